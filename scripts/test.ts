@@ -1,0 +1,49 @@
+/** Builds when needed, runs every test, and ends with one line: "N passed, N failed[, N skipped]". */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const node = process.execPath;
+const build = spawnSync(node, [join(root, 'scripts/ensure-build.ts')], { stdio: 'inherit', cwd: root });
+if (build.status !== 0) process.exit(build.status ?? 1);
+
+const folder = mkdtempSync(join(tmpdir(), 'pi-gateway-test-'));
+const report = join(folder, 'report.json');
+const run = spawnSync(
+  node,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ],
+  { stdio: 'inherit', cwd: root },
+);
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numFailedTestSuites: number;
+  readonly numPendingTests: number;
+}
+
+let line = '0 passed, 1 failed';
+let failed = true;
+try {
+  const counts = JSON.parse(readFileSync(report, 'utf8')) as Report;
+  // A file that cannot even be loaded has no tests to fail: it counts as one failure.
+  const failures = counts.numFailedTests > 0 ? counts.numFailedTests : counts.numFailedTestSuites;
+  failed = failures > 0 || run.status !== 0;
+  line = `${counts.numPassedTests} passed, ${failures === 0 && failed ? 1 : failures} failed`;
+  if (counts.numPendingTests > 0) line += `, ${counts.numPendingTests} skipped`;
+} catch {
+  // The runner died before it could report: the line above says so.
+}
+rmSync(folder, { recursive: true, force: true });
+process.stdout.write(`\n${line}\n`);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,140 @@
+/**
+ * Port: what a platform adapter is. The core defines it, `adapters/<platform>/` implements it with the
+ * platform's own client library. One adapter's throw, hang or crash never touches another or the gateway.
+ */
+import type { Clock } from './clock.ts';
+import type { TurnEvent } from './events.ts';
+import type { Logger } from './log.ts';
+import type { AdapterHealth, Attachment, ChatRef, InboundMessage, Platform } from './model.ts';
+
+export interface Capabilities {
+  /** Own messages can be edited: drafts stream by edits. */
+  readonly edit: boolean;
+  readonly delete: boolean;
+  readonly typing: boolean;
+  readonly threads: boolean;
+  readonly reactions: boolean;
+  readonly attachmentsIn: boolean;
+  readonly attachmentsOut: boolean;
+  /** Choices can be shown as buttons; elsewhere they are numbered text. */
+  readonly buttons: boolean;
+  /** Turn events go to the adapter itself (WebSocket); no drafts are edited then. */
+  readonly streamsEvents: boolean;
+  /** The largest text of one message, in `textUnit`. */
+  readonly textLimit: number;
+  readonly textUnit: 'utf16' | 'codepoints' | 'bytes';
+  /** Least time between two edits of a draft in one chat. */
+  readonly editIntervalMs: number;
+  /** How often the typing indicator has to be refreshed; 0 where there is none. */
+  readonly typingRefreshMs: number;
+  /** `!word` is accepted beside `/word` (Slack threads, Twitch). */
+  readonly bangCommands: boolean;
+  /** Sends with the same `idempotencyKey` are delivered once by the platform itself. */
+  readonly idempotentSend: boolean;
+}
+
+/** One message ready to be sent: what `format` returns and the outbox stores byte for byte. */
+export interface Part {
+  /** In the platform's markup. */
+  readonly text: string;
+  /** The same without markup: sent once more when the platform refuses the markup. */
+  readonly plain: string;
+  readonly attachment?: { readonly path: string; readonly name: string; readonly mimeType: string };
+  readonly buttons?: readonly { readonly label: string; readonly command: string }[];
+}
+
+export type OutboundKind =
+  /** The answer to a message. */
+  | 'reply'
+  /** How a turn ended otherwise; `code` is aborted, timed_out, failed, interrupted or refused. */
+  | 'outcome'
+  /** The answer of a chat command. */
+  | 'command'
+  /** A line that nobody asked for: reset notice, rate limit, restart. */
+  | 'notice'
+  /** The pairing code for a stranger. Never stored: the code must not touch the disk. */
+  | 'pairing'
+  | 'paired'
+  | 'denied'
+  | 'task'
+  /** Written by the operator or by a program through the API. */
+  | 'operator';
+
+export interface OutboundMeta {
+  readonly kind: OutboundKind;
+  readonly promptId?: string;
+  readonly sessionId?: string;
+  readonly code?: string;
+  /** May have been delivered before a crash. */
+  readonly repeat?: boolean;
+  readonly pairing?: { readonly code: string; readonly expiresInMs: number };
+  /** The reply is empty because its message was joined into a later one of the same turn. */
+  readonly joinedTo?: string;
+}
+
+export interface SendRequest {
+  /** Stable over retries and restarts, one per part. */
+  readonly idempotencyKey: string;
+  readonly chat: ChatRef;
+  readonly part: Part;
+  readonly partIndex: number;
+  readonly partCount: number;
+  readonly replyToMessageId?: string;
+  readonly meta: OutboundMeta;
+}
+
+export interface SendReceipt {
+  /** The platform's id of the delivered message: the proof. */
+  readonly messageId: string;
+}
+
+/** What the gateway offers to an adapter. */
+export interface AdapterHost {
+  /**
+   * Takes a message. Resolves when it is durable (or knowingly ignored): only then acknowledge to the platform.
+   * Rejects with a GatewayError (for instance `storage_full`) when it was NOT taken; the platform should redeliver.
+   */
+  accept(message: InboundMessage): Promise<void>;
+  /** Report every change of health; cheap, may be called often. */
+  health(health: AdapterHealth): void;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** A private folder (0700) for credentials and offsets; exists when `start` is called. */
+  readonly stateDir: string;
+  /** Chat commands for the platform's menu. */
+  readonly commands: readonly { readonly name: string; readonly help: string; readonly args?: string }[];
+  /** Register a text that must never appear in a log line, an error or a chat. */
+  secret(value: string): void;
+}
+
+export interface Adapter {
+  readonly platform: Platform;
+  readonly capabilities: Capabilities;
+  /**
+   * Begins supervision and returns soon; connecting goes on behind it, for ever, with capped jittered back-off.
+   * Errors that no retry can mend park the adapter (health `parked` with `nextStep`) instead of throwing.
+   */
+  start(host: AdapterHost): Promise<void>;
+  /** Ends every timer and socket, also while offline. Bounded (5 s); idempotent. */
+  stop(): Promise<void>;
+  /** Pure: Markdown to parts that each fit the platform. Never empty for non-empty text. */
+  format(markdown: string): readonly Part[];
+  /** Resolves with proof of delivery, rejects with a DeliveryError. Never retries by itself. */
+  send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt>;
+  edit?(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void>;
+  delete?(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void>;
+  /** Shows or refreshes the typing indicator; best effort, never throws for long. */
+  typing?(chat: ChatRef, on: boolean): Promise<void>;
+  /** Live events of the turn that answers `promptId`; only with `capabilities.streamsEvents`. */
+  turnEvent?(chat: ChatRef, promptId: string | undefined, event: TurnEvent): void;
+  /** The bytes of an attachment, at most `maxBytes` (a larger one rejects). */
+  fetchAttachment?(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
+  /** Live check of the settings: who the bot is and what is missing. */
+  check?(signal: AbortSignal): Promise<AdapterCheck>;
+}
+
+export interface AdapterCheck {
+  readonly ok: boolean;
+  /** Findings, one sentence each, the worst first. */
+  readonly findings: readonly string[];
+}

@@ -1,0 +1,115 @@
+/**
+ * Port: the agent behind the chats. One conversation per session; its events stream to a listener.
+ * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
+ */
+
+/** What a conversation needs to exist; the same values resume it after a restart. */
+export interface ConversationSpec {
+  /** Our session id. */
+  readonly id: string;
+  /** Chat users' sessions never get privileged tools; tasks run isolated. */
+  readonly kind: 'chat' | 'task';
+  readonly cwd: string;
+  /** The agent's own session file, once known. */
+  readonly sessionFile?: string;
+  readonly model?: string;
+  readonly thinking?: string;
+  readonly systemPrompt?: string;
+}
+
+export interface AgentImage {
+  readonly mimeType: string;
+  readonly dataBase64: string;
+}
+
+export interface AgentInput {
+  /** Our message id; comes back in `consumed`. */
+  readonly id: string;
+  readonly text: string;
+  readonly images?: readonly AgentImage[];
+}
+
+export type AgentEvent =
+  /** The prompt has reached the model: from here on the turn is never repeated by itself. */
+  | { readonly type: 'started' }
+  | { readonly type: 'text_delta'; readonly delta: string }
+  /** One assistant message ended; text after it is a new paragraph. */
+  | { readonly type: 'text_end' }
+  | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
+  | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
+  | { readonly type: 'progress'; readonly percent: number; readonly message: string }
+  /** A steered input was taken by the model: text from here on answers it. */
+  | { readonly type: 'consumed'; readonly inputId: string }
+  /** The agent's own session file became known or changed. */
+  | { readonly type: 'session'; readonly sessionFile: string }
+  | {
+      readonly type: 'usage';
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+      readonly costUsd: number;
+    };
+
+export type TurnFailureCode =
+  | 'agent_missing'
+  | 'agent_unconfigured'
+  | 'agent_exited'
+  | 'agent_silent'
+  | 'agent_crashed'
+  | 'model_error'
+  | 'timed_out'
+  | 'agent_stopped';
+
+export type TurnEnd =
+  | { readonly status: 'answered' }
+  | { readonly status: 'aborted' }
+  | {
+      readonly status: 'failed';
+      readonly code: TurnFailureCode;
+      /** One human sentence for the chat: no path, no stack, no secret. */
+      readonly message: string;
+      /** The operator's next step. */
+      readonly hint: string;
+      readonly reachedModel: boolean;
+      /** Worth another try (only honoured when the model was not reached). */
+      readonly retryable: boolean;
+    };
+
+export interface Conversation {
+  /**
+   * Runs one turn. Settles exactly once and never rejects. After `signal` aborts it settles within the ending
+   * ladder: polite abort, 5 s, terminate, 5 s, kill. `signal.reason` may be the string "timed_out".
+   */
+  run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
+  /**
+   * Hands an input to the running turn. True: the agent holds it and will report `consumed` or, if the turn ends
+   * first, leaves it unconsumed (the lane then runs it as the next turn). False: nothing runs, or it cannot steer.
+   */
+  steer(input: AgentInput): Promise<boolean>;
+  /** Control of the model where the agent can; rejects with GatewayError `unsupported` where not. */
+  control(command: AgentControl): Promise<string>;
+  /** Frees what the conversation holds (child, memory). It can be opened again from its spec. */
+  close(): Promise<void>;
+}
+
+export type AgentControl =
+  | { readonly type: 'model'; readonly name?: string }
+  | { readonly type: 'thinking'; readonly level?: string }
+  | { readonly type: 'compact' }
+  | { readonly type: 'usage' };
+
+export interface AgentCheck {
+  readonly ok: boolean;
+  /** "pi 0.87.1, model anthropic/claude…", or what is wrong. */
+  readonly detail: string;
+  readonly hint?: string;
+}
+
+export interface Agent {
+  readonly backend: string;
+  /** Looks whether turns can work at all (command found, model configured). Bounded; never throws. */
+  check(signal: AbortSignal): Promise<AgentCheck>;
+  /** Cheap: nothing is started before the first `run`. */
+  open(spec: ConversationSpec): Conversation;
+  /** Ends every child and conversation, bounded. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,94 @@
+/** The one typed event stream. Console, HTTP, metrics and log are its readers; rows arrive whole (upsert). */
+import type {
+  AdapterView,
+  AllowlistView,
+  ChatRef,
+  GatewayView,
+  LogLine,
+  OutboxView,
+  PairingView,
+  Platform,
+  RefusalView,
+  SessionView,
+  TaskView,
+  TranscriptEntry,
+} from './model.ts';
+
+/** What a turn shows while it runs; also the `event` frames of the WebSocket. */
+export type TurnEvent =
+  | { readonly type: 'queued'; readonly position: number }
+  | { readonly type: 'started' }
+  | { readonly type: 'text_delta'; readonly delta: string }
+  | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
+  | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
+  | { readonly type: 'progress'; readonly percent: number; readonly message: string }
+  | { readonly type: 'steered'; readonly by?: string };
+
+export type PairingOutcome = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
+
+export type GatewayEvent =
+  | { readonly type: 'gateway'; readonly gateway: GatewayView }
+  | { readonly type: 'adapter'; readonly adapter: AdapterView }
+  | { readonly type: 'session'; readonly session: SessionView }
+  | { readonly type: 'session-removed'; readonly id: string }
+  | { readonly type: 'task'; readonly task: TaskView }
+  | { readonly type: 'pairing'; readonly request: PairingView }
+  | {
+      readonly type: 'pairing-closed';
+      readonly id: string;
+      readonly outcome: PairingOutcome;
+      readonly actor: string;
+    }
+  | { readonly type: 'allowlist'; readonly entry: AllowlistView }
+  | { readonly type: 'allowlist-removed'; readonly platform: Platform; readonly userId: string }
+  | { readonly type: 'refusal'; readonly refusal: RefusalView }
+  | { readonly type: 'outbox'; readonly item: OutboxView }
+  | {
+      readonly type: 'traffic';
+      readonly direction: 'in' | 'out';
+      readonly platform: Platform;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'inbound';
+      readonly chat: ChatRef;
+      readonly sessionId: string;
+      readonly messageId: string;
+      readonly promptId?: string;
+      readonly senderId: string;
+      readonly senderName: string;
+      readonly text: string;
+    }
+  | { readonly type: 'turn'; readonly sessionId: string; readonly event: TurnEvent }
+  | { readonly type: 'transcript'; readonly sessionId: string; readonly entry: TranscriptEntry }
+  | { readonly type: 'log'; readonly line: LogLine };
+
+export type GatewayEventListener = (event: GatewayEvent) => void;
+
+/** Synchronous fan-out. A listener that throws is dropped from that event only and never stops the others. */
+export class EventStream {
+  readonly #listeners = new Set<GatewayEventListener>();
+  readonly #onFault: (error: unknown) => void;
+
+  constructor(onFault: (error: unknown) => void = () => {}) {
+    this.#onFault = onFault;
+  }
+
+  emit(event: GatewayEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#onFault(error);
+      }
+    }
+  }
+
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: GatewayEventListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+}

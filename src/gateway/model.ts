@@ -1,0 +1,241 @@
+/**
+ * The words of the domain. Everything here is plain data: it crosses the operator socket as JSON.
+ * Times are milliseconds since the epoch unless the name says otherwise.
+ */
+import type { LogLevel } from './log.ts';
+
+export const PLATFORMS = ['telegram', 'discord', 'slack', 'whatsapp', 'twitch', 'websocket'] as const;
+export type Platform = (typeof PLATFORMS)[number];
+
+export function isPlatform(value: unknown): value is Platform {
+  return typeof value === 'string' && (PLATFORMS as readonly string[]).includes(value);
+}
+
+export type ChatKind = 'dm' | 'group';
+
+/** Where a message came from and where an answer goes. */
+export interface ChatRef {
+  readonly platform: Platform;
+  /** Which of our bots on that platform; "default" where there is one. */
+  readonly accountId: string;
+  readonly chatId: string;
+  readonly threadId?: string;
+}
+
+/** One string for one chat (thread included); used as a map key and a lane of delivery. */
+export function chatKey(chat: ChatRef): string {
+  return JSON.stringify([chat.platform, chat.accountId, chat.chatId, chat.threadId ?? null]);
+}
+
+export interface Sender {
+  /** The platform's stable id; never a name. */
+  readonly id: string;
+  /** Other stable ids of the same person (WhatsApp: phone JID beside LID). */
+  readonly aliases?: readonly string[];
+  readonly name: string;
+  readonly isBot?: boolean;
+  /** True for our own bot's messages and the platform's echo of them. */
+  readonly isSelf?: boolean;
+}
+
+export interface Attachment {
+  readonly kind: 'image' | 'audio' | 'video' | 'file';
+  readonly name: string;
+  readonly mimeType: string;
+  readonly sizeBytes?: number;
+  /** Opaque to the core: the adapter fetches the bytes from it, also after a restart. */
+  readonly ref: string;
+}
+
+/** A message as an adapter hands it in. Texts are raw here; the inbox sanitises them. */
+export interface InboundMessage {
+  /** Identity of the platform's update on this account; the same update delivered again has the same key. */
+  readonly dedupeKey: string;
+  /** Further identities of the same message (for instance chat + message id beside the update id). */
+  readonly alsoKnownAs?: readonly string[];
+  readonly chat: ChatRef;
+  readonly chatKind: ChatKind;
+  readonly chatName?: string;
+  readonly sender: Sender;
+  readonly text: string;
+  /** The platform's id of this message: replies refer to it. */
+  readonly messageId: string;
+  /** The client's own correlation id (WebSocket `prompt.id`). */
+  readonly promptId?: string;
+  readonly replyTo?: { readonly messageId: string; readonly text?: string };
+  /** The bot was mentioned, or the message replies to the bot. Always true in DMs. */
+  readonly mentioned: boolean;
+  readonly attachments?: readonly Attachment[];
+  /** This is an edit of the message with the same `messageId`. */
+  readonly edited?: boolean;
+  /** When the platform says it was sent; absent where unknown. */
+  readonly sentAt?: number;
+}
+
+// ---- what an operator sees ------------------------------------------------------------------------------------
+
+export type AdapterState =
+  | 'disabled'
+  | 'stopped'
+  | 'starting'
+  | 'connected'
+  | 'reconnecting'
+  /** Needs the operator: no retry can mend it. `nextStep` says what to do. */
+  | 'parked';
+
+/** Health as three facts: transport, ingress, authorisation. */
+export interface AdapterHealth {
+  readonly state: AdapterState;
+  /** One phrase for the row: "@mybot", "reconnecting, try 3", "token revoked". */
+  readonly detail: string;
+  readonly transport: { readonly alive: boolean; readonly attempt?: number; readonly nextTryAt?: number };
+  readonly ingress: { readonly lastUpdateAt?: number; readonly lastHeartbeatAt?: number };
+  readonly authorisation: 'unknown' | 'valid' | 'expired' | 'revoked';
+  readonly account?: { readonly id: string; readonly name: string };
+  /** The operator's next step, one sentence; only when parked. */
+  readonly nextStep?: string;
+  /** WhatsApp: the QR payload to show, or the pairing code. */
+  readonly qr?: string;
+  readonly pairingCode?: string;
+}
+
+export interface AdapterView extends AdapterHealth {
+  readonly platform: Platform;
+  readonly lastErrors: readonly { readonly at: number; readonly text: string }[];
+  readonly received: number;
+  readonly sent: number;
+  /** Safety badge: this platform lets everybody in. */
+  readonly open: boolean;
+}
+
+export type SessionState = 'idle' | 'running' | 'queued' | 'paused' | 'ended';
+
+export interface SessionView {
+  readonly id: string;
+  readonly chat: ChatRef;
+  readonly chatKind: ChatKind;
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly chatName?: string;
+  readonly title: string;
+  readonly state: SessionState;
+  /** Messages waiting behind the running turn. */
+  readonly waiting: number;
+  readonly createdAt: number;
+  readonly lastUserAt: number;
+  readonly endedAt?: number;
+  readonly endReason?: string;
+  /** First words of the message being worked on. */
+  readonly current?: string;
+  readonly turns: number;
+  readonly model?: string;
+}
+
+export type TaskStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost';
+
+export interface TaskView {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly parentSessionId: string | null;
+  readonly command: string;
+  readonly status: TaskStatus;
+  /** 0–100. */
+  readonly progress: number;
+  readonly progressMessage?: string;
+  readonly result?: string;
+  readonly error?: string;
+  readonly createdAt: number;
+  readonly startedAt?: number;
+  readonly completedAt?: number;
+  readonly deliveredAt?: number;
+}
+
+export interface PairingView {
+  readonly id: string;
+  readonly platform: Platform;
+  readonly accountId: string;
+  readonly senderId: string;
+  readonly senderName: string;
+  /** Clear code as `ABCD-EFGH`; absent after a restart, when only its hash is left. */
+  readonly code?: string;
+  readonly firstWords: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+export interface AllowlistView {
+  readonly platform: Platform;
+  readonly userId: string;
+  readonly name: string;
+  readonly note?: string;
+  readonly addedAt: number;
+  /** How it got here: "pairing" or "manual". */
+  readonly origin: 'pairing' | 'manual';
+}
+
+/** Why a message was not taken. `code` is stable, `reason` is a sentence. */
+export interface RefusalView {
+  readonly id: string;
+  readonly at: number;
+  readonly platform: Platform;
+  readonly chatId: string;
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export type OutboxState = 'pending' | 'sending' | 'delivered' | 'failed' | 'abandoned';
+
+export interface OutboxView {
+  readonly id: string;
+  readonly chat: ChatRef;
+  readonly kind: string;
+  readonly state: OutboxState;
+  readonly attempts: number;
+  readonly preview: string;
+  readonly createdAt: number;
+  readonly nextTryAt?: number;
+  readonly error?: string;
+}
+
+export interface LogLine {
+  readonly at: number;
+  readonly level: LogLevel;
+  readonly source: string;
+  readonly text: string;
+}
+
+/** One line of a session's transcript. */
+export interface TranscriptEntry {
+  readonly at: number;
+  readonly role: 'user' | 'agent' | 'operator' | 'notice' | 'tool';
+  readonly text: string;
+}
+
+export interface AgentView {
+  readonly backend: string;
+  readonly running: number;
+  readonly maxConcurrent: number;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** The operator's next step when `ok` is false. */
+  readonly hint?: string;
+}
+
+export interface GatewayView {
+  readonly version: string;
+  readonly state: 'starting' | 'running' | 'stopping' | 'stopped';
+  readonly host: string;
+  readonly port: number;
+  readonly startedAt: number;
+  readonly dataDir: string;
+  readonly demo: boolean;
+  readonly agent: AgentView;
+  /** Connected WebSocket clients. */
+  readonly clients: number;
+  /** Permanent red badges, one phrase each ("allowAll: everybody is let in"). */
+  readonly badges: readonly string[];
+  /** Strangers who got no code because too many were waiting. */
+  readonly turnedAway: number;
+}

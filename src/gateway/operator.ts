@@ -1,0 +1,131 @@
+/**
+ * Port: what an operator can see and do. The console, the CLI, the extension and `attach` all go through it,
+ * whether the gateway sits in the same process or on the other end of a socket.
+ */
+import type { GatewayEvent, GatewayEventListener } from './events.ts';
+import type {
+  AdapterView,
+  AllowlistView,
+  GatewayView,
+  LogLine,
+  OutboxView,
+  PairingView,
+  Platform,
+  RefusalView,
+  SessionView,
+  TaskView,
+  TranscriptEntry,
+} from './model.ts';
+
+export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from './events.ts';
+export type { LogLevel } from './log.ts';
+
+export interface OperatorSnapshot {
+  readonly gateway: GatewayView;
+  readonly adapters: readonly AdapterView[];
+  readonly sessions: readonly SessionView[];
+  readonly tasks: readonly TaskView[];
+  readonly pairing: readonly PairingView[];
+  readonly allowlist: readonly AllowlistView[];
+  readonly refusals: readonly RefusalView[];
+  /** Rows that are not delivered yet or failed. */
+  readonly outbox: readonly OutboxView[];
+  /** The last lines, oldest first (at most 500). */
+  readonly log: readonly LogLine[];
+}
+
+/** Everything an operator can do. Each is audited with actor and surface. */
+export type OperatorCommand =
+  /** By row (`requestId`) or by code; case, dash and spaces of a code are ignored. */
+  | { readonly type: 'pairing.approve'; readonly requestId?: string; readonly code?: string }
+  | { readonly type: 'pairing.deny'; readonly requestId?: string; readonly code?: string }
+  | { readonly type: 'pairing.block'; readonly requestId?: string; readonly code?: string }
+  /** Takes an approval back: the sender is revoked and the request waits again. */
+  | { readonly type: 'pairing.undo'; readonly requestId: string }
+  | { readonly type: 'allow'; readonly platform: Platform; readonly userId: string; readonly note?: string }
+  | { readonly type: 'revoke'; readonly platform: Platform; readonly userId: string }
+  | { readonly type: 'block'; readonly platform: Platform; readonly userId: string }
+  | { readonly type: 'unblock'; readonly platform: Platform; readonly userId: string }
+  | { readonly type: 'session.reset'; readonly id: string }
+  | { readonly type: 'session.stop'; readonly id: string }
+  /** Takeover: messages wait while the operator answers by hand. */
+  | { readonly type: 'session.pause'; readonly id: string }
+  | { readonly type: 'session.resume'; readonly id: string }
+  | { readonly type: 'session.write'; readonly id: string; readonly text: string }
+  | { readonly type: 'queue.drop'; readonly sessionId: string; readonly messageId: string }
+  | { readonly type: 'queue.up'; readonly sessionId: string; readonly messageId: string }
+  | { readonly type: 'task.start'; readonly sessionId?: string; readonly command: string }
+  | { readonly type: 'task.cancel'; readonly id: string }
+  | { readonly type: 'task.deliver'; readonly id: string }
+  | { readonly type: 'adapter.start'; readonly platform: Platform }
+  | { readonly type: 'adapter.stop'; readonly platform: Platform }
+  | { readonly type: 'adapter.restart'; readonly platform: Platform }
+  | { readonly type: 'adapter.check'; readonly platform: Platform }
+  | { readonly type: 'outbox.retry'; readonly id: string }
+  | { readonly type: 'outbox.abandon'; readonly id: string }
+  | {
+      readonly type: 'send';
+      readonly platform: Platform;
+      readonly channelId: string;
+      readonly content: string;
+    }
+  | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
+  | { readonly type: 'doctor' }
+  | { readonly type: 'stop' };
+
+export interface CommandResult {
+  /** One sentence for the toast or the terminal. */
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+export interface QueueEntry {
+  readonly messageId: string;
+  readonly senderName: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+export interface ConfigValue {
+  readonly key: string;
+  /** Secrets are masked. */
+  readonly value: unknown;
+  readonly source: 'flag' | 'environment' | 'file' | 'default';
+  readonly help: string;
+}
+
+/** Questions whose answers are too large or too rare for the snapshot. */
+export interface OperatorQueries {
+  transcript: { params: { sessionId: string; limit?: number }; result: readonly TranscriptEntry[] };
+  queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
+  config: { params: Record<string, never>; result: readonly ConfigValue[] };
+  audit: {
+    params: { limit?: number };
+    result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  blocked: {
+    params: Record<string, never>;
+    result: readonly { platform: Platform; userId: string; at: number }[];
+  };
+}
+
+export interface Operator {
+  /** Current state; a remote operator answers from its mirror. */
+  snapshot(): OperatorSnapshot;
+  /** Events after the snapshot taken in the same tick. Returns the function that ends the subscription. */
+  subscribe(listener: GatewayEventListener): () => void;
+  /** Rejects with a GatewayError whose `hint` is the operator's next step. */
+  run(command: OperatorCommand): Promise<CommandResult>;
+  query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+  ): Promise<OperatorQueries[K]['result']>;
+  /** "local", or the URL of the gateway at the other end and whether it answers. */
+  link():
+    | { readonly kind: 'local' }
+    | { readonly kind: 'remote'; readonly url: string; readonly connected: boolean };
+  /** Ends the connection (remote) or nothing (local). */
+  close(): Promise<void>;
+}
+
+export type OperatorEvent = GatewayEvent;
