@@ -19,8 +19,8 @@ import { outcomeMeta, outcomeText } from './outcome-text.ts';
 import { persist } from './persist.ts';
 import { resetDecision } from './reset-policy.ts';
 import { sessionKey } from './session-key.ts';
-import type { SessionRecord, Sessions } from './sessions.ts';
 import { sessionTitle, sessionView } from './session-view.ts';
+import type { SessionRecord, Sessions } from './sessions.ts';
 import { Transcripts } from './transcripts.ts';
 import type { TurnSlots } from './turn-slots.ts';
 
@@ -81,7 +81,11 @@ export class Conversations {
       const decision = resetDecision(settings.reset(platform, message.chatKind), known.lastUserAt, now);
       if (!decision.reset || !(this.#live.get(known.id)?.lane.idle ?? true))
         return { session: known, fresh: false, ended: undefined };
-      return { session: this.#fresh(key, message, now), fresh: true, ended: { session: known, reason: decision.reason } };
+      return {
+        session: this.#fresh(key, message, now),
+        fresh: true,
+        ended: { session: known, reason: decision.reason },
+      };
     }
     return { session: this.#fresh(key, message, now), fresh: true, ended: undefined };
   }
@@ -128,7 +132,9 @@ export class Conversations {
     const live = this.#liveOf(session);
     const place = live.lane.push(item, mode ?? this.#deps.settings.busyMode(platform, message.chatKind));
     if (place > 0 || live.lane.paused)
-      this.#deps.adapter(platform)?.turnEvent?.(message.chat, message.promptId, { type: 'queued', position: place });
+      this.#deps
+        .adapter(platform)
+        ?.turnEvent?.(message.chat, message.promptId, { type: 'queued', position: place });
   }
 
   lane(sessionId: string): Lane | undefined {
@@ -139,13 +145,16 @@ export class Conversations {
   conversation(session: SessionRecord): Conversation {
     const live = this.#liveOf(session);
     const { agent, settings } = this.#deps;
-    if (agent === undefined) throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
+    if (agent === undefined)
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
     live.conversation ??= agent.open({
       id: session.id,
       kind: 'chat',
       cwd: settings.agent.cwd,
       ...(session.sessionFile === undefined ? {} : { sessionFile: session.sessionFile }),
-      ...((session.model ?? settings.agent.model) === undefined ? {} : { model: session.model ?? settings.agent.model }),
+      ...((session.model ?? settings.agent.model) === undefined
+        ? {}
+        : { model: session.model ?? settings.agent.model }),
       ...((session.thinking ?? settings.agent.thinking) === undefined
         ? {}
         : { thinking: session.thinking ?? settings.agent.thinking }),
@@ -268,7 +277,12 @@ export class Conversations {
   #liveOf(session: SessionRecord): Live {
     let live = this.#live.get(session.id);
     if (live === undefined) {
-      live = { lane: new Lane(this.#port(session)), conversation: undefined, reply: undefined, endTyping: () => {} };
+      live = {
+        lane: new Lane(this.#port(session)),
+        conversation: undefined,
+        reply: undefined,
+        endTyping: () => {},
+      };
       if (session.paused) live.lane.pause();
       this.#live.set(session.id, live);
     }
@@ -297,7 +311,8 @@ export class Conversations {
         }
         const live = this.#live.get(session.id);
         const shown = live?.reply?.message === item.message ? live.reply.take(event) : undefined;
-        if (shown !== undefined) this.#deps.events.emit({ type: 'turn', sessionId: session.id, event: shown });
+        if (shown !== undefined)
+          this.#deps.events.emit({ type: 'turn', sessionId: session.id, event: shown });
       },
       settled: (item, outcome) => {
         const live = this.#live.get(session.id);
@@ -328,7 +343,12 @@ export class Conversations {
   }
 
   /** Outcome and answer in one commit; then the delivery starts. */
-  async #settle(session: SessionRecord, item: InboxItem, outcome: Outcome, reply: Reply | undefined): Promise<void> {
+  async #settle(
+    session: SessionRecord,
+    item: InboxItem,
+    outcome: Outcome,
+    reply: Reply | undefined,
+  ): Promise<void> {
     const { inbox, outbox, egress, log } = this.#deps;
     const final = reply ?? new Reply(item.message, this.#replyDeps(item.message.chat.platform));
     const text = outcomeText(outcome, final.text, item.message);
@@ -349,10 +369,15 @@ export class Conversations {
     });
     if (row !== undefined) outbox.release(row);
     if (outcome.kind === 'failed')
-      log.error(`turn failed: ${outcome.end.message}`, { code: outcome.end.code, next: outcome.end.hint, session: session.id });
+      log.error(`turn failed: ${outcome.end.message}`, {
+        code: outcome.end.code,
+        next: outcome.end.hint,
+        session: session.id,
+      });
     else if (outcome.kind !== 'answered' && outcome.kind !== 'joined')
       log.info(`turn ${outcome.kind}`, { session: session.id });
-    if (text !== undefined && text !== '') this.#say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
+    if (text !== undefined && text !== '')
+      this.#say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
   }
 
   #replyDeps(platform: Platform) {

@@ -126,6 +126,16 @@ export class Lane {
     return true;
   }
 
+  /** The sender edited a message that still waits: it runs with the new text. */
+  replaceText(messageId: string, text: string): InboxItem | undefined {
+    const at = this.#waiting.findIndex((each) => each.message.messageId === messageId);
+    const item = this.#waiting[at];
+    if (item === undefined) return undefined;
+    const edited: InboxItem = { ...item, message: { ...item.message, text } };
+    this.#waiting[at] = edited;
+    return edited;
+  }
+
   /** Moves a waiting message one place up. */
   up(id: string): boolean {
     const at = this.#waiting.findIndex((each) => each.id === id);
@@ -237,7 +247,8 @@ export class Lane {
         turn.abort.signal,
       );
       const delay = this.#port.retryDelaysMs[attempt];
-      const again = end.status === 'failed' && end.retryable && !end.reachedModel && !turn.started && delay !== undefined;
+      const again =
+        end.status === 'failed' && end.retryable && !end.reachedModel && !turn.started && delay !== undefined;
       if (!again) return end;
       await wait(delay, turn.abort.signal);
     }
@@ -285,27 +296,29 @@ export class Lane {
 
   /** Hands waiting messages to the running turn, in order, as long as the agent takes them. */
   #steer(turn: Turn): void {
-    this.#steering = this.#steering.then(async () => {
-      for (let item = this.#waiting[0]; item !== undefined; item = this.#waiting[0]) {
-        if (this.#turn !== turn || turn.abort.signal.aborted || !turn.started) return;
-        if (item.message.sender.id !== turn.current.message.sender.id) return; // never merged across senders
-        this.#waiting.shift();
-        turn.steered.set(item.id, item);
-        // The mark goes first: after a crash it is known that the model may have seen it.
-        await this.#port.mark(item, 'steering');
-        const input = await this.#port.prepare(item);
-        const stillOpen = this.#turn === turn && turn.steered.has(item.id);
-        const taken = stillOpen && (await this.#port.conversation().steer(input));
-        if (taken || !turn.steered.has(item.id)) continue;
-        if (this.#turn !== turn) return; // the turn has ended: its end puts the item back
-        turn.steered.delete(item.id);
-        this.#waiting.unshift(item);
-        await this.#port.mark(item, 'queued');
-        return;
-      }
-    }).catch(() => {
-      // A mark that could not be stored: the messages wait for their own turns.
-    });
+    this.#steering = this.#steering
+      .then(async () => {
+        for (let item = this.#waiting[0]; item !== undefined; item = this.#waiting[0]) {
+          if (this.#turn !== turn || turn.abort.signal.aborted || !turn.started) return;
+          if (item.message.sender.id !== turn.current.message.sender.id) return; // never merged across senders
+          this.#waiting.shift();
+          turn.steered.set(item.id, item);
+          // The mark goes first: after a crash it is known that the model may have seen it.
+          await this.#port.mark(item, 'steering');
+          const input = await this.#port.prepare(item);
+          const stillOpen = this.#turn === turn && turn.steered.has(item.id);
+          const taken = stillOpen && (await this.#port.conversation().steer(input));
+          if (taken || !turn.steered.has(item.id)) continue;
+          if (this.#turn !== turn) return; // the turn has ended: its end puts the item back
+          turn.steered.delete(item.id);
+          this.#waiting.unshift(item);
+          await this.#port.mark(item, 'queued');
+          return;
+        }
+      })
+      .catch(() => {
+        // A mark that could not be stored: the messages wait for their own turns.
+      });
   }
 
   #remove(item: InboxItem): void {

@@ -20,7 +20,10 @@ export async function persist<T>(
       return await db.write(body);
     } catch (error) {
       if (signal.aborted) throw error;
-      log.error('the store does not take a change; trying again', { error: messageOf(error), retryInMs: waitMs });
+      log.error('the store does not take a change; trying again', {
+        error: messageOf(error),
+        retryInMs: waitMs,
+      });
       await new Promise<void>((resolve) => {
         const done = (): void => {
           clearTimeout(timer);

@@ -37,7 +37,13 @@ export function latestDailyBoundary(now: number, hour: number, timeZone: string)
 function nextDailyBoundary(from: number, settings: ResetSettings): number {
   const local = wallClock(from, settings.timeZone);
   for (let days = 0; ; days += 1) {
-    const boundary = momentOf(local.year, local.month, local.day + days, settings.dailyHour, settings.timeZone);
+    const boundary = momentOf(
+      local.year,
+      local.month,
+      local.day + days,
+      settings.dailyHour,
+      settings.timeZone,
+    );
     if (boundary > from) return boundary;
   }
 }

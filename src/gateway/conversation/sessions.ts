@@ -47,7 +47,9 @@ export class Sessions {
 
   /** Sessions of one key, newest first: what `/sessions` lists and `/resume` picks from. */
   ofKey(key: string): SessionRecord[] {
-    return [...this.#byId.values()].filter((each) => each.key === key).sort((a, b) => b.createdAt - a.createdAt);
+    return [...this.#byId.values()]
+      .filter((each) => each.key === key)
+      .sort((a, b) => b.createdAt - a.createdAt);
   }
 
   insert(tx: Tx, session: SessionRecord): void {

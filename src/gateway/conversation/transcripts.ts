@@ -11,7 +11,11 @@ export class Transcripts {
   add(sessionId: string, entry: TranscriptEntry): void {
     const entries = this.#bySession.get(sessionId) ?? [];
     this.#bySession.delete(sessionId); // re-inserted below: the map's order is the order of last use
-    entries.push(entry.text.length > CHARS_PER_ENTRY ? { ...entry, text: `${entry.text.slice(0, CHARS_PER_ENTRY)}…` } : entry);
+    entries.push(
+      entry.text.length > CHARS_PER_ENTRY
+        ? { ...entry, text: `${entry.text.slice(0, CHARS_PER_ENTRY)}…` }
+        : entry,
+    );
     if (entries.length > ENTRIES_PER_SESSION) entries.shift();
     this.#bySession.set(sessionId, entries);
     if (this.#bySession.size > SESSIONS_KEPT)

@@ -43,9 +43,11 @@ export function admit(facts: AdmissionFacts): Admission {
   if (message.sender.isBot && !facts.allowlisted) return ignore('bot', 'the sender is a bot');
 
   if (message.chatKind === 'dm') {
-    if (policy.dmPolicy === 'disabled') return refuse('dm_disabled', 'direct messages are disabled (dmPolicy)');
+    if (policy.dmPolicy === 'disabled')
+      return refuse('dm_disabled', 'direct messages are disabled (dmPolicy)');
   } else {
-    if (policy.groupPolicy === 'disabled') return refuse('group_disabled', 'groups are disabled (groupPolicy)');
+    if (policy.groupPolicy === 'disabled')
+      return refuse('group_disabled', 'groups are disabled (groupPolicy)');
     if (policy.groupPolicy === 'allowlist' && !policy.groups.includes(message.chat.chatId))
       return refuse('group_not_listed', 'the group is not listed in groups');
     if (policy.requireMention && !message.mentioned)
@@ -69,7 +71,11 @@ export function admit(facts: AdmissionFacts): Admission {
 
   const rate = facts.rate();
   if (rate === 'notice')
-    return refuse('rate_limited', 'too many messages in one window', 'That is a lot at once. Please wait a minute.');
+    return refuse(
+      'rate_limited',
+      'too many messages in one window',
+      'That is a lot at once. Please wait a minute.',
+    );
   if (rate === 'silent') return refuse('rate_limited', 'too many messages in one window (already told)');
   return { decision: 'allow' };
 }

@@ -31,7 +31,9 @@ export class Inbox {
 
   /** True when this update (under any of its identities) was accepted before. */
   hasSeen(message: InboundMessage): boolean {
-    return seenKeys(message).some((key) => this.#db.get('SELECT 1 AS yes FROM seen WHERE key = ?', [key]) !== undefined);
+    return seenKeys(message).some(
+      (key) => this.#db.get('SELECT 1 AS yes FROM seen WHERE key = ?', [key]) !== undefined,
+    );
   }
 
   /** Remembers the update's identities. False: it was seen before, and nothing may be done for it. */
@@ -42,7 +44,14 @@ export class Inbox {
     return fresh;
   }
 
-  add(tx: Tx, id: string, message: InboundMessage, state: InboxState, sessionId: string | undefined, at: number): InboxItem {
+  add(
+    tx: Tx,
+    id: string,
+    message: InboundMessage,
+    state: InboxState,
+    sessionId: string | undefined,
+    at: number,
+  ): InboxItem {
     this.#seq += 1;
     const item: InboxItem = { id, seq: this.#seq, sessionId, message, acceptedAt: at, state };
     tx.run('INSERT INTO inbox (seq, id, session_id, state, message, accepted_at) VALUES (?,?,?,?,?,?)', [
@@ -60,9 +69,16 @@ export class Inbox {
     tx.run('UPDATE inbox SET state = ? WHERE id = ?', [state, id]);
   }
 
+  setMessage(tx: Tx, id: string, message: InboundMessage): void {
+    tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
+  }
+
   /** A held message becomes a waiting one of a session. */
   release(tx: Tx, id: string, sessionId: string): void {
-    tx.run("UPDATE inbox SET state = 'queued', session_id = ? WHERE id = ? AND state = 'held'", [sessionId, id]);
+    tx.run("UPDATE inbox SET state = 'queued', session_id = ? WHERE id = ? AND state = 'held'", [
+      sessionId,
+      id,
+    ]);
   }
 
   get(id: string): InboxItem | undefined {
@@ -77,7 +93,9 @@ export class Inbox {
 
   /** The last message of a session, for `/retry`. */
   last(sessionId: string): InboxItem | undefined {
-    const row = this.#db.get('SELECT * FROM inbox WHERE session_id = ? ORDER BY seq DESC LIMIT 1', [sessionId]);
+    const row = this.#db.get('SELECT * FROM inbox WHERE session_id = ? ORDER BY seq DESC LIMIT 1', [
+      sessionId,
+    ]);
     return row === undefined ? undefined : itemOf(row);
   }
 }
@@ -85,14 +103,17 @@ export class Inbox {
 /** Identities of an update, unique over platforms and accounts. */
 function seenKeys(message: InboundMessage): string[] {
   const { platform, accountId } = message.chat satisfies ChatRef;
-  return [message.dedupeKey, ...(message.alsoKnownAs ?? [])].map((key) => JSON.stringify([platform, accountId, key]));
+  return [message.dedupeKey, ...(message.alsoKnownAs ?? [])].map((key) =>
+    JSON.stringify([platform, accountId, key]),
+  );
 }
 
 function itemOf(row: Row): InboxItem {
   return {
     id: String(row['id']),
     seq: Number(row['seq']),
-    sessionId: row['session_id'] === null || row['session_id'] === undefined ? undefined : String(row['session_id']),
+    sessionId:
+      row['session_id'] === null || row['session_id'] === undefined ? undefined : String(row['session_id']),
     message: JSON.parse(String(row['message'])) as InboundMessage,
     acceptedAt: Number(row['accepted_at']),
     state: row['state'] as InboxState,

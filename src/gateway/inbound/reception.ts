@@ -1,23 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import type { Adapter } from '../adapter.ts';
+import type { Adapter, Part } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
+import type { BusyMode } from '../config/schema.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Conversations, Place } from '../conversation/conversations.ts';
+import type { SessionRecord } from '../conversation/sessions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { Logger } from '../log.ts';
-import { chatKey, type InboundMessage, type RefusalView } from '../model.ts';
+import { type ChatRef, chatKey, type InboundMessage, type RefusalView } from '../model.ts';
 import type { Outbox } from '../outbound/outbox.ts';
+import type { Door } from '../security/door.ts';
 import { PAIRING_LIMITS, type PairingRequest, pairingView } from '../security/pairing.ts';
 import { showPairingCode } from '../security/pairing-code.ts';
-import type { Door } from '../security/door.ts';
 import { LoopBreaker, RateLimiter } from '../security/rate-limit.ts';
 import type { Database } from '../store/database.ts';
 import { type Admission, admit } from './admission.ts';
-import { Bursts } from './bursts.ts';
+import { Bursts, joinPieces } from './bursts.ts';
+import { cleanMessage } from './clean-message.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
-import { cleanMessage } from './clean-message.ts';
 
 export interface ReceptionDeps {
   readonly db: Database;
@@ -27,7 +29,7 @@ export interface ReceptionDeps {
   readonly outbox: Outbox;
   readonly conversations: Conversations;
   readonly commands: ChatCommands;
-  readonly adapter: (message: InboundMessage) => Adapter | undefined;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly log: Logger;
@@ -49,14 +51,17 @@ export class Reception {
   constructor(deps: ReceptionDeps) {
     this.#deps = deps;
     this.#rates = new RateLimiter(deps.settings.rateLimit.maxRequests, deps.settings.rateLimit.windowMs);
-    this.#bursts = new Bursts((item, session) => deps.conversations.enqueue(item, session));
+    this.#bursts = new Bursts((items, session) => void this.#join(items, session));
   }
 
   /** See `AdapterHost.accept`. */
   accept(raw: InboundMessage): Promise<void> {
     if (this.#closed)
       return Promise.reject(
-        new GatewayError('stopping', 'the gateway is stopping', { status: 503, hint: 'Send it again in a moment.' }),
+        new GatewayError('stopping', 'the gateway is stopping', {
+          status: 503,
+          hint: 'Send it again in a moment.',
+        }),
       );
     const message = cleanMessage(raw);
     const identity = JSON.stringify([message.chat.platform, message.chat.accountId, message.dedupeKey]);
@@ -97,9 +102,9 @@ export class Reception {
         return this.#stranger(message);
       case 'refuse':
         this.#refused(message, admission.code, admission.reason);
-        if (admission.notice !== undefined) await this.#tell(message, admission.notice);
+        if (admission.notice !== undefined) this.#tell(message, admission.notice);
         else if (message.promptId !== undefined && admission.code !== 'rate_limited')
-          await this.#tell(message, 'This gateway does not take messages from here.');
+          this.#tell(message, 'This gateway does not take messages from here.');
         return;
       case 'ignore':
         if (admission.code !== 'own_message' && admission.code !== 'not_mentioned')
@@ -123,9 +128,11 @@ export class Reception {
     });
   }
 
-  async #allowed(message: InboundMessage): Promise<void> {
+  async #allowed(received: InboundMessage): Promise<void> {
     const { conversations, commands, db, inbox, clock, outbox } = this.#deps;
-    if (await commands.handle(message)) return;
+    const handled = await commands.handle(received);
+    if (handled.handled) return;
+    const { message, mode } = handled;
     const now = clock();
     if (message.edited) return this.#edited(message);
     const place = conversations.place(message, now);
@@ -133,8 +140,15 @@ export class Reception {
       this.#refused(message, 'queue_full', 'too many messages wait in this session');
       await outbox.post({
         chat: message.chat,
-        meta: { kind: 'outcome', code: 'refused', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
-        parts: this.#parts(message, `There are already ${this.#deps.settings.agent.maxWaiting} messages waiting here. Wait for an answer, or /stop.`),
+        meta: {
+          kind: 'outcome',
+          code: 'refused',
+          ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+        },
+        parts: this.#parts(
+          message.chat,
+          `There are already ${this.#deps.settings.agent.maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
+        ),
         replyTo: message.messageId,
       });
       return;
@@ -145,26 +159,62 @@ export class Reception {
       return inbox.add(tx, randomUUID(), message, 'queued', place.session.id, now);
     });
     if (item === undefined) return;
-    this.#handOver(item, place, now);
+    this.#handOver(item, place, now, mode);
   }
 
-  #handOver(item: InboxItem, place: Place, now: number): void {
+  #handOver(item: InboxItem, place: Place, now: number, mode: BusyMode | undefined): void {
     const { conversations, outbox } = this.#deps;
     conversations.rememberPlace(place, now);
     if (place.ended !== undefined) {
       const text = `New session (${place.ended.reason === 'daily' ? 'the day is over' : 'quiet for a long time'}). /resume goes back to the old one.`;
       void outbox
-        .post({ chat: item.message.chat, meta: { kind: 'notice', sessionId: place.session.id }, parts: this.#parts(item.message, text) })
-        .catch((error: unknown) => this.#deps.log.warn('a reset notice was not stored', { error: messageOf(error) }));
+        .post({
+          chat: item.message.chat,
+          meta: { kind: 'notice', sessionId: place.session.id },
+          parts: this.#parts(item.message.chat, text),
+        })
+        .catch((error: unknown) =>
+          this.#deps.log.warn('a reset notice was not stored', { error: messageOf(error) }),
+        );
     }
-    const adapter = this.#deps.adapter(item.message);
+    if (mode !== undefined) return conversations.enqueue(item, place.session, mode);
+    const adapter = this.#deps.adapter(item.message.chat);
     this.#bursts.add(item, place.session, adapter?.capabilities.textLimit ?? Number.POSITIVE_INFINITY);
   }
 
   /** An edit changes a message that still waits; one that was taken already stays as it was. */
   async #edited(message: InboundMessage): Promise<void> {
-    this.#deps.log.debug('an edit of a message was ignored: it has its turn already', { platform: message.chat.platform });
-    await Promise.resolve();
+    const { conversations, db, inbox, clock } = this.#deps;
+    const place = conversations.place(message, clock());
+    const waiting = conversations.lane(place.session.id)?.replaceText(message.messageId, message.text);
+    await db.write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      if (waiting !== undefined) inbox.setMessage(tx, waiting.id, waiting.message);
+    });
+    if (waiting === undefined)
+      this.#refused(
+        message,
+        'edit_too_late',
+        'an edit came after its message had its turn; it changes nothing',
+      );
+  }
+
+  /** Pieces become one durable message; a crash before that leaves them as messages of their own. */
+  async #join(items: readonly InboxItem[], session: SessionRecord): Promise<void> {
+    const { conversations, db, inbox, log } = this.#deps;
+    const joined = joinPieces(items);
+    if (joined === undefined) return;
+    if (items.length === 1) return conversations.enqueue(joined, session);
+    try {
+      await db.write((tx) => {
+        inbox.setMessage(tx, joined.id, joined.message);
+        for (const piece of items) if (piece.id !== joined.id) inbox.setState(tx, piece.id, 'done');
+      });
+      conversations.enqueue(joined, session);
+    } catch (error) {
+      log.error('pieces of a message could not be joined; they run one by one', { error: messageOf(error) });
+      for (const piece of items) conversations.enqueue(piece, session);
+    }
   }
 
   async #stranger(message: InboundMessage): Promise<void> {
@@ -183,15 +233,19 @@ export class Reception {
     );
     if (held === undefined) return;
     const request = await door.desk.open(message, heldId);
-    this.#deps.log.info('a stranger asks to be let in', { platform: message.chat.platform, user: message.sender.id });
+    this.#deps.log.info('a stranger asks to be let in', {
+      platform: message.chat.platform,
+      user: message.sender.id,
+    });
     this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
-    if (request.code !== undefined) this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
+    if (request.code !== undefined)
+      this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
   }
 
   /** The code goes out directly: it must never touch the disk or a log line. */
   #sendCode(message: InboundMessage, code: string, expiresInMs: number): void {
     const text = `Hello! I do not know you yet. Please give this code to my operator: ${code}. It is good for ${Math.round(expiresInMs / 60_000)} minutes; your message is kept until then.`;
-    const [part] = this.#parts(message, text);
+    const [part] = this.#parts(message.chat, text);
     if (part === undefined) return;
     this.#deps.outbox
       .direct(message.chat, (adapter, signal) =>
@@ -225,7 +279,8 @@ export class Reception {
     const { inbox, db, conversations, clock, outbox } = this.#deps;
     const now = clock();
     const held = inbox.get(request.heldId);
-    const fresh = held !== undefined && held.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
+    const fresh =
+      held !== undefined && held.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
     const place = fresh ? conversations.place(held.message, now) : undefined;
     const row = await db.write((tx) => {
       if (held !== undefined && held.state === 'held') {
@@ -238,7 +293,7 @@ export class Reception {
       return outbox.add(tx, {
         chat: request.chat,
         meta: { kind: 'paired' },
-        parts: this.#parts({ chat: request.chat }, 'You are in. Welcome!'),
+        parts: this.#parts(request.chat, 'You are in. Welcome!'),
       });
     });
     outbox.release(row);
@@ -261,7 +316,7 @@ export class Reception {
               code: 'refused',
               ...(held?.message.promptId === undefined ? {} : { promptId: held.message.promptId }),
             },
-            parts: this.#parts({ chat: request.chat }, 'The operator did not let you in.'),
+            parts: this.#parts(request.chat, 'The operator did not let you in.'),
           })
         : undefined;
     });
@@ -269,10 +324,10 @@ export class Reception {
   }
 
   /** A sentence for a refused sender. Not stored: nothing was accepted. */
-  async #tell(message: InboundMessage, text: string): Promise<void> {
-    const [part] = this.#parts(message, text);
+  #tell(message: InboundMessage, text: string): void {
+    const [part] = this.#parts(message.chat, text);
     if (part === undefined) return;
-    await this.#deps.outbox
+    this.#deps.outbox
       .direct(message.chat, (adapter, signal) =>
         adapter.send(
           {
@@ -282,7 +337,11 @@ export class Reception {
             partIndex: 0,
             partCount: 1,
             replyToMessageId: message.messageId,
-            meta: { kind: 'outcome', code: 'refused', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
+            meta: {
+              kind: 'outcome',
+              code: 'refused',
+              ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+            },
           },
           signal,
         ),
@@ -303,7 +362,7 @@ export class Reception {
     });
   }
 
-  #parts(message: Pick<InboundMessage, 'chat'>, text: string) {
-    return this.#deps.adapter({ ...message } as InboundMessage)?.format(text) ?? [{ text, plain: text }];
+  #parts(chat: ChatRef, text: string): readonly Part[] {
+    return this.#deps.adapter(chat)?.format(text) ?? [{ text, plain: text }];
   }
 }

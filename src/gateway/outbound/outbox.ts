@@ -49,7 +49,8 @@ export class Outbox {
     const { db, clock } = this.#deps;
     for (const raw of db.all("SELECT * FROM outbox WHERE state IN ('pending','sending') ORDER BY seq")) {
       const row = rowOf(raw);
-      if (clock() - row.createdAt > OUTBOX_LIMITS.maxAgeMs) this.#settle(row, 'abandoned', 'older than 24 hours');
+      if (clock() - row.createdAt > OUTBOX_LIMITS.maxAgeMs)
+        this.#settle(row, 'abandoned', 'older than 24 hours');
       else this.release(row);
     }
   }
@@ -110,7 +111,8 @@ export class Outbox {
     return new Promise((resolve, reject) => {
       this.#gate(chat).push(async () => {
         const adapter = this.#deps.adapter(chat.platform);
-        if (adapter === undefined) reject(new DeliveryError('unreachable', `${chat.platform} is not running`));
+        if (adapter === undefined)
+          reject(new DeliveryError('unreachable', `${chat.platform} is not running`));
         else await this.#bounded((signal) => send(adapter, signal)).then(resolve, reject);
         return undefined;
       });
@@ -147,12 +149,16 @@ export class Outbox {
       this.#gates.get(chatKey(known.chat))?.gate.wake();
       return;
     }
-    const raw = this.#deps.db.get("SELECT * FROM outbox WHERE id = ? AND state IN ('failed','abandoned')", [id]);
+    const raw = this.#deps.db.get("SELECT * FROM outbox WHERE id = ? AND state IN ('failed','abandoned')", [
+      id,
+    ]);
     if (raw === undefined) throw notFound(id);
     const row = rowOf(raw);
     row.state = 'pending';
     row.mayRepeat = false;
-    await this.#deps.db.write((tx) => tx.run("UPDATE outbox SET state = 'pending', settled_at = NULL WHERE id = ?", [id]));
+    await this.#deps.db.write((tx) =>
+      tx.run("UPDATE outbox SET state = 'pending', settled_at = NULL WHERE id = ?", [id]),
+    );
     this.#dead.delete(chatKey(row.chat));
     this.release(row);
   }
@@ -188,8 +194,10 @@ export class Outbox {
   async #deliver(row: OutboundRow): Promise<RetryIn | undefined> {
     const { clock, db } = this.#deps;
     if (!this.#open.has(row.id)) return undefined; // abandoned meanwhile
-    if (this.#dead.has(chatKey(row.chat))) return this.#settle(row, 'abandoned', 'the chat takes no messages any more');
-    if (clock() - row.createdAt > OUTBOX_LIMITS.maxAgeMs) return this.#settle(row, 'abandoned', 'older than 24 hours');
+    if (this.#dead.has(chatKey(row.chat)))
+      return this.#settle(row, 'abandoned', 'the chat takes no messages any more');
+    if (clock() - row.createdAt > OUTBOX_LIMITS.maxAgeMs)
+      return this.#settle(row, 'abandoned', 'older than 24 hours');
     const adapter = this.#deps.adapter(row.chat.platform);
     if (adapter === undefined || !this.#deps.online(row.chat.platform)) {
       this.#show(row);
@@ -266,7 +274,9 @@ export class Outbox {
   }
 
   async #announceRepeat(row: OutboundRow, adapter: Adapter): Promise<void> {
-    const [part] = adapter.format('(The connection was lost while sending: the next message may be a repeat.)');
+    const [part] = adapter.format(
+      '(The connection was lost while sending: the next message may be a repeat.)',
+    );
     if (part === undefined) return;
     const request: SendRequest = {
       idempotencyKey: `${row.id}:${row.done}:repeat`,
@@ -290,7 +300,8 @@ export class Outbox {
         return this.#settle(row, 'failed', delivery.message);
       case 'markup': {
         const part = row.parts[row.done];
-        if (part === undefined || part.text === part.plain) return this.#settle(row, 'failed', delivery.message);
+        if (part === undefined || part.text === part.plain)
+          return this.#settle(row, 'failed', delivery.message);
         (row.parts as { text: string; plain: string }[])[row.done] = { ...part, text: part.plain };
         return { ms: 0 };
       }
@@ -308,36 +319,57 @@ export class Outbox {
     const { clock, log } = this.#deps;
     const waits = adapter.capabilities.streamsEvents && retryAfterMs === undefined;
     const random = this.#deps.random ?? Math.random;
-    const step = Math.min(OUTBOX_LIMITS.maxRetryMs, OUTBOX_LIMITS.minRetryMs * 2 ** Math.min(row.attempts, 10));
+    const step = Math.min(
+      OUTBOX_LIMITS.maxRetryMs,
+      OUTBOX_LIMITS.minRetryMs * 2 ** Math.min(row.attempts, 10),
+    );
     const ms = waits ? Number.POSITIVE_INFINITY : (retryAfterMs ?? Math.round(step * (0.5 + random() / 2)));
     row.error = reason;
     row.nextTryAt = waits ? undefined : clock() + ms;
-    log.debug('delivery waits', { id: row.id, platform: row.chat.platform, reason, retryInMs: waits ? null : ms });
+    log.debug('delivery waits', {
+      id: row.id,
+      platform: row.chat.platform,
+      reason,
+      retryInMs: waits ? null : ms,
+    });
     this.#show(row);
     this.#notifyIdle();
     return { ms };
   }
 
-  #settle(row: OutboundRow, state: 'delivered' | 'failed' | 'abandoned', error: string | undefined): undefined {
+  #settle(
+    row: OutboundRow,
+    state: 'delivered' | 'failed' | 'abandoned',
+    error: string | undefined,
+  ): undefined {
     row.state = state;
     row.error = error;
     row.nextTryAt = undefined;
     this.#open.delete(row.id);
     this.#deps.db
       .write((tx) =>
-        tx.run('UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ? WHERE id = ?', [
-          state,
-          row.done,
-          JSON.stringify(row.receipts),
-          row.attempts,
-          error ?? null,
-          this.#deps.clock(),
-          row.id,
-        ]),
+        tx.run(
+          'UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ? WHERE id = ?',
+          [
+            state,
+            row.done,
+            JSON.stringify(row.receipts),
+            row.attempts,
+            error ?? null,
+            this.#deps.clock(),
+            row.id,
+          ],
+        ),
       )
-      .catch((cause: unknown) => this.#deps.log.error('a receipt could not be stored', { id: row.id, error: messageOf(cause) }));
+      .catch((cause: unknown) =>
+        this.#deps.log.error('a receipt could not be stored', { id: row.id, error: messageOf(cause) }),
+      );
     if (state !== 'delivered')
-      this.#deps.log.warn(`message ${state}: ${error ?? ''}`, { id: row.id, platform: row.chat.platform, chat: row.chat.chatId });
+      this.#deps.log.warn(`message ${state}: ${error ?? ''}`, {
+        id: row.id,
+        platform: row.chat.platform,
+        chat: row.chat.chatId,
+      });
     if (row.shown || state !== 'delivered') this.#deps.events.emit({ type: 'outbox', item: outboxView(row) });
     this.#notifyIdle();
     return undefined;
@@ -369,7 +401,8 @@ export class Outbox {
   #sendable(): number {
     let count = 0;
     for (const row of this.#open.values())
-      if (row.nextTryAt === undefined && row.error === undefined && this.#deps.online(row.chat.platform)) count += 1;
+      if (row.nextTryAt === undefined && row.error === undefined && this.#deps.online(row.chat.platform))
+        count += 1;
     return count;
   }
 

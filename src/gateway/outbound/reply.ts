@@ -104,7 +104,11 @@ export class Reply {
 
   #scheduleDraft(adapter: Adapter): void {
     if (this.#closed || this.#drafting !== undefined || this.#timer !== undefined) return;
-    if (this.#text.length < FIRST_DRAFT_CHARS && (this.#tools.length === 0 || this.#deps.toolActivity === 'off')) return;
+    if (
+      this.#text.length < FIRST_DRAFT_CHARS &&
+      (this.#tools.length === 0 || this.#deps.toolActivity === 'off')
+    )
+      return;
     const wait = this.#nextEditAt - this.#deps.clock();
     if (wait > 0) {
       this.#timer = setTimeout(() => {
@@ -120,7 +124,10 @@ export class Reply {
   }
 
   #draftText(): string {
-    const tools = this.#deps.toolActivity === 'off' || this.#tools.length === 0 ? '' : `⚙ ${toolLine(this.#tools, this.#deps.toolActivity)}`;
+    const tools =
+      this.#deps.toolActivity === 'off' || this.#tools.length === 0
+        ? ''
+        : `⚙ ${toolLine(this.#tools, this.#deps.toolActivity)}`;
     return this.#deps.egress([this.#text, tools].filter((each) => each !== '').join('\n\n'));
   }
 
@@ -137,13 +144,23 @@ export class Reply {
         const key = `draft:${messageId}:${this.#deps.clock()}`;
         const receipt = await this.#deps.outbox.direct(chat, (live, signal) =>
           live.send(
-            { idempotencyKey: key, chat, part, partIndex: 0, partCount: 1, replyToMessageId: messageId, meta: { kind: 'reply' } },
+            {
+              idempotencyKey: key,
+              chat,
+              part,
+              partIndex: 0,
+              partCount: 1,
+              replyToMessageId: messageId,
+              meta: { kind: 'reply' },
+            },
             signal,
           ),
         );
         this.#draftId = receipt.messageId;
       } else {
-        await this.#deps.outbox.direct(chat, async (live, signal) => live.edit?.(chat, draftId, part, signal));
+        await this.#deps.outbox.direct(chat, async (live, signal) =>
+          live.edit?.(chat, draftId, part, signal),
+        );
       }
     } catch (error) {
       // A draft is a courtesy: the final text goes through the outbox whatever happens here.

@@ -44,7 +44,10 @@ export class Door {
     this.desk.load();
   }
 
-  async approve(which: { requestId?: string; code?: string; platform?: Platform }, actor: Actor): Promise<PairingRequest> {
+  async approve(
+    which: { requestId?: string; code?: string; platform?: Platform },
+    actor: Actor,
+  ): Promise<PairingRequest> {
     const request = await this.#find(which);
     const { platform } = request.chat;
     const entry: AllowlistView = {
@@ -62,7 +65,8 @@ export class Door {
     this.people.rememberAllowed(entry, request.aliases);
     this.#closed(request, 'approved', actor);
     this.#recent.set(request.id, request);
-    if (this.#recent.size > 50) for (const oldest of this.#recent.keys()) {
+    if (this.#recent.size > 50)
+      for (const oldest of this.#recent.keys()) {
         this.#recent.delete(oldest);
         break;
       }
@@ -106,7 +110,10 @@ export class Door {
   /** Adds a sender by id; an open request of theirs is approved along with it. */
   async allow(platform: Platform, userId: string, note: string | undefined, actor: Actor): Promise<void> {
     if (userId.trim() === '')
-      throw new GatewayError('bad_user_id', 'the user id is empty', { status: 400, hint: 'Give the platform’s stable id.' });
+      throw new GatewayError('bad_user_id', 'the user id is empty', {
+        status: 400,
+        hint: 'Give the platform’s stable id.',
+      });
     const waiting = this.desk.pendingOf(platform, [userId]);
     if (waiting !== undefined) {
       await this.approve({ requestId: waiting.id }, actor);
@@ -171,7 +178,8 @@ export class Door {
       for (const id of ids) this.people.block(tx, platform, id, now);
       this.#audit(tx, actor, 'block', subject(platform, userId));
     });
-    if (known !== undefined) this.#deps.events.emit({ type: 'allowlist-removed', platform, userId: known.userId });
+    if (known !== undefined)
+      this.#deps.events.emit({ type: 'allowlist-removed', platform, userId: known.userId });
   }
 
   async unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
@@ -182,16 +190,16 @@ export class Door {
     this.people.forgetBlocked(platform, userId);
   }
 
-  auditLines(limit: number): { at: number; actor: string; surface: string; action: string; subject: string }[] {
-    return this.#deps.db
-      .all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', [limit])
-      .map((row) => ({
-        at: Number(row['at']),
-        actor: String(row['actor']),
-        surface: String(row['surface']),
-        action: String(row['action']),
-        subject: String(row['subject']),
-      }));
+  auditLines(
+    limit: number,
+  ): { at: number; actor: string; surface: string; action: string; subject: string }[] {
+    return this.#deps.db.all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', [limit]).map((row) => ({
+      at: Number(row['at']),
+      actor: String(row['actor']),
+      surface: String(row['surface']),
+      action: String(row['action']),
+      subject: String(row['subject']),
+    }));
   }
 
   stop(): void {
@@ -208,7 +216,10 @@ export class Door {
       });
     }
     if (which.code !== undefined) return this.desk.redeem(which.code, which.platform);
-    throw new GatewayError('bad_request', 'name a code or a requestId', { status: 400, hint: 'Give "code" or "requestId".' });
+    throw new GatewayError('bad_request', 'name a code or a requestId', {
+      status: 400,
+      hint: 'Give "code" or "requestId".',
+    });
   }
 
   async #reject(request: PairingRequest, state: 'denied' | 'blocked', actor: Actor): Promise<PairingRequest> {
@@ -248,7 +259,12 @@ export class Door {
       by: actor.name,
       surface: actor.surface,
     });
-    this.#deps.events.emit({ type: 'pairing-closed', id: request.id, outcome, actor: `${actor.name} (${actor.surface})` });
+    this.#deps.events.emit({
+      type: 'pairing-closed',
+      id: request.id,
+      outcome,
+      actor: `${actor.name} (${actor.surface})`,
+    });
   }
 
   #audit(tx: Tx, actor: Actor, action: string, what: string): void {

@@ -114,18 +114,27 @@ export class PairingDesk {
     const ids = [message.sender.id, ...(message.sender.aliases ?? [])];
     const request = this.pendingOf(platform, ids);
     if (request !== undefined && request.expiresAt > now) {
-      const due = request.remindedAt === undefined && now >= request.createdAt + PAIRING_LIMITS.reminderAfterMs;
+      const due =
+        request.remindedAt === undefined && now >= request.createdAt + PAIRING_LIMITS.reminderAfterMs;
       return due
         ? { answer: 'remind', request }
         : { answer: 'silent', code: 'pairing_pending', reason: 'the sender already waits for approval' };
     }
     if (ids.some((id) => (this.#cooldowns.get(senderKey(platform, id)) ?? 0) > now))
-      return { answer: 'silent', code: 'pairing_cooldown', reason: 'denied or expired less than an hour ago' };
+      return {
+        answer: 'silent',
+        code: 'pairing_cooldown',
+        reason: 'denied or expired less than an hour ago',
+      };
     const live = [...this.#pending.values()].filter((each) => each.expiresAt > now);
     const samePlatform = live.filter((each) => each.chat.platform === platform).length;
     if (samePlatform >= PAIRING_LIMITS.perPlatform || live.length >= PAIRING_LIMITS.inAll) {
       this.turnedAway += 1;
-      return { answer: 'silent', code: 'turned_away', reason: 'too many strangers wait already; add the sender by id' };
+      return {
+        answer: 'silent',
+        code: 'turned_away',
+        reason: 'too many strangers wait already; add the sender by id',
+      };
     }
     return { answer: 'new' };
   }
@@ -212,7 +221,10 @@ export class PairingDesk {
       for (const request of live) if (matchesPairingCode(code, request.stored)) found = request; // no early exit
     const candidates = found === undefined ? this.#guessedPlatforms(platform) : [found.chat.platform];
     const lockedUntil = Math.max(0, ...candidates.map((each) => this.#locks.get(each)?.lockedUntil ?? 0));
-    if (lockedUntil > now && (found !== undefined || candidates.every((p) => (this.#locks.get(p)?.lockedUntil ?? 0) > now)))
+    if (
+      lockedUntil > now &&
+      (found !== undefined || candidates.every((p) => (this.#locks.get(p)?.lockedUntil ?? 0) > now))
+    )
       throw new GatewayError('code_locked', 'too many wrong codes: code entry is locked', {
         status: 429,
         hint: `Approve the row by key or by id, or wait ${Math.ceil((lockedUntil - now) / 60_000)} minutes.`,
@@ -264,7 +276,8 @@ export class PairingDesk {
   async #countWrong(platforms: readonly Platform[], now: number): Promise<void> {
     for (const platform of platforms) {
       const known = this.#locks.get(platform);
-      const failures = (known === undefined || (known.lockedUntil > 0 && known.lockedUntil <= now) ? 0 : known.failures) + 1;
+      const failures =
+        (known === undefined || (known.lockedUntil > 0 && known.lockedUntil <= now) ? 0 : known.failures) + 1;
       const lockedUntil = failures >= PAIRING_LIMITS.wrongCodes ? now + PAIRING_LIMITS.lockMs : 0;
       this.#locks.set(platform, { failures, lockedUntil });
       await this.#db.write((tx) =>
@@ -279,9 +292,10 @@ export class PairingDesk {
 
   #wasLive(code: string): boolean {
     return this.#db
-      .all("SELECT salt, hash FROM pairing WHERE state <> 'blocked' AND created_at > ? ORDER BY created_at DESC LIMIT 100", [
-        this.#clock() - 24 * 60 * 60_000,
-      ])
+      .all(
+        "SELECT salt, hash FROM pairing WHERE state <> 'blocked' AND created_at > ? ORDER BY created_at DESC LIMIT 100",
+        [this.#clock() - 24 * 60 * 60_000],
+      )
       .some((row) => matchesPairingCode(code, { salt: String(row['salt']), hash: String(row['hash']) }));
   }
 
@@ -330,7 +344,10 @@ function requestOf(row: Row): PairingRequest {
     heldId: String(row['held_id']),
     createdAt: Number(row['created_at']),
     expiresAt: Number(row['expires_at']),
-    remindedAt: row['reminded_at'] === null || row['reminded_at'] === undefined ? undefined : Number(row['reminded_at']),
+    remindedAt:
+      row['reminded_at'] === null || row['reminded_at'] === undefined
+        ? undefined
+        : Number(row['reminded_at']),
     stored: { salt: String(row['salt']), hash: String(row['hash']) },
     code: undefined,
   };

@@ -40,7 +40,10 @@ export class People {
   find(platform: Platform, id: string): AllowlistView | undefined {
     const key = personKey(platform, id);
     const alias = this.#aliases.get(key);
-    return this.#allowed.get(key) ?? (alias === undefined ? undefined : this.#allowed.get(personKey(platform, alias)));
+    return (
+      this.#allowed.get(key) ??
+      (alias === undefined ? undefined : this.#allowed.get(personKey(platform, alias)))
+    );
   }
 
   allow(tx: Tx, entry: AllowlistView, aliases: readonly string[]): void {
