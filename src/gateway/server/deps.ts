@@ -1,0 +1,45 @@
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Operator } from '../operator.ts';
+import type { ChatSocketAcceptor } from './chat-sockets.ts';
+import type { ServerLimits } from './limits.ts';
+
+/** A route that an adapter brings along, for instance a platform's webhook. It authenticates its caller itself. */
+export interface ExtraRoute {
+  /** Absolute path without parameters. */
+  readonly path: string;
+  /** Default POST. */
+  readonly method?: 'GET' | 'POST';
+  /** May throw: the caller then gets a 500, the log the reason. The body is complete and within the limit. */
+  handler(request: Request): Promise<Response> | Response;
+}
+
+export interface ServerDeps {
+  /** `localhost` means 127.0.0.1 and ::1. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Read access; empty: local programs may read without. */
+  readonly tokens: readonly string[];
+  readonly operatorToken: string;
+  readonly corsOrigins: readonly string[];
+  /** `/api/*` and `/metrics`. Health, the operator link and adapters' routes stay in any case. */
+  readonly enableHttp: boolean;
+  /** Chat sockets. */
+  readonly enableWebSocket: boolean;
+  readonly operator: Operator;
+  /** The same for consoles that attach; default `operator`. */
+  readonly linkOperator?: Operator;
+  /** Body of `GET /api/status`. */
+  status(): Readonly<Record<string, unknown>>;
+  ready(): boolean;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  readonly routes?: readonly ExtraRoute[];
+  readonly chatSockets?: ChatSocketAcceptor;
+  /** Called after a chat client came or went. */
+  clientsChanged?(clients: number): void;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<ServerLimits>;
+}
