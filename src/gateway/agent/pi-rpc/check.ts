@@ -9,6 +9,7 @@ import { listAt, objectAt } from '../pi/record.ts';
 import { RpcLink } from './rpc-link.ts';
 
 const LIMIT_MS = 10_000;
+const RUNG_MS = 1000;
 
 export interface CheckOptions {
   readonly argv: readonly [string, ...string[]];
@@ -27,6 +28,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     argv: [program, ...args, '--mode', 'rpc', '--no-session', ...options.modelFlags],
     cwd: options.cwd,
     env: options.env,
+    rungMs: RUNG_MS,
     log: options.log,
   });
   let silent = false;
