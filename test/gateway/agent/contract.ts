@@ -40,7 +40,7 @@ export async function obedientModel(request: ModelRequest): Promise<ModelReply> 
 
 function commandOf(directive: string): string | undefined {
   if (directive === 'tool') return 'echo tool output';
-  if (directive === 'hang') return 'sleep 1000';
+  if (directive === 'hang') return 'echo $$ $PPID > pids; sleep 1000';
   if (directive === 'crash') return 'kill -9 $PPID';
   return undefined;
 }
