@@ -9,6 +9,7 @@ import { listAt, objectAt } from '../pi/record.ts';
 import { RpcLink } from './rpc-link.ts';
 
 const LIMIT_MS = 10_000;
+const RUNG_MS = 1000;
 
 export interface CheckOptions {
   readonly argv: readonly [string, ...string[]];
@@ -27,6 +28,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     argv: [program, ...args, '--mode', 'rpc', '--no-session', ...options.modelFlags],
     cwd: options.cwd,
     env: options.env,
+    rungMs: RUNG_MS,
     log: options.log,
   });
   let silent = false;
@@ -38,10 +40,12 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     const state = await link.request({ type: 'get_state' });
-    const available = listAt(await link.request({ type: 'get_available_models' }), 'models').map(modelName);
-    const model = modelName(objectAt(state, 'model'));
-    if (model === undefined || !available.includes(model)) return failed(noModel(), await version);
-    return { ok: true, detail: `pi ${await version}, model ${model}` };
+    const available = listAt(await link.request({ type: 'get_available_models' }), 'models');
+    return judge(
+      modelName(objectAt(state, 'model')),
+      available.flatMap((model) => modelName(model) ?? []),
+      await version,
+    );
   } catch (error) {
     if (!(error instanceof LinkLost)) return failed(silentStart(LIMIT_MS, String(error)), await version);
     const end = silent ? silentStart(LIMIT_MS, error.end.stderr) : startFailure(error.end);
@@ -51,6 +55,21 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     signal.removeEventListener('abort', giveUp);
     void link.close();
   }
+}
+
+/** `available` are the models whose provider has a key or login. */
+function judge(model: string | undefined, available: readonly string[], version: string): AgentCheck {
+  const provider = model?.slice(0, model.indexOf('/') + 1);
+  if (provider === undefined || !available.some((name) => name.startsWith(provider)))
+    return failed(noModel(), version);
+  const detail = `pi ${version}, model ${model}`;
+  if (available.includes(model ?? '')) return { ok: true, detail };
+  // pi passes unknown names of a known provider on: it may be new, or mistyped.
+  return {
+    ok: true,
+    detail,
+    hint: `pi does not list ${model}; if turns fail, choose one of "pi --list-models".`,
+  };
 }
 
 function failed(end: TurnEnd, version: string): AgentCheck {

@@ -30,6 +30,8 @@ export interface PiRpcAgentOptions {
   readonly idleMs: number;
   /** Default: 20 000. */
   readonly startTimeoutMs?: number;
+  /** Between two rungs of the ending ladder (abort, terminate, kill). Default: 5000. */
+  readonly rungMs?: number;
   readonly log: Logger;
   /** Surroundings of the children. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
@@ -38,10 +40,12 @@ export interface PiRpcAgentOptions {
 }
 
 const START_TIMEOUT_MS = 20_000;
+const RUNG_MS = 5000;
 
 /** pi over its RPC mode: one child process for each active session. */
 export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
   const env = options.env ?? process.env;
+  const rungMs = options.rungMs ?? RUNG_MS;
   const log = options.log.child('pi-rpc');
   const modelOf = (choice: ModelChoice): string[] => [
     ...(choice.model === undefined ? [] : ['--model', choice.model]),
@@ -71,6 +75,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
       ],
       cwd: spec.cwd,
       env,
+      rungMs,
       log,
     });
   };
@@ -96,6 +101,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
     sessions: {
       seats: new Seats(options.maxChildren, options.idleMs),
       defaults,
+      rungMs,
       startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
       dialogs: options.dialogs ?? cancelDialogs,
       log,

@@ -9,6 +9,7 @@ export interface RpcLinkOptions {
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly rungMs: number;
   readonly log: Logger;
 }
 

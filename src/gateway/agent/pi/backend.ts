@@ -16,6 +16,8 @@ export interface PiBackend {
   readonly defaults: ModelChoice;
   /** Until the first answer of a fresh session, in milliseconds. */
   readonly startTimeoutMs: number;
+  /** Between two rungs of the ending ladder, in milliseconds. */
+  readonly rungMs: number;
   readonly dialogs: DialogHandler;
   readonly log: Logger;
   /** Starts or resumes the session of the spec. Never throws: what goes wrong ends the link. */

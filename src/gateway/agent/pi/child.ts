@@ -10,19 +10,21 @@ export interface ChildOptions {
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Between the request to leave by SIGTERM and the kill, in milliseconds. */
+  readonly rungMs: number;
   /** One line of its standard output. */
   readonly onLine: (line: string) => void;
 }
 
 /** After closing its input a well-behaved child leaves within this time. */
 const LEAVE_MS = 2000;
-const RUNG_MS = 5000;
 /** What a tool left running may hold the output open; the exit counts. */
 const FLUSH_MS = 250;
 
 /** A child process that speaks lines on its standard streams, in a process group of its own. */
 export class LineChild {
   readonly ended: Promise<LinkEnd>;
+  readonly #rungMs: number;
   readonly #mark = randomUUID();
   readonly #stderr = new Tail();
   readonly #process: ChildProcess;
@@ -34,6 +36,7 @@ export class LineChild {
 
   constructor(options: ChildOptions) {
     const [program, ...args] = options.argv;
+    this.#rungMs = options.rungMs;
     this.#process = spawn(program, args, {
       cwd: options.cwd,
       env: agentEnvironment(options.env, this.#mark),
@@ -66,13 +69,14 @@ export class LineChild {
     this.#process.stdin?.end();
     const timers = [
       setTimeout(() => this.terminate(), LEAVE_MS),
-      setTimeout(() => this.kill(), LEAVE_MS + RUNG_MS),
+      setTimeout(() => this.kill(), LEAVE_MS + this.#rungMs),
     ];
     await this.ended;
     for (const timer of timers) clearTimeout(timer);
   }
 
   terminate(): void {
+    this.#orderly = false;
     if (!this.#over && this.pid !== undefined) signalGroup(this.pid, 'SIGTERM');
   }
 

@@ -110,7 +110,13 @@ export class PiConversation implements Conversation {
       this.#told = session.file;
       listener({ type: 'session', sessionFile: session.file });
     }
-    const turn = new PiTurn(session.link, listener, signal, this.#backend.log);
+    const turn = new PiTurn({
+      link: session.link,
+      listener,
+      signal,
+      rungMs: this.#backend.rungMs,
+      log: this.#backend.log,
+    });
     this.#turn = turn;
     try {
       return await turn.run(input);
@@ -159,7 +165,8 @@ export class PiConversation implements Conversation {
     if (seat === undefined) throw new Error('nobody waits any more');
     const session = await connectSession(this.#backend, this.#spec, this.#choice, seat, this.#closing.signal);
     this.#links++;
-    void session.link.ended.then(() => {
+    void session.link.ended.then((end) => {
+      this.#turn?.lost(end);
       this.#links--;
       this.#leave();
     });

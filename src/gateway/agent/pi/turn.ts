@@ -7,20 +7,29 @@ import { objectAt, type PiRecord } from './record.ts';
 import { RunEvents } from './run-events.ts';
 import { Steering } from './steering.ts';
 
-/** One rung of the ending ladder. */
-const RUNG_MS = 5000;
 /** A prompt that an extension answered by itself starts no run: look after this time. */
 const NO_RUN_CHECK_MS = 250;
+
+export interface PiTurnParts {
+  readonly link: PiLink;
+  readonly listener: (event: AgentEvent) => void;
+  readonly signal: AbortSignal;
+  /** Time between two rungs of the ending ladder. */
+  readonly rungMs: number;
+  readonly log: Logger;
+}
 
 /** One turn over a link: from the prompt until pi has settled, or until the link or the caller's patience ends. */
 export class PiTurn {
   readonly #link: PiLink;
+  readonly #rungMs: number;
   readonly #listener: (event: AgentEvent) => void;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
   readonly #events: RunEvents;
   readonly #steering = new Steering();
   readonly #done = Promise.withResolvers<TurnEnd>();
+  readonly #steersInFlight = new Set<Promise<boolean>>();
   readonly #timers: NodeJS.Timeout[] = [];
   #accepted: Promise<unknown> = Promise.resolve();
   #reachedModel = false;
@@ -30,21 +39,24 @@ export class PiTurn {
   #settled = false;
   #finished = false;
 
-  constructor(link: PiLink, listener: (event: AgentEvent) => void, signal: AbortSignal, log: Logger) {
-    this.#link = link;
-    this.#listener = listener;
-    this.#signal = signal;
-    this.#log = log;
+  constructor(parts: PiTurnParts) {
+    this.#link = parts.link;
+    this.#rungMs = parts.rungMs;
+    this.#listener = parts.listener;
+    this.#signal = parts.signal;
+    this.#log = parts.log;
     this.#events = new RunEvents((event) => this.#emit(event));
   }
 
-  /** Settles exactly once and never rejects. Needs every record of the link in {@link take} meanwhile. */
+  /**
+   * Settles exactly once and never rejects. Meanwhile {@link take} needs every record of the link, and {@link lost}
+   * the end of it.
+   */
   async run(input: AgentInput): Promise<TurnEnd> {
     const onAbort = (): void => void this.#abort();
     try {
       if (this.#signal.aborted) return abortedEnd(this.#signal, false);
       this.#signal.addEventListener('abort', onAbort, { once: true });
-      void this.#link.ended.then((end) => this.#lost(end));
       // `streamingBehavior` matters only when an extension has started a run of its own a moment ago.
       this.#accepted = this.#link.request({
         type: 'prompt',
@@ -66,6 +78,16 @@ export class PiTurn {
   /** True when pi holds the input; false when it is too late or pi does not want it. */
   async steer(input: AgentInput): Promise<boolean> {
     if (this.#closing) return false;
+    const sent = this.#sendSteer(input);
+    this.#steersInFlight.add(sent);
+    try {
+      return await sent;
+    } finally {
+      this.#steersInFlight.delete(sent);
+    }
+  }
+
+  async #sendSteer(input: AgentInput): Promise<boolean> {
     this.#steering.add(input);
     try {
       await this.#accepted;
@@ -95,6 +117,13 @@ export class PiTurn {
     } else this.#events.take(record);
   }
 
+  /** The link is gone. */
+  lost(end: LinkEnd): void {
+    this.#finish(
+      this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : lostTurn(end, this.#reachedModel),
+    );
+  }
+
   get #closing(): boolean {
     return this.#finished || this.#signal.aborted || (this.#settled && this.#promptAnswered);
   }
@@ -114,9 +143,8 @@ export class PiTurn {
 
   #promptRefused(error: unknown): void {
     this.#promptAnswered = true;
-    // A lost link reports itself, with the reason.
-    if (error instanceof LinkLost) return;
-    if (!this.#signal.aborted)
+    if (error instanceof LinkLost) this.lost(error.end);
+    else if (!this.#signal.aborted)
       this.#finish(refusedPrompt(String(error instanceof Error ? error.message : error)));
   }
 
@@ -130,22 +158,27 @@ export class PiTurn {
         await new Promise((resolve) => this.#timers.push(setTimeout(resolve, NO_RUN_CHECK_MS)));
       }
     } catch {
-      // The link is lost, which reports itself.
+      // The link is lost, which `lost` tells.
     }
   }
 
   async #conclude(): Promise<void> {
     if (this.#signal.aborted) return;
-    if (this.#steering.pending) await this.#dropSteering();
+    await this.#dropSteering();
     this.#finish(
       this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : this.#events.outcome(),
     );
   }
 
-  /** What pi still holds would slip into the next turn, where the lane sends it as a prompt of its own. */
+  /**
+   * What pi still holds would slip into the next turn, where the lane sends it as a prompt of its own. pi may take a
+   * steer later than a `clear_queue` that was sent after it, so first every steer has to be answered.
+   */
   async #dropSteering(): Promise<void> {
-    const kill = setTimeout(() => this.#link.kill(), RUNG_MS);
+    if (!this.#steering.pending) return;
+    const kill = setTimeout(() => this.#link.kill(), this.#rungMs);
     try {
+      await Promise.all(this.#steersInFlight);
       await this.#link.request({ type: 'clear_queue' });
     } catch {
       // Without a link there is no queue.
@@ -154,11 +187,11 @@ export class PiTurn {
     }
   }
 
-  /** The ending ladder: politely, 5 s, terminate, 5 s, kill. */
+  /** The ending ladder: politely, one rung, terminate, one rung, kill. */
   async #abort(): Promise<void> {
     this.#timers.push(
-      setTimeout(() => this.#link.terminate(), RUNG_MS),
-      setTimeout(() => this.#link.kill(), 2 * RUNG_MS),
+      setTimeout(() => this.#link.terminate(), this.#rungMs),
+      setTimeout(() => this.#link.kill(), 2 * this.#rungMs),
     );
     try {
       await this.#abortOnce();
@@ -167,9 +200,10 @@ export class PiTurn {
         await this.#accepted.catch(() => undefined);
         await this.#abortOnce();
       }
+      await this.#dropSteering();
       this.#finish(abortedEnd(this.#signal, this.#reachedModel));
     } catch (error) {
-      // A lost link reports itself; a refusal leaves the rest to the next rung.
+      // `lost` tells of a lost link; a refusal leaves the rest to the next rung.
       if (!(error instanceof LinkLost))
         this.#log.warn('the agent refused to abort', { reason: String(error) });
     }
@@ -177,12 +211,6 @@ export class PiTurn {
 
   async #abortOnce(): Promise<void> {
     await Promise.all([this.#link.request({ type: 'clear_queue' }), this.#link.request({ type: 'abort' })]);
-  }
-
-  #lost(end: LinkEnd): void {
-    this.#finish(
-      this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : lostTurn(end, this.#reachedModel),
-    );
   }
 
   #finish(end: TurnEnd): void {
