@@ -36,6 +36,8 @@ export interface ConversationsDeps {
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly egress: (text: string) => string;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+  /** A task of this session runs: it is not reset meanwhile. */
+  readonly busyElsewhere: (sessionId: string) => boolean;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly log: Logger;
@@ -79,7 +81,7 @@ export class Conversations {
     const known = sessions.active(key);
     if (known !== undefined) {
       const decision = resetDecision(settings.reset(platform, message.chatKind), known.lastUserAt, now);
-      if (!decision.reset || !(this.#live.get(known.id)?.lane.idle ?? true))
+      if (!decision.reset || this.#atWork(known.id))
         return { session: known, fresh: false, ended: undefined };
       return {
         session: this.#fresh(key, message, now),
@@ -139,6 +141,11 @@ export class Conversations {
 
   lane(sessionId: string): Lane | undefined {
     return this.#live.get(sessionId)?.lane;
+  }
+
+  /** The session's lane, made when there is none yet. */
+  openLane(session: SessionRecord): Lane {
+    return this.#liveOf(session).lane;
   }
 
   /** Opens (lazily) what controls the model of a session. */
@@ -219,7 +226,7 @@ export class Conversations {
   async sweep(now: number): Promise<SessionRecord[]> {
     const due: SessionRecord[] = [];
     for (const session of this.#deps.sessions.all()) {
-      if (session.endedAt !== undefined || !(this.#live.get(session.id)?.lane.idle ?? true)) continue;
+      if (session.endedAt !== undefined || this.#atWork(session.id)) continue;
       const decision = resetDecision(
         this.#deps.settings.reset(session.chat.platform, session.chatKind),
         session.lastUserAt,
@@ -230,6 +237,21 @@ export class Conversations {
       due.push(session);
     }
     return due;
+  }
+
+  /** Forgets sessions that ended before `before`, at most `limit` of them. */
+  async forgetEnded(before: number, limit: number): Promise<void> {
+    const old = [...this.#deps.sessions.all()]
+      .filter((each) => (each.endedAt ?? Number.POSITIVE_INFINITY) < before)
+      .slice(0, limit);
+    if (old.length === 0) return;
+    await this.#deps.db.write((tx) => {
+      for (const session of old) tx.run('DELETE FROM sessions WHERE id = ?', [session.id]);
+    });
+    for (const session of old) {
+      this.#deps.sessions.forget(session.id);
+      this.#deps.events.emit({ type: 'session-removed', id: session.id });
+    }
   }
 
   get running(): number {
@@ -250,6 +272,10 @@ export class Conversations {
     clearTimeout(timer);
     this.#stopping.abort();
     await Promise.all([...this.#live.values()].map((live) => live.conversation?.close()));
+  }
+
+  #atWork(sessionId: string): boolean {
+    return !(this.#live.get(sessionId)?.lane.idle ?? true) || this.#deps.busyElsewhere(sessionId);
   }
 
   #fresh(key: string, message: InboundMessage, now: number): SessionRecord {

@@ -73,7 +73,7 @@ export class Inbox {
     tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
   }
 
-  /** A held message becomes a waiting one of a session. */
+  /** A held message becomes a waiting one of a session, as if it had just arrived. */
   release(tx: Tx, id: string, sessionId: string): void {
     tx.run("UPDATE inbox SET state = 'queued', session_id = ? WHERE id = ? AND state = 'held'", [
       sessionId,

@@ -287,7 +287,7 @@ export class Reception {
         if (place === undefined) inbox.setState(tx, held.id, 'done');
         else {
           conversations.commitPlace(tx, place, now);
-          inbox.release(tx, held.id, place.session.id);
+          inbox.release(tx, held.id, place.session.id, now);
         }
       }
       return outbox.add(tx, {
@@ -296,9 +296,10 @@ export class Reception {
         parts: this.#parts(request.chat, 'You are in. Welcome!'),
       });
     });
-    outbox.release(row);
+    if (!this.#closed) outbox.release(row);
     if (held === undefined || place === undefined) return;
     conversations.rememberPlace(place, now);
+    if (this.#closed) return; // only the store is open: the next start takes it up
     conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
   }
 
@@ -320,7 +321,7 @@ export class Reception {
           })
         : undefined;
     });
-    if (row !== undefined) outbox.release(row);
+    if (row !== undefined && !this.#closed) outbox.release(row);
   }
 
   /** A sentence for a refused sender. Not stored: nothing was accepted. */
@@ -363,6 +364,6 @@ export class Reception {
   }
 
   #parts(chat: ChatRef, text: string): readonly Part[] {
-    return this.#deps.adapter(chat)?.format(text) ?? [{ text, plain: text }];
+    return this.#deps.outbox.format(chat, text);
   }
 }

@@ -24,6 +24,8 @@ export interface OutboxDeps {
   readonly log: Logger;
   /** The running adapter of a platform; undefined while it is stopped or disabled. */
   readonly adapter: (platform: Platform) => Adapter | undefined;
+  /** Markdown to the platform's parts; works also while the adapter is stopped. */
+  readonly format: (platform: Platform, markdown: string) => readonly Part[];
   /** False while the adapter is known to be offline: nothing is tried, `kick` resumes. */
   readonly online: (platform: Platform) => boolean;
   readonly random?: () => number;
@@ -91,6 +93,11 @@ export class Outbox {
       ],
     );
     return row;
+  }
+
+  /** A text as the parts that its chat takes. */
+  format(chat: ChatRef, markdown: string): readonly Part[] {
+    return this.#deps.format(chat.platform, markdown);
   }
 
   /** Starts the delivery of a durable row. */

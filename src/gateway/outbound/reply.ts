@@ -64,8 +64,7 @@ export class Reply {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#drafting;
-    const adapter = this.#deps.adapter();
-    const parts = adapter?.format(text) ?? [{ text, plain: text }];
+    const parts = this.#deps.outbox.format(this.message.chat, text);
     // A program waits for its prompt id even when there is nothing to say.
     if (parts.length === 0 && this.message.promptId === undefined) return undefined;
     return {

@@ -97,6 +97,12 @@ export class PairingDesk {
     return this.#pending.get(id);
   }
 
+  /** The decided request that a held message belonged to: a restart may have come between the two steps. */
+  closedFor(heldId: string): PairingRequest | undefined {
+    const row = this.#db.get("SELECT * FROM pairing WHERE held_id = ? AND state = 'approved'", [heldId]);
+    return row === undefined ? undefined : requestOf(row);
+  }
+
   pendingOf(platform: Platform, senderIds: readonly string[]): PairingRequest | undefined {
     for (const request of this.#pending.values())
       if (

@@ -59,15 +59,19 @@ export class Tasks {
 
   /** After a start: what ran is lost and its chat is told; what waited runs; undelivered results go out. */
   async recover(): Promise<void> {
-    for (const row of this.#deps.db.all('SELECT * FROM tasks ORDER BY created_at')) {
-      const task = recordOf(row);
-      this.#tasks.set(task.id, task);
-    }
+    this.load();
     for (const task of this.#tasks.values()) {
       if (task.status === 'running')
         await this.#finish(task, 'lost', 'The gateway was restarted while the task ran.');
       else if (task.status === 'queued') void this.#run(task);
       else if (task.deliveredAt === undefined && task.chat !== undefined) await this.#deliver(task);
+    }
+  }
+
+  load(): void {
+    for (const row of this.#deps.db.all('SELECT * FROM tasks ORDER BY created_at')) {
+      const task = recordOf(row);
+      this.#tasks.set(task.id, task);
     }
   }
 

@@ -68,7 +68,7 @@ export class ChatCommands {
   }
 
   async #answer(id: string, message: InboundMessage, work: () => Promise<string>): Promise<void> {
-    const { db, inbox, outbox, adapter, log } = this.#deps;
+    const { db, inbox, outbox, log } = this.#deps;
     const text = await work().catch((error: unknown) => {
       if (error instanceof GatewayError)
         return error.hint === undefined ? `${error.message}.` : `${error.message}. ${error.hint}`;
@@ -80,7 +80,7 @@ export class ChatCommands {
       return outbox.add(tx, {
         chat: message.chat,
         meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
-        parts: adapter(message.chat)?.format(text) ?? [{ text, plain: text }],
+        parts: outbox.format(message.chat, text),
         replyTo: message.messageId,
       });
     });
