@@ -6,13 +6,13 @@ import type { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
 import { syncMenu } from './menu.ts';
-import { poll } from './polling.ts';
+import { type PollingTuning, poll } from './polling.ts';
 import { UpdateWindow } from './update-window.ts';
 import type { UpdateTaker } from './updates.ts';
 import { keepWebhook } from './webhook.ts';
 import { Me } from './wire.ts';
 
-export interface ConnectionTuning {
+export interface ConnectionTuning extends PollingTuning {
   /** How long another program may poll beside us before the adapter parks; a restart causes it for a moment. */
   readonly conflictPatienceMs?: number;
   /** Pause before the next try after a conflict. */
@@ -102,7 +102,12 @@ export class TelegramConnection {
       this.#calm();
       seen();
     };
-    return poll({ client, taker, window: this.#window, onPoll }, connected, signal);
+    const { pollSeconds, pollGraceMs } = this.#options;
+    const tuning = {
+      ...(pollSeconds === undefined ? {} : { pollSeconds }),
+      ...(pollGraceMs === undefined ? {} : { pollGraceMs }),
+    };
+    return poll({ ...tuning, client, taker, window: this.#window, onPoll }, connected, signal);
   }
 
   /** The menu is a convenience: a failure of it never keeps messages waiting. */

@@ -10,14 +10,20 @@ import { ALLOWED_UPDATES, UpdateId } from './wire.ts';
 const Updates = Type.Array(Type.Unknown());
 
 const POLL_SECONDS = 20;
-/** How long past the poll's own end its answer may take before the connection counts as dead. */
 const GRACE_MS = 8000;
 /** How long a batch may take before the next poll looks for updates of other chats. */
 const BATCH_PATIENCE_MS = 300;
 /** Pause between polls that bring nothing but updates which are still waiting to be stored. */
 const STALLED_MS = 1000;
 
-export interface PollingOptions {
+export interface PollingTuning {
+  /** How long Telegram may hold a poll that has nothing to deliver; default 20 s. */
+  readonly pollSeconds?: number;
+  /** How long past the poll's own end its answer may take before the connection counts as dead; default 8 s. */
+  readonly pollGraceMs?: number;
+}
+
+export interface PollingOptions extends PollingTuning {
   readonly client: BotClient;
   readonly taker: UpdateTaker;
   readonly window: UpdateWindow;
@@ -38,11 +44,11 @@ export async function poll(
   for (let first = true; !signal.aborted; first = false) {
     const offset = window.offset();
     // The first poll returns at once: it shows whether another program polls too.
-    const seconds = first ? 0 : POLL_SECONDS;
+    const seconds = first ? 0 : (options.pollSeconds ?? POLL_SECONDS);
     const updates = await client.call(
       'getUpdates',
       { offset, timeout: seconds, limit: 100, allowed_updates: ALLOWED_UPDATES },
-      { signal, timeoutMs: seconds * 1000 + GRACE_MS },
+      { signal, timeoutMs: seconds * 1000 + (options.pollGraceMs ?? GRACE_MS) },
     );
     if (!Value.Check(Updates, updates)) throw new Error('the answer to getUpdates is not a list');
     window.confirmed(offset);
