@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
-import { Listener, readBody } from './listener.ts';
+import { answerFault, LocalHttp, takeFault } from './local-http.ts';
 import { SlackSockets } from './slack-socket.ts';
 
 type Json = Record<string, unknown>;
@@ -69,41 +69,41 @@ export class SlackServer implements PlatformServer {
   scopes = SCOPES;
   webhookError: { status: number; text: string } | undefined;
   readonly #files = new Map<string, SlackFile>();
-  readonly #listener: Listener;
+  readonly #http: LocalHttp;
   readonly #events = new Map<string, Json>();
   #clock = Math.floor(Date.now() / 1000);
   #sequence = 0;
 
   constructor() {
-    this.#listener = new Listener({
-      request: (request, response) => void this.#request(request, response),
+    this.#http = new LocalHttp({
+      request: (request, body, response) => this.#request(request, body, response),
       upgrade: (request, socket, head) => this.sockets.upgrade(request, socket, head),
     });
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#listener.port}/api/`;
+    return `${this.#http.url}/api/`;
   }
 
   get webhookUrl(): string {
-    return `http://127.0.0.1:${this.#listener.port}/services/T0/B0/${this.tokens.bot.slice(5)}`;
+    return `${this.#http.url}/services/T0/B0/${this.tokens.bot.slice(5)}`;
   }
 
   start(): Promise<void> {
-    return this.#listener.open();
+    return this.#http.up();
   }
 
   goDown(): Promise<void> {
-    return this.#listener.close();
+    return this.#http.down();
   }
 
   comeBack(): Promise<void> {
-    return this.#listener.open();
+    return this.#http.up();
   }
 
   async stop(): Promise<void> {
     this.sockets.stop();
-    await this.#listener.close();
+    await this.#http.down();
   }
 
   drop(code?: number): void {
@@ -205,7 +205,7 @@ export class SlackServer implements PlatformServer {
   }
 
   #describe(file: SlackFile): Json {
-    const url = `http://127.0.0.1:${this.#listener.port}/files-pri/${file.id}/${encodeURIComponent(file.name)}`;
+    const url = `${this.#http.url}/files-pri/${file.id}/${encodeURIComponent(file.name)}`;
     const share = file.share;
     return {
       id: file.id,
@@ -280,39 +280,27 @@ export class SlackServer implements PlatformServer {
     return payload;
   }
 
-  async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #request(request: IncomingMessage, raw: Buffer, response: ServerResponse): void {
     const path = new URL(request.url ?? '/', 'http://x').pathname;
-    const raw = await readBody(request);
     const method = path.startsWith('/api/') ? path.slice(5) : (path.split('/')[1] ?? '');
     const type = request.headers['content-type'] ?? '';
     const body: Json = type.includes('urlencoded')
       ? Object.fromEntries(new URLSearchParams(raw.toString()))
       : {};
     this.calls.push({ at: Date.now(), method, body });
-    const at = this.faults.findIndex((fault) => fault.method === method);
-    const [fault] = at < 0 ? [] : this.faults.splice(at, 1);
     const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
-    const answer =
-      fault?.when === 'after' || fault === undefined
-        ? this.#answer(method, path, body, raw, token)
-        : undefined;
-    if (fault !== undefined) return this.#fail(fault, request, response);
+    const fault = takeFault(this.faults, method);
+    const acts = fault === undefined || fault.when === 'after';
+    const answer = acts ? this.#answer(method, path, body, raw, token) : undefined;
+    if (fault !== undefined) {
+      answerFault(fault, response);
+      return;
+    }
     response.writeHead(answer?.status ?? 200, {
       'content-type': answer?.type ?? 'application/json',
       'x-oauth-scopes': this.scopes,
     });
     response.end(answer?.body);
-  }
-
-  #fail(fault: PlatformFault, request: IncomingMessage, response: ServerResponse): void {
-    if (fault.reply === 'hang') return;
-    if (fault.reply === 'cut') {
-      request.socket.destroy();
-      return;
-    }
-    const { status = 200, body = '', headers = {} } = fault.reply;
-    response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end(typeof body === 'string' ? body : JSON.stringify(body));
   }
 
   #answer(
@@ -358,7 +346,7 @@ export class SlackServer implements PlatformServer {
       case 'auth.test':
         return { ok: true, team: 'Test', team_id: TEAM, user: BOT.name, user_id: BOT.user, bot_id: BOT.id };
       case 'apps.connections.open':
-        return { ok: true, url: `ws://127.0.0.1:${this.#listener.port}/link?ticket=${randomUUID()}` };
+        return { ok: true, url: `ws://127.0.0.1:${this.#http.port}/link?ticket=${randomUUID()}` };
       case 'users.info':
         return {
           ok: true,
@@ -388,7 +376,7 @@ export class SlackServer implements PlatformServer {
         return {
           ok: true,
           file_id: file.id,
-          upload_url: `http://127.0.0.1:${this.#listener.port}/upload/${file.id}`,
+          upload_url: `${this.#http.url}/upload/${file.id}`,
         };
       }
       case 'files.completeUploadExternal':

@@ -10,6 +10,7 @@ import type {
 import { DeliveryError } from '../../gateway/errors.ts';
 import { silentLogger } from '../../gateway/log.ts';
 import type { Attachment, ChatRef } from '../../gateway/model.ts';
+import { scrubbedLogger, scrubber } from '../kit/scrub.ts';
 import { formatSlack } from '../text/slack.ts';
 import { checkSlack } from './check.ts';
 import { SlackConnection } from './connection.ts';
@@ -53,12 +54,26 @@ export class SlackAdapter implements Adapter {
 
   async start(host: AdapterHost): Promise<void> {
     if (this.#live !== undefined) return;
-    for (const secret of [this.#settings.botToken, this.#settings.appToken, this.#settings.webhookUrl])
-      if (secret) host.secret(secret);
-    const client = createWebClient(this.#settings, this.#timing, host.log);
-    const connection = new SlackConnection(this.#settings, this.#timing, host, client);
+    const { botToken, appToken, webhookUrl } = this.#settings;
+    for (const secret of [botToken, appToken, webhookUrl]) if (secret) host.secret(secret);
+    const scrub = scrubber(botToken, appToken, webhookUrl);
+    const log = scrubbedLogger(host.log, scrub);
+    const client = createWebClient(this.#settings, this.#timing, log);
+    const connection = new SlackConnection({
+      settings: this.#settings,
+      timing: this.#timing,
+      host,
+      log,
+      client,
+    });
     const stopped = new AbortController();
-    const outbound = new SlackOutbound(client, host.log, (code) => connection.revoked(code), stopped.signal);
+    const outbound = new SlackOutbound({
+      client,
+      timing: this.#timing,
+      log,
+      unauthorised: (code) => connection.revoked(code),
+      stopped: stopped.signal,
+    });
     this.#live = { connection, outbound, stopped };
     connection.start();
   }

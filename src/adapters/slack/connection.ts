@@ -15,6 +15,15 @@ import type { SlackSettings, SlackTiming } from './settings.ts';
 import { type Envelope, holdSocket } from './socket.ts';
 import { isUsableToken, type WebClient } from './web-client.ts';
 
+export interface SlackConnectionOptions {
+  readonly settings: SlackSettings;
+  readonly timing: SlackTiming;
+  readonly host: AdapterHost;
+  /** The host's log with our secrets taken out. */
+  readonly log: Logger;
+  readonly client: WebClient;
+}
+
 /** The supervised way in: logs in, holds the socket, hands messages to the gateway and acknowledges what is durable. */
 export class SlackConnection {
   readonly #settings: SlackSettings;
@@ -30,22 +39,23 @@ export class SlackConnection {
   #stopped = false;
   #revoke: (error: ParkedError) => void = () => {};
 
-  constructor(settings: SlackSettings, timing: SlackTiming, host: AdapterHost, client: WebClient) {
+  constructor(options: SlackConnectionOptions) {
+    const { settings, timing, host, log, client } = options;
     this.#settings = settings;
     this.#timing = timing;
     this.#host = host;
-    this.#log = host.log;
+    this.#log = log;
     this.#client = client;
     this.#health = new HealthTracker((health) => host.health(health));
     this.#supervisor = new Supervisor({
       run: (connected, signal) => this.#run(connected, signal),
       health: this.#health,
-      log: host.log,
+      log,
       minDelayMs: timing.minDelayMs,
       maxDelayMs: timing.maxDelayMs,
     });
-    this.#intake = new Intake({ accept: (message) => host.accept(message), log: host.log });
-    this.#directory = new Directory(client, host.log);
+    this.#intake = new Intake({ accept: (message) => host.accept(message), log });
+    this.#directory = new Directory(client, log);
     this.#commands = new Set(host.commands.map((command) => command.name));
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../../gateway/log.ts';
 import { atMost } from '../kit/at-most.ts';
+import { LruMap } from '../kit/lru.ts';
 import { platformCode } from './errors.ts';
 import { type Fields, fieldsOf, textOf } from './fields.ts';
 import type { Names } from './mrkdwn.ts';
@@ -18,7 +19,7 @@ const MAX_ENTRIES = 5000;
 export class Directory implements Names {
   readonly #client: WebClient;
   readonly #log: Logger;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new LruMap<string, Entry>(MAX_ENTRIES);
   readonly #asking = new Map<string, Promise<void>>();
   readonly #forbidden = new Set<string>();
 
@@ -67,8 +68,6 @@ export class Directory implements Names {
         this.#log.info(`names stay ids: the Slack app lacks a scope for ${method}`);
       }
     }
-    const [oldest] = this.#entries.keys();
-    if (this.#entries.size >= MAX_ENTRIES && oldest !== undefined) this.#entries.delete(oldest);
     const kept = name ?? this.#entries.get(id)?.name;
     this.#entries.set(id, { name: kept, until: Date.now() + (name === undefined ? UNKNOWN_MS : KNOWN_MS) });
   }

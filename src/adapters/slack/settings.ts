@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import type { PaceLimit } from '../kit/pacer.ts';
 
 /** The keys of `platforms.slack` that the adapter itself reads. */
 export const SlackSettings = Type.Object({
@@ -31,7 +32,7 @@ export const SlackSettings = Type.Object({
 });
 export type SlackSettings = Static<typeof SlackSettings>;
 
-/** Waits of the adapter in milliseconds; tests shorten them. */
+/** Waits and paces of the adapter; tests shorten them. */
 export interface SlackTiming {
   /** Between two tries to connect: first and longest. */
   readonly minDelayMs: number;
@@ -44,6 +45,9 @@ export interface SlackTiming {
   readonly pingTimeoutMs: number;
   /** How long a message waits for the names in it before ids are shown instead. */
   readonly nameTimeoutMs: number;
+  /** Messages to one channel; edits in all channels together. */
+  readonly channelPace: PaceLimit;
+  readonly editPace: PaceLimit;
 }
 
 export const SLACK_TIMING: SlackTiming = {
@@ -53,4 +57,8 @@ export const SLACK_TIMING: SlackTiming = {
   requestTimeoutMs: 30_000,
   pingTimeoutMs: 10_000,
   nameTimeoutMs: 1500,
+  // "1 per second" a channel with short bursts; chat.update is a tier 3 method (50 and more a minute).
+  // https://docs.slack.dev/apis/web-api/rate-limits
+  channelPace: { burst: 5, everyMs: 1000 },
+  editPace: { burst: 50, everyMs: 1200 },
 };

@@ -13,7 +13,12 @@ import type {
   UserOptions,
 } from '../contract.ts';
 
-export const QUICK: Partial<SlackTiming> = { minDelayMs: 20, maxDelayMs: 200, requestTimeoutMs: 10_000 };
+export const QUICK: Partial<SlackTiming> = {
+  channelPace: { burst: 1000, everyMs: 1 },
+  minDelayMs: 20,
+  maxDelayMs: 200,
+  requestTimeoutMs: 10_000,
+};
 
 const USERS = ['U0ADA', 'U0BOB'] as const;
 const DMS = ['D0ADA', 'D0BOB'] as const;
@@ -127,9 +132,9 @@ export class SlackPeer implements ContractPeer {
       'error-after': { method, when: 'after', reply: { status: 503, body: 'upstream' } },
       'cut-before': { method, reply: 'cut' },
       'cut-after': { method, when: 'after', reply: 'cut' },
-      gone: { method, reply: { body: { ok: false, error: 'channel_not_found' } } },
-      markup: { method, reply: { body: { ok: false, error: 'invalid_blocks' } } },
-      'too-long': { method, reply: { body: { ok: false, error: 'msg_too_long' } } },
+      gone: { method, reply: { status: 200, body: { ok: false, error: 'channel_not_found' } } },
+      markup: { method, reply: { status: 200, body: { ok: false, error: 'invalid_blocks' } } },
+      'too-long': { method, reply: { status: 200, body: { ok: false, error: 'msg_too_long' } } },
     };
     this.server.faults.push(faults[fault]);
   }
