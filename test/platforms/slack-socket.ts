@@ -19,6 +19,8 @@ export class SlackSockets {
   silent = false;
   /** Accept the socket and never say hello. */
   withholdHello = false;
+  /** Pings of clients that were answered. */
+  pongs = 0;
   /** What `hello` says about the number of open sockets; undefined counts them. */
   connectionsShown: number | undefined;
   readonly #server = new WebSocketServer({ noServer: true, autoPong: false });
@@ -67,7 +69,9 @@ export class SlackSockets {
       // A cut connection is what tests ask for.
     });
     ws.on('ping', (data) => {
-      if (!this.silent) ws.pong(data);
+      if (this.silent) return;
+      ws.pong(data);
+      this.pongs += 1;
     });
     ws.on('message', (data) => this.#acknowledge(String(data)));
     ws.on('close', () => this.#lost(ws));

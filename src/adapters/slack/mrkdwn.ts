@@ -6,7 +6,8 @@ export interface Names {
 
 export const NO_NAMES: Names = { user: () => undefined, channel: () => undefined };
 
-const TOKEN = /<([^<>]+)>/g;
+/** `<@U1>`, `<#C1|name>`, `<!here>`, `<https://…|label>`; anything else in angle brackets is text. */
+const TOKEN = /<([@#!][^<>\s]+[^<>]*|[a-z][a-z0-9+.-]*:[^<>]+)>/gi;
 /** Stands for the bot's own mention until it is known whether it only addresses the bot. */
 const SELF = '\u0000';
 
