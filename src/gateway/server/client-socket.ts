@@ -48,10 +48,11 @@ export class ClientSocket implements ChatSocket, Flushable {
       this.#heard = true;
       this.#pings.pong(data.toString('latin1'));
     });
-    // Protocol errors (oversize, bad UTF-8) close the socket by themselves; without a listener they would throw.
+    // Protocol errors (oversize, bad UTF-8) begin a close by themselves; without a listener they would throw.
     ws.on('error', (error) => {
       this.#deps.counters.badFrames += 1;
       this.#deps.log.debug('chat socket failed', { peer: this.remoteAddress, error: messageOf(error) });
+      this.#terminateLater();
     });
     ws.on('close', () => this.#ended());
   }
@@ -95,9 +96,7 @@ export class ClientSocket implements ChatSocket, Flushable {
   close(code: number, reason: string): void {
     if (this.#closed) return;
     this.#ws.close(code, reason);
-    const timer = setTimeout(() => this.#ws.terminate(), this.#deps.limits.closeMs);
-    timer.unref();
-    this.onClose(() => clearTimeout(timer));
+    this.#terminateLater();
   }
 
   /** Drops the connection without a word. */
@@ -173,6 +172,13 @@ export class ClientSocket implements ChatSocket, Flushable {
         frame['id'],
       ),
     );
+  }
+
+  /** A peer that does not take part in the closing handshake is dropped. */
+  #terminateLater(): void {
+    const timer = setTimeout(() => this.#ws.terminate(), this.#deps.limits.closeMs);
+    timer.unref();
+    this.onClose(() => clearTimeout(timer));
   }
 
   #cutOff(): void {

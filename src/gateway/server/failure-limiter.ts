@@ -36,9 +36,10 @@ export class FailureLimiter {
   lockedMs(key: string): number {
     const peer = this.#peers.get(key);
     if (peer === undefined || peer.lockedUntil === 0) return 0;
-    // A clock that was set back must not lengthen the lock.
-    const left = Math.min(peer.lockedUntil - this.#clock(), this.#limits.lockMs);
-    if (left > 0) return left;
+    const now = this.#clock();
+    // A clock that was set back must not lengthen the lock by as much.
+    peer.lockedUntil = Math.min(peer.lockedUntil, now + this.#limits.lockMs);
+    if (peer.lockedUntil > now) return peer.lockedUntil - now;
     this.#peers.delete(key);
     return 0;
   }

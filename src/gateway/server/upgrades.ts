@@ -65,7 +65,8 @@ export class Upgrades {
         'only WebSocket upgrades are possible',
         'Leave the Upgrade header out.',
       );
-    const path = new URL(request.url ?? '/', 'http://gateway').pathname;
+    const path = URL.parse(request.url ?? '/', 'http://gateway')?.pathname;
+    if (path === undefined) throw refusal(400, 'bad_request', 'the address is malformed', 'Check the path.');
     if (path === OPERATOR_PATH) {
       this.#check(request, 'operator');
       this.#server.handleUpgrade(request, socket, head, (ws) => this.#deps.operatorLink(ws));

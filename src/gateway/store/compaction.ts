@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Disk } from './disk.ts';
 import { loadStore } from './load.ts';
-import { writeMetaSeq } from './meta.ts';
-import { stampSnapshot, writeTemporary } from './snapshot.ts';
+import { snapshotOf, writeTemporary } from './snapshot.ts';
 
 export interface FoldTask {
   readonly path: string;
@@ -22,9 +21,7 @@ export async function foldSnapshot(disk: Disk, task: FoldTask): Promise<number> 
   });
   try {
     if (seq !== task.target) throw new Error(`the journal ends at ${seq}, not at ${task.target}`);
-    writeMetaSeq(engine, seq);
-    const bytes = engine.export();
-    stampSnapshot(bytes);
+    const bytes = snapshotOf(engine, seq);
     await writeTemporary(disk, task.temporary, bytes);
     return bytes.length;
   } finally {

@@ -9,6 +9,11 @@ export interface DiskFile {
   sync(): Promise<void>;
   truncate(length: number): Promise<void>;
   close(): Promise<void>;
+  /** `write` and `sync` on the calling thread; absent where the file cannot. */
+  readonly now?: {
+    write(bytes: Uint8Array, position: number): void;
+    sync(): void;
+  };
 }
 
 /** The file system as far as the store needs it: a port, so that tests can fill disks and cut the power. */
@@ -46,15 +51,25 @@ async function ignoringAbsence(action: Promise<unknown>): Promise<void> {
 
 async function narrow(path: string, mode: number): Promise<void> {
   const stat = await fsp.stat(path);
+  // A folder that everybody shares on purpose (/tmp) is not ours to close.
+  if ((stat.mode & 0o1000) !== 0) return;
   if ((stat.mode & 0o777 & ~mode) !== 0) await fsp.chmod(path, stat.mode & mode);
 }
 
 /** Callback calls: the promise API costs a third of a commit. */
 class NodeFile implements DiskFile {
   readonly #fd: number;
+  readonly now: NonNullable<DiskFile['now']>;
 
   constructor(fd: number) {
     this.#fd = fd;
+    this.now = {
+      write(bytes, position) {
+        for (let done = 0; done < bytes.length; )
+          done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+      },
+      sync: () => fs.fdatasyncSync(fd),
+    };
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {

@@ -116,18 +116,21 @@ export class Journal {
    * One write, one sync for everything added. On an error nothing of it stays in the journal: what cannot be cut
    * away at once is cut away before the next record is taken.
    */
-  async flush(): Promise<void> {
+  async flush(where: 'pool' | 'write' | 'all' = 'pool'): Promise<void> {
     const segment = this.#segment;
     if (segment === undefined) throw new Error('the journal has no segment');
+    const { file } = segment;
     const bytes = this.#lines.bytes();
     try {
-      await segment.file.write(bytes, segment.size);
+      if (where !== 'pool' && file.now !== undefined) file.now.write(bytes, segment.size);
+      else await file.write(bytes, segment.size);
     } catch (error) {
       await this.#undo(segment, 'truncate');
       throw error;
     }
     try {
-      await segment.file.sync();
+      if (where === 'all' && file.now !== undefined) file.now.sync();
+      else await file.sync();
     } catch (error) {
       // After a failed sync nobody knows what the disk holds; only "no space" leaves the file in order.
       const full = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT';

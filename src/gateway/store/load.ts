@@ -7,7 +7,7 @@ import { createMeta, FORMAT, type Meta, readMeta } from './meta.ts';
 import { readLine } from './record.ts';
 import { type Replayed, replaySegment } from './replay.ts';
 import { parseHeader, type SegmentName, segmentsOf } from './segment.ts';
-import { assertSound } from './snapshot.ts';
+import { checkStamp } from './snapshot.ts';
 
 /** The segment that goes on growing. */
 export interface OpenSegment extends SegmentName {
@@ -51,9 +51,11 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
   const segments = segmentsOf(path, names).filter((s) => task.before === undefined || s.first < task.before);
   const bytes = await disk.read(path);
   const snapshot = bytes !== undefined && bytes.length > 0 ? bytes : undefined;
+  const stamp = snapshot === undefined ? 'intact' : checkStamp(snapshot);
+  if (stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
   const engine = await openEngine(path, snapshot);
   try {
-    const meta = snapshot === undefined ? undefined : metaOf(path, snapshot, engine);
+    const meta = snapshot === undefined ? undefined : metaOf(path, stamp, engine);
     return await replayAll(task, engine, segments, meta, snapshot?.length ?? 0);
   } catch (error) {
     engine.close();
@@ -69,7 +71,7 @@ async function openEngine(path: string, snapshot: Uint8Array | undefined): Promi
   }
 }
 
-function metaOf(path: string, snapshot: Uint8Array, engine: Engine): Meta {
+function metaOf(path: string, stamp: 'intact' | 'unknown', engine: Engine): Meta {
   let meta: Meta | undefined;
   try {
     meta = readMeta(engine);
@@ -80,7 +82,9 @@ function metaOf(path: string, snapshot: Uint8Array, engine: Engine): Meta {
     throw new GatewayError('storage_foreign', `${path} was not written by this program`, {
       hint: `Move ${path} away, or restore the one that belongs to this gateway.`,
     });
-  assertSound(path, snapshot, engine);
+  // Somebody wrote to the file with another program: SQLite itself has to say whether it is in order.
+  const integrity = stamp === 'intact' ? 'ok' : engine.integrity();
+  if (integrity !== 'ok') throw damaged(path, 0, integrity);
   if (meta.format > FORMAT)
     throw new GatewayError('storage_newer', `${path} was written by a newer version of the gateway`, {
       hint: 'Install that version again, or restore the backup made before the upgrade.',

@@ -59,7 +59,9 @@ export function replaySegment(engine: Engine, task: ReplayTask): Replayed | unde
         throw damaged(path, offset, `record ${seq + 1} cannot be read`);
       break;
     }
-    if (line.json !== '') {
+    if (line.json === '') {
+      if (line.seq !== seq) throw damaged(path, offset, `record ${seq + 1} is missing`);
+    } else {
       if (line.seq !== seq + 1)
         throw damaged(path, offset, `record ${line.seq} stands where ${seq + 1} belongs`);
       seq = line.seq;
@@ -89,7 +91,7 @@ function apply(engine: Engine, json: string, dictionary: string[], wanted: boole
     if (sql === undefined) throw new Error(`statement ${statement.sql} is not in this segment`);
     if (!wanted) continue;
     const prepared = engine.prepare(sql);
-    const changes = prepared.run(statement.params);
+    const { changes } = prepared.change(statement.params);
     if (prepared.kind === 'schema') engine.forgetStatements();
     if (changes !== statement.changes)
       throw new Error(`it changed ${changes} rows, ${statement.changes} the first time`);

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { crc32 } from './crc32.ts';
-import { damaged } from './damage.ts';
 import type { Disk } from './disk.ts';
 import type { Engine } from './engine.ts';
+import { writeMetaSeq } from './meta.ts';
 
 /**
  * A snapshot is a normal SQLite file. SQLite itself has no checksum for it, so three of the header's free fields carry
@@ -35,6 +35,14 @@ export function stampSnapshot(bytes: Uint8Array): void {
   view.setUint32(USER_VERSION_AT, checksum(bytes));
 }
 
+/** The whole database as the bytes of a snapshot that contains the records up to `seq`. */
+export function snapshotOf(engine: Engine, seq: number): Uint8Array {
+  writeMetaSeq(engine, seq);
+  const bytes = engine.export();
+  stampSnapshot(bytes);
+  return bytes;
+}
+
 /** `intact` and `wrong` by our checksum; `unknown` when it is not (or no longer) one of our untouched files. */
 export function checkStamp(bytes: Uint8Array): 'intact' | 'wrong' | 'unknown' {
   if (bytes.length < HEADER_BYTES) return 'unknown';
@@ -44,17 +52,14 @@ export function checkStamp(bytes: Uint8Array): 'intact' | 'wrong' | 'unknown' {
   return view.getUint32(USER_VERSION_AT) === checksum(bytes) ? 'intact' : 'wrong';
 }
 
-/** Checks a snapshot of ours that SQLite could open. @throws GatewayError `storage_damaged` */
-export function assertSound(path: string, bytes: Uint8Array, engine: Engine): void {
-  const stamp = checkStamp(bytes);
-  if (stamp === 'intact') return;
-  if (stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
-  const answer = engine.integrity();
-  if (answer !== 'ok') throw damaged(path, 0, answer);
-}
-
+/** Where the last snapshot of a run is written before it takes its place. */
 export function temporaryPath(path: string): string {
   return `${path}.tmp`;
+}
+
+/** The same for the compaction thread, which may still be writing when the run ends. */
+export function compactionPath(path: string): string {
+  return `${path}.compact.tmp`;
 }
 
 /** Writes the bytes under a temporary name and makes them durable; `publish` puts them in place. */
@@ -64,8 +69,12 @@ export async function writeTemporary(disk: Disk, temporary: string, bytes: Uint8
   try {
     await file.write(bytes, 0);
     await file.sync();
-  } finally {
     await file.close();
+  } catch (error) {
+    // On a full disk half a snapshot takes the room that the journal needs.
+    await file.close().catch(() => {});
+    await disk.remove(temporary).catch(() => {});
+    throw error;
   }
 }
 

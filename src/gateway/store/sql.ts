@@ -47,7 +47,7 @@ function kindOfWord(word: string, sql: string): StatementKind | undefined {
     case 'explain':
       return 'read';
     case 'with':
-      return /\b(?:insert|update|delete|replace)\b/i.test(sql) ? 'write' : 'read';
+      return /\b(?:insert|update|delete|replace)\b/i.test(sql.replace(/'[^']*'/g, '')) ? 'write' : 'read';
     case 'insert':
     case 'update':
     case 'delete':

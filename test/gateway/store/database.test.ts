@@ -1,85 +1,66 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLogger } from '../../../src/gateway/log.ts';
-import { Database, type Migration } from '../../../src/gateway/store/database.ts';
-
-const migrations: readonly Migration[] = [
-  {
-    version: 1,
-    name: 'notes',
-    statements: [
-      'CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, body BLOB, score REAL)',
-    ],
-  },
-];
-
-let folder = '';
-let path = '';
-const open = (): Promise<Database> => Database.open({ path, migrations, log: silentLogger });
-const add = (db: Database, text: string): Promise<number> =>
-  db.write((tx) => tx.run('INSERT INTO notes (text) VALUES (?)', [text]));
-const texts = (db: Database): unknown[] =>
-  db.all('SELECT text FROM notes ORDER BY id').map((row) => row['text']);
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'store-'));
-  path = join(folder, 'gateway-sessions.db');
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { addNote, copyOf, notesIn, noteTexts, openIn, temporaryFolder } from './kit/folder.ts';
 
 describe('a database', () => {
-  it('has after a clean stop one SQLite file and nothing else', async () => {
-    const db = await open();
-    await add(db, 'one');
+  it('is one SQLite file and nothing else after a clean stop', async () => {
+    const folder = temporaryFolder();
+    const db = await openIn(folder);
+    await addNote(db, 'one');
     expect(readdirSync(folder)).toEqual(['gateway-sessions-000000000001.log']);
     await db.close();
     expect(readdirSync(folder)).toEqual(['gateway-sessions.db']);
   });
 
-  it('gives back text, numbers, bytes and nothing as they went in', async () => {
-    const db = await open();
+  it('gives back text, numbers, bytes and nothing as they went in, from journal and snapshot', async () => {
+    const folder = temporaryFolder();
+    const db = await openIn(folder);
+    const text = 'naïve 日本 👩‍👩‍👧 \0 "x"\n\u2028 \ud800';
     const bytes = new Uint8Array([0, 1, 255]);
     await db.write((tx) => {
+      tx.run('INSERT INTO notes (text, body, score) VALUES (?, ?, ?)', [text, bytes, 0.1]);
       tx.run('INSERT INTO notes (text, body, score) VALUES (?, ?, ?)', [
-        'naïve 日本 👩‍👩‍👧 \0 "x"\n',
-        bytes,
-        0.1,
+        'big',
+        new Uint8Array(),
+        1_795_351_490_305,
       ]);
-      tx.run('INSERT INTO notes (text, score) VALUES (?, ?)', ['big', 1_795_351_490_305]);
     });
-    const before = db.all('SELECT * FROM notes ORDER BY id');
-    const copy = join(folder, 'copy');
-    await import('node:fs/promises').then((fs) => fs.cp(folder, copy, { recursive: true }));
-    const again = await Database.open({
-      path: join(copy, 'gateway-sessions.db'),
-      migrations,
-      log: silentLogger,
+    const written = db.all('SELECT * FROM notes ORDER BY id');
+    expect(written[0]).toEqual({
+      id: 1,
+      text: text.toWellFormed().replace('\ufffd', '\ufffd\ufffd\ufffd'),
+      body: bytes,
+      score: 0.1,
     });
-    expect(again.all('SELECT * FROM notes ORDER BY id')).toEqual(before);
-    expect(before[0]).toEqual({ id: 1, text: 'naïve 日本 👩‍👩‍👧 \0 "x"\n', body: bytes, score: 0.1 });
-    await again.close();
+    expect(written[1]).toEqual({ id: 2, text: 'big', body: new Uint8Array(), score: 1_795_351_490_305 });
+
+    const fromJournal = await openIn(copyOf(folder));
+    expect(fromJournal.all('SELECT * FROM notes ORDER BY id')).toEqual(written);
+    await fromJournal.close();
     await db.close();
+    const fromSnapshot = await openIn(folder);
+    expect(fromSnapshot.all('SELECT * FROM notes ORDER BY id')).toEqual(written);
+    await fromSnapshot.close();
   });
 
-  it('keeps nothing of a body that throws, and everything of its neighbours', async () => {
-    const db = await open();
+  it('keeps nothing of a body that throws, and everything of its neighbours in the same sync', async () => {
+    const folder = temporaryFolder();
+    const db = await openIn(folder);
     const results = await Promise.allSettled([
-      add(db, 'a'),
+      addNote(db, 'a'),
       db.write((tx) => {
         tx.run('INSERT INTO notes (text) VALUES (?)', ['half']);
         throw new Error('no');
       }),
-      add(db, 'a'),
-      add(db, 'b'),
+      addNote(db, 'a'),
+      addNote(db, 'b'),
     ]);
     expect(results.map((r) => r.status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
-    expect(texts(db)).toEqual(['a', 'b']);
+    expect(noteTexts(db)).toEqual(['a', 'b']);
+    // One for the schema, one for the group.
     expect(db.stats().syncs).toBe(2);
+    expect(await notesIn(copyOf(folder))).toEqual(['a', 'b']);
     await db.close();
-    const again = await open();
-    expect(texts(again)).toEqual(['a', 'b']);
-    await again.close();
+    expect(await notesIn(folder)).toEqual(['a', 'b']);
   });
 });
