@@ -210,7 +210,11 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     // The port first: a second gateway must not touch the agent or a platform before it learns that it is second.
     const { port } = options.offline ? { port: settings.port } : await server.listen();
     if (options.offline) gateway.open();
-    else await gateway.start();
+    else {
+      await gateway.start();
+      // Sockets are served from the first moment on; platforms connect when somebody asks for it.
+      if (settings.enabled('websocket')) await gateway.adapters.start('websocket');
+    }
     gateway.listening(port);
     return {
       gateway,

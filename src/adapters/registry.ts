@@ -10,6 +10,7 @@ type LibraryPlatform = Exclude<Platform, 'websocket'>;
 const LOADERS: { [P in LibraryPlatform]: (settings: NonNullable<PlatformsConfig[P]>) => Promise<Adapter> } = {
   telegram: async (settings) =>
     (await import('./telegram/index.ts')).createTelegramAdapter({
+      mode: 'polling',
       ...settings,
       token: need('telegram', 'token', settings.token),
     }),

@@ -13,10 +13,10 @@ export async function resolveSecrets<T extends object>(
   prefix: string,
   env: NodeJS.ProcessEnv,
 ): Promise<T> {
-  const resolved: Record<string, unknown> = { ...settings };
+  const resolved: T = { ...settings };
   for (const [key, value] of Object.entries(settings))
-    if (typeof value === 'string') resolved[key] = await resolveSecret(value, `${prefix}.${key}`, env);
-  return resolved as T;
+    if (typeof value === 'string') Object.assign(resolved, { [key]: await resolveSecret(value, `${prefix}.${key}`, env) });
+  return resolved;
 }
 
 /** One value; `name` is its key for the error. */
