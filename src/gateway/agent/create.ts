@@ -1,12 +1,13 @@
 import type { Agent } from './agent.ts';
 import type { PiRpcAgentOptions } from './pi-rpc/pi-rpc.ts';
+import type { PiSdkAgentOptions } from './pi-sdk/pi-sdk.ts';
 import type { ScriptedAgentOptions } from './scripted.ts';
 
-export const AGENT_BACKENDS = ['pi-rpc', 'scripted'] as const;
+export const AGENT_BACKENDS = ['pi-rpc', 'pi-sdk', 'scripted'] as const;
 export type AgentBackend = (typeof AGENT_BACKENDS)[number];
 
 /** Everything that one of the backends may need; each takes its part. */
-export interface CreateAgentOptions extends PiRpcAgentOptions {
+export interface CreateAgentOptions extends PiRpcAgentOptions, PiSdkAgentOptions {
   /** For `scripted`. */
   readonly script?: ScriptedAgentOptions;
 }
@@ -17,6 +18,10 @@ export async function createAgent(backend: AgentBackend, options: CreateAgentOpt
     case 'pi-rpc': {
       const { createPiRpcAgent } = await import('./pi-rpc/pi-rpc.ts');
       return createPiRpcAgent(options);
+    }
+    case 'pi-sdk': {
+      const { createPiSdkAgent } = await import('./pi-sdk/pi-sdk.ts');
+      return createPiSdkAgent(options);
     }
     case 'scripted': {
       const { createScriptedAgent } = await import('./scripted.ts');

@@ -47,7 +47,7 @@ async function underTest(backend: AgentBackend, server: ModelServer): Promise<Ag
   };
 }
 
-describe.each(['scripted', 'pi-rpc'] as const)('the contract of %s', (backend) => {
+describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (backend) => {
   let server: ModelServer;
   let test: AgentUnderTest;
   let sessions = 0;
@@ -86,6 +86,15 @@ describe.each(['scripted', 'pi-rpc'] as const)('the contract of %s', (backend) =
     expect(turn.text()).toHaveLength(60_000);
     expect(turn.text()).toContain('👩‍👩‍👧‍👦');
     expect(turn.text().isWellFormed()).toBe(true);
+  });
+
+  it('takes a giant message and gives a giant answer in one piece', async () => {
+    server.pace(0, 10_000_000);
+    const text = `${'你好 👩‍👩‍👧‍👦 \u2028 '.repeat(100_000)}end`;
+    const turn = startTurn(fresh(), text);
+    expect(await turn.end).toEqual({ status: 'answered' });
+    server.pace(0);
+    expect(turn.text() === `You said: ${text}`).toBe(true);
   });
 
   it('reports a tool by its name around its work', async () => {

@@ -27,14 +27,14 @@ export async function obedientModel(request: ModelRequest): Promise<ModelReply> 
   const { text, directives } = parseScript(request.text);
   const images = request.images.length === 0 ? '' : ` (${request.images.length} image)`;
   const answer = `You said: ${text}${images}`;
+  const commands = directives.flatMap((directive) => commandOf(directive.type) ?? []);
   for (const directive of directives) {
     if (directive.type === 'fail') return { error: { status: 400, message: 'the message asked for it' } };
     if (directive.type === 'sleep') await new Promise((resolve) => setTimeout(resolve, directive.ms));
     if (directive.type === 'long') return { text: longAnswer(answer, directive.length) };
-    const command = commandOf(directive.type);
-    if (command !== undefined && request.toolResults.length === 0)
-      return { text: '', tools: [{ name: 'bash', arguments: { command } }] };
   }
+  if (commands.length > 0 && request.toolResults.length === 0)
+    return { text: '', tools: [{ name: 'bash', arguments: { command: commands.join('; ') } }] };
   return { text: answer, thinking: 'a secret thought' };
 }
 

@@ -36,14 +36,17 @@ export interface ModelServer {
   readonly requests: readonly ModelRequest[];
   /** Sets the answer to every request from now on. Default: `You said: <text>`. */
   reply(fn: (request: ModelRequest) => ModelReply | Promise<ModelReply>): void;
-  /** Milliseconds between two streamed chunks of every answer from now on. Default: 0. */
-  pace(chunkDelayMs: number): void;
+  /** How every answer is streamed from now on. Default: no delay between chunks of 12 characters. */
+  pace(chunkDelayMs: number, chunkSize?: number): void;
   stop(): Promise<void>;
 }
 
-/** A local model for the real pi. Streams in small chunks, so that tests see more than one delta. */
+/** Small, so that tests see more than one delta. */
+const CHUNK_SIZE = 12;
+
+/** A local model for the real pi. */
 export async function startModelServer(): Promise<ModelServer> {
-  const mock = new LLMock({ port: 0, host: '127.0.0.1', chunkSize: 12 });
+  const mock = new LLMock({ port: 0, host: '127.0.0.1' });
   const requests: ModelRequest[] = [];
   let answer = (request: ModelRequest): ModelReply | Promise<ModelReply> => ({
     text: `You said: ${request.text}`,
@@ -54,9 +57,9 @@ export async function startModelServer(): Promise<ModelServer> {
     requests.push(request);
     return toFixture(await answer(request));
   };
-  const pace = (latency: number): void => {
+  const pace = (latency: number, chunkSize = CHUNK_SIZE): void => {
     mock.clearFixtures();
-    mock.on({ predicate: () => true }, respond, { latency });
+    mock.on({ predicate: () => true }, respond, { latency, chunkSize });
   };
   pace(0);
   await mock.start();
