@@ -62,8 +62,8 @@ export interface RunningGateway {
   connect(): Promise<void>;
   /** Clean stop, once: later calls wait for the first. */
   stop(graceMs?: number): Promise<void>;
-  /** Resolves when `stop` has ended, whoever asked for it. */
-  readonly stopped: Promise<void>;
+  /** Resolves when `stop` has ended, whoever asked for it, with what is to come then. */
+  readonly stopped: Promise<'stop' | 'restart'>;
 }
 
 /** Opens the folder, the stores and the port, and takes up what the last run left. Nothing is left open on failure. */
@@ -165,8 +165,9 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
     });
     let stopping: Promise<void> | undefined;
-    let resolveStopped: () => void = () => {};
-    const stopped = new Promise<void>((resolve) => {
+    let then: 'stop' | 'restart' = 'stop';
+    let resolveStopped: (value: 'stop' | 'restart') => void = () => {};
+    const stopped = new Promise<'stop' | 'restart'>((resolve) => {
       resolveStopped = resolve;
     });
     const stop = (graceMs?: number): Promise<void> => {
@@ -177,13 +178,22 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
           await server.stop();
         } finally {
           lock.release();
-          resolveStopped();
+          resolveStopped(then);
         }
       })();
       return stopping;
     };
     const operator = (actor: Actor): LocalOperator =>
-      new LocalOperator({ gateway, events, actor, config, requestStop: () => void stop() });
+      new LocalOperator({
+        gateway,
+        events,
+        actor,
+        config,
+        requestStop: (wish) => {
+          then = wish;
+          void stop();
+        },
+      });
     const httpOperator = operator({ name: 'operator', surface: 'http' });
     const metrics: Metrics = new Metrics(httpOperator, { server: () => server.counters() });
     let ready = false;

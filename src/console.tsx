@@ -30,6 +30,8 @@ export interface ConsoleOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Ring the bell when somebody asks to pair; default false. */
   readonly bell?: boolean;
+  /** Leaves the console, as if the operator had quit (the gateway behind it has stopped). */
+  readonly signal?: AbortSignal;
 }
 
 export interface ConsoleResult {
@@ -85,6 +87,9 @@ export async function runConsole(operator: Operator, options: ConsoleOptions = {
       maxFps: 60,
       isScreenReaderEnabled: appearance.linear,
     });
+    const leave = (): void => terminal.leave('quit');
+    if (options.signal?.aborted) leave();
+    options.signal?.addEventListener('abort', leave, { once: true });
     return { reason: await terminal.hold(instance) };
   } finally {
     quiet();

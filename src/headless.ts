@@ -12,8 +12,13 @@ export function jsonLog(level: string): LogSink {
   return (lineLevel, source, message, fields) => logger[lineLevel]({ source, ...fields }, message);
 }
 
-/** Resolves with the exit code when the gateway has stopped. */
+/** Resolves with the exit code when the gateway has stopped for good. */
 export async function runHeadless(options: ComposeOptions): Promise<number> {
+  while ((await runOnce(options)) === 'restart');
+  return 0;
+}
+
+async function runOnce(options: ComposeOptions): Promise<'stop' | 'restart'> {
   const running = await composeGateway({ ...options, logSink: jsonLog(options.logLevel ?? 'info') });
   const { log, folder, port, settings } = running;
   let asked = 0;
@@ -31,9 +36,9 @@ export async function runHeadless(options: ComposeOptions): Promise<number> {
     const connecting = running.connect();
     log.info('ready', { port, host: settings.host, dataDir: folder.root });
     await connecting;
-    await running.stopped;
+    const then = await running.stopped;
     log.info('stopped');
-    return 0;
+    return then;
   } finally {
     removeRuntime(folder);
     process.off('SIGTERM', onSignal);

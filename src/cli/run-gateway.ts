@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ComposeOptions, composeGateway } from '../compose.ts';
+import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
 import { dataFolder } from '../gateway/data-folder.ts';
-import { FolderLockedError, GatewayError } from '../gateway/errors.ts';
+import { FolderLockedError, GatewayError, messageOf } from '../gateway/errors.ts';
 import { type Arguments, consoleOptions } from './arguments.ts';
 import { removeRuntime, writeRuntime } from './runtime-file.ts';
+import { SwitchOperator } from './switch-operator.ts';
 
 /** The gateway in this process: under the console, or headless. Resolves with the exit code. */
 export async function runGateway(args: Arguments): Promise<number> {
@@ -39,11 +40,13 @@ async function headless(args: Arguments, options: ComposeOptions): Promise<numbe
 
 /** A demo without `--port` starts beside a real gateway: it takes a free port when the usual one is taken. */
 function demoPortTaken(args: Arguments, error: unknown): boolean {
-  return args.demo && args.port === undefined && error instanceof GatewayError && error.code === 'port_in_use';
+  return (
+    args.demo && args.port === undefined && error instanceof GatewayError && error.code === 'port_in_use'
+  );
 }
 
 async function underConsole(args: Arguments, options: ComposeOptions): Promise<number> {
-  let running: Awaited<ReturnType<typeof composeGateway>>;
+  let running: RunningGateway;
   try {
     running = await composeGateway(options).catch((error: unknown) => {
       if (demoPortTaken(args, error)) return composeGateway({ ...options, port: 0 });
@@ -57,33 +60,43 @@ async function underConsole(args: Arguments, options: ComposeOptions): Promise<n
       throw error;
     return attachInstead(args, error);
   }
-  const { folder, port, settings } = running;
-  const stop = (): void => void running.stop();
-  process.on('SIGTERM', stop);
-  let failure: unknown;
-  try {
-    writeRuntime(folder, { pid: process.pid, port, host: settings.host });
-    const operator = running.operator({ name: 'operator', surface: 'console' });
-    const { runConsole } = await import('../console.tsx');
-    const console = runConsole(operator, consoleOptions(args));
+  const begin = (gateway: RunningGateway): void => {
+    writeRuntime(gateway.folder, { pid: process.pid, port: gateway.port, host: gateway.settings.host });
     // The first frame comes first; platforms connect behind it.
     setImmediate(() => {
-      running
+      gateway
         .connect()
         .catch((error: unknown) =>
-          running.log.error('adapters could not be started', { error: String(error) }),
+          gateway.log.error('adapters could not be started', { error: messageOf(error) }),
         );
     });
-    await Promise.race([console, running.stopped]);
-  } catch (error) {
-    failure = error;
+  };
+  const asOperator = (gateway: RunningGateway) => gateway.operator({ name: 'operator', surface: 'console' });
+  const stop = (): void => void running.stop();
+  const leave = new AbortController();
+  process.on('SIGTERM', stop);
+  try {
+    const operator = new SwitchOperator(asOperator(running));
+    const { runConsole } = await import('../console.tsx');
+    const onScreen = runConsole(operator, { ...consoleOptions(args), signal: leave.signal });
+    begin(running);
+    const left = onScreen.then(() => 'left' as const);
+    for (;;) {
+      const next = await Promise.race([left, running.stopped]);
+      if (next !== 'restart') break;
+      running = await composeGateway(options);
+      operator.switchTo(asOperator(running));
+      begin(running);
+    }
+    leave.abort();
+    await onScreen;
+    return 0;
   } finally {
+    leave.abort();
     process.off('SIGTERM', stop);
     await running.stop();
-    removeRuntime(folder);
+    removeRuntime(running.folder);
   }
-  if (failure !== undefined) throw failure;
-  return 0;
 }
 
 /** Another gateway is at work: say so, and show the console for that one. */

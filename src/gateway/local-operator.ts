@@ -19,8 +19,8 @@ export interface LocalOperatorDeps {
   readonly events: EventStream;
   readonly actor: Actor;
   readonly config: ConfigAccess;
-  /** Begins the clean stop of the whole process. */
-  readonly requestStop: () => void;
+  /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read anew. */
+  readonly requestStop: (then: 'stop' | 'restart') => void;
 }
 
 /** The operator port over a gateway in the same process. One instance per surface: the audit names it. */
@@ -122,8 +122,11 @@ export class LocalOperator implements Operator {
       }
       case 'doctor':
         return this.#doctor();
+      case 'restart':
+        this.#deps.requestStop('restart');
+        return { message: 'restarting' };
       case 'stop':
-        this.#deps.requestStop();
+        this.#deps.requestStop('stop');
         return { message: 'stopping' };
       default:
         return this.#session(command);

@@ -100,7 +100,14 @@ class Talker {
     this.#count += 1;
     const token = `${this.#name}-${this.#count}`;
     const dice = Math.random();
-    const directive = dice < 0.1 ? ' [fail]' : dice < 0.15 ? ' [crash]' : dice < 0.5 ? ` [sleep ${Math.round(Math.random() * 120)}]` : '';
+    const directive =
+      dice < 0.1
+        ? ' [fail]'
+        : dice < 0.15
+          ? ' [crash]'
+          : dice < 0.5
+            ? ` [sleep ${Math.round(Math.random() * 120)}]`
+            : '';
     const entry: Entry = { token, text: `token ${token} end${directive}`, outcomes: [] };
     this.entries.set(token, entry);
     return entry;
@@ -132,8 +139,21 @@ class Talker {
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const folder = temporaryFolder();
   const port = await freePort();
-  writeConfig(folder.path, { security: { allowAll: true, rateLimit: { maxRequests: 1_000_000 } }, agent: { maxConcurrent: 8 } });
-  const args = ['--no-tui', '--agent', 'scripted', '--data-dir', folder.path, '--port', String(port), '--log-level', 'warn'];
+  writeConfig(folder.path, {
+    security: { allowAll: true, rateLimit: { maxRequests: 1_000_000 } },
+    agent: { maxConcurrent: 8 },
+  });
+  const args = [
+    '--no-tui',
+    '--agent',
+    'scripted',
+    '--data-dir',
+    folder.path,
+    '--port',
+    String(port),
+    '--log-level',
+    'warn',
+  ];
   const start = async (): Promise<GatewayProcess> => {
     const gateway = new GatewayProcess([...args.slice(0, -1), 'info']);
     await gateway.ready();
@@ -152,7 +172,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       const at = performance.now();
       gateway = await start();
       startTimes.push(performance.now() - at);
-      if (kill % 20 === 0) options.print(`${kill} kills, ${talkers.reduce((sum, t) => sum + t.entries.size, 0)} prompts`);
+      if (kill % 20 === 0)
+        options.print(`${kill} kills, ${talkers.reduce((sum, t) => sum + t.entries.size, 0)} prompts`);
     }
     for (const talker of talkers) talker.talking = false;
     await Promise.all(talking);
@@ -175,7 +196,9 @@ function tally(talkers: readonly Talker[], kills: number): ChaosResult {
     for (const each of further)
       if (!each.repeat) {
         unmarked += 1;
-        problems.push(`${entry.token}: ${entry.outcomes.map((o) => `${o.kind}${o.repeat ? ' (repeat)' : ''}`).join(', ')}`);
+        problems.push(
+          `${entry.token}: ${entry.outcomes.map((o) => `${o.kind}${o.repeat ? ' (repeat)' : ''}`).join(', ')}`,
+        );
       }
   }
   const first = (kind: string): number => entries.filter((entry) => entry.outcomes[0]?.kind === kind).length;
@@ -213,6 +236,8 @@ if (process.argv[1] === import.meta.filename) {
     aliveMs: [100, 500],
     print: (line) => process.stdout.write(`${line}\n`),
   });
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n${balanced(result) ? 'the ledger balances' : 'THE LEDGER DOES NOT BALANCE'}\n`);
+  process.stdout.write(
+    `${JSON.stringify(result, null, 2)}\n${balanced(result) ? 'the ledger balances' : 'THE LEDGER DOES NOT BALANCE'}\n`,
+  );
   process.exitCode = balanced(result) ? 0 : 1;
 }

@@ -69,7 +69,9 @@ export class ChatClient {
       };
       const timer = setTimeout(() => {
         end();
-        reject(new Error(`no such frame within ${timeoutMs} ms; got ${JSON.stringify(this.frames.slice(-20))}`));
+        reject(
+          new Error(`no such frame within ${timeoutMs} ms; got ${JSON.stringify(this.frames.slice(-20))}`),
+        );
       }, timeoutMs);
       const check = (): void => {
         const frame = this.frames.find(fits);
@@ -88,7 +90,10 @@ export class ChatClient {
 
   /** The response or error to a prompt. */
   outcome(id: string, timeoutMs?: number): Promise<Frame> {
-    return this.next((frame) => frame.id === id && (frame.type === 'response' || frame.type === 'error'), timeoutMs);
+    return this.next(
+      (frame) => frame.id === id && (frame.type === 'response' || frame.type === 'error'),
+      timeoutMs,
+    );
   }
 
   close(): void {

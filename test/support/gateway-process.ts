@@ -23,7 +23,10 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
 
 export function writeConfig(dataDir: string, config: unknown): void {
   mkdirSync(join(dataDir, 'gateway'), { recursive: true });
-  writeFileSync(join(dataDir, 'gateway', 'config.json'), typeof config === 'string' ? config : JSON.stringify(config));
+  writeFileSync(
+    join(dataDir, 'gateway', 'config.json'),
+    typeof config === 'string' ? config : JSON.stringify(config),
+  );
 }
 
 export function operatorToken(dataDir: string): string {
@@ -54,7 +57,10 @@ export class GatewayProcess {
   stderr = '';
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [BIN, ...args], { env: childEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(process.execPath, [BIN, ...args], {
+      env: childEnv(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let rest = '';
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
@@ -65,7 +71,9 @@ export class GatewayProcess {
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
-    this.exited = new Promise((resolve) => this.child.on('exit', (code, signal) => resolve({ code, signal })));
+    this.exited = new Promise((resolve) =>
+      this.child.on('exit', (code, signal) => resolve({ code, signal })),
+    );
   }
 
   /** Resolves with the port once the gateway says that it is ready. */
@@ -76,7 +84,8 @@ export class GatewayProcess {
       if (record?.port !== undefined) return record.port;
       if (this.child.exitCode !== null || this.child.signalCode !== null)
         throw new Error(`the gateway ended before it was ready: ${this.stderr}${this.stdout}`);
-      if (Date.now() > until) throw new Error(`not ready after ${timeoutMs} ms: ${this.stderr}${this.stdout}`);
+      if (Date.now() > until)
+        throw new Error(`not ready after ${timeoutMs} ms: ${this.stderr}${this.stdout}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

@@ -15,7 +15,8 @@ export async function resolveSecrets<T extends object>(
 ): Promise<T> {
   const resolved: T = { ...settings };
   for (const [key, value] of Object.entries(settings))
-    if (typeof value === 'string') Object.assign(resolved, { [key]: await resolveSecret(value, `${prefix}.${key}`, env) });
+    if (typeof value === 'string')
+      Object.assign(resolved, { [key]: await resolveSecret(value, `${prefix}.${key}`, env) });
   return resolved;
 }
 

@@ -75,11 +75,10 @@ export class Inbox {
 
   /** A held message becomes a waiting one of a session, as if it had just arrived. */
   release(tx: Tx, id: string, sessionId: string, at: number): void {
-    tx.run("UPDATE inbox SET state = 'queued', session_id = ?, accepted_at = ? WHERE id = ? AND state = 'held'", [
-      sessionId,
-      at,
-      id,
-    ]);
+    tx.run(
+      "UPDATE inbox SET state = 'queued', session_id = ?, accepted_at = ? WHERE id = ? AND state = 'held'",
+      [sessionId, at, id],
+    );
   }
 
   get(id: string): InboxItem | undefined {
