@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Disk, DiskFile } from '../../../../src/gateway/store/disk.ts';
 
 const SECTOR = 512;
@@ -70,8 +70,7 @@ export class MemoryDisk implements Disk {
   /** What the next process finds when the power was cut: of everything not synced some, in any state. */
   afterPowerCut(random: Random): MemoryDisk {
     const entries = new Map(this.#durableFiles);
-    const kept = Math.floor(random() * (this.#pendingEntries.length + 1));
-    for (const change of this.#pendingEntries.slice(0, kept)) change(entries);
+    for (const change of this.#pendingEntries) if (random() < 0.5) change(entries);
     const files: Entries = new Map();
     for (const [path, inode] of entries) files.set(path, settled(tornContent(inode, random)));
     return new MemoryDisk(files);
@@ -113,8 +112,9 @@ export class MemoryDisk implements Disk {
       if (!this.#files.has(from)) throw systemError('ENOENT');
       this.#change((entries) => {
         const inode = entries.get(from);
+        if (inode === undefined) return;
         entries.delete(from);
-        if (inode !== undefined) entries.set(to, inode);
+        entries.set(to, inode);
       });
     });
   }
@@ -183,10 +183,6 @@ export class MemoryDisk implements Disk {
   }
 }
 
-export function inMemory(folder: string, name: string): string {
-  return join(folder, name);
-}
-
 function settled(content: Uint8Array): Inode {
   return { durable: content, content, pending: [] };
 }
@@ -208,4 +204,13 @@ function tornContent(inode: Inode, random: Random): Uint8Array {
     }
   }
   return content;
+}
+
+/** The same numbers for the same seed. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
 }
