@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../clock.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { adoptLegacy, type Legacy, removeWal } from './adopt.ts';
 import { Committer } from './committer.ts';
 import { Compactor } from './compactor.ts';
 import { storageFailure } from './damage.ts';
@@ -11,11 +12,12 @@ import type { Engine, Prepared } from './engine.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
 import { readMeta } from './meta.ts';
-import { keepBackup, type Migration, pendingMigrations, runMigration } from './migrations.ts';
+import { backupPath, keepCopy, type Migration, pendingMigrations, runMigration } from './migrations.ts';
 import { compactionPath, publish, snapshotOf, temporaryPath, writeTemporary } from './snapshot.ts';
 import { checkedParams, type Row, type SqlValue } from './sql.ts';
 import type { Tx } from './transaction.ts';
 
+export type { Legacy } from './adopt.ts';
 export type { Disk, DiskFile } from './disk.ts';
 export type { Migration } from './migrations.ts';
 export type { Row, SqlValue } from './sql.ts';
@@ -29,6 +31,11 @@ export interface DatabaseOptions {
   /** Fold the journal into a new snapshot when it is larger than this and than the snapshot; default 4 MiB. */
   readonly compactAfterBytes?: number;
   readonly disk?: Disk;
+  /**
+   * Writes what an older gateway left in this file into the schema of `migrations`. Without it, such a file is an error.
+   * Runs in one transaction that is durable before `open` resolves; a copy of the old file is kept.
+   */
+  readonly adopt?: (tx: Tx, legacy: Legacy) => void;
   /** Names backups. */
   readonly clock?: Clock;
 }
@@ -102,7 +109,10 @@ export class Database {
   static async open(options: DatabaseOptions): Promise<Database> {
     const { path, disk = nodeDisk, clock = systemClock } = options;
     try {
-      const loaded = await loadStore({ disk, path, newStore: randomBytes(8).toString('hex') });
+      const newStore = randomBytes(8).toString('hex');
+      if (options.adopt !== undefined)
+        await adoptLegacy({ ...options, disk, path, clock, newStore, adopt: options.adopt });
+      const loaded = await loadStore({ disk, path, newStore });
       try {
         const version = readMeta(loaded.engine)?.version ?? 0;
         const pending = pendingMigrations(path, options.migrations, version);
@@ -190,6 +200,12 @@ export class Database {
         });
       await this.#journal.resume(open);
     }
+    if (loaded.inWalMode) {
+      await writeTemporary(this.#disk, temporaryPath(this.#path), snapshotOf(this.#engine, loaded.seq));
+      await publish(this.#disk, temporaryPath(this.#path), this.#path);
+    }
+    // A write-ahead log beside a snapshot of ours is of the database that was here before.
+    if (loaded.snapshotBytes > 0) await removeWal(this.#disk, this.#path);
     for (const path of [...leftovers, temporaryPath(this.#path), compactionPath(this.#path)])
       await this.#disk.remove(path);
     for (const { path } of [{ path: this.#path }, ...closed, ...(open === undefined ? [] : [open])])
@@ -199,7 +215,8 @@ export class Database {
   async #migrate(pending: readonly Migration[], version: number, clock: Clock): Promise<void> {
     if (version > 0) {
       const bytes = snapshotOf(this.#engine, this.#committer.seq);
-      const backup = await keepBackup(this.#disk, this.#path, bytes, clock());
+      const backup = await backupPath(this.#disk, this.#path, clock());
+      await keepCopy(this.#disk, backup, bytes);
       this.#log.info('kept a copy before changing the schema', { backup });
     }
     for (const migration of pending) {

@@ -3,11 +3,13 @@ import { GatewayError, messageOf } from '../errors.ts';
 import { damaged } from './damage.ts';
 import type { Disk } from './disk.ts';
 import { Engine } from './engine.ts';
+import { refuseHotJournal } from './hot-journal.ts';
 import { createMeta, FORMAT, type Meta, readMeta } from './meta.ts';
-import { readLine } from './record.ts';
-import { type Replayed, replaySegment } from './replay.ts';
+import { provenAfter, readLine } from './record.ts';
+import { replaySegment } from './replay.ts';
 import { parseHeader, type SegmentName, segmentsOf } from './segment.ts';
 import { checkStamp } from './snapshot.ts';
+import { isInWalMode, mergeWal } from './wal.ts';
 
 /** The segment that goes on growing. */
 export interface OpenSegment extends SegmentName {
@@ -28,6 +30,8 @@ export interface Loaded {
   /** Earlier segments that replay still needs. */
   readonly closed: readonly (SegmentName & { readonly size: number })[];
   readonly open: OpenSegment | undefined;
+  /** The snapshot was put into WAL mode by another program: its log is read, and has to go with the next snapshot. */
+  readonly inWalMode: boolean;
   /** Segments that a snapshot has replaced, or that a crash left unborn: to be removed. */
   readonly leftovers: readonly string[];
 }
@@ -49,18 +53,37 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
   const { disk, path } = task;
   const names = await disk.list(dirname(path));
   const segments = segmentsOf(path, names).filter((s) => task.before === undefined || s.first < task.before);
-  const bytes = await disk.read(path);
-  const snapshot = bytes !== undefined && bytes.length > 0 ? bytes : undefined;
-  const stamp = snapshot === undefined ? 'intact' : checkStamp(snapshot);
+  const snapshot = await readSnapshot(disk, path);
+  const stamp = snapshot === undefined ? 'intact' : checkStamp(snapshot.bytes);
   if (stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
-  const engine = await openEngine(path, snapshot);
+  const engine = await openEngine(path, snapshot?.bytes);
   try {
     const meta = snapshot === undefined ? undefined : metaOf(path, stamp, engine);
-    return await replayAll(task, engine, segments, meta, snapshot?.length ?? 0);
+    return {
+      engine,
+      ...(await replayJournal(task, engine, segments, meta)),
+      snapshotSeq: meta?.seq ?? 0,
+      snapshotBytes: snapshot?.bytes.length ?? 0,
+      inWalMode: snapshot?.inWalMode ?? false,
+    };
   } catch (error) {
     engine.close();
     throw error;
   }
+}
+
+interface Snapshot {
+  readonly bytes: Uint8Array;
+  readonly inWalMode: boolean;
+}
+
+async function readSnapshot(disk: Disk, path: string): Promise<Snapshot | undefined> {
+  const bytes = await disk.read(path);
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  await refuseHotJournal(path, disk);
+  if (!isInWalMode(bytes)) return { bytes, inWalMode: false };
+  const wal = await disk.read(`${path}-wal`);
+  return { bytes: mergeWal(bytes, wal ?? new Uint8Array()), inWalMode: true };
 }
 
 async function openEngine(path: string, snapshot: Uint8Array | undefined): Promise<Engine> {
@@ -92,88 +115,69 @@ function metaOf(path: string, stamp: 'intact' | 'unknown', engine: Engine): Meta
   return meta;
 }
 
-async function replayAll(
+interface Journaled {
+  readonly store: string;
+  readonly seq: number;
+  readonly closed: Loaded['closed'];
+  readonly open: OpenSegment | undefined;
+  readonly leftovers: readonly string[];
+}
+
+async function replayJournal(
   task: LoadTask,
   engine: Engine,
   found: readonly SegmentName[],
   meta: Meta | undefined,
-  snapshotBytes: number,
-): Promise<Loaded> {
+): Promise<Journaled> {
+  const { disk, before } = task;
   const segments = [...found];
   const leftovers: string[] = [];
-  const contents = new Map<string, Buffer>();
-  const contentOf = async (segment: SegmentName): Promise<Buffer> => {
-    const known = contents.get(segment.path);
-    if (known !== undefined) return known;
-    const read = await task.disk.read(segment.path);
-    if (read === undefined) throw damaged(segment.path, 0, 'it disappeared while it was being read');
-    const buffer = Buffer.from(read.buffer, read.byteOffset, read.byteLength);
-    contents.set(segment.path, buffer);
-    return buffer;
-  };
-
-  let store = meta?.store;
-  if (meta === undefined) {
-    const first = segments[0];
-    const line = first === undefined ? undefined : readLine(await contentOf(first), 0);
-    store = (line === undefined ? undefined : parseHeader(line.json)?.store) ?? task.newStore;
-    createMeta(engine, store);
+  const newest = segments.at(-1);
+  // A crash while a segment was being made leaves one without a first line; nothing was ever written to it.
+  if (newest !== undefined && isUnborn(await contentOf(disk, newest), newest.first)) {
+    leftovers.push(newest.path);
+    segments.pop();
   }
   let seq = meta?.seq ?? 0;
-  const closed: (SegmentName & { size: number })[] = [];
+  let store = meta?.store;
+  if (meta === undefined) {
+    store = await storeOf(disk, segments[0]);
+    createMeta(engine, store ?? task.newStore);
+  }
+  const closed: (SegmentName & { readonly size: number })[] = [];
   let open: OpenSegment | undefined;
-
   engine.beginReplay();
-  for (let i = 0; i < segments.length; i++) {
-    const segment = segments[i];
-    if (segment === undefined) continue;
-    const next = segments[i + 1];
-    const nextFirst = next?.first ?? task.before;
+  for (const [index, segment] of segments.entries()) {
+    const nextFirst = segments[index + 1]?.first ?? before;
     if (nextFirst !== undefined && nextFirst <= seq + 1) {
       leftovers.push(segment.path);
       continue;
     }
-    // A crash while the next segment was being born leaves one without a first line: this one is still the last.
-    const unborn =
-      next !== undefined && i + 2 === segments.length && readLine(await contentOf(next), 0) === undefined;
-    const bytes = await contentOf(segment);
-    const replayed: Replayed | undefined = replaySegment(engine, {
-      segment,
-      bytes,
-      seq,
-      nextFirst: unborn ? undefined : nextFirst,
-      store,
-    });
-    contents.delete(segment.path);
-    if (replayed === undefined || (nextFirst === undefined && replayed.last < seq)) {
-      leftovers.push(segment.path);
-      continue;
-    }
-    seq = replayed.seq;
-    if (nextFirst === undefined || unborn) {
-      open = {
-        ...segment,
-        end: replayed.end,
-        torn: bytes.length - replayed.end,
-        dictionary: replayed.dictionary,
-      };
-      if (unborn) {
-        leftovers.push(next.path);
-        break;
-      }
-    } else {
-      closed.push({ ...segment, size: bytes.length });
-    }
+    const bytes = await contentOf(disk, segment);
+    const replayed = replaySegment(engine, { segment, bytes, seq, nextFirst, store });
+    const { last, end, dictionary } = replayed;
+    if (nextFirst !== undefined) closed.push({ ...segment, size: bytes.length });
+    else if (last < seq) leftovers.push(segment.path);
+    else open = { ...segment, end, torn: bytes.length - end, dictionary };
+    seq = Math.max(seq, last);
   }
   engine.endReplay();
-  return {
-    engine,
-    store: store ?? task.newStore,
-    seq,
-    snapshotSeq: meta?.seq ?? 0,
-    snapshotBytes,
-    closed,
-    open,
-    leftovers,
-  };
+  return { store: store ?? task.newStore, seq, closed, open, leftovers };
+}
+
+async function contentOf(disk: Disk, { path }: SegmentName): Promise<Buffer> {
+  const bytes = await disk.read(path);
+  if (bytes === undefined) throw damaged(path, 0, 'it disappeared while it was being read');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isUnborn(bytes: Buffer, first: number): boolean {
+  return readLine(bytes, 0) === undefined && !provenAfter(bytes, 0, first - 1);
+}
+
+/** The database that a journal without a snapshot belongs to. */
+async function storeOf(disk: Disk, segment: SegmentName | undefined): Promise<string | undefined> {
+  if (segment === undefined) return undefined;
+  const line = readLine(await contentOf(disk, segment), 0);
+  return line === undefined ? undefined : parseHeader(line.json)?.store;
 }

@@ -1,8 +1,8 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { GatewayError } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { SET_META } from './meta.ts';
-import { writeTemporary } from './snapshot.ts';
+import { publish, writeTemporary } from './snapshot.ts';
 import type { Tx } from './transaction.ts';
 
 /** One step of the schema. Steps run in order, each in one transaction with the note that it ran. */
@@ -48,15 +48,17 @@ export function fileTimestamp(now: number): string {
   return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
 }
 
-/** Keeps the bytes of a whole database beside it, under a name that says when. */
-export async function keepBackup(disk: Disk, path: string, bytes: Uint8Array, now: number): Promise<string> {
+/** A name beside the database that says when, and that nothing has yet. */
+export async function backupPath(disk: Disk, path: string, now: number): Promise<string> {
   const names = await disk.list(dirname(path));
   const wanted = `${path}.bak-${fileTimestamp(now)}`;
   let backup = wanted;
-  for (let n = 2; names.includes(basename(backup)); n++) backup = `${wanted}-${n}`;
-  const temporary = join(dirname(path), `${basename(backup)}.tmp`);
-  await writeTemporary(disk, temporary, bytes);
-  await disk.rename(temporary, backup);
-  await disk.syncFolder(dirname(path));
+  for (let n = 2; names.some((name) => name.startsWith(basename(backup))); n++) backup = `${wanted}-${n}`;
   return backup;
+}
+
+/** Writes a file that is there in full or not at all. */
+export async function keepCopy(disk: Disk, copy: string, bytes: Uint8Array): Promise<void> {
+  await writeTemporary(disk, `${copy}.tmp`, bytes);
+  await publish(disk, `${copy}.tmp`, copy);
 }

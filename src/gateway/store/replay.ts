@@ -16,9 +16,6 @@ export interface ReplayTask {
 }
 
 export interface Replayed {
-  readonly store: string;
-  /** The last record now in the database. */
-  readonly seq: number;
   /** The last record of the segment. */
   readonly last: number;
   /** Where the segment's good part ends. */
@@ -29,17 +26,13 @@ export interface Replayed {
 
 /**
  * Applies a segment's records to a database. A torn end is left out (the caller sees `end` < length).
- * @returns undefined when not even the first line is whole, which a crash at its creation leaves behind
  * @throws GatewayError `storage_damaged` when something that had been acknowledged cannot be read
  */
-export function replaySegment(engine: Engine, task: ReplayTask): Replayed | undefined {
+export function replaySegment(engine: Engine, task: ReplayTask): Replayed {
   const { segment, bytes, nextFirst } = task;
   const { path, first } = segment;
   const start = readLine(bytes, 0);
-  if (start === undefined) {
-    if (nextFirst === undefined && !provenAfter(bytes, 0, first - 1)) return undefined;
-    throw damaged(path, 0, 'its first line cannot be read');
-  }
+  if (start === undefined) throw damaged(path, 0, 'its first line cannot be read');
   const header = parseHeader(start.json);
   if (header === undefined || header.first !== first || start.seq !== first - 1)
     throw damaged(path, 0, 'its first line does not fit its name');
@@ -75,7 +68,7 @@ export function replaySegment(engine: Engine, task: ReplayTask): Replayed | unde
   }
   if (nextFirst !== undefined && seq < last)
     throw damaged(path, bytes.length, `records ${seq + 1} to ${last} are missing at its end`);
-  return { store: header.store, seq: Math.max(seq, task.seq), last: seq, end: offset, dictionary };
+  return { last: seq, end: offset, dictionary };
 }
 
 /** Statement numbers are given in order of appearance, so skipped records are read too. */
