@@ -131,16 +131,14 @@ class SocketAdapter implements WebSocketAdapter {
   }
 
   async send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
-    const newest = this.#clients.of(request.chat.chatId).at(-1);
-    if (newest === undefined || signal.aborted)
-      throw new DeliveryError('unreachable', 'the client is not connected', {
-        hint: 'It gets the message when it is back.',
-      });
-    if (!this.#sendTo(request.chat.chatId, outboundFrame(request), newest))
-      throw new DeliveryError('unreachable', 'the client does not read and was cut off', {
-        hint: 'It gets the message when it is back.',
-      });
-    await provenBy(newest.socket, signal);
+    const connections = this.#clients.of(request.chat.chatId);
+    const newest = connections.at(-1);
+    if (newest === undefined || signal.aborted) throw unreachable('the client is not connected');
+    const text = JSON.stringify(outboundFrame(request));
+    for (const connection of connections) if (connection !== newest) connection.socket.sendText(text);
+    const proof = newest.socket.sendProven(text);
+    if (proof === undefined) throw unreachable('the client does not read and was cut off');
+    await provenBy(proof, signal);
     return { messageId: request.idempotencyKey };
   }
 
@@ -176,16 +174,15 @@ class SocketAdapter implements WebSocketAdapter {
     };
   }
 
-  /** To all connections of a client; returns whether `owner` (default: any) took it. */
-  #sendTo(clientId: string, frame: object, owner?: Connection): boolean {
+  /** To all connections of a client, if there are any. */
+  #sendTo(clientId: string, frame: object): void {
     const connections = this.#clients.of(clientId);
-    if (connections.length === 0) return false;
+    if (connections.length === 0) return;
     const text = JSON.stringify(frame);
-    let taken = false;
-    for (const connection of connections) {
-      const sent = connection.socket.sendText(text);
-      if (owner === undefined || connection === owner) taken ||= sent;
-    }
-    return taken;
+    for (const { socket } of connections) socket.sendText(text);
   }
+}
+
+function unreachable(message: string): DeliveryError {
+  return new DeliveryError('unreachable', message, { hint: 'It gets the message when it is back.' });
 }

@@ -26,10 +26,11 @@ export interface ChatSocket {
   /** The same for a frame that is already JSON text: serialise once, send to many. */
   sendText(json: string): boolean;
   /**
-   * Resolves when the client has answered a WebSocket ping that was written behind everything sent so far: proof
-   * that the client's side has read it. Rejects when the socket closes first. Calls of one tick share one ping.
+   * Sends a frame whose arrival matters. The promise resolves when the client has answered a WebSocket ping that lies
+   * in the frame behind its whole text, and rejects when the socket closes first (the client may have it or not).
+   * Undefined: the socket is closed or was just cut off, nothing was sent.
    */
-  ping(): Promise<void>;
+  sendProven(json: string): Promise<void> | undefined;
   onFrame(listener: FrameListener): void;
   /** Called once, also when the socket has already closed. */
   onClose(listener: () => void): void;

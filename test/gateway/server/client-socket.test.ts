@@ -105,29 +105,42 @@ describe('frames', () => {
 });
 
 describe('proof of reading', () => {
-  it('is a pong behind everything that was sent before, one for many askers', async () => {
+  it('is a pong behind the whole text, in the order of sending', async () => {
     const { port, first } = await startHolding();
     const client = new OtherClient(`ws://127.0.0.1:${port}/`);
     const order: string[] = [];
     client.on('message', (data) => order.push(String(data)));
-    client.on('ping', () => order.push('ping'));
+    client.on('ping', (data) => order.push(`ping ${String(data)}`));
     const socket = await first();
     socket.send({ n: 1 });
-    const proofs = [socket.ping(), socket.ping()];
-    socket.send({ n: 2 });
+    const proofs = [socket.sendProven('{"n":2}'), socket.sendProven('{"n":3}')];
+    socket.send({ n: 4 });
     await Promise.all(proofs);
-    expect(order).toEqual(['{"n":1}', '{"n":2}', 'ping']);
+    expect(order.slice(0, 5)).toEqual(['{"n":1}', 'ping 1', '{"n":2}', 'ping 2', '{"n":3}']);
+    await vi.waitFor(() => expect(order.at(-1)).toBe('{"n":4}'), GENEROUS);
     client.close();
+  });
+
+  it('is given by clients that close the moment they have the message', async () => {
+    const { port, sockets } = await startHolding();
+    const other = new OtherClient(`ws://127.0.0.1:${port}/`);
+    other.on('message', () => other.close());
+    await new Promise((resolve) => other.on('open', resolve));
+    const builtIn = await new ChatClient(port).open();
+    builtIn.socket.addEventListener('message', () => builtIn.socket.close());
+    await vi.waitFor(() => expect(sockets.length).toBe(2), GENEROUS);
+    await Promise.all(sockets.map((socket) => socket.sendProven('{"type":"response"}')));
+    await vi.waitFor(() => expect(builtIn.frames).toEqual([{ type: 'response' }]), GENEROUS);
   });
 
   it('fails when the client goes away first', async () => {
     const { port, first } = await startHolding();
     const client = new OtherClient(`ws://127.0.0.1:${port}/`, { autoPong: false });
     const socket = await first();
-    const proof = socket.ping();
+    const proof = socket.sendProven('{}');
     client.on('ping', () => client.terminate());
     await expect(proof).rejects.toThrow('closed before');
-    await expect(socket.ping()).rejects.toThrow('closed');
+    expect(socket.sendProven('{}')).toBeUndefined();
     expect(socket.send({ n: 1 })).toBe(false);
   });
 
@@ -138,15 +151,18 @@ describe('proof of reading', () => {
     let proven = false;
     const asked = Promise.withResolvers<Buffer>();
     client.on('ping', (data) => asked.resolve(data));
-    void socket.ping().then(() => {
+    void socket.sendProven('{}')?.then(() => {
       proven = true;
     });
     const payload = await asked.promise;
     client.pong('');
     client.pong('999');
     client.pong('not a number');
+    const echoed = new Promise((resolve) =>
+      client.on('message', (data) => String(data) !== '{}' && resolve(data)),
+    );
     client.send('{"type":"echo"}');
-    await new Promise((resolve) => client.once('message', resolve));
+    await echoed;
     expect(proven).toBe(false);
     client.pong(payload);
     await vi.waitFor(() => expect(proven).toBe(true), GENEROUS);
