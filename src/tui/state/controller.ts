@@ -106,6 +106,8 @@ export class Controller implements ActionContext {
   /** One key, by its name. */
   key(name: string): void {
     this.#key = name;
+    // Nothing can be taken back later than it says, however long ago the last frame was drawn.
+    this.#expireToast(this.#store.now());
     const routed = route(name, this.#view, this.bindings);
     if (routed.kind === 'interrupt') this.#interrupt();
     else if (routed.kind === 'mode') modeKey(this, routed.mode, name, this.bindings);
@@ -198,7 +200,10 @@ export class Controller implements ActionContext {
   run(command: OperatorCommand, options: RunOptions = {}): void {
     const { pending } = options;
     if (pending !== undefined) {
-      if (this.#view.pending.has(pending)) return;
+      if (this.#view.pending.has(pending)) {
+        this.toast('The last command for it is still under way.', 'warn');
+        return;
+      }
       this.update((view) => ({ ...view, pending: new Set([...view.pending, pending]) }));
     }
     const settled = (): void => {
@@ -301,6 +306,11 @@ export class Controller implements ActionContext {
     else this.transcript.close();
   }
 
+  #expireToast(now: number): void {
+    const { toast } = this.#view;
+    if (toast !== undefined && toast.until <= now) this.update((view) => ({ ...view, toast: undefined }));
+  }
+
   #justMoved(list: ListId): boolean {
     return this.#store.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
   }
@@ -340,9 +350,7 @@ export class Controller implements ActionContext {
   #published(): void {
     this.#anchor('pairing');
     this.#anchorLog();
-    const { toast } = this.#view;
-    if (toast !== undefined && toast.until <= this.slices.now)
-      this.update((view) => ({ ...view, toast: undefined }));
+    this.#expireToast(this.slices.now);
     const mode = topMode(this.#view);
     // The request was decided (here or elsewhere): its sheet has nothing left to show.
     if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)

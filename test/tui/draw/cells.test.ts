@@ -65,9 +65,13 @@ describe('cut and fillTo', () => {
 
   it('fill exactly the width, whatever the text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), fc.integer({ min: 0, max: 30 }), (text, width) => {
-        expect(cellWidth(fillTo(clean(text), width))).toBe(width);
-      }),
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 40 }),
+        fc.integer({ min: 0, max: 30 }),
+        (text, width) => {
+          expect(cellWidth(fillTo(clean(text), width))).toBe(width);
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -88,9 +92,13 @@ describe('wrap', () => {
 
   it('never makes a line wider than asked', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', maxLength: 80 }), fc.integer({ min: 2, max: 20 }), (text, width) => {
-        for (const line of wrap(clean(text), width)) expect(cellWidth(line)).toBeLessThanOrEqual(width);
-      }),
+      fc.property(
+        fc.string({ unit: 'grapheme', maxLength: 80 }),
+        fc.integer({ min: 2, max: 20 }),
+        (text, width) => {
+          for (const line of wrap(clean(text), width)) expect(cellWidth(line)).toBeLessThanOrEqual(width);
+        },
+      ),
     );
   });
 

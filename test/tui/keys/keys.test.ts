@@ -152,7 +152,10 @@ describe('a text field', () => {
 
 describe('commands', () => {
   it('are found by the words of /gateway and keep their arguments', () => {
-    expect(parseCommand('pair kq7m-2xpd')).toMatchObject({ action: { id: 'pairing.match' }, args: ['kq7m-2xpd'] });
+    expect(parseCommand('pair kq7m-2xpd')).toMatchObject({
+      action: { id: 'pairing.match' },
+      args: ['kq7m-2xpd'],
+    });
     expect(parseCommand('task cancel bg-1')).toMatchObject({ action: { id: 'task.cancel' }, args: ['bg-1'] });
     expect(parseCommand('tasks')).toMatchObject({ action: { id: 'focus.tasks' } });
     expect(parseCommand('nonsense')).toBeUndefined();
@@ -162,7 +165,8 @@ describe('commands', () => {
     const words = commandTable().map((row) => row.words.split(' ')[0]);
     for (const word of ['start', 'stop', 'status', 'restart', 'pair', 'allow', 'sessions', 'tasks', 'config'])
       expect(words).toContain(word);
-    for (const word of ['revoke', 'deny', 'task', 'session', 'adapter', 'doctor']) expect(words).toContain(word);
+    for (const word of ['revoke', 'deny', 'task', 'session', 'adapter', 'doctor'])
+      expect(words).toContain(word);
   });
 
   it('match by a few letters in order, whole words first', () => {
@@ -181,7 +185,9 @@ describe('the key table', () => {
   });
 
   it('follows remapped keys', () => {
-    const row = keyTable(bindKeys({ 'pairing.approve': 'A' })).find((entry) => entry.help.startsWith('Let the'));
+    const row = keyTable(bindKeys({ 'pairing.approve': 'A' })).find((entry) =>
+      entry.help.startsWith('Let the'),
+    );
     expect(row).toMatchObject({ keys: 'A', scope: 'Pairing' });
   });
 });

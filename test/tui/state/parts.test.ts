@@ -26,12 +26,19 @@ describe('the ring', () => {
 
 describe('sorted rows', () => {
   it('are the same as a fresh sort after any changes', () => {
-    const change = fc.record({ key: fc.integer({ min: 0, max: 30 }), rank: fc.integer(), gone: fc.boolean() });
+    const change = fc.record({
+      key: fc.integer({ min: 0, max: 30 }),
+      rank: fc.integer(),
+      gone: fc.boolean(),
+    });
     fc.assert(
       fc.property(fc.array(fc.array(change, { maxLength: 20 }), { maxLength: 10 }), (rounds) => {
         const compare = (a: { key: number; rank: number }, b: { key: number; rank: number }): number =>
           a.rank - b.rank || a.key - b.key;
-        const rows = new SortedRows<{ key: number; rank: number }>({ key: (row) => String(row.key), compare });
+        const rows = new SortedRows<{ key: number; rank: number }>({
+          key: (row) => String(row.key),
+          compare,
+        });
         const model = new Map<number, { key: number; rank: number }>();
         for (const round of rounds) {
           for (const { key, rank, gone } of round) {

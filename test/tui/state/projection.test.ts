@@ -101,7 +101,8 @@ describe('the projection', () => {
     let now = NOW;
     for (let n = 0; n < 300_000; n += 1) {
       now = NOW + Math.floor(n / 5);
-      if (n % 2 === 0) projection.fold({ type: 'traffic', direction: 'in', platform: 'telegram', at: now }, now);
+      if (n % 2 === 0)
+        projection.fold({ type: 'traffic', direction: 'in', platform: 'telegram', at: now }, now);
       else projection.fold(logged(`line ${n}`), now);
       if (n % 1_250 === 0) projection.publish(now, LOCAL);
     }
