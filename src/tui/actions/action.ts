@@ -27,6 +27,8 @@ export interface Action {
   readonly words?: string;
   /** What follows the words, `<code>`. */
   readonly args?: string;
+  /** Decides about one row: refused for a moment when that row came under the cursor by itself. */
+  readonly careful?: ListId;
   /** Left out of the palette: moving about makes no sense there. */
   readonly keysOnly?: boolean;
   /** Why it cannot be done now; undefined when it can. */

@@ -30,6 +30,7 @@ export const PAIRING: readonly Action[] = [
     label: 'approve',
     help: 'Let the selected stranger in (u takes it back within 5 s).',
     hint: 10,
+    careful: 'pairing',
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
@@ -43,6 +44,7 @@ export const PAIRING: readonly Action[] = [
     label: 'deny',
     help: 'Turn the selected stranger away; they are told once.',
     hint: 11,
+    careful: 'pairing',
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
@@ -60,6 +62,7 @@ export const PAIRING: readonly Action[] = [
     label: 'block',
     help: 'Never hear the selected stranger again (u takes it back within 5 s).',
     hint: 12,
+    careful: 'pairing',
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');

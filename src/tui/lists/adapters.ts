@@ -46,13 +46,16 @@ export const adaptersList: ListDefinition<AdapterView> = {
       span(adapterPhrase(row), row.state === 'parked' ? 'bad' : quiet ? 'dim' : 'text'),
     ];
     const last = row.ingress.lastUpdateAt;
+    const next = row.transport.nextTryAt;
     const right: Span[] = pending.has(row.platform)
       ? [span(`working${glyphs.ellipsis}`, 'dim')]
       : row.state === 'parked'
         ? [span('[enter]', 'key')]
-        : last !== undefined && !quiet
-          ? [span(`in ${ticker.age(last)} ago`, 'dim')]
-          : [];
+        : row.state === 'reconnecting' && next !== undefined && next > ticker.now
+          ? [span(`again in ${ticker.left(next)}`, 'dim')]
+          : last !== undefined && !quiet
+            ? [span(`in ${ticker.age(last)} ago`, 'dim')]
+            : [];
     return [spread(left, right, width, glyphs.ellipsis, 18)];
   },
 };

@@ -6,11 +6,28 @@ import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { cutLine, type Line, lineWidth, type Span, span } from '../draw/line.ts';
 import { keyLabel } from '../keys/names.ts';
 import { scopesOf } from '../keys/router.ts';
-import { topMode } from '../state/view.ts';
+import { type ModeKind, topMode } from '../state/view.ts';
 import { fieldSpans } from './field-line.ts';
 import type { Scene } from './scene.ts';
 
 const TONES = { ok: 'ok', warn: 'warn', bad: 'bad' } as const;
+
+/** Modes whose keys are their own. */
+const MODE_HINTS: Partial<Record<ModeKind, readonly (readonly [string, string])[]>> = {
+  dialog: [
+    ['y', 'do it'],
+    ['Esc', 'cancel'],
+  ],
+  palette: [
+    ['Enter', 'run'],
+    ['Tab', 'complete'],
+    ['Esc', 'cancel'],
+  ],
+  text: [
+    ['Enter', 'done'],
+    ['Esc', 'cancel'],
+  ],
+};
 
 export function hintLine(scene: Scene): Line {
   const { controller, columns, glyphs, ticker } = scene;
@@ -39,6 +56,10 @@ export function hintLine(scene: Scene): Line {
 function keyHints(scene: Scene): Line {
   const { controller, columns, glyphs } = scene;
   const ascii = glyphs !== UNICODE_GLYPHS;
+  const mode = topMode(controller.view);
+  const fixed = mode === undefined ? undefined : MODE_HINTS[mode.kind];
+  if (fixed !== undefined)
+    return [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])];
   const scopes = scopesOf(controller.view);
   const shown = ACTIONS.filter(
     (action) =>

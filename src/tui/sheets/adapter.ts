@@ -3,7 +3,7 @@ import { clean } from '../draw/cells.ts';
 import type { Line } from '../draw/line.ts';
 import { span } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
-import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
+import { adapterSign } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
 import { qrLines } from './qr.ts';
 import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
@@ -11,7 +11,11 @@ import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
 /** Health in three facts, the next step, the QR code where there is one, counters, the last errors. */
 export function adapterSheet(scene: Scene, row: AdapterView, width: number, height: number): Sheet {
   const lines: Line[] = [
-    [adapterSign(row.state, scene.glyphs), span(` ${row.state}`, 'strong'), span(`  ${adapterPhrase(row)}`)],
+    [
+      adapterSign(row.state, scene.glyphs),
+      span(` ${row.state}`, 'strong'),
+      span(row.detail === row.state ? '' : `  ${clean(row.detail)}`),
+    ],
   ];
   if (row.nextStep !== undefined) lines.push(...paragraph(`Next step: ${row.nextStep}`, width, 'mark'));
   if (row.open) lines.push([span(' everybody is let in on this platform ', 'badge')]);

@@ -1,4 +1,5 @@
 /** The facts of the status page, as rows of a table. */
+import type { AdapterView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import type { Scene } from '../screen/scene.ts';
 import { isOpenTask } from '../state/orders.ts';
@@ -6,6 +7,10 @@ import { isOpenTask } from '../state/orders.ts';
 export interface StatusRow {
   readonly name: string;
   readonly value: string;
+}
+
+function adapterState(row: AdapterView): string {
+  return row.detail.startsWith(row.state) ? row.detail : `${row.state}, ${row.detail}`;
 }
 
 export function statusRows({ controller, ticker }: Scene): StatusRow[] {
@@ -32,7 +37,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     ...(agent.hint === undefined ? [] : [row('Next step', agent.hint)]),
     row('Clients', gateway.clients),
     ...adapters.map((entry) =>
-      row(entry.platform, `${entry.state}, ${entry.detail}, ${entry.received} in, ${entry.sent} out`),
+      row(entry.platform, `${adapterState(entry)}, ${entry.received} in, ${entry.sent} out`),
     ),
     row('Sessions', `${sessions.length}, ${working} at work`),
     row('Tasks', `${tasks.filter(isOpenTask).length} open of ${tasks.length}`),

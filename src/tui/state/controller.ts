@@ -39,6 +39,8 @@ import { Viewports } from './viewport.ts';
 const UNDO_MS = 5_000;
 const TOAST_MS = 4_000;
 const INTERRUPT_MS = 2_000;
+/** Time to notice that another row came under the cursor. */
+const SETTLE_MS = 400;
 
 /** The list whose row a sheet shows. */
 const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
@@ -68,6 +70,7 @@ export class Controller implements ActionContext {
   #view: ViewState = INITIAL_VIEW;
   #loaded: LoadedRows = { config: [], queue: [] };
   #key = '';
+  readonly #movedAt = new Map<ListId, number>();
 
   constructor(options: ControllerOptions) {
     this.#operator = options.operator;
@@ -76,6 +79,7 @@ export class Controller implements ActionContext {
     this.effects = options.effects;
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
     options.store.subscribe(() => this.#published());
+    this.#anchor('pairing');
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -102,6 +106,8 @@ export class Controller implements ActionContext {
   /** One key, by its name. */
   key(name: string): void {
     this.#key = name;
+    // Nothing can be taken back later than it says, however long ago the last frame was drawn.
+    this.#expireToast(this.#store.now());
     const routed = route(name, this.#view, this.bindings);
     if (routed.kind === 'interrupt') this.#interrupt();
     else if (routed.kind === 'mode') modeKey(this, routed.mode, name, this.bindings);
@@ -116,7 +122,9 @@ export class Controller implements ActionContext {
 
   perform(action: Action, args: readonly string[] = []): void {
     const reason = action.disabled?.(this);
-    if (reason === undefined) action.run(this, args);
+    if (action.careful !== undefined && this.#justMoved(action.careful))
+      this.toast('The list has just moved: look again, then press the key again.', 'warn');
+    else if (reason === undefined) action.run(this, args);
     else this.toast(`Not now: ${reason}.`, 'warn');
   }
 
@@ -192,7 +200,10 @@ export class Controller implements ActionContext {
   run(command: OperatorCommand, options: RunOptions = {}): void {
     const { pending } = options;
     if (pending !== undefined) {
-      if (this.#view.pending.has(pending)) return;
+      if (this.#view.pending.has(pending)) {
+        this.toast('The last command for it is still under way.', 'warn');
+        return;
+      }
       this.update((view) => ({ ...view, pending: new Set([...view.pending, pending]) }));
     }
     const settled = (): void => {
@@ -295,6 +306,30 @@ export class Controller implements ActionContext {
     else this.transcript.close();
   }
 
+  #expireToast(now: number): void {
+    const { toast } = this.#view;
+    if (toast !== undefined && toast.until <= now) this.update((view) => ({ ...view, toast: undefined }));
+  }
+
+  #justMoved(list: ListId): boolean {
+    return this.#store.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
+  }
+
+  /** The selection stays with its row; when that row is gone, the one that takes its place must be looked at first. */
+  #anchor<K extends ListId>(list: K): void {
+    const rows = this.rows(list);
+    const before = this.#view.cursors[list];
+    if (rows.length === 0 && before?.key === undefined) return;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const index = cursorIndex(rows, definition.key, before);
+    const row = rows[index];
+    const key = row === undefined ? undefined : definition.key(row);
+    if (before?.key === key) return;
+    if (before?.key !== undefined) this.#movedAt.set(list, this.#store.now());
+    const cursor = { ...(key === undefined ? {} : { key }), index: Math.max(0, index) };
+    this.update((view) => ({ ...view, cursors: { ...view.cursors, [list]: cursor } }));
+  }
+
   /** The log forgot lines in front: the selected line keeps its place on the screen as long as it is kept. */
   #anchorLog(): void {
     const cursor = this.#view.cursors.log;
@@ -313,10 +348,9 @@ export class Controller implements ActionContext {
 
   /** After each publication: what is over goes away. */
   #published(): void {
+    this.#anchor('pairing');
     this.#anchorLog();
-    const { toast } = this.#view;
-    if (toast !== undefined && toast.until <= this.slices.now)
-      this.update((view) => ({ ...view, toast: undefined }));
+    this.#expireToast(this.slices.now);
     const mode = topMode(this.#view);
     // The request was decided (here or elsewhere): its sheet has nothing left to show.
     if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)

@@ -76,7 +76,8 @@ export interface ViewState {
 }
 
 export const INITIAL_VIEW: ViewState = {
-  focus: 'adapters',
+  // Decisions wait there, and its keys are the ones to learn first.
+  focus: 'pairing',
   zoom: false,
   cursors: {},
   filters: {},
