@@ -39,10 +39,11 @@ export class SignalGate {
   readonly #options: SignalGateOptions;
   readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
   /**
-   * baileys finds the current transaction through async context. Work that the gateway starts while it takes a message
-   * (an answer, for instance) must not inherit it: its own key changes would go to a transaction that has ended.
+   * Runs a function outside of any transaction. baileys finds the current one through async context, and work that the
+   * gateway starts while it takes a message (an answer, for instance) must not inherit it: its own key changes would go
+   * to a transaction that has ended.
    */
-  readonly #outside = AsyncLocalStorage.snapshot();
+  readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(options: SignalGateOptions) {
     this.#options = options;
@@ -75,7 +76,7 @@ export class SignalGate {
           await keys.set({ [taken.bucket]: { [taken.id]: taken.value } } as SignalDataSet);
         return bytes;
       }, lock);
-      if (taken !== undefined) await this.#outside(taken.stored);
+      if (taken !== undefined) await this.outside(taken.stored);
       return plaintext;
     };
     return {
