@@ -14,7 +14,13 @@ import type { Line } from './outbound.ts';
 import type { Session } from './session.ts';
 import type { WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
-import { containRejections, endSocket, skipUnreachableDevices, terminate } from './socket-guard.ts';
+import {
+  containRejections,
+  endSocket,
+  keepWireOrder,
+  skipUnreachableDevices,
+  terminate,
+} from './socket-guard.ts';
 
 export interface ConnectionOptions {
   readonly settings: WhatsAppSettings;
@@ -58,6 +64,7 @@ export async function runConnection(
     void socket.end(error instanceof Error ? error : undefined);
   });
   skipUnreachableDevices(socket, () => log.debug('a device without keys was left out of a group message'));
+  keepWireOrder(socket);
   socket.ws.on('CB:message', gate.stanza);
   listenForAcks(socket, acks);
   // baileys listens for an HTTP refusal of the upgrade without doing anything about it: nothing more would happen.
