@@ -99,7 +99,7 @@ export async function runConnection(
   socket.ev.on('creds.update', () => {
     credentials.save().catch((error: unknown) => saveFailed(log, error));
   });
-  socket.ev.on('messages.upsert', ({ messages: raws }) => void gate.outside(() => reception.upsert(raws)));
+  socket.ev.on('messages.upsert', ({ messages: raws }) => void reception.upsert(raws));
   socket.ev.on('groups.update', (changed) => {
     for (const group of changed) groups.forget(group.id);
   });
