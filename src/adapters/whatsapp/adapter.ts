@@ -52,6 +52,8 @@ export interface WhatsAppOptions {
   readonly maxReconnectMs?: number;
   /** How many series of QR codes are shown before the adapter parks; default 5. */
   readonly maxQrSeries?: number;
+  /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
+  readonly qrTimeoutMs?: number;
 }
 
 /** One run of the adapter, from `start` to `stop`. */
@@ -158,7 +160,7 @@ export class WhatsAppAdapter implements Adapter {
 
   async #connect(run: Run, host: AdapterHost, connected: () => void, signal: AbortSignal): Promise<void> {
     const { health } = run;
-    const { load, maxQrSeries, uploadAgent } = this.#options;
+    const { load, maxQrSeries, uploadAgent, qrTimeoutMs } = this.#options;
     const settings = this.#settings;
     run.session ??= await Session.open({
       host,
@@ -180,6 +182,7 @@ export class WhatsAppAdapter implements Adapter {
           this.#line = line;
         },
         ...(uploadAgent === undefined ? {} : { uploadAgent }),
+        ...(qrTimeoutMs === undefined ? {} : { qrTimeoutMs }),
       },
       connected,
       signal,

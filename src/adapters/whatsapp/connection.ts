@@ -14,7 +14,13 @@ import type { Line } from './outbound.ts';
 import type { Session } from './session.ts';
 import type { WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
-import { containRejections, endSocket, skipUnreachableDevices, terminate } from './socket-guard.ts';
+import {
+  containRejections,
+  endSocket,
+  keepWireOrder,
+  skipUnreachableDevices,
+  terminate,
+} from './socket-guard.ts';
 
 export interface ConnectionOptions {
   readonly settings: WhatsAppSettings;
@@ -26,6 +32,8 @@ export interface ConnectionOptions {
   readonly onLine: (line: Line | undefined) => void;
   /** For uploads to a server with a certificate of its own. */
   readonly uploadAgent?: Agent;
+  /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
+  readonly qrTimeoutMs?: number;
 }
 
 const KEEP_ALIVE_MS = 30_000;
@@ -48,6 +56,7 @@ export async function runConnection(
     me: () => ({ id: credentials.creds.me?.id ?? '', lid: credentials.creds.me?.lid ?? '' }),
     take: (raw) => reception.take(raw),
   });
+  credentials.forgetHalfLink();
   const socket = openSocket(options, gate);
   const acks = new Acks();
   containRejections(socket, (error) => {
@@ -55,8 +64,13 @@ export async function runConnection(
     void socket.end(error instanceof Error ? error : undefined);
   });
   skipUnreachableDevices(socket, () => log.debug('a device without keys was left out of a group message'));
+  keepWireOrder(socket);
   socket.ws.on('CB:message', gate.stanza);
   listenForAcks(socket, acks);
+  // baileys listens for an HTTP refusal of the upgrade without doing anything about it: nothing more would happen.
+  socket.ws.on('unexpected-response', (_request: unknown, response: unknown) =>
+    closed.resolve(new Error(`the server answers HTTP ${property(response, 'statusCode')}`)),
+  );
 
   const onUpdate = (update: Partial<ConnectionState>): void => {
     if (update.connection === 'close') closed.resolve(update.lastDisconnect?.error);
@@ -85,7 +99,7 @@ export async function runConnection(
   socket.ev.on('creds.update', () => {
     credentials.save().catch((error: unknown) => saveFailed(log, error));
   });
-  socket.ev.on('messages.upsert', (upsert) => void reception.upsert(upsert.messages));
+  socket.ev.on('messages.upsert', ({ messages: raws }) => void reception.upsert(raws));
   socket.ev.on('groups.update', (changed) => {
     for (const group of changed) groups.forget(group.id);
   });
@@ -134,6 +148,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     ...(settings.url === undefined ? {} : { waWebSocketUrl: settings.url }),
     ...(settings.version === undefined ? {} : { version: versionOf(settings.version) }),
     ...(options.uploadAgent === undefined ? {} : { fetchAgent: options.uploadAgent }),
+    ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
   };
   try {
     return baileys.makeWASocket(config);

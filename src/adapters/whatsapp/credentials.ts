@@ -56,13 +56,6 @@ export class Credentials {
       const stored = file.get(ACCOUNT, 'creds');
       const creds: AuthenticationCreds =
         stored === undefined ? baileys.initAuthCreds() : JSON.parse(stored, baileys.BufferJSON.reviver);
-      // A pairing code that was asked for but never typed in leaves an account that is not linked: with it, baileys
-      // would try to log in instead of offering a new code.
-      if (creds.account === undefined) {
-        delete creds.me;
-        creds.pairingCode = undefined;
-        creds.registered = false;
-      }
       const credentials = new Credentials(options, file, creds);
       if (stored === undefined) await credentials.save();
       return credentials;
@@ -75,6 +68,17 @@ export class Credentials {
   /** Whether a phone has linked this session. */
   get linked(): boolean {
     return this.creds.account !== undefined && this.creds.me !== undefined;
+  }
+
+  /**
+   * Makes ready for a new connection. A pairing code that was asked for but never typed in leaves an account that is not
+   * linked: with it, baileys would try to log in instead of offering a new code.
+   */
+  forgetHalfLink(): void {
+    if (this.creds.account !== undefined) return;
+    delete this.creds.me;
+    this.creds.pairingCode = undefined;
+    this.creds.registered = false;
   }
 
   /** When the phone was linked (ms); undefined for a session that was taken over. */

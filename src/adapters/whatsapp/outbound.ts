@@ -44,6 +44,7 @@ interface Delivery {
   readonly change?: Change;
 }
 
+const BEFORE_SENDING = 'before the message was sent';
 const TYPING_TIMEOUT_MS = 2000;
 
 /** Sends, edits, deletes and types. Every message counts as delivered only when the server has acknowledged it. */
@@ -94,7 +95,7 @@ export class Outbound {
       });
     const message = await this.#compose(line, jid, content, id, how);
     const stop = AbortSignal.any([how.signal, line.ended]);
-    if (isGroup(jid)) await before(line.groups.learn(jid, line.socket), stop, 'before the message was sent');
+    await this.#prepareChat(line, jid, stop);
     const acked = line.acks.expect(id);
     try {
       const relayed = line.socket.relayMessage(jid, message, {
@@ -115,6 +116,21 @@ export class Outbound {
     }
   }
 
+  /** Looks the chat up. baileys would send to nobody, and be told that all is well, when nobody has this number. */
+  async #prepareChat(line: Line, jid: string, stop: AbortSignal): Promise<void> {
+    try {
+      if (isGroup(jid)) await before(line.groups.learn(jid, line.socket), stop, BEFORE_SENDING);
+      else if (
+        (await before(line.socket.getUSyncDevices([jid], true, false), stop, BEFORE_SENDING)).length === 0
+      )
+        throw new DeliveryError('gone', 'nobody uses WhatsApp with this number');
+    } catch (error) {
+      if (error instanceof DeliveryError && error.failure === 'unknown')
+        throw new DeliveryError('unreachable', error.message);
+      throw failureOf(error);
+    }
+  }
+
   /** Builds the message and uploads its file. Nothing has been sent when this fails. */
   async #compose(line: Line, jid: string, content: AnyMessageContent, id: string, how: Delivery) {
     const quoted = how.quoted === undefined ? undefined : line.messages.seen(how.quoted);
@@ -130,7 +146,7 @@ export class Outbound {
     composing.catch(() => undefined);
     try {
       const stop = AbortSignal.any([how.signal, line.ended]);
-      const { message } = await before(composing, stop, 'before the message was sent');
+      const { message } = await before(composing, stop, BEFORE_SENDING);
       if (!message) throw new Error('the message is empty');
       // A changed draft is not kept: baileys itself remembers it for the minutes in which it may be asked for again.
       if (how.change === undefined) await line.messages.keep(id, { jid, message });

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type {
   BinaryNode,
   SignalDataSet,
@@ -38,11 +37,6 @@ export interface SignalGateOptions {
 export class SignalGate {
   readonly #options: SignalGateOptions;
   readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
-  /**
-   * baileys finds the current transaction through async context. Work that the gateway starts while it takes a message
-   * (an answer, for instance) must not inherit it: its own key changes would go to a transaction that has ended.
-   */
-  readonly #outside = AsyncLocalStorage.snapshot();
 
   constructor(options: SignalGateOptions) {
     this.#options = options;
@@ -75,7 +69,9 @@ export class SignalGate {
           await keys.set({ [taken.bucket]: { [taken.id]: taken.value } } as SignalDataSet);
         return bytes;
       }, lock);
-      if (taken !== undefined) await this.#outside(taken.stored);
+      // After the transaction, not in it: baileys finds the current one through async context, and an answer that the
+      // gateway starts right here would write its own keys into it when it has long been committed.
+      await taken?.stored();
       return plaintext;
     };
     return {

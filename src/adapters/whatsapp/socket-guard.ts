@@ -41,6 +41,17 @@ export function skipUnreachableDevices(socket: Socket, onSkip: (jid: string) => 
 }
 
 /**
+ * Keeps messages in the order in which they come. baileys works off what waited on the server (`offline`) in a queue of
+ * its own, which live messages overtake; marked like those, they line up behind them. The mark has no other effect but
+ * the event's type, `append` instead of `notify`.
+ */
+export function keepWireOrder(socket: Socket): void {
+  socket.ws.on('frame', (frame: unknown) => {
+    if (isNode(frame) && frame.tag === 'message') frame.attrs['offline'] ??= '0';
+  });
+}
+
+/**
  * Ends a socket for good, within a second. baileys' own `end` waits up to 30 s for a closing handshake, and leaves
  * queries waiting for their time-out (a minute) because it takes their listeners away.
  */
