@@ -65,6 +65,8 @@ export class Gateway {
   #startedAt = 0;
   #port = 0;
   #clients = 0;
+  #shownRunning = 0;
+  #showTimer: NodeJS.Timeout | undefined;
   #agentCheck: AgentCheck = { ok: true, detail: 'not checked yet' };
 
   constructor(deps: GatewayDeps) {
@@ -167,6 +169,9 @@ export class Gateway {
       events,
       clock,
       log,
+    });
+    events.subscribe((event) => {
+      if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
     this.#maintenance = new Maintenance({ gateway: this, stores, clock, log: log.child('sweep') });
   }
@@ -315,7 +320,18 @@ export class Gateway {
     };
   }
 
+  /** Turns begin and end often: their number is told at most ten times a second. */
+  #showSoon(): void {
+    if (this.#shownRunning === this.#slots.running || this.#showTimer !== undefined) return;
+    this.#showTimer = setTimeout(() => {
+      this.#showTimer = undefined;
+      this.show();
+    }, 100);
+    this.#showTimer.unref();
+  }
+
   show(): void {
+    this.#shownRunning = this.#slots.running;
     this.deps.events.emit({ type: 'gateway', gateway: this.view() });
   }
 
