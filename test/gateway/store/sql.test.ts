@@ -43,10 +43,11 @@ describe('a statement', () => {
 
 describe('parameters', () => {
   it('are copied, so that later changes do not reach the journal', () => {
-    const bytes = new Uint8Array([1]);
-    const copy = checkedParams([bytes]);
-    bytes[0] = 2;
-    expect(copy).toEqual([new Uint8Array([1])]);
+    for (const bytes of [new Uint8Array([1]), Buffer.from([1])]) {
+      const copy = checkedParams([bytes]);
+      bytes[0] = 2;
+      expect(copy).toEqual([new Uint8Array([1])]);
+    }
   });
 
   it.each([[Number.NaN], [Number.POSITIVE_INFINITY], [true], [1n], [undefined], [{}]])(
