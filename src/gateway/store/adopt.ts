@@ -9,7 +9,14 @@ import { refuseHotJournal } from './hot-journal.ts';
 import { createMeta, readMeta } from './meta.ts';
 import { backupPath, keepCopy, type Migration, runMigration } from './migrations.ts';
 import { segmentsOf } from './segment.ts';
-import { checkStamp, publish, snapshotOf, temporaryPath, writeTemporary } from './snapshot.ts';
+import {
+  checkStamp,
+  publish,
+  removeTemporaries,
+  snapshotOf,
+  temporaryPath,
+  writeTemporary,
+} from './snapshot.ts';
 import type { Row } from './sql.ts';
 import { RecordingTx, type Tx } from './transaction.ts';
 import { mergeWal } from './wal.ts';
@@ -96,6 +103,7 @@ export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
       },
     );
   await disk.protectFolder(folder);
+  await removeTemporaries(disk, path);
   const backup = await keepLegacyCopy(options, legacy);
   const bytes = await rewritten(options, legacy);
   await writeTemporary(disk, temporaryPath(path), bytes);
@@ -133,7 +141,7 @@ async function keepLegacyCopy({ disk, path, clock }: AdoptOptions, legacy: Legac
   const folder = dirname(path);
   const prefix = `${basename(path)}.bak-`;
   for (const name of await disk.list(folder)) {
-    if (!name.startsWith(prefix) || name.endsWith('-wal') || name.endsWith('.tmp')) continue;
+    if (!name.startsWith(prefix) || name.endsWith('-wal')) continue;
     const copy = join(folder, name);
     if (same(await disk.read(copy), legacy.db) && same(await disk.read(`${copy}-wal`), legacy.wal))
       return copy;

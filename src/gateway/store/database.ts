@@ -13,7 +13,7 @@ import { Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
 import { readMeta } from './meta.ts';
 import { backupPath, keepCopy, type Migration, pendingMigrations, runMigration } from './migrations.ts';
-import { compactionPath, publish, snapshotOf, temporaryPath, writeTemporary } from './snapshot.ts';
+import { publish, removeTemporaries, snapshotOf, temporaryPath, writeTemporary } from './snapshot.ts';
 import { checkedParams, type Row, type SqlValue } from './sql.ts';
 import type { Tx } from './transaction.ts';
 
@@ -206,8 +206,8 @@ export class Database {
     }
     // A write-ahead log beside a snapshot of ours is of the database that was here before.
     if (loaded.snapshotBytes > 0) await removeWal(this.#disk, this.#path);
-    for (const path of [...leftovers, temporaryPath(this.#path), compactionPath(this.#path)])
-      await this.#disk.remove(path);
+    for (const leftover of leftovers) await this.#disk.remove(leftover);
+    await removeTemporaries(this.#disk, this.#path);
     for (const { path } of [{ path: this.#path }, ...closed, ...(open === undefined ? [] : [open])])
       await this.#disk.protectFile(path);
   }

@@ -242,7 +242,7 @@ export class Journal {
       if (file !== undefined) await closeQuietly(file);
       await this.#options.disk.remove(path);
       await this.#options.disk.syncFolder(dirname(path));
-      if (this.#segment?.path !== path) this.#repair = before;
+      this.#repair = before;
     } catch {
       // Stays 'rotate': the next record waits until a new segment could be made.
     }

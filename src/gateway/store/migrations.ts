@@ -53,7 +53,7 @@ export async function backupPath(disk: Disk, path: string, now: number): Promise
   const names = await disk.list(dirname(path));
   const wanted = `${path}.bak-${fileTimestamp(now)}`;
   let backup = wanted;
-  for (let n = 2; names.some((name) => name.startsWith(basename(backup))); n++) backup = `${wanted}-${n}`;
+  for (let n = 2; names.includes(basename(backup)); n++) backup = `${wanted}-${n}`;
   return backup;
 }
 

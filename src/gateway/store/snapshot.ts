@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { crc32 } from './crc32.ts';
 import type { Disk } from './disk.ts';
 import type { Engine } from './engine.ts';
@@ -82,4 +82,11 @@ export async function writeTemporary(disk: Disk, temporary: string, bytes: Uint8
 export async function publish(disk: Disk, temporary: string, path: string): Promise<void> {
   await disk.rename(temporary, path);
   await disk.syncFolder(dirname(path));
+}
+
+/** Takes away what was being written beside the database when a run ended. */
+export async function removeTemporaries(disk: Disk, path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const name of await disk.list(folder))
+    if (name.startsWith(`${basename(path)}.`) && name.endsWith('.tmp')) await disk.remove(join(folder, name));
 }

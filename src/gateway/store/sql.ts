@@ -71,7 +71,8 @@ export function checkedParams(params: readonly SqlValue[]): SqlValue[] {
   return params.map((value, index) => {
     if (typeof value === 'string' || value === null) return value;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    if (value instanceof Uint8Array) return value.slice();
+    // Not `slice`: that of a Buffer is no copy.
+    if (value instanceof Uint8Array) return new Uint8Array(value);
     throw new TypeError(
       `parameter ${index + 1} must be text, a finite number, bytes or null: ${String(value)}`,
     );

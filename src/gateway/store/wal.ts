@@ -87,7 +87,7 @@ export function isInWalMode(db: Uint8Array): boolean {
  */
 export function mergeWal(db: Uint8Array, wal: Uint8Array): Uint8Array {
   const pages = committedPages(wal);
-  const merged = pages === undefined ? db.slice() : new Uint8Array(pages.pageSize * pages.pageCount);
+  const merged = pages === undefined ? new Uint8Array(db) : new Uint8Array(pages.pageSize * pages.pageCount);
   if (pages !== undefined) {
     merged.set(db.subarray(0, merged.length));
     for (const [page, offset] of pages.offsets) {

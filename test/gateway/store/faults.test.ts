@@ -133,6 +133,59 @@ describe('a disk that refuses', () => {
     await db.close();
   });
 
+  it('cuts refused records away for good, not only until the power fails', async () => {
+    const disk = new MemoryDisk();
+    const db = await open(disk);
+    await addNote(db, 'kept');
+    let failures = 1;
+    disk.before = ({ kind, path }) => {
+      if (kind === 'sync' && path.endsWith('.log') && failures-- > 0) throw systemError('ENOSPC');
+    };
+    expect(await codeOf(addNote(db, 'refused'))).toBe('storage_full');
+    for (let seed = 0; seed < 20; seed++) {
+      const again = await open(disk.afterPowerCut(randomFrom(seed)));
+      expect(noteTexts(again)).toEqual(['kept']);
+      await again.close();
+    }
+    await db.close();
+  });
+
+  it('goes on in a new file after a sync that failed for another reason than room', async () => {
+    const disk = new MemoryDisk();
+    const db = await open(disk);
+    await addNote(db, 'kept');
+    let failures = 1;
+    disk.before = ({ kind, path }) => {
+      if (kind === 'sync' && path.endsWith('.log') && failures-- > 0) throw systemError('EIO');
+    };
+    expect(await codeOf(addNote(db, 'refused'))).toBe('storage_failed');
+    expect(db.stats().segments).toBe(1);
+    await addNote(db, 'after');
+    expect(db.stats().segments).toBe(2);
+    await db.close();
+  });
+
+  it('does not let an old segment grow beside a new one that could be neither finished nor removed', async () => {
+    const disk = new MemoryDisk();
+    const db = await open(disk);
+    await addNote(db, 'one');
+    let failing = true;
+    disk.before = ({ kind, path }) => {
+      if (failing && (kind === 'syncFolder' || (kind === 'remove' && path.endsWith('.log'))))
+        throw systemError('EIO');
+    };
+    await expect(db.compact()).rejects.toThrow('EIO');
+    expect(await codeOf(addNote(db, 'refused'))).toBe('storage_failed');
+    failing = false;
+    await addNote(db, 'two');
+    for (const left of [disk.afterKill(), disk.afterPowerCut(randomFrom(3))]) {
+      const again = await open(left);
+      expect(noteTexts(again)).toEqual(['one', 'two']);
+      await again.close();
+    }
+    await db.close();
+  });
+
   it('never keeps what it refused nor loses what it took, whatever fails in between', async () => {
     const run = fc.record({
       groups: fc.array(fc.array(body, { minLength: 1, maxLength: 4 }), { minLength: 3, maxLength: 12 }),

@@ -86,7 +86,8 @@ export class MemoryDisk implements Disk {
   }
 
   async read(path: string): Promise<Uint8Array | undefined> {
-    return this.#files.get(path)?.content.slice();
+    const inode = this.#files.get(path);
+    return inode === undefined ? undefined : new Uint8Array(inode.content);
   }
 
   async list(folder: string): Promise<string[]> {
@@ -150,7 +151,7 @@ export class MemoryDisk implements Disk {
 
   #fileOf(path: string, inode: Inode): DiskFile {
     const write = (bytes: Uint8Array, at: number): void => {
-      const copy = bytes.slice();
+      const copy = new Uint8Array(bytes);
       inode.content = patched(inode.content, at, copy);
       inode.pending.push({ at, bytes: copy });
     };

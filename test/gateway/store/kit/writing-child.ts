@@ -1,0 +1,35 @@
+/**
+ * Opens the database of a folder, says which notes it finds, and writes notes until it is killed:
+ * `node writing-child.ts <folder> <prefix>`. A line `ok <text>` means that the note was acknowledged.
+ */
+import { join } from 'node:path';
+import { silentLogger } from '../../../../src/gateway/log.ts';
+import { Database, type Migration } from '../../../../src/gateway/store/database.ts';
+
+const [folder = '', prefix = ''] = process.argv.slice(2);
+const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'notes',
+    statements: ['CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)'],
+  },
+];
+const db = await Database.open({
+  path: join(folder, 'gateway-sessions.db'),
+  migrations,
+  log: silentLogger,
+  // Small, so that kills meet compactions too.
+  compactAfterBytes: 20_000,
+});
+const found = db.all('SELECT text FROM notes ORDER BY id').map((row) => row['text']);
+process.stdout.write(`found ${JSON.stringify(found)}\n`);
+const WRITERS = 6;
+await Promise.all(
+  Array.from({ length: WRITERS }, async (_, writer) => {
+    for (let i = 0; ; i++) {
+      const text = `${prefix}-${writer}-${i}`;
+      await db.write((tx) => tx.run('INSERT INTO notes (text) VALUES (?)', [text]));
+      process.stdout.write(`ok ${text}\n`);
+    }
+  }),
+);
