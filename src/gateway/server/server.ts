@@ -28,7 +28,7 @@ export class GatewayServer {
     this.#limits = { ...DEFAULT_LIMITS, ...deps.limits };
     const { clock, log, chatSockets } = deps;
     const shared = { limits: this.#limits, counters: this.#counters, clock, log };
-    const guard = new AccessGuard(deps, this.#counters, clock);
+    const guard = new AccessGuard(deps, this.#counters, clock, log);
     this.#hub =
       deps.enableWebSocket && chatSockets !== undefined
         ? new SocketHub({
