@@ -69,6 +69,10 @@ export class AccessGuard {
     if (level === 'read' && this.#rules.tokens.length === 0 && isLoopback(facts.peer)) {
       if (isLoopbackHost(facts.host ?? '')) return;
       this.#counters.originRefusals += 1;
+      this.#refusals.refused('the Host header is not a loopback name', {
+        peer: facts.peer,
+        host: facts.host ?? '',
+      });
       throw new RequestRefused(
         'host_refused',
         `the Host header "${facts.host ?? ''}" is not a loopback name`,
