@@ -51,17 +51,18 @@ export class AccessGuard {
 
   /** Returns when the request may pass, throws `RequestRefused` when not. */
   check(facts: RequestFacts, level: AccessLevel): void {
-    const key = peerKey(facts.peer);
-    const lockedMs = this.#failures.lockedMs(key);
-    if (lockedMs > 0) throw locked(lockedMs);
-
-    // The origin comes before the token: a web page must not be able to lock this machine's own programs out.
     const verdict = judgeOrigin(facts.origin, facts.host, this.#rules.corsOrigins);
     if (verdict === 'foreign') throw this.#foreign(facts);
 
+    // Failures of pages that nobody listed are counted apart: a web page must not be able to lock this machine's own
+    // programs out by guessing.
+    const key = verdict === 'with-token' ? `page ${peerKey(facts.peer)}` : peerKey(facts.peer);
+    const lockedMs = this.#failures.lockedMs(key);
+    if (lockedMs > 0) throw locked(lockedMs);
+
     const token = bearerToken(facts.authorization, facts.subProtocols);
     if (token !== undefined) {
-      this.#checkToken(token, level, facts.peer);
+      this.#checkToken(token, level, key, facts.peer);
       return;
     }
     if (verdict === 'with-token') throw this.#foreign(facts);
@@ -89,7 +90,7 @@ export class AccessGuard {
     );
   }
 
-  #checkToken(token: string, level: AccessLevel, peer: string): void {
+  #checkToken(token: string, level: AccessLevel, key: string, peer: string): void {
     const operator = this.#operator.has(token);
     const reader = this.#tokens.has(token);
     if (operator || (reader && level === 'read')) return;
@@ -99,7 +100,7 @@ export class AccessGuard {
         hint: 'Use the operator token (gateway/operator.token in the data folder).',
       });
     this.#counters.authFailures += 1;
-    this.#failures.fail(peerKey(peer));
+    this.#failures.fail(key);
     this.#refusals.refused('the token is not known', { peer });
     throw unauthorized('token_wrong', 'the token is not known');
   }

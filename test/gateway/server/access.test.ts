@@ -181,6 +181,15 @@ describe('guessing tokens', () => {
   });
 });
 
+it('lets a guessing web page lock out web pages, but not the programs of this machine', async () => {
+  const { port } = await startServer({ tokens: ['one'], corsOrigins: ['*'] });
+  const asPage = async (token: string) =>
+    (await call(port, '/api/status', { headers: { Origin: FOREIGN, ...bearer(token) } })).status;
+  for (let i = 0; i < 10; i += 1) expect(await asPage(`guess-${i}`)).toBe(401);
+  expect(await asPage('one')).toBe(429);
+  expect((await call(port, '/api/status', { headers: bearer('one') })).status).toBe(200);
+});
+
 it('shows the operator each refusal, the same one once a minute, and never the token', async () => {
   const lines: { message: string; fields: LogFields | undefined }[] = [];
   const log: Logger = { ...silentLogger, warn: (message, fields) => lines.push({ message, fields }) };
