@@ -66,6 +66,8 @@ export interface InboundMessage {
   /** The bot was mentioned, or the message replies to the bot. Always true in DMs. */
   readonly mentioned: boolean;
   readonly attachments?: readonly Attachment[];
+  /** Pieces of one album share this id: the core joins them. */
+  readonly albumId?: string;
   /** This is an edit of the message with the same `messageId`. */
   readonly edited?: boolean;
   /** When the platform says it was sent; absent where unknown. */

@@ -71,6 +71,8 @@ export type OperatorCommand =
     }
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   | { readonly type: 'doctor' }
+  /** Stops the gateway and starts it again with its configuration read anew. */
+  | { readonly type: 'restart' }
   | { readonly type: 'stop' };
 
 export interface CommandResult {

@@ -46,6 +46,7 @@ const COMMANDS = {
   send: command('send', { platform: PlatformName, channelId: Id, content: Text }),
   'config.set': command('config.set', { key: Id, value: Type.Unknown() }),
   doctor: command('doctor', {}),
+  restart: command('restart', {}),
   stop: command('stop', {}),
 } as const satisfies { [T in CommandType]: TSchema };
 

@@ -1,0 +1,36 @@
+/** Resolves when the promise settles (either way) or after `ms`, whichever is first. Leaves no timer behind. */
+export async function atMost(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    await Promise.race([promise, enough]);
+  } catch {
+    // The caller waits for the end of it, not for its result.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Settles as the promise does, or rejects with `aborted()` as soon as `signal` aborts; the promise is then left alone. */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  aborted: () => Error,
+): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => {
+      // Nobody waits for it any more.
+    });
+    throw aborted();
+  }
+  const cut = Promise.withResolvers<never>();
+  const abort = (): void => cut.reject(aborted());
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([promise, cut.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
+ */
+import type { CommandResult, OperatorCommand } from '../../gateway/operator.ts';
+import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
+import type { Slices } from '../state/slices.ts';
+import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
+
+/**
+ * Where a key works. `global` everywhere but in text fields and dialogs; `list` in every pane and list view; `view` in
+ * list views that opened over the panes; `sheet` in everything that scrolls as text; the rest in the thing of that name.
+ */
+export type Scope = 'global' | 'list' | 'view' | 'sheet' | PaneId | ListViewId | SheetId;
+
+export interface Action {
+  /** Stable name, used to remap keys: "pairing.approve". */
+  readonly id: string;
+  readonly scopes: readonly Scope[];
+  readonly keys: readonly string[];
+  /** One or two words for the hint line. */
+  readonly label: string;
+  /** One sentence for help, palette and key table. */
+  readonly help: string;
+  /** Place in the hint line, lowest first; absent: not shown there. */
+  readonly hint?: number;
+  /** The words of `/gateway` that do the same, for the palette. */
+  readonly words?: string;
+  /** What follows the words, `<code>`. */
+  readonly args?: string;
+  /** Decides about one row: refused for a moment when that row came under the cursor by itself. */
+  readonly careful?: ListId;
+  /** Left out of the palette: moving about makes no sense there. */
+  readonly keysOnly?: boolean;
+  /** Why it cannot be done now; undefined when it can. */
+  readonly disabled?: (context: ActionContext) => string | undefined;
+  readonly run: (context: ActionContext, args: readonly string[]) => void;
+}
+
+export interface RunOptions {
+  /** Key of the row that shows "working" until the answer is there. */
+  readonly pending?: string;
+  /** The sentence of the toast; default: the gateway's own. */
+  readonly done?: (result: CommandResult) => string;
+  /** What `u` does for five seconds. */
+  readonly undo?: () => void;
+  /** Called instead of a toast. */
+  readonly after?: (result: CommandResult) => void;
+}
+
+export interface Question {
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly verb: string;
+  readonly confirmed: () => void;
+}
+
+export interface Prompt {
+  readonly title: string;
+  readonly hint: string;
+  readonly text?: string;
+  readonly submit: (text: string) => void;
+}
+
+/** How the operator leaves. */
+export type LeaveReason = 'quit' | 'terminal-lost' | 'signal';
+
+/** What only the terminal can do. */
+export interface Effects {
+  leave(reason: LeaveReason): void;
+  redraw(): void;
+  suspend(): void;
+  /** Puts a text on the clipboard of the terminal (OSC 52); false when the terminal cannot. */
+  copy(text: string): boolean;
+}
+
+/** What an action may see and do. */
+export interface ActionContext {
+  readonly view: ViewState;
+  readonly slices: Slices;
+  readonly effects: Effects;
+  update(change: (view: ViewState) => ViewState): void;
+  /** Rows that pass the list's filter. */
+  rows<K extends ListId>(list: K): readonly RowOf[K][];
+  /** The row an action works on: the subject of the open sheet, else the selected row. */
+  target<K extends ListId>(list: K): RowOf[K] | undefined;
+  /** Moves the selection of the active list, or scrolls the open sheet. */
+  move(by: Movement): void;
+  open(mode: Mode): void;
+  close(): void;
+  run(command: OperatorCommand, options?: RunOptions): void;
+  ask(question: Question): void;
+  prompt(prompt: Prompt): void;
+  toast(text: string, tone?: Toast['tone'], undo?: () => void): void;
+  /** Fetches the rows of a view that is not part of the snapshot. */
+  load(list: 'config' | 'queue', subject?: string): void;
+}
+
+export type Movement =
+  | { readonly kind: 'rows'; readonly rows: number }
+  | { readonly kind: 'pages'; readonly pages: number }
+  | { readonly kind: 'first' }
+  | { readonly kind: 'last' };

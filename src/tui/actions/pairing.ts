@@ -1,0 +1,200 @@
+/** Pairing: who may talk to the agent. One key decides; an approval can be taken back for five seconds. */
+import { isPlatform, type PairingView, PLATFORMS } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import type { Action, ActionContext } from './action.ts';
+
+function who(row: PairingView): string {
+  return `${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
+}
+
+function noRequest(context: ActionContext): string | undefined {
+  return context.target('pairing') === undefined ? 'nobody is waiting' : undefined;
+}
+
+function approve(context: ActionContext, row: PairingView): void {
+  context.run(
+    { type: 'pairing.approve', requestId: row.id },
+    {
+      pending: row.id,
+      done: () => `${who(row)} is let in`,
+      undo: () => context.run({ type: 'pairing.undo', requestId: row.id }),
+    },
+  );
+}
+
+export const PAIRING: readonly Action[] = [
+  {
+    id: 'pairing.approve',
+    scopes: ['pairing', 'request'],
+    keys: ['a'],
+    label: 'approve',
+    help: 'Let the selected stranger in (u takes it back within 5 s).',
+    hint: 10,
+    careful: 'pairing',
+    disabled: noRequest,
+    run(context) {
+      const row = context.target('pairing');
+      if (row !== undefined) approve(context, row);
+    },
+  },
+  {
+    id: 'pairing.deny',
+    scopes: ['pairing', 'request'],
+    keys: ['d'],
+    label: 'deny',
+    help: 'Turn the selected stranger away; they are told once.',
+    hint: 11,
+    careful: 'pairing',
+    disabled: noRequest,
+    run(context) {
+      const row = context.target('pairing');
+      if (row === undefined) return;
+      context.run(
+        { type: 'pairing.deny', requestId: row.id },
+        { pending: row.id, done: () => `${who(row)} is denied` },
+      );
+    },
+  },
+  {
+    id: 'pairing.block',
+    scopes: ['pairing', 'request'],
+    keys: ['b'],
+    label: 'block',
+    help: 'Never hear the selected stranger again (u takes it back within 5 s).',
+    hint: 12,
+    careful: 'pairing',
+    disabled: noRequest,
+    run(context) {
+      const row = context.target('pairing');
+      if (row === undefined) return;
+      context.run(
+        { type: 'pairing.block', requestId: row.id },
+        {
+          pending: row.id,
+          done: () => `${who(row)} is blocked`,
+          undo: () => context.run({ type: 'unblock', platform: row.platform, userId: row.senderId }),
+        },
+      );
+    },
+  },
+  {
+    id: 'pairing.match',
+    scopes: ['pairing'],
+    keys: ['m'],
+    label: 'match code',
+    help: 'Type the code that a stranger told you.',
+    hint: 13,
+    words: 'pair',
+    args: '<code>',
+    run(context, [code]) {
+      const submit = (text: string): void => {
+        if (text.trim() !== '') context.run({ type: 'pairing.approve', code: text.trim() });
+      };
+      if (code !== undefined) submit(code);
+      else
+        context.prompt({
+          title: 'Match a code',
+          hint: 'The 8 characters the stranger was sent; dash and case do not matter.',
+          submit,
+        });
+    },
+  },
+  {
+    id: 'pairing.deny-code',
+    scopes: ['pairing'],
+    keys: [],
+    label: 'deny code',
+    help: 'Turn away the stranger who holds this code.',
+    words: 'deny',
+    args: '<code>',
+    run(context, [code]) {
+      if (code === undefined) context.toast('Which code? : deny <code>', 'warn');
+      else context.run({ type: 'pairing.deny', code });
+    },
+  },
+  {
+    id: 'allow',
+    scopes: ['allowlist'],
+    keys: ['a'],
+    label: 'add',
+    help: 'Put a person on the allowlist by platform and id.',
+    hint: 10,
+    words: 'allow',
+    args: '<platform> <userId>',
+    run(context, args) {
+      const submit = (words: readonly string[]): void => {
+        const [platform, userId, ...note] = words;
+        if (!isPlatform(platform)) context.toast(`Which platform? One of ${PLATFORMS.join(', ')}.`, 'warn');
+        else if (userId === undefined) context.toast('Which id? : allow <platform> <userId>', 'warn');
+        else
+          context.run({
+            type: 'allow',
+            platform,
+            userId,
+            ...(note.length > 0 ? { note: note.join(' ') } : {}),
+          });
+      };
+      if (args.length > 0) submit(args);
+      else
+        context.prompt({
+          title: 'Allow',
+          hint: '<platform> <userId> [note], for instance: telegram 81234 Grace',
+          submit: (text) => submit(text.trim().split(/\s+/u)),
+        });
+    },
+  },
+  {
+    id: 'allowlist.revoke',
+    scopes: ['allowlist'],
+    keys: ['x'],
+    label: 'revoke',
+    help: 'Take the selected person off the allowlist at once.',
+    hint: 11,
+    words: 'revoke',
+    args: '<platform> <userId>',
+    run(context, [platform, userId]) {
+      const row = context.target('allowlist');
+      const wanted =
+        platform === undefined
+          ? row
+          : isPlatform(platform) && userId !== undefined
+            ? { platform, userId, name: userId }
+            : undefined;
+      if (wanted === undefined) {
+        context.toast('Whom? : revoke <platform> <userId>', 'warn');
+        return;
+      }
+      context.ask({
+        title: `Revoke ${clean(wanted.name, 60)}?`,
+        lines: [
+          `${wanted.platform} ${clean(wanted.userId, 60)} is locked out at once:`,
+          'the running answer stops and waiting messages are dropped.',
+        ],
+        verb: 'revoke',
+        confirmed: () => context.run({ type: 'revoke', platform: wanted.platform, userId: wanted.userId }),
+      });
+    },
+  },
+  {
+    id: 'refusals.allow',
+    scopes: ['refusals'],
+    keys: ['a'],
+    label: 'allow sender',
+    help: 'Put the sender of the selected refusal on the allowlist.',
+    hint: 10,
+    disabled: (context) => (context.target('refusals') === undefined ? 'nobody was turned away' : undefined),
+    run(context) {
+      const row = context.target('refusals');
+      if (row === undefined) return;
+      const { platform, senderId: userId } = row;
+      context.run(
+        { type: 'allow', platform, userId, note: `was refused: ${row.code}` },
+        {
+          pending: `${platform} ${userId}`,
+          done: () => `${clean(row.senderName, 60)} (${platform} ${clean(userId, 40)}) is on the allowlist`,
+          undo: () => context.run({ type: 'revoke', platform, userId }),
+        },
+      );
+    },
+  },
+];

@@ -1,0 +1,50 @@
+/** All actions of the console, in the order in which help lists them. Imports neither React nor Ink. */
+import type { Action, Scope } from './action.ts';
+import { ADAPTERS } from './adapters.ts';
+import { GENERAL } from './general.ts';
+import { MOVING } from './moving.ts';
+import { PAIRING } from './pairing.ts';
+import { SESSIONS } from './sessions.ts';
+import { TASKS } from './tasks.ts';
+
+export const ACTIONS: readonly Action[] = [
+  ...MOVING,
+  ...PAIRING,
+  ...SESSIONS,
+  ...TASKS,
+  ...ADAPTERS,
+  ...GENERAL,
+];
+
+/** How a scope is called in help and in the key table, and in which order they come. */
+export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
+  global: 'Everywhere',
+  list: 'Lists',
+  pairing: 'Pairing',
+  sessions: 'Sessions',
+  tasks: 'Tasks',
+  adapters: 'Adapters',
+  log: 'Log',
+  refusals: 'Refusals',
+  outbox: 'Outbox',
+  allowlist: 'Allowlist',
+  config: 'Configuration',
+  queue: 'Waiting messages',
+  view: 'Open list',
+  sheet: 'Open page',
+  help: 'Help',
+  status: 'Status',
+  adapter: 'Adapter',
+  session: 'Transcript',
+  task: 'Task',
+  request: 'Request',
+  line: 'Log line',
+  report: 'Report',
+};
+
+/** An action is listed once, under the first of its scopes. */
+export function actionsOf(scope: Scope): readonly Action[] {
+  return ACTIONS.filter((action) => action.scopes[0] === scope);
+}
+
+export const SCOPES = Object.keys(SCOPE_TITLES).filter((scope): scope is Scope => scope in SCOPE_TITLES);

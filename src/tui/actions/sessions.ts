@@ -1,0 +1,192 @@
+/** Sessions: watch a conversation, write into it, take it over, stop or reset it. */
+import type { SessionView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import { sessionName } from '../lists/sessions.ts';
+import type { Action, ActionContext } from './action.ts';
+
+function noSession(context: ActionContext): string | undefined {
+  return context.target('sessions') === undefined ? 'no session is selected' : undefined;
+}
+
+function ended(context: ActionContext): string | undefined {
+  const row = context.target('sessions');
+  if (row === undefined) return 'no session is selected';
+  return row.state === 'ended' ? 'this session has ended' : undefined;
+}
+
+function label(row: SessionView): string {
+  return `${row.chat.platform} ${sessionName(row)}`;
+}
+
+function reset(context: ActionContext, id: string, name: string): void {
+  context.ask({
+    title: `Reset ${name}?`,
+    lines: ['The conversation starts anew; the old one stays listed and can be resumed.'],
+    verb: 'reset',
+    confirmed: () => context.run({ type: 'session.reset', id }, { pending: id }),
+  });
+}
+
+export const SESSIONS: readonly Action[] = [
+  {
+    id: 'session.open',
+    scopes: ['sessions'],
+    keys: ['enter'],
+    label: 'transcript',
+    help: 'Watch the conversation live.',
+    hint: 10,
+    disabled: noSession,
+    run(context) {
+      const row = context.target('sessions');
+      if (row !== undefined)
+        context.open({ kind: 'sheet', sheet: 'session', subject: row.id, top: undefined });
+    },
+  },
+  {
+    id: 'session.write',
+    scopes: ['sessions', 'session'],
+    keys: ['i'],
+    label: 'write',
+    help: 'Write to the chat as the operator.',
+    hint: 11,
+    disabled: ended,
+    run(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return;
+      context.prompt({
+        title: `Write to ${label(row)}`,
+        hint: 'The chat sees it as a message of the bot; the agent does not answer it.',
+        submit: (text) => {
+          if (text.trim() !== '') context.run({ type: 'session.write', id: row.id, text });
+        },
+      });
+    },
+  },
+  {
+    id: 'session.pause',
+    scopes: ['sessions', 'session'],
+    keys: ['P'],
+    label: 'pause/resume',
+    help: 'Pause the agent for this chat and answer by hand, or let it go on.',
+    hint: 12,
+    disabled: ended,
+    run(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return;
+      const type = row.state === 'paused' ? 'session.resume' : 'session.pause';
+      context.run({ type, id: row.id }, { pending: row.id });
+    },
+  },
+  {
+    id: 'session.stop',
+    scopes: ['sessions', 'session'],
+    keys: ['x'],
+    label: 'stop turn',
+    help: 'Stop what the agent is doing for this chat.',
+    hint: 13,
+    disabled(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return 'no session is selected';
+      return row.state === 'running' || row.state === 'queued'
+        ? undefined
+        : 'nothing is running in this session';
+    },
+    run(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return;
+      context.ask({
+        title: `Stop the turn of ${label(row)}?`,
+        lines: [
+          row.current === undefined
+            ? 'The answer under way ends here.'
+            : `It works on: ${clean(row.current, 120)}`,
+          'The chat is told that it was stopped.',
+        ],
+        verb: 'stop the turn',
+        confirmed: () => context.run({ type: 'session.stop', id: row.id }, { pending: row.id }),
+      });
+    },
+  },
+  {
+    id: 'session.reset',
+    scopes: ['sessions', 'session'],
+    keys: ['r'],
+    label: 'reset',
+    help: 'Start the conversation anew; the old one stays listed.',
+    hint: 14,
+    words: 'session reset',
+    args: '<id>',
+    run(context, [id]) {
+      const row =
+        id === undefined ? context.target('sessions') : context.slices.sessions.find((s) => s.id === id);
+      if (row === undefined)
+        context.toast(
+          id === undefined ? 'No session is selected.' : `There is no session ${clean(id, 60)}.`,
+          'warn',
+        );
+      else reset(context, row.id, label(row));
+    },
+  },
+  {
+    id: 'session.queue',
+    scopes: ['sessions', 'session'],
+    keys: ['Q'],
+    label: 'queue',
+    help: 'Show the messages that wait in this session.',
+    hint: 15,
+    disabled: noSession,
+    run(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return;
+      context.load('queue', row.id);
+      context.open({ kind: 'list', list: 'queue', subject: row.id });
+    },
+  },
+  {
+    id: 'queue.drop',
+    scopes: ['queue'],
+    keys: ['x'],
+    label: 'drop',
+    help: 'Drop the selected waiting message.',
+    hint: 10,
+    disabled: (context) => (context.target('queue') === undefined ? 'no message waits' : undefined),
+    run(context) {
+      const row = context.target('queue');
+      const sessionId = queueSession(context);
+      if (row === undefined || sessionId === undefined) return;
+      context.ask({
+        title: `Drop the message of ${clean(row.senderName, 60)}?`,
+        lines: [clean(row.text, 160)],
+        verb: 'drop it',
+        confirmed: () =>
+          context.run(
+            { type: 'queue.drop', sessionId, messageId: row.messageId },
+            { after: () => context.load('queue', sessionId) },
+          ),
+      });
+    },
+  },
+  {
+    id: 'queue.up',
+    scopes: ['queue'],
+    keys: ['K'],
+    label: 'move up',
+    help: 'Move the selected waiting message up by one.',
+    hint: 11,
+    disabled: (context) => (context.target('queue') === undefined ? 'no message waits' : undefined),
+    run(context) {
+      const row = context.target('queue');
+      const sessionId = queueSession(context);
+      if (row === undefined || sessionId === undefined) return;
+      context.run(
+        { type: 'queue.up', sessionId, messageId: row.messageId },
+        { after: () => context.load('queue', sessionId) },
+      );
+    },
+  },
+];
+
+function queueSession(context: ActionContext): string | undefined {
+  const mode = context.view.modes.findLast((entry) => entry.kind === 'list' && entry.list === 'queue');
+  return mode?.kind === 'list' ? mode.subject : undefined;
+}

@@ -1,0 +1,104 @@
+/** Background tasks and the outbox: work that runs or waits beside the conversations. */
+import type { TaskView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import { isOpenTask } from '../state/orders.ts';
+import type { Action, ActionContext } from './action.ts';
+
+function cancel(context: ActionContext, task: TaskView): void {
+  context.ask({
+    title: `Cancel task ${clean(task.id, 40)}?`,
+    lines: [clean(task.command, 160), `It is at ${Math.round(task.progress)} %; the chat is told.`],
+    verb: 'cancel the task',
+    confirmed: () => context.run({ type: 'task.cancel', id: task.id }, { pending: task.id }),
+  });
+}
+
+function noItem(context: ActionContext): string | undefined {
+  return context.target('outbox') === undefined ? 'nothing waits to be sent' : undefined;
+}
+
+export const TASKS: readonly Action[] = [
+  {
+    id: 'task.open',
+    scopes: ['tasks'],
+    keys: ['enter'],
+    label: 'details',
+    help: 'Show what the task was told, its progress and its result.',
+    hint: 10,
+    disabled: (context) => (context.target('tasks') === undefined ? 'no task is selected' : undefined),
+    run(context) {
+      const row = context.target('tasks');
+      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'task', subject: row.id, top: 0 });
+    },
+  },
+  {
+    id: 'task.cancel',
+    scopes: ['tasks', 'task'],
+    keys: ['x'],
+    label: 'cancel',
+    help: 'Cancel the selected task.',
+    hint: 11,
+    words: 'task cancel',
+    args: '<id>',
+    run(context, [id]) {
+      const row =
+        id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
+      if (row === undefined)
+        context.toast(
+          id === undefined ? 'No task is selected.' : `There is no task ${clean(id, 60)}.`,
+          'warn',
+        );
+      else if (!isOpenTask(row)) context.toast(`Task ${clean(row.id, 40)} has ended already.`, 'warn');
+      else cancel(context, row);
+    },
+  },
+  {
+    id: 'task.deliver',
+    scopes: ['tasks', 'task'],
+    keys: ['R'],
+    label: 'deliver again',
+    help: 'Send the result of the selected task to its chat again.',
+    hint: 12,
+    disabled(context) {
+      const row = context.target('tasks');
+      if (row === undefined) return 'no task is selected';
+      return isOpenTask(row) ? 'the task has not ended yet' : undefined;
+    },
+    run(context) {
+      const row = context.target('tasks');
+      if (row !== undefined) context.run({ type: 'task.deliver', id: row.id }, { pending: row.id });
+    },
+  },
+  {
+    id: 'outbox.retry',
+    scopes: ['outbox'],
+    keys: ['r'],
+    label: 'retry',
+    help: 'Try to deliver the selected message now.',
+    hint: 10,
+    disabled: noItem,
+    run(context) {
+      const row = context.target('outbox');
+      if (row !== undefined) context.run({ type: 'outbox.retry', id: row.id }, { pending: row.id });
+    },
+  },
+  {
+    id: 'outbox.abandon',
+    scopes: ['outbox'],
+    keys: ['x'],
+    label: 'abandon',
+    help: 'Give the selected message up; it is never sent.',
+    hint: 11,
+    disabled: noItem,
+    run(context) {
+      const row = context.target('outbox');
+      if (row === undefined) return;
+      context.ask({
+        title: 'Abandon this message?',
+        lines: [`To ${row.chat.platform} ${clean(row.chat.chatId, 60)}:`, clean(row.preview, 160)],
+        verb: 'abandon it',
+        confirmed: () => context.run({ type: 'outbox.abandon', id: row.id }, { pending: row.id }),
+      });
+    },
+  },
+];

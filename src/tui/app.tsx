@@ -1,0 +1,64 @@
+/** The console as an Ink app: reads the store, composes the screen, puts it on the terminal. */
+import { Box, useApp, useWindowSize } from 'ink';
+import { type ReactNode, useEffect, useSyncExternalStore } from 'react';
+import { BlockView } from './components/block.tsx';
+import { Lines } from './components/lines.tsx';
+import { StatusTableView } from './components/status-table.tsx';
+import { useKeys } from './components/use-keys.ts';
+import { useTerminalFocus } from './components/use-terminal-focus.ts';
+import type { Glyphs } from './draw/glyphs.ts';
+import type { Theme } from './draw/theme.ts';
+import { Ticker } from './draw/times.ts';
+import { compose } from './screen/compose.ts';
+import type { Controller } from './state/controller.ts';
+import type { ConsoleStore } from './state/store.ts';
+
+export type SuspendTerminal = ReturnType<typeof useApp>['suspendTerminal'];
+
+export interface AppProps {
+  readonly store: ConsoleStore;
+  readonly controller: Controller;
+  readonly theme: Theme;
+  readonly glyphs: Glyphs;
+  /** Rows left to the shell (inline mode). */
+  readonly spareRows?: number;
+  /** Hands out Ink's way of giving the terminal away for a moment. */
+  readonly onReady?: (suspend: SuspendTerminal) => void;
+  readonly onFocus?: (focused: boolean) => void;
+}
+
+const ignore = (): void => {};
+
+export function App(props: AppProps): ReactNode {
+  const { store, controller, theme, glyphs, spareRows = 0, onReady, onFocus = ignore } = props;
+  const slices = useSyncExternalStore(store.subscribe, store.getSlices);
+  useSyncExternalStore(controller.subscribe, controller.getView);
+  const size = useWindowSize();
+  const { suspendTerminal } = useApp();
+  useKeys(controller);
+  useTerminalFocus(onFocus);
+  useEffect(() => {
+    onReady?.(suspendTerminal);
+  }, [onReady, suspendTerminal]);
+
+  const columns = size.columns;
+  const rows = Math.max(1, size.rows - spareRows);
+  const ticker = new Ticker(slices.now);
+  const screen = compose({ controller, columns, rows, theme, glyphs, ticker });
+  useEffect(() => {
+    store.wakeAt(ticker.next);
+  });
+
+  return (
+    <Box width={columns} height={rows} flexDirection="column" overflow="hidden">
+      {screen.header === undefined ? null : <Lines lines={[screen.header]} />}
+      <Lines lines={screen.body} />
+      {screen.hint === undefined ? null : <Lines lines={[screen.hint]} />}
+      {screen.page === undefined ? null : <BlockView block={screen.page} />}
+      {screen.table === undefined ? null : (
+        <StatusTableView table={screen.table} theme={theme} glyphs={glyphs} />
+      )}
+      {screen.front === undefined ? null : <BlockView block={screen.front} />}
+    </Box>
+  );
+}

@@ -1,0 +1,29 @@
+import { Box, Text } from 'ink';
+import { memo, type ReactNode } from 'react';
+
+export interface LinesProps {
+  /** Painted, each exactly as wide as its place. */
+  readonly lines: readonly string[];
+}
+
+function same(a: LinesProps, b: LinesProps): boolean {
+  return (
+    a.lines === b.lines ||
+    (a.lines.length === b.lines.length && a.lines.every((line, index) => line === b.lines[index]))
+  );
+}
+
+/** Painted lines one under the other. Rows never shrink: a fixed column would squeeze them to nothing. */
+export const Lines = memo(function Lines({ lines }: LinesProps): ReactNode {
+  return (
+    <Box flexDirection="column" flexShrink={0}>
+      {lines.map((line, index) => (
+        // Lines have no identity but their place on the screen.
+        // biome-ignore lint/suspicious/noArrayIndexKey: the index is the row
+        <Text key={index} wrap="truncate-end">
+          {line}
+        </Text>
+      ))}
+    </Box>
+  );
+}, same);

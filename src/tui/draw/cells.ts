@@ -1,0 +1,114 @@
+/**
+ * Text measured in terminal cells. Everything drawn goes through `clean` first: afterwards every character has a
+ * width on which terminals agree, so that a cut or padded text never moves a border.
+ */
+import stringWidth from 'string-width';
+
+const SEGMENTER = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+const PRINTABLE_ASCII = /^[ -~]*$/;
+/** CSI, OSC/DCS/APC/PM/SOS strings (also unterminated), two-byte escapes; 7-bit and 8-bit forms. */
+const ESCAPES =
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c|$)?|\u001b[ -/]*[0-~]?/gu;
+const BLANKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/gu;
+/** Control, format (bidi, zero width), variation selectors, tags, skin tones: invisible or a matter of taste. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]|\p{Emoji_Modifier}/gu;
+const REGIONAL = /[\u{1f1e6}-\u{1f1ff}]/gu;
+const MARK_STORM = /(\p{M}{2})\p{M}+/gu;
+const LEADING_MARKS = /^\p{M}+/u;
+
+/** How much of a foreign text is looked at; a row never shows more. UTF-16 units. */
+export const CLEAN_LIMIT = 4096;
+
+/**
+ * One harmless line: no control or escape sequences, no bidi controls, no joined emoji (terminals disagree about
+ * their width), flags as letters, at most two combining marks on a character. Looks at the first `limit` units.
+ */
+export function clean(text: string, limit = CLEAN_LIMIT): string {
+  const head = text.length > limit ? text.slice(0, limit) : text;
+  if (PRINTABLE_ASCII.test(head)) return head;
+  return head
+    .toWellFormed()
+    .replace(ESCAPES, '')
+    .replace(BLANKS, ' ')
+    .replace(INVISIBLE, '')
+    .replace(REGIONAL, (letter) => String.fromCharCode((letter.codePointAt(0) ?? 0x1f1e6) - 0x1f1e6 + 65))
+    .normalize('NFC')
+    .replace(MARK_STORM, '$1')
+    .replace(LEADING_MARKS, '');
+}
+
+/** Cells of a cleaned text. */
+export function cellWidth(text: string): number {
+  return PRINTABLE_ASCII.test(text) ? text.length : stringWidth(text);
+}
+
+/** At most `width` cells of a cleaned text; what is missing shows as `ellipsis`. */
+export function cut(text: string, width: number, ellipsis = '…'): string {
+  if (width <= 0) return '';
+  if (PRINTABLE_ASCII.test(text)) {
+    if (text.length <= width) return text;
+    return text.slice(0, Math.max(0, width - ellipsis.length)) + ellipsis.slice(0, width);
+  }
+  if (text.length * 2 <= width || cellWidth(text) <= width) return text;
+  const room = width - ellipsis.length;
+  if (room < 0) return ellipsis.slice(0, width);
+  let used = 0;
+  let out = '';
+  for (const { segment } of SEGMENTER.segment(text)) {
+    const cells = cellWidth(segment);
+    if (used + cells > room) break;
+    used += cells;
+    out += segment;
+  }
+  return out + ellipsis;
+}
+
+/** Exactly `width` cells: cut or filled with blanks. */
+export function fillTo(
+  text: string,
+  width: number,
+  align: 'left' | 'right' = 'left',
+  ellipsis = '…',
+): string {
+  const shown = cut(text, width, ellipsis);
+  const blanks = ' '.repeat(Math.max(0, width - cellWidth(shown)));
+  return align === 'left' ? shown + blanks : blanks + shown;
+}
+
+/** Splits a cleaned text into lines of at most `width` cells, at blanks where possible. At most `limit` lines. */
+export function wrap(text: string, width: number, limit = 200): string[] {
+  if (width < 1) return [];
+  const lines: string[] = [];
+  let line = '';
+  let used = 0;
+  const push = (): void => {
+    lines.push(line);
+    line = '';
+    used = 0;
+  };
+  for (const word of text.split(/(?<= )/u)) {
+    const cells = cellWidth(word.trimEnd());
+    if (used > 0 && used + cells > width) push();
+    if (cells <= width) {
+      line += used + cellWidth(word) <= width ? word : word.trimEnd();
+      used = cellWidth(line);
+    } else {
+      for (const { segment } of SEGMENTER.segment(word)) {
+        const one = cellWidth(segment);
+        if (used + one > width) push();
+        if (one > width) continue;
+        line += segment;
+        used += one;
+      }
+    }
+    if (lines.length >= limit) return lines;
+  }
+  if (line !== '' || lines.length === 0) push();
+  return lines.map((entry) => entry.trimEnd());
+}
+
+/** The characters of a text as a person counts them. */
+export function graphemes(text: string): string[] {
+  if (PRINTABLE_ASCII.test(text)) return text.split('');
+  return Array.from(SEGMENTER.segment(text), (part) => part.segment);
+}

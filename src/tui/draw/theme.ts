@@ -1,0 +1,146 @@
+/**
+ * Theme: style tokens over the terminal's own 16 colours, written as SGR by ourselves. Ink's colour library ignores
+ * `NO_COLOR` and drops inverse together with colour, so the console does not ask it.
+ */
+export type Style =
+  | 'text'
+  | 'dim'
+  | 'strong'
+  | 'accent'
+  | 'ok'
+  | 'warn'
+  | 'bad'
+  | 'code'
+  | 'key'
+  | 'title'
+  | 'border'
+  | 'borderFocus'
+  | 'badge'
+  | 'select'
+  | 'mark'
+  /** The cursor of a text field. */
+  | 'caret'
+  /** QR codes: dark on light whatever the theme, so that a phone can read them. */
+  | 'qr';
+
+export type ThemeName = 'dark' | 'light' | 'mono';
+
+export interface Theme {
+  readonly name: ThemeName | 'plain';
+  /** SGR parameters of each token; empty means the terminal's default. */
+  readonly sgr: Readonly<Record<Style, readonly number[]>>;
+}
+
+const BOLD = 1;
+const DIM = 2;
+const UNDERLINE = 4;
+const INVERSE = 7;
+
+/** Dim (SGR 2) is unreadable on some dark terminals: bright black is used instead. */
+const dark: Theme = {
+  name: 'dark',
+  sgr: {
+    text: [],
+    dim: [90],
+    strong: [BOLD],
+    accent: [36],
+    ok: [32],
+    warn: [33],
+    bad: [BOLD, 91],
+    code: [BOLD, 93],
+    key: [BOLD, 36],
+    title: [BOLD],
+    border: [90],
+    borderFocus: [BOLD, 36],
+    badge: [BOLD, 97, 41],
+    select: [30, 46],
+    mark: [BOLD, 33],
+    caret: [INVERSE],
+    qr: [30, 107],
+  },
+};
+
+/** No yellow, no bright colours: they vanish on white. */
+const light: Theme = {
+  name: 'light',
+  sgr: {
+    text: [],
+    dim: [90],
+    strong: [BOLD],
+    accent: [34],
+    ok: [32],
+    warn: [35],
+    bad: [BOLD, 31],
+    code: [BOLD, 34],
+    key: [BOLD, 34],
+    title: [BOLD],
+    border: [90],
+    borderFocus: [BOLD, 34],
+    badge: [BOLD, 97, 41],
+    select: [97, 44],
+    mark: [BOLD, 35],
+    caret: [INVERSE],
+    qr: [30, 107],
+  },
+};
+
+/** For `NO_COLOR` and terminals without colour. */
+const mono: Theme = {
+  name: 'mono',
+  sgr: {
+    text: [],
+    dim: [DIM],
+    strong: [BOLD],
+    accent: [],
+    ok: [],
+    warn: [UNDERLINE],
+    bad: [BOLD, UNDERLINE],
+    code: [BOLD],
+    key: [BOLD],
+    title: [BOLD],
+    border: [DIM],
+    borderFocus: [BOLD],
+    badge: [BOLD, INVERSE],
+    select: [INVERSE],
+    mark: [BOLD],
+    caret: [INVERSE],
+    qr: [],
+  },
+};
+
+/** No attributes at all: the linear mode of screen readers and dumb terminals. */
+export const PLAIN_THEME: Theme = {
+  name: 'plain',
+  sgr: {
+    text: [],
+    dim: [],
+    strong: [],
+    accent: [],
+    ok: [],
+    warn: [],
+    bad: [],
+    code: [],
+    key: [],
+    title: [],
+    border: [],
+    borderFocus: [],
+    badge: [],
+    select: [],
+    mark: [],
+    caret: [],
+    qr: [],
+  },
+};
+
+const THEMES: Readonly<Record<ThemeName, Theme>> = { dark, light, mono };
+
+export function themeNamed(name: ThemeName): Theme {
+  return THEMES[name];
+}
+
+/** The SGR sequences of a token, one each so that every terminal and Ink's tokenizer take them apart alike. */
+export function openSgr(codes: readonly number[]): string {
+  let out = '';
+  for (const code of codes) out += `\u001b[${code}m`;
+  return out;
+}

@@ -1,0 +1,89 @@
+/**
+ * Relative times, and when their words change next. The console runs no ticking timer: it asks for one wake-up at the
+ * moment the first visible label becomes wrong.
+ */
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Width of the step in which an age of that size is shown: seconds first, then coarser. */
+function step(ageMs: number): number {
+  if (ageMs < 10 * SECOND) return SECOND;
+  if (ageMs < MINUTE) return 10 * SECOND;
+  if (ageMs < HOUR) return MINUTE;
+  if (ageMs < DAY) return HOUR;
+  return DAY;
+}
+
+/** "4s", "20s", "12m", "3h", "2d". */
+export function shortDuration(ms: number): string {
+  const value = Math.max(0, ms);
+  const size = step(value);
+  if (size <= 10 * SECOND) return `${(Math.floor(value / size) * size) / SECOND}s`;
+  if (size === MINUTE) return `${Math.floor(value / MINUTE)}m`;
+  if (size === HOUR) return `${Math.floor(value / HOUR)}h`;
+  return `${Math.floor(value / DAY)}d`;
+}
+
+/** "3h12m": minutes and hours, for the uptime. */
+export function longDuration(ms: number): string {
+  const value = Math.max(0, ms);
+  if (value < MINUTE) return '<1m';
+  const days = Math.floor(value / DAY);
+  const hours = Math.floor((value % DAY) / HOUR);
+  const minutes = Math.floor((value % HOUR) / MINUTE);
+  if (days > 0) return `${days}d${hours}h`;
+  return hours > 0 ? `${hours}h${String(minutes).padStart(2, '0')}m` : `${minutes}m`;
+}
+
+/** Collects, while rows are drawn, the earliest moment at which one of their labels changes. */
+export class Ticker {
+  readonly now: number;
+  #next: number | undefined;
+
+  constructor(now: number) {
+    this.now = now;
+  }
+
+  /** Epoch milliseconds of the next change, or undefined when nothing drawn depends on time. */
+  get next(): number | undefined {
+    return this.#next;
+  }
+
+  at(time: number): void {
+    if (time > this.now && (this.#next === undefined || time < this.#next)) this.#next = time;
+  }
+
+  /** How long ago `time` was. */
+  age(time: number): string {
+    const age = Math.max(0, this.now - time);
+    const size = step(age);
+    this.at(time + (Math.floor(age / size) + 1) * size);
+    return shortDuration(age);
+  }
+
+  /** How long until `time`; minutes, and steps of ten seconds in the last minute. Rounded up. */
+  left(time: number): string {
+    const left = time - this.now;
+    if (left <= 0) return '0s';
+    const size = left > MINUTE ? (left > HOUR ? HOUR / 2 : MINUTE) : 10 * SECOND;
+    const steps = Math.ceil(left / size);
+    this.at(time - (steps - 1) * size + 1);
+    if (left > HOUR) return longDuration(steps * size);
+    return left > MINUTE ? `${steps}m` : `${(steps * size) / SECOND}s`;
+  }
+
+  uptime(since: number): string {
+    const up = Math.max(0, this.now - since);
+    this.at(since + (Math.floor(up / MINUTE) + 1) * MINUTE);
+    return longDuration(up);
+  }
+}
+
+/** Local wall-clock time, `HH:MM:SS`. */
+export function clockTime(at: number): string {
+  const date = new Date(at);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}

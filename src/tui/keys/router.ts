@@ -1,0 +1,44 @@
+/** Where a key goes: to the text field, the dialog, the palette, or to an action of the scope it was pressed in. */
+import type { Action, Scope } from '../actions/action.ts';
+import type { Mode, ViewState } from '../state/view.ts';
+import { topMode } from '../state/view.ts';
+import type { Bindings } from './bindings.ts';
+
+export type Routed =
+  | { readonly kind: 'action'; readonly action: Action }
+  /** The mode on top takes the key itself: a field, a dialog or the palette. */
+  | { readonly kind: 'mode'; readonly mode: Mode }
+  /** Ctrl+C works in every mode and cannot be remapped: it is the way out. */
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'none' };
+
+/** Scopes in which a key is looked for, the nearest first. */
+export function scopesOf(view: ViewState): readonly Scope[] {
+  const mode = topMode(view);
+  if (mode?.kind === 'sheet') return [mode.sheet, 'sheet', 'global'];
+  if (mode?.kind === 'list') return [mode.list, 'list', 'view', 'global'];
+  return [view.focus, 'list', 'global'];
+}
+
+/** Modes that take plain characters; actions get no key while one is open. */
+export function takesText(mode: Mode | undefined): boolean {
+  return mode?.kind === 'filter' || mode?.kind === 'palette' || mode?.kind === 'text';
+}
+
+/** Keys that work while text is typed, too. */
+const ALWAYS: ReadonlySet<string> = new Set(['redraw', 'suspend']);
+
+export function route(key: string, view: ViewState, bindings: Bindings): Routed {
+  if (key === 'ctrl+c') return { kind: 'interrupt' };
+  const mode = topMode(view);
+  if (mode !== undefined && (takesText(mode) || mode.kind === 'dialog')) {
+    const always = bindings.find('global', key);
+    if (always !== undefined && ALWAYS.has(always.id)) return { kind: 'action', action: always };
+    return { kind: 'mode', mode };
+  }
+  for (const scope of scopesOf(view)) {
+    const action = bindings.find(scope, key);
+    if (action !== undefined) return { kind: 'action', action };
+  }
+  return { kind: 'none' };
+}

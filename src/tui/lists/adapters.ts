@@ -1,0 +1,61 @@
+import type { AdapterState, AdapterView } from '../../gateway/model.ts';
+import { clean, fillTo } from '../draw/cells.ts';
+import type { Glyphs } from '../draw/glyphs.ts';
+import { type Span, span, spread } from '../draw/line.ts';
+import type { Style } from '../draw/theme.ts';
+import { type ListDefinition, oneLine } from './list.ts';
+
+const SIGNS: Readonly<Record<AdapterState, { sign: (g: Glyphs) => string; style: Style }>> = {
+  connected: { sign: (g) => g.on, style: 'ok' },
+  starting: { sign: (g) => g.wait, style: 'warn' },
+  reconnecting: { sign: (g) => g.busy, style: 'warn' },
+  parked: { sign: (g) => g.bad, style: 'bad' },
+  stopped: { sign: (g) => g.off, style: 'dim' },
+  disabled: { sign: (g) => g.off, style: 'dim' },
+};
+
+/** Sign of an adapter's state; each state that differs for the operator has its own. */
+export function adapterSign(state: AdapterState, glyphs: Glyphs): Span {
+  const { sign, style } = SIGNS[state];
+  return span(sign(glyphs), style);
+}
+
+/** The phrase of the row; a state that the phrase does not say by itself comes first. */
+export function adapterPhrase(row: AdapterView): string {
+  const detail = clean(row.detail);
+  if (row.state === 'connected') return detail;
+  return detail === '' ? row.state : detail.includes(row.state) ? detail : `${row.state}: ${detail}`;
+}
+
+export const adaptersList: ListDefinition<AdapterView> = {
+  title: 'Adapters',
+  rows: ({ slices }) => slices.adapters,
+  key: (row) => row.platform,
+  haystack: (row) => `${row.platform} ${row.state} ${row.detail} ${row.account?.name ?? ''}`,
+  height: oneLine,
+  count: (rows) => `${rows.filter((row) => row.state === 'connected').length}/${rows.length}`,
+  empty: () => ['No adapter is configured.', 'Add one under "platforms" in the configuration (: config).'],
+  draw(row, { width, glyphs, ticker, pending }) {
+    const quiet = row.state === 'stopped' || row.state === 'disabled';
+    const left: Span[] = [
+      adapterSign(row.state, glyphs),
+      span(' '),
+      span(fillTo(row.platform, 9), quiet ? 'dim' : 'strong'),
+      span(' '),
+      ...(row.open ? [span('OPEN', 'badge'), span(' ')] : []),
+      span(adapterPhrase(row), row.state === 'parked' ? 'bad' : quiet ? 'dim' : 'text'),
+    ];
+    const last = row.ingress.lastUpdateAt;
+    const next = row.transport.nextTryAt;
+    const right: Span[] = pending.has(row.platform)
+      ? [span(`working${glyphs.ellipsis}`, 'dim')]
+      : row.state === 'parked'
+        ? [span('[enter]', 'key')]
+        : row.state === 'reconnecting' && next !== undefined && next > ticker.now
+          ? [span(`again in ${ticker.left(next)}`, 'dim')]
+          : last !== undefined && !quiet
+            ? [span(`in ${ticker.age(last)} ago`, 'dim')]
+            : [];
+    return [spread(left, right, width, glyphs.ellipsis, 18)];
+  },
+};

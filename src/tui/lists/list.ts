@@ -1,0 +1,80 @@
+/** What a list of the console is: its rows, how one looks, and what it says when it is empty. */
+import type {
+  AdapterView,
+  AllowlistView,
+  OutboxView,
+  PairingView,
+  RefusalView,
+  SessionView,
+  TaskView,
+} from '../../gateway/model.ts';
+import type { ConfigValue, QueueEntry } from '../../gateway/operator.ts';
+import type { Glyphs } from '../draw/glyphs.ts';
+import type { Line } from '../draw/line.ts';
+import type { Ticker } from '../draw/times.ts';
+import type { LogEntry, Slices } from '../state/slices.ts';
+
+/** The five panes, in the order of their number keys. */
+export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as const;
+export type PaneId = (typeof PANES)[number];
+
+/** Lists that open over the panes. */
+export const LIST_VIEWS = ['refusals', 'outbox', 'allowlist', 'config', 'queue'] as const;
+export type ListViewId = (typeof LIST_VIEWS)[number];
+
+export type ListId = PaneId | ListViewId;
+
+export interface RowOf {
+  adapters: AdapterView;
+  sessions: SessionView;
+  tasks: TaskView;
+  pairing: PairingView;
+  log: LogEntry;
+  refusals: RefusalView;
+  outbox: OutboxView;
+  allowlist: AllowlistView;
+  config: ConfigValue;
+  queue: QueueEntry;
+}
+
+/** Answers of queries that belong to an open view. */
+export interface LoadedRows {
+  readonly config: readonly ConfigValue[];
+  readonly queue: readonly QueueEntry[];
+}
+
+export interface RowSource {
+  readonly slices: Slices;
+  readonly loaded: LoadedRows;
+}
+
+export interface DrawContext {
+  /** Cells a row may use, cursor column excluded. */
+  readonly width: number;
+  readonly glyphs: Glyphs;
+  readonly ticker: Ticker;
+  /** Rows whose command is under way. */
+  readonly pending: ReadonlySet<string>;
+  /** Columns cut off on the left, for lists that scroll sideways. */
+  readonly shift?: number;
+}
+
+export interface ListDefinition<Row> {
+  readonly title: string;
+  readonly rows: (source: RowSource) => readonly Row[];
+  readonly key: (row: Row) => string;
+  /** What a filter looks at. */
+  readonly haystack: (row: Row) => string;
+  /** Lines of one row on that width; the same for all rows of a list. */
+  readonly height: (width: number) => number;
+  readonly draw: (row: Row, context: DrawContext) => readonly Line[];
+  /** In the border beside the title, "4/6" or "17". */
+  readonly count: (rows: readonly Row[], slices: Slices) => string;
+  /** Sentences for an empty list: what will appear here and which key starts it. */
+  readonly empty: (slices: Slices) => readonly string[];
+}
+
+export type ListDefinitions = { readonly [K in ListId]: ListDefinition<RowOf[K]> };
+
+/** Height of a list whose rows are one line each. */
+export const oneLine = (): number => 1;

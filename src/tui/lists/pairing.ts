@@ -1,0 +1,61 @@
+import type { PairingView } from '../../gateway/model.ts';
+import { clean, cut, fillTo } from '../draw/cells.ts';
+import { cutLine, type Line, type Span, span, spread } from '../draw/line.ts';
+import type { Style } from '../draw/theme.ts';
+import type { DrawContext, ListDefinition } from './list.ts';
+
+/** Below this width the facts of a request take two lines instead of one. */
+const WIDE = 66;
+const SOON_MS = 5 * 60_000;
+
+/** The code, or why it is not shown. */
+export function codeWords(row: PairingView): Span {
+  return row.code === undefined ? span('code hidden', 'dim') : span(clean(row.code, 16), 'code');
+}
+
+function times(row: PairingView, { ticker }: DrawContext): Line {
+  const style: Style = row.expiresAt - ticker.now < SOON_MS ? 'warn' : 'dim';
+  return [
+    span(`${ticker.age(row.createdAt)} ago`, 'dim'),
+    span('  '),
+    span(`${ticker.left(row.expiresAt)} left`, style),
+  ];
+}
+
+export const pairingList: ListDefinition<PairingView> = {
+  title: 'Pairing',
+  rows: ({ slices }) => slices.pairing,
+  key: (row) => row.id,
+  haystack: (row) =>
+    `${row.platform} ${row.senderName} ${row.senderId} ${row.code ?? ''} ${row.firstWords} ${row.accountId}`,
+  height: (width) => (width >= WIDE ? 2 : 3),
+  count: (rows, slices) =>
+    slices.gateway.turnedAway > 0
+      ? `${rows.length}, ${slices.gateway.turnedAway} turned away`
+      : String(rows.length),
+  empty: () => [
+    'Nobody is waiting.',
+    'A stranger who writes to a bot appears here: a lets them in, d denies, b blocks.',
+  ],
+  draw(row, context) {
+    const { width, glyphs, pending } = context;
+    const platform = span(fillTo(row.platform, 9), 'dim');
+    const id = [span('id ', 'dim'), span(clean(row.senderId, 80))];
+    const state = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'warn')] : times(row, context);
+    const words: Line = [
+      span(`  ${glyphs.quote[0]}`, 'dim'),
+      ...cutLine([span(clean(row.firstWords, 600))], width - 4, glyphs.ellipsis).line,
+      span(glyphs.quote[1], 'dim'),
+    ];
+    const name = span(cut(clean(row.senderName, 120), Math.floor(width / 3), glyphs.ellipsis), 'strong');
+    if (width >= WIDE) {
+      const facts = [platform, span(' '), name, span('  '), ...id, span('  ')];
+      return [spread(facts, [codeWords(row), span('  '), ...state], width, glyphs.ellipsis, 20), words];
+    }
+    return [
+      spread([platform, span(' '), name], state, width, glyphs.ellipsis, 14),
+      cutLine([span('  '), codeWords(row), span('  '), ...id], width, glyphs.ellipsis).line,
+      words,
+    ];
+  },
+};

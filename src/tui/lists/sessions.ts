@@ -1,0 +1,81 @@
+import type { SessionState, SessionView } from '../../gateway/model.ts';
+import { cellWidth, clean, fillTo } from '../draw/cells.ts';
+import type { Glyphs } from '../draw/glyphs.ts';
+import { type Line, type Span, span, spread } from '../draw/line.ts';
+import type { Style } from '../draw/theme.ts';
+import type { DrawContext, ListDefinition } from './list.ts';
+import { oneLine } from './list.ts';
+
+const SIGNS: Readonly<Record<SessionState, { sign: (g: Glyphs) => string; style: Style }>> = {
+  running: { sign: (g) => g.on, style: 'ok' },
+  queued: { sign: (g) => g.wait, style: 'warn' },
+  paused: { sign: (g) => g.alert, style: 'mark' },
+  idle: { sign: (g) => g.off, style: 'dim' },
+  ended: { sign: (g) => g.done, style: 'dim' },
+};
+
+export function sessionSign(state: SessionState, glyphs: Glyphs): Span {
+  const { sign, style } = SIGNS[state];
+  return span(sign(glyphs), style);
+}
+
+/** Who the session is with: the person, or the room and thread. */
+export function sessionName(row: SessionView, sub = '›'): string {
+  const sender = row.senderName === '' ? row.senderId : row.senderName;
+  if (row.chatKind === 'dm') return clean(sender);
+  const room = clean(row.chatName ?? row.chat.chatId);
+  const thread = row.chat.threadId === undefined ? '' : ` ${sub} ${clean(row.chat.threadId)}`;
+  return `${room}${thread} ${clean(sender)}`;
+}
+
+function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
+  const waiting = row.waiting > 0 ? [span(` +${row.waiting} waiting`, 'warn')] : [];
+  const quote = (text: string): Span[] => [
+    span(` ${glyphs.quote[0]}${clean(text, 200)}${glyphs.quote[1]}`, 'text'),
+  ];
+  switch (row.state) {
+    case 'running':
+      return [span('running', 'ok'), ...waiting, ...quote(row.current ?? row.title)];
+    case 'queued':
+      return [span(`${Math.max(1, row.waiting)} queued`, 'warn'), ...quote(row.current ?? row.title)];
+    case 'paused':
+      return [span('paused', 'mark'), ...waiting, span(' you answer this chat')];
+    case 'idle':
+      return [span(`idle ${ticker.age(row.lastUserAt)}`, 'dim'), span(` ${clean(row.title, 200)}`, 'dim')];
+    case 'ended':
+      return [span(`ended ${clean(row.endReason ?? '')}`, 'dim')];
+  }
+}
+
+export const sessionsList: ListDefinition<SessionView> = {
+  title: 'Sessions',
+  rows: ({ slices }) => slices.sessions,
+  key: (row) => row.id,
+  haystack: (row) =>
+    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.id}`,
+  height: oneLine,
+  count: (rows) => {
+    const active = rows.filter((row) => row.state === 'running' || row.state === 'queued').length;
+    return active > 0 ? `${rows.length}, ${active} at work` : String(rows.length);
+  },
+  empty: (slices) =>
+    slices.pairing.length > 0
+      ? ['No conversation yet.', 'Approve a request in pane 4 (key 4, then a): its chat starts here.']
+      : ['No conversation yet.', 'Write to one of the bots: the chat appears here.'],
+  draw(row, context) {
+    const { width, glyphs, pending } = context;
+    const nameWidth = Math.max(8, Math.min(24, Math.floor(width / 3)));
+    const name = fillTo(sessionName(row, glyphs.sub), nameWidth, 'left', glyphs.ellipsis);
+    const quiet = row.state === 'ended';
+    const left: Span[] = [
+      sessionSign(row.state, glyphs),
+      span(' '),
+      ...(width >= 44 ? [span(fillTo(row.chat.platform, 9), 'dim'), span(' ')] : []),
+      span(name, quiet ? 'dim' : 'strong'),
+      span(' '.repeat(Math.max(1, nameWidth - cellWidth(name) + 1))),
+      ...stateWords(row, context),
+    ];
+    const right = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'dim')] : [];
+    return [spread(left, right, width, glyphs.ellipsis)];
+  },
+};

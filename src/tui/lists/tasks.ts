@@ -1,0 +1,66 @@
+import type { TaskStatus, TaskView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import { bar } from '../draw/frame.ts';
+import type { Glyphs } from '../draw/glyphs.ts';
+import { type Span, span, spread } from '../draw/line.ts';
+import type { Style } from '../draw/theme.ts';
+import { isOpenTask } from '../state/orders.ts';
+import { type ListDefinition, oneLine } from './list.ts';
+
+const SIGNS: Readonly<Record<TaskStatus, { sign: (g: Glyphs) => string; style: Style; words: string }>> = {
+  queued: { sign: (g) => g.wait, style: 'warn', words: 'queued' },
+  running: { sign: (g) => g.on, style: 'ok', words: 'running' },
+  succeeded: { sign: (g) => g.done, style: 'ok', words: 'done' },
+  failed: { sign: (g) => g.bad, style: 'bad', words: 'failed' },
+  cancelled: { sign: (g) => g.off, style: 'dim', words: 'cancelled' },
+  timed_out: { sign: (g) => g.bad, style: 'bad', words: 'timed out' },
+  lost: { sign: (g) => g.bad, style: 'bad', words: 'lost' },
+};
+
+export function taskSign(status: TaskStatus, glyphs: Glyphs): Span {
+  const { sign, style } = SIGNS[status];
+  return span(sign(glyphs), style);
+}
+
+export function taskWords(status: TaskStatus): Span {
+  const { words, style } = SIGNS[status];
+  return span(words, style);
+}
+
+/** Delivery is a fact of its own: a finished task whose result did not reach its chat says so. */
+export function isUndelivered(task: TaskView): boolean {
+  return !isOpenTask(task) && task.deliveredAt === undefined;
+}
+
+export const tasksList: ListDefinition<TaskView> = {
+  title: 'Tasks',
+  rows: ({ slices }) => slices.tasks,
+  key: (row) => row.id,
+  haystack: (row) => `${row.id} ${row.status} ${row.command} ${row.progressMessage ?? ''} ${row.error ?? ''}`,
+  height: oneLine,
+  count: (rows) => {
+    const open = rows.filter(isOpenTask).length;
+    return open > 0 ? `${open} open of ${rows.length}` : String(rows.length);
+  },
+  empty: () => ['No background task.', 'A chat starts one with /bg <text>; the API and the agent can too.'],
+  draw(row, { width, glyphs, ticker, pending }) {
+    const barWidth = width >= 60 ? 10 : width >= 36 ? 6 : 0;
+    const id = clean(row.id, 40);
+    const left: Span[] = [taskSign(row.status, glyphs), span(' '), span(id, 'strong'), span(' ')];
+    const right: Span[] = [];
+    if (row.status === 'running') {
+      if (barWidth > 0) left.push(span(bar(row.progress / 100, barWidth, glyphs), 'accent'), span(' '));
+      left.push(span(`${String(Math.round(row.progress)).padStart(3)}% `, 'strong'));
+      left.push(span(clean(row.progressMessage ?? row.command, 200)));
+      if (row.startedAt !== undefined) right.push(span(ticker.age(row.startedAt), 'dim'));
+    } else {
+      left.push(taskWords(row.status), span(' '));
+      if (isUndelivered(row)) left.push(span('undelivered', 'warn'), span(' '));
+      left.push(span(clean(row.error ?? row.command, 200), row.error === undefined ? 'dim' : 'text'));
+      const end = row.completedAt ?? row.createdAt;
+      right.push(span(`${ticker.age(end)} ago`, 'dim'));
+    }
+    if (pending.has(row.id)) right.splice(0, right.length, span(`working${glyphs.ellipsis}`, 'dim'));
+    return [spread(left, right, width, glyphs.ellipsis, 20)];
+  },
+};

@@ -1,0 +1,135 @@
+/** Lists that open over the panes: refusals, outbox, allowlist, configuration, queue of a session. */
+import type { AllowlistView, OutboxView, RefusalView } from '../../gateway/model.ts';
+import type { ConfigValue, QueueEntry } from '../../gateway/operator.ts';
+import { clean, fillTo } from '../draw/cells.ts';
+import { type Span, span, spread } from '../draw/line.ts';
+import { allowlistKey } from '../state/orders.ts';
+import { type ListDefinition, oneLine } from './list.ts';
+
+export const refusalsList: ListDefinition<RefusalView> = {
+  title: 'Refusals',
+  rows: ({ slices }) => slices.refusals,
+  key: (row) => row.id,
+  haystack: (row) => `${row.platform} ${row.senderName} ${row.senderId} ${row.code} ${row.reason}`,
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => ['Nobody was turned away.', 'Every message that was not taken appears here with its reason.'],
+  draw(row, { width, glyphs, ticker, pending }) {
+    const left: Span[] = [
+      span(fillTo(row.platform, 9), 'dim'),
+      span(' '),
+      span(
+        fillTo(clean(row.senderName, 120), Math.min(20, Math.floor(width / 4)), 'left', glyphs.ellipsis),
+        'strong',
+      ),
+      span(' '),
+      ...(width >= 60 ? [span(`${clean(row.senderId, 40)} `, 'dim')] : []),
+      span(clean(row.reason, 300)),
+    ];
+    const key = `${row.platform} ${row.senderId}`;
+    const right = pending.has(key)
+      ? [span(`working${glyphs.ellipsis}`, 'dim')]
+      : [span(`${ticker.age(row.at)} ago`, 'dim')];
+    return [spread(left, right, width, glyphs.ellipsis)];
+  },
+};
+
+export const outboxList: ListDefinition<OutboxView> = {
+  title: 'Outbox',
+  rows: ({ slices }) => slices.outbox,
+  key: (row) => row.id,
+  haystack: (row) =>
+    `${row.chat.platform} ${row.chat.chatId} ${row.kind} ${row.state} ${row.preview} ${row.error ?? ''}`,
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => ['Everything is delivered.', 'Messages that wait or failed appear here.'],
+  draw(row, { width, glyphs, ticker, pending }) {
+    const failed = row.state === 'failed';
+    const left: Span[] = [
+      failed ? span(glyphs.bad, 'bad') : span(glyphs.wait, 'warn'),
+      span(' '),
+      span(fillTo(row.state, 8), failed ? 'bad' : 'warn'),
+      span(` ${fillTo(row.chat.platform, 9)} `, 'dim'),
+      span(`${clean(row.chat.chatId, 40)} `, 'strong'),
+      ...(row.error === undefined ? [] : [span(`${clean(row.error, 200)} `, 'warn')]),
+      span(clean(row.preview, 200), 'dim'),
+    ];
+    const tries = row.attempts === 1 ? '1 try' : `${row.attempts} tries`;
+    const right = pending.has(row.id)
+      ? [span(`working${glyphs.ellipsis}`, 'dim')]
+      : [
+          span(tries, 'dim'),
+          ...(row.nextTryAt !== undefined && row.nextTryAt > ticker.now
+            ? [span(`, next in ${ticker.left(row.nextTryAt)}`, 'dim')]
+            : []),
+        ];
+    return [spread(left, right, width, glyphs.ellipsis, 24)];
+  },
+};
+
+export const allowlistList: ListDefinition<AllowlistView> = {
+  title: 'Allowlist',
+  rows: ({ slices }) => slices.allowlist,
+  key: allowlistKey,
+  haystack: (row) => `${row.platform} ${row.userId} ${row.name} ${row.note ?? ''} ${row.origin}`,
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => ['Nobody is on the list.', 'Approve a pairing request, or : allow <platform> <userId>.'],
+  draw(row, { width, glyphs, ticker, pending }) {
+    const left: Span[] = [
+      span(fillTo(row.platform, 9), 'dim'),
+      span(' '),
+      span(
+        fillTo(clean(row.name, 120), Math.min(24, Math.floor(width / 3)), 'left', glyphs.ellipsis),
+        'strong',
+      ),
+      span(' '),
+      span(clean(row.userId, 80)),
+      ...(row.note === undefined ? [] : [span(`  ${clean(row.note, 200)}`, 'dim')]),
+    ];
+    const right = pending.has(allowlistKey(row))
+      ? [span(`working${glyphs.ellipsis}`, 'dim')]
+      : [span(`${row.origin}, ${ticker.age(row.addedAt)} ago`, 'dim')];
+    return [spread(left, right, width, glyphs.ellipsis)];
+  },
+};
+
+/** A configuration value as one line of text. */
+export function configText(value: unknown): string {
+  if (typeof value === 'string') return value === '' ? '""' : clean(value);
+  return clean(JSON.stringify(value) ?? 'not set');
+}
+
+export const configList: ListDefinition<ConfigValue> = {
+  title: 'Configuration',
+  rows: ({ loaded }) => loaded.config,
+  key: (row) => row.key,
+  haystack: (row) => `${row.key} ${configText(row.value)} ${row.source} ${row.help}`,
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => ['Loading the configuration.'],
+  draw(row, { width, glyphs }) {
+    const keyWidth = Math.min(34, Math.floor(width / 2));
+    const changed = row.source !== 'default';
+    const left: Span[] = [
+      span(fillTo(clean(row.key, 80), keyWidth, 'left', glyphs.ellipsis), changed ? 'strong' : 'text'),
+      span(' '),
+      span(configText(row.value), changed ? 'accent' : 'dim'),
+    ];
+    return [spread(left, [span(row.source, 'dim')], width, glyphs.ellipsis, 20)];
+  },
+};
+
+export const queueList: ListDefinition<QueueEntry> = {
+  title: 'Waiting messages',
+  rows: ({ loaded }) => loaded.queue,
+  key: (row) => row.messageId,
+  haystack: (row) => `${row.senderName} ${row.text}`,
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => ['No message waits in this session.'],
+  draw(row, { width, glyphs, ticker }) {
+    const left: Span[] = [span(`${clean(row.senderName, 60)} `, 'strong'), span(clean(row.text, 300))];
+    return [spread(left, [span(`${ticker.age(row.at)} ago`, 'dim')], width, glyphs.ellipsis)];
+  },
+};

@@ -1,0 +1,100 @@
+/** What stands in front of everything and takes the keys: dialog, text field, palette. */
+import { fillTo, wrap } from '../draw/cells.ts';
+import { widest } from '../draw/frame.ts';
+import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
+import { type Line, type Span, span, spread } from '../draw/line.ts';
+import { fieldText } from '../keys/field.ts';
+import { keyLabel } from '../keys/names.ts';
+import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
+import { fieldSpans } from '../screen/field-line.ts';
+import { type Block, painted, type Scene } from '../screen/scene.ts';
+import type { Mode } from '../state/view.ts';
+import { scrollTo } from '../state/viewport.ts';
+import { framed, middlePlace } from './place.ts';
+
+type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
+
+export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
+  const width = Math.min(64, scene.columns - 2);
+  const body = mode.lines.flatMap((line) => wrap(line, width - 4)).slice(0, Math.max(1, scene.rows - 8));
+  const place = middlePlace(scene, width, body.length + 5);
+  const button = (text: string, focused: boolean): Span =>
+    span(focused ? `[ ${text} ]` : `  ${text}  `, focused ? 'select' : 'text');
+  const buttons: Line = [
+    span(' '),
+    button('Cancel', !mode.onConfirm),
+    span('  '),
+    button(mode.verb, mode.onConfirm),
+    span(mode.openedBy === 'y' ? '' : '   y', 'key'),
+    span(mode.openedBy === 'y' ? '' : ` ${mode.verb}`, 'dim'),
+  ];
+  const lines: Line[] = [[], ...body.map((text): Line => [span(' '), span(text)]), [], buttons];
+  return framed(
+    scene,
+    place,
+    [span(mode.title, 'bad')],
+    lines.map((line) => painted(scene, line, place.width - 2)),
+  );
+}
+
+export function textBlock(scene: Scene, mode: Of<'text'>): Block {
+  const width = Math.min(80, scene.columns - 2);
+  const hint = wrap(mode.hint, width - 4).slice(0, 3);
+  const place = middlePlace(scene, width, hint.length + 5);
+  const lines: Line[] = [
+    [span(' > ', 'key'), ...fieldSpans(mode.field, place.width - 7)],
+    [],
+    ...hint.map((text): Line => [span(' '), span(text, 'dim')]),
+    [span(' Enter', 'key'), span(' done  '), span('Esc', 'key'), span(' cancel')],
+  ];
+  return framed(
+    scene,
+    place,
+    [span(mode.title, 'title')],
+    lines.map((line) => painted(scene, line, place.width - 2)),
+  );
+}
+
+export function paletteBlock(scene: Scene, mode: Of<'palette'>): Block {
+  const { controller } = scene;
+  const entries = paletteEntries(fieldText(mode.field), controller, controller.bindings);
+  const place = middlePlace(scene, 90, Math.min(18, scene.rows - 4));
+  const inner = place.width - 2;
+  const room = Math.max(1, place.height - 3);
+  const index = Math.min(mode.index, Math.max(0, entries.length - 1));
+  const first = scrollTo(Math.max(0, index - room + 1), index, room, entries.length);
+  const words = widest(
+    entries.map((entry) => entry.words),
+    Math.floor(inner / 2.5),
+  );
+  const lines = [
+    painted(scene, [span(' : ', 'key'), ...fieldSpans(mode.field, inner - 4)], inner),
+    ...entries
+      .slice(first, first + room)
+      .map((entry, at) =>
+        painted(
+          scene,
+          entryLine(scene, entry, words, inner),
+          inner,
+          first + at === index ? 'select' : undefined,
+        ),
+      ),
+  ];
+  if (entries.length === 0) lines.push(painted(scene, [span('   no command matches', 'dim')], inner));
+  return framed(scene, place, [span('Command', 'title')], lines, [
+    span(entries.length > room ? `${index + 1} of ${entries.length}` : '', 'dim'),
+  ]);
+}
+
+function entryLine({ glyphs }: Scene, entry: PaletteEntry, words: number, width: number): Line {
+  const ascii = glyphs !== UNICODE_GLYPHS;
+  const off = entry.disabled !== undefined;
+  const left: Line = [
+    span(' '),
+    span(fillTo(entry.words, words, 'left', glyphs.ellipsis), off ? 'dim' : 'strong'),
+    span('  '),
+    span(off ? `not now: ${entry.disabled}` : entry.action.help, off ? 'warn' : 'text'),
+  ];
+  const keys = entry.keys.map((key) => keyLabel(key, ascii)).join(' ');
+  return spread(left, [span(keys, 'key'), span(' ')], width, glyphs.ellipsis, words);
+}

@@ -1,0 +1,92 @@
+/** Pages over the panes: sheets that scroll as text, and list views. */
+import { type Line, span } from '../draw/line.ts';
+import { listPane } from '../screen/list-pane.ts';
+import { type Block, painted, type Scene } from '../screen/scene.ts';
+import { adapterSheet } from '../sheets/adapter.ts';
+import { helpSheet } from '../sheets/help.ts';
+import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
+import { paragraph, type Sheet } from '../sheets/sheet.ts';
+import { transcriptSheet } from '../sheets/transcript.ts';
+import type { Mode } from '../state/view.ts';
+import { framed, pagePlace } from './place.ts';
+
+type SheetMode = Extract<Mode, { kind: 'sheet' }>;
+type ListMode = Extract<Mode, { kind: 'list' }>;
+
+export function listPage(scene: Scene, mode: ListMode): Block {
+  const place = pagePlace(scene);
+  const lines = listPane(scene, mode.list, { width: place.width, height: place.height, focused: true });
+  return { x: place.x, y: place.y, width: place.width, lines };
+}
+
+/** The window of a page of `count` lines; tells the controller how far it can scroll. */
+export function pageWindow(scene: Scene, mode: SheetMode, count: number, size: number): number {
+  const last = Math.max(0, count - size);
+  const top = Math.min(last, mode.top ?? last);
+  scene.controller.viewports.set('sheet', { first: top, size, count });
+  return top;
+}
+
+export function sheetPage(scene: Scene, mode: SheetMode): Block {
+  const place = pagePlace(scene);
+  const inner = place.width - 2;
+  const height = Math.max(0, place.height - 2);
+  const sheet = sheetOf(scene, mode, inner - 2, height);
+  const top = pageWindow(scene, mode, sheet.lines.length, height);
+  const lines = sheet.lines
+    .slice(top, top + height)
+    .map((line) => painted(scene, [span(' '), ...line], inner));
+  const note =
+    mode.sheet === 'session' ? followNote(mode, sheet) : positionNote(sheet.lines.length, top, height);
+  return framed(scene, place, [span(sheet.title, 'title')], lines, note);
+}
+
+function positionNote(count: number, top: number, height: number): Line {
+  return count <= height ? [] : [span(`${top + 1}-${Math.min(count, top + height)} of ${count}`, 'dim')];
+}
+
+function followNote(mode: SheetMode, sheet: Sheet): Line {
+  const follow = mode.top === undefined ? span('  following', 'dim') : span('  paused, G follows', 'warn');
+  return [...(sheet.note ?? []), follow];
+}
+
+function gone(title: string): Sheet {
+  return { title, lines: [[span('It is not there any more.', 'dim')]] };
+}
+
+export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: number): Sheet {
+  const { controller } = scene;
+  switch (mode.sheet) {
+    case 'help':
+      return helpSheet(scene, width);
+    case 'adapter': {
+      const row = controller.subject('adapters', mode.subject);
+      return row === undefined ? gone('Adapter') : adapterSheet(scene, row, width, height);
+    }
+    case 'session':
+      return transcriptSheet(
+        scene,
+        controller.subject('sessions', mode.subject),
+        controller.transcript.slice(),
+        width,
+      );
+    case 'task': {
+      const row = controller.subject('tasks', mode.subject);
+      return row === undefined ? gone('Task') : taskSheet(scene, row, width);
+    }
+    case 'request': {
+      const row = controller.subject('pairing', mode.subject);
+      return row === undefined ? gone('Request') : requestSheet(scene, row, width);
+    }
+    case 'line': {
+      const row = controller.subject('log', mode.subject);
+      return row === undefined ? gone('Log line') : lineSheet(row, width);
+    }
+    case 'report':
+    case 'status':
+      return {
+        title: mode.title ?? 'Report',
+        lines: (mode.lines ?? []).flatMap((line) => paragraph(line, width)),
+      };
+  }
+}

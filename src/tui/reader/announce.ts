@@ -1,0 +1,66 @@
+/** What changed between two looks, in sentences: for people who hear the console instead of seeing it. */
+import type { AdapterView, PairingView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import { shortDuration } from '../draw/times.ts';
+import { adapterPhrase } from '../lists/adapters.ts';
+import { isOpenTask } from '../state/orders.ts';
+import type { Slices } from '../state/slices.ts';
+
+export function describeRequest(row: PairingView, now: number): string {
+  const code = row.code === undefined ? '' : `, code ${row.code}`;
+  const left = shortDuration(row.expiresAt - now);
+  const words = row.firstWords === '' ? '' : ` First words: ${clean(row.firstWords, 300)}`;
+  return `${clean(row.senderName, 80)} on ${row.platform}, id ${clean(row.senderId, 60)}${code}, ${left} left.${words}`;
+}
+
+export function describeAdapter(row: AdapterView): string {
+  const step = row.nextStep === undefined ? '' : ` ${clean(row.nextStep)}`;
+  return `${row.platform} ${row.state === 'connected' ? 'connected' : ''} ${adapterPhrase(row)}.${step}`
+    .replaceAll(/ +/gu, ' ')
+    .trim();
+}
+
+/** One paragraph about the whole. */
+export function describeAll({ gateway, adapters, sessions, tasks, pairing }: Slices): string[] {
+  const connected = adapters.filter((row) => row.state === 'connected').length;
+  const working = sessions.filter((row) => row.state === 'running').length;
+  return [
+    `pi-gateway ${gateway.state} on ${gateway.host}:${gateway.port}, agent ${gateway.agent.backend} ${gateway.agent.running} of ${gateway.agent.maxConcurrent} at work.`,
+    ...gateway.badges.map((badge) => `Warning: ${clean(badge)}.`),
+    `${connected} of ${adapters.length} adapters connected. ${sessions.length} sessions, ${working} at work. ${tasks.filter(isOpenTask).length} open tasks. ${pairing.length} pairing requests.`,
+  ];
+}
+
+export function announce(before: Slices, after: Slices): string[] {
+  const lines: string[] = [];
+  if (before.gateway.state !== after.gateway.state) lines.push(`Gateway ${after.gateway.state}.`);
+  if (before.link.connected !== after.link.connected)
+    lines.push(after.link.connected ? 'The gateway answers again.' : 'The gateway does not answer.');
+  if (before.pairing !== after.pairing) {
+    const known = new Set(before.pairing.map((row) => row.id));
+    for (const row of after.pairing)
+      if (!known.has(row.id)) lines.push(`New pairing request: ${describeRequest(row, after.now)}`);
+  }
+  if (before.adapters !== after.adapters) {
+    const states = new Map(before.adapters.map((row) => [row.platform, row.state]));
+    for (const row of after.adapters)
+      if (states.get(row.platform) !== row.state) lines.push(`Adapter ${describeAdapter(row)}`);
+  }
+  if (before.tasks !== after.tasks) {
+    const open = new Set(before.tasks.filter(isOpenTask).map((row) => row.id));
+    for (const row of after.tasks)
+      if (open.has(row.id) && !isOpenTask(row))
+        lines.push(
+          `Task ${clean(row.id, 40)} ${row.status.replace('_', ' ')}${row.error === undefined ? '' : `: ${clean(row.error, 200)}`}.`,
+        );
+  }
+  const failed = (slices: Slices): number => slices.outbox.filter((row) => row.state === 'failed').length;
+  if (before.outbox !== after.outbox && failed(after) > failed(before))
+    lines.push(`${failed(after)} messages could not be delivered.`);
+  const last = before.log.at(-1)?.seq ?? -1;
+  if (before.log !== after.log)
+    for (const row of after.log)
+      if (row.seq > last && row.level === 'error')
+        lines.push(`Error of ${clean(row.source, 40)}: ${clean(row.text, 300)}`);
+  return lines;
+}

@@ -1,0 +1,221 @@
+/**
+ * The console for ears: lines are only ever appended, choices are numbered, one key chooses. It works on the same
+ * actions as the screen; what they open (dialog, field, page) is spoken.
+ */
+import type { Action, Scope } from '../actions/action.ts';
+import { ACTIONS } from '../actions/registry.ts';
+import { fieldText } from '../keys/field.ts';
+import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
+import type { Controller } from '../state/controller.ts';
+import type { ConsoleStore } from '../state/store.ts';
+import { topMode } from '../state/view.ts';
+import { announce, describeAll } from './announce.ts';
+import { spokenPage } from './page.ts';
+import { spokenRow } from './row-text.ts';
+
+type Menu =
+  | { readonly kind: 'main' }
+  | { readonly kind: 'list'; readonly list: ListId; readonly page: number }
+  | { readonly kind: 'row'; readonly list: ListId; readonly actions: readonly Action[] };
+
+const PAGE = 9;
+const LISTED: readonly ListId[] = [...PANES, ...LIST_VIEWS.filter((list) => list !== 'queue')];
+
+export class Reader {
+  readonly #controller: Controller;
+  readonly #store: ConsoleStore;
+  readonly #write: (line: string) => void;
+  #menus: readonly Menu[] = [{ kind: 'main' }];
+  #seen;
+  #toast = '';
+  #prompted: unknown;
+
+  /** `write` appends one line to the terminal. */
+  constructor(controller: Controller, store: ConsoleStore, write: (line: string) => void) {
+    this.#controller = controller;
+    this.#store = store;
+    this.#write = write;
+    this.#seen = store.getSlices();
+    this.say(...describeAll(this.#seen));
+    this.#sayMenu();
+    store.subscribe(() => this.#changed());
+    controller.subscribe(() => this.#spokenModes());
+  }
+
+  say(...texts: string[]): void {
+    for (const text of texts) this.#write(text);
+  }
+
+  key(name: string): void {
+    const mode = topMode(this.#controller.view);
+    if (name === 'ctrl+c' || mode?.kind === 'dialog' || mode?.kind === 'text') {
+      if (mode?.kind === 'text' && name === 'enter') this.say(`You wrote: ${fieldText(mode.field)}`);
+      this.#controller.key(name);
+      if (topMode(this.#controller.view) === undefined && mode !== undefined) this.#sayMenu();
+      return;
+    }
+    this.#choose(name);
+  }
+
+  paste(text: string): void {
+    this.#controller.paste(text);
+  }
+
+  #choose(name: string): void {
+    const menu = this.#menus.at(-1) ?? { kind: 'main' };
+    if (name === '0' || name === 'esc') {
+      if (this.#menus.length > 1) this.#menus = this.#menus.slice(0, -1);
+      this.#sayMenu();
+    } else if (name === '?' || name === 'enter') this.#sayMenu();
+    else if (name === 'u') this.#perform('undo');
+    else if (menu.kind === 'main') this.#chooseMain(name);
+    else if (menu.kind === 'list') this.#chooseRow(menu, name);
+    else this.#chooseAction(menu, name);
+  }
+
+  #chooseMain(name: string): void {
+    if (name === 'q') {
+      this.#perform('quit');
+      return;
+    }
+    if (name === 's') {
+      this.#perform('status');
+      return;
+    }
+    const list = LISTED[Number(name) - 1];
+    if (list === undefined) {
+      this.say('There is no such choice. ? repeats the choices.');
+      return;
+    }
+    if (list === 'config') this.#controller.load('config');
+    this.#push({ kind: 'list', list, page: 0 });
+  }
+
+  #chooseRow(menu: Extract<Menu, { kind: 'list' }>, name: string): void {
+    const rows = this.#controller.rows(menu.list);
+    const pages = Math.max(1, Math.ceil(rows.length / PAGE));
+    if (name === 'n' || name === 'p') {
+      const page = (menu.page + (name === 'n' ? 1 : -1) + pages) % pages;
+      this.#menus = [...this.#menus.slice(0, -1), { ...menu, page }];
+      this.#sayMenu();
+      return;
+    }
+    const index = menu.page * PAGE + Number(name) - 1;
+    if (!this.#select(menu.list, index)) {
+      this.say('There is no such row. ? repeats them.');
+      return;
+    }
+    const scope: Scope = menu.list;
+    const actions = ACTIONS.filter(
+      (action) => action.scopes.includes(scope) && action.keysOnly !== true && action.hint !== undefined,
+    );
+    this.#push({ kind: 'row', list: menu.list, actions });
+  }
+
+  #chooseAction(menu: Extract<Menu, { kind: 'row' }>, name: string): void {
+    const action = menu.actions[Number(name) - 1];
+    if (action === undefined) {
+      this.say('There is no such choice. ? repeats the choices.');
+      return;
+    }
+    this.#menus = this.#menus.slice(0, -1);
+    this.#controller.perform(action);
+    this.#store.flush();
+  }
+
+  #select<K extends ListId>(list: K, index: number): boolean {
+    const row = this.#controller.rows(list)[index];
+    if (row === undefined) return false;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    this.#controller.update((view) => ({
+      ...view,
+      ...(PANES.some((pane) => pane === list)
+        ? { focus: PANES.find((pane) => pane === list) ?? view.focus }
+        : {}),
+      cursors: { ...view.cursors, [list]: { key: definition.key(row), index } },
+    }));
+    return true;
+  }
+
+  #perform(id: string): void {
+    const action = ACTIONS.find((entry) => entry.id === id);
+    if (action !== undefined) this.#controller.perform(action);
+    this.#store.flush();
+  }
+
+  #push(menu: Menu): void {
+    this.#menus = [...this.#menus, menu];
+    this.#sayMenu();
+  }
+
+  #sayMenu(): void {
+    const menu = this.#menus.at(-1) ?? { kind: 'main' };
+    if (menu.kind === 'main') {
+      const choices = LISTED.map((list, index) => `${index + 1} ${LISTS[list].title}`);
+      this.say(`Choose: ${choices.join(', ')}, s status, q quit.`);
+    } else if (menu.kind === 'list') this.#sayList(menu.list, menu.page);
+    else {
+      const choices = menu.actions.map((action, index) => `${index + 1} ${action.label}`);
+      this.say(`Choose: ${[...choices, '0 back'].join(', ')}.`);
+    }
+  }
+
+  #sayList<K extends ListId>(list: K, page: number): void {
+    const rows = this.#controller.rows(list);
+    const { slices } = this.#controller;
+    if (rows.length === 0) {
+      this.say(`${LISTS[list].title}: ${LISTS[list].empty(slices).join(' ')}`, '0 back.');
+      return;
+    }
+    const pages = Math.ceil(rows.length / PAGE);
+    this.say(`${LISTS[list].title}, ${rows.length}${pages > 1 ? `, page ${page + 1} of ${pages}` : ''}:`);
+    for (const [index, row] of rows.slice(page * PAGE, (page + 1) * PAGE).entries())
+      this.say(`${index + 1} ${spokenRow(list, row, slices.now)}`);
+    this.say(`Choose a row${pages > 1 ? ', n next page, p previous page' : ''}, 0 back.`);
+  }
+
+  #changed(): void {
+    const now = this.#store.getSlices();
+    this.say(...announce(this.#seen, now));
+    this.#seen = now;
+    this.#spokenModes();
+  }
+
+  /** Speaks what an action opened, once. */
+  #spokenModes(): void {
+    const { view } = this.#controller;
+    const toast = view.toast === undefined ? '' : `${view.toast.until} ${view.toast.text}`;
+    if (toast !== this.#toast && view.toast !== undefined)
+      this.say(
+        `${view.toast.text}${view.toast.undo === undefined ? '' : ' u takes it back within 5 seconds.'}`,
+      );
+    this.#toast = toast;
+    const mode = topMode(view);
+    if (mode === undefined || mode.kind === 'filter' || mode.kind === 'palette') return;
+    if (mode.kind === 'dialog') {
+      if (this.#prompted === mode.confirmed) return;
+      this.#prompted = mode.confirmed;
+      this.say(mode.title, ...mode.lines, `y to ${mode.verb}, n to cancel.`);
+    } else if (mode.kind === 'text') {
+      if (this.#prompted === mode.submit) return;
+      this.#prompted = mode.submit;
+      const text = fieldText(mode.field);
+      this.say(
+        mode.title,
+        `${mode.hint}${text === '' ? '' : ` Now: ${text}`} Type, then Enter; Esc cancels.`,
+      );
+    } else {
+      // The transcript is on its way; its arrival is published.
+      if (mode.kind === 'sheet' && mode.sheet === 'session' && this.#controller.transcript.slice()?.loading)
+        return;
+      const list = mode.kind === 'list' ? mode.list : undefined;
+      const lines = mode.kind === 'sheet' ? spokenPage(this.#controller, mode) : [];
+      // What was spoken needs no closing: the page goes at once.
+      this.#controller.close();
+      this.say(...lines);
+      if (list !== undefined) this.#push({ kind: 'list', list, page: 0 });
+      else if (this.#menus.length > 0) this.#sayMenu();
+    }
+  }
+}

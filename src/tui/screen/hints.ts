@@ -1,0 +1,103 @@
+/** The last line: a notice while there is one, the filter while it is typed, else the keys that do something here. */
+import type { Action } from '../actions/action.ts';
+import { ACTIONS } from '../actions/registry.ts';
+import { cellWidth } from '../draw/cells.ts';
+import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
+import { cutLine, type Line, lineWidth, type Span, span } from '../draw/line.ts';
+import { keyLabel } from '../keys/names.ts';
+import { scopesOf } from '../keys/router.ts';
+import { type ModeKind, topMode } from '../state/view.ts';
+import { fieldSpans } from './field-line.ts';
+import type { Scene } from './scene.ts';
+
+const TONES = { ok: 'ok', warn: 'warn', bad: 'bad' } as const;
+
+/** Modes whose keys are their own. */
+const MODE_HINTS: Partial<Record<ModeKind, readonly (readonly [string, string])[]>> = {
+  dialog: [
+    ['y', 'do it'],
+    ['Esc', 'cancel'],
+  ],
+  palette: [
+    ['Enter', 'run'],
+    ['Tab', 'complete'],
+    ['Esc', 'cancel'],
+  ],
+  text: [
+    ['Enter', 'done'],
+    ['Esc', 'cancel'],
+  ],
+};
+
+export function hintLine(scene: Scene): Line {
+  const { controller, columns, glyphs, ticker } = scene;
+  const { toast } = controller.view;
+  const mode = topMode(controller.view);
+  if (mode?.kind === 'filter') {
+    const error = controller.filterError(mode.list);
+    const help = error === undefined ? 'Enter keeps, Esc drops, /regex/, ! inverts' : error;
+    const right: Line = [span(help, error === undefined ? 'dim' : 'warn')];
+    const room = Math.max(10, columns - lineWidth(right) - 5);
+    return [span(' / ', 'key'), ...fieldSpans(mode.field, room), span('  '), ...right];
+  }
+  if (toast !== undefined && toast.until > ticker.now) {
+    ticker.at(toast.until);
+    const undo = toast.undo === undefined ? [] : [span('  u', 'key'), span(' undo')];
+    const room = columns - lineWidth(undo) - 2;
+    return [
+      span(' '),
+      ...cutLine([span(toast.text, TONES[toast.tone])], room, glyphs.ellipsis).line,
+      ...undo,
+    ];
+  }
+  return keyHints(scene);
+}
+
+function keyHints(scene: Scene): Line {
+  const { controller, columns, glyphs } = scene;
+  const ascii = glyphs !== UNICODE_GLYPHS;
+  const mode = topMode(controller.view);
+  const fixed = mode === undefined ? undefined : MODE_HINTS[mode.kind];
+  if (fixed !== undefined)
+    return [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])];
+  const scopes = scopesOf(controller.view);
+  const shown = ACTIONS.filter(
+    (action) =>
+      action.hint !== undefined &&
+      action.scopes.some((scope) => scopes.includes(scope)) &&
+      reachable(scene, action) &&
+      action.disabled?.(controller) === undefined,
+  ).sort((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
+  const hints = shown.map((action): Span[] => [
+    span(keyLabel(controller.bindings.keys(action)[0] ?? '', ascii), 'key'),
+    span(` ${action.label}`, 'text'),
+  ]);
+  // The last hints (help, quit) stay; the middle gives way on a narrow screen.
+  const always = hints.slice(-2);
+  let used = 1 + always.reduce((sum, hint) => sum + hintWidth(hint), 0);
+  const line: Span[] = [span(' ')];
+  for (const hint of [...hints.slice(0, -2), ...always]) {
+    const last = always.includes(hint);
+    if (!last) {
+      if (used + hintWidth(hint) > columns) continue;
+      used += hintWidth(hint);
+    }
+    line.push(...hint, span('  '));
+  }
+  return cutLine(line, columns, glyphs.ellipsis).line;
+}
+
+function hintWidth(hint: readonly Span[]): number {
+  return hint.reduce((sum, part) => sum + cellWidth(part.text), 2);
+}
+
+/** The key of an action may belong to another action in a nearer scope. */
+function reachable({ controller }: Scene, action: Action): boolean {
+  const key = controller.bindings.keys(action)[0];
+  if (key === undefined) return false;
+  for (const scope of scopesOf(controller.view)) {
+    const found = controller.bindings.find(scope, key);
+    if (found !== undefined) return found === action;
+  }
+  return false;
+}

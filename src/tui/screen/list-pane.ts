@@ -1,0 +1,115 @@
+/** A list as painted lines: the rows that fit, the selection, a sentence when there are none. */
+import { clean, wrap } from '../draw/cells.ts';
+import { frame } from '../draw/frame.ts';
+import { type Line, type Span, span } from '../draw/line.ts';
+import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
+import { filterOf } from '../state/view.ts';
+import { painted, type Scene } from './scene.ts';
+
+export interface ListBox {
+  readonly width: number;
+  readonly height: number;
+  readonly focused: boolean;
+  /** The number key of a pane. */
+  readonly digit?: number;
+}
+
+export function listPane<K extends ListId>(scene: Scene, id: K, box: ListBox): string[] {
+  const { controller, theme, glyphs } = scene;
+  const inner = box.width - 2;
+  const rows = controller.rows(id);
+  const lines = rows.length === 0 ? emptyLines(scene, id, inner) : rowLines(scene, id, rows, box, inner);
+  return frame(lines, {
+    width: box.width,
+    height: box.height,
+    title: titleLine(scene, id, box),
+    note: noteLine(scene, id, rows.length, box),
+    focused: box.focused,
+    theme,
+    glyphs,
+  });
+}
+
+export function titleLine<K extends ListId>(
+  scene: Scene,
+  id: K,
+  box: Pick<ListBox, 'digit' | 'focused'>,
+): Line {
+  const { controller } = scene;
+  const list: ListDefinition<RowOf[K]> = LISTS[id];
+  const filter = filterOf(controller.view, id);
+  const all = list.rows({ slices: controller.slices, loaded: controller.loaded });
+  const alarm = id === 'pairing' && all.length > 0;
+  const line: Span[] = [];
+  if (box.digit !== undefined) line.push(span(String(box.digit), 'key'), span(' '));
+  line.push(span(list.title, box.focused ? 'borderFocus' : 'title'));
+  line.push(span(' '), span(list.count(all, controller.slices), alarm ? 'mark' : 'dim'));
+  if (filter !== '') line.push(span(' '), span(`/${clean(filter, 60)}`, 'mark'));
+  return line;
+}
+
+function noteLine(scene: Scene, id: ListId, shown: number, box: ListBox): Line {
+  const { controller } = scene;
+  if (id === 'log') {
+    const fresh = controller.newLogLines();
+    if (controller.view.cursors.log?.key === undefined) return [span('following', 'dim')];
+    return [
+      span('paused', 'warn'),
+      span(fresh > 0 ? `, ${fresh} new` : '', 'mark'),
+      span('  G follows', 'dim'),
+    ];
+  }
+  const { first, size } = controller.viewports.get(id);
+  if (shown <= size || !box.focused) return [];
+  return [span(`${first + 1}-${Math.min(shown, first + size)} of ${shown}`, 'dim')];
+}
+
+function rowLines<K extends ListId>(
+  scene: Scene,
+  id: K,
+  rows: readonly RowOf[K][],
+  box: ListBox,
+  inner: number,
+): string[] {
+  const { controller, glyphs, ticker } = scene;
+  const list: ListDefinition<RowOf[K]> = LISTS[id];
+  const width = Math.max(1, inner - 2);
+  const height = list.height(width);
+  const cursor = controller.cursor(id);
+  const room = Math.max(1, Math.floor((box.height - 2) / height));
+  const { first } = controller.viewports.place(id, rows.length, cursor, room);
+  const context = {
+    width,
+    glyphs,
+    ticker,
+    pending: controller.view.pending,
+    shift: id === 'log' ? controller.view.logShift : 0,
+  };
+  const lines: string[] = [];
+  // One row more than fits whole: its first lines still show.
+  for (let index = first; index < Math.min(rows.length, first + room + 1); index += 1) {
+    const row = rows[index];
+    if (row === undefined || lines.length >= box.height - 2) break;
+    const selected = index === cursor;
+    const sign = selected ? span(glyphs.cursor, 'key') : span(' ');
+    for (const [at, line] of list.draw(row, context).entries()) {
+      const gutter = at === 0 ? sign : span(' ');
+      lines.push(painted(scene, [gutter, ...line], inner, selected && box.focused ? 'select' : undefined));
+    }
+  }
+  return lines.slice(0, Math.max(0, box.height - 2));
+}
+
+function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): string[] {
+  const { controller } = scene;
+  const list: ListDefinition<RowOf[K]> = LISTS[id];
+  const hidden = list.rows({ slices: controller.slices, loaded: controller.loaded }).length;
+  const texts =
+    hidden > 0
+      ? [`The filter hides ${hidden === 1 ? 'the only row' : `all ${hidden} rows`}.`, 'Esc clears it.']
+      : list.empty(controller.slices);
+  return texts
+    .flatMap((text) => wrap(text, inner - 2))
+    .map((text, index) => painted(scene, [span(' '), span(text, index === 0 ? 'text' : 'dim')], inner));
+}

@@ -1,0 +1,79 @@
+/** Sheets of one record: a task, a pairing request, a log line. */
+import type { PairingView, TaskView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import { bar } from '../draw/frame.ts';
+import { type Line, span } from '../draw/line.ts';
+import { clockTime } from '../draw/times.ts';
+import { codeWords } from '../lists/pairing.ts';
+import { isUndelivered, taskSign, taskWords } from '../lists/tasks.ts';
+import type { Scene } from '../screen/scene.ts';
+import type { LogEntry } from '../state/slices.ts';
+import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
+
+export function taskSheet({ glyphs, ticker }: Scene, row: TaskView, width: number): Sheet {
+  const lines: Line[] = [
+    [
+      taskSign(row.status, glyphs),
+      span(' '),
+      taskWords(row.status),
+      span('  '),
+      span(bar(row.progress / 100, Math.min(30, Math.max(4, width - 30)), glyphs), 'accent'),
+      span(` ${Math.round(row.progress)}%`, 'strong'),
+    ],
+    BLANK,
+    ...fact('Step', row.progressMessage ?? 'none reported', width),
+    ...fact('Session', row.sessionId, width),
+    ...(row.parentSessionId === null ? [] : fact('Started from', row.parentSessionId, width)),
+    ...fact('Created', `${clockTime(row.createdAt)}, ${ticker.age(row.createdAt)} ago`, width),
+  ];
+  if (row.startedAt !== undefined) lines.push(...fact('Started', `${ticker.age(row.startedAt)} ago`, width));
+  if (row.completedAt !== undefined) {
+    lines.push(...fact('Ended', `${ticker.age(row.completedAt)} ago`, width));
+    lines.push(
+      ...fact(
+        'Delivery',
+        isUndelivered(row)
+          ? 'not delivered; R sends it again'
+          : `delivered ${ticker.age(row.deliveredAt ?? 0)} ago`,
+        width,
+        isUndelivered(row) ? 'warn' : 'ok',
+      ),
+    );
+  }
+  lines.push(BLANK, heading('Told'), ...paragraph(row.command, width, 'text', '  '));
+  if (row.error !== undefined)
+    lines.push(BLANK, heading('Error'), ...paragraph(row.error, width, 'bad', '  '));
+  if (row.result !== undefined)
+    lines.push(BLANK, heading('Result'), ...paragraph(row.result, width, 'text', '  '));
+  return { title: `Task ${clean(row.id, 40)}`, lines };
+}
+
+export function requestSheet({ ticker }: Scene, row: PairingView, width: number): Sheet {
+  return {
+    title: `Request of ${clean(row.senderName, 60)}`,
+    lines: [
+      ...fact('Platform', `${row.platform}, account ${row.accountId}`, width),
+      ...fact('Name', row.senderName, width, 'strong'),
+      ...fact('Id', row.senderId, width),
+      [span('Code'.padEnd(14), 'dim'), codeWords(row)],
+      ...fact('Asked', `${clockTime(row.createdAt)}, ${ticker.age(row.createdAt)} ago`, width),
+      ...fact('Expires', `in ${ticker.left(row.expiresAt)}`, width),
+      BLANK,
+      heading('First words'),
+      ...paragraph(row.firstWords, width, 'text', '  '),
+      BLANK,
+      ...paragraph(
+        'A name can be chosen by anybody; the id cannot. Ask for the code on another channel.',
+        width,
+        'dim',
+      ),
+    ],
+  };
+}
+
+export function lineSheet(row: LogEntry, width: number): Sheet {
+  return {
+    title: `${row.level} of ${clean(row.source, 40)}`,
+    lines: [...fact('Time', clockTime(row.at), width), BLANK, ...paragraph(row.text, width)],
+  };
+}

@@ -1,0 +1,52 @@
+/** A sheet: everything about one thing, as lines that scroll. */
+import { clean, wrap } from '../draw/cells.ts';
+import { type Line, type Span, span } from '../draw/line.ts';
+import type { Style } from '../draw/theme.ts';
+
+export interface Sheet {
+  readonly title: string;
+  /** All lines; the window that is shown is cut from them. */
+  readonly lines: readonly Line[];
+  /** In the top border at the right. */
+  readonly note?: Line;
+}
+
+const LABEL = 14;
+
+/** "label  value", the value wrapped under itself. */
+export function fact(label: string, value: string, width: number, style: Style = 'text'): Line[] {
+  const room = Math.max(8, width - LABEL);
+  return wrap(clean(value, 8_000), room).map((text, index) => [
+    span((index === 0 ? label : '').padEnd(LABEL), 'dim'),
+    span(text, style),
+  ]);
+}
+
+export function heading(text: string): Line {
+  return [span(text, 'title')];
+}
+
+export const BLANK: Line = [];
+
+/** A longer text with its own line ends, each line wrapped. At most `limit` lines. */
+export function paragraph(
+  text: string,
+  width: number,
+  style: Style = 'text',
+  indent = '',
+  limit = 2_000,
+): Line[] {
+  const lines: Line[] = [];
+  for (const part of text.slice(0, 200_000).split('\n')) {
+    for (const line of wrap(clean(part, 20_000), Math.max(4, width - indent.length), limit)) {
+      lines.push([span(indent), span(line, style)]);
+      if (lines.length >= limit) return lines;
+    }
+  }
+  return lines;
+}
+
+/** Words for a yes/no fact, with a sign so that colour is not needed. */
+export function verdict(good: boolean, yes: string, no: string, signs: readonly [string, string]): Span {
+  return good ? span(`${signs[0]} ${yes}`, 'ok') : span(`${signs[1]} ${no}`, 'bad');
+}

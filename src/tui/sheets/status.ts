@@ -1,0 +1,55 @@
+/** The facts of the status page, as rows of a table. */
+import type { AdapterView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import type { Scene } from '../screen/scene.ts';
+import { isOpenTask } from '../state/orders.ts';
+
+export interface StatusRow {
+  readonly name: string;
+  readonly value: string;
+}
+
+function adapterState(row: AdapterView): string {
+  return row.detail.startsWith(row.state) ? row.detail : `${row.state}, ${row.detail}`;
+}
+
+export function statusRows({ controller, ticker }: Scene): StatusRow[] {
+  const { gateway, link, adapters, sessions, tasks, pairing, allowlist, refusals, outbox, traffic, events } =
+    controller.slices;
+  const { agent } = gateway;
+  const row = (name: string, value: string | number): StatusRow => ({
+    name,
+    value: clean(String(value), 200),
+  });
+  const working = sessions.filter((entry) => entry.state === 'running').length;
+  return [
+    row('Gateway', `${gateway.state}, version ${gateway.version}${gateway.demo ? ', demo' : ''}`),
+    row('Listens on', `${gateway.host}:${gateway.port}`),
+    row(
+      'Connection',
+      link.kind === 'local'
+        ? 'same process'
+        : `${link.url ?? ''} ${link.connected ? 'connected' : 'NO ANSWER'}`,
+    ),
+    row('Up', ticker.uptime(gateway.startedAt)),
+    row('Data folder', gateway.dataDir),
+    row('Agent', `${agent.backend}, ${agent.running} of ${agent.maxConcurrent} at work: ${agent.detail}`),
+    ...(agent.hint === undefined ? [] : [row('Next step', agent.hint)]),
+    row('Clients', gateway.clients),
+    ...adapters.map((entry) =>
+      row(entry.platform, `${adapterState(entry)}, ${entry.received} in, ${entry.sent} out`),
+    ),
+    row('Sessions', `${sessions.length}, ${working} at work`),
+    row('Tasks', `${tasks.filter(isOpenTask).length} open of ${tasks.length}`),
+    row('Pairing', `${pairing.length} waiting, ${gateway.turnedAway} turned away`),
+    row('Allowlist', allowlist.length),
+    row('Refusals', refusals.length),
+    row('Outbox', outbox.length),
+    row(
+      'Messages',
+      `${traffic.in} in, ${traffic.out} out since the console opened; ${traffic.perMinute} a minute`,
+    ),
+    row('Events', events),
+    ...gateway.badges.map((badge) => row('WARNING', badge)),
+  ];
+}

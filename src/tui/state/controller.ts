@@ -1,0 +1,366 @@
+/** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
+import type { Operator, OperatorCommand } from '../../gateway/operator.ts';
+import type {
+  Action,
+  ActionContext,
+  Effects,
+  Movement,
+  Prompt,
+  Question,
+  RunOptions,
+} from '../actions/action.ts';
+import { clean } from '../draw/cells.ts';
+import type { Bindings } from '../keys/bindings.ts';
+import { fieldOf } from '../keys/field.ts';
+import { route } from '../keys/router.ts';
+import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
+import { modeKey, modePaste } from './mode-keys.ts';
+import { FilteredRows } from './rows.ts';
+import { cursorIndex, moved } from './selection.ts';
+import type { Slices } from './slices.ts';
+import type { ConsoleStore } from './store.ts';
+import { TranscriptFeed } from './transcript.ts';
+import {
+  activeList,
+  filterOf,
+  INITIAL_VIEW,
+  type Mode,
+  replaceMode,
+  type SheetId,
+  type Toast,
+  topMode,
+  type ViewState,
+  withMode,
+  withoutMode,
+} from './view.ts';
+import { Viewports } from './viewport.ts';
+
+const UNDO_MS = 5_000;
+const TOAST_MS = 4_000;
+const INTERRUPT_MS = 2_000;
+/** Time to notice that another row came under the cursor. */
+const SETTLE_MS = 400;
+
+/** The list whose row a sheet shows. */
+const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
+  adapter: 'adapters',
+  session: 'sessions',
+  task: 'tasks',
+  request: 'pairing',
+  line: 'log',
+};
+
+export interface ControllerOptions {
+  readonly operator: Operator;
+  readonly store: ConsoleStore;
+  readonly bindings: Bindings;
+  readonly effects: Effects;
+}
+
+export class Controller implements ActionContext {
+  readonly bindings: Bindings;
+  readonly effects: Effects;
+  readonly viewports = new Viewports();
+  readonly transcript: TranscriptFeed;
+  readonly #operator: Operator;
+  readonly #store: ConsoleStore;
+  readonly #filtered = new FilteredRows();
+  readonly #listeners = new Set<() => void>();
+  #view: ViewState = INITIAL_VIEW;
+  #loaded: LoadedRows = { config: [], queue: [] };
+  #key = '';
+  readonly #movedAt = new Map<ListId, number>();
+
+  constructor(options: ControllerOptions) {
+    this.#operator = options.operator;
+    this.#store = options.store;
+    this.bindings = options.bindings;
+    this.effects = options.effects;
+    this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
+    options.store.subscribe(() => this.#published());
+    this.#anchor('pairing');
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  };
+
+  get loaded(): LoadedRows {
+    return this.#loaded;
+  }
+
+  readonly getView = (): ViewState => this.#view;
+
+  get view(): ViewState {
+    return this.#view;
+  }
+
+  get slices(): Slices {
+    return this.#store.getSlices();
+  }
+
+  /** One key, by its name. */
+  key(name: string): void {
+    this.#key = name;
+    // Nothing can be taken back later than it says, however long ago the last frame was drawn.
+    this.#expireToast(this.#store.now());
+    const routed = route(name, this.#view, this.bindings);
+    if (routed.kind === 'interrupt') this.#interrupt();
+    else if (routed.kind === 'mode') modeKey(this, routed.mode, name, this.bindings);
+    else if (routed.kind === 'action') this.perform(routed.action);
+    this.#store.flush();
+  }
+
+  paste(text: string): void {
+    modePaste(this, topMode(this.#view), text);
+    this.#store.flush();
+  }
+
+  perform(action: Action, args: readonly string[] = []): void {
+    const reason = action.disabled?.(this);
+    if (action.careful !== undefined && this.#justMoved(action.careful))
+      this.toast('The list has just moved: look again, then press the key again.', 'warn');
+    else if (reason === undefined) action.run(this, args);
+    else this.toast(`Not now: ${reason}.`, 'warn');
+  }
+
+  update(change: (view: ViewState) => ViewState): void {
+    const next = change(this.#view);
+    if (next === this.#view) return;
+    this.#view = next;
+    this.#followTranscript();
+    for (const listener of this.#listeners) listener();
+  }
+
+  rows<K extends ListId>(list: K): readonly RowOf[K][] {
+    const source = { slices: this.slices, loaded: this.#loaded };
+    return this.#filtered.rows(list, source, filterOf(this.#view, list));
+  }
+
+  /** What is wrong with the filter of a list while it is typed. */
+  filterError(list: ListId): string | undefined {
+    const text = filterOf(this.#view, list);
+    return text === '' ? undefined : this.#filtered.filter(text).error;
+  }
+
+  /** Index of the selected row, -1 without rows; undefined while the log follows its end. */
+  cursor<K extends ListId>(list: K): number | undefined {
+    const cursor = this.#view.cursors[list];
+    if (list === 'log' && cursor?.key === undefined) return undefined;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    return cursorIndex(this.rows(list), definition.key, cursor);
+  }
+
+  target<K extends ListId>(list: K): RowOf[K] | undefined {
+    const mode = topMode(this.#view);
+    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.subject(list, mode.subject);
+    const index = this.cursor(list);
+    return this.rows(list).at(index ?? -1);
+  }
+
+  /** The row of that key, filter or not. */
+  subject<K extends ListId>(list: K, key: string): RowOf[K] | undefined {
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const all = definition.rows({ slices: this.slices, loaded: this.#loaded });
+    return all.find((row) => definition.key(row) === key);
+  }
+
+  move(by: Movement): void {
+    const mode = topMode(this.#view);
+    if (mode?.kind === 'sheet') this.#scroll(mode, by);
+    else this.#select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
+  }
+
+  open(mode: Mode): void {
+    this.update((view) => withMode(view, mode));
+  }
+
+  close(): void {
+    this.update(withoutMode);
+  }
+
+  ask(question: Question): void {
+    this.open({ kind: 'dialog', ...question, onConfirm: false, openedBy: this.#key });
+  }
+
+  prompt({ text = '', ...prompt }: Prompt): void {
+    this.open({ kind: 'text', ...prompt, field: fieldOf(text) });
+  }
+
+  toast(text: string, tone: Toast['tone'] = 'ok', undo?: () => void): void {
+    const until = this.#store.now() + (undo === undefined ? TOAST_MS : UNDO_MS);
+    const toast: Toast = { text: clean(text, 500), tone, until, ...(undo === undefined ? {} : { undo }) };
+    this.update((view) => ({ ...view, toast }));
+  }
+
+  run(command: OperatorCommand, options: RunOptions = {}): void {
+    const { pending } = options;
+    if (pending !== undefined) {
+      if (this.#view.pending.has(pending)) {
+        this.toast('The last command for it is still under way.', 'warn');
+        return;
+      }
+      this.update((view) => ({ ...view, pending: new Set([...view.pending, pending]) }));
+    }
+    const settled = (): void => {
+      if (pending !== undefined)
+        this.update((view) => ({
+          ...view,
+          pending: new Set([...view.pending].filter((key) => key !== pending)),
+        }));
+      this.#store.flush();
+    };
+    this.#operator.run(command).then(
+      (result) => {
+        if (options.after !== undefined) options.after(result);
+        else this.toast(options.done?.(result) ?? result.message, 'ok', options.undo);
+        settled();
+      },
+      (error: unknown) => {
+        this.toast(sentenceOf(error), 'bad');
+        settled();
+      },
+    );
+  }
+
+  load(list: 'config' | 'queue', subject = ''): void {
+    const take = (rows: Partial<LoadedRows>): void => {
+      this.#loaded = { ...this.#loaded, ...rows };
+      this.#store.flush();
+    };
+    const failed = (error: unknown): void => {
+      this.toast(sentenceOf(error), 'bad');
+      this.#store.flush();
+    };
+    if (list === 'config') this.#operator.query('config', {}).then((config) => take({ config }), failed);
+    else this.#operator.query('queue', { sessionId: subject }).then((queue) => take({ queue }), failed);
+  }
+
+  /** Log lines that arrived since following stopped. */
+  newLogLines(): number {
+    if (this.#view.cursors.log?.key === undefined) return 0;
+    const rows = this.rows('log');
+    const seen = rows.findLastIndex((row) => row.seq < this.#view.logSeen);
+    return rows.length - 1 - seen;
+  }
+
+  stop(): void {
+    this.transcript.close();
+    this.#listeners.clear();
+  }
+
+  #select<K extends ListId>(list: K, by: Movement): void {
+    const rows = this.rows(list);
+    if (rows.length === 0) return;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const from = this.cursor(list) ?? rows.length - 1;
+    const index = moved(from, rows.length, this.viewports.get(list).size, by);
+    const row = rows[index];
+    const follow = list === 'log' && index === rows.length - 1;
+    const end = this.slices.log.at(-1)?.seq ?? -1;
+    this.update((view) => ({
+      ...view,
+      cursors: {
+        ...view.cursors,
+        [list]: row === undefined || follow ? { index } : { key: definition.key(row), index },
+      },
+      logSeen: list === 'log' && view.cursors.log?.key === undefined ? end + 1 : view.logSeen,
+    }));
+  }
+
+  #scroll(mode: Extract<Mode, { kind: 'sheet' }>, by: Movement): void {
+    const { first, size, count } = this.viewports.get('sheet');
+    const last = Math.max(0, count - size);
+    const from = mode.top ?? last;
+    const top =
+      by.kind === 'rows'
+        ? from + by.rows
+        : by.kind === 'pages'
+          ? from + Math.trunc(by.pages * size)
+          : by.kind === 'first'
+            ? 0
+            : last;
+    const follows = mode.sheet === 'session' && top >= last && (by.kind === 'last' || top > first);
+    const clamped = Math.min(last, Math.max(0, top));
+    this.update((view) => replaceMode(view, { ...mode, top: follows ? undefined : clamped }));
+  }
+
+  #interrupt(): void {
+    const now = this.#store.now();
+    const before = this.#view.interruptedAt;
+    if (before !== undefined && now - before <= INTERRUPT_MS) {
+      this.effects.leave('quit');
+      return;
+    }
+    this.update((view) => ({ ...view, interruptedAt: now }));
+    this.toast('Press Ctrl+C once more to quit.', 'warn');
+  }
+
+  #followTranscript(): void {
+    const sheet = this.#view.modes.findLast((mode) => mode.kind === 'sheet' && mode.sheet === 'session');
+    if (sheet?.kind === 'sheet') this.transcript.open(sheet.subject);
+    else this.transcript.close();
+  }
+
+  #expireToast(now: number): void {
+    const { toast } = this.#view;
+    if (toast !== undefined && toast.until <= now) this.update((view) => ({ ...view, toast: undefined }));
+  }
+
+  #justMoved(list: ListId): boolean {
+    return this.#store.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
+  }
+
+  /** The selection stays with its row; when that row is gone, the one that takes its place must be looked at first. */
+  #anchor<K extends ListId>(list: K): void {
+    const rows = this.rows(list);
+    const before = this.#view.cursors[list];
+    if (rows.length === 0 && before?.key === undefined) return;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const index = cursorIndex(rows, definition.key, before);
+    const row = rows[index];
+    const key = row === undefined ? undefined : definition.key(row);
+    if (before?.key === key) return;
+    if (before?.key !== undefined) this.#movedAt.set(list, this.#store.now());
+    const cursor = { ...(key === undefined ? {} : { key }), index: Math.max(0, index) };
+    this.update((view) => ({ ...view, cursors: { ...view.cursors, [list]: cursor } }));
+  }
+
+  /** The log forgot lines in front: the selected line keeps its place on the screen as long as it is kept. */
+  #anchorLog(): void {
+    const cursor = this.#view.cursors.log;
+    if (cursor?.key === undefined) return;
+    const rows = this.rows('log');
+    const found = Math.max(
+      0,
+      rows.findIndex((row) => LISTS.log.key(row) === cursor.key),
+    );
+    const row = rows[found];
+    if (row === undefined || (found === cursor.index && LISTS.log.key(row) === cursor.key)) return;
+    this.viewports.shift('log', cursor.index - found);
+    const log = { key: LISTS.log.key(row), index: found };
+    this.update((view) => ({ ...view, cursors: { ...view.cursors, log } }));
+  }
+
+  /** After each publication: what is over goes away. */
+  #published(): void {
+    this.#anchor('pairing');
+    this.#anchorLog();
+    this.#expireToast(this.slices.now);
+    const mode = topMode(this.#view);
+    // The request was decided (here or elsewhere): its sheet has nothing left to show.
+    if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)
+      this.close();
+  }
+}
+
+/** What went wrong, with the next step where the gateway names one. */
+export function sentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = 'hint' in error && typeof error.hint === 'string' ? ` ${error.hint}` : '';
+  return `${error.message}${hint}`;
+}

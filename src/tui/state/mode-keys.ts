@@ -1,0 +1,126 @@
+/** What keys do inside a filter, a text field, the palette and a dialog. */
+import type { ActionContext } from '../actions/action.ts';
+import type { Bindings } from '../keys/bindings.ts';
+import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
+import { completed, paletteEntries, parseCommand } from '../keys/palette.ts';
+import { type Mode, replaceMode, withoutMode } from './view.ts';
+
+type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
+
+export function modeKey(context: ActionContext, mode: Mode, key: string, bindings: Bindings): void {
+  switch (mode.kind) {
+    case 'filter':
+      filterKey(context, mode, key);
+      return;
+    case 'text':
+      textKey(context, mode, key);
+      return;
+    case 'palette':
+      paletteKey(context, mode, key, bindings);
+      return;
+    case 'dialog':
+      dialogKey(context, mode, key);
+      return;
+    case 'sheet':
+    case 'list':
+      return;
+  }
+}
+
+/** Pasted text goes into a field as it is; elsewhere a paste is not a series of keys and is dropped. */
+export function modePaste(context: ActionContext, mode: Mode | undefined, text: string): void {
+  if (mode?.kind !== 'filter' && mode?.kind !== 'text' && mode?.kind !== 'palette') return;
+  const field = insert(mode.field, text);
+  const changed = mode.kind === 'palette' ? { ...mode, field, index: 0 } : { ...mode, field };
+  context.update((view) => replaceMode(view, changed));
+}
+
+function filterKey(context: ActionContext, mode: Of<'filter'>, key: string): void {
+  const leave = (text: string): void =>
+    context.update((view) => ({
+      ...withoutMode(view),
+      filters: { ...view.filters, [mode.list]: text },
+    }));
+  if (key === 'enter') {
+    leave(fieldText(mode.field));
+    return;
+  }
+  if (key === 'esc') {
+    leave(mode.before);
+    return;
+  }
+  if (key === 'up' || key === 'down') {
+    // The list can be walked while the filter is typed.
+    context.move({ kind: 'rows', rows: key === 'up' ? -1 : 1 });
+    return;
+  }
+  const field = edit(mode.field, key);
+  if (field !== undefined) context.update((view) => replaceMode(view, { ...mode, field }));
+}
+
+function textKey(context: ActionContext, mode: Of<'text'>, key: string): void {
+  if (key === 'esc') {
+    context.update(withoutMode);
+    return;
+  }
+  if (key === 'enter') {
+    context.update(withoutMode);
+    mode.submit(fieldText(mode.field));
+    return;
+  }
+  const field = edit(mode.field, key);
+  if (field !== undefined) context.update((view) => replaceMode(view, { ...mode, field }));
+}
+
+function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bindings: Bindings): void {
+  if (key === 'esc') {
+    context.update(withoutMode);
+    return;
+  }
+  const text = fieldText(mode.field);
+  const entries = paletteEntries(text, context, bindings);
+  const chosen = entries[Math.min(mode.index, entries.length - 1)];
+  if (key === 'up' || key === 'ctrl+p' || key === 'down' || key === 'ctrl+n') {
+    const step = key === 'up' || key === 'ctrl+p' ? -1 : 1;
+    const index = entries.length === 0 ? 0 : (mode.index + step + entries.length) % entries.length;
+    context.update((view) => replaceMode(view, { ...mode, index }));
+    return;
+  }
+  if (key === 'tab') {
+    if (chosen !== undefined)
+      context.update((view) => replaceMode(view, { ...mode, field: fieldOf(completed(chosen)), index: 0 }));
+    return;
+  }
+  if (key === 'enter') {
+    if (chosen === undefined) {
+      context.toast(`There is no command "${text}".`, 'warn');
+      return;
+    }
+    if (chosen.disabled !== undefined) {
+      context.toast(`Not now: ${chosen.disabled}.`, 'warn');
+      return;
+    }
+    context.update(withoutMode);
+    const command = parseCommand(text);
+    chosen.action.run(context, command?.action === chosen.action ? command.args : []);
+    return;
+  }
+  const field = edit(mode.field, key);
+  if (field !== undefined) context.update((view) => replaceMode(view, { ...mode, field, index: 0 }));
+}
+
+const TOGGLES: ReadonlySet<string> = new Set(['tab', 'shift+tab', 'left', 'right', 'h', 'l']);
+
+function dialogKey(context: ActionContext, mode: Of<'dialog'>, key: string): void {
+  if (TOGGLES.has(key)) {
+    context.update((view) => replaceMode(view, { ...mode, onConfirm: !mode.onConfirm }));
+    return;
+  }
+  const confirmed = (key === 'y' && mode.openedBy !== 'y') || (key === 'enter' && mode.onConfirm);
+  if (confirmed) {
+    context.update(withoutMode);
+    mode.confirmed();
+    return;
+  }
+  if (key === 'n' || key === 'esc' || key === 'q' || key === 'enter') context.update(withoutMode);
+}

@@ -1,0 +1,42 @@
+/** What the console draws from: immutable slices of the gateway's state. A slice that did not change is the same object. */
+import type {
+  AdapterView,
+  AllowlistView,
+  GatewayView,
+  LogLine,
+  OutboxView,
+  PairingView,
+  RefusalView,
+  SessionView,
+  TaskView,
+} from '../../gateway/model.ts';
+import type { TrafficSlice } from './traffic.ts';
+
+export interface LogEntry extends LogLine {
+  /** Position in everything that was ever logged; stays the same while older lines are forgotten. */
+  readonly seq: number;
+}
+
+export interface LinkSlice {
+  readonly kind: 'local' | 'remote';
+  readonly url?: string;
+  readonly connected: boolean;
+}
+
+export interface Slices {
+  readonly gateway: GatewayView;
+  readonly link: LinkSlice;
+  readonly adapters: readonly AdapterView[];
+  readonly sessions: readonly SessionView[];
+  readonly tasks: readonly TaskView[];
+  readonly pairing: readonly PairingView[];
+  readonly allowlist: readonly AllowlistView[];
+  readonly refusals: readonly RefusalView[];
+  readonly outbox: readonly OutboxView[];
+  readonly log: readonly LogEntry[];
+  readonly traffic: TrafficSlice;
+  /** Events folded since the console opened; exact. */
+  readonly events: number;
+  /** When these slices were published, epoch milliseconds. */
+  readonly now: number;
+}

@@ -1,0 +1,119 @@
+/** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
+import type { Field } from '../keys/field.ts';
+import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
+
+export interface Cursor {
+  /** Key of the selected row; the selection stays with its row while others move. */
+  readonly key?: string;
+  /** Where the row was when it was last seen: the place that takes over when the row is gone. */
+  readonly index: number;
+}
+
+/** Everything that opens over the panes and scrolls as text. */
+export const SHEETS = ['help', 'status', 'adapter', 'session', 'task', 'request', 'line', 'report'] as const;
+export type SheetId = (typeof SHEETS)[number];
+
+export type Mode =
+  | {
+      readonly kind: 'sheet';
+      readonly sheet: SheetId;
+      /** Key of the row it shows. */
+      readonly subject: string;
+      /** First line shown; undefined follows the end (transcript). */
+      readonly top: number | undefined;
+      /** Text of a `report`. */
+      readonly lines?: readonly string[];
+      readonly title?: string;
+    }
+  | { readonly kind: 'list'; readonly list: ListViewId; readonly subject?: string }
+  | { readonly kind: 'filter'; readonly list: ListId; readonly field: Field; readonly before: string }
+  | { readonly kind: 'palette'; readonly field: Field; readonly index: number }
+  | {
+      readonly kind: 'dialog';
+      readonly title: string;
+      readonly lines: readonly string[];
+      /** What `y` does, as a verb: "reset". */
+      readonly verb: string;
+      readonly confirmed: () => void;
+      /** Cancel has the focus until the operator moves it. */
+      readonly onConfirm: boolean;
+      /** The key that opened it: it never confirms. */
+      readonly openedBy: string;
+    }
+  | {
+      readonly kind: 'text';
+      readonly title: string;
+      readonly hint: string;
+      readonly field: Field;
+      readonly submit: (text: string) => void;
+    };
+
+export type ModeKind = Mode['kind'];
+
+export interface Toast {
+  readonly text: string;
+  readonly tone: 'ok' | 'warn' | 'bad';
+  readonly until: number;
+  /** What `u` does while the toast is shown. */
+  readonly undo?: () => void;
+}
+
+export interface ViewState {
+  readonly focus: PaneId;
+  readonly zoom: boolean;
+  readonly cursors: Readonly<Partial<Record<ListId, Cursor>>>;
+  readonly filters: Readonly<Partial<Record<ListId, string>>>;
+  readonly modes: readonly Mode[];
+  readonly toast: Toast | undefined;
+  /** Rows whose command is under way. */
+  readonly pending: ReadonlySet<string>;
+  /** Columns the log is scrolled sideways. */
+  readonly logShift: number;
+  /** Sequence number after the last log line that was seen before following stopped. */
+  readonly logSeen: number;
+  /** When Ctrl+C was pressed once: the second press quits. */
+  readonly interruptedAt: number | undefined;
+}
+
+export const INITIAL_VIEW: ViewState = {
+  // Decisions wait there, and its keys are the ones to learn first.
+  focus: 'pairing',
+  zoom: false,
+  cursors: {},
+  filters: {},
+  modes: [],
+  toast: undefined,
+  pending: new Set(),
+  logShift: 0,
+  logSeen: 0,
+  interruptedAt: undefined,
+};
+
+export function topMode(view: ViewState): Mode | undefined {
+  return view.modes.at(-1);
+}
+
+export function withMode(view: ViewState, mode: Mode): ViewState {
+  return { ...view, modes: [...view.modes, mode] };
+}
+
+/** Replaces the mode on top. */
+export function replaceMode(view: ViewState, mode: Mode): ViewState {
+  return { ...view, modes: [...view.modes.slice(0, -1), mode] };
+}
+
+export function withoutMode(view: ViewState): ViewState {
+  return { ...view, modes: view.modes.slice(0, -1) };
+}
+
+/** The list that keys move in: the open list view, or the focused pane. */
+export function activeList(view: ViewState): ListId {
+  const list = view.modes.findLast((mode) => mode.kind === 'list');
+  return list === undefined ? view.focus : list.list;
+}
+
+export function filterOf(view: ViewState, list: ListId): string {
+  const typing = view.modes.at(-1);
+  if (typing?.kind === 'filter' && typing.list === list) return typing.field.chars.join('');
+  return view.filters[list] ?? '';
+}

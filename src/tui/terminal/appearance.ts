@@ -1,0 +1,44 @@
+/** How the console looks and speaks on this terminal, decided once from options and environment. */
+import { ASCII_GLYPHS, type Glyphs, UNICODE_GLYPHS } from '../draw/glyphs.ts';
+import { PLAIN_THEME, type Theme, type ThemeName, themeNamed } from '../draw/theme.ts';
+
+export interface AppearanceOptions {
+  readonly theme?: 'auto' | ThemeName;
+  readonly ascii?: boolean;
+  readonly screenReader?: boolean;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Appearance {
+  readonly theme: Theme;
+  readonly glyphs: Glyphs;
+  /** Lines that are only ever appended, for screen readers and terminals that cannot move the cursor. */
+  readonly linear: boolean;
+  /** No escape sequence at all may be sent. */
+  readonly dumb: boolean;
+}
+
+/** Terminals that know no colour. */
+const COLOURLESS = /^(vt\d+|ansi-m|.*-mono|.*-m)$/u;
+
+export function appearanceOf(options: AppearanceOptions): Appearance {
+  const { env } = options;
+  const term = env['TERM'] ?? '';
+  const dumb = term === 'dumb';
+  const linear = dumb || (options.screenReader ?? env['INK_SCREEN_READER'] === 'true');
+  return {
+    theme: linear ? PLAIN_THEME : themeNamed(themeName(options.theme ?? 'auto', env, term)),
+    glyphs: options.ascii === true ? ASCII_GLYPHS : UNICODE_GLYPHS,
+    linear,
+    dumb,
+  };
+}
+
+/** A theme that was asked for wins over `NO_COLOR`, as its standard says (https://no-color.org). */
+function themeName(wanted: 'auto' | ThemeName, env: NodeJS.ProcessEnv, term: string): ThemeName {
+  if (wanted !== 'auto') return wanted;
+  if ((env['NO_COLOR'] ?? '') !== '' || COLOURLESS.test(term)) return 'mono';
+  // Set by rxvt, konsole and others: "foreground;background" as numbers of the 16 colours.
+  const background = Number(env['COLORFGBG']?.split(';').at(-1) ?? Number.NaN);
+  return background === 7 || background === 15 ? 'light' : 'dark';
+}

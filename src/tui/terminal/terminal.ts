@@ -1,0 +1,170 @@
+/** The terminal for the time of one console: what is switched on here is switched off on every way out. */
+import type { Instance } from 'ink';
+import type { LeaveReason } from '../actions/action.ts';
+import { type Lifeline, watchTerminal } from './lifeline.ts';
+import { EMERGENCY, ENTER_MODES, LEAVE_MODES } from './modes.ts';
+import { guardOutput, type Note } from './output-guard.ts';
+import { ScreenStream } from './screen-stream.ts';
+
+type Suspend = (callback: () => void | Promise<void>) => Promise<void>;
+
+export interface TerminalOptions {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  /** No escape sequences. */
+  readonly dumb: boolean;
+  /** Append-only: nothing is restored because nothing is drawn. */
+  readonly linear: boolean;
+}
+
+/** After waking up: long enough for the kernel to stop us first, too short to be noticed. */
+const AWAKE_MS = 30;
+
+export class Terminal {
+  readonly stdin: NodeJS.ReadStream;
+  readonly screen: ScreenStream;
+  readonly #modes: boolean;
+  readonly #lifeline: Lifeline;
+  readonly #release: () => void;
+  #note: Note = () => {};
+  #suspend: Suspend | undefined;
+  #suspended = false;
+  #instance: Instance | undefined;
+  #reason: LeaveReason | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #restored = false;
+
+  constructor(options: TerminalOptions) {
+    this.stdin = options.stdin;
+    this.screen = new ScreenStream(options.stdout, options.dumb);
+    this.#modes = !options.linear;
+    this.#lifeline = watchTerminal(
+      options.stdin,
+      options.stdout,
+      (reason) => this.leave(reason),
+      (error) => this.#fail(error),
+    );
+    const own = options.stdout === process.stdout;
+    this.#release = own
+      ? guardOutput(
+          [
+            { stream: process.stdout, name: 'stdout', level: 'info' },
+            { stream: process.stderr, name: 'stderr', level: 'warn' },
+          ],
+          (...line) => this.#note(...line),
+        )
+      : () => {};
+    process.prependListener('uncaughtExceptionMonitor', this.#onUncaught);
+    process.on('exit', this.#onExit);
+    process.on('SIGCONT', this.#onContinue);
+    process.on('warning', this.#onWarning);
+    if (this.#modes) this.screen.write(ENTER_MODES);
+  }
+
+  onNote(note: Note): void {
+    this.#note = note;
+  }
+
+  onSuspend(suspend: Suspend): void {
+    this.#suspend = suspend;
+  }
+
+  /** Sends a sequence or a line beside the frames. */
+  send(text: string): void {
+    this.screen.write(text);
+  }
+
+  /** Leaves once; later calls change nothing. */
+  leave(reason: LeaveReason): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    if (reason === 'terminal-lost') this.screen.lose();
+    this.#instance?.unmount();
+  }
+
+  /** Waits until the app is gone and the terminal is restored. */
+  async hold(instance: Instance): Promise<LeaveReason> {
+    this.#instance = instance;
+    // A signal may have come while the first frame was drawn.
+    if (this.#reason !== undefined) instance.unmount();
+    try {
+      // Without this await an error during render is discarded together with the alternate screen.
+      await instance.waitUntilExit();
+    } finally {
+      this.close();
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#reason ?? 'quit';
+  }
+
+  /** A full redraw: giving the terminal away and taking it back forgets every assumption about its cells. */
+  redraw(): void {
+    if (this.#suspended) return;
+    this.#suspend?.(() => {}).catch((error: unknown) => this.#note('warn', 'console', String(error)));
+  }
+
+  /** Ctrl+Z: hands the terminal to the shell and sleeps until it wakes us. */
+  suspend(): void {
+    if (this.#suspended || this.#suspend === undefined) return;
+    this.#suspended = true;
+    const asleep = async (): Promise<void> => {
+      if (this.#modes) this.screen.write(LEAVE_MODES);
+      // The whole foreground job sleeps, as the terminal driver does it: npm or a wrapper around us, too.
+      process.kill(0, 'SIGTSTP');
+      // This timer also keeps the event loop alive: with raw mode off nothing else may do so.
+      await new Promise((resolve) => setTimeout(resolve, AWAKE_MS));
+      if (this.#modes) this.screen.write(ENTER_MODES);
+    };
+    this.#suspend(asleep)
+      .catch((error: unknown) => this.#note('warn', 'console', String(error)))
+      .finally(() => {
+        this.#suspended = false;
+      });
+  }
+
+  /** Gives everything back; harmless when called twice. */
+  close(): void {
+    if (this.#restored) return;
+    this.#restored = true;
+    this.#release();
+    if (this.#modes) this.screen.write(LEAVE_MODES);
+    this.#lifeline.release();
+    this.screen.release();
+    process.off('uncaughtExceptionMonitor', this.#onUncaught);
+    process.off('exit', this.#onExit);
+    process.off('SIGCONT', this.#onContinue);
+    process.off('warning', this.#onWarning);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#instance?.unmount();
+  }
+
+  /** Node prints the stack after this: by then the main screen must be back, or nobody sees it. */
+  readonly #onUncaught = (): void => {
+    this.#instance?.unmount();
+    if (this.#modes) this.screen.write(EMERGENCY);
+    this.close();
+  };
+
+  readonly #onExit = (): void => {
+    if (this.#modes && !this.#restored) this.screen.write(EMERGENCY);
+    this.close();
+  };
+
+  /** Stopped from outside and woken: the shell has changed the terminal's modes meanwhile. */
+  readonly #onContinue = (): void => {
+    if (!this.#suspended) this.redraw();
+  };
+
+  /** Node writes warnings straight to the terminal, past every guard. */
+  readonly #onWarning = (warning: Error): void => {
+    this.#note('warn', 'node', `${warning.name}: ${warning.message}`);
+    this.redraw();
+  };
+}
+
+export function openTerminal(options: TerminalOptions): Terminal {
+  return new Terminal(options);
+}

@@ -1,0 +1,135 @@
+/** Puts store and controller together without React and without real time. */
+import type { Effects, LeaveReason } from '../../src/tui/actions/action.ts';
+import { type Glyphs, UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
+import { PLAIN_THEME, type Theme } from '../../src/tui/draw/theme.ts';
+import { Ticker } from '../../src/tui/draw/times.ts';
+import { bindKeys } from '../../src/tui/keys/bindings.ts';
+import { compose, type Screen } from '../../src/tui/screen/compose.ts';
+import { Controller } from '../../src/tui/state/controller.ts';
+import type { Timers } from '../../src/tui/state/scheduler.ts';
+import { ConsoleStore } from '../../src/tui/state/store.ts';
+import { createFakeOperator, type FakeOperator, type FakeOperatorOptions } from './fake-operator.ts';
+import { busySnapshot, NOW } from './fixtures.ts';
+
+/** Time that passes only when a test says so; timers fire in order. */
+export class ManualTimers implements Timers {
+  #now: number;
+  #due: { at: number; run: () => void }[] = [];
+
+  constructor(now = NOW) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const entry = { at: this.#now + ms, run };
+    this.#due.push(entry);
+    return () => {
+      this.#due = this.#due.filter((other) => other !== entry);
+    };
+  }
+
+  get waiting(): number {
+    return this.#due.length;
+  }
+
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const next = this.#due.filter((entry) => entry.at <= end).sort((a, b) => a.at - b.at)[0];
+      if (next === undefined) break;
+      this.#due = this.#due.filter((entry) => entry !== next);
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+    }
+    this.#now = end;
+  }
+}
+
+export class RecordedEffects implements Effects {
+  readonly left: LeaveReason[] = [];
+  readonly copied: string[] = [];
+  redraws = 0;
+  suspends = 0;
+
+  leave(reason: LeaveReason): void {
+    this.left.push(reason);
+  }
+
+  redraw(): void {
+    this.redraws += 1;
+  }
+
+  suspend(): void {
+    this.suspends += 1;
+  }
+
+  copy(text: string): boolean {
+    this.copied.push(text);
+    return true;
+  }
+}
+
+export interface HarnessOptions extends Partial<FakeOperatorOptions> {
+  readonly keys?: Readonly<Record<string, string>>;
+  readonly theme?: Theme;
+  readonly glyphs?: Glyphs;
+}
+
+export interface Harness {
+  readonly operator: FakeOperator;
+  readonly timers: ManualTimers;
+  readonly effects: RecordedEffects;
+  readonly store: ConsoleStore;
+  readonly controller: Controller;
+  /** Presses keys, separated by blanks. */
+  press(keys: string): void;
+  /** Types every character of a text. */
+  type(text: string): void;
+  screen(columns?: number, rows?: number): Screen;
+  /** The screen as lines without styles, what lies on top over the rest. */
+  text(columns?: number, rows?: number): string[];
+  /** Lets promises settle and background frames be published. */
+  settle(): Promise<void>;
+}
+
+export function harness(options: HarnessOptions = {}): Harness {
+  const operator = createFakeOperator({ snapshot: busySnapshot(), ...options });
+  const timers = new ManualTimers();
+  const effects = new RecordedEffects();
+  const store = new ConsoleStore(operator, { timers });
+  const controller = new Controller({ operator, store, bindings: bindKeys(options.keys), effects });
+  const { theme = PLAIN_THEME, glyphs = UNICODE_GLYPHS } = options;
+  const screen = (columns = 120, rows = 40): Screen =>
+    compose({ controller, columns, rows, theme, glyphs, ticker: new Ticker(store.getSlices().now) });
+  return {
+    operator,
+    timers,
+    effects,
+    store,
+    controller,
+    screen,
+    press(keys) {
+      for (const key of keys.split(' ')) controller.key(key);
+    },
+    type(text) {
+      for (const character of text) controller.key(character === ' ' ? 'space' : character);
+    },
+    text: (columns, rows) => flatten(screen(columns, rows)),
+    async settle() {
+      for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+      timers.advance(300);
+    },
+  };
+}
+
+/** All lines of a screen; a page or dialog stands in for the rows it covers. */
+export function flatten(screen: Screen): string[] {
+  const lines = [screen.header, ...screen.body, screen.hint].filter((line) => line !== undefined);
+  for (const block of [screen.page, screen.front])
+    for (const [index, line] of (block?.lines ?? []).entries()) lines[(block?.y ?? 0) + index] = line;
+  return lines;
+}

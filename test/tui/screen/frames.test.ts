@@ -1,0 +1,281 @@
+import { describe, expect, it } from 'vitest';
+import type { OperatorSnapshot } from '../../../src/gateway/operator.ts';
+import { cellWidth } from '../../../src/tui/draw/cells.ts';
+import { ASCII_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
+import { PANES } from '../../../src/tui/lists/list.ts';
+import type { Screen } from '../../../src/tui/screen/compose.ts';
+import {
+  adapterView,
+  busySnapshot,
+  gatewayView,
+  HOSTILE,
+  NOW,
+  outboxView,
+  pairingView,
+  refusalView,
+  sessionView,
+  snapshotOf,
+  taskView,
+} from '../fixtures.ts';
+import { type Harness, harness } from '../harness.ts';
+
+const SIZES = [
+  [1, 1],
+  [40, 10],
+  [60, 16],
+  [80, 24],
+  [120, 40],
+  [200, 54],
+] as const;
+
+/** Keys that open every page and dialog, from the panes. */
+const OVERLAYS: Readonly<Record<string, string>> = {
+  help: '?',
+  status: 'S',
+  refusals: 'f',
+  outbox: 'o',
+  allowlist: 'w',
+  configuration: ',',
+  palette: ':',
+  'palette that finds nothing': ': q q q q q',
+  'adapter details': '1 enter',
+  'session transcript': '2 enter',
+  'task details': '3 enter',
+  'request details': '4 enter',
+  'log line': '5 k enter',
+  'dialog over a page': '2 enter x',
+  'text field': '4 m',
+  'text field over a page': '2 enter i',
+  filter: '2 /',
+  zoom: 'z',
+  queue: '2 Q',
+};
+
+function hostileSnapshot(count: number): OperatorSnapshot {
+  const texts = Object.values(HOSTILE);
+  const text = (n: number): string => texts[n % texts.length] ?? '';
+  const rows = Array.from({ length: count }, (_, n) => n);
+  return snapshotOf({
+    gateway: gatewayView({
+      badges: [text(3)],
+      host: text(1),
+      agent: { ...gatewayView().agent, backend: text(5) },
+    }),
+    adapters: (['telegram', 'discord', 'slack', 'whatsapp', 'twitch', 'websocket'] as const).map(
+      (platform, n) =>
+        adapterView({
+          platform,
+          state: n % 2 === 0 ? 'parked' : 'connected',
+          detail: text(n),
+          nextStep: text(n + 1),
+          open: n === 1,
+          lastErrors: [{ at: NOW, text: text(n + 2) }],
+          qr: text(7),
+        }),
+    ),
+    sessions: rows.map((n) =>
+      sessionView(`s${n}`, {
+        senderName: text(n),
+        current: text(n + 1),
+        title: text(n + 2),
+        chatName: text(n + 3),
+        chatKind: n % 2 === 0 ? 'dm' : 'group',
+        chat: { platform: 'discord', accountId: 'default', chatId: text(n), threadId: text(n + 4) },
+        state: (['running', 'queued', 'paused', 'idle', 'ended'] as const)[n % 5] ?? 'idle',
+        endReason: text(n),
+      }),
+    ),
+    tasks: rows
+      .slice(0, 500)
+      .map((n) =>
+        taskView(`t${n}${text(n)}`, {
+          command: text(n),
+          progressMessage: text(n + 1),
+          progress: n % 101,
+          error: text(n),
+        }),
+      ),
+    pairing: rows
+      .slice(0, 500)
+      .map((n) =>
+        pairingView(`p${n}`, {
+          senderName: text(n),
+          senderId: text(n + 1),
+          firstWords: text(n + 2),
+          createdAt: NOW - n,
+        }),
+      ),
+    refusals: rows
+      .slice(0, 500)
+      .map((n) => refusalView(`r${n}`, { senderName: text(n), reason: text(n + 1) })),
+    outbox: rows.slice(0, 500).map((n) => outboxView(`o${n}`, { preview: text(n), error: text(n + 1) })),
+    allowlist: rows.slice(0, 500).map((n) => ({
+      platform: 'slack' as const,
+      userId: `${n} ${text(n)}`,
+      name: text(n + 1),
+      note: text(n + 2),
+      addedAt: NOW,
+      origin: 'manual' as const,
+    })),
+    log: rows
+      .slice(0, 500)
+      .map((n) => ({ at: NOW, level: 'warn' as const, source: text(n), text: text(n + 1) })),
+  });
+}
+
+const QUERIES = {
+  transcript: Object.values(HOSTILE).flatMap((text) => [
+    { at: NOW, role: 'user' as const, text },
+    { at: NOW, role: 'agent' as const, text: `# ${text}\n- ${text}\n> ${text}\n\`\`\`\n${text}\n\`\`\`` },
+  ]),
+  queue: Object.values(HOSTILE).map((text, n) => ({ messageId: `m${n}`, senderName: text, text, at: NOW })),
+  config: Object.values(HOSTILE).map((text, n) => ({
+    key: `k${n}.${text}`,
+    value: text,
+    source: 'file' as const,
+    help: text,
+  })),
+};
+
+/** Every line exactly as wide as its place, nothing outside the screen, nothing that moves the cursor. */
+function expectSolid(screen: Screen, columns: number, rows: number, what: string): void {
+  const lines = [screen.header, ...screen.body, screen.hint].filter((line) => line !== undefined);
+  expect(lines.length, what).toBe(rows);
+  for (const line of lines) expect(cellWidth(line), `${what}: ${line}`).toBe(columns);
+  for (const block of [screen.page, screen.front]) {
+    if (block === undefined) continue;
+    expect(block.x + block.width, what).toBeLessThanOrEqual(columns);
+    expect(block.y + block.lines.length, what).toBeLessThanOrEqual(rows);
+    for (const line of block.lines) expect(cellWidth(line), `${what}: ${line}`).toBe(block.width);
+  }
+  // The plain theme writes no sequences, so any control character came through from outside.
+  const all = [...lines, ...(screen.page?.lines ?? []), ...(screen.front?.lines ?? [])].join('');
+  expect(all, what).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069\u200b-\u200f]/u);
+}
+
+describe.each(SIZES)('at %i x %i', (columns, rows) => {
+  it.each(PANES.map((pane, index) => [pane, String(index + 1)] as const))(
+    'the %s pane is solid, empty, with one row and with 10,000 rows of hostile text',
+    (pane, key) => {
+      for (const count of [0, 1, 10_000]) {
+        const h = harness({ snapshot: hostileSnapshot(count) });
+        h.press(key);
+        expectSolid(h.screen(columns, rows), columns, rows, `${pane} with ${count} rows`);
+        h.press('G');
+        expectSolid(h.screen(columns, rows), columns, rows, `${pane} with ${count} rows, at the end`);
+      }
+    },
+  );
+
+  it.each(Object.entries(OVERLAYS))('the %s is solid, with and without rows', async (what, keys) => {
+    for (const snapshot of [snapshotOf(), busySnapshot(), hostileSnapshot(30)]) {
+      const h = harness({ snapshot, queries: QUERIES });
+      h.press(keys);
+      await h.settle();
+      expectSolid(h.screen(columns, rows), columns, rows, what);
+      h.press('G');
+      expectSolid(h.screen(columns, rows), columns, rows, what);
+    }
+  });
+
+  it('draws with ASCII alone when asked to', () => {
+    const h = harness({ glyphs: ASCII_GLYPHS, snapshot: snapshotOf({ sessions: [sessionView('s1')] }) });
+    for (const keys of ['1', '2', '?', 'esc', 'S', 'esc', ':', 'esc']) {
+      h.press(keys);
+      const screen = h.screen(columns, rows);
+      const text = [screen.header, ...screen.body, screen.hint, ...(screen.page?.lines ?? [])].join('');
+      expect(text).toMatch(/^[ -~]*$/u);
+    }
+  });
+});
+
+describe('the layout', () => {
+  const titles = (lines: readonly string[]): string[] =>
+    lines.join('\n').match(/[1-5] (Adapters|Sessions|Tasks|Pairing|Log)/gu) ?? [];
+
+  it('is a grid of five panes from 100x30 on', () => {
+    const lines = harness().text(100, 30);
+    expect(titles(lines)).toHaveLength(5);
+    expect(lines.filter((line) => line.includes('┐┌'))).toHaveLength(2);
+  });
+
+  it('is one column with the focused pane open below that', () => {
+    for (const [columns, rows] of [
+      [99, 40],
+      [120, 29],
+      [60, 16],
+    ] as const) {
+      const lines = harness().text(columns, rows);
+      expect(titles(lines)).toHaveLength(5);
+      expect(lines.filter((line) => line.startsWith('┌'))).toHaveLength(1);
+    }
+  });
+
+  it('is the focused pane alone below 60x16', () => {
+    for (const [columns, rows] of [
+      [59, 40],
+      [80, 15],
+      [40, 10],
+    ] as const)
+      expect(titles(harness().text(columns, rows))).toEqual(['4 Pairing']);
+  });
+
+  it('is a notice with the size needed below 40x10', () => {
+    const lines = harness().text(39, 9);
+    expect(lines.join('\n')).toContain('Needs 40x10');
+    expect(lines.join('\n')).toContain('2 pairing waiting');
+  });
+});
+
+describe('what is shown', () => {
+  const pairing = (h: Harness, columns: number, rows: number): string => h.text(columns, rows).join('\n');
+
+  it('names platform, name, id, code, age, time left and first words of a request at every working size', () => {
+    const h = harness({ snapshot: snapshotOf({ pairing: [pairingView('p1')] }) });
+    for (const [columns, rows] of [
+      [40, 10],
+      [60, 16],
+      [80, 24],
+      [120, 40],
+      [200, 54],
+    ] as const) {
+      const text = pairing(h, columns, rows);
+      for (const part of ['telegram', 'Grace H', '81234', 'KQ7M-2XPD', '11m ago', '49m left', "hi, it's me"])
+        expect(text, `${columns}x${rows}`).toContain(part);
+    }
+  });
+
+  it('raises a badge for waiting requests and safety warnings that no size drops', () => {
+    const snapshot = {
+      ...busySnapshot(),
+      gateway: gatewayView({ badges: ['allowAll: everybody is let in'] }),
+    };
+    const h = harness({ snapshot });
+    expect(h.text(80, 24)[0]).toContain('pairing 2 !');
+    expect(h.text(80, 24)[0]).toContain('allowAll: everybody is let in');
+    expect(h.text(60, 16)[0]).toContain('pairing 2 !');
+  });
+
+  it('says in an empty pane what will appear and which key starts it', () => {
+    const text = harness({ snapshot: snapshotOf() }).text(120, 40).join('\n');
+    expect(text).toContain('A stranger who writes to a bot appears here');
+    expect(text).toContain('Nothing was logged yet.');
+  });
+
+  it('tells states apart by signs, not by colour alone', () => {
+    const text = harness().text(120, 40).join('\n');
+    expect(text).toMatch(/● telegram/u);
+    expect(text).toMatch(/◐ discord/u);
+    expect(text).toMatch(/✕ slack/u);
+  });
+
+  it('shows the keys of the focused pane and leaves out what cannot be done', () => {
+    const h = harness();
+    expect(h.text(120, 40).at(-1)).toContain('a approve');
+    h.press('2');
+    expect(h.text(120, 40).at(-1)).not.toContain('a approve');
+    expect(h.text(120, 40).at(-1)).toContain('i write');
+    const empty = harness({ snapshot: snapshotOf() });
+    expect(empty.text(120, 40).at(-1)).not.toContain('a approve');
+  });
+});

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import type { OperatorEvent } from '../../../src/gateway/operator.ts';
+import { Projection } from '../../../src/tui/state/projection.ts';
+import type { LinkSlice } from '../../../src/tui/state/slices.ts';
+import {
+  adapterView,
+  gatewayView,
+  NOW,
+  outboxView,
+  pairingView,
+  refusalView,
+  sessionView,
+  snapshotOf,
+  taskView,
+} from '../fixtures.ts';
+
+const LOCAL: LinkSlice = { kind: 'local', connected: true };
+
+function logged(text: string): OperatorEvent {
+  return { type: 'log', line: { at: NOW, level: 'info', source: 'test', text } };
+}
+
+describe('the projection', () => {
+  it('takes rows over whole and drops what was closed', () => {
+    const projection = new Projection(snapshotOf({ pairing: [pairingView('p1')] }));
+    projection.fold({ type: 'pairing', request: pairingView('p2', { createdAt: NOW }) }, NOW);
+    projection.fold({ type: 'pairing-closed', id: 'p1', outcome: 'approved', actor: 'operator' }, NOW);
+    projection.fold({ type: 'adapter', adapter: adapterView({ state: 'parked' }) }, NOW);
+    projection.fold({ type: 'adapter', adapter: adapterView({ state: 'connected' }) }, NOW);
+    const slices = projection.publish(NOW, LOCAL);
+    expect(slices.pairing.map((row) => row.id)).toEqual(['p2']);
+    expect(slices.adapters.map((row) => row.state)).toEqual(['connected']);
+  });
+
+  it('hands out the same slice while nothing in it changed', () => {
+    const projection = new Projection(snapshotOf({ sessions: [sessionView('s1')], tasks: [taskView('t1')] }));
+    const before = projection.publish(NOW, LOCAL);
+    projection.fold(logged('one'), NOW);
+    const after = projection.publish(NOW + 250, LOCAL);
+    expect(after.sessions).toBe(before.sessions);
+    expect(after.tasks).toBe(before.tasks);
+    expect(after.log).not.toBe(before.log);
+    expect(projection.publish(NOW + 500, LOCAL).log).toBe(after.log);
+  });
+
+  it('lists sessions at work first, then the most recently used', () => {
+    const projection = new Projection(
+      snapshotOf({
+        sessions: [
+          sessionView('old', { lastUserAt: NOW - 9_000 }),
+          sessionView('ended', { state: 'ended', lastUserAt: NOW }),
+          sessionView('new', { lastUserAt: NOW - 1_000 }),
+        ],
+      }),
+    );
+    const ids = (): string[] => projection.publish(NOW, LOCAL).sessions.map((row) => row.id);
+    expect(ids()).toEqual(['new', 'old', 'ended']);
+    projection.fold({ type: 'session', session: sessionView('old', { state: 'running' }) }, NOW);
+    expect(ids()).toEqual(['old', 'new', 'ended']);
+    projection.fold({ type: 'session-removed', id: 'new' }, NOW);
+    expect(ids()).toEqual(['old', 'ended']);
+  });
+
+  it('keeps what is not delivered and forgets what is', () => {
+    const projection = new Projection(snapshotOf({ outbox: [outboxView('o1')] }));
+    projection.fold({ type: 'outbox', item: outboxView('o2', { state: 'pending' }) }, NOW);
+    projection.fold({ type: 'outbox', item: outboxView('o1', { state: 'delivered' }) }, NOW);
+    expect(projection.publish(NOW, LOCAL).outbox.map((row) => row.id)).toEqual(['o2']);
+  });
+
+  it('shows the newest refusal first and forgets the oldest', () => {
+    const projection = new Projection(snapshotOf(), { log: 10, refusals: 3, finishedTasks: 10 });
+    for (let n = 0; n < 9; n += 1) projection.fold({ type: 'refusal', refusal: refusalView(`r${n}`) }, NOW);
+    expect(projection.publish(NOW, LOCAL).refusals.map((row) => row.id)).toEqual(['r8', 'r7', 'r6']);
+  });
+
+  it('keeps every open task and a bounded number of finished ones', () => {
+    const projection = new Projection(snapshotOf(), { log: 10, refusals: 3, finishedTasks: 2 });
+    for (let n = 0; n < 6; n += 1) {
+      projection.fold({ type: 'task', task: taskView(`open${n}`, { createdAt: NOW + n }) }, NOW);
+      projection.fold(
+        { type: 'task', task: taskView(`done${n}`, { status: 'succeeded', completedAt: NOW + n }) },
+        NOW,
+      );
+    }
+    projection.publish(NOW, LOCAL);
+    const ids = projection.publish(NOW, LOCAL).tasks.map((row) => row.id);
+    expect(ids).toEqual(['open0', 'open1', 'open2', 'open3', 'open4', 'open5', 'done5', 'done4']);
+  });
+
+  it('numbers log lines for good, also when old ones are forgotten', () => {
+    const projection = new Projection(snapshotOf(), { log: 4, refusals: 3, finishedTasks: 2 });
+    for (let n = 0; n < 100; n += 1) projection.fold(logged(`line ${n}`), NOW);
+    const { log } = projection.publish(NOW, LOCAL);
+    expect(log.map((row) => row.seq)).toEqual([96, 97, 98, 99]);
+    expect(log.map((row) => row.text)).toEqual(['line 96', 'line 97', 'line 98', 'line 99']);
+  });
+
+  it('counts a minute of 5,000 events a second exactly, with bounded memory', () => {
+    const projection = new Projection(snapshotOf());
+    let now = NOW;
+    for (let n = 0; n < 300_000; n += 1) {
+      now = NOW + Math.floor(n / 5);
+      if (n % 2 === 0)
+        projection.fold({ type: 'traffic', direction: 'in', platform: 'telegram', at: now }, now);
+      else projection.fold(logged(`line ${n}`), now);
+      if (n % 1_250 === 0) projection.publish(now, LOCAL);
+    }
+    const slices = projection.publish(now, LOCAL);
+    expect(slices.events).toBe(300_000);
+    expect(slices.traffic.in).toBe(150_000);
+    expect(slices.traffic.history).toHaveLength(12);
+    expect(slices.log).toHaveLength(5_000);
+    expect(slices.log.at(-1)?.seq).toBe(149_999);
+  });
+
+  it('forgets the traffic of a minute ago and says when that changes the figures', () => {
+    const projection = new Projection(snapshotOf());
+    projection.fold({ type: 'traffic', direction: 'in', platform: 'slack', at: NOW }, NOW);
+    projection.fold({ type: 'traffic', direction: 'out', platform: 'slack', at: NOW }, NOW);
+    const busy = projection.publish(NOW, LOCAL).traffic;
+    expect(busy).toMatchObject({ in: 1, out: 1, perMinute: 1 });
+    expect(busy.nextChangeAt).toBe(NOW + 5_000);
+    const quiet = projection.publish(NOW + 60_000, LOCAL).traffic;
+    expect(quiet.perMinute).toBe(0);
+    expect(quiet.nextChangeAt).toBeUndefined();
+  });
+
+  it('survives events that a newer gateway invents', () => {
+    const projection = new Projection(snapshotOf());
+    const unknown: OperatorEvent = JSON.parse('{"type":"weather","sunny":true}');
+    expect(projection.fold(unknown, NOW)).toBe(false);
+  });
+
+  it('starts anew from a snapshot and goes on counting', () => {
+    const projection = new Projection(snapshotOf({ sessions: [sessionView('s1')] }));
+    projection.fold({ type: 'gateway', gateway: gatewayView({ state: 'stopping' }) }, NOW);
+    projection.load(snapshotOf({ sessions: [sessionView('s2')] }));
+    const slices = projection.publish(NOW, LOCAL);
+    expect(slices.sessions.map((row) => row.id)).toEqual(['s2']);
+    expect(slices.gateway.state).toBe('running');
+    expect(slices.events).toBe(1);
+  });
+
+  it('folds, sorts and publishes changes among 20,000 sessions within 16 ms a step', () => {
+    const sessions = Array.from({ length: 20_000 }, (_, n) => sessionView(`s${n}`, { lastUserAt: NOW - n }));
+    const projection = new Projection(snapshotOf({ sessions }));
+    projection.publish(NOW, LOCAL);
+    const steps: number[] = [];
+    for (let n = 0; n < 50; n += 1) {
+      const started = performance.now();
+      for (let change = 0; change < 20; change += 1) {
+        const id = `s${(n * 397 + change * 31) % 20_000}`;
+        projection.fold({ type: 'session', session: sessionView(id, { lastUserAt: NOW + n }) }, NOW);
+      }
+      projection.publish(NOW, LOCAL);
+      steps.push(performance.now() - started);
+    }
+    // The median: a busy machine may stretch single steps.
+    expect(steps.sort((a, b) => a - b)[25]).toBeLessThan(16);
+  });
+});
