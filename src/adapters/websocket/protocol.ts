@@ -60,11 +60,15 @@ export class ClientProtocol {
 
   #hello(connection: Connection, frame: Frame): void {
     const { clientId, clientKey, name } = parseHello(frame);
-    if (!this.#deps.identity.proves(clientId, clientKey))
+    if (!this.#deps.identity.proves(clientId, clientKey)) {
+      this.#deps.host()?.log.warn('a client showed a key that does not belong to its id', {
+        peer: connection.socket.remoteAddress,
+      });
       throw new GatewayError(
         'bad_client_key',
         'the client key does not belong to this client id; this connection stays what it was',
       );
+    }
     // Answers to what was already sent would go to a person that is no longer there.
     if (connection.used && clientId !== connection.clientId)
       throw new GatewayError('late_hello', 'hello has to be the first frame of a connection');

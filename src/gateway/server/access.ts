@@ -1,9 +1,11 @@
 import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
 import type { ServerCounters } from './counters.ts';
 import { FailureLimiter } from './failure-limiter.ts';
 import { judgeOrigin } from './origins.ts';
 import { isLoopback, isLoopbackHost, peerKey } from './peers.ts';
 import { RequestRefused } from './refusal.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { bearerToken, TokenSet } from './tokens.ts';
 
 /** `read`: a token of `tokens`, the operator token, or (without `tokens`) a local program. `operator`: its token. */
@@ -36,35 +38,42 @@ export class AccessGuard {
   readonly #operator: TokenSet;
   readonly #failures: FailureLimiter;
   readonly #counters: ServerCounters;
+  readonly #refusals: RefusalLog;
 
-  constructor(rules: AccessRules, counters: ServerCounters, clock: Clock) {
+  constructor(rules: AccessRules, counters: ServerCounters, clock: Clock, log: Logger) {
     this.#rules = rules;
     this.#tokens = new TokenSet(rules.tokens);
     this.#operator = new TokenSet([rules.operatorToken]);
     this.#failures = new FailureLimiter(clock);
     this.#counters = counters;
+    this.#refusals = new RefusalLog(log, clock);
   }
 
   /** Returns when the request may pass, throws `RequestRefused` when not. */
   check(facts: RequestFacts, level: AccessLevel): void {
-    const key = peerKey(facts.peer);
+    const verdict = judgeOrigin(facts.origin, facts.host, this.#rules.corsOrigins);
+    if (verdict === 'foreign') throw this.#foreign(facts);
+
+    // Failures of pages that nobody listed are counted apart: a web page must not be able to lock this machine's own
+    // programs out by guessing.
+    const key = verdict === 'with-token' ? `page ${peerKey(facts.peer)}` : peerKey(facts.peer);
     const lockedMs = this.#failures.lockedMs(key);
     if (lockedMs > 0) throw locked(lockedMs);
 
-    // The origin comes before the token: a web page must not be able to lock this machine's own programs out.
-    const verdict = judgeOrigin(facts.origin, facts.host, this.#rules.corsOrigins);
-    if (verdict === 'foreign') throw this.#foreign(facts.origin);
-
     const token = bearerToken(facts.authorization, facts.subProtocols);
     if (token !== undefined) {
-      this.#checkToken(token, level, key);
+      this.#checkToken(token, level, key, facts.peer);
       return;
     }
-    if (verdict === 'with-token') throw this.#foreign(facts.origin);
+    if (verdict === 'with-token') throw this.#foreign(facts);
 
     if (level === 'read' && this.#rules.tokens.length === 0 && isLoopback(facts.peer)) {
       if (isLoopbackHost(facts.host ?? '')) return;
       this.#counters.originRefusals += 1;
+      this.#refusals.refused('the Host header is not a loopback name', {
+        peer: facts.peer,
+        host: facts.host ?? '',
+      });
       throw new RequestRefused(
         'host_refused',
         `the Host header "${facts.host ?? ''}" is not a loopback name`,
@@ -81,7 +90,7 @@ export class AccessGuard {
     );
   }
 
-  #checkToken(token: string, level: AccessLevel, key: string): void {
+  #checkToken(token: string, level: AccessLevel, key: string, peer: string): void {
     const operator = this.#operator.has(token);
     const reader = this.#tokens.has(token);
     if (operator || (reader && level === 'read')) return;
@@ -92,11 +101,16 @@ export class AccessGuard {
       });
     this.#counters.authFailures += 1;
     this.#failures.fail(key);
+    this.#refusals.refused('the token is not known', { peer });
     throw unauthorized('token_wrong', 'the token is not known');
   }
 
-  #foreign(origin: string | undefined): RequestRefused {
+  #foreign({ origin, peer }: RequestFacts): RequestRefused {
     this.#counters.originRefusals += 1;
+    this.#refusals.refused('web pages of this origin may not use the gateway', {
+      peer,
+      origin: origin ?? '',
+    });
     return new RequestRefused('origin_refused', `web pages of ${origin ?? ''} may not use this gateway`, {
       status: 403,
       hint: 'Add the origin to corsOrigins; the entry "*" only lets pages in that send a token.',

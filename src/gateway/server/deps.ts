@@ -1,17 +1,14 @@
+import type { AdapterRoute } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Operator } from '../operator.ts';
 import type { ChatSocketAcceptor } from './chat-sockets.ts';
 import type { ServerLimits } from './limits.ts';
 
-/** A route that an adapter brings along, for instance a platform's webhook. It authenticates its caller itself. */
-export interface ExtraRoute {
-  /** Absolute path without parameters. */
-  readonly path: string;
+/** A route that an adapter brings along. The body that it gets is complete and within the limit. */
+export interface ExtraRoute extends AdapterRoute {
   /** Default POST. */
   readonly method?: 'GET' | 'POST';
-  /** May throw: the caller then gets a 500, the log the reason. The body is complete and within the limit. */
-  handler(request: Request): Promise<Response> | Response;
 }
 
 export interface ServerDeps {
@@ -35,7 +32,8 @@ export interface ServerDeps {
   ready(): boolean;
   /** Prometheus text. */
   metrics(): Promise<string>;
-  readonly routes?: readonly ExtraRoute[];
+  /** Asked at every request that no own route takes: adapters come and go. */
+  routes?(): readonly ExtraRoute[];
   readonly chatSockets?: ChatSocketAcceptor;
   /** Called after a chat client came or went. */
   clientsChanged?(clients: number): void;

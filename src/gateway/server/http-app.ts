@@ -65,12 +65,13 @@ export function createHttpApp(deps: ServerDeps, guard: AccessGuard, limits: Serv
 
   const routes = [...healthRoutes(deps), ...(deps.enableHttp ? apiRoutes(deps) : [])];
   for (const route of routes) app.on(route.method, route.path, (c) => answer(c, route, guard, limits));
-  for (const route of deps.routes ?? [])
-    app.on(route.method ?? 'POST', route.path, (c) => answerExtra(c, route, limits));
-  refuseOtherMethods(app, [
-    ...routes,
-    ...(deps.routes ?? []).map((r) => ({ path: r.path, method: r.method ?? 'POST' })),
-  ]);
+  for (const [path, allow] of methodsOf(routes)) app.all(path, (c) => refuseMethod(c, allow));
+  app.all('*', (c, next) => {
+    const route = deps.routes?.().find(({ path }) => path === c.req.path);
+    if (route === undefined) return next();
+    const method = route.method ?? 'POST';
+    return c.req.method === method ? answerExtra(c, route, limits) : refuseMethod(c, method);
+  });
   return app;
 }
 
@@ -92,28 +93,24 @@ async function answerExtra(c: Call, route: ExtraRoute, limits: ServerLimits): Pr
     for (const entry of [value ?? []].flat()) headers.append(name, entry);
   const hasBody = incoming.method !== 'GET' && incoming.method !== 'HEAD';
   const body = hasBody ? new Uint8Array(await readBody(incoming, limits.bodyBytes)) : null;
-  return route.handler(new Request(c.req.url, { method: hasBody ? c.req.method : 'GET', headers, body }));
+  return route.handle(new Request(c.req.url, { method: hasBody ? c.req.method : 'GET', headers, body }));
 }
 
-function refuseOtherMethods(
-  app: Hono<Bindings>,
-  routes: readonly { readonly path: string; readonly method: string }[],
-): void {
-  const methods = new Map<string, Set<string>>();
+/** Path -> the methods that work there, as an `Allow` header says it. */
+function methodsOf(routes: readonly Route[]): ReadonlyMap<string, string> {
+  const methods = new Map<string, string>();
   for (const { path, method } of routes) {
-    const known = methods.get(path) ?? new Set<string>();
-    known.add(method);
-    if (method === 'GET') known.add('HEAD');
-    methods.set(path, known);
+    const own = method === 'GET' ? 'GET, HEAD' : method;
+    const known = methods.get(path);
+    methods.set(path, known === undefined ? own : `${known}, ${own}`);
   }
-  for (const [path, known] of methods) {
-    const allow = [...known].join(', ');
-    app.all(path, (c) => {
-      throw new RequestRefused('method_not_allowed', `${c.req.method} is not possible at ${c.req.path}`, {
-        status: 405,
-        hint: `Use ${allow}.`,
-        headers: { Allow: allow },
-      });
-    });
-  }
+  return methods;
+}
+
+function refuseMethod(c: Call, allow: string): never {
+  throw new RequestRefused('method_not_allowed', `${c.req.method} is not possible at ${c.req.path}`, {
+    status: 405,
+    hint: `Use ${allow}.`,
+    headers: { Allow: allow },
+  });
 }

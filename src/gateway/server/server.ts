@@ -28,7 +28,7 @@ export class GatewayServer {
     this.#limits = { ...DEFAULT_LIMITS, ...deps.limits };
     const { clock, log, chatSockets } = deps;
     const shared = { limits: this.#limits, counters: this.#counters, clock, log };
-    const guard = new AccessGuard(deps, this.#counters, clock);
+    const guard = new AccessGuard(deps, this.#counters, clock, log);
     this.#hub =
       deps.enableWebSocket && chatSockets !== undefined
         ? new SocketHub({
@@ -38,12 +38,13 @@ export class GatewayServer {
           })
         : undefined;
     this.#link = new OperatorLink({ ...shared, operator: deps.linkOperator ?? deps.operator });
-    const paths = new Set((deps.routes ?? []).map((route) => route.path));
     this.#upgrades = new Upgrades({
       guard,
       limits: this.#limits,
       hub: this.#hub,
-      isRoute: (path) => paths.has(path) || /^\/(api\/.*|healthz|readyz|metrics)$/.test(path),
+      isRoute: (path) =>
+        deps.routes?.().some((route) => route.path === path) === true ||
+        /^\/(api\/.*|healthz|readyz|metrics)$/.test(path),
       operatorLink: (ws) => this.#link.open(ws),
     });
     const app = createHttpApp(deps, guard, this.#limits);

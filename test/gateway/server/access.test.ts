@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { type LogFields, type Logger, silentLogger } from '../../../src/gateway/log.ts';
 import { AccessGuard, type RequestFacts } from '../../../src/gateway/server/access.ts';
 import { newCounters } from '../../../src/gateway/server/counters.ts';
 import { bearer, call, OPERATOR_TOKEN, startServer } from './server-kit.ts';
@@ -47,6 +48,7 @@ describe('reading without tokens', () => {
       { tokens: [], operatorToken: OPERATOR_TOKEN, corsOrigins: [] },
       newCounters(),
       () => 0,
+      silentLogger,
     );
     const facts: RequestFacts = {
       peer: '10.0.0.9',
@@ -177,6 +179,39 @@ describe('guessing tokens', () => {
     }
     expect((await call(port, '/api/status', { headers: bearer('one') })).status).toBe(200);
   });
+});
+
+it('lets a guessing web page lock out web pages, but not the programs of this machine', async () => {
+  const { port } = await startServer({ tokens: ['one'], corsOrigins: ['*'] });
+  const asPage = async (token: string) =>
+    (await call(port, '/api/status', { headers: { Origin: FOREIGN, ...bearer(token) } })).status;
+  for (let i = 0; i < 10; i += 1) expect(await asPage(`guess-${i}`)).toBe(401);
+  expect(await asPage('one')).toBe(429);
+  expect((await call(port, '/api/status', { headers: bearer('one') })).status).toBe(200);
+});
+
+it('shows the operator each refusal, the same one once a minute, and never the token', async () => {
+  const lines: { message: string; fields: LogFields | undefined }[] = [];
+  const log: Logger = { ...silentLogger, warn: (message, fields) => lines.push({ message, fields }) };
+  const time = { now: 1_000_000 };
+  const { port } = await startServer({ tokens: ['one'], clock: () => time.now, log });
+  const refuse = async () => {
+    await call(port, '/api/status', { headers: bearer('a-guess') });
+    await call(port, '/api/status', { headers: { Origin: FOREIGN } });
+  };
+  await refuse();
+  await refuse();
+  expect(lines).toEqual([
+    { message: 'refused: the token is not known', fields: { peer: '127.0.0.1' } },
+    {
+      message: 'refused: web pages of this origin may not use the gateway',
+      fields: { peer: '127.0.0.1', origin: FOREIGN },
+    },
+  ]);
+  time.now += 60_000;
+  await refuse();
+  expect(lines.length).toBe(4);
+  expect(JSON.stringify(lines)).not.toContain('a-guess');
 });
 
 describe('a CORS preflight', () => {

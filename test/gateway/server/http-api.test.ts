@@ -238,12 +238,12 @@ describe('writing over HTTP', () => {
 describe("an adapter's own route", () => {
   const route = {
     path: '/telegram/hook',
-    handler: async (incoming: Request) =>
+    handle: async (incoming: Request) =>
       Response.json({ got: await incoming.text(), secret: incoming.headers.get('x-secret') }),
   };
 
   it('gets the request whole and answers for itself', async () => {
-    const { port } = await startServer({ routes: [route], tokens: ['t'] });
+    const { port } = await startServer({ routes: () => [route], tokens: ['t'] });
     const answer = await call(port, '/telegram/hook', {
       method: 'POST',
       headers: { 'X-Secret': 's' },
@@ -253,12 +253,23 @@ describe("an adapter's own route", () => {
     expect((await call(port, '/telegram/hook')).status).toBe(405);
   });
 
+  it('comes and goes with its adapter', async () => {
+    const routes = [route];
+    const { port } = await startServer({ routes: () => routes });
+    const ask = async () => (await call(port, '/telegram/hook', { method: 'POST', body: '{}' })).status;
+    expect(await ask()).toBe(200);
+    routes.pop();
+    expect(await ask()).toBe(404);
+    routes.push(route);
+    expect(await ask()).toBe(200);
+  });
+
   it('may fail without taking the server along', async () => {
     const { port } = await startServer({
-      routes: [
+      routes: () => [
         {
           path: '/hook',
-          handler: () => {
+          handle: async () => {
             throw new Error('boom');
           },
         },
@@ -269,7 +280,7 @@ describe("an adapter's own route", () => {
   });
 
   it('gets no body over the limit', async () => {
-    const { port } = await startServer({ routes: [route], limits: { bodyBytes: 10 } });
+    const { port } = await startServer({ routes: () => [route], limits: { bodyBytes: 10 } });
     const answer = await call(port, '/telegram/hook', { method: 'POST', body: 'x'.repeat(11) });
     expect(answer.status).toBe(413);
   });

@@ -80,10 +80,10 @@ describe('stopping', () => {
     const entered = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
     const { port, server } = await startServer({
-      routes: [
+      routes: () => [
         {
           path: '/slow',
-          handler: async () => {
+          handle: async () => {
             entered.resolve();
             await gate.promise;
             return Response.json({ done: true });
@@ -102,7 +102,7 @@ describe('stopping', () => {
   it('does not wait for peers that never answer', async () => {
     const { port, server } = await startServer({
       limits: { closeMs: 100 },
-      routes: [{ path: '/hang', handler: () => new Promise<Response>(() => {}) }],
+      routes: () => [{ path: '/hang', handle: () => new Promise<Response>(() => {}) }],
     });
     // One peer hangs in a request, one never says a word after its upgrade, one never even sends a request.
     const hanging = call(port, '/hang', { method: 'POST' }).catch(() => 'cut');

@@ -38,7 +38,9 @@ describe('opening a chat socket', () => {
   });
 
   it.each(['/api/status', '/healthz', '/metrics', '/hook'])('is refused at the route %s', async (path) => {
-    const { port } = await startServer({ routes: [{ path: '/hook', handler: () => new Response() }] });
+    const { port } = await startServer({
+      routes: () => [{ path: '/hook', handle: async () => new Response() }],
+    });
     const { status, body } = await upgrade(port, path);
     expect([status, JSON.parse(body)]).toEqual([400, expect.objectContaining({ code: 'not_a_socket' })]);
   });
