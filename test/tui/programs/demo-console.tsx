@@ -5,16 +5,7 @@
 import { runConsole } from '../../../src/console.tsx';
 import type { SessionView } from '../../../src/gateway/model.ts';
 import { createFakeOperator } from '../fake-operator.ts';
-import { busySnapshot, NOW, snapshotOf } from '../fixtures.ts';
-
-const shift = Date.now() - NOW;
-
-/** The fixtures are relative to a fixed moment; here they live now. */
-function alive<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value), (key, entry: unknown) =>
-    typeof entry === 'number' && /At$|^at$/u.test(key) ? entry + shift : entry,
-  );
-}
+import { alive, busySnapshot, NOW, snapshotOf } from '../fixtures.ts';
 
 const scene = process.env['DEMO_SCENE'] ?? 'busy';
 const snapshot = alive(scene === 'empty' ? snapshotOf() : busySnapshot());

@@ -85,26 +85,22 @@ function hostileSnapshot(count: number): OperatorSnapshot {
         endReason: text(n),
       }),
     ),
-    tasks: rows
-      .slice(0, 500)
-      .map((n) =>
-        taskView(`t${n}${text(n)}`, {
-          command: text(n),
-          progressMessage: text(n + 1),
-          progress: n % 101,
-          error: text(n),
-        }),
-      ),
-    pairing: rows
-      .slice(0, 500)
-      .map((n) =>
-        pairingView(`p${n}`, {
-          senderName: text(n),
-          senderId: text(n + 1),
-          firstWords: text(n + 2),
-          createdAt: NOW - n,
-        }),
-      ),
+    tasks: rows.slice(0, 500).map((n) =>
+      taskView(`t${n}${text(n)}`, {
+        command: text(n),
+        progressMessage: text(n + 1),
+        progress: n % 101,
+        error: text(n),
+      }),
+    ),
+    pairing: rows.slice(0, 500).map((n) =>
+      pairingView(`p${n}`, {
+        senderName: text(n),
+        senderId: text(n + 1),
+        firstWords: text(n + 2),
+        createdAt: NOW - n,
+      }),
+    ),
     refusals: rows
       .slice(0, 500)
       .map((n) => refusalView(`r${n}`, { senderName: text(n), reason: text(n + 1) })),
