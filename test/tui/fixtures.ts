@@ -243,3 +243,11 @@ export function busySnapshot(): OperatorSnapshot {
     })),
   });
 }
+
+/** Moves every time of a fixture, so that `NOW` is the present. */
+export function alive<T>(value: T): T {
+  const shift = Date.now() - NOW;
+  return JSON.parse(JSON.stringify(value), (key, entry: unknown) =>
+    typeof entry === 'number' && /At$|^at$/u.test(key) ? entry + shift : entry,
+  );
+}

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellWidth, clean, cut, fillTo, graphemes, wrap } from '../../../src/tui/draw/cells.ts';
 import { HOSTILE } from '../fixtures.ts';
+import { VirtualTerminal } from '../virtual-terminal.ts';
 
 describe('clean', () => {
   it('takes escape sequences, links and device strings out whole', () => {
@@ -52,6 +53,35 @@ describe('clean', () => {
       }),
     );
   });
+});
+
+it('gives every script the width that a terminal gives it, character by character', async () => {
+  // Scripts that people write in; each block as one line of text.
+  const blocks = [
+    [0x20, 0x24f],
+    [0x370, 0x52f],
+    [0x530, 0x5ff],
+    [0x600, 0x6ff],
+    [0x900, 0xdff],
+    [0xe00, 0xeff],
+    [0x1000, 0x11ff],
+    [0x1780, 0x17ff],
+    [0x1e00, 0x27bf],
+    [0x3000, 0x33ff],
+    [0x4e00, 0x4eff],
+    [0xac00, 0xacff],
+    [0xfb00, 0xffef],
+    [0x1f300, 0x1fadb],
+  ] as const;
+  for (const [from, to] of blocks)
+    for (let start = from; start <= to; start += 16) {
+      const codes = Array.from({ length: Math.min(16, to - start + 1) }, (_, index) => start + index);
+      const text = clean(`x${String.fromCodePoint(...codes)}`);
+      const terminal = new VirtualTerminal(80, 1);
+      terminal.write(`${fillTo(text, 60)}|`);
+      await terminal.drawn();
+      expect(terminal.cell(60, 0).text, `${start.toString(16)}: ${text}`).toBe('|');
+    }
 });
 
 describe('cut and fillTo', () => {

@@ -1,20 +1,13 @@
 /**
  * A runnable console over a fake operator, for tests in a pseudo-terminal and for looking at the screen.
- * Environment: DEMO_SCENE busy|empty|idle, DEMO_THROW=1 (breaks while drawing after a key), DEMO_RATE events per second.
+ * Environment: DEMO_SCENE busy|empty, DEMO_RATE events a second, DEMO_CRASH (throws outside React after that many ms),
+ * DEMO_THROW (throws while drawing after that many ms), DEMO_OUT (file that gets the reason of leaving).
  */
+import { writeFileSync } from 'node:fs';
 import { runConsole } from '../../../src/console.tsx';
 import type { SessionView } from '../../../src/gateway/model.ts';
 import { createFakeOperator } from '../fake-operator.ts';
-import { busySnapshot, NOW, snapshotOf } from '../fixtures.ts';
-
-const shift = Date.now() - NOW;
-
-/** The fixtures are relative to a fixed moment; here they live now. */
-function alive<T>(value: T): T {
-  return JSON.parse(JSON.stringify(value), (key, entry: unknown) =>
-    typeof entry === 'number' && /At$|^at$/u.test(key) ? entry + shift : entry,
-  );
-}
+import { alive, busySnapshot, NOW, snapshotOf } from '../fixtures.ts';
 
 const scene = process.env['DEMO_SCENE'] ?? 'busy';
 const snapshot = alive(scene === 'empty' ? snapshotOf() : busySnapshot());
@@ -91,6 +84,8 @@ try {
     ascii: process.argv.includes('--ascii'),
     ...(process.argv.includes('--screen-reader') ? { screenReader: true } : {}),
   });
+  const out = process.env['DEMO_OUT'];
+  if (out !== undefined) writeFileSync(out, result.reason);
   process.stdout.write(`left: ${result.reason}\n`);
 } catch (error) {
   process.stdout.write(`failed: ${error instanceof Error ? error.message : String(error)}\n`);
