@@ -39,7 +39,7 @@ export class HostProcess {
   constructor(options: HostOptions) {
     this.#log = options.log;
     this.#child = new LineChild({
-      argv: [process.execPath, hostEntry()],
+      argv: [process.execPath, ...RUNTIME_FLAGS, hostEntry()],
       cwd: options.cwd,
       env: options.env,
       rungMs: options.rungMs,
@@ -119,6 +119,11 @@ export class HostProcess {
     return `for ${Math.round(silentMs / 1000)} s${by}`;
   }
 }
+
+/**
+ * Streams leave garbage that dies young. With V8's own sizes a thousand sessions hold twice the memory, most of it empty.
+ */
+const RUNTIME_FLAGS = process.versions['bun'] === undefined ? ['--max-semi-space-size=4'] : [];
 
 /** The host's program: beside the bundle, or the source file it is built from. */
 function hostEntry(): string {
