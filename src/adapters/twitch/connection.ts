@@ -75,7 +75,7 @@ export class TwitchConnection {
     this.#demandSettings();
     if (!this.#loaded) await tokens.load();
     this.#loaded = true;
-    if (tokens.stale) await this.#refresh(signal);
+    if (tokens.stale && !this.#untried) await this.#refresh(signal);
     try {
       await this.#hold(connected, signal);
     } catch (error) {
