@@ -2,7 +2,7 @@ import { Client } from 'tmi.js';
 import { WebSocket } from 'ws';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
-import { atMost } from '../kit/at-most.ts';
+import { within } from '../kit/within.ts';
 import { type IrcLine, readLine } from './irc-line.ts';
 import type { TwitchSettings } from './settings.ts';
 
@@ -88,9 +88,9 @@ export class ChatClient {
     if (socket !== undefined && socket.readyState !== WebSocket.CLOSED) {
       const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
       socket.close();
-      await atMost(gone, 500);
+      await within(gone, 500);
       socket.terminate();
-      await atMost(gone, 500);
+      await within(gone, 500);
     }
   }
 

@@ -1,9 +1,9 @@
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { Logger } from '../../gateway/log.ts';
-import { atMost } from '../kit/at-most.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { Intake } from '../kit/intake.ts';
 import { ParkedError, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
 import { ChatClient } from './chat-client.ts';
 import { readMessage } from './inbound.ts';
 import type { IrcLine } from './irc-line.ts';
@@ -192,7 +192,7 @@ export class TwitchConnection {
   async #join(client: ChatClient, all: Promise<void>, signal: AbortSignal, ready: () => void): Promise<void> {
     const { timing, log, outbound } = this.#options;
     const pace = new RateWindow(JOIN_WINDOW_MS);
-    const first = atMost(all, timing.joinTimeoutMs).then(() => {
+    const first = within(all, timing.joinTimeoutMs).then(() => {
       if (!signal.aborted) ready();
     });
     while (!signal.aborted) {
