@@ -2,7 +2,7 @@ import { webApi } from '@slack/bolt';
 import type { AdapterCheck } from '../../gateway/adapter.ts';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
-import { unlessAborted } from '../kit/at-most.ts';
+import { unlessAborted } from '../kit/unless-aborted.ts';
 import { platformCode } from './errors.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
 import { createWebClient, isUsableToken, webClientOptions } from './web-client.ts';

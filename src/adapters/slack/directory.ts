@@ -1,6 +1,6 @@
 import type { Logger } from '../../gateway/log.ts';
-import { atMost } from '../kit/at-most.ts';
 import { LruMap } from '../kit/lru.ts';
+import { within } from '../kit/within.ts';
 import { platformCode } from './errors.ts';
 import { type Fields, fieldsOf, textOf } from './fields.ts';
 import type { Names } from './mrkdwn.ts';
@@ -44,7 +44,7 @@ export class Directory implements Names {
         .slice(0, 10)
         .map((id) => this.#learn(id, 'conversations.info', () => this.#channelName(id))),
     ].filter((promise) => promise !== undefined);
-    if (asked.length > 0) await atMost(Promise.all(asked), timeoutMs);
+    if (asked.length > 0) await within(Promise.all(asked), timeoutMs);
   }
 
   #learn(id: string, method: string, ask: () => Promise<string | undefined>): Promise<void> | undefined {

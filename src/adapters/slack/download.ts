@@ -1,4 +1,5 @@
 import type { Attachment } from '../../gateway/model.ts';
+import { attachmentUnavailable, readLimited } from '../kit/download.ts';
 import { fieldsOf } from './fields.ts';
 import { readRef, urlOf } from './files.ts';
 import type { WebClient } from './web-client.ts';
@@ -19,11 +20,12 @@ const MAX_REDIRECTS = 3;
  */
 export async function downloadFile(attachment: Attachment, options: DownloadOptions): Promise<Uint8Array> {
   const ref = readRef(attachment.ref);
-  if (ref === undefined) throw new Error('this is no file of Slack');
+  if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is no file of Slack');
   let url = ref.url ?? urlOf(fieldsOf((await options.client.files.info({ file: ref.id })).file));
   for (let hop = 0; url !== undefined && hop <= MAX_REDIRECTS; hop += 1) {
     const here = new URL(url);
-    if (!isOurs(here, options.apiUrl)) throw new Error(`the file lies outside Slack, at ${here.host}`);
+    if (!isOurs(here, options.apiUrl))
+      throw attachmentUnavailable(attachment.name, `it lies outside Slack, at ${here.host}`);
     const response: Response = await fetch(here, {
       headers: { authorization: `Bearer ${options.botToken}` },
       redirect: 'manual',
@@ -34,7 +36,7 @@ export async function downloadFile(attachment: Attachment, options: DownloadOpti
     await response.body?.cancel();
     url = new URL(next, here).href;
   }
-  throw new Error('Slack named no address for the file');
+  throw attachmentUnavailable(attachment.name, 'Slack named no address for it');
 }
 
 function isOurs(url: URL, apiUrl: string): boolean {
@@ -45,24 +47,14 @@ function isOurs(url: URL, apiUrl: string): boolean {
 }
 
 async function body(response: Response, attachment: Attachment, maxBytes: number): Promise<Uint8Array> {
-  const refuse = async (reason: string): Promise<never> => {
-    await response.body?.cancel();
-    throw new Error(reason);
-  };
-  if (!response.ok) return refuse(`Slack answered HTTP ${response.status} for the file`);
+  const { name, mimeType } = attachment;
   const type = response.headers.get('content-type') ?? '';
   // Without the scope files:read Slack answers with its sign-in page and status 200.
-  if (type.startsWith('text/html') && !attachment.mimeType.startsWith('text/'))
-    return refuse('Slack gave a web page instead of the file: the app lacks the scope files:read');
-  const tooLarge = `the file is larger than ${maxBytes} bytes`;
-  if (Number(response.headers.get('content-length') ?? 0) > maxBytes) return refuse(tooLarge);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength;
-    // Leaving the loop cancels the stream.
-    if (size > maxBytes) throw new Error(tooLarge);
-    chunks.push(chunk);
-  }
-  return new Uint8Array(Buffer.concat(chunks));
+  const signIn = type.startsWith('text/html') && !mimeType.startsWith('text/');
+  if (response.ok && !signIn) return readLimited(response, name, maxBytes);
+  await response.body?.cancel();
+  throw attachmentUnavailable(
+    name,
+    signIn ? 'the app lacks the scope files:read' : `HTTP ${response.status}`,
+  );
 }

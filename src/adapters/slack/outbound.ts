@@ -2,8 +2,9 @@ import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { ChatRef } from '../../gateway/model.ts';
-import { atMost, unlessAborted } from '../kit/at-most.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
+import { unlessAborted } from '../kit/unless-aborted.ts';
+import { within } from '../kit/within.ts';
 import { blocksOf } from './blocks.ts';
 import { platformCode, toDeliveryError, unauthorisedCode } from './errors.ts';
 import type { SlackTiming } from './settings.ts';
@@ -119,7 +120,7 @@ export class SlackOutbound {
         this.#statusWorks = false;
         this.#log.info(`no typing indicator: ${messageOf(error)}`);
       });
-    await atMost(showing, TYPING_MS);
+    await within(showing, TYPING_MS);
   }
 
   #inChannel(chat: ChatRef): PaceStep {

@@ -1,8 +1,8 @@
 import { SocketModeReceiver } from '@slack/bolt';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
-import { atMost } from '../kit/at-most.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
 import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';
 import { type Fields, fieldsOf, numberOf, textOf } from './fields.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
@@ -88,7 +88,7 @@ export async function holdSocket(options: SocketOptions, signal: AbortSignal): P
     signal.removeEventListener('abort', stop);
     requests.abort();
     await tearDown(client);
-    await atMost(started, 1000);
+    await within(started, 1000);
     // A start that was still asking for its address opens a socket after the first teardown.
     await tearDown(client);
   }
@@ -180,7 +180,7 @@ function startFailure(error: unknown): Error {
  */
 async function tearDown(client: Client): Promise<void> {
   for (let round = 0; round < 3; round += 1) {
-    await atMost(client.disconnect(), 500);
+    await within(client.disconnect(), 500);
   }
 }
 

@@ -1,18 +1,3 @@
-/** Resolves when the promise settles (either way) or after `ms`, whichever is first. Leaves no timer behind. */
-export async function atMost(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const enough = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  try {
-    await Promise.race([promise, enough]);
-  } catch {
-    // The caller waits for the end of it, not for its result.
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Settles as the promise does, or rejects with `aborted()` as soon as `signal` aborts; the promise is then left alone. */
 export async function unlessAborted<T>(
   promise: Promise<T>,

@@ -1,0 +1,99 @@
+import { type Static, Type } from 'typebox';
+
+/** The keys of `platforms.twitch` that the adapter itself reads. */
+export const TwitchSettings = Type.Object({
+  username: Type.String({ description: "Login name of the bot's Twitch account.", default: '' }),
+  token: Type.String({
+    description:
+      'User access token of that account with the scopes chat:read and chat:edit (with or without "oauth:").',
+    default: '',
+  }),
+  clientId: Type.Optional(
+    Type.String({
+      description: 'Client id of the Twitch application; needed to refresh the token.',
+      default: '',
+    }),
+  ),
+  clientSecret: Type.Optional(
+    Type.String({
+      description:
+        'Client secret of the Twitch application; needed to refresh the token of a confidential client.',
+      default: '',
+    }),
+  ),
+  refreshToken: Type.Optional(
+    Type.String({
+      description: 'Refresh token that came with the token. Later ones are kept in the data folder.',
+      default: '',
+    }),
+  ),
+  channels: Type.Array(Type.String(), {
+    description: 'Channels to join, by login name, with or without "#". The bot writes nowhere else.',
+    default: [],
+  }),
+  server: Type.Optional(
+    Type.String({
+      description: 'Host of the chat server; for a local server.',
+      default: 'irc-ws.chat.twitch.tv',
+    }),
+  ),
+  port: Type.Optional(
+    Type.Integer({ description: 'Port of the chat server. Default 443, or 80 without TLS.', default: 443 }),
+  ),
+  secure: Type.Optional(
+    Type.Boolean({ description: 'TLS. Default true, or false when `server` is set.', default: true }),
+  ),
+  authUrl: Type.Optional(
+    Type.String({
+      description: 'Base address of the OAuth endpoints (validate, refresh); for a local server.',
+      default: 'https://id.twitch.tv/oauth2',
+    }),
+  ),
+});
+export type TwitchSettings = Static<typeof TwitchSettings>;
+
+/** Waits and limits of the adapter; tests shorten them. */
+export interface TwitchTiming {
+  /** Between two tries to connect: first and longest. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** From opening the socket to the end of Twitch's welcome. */
+  readonly loginTimeoutMs: number;
+  /** Without any line for this long the connection counts as dead. */
+  readonly silenceTimeoutMs: number;
+  /** How long the joins may hold up the state "connected". */
+  readonly joinTimeoutMs: number;
+  /** Between two tries to join what could not be joined. */
+  readonly rejoinMs: number;
+  /** For Twitch to confirm a message. */
+  readonly confirmTimeoutMs: number;
+  /** Messages in `rateWindowMs`: elsewhere, and where the bot is moderator or broadcaster. */
+  readonly messages: number;
+  readonly moderatorMessages: number;
+  readonly rateWindowMs: number;
+}
+
+/** https://dev.twitch.tv/docs/chat/#rate-limits; beyond them messages are ignored for half an hour. */
+export const TWITCH_TIMING: TwitchTiming = {
+  minDelayMs: 1000,
+  maxDelayMs: 60_000,
+  loginTimeoutMs: 20_000,
+  // tmi.js pings once a minute and gives up 10 s later.
+  silenceTimeoutMs: 90_000,
+  joinTimeoutMs: 5000,
+  rejoinMs: 60_000,
+  confirmTimeoutMs: 10_000,
+  messages: 20,
+  moderatorMessages: 100,
+  // A little more than Twitch's 30 s: its clock starts when the message gets there.
+  rateWindowMs: 30_500,
+};
+
+/** The name of a channel as Twitch writes it: lower case, no `#`. */
+export function channelName(channel: string): string {
+  return channel.trim().replace(/^#/, '').toLowerCase();
+}
+
+export function authUrlOf(settings: TwitchSettings): string {
+  return (settings.authUrl || 'https://id.twitch.tv/oauth2').replace(/\/$/, '');
+}
