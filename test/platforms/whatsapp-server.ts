@@ -310,7 +310,8 @@ export class WhatsAppServer implements PlatformServer, World {
       else this.#taken(attr(stanza, 'id'));
       client.send(node('ack', { id: attr(stanza, 'id'), class: 'receipt', from: attr(stanza, 'to') }));
     } else if (stanza.tag === 'ack' && attr(stanza, 'class') === 'message') {
-      if (stanza.attrs['error'] === undefined) this.#taken(attr(stanza, 'id'));
+      // 500 follows a retry receipt: the phone is encrypting the message anew. Every other word ends its delivery.
+      if (attr(stanza, 'error') !== '500') this.#taken(attr(stanza, 'id'));
     }
   }
 

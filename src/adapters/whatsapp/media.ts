@@ -3,8 +3,8 @@ import { GatewayError } from '../../gateway/errors.ts';
 import type { Attachment } from '../../gateway/model.ts';
 import type { Baileys } from './baileys.ts';
 import { type MediaRef, mediaOfRef } from './media-ref.ts';
+import { mediaUrl } from './media-url.ts';
 
-const MEDIA_HOST = 'https://mmg.whatsapp.net';
 /** Trailing authentication code of an encrypted file. */
 const MAC_BYTES = 10;
 /** Padding and authentication code: an encrypted file is at most this much larger. */
@@ -27,7 +27,10 @@ export async function fetchMedia(
     new GatewayError('attachment_too_large', `the attachment is larger than ${maxBytes} bytes`);
   if ((attachment.sizeBytes ?? 0) > maxBytes) throw tooLarge();
 
-  const response = await fetch(urlOf(media, options.localHost), {
+  const url = mediaUrl(media, options.localHost);
+  if (url === undefined)
+    throw new GatewayError('attachment_refused', 'the attachment does not point to a WhatsApp server');
+  const response = await fetch(url, {
     headers: { Origin: 'https://web.whatsapp.com' },
     redirect: 'error',
     signal: options.signal,
@@ -80,21 +83,4 @@ function decrypt(encrypted: Buffer, { iv, cipherKey, macKey }: MediaKeys, media:
   } catch (error) {
     throw error instanceof GatewayError ? error : damaged(error);
   }
-}
-
-/** The address comes from the sender of the message: only WhatsApp's own hosts are asked, never one of theirs. */
-function urlOf(media: MediaRef, localHost: string | undefined): URL {
-  const refuse = (): never => {
-    throw new GatewayError('attachment_refused', 'the attachment does not point to a WhatsApp server');
-  };
-  let url: URL;
-  try {
-    url = media.path === undefined ? new URL(media.url ?? '') : new URL(media.path, MEDIA_HOST);
-  } catch {
-    return refuse();
-  }
-  const own =
-    url.protocol === 'https:' && (url.hostname === 'whatsapp.net' || url.hostname.endsWith('.whatsapp.net'));
-  const local = localHost !== undefined && url.hostname === localHost && /^https?:$/.test(url.protocol);
-  return own || local ? url : refuse();
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { REPLACED } from '../../platforms/whatsapp/linked-session.ts';
 import { node } from '../../platforms/whatsapp/nodes.ts';
@@ -91,5 +92,27 @@ describe('a connection that ends', () => {
     await rig.adapter.stop();
     expect(performance.now() - started).toBeLessThan(3000);
     expect(rig.host.current?.state).toBe('stopped');
+  });
+
+  it('leaves no timer behind, even when baileys was waiting for an answer', async () => {
+    const held = (): string[] =>
+      process.getActiveResourcesInfo().filter((kind) => /Timeout|TCP|TLS|Socket|Pipe/i.test(kind));
+    const rig = await WhatsAppRig.make();
+    await sleep(50);
+    const before = held();
+    await rig.adapter.start(rig.host);
+    await rig.state('connected');
+    await rig.until(() => expect(rig.server.connected).toBe(true));
+    rig.server.faults.push({ method: 'iq:usync', reply: 'hang' });
+    const sending = rig.failure(rig.send(rig.server.ada.lid, 'hello'));
+    await rig.until(() => expect(rig.server.called('iq:usync').length).toBeGreaterThan(0));
+    await rig.adapter.stop();
+    expect((await sending).failure).toBe('unreachable');
+    let after = held();
+    for (let n = 0; n < 60 && after.length > before.length; n += 1) {
+      await sleep(50);
+      after = held();
+    }
+    expect(after.sort()).toEqual(before.sort());
   });
 });
