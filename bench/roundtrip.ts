@@ -9,7 +9,12 @@ import WebSocket, { WebSocketServer } from 'ws';
 import { freePort, GatewayProcess, temporaryFolder, writeConfig } from '../test/support/gateway-process.ts';
 
 const { values } = parseArgs({
-  options: { clients: { type: 'string' }, seconds: { type: 'string' }, depth: { type: 'string' }, echo: { type: 'string' } },
+  options: {
+    clients: { type: 'string' },
+    seconds: { type: 'string' },
+    depth: { type: 'string' },
+    echo: { type: 'string' },
+  },
 });
 
 if (values.echo !== undefined) echoServer(Number(values.echo));
@@ -17,7 +22,9 @@ else await main(Number(values.clients ?? 64), Number(values.seconds ?? 8), Numbe
 
 async function main(clients: number, seconds: number, depth: number): Promise<void> {
   const echoPort = await freePort();
-  const echo: ChildProcess = spawn(process.execPath, [import.meta.filename, '--echo', String(echoPort)], { stdio: 'ignore' });
+  const echo: ChildProcess = spawn(process.execPath, [import.meta.filename, '--echo', String(echoPort)], {
+    stdio: 'ignore',
+  });
   await new Promise((resolve) => setTimeout(resolve, 700));
   report('bare echo server   ', await load(echoPort, clients, seconds / 2, depth));
   echo.kill();
@@ -29,7 +36,15 @@ async function main(clients: number, seconds: number, depth: number): Promise<vo
     platforms: { websocket: { busyMode: 'queue' } },
     agent: { maxConcurrent: 16 },
   });
-  const gateway = new GatewayProcess(['--no-tui', '--agent', 'scripted', '--data-dir', folder.path, '--port', String(port)]);
+  const gateway = new GatewayProcess([
+    '--no-tui',
+    '--agent',
+    'scripted',
+    '--data-dir',
+    folder.path,
+    '--port',
+    String(port),
+  ]);
   await gateway.ready();
   await load(port, clients, 2, depth); // warm up
   report('gateway, durable   ', await load(port, clients, seconds, depth));
@@ -45,7 +60,9 @@ interface Result {
 }
 
 function report(name: string, { perSecond, p50, p99 }: Result): void {
-  process.stdout.write(`${name}  ${Math.round(perSecond)} prompts/s   p50 ${p50.toFixed(2)} ms   p99 ${p99.toFixed(2)} ms\n`);
+  process.stdout.write(
+    `${name}  ${Math.round(perSecond)} prompts/s   p50 ${p50.toFixed(2)} ms   p99 ${p99.toFixed(2)} ms\n`,
+  );
 }
 
 async function load(port: number, clients: number, seconds: number, depth: number): Promise<Result> {
@@ -95,7 +112,9 @@ function echoServer(port: number): void {
   new WebSocketServer({ host: '127.0.0.1', port }).on('connection', (socket) => {
     socket.on('message', (raw) => {
       const frame = JSON.parse(raw.toString()) as { id: string; data: { message: string } };
-      socket.send(JSON.stringify({ type: 'response', id: frame.id, data: { text: `You said: ${frame.data.message}` } }));
+      socket.send(
+        JSON.stringify({ type: 'response', id: frame.id, data: { text: `You said: ${frame.data.message}` } }),
+      );
     });
   });
 }

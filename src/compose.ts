@@ -9,7 +9,6 @@ import { resolveSecret } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
 import { type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
-import { GatewayError } from './gateway/errors.ts';
 import { EventStream } from './gateway/events.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { LocalOperator } from './gateway/local-operator.ts';
@@ -24,7 +23,6 @@ import { GatewayServer } from './gateway/server/server.ts';
 import { Database, type Migration } from './gateway/store/database.ts';
 import { FolderLock } from './gateway/store/lock.ts';
 import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
-import { taskView } from './gateway/tasks/tasks.ts';
 import { VERSION } from './version.ts';
 
 export interface ComposeOptions extends Overrides {
@@ -116,25 +114,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), env)));
     const sockets = createWebSocketAdapter({
       secret: await Gateway.clientSecret(sessions),
-      background: async (chat, sender, request) => {
-        if (
-          !settings.allowAll &&
-          settings.chats('websocket').dmPolicy !== 'open' &&
-          !gateway.door.people.isAllowed('websocket', sender)
-        )
-          throw new GatewayError('refused', 'you are not on the allowlist', {
-            status: 403,
-            hint: 'Send a prompt first to be paired.',
-          });
-        const session = gateway.conversations.sessionOfChat(chat, sender.id);
-        return taskView(
-          await gateway.tasks.start({
-            command: request.command,
-            parentSessionId: request.sessionId ?? session?.id ?? null,
-            chat,
-          }),
-        );
-      },
+      background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
     });
     const gateway: Gateway = new Gateway({
       settings,
@@ -212,6 +192,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       ready: () => ready && gateway.state === 'running',
       metrics: () => metrics.text(),
       chatSockets: sockets,
+      routes: () => gateway.adapters.routes(),
       clientsChanged: (clients) => gateway.clientsChanged(clients),
       log: logs.logger('server'),
       clock: systemClock,

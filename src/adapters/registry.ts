@@ -21,7 +21,13 @@ const LOADERS: { [P in LibraryPlatform]: (settings: NonNullable<PlatformsConfig[
     }),
   slack: async (settings) => (await import('./slack/index.ts')).createSlackAdapter(settings),
   whatsapp: async (settings) => (await import('./whatsapp/index.ts')).createWhatsAppAdapter(settings),
-  twitch: async (settings) => (await import('./twitch/index.ts')).createTwitchAdapter(settings),
+  twitch: async (settings) =>
+    (await import('./twitch/index.ts')).createTwitchAdapter({
+      ...settings,
+      username: need('twitch', 'username', settings.username),
+      token: need('twitch', 'token', settings.token),
+      channels: settings.channels ?? [],
+    }),
 };
 
 /** Makes the adapter of a platform from its settings; `$ENV` and `!command` secrets are resolved first. */

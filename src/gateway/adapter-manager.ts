@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Adapter, AdapterHost, Part } from './adapter.ts';
+import type { Adapter, AdapterHost, AdapterRoute, Part } from './adapter.ts';
 import type { Clock } from './clock.ts';
 import { withDeadline } from './deadline.ts';
 import { GatewayError, messageOf } from './errors.ts';
@@ -75,6 +75,11 @@ export class AdapterManager {
 
   get(platform: Platform): Adapter | undefined {
     return this.#slots.get(platform)?.adapter;
+  }
+
+  /** HTTP routes that running adapters bring along (webhooks). */
+  routes(): readonly AdapterRoute[] {
+    return [...this.#slots.values()].flatMap((slot) => slot.adapter?.routes ?? []);
   }
 
   format(platform: Platform, markdown: string): readonly Part[] {

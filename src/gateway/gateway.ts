@@ -19,7 +19,7 @@ import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import type { LogHub } from './log-hub.ts';
 import { Maintenance } from './maintenance.ts';
-import type { ChatRef, GatewayView, Platform, RefusalView, TaskView } from './model.ts';
+import type { ChatRef, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import { egressText, type Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
 import { Outbox } from './outbound/outbox.ts';
@@ -294,6 +294,45 @@ export class Gateway {
       });
     const text = egressText(content, this.deps.redactor);
     return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: adapter.format(text) });
+  }
+
+  /** A chat client starts a task by a frame: the same admission as for a message, and only below its own session. */
+  async startClientTask(
+    chat: ChatRef,
+    sender: Sender,
+    request: { readonly command: string; readonly sessionId?: string | undefined },
+  ): Promise<TaskView> {
+    const verdict = this.#reception.judge({
+      dedupeKey: '',
+      chat,
+      chatKind: 'dm',
+      sender,
+      text: request.command,
+      messageId: '',
+      mentioned: true,
+    });
+    if (verdict.decision !== 'allow')
+      throw new GatewayError('refused', 'you may not start tasks here', {
+        status: 403,
+        hint: 'Send a prompt first to be paired.',
+      });
+    const parent =
+      request.sessionId === undefined
+        ? this.conversations.sessionOfChat(chat, sender.id)
+        : this.sessions.get(request.sessionId);
+    if (
+      request.sessionId !== undefined &&
+      (parent?.chat.chatId !== chat.chatId || parent.senderId !== sender.id)
+    )
+      throw new GatewayError('session_not_found', `you have no session ${request.sessionId}`, {
+        status: 404,
+      });
+    const task = await this.tasks.start({
+      command: request.command,
+      parentSessionId: parent?.id ?? null,
+      chat,
+    });
+    return taskView(task);
   }
 
   view(): GatewayView {

@@ -94,7 +94,7 @@ export class Reception {
     }
     events.emit({ type: 'traffic', direction: 'in', platform: message.chat.platform, at: clock() });
     outbox.revive(message.chat);
-    const admission = this.#admission(message);
+    const admission = this.judge(message);
     switch (admission.decision) {
       case 'allow':
         return this.#allowed(message);
@@ -113,7 +113,8 @@ export class Reception {
     }
   }
 
-  #admission(message: InboundMessage): Admission {
+  /** May this sender speak here now? Counts towards the rate limit. */
+  judge(message: InboundMessage): Admission {
     const { settings, door, clock } = this.#deps;
     const { platform } = message.chat;
     const now = clock();
