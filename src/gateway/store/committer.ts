@@ -51,6 +51,8 @@ export class Committer {
   #pumping: Promise<void> | undefined;
   #inFlight: Promise<void> | undefined;
   #broken: GatewayError | undefined;
+  /** The disk refused the last batch. */
+  #refused = false;
   #commits = 0;
   #syncs = 0;
 
@@ -219,6 +221,10 @@ export class Committer {
       journal.discard();
       throw this.#broken;
     }
+    if (this.#refused && batch.records > 0) {
+      this.#refused = false;
+      this.#options.log.info('the disk takes records again', { file: this.#options.path });
+    }
     this.#commits += batch.records;
     this.#seq = batch.seq;
   }
@@ -245,7 +251,9 @@ export class Committer {
   #failure(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error;
     const failure = storageFailure(error, this.#options.path);
-    this.#options.log.error(failure.message, { code: failure.code });
+    // Said once, not with every message that comes in meanwhile.
+    if (!this.#refused) this.#options.log.error(failure.message, { code: failure.code });
+    this.#refused = true;
     return failure;
   }
 }

@@ -7,7 +7,7 @@ import type { Journal } from './journal.ts';
 import { compactionPath, publish } from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is under way. */
-const GRACE_MS = 10_000;
+const GRACE_MS = 2_000;
 
 export interface CompactorOptions {
   readonly disk: Disk;

@@ -7,7 +7,7 @@ import { adoptLegacy, type Legacy, removeWal } from './adopt.ts';
 import { Committer } from './committer.ts';
 import { Compactor } from './compactor.ts';
 import { storageFailure } from './damage.ts';
-import { type Disk, nodeDisk } from './disk.ts';
+import { type Disk, nodeDisk, systemCode } from './disk.ts';
 import type { Engine, Prepared } from './engine.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
@@ -113,20 +113,16 @@ export class Database {
       if (options.adopt !== undefined)
         await adoptLegacy({ ...options, disk, path, clock, newStore, adopt: options.adopt });
       const loaded = await loadStore({ disk, path, newStore });
+      const database = new Database(options, disk, loaded);
       try {
-        const version = readMeta(loaded.engine)?.version ?? 0;
-        const pending = pendingMigrations(path, options.migrations, version);
-        await disk.protectFolder(dirname(path));
-        const database = new Database(options, disk, loaded);
-        await database.#tidy(loaded);
-        if (pending.length > 0) await database.#migrate(pending, version, clock);
-        return database;
+        await database.#start(loaded, options.migrations, clock);
       } catch (error) {
-        loaded.engine.close();
+        await database.#abandon();
         throw error;
       }
+      return database;
     } catch (error) {
-      throw error instanceof GatewayError ? error : storageFailure(error, path);
+      throw systemCode(error) === undefined ? error : storageFailure(error, path);
     }
   }
 
@@ -188,9 +184,18 @@ export class Database {
     return prepared;
   }
 
-  /** Clears away what a crash left, now that everything could be read. */
+  /** Everything could be read: from here on files change. */
+  async #start(loaded: Loaded, migrations: readonly Migration[], clock: Clock): Promise<void> {
+    const version = readMeta(this.#engine)?.version ?? 0;
+    const pending = pendingMigrations(this.#path, migrations, version);
+    await this.#disk.protectFolder(dirname(this.#path));
+    await this.#tidy(loaded);
+    if (pending.length > 0) await this.#migrate(pending, version, clock);
+  }
+
+  /** Clears away what a crash left. */
   async #tidy(loaded: Loaded): Promise<void> {
-    const { open, closed, leftovers } = loaded;
+    const { open, closed, leftovers, inWalMode, snapshotBytes, seq } = loaded;
     if (open !== undefined) {
       if (open.torn > 0)
         this.#log.warn('dropped the end of the journal, torn by a crash before it was acknowledged', {
@@ -200,12 +205,12 @@ export class Database {
         });
       await this.#journal.resume(open);
     }
-    if (loaded.inWalMode) {
-      await writeTemporary(this.#disk, temporaryPath(this.#path), snapshotOf(this.#engine, loaded.seq));
+    if (inWalMode) {
+      await writeTemporary(this.#disk, temporaryPath(this.#path), snapshotOf(this.#engine, seq));
       await publish(this.#disk, temporaryPath(this.#path), this.#path);
     }
     // A write-ahead log beside a snapshot of ours is of the database that was here before.
-    if (loaded.snapshotBytes > 0) await removeWal(this.#disk, this.#path);
+    if (snapshotBytes > 0) await removeWal(this.#disk, this.#path);
     for (const leftover of leftovers) await this.#disk.remove(leftover);
     await removeTemporaries(this.#disk, this.#path);
     for (const { path } of [{ path: this.#path }, ...closed, ...(open === undefined ? [] : [open])])
@@ -223,6 +228,15 @@ export class Database {
       await this.write((tx) => runMigration(tx, migration));
       this.#log.info('schema changed', { version: migration.version, name: migration.name });
     }
+  }
+
+  /** Lets go of files and memory without changing anything more. */
+  async #abandon(): Promise<void> {
+    this.#closing = Promise.resolve();
+    await this.#compactor.end();
+    await this.#committer.idle();
+    await this.#journal.close(false);
+    this.#engine.close();
   }
 
   async #close(): Promise<void> {

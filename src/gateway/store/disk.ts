@@ -35,10 +35,10 @@ export interface Disk {
   protectFile(path: string): Promise<void>;
 }
 
-/** `code` of a system error ("ENOSPC"), or undefined. */
+/** `code` of a system error ("ENOSPC"), or undefined for every other error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
 async function ignoringAbsence(action: Promise<unknown>): Promise<void> {

@@ -34,12 +34,12 @@ export class Prepared {
   /** The number of rows inserted, updated or deleted. */
   run(params: SqlValue[]): number {
     try {
+      // `bind` resets first: a statement that came to its end needs no second reset here.
       this.#statement.bind(params satisfies BindParams);
-      this.#statement.step();
+      if (this.#statement.step()) this.#statement.reset();
     } catch (error) {
-      throw asError(error);
-    } finally {
       this.#statement.reset();
+      throw asError(error);
     }
     return this.kind === 'write' ? this.#changes() : 0;
   }
@@ -96,7 +96,7 @@ export class Engine {
     this.#db = db;
     // The file behind this database is memory: its own rollback journal and syncs would only cost time.
     db.exec(
-      'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY',
+      'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000',
     );
   }
 

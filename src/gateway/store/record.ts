@@ -109,15 +109,32 @@ export function readLine(bytes: Buffer, offset: number): Line | undefined {
   const end = bytes.indexOf(LF, offset);
   const start = offset + CRC_DIGITS + 1;
   if (end < start || bytes[start - 1] !== SPACE) return undefined;
-  const crc = bytes.toString('latin1', offset, start - 1);
-  if (!/^[0-9a-f]{8}$/.test(crc)) return undefined;
-  if (crc32(bytes.subarray(start, end)) !== Number.parseInt(crc, 16)) return undefined;
-  const text = bytes.toString('utf8', start, end);
-  const first = text.indexOf(' ');
-  const second = text.indexOf(' ', first + 1);
-  const seq = Number(text.slice(0, first));
-  const base = Number(second < 0 ? text.slice(first + 1) : text.slice(first + 1, second));
-  return { seq, base, json: second < 0 ? '' : text.slice(second + 1), next: end + 1 };
+  if (crc32(bytes.subarray(start, end)) !== hexNumber(bytes, offset)) return undefined;
+  // The checksum holds: from here on everything has the form that `LineBuffer` gave it.
+  const afterSeq = bytes.indexOf(SPACE, start);
+  const seq = decimalNumber(bytes, start, afterSeq);
+  let afterBase = bytes.indexOf(SPACE, afterSeq + 1);
+  if (afterBase < 0 || afterBase > end) afterBase = end;
+  const base = decimalNumber(bytes, afterSeq + 1, afterBase);
+  return { seq, base, json: bytes.toString('utf8', afterBase + 1, end), next: end + 1 };
+}
+
+/** The checksum's digits; -1, which no checksum is, for anything else. */
+function hexNumber(bytes: Buffer, offset: number): number {
+  let value = 0;
+  for (let at = offset; at < offset + CRC_DIGITS; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x30 && byte <= 0x39) value = value * 16 + byte - 0x30;
+    else if (byte >= 0x61 && byte <= 0x66) value = value * 16 + byte - 0x57;
+    else return -1;
+  }
+  return value;
+}
+
+function decimalNumber(bytes: Buffer, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) value = value * 10 + (bytes[at] ?? 0) - 0x30;
+  return value;
 }
 
 /**

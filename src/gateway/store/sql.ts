@@ -1,5 +1,9 @@
 import { GatewayError } from '../errors.ts';
 
+/**
+ * A value in a row or a parameter. Declare columns for numbers as INTEGER or REAL: whole numbers beyond 32 bits travel
+ * as floating point, which such columns turn back into integers and a TEXT column into "1795351490305.0".
+ */
 export type SqlValue = string | number | null | Uint8Array;
 export type Row = Readonly<Record<string, SqlValue>>;
 

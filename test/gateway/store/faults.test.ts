@@ -82,6 +82,27 @@ describe('a disk that refuses', () => {
     await db.close();
   });
 
+  it('is reported once, and once more when it takes records again', async () => {
+    const disk = new MemoryDisk();
+    const lines: string[] = [];
+    const log = {
+      ...silentLogger,
+      error: (message: string) => void lines.push(message),
+      info: (message: string) => void lines.push(message),
+    };
+    const db = await Database.open({ path, migrations: [notes], log, disk });
+    lines.length = 0;
+    breakJournal(disk, 'ENOSPC', 'write');
+    for (let i = 0; i < 3; i++) await codeOf(addNote(db, `refused ${i}`));
+    heal(disk);
+    for (let i = 0; i < 3; i++) await addNote(db, `kept ${i}`);
+    expect(lines).toEqual([
+      `the disk is full: nothing can be stored in ${path}`,
+      'the disk takes records again',
+    ]);
+    await db.close();
+  });
+
   it('tells whoever waits for what reads see that it is gone', async () => {
     const disk = new MemoryDisk();
     const db = await open(disk);
