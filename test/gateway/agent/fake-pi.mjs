@@ -45,6 +45,7 @@ const PROMPTS = {
   argv: (command) => answer(command, JSON.stringify(process.argv.slice(3))),
   env: (command) => answer(command, JSON.stringify(process.env)),
   pid: (command) => answer(command, String(process.pid)),
+  'refuse-switch': (command) => PROMPTS.pid(command),
   unstreamed: (command) => {
     begin(command);
     assistantEnd('only at the end');
@@ -135,13 +136,19 @@ const PROMPTS = {
 };
 
 let steered = [];
+let session = process.argv[process.argv.indexOf('--session') + 1];
 const COMMANDS = {
   get_state: (command) => {
     if (mode === 'silent') return;
     if (mode === 'no-model') return accept(command, { model: { provider: 'unknown', id: 'unknown' } });
     if (mode === 'not-pi') return refuse(command, 'Unknown command: get_state');
-    const session = process.argv[process.argv.indexOf('--session') + 1];
     accept(command, { model: { provider: 'fake', id: 'one' }, sessionFile: session, isStreaming: false });
+  },
+  switch_session: (command) => {
+    if (mode === 'refuse-switch')
+      return refuse(command, 'Stored session working directory does not exist: /gone');
+    session = command.sessionPath;
+    accept(command, { cancelled: false });
   },
   prompt: (command) => (PROMPTS[mode] ?? PROMPTS.echo)(command),
   steer: (command) => {
