@@ -10,6 +10,10 @@ const accept = (command, data) =>
 const refuse = (command, error) =>
   send({ id: command.id, type: 'response', command: command.type, success: false, error });
 
+/** Tells a test what happened, in order. */
+const note = (text) =>
+  process.env.FAKE_PI_LOG && writeFileSync(process.env.FAKE_PI_LOG, `${text}\n`, { flag: 'a' });
+
 const usage = { input: 3, output: 4, cacheRead: 0, cacheWrite: 0, cost: { total: 0.5 } };
 const delta = (text) =>
   send({
@@ -45,6 +49,11 @@ const PROMPTS = {
   argv: (command) => answer(command, JSON.stringify(process.argv.slice(3))),
   env: (command) => answer(command, JSON.stringify(process.env)),
   pid: (command) => answer(command, String(process.pid)),
+  'refuse-switch': (command) => PROMPTS.pid(command),
+  // Compacts before it starts, which an abort ends; then it starts all the same.
+  preparing: (command) => {
+    preparing = command;
+  },
   unstreamed: (command) => {
     begin(command);
     assistantEnd('only at the end');
@@ -135,13 +144,20 @@ const PROMPTS = {
 };
 
 let steered = [];
+let preparing;
+let session = process.argv[process.argv.indexOf('--session') + 1];
 const COMMANDS = {
   get_state: (command) => {
     if (mode === 'silent') return;
     if (mode === 'no-model') return accept(command, { model: { provider: 'unknown', id: 'unknown' } });
     if (mode === 'not-pi') return refuse(command, 'Unknown command: get_state');
-    const session = process.argv[process.argv.indexOf('--session') + 1];
     accept(command, { model: { provider: 'fake', id: 'one' }, sessionFile: session, isStreaming: false });
+  },
+  switch_session: (command) => {
+    if (mode === 'refuse-switch')
+      return refuse(command, 'Stored session working directory does not exist: /gone');
+    session = command.sessionPath;
+    accept(command, { cancelled: false });
   },
   prompt: (command) => (PROMPTS[mode] ?? PROMPTS.echo)(command),
   steer: (command) => {
@@ -166,13 +182,20 @@ const COMMANDS = {
   },
   clear_queue: (command) => {
     if (mode === 'deaf') return;
-    if (process.env.FAKE_PI_LOG)
-      writeFileSync(process.env.FAKE_PI_LOG, `cleared ${steered.join()}\n`, { flag: 'a' });
+    note(`cleared ${steered.join()}`);
     accept(command, { steering: steered, followUp: [] });
     steered = [];
   },
   abort: (command) => {
     if (mode === 'deaf') return;
+    if (preparing !== undefined) {
+      accept(command);
+      note('aborted the preparation');
+      begin(preparing);
+      preparing = undefined;
+      return;
+    }
+    note('aborted the run');
     assistantEnd('', 'aborted');
     settle();
     accept(command);
@@ -207,6 +230,12 @@ process.stdin.setEncoding('utf8').on('data', (chunk) => {
   }
 });
 process.stdin.on('end', () => {
-  if (mode !== 'deaf') process.exit(0);
+  const leave = () => {
+    note('left');
+    process.exit(0);
+  };
+  if (mode === 'slow-to-leave') setTimeout(leave, 300);
+  else if (mode !== 'deaf') leave();
 });
+note('started');
 if (mode === 'deaf') setInterval(() => {}, 1000);

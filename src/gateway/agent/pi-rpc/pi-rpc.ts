@@ -12,6 +12,7 @@ import { checkPi } from './check.ts';
 import { type PiCommand, resolvePiCommand } from './command.ts';
 import { MissingLink } from './missing-link.ts';
 import { RpcLink } from './rpc-link.ts';
+import { type ChildKind, Spare } from './spare.ts';
 
 export interface PiRpcAgentOptions {
   /** Argv of a program that takes pi's flags. Default: the `pi` on PATH, else the one installed with the gateway. */
@@ -26,6 +27,11 @@ export interface PiRpcAgentOptions {
   readonly tools?: readonly string[];
   /** Live pi processes at the same time; further turns wait, first come, first served. */
   readonly maxChildren: number;
+  /**
+   * Keeps one more child ready, so that the next session need not wait for a process to start. It is started after a
+   * session was, and stopped when none followed for `idleMs`. Default: true; never with a single child.
+   */
+  readonly spare?: boolean;
   /** A child without work is stopped after this many milliseconds. */
   readonly idleMs: number;
   /** Default: 20 000. */
@@ -41,6 +47,7 @@ export interface PiRpcAgentOptions {
 
 const START_TIMEOUT_MS = 20_000;
 const RUNG_MS = 5000;
+const SETTLE_IN_MS = 1500;
 
 /** pi over its RPC mode: one child process for each active session. */
 export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
@@ -56,28 +63,31 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
   // Resolved each time: pi may be installed while the gateway runs.
   const resolve = (): PiCommand | undefined => resolvePiCommand(options.command, env);
 
+  const start = (kind: ChildKind, session: readonly string[]): RpcLink | undefined => {
+    const command = resolve();
+    if (command === undefined) return undefined;
+    const argv: [string, ...string[]] = [...command.argv, '--mode', 'rpc', ...session, ...kind.flags];
+    return new RpcLink({ argv, cwd: kind.cwd, env, rungMs, log });
+  };
+  const spare = new Spare({ start: (kind) => start(kind, ['--no-session']), idleMs: options.idleMs });
+
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const command = resolve();
-    if (command === undefined) return new MissingLink(NOT_FOUND);
-    return new RpcLink({
-      argv: [
-        ...command.argv,
-        '--mode',
-        'rpc',
-        '--session-dir',
-        options.sessionDir,
-        '--session',
-        spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id),
+    const file = spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id);
+    const kind: ChildKind = {
+      cwd: spec.cwd,
+      flags: [
         ...modelOf(choice),
         ...(options.tools === undefined ? [] : ['--tools', options.tools.join(',')]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
-      cwd: spec.cwd,
-      env,
-      rungMs,
-      log,
-    });
+    };
+    const waiting = spare.take(kind);
+    waiting?.adopt(file);
+    const link = waiting ?? start(kind, ['--session-dir', options.sessionDir, '--session', file]);
+    if (link === undefined) return new MissingLink(NOT_FOUND);
+    if (options.spare !== false && options.maxChildren > 1) prepareLater(link, () => spare.prepare(kind));
+    return link;
   };
 
   const check = async (signal: AbortSignal): Promise<AgentCheck> => {
@@ -108,7 +118,15 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
       connect,
     },
     check,
+    release: () => spare.close(),
   });
 }
 
 const NOT_FOUND: LinkEnd = { cause: 'missing', detail: 'No "pi" was found on the PATH.', stderr: '' };
+
+/** A spare must not compete with the session that somebody waits for: it is started when that one has settled in. */
+function prepareLater(link: PiLink, prepare: () => void): void {
+  const timer = setTimeout(prepare, SETTLE_IN_MS);
+  timer.unref();
+  void link.ended.then(() => clearTimeout(timer));
+}

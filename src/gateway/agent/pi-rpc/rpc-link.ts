@@ -1,8 +1,8 @@
 import type { Logger } from '../../log.ts';
 import { LineChild } from '../pi/child.ts';
 import { oneLine } from '../pi/diagnosis.ts';
-import type { LinkEnd, PiLink } from '../pi/link.ts';
-import { type PiRecord, parseRecord } from '../pi/record.ts';
+import { type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
+import { objectAt, type PiRecord, parseRecord } from '../pi/record.ts';
 import { PendingRequests } from '../pi/requests.ts';
 
 export interface RpcLinkOptions {
@@ -19,26 +19,38 @@ export class RpcLink implements PiLink {
   readonly #child: LineChild;
   readonly #requests = new PendingRequests();
   readonly #log: Logger;
-  #listener: (record: PiRecord) => void = () => {};
+  #listener: (record: PiRecord) => unknown = () => {};
+  /** Requests wait for it while the child changes its session. */
+  #gate: Promise<void> | undefined;
+  #refusal: string | undefined;
 
   constructor(options: RpcLinkOptions) {
     this.#log = options.log;
     this.#child = new LineChild({ ...options, onLine: (line) => this.#line(line) });
     this.ended = this.#child.ended.then((end) => {
-      this.#requests.close(end);
-      return end;
+      const told = this.#refusal === undefined ? end : { ...end, stderr: this.#refusal };
+      this.#requests.close(told);
+      return told;
     });
   }
 
   request(command: PiRecord): Promise<unknown> {
-    return this.#requests.open(command, (numbered) => this.send(numbered));
+    const open = (): Promise<unknown> => this.#requests.open(command, (numbered) => this.send(numbered));
+    return this.#gate === undefined ? open() : this.#gate.then(open);
+  }
+
+  /** Gives a child that has no session the one of a file. A child that cannot take it ends, saying why. */
+  adopt(sessionFile: string): void {
+    this.#gate = this.#adopt(sessionFile).finally(() => {
+      this.#gate = undefined;
+    });
   }
 
   send(record: PiRecord): void {
     this.#child.write(`${JSON.stringify(record)}\n`);
   }
 
-  listen(listener: (record: PiRecord) => void): void {
+  listen(listener: (record: PiRecord) => unknown): void {
     this.#listener = listener;
   }
 
@@ -52,6 +64,18 @@ export class RpcLink implements PiLink {
 
   kill(): void {
     this.#child.kill();
+  }
+
+  async #adopt(sessionFile: string): Promise<void> {
+    try {
+      const result = await this.request({ type: 'switch_session', sessionPath: sessionFile });
+      if (objectAt({ result }, 'result')['cancelled'] !== true) return;
+      this.#refusal = 'Error: an extension did not let pi open the session';
+    } catch (error) {
+      if (!(error instanceof LinkLost)) this.#refusal = `Error: ${String(error)}`;
+    }
+    this.kill();
+    await this.ended;
   }
 
   #line(line: string): void {

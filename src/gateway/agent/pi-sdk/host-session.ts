@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { messageOf } from '../../errors.ts';
 import { listAt, type PiRecord, stringAt } from '../pi/record.ts';
-import { HostDialogs } from './host-dialogs.ts';
+import type { HostDialogs } from './host-dialogs.ts';
 import { recordOf } from './host-records.ts';
 import type { HostServices } from './host-services.ts';
 import type { Pi } from './load-pi.ts';
@@ -14,15 +14,19 @@ type ThinkingLevel = Parameters<AgentSession['setThinkingLevel']>[0];
 /** Extensions get this long to say goodbye. */
 const GOODBYE_MS = 2000;
 
+/** The session's ways to the gateway. */
+export interface HostSessionIo {
+  readonly send: (record: PiRecord) => void;
+  readonly dialogs: HostDialogs;
+}
+
 /** One pi session inside the host. It answers the commands of pi's RPC mode that the gateway uses. */
 export class HostSession {
   readonly #session: AgentSession;
-  readonly #dialogs: HostDialogs;
   readonly #send: (record: PiRecord) => void;
 
-  private constructor(session: AgentSession, dialogs: HostDialogs, send: (record: PiRecord) => void) {
+  private constructor(session: AgentSession, send: (record: PiRecord) => void) {
     this.#session = session;
-    this.#dialogs = dialogs;
     this.#send = send;
   }
 
@@ -30,7 +34,7 @@ export class HostSession {
     pi: Pi,
     services: HostServices,
     spec: OpenSession,
-    send: (record: PiRecord) => void,
+    { send, dialogs }: HostSessionIo,
   ): Promise<HostSession> {
     // A session file remembers its folder; a new one gets ours.
     const manager = existsSync(spec.sessionFile)
@@ -48,18 +52,16 @@ export class HostSession {
       ...(spec.tools === undefined ? {} : { tools: [...spec.tools] }),
     });
     if (session.model === undefined || session.model.provider === 'unknown') services.forget();
-    const dialogs = new HostDialogs(send);
     await bind(session, dialogs, send);
     session.subscribe((event) => {
       const record = recordOf(event);
       if (record !== undefined) send(record);
     });
-    return new HostSession(session, dialogs, send);
+    return new HostSession(session, send);
   }
 
   /** Executes a command and sends its response. */
   async take(record: PiRecord): Promise<void> {
-    if (this.#dialogs.take(record)) return;
     const { id, type: command } = record;
     if (command === 'prompt') return this.#prompt(record);
     try {
@@ -72,7 +74,6 @@ export class HostSession {
 
   /** Ends what runs, lets extensions say goodbye, and frees everything. */
   async close(): Promise<void> {
-    this.#dialogs.close();
     const goodbye = async (): Promise<void> => {
       await this.#session.abort();
       await this.#session.extensionRunner.emit({ type: 'session_shutdown', reason: 'quit' });
@@ -88,7 +89,6 @@ export class HostSession {
 
   /** Frees everything at once. */
   drop(): void {
-    this.#dialogs.close();
     this.#session.dispose();
   }
 

@@ -1,15 +1,22 @@
 import { messageOf } from '../../errors.ts';
+import type { PiRecord } from '../pi/record.ts';
+import { HostDialogs } from './host-dialogs.ts';
 import { HostServices } from './host-services.ts';
 import { HostSession } from './host-session.ts';
 import type { Pi } from './load-pi.ts';
 import type { FromHost, ToHost } from './wire.ts';
+
+interface Entry {
+  readonly opened: Promise<HostSession>;
+  readonly dialogs: HostDialogs;
+}
 
 /** The sessions of one host process. */
 export class Host {
   readonly #pi: Pi;
   readonly #services: HostServices;
   readonly #send: (frame: FromHost) => void;
-  readonly #sessions = new Map<string, Promise<HostSession>>();
+  readonly #sessions = new Map<string, Entry>();
 
   constructor(pi: Pi, send: (frame: FromHost) => void, now: () => number) {
     this.#pi = pi;
@@ -24,8 +31,7 @@ export class Host {
       case 'open':
         return this.#open(frame);
       case 'to':
-        // Commands keep their order: each waits for the same opened session.
-        return await (await this.#sessions.get(frame.link))?.take(frame.record);
+        return await this.#pass(frame.link, frame.record);
       case 'close':
       case 'drop':
         return await this.#end(frame.link, frame.type);
@@ -37,12 +43,20 @@ export class Host {
     await Promise.all([...this.#sessions.keys()].map((link) => this.#end(link, 'close')));
   }
 
+  async #pass(link: string, record: PiRecord): Promise<void> {
+    const entry = this.#sessions.get(link);
+    // An extension may ask while the session is still opening.
+    if (entry === undefined || entry.dialogs.take(record)) return;
+    // Commands keep their order: each waits for the same opened session.
+    await (await entry.opened).take(record);
+  }
+
   #open(frame: Extract<ToHost, { type: 'open' }>): void {
     const { link, session } = frame;
-    const opened = HostSession.open(this.#pi, this.#services, session, (record) =>
-      this.#send({ type: 'from', link, record }),
-    );
-    this.#sessions.set(link, opened);
+    const send = (record: PiRecord): void => this.#send({ type: 'from', link, record });
+    const dialogs = new HostDialogs(send);
+    const opened = HostSession.open(this.#pi, this.#services, session, { send, dialogs });
+    this.#sessions.set(link, { opened, dialogs });
     opened.catch((error: unknown) => {
       this.#sessions.delete(link);
       this.#send({ type: 'gone', link, reason: messageOf(error) });
@@ -50,11 +64,13 @@ export class Host {
   }
 
   async #end(link: string, how: 'close' | 'drop'): Promise<void> {
-    const opened = this.#sessions.get(link);
-    if (opened === undefined) return;
+    const entry = this.#sessions.get(link);
+    if (entry === undefined) return;
     this.#sessions.delete(link);
     try {
-      const session = await opened;
+      // A question that nobody answers any more must not hold up the end.
+      entry.dialogs.close();
+      const session = await entry.opened;
       await (how === 'close' ? session.close() : session.drop());
       this.#send({ type: 'gone', link, reason: '' });
     } catch {

@@ -12,7 +12,7 @@ export class SdkLink implements PiLink {
   readonly #requests = new PendingRequests();
   readonly #end = Promise.withResolvers<LinkEnd>();
   readonly #rungMs: number;
-  #listener: (record: PiRecord) => void = () => {};
+  #listener: (record: PiRecord) => unknown = () => {};
 
   /** `name` is our session id. */
   constructor(host: HostProcess, name: string, session: OpenSession, rungMs: number) {
@@ -37,7 +37,7 @@ export class SdkLink implements PiLink {
     this.#host.send({ type: 'to', link: this.#link, record });
   }
 
-  listen(listener: (record: PiRecord) => void): void {
+  listen(listener: (record: PiRecord) => unknown): void {
     this.#listener = listener;
   }
 

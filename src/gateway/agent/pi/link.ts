@@ -17,7 +17,7 @@ export interface PiLink {
   /** Sends a record that has no response. Silently dropped when the link is gone. */
   send(record: PiRecord): void;
   /** Sets who hears everything that is no response. */
-  listen(listener: (record: PiRecord) => void): void;
+  listen(listener: (record: PiRecord) => unknown): void;
   /** Resolves, and never rejects, when the link is gone and nothing of it is left running. */
   readonly ended: Promise<LinkEnd>;
   /** Orderly end, bounded by {@link terminate} and {@link kill}; resolves when it is gone. */

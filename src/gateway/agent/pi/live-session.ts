@@ -1,6 +1,7 @@
 import type { ConversationSpec } from '../agent.ts';
 import { stoppedEnd } from '../turn-end.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
+import { answerDialog } from './dialogs.ts';
 import { noModel, StartFailure, silentStart, startFailure } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
 import { objectAt, stringAt } from './record.ts';
@@ -39,6 +40,8 @@ export async function connectSession(
 ): Promise<LiveSession> {
   const link = backend.connect(spec, choice);
   void link.ended.then(() => seat.leave());
+  // An extension may ask something before the session has answered for the first time.
+  link.listen((record) => answerDialog(record, link, backend.dialogs));
   const state = await firstAnswer(link, backend.startTimeoutMs, signal);
   if (modelName(objectAt(state, 'model')) === undefined) {
     // Once somebody has logged in, a fresh process will know.

@@ -152,7 +152,7 @@ describe('the protocol of pi', () => {
       expect(await conversation.steer(inputOf('settle now'))).toBe(true);
       expect(await turn.end).toEqual({ status: 'answered' });
       expect(consumed(turn.events)).toEqual([]);
-      expect(readFileSync(log, 'utf8')).toBe('cleared too late,settle now\n');
+      expect(readFileSync(log, 'utf8')).toBe('started\ncleared too late,settle now\n');
     });
 
     it('takes it back when the turn is aborted', async () => {
@@ -163,6 +163,17 @@ describe('the protocol of pi', () => {
       expect(consumed(turn.events)).toEqual([]);
       expect(await conversation.steer(inputOf('afterwards'))).toBe(false);
     });
+  });
+
+  it('aborts once more when a prompt starts after it was aborted in its preparation', async () => {
+    const log = join((await start('echo')).folder, 'aborts');
+    const conversation = await conversationOf('preparing', { env: { ...process.env, FAKE_PI_LOG: log } });
+    const turn = startTurn(conversation, 'x');
+    await vi.waitFor(() => expect(readFileSync(log, 'utf8')).toContain('started'), PATIENT);
+    await vi.waitFor(() => expect(typesOf(turn.events)).toContain('session'), PATIENT);
+    turn.abort();
+    expect(await turn.end).toEqual({ status: 'aborted' });
+    expect(readFileSync(log, 'utf8')).toMatch(/aborted the preparation\n(.*\n)*aborted the run\n/);
   });
 
   describe('the children', () => {
@@ -179,6 +190,16 @@ describe('the protocol of pi', () => {
       const pid = Number((await finished(startTurn(conversation, 'x'))).text());
       await vi.waitFor(() => expect(isAlive(pid)).toBe(false), PATIENT);
       expect((await finished(startTurn(conversation, 'x'))).text()).not.toBe(String(pid));
+    });
+
+    it('leave before another one opens the same session', async () => {
+      const log = join((await start('echo')).folder, 'lives');
+      const env = { ...process.env, FAKE_PI_LOG: log };
+      const conversation = await conversationOf('slow-to-leave', { env, idleMs: 1, spare: false });
+      await startTurn(conversation, 'x').end;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await startTurn(conversation, 'y').end;
+      expect(readFileSync(log, 'utf8')).toMatch(/^started\nleft\nstarted\n/);
     });
 
     it('are never more than allowed, and everybody gets a turn', async () => {

@@ -11,7 +11,7 @@ import { silentLogger } from '../../../../src/gateway/log.ts';
 import { obedientModel, piCommand } from '../contract.ts';
 import { type ModelServer, startModelServer } from '../model-server.ts';
 import { startTurn, typesOf } from '../turns.ts';
-import { isAlive } from './fake.ts';
+import { children, isAlive } from './fake.ts';
 
 const PATIENT = { timeout: 20_000, interval: 20 };
 
@@ -184,6 +184,32 @@ describe('the real pi as a child', () => {
     expect(await turn.end).toEqual({ status: 'answered' });
     expect(turn.text()).toBe(`${folder}\nhosted=1\n`);
     expect(server.requests.at(-1)?.system).toContain('Answer in verse.');
+  });
+
+  it.runIf(process.platform === 'linux')('serves a new session with the spare child', async () => {
+    server.reply((request) =>
+      request.toolResults.length > 0
+        ? { text: request.toolResults[0] ?? '' }
+        : { tools: [{ name: 'bash', arguments: { command: 'echo $PPID $PI_SESSION_FILE' } }] },
+    );
+    const agent = start({ model: 'local/other', maxChildren: 4 });
+    const first = turnOf(agent, 'first', 'spare-first');
+    expect(await first.end).toEqual({ status: 'answered' });
+    const spares = () => children().filter((pid) => !first.text().startsWith(`${pid} `));
+    await vi.waitFor(() => expect(spares()).toHaveLength(1), PATIENT);
+    const [pid] = spares();
+    const id = await vi.waitFor(async () => {
+      const name = `spare-${performance.now()}`;
+      const turn = turnOf(agent, 'next', name);
+      expect(await turn.end).toEqual({ status: 'answered' });
+      // Before the spare has answered once, a session gets a child of its own.
+      expect(turn.text()).toBe(`${pid} ${join(folder, 'sessions', name)}.jsonl\n`);
+      return name;
+    }, PATIENT);
+    expect(server.requests.at(-1)).toMatchObject({ model: 'other', history: ['next'] });
+    await agent.stop();
+    await turnOf(start(), 'resumed', id).end;
+    expect(server.requests.at(-1)?.history).toEqual(['next', 'resumed']);
   });
 
   it('leaves no pi and no tool behind when the gateway is killed', async () => {

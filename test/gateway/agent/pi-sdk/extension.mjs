@@ -27,6 +27,9 @@ function misbehave(pi) {
   });
   tool('ask', (ctx) => ctx.ui.confirm('Really?', 'It is dangerous.'));
   tool('count', () => ++counter.calls);
+  pi.on('session_start', async (_event, ctx) => {
+    if (process.env.ASK_AT_START) await ctx.ui.confirm('Start?', 'May I?');
+  });
   pi.registerCommand('hello', { description: 'Says hello', handler: async () => {} });
 }
 

@@ -114,6 +114,11 @@ describe('the host of pi sessions', () => {
     expect(asked).toEqual(['confirm: Really?']);
   });
 
+  it('lets extensions ask while a session starts', async () => {
+    const agent = start({ env: { ...server.env, ASK_AT_START: '1' } });
+    expect(await answer(turnOf(agent, 'hello', 'curious'))).toBe('You said: hello');
+  });
+
   it('names the tool that blocks it, and is replaced when it does not come back', async () => {
     const warnings: string[] = [];
     const log: Logger = { ...silentLogger, warn: (message) => warnings.push(message), child: () => log };
