@@ -54,8 +54,12 @@ describe('the linear console', () => {
   it('lets the stranger in by numbers and takes it back with u', async () => {
     const { h, press } = listen();
     expect(await press('4')).toContain('2 Grace Hopper on telegram, id 81234');
-    expect(await press('2')).toContain('Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 details, 0 back.');
-    expect(await press('1')).toContain('Grace Hopper (telegram 81234) is let in u takes it back within 5 seconds.');
+    expect(await press('2')).toContain(
+      'Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 details, 0 back.',
+    );
+    expect(await press('1')).toContain(
+      'Grace Hopper (telegram 81234) is let in u takes it back within 5 seconds.',
+    );
     expect(h.operator.commands).toEqual([{ type: 'pairing.approve', requestId: 'p1' }]);
     await press('u');
     expect(h.operator.commands.at(-1)).toEqual({ type: 'pairing.undo', requestId: 'p1' });
@@ -103,7 +107,9 @@ describe('the linear console', () => {
   });
 
   it('announces adapters, tasks and errors in words, without signs', () => {
-    const { h, lines } = listen({ snapshot: snapshotOf({ adapters: [adapterView()], tasks: [taskView('t1')] }) });
+    const { h, lines } = listen({
+      snapshot: snapshotOf({ adapters: [adapterView()], tasks: [taskView('t1')] }),
+    });
     const from = lines.length;
     h.operator.push({
       type: 'adapter',
