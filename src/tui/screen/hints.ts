@@ -33,20 +33,21 @@ export function hintLine(scene: Scene): Line {
   const { controller, columns, glyphs, ticker } = scene;
   const { toast } = controller.view;
   const mode = topMode(controller.view);
+  const notice = toast !== undefined && toast.until > ticker.now ? toast : undefined;
+  if (notice !== undefined) ticker.at(notice.until);
   if (mode?.kind === 'filter') {
-    const error = controller.filterError(mode.list);
-    const help = error === undefined ? 'Enter keeps, Esc drops, /regex/, ! inverts' : error;
+    const error = controller.filterError(mode.list) ?? notice?.text;
+    const help = error ?? 'Enter keeps, Esc drops, /regex/, ! inverts';
     const right: Line = [span(help, error === undefined ? 'dim' : 'warn')];
     const room = Math.max(10, columns - lineWidth(right) - 5);
     return [span(' / ', 'key'), ...fieldSpans(mode.field, room), span('  '), ...right];
   }
-  if (toast !== undefined && toast.until > ticker.now) {
-    ticker.at(toast.until);
-    const undo = toast.undo === undefined ? [] : [span('  u', 'key'), span(' undo')];
+  if (notice !== undefined) {
+    const undo = notice.undo === undefined ? [] : [span('  u', 'key'), span(' undo')];
     const room = columns - lineWidth(undo) - 2;
     return [
       span(' '),
-      ...cutLine([span(toast.text, TONES[toast.tone])], room, glyphs.ellipsis).line,
+      ...cutLine([span(notice.text, TONES[notice.tone])], room, glyphs.ellipsis).line,
       ...undo,
     ];
   }

@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { Reader } from '../../../src/tui/reader/reader.ts';
+import { adapterView, NOW, pairingView, snapshotOf, taskView } from '../fixtures.ts';
+import { type Harness, type HarnessOptions, harness } from '../harness.ts';
+import { openConsole } from '../open-console.ts';
+
+interface Spoken {
+  readonly h: Harness;
+  readonly reader: Reader;
+  readonly lines: string[];
+  /** Presses keys and returns what was said since. */
+  press(...keys: string[]): Promise<string>;
+}
+
+function listen(options: HarnessOptions = {}): Spoken {
+  const h = harness(options);
+  const lines: string[] = [];
+  const reader = new Reader(h.controller, h.store, (line) => lines.push(line));
+  return {
+    h,
+    reader,
+    lines,
+    async press(...keys) {
+      const from = lines.length;
+      for (const key of keys) reader.key(key);
+      await h.settle();
+      return lines.slice(from).join('\n');
+    },
+  };
+}
+
+describe('the linear console', () => {
+  it('begins with the state of everything and the choices', () => {
+    const { lines } = listen();
+    expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 at work.');
+    expect(lines.join('\n')).toContain('4 of 6 adapters connected.');
+    expect(lines.at(-1)).toBe(
+      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, s status, q quit.',
+    );
+  });
+
+  it('announces a request once, with everything needed to decide', () => {
+    const { h, lines } = listen({ snapshot: snapshotOf() });
+    h.operator.push({ type: 'pairing', request: pairingView('p1') });
+    h.timers.advance(300);
+    h.operator.push({ type: 'log', line: { at: NOW, level: 'info', source: 'x', text: 'noise' } });
+    h.timers.advance(300);
+    const said = lines.filter((line) => line.startsWith('New pairing request'));
+    expect(said).toEqual([
+      "New pairing request: Grace Hopper on telegram, id 81234, code KQ7M-2XPD, 48m left. First words: hi, it's me from the meetup",
+    ]);
+  });
+
+  it('lets the stranger in by numbers and takes it back with u', async () => {
+    const { h, press } = listen();
+    expect(await press('4')).toContain('2 Grace Hopper on telegram, id 81234');
+    expect(await press('2')).toContain(
+      'Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 details, 0 back.',
+    );
+    expect(await press('1')).toContain(
+      'Grace Hopper (telegram 81234) is let in u takes it back within 5 seconds.',
+    );
+    expect(h.operator.commands).toEqual([{ type: 'pairing.approve', requestId: 'p1' }]);
+    await press('u');
+    expect(h.operator.commands.at(-1)).toEqual({ type: 'pairing.undo', requestId: 'p1' });
+  });
+
+  it('asks in words before something destructive', async () => {
+    const { h, press } = listen();
+    await press('2', '1');
+    expect(await press('5')).toContain('Reset telegram Ada Lovelace?');
+    expect(h.operator.commands).toEqual([]);
+    expect(await press('n')).toContain('Choose');
+    await press('1');
+    await press('5', 'y');
+    expect(h.operator.commands).toEqual([{ type: 'session.reset', id: 's1' }]);
+  });
+
+  it('takes text for a field and repeats it', async () => {
+    const { h, press } = listen();
+    await press('4', '1');
+    expect(await press('4')).toContain('Type, then Enter; Esc cancels.');
+    expect(await press('A', 'B', 'C', 'D', 'enter')).toContain('You wrote: ABCD');
+    expect(h.operator.commands).toEqual([{ type: 'pairing.approve', code: 'ABCD' }]);
+  });
+
+  it('reads pages as lines: status, details, the transcript once it is there', async () => {
+    const { press } = listen({
+      queries: { transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }] },
+    });
+    expect(await press('s')).toContain('Listens on: localhost:3847');
+    await press('1');
+    await press('3');
+    expect(await press('1')).toContain('Next step: Create a new bot token');
+    await press('0', '2', '1');
+    expect(await press('1')).toContain('Good morning.');
+  });
+
+  it('turns pages of long lists and says where it is', async () => {
+    const pairing = Array.from({ length: 12 }, (_, n) =>
+      pairingView(`p${n}`, { senderName: `Person ${n}`, createdAt: NOW + n }),
+    );
+    const { press } = listen({ snapshot: snapshotOf({ pairing }) });
+    expect(await press('4')).toContain('Pairing, 12, page 1 of 2:');
+    expect(await press('n')).toContain('1 Person 9 on telegram');
+    expect(await press('p')).toContain('1 Person 0 on telegram');
+  });
+
+  it('announces adapters, tasks and errors in words, without signs', () => {
+    const { h, lines } = listen({
+      snapshot: snapshotOf({ adapters: [adapterView()], tasks: [taskView('t1')] }),
+    });
+    const from = lines.length;
+    h.operator.push({
+      type: 'adapter',
+      adapter: adapterView({ state: 'parked', detail: 'token revoked', nextStep: 'Put in a new token.' }),
+    });
+    h.operator.push({ type: 'task', task: taskView('t1', { status: 'timed_out', error: 'too slow' }) });
+    h.operator.push({ type: 'log', line: { at: NOW, level: 'error', source: 'slack', text: 'broken' } });
+    h.timers.advance(300);
+    expect(lines.slice(from)).toEqual([
+      'Adapter telegram parked: token revoked. Put in a new token.',
+      'Task t1 timed out: too slow.',
+      'Error of slack: broken',
+    ]);
+    expect(lines.join('\n')).not.toMatch(/[●◐○✕▓░]/u);
+  });
+
+  it('only ever appends to the terminal', async () => {
+    const console = await openConsole({ console: { screenReader: true } });
+    await console.shows('Choose: 1 Adapters');
+    await console.type('4', 'Choose a row');
+    await console.type('0', 'q quit');
+    await console.quit();
+    expect(console.terminal.alternate).toBe(false);
+    // No cursor movement, no erasing.
+    expect(console.terminal.raw).not.toMatch(/\u001b\[\d*[A-HJKfd]/u);
+  });
+});

@@ -1,0 +1,198 @@
+/** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
+import { describe, expect, it } from 'vitest';
+import { ACTIONS } from '../../../src/tui/actions/registry.ts';
+import { alive, busySnapshot, NOW, outboxView, sessionView, snapshotOf } from '../fixtures.ts';
+import { openConsole } from '../open-console.ts';
+
+/** What a keyboard sends for a key. */
+const BYTES: Readonly<Record<string, string>> = {
+  enter: '\r',
+  esc: '\u001b',
+  tab: '\t',
+  'shift+tab': '\u001b[Z',
+  up: '\u001b[A',
+  down: '\u001b[B',
+  right: '\u001b[C',
+  left: '\u001b[D',
+  home: '\u001b[H',
+  end: '\u001b[F',
+  pgup: '\u001b[5~',
+  pgdn: '\u001b[6~',
+  space: ' ',
+};
+
+function bytes(key: string): string {
+  const control = /^ctrl\+([a-z])$/u.exec(key)?.[1];
+  if (control !== undefined) return String.fromCharCode(control.charCodeAt(0) - 96);
+  return BYTES[key] ?? key;
+}
+
+interface Effect {
+  /** Keys that lead to the place, each with what shows that it was reached. */
+  readonly before?: readonly (readonly [key: string, shows: string | RegExp])[];
+  /** What the screen shows afterwards. */
+  readonly shows?: string | RegExp;
+  readonly command?: object;
+  /** Answered by `y` in a dialog that shows this. */
+  readonly asks?: string;
+  readonly written?: string;
+}
+
+const PANE = {
+  adapters: ['1', 's start/stop'],
+  sessions: ['2', 'i write'],
+  tasks: ['3', /▸● bg-7f2/u],
+  pairing: ['4', 'a approve'],
+  log: ['5', /Enter whole line/u],
+} as const;
+
+const LONG = [PANE.sessions, ['z', /Sessions 100/u]] as const;
+
+const EFFECTS: Readonly<Record<string, Effect>> = {
+  'focus.adapters': { shows: 's start/stop' },
+  'focus.sessions': { shows: 'i write' },
+  'focus.tasks': { shows: 'x cancel' },
+  'focus.pairing': { before: [PANE.adapters], shows: 'a approve' },
+  'focus.log': { shows: 'Enter whole line' },
+  'focus.next': { before: [PANE.adapters], shows: 'i write' },
+  'focus.previous': { before: [PANE.adapters], shows: 'Enter whole line' },
+  'focus.left': { before: [PANE.sessions], shows: 's start/stop' },
+  'focus.right': { before: [PANE.adapters], shows: 'i write' },
+  'move.down': { before: [...LONG], shows: /▸. telegram {2}user 01/u },
+  'move.up': { before: [...LONG, ['G', /▸. telegram {2}user 99/u]], shows: /▸. telegram {2}user 98/u },
+  'move.page-down': { before: [...LONG], shows: /▸. telegram {2}user 36/u },
+  'move.page-up': { before: [...LONG, ['G', /▸. telegram {2}user 99/u]], shows: /▸. telegram {2}user 63/u },
+  'move.half-down': { before: [...LONG], shows: /▸. telegram {2}user 18/u },
+  'move.half-up': { before: [...LONG, ['G', /▸. telegram {2}user 99/u]], shows: /▸. telegram {2}user 81/u },
+  'move.first': { before: [...LONG, ['G', /▸. telegram {2}user 99/u]], shows: /▸. telegram {2}user 00/u },
+  'move.last': { before: [...LONG], shows: /▸. telegram {2}user 99/u },
+  'log.left': { before: [PANE.log, ['l', /outbox +…/u]], shows: /gateway +line 31: something/u },
+  'log.right': { before: [PANE.log], shows: /….*happened/u },
+  filter: { shows: 'Enter keeps, Esc drops' },
+  zoom: { shows: /^┌ 4 Pairing 2 ─+┐$/mu },
+  'pairing.approve': { command: { type: 'pairing.approve', requestId: 'p2' }, shows: 'is let in' },
+  'pairing.deny': { command: { type: 'pairing.deny', requestId: 'p2' }, shows: 'is denied' },
+  'pairing.block': { command: { type: 'pairing.block', requestId: 'p2' }, shows: 'is blocked' },
+  'pairing.match': { shows: 'Match a code' },
+  allow: { before: [['w', 'Allowlist 2']], shows: '<platform> <userId> [note]' },
+  'allowlist.revoke': {
+    before: [['w', 'Allowlist 2']],
+    asks: 'Revoke Linus?',
+    command: { type: 'revoke', platform: 'discord', userId: '9' },
+  },
+  'refusals.allow': { before: [['f', 'Refusals 2']], shows: 'is on the allowlist' },
+  'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
+  'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
+  'session.pause': { before: [PANE.sessions], command: { type: 'session.pause', id: 's1' } },
+  'session.stop': {
+    before: [PANE.sessions],
+    asks: 'Stop the turn of telegram Ada',
+    command: { type: 'session.stop', id: 's1' },
+  },
+  'session.reset': {
+    before: [PANE.sessions],
+    asks: 'Reset telegram Ada',
+    command: { type: 'session.reset', id: 's1' },
+  },
+  'session.queue': { before: [PANE.sessions], shows: 'Waiting messages 1' },
+  'queue.drop': {
+    before: [PANE.sessions, ['Q', 'next question']],
+    asks: 'Drop the message of Ada?',
+    command: { type: 'queue.drop', sessionId: 's1', messageId: 'm1' },
+  },
+  'queue.up': {
+    before: [PANE.sessions, ['Q', 'next question']],
+    command: { type: 'queue.up', sessionId: 's1', messageId: 'm1' },
+  },
+  'task.open': { before: [PANE.tasks], shows: 'Task bg-7f2' },
+  'task.cancel': {
+    before: [PANE.tasks],
+    asks: 'Cancel task bg-7f2?',
+    command: { type: 'task.cancel', id: 'bg-7f2' },
+  },
+  'task.deliver': {
+    before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
+    command: { type: 'task.deliver', id: 'bg-81a' },
+  },
+  'outbox.retry': { before: [['o', 'Outbox 1']], command: { type: 'outbox.retry', id: 'o1' } },
+  'outbox.abandon': {
+    before: [['o', 'Outbox 1']],
+    asks: 'Abandon this message?',
+    command: { type: 'outbox.abandon', id: 'o1' },
+  },
+  'adapter.open': { before: [PANE.adapters], shows: 'Authorisation' },
+  'adapter.toggle': {
+    before: [PANE.adapters],
+    asks: 'Stop telegram?',
+    command: { type: 'adapter.stop', platform: 'telegram' },
+  },
+  'adapter.reconnect': {
+    before: [PANE.adapters],
+    command: { type: 'adapter.restart', platform: 'telegram' },
+  },
+  'adapter.check': { before: [PANE.adapters], command: { type: 'adapter.check', platform: 'telegram' } },
+  'request.open': { shows: 'Request of 山田太郎' },
+  'log.open': { before: [PANE.log], shows: 'ERROR'.toLowerCase() },
+  'config.edit': { before: [[',', 'Configuration 1']], shows: 'Set port' },
+  back: { before: [['?', ' Help ']], shows: 'a approve' },
+  clear: {
+    before: [PANE.sessions, ['/', 'Enter keeps'], ['u', '/u'], ['enter', 'i write']],
+    shows: /Sessions 5,.*work ─/u,
+  },
+  'open.refusals': { shows: 'Refusals 2' },
+  'open.outbox': { shows: 'Outbox 1' },
+  'open.allowlist': { shows: 'Allowlist 2' },
+  'open.config': { shows: 'Configuration 1' },
+  status: { shows: 'Listens on' },
+  undo: { before: [['a', 'u undo']], command: { type: 'pairing.undo', requestId: 'p2' } },
+  copy: { shows: 'Copied ABCD-EFGH', written: `]52;c;${Buffer.from('ABCD-EFGH').toString('base64')}` },
+  palette: { shows: ' Command ' },
+  help: { shows: ' Help ' },
+  redraw: { written: '\u001b[?1049l' },
+  quit: { shows: 'Quit the gateway?' },
+};
+
+/** Ctrl+Z stops this process; the pseudo-terminal tests press it. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['suspend']);
+
+const cases = ACTIONS.filter((action) => !ELSEWHERE.has(action.id)).flatMap((action) =>
+  action.keys.map((key) => [action.id, key, action.help] as const),
+);
+
+describe('every key', () => {
+  it('is covered here', () => {
+    const without = cases.filter(([id]) => EFFECTS[id] === undefined).map(([id]) => id);
+    expect(without).toEqual([]);
+  });
+
+  it.each(cases)('%s: %s: %s', async (id, key) => {
+    const effect = EFFECTS[id] ?? {};
+    const many = Array.from({ length: 100 }, (_, n) =>
+      sessionView(`s${n}`, { senderName: `user ${String(n).padStart(2, '0')}`, lastUserAt: NOW - n }),
+    );
+    const snapshot = id.startsWith('move.')
+      ? snapshotOf({ sessions: many })
+      : { ...busySnapshot(), outbox: [outboxView('o1')] };
+    const console = await openConsole({
+      snapshot: alive(snapshot),
+      queries: {
+        queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
+        transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
+        config: [{ key: 'port', value: 3847, source: 'default', help: 'The port.' }],
+      },
+    });
+    await console.shows('5 Log');
+    for (const [step, shows] of effect.before ?? []) await console.type(bytes(step), shows);
+    await console.type(bytes(key));
+    if (effect.asks !== undefined) {
+      await console.shows(effect.asks);
+      await console.type('y');
+    }
+    if (effect.shows !== undefined) await console.shows(effect.shows);
+    if (effect.command !== undefined)
+      await expect.poll(() => console.operator.commands, { timeout: 15_000 }).toContainEqual(effect.command);
+    if (effect.written !== undefined)
+      await expect.poll(() => console.terminal.raw, { timeout: 15_000 }).toContain(effect.written);
+    await console.quit();
+  });
+});
