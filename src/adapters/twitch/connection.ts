@@ -26,6 +26,8 @@ export interface TwitchConnectionOptions {
 /** Twitch's limit for joins. */
 const JOINS = 20;
 const JOIN_WINDOW_MS = 10_000;
+/** Login names of people and channels. */
+const NAME = /^\w{1,25}$/;
 
 /** The server does not take the token. */
 class TokenRefused extends Error {
@@ -117,7 +119,8 @@ export class TwitchConnection {
         heardAt = performance.now();
         const end = this.#endOf(line);
         if (end !== undefined) over.reject(end);
-        if (line.command === '001' && line.params[0]) me.login = line.params[0].toLowerCase();
+        const [nick = ''] = line.params;
+        if (line.command === '001' && NAME.test(nick)) me.login = nick.toLowerCase();
         if (line.command === 'GLOBALUSERSTATE') me.userId = line.tags['user-id'] || undefined;
         if (line.command === 'PING' || line.command === 'PONG')
           this.#health.change({ lastHeartbeatAt: this.#options.host.clock() });
@@ -142,10 +145,13 @@ export class TwitchConnection {
       () => over.reject(new Error('Twitch did not finish the login')),
       timing.loginTimeoutMs,
     );
-    const watchdog = setInterval(() => {
+    const pulse = setInterval(() => {
       if (performance.now() - heardAt > timing.silenceTimeoutMs)
         over.reject(new Error('Twitch has gone silent'));
-    }, timing.silenceTimeoutMs / 4);
+      client.raw('PING').catch(() => {
+        // Not connected yet, or no more: the deadline or the end says so.
+      });
+    }, timing.pingMs);
     signal.addEventListener('abort', stop);
     try {
       if (!signal.aborted) client.open();
@@ -153,7 +159,7 @@ export class TwitchConnection {
       await over.promise;
     } finally {
       clearTimeout(deadline);
-      clearInterval(watchdog);
+      clearInterval(pulse);
       signal.removeEventListener('abort', stop);
       ended.abort();
       joined.resolve();
@@ -218,13 +224,12 @@ export class TwitchConnection {
     const park = (detail: string, key: string, what: string): never => {
       throw new ParkedError(detail, `Put ${what} into platforms.twitch.${key}.`);
     };
-    const name = /^\w{1,25}$/;
-    if (!name.test(this.#login))
+    if (!NAME.test(this.#login))
       park('the login name is missing or malformed', 'username', "the bot's login name");
     if (!/^[\x21-\x7e]+$/.test(tokens.token))
       park('the token is missing or malformed', 'token', 'an access token');
     if (this.#channels.length === 0) park('there is no channel to join', 'channels', 'the channels to join');
-    const odd = this.#channels.find((channel) => !name.test(channel));
+    const odd = this.#channels.find((channel) => !NAME.test(channel));
     if (odd !== undefined)
       park(`${JSON.stringify(odd)} is no channel`, 'channels', 'login names of channels');
     if (settings.port !== undefined && (settings.port < 1 || settings.port > 65_535))

@@ -59,7 +59,8 @@ export interface TwitchTiming {
   readonly maxDelayMs: number;
   /** From opening the socket to the end of Twitch's welcome. */
   readonly loginTimeoutMs: number;
-  /** Without any line for this long the connection counts as dead. */
+  /** Between two pings, and without any line for how long the connection counts as dead. */
+  readonly pingMs: number;
   readonly silenceTimeoutMs: number;
   /** How long the joins may hold up the state "connected". */
   readonly joinTimeoutMs: number;
@@ -78,8 +79,9 @@ export const TWITCH_TIMING: TwitchTiming = {
   minDelayMs: 1000,
   maxDelayMs: 60_000,
   loginTimeoutMs: 20_000,
-  // tmi.js pings once a minute and gives up 10 s later.
-  silenceTimeoutMs: 90_000,
+  // tmi.js itself pings once a minute: too rare for the console to tell the truth.
+  pingMs: 8000,
+  silenceTimeoutMs: 20_000,
   joinTimeoutMs: 5000,
   rejoinMs: 60_000,
   confirmTimeoutMs: 10_000,
