@@ -49,6 +49,19 @@ export const TwitchSettings = Type.Object({
       default: 'https://id.twitch.tv/oauth2',
     }),
   ),
+  apiUrl: Type.Optional(
+    Type.String({
+      description: 'Base address of the Helix API, asked about streams; for a local server.',
+      default: 'https://api.twitch.tv/helix',
+    }),
+  ),
+  eventSubUrl: Type.Optional(
+    Type.String({
+      description:
+        'EventSub WebSocket that tells when streams begin and end; for a local server. Used when clientId is set.',
+      default: 'wss://eventsub.wss.twitch.tv/ws',
+    }),
+  ),
 });
 export type TwitchSettings = Static<typeof TwitchSettings>;
 
@@ -91,9 +104,17 @@ export const TWITCH_TIMING: TwitchTiming = {
   rateWindowMs: 30_500,
 };
 
+/** Login names of people and channels. */
+export const NAME = /^\w{1,25}$/;
+
 /** The name of a channel as Twitch writes it: lower case, no `#`. */
 export function channelName(channel: string): string {
   return channel.trim().replace(/^#/, '').toLowerCase();
+}
+
+/** Stream notices need an application, and go to Twitch itself only when the chat does. */
+export function watchesStreams(settings: TwitchSettings): boolean {
+  return Boolean(settings.clientId) && (!settings.server || Boolean(settings.eventSubUrl));
 }
 
 export function authUrlOf(settings: TwitchSettings): string {
