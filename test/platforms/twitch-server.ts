@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
 import { answerFault, LocalHttp, takeFault } from './local-http.ts';
+import { TwitchEventSub } from './twitch-eventsub.ts';
 
 export interface ChatLine {
   readonly id: string;
@@ -54,6 +55,7 @@ export class TwitchServer implements PlatformServer {
   hangUpBeforeWelcome = false;
   /** Without Twitch's tags and room states: a plain IRC server. */
   plain = false;
+  readonly eventSub = new TwitchEventSub();
   readonly #peers = new Set<Peer>();
   readonly #sockets = new WebSocketServer({
     noServer: true,
@@ -64,7 +66,10 @@ export class TwitchServer implements PlatformServer {
   constructor() {
     this.#http = new LocalHttp({
       request: (request, body, response) => this.#request(request, body, response),
-      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+      upgrade: (request, socket, head) =>
+        request.url?.startsWith('/eventsub') === true
+          ? this.eventSub.upgrade(request, socket, head)
+          : this.#upgrade(request, socket, head),
     });
   }
 
@@ -78,6 +83,14 @@ export class TwitchServer implements PlatformServer {
 
   get authUrl(): string {
     return `${this.#http.url}/oauth2`;
+  }
+
+  get helixUrl(): string {
+    return `${this.#http.url}/helix`;
+  }
+
+  get eventSubUrl(): string {
+    return `${this.url}/eventsub`;
   }
 
   get connections(): number {
@@ -98,6 +111,7 @@ export class TwitchServer implements PlatformServer {
 
   async stop(): Promise<void> {
     this.drop();
+    this.eventSub.stop();
     this.#sockets.close();
     await this.#http.down();
   }
@@ -236,7 +250,7 @@ export class TwitchServer implements PlatformServer {
     if (this.plain) return;
     reply(this.#userState(channel));
     reply(
-      `@emote-only=0;followers-only=-1;r9k=0;room-id=77;slow=0;subs-only=0 :${HOST} ROOMSTATE #${channel}`,
+      `@emote-only=0;followers-only=-1;r9k=0;room-id=${roomId(channel)};slow=0;subs-only=0 :${HOST} ROOMSTATE #${channel}`,
     );
   }
 
@@ -276,7 +290,8 @@ export class TwitchServer implements PlatformServer {
   }
 
   #request(request: IncomingMessage, raw: Buffer, response: ServerResponse): void {
-    const method = new URL(request.url ?? '/', 'http://x').pathname.replace('/oauth2/', '');
+    const url = new URL(request.url ?? '/', 'http://x');
+    const method = url.pathname.replace(/^\/(?:oauth2|helix)\//, '');
     const form = Object.fromEntries(new URLSearchParams(raw.toString()));
     this.calls.push({ at: Date.now(), method, body: form });
     const fault = takeFault(this.faults, method);
@@ -284,9 +299,29 @@ export class TwitchServer implements PlatformServer {
       answerFault(fault, response);
       return;
     }
-    const [status, body] =
-      method === 'token' ? this.#refresh(form) : this.#validate(request.headers.authorization);
+    const [status, body] = this.#answer(method, request, url, raw, form);
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  }
+
+  #answer(
+    method: string,
+    request: IncomingMessage,
+    url: URL,
+    raw: Buffer,
+    form: Readonly<Record<string, string>>,
+  ): [number, object] {
+    const { authorization } = request.headers;
+    if (method === 'token') return this.#refresh(form);
+    if (method === 'validate') return this.#validate(authorization);
+    if (
+      !this.tokens.has(authorization?.replace('Bearer ', '') ?? '') ||
+      request.headers['client-id'] !== 'client'
+    )
+      return [401, { status: 401, message: 'invalid access token' }];
+    if (method === 'eventsub/subscriptions')
+      return [this.eventSub.subscribe(JSON.parse(raw.toString())), { data: [] }];
+    const live = url.searchParams.getAll('user_id').filter((id) => this.eventSub.live.has(id));
+    return [200, { data: live.map((id) => ({ user_id: id, type: 'live' })) }];
   }
 
   #refresh(form: Readonly<Record<string, string>>): [number, object] {
@@ -323,6 +358,11 @@ export class TwitchServer implements PlatformServer {
       },
     ];
   }
+}
+
+/** A channel's id: the sum of its letters, good enough to tell a few channels apart. */
+export function roomId(channel: string): string {
+  return String([...channel].reduce((sum, letter) => sum + letter.charCodeAt(0), 0));
 }
 
 function tagText(tags: Readonly<Record<string, string>>): string {

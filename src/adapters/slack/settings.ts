@@ -55,7 +55,7 @@ export const SLACK_TIMING: SlackTiming = {
   maxDelayMs: 60_000,
   helloTimeoutMs: 20_000,
   requestTimeoutMs: 30_000,
-  pingTimeoutMs: 10_000,
+  pingTimeoutMs: 5000,
   nameTimeoutMs: 1500,
   // "1 per second" a channel with short bursts; chat.update is a tier 3 method (50 and more a minute).
   // https://docs.slack.dev/apis/web-api/rate-limits

@@ -3,6 +3,7 @@ import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import { Lanes } from '../kit/lanes.ts';
 import { LruMap } from '../kit/lru.ts';
+import { unlessAborted } from '../kit/unless-aborted.ts';
 import { chatLine, isTagValue, Repetitions } from './chat-text.ts';
 import type { IrcLine } from './irc-line.ts';
 import { deliveryErrorOf } from './notices.ts';
@@ -102,21 +103,26 @@ export class TwitchOutbound {
   send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
     const channel = channelName(request.chat.chatId);
     const live = AbortSignal.any([signal, this.#stopped]);
-    return this.#lanes.run(channel, async () => {
-      const text = this.#sendable(channel, request.part.text, signal);
-      const room = this.#room(channel);
+    let onItsWay = false;
+    const sending = this.#lanes.run(channel, async () => {
+      const text = this.#sendable(channel, request.part.text, live);
       const { messages, moderatorMessages } = this.#timing;
-      await this.#window.take(room.moderator ? moderatorMessages : messages, live);
+      await this.#window.take(this.#room(channel).moderator ? moderatorMessages : messages, live);
       // The wait may have been long: everything is asked again.
-      this.#sendable(channel, text, signal);
+      this.#sendable(channel, text, live);
+      onItsWay = true;
       return { messageId: await this.#say(channel, text, request, live) };
     });
+    return unlessAborted(sending, live, () =>
+      onItsWay
+        ? new DeliveryError('unknown', 'cancelled before Twitch confirmed the message')
+        : new DeliveryError('unreachable', 'cancelled before it was sent'),
+    );
   }
 
   /** The line to send, or the reason why nothing can be sent there now. */
-  #sendable(channel: string, text: string, signal: AbortSignal): string {
-    if (this.#stopped.aborted) throw new DeliveryError('unreachable', 'the Twitch adapter is stopped');
-    if (signal.aborted) throw new DeliveryError('unreachable', 'cancelled before it was sent');
+  #sendable(channel: string, text: string, live: AbortSignal): string {
+    if (live.aborted) throw new DeliveryError('unreachable', 'cancelled before it was sent');
     const line = chatLine(text);
     if (line === '') throw new DeliveryError('rejected', 'nothing is left of the text for a chat line');
     if ([...line].length > MAX_CHARACTERS)

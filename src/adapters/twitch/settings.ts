@@ -49,6 +49,19 @@ export const TwitchSettings = Type.Object({
       default: 'https://id.twitch.tv/oauth2',
     }),
   ),
+  apiUrl: Type.Optional(
+    Type.String({
+      description: 'Base address of the Helix API, asked about streams; for a local server.',
+      default: 'https://api.twitch.tv/helix',
+    }),
+  ),
+  eventSubUrl: Type.Optional(
+    Type.String({
+      description:
+        'EventSub WebSocket that tells when streams begin and end; for a local server. Used when clientId is set.',
+      default: 'wss://eventsub.wss.twitch.tv/ws',
+    }),
+  ),
 });
 export type TwitchSettings = Static<typeof TwitchSettings>;
 
@@ -59,7 +72,8 @@ export interface TwitchTiming {
   readonly maxDelayMs: number;
   /** From opening the socket to the end of Twitch's welcome. */
   readonly loginTimeoutMs: number;
-  /** Without any line for this long the connection counts as dead. */
+  /** Between two pings, and without any line for how long the connection counts as dead. */
+  readonly pingMs: number;
   readonly silenceTimeoutMs: number;
   /** How long the joins may hold up the state "connected". */
   readonly joinTimeoutMs: number;
@@ -78,8 +92,9 @@ export const TWITCH_TIMING: TwitchTiming = {
   minDelayMs: 1000,
   maxDelayMs: 60_000,
   loginTimeoutMs: 20_000,
-  // tmi.js pings once a minute and gives up 10 s later.
-  silenceTimeoutMs: 90_000,
+  // tmi.js itself pings once a minute: too rare for the console to tell the truth.
+  pingMs: 8000,
+  silenceTimeoutMs: 20_000,
   joinTimeoutMs: 5000,
   rejoinMs: 60_000,
   confirmTimeoutMs: 10_000,
@@ -89,9 +104,17 @@ export const TWITCH_TIMING: TwitchTiming = {
   rateWindowMs: 30_500,
 };
 
+/** Login names of people and channels. */
+export const NAME = /^\w{1,25}$/;
+
 /** The name of a channel as Twitch writes it: lower case, no `#`. */
 export function channelName(channel: string): string {
   return channel.trim().replace(/^#/, '').toLowerCase();
+}
+
+/** Stream notices need an application, and go to Twitch itself only when the chat does. */
+export function watchesStreams(settings: TwitchSettings): boolean {
+  return Boolean(settings.clientId) && (!settings.server || Boolean(settings.eventSubUrl));
 }
 
 export function authUrlOf(settings: TwitchSettings): string {

@@ -171,6 +171,20 @@ describe('the limits', () => {
     expect(written()).toEqual(['a']);
   });
 
+  it('let go of a message that is cancelled behind another one', async () => {
+    await start({ messages: 1, rateWindowMs: 60_000 });
+    await state('connected');
+    await send('a');
+    const first = new AbortController();
+    const waiting = send('b', { signal: first.signal });
+    await expect(send('c', { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
+      failure: 'unreachable',
+    });
+    first.abort();
+    await expect(waiting).rejects.toMatchObject({ failure: 'unreachable' });
+    expect(written()).toEqual(['a']);
+  });
+
   it('stop everything for a while once Twitch itself complains', async () => {
     await start({ messages: 5, rateWindowMs: 60_000 });
     await state('connected');
@@ -235,7 +249,7 @@ describe('the connection to Twitch', () => {
   });
 
   it('counts as dead when the peer is silent', async () => {
-    await start({ silenceTimeoutMs: 300 });
+    await start({ pingMs: 100, silenceTimeoutMs: 400 });
     await state('connected');
     server.silent = true;
     await state('reconnecting');
