@@ -1,10 +1,98 @@
 import type { Part } from '../../gateway/adapter.ts';
-import { chunkText } from './chunk.ts';
+import { type Dialect, escapeRule, looseBackticks } from './dialect.ts';
+import { plainDialect } from './plain-dialect.ts';
+import { formatFor, type PlatformText } from './platform.ts';
 
-/** Markdown to parts that each fit the platform. */
+/** Largest `content` of a message a bot may create. */
+const TEXT_LIMIT = 2000;
+
+/** Mentions, custom emoji and timestamps stay: what may ping is decided by `allowed_mentions` of the request. */
+const TOKEN = '<(?:@[!&]?\\d{1,20}|#\\d{1,20}|a?:\\w{2,32}:\\d{1,20}|t:-?\\d{1,13}(?::[a-zA-Z])?)>';
+/** Headings, lists, quotes and small print, wherever a line may begin. */
+const LINE_START = '^[ \\t]*(?:[-+>#]|\\d{1,9}[.)])';
+
+const escapeMarkdown = escapeRule(`${TOKEN}|[\\\\*_~\`|<[\\]]|${LINE_START}`, (match) =>
+  match.length > 1 && match.startsWith('<') ? match : `${match.slice(0, -1)}\\${match.slice(-1)}`,
+);
+const escapeFence = escapeRule('``', looseBackticks);
+
+/** Discord's Markdown: backslash escapes, no nested quotes, no tables, links only to http(s). */
+const dialect: Dialect = {
+  escapes: { text: escapeMarkdown, code: undefined, pre: escapeFence, bare: undefined },
+  quotePrefix: '> ',
+  open(mark) {
+    switch (mark.type) {
+      case 'bold':
+        return '**';
+      case 'italic':
+        return '_';
+      case 'strike':
+        return '~~';
+      case 'heading':
+        return `${'#'.repeat(mark.depth)} `;
+      case 'code':
+        return mark.ticks === 1 ? '`' : `${'`'.repeat(mark.ticks)} `;
+      case 'link':
+        return mark.bare ? '' : '[';
+      case 'pre':
+        return `\`\`\`${mark.language}\n`;
+      case 'quote':
+        return '';
+    }
+  },
+  close(mark) {
+    switch (mark.type) {
+      case 'bold':
+        return '**';
+      case 'italic':
+        return '_';
+      case 'strike':
+        return '~~';
+      case 'code':
+        return mark.ticks === 1 ? '`' : ` ${'`'.repeat(mark.ticks)}`;
+      case 'link':
+        return mark.bare ? '' : `](${mark.url.replace(/[()<>\s\\]/g, encodeCharacter)})`;
+      case 'pre':
+        return '\n```';
+      case 'heading':
+      case 'quote':
+        return '';
+    }
+  },
+  hug(mark) {
+    if (mark.type === 'italic') return 'letters';
+    return mark.type === 'bold' || mark.type === 'strike' ? 'blanks' : 'none';
+  },
+};
+
+function encodeCharacter(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** Rules, tokens and counters; exported so that what is written can be checked against them. */
+export const discordText: PlatformText = {
+  dialect,
+  plain: plainDialect,
+  // Without markup a part is never longer.
+  gauges: [{ dialect, unit: 'utf16', limit: TEXT_LIMIT }],
+  rules: {
+    bullet: '- ',
+    done: '☑ ',
+    open: '☐ ',
+    rule: '──────────',
+    headingDepth: 3,
+    quoteDepth: 1,
+    tableWidth: 72,
+    marksInLink: true,
+    codeInMarks: true,
+    backticks: 'longer',
+    maxUrl: 400,
+    // Discord shows a masked link as raw text when its label looks like an address itself.
+    linkable: (url, label) => /^https?:/i.test(url) && !/:\/\//.test(label.replace(url, '')),
+  },
+};
+
+/** Markdown to Discord's Markdown, at most 2000 UTF-16 units a part. */
 export function formatDiscord(markdown: string): readonly Part[] {
-  return chunkText(markdown, 2000, 'utf16').map((plain) => ({
-    text: plain,
-    plain,
-  }));
+  return formatFor(markdown, discordText);
 }

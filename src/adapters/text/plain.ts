@@ -1,20 +1,52 @@
 import type { Part } from '../../gateway/adapter.ts';
-import { chunkText } from './chunk.ts';
-import type { TextUnit } from './measure.ts';
+import { measure, type TextUnit } from './measure.ts';
+import { plainDialect } from './plain-dialect.ts';
+import { formatFor, type PlatformText } from './platform.ts';
 
 export interface PlainOptions {
   /** Largest part, in `unit`. */
   readonly limit: number;
   readonly unit: TextUnit;
-  /** CR and LF become spaces and no part starts with `/`, `\` or `.` (Twitch). */
+  /**
+   * For chats whose messages are one line of a protocol (Twitch): line breaks and other control characters become
+   * spaces, and no part begins with `/`, `\` or `.`, which would be taken for a command.
+   */
   readonly singleLine: boolean;
 }
 
-/** Markdown to text without markup. */
-export function formatPlain(markdown: string, options: PlainOptions): readonly Part[] {
-  const text = options.singleLine ? markdown.replace(/\s+/g, ' ') : markdown;
-  return chunkText(text, options.limit - 1, options.unit).map((piece) => {
-    const plain = options.singleLine && /^[/\\.]/.test(piece) ? ` ${piece}` : piece;
-    return { text: plain, plain };
+/** Put before a part that looks like a command. Not a blank: servers trim those. */
+const GUARD = '› ';
+
+/** Markdown to text without markup; `text` and `plain` are the same. */
+export function formatPlain(markdown: string, { limit, unit, singleLine }: PlainOptions): readonly Part[] {
+  const room = singleLine ? limit - measure(GUARD, unit) : limit;
+  const parts = formatFor(markdown, plainText(room, unit, singleLine));
+  if (!singleLine) return parts;
+  return parts.map(({ plain }) => {
+    const text = /^[/\\.]/.test(plain) ? GUARD + plain : plain;
+    return { text, plain: text };
   });
+}
+
+function plainText(limit: number, unit: TextUnit, singleLine: boolean): PlatformText {
+  return {
+    dialect: plainDialect,
+    plain: plainDialect,
+    gauges: [{ dialect: plainDialect, unit, limit }],
+    singleLine,
+    rules: {
+      bullet: '• ',
+      done: '☑ ',
+      open: '☐ ',
+      rule: '──────────',
+      headingDepth: 0,
+      quoteDepth: singleLine ? 0 : 2,
+      tableWidth: singleLine ? 0 : 72,
+      marksInLink: true,
+      codeInMarks: true,
+      backticks: 'any',
+      maxUrl: Math.min(1000, limit >> 2),
+      linkable: () => true,
+    },
+  };
 }
