@@ -12,7 +12,7 @@ export const PNG = Uint8Array.from(
 
 export function inboundContract(makePeer: MakePeer): void {
   describe('messages in', () => {
-    contractTest(makePeer, 'hands in a direct message with its sender and its chat', [], async (rig) => {
+    contractTest(makePeer, 'hands in a direct message with its sender and its chat', ['dm'], async (rig) => {
       const said = await rig.peer.dm('hello from a DM');
       const message = await rig.arrived(said);
       expect(message).toMatchObject({

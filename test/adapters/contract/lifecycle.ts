@@ -129,7 +129,9 @@ export function lifecycleContract(makePeer: MakePeer): void {
           await sleep(50);
           after = held();
         }
-        expect(after.sort()).toEqual(before.sort());
+        // Timers of earlier tests may have run out meanwhile: only what is new counts.
+        for (const kind of before) if (after.includes(kind)) after.splice(after.indexOf(kind), 1);
+        expect(after).toEqual([]);
       }),
     );
 

@@ -22,6 +22,8 @@ export type SendFault =
 
 /** What a platform may lack. A missing feature is declared with a reason and shows as a skipped test with it. */
 export type ContractFeature =
+  /** Real direct messages. Where there are none, `dm` writes in a group that only this user and the bot share. */
+  | 'dm'
   | 'group'
   /** Threads or topics: `group(text, { thread: true })`. */
   | 'thread'
