@@ -4,7 +4,7 @@ import type { AnyMessageContent, WAMessageKey } from 'baileys';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import type { ChatRef } from '../../gateway/model.ts';
-import { pause } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
 import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { failureOf, refusalOf } from './delivery-errors.ts';
@@ -79,9 +79,7 @@ export class Outbound {
     const jid = jidOfChat(chat.chatId);
     if (line === undefined || jid === undefined) return;
     const sent = line.socket.sendPresenceUpdate(on ? 'composing' : 'paused', jid).catch(() => undefined);
-    const done = new AbortController();
-    await Promise.race([sent, pause(TYPING_TIMEOUT_MS, AbortSignal.any([line.ended, done.signal]))]);
-    done.abort();
+    await within(sent, TYPING_TIMEOUT_MS, line.ended);
   }
 
   async #deliver(chat: ChatRef, content: AnyMessageContent, id: string, how: Delivery): Promise<void> {
