@@ -18,7 +18,7 @@ import { runConnection } from './connection.ts';
 import { fetchMedia } from './media.ts';
 import { type Line, Outbound } from './outbound.ts';
 import { Session } from './session.ts';
-import type { WhatsAppSettings } from './settings.ts';
+import { chosen, type WhatsAppSettings } from './settings.ts';
 
 const CAPABILITIES: Capabilities = {
   edit: true,
@@ -41,7 +41,7 @@ const CAPABILITIES: Capabilities = {
 };
 
 /** What tests and embedding programs may replace. */
-export interface WhatsAppOptions {
+export interface WhatsAppTuning {
   readonly load?: () => Promise<Baileys>;
   /** For uploads to a server with a certificate of its own. */
   readonly uploadAgent?: Agent;
@@ -68,17 +68,17 @@ export class WhatsAppAdapter implements Adapter {
   readonly platform = 'whatsapp';
   readonly capabilities = CAPABILITIES;
   readonly #settings: WhatsAppSettings;
-  readonly #options: WhatsAppOptions;
+  readonly #tuning: WhatsAppTuning;
   readonly #outbound: Outbound;
   #line: Line | undefined;
   #run: Run | undefined;
 
-  constructor(settings: WhatsAppSettings, options: WhatsAppOptions) {
+  constructor(settings: WhatsAppSettings, tuning: WhatsAppTuning = {}) {
     this.#settings = settings;
-    this.#options = options;
+    this.#tuning = tuning;
     this.#outbound = new Outbound({
       line: () => this.#line,
-      ...(options.ackTimeoutMs === undefined ? {} : { ackTimeoutMs: options.ackTimeoutMs }),
+      ...(tuning.ackTimeoutMs === undefined ? {} : { ackTimeoutMs: tuning.ackTimeoutMs }),
     });
   }
 
@@ -88,7 +88,7 @@ export class WhatsAppAdapter implements Adapter {
       await this.stop();
     }
     const health = new HealthTracker((current) => host.health(current));
-    const { minReconnectMs, maxReconnectMs } = this.#options;
+    const { minReconnectMs, maxReconnectMs } = this.#tuning;
     const supervisor = new Supervisor({
       health,
       log: host.log,
@@ -134,7 +134,7 @@ export class WhatsAppAdapter implements Adapter {
   async fetchAttachment(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     const baileys = this.#run?.session?.baileys;
     if (baileys === undefined) throw new GatewayError('adapter_stopped', 'WhatsApp is not running');
-    const { url } = this.#settings;
+    const url = chosen(this.#settings.url);
     return fetchMedia(attachment, maxBytes, {
       baileys,
       signal,
@@ -145,7 +145,7 @@ export class WhatsAppAdapter implements Adapter {
   async check(): Promise<AdapterCheck> {
     const current = this.#run?.health.current();
     if (current === undefined) {
-      const findings = await loadBaileys(this.#options.load).then(
+      const findings = await loadBaileys(this.#tuning.load).then(
         () => [],
         (error: unknown) => [error instanceof Error ? error.message : String(error)],
       );
@@ -160,7 +160,7 @@ export class WhatsAppAdapter implements Adapter {
 
   async #connect(run: Run, host: AdapterHost, connected: () => void, signal: AbortSignal): Promise<void> {
     const { health } = run;
-    const { load, maxQrSeries, uploadAgent, qrTimeoutMs } = this.#options;
+    const { load, maxQrSeries, uploadAgent, qrTimeoutMs } = this.#tuning;
     const settings = this.#settings;
     run.session ??= await Session.open({
       host,

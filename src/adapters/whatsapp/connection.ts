@@ -12,7 +12,7 @@ import { bareJid, isBroadcast, personOf, userOf } from './jid.ts';
 import { baileysLogger } from './logger.ts';
 import type { Line } from './outbound.ts';
 import type { Session } from './session.ts';
-import type { WhatsAppSettings } from './settings.ts';
+import { chosen, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
 import {
   containRejections,
@@ -131,6 +131,7 @@ export async function runConnection(
 function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
   const { settings, session, log } = options;
   const { baileys, credentials, groups, messages } = session;
+  const version = chosen(settings.version);
   const config: UserFacingSocketConfig = {
     auth: { creds: credentials.creds, keys: credentials.keys },
     logger: baileysLogger(log),
@@ -145,8 +146,8 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     keepAliveIntervalMs: KEEP_ALIVE_MS,
     defaultQueryTimeoutMs: 30_000,
     transactionOpts: { maxCommitRetries: 3, delayBetweenTriesMs: 200 },
-    ...(settings.url === undefined ? {} : { waWebSocketUrl: settings.url }),
-    ...(settings.version === undefined ? {} : { version: versionOf(settings.version) }),
+    waWebSocketUrl: settings.url ?? WHATSAPP_URL,
+    ...(version === undefined ? {} : { version: versionOf(version) }),
     ...(options.uploadAgent === undefined ? {} : { fetchAgent: options.uploadAgent }),
     ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
   };

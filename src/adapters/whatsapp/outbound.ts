@@ -4,12 +4,12 @@ import type { AnyMessageContent, WAMessageKey } from 'baileys';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import type { ChatRef } from '../../gateway/model.ts';
-import { pause } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
 import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { failureOf, refusalOf } from './delivery-errors.ts';
 import type { Groups } from './groups.ts';
-import { isGroup, jidOfChat } from './jid.ts';
+import { isGroup, isPhone, jidOfChat } from './jid.ts';
 import type { BaileysLogger } from './logger.ts';
 import type { MessageStore } from './message-store.ts';
 
@@ -79,9 +79,7 @@ export class Outbound {
     const jid = jidOfChat(chat.chatId);
     if (line === undefined || jid === undefined) return;
     const sent = line.socket.sendPresenceUpdate(on ? 'composing' : 'paused', jid).catch(() => undefined);
-    const done = new AbortController();
-    await Promise.race([sent, pause(TYPING_TIMEOUT_MS, AbortSignal.any([line.ended, done.signal]))]);
-    done.abort();
+    await within(sent, TYPING_TIMEOUT_MS, line.ended);
   }
 
   async #deliver(chat: ChatRef, content: AnyMessageContent, id: string, how: Delivery): Promise<void> {
@@ -118,16 +116,22 @@ export class Outbound {
 
   /** Looks the chat up. baileys would send to nobody, and be told that all is well, when nobody has this number. */
   async #prepareChat(line: Line, jid: string, stop: AbortSignal): Promise<void> {
+    const { socket, groups } = line;
     try {
-      if (isGroup(jid)) await before(line.groups.learn(jid, line.socket), stop, BEFORE_SENDING);
-      else if (
-        (await before(line.socket.getUSyncDevices([jid], true, false), stop, BEFORE_SENDING)).length === 0
-      )
-        throw new DeliveryError('gone', 'nobody uses WhatsApp with this number');
+      if (isGroup(jid)) return await before(groups.learn(jid, socket), stop, BEFORE_SENDING);
+      const devices = await before(socket.getUSyncDevices([jid], true, false), stop, BEFORE_SENDING);
+      if (devices.length > 0) return;
+      // An empty list is also what baileys makes of no answer at all.
+      const known = isPhone(jid) ? await before(socket.onWhatsApp(jid), stop, BEFORE_SENDING) : undefined;
+      throw known?.length === 0
+        ? new DeliveryError('gone', 'nobody uses WhatsApp with this number')
+        : new DeliveryError('unreachable', 'WhatsApp does not say which devices this person has');
     } catch (error) {
-      if (error instanceof DeliveryError && error.failure === 'unknown')
-        throw new DeliveryError('unreachable', error.message);
-      throw failureOf(error);
+      const failure = failureOf(error);
+      // Whatever happened here happened before the message was sent.
+      throw failure.failure === 'unknown'
+        ? new DeliveryError('unreachable', failure.message, { cause: error })
+        : failure;
     }
   }
 

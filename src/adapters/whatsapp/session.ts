@@ -13,7 +13,7 @@ import { Linking } from './linking.ts';
 import { MessageStore } from './message-store.ts';
 import type { Line } from './outbound.ts';
 import { Reception } from './reception.ts';
-import type { WhatsAppSettings } from './settings.ts';
+import { chosen, type WhatsAppSettings } from './settings.ts';
 
 export interface OpenSession {
   readonly host: AdapterHost;
@@ -48,7 +48,7 @@ export class Session {
     this.linking = new Linking({
       health,
       log: host.log,
-      phone: settings.pairingPhone,
+      phone: chosen(settings.pairingPhone),
       ...(maxQrSeries === undefined ? {} : { maxSeries: maxQrSeries }),
     });
     this.#intake = new Intake({
@@ -73,10 +73,9 @@ export class Session {
   static async open(options: OpenSession): Promise<Session> {
     const { host, settings, load } = options;
     const baileys = await loadBaileys(load);
+    const path = chosen(settings.sessionPath);
     const folder =
-      settings.sessionPath === undefined
-        ? join(host.stateDir, 'session')
-        : resolve(settings.sessionPath.replace(/^~(?=$|\/)/, homedir()));
+      path === undefined ? join(host.stateDir, 'session') : resolve(path.replace(/^~(?=$|\/)/, homedir()));
     const credentials = await Credentials.open({
       folder,
       baileys,

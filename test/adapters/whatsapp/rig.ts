@@ -3,7 +3,8 @@ import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
-import { createWhatsAppAdapter, type WhatsAppOptions } from '../../../src/adapters/whatsapp/index.ts';
+import type { WhatsAppTuning } from '../../../src/adapters/whatsapp/adapter.ts';
+import { createWhatsAppAdapter } from '../../../src/adapters/whatsapp/index.ts';
 import type { WhatsAppSettings } from '../../../src/adapters/whatsapp/settings.ts';
 import type { Adapter, Part, SendRequest } from '../../../src/gateway/adapter.ts';
 import { DeliveryError } from '../../../src/gateway/errors.ts';
@@ -14,7 +15,7 @@ import { RecordingHost } from '../contract.ts';
 
 export interface RigOptions {
   readonly settings?: Partial<WhatsAppSettings>;
-  readonly options?: Partial<WhatsAppOptions>;
+  readonly options?: Partial<WhatsAppTuning>;
   /** Whether a phone has linked the session already; default true. */
   readonly linked?: boolean;
 }
