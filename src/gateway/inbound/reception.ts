@@ -221,6 +221,7 @@ export class Reception {
   async #stranger(message: InboundMessage): Promise<void> {
     const { door, db, inbox, clock } = this.#deps;
     const now = clock();
+    if (await door.acceptInvitation(message)) return this.#welcome(message);
     const view = door.desk.consider(message);
     if (view.answer === 'silent') return this.#refused(message, view.code, view.reason);
     if (view.answer === 'remind') {
@@ -241,6 +242,20 @@ export class Reception {
     this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
     if (request.code !== undefined)
       this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
+  }
+
+  /** An invitation was used: its message is the code and nothing to answer. */
+  async #welcome(message: InboundMessage): Promise<void> {
+    const { db, inbox, outbox, clock } = this.#deps;
+    const row = await db.write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      return outbox.add(tx, {
+        chat: message.chat,
+        meta: { kind: 'paired' },
+        parts: this.#parts(message.chat, 'You are in. Welcome!'),
+      });
+    });
+    outbox.release(row);
   }
 
   /** The code goes out directly: it must never touch the disk or a log line. */

@@ -2,9 +2,10 @@ import type { Clock } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { EventStream, PairingOutcome } from '../events.ts';
 import type { Logger } from '../log.ts';
-import type { AllowlistView, Platform } from '../model.ts';
+import type { AllowlistView, InboundMessage, Platform } from '../model.ts';
 import type { Database, Tx } from '../store/database.ts';
-import { PairingDesk, type PairingRequest, pairingView } from './pairing.ts';
+import { PAIRING_LIMITS, PairingDesk, type PairingRequest, pairingView } from './pairing.ts';
+import { newPairingCode, readPairingCode, showPairingCode } from './pairing-code.ts';
 import { People } from './people.ts';
 
 /** Who acts, and from where: every transition is an audit line with both. */
@@ -31,6 +32,7 @@ export class Door {
   readonly people = new People();
   readonly desk: PairingDesk;
   readonly #deps: DoorDeps;
+  readonly #invitations = new Map<string, number>();
   /** Approved a moment ago: can be taken back. */
   readonly #recent = new Map<string, PairingRequest>();
 
@@ -82,6 +84,46 @@ export class Door {
   /** Never heard again until unblocked. */
   async blockRequest(which: { requestId?: string; code?: string }, actor: Actor): Promise<PairingRequest> {
     return this.#reject(await this.#find(which), 'blocked', actor);
+  }
+
+  /** A single-use code for a new person to send to the bot. It lives in memory only: a restart forgets it. */
+  invite(actor: Actor): { readonly code: string; readonly expiresAt: number } {
+    const now = this.#deps.clock();
+    for (const [code, expiresAt] of this.#invitations) if (expiresAt <= now) this.#invitations.delete(code);
+    const code = newPairingCode();
+    const expiresAt = now + PAIRING_LIMITS.lifetimeMs;
+    this.#invitations.set(code, expiresAt);
+    this.#deps.log.info('an invitation was made', { by: actor.name, surface: actor.surface });
+    return { code: showPairingCode(code), expiresAt };
+  }
+
+  /** A stranger's message that is nothing but a live invitation lets its sender in, once. */
+  async acceptInvitation(message: InboundMessage): Promise<boolean> {
+    const code = readPairingCode(message.text);
+    const expiresAt = code === undefined ? undefined : this.#invitations.get(code);
+    if (code === undefined || expiresAt === undefined || expiresAt <= this.#deps.clock()) return false;
+    this.#invitations.delete(code); // used, whatever happens next
+    const { platform } = message.chat;
+    const entry: AllowlistView = {
+      platform,
+      userId: message.sender.id,
+      name: message.sender.name,
+      addedAt: this.#deps.clock(),
+      origin: 'pairing',
+    };
+    const aliases = message.sender.aliases ?? [];
+    await this.#deps.db.write((tx) => {
+      this.people.allow(tx, entry, aliases);
+      this.#audit(
+        tx,
+        { name: 'invitation', surface: 'gateway' },
+        'accept invitation',
+        subject(platform, entry.userId),
+      );
+    });
+    this.people.rememberAllowed(entry, aliases);
+    this.#deps.events.emit({ type: 'allowlist', entry });
+    return true;
   }
 
   /** Takes an approval back: revoked at once, and the request waits again. */
