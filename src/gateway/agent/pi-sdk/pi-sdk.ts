@@ -13,7 +13,7 @@ import { HostPool } from './host-pool.ts';
 import { SdkLink } from './sdk-link.ts';
 
 export interface PiSdkAgentOptions {
-  /** Where the hosts and `check` run; conversations bring their own working folder. */
+  /** Where `check` runs; conversations bring their own working folder. */
   readonly cwd: string;
   /** Folder of pi's session files. */
   readonly sessionDir: string;
@@ -58,7 +58,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
   const env = { NODE_USE_ENV_PROXY: '1', ...(options.env ?? process.env) };
   const log = options.log.child('pi-sdk');
   const defaults: ModelChoice = { model: options.model, thinking: options.thinking };
-  const hosts = new HostPool({ ...all, env, log });
+  const hosts = new HostPool({ ...all, cwd: options.sessionDir, env, log });
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
