@@ -8,7 +8,7 @@ import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { failureOf, refusalOf } from './delivery-errors.ts';
 import type { Groups } from './groups.ts';
-import { isGroup, isPhone, jidOfChat } from './jid.ts';
+import { isBroadcast, isGroup, isPhone, jidOfChat } from './jid.ts';
 import type { BaileysLogger } from './logger.ts';
 import type { MessageStore } from './message-store.ts';
 import { contentOfPart } from './outgoing-content.ts';
@@ -97,9 +97,11 @@ export class Outbound {
       throw new DeliveryError('rejected', `"${chat.chatId}" is no WhatsApp chat`, {
         hint: 'Use the chat id the console shows, or a phone number with country code.',
       });
-    const message = await this.#compose(line, jid, id, how);
+    if (isBroadcast(jid))
+      throw new DeliveryError('rejected', 'status updates and channels are not written to');
     const stop = AbortSignal.any([how.signal, line.ended]);
     await this.#prepareChat(line, jid, stop);
+    const message = await this.#compose(line, jid, id, how, stop);
     const acked = line.acks.expect(id);
     try {
       const relayed = line.socket.relayMessage(jid, message, {
@@ -142,7 +144,7 @@ export class Outbound {
   }
 
   /** Builds the message and uploads its file. Nothing has been sent when this fails. */
-  async #compose(line: Line, jid: string, id: string, how: Delivery) {
+  async #compose(line: Line, jid: string, id: string, how: Delivery, stop: AbortSignal) {
     const quoted = how.quoted === undefined ? undefined : line.messages.seen(how.quoted);
     const { user } = line.socket;
     const content = how.content({ remoteJid: jid, id: how.target ?? id, fromMe: true });
@@ -156,7 +158,6 @@ export class Outbound {
     });
     composing.catch(() => undefined);
     try {
-      const stop = AbortSignal.any([how.signal, line.ended]);
       const { message } = await before(composing, stop, BEFORE_SENDING);
       if (!message) throw new Error('the message is empty');
       // A changed draft is not kept: baileys itself remembers it for the minutes in which it may be asked for again.
