@@ -10,7 +10,7 @@
  * record, so it is not done.
  */
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../src/gateway/log.ts';
 import { Database, type Migration, type SqlValue } from '../src/gateway/store/database.ts';
@@ -193,10 +193,14 @@ async function compaction(): Promise<void> {
   );
 }
 
+const load = (): string => `${(loadavg()[0] ?? 0).toFixed(1)} on ${availableParallelism()} cores`;
+
+print(`load average ${load()} at the start: much more than this program's own makes the figures worthless`);
 try {
   await commits();
   await replay();
   await compaction();
+  print(`load average ${load()} at the end`);
 } finally {
   rmSync(root, { recursive: true, force: true });
 }
