@@ -69,6 +69,12 @@ function encodeCharacter(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
+/** Discord shows a link as raw text when its label looks like an address, and links nothing without a scheme. */
+function linkable(url: string, label: string): boolean {
+  if (!/^https?:/i.test(url)) return false;
+  return label === url || !(label.includes('://') || url.endsWith(`//${label}`));
+}
+
 /** Rules, tokens and counters; exported so that what is written can be checked against them. */
 export const discordText: PlatformText = {
   dialect,
@@ -85,10 +91,10 @@ export const discordText: PlatformText = {
     tableWidth: 72,
     marksInLink: true,
     codeInMarks: true,
+    bareLinksAlone: true,
     backticks: 'longer',
     maxUrl: 400,
-    // Discord shows a masked link as raw text when its label looks like an address itself.
-    linkable: (url, label) => /^https?:/i.test(url) && !/:\/\//.test(label.replace(url, '')),
+    linkable,
   },
 };
 

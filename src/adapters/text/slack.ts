@@ -55,6 +55,7 @@ export const slackText: PlatformText = {
     tableWidth: 80,
     marksInLink: false,
     codeInMarks: true,
+    bareLinksAlone: false,
     backticks: 'never',
     maxUrl: 1000,
     linkable: (url) => /^(?:https?|mailto|tel|slack):/i.test(url),

@@ -41,6 +41,7 @@ export const whatsappText: PlatformText = {
     tableWidth: 40,
     marksInLink: true,
     codeInMarks: true,
+    bareLinksAlone: true,
     backticks: 'never',
     maxUrl: 1000,
     linkable: () => true,
