@@ -203,7 +203,8 @@ export class TwitchServer implements PlatformServer {
         this.#join(peer, rest.replace('#', ''), reply);
         break;
       case 'PING':
-        reply('PONG');
+        // With a text the real server answers under its name, which tmi.js does not expect.
+        reply(rest === '' ? 'PONG' : `:${HOST} PONG ${HOST} ${rest}`);
         break;
       case 'PRIVMSG':
         this.#message(peer, rest, tags, reply);
