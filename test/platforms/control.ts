@@ -26,5 +26,7 @@ export interface PlatformFault {
   readonly reply:
     | { readonly status?: number; readonly body?: unknown; readonly headers?: Record<string, string> }
     | 'cut'
+    /** The connection is lost in the middle of the answer. */
+    | 'cut-inside'
     | 'hang';
 }

@@ -24,6 +24,10 @@ export class DiscordServer implements PlatformServer {
   readonly gateway: DiscordGateway;
   /** How clients logged in, oldest first. */
   readonly logins: { readonly kind: 'identify' | 'resume'; readonly body: Json }[] = [];
+  /** What becomes of WebSocket handshakes: they are answered, refused with 503, or never answered. */
+  handshakes: 'accept' | 'refuse' | 'hold' = 'accept';
+  /** How many handshakes were begun. */
+  handshakeCount = 0;
   readonly #http: LocalHttp;
   #revoked = false;
 
@@ -37,7 +41,13 @@ export class DiscordServer implements PlatformServer {
     });
     this.#http = new LocalHttp({
       request: (request, body, response) => this.#answer(request, body, response),
-      upgrade: (request, socket, head) => this.gateway.upgrade(request, socket, head),
+      upgrade: (request, socket, head) => {
+        this.handshakeCount += 1;
+        if (this.handshakes === 'hold') return;
+        if (this.handshakes === 'refuse')
+          socket.end('HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n');
+        else this.gateway.upgrade(request, socket, head);
+      },
     });
   }
 

@@ -86,6 +86,11 @@ export function answerFault(fault: PlatformFault, response: ServerResponse): voi
     response.socket?.destroy();
     return;
   }
+  if (fault.reply === 'cut-inside') {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1000 });
+    response.write('{"ok":true,', () => setTimeout(() => response.socket?.destroy(), 20));
+    return;
+  }
   const { status = 500, body = '', headers = {} } = fault.reply;
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   response

@@ -39,7 +39,9 @@ export class ChannelBook {
   async place(channelId: string, guildId: string | undefined, signal: AbortSignal): Promise<Place> {
     if (guildId === undefined) return { chat: chatRef(channelId), kind: 'dm' };
     const facts =
-      this.#options.known(channelId) ?? this.#asked.get(channelId) ?? (await this.#ask(channelId, signal));
+      sufficient(this.#options.known(channelId)) ??
+      sufficient(this.#asked.get(channelId)) ??
+      (await this.#ask(channelId, signal));
     const name = facts?.name === undefined ? {} : { name: `#${facts.name}` };
     if (facts !== undefined && isThread(facts.type) && facts.parentId !== undefined)
       return { chat: chatRef(facts.parentId, channelId), kind: 'group', ...name };
@@ -59,6 +61,11 @@ export class ChannelBook {
       }
     }
   }
+}
+
+/** The library invents channels it has not seen from messages; a thread among them has no parent. */
+function sufficient(facts: ChannelFacts | undefined): ChannelFacts | undefined {
+  return facts !== undefined && isThread(facts.type) && facts.parentId === undefined ? undefined : facts;
 }
 
 function factsOf(channel: DiscordChannel): ChannelFacts {

@@ -5,6 +5,7 @@ import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { ChatRef } from '../../gateway/model.ts';
+import { Pacer } from '../kit/pacer.ts';
 import { deliveryError, isAlreadyDeleted } from './delivery.ts';
 import type { WaitingInteractions } from './interactions.ts';
 import { componentsOf, contentOf } from './markup.ts';
@@ -32,6 +33,7 @@ export interface OutboundOptions {
 /** Everything that goes out. Never retries by itself; every failure is a DeliveryError without the token. */
 export class Outbound {
   readonly #options: OutboundOptions;
+  readonly #pacer = new Pacer();
 
   constructor(options: OutboundOptions) {
     this.#options = options;
@@ -39,13 +41,16 @@ export class Outbound {
 
   async send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
     if (signal.aborted) throw new DeliveryError('unreachable', 'the send was given up before it began');
+    const target = targetOf(request.chat);
+    // The library forgets some waits, and knocking too early counts against the bot.
+    this.#pacer.check(target);
     const files = await filesOf(request.part);
-    return this.#guarded(async () => {
+    const send = async (): Promise<SendReceipt> => {
       const answered = await this.#answerInteraction(request, files, signal);
       if (answered !== undefined) return receipt(answered);
       const reply = request.partIndex === 0 ? request.replyToMessageId : undefined;
       return receipt(
-        await this.#options.rest.call('POST', `/channels/${targetOf(request.chat)}/messages`, {
+        await this.#options.rest.call('POST', `/channels/${target}/messages`, {
           ...files,
           body: {
             ...bodyOf(request.part),
@@ -59,7 +64,14 @@ export class Outbound {
           signal,
         }),
       );
-    });
+    };
+    try {
+      return await this.#guarded(send);
+    } catch (error) {
+      if (error instanceof DeliveryError && error.retryAfterMs !== undefined)
+        this.#pacer.block(target, error.retryAfterMs);
+      throw error;
+    }
   }
 
   async edit(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void> {

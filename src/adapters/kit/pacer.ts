@@ -30,13 +30,7 @@ export class Pacer {
   async slot(steps: readonly PaceStep[], signal: AbortSignal): Promise<void> {
     const now = this.#now();
     this.#forget(now);
-    for (const { key } of steps) {
-      const until = this.#blocked.get(key) ?? 0;
-      if (until > now)
-        throw new DeliveryError('rate-limited', 'the platform asked to wait', {
-          retryAfterMs: Math.ceil(until - now),
-        });
-    }
+    for (const { key } of steps) this.check(key);
     let waitMs = 0;
     for (const { key, limit } of steps) {
       const arrival = Math.max(this.#arrival.get(key) ?? 0, now) + limit.everyMs;
@@ -44,6 +38,15 @@ export class Pacer {
       this.#arrival.set(key, arrival);
     }
     if (waitMs > 0) await pause(waitMs, signal);
+  }
+
+  /** Throws `rate-limited` while the key is blocked. */
+  check(key: string): void {
+    const leftMs = (this.#blocked.get(key) ?? 0) - this.#now();
+    if (leftMs > 0)
+      throw new DeliveryError('rate-limited', 'the platform asked to wait', {
+        retryAfterMs: Math.ceil(leftMs),
+      });
   }
 
   /** The platform said that nothing may go to this key for so long. */

@@ -1,5 +1,6 @@
 import type { InlineKeyboardMarkup } from 'telegraf/types';
 import type { Part } from '../../gateway/adapter.ts';
+import { type CodeEntity, quietEntities, quietHtml } from './quiet.ts';
 
 /** The most bytes Telegram keeps behind a button. */
 const BUTTON_BYTES = 64;
@@ -9,6 +10,14 @@ const BUTTONS_PER_ROW = 2;
 export interface MarkedText {
   readonly text: string;
   readonly parse_mode?: 'HTML';
+  readonly entities?: CodeEntity[];
+}
+
+/** The same as the caption of a file. */
+export interface MarkedCaption {
+  readonly caption: string;
+  readonly parse_mode?: 'HTML';
+  readonly caption_entities?: CodeEntity[];
 }
 
 const escapeHtml = (text: string): string =>
@@ -19,16 +28,27 @@ const fits = (button: { readonly command: string }): boolean =>
 
 /**
  * The text of a part. A part whose two texts are the same has no markup: sent as HTML, its `<` and `&` would be an
- * error. Commands too long for a button are listed below the text, to be typed.
+ * error. Commands too long for a button are listed below the text, to be typed. `quiet` keeps mentions from
+ * notifying anybody.
  */
-export function markedText(part: Part): MarkedText {
+export function markedText(part: Part, quiet: boolean): MarkedText {
   const html = part.text !== part.plain;
   const typed = (part.buttons ?? [])
     .filter((button) => !fits(button))
     .map((button) => `\n${button.label}: ${button.command}`)
     .join('');
   const text = part.text + (html ? escapeHtml(typed) : typed);
-  return html ? { text, parse_mode: 'HTML' } : { text };
+  if (html) return { text: quiet ? quietHtml(text) : text, parse_mode: 'HTML' };
+  const entities = quiet ? quietEntities(text) : [];
+  return entities.length === 0 ? { text } : { text, entities: [...entities] };
+}
+
+export function asCaption({ text, parse_mode, entities }: MarkedText): MarkedCaption {
+  return {
+    caption: text,
+    ...(parse_mode === undefined ? {} : { parse_mode }),
+    ...(entities === undefined ? {} : { caption_entities: entities }),
+  };
 }
 
 /** The buttons of a part as an inline keyboard; pressing one sends its command. */

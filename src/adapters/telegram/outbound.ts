@@ -8,7 +8,7 @@ import { LruMap } from '../kit/lru.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
 import { deliveryError, isAlreadyDeleted, isCaptionMessage, isUnchanged, isUnfitPhoto } from './delivery.ts';
-import { keyboardOf, markedText } from './markup.ts';
+import { asCaption, keyboardOf, type MarkedCaption, markedText } from './markup.ts';
 import type { Migrations } from './migrations.ts';
 import { type UploadMethod, uploadMethod } from './upload.ts';
 
@@ -61,19 +61,19 @@ export class Outbound {
       const message = { chat_id, message_id: Number(messageId) };
       const keyboard = keyboardOf(part);
       const markup = keyboard === undefined ? {} : { reply_markup: keyboard };
-      const { text, ...mode } = markedText(part);
+      const marked = markedText(part, isGroup(chat));
       const preview = { link_preview_options: { is_disabled: true } };
       try {
         await this.#options.client.call(
           'editMessageText',
-          { ...message, text, ...mode, ...preview, ...markup },
+          { ...message, ...marked, ...preview, ...markup },
           { signal },
         );
       } catch (error) {
         if (isUnchanged(error)) return;
         if (!isCaptionMessage(error)) throw error;
         await this.#options.client
-          .call('editMessageCaption', { ...message, caption: text, ...mode, ...markup }, { signal })
+          .call('editMessageCaption', { ...message, ...asCaption(marked), ...markup }, { signal })
           .catch((failure: unknown) => {
             if (!isUnchanged(failure)) throw failure;
           });
@@ -120,7 +120,7 @@ export class Outbound {
         'sendMessage',
         {
           ...target,
-          ...markedText(request.part),
+          ...markedText(request.part, isGroup(request.chat)),
           // A preview makes Telegram fetch the address: text of a model must not be able to call one.
           link_preview_options: { is_disabled: true },
           ...(reply === undefined ? {} : { reply_parameters: reply }),
@@ -144,7 +144,8 @@ export class Outbound {
       await this.#sendText(request, target, signal);
       this.#textSent.set(idempotencyKey, true);
     }
-    const caption = ahead || part.text === '' ? undefined : markedText(part);
+    const caption =
+      ahead || part.text === '' ? undefined : asCaption(markedText(part, isGroup(request.chat)));
     const upload = (as: UploadMethod): Promise<unknown> => this.#upload(as, request, target, caption, signal);
     try {
       return receipt(await upload(method));
@@ -158,7 +159,7 @@ export class Outbound {
     method: UploadMethod,
     request: SendRequest,
     target: Target,
-    caption: { readonly text: string; readonly parse_mode?: 'HTML' } | undefined,
+    caption: MarkedCaption | undefined,
     signal: AbortSignal,
   ): Promise<unknown> {
     const { attachment } = request.part;
@@ -166,12 +167,7 @@ export class Outbound {
     const keyboard = keyboardOf(request.part);
     const common = {
       ...target,
-      ...(caption === undefined
-        ? {}
-        : {
-            caption: caption.text,
-            ...(caption.parse_mode === undefined ? {} : { parse_mode: caption.parse_mode }),
-          }),
+      ...caption,
       ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
     };
     // telegraf encodes only some fields of an upload: the reply would be dropped if it were an object.
@@ -247,12 +243,16 @@ function receipt(result: unknown): SendReceipt {
   return { messageId: String(result.message_id) };
 }
 
+/** Ids of groups are negative. */
+function isGroup(chat: ChatRef): boolean {
+  return chat.chatId.startsWith('-');
+}
+
 /** Published limits: about 1 a second in a chat, 20 a minute in a group, 30 a second in all. */
 function paceOf(chat: ChatRef): PaceStep[] {
-  const group = chat.chatId.startsWith('-');
   return [
     { key: 'all', limit: { burst: 30, everyMs: 1000 / 30 } },
     { key: chatKey(chat), limit: { burst: 3, everyMs: 1000 } },
-    ...(group ? [{ key: `group ${chat.chatId}`, limit: { burst: 20, everyMs: 3000 } }] : []),
+    ...(isGroup(chat) ? [{ key: `group ${chat.chatId}`, limit: { burst: 20, everyMs: 3000 } }] : []),
   ];
 }

@@ -44,6 +44,22 @@ describe('sending to Telegram', () => {
       expect(empty.failure).toBe('rejected');
     }));
 
+  it('notifies nobody that a text of the agent mentions', () =>
+    withTelegram(async (rig, _server, peer) => {
+      await rig.connect();
+      const html = '<b>@ada_l</b> a@b.org <code>@kept</code> <a href="tg://user?id=7">Bob</a> x@y';
+      await rig.send(GROUP_CHAT, { text: html, plain: 'different' });
+      expect(lastBody(peer, 'sendMessage')['text']).toBe(
+        '<b><code>@ada_l</code></b> a@b.org <code>@kept</code> Bob x@y',
+      );
+      await rig.send(GROUP_CHAT, '🙂 ask @ada_l');
+      expect(lastBody(peer, 'sendMessage')['entities']).toEqual([{ type: 'code', offset: 7, length: 6 }]);
+      await rig.send(chatRef(ADA.id), 'ask @ada_l');
+      expect(lastBody(peer, 'sendMessage')['entities']).toBeUndefined();
+      await rig.send(GROUP_CHAT, { text: '@ada_l', plain: '@ada_l', attachment: await picture(rig) });
+      expect(lastBody(peer, 'sendPhoto')['caption_entities']).toBe('[{"type":"code","offset":0,"length":6}]');
+    }));
+
   it('replies to the message that asked, with the first part only, and never lets Telegram call an address', () =>
     withTelegram(async (rig, _server, peer) => {
       await rig.connect();

@@ -88,6 +88,7 @@ describe('the long poll', () => {
     ['an answer that is no JSON', { status: 400, body: '<html>blocked by a proxy</html>' }],
     ['an answer that is no list', { status: 200, body: { ok: true, result: { no: 'list' } } }],
     ['a cut connection', 'cut' as const],
+    ['a connection cut inside an answer', 'cut-inside' as const],
   ])('comes back by itself after %s', (_name, reply) =>
     withTelegram(async (rig, server) => {
       await rig.connect();
@@ -106,7 +107,8 @@ describe('the long poll', () => {
         await rig.connect();
         server.faults.push({ method: 'getUpdates', reply: 'hang' });
         await rig.arrived(await rig.peer.dm('one'));
-        await rig.state('reconnecting');
+        const states = (): string[] => rig.host.healths.map((health) => health.state);
+        await rig.until(() => expect(states()).toContain('reconnecting'));
         await rig.arrived(await rig.peer.dm('two'));
       },
       () => new ShortPollPeer(),
