@@ -39,8 +39,9 @@ function blockEnd({ breaks }: StyledText, above: number, reach: number): number 
 }
 
 function lineEnd({ text, keeps }: StyledText, above: number, reach: number): number | undefined {
-  for (let at = text.lastIndexOf('\n', reach); at > above; at = text.lastIndexOf('\n', at - 1))
-    if (text.charAt(at - 1) !== '\n' && !keeps.has(at)) return at;
+  const window = text.slice(above, reach + 1);
+  for (let at = window.lastIndexOf('\n'); at > 0; at = window.lastIndexOf('\n', at - 1))
+    if (window.charAt(at - 1) !== '\n' && !keeps.has(above + at)) return above + at;
   return undefined;
 }
 

@@ -69,13 +69,12 @@ function encodeCharacter(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-const discord: PlatformText = {
+/** Rules, tokens and counters; exported so that what is written can be checked against them. */
+export const discordText: PlatformText = {
   dialect,
   plain: plainDialect,
-  gauges: [
-    { dialect, unit: 'utf16', limit: TEXT_LIMIT },
-    { dialect: plainDialect, unit: 'utf16', limit: TEXT_LIMIT },
-  ],
+  // Without markup a part is never longer.
+  gauges: [{ dialect, unit: 'utf16', limit: TEXT_LIMIT }],
   rules: {
     bullet: '- ',
     done: '☑ ',
@@ -95,5 +94,5 @@ const discord: PlatformText = {
 
 /** Markdown to Discord's Markdown, at most 2000 UTF-16 units a part. */
 export function formatDiscord(markdown: string): readonly Part[] {
-  return formatFor(markdown, discord);
+  return formatFor(markdown, discordText);
 }

@@ -5,6 +5,7 @@ import type { Escape } from './dialect.ts';
 export type TextUnit = Capabilities['textUnit'];
 
 const NEWLINE = /\n/g;
+const HIGH_SURROGATE = /[\ud800-\udbff]/;
 
 /** Length of `text` in `unit`. A lone surrogate counts as one code point and as three bytes (U+FFFD). */
 export function measure(text: string, unit: TextUnit): number {
@@ -74,11 +75,12 @@ export function takeFitting(
   budget: number,
   rule: Escape | undefined,
   newlineCost: number,
-  unit: TextUnit,
+  counted: TextUnit,
 ): Fit {
-  const widest = unit === 'codepoints' ? budget * 2 : budget;
+  const widest = counted === 'codepoints' ? budget * 2 : budget;
   const stop = Math.max(offset, Math.min(text.length, offset + widest));
   const window = offset === 0 && stop === text.length ? text : text.slice(offset, stop);
+  const unit = counted === 'codepoints' && !HIGH_SURROGATE.test(window) ? 'utf16' : counted;
   const pattern = newlineCost > 0 ? (rule?.linePattern ?? NEWLINE) : rule?.pattern;
   let cost = 0;
   let at = 0;

@@ -1,5 +1,6 @@
-import type { Run, StyledText } from './styled.ts';
+import { isCodeBlock, type Run, type StyledText } from './styled.ts';
 
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 /** C0, DEL, C1 and the Unicode line separators, with the blanks around them. */
 const BREAKS = /[ \t]*[\u0000-\u001f\u007f-\u009f\u2028\u2029][\s\u0000-\u001f\u007f-\u009f]*/g;
 
@@ -7,14 +8,17 @@ const BREAKS = /[ \t]*[\u0000-\u001f\u007f-\u009f\u2028\u2029][\s\u0000-\u001f\u
 export function onOneLine(doc: StyledText): StyledText {
   const runs: Run[] = [];
   const starts: number[] = [];
-  let text = '';
+  let length = 0;
+  let endsBlank = true;
   for (const run of doc.runs) {
-    let line = run.text.replace(BREAKS, ' ');
-    if (text.endsWith(' ')) line = line.trimStart();
+    let line = CONTROL.test(run.text) ? run.text.replace(BREAKS, ' ') : run.text;
+    if (endsBlank) line = line.trimStart();
     if (line === '') continue;
-    starts.push(text.length);
-    runs.push({ text: line, marks: run.marks.filter(({ type }) => type !== 'pre'), raw: run.raw });
-    text += line;
+    starts.push(length);
+    const marks = isCodeBlock(run) ? run.marks.slice(0, -1) : run.marks;
+    runs.push({ text: line, marks, raw: run.raw });
+    length += line.length;
+    endsBlank = line.endsWith(' ');
   }
-  return { runs, starts, text, breaks: [], keeps: new Set() };
+  return { runs, starts, text: runs.map((run) => run.text).join(''), breaks: [], keeps: new Set() };
 }

@@ -8,12 +8,3 @@ export const plainDialect: Dialect = {
   close: (mark, ended) => (mark.type === 'link' && ended && !mark.bare ? ` (${mark.url})` : ''),
   hug: () => 'none',
 };
-
-/** Only the visible text: what a platform counts that counts after parsing the markup. */
-export const visibleDialect: Dialect = {
-  escapes: { text: undefined, code: undefined, pre: undefined, bare: undefined },
-  quotePrefix: '',
-  open: () => '',
-  close: () => '',
-  hug: () => 'none',
-};

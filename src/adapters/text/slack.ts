@@ -39,13 +39,12 @@ const plainMrkdwn: Dialect = {
   close: (mark, ended) => (mark.type === 'link' && ended && !mark.bare ? ` (${address(mark.url)})` : ''),
 };
 
-const slack: PlatformText = {
+/** Rules, tokens and counters; exported so that what is written can be checked against them. */
+export const slackText: PlatformText = {
   dialect,
   plain: plainMrkdwn,
-  gauges: [
-    { dialect, unit: 'codepoints', limit: TEXT_LIMIT },
-    { dialect: plainMrkdwn, unit: 'codepoints', limit: TEXT_LIMIT },
-  ],
+  // Without markup a part is never longer.
+  gauges: [{ dialect, unit: 'codepoints', limit: TEXT_LIMIT }],
   rules: {
     bullet: '• ',
     done: '☑ ',
@@ -64,5 +63,5 @@ const slack: PlatformText = {
 
 /** Markdown to mrkdwn, at most 3,900 code points a part. `plain` is escaped too: Slack parses every text. */
 export function formatSlack(markdown: string): readonly Part[] {
-  return formatFor(markdown, slack);
+  return formatFor(markdown, slackText);
 }

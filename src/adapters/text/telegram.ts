@@ -1,6 +1,6 @@
 import type { Part } from '../../gateway/adapter.ts';
 import { type Dialect, escapeRule } from './dialect.ts';
-import { plainDialect, visibleDialect } from './plain-dialect.ts';
+import { plainDialect } from './plain-dialect.ts';
 import { formatFor, type PlatformText } from './platform.ts';
 
 /** "1-4096 characters after entities parsing" (Bot API, sendMessage); entity offsets are UTF-16 units. */
@@ -60,13 +60,14 @@ const dialect: Dialect = {
   hug: () => 'none',
 };
 
-const telegram: PlatformText = {
+/** Rules, tokens and counters; exported so that what is written can be checked against them. */
+export const telegramText: PlatformText = {
   dialect,
   plain: plainDialect,
+  // The plain text is what Telegram counts after parsing, and the addresses of links on top.
   gauges: [
-    { dialect: visibleDialect, unit: 'utf16', limit: TEXT_LIMIT },
-    { dialect, unit: 'utf16', limit: RAW_LIMIT },
     { dialect: plainDialect, unit: 'utf16', limit: TEXT_LIMIT },
+    { dialect, unit: 'utf16', limit: RAW_LIMIT },
   ],
   rules: {
     bullet: '• ',
@@ -86,5 +87,5 @@ const telegram: PlatformText = {
 
 /** Markdown to Telegram HTML, at most 4096 UTF-16 units after entity parsing and 8,000 as written. */
 export function formatTelegram(markdown: string): readonly Part[] {
-  return formatFor(markdown, telegram);
+  return formatFor(markdown, telegramText);
 }

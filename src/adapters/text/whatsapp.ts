@@ -25,13 +25,12 @@ const dialect: Dialect = {
   hug: ({ type }) => (type === 'link' || type === 'pre' || type === 'quote' ? 'none' : 'letters'),
 };
 
-const whatsapp: PlatformText = {
+/** Rules, tokens and counters; exported so that what is written can be checked against them. */
+export const whatsappText: PlatformText = {
   dialect,
   plain: plainDialect,
-  gauges: [
-    { dialect, unit: 'utf16', limit: TEXT_LIMIT },
-    { dialect: plainDialect, unit: 'utf16', limit: TEXT_LIMIT },
-  ],
+  // Without markup a part is never longer.
+  gauges: [{ dialect, unit: 'utf16', limit: TEXT_LIMIT }],
   rules: {
     bullet: '• ',
     done: '☑ ',
@@ -50,5 +49,5 @@ const whatsapp: PlatformText = {
 
 /** Markdown to WhatsApp's markers, at most 4096 UTF-16 units a part. */
 export function formatWhatsapp(markdown: string): readonly Part[] {
-  return formatFor(markdown, whatsapp);
+  return formatFor(markdown, whatsappText);
 }

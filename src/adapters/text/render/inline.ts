@@ -51,7 +51,7 @@ function renderPhrasing(node: Node, context: Context): void {
       marked({ type: 'strike' }, context, () => renderInline(node.children, deeper(context)));
       return;
     case 'inlineCode':
-      renderCode(node.value, context);
+      renderCode(node.value.replaceAll('\n', ' '), context);
       return;
     case 'break':
       text('\n', context);

@@ -8,10 +8,14 @@ type Align = 'left' | 'right' | 'center' | null | undefined;
 
 /** A table as aligned text in a code block, or as "key: value" lines when that would be too wide. */
 export function renderTable(table: Table, context: Context): void {
-  const rows = table.children.map((row) => row.children.map((cell) => cellText(cell.children, context)));
+  if (context.rules.tableWidth === 0) {
+    renderPairs(table, context);
+    return;
+  }
+  const rows = table.children.map((row) => row.children.map((cell) => cellOf(cell.children, context)));
   const columns = rows[0]?.length ?? 0;
   const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(3, ...rows.map((row) => stringWidth(row[column] ?? ''))),
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.width ?? 0), 3),
   );
   const total = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
   if (total > context.rules.tableWidth) renderPairs(table, context);
@@ -21,15 +25,28 @@ export function renderTable(table: Table, context: Context): void {
 
 const GAP = '  ';
 
+/** A cell's text and its width in columns of a terminal or a monospaced font. */
+interface Cell {
+  readonly text: string;
+  readonly width: number;
+}
+
+const EMPTY: Cell = { text: '', width: 0 };
+
+function cellOf(nodes: readonly Phrasing[], context: Context): Cell {
+  const text = cellText(nodes, context);
+  return { text, width: stringWidth(text) };
+}
+
 function renderGrid(
-  rows: readonly (readonly string[])[],
+  rows: readonly (readonly Cell[])[],
   widths: readonly number[],
   align: readonly Align[],
   { out }: Context,
 ): void {
-  const line = (row: readonly string[]) =>
+  const line = (row: readonly Cell[]) =>
     widths
-      .map((width, column) => pad(row[column] ?? '', width, align[column]))
+      .map((width, column) => pad(row[column] ?? EMPTY, width, align[column]))
       .join(GAP)
       .trimEnd();
   const [head, ...body] = rows;
@@ -40,8 +57,9 @@ function renderGrid(
   out.freshLine();
 }
 
-function pad(text: string, width: number, align: Align): string {
-  const missing = Math.max(0, width - stringWidth(text));
+function pad(cell: Cell, width: number, align: Align): string {
+  const { text } = cell;
+  const missing = Math.max(0, width - cell.width);
   if (align === 'right') return ' '.repeat(missing) + text;
   if (align !== 'center') return text + ' '.repeat(missing);
   const left = missing >> 1;
