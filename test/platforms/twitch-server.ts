@@ -277,7 +277,7 @@ export class TwitchServer implements PlatformServer {
     const replyTo = /reply-parent-msg-id=([^;]+)/.exec(tags)?.[1];
     if (delivered) this.sent.push({ id, channel, text, at, ...(replyTo === undefined ? {} : { replyTo }) });
     if (fault?.reply === 'hang') return;
-    if (fault?.reply === 'cut') {
+    if (typeof fault?.reply === 'string') {
       peer.ws.terminate();
       return;
     }
