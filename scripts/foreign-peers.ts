@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Pinned: the newest `emulate` is another package, and the tests know these versions. */
-const PEERS = ['emulate@0.12.2'];
+const PEERS = ['emulate@0.12.2', 'telegram-test-api@4.2.1'];
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {
