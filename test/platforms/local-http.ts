@@ -86,13 +86,13 @@ export function answerFault(fault: PlatformFault, response: ServerResponse): voi
     response.socket?.destroy();
     return;
   }
-  if (fault.reply === 'cut-inside') {
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1000 });
-    response.write('{"ok":true,', () => setTimeout(() => response.socket?.destroy(), 20));
+  const { status = 500, body = '', headers = {}, cutInside = false } = fault.reply;
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  if (cutInside) {
+    response.writeHead(status, { 'content-type': 'application/json', 'content-length': text.length + 1000 });
+    response.write(text, () => setTimeout(() => response.socket?.destroy(), 20));
     return;
   }
-  const { status = 500, body = '', headers = {} } = fault.reply;
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
   response
     .writeHead(status, {
       'content-type': typeof body === 'string' ? 'text/html' : 'application/json',

@@ -104,7 +104,7 @@ export class ChatSession {
   #pulse(): void {
     if (performance.now() - this.#heardAt > this.#options.timing.silenceTimeoutMs)
       this.#over.reject(new Error('Twitch has gone silent'));
-    this.#client.raw('PING').catch(() => {
+    this.#client.raw('PING :pi-gateway').catch(() => {
       // Not connected yet, or no more: the deadline or the end says so.
     });
   }

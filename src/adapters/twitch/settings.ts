@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 
 /** The keys of `platforms.twitch` that the adapter itself reads. */
-export const TwitchSettings = Type.Object({
+export const twitchSettingsSchema = Type.Object({
   username: Type.String({ description: "Login name of the bot's Twitch account.", default: '' }),
   token: Type.String({
     description:
@@ -63,7 +63,7 @@ export const TwitchSettings = Type.Object({
     }),
   ),
 });
-export type TwitchSettings = Static<typeof TwitchSettings>;
+export type TwitchSettings = Static<typeof twitchSettingsSchema>;
 
 /** Waits and limits of the adapter; tests shorten them. */
 export interface TwitchTiming {
