@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLogger } from '../../../../src/gateway/log.ts';
 import { Database, type Migration } from '../../../../src/gateway/store/database.ts';
+import { systemCode } from '../../../../src/gateway/store/disk.ts';
 
 const [folder = '', prefix = ''] = process.argv.slice(2);
 const migrations: readonly Migration[] = [
@@ -18,7 +19,15 @@ const migrations: readonly Migration[] = [
 /** Not `process.stdout`: that keeps what a slow reader does not take, and a kill would swallow it. */
 function say(line: string): void {
   const bytes = Buffer.from(`${line}\n`);
-  for (let done = 0; done < bytes.length; ) done += writeSync(1, bytes, done);
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(1, bytes, done);
+    } catch (error) {
+      if (systemCode(error) !== 'EAGAIN') throw error;
+      // The reader has not caught up: nothing else may happen before it has.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
 }
 
 const db = await Database.open({
