@@ -35,8 +35,9 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
 
   /** The model calls the tool once and then ends the turn. */
   async function call(name: string, args: Record<string, unknown>): Promise<ToolOutcome> {
-    model.reply((request): ModelReply =>
-      request.toolResults.length > 0 ? { text: 'done' } : { tools: [{ name, arguments: args }] },
+    model.reply(
+      (request): ModelReply =>
+        request.toolResults.length > 0 ? { text: 'done' } : { tools: [{ name, arguments: args }] },
     );
     const [outcome] = await pi.ask(`call ${name}`);
     if (outcome === undefined) throw new Error('the tool was not called');
