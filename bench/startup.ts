@@ -12,10 +12,13 @@ import { TerminalProgram } from '../test/support/terminal.ts';
 const { values } = parseArgs({ options: { runs: { type: 'string' } } });
 const runs = Number(values.runs ?? 7);
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 const show = (name: string, numbers: readonly number[], base = 0): void => {
   const extra = base === 0 ? '' : `   node + ${(median(numbers) - base).toFixed(0)} ms`;
-  process.stdout.write(`${name.padEnd(28)} median ${median(numbers).toFixed(0)} ms   (${numbers.map((n) => n.toFixed(0)).join(', ')})${extra}\n`);
+  process.stdout.write(
+    `${name.padEnd(28)} median ${median(numbers).toFixed(0)} ms   (${numbers.map((n) => n.toFixed(0)).join(', ')})${extra}\n`,
+  );
 };
 
 function bareNode(): number {
@@ -27,7 +30,15 @@ function bareNode(): number {
 async function headlessReady(): Promise<{ ms: number; rssMb: number; cpuPercent: number }> {
   const folder = temporaryFolder();
   const at = performance.now();
-  const gateway = new GatewayProcess(['--no-tui', '--port', '0', '--agent', 'scripted', '--data-dir', folder.path]);
+  const gateway = new GatewayProcess([
+    '--no-tui',
+    '--port',
+    '0',
+    '--agent',
+    'scripted',
+    '--data-dir',
+    folder.path,
+  ]);
   await gateway.ready();
   const ms = performance.now() - at;
   await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -69,9 +80,22 @@ const base = median(node);
 show('node -e 0', node);
 const headless: Awaited<ReturnType<typeof headlessReady>>[] = [];
 for (let i = 0; i < runs; i += 1) headless.push(await headlessReady());
-show('headless ready', headless.map((run) => run.ms), base);
+show(
+  'headless ready',
+  headless.map((run) => run.ms),
+  base,
+);
 const frames: Awaited<ReturnType<typeof firstFrame>>[] = [];
 for (let i = 0; i < runs; i += 1) frames.push(await firstFrame());
-show('console first frame', frames.map((run) => run.ms), base);
-for (const [name, all] of [['headless', headless], ['console', frames]] as const)
-  process.stdout.write(`idle ${name.padEnd(23)} ${median(all.map((run) => run.rssMb)).toFixed(0)} MB resident   ${median(all.map((run) => run.cpuPercent)).toFixed(1)} % CPU\n`);
+show(
+  'console first frame',
+  frames.map((run) => run.ms),
+  base,
+);
+for (const [name, all] of [
+  ['headless', headless],
+  ['console', frames],
+] as const)
+  process.stdout.write(
+    `idle ${name.padEnd(23)} ${median(all.map((run) => run.rssMb)).toFixed(0)} MB resident   ${median(all.map((run) => run.cpuPercent)).toFixed(1)} % CPU\n`,
+  );

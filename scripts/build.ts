@@ -14,8 +14,6 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 
 const EXTERNAL = [
-  './discord/index.ts',
-  './twitch/index.ts',
   'sql.js',
   'discord.js',
   'telegraf',
@@ -96,13 +94,12 @@ writeFileSync(
   join(root, 'THIRD-PARTY-NOTICES.txt'),
   thirdPartyNotices(root, Object.keys(result.metafile.inputs)),
 );
-if (false)
-  execFileSync(
-    process.execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.types.json')],
-    {
-      stdio: 'inherit',
-    },
-  );
+execFileSync(
+  process.execPath,
+  [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.types.json')],
+  {
+    stdio: 'inherit',
+  },
+);
 writeFileSync(join(dist, '.fingerprint'), sourceFingerprint(root));
 process.stdout.write(`built ${Object.keys(result.metafile.outputs).length} files into dist/\n`);

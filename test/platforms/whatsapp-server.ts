@@ -331,7 +331,7 @@ export class WhatsAppServer implements PlatformServer, World {
   #fail(client: ClientConnection, stanza: BinaryNode, fault: PlatformFault | undefined): boolean {
     if (fault === undefined) return false;
     if (fault.reply === 'hang') return true;
-    if (fault.reply === 'cut' || fault.reply === 'cut-inside') {
+    if (fault.reply === 'cut' || fault.reply.cutInside === true) {
       client.cut();
       return true;
     }
