@@ -55,9 +55,13 @@ const plainHttp: Plugin = {
   },
 };
 
-const entries = ['src/cli.ts', 'src/api.ts', 'src/extension.ts', ...WORKERS].filter((f) =>
-  existsSync(join(root, f)),
-);
+const entries = [
+  'src/cli.ts',
+  'src/api.ts',
+  'src/extension.ts',
+  'src/hosted-extension.ts',
+  ...WORKERS,
+].filter((f) => existsSync(join(root, f)));
 
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });

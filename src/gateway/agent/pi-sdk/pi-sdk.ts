@@ -3,6 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
 import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
+import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
 import { Seats } from '../pi/seats.ts';
@@ -21,6 +22,8 @@ export interface PiSdkAgentOptions {
   readonly thinking?: string;
   /** Names of the tools that pi may use. Default: pi's own choice. */
   readonly tools?: readonly string[];
+  /** File of a pi extension that background tasks get: it brings the `report_progress` tool. Default: none. */
+  readonly taskExtension?: string;
   /** Host processes; sessions are spread over them. Default: 1. */
   readonly hosts?: number;
   /** Live sessions at the same time; further turns wait, first come, first served. Default: 1000. */
@@ -62,13 +65,15 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
+    const { tools, extension } = equipmentOf(spec.kind, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
       sessionFile: spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id),
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
-      ...(options.tools === undefined ? {} : { tools: options.tools }),
+      ...(tools === undefined ? {} : { tools }),
+      ...(extension === undefined ? {} : { extension }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
