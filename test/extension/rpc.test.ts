@@ -247,6 +247,21 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     expect((await say('allow')).text).toContain('websocket');
   });
 
+  it('goes on when the operator opens another session of pi', async () => {
+    const port = runtimePort();
+    const from = pi.lines.length;
+    await pi.request({ type: 'new_session' });
+    await pi.line(
+      (line) => line['method'] === 'setStatus' && line['statusText'] === `gateway :${port}`,
+      from,
+    );
+    expect((await say('status')).text).toContain(`localhost:${port}`);
+    const { client, code } = await stranger();
+    await pi.line((line) => line['statusText'] === `gateway :${port} · 1 waiting`, from);
+    expect((await say(`pair ${code}`)).kind).toBe('info');
+    await client.next((frame) => frame.type === 'paired');
+  });
+
   it('stops, and leaves nothing behind', async () => {
     const port = runtimePort();
     expect(await say('stop')).toEqual({ kind: 'info', text: 'The gateway has stopped.' });
