@@ -131,8 +131,11 @@ export class GatewayLink {
   #hold(running: RunningGateway): void {
     const own: Own = { running, operator: running.operator({ name: 'operator', surface: 'extension' }) };
     this.#own = own;
-    void running.stopped.then(() => {
-      if (this.#own === own) this.#own = undefined;
+    void running.stopped.then((then) => {
+      if (this.#own !== own) return;
+      this.#own = undefined;
+      // Somebody else (the console, the API) wants it back: it lives here, so this is the place.
+      if (then === 'restart') this.#next(() => this.#compose(running.port)).catch(() => {}); // the next command tells
     });
   }
 

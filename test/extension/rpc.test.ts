@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connectOperator } from '../../src/gateway/server/remote-operator.ts';
 import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
@@ -238,6 +239,25 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     clients.push(friend);
     friend.prompt('p1', invitation);
     await friend.next((frame) => frame.type === 'paired');
+  });
+
+  it('comes back when somebody else asks the gateway in this pi to restart', async () => {
+    const port = runtimePort();
+    const token = readFileSync(join(folder.path, 'gateway', 'operator.token'), 'utf8').trim();
+    const elsewhere = await connectOperator(`http://127.0.0.1:${port}`, token);
+    const { startedAt } = elsewhere.snapshot().gateway;
+    await elsewhere.run({ type: 'restart' });
+    await elsewhere.close();
+    await vi.waitFor(
+      async () => {
+        const again = await connectOperator(`http://127.0.0.1:${port}`, token);
+        const since = again.snapshot().gateway.startedAt;
+        await again.close();
+        expect(since).toBeGreaterThan(startedAt);
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    expect((await say('status')).text).toContain(`localhost:${port}`);
   });
 
   it('restarts on the same port and keeps what it knew', async () => {
