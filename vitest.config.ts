@@ -6,5 +6,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Real processes, sockets and terminals on a shared machine: one more try there, none at a developer's desk.
+    retry: process.env['CI'] ? 1 : 0,
   },
 });

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import { GatewayProcess, ROOT, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
 describe('starting', () => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -63,13 +63,23 @@ describe('starting', () => {
     expect(await next.stop()).toBe(0);
   });
 
-  it('loads no platform library when none is enabled', async () => {
-    const gateway = start('--log-level', 'debug');
-    const port = await gateway.ready();
-    const maps = readFileSync(`/proc/${gateway.child.pid}/maps`, 'utf8');
-    expect(maps).not.toContain('yoga');
-    expect(port).toBeGreaterThan(0);
+  it('loads no platform library and no console when none is asked for', async () => {
+    const list = join(folder.path, 'modules.txt');
+    const gateway = new GatewayProcess(
+      ['--no-tui', '--port', '0', '--agent', 'scripted', '--data-dir', folder.path],
+      { NODE_OPTIONS: `--import ${join(ROOT, 'test/support/list-modules.mjs')}`, MODULE_LIST: list },
+    );
+    await gateway.ready();
     await gateway.stop();
+    const modules = readFileSync(list, 'utf8').split('\n');
+    expect(modules.some((url) => url.includes('sql-wasm'))).toBe(true);
+    expect(
+      modules.filter((url) =>
+        /node_modules\/(discord|telegraf|@slack|baileys|tmi|@earendil)|dist\/(console|telegram|discord|slack|whatsapp|twitch|pi-)/.test(
+          url,
+        ),
+      ),
+    ).toEqual([]);
   });
 
   it.each([
