@@ -87,11 +87,12 @@ const GENERATED: Readonly<Record<string, () => string>> = {
     ),
   'chat-commands': () =>
     table(
-      ['Command', 'Does', 'While the agent works'],
+      ['Command', 'Does', 'While the agent works', 'Who'],
       (CHAT_COMMANDS as readonly ChatCommand[]).map((row) => [
         `\`/${row.name}${row.args === undefined ? '' : ` ${row.args}`}\`${(row.aliases ?? []).map((alias) => ` \`/${alias}\``).join('')}`,
         row.help,
         row.midTurn ? 'at once' : 'when it is idle',
+        row.who === 'everyone' ? 'everyone who may write' : 'people on the allowlist',
       ]),
     ),
   'cli-commands': () =>

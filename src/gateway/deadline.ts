@@ -29,3 +29,20 @@ export async function withDeadline<T>(
     parent?.removeEventListener('abort', onParent);
   }
 }
+
+/** Whether `work` has settled, one way or the other, before `ms` are over. Leaves no timer behind. */
+export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const done = work.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

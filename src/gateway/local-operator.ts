@@ -12,7 +12,7 @@ import type {
   OperatorSnapshot,
 } from './operator.ts';
 import type { Actor } from './security/door.ts';
-import { taskView } from './tasks/tasks.ts';
+import { taskView } from './tasks/task-record.ts';
 
 export interface LocalOperatorDeps {
   readonly gateway: Gateway;

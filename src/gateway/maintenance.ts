@@ -1,25 +1,35 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from './clock.ts';
 import type { Conversations } from './conversation/conversations.ts';
 import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
+import type { Outbox } from './outbound/outbox.ts';
 import type { Database } from './store/database.ts';
 import type { Tasks } from './tasks/tasks.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 export const RETENTION = { settledMs: 7 * DAY_MS, endedSessionsMs: 90 * DAY_MS, rowsPerSweep: 2000 } as const;
 
+const SWEEP_MS = 60_000;
+
 export interface MaintenanceDeps {
-  readonly gateway: { readonly conversations: Conversations; readonly tasks: Tasks };
-  readonly stores: { readonly sessions: Database; readonly security: Database };
+  readonly conversations: Conversations;
+  readonly outbox: Outbox;
+  readonly tasks: Tasks;
+  readonly sessions: Database;
+  readonly security: Database;
+  /** Folder of the files that chats sent, one folder a session. */
+  readonly files: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** The minute sweep: sessions that are due, and old rows in bounded bites. */
+/** The minute sweep: sessions that are due, deliveries that are too old, and old rows in bounded bites. */
 export class Maintenance {
   readonly #deps: MaintenanceDeps;
   #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<void> | undefined;
 
   constructor(deps: MaintenanceDeps) {
     this.#deps = deps;
@@ -27,12 +37,15 @@ export class Maintenance {
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#running = this.#running
-        .then(() => this.sweep(this.#deps.clock()))
+      // A sweep that the disk holds up is not overtaken by the next one.
+      this.#running ??= this.sweep(this.#deps.clock())
         .catch((error: unknown) =>
           this.#deps.log.warn('the sweep failed; it runs again in a minute', { error: messageOf(error) }),
-        );
-    }, 60_000);
+        )
+        .finally(() => {
+          this.#running = undefined;
+        });
+    }, SWEEP_MS);
     this.#timer.unref();
   }
 
@@ -41,44 +54,64 @@ export class Maintenance {
   }
 
   async sweep(now: number): Promise<void> {
-    const { gateway, stores } = this.#deps;
-    await gateway.conversations.sweep(now);
-    await gateway.tasks.sweep(now);
-    const settled = now - RETENTION.settledMs;
-    const bite = RETENTION.rowsPerSweep;
-    const old = (sql: string, before: number): boolean => stores.sessions.get(sql, [before]) !== undefined;
-    // Looking is cheap; a commit is made only when something is there to forget.
-    if (
-      old('SELECT 1 AS yes FROM seen WHERE at < ? LIMIT 1', settled) ||
-      old('SELECT 1 AS yes FROM outbox WHERE settled_at < ? LIMIT 1', settled) ||
-      old("SELECT 1 AS yes FROM inbox WHERE state = 'done' AND accepted_at < ? LIMIT 1", settled)
-    )
-      await stores.sessions.write((tx) => {
-        tx.run('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)', [settled, bite]);
-        tx.run('DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE settled_at < ? LIMIT ?)', [
-          settled,
-          bite,
-        ]);
-        tx.run(
-          "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox WHERE state = 'done' AND accepted_at < ? LIMIT ?)",
-          [settled, bite],
-        );
-      });
-    await gateway.conversations.forgetEnded(now - RETENTION.endedSessionsMs, bite);
-    await this.#forgetRequests(now);
+    const { conversations, outbox, tasks } = this.#deps;
+    await conversations.sweep(now);
+    outbox.sweep();
+    await tasks.sweep(now);
+    await this.#forgetMessages(now - RETENTION.settledMs);
+    const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
+    await Promise.all(gone.map((id) => this.#removeFiles(id)));
+    await this.#forgetRequests(now - RETENTION.settledMs);
   }
 
-  async #forgetRequests(now: number): Promise<void> {
-    const { security } = this.#deps.stores;
-    const before = now - RETENTION.settledMs;
+  /** Looking is cheap; a commit is made only when something is there to forget. */
+  async #forgetMessages(before: number): Promise<void> {
+    const { sessions } = this.#deps;
+    const bite = RETENTION.rowsPerSweep;
+    const old = (sql: string): boolean => sessions.get(sql, [before]) !== undefined;
     if (
-      security.get("SELECT 1 AS yes FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT 1", [
-        before,
-      ]) === undefined
+      !old('SELECT 1 AS yes FROM seen WHERE at < ? LIMIT 1') &&
+      !old('SELECT 1 AS yes FROM outbox WHERE settled_at < ? LIMIT 1') &&
+      !old("SELECT 1 AS yes FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT 1")
     )
       return;
+    await sessions.write((tx) => {
+      tx.run('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)', [before, bite]);
+      tx.run('DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE settled_at < ? LIMIT ?)', [
+        before,
+        bite,
+      ]);
+      tx.run(
+        `DELETE FROM inbox WHERE seq IN
+           (SELECT seq FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT ?)`,
+        [before, bite],
+      );
+    });
+  }
+
+  async #forgetRequests(before: number): Promise<void> {
+    const { security } = this.#deps;
+    const old = security.get(
+      "SELECT 1 AS yes FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT 1",
+      [before],
+    );
+    if (old === undefined) return;
     await security.write((tx) =>
-      tx.run("DELETE FROM pairing WHERE state <> 'pending' AND closed_at < ?", [before]),
+      tx.run(
+        `DELETE FROM pairing WHERE id IN
+           (SELECT id FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT ?)`,
+        [before, RETENTION.rowsPerSweep],
+      ),
+    );
+  }
+
+  /** The session is forgotten already: a folder that cannot be removed is only untidy. */
+  async #removeFiles(sessionId: string): Promise<void> {
+    await rm(join(this.#deps.files, sessionId), { recursive: true, force: true }).catch((error: unknown) =>
+      this.#deps.log.warn('the files of an old session could not be removed', {
+        session: sessionId,
+        error: messageOf(error),
+      }),
     );
   }
 }

@@ -187,6 +187,32 @@ export interface RefusalView {
   readonly reason: string;
 }
 
+/** Something that was refused, dropped, reset, retried or given up. `code` is stable, `reason` is a sentence. */
+export interface DecisionView {
+  readonly at: number;
+  readonly what: 'message' | 'turn' | 'session' | 'delivery' | 'task';
+  readonly kind:
+    | 'refused'
+    | 'dropped'
+    | 'reset'
+    | 'retried'
+    /** Not done by itself any more: whoever wrote it may ask for it again. */
+    | 'offered'
+    | 'interrupted'
+    | 'aborted'
+    | 'timed_out'
+    | 'failed'
+    | 'abandoned';
+  readonly code: string;
+  readonly reason: string;
+  readonly platform?: Platform;
+  readonly chatId?: string;
+  readonly senderId?: string;
+  readonly sessionId?: string;
+  /** Of the message, delivery or task. */
+  readonly id?: string;
+}
+
 export type OutboxState = 'pending' | 'sending' | 'delivered' | 'failed' | 'abandoned';
 
 export interface OutboxView {

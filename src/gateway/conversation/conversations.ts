@@ -1,108 +1,71 @@
-import { randomUUID } from 'node:crypto';
-import type { Adapter } from '../adapter.ts';
-import type { Agent, AgentInput, Conversation } from '../agent/agent.ts';
-import type { Clock } from '../clock.ts';
+import type { Conversation } from '../agent/agent.ts';
 import type { BusyMode } from '../config/schema.ts';
-import type { Settings } from '../config/settings.ts';
-import { GatewayError, messageOf } from '../errors.ts';
-import type { EventStream } from '../events.ts';
-import type { Inbox, InboxItem } from '../inbound/inbox.ts';
-import type { Logger } from '../log.ts';
+import { settlesWithin } from '../deadline.ts';
+import type { InboxItem } from '../inbound/inbox.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
-import type { NewOutbound } from '../outbound/outbound-row.ts';
-import type { Outbox } from '../outbound/outbox.ts';
-import { Reply } from '../outbound/reply.ts';
-import { showTyping } from '../outbound/typing.ts';
-import type { Database, Tx } from '../store/database.ts';
-import { Lane, type LanePort, type Outcome } from './lane.ts';
-import { outcomeMeta, outcomeText } from './outcome-text.ts';
-import { persist } from './persist.ts';
-import { resetDecision } from './reset-policy.ts';
-import { sessionKey } from './session-key.ts';
-import { sessionTitle, sessionView } from './session-view.ts';
-import type { SessionRecord, Sessions } from './sessions.ts';
-import { Transcripts } from './transcripts.ts';
-import type { TurnSlots } from './turn-slots.ts';
+import type { Tx } from '../store/database.ts';
+import type { Lane } from './lane.ts';
+import { LiveSession, type LiveSessionDeps } from './live-session.ts';
+import { type Place, Placing } from './placing.ts';
+import { isResetReason } from './reset-notice.ts';
+import { SessionFeed } from './session-feed.ts';
+import { sessionView } from './session-view.ts';
+import type { SessionRecord } from './sessions.ts';
 
-export interface ConversationsDeps {
-  readonly db: Database;
-  readonly settings: Settings;
-  readonly sessions: Sessions;
-  readonly inbox: Inbox;
-  readonly outbox: Outbox;
-  readonly slots: TurnSlots;
-  /** Undefined with `noAgent`: messages are kept and shown, nobody gets an automatic answer. */
-  readonly agent: Agent | undefined;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
-  readonly egress: (text: string) => string;
-  readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+export type { Place } from './placing.ts';
+
+const RESUMED = 'another one was resumed';
+/** Longest time that turns get to end once they are aborted. */
+const ENDING_MS = 15_000;
+
+/** Everything but what the conversations themselves bring along. */
+export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silent'> {
   /** A task of this session runs: it is not reset meanwhile. */
   readonly busyElsewhere: (sessionId: string) => boolean;
-  readonly events: EventStream;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
-interface Live {
-  readonly lane: Lane;
-  conversation: Conversation | undefined;
-  reply: Reply | undefined;
-  endTyping: () => void;
-}
-
-/** What the inbox commits together with a message: its session, new or known, and a notice when one was reset. */
-export interface Place {
-  readonly session: SessionRecord;
-  readonly fresh: boolean;
-  readonly ended: { readonly session: SessionRecord; readonly reason: string } | undefined;
-}
-
-/** Sessions at work: finds the session of a message, runs its lane, and turns outcomes into durable answers. */
+/** Sessions at work: which there are, which of them live, and when they end. */
 export class Conversations {
-  readonly transcripts = new Transcripts();
   readonly #deps: ConversationsDeps;
-  readonly #live = new Map<string, Live>();
-  readonly #stopping = new AbortController();
+  readonly #feed: SessionFeed;
+  readonly #placing: Placing;
+  readonly #live = new Map<string, LiveSession>();
+  readonly #liveDeps: LiveSessionDeps;
 
   constructor(deps: ConversationsDeps) {
     this.#deps = deps;
+    this.#feed = new SessionFeed(deps.events, deps.clock);
+    this.#placing = new Placing({ ...deps, laneBusy: (id) => !(this.lane(id)?.idle ?? true) });
+    this.#liveDeps = { ...deps, feed: this.#feed, silent: deps.agent === undefined };
+  }
+
+  get transcripts() {
+    return this.#feed.transcripts;
   }
 
   /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
   place(message: InboundMessage, now: number): Place {
-    const { sessions, settings } = this.#deps;
-    const { platform } = message.chat;
-    const key = sessionKey({
-      chat: message.chat,
-      chatKind: message.chatKind,
-      senderId: message.sender.id,
-      perUser: settings.chats(platform).groupSessionsPerUser,
-    });
-    const known = sessions.active(key);
-    if (known !== undefined) {
-      const decision = resetDecision(settings.reset(platform, message.chatKind), known.lastUserAt, now);
-      if (!decision.reset || this.#atWork(known.id))
-        return { session: known, fresh: false, ended: undefined };
-      return {
-        session: this.#fresh(key, message, now),
-        fresh: true,
-        ended: { session: known, reason: decision.reason },
-      };
-    }
-    return { session: this.#fresh(key, message, now), fresh: true, ended: undefined };
+    return this.#placing.place(message, now);
+  }
+
+  /** The key of the conversation that a message belongs to. */
+  keyOf(message: InboundMessage): string {
+    return this.#placing.keyOf(message);
+  }
+
+  /** The running session of a message's conversation, if there is one. */
+  sessionOf(message: InboundMessage): SessionRecord | undefined {
+    return this.#deps.sessions.active(this.keyOf(message));
   }
 
   /** The session's part of the transaction that accepts a message. */
   commitPlace(tx: Tx, place: Place, now: number): void {
-    const { sessions } = this.#deps;
-    if (place.ended !== undefined) sessions.end(tx, place.ended.session.id, now, place.ended.reason);
-    if (place.fresh) sessions.insert(tx, place.session);
-    else sessions.touch(tx, place.session.id, now);
+    this.#placing.commit(tx, place, now);
   }
 
   /** Memory follows once the transaction is durable. */
   rememberPlace(place: Place, now: number): void {
-    if (place.ended !== undefined) this.#ended(place.ended.session, now, place.ended.reason);
+    if (place.ended !== undefined) this.#end(place.ended.session, now, place.ended.reason);
     place.session.lastUserAt = now;
     if (place.fresh) this.#deps.sessions.remember(place.session);
   }
@@ -116,7 +79,7 @@ export class Conversations {
   enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode): void {
     const { message } = item;
     const { platform } = message.chat;
-    this.#say(session, 'user', message.text);
+    this.#feed.say(session, 'user', message.text);
     this.#deps.events.emit({
       type: 'inbound',
       chat: message.chat,
@@ -127,11 +90,11 @@ export class Conversations {
       senderName: message.sender.name,
       text: message.text,
     });
+    const live = this.#liveOf(session);
     if (this.#deps.agent === undefined) {
-      void this.#settle(session, item, { kind: 'dropped' }, undefined);
+      live.setAside(item);
       return;
     }
-    const live = this.#liveOf(session);
     const place = live.lane.push(item, mode ?? this.#deps.settings.busyMode(platform, message.chatKind));
     if (place > 0 || live.lane.paused)
       this.#deps
@@ -150,68 +113,43 @@ export class Conversations {
 
   /** Opens (lazily) what controls the model of a session. */
   conversation(session: SessionRecord): Conversation {
-    const live = this.#liveOf(session);
-    const { agent, settings } = this.#deps;
-    if (agent === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    live.conversation ??= agent.open({
-      id: session.id,
-      kind: 'chat',
-      cwd: settings.agent.cwd,
-      ...(session.sessionFile === undefined ? {} : { sessionFile: session.sessionFile }),
-      ...((session.model ?? settings.agent.model) === undefined
-        ? {}
-        : { model: session.model ?? settings.agent.model }),
-      ...((session.thinking ?? settings.agent.thinking) === undefined
-        ? {}
-        : { thinking: session.thinking ?? settings.agent.thinking }),
-    } as Parameters<Agent['open']>[0]);
-    return live.conversation;
+    return this.#liveOf(session).conversation();
   }
 
-  /** Ends a session; the next message starts a new one. Resolves when durable. */
+  /** Ends a session at once; the next message starts a new one. Resolves when that is durable. */
   async endSession(session: SessionRecord, reason: string): Promise<void> {
     const now = this.#deps.clock();
-    this.lane(session.id)?.stop();
-    await this.#deps.db.write((tx) => this.#deps.sessions.end(tx, session.id, now, reason));
-    this.#ended(session, now, reason);
+    // Memory first: what is written in this very moment must not find the old session any more.
+    this.#end(session, now, reason);
+    await this.#deps.persist((tx) => this.#deps.sessions.end(tx, session.id, now, reason));
   }
 
-  /** Makes an ended session the current one of its key again. */
+  /** Makes an ended session the current one of its key again. Resolves when that is durable. */
   async reopen(session: SessionRecord): Promise<void> {
-    const { sessions, db, clock } = this.#deps;
+    const { sessions, persist, clock } = this.#deps;
     const now = clock();
     const current = sessions.active(session.key);
     if (current === session) return;
-    if (current !== undefined) this.lane(current.id)?.stop();
-    await db.write((tx) => {
-      if (current !== undefined) sessions.end(tx, current.id, now, 'resumed another');
-      sessions.reopen(tx, session.id, now);
-    });
-    if (current !== undefined) this.#ended(current, now, 'resumed another');
+    if (current !== undefined) this.#end(current, now, RESUMED);
     session.endedAt = undefined;
     session.endReason = undefined;
     session.lastUserAt = now;
     sessions.remember(session);
     this.#show(session);
+    await persist((tx) => {
+      if (current !== undefined) sessions.end(tx, current.id, now, RESUMED);
+      sessions.reopen(tx, session.id, now);
+    });
   }
 
   /** Stores a change of the session's own fields and shows it. */
   async save(session: SessionRecord): Promise<void> {
-    await this.#deps.db.write((tx) => this.#deps.sessions.save(tx, session));
+    await this.#deps.persist((tx) => this.#deps.sessions.save(tx, session));
     this.#show(session);
   }
 
-  /** Drops the conversation so that the next turn opens it with the session's present model and file. */
-  async closeConversation(session: SessionRecord): Promise<void> {
-    const live = this.#live.get(session.id);
-    const open = live?.conversation;
-    if (live !== undefined) live.conversation = undefined;
-    await open?.close();
-  }
-
   view(session: SessionRecord): SessionView {
-    return sessionView(session, this.#live.get(session.id)?.lane);
+    return sessionView(session, this.lane(session.id));
   }
 
   views(): SessionView[] {
@@ -219,225 +157,58 @@ export class Conversations {
   }
 
   note(session: SessionRecord, role: 'operator' | 'notice', text: string): void {
-    this.#say(session, role, text);
+    this.#feed.say(session, role, text);
   }
 
   /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */
   async sweep(now: number): Promise<SessionRecord[]> {
     const due: SessionRecord[] = [];
     for (const session of this.#deps.sessions.all()) {
-      if (session.endedAt !== undefined || this.#atWork(session.id)) continue;
-      const decision = resetDecision(
-        this.#deps.settings.reset(session.chat.platform, session.chatKind),
-        session.lastUserAt,
-        now,
-      );
-      if (!decision.reset) continue;
-      await this.endSession(session, decision.reason);
+      const reason = session.endedAt === undefined ? this.#placing.due(session, now) : undefined;
+      if (reason === undefined) continue;
+      await this.endSession(session, reason);
       due.push(session);
     }
     return due;
   }
 
-  /** Forgets sessions that ended before `before`, at most `limit` of them. */
-  async forgetEnded(before: number, limit: number): Promise<void> {
-    const old = [...this.#deps.sessions.all()]
-      .filter((each) => (each.endedAt ?? Number.POSITIVE_INFINITY) < before)
-      .slice(0, limit);
-    if (old.length === 0) return;
-    await this.#deps.db.write((tx) => {
-      for (const session of old) tx.run('DELETE FROM sessions WHERE id = ?', [session.id]);
-    });
-    for (const session of old) {
-      this.#deps.sessions.forget(session.id);
-      this.#deps.events.emit({ type: 'session-removed', id: session.id });
+  /** Forgets sessions that ended before `before`, at most `limit` of them; returns their ids. */
+  async forgetEnded(before: number, limit: number): Promise<string[]> {
+    const old: string[] = [];
+    for (const session of this.#deps.sessions.all()) {
+      if (old.length >= limit) break;
+      if ((session.endedAt ?? Number.POSITIVE_INFINITY) < before) old.push(session.id);
     }
+    if (old.length === 0) return old;
+    await this.#deps.db.write((tx) => {
+      for (const id of old) tx.run('DELETE FROM sessions WHERE id = ?', [id]);
+    });
+    for (const id of old) {
+      this.#deps.sessions.forget(id);
+      this.#feed.removed(id);
+    }
+    return old;
   }
 
   get running(): number {
     return this.#deps.slots.running;
   }
 
-  /** No new turns; running ones get `graceMs`, then are aborted. */
+  /** No new turns; running ones get `graceMs`, then are aborted. Bounded, also when the store takes nothing. */
   async stop(graceMs: number): Promise<void> {
-    const closing = [...this.#live.values()].map((live) => live.lane.close());
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        for (const live of this.#live.values()) live.lane.abort('stopped');
-        resolve();
-      }, graceMs);
-    });
-    await Promise.race([Promise.all(closing), grace.then(() => Promise.all(closing))]);
-    clearTimeout(timer);
-    this.#stopping.abort();
-    await Promise.all([...this.#live.values()].map((live) => live.conversation?.close()));
-  }
-
-  #atWork(sessionId: string): boolean {
-    return !(this.#live.get(sessionId)?.lane.idle ?? true) || this.#deps.busyElsewhere(sessionId);
-  }
-
-  #fresh(key: string, message: InboundMessage, now: number): SessionRecord {
-    return {
-      id: randomUUID(),
-      key,
-      chat: message.chat,
-      chatKind: message.chatKind,
-      chatName: message.chatName,
-      senderId: message.sender.id,
-      senderName: message.sender.name,
-      title: sessionTitle(message.text),
-      createdAt: now,
-      lastUserAt: now,
-      endedAt: undefined,
-      endReason: undefined,
-      sessionFile: undefined,
-      model: undefined,
-      thinking: undefined,
-      paused: false,
-      turns: 0,
-    };
-  }
-
-  #liveOf(session: SessionRecord): Live {
-    let live = this.#live.get(session.id);
-    if (live === undefined) {
-      live = {
-        lane: new Lane(this.#port(session)),
-        conversation: undefined,
-        reply: undefined,
-        endTyping: () => {},
-      };
-      if (session.paused) live.lane.pause();
-      this.#live.set(session.id, live);
+    const live = [...this.#live.values()];
+    const ended = Promise.all(live.map(({ lane }) => lane.close()));
+    if (!(await settlesWithin(ended, graceMs))) {
+      for (const { lane } of live) lane.abort('shutdown');
+      await settlesWithin(ended, ENDING_MS);
     }
-    return live;
+    await settlesWithin(Promise.all(live.map((each) => each.closeConversation())), ENDING_MS);
   }
 
-  #port(session: SessionRecord): LanePort {
-    const { agent: limits } = this.#deps.settings;
-    return {
-      slots: this.#deps.slots,
-      maxWaiting: limits.maxWaiting,
-      turnMs: limits.turnMs,
-      silenceMs: limits.silenceMs,
-      retryDelaysMs: [500, 2000, 8000],
-      conversation: () => this.conversation(session),
-      prepare: async (item) => ({ id: item.id, ...(await this.#deps.prepare(item.message, session)) }),
-      mark: (item, state) => this.#persist((tx) => this.#deps.inbox.setState(tx, item.id, state)),
-      began: (item) => this.#began(session, item),
-      event: (item, event) => {
-        if (event.type === 'session') {
-          session.sessionFile = event.sessionFile;
-          void this.save(session).catch((error: unknown) =>
-            this.#deps.log.warn('the session file could not be noted', { error: messageOf(error) }),
-          );
-          return;
-        }
-        const live = this.#live.get(session.id);
-        const shown = live?.reply?.message === item.message ? live.reply.take(event) : undefined;
-        if (shown !== undefined)
-          this.#deps.events.emit({ type: 'turn', sessionId: session.id, event: shown });
-      },
-      settled: (item, outcome) => {
-        const live = this.#live.get(session.id);
-        const reply = live?.reply?.message === item.message ? live.reply : undefined;
-        if (live !== undefined && reply !== undefined) live.reply = undefined;
-        live?.endTyping();
-        return this.#settle(session, item, outcome, reply);
-      },
-      changed: () => this.#show(session),
-    };
-  }
-
-  #began(session: SessionRecord, item: InboxItem): void {
-    const live = this.#liveOf(session);
-    live.endTyping();
-    live.reply = new Reply(item.message, {
-      adapter: () => this.#deps.adapter(item.message.chat.platform),
-      outbox: this.#deps.outbox,
-      clock: this.#deps.clock,
-      toolActivity: this.#deps.settings.chats(item.message.chat.platform).toolActivity,
-      egress: this.#deps.egress,
-    });
-    live.endTyping = showTyping(
-      this.#deps.adapter(item.message.chat.platform),
-      item.message.chat,
-      this.#deps.settings.agent.turnMs,
-    );
-  }
-
-  /** Outcome and answer in one commit; then the delivery starts. */
-  async #settle(
-    session: SessionRecord,
-    item: InboxItem,
-    outcome: Outcome,
-    reply: Reply | undefined,
-  ): Promise<void> {
-    const { inbox, outbox, egress, log } = this.#deps;
-    const final = reply ?? new Reply(item.message, this.#replyDeps(item.message.chat.platform));
-    const text = outcomeText(outcome, final.text, item.message);
-    const outbound: NewOutbound | undefined =
-      text === undefined || (outcome.kind === 'dropped' && this.#deps.agent === undefined)
-        ? undefined
-        : await final.finish(egress(text), outcomeMeta(outcome, session.id));
-    if (outcome.kind === 'answered') session.turns += 1;
-    const row = await this.#persist((tx) => {
-      inbox.setState(tx, item.id, 'done');
-      if (outcome.kind === 'answered') {
-        tx.run('UPDATE sessions SET turns = ? WHERE id = ?', [session.turns, session.id]);
-      }
-      return outbound === undefined ? undefined : outbox.add(tx, outbound);
-    }).catch((error: unknown) => {
-      log.error('an outcome could not be stored', { id: item.id, error: messageOf(error) });
-      return undefined;
-    });
-    if (row !== undefined) outbox.release(row);
-    if (outcome.kind === 'failed')
-      log.error(`turn failed: ${outcome.end.message}`, {
-        code: outcome.end.code,
-        next: outcome.end.hint,
-        session: session.id,
-      });
-    else if (outcome.kind !== 'answered' && outcome.kind !== 'joined')
-      log.info(`turn ${outcome.kind}`, { session: session.id });
-    if (text !== undefined && text !== '')
-      this.#say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
-  }
-
-  #replyDeps(platform: Platform) {
-    return {
-      adapter: () => this.#deps.adapter(platform),
-      outbox: this.#deps.outbox,
-      clock: this.#deps.clock,
-      toolActivity: 'off' as const,
-      egress: this.#deps.egress,
-    };
-  }
-
-  #persist<T>(body: (tx: Tx) => T): Promise<T> {
-    return persist(this.#deps.db, body, this.#stopping.signal, this.#deps.log);
-  }
-
-  #ended(session: SessionRecord, now: number, reason: string): void {
-    session.endedAt = now;
-    session.endReason = reason;
-    this.#deps.sessions.remember(session);
-    const live = this.#live.get(session.id);
-    this.#live.delete(session.id);
-    void live?.conversation?.close();
-    this.#show(session);
-  }
-
-  #say(session: SessionRecord, role: 'user' | 'agent' | 'operator' | 'notice', text: string): void {
-    const entry = { at: this.#deps.clock(), role, text };
-    this.transcripts.add(session.id, entry);
-    this.#deps.events.emit({ type: 'transcript', sessionId: session.id, entry });
-  }
-
-  #show(session: SessionRecord): void {
-    this.#deps.events.emit({ type: 'session', session: this.view(session) });
+  /** People lost access: their turns end, what waits for them is dropped. */
+  cutOff(platform: Platform, senderIds: readonly string[]): void {
+    for (const { session, lane } of this.#live.values())
+      if (session.chat.platform === platform) for (const id of senderIds) lane.stop(id);
   }
 
   /** Where a chat's notices go: its present session, if one is known. */
@@ -452,5 +223,46 @@ export class Conversations {
       )
         return session;
     return undefined;
+  }
+
+  #liveOf(session: SessionRecord): LiveSession {
+    let live = this.#live.get(session.id);
+    if (live === undefined) {
+      live = new LiveSession(session, this.#liveDeps);
+      this.#live.set(session.id, live);
+    }
+    return live;
+  }
+
+  /** In memory: what runs is ended, what waits is dropped; the rest follows when the lane is at rest. */
+  #end(session: SessionRecord, now: number, reason: string): void {
+    session.endedAt = now;
+    session.endReason = reason;
+    this.#deps.sessions.remember(session);
+    const live = this.#live.get(session.id);
+    live?.lane.stop();
+    void live?.lane.settled().then(() => this.#retire(live));
+    const { platform, chatId } = session.chat;
+    this.#deps.decide({
+      what: 'session',
+      kind: 'reset',
+      code: isResetReason(reason) ? reason.replaceAll(' ', '_') : 'asked',
+      reason,
+      platform,
+      chatId,
+      sessionId: session.id,
+    });
+    this.#show(session);
+  }
+
+  /** Frees what an ended session holds, unless it was resumed meanwhile. */
+  #retire(live: LiveSession): void {
+    if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
+    this.#live.delete(live.session.id);
+    void live.closeConversation();
+  }
+
+  #show(session: SessionRecord): void {
+    this.#feed.show(session, this.lane(session.id));
   }
 }

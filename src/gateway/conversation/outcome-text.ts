@@ -1,6 +1,6 @@
 import type { OutboundMeta } from '../adapter.ts';
 import type { InboundMessage } from '../model.ts';
-import type { Outcome } from './lane.ts';
+import type { Outcome } from './outcome.ts';
 
 /** What the chat reads when a turn has its outcome; undefined where nothing is sent. */
 export function outcomeText(outcome: Outcome, answer: string, message: InboundMessage): string | undefined {
@@ -14,7 +14,17 @@ export function outcomeText(outcome: Outcome, answer: string, message: InboundMe
     case 'dropped':
       return program ? 'Dropped before its turn began.' : undefined;
     case 'aborted':
-      return withPartial(answer, 'Stopped.', program);
+      return withPartial(
+        answer,
+        outcome.by === 'stop' ? 'Stopped.' : 'Interrupted by your next message.',
+        program,
+      );
+    case 'interrupted':
+      return withPartial(
+        answer,
+        'I was stopped by my operator while working on this. It was not finished. /retry runs it again.',
+        program,
+      );
     case 'timed_out':
       return withPartial(answer, 'This took too long and was ended.', program);
     case 'failed':
@@ -37,7 +47,8 @@ export function outcomeMeta(outcome: Outcome, sessionId: string): OutboundMeta {
     case 'aborted':
       return { kind: 'outcome', sessionId, code: 'aborted' };
     case 'timed_out':
-      return { kind: 'outcome', sessionId, code: 'timed_out' };
+    case 'interrupted':
+      return { kind: 'outcome', sessionId, code: outcome.kind };
     case 'failed':
       return { kind: 'outcome', sessionId, code: 'failed' };
   }

@@ -27,4 +27,9 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX outbox_settled ON outbox (settled_at)',
     ],
   },
+  {
+    version: 2,
+    name: 'dead chats are remembered',
+    statements: ['CREATE TABLE dead_chats (key TEXT PRIMARY KEY, at INTEGER NOT NULL)'],
+  },
 ];

@@ -27,6 +27,8 @@ export interface SessionRecord {
 export class Sessions {
   readonly #byId = new Map<string, SessionRecord>();
   readonly #active = new Map<string, SessionRecord>();
+  /** The session of each key that was begun last. */
+  readonly #latest = new Map<string, SessionRecord>();
 
   load(db: Database): void {
     for (const row of db.all('SELECT * FROM sessions ORDER BY created_at')) this.remember(recordOf(row));
@@ -39,6 +41,11 @@ export class Sessions {
   /** The running session of a key, if any. */
   active(key: string): SessionRecord | undefined {
     return this.#active.get(key);
+  }
+
+  /** The session of a key that was begun last, running or not. */
+  latest(key: string): SessionRecord | undefined {
+    return this.#latest.get(key);
   }
 
   all(): IterableIterator<SessionRecord> {
@@ -101,6 +108,8 @@ export class Sessions {
 
   remember(session: SessionRecord): void {
     this.#byId.set(session.id, session);
+    if (session.createdAt >= (this.#latest.get(session.key)?.createdAt ?? 0))
+      this.#latest.set(session.key, session);
     if (session.endedAt === undefined) this.#active.set(session.key, session);
     else if (this.#active.get(session.key) === session) this.#active.delete(session.key);
   }
@@ -110,6 +119,7 @@ export class Sessions {
     if (session === undefined) return;
     this.#byId.delete(id);
     if (this.#active.get(session.key) === session) this.#active.delete(session.key);
+    if (this.#latest.get(session.key) === session) this.#latest.delete(session.key);
   }
 }
 

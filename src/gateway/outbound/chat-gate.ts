@@ -9,9 +9,23 @@ export interface RetryIn {
   readonly ms: number;
 }
 
+interface Entry {
+  readonly job: GateJob;
+  /** Told when the gate stops before the job has run to its end. */
+  readonly dropped: (() => void) | undefined;
+}
+
+export interface ChatGateOptions {
+  readonly onIdle: () => void;
+  /** A job threw, which no job should: it is over, and the next one runs. */
+  readonly onFault: (error: unknown) => void;
+}
+
+const LONGEST_TIMER_MS = 2_147_483_647;
+
 export class ChatGate {
-  readonly #jobs: GateJob[] = [];
-  readonly #onIdle: () => void;
+  readonly #entries: Entry[] = [];
+  readonly #options: ChatGateOptions;
   #busy = false;
   #timer: NodeJS.Timeout | undefined;
   #sleeping = false;
@@ -19,16 +33,20 @@ export class ChatGate {
   /** `wake` was called while a job ran: its wish to wait is out of date. */
   #woken = false;
 
-  constructor(onIdle: () => void) {
-    this.#onIdle = onIdle;
+  constructor(options: ChatGateOptions) {
+    this.#options = options;
   }
 
   get idle(): boolean {
-    return !this.#busy && this.#jobs.length === 0;
+    return !this.#busy && this.#entries.length === 0;
   }
 
-  push(job: GateJob): void {
-    this.#jobs.push(job);
+  push(job: GateJob, dropped?: () => void): void {
+    if (this.#stopped) {
+      dropped?.();
+      return;
+    }
+    this.#entries.push({ job, dropped });
     void this.#drain();
   }
 
@@ -48,28 +66,40 @@ export class ChatGate {
     this.#stopped = true;
     this.#sleeping = false;
     clearTimeout(this.#timer);
-    this.#jobs.length = 0;
+    for (const { dropped } of this.#entries.splice(0)) dropped?.();
   }
 
   async #drain(): Promise<void> {
     if (this.#busy || this.#sleeping || this.#stopped) return;
     this.#busy = true;
     try {
-      for (let job = this.#jobs[0]; job !== undefined && !this.#stopped; job = this.#jobs[0]) {
+      for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
         this.#woken = false;
-        const retry = await job();
+        const retry = await this.#run(entry.job);
         if (this.#stopped) return;
-        if (retry === undefined) this.#jobs.shift();
+        if (retry === undefined) this.#entries.shift();
         else if (!this.#woken) {
-          this.#sleeping = true;
-          if (Number.isFinite(retry.ms))
-            this.#timer = setTimeout(() => this.wake(), Math.min(retry.ms, 2_147_483_647));
+          this.#sleep(retry.ms);
           return;
         }
       }
     } finally {
       this.#busy = false;
     }
-    if (this.#jobs.length === 0) this.#onIdle();
+    this.#options.onIdle();
+  }
+
+  async #run(job: GateJob): Promise<RetryIn | undefined> {
+    try {
+      return await job();
+    } catch (error) {
+      this.#options.onFault(error);
+      return undefined;
+    }
+  }
+
+  #sleep(ms: number): void {
+    this.#sleeping = true;
+    if (Number.isFinite(ms)) this.#timer = setTimeout(() => this.wake(), Math.min(ms, LONGEST_TIMER_MS));
   }
 }

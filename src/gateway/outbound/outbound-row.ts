@@ -8,7 +8,7 @@ export interface OutboundRow {
   readonly id: string;
   readonly chat: ChatRef;
   readonly meta: OutboundMeta;
-  readonly parts: readonly Part[];
+  readonly parts: Part[];
   readonly replyTo: string | undefined;
   /** A streamed draft that the first part replaces by an edit. */
   readonly draftId: string | undefined;
@@ -24,6 +24,8 @@ export interface OutboundRow {
   mayRepeat: boolean;
   /** Settled rows are told to the operator only if they were shown before. */
   shown: boolean;
+  /** The operator wants it sent whatever its age. */
+  insisted: boolean;
 }
 
 export interface NewOutbound {
@@ -32,6 +34,28 @@ export interface NewOutbound {
   readonly parts: readonly Part[];
   readonly replyTo?: string;
   readonly draftId?: string;
+}
+
+export function newRow(seq: number, id: string, message: NewOutbound, createdAt: number): OutboundRow {
+  return {
+    seq,
+    id,
+    chat: message.chat,
+    meta: message.meta,
+    parts: [...message.parts],
+    replyTo: message.replyTo,
+    draftId: message.draftId,
+    createdAt,
+    state: 'pending',
+    attempts: 0,
+    done: 0,
+    receipts: [],
+    error: undefined,
+    nextTryAt: undefined,
+    mayRepeat: false,
+    shown: false,
+    insisted: false,
+  };
 }
 
 export function rowOf(row: Row): OutboundRow {
@@ -56,6 +80,7 @@ export function rowOf(row: Row): OutboundRow {
     nextTryAt: undefined,
     mayRepeat: row['state'] === 'sending',
     shown: false,
+    insisted: false,
   };
 }
 

@@ -1,44 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
-import type { ChatRef, InboundMessage, PairingView, Platform } from '../model.ts';
-import type { Database, Row, Tx } from '../store/database.ts';
+import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import type { Database, Tx } from '../store/database.ts';
+import { CodeLock } from './code-lock.ts';
 import {
-  type HashedCode,
   hashPairingCode,
   matchesPairingCode,
   newPairingCode,
   readPairingCode,
   showPairingCode,
 } from './pairing-code.ts';
+import {
+  newRequest,
+  PAIRING_LIMITS,
+  type PairingRequest,
+  pairingView,
+  requestOf,
+} from './pairing-request.ts';
 
-export const PAIRING_LIMITS = {
-  lifetimeMs: 60 * 60_000,
-  reminderAfterMs: 10 * 60_000,
-  cooldownMs: 60 * 60_000,
-  perPlatform: 3,
-  inAll: 20,
-  wrongCodes: 5,
-  lockMs: 60 * 60_000,
-  firstWordsChars: 500,
-} as const;
-
-export interface PairingRequest {
-  readonly id: string;
-  readonly chat: ChatRef;
-  readonly senderId: string;
-  readonly aliases: readonly string[];
-  readonly senderName: string;
-  readonly firstWords: string;
-  /** The stranger's message, kept by the inbox until the decision. */
-  readonly heldId: string;
-  readonly createdAt: number;
-  readonly expiresAt: number;
-  remindedAt: number | undefined;
-  stored: HashedCode;
-  /** The clear code lives in memory only. */
-  code: string | undefined;
-}
+const RETRY_MS = 60_000;
 
 export type Consideration =
   | { readonly answer: 'new' }
@@ -51,17 +32,22 @@ export type ClosedState = 'approved' | 'denied' | 'blocked' | 'expired' | 'revok
 export class PairingDesk {
   readonly #db: Database;
   readonly #clock: Clock;
-  readonly #onExpired: (request: PairingRequest) => void;
+  readonly #onExpired: (request: PairingRequest) => Promise<void>;
   readonly #pending = new Map<string, PairingRequest>();
+  readonly #unstored = new Set<string>();
+  /** Expired, and being closed. */
+  readonly #closing = new Set<PairingRequest>();
   readonly #cooldowns = new Map<string, number>();
-  readonly #locks = new Map<Platform, { failures: number; lockedUntil: number }>();
+  readonly #lock: CodeLock;
   #timer: NodeJS.Timeout | undefined;
   turnedAway = 0;
 
-  constructor(db: Database, clock: Clock, onExpired: (request: PairingRequest) => void) {
+  /** `onExpired` closes a request for good; when it rejects it is called again after a minute. */
+  constructor(db: Database, clock: Clock, onExpired: (request: PairingRequest) => Promise<void>) {
     this.#db = db;
     this.#clock = clock;
     this.#onExpired = onExpired;
+    this.#lock = new CodeLock(db);
   }
 
   load(): void {
@@ -69,18 +55,15 @@ export class PairingDesk {
     for (const row of this.#db.all("SELECT * FROM pairing WHERE state = 'pending' ORDER BY created_at"))
       this.#pending.set(String(row['id']), requestOf(row));
     for (const row of this.#db.all(
-      "SELECT platform, sender_id, closed_at FROM pairing WHERE state IN ('denied','expired') AND closed_at > ?",
+      "SELECT platform, sender_id, aliases, closed_at FROM pairing WHERE state IN ('denied','expired') AND closed_at > ?",
       [now - PAIRING_LIMITS.cooldownMs],
     ))
-      this.#cooldowns.set(
-        senderKey(row['platform'] as Platform, String(row['sender_id'])),
+      this.#coolDown(
+        row['platform'] as Platform,
+        [String(row['sender_id']), ...(JSON.parse(String(row['aliases'])) as string[])],
         Number(row['closed_at']) + PAIRING_LIMITS.cooldownMs,
       );
-    for (const row of this.#db.all('SELECT * FROM code_lock'))
-      this.#locks.set(row['platform'] as Platform, {
-        failures: Number(row['failures']),
-        lockedUntil: Number(row['locked_until']),
-      });
+    this.#lock.load();
     this.#arm();
   }
 
@@ -97,10 +80,18 @@ export class PairingDesk {
     return this.#pending.get(id);
   }
 
+  /** The waiting request that a held message belongs to. */
+  pendingFor(heldId: string): PairingRequest | undefined {
+    for (const request of this.#pending.values()) if (request.heldId === heldId) return request;
+    return undefined;
+  }
+
   /** The decided request that a held message belonged to: a restart may have come between the two steps. */
-  closedFor(heldId: string): PairingRequest | undefined {
-    const row = this.#db.get("SELECT * FROM pairing WHERE held_id = ? AND state = 'approved'", [heldId]);
-    return row === undefined ? undefined : requestOf(row);
+  closedFor(heldId: string): { readonly request: PairingRequest; readonly state: ClosedState } | undefined {
+    const row = this.#db.get("SELECT * FROM pairing WHERE held_id = ? AND state <> 'pending'", [heldId]);
+    return row === undefined
+      ? undefined
+      : { request: requestOf(row), state: String(row['state']) as ClosedState };
   }
 
   pendingOf(platform: Platform, senderIds: readonly string[]): PairingRequest | undefined {
@@ -126,7 +117,8 @@ export class PairingDesk {
         ? { answer: 'remind', request }
         : { answer: 'silent', code: 'pairing_pending', reason: 'the sender already waits for approval' };
     }
-    if (ids.some((id) => (this.#cooldowns.get(senderKey(platform, id)) ?? 0) > now))
+    // A request that has just expired may not be closed yet: its hour of silence has begun all the same.
+    if (request !== undefined || ids.some((id) => (this.#cooldowns.get(senderKey(platform, id)) ?? 0) > now))
       return {
         answer: 'silent',
         code: 'pairing_cooldown',
@@ -145,26 +137,29 @@ export class PairingDesk {
     return { answer: 'new' };
   }
 
-  /** Opens a request. Resolves when it is durable; the clear code stays in memory. */
-  async open(message: InboundMessage, heldId: string): Promise<PairingRequest> {
-    const now = this.#clock();
-    const code = newPairingCode();
-    const request: PairingRequest = {
-      id: randomUUID(),
-      chat: message.chat,
-      senderId: message.sender.id,
-      aliases: message.sender.aliases ?? [],
-      senderName: message.sender.name,
-      firstWords: message.text.slice(0, PAIRING_LIMITS.firstWordsChars).toWellFormed(),
-      heldId,
-      createdAt: now,
-      expiresAt: now + PAIRING_LIMITS.lifetimeMs,
-      remindedAt: undefined,
-      stored: hashPairingCode(code),
-      code,
-    };
-    // Reserved at once, so that two messages arriving together cannot open two requests.
+  /**
+   * Begins a request. It counts at once, so that strangers who arrive together cannot pass the caps and one sender
+   * cannot open two; `store` makes it durable, `cancel` takes it back.
+   */
+  begin(message: InboundMessage, heldId: string): PairingRequest {
+    const request = newRequest(randomUUID(), message, heldId, this.#clock());
     this.#pending.set(request.id, request);
+    this.#unstored.add(request.id);
+    return request;
+  }
+
+  cancel(request: PairingRequest): void {
+    this.#pending.delete(request.id);
+    this.#unstored.delete(request.id);
+  }
+
+  /** Only a stored request can be decided; one that is being written is looked at again once it is. */
+  isStored(request: PairingRequest): boolean {
+    return !this.#unstored.has(request.id);
+  }
+
+  /** Resolves when the request is durable; the clear code stays in memory. */
+  async store(request: PairingRequest): Promise<void> {
     try {
       await this.#db.write((tx) =>
         tx.run(
@@ -182,18 +177,18 @@ export class PairingDesk {
             request.stored.salt,
             request.stored.hash,
             request.firstWords,
-            heldId,
+            request.heldId,
             request.createdAt,
             request.expiresAt,
           ],
         ),
       );
     } catch (error) {
-      this.#pending.delete(request.id);
+      this.cancel(request);
       throw error;
     }
+    this.#unstored.delete(request.id);
     this.#arm();
-    return request;
   }
 
   /** Marks the one reminder as sent. After a restart the clear code is gone: the reminder carries a new one. */
@@ -219,29 +214,31 @@ export class PairingDesk {
   async redeem(input: string, platform?: Platform): Promise<PairingRequest> {
     const now = this.#clock();
     const code = readPairingCode(input);
-    const live = [...this.#pending.values()].filter(
-      (request) => request.expiresAt > now && (platform === undefined || request.chat.platform === platform),
-    );
     let found: PairingRequest | undefined;
-    if (code !== undefined)
-      for (const request of live) if (matchesPairingCode(code, request.stored)) found = request; // no early exit
-    const candidates = found === undefined ? this.#guessedPlatforms(platform) : [found.chat.platform];
-    const lockedUntil = Math.max(0, ...candidates.map((each) => this.#locks.get(each)?.lockedUntil ?? 0));
-    if (
-      lockedUntil > now &&
-      (found !== undefined || candidates.every((p) => (this.#locks.get(p)?.lockedUntil ?? 0) > now))
-    )
+    const waiting = new Set<Platform>();
+    for (const request of this.#pending.values()) {
+      if (request.expiresAt <= now || (platform ?? request.chat.platform) !== request.chat.platform) continue;
+      waiting.add(request.chat.platform);
+      if (code !== undefined && matchesPairingCode(code, request.stored)) found = request; // no early exit
+    }
+    // A wrong code may have been meant for any platform that somebody waits on.
+    const meant = found === undefined ? [...waiting] : [found.chat.platform];
+    const lockedUntil = Math.min(...meant.map((each) => this.#lock.lockedUntil(each)));
+    if (meant.length > 0 && lockedUntil > now)
       throw new GatewayError('code_locked', 'too many wrong codes: code entry is locked', {
         status: 429,
         hint: `Approve the row by key or by id, or wait ${Math.ceil((lockedUntil - now) / 60_000)} minutes.`,
       });
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      await this.#lock.right(found.chat.platform);
+      return found;
+    }
     if (code !== undefined && this.#wasLive(code))
       throw new GatewayError('code_expired', 'that code has expired or was used', {
         status: 404,
         hint: 'Ask the person to write to the bot again for a new code, or allow them by id.',
       });
-    await this.#countWrong(candidates, now);
+    for (const each of meant) await this.#lock.wrong(each, now);
     throw new GatewayError('code_unknown', 'no waiting request has that code', {
       status: 404,
       hint: 'Compare it with the pairing list (pi-gateway-tui pair); after 5 wrong codes entry is locked for an hour.',
@@ -257,8 +254,11 @@ export class PairingDesk {
   forget(request: PairingRequest, state: ClosedState): void {
     this.#pending.delete(request.id);
     if (state === 'denied' || state === 'expired')
-      for (const id of [request.senderId, ...request.aliases])
-        this.#cooldowns.set(senderKey(request.chat.platform, id), this.#clock() + PAIRING_LIMITS.cooldownMs);
+      this.#coolDown(
+        request.chat.platform,
+        [request.senderId, ...request.aliases],
+        this.#clock() + PAIRING_LIMITS.cooldownMs,
+      );
     this.#arm();
   }
 
@@ -272,28 +272,10 @@ export class PairingDesk {
     this.#arm();
   }
 
-  /** A wrong code may have been meant for any platform that someone waits on. */
-  #guessedPlatforms(platform: Platform | undefined): Platform[] {
-    if (platform !== undefined) return [platform];
-    const waiting = new Set([...this.#pending.values()].map((request) => request.chat.platform));
-    return waiting.size > 0 ? [...waiting] : ['websocket'];
-  }
-
-  async #countWrong(platforms: readonly Platform[], now: number): Promise<void> {
-    for (const platform of platforms) {
-      const known = this.#locks.get(platform);
-      const failures =
-        (known === undefined || (known.lockedUntil > 0 && known.lockedUntil <= now) ? 0 : known.failures) + 1;
-      const lockedUntil = failures >= PAIRING_LIMITS.wrongCodes ? now + PAIRING_LIMITS.lockMs : 0;
-      this.#locks.set(platform, { failures, lockedUntil });
-      await this.#db.write((tx) =>
-        tx.run('INSERT OR REPLACE INTO code_lock (platform, failures, locked_until) VALUES (?,?,?)', [
-          platform,
-          failures,
-          lockedUntil,
-        ]),
-      );
-    }
+  #coolDown(platform: Platform, ids: readonly string[], until: number): void {
+    const now = this.#clock();
+    for (const [key, end] of this.#cooldowns) if (end <= now) this.#cooldowns.delete(key);
+    for (const id of ids) this.#cooldowns.set(senderKey(platform, id), until);
   }
 
   #wasLive(code: string): boolean {
@@ -309,7 +291,9 @@ export class PairingDesk {
   #arm(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const next = Math.min(...[...this.#pending.values()].map((request) => request.expiresAt));
+    let next = Number.POSITIVE_INFINITY;
+    for (const request of this.#pending.values())
+      if (!this.#closing.has(request)) next = Math.min(next, request.expiresAt);
     if (!Number.isFinite(next)) return;
     const delay = Math.min(Math.max(next - this.#clock(), 0), PAIRING_LIMITS.lifetimeMs);
     this.#timer = setTimeout(() => this.#expire(), delay);
@@ -318,43 +302,25 @@ export class PairingDesk {
 
   #expire(): void {
     const now = this.#clock();
-    for (const request of this.#pending.values()) if (request.expiresAt <= now) this.#onExpired(request);
+    for (const request of this.#pending.values())
+      if (request.expiresAt <= now && !this.#closing.has(request)) {
+        this.#closing.add(request);
+        this.#onExpired(request).then(
+          () => this.#closing.delete(request),
+          () => this.#tryLater(request),
+        );
+      }
     this.#arm();
+  }
+
+  /** The store did not take it. */
+  #tryLater(request: PairingRequest): void {
+    const timer = setTimeout(() => {
+      this.#closing.delete(request);
+      this.#arm();
+    }, RETRY_MS);
+    timer.unref();
   }
 }
 
-export function pairingView(request: PairingRequest): PairingView {
-  return {
-    id: request.id,
-    platform: request.chat.platform,
-    accountId: request.chat.accountId,
-    senderId: request.senderId,
-    senderName: request.senderName,
-    ...(request.code === undefined ? {} : { code: showPairingCode(request.code) }),
-    firstWords: request.firstWords,
-    createdAt: request.createdAt,
-    expiresAt: request.expiresAt,
-  };
-}
-
 const senderKey = (platform: Platform, id: string): string => `${platform}\n${id}`;
-
-function requestOf(row: Row): PairingRequest {
-  return {
-    id: String(row['id']),
-    chat: JSON.parse(String(row['chat'])) as ChatRef,
-    senderId: String(row['sender_id']),
-    aliases: JSON.parse(String(row['aliases'])) as string[],
-    senderName: String(row['sender_name']),
-    firstWords: String(row['first_words']),
-    heldId: String(row['held_id']),
-    createdAt: Number(row['created_at']),
-    expiresAt: Number(row['expires_at']),
-    remindedAt:
-      row['reminded_at'] === null || row['reminded_at'] === undefined
-        ? undefined
-        : Number(row['reminded_at']),
-    stored: { salt: String(row['salt']), hash: String(row['hash']) },
-    code: undefined,
-  };
-}

@@ -101,6 +101,7 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
       case 'log':
         log.push(event.line);
         break;
+      case 'decision':
       case 'traffic':
       case 'inbound':
       case 'turn':

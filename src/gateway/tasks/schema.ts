@@ -12,4 +12,9 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX tasks_created ON tasks (created_at)',
     ],
   },
+  {
+    version: 2,
+    name: 'who asked for a task',
+    statements: ['ALTER TABLE tasks ADD COLUMN sender_id TEXT'],
+  },
 ];

@@ -74,10 +74,11 @@ export function readDiscord(markdown: string): Reading {
     }
     const code = /^(`+)([\s\S]*?[^`])\1(?!`)/.exec(rest());
     const link = /^\[((?:\\[\s\S]|[^\\\]])*)\]\((https?:[^\s()]*)\)/i.exec(rest());
+    const address = /^<(https?:\/\/[^\s<>]+)>/i.exec(rest());
     const raw = /^(?:https?:\/\/[^\s<]+|<(?:@[!&]?\d+|#\d+|a?:\w+:\d+|t:-?\d+(?::\w)?)>)/i.exec(rest());
     const mark = /^(?:\*\*|~~|_)/.exec(rest());
     const char = markdown.charAt(at);
-    if (char === '\\' && /[^\w\s]/.test(markdown.charAt(at + 1))) {
+    if (char === '\\' && /[^0-9A-Za-z\s]/.test(markdown.charAt(at + 1))) {
       text += markdown.charAt(at + 1);
       at += 2;
     } else if (code) {
@@ -89,6 +90,9 @@ export function readDiscord(markdown: string): Reading {
       text += label.text;
       problems.push(...label.problems);
       at += link[0].length;
+    } else if (address) {
+      text += address[1];
+      at += address[0].length;
     } else if (raw) {
       text += raw[0];
       at += raw[0].length;

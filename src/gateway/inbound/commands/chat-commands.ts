@@ -3,18 +3,25 @@ import type { Adapter } from '../../adapter.ts';
 import type { Clock } from '../../clock.ts';
 import type { BusyMode } from '../../config/schema.ts';
 import { closest } from '../../config/suggest.ts';
+import { withDeadline } from '../../deadline.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
+import { errorSentence } from '../../outbound/error-sentence.ts';
 import type { Outbox } from '../../outbound/outbox.ts';
-import type { Database } from '../../store/database.ts';
-import type { Inbox } from '../inbox.ts';
-import { CHAT_COMMANDS, type ChatCommandName, parseCommand } from './command-table.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import type { Inbox, InboxItem } from '../inbox.ts';
+import { CHAT_COMMANDS, type ChatCommandName, type ParsedCommand, parseCommand } from './command-table.ts';
+
+/** Longest time a command may take: asking the agent may start it first. */
+const COMMAND_MS = 90_000;
 
 export interface ChatCommandsDeps {
   readonly db: Database;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly adapter: (chat: ChatRef) => Adapter | undefined;
   readonly clock: Clock;
   readonly log: Logger;
@@ -30,27 +37,35 @@ export type Handled =
 /** The control lane: commands never wait for a turn. */
 export class ChatCommands {
   readonly #deps: ChatCommandsDeps;
+  readonly #underway = new Set<Promise<void>>();
 
   constructor(deps: ChatCommandsDeps) {
     this.#deps = deps;
   }
 
-  /** Resolves when the command is durable; its answer follows through the outbox. */
-  async handle(message: InboundMessage): Promise<Handled> {
+  /** The command that a message is, if it is one. pi's own prompt templates and skills ("/skill:name") are none. */
+  parse(message: InboundMessage): ParsedCommand | undefined {
     const adapter = this.#deps.adapter(message.chat);
     const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
-    if (command === undefined || message.edited) return { handled: false, message };
-    if (command.known === undefined) {
-      // pi's own prompt templates and skills ("/skill:name") belong to the agent.
-      if (command.name.includes(':')) return { handled: false, message };
-      await this.#run(message, async () => unknownCommand(command.name));
+    return command?.known === undefined && command?.name.includes(':') ? undefined : command;
+  }
+
+  /** Resolves when the command is durable; its answer follows through the outbox. */
+  async handle(message: InboundMessage, command: ParsedCommand): Promise<Handled> {
+    const { known, args, name } = command;
+    if (known === undefined) {
+      await this.#run(message, async () => unknownCommand(name));
       return { handled: true };
     }
-    const { known, args } = command;
     if ((known === 'queue' || known === 'steer') && args !== '')
       return { handled: false, message: { ...message, text: args }, mode: known };
     await this.#run(message, () => this.#deps.execute(known, args, message));
     return { handled: true };
+  }
+
+  /** Resolves when every command that was taken has its answer. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underway);
   }
 
   async #run(message: InboundMessage, work: () => Promise<string>): Promise<void> {
@@ -62,21 +77,23 @@ export class ChatCommands {
         : undefined,
     );
     if (item === undefined) return;
-    void this.#answer(item.id, message, work).catch((error: unknown) =>
-      log.error('a command was not answered', { error: messageOf(error) }),
-    );
+    const answered = this.#answer(item, work)
+      .catch((error: unknown) => log.error('a command was not answered', { error: messageOf(error) }))
+      .finally(() => this.#underway.delete(answered));
+    this.#underway.add(answered);
   }
 
-  async #answer(id: string, message: InboundMessage, work: () => Promise<string>): Promise<void> {
-    const { db, inbox, outbox, log } = this.#deps;
-    const text = await work().catch((error: unknown) => {
+  async #answer(item: InboxItem, work: () => Promise<string>): Promise<void> {
+    const { persist, inbox, outbox, log } = this.#deps;
+    const { message } = item;
+    const text = await withDeadline(COMMAND_MS, work).catch((error: unknown) => {
       if (error instanceof GatewayError)
-        return error.hint === undefined ? `${error.message}.` : `${error.message}. ${error.hint}`;
+        return [errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' ');
       log.error('a command failed', { error: messageOf(error) });
       return 'That did not work; the operator can see why in the log.';
     });
-    const row = await db.write((tx) => {
-      inbox.setState(tx, id, 'done');
+    const row = await persist((tx) => {
+      inbox.setState(tx, item, 'done');
       return outbox.add(tx, {
         chat: message.chat,
         meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
@@ -84,7 +101,7 @@ export class ChatCommands {
         replyTo: message.messageId,
       });
     });
-    outbox.release(row);
+    void outbox.release(row);
   }
 }
 

@@ -4,31 +4,35 @@ import type { Clock } from '../../clock.ts';
 import type { Conversations } from '../../conversation/conversations.ts';
 import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
 import { GatewayError } from '../../errors.ts';
-import type { InboundMessage } from '../../model.ts';
-import type { Database } from '../../store/database.ts';
+import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { Tx } from '../../store/database.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
-import type { Inbox } from '../inbox.ts';
-import { type ChatCommandName, helpText } from './command-table.ts';
+import type { Inbox, InboxItem } from '../inbox.ts';
+import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
 
 export interface ExecuteDeps {
-  readonly db: Database;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly inbox: Inbox;
   readonly tasks: Tasks;
   readonly clock: Clock;
+  /** Is the sender on the allowlist, and not merely let in by an open chat? */
+  readonly listed: (message: InboundMessage) => boolean;
+  /** `/word`, or `!word` where that is what people type. */
+  readonly prefix: (chat: ChatRef) => string;
 }
 
 /** Carries out the chat commands of an admitted sender. Each returns the sentence or list that the chat reads. */
 export function createExecutor(deps: ExecuteDeps) {
-  const { conversations, sessions, tasks, inbox, db, clock } = deps;
+  const { conversations, sessions, tasks, inbox, persist, clock } = deps;
 
-  const current = (message: InboundMessage): SessionRecord | undefined => {
-    const place = conversations.place(message, clock());
-    return place.fresh ? place.ended?.session : place.session;
-  };
+  const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
   const need = (message: InboundMessage): SessionRecord =>
     current(message) ?? fail('no_session', 'there is no session here yet', 'Write something first.');
+  /** Sessions of this conversation, the newest first. */
+  const listOf = (message: InboundMessage): SessionRecord[] => sessions.ofKey(conversations.keyOf(message));
 
   async function control(message: InboundMessage, command: AgentControl): Promise<string> {
     const session = need(message);
@@ -40,7 +44,7 @@ export function createExecutor(deps: ExecuteDeps) {
   }
 
   const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
-    help: async () => helpText('/'),
+    help: async (_args, message) => helpText(deps.prefix(message.chat)),
     async new(_args, message) {
       const session = current(message);
       if (session === undefined) return 'This is a new session already.';
@@ -49,11 +53,20 @@ export function createExecutor(deps: ExecuteDeps) {
     },
     async stop(_args, message) {
       const session = current(message);
-      const result =
-        session === undefined ? undefined : conversations.lane(session.id)?.stop(message.sender.id);
-      if (result === undefined || (!result.aborted && result.dropped === 0)) return 'Nothing is running.';
-      const dropped = result.dropped === 0 ? '' : ` Dropped ${count(result.dropped, 'waiting message')}.`;
-      return `${result.aborted ? 'Stopping.' : 'Nothing was running.'}${dropped}`;
+      if (session === undefined) return 'Nothing is running.';
+      const { id: senderId } = message.sender;
+      const result = conversations.lane(session.id)?.stop(senderId);
+      const offers = inbox.offered(session.id, senderId);
+      if (offers.length > 0)
+        await persist((tx) => {
+          for (const offer of offers) inbox.setState(tx, offer, 'done');
+        });
+      const dropped = (result?.dropped ?? 0) + offers.length;
+      const said = [
+        ...(result?.aborted ? ['Stopping.'] : []),
+        ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'waiting message')}.`]),
+      ];
+      return said.length === 0 ? 'Nothing is running.' : said.join(' ');
     },
     async status(_args, message) {
       const session = current(message);
@@ -69,8 +82,7 @@ export function createExecutor(deps: ExecuteDeps) {
       return lines.join('\n');
     },
     async sessions(_args, message) {
-      const session = current(message);
-      const list = session === undefined ? [] : sessions.ofKey(session.key);
+      const list = listOf(message);
       if (list.length === 0) return 'No sessions yet.';
       return list
         .slice(0, 20)
@@ -81,26 +93,33 @@ export function createExecutor(deps: ExecuteDeps) {
         .join('\n');
     },
     async resume(args, message) {
-      const session = need(message);
-      const list = sessions.ofKey(session.key);
-      const number = args === '' ? 2 : Number(args);
-      const chosen = list[number - 1];
-      if (!Number.isInteger(number) || chosen === undefined)
-        fail('no_such_session', `there is no session number ${args}`, '/sessions lists them.');
+      const list = listOf(message);
+      const chosen = args === '' ? list.find((each) => each.endedAt !== undefined) : list[Number(args) - 1];
+      if (chosen === undefined)
+        fail(
+          'no_such_session',
+          args === '' ? 'there is no earlier session' : `there is no session number ${args}`,
+          '/sessions lists them.',
+        );
       await conversations.reopen(chosen);
       return `Back in: ${chosen.title || chosen.id}`;
     },
     async retry(_args, message) {
       const session = need(message);
-      const last = inbox.last(session.id);
+      const offers = inbox.offered(session.id, message.sender.id);
+      if (offers.length > 0) return retryOffers(session, offers);
+      if (conversations.lane(session.id)?.current?.message.sender.id === message.sender.id)
+        return 'I am still working on your last message.';
+      const last = inbox.last(session.id, message.sender.id);
       if (last === undefined) return 'There is nothing to run again.';
       if (!conversations.hasRoom(session.id)) return 'Too many messages wait already.';
-      const again = await db.write((tx) =>
+      const { promptId, ...rest } = last.message;
+      const again = await persist((tx) =>
         inbox.add(
           tx,
           randomUUID(),
           {
-            ...last.message,
+            ...rest,
             messageId: message.messageId,
             ...(message.promptId === undefined ? {} : { promptId: `${message.promptId}:retry` }),
           },
@@ -134,6 +153,7 @@ export function createExecutor(deps: ExecuteDeps) {
         command: args,
         parentSessionId: current(message)?.id ?? null,
         chat: message.chat,
+        senderId: message.sender.id,
       });
       return `Started task ${task.id}. /tasks shows it, /cancel ${task.id} ends it.`;
     },
@@ -163,8 +183,23 @@ export function createExecutor(deps: ExecuteDeps) {
       `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
   };
 
-  return (name: ChatCommandName, args: string, message: InboundMessage): Promise<string> =>
-    actions[name](args, message);
+  async function retryOffers(session: SessionRecord, offers: readonly InboxItem[]): Promise<string> {
+    const now = clock();
+    const taken = await persist((tx) => offers.filter((offer) => inbox.takeOffer(tx, offer.id, now)));
+    for (const offer of taken)
+      conversations.enqueue({ ...offer, state: 'queued', acceptedAt: now }, session, 'queue');
+    return taken.length === 1 ? 'Running it.' : `Running ${count(taken.length, 'message')}.`;
+  }
+
+  return async (name: ChatCommandName, args: string, message: InboundMessage): Promise<string> => {
+    const row = commandRow(name);
+    if (row.who === 'listed' && !deps.listed(message))
+      return `/${name} is for people whom my operator let in.`;
+    const session = current(message);
+    const working = session !== undefined && conversations.lane(session.id)?.current !== undefined;
+    if (working && !row.midTurn) return `/${name} has to wait until I am done. /stop ends the running turn.`;
+    return actions[name](args, message);
+  };
 }
 
 function sameChat(chat: { platform: string; chatId: string } | undefined, message: InboundMessage): boolean {
