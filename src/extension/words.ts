@@ -119,14 +119,25 @@ function adapter(
 /** Completions for what was typed behind `/gateway `. */
 export function completions(prefix: string): { value: string; label: string; description: string }[] | null {
   const typed = prefix.trimStart();
-  const [first = '', second] = typed.split(/\s+/);
-  if (second !== undefined && ['adapter', 'allow', 'revoke'].includes(first))
-    return PLATFORMS.filter((platform) => platform.startsWith(second)).map((platform) => ({
-      value: `${first} ${platform} `,
-      label: platform,
-      description: `${first} ${platform}`,
-    }));
-  if (second !== undefined) return null;
+  const [first = '', second, third, more] = typed.split(/\s+/);
+  const offer = (options: readonly string[], begun: string, before: string, after: string) => {
+    const fitting = options.filter((option) => option.startsWith(begun));
+    return fitting.length === 0
+      ? null
+      : fitting.map((option) => ({
+          value: `${before} ${option}${after}`,
+          label: option,
+          description: `${before} ${option}`,
+        }));
+  };
+  if (more !== undefined) return null;
+  if (third !== undefined)
+    return first === 'adapter' ? offer(['start', 'stop', 'restart'], third, `${first} ${second}`, '') : null;
+  if (second !== undefined) {
+    if (['adapter', 'allow', 'revoke'].includes(first)) return offer(PLATFORMS, second, first, ' ');
+    if (first === 'session') return offer(['reset'], second, first, ' ');
+    return first === 'task' ? offer(['cancel'], second, first, ' ') : null;
+  }
   const found = WORDS.filter(({ word }) => word.startsWith(first));
   return found.length === 0
     ? null

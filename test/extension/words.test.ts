@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { completions, WORDS } from '../../src/extension/words.ts';
+
+const values = (typed: string): string[] | undefined => completions(typed)?.map(({ value }) => value);
+
+describe('completion behind /gateway', () => {
+  it('offers every word of the contract', () => {
+    const all = values('')?.map((value) => value.trim());
+    expect(all).toEqual(WORDS.map(({ word }) => word));
+    expect(all).toEqual(
+      expect.arrayContaining([
+        ...['start', 'stop', 'status', 'restart', 'pair', 'allow', 'sessions', 'tasks', 'config'],
+        ...['revoke', 'deny', 'task', 'session', 'adapter', 'doctor', 'console'],
+      ]),
+    );
+  });
+
+  it('narrows by what was typed, and leaves room for arguments', () => {
+    expect(values('sta')).toEqual(['start ', 'status']);
+    expect(values('xyz')).toBeUndefined();
+  });
+
+  it('completes platforms where one belongs, and nothing elsewhere', () => {
+    expect(values('adapter te')).toEqual(['adapter telegram ']);
+    expect(values('allow ')).toContain('allow discord ');
+    expect(values('pair AB')).toBeUndefined();
+    expect(values('allow telegram 47')).toBeUndefined();
+  });
+
+  it('completes what an adapter can be told', () => {
+    expect(values('adapter telegram ')).toEqual([
+      'adapter telegram start',
+      'adapter telegram stop',
+      'adapter telegram restart',
+    ]);
+    expect(values('session ')).toEqual(['session reset ']);
+    expect(values('task ')).toEqual(['task cancel ']);
+  });
+});
