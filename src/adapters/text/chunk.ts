@@ -34,12 +34,10 @@ export function chunk(doc: StyledText, gauges: readonly Gauge[]): readonly Slice
   while (from < end) {
     const reach = gauges.reduce((least, gauge) => Math.min(least, reachFrom(doc, from, gauge)), end);
     const cut = reach >= end ? end : bestCut(doc, from, reach);
-    const inCode = isCodeBlock(doc.runs[runAt(doc, cut - 1)]);
-    const to = inCode ? cut : trimBlank(doc, from, cut);
-    const next = inCode && doc.text[cut] === '\n' ? cut + 1 : cut;
-    const after = inCode && isCodeBlock(doc.runs[runAt(doc, next)]) ? next : skipBlank(doc, cut);
-    if (/\S/.test(doc.text.slice(from, to))) slices.push({ from, to, next: after });
-    from = after;
+    const to = trimBlank(doc, from, cut);
+    const next = nextStart(doc, cut);
+    if (/\S/.test(doc.text.slice(from, to))) slices.push({ from, to, next });
+    from = next;
   }
   return slices;
 }
@@ -108,6 +106,13 @@ function trimBlank(doc: StyledText, from: number, cut: number): number {
   let to = cut;
   while (to > from && isBlankAt(doc.text, to - 1) && !isCodeBlock(doc.runs[runAt(doc, to - 1)])) to -= 1;
   return to;
+}
+
+/** Where the part behind a cut begins: in a code block behind at most one line break, elsewhere behind all blanks. */
+function nextStart(doc: StyledText, cut: number): number {
+  if (!isCodeBlock(doc.runs[runAt(doc, cut - 1)])) return skipBlank(doc, cut);
+  const next = doc.text[cut] === '\n' ? cut + 1 : cut;
+  return isCodeBlock(doc.runs[runAt(doc, next)]) ? next : skipBlank(doc, cut);
 }
 
 /** The first character at or behind `at` that is not blank, or is in a code block. */

@@ -23,10 +23,10 @@ export interface PlatformText {
 /** Markdown to parts that fit `platform`; at least one part for any text that is not empty. */
 export function formatFor(markdown: string, platform: PlatformText): readonly Part[] {
   if (markdown === '') return [];
-  const parts = partsOf(renderDocument(parseMarkdown(markdown), platform.rules), platform);
+  const parts = partsOf(renderDocument(parseMarkdown(markdown.toWellFormed()), platform.rules), platform);
   if (parts.length > 0) return parts;
   // Nothing visible in it (a comment, a definition, blanks): show what was written.
-  const literal = partsOf(literalText(markdown), platform);
+  const literal = partsOf(literalText(markdown.toWellFormed()), platform);
   return literal.length > 0 ? literal : [{ text: NOTHING, plain: NOTHING }];
 }
 

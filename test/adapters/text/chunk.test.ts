@@ -8,7 +8,7 @@ import { plainDialect } from '../../../src/adapters/text/plain-dialect.ts';
 import type { PlatformText } from '../../../src/adapters/text/platform.ts';
 import { renderDocument } from '../../../src/adapters/text/render/document.ts';
 import { slackText } from '../../../src/adapters/text/slack.ts';
-import type { StyledText } from '../../../src/adapters/text/styled.ts';
+import { runAt, type StyledText } from '../../../src/adapters/text/styled.ts';
 import { telegramText } from '../../../src/adapters/text/telegram.ts';
 import { whatsappText } from '../../../src/adapters/text/whatsapp.ts';
 import { writeSlice } from '../../../src/adapters/text/write-slice.ts';
@@ -40,6 +40,10 @@ function breachesOf(doc: StyledText, slices: readonly Slice[], gauges: readonly 
     rejoined += gap + text;
     if (gap.trim() !== '') breaches.push(`lost ${JSON.stringify(gap)}`);
     if (text.trim() === '') breaches.push(`blank part at ${from}`);
+    const codeBlock = doc.runs[runAt(doc, to - 1)]?.marks.find(({ type }) => type === 'pre');
+    const inCode = codeBlock !== undefined && doc.runs[runAt(doc, next)]?.marks.includes(codeBlock);
+    if (inCode && next < doc.text.length && !['', '\n'].includes(doc.text.slice(to, next)))
+      breaches.push(`drops blanks of code at ${to}`);
     if (doc.text.slice(to, next).trim() !== '') breaches.push(`skips text at ${to}`);
     for (const { dialect, unit, limit } of gauges) {
       const size = measure(writeSlice(doc, from, to, next, dialect), unit);

@@ -77,6 +77,7 @@ const codeLine = fc.constantFrom(
   '> quote',
   '日本',
   '\ttab',
+  'blanks behind   ',
 );
 const indented = (text: string, by: string) => text.split('\n').join(`\n${by}`);
 
@@ -232,6 +233,7 @@ export const CORPUS: Readonly<Record<string, string>> = {
   'one word of 50 kB in bold': `**${'x'.repeat(50_000)}**`,
   'a fence with a language': `\`\`\`typescript\n${'const answer = 42 < 43 && "yes";\n'.repeat(1_500)}\`\`\``,
   'a fence with one endless line': `\`\`\`json\n${'{"a":1},'.repeat(4_000)}\n\`\`\``,
+  'code with blanks behind': `\`\`\`\n${'some code   \n'.repeat(1_500)}\`\`\``,
   'a fence in a list in a quote': `> - ${'x '.repeat(10)}\n>\n>   ~~~js\n${'>   let a = `\\`\\`\\``;\n'.repeat(900)}>   ~~~`,
   'nested markup': '**bold *italic ~~strike `code` strike~~ italic* bold** '.repeat(800),
   links: '[a label with words](https://example.com/path?a=1&b=2) '.repeat(800),

@@ -68,15 +68,24 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
 };
 
-/** Everything a reader of the Markdown would read, by the reference parser: texts, code, alternative texts. */
-function literals(markdown: string): {
+interface Content {
   readonly ordered: readonly string[];
   readonly anywhere: readonly string[];
-} {
+  readonly addresses: readonly string[];
+}
+
+/**
+ * Everything a reader of the Markdown would read, by the reference parser: texts, code, alternative texts in order,
+ * and the addresses of links, which the plain text has to show.
+ */
+function contentOf(markdown: string): Content {
   const ordered: string[] = [];
   const anywhere: string[] = [];
+  const addresses: string[] = [];
   let found = ordered;
-  const visit = (node: Node): void => {
+  const visit = (node: Node, inLink = false): void => {
+    if (node.type === 'link' || (node.type === 'image' && !inLink))
+      addresses.push(node.url.replace(/^(?:mailto:|http:\/\/(?=www\.))/, ''));
     if (node.type === 'text' || node.type === 'inlineCode' || node.type === 'code') found.push(node.value);
     else if (node.type === 'image' || node.type === 'imageReference') found.push(node.alt ?? '');
     else if (node.type === 'table') {
@@ -86,16 +95,16 @@ function literals(markdown: string): {
       for (const cell of head?.children ?? []) visit(cell);
       found = ordered;
       for (const row of rows) visit(row);
-    } else if ('children' in node) for (const child of node.children) visit(child);
+    } else if ('children' in node)
+      for (const child of node.children) visit(child, inLink || node.type === 'link');
   };
   const root = fromMarkdown(markdown, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
   for (const node of root.children) visit(node);
-  return { ordered, anywhere };
+  return { ordered, anywhere, addresses };
 }
 
 /** All that the Markdown says occurs in `text`, in order. Markers and white space do not count. */
-function expectComplete(text: string, markdown: string): void {
-  const { ordered, anywhere } = literals(markdown);
+function expectComplete(text: string, { ordered, anywhere }: Content): void {
   const hay = bones(text);
   let at = 0;
   for (const piece of anywhere.map(bones))
@@ -129,8 +138,11 @@ describe.each(Object.entries(SUBJECTS))('text for %s', (_name, subject) => {
         const parts = cut ? formatFor(markdown, small) : subject.format(markdown);
         expectValid(subject, parts);
         const shown = parts.map((part) => subject.read(part.text).text).join('\n');
-        expectComplete(shown, markdown);
-        expectComplete(parts.map(({ plain }) => subject.plain(plain)).join('\n'), markdown);
+        const content = contentOf(markdown);
+        expectComplete(shown, content);
+        const plain = parts.map((part) => subject.plain(part.plain)).join('\n');
+        expectComplete(plain, content);
+        for (const address of content.addresses) expect(bones(plain)).toContain(bones(address));
       }),
       { numRuns: 1_500 },
     );
@@ -154,7 +166,7 @@ describe.each(Object.entries(SUBJECTS))('text for %s', (_name, subject) => {
       const parts = subject.format(markdown);
       expectValid(subject, parts);
       const shown = parts.map((part) => subject.read(part.text).text).join('');
-      if (markdown.length < 20_000) expectComplete(shown, markdown);
+      if (markdown.length < 20_000) expectComplete(shown, contentOf(markdown));
       // Parts are well filled: cutting at better places costs at most half of each.
       const total = parts.reduce((sum, part) => sum + subject.size(part), 0);
       if (total > subject.limit * 4) expect(parts.length).toBeLessThan((total / subject.limit) * 2 + 2);
@@ -190,7 +202,7 @@ describe('text for Twitch', () => {
           format(markdown)
             .map(({ text }) => text.replace(/^› /, ''))
             .join(' '),
-          markdown,
+          contentOf(markdown),
         );
       }),
       { numRuns: 1_000 },

@@ -24,7 +24,7 @@ export class Definitions {
   usedIn(text: string): readonly string[] {
     if (this.#labels.size === 0) return [];
     const found = new Map<string, string>();
-    for (const [, label = ''] of text.matchAll(/\[([^[\]]{1,999})\]/g)) {
+    for (const [, label = ''] of text.matchAll(/\[([^[\]]{1,999})\](?!:)/g)) {
       const name = normalise(label);
       if (this.#labels.has(name)) found.set(name, label);
     }

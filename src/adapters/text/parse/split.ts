@@ -8,6 +8,7 @@ import {
   isBlankLine,
   isFence,
   MARKER,
+  RULE,
 } from './lines.ts';
 
 /**
@@ -23,8 +24,10 @@ export function splitBlocks(lines: readonly string[]): readonly (readonly string
   };
   /** Column at which the content of the current list item begins; 0 outside of lists. */
   let content = 0;
-  /** The piece has a list, or indented code, somewhere: a further marker may depend on it. */
+  /** The piece has a list somewhere: a further marker may continue it. */
   let hasList = false;
+  /** The piece has indented code, or what looks like it: containers behind it are read differently. */
+  let hasIndent = false;
   let blankBefore = true;
   for (let at = 0; at < lines.length; at += 1) {
     const line = lines[at] ?? '';
@@ -33,11 +36,13 @@ export function splitBlocks(lines: readonly string[]): readonly (readonly string
       continue;
     }
     const indent = indentOf(line);
-    const marker = MARKER.test(line);
+    const marker = MARKER.test(line) && !RULE.test(line);
     const outside = indent >= 0 && (content === 0 || indent < content);
-    if (indent === 0 && blankBefore && !(marker && hasList)) {
+    const bound = (marker && hasList) || (hasIndent && (marker || line.startsWith('>')));
+    if (indent === 0 && blankBefore && !bound) {
       cut(at);
       hasList = false;
+      hasIndent = false;
       content = 0;
     }
     if (outside && isFence(line)) {
@@ -59,7 +64,7 @@ export function splitBlocks(lines: readonly string[]): readonly (readonly string
       hasList = true;
       content = ITEM.exec(line)?.[1]?.length ?? indent + 2;
     } else if (outside && (blankBefore || interruptsParagraph(line))) content = 0;
-    if (indent < 0 || indent > 3) hasList = true;
+    if (indent < 0 || indent > 3) hasIndent = true;
     blankBefore = false;
   }
   cut(lines.length);

@@ -105,7 +105,7 @@ function renderList(list: NodeOf<'list'>, context: Context): void {
   const { out, rules } = context;
   const inner = deeper(context);
   const loose = list.children.some(
-    (item) => item.children.filter((child) => child.type !== 'list').length > 1,
+    ({ children }) => children.filter(({ type }) => type === 'paragraph').length > 1,
   );
   for (const [index, item] of list.children.entries()) {
     if (index > 0) out.gap(loose ? 2 : 1);

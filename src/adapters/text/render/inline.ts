@@ -100,7 +100,9 @@ function renderCode(value: string, context: Context): void {
   const longest = (value.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0);
   const enclosable =
     longest === 0 || rules.backticks === 'any' || (rules.backticks === 'longer' && longest < 5);
-  if (!enclosable || (out.has('link') && !rules.marksInLink) || out.has('code')) {
+  // In a label the link counts for more than the code, and brackets in code would end the label.
+  const linked = out.has('link') && (!rules.marksInLink || !rules.codeInMarks || /[[\]]/.test(value));
+  if (!enclosable || linked || out.has('code')) {
     text(value, context);
     return;
   }

@@ -1,6 +1,8 @@
 import stringWidth from 'string-width';
+import { plainDialect } from '../plain-dialect.ts';
+import { StyledBuilder } from '../styled-builder.ts';
 import type { NodeOf, Phrasing } from '../tree.ts';
-import { textOf } from '../tree.ts';
+import { writeSlice } from '../write-slice.ts';
 import { type Context, renderInline } from './inline.ts';
 
 type Table = NodeOf<'table'>;
@@ -87,19 +89,14 @@ function renderPairs(table: Table, context: Context): void {
 
 /** A cell on one line without markup; an address stays readable behind its label. */
 function cellText(nodes: readonly Phrasing[], context: Context): string {
-  return nodes
-    .map((node) => {
-      const label = textOf([node]);
-      if (node.type === 'html') return /^<br/i.test(label) ? ' ' : label;
-      const url =
-        node.type === 'link' || node.type === 'image'
-          ? node.url
-          : node.type === 'linkReference' || node.type === 'imageReference'
-            ? (context.definitions.get(node.identifier)?.url ?? '')
-            : '';
-      return url === '' || url === label ? label : `${label} (${url})`;
-    })
-    .join('')
-    .replace(/\s+/g, ' ')
-    .trim();
+  const [only] = nodes;
+  if (nodes.length === 1 && only?.type === 'text') return oneLine(only.value);
+  const out = new StyledBuilder();
+  renderInline(nodes, { ...context, out, oneLine: true });
+  const doc = out.build();
+  return oneLine(writeSlice(doc, 0, doc.text.length, doc.text.length, plainDialect));
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
 }
