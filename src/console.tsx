@@ -30,6 +30,8 @@ export interface ConsoleOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Ring the bell when somebody asks to pair; default false. */
   readonly bell?: boolean;
+  /** Leaves the console, as if the operator had quit (the gateway behind it has stopped). */
+  readonly signal?: AbortSignal;
 }
 
 export interface ConsoleResult {
@@ -105,6 +107,9 @@ async function holdConsole(
       maxFps: 60,
       isScreenReaderEnabled: appearance.linear,
     });
+    const leave = (): void => terminal.leave('quit');
+    if (options.signal?.aborted) leave();
+    options.signal?.addEventListener('abort', leave, { once: true });
     return { reason: await terminal.hold(instance) };
   } finally {
     quiet();

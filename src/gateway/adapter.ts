@@ -107,9 +107,19 @@ export interface AdapterHost {
   secret(value: string): void;
 }
 
+/** A path of the gateway's HTTP server that a platform calls (webhooks). */
+export interface AdapterRoute {
+  /** Begins with a slash, for instance `/webhooks/telegram`. */
+  readonly path: string;
+  /** Never rejects; the adapter itself checks who is calling. Answers once what it took is durable. */
+  handle(request: Request): Promise<Response>;
+}
+
 export interface Adapter {
   readonly platform: Platform;
   readonly capabilities: Capabilities;
+  /** Known from the settings alone, the same before and after `start`. */
+  readonly routes?: readonly AdapterRoute[];
   /**
    * Begins supervision and returns soon; connecting goes on behind it, for ever, with capped jittered back-off.
    * Errors that no retry can mend park the adapter (health `parked` with `nextStep`) instead of throwing.

@@ -3,6 +3,7 @@ import type {
   AdapterView,
   AllowlistView,
   ChatRef,
+  DecisionView,
   GatewayView,
   LogLine,
   OutboxView,
@@ -42,6 +43,8 @@ export type GatewayEvent =
   | { readonly type: 'allowlist'; readonly entry: AllowlistView }
   | { readonly type: 'allowlist-removed'; readonly platform: Platform; readonly userId: string }
   | { readonly type: 'refusal'; readonly refusal: RefusalView }
+  /** Also a log line; the last ones are in `GET /api/status`. */
+  | { readonly type: 'decision'; readonly decision: DecisionView }
   | { readonly type: 'outbox'; readonly item: OutboxView }
   | {
       readonly type: 'traffic';

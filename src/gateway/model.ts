@@ -66,6 +66,8 @@ export interface InboundMessage {
   /** The bot was mentioned, or the message replies to the bot. Always true in DMs. */
   readonly mentioned: boolean;
   readonly attachments?: readonly Attachment[];
+  /** Pieces of one album share this id: the core joins them. */
+  readonly albumId?: string;
   /** This is an edit of the message with the same `messageId`. */
   readonly edited?: boolean;
   /** When the platform says it was sent; absent where unknown. */
@@ -183,6 +185,32 @@ export interface RefusalView {
   readonly senderName: string;
   readonly code: string;
   readonly reason: string;
+}
+
+/** Something that was refused, dropped, reset, retried or given up. `code` is stable, `reason` is a sentence. */
+export interface DecisionView {
+  readonly at: number;
+  readonly what: 'message' | 'turn' | 'session' | 'delivery' | 'task';
+  readonly kind:
+    | 'refused'
+    | 'dropped'
+    | 'reset'
+    | 'retried'
+    /** Not done by itself any more: whoever wrote it may ask for it again. */
+    | 'offered'
+    | 'interrupted'
+    | 'aborted'
+    | 'timed_out'
+    | 'failed'
+    | 'abandoned';
+  readonly code: string;
+  readonly reason: string;
+  readonly platform?: Platform;
+  readonly chatId?: string;
+  readonly senderId?: string;
+  readonly sessionId?: string;
+  /** Of the message, delivery or task. */
+  readonly id?: string;
 }
 
 export type OutboxState = 'pending' | 'sending' | 'delivered' | 'failed' | 'abandoned';

@@ -116,6 +116,7 @@ export class Projection {
       case 'log':
         this.#log.push({ ...event.line, seq: this.#log.end });
         return true;
+      case 'decision':
       case 'inbound':
       case 'turn':
       case 'transcript':

@@ -1,0 +1,120 @@
+/**
+ * Prompts per second and latency through everything: WebSocket, durable inbox, scripted agent, durable outbox, back.
+ * Run it: npm run bench:roundtrip [-- --clients 64 --seconds 10]
+ * Compared in the same run with a bare WebSocket echo server: what the sockets alone cost on this machine.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import WebSocket, { WebSocketServer } from 'ws';
+import { freePort, GatewayProcess, temporaryFolder, writeConfig } from '../test/support/gateway-process.ts';
+
+const { values } = parseArgs({
+  options: {
+    clients: { type: 'string' },
+    seconds: { type: 'string' },
+    depth: { type: 'string' },
+    echo: { type: 'string' },
+  },
+});
+
+if (values.echo !== undefined) echoServer(Number(values.echo));
+else await main(Number(values.clients ?? 64), Number(values.seconds ?? 8), Number(values.depth ?? 1));
+
+async function main(clients: number, seconds: number, depth: number): Promise<void> {
+  const echoPort = await freePort();
+  const echo: ChildProcess = spawn(process.execPath, [import.meta.filename, '--echo', String(echoPort)], {
+    stdio: 'ignore',
+  });
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  report('bare echo server   ', await load(echoPort, clients, seconds / 2, depth));
+  echo.kill();
+
+  const folder = temporaryFolder();
+  const port = await freePort();
+  writeConfig(folder.path, {
+    security: { allowAll: true, rateLimit: { maxRequests: 10_000_000 } },
+    platforms: { websocket: { busyMode: 'queue' } },
+    agent: { maxConcurrent: 16 },
+  });
+  const gateway = new GatewayProcess([
+    '--no-tui',
+    '--agent',
+    'scripted',
+    '--data-dir',
+    folder.path,
+    '--port',
+    String(port),
+  ]);
+  await gateway.ready();
+  await load(port, clients, 2, depth); // warm up
+  report('gateway, durable   ', await load(port, clients, seconds, depth));
+  report('gateway, one client', await load(port, 1, 2, 1));
+  await gateway.stop();
+  folder.remove();
+}
+
+interface Result {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+function report(name: string, { perSecond, p50, p99 }: Result): void {
+  process.stdout.write(
+    `${name}  ${Math.round(perSecond)} prompts/s   p50 ${p50.toFixed(2)} ms   p99 ${p99.toFixed(2)} ms\n`,
+  );
+}
+
+async function load(port: number, clients: number, seconds: number, depth: number): Promise<Result> {
+  const times: number[] = [];
+  const until = performance.now() + seconds * 1000;
+  const began = performance.now();
+  await Promise.all(Array.from({ length: clients }, () => talk(port, until, depth, times)));
+  const elapsed = (performance.now() - began) / 1000;
+  times.sort((a, b) => a - b);
+  const at = (q: number): number => times[Math.min(times.length - 1, Math.floor(times.length * q))] ?? 0;
+  return { perSecond: times.length / elapsed, p50: at(0.5), p99: at(0.99) };
+}
+
+function talk(port: number, until: number, depth: number, times: number[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+    const sent = new Map<string, number>();
+    let count = 0;
+    const next = (): void => {
+      if (performance.now() >= until) {
+        if (sent.size === 0) socket.close();
+        return;
+      }
+      count += 1;
+      sent.set(String(count), performance.now());
+      socket.send(JSON.stringify({ type: 'prompt', id: String(count), data: { message: `hello ${count}` } }));
+    };
+    socket.on('open', () => {
+      for (let i = 0; i < depth; i += 1) next();
+    });
+    socket.on('message', (raw) => {
+      const text = raw.toString();
+      if (!text.startsWith('{"type":"response"') && !text.startsWith('{"type":"error"')) return;
+      const frame = JSON.parse(text) as { id?: string };
+      const at = sent.get(frame.id ?? '');
+      if (at === undefined) return;
+      sent.delete(frame.id ?? '');
+      times.push(performance.now() - at);
+      next();
+    });
+    socket.on('close', () => resolve());
+    socket.on('error', reject);
+  });
+}
+
+function echoServer(port: number): void {
+  new WebSocketServer({ host: '127.0.0.1', port }).on('connection', (socket) => {
+    socket.on('message', (raw) => {
+      const frame = JSON.parse(raw.toString()) as { id: string; data: { message: string } };
+      socket.send(
+        JSON.stringify({ type: 'response', id: frame.id, data: { text: `You said: ${frame.data.message}` } }),
+      );
+    });
+  });
+}

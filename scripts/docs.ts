@@ -1,0 +1,133 @@
+/**
+ * Writes what the documentation takes from the code: tables of keys, commands, configuration and error codes, and the
+ * pictures of the console. `--check` writes nothing and fails when a file is out of date.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { COMMANDS } from '../src/cli/arguments.ts';
+import { configKeys } from '../src/gateway/config/access.ts';
+import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/inbound/commands/command-table.ts';
+import { keyTable } from '../src/tui/keys/key-table.ts';
+import { harness } from '../test/tui/harness.ts';
+import { scene } from './scene.ts';
+
+process.env['TZ'] = 'UTC'; // the picture's log pane shows local times
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Markdown table; bars in cells are escaped. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function picture(columns: number, rows: number, keys = ''): string {
+  const console = harness({ snapshot: scene() });
+  if (keys !== '') console.press(keys);
+  const lines = console.text(columns, rows).map((line) => line.trimEnd());
+  console.store.stop();
+  return `\`\`\`text\n${lines.join('\n')}\n\`\`\``;
+}
+
+function configuration(): string {
+  return table(
+    ['Key', 'Default', 'Meaning'],
+    configKeys().map(({ key, fallback, description }) => [
+      `\`${key}\``,
+      fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``,
+      description,
+    ]),
+  );
+}
+
+/** Every code that an error can carry, read from the places that make them. */
+function errorCodes(): string {
+  const found = new Map<string, { message: string; hint: string }>();
+  for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue;
+    const code = readFileSync(join(entry.parentPath, entry.name), 'utf8');
+    for (const match of code.matchAll(
+      /new (?:GatewayError|RequestRefused)\(\s*'([a-z_]+)',\s*([`'"])((?:\\.|(?!\2).)*)\2([\s\S]{0,400}?)\n? *\);/g,
+    )) {
+      const hint = /hint:\s*([`'"])((?:\\.|(?!\1).)*)\1/.exec(match[4] ?? '')?.[2] ?? '';
+      if (!found.has(match[1] ?? ''))
+        found.set(match[1] ?? '', { message: readable(match[3] ?? ''), hint: readable(hint) });
+    }
+  }
+  return table(
+    ['Code', 'Says', 'What to do'],
+    [...found]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([code, { message, hint }]) => [`\`${code}\``, message, hint]),
+  );
+}
+
+/** A template's holes become dots. */
+function readable(text: string): string {
+  return text.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '…').replaceAll("\\'", "'");
+}
+
+const GENERATED: Readonly<Record<string, () => string>> = {
+  picture: () => picture(100, 30),
+  'picture-small': () => picture(72, 22, '4'),
+  'picture-help': () => picture(100, 34, '?'),
+  keys: () =>
+    table(
+      ['Where', 'Key', 'Does'],
+      keyTable().map((row) => [
+        row.scope,
+        row.keys
+          .split(' ')
+          .map((key) => `\`${key}\``)
+          .join(' '),
+        row.help,
+      ]),
+    ),
+  'chat-commands': () =>
+    table(
+      ['Command', 'Does', 'While the agent works', 'Who'],
+      (CHAT_COMMANDS as readonly ChatCommand[]).map((row) => [
+        `\`/${row.name}${row.args === undefined ? '' : ` ${row.args}`}\`${(row.aliases ?? []).map((alias) => ` \`/${alias}\``).join('')}`,
+        row.help,
+        row.midTurn ? 'at once' : 'when it is idle',
+        row.who === 'everyone' ? 'everyone who may write' : 'people on the allowlist',
+      ]),
+    ),
+  'cli-commands': () =>
+    table(
+      ['Command', 'Does'],
+      COMMANDS.map((row) => [
+        `\`pi-gateway-tui ${row.name}${row.args === '' ? '' : ` ${row.args}`}\``,
+        row.help,
+      ]),
+    ),
+  configuration,
+  errors: errorCodes,
+};
+
+const FILES = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+const check = process.argv.includes('--check');
+let stale = 0;
+for (const file of FILES) {
+  const before = readFileSync(join(root, file), 'utf8');
+  const after = before.replace(
+    /(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_whole: string, open: string, name: string, close: string) => {
+      const make = GENERATED[name];
+      if (make === undefined) throw new Error(`${file}: nothing generates "${name}"`);
+      return `${open}${make()}\n${close}`;
+    },
+  );
+  if (after === before) continue;
+  stale += 1;
+  process.stdout.write(`${file} ${check ? 'is out of date: run npm run docs' : 'updated'}\n`);
+  if (!check) writeFileSync(join(root, file), after);
+}
+if (check && stale > 0) process.exitCode = 1;

@@ -1,0 +1,60 @@
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { AdapterCheck } from '../../gateway/adapter.ts';
+import { messageOf } from '../../gateway/errors.ts';
+import { DiscordFailure, DiscordRest } from './rest.ts';
+import { DISCORD_API_URL, type DiscordSettings } from './settings.ts';
+
+const Me = Type.Object({ id: Type.String(), username: Type.String() });
+const Application = Type.Object({ flags: Type.Optional(Type.Integer()) });
+const Guilds = Type.Array(Type.Object({ id: Type.String(), name: Type.String() }));
+
+/** The intent is granted to a verified bot, or switched on by one in fewer than 100 servers. */
+const MESSAGE_CONTENT = (1 << 18) | (1 << 19);
+
+/** Asks Discord who the bot is, whether it may read messages, and in which servers it is. */
+export async function checkSettings(settings: DiscordSettings, signal: AbortSignal): Promise<AdapterCheck> {
+  if (settings.botToken === '')
+    return {
+      ok: false,
+      findings: ['No token: the Discord developer portal gives you one for platforms.discord.botToken.'],
+    };
+  const rest = new DiscordRest(settings.botToken, settings.apiUrl);
+  try {
+    const me = await rest.call('GET', '/users/@me', { signal });
+    if (!Value.Check(Me, me)) return { ok: false, findings: ["The server does not speak Discord's API."] };
+    const who = `The bot is @${me.username} (id ${me.id}).`;
+    const wrong: string[] = [];
+    const application = await rest.call('GET', '/applications/@me', { signal });
+    if (Value.Check(Application, application) && ((application.flags ?? 0) & MESSAGE_CONTENT) === 0)
+      wrong.push(
+        '"Message Content Intent" is off: switch it on in the developer portal (Bot > Privileged Gateway Intents).',
+      );
+    const guilds = await rest.call('GET', '/users/@me/guilds', { signal });
+    const names = Value.Check(Guilds, guilds) ? guilds : [];
+    const { guildId } = settings;
+    if (guildId !== undefined && guildId !== '' && !names.some((guild) => guild.id === guildId))
+      wrong.push(`The bot is not in the server ${guildId} that platforms.discord.guildId names.`);
+    const where =
+      names.length === 0
+        ? `It is in no server yet: invite it with ${inviteUrl(me.id, settings.apiUrl)}.`
+        : `It is in ${names.map((guild) => guild.name).join(', ')}.`;
+    return { ok: wrong.length === 0, findings: [...wrong, who, where] };
+  } catch (error) {
+    const refused = error instanceof DiscordFailure && error.unauthorised;
+    const finding = refused
+      ? 'Discord refuses the token: reset it in the developer portal (Bot > Reset Token).'
+      : `Discord cannot be reached: ${rest.scrub(messageOf(error))}.`;
+    return { ok: false, findings: [finding] };
+  } finally {
+    rest.close();
+  }
+}
+
+/** View channels, send messages (also in threads), attach files, read history, use slash commands. */
+const PERMISSIONS = (1n << 10n) | (1n << 11n) | (1n << 15n) | (1n << 16n) | (1n << 38n);
+
+function inviteUrl(applicationId: string, apiUrl: string | undefined): string {
+  const root = apiUrl === undefined || apiUrl === '' ? DISCORD_API_URL : apiUrl;
+  return `${root.replace(/\/api\/?$/, '')}/oauth2/authorize?client_id=${applicationId}&scope=bot+applications.commands&permissions=${PERMISSIONS}`;
+}

@@ -1,0 +1,158 @@
+import { Client, GatewayIntentBits, Options, Partials } from 'discord.js';
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import { pause } from '../kit/supervisor.ts';
+import { GuardedStrategy, type StrategyTuning } from './guarded-strategy.ts';
+import { restOptions } from './rest.ts';
+import { wrapMethod } from './shard-access.ts';
+
+export interface SessionTuning extends StrategyTuning {
+  /** Least time between two identifies; Discord asks for 5 s. Default 5.5 s. */
+  readonly identifySpacingMs?: number;
+}
+
+/** Events of the gateway that mean something to us. */
+export const EVENTS = ['READY', 'RESUMED', 'MESSAGE_CREATE', 'MESSAGE_UPDATE', 'INTERACTION_CREATE'] as const;
+export type GatewayEventName = (typeof EVENTS)[number];
+
+export interface SessionOptions extends SessionTuning {
+  readonly token: string;
+  readonly apiUrl: string | undefined;
+  readonly log: Logger;
+  /** An event as Discord sent it. What it throws is logged. */
+  readonly onEvent: (name: GatewayEventName, data: unknown) => void;
+  readonly onClosed: (code: number) => void;
+  readonly onWaiting: (attempt: number, waitMs: number) => void;
+  readonly onHeartbeat: () => void;
+}
+
+/** The last identify of this process, per token: spacing holds across sessions. */
+export class IdentifySpacing {
+  #last = Number.NEGATIVE_INFINITY;
+
+  async wait(spacingMs: number, signal: AbortSignal): Promise<void> {
+    const waitMs = this.#last + spacingMs - performance.now();
+    if (waitMs > 0) await pause(waitMs, signal);
+    if (signal.aborted) throw new Error('the connection was lost while waiting to identify');
+    this.#last = performance.now();
+  }
+}
+
+/**
+ * One discord.js client, from login to its end. A destroyed client never becomes ready again, so every connection
+ * has its own. Events are taken as they come over the wire: what discord.js makes of them depends on its caches,
+ * and it drops messages whose channel it does not know.
+ */
+export class GatewaySession {
+  readonly #client: Client;
+  readonly #token: string;
+  readonly #ended = new AbortController();
+  #strategy: GuardedStrategy | undefined;
+
+  constructor(options: SessionOptions, spacing: IdentifySpacing) {
+    const { log, onEvent } = options;
+    this.#token = options.token;
+    const onFault = (where: string, error: unknown): void => {
+      log.error(`discord.js failed in ${where}; contained: ${messageOf(error)}`);
+    };
+    this.#client = new Client({
+      intents: [
+        GatewayIntentBits.Guilds,
+        GatewayIntentBits.GuildMessages,
+        GatewayIntentBits.DirectMessages,
+        GatewayIntentBits.MessageContent,
+      ],
+      // The channel of a first direct message is never known before.
+      partials: [Partials.Channel],
+      // Output of a model pings nobody, whatever it contains.
+      allowedMentions: { parse: [] },
+      makeCache: Options.cacheWithLimits(NO_CACHES),
+      waitGuildTimeout: 5000,
+      rest: restOptions(options.apiUrl),
+      ws: {
+        buildStrategy: (manager) => {
+          this.#strategy = new GuardedStrategy(manager, { ...options, onFault });
+          return this.#strategy;
+        },
+        buildIdentifyThrottler: () => ({
+          waitForIdentify: (_shard, signal) =>
+            spacing.wait(options.identifySpacingMs ?? 5500, AbortSignal.any([signal, this.#ended.signal])),
+        }),
+      },
+    });
+    // Malformed payloads throw out of the library's handlers, partly from a timer.
+    wrapMethod(this.#client.ws, 'handlePacket', (original) => (...args) => {
+      try {
+        return original(...args);
+      } catch (error) {
+        onFault('an event handler', error);
+        return false;
+      }
+    });
+    this.#client.on('error', (error) => onFault('the client', error));
+    this.#client.on('shardError', (error) => log.debug(`the gateway's socket failed: ${messageOf(error)}`));
+    // discord.js emits every event under its own name; its types know an enum of the same strings.
+    for (const name of EVENTS)
+      Reflect.apply(this.#client.ws.on, this.#client.ws, [
+        name,
+        (data: unknown) => {
+          try {
+            onEvent(name, data);
+          } catch (error) {
+            onFault(name, error);
+          }
+        },
+      ]);
+  }
+
+  /** Resolves once logged in. Rejects with what discord.js throws; may stay pending while attempts go on. */
+  async login(): Promise<void> {
+    await this.#client.login(this.#token);
+  }
+
+  /** The thread or channel as the library knows it, if it does. */
+  channel(
+    id: string,
+  ):
+    | { readonly id: string; readonly type: number; readonly name: string; readonly parentId: string | null }
+    | undefined {
+    const channel = this.#client.channels.cache.get(id);
+    if (channel === undefined || channel.isDMBased()) return undefined;
+    return { id, type: channel.type, name: channel.name, parentId: channel.parentId };
+  }
+
+  /** The role that Discord made for the bot in a server: people often mention it instead of the bot. */
+  ownRole(guildId: string): string | undefined {
+    return this.#client.guilds.cache
+      .get(guildId)
+      ?.roles.cache.find((role) => role.tags?.botId === this.#client.user?.id)?.id;
+  }
+
+  /** Ends the connection, also between two attempts. Bounded (3 s). */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    if (this.#strategy === undefined) await this.#client.destroy();
+    else await this.#strategy.end(() => this.#client.destroy());
+  }
+}
+
+/** The adapter reads events off the wire; only guilds, roles and channels are worth remembering. */
+const NO_CACHES = {
+  MessageManager: 0,
+  ReactionManager: 0,
+  ReactionUserManager: 0,
+  GuildMessageManager: 0,
+  PresenceManager: 0,
+  GuildBanManager: 0,
+  GuildEmojiManager: 0,
+  GuildStickerManager: 0,
+  GuildInviteManager: 0,
+  GuildScheduledEventManager: 0,
+  StageInstanceManager: 0,
+  VoiceStateManager: 0,
+  ThreadMemberManager: 0,
+  AutoModerationRuleManager: 0,
+  BaseGuildEmojiManager: 0,
+  ApplicationCommandManager: 0,
+  GuildSoundboardSoundManager: 0,
+} as const;

@@ -1,0 +1,142 @@
+import { SimpleShardingStrategy, type WebSocketOptions } from 'discord.js';
+import { backoffMs, pause } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
+import { cutSocket, failedToReach, onShard, shardsOf, wrapMethod } from './shard-access.ts';
+
+export type GatewayManager = Parameters<NonNullable<WebSocketOptions['buildStrategy']>>[0];
+
+export interface StrategyTuning {
+  /** First and longest delay between attempts to reconnect; default 500 ms and 30 s, with full jitter. */
+  readonly minDelayMs?: number;
+  readonly maxDelayMs?: number;
+}
+
+export interface StrategyOptions extends StrategyTuning {
+  /** The connection is lost; `code` is the close code. */
+  readonly onClosed: (code: number) => void;
+  /** The next attempt waits. */
+  readonly onWaiting: (attempt: number, waitMs: number) => void;
+  readonly onHeartbeat: () => void;
+  /** Something inside discord.js threw; it was contained. */
+  readonly onFault: (where: string, error: unknown) => void;
+}
+
+/** A connection that held for so long was a good one: the next loss starts a new count of attempts. */
+const STEADY_MS = 30_000;
+/** How long after a loss a session is tried to be resumed, even if the server cannot be reached meanwhile. */
+const RESUME_WINDOW_MS = 180_000;
+const RECONNECT = 0;
+const RESUME = 1;
+
+/**
+ * discord.js' own sharding strategy with its faults contained:
+ * - attempts to reconnect back off (the library tries twice a second, for ever)
+ * - a shard that sleeps between two attempts really ends (the library's `destroy` does nothing then)
+ * - an unreachable server does not cost the session: it is resumed, with all that was missed (the library starts
+ *   a new session after the first refused connection)
+ * - what handlers of the library throw does not become an unhandled rejection, which would end the process
+ */
+export class GuardedStrategy extends SimpleShardingStrategy {
+  readonly #options: StrategyOptions;
+  readonly #ended = new AbortController();
+  readonly #recoveries = new Set<Promise<unknown>>();
+  #attempt = 0;
+  #readyAt: number | undefined;
+  #lostAt: number | undefined;
+
+  constructor(manager: GatewayManager, options: StrategyOptions) {
+    super(manager);
+    this.#options = options;
+    // Passed to every shard; discord.js offers no option for them.
+    Object.assign(manager.options, { handshakeTimeout: 15_000, helloTimeout: 15_000 });
+  }
+
+  override async spawn(shardIds: number[]): Promise<void> {
+    await super.spawn(shardIds);
+    for (const shard of shardsOf(this)) this.#guard(shard);
+  }
+
+  /** Ends every shard for good, whatever it is doing. Bounded; leaves no timer and no socket. */
+  async end(destroy: () => Promise<void>): Promise<void> {
+    this.#ended.abort();
+    const shards = shardsOf(this);
+    for (const shard of shards) cutSocket(shard, 'connecting');
+    await within(
+      destroy().catch((error: unknown) => this.#options.onFault('destroy', error)),
+      1500,
+    );
+    for (const shard of shards) cutSocket(shard);
+    await within(Promise.all(this.#recoveries), 1500);
+  }
+
+  #guard(shard: object): void {
+    const { onClosed, onHeartbeat, onFault } = this.#options;
+    for (const event of ['ready', 'resumed'])
+      onShard(shard, event, () => {
+        this.#readyAt = performance.now();
+        this.#lostAt = undefined;
+      });
+    onShard(shard, 'heartbeat', onHeartbeat);
+    onShard(shard, 'closed', (payload) => {
+      this.#lostAt ??= performance.now();
+      if (!this.#ended.signal.aborted) onClosed(codeOf(payload));
+    });
+    for (const name of ['onMessage', 'onClose', 'heartbeat'])
+      wrapMethod(shard, name, (original) => async (...args) => {
+        try {
+          return await original(...args);
+        } catch (error) {
+          return onFault(name, error);
+        }
+      });
+    wrapMethod(shard, 'internalConnect', (original) => () => this.#connect(original));
+    wrapMethod(shard, 'destroy', (original) => (options) => {
+      const work = this.#destroy(shard, original, options);
+      this.#recoveries.add(work);
+      return work.finally(() => this.#recoveries.delete(work));
+    });
+  }
+
+  async #connect(original: () => unknown): Promise<void> {
+    const { onWaiting, onFault, minDelayMs = 500, maxDelayMs = 30_000 } = this.#options;
+    const { signal } = this.#ended;
+    if (signal.aborted) return;
+    if (this.#readyAt !== undefined && performance.now() - this.#readyAt > STEADY_MS) this.#attempt = 0;
+    this.#readyAt = undefined;
+    if (this.#attempt > 0) {
+      const waitMs = backoffMs(this.#attempt, minDelayMs, maxDelayMs, Math.random);
+      onWaiting(this.#attempt, waitMs);
+      await pause(waitMs, signal);
+      if (signal.aborted) return;
+    }
+    this.#attempt += 1;
+    try {
+      await original();
+    } catch (error) {
+      onFault('connect', error);
+    }
+  }
+
+  async #destroy(shard: object, original: (options: unknown) => unknown, options: unknown): Promise<void> {
+    cutSocket(shard, 'connecting');
+    try {
+      await original(this.#recovery(shard, options));
+    } catch (error) {
+      this.#options.onFault('destroy', error);
+    }
+  }
+
+  /** Keeps the session over a server that cannot be reached. */
+  #recovery(shard: object, options: unknown): unknown {
+    if (typeof options !== 'object' || options === null || !('recover' in options)) return options;
+    const fresh = performance.now() - (this.#lostAt ?? 0) < RESUME_WINDOW_MS;
+    if (options.recover !== RECONNECT || !fresh || !failedToReach(shard)) return options;
+    return { ...options, recover: RESUME };
+  }
+}
+
+function codeOf(payload: unknown): number {
+  const code =
+    typeof payload === 'object' && payload !== null && 'code' in payload ? payload.code : undefined;
+  return typeof code === 'number' ? code : 0;
+}

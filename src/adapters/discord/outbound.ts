@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { Value } from 'typebox/value';
+import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
+import { DeliveryError, messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import type { ChatRef } from '../../gateway/model.ts';
+import { Pacer } from '../kit/pacer.ts';
+import { deliveryError, isAlreadyDeleted } from './delivery.ts';
+import type { WaitingInteractions } from './interactions.ts';
+import { componentsOf, contentOf } from './markup.ts';
+import { type CallOptions, DiscordFailure, type DiscordRest } from './rest.ts';
+import { Sent } from './wire.ts';
+
+/** Message flag: show no previews, so that a text of a model makes Discord fetch no address. */
+const SUPPRESS_EMBEDS = 4;
+/** Mentions in the text stay text, and the person replied to is not pinged either. */
+const NO_PINGS = { parse: [], replied_user: false };
+/** The largest file of the best-boosted server; what less a server takes, Discord itself says. */
+const MAX_FILE_BYTES = 100 * 1024 * 1024;
+const UPLOAD_TIMEOUT_MS = 180_000;
+const TYPING_TIMEOUT_MS = 5000;
+
+export interface OutboundOptions {
+  readonly rest: DiscordRest;
+  readonly interactions: WaitingInteractions;
+  /** Known after login; interactions are answered under it. */
+  readonly applicationId: () => string | undefined;
+  readonly log: Logger;
+  readonly onUnauthorised: () => void;
+}
+
+/** Everything that goes out. Never retries by itself; every failure is a DeliveryError without the token. */
+export class Outbound {
+  readonly #options: OutboundOptions;
+  readonly #pacer = new Pacer();
+
+  constructor(options: OutboundOptions) {
+    this.#options = options;
+  }
+
+  async send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
+    if (signal.aborted) throw new DeliveryError('unreachable', 'the send was given up before it began');
+    const target = targetOf(request.chat);
+    // The library forgets some waits, and knocking too early counts against the bot.
+    this.#pacer.check(target);
+    const files = await filesOf(request.part);
+    const send = async (): Promise<SendReceipt> => {
+      const answered = await this.#answerInteraction(request, files, signal);
+      if (answered !== undefined) return receipt(answered);
+      const reply = request.partIndex === 0 ? request.replyToMessageId : undefined;
+      return receipt(
+        await this.#options.rest.call('POST', `/channels/${target}/messages`, {
+          ...files,
+          body: {
+            ...bodyOf(request.part),
+            // Discord returns the first message instead of a second one for a few minutes.
+            nonce: nonceOf(request.idempotencyKey),
+            enforce_nonce: true,
+            ...(reply !== undefined && /^\d+$/.test(reply)
+              ? { message_reference: { message_id: reply, fail_if_not_exists: false } }
+              : {}),
+          },
+          signal,
+        }),
+      );
+    };
+    try {
+      return await this.#guarded(send);
+    } catch (error) {
+      if (error instanceof DeliveryError && error.retryAfterMs !== undefined)
+        this.#pacer.block(target, error.retryAfterMs);
+      throw error;
+    }
+  }
+
+  async edit(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void> {
+    await this.#guarded(() =>
+      this.#options.rest.call('PATCH', `/channels/${targetOf(chat)}/messages/${messageId}`, {
+        body: bodyOf(part),
+        signal,
+      }),
+    );
+  }
+
+  async delete(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void> {
+    await this.#guarded(async () => {
+      try {
+        await this.#options.rest.call('DELETE', `/channels/${targetOf(chat)}/messages/${messageId}`, {
+          signal,
+        });
+      } catch (error) {
+        if (!isAlreadyDeleted(error)) throw error;
+      }
+    });
+  }
+
+  /** Discord hides it by itself after 10 s or with the next message: there is nothing to take back. */
+  async typing(chat: ChatRef, on: boolean, signal: AbortSignal): Promise<void> {
+    if (!on) return;
+    try {
+      await this.#options.rest.call('POST', `/channels/${targetOf(chat)}/typing`, {
+        signal,
+        timeoutMs: TYPING_TIMEOUT_MS,
+      });
+    } catch (error) {
+      // Only a courtesy: the answer itself will report what is wrong.
+      this.#options.log.debug('typing was not shown', { error: messageOf(error) });
+    }
+  }
+
+  /**
+   * The first part of an answer to a slash command takes the place of its "thinking…"; doing that twice changes
+   * nothing. Undefined where no command waits, or Discord has forgotten it.
+   */
+  async #answerInteraction(
+    request: SendRequest,
+    files: Pick<CallOptions, 'files' | 'timeoutMs'>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { rest, interactions, applicationId } = this.#options;
+    const application = applicationId();
+    if (request.partIndex !== 0 || application === undefined) return undefined;
+    const waiting = interactions.find(request.replyToMessageId, targetOf(request.chat));
+    if (waiting === undefined) return undefined;
+    try {
+      const answer = await rest.call(
+        'PATCH',
+        `/webhooks/${application}/${waiting.token}/messages/@original`,
+        { ...files, body: bodyOf(request.part), auth: false, signal },
+      );
+      interactions.settle(waiting);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof DiscordFailure) || error.status !== 404) throw error;
+      interactions.settle(waiting);
+      return undefined;
+    }
+  }
+
+  async #guarded<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      if (error instanceof DiscordFailure && error.unauthorised) this.#options.onUnauthorised();
+      throw deliveryError(error);
+    }
+  }
+}
+
+/** A thread is a channel of its own. */
+function targetOf(chat: ChatRef): string {
+  return chat.threadId ?? chat.chatId;
+}
+
+function bodyOf(part: Part): Record<string, unknown> {
+  return {
+    content: contentOf(part),
+    components: componentsOf(part),
+    allowed_mentions: NO_PINGS,
+    flags: SUPPRESS_EMBEDS,
+  };
+}
+
+/** At most 25 characters, the same for the same key. */
+function nonceOf(idempotencyKey: string): string {
+  return createHash('sha256').update(idempotencyKey).digest('base64url').slice(0, 25);
+}
+
+async function filesOf({ attachment }: Part): Promise<Pick<CallOptions, 'files' | 'timeoutMs'>> {
+  if (attachment === undefined) return {};
+  const { path, name, mimeType } = attachment;
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES)
+      throw new DeliveryError('rejected', `${name} is larger than Discord takes anywhere (100 MB)`);
+    const data = await readFile(path);
+    return { files: [{ name, data, contentType: mimeType }], timeoutMs: UPLOAD_TIMEOUT_MS };
+  } catch (error) {
+    if (error instanceof DeliveryError) throw error;
+    throw new DeliveryError('rejected', `${name} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function receipt(result: unknown): SendReceipt {
+  if (!Value.Check(Sent, result))
+    throw new DeliveryError('unknown', 'Discord took the message but did not say under which id');
+  return { messageId: result.id };
+}

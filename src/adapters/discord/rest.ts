@@ -1,0 +1,178 @@
+import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
+import { messageOf } from '../../gateway/errors.ts';
+import { type Scrub, scrubber } from '../kit/scrub.ts';
+import { DISCORD_API_URL } from './settings.ts';
+
+/**
+ * How a call to Discord failed.
+ * - `refused`: Discord said no; `status` and `code` say why
+ * - `rate-limited`: refused for now, or held back before it was sent
+ * - `server`: a server error (5xx); the call may have had its effect
+ * - `unsent`: no connection came about; the call had no effect
+ * - `cut`: the connection was lost; the call may have had its effect
+ * - `timeout`: no answer in time; the call may have had its effect
+ * - `aborted`: the caller gave up
+ */
+export type FailureKind = 'refused' | 'rate-limited' | 'server' | 'unsent' | 'cut' | 'timeout' | 'aborted';
+
+/** A failed call. Its message and its properties never contain the token. */
+export class DiscordFailure extends Error {
+  override readonly name = 'DiscordFailure';
+  readonly kind: FailureKind;
+  readonly status: number | undefined;
+  /** Discord's own error code: https://discord.com/developers/docs/topics/opcodes-and-status-codes#json */
+  readonly code: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  constructor(
+    kind: FailureKind,
+    message: string,
+    facts: { readonly status?: number; readonly code?: number; readonly retryAfterMs?: number } = {},
+  ) {
+    super(message);
+    this.kind = kind;
+    this.status = facts.status;
+    this.code = facts.code;
+    this.retryAfterMs = facts.retryAfterMs;
+  }
+
+  get unauthorised(): boolean {
+    return this.kind === 'refused' && this.status === 401;
+  }
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly files?: readonly {
+    readonly name: string;
+    readonly data: Uint8Array;
+    readonly contentType: string;
+  }[];
+  readonly query?: URLSearchParams;
+  /** False for calls that carry their own token in the path (interactions). */
+  readonly auth?: boolean;
+  readonly signal: AbortSignal;
+  /** Longest time for the answer; default 15 s. */
+  readonly timeoutMs?: number;
+}
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+const VERBS = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const;
+
+/** The REST options for a server: no retries of its own, so that the outbox decides what is sent twice. */
+export function restOptions(apiUrl: string | undefined): Partial<RESTOptions> {
+  return {
+    api: apiUrl === undefined || apiUrl === '' ? DISCORD_API_URL : apiUrl.replace(/\/$/, ''),
+    version: '10',
+    retries: 0,
+    // Each call has its own deadline; this one only ends what nobody waits for any more.
+    timeout: 300_000,
+    rejectOnRateLimit: () => true,
+    makeRequest: drainedRequest,
+  };
+}
+
+/**
+ * Discord's REST API through discord.js. Its own instance, apart from the gateway's client: messages can be sent
+ * while the gateway reconnects.
+ */
+export class DiscordRest {
+  readonly scrub: Scrub;
+  readonly #rest: REST;
+  readonly #token: string;
+
+  constructor(token: string, apiUrl?: string) {
+    this.scrub = scrubber(token);
+    this.#token = token;
+    this.#rest = new REST(restOptions(apiUrl));
+  }
+
+  /** Calls a route; rejects with DiscordFailure. The result is as Discord sent it: parse it. */
+  async call(method: Method, route: `/${string}`, options: CallOptions): Promise<unknown> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 15_000);
+    const what = `${method} ${describedRoute(route)}`;
+    try {
+      // A refused call makes the library forget the token.
+      this.#rest.setToken(this.#token);
+      return await this.#rest[VERBS[method]](route, {
+        ...(options.body === undefined ? {} : { body: options.body }),
+        ...(options.files === undefined ? {} : { files: [...options.files] }),
+        ...(options.query === undefined ? {} : { query: options.query }),
+        auth: options.auth ?? true,
+        signal: AbortSignal.any([options.signal, deadline.signal]),
+      });
+    } catch (error) {
+      if (options.signal.aborted) throw new DiscordFailure('aborted', `${what} was given up`);
+      if (deadline.signal.aborted) throw new DiscordFailure('timeout', `${what} got no answer in time`);
+      throw failureOf(what, error, this.scrub);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends the library's timers. */
+  close(): void {
+    this.#rest.clearHashSweeper();
+    this.#rest.clearHandlerSweeper();
+  }
+}
+
+/** Tells failures of discord.js apart. */
+export function failureOf(what: string, error: unknown, scrub: Scrub): DiscordFailure {
+  if (error instanceof RateLimitError) {
+    const retryAfterMs = Math.max(1, Math.ceil(error.retryAfter || error.timeToReset));
+    return new DiscordFailure('rate-limited', `${what}: too many requests`, { status: 429, retryAfterMs });
+  }
+  if (error instanceof DiscordAPIError) {
+    const code = Number(error.code);
+    return new DiscordFailure(
+      'refused',
+      scrub(`${what}: ${error.message} (${error.status}, ${error.code})`),
+      {
+        status: error.status,
+        ...(Number.isNaN(code) ? {} : { code }),
+      },
+    );
+  }
+  if (error instanceof HTTPError)
+    return new DiscordFailure('server', `${what}: server error ${error.status}`, { status: error.status });
+  const code = networkCode(error);
+  const kind = code !== undefined && UNSENT.has(code) ? 'unsent' : 'cut';
+  return new DiscordFailure(kind, scrub(`${what}: ${code ?? messageOf(error)}`));
+}
+
+/** Errors of the network that come before a byte of the request has left. */
+const UNSENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** The code of the error or of what caused it, at any depth (fetch wraps the socket's error). */
+function networkCode(error: unknown): string | undefined {
+  for (let depth = 0, e = error; depth < 5 && e instanceof Error; depth += 1, e = e.cause) {
+    if ('code' in e && typeof e.code === 'string') return e.code;
+    if (e instanceof AggregateError && e.errors.length > 0) return networkCode(e.errors[0]);
+  }
+  return undefined;
+}
+
+/** A route for people: interaction tokens are not for logs. */
+function describedRoute(route: string): string {
+  return route.replace(/^(\/(?:webhooks|interactions)\/\d+\/)[^/]+/, '$1…');
+}
+
+/** fetch, with bodies of server errors read away: the library leaves them, and their sockets would stay open. */
+async function drainedRequest(
+  url: string,
+  init: { method?: string; headers?: unknown; body?: unknown; signal?: AbortSignal | null },
+): Promise<Response> {
+  const response = await fetch(url, { ...init, redirect: 'error' } as RequestInit);
+  if (response.status >= 500) await response.body?.cancel();
+  return response;
+}

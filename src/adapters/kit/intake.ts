@@ -1,0 +1,80 @@
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import { type ChatRef, chatKey, type InboundMessage } from '../../gateway/model.ts';
+import { Lanes } from './lanes.ts';
+import { backoffMs, pause } from './supervisor.ts';
+
+export interface IntakeOptions {
+  readonly accept: (message: InboundMessage) => Promise<void>;
+  readonly log: Logger;
+  /** First delay before a message that was not taken is offered again; doubles up to `maxDelayMs`. Default 250 ms. */
+  readonly minDelayMs?: number;
+  /** Default 10 s. */
+  readonly maxDelayMs?: number;
+  /** How long after its arrival a message is still offered; default 2 min. Its last try comes after that. */
+  readonly patienceMs?: number;
+  /** Most messages of one chat that wait; a further one is not taken. Default 5000. */
+  readonly maxWaiting?: number;
+}
+
+/**
+ * Hands messages to the gateway, in order within a chat, and offers a message again while the gateway cannot store
+ * it. A message that cannot be stored holds up its own chat only, and only for `patienceMs`.
+ */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #lanes = new Lanes();
+  readonly #stopped = new AbortController();
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves with true once the message is durable, with false when it was not taken: given up or stopped.
+   * `read` makes the message when its turn has come; undefined from it means there is nothing to take (true).
+   * Never rejects, except with what `read` throws.
+   */
+  take(chat: ChatRef, read: () => Promise<InboundMessage | undefined>): Promise<boolean> {
+    const lane = chatKey(chat);
+    if (this.#lanes.waiting(lane) >= (this.#options.maxWaiting ?? 5000)) {
+      this.#options.log.error('message not taken: too many messages of this chat are waiting', {
+        chatId: chat.chatId,
+      });
+      return Promise.resolve(false);
+    }
+    const giveUpAt = performance.now() + (this.#options.patienceMs ?? 120_000);
+    return this.#lanes.run(lane, async () => {
+      if (this.#stopped.signal.aborted) return false;
+      const message = await read();
+      return message === undefined ? true : this.#insist(message, giveUpAt);
+    });
+  }
+
+  /** Nothing is offered any more; every waiting `take` resolves with false. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  async #insist(message: InboundMessage, giveUpAt: number): Promise<boolean> {
+    const { accept, log, minDelayMs = 250, maxDelayMs = 10_000 } = this.#options;
+    const signal = this.#stopped.signal;
+    const facts = { chatId: message.chat.chatId, messageId: message.messageId };
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
+      try {
+        await accept(message);
+        return true;
+      } catch (error) {
+        if (performance.now() >= giveUpAt) {
+          log.error(`message not taken, given up: ${messageOf(error)}`, { ...facts, attempt });
+          return false;
+        }
+        const delayMs = backoffMs(attempt, minDelayMs, maxDelayMs, Math.random);
+        log.warn(`message not taken, offered again: ${messageOf(error)}`, { ...facts, attempt, delayMs });
+        await pause(delayMs, signal);
+      }
+    }
+    log.error('message not taken: the adapter was stopped', facts);
+    return false;
+  }
+}

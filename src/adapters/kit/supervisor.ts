@@ -1,0 +1,145 @@
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import type { HealthTracker } from './health-tracker.ts';
+
+/** Thrown by a connection when no retry can mend it: the adapter parks until the operator acts. */
+export class ParkedError extends Error {
+  override readonly name = 'ParkedError';
+  /** The operator's next step, one sentence. */
+  readonly nextStep: string;
+  readonly authorisation: 'valid' | 'expired' | 'revoked' | 'unknown';
+  constructor(
+    detail: string,
+    nextStep: string,
+    authorisation: 'valid' | 'expired' | 'revoked' | 'unknown' = 'unknown',
+  ) {
+    super(detail);
+    this.nextStep = nextStep;
+    this.authorisation = authorisation;
+  }
+}
+
+/** Thrown when the platform itself says how long to wait before the next connection. 0 = reconnect at once. */
+export class RetryAfterError extends Error {
+  override readonly name = 'RetryAfterError';
+  readonly retryAfterMs: number;
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface SupervisorOptions {
+  /**
+   * One connection's whole life: connects, calls `connected()` once it truly works, and settles when the
+   * connection has ended. Must settle soon after `signal` aborts and leave neither timer nor socket behind.
+   */
+  readonly run: (connected: () => void, signal: AbortSignal) => Promise<void>;
+  readonly health: HealthTracker;
+  readonly log: Logger;
+  /** First delay between attempts; default 1 s. Doubles up to `maxDelayMs` (default 60 s), with full jitter. */
+  readonly minDelayMs?: number;
+  readonly maxDelayMs?: number;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+/** Capped exponential back-off with full jitter, never under a quarter of its step. */
+export function backoffMs(attempt: number, minMs: number, maxMs: number, random: () => number): number {
+  const step = Math.min(maxMs, minMs * 2 ** Math.min(attempt - 1, 30));
+  return Math.round(step * (0.25 + 0.75 * random()));
+}
+
+/** Keeps one connection alive for ever: reconnects with back-off, parks on errors that no retry can mend. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  #abort: AbortController | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#loop !== undefined) return;
+    this.#abort = new AbortController();
+    this.#options.health.change({ state: 'starting', detail: 'connecting', attempt: undefined });
+    this.#loop = this.#supervise(this.#abort.signal);
+  }
+
+  /** Resolves when the connection and every timer are gone. Idempotent. */
+  async stop(): Promise<void> {
+    this.#abort?.abort();
+    await this.#loop;
+    this.#loop = undefined;
+    this.#options.health.change({ state: 'stopped', detail: 'stopped', alive: false, nextTryAt: undefined });
+  }
+
+  async #supervise(signal: AbortSignal): Promise<void> {
+    const { health, log, run } = this.#options;
+    const now = this.#options.now ?? Date.now;
+    const random = this.#options.random ?? Math.random;
+    let attempt = 0;
+    while (!signal.aborted) {
+      let delayMs: number | undefined;
+      let reason = 'connection ended';
+      try {
+        await run(() => {
+          attempt = 0;
+          health.change({
+            state: 'connected',
+            alive: true,
+            authorisation: 'valid',
+            attempt: undefined,
+            nextTryAt: undefined,
+            detail: health.current().account?.name ?? 'connected',
+          });
+        }, signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        reason = messageOf(error);
+        if (error instanceof ParkedError) {
+          log.error(`parked: ${reason}`, { nextStep: error.nextStep });
+          health.change({
+            state: 'parked',
+            detail: reason,
+            alive: false,
+            authorisation: error.authorisation,
+            nextStep: error.nextStep,
+            nextTryAt: undefined,
+          });
+          return;
+        }
+        if (error instanceof RetryAfterError) delayMs = error.retryAfterMs;
+      }
+      if (signal.aborted) break;
+      attempt += 1;
+      const waitMs =
+        delayMs ??
+        backoffMs(attempt, this.#options.minDelayMs ?? 1000, this.#options.maxDelayMs ?? 60_000, random);
+      log.warn(`disconnected: ${reason}`, { attempt, retryInMs: waitMs });
+      health.change({
+        state: 'reconnecting',
+        alive: false,
+        detail: `reconnecting, try ${attempt}: ${reason}`,
+        attempt,
+        nextTryAt: now() + waitMs,
+      });
+      await pause(waitMs, signal);
+    }
+  }
+}
+
+/** Resolves after `ms` or as soon as `signal` aborts; leaves no timer behind. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

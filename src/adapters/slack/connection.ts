@@ -1,0 +1,219 @@
+import type { AdapterHost } from '../../gateway/adapter.ts';
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
+import { HealthTracker } from '../kit/health-tracker.ts';
+import { Intake } from '../kit/intake.ts';
+import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
+import { readButton, readSlashCommand } from './commands.ts';
+import { Directory } from './directory.ts';
+import { rateLimitMs, unauthorisedCode } from './errors.ts';
+import { fieldsOf, textOf } from './fields.ts';
+import { chatOfEvent, namesWanted, readEvent, type SlackIdentity } from './inbound.ts';
+import { idsIn } from './mrkdwn.ts';
+import type { SlackSettings, SlackTiming } from './settings.ts';
+import { type Envelope, holdSocket } from './socket.ts';
+import { isUsableToken, type WebClient } from './web-client.ts';
+
+export interface SlackConnectionOptions {
+  readonly settings: SlackSettings;
+  readonly timing: SlackTiming;
+  readonly host: AdapterHost;
+  /** The host's log with our secrets taken out. */
+  readonly log: Logger;
+  readonly client: WebClient;
+}
+
+/** The supervised way in: logs in, holds the socket, hands messages to the gateway and acknowledges what is durable. */
+export class SlackConnection {
+  readonly #settings: SlackSettings;
+  readonly #timing: SlackTiming;
+  readonly #host: AdapterHost;
+  readonly #log: Logger;
+  readonly #client: WebClient;
+  readonly #health: HealthTracker;
+  readonly #supervisor: Supervisor;
+  readonly #intake: Intake;
+  readonly #directory: Directory;
+  readonly #commands: ReadonlySet<string>;
+  #stopped = false;
+  #revoke: (error: ParkedError) => void = () => {};
+
+  constructor(options: SlackConnectionOptions) {
+    const { settings, timing, host, log, client } = options;
+    this.#settings = settings;
+    this.#timing = timing;
+    this.#host = host;
+    this.#log = log;
+    this.#client = client;
+    this.#health = new HealthTracker((health) => host.health(health));
+    this.#supervisor = new Supervisor({
+      run: (connected, signal) => this.#run(connected, signal),
+      health: this.#health,
+      log,
+      minDelayMs: timing.minDelayMs,
+      maxDelayMs: timing.maxDelayMs,
+    });
+    this.#intake = new Intake({ accept: (message) => host.accept(message), log });
+    this.#directory = new Directory(client, log);
+    this.#commands = new Set(host.commands.map((command) => command.name));
+  }
+
+  start(): void {
+    this.#supervisor.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#intake.stop();
+    await this.#supervisor.stop();
+  }
+
+  /** A call with the bot token was refused for good: parks, whatever the socket says. */
+  revoked(code: string): void {
+    this.#revoke(botTokenRefused(code));
+  }
+
+  async #run(connected: () => void, signal: AbortSignal): Promise<void> {
+    for (const key of ['botToken', 'appToken'] as const) {
+      if (isUsableToken(this.#settings[key] ?? '')) continue;
+      throw new ParkedError(`${key} is missing or malformed`, `Put the token into platforms.slack.${key}.`);
+    }
+    const me = await this.#login();
+    const revocation = Promise.withResolvers<never>();
+    const ended = new AbortController();
+    this.#revoke = (error) => {
+      revocation.reject(error);
+      ended.abort();
+    };
+    revocation.promise.catch(() => {
+      // Raced below; without a race going on there is nobody to tell.
+    });
+    this.#health.change({
+      account: { id: `${me.teamId}:${me.userId}`, name: `@${me.name} (${me.teamName})` },
+      authorisation: 'valid',
+    });
+    const socket = holdSocket(
+      {
+        settings: this.#settings,
+        timing: this.#timing,
+        log: this.#log,
+        connected: (connections) => {
+          if (connections !== undefined && connections > 1)
+            this.#log.warn('another program is connected with this app token: Slack shares the events out', {
+              connections,
+            });
+          connected();
+          this.#health.change({ lastHeartbeatAt: this.#host.clock() });
+        },
+        envelope: (envelope) => this.#receive(envelope, me),
+        heartbeat: (at) => this.#health.change({ lastHeartbeatAt: at }),
+      },
+      AbortSignal.any([signal, ended.signal]),
+    );
+    try {
+      await Promise.race([socket, revocation.promise]);
+    } finally {
+      this.#revoke = () => {};
+      ended.abort();
+      await socket.catch(() => {
+        // Its reason has been thrown by the race, or the revocation is the reason.
+      });
+    }
+  }
+
+  async #login(): Promise<SlackIdentity> {
+    try {
+      const auth = await this.#client.auth.test();
+      return {
+        teamId: auth.team_id ?? 'unknown',
+        teamName: auth.team ?? auth.team_id ?? 'unknown',
+        userId: auth.user_id ?? '',
+        botId: auth.bot_id,
+        name: auth.user ?? 'bot',
+      };
+    } catch (error) {
+      const code = unauthorisedCode(error);
+      if (code !== undefined) throw botTokenRefused(code);
+      const retryAfterMs = rateLimitMs(error);
+      if (retryAfterMs !== undefined)
+        throw new RetryAfterError('Slack asks to wait before logging in', retryAfterMs);
+      throw error;
+    }
+  }
+
+  #receive(envelope: Envelope, me: SlackIdentity): void {
+    if (this.#stopped) return;
+    this.#health.change({ lastUpdateAt: this.#host.clock() });
+    this.#handle(envelope, me).catch((error: unknown) => {
+      this.#log.error(`an event from Slack could not be handled: ${messageOf(error)}`, {
+        type: envelope.type,
+      });
+    });
+  }
+
+  async #handle(envelope: Envelope, me: SlackIdentity): Promise<void> {
+    const { type, body } = envelope;
+    if (type === 'events_api') {
+      if (await this.#takeEvent(body, me)) await this.#acknowledge(envelope);
+      return;
+    }
+    const command =
+      type === 'slash_commands' ? readSlashCommand(body, me, this.#directory, this.#commands) : undefined;
+    if (command !== undefined) {
+      // Slack shows an error after 3 s and never delivers a command again: acknowledge first, then insist.
+      await this.#acknowledge(envelope);
+      await this.#take(command);
+      return;
+    }
+    const button = type === 'interactive' ? readButton(body, me) : undefined;
+    // A press that was not taken stays unacknowledged: Slack tells the person, who can press again.
+    if (button === undefined || (await this.#take(button))) await this.#acknowledge(envelope);
+  }
+
+  /** True when the event may be acknowledged. */
+  #takeEvent(body: unknown, me: SlackIdentity): Promise<boolean> {
+    const event = fieldsOf(fieldsOf(body)['event']);
+    if (textOf(event, 'type') === 'app_rate_limited')
+      this.#log.warn('Slack drops events: more than 30,000 an hour were due');
+    const nothing: Promise<boolean> = Promise.resolve(true);
+    const reading = readEvent(body, me, this.#directory);
+    if ('revoked' in reading) {
+      this.#revoke(new ParkedError(reading.revoked, REINSTALL, 'revoked'));
+      return nothing;
+    }
+    if ('ignored' in reading) return nothing;
+    return this.#intake.take(chatOfEvent(body, me), async () => {
+      const wanted = namesWanted(body);
+      const ids = idsIn(wanted.text);
+      await this.#directory.prepare(
+        wanted.user === undefined ? ids.users : [wanted.user, ...ids.users],
+        wanted.channel === undefined ? ids.channels : [wanted.channel, ...ids.channels],
+        this.#timing.nameTimeoutMs,
+      );
+      const named = readEvent(body, me, this.#directory);
+      return 'message' in named ? named.message : undefined;
+    });
+  }
+
+  #take(message: InboundMessage): Promise<boolean> {
+    const chat: ChatRef = message.chat;
+    return this.#intake.take(chat, async () => message);
+  }
+
+  async #acknowledge(envelope: Envelope): Promise<void> {
+    try {
+      await envelope.ack();
+    } catch (error) {
+      // The connection has gone. Slack delivers again and the gateway knows the event by its id.
+      this.#log.debug(`an acknowledgement did not reach Slack: ${messageOf(error)}`);
+    }
+  }
+}
+
+const REINSTALL =
+  'Install the Slack app again (OAuth & Permissions) and put the new bot token into platforms.slack.botToken.';
+
+function botTokenRefused(code: string): ParkedError {
+  return new ParkedError(`Slack refuses the bot token (${code})`, REINSTALL, 'revoked');
+}

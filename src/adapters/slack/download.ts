@@ -1,0 +1,60 @@
+import type { Attachment } from '../../gateway/model.ts';
+import { attachmentUnavailable, readLimited } from '../kit/download.ts';
+import { fieldsOf } from './fields.ts';
+import { readRef, urlOf } from './files.ts';
+import type { WebClient } from './web-client.ts';
+
+export interface DownloadOptions {
+  readonly client: WebClient;
+  readonly botToken: string;
+  readonly apiUrl: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+const MAX_REDIRECTS = 3;
+
+/**
+ * The bytes of a file in Slack. The bot token goes only to Slack's own hosts and to the configured server: the address
+ * in an event may lead anywhere (a file on another service).
+ */
+export async function downloadFile(attachment: Attachment, options: DownloadOptions): Promise<Uint8Array> {
+  const ref = readRef(attachment.ref);
+  if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is no file of Slack');
+  let url = ref.url ?? urlOf(fieldsOf((await options.client.files.info({ file: ref.id })).file));
+  for (let hop = 0; url !== undefined && hop <= MAX_REDIRECTS; hop += 1) {
+    const here = new URL(url);
+    if (!isOurs(here, options.apiUrl))
+      throw attachmentUnavailable(attachment.name, `it lies outside Slack, at ${here.host}`);
+    const response: Response = await fetch(here, {
+      headers: { authorization: `Bearer ${options.botToken}` },
+      redirect: 'manual',
+      signal: options.signal,
+    });
+    const next = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+    if (next === null) return body(response, attachment, options.maxBytes);
+    await response.body?.cancel();
+    url = new URL(next, here).href;
+  }
+  throw attachmentUnavailable(attachment.name, 'Slack named no address for it');
+}
+
+function isOurs(url: URL, apiUrl: string): boolean {
+  if (url.origin === new URL(apiUrl).origin) return true;
+  return (
+    url.protocol === 'https:' && /(^|\.)(slack\.com|slack-edge\.com|slack-files\.com)$/.test(url.hostname)
+  );
+}
+
+async function body(response: Response, attachment: Attachment, maxBytes: number): Promise<Uint8Array> {
+  const { name, mimeType } = attachment;
+  const type = response.headers.get('content-type') ?? '';
+  // Without the scope files:read Slack answers with its sign-in page and status 200.
+  const signIn = type.startsWith('text/html') && !mimeType.startsWith('text/');
+  if (response.ok && !signIn) return readLimited(response, name, maxBytes);
+  await response.body?.cancel();
+  throw attachmentUnavailable(
+    name,
+    signIn ? 'the app lacks the scope files:read' : `HTTP ${response.status}`,
+  );
+}

@@ -1,0 +1,119 @@
+import { webApi } from '@slack/bolt';
+import { DeliveryError, type DeliveryFailure, messageOf } from '../../gateway/errors.ts';
+
+/** Errors that say the token itself is worth nothing any more. */
+const UNAUTHORISED = new Set([
+  'account_inactive',
+  'invalid_auth',
+  'not_authed',
+  'token_expired',
+  'token_revoked',
+  'team_disabled',
+  'user_removed_from_team',
+]);
+
+/** The platform's error codes of sending, by what they mean for the message. */
+const FAILURES: Readonly<Record<string, DeliveryFailure>> = {
+  channel_not_found: 'gone',
+  is_archived: 'gone',
+  not_in_channel: 'gone',
+  restricted_action: 'gone',
+  restricted_action_read_only_channel: 'gone',
+  restricted_action_thread_only_channel: 'gone',
+  restricted_action_non_threadable_channel: 'gone',
+  messages_tab_disabled: 'gone',
+  cannot_dm_bot: 'gone',
+  user_not_found: 'gone',
+  user_disabled: 'gone',
+  team_access_not_granted: 'gone',
+  invalid_blocks: 'markup',
+  invalid_blocks_format: 'markup',
+  msg_blocks_too_long: 'markup',
+  metadata_too_large: 'markup',
+  ratelimited: 'rate-limited',
+  rate_limited: 'rate-limited',
+  message_limit_exceeded: 'rate-limited',
+  service_unavailable: 'unreachable',
+  team_added_to_org: 'unreachable',
+  request_timeout: 'unreachable',
+  // Slack's own words for these two: parts of the operation may have succeeded before the error was raised.
+  fatal_error: 'unknown',
+  internal_error: 'unknown',
+};
+
+const HINTS: Readonly<Record<string, string>> = {
+  not_in_channel: 'Invite the bot into the channel: /invite @<bot>.',
+  messages_tab_disabled: 'Switch on the Messages tab under App Home in the settings of the Slack app.',
+  missing_scope: 'Add the scope to the Slack app (OAuth & Permissions) and install it again.',
+};
+
+/** Where no wait is named. Slack's limits count by the minute. */
+const DEFAULT_RETRY_MS = 30_000;
+
+/** The request never reached Slack. */
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Slack's error code, for an answer that Slack gave with `ok: false`. */
+export function platformCode(error: unknown): string | undefined {
+  return error instanceof webApi.WebAPIPlatformError ? error.data.error : undefined;
+}
+
+/** The code when the error means that the token is worth nothing any more. */
+export function unauthorisedCode(error: unknown): string | undefined {
+  const code = platformCode(error);
+  return code !== undefined && UNAUTHORISED.has(code) ? code : undefined;
+}
+
+/** Slack's wait, for an answer 429. */
+export function rateLimitMs(error: unknown): number | undefined {
+  if (error instanceof webApi.WebAPIRateLimitedError) return Math.max(1, error.retryAfter) * 1000;
+  // web-api reports a 429 without a usable header as a plain Error.
+  return error instanceof Error && error.message.startsWith('Retry header') ? DEFAULT_RETRY_MS : undefined;
+}
+
+/** Why a call of the Web API did not deliver. Never carries a token: only codes and Slack's words. */
+export function toDeliveryError(method: string, error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  const retryAfterMs = rateLimitMs(error);
+  if (retryAfterMs !== undefined)
+    return new DeliveryError('rate-limited', `${method}: Slack asks to wait`, { retryAfterMs });
+  const code = platformCode(error);
+  if (code !== undefined) return refused(method, code);
+  if (error instanceof webApi.WebAPIHTTPError)
+    return new DeliveryError(
+      error.statusCode >= 500 ? 'unknown' : 'rejected',
+      `${method}: HTTP ${error.statusCode}`,
+    );
+  const network = networkCode(error);
+  return new DeliveryError(
+    NEVER_SENT.has(network) ? 'unreachable' : 'unknown',
+    `${method}: ${network === '' ? messageOf(error) : network}`,
+  );
+}
+
+function refused(method: string, code: string): DeliveryError {
+  const hint = HINTS[code];
+  // A dead token says nothing about the message: it goes out once the operator has put a new one in.
+  const failure = UNAUTHORISED.has(code) ? 'unreachable' : (FAILURES[code] ?? 'rejected');
+  return new DeliveryError(failure, `${method}: ${code}`, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(failure === 'rate-limited' ? { retryAfterMs: DEFAULT_RETRY_MS } : {}),
+  });
+}
+
+/** The system's error code at the bottom of the chain of causes; empty where there is none. */
+export function networkCode(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code: unknown = Reflect.get(at, 'code');
+    if (typeof code === 'string' && /^[A-Z][A-Z_]+$/.test(code)) return code;
+    if (at.name === 'TimeoutError') return 'ETIMEDOUT';
+  }
+  return '';
+}

@@ -1,0 +1,81 @@
+/** What ids in a text stand for, as far as it is known. */
+export interface Names {
+  user(id: string): string | undefined;
+  channel(id: string): string | undefined;
+}
+
+export const NO_NAMES: Names = { user: () => undefined, channel: () => undefined };
+
+/** `<@U1>`, `<#C1|name>`, `<!here>`, `<https://…|label>`; anything else in angle brackets is text. */
+const TOKEN = /<([@#!][^<>\s]+[^<>]*|[a-z][a-z0-9+.-]*:[^<>]+)>/gi;
+/** Stands for the bot's own mention until it is known whether it only addresses the bot. */
+const SELF = '\u0000';
+
+/**
+ * Slack's inbound text as Markdown: entities and `<…>` tokens are resolved. A mention of the bot at the start or the
+ * end of the text only addresses it and is taken out; elsewhere it stays as a name.
+ * https://docs.slack.dev/messaging/formatting-message-text
+ */
+export function decodeMrkdwn(text: string, botUserId: string, botName: string, names: Names): string {
+  let decoded = '';
+  let at = 0;
+  const source = text.replaceAll(SELF, '');
+  for (const match of source.matchAll(TOKEN)) {
+    decoded += decodeEntities(source.slice(at, match.index)) + decodeToken(match[1] ?? '', botUserId, names);
+    at = match.index + match[0].length;
+  }
+  decoded += decodeEntities(source.slice(at));
+  return decoded
+    .replace(/^(?:\s*\u0000[:,]?\s*)+/, '')
+    .replace(/(?:\s*\u0000\s*)+$/, '')
+    .replaceAll(SELF, `@${botName}`);
+}
+
+/** The ids of users and channels that `decodeMrkdwn` would like to name. */
+export function idsIn(text: string): {
+  readonly users: readonly string[];
+  readonly channels: readonly string[];
+} {
+  const users = new Set<string>();
+  const channels = new Set<string>();
+  for (const match of text.matchAll(TOKEN)) {
+    const [target = '', label] = split(match[1] ?? '');
+    if (label !== undefined && label !== '') continue;
+    if (target.startsWith('@')) users.add(target.slice(1));
+    if (target.startsWith('#')) channels.add(target.slice(1));
+  }
+  return { users: [...users], channels: [...channels] };
+}
+
+export function mentions(text: string, userId: string): boolean {
+  return text.includes(`<@${userId}>`) || text.includes(`<@${userId}|`);
+}
+
+export function decodeEntities(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+}
+
+function decodeToken(token: string, botUserId: string, names: Names): string {
+  const [target, label] = split(token);
+  const id = target.slice(1);
+  const text = label === undefined ? undefined : decodeEntities(label);
+  if (target.startsWith('@')) return id === botUserId ? SELF : `@${text || names.user(id) || id}`;
+  if (target.startsWith('#')) return `#${text || names.channel(id) || id}`;
+  // <!here>, <!subteam^S1|@team>, <!date^…|2 May>
+  if (target.startsWith('!')) return text || `@${id.split('^')[0] ?? id}`;
+  const url = decodeEntities(target);
+  if (text === undefined || text === '' || sameAddress(text, url)) return url.replace(/^mailto:|^tel:/, '');
+  return `[${text}](${url})`;
+}
+
+function split(token: string): [target: string, label: string | undefined] {
+  const bar = token.indexOf('|');
+  return bar < 0 ? [token, undefined] : [token.slice(0, bar), token.slice(bar + 1)];
+}
+
+/** Slack turns `example.com` into `<http://example.com|example.com>`: the same address twice. */
+function sameAddress(label: string, url: string): boolean {
+  const bare = (address: string): string =>
+    address.replace(/^(?:https?:\/\/|mailto:|tel:)/, '').replace(/\/$/, '');
+  return bare(label) === bare(url);
+}

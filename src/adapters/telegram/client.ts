@@ -1,0 +1,140 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { Telegram, TelegramError } from 'telegraf';
+import type { Telegram as BotMethods, Opts } from 'telegraf/types';
+import { messageOf } from '../../gateway/errors.ts';
+import { type Scrub, scrubber } from '../kit/scrub.ts';
+import { noticeCuts } from './notice-cuts.ts';
+import { TELEGRAM_API_ROOT } from './settings.ts';
+
+/**
+ * How a call to the Bot API failed.
+ * - `refused`: the platform said no; `code` and the message say why
+ * - `server`: a server error (5xx); the call may have had its effect
+ * - `unsent`: no connection came about; the call had no effect
+ * - `cut`: the connection was lost or the answer made no sense; the call may have had its effect
+ * - `timeout`: no answer in time; the call may have had its effect
+ * - `aborted`: the caller gave up
+ */
+export type FailureKind = 'refused' | 'server' | 'unsent' | 'cut' | 'timeout' | 'aborted';
+
+/** A failed call. Its message and its properties never contain the token. */
+export class TelegramFailure extends Error {
+  override readonly name = 'TelegramFailure';
+  readonly kind: FailureKind;
+  readonly code: number | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly migrateToChatId: string | undefined;
+  constructor(
+    kind: FailureKind,
+    message: string,
+    facts: { readonly code?: number; readonly retryAfterMs?: number; readonly migrateToChatId?: string } = {},
+  ) {
+    super(message);
+    this.kind = kind;
+    this.code = facts.code;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.migrateToChatId = facts.migrateToChatId;
+  }
+
+  /** The token is wrong or revoked: 401; 404 for one that is not even shaped like a token. */
+  get unauthorised(): boolean {
+    return this.kind === 'refused' && (this.code === 401 || this.code === 404);
+  }
+}
+
+/** Errors of the network that come before a byte of the request has left. */
+const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN']);
+
+/** How long an idle connection is kept for the next call; shorter than servers keep theirs. */
+const IDLE_MS = 4000;
+
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  /** Longest time for the answer; default 20 s. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The Bot API through telegraf's client, with a deadline on every call (telegraf's own is 500 s), connections that
+ * end with the adapter, and failures that are told apart and cannot leak the token: telegraf and node-fetch put
+ * the whole URL into some of their errors.
+ */
+export class BotClient {
+  readonly scrub: Scrub;
+  readonly #telegram: Telegram;
+  readonly #agent: HttpAgent;
+  readonly #fileRoot: string;
+
+  constructor(token: string, apiRoot: string = TELEGRAM_API_ROOT) {
+    this.scrub = scrubber(token);
+    // Method names are resolved against the root: without a slash at its end the last part of a path is lost.
+    const root = apiRoot === '' ? TELEGRAM_API_ROOT : apiRoot;
+    const base = root.endsWith('/') ? root : `${root}/`;
+    const options = { keepAlive: true, timeout: IDLE_MS };
+    this.#agent = noticeCuts(base.startsWith('http://') ? new HttpAgent(options) : new HttpsAgent(options));
+    this.#telegram = new Telegram(token, { apiRoot: base, agent: this.#agent, webhookReply: false });
+    // telegraf drops the agent for http roots; its connections would outlive us in the global one.
+    this.#telegram.options.agent = this.#agent;
+    this.#fileRoot = new URL(`./file/bot${token}/`, base).href;
+  }
+
+  /** The address of a downloaded file. It contains the token: never log it. */
+  fileUrl(path: string): string {
+    return new URL(`./${path.split('/').map(encodeURIComponent).join('/')}`, this.#fileRoot).href;
+  }
+
+  /** Calls a method; rejects with TelegramFailure. The result is as the platform sent it: parse it. */
+  async call<M extends keyof BotMethods>(
+    method: M,
+    payload: Opts<M>,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 20_000);
+    const signal = AbortSignal.any([options.signal, deadline.signal]);
+    try {
+      // The declared type is that of a polyfill; node-fetch takes every AbortSignal.
+      return await this.#telegram.callApi(method, payload, { signal: signal as never });
+    } catch (error) {
+      if (options.signal.aborted) throw new TelegramFailure('aborted', `${method} was given up`);
+      if (deadline.signal.aborted) throw new TelegramFailure('timeout', `${method} got no answer in time`);
+      throw this.#failure(method, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends idle and busy connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #failure(method: string, error: unknown): TelegramFailure {
+    if (error instanceof TelegramError) {
+      const text = this.scrub(`${method}: ${error.description}`);
+      const { code } = error;
+      if (code >= 500) return new TelegramFailure('server', `${text} (${code})`, { code });
+      const seconds = error.parameters?.retry_after;
+      const moved = error.parameters?.migrate_to_chat_id;
+      return new TelegramFailure('refused', text, {
+        code,
+        ...(typeof seconds === 'number' ? { retryAfterMs: seconds * 1000 } : {}),
+        ...(moved === undefined ? {} : { migrateToChatId: String(moved) }),
+      });
+    }
+    const code = networkCode(error);
+    const kind = code !== undefined && UNSENT.has(code) ? 'unsent' : 'cut';
+    // The library's words contain the URL, and with it the token: only the code is safe to repeat.
+    const text = code === undefined ? this.scrub(messageOf(error)) : code;
+    return new TelegramFailure(kind, `${method}: ${text}`);
+  }
+}
+
+function networkCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error ? error.code : undefined;
+  if (typeof code === 'string') return code;
+  const type = 'type' in error ? error.type : undefined;
+  return type === 'invalid-json' ? 'the answer was not JSON' : undefined;
+}

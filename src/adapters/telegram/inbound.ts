@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto';
+import { Value } from 'typebox/value';
+import type { ChatRef, InboundMessage, Sender } from '../../gateway/model.ts';
+import { attachmentsOf, describedContent } from './attachments.ts';
+import { addressed, type OwnName } from './entities.ts';
+import { type TelegramCallback, type TelegramMessage, type TelegramUser, Update } from './wire.ts';
+
+export interface InboundContext {
+  readonly own: OwnName;
+  /** The id under which the gateway knows a chat whose id has changed (group that became a supergroup). */
+  readonly knownAs: (chatId: string) => string;
+}
+
+/** What an update means for the gateway. */
+export type Reading =
+  | { readonly type: 'message'; readonly message: InboundMessage; readonly callbackId?: string }
+  | { readonly type: 'migrated'; readonly from: string; readonly to: string }
+  | { readonly type: 'ignored'; readonly reason: string };
+
+const ignored = (reason: string): Reading => ({ type: 'ignored', reason });
+
+/** Reads one update of the Bot API. Pure; never throws. */
+export function readUpdate(raw: unknown, context: InboundContext): Reading {
+  if (!Value.Check(Update, raw)) return ignored('malformed update');
+  const { update_id: updateId, message, edited_message: edited, callback_query: callback } = raw;
+  if (message !== undefined) return readMessage(updateId, message, false, context);
+  if (edited !== undefined) return readMessage(updateId, edited, true, context);
+  if (callback !== undefined) return readCallback(updateId, callback, context);
+  return ignored('not a message');
+}
+
+function readMessage(
+  updateId: number,
+  message: TelegramMessage,
+  edited: boolean,
+  context: InboundContext,
+): Reading {
+  const { chat } = message;
+  if (message.migrate_to_chat_id !== undefined)
+    return { type: 'migrated', from: String(chat.id), to: String(message.migrate_to_chat_id) };
+  if (message.migrate_from_chat_id !== undefined)
+    return { type: 'migrated', from: String(message.migrate_from_chat_id), to: String(chat.id) };
+  if (chat.type === 'channel' || message.is_automatic_forward === true) return ignored('channel post');
+  const sender = senderOf(message, context.own);
+  if (sender === undefined) return ignored('no sender');
+
+  const attachments = attachmentsOf(message);
+  const written =
+    message.text ?? message.caption ?? (attachments.length > 0 ? '' : describedContent(message));
+  if (written === undefined) return ignored('service message');
+  // Live locations report every move as an edit.
+  if (edited && message.text === undefined && message.caption === undefined)
+    return ignored('edit without text');
+
+  const dm = chat.type === 'private';
+  const { text, mentioned } = addressed(
+    written,
+    message.entities ?? message.caption_entities ?? [],
+    context.own,
+  );
+  const replied = message.reply_to_message;
+  const repliedTo = replied?.forum_topic_created === undefined ? replied : undefined;
+  const repliesToUs = repliedTo?.from?.id === context.own.id;
+  const quoted = message.quote?.text ?? repliedTo?.text ?? repliedTo?.caption;
+  return {
+    type: 'message',
+    message: {
+      dedupeKey: `tg:${updateId}`,
+      alsoKnownAs: [messageKey(message, edited)],
+      chat: chatRef(message, context),
+      chatKind: dm ? 'dm' : 'group',
+      ...(chat.title === undefined ? {} : { chatName: chat.title }),
+      sender,
+      text,
+      messageId: String(message.message_id),
+      ...(repliedTo === undefined
+        ? {}
+        : {
+            replyTo: {
+              messageId: String(repliedTo.message_id),
+              ...(quoted === undefined ? {} : { text: quoted }),
+            },
+          }),
+      mentioned: dm || mentioned || repliesToUs,
+      ...(attachments.length === 0 ? {} : { attachments }),
+      ...(edited ? { edited: true } : {}),
+      sentAt: (message.edit_date ?? message.date) * 1000,
+    },
+  };
+}
+
+function readCallback(updateId: number, callback: TelegramCallback, context: InboundContext): Reading {
+  const { message, data } = callback;
+  if (message === undefined || data === undefined || data === '') return ignored('button without a command');
+  const dm = message.chat.type === 'private';
+  return {
+    type: 'message',
+    callbackId: callback.id,
+    message: {
+      dedupeKey: `tg:${updateId}`,
+      alsoKnownAs: [`tg:button:${callback.id}`],
+      chat: chatRef(message, context),
+      chatKind: dm ? 'dm' : 'group',
+      ...(message.chat.title === undefined ? {} : { chatName: message.chat.title }),
+      sender: personOf(callback.from, context.own),
+      text: data,
+      messageId: String(message.message_id),
+      replyTo: {
+        messageId: String(message.message_id),
+        ...(message.text === undefined ? {} : { text: message.text }),
+      },
+      mentioned: true,
+    },
+  };
+}
+
+/** The message itself, whatever the update id. Two edits in one second differ in their text only. */
+function messageKey(message: TelegramMessage, edited: boolean): string {
+  const key = `tg:${message.chat.id}:${message.message_id}:${message.edit_date ?? 0}`;
+  if (!edited) return key;
+  const content = message.text ?? message.caption ?? '';
+  return `${key}:${createHash('sha256').update(content).digest('base64url').slice(0, 12)}`;
+}
+
+function chatRef(
+  message: Pick<TelegramMessage, 'chat' | 'message_thread_id' | 'is_topic_message'>,
+  context: InboundContext,
+): ChatRef {
+  // Replies in a group without topics also carry a thread id, which no message can be sent to.
+  const topic = message.is_topic_message === true ? message.message_thread_id : undefined;
+  return {
+    platform: 'telegram',
+    accountId: 'default',
+    chatId: context.knownAs(String(message.chat.id)),
+    ...(topic === undefined ? {} : { threadId: String(topic) }),
+  };
+}
+
+/** Anonymous admins and linked channels write as a chat: the user behind it is a placeholder bot. */
+function senderOf(message: TelegramMessage, own: OwnName): Sender | undefined {
+  const chat = message.sender_chat;
+  if (chat !== undefined) return { id: String(chat.id), name: chat.title ?? String(chat.id) };
+  return message.from === undefined ? undefined : personOf(message.from, own);
+}
+
+function personOf(user: TelegramUser, own: OwnName): Sender {
+  const name = [user.first_name, user.last_name]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');
+  return {
+    id: String(user.id),
+    name: name === '' ? (user.username ?? String(user.id)) : name,
+    ...(user.is_bot ? { isBot: true } : {}),
+    ...(user.id === own.id ? { isSelf: true } : {}),
+  };
+}

@@ -1,0 +1,64 @@
+import type { InlineKeyboardMarkup } from 'telegraf/types';
+import type { Part } from '../../gateway/adapter.ts';
+import { type CodeEntity, quietEntities, quietHtml } from './quiet.ts';
+
+/** The most bytes Telegram keeps behind a button. */
+const BUTTON_BYTES = 64;
+const BUTTONS_PER_ROW = 2;
+
+/** A text as the Bot API takes it. */
+export interface MarkedText {
+  readonly text: string;
+  readonly parse_mode?: 'HTML';
+  readonly entities?: CodeEntity[];
+}
+
+/** The same as the caption of a file. */
+export interface MarkedCaption {
+  readonly caption: string;
+  readonly parse_mode?: 'HTML';
+  readonly caption_entities?: CodeEntity[];
+}
+
+const escapeHtml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+const fits = (button: { readonly command: string }): boolean =>
+  Buffer.byteLength(button.command) <= BUTTON_BYTES;
+
+/**
+ * The text of a part. A part whose two texts are the same has no markup: sent as HTML, its `<` and `&` would be an
+ * error. Commands too long for a button are listed below the text, to be typed. `quiet` keeps mentions from
+ * notifying anybody.
+ */
+export function markedText(part: Part, quiet: boolean): MarkedText {
+  const html = part.text !== part.plain;
+  const typed = (part.buttons ?? [])
+    .filter((button) => !fits(button))
+    .map((button) => `\n${button.label}: ${button.command}`)
+    .join('');
+  const text = part.text + (html ? escapeHtml(typed) : typed);
+  if (html) return { text: quiet ? quietHtml(text) : text, parse_mode: 'HTML' };
+  const entities = quiet ? quietEntities(text) : [];
+  return entities.length === 0 ? { text } : { text, entities: [...entities] };
+}
+
+export function asCaption({ text, parse_mode, entities }: MarkedText): MarkedCaption {
+  return {
+    caption: text,
+    ...(parse_mode === undefined ? {} : { parse_mode }),
+    ...(entities === undefined ? {} : { caption_entities: entities }),
+  };
+}
+
+/** The buttons of a part as an inline keyboard; pressing one sends its command. */
+export function keyboardOf(part: Part): InlineKeyboardMarkup | undefined {
+  const buttons = (part.buttons ?? [])
+    .filter(fits)
+    .map((button) => ({ text: button.label, callback_data: button.command }));
+  if (buttons.length === 0) return undefined;
+  const rows = Array.from({ length: Math.ceil(buttons.length / BUTTONS_PER_ROW) }, (_, row) =>
+    buttons.slice(row * BUTTONS_PER_ROW, (row + 1) * BUTTONS_PER_ROW),
+  );
+  return { inline_keyboard: rows };
+}

@@ -1,0 +1,258 @@
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
+import { DeliveryError } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import { type ChatRef, chatKey } from '../../gateway/model.ts';
+import { LruMap } from '../kit/lru.ts';
+import { Pacer, type PaceStep } from '../kit/pacer.ts';
+import { type BotClient, TelegramFailure } from './client.ts';
+import { deliveryError, isAlreadyDeleted, isCaptionMessage, isUnchanged, isUnfitPhoto } from './delivery.ts';
+import { asCaption, keyboardOf, type MarkedCaption, markedText } from './markup.ts';
+import type { Migrations } from './migrations.ts';
+import { type UploadMethod, uploadMethod } from './upload.ts';
+
+const Sent = Type.Object({ message_id: Type.Integer() });
+
+const CAPTION_LIMIT = 1024;
+const UPLOAD_TIMEOUT_MS = 180_000;
+const TYPING_TIMEOUT_MS = 5000;
+
+export interface OutboundOptions {
+  readonly client: BotClient;
+  readonly migrations: Migrations;
+  readonly log: Logger;
+  /** False lifts Telegram's published send limits. */
+  readonly sendLimits: boolean;
+  /** The platform refused the token. */
+  readonly onUnauthorised: (failure: TelegramFailure) => void;
+}
+
+interface Target {
+  readonly chat_id: number | string;
+  readonly message_thread_id?: number;
+}
+
+/** Everything that goes out. Never retries by itself; every failure is a DeliveryError without the token. */
+export class Outbound {
+  readonly #options: OutboundOptions;
+  readonly #pacer = new Pacer();
+  /** Texts sent ahead of their file, by idempotency key: a second try sends only the file. */
+  readonly #textSent = new LruMap<string, true>(500);
+
+  constructor(options: OutboundOptions) {
+    this.#options = options;
+  }
+
+  async send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
+    const { chat, part } = request;
+    return this.#deliver(
+      chat,
+      async (target) => {
+        if (part.attachment !== undefined) return this.#sendFile(request, part.attachment, target, signal);
+        return this.#sendText(request, target, signal);
+      },
+      signal,
+    );
+  }
+
+  async edit(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void> {
+    await this.#guarded(chat, async ({ chat_id }) => {
+      const message = { chat_id, message_id: Number(messageId) };
+      const keyboard = keyboardOf(part);
+      const markup = keyboard === undefined ? {} : { reply_markup: keyboard };
+      const marked = markedText(part, isGroup(chat));
+      const preview = { link_preview_options: { is_disabled: true } };
+      try {
+        await this.#options.client.call(
+          'editMessageText',
+          { ...message, ...marked, ...preview, ...markup },
+          { signal },
+        );
+      } catch (error) {
+        if (isUnchanged(error)) return;
+        if (!isCaptionMessage(error)) throw error;
+        await this.#options.client
+          .call('editMessageCaption', { ...message, ...asCaption(marked), ...markup }, { signal })
+          .catch((failure: unknown) => {
+            if (!isUnchanged(failure)) throw failure;
+          });
+      }
+    });
+  }
+
+  async delete(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void> {
+    await this.#guarded(chat, async ({ chat_id }) => {
+      try {
+        await this.#options.client.call(
+          'deleteMessage',
+          { chat_id, message_id: Number(messageId) },
+          { signal },
+        );
+      } catch (error) {
+        if (!isAlreadyDeleted(error)) throw error;
+      }
+    });
+  }
+
+  /** Telegram hides it by itself after 5 s or with the next message: there is nothing to take back. */
+  async typing(chat: ChatRef, on: boolean, signal: AbortSignal): Promise<void> {
+    if (!on) return;
+    try {
+      await this.#options.client.call(
+        'sendChatAction',
+        { ...this.#target(chat), action: 'typing' },
+        { signal, timeoutMs: TYPING_TIMEOUT_MS },
+      );
+    } catch (error) {
+      // Only a courtesy: the answer itself will report what is wrong.
+      this.#options.log.debug('typing was not shown', { error: deliveryError(error).message });
+    }
+  }
+
+  // ---- one message --------------------------------------------------------------------------------------------
+
+  async #sendText(request: SendRequest, target: Target, signal: AbortSignal): Promise<SendReceipt> {
+    const reply = replyOf(request);
+    const keyboard = keyboardOf(request.part);
+    return receipt(
+      await this.#options.client.call(
+        'sendMessage',
+        {
+          ...target,
+          ...markedText(request.part, isGroup(request.chat)),
+          // A preview makes Telegram fetch the address: text of a model must not be able to call one.
+          link_preview_options: { is_disabled: true },
+          ...(reply === undefined ? {} : { reply_parameters: reply }),
+          ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
+        },
+        { signal },
+      ),
+    );
+  }
+
+  async #sendFile(
+    request: SendRequest,
+    file: NonNullable<Part['attachment']>,
+    target: Target,
+    signal: AbortSignal,
+  ): Promise<SendReceipt> {
+    const method = await uploadMethod(file);
+    const { idempotencyKey, part } = request;
+    const ahead = part.plain.length > CAPTION_LIMIT;
+    if (ahead && this.#textSent.get(idempotencyKey) === undefined) {
+      await this.#sendText(request, target, signal);
+      this.#textSent.set(idempotencyKey, true);
+    }
+    const caption =
+      ahead || part.text === '' ? undefined : asCaption(markedText(part, isGroup(request.chat)));
+    const upload = (as: UploadMethod): Promise<unknown> => this.#upload(as, request, target, caption, signal);
+    try {
+      return receipt(await upload(method));
+    } catch (error) {
+      if (method !== 'sendPhoto' || !isUnfitPhoto(error)) throw error;
+      return receipt(await upload('sendDocument'));
+    }
+  }
+
+  #upload(
+    method: UploadMethod,
+    request: SendRequest,
+    target: Target,
+    caption: MarkedCaption | undefined,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { attachment } = request.part;
+    const source = { source: attachment?.path ?? '', filename: attachment?.name ?? 'file' };
+    const keyboard = keyboardOf(request.part);
+    const common = {
+      ...target,
+      ...caption,
+      ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
+    };
+    // telegraf encodes only some fields of an upload: the reply would be dropped if it were an object.
+    const reply = replyOf(request);
+    if (reply !== undefined) Object.assign(common, { reply_parameters: JSON.stringify(reply) });
+    const { client } = this.#options;
+    const options = { signal, timeoutMs: UPLOAD_TIMEOUT_MS };
+    switch (method) {
+      case 'sendPhoto':
+        return client.call('sendPhoto', { ...common, photo: source }, options);
+      case 'sendAnimation':
+        return client.call('sendAnimation', { ...common, animation: source }, options);
+      case 'sendVideo':
+        return client.call('sendVideo', { ...common, video: source }, options);
+      case 'sendAudio':
+        return client.call('sendAudio', { ...common, audio: source }, options);
+      case 'sendDocument':
+        return client.call('sendDocument', { ...common, document: source }, options);
+    }
+  }
+
+  // ---- the way out --------------------------------------------------------------------------------------------
+
+  /** A send: paced, and with a block of the chat after a 429. */
+  async #deliver<T>(chat: ChatRef, body: (target: Target) => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (this.#options.sendLimits) await this.#pacer.slot(paceOf(chat), signal);
+    if (signal.aborted) throw new DeliveryError('unreachable', 'the send was given up before it began');
+    try {
+      return await this.#guarded(chat, body);
+    } catch (error) {
+      if (error instanceof DeliveryError && error.retryAfterMs !== undefined)
+        this.#pacer.block(chatKey(chat), error.retryAfterMs);
+      throw error;
+    }
+  }
+
+  /** Follows a group that became a supergroup, and turns every failure into a DeliveryError. */
+  async #guarded<T>(chat: ChatRef, body: (target: Target) => Promise<T>): Promise<T> {
+    try {
+      try {
+        return await body(this.#target(chat));
+      } catch (error) {
+        if (!(error instanceof TelegramFailure) || error.migrateToChatId === undefined) throw error;
+        await this.#options.migrations.record(chat.chatId, error.migrateToChatId);
+        return await body(this.#target(chat));
+      }
+    } catch (error) {
+      if (error instanceof TelegramFailure && error.unauthorised) this.#options.onUnauthorised(error);
+      throw deliveryError(error);
+    }
+  }
+
+  #target(chat: ChatRef): Target {
+    const chatId = this.#options.migrations.current(chat.chatId);
+    return {
+      chat_id: /^-?\d+$/.test(chatId) ? Number(chatId) : chatId,
+      ...(chat.threadId === undefined ? {} : { message_thread_id: Number(chat.threadId) }),
+    };
+  }
+}
+
+function replyOf(
+  request: SendRequest,
+): { message_id: number; allow_sending_without_reply: boolean } | undefined {
+  const id = Number(request.replyToMessageId);
+  if (request.partIndex !== 0 || !Number.isSafeInteger(id)) return undefined;
+  return { message_id: id, allow_sending_without_reply: true };
+}
+
+function receipt(result: unknown): SendReceipt {
+  if (!Value.Check(Sent, result))
+    throw new DeliveryError('unknown', 'Telegram took the message but did not say under which id');
+  return { messageId: String(result.message_id) };
+}
+
+/** Ids of groups are negative. */
+function isGroup(chat: ChatRef): boolean {
+  return chat.chatId.startsWith('-');
+}
+
+/** Published limits: about 1 a second in a chat, 20 a minute in a group, 30 a second in all. */
+function paceOf(chat: ChatRef): PaceStep[] {
+  return [
+    { key: 'all', limit: { burst: 30, everyMs: 1000 / 30 } },
+    { key: chatKey(chat), limit: { burst: 3, everyMs: 1000 } },
+    ...(isGroup(chat) ? [{ key: `group ${chat.chatId}`, limit: { burst: 20, everyMs: 3000 } }] : []),
+  ];
+}

@@ -1,0 +1,80 @@
+import { Value } from 'typebox/value';
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import type { Intake } from '../kit/intake.ts';
+import type { OwnName } from './entities.ts';
+import { readUpdate } from './inbound.ts';
+import type { Migrations } from './migrations.ts';
+import { UpdateId } from './wire.ts';
+
+export interface UpdateTakerOptions {
+  readonly intake: Intake;
+  readonly migrations: Migrations;
+  readonly log: Logger;
+  /** A message of the update is durable. */
+  readonly onTaken: () => void;
+  /** A button was pressed: Telegram shows a clock on it until it is answered. */
+  readonly onButton: (callbackId: string) => void;
+}
+
+/** Makes updates durable, whatever way they came. */
+export class UpdateTaker {
+  readonly #options: UpdateTakerOptions;
+  readonly #inHand = new Map<number, Promise<boolean>>();
+  /** Known after login; nothing can be taken before. */
+  own: OwnName | undefined;
+
+  constructor(options: UpdateTakerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves with true once the update is durable or knowingly ignored, with false when it was not taken and has to
+   * come again. Never rejects. An update that is in hand already is joined, not taken twice.
+   */
+  take(raw: unknown): Promise<boolean> {
+    if (!Value.Check(UpdateId, raw)) {
+      this.#options.log.warn('skipped an update without an id');
+      return Promise.resolve(true);
+    }
+    const id = raw.update_id;
+    const running = this.#inHand.get(id);
+    if (running !== undefined) return running;
+    const taking = this.#take(raw)
+      .catch((error: unknown) => {
+        this.#options.log.error(`update ${id} was not taken: ${messageOf(error)}`);
+        return false;
+      })
+      .finally(() => this.#inHand.delete(id));
+    this.#inHand.set(id, taking);
+    return taking;
+  }
+
+  async #take(raw: { readonly update_id: number }): Promise<boolean> {
+    const { intake, migrations, log, onTaken, onButton } = this.#options;
+    if (this.own === undefined) return false;
+    const reading = readUpdate(raw, { own: this.own, knownAs: (id) => migrations.knownAs(id) });
+    switch (reading.type) {
+      case 'ignored':
+        log.debug(`update ${raw.update_id} ignored: ${reading.reason}`);
+        if (reading.reason === 'malformed update')
+          log.warn(`skipped update ${raw.update_id}: it is malformed`);
+        return true;
+      case 'migrated':
+        if (await migrations.record(reading.from, reading.to))
+          log.info('a group became a supergroup; the gateway keeps its old id', {
+            chatId: reading.from,
+            newChatId: reading.to,
+          });
+        return true;
+      case 'message': {
+        const { message, callbackId } = reading;
+        const taken = await intake.take(message.chat, () => Promise.resolve(message));
+        if (!taken) return false;
+        onTaken();
+        if (callbackId !== undefined) onButton(callbackId);
+        return true;
+      }
+    }
+  }
+}

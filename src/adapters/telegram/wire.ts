@@ -1,0 +1,133 @@
+/**
+ * The part of the Bot API's update objects that the adapter reads. An update that does not fit is skipped with a
+ * warning: delivering it again would not help.
+ * Source: https://core.telegram.org/bots/api#available-types
+ */
+import { type Static, Type } from 'typebox';
+
+const User = Type.Object({
+  id: Type.Integer(),
+  is_bot: Type.Boolean(),
+  first_name: Type.String(),
+  last_name: Type.Optional(Type.String()),
+  username: Type.Optional(Type.String()),
+});
+
+const Chat = Type.Object({
+  id: Type.Integer(),
+  type: Type.String(),
+  title: Type.Optional(Type.String()),
+});
+
+const Entity = Type.Object({
+  type: Type.String(),
+  /** UTF-16 units. */
+  offset: Type.Integer({ minimum: 0 }),
+  length: Type.Integer({ minimum: 0 }),
+  user: Type.Optional(User),
+});
+
+const File = Type.Object({
+  file_id: Type.String(),
+  file_size: Type.Optional(Type.Integer()),
+  file_name: Type.Optional(Type.String()),
+  mime_type: Type.Optional(Type.String()),
+});
+
+const ReplyTarget = Type.Object({
+  message_id: Type.Integer(),
+  from: Type.Optional(User),
+  text: Type.Optional(Type.String()),
+  caption: Type.Optional(Type.String()),
+  /** The head of a forum topic: every message of the topic refers to it without being a reply. */
+  forum_topic_created: Type.Optional(Type.Object({})),
+});
+
+export const Message = Type.Object({
+  message_id: Type.Integer(),
+  date: Type.Integer(),
+  chat: Chat,
+  from: Type.Optional(User),
+  sender_chat: Type.Optional(Chat),
+  edit_date: Type.Optional(Type.Integer()),
+  message_thread_id: Type.Optional(Type.Integer()),
+  is_topic_message: Type.Optional(Type.Boolean()),
+  is_automatic_forward: Type.Optional(Type.Boolean()),
+  reply_to_message: Type.Optional(ReplyTarget),
+  quote: Type.Optional(Type.Object({ text: Type.String() })),
+  text: Type.Optional(Type.String()),
+  entities: Type.Optional(Type.Array(Entity)),
+  caption: Type.Optional(Type.String()),
+  caption_entities: Type.Optional(Type.Array(Entity)),
+  photo: Type.Optional(
+    Type.Array(
+      Type.Object({
+        file_id: Type.String(),
+        file_size: Type.Optional(Type.Integer()),
+        width: Type.Integer(),
+        height: Type.Integer(),
+      }),
+    ),
+  ),
+  document: Type.Optional(File),
+  audio: Type.Optional(File),
+  voice: Type.Optional(File),
+  video: Type.Optional(File),
+  video_note: Type.Optional(File),
+  animation: Type.Optional(File),
+  sticker: Type.Optional(
+    Type.Object({
+      file_id: Type.String(),
+      file_size: Type.Optional(Type.Integer()),
+      emoji: Type.Optional(Type.String()),
+      is_animated: Type.Optional(Type.Boolean()),
+      is_video: Type.Optional(Type.Boolean()),
+    }),
+  ),
+  location: Type.Optional(Type.Object({ latitude: Type.Number(), longitude: Type.Number() })),
+  contact: Type.Optional(Type.Object({ phone_number: Type.String(), first_name: Type.String() })),
+  migrate_to_chat_id: Type.Optional(Type.Integer()),
+  migrate_from_chat_id: Type.Optional(Type.Integer()),
+});
+
+const CallbackQuery = Type.Object({
+  id: Type.String(),
+  from: User,
+  data: Type.Optional(Type.String()),
+  message: Type.Optional(
+    Type.Object({
+      message_id: Type.Integer(),
+      chat: Chat,
+      text: Type.Optional(Type.String()),
+      message_thread_id: Type.Optional(Type.Integer()),
+      is_topic_message: Type.Optional(Type.Boolean()),
+    }),
+  ),
+});
+
+export const Update = Type.Object({
+  update_id: Type.Integer(),
+  message: Type.Optional(Message),
+  edited_message: Type.Optional(Message),
+  callback_query: Type.Optional(CallbackQuery),
+});
+
+export const UpdateId = Type.Object({ update_id: Type.Integer() });
+
+export const Me = Type.Object({
+  id: Type.Integer(),
+  first_name: Type.String(),
+  username: Type.Optional(Type.String()),
+  can_join_groups: Type.Optional(Type.Boolean()),
+  can_read_all_group_messages: Type.Optional(Type.Boolean()),
+});
+
+export type TelegramUser = Static<typeof User>;
+export type TelegramEntity = Static<typeof Entity>;
+export type TelegramMessage = Static<typeof Message>;
+export type TelegramCallback = Static<typeof CallbackQuery>;
+export type TelegramUpdate = Static<typeof Update>;
+export type TelegramMe = Static<typeof Me>;
+
+/** The updates the adapter asks for: channel posts, reactions, polls and the like are never sent to us. */
+export const ALLOWED_UPDATES = ['message', 'edited_message', 'callback_query'] as const;

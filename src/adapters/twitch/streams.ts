@@ -1,0 +1,155 @@
+import { WebSocket } from 'ws';
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import { LruMap } from '../kit/lru.ts';
+import { backoffMs, pause } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
+import type { Helix } from './helix.ts';
+import { readStreamMessage, type StreamMessage } from './stream-messages.ts';
+
+export interface StreamWatchOptions {
+  readonly url: string;
+  readonly helix: Helix;
+  /** Id of a channel's owner -> name of the channel. */
+  readonly rooms: ReadonlyMap<string, string>;
+  readonly log: Logger;
+  /** The channels that are live, after every change. */
+  readonly changed: (live: readonly string[]) => void;
+}
+
+interface Target {
+  readonly url: string;
+  /** The connection that the next one replaces. */
+  readonly old?: WebSocket;
+}
+
+/** On top of the keepalive that Twitch names. */
+const SLACK_MS = 5000;
+const HANDSHAKE_MS = 15_000;
+const MAX_FRAME_BYTES = 1024 * 1024;
+
+/**
+ * Tells when streams begin and end, over EventSub. A side show: whatever goes wrong here is logged and tried again, and
+ * never touches the chat.
+ */
+export class StreamWatch {
+  readonly #options: StreamWatchOptions;
+  readonly #live = new Set<string>();
+  /** EventSub may deliver a notice more than once. */
+  readonly #seen = new LruMap<string, true>(500);
+
+  constructor(options: StreamWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Until `signal` aborts; leaves neither timer nor socket behind. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { url, log } = this.#options;
+    let target: Target = { url };
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const moved = await this.#session(target, signal, () => {
+          failures = 0;
+        });
+        if (moved !== undefined) {
+          target = moved;
+          continue;
+        }
+      } catch (error) {
+        if (!signal.aborted) log.warn(`no stream notices for now: ${messageOf(error)}`);
+      }
+      target = { url };
+      failures += 1;
+      await pause(backoffMs(failures, 1000, 300_000, Math.random), signal);
+    }
+    await close(target.old);
+  }
+
+  /** One connection, until it ends or Twitch wants another one: then it stays open until that one is welcome. */
+  async #session(target: Target, signal: AbortSignal, works: () => void): Promise<Target | undefined> {
+    const over = Promise.withResolvers<Target | undefined>();
+    const socket = new WebSocket(target.url, { handshakeTimeout: HANDSHAKE_MS, maxPayload: MAX_FRAME_BYTES });
+    const stop = (): void => over.resolve(undefined);
+    let keepaliveMs = HANDSHAKE_MS;
+    let timer: NodeJS.Timeout | undefined;
+    let watched = true;
+    const heard = (): void => {
+      clearTimeout(timer);
+      if (watched)
+        timer = setTimeout(() => over.reject(new Error('EventSub has gone silent')), keepaliveMs + SLACK_MS);
+    };
+    socket.on('message', (data) => {
+      const message = readStreamMessage(String(data));
+      if (message?.type === 'welcome') {
+        keepaliveMs = message.keepaliveMs;
+        // Over a connection that Twitch asked for the subscriptions come along.
+        const ready = target.old === undefined ? this.#subscribe(message.session, signal) : close(target.old);
+        ready.then(works, (error: unknown) => over.reject(error));
+      } else if (message?.type === 'moved') over.resolve({ url: message.url, old: socket });
+      else if (message !== undefined) this.#notice(message);
+      heard();
+    });
+    socket.on('error', (error) => over.reject(error));
+    socket.on('close', (code) => over.reject(new Error(`EventSub closed the connection (${code})`)));
+    signal.addEventListener('abort', stop);
+    heard();
+    let next: Target | undefined;
+    try {
+      if (signal.aborted) stop();
+      next = await over.promise;
+      return next;
+    } finally {
+      watched = false;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      await Promise.all([close(target.old), next === undefined ? close(socket) : undefined]);
+    }
+  }
+
+  async #subscribe(session: string, signal: AbortSignal): Promise<void> {
+    const { helix, rooms, log } = this.#options;
+    const without: string[] = [];
+    let reason: unknown;
+    // Twitch hangs up on a session that has subscribed to nothing within ten seconds, so this comes first.
+    for (const [broadcaster, channel] of rooms) {
+      try {
+        await helix.subscribe('stream.online', broadcaster, session, signal);
+        await helix.subscribe('stream.offline', broadcaster, session, signal);
+      } catch (error) {
+        without.push(channel);
+        reason = error;
+      }
+    }
+    if (without.length === rooms.size) throw reason;
+    if (without.length > 0) log.warn(`no stream notices for #${without.join(' #')}: ${messageOf(reason)}`);
+    const live = await helix.live([...rooms.keys()], signal);
+    for (const broadcaster of rooms.keys()) this.#set(broadcaster, live.includes(broadcaster));
+  }
+
+  #notice(message: StreamMessage): void {
+    if (this.#seen.get(message.id) === true) return;
+    this.#seen.set(message.id, true);
+    if (message.type === 'revoked') this.#options.log.warn(`Twitch ended a stream notice: ${message.why}`);
+    if (message.type === 'online' || message.type === 'offline')
+      this.#set(message.broadcaster, message.type === 'online');
+  }
+
+  #set(broadcaster: string, online: boolean): void {
+    const channel = this.#options.rooms.get(broadcaster);
+    if (channel === undefined || this.#live.has(channel) === online) return;
+    if (online) this.#live.add(channel);
+    else this.#live.delete(channel);
+    this.#options.log.info(`#${channel} is ${online ? 'live' : 'offline'}`, { channel });
+    this.#options.changed([...this.#live].sort());
+  }
+}
+
+async function close(socket: WebSocket | undefined): Promise<void> {
+  if (socket === undefined || socket.readyState === WebSocket.CLOSED) return;
+  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.close();
+  await within(gone, 300);
+  socket.terminate();
+  await within(gone, 300);
+}

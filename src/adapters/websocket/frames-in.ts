@@ -1,0 +1,89 @@
+/** Narrow guards for what clients send; hand-written because every prompt passes here. */
+import { GatewayError } from '../../gateway/errors.ts';
+import { BAD_FRAME, type Frame } from '../../gateway/server/chat-sockets.ts';
+
+export interface HelloFrame {
+  readonly clientId: string;
+  readonly clientKey: string;
+  readonly name?: string;
+}
+
+export interface PromptFrame {
+  readonly id?: string;
+  readonly message: string;
+}
+
+export interface BackgroundFrame {
+  readonly id?: string;
+  readonly sessionId?: string;
+  readonly command: string;
+}
+
+/** A frame that cannot be used, with the sentence that says why. */
+export class BadFrame extends GatewayError {
+  override readonly name = 'BadFrame';
+  constructor(message: string) {
+    super(BAD_FRAME, message, { status: 400 });
+  }
+}
+
+const ID_LENGTH = 200;
+const NAME_LENGTH = 200;
+
+/** The client's correlation id: text of at most 200 characters without control characters; undefined when absent. */
+export function frameId(frame: Frame): string | undefined {
+  const { id } = frame;
+  if (id === undefined || id === null) return undefined;
+  if (typeof id === 'string' && id !== '' && id.length <= ID_LENGTH && !/[\u0000-\u001f\u007f]/.test(id))
+    return id;
+  throw new BadFrame(`"id" must be a text of 1 to ${ID_LENGTH} characters`);
+}
+
+function dataOf(frame: Frame): Frame {
+  const { data } = frame;
+  if (typeof data === 'object' && data !== null && !Array.isArray(data)) return { ...data };
+  throw new BadFrame(`"data" must be an object`);
+}
+
+function textOf(data: Frame, key: string): string {
+  const value = data[key];
+  if (typeof value === 'string' && value.trim() !== '') return value;
+  throw new BadFrame(`"data.${key}" must be a text that is not empty`);
+}
+
+function optionalText(data: Frame, key: string): string | undefined {
+  const value = data[key];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  throw new BadFrame(`"data.${key}" must be a text`);
+}
+
+/** @throws BadFrame */
+export function parseHello(frame: Frame): HelloFrame {
+  const data = dataOf(frame);
+  const name = optionalText(data, 'name')?.slice(0, NAME_LENGTH);
+  return {
+    clientId: textOf(data, 'clientId'),
+    clientKey: textOf(data, 'clientKey'),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
+/** @throws BadFrame */
+export function parsePrompt(frame: Frame): PromptFrame {
+  const id = frameId(frame);
+  const message = textOf(dataOf(frame), 'message');
+  return { message, ...(id === undefined ? {} : { id }) };
+}
+
+/** @throws BadFrame */
+export function parseBackground(frame: Frame): BackgroundFrame {
+  const id = frameId(frame);
+  const data = dataOf(frame);
+  const sessionId = optionalText(data, 'sessionId');
+  return {
+    command: textOf(data, 'command'),
+    ...(id === undefined ? {} : { id }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+  };
+}

@@ -1,0 +1,29 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/**
+ * Who a client is across connections. The key proves an id and follows from it, so nothing has to be stored; whoever
+ * replaces the secret makes strangers of all clients.
+ */
+export class ClientIdentity {
+  readonly #secret: string;
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  keyOf(clientId: string): string {
+    return createHmac('sha256', this.#secret).update(clientId).digest('base64url');
+  }
+
+  /** Constant time: an attacker learns nothing from how long a wrong key takes. */
+  proves(clientId: string, clientKey: string): boolean {
+    const right = Buffer.from(this.keyOf(clientId));
+    const given = Buffer.from(clientKey);
+    return given.length === right.length && timingSafeEqual(given, right);
+  }
+}
+
+/** 128 random bits, short enough to read aloud in parts. */
+export function randomId(): string {
+  return randomBytes(16).toString('base64url');
+}

@@ -1,0 +1,129 @@
+import type { AdapterHost } from '../../gateway/adapter.ts';
+import { GatewayError } from '../../gateway/errors.ts';
+import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
+import type { Frame } from '../../gateway/server/chat-sockets.ts';
+import type { Clients, Connection } from './clients.ts';
+import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';
+import { connectedFrame } from './frames-out.ts';
+import type { ClientIdentity } from './identity.ts';
+
+/**
+ * Starts a background task for a client; the answer is the task. Decides itself whether this sender may: throws a
+ * GatewayError whose code and sentence the client gets.
+ */
+export type StartBackground = (
+  chat: ChatRef,
+  sender: Sender,
+  request: BackgroundFrame,
+) => TaskView | Promise<TaskView>;
+
+export interface ClientProtocolDeps {
+  readonly identity: ClientIdentity;
+  readonly clients: Clients;
+  readonly newId: () => string;
+  readonly background: StartBackground | undefined;
+  /** Undefined while the adapter is stopped. */
+  host(): AdapterHost | undefined;
+  /** A client wrote something. */
+  wrote(at: number): void;
+  /** A known client is back. */
+  ready(chat: ChatRef): void;
+}
+
+/** What the frames of a client mean. */
+export class ClientProtocol {
+  readonly #deps: ClientProtocolDeps;
+
+  constructor(deps: ClientProtocolDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Takes one frame; the promise is the work that it causes. Throws and rejects with GatewayErrors that are meant for
+   * the client: the socket's owner makes error frames of them.
+   */
+  receive(connection: Connection, frame: Frame): void | Promise<void> {
+    switch (frame['type']) {
+      case 'prompt':
+        return this.#prompt(connection, frame);
+      case 'hello':
+        this.#hello(connection, frame);
+        return undefined;
+      case 'background':
+        return this.#background(connection, frame);
+      default:
+        throw new BadFrame(
+          `unknown frame type "${String(frame['type'])}"; known: hello, prompt, background, ping`,
+        );
+    }
+  }
+
+  #hello(connection: Connection, frame: Frame): void {
+    const { clientId, clientKey, name } = parseHello(frame);
+    if (!this.#deps.identity.proves(clientId, clientKey)) {
+      this.#deps.host()?.log.warn('a client showed a key that does not belong to its id', {
+        peer: connection.socket.remoteAddress,
+      });
+      throw new GatewayError(
+        'bad_client_key',
+        'the client key does not belong to this client id; this connection stays what it was',
+      );
+    }
+    // Answers to what was already sent would go to a person that is no longer there.
+    if (connection.used && clientId !== connection.clientId)
+      throw new GatewayError('late_hello', 'hello has to be the first frame of a connection');
+    if (name !== undefined && name.trim() !== '') connection.name = name;
+    this.#deps.clients.remove(connection);
+    connection.clientId = clientId;
+    const surplus = this.#deps.clients.add(connection);
+    surplus?.socket.close(1008, 'this client has too many connections');
+    connection.socket.send(connectedFrame(clientId, clientKey));
+    this.#deps.ready(chatOf(clientId));
+  }
+
+  #prompt(connection: Connection, frame: Frame): Promise<void> {
+    const prompt = parsePrompt(frame);
+    const host = this.#runningHost();
+    const { clientId } = connection;
+    const id = prompt.id ?? this.#deps.newId();
+    connection.used = true;
+    this.#deps.wrote(host.clock());
+    return host.accept({
+      // The same prompt sent again, after a reconnect for instance, is the same message.
+      dedupeKey: `${clientId}:${id}`,
+      chat: chatOf(clientId),
+      chatKind: 'dm',
+      sender: { id: clientId, name: connection.name },
+      text: prompt.message,
+      messageId: id,
+      promptId: id,
+      mentioned: true,
+    });
+  }
+
+  async #background(connection: Connection, frame: Frame): Promise<void> {
+    const request = parseBackground(frame);
+    this.#runningHost();
+    const { background } = this.#deps;
+    if (background === undefined)
+      throw new GatewayError('unsupported', 'this gateway starts no background tasks');
+    connection.used = true;
+    const { clientId, name, socket } = connection;
+    const task = await background(chatOf(clientId), { id: clientId, name }, request);
+    socket.send({
+      type: 'background_started',
+      ...(request.id === undefined ? {} : { id: request.id }),
+      data: task,
+    });
+  }
+
+  #runningHost(): AdapterHost {
+    const host = this.#deps.host();
+    if (host === undefined) throw new GatewayError('stopping', 'the gateway is stopping');
+    return host;
+  }
+}
+
+export function chatOf(clientId: string): ChatRef {
+  return { platform: 'websocket', accountId: 'default', chatId: clientId };
+}

@@ -1,0 +1,215 @@
+import type { Agent } from 'node:https';
+import type { ConnectionState, UserFacingSocketConfig } from 'baileys';
+import { messageOf } from '../../gateway/errors.ts';
+import type { Logger } from '../../gateway/log.ts';
+import type { HealthTracker } from '../kit/health-tracker.ts';
+import { ParkedError } from '../kit/supervisor.ts';
+import { Acks } from './acks.ts';
+import type { Socket } from './baileys.ts';
+import { closeReason, property } from './close-reason.ts';
+import type { Credentials } from './credentials.ts';
+import { bareJid, isBroadcast, personOf, userOf } from './jid.ts';
+import { baileysLogger } from './logger.ts';
+import type { Line } from './outbound.ts';
+import type { Session } from './session.ts';
+import { chosen, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
+import { SignalGate } from './signal-gate.ts';
+import {
+  containRejections,
+  endSocket,
+  keepWireOrder,
+  skipUnreachableDevices,
+  terminate,
+} from './socket-guard.ts';
+
+export interface ConnectionOptions {
+  readonly settings: WhatsAppSettings;
+  readonly session: Session;
+  readonly health: HealthTracker;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** The connection that messages can go out on; undefined when it has ended. */
+  readonly onLine: (line: Line | undefined) => void;
+  /** For uploads to a server with a certificate of its own. */
+  readonly uploadAgent?: Agent;
+  /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
+  readonly qrTimeoutMs?: number;
+  /** How often the server is asked for a sign of life; default 30 s. */
+  readonly keepAliveMs?: number;
+}
+
+const KEEP_ALIVE_MS = 30_000;
+const HEARTBEAT_REPORT_MS = 15_000;
+
+/** One connection's whole life: settles when it has ended, with the error that says what to do next. */
+export async function runConnection(
+  options: ConnectionOptions,
+  connected: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { session, health, log } = options;
+  const { baileys, credentials, linking, reception, groups, messages } = session;
+  const ended = new AbortController();
+  const closed = Promise.withResolvers<unknown>();
+  const gate = new SignalGate({
+    baileys,
+    me: () => ({ id: credentials.creds.me?.id ?? '', lid: credentials.creds.me?.lid ?? '' }),
+    take: (raw) => reception.take(raw),
+  });
+  credentials.forgetHalfLink();
+  const socket = openSocket(options, gate);
+  const acks = new Acks();
+  containRejections(socket, (error) => {
+    log.error(`the connection failed: ${messageOf(error)}`);
+    void socket.end(error instanceof Error ? error : undefined);
+  });
+  skipUnreachableDevices(socket, () => log.debug('a device without keys was left out of a group message'));
+  keepWireOrder(socket);
+  socket.ws.on('CB:message', gate.stanza);
+  listenForAcks(socket, acks);
+  // baileys listens for an HTTP refusal of the upgrade without doing anything about it: nothing more would happen.
+  socket.ws.on('unexpected-response', (_request: unknown, response: unknown) =>
+    closed.resolve(new Error(`the server answers HTTP ${property(response, 'statusCode')}`)),
+  );
+
+  const onUpdate = (update: Partial<ConnectionState>): void => {
+    if (update.connection === 'close') closed.resolve(update.lastDisconnect?.error);
+    if (signal.aborted) return;
+    if (update.qr !== undefined) linking.show(update.qr, socket);
+    if (update.isNewLogin === true) {
+      linking.linked();
+      credentials.setLinkedAt(options.now()).catch((error: unknown) => saveFailed(log, error));
+    }
+    if (update.connection === 'open') {
+      linking.hide();
+      health.change({ account: accountOf(credentials), lastHeartbeatAt: options.now() });
+      options.onLine({
+        baileys,
+        socket,
+        acks,
+        messages,
+        groups,
+        logger: baileysLogger(log),
+        ended: ended.signal,
+      });
+      connected();
+    }
+  };
+  socket.ev.on('connection.update', onUpdate);
+  socket.ev.on('creds.update', () => {
+    credentials.save().catch((error: unknown) => saveFailed(log, error));
+  });
+  socket.ev.on('messages.upsert', ({ messages: raws }) => void reception.upsert(raws));
+  socket.ev.on('groups.update', (changed) => {
+    for (const group of changed) groups.forget(group.id);
+  });
+  socket.ev.on('group-participants.update', ({ id }) => groups.forget(id));
+  const watchdog = watch(socket, options);
+  const onAbort = (): void => closed.resolve(undefined);
+  signal.addEventListener('abort', onAbort);
+  if (signal.aborted) onAbort();
+
+  try {
+    const error = await closed.promise;
+    if (signal.aborted) return;
+    if (!credentials.linked && messageOf(error).startsWith('QR refs')) throw linking.expired();
+    const reason = closeReason(error);
+    if (reason.loggedOut) await credentials.wipe();
+    throw reason.error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    clearInterval(watchdog);
+    options.onLine(undefined);
+    groups.forgetAll();
+    linking.hide();
+    ended.abort();
+    acks.end();
+    await endSocket(socket);
+  }
+}
+
+function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
+  const { settings, session, log } = options;
+  const { baileys, credentials, groups, messages } = session;
+  const version = chosen(settings.version);
+  const config: UserFacingSocketConfig = {
+    auth: { creds: credentials.creds, keys: credentials.keys },
+    logger: baileysLogger(log),
+    makeSignalRepository: gate.makeRepository,
+    getMessage: async (key) => messages.find(key.remoteJid, key.id),
+    cachedGroupMetadata: async (jid) => groups.fresh(jid),
+    // Status updates and channels are not even decrypted.
+    shouldIgnoreJid: (jid) => isBroadcast(jid),
+    markOnlineOnConnect: settings.markOnline ?? false,
+    syncFullHistory: false,
+    emitOwnEvents: false,
+    keepAliveIntervalMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    defaultQueryTimeoutMs: 30_000,
+    transactionOpts: { maxCommitRetries: 3, delayBetweenTriesMs: 200 },
+    waWebSocketUrl: settings.url ?? WHATSAPP_URL,
+    ...(version === undefined ? {} : { version: versionOf(version) }),
+    ...(options.uploadAgent === undefined ? {} : { fetchAgent: options.uploadAgent }),
+    ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
+  };
+  try {
+    return baileys.makeWASocket(config);
+  } catch (error) {
+    throw new ParkedError(
+      `the connection cannot be made: ${messageOf(error)}`,
+      'Correct platforms.whatsapp.url in the configuration, then start the WhatsApp adapter again.',
+    );
+  }
+}
+
+function versionOf(version: string): [number, number, number] {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+  return [major, minor, patch];
+}
+
+/** baileys tells of refused messages only; the ack of a message that was taken is seen on the wire alone. */
+function listenForAcks(socket: Socket, acks: Acks): void {
+  const text = (node: unknown, name: string): string | undefined => {
+    const value = property(property(node, 'attrs'), name);
+    return typeof value === 'string' ? value : undefined;
+  };
+  socket.ws.on('CB:ack,class:message', (node: unknown) =>
+    acks.arrived(text(node, 'id'), text(node, 'error')),
+  );
+  // A receipt of the reader proves delivery as well.
+  socket.ws.on('CB:receipt', (node: unknown) => {
+    if (text(node, 'type') === undefined || text(node, 'type') === 'read')
+      acks.arrived(text(node, 'id'), undefined);
+  });
+}
+
+/** Notes signs of life, and cuts a connection whose peer has gone silent (baileys would wait a minute longer). */
+function watch(
+  socket: Socket,
+  { health, now, keepAliveMs = KEEP_ALIVE_MS }: ConnectionOptions,
+): NodeJS.Timeout {
+  // Not even the keep-alive was answered: the peer is gone without a word.
+  const silenceMs = (keepAliveMs * 4) / 3;
+  let heardAt = performance.now();
+  let reportedAt = heardAt;
+  socket.ws.on('frame', () => {
+    heardAt = performance.now();
+    if (heardAt - reportedAt < HEARTBEAT_REPORT_MS) return;
+    reportedAt = heardAt;
+    health.change({ lastHeartbeatAt: now() });
+  });
+  return setInterval(() => {
+    if (performance.now() - heardAt > silenceMs) terminate(socket);
+  }, keepAliveMs / 6);
+}
+
+function accountOf({ creds }: Credentials): { readonly id: string; readonly name: string } {
+  const { lid, phone } = personOf([creds.me?.lid, creds.me?.id]);
+  const number = phone === undefined ? undefined : `+${userOf(phone)}`;
+  const id = lid ?? phone ?? bareJid(creds.me?.id) ?? '';
+  const name = creds.me?.name === '~' ? undefined : creds.me?.name;
+  return { id, name: [name, number].filter((part) => part !== undefined && part !== '').join(' ') || id };
+}
+
+function saveFailed(log: Logger, error: unknown): void {
+  log.error(`the WhatsApp session could not be saved: ${messageOf(error)}`);
+}

@@ -1,0 +1,147 @@
+import type { proto, WAMessage } from 'baileys';
+import type { InboundMessage } from '../../gateway/model.ts';
+import { contentOf, numberOf, unwrap } from './content.ts';
+import {
+  bareJid,
+  isBroadcast,
+  isGroup,
+  isSamePerson,
+  type Person,
+  personAliases,
+  personId,
+  personOf,
+  userOf,
+} from './jid.ts';
+
+/** What the mapping has to know beside the message. */
+export interface InboundContext {
+  readonly me: Person;
+  /** The other address (LID or phone) of a person, if known. */
+  readonly counterpart: (jid: string) => string | undefined;
+  readonly groupName: (jid: string) => string | undefined;
+  readonly now: number;
+  /** When the phone was linked: what was written before is history, which is not answered. */
+  readonly linkedAt?: number;
+  readonly maxAgeMs: number;
+}
+
+export type Mapped =
+  | { readonly message: InboundMessage; readonly ignored?: undefined }
+  | {
+      readonly message?: undefined;
+      readonly ignored: 'self' | 'broadcast' | 'no content' | 'revoked' | 'history' | 'too old' | 'malformed';
+    };
+
+/** `ProtocolMessage.Type` values; the library that names them is loaded on demand only. */
+const REVOKE = 0;
+const MESSAGE_EDIT = 14;
+/** Clocks of phones and servers differ; a message of the minute of linking is not history. */
+const LINK_TOLERANCE_MS = 120_000;
+
+/** Maps a decrypted message of baileys to a message for the gateway, or says why it is none. Pure. */
+export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
+  const { key } = raw;
+  const remote = bareJid(key.remoteJid);
+  if (remote === undefined || !key.id) return { ignored: 'malformed' };
+  if (key.fromMe) return { ignored: 'self' };
+  if (isBroadcast(remote)) return { ignored: 'broadcast' };
+
+  const edit = editOf(raw.message);
+  if (edit === 'revoked') return { ignored: 'revoked' };
+  const content = contentOf(edit?.content ?? raw.message);
+  if (content === undefined || (content.text === '' && content.attachments.length === 0))
+    return { ignored: 'no content' };
+
+  const sentAt = sentAtOf(raw);
+  if (sentAt !== undefined) {
+    if (context.linkedAt !== undefined && sentAt < context.linkedAt - LINK_TOLERANCE_MS)
+      return { ignored: 'history' };
+    if (sentAt < context.now - context.maxAgeMs) return { ignored: 'too old' };
+  }
+
+  const group = isGroup(remote);
+  const person = group
+    ? personOf([key.participant, key.participantAlt], context.counterpart)
+    : personOf([remote, key.remoteJidAlt], context.counterpart);
+  const senderId = personId(person);
+  if (senderId === undefined) return { ignored: 'malformed' };
+  if (isSamePerson(context.me, senderId)) return { ignored: 'self' };
+
+  const replyTo = replyOf(content.context);
+  const mentioned =
+    !group ||
+    (content.context?.mentionedJid ?? []).some((jid) => isSamePerson(context.me, jid)) ||
+    (replyTo !== undefined && isSamePerson(context.me, content.context?.participant));
+  const chatId = group ? remote : senderId;
+  const groupName = group ? context.groupName(remote) : undefined;
+  return {
+    message: {
+      ...identity(raw, group ? remote : undefined, person, senderId),
+      chat: { platform: 'whatsapp', accountId: 'default', chatId },
+      chatKind: group ? 'group' : 'dm',
+      ...(groupName === undefined ? {} : { chatName: groupName }),
+      sender: {
+        id: senderId,
+        aliases: personAliases(person),
+        name: raw.pushName || raw.verifiedBizName || nameOf(person, senderId),
+      },
+      text: group ? withoutMention(content.text, context.me) : content.text,
+      messageId: edit?.messageId ?? key.id,
+      ...(replyTo === undefined ? {} : { replyTo }),
+      mentioned,
+      ...(content.attachments.length === 0 ? {} : { attachments: content.attachments }),
+      ...(edit === undefined ? {} : { edited: true }),
+      ...(sentAt === undefined ? {} : { sentAt }),
+    },
+  };
+}
+
+export function sentAtOf(raw: WAMessage): number | undefined {
+  const seconds = numberOf(raw.messageTimestamp);
+  return seconds === undefined || seconds === 0 ? undefined : seconds * 1000;
+}
+
+interface Edit {
+  readonly messageId: string;
+  readonly content: proto.IMessage;
+}
+
+function editOf(message: proto.IMessage | null | undefined): Edit | 'revoked' | undefined {
+  const protocol = unwrap(message)?.protocolMessage;
+  if (!protocol) return undefined;
+  if (protocol.type === REVOKE) return 'revoked';
+  const messageId = protocol.key?.id;
+  return protocol.type === MESSAGE_EDIT && protocol.editedMessage && messageId
+    ? { messageId, content: protocol.editedMessage }
+    : undefined;
+}
+
+function replyOf(context: proto.IContextInfo | undefined): InboundMessage['replyTo'] {
+  if (!context?.stanzaId || !context.quotedMessage) return undefined;
+  const text = contentOf(context.quotedMessage)?.text;
+  return { messageId: context.stanzaId, ...(text ? { text } : {}) };
+}
+
+/** The same message may come once under the LID and once under the phone number: both are its identities. */
+function identity(
+  raw: WAMessage,
+  group: string | undefined,
+  person: Person,
+  senderId: string,
+): Pick<InboundMessage, 'dedupeKey' | 'alsoKnownAs'> {
+  const keyOf = (sender: string): string => [group ?? sender, raw.key.id, sender].join(' ');
+  const also = person.phone === undefined || person.phone === senderId ? [] : [keyOf(person.phone)];
+  return { dedupeKey: keyOf(senderId), ...(also.length === 0 ? {} : { alsoKnownAs: also }) };
+}
+
+function nameOf(person: Person, senderId: string): string {
+  return person.phone === undefined ? userOf(senderId) : `+${userOf(person.phone)}`;
+}
+
+/** WhatsApp writes a mention as `@` and the digits of the address. */
+function withoutMention(text: string, me: Person): string {
+  const digits = [me.lid, me.phone].filter((jid) => jid !== undefined).map(userOf);
+  if (digits.length === 0) return text;
+  const without = text.replace(new RegExp(`@(?:${digits.join('|')})(?!\\d)[ \\t]?`, 'g'), '');
+  return without === text ? text : without.trim();
+}

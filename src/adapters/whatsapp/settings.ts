@@ -1,0 +1,66 @@
+import { type Static, Type } from 'typebox';
+
+/** Where baileys connects to by itself. */
+export const WHATSAPP_URL = 'wss://web.whatsapp.com/ws/chat';
+
+/** What `platforms.whatsapp` of config.json says about the connection itself. */
+export const whatsappSettingsSchema = Type.Object({
+  sessionPath: Type.Optional(
+    Type.String({
+      description:
+        'Folder of the linked session (private keys, 0600). Empty: a private folder in the data folder. A session that an older gateway left there is taken over.',
+      default: '',
+    }),
+  ),
+  url: Type.Optional(
+    Type.String({
+      description: 'WebSocket address of the server, for a local one.',
+      default: WHATSAPP_URL,
+      pattern: '^wss?://',
+    }),
+  ),
+  pairingPhone: Type.Optional(
+    Type.String({
+      description:
+        'Phone number of the account with country code: a pairing code to type on the phone is shown beside the QR code. Empty: QR code only.',
+      default: '',
+      pattern: '^(?:\\+?[0-9 ().-]{6,24})?$',
+    }),
+  ),
+  version: Type.Optional(
+    Type.String({
+      description:
+        'WhatsApp Web version to report, for instance "2.3000.1043857760". Only needed when WhatsApp refuses this client as too old. Empty: the one baileys was built for.',
+      default: '',
+      pattern: '^(?:\\d+\\.\\d+\\.\\d+)?$',
+    }),
+  ),
+  readReceipts: Type.Optional(
+    Type.Boolean({
+      description:
+        'Mark messages as read (blue ticks) once they are taken. False keeps the unread counters of a phone in private use.',
+      default: false,
+    }),
+  ),
+  markOnline: Type.Optional(
+    Type.Boolean({
+      description:
+        'Show the account as online while connected. The phone gets no notifications while a linked device is online.',
+      default: false,
+    }),
+  ),
+  maxMessageAgeHours: Type.Optional(
+    Type.Number({
+      description: 'Messages that waited longer than this while the gateway was off are not answered.',
+      default: 24,
+      minimum: 0,
+    }),
+  ),
+});
+
+export type WhatsAppSettings = Static<typeof whatsappSettingsSchema>;
+
+/** The folder, address, number or version that was set; undefined for the default. */
+export function chosen(value: string | undefined): string | undefined {
+  return value === undefined || value === '' || value === WHATSAPP_URL ? undefined : value;
+}

@@ -1,0 +1,95 @@
+import type {
+  BinaryNode,
+  SignalDataSet,
+  SignalRepositoryWithLIDStore,
+  SocketConfig,
+  WAMessage,
+} from 'baileys';
+import type { Baileys } from './baileys.ts';
+
+/** A message that is to be written together with the keys that decrypted it. */
+export interface Taken {
+  readonly bucket: string;
+  readonly id: string;
+  readonly value: unknown;
+  /** Called once it is on disk and before WhatsApp hears of its receipt, which waits for it. Must not reject. */
+  readonly stored: () => Promise<void>;
+}
+
+export interface SignalGateOptions {
+  readonly baileys: Baileys;
+  /** Our own addresses as they are now. */
+  readonly me: () => { readonly id: string; readonly lid: string };
+  /** What to keep of a message; undefined when it is of no interest. A throw leaves it with WhatsApp. */
+  readonly take: (message: WAMessage) => Taken | undefined;
+}
+
+/**
+ * Makes a message durable before baileys acknowledges it.
+ *
+ * baileys 7.0.0-rc14 decrypts a message, sends the delivery receipt, and emits `messages.upsert` afterwards (at start
+ * up to 30 s afterwards). A crash in between loses the message: the receipt removes it from the server's queue, and the
+ * Signal ratchet has moved on. The one hook in front of the receipt is the Signal repository, which the configuration
+ * may replace. Here the plaintext becomes part of the transaction that stores the ratchet: one atomic record. Then the
+ * gateway gets the message, and only then baileys goes on to its receipt. When the record cannot be written, the
+ * ratchet stays where it was, and baileys asks the sender's phone to send again.
+ */
+export class SignalGate {
+  readonly #options: SignalGateOptions;
+  readonly #stanzas = new WeakMap<Uint8Array, BinaryNode>();
+
+  constructor(options: SignalGateOptions) {
+    this.#options = options;
+  }
+
+  /** Remembers a `message` stanza by its ciphertexts. Synchronous, so it runs before their decryption. */
+  readonly stanza = (node: BinaryNode): void => {
+    if (!Array.isArray(node.content)) return;
+    for (const child of node.content)
+      if (child.tag === 'enc' && child.content instanceof Uint8Array) this.#stanzas.set(child.content, node);
+  };
+
+  /** The configuration's `makeSignalRepository`. */
+  readonly makeRepository: SocketConfig['makeSignalRepository'] = (auth, logger, lookUp) => {
+    const make = this.#options.baileys.DEFAULT_CONNECTION_CONFIG.makeSignalRepository;
+    const repository: SignalRepositoryWithLIDStore = make(auth, logger, lookUp);
+    const { keys } = auth;
+    if (!('transaction' in keys)) throw new Error('baileys offers no transactions for its keys');
+    const gated = async (
+      ciphertext: Uint8Array,
+      lock: string,
+      decrypt: () => Promise<Uint8Array>,
+    ): Promise<Uint8Array> => {
+      let taken: Taken | undefined;
+      // The same lock as the repository's own transaction, which joins this one.
+      const plaintext = await keys.transaction(async () => {
+        const bytes = await decrypt();
+        taken = this.#taken(ciphertext, bytes);
+        if (taken !== undefined)
+          await keys.set({ [taken.bucket]: { [taken.id]: taken.value } } as SignalDataSet);
+        return bytes;
+      }, lock);
+      // After the transaction, not in it: baileys finds the current one through async context, and an answer that the
+      // gateway starts right here would write its own keys into it when it has long been committed.
+      await taken?.stored();
+      return plaintext;
+    };
+    return {
+      ...repository,
+      decryptMessage: (options) =>
+        gated(options.ciphertext, options.jid, () => repository.decryptMessage(options)),
+      decryptGroupMessage: (options) =>
+        gated(options.msg, options.group, () => repository.decryptGroupMessage(options)),
+    };
+  };
+
+  #taken(ciphertext: Uint8Array, padded: Uint8Array): Taken | undefined {
+    const node = this.#stanzas.get(ciphertext);
+    if (node === undefined) return undefined;
+    const { decodeMessageNode, proto, unpadRandomMax16 } = this.#options.baileys;
+    const me = this.#options.me();
+    const { fullMessage } = decodeMessageNode(node, me.id, me.lid);
+    const message = proto.Message.decode(unpadRandomMax16(padded));
+    return this.#options.take({ ...fullMessage, message });
+  }
+}

@@ -1,0 +1,120 @@
+/** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
+import { userInfo } from 'node:os';
+import { type Arguments, checkTokens, helpText, readArguments, UsageError } from './cli/arguments.ts';
+import { HOSTED } from './gateway/agent/pi/environment.ts';
+import { ConfigError, FolderLockedError, GatewayError, messageOf } from './gateway/errors.ts';
+import { VERSION } from './version.ts';
+
+const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const;
+
+/** Runs the program; sets the exit code and returns when everything is closed. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    process.exitCode = await run(await parse(argv));
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+async function parse(argv: readonly string[]): Promise<Arguments> {
+  checkTokens(argv);
+  const { default: meow } = await import('meow');
+  // "--no-agent" is a switch of its own beside "--agent <backend>": both are renamed before the library sees them.
+  const renamed = argv.map((token) =>
+    token === '--no-agent' ? '--without-agent' : token === '--no-tui' ? '--without-tui' : token,
+  );
+  const { input, flags } = meow({
+    importMeta: import.meta,
+    argv: renamed,
+    autoHelp: false,
+    autoVersion: false,
+    flags: {
+      port: { type: 'string' },
+      host: { type: 'string' },
+      dataDir: { type: 'string' },
+      agent: { type: 'string' },
+      logLevel: { type: 'string' },
+      withoutAgent: { type: 'boolean' },
+      withoutTui: { type: 'boolean' },
+      demo: { type: 'boolean' },
+      inline: { type: 'boolean' },
+      ascii: { type: 'boolean' },
+      screenReader: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', shortFlag: 'h' },
+      version: { type: 'boolean', shortFlag: 'v' },
+    },
+  });
+  return readArguments({
+    input: input.map(String),
+    flags: { ...flags, noAgent: flags.withoutAgent, noTui: flags.withoutTui },
+  });
+}
+
+async function run(args: Arguments): Promise<number> {
+  if (args.version) {
+    process.stdout.write(`${VERSION}\n`);
+    return EXIT.done;
+  }
+  if (args.help) {
+    process.stdout.write(helpText());
+    return EXIT.done;
+  }
+  if (process.env[HOSTED] === '1' && !args.demo) throw hosted();
+  switch (args.command) {
+    case undefined: {
+      const { runGateway } = await import('./cli/run-gateway.ts');
+      return runGateway(args);
+    }
+    case 'attach': {
+      const { runAttach } = await import('./cli/attach.ts');
+      return runAttach(args);
+    }
+    case 'chat': {
+      const [{ runChat }, { findGateway }, { dataFolder, readOperatorToken }] = await Promise.all([
+        import('./cli/chat.ts'),
+        import('./cli/one-shot.ts'),
+        import('./gateway/data-folder.ts'),
+      ]);
+      const folder = dataFolder(args.dataDir, process.env);
+      const url = args.rest[0] ?? (await findGateway(args, folder));
+      if (url === undefined)
+        throw new GatewayError('no_gateway', 'no gateway runs here', { hint: 'Start one: pi-gateway-tui' });
+      await runChat(url, readOperatorToken(folder), folder, {
+        input: process.stdin,
+        output: process.stdout,
+        name: userInfo().username,
+      });
+      return EXIT.done;
+    }
+    default: {
+      const { runOneShot } = await import('./cli/one-shot.ts');
+      process.stdout.write(`${await runOneShot(args)}\n`);
+      return EXIT.done;
+    }
+  }
+}
+
+/**
+ * An agent that answers people in chats must not decide who they are. This stops an agent that does what it is told;
+ * it is no wall against a shell of the same user, see docs/security.md.
+ */
+function hosted(): GatewayError {
+  return new GatewayError(
+    'hosted_session',
+    'this is a session that the gateway hosts for a chat: it cannot operate the gateway',
+    { status: 403, hint: 'The operator runs this in a terminal of their own.' },
+  );
+}
+
+/** One sentence and the next step on stderr; the exit code for scripts. */
+function explain(error: unknown): number {
+  const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
+  process.stderr.write(`pi-gateway-tui: ${messageOf(error)}${hint}\n`);
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof ConfigError) return EXIT.config;
+  if (error instanceof FolderLockedError) return EXIT.tryAgain;
+  if (!(error instanceof GatewayError) && error instanceof Error && error.stack !== undefined)
+    process.stderr.write(`${error.stack}\n`);
+  return EXIT.failed;
+}

@@ -1,0 +1,186 @@
+import { closest } from '../gateway/config/suggest.ts';
+import { LOG_LEVELS, type LogLevel } from '../gateway/log.ts';
+
+/** Wrong usage: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export const COMMANDS = [
+  { name: 'attach', args: '[url]', help: 'open the console for a gateway that runs elsewhere' },
+  { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
+  { name: 'sessions', args: '', help: 'list conversations' },
+  { name: 'tasks', args: '', help: 'list background tasks' },
+  { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
+  { name: 'deny', args: '<code>', help: 'refuse the person with that code' },
+  {
+    name: 'allow',
+    args: '[platform userId]',
+    help: 'let somebody in by id; without arguments: list the allowlist',
+  },
+  { name: 'revoke', args: '<platform> <userId>', help: 'take somebody’s access away at once' },
+  { name: 'config', args: '[key [value]]', help: 'show the configuration, or set one key' },
+  { name: 'doctor', args: '[platform]', help: 'check agent, adapters and settings, and say what to do' },
+  { name: 'send', args: '<platform> <channel> <text>', help: 'write to a chat' },
+  { name: 'chat', args: '', help: 'talk to the gateway from this terminal, as a chat user' },
+] as const;
+
+export type CommandName = (typeof COMMANDS)[number]['name'];
+
+const VALUE_FLAGS = ['port', 'host', 'data-dir', 'agent', 'log-level'] as const;
+const SWITCHES = [
+  'no-agent',
+  'no-tui',
+  'demo',
+  'inline',
+  'ascii',
+  'screen-reader',
+  'json',
+  'help',
+  'version',
+] as const;
+
+export interface Arguments {
+  readonly command: CommandName | undefined;
+  readonly rest: readonly string[];
+  readonly port: number | undefined;
+  readonly host: string | undefined;
+  readonly dataDir: string | undefined;
+  readonly agent: 'pi-rpc' | 'pi-sdk' | 'scripted' | undefined;
+  readonly logLevel: LogLevel | undefined;
+  readonly noAgent: boolean;
+  readonly noTui: boolean;
+  readonly demo: boolean;
+  readonly inline: boolean;
+  readonly ascii: boolean;
+  readonly screenReader: boolean;
+  readonly json: boolean;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+/** What the flags library returns for our declaration. */
+export interface ParsedFlags {
+  readonly input: readonly string[];
+  readonly flags: Readonly<Record<string, unknown>>;
+}
+
+/** Unknown flags and missing values are errors that name the nearest known one. Throws UsageError. */
+export function checkTokens(argv: readonly string[]): void {
+  for (let i = 0; i < argv.length; i += 1) {
+    const token = argv[i] ?? '';
+    if (token === '--') return;
+    if (!token.startsWith('-') || token === '-') continue;
+    if (!token.startsWith('--')) {
+      if (token === '-h' || token === '-v') continue;
+      throw new UsageError(`unknown flag ${token}. --help lists the flags.`);
+    }
+    const [name = '', inline] = token.slice(2).split(/=(.*)/s, 2);
+    if ((SWITCHES as readonly string[]).includes(name)) {
+      if (inline !== undefined) throw new UsageError(`--${name} takes no value.`);
+    } else if ((VALUE_FLAGS as readonly string[]).includes(name)) {
+      if (inline === undefined) {
+        const value = argv[i + 1];
+        if (value === undefined || (value.startsWith('--') && value.length > 2))
+          throw new UsageError(`--${name} needs a value.`);
+        i += 1;
+      }
+    } else {
+      const near = closest(name, [...VALUE_FLAGS, ...SWITCHES]);
+      throw new UsageError(
+        `unknown flag --${name}.${near === undefined ? '' : ` Did you mean --${near}?`} --help lists the flags.`,
+      );
+    }
+  }
+}
+
+/** Turns parsed flags into typed arguments. Throws UsageError for a value that cannot be. */
+export function readArguments({ input, flags }: ParsedFlags): Arguments {
+  const [word, ...rest] = input;
+  const names = COMMANDS.map((each) => each.name);
+  const command = names.find((name) => name === word);
+  if (word !== undefined && command === undefined) {
+    const near = closest(word, names);
+    throw new UsageError(
+      `unknown command "${word}".${near === undefined ? '' : ` Did you mean ${near}?`} --help lists the commands.`,
+    );
+  }
+  const text = (name: string): string | undefined =>
+    typeof flags[name] === 'string' ? flags[name] : undefined;
+  return {
+    command,
+    rest,
+    port: portOf(text('port')),
+    host: text('host'),
+    dataDir: text('dataDir'),
+    agent: choice('agent', text('agent'), ['pi-rpc', 'pi-sdk', 'scripted']),
+    logLevel: choice('log-level', text('logLevel'), LOG_LEVELS),
+    noAgent: flags['noAgent'] === true,
+    noTui: flags['noTui'] === true,
+    demo: flags['demo'] === true,
+    inline: flags['inline'] === true,
+    ascii: flags['ascii'] === true,
+    screenReader: flags['screenReader'] === true,
+    json: flags['json'] === true,
+    help: flags['help'] === true,
+    version: flags['version'] === true,
+  };
+}
+
+function portOf(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const port = Number(value);
+  if (value.trim() === '' || !Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new UsageError(`--port: "${value}" is not a port; give a whole number from 0 to 65535.`);
+  return port;
+}
+
+function choice<T extends string>(
+  flag: string,
+  value: string | undefined,
+  options: readonly T[],
+): T | undefined {
+  if (value === undefined) return undefined;
+  const found = options.find((option) => option === value);
+  if (found !== undefined) return found;
+  throw new UsageError(`--${flag}: "${value}" is not one of ${options.join(', ')}.`);
+}
+
+/** The flags that concern the console. */
+export function consoleOptions(args: Arguments): { inline: boolean; ascii: boolean; screenReader: boolean } {
+  return { inline: args.inline, ascii: args.ascii, screenReader: args.screenReader };
+}
+
+/** `--help`. */
+export function helpText(): string {
+  const rows = COMMANDS.map(({ name, args, help }) => `  ${`${name} ${args}`.trim().padEnd(30)} ${help}`);
+  return `
+pi-gateway-tui – talk to the pi coding agent from Telegram, Discord, Slack, WhatsApp, Twitch or a WebSocket,
+and decide from one console who may.
+
+  pi-gateway-tui [flags]         the console, with the gateway inside
+  pi-gateway-tui --demo          the same with simulated platforms and a scripted agent: no account, no key
+  pi-gateway-tui --no-tui        headless: JSON log lines, for services and containers
+  pi-gateway-tui <command>
+
+Commands
+${rows.join('\n')}
+
+Flags
+  --port <n>            TCP port (default 3847; 0 takes a free one)
+  --host <address>      address to listen on (default localhost)
+  --data-dir <folder>   where everything is kept (default ~/.0xkobold, also PI_GATEWAY_HOME)
+  --agent <backend>     pi-rpc (default), pi-sdk or scripted
+  --no-agent            keep messages for a program to answer; no automatic answers
+  --no-tui              headless
+  --demo                simulated platforms in a throw-away folder
+  --inline              draw below the prompt instead of on the alternate screen
+  --ascii               ASCII characters only
+  --screen-reader       linear, append-only output
+  --log-level <level>   debug, info (default), warn or error
+  --json                machine-readable output of one-shot commands
+  --help, --version
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another gateway holds the folder, 78 configuration error.
+`.trimStart();
+}

@@ -1,0 +1,164 @@
+import { composeGateway, type RunningGateway } from '../compose.ts';
+import { ConfigAccess } from '../gateway/config/access.ts';
+import { loadConfig } from '../gateway/config/load.ts';
+import { resolveSettings } from '../gateway/config/settings.ts';
+import { type DataFolder, dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
+import { GatewayError } from '../gateway/errors.ts';
+import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
+import type { CommandResult, Operator, OperatorCommand } from '../gateway/operator.ts';
+import { connectOperator } from '../gateway/server/remote-operator.ts';
+import { type Arguments, UsageError } from './arguments.ts';
+import * as print from './print.ts';
+import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
+
+/** The URL of the gateway that serves this folder, if one answers. */
+export async function findGateway(args: Arguments, folder: DataFolder): Promise<string | undefined> {
+  const runtime = readRuntime(folder);
+  if (args.port === undefined && runtime !== undefined) {
+    const url = urlOf(runtime.host, runtime.port);
+    if (await answersAsGateway(url)) return url;
+  }
+  const settings = resolveSettings(
+    loadConfig(folder.config).config,
+    {
+      ...(args.port === undefined ? {} : { port: args.port }),
+      ...(args.host === undefined ? {} : { host: args.host }),
+    },
+    process.env,
+    process.cwd(),
+  );
+  if (settings.port === 0) return undefined;
+  const url = urlOf(settings.host, settings.port);
+  return (await answersAsGateway(url)) ? url : undefined;
+}
+
+/** Runs one command against the running gateway, or against the store when none runs. Returns what to print. */
+export async function runOneShot(args: Arguments): Promise<string> {
+  const folder = dataFolder(args.dataDir, process.env);
+  if (args.command === 'config') return runConfig(args, folder);
+  const url = await findGateway(args, folder);
+  const session = url === undefined ? await openOffline(args) : await openRemote(url, folder);
+  try {
+    return await execute(args, session.operator, url !== undefined);
+  } finally {
+    await session.close();
+  }
+}
+
+interface OperatorSession {
+  readonly operator: Operator;
+  close(): Promise<void>;
+}
+
+async function openRemote(url: string, folder: DataFolder): Promise<OperatorSession> {
+  const token = readOperatorToken(folder);
+  if (token === undefined)
+    throw new GatewayError(
+      'no_operator_token',
+      `a gateway runs at ${url}, but ${folder.operatorToken} cannot be read`,
+      {
+        hint: 'Run this as the same user, or give the gateway’s --data-dir.',
+      },
+    );
+  const operator = await connectOperator(url, token);
+  return { operator, close: () => operator.close() };
+}
+
+/** The store itself, without port, agent or platforms. What is decided here is carried out at the next start. */
+async function openOffline(args: Arguments): Promise<OperatorSession> {
+  const running: RunningGateway = await composeGateway({
+    ...(args.dataDir === undefined ? {} : { dataDir: args.dataDir }),
+    offline: true,
+    logLevel: args.logLevel ?? 'error',
+  });
+  return { operator: running.operator({ name: 'operator', surface: 'cli' }), close: () => running.stop(0) };
+}
+
+async function execute(args: Arguments, operator: Operator, online: boolean): Promise<string> {
+  const { rest, json } = args;
+  const snapshot = operator.snapshot();
+  const show = (value: unknown, text: string): string => (json ? JSON.stringify(value, null, 2) : text);
+  const act = async (command: OperatorCommand): Promise<string> => {
+    const result: CommandResult = await operator.run(command);
+    return show({ ok: true, ...result }, result.message);
+  };
+  switch (args.command) {
+    case 'status':
+      return show(
+        { ...snapshot.gateway, running: online, adapters: snapshot.adapters },
+        print.status(snapshot, online),
+      );
+    case 'sessions':
+      return show(snapshot.sessions, print.sessions(snapshot.sessions));
+    case 'tasks':
+      return show(snapshot.tasks, print.tasks(snapshot.tasks));
+    case 'pair':
+      if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
+      return act({ type: 'pairing.approve', code: rest.join('') });
+    case 'deny':
+      return act({ type: 'pairing.deny', code: need(rest[0], 'deny <code>') });
+    case 'allow':
+      if (rest.length === 0) return show(snapshot.allowlist, print.allowlist(snapshot.allowlist));
+      return act({
+        type: 'allow',
+        ...person(rest, 'allow'),
+        ...(rest[2] === undefined ? {} : { note: rest.slice(2).join(' ') }),
+      });
+    case 'revoke':
+      return act({ type: 'revoke', ...person(rest, 'revoke') });
+    case 'send':
+      return act({
+        type: 'send',
+        platform: platformOf(rest[0], 'send'),
+        channelId: need(rest[1], 'send <platform> <channel> <text>'),
+        content: need(rest.slice(2).join(' ') || undefined, 'send <platform> <channel> <text>'),
+      });
+    case 'doctor':
+      return act(
+        rest[0] === undefined
+          ? { type: 'doctor' }
+          : { type: 'adapter.check', platform: platformOf(rest[0], 'doctor') },
+      );
+    default:
+      throw new UsageError(`"${args.command ?? ''}" is not a one-shot command.`);
+  }
+}
+
+/** Reads and writes the file alone: works on a folder that no gateway has ever used. */
+async function runConfig(args: Arguments, folder: DataFolder): Promise<string> {
+  const access = new ConfigAccess(folder.config);
+  const [key, ...value] = args.rest;
+  if (value.length > 0) return access.set(key ?? '', readValue(value.join(' ')));
+  const values = access
+    .values()
+    .filter((each) => key === undefined || each.key === key || each.key.startsWith(`${key}.`));
+  if (values.length === 0)
+    throw new GatewayError('unknown_key', `unknown configuration key "${key ?? ''}"`, {
+      status: 400,
+      hint: 'pi-gateway-tui config lists all keys.',
+    });
+  return args.json ? JSON.stringify(values, null, 2) : `${folder.config}\n${print.config(values)}`;
+}
+
+/** JSON where it is JSON, text otherwise: `config port 4000`, `config host localhost`. */
+function readValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function person(rest: readonly string[], command: string): { platform: Platform; userId: string } {
+  return { platform: platformOf(rest[0], command), userId: need(rest[1], `${command} <platform> <userId>`) };
+}
+
+function platformOf(value: string | undefined, command: string): Platform {
+  if (isPlatform(value)) return value;
+  throw new UsageError(`${command}: "${value ?? ''}" is not a platform; use one of ${PLATFORMS.join(', ')}.`);
+}
+
+function need(value: string | undefined, usage: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new UsageError(`usage: pi-gateway-tui ${usage}`);
+}

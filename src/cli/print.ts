@@ -1,0 +1,129 @@
+import stringWidth from 'string-width';
+import type { AllowlistView, PairingView, SessionView, TaskView } from '../gateway/model.ts';
+import type { ConfigValue, OperatorSnapshot } from '../gateway/operator.ts';
+
+/** Columns by display width, two spaces apart. */
+function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
+  if (rows.length === 0) return empty;
+  const all = [head, ...rows];
+  const widths = head.map((_, i) => Math.max(...all.map((row) => stringWidth(row[i] ?? ''))));
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell + ' '.repeat(Math.max(0, (widths[i] ?? 0) - stringWidth(cell))))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function ago(at: number, now = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - at) / 1000));
+  if (seconds < 90) return `${seconds}s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)}m ago`;
+  return seconds < 129_600 ? `${Math.round(seconds / 3600)}h ago` : `${Math.round(seconds / 86_400)}d ago`;
+}
+
+export function status(snapshot: OperatorSnapshot, online: boolean): string {
+  const { gateway } = snapshot;
+  const active = snapshot.sessions.filter((each) => each.state !== 'ended');
+  const lines = [
+    online
+      ? `gateway ${gateway.version} ${gateway.state} on ${gateway.host}:${gateway.port}, up since ${ago(gateway.startedAt)}`
+      : 'no gateway runs; this is what the store says',
+    `data folder ${gateway.dataDir}`,
+    ...(online
+      ? [
+          `agent ${gateway.agent.backend}: ${gateway.agent.detail}${gateway.agent.hint === undefined ? '' : `\n  next step: ${gateway.agent.hint}`}`,
+        ]
+      : []),
+    `sessions ${active.length}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, waiting to be let in ${snapshot.pairing.length}, turned away ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
+    ...gateway.badges.map((badge) => `WARNING ${badge}`),
+  ];
+  if (online)
+    lines.push(
+      '',
+      table(
+        ['ADAPTER', 'STATE', 'DETAIL', 'IN', 'OUT'],
+        snapshot.adapters.map((each) => [
+          each.platform,
+          each.state,
+          each.nextStep === undefined ? each.detail : `${each.detail} – ${each.nextStep}`,
+          String(each.received),
+          String(each.sent),
+        ]),
+        'no adapters',
+      ),
+    );
+  return lines.join('\n');
+}
+
+export function sessions(rows: readonly SessionView[]): string {
+  return table(
+    ['ID', 'PLATFORM', 'WHO', 'STATE', 'LAST', 'TITLE'],
+    rows
+      .filter((each) => each.state !== 'ended')
+      .map((each) => [
+        each.id,
+        each.chat.platform,
+        each.senderName,
+        each.state,
+        ago(each.lastUserAt),
+        each.title,
+      ]),
+    'No sessions yet. One begins with the first message of somebody who is let in.',
+  );
+}
+
+export function tasks(rows: readonly TaskView[]): string {
+  return table(
+    ['ID', 'STATUS', 'DONE', 'STARTED', 'COMMAND'],
+    rows.map((each) => [
+      each.id,
+      each.status,
+      `${each.progress}%`,
+      ago(each.createdAt),
+      each.command.replaceAll('\n', ' ').slice(0, 60),
+    ]),
+    'No background tasks. /bg <text> in a chat starts one.',
+  );
+}
+
+export function pairing(rows: readonly PairingView[]): string {
+  return table(
+    ['CODE', 'PLATFORM', 'WHO', 'ID', 'ASKED', 'LEFT', 'FIRST WORDS'],
+    rows.map((each) => [
+      each.code ?? '(shown before the restart)',
+      each.platform,
+      each.senderName,
+      each.senderId,
+      ago(each.createdAt),
+      `${Math.max(0, Math.round((each.expiresAt - Date.now()) / 60_000))}m`,
+      each.firstWords.replaceAll('\n', ' ').slice(0, 60),
+    ]),
+    'Nobody waits to be let in.',
+  );
+}
+
+export function allowlist(rows: readonly AllowlistView[]): string {
+  return table(
+    ['PLATFORM', 'ID', 'NAME', 'HOW', 'SINCE', 'NOTE'],
+    rows.map((each) => [
+      each.platform,
+      each.userId,
+      each.name,
+      each.origin,
+      ago(each.addedAt),
+      each.note ?? '',
+    ]),
+    'Nobody is on the allowlist.',
+  );
+}
+
+export function config(rows: readonly ConfigValue[]): string {
+  return table(
+    ['KEY', 'VALUE', 'FROM'],
+    rows.map((each) => [each.key, each.value === undefined ? '' : JSON.stringify(each.value), each.source]),
+    'No such key.',
+  );
+}

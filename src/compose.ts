@@ -1,0 +1,311 @@
+/** The one place that puts a gateway together from its parts. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
+import type { Adapter } from './gateway/adapter.ts';
+import type { Agent } from './gateway/agent/agent.ts';
+import { systemClock } from './gateway/clock.ts';
+import { ConfigAccess } from './gateway/config/access.ts';
+import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
+import { loadConfig } from './gateway/config/load.ts';
+import { resolveSecret } from './gateway/config/secrets.ts';
+import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
+import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
+import { type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
+import { EventStream } from './gateway/events.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { LocalOperator } from './gateway/local-operator.ts';
+import type { Logger, LogLevel } from './gateway/log.ts';
+import { LogHub, type LogSink } from './gateway/log-hub.ts';
+import type { Platform } from './gateway/model.ts';
+import { Redactor } from './gateway/outbound/egress.ts';
+import type { Actor } from './gateway/security/door.ts';
+import { SECURITY_MIGRATIONS } from './gateway/security/schema.ts';
+import { Metrics } from './gateway/server/metrics.ts';
+import { GatewayServer } from './gateway/server/server.ts';
+import { Database, type Migration } from './gateway/store/database.ts';
+import { FolderLock } from './gateway/store/lock.ts';
+import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
+import { VERSION } from './version.ts';
+
+export interface ComposeOptions extends Overrides {
+  readonly dataDir?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly logLevel?: LogLevel;
+  readonly logSink?: LogSink;
+  readonly demo?: boolean;
+  /** The store alone: no port, no platform, no agent. What is decided is carried out at the next start. */
+  readonly offline?: boolean;
+  /** Replaces the configured agent (tests, demo). */
+  readonly agent?: Agent;
+  /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
+  readonly createAdapter?: (platform: Platform) => Promise<Adapter | undefined>;
+  /** Platforms that run although the configuration does not enable them (demo). */
+  readonly alsoEnabled?: readonly Platform[];
+}
+
+/** A composed gateway with everything around it. */
+export interface RunningGateway {
+  readonly gateway: Gateway;
+  readonly settings: Settings;
+  readonly folder: DataFolder;
+  readonly events: EventStream;
+  readonly operatorToken: string;
+  readonly log: Logger;
+  readonly port: number;
+  readonly ready: () => boolean;
+  /** An operator whose acts are audited as `actor`. */
+  operator(actor: Actor): LocalOperator;
+  status(): Readonly<Record<string, unknown>>;
+  broadcast(event: string, data: unknown): void;
+  /** Begins connecting the adapters; resolves when each supervises itself. */
+  connect(): Promise<void>;
+  /** Clean stop, once: later calls wait for the first. */
+  stop(graceMs?: number): Promise<void>;
+  /** Resolves when `stop` has ended, whoever asked for it, with what is to come then. */
+  readonly stopped: Promise<'stop' | 'restart'>;
+}
+
+/** Opens the folder, the stores and the port, and takes up what the last run left. Nothing is left open on failure. */
+export async function composeGateway(options: ComposeOptions = {}): Promise<RunningGateway> {
+  const env = options.env ?? process.env;
+  const folder = dataFolder(options.dataDir, env);
+  const loaded = loadConfig(folder.config);
+  const base = resolveSettings(loaded.config, options, env, options.cwd ?? process.cwd());
+  const settings: Settings =
+    options.alsoEnabled === undefined
+      ? base
+      : {
+          ...base,
+          enabled: (platform) => base.enabled(platform) || (options.alsoEnabled?.includes(platform) ?? false),
+        };
+  const operatorToken = openDataFolder(folder);
+  const cleanups: (() => Promise<void> | void)[] = [];
+  try {
+    const lock = FolderLock.acquire(folder.root);
+    cleanups.push(() => lock.release());
+    const events = new EventStream();
+    const redactor = new Redactor();
+    redactor.add(operatorToken);
+    const tokens = await Promise.all(
+      settings.tokens.map((token, i) => resolveSecret(token, `tokens.${i}`, env)),
+    );
+    for (const token of tokens) redactor.add(token);
+    const logs = new LogHub({
+      level: options.logLevel ?? 'info',
+      clock: systemClock,
+      events,
+      redactor,
+      ...(options.logSink === undefined ? {} : { sink: options.logSink }),
+    });
+    const log = logs.logger('gateway');
+    for (const warning of loaded.warnings) log.warn(warning);
+    const open = async (path: string, migrations: readonly Migration[]): Promise<Database> => {
+      const db = await Database.open({ path, migrations, log: logs.logger('store') });
+      cleanups.push(() => db.close());
+      return db;
+    };
+    const [sessions, security, tasks] = await Promise.all([
+      open(folder.sessionsDb, SESSION_MIGRATIONS),
+      open(folder.securityDb, SECURITY_MIGRATIONS),
+      open(folder.tasksDb, TASK_MIGRATIONS),
+    ]);
+    const agent =
+      settings.noAgent || options.offline
+        ? undefined
+        : (options.agent ??
+          (await createAgentFor(
+            settings,
+            folder,
+            logs.logger('agent'),
+            withoutPlatformSecrets(loaded.config, env),
+          )));
+    const sockets = createWebSocketAdapter({
+      secret: await Gateway.clientSecret(sessions),
+      background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
+    });
+    const gateway: Gateway = new Gateway({
+      settings,
+      folder,
+      stores: { sessions, security, tasks },
+      agent,
+      createAdapter: async (platform) => {
+        const replaced = await options.createAdapter?.(platform);
+        if (replaced !== undefined) return replaced;
+        if (platform === 'websocket') return sockets;
+        const { createPlatformAdapter } = await import('./adapters/registry.ts');
+        return createPlatformAdapter(platform, settings.platform(platform), env);
+      },
+      events,
+      logs,
+      redactor,
+      clock: systemClock,
+      version: VERSION,
+      demo: options.demo ?? false,
+      taskChanged: (chat, task) => {
+        if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
+      },
+    });
+    // Without an agent a program answers: it hears every message over a socket opened with the operator token.
+    if (settings.noAgent)
+      events.subscribe((event) => {
+        if (event.type === 'inbound') sockets.tellPrivileged({ type: 'event', data: event });
+      });
+    sockets.onClientReady((chat) => gateway.outbox.kick('websocket', chat));
+    const config = new ConfigAccess(folder.config, {
+      ...(options.port === undefined ? {} : { port: options.port }),
+      ...(options.host === undefined ? {} : { host: options.host }),
+      ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
+    });
+    let stopping: Promise<void> | undefined;
+    let then: 'stop' | 'restart' = 'stop';
+    let resolveStopped: (value: 'stop' | 'restart') => void = () => {};
+    const stopped = new Promise<'stop' | 'restart'>((resolve) => {
+      resolveStopped = resolve;
+    });
+    const stop = (graceMs?: number): Promise<void> => {
+      stopping ??= (async () => {
+        try {
+          await gateway.stop(graceMs);
+          await metrics.stop();
+          await server.stop();
+        } finally {
+          lock.release();
+          resolveStopped(then);
+        }
+      })();
+      return stopping;
+    };
+    const operator = (actor: Actor): LocalOperator =>
+      new LocalOperator({
+        gateway,
+        events,
+        actor,
+        config,
+        requestStop: (wish) => {
+          then = wish;
+          void stop();
+        },
+      });
+    const httpOperator = operator({ name: 'operator', surface: 'http' });
+    const metrics: Metrics = new Metrics(httpOperator, { server: () => server.counters() });
+    let ready = false;
+    const status = (): Readonly<Record<string, unknown>> => gatewayStatus(gateway);
+    const server: GatewayServer = new GatewayServer({
+      host: settings.host,
+      port: settings.port,
+      tokens,
+      operatorToken,
+      corsOrigins: settings.corsOrigins,
+      enableHttp: settings.enableHttp,
+      enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
+      operator: httpOperator,
+      linkOperator: operator({ name: 'operator', surface: 'attach' }),
+      status,
+      ready: () => ready && gateway.state === 'running',
+      metrics: () => metrics.text(),
+      chatSockets: sockets,
+      routes: () => gateway.adapters.routes(),
+      clientsChanged: (clients) => gateway.clientsChanged(clients),
+      log: logs.logger('server'),
+      clock: systemClock,
+    });
+    cleanups.push(() => server.stop());
+    // The port first: a second gateway must not touch the agent or a platform before it learns that it is second.
+    const { port } = options.offline ? { port: settings.port } : await server.listen();
+    if (options.offline) gateway.open();
+    else {
+      await gateway.start();
+      // Sockets are served from the first moment on; platforms connect when somebody asks for it.
+      if (settings.enabled('websocket')) await gateway.adapters.start('websocket');
+    }
+    gateway.listening(port);
+    return {
+      gateway,
+      settings,
+      folder,
+      events,
+      operatorToken,
+      log,
+      port,
+      ready: () => ready,
+      operator,
+      status,
+      broadcast: (event, data) => sockets.broadcast(event, data),
+      connect: async () => {
+        ready = true;
+        void gateway.checkAgent(AbortSignal.timeout(15_000));
+        await gateway.connect();
+      },
+      stop,
+      stopped,
+    };
+  } catch (error) {
+    for (const cleanup of cleanups.reverse()) await cleanup();
+    throw error;
+  }
+}
+
+/** The extension file for tasks: bundled beside this module, or its source. */
+function hostedExtension(): string {
+  const built = join(import.meta.dirname, 'hosted-extension.js');
+  return existsSync(built) ? built : join(import.meta.dirname, 'hosted-extension.ts');
+}
+
+async function createAgentFor(
+  settings: Settings,
+  folder: DataFolder,
+  log: Logger,
+  env: NodeJS.ProcessEnv,
+): Promise<Agent> {
+  const { agent } = settings;
+  const { createAgent } = await import('./gateway/agent/create.ts');
+  return createAgent(agent.backend, {
+    ...(agent.command === undefined ? {} : { command: agent.command }),
+    cwd: agent.cwd,
+    sessionDir: folder.agentSessions,
+    ...(agent.model === undefined ? {} : { model: agent.model }),
+    ...(agent.thinking === undefined ? {} : { thinking: agent.thinking }),
+    ...(agent.tools === undefined ? {} : { tools: agent.tools }),
+    maxChildren: agent.maxConcurrent,
+    idleMs: agent.idleMs,
+    // A configured command may run elsewhere, where our files are not.
+    ...(agent.command === undefined ? { taskExtension: hostedExtension() } : {}),
+    log,
+    env,
+  });
+}
+
+/** Body of `/api/status` and of `getStatus()`. */
+function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
+  const view = gateway.view();
+  const sessions = gateway.conversations.views().filter((each) => each.state !== 'ended');
+  return {
+    running: view.state === 'running',
+    state: view.state,
+    version: view.version,
+    host: view.host,
+    port: view.port,
+    startedAt: view.startedAt,
+    uptimeMs: Date.now() - view.startedAt,
+    adapters: gateway.adapters.views().map(({ platform, state, detail, received, sent, nextStep }) => ({
+      platform,
+      state,
+      detail,
+      received,
+      sent,
+      ...(nextStep === undefined ? {} : { nextStep }),
+    })),
+    clients: view.clients,
+    sessions: sessions.length,
+    agent: view.agent,
+    tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,
+    pairing: gateway.door.desk.list().length,
+    turnedAway: view.turnedAway,
+    outbox: gateway.outbox.pending,
+    refusals: gateway.refusals.slice(-20),
+    badges: view.badges,
+    demo: view.demo,
+  };
+}

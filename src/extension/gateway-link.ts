@@ -1,0 +1,179 @@
+import type { Arguments } from '../cli/arguments.ts';
+import { findGateway } from '../cli/one-shot.ts';
+import { removeRuntime, writeRuntime } from '../cli/runtime-file.ts';
+import { composeGateway, type RunningGateway } from '../compose.ts';
+import { dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
+import { GatewayError } from '../gateway/errors.ts';
+import type { Operator } from '../gateway/operator.ts';
+import { connectOperator } from '../gateway/server/remote-operator.ts';
+import { leave, take } from './shelf.ts';
+
+/** How the extension reaches a gateway: one it started itself, or one that already runs elsewhere. */
+export class GatewayLink {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #cwd: string;
+  #own: Own | undefined;
+  #remote: Operator | undefined;
+  /** Starts and stops never overlap. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(env: NodeJS.ProcessEnv, cwd: string) {
+    this.#env = env;
+    this.#cwd = cwd;
+  }
+
+  /** Takes up the gateway that an earlier instance of the extension started in this process, if one runs. */
+  adopt(): void {
+    const running = take();
+    if (running !== undefined) this.#hold(running);
+  }
+
+  /** Does this process run the gateway itself? */
+  get owns(): boolean {
+    return this.#own !== undefined;
+  }
+
+  /** The operator of the running gateway; undefined when none runs. */
+  async operator(): Promise<Operator | undefined> {
+    if (this.#own !== undefined) return this.#own.operator;
+    if (this.#remote !== undefined) {
+      const link = this.#remote.link();
+      if (link.kind === 'remote' && link.connected) return this.#remote;
+      await this.#remote.close();
+      this.#remote = undefined;
+    }
+    const folder = dataFolder(undefined, this.#env);
+    const url = await findGateway(NO_ARGUMENTS, folder);
+    const token = readOperatorToken(folder);
+    if (url === undefined || token === undefined) return undefined;
+    this.#remote = await connectOperator(url, token);
+    return this.#remote;
+  }
+
+  /** The same, or an error that says how to start one. */
+  async need(): Promise<Operator> {
+    const operator = await this.operator();
+    if (operator !== undefined) return operator;
+    throw new GatewayError('not_running', 'no gateway runs', {
+      status: 409,
+      hint: 'Start one with /gateway start.',
+    });
+  }
+
+  /** Starts a gateway in this process, unless one runs already. Resolves with what to tell. */
+  start(port: number | undefined): Promise<string> {
+    return this.#next(async () => {
+      const running = await this.operator();
+      if (running !== undefined) {
+        const { host, port: at } = running.snapshot().gateway;
+        return `A gateway already runs on ${host}:${at}.`;
+      }
+      return `The gateway runs on ${await this.#compose(port)}.`;
+    });
+  }
+
+  /** Stops the gateway: the own one here, another one by its operator command. */
+  stop(): Promise<string> {
+    return this.#next(async () => {
+      if (this.#own !== undefined) {
+        await this.#own.running.stop();
+        return 'The gateway has stopped.';
+      }
+      const operator = await this.need();
+      await operator.run({ type: 'stop' });
+      return 'The gateway is stopping.';
+    });
+  }
+
+  restart(): Promise<string> {
+    return this.#next(async () => {
+      const own = this.#own;
+      if (own === undefined) {
+        await (await this.need()).run({ type: 'restart' });
+        return 'The gateway is restarting.';
+      }
+      await own.running.stop();
+      return `The gateway runs again on ${await this.#compose(own.running.port)}.`;
+    });
+  }
+
+  /** Leaves nothing behind: the own gateway is stopped, a connection is closed. Idempotent. */
+  close(): Promise<void> {
+    return this.#next(async () => {
+      await this.#own?.running.stop(CLOSE_GRACE_MS);
+      await this.#disconnect();
+    });
+  }
+
+  /** The extension is loaded anew in this process: the own gateway goes on and waits for the next instance. */
+  handOver(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#own !== undefined) leave(this.#own.running);
+      this.#own = undefined;
+      await this.#disconnect();
+    });
+  }
+
+  async #compose(port: number | undefined): Promise<string> {
+    const running = await composeGateway({
+      env: this.#env,
+      cwd: this.#cwd,
+      ...(port === undefined ? {} : { port }),
+    });
+    const { host } = running.settings;
+    writeRuntime(running.folder, { pid: process.pid, port: running.port, host });
+    void running.stopped.then(() => removeRuntime(running.folder));
+    this.#hold(running);
+    await running.connect();
+    return `${host}:${running.port}`;
+  }
+
+  #hold(running: RunningGateway): void {
+    const own: Own = { running, operator: running.operator({ name: 'operator', surface: 'extension' }) };
+    this.#own = own;
+    void running.stopped.then((then) => {
+      if (this.#own !== own) return;
+      this.#own = undefined;
+      // Somebody else (the console, the API) wants it back: it lives here, so this is the place.
+      if (then === 'restart') this.#next(() => this.#compose(running.port)).catch(() => {}); // the next command tells
+    });
+  }
+
+  async #disconnect(): Promise<void> {
+    await this.#remote?.close();
+    this.#remote = undefined;
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#queue.then(work);
+    this.#queue = run.catch(() => {});
+    return run;
+  }
+}
+
+interface Own {
+  readonly running: RunningGateway;
+  readonly operator: Operator;
+}
+
+/** Running turns get this long when pi itself ends: its terminal waits for it. */
+const CLOSE_GRACE_MS = 5000;
+
+const NO_ARGUMENTS: Arguments = {
+  command: undefined,
+  rest: [],
+  port: undefined,
+  host: undefined,
+  dataDir: undefined,
+  agent: undefined,
+  logLevel: undefined,
+  noAgent: false,
+  noTui: false,
+  demo: false,
+  inline: false,
+  ascii: false,
+  screenReader: false,
+  json: false,
+  help: false,
+  version: false,
+};

@@ -1,0 +1,17 @@
+/**
+ * Waits `ms` milliseconds, or for ever with `Infinity`. Resolves true when the time has passed and false when
+ * `signal` fired first; never rejects and leaves neither timer nor listener behind.
+ */
+export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const timer = ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => settle(true), ms);
+    const onAbort = (): void => settle(false);
+    const settle = (passed: boolean): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(passed);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}

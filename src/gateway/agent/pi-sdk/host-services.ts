@@ -1,0 +1,86 @@
+import type { AgentSessionServices, ModelRuntime } from '@earendil-works/pi-coding-agent';
+import type { Pi } from './load-pi.ts';
+import type { OpenSession } from './wire.ts';
+
+/** Changed instructions, skills, models and logins reach new sessions within this time. */
+const FRESH_MS = 30_000;
+
+/** What a session has beside what its folder gives it. */
+export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extension'>;
+
+interface Shared {
+  readonly services: Promise<AgentSessionServices>;
+  readonly until: number;
+}
+
+/**
+ * pi's services for sessions: models, settings, instructions, skills, extensions. Sessions of one folder share them
+ * for a while, unless there are extensions: each session needs its own instances of those.
+ */
+export class HostServices {
+  readonly #pi: Pi;
+  readonly #now: () => number;
+  readonly #shared = new Map<string, Shared>();
+  #models: Promise<ModelRuntime> | undefined;
+
+  constructor(pi: Pi, now: () => number) {
+    this.#pi = pi;
+    this.#now = now;
+  }
+
+  async for(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
+    const key = JSON.stringify([cwd, own.systemPrompt, own.extension]);
+    const shared = this.#shared.get(key);
+    if (shared !== undefined && shared.until > this.#now()) {
+      const services = await shared.services;
+      if (services.resourceLoader.getExtensions().extensions.length === 0) return services;
+      return await this.#create(cwd, own);
+    }
+    this.#expire();
+    const services = this.#create(cwd, own);
+    this.#shared.set(key, { services, until: this.#now() + FRESH_MS });
+    services.catch(() => this.#shared.delete(key));
+    return await services;
+  }
+
+  /** The next session looks at everything again, logins included. */
+  forget(): void {
+    this.#shared.clear();
+  }
+
+  #expire(): void {
+    for (const [key, shared] of this.#shared) if (shared.until <= this.#now()) this.#shared.delete(key);
+  }
+
+  async #create(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
+    const { systemPrompt, extension } = own;
+    this.#models ??= this.#pi.ModelRuntime.create({ allowModelNetwork: false });
+    const agentDir = this.#pi.getAgentDir();
+    const services = await this.#pi.createAgentSessionServices({
+      cwd,
+      agentDir,
+      modelRuntime: await this.#models,
+      settingsManager: this.#settings(cwd, agentDir),
+      resourceLoaderOptions: {
+        ...(systemPrompt === undefined ? {} : { appendSystemPrompt: [systemPrompt] }),
+        ...(extension === undefined ? {} : { additionalExtensionPaths: [extension] }),
+      },
+    });
+    const errors = services.resourceLoader.getExtensions().errors;
+    if (errors.length > 0)
+      throw new Error(
+        errors.map(({ path, error }) => `Failed to load extension "${path}": ${error}`).join('\n'),
+      );
+    return services;
+  }
+
+  /** As pi does where nobody can be asked: a project's own settings and code count only when it is trusted. */
+  #settings(cwd: string, agentDir: string): AgentSessionServices['settingsManager'] {
+    const trust = new this.#pi.ProjectTrustStore(agentDir).get(cwd);
+    const plain = this.#pi.SettingsManager.create(cwd, agentDir, { projectTrusted: false });
+    const trusted =
+      trust ??
+      (!this.#pi.hasTrustRequiringProjectResources(cwd) || plain.getDefaultProjectTrust() === 'always');
+    return trusted ? this.#pi.SettingsManager.create(cwd, agentDir, { projectTrusted: true }) : plain;
+  }
+}

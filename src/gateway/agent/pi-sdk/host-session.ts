@@ -1,0 +1,211 @@
+import { existsSync } from 'node:fs';
+import type { AgentSession } from '@earendil-works/pi-coding-agent';
+import { messageOf } from '../../errors.ts';
+import { listAt, type PiRecord, stringAt } from '../pi/record.ts';
+import type { HostDialogs } from './host-dialogs.ts';
+import { recordOf } from './host-records.ts';
+import type { HostServices } from './host-services.ts';
+import type { Pi } from './load-pi.ts';
+import type { OpenSession } from './wire.ts';
+
+type Images = NonNullable<Parameters<AgentSession['prompt']>[1]>['images'];
+type ThinkingLevel = Parameters<AgentSession['setThinkingLevel']>[0];
+
+/** Extensions get this long to say goodbye. */
+const GOODBYE_MS = 2000;
+
+/** The session's ways to the gateway. */
+export interface HostSessionIo {
+  readonly send: (record: PiRecord) => void;
+  readonly dialogs: HostDialogs;
+}
+
+/** One pi session inside the host. It answers the commands of pi's RPC mode that the gateway uses. */
+export class HostSession {
+  readonly #session: AgentSession;
+  readonly #send: (record: PiRecord) => void;
+
+  private constructor(session: AgentSession, send: (record: PiRecord) => void) {
+    this.#session = session;
+    this.#send = send;
+  }
+
+  static async open(
+    pi: Pi,
+    services: HostServices,
+    spec: OpenSession,
+    { send, dialogs }: HostSessionIo,
+  ): Promise<HostSession> {
+    // A session file remembers its folder; a new one gets ours.
+    const manager = existsSync(spec.sessionFile)
+      ? pi.SessionManager.open(spec.sessionFile, spec.sessionDir)
+      : pi.SessionManager.open(spec.sessionFile, spec.sessionDir, spec.cwd);
+    const cwd = manager.getCwd();
+    if (!existsSync(cwd)) throw new Error(`Stored session working directory does not exist: ${cwd}`);
+    const shared = await services.for(cwd, spec);
+    const { model, thinkingLevel } = chosenModel(pi, shared.modelRuntime, spec);
+    const { session } = await pi.createAgentSessionFromServices({
+      services: shared,
+      sessionManager: manager,
+      ...(model === undefined ? {} : { model }),
+      ...(thinkingLevel === undefined ? {} : { thinkingLevel }),
+      ...(spec.tools === undefined ? {} : { tools: [...spec.tools] }),
+    });
+    if (session.model === undefined || session.model.provider === 'unknown') services.forget();
+    await bind(session, dialogs, send);
+    session.subscribe((event) => {
+      const record = recordOf(event);
+      if (record !== undefined) send(record);
+    });
+    return new HostSession(session, send);
+  }
+
+  /** Executes a command and sends its response. */
+  async take(record: PiRecord): Promise<void> {
+    const { id, type: command } = record;
+    if (command === 'prompt') return this.#prompt(record);
+    try {
+      const data = await this.#execute(record);
+      this.#send({ type: 'response', id, command, success: true, data });
+    } catch (error) {
+      this.#send({ type: 'response', id, command, success: false, error: messageOf(error) });
+    }
+  }
+
+  /** Ends what runs, lets extensions say goodbye, and frees everything. */
+  async close(): Promise<void> {
+    const goodbye = async (): Promise<void> => {
+      await this.#session.abort();
+      await this.#session.extensionRunner.emit({ type: 'session_shutdown', reason: 'quit' });
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, GOODBYE_MS);
+    });
+    await Promise.race([goodbye().catch(() => undefined), limit]);
+    clearTimeout(timer);
+    this.drop();
+  }
+
+  /** Frees everything at once. */
+  drop(): void {
+    this.#session.dispose();
+  }
+
+  #prompt(record: PiRecord): void {
+    const { id } = record;
+    let accepted = false;
+    const refuse = (error: unknown): void => {
+      if (!accepted)
+        this.#send({ type: 'response', id, command: 'prompt', success: false, error: messageOf(error) });
+    };
+    this.#session
+      .prompt(textOf(record), {
+        ...imagesOf(record),
+        streamingBehavior: 'followUp',
+        source: 'rpc',
+        preflightResult: (taken) => {
+          if (!taken || accepted) return;
+          accepted = true;
+          this.#send({ type: 'response', id, command: 'prompt', success: true });
+        },
+      })
+      .catch(refuse);
+  }
+
+  async #execute(record: PiRecord): Promise<unknown> {
+    const session = this.#session;
+    switch (record.type) {
+      case 'steer':
+        return await session.steer(textOf(record), imagesOf(record).images, { source: 'rpc' });
+      case 'abort':
+        return await session.abort();
+      case 'clear_queue':
+        return session.clearQueue();
+      case 'get_state':
+        return {
+          model: session.model,
+          thinkingLevel: session.thinkingLevel,
+          isStreaming: session.isStreaming,
+          sessionFile: session.sessionFile,
+        };
+      case 'get_available_models':
+        return {
+          models: session.modelRuntime.getAvailableSnapshot().map(({ provider, id }) => ({ provider, id })),
+        };
+      case 'set_model': {
+        const found = session.modelRuntime
+          .getAvailableSnapshot()
+          .find((model) => model.provider === record['provider'] && model.id === record['modelId']);
+        if (found === undefined) throw new Error('Model not found');
+        return await session.setModel(found);
+      }
+      case 'get_available_thinking_levels':
+        return { levels: session.getAvailableThinkingLevels() };
+      case 'set_thinking_level': {
+        const level = session.getAvailableThinkingLevels().find((each) => each === record['level']);
+        if (level === undefined) throw new Error('Thinking level not available');
+        return session.setThinkingLevel(level);
+      }
+      case 'compact': {
+        const { tokensBefore, estimatedTokensAfter } = await session.compact();
+        return { tokensBefore, estimatedTokensAfter };
+      }
+      case 'get_session_stats':
+        return session.getSessionStats();
+      default:
+        throw new Error(`Unknown command: ${record.type}`);
+    }
+  }
+}
+
+/** The model that the session asks for; throws the sentence of pi's own program when there is none. */
+function chosenModel(
+  pi: Pi,
+  modelRuntime: Parameters<Pi['resolveCliModel']>[0]['modelRuntime'],
+  spec: OpenSession,
+): { readonly model?: AgentSession['model']; readonly thinkingLevel?: ThinkingLevel | undefined } {
+  const thinking = THINKING.find((level) => level === spec.thinking);
+  if (spec.model === undefined) return { thinkingLevel: thinking };
+  const found = pi.resolveCliModel({ cliModel: spec.model, modelRuntime });
+  if (found.error !== undefined) throw new Error(found.error);
+  return { model: found.model, thinkingLevel: thinking ?? found.thinkingLevel };
+}
+
+const THINKING: readonly ThinkingLevel[] = ['off', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];
+
+async function bind(
+  session: AgentSession,
+  dialogs: HostDialogs,
+  send: (record: PiRecord) => void,
+): Promise<void> {
+  const notHere = async (): Promise<{ cancelled: boolean }> => ({ cancelled: true });
+  await session.bindExtensions({
+    uiContext: dialogs.context(session.extensionRunner.getUIContext()),
+    mode: 'rpc',
+    commandContextActions: {
+      waitForIdle: () => session.waitForIdle(),
+      // Which session a chat talks to is the gateway's decision.
+      newSession: notHere,
+      fork: notHere,
+      navigateTree: notHere,
+      switchSession: notHere,
+      reload: () => session.reload(),
+    },
+    onError: ({ extensionPath, event, error }) =>
+      send({ type: 'extension_error', extensionPath, event, error }),
+  });
+}
+
+function textOf(record: PiRecord): string {
+  return stringAt(record, 'message') ?? '';
+}
+
+function imagesOf(record: PiRecord): { readonly images?: NonNullable<Images> } {
+  const images = listAt(record, 'images').map((image) => ({
+    type: 'image' as const,
+    data: stringAt(image, 'data') ?? '',
+    mimeType: stringAt(image, 'mimeType') ?? '',
+  }));
+  return images.length === 0 ? {} : { images };
+}

@@ -1,0 +1,107 @@
+import { mkdirSync } from 'node:fs';
+import type { Logger } from '../../log.ts';
+import type { Agent, ConversationSpec } from '../agent.ts';
+import type { ModelChoice } from '../pi/backend.ts';
+import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
+import { equipmentOf } from '../pi/equipment.ts';
+import type { PiLink } from '../pi/link.ts';
+import { PiAgent } from '../pi/pi-agent.ts';
+import { Seats } from '../pi/seats.ts';
+import { sessionFileFor } from '../pi/session-file.ts';
+import { checkPi } from '../pi-rpc/check.ts';
+import { bundledPi } from '../pi-rpc/command.ts';
+import { HostPool } from './host-pool.ts';
+import { SdkLink } from './sdk-link.ts';
+
+export interface PiSdkAgentOptions {
+  /** Where `check` runs; conversations bring their own working folder. */
+  readonly cwd: string;
+  /** Folder of pi's session files. */
+  readonly sessionDir: string;
+  readonly model?: string;
+  readonly thinking?: string;
+  /** Names of the tools that pi may use. Default: pi's own choice. */
+  readonly tools?: readonly string[];
+  /** File of a pi extension that background tasks get: it brings the `report_progress` tool. Default: none. */
+  readonly taskExtension?: string;
+  /** Host processes; sessions are spread over them. Default: 1. */
+  readonly hosts?: number;
+  /** Live sessions at the same time; further turns wait, first come, first served. Default: 1000. */
+  readonly maxSessions?: number;
+  /** A session without work is put away after this many milliseconds, and a host without sessions as well. */
+  readonly idleMs: number;
+  /** Default: 20 000. */
+  readonly startTimeoutMs?: number;
+  /** Between two rungs of the ending ladder (abort, drop, give up). Default: 5000. */
+  readonly rungMs?: number;
+  /** A host that gives no sign of life for this long is reported as blocked. Default: 5000. */
+  readonly blockedMs?: number;
+  /** A host that gives no sign of life for this long is ended and replaced. Default: 30 000. */
+  readonly deadMs?: number;
+  readonly log: Logger;
+  /** Surroundings of the hosts. Default: those of the gateway. Our own secrets are always left out. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
+  readonly dialogs?: DialogHandler;
+}
+
+const DEFAULTS = {
+  hosts: 1,
+  maxSessions: 1000,
+  startTimeoutMs: 20_000,
+  rungMs: 5000,
+  blockedMs: 5000,
+  deadMs: 30_000,
+} as const;
+
+/** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
+export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
+  const all = { ...DEFAULTS, ...options };
+  // A proxy counts for the SDK as it does for pi's own program.
+  const env = { NODE_USE_ENV_PROXY: '1', ...(options.env ?? process.env) };
+  const log = options.log.child('pi-sdk');
+  const defaults: ModelChoice = { model: options.model, thinking: options.thinking };
+  const hosts = new HostPool({ ...all, cwd: options.sessionDir, env, log });
+
+  const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
+    mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
+    const { tools, extension } = equipmentOf(spec.kind, options);
+    const session = {
+      cwd: spec.cwd,
+      sessionDir: options.sessionDir,
+      sessionFile: spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id),
+      ...(choice.model === undefined ? {} : { model: choice.model }),
+      ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
+      ...(tools === undefined ? {} : { tools }),
+      ...(extension === undefined ? {} : { extension }),
+      ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
+    };
+    const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
+    void link.ended.then(() => hosts.released());
+    return link;
+  };
+
+  return new PiAgent({
+    backend: 'pi-sdk',
+    sessions: {
+      seats: new Seats(all.maxSessions, all.idleMs),
+      defaults,
+      startTimeoutMs: all.startTimeoutMs,
+      rungMs: all.rungMs,
+      dialogs: options.dialogs ?? cancelDialogs,
+      log,
+      connect,
+    },
+    check: async (signal) => {
+      const pi = bundledPi();
+      if (pi === undefined)
+        return { ok: false, detail: 'pi is not installed.', hint: 'Install the gateway again.' };
+      const modelFlags = [
+        ...(options.model === undefined ? [] : ['--model', options.model]),
+        ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
+      ];
+      return await checkPi({ argv: [process.execPath, pi], modelFlags, cwd: options.cwd, env, log }, signal);
+    },
+    release: () => hosts.close(),
+  });
+}

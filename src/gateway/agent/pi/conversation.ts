@@ -1,0 +1,206 @@
+import { existsSync } from 'node:fs';
+import type {
+  AgentControl,
+  AgentEvent,
+  AgentInput,
+  Conversation,
+  ConversationSpec,
+  TurnEnd,
+} from '../agent.ts';
+import { abortedEnd, stoppedEnd } from '../turn-end.ts';
+import type { ModelChoice, PiBackend } from './backend.ts';
+import { controlFailure, controlSession } from './control.ts';
+import { answerDialog } from './dialogs.ts';
+import { lostTurn, noFolder, StartFailure } from './failures.ts';
+import { connectSession, type LiveSession } from './live-session.ts';
+import { PiTurn } from './turn.ts';
+
+/** Why a turn's signal fired when its conversation was closed. */
+const CLOSED = 'closed';
+
+/**
+ * A conversation with pi. Its session is started by the first use, kept while it is in use, and given up when it has
+ * rested long enough or when another conversation needs the place; the next use resumes it from its session file.
+ */
+export class PiConversation implements Conversation {
+  readonly #backend: PiBackend;
+  readonly #present: Set<PiConversation>;
+  #spec: ConversationSpec;
+  #choice: ModelChoice;
+  readonly #closing = new AbortController();
+  /** Ends the wait for a seat when nobody wants the session any more. */
+  #unwanted = new AbortController();
+  #session: Promise<LiveSession> | undefined;
+  /** Calls that use the session or wait for it. */
+  #users = 0;
+  /** Links that are not gone yet. */
+  #links = 0;
+  #turn: PiTurn | undefined;
+  #told: string | undefined;
+
+  /** `present` holds the conversation for as long as there is something to close. */
+  constructor(backend: PiBackend, spec: ConversationSpec, present: Set<PiConversation>) {
+    this.#backend = backend;
+    this.#present = present;
+    this.#spec = spec;
+    this.#choice = {
+      model: spec.model ?? backend.defaults.model,
+      thinking: spec.thinking ?? backend.defaults.thinking,
+    };
+    this.#told = spec.sessionFile;
+  }
+
+  async run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd> {
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    let reachedModel = false;
+    const hear = (event: AgentEvent): void => {
+      if (event.type === 'started') reachedModel = true;
+      listener(event);
+    };
+    let end: TurnEnd;
+    try {
+      end = await this.#use(stop, (session) => this.#runOn(session, input, hear, stop));
+    } catch (error) {
+      if (error instanceof StartFailure) end = error.turn;
+      else if (stop.aborted) end = abortedEnd(stop, reachedModel);
+      else {
+        this.#backend.log.error('a turn failed unexpectedly', {
+          session: this.#spec.id,
+          reason: String(error),
+        });
+        end = lostTurn({ cause: 'exited', detail: String(error), stderr: '' }, reachedModel);
+      }
+    }
+    return this.#closing.signal.aborted && end.status === 'aborted' && !signal.aborted
+      ? stoppedEnd(reachedModel)
+      : end;
+  }
+
+  async steer(input: AgentInput): Promise<boolean> {
+    return (await this.#turn?.steer(input)) ?? false;
+  }
+
+  async control(command: AgentControl): Promise<string> {
+    const busy = this.#turn !== undefined;
+    try {
+      return await this.#use(this.#closing.signal, async (session) => {
+        const result = await controlSession(session, command, busy);
+        this.#choice = { ...this.#choice, ...result.choice };
+        return result.text;
+      });
+    } catch (error) {
+      throw controlFailure(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(CLOSED);
+    this.#unwanted.abort();
+    const session = await this.#session?.catch(() => undefined);
+    await session?.link.close();
+  }
+
+  async #runOn(
+    session: LiveSession,
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    if (session.file !== undefined && session.file !== this.#told) {
+      this.#told = session.file;
+      listener({ type: 'session', sessionFile: session.file });
+    }
+    const turn = new PiTurn({
+      link: session.link,
+      listener,
+      signal,
+      rungMs: this.#backend.rungMs,
+      log: this.#backend.log,
+    });
+    this.#turn = turn;
+    try {
+      return await turn.run(input);
+    } finally {
+      this.#turn = undefined;
+    }
+  }
+
+  /** Runs a job on the live session, starting it when there is none. Rejects when `signal` fires before it is there. */
+  async #use<T>(signal: AbortSignal, job: (session: LiveSession) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    this.#users++;
+    this.#present.add(this);
+    try {
+      const session = await settleBefore(this.#live(), signal);
+      return await job(session);
+    } finally {
+      this.#users--;
+      if (this.#users === 0) this.#rest();
+      this.#leave();
+    }
+  }
+
+  #live(): Promise<LiveSession> {
+    if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
+    const session = (this.#session ?? Promise.reject(new Error('none'))).then(
+      async (live) => {
+        if (live.seat.work()) return live;
+        // One writer at a time: the old holder of the session file goes first.
+        await live.link.ended;
+        return await this.#connect();
+      },
+      () => this.#connect(),
+    );
+    this.#session = session;
+    // Whoever waits for it hears the failure; when everybody has left, nobody needs to.
+    session.catch(() => {
+      if (this.#session === session) this.#session = undefined;
+    });
+    return session;
+  }
+
+  async #connect(): Promise<LiveSession> {
+    if (!existsSync(this.#spec.cwd)) throw new StartFailure(noFolder(this.#spec.cwd));
+    const seat = await this.#backend.seats.take(this.#unwanted.signal);
+    if (seat === undefined) throw new Error('nobody waits any more');
+    const session = await connectSession(this.#backend, this.#spec, this.#choice, seat, this.#closing.signal);
+    this.#links++;
+    void session.link.ended.then((end) => {
+      this.#turn?.lost(end);
+      this.#links--;
+      this.#leave();
+    });
+    if (session.file !== undefined) this.#spec = { ...this.#spec, sessionFile: session.file };
+    session.link.listen((record) => {
+      if (!answerDialog(record, session.link, this.#backend.dialogs)) this.#turn?.take(record);
+    });
+    return session;
+  }
+
+  #rest(): void {
+    this.#unwanted.abort();
+    this.#session?.then(
+      (live) => {
+        if (this.#users === 0) live.seat.rest(() => void live.link.close());
+      },
+      () => undefined,
+    );
+  }
+
+  #leave(): void {
+    if (this.#users === 0 && this.#links === 0) this.#present.delete(this);
+  }
+}
+
+/** The result of `work`, unless `signal` fires first. */
+async function settleBefore<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(new Error('aborted'));
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

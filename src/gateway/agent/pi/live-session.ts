@@ -1,0 +1,88 @@
+import { messageOf } from '../../errors.ts';
+import type { ConversationSpec } from '../agent.ts';
+import { stoppedEnd } from '../turn-end.ts';
+import type { ModelChoice, PiBackend } from './backend.ts';
+import { answerDialog } from './dialogs.ts';
+import { noModel, StartFailure, silentStart, startFailure } from './failures.ts';
+import { LinkLost, type PiLink, PiRefusal } from './link.ts';
+import { objectAt, stringAt } from './record.ts';
+import type { Seat } from './seats.ts';
+
+/** A started session that has answered once. */
+export interface LiveSession {
+  readonly link: PiLink;
+  readonly seat: Seat;
+  /** pi's session file. It is written with the first answer, so it may not exist yet. */
+  readonly file: string | undefined;
+}
+
+/** pi's name for "no model at all". */
+const NO_PROVIDER = 'unknown';
+
+/** "provider/model" of a state or model object; undefined when there is none. */
+export function modelName(model: unknown): string | undefined {
+  const provider = stringAt(model, 'provider');
+  const id = stringAt(model, 'id');
+  return provider === undefined || id === undefined || provider === NO_PROVIDER
+    ? undefined
+    : `${provider}/${id}`;
+}
+
+/**
+ * Starts a session and waits for its first answer. Rejects with {@link StartFailure}; the seat is left as soon as the
+ * session is gone, whatever the reason. `signal` kills a session that is still starting.
+ */
+export async function connectSession(
+  backend: PiBackend,
+  spec: ConversationSpec,
+  choice: ModelChoice,
+  seat: Seat,
+  signal: AbortSignal,
+): Promise<LiveSession> {
+  const link = connect(backend, spec, choice, seat);
+  void link.ended.then(() => seat.leave());
+  // An extension may ask something before the session has answered for the first time.
+  link.listen((record) => answerDialog(record, link, backend.dialogs));
+  const state = await firstAnswer(link, backend.startTimeoutMs, signal);
+  if (modelName(objectAt(state, 'model')) === undefined) {
+    // Once somebody has logged in, a fresh process will know.
+    void link.close();
+    throw new StartFailure(noModel());
+  }
+  return { link, seat, file: stringAt(state, 'sessionFile') };
+}
+
+/** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
+function connect(backend: PiBackend, spec: ConversationSpec, choice: ModelChoice, seat: Seat): PiLink {
+  try {
+    return backend.connect(spec, choice);
+  } catch (error) {
+    seat.leave();
+    throw new StartFailure(startFailure({ cause: 'exited', detail: messageOf(error), stderr: '' }));
+  }
+}
+
+async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
+  let silent = false;
+  const timer = setTimeout(() => {
+    silent = true;
+    link.kill();
+  }, timeoutMs);
+  const onAbort = (): void => link.kill();
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await link.request({ type: 'get_state' });
+  } catch (error) {
+    if (error instanceof PiRefusal) {
+      link.kill();
+      throw new StartFailure(silentStart(timeoutMs, error.message));
+    }
+    if (!(error instanceof LinkLost)) throw error;
+    if (signal.aborted) throw new StartFailure(stoppedEnd(false));
+    throw new StartFailure(silent ? silentStart(timeoutMs, error.end.stderr) : startFailure(error.end));
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,37 @@
+import type { Agent, AgentCheck, Conversation, ConversationSpec } from '../agent.ts';
+import type { PiBackend } from './backend.ts';
+import { PiConversation } from './conversation.ts';
+
+export interface PiAgentParts {
+  readonly backend: string;
+  readonly sessions: PiBackend;
+  check(signal: AbortSignal): Promise<AgentCheck>;
+  /** Called after every conversation has been closed. */
+  release?(): Promise<void>;
+}
+
+/** The agent behind both ways of running pi. */
+export class PiAgent implements Agent {
+  readonly backend: string;
+  readonly #parts: PiAgentParts;
+  /** Conversations that hold a session or wait for one. */
+  readonly #present = new Set<PiConversation>();
+
+  constructor(parts: PiAgentParts) {
+    this.backend = parts.backend;
+    this.#parts = parts;
+  }
+
+  check(signal: AbortSignal): Promise<AgentCheck> {
+    return this.#parts.check(signal);
+  }
+
+  open(spec: ConversationSpec): Conversation {
+    return new PiConversation(this.#parts.sessions, spec, this.#present);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#present].map((conversation) => conversation.close()));
+    await this.#parts.release?.();
+  }
+}

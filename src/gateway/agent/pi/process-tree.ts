@@ -1,0 +1,83 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { MARK } from './environment.ts';
+
+/**
+ * Kills an agent process and everything that it started. pi runs each tool in a process group of its own, so its group
+ * alone is not enough; on Linux the mark in the environment finds them even when pi itself is dead already.
+ */
+export function killTree(pid: number, mark: string): void {
+  const family = new Set([...descendantsOf(pid), ...markedProcesses(mark)]);
+  family.delete(process.pid);
+  signalGroup(pid, 'SIGKILL');
+  for (const member of family) signalOne(member, 'SIGKILL');
+}
+
+/** Kills what a dead agent has left behind. Finds it on Linux only. */
+export function killMarked(mark: string): void {
+  for (const pid of markedProcesses(mark)) if (pid !== process.pid) signalOne(pid, 'SIGKILL');
+}
+
+/** Signals a process group; false when it is gone. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  return process.platform === 'win32'
+    ? signalOne(pid, signal)
+    : signalOne(-pid, signal) || signalOne(pid, signal);
+}
+
+function signalOne(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false; // gone already
+  }
+}
+
+function descendantsOf(root: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const [pid, parent] of processTable()) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  const found: number[] = [];
+  for (let generation = [root]; generation.length > 0; ) {
+    generation = generation.flatMap((pid) => children.get(pid) ?? []);
+    found.push(...generation);
+  }
+  return found;
+}
+
+/** [process, parent] of everything that runs. */
+function processTable(): [number, number][] {
+  if (process.platform === 'win32') return [];
+  if (process.platform !== 'linux') {
+    const { stdout } = spawnSync('ps', ['-axo', 'pid=,ppid='], { encoding: 'utf8', timeout: 2000 });
+    return (stdout ?? '').split('\n').flatMap((line) => {
+      const [pid, parent] = line.trim().split(/\s+/).map(Number);
+      return pid === undefined || parent === undefined ? [] : [[pid, parent]];
+    });
+  }
+  return processIds().flatMap((pid) => {
+    // "pid (name) state parent …": the name may hold anything, so read behind its last bracket.
+    const stat = readProc(pid, 'stat');
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    return Number.isInteger(parent) && stat !== '' ? [[pid, parent]] : [];
+  });
+}
+
+function markedProcesses(mark: string): number[] {
+  if (process.platform !== 'linux') return [];
+  const entry = `${MARK}=${mark}`;
+  return processIds().filter((pid) => readProc(pid, 'environ').split('\0').includes(entry));
+}
+
+function processIds(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+function readProc(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return ''; // ended meanwhile, or another user's
+  }
+}

@@ -1,0 +1,241 @@
+import type { Logger } from '../../log.ts';
+import type { AgentEvent, AgentInput, TurnEnd } from '../agent.ts';
+import { abortedEnd } from '../turn-end.ts';
+import { lostTurn, refusedPrompt } from './failures.ts';
+import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './link.ts';
+import { objectAt, type PiRecord } from './record.ts';
+import { RunEvents } from './run-events.ts';
+import { Steering } from './steering.ts';
+
+/** A prompt that an extension answered by itself starts no run: look after this time. */
+const NO_RUN_CHECK_MS = 250;
+
+export interface PiTurnParts {
+  readonly link: PiLink;
+  readonly listener: (event: AgentEvent) => void;
+  readonly signal: AbortSignal;
+  /** Time between two rungs of the ending ladder. */
+  readonly rungMs: number;
+  readonly log: Logger;
+}
+
+/** One turn over a link: from the prompt until pi has settled, or until the link or the caller's patience ends. */
+export class PiTurn {
+  readonly #link: PiLink;
+  readonly #rungMs: number;
+  readonly #listener: (event: AgentEvent) => void;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  readonly #events: RunEvents;
+  readonly #steering = new Steering();
+  readonly #done = Promise.withResolvers<TurnEnd>();
+  readonly #steersInFlight = new Set<Promise<boolean>>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #accepted: Promise<unknown> = Promise.resolve();
+  #reachedModel = false;
+  #promptAnswered = false;
+  /** Between `agent_start` and `agent_settled`. */
+  #running = false;
+  #settled = false;
+  #finished = false;
+
+  constructor(parts: PiTurnParts) {
+    this.#link = parts.link;
+    this.#rungMs = parts.rungMs;
+    this.#listener = parts.listener;
+    this.#signal = parts.signal;
+    this.#log = parts.log;
+    this.#events = new RunEvents((event) => this.#emit(event));
+  }
+
+  /**
+   * Settles exactly once and never rejects. Meanwhile {@link take} needs every record of the link, and {@link lost}
+   * the end of it.
+   */
+  async run(input: AgentInput): Promise<TurnEnd> {
+    const onAbort = (): void => void this.#abort();
+    try {
+      if (this.#signal.aborted) return abortedEnd(this.#signal, false);
+      this.#signal.addEventListener('abort', onAbort, { once: true });
+      // `streamingBehavior` matters only when an extension has started a run of its own a moment ago.
+      this.#accepted = this.#link.request({
+        type: 'prompt',
+        message: input.text,
+        ...imagesOf(input),
+        streamingBehavior: 'followUp',
+      });
+      this.#accepted.then(
+        () => this.#promptTaken(),
+        (error: unknown) => this.#promptRefused(error),
+      );
+      return await this.#done.promise;
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort);
+      for (const timer of this.#timers) clearTimeout(timer);
+    }
+  }
+
+  /** True when pi holds the input; false when it is too late or pi does not want it. */
+  async steer(input: AgentInput): Promise<boolean> {
+    if (this.#closing) return false;
+    const sent = this.#sendSteer(input);
+    this.#steersInFlight.add(sent);
+    try {
+      return await sent;
+    } finally {
+      this.#steersInFlight.delete(sent);
+    }
+  }
+
+  async #sendSteer(input: AgentInput): Promise<boolean> {
+    this.#steering.add(input);
+    try {
+      await this.#accepted;
+      if (this.#closing) throw new PiRefusal('the turn has ended');
+      await this.#link.request({ type: 'steer', message: input.text, ...imagesOf(input) });
+      return true;
+    } catch (error) {
+      this.#steering.remove(input);
+      this.#log.debug('steering refused', { reason: String(error) });
+      return false;
+    }
+  }
+
+  /** Hears one record of the link. */
+  take(record: PiRecord): void {
+    if (this.#finished) return;
+    const consumed = this.#steering.take(record);
+    if (consumed !== undefined) this.#emit({ type: 'consumed', inputId: consumed.id });
+    if (record.type === 'agent_start') {
+      this.#running = true;
+      this.#settled = false;
+      this.#started();
+    } else if (record.type === 'agent_settled') {
+      this.#running = false;
+      this.#settled = true;
+      if (this.#promptAnswered) void this.#conclude();
+    } else this.#events.take(record);
+  }
+
+  /** The link is gone. */
+  lost(end: LinkEnd): void {
+    this.#finish(
+      this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : lostTurn(end, this.#reachedModel),
+    );
+  }
+
+  get #closing(): boolean {
+    return this.#finished || this.#signal.aborted || (this.#settled && this.#promptAnswered);
+  }
+
+  #started(): void {
+    if (this.#reachedModel) return;
+    this.#reachedModel = true;
+    this.#emit({ type: 'started' });
+  }
+
+  #promptTaken(): void {
+    this.#promptAnswered = true;
+    this.#started();
+    if (this.#settled) void this.#conclude();
+    else if (!this.#running) this.#timers.push(setTimeout(() => void this.#checkRun(), NO_RUN_CHECK_MS));
+  }
+
+  #promptRefused(error: unknown): void {
+    this.#promptAnswered = true;
+    if (error instanceof LinkLost) this.lost(error.end);
+    else if (!this.#signal.aborted)
+      this.#finish(refusedPrompt(String(error instanceof Error ? error.message : error)));
+  }
+
+  /** An extension's command was the whole answer: nothing will settle. */
+  async #checkRun(): Promise<void> {
+    try {
+      while (!this.#running && !this.#settled && !this.#finished) {
+        const state = await this.#link.request({ type: 'get_state' });
+        if (objectAt({ state }, 'state')['isStreaming'] !== true && !this.#running && !this.#settled)
+          return await this.#conclude();
+        await new Promise((resolve) => this.#timers.push(setTimeout(resolve, NO_RUN_CHECK_MS)));
+      }
+    } catch {
+      // The link is lost, which `lost` tells.
+    }
+  }
+
+  async #conclude(): Promise<void> {
+    if (this.#signal.aborted) return;
+    await this.#dropSteering();
+    this.#finish(
+      this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : this.#events.outcome(),
+    );
+  }
+
+  /**
+   * What pi still holds would slip into the next turn, where the lane sends it as a prompt of its own. pi may take a
+   * steer later than a `clear_queue` that was sent after it, so first every steer has to be answered.
+   */
+  async #dropSteering(): Promise<void> {
+    if (!this.#steering.pending) return;
+    const kill = setTimeout(() => this.#link.kill(), this.#rungMs);
+    try {
+      await Promise.all(this.#steersInFlight);
+      await this.#link.request({ type: 'clear_queue' });
+    } catch {
+      // Without a link there is no queue.
+    } finally {
+      clearTimeout(kill);
+    }
+  }
+
+  /** The ending ladder: politely, one rung, terminate, one rung, kill. */
+  async #abort(): Promise<void> {
+    this.#timers.push(
+      setTimeout(() => this.#link.terminate(), this.#rungMs),
+      setTimeout(() => this.#link.kill(), 2 * this.#rungMs),
+    );
+    try {
+      const accepted = this.#promptAnswered;
+      await this.#abortOnce();
+      if (!accepted) {
+        // A prompt that was still being prepared when it was aborted starts all the same.
+        await this.#accepted.catch(() => undefined);
+        await this.#abortOnce();
+      }
+      await this.#dropSteering();
+      this.#finish(abortedEnd(this.#signal, this.#reachedModel));
+    } catch (error) {
+      // `lost` tells of a lost link; a refusal leaves the rest to the next rung.
+      if (!(error instanceof LinkLost))
+        this.#log.warn('the agent refused to abort', { reason: String(error) });
+    }
+  }
+
+  async #abortOnce(): Promise<void> {
+    await Promise.all([this.#link.request({ type: 'clear_queue' }), this.#link.request({ type: 'abort' })]);
+  }
+
+  #finish(end: TurnEnd): void {
+    this.#finished = true;
+    this.#done.resolve(end);
+  }
+
+  #emit(event: AgentEvent): void {
+    if (this.#finished) return;
+    try {
+      this.#listener(event);
+    } catch (error) {
+      this.#log.error('a listener of agent events failed', { reason: String(error) });
+    }
+  }
+}
+
+function imagesOf(input: AgentInput): { readonly images?: readonly unknown[] } {
+  if (input.images === undefined || input.images.length === 0) return {};
+  return {
+    images: input.images.map((image) => ({
+      type: 'image',
+      data: image.dataBase64,
+      mimeType: image.mimeType,
+    })),
+  };
+}

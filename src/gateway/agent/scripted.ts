@@ -1,0 +1,204 @@
+import { GatewayError } from '../errors.ts';
+import type {
+  Agent,
+  AgentCheck,
+  AgentControl,
+  AgentEvent,
+  AgentInput,
+  Conversation,
+  TurnEnd,
+} from './agent.ts';
+import { pause } from './pause.ts';
+import { type Directive, longAnswer, parseScript, wordsOf } from './script.ts';
+import { abortedEnd, failedEnd, stoppedEnd } from './turn-end.ts';
+
+export interface ScriptedAgentOptions {
+  /** Before every answer. Default: 0, which uses no timer at all. */
+  readonly delayMs?: number;
+  /** Between two words. Default: 0, which uses no timer at all. */
+  readonly chunkDelayMs?: number;
+}
+
+type Listener = (event: AgentEvent) => void;
+
+interface Turn {
+  readonly listener: Listener;
+  /** Fires when the caller aborts (with the caller's reason) and when the conversation is closed. */
+  readonly signal: AbortSignal;
+  readonly steered: AgentInput[];
+}
+
+/** Why a turn's signal fired when its conversation was closed. */
+const CLOSED = 'closed';
+
+/**
+ * The agent of demos and tests: answers `You said: <text>` word by word and obeys the directives inside the text
+ * (`[sleep 500]`, `[long 10000]`, `[tool bash]`, `[progress 40 reading]`, `[fail]`, `[crash]`, `[hang]`).
+ */
+export function createScriptedAgent(options: ScriptedAgentOptions = {}): Agent {
+  return new ScriptedAgent(options);
+}
+
+class ScriptedAgent implements Agent {
+  readonly backend = 'scripted';
+  readonly #options: ScriptedAgentOptions;
+  readonly #busy = new Set<ScriptedConversation>();
+
+  constructor(options: ScriptedAgentOptions) {
+    this.#options = options;
+  }
+
+  check(): Promise<AgentCheck> {
+    return Promise.resolve({ ok: true, detail: 'scripted agent' });
+  }
+
+  open(): Conversation {
+    return new ScriptedConversation(this.#options, this.#busy);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#busy].map((conversation) => conversation.close()));
+  }
+}
+
+class ScriptedConversation implements Conversation {
+  readonly #delayMs: number;
+  readonly #chunkDelayMs: number;
+  readonly #busy: Set<ScriptedConversation>;
+  #turn: Turn | undefined;
+  #stop: AbortController | undefined;
+  #toolCalls = 0;
+  #inputTokens = 0;
+  #outputTokens = 0;
+
+  constructor(options: ScriptedAgentOptions, busy: Set<ScriptedConversation>) {
+    this.#delayMs = options.delayMs ?? 0;
+    this.#chunkDelayMs = options.chunkDelayMs ?? 0;
+    this.#busy = busy;
+  }
+
+  async run(input: AgentInput, listener: Listener, signal: AbortSignal): Promise<TurnEnd> {
+    const stop = new AbortController();
+    const forward = (): void => stop.abort(signal.reason);
+    if (signal.aborted) forward();
+    else signal.addEventListener('abort', forward, { once: true });
+    const turn: Turn = { listener, signal: stop.signal, steered: [] };
+    this.#turn = turn;
+    this.#stop = stop;
+    this.#busy.add(this);
+    try {
+      return await this.#answerAll(input, turn);
+    } finally {
+      signal.removeEventListener('abort', forward);
+      this.#turn = undefined;
+      this.#busy.delete(this);
+    }
+  }
+
+  steer(input: AgentInput): Promise<boolean> {
+    this.#turn?.steered.push(input);
+    return Promise.resolve(this.#turn !== undefined);
+  }
+
+  control(command: AgentControl): Promise<string> {
+    if (command.type === 'usage')
+      return Promise.resolve(`${this.#inputTokens} tokens in, ${this.#outputTokens} tokens out, $0.00`);
+    if (command.type === 'model' && command.name === undefined) return Promise.resolve('scripted');
+    return Promise.reject(
+      new GatewayError('unsupported', `The scripted agent cannot do "${command.type}".`, {
+        status: 409,
+        hint: 'Start the gateway with --agent pi-rpc to work with a real model.',
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#stop?.abort(CLOSED);
+  }
+
+  async #answerAll(input: AgentInput, turn: Turn): Promise<TurnEnd> {
+    // Like every real agent: no event before `run` has returned its promise.
+    await undefined;
+    if (turn.signal.aborted) return cutShort(turn.signal, false);
+    turn.listener({ type: 'started' });
+    let next: AgentInput | undefined = input;
+    while (next !== undefined) {
+      const end = await this.#answer(next, turn);
+      if (end !== undefined) return end;
+      next = turn.steered.shift();
+      if (next !== undefined) turn.listener({ type: 'consumed', inputId: next.id });
+    }
+    return { status: 'answered' };
+  }
+
+  /** One answer with its directives; undefined when it was given in full. */
+  async #answer(input: AgentInput, turn: Turn): Promise<TurnEnd | undefined> {
+    const { text, directives } = parseScript(input.text);
+    const images = input.images?.length ?? 0;
+    let answer = `You said: ${text}${images === 0 ? '' : ` (${images} image${images === 1 ? '' : 's'})`}`;
+    const tools: { readonly id: string; readonly name: string }[] = [];
+
+    if (this.#delayMs > 0 && !(await pause(this.#delayMs, turn.signal))) return cutShort(turn.signal);
+    for (const directive of directives) {
+      if (directive.type === 'long') answer = longAnswer(answer, directive.length);
+      else if (directive.type === 'tool') {
+        const tool = { id: `call-${++this.#toolCalls}`, name: directive.name };
+        tools.push(tool);
+        turn.listener({ type: 'tool_start', ...tool });
+      } else {
+        const end = await obey(directive, turn);
+        if (end !== undefined) return end;
+      }
+    }
+
+    if (!(await this.#stream(answer, turn))) return cutShort(turn.signal);
+    for (const tool of tools.reverse()) turn.listener({ type: 'tool_end', ...tool, ok: true });
+    turn.listener({ type: 'text_end' });
+    this.#count(input.text, answer, turn);
+    return undefined;
+  }
+
+  async #stream(answer: string, turn: Turn): Promise<boolean> {
+    let first = true;
+    for (const word of wordsOf(answer)) {
+      if (!first && this.#chunkDelayMs > 0) await pause(this.#chunkDelayMs, turn.signal);
+      if (turn.signal.aborted) return false;
+      turn.listener({ type: 'text_delta', delta: word });
+      first = false;
+    }
+    return !turn.signal.aborted;
+  }
+
+  #count(question: string, answer: string, turn: Turn): void {
+    const inputTokens = Math.ceil(question.length / 4);
+    const outputTokens = Math.ceil(answer.length / 4);
+    this.#inputTokens += inputTokens;
+    this.#outputTokens += outputTokens;
+    turn.listener({ type: 'usage', inputTokens, outputTokens, costUsd: 0 });
+  }
+}
+
+type Action = Exclude<Directive, { readonly type: 'long' | 'tool' }>;
+
+async function obey(directive: Action, turn: Turn): Promise<TurnEnd | undefined> {
+  const { signal } = turn;
+  const reached = { reachedModel: true };
+  switch (directive.type) {
+    case 'sleep':
+      return (await pause(directive.ms, signal)) ? undefined : cutShort(signal);
+    case 'hang':
+      await pause(Number.POSITIVE_INFINITY, signal);
+      return cutShort(signal);
+    case 'progress':
+      turn.listener({ type: 'progress', percent: directive.percent, message: directive.message });
+      return undefined;
+    case 'fail':
+      return failedEnd('model_error', 'The model reported an error.', 'The message asked for it.', reached);
+    case 'crash':
+      return failedEnd('agent_crashed', 'The agent crashed.', 'The message asked for it.', reached);
+  }
+}
+
+function cutShort(signal: AbortSignal, reachedModel = true): TurnEnd {
+  return signal.reason === CLOSED ? stoppedEnd(reachedModel) : abortedEnd(signal, reachedModel);
+}

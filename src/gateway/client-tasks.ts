@@ -1,0 +1,56 @@
+import type { Conversations } from './conversation/conversations.ts';
+import type { Sessions } from './conversation/sessions.ts';
+import { GatewayError } from './errors.ts';
+import type { Admission } from './inbound/admission.ts';
+import type { ChatRef, InboundMessage, Sender, TaskView } from './model.ts';
+import { taskView } from './tasks/task-record.ts';
+import type { Tasks } from './tasks/tasks.ts';
+
+export interface ClientTaskRequest {
+  readonly command: string;
+  readonly sessionId?: string | undefined;
+}
+
+export interface ClientTasksDeps {
+  readonly judge: (message: InboundMessage) => Admission;
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly tasks: Tasks;
+}
+
+/** A chat client starts a task by a frame: the same admission as for a message, and only below its own session. */
+export async function startClientTask(
+  deps: ClientTasksDeps,
+  chat: ChatRef,
+  sender: Sender,
+  request: ClientTaskRequest,
+): Promise<TaskView> {
+  const verdict = deps.judge({
+    dedupeKey: '',
+    chat,
+    chatKind: 'dm',
+    sender,
+    text: request.command,
+    messageId: '',
+    mentioned: true,
+  });
+  if (verdict.decision !== 'allow')
+    throw new GatewayError('refused', 'you may not start tasks here', {
+      status: 403,
+      hint: 'Send a prompt first to be paired.',
+    });
+  const parent =
+    request.sessionId === undefined
+      ? deps.conversations.sessionOfChat(chat, sender.id)
+      : deps.sessions.get(request.sessionId);
+  const foreign = parent?.chat.chatId !== chat.chatId || parent.senderId !== sender.id;
+  if (request.sessionId !== undefined && foreign)
+    throw new GatewayError('session_not_found', `you have no session ${request.sessionId}`, { status: 404 });
+  const task = await deps.tasks.start({
+    command: request.command,
+    parentSessionId: parent?.id ?? null,
+    chat,
+    senderId: sender.id,
+  });
+  return taskView(task);
+}

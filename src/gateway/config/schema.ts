@@ -1,0 +1,304 @@
+/** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
+import { type Static, Type } from 'typebox';
+
+const minutes = (description: string, value: number) =>
+  Type.Integer({ minimum: 1, maximum: 525_600, default: value, description });
+
+function text(description: string, options: Record<string, unknown> = {}) {
+  return Type.String({ description, ...options });
+}
+
+const secret = (description: string) =>
+  text(`${description} May be "$ENV_NAME" or "!command".`, { 'x-secret': true });
+
+export const ResetPolicySchema = Type.Union(
+  [Type.Literal('idle'), Type.Literal('daily'), Type.Literal('both'), Type.Literal('none')],
+  {
+    default: 'idle',
+    description: 'When a session starts anew: after idle time, at a daily hour, both, or never.',
+  },
+);
+
+const SessionsSchema = Type.Object({
+  resetPolicy: Type.Optional(ResetPolicySchema),
+  dailyHour: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 23, default: 4, description: 'Local hour of the daily reset.' }),
+  ),
+  idleMinutes: Type.Optional(minutes("Minutes without a user's message before an idle reset.", 1440)),
+  timeZone: Type.Optional(text("IANA time zone of the daily hour; the machine's own when absent.")),
+});
+
+const PerKindSessions = Type.Object({
+  ...SessionsSchema.properties,
+  dm: Type.Optional(SessionsSchema),
+  group: Type.Optional(SessionsSchema),
+});
+
+/** Keys that every platform takes beside its own. */
+const common = {
+  enabled: Type.Optional(Type.Boolean({ default: false, description: 'Connect to this platform.' })),
+  dmPolicy: Type.Optional(
+    Type.Union(
+      [Type.Literal('pairing'), Type.Literal('allowlist'), Type.Literal('open'), Type.Literal('disabled')],
+      { default: 'pairing', description: 'Who may write in direct messages.' },
+    ),
+  ),
+  groupPolicy: Type.Optional(
+    Type.Union([Type.Literal('allowlist'), Type.Literal('open'), Type.Literal('disabled')], {
+      default: 'allowlist',
+      description: 'In which groups the bot listens: those listed in `groups`, all, or none.',
+    }),
+  ),
+  groups: Type.Optional(
+    Type.Array(Type.String(), { default: [], description: 'Group or channel ids in which the bot listens.' }),
+  ),
+  requireMention: Type.Optional(
+    Type.Boolean({ default: true, description: 'In groups, listen only when mentioned or replied to.' }),
+  ),
+  allowFrom: Type.Optional(
+    Type.Array(Type.String(), { default: [], description: 'User ids that are let in without pairing.' }),
+  ),
+  groupSessionsPerUser: Type.Optional(
+    Type.Boolean({ default: true, description: 'In groups each user has an own session.' }),
+  ),
+  busyMode: Type.Optional(
+    Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {
+      description:
+        'What a message does while the agent is busy; default steer in direct messages, queue in groups.',
+    }),
+  ),
+  toolActivity: Type.Optional(
+    Type.Union([Type.Literal('off'), Type.Literal('brief'), Type.Literal('verbose')], {
+      default: 'brief',
+      description: 'How much of the tools at work is shown in the chat.',
+    }),
+  ),
+  sessions: Type.Optional(PerKindSessions),
+};
+
+const PlatformsSchema = Type.Object({
+  discord: Type.Optional(
+    Type.Object({
+      ...common,
+      botToken: Type.Optional(secret('Bot token.')),
+      guildId: Type.Optional(text('Listen only in this server.')),
+      apiUrl: Type.Optional(text('Base URL of the REST API of a self-hosted or local server.')),
+    }),
+  ),
+  telegram: Type.Optional(
+    Type.Object({
+      ...common,
+      token: Type.Optional(secret('Bot token from @BotFather.')),
+      mode: Type.Optional(
+        Type.Union([Type.Literal('polling'), Type.Literal('webhook')], {
+          default: 'polling',
+          description: 'How updates arrive.',
+        }),
+      ),
+      webhookUrl: Type.Optional(text('Public URL that Telegram posts to (mode webhook).')),
+      webhookSecret: Type.Optional(secret('Secret token that Telegram sends along (mode webhook).')),
+      sendLimits: Type.Optional(
+        Type.Boolean({
+          default: true,
+          description: 'Keep to Telegram’s own send limits; false only for a local server.',
+        }),
+      ),
+      apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.')),
+    }),
+  ),
+  slack: Type.Optional(
+    Type.Object({
+      ...common,
+      botToken: Type.Optional(secret('Bot token (xoxb-…).')),
+      appToken: Type.Optional(secret('App token for socket mode (xapp-…).')),
+      webhookUrl: Type.Optional(secret('Incoming webhook: alone it makes an outbound-only adapter.')),
+      apiUrl: Type.Optional(text('Base URL of the Web API of a local server.')),
+    }),
+  ),
+  whatsapp: Type.Optional(
+    Type.Object({
+      ...common,
+      sessionPath: Type.Optional(text('Folder of the linked device; default below the data folder.')),
+      pairingPhone: Type.Optional(text('Phone number to link by pairing code instead of QR.')),
+      version: Type.Optional(
+        text('WhatsApp Web version to report, as 2.3000.x; only when the built-in one is refused.'),
+      ),
+      readReceipts: Type.Optional(
+        Type.Boolean({ default: true, description: 'Mark messages as read once they are taken.' }),
+      ),
+      markOnline: Type.Optional(
+        Type.Boolean({ default: false, description: 'Show the linked device as online.' }),
+      ),
+      maxMessageAgeHours: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          default: 24,
+          description: 'Older messages that arrive late are ignored.',
+        }),
+      ),
+      url: Type.Optional(text('WebSocket URL of a local server.')),
+    }),
+  ),
+  twitch: Type.Optional(
+    Type.Object({
+      ...common,
+      username: Type.Optional(text('Login name of the bot.')),
+      token: Type.Optional(secret('OAuth token of the bot (oauth:…).')),
+      clientId: Type.Optional(text('Client id, for token refresh.')),
+      clientSecret: Type.Optional(secret('Client secret, for token refresh.')),
+      refreshToken: Type.Optional(secret('Refresh token.')),
+      channels: Type.Optional(Type.Array(Type.String(), { default: [], description: 'Channels to join.' })),
+      server: Type.Optional(text('Host of a local chat server.')),
+      port: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port of a local chat server.' }),
+      ),
+      secure: Type.Optional(
+        Type.Boolean({ description: 'Use TLS; default true, or false when `server` is another one.' }),
+      ),
+      authUrl: Type.Optional(text('Base URL of the OAuth service of a local server.')),
+      apiUrl: Type.Optional(text('Base URL of the Helix API of a local server.')),
+      eventSubUrl: Type.Optional(text('WebSocket URL of the EventSub service of a local server.')),
+    }),
+  ),
+  websocket: Type.Optional(
+    Type.Object({
+      ...common,
+      enabled: Type.Optional(
+        Type.Boolean({ default: true, description: 'Take chat clients on the WebSocket.' }),
+      ),
+    }),
+  ),
+});
+
+export const ConfigSchema = Type.Object({
+  port: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      default: 3847,
+      description: 'TCP port of HTTP and WebSocket; 0 takes a free one.',
+    }),
+  ),
+  host: Type.Optional(
+    text('Address to listen on; "localhost" means 127.0.0.1 and ::1.', { default: 'localhost' }),
+  ),
+  tokens: Type.Optional(
+    Type.Array(Type.String(), {
+      default: [],
+      description: 'Tokens that give read access and let chat clients connect.',
+      'x-secret': true,
+    }),
+  ),
+  corsOrigins: Type.Optional(
+    Type.Array(Type.String(), { default: [], description: 'Web origins that may call the API.' }),
+  ),
+  enableWebSocket: Type.Optional(
+    Type.Boolean({ default: true, description: 'Serve WebSocket chat clients.' }),
+  ),
+  enableHttp: Type.Optional(Type.Boolean({ default: true, description: 'Serve the HTTP API.' })),
+  security: Type.Optional(
+    Type.Object({
+      allowAll: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description: 'Let everybody in. Dangerous: an agent with a shell answers.',
+        }),
+      ),
+      requirePairing: Type.Optional(
+        Type.Boolean({
+          default: true,
+          description: 'Strangers get a pairing code; false: only listed senders.',
+        }),
+      ),
+      rateLimit: Type.Optional(
+        Type.Object({
+          maxRequests: Type.Optional(
+            Type.Integer({ minimum: 1, default: 60, description: 'Messages of one sender per window.' }),
+          ),
+          windowMs: Type.Optional(
+            Type.Integer({
+              minimum: 1000,
+              default: 60_000,
+              description: 'Length of the window in milliseconds.',
+            }),
+          ),
+        }),
+      ),
+    }),
+  ),
+  sessions: Type.Optional(SessionsSchema),
+  platforms: Type.Optional(PlatformsSchema),
+  agent: Type.Optional(
+    Type.Object({
+      backend: Type.Optional(
+        Type.Union([Type.Literal('pi-rpc'), Type.Literal('pi-sdk'), Type.Literal('scripted')], {
+          default: 'pi-rpc',
+          description:
+            'How pi is run: a child per active session, one host for many sessions, or the scripted test agent.',
+        }),
+      ),
+      command: Type.Optional(
+        Type.Array(Type.String(), {
+          minItems: 1,
+          description:
+            'Program and arguments that speak pi RPC on stdio; default: pi on PATH, else the bundled one.',
+        }),
+      ),
+      cwd: Type.Optional(
+        text('Working folder of the agent; default: the folder the gateway was started in.'),
+      ),
+      model: Type.Optional(text('Model as provider/id; default: what pi is set to.')),
+      thinking: Type.Optional(text('Thinking level.')),
+      tools: Type.Optional(
+        Type.Array(Type.String(), {
+          description: 'Names of the tools the agent may use; default: all of pi.',
+        }),
+      ),
+      maxConcurrent: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 256,
+          default: 4,
+          description: 'Turns that run at the same time.',
+        }),
+      ),
+      idleMinutes: Type.Optional(minutes('Minutes before an idle agent process is stopped.', 5)),
+      busyMode: Type.Optional(
+        Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {
+          description:
+            'What a message does while the agent is busy; default steer in direct messages, queue in groups.',
+        }),
+      ),
+      turnMinutes: Type.Optional(minutes('Longest turn.', 30)),
+      silenceMinutes: Type.Optional(minutes('Longest silence of the agent within a turn.', 10)),
+      maxWaiting: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 1000,
+          default: 20,
+          description: 'Messages that may wait per session.',
+        }),
+      ),
+    }),
+  ),
+  console: Type.Optional(
+    Type.Object({
+      theme: Type.Optional(
+        Type.Union(
+          [Type.Literal('auto'), Type.Literal('dark'), Type.Literal('light'), Type.Literal('mono')],
+          { default: 'auto', description: 'Colours of the console.' },
+        ),
+      ),
+      ascii: Type.Optional(Type.Boolean({ default: false, description: 'Draw with ASCII characters only.' })),
+      keys: Type.Optional(
+        Type.Record(Type.String(), Type.String(), { description: 'Remapped keys: action name to key.' }),
+      ),
+    }),
+  ),
+});
+
+export type Config = Static<typeof ConfigSchema>;
+export type PlatformsConfig = NonNullable<Config['platforms']>;
+export type SessionsConfig = Static<typeof SessionsSchema>;
+export type PlatformSessionsConfig = Static<typeof PerKindSessions>;
+export type BusyMode = 'steer' | 'queue' | 'interrupt';

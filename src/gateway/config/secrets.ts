@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { GatewayError } from '../errors.ts';
+
+const run = promisify(execFile);
+
+/**
+ * Replaces every text value written as `$ENV_NAME` or `!command` by what it stands for. Only whole values count:
+ * a `$` inside a text stays. The command runs in a shell of the operator's own configuration file, with 10 s to answer.
+ */
+export async function resolveSecrets<T extends object>(
+  settings: T,
+  prefix: string,
+  env: NodeJS.ProcessEnv,
+): Promise<T> {
+  const resolved: T = { ...settings };
+  for (const [key, value] of Object.entries(settings))
+    if (typeof value === 'string')
+      Object.assign(resolved, { [key]: await resolveSecret(value, `${prefix}.${key}`, env) });
+  return resolved;
+}
+
+/** The variable that a value written as `$ENV_NAME` stands for; undefined for any other value. */
+export function environmentName(value: string): string | undefined {
+  return /^\$([A-Za-z_]\w*)$/.exec(value)?.[1];
+}
+
+/** One value; `name` is its key for the error. */
+export async function resolveSecret(value: string, name: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const variable = environmentName(value);
+  if (variable !== undefined) {
+    const found = env[variable];
+    if (found === undefined || found === '')
+      throw new GatewayError('secret_missing', `${name}: the environment variable ${variable} is not set`, {
+        status: 409,
+        hint: `Set ${variable}, or write the value itself into config.json.`,
+      });
+    return found;
+  }
+  if (!value.startsWith('!') || value.length === 1) return value;
+  try {
+    const { stdout } = await run('/bin/sh', ['-c', value.slice(1)], {
+      env,
+      timeout: 10_000,
+      maxBuffer: 1024 * 1024,
+    });
+    return stdout.trim();
+  } catch {
+    // The command's own words may hold the secret: they are not repeated.
+    throw new GatewayError('secret_command_failed', `${name}: its command did not succeed within 10 s`, {
+      status: 409,
+      hint: 'Run the command after the "!" by hand.',
+    });
+  }
+}

@@ -1,0 +1,182 @@
+import { ConfigError } from '../errors.ts';
+import type { ChatKind, Platform } from '../model.ts';
+import { PLATFORMS } from '../model.ts';
+import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
+
+/** Values given on the command line; each wins over environment and file. */
+export interface Overrides {
+  readonly port?: number;
+  readonly host?: string;
+  readonly backend?: 'pi-rpc' | 'pi-sdk' | 'scripted';
+  readonly noAgent?: boolean;
+}
+
+export interface ResetSettings {
+  readonly policy: 'idle' | 'daily' | 'both' | 'none';
+  readonly dailyHour: number;
+  readonly idleMinutes: number;
+  readonly timeZone: string;
+}
+
+/** What one platform's chats are held to. */
+export interface ChatPolicy {
+  readonly dmPolicy: 'pairing' | 'allowlist' | 'open' | 'disabled';
+  readonly groupPolicy: 'allowlist' | 'open' | 'disabled';
+  readonly groups: readonly string[];
+  readonly requireMention: boolean;
+  readonly allowFrom: readonly string[];
+  readonly groupSessionsPerUser: boolean;
+  readonly toolActivity: 'off' | 'brief' | 'verbose';
+}
+
+/** The configuration with every default filled in: what the core reads. */
+export interface Settings {
+  readonly port: number;
+  readonly host: string;
+  readonly tokens: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly enableHttp: boolean;
+  readonly enableWebSocket: boolean;
+  readonly allowAll: boolean;
+  readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
+  readonly noAgent: boolean;
+  readonly agent: {
+    readonly backend: 'pi-rpc' | 'pi-sdk' | 'scripted';
+    readonly command: readonly string[] | undefined;
+    readonly cwd: string;
+    readonly model: string | undefined;
+    readonly thinking: string | undefined;
+    readonly tools: readonly string[] | undefined;
+    readonly maxConcurrent: number;
+    readonly idleMs: number;
+    readonly turnMs: number;
+    readonly silenceMs: number;
+    readonly maxWaiting: number;
+  };
+  enabled(platform: Platform): boolean;
+  chats(platform: Platform): ChatPolicy;
+  busyMode(platform: Platform, kind: ChatKind): BusyMode;
+  reset(platform: Platform, kind: ChatKind): ResetSettings;
+  platform<P extends Platform>(platform: P): NonNullable<PlatformsConfig[P]>;
+}
+
+/** Fills in defaults: flag over environment over file over default. Throws ConfigError for an unsafe combination. */
+export function resolveSettings(
+  config: Config,
+  overrides: Overrides,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Settings {
+  const platforms = config.platforms ?? {};
+  const allowAll = config.security?.allowAll ?? false;
+  const requirePairing = config.security?.requirePairing ?? true;
+  const chats = new Map<Platform, ChatPolicy>();
+  for (const platform of PLATFORMS) {
+    const own = platforms[platform];
+    chats.set(platform, {
+      dmPolicy: own?.dmPolicy ?? (requirePairing ? 'pairing' : 'allowlist'),
+      groupPolicy: own?.groupPolicy ?? 'allowlist',
+      groups: own?.groups ?? [],
+      requireMention: own?.requireMention ?? true,
+      allowFrom: own?.allowFrom ?? [],
+      groupSessionsPerUser: own?.groupSessionsPerUser ?? true,
+      toolActivity: own?.toolActivity ?? 'brief',
+    });
+  }
+  let zone: string | undefined;
+  const localZone = (): string => {
+    zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone; // asked once: it costs about 50 µs
+    return zone;
+  };
+  const settings: Settings = {
+    port: overrides.port ?? envPort(env) ?? config.port ?? 3847,
+    host: overrides.host ?? env['PI_GATEWAY_HOST'] ?? config.host ?? 'localhost',
+    tokens: config.tokens ?? [],
+    corsOrigins: config.corsOrigins ?? [],
+    enableHttp: config.enableHttp ?? true,
+    enableWebSocket: config.enableWebSocket ?? true,
+    allowAll,
+    rateLimit: {
+      maxRequests: config.security?.rateLimit?.maxRequests ?? 60,
+      windowMs: config.security?.rateLimit?.windowMs ?? 60_000,
+    },
+    noAgent: overrides.noAgent ?? false,
+    agent: {
+      backend: overrides.backend ?? config.agent?.backend ?? 'pi-rpc',
+      command: config.agent?.command,
+      cwd: config.agent?.cwd ?? cwd,
+      model: config.agent?.model,
+      thinking: config.agent?.thinking,
+      tools: config.agent?.tools,
+      maxConcurrent: config.agent?.maxConcurrent ?? 4,
+      idleMs: (config.agent?.idleMinutes ?? 5) * 60_000,
+      turnMs: (config.agent?.turnMinutes ?? 30) * 60_000,
+      silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,
+      maxWaiting: config.agent?.maxWaiting ?? 20,
+    },
+    enabled: (platform) => platforms[platform]?.enabled ?? platform === 'websocket',
+    chats: (platform) => chats.get(platform) ?? fail(platform),
+    busyMode: (platform, kind) =>
+      platforms[platform]?.busyMode ?? config.agent?.busyMode ?? (kind === 'dm' ? 'steer' : 'queue'),
+    reset: (platform, kind) => {
+      const own = platforms[platform]?.sessions;
+      const layers: readonly (SessionsConfig | undefined)[] = [own?.[kind], own, config.sessions];
+      const policy = first(layers, 'resetPolicy') ?? 'idle';
+      return {
+        policy,
+        dailyHour: first(layers, 'dailyHour') ?? 4,
+        idleMinutes: first(layers, 'idleMinutes') ?? 1440,
+        // Only a daily boundary needs the zone, and asking for it loads a lot.
+        timeZone: first(layers, 'timeZone') ?? (policy === 'idle' || policy === 'none' ? 'UTC' : localZone()),
+      };
+    },
+    platform: (platform) => platforms[platform] ?? {},
+  };
+  if (!isLoopbackHost(settings.host) && settings.tokens.length === 0)
+    throw new ConfigError(
+      `host: "${settings.host}" is reachable from other machines, but tokens is empty`,
+      'Set "tokens" in config.json to at least one long random text, or set host to "localhost".',
+    );
+  return settings;
+}
+
+/** True for names and addresses that only this machine can reach. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Badges that stay red as long as the configuration lets strangers in. */
+export function openBadges(settings: Settings): string[] {
+  const badges = settings.allowAll ? ['allowAll: everybody is let in'] : [];
+  for (const platform of PLATFORMS) {
+    if (!settings.enabled(platform)) continue;
+    const { dmPolicy, groupPolicy } = settings.chats(platform);
+    if (dmPolicy === 'open') badges.push(`${platform}: direct messages are open`);
+    if (groupPolicy === 'open') badges.push(`${platform}: all groups are open`);
+  }
+  return badges;
+}
+
+function first<K extends keyof SessionsConfig>(
+  layers: readonly (SessionsConfig | undefined)[],
+  key: K,
+): SessionsConfig[K] | undefined {
+  for (const layer of layers) if (layer?.[key] !== undefined) return layer[key];
+  return undefined;
+}
+
+function envPort(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env['PI_GATEWAY_PORT'];
+  if (text === undefined || text === '') return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new ConfigError(
+      `PI_GATEWAY_PORT: "${text}" is not a port`,
+      'Set it to a whole number from 0 to 65535.',
+    );
+  return port;
+}
+
+function fail(platform: string): never {
+  throw new ConfigError(`unknown platform "${platform}"`);
+}

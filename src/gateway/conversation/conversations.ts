@@ -1,0 +1,268 @@
+import type { Conversation } from '../agent/agent.ts';
+import type { BusyMode } from '../config/schema.ts';
+import { settlesWithin } from '../deadline.ts';
+import type { InboxItem } from '../inbound/inbox.ts';
+import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
+import type { Tx } from '../store/database.ts';
+import type { Lane } from './lane.ts';
+import { LiveSession, type LiveSessionDeps } from './live-session.ts';
+import { type Place, Placing } from './placing.ts';
+import { isResetReason } from './reset-notice.ts';
+import { SessionFeed } from './session-feed.ts';
+import { sessionView } from './session-view.ts';
+import type { SessionRecord } from './sessions.ts';
+
+export type { Place } from './placing.ts';
+
+const RESUMED = 'another one was resumed';
+/** Longest time that turns get to end once they are aborted. */
+const ENDING_MS = 15_000;
+
+/** Everything but what the conversations themselves bring along. */
+export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silent'> {
+  /** A task of this session runs: it is not reset meanwhile. */
+  readonly busyElsewhere: (sessionId: string) => boolean;
+}
+
+/** Sessions at work: which there are, which of them live, and when they end. */
+export class Conversations {
+  readonly #deps: ConversationsDeps;
+  readonly #feed: SessionFeed;
+  readonly #placing: Placing;
+  readonly #live = new Map<string, LiveSession>();
+  readonly #liveDeps: LiveSessionDeps;
+
+  constructor(deps: ConversationsDeps) {
+    this.#deps = deps;
+    this.#feed = new SessionFeed(deps.events, deps.clock);
+    this.#placing = new Placing({ ...deps, laneBusy: (id) => !(this.lane(id)?.idle ?? true) });
+    this.#liveDeps = { ...deps, feed: this.#feed, silent: deps.agent === undefined };
+  }
+
+  get transcripts() {
+    return this.#feed.transcripts;
+  }
+
+  /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
+  place(message: InboundMessage, now: number): Place {
+    return this.#placing.place(message, now);
+  }
+
+  /** The key of the conversation that a message belongs to. */
+  keyOf(message: InboundMessage): string {
+    return this.#placing.keyOf(message);
+  }
+
+  /** The running session of a message's conversation, if there is one. */
+  sessionOf(message: InboundMessage): SessionRecord | undefined {
+    return this.#deps.sessions.active(this.keyOf(message));
+  }
+
+  /** The session's part of the transaction that accepts a message. */
+  commitPlace(tx: Tx, place: Place, now: number): void {
+    this.#placing.commit(tx, place, now);
+  }
+
+  /** Memory follows once the transaction is durable. */
+  rememberPlace(place: Place, now: number): void {
+    if (place.ended !== undefined) this.#end(place.ended.session, now, place.ended.reason);
+    place.session.lastUserAt = now;
+    if (place.fresh) this.#deps.sessions.remember(place.session);
+  }
+
+  /** Is there room in the session's lane for one more message? */
+  hasRoom(sessionId: string): boolean {
+    return !(this.#live.get(sessionId)?.lane.full ?? false);
+  }
+
+  /** Hands an accepted message to its lane. */
+  enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode): void {
+    const { message } = item;
+    const { platform } = message.chat;
+    this.#feed.say(session, 'user', message.text);
+    this.#deps.events.emit({
+      type: 'inbound',
+      chat: message.chat,
+      sessionId: session.id,
+      messageId: item.id,
+      ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+      senderId: message.sender.id,
+      senderName: message.sender.name,
+      text: message.text,
+    });
+    const live = this.#liveOf(session);
+    if (this.#deps.agent === undefined) {
+      live.setAside(item);
+      return;
+    }
+    const place = live.lane.push(item, mode ?? this.#deps.settings.busyMode(platform, message.chatKind));
+    if (place > 0 || live.lane.paused)
+      this.#deps
+        .adapter(platform)
+        ?.turnEvent?.(message.chat, message.promptId, { type: 'queued', position: place });
+  }
+
+  lane(sessionId: string): Lane | undefined {
+    return this.#live.get(sessionId)?.lane;
+  }
+
+  /** The session's lane, made when there is none yet. */
+  openLane(session: SessionRecord): Lane {
+    return this.#liveOf(session).lane;
+  }
+
+  /** Opens (lazily) what controls the model of a session. */
+  conversation(session: SessionRecord): Conversation {
+    return this.#liveOf(session).conversation();
+  }
+
+  /** Ends a session at once; the next message starts a new one. Resolves when that is durable. */
+  async endSession(session: SessionRecord, reason: string): Promise<void> {
+    const now = this.#deps.clock();
+    // Memory first: what is written in this very moment must not find the old session any more.
+    this.#end(session, now, reason);
+    await this.#deps.persist((tx) => this.#deps.sessions.end(tx, session.id, now, reason));
+  }
+
+  /** Makes an ended session the current one of its key again. Resolves when that is durable. */
+  async reopen(session: SessionRecord): Promise<void> {
+    const { sessions, persist, clock } = this.#deps;
+    const now = clock();
+    const current = sessions.active(session.key);
+    if (current === session) return;
+    if (current !== undefined) this.#end(current, now, RESUMED);
+    session.endedAt = undefined;
+    session.endReason = undefined;
+    session.lastUserAt = now;
+    sessions.remember(session);
+    this.#show(session);
+    await persist((tx) => {
+      if (current !== undefined) sessions.end(tx, current.id, now, RESUMED);
+      sessions.reopen(tx, session.id, now);
+    });
+  }
+
+  /** Stores a change of the session's own fields and shows it. */
+  async save(session: SessionRecord): Promise<void> {
+    await this.#deps.persist((tx) => this.#deps.sessions.save(tx, session));
+    this.#show(session);
+  }
+
+  view(session: SessionRecord): SessionView {
+    return sessionView(session, this.lane(session.id));
+  }
+
+  views(): SessionView[] {
+    return [...this.#deps.sessions.all()].map((session) => this.view(session));
+  }
+
+  note(session: SessionRecord, role: 'operator' | 'notice', text: string): void {
+    this.#feed.say(session, role, text);
+  }
+
+  /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */
+  async sweep(now: number): Promise<SessionRecord[]> {
+    const due: SessionRecord[] = [];
+    for (const session of this.#deps.sessions.all()) {
+      const reason = session.endedAt === undefined ? this.#placing.due(session, now) : undefined;
+      if (reason === undefined) continue;
+      await this.endSession(session, reason);
+      due.push(session);
+    }
+    return due;
+  }
+
+  /** Forgets sessions that ended before `before`, at most `limit` of them; returns their ids. */
+  async forgetEnded(before: number, limit: number): Promise<string[]> {
+    const old: string[] = [];
+    for (const session of this.#deps.sessions.all()) {
+      if (old.length >= limit) break;
+      if ((session.endedAt ?? Number.POSITIVE_INFINITY) < before) old.push(session.id);
+    }
+    if (old.length === 0) return old;
+    await this.#deps.db.write((tx) => {
+      for (const id of old) tx.run('DELETE FROM sessions WHERE id = ?', [id]);
+    });
+    for (const id of old) {
+      this.#deps.sessions.forget(id);
+      this.#feed.removed(id);
+    }
+    return old;
+  }
+
+  get running(): number {
+    return this.#deps.slots.running;
+  }
+
+  /** No new turns; running ones get `graceMs`, then are aborted. Bounded, also when the store takes nothing. */
+  async stop(graceMs: number): Promise<void> {
+    const live = [...this.#live.values()];
+    const ended = Promise.all(live.map(({ lane }) => lane.close()));
+    if (!(await settlesWithin(ended, graceMs))) {
+      for (const { lane } of live) lane.abort('shutdown');
+      await settlesWithin(ended, ENDING_MS);
+    }
+    await settlesWithin(Promise.all(live.map((each) => each.closeConversation())), ENDING_MS);
+  }
+
+  /** People lost access: their turns end, what waits for them is dropped. */
+  cutOff(platform: Platform, senderIds: readonly string[]): void {
+    for (const { session, lane } of this.#live.values())
+      if (session.chat.platform === platform) for (const id of senderIds) lane.stop(id);
+  }
+
+  /** Where a chat's notices go: its present session, if one is known. */
+  sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
+    for (const session of this.#deps.sessions.all())
+      if (
+        session.endedAt === undefined &&
+        session.chat.platform === chat.platform &&
+        session.chat.chatId === chat.chatId &&
+        session.chat.threadId === chat.threadId &&
+        session.senderId === senderId
+      )
+        return session;
+    return undefined;
+  }
+
+  #liveOf(session: SessionRecord): LiveSession {
+    let live = this.#live.get(session.id);
+    if (live === undefined) {
+      live = new LiveSession(session, this.#liveDeps);
+      this.#live.set(session.id, live);
+    }
+    return live;
+  }
+
+  /** In memory: what runs is ended, what waits is dropped; the rest follows when the lane is at rest. */
+  #end(session: SessionRecord, now: number, reason: string): void {
+    session.endedAt = now;
+    session.endReason = reason;
+    this.#deps.sessions.remember(session);
+    const live = this.#live.get(session.id);
+    live?.lane.stop();
+    void live?.lane.settled().then(() => this.#retire(live));
+    const { platform, chatId } = session.chat;
+    this.#deps.decide({
+      what: 'session',
+      kind: 'reset',
+      code: isResetReason(reason) ? reason.replaceAll(' ', '_') : 'asked',
+      reason,
+      platform,
+      chatId,
+      sessionId: session.id,
+    });
+    this.#show(session);
+  }
+
+  /** Frees what an ended session holds, unless it was resumed meanwhile. */
+  #retire(live: LiveSession): void {
+    if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
+    this.#live.delete(live.session.id);
+    void live.closeConversation();
+  }
+
+  #show(session: SessionRecord): void {
+    this.#feed.show(session, this.lane(session.id));
+  }
+}

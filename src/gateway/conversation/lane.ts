@@ -1,0 +1,197 @@
+import type { BusyMode } from '../config/schema.ts';
+import type { InboxItem } from '../inbound/inbox.ts';
+import type { AbortReason } from './outcome.ts';
+import { Turn, type TurnPort } from './turn.ts';
+import type { TurnSlots } from './turn-slots.ts';
+
+/** What a lane needs from the outside. */
+export interface LanePort extends TurnPort {
+  readonly slots: TurnSlots;
+  readonly maxWaiting: number;
+}
+
+interface Waiting {
+  readonly item: InboxItem;
+  /** How it wants to be treated while a turn runs; each message has its own. */
+  readonly mode: BusyMode;
+}
+
+/** One lane per session: first in, first out, one turn at a time. */
+export class Lane {
+  readonly #port: LanePort;
+  readonly #waiting: Waiting[] = [];
+  #turn: Turn<Waiting> | undefined;
+  #pumping = false;
+  #paused = false;
+  #stopped = false;
+  #stopWaiting: AbortController | undefined;
+  #settled: (() => void)[] = [];
+
+  constructor(port: LanePort) {
+    this.#port = port;
+  }
+
+  get waiting(): readonly InboxItem[] {
+    return [...(this.#turn?.steered ?? []), ...this.#waiting.map(({ item }) => item)];
+  }
+
+  /** The message that is being worked on. */
+  get current(): InboxItem | undefined {
+    return this.#turn?.current;
+  }
+
+  get idle(): boolean {
+    return !this.#pumping && this.#waiting.length === 0;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Is there no room for one more message? Beyond the cap the newest is refused. */
+  get full(): boolean {
+    return this.waiting.length >= this.#port.maxWaiting;
+  }
+
+  /** Takes an accepted message. Returns its place: 0 starts now, n waits behind n others. */
+  push(item: InboxItem, mode: BusyMode): number {
+    this.#waiting.push({ item, mode });
+    const place = this.waiting.length - (this.#pumping ? 0 : 1);
+    if (mode === 'interrupt') this.#turn?.abort('interrupted');
+    else if (mode === 'steer') this.#turn?.steer();
+    void this.#pump();
+    this.#port.changed();
+    return place;
+  }
+
+  /** Ends the running turn and drops waiting messages (only the sender's own, when given). */
+  stop(senderId?: string): { readonly aborted: boolean; readonly dropped: number } {
+    const mine = (item: InboxItem): boolean => senderId === undefined || item.message.sender.id === senderId;
+    const turn = this.#turn;
+    const aborted = turn !== undefined && !turn.over && mine(turn.current);
+    const dropped = [...(turn?.drop(mine) ?? []), ...this.#take(mine)];
+    if (aborted) turn.abort('stopped');
+    for (const item of dropped) void this.#port.settled(item, { kind: 'dropped' });
+    this.#port.changed();
+    return { aborted, dropped: dropped.length };
+  }
+
+  /** Takes one waiting message out. */
+  drop(id: string): boolean {
+    const [item] = this.#take((each) => each.id === id);
+    if (item === undefined) return false;
+    void this.#port.settled(item, { kind: 'dropped' });
+    this.#port.changed();
+    return true;
+  }
+
+  /** The sender edited a message that still waits: it runs with the new text. */
+  replaceText(messageId: string, text: string): InboxItem | undefined {
+    const at = this.#waiting.findIndex(({ item }) => item.message.messageId === messageId);
+    const known = this.#waiting[at];
+    if (known === undefined) return undefined;
+    const item: InboxItem = { ...known.item, message: { ...known.item.message, text } };
+    this.#waiting[at] = { ...known, item };
+    return item;
+  }
+
+  /** Moves a waiting message one place up. */
+  up(id: string): boolean {
+    const at = this.#waiting.findIndex(({ item }) => item.id === id);
+    const [moved] = at < 1 ? [] : this.#waiting.splice(at, 1);
+    if (moved === undefined) return at === 0;
+    this.#waiting.splice(at - 1, 0, moved);
+    this.#port.changed();
+    return true;
+  }
+
+  /** The running turn ends as it would; nothing is handed to it any more, and no other begins. */
+  pause(): void {
+    this.#paused = true;
+    this.#port.changed();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#turn?.steer();
+    void this.#pump();
+    this.#port.changed();
+  }
+
+  /** No new turn begins; resolves when the running one has ended. Waiting messages stay accepted. */
+  close(): Promise<void> {
+    this.#stopped = true;
+    this.#stopWaiting?.abort();
+    return this.settled();
+  }
+
+  /** Resolves when no turn runs and none is about to begin. */
+  settled(): Promise<void> {
+    return this.#pumping ? new Promise((resolve) => this.#settled.push(resolve)) : Promise.resolve();
+  }
+
+  /** Ends the running turn now. */
+  abort(reason: AbortReason): void {
+    this.#turn?.abort(reason);
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping || !this.#ready()) return;
+    this.#pumping = true;
+    const stopWaiting = new AbortController();
+    this.#stopWaiting = stopWaiting;
+    try {
+      while (this.#ready()) {
+        const release = await this.#port.slots.acquire(stopWaiting.signal);
+        if (release === undefined) return;
+        // While it waited for its slot everything may have been dropped, or the operator took over.
+        const next = this.#ready() ? this.#waiting.shift() : undefined;
+        if (next === undefined) release();
+        else await this.#run(next, release);
+      }
+    } finally {
+      this.#pumping = false;
+      this.#stopWaiting = undefined;
+      for (const resolve of this.#settled.splice(0)) resolve();
+      this.#port.changed();
+    }
+  }
+
+  #ready(): boolean {
+    return this.#waiting.length > 0 && !this.#stopped && !this.#paused;
+  }
+
+  async #run(first: Waiting, release: () => void): Promise<void> {
+    const turn = new Turn<Waiting>(first, this.#port, {
+      takeSteerable: (senderId) => this.#takeSteerable(senderId),
+      putBack: (back) => {
+        this.#waiting.unshift(...back);
+      },
+      has: (item) => this.#waiting.some((each) => each.item.id === item.id),
+    });
+    this.#turn = turn;
+    this.#port.changed();
+    try {
+      await turn.work();
+    } finally {
+      // The slot is for the agent's part alone: storing the outcome holds up nobody else.
+      release();
+    }
+    await turn.finish();
+    this.#turn = undefined;
+  }
+
+  /** Never merged across senders, never overtaking: only the first waiting message can be handed over. */
+  #takeSteerable(senderId: string): Waiting | undefined {
+    const head = this.#waiting[0];
+    if (head === undefined || this.#paused || this.#stopped) return undefined;
+    if (head.mode !== 'steer' || head.item.message.sender.id !== senderId) return undefined;
+    return this.#waiting.shift();
+  }
+
+  #take(fits: (item: InboxItem) => boolean): InboxItem[] {
+    const taken = this.#waiting.filter(({ item }) => fits(item));
+    for (const each of taken) this.#waiting.splice(this.#waiting.indexOf(each), 1);
+    return taken.map(({ item }) => item);
+  }
+}

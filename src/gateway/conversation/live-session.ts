@@ -1,0 +1,169 @@
+import type { Adapter } from '../adapter.ts';
+import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
+import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/settings.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { EventStream } from '../events.ts';
+import type { InboxItem } from '../inbound/inbox.ts';
+import type { InboundMessage, Platform } from '../model.ts';
+import { Reply } from '../outbound/reply.ts';
+import type { ToolActivity } from '../outbound/tool-line.ts';
+import { showTyping } from '../outbound/typing.ts';
+import type { Database } from '../store/database.ts';
+import { Lane, type LanePort } from './lane.ts';
+import type { Outcome } from './outcome.ts';
+import type { SessionRecord, Sessions } from './sessions.ts';
+import { type SettlementDeps, settle } from './settlement.ts';
+import type { TurnSlots } from './turn-slots.ts';
+
+export interface LiveSessionDeps extends SettlementDeps {
+  readonly db: Database;
+  readonly settings: Settings;
+  readonly sessions: Sessions;
+  readonly slots: TurnSlots;
+  readonly agent: Agent | undefined;
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+  readonly events: EventStream;
+  readonly clock: Clock;
+}
+
+/** One session at work: its lane, the agent's conversation, and the reply that grows. */
+export class LiveSession {
+  readonly session: SessionRecord;
+  readonly lane: Lane;
+  readonly #deps: LiveSessionDeps;
+  #conversation: Conversation | undefined;
+  #reply: Reply | undefined;
+  #endTyping: () => void = () => {};
+  #storing: Promise<void> = Promise.resolve();
+
+  constructor(session: SessionRecord, deps: LiveSessionDeps) {
+    this.session = session;
+    this.#deps = deps;
+    this.lane = new Lane(this.#port());
+    if (session.paused) this.lane.pause();
+  }
+
+  /** Opens (lazily) what controls the model. */
+  conversation(): Conversation {
+    const { agent, settings } = this.#deps;
+    if (agent === undefined)
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
+    const { id, sessionFile } = this.session;
+    const model = this.session.model ?? settings.agent.model;
+    const thinking = this.session.thinking ?? settings.agent.thinking;
+    this.#conversation ??= agent.open({
+      id,
+      kind: 'chat',
+      cwd: settings.agent.cwd,
+      ...(sessionFile === undefined ? {} : { sessionFile }),
+      ...(model === undefined ? {} : { model }),
+      ...(thinking === undefined ? {} : { thinking }),
+    });
+    return this.#conversation;
+  }
+
+  /** The next use opens a conversation with the session's present model and file. */
+  async closeConversation(): Promise<void> {
+    const open = this.#conversation;
+    this.#conversation = undefined;
+    await open?.close();
+  }
+
+  /** Without an agent a message is kept and shown, and waits for nobody. */
+  setAside(item: InboxItem): void {
+    void this.#settled(item, { kind: 'dropped' });
+  }
+
+  #port(): LanePort {
+    const { settings, slots, prepare, inbox, persist, feed } = this.#deps;
+    const { session } = this;
+    return {
+      slots,
+      maxWaiting: settings.agent.maxWaiting,
+      turnMs: settings.agent.turnMs,
+      silenceMs: settings.agent.silenceMs,
+      retryDelaysMs: [500, 2000, 8000],
+      conversation: () => this.conversation(),
+      discard: () => {
+        void this.closeConversation();
+      },
+      prepare: async (item) => ({ id: item.id, ...(await prepare(item.message, session)) }),
+      mark: (item, state) => this.#inOrder(() => persist((tx) => inbox.setState(tx, item, state))),
+      began: (item) => this.#began(item),
+      event: (item, event) => this.#event(item, event),
+      retried: (item, end) => this.#retried(item, end),
+      settled: (item, outcome) => this.#settled(item, outcome),
+      changed: () => feed.show(session, this.lane),
+    };
+  }
+
+  /** Changes of one session are stored one after the other: one that is tried again must not undo a later one. */
+  #inOrder<T>(store: () => Promise<T>): Promise<T> {
+    const mine = this.#storing.then(store);
+    this.#storing = mine.then(
+      () => {},
+      () => {},
+    );
+    return mine;
+  }
+
+  async #settled(item: InboxItem, outcome: Outcome): Promise<void> {
+    const own = this.#reply?.message === item.message ? this.#reply : undefined;
+    if (own !== undefined) this.#reply = undefined;
+    const endTyping = own === undefined ? () => {} : this.#endTyping;
+    const reply = own ?? this.#newReply(item, 'off');
+    try {
+      const { atRest } = await this.#inOrder(() => settle(this.#deps, this.session, item, outcome, reply));
+      void atRest.then(endTyping);
+    } catch (error) {
+      endTyping();
+      this.#deps.log.error('a message could not be brought to its end', {
+        id: item.id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  #began(item: InboxItem): void {
+    const { adapter, settings } = this.#deps;
+    const { chat } = item.message;
+    this.#endTyping();
+    this.#reply = this.#newReply(item, settings.chats(chat.platform).toolActivity);
+    this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
+  }
+
+  #newReply(item: InboxItem, toolActivity: ToolActivity): Reply {
+    const { adapter, outbox, egress } = this.#deps;
+    const { platform } = item.message.chat;
+    return new Reply(item.message, { adapter: () => adapter(platform), outbox, toolActivity, egress });
+  }
+
+  #retried(item: InboxItem, { code, message }: Extract<TurnEnd, { status: 'failed' }>): void {
+    const { platform, chatId } = this.session.chat;
+    this.#deps.decide({
+      what: 'turn',
+      kind: 'retried',
+      code,
+      reason: `the model was not reached: ${message}`,
+      platform,
+      chatId,
+      sessionId: this.session.id,
+      id: item.id,
+    });
+  }
+
+  #event(item: InboxItem, event: AgentEvent): void {
+    const { db, sessions, events, log } = this.#deps;
+    if (event.type === 'session') {
+      this.session.sessionFile = event.sessionFile;
+      db.write((tx) => sessions.save(tx, this.session)).catch((error: unknown) =>
+        log.warn('the session file could not be noted', { error: messageOf(error) }),
+      );
+      return;
+    }
+    const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
+    if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });
+  }
+}

@@ -1,0 +1,17 @@
+/** Why a session came to its end. `ResetReason` ones are told to the user, once, in one line. */
+export type ResetReason = 'idle' | 'daily' | 'reset by the operator';
+
+export function isResetReason(reason: string | undefined): reason is ResetReason {
+  return reason === 'idle' || reason === 'daily' || reason === 'reset by the operator';
+}
+
+const WHY: Record<ResetReason, string> = {
+  idle: 'quiet for a long time',
+  daily: 'the day is over',
+  'reset by the operator': 'my operator began a new one',
+};
+
+/** The line that a user reads above the first answer of a session that began by itself. */
+export function resetNotice(reason: ResetReason): string {
+  return `New session (${WHY[reason]}). /resume goes back to the old one.`;
+}

@@ -1,0 +1,15 @@
+import type { ChatKind, ChatRef } from '../model.ts';
+
+export interface SessionKeyInput {
+  readonly chat: ChatRef;
+  readonly chatKind: ChatKind;
+  readonly senderId: string;
+  /** In groups each user has an own session. */
+  readonly perUser: boolean;
+}
+
+/** The conversation a message belongs to: platform, account, chat, thread if any; in groups also the sender. */
+export function sessionKey({ chat, chatKind, senderId, perUser }: SessionKeyInput): string {
+  const sender = chatKind === 'group' && perUser ? senderId : null;
+  return JSON.stringify([chat.platform, chat.accountId, chat.chatId, chat.threadId ?? null, sender]);
+}

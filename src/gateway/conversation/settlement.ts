@@ -1,0 +1,115 @@
+import type { Decide } from '../decisions.ts';
+import { messageOf } from '../errors.ts';
+import type { Inbox, InboxItem } from '../inbound/inbox.ts';
+import type { Logger } from '../log.ts';
+import type { NewOutbound } from '../outbound/outbound-row.ts';
+import type { Outbox } from '../outbound/outbox.ts';
+import type { Reply } from '../outbound/reply.ts';
+import type { Tx } from '../store/database.ts';
+import type { Outcome } from './outcome.ts';
+import { outcomeMeta, outcomeText } from './outcome-text.ts';
+import type { SessionFeed } from './session-feed.ts';
+import type { SessionRecord } from './sessions.ts';
+
+export interface SettlementDeps {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly feed: SessionFeed;
+  /** Well-formed, redacted text: the last step before anything leaves. */
+  readonly egress: (text: string) => string;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  /** With `noAgent` nobody gets an automatic answer. */
+  readonly silent: boolean;
+  readonly decide: Decide;
+  readonly log: Logger;
+}
+
+/** Outcome and answer are durable. */
+export interface Settled {
+  /** Resolves when the answer is delivered, or has to wait for another try. */
+  readonly atRest: Promise<void>;
+}
+
+/** Outcome and answer of a message in one commit; then the delivery starts. */
+export async function settle(
+  deps: SettlementDeps,
+  session: SessionRecord,
+  item: InboxItem,
+  outcome: Outcome,
+  reply: Reply,
+): Promise<Settled> {
+  const { inbox, outbox, egress, log } = deps;
+  const text = outcomeText(outcome, reply.text, item.message);
+  const outbound: NewOutbound | undefined =
+    text === undefined || (outcome.kind === 'dropped' && deps.silent)
+      ? undefined
+      : await reply.finish(egress(text), outcomeMeta(outcome, session.id));
+  if (outcome.kind === 'answered') session.turns += 1;
+  const row = await deps
+    .persist((tx) => {
+      inbox.setState(tx, item, 'done');
+      if (outcome.kind === 'answered')
+        tx.run('UPDATE sessions SET turns = ? WHERE id = ?', [session.turns, session.id]);
+      return outbound === undefined ? undefined : outbox.add(tx, outbound);
+    })
+    .catch((error: unknown) => {
+      log.error('an outcome could not be stored', { id: item.id, error: messageOf(error) });
+      return undefined;
+    });
+  noteOutcome(deps, session, item, outcome);
+  if (text !== undefined && text !== '')
+    deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
+  return { atRest: row === undefined ? Promise.resolve() : outbox.release(row) };
+}
+
+/** Every turn that ended otherwise than with an answer leaves its reason. */
+function noteOutcome(
+  { decide, log, silent }: SettlementDeps,
+  session: SessionRecord,
+  item: InboxItem,
+  outcome: Outcome,
+): void {
+  if (outcome.kind === 'answered' || outcome.kind === 'joined' || silent) return;
+  const { platform, chatId } = session.chat;
+  const about = { platform, chatId, senderId: item.message.sender.id, sessionId: session.id, id: item.id };
+  switch (outcome.kind) {
+    case 'dropped':
+      decide({
+        ...about,
+        what: 'message',
+        kind: 'dropped',
+        code: 'dropped',
+        reason: 'taken out of the queue',
+      });
+      return;
+    case 'aborted':
+      decide({
+        ...about,
+        what: 'turn',
+        kind: 'aborted',
+        code: 'aborted',
+        reason: 'stopped before it was done',
+      });
+      return;
+    case 'interrupted':
+      decide({
+        ...about,
+        what: 'turn',
+        kind: 'interrupted',
+        code: 'interrupted',
+        reason: 'the gateway was stopped while the turn ran',
+      });
+      return;
+    case 'timed_out':
+      decide({ ...about, what: 'turn', kind: 'timed_out', code: 'timed_out', reason: 'it took too long' });
+      return;
+    case 'failed':
+      log.error(`turn failed: ${outcome.end.message}`, {
+        code: outcome.end.code,
+        next: outcome.end.hint,
+        session: session.id,
+      });
+      decide({ ...about, what: 'turn', kind: 'failed', code: outcome.end.code, reason: outcome.end.message });
+  }
+}

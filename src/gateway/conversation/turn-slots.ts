@@ -1,0 +1,51 @@
+/** A counting semaphore with fair, first-come hand-over: the global cap on running turns. */
+export class TurnSlots {
+  readonly max: number;
+  #taken = 0;
+  readonly #waiting: { readonly grant: () => void; cancelled: boolean }[] = [];
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  get running(): number {
+    return this.#taken;
+  }
+
+  /** Resolves with the function that frees the slot (call it once); undefined when `signal` aborts first. */
+  acquire(signal?: AbortSignal): Promise<(() => void) | undefined> {
+    if (signal?.aborted) return Promise.resolve(undefined);
+    if (this.#taken < this.max && this.#waiting.length === 0) {
+      this.#taken += 1;
+      return Promise.resolve(this.#releaser());
+    }
+    return new Promise((resolve) => {
+      const entry = {
+        cancelled: false,
+        grant: () => {
+          signal?.removeEventListener('abort', cancel);
+          this.#taken += 1;
+          resolve(this.#releaser());
+        },
+      };
+      const cancel = (): void => {
+        entry.cancelled = true;
+        resolve(undefined);
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.#waiting.push(entry);
+    });
+  }
+
+  #releaser(): () => void {
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#taken -= 1;
+      let next = this.#waiting.shift();
+      while (next?.cancelled) next = this.#waiting.shift();
+      next?.grant();
+    };
+  }
+}

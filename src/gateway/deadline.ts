@@ -1,0 +1,48 @@
+/**
+ * Runs `work` with a signal that aborts after `ms` or with `parent`, whichever is first. Settles no later than the
+ * signal even when `work` ignores it; the reason is then thrown. No timer is left behind.
+ */
+export async function withDeadline<T>(
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  options: { readonly parent?: AbortSignal; readonly reason?: () => Error } = {},
+): Promise<T> {
+  const { parent } = options;
+  const controller = new AbortController();
+  let fail: (reason: unknown) => void = () => {};
+  const cut = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  cut.catch(() => {}); // raced below; must not count as unhandled when `work` wins
+  const abort = (reason: unknown): void => {
+    controller.abort(reason);
+    fail(reason);
+  };
+  const onParent = (): void => abort(parent?.reason);
+  const timer = setTimeout(() => abort(options.reason?.() ?? new Error(`no answer within ${ms} ms`)), ms);
+  if (parent?.aborted) onParent();
+  else parent?.addEventListener('abort', onParent, { once: true });
+  try {
+    return await Promise.race([work(controller.signal), cut]);
+  } finally {
+    clearTimeout(timer);
+    parent?.removeEventListener('abort', onParent);
+  }
+}
+
+/** Whether `work` has settled, one way or the other, before `ms` are over. Leaves no timer behind. */
+export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const done = work.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

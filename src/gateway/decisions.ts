@@ -1,0 +1,53 @@
+import type { Clock } from './clock.ts';
+import type { LogFields, Logger } from './log.ts';
+import type { DecisionView } from './model.ts';
+
+export const DECISIONS_KEPT = 200;
+
+/** What was decided about something that somebody else may ask about later. */
+export type Decision = Omit<DecisionView, 'at'>;
+
+/** Told about every refused, dropped, reset, retried, offered or abandoned thing. Never throws. */
+export type Decide = (decision: Decision) => void;
+
+export interface DecisionTraceDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly show: (decision: DecisionView) => void;
+}
+
+/** The last decisions with their reasons: in the log as they happen, and kept for whoever asks. */
+export class DecisionTrace {
+  readonly #deps: DecisionTraceDeps;
+  readonly #kept: DecisionView[] = [];
+
+  constructor(deps: DecisionTraceDeps) {
+    this.#deps = deps;
+  }
+
+  /** Oldest first. */
+  last(limit: number = DECISIONS_KEPT): readonly DecisionView[] {
+    return this.#kept.slice(-limit);
+  }
+
+  readonly note: Decide = (decision) => {
+    const { clock, log, show } = this.#deps;
+    const view: DecisionView = { at: clock(), ...decision };
+    this.#kept.push(view);
+    if (this.#kept.length > DECISIONS_KEPT) this.#kept.shift();
+    const write = decision.kind === 'abandoned' || decision.kind === 'failed' ? log.warn : log.info;
+    write.call(log, `${decision.what} ${decision.kind}: ${decision.reason}`, fieldsOf(decision));
+    show(view);
+  };
+}
+
+function fieldsOf({ code, platform, chatId, senderId, sessionId, id }: Decision): LogFields {
+  return {
+    code,
+    ...(platform === undefined ? {} : { platform }),
+    ...(chatId === undefined ? {} : { chat: chatId }),
+    ...(senderId === undefined ? {} : { sender: senderId }),
+    ...(sessionId === undefined ? {} : { session: sessionId }),
+    ...(id === undefined ? {} : { id }),
+  };
+}

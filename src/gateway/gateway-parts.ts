@@ -1,0 +1,210 @@
+/** Puts the core together: which part knows which. Who calls what when is the gateway's business. */
+import { join } from 'node:path';
+import type { Adapter } from './adapter.ts';
+import { AdapterManager } from './adapter-manager.ts';
+import { Conversations } from './conversation/conversations.ts';
+import { persist } from './conversation/persist.ts';
+import { Sessions } from './conversation/sessions.ts';
+import { TurnSlots } from './conversation/turn-slots.ts';
+import { DecisionTrace } from './decisions.ts';
+import { messageOf } from './errors.ts';
+import type { GatewayDeps } from './gateway.ts';
+import { prepareInput } from './inbound/attachments.ts';
+import { ChatCommands } from './inbound/commands/chat-commands.ts';
+import { CHAT_COMMANDS, type ChatCommand } from './inbound/commands/command-table.ts';
+import { createExecutor } from './inbound/commands/execute.ts';
+import { Inbox } from './inbound/inbox.ts';
+import { Reception } from './inbound/reception.ts';
+import { Maintenance } from './maintenance.ts';
+import type { Platform, RefusalView } from './model.ts';
+import { egressText } from './outbound/egress.ts';
+import { Outbox } from './outbound/outbox.ts';
+import { Door } from './security/door.ts';
+import type { Database, Tx } from './store/database.ts';
+import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
+import { taskView } from './tasks/task-record.ts';
+import { Tasks } from './tasks/tasks.ts';
+
+export interface GatewayParts {
+  readonly adapters: AdapterManager;
+  readonly door: Door;
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly outbox: Outbox;
+  readonly tasks: Tasks;
+  readonly inbox: Inbox;
+  readonly reception: Reception;
+  readonly maintenance: Maintenance;
+  readonly decisions: DecisionTrace;
+  readonly slots: TurnSlots;
+}
+
+/** `stopping`: nobody waits for the store any more. */
+export function createParts(
+  deps: GatewayDeps,
+  stopping: AbortSignal,
+  onRefusal: (refusal: RefusalView) => void,
+): GatewayParts {
+  const { settings, stores, events, clock, agent } = deps;
+  const log = deps.logs.logger('gateway');
+  const adapterOf = (platform: Platform): Adapter | undefined => adapters.get(platform);
+  const egress = (text: string): string => egressText(text, deps.redactor);
+  const storing =
+    (db: Database) =>
+    <T>(body: (tx: Tx) => T): Promise<T> =>
+      persist(db, body, stopping, log);
+  const persistSessions = storing(stores.sessions);
+
+  const decisions = new DecisionTrace({
+    clock,
+    log: log.child('decisions'),
+    show: (decision) => events.emit({ type: 'decision', decision }),
+  });
+  const decide = decisions.note;
+  const slots = new TurnSlots(settings.agent.maxConcurrent);
+  const sessions = new Sessions();
+  const inbox = new Inbox(stores.sessions);
+  const outbox = new Outbox({
+    db: stores.sessions,
+    clock,
+    events,
+    log: log.child('outbox'),
+    decide,
+    adapter: adapterOf,
+    // The one way of every text to the outside.
+    format: (platform, markdown) => adapters.format(platform, egress(markdown)),
+    online: (platform) => adapters.online(platform),
+    settled: (row) => {
+      const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
+      if (taskId !== undefined)
+        void tasks
+          .delivered(taskId)
+          .catch((error: unknown) =>
+            log.warn('the delivery of a task was not noted', { task: taskId, error: messageOf(error) }),
+          );
+    },
+  });
+  const conversations = new Conversations({
+    db: stores.sessions,
+    settings,
+    sessions,
+    inbox,
+    outbox,
+    slots,
+    agent,
+    adapter: adapterOf,
+    egress,
+    persist: persistSessions,
+    decide,
+    prepare: (message, session) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, session.id)),
+    busyElsewhere: (sessionId) => tasks.busy(sessionId),
+    events,
+    clock,
+    log: log.child('sessions'),
+  });
+  const tasks = new Tasks({
+    db: stores.tasks,
+    agent,
+    cwd: settings.agent.cwd,
+    clock,
+    events,
+    log: log.child('tasks'),
+    decide,
+    persist: storing(stores.tasks),
+    deliver: (task, text, again) => deliverTask(outbox, persistSessions, task, text, again),
+    changed: (task) => {
+      if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
+    },
+  });
+  const door = new Door({
+    db: stores.security,
+    clock,
+    events,
+    log: log.child('pairing'),
+    onApproved: (request) => reception.release(request),
+    onRejected: (request, tell) => reception.reject(request, tell),
+    onRevoked: (platform, ids) => {
+      reception.flush();
+      conversations.cutOff(platform, ids);
+      tasks.cutOff(platform, ids);
+    },
+  });
+  const reception: Reception = new Reception({
+    db: stores.sessions,
+    settings,
+    door,
+    inbox,
+    outbox,
+    conversations,
+    persist: persistSessions,
+    decide,
+    commands: new ChatCommands({
+      db: stores.sessions,
+      inbox,
+      outbox,
+      persist: persistSessions,
+      adapter: (chat) => adapterOf(chat.platform),
+      clock,
+      log: log.child('commands'),
+      execute: createExecutor({
+        persist: persistSessions,
+        sessions,
+        conversations,
+        inbox,
+        tasks,
+        clock,
+        listed: ({ chat, sender }) =>
+          settings.allowAll ||
+          door.people.isAllowed(chat.platform, sender) ||
+          settings.chats(chat.platform).allowFrom.includes(sender.id),
+        prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
+      }),
+    }),
+    adapter: (chat) => adapterOf(chat.platform),
+    events,
+    clock,
+    log: log.child('inbox'),
+    onRefusal,
+  });
+  const adapters = new AdapterManager({
+    create: deps.createAdapter,
+    enabled: (platform) => settings.enabled(platform),
+    open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
+    accept: (message) => reception.accept(message),
+    onOnline: (platform) => outbox.kick(platform),
+    secret: (value) => deps.redactor.add(value),
+    commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
+      name,
+      help,
+      ...(args === undefined ? {} : { args }),
+    })),
+    stateRoot: deps.folder.adapters,
+    events,
+    clock,
+    log,
+  });
+  const maintenance = new Maintenance({
+    conversations,
+    outbox,
+    tasks,
+    sessions: stores.sessions,
+    security: stores.security,
+    files: deps.folder.files,
+    clock,
+    log: log.child('sweep'),
+  });
+  return {
+    adapters,
+    door,
+    sessions,
+    conversations,
+    outbox,
+    tasks,
+    inbox,
+    reception,
+    maintenance,
+    decisions,
+    slots,
+  };
+}

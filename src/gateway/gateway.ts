@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto';
+import type { Adapter } from './adapter.ts';
+import type { Agent, AgentCheck } from './agent/agent.ts';
+import { type ClientTaskRequest, startClientTask } from './client-tasks.ts';
+import type { Clock } from './clock.ts';
+import { openBadges, type Settings } from './config/settings.ts';
+import type { DataFolder } from './data-folder.ts';
+import { settlesWithin } from './deadline.ts';
+import { GatewayError } from './errors.ts';
+import type { EventStream } from './events.ts';
+import { createParts, type GatewayParts } from './gateway-parts.ts';
+import type { LogHub } from './log-hub.ts';
+import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
+import type { Redactor } from './outbound/egress.ts';
+import type { OutboundRow } from './outbound/outbound-row.ts';
+import { recoverInbox } from './recovery.ts';
+import type { Database } from './store/database.ts';
+
+const REFUSALS_KEPT = 200;
+/** Longest time that commands and messages under way get to end when the gateway stops. */
+const SETTLE_MS = 5000;
+
+export interface GatewayDeps {
+  readonly settings: Settings;
+  readonly folder: DataFolder;
+  readonly stores: { readonly sessions: Database; readonly security: Database; readonly tasks: Database };
+  /** Undefined: nobody gets an automatic answer. */
+  readonly agent: Agent | undefined;
+  readonly createAdapter: (platform: Platform) => Promise<Adapter>;
+  readonly events: EventStream;
+  readonly logs: LogHub;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly demo: boolean;
+  /** Told about every change of a task that belongs to a chat. */
+  readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
+}
+
+/** The core: owns the way of a message from end to end. Sockets, flags and screens are somebody else's. */
+export class Gateway {
+  readonly deps: GatewayDeps;
+  readonly adapters: GatewayParts['adapters'];
+  readonly door: GatewayParts['door'];
+  readonly sessions: GatewayParts['sessions'];
+  readonly conversations: GatewayParts['conversations'];
+  readonly outbox: GatewayParts['outbox'];
+  readonly tasks: GatewayParts['tasks'];
+  readonly #parts: GatewayParts;
+  readonly #refusals: RefusalView[] = [];
+  /** Nobody waits for the store any more. */
+  readonly #stopping = new AbortController();
+  #state: GatewayView['state'] = 'stopped';
+  #startedAt = 0;
+  #port = 0;
+  #clients = 0;
+  #shownRunning = 0;
+  #showTimer: NodeJS.Timeout | undefined;
+  #agentCheck: AgentCheck = { ok: true, detail: 'not checked yet' };
+
+  constructor(deps: GatewayDeps) {
+    this.deps = deps;
+    const parts = createParts(deps, this.#stopping.signal, (refusal) => this.#refused(refusal));
+    this.#parts = parts;
+    this.adapters = parts.adapters;
+    this.door = parts.door;
+    this.sessions = parts.sessions;
+    this.conversations = parts.conversations;
+    this.outbox = parts.outbox;
+    this.tasks = parts.tasks;
+    deps.events.subscribe((event) => {
+      if (event.type === 'session' || event.type === 'task') this.#showSoon();
+    });
+  }
+
+  get state(): GatewayView['state'] {
+    return this.#state;
+  }
+
+  get refusals(): readonly RefusalView[] {
+    return this.#refusals;
+  }
+
+  /** What was refused, dropped, reset, retried or given up last, and why; oldest first. */
+  decisions(limit: number): readonly DecisionView[] {
+    return this.#parts.decisions.last(limit);
+  }
+
+  /** A secret of this installation, made once: signs the identities of WebSocket clients. */
+  static async clientSecret(db: Database): Promise<string> {
+    const known = db.get("SELECT value FROM facts WHERE name = 'client_secret'")?.['value'];
+    if (typeof known === 'string') return known;
+    const secret = randomBytes(32).toString('hex');
+    await db.write((tx) => tx.run("INSERT INTO facts (name, value) VALUES ('client_secret', ?)", [secret]));
+    return secret;
+  }
+
+  /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
+  open(): void {
+    this.sessions.load(this.deps.stores.sessions);
+    this.door.load();
+    this.tasks.load();
+    this.#parts.reception.close();
+    this.#startedAt = this.deps.clock();
+    this.#state = 'running';
+  }
+
+  /** Picks up where the last run ended. Adapters connect afterwards: see `connect`. */
+  async start(): Promise<void> {
+    this.#state = 'starting';
+    this.#startedAt = this.deps.clock();
+    this.sessions.load(this.deps.stores.sessions);
+    this.door.load();
+    // Made before anything is taken up: answers need the platform's markup even while it is offline.
+    await this.adapters.prepareEnabled();
+    this.outbox.recover();
+    const { inbox, reception } = this.#parts;
+    await recoverInbox({
+      db: this.deps.stores.sessions,
+      inbox,
+      outbox: this.outbox,
+      sessions: this.sessions,
+      conversations: this.conversations,
+      door: this.door,
+      adapter: (chat) => this.adapters.get(chat.platform),
+      clock: this.deps.clock,
+      log: this.deps.logs.logger('recovery'),
+      decide: this.#parts.decisions.note,
+      release: (request) => reception.release(request),
+      adopt: (item) => reception.adopt(item),
+    });
+    await this.tasks.recover();
+    this.#parts.maintenance.start();
+    this.#state = 'running';
+  }
+
+  /** Connects the enabled adapters; resolves when each has begun its own supervision. */
+  async connect(): Promise<void> {
+    await this.adapters.startEnabled();
+  }
+
+  /** The port is known once the server listens. */
+  listening(port: number): void {
+    this.#port = port;
+    this.show();
+  }
+
+  clientsChanged(clients: number): void {
+    this.#clients = clients;
+    this.show();
+  }
+
+  /** Looks whether turns can work at all; the console shows the operator's next step. */
+  async checkAgent(signal: AbortSignal): Promise<AgentCheck> {
+    this.#agentCheck =
+      this.deps.agent === undefined
+        ? { ok: true, detail: 'no agent: messages are kept for a program to answer' }
+        : await this.deps.agent.check(signal);
+    if (!this.#agentCheck.ok)
+      this.deps.logs.logger('agent').warn(this.#agentCheck.detail, { next: this.#agentCheck.hint ?? '' });
+    this.show();
+    return this.#agentCheck;
+  }
+
+  /** Refuses new work, lets turns finish for `graceMs`, sends what can be sent, stores everything. */
+  async stop(graceMs = 30_000): Promise<void> {
+    if (this.#state === 'stopping' || this.#state === 'stopped') return;
+    this.#state = 'stopping';
+    this.show();
+    this.#parts.reception.close();
+    this.#parts.maintenance.stop();
+    await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    this.tasks.stop();
+    await this.conversations.stop(graceMs);
+    await this.outbox.drained(SETTLE_MS);
+    this.door.stop();
+    await this.adapters.stopAll();
+    this.outbox.stop();
+    this.#stopping.abort();
+    await this.deps.agent?.stop();
+    await Promise.all(Object.values(this.deps.stores).map((db) => db.close()));
+    this.#state = 'stopped';
+    this.show();
+  }
+
+  /** Writes to a chat as the operator, or for a program. Resolves when durable. */
+  async send(platform: Platform, channelId: string, content: string): Promise<OutboundRow> {
+    if (content.trim() === '')
+      throw new GatewayError('empty_message', 'the message is empty', {
+        status: 400,
+        hint: 'Give "content".',
+      });
+    const known = [...this.sessions.all()].find(
+      (each) => each.chat.platform === platform && each.chat.chatId === channelId,
+    );
+    const chat: ChatRef = known?.chat ?? { platform, accountId: 'default', chatId: channelId };
+    const adapter = this.adapters.get(platform);
+    if (adapter === undefined)
+      throw new GatewayError('adapter_stopped', `${platform} is not running`, {
+        status: 409,
+        hint: `Start it with: adapter ${platform} start`,
+      });
+    return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
+  }
+
+  /** A chat client starts a task by a frame. */
+  startClientTask(chat: ChatRef, sender: Sender, request: ClientTaskRequest): Promise<TaskView> {
+    const { conversations, sessions, tasks } = this;
+    const judge = this.#parts.reception.judge.bind(this.#parts.reception);
+    return startClientTask({ judge, conversations, sessions, tasks }, chat, sender, request);
+  }
+
+  view(): GatewayView {
+    const { settings, version, demo, agent, folder } = this.deps;
+    return {
+      version,
+      state: this.#state,
+      host: settings.host,
+      port: this.#port,
+      startedAt: this.#startedAt,
+      dataDir: folder.root,
+      demo,
+      agent: {
+        backend: agent?.backend ?? 'none',
+        running: this.#parts.slots.running,
+        maxConcurrent: this.#parts.slots.max,
+        ok: this.#agentCheck.ok,
+        detail: this.#agentCheck.detail,
+        ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),
+      },
+      clients: this.#clients,
+      badges: openBadges(settings),
+      turnedAway: this.door.desk.turnedAway,
+    };
+  }
+
+  /** Turns begin and end often: their number is told at most ten times a second. */
+  #showSoon(): void {
+    if (this.#shownRunning === this.#parts.slots.running || this.#showTimer !== undefined) return;
+    this.#showTimer = setTimeout(() => {
+      this.#showTimer = undefined;
+      this.show();
+    }, 100);
+    this.#showTimer.unref();
+  }
+
+  show(): void {
+    this.#shownRunning = this.#parts.slots.running;
+    this.deps.events.emit({ type: 'gateway', gateway: this.view() });
+  }
+
+  #refused(refusal: RefusalView): void {
+    this.#refusals.push(refusal);
+    if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
+    this.deps.events.emit({ type: 'refusal', refusal });
+    const { platform, chatId, senderId, code, reason } = refusal;
+    this.#parts.decisions.note({
+      what: 'message',
+      kind: 'refused',
+      code,
+      reason,
+      platform,
+      chatId,
+      senderId,
+    });
+    if (refusal.code === 'turned_away') this.show();
+  }
+}

@@ -1,0 +1,100 @@
+import type { SessionRecord } from '../conversation/sessions.ts';
+import type { InboxItem } from './inbox.ts';
+
+export const BURST = {
+  /** Pieces of one pasted text or of one album that arrive within this time are one message. */
+  gapMs: 600,
+  /** Whoever goes on pasting is not waited for for ever. */
+  longestMs: 5000,
+  pieces: 30,
+} as const;
+
+/** A text this close to the platform's limit was probably cut by it, and more follows. */
+const NEARLY_FULL = 0.9;
+
+interface Burst {
+  readonly session: SessionRecord;
+  readonly items: InboxItem[];
+  /** No piece is waited for beyond this. */
+  readonly longest: NodeJS.Timeout;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Joins what the platform took apart. Only a message that looks like a piece waits: everything else passes at once.
+ * The pieces are durable already; they become one with the first mark that the lane stores.
+ */
+export class Bursts {
+  readonly #bursts = new Map<string, Burst>();
+  readonly #handOver: (item: InboxItem, session: SessionRecord) => void;
+
+  constructor(handOver: (item: InboxItem, session: SessionRecord) => void) {
+    this.#handOver = handOver;
+  }
+
+  /** `textLimit` is the platform's own limit of one message. */
+  add(item: InboxItem, session: SessionRecord, textLimit: number): void {
+    const key = keyOf(session.id, item.message.sender.id);
+    let burst = this.#bursts.get(key);
+    if (burst === undefined) {
+      if (!isPiece(item, textLimit)) {
+        this.#handOver(item, session);
+        return;
+      }
+      burst = {
+        session,
+        items: [],
+        longest: setTimeout(() => this.#close(key), BURST.longestMs),
+        timer: undefined,
+      };
+      this.#bursts.set(key, burst);
+    }
+    burst.items.push(item);
+    clearTimeout(burst.timer);
+    if (burst.items.length >= BURST.pieces) this.#close(key);
+    else burst.timer = setTimeout(() => this.#close(key), BURST.gapMs);
+  }
+
+  /** Hands over what a sender has begun: something follows that must not overtake it. */
+  flush(sessionId: string, senderId: string): void {
+    this.#close(keyOf(sessionId, senderId));
+  }
+
+  /** Hands over everything now. */
+  flushAll(): void {
+    for (const key of [...this.#bursts.keys()]) this.#close(key);
+  }
+
+  #close(key: string): void {
+    const burst = this.#bursts.get(key);
+    if (burst === undefined) return;
+    this.#bursts.delete(key);
+    clearTimeout(burst.timer);
+    clearTimeout(burst.longest);
+    const joined = joinPieces(burst.items);
+    if (joined !== undefined) this.#handOver(joined, burst.session);
+  }
+}
+
+const keyOf = (sessionId: string, senderId: string): string => JSON.stringify([sessionId, senderId]);
+
+function isPiece(item: InboxItem, textLimit: number): boolean {
+  return item.message.albumId !== undefined || item.message.text.length >= textLimit * NEARLY_FULL;
+}
+
+/** One message out of its pieces: texts on lines of their own, attachments in order, the first one's identity. */
+export function joinPieces(items: readonly InboxItem[]): InboxItem | undefined {
+  const [first, ...rest] = items;
+  if (first === undefined || rest.length === 0) return first;
+  const texts = items.map((item) => item.message.text).filter((text) => text !== '');
+  const attachments = items.flatMap((item) => item.message.attachments ?? []);
+  return {
+    ...first,
+    pieces: rest.map((item) => item.id),
+    message: {
+      ...first.message,
+      text: texts.join('\n'),
+      ...(attachments.length === 0 ? {} : { attachments }),
+    },
+  };
+}

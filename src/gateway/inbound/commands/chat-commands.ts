@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import type { Adapter } from '../../adapter.ts';
+import type { Clock } from '../../clock.ts';
+import type { BusyMode } from '../../config/schema.ts';
+import { closest } from '../../config/suggest.ts';
+import { withDeadline } from '../../deadline.ts';
+import { GatewayError, messageOf } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { ChatRef, InboundMessage } from '../../model.ts';
+import { errorSentence } from '../../outbound/error-sentence.ts';
+import type { Outbox } from '../../outbound/outbox.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import type { Inbox, InboxItem } from '../inbox.ts';
+import { CHAT_COMMANDS, type ChatCommandName, type ParsedCommand, parseCommand } from './command-table.ts';
+
+/** Longest time a command may take: asking the agent may start it first. */
+const COMMAND_MS = 90_000;
+
+export interface ChatCommandsDeps {
+  readonly db: Database;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Carries a command out and returns what the chat reads. A GatewayError becomes its sentence. */
+  readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<string>;
+}
+
+/** What reception does with a message that may be a command. */
+export type Handled =
+  | { readonly handled: true }
+  | { readonly handled: false; readonly message: InboundMessage; readonly mode?: BusyMode };
+
+/** The control lane: commands never wait for a turn. */
+export class ChatCommands {
+  readonly #deps: ChatCommandsDeps;
+  readonly #underway = new Set<Promise<void>>();
+
+  constructor(deps: ChatCommandsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The command that a message is, if it is one. pi's own prompt templates and skills ("/skill:name") are none. */
+  parse(message: InboundMessage): ParsedCommand | undefined {
+    const adapter = this.#deps.adapter(message.chat);
+    const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
+    return command?.known === undefined && command?.name.includes(':') ? undefined : command;
+  }
+
+  /** Resolves when the command is durable; its answer follows through the outbox. */
+  async handle(message: InboundMessage, command: ParsedCommand): Promise<Handled> {
+    const { known, args, name } = command;
+    if (known === undefined) {
+      await this.#run(message, async () => unknownCommand(name));
+      return { handled: true };
+    }
+    if ((known === 'queue' || known === 'steer') && args !== '')
+      return { handled: false, message: { ...message, text: args }, mode: known };
+    await this.#run(message, () => this.#deps.execute(known, args, message));
+    return { handled: true };
+  }
+
+  /** Resolves when every command that was taken has its answer. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underway);
+  }
+
+  async #run(message: InboundMessage, work: () => Promise<string>): Promise<void> {
+    const { db, inbox, clock, log } = this.#deps;
+    const now = clock();
+    const item = await db.write((tx) =>
+      inbox.markSeen(tx, message, now)
+        ? inbox.add(tx, randomUUID(), message, 'running', undefined, now)
+        : undefined,
+    );
+    if (item === undefined) return;
+    const answered = this.#answer(item, work)
+      .catch((error: unknown) => log.error('a command was not answered', { error: messageOf(error) }))
+      .finally(() => this.#underway.delete(answered));
+    this.#underway.add(answered);
+  }
+
+  async #answer(item: InboxItem, work: () => Promise<string>): Promise<void> {
+    const { persist, inbox, outbox, log } = this.#deps;
+    const { message } = item;
+    const text = await withDeadline(COMMAND_MS, work).catch((error: unknown) => {
+      if (error instanceof GatewayError)
+        return [errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' ');
+      log.error('a command failed', { error: messageOf(error) });
+      return 'That did not work; the operator can see why in the log.';
+    });
+    const row = await persist((tx) => {
+      inbox.setState(tx, item, 'done');
+      return outbox.add(tx, {
+        chat: message.chat,
+        meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
+        parts: outbox.format(message.chat, text),
+        replyTo: message.messageId,
+      });
+    });
+    void outbox.release(row);
+  }
+}
+
+function unknownCommand(name: string): string {
+  const near = closest(
+    name,
+    CHAT_COMMANDS.map((row) => row.name),
+  );
+  return `I do not know /${name}.${near === undefined ? '' : ` Did you mean /${near}?`} /help lists what I understand.`;
+}

@@ -1,0 +1,138 @@
+/** One table declares every chat command: platform menus, `/help` and the documentation come from it. */
+export interface ChatCommand {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly args?: string;
+  readonly help: string;
+  /** May it run while the agent works? Those that may never wait for a turn. */
+  readonly midTurn: boolean;
+  /**
+   * `everyone`: whoever may write here. `listed`: only people on the allowlist, not those whom an open chat lets in;
+   * where `allowAll` lets everybody in, everybody counts as listed.
+   */
+  readonly who: 'everyone' | 'listed';
+}
+
+export const CHAT_COMMANDS = [
+  { name: 'help', help: 'Show what I understand.', midTurn: true, who: 'everyone' },
+  {
+    name: 'new',
+    aliases: ['reset'],
+    help: 'Start a new session; the old one is kept.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  {
+    name: 'stop',
+    help: 'Stop the running turn and drop your waiting messages.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  { name: 'status', help: 'Show what I am doing and what waits.', midTurn: true, who: 'everyone' },
+  { name: 'sessions', help: 'List your sessions of this chat.', midTurn: true, who: 'everyone' },
+  {
+    name: 'resume',
+    args: '<n>',
+    help: 'Go back to session number n of /sessions.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  { name: 'retry', help: 'Run your last message again.', midTurn: true, who: 'everyone' },
+  { name: 'undo', help: 'Take your last turn back.', midTurn: false, who: 'everyone' },
+  { name: 'title', args: '<text>', help: 'Give this session a title.', midTurn: true, who: 'everyone' },
+  {
+    name: 'model',
+    args: '[name]',
+    help: 'Show or change the model of this session.',
+    midTurn: false,
+    who: 'listed',
+  },
+  {
+    name: 'thinking',
+    args: '[level]',
+    help: 'Show or change the thinking level.',
+    midTurn: false,
+    who: 'listed',
+  },
+  {
+    name: 'compact',
+    help: 'Shorten what the agent remembers of this session.',
+    midTurn: false,
+    who: 'listed',
+  },
+  { name: 'usage', help: 'Show tokens and cost of this session.', midTurn: false, who: 'everyone' },
+  {
+    name: 'queue',
+    args: '<text>',
+    help: 'Send a message that waits for its own turn.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  {
+    name: 'steer',
+    args: '<text>',
+    help: 'Send a message into the running turn.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  {
+    name: 'bg',
+    aliases: ['background'],
+    args: '<text>',
+    help: 'Run a task in the background.',
+    midTurn: true,
+    who: 'listed',
+  },
+  { name: 'tasks', help: 'List background tasks of this chat.', midTurn: true, who: 'everyone' },
+  { name: 'cancel', args: '<id>', help: 'Cancel a background task.', midTurn: true, who: 'listed' },
+  {
+    name: 'btw',
+    args: '<text>',
+    help: 'Ask something beside the conversation.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  {
+    name: 'approve',
+    args: '[once|session]',
+    help: 'Allow what the agent asks for.',
+    midTurn: true,
+    who: 'listed',
+  },
+  { name: 'deny', help: 'Refuse what the agent asks for.', midTurn: true, who: 'listed' },
+  { name: 'whoami', help: 'Show the id under which I know you.', midTurn: true, who: 'everyone' },
+] as const satisfies readonly ChatCommand[];
+
+export type ChatCommandName = (typeof CHAT_COMMANDS)[number]['name'];
+
+export interface ParsedCommand {
+  readonly name: string;
+  readonly args: string;
+  /** The table's row; undefined for a word that is not ours. */
+  readonly known: ChatCommandName | undefined;
+}
+
+/** The row of a command. */
+export function commandRow(name: ChatCommandName): ChatCommand {
+  const row: ChatCommand | undefined = CHAT_COMMANDS.find((each) => each.name === name);
+  if (row === undefined) throw new RangeError(`no chat command is called ${name}`);
+  return row;
+}
+
+/** Reads `/word rest` (also `/word@bot rest`), and `!word rest` where the platform takes it. */
+export function parseCommand(text: string, bang: boolean): ParsedCommand | undefined {
+  const match = /^([/!])([A-Za-z][\w:-]*)(?:@\w+)?(?:\s+([\s\S]*))?$/.exec(text.trim());
+  if (match === null || (match[1] === '!' && !bang)) return undefined;
+  const name = (match[2] ?? '').toLowerCase();
+  const row = CHAT_COMMANDS.find(
+    (each: ChatCommand) => each.name === name || (each.aliases?.includes(name) ?? false),
+  );
+  return { name, args: (match[3] ?? '').trim(), known: row?.name };
+}
+
+/** `/help`, from the table. */
+export function helpText(prefix: string): string {
+  return CHAT_COMMANDS.map(
+    (row: ChatCommand) => `${prefix}${row.name}${row.args === undefined ? '' : ` ${row.args}`} – ${row.help}`,
+  ).join('\n');
+}

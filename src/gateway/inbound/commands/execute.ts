@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import type { AgentControl } from '../../agent/agent.ts';
+import type { Clock } from '../../clock.ts';
+import type { Conversations } from '../../conversation/conversations.ts';
+import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
+import { GatewayError } from '../../errors.ts';
+import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { Tx } from '../../store/database.ts';
+import type { Tasks } from '../../tasks/tasks.ts';
+import type { Inbox, InboxItem } from '../inbox.ts';
+import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
+
+export interface ExecuteDeps {
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly inbox: Inbox;
+  readonly tasks: Tasks;
+  readonly clock: Clock;
+  /** Is the sender on the allowlist, and not merely let in by an open chat? */
+  readonly listed: (message: InboundMessage) => boolean;
+  /** `/word`, or `!word` where that is what people type. */
+  readonly prefix: (chat: ChatRef) => string;
+}
+
+/** Carries out the chat commands of an admitted sender. Each returns the sentence or list that the chat reads. */
+export function createExecutor(deps: ExecuteDeps) {
+  const { conversations, sessions, tasks, inbox, persist, clock } = deps;
+
+  const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
+  const need = (message: InboundMessage): SessionRecord =>
+    current(message) ?? fail('no_session', 'there is no session here yet', 'Write something first.');
+  /** Sessions of this conversation, the newest first. */
+  const listOf = (message: InboundMessage): SessionRecord[] => sessions.ofKey(conversations.keyOf(message));
+
+  async function control(message: InboundMessage, command: AgentControl): Promise<string> {
+    const session = need(message);
+    const answer = await conversations.conversation(session).control(command);
+    if (command.type === 'model' && command.name !== undefined) session.model = command.name;
+    if (command.type === 'thinking' && command.level !== undefined) session.thinking = command.level;
+    if (command.type === 'model' || command.type === 'thinking') await conversations.save(session);
+    return answer;
+  }
+
+  const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
+    help: async (_args, message) => helpText(deps.prefix(message.chat)),
+    async new(_args, message) {
+      const session = current(message);
+      if (session === undefined) return 'This is a new session already.';
+      await conversations.endSession(session, 'new session asked for');
+      return 'Started a new session. /resume goes back to the old one.';
+    },
+    async stop(_args, message) {
+      const session = current(message);
+      if (session === undefined) return 'Nothing is running.';
+      const { id: senderId } = message.sender;
+      const result = conversations.lane(session.id)?.stop(senderId);
+      const offers = inbox.offered(session.id, senderId);
+      if (offers.length > 0)
+        await persist((tx) => {
+          for (const offer of offers) inbox.setState(tx, offer, 'done');
+        });
+      const dropped = (result?.dropped ?? 0) + offers.length;
+      const said = [
+        ...(result?.aborted ? ['Stopping.'] : []),
+        ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'waiting message')}.`]),
+      ];
+      return said.length === 0 ? 'Nothing is running.' : said.join(' ');
+    },
+    async status(_args, message) {
+      const session = current(message);
+      if (session === undefined) return 'No session yet. Write something.';
+      const view = conversations.view(session);
+      const lines = [
+        `Session: ${view.title || view.id}`,
+        `State: ${view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
+        `Waiting: ${view.waiting}`,
+        `Turns: ${view.turns}`,
+        ...(view.model === undefined ? [] : [`Model: ${view.model}`]),
+      ];
+      return lines.join('\n');
+    },
+    async sessions(_args, message) {
+      const list = listOf(message);
+      if (list.length === 0) return 'No sessions yet.';
+      return list
+        .slice(0, 20)
+        .map(
+          (each, i) =>
+            `${i + 1}. ${each.title || '(no title)'}${each.endedAt === undefined ? ' (current)' : ''}`,
+        )
+        .join('\n');
+    },
+    async resume(args, message) {
+      const list = listOf(message);
+      const chosen = args === '' ? list.find((each) => each.endedAt !== undefined) : list[Number(args) - 1];
+      if (chosen === undefined)
+        fail(
+          'no_such_session',
+          args === '' ? 'there is no earlier session' : `there is no session number ${args}`,
+          '/sessions lists them.',
+        );
+      await conversations.reopen(chosen);
+      return `Back in: ${chosen.title || chosen.id}`;
+    },
+    async retry(_args, message) {
+      const session = need(message);
+      const offers = inbox.offered(session.id, message.sender.id);
+      if (offers.length > 0) return retryOffers(session, offers);
+      if (conversations.lane(session.id)?.current?.message.sender.id === message.sender.id)
+        return 'I am still working on your last message.';
+      const last = inbox.last(session.id, message.sender.id);
+      if (last === undefined) return 'There is nothing to run again.';
+      if (!conversations.hasRoom(session.id)) return 'Too many messages wait already.';
+      const { promptId, ...rest } = last.message;
+      const again = await persist((tx) =>
+        inbox.add(
+          tx,
+          randomUUID(),
+          {
+            ...rest,
+            messageId: message.messageId,
+            ...(message.promptId === undefined ? {} : { promptId: `${message.promptId}:retry` }),
+          },
+          'queued',
+          session.id,
+          clock(),
+        ),
+      );
+      conversations.enqueue(again, session, 'queue');
+      return 'Running your last message again.';
+    },
+    undo: async () => 'Taking a turn back is not possible with this agent. /new starts afresh.',
+    async title(args, message) {
+      const session = need(message);
+      if (args === '') return `Title: ${session.title || '(none)'}`;
+      session.title = args.replaceAll('\n', ' ').slice(0, 80).toWellFormed();
+      await conversations.save(session);
+      return `Title: ${session.title}`;
+    },
+    model: (args, message) =>
+      control(message, args === '' ? { type: 'model' } : { type: 'model', name: args }),
+    thinking: (args, message) =>
+      control(message, args === '' ? { type: 'thinking' } : { type: 'thinking', level: args }),
+    compact: (_args, message) => control(message, { type: 'compact' }),
+    usage: (_args, message) => control(message, { type: 'usage' }),
+    queue: async () => 'Say what is to be queued: /queue <text>',
+    steer: async () => 'Say what is to be handed over: /steer <text>',
+    async bg(args, message) {
+      if (args === '') return 'Say what the task is to do: /bg <text>';
+      const task = await tasks.start({
+        command: args,
+        parentSessionId: current(message)?.id ?? null,
+        chat: message.chat,
+        senderId: message.sender.id,
+      });
+      return `Started task ${task.id}. /tasks shows it, /cancel ${task.id} ends it.`;
+    },
+    async tasks(_args, message) {
+      const mine = tasks
+        .list()
+        .filter((task) => sameChat(task.chat, message))
+        .slice(-20)
+        .reverse();
+      if (mine.length === 0) return 'No background tasks.';
+      return mine
+        .map((task) => `${task.id}  ${task.status}  ${task.progress}%  ${task.command.slice(0, 60)}`)
+        .join('\n');
+    },
+    async cancel(args, message) {
+      const task = tasks.get(args);
+      if (task === undefined || !sameChat(task.chat, message))
+        fail('task_not_found', `no task of this chat has the id "${args}"`, '/tasks lists them.');
+      await tasks.cancel(task.id);
+      return `Cancelling ${task.id}.`;
+    },
+    btw: async () =>
+      'Questions beside the conversation are not possible with this agent. /bg runs one in the background.',
+    approve: async () => 'Nothing waits for your approval.',
+    deny: async () => 'Nothing waits for your approval.',
+    whoami: async (_args, message) =>
+      `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
+  };
+
+  async function retryOffers(session: SessionRecord, offers: readonly InboxItem[]): Promise<string> {
+    const now = clock();
+    const taken = await persist((tx) => offers.filter((offer) => inbox.takeOffer(tx, offer.id, now)));
+    for (const offer of taken)
+      conversations.enqueue({ ...offer, state: 'queued', acceptedAt: now }, session, 'queue');
+    return taken.length === 1 ? 'Running it.' : `Running ${count(taken.length, 'message')}.`;
+  }
+
+  return async (name: ChatCommandName, args: string, message: InboundMessage): Promise<string> => {
+    const row = commandRow(name);
+    if (row.who === 'listed' && !deps.listed(message))
+      return `/${name} is for people whom my operator let in.`;
+    const session = current(message);
+    const working = session !== undefined && conversations.lane(session.id)?.current !== undefined;
+    if (working && !row.midTurn) return `/${name} has to wait until I am done. /stop ends the running turn.`;
+    return actions[name](args, message);
+  };
+}
+
+function sameChat(chat: { platform: string; chatId: string } | undefined, message: InboundMessage): boolean {
+  return chat?.platform === message.chat.platform && chat.chatId === message.chat.chatId;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
+function fail(code: string, message: string, hint: string): never {
+  throw new GatewayError(code, message, { status: 404, hint });
+}

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import type { Adapter } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Conversations } from '../conversation/conversations.ts';
+import type { Decide } from '../decisions.ts';
+import { GatewayError } from '../errors.ts';
+import type { EventStream } from '../events.ts';
+import type { Logger } from '../log.ts';
+import { type ChatRef, chatKey, type InboundMessage, type RefusalView } from '../model.ts';
+import type { Outbox } from '../outbound/outbox.ts';
+import type { Door } from '../security/door.ts';
+import type { PairingRequest } from '../security/pairing-request.ts';
+import { LoopBreaker, RateLimiter } from '../security/rate-limit.ts';
+import type { Database, Tx } from '../store/database.ts';
+import { type Admission, admit } from './admission.ts';
+import { ChatTails } from './chat-tails.ts';
+import { cleanMessage } from './clean-message.ts';
+import type { ChatCommands } from './commands/chat-commands.ts';
+import { sayDirectly } from './direct-line.ts';
+import type { Inbox, InboxItem } from './inbox.ts';
+import { Intake } from './intake.ts';
+import { Strangers } from './strangers.ts';
+
+/** A chat is told at most this often that nothing can be stored. */
+const FULL_NOTICE_MS = 10 * 60_000;
+
+export interface ReceptionDeps {
+  readonly db: Database;
+  readonly settings: Settings;
+  readonly door: Door;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly conversations: Conversations;
+  readonly commands: ChatCommands;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly decide: Decide;
+  readonly onRefusal: (refusal: RefusalView) => void;
+}
+
+/** The way in: clean, recognise, admit, make durable, hand over. `accept` resolves when nothing can be lost any more. */
+export class Reception {
+  readonly #deps: ReceptionDeps;
+  readonly #rates: RateLimiter;
+  readonly #loops = new LoopBreaker();
+  /** One notice a chat and window about a full disk. */
+  readonly #fullNotices = new RateLimiter(1, FULL_NOTICE_MS);
+  /** Updates being accepted right now: a duplicate that arrives meanwhile shares their fate. */
+  readonly #underway = new Map<string, Promise<void>>();
+  /** Messages of one chat are accepted one after the other, so that their order is the order of arrival. */
+  readonly #tails = new ChatTails();
+  readonly #intake: Intake;
+  readonly #strangers: Strangers;
+  #closed = false;
+
+  constructor(deps: ReceptionDeps) {
+    const { settings } = deps;
+    const refused = this.#refused.bind(this);
+    this.#deps = deps;
+    this.#rates = new RateLimiter(settings.rateLimit.maxRequests, settings.rateLimit.windowMs);
+    this.#intake = new Intake({ ...deps, maxWaiting: settings.agent.maxWaiting, refused });
+    this.#strangers = new Strangers({
+      ...deps,
+      tails: this.#tails,
+      write: (body) => deps.db.write(body),
+      refused,
+      offline: () => this.#closed,
+    });
+  }
+
+  /** See `AdapterHost.accept`. */
+  accept(raw: InboundMessage): Promise<void> {
+    if (this.#closed)
+      return Promise.reject(
+        new GatewayError('stopping', 'the gateway is stopping', {
+          status: 503,
+          hint: 'Send it again in a moment.',
+        }),
+      );
+    const message = cleanMessage(raw);
+    const identity = JSON.stringify([message.chat.platform, message.chat.accountId, message.dedupeKey]);
+    const same = this.#underway.get(identity);
+    if (same !== undefined) return same;
+    const mine = this.#tails.run(chatKey(message.chat), () => this.#take(message));
+    this.#underway.set(identity, mine);
+    const over = (): void => {
+      this.#underway.delete(identity);
+    };
+    mine.then(over, (error: unknown) => {
+      over();
+      this.#notTaken(message, error);
+    });
+    return mine;
+  }
+
+  /** Refuses new work; pieces of bursts that are already durable are handed over. */
+  close(): void {
+    this.#closed = true;
+    this.#intake.flush();
+  }
+
+  /** Resolves when every message that came before `close` is accepted or refused, and every command answered. */
+  async settled(): Promise<void> {
+    await this.#tails.idle();
+    await this.#deps.commands.settled();
+  }
+
+  /** People lost access: pieces that wait for more are handed over, so that they can be dropped with the rest. */
+  flush(): void {
+    this.#intake.flush();
+  }
+
+  /** May this sender speak here now? Counts towards the rate limit. */
+  judge(message: InboundMessage): Admission {
+    const { settings, door, clock } = this.#deps;
+    const { platform } = message.chat;
+    const now = clock();
+    return admit({
+      message,
+      policy: settings.chats(platform),
+      allowAll: settings.allowAll,
+      blocked: door.people.isBlocked(platform, message.sender),
+      allowlisted: door.people.isAllowed(platform, message.sender),
+      rate: () => this.#rates.hit(JSON.stringify([platform, message.sender.id]), now),
+      botMuted: () => this.#loops.hit(chatKey(message.chat), message.sender.id, now),
+    });
+  }
+
+  /** The stranger was let in. */
+  release(request: PairingRequest): Promise<void> {
+    return this.#strangers.release(request);
+  }
+
+  /** The stranger was not let in. */
+  reject(request: PairingRequest, tell: boolean): Promise<void> {
+    return this.#strangers.reject(request, tell);
+  }
+
+  /** A stranger's held message was found without a request. */
+  adopt(item: InboxItem): Promise<void> {
+    return this.#strangers.adopt(item);
+  }
+
+  async #take(message: InboundMessage): Promise<void> {
+    const { inbox, db, outbox, clock, events } = this.#deps;
+    if (inbox.hasSeen(message)) {
+      await db.flushed(); // seen in memory may be a moment ahead of the disk
+      return;
+    }
+    events.emit({ type: 'traffic', direction: 'in', platform: message.chat.platform, at: clock() });
+    outbox.revive(message.chat);
+    const admission = this.judge(message);
+    switch (admission.decision) {
+      case 'allow':
+        return this.#intake.take(message);
+      case 'pair':
+        return this.#strangers.wrote(message);
+      case 'refuse':
+        this.#refused(message, admission.code, admission.reason);
+        if (admission.notice !== undefined) this.#tell(message, admission.notice);
+        else if (message.promptId !== undefined && admission.code !== 'rate_limited')
+          this.#tell(message, 'This gateway does not take messages from here.');
+        return;
+      case 'ignore':
+        if (admission.code !== 'own_message' && admission.code !== 'not_mentioned')
+          this.#refused(message, admission.code, admission.reason);
+        return;
+    }
+  }
+
+  /** Nothing was stored. A program hears of it as an error; a person gets one sentence. */
+  #notTaken(message: InboundMessage, error: unknown): void {
+    if (!(error instanceof GatewayError) || error.code === 'stopping') return;
+    this.#refused(message, error.code, error.message);
+    if (error.code !== 'storage_full' || message.promptId !== undefined) return;
+    if (this.#fullNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
+      this.#tell(message, 'My disk is full, so I cannot take messages right now. My operator knows.');
+  }
+
+  /** A sentence for a refused sender. Not stored: nothing was accepted. */
+  #tell(message: InboundMessage, text: string): void {
+    sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code: 'refused' });
+  }
+
+  #refused(message: InboundMessage, code: string, reason: string): void {
+    this.#deps.onRefusal({
+      id: randomUUID(),
+      at: this.#deps.clock(),
+      platform: message.chat.platform,
+      chatId: message.chat.chatId,
+      senderId: message.sender.id,
+      senderName: message.sender.name,
+      code,
+      reason,
+    });
+  }
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Conversations } from '../conversation/conversations.ts';
+import type { EventStream } from '../events.ts';
+import type { Logger } from '../log.ts';
+import { chatKey, type InboundMessage } from '../model.ts';
+import type { Outbox } from '../outbound/outbox.ts';
+import type { Door } from '../security/door.ts';
+import { showPairingCode } from '../security/pairing-code.ts';
+import { PAIRING_LIMITS, type PairingRequest, pairingView } from '../security/pairing-request.ts';
+import type { Tx } from '../store/database.ts';
+import type { ChatTails } from './chat-tails.ts';
+import { sayDirectly } from './direct-line.ts';
+import type { Inbox, InboxItem } from './inbox.ts';
+
+export interface StrangersDeps {
+  readonly door: Door;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly conversations: Conversations;
+  readonly tails: ChatTails;
+  /** One try; what rejects was not accepted. */
+  readonly write: <T>(body: (tx: Tx) => T) => Promise<T>;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly refused: (message: InboundMessage, code: string, reason: string) => void;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** True while only the store is open: what is decided is carried out at the next start. */
+  readonly offline: () => boolean;
+}
+
+/** What becomes of people who are not let in yet, and of their first words. */
+export class Strangers {
+  readonly #deps: StrangersDeps;
+
+  constructor(deps: StrangersDeps) {
+    this.#deps = deps;
+  }
+
+  /** A stranger wrote. Resolves when what is kept of it is durable. */
+  async wrote(message: InboundMessage): Promise<void> {
+    const { door, inbox, write, clock } = this.#deps;
+    const now = clock();
+    if (await door.acceptInvitation(message)) return this.#welcome(message);
+    const view = door.desk.consider(message);
+    if (view.answer === 'silent') return this.#deps.refused(message, view.code, view.reason);
+    if (view.answer === 'remind') {
+      const code = await door.desk.remind(view.request);
+      return this.#sendCode(message, code, view.request.expiresAt - now);
+    }
+    const request = door.desk.begin(message, randomUUID());
+    try {
+      // Two files, two steps: a held message whose request was cut off gets a new one at the next start.
+      const held = await write((tx) =>
+        inbox.markSeen(tx, message, now)
+          ? inbox.add(tx, request.heldId, message, 'held', undefined, now)
+          : undefined,
+      );
+      if (held === undefined) return door.desk.cancel(request);
+    } catch (error) {
+      door.desk.cancel(request);
+      throw error;
+    }
+    await this.#ask(request, message);
+  }
+
+  /** A held message without a request: the gateway was killed between the two steps. */
+  async adopt(item: InboxItem): Promise<void> {
+    const { door, inbox, persist, refused } = this.#deps;
+    const view = door.desk.consider(item.message);
+    if (view.answer === 'new') return this.#ask(door.desk.begin(item.message, item.id), item.message);
+    if (view.answer === 'silent') refused(item.message, view.code, view.reason);
+    await persist((tx) => inbox.setState(tx, item, 'done'));
+  }
+
+  /** The stranger was let in: the held first message is answered as if it had just arrived. Safe to repeat. */
+  release(request: PairingRequest): Promise<void> {
+    // In the chat's own order: what the person writes next must not find another session.
+    return this.#deps.tails.run(chatKey(request.chat), () => this.#release(request));
+  }
+
+  /** The stranger was not let in: what was held is dropped; a denial is told once. Safe to repeat. */
+  async reject(request: PairingRequest, tell: boolean): Promise<void> {
+    const { inbox, persist, outbox, offline } = this.#deps;
+    const held = inbox.get(request.heldId);
+    const row = await persist((tx) => {
+      if (held !== undefined) inbox.setState(tx, held, 'done');
+      return tell
+        ? outbox.add(tx, {
+            chat: request.chat,
+            meta: {
+              kind: 'denied',
+              code: 'refused',
+              ...(held?.message.promptId === undefined ? {} : { promptId: held.message.promptId }),
+            },
+            parts: outbox.format(request.chat, 'The operator did not let you in.'),
+          })
+        : undefined;
+    });
+    if (row !== undefined && !offline()) void outbox.release(row);
+  }
+
+  /** An invitation was used: its message is the code, and nothing to answer. */
+  async #welcome(message: InboundMessage): Promise<void> {
+    const { inbox, outbox, persist, clock } = this.#deps;
+    const row = await persist((tx) => {
+      inbox.markSeen(tx, message, clock());
+      return outbox.add(tx, {
+        chat: message.chat,
+        meta: { kind: 'paired' },
+        parts: outbox.format(message.chat, 'You are in. Welcome!'),
+      });
+    });
+    void outbox.release(row);
+  }
+
+  async #release(request: PairingRequest): Promise<void> {
+    const { inbox, persist, conversations, clock, outbox, offline } = this.#deps;
+    const now = clock();
+    const held = inbox.get(request.heldId);
+    const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
+    const place = young ? conversations.place(held.message, now) : undefined;
+    const { row, released } = await persist((tx) => {
+      const taken =
+        held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
+      if (taken) conversations.commitPlace(tx, place, now);
+      else if (held?.state === 'held') inbox.setState(tx, held, 'done');
+      return {
+        released: taken,
+        row: outbox.add(tx, {
+          chat: request.chat,
+          meta: { kind: 'paired' },
+          parts: outbox.format(request.chat, 'You are in. Welcome!'),
+        }),
+      };
+    });
+    if (!offline()) void outbox.release(row);
+    if (held === undefined || place === undefined || !released) return;
+    conversations.rememberPlace(place, now);
+    if (offline()) return; // only the store is open: the next start takes it up
+    conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
+  }
+
+  async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {
+    const { door, events, log } = this.#deps;
+    await door.desk.store(request);
+    if (door.people.isAllowed(message.chat.platform, message.sender)) {
+      // Let in by id while the request was being written: nobody would decide it again.
+      await door.approve({ requestId: request.id }, { name: 'gateway', surface: 'gateway' }).catch(() => {});
+      return;
+    }
+    log.info('a stranger asks to be let in', {
+      platform: message.chat.platform,
+      user: message.sender.id,
+    });
+    events.emit({ type: 'pairing', request: pairingView(request) });
+    if (request.code !== undefined)
+      this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
+  }
+
+  /** The code goes out directly: it must never touch the disk or a log line. */
+  #sendCode(message: InboundMessage, code: string, expiresInMs: number): void {
+    const minutes = Math.max(1, Math.round(expiresInMs / 60_000));
+    sayDirectly(
+      this.#deps,
+      message,
+      'pairing',
+      `Hello! I do not know you yet. Please give this code to my operator: ${code}. It is good for ${minutes} minutes; your message is kept until then.`,
+      { kind: 'pairing', pairing: { code, expiresInMs } },
+    );
+  }
+}

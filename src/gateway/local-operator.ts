@@ -1,0 +1,272 @@
+import type { ConfigAccess } from './config/access.ts';
+import { GatewayError } from './errors.ts';
+import type { EventStream } from './events.ts';
+import type { Gateway } from './gateway.ts';
+import { PLATFORMS, type Platform } from './model.ts';
+import type {
+  CommandResult,
+  GatewayEventListener,
+  Operator,
+  OperatorCommand,
+  OperatorQueries,
+  OperatorSnapshot,
+} from './operator.ts';
+import type { Actor } from './security/door.ts';
+import { taskView } from './tasks/task-record.ts';
+
+export interface LocalOperatorDeps {
+  readonly gateway: Gateway;
+  readonly events: EventStream;
+  readonly actor: Actor;
+  readonly config: ConfigAccess;
+  /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read anew. */
+  readonly requestStop: (then: 'stop' | 'restart') => void;
+}
+
+/** The operator port over a gateway in the same process. One instance per surface: the audit names it. */
+export class LocalOperator implements Operator {
+  readonly #deps: LocalOperatorDeps;
+
+  constructor(deps: LocalOperatorDeps) {
+    this.#deps = deps;
+  }
+
+  snapshot(): OperatorSnapshot {
+    const { gateway } = this.#deps;
+    return {
+      gateway: gateway.view(),
+      adapters: gateway.adapters.views(),
+      sessions: gateway.conversations.views(),
+      tasks: gateway.tasks.list().map(taskView),
+      pairing: gateway.door.desk.list(),
+      allowlist: gateway.door.people.list(),
+      refusals: [...gateway.refusals],
+      outbox: gateway.outbox.list(),
+      log: gateway.deps.logs.lines(),
+    };
+  }
+
+  subscribe(listener: GatewayEventListener): () => void {
+    return this.#deps.events.subscribe(listener);
+  }
+
+  link(): { readonly kind: 'local' } {
+    return { kind: 'local' };
+  }
+
+  async close(): Promise<void> {}
+
+  async run(command: OperatorCommand): Promise<CommandResult> {
+    const { gateway, actor } = this.#deps;
+    const { door } = gateway;
+    switch (command.type) {
+      case 'pairing.approve': {
+        const request = await door.approve(command, actor);
+        return {
+          message: `${request.senderName} (${request.chat.platform}) is let in`,
+          data: { requestId: request.id, platform: request.chat.platform, userId: request.senderId },
+        };
+      }
+      case 'pairing.deny': {
+        const request = await door.deny(command, actor);
+        return {
+          message: `${request.senderName} (${request.chat.platform}) was denied`,
+          data: { requestId: request.id, platform: request.chat.platform, userId: request.senderId },
+        };
+      }
+      case 'pairing.block': {
+        const request = await door.blockRequest(command, actor);
+        return {
+          message: `${request.senderName} (${request.chat.platform}) is blocked`,
+          data: { requestId: request.id, platform: request.chat.platform, userId: request.senderId },
+        };
+      }
+      case 'pairing.invite': {
+        const { code, expiresAt } = door.invite(actor);
+        return {
+          message: `Send this to the bot from the new person’s account within the hour: ${code}`,
+          data: { code, expiresAt },
+        };
+      }
+      case 'pairing.undo': {
+        const request = await door.undo(command.requestId, actor);
+        return { message: `${request.senderName} waits again` };
+      }
+      case 'allow':
+        await door.allow(command.platform, command.userId, command.note, actor);
+        return { message: `${command.platform} ${command.userId} is on the allowlist` };
+      case 'revoke':
+        await door.revoke(command.platform, command.userId, actor);
+        return { message: `${command.platform} ${command.userId} has no access any more` };
+      case 'block':
+        await door.block(command.platform, command.userId, actor);
+        return { message: `${command.platform} ${command.userId} is blocked` };
+      case 'unblock':
+        await door.unblock(command.platform, command.userId, actor);
+        return { message: `${command.platform} ${command.userId} is no longer blocked` };
+      case 'adapter.start':
+      case 'adapter.stop':
+      case 'adapter.restart':
+      case 'adapter.check':
+        return this.#adapter(command);
+      case 'task.start':
+      case 'task.cancel':
+      case 'task.deliver':
+        return this.#task(command);
+      case 'outbox.retry':
+        await gateway.outbox.retry(command.id);
+        return { message: 'trying that delivery again' };
+      case 'outbox.abandon':
+        await gateway.outbox.abandon(command.id);
+        return { message: 'that delivery was given up' };
+      case 'send': {
+        const row = await gateway.send(command.platform, command.channelId, command.content);
+        return { message: 'on its way', data: { id: row.id } };
+      }
+      case 'config.set': {
+        const outcome = await this.#deps.config.set(command.key, command.value);
+        return { message: outcome };
+      }
+      case 'doctor':
+        return this.#doctor();
+      case 'restart':
+        this.#deps.requestStop('restart');
+        return { message: 'restarting' };
+      case 'stop':
+        this.#deps.requestStop('stop');
+        return { message: 'stopping' };
+      default:
+        return this.#session(command);
+    }
+  }
+
+  async query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+  ): Promise<OperatorQueries[K]['result']> {
+    const { gateway, config } = this.#deps;
+    const answers: {
+      [Q in keyof OperatorQueries]: (p: OperatorQueries[Q]['params']) => OperatorQueries[Q]['result'];
+    } = {
+      transcript: (p) => gateway.conversations.transcripts.last(p.sessionId, p.limit ?? 200),
+      queue: (p) =>
+        (gateway.conversations.lane(p.sessionId)?.waiting ?? []).map((item) => ({
+          messageId: item.id,
+          senderName: item.message.sender.name,
+          text: item.message.text,
+          at: item.acceptedAt,
+        })),
+      config: () => config.values(),
+      audit: (p) => gateway.door.auditLines(p.limit ?? 100),
+      blocked: () => gateway.door.people.blockedList(),
+    };
+    return answers[name](params);
+  }
+
+  async #adapter(command: Extract<OperatorCommand, { type: `adapter.${string}` }>): Promise<CommandResult> {
+    const { adapters } = this.#deps.gateway;
+    const { platform } = command;
+    if (command.type === 'adapter.check') {
+      const adapter = adapters.get(platform);
+      const check = await adapter?.check?.(AbortSignal.timeout(15_000));
+      if (check === undefined) return { message: `${platform}: ${adapters.view(platform).detail}` };
+      return { message: check.findings.join('\n') || `${platform} is fine`, data: check };
+    }
+    if (command.type === 'adapter.start') await adapters.start(platform);
+    else if (command.type === 'adapter.stop') await adapters.stop(platform);
+    else await adapters.restart(platform);
+    return { message: `${platform}: ${adapters.view(platform).detail}` };
+  }
+
+  async #task(command: Extract<OperatorCommand, { type: `task.${string}` }>): Promise<CommandResult> {
+    const { tasks, sessions } = this.#deps.gateway;
+    if (command.type === 'task.start') {
+      const session = command.sessionId === undefined ? undefined : sessions.get(command.sessionId);
+      if (command.sessionId !== undefined && session === undefined)
+        throw notFound('session', command.sessionId);
+      const task = await tasks.start({
+        command: command.command,
+        parentSessionId: session?.id ?? null,
+        chat: session?.chat,
+      });
+      return { message: `started ${task.id}`, data: taskView(task) };
+    }
+    const task =
+      command.type === 'task.cancel' ? await tasks.cancel(command.id) : await tasks.deliverAgain(command.id);
+    return {
+      message: command.type === 'task.cancel' ? `cancelling ${task.id}` : `${task.id} is delivered again`,
+      data: taskView(task),
+    };
+  }
+
+  async #session(
+    command: Extract<OperatorCommand, { type: `session.${string}` | `queue.${string}` }>,
+  ): Promise<CommandResult> {
+    const { conversations, sessions, outbox } = this.#deps.gateway;
+    const id = 'id' in command ? command.id : command.sessionId;
+    const session = sessions.get(id);
+    if (session === undefined) throw notFound('session', id);
+    switch (command.type) {
+      case 'session.reset':
+        await conversations.endSession(session, 'reset by the operator');
+        return { message: 'the session was reset' };
+      case 'session.stop': {
+        const stopped = conversations.lane(id)?.stop();
+        return { message: stopped?.aborted ? 'stopping the turn' : 'nothing was running' };
+      }
+      case 'session.pause':
+        conversations.openLane(session).pause();
+        session.paused = true;
+        await conversations.save(session);
+        return { message: 'the agent is paused in this chat; messages wait' };
+      case 'session.resume':
+        session.paused = false;
+        await conversations.save(session);
+        conversations.openLane(session).resume();
+        return { message: 'the agent goes on in this chat' };
+      case 'session.write':
+        await outbox.post({
+          chat: session.chat,
+          meta: { kind: 'operator', sessionId: id },
+          parts: outbox.format(session.chat, command.text),
+        });
+        conversations.note(session, 'operator', command.text);
+        return { message: 'written' };
+      case 'queue.drop':
+      case 'queue.up': {
+        const lane = conversations.lane(id);
+        const done =
+          command.type === 'queue.drop' ? lane?.drop(command.messageId) : lane?.up(command.messageId);
+        if (!done) throw notFound('waiting message', command.messageId);
+        return { message: command.type === 'queue.drop' ? 'dropped' : 'moved up' };
+      }
+    }
+  }
+
+  async #doctor(): Promise<CommandResult> {
+    const { gateway } = this.#deps;
+    const agent = await gateway.checkAgent(AbortSignal.timeout(15_000));
+    const lines = [
+      `agent: ${agent.ok ? 'ok' : 'NOT OK'} – ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
+    ];
+    for (const platform of PLATFORMS) lines.push(await this.#diagnose(platform));
+    for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
+    return { message: lines.join('\n'), data: { agent, ok: agent.ok } };
+  }
+
+  async #diagnose(platform: Platform): Promise<string> {
+    const { adapters } = this.#deps.gateway;
+    const view = adapters.view(platform);
+    const next = view.nextStep === undefined ? '' : ` ${view.nextStep}`;
+    const check = await adapters
+      .get(platform)
+      ?.check?.(AbortSignal.timeout(15_000))
+      .catch(() => undefined);
+    const findings = check === undefined || check.findings.length === 0 ? '' : ` ${check.findings.join(' ')}`;
+    return `${platform}: ${view.state} – ${view.detail}${next}${findings}`;
+  }
+}
+
+function notFound(what: string, id: string): GatewayError {
+  return new GatewayError(`${what.split(' ')[0]}_not_found`, `no ${what} has the id ${id}`, { status: 404 });
+}

@@ -1,0 +1,117 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from './clock.ts';
+import type { Conversations } from './conversation/conversations.ts';
+import { messageOf } from './errors.ts';
+import type { Logger } from './log.ts';
+import type { Outbox } from './outbound/outbox.ts';
+import type { Database } from './store/database.ts';
+import type { Tasks } from './tasks/tasks.ts';
+
+const DAY_MS = 24 * 60 * 60_000;
+export const RETENTION = { settledMs: 7 * DAY_MS, endedSessionsMs: 90 * DAY_MS, rowsPerSweep: 2000 } as const;
+
+const SWEEP_MS = 60_000;
+
+export interface MaintenanceDeps {
+  readonly conversations: Conversations;
+  readonly outbox: Outbox;
+  readonly tasks: Tasks;
+  readonly sessions: Database;
+  readonly security: Database;
+  /** Folder of the files that chats sent, one folder a session. */
+  readonly files: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The minute sweep: sessions that are due, deliveries that are too old, and old rows in bounded bites. */
+export class Maintenance {
+  readonly #deps: MaintenanceDeps;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(deps: MaintenanceDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      // A sweep that the disk holds up is not overtaken by the next one.
+      this.#running ??= this.sweep(this.#deps.clock())
+        .catch((error: unknown) =>
+          this.#deps.log.warn('the sweep failed; it runs again in a minute', { error: messageOf(error) }),
+        )
+        .finally(() => {
+          this.#running = undefined;
+        });
+    }, SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async sweep(now: number): Promise<void> {
+    const { conversations, outbox, tasks } = this.#deps;
+    await conversations.sweep(now);
+    outbox.sweep();
+    await tasks.sweep(now);
+    await this.#forgetMessages(now - RETENTION.settledMs);
+    const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
+    await Promise.all(gone.map((id) => this.#removeFiles(id)));
+    await this.#forgetRequests(now - RETENTION.settledMs);
+  }
+
+  /** Looking is cheap; a commit is made only when something is there to forget. */
+  async #forgetMessages(before: number): Promise<void> {
+    const { sessions } = this.#deps;
+    const bite = RETENTION.rowsPerSweep;
+    const old = (sql: string): boolean => sessions.get(sql, [before]) !== undefined;
+    if (
+      !old('SELECT 1 AS yes FROM seen WHERE at < ? LIMIT 1') &&
+      !old('SELECT 1 AS yes FROM outbox WHERE settled_at < ? LIMIT 1') &&
+      !old("SELECT 1 AS yes FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT 1")
+    )
+      return;
+    await sessions.write((tx) => {
+      tx.run('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)', [before, bite]);
+      tx.run('DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE settled_at < ? LIMIT ?)', [
+        before,
+        bite,
+      ]);
+      tx.run(
+        `DELETE FROM inbox WHERE seq IN
+           (SELECT seq FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT ?)`,
+        [before, bite],
+      );
+    });
+  }
+
+  async #forgetRequests(before: number): Promise<void> {
+    const { security } = this.#deps;
+    const old = security.get(
+      "SELECT 1 AS yes FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT 1",
+      [before],
+    );
+    if (old === undefined) return;
+    await security.write((tx) =>
+      tx.run(
+        `DELETE FROM pairing WHERE id IN
+           (SELECT id FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT ?)`,
+        [before, RETENTION.rowsPerSweep],
+      ),
+    );
+  }
+
+  /** The session is forgotten already: a folder that cannot be removed is only untidy. */
+  async #removeFiles(sessionId: string): Promise<void> {
+    await rm(join(this.#deps.files, sessionId), { recursive: true, force: true }).catch((error: unknown) =>
+      this.#deps.log.warn('the files of an old session could not be removed', {
+        session: sessionId,
+        error: messageOf(error),
+      }),
+    );
+  }
+}

@@ -1,0 +1,140 @@
+import type { Adapter, Part } from '../adapter.ts';
+import { settlesWithin } from '../deadline.ts';
+import { DeliveryError } from '../errors.ts';
+import type { ChatRef } from '../model.ts';
+import type { Outbox } from './outbox.ts';
+
+export const DRAFT = {
+  /** After a failed try. */
+  pauseMs: 5000,
+  /** The final text does not wait longer for a draft that is on its way. */
+  graceMs: 5000,
+} as const;
+
+export interface DraftDeps {
+  readonly chat: ChatRef;
+  readonly replyTo: string;
+  readonly outbox: Pick<Outbox, 'courtesy' | 'pace'>;
+  readonly adapter: () => Adapter | undefined;
+  /** What the draft is to show now; empty while there is nothing to show. */
+  readonly text: () => string;
+}
+
+/**
+ * A message that is edited while the answer grows. A courtesy: it gives way to everything else that is sent to the
+ * chat, a failure only slows it down, and the final text goes through the outbox whatever happens here.
+ */
+export class Draft {
+  readonly #deps: DraftDeps;
+  #id: string | undefined;
+  #shown = '';
+  /** The platform refused our markup once: this draft goes on without. */
+  #plain = false;
+  #over = false;
+  #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: DraftDeps) {
+    this.#deps = deps;
+  }
+
+  /** The text has changed: shows it as soon as the chat's pace allows. */
+  changed(): void {
+    if (this.#over || this.#working !== undefined || this.#timer !== undefined) return;
+    if (this.#deps.text() === this.#shown) return;
+    const waitMs = this.#deps.outbox.pace.editMs(this.#deps.chat);
+    if (waitMs > 0) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.changed();
+      }, waitMs);
+      return;
+    }
+    this.#working = this.#show().finally(() => {
+      this.#working = undefined;
+      this.changed();
+    });
+  }
+
+  /** Ends the draft. Resolves with the id of the message that the final text is to replace, if there is one. */
+  async close(): Promise<string | undefined> {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    const working = this.#working;
+    if (working === undefined || (await settlesWithin(working, DRAFT.graceMs))) return this.#id;
+    // Still on its way: the answer goes out as a message of its own, and a draft that arrives late is taken away.
+    if (this.#id === undefined) void working.then(() => this.#remove());
+    return undefined;
+  }
+
+  async #show(): Promise<void> {
+    const { chat, outbox } = this.#deps;
+    const adapter = this.#deps.adapter();
+    const text = this.#deps.text();
+    const part = adapter?.format(text)[0];
+    if (adapter === undefined || part === undefined) {
+      this.#shown = text;
+      return;
+    }
+    const work = outbox.courtesy(chat, (live, signal) =>
+      this.#put(live, this.#plain ? { ...part, text: part.plain } : part, signal),
+    );
+    // The chat is busy with something that matters more.
+    outbox.pace.edited(chat, Math.max(adapter.capabilities.editIntervalMs, work === undefined ? 1000 : 0));
+    if (work === undefined) return;
+    this.#shown = text;
+    try {
+      await work;
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #put(adapter: Adapter, part: Part, signal: AbortSignal): Promise<void> {
+    const { chat, replyTo } = this.#deps;
+    if (this.#id !== undefined) {
+      await adapter.edit?.(chat, this.#id, part, signal);
+      return;
+    }
+    const receipt = await adapter.send(
+      {
+        idempotencyKey: `draft:${replyTo}:${Math.random().toString(36).slice(2)}`,
+        chat,
+        part,
+        partIndex: 0,
+        partCount: 1,
+        replyToMessageId: replyTo,
+        meta: { kind: 'reply' },
+      },
+      signal,
+    );
+    this.#id = receipt.messageId;
+  }
+
+  #failed(error: unknown): void {
+    const { chat, outbox } = this.#deps;
+    const failure = error instanceof DeliveryError ? error.failure : 'unknown';
+    if (failure === 'rate-limited' && error instanceof DeliveryError)
+      outbox.pace.rest(chat, error.retryAfterMs ?? DRAFT.pauseMs);
+    else if (failure === 'markup' && !this.#plain) this.#plain = true;
+    else if (
+      failure === 'gone' ||
+      failure === 'rejected' ||
+      (failure === 'unknown' && this.#id === undefined)
+    )
+      // The chat is closed, the draft cannot be edited, or one may stand there whose id is not known.
+      this.#over = true;
+    else outbox.pace.edited(chat, DRAFT.pauseMs);
+    this.#shown = '';
+  }
+
+  async #remove(): Promise<void> {
+    const id = this.#id;
+    if (id === undefined) return;
+    const { chat, outbox } = this.#deps;
+    // A courtesy as well: a stray draft that cannot be deleted stays.
+    await outbox
+      .courtesy(chat, async (adapter, signal) => adapter.delete?.(chat, id, signal))
+      ?.catch(() => {});
+  }
+}

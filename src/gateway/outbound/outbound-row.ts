@@ -1,0 +1,99 @@
+import type { OutboundMeta, Part } from '../adapter.ts';
+import type { ChatRef, OutboxState, OutboxView } from '../model.ts';
+import type { Row } from '../store/database.ts';
+
+/** One message on its way out: all parts of one text to one chat, delivered in order. */
+export interface OutboundRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly chat: ChatRef;
+  readonly meta: OutboundMeta;
+  readonly parts: Part[];
+  readonly replyTo: string | undefined;
+  /** A streamed draft that the first part replaces by an edit. */
+  readonly draftId: string | undefined;
+  readonly createdAt: number;
+  state: OutboxState;
+  attempts: number;
+  /** How many parts are delivered. */
+  done: number;
+  readonly receipts: string[];
+  error: string | undefined;
+  nextTryAt: number | undefined;
+  /** The part being sent may already have arrived: set after a crash or a lost connection. */
+  mayRepeat: boolean;
+  /** Settled rows are told to the operator only if they were shown before. */
+  shown: boolean;
+  /** The operator wants it sent whatever its age. */
+  insisted: boolean;
+}
+
+export interface NewOutbound {
+  readonly chat: ChatRef;
+  readonly meta: OutboundMeta;
+  readonly parts: readonly Part[];
+  readonly replyTo?: string;
+  readonly draftId?: string;
+}
+
+export function newRow(seq: number, id: string, message: NewOutbound, createdAt: number): OutboundRow {
+  return {
+    seq,
+    id,
+    chat: message.chat,
+    meta: message.meta,
+    parts: [...message.parts],
+    replyTo: message.replyTo,
+    draftId: message.draftId,
+    createdAt,
+    state: 'pending',
+    attempts: 0,
+    done: 0,
+    receipts: [],
+    error: undefined,
+    nextTryAt: undefined,
+    mayRepeat: false,
+    shown: false,
+    insisted: false,
+  };
+}
+
+export function rowOf(row: Row): OutboundRow {
+  const text = (name: string): string | undefined => {
+    const value = row[name];
+    return value === null || value === undefined ? undefined : String(value);
+  };
+  return {
+    seq: Number(row['seq']),
+    id: String(row['id']),
+    chat: JSON.parse(String(row['chat'])) as ChatRef,
+    meta: JSON.parse(String(row['meta'])) as OutboundMeta,
+    parts: JSON.parse(String(row['parts'])) as Part[],
+    replyTo: text('reply_to'),
+    draftId: text('draft_id'),
+    createdAt: Number(row['created_at']),
+    state: row['state'] as OutboxState,
+    attempts: Number(row['attempts']),
+    done: Number(row['done']),
+    receipts: JSON.parse(String(row['receipts'])) as string[],
+    error: text('error'),
+    nextTryAt: undefined,
+    mayRepeat: row['state'] === 'sending',
+    shown: false,
+    insisted: false,
+  };
+}
+
+export function outboxView(row: OutboundRow): OutboxView {
+  return {
+    id: row.id,
+    chat: row.chat,
+    kind: row.meta.kind,
+    state: row.state,
+    attempts: row.attempts,
+    preview: (row.parts[0]?.plain ?? '').slice(0, 120),
+    createdAt: row.createdAt,
+    ...(row.nextTryAt === undefined ? {} : { nextTryAt: row.nextTryAt }),
+    ...(row.error === undefined ? {} : { error: row.error }),
+  };
+}

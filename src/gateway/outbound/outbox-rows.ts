@@ -1,0 +1,85 @@
+import type { Database, Tx } from '../store/database.ts';
+import { type OutboundRow, rowOf } from './outbound-row.ts';
+
+/** The outbox table. A row is `pending`, `sending` (may have arrived), or settled with its proof or its reason. */
+export class OutboxRows {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  get lastSeq(): number {
+    return Number(this.#db.get('SELECT COALESCE(MAX(seq), 0) AS top FROM outbox')?.['top'] ?? 0);
+  }
+
+  /** Everything that is not settled, in the order in which it was written. */
+  open(): OutboundRow[] {
+    return this.#db.all("SELECT * FROM outbox WHERE state IN ('pending','sending') ORDER BY seq").map(rowOf);
+  }
+
+  /** What could not be delivered, the newest first. */
+  stuck(limit: number): OutboundRow[] {
+    return this.#db
+      .all("SELECT * FROM outbox WHERE state IN ('failed','abandoned') ORDER BY seq DESC LIMIT ?", [limit])
+      .map(rowOf);
+  }
+
+  stuckRow(id: string): OutboundRow | undefined {
+    const row = this.#db.get("SELECT * FROM outbox WHERE id = ? AND state IN ('failed','abandoned')", [id]);
+    return row === undefined ? undefined : rowOf(row);
+  }
+
+  has(tx: Tx, id: string): boolean {
+    return tx.get('SELECT 1 AS yes FROM outbox WHERE id = ?', [id]) !== undefined;
+  }
+
+  insert(tx: Tx, row: OutboundRow): void {
+    tx.run(
+      `INSERT INTO outbox (seq, id, chat, meta, parts, state, reply_to, draft_id, created_at)
+       VALUES (?,?,?,?,?,'pending',?,?,?)`,
+      [
+        row.seq,
+        row.id,
+        JSON.stringify(row.chat),
+        JSON.stringify(row.meta),
+        JSON.stringify(row.parts),
+        row.replyTo ?? null,
+        row.draftId ?? null,
+        row.createdAt,
+      ],
+    );
+  }
+
+  /** From here on a crash makes the row a possible repeat. */
+  async markSending(row: OutboundRow): Promise<void> {
+    await this.#db.write((tx) => tx.run("UPDATE outbox SET state = 'sending' WHERE id = ?", [row.id]));
+  }
+
+  /** Receipts of the parts so far: a restart goes on behind them. */
+  async markProgress(row: OutboundRow): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run('UPDATE outbox SET done = ?, receipts = ?, attempts = ? WHERE id = ?', [
+        row.done,
+        JSON.stringify(row.receipts),
+        row.attempts,
+        row.id,
+      ]),
+    );
+  }
+
+  async markSettled(row: OutboundRow, at: number): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run(
+        'UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ? WHERE id = ?',
+        [row.state, row.done, JSON.stringify(row.receipts), row.attempts, row.error ?? null, at, row.id],
+      ),
+    );
+  }
+
+  async markPending(id: string): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run("UPDATE outbox SET state = 'pending', settled_at = NULL WHERE id = ?", [id]),
+    );
+  }
+}

@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import type { Adapter, Part } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
+import { withDeadline } from '../deadline.ts';
+import type { Decide } from '../decisions.ts';
+import { DeliveryError, GatewayError, messageOf } from '../errors.ts';
+import type { EventStream } from '../events.ts';
+import type { Logger } from '../log.ts';
+import type { ChatRef, OutboxView, Platform } from '../model.ts';
+import type { Database, Tx } from '../store/database.ts';
+import { ChatGates } from './chat-gates.ts';
+import { ChatPace } from './chat-pace.ts';
+import { DeadChats } from './dead-chats.ts';
+import { Deliveries } from './deliveries.ts';
+import { type NewOutbound, newRow, type OutboundRow, outboxView } from './outbound-row.ts';
+import { OutboxRows } from './outbox-rows.ts';
+import { RowSender } from './row-sender.ts';
+
+/** No call to a platform takes longer. */
+export const SEND_DEADLINE_MS = 60_000;
+const STUCK_SHOWN = 200;
+
+export interface OutboxDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly events: EventStream;
+  readonly log: Logger;
+  readonly decide: Decide;
+  /** The running adapter of a platform; undefined while it is stopped or disabled. */
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  /** Markdown to the platform's parts; works also while the adapter is stopped. */
+  readonly format: (platform: Platform, markdown: string) => readonly Part[];
+  /** False while the adapter is known to be offline: nothing is tried, `kick` resumes. */
+  readonly online: (platform: Platform) => boolean;
+  /** Told when a row is settled. */
+  readonly settled?: (row: OutboundRow) => void;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+type Send<T> = (adapter: Adapter, signal: AbortSignal) => Promise<T>;
+
+/** Durable delivery: written before the first attempt, in order per chat, with the platform's receipt as proof. */
+export class Outbox {
+  readonly #deps: OutboxDeps;
+  readonly #rows: OutboxRows;
+  readonly #gates: ChatGates;
+  readonly #dead: DeadChats;
+  readonly #deliveries: Deliveries;
+  readonly #stopping = new AbortController();
+  /** When a chat may be written to again. */
+  readonly pace: ChatPace;
+  #seq: number;
+
+  constructor(deps: OutboxDeps) {
+    const { db, clock, log } = deps;
+    this.#deps = deps;
+    this.#rows = new OutboxRows(db);
+    this.#dead = new DeadChats(db, clock, log);
+    this.pace = new ChatPace(clock);
+    this.#gates = new ChatGates((error) =>
+      log.error('a job of a chat failed inside the gateway', { error: messageOf(error) }),
+    );
+    this.#deliveries = new Deliveries({
+      ...deps,
+      rows: this.#rows,
+      sender: new RowSender({ rows: this.#rows, bounded: (send) => this.#bounded(send), log }),
+      gates: this.#gates,
+      dead: this.#dead,
+      pace: this.pace,
+      stopping: this.#stopping.signal,
+      settled: deps.settled ?? (() => {}),
+    });
+    this.#seq = this.#rows.lastSeq;
+  }
+
+  /** After a start: everything undelivered goes on; what was being sent may be a repeat and is marked. */
+  recover(): void {
+    this.#dead.load();
+    for (const row of this.#rows.open()) {
+      if (this.#deliveries.tooOld(row)) this.#deliveries.abandonOld(row);
+      else void this.release(row);
+    }
+  }
+
+  /** Writes the row as part of the caller's transaction; call `release` once that is durable. */
+  add(tx: Tx, message: NewOutbound, id: string = randomUUID()): OutboundRow {
+    this.#seq += 1;
+    const row = newRow(this.#seq, id, message, this.#deps.clock());
+    this.#rows.insert(tx, row);
+    return row;
+  }
+
+  /** The same for a message that may be added again after a crash: `id` names it for ever. Undefined: it is there. */
+  addOnce(tx: Tx, id: string, message: NewOutbound): OutboundRow | undefined {
+    return this.#rows.has(tx, id) ? undefined : this.add(tx, message, id);
+  }
+
+  /** A text as the parts that its chat takes. */
+  format(chat: ChatRef, markdown: string): readonly Part[] {
+    return this.#deps.format(chat.platform, markdown);
+  }
+
+  /** Starts the delivery of a durable row. Resolves when it is settled or has to wait for another try. */
+  release(row: OutboundRow): Promise<void> {
+    return this.#deliveries.start(row);
+  }
+
+  /** A row of its own: durable when this resolves, then on its way. */
+  async post(message: NewOutbound): Promise<OutboundRow> {
+    const row = await this.#deps.db.write((tx) => this.add(tx, message));
+    void this.release(row);
+    return row;
+  }
+
+  /** Sends something that must not be stored (a pairing code), in the chat's order. Never retried. */
+  direct<T>(chat: ChatRef, send: Send<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#gates.of(chat).push(
+        async () => {
+          const adapter = this.#deps.adapter(chat.platform);
+          if (adapter === undefined)
+            reject(new DeliveryError('unreachable', `${chat.platform} is not running`));
+          else await this.#bounded((signal) => send(adapter, signal)).then(resolve, reject);
+          return undefined;
+        },
+        () => reject(new DeliveryError('unreachable', 'the gateway is stopping')),
+      );
+    });
+  }
+
+  /** The same for what may be left out (a draft): undefined at once when anything else is sent to this chat. */
+  courtesy<T>(chat: ChatRef, send: Send<T>): Promise<T> | undefined {
+    return this.#gates.idle(chat) ? this.direct(chat, send) : undefined;
+  }
+
+  /** The platform (or one of its chats) can be reached again. */
+  kick(platform: Platform, chat?: ChatRef): void {
+    if (chat !== undefined) this.#gates.wake(chat);
+    else this.#gates.wakeAll(platform);
+  }
+
+  /** A chat that spoke again is not dead. */
+  revive(chat: ChatRef): void {
+    this.#dead.revive(chat);
+  }
+
+  list(): OutboxView[] {
+    return [...this.#deliveries.all(), ...this.#rows.stuck(STUCK_SHOWN)].map(outboxView);
+  }
+
+  get pending(): number {
+    return this.#deliveries.count;
+  }
+
+  /** The operator tries a waiting or failed row again, whatever its age and the state of its chat. */
+  async retry(id: string): Promise<void> {
+    const open = this.#deliveries.get(id);
+    const row = open ?? this.#rows.stuckRow(id);
+    if (row === undefined) throw notFound(id);
+    row.insisted = true;
+    if (open === undefined) {
+      row.state = 'pending';
+      await this.#rows.markPending(id);
+    }
+    this.#dead.revive(row.chat);
+    if (open === undefined) void this.release(row);
+    else this.#gates.wake(row.chat);
+  }
+
+  /** The operator gives a row up. */
+  async abandon(id: string): Promise<void> {
+    const row = this.#deliveries.get(id);
+    if (row === undefined) throw notFound(id);
+    this.#deliveries.settle(row, 'abandoned', 'given up by the operator', 'by_operator');
+    this.#gates.wake(row.chat);
+    await this.#deps.db.flushed();
+  }
+
+  /** Gives up what has waited longer than a day. */
+  sweep(): void {
+    this.#deliveries.sweep();
+  }
+
+  /** Resolves when nothing more can be sent right now, or after `deadlineMs`. */
+  drained(deadlineMs: number): Promise<void> {
+    return this.#deliveries.drained(deadlineMs);
+  }
+
+  stop(): void {
+    this.#stopping.abort(new DeliveryError('unknown', 'the gateway is stopping'));
+    this.#gates.stop();
+    this.#deliveries.stop();
+  }
+
+  /** Every send is bounded, and ends when the gateway stops. */
+  #bounded<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(SEND_DEADLINE_MS, send, {
+      parent: this.#stopping.signal,
+      reason: () => new DeliveryError('unknown', 'the platform did not answer within a minute'),
+    });
+  }
+}
+
+function notFound(id: string): GatewayError {
+  return new GatewayError('outbox_not_found', `no stuck delivery has the id ${id}`, {
+    status: 404,
+    hint: 'List them with the outbox view of the console.',
+  });
+}

@@ -1,0 +1,135 @@
+import type { Adapter } from './adapter.ts';
+import type { Clock } from './clock.ts';
+import type { Conversations } from './conversation/conversations.ts';
+import type { SessionRecord, Sessions } from './conversation/sessions.ts';
+import type { Decide } from './decisions.ts';
+import { messageOf } from './errors.ts';
+import type { Inbox, InboxItem } from './inbound/inbox.ts';
+import type { Logger } from './log.ts';
+import type { ChatRef } from './model.ts';
+import type { Outbox } from './outbound/outbox.ts';
+import type { Door } from './security/door.ts';
+import type { PairingRequest } from './security/pairing-request.ts';
+import type { Database } from './store/database.ts';
+
+/** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
+export const RESUME_WITHIN_MS = 10 * 60_000;
+
+export interface RecoveryDeps {
+  readonly db: Database;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly door: Door;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly decide: Decide;
+  readonly release: (request: PairingRequest) => Promise<void>;
+  readonly adopt: (item: InboxItem) => Promise<void>;
+}
+
+/**
+ * After a stop or a crash everything accepted is queued again, reported as interrupted, or offered. A turn that may
+ * have reached the model is never repeated by itself. Safe to repeat when it is itself cut off.
+ */
+export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
+  let resumed = 0;
+  let reported = 0;
+  for (const item of deps.inbox.open()) {
+    if (item.state === 'held') {
+      await recoverHeld(deps, item).catch((error: unknown) =>
+        deps.log.error('a held message could not be taken up', { error: messageOf(error) }),
+      );
+      continue;
+    }
+    const session = item.sessionId === undefined ? undefined : deps.sessions.get(item.sessionId);
+    const young = deps.clock() - item.acceptedAt < RESUME_WITHIN_MS;
+    if (item.state === 'queued' && young && session !== undefined) {
+      deps.conversations.enqueue(item, session, 'queue');
+      resumed += 1;
+    } else {
+      await report(deps, item, session);
+      reported += 1;
+    }
+  }
+  if (resumed + reported > 0) deps.log.info('took up what the last run left', { resumed, reported });
+}
+
+/**
+ * A program gets the outcome of its prompt and decides itself. A person is offered the message: it is kept, and runs
+ * when they ask for it.
+ */
+async function report(
+  deps: RecoveryDeps,
+  item: InboxItem,
+  session: SessionRecord | undefined,
+): Promise<void> {
+  const { db, inbox, outbox, decide } = deps;
+  const { message } = item;
+  const waited = item.state === 'queued';
+  const offered = session !== undefined && message.promptId === undefined;
+  const row = await db.write((tx) => {
+    if (offered) inbox.offer(tx, item, session.id);
+    else inbox.setState(tx, item, 'done');
+    return outbox.add(tx, {
+      chat: message.chat,
+      meta: {
+        kind: 'outcome',
+        code: 'interrupted',
+        ...(session === undefined ? {} : { sessionId: session.id }),
+        ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+      },
+      parts: reportParts(deps, message.chat, reportText(message.text, waited, offered), offered),
+      replyTo: message.messageId,
+    });
+  });
+  void outbox.release(row);
+  decide({
+    what: 'message',
+    kind: offered ? 'offered' : 'interrupted',
+    code: waited ? 'waited_too_long' : 'interrupted',
+    reason: waited
+      ? 'it waited longer than ten minutes while the gateway was down'
+      : 'the gateway ended while a turn worked on it',
+    platform: message.chat.platform,
+    chatId: message.chat.chatId,
+    senderId: message.sender.id,
+    id: item.id,
+    ...(session === undefined ? {} : { sessionId: session.id }),
+  });
+}
+
+function reportText(text: string, waited: boolean, offered: boolean): string {
+  const what = `"${firstWords(text)}"`;
+  const next = offered ? ' /retry runs it, /stop drops it.' : ' Send it again if it still matters.';
+  return waited
+    ? `I was away for a while and did not work on this: ${what}.${next}`
+    : `I was restarted while working on this: ${what}. It was not finished.${next}`;
+}
+
+function reportParts(deps: RecoveryDeps, chat: ChatRef, text: string, offered: boolean) {
+  const parts = deps.outbox.format(chat, text);
+  if (!offered || !deps.adapter(chat)?.capabilities.buttons) return parts;
+  const buttons = [
+    { label: 'Run it', command: '/retry' },
+    { label: 'Drop it', command: '/stop' },
+  ];
+  return parts.map((part, i) => (i === parts.length - 1 ? { ...part, buttons } : part));
+}
+
+/** A held message goes with its request: still waiting, approved meanwhile, or gone; without one it gets one. */
+async function recoverHeld(deps: RecoveryDeps, item: InboxItem): Promise<void> {
+  const { desk } = deps.door;
+  if (desk.pendingFor(item.id) !== undefined) return;
+  const closed = desk.closedFor(item.id);
+  if (closed === undefined) return deps.adopt(item);
+  if (closed.state === 'approved') return deps.release(closed.request);
+  await deps.db.write((tx) => deps.inbox.setState(tx, item, 'done'));
+}
+
+function firstWords(text: string): string {
+  const line = text.trim().split('\n', 1)[0] ?? '';
+  return line.length > 80 ? `${line.slice(0, 79).toWellFormed()}…` : line;
+}

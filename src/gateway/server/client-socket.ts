@@ -1,0 +1,233 @@
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import type { Clock } from '../clock.ts';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from './chat-sockets.ts';
+import type { ServerCounters } from './counters.ts';
+import type { ServerLimits } from './limits.ts';
+import { PingLedger } from './ping-ledger.ts';
+import type { Flushable, WriteBatch } from './write-batch.ts';
+
+export interface ClientSocketDeps {
+  readonly remoteAddress: string;
+  readonly privileged: boolean;
+  readonly limits: ServerLimits;
+  readonly counters: ServerCounters;
+  readonly batch: WriteBatch;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+function errorFrame(code: string, error: string, id?: unknown): object {
+  return { type: 'error', ...(typeof id === 'string' ? { id } : {}), data: { error, code } };
+}
+
+/** One chat client's socket: JSON in and out, bounded both ways, alive or gone. */
+export class ClientSocket implements ChatSocket, Flushable {
+  readonly remoteAddress: string;
+  readonly privileged: boolean;
+  readonly #ws: WebSocket;
+  readonly #raw: Duplex;
+  readonly #deps: ClientSocketDeps;
+  readonly #pings = new PingLedger();
+  #onFrame: FrameListener | undefined;
+  #closeListeners: (() => void)[] = [];
+  #closed = false;
+  #corked = false;
+  #inFlight = 0;
+  /** Heard from since the last heartbeat. */
+  #heard = true;
+
+  /** `raw` is the network socket under `ws`: corking it merges the writes of one turn. */
+  constructor(ws: WebSocket, raw: Duplex, deps: ClientSocketDeps) {
+    this.#ws = ws;
+    this.#raw = raw;
+    this.#deps = deps;
+    this.remoteAddress = deps.remoteAddress;
+    this.privileged = deps.privileged;
+    ws.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    ws.on('pong', (data) => {
+      this.#heard = true;
+      const next = this.#pings.pong(data.toString('latin1'));
+      if (next !== undefined && ws.readyState === ws.OPEN) ws.ping(next);
+    });
+    // Protocol errors (oversize, bad UTF-8) begin a close by themselves; without a listener they would throw.
+    ws.on('error', (error) => {
+      this.#deps.counters.badFrames += 1;
+      this.#deps.log.debug('chat socket failed', { peer: this.remoteAddress, error: messageOf(error) });
+      this.#terminateLater();
+    });
+    ws.on('close', () => this.#ended());
+  }
+
+  get bufferedBytes(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  send(frame: unknown): boolean {
+    return this.sendText(JSON.stringify(frame));
+  }
+
+  sendText(json: string): boolean {
+    if (!this.#writable()) return false;
+    this.#ws.send(json);
+    return true;
+  }
+
+  sendProven(json: string): Promise<void> | undefined {
+    if (!this.#writable()) return undefined;
+    const { ping, answered } = this.#pings.ask();
+    if (ping === undefined) this.#ws.send(json);
+    else {
+      // The ping goes between the text and an empty last fragment, where RFC 6455 (5.4) allows it: it is answered
+      // before the client's program sees the message. Behind the message it would go unanswered by every client that
+      // closes as soon as it has its answer, and each such answer would be sent again.
+      this.#ws.send(json, { fin: false });
+      this.#ws.ping(ping);
+      this.#ws.send('', { fin: true });
+    }
+    return answered;
+  }
+
+  onFrame(listener: FrameListener): void {
+    this.#onFrame = listener;
+  }
+
+  onClose(listener: () => void): void {
+    if (this.#closed) listener();
+    else this.#closeListeners.push(listener);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.#ws.close(code, reason);
+    this.#terminateLater();
+  }
+
+  /** Drops the connection without a word. */
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  /** A heartbeat: false when the peer was silent since the last one (and has been dropped). */
+  beat(): boolean {
+    if (!this.#heard && !this.#ws.isPaused) {
+      this.#ws.terminate();
+      return false;
+    }
+    this.#heard = false;
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
+    return true;
+  }
+
+  /** End of the event-loop turn: everything that was written in it leaves together. */
+  flush(): void {
+    this.#corked = false;
+    this.#raw.uncork();
+  }
+
+  /** Whether a frame can be sent now; makes ready for it. */
+  #writable(): boolean {
+    const ws = this.#ws;
+    if (this.#closed || ws.readyState !== ws.OPEN) return false;
+    if (ws.bufferedAmount > this.#deps.limits.queueBytes) {
+      this.#cutOff();
+      return false;
+    }
+    this.#cork();
+    return true;
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#raw.cork();
+    this.#deps.batch.add(this);
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.#heard = true;
+    const frame = parseFrame(data, isBinary);
+    if (typeof frame === 'string') {
+      this.#deps.counters.badFrames += 1;
+      this.send(errorFrame(BAD_FRAME, frame));
+    } else if (frame['type'] === 'ping') {
+      const id = typeof frame['id'] === 'string' ? { id: frame['id'] } : {};
+      this.send({ type: 'pong', ...id, data: { time: this.#deps.clock() } });
+    } else this.#handOver(frame);
+  }
+
+  #handOver(frame: Frame): void {
+    let work: void | Promise<void>;
+    try {
+      work = this.#onFrame?.(frame);
+    } catch (error) {
+      this.#failed(error, frame);
+      return;
+    }
+    if (work === undefined) return;
+    this.#inFlight += 1;
+    if (this.#inFlight >= this.#deps.limits.framesInFlight) this.#ws.pause();
+    work
+      .catch((error: unknown) => this.#failed(error, frame))
+      .finally(() => {
+        this.#inFlight -= 1;
+        if (this.#ws.isPaused && this.#inFlight <= this.#deps.limits.framesInFlight / 2) this.#ws.resume();
+      });
+  }
+
+  #failed(error: unknown, frame: Frame): void {
+    const known = error instanceof GatewayError;
+    if (known && error.code === BAD_FRAME) this.#deps.counters.badFrames += 1;
+    if (!known) this.#deps.log.error('a chat frame failed', { peer: this.remoteAddress, error });
+    this.send(
+      errorFrame(
+        known ? error.code : 'failed',
+        known ? error.message : 'the gateway failed on this frame',
+        frame['id'],
+      ),
+    );
+  }
+
+  /** A peer that does not take part in the closing handshake is dropped. */
+  #terminateLater(): void {
+    const timer = setTimeout(() => this.#ws.terminate(), this.#deps.limits.closeMs);
+    timer.unref();
+    this.onClose(() => clearTimeout(timer));
+  }
+
+  #cutOff(): void {
+    this.#deps.counters.slowClients += 1;
+    this.#deps.log.warn('a chat client does not read and was cut off', {
+      peer: this.remoteAddress,
+      waitingBytes: this.#ws.bufferedAmount,
+    });
+    this.#ws.terminate();
+  }
+
+  #ended(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#pings.fail(new Error('the socket closed before the client answered'));
+    const listeners = this.#closeListeners;
+    this.#closeListeners = [];
+    for (const listener of listeners) listener();
+  }
+}
+
+function isFrame(value: unknown): value is Frame {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The frame, or the sentence that says what is wrong with it. */
+function parseFrame(data: RawData, isBinary: boolean): Frame | string {
+  if (isBinary) return 'frames are JSON text, not binary data';
+  let frame: unknown;
+  try {
+    frame = JSON.parse(String(data));
+  } catch {
+    return 'the frame is not valid JSON';
+  }
+  return isFrame(frame) ? frame : 'the frame is not a JSON object';
+}

@@ -1,0 +1,43 @@
+import type { AdapterRoute } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Operator } from '../operator.ts';
+import type { ChatSocketAcceptor } from './chat-sockets.ts';
+import type { ServerLimits } from './limits.ts';
+
+/** A route that an adapter brings along. The body that it gets is complete and within the limit. */
+export interface ExtraRoute extends AdapterRoute {
+  /** Default POST. */
+  readonly method?: 'GET' | 'POST';
+}
+
+export interface ServerDeps {
+  /** `localhost` means 127.0.0.1 and ::1. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Read access; empty: local programs may read without. */
+  readonly tokens: readonly string[];
+  readonly operatorToken: string;
+  readonly corsOrigins: readonly string[];
+  /** `/api/*` and `/metrics`. Health, the operator link and adapters' routes stay in any case. */
+  readonly enableHttp: boolean;
+  /** Chat sockets. */
+  readonly enableWebSocket: boolean;
+  readonly operator: Operator;
+  /** The same for consoles that attach; default `operator`. */
+  readonly linkOperator?: Operator;
+  /** Body of `GET /api/status`. */
+  status(): Readonly<Record<string, unknown>>;
+  ready(): boolean;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** Asked at every request that no own route takes: adapters come and go. */
+  routes?(): readonly ExtraRoute[];
+  readonly chatSockets?: ChatSocketAcceptor;
+  /** Called after a chat client came or went. */
+  clientsChanged?(clients: number): void;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<ServerLimits>;
+}

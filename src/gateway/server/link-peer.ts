@@ -1,0 +1,160 @@
+import type { WebSocket } from 'ws';
+import { GatewayError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { GatewayEvent, Operator } from '../operator.ts';
+import { parseCommand, parseQuery } from './command-schemas.ts';
+import { LINK_PROTOCOL, type LinkServerFrame } from './link-frames.ts';
+import { LINK_PRESSURE, thinEvents } from './link-pressure.ts';
+import { errorBody } from './refusal.ts';
+
+/** Events of this span travel in one frame: unnoticeable for an operator, a hundred times fewer frames under load. */
+const BATCH_MS = 20;
+/** How often a console that fell behind is looked at again. */
+const CATCH_UP_MS = 100;
+/** Commands of one console being carried out at once. */
+const COMMANDS_AT_ONCE = 64;
+
+/** One attached console: snapshot, events, answers. Never holds more than a bounded number of bytes for it. */
+export class LinkPeer {
+  readonly #ws: WebSocket;
+  readonly #operator: Operator;
+  readonly #log: Logger;
+  #waiting: GatewayEvent[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #skipped = false;
+  #running = 0;
+  #heard = true;
+
+  constructor(ws: WebSocket, operator: Operator, log: Logger) {
+    this.#ws = ws;
+    this.#operator = operator;
+    this.#log = log;
+  }
+
+  start(): void {
+    const ws = this.#ws;
+    // Subscribed and read in the same tick: nothing is missed and nothing comes twice.
+    this.#sendSnapshot();
+    const unsubscribe = this.#operator.subscribe((event) => this.#add(event));
+    ws.on('message', (data, isBinary) => {
+      this.#heard = true;
+      void this.#receive(isBinary ? '' : String(data));
+    });
+    ws.on('pong', () => {
+      this.#heard = true;
+    });
+    ws.on('error', (error) => this.#log.debug('operator link failed', { error: messageOf(error) }));
+    ws.on('close', () => {
+      unsubscribe();
+      clearTimeout(this.#timer);
+      this.#waiting = [];
+      this.#log.info('a console detached');
+    });
+    this.#log.info('a console attached');
+  }
+
+  /** Drops a peer that was silent since the last beat. */
+  beat(): void {
+    if (!this.#heard) this.#ws.terminate();
+    else if (this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
+    this.#heard = false;
+  }
+
+  close(graceMs: number): Promise<void> {
+    const ws = this.#ws;
+    if (ws.readyState === ws.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => ws.terminate(), graceMs);
+      ws.on('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      ws.close(1001, 'the gateway stops');
+    });
+  }
+
+  #add(event: GatewayEvent): void {
+    this.#waiting.push(event);
+    this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
+  }
+
+  #flush(): void {
+    this.#timer = undefined;
+    const events = this.#waiting;
+    this.#waiting = [];
+    const waitingBytes = this.#ws.bufferedAmount;
+    if (this.#skipped && waitingBytes < LINK_PRESSURE.resume) {
+      this.#skipped = false;
+      // Holds everything that `events` would have said.
+      this.#sendSnapshot();
+      return;
+    }
+    const thinned = thinEvents(events, waitingBytes);
+    this.#skipped ||= thinned.skipped;
+    if (thinned.events.length > 0) this.#send({ type: 'events', data: thinned.events });
+    if (this.#skipped) this.#timer = setTimeout(() => this.#flush(), CATCH_UP_MS);
+  }
+
+  #sendSnapshot(): void {
+    this.#send({ type: 'snapshot', protocol: LINK_PROTOCOL, data: this.#operator.snapshot() });
+  }
+
+  #send(frame: LinkServerFrame): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(JSON.stringify(frame));
+  }
+
+  async #receive(text: string): Promise<void> {
+    let id: string | undefined;
+    try {
+      const frame = parseFrame(text);
+      id = frame.id;
+      if (this.#running >= COMMANDS_AT_ONCE)
+        throw new GatewayError('busy', 'too many commands are running', {
+          status: 429,
+          hint: 'Wait for their answers.',
+        });
+      this.#running += 1;
+      try {
+        this.#send({ type: 'result', id, data: (await this.#carryOut(frame)) ?? null });
+      } finally {
+        this.#running -= 1;
+      }
+    } catch (error) {
+      const { status, body } = errorBody(error);
+      if (status >= 500) this.#log.error('an operator command failed', { error });
+      this.#send({ type: 'error', ...(id === undefined ? {} : { id }), data: { ...body, status } });
+    }
+  }
+
+  #carryOut(frame: RequestFrame): Promise<unknown> {
+    if (frame.type === 'run') return this.#operator.run(parseCommand(frame.data));
+    const { name, params }: { name?: unknown; params?: unknown } = { ...asObject(frame.data) };
+    const query = parseQuery(name, params ?? {});
+    return this.#operator.query(query.name, query.params);
+  }
+}
+
+interface RequestFrame {
+  readonly type: 'run' | 'query';
+  readonly id: string;
+  readonly data: unknown;
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
+}
+
+function parseFrame(text: string): RequestFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const { type, id, data }: { type?: unknown; id?: unknown; data?: unknown } = { ...asObject(value) };
+  if ((type === 'run' || type === 'query') && typeof id === 'string') return { type, id, data };
+  throw new GatewayError('bad_frame', 'the frame is no command and no query', {
+    status: 400,
+    hint: 'Expected {"type":"run"|"query","id","data"} as JSON text.',
+  });
+}

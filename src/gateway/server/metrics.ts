@@ -1,0 +1,143 @@
+import type { Registry } from 'prom-client';
+import type { TaskView } from '../model.ts';
+import type { GatewayEvent, Operator, OperatorSnapshot } from '../operator.ts';
+import type { ServerCounters } from './counters.ts';
+import { COUNTERS, GAUGES, SERVER_COUNTERS } from './metric-tables.ts';
+import { Tally } from './tally.ts';
+
+export interface MetricsOptions {
+  /** The server's own counters, once there is a server. */
+  readonly server?: () => Readonly<ServerCounters> | undefined;
+}
+
+const PREFIX = 'pi_gateway_';
+const FINAL_ROW = new Set(['delivered', 'failed', 'abandoned']);
+
+/**
+ * Prometheus metrics of one gateway, fed from its event stream. Counting costs a map lookup; the Prometheus library
+ * (and Node's process metrics) are loaded when somebody asks for the first time.
+ */
+export class Metrics {
+  readonly #operator: Operator;
+  readonly #options: MetricsOptions;
+  readonly #counts = new Map(Object.keys(COUNTERS).map((name) => [name, new Tally()]));
+  readonly #unsubscribe: () => void;
+  /** Tasks that were seen before they ended: each end is counted once. */
+  readonly #liveTasks: Set<string>;
+  /** All gauges of one answer are read from the same moment. */
+  #snapshot: OperatorSnapshot;
+  #registry: Promise<Registry> | undefined;
+
+  constructor(operator: Operator, options: MetricsOptions = {}) {
+    this.#operator = operator;
+    this.#options = options;
+    this.#snapshot = operator.snapshot();
+    this.#liveTasks = new Set(this.#snapshot.tasks.filter((task) => !isOver(task)).map((task) => task.id));
+    this.#unsubscribe = operator.subscribe((event) => this.#count(event));
+  }
+
+  /** Everything as Prometheus text. */
+  async text(): Promise<string> {
+    this.#registry ??= this.#build();
+    const registry = await this.#registry;
+    this.#snapshot = this.#operator.snapshot();
+    return registry.metrics();
+  }
+
+  /** Ends the subscription. The library's observers of the process (garbage collector, loop delay) stay with it. */
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    (await this.#registry)?.clear();
+  }
+
+  #add(name: keyof typeof COUNTERS, ...labels: readonly string[]): void {
+    this.#counts.get(name)?.add(...labels);
+  }
+
+  #count(event: GatewayEvent): void {
+    switch (event.type) {
+      case 'traffic':
+        this.#add('messages', event.platform, event.direction);
+        break;
+      case 'refusal':
+        this.#add('refusals', event.refusal.platform, event.refusal.code);
+        break;
+      case 'turn':
+        if (event.event.type === 'started') this.#add('turns');
+        else if (event.event.type === 'tool_end') this.#add('tools', String(event.event.ok));
+        break;
+      case 'task':
+        if (!isOver(event.task)) this.#liveTasks.add(event.task.id);
+        else if (this.#liveTasks.delete(event.task.id)) this.#add('tasks', event.task.status);
+        break;
+      case 'outbox':
+        if (FINAL_ROW.has(event.item.state)) this.#add('outbox', event.item.state);
+        break;
+      case 'pairing-closed':
+        this.#add('pairings', event.outcome);
+        break;
+      case 'log':
+        this.#add('log', event.line.level);
+        break;
+      default:
+      // Rows are read from the snapshot when somebody asks.
+    }
+  }
+
+  async #build(): Promise<Registry> {
+    const { Counter, Gauge, Registry, collectDefaultMetrics } = await import('prom-client');
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    for (const [key, [name, help, labels]] of Object.entries(COUNTERS)) {
+      const tally = this.#counts.get(key);
+      new Counter({
+        name: PREFIX + name,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const entry of tally?.entries() ?? []) this.inc(labelled(labels, entry.labels), entry.count);
+        },
+      });
+    }
+    const { server } = this.#options;
+    for (const key of serverCounterKeys()) {
+      const [name, help] = SERVER_COUNTERS[key];
+      new Counter({
+        name: PREFIX + name,
+        help,
+        registers: [registry],
+        collect() {
+          this.reset();
+          this.inc(server?.()?.[key] ?? 0);
+        },
+      });
+    }
+    const snapshot = (): OperatorSnapshot => this.#snapshot;
+    for (const { name, help, labels, read } of GAUGES)
+      new Gauge({
+        name: PREFIX + name,
+        help,
+        labelNames: [...labels],
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const [values, value] of read(snapshot())) this.set(labelled(labels, values), value);
+        },
+      });
+    return registry;
+  }
+}
+
+function isOver(task: TaskView): boolean {
+  return task.status !== 'queued' && task.status !== 'running';
+}
+
+function serverCounterKeys(): readonly (keyof ServerCounters)[] {
+  return ['badFrames', 'slowClients', 'authFailures', 'originRefusals'];
+}
+
+function labelled(names: readonly string[], values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
+}

@@ -1,0 +1,51 @@
+import type { WebSocket } from 'ws';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Operator } from '../operator.ts';
+import type { ServerLimits } from './limits.ts';
+import { LinkPeer } from './link-peer.ts';
+
+export interface OperatorLinkDeps {
+  readonly operator: Operator;
+  readonly limits: ServerLimits;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** The gateway's end of all attached consoles. */
+export class OperatorLink {
+  readonly #deps: OperatorLinkDeps;
+  readonly #peers = new Set<LinkPeer>();
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(deps: OperatorLinkDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes over a socket whose peer has shown the operator token. */
+  open(ws: WebSocket): void {
+    const peer = new LinkPeer(ws, this.#deps.operator, this.#deps.log);
+    this.#peers.add(peer);
+    ws.on('close', () => {
+      this.#peers.delete(peer);
+      if (this.#peers.size === 0) this.#stopHeart();
+    });
+    this.#heartbeat ??= setInterval(() => this.#beat(), this.#deps.limits.heartbeatMs).unref();
+    peer.start();
+  }
+
+  /** Ends every console's link; at the latest after the close limit. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#peers].map((peer) => peer.close(this.#deps.limits.closeMs)));
+    this.#stopHeart();
+  }
+
+  #beat(): void {
+    for (const peer of this.#peers) peer.beat();
+  }
+
+  #stopHeart(): void {
+    clearInterval(this.#heartbeat);
+    this.#heartbeat = undefined;
+  }
+}

@@ -1,0 +1,2 @@
+/** The route of the operator link, known to both ends. */
+export const OPERATOR_PATH = '/operator';

@@ -1,0 +1,134 @@
+import type { IncomingMessage } from 'node:http';
+import { isPlatform, type Platform } from '../model.ts';
+import type { CommandResult } from '../operator.ts';
+import type { AccessLevel } from './access.ts';
+import { AllowBody, BackgroundBody, PairingBody, SendBody } from './bodies.ts';
+import type { ServerDeps } from './deps.ts';
+import { parseJson } from './parse.ts';
+import { RequestRefused } from './refusal.ts';
+
+/** What a route's handler gets: parts of the path, and the body on demand. */
+export interface RouteCall {
+  param(name: string): string;
+  /** The body as text, within the size limit. */
+  body(): Promise<string>;
+  readonly incoming: IncomingMessage;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  /** `open`: no check at all (health). */
+  readonly access: AccessLevel | 'open';
+  /** Returns the JSON answer, or a finished `Response`. */
+  handle(call: RouteCall): unknown;
+}
+
+/** Lets another program find out that a gateway answers here. */
+export const SERVICE_NAME = 'pi-gateway-tui';
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+function platformOf(call: RouteCall): Platform {
+  const name = call.param('platform');
+  if (isPlatform(name)) return name;
+  throw new RequestRefused('unknown_platform', `there is no platform "${name}"`, {
+    status: 404,
+    hint: 'GET /api/status lists the platforms.',
+  });
+}
+
+async function pairingTarget(call: RouteCall): Promise<{ code: string } | { requestId: string }> {
+  const { code, requestId } = parseJson(PairingBody.schema, await call.body(), PairingBody.what);
+  if (requestId !== undefined && code === undefined) return { requestId };
+  if (code !== undefined && requestId === undefined) return { code };
+  throw new RequestRefused('bad_request', 'give either "code" or "requestId"', {
+    status: 400,
+    hint: `Expected ${PairingBody.what}.`,
+  });
+}
+
+export function healthRoutes(deps: ServerDeps): readonly Route[] {
+  return [
+    { method: 'GET', path: '/healthz', access: 'open', handle: () => ({ ok: true, service: SERVICE_NAME }) },
+    {
+      method: 'GET',
+      path: '/readyz',
+      access: 'open',
+      handle: () => {
+        const ready = deps.ready();
+        return Response.json({ ready, service: SERVICE_NAME }, { status: ready ? 200 : 503 });
+      },
+    },
+  ];
+}
+
+export function apiRoutes(deps: ServerDeps): readonly Route[] {
+  const { operator } = deps;
+  const read = (path: string, handle: () => unknown): Route => ({
+    method: 'GET',
+    path,
+    access: 'read',
+    handle,
+  });
+  const write = (
+    path: string,
+    handle: (call: RouteCall) => Promise<CommandResult>,
+    method: 'POST' | 'DELETE' = 'POST',
+  ): Route => ({ method, path, access: 'operator', handle });
+
+  return [
+    read('/api/status', () => deps.status()),
+    read('/api/sessions', () => operator.snapshot().sessions),
+    read('/api/background', () => operator.snapshot().tasks),
+    read('/api/allowlist', () => operator.snapshot().allowlist),
+    read(
+      '/metrics',
+      async () => new Response(await deps.metrics(), { headers: { 'Content-Type': METRICS_TYPE } }),
+    ),
+    // Open codes let people in: only for who may approve them.
+    { method: 'GET', path: '/api/pairing', access: 'operator', handle: () => operator.snapshot().pairing },
+
+    write('/api/pairing/approve', async (call) =>
+      operator.run({ type: 'pairing.approve', ...(await pairingTarget(call)) }),
+    ),
+    write('/api/pairing/deny', async (call) =>
+      operator.run({ type: 'pairing.deny', ...(await pairingTarget(call)) }),
+    ),
+    write('/api/pairing/block', async (call) =>
+      operator.run({ type: 'pairing.block', ...(await pairingTarget(call)) }),
+    ),
+    write('/api/allowlist', async (call) =>
+      operator.run({ type: 'allow', ...parseJson(AllowBody.schema, await call.body(), AllowBody.what) }),
+    ),
+    write(
+      '/api/allowlist/:platform/:userId',
+      async (call) =>
+        operator.run({ type: 'revoke', platform: platformOf(call), userId: call.param('userId') }),
+      'DELETE',
+    ),
+    write('/api/send', async (call) =>
+      operator.run({ type: 'send', ...parseJson(SendBody.schema, await call.body(), SendBody.what) }),
+    ),
+    write('/api/background', async (call) =>
+      operator.run({
+        type: 'task.start',
+        ...parseJson(BackgroundBody.schema, await call.body(), BackgroundBody.what),
+      }),
+    ),
+    write('/api/tasks/:id/cancel', async (call) =>
+      operator.run({ type: 'task.cancel', id: call.param('id') }),
+    ),
+    write('/api/sessions/:id/reset', async (call) =>
+      operator.run({ type: 'session.reset', id: call.param('id') }),
+    ),
+    write('/api/adapters/:platform/start', async (call) =>
+      operator.run({ type: 'adapter.start', platform: platformOf(call) }),
+    ),
+    write('/api/adapters/:platform/stop', async (call) =>
+      operator.run({ type: 'adapter.stop', platform: platformOf(call) }),
+    ),
+    write('/api/adapters/:platform/restart', async (call) =>
+      operator.run({ type: 'adapter.restart', platform: platformOf(call) }),
+    ),
+  ];
+}

@@ -1,0 +1,104 @@
+import { getRequestListener } from '@hono/node-server';
+import { AccessGuard } from './access.ts';
+import { newCounters, type ServerCounters } from './counters.ts';
+import type { ServerDeps } from './deps.ts';
+import { createHttpApp } from './http-app.ts';
+import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts';
+import { closeListeners, type Listeners, openListeners } from './listeners.ts';
+import { OperatorLink } from './operator-link.ts';
+import { SocketHub } from './socket-hub.ts';
+import { Upgrades } from './upgrades.ts';
+
+export type { ExtraRoute, ServerDeps } from './deps.ts';
+
+/** The gateway's one port: HTTP API, health, chat sockets, operator link, adapters' own routes. */
+export class GatewayServer {
+  readonly #deps: ServerDeps;
+  readonly #limits: ServerLimits;
+  readonly #counters = newCounters();
+  readonly #hub: SocketHub | undefined;
+  readonly #link: OperatorLink;
+  readonly #upgrades: Upgrades;
+  readonly #handle: ReturnType<typeof getRequestListener>;
+  #listeners: Promise<Listeners> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(deps: ServerDeps) {
+    this.#deps = deps;
+    this.#limits = { ...DEFAULT_LIMITS, ...deps.limits };
+    const { clock, log, chatSockets } = deps;
+    const shared = { limits: this.#limits, counters: this.#counters, clock, log };
+    const guard = new AccessGuard(deps, this.#counters, clock, log);
+    this.#hub =
+      deps.enableWebSocket && chatSockets !== undefined
+        ? new SocketHub({
+            ...shared,
+            acceptor: chatSockets,
+            clientsChanged: (clients) => deps.clientsChanged?.(clients),
+          })
+        : undefined;
+    this.#link = new OperatorLink({ ...shared, operator: deps.linkOperator ?? deps.operator });
+    this.#upgrades = new Upgrades({
+      guard,
+      limits: this.#limits,
+      hub: this.#hub,
+      isRoute: (path) =>
+        deps.routes?.().some((route) => route.path === path) === true ||
+        /^\/(api\/.*|healthz|readyz|metrics)$/.test(path),
+      operatorLink: (ws) => this.#link.open(ws),
+    });
+    const app = createHttpApp(deps, guard, this.#limits);
+    this.#handle = getRequestListener((request, env) => app.fetch(request, env), {
+      // The gateway may live inside another program (pi): its globals stay as they are.
+      overrideGlobalObjects: false,
+      errorHandler: () =>
+        Response.json(
+          {
+            error: 'the request is malformed',
+            code: 'bad_request',
+            hint: 'Check the address and the Host header.',
+          },
+          { status: 400 },
+        ),
+    });
+  }
+
+  /** Rejects with a GatewayError (`port_in_use`, `port_forbidden`, `host_unavailable`). */
+  async listen(): Promise<{ port: number }> {
+    this.#listeners ??= openListeners(
+      {
+        request: (request, response) => void this.#handle(request, response),
+        upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
+      },
+      this.#deps.host,
+      this.#deps.port,
+      this.#deps.log,
+    );
+    const { port } = await this.#listeners;
+    return { port };
+  }
+
+  /** Takes nothing new, says goodbye to every socket, lets running requests finish. Bounded by twice `closeMs`. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Connected chat clients. */
+  clients(): number {
+    return this.#hub?.size ?? 0;
+  }
+
+  counters(): Readonly<ServerCounters> {
+    return this.#counters;
+  }
+
+  async #stop(): Promise<void> {
+    // A listen that failed has nothing to close.
+    const listeners = await this.#listeners?.catch(() => undefined);
+    this.#upgrades.stop();
+    const closing = closeListeners(listeners?.servers ?? [], this.#limits.closeMs);
+    await Promise.all([this.#hub?.stop(), this.#link.stop()]);
+    await closing;
+  }
+}

@@ -1,0 +1,263 @@
+import { GatewayError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { storageFailure } from './damage.ts';
+import type { Engine } from './engine.ts';
+import type { Journal } from './journal.ts';
+import { SyncPolicy } from './sync-policy.ts';
+import { RecordingTx, type Tx } from './transaction.ts';
+
+interface Job {
+  /** Runs the body; answers what to call once its record is on the disk. */
+  readonly run: (tx: Tx) => () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Batch {
+  /** The last record of the batch. */
+  readonly seq: number;
+  readonly records: number;
+  readonly done: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
+}
+
+/** A batch ends at whichever comes first: the main thread has other work, and a record should not wait for a novel. */
+const BATCH_MS = 8;
+const BATCH_BYTES = 1024 * 1024;
+
+export interface CommitterOptions {
+  readonly engine: Engine;
+  readonly journal: Journal;
+  readonly log: Logger;
+  /** Names the database in errors. */
+  readonly path: string;
+  /** The last record in database and journal. */
+  readonly seq: number;
+  /** Called after each batch. */
+  readonly onBatch: () => void;
+  /** Whether something else of ours is working the disk. */
+  readonly diskBusy: () => boolean;
+}
+
+/**
+ * Group commit. Bodies that wait are applied together inside one transaction in memory, their records go to the
+ * journal with one write and one sync, and then the transaction is committed and the callers hear of it. While a sync
+ * is under way the next bodies collect. When the disk refuses, the transaction is rolled back: nothing of it stays.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #policy = new SyncPolicy();
+  #seq: number;
+  #queue: Job[] = [];
+  #between: (() => Promise<void>)[] = [];
+  #pumping: Promise<void> | undefined;
+  #inFlight: Promise<void> | undefined;
+  #broken: GatewayError | undefined;
+  /** The disk refused the last batch. */
+  #refused = false;
+  #commits = 0;
+  #syncs = 0;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#seq = options.seq;
+  }
+
+  /** The last record that is on the disk. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get counts(): { readonly waiting: number; readonly commits: number; readonly syncs: number } {
+    return { waiting: this.#queue.length, commits: this.#commits, syncs: this.#syncs };
+  }
+
+  /** Set when memory and journal have parted: only a new start helps. */
+  get broken(): GatewayError | undefined {
+    return this.#broken;
+  }
+
+  write<T>(body: (tx: Tx) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (tx: Tx): (() => void) => {
+        const result = body(tx);
+        if (result instanceof Promise) throw new TypeError('the body of a write must be synchronous');
+        return () => resolve(result);
+      };
+      this.#queue.push({ run, reject });
+      this.#wake();
+    });
+  }
+
+  /** Settles with the batch whose changes reads see already. */
+  flushed(): Promise<void> {
+    return this.#inFlight ?? Promise.resolve();
+  }
+
+  /** Runs `action` while no batch is under way. */
+  betweenBatches<T>(action: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => action().then(resolve, reject));
+      this.#wake();
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    while (this.#pumping !== undefined) await this.#pumping;
+  }
+
+  #wake(): void {
+    this.#pumping ??= this.#pump().finally(() => {
+      this.#pumping = undefined;
+      if (this.#hasWork()) this.#wake();
+    });
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#between.length > 0;
+  }
+
+  async #pump(): Promise<void> {
+    // Whoever else writes in this turn of the event loop shares the first sync.
+    await nextTurn();
+    while (this.#hasWork()) {
+      for (const action of this.#between.splice(0)) await action();
+      if (this.#queue.length === 0) continue;
+      const records = await this.#commitBatch();
+      this.#options.onBatch();
+      await nextTurn();
+      // Writers that go on at once bring the proof with their next record.
+      if (records > 1 && this.#queue.length === 0) await this.#options.journal.seal(this.#seq);
+    }
+  }
+
+  /** Applies waiting bodies, writes their records with one sync, and settles their callers. */
+  async #commitBatch(): Promise<number> {
+    try {
+      if (this.#broken !== undefined) throw this.#broken;
+      const preparing = this.#options.journal.prepare(this.#seq + 1);
+      if (preparing !== undefined) await preparing;
+    } catch (error) {
+      const failure = this.#failure(error);
+      for (const job of this.#queue.splice(0)) job.reject(failure);
+      return 0;
+    }
+    const batch = this.#apply();
+    if (batch === undefined) return 0;
+    const storing = this.#store(batch);
+    this.#inFlight = storing;
+    try {
+      await storing;
+    } catch (error) {
+      for (const job of batch.done) job.reject(error);
+      return 0;
+    } finally {
+      this.#inFlight = undefined;
+    }
+    for (const job of batch.done) job.resolve();
+    return batch.records;
+  }
+
+  /** Runs bodies inside one transaction, each behind a savepoint so that one that throws leaves the others alone. */
+  #apply(): Batch | undefined {
+    const { engine, journal } = this.#options;
+    const base = this.#seq;
+    let seq = base;
+    const done: Batch['done'] = [];
+    const started = performance.now();
+    let next = 0;
+    try {
+      engine.begin();
+      while (next < this.#queue.length) {
+        const job = this.#queue[next++];
+        if (job === undefined) break;
+        const tx = new RecordingTx(engine);
+        engine.savepoint();
+        let resolve: () => void;
+        try {
+          resolve = job.run(tx);
+        } catch (error) {
+          engine.rollbackToSavepoint();
+          job.reject(error);
+          continue;
+        } finally {
+          tx.end();
+        }
+        engine.release();
+        if (tx.statements.length > 0) journal.add(++seq, base, tx.statements);
+        done.push({ resolve, reject: job.reject });
+        if (journal.pendingBytes > BATCH_BYTES || performance.now() - started > BATCH_MS) break;
+      }
+    } catch (error) {
+      // SQLite gave up the whole transaction (out of memory): nothing of this batch happened.
+      journal.discard();
+      this.#rollBack();
+      const failure = this.#failure(error);
+      for (const job of [...done, ...this.#queue.splice(0, Math.max(next, 1))]) job.reject(failure);
+      return undefined;
+    }
+    this.#queue.splice(0, next);
+    return { seq, records: seq - base, done };
+  }
+
+  /** Makes an applied batch durable, or takes it back. */
+  async #store(batch: Batch): Promise<void> {
+    const { engine, journal } = this.#options;
+    if (batch.records > 0) {
+      try {
+        await this.#flush(batch.records);
+      } catch (error) {
+        this.#rollBack();
+        throw this.#failure(error);
+      }
+    }
+    try {
+      engine.commit();
+    } catch (error) {
+      // On the disk, but not in memory: only a new start can bring the two together again.
+      this.#broken = new GatewayError('storage_failed', `the database stopped: ${messageOf(error)}`, {
+        hint: 'Restart the gateway; everything acknowledged is in the journal.',
+        cause: error,
+      });
+      journal.discard();
+      throw this.#broken;
+    }
+    if (this.#refused && batch.records > 0) {
+      this.#refused = false;
+      this.#options.log.info('the disk takes records again', { file: this.#options.path });
+    }
+    this.#commits += batch.records;
+    this.#seq = batch.seq;
+  }
+
+  async #flush(records: number): Promise<void> {
+    const started = performance.now();
+    const where = this.#policy.choose(records, this.#options.diskBusy(), started);
+    await this.#options.journal.flush(where);
+    const ended = performance.now();
+    this.#policy.note(ended - started, ended);
+    this.#syncs++;
+  }
+
+  #rollBack(): void {
+    const { engine } = this.#options;
+    try {
+      engine.rollback();
+    } catch {
+      // SQLite had already rolled back by itself.
+    }
+    engine.forgetStatements();
+  }
+
+  #failure(error: unknown): GatewayError {
+    if (error instanceof GatewayError) return error;
+    const failure = storageFailure(error, this.#options.path);
+    // Said once, not with every message that comes in meanwhile.
+    if (!this.#refused) this.#options.log.error(failure.message, { code: failure.code });
+    this.#refused = true;
+    return failure;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

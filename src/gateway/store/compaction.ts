@@ -1,0 +1,57 @@
+import { Worker } from 'node:worker_threads';
+import type { Disk } from './disk.ts';
+import { loadStore } from './load.ts';
+import { snapshotOf, writeTemporary } from './snapshot.ts';
+
+export interface FoldTask {
+  readonly path: string;
+  /** The last record the new snapshot contains; its segment is closed. */
+  readonly target: number;
+  /** Where the new snapshot is written. Putting it in place is the main thread's: only it knows whether it is still wanted. */
+  readonly temporary: string;
+}
+
+/** Reads the old snapshot and the closed segments and writes them as one new snapshot. Answers its size. */
+export async function foldSnapshot(disk: Disk, task: FoldTask): Promise<number> {
+  const { engine, seq } = await loadStore({
+    disk,
+    path: task.path,
+    before: task.target + 1,
+    newStore: '',
+  });
+  try {
+    if (seq !== task.target) throw new Error(`the journal ends at ${seq}, not at ${task.target}`);
+    const bytes = snapshotOf(engine, seq);
+    await writeTemporary(disk, task.temporary, bytes);
+    return bytes.length;
+  } finally {
+    engine.close();
+  }
+}
+
+export interface Fold {
+  /** Size of the new snapshot. */
+  readonly done: Promise<number>;
+  /** Ends the work; what it has written so far is of no use. */
+  cancel(): Promise<void>;
+}
+
+/** `foldSnapshot` on another thread, so that the sockets and the console do not feel it. */
+export function foldInWorker(task: FoldTask): Fold {
+  const file = import.meta.url.endsWith('.ts') ? './compaction-worker.ts' : './compaction-worker.js';
+  const worker = new Worker(new URL(file, import.meta.url), { workerData: task });
+  const done = new Promise<number>((resolve, reject) => {
+    worker.once('message', (answer: unknown) => {
+      if (typeof answer === 'number') resolve(answer);
+      else reject(new Error(String(answer)));
+    });
+    worker.once('error', reject);
+    worker.once('exit', (code) => reject(new Error(`the compaction thread ended with ${code}`)));
+  });
+  return {
+    done,
+    async cancel() {
+      await worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import * as fs from 'node:fs';
+import * as fsp from 'node:fs/promises';
+
+/** Bytes at an offset, and a promise that they stay there. */
+export interface DiskFile {
+  /** All of `bytes` or an error; on an error any part may have been written. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Resolves when everything written is on the disk (`fdatasync`). */
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+  /** `write` and `sync` on the calling thread; absent where the file cannot. */
+  readonly now?: {
+    write(bytes: Uint8Array, position: number): void;
+    sync(): void;
+  };
+}
+
+/** The file system as far as the store needs it: a port, so that tests can fill disks and cut the power. */
+export interface Disk {
+  /** The whole file, or undefined when there is none. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** Names in a folder; empty when there is none. */
+  list(folder: string): Promise<string[]>;
+  /** Opens for writing, 0600; `create` demands that it does not exist yet, `existing` that it does. */
+  open(path: string, how: 'create' | 'existing'): Promise<DiskFile>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; none there is fine. */
+  remove(path: string): Promise<void>;
+  /** Makes the folder's entries (creations, renames, removals) durable. */
+  syncFolder(folder: string): Promise<void>;
+  /** Creates the folder 0700 where missing, and takes wider rights away. */
+  protectFolder(folder: string): Promise<void>;
+  /** Takes rights beyond 0600 away; none there is fine. */
+  protectFile(path: string): Promise<void>;
+}
+
+/** `code` of a system error ("ENOSPC"), or undefined for every other error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
+}
+
+async function ignoringAbsence(action: Promise<unknown>): Promise<void> {
+  try {
+    await action;
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+async function narrow(path: string, mode: number): Promise<void> {
+  const stat = await fsp.stat(path);
+  // A folder that everybody shares on purpose (/tmp) is not ours to close.
+  if ((stat.mode & 0o1000) !== 0) return;
+  if ((stat.mode & 0o777 & ~mode) !== 0) await fsp.chmod(path, stat.mode & mode);
+}
+
+/** Callback calls: the promise API costs a third of a commit. */
+class NodeFile implements DiskFile {
+  readonly #fd: number;
+  readonly now: NonNullable<DiskFile['now']>;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.now = {
+      write(bytes, position) {
+        for (let done = 0; done < bytes.length; )
+          done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+      },
+      sync: () => fs.fdatasyncSync(fd),
+    };
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const step = (offset: number): void => {
+        fs.write(this.#fd, bytes, offset, bytes.length - offset, position + offset, (error, written) => {
+          if (error !== null) reject(error);
+          else if (offset + written >= bytes.length) resolve();
+          else step(offset + written);
+        });
+      };
+      step(0);
+    });
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.fdatasync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  truncate(length: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.ftruncate(this.#fd, length, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.close(this.#fd, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+    });
+  }
+}
+
+export const nodeDisk: Disk = {
+  async read(path) {
+    try {
+      return await fsp.readFile(path);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  },
+  async list(folder) {
+    try {
+      return await fsp.readdir(folder);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  },
+  open(path, how) {
+    return new Promise((resolve, reject) => {
+      fs.open(path, how === 'create' ? 'wx' : 'r+', 0o600, (error, fd) =>
+        error === null ? resolve(new NodeFile(fd)) : reject(error),
+      );
+    });
+  },
+  rename: (from, to) => fsp.rename(from, to),
+  remove: (path) => ignoringAbsence(fsp.unlink(path)),
+  async syncFolder(folder) {
+    // Windows cannot open a folder; there the rename itself is as durable as it gets.
+    if (process.platform === 'win32') return;
+    const handle = await fsp.open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  async protectFolder(folder) {
+    await fsp.mkdir(folder, { recursive: true, mode: 0o700 });
+    await narrow(folder, 0o700);
+  },
+  protectFile: (path) => ignoringAbsence(narrow(path, 0o600)),
+};

@@ -1,0 +1,219 @@
+import type { BindParams, Database as SqlJsDatabase, SqlJsStatic, Statement } from 'sql.js';
+import { checkedParams, type Row, type SqlValue, type StatementKind, statementKind } from './sql.ts';
+
+/** Enough for every statement of the program; beyond it somebody builds SQL from values, and old ones go. */
+const MAX_PREPARED = 400;
+
+let loading: Promise<SqlJsStatic> | undefined;
+
+/** One WebAssembly instance a thread; it keeps no data of its own between databases. */
+async function sqlJs(): Promise<SqlJsStatic> {
+  loading ??= import('sql.js').then((module) => module.default());
+  return loading;
+}
+
+/** sql.js throws plain strings for some misuse; callers get errors. */
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+export class Prepared {
+  readonly sql: string;
+  readonly kind: StatementKind;
+  readonly #statement: Statement;
+  readonly #changes: () => number;
+  #columns: readonly string[] | undefined;
+
+  constructor(sql: string, kind: StatementKind, statement: Statement, changes: () => number) {
+    this.sql = sql;
+    this.kind = kind;
+    this.#statement = statement;
+    this.#changes = changes;
+  }
+
+  /** The number of rows inserted, updated or deleted. */
+  run(params: SqlValue[]): number {
+    try {
+      // `bind` resets first: a statement that came to its end needs no second reset here.
+      this.#statement.bind(params satisfies BindParams);
+      if (this.#statement.step()) this.#statement.reset();
+    } catch (error) {
+      this.#statement.reset();
+      throw asError(error);
+    }
+    return this.kind === 'write' ? this.#changes() : 0;
+  }
+
+  /** Like `run`, with the rows of a RETURNING clause. */
+  change(params: SqlValue[]): { rows: Row[]; changes: number } {
+    if (!/\breturning\b/i.test(this.sql)) return { rows: [], changes: this.run(params) };
+    const rows = this.all(params);
+    return { rows, changes: this.#changes() };
+  }
+
+  get(params: SqlValue[]): Row | undefined {
+    return this.#read(params, 1)[0];
+  }
+
+  all(params: SqlValue[]): Row[] {
+    return this.#read(params, Number.POSITIVE_INFINITY);
+  }
+
+  free(): void {
+    this.#statement.free();
+  }
+
+  #read(params: SqlValue[], limit: number): Row[] {
+    const rows: Row[] = [];
+    try {
+      this.#statement.bind(params satisfies BindParams);
+      while (rows.length < limit && this.#statement.step()) {
+        this.#columns ??= this.#statement.getColumnNames();
+        const values = this.#statement.get();
+        const row: Record<string, SqlValue> = {};
+        for (let i = 0; i < this.#columns.length; i++) row[this.#columns[i] ?? ''] = values[i] ?? null;
+        rows.push(row);
+      }
+    } catch (error) {
+      throw asError(error);
+    } finally {
+      this.#statement.reset();
+    }
+    return rows;
+  }
+}
+
+/**
+ * SQLite in memory, with prepared statements kept. Knows nothing of files: durability is the journal's.
+ * Statements that control transactions go through methods; everything else through `prepare`.
+ */
+export class Engine {
+  readonly #db: SqlJsDatabase;
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #control = new Map<string, Statement>();
+
+  private constructor(db: SqlJsDatabase) {
+    this.#db = db;
+    // The file behind this database is memory: its own rollback journal and syncs would only cost time.
+    db.exec(
+      'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000',
+    );
+  }
+
+  /** @throws Error when `bytes` are not an SQLite file */
+  static async open(bytes?: Uint8Array): Promise<Engine> {
+    const { Database } = await sqlJs();
+    return new Engine(new Database(bytes));
+  }
+
+  /** @throws GatewayError `storage_sql` for statements the store refuses; Error for SQL that does not parse */
+  prepare(sql: string): Prepared {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const kind = statementKind(sql);
+    const statement = this.#compile(sql);
+    if (this.#prepared.size >= MAX_PREPARED) this.forgetStatements();
+    const prepared = new Prepared(sql, kind, statement, () => this.#db.getRowsModified());
+    this.#prepared.set(sql, prepared);
+    return prepared;
+  }
+
+  /** Runs a statement of ours; column names kept from before a change of schema would be wrong after it. */
+  run(sql: string, params: readonly SqlValue[] = []): number {
+    const prepared = this.prepare(sql);
+    const changes = prepared.run(checkedParams(params));
+    if (prepared.kind === 'schema') this.forgetStatements();
+    return changes;
+  }
+
+  forgetStatements(): void {
+    for (const prepared of this.#prepared.values()) prepared.free();
+    this.#prepared.clear();
+  }
+
+  begin(): void {
+    this.#step('BEGIN');
+  }
+
+  commit(): void {
+    this.#step('COMMIT');
+  }
+
+  rollback(): void {
+    this.#step('ROLLBACK');
+  }
+
+  /** Replay either succeeds or is thrown away with the whole database: it needs no way back. */
+  beginReplay(): void {
+    this.#db.exec('PRAGMA journal_mode=OFF');
+    this.begin();
+  }
+
+  endReplay(): void {
+    this.commit();
+    this.#db.exec('PRAGMA journal_mode=MEMORY');
+  }
+
+  savepoint(): void {
+    this.#step('SAVEPOINT body');
+  }
+
+  release(): void {
+    this.#step('RELEASE body');
+  }
+
+  rollbackToSavepoint(): void {
+    this.#step('ROLLBACK TO body');
+    this.#step('RELEASE body');
+  }
+
+  /** `ok`, or what SQLite finds wrong with the structure. */
+  integrity(): string {
+    const first = this.#db.exec('PRAGMA integrity_check(1)')[0]?.values[0]?.[0];
+    return String(first ?? 'no answer');
+  }
+
+  /** The whole database as the bytes of an SQLite file. No transaction may be open. */
+  export(): Uint8Array {
+    // Older sql.js closes statements on export: none may be used afterwards.
+    this.forgetStatements();
+    for (const statement of this.#control.values()) statement.free();
+    this.#control.clear();
+    return this.#db.export();
+  }
+
+  close(): void {
+    this.forgetStatements();
+    this.#control.clear();
+    this.#db.close();
+  }
+
+  #compile(sql: string): Statement {
+    try {
+      const statement = this.#db.prepare(sql);
+      const rest = sql.slice(statement.getSQL().length);
+      if (/[^\s;]/.test(rest)) {
+        statement.free();
+        throw new Error(`one statement at a time, this text has more: ${rest.trim().slice(0, 80)}`);
+      }
+      return statement;
+    } catch (error) {
+      throw asError(error);
+    }
+  }
+
+  #step(sql: string): void {
+    let statement = this.#control.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#control.set(sql, statement);
+    }
+    try {
+      statement.step();
+    } catch (error) {
+      throw asError(error);
+    } finally {
+      statement.reset();
+    }
+  }
+}

@@ -1,0 +1,258 @@
+import { dirname } from 'node:path';
+import { type Disk, type DiskFile, systemCode } from './disk.ts';
+import type { OpenSegment } from './load.ts';
+import { LineBuffer, type StoredStatement, storeValue } from './record.ts';
+import { headerJson, type SegmentName, segmentPath } from './segment.ts';
+import type { SqlValue } from './sql.ts';
+
+export interface JournalStatement {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+  readonly changes: number;
+}
+
+export interface JournalOptions {
+  readonly disk: Disk;
+  /** The snapshot's path; segments lie beside it. */
+  readonly path: string;
+  readonly store: string;
+  readonly closed: readonly (SegmentName & { readonly size: number })[];
+}
+
+interface Segment extends SegmentName {
+  readonly file: DiskFile;
+  /** Where the last durable record ends: the file is cut back to here when a write fails. */
+  size: number;
+}
+
+/**
+ * The writing end of the journal. Records collect in memory (`add`) and reach the disk together (`flush`).
+ * Exactly one caller at a time: the database's pump.
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #lines = new LineBuffer();
+  #closed: (SegmentName & { readonly size: number })[];
+  #segment: Segment | undefined;
+  /** Numbers of statement texts in the current segment, and those that the unwritten lines brought. */
+  readonly #numbers = new Map<string, number>();
+  #newTexts: string[] = [];
+  /** What has to happen before the next record: the end of the segment may hold something that was refused. */
+  #repair: 'none' | 'truncate' | 'rotate' = 'none';
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.#closed = [...options.closed];
+  }
+
+  /** Goes on with the segment found at start, without the torn end a crash left in it. */
+  async resume(open: OpenSegment): Promise<void> {
+    const file = await this.#options.disk.open(open.path, 'existing');
+    if (open.torn > 0) {
+      await file.truncate(open.end);
+      await file.sync();
+    }
+    this.#segment = { path: open.path, first: open.first, file, size: open.end };
+    for (const [number, sql] of open.dictionary.entries()) this.#numbers.set(sql, number);
+  }
+
+  /** Bytes that a start would have to read. */
+  get bytes(): number {
+    return this.#closed.reduce((sum, segment) => sum + segment.size, this.#segment?.size ?? 0);
+  }
+
+  get segments(): number {
+    return this.#closed.length + (this.#segment === undefined ? 0 : 1);
+  }
+
+  /** Whether the current segment holds any of the records up to `seq`. */
+  hasRecords(seq: number): boolean {
+    return this.#segment !== undefined && this.#segment.first <= seq;
+  }
+
+  /** Bytes collected and not yet written. */
+  get pendingBytes(): number {
+    return this.#lines.length;
+  }
+
+  /** Undefined when records can be added at once; else a promise for the segment to be made or mended first. */
+  prepare(nextSeq: number): Promise<void> | undefined {
+    if (this.#segment !== undefined && this.#repair === 'none') return undefined;
+    return this.#mend(nextSeq);
+  }
+
+  async #mend(nextSeq: number): Promise<void> {
+    if (this.#segment === undefined || this.#repair === 'rotate') return this.rotate(nextSeq);
+    try {
+      await this.#cut(this.#segment);
+    } catch (error) {
+      this.#repair = 'rotate';
+      throw error;
+    }
+  }
+
+  add(seq: number, base: number, statements: readonly JournalStatement[]): void {
+    const stored = statements.map(({ sql, params, changes }): StoredStatement => {
+      let name: string | number | undefined = this.#numbers.get(sql);
+      if (name === undefined) {
+        this.#numbers.set(sql, this.#numbers.size);
+        this.#newTexts.push(sql);
+        name = sql;
+      }
+      const values = params.map(storeValue);
+      return changes === 0 ? [name, values] : [name, values, changes];
+    });
+    this.#lines.add(seq, base, JSON.stringify(stored));
+  }
+
+  /** Forgets what was added since the last flush. */
+  discard(): void {
+    this.#lines.clear();
+    for (const sql of this.#newTexts) this.#numbers.delete(sql);
+    this.#newTexts = [];
+  }
+
+  /**
+   * One write, one sync for everything added. On an error nothing of it stays in the journal: what cannot be cut
+   * away at once is cut away before the next record is taken.
+   */
+  async flush(where: 'pool' | 'write' | 'all' = 'pool'): Promise<void> {
+    const segment = this.#segment;
+    if (segment === undefined) throw new Error('the journal has no segment');
+    const { file } = segment;
+    const bytes = this.#lines.bytes();
+    try {
+      if (where !== 'pool' && file.now !== undefined) file.now.write(bytes, segment.size);
+      else await file.write(bytes, segment.size);
+    } catch (error) {
+      await this.#undo(segment, 'truncate');
+      throw error;
+    }
+    try {
+      if (where === 'all' && file.now !== undefined) file.now.sync();
+      else await file.sync();
+    } catch (error) {
+      // After a failed sync nobody knows what the disk holds; only "no space" leaves the file in order.
+      const full = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT';
+      await this.#undo(segment, full ? 'truncate' : 'rotate');
+      throw error;
+    }
+    segment.size += bytes.length;
+    this.#newTexts = [];
+    this.#lines.clear();
+  }
+
+  /** Notes, without waiting for the disk, that everything up to `seq` is on it. */
+  async seal(seq: number): Promise<void> {
+    const segment = this.#segment;
+    if (segment === undefined || this.#repair !== 'none') return;
+    this.#lines.add(seq, seq, '');
+    const bytes = this.#lines.bytes();
+    try {
+      await segment.file.write(bytes, segment.size);
+      segment.size += bytes.length;
+    } catch {
+      // A seal is a help for later, not a promise to anybody: cut off what may stand there, and go on.
+      this.#repair = 'truncate';
+    } finally {
+      this.#lines.clear();
+    }
+  }
+
+  /** Starts a new segment whose first record will be `first`. On an error the old one goes on, if it can. */
+  async rotate(first: number): Promise<void> {
+    const { disk, path, store } = this.#options;
+    const target = segmentPath(path, first);
+    const old = this.#segment;
+    if (old?.path === target) this.#repair = 'rotate';
+    let file: DiskFile | undefined;
+    this.#lines.clear();
+    this.#lines.add(first - 1, first - 1, headerJson({ store, first }));
+    const header = this.#lines.bytes();
+    try {
+      // Whatever has this name holds no record: it would be named for an earlier one.
+      await disk.remove(target);
+      file = await disk.open(target, 'create');
+      await file.write(header, 0);
+      await file.sync();
+      await disk.syncFolder(dirname(path));
+    } catch (error) {
+      await this.#unmake(target, file);
+      throw error;
+    } finally {
+      this.#lines.clear();
+    }
+    this.#segment = { path: target, first, file, size: header.length };
+    this.#numbers.clear();
+    this.#newTexts = [];
+    this.#repair = 'none';
+    if (old === undefined) return;
+    if (old.path !== target) this.#closed.push({ path: old.path, first: old.first, size: old.size });
+    await closeQuietly(old.file);
+  }
+
+  /** Removes the closed segments that end before `first`: a snapshot has taken their place. */
+  async removeBefore(first: number): Promise<void> {
+    const current = this.#segment?.first ?? Number.POSITIVE_INFINITY;
+    const starts = [...this.#closed.slice(1).map((segment) => segment.first), current];
+    const done = this.#closed.filter((_, index) => (starts[index] ?? current) <= first);
+    for (const segment of done) {
+      await this.#options.disk.remove(segment.path);
+      this.#closed = this.#closed.filter((other) => other !== segment);
+    }
+  }
+
+  /** Closes the file; with `remove`, takes the whole journal away because a snapshot holds all of it. */
+  async close(remove: boolean): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    if (segment !== undefined) await closeQuietly(segment.file);
+    if (!remove) return;
+    for (const { path } of this.#closed) await this.#options.disk.remove(path);
+    this.#closed = [];
+    if (segment !== undefined) await this.#options.disk.remove(segment.path);
+  }
+
+  async #undo(segment: Segment, repair: 'truncate' | 'rotate'): Promise<void> {
+    this.discard();
+    this.#repair = repair;
+    try {
+      await this.#cut(segment);
+      this.#repair = repair === 'rotate' ? 'rotate' : 'none';
+    } catch {
+      // The disk refuses even that: the repair stays due, and the caller learns of the first error.
+      this.#repair = 'rotate';
+    }
+  }
+
+  async #cut(segment: Segment): Promise<void> {
+    await segment.file.truncate(segment.size);
+    await segment.file.sync();
+    this.#repair = 'none';
+  }
+
+  /**
+   * Takes back a segment that did not come to be. As long as it may stand on the disk the old one must not grow:
+   * a start would take the new one's number as the old one's end.
+   */
+  async #unmake(path: string, file: DiskFile | undefined): Promise<void> {
+    const before = this.#repair;
+    this.#repair = 'rotate';
+    try {
+      if (file !== undefined) await closeQuietly(file);
+      await this.#options.disk.remove(path);
+      await this.#options.disk.syncFolder(dirname(path));
+      this.#repair = before;
+    } catch {
+      // Stays 'rotate': the next record waits until a new segment could be made.
+    }
+  }
+}
+
+async function closeQuietly(file: DiskFile): Promise<void> {
+  try {
+    await file.close();
+  } catch {
+    // Nothing is lost with it: every record was synced before.
+  }
+}

@@ -1,0 +1,4 @@
+import { describeAdapterContract } from '../contract.ts';
+import { DiscordPeer } from './peer.ts';
+
+describeAdapterContract('discord', () => new DiscordPeer());

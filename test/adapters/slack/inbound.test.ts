@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import {
+  chatOfEvent,
+  type Reading,
+  readEvent,
+  type SlackIdentity,
+} from '../../../src/adapters/slack/inbound.ts';
+import { NO_NAMES } from '../../../src/adapters/slack/mrkdwn.ts';
+import type { InboundMessage } from '../../../src/gateway/model.ts';
+
+const me: SlackIdentity = { teamId: 'T1', teamName: 'Test', userId: 'UBOT', botId: 'BBOT', name: 'pibot' };
+
+function payload(event: Record<string, unknown>, eventId = 'Ev1'): Record<string, unknown> {
+  return { type: 'event_callback', team_id: 'T1', event_id: eventId, event };
+}
+
+function read(event: Record<string, unknown>, eventId?: string): Reading {
+  return readEvent(payload(event, eventId), me, NO_NAMES);
+}
+
+function message(event: Record<string, unknown>, eventId?: string): InboundMessage {
+  const reading = read(event, eventId);
+  if (!('message' in reading)) throw new Error(JSON.stringify(reading));
+  return reading.message;
+}
+
+const dm = {
+  type: 'message',
+  channel: 'D1',
+  channel_type: 'im',
+  user: 'U1',
+  text: 'hi',
+  ts: '1700000000.000100',
+  team: 'T1',
+};
+const posted = { ...dm, channel: 'C1', channel_type: 'channel' };
+
+describe('an event of Slack', () => {
+  it('becomes a direct message', () => {
+    expect(message(dm)).toEqual({
+      dedupeKey: 'event:Ev1',
+      alsoKnownAs: ['message:D1:1700000000.000100'],
+      chat: { platform: 'slack', accountId: 'T1', chatId: 'D1' },
+      chatKind: 'dm',
+      sender: { id: 'T1:U1', aliases: ['U1'], name: 'U1' },
+      text: 'hi',
+      messageId: '1700000000.000100',
+      mentioned: true,
+      sentAt: 1_700_000_000_000,
+    });
+  });
+
+  it.each([
+    ['channel', 'C1'],
+    ['group', 'G1'],
+    ['mpim', 'G2'],
+  ])('of a %s is a group message and the root of its own thread', (channel_type, channel) => {
+    const read = message({ ...dm, channel_type, channel });
+    expect(read).toMatchObject({ chatKind: 'group', mentioned: false, chat: { threadId: dm.ts } });
+    expect(read.replyTo).toBeUndefined();
+  });
+
+  it('in a thread answers that thread, also in a direct conversation', () => {
+    for (const event of [dm, posted]) {
+      const read = message({ ...event, ts: '1700000009.000100', thread_ts: dm.ts });
+      expect(read.chat.threadId).toBe(dm.ts);
+      expect(read.replyTo).toEqual({ messageId: dm.ts });
+    }
+  });
+
+  it('that mentions the bot comes twice with one common identity', () => {
+    const text = '<@UBOT> hi';
+    const asMessage = message({ ...posted, text }, 'Ev1');
+    const { channel_type: _, ...bare } = { ...posted, text, type: 'app_mention' };
+    const asMention = message(bare, 'Ev2');
+    expect(asMention.dedupeKey).not.toBe(asMessage.dedupeKey);
+    expect(asMention.alsoKnownAs).toEqual(asMessage.alsoKnownAs);
+    expect({ ...asMention, dedupeKey: '' }).toEqual({ ...asMessage, dedupeKey: '' });
+    expect(asMention.mentioned).toBe(true);
+  });
+
+  it('that answers a thread of the bot counts as a mention', () => {
+    expect(message({ ...posted, thread_ts: '1.0', parent_user_id: 'UBOT' }).mentioned).toBe(true);
+    expect(message({ ...posted, thread_ts: '1.0', parent_user_id: 'U1' }).mentioned).toBe(false);
+  });
+
+  it('of the bot itself is ignored, its edits too', () => {
+    const own = { ...posted, user: 'UBOT', bot_id: 'BBOT' };
+    expect(read(own)).toEqual({ ignored: 'our own message' });
+    expect(read({ ...posted, user: undefined, subtype: 'bot_message', bot_id: 'BBOT' })).toHaveProperty(
+      'ignored',
+    );
+    const edit = {
+      type: 'message',
+      subtype: 'message_changed',
+      channel: 'C1',
+      channel_type: 'channel',
+      ts: '2.0',
+    };
+    expect(read({ ...edit, message: { ...own, text: 'b' }, previous_message: own })).toHaveProperty(
+      'ignored',
+    );
+  });
+
+  it('of another bot is marked as one', () => {
+    const read = message({
+      ...posted,
+      user: undefined,
+      subtype: 'bot_message',
+      bot_id: 'BX',
+      username: 'Deploy',
+    });
+    expect(read.sender).toMatchObject({ id: 'T1:BX', name: 'Deploy', isBot: true });
+  });
+
+  it('that edits a message names the same message and says so', () => {
+    const read = message(
+      {
+        type: 'message',
+        subtype: 'message_changed',
+        channel: 'D1',
+        channel_type: 'im',
+        ts: '1700000050.000100',
+        message: {
+          ...dm,
+          channel: undefined,
+          text: 'hello',
+          edited: { user: 'U1', ts: '1700000050.000000' },
+        },
+        previous_message: dm,
+      },
+      'Ev9',
+    );
+    expect(read).toMatchObject({
+      dedupeKey: 'event:Ev9',
+      alsoKnownAs: ['edit:D1:1700000000.000100:1700000050.000000'],
+      messageId: dm.ts,
+      text: 'hello',
+      edited: true,
+      chat: message(dm).chat,
+    });
+  });
+
+  it('that only adds a link preview is no edit', () => {
+    const event = {
+      type: 'message',
+      subtype: 'message_changed',
+      channel: 'D1',
+      channel_type: 'im',
+      ts: '2.0',
+    };
+    expect(read({ ...event, message: { ...dm, attachments: [{}] }, previous_message: dm })).toHaveProperty(
+      'ignored',
+    );
+  });
+
+  it.each(['channel_join', 'message_deleted', 'channel_topic', 'message_replied', 'reminder_add'])(
+    'of the subtype %s is nothing to answer',
+    (subtype) => {
+      expect(read({ ...posted, subtype })).toHaveProperty('ignored');
+    },
+  );
+
+  it('carries files, except those that cannot be had', () => {
+    const read = message({
+      ...dm,
+      subtype: 'file_share',
+      files: [
+        {
+          id: 'F1',
+          name: 'a.png',
+          mimetype: 'image/png',
+          size: 5,
+          url_private: 'https://files.slack.com/a.png',
+        },
+        { id: 'F2', file_access: 'check_file_info', mode: 'file_access' },
+        { id: 'F3', mode: 'tombstone' },
+      ],
+    });
+    expect(read.attachments?.map(({ kind, name, ref }) => [kind, name, JSON.parse(ref)])).toEqual([
+      ['image', 'a.png', { id: 'F1', url: 'https://files.slack.com/a.png' }],
+      ['file', 'F2', { id: 'F2' }],
+    ]);
+  });
+
+  it('that forwards a message brings its text', () => {
+    expect(message({ ...dm, text: '', attachments: [{ text: 'forwarded &amp; kept' }] }).text).toBe(
+      'forwarded & kept',
+    );
+  });
+
+  it('of a person of another organisation carries their own team and no short name', () => {
+    expect(message({ ...posted, user_team: 'T9', team: 'T1' }).sender).toEqual({ id: 'T9:U1', name: 'U1' });
+  });
+
+  it('tells that the app was removed or its token revoked', () => {
+    expect(read({ type: 'app_uninstalled' })).toHaveProperty('revoked');
+    expect(read({ type: 'tokens_revoked', tokens: { bot: ['UBOT'] } })).toHaveProperty('revoked');
+    expect(read({ type: 'tokens_revoked', tokens: { oauth: ['U1'], bot: [] } })).toHaveProperty('ignored');
+  });
+
+  it.each([undefined, null, 7, 'x', [], {}, { event: null }, { event: { type: 'message' } }, { event: [] }])(
+    'that is malformed (%j) is ignored',
+    (body) => {
+      expect(readEvent(body, me, NO_NAMES)).toHaveProperty('ignored');
+      expect(chatOfEvent(body, me).platform).toBe('slack');
+    },
+  );
+});

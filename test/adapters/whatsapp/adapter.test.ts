@@ -1,0 +1,125 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Value } from 'typebox/value';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import {
+  BAILEYS_VERSION,
+  createWhatsAppAdapter,
+  whatsappSettingsSchema,
+} from '../../../src/adapters/whatsapp/index.ts';
+import { RecordingHost } from '../contract.ts';
+import { WhatsAppRig } from './rig.ts';
+
+async function host(): Promise<RecordingHost> {
+  const folder = await mkdtemp(join(tmpdir(), 'whatsapp-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return new RecordingHost(folder);
+}
+
+describe('the adapter', () => {
+  it('parks with the command to run when baileys is not installed', async () => {
+    const load = () =>
+      Promise.reject(
+        Object.assign(new Error("Cannot find package 'baileys'"), { code: 'ERR_MODULE_NOT_FOUND' }),
+      );
+    const adapter = createWhatsAppAdapter({}, { load });
+    const recording = await host();
+    await adapter.start(recording);
+    await vi.waitFor(() => expect(recording.current?.state).toBe('parked'));
+    expect(recording.current?.detail).toBe('the package baileys is not installed');
+    expect(recording.current?.nextStep).toContain(`npm install baileys@${BAILEYS_VERSION}`);
+    expect(await adapter.check?.(AbortSignal.timeout(5000))).toMatchObject({ ok: false });
+    await adapter.stop();
+  });
+
+  it('is pinned to the version it is tested with', async () => {
+    const manifest = JSON.parse(await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8'));
+    expect(manifest.optionalDependencies.baileys).toBe(BAILEYS_VERSION);
+  });
+
+  it('parks when its session is damaged, and leaves the file alone', async () => {
+    const rig = await WhatsAppRig.make();
+    const path = join(rig.sessionDir, 'session.log');
+    const bytes = await readFile(path);
+    bytes[100] = (bytes[100] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    await rig.adapter.start(rig.host);
+    await rig.state('parked');
+    expect(rig.host.current?.nextStep).toContain('Restore');
+    expect(rig.host.healths.some((health) => health.qr !== undefined)).toBe(false);
+    expect((await readFile(path)).equals(bytes)).toBe(true);
+  });
+
+  it('keeps its keys where the configuration says', async () => {
+    const recording = await host();
+    const sessionPath = join(recording.stateDir, 'elsewhere');
+    const adapter = createWhatsAppAdapter({ url: 'ws://127.0.0.1:1/ws/chat', sessionPath });
+    await adapter.start(recording);
+    await vi.waitFor(() => expect(recording.current?.state).toBe('reconnecting'));
+    await adapter.stop();
+    expect((await readFile(join(sessionPath, 'session.log'))).length).toBeGreaterThan(0);
+  });
+
+  it('says what is missing when it is asked before it has started', async () => {
+    expect(await createWhatsAppAdapter({}).check?.(AbortSignal.timeout(5000))).toEqual({
+      ok: true,
+      findings: [],
+    });
+  });
+
+  it('says who it is once it is connected, and what is wrong when it is not', async () => {
+    const rig = await WhatsAppRig.connected();
+    expect(await rig.adapter.check?.(AbortSignal.timeout(5000))).toEqual({
+      ok: true,
+      findings: ['Linked as +15550001111.'],
+    });
+    rig.server.streamError(403);
+    await rig.state('parked');
+    const check = await rig.adapter.check?.(AbortSignal.timeout(5000));
+    expect(check?.ok).toBe(false);
+    expect(check?.findings.join(' ')).toContain('start the WhatsApp adapter again');
+  });
+
+  it('can be started again after a stop, and starts once when started twice', async () => {
+    const rig = await WhatsAppRig.connected();
+    await rig.adapter.start(rig.host);
+    await rig.adapter.stop();
+    await rig.adapter.start(rig.host);
+    await rig.state('connected');
+    expect(rig.server.logins).toBe(2);
+  });
+});
+
+describe('the settings', () => {
+  it('are all optional, described, and have their default named', () => {
+    expect(Value.Check(whatsappSettingsSchema, {})).toBe(true);
+    for (const [key, schema] of Object.entries(whatsappSettingsSchema.properties)) {
+      const description: unknown = Reflect.get(schema, 'description');
+      expect(description, key).toMatch(/\w+.*\./);
+      const preset: unknown = Reflect.get(schema, 'default');
+      expect(preset, key).toBeDefined();
+      expect(Value.Check(whatsappSettingsSchema, { [key]: preset }), key).toBe(true);
+    }
+  });
+
+  it('are in the manual with the same defaults', async () => {
+    const manual = await readFile(join(import.meta.dirname, '../../../docs/adapters/whatsapp.md'), 'utf8');
+    expect(manual.split('\n')[0]).toBe('Configuration: `platforms.whatsapp` in config.json');
+    for (const [key, schema] of Object.entries(whatsappSettingsSchema.properties)) {
+      const preset: unknown = Reflect.get(schema, 'default');
+      const shown = preset === '' ? '""' : String(preset);
+      const row = manual.split('\n').find((line) => line.startsWith(`| \`${key}\` `));
+      expect(row, key).toContain(`| \`${shown}\` `);
+    }
+  });
+
+  it.each<[string, object]>([
+    ['an address without WebSocket', { url: 'http://127.0.0.1' }],
+    ['a phone number with letters', { pairingPhone: 'my phone' }],
+    ['a version in words', { version: 'latest' }],
+    ['a negative age', { maxMessageAgeHours: -1 }],
+  ])('refuse %s', (_name, settings) => {
+    expect(Value.Check(whatsappSettingsSchema, settings)).toBe(false);
+  });
+});

@@ -1,0 +1,147 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+
+describe('starting', () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+  });
+
+  afterEach(() => folder.remove());
+
+  const start = (...more: string[]): GatewayProcess =>
+    new GatewayProcess([
+      '--no-tui',
+      '--port',
+      '0',
+      '--agent',
+      'scripted',
+      '--data-dir',
+      folder.path,
+      ...more,
+    ]);
+
+  it('is ready when /readyz says so, on both loopback families', async () => {
+    const gateway = start();
+    const port = await gateway.ready();
+    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${port}/nowhere`)).status).toBe(404);
+    expect(await gateway.stop()).toBe(0);
+  });
+
+  it('keeps everything private to the user', async () => {
+    const gateway = start();
+    await gateway.ready();
+    const mode = (name: string): number => statSync(join(folder.path, name)).mode & 0o777;
+    expect(mode('gateway')).toBe(0o700);
+    expect(mode('gateway/operator.token')).toBe(0o600);
+    await gateway.stop();
+    for (const name of ['sessions', 'security', 'background-tasks'])
+      expect(mode(`gateway-${name}.db`)).toBe(0o600);
+  });
+
+  it('lets only one process hold a folder, and names the first', async () => {
+    const first = start();
+    await first.ready();
+    const second = start();
+    const { code } = await second.exited;
+    expect(code).toBe(75);
+    expect(second.stderr).toContain(`pid ${first.child.pid}`);
+    await first.stop();
+  });
+
+  it('takes over at once after kill -9', async () => {
+    const first = start();
+    await first.ready();
+    await first.kill();
+    const next = start();
+    await next.ready(10_000);
+    expect(await next.stop()).toBe(0);
+  });
+
+  it('loads no platform library when none is enabled', async () => {
+    const gateway = start('--log-level', 'debug');
+    const port = await gateway.ready();
+    const maps = readFileSync(`/proc/${gateway.child.pid}/maps`, 'utf8');
+    expect(maps).not.toContain('yoga');
+    expect(port).toBeGreaterThan(0);
+    await gateway.stop();
+  });
+
+  it.each([
+    [
+      'an unknown platform',
+      { platforms: { telegramm: { enabled: true } } },
+      ['platforms.telegramm', 'telegram'],
+    ],
+    ['a port that is no number', { port: 'abc' }, ['port', '"abc"', '3847']],
+    ['negative minutes', { sessions: { idleMinutes: -5 } }, ['sessions.idleMinutes', '-5', '1440']],
+    [
+      'a policy that does not exist',
+      { platforms: { discord: { dmPolicy: 'sometimes' } } },
+      ['platforms.discord.dmPolicy', '"sometimes"', '"pairing"'],
+    ],
+    ['broken JSON', '{ "port": 3847, ', ['not valid JSON']],
+  ])(
+    'refuses %s: exit 78, naming file, key, value and fix; the file stays as it was',
+    async (_name, config, words) => {
+      writeConfig(folder.path, config);
+      const path = join(folder.path, 'gateway', 'config.json');
+      const before = readFileSync(path, 'utf8');
+      const gateway = start();
+      expect((await gateway.exited).code).toBe(78);
+      for (const word of [path, ...words]) expect(gateway.stderr).toContain(word);
+      expect(gateway.stderr).not.toMatch(/\n\s+at /);
+      expect(readFileSync(path, 'utf8')).toBe(before);
+    },
+  );
+
+  it('keeps and warns about unknown keys, with a suggestion', async () => {
+    writeConfig(folder.path, { prot: 1, security: { rateLimits: {} } });
+    const gateway = start();
+    await gateway.ready();
+    const warnings = gateway.records.filter((record) => record.level === 40).map((record) => record.msg);
+    expect(warnings.join('\n')).toMatch(/unknown key prot .*Did you mean port\?/);
+    expect(warnings.join('\n')).toMatch(/security\.rateLimits.*Did you mean security\.rateLimit\?/);
+    await gateway.stop();
+  });
+
+  it.each([
+    [['--prot', '1'], '--port'],
+    [['stauts'], 'status'],
+    [['--port', 'abc'], '"abc"'],
+    [['--agent', 'gpt'], 'pi-rpc'],
+    [['--port'], 'needs a value'],
+  ])('calls %j wrong usage: exit 2 with a suggestion', async (args, word) => {
+    const { code, stderr } = await runCli([...args, '--data-dir', folder.path]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(word);
+  });
+
+  it('runs headless with one line when there is no terminal', async () => {
+    const gateway = new GatewayProcess(['--port', '0', '--agent', 'scripted', '--data-dir', folder.path]);
+    await gateway.ready();
+    expect(gateway.stderr.trim().split('\n')).toEqual([expect.stringContaining('headless')]);
+    await gateway.stop();
+  });
+
+  it('answers one-shot commands from the store when no gateway runs', async () => {
+    const dir = ['--data-dir', folder.path];
+    expect((await runCli(['allow', 'telegram', '81234', ...dir])).code).toBe(0);
+    expect((await runCli(['allow', ...dir])).stdout).toContain('81234');
+    expect((await runCli(['status', ...dir])).stdout).toContain('no gateway runs');
+    expect((await runCli(['revoke', 'telegram', '81234', ...dir])).code).toBe(0);
+    const gone = await runCli(['revoke', 'telegram', '81234', ...dir]);
+    expect(gone.code).toBe(1);
+    expect(gone.stderr).toContain('not on the allowlist');
+    const config = await runCli(['config', 'port', '4000', ...dir]);
+    expect(config.code).toBe(0);
+    expect(JSON.parse((await runCli(['config', 'port', '--json', ...dir])).stdout)).toMatchObject([
+      { key: 'port', value: 4000, source: 'file' },
+    ]);
+  });
+});

@@ -1,0 +1,46 @@
+import type { Agent, ConversationSpec } from '../../../src/gateway/agent/agent.ts';
+import { bundledPi } from '../../../src/gateway/agent/pi-rpc/command.ts';
+import { longAnswer, parseScript } from '../../../src/gateway/agent/script.ts';
+import type { ModelReply, ModelRequest } from './model-server.ts';
+
+/** The bundled pi, run by the Node that runs the tests. */
+export function piCommand(): readonly string[] {
+  const cli = bundledPi();
+  if (cli === undefined) throw new Error('the pi package is not installed');
+  return [process.execPath, cli];
+}
+
+/** What the contract needs of a backend under test. */
+export interface AgentUnderTest {
+  readonly agent: Agent;
+  /** Another one on the same session files, as after a restart. */
+  restart(): Promise<Agent>;
+  spec(id: string): ConversationSpec;
+  stop(): Promise<void>;
+}
+
+/**
+ * Makes the local model obey the directives that the scripted agent obeys, so that one text means the same to every
+ * backend. `[crash]` has the model ask for a command that kills the process of the agent.
+ */
+export async function obedientModel(request: ModelRequest): Promise<ModelReply> {
+  const { text, directives } = parseScript(request.text);
+  const images = request.images.length === 0 ? '' : ` (${request.images.length} image)`;
+  const answer = `You said: ${text}${images}`;
+  const commands = directives.flatMap((directive) => commandOf(directive.type) ?? []);
+  for (const directive of directives) {
+    if (directive.type === 'fail') return { error: { status: 400, message: 'the message asked for it' } };
+    if (directive.type === 'sleep') await new Promise((resolve) => setTimeout(resolve, directive.ms));
+    if (directive.type === 'long') return { text: longAnswer(answer, directive.length) };
+  }
+  if (commands.length > 0 && request.toolResults.length === 0)
+    return { text: '', tools: [{ name: 'bash', arguments: { command: commands.join('; ') } }] };
+  return { text: answer, thinking: 'a secret thought' };
+}
+
+function commandOf(directive: string): string | undefined {
+  if (directive === 'tool') return 'echo tool output';
+  if (directive === 'hang') return 'echo $$ $PPID > pids; sleep 1000';
+  if (directive === 'crash') return 'kill -9 $PPID';
+  return undefined;
+}

@@ -1,0 +1,114 @@
+/** Runs the built program as a user would: its own process, its own data folder, JSON log lines. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+export const BIN = join(ROOT, 'dist', 'bin.js');
+
+export interface LogRecord {
+  readonly msg: string;
+  readonly level: number;
+  readonly source?: string;
+  readonly port?: number;
+  readonly [field: string]: unknown;
+}
+
+export function temporaryFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'pi-gateway-test-'));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+export function writeConfig(dataDir: string, config: unknown): void {
+  mkdirSync(join(dataDir, 'gateway'), { recursive: true });
+  writeFileSync(
+    join(dataDir, 'gateway', 'config.json'),
+    typeof config === 'string' ? config : JSON.stringify(config),
+  );
+}
+
+export function operatorToken(dataDir: string): string {
+  return readFileSync(join(dataDir, 'gateway', 'operator.token'), 'utf8').trim();
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** The environment of a child: nothing of ours leaks in, and no real home folder is touched. */
+export function childEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const { PATH, HOME, LANG, TMPDIR } = process.env;
+  return { PATH, HOME, LANG, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...extra };
+}
+
+export class GatewayProcess {
+  readonly child: ChildProcess;
+  readonly records: LogRecord[] = [];
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  stdout = '';
+  stderr = '';
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(process.execPath, [BIN, ...args], {
+      env: childEnv(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let rest = '';
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.startsWith('{')) this.records.push(JSON.parse(line) as LogRecord);
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.exited = new Promise((resolve) =>
+      this.child.on('exit', (code, signal) => resolve({ code, signal })),
+    );
+  }
+
+  /** Resolves with the port once the gateway says that it is ready. */
+  async ready(timeoutMs = 20_000): Promise<number> {
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const record = this.records.find((each) => each.msg === 'ready');
+      if (record?.port !== undefined) return record.port;
+      if (this.child.exitCode !== null || this.child.signalCode !== null)
+        throw new Error(`the gateway ended before it was ready: ${this.stderr}${this.stdout}`);
+      if (Date.now() > until)
+        throw new Error(`not ready after ${timeoutMs} ms: ${this.stderr}${this.stdout}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** `kill -9`. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+
+  /** A clean stop; resolves with the exit code. */
+  async stop(): Promise<number | null> {
+    if (this.child.exitCode === null) this.child.kill('SIGTERM');
+    return (await this.exited).code;
+  }
+}
+
+/** Runs a one-shot command to its end. */
+export async function runCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const program = new GatewayProcess(args, env);
+  const { code } = await program.exited;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}

@@ -1,0 +1,91 @@
+/** The built program in a real pseudo-terminal, its screen read cell by cell with a headless terminal emulator. */
+import { type IPty, spawn } from '@lydell/node-pty';
+import xterm from '@xterm/headless';
+import { BIN, childEnv } from './gateway-process.ts';
+
+export class TerminalProgram {
+  readonly pty: IPty;
+  readonly #terminal: InstanceType<typeof xterm.Terminal>;
+  readonly exited: Promise<{ exitCode: number; signal: number | undefined }>;
+  /** Everything that was written, escape sequences included. */
+  raw = '';
+  ended = false;
+
+  constructor(
+    args: readonly string[],
+    options: {
+      readonly columns?: number;
+      readonly rows?: number;
+      readonly env?: NodeJS.ProcessEnv;
+      /** Another program for Node than ours. */
+      readonly bin?: string;
+      readonly cwd?: string;
+    } = {},
+  ) {
+    const cols = options.columns ?? 120;
+    const rows = options.rows ?? 40;
+    this.#terminal = new xterm.Terminal({ cols, rows, allowProposedApi: true, scrollback: 1000 });
+    this.pty = spawn(process.execPath, [options.bin ?? BIN, ...args], {
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      cols,
+      rows,
+      name: 'xterm-256color',
+      env: { ...childEnv({ TERM: 'xterm-256color', ...options.env }) } as Record<string, string>,
+    });
+    this.pty.onData((data) => {
+      this.raw += data;
+      this.#terminal.write(data);
+    });
+    this.exited = new Promise((resolve) =>
+      this.pty.onExit(({ exitCode, signal }) => {
+        this.ended = true;
+        resolve({ exitCode, signal });
+      }),
+    );
+  }
+
+  /** The visible rows, right-trimmed. */
+  lines(): string[] {
+    const buffer = this.#terminal.buffer.active;
+    return Array.from(
+      { length: this.#terminal.rows },
+      (_, y) => buffer.getLine(buffer.baseY + y)?.translateToString(true) ?? '',
+    );
+  }
+
+  text(): string {
+    return this.lines().join('\n');
+  }
+
+  /** True while the program draws on the alternate screen. */
+  get alternate(): boolean {
+    return this.#terminal.buffer.active.type === 'alternate';
+  }
+
+  type(keys: string): void {
+    this.pty.write(keys);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#terminal.resize(columns, rows);
+    this.pty.resize(columns, rows);
+  }
+
+  /** Resolves when the screen shows it; rejects with the screen when time is over. */
+  async shows(what: string | RegExp, timeoutMs = 20_000): Promise<void> {
+    const fits = (): boolean =>
+      typeof what === 'string' ? this.text().includes(what) : what.test(this.text());
+    const until = Date.now() + timeoutMs;
+    while (!fits()) {
+      if (Date.now() > until || this.ended)
+        throw new Error(`the screen never showed ${String(what)}:\n${this.text()}\n${this.raw.slice(-2000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Ends the program if it still runs. */
+  async end(): Promise<void> {
+    if (!this.ended) this.pty.kill('SIGKILL');
+    await this.exited;
+  }
+}
