@@ -52,8 +52,27 @@ export async function runConsole(operator: Operator, options: ConsoleOptions = {
     dumb: appearance.dumb,
     linear: appearance.linear,
   });
+  try {
+    return await holdConsole(operator, options, { env, appearance, terminal });
+  } finally {
+    terminal.close();
+  }
+}
+
+interface Opened {
+  readonly env: NodeJS.ProcessEnv;
+  readonly appearance: Appearance;
+  readonly terminal: Terminal;
+}
+
+async function holdConsole(
+  operator: Operator,
+  options: ConsoleOptions,
+  { env, appearance, terminal }: Opened,
+): Promise<ConsoleResult> {
   const store = new ConsoleStore(operator);
   terminal.onNote((level, source, text) => store.note(level, source, text));
+  terminal.onFocus((focused) => store.setFocused(focused));
   const bindings = bindKeys(options.keys);
   for (const problem of bindings.problems) store.note('warn', 'console', problem);
   const controller = new Controller({
@@ -64,6 +83,7 @@ export async function runConsole(operator: Operator, options: ConsoleOptions = {
       leave: (reason) => terminal.leave(reason),
       redraw: () => terminal.redraw(),
       suspend: () => terminal.suspend(),
+      page: (lines) => terminal.page(lines, env),
       copy(text) {
         const sequence = appearance.dumb ? undefined : clipboardSequence(text, env);
         if (sequence !== undefined) terminal.send(sequence);
@@ -95,7 +115,6 @@ export async function runConsole(operator: Operator, options: ConsoleOptions = {
     quiet();
     controller.stop();
     store.stop();
-    terminal.close();
   }
 }
 
@@ -108,7 +127,7 @@ interface Parts {
 }
 
 function rootOf({ appearance, store, controller, terminal, inline }: Parts): ReactNode {
-  const onReady = (suspend: SuspendTerminal): void => terminal.onSuspend(suspend);
+  const onReady = (suspend: SuspendTerminal): void => terminal.ready(suspend);
   if (appearance.linear) {
     const reader = new Reader(controller, store, (line) => terminal.send(`${line}\n`));
     return <ReaderApp reader={reader} onReady={onReady} />;
@@ -122,7 +141,6 @@ function rootOf({ appearance, store, controller, terminal, inline }: Parts): Rea
       // Inline the last row stays free for the shell's prompt.
       spareRows={inline ? 1 : 0}
       onReady={onReady}
-      onFocus={(focused) => store.setFocused(focused)}
     />
   );
 }

@@ -28,7 +28,7 @@ const controller = new Controller({
   operator,
   store,
   bindings: bindKeys(),
-  effects: { leave: () => {}, redraw: () => {}, suspend: () => {}, copy: () => false },
+  effects: { leave: () => {}, redraw: () => {}, suspend: () => {}, page: () => {}, copy: () => false },
 });
 const stdin = new SinkInput();
 const stdout = new SinkOutput(columns, rows);

@@ -4,7 +4,6 @@ import { type ReactNode, useEffect, useSyncExternalStore } from 'react';
 import { Lines } from './components/lines.tsx';
 import { StatusTableView } from './components/status-table.tsx';
 import { useKeys } from './components/use-keys.ts';
-import { useTerminalFocus } from './components/use-terminal-focus.ts';
 import type { Glyphs } from './draw/glyphs.ts';
 import type { Theme } from './draw/theme.ts';
 import { Ticker } from './draw/times.ts';
@@ -21,21 +20,17 @@ export interface AppProps {
   readonly glyphs: Glyphs;
   /** Rows left to the shell (inline mode). */
   readonly spareRows?: number;
-  /** Hands out Ink's way of giving the terminal away for a moment. */
+  /** Called when keys are read; hands out Ink's way of giving the terminal away for a moment. */
   readonly onReady?: (suspend: SuspendTerminal) => void;
-  readonly onFocus?: (focused: boolean) => void;
 }
 
-const ignore = (): void => {};
-
 export function App(props: AppProps): ReactNode {
-  const { store, controller, theme, glyphs, spareRows = 0, onReady, onFocus = ignore } = props;
+  const { store, controller, theme, glyphs, spareRows = 0, onReady } = props;
   const slices = useSyncExternalStore(store.subscribe, store.getSlices);
   useSyncExternalStore(controller.subscribe, controller.getView);
   const size = useWindowSize();
   const { suspendTerminal } = useApp();
   useKeys(controller);
-  useTerminalFocus(onFocus);
   useEffect(() => {
     onReady?.(suspendTerminal);
   }, [onReady, suspendTerminal]);

@@ -52,6 +52,7 @@ export class ManualTimers implements Timers {
 export class RecordedEffects implements Effects {
   readonly left: LeaveReason[] = [];
   readonly copied: string[] = [];
+  readonly paged: (readonly string[])[] = [];
   redraws = 0;
   suspends = 0;
 
@@ -65,6 +66,10 @@ export class RecordedEffects implements Effects {
 
   suspend(): void {
     this.suspends += 1;
+  }
+
+  page(lines: readonly string[]): void {
+    this.paged.push(lines);
   }
 
   copy(text: string): boolean {

@@ -71,6 +71,8 @@ export interface Effects {
   suspend(): void;
   /** Puts a text on the clipboard of the terminal (OSC 52); false when the terminal cannot. */
   copy(text: string): boolean;
+  /** Shows lines in the operator's pager; the console waits behind it. */
+  page(lines: readonly string[]): void;
 }
 
 /** What an action may see and do. */
@@ -91,6 +93,8 @@ export interface ActionContext {
   ask(question: Question): void;
   prompt(prompt: Prompt): void;
   toast(text: string, tone?: Toast['tone'], undo?: () => void): void;
+  /** The open transcript as plain lines, role and time before each entry. */
+  transcriptLines(): string[];
   /** Fetches the rows of a view that is not part of the snapshot. */
   load(list: 'config' | 'queue', subject?: string): void;
 }

@@ -76,6 +76,25 @@ export const ADAPTERS: readonly Action[] = [
     },
   },
   {
+    id: 'adapter.settings',
+    scopes: ['adapters', 'adapter'],
+    keys: ['e'],
+    label: 'settings',
+    help: 'Show and edit the settings of the selected adapter.',
+    hint: 14,
+    disabled: none,
+    run(context) {
+      const row = context.target('adapters');
+      if (row === undefined) return;
+      context.load('config');
+      context.update((view) => ({
+        ...view,
+        filters: { ...view.filters, config: `platforms.${row.platform}.` },
+        modes: [{ kind: 'list', list: 'config' }],
+      }));
+    },
+  },
+  {
     id: 'adapter.command',
     scopes: ['adapters'],
     keys: [],

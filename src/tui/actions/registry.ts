@@ -1,11 +1,13 @@
 /** All actions of the console, in the order in which help lists them. Imports neither React nor Ink. */
 import type { Action, Scope } from './action.ts';
 import { ADAPTERS } from './adapters.ts';
+import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
+import { VIEWS } from './views.ts';
 
 export const ACTIONS: readonly Action[] = [
   ...MOVING,
@@ -13,6 +15,8 @@ export const ACTIONS: readonly Action[] = [
   ...SESSIONS,
   ...TASKS,
   ...ADAPTERS,
+  ...VIEWS,
+  ...GATEWAY,
   ...GENERAL,
 ];
 

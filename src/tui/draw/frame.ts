@@ -57,11 +57,6 @@ function edge(which: 'top' | 'bottom', options: FrameOptions): Line {
   return parts;
 }
 
-/** A line of blanks, of a given width. */
-export function blankLine(width: number): string {
-  return ' '.repeat(Math.max(0, width));
-}
-
 /** A bar of `width` cells. */
 export function bar(fraction: number, width: number, glyphs: Glyphs): string {
   const full = Math.round(Math.min(1, Math.max(0, fraction)) * width);

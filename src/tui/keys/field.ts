@@ -62,6 +62,3 @@ export function edit(field: Field, key: string): Field | undefined {
   const typed = key === 'space' ? ' ' : key;
   return graphemes(typed).length === 1 ? insert(field, typed) : undefined;
 }
-
-/** Keys a field understands beside characters; for help. */
-export const FIELD_KEYS = Object.keys(EDITS);

@@ -23,7 +23,7 @@ export function listPage(scene: Scene, mode: ListMode): Block {
 export function pageWindow(scene: Scene, mode: SheetMode, count: number, size: number): number {
   const last = Math.max(0, count - size);
   const top = Math.min(last, mode.top ?? last);
-  scene.controller.viewports.set('sheet', { first: top, size, count });
+  scene.controller.lists.viewports.set('sheet', { first: top, size, count });
   return top;
 }
 
@@ -58,26 +58,26 @@ export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: nu
     case 'help':
       return helpSheet(scene, width);
     case 'adapter': {
-      const entry = controller.subject('adapters', mode.subject);
+      const entry = controller.lists.subject('adapters', mode.subject);
       return entry === undefined ? gone('Adapter') : adapterSheet(scene, entry, width, height);
     }
     case 'session':
       return transcriptSheet(
         scene,
-        controller.subject('sessions', mode.subject),
+        controller.lists.subject('sessions', mode.subject),
         controller.transcript.slice(),
         width,
       );
     case 'task': {
-      const entry = controller.subject('tasks', mode.subject);
+      const entry = controller.lists.subject('tasks', mode.subject);
       return entry === undefined ? gone('Task') : taskSheet(scene, entry, width);
     }
     case 'request': {
-      const entry = controller.subject('pairing', mode.subject);
+      const entry = controller.lists.subject('pairing', mode.subject);
       return entry === undefined ? gone('Request') : requestSheet(scene, entry, width);
     }
     case 'line': {
-      const entry = controller.subject('log', mode.subject);
+      const entry = controller.lists.subject('log', mode.subject);
       return entry === undefined ? gone('Log line') : lineSheet(entry, width);
     }
     case 'report':

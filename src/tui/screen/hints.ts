@@ -36,7 +36,7 @@ export function hintLine(scene: Scene): Line {
   const notice = toast !== undefined && toast.until > ticker.now ? toast : undefined;
   if (notice !== undefined) ticker.at(notice.until);
   if (mode?.kind === 'filter') {
-    const error = controller.filterError(mode.list) ?? notice?.text;
+    const error = controller.lists.filterError(mode.list) ?? notice?.text;
     const help = error ?? 'Enter keeps, Esc drops, /regex/, ! inverts';
     const right: Line = [span(help, error === undefined ? 'dim' : 'warn')];
     const room = Math.max(10, columns - lineWidth(right) - 5);

@@ -38,7 +38,7 @@ export function titleLine<K extends ListId>(
   const { controller } = scene;
   const list: ListDefinition<RowOf[K]> = LISTS[id];
   const filter = filterOf(controller.view, id);
-  const all = list.rows({ slices: controller.slices, loaded: controller.loaded });
+  const all = list.rows({ slices: controller.slices, loaded: controller.lists.loaded });
   const alarm = id === 'pairing' && all.length > 0;
   const line: Span[] = [];
   if (box.digit !== undefined) line.push(span(String(box.digit), 'key'), span(' '));
@@ -51,7 +51,7 @@ export function titleLine<K extends ListId>(
 function noteLine(scene: Scene, id: ListId, shown: number, box: ListBox): Line {
   const { controller } = scene;
   if (id === 'log') {
-    const fresh = controller.newLogLines();
+    const fresh = controller.lists.newLogLines();
     if (controller.view.cursors.log?.key === undefined) return [span('following', 'dim')];
     return [
       span('paused', 'warn'),
@@ -59,7 +59,7 @@ function noteLine(scene: Scene, id: ListId, shown: number, box: ListBox): Line {
       span('  G follows', 'dim'),
     ];
   }
-  const { first, size } = controller.viewports.get(id);
+  const { first, size } = controller.lists.viewports.get(id);
   if (shown <= size || !box.focused) return [];
   return [span(`${first + 1}-${Math.min(shown, first + size)} of ${shown}`, 'dim')];
 }
@@ -75,9 +75,9 @@ function rowLines<K extends ListId>(
   const list: ListDefinition<RowOf[K]> = LISTS[id];
   const width = Math.max(1, inner - 2);
   const height = list.height(width);
-  const cursor = controller.cursor(id);
+  const cursor = controller.lists.cursor(id);
   const room = Math.max(1, Math.floor((box.height - 2) / height));
-  const { first } = controller.viewports.place(id, rows.length, cursor, room);
+  const { first } = controller.lists.viewports.place(id, rows.length, cursor, room, box.focused);
   const context = {
     width,
     glyphs,
@@ -103,7 +103,7 @@ function rowLines<K extends ListId>(
 function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): Line[] {
   const { controller } = scene;
   const list: ListDefinition<RowOf[K]> = LISTS[id];
-  const hidden = list.rows({ slices: controller.slices, loaded: controller.loaded }).length;
+  const hidden = list.rows({ slices: controller.slices, loaded: controller.lists.loaded }).length;
   const texts =
     hidden > 0
       ? [`The filter hides ${hidden === 1 ? 'the only row' : `all ${hidden} rows`}.`, 'Esc clears it.']

@@ -1,6 +1,6 @@
 /** A sheet: everything about one thing, as lines that scroll. */
 import { clean, wrap } from '../draw/cells.ts';
-import { type Line, type Span, span } from '../draw/line.ts';
+import { type Line, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 
 export interface Sheet {
@@ -44,9 +44,4 @@ export function paragraph(
     }
   }
   return lines;
-}
-
-/** Words for a yes/no fact, with a sign so that colour is not needed. */
-export function verdict(good: boolean, yes: string, no: string, signs: readonly [string, string]): Span {
-  return good ? span(`${signs[0]} ${yes}`, 'ok') : span(`${signs[1]} ${no}`, 'bad');
 }

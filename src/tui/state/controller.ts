@@ -13,44 +13,27 @@ import { clean } from '../draw/cells.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
-import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
-import { LISTS } from '../lists/lists.ts';
+import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
+import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
-import { FilteredRows } from './rows.ts';
-import { cursorIndex, moved } from './selection.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
 import {
   activeList,
-  filterOf,
   INITIAL_VIEW,
   type Mode,
   replaceMode,
-  type SheetId,
   type Toast,
   topMode,
   type ViewState,
   withMode,
   withoutMode,
 } from './view.ts';
-import { Viewports } from './viewport.ts';
 
 const UNDO_MS = 5_000;
 const TOAST_MS = 4_000;
 const INTERRUPT_MS = 2_000;
-/** Time to notice that another row came under the cursor. */
-const SETTLE_MS = 400;
-
-/** The list whose row a sheet shows. */
-const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
-  adapter: 'adapters',
-  session: 'sessions',
-  task: 'tasks',
-  request: 'pairing',
-  line: 'log',
-};
-
 export interface ControllerOptions {
   readonly operator: Operator;
   readonly store: ConsoleStore;
@@ -58,19 +41,16 @@ export interface ControllerOptions {
   readonly effects: Effects;
 }
 
-export class Controller implements ActionContext {
+export class Controller implements ActionContext, Desk {
   readonly bindings: Bindings;
   readonly effects: Effects;
-  readonly viewports = new Viewports();
+  readonly lists: ListState;
   readonly transcript: TranscriptFeed;
   readonly #operator: Operator;
   readonly #store: ConsoleStore;
-  readonly #filtered = new FilteredRows();
   readonly #listeners = new Set<() => void>();
   #view: ViewState = INITIAL_VIEW;
-  #loaded: LoadedRows = { config: [], queue: [] };
   #key = '';
-  readonly #movedAt = new Map<ListId, number>();
 
   constructor(options: ControllerOptions) {
     this.#operator = options.operator;
@@ -79,7 +59,8 @@ export class Controller implements ActionContext {
     this.effects = options.effects;
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
     options.store.subscribe(() => this.#published());
-    this.#anchor('pairing');
+    this.lists = new ListState(this);
+    this.lists.anchor('pairing');
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -88,10 +69,6 @@ export class Controller implements ActionContext {
       this.#listeners.delete(listener);
     };
   };
-
-  get loaded(): LoadedRows {
-    return this.#loaded;
-  }
 
   readonly getView = (): ViewState => this.#view;
 
@@ -122,7 +99,7 @@ export class Controller implements ActionContext {
 
   perform(action: Action, args: readonly string[] = []): void {
     const reason = action.disabled?.(this);
-    if (action.careful !== undefined && this.#justMoved(action.careful))
+    if (action.careful !== undefined && this.lists.justMoved(action.careful))
       this.toast('The list has just moved: look again, then press the key again.', 'warn');
     else if (reason === undefined) action.run(this, args);
     else this.toast(`Not now: ${reason}.`, 'warn');
@@ -137,42 +114,21 @@ export class Controller implements ActionContext {
   }
 
   rows<K extends ListId>(list: K): readonly RowOf[K][] {
-    const source = { slices: this.slices, loaded: this.#loaded };
-    return this.#filtered.rows(list, source, filterOf(this.#view, list));
-  }
-
-  /** What is wrong with the filter of a list while it is typed. */
-  filterError(list: ListId): string | undefined {
-    const text = filterOf(this.#view, list);
-    return text === '' ? undefined : this.#filtered.filter(text).error;
-  }
-
-  /** Index of the selected row, -1 without rows; undefined while the log follows its end. */
-  cursor<K extends ListId>(list: K): number | undefined {
-    const cursor = this.#view.cursors[list];
-    if (list === 'log' && cursor?.key === undefined) return undefined;
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    return cursorIndex(this.rows(list), definition.key, cursor);
+    return this.lists.rows(list);
   }
 
   target<K extends ListId>(list: K): RowOf[K] | undefined {
-    const mode = topMode(this.#view);
-    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.subject(list, mode.subject);
-    const index = this.cursor(list);
-    return this.rows(list).at(index ?? -1);
+    return this.lists.target(list);
   }
 
-  /** The row of that key, filter or not. */
-  subject<K extends ListId>(list: K, key: string): RowOf[K] | undefined {
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    const all = definition.rows({ slices: this.slices, loaded: this.#loaded });
-    return all.find((row) => definition.key(row) === key);
+  now(): number {
+    return this.#store.now();
   }
 
   move(by: Movement): void {
     const mode = topMode(this.#view);
     if (mode?.kind === 'sheet') this.#scroll(mode, by);
-    else this.#select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
+    else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
   }
 
   open(mode: Mode): void {
@@ -229,7 +185,7 @@ export class Controller implements ActionContext {
 
   load(list: 'config' | 'queue', subject = ''): void {
     const take = (rows: Partial<LoadedRows>): void => {
-      this.#loaded = { ...this.#loaded, ...rows };
+      this.lists.loaded = { ...this.lists.loaded, ...rows };
       this.#store.flush();
     };
     const failed = (error: unknown): void => {
@@ -240,12 +196,8 @@ export class Controller implements ActionContext {
     else this.#operator.query('queue', { sessionId: subject }).then((queue) => take({ queue }), failed);
   }
 
-  /** Log lines that arrived since following stopped. */
-  newLogLines(): number {
-    if (this.#view.cursors.log?.key === undefined) return 0;
-    const rows = this.rows('log');
-    const seen = rows.findLastIndex((row) => row.seq < this.#view.logSeen);
-    return rows.length - 1 - seen;
+  transcriptLines(): string[] {
+    return this.transcript.lines();
   }
 
   stop(): void {
@@ -253,27 +205,8 @@ export class Controller implements ActionContext {
     this.#listeners.clear();
   }
 
-  #select<K extends ListId>(list: K, by: Movement): void {
-    const rows = this.rows(list);
-    if (rows.length === 0) return;
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    const from = this.cursor(list) ?? rows.length - 1;
-    const index = moved(from, rows.length, this.viewports.get(list).size, by);
-    const row = rows[index];
-    const follow = list === 'log' && index === rows.length - 1;
-    const end = this.slices.log.at(-1)?.seq ?? -1;
-    this.update((view) => ({
-      ...view,
-      cursors: {
-        ...view.cursors,
-        [list]: row === undefined || follow ? { index } : { key: definition.key(row), index },
-      },
-      logSeen: list === 'log' && view.cursors.log?.key === undefined ? end + 1 : view.logSeen,
-    }));
-  }
-
   #scroll(mode: Extract<Mode, { kind: 'sheet' }>, by: Movement): void {
-    const { first, size, count } = this.viewports.get('sheet');
+    const { first, size, count } = this.lists.viewports.get('sheet');
     const last = Math.max(0, count - size);
     const from = mode.top ?? last;
     const top =
@@ -311,45 +244,12 @@ export class Controller implements ActionContext {
     if (toast !== undefined && toast.until <= now) this.update((view) => ({ ...view, toast: undefined }));
   }
 
-  #justMoved(list: ListId): boolean {
-    return this.#store.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
-  }
-
-  /** The selection stays with its row; when that row is gone, the one that takes its place must be looked at first. */
-  #anchor<K extends ListId>(list: K): void {
-    const rows = this.rows(list);
-    const before = this.#view.cursors[list];
-    if (rows.length === 0 && before?.key === undefined) return;
-    const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    const index = cursorIndex(rows, definition.key, before);
-    const row = rows[index];
-    const key = row === undefined ? undefined : definition.key(row);
-    if (before?.key === key) return;
-    if (before?.key !== undefined) this.#movedAt.set(list, this.#store.now());
-    const cursor = { ...(key === undefined ? {} : { key }), index: Math.max(0, index) };
-    this.update((view) => ({ ...view, cursors: { ...view.cursors, [list]: cursor } }));
-  }
-
-  /** The log forgot lines in front: the selected line keeps its place on the screen as long as it is kept. */
-  #anchorLog(): void {
-    const cursor = this.#view.cursors.log;
-    if (cursor?.key === undefined) return;
-    const rows = this.rows('log');
-    const found = Math.max(
-      0,
-      rows.findIndex((row) => LISTS.log.key(row) === cursor.key),
-    );
-    const row = rows[found];
-    if (row === undefined || (found === cursor.index && LISTS.log.key(row) === cursor.key)) return;
-    this.viewports.shift('log', cursor.index - found);
-    const log = { key: LISTS.log.key(row), index: found };
-    this.update((view) => ({ ...view, cursors: { ...view.cursors, log } }));
-  }
-
   /** After each publication: what is over goes away. */
   #published(): void {
-    this.#anchor('pairing');
-    this.#anchorLog();
+    this.lists.anchor('pairing');
+    const active = activeList(this.#view);
+    if (active !== 'log') this.lists.anchor(active);
+    this.lists.anchorLog();
     this.#expireToast(this.slices.now);
     const mode = topMode(this.#view);
     // The request was decided (here or elsewhere): its sheet has nothing left to show.

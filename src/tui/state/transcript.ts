@@ -1,6 +1,7 @@
 /** The live transcript of one session: what was said before, what is said now, and the answer under way. */
 import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { Operator, OperatorEvent, TurnEvent } from '../../gateway/operator.ts';
+import { clean } from '../draw/cells.ts';
 import { Ring } from './ring.ts';
 
 export interface TranscriptSlice {
@@ -83,6 +84,16 @@ export class TranscriptFeed {
       ...(this.#error === undefined ? {} : { error: this.#error }),
     };
     return this.#slice;
+  }
+
+  /** Everything as plain lines, for a pager. */
+  lines(): string[] {
+    return this.#entries
+      .toArray()
+      .flatMap(({ at, role, text }) => [
+        `${new Date(at).toISOString()} ${role}`,
+        ...text.split('\n').map((line) => `  ${clean(line, 20_000)}`),
+      ]);
   }
 
   /** Entries that came by event while the answer to the query was on its way are not listed twice. */

@@ -18,12 +18,16 @@ export function scrollTo(first: number, index: number, size: number, count: numb
 export class Viewports {
   readonly #windows = new Map<ListId | 'sheet', Window>();
 
-  /** Places the window of a list for this frame. Without an index (the log follows) it shows the end. */
-  place(id: ListId, count: number, index: number | undefined, size: number): Window {
+  /**
+   * Places the window of a list for this frame. Without an index (the log follows) it shows the end. A list without
+   * the focus does not scroll after its selection: its first rows are what matters.
+   */
+  place(id: ListId, count: number, index: number | undefined, size: number, focused: boolean): Window {
     const fitting = Math.max(1, size);
     const before = this.#windows.get(id)?.first ?? 0;
+    const last = Math.max(0, count - fitting);
     const first =
-      index === undefined ? Math.max(0, count - fitting) : scrollTo(before, index, fitting, count);
+      index === undefined ? last : focused ? scrollTo(before, index, fitting, count) : Math.min(before, last);
     const window = { first, size: fitting, count };
     this.#windows.set(id, window);
     return window;

@@ -4,6 +4,7 @@ import type { LeaveReason } from '../actions/action.ts';
 import { type Lifeline, watchTerminal } from './lifeline.ts';
 import { EMERGENCY, ENTER_MODES, LEAVE_MODES } from './modes.ts';
 import { guardOutput, type Note } from './output-guard.ts';
+import { runPager } from './pager.ts';
 import { ScreenStream } from './screen-stream.ts';
 
 type Suspend = (callback: () => void | Promise<void>) => Promise<void>;
@@ -27,6 +28,7 @@ export class Terminal {
   readonly #lifeline: Lifeline;
   readonly #release: () => void;
   #note: Note = () => {};
+  #focusChanged: (focused: boolean) => void = () => {};
   #suspend: Suspend | undefined;
   #suspended = false;
   #instance: Instance | undefined;
@@ -65,8 +67,16 @@ export class Terminal {
     this.#note = note;
   }
 
-  onSuspend(suspend: Suspend): void {
+  onFocus(changed: (focused: boolean) => void): void {
+    this.#focusChanged = changed;
+  }
+
+  /** Ink reads keys from now on; `suspend` is its way of giving the terminal away. */
+  ready(suspend: Suspend): void {
     this.#suspend = suspend;
+    if (this.#restored) return;
+    this.stdin.off('data', this.#onData);
+    this.stdin.on('data', this.#onData);
   }
 
   /** Sends a sequence or a line beside the frames. */
@@ -103,21 +113,41 @@ export class Terminal {
     this.#suspend?.(() => {}).catch((error: unknown) => this.#note('warn', 'console', String(error)));
   }
 
+  /** Gives the terminal to the operator's pager until it ends. */
+  page(lines: readonly string[], env: NodeJS.ProcessEnv): void {
+    this.#lend(() => runPager(lines, env));
+  }
+
   /** Ctrl+Z: hands the terminal to the shell and sleeps until it wakes us. */
   suspend(): void {
-    if (this.#suspended || this.#suspend === undefined) return;
-    this.#suspended = true;
-    const asleep = async (): Promise<void> => {
-      if (this.#modes) this.screen.write(LEAVE_MODES);
+    this.#lend(async () => {
       // The whole foreground job sleeps, as the terminal driver does it: npm or a wrapper around us, too.
       process.kill(0, 'SIGTSTP');
       await this.#woken();
+    });
+  }
+
+  /** Runs `during` while the terminal is in the state in which we found it; then draws everything anew. */
+  #lend(during: () => Promise<void>): void {
+    if (this.#suspended || this.#suspend === undefined) return;
+    this.#suspended = true;
+    const lent = async (): Promise<void> => {
+      if (this.#modes) this.screen.write(LEAVE_MODES);
+      // With Ink's listener gone ours alone would keep reading, and take the keys away from whoever has the terminal.
+      this.stdin.off('data', this.#onData);
+      // Ink stops listening but leaves a read under way, which would swallow the next keys. The stream notices a turn
+      // later that nobody listens; and as it counts as paused already, it has to be resumed before it can be stopped.
+      await new Promise(setImmediate);
+      this.stdin.resume();
+      this.stdin.pause();
+      await during();
       if (this.#modes) this.screen.write(ENTER_MODES);
     };
-    this.#suspend(asleep)
+    this.#suspend(lent)
       .catch((error: unknown) => this.#note('warn', 'console', String(error)))
       .finally(() => {
         this.#suspended = false;
+        if (!this.#restored) this.stdin.on('data', this.#onData);
       });
   }
 
@@ -139,6 +169,7 @@ export class Terminal {
     if (this.#restored) return;
     this.#restored = true;
     this.#release();
+    this.stdin.off('data', this.#onData);
     if (this.#modes) this.screen.write(LEAVE_MODES);
     this.#lifeline.release();
     this.screen.release();
@@ -152,6 +183,16 @@ export class Terminal {
     this.#failure ??= { error };
     this.#instance?.unmount();
   }
+
+  /**
+   * Focus reports (mode 1004). Ink swallows them, so the raw input is watched beside it: a listener for `data` sees
+   * what Ink reads and takes nothing away.
+   */
+  readonly #onData = (chunk: unknown): void => {
+    const text = String(chunk);
+    const at = Math.max(text.lastIndexOf('\u001b[I'), text.lastIndexOf('\u001b[O'));
+    if (at >= 0) this.#focusChanged(text.startsWith('\u001b[I', at));
+  };
 
   /** Node prints the stack after this: by then the main screen must be back, or nobody sees it. */
   readonly #onUncaught = (): void => {

@@ -193,7 +193,7 @@ describe('moving about', () => {
     const at = (keys: string): number | undefined => {
       h.press(keys);
       h.text(100, 30);
-      return h.controller.cursor('sessions');
+      return h.controller.lists.cursor('sessions');
     };
     expect(at('j j k')).toBe(1);
     expect(at('pgdn')).toBe(27);

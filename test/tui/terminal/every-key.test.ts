@@ -133,6 +133,8 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'adapter.check': { before: [PANE.adapters], command: { type: 'adapter.check', platform: 'telegram' } },
   'request.open': { shows: 'Request of 山田太郎' },
   'log.open': { before: [PANE.log], shows: 'ERROR'.toLowerCase() },
+  'log.level': { before: [PANE.log], shows: '(info|warn|error)' },
+  'adapter.settings': { before: [PANE.adapters], shows: '/platforms.telegram.' },
   'config.edit': { before: [[',', 'Configuration 1']], shows: 'Set port' },
   back: { before: [['?', ' Help ']], shows: 'a approve' },
   clear: {
@@ -152,8 +154,8 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   quit: { shows: 'Quit the gateway?' },
 };
 
-/** Ctrl+Z stops this process; the pseudo-terminal tests press it. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['suspend']);
+/** These give the terminal to another program; the pseudo-terminal tests press them. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['suspend', 'log.page', 'session.page']);
 
 const cases = ACTIONS.filter((action) => !ELSEWHERE.has(action.id)).flatMap((action) =>
   action.keys.map((key) => [action.id, key, action.help] as const),

@@ -1,5 +1,5 @@
 /** The console as a program of its own in a pseudo-terminal: signals, restore, suspend, a terminal that goes away. */
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type IPty, spawn } from '@lydell/node-pty';
@@ -177,6 +177,32 @@ describe('in a pseudo-terminal', () => {
     expect(terminal.alternate).toBe(true);
     pty.write('2');
     await shows('i write');
+    pty.write('\u0003\u0003');
+    await shows('left: quit');
+  });
+
+  it('gives the log and the transcript to the pager and comes back', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'console-'));
+    const pager = join(folder, 'pager');
+    writeFileSync(
+      pager,
+      '#!/bin/sh\necho "PAGER: $(grep -c . "$1") lines"; grep -m1 -o "line 7\\|Please refactor" "$1"; read x\n',
+    );
+    chmodSync(pager, 0o755);
+    const { pty, terminal, shows } = start({ env: { PAGER: pager } });
+    await shows('5 Log');
+    pty.write('5v');
+    await shows('PAGER: 40 lines');
+    await shows('line 7');
+    expect(terminal.alternate).toBe(false);
+    pty.write('\r');
+    await shows('┌ 5 Log 40');
+    pty.write('2\r');
+    await shows('Please refactor the engine.');
+    pty.write('v');
+    await shows('PAGER: 12 lines');
+    pty.write('\r');
+    await shows('following');
     pty.write('\u0003\u0003');
     await shows('left: quit');
   });

@@ -1,0 +1,104 @@
+/** The gateway as a whole. */
+import { clean } from '../draw/cells.ts';
+import { isOpenTask } from '../state/orders.ts';
+import type { Action, ActionContext } from './action.ts';
+
+/** Work that would be cut off by leaving. */
+export function runningWork(context: ActionContext): string | undefined {
+  const turns = context.slices.sessions.filter((row) => row.state === 'running').length;
+  const tasks = context.slices.tasks.filter(isOpenTask).length;
+  const parts = [
+    turns === 0 ? '' : turns === 1 ? '1 answer is under way' : `${turns} answers are under way`,
+    tasks === 0 ? '' : tasks === 1 ? '1 task is open' : `${tasks} tasks are open`,
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? undefined : `${parts.join(' and ')}.`;
+}
+
+export const GATEWAY: readonly Action[] = [
+  {
+    id: 'status',
+    scopes: ['global'],
+    keys: ['S'],
+    label: 'status',
+    help: 'Show the state of the gateway, its agent and its connections in one table.',
+    words: 'status',
+    run: (context) => context.open({ kind: 'sheet', sheet: 'status', subject: '', top: 0 }),
+  },
+  {
+    id: 'doctor',
+    scopes: ['global'],
+    keys: [],
+    label: 'doctor',
+    help: 'Check agent, configuration, store and platforms, and name what is wrong.',
+    words: 'doctor',
+    run: (context) =>
+      context.run(
+        { type: 'doctor' },
+        {
+          after: (result) =>
+            context.open({
+              kind: 'sheet',
+              sheet: 'report',
+              subject: 'doctor',
+              title: 'Doctor',
+              top: 0,
+              lines: reportLines(result.message, result.data),
+            }),
+        },
+      ),
+  },
+  {
+    id: 'gateway.start',
+    scopes: ['global'],
+    keys: [],
+    label: 'start',
+    help: 'Start the gateway.',
+    words: 'start',
+    disabled: (context) =>
+      context.slices.gateway.state === 'stopped'
+        ? undefined
+        : `the gateway is ${context.slices.gateway.state}`,
+    run: (context) => context.run({ type: 'restart' }),
+  },
+  {
+    id: 'gateway.restart',
+    scopes: ['global'],
+    keys: [],
+    label: 'restart',
+    help: 'Stop the gateway and start it again with its configuration read anew.',
+    words: 'restart',
+    run: (context) =>
+      context.ask({
+        title: 'Restart the gateway?',
+        lines: [runningWork(context) ?? 'Nothing is running.', 'Waiting messages are kept.'],
+        verb: 'restart',
+        confirmed: () => context.run({ type: 'restart' }),
+      }),
+  },
+  {
+    id: 'gateway.stop',
+    scopes: ['global'],
+    keys: [],
+    label: 'stop',
+    help: 'Stop the gateway.',
+    words: 'stop',
+    run: (context) =>
+      context.ask({
+        title: 'Stop the gateway?',
+        lines: [runningWork(context) ?? 'Nothing is running.', 'Nobody is heard until it is started again.'],
+        verb: 'stop the gateway',
+        confirmed: () => context.run({ type: 'stop' }),
+      }),
+  },
+];
+
+/** Lines of a report: the sentence, then its data, one entry a line. */
+export function reportLines(message: string, data: unknown): string[] {
+  const lines = message.split('\n').map((line) => clean(line));
+  const entries: readonly unknown[] = Array.isArray(data) ? data : data === undefined ? [] : [data];
+  for (const entry of entries) {
+    if (typeof entry === 'string') lines.push(clean(entry));
+    else for (const line of JSON.stringify(entry, undefined, 2).split('\n')) lines.push(clean(line));
+  }
+  return lines;
+}

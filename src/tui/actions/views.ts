@@ -1,0 +1,131 @@
+/** What opens over the panes: lists, single records, the pager. */
+import { clean } from '../draw/cells.ts';
+import type { ListViewId } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
+import { configText } from '../lists/views.ts';
+import type { LogEntry } from '../state/slices.ts';
+import { withMode } from '../state/view.ts';
+import type { Action } from './action.ts';
+
+function view(list: Exclude<ListViewId, 'queue'>, keys: readonly string[], help: string): Action {
+  return {
+    id: `open.${list}`,
+    scopes: ['global'],
+    keys,
+    label: LISTS[list].title.toLowerCase(),
+    help,
+    words: list,
+    run(context) {
+      if (list === 'config') context.load('config');
+      context.update((state) => withMode({ ...state, modes: [] }, { kind: 'list', list }));
+    },
+  };
+}
+
+/** Filters that `L` goes through; a log line's text for the filter begins with its level. */
+const LOG_LEVELS: readonly string[] = ['', '/^(info|warn|error) /', '/^(warn|error) /', '/^error /'];
+
+function logText(row: LogEntry): string {
+  return `${new Date(row.at).toISOString()} ${row.level.padEnd(5)} ${clean(row.source, 40)} ${clean(row.text, 20_000)}`;
+}
+
+/** A secret is shown masked; its mask must not be saved as the new value. */
+const MASKED = /[*•]{3}/u;
+
+/** What was typed as JSON where it is JSON (numbers, true, lists), else as text. */
+function parseValue(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    return text;
+  }
+}
+
+export const VIEWS: readonly Action[] = [
+  {
+    id: 'request.open',
+    scopes: ['pairing'],
+    keys: ['enter'],
+    label: 'details',
+    help: 'Show the whole request of the selected stranger.',
+    hint: 14,
+    disabled: (context) => (context.target('pairing') === undefined ? 'nobody is waiting' : undefined),
+    run(context) {
+      const row = context.target('pairing');
+      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'request', subject: row.id, top: 0 });
+    },
+  },
+  {
+    id: 'log.open',
+    scopes: ['log'],
+    keys: ['enter'],
+    label: 'whole line',
+    help: 'Show the selected log line in full.',
+    hint: 10,
+    disabled: (context) => (context.target('log') === undefined ? 'the log is empty' : undefined),
+    run(context) {
+      const row = context.target('log');
+      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'line', subject: String(row.seq), top: 0 });
+    },
+  },
+  {
+    id: 'log.level',
+    scopes: ['log'],
+    keys: ['L'],
+    label: 'level',
+    help: 'Show all log lines, then from info, from warn, errors only.',
+    hint: 11,
+    run: (context) =>
+      context.update((state) => {
+        const at = LOG_LEVELS.indexOf(state.filters.log ?? '');
+        const log = LOG_LEVELS[(at + 1) % LOG_LEVELS.length] ?? '';
+        return { ...state, filters: { ...state.filters, log } };
+      }),
+  },
+  {
+    id: 'log.page',
+    scopes: ['log'],
+    keys: ['v'],
+    label: 'pager',
+    help: 'Open the log, as it is filtered, in $PAGER.',
+    hint: 12,
+    run: (context) => context.effects.page(context.rows('log').map(logText)),
+  },
+  {
+    id: 'session.page',
+    scopes: ['session'],
+    keys: ['v'],
+    label: 'pager',
+    help: 'Open the transcript in $PAGER.',
+    hint: 16,
+    run: (context) => context.effects.page(context.transcriptLines()),
+  },
+  {
+    id: 'config.edit',
+    scopes: ['config'],
+    keys: ['e', 'enter'],
+    label: 'edit',
+    help: 'Change the selected configuration value; it is checked before it is saved.',
+    hint: 10,
+    disabled: (context) => (context.target('config') === undefined ? 'no value is selected' : undefined),
+    run(context) {
+      const row = context.target('config');
+      if (row === undefined) return;
+      context.prompt({
+        title: `Set ${clean(row.key, 60)}`,
+        hint: clean(row.help, 200),
+        text: MASKED.test(configText(row.value)) ? '' : configText(row.value),
+        submit: (text) =>
+          context.run(
+            { type: 'config.set', key: row.key, value: parseValue(text) },
+            { after: () => context.load('config') },
+          ),
+      });
+    },
+  },
+  view('refusals', ['f'], 'Show who was turned away and why; a allows the sender.'),
+  view('outbox', ['o'], 'Show messages that wait or failed; retry or abandon them.'),
+  view('allowlist', ['w'], 'Show who may talk to the agent; add or revoke.'),
+  view('config', [','], 'Show every configuration value and where it comes from.'),
+];

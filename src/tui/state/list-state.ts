@@ -1,0 +1,141 @@
+/** The lists as the operator sees them: rows that pass the filter, the selection, the part that is shown. */
+import type { Movement } from '../actions/action.ts';
+import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
+import { FilteredRows } from './rows.ts';
+import { cursorIndex, moved } from './selection.ts';
+import type { Slices } from './slices.ts';
+import { filterOf, type SheetId, topMode, type ViewState } from './view.ts';
+import { Viewports } from './viewport.ts';
+
+/** Time to notice that another row came under the cursor. */
+const SETTLE_MS = 400;
+
+/** The list whose row a sheet shows. */
+const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
+  adapter: 'adapters',
+  session: 'sessions',
+  task: 'tasks',
+  request: 'pairing',
+  line: 'log',
+};
+
+/** What the lists stand on; the controller. */
+export interface Desk {
+  readonly view: ViewState;
+  readonly slices: Slices;
+  update(change: (view: ViewState) => ViewState): void;
+  now(): number;
+}
+
+export class ListState {
+  readonly viewports = new Viewports();
+  /** Answers of queries that belong to an open view. */
+  loaded: LoadedRows = { config: [], queue: [] };
+  readonly #desk: Desk;
+  readonly #filtered = new FilteredRows();
+  readonly #movedAt = new Map<ListId, number>();
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  /** Rows that pass the list's filter. */
+  rows<K extends ListId>(list: K): readonly RowOf[K][] {
+    const source = { slices: this.#desk.slices, loaded: this.loaded };
+    return this.#filtered.rows(list, source, filterOf(this.#desk.view, list));
+  }
+
+  /** What is wrong with the filter of a list while it is typed. */
+  filterError(list: ListId): string | undefined {
+    const text = filterOf(this.#desk.view, list);
+    return text === '' ? undefined : this.#filtered.filter(text).error;
+  }
+
+  /** Index of the selected row, -1 without rows; undefined while the log follows its end. */
+  cursor<K extends ListId>(list: K): number | undefined {
+    const cursor = this.#desk.view.cursors[list];
+    if (list === 'log' && cursor?.key === undefined) return undefined;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    return cursorIndex(this.rows(list), definition.key, cursor);
+  }
+
+  /** What an action works on: the subject of the open sheet, else the selected row. */
+  target<K extends ListId>(list: K): RowOf[K] | undefined {
+    const mode = topMode(this.#desk.view);
+    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.subject(list, mode.subject);
+    const index = this.cursor(list);
+    return this.rows(list).at(index ?? -1);
+  }
+
+  /** The row of that key, filter or not. */
+  subject<K extends ListId>(list: K, key: string): RowOf[K] | undefined {
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const all = definition.rows({ slices: this.#desk.slices, loaded: this.loaded });
+    return all.find((row) => definition.key(row) === key);
+  }
+
+  /** Log lines that arrived since following stopped. */
+  newLogLines(): number {
+    if (this.#desk.view.cursors.log?.key === undefined) return 0;
+    const rows = this.rows('log');
+    const seen = rows.findLastIndex((row) => row.seq < this.#desk.view.logSeen);
+    return rows.length - 1 - seen;
+  }
+
+  /** Moves the selection. */
+  select<K extends ListId>(list: K, by: Movement): void {
+    const rows = this.rows(list);
+    if (rows.length === 0) return;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const from = this.cursor(list) ?? rows.length - 1;
+    const index = moved(from, rows.length, this.viewports.get(list).size, by);
+    const row = rows[index];
+    const follow = list === 'log' && index === rows.length - 1;
+    const end = this.#desk.slices.log.at(-1)?.seq ?? -1;
+    this.#desk.update((view) => ({
+      ...view,
+      cursors: {
+        ...view.cursors,
+        [list]: row === undefined || follow ? { index } : { key: definition.key(row), index },
+      },
+      logSeen: list === 'log' && view.cursors.log?.key === undefined ? end + 1 : view.logSeen,
+    }));
+  }
+
+  /** Whether another row came under the cursor by itself a moment ago. */
+  justMoved(list: ListId): boolean {
+    return this.#desk.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
+  }
+
+  /** The selection stays with its row; when that row is gone, the one that takes its place must be looked at first. */
+  anchor<K extends ListId>(list: K): void {
+    const rows = this.rows(list);
+    const before = this.#desk.view.cursors[list];
+    if (rows.length === 0 && before?.key === undefined) return;
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    const index = cursorIndex(rows, definition.key, before);
+    const row = rows[index];
+    const key = row === undefined ? undefined : definition.key(row);
+    if (before?.key === key) return;
+    if (before?.key !== undefined) this.#movedAt.set(list, this.#desk.now());
+    const cursor = { ...(key === undefined ? {} : { key }), index: Math.max(0, index) };
+    this.#desk.update((view) => ({ ...view, cursors: { ...view.cursors, [list]: cursor } }));
+  }
+
+  /** The log forgot lines in front: the selected line keeps its place on the screen as long as it is kept. */
+  anchorLog(): void {
+    const cursor = this.#desk.view.cursors.log;
+    if (cursor?.key === undefined) return;
+    const rows = this.rows('log');
+    const found = Math.max(
+      0,
+      rows.findIndex((row) => LISTS.log.key(row) === cursor.key),
+    );
+    const row = rows[found];
+    if (row === undefined || (found === cursor.index && LISTS.log.key(row) === cursor.key)) return;
+    this.viewports.shift('log', cursor.index - found);
+    const log = { key: LISTS.log.key(row), index: found };
+    this.#desk.update((view) => ({ ...view, cursors: { ...view.cursors, log } }));
+  }
+}
