@@ -11,5 +11,9 @@ if (!process.versions.bun && (major < 22 || (major === 22 && minor < 19))) {
   );
   process.exitCode = 1;
 } else {
+  // Compiled code is kept between starts in the user's own cache folder (never a shared one); failing is harmless.
+  const cache = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
+  if (cache && !process.versions.bun)
+    process.getBuiltinModule('node:module').enableCompileCache(cache + '/pi-gateway-tui');
   import('./cli.js').then((cli) => cli.main(process.argv.slice(2)));
 }

@@ -1,9 +1,12 @@
 /** The one place that puts a gateway together from its parts. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { Agent } from './gateway/agent/agent.ts';
 import { systemClock } from './gateway/clock.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
+import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import { resolveSecret } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
@@ -111,7 +114,13 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const agent =
       settings.noAgent || options.offline
         ? undefined
-        : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), env)));
+        : (options.agent ??
+          (await createAgentFor(
+            settings,
+            folder,
+            logs.logger('agent'),
+            withoutPlatformSecrets(loaded.config, env),
+          )));
     const sockets = createWebSocketAdapter({
       secret: await Gateway.clientSecret(sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
@@ -138,6 +147,11 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
       },
     });
+    // Without an agent a program answers: it hears every message over a socket opened with the operator token.
+    if (settings.noAgent)
+      events.subscribe((event) => {
+        if (event.type === 'inbound') sockets.tellPrivileged({ type: 'event', data: event });
+      });
     sockets.onClientReady((chat) => gateway.outbox.kick('websocket', chat));
     const config = new ConfigAccess(folder.config, {
       ...(options.port === undefined ? {} : { port: options.port }),
@@ -233,6 +247,12 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   }
 }
 
+/** The extension file for tasks: bundled beside this module, or its source. */
+function hostedExtension(): string {
+  const built = join(import.meta.dirname, 'hosted-extension.js');
+  return existsSync(built) ? built : join(import.meta.dirname, 'hosted-extension.ts');
+}
+
 async function createAgentFor(
   settings: Settings,
   folder: DataFolder,
@@ -250,6 +270,8 @@ async function createAgentFor(
     ...(agent.tools === undefined ? {} : { tools: agent.tools }),
     maxChildren: agent.maxConcurrent,
     idleMs: agent.idleMs,
+    // A configured command may run elsewhere, where our files are not.
+    ...(agent.command === undefined ? { taskExtension: hostedExtension() } : {}),
     log,
     env,
   });

@@ -2,8 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSimulatorAdapter } from './adapters/simulator/index.ts';
-import { REGULARS, SIMULATED } from './adapters/simulator/people.ts';
+import { REGULARS, SIMULATED, STAGE_DIRECTIONS } from './adapters/simulator/people.ts';
 import type { ComposeOptions } from './compose.ts';
+import type { Agent, AgentInput } from './gateway/agent/agent.ts';
 import { createScriptedAgent } from './gateway/agent/scripted.ts';
 import { dataFolder } from './gateway/data-folder.ts';
 
@@ -29,8 +30,30 @@ export function demoOptions(base: ComposeOptions): ComposeOptions {
   return {
     ...base,
     demo: true,
-    agent: createScriptedAgent({ chunkDelayMs: 40 }),
+    agent: staged(createScriptedAgent({ chunkDelayMs: 40 })),
     createAdapter: async (platform) =>
       SIMULATED.includes(platform) ? createSimulatorAdapter({ platform }) : undefined,
+  };
+}
+
+/** Hands the agent each known line together with its stage directions: sleeping, tools at work, progress. */
+function staged(agent: Agent): Agent {
+  const direct = (input: AgentInput): AgentInput => ({
+    ...input,
+    text: [input.text, STAGE_DIRECTIONS[input.text] ?? '[sleep 900]'].join(' '),
+  });
+  return {
+    backend: agent.backend,
+    check: (signal) => agent.check(signal),
+    stop: () => agent.stop(),
+    open(spec) {
+      const conversation = agent.open(spec);
+      return {
+        run: (input, listener, signal) => conversation.run(direct(input), listener, signal),
+        steer: (input) => conversation.steer(direct(input)),
+        control: (command) => conversation.control(command),
+        close: () => conversation.close(),
+      };
+    },
   };
 }

@@ -81,6 +81,13 @@ export class LocalOperator implements Operator {
           data: { requestId: request.id, platform: request.chat.platform, userId: request.senderId },
         };
       }
+      case 'pairing.invite': {
+        const { code, expiresAt } = door.invite(actor);
+        return {
+          message: `Send this to the bot from the new person’s account within the hour: ${code}`,
+          data: { code, expiresAt },
+        };
+      }
       case 'pairing.undo': {
         const request = await door.undo(command.requestId, actor);
         return { message: `${request.senderName} waits again` };

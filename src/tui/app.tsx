@@ -1,7 +1,6 @@
 /** The console as an Ink app: reads the store, composes the screen, puts it on the terminal. */
 import { Box, useApp, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useSyncExternalStore } from 'react';
-import { BlockView } from './components/block.tsx';
 import { Lines } from './components/lines.tsx';
 import { StatusTableView } from './components/status-table.tsx';
 import { useKeys } from './components/use-keys.ts';
@@ -50,15 +49,11 @@ export function App(props: AppProps): ReactNode {
   });
 
   return (
-    <Box width={columns} height={rows} flexDirection="column" overflow="hidden">
-      {screen.header === undefined ? null : <Lines lines={[screen.header]} />}
-      <Lines lines={screen.body} />
-      {screen.hint === undefined ? null : <Lines lines={[screen.hint]} />}
-      {screen.page === undefined ? null : <BlockView block={screen.page} />}
+    <Box width={columns} height={rows} flexDirection="column">
+      <Lines lines={screen.lines} />
       {screen.table === undefined ? null : (
         <StatusTableView table={screen.table} theme={theme} glyphs={glyphs} />
       )}
-      {screen.front === undefined ? null : <BlockView block={screen.front} />}
     </Box>
   );
 }

@@ -16,3 +16,10 @@ export async function foreignPeer(path: string): Promise<{ module: unknown } | {
     return { absent: `${path} cannot be loaded here: ${String(error)}` };
   }
 }
+
+/** A file that `scripts/foreign-peers.ts` has unpacked, or why it is not there. */
+export function foreignFile(path: string): { file: string } | { absent: string } {
+  if (folder === undefined) return { absent: 'FOREIGN_PEERS is not set, see scripts/foreign-peers.ts' };
+  const file = join(folder, path);
+  return existsSync(file) ? { file } : { absent: `${file} does not exist` };
+}

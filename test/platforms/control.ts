@@ -24,7 +24,13 @@ export interface PlatformFault {
   /** `when`: before the server acts on the request, or after it acted and before it answers. */
   readonly when?: 'before' | 'after';
   readonly reply:
-    | { readonly status?: number; readonly body?: unknown; readonly headers?: Record<string, string> }
+    | {
+        readonly status?: number;
+        readonly body?: unknown;
+        readonly headers?: Record<string, string>;
+        /** The connection is lost in the middle of the answer. */
+        readonly cutInside?: boolean;
+      }
     | 'cut'
     | 'hang';
 }

@@ -1,4 +1,4 @@
-import { type DiscordState, type Json, type StoredMessage, THREAD } from './discord-state.ts';
+import type { DiscordState, Json, StoredMessage } from './discord-state.ts';
 
 /** An answer of Discord's REST API. */
 export interface RestAnswer {
@@ -130,7 +130,7 @@ export const DISCORD_ROUTES: readonly RestRoute[] = [
     name: 'application',
     method: 'GET',
     path: /^\/applications\/@me$/,
-    // Flag 1 << 18: message content intent for a bot in fewer than 100 servers.
+    // 1 << 19: the message content intent, for a bot in fewer than 100 servers.
     handle: (state) => ({
       status: 200,
       body: { id: state.applicationId, name: 'gate', flags: 1 << 19 },
@@ -150,7 +150,7 @@ export const DISCORD_ROUTES: readonly RestRoute[] = [
     method: 'GET',
     path: /^\/channels\/(\d+)$/,
     handle: (state, { params }) => {
-      const channel = state.channel(params[0] ?? '') ?? (params[0] === THREAD ? {} : undefined);
+      const channel = state.channel(params[0] ?? '');
       return channel === undefined ? UNKNOWN_CHANNEL : { status: 200, body: channel };
     },
   },

@@ -86,8 +86,13 @@ export function answerFault(fault: PlatformFault, response: ServerResponse): voi
     response.socket?.destroy();
     return;
   }
-  const { status = 500, body = '', headers = {} } = fault.reply;
+  const { status = 500, body = '', headers = {}, cutInside = false } = fault.reply;
   const text = typeof body === 'string' ? body : JSON.stringify(body);
+  if (cutInside) {
+    response.writeHead(status, { 'content-type': 'application/json', 'content-length': text.length + 1000 });
+    response.write(text, () => setTimeout(() => response.socket?.destroy(), 20));
+    return;
+  }
   response
     .writeHead(status, {
       'content-type': typeof body === 'string' ? 'text/html' : 'application/json',

@@ -3,51 +3,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
 import { answerFault, LocalHttp, takeFault } from './local-http.ts';
 import { SlackSockets } from './slack-socket.ts';
+import {
+  BOT,
+  buttonsOf,
+  type Json,
+  type Said,
+  type Say,
+  SCOPES,
+  type SlackFile,
+  type SlackMessage,
+  TEAM,
+} from './slack-state.ts';
 
-type Json = Record<string, unknown>;
-
-export interface SlackMessage {
-  readonly channel: string;
-  readonly ts: string;
-  readonly thread_ts?: string;
-  readonly user: string;
-  readonly bot_id?: string;
-  text: string;
-  blocks?: readonly Json[];
-  readonly files?: readonly string[];
-  deleted: boolean;
-}
-
-interface SlackFile {
-  readonly id: string;
-  readonly name: string;
-  bytes: Buffer;
-  readonly mimetype: string;
-  share?: { channel: string; ts: string };
-  deleted: boolean;
-}
-
-export interface Say {
-  readonly user: string;
-  readonly channel: string;
-  readonly text: string;
-  readonly thread?: string;
-  readonly files?: readonly { name: string; mimeType: string; bytes: Uint8Array }[];
-  readonly botId?: string;
-  /** Keep the event back; deliver it with `replay`. */
-  readonly hold?: boolean;
-}
-
-export interface Said {
-  readonly ts: string;
-  /** `events_api` payloads, in order of delivery: a mention in a channel is two of them. */
-  readonly events: readonly Json[];
-}
-
-export const TEAM = 'T0TEAM';
-export const BOT = { user: 'U0BOT', id: 'B0BOT', name: 'pibot' };
-export const SCOPES =
-  'chat:write,app_mentions:read,im:history,channels:history,groups:history,mpim:history,users:read,channels:read,groups:read,files:read,files:write,commands';
+export { BOT, type Said, type Say, type SlackMessage, TEAM } from './slack-state.ts';
 
 /** Slack's Web API and socket mode as far as the gateway uses them, with state. Listens on loopback. */
 export class SlackServer implements PlatformServer {
@@ -163,8 +131,7 @@ export class SlackServer implements PlatformServer {
   /** A person presses a button under a message of the bot. */
   press(user: string, ts: string, label: string): void {
     const message = this.#find(ts);
-    const buttons = (message.blocks ?? []).flatMap((block) => (block['elements'] ?? []) as Json[]);
-    const button = buttons.find((b) => (b['text'] as Json)['text'] === label);
+    const button = buttonsOf(message).find((b) => (b['text'] as Json)['text'] === label);
     const thread = message.thread_ts === undefined ? {} : { thread_ts: message.thread_ts };
     this.sockets.deliver('interactive', {
       type: 'block_actions',
@@ -178,9 +145,7 @@ export class SlackServer implements PlatformServer {
   }
 
   buttons(ts: string): string[] {
-    return (this.#find(ts).blocks ?? [])
-      .flatMap((block) => (block['type'] === 'actions' ? (block['elements'] as Json[]) : []))
-      .map((element) => String((element['text'] as Json)['text']));
+    return buttonsOf(this.#find(ts)).map((element) => String((element['text'] as Json)['text']));
   }
 
   file(id: string): SlackFile | undefined {

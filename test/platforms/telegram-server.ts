@@ -24,8 +24,6 @@ export class TelegramServer implements PlatformServer {
   readonly webhookAnswers: WebhookAnswer[] = [];
   /** Another program that polls with the same token: every poll of ours ends in a conflict. */
   rival = false;
-  /** Deliver updates by calling this instead of a network request to the webhook's URL. */
-  webhookCaller: (request: Request) => Promise<Response> = (request) => fetch(request);
   readonly #http: LocalHttp;
   #poll: Poll | undefined;
   #revoked = false;
@@ -216,27 +214,38 @@ export class TelegramServer implements PlatformServer {
     answerJson(poll.response, 200, { ok: true, result: this.state.queue.slice(0, poll.limit) });
   }
 
+  /** In order within a chat; a chat whose update was refused is tried again after the others. */
   async #callWebhook(): Promise<void> {
-    for (let refused = 0; refused < 20; ) {
-      const { webhook } = this.state;
-      const update = this.state.queue[0];
-      if (webhook === undefined || update === undefined) return;
-      const response = await this.webhookCaller(
-        new Request(webhook.url, {
-          method: 'POST',
-          headers: {
-            'content-type': 'application/json',
-            ...(webhook.secret === undefined ? {} : { 'x-telegram-bot-api-secret-token': webhook.secret }),
-          },
-          body: JSON.stringify(update),
-        }),
-      );
-      this.webhookAnswers.push({ status: response.status, updateId: update.update_id });
-      if (response.ok) this.state.queue = this.state.queue.filter((entry) => entry !== update);
-      else {
-        refused += 1;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+    const refused = new Set<number>();
+    for (let tries = 0; tries < 100; tries += 1) {
+      const { webhook, queue } = this.state;
+      if (webhook === undefined || queue.length === 0) return;
+      const update = queue.find((entry) => !refused.has(chatOf(entry)));
+      if (update === undefined) {
+        refused.clear();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
       }
+      const status = await this.#post(webhook, update);
+      this.webhookAnswers.push({ status, updateId: update.update_id });
+      if (status === 200) this.state.queue = this.state.queue.filter((entry) => entry !== update);
+      else refused.add(chatOf(update));
+    }
+  }
+
+  async #post(webhook: { url: string; secret: string | undefined }, update: unknown): Promise<number> {
+    const secret = webhook.secret === undefined ? {} : { 'x-telegram-bot-api-secret-token': webhook.secret };
+    try {
+      const response = await fetch(webhook.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...secret },
+        body: JSON.stringify(update),
+      });
+      await response.arrayBuffer();
+      return response.status;
+    } catch {
+      // The receiver is away: as good as a refusal.
+      return 0;
     }
   }
 
@@ -259,6 +268,14 @@ export class TelegramServer implements PlatformServer {
       ...(parameters === undefined ? {} : { parameters }),
     });
   }
+}
+
+/** The chat of an update, as far as it has one. */
+function chatOf(update: Json): number {
+  const message = update['message'] ?? update['edited_message'];
+  const chat =
+    typeof message === 'object' && message !== null && 'chat' in message ? message.chat : undefined;
+  return typeof chat === 'object' && chat !== null && 'id' in chat ? Number(chat.id) : 0;
 }
 
 function answerJson(response: ServerResponse, status: number, body: unknown): void {

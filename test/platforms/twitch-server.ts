@@ -203,7 +203,8 @@ export class TwitchServer implements PlatformServer {
         this.#join(peer, rest.replace('#', ''), reply);
         break;
       case 'PING':
-        reply('PONG');
+        // With a text the real server answers under its name, which tmi.js does not expect.
+        reply(rest === '' ? 'PONG' : `:${HOST} PONG ${HOST} ${rest}`);
         break;
       case 'PRIVMSG':
         this.#message(peer, rest, tags, reply);
@@ -276,7 +277,7 @@ export class TwitchServer implements PlatformServer {
     const replyTo = /reply-parent-msg-id=([^;]+)/.exec(tags)?.[1];
     if (delivered) this.sent.push({ id, channel, text, at, ...(replyTo === undefined ? {} : { replyTo }) });
     if (fault?.reply === 'hang') return;
-    if (fault?.reply === 'cut') {
+    if (typeof fault?.reply === 'string') {
       peer.ws.terminate();
       return;
     }

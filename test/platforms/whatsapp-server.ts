@@ -6,10 +6,9 @@
  * server that are not known (bans, privacy tokens, history, app state) are not modelled. What a test shows with it is that
  * the adapter's session life, addressing, encryption plumbing, files and error paths work with the real library.
  */
-import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type BinaryNode, encodeWAMessage, type proto } from 'baileys';
+import type { BinaryNode, proto } from 'baileys';
 import { WebSocketServer } from 'ws';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
 import { answer, type TestGroup, type World } from './whatsapp/answers.ts';
@@ -20,16 +19,7 @@ import { attr, child, must, node, SERVER } from './whatsapp/nodes.ts';
 import { trustTestRoot } from './whatsapp/noise.ts';
 import { asRead, openStanza, type ReadMessage, type SentMessage } from './whatsapp/outbox.ts';
 import { RemoteUser } from './whatsapp/remote-user.ts';
-
-export interface DeliverOptions {
-  readonly id?: string;
-  /** Addressed by phone number instead of LID. */
-  readonly byNumber?: boolean;
-  /** Without the other address: the bot does not learn who this is otherwise. */
-  readonly withoutAlt?: boolean;
-  /** When it was sent (ms); default now. */
-  readonly at?: number;
-}
+import { type DeliverOptions, seal } from './whatsapp/sealing.ts';
 
 interface Original {
   readonly user: RemoteUser;
@@ -179,47 +169,8 @@ export class WhatsAppServer implements PlatformServer, World {
     options: DeliverOptions = {},
     group?: TestGroup,
   ): Promise<BinaryNode> {
-    const id = options.id ?? randomBytes(8).toString('hex').toUpperCase();
-    const device = this.bot.lidDevice;
-    if (!(await user.knows(device)))
-      await user.repository.injectE2ESession({ jid: device, session: this.bot.sessionBundle() });
-    const seal = async (content: proto.IMessage): Promise<BinaryNode> => {
-      const data = encodeWAMessage(content);
-      const { type, ciphertext } = await user.repository.encryptMessage({ jid: device, data });
-      return node('enc', { v: '2', type }, ciphertext);
-    };
-    const { byNumber = false, withoutAlt = false, at = Date.now() } = options;
-    const address = byNumber ? user.phone : user.lid;
-    const alt = byNumber ? user.lid : user.phone;
-    const prefix = group === undefined ? 'sender' : 'participant';
-    const attrs: Record<string, string> = {
-      id,
-      ...(group === undefined ? { from: address } : { from: group.jid, participant: address }),
-      ...(byNumber ? {} : { addressing_mode: 'lid' }),
-      ...(withoutAlt ? {} : { [`${prefix}_${byNumber ? 'lid' : 'pn'}`]: alt }),
-      type: 'text',
-      t: String(Math.floor(at / 1000)),
-      notify: user.name,
-    };
-    let content: BinaryNode[];
-    if (group === undefined) content = [await seal(message)];
-    else {
-      const sealed = await user.repository.encryptGroupMessage({
-        group: group.jid,
-        meId: user.lid,
-        data: encodeWAMessage(message),
-      });
-      // Phones send the key once to each device; sending it with every message is allowed and simpler.
-      const key = await seal({
-        senderKeyDistributionMessage: {
-          groupId: group.jid,
-          axolotlSenderKeyDistributionMessage: sealed.senderKeyDistributionMessage,
-        },
-      });
-      content = [key, node('enc', { v: '2', type: 'skmsg' }, sealed.ciphertext)];
-    }
-    const stanza = node('message', attrs, content);
-    this.#originals.set(id, { user, message, stanza, group });
+    const stanza = await seal(user, this.bot, message, options, group);
+    this.#originals.set(attr(stanza, 'id'), { user, message, stanza, group });
     return stanza;
   }
 
@@ -326,7 +277,7 @@ export class WhatsAppServer implements PlatformServer, World {
     const reply = node(
       'iq',
       { id: attr(iq, 'id'), type: 'result', from: attr(iq, 'to') || SERVER },
-      answer(this, iq),
+      await answer(this, iq),
     );
     client.send(reply);
     if (registration?.attrs['stage'] === 'companion_finish' && this.#entry !== undefined)
@@ -380,7 +331,7 @@ export class WhatsAppServer implements PlatformServer, World {
   #fail(client: ClientConnection, stanza: BinaryNode, fault: PlatformFault | undefined): boolean {
     if (fault === undefined) return false;
     if (fault.reply === 'hang') return true;
-    if (fault.reply === 'cut') {
+    if (fault.reply === 'cut' || fault.reply.cutInside === true) {
       client.cut();
       return true;
     }

@@ -90,7 +90,7 @@ export interface Harness {
   /** Types every character of a text. */
   type(text: string): void;
   screen(columns?: number, rows?: number): Screen;
-  /** The screen as lines without styles, what lies on top over the rest. */
+  /** The lines of the screen; without styles in the plain theme. */
   text(columns?: number, rows?: number): string[];
   /** Lets promises settle and background frames be published. */
   settle(): Promise<void>;
@@ -118,18 +118,10 @@ export function harness(options: HarnessOptions = {}): Harness {
     type(text) {
       for (const character of text) controller.key(character === ' ' ? 'space' : character);
     },
-    text: (columns, rows) => flatten(screen(columns, rows)),
+    text: (columns, rows) => [...screen(columns, rows).lines],
     async settle() {
       for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
       timers.advance(300);
     },
   };
-}
-
-/** All lines of a screen; a page or dialog stands in for the rows it covers. */
-export function flatten(screen: Screen): string[] {
-  const lines = [screen.header, ...screen.body, screen.hint].filter((line) => line !== undefined);
-  for (const block of [screen.page, screen.front])
-    for (const [index, line] of (block?.lines ?? []).entries()) lines[(block?.y ?? 0) + index] = line;
-  return lines;
 }

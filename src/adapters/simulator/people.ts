@@ -6,50 +6,42 @@ export interface Character {
   readonly lines: readonly string[];
 }
 
-/** Who is known on each simulated platform, and what they talk about. Directives drive the scripted agent. */
+/** Who is known on each simulated platform, and what they talk about. */
 export const REGULARS: Readonly<Record<string, readonly Character[]>> = {
   telegram: [
     {
       id: '81001',
       name: 'Ada Lovelace',
-      lines: [
-        'refactor the parser into two files [tool bash] [sleep 2500]',
-        'and what about the tests? [sleep 1200]',
-        'ship it [tool edit] [sleep 1800]',
-      ],
+      lines: ['refactor the parser into two files', 'and what about the tests?', 'ship it'],
     },
-    {
-      id: '81002',
-      name: '田中 花子',
-      lines: ['ログを読んで要約して [tool read] [sleep 2000]', 'ありがとう 🙏'],
-    },
+    { id: '81002', name: '田中 花子', lines: ['ログを読んで要約して', 'ありがとう 🙏'] },
   ],
   discord: [
     {
       id: '370000000000000001',
       name: 'linus',
-      lines: ['why does the build fail on arm? [tool bash] [sleep 3000]', 'try again with -j1 [sleep 1500]'],
+      lines: ['why does the build fail on arm?', 'try again with -j1'],
     },
-    {
-      id: '370000000000000002',
-      name: 'Margaret H.',
-      lines: [
-        '/bg check the nightly logs [progress 20 fetching logs] [progress 55 reading logs] [progress 90 writing the summary] [sleep 6000]',
-        '/tasks',
-      ],
-    },
+    { id: '370000000000000002', name: 'Margaret H.', lines: ['/bg check the nightly logs', '/tasks'] },
   ],
-  slack: [
-    {
-      id: 'T01:U0GRACE',
-      name: 'Grace Hopper',
-      lines: ['draft the release notes [long 900] [sleep 1500]', 'shorter please [sleep 800]'],
-    },
-  ],
-  whatsapp: [
-    { id: '447700900123@lid', name: 'Mum', lines: ['is the website up? [tool bash] [sleep 1500]', '👍'] },
-  ],
-  twitch: [{ id: '500123', name: 'speedrunner42', lines: ['what is the world record? [sleep 900]'] }],
+  slack: [{ id: 'T01:U0GRACE', name: 'Grace Hopper', lines: ['draft the release notes', 'shorter please'] }],
+  whatsapp: [{ id: '447700900123@lid', name: 'Mum', lines: ['is the website up?', '👍'] }],
+  twitch: [{ id: '500123', name: 'speedrunner42', lines: ['what is the world record?'] }],
+};
+
+/** What the scripted agent does behind a line, in its own directives; the chats never show these. */
+export const STAGE_DIRECTIONS: Readonly<Record<string, string>> = {
+  'refactor the parser into two files': '[tool bash] [sleep 2500]',
+  'and what about the tests?': '[tool read] [sleep 1800]',
+  'ship it': '[tool edit] [sleep 2000]',
+  ログを読んで要約して: '[tool read] [sleep 2500]',
+  'why does the build fail on arm?': '[tool bash] [sleep 3500]',
+  'try again with -j1': '[tool bash] [sleep 1500]',
+  'check the nightly logs':
+    '[progress 10 fetching logs] [sleep 1500] [progress 55 reading logs] [sleep 2500] [progress 90 writing the summary] [sleep 1500]',
+  'draft the release notes': '[sleep 2500]',
+  'is the website up?': '[tool bash] [sleep 1500]',
+  'what is the world record?': '[sleep 1200]',
 };
 
 export const STRANGERS: readonly Character[] = [

@@ -3,7 +3,7 @@ import { SlackAdapter } from './adapter.ts';
 import { SLACK_TIMING, type SlackSettings, type SlackTiming } from './settings.ts';
 import { SlackWebhookAdapter } from './webhook.ts';
 
-export { SlackSettings, type SlackTiming } from './settings.ts';
+export { type SlackSettings, type SlackTiming, slackSettingsSchema } from './settings.ts';
 
 /**
  * The Slack adapter. With only `webhookUrl` it posts to that webhook and receives nothing.

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import type { PaceLimit } from '../kit/pacer.ts';
 
 /** The keys of `platforms.slack` that the adapter itself reads. */
-export const SlackSettings = Type.Object({
+export const slackSettingsSchema = Type.Object({
   botToken: Type.Optional(
     Type.String({
       description: 'Bot token of the Slack app (xoxb-…): sends, edits, downloads files.',
@@ -30,7 +30,7 @@ export const SlackSettings = Type.Object({
     }),
   ),
 });
-export type SlackSettings = Static<typeof SlackSettings>;
+export type SlackSettings = Static<typeof slackSettingsSchema>;
 
 /** Waits and paces of the adapter; tests shorten them. */
 export interface SlackTiming {

@@ -4,6 +4,7 @@ import { Telegram, TelegramError } from 'telegraf';
 import type { Telegram as BotMethods, Opts } from 'telegraf/types';
 import { messageOf } from '../../gateway/errors.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
+import { noticeCuts } from './notice-cuts.ts';
 import { TELEGRAM_API_ROOT } from './settings.ts';
 
 /**
@@ -71,7 +72,7 @@ export class BotClient {
     const root = apiRoot === '' ? TELEGRAM_API_ROOT : apiRoot;
     const base = root.endsWith('/') ? root : `${root}/`;
     const options = { keepAlive: true, timeout: IDLE_MS };
-    this.#agent = base.startsWith('http://') ? new HttpAgent(options) : new HttpsAgent(options);
+    this.#agent = noticeCuts(base.startsWith('http://') ? new HttpAgent(options) : new HttpsAgent(options));
     this.#telegram = new Telegram(token, { apiRoot: base, agent: this.#agent, webhookReply: false });
     // telegraf drops the agent for http roots; its connections would outlive us in the global one.
     this.#telegram.options.agent = this.#agent;

@@ -13,6 +13,8 @@ const POLL_SECONDS = 20;
 const GRACE_MS = 8000;
 /** How long a batch may take before the next poll looks for updates of other chats. */
 const BATCH_PATIENCE_MS = 300;
+/** A server that does not hold an empty poll must not be asked in a tight loop. */
+const EMPTY_PAUSE_MS = 250;
 /** Pause between polls that bring nothing but updates which are still waiting to be stored. */
 const STALLED_MS = 1000;
 
@@ -45,6 +47,7 @@ export async function poll(
     const offset = window.offset();
     // The first poll returns at once: it shows whether another program polls too.
     const seconds = first ? 0 : (options.pollSeconds ?? POLL_SECONDS);
+    const asked = performance.now();
     const updates = await client.call(
       'getUpdates',
       { offset, timeout: seconds, limit: 100, allowed_updates: ALLOWED_UPDATES },
@@ -63,5 +66,6 @@ export async function poll(
       });
     if (taking.length > 0) await within(Promise.all(taking), BATCH_PATIENCE_MS, signal);
     else if (window.pending > 0) await pause(STALLED_MS, signal);
+    else if (!first && performance.now() - asked < EMPTY_PAUSE_MS) await pause(EMPTY_PAUSE_MS, signal);
   }
 }

@@ -11,9 +11,13 @@ import { ALLOWED_UPDATES, UpdateId } from './wire.ts';
 
 const DEFAULT_PATH = '/webhooks/telegram';
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Telegram gives up on an answer after about a minute; an update that is not stored by then comes again. */
-const TAKE_TIMEOUT_MS = 20_000;
-const WATCH_EVERY_MS = 10_000;
+/**
+ * Telegram waits for the answer before it delivers the next update: one that cannot be stored soon is refused, and
+ * comes again later. Meanwhile it stays in hand and is joined by its next delivery.
+ */
+const TAKE_TIMEOUT_MS = 3000;
+/** How soon an operator learns that Telegram is away. */
+const WATCH_EVERY_MS = 5000;
 
 const WebhookInfo = Type.Object({
   url: Type.String(),

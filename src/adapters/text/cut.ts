@@ -63,14 +63,14 @@ function wordEnd(doc: StyledText, from: number, half: number, reach: number): nu
     if (!isBlankAt(text, at)) continue;
     const cut = followsMarker(doc, at) ? markerStart(doc, at) : at;
     if (cut <= from) return undefined;
-    if (cut <= half && !endsBefore(text, reach, reach + (reach - from))) return undefined;
+    if (cut <= half && !endsBefore(text, reach, cut + 1 + (reach - from))) return undefined;
     if (isClusterEdge(text, from, cut)) return cut;
   }
   return undefined;
 }
 
 function endsBefore(text: string, start: number, stop: number): boolean {
-  for (let at = start; at < stop; at += 1) if (at >= text.length || isBlankAt(text, at)) return true;
+  for (let at = start; at <= stop; at += 1) if (at >= text.length || isBlankAt(text, at)) return true;
   return false;
 }
 

@@ -11,12 +11,19 @@ const TOKEN = '<(?:@[!&]?\\d{1,20}|#\\d{1,20}|a?:\\w{2,32}:\\d{1,20}|t:-?\\d{1,1
 /** Headings, lists, quotes and small print, wherever a line may begin. */
 const LINE_START = '^[ \\t]*(?:[-+>#]|\\d{1,9}[.)])';
 
-const escapeMarkdown = escapeRule(`${TOKEN}|[\\\\*_~\`|<[\\]]|${LINE_START}`, (match) =>
-  match.length > 1 && match.startsWith('<') ? match : `${match.slice(0, -1)}\\${match.slice(-1)}`,
-);
+/** An address in a text that is no link; what ends a sentence or a mark does not belong to it. */
+const ADDRESS = 'https?:\\/\\/[^\\s<>]{0,300}[^\\s<>.,:;"\')\\]*_~|`\\\\]';
+
+const escapeMarkdown = escapeRule(`${TOKEN}|${ADDRESS}|[\\\\*_~\`|<[\\]]|${LINE_START}`, (match) => {
+  if (match.startsWith('<') && match.length > 1) return match;
+  return match.startsWith('http') ? `<${match}>` : `${match.slice(0, -1)}\\${match.slice(-1)}`;
+});
 const escapeFence = escapeRule('``', looseBackticks);
 
-/** Discord's Markdown: backslash escapes, no nested quotes, no tables, links only to http(s). */
+/**
+ * Discord's Markdown: backslash escapes, no nested quotes, no tables, links only to http(s).
+ * Bare addresses stand in angle brackets, or Discord would take the markup behind them for a part of them.
+ */
 const dialect: Dialect = {
   escapes: { text: escapeMarkdown, code: undefined, pre: escapeFence, bare: undefined },
   quotePrefix: '> ',
@@ -33,7 +40,7 @@ const dialect: Dialect = {
       case 'code':
         return mark.ticks === 1 ? '`' : `${'`'.repeat(mark.ticks)} `;
       case 'link':
-        return mark.bare ? '' : '[';
+        return mark.bare ? '<' : '[';
       case 'pre':
         return `\`\`\`${mark.language}\n`;
       case 'quote':
@@ -51,7 +58,7 @@ const dialect: Dialect = {
       case 'code':
         return mark.ticks === 1 ? '`' : ` ${'`'.repeat(mark.ticks)}`;
       case 'link':
-        return mark.bare ? '' : `](${mark.url.replace(/[()<>\s\\]/g, encodeCharacter)})`;
+        return mark.bare ? '>' : `](${mark.url.replace(/[()<>\s\\]/g, encodeCharacter)})`;
       case 'pre':
         return '\n```';
       case 'heading':
@@ -67,6 +74,12 @@ const dialect: Dialect = {
 
 function encodeCharacter(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+/** Discord shows a link as raw text when its label looks like an address, and links nothing without a scheme. */
+function linkable(url: string, label: string): boolean {
+  if (!/^https?:[^<>\s]*$/i.test(url)) return false;
+  return label === url || !(label.includes('://') || url.endsWith(`//${label}`));
 }
 
 /** Rules, tokens and counters; exported so that what is written can be checked against them. */
@@ -85,10 +98,10 @@ export const discordText: PlatformText = {
     tableWidth: 72,
     marksInLink: true,
     codeInMarks: true,
+    bareLinksAlone: false,
     backticks: 'longer',
     maxUrl: 400,
-    // Discord shows a masked link as raw text when its label looks like an address itself.
-    linkable: (url, label) => /^https?:/i.test(url) && !/:\/\//.test(label.replace(url, '')),
+    linkable,
   },
 };
 

@@ -1,8 +1,7 @@
 import { isCodeBlock, type Run, type StyledText } from './styled.ts';
 
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
-/** C0, DEL, C1 and the Unicode line separators, with the blanks around them. */
-const BREAKS = /[ \t]*[\u0000-\u001f\u007f-\u009f\u2028\u2029][\s\u0000-\u001f\u007f-\u009f]*/g;
+/** White space of every kind, C0, DEL and C1. */
+const BREAKS = /[\s\u0000-\u001f\u007f-\u009f]+/g;
 
 /** The document on one line: breaks become single spaces, blocks become text. */
 export function onOneLine(doc: StyledText): StyledText {
@@ -11,7 +10,7 @@ export function onOneLine(doc: StyledText): StyledText {
   let length = 0;
   let endsBlank = true;
   for (const run of doc.runs) {
-    let line = CONTROL.test(run.text) ? run.text.replace(BREAKS, ' ') : run.text;
+    let line = run.text.replace(BREAKS, ' ');
     if (endsBlank) line = line.trimStart();
     if (line === '') continue;
     starts.push(length);

@@ -44,6 +44,7 @@ function plainText(limit: number, unit: TextUnit, singleLine: boolean): Platform
       tableWidth: singleLine ? 0 : 72,
       marksInLink: true,
       codeInMarks: true,
+      bareLinksAlone: false,
       backticks: 'any',
       maxUrl: Math.min(1000, limit >> 2),
       linkable: () => true,

@@ -12,7 +12,7 @@ const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 const escapeEntities = escapeRule('[&<>]|``', (match) => ENTITIES[match] ?? looseBackticks(match));
 
 function address(url: string): string {
-  return url.replace(/[<>|\s]/g, (char) => encodeURIComponent(char)).replaceAll('&', '&amp;');
+  return url.replace(/[<>|`\s]/g, (char) => encodeURIComponent(char)).replaceAll('&', '&amp;');
 }
 
 const TOKENS = { bold: '*', italic: '_', strike: '~', code: '`', heading: '*', quote: '' } as const;
@@ -55,9 +55,11 @@ export const slackText: PlatformText = {
     tableWidth: 80,
     marksInLink: false,
     codeInMarks: true,
+    bareLinksAlone: false,
     backticks: 'never',
     maxUrl: 1000,
-    linkable: (url) => /^(?:https?|mailto|tel|slack):/i.test(url),
+    // A label cannot hold the sign that ends the address.
+    linkable: (url, label) => /^(?:https?|mailto|tel|slack):/i.test(url) && !label.includes('|'),
   },
 };
 

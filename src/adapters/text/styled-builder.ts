@@ -16,7 +16,7 @@ export class StyledBuilder {
   #marks: readonly Mark[] = [];
   #containers: readonly Mark[] = [];
   #indent = '';
-  #gap: { readonly newlines: number; readonly marks: readonly Mark[]; readonly indent: string } | undefined;
+  #gap: { readonly newlines: number; readonly marks: readonly Mark[] } | undefined;
   #breakOwed = false;
   #last = '';
   #lastMarks: readonly Mark[] = [];
@@ -82,7 +82,7 @@ export class StyledBuilder {
     this.#indent = before;
   }
 
-  /** Runs `body` without indentation: code keeps its own. */
+  /** Runs `body` without indentation: code keeps its own, and markers of quotes stand at the start of a line. */
   unindented(body: () => void): void {
     const before = this.#indent;
     this.#indent = '';
@@ -92,8 +92,11 @@ export class StyledBuilder {
 
   /** At least `newlines` line breaks before the next text, none at the very start or end. */
   gap(newlines: number): void {
-    if (this.#gap !== undefined && this.#gap.newlines > newlines) newlines = this.#gap.newlines;
-    this.#gap = { newlines, marks: this.#containers, indent: this.#indent };
+    const owed = this.#gap;
+    // Of two gaps with nothing between them the outer one counts, at the width of the wider.
+    const marks =
+      owed !== undefined && owed.marks.length < this.#containers.length ? owed.marks : this.#containers;
+    this.#gap = { newlines: Math.max(newlines, owed?.newlines ?? 0), marks };
   }
 
   /** The next text begins a line of its own. */
@@ -128,7 +131,7 @@ export class StyledBuilder {
     this.#gap = undefined;
     if (this.#length > 0) {
       if (this.#breakOwed && this.#breaks.at(-1) !== this.#length) this.#breaks.push(this.#length);
-      if (gap !== undefined) this.#append('\n'.repeat(gap.newlines) + gap.indent, gap.marks, false);
+      if (gap !== undefined) this.#append('\n'.repeat(gap.newlines) + this.#indent, gap.marks, false);
     }
     this.#breakOwed = false;
     this.#append(value, marks, raw);

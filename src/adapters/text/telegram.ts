@@ -79,6 +79,7 @@ export const telegramText: PlatformText = {
     tableWidth: 60,
     marksInLink: true,
     codeInMarks: false,
+    bareLinksAlone: false,
     backticks: 'any',
     maxUrl: 1000,
     linkable: (url) => /^(?:https?|tg|ton|mailto|tel):/i.test(url),

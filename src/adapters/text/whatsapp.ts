@@ -12,7 +12,7 @@ const TOKENS = { bold: '*', italic: '_', strike: '~', code: '`', heading: '*', q
 
 /** WhatsApp's markers: only at the edge of a word, no escape character, no links behind words. */
 const dialect: Dialect = {
-  escapes: { text: escapeFence, code: escapeFence, pre: escapeFence, bare: undefined },
+  escapes: { text: escapeFence, code: escapeFence, pre: escapeFence, bare: escapeFence },
   quotePrefix: '> ',
   open(mark) {
     if (mark.type === 'link') return '';
@@ -41,6 +41,7 @@ export const whatsappText: PlatformText = {
     tableWidth: 40,
     marksInLink: true,
     codeInMarks: true,
+    bareLinksAlone: true,
     backticks: 'never',
     maxUrl: 1000,
     linkable: () => true,

@@ -4,10 +4,9 @@ import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import { within } from '../kit/within.ts';
 import { type IrcLine, readLine } from './irc-line.ts';
-import type { TwitchSettings } from './settings.ts';
 
 export interface ChatClientOptions {
-  readonly settings: TwitchSettings;
+  readonly url: string;
   readonly login: string;
   readonly token: string;
   readonly handshakeTimeoutMs: number;
@@ -99,12 +98,8 @@ export class ChatClient {
   }
 
   #openSocket(): void {
-    const { settings, handshakeTimeoutMs } = this.#options;
-    const secure = settings.secure ?? !settings.server;
-    const host = settings.server || 'irc-ws.chat.twitch.tv';
-    const url = `${secure ? 'wss' : 'ws'}://${host}:${settings.port ?? (secure ? 443 : 80)}/`;
-    const socket = new WebSocket(url, 'irc', {
-      handshakeTimeout: handshakeTimeoutMs,
+    const socket = new WebSocket(this.#options.url, 'irc', {
+      handshakeTimeout: this.#options.handshakeTimeoutMs,
       maxPayload: MAX_FRAME_BYTES,
     });
     socket.on('open', () => this.#call('_onOpen'));

@@ -2,7 +2,8 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { AdapterCheck } from '../../gateway/adapter.ts';
 import { messageOf } from '../../gateway/errors.ts';
-import { authUrlOf, channelName, type TwitchSettings } from './settings.ts';
+import { authUrlOf } from './endpoints.ts';
+import { channelName, type TwitchSettings } from './settings.ts';
 import { bare } from './tokens.ts';
 
 /** https://dev.twitch.tv/docs/authentication/validate-tokens/ */

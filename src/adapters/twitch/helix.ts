@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { apiUrlOf } from './endpoints.ts';
 import type { TwitchSettings } from './settings.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -59,8 +60,7 @@ export class Helix {
   }
 
   #fetch(path: string, signal: AbortSignal, body?: object): Promise<Response> {
-    const base = (this.#settings.apiUrl || 'https://api.twitch.tv/helix').replace(/\/$/, '');
-    return fetch(`${base}${path}`, {
+    return fetch(`${apiUrlOf(this.#settings)}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
         authorization: `Bearer ${this.#tokens.token}`,

@@ -2,7 +2,7 @@ import type { Adapter } from '../../gateway/adapter.ts';
 import { TwitchAdapter } from './adapter.ts';
 import { TWITCH_TIMING, type TwitchSettings, type TwitchTiming } from './settings.ts';
 
-export { TwitchSettings, type TwitchTiming } from './settings.ts';
+export { type TwitchSettings, type TwitchTiming, twitchSettingsSchema } from './settings.ts';
 
 /**
  * The Twitch chat adapter.

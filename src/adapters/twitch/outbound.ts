@@ -55,6 +55,8 @@ export class TwitchOutbound {
   /** Messages whose last try may have arrived. */
   readonly #uncertain = new LruMap<string, true>(1000);
   #wire: Wire | undefined;
+  /** The server understands tags in front of a line. */
+  #tags = false;
 
   constructor(channels: readonly string[], timing: TwitchTiming, stopped: AbortSignal) {
     this.#timing = timing;
@@ -73,6 +75,7 @@ export class TwitchOutbound {
   /** The connection has ended: what waits for a confirmation may have arrived. */
   detach(): void {
     this.#wire = undefined;
+    this.#tags = false;
     for (const room of this.#rooms.values())
       room.pending?.settle(
         new DeliveryError('unknown', 'the connection ended before Twitch confirmed the message'),
@@ -86,6 +89,8 @@ export class TwitchOutbound {
 
   /** Learns from a line of the server. */
   line(line: IrcLine): void {
+    if (line.command === 'CAP' && line.params[1] === 'ACK')
+      this.#tags ||= line.params[2]?.includes('twitch.tv/tags') === true;
     const names = line.command === '366';
     const channel = channelName(line.params[names ? 1 : 0] ?? '');
     if (!this.#channels.has(channel)) return;
@@ -143,7 +148,8 @@ export class TwitchOutbound {
     const nonce = randomUUID().replaceAll('-', '');
     const parent = replyTo !== undefined && isTagValue(replyTo) ? `;reply-parent-msg-id=${replyTo}` : '';
     const confirmed = this.#confirmation(channel, nonce, live);
-    const line = `@client-nonce=${nonce}${parent} PRIVMSG #${channel} :${this.#repetitions.vary(channel, text, key)}`;
+    const tags = this.#tags ? `@client-nonce=${nonce}${parent} ` : '';
+    const line = `${tags}PRIVMSG #${channel} :${this.#repetitions.vary(channel, text, key)}`;
     try {
       await wire.raw(line);
     } catch (error) {

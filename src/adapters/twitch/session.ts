@@ -5,13 +5,14 @@ import type { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';
 import { within } from '../kit/within.ts';
 import { ChatClient } from './chat-client.ts';
+import { chatUrlOf, eventSubUrlOf } from './endpoints.ts';
 import { Helix } from './helix.ts';
 import { readMessage } from './inbound.ts';
 import type { IrcLine } from './irc-line.ts';
 import { loginRefusal } from './notices.ts';
 import type { TwitchOutbound } from './outbound.ts';
 import { RateWindow } from './rate-window.ts';
-import { NAME, type TwitchSettings, type TwitchTiming, watchesStreams } from './settings.ts';
+import { NAME, type TwitchSettings, type TwitchTiming } from './settings.ts';
 import { StreamWatch } from './streams.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -57,7 +58,7 @@ export class ChatSession {
     this.#options = options;
     this.#login = options.login;
     this.#client = new ChatClient({
-      settings: options.settings,
+      url: chatUrlOf(options.settings),
       login: options.login,
       token: options.tokens.token,
       handshakeTimeoutMs: options.timing.loginTimeoutMs,
@@ -104,7 +105,7 @@ export class ChatSession {
   #pulse(): void {
     if (performance.now() - this.#heardAt > this.#options.timing.silenceTimeoutMs)
       this.#over.reject(new Error('Twitch has gone silent'));
-    this.#client.raw('PING').catch(() => {
+    this.#client.raw('PING :pi-gateway').catch(() => {
       // Not connected yet, or no more: the deadline or the end says so.
     });
   }
@@ -188,9 +189,10 @@ export class ChatSession {
 
   #watchStreams(): void {
     const { settings, tokens, log } = this.#options;
-    if (!watchesStreams(settings) || this.#rooms.size === 0) return;
+    const url = eventSubUrlOf(settings);
+    if (url === undefined || this.#rooms.size === 0) return;
     const watch = new StreamWatch({
-      url: settings.eventSubUrl || 'wss://eventsub.wss.twitch.tv/ws',
+      url,
       helix: new Helix(settings, tokens),
       rooms: this.#rooms,
       log,

@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
+import { TWITCH } from './endpoints.ts';
 
 /** The keys of `platforms.twitch` that the adapter itself reads. */
-export const TwitchSettings = Type.Object({
+export const twitchSettingsSchema = Type.Object({
   username: Type.String({ description: "Login name of the bot's Twitch account.", default: '' }),
   token: Type.String({
     description:
@@ -34,36 +35,36 @@ export const TwitchSettings = Type.Object({
   server: Type.Optional(
     Type.String({
       description: 'Host of the chat server; for a local server.',
-      default: 'irc-ws.chat.twitch.tv',
+      default: TWITCH.chat,
     }),
   ),
   port: Type.Optional(
     Type.Integer({ description: 'Port of the chat server. Default 443, or 80 without TLS.', default: 443 }),
   ),
   secure: Type.Optional(
-    Type.Boolean({ description: 'TLS. Default true, or false when `server` is set.', default: true }),
+    Type.Boolean({ description: 'TLS. Default true, or false when `server` is another one.', default: true }),
   ),
   authUrl: Type.Optional(
     Type.String({
       description: 'Base address of the OAuth endpoints (validate, refresh); for a local server.',
-      default: 'https://id.twitch.tv/oauth2',
+      default: TWITCH.auth,
     }),
   ),
   apiUrl: Type.Optional(
     Type.String({
       description: 'Base address of the Helix API, asked about streams; for a local server.',
-      default: 'https://api.twitch.tv/helix',
+      default: TWITCH.api,
     }),
   ),
   eventSubUrl: Type.Optional(
     Type.String({
       description:
         'EventSub WebSocket that tells when streams begin and end; for a local server. Used when clientId is set.',
-      default: 'wss://eventsub.wss.twitch.tv/ws',
+      default: TWITCH.eventSub,
     }),
   ),
 });
-export type TwitchSettings = Static<typeof TwitchSettings>;
+export type TwitchSettings = Static<typeof twitchSettingsSchema>;
 
 /** Waits and limits of the adapter; tests shorten them. */
 export interface TwitchTiming {
@@ -110,13 +111,4 @@ export const NAME = /^\w{1,25}$/;
 /** The name of a channel as Twitch writes it: lower case, no `#`. */
 export function channelName(channel: string): string {
   return channel.trim().replace(/^#/, '').toLowerCase();
-}
-
-/** Stream notices need an application, and go to Twitch itself only when the chat does. */
-export function watchesStreams(settings: TwitchSettings): boolean {
-  return Boolean(settings.clientId) && (!settings.server || Boolean(settings.eventSubUrl));
-}
-
-export function authUrlOf(settings: TwitchSettings): string {
-  return (settings.authUrl || 'https://id.twitch.tv/oauth2').replace(/\/$/, '');
 }

@@ -4,7 +4,8 @@ import { Value } from 'typebox/value';
 import { messageOf } from '../../gateway/errors.ts';
 import { readState, writeState } from '../kit/state-file.ts';
 import { ParkedError } from '../kit/supervisor.ts';
-import { authUrlOf, type TwitchSettings } from './settings.ts';
+import { authUrlOf } from './endpoints.ts';
+import type { TwitchSettings } from './settings.ts';
 
 const FILE = 'tokens.json';
 

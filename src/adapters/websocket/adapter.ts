@@ -29,6 +29,8 @@ export interface WebSocketAdapterOptions {
 export interface WebSocketAdapter extends Adapter, ChatSocketAcceptor {
   /** Sends `{"type":event,"data"}` to every connection. */
   broadcast(event: string, data: unknown): void;
+  /** Sends a frame to the connections that were opened with the operator token, and to nobody else. */
+  tellPrivileged(frame: object): void;
   /** Tells the client of this chat how its task is doing. */
   taskChanged(chat: ChatRef, task: TaskView): void;
   /**
@@ -165,6 +167,11 @@ class SocketAdapter implements WebSocketAdapter {
   broadcast(event: string, data: unknown): void {
     const text = JSON.stringify({ type: event, data });
     for (const { socket } of this.#clients.all()) socket.sendText(text);
+  }
+
+  tellPrivileged(frame: object): void {
+    const text = JSON.stringify(frame);
+    for (const { socket } of this.#clients.all()) if (socket.privileged) socket.sendText(text);
   }
 
   onClientReady(listener: (chat: ChatRef) => void): () => void {

@@ -54,6 +54,8 @@ export interface WhatsAppTuning {
   readonly maxQrSeries?: number;
   /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
   readonly qrTimeoutMs?: number;
+  /** How often the server is asked for a sign of life; default 30 s. */
+  readonly keepAliveMs?: number;
 }
 
 /** One run of the adapter, from `start` to `stop`. */
@@ -160,7 +162,7 @@ export class WhatsAppAdapter implements Adapter {
 
   async #connect(run: Run, host: AdapterHost, connected: () => void, signal: AbortSignal): Promise<void> {
     const { health } = run;
-    const { load, maxQrSeries, uploadAgent, qrTimeoutMs } = this.#tuning;
+    const { load, maxQrSeries, uploadAgent, qrTimeoutMs, keepAliveMs } = this.#tuning;
     const settings = this.#settings;
     run.session ??= await Session.open({
       host,
@@ -183,6 +185,7 @@ export class WhatsAppAdapter implements Adapter {
         },
         ...(uploadAgent === undefined ? {} : { uploadAgent }),
         ...(qrTimeoutMs === undefined ? {} : { qrTimeoutMs }),
+        ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
       },
       connected,
       signal,

@@ -16,6 +16,8 @@ interface Facts {
   readonly child: { readonly tag: string; readonly type: string | undefined };
 }
 
+/** How baileys begins the message of an error below WhatsApp's own protocol. */
+const TRANSPORT = 'WebSocket Error';
 const START = 'start the WhatsApp adapter again';
 
 /**
@@ -30,7 +32,10 @@ export function closeReason(error: unknown): CloseReason {
 
 function verdict({ code, message }: Facts): Error {
   // A proxy's or gateway's HTTP status on the way to WhatsApp: not WhatsApp's own verdict on the account.
-  if (message.startsWith('WebSocket Error')) return new Error(`the server is not reachable: ${message}`);
+  if (message.startsWith(TRANSPORT))
+    return new Error(
+      `the server is not reachable: ${message.slice(TRANSPORT.length).replace(/^ \(|\)$/g, '')}`,
+    );
   switch (code) {
     case 515:
       return new RetryAfterError('WhatsApp asks for a restart of the connection', 0);
@@ -78,7 +83,7 @@ function unlinked(): ParkedError {
 }
 
 function isLogout({ code, message, child }: Facts): boolean {
-  if (message.startsWith('WebSocket Error')) return false;
+  if (message.startsWith(TRANSPORT)) return false;
   return code === 401 || (child.tag === 'conflict' && child.type === 'device_removed');
 }
 

@@ -34,11 +34,11 @@ export interface ConnectionOptions {
   readonly uploadAgent?: Agent;
   /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
   readonly qrTimeoutMs?: number;
+  /** How often the server is asked for a sign of life; default 30 s. */
+  readonly keepAliveMs?: number;
 }
 
 const KEEP_ALIVE_MS = 30_000;
-/** Nothing heard for this long, keep-alives included: the peer is gone without a word. */
-const SILENCE_MS = KEEP_ALIVE_MS + 10_000;
 const HEARTBEAT_REPORT_MS = 15_000;
 
 /** One connection's whole life: settles when it has ended, with the error that says what to do next. */
@@ -143,7 +143,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     markOnlineOnConnect: settings.markOnline ?? false,
     syncFullHistory: false,
     emitOwnEvents: false,
-    keepAliveIntervalMs: KEEP_ALIVE_MS,
+    keepAliveIntervalMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     defaultQueryTimeoutMs: 30_000,
     transactionOpts: { maxCommitRetries: 3, delayBetweenTriesMs: 200 },
     waWebSocketUrl: settings.url ?? WHATSAPP_URL,
@@ -183,7 +183,12 @@ function listenForAcks(socket: Socket, acks: Acks): void {
 }
 
 /** Notes signs of life, and cuts a connection whose peer has gone silent (baileys would wait a minute longer). */
-function watch(socket: Socket, { health, now }: ConnectionOptions): NodeJS.Timeout {
+function watch(
+  socket: Socket,
+  { health, now, keepAliveMs = KEEP_ALIVE_MS }: ConnectionOptions,
+): NodeJS.Timeout {
+  // Not even the keep-alive was answered: the peer is gone without a word.
+  const silenceMs = (keepAliveMs * 4) / 3;
   let heardAt = performance.now();
   let reportedAt = heardAt;
   socket.ws.on('frame', () => {
@@ -193,8 +198,8 @@ function watch(socket: Socket, { health, now }: ConnectionOptions): NodeJS.Timeo
     health.change({ lastHeartbeatAt: now() });
   });
   return setInterval(() => {
-    if (performance.now() - heardAt > SILENCE_MS) terminate(socket);
-  }, 5000);
+    if (performance.now() - heardAt > silenceMs) terminate(socket);
+  }, keepAliveMs / 6);
 }
 
 function accountOf({ creds }: Credentials): { readonly id: string; readonly name: string } {

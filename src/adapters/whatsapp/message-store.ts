@@ -43,12 +43,9 @@ export class MessageStore {
 
   /** A message of ours; only for the chat it was sent to, whoever asks. */
   find(jid: string | null | undefined, id: string | null | undefined): proto.IMessage | undefined {
-    const value = id ? this.#file.get(BUCKET, id) : undefined;
-    if (value === undefined) return undefined;
-    const [sentTo, base64]: unknown[] = JSON.parse(value);
-    if (typeof sentTo !== 'string' || typeof base64 !== 'string' || !this.#isSameChat(sentTo, jid))
-      return undefined;
-    return this.#baileys.proto.Message.decode(Buffer.from(base64, 'base64'));
+    const stored = id ? this.#read(id) : undefined;
+    if (stored === undefined || !this.#isSameChat(stored.jid, jid)) return undefined;
+    return this.#baileys.proto.Message.decode(Buffer.from(stored.base64, 'base64'));
   }
 
   /** Remembers a message of somebody else. */
@@ -63,6 +60,12 @@ export class MessageStore {
 
   seen(id: string): proto.IWebMessageInfo | undefined {
     return this.#seen.get(id);
+  }
+
+  #read(id: string): { readonly jid: string; readonly base64: string } | undefined {
+    const value = this.#file.get(BUCKET, id);
+    const [jid, base64]: unknown[] = value === undefined ? [] : JSON.parse(value);
+    return typeof jid === 'string' && typeof base64 === 'string' ? { jid, base64 } : undefined;
   }
 
   #isSameChat(sentTo: string, jid: string | null | undefined): boolean {

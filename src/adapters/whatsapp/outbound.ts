@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { access, constants } from 'node:fs/promises';
 import type { AnyMessageContent, WAMessageKey } from 'baileys';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
@@ -9,9 +8,10 @@ import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { failureOf, refusalOf } from './delivery-errors.ts';
 import type { Groups } from './groups.ts';
-import { isGroup, isPhone, jidOfChat } from './jid.ts';
+import { isBroadcast, isGroup, isPhone, jidOfChat } from './jid.ts';
 import type { BaileysLogger } from './logger.ts';
 import type { MessageStore } from './message-store.ts';
+import { contentOfPart } from './outgoing-content.ts';
 
 /** A connection that messages can go out on. */
 export interface Line {
@@ -42,6 +42,10 @@ interface Delivery {
   /** Id of the message to quote. */
   readonly quoted?: string | undefined;
   readonly change?: Change;
+  /** Id of our message that is changed. */
+  readonly target?: string;
+  /** What to send; gets the key of the message that is changed. */
+  readonly content: (target: WAMessageKey) => AnyMessageContent;
 }
 
 const BEFORE_SENDING = 'before the message was sent';
@@ -59,18 +63,20 @@ export class Outbound {
     const { chat, part } = request;
     const quoted = request.partIndex === 0 && isGroup(chat.chatId) ? request.replyToMessageId : undefined;
     const messageId = messageIdOf(request.idempotencyKey);
-    await this.#deliver(chat, await contentOfPart(part), messageId, { signal, quoted });
+    const content = await contentOfPart(part);
+    await this.#deliver(chat, messageId, { signal, quoted, content: () => content });
     return { messageId };
   }
 
   /** An edit is a message of its own that refers to the first one. WhatsApp takes it for about 15 minutes. */
   async edit(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void> {
-    const content = { text: part.text, linkPreview: null, edit: ownKey(chat, messageId) };
-    await this.#deliver(chat, content, freshId(), { signal, change: '1' });
+    const content = (edit: WAMessageKey): AnyMessageContent => ({ text: part.text, linkPreview: null, edit });
+    await this.#deliver(chat, freshId(), { signal, content, change: '1', target: messageId });
   }
 
   async delete(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void> {
-    await this.#deliver(chat, { delete: ownKey(chat, messageId) }, freshId(), { signal, change: '7' });
+    const content = (key: WAMessageKey): AnyMessageContent => ({ delete: key });
+    await this.#deliver(chat, freshId(), { signal, content, change: '7', target: messageId });
   }
 
   /** Best effort: a failure only means that nobody sees "typing…". */
@@ -82,7 +88,7 @@ export class Outbound {
     await within(sent, TYPING_TIMEOUT_MS, line.ended);
   }
 
-  async #deliver(chat: ChatRef, content: AnyMessageContent, id: string, how: Delivery): Promise<void> {
+  async #deliver(chat: ChatRef, id: string, how: Delivery): Promise<void> {
     if (how.signal.aborted) throw new DeliveryError('unreachable', 'the send was cancelled');
     const line = this.#options.line();
     if (line === undefined) throw new DeliveryError('unreachable', 'WhatsApp is not connected');
@@ -91,9 +97,11 @@ export class Outbound {
       throw new DeliveryError('rejected', `"${chat.chatId}" is no WhatsApp chat`, {
         hint: 'Use the chat id the console shows, or a phone number with country code.',
       });
-    const message = await this.#compose(line, jid, content, id, how);
+    if (isBroadcast(jid))
+      throw new DeliveryError('rejected', 'status updates and channels are not written to');
     const stop = AbortSignal.any([how.signal, line.ended]);
     await this.#prepareChat(line, jid, stop);
+    const message = await this.#compose(line, jid, id, how, stop);
     const acked = line.acks.expect(id);
     try {
       const relayed = line.socket.relayMessage(jid, message, {
@@ -136,9 +144,10 @@ export class Outbound {
   }
 
   /** Builds the message and uploads its file. Nothing has been sent when this fails. */
-  async #compose(line: Line, jid: string, content: AnyMessageContent, id: string, how: Delivery) {
+  async #compose(line: Line, jid: string, id: string, how: Delivery, stop: AbortSignal) {
     const quoted = how.quoted === undefined ? undefined : line.messages.seen(how.quoted);
     const { user } = line.socket;
+    const content = how.content({ remoteJid: jid, id: how.target ?? id, fromMe: true });
     const composing = line.baileys.generateWAMessage(jid, content, {
       logger: line.logger,
       userJid: user?.lid ?? user?.id ?? '',
@@ -149,7 +158,6 @@ export class Outbound {
     });
     composing.catch(() => undefined);
     try {
-      const stop = AbortSignal.any([how.signal, line.ended]);
       const { message } = await before(composing, stop, BEFORE_SENDING);
       if (!message) throw new Error('the message is empty');
       // A changed draft is not kept: baileys itself remembers it for the minutes in which it may be asked for again.
@@ -189,30 +197,4 @@ export function messageIdOf(idempotencyKey: string): string {
 
 function freshId(): string {
   return `3EB0${randomBytes(9).toString('hex').toUpperCase()}`;
-}
-
-function ownKey(chat: ChatRef, messageId: string): WAMessageKey {
-  return { remoteJid: jidOfChat(chat.chatId) ?? chat.chatId, id: messageId, fromMe: true };
-}
-
-/** Image formats that WhatsApp shows as pictures; others go as files. */
-const PICTURES = new Set(['image/jpeg', 'image/png', 'image/webp']);
-
-async function contentOfPart(part: Part): Promise<AnyMessageContent> {
-  const file = part.attachment;
-  // Without a preview: baileys would fetch links of the answer from here.
-  if (file === undefined) return { text: part.text, linkPreview: null };
-  try {
-    await access(file.path, constants.R_OK);
-  } catch (error) {
-    throw new DeliveryError('rejected', `the file ${file.name} cannot be read`, { cause: error });
-  }
-  const media = { url: file.path };
-  const mimetype = file.mimeType;
-  const caption = part.text === '' ? {} : { caption: part.text };
-  // An empty thumbnail keeps baileys from looking for an image library or starting ffmpeg.
-  if (PICTURES.has(mimetype)) return { image: media, mimetype, jpegThumbnail: '', ...caption };
-  if (mimetype.startsWith('video/')) return { video: media, mimetype, jpegThumbnail: '', ...caption };
-  if (mimetype.startsWith('audio/') && part.text === '') return { audio: media, mimetype };
-  return { document: media, mimetype, fileName: file.name, ...caption };
 }

@@ -97,6 +97,12 @@ const PlatformsSchema = Type.Object({
       ),
       webhookUrl: Type.Optional(text('Public URL that Telegram posts to (mode webhook).')),
       webhookSecret: Type.Optional(secret('Secret token that Telegram sends along (mode webhook).')),
+      sendLimits: Type.Optional(
+        Type.Boolean({
+          default: true,
+          description: 'Keep to Telegram’s own send limits; false only for a local server.',
+        }),
+      ),
       apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.')),
     }),
   ),
@@ -114,6 +120,22 @@ const PlatformsSchema = Type.Object({
       ...common,
       sessionPath: Type.Optional(text('Folder of the linked device; default below the data folder.')),
       pairingPhone: Type.Optional(text('Phone number to link by pairing code instead of QR.')),
+      version: Type.Optional(
+        text('WhatsApp Web version to report, as 2.3000.x; only when the built-in one is refused.'),
+      ),
+      readReceipts: Type.Optional(
+        Type.Boolean({ default: true, description: 'Mark messages as read once they are taken.' }),
+      ),
+      markOnline: Type.Optional(
+        Type.Boolean({ default: false, description: 'Show the linked device as online.' }),
+      ),
+      maxMessageAgeHours: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          default: 24,
+          description: 'Older messages that arrive late are ignored.',
+        }),
+      ),
       url: Type.Optional(text('WebSocket URL of a local server.')),
     }),
   ),
@@ -130,7 +152,12 @@ const PlatformsSchema = Type.Object({
       port: Type.Optional(
         Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port of a local chat server.' }),
       ),
-      secure: Type.Optional(Type.Boolean({ default: true, description: 'Use TLS.' })),
+      secure: Type.Optional(
+        Type.Boolean({ description: 'Use TLS; default true, or false when `server` is another one.' }),
+      ),
+      authUrl: Type.Optional(text('Base URL of the OAuth service of a local server.')),
+      apiUrl: Type.Optional(text('Base URL of the Helix API of a local server.')),
+      eventSubUrl: Type.Optional(text('WebSocket URL of the EventSub service of a local server.')),
     }),
   ),
   websocket: Type.Optional(

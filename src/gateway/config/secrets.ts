@@ -20,19 +20,21 @@ export async function resolveSecrets<T extends object>(
   return resolved;
 }
 
+/** The variable that a value written as `$ENV_NAME` stands for; undefined for any other value. */
+export function environmentName(value: string): string | undefined {
+  return /^\$([A-Za-z_]\w*)$/.exec(value)?.[1];
+}
+
 /** One value; `name` is its key for the error. */
 export async function resolveSecret(value: string, name: string, env: NodeJS.ProcessEnv): Promise<string> {
-  if (/^\$[A-Za-z_]\w*$/.test(value)) {
-    const found = env[value.slice(1)];
+  const variable = environmentName(value);
+  if (variable !== undefined) {
+    const found = env[variable];
     if (found === undefined || found === '')
-      throw new GatewayError(
-        'secret_missing',
-        `${name}: the environment variable ${value.slice(1)} is not set`,
-        {
-          status: 409,
-          hint: `Set ${value.slice(1)}, or write the value itself into config.json.`,
-        },
-      );
+      throw new GatewayError('secret_missing', `${name}: the environment variable ${variable} is not set`, {
+        status: 409,
+        hint: `Set ${variable}, or write the value itself into config.json.`,
+      });
     return found;
   }
   if (!value.startsWith('!') || value.length === 1) return value;

@@ -83,7 +83,11 @@ export function resolveSettings(
       toolActivity: own?.toolActivity ?? 'brief',
     });
   }
-  const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone; // asked once: it costs about 50 µs
+  let zone: string | undefined;
+  const localZone = (): string => {
+    zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone; // asked once: it costs about 50 µs
+    return zone;
+  };
   const settings: Settings = {
     port: overrides.port ?? envPort(env) ?? config.port ?? 3847,
     host: overrides.host ?? env['PI_GATEWAY_HOST'] ?? config.host ?? 'localhost',
@@ -117,11 +121,13 @@ export function resolveSettings(
     reset: (platform, kind) => {
       const own = platforms[platform]?.sessions;
       const layers: readonly (SessionsConfig | undefined)[] = [own?.[kind], own, config.sessions];
+      const policy = first(layers, 'resetPolicy') ?? 'idle';
       return {
-        policy: first(layers, 'resetPolicy') ?? 'idle',
+        policy,
         dailyHour: first(layers, 'dailyHour') ?? 4,
         idleMinutes: first(layers, 'idleMinutes') ?? 1440,
-        timeZone: first(layers, 'timeZone') ?? localZone,
+        // Only a daily boundary needs the zone, and asking for it loads a lot.
+        timeZone: first(layers, 'timeZone') ?? (policy === 'idle' || policy === 'none' ? 'UTC' : localZone()),
       };
     },
     platform: (platform) => platforms[platform] ?? {},

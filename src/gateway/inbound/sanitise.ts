@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import { columnsOf } from './columns.ts';
 import { dropStrayJoiners } from './joiners.ts';
 
 /** Shown for a sender, chat or file whose name has nothing to show. */
@@ -57,7 +57,7 @@ export function sanitiseName(raw: string): string {
   // A cluster shows at least one column or is noise, so a generous slice is enough to find 64 of them.
   const line = sanitiseText(raw, 2048).replace(NAME_BLANKS, ' ').trim();
   const name = fitColumns(line, NAME_COLUMNS);
-  return stringWidth(name) === 0 ? NO_NAME : name;
+  return columnsOf(name) === 0 ? NO_NAME : name;
 }
 
 function dropUnsafe(raw: string): string {
@@ -70,20 +70,26 @@ function dropUnsafe(raw: string): string {
   return dropStrayJoiners(visible);
 }
 
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+/** Made for the first text that needs it: making one loads Unicode tables. */
+let segmenter: Intl.Segmenter | undefined;
+
+function graphemes(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 
 function truncate(text: string, maxChars: number): string {
   const room = maxChars - 1;
-  const edge = segmenter.segment(text.slice(0, room + 2)).containing(room)?.index ?? room;
+  const edge = graphemes(text.slice(0, room + 2)).containing(room)?.index ?? room;
   return `${text.slice(0, edge > 0 ? edge : room).toWellFormed()}…`;
 }
 
 function fitColumns(text: string, columns: number): string {
-  if (stringWidth(text) <= columns) return text;
+  if (columnsOf(text) <= columns) return text;
   let width = 0;
   let end = 0;
-  for (const { segment, index } of segmenter.segment(text)) {
-    width += stringWidth(segment);
+  for (const { segment, index } of graphemes(text)) {
+    width += columnsOf(segment);
     if (width > columns - 1) break;
     end = index + segment.length;
   }

@@ -13,6 +13,8 @@ import type { ChatTails } from './chat-tails.ts';
 import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 
+const WELCOME = 'You are in. Welcome!';
+
 export interface StrangersDeps {
   readonly door: Door;
   readonly inbox: Inbox;
@@ -43,6 +45,8 @@ export class Strangers {
   async wrote(message: InboundMessage): Promise<void> {
     const { door, inbox, write, clock } = this.#deps;
     const now = clock();
+    const invited = await door.acceptInvitation(message);
+    if (invited !== undefined) return this.#invited(message, invited);
     const view = door.desk.consider(message);
     if (view.answer === 'silent') return this.#deps.refused(message, view.code, view.reason);
     if (view.answer === 'remind') {
@@ -117,7 +121,7 @@ export class Strangers {
         row: outbox.add(tx, {
           chat: request.chat,
           meta: { kind: 'paired' },
-          parts: outbox.format(request.chat, 'You are in. Welcome!'),
+          parts: outbox.format(request.chat, WELCOME),
         }),
       };
     });
@@ -128,9 +132,29 @@ export class Strangers {
     conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
   }
 
+  /** The message is the code and nothing to answer. */
+  async #invited(message: InboundMessage, how: 'approved' | 'let in'): Promise<void> {
+    const { inbox, outbox, write, clock } = this.#deps;
+    const row = await write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      return how === 'approved'
+        ? undefined
+        : outbox.add(tx, {
+            chat: message.chat,
+            meta: { kind: 'paired' },
+            parts: outbox.format(message.chat, WELCOME),
+          });
+    });
+    if (row !== undefined) void outbox.release(row);
+  }
+
   async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {
     const { door, events, log } = this.#deps;
     await door.desk.store(request);
+    if (door.people.isAllowed(message.chat.platform, message.sender)) {
+      // Let in by id while the request was being written: nobody will decide it again.
+      return door.approveAlong(request);
+    }
     log.info('a stranger asks to be let in', {
       platform: message.chat.platform,
       user: message.sender.id,

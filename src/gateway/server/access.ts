@@ -22,6 +22,15 @@ export interface RequestFacts {
   readonly subProtocols: readonly string[];
 }
 
+/** How a request that may pass is to be treated. */
+export interface Access {
+  /**
+   * It showed the operator token in its header. A token in a sub-protocol does not count: a web page could hold it,
+   * and servers echo it.
+   */
+  readonly privileged: boolean;
+}
+
 export interface AccessRules {
   readonly tokens: readonly string[];
   readonly operatorToken: string;
@@ -50,7 +59,7 @@ export class AccessGuard {
   }
 
   /** Returns when the request may pass, throws `RequestRefused` when not. */
-  check(facts: RequestFacts, level: AccessLevel): void {
+  check(facts: RequestFacts, level: AccessLevel): Access {
     const verdict = judgeOrigin(facts.origin, facts.host, this.#rules.corsOrigins);
     if (verdict === 'foreign') throw this.#foreign(facts);
 
@@ -63,12 +72,13 @@ export class AccessGuard {
     const token = bearerToken(facts.authorization, facts.subProtocols);
     if (token !== undefined) {
       this.#checkToken(token, level, key, facts.peer);
-      return;
+      const inHeader = bearerToken(facts.authorization);
+      return { privileged: inHeader !== undefined && this.#operator.has(inHeader) };
     }
     if (verdict === 'with-token') throw this.#foreign(facts);
 
     if (level === 'read' && this.#rules.tokens.length === 0 && isLoopback(facts.peer)) {
-      if (isLoopbackHost(facts.host ?? '')) return;
+      if (isLoopbackHost(facts.host ?? '')) return { privileged: false };
       this.#counters.originRefusals += 1;
       this.#refusals.refused('the Host header is not a loopback name', {
         peer: facts.peer,

@@ -19,6 +19,8 @@ export type FrameListener = (frame: Frame) => void | Promise<void>;
 export interface ChatSocket {
   /** The peer's IP address. */
   readonly remoteAddress: string;
+  /** Opened with the operator token: a program of the operator, which may see what others write. */
+  readonly privileged: boolean;
   /** Bytes written but not yet taken by the network. */
   readonly bufferedBytes: number;
   /** Sends one JSON frame. False: the socket is closed or was just cut off, nothing was sent. */

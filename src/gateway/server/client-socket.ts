@@ -11,6 +11,7 @@ import type { Flushable, WriteBatch } from './write-batch.ts';
 
 export interface ClientSocketDeps {
   readonly remoteAddress: string;
+  readonly privileged: boolean;
   readonly limits: ServerLimits;
   readonly counters: ServerCounters;
   readonly batch: WriteBatch;
@@ -25,6 +26,7 @@ function errorFrame(code: string, error: string, id?: unknown): object {
 /** One chat client's socket: JSON in and out, bounded both ways, alive or gone. */
 export class ClientSocket implements ChatSocket, Flushable {
   readonly remoteAddress: string;
+  readonly privileged: boolean;
   readonly #ws: WebSocket;
   readonly #raw: Duplex;
   readonly #deps: ClientSocketDeps;
@@ -43,6 +45,7 @@ export class ClientSocket implements ChatSocket, Flushable {
     this.#raw = raw;
     this.#deps = deps;
     this.remoteAddress = deps.remoteAddress;
+    this.privileged = deps.privileged;
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary));
     ws.on('pong', (data) => {
       this.#heard = true;

@@ -22,6 +22,7 @@ const COMMANDS = {
   'pairing.approve': command('pairing.approve', pairingTarget),
   'pairing.deny': command('pairing.deny', pairingTarget),
   'pairing.block': command('pairing.block', pairingTarget),
+  'pairing.invite': command('pairing.invite', {}),
   'pairing.undo': command('pairing.undo', { requestId: Id }),
   allow: command('allow', { ...user, note: Type.Optional(Type.String({ maxLength: 500 })) }),
   revoke: command('revoke', user),

@@ -36,8 +36,13 @@ export class SocketHub {
     return this.#sockets.size >= this.#deps.limits.sockets;
   }
 
-  open(ws: WebSocket, raw: Duplex, remoteAddress: string): void {
-    const socket = new ClientSocket(ws, raw, { ...this.#deps, remoteAddress, batch: this.#batch });
+  /** `privileged`: the peer showed the operator token. */
+  open(
+    ws: WebSocket,
+    raw: Duplex,
+    peer: { readonly remoteAddress: string; readonly privileged: boolean },
+  ): void {
+    const socket = new ClientSocket(ws, raw, { ...this.#deps, ...peer, batch: this.#batch });
     this.#sockets.add(socket);
     this.#heartbeat ??= setInterval(() => this.#beat(), this.#deps.limits.heartbeatMs).unref();
     socket.onClose(() => {

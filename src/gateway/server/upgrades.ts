@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { AccessGuard } from './access.ts';
+import type { Access, AccessGuard } from './access.ts';
 import type { ServerLimits } from './limits.ts';
 import { OPERATOR_PATH } from './operator-path.ts';
 import { errorBody, RequestRefused } from './refusal.ts';
@@ -87,20 +87,20 @@ export class Upgrades {
         'chat sockets are switched off',
         'Set enableWebSocket and platforms.websocket.enabled to true.',
       );
-    this.#check(request, 'read');
+    const { privileged } = this.#check(request, 'read');
     if (hub.full)
       throw refusal(503, 'too_many_clients', 'too many clients are connected', 'Try again in a moment.');
     this.#server.handleUpgrade(request, socket, head, (ws) =>
-      hub.open(ws, socket, request.socket.remoteAddress ?? ''),
+      hub.open(ws, socket, { remoteAddress: request.socket.remoteAddress ?? '', privileged }),
     );
   }
 
-  #check(request: IncomingMessage, level: 'read' | 'operator'): void {
+  #check(request: IncomingMessage, level: 'read' | 'operator'): Access {
     const { headers } = request;
     const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     // Version 8 of the protocol carried the origin under another name.
     const older = headers['sec-websocket-origin'];
-    this.#deps.guard.check(
+    return this.#deps.guard.check(
       {
         peer: request.socket.remoteAddress ?? '',
         authorization: headers.authorization,

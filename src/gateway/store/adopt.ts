@@ -86,7 +86,7 @@ function readTables(engine: Engine): Map<string, Row[]> {
 
 /**
  * Takes over the database of an older gateway: keeps a copy, writes its rows into a new database of ours, and puts that
- * in its place in one step. A crash before that step starts over; nothing is left to do after it.
+ * in its place in one step. A crash before that step starts over; after it the old write-ahead log is only in the way.
  * @returns whether there was something to take over
  */
 export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
@@ -108,16 +108,9 @@ export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
   const bytes = await rewritten(options, legacy);
   await writeTemporary(disk, temporaryPath(path), bytes);
   await publish(disk, temporaryPath(path), path);
-  await removeWal(disk, path);
   const rows = [...legacy.tables].map(([table, { length }]) => `${table} ${length}`).join(', ');
   log.info('took over the database of the older gateway', { file: path, backup, rows });
   return true;
-}
-
-/** Removes the files of a write-ahead log whose content the database holds. */
-export async function removeWal(disk: Disk, path: string): Promise<void> {
-  await disk.remove(`${path}-wal`);
-  await disk.remove(`${path}-shm`);
 }
 
 async function rewritten(options: AdoptOptions, legacy: Legacy): Promise<Uint8Array> {

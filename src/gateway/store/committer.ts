@@ -192,7 +192,7 @@ export class Committer {
       journal.discard();
       this.#rollBack();
       const failure = this.#failure(error);
-      for (const job of [...done, ...this.#queue.splice(0, next)]) job.reject(failure);
+      for (const job of [...done, ...this.#queue.splice(0, Math.max(next, 1))]) job.reject(failure);
       return undefined;
     }
     this.#queue.splice(0, next);

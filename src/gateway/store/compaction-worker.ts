@@ -1,4 +1,6 @@
 /** Entry of the compaction thread: one task, one answer (the new snapshot's size, or what went wrong). */
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../errors.ts';
 import { type FoldTask, foldSnapshot } from './compaction.ts';
@@ -17,6 +19,16 @@ function isFoldTask(value: unknown): value is FoldTask {
   );
 }
 
+/** Where both want the same core the main thread goes first. Linux can say that of a single thread. */
+function stepBack(): void {
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(thread, 10);
+  } catch {
+    // Elsewhere the scheduler shares as it sees fit.
+  }
+}
+
 async function work(): Promise<number | string> {
   if (!isFoldTask(workerData)) return 'the compaction thread got no task';
   try {
@@ -26,4 +38,5 @@ async function work(): Promise<number | string> {
   }
 }
 
+stepBack();
 parentPort?.postMessage(await work());

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type Clock, systemClock } from '../clock.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { adoptLegacy, type Legacy, removeWal } from './adopt.ts';
+import { adoptLegacy, type Legacy } from './adopt.ts';
 import { Committer } from './committer.ts';
 import { Compactor } from './compactor.ts';
 import { storageFailure } from './damage.ts';
@@ -13,7 +13,14 @@ import { Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
 import { readMeta } from './meta.ts';
 import { backupPath, keepCopy, type Migration, pendingMigrations, runMigration } from './migrations.ts';
-import { publish, removeTemporaries, snapshotOf, temporaryPath, writeTemporary } from './snapshot.ts';
+import {
+  publish,
+  removeTemporaries,
+  removeWal,
+  snapshotOf,
+  temporaryPath,
+  writeTemporary,
+} from './snapshot.ts';
 import { checkedParams, type Row, type SqlValue } from './sql.ts';
 import type { Tx } from './transaction.ts';
 

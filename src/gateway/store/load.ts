@@ -133,8 +133,9 @@ async function replayJournal(
   const segments = [...found];
   const leftovers: string[] = [];
   const newest = segments.at(-1);
+  const newestBytes = newest === undefined ? undefined : await contentOf(disk, newest);
   // A crash while a segment was being made leaves one without a first line; nothing was ever written to it.
-  if (newest !== undefined && isUnborn(await contentOf(disk, newest), newest.first)) {
+  if (newest !== undefined && newestBytes !== undefined && isUnborn(newestBytes, newest.first)) {
     leftovers.push(newest.path);
     segments.pop();
   }
@@ -153,9 +154,9 @@ async function replayJournal(
       leftovers.push(segment.path);
       continue;
     }
-    const bytes = await contentOf(disk, segment);
-    const replayed = replaySegment(engine, { segment, bytes, seq, nextFirst, store });
-    const { last, end, dictionary } = replayed;
+    const bytes =
+      segment === newest && newestBytes !== undefined ? newestBytes : await contentOf(disk, segment);
+    const { last, end, dictionary } = replaySegment(engine, { segment, bytes, seq, nextFirst, store });
     if (nextFirst !== undefined) closed.push({ ...segment, size: bytes.length });
     else if (last < seq) leftovers.push(segment.path);
     else open = { ...segment, end, torn: bytes.length - end, dictionary };

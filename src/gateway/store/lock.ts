@@ -73,7 +73,7 @@ export class FolderLock {
       while (!place(own, path) && !replaceStale({ folder, path, own, self })) {
         // Somebody else was faster, or let go in between: look again.
       }
-      sweep(folder, self);
+      sweep({ folder, path, own, self });
     } catch (error) {
       throw error instanceof FolderLockedError ? error : storageFailure(error, folder);
     } finally {
@@ -192,12 +192,14 @@ function parseHolder(text: string): Holder | undefined {
 }
 
 /** Takes away what starters that died on the way have left. */
-function sweep(folder: string, self: Holder): void {
+function sweep({ folder, path, self }: Attempt): void {
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(`${LOCK_NAME}.`)) continue;
-    const path = join(folder, name);
-    const owner = readHolder(path);
-    if (owner !== undefined && owner.nonce !== self.nonce && aliveness(owner, self) === 'dead') remove(path);
+    const left = join(folder, name);
+    const owner = readHolder(left);
+    if (owner === undefined || owner.nonce === self.nonce) continue;
+    // Another starter's file may still be empty: the lock, which is ours and new, tells the time.
+    if (!isHeld(left, owner, path, self)) remove(left);
   }
 }
 

@@ -90,3 +90,9 @@ export async function removeTemporaries(disk: Disk, path: string): Promise<void>
   for (const name of await disk.list(folder))
     if (name.startsWith(`${basename(path)}.`) && name.endsWith('.tmp')) await disk.remove(join(folder, name));
 }
+
+/** Removes the files of a write-ahead log whose content a snapshot holds, or has never held. */
+export async function removeWal(disk: Disk, path: string): Promise<void> {
+  await disk.remove(`${path}-wal`);
+  await disk.remove(`${path}-shm`);
+}

@@ -1,9 +1,9 @@
 import { Box, Text } from 'ink';
 import { type CellProps, Table } from 'ink-table';
 import type { PropsWithChildren, ReactNode } from 'react';
-import { cellWidth, fillTo } from '../draw/cells.ts';
+import { fillTo } from '../draw/cells.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
-import { paint, span } from '../draw/line.ts';
+import { exact, paint, span } from '../draw/line.ts';
 import type { Theme } from '../draw/theme.ts';
 import type { StatusTable } from '../screen/compose.ts';
 
@@ -31,17 +31,15 @@ export function StatusTableView({ table, theme, glyphs }: StatusTableProps): Rea
     const text = String(children).trim();
     const width = (widths[column] ?? 0) + 2 * PADDING;
     const style = column === 0 ? (text === 'WARNING' ? 'bad' : 'dim') : 'text';
-    return <Text>{paint([span(' '), span(text, style)], width, theme, glyphs.ellipsis)}</Text>;
+    return <Text>{paint(exact([span(' '), span(text, style)], width, glyphs.ellipsis), theme)}</Text>;
   };
   const skeleton = ({ children }: PropsWithChildren): ReactNode => {
     const text = String(children);
-    return (
-      <Text>{paint([span(boxed(text, glyphs), 'border')], cellWidth(text), theme, glyphs.ellipsis)}</Text>
-    );
+    return <Text>{paint([span(boxed(text, glyphs), 'border')], theme)}</Text>;
   };
   const header = ({ children }: PropsWithChildren): ReactNode => {
     const text = String(children);
-    return <Text>{paint([span(text, 'title')], cellWidth(text), theme, glyphs.ellipsis)}</Text>;
+    return <Text>{paint([span(text, 'title')], theme)}</Text>;
   };
   const data = table.rows.map((row) => ({
     [nameTitle]: bounded(row.name, widths[0] ?? 0, glyphs),

@@ -44,9 +44,19 @@ export function clean(text: string, limit = CLEAN_LIMIT): string {
     .replace(LEADING_MARKS, '');
 }
 
+/** Widths of texts that were measured already: the same names and signs are drawn in frame after frame. */
+const measured = new Map<string, number>();
+const MEASURED_LIMIT = 4_000;
+
 /** Cells of a cleaned text. */
 export function cellWidth(text: string): number {
-  return PRINTABLE_ASCII.test(text) ? text.length : stringWidth(text);
+  if (PRINTABLE_ASCII.test(text)) return text.length;
+  const known = measured.get(text);
+  if (known !== undefined) return known;
+  const width = stringWidth(text);
+  if (measured.size >= MEASURED_LIMIT) measured.clear();
+  measured.set(text, width);
+  return width;
 }
 
 /** At most `width` cells of a cleaned text; what is missing shows as `ellipsis`. */

@@ -1,8 +1,7 @@
-/** A bordered pane as painted lines: the title sits in the border, so a pane costs two rows and two columns. */
+/** A bordered pane: the title sits in the border, so a pane costs two rows and two columns. */
 import { cellWidth } from './cells.ts';
 import type { Glyphs } from './glyphs.ts';
-import { cutLine, type Line, lineWidth, paint, type Span, span } from './line.ts';
-import type { Theme } from './theme.ts';
+import { cutLine, exact, type Line, lineWidth, type Span, span } from './line.ts';
 
 export interface FrameOptions {
   readonly width: number;
@@ -13,22 +12,21 @@ export interface FrameOptions {
   /** In the bottom border. */
   readonly footer?: Line;
   readonly focused: boolean;
-  readonly theme: Theme;
   readonly glyphs: Glyphs;
 }
 
-/** The lines inside are painted already, each exactly `width - 2` cells. Missing ones are blank. */
-export function frame(inner: readonly string[], options: FrameOptions): string[] {
-  const { width, height, theme, glyphs, focused } = options;
-  if (width < 2 || height < 1) return [];
-  const style = focused ? 'borderFocus' : 'border';
-  const ellipsis = glyphs.ellipsis;
-  const side = paint([span(glyphs.box.v, style)], 1, theme, ellipsis);
-  const lines = [paint(edge('top', options), width, theme, ellipsis)];
-  const blank = ' '.repeat(width - 2);
-  for (let row = 0; row < height - 2; row += 1) lines.push(`${side}${inner[row] ?? blank}${side}`);
-  if (height > 1) lines.push(paint(edge('bottom', options), width, theme, ellipsis));
-  return lines;
+/** The lines inside are exactly `width - 2` cells each; missing ones are blank. */
+export function frame(inner: readonly Line[], options: FrameOptions): Line[] {
+  const { width, height, glyphs, focused } = options;
+  if (width < 1 || height < 1) return [];
+  const { ellipsis } = glyphs;
+  const side = span(glyphs.box.v, focused ? 'borderFocus' : 'border');
+  const blank = [span(' '.repeat(Math.max(0, width - 2)))];
+  const rows = Array.from({ length: Math.max(0, height - 2) }, (_, row) =>
+    exact([side, ...(inner[row] ?? blank), side], width, ellipsis),
+  );
+  const top = exact(edge('top', options), width, ellipsis);
+  return height === 1 ? [top] : [top, ...rows, exact(edge('bottom', options), width, ellipsis)];
 }
 
 function edge(which: 'top' | 'bottom', options: FrameOptions): Line {

@@ -1,10 +1,13 @@
 /** A line of the console before it is painted: pieces of text with a style each. */
-import { cellWidth, cut } from './cells.ts';
-import { openSgr, type Style, type Theme } from './theme.ts';
+import { cellWidth, cut, graphemes } from './cells.ts';
+import { transition } from './sgr.ts';
+import type { Style, Theme } from './theme.ts';
 
 export interface Span {
   readonly text: string;
   readonly style?: Style;
+  /** A style that covers it: the selection. */
+  readonly over?: Style;
 }
 
 export type Line = readonly Span[];
@@ -53,22 +56,63 @@ export function spread(left: Line, right: Line, width: number, ellipsis: string,
   return [...line, span(' '.repeat(width - rightWidth - used)), ...right];
 }
 
-/** Paints a line on exactly `width` cells. With `over`, that style covers the whole width (a selection). */
-export function paint(line: Line, width: number, theme: Theme, ellipsis: string, over?: Style): string {
-  if (width <= 0) return '';
+/** Cut or filled to exactly `width` cells. With `over`, that style covers the whole width (a selection). */
+export function exact(line: Line, width: number, ellipsis: string, over?: Style): Line {
+  if (width <= 0) return [];
   const { line: parts, used } = cutLine(line, width, ellipsis);
-  const cover = over === undefined ? '' : openSgr(theme.sgr[over]);
-  const solid = over !== undefined && theme.sgr[over].length > 0;
-  let out = '';
-  for (const part of parts) {
-    if (part.text === '') continue;
-    const codes = theme.sgr[part.style ?? 'text'];
-    // Under a coloured selection only bold survives: a foreground of its own would be unreadable there.
-    const kept = solid ? codes.filter((code) => code === 1 || code === 4) : codes;
-    const open = openSgr(kept) + cover;
-    out += open === '' ? part.text : `${open}${part.text}\u001b[0m`;
+  const filled = used < width ? [...parts, span(' '.repeat(width - used))] : parts;
+  return over === undefined ? filled : filled.map((part) => ({ ...part, over }));
+}
+
+/** The cells from `from` up to `to`; a wide character that is cut in half leaves a blank. */
+export function slice(line: Line, from: number, to: number): Line {
+  const out: Span[] = [];
+  let at = 0;
+  for (const part of line) {
+    const width = cellWidth(part.text);
+    const end = at + width;
+    if (at >= from && end <= to) out.push(part);
+    else if (end > from && at < to) out.push({ ...part, text: sliceText(part.text, from - at, to - at) });
+    at = end;
+    if (at >= to) break;
   }
-  const blanks = ' '.repeat(Math.max(0, width - used));
-  if (blanks === '') return out;
-  return out + (cover === '' ? blanks : `${cover}${blanks}\u001b[0m`);
+  return out;
+}
+
+function sliceText(text: string, from: number, to: number): string {
+  let out = '';
+  let at = 0;
+  for (const character of graphemes(text)) {
+    const end = at + cellWidth(character);
+    if (at >= from && end <= to) out += character;
+    else if (end > from && at < to) out += ' '.repeat(Math.min(end, to) - Math.max(at, from));
+    at = end;
+  }
+  return out;
+}
+
+/** `over` laid on `line` from cell `x` on; both exact. */
+export function overlay(line: Line, over: Line, x: number): Line {
+  const width = lineWidth(line);
+  return [...slice(line, 0, x), ...over, ...slice(line, x + lineWidth(over), width)];
+}
+
+/** The line with its attributes as a terminal takes them. */
+export function paint(line: Line, theme: Theme): string {
+  let on: readonly number[] = [];
+  let out = '';
+  for (const { text, style = 'text', over } of line) {
+    if (text === '') continue;
+    const change = transition(on, codesOf(theme, style, over));
+    on = change.on;
+    out += change.text + text;
+  }
+  return out + transition(on, []).text;
+}
+
+/** Under a coloured selection only bold and underline survive: a colour of its own would be unreadable there. */
+function codesOf(theme: Theme, style: Style, over: Style | undefined): readonly number[] {
+  const codes = theme.sgr[style];
+  if (over === undefined || theme.sgr[over].length === 0) return codes;
+  return [...codes.filter((code) => code === 1 || code === 4), ...theme.sgr[over]];
 }

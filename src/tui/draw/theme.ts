@@ -137,10 +137,3 @@ const THEMES: Readonly<Record<ThemeName, Theme>> = { dark, light, mono };
 export function themeNamed(name: ThemeName): Theme {
   return THEMES[name];
 }
-
-/** The SGR sequences of a token, one each so that every terminal and Ink's tokenizer take them apart alike. */
-export function openSgr(codes: readonly number[]): string {
-  let out = '';
-  for (const code of codes) out += `\u001b[${code}m`;
-  return out;
-}

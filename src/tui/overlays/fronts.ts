@@ -7,7 +7,7 @@ import { fieldText } from '../keys/field.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
 import { fieldSpans } from '../screen/field-line.ts';
-import { type Block, painted, type Scene } from '../screen/scene.ts';
+import { type Block, row, type Scene } from '../screen/scene.ts';
 import type { Mode } from '../state/view.ts';
 import { scrollTo } from '../state/viewport.ts';
 import { framed, middlePlace } from './place.ts';
@@ -33,7 +33,7 @@ export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
     scene,
     place,
     [span(mode.title, 'bad')],
-    lines.map((line) => painted(scene, line, place.width - 2)),
+    lines.map((line) => row(scene, line, place.width - 2)),
   );
 }
 
@@ -51,7 +51,7 @@ export function textBlock(scene: Scene, mode: Of<'text'>): Block {
     scene,
     place,
     [span(mode.title, 'title')],
-    lines.map((line) => painted(scene, line, place.width - 2)),
+    lines.map((line) => row(scene, line, place.width - 2)),
   );
 }
 
@@ -68,19 +68,14 @@ export function paletteBlock(scene: Scene, mode: Of<'palette'>): Block {
     Math.floor(inner / 2.5),
   );
   const lines = [
-    painted(scene, [span(' : ', 'key'), ...fieldSpans(mode.field, inner - 4)], inner),
+    row(scene, [span(' : ', 'key'), ...fieldSpans(mode.field, inner - 4)], inner),
     ...entries
       .slice(first, first + room)
       .map((entry, at) =>
-        painted(
-          scene,
-          entryLine(scene, entry, words, inner),
-          inner,
-          first + at === index ? 'select' : undefined,
-        ),
+        row(scene, entryLine(scene, entry, words, inner), inner, first + at === index ? 'select' : undefined),
       ),
   ];
-  if (entries.length === 0) lines.push(painted(scene, [span('   no command matches', 'dim')], inner));
+  if (entries.length === 0) lines.push(row(scene, [span('   no command matches', 'dim')], inner));
   return framed(scene, place, [span('Command', 'title')], lines, [
     span(entries.length > room ? `${index + 1} of ${entries.length}` : '', 'dim'),
   ]);

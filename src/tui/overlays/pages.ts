@@ -1,7 +1,7 @@
 /** Pages over the panes: sheets that scroll as text, and list views. */
 import { type Line, span } from '../draw/line.ts';
 import { listPane } from '../screen/list-pane.ts';
-import { type Block, painted, type Scene } from '../screen/scene.ts';
+import { type Block, row, type Scene } from '../screen/scene.ts';
 import { adapterSheet } from '../sheets/adapter.ts';
 import { helpSheet } from '../sheets/help.ts';
 import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
@@ -15,8 +15,8 @@ type ListMode = Extract<Mode, { kind: 'list' }>;
 
 export function listPage(scene: Scene, mode: ListMode): Block {
   const place = pagePlace(scene);
-  const lines = listPane(scene, mode.list, { width: place.width, height: place.height, focused: true });
-  return { x: place.x, y: place.y, width: place.width, lines };
+  const { x, y, width, height } = place;
+  return { x, y, lines: listPane(scene, mode.list, { width, height, focused: true }) };
 }
 
 /** The window of a page of `count` lines; tells the controller how far it can scroll. */
@@ -33,9 +33,7 @@ export function sheetPage(scene: Scene, mode: SheetMode): Block {
   const height = Math.max(0, place.height - 2);
   const sheet = sheetOf(scene, mode, inner - 2, height);
   const top = pageWindow(scene, mode, sheet.lines.length, height);
-  const lines = sheet.lines
-    .slice(top, top + height)
-    .map((line) => painted(scene, [span(' '), ...line], inner));
+  const lines = sheet.lines.slice(top, top + height).map((line) => row(scene, [span(' '), ...line], inner));
   const note =
     mode.sheet === 'session' ? followNote(mode, sheet) : positionNote(sheet.lines.length, top, height);
   return framed(scene, place, [span(sheet.title, 'title')], lines, note);
@@ -60,8 +58,8 @@ export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: nu
     case 'help':
       return helpSheet(scene, width);
     case 'adapter': {
-      const row = controller.subject('adapters', mode.subject);
-      return row === undefined ? gone('Adapter') : adapterSheet(scene, row, width, height);
+      const entry = controller.subject('adapters', mode.subject);
+      return entry === undefined ? gone('Adapter') : adapterSheet(scene, entry, width, height);
     }
     case 'session':
       return transcriptSheet(
@@ -71,16 +69,16 @@ export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: nu
         width,
       );
     case 'task': {
-      const row = controller.subject('tasks', mode.subject);
-      return row === undefined ? gone('Task') : taskSheet(scene, row, width);
+      const entry = controller.subject('tasks', mode.subject);
+      return entry === undefined ? gone('Task') : taskSheet(scene, entry, width);
     }
     case 'request': {
-      const row = controller.subject('pairing', mode.subject);
-      return row === undefined ? gone('Request') : requestSheet(scene, row, width);
+      const entry = controller.subject('pairing', mode.subject);
+      return entry === undefined ? gone('Request') : requestSheet(scene, entry, width);
     }
     case 'line': {
-      const row = controller.subject('log', mode.subject);
-      return row === undefined ? gone('Log line') : lineSheet(row, width);
+      const entry = controller.subject('log', mode.subject);
+      return entry === undefined ? gone('Log line') : lineSheet(entry, width);
     }
     case 'report':
     case 'status':

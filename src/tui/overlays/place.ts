@@ -29,21 +29,11 @@ export function middlePlace(scene: Pick<Scene, 'columns' | 'rows'>, width: numbe
 }
 
 export function framed(
-  scene: Scene,
-  place: Place,
+  { glyphs }: Scene,
+  { x, y, width, height }: Place,
   title: Line,
-  inner: readonly string[],
+  inner: readonly Line[],
   note: Line = [],
 ): Block {
-  const { theme, glyphs } = scene;
-  const lines = frame(inner, {
-    width: place.width,
-    height: place.height,
-    title,
-    note,
-    focused: true,
-    theme,
-    glyphs,
-  });
-  return { x: place.x, y: place.y, width: place.width, lines };
+  return { x, y, lines: frame(inner, { width, height, title, note, focused: true, glyphs }) };
 }

@@ -1,6 +1,6 @@
-/** The whole screen as painted lines: a pure function of slices, view and size. Components only put it on the terminal. */
+/** The whole screen as lines: a pure function of slices, view and size. Components only put it on the terminal. */
 
-import { type Line, span } from '../draw/line.ts';
+import { type Line, overlay, paint, span } from '../draw/line.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
 import { dialogBlock, paletteBlock, textBlock } from '../overlays/fronts.ts';
 import { listPage, pageWindow, sheetPage } from '../overlays/pages.ts';
@@ -11,7 +11,7 @@ import { headerLine } from './header.ts';
 import { hintLine } from './hints.ts';
 import { layoutOf, MIN_COLUMNS, MIN_ROWS, type PaneBox } from './layout.ts';
 import { listPane } from './list-pane.ts';
-import { type Block, painted, type Scene } from './scene.ts';
+import { type Block, row, type Scene } from './scene.ts';
 import { summaryLine } from './summary.ts';
 
 export interface StatusTable extends Place {
@@ -19,47 +19,47 @@ export interface StatusTable extends Place {
 }
 
 export interface Screen {
-  readonly header: string | undefined;
-  /** Everything between header and hints. */
-  readonly body: readonly string[];
-  readonly hint: string | undefined;
-  /** The sheet or list view over the panes. */
-  readonly page: Block | undefined;
+  /** All rows, painted, each exactly as wide as the terminal. */
+  readonly lines: readonly string[];
   /** The status page is drawn by a table component into this place. */
   readonly table: StatusTable | undefined;
-  /** Dialog, palette or field in front of everything. */
-  readonly front: Block | undefined;
 }
 
 export function compose(scene: Scene): Screen {
+  const { lines, table } = composeLines(scene);
+  return { lines: lines.map((line) => paint(line, scene.theme)), table };
+}
+
+/**
+ * One line for each row of the terminal, panes and pages merged: a row that Ink measures otherwise than the terminal
+ * (some Indic clusters) still comes out as it was laid out here.
+ */
+function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly table?: StatusTable } {
   const { columns, rows, controller } = scene;
   const { view } = controller;
   const layout = layoutOf(columns, rows, view.focus, view.zoom);
-  if (layout.kind === 'notice')
-    return {
-      header: undefined,
-      body: notice(scene),
-      hint: undefined,
-      page: undefined,
-      table: undefined,
-      front: undefined,
-    };
+  if (layout.kind === 'notice') return { lines: notice(scene) };
   const page = view.modes.findLast((mode) => mode.kind === 'sheet' || mode.kind === 'list');
-  const front = view.modes.at(-1);
-  const covered = page !== undefined && pagePlace(scene).x === 0;
   // Under a page that covers everything no pane is drawn at all.
+  const covered = page !== undefined && pagePlace(scene).x === 0;
   const body = covered
-    ? Array.from({ length: rows - 2 }, () => ' '.repeat(columns))
+    ? Array.from({ length: rows - 2 }, () => row(scene, [], columns))
     : layout.bands.flatMap((band) => bandLines(scene, band, page === undefined));
   const { block, table } = pageOf(scene, page);
-  return {
-    header: painted(scene, headerLine(scene), columns),
-    body,
-    hint: painted(scene, hintLine(scene), columns),
-    page: block,
-    table,
-    front: front === undefined ? undefined : frontBlock(scene, front),
-  };
+  const front = view.modes.at(-1);
+  let lines = [row(scene, headerLine(scene), columns), ...body, row(scene, hintLine(scene), columns)];
+  if (block !== undefined) lines = place(lines, block);
+  const over = front === undefined ? undefined : frontBlock(scene, front);
+  if (over !== undefined) lines = place(lines, over);
+  // The table is drawn on top of everything: it waits until nothing stands before it.
+  return over === undefined && table !== undefined ? { lines, table } : { lines };
+}
+
+function place(lines: readonly Line[], block: Block): Line[] {
+  return lines.map((line, y) => {
+    const over = block.lines[y - block.y];
+    return over === undefined ? line : overlay(line, over, block.x);
+  });
 }
 
 function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: StatusTable } {
@@ -102,26 +102,26 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
   }
 }
 
-function bandLines(scene: Scene, band: readonly PaneBox[], active: boolean): string[] {
+function bandLines(scene: Scene, band: readonly PaneBox[], active: boolean): Line[] {
   const columns = band.map((box) => paneLines(scene, box, active));
   const height = band[0]?.height ?? 0;
-  return Array.from({ length: height }, (_, row) => columns.map((lines) => lines[row] ?? '').join(''));
+  return Array.from({ length: height }, (_, index) => columns.flatMap((lines) => lines[index] ?? []));
+}
+
+function paneLines(scene: Scene, box: PaneBox, active: boolean): readonly Line[] {
+  const { pane, width, height, collapsed } = box;
+  const digit = digitOf(pane);
+  if (collapsed) return [row(scene, summaryLine(scene, pane, digit, width), width)];
+  const focused = active && scene.controller.view.focus === pane;
+  return listPane(scene, pane, { width, height, focused, digit });
 }
 
 function digitOf(pane: PaneId): number {
   return PANES.indexOf(pane) + 1;
 }
 
-function paneLines(scene: Scene, box: PaneBox, active: boolean): string[] {
-  const { pane, width, height } = box;
-  const digit = digitOf(pane);
-  if (box.collapsed) return [painted(scene, summaryLine(scene, pane, digit, width), width)];
-  const focused = active && scene.controller.view.focus === pane;
-  return listPane(scene, pane, { width, height, focused, digit });
-}
-
 /** Too small to work in: what is needed, cut to what there is. */
-function notice(scene: Scene): string[] {
+function notice(scene: Scene): Line[] {
   const { columns, rows, controller } = scene;
   const waiting = controller.slices.pairing.length;
   const texts = [
@@ -130,7 +130,5 @@ function notice(scene: Scene): string[] {
     waiting > 0 ? `${waiting} pairing waiting` : '',
     'q quits',
   ];
-  const lines = texts.slice(0, rows).map((text) => painted(scene, [span(text)], columns));
-  while (lines.length < rows) lines.push(' '.repeat(columns));
-  return lines;
+  return Array.from({ length: rows }, (_, index) => row(scene, [span(texts[index] ?? '')], columns));
 }

@@ -1,11 +1,11 @@
-/** A list as painted lines: the rows that fit, the selection, a sentence when there are none. */
+/** A list as lines: the rows that fit, the selection, a sentence when there are none. */
 import { clean, wrap } from '../draw/cells.ts';
 import { frame } from '../draw/frame.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
 import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { filterOf } from '../state/view.ts';
-import { painted, type Scene } from './scene.ts';
+import { row, type Scene } from './scene.ts';
 
 export interface ListBox {
   readonly width: number;
@@ -15,8 +15,8 @@ export interface ListBox {
   readonly digit?: number;
 }
 
-export function listPane<K extends ListId>(scene: Scene, id: K, box: ListBox): string[] {
-  const { controller, theme, glyphs } = scene;
+export function listPane<K extends ListId>(scene: Scene, id: K, box: ListBox): Line[] {
+  const { controller, glyphs } = scene;
   const inner = box.width - 2;
   const rows = controller.rows(id);
   const lines = rows.length === 0 ? emptyLines(scene, id, inner) : rowLines(scene, id, rows, box, inner);
@@ -26,7 +26,6 @@ export function listPane<K extends ListId>(scene: Scene, id: K, box: ListBox): s
     title: titleLine(scene, id, box),
     note: noteLine(scene, id, rows.length, box),
     focused: box.focused,
-    theme,
     glyphs,
   });
 }
@@ -71,7 +70,7 @@ function rowLines<K extends ListId>(
   rows: readonly RowOf[K][],
   box: ListBox,
   inner: number,
-): string[] {
+): Line[] {
   const { controller, glyphs, ticker } = scene;
   const list: ListDefinition<RowOf[K]> = LISTS[id];
   const width = Math.max(1, inner - 2);
@@ -86,22 +85,22 @@ function rowLines<K extends ListId>(
     pending: controller.view.pending,
     shift: id === 'log' ? controller.view.logShift : 0,
   };
-  const lines: string[] = [];
+  const lines: Line[] = [];
   // One row more than fits whole: its first lines still show.
   for (let index = first; index < Math.min(rows.length, first + room + 1); index += 1) {
-    const row = rows[index];
-    if (row === undefined || lines.length >= box.height - 2) break;
+    const entry = rows[index];
+    if (entry === undefined || lines.length >= box.height - 2) break;
     const selected = index === cursor;
     const sign = selected ? span(glyphs.cursor, 'key') : span(' ');
-    for (const [at, line] of list.draw(row, context).entries()) {
+    for (const [at, line] of list.draw(entry, context).entries()) {
       const gutter = at === 0 ? sign : span(' ');
-      lines.push(painted(scene, [gutter, ...line], inner, selected && box.focused ? 'select' : undefined));
+      lines.push(row(scene, [gutter, ...line], inner, selected && box.focused ? 'select' : undefined));
     }
   }
   return lines.slice(0, Math.max(0, box.height - 2));
 }
 
-function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): string[] {
+function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): Line[] {
   const { controller } = scene;
   const list: ListDefinition<RowOf[K]> = LISTS[id];
   const hidden = list.rows({ slices: controller.slices, loaded: controller.loaded }).length;
@@ -111,5 +110,5 @@ function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): strin
       : list.empty(controller.slices);
   return texts
     .flatMap((text) => wrap(text, inner - 2))
-    .map((text, index) => painted(scene, [span(' '), span(text, index === 0 ? 'text' : 'dim')], inner));
+    .map((text, index) => row(scene, [span(' '), span(text, index === 0 ? 'text' : 'dim')], inner));
 }

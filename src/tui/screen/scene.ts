@@ -1,6 +1,6 @@
 /** What a frame is drawn from. */
 import type { Glyphs } from '../draw/glyphs.ts';
-import { type Line, paint } from '../draw/line.ts';
+import { exact, type Line } from '../draw/line.ts';
 import type { Style, Theme } from '../draw/theme.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { Controller } from '../state/controller.ts';
@@ -14,14 +14,14 @@ export interface Scene {
   readonly ticker: Ticker;
 }
 
-/** Lines placed over the panes. */
+/** Lines placed over the panes, all of one width. */
 export interface Block {
   readonly x: number;
   readonly y: number;
-  readonly width: number;
-  readonly lines: readonly string[];
+  readonly lines: readonly Line[];
 }
 
-export function painted(scene: Scene, line: Line, width: number, over?: Style): string {
-  return paint(line, width, scene.theme, scene.glyphs.ellipsis, over);
+/** A line of exactly `width` cells. */
+export function row(scene: Scene, line: Line, width: number, over?: Style): Line {
+  return exact(line, width, scene.glyphs.ellipsis, over);
 }

@@ -17,8 +17,8 @@ export interface TerminalOptions {
   readonly linear: boolean;
 }
 
-/** After waking up: long enough for the kernel to stop us first, too short to be noticed. */
-const AWAKE_MS = 30;
+/** How long a stop may take to arrive. A job that cannot be stopped (nobody could wake it) goes on after this. */
+const STOP_MS = 1_000;
 
 export class Terminal {
   readonly stdin: NodeJS.ReadStream;
@@ -111,8 +111,7 @@ export class Terminal {
       if (this.#modes) this.screen.write(LEAVE_MODES);
       // The whole foreground job sleeps, as the terminal driver does it: npm or a wrapper around us, too.
       process.kill(0, 'SIGTSTP');
-      // This timer also keeps the event loop alive: with raw mode off nothing else may do so.
-      await new Promise((resolve) => setTimeout(resolve, AWAKE_MS));
+      await this.#woken();
       if (this.#modes) this.screen.write(ENTER_MODES);
     };
     this.#suspend(asleep)
@@ -120,6 +119,19 @@ export class Terminal {
       .finally(() => {
         this.#suspended = false;
       });
+  }
+
+  /** Resolves when the shell has woken us. The timer also keeps the event loop alive: raw mode is off. */
+  async #woken(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, STOP_MS);
+    process.once('SIGCONT', resolve);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      process.off('SIGCONT', resolve);
+    }
   }
 
   /** Gives everything back; harmless when called twice. */

@@ -61,6 +61,7 @@ const scenarios: Record<string, () => Promise<void>> = {
       body('nonsense'),
       body({ ok: true, result: [null, 5, {}, { update_id: 'x' }] }),
       'cut' as const,
+      { status: 200, body: '{"ok":true,', cutInside: true },
     ])
       server.faults.push({ method: 'getUpdates', reply });
     server.drop();

@@ -224,4 +224,27 @@ describe('sending to Telegram', () => {
       expect(error.message).toContain('not JSON');
       // The rig looks for the token in every message, stack and cause when it closes.
     }));
+
+  it('does not repeat the token of a file address when the file cannot be fetched', () =>
+    withTelegram(async (rig, server) => {
+      await rig.connect();
+      const ref = server.file('a.png', PNG);
+      const attachment = { kind: 'image', name: 'a.png', mimeType: 'image/png', ref } as const;
+      const failed = async (): Promise<void> => {
+        const error: unknown = await rig.adapter
+          .fetchAttachment?.(attachment, 1_000_000, AbortSignal.timeout(10_000))
+          .catch((e: unknown) => e);
+        expect(error).toMatchObject({ code: 'attachment_unavailable' });
+        rig.errors.push(error);
+      };
+      server.faults.push({
+        method: 'getFile',
+        reply: { status: 200, body: { ok: true, result: { file_path: 'gone' } } },
+      });
+      await failed();
+      server.faults.push({ method: 'getFile', reply: { status: 400, body: '<html>' } });
+      await failed();
+      await server.goDown();
+      await failed();
+    }));
 });

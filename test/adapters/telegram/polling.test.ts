@@ -47,6 +47,16 @@ describe('the long poll', () => {
       never.resolve();
     }));
 
+  it('does not poll in a tight loop when the server holds no poll', () =>
+    withTelegram(async (rig, server) => {
+      const empty = { status: 200, body: { ok: true, result: [] } };
+      await rig.connect();
+      for (let n = 0; n < 100; n += 1) server.faults.push({ method: 'getUpdates', reply: empty });
+      server.drop();
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      expect(server.faults.length).toBeGreaterThan(85);
+    }));
+
   it('does not deliver an update endlessly when an older one comes again behind it', () =>
     withTelegram(async (rig, server) => {
       await rig.connect();
@@ -88,6 +98,7 @@ describe('the long poll', () => {
     ['an answer that is no JSON', { status: 400, body: '<html>blocked by a proxy</html>' }],
     ['an answer that is no list', { status: 200, body: { ok: true, result: { no: 'list' } } }],
     ['a cut connection', 'cut' as const],
+    ['a connection cut inside an answer', { status: 200, body: '{"ok":true,', cutInside: true }],
   ])('comes back by itself after %s', (_name, reply) =>
     withTelegram(async (rig, server) => {
       await rig.connect();
@@ -106,7 +117,8 @@ describe('the long poll', () => {
         await rig.connect();
         server.faults.push({ method: 'getUpdates', reply: 'hang' });
         await rig.arrived(await rig.peer.dm('one'));
-        await rig.state('reconnecting');
+        const states = (): string[] => rig.host.healths.map((health) => health.state);
+        await rig.until(() => expect(states()).toContain('reconnecting'));
         await rig.arrived(await rig.peer.dm('two'));
       },
       () => new ShortPollPeer(),

@@ -103,6 +103,17 @@ describe('the settings', () => {
     }
   });
 
+  it('are in the manual with the same defaults', async () => {
+    const manual = await readFile(join(import.meta.dirname, '../../../docs/adapters/whatsapp.md'), 'utf8');
+    expect(manual.split('\n')[0]).toBe('Configuration: `platforms.whatsapp` in config.json');
+    for (const [key, schema] of Object.entries(whatsappSettingsSchema.properties)) {
+      const preset: unknown = Reflect.get(schema, 'default');
+      const shown = preset === '' ? '""' : String(preset);
+      const row = manual.split('\n').find((line) => line.startsWith(`| \`${key}\` `));
+      expect(row, key).toContain(`| \`${shown}\` `);
+    }
+  });
+
   it.each<[string, object]>([
     ['an address without WebSocket', { url: 'http://127.0.0.1' }],
     ['a phone number with letters', { pairingPhone: 'my phone' }],

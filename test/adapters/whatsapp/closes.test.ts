@@ -85,6 +85,15 @@ describe('a connection that ends', () => {
     expect(rig.host.current?.transport.nextTryAt).toBeGreaterThan(Date.now() - 1000);
   });
 
+  it('without a word is noticed by its silence', async () => {
+    const rig = await WhatsAppRig.connected({ options: { keepAliveMs: 900 } });
+    await rig.until(() => expect(rig.server.connected).toBe(true));
+    rig.server.client.freeze();
+    await rig.until(() => expect(rig.host.healths.some((h) => h.state === 'reconnecting')).toBe(true));
+    await rig.state('connected');
+    expect(rig.server.logins).toBeGreaterThan(1);
+  });
+
   it('does not stop the adapter from stopping at once, even when the peer is silent', async () => {
     const rig = await WhatsAppRig.connected();
     rig.server.client.freeze();

@@ -82,6 +82,13 @@ describe('a send', () => {
     expect(error.hint).toContain('phone number');
   });
 
+  it('never goes out as a status update or into a channel', async () => {
+    const rig = await WhatsAppRig.connected();
+    for (const chat of ['status@broadcast', '120363@newsletter'])
+      expect((await rig.failure(rig.send(chat, 'to everybody'))).failure).toBe('rejected');
+    expect(rig.server.called('message')).toEqual([]);
+  });
+
   it('to a person whose device has no keys is rejected', async () => {
     const rig = await WhatsAppRig.connected();
     rig.server.ada.reachable = false;

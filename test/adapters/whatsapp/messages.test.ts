@@ -1,6 +1,6 @@
 import { proto } from 'baileys';
 import { describe, expect, it } from 'vitest';
-import { attr, node, user } from '../../platforms/whatsapp/nodes.ts';
+import { attr, child, node, user } from '../../platforms/whatsapp/nodes.ts';
 import { chatOf, WhatsAppRig } from './rig.ts';
 
 const { MESSAGE_EDIT, REVOKE } = proto.Message.ProtocolMessage.Type;
@@ -19,8 +19,20 @@ describe('direct messages', () => {
         mentioned: true,
         sender: { id: ada.lid, aliases: [ada.phone, '+15551110001'], name: 'Ada' },
       });
-    await rig.send(number.chat, 'answer');
-    expect(rig.ada()).toEqual(['answer']);
+  });
+
+  it('are answered under the LID, which keeps the encryption of the chat in one session', async () => {
+    const rig = await WhatsAppRig.connected();
+    const { ada } = rig.server;
+    await rig.server.dm(ada, { conversation: 'by number' }, { byNumber: true });
+    const { chat } = await rig.message('by number');
+    await rig.send(chat, 'one');
+    await rig.restart();
+    await rig.send(chat, 'two');
+    expect(rig.ada()).toEqual(['one', 'two']);
+    // Addressed by number, baileys would fetch new keys of the person again and again.
+    const fetched = rig.server.called('iq:encrypt').filter((iq) => child(iq, 'key') !== undefined);
+    expect(fetched).toEqual([]);
   });
 
   it('are recognised by what was learned before when they name one address only', async () => {

@@ -149,6 +149,42 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (
     expect(textOf(turn.events.slice(at))).toBe('You said: second');
   });
 
+  it('takes an input that is steered at any moment or leaves it, never both', async () => {
+    const conversation = fresh();
+    const taken: string[] = [];
+    const left: string[] = [];
+    /** A tenth of what a turn takes here, so that some inputs come at its very end. */
+    let spread = 1;
+    for (let round = 0; round < 40; round++) {
+      const steered = inputOf(`steered ${round}.`);
+      let offered: Promise<boolean> = Promise.resolve(false);
+      let timer: NodeJS.Timeout | undefined;
+      const turn = startTurn(conversation, `prompt ${round}.`, (event) => {
+        if (event.type !== 'started') return;
+        // Sometimes at once, sometimes while the turn is just settling.
+        timer = setTimeout(
+          () => {
+            offered = conversation.steer(steered);
+          },
+          (round % 10) * spread,
+        );
+      });
+      const begin = performance.now();
+      expect(await turn.end).toEqual({ status: 'answered' });
+      clearTimeout(timer); // too late for this turn
+      if (round > 0) spread = (spread + (performance.now() - begin) / 8) / 2;
+      await offered;
+      const consumed = turn.events.some((event) => event.type === 'consumed');
+      (consumed ? taken : left).push(steered.text);
+      expect(turn.text().includes(`You said: ${steered.text}`)).toBe(consumed);
+    }
+    await startTurn(conversation, 'the end').end;
+    if (backend === 'scripted') return;
+    const history = server.requests.at(-1)?.history ?? [];
+    expect(history.filter((text) => text.startsWith('steered'))).toEqual(taken);
+    expect(taken.length + left.length).toBe(40);
+  });
+
   it('cannot be steered while nothing runs', async () => {
     const conversation = fresh();
     expect(await conversation.steer(inputOf('early'))).toBe(false);

@@ -147,6 +147,18 @@ describe('the folder lock', () => {
     expectTaken(folder);
   });
 
+  it('leaves the half-written file of another starter alone', () => {
+    const folder = temporaryFolder();
+    const other = join(folder, 'gateway.lock.eee.tmp');
+    writeFileSync(other, '');
+    const lock = FolderLock.acquire(folder);
+    expect(readdirSync(folder)).toEqual(['gateway.lock', 'gateway.lock.eee.tmp']);
+    lock.release();
+    const before = new Date(Date.now() - 60_000);
+    utimesSync(other, before, before);
+    expectTaken(folder);
+  });
+
   it('waits for nobody who is just taking it over', async () => {
     const folder = temporaryFolder();
     leaveLock(folder, { pid: await deadPid(folder) }, 'aaa');

@@ -24,7 +24,7 @@ export function userOf(world: World, jid: string): RemoteUser | undefined {
 }
 
 /** The content of the result; undefined for an empty one, which does for every question not modelled here. */
-export function answer(world: World, iq: BinaryNode): BinaryNode[] | undefined {
+export async function answer(world: World, iq: BinaryNode): Promise<BinaryNode[] | undefined> {
   const first = Array.isArray(iq.content) ? iq.content[0] : undefined;
   switch (attr(iq, 'xmlns')) {
     case 'encrypt':
@@ -46,7 +46,11 @@ export function answer(world: World, iq: BinaryNode): BinaryNode[] | undefined {
   }
 }
 
-function encryption(world: World, iq: BinaryNode, first: BinaryNode | undefined): BinaryNode[] | undefined {
+async function encryption(
+  world: World,
+  iq: BinaryNode,
+  first: BinaryNode | undefined,
+): Promise<BinaryNode[] | undefined> {
   const { bot } = world;
   if (first?.tag === 'count') return [node('count', { value: String(bot.preKeys.length) })];
   if (first?.tag === 'digest') return [node('digest', {})];
@@ -55,7 +59,7 @@ function encryption(world: World, iq: BinaryNode, first: BinaryNode | undefined)
     return undefined;
   }
   if (first?.tag !== 'key') return undefined;
-  const bundles = children(first, 'user').map((asked) => {
+  const asking = children(first, 'user').map(async (asked) => {
     const jid = attr(asked, 'jid');
     if (bot.is(jid)) return ownBundle(bot, jid);
     const found = userOf(world, jid);
@@ -63,7 +67,7 @@ function encryption(world: World, iq: BinaryNode, first: BinaryNode | undefined)
       found?.bundle(jid) ?? node('user', { jid }, [node('error', { code: '404', text: 'item-not-found' })])
     );
   });
-  return [node('list', {}, bundles)];
+  return [node('list', {}, await Promise.all(asking))];
 }
 
 /** baileys asks for its own device's keys in groups that are addressed by LID. */

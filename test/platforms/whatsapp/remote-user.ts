@@ -55,38 +55,41 @@ export class RemoteUser {
   /** When false, the server has no keys for this person's device (item-not-found). */
   reachable = true;
   readonly #creds: AuthenticationCreds;
-  readonly #preKey: KeyPair;
+  readonly #keys: SignalKeyStore;
+  #preKeys = 0;
 
-  private constructor(name: string, phone: string, lid: string, creds: AuthenticationCreds, preKey: KeyPair) {
+  private constructor(name: string, phone: string, lid: string, creds: AuthenticationCreds) {
     this.name = name;
     this.phone = `${phone}@${SERVER}`;
     this.lid = `${lid}@lid`;
     this.#creds = creds;
-    this.#preKey = preKey;
     const keys = addTransactionCapability(memoryStore(), silent, {
       maxCommitRetries: 1,
       delayBetweenTriesMs: 1,
     });
-    void keys.set({ 'pre-key': { '1': preKey } });
+    this.#keys = keys;
     this.repository = DEFAULT_CONNECTION_CONFIG.makeSignalRepository({ creds, keys }, silent, async () => []);
   }
 
   static create(name: string, phone: string, lid: string): RemoteUser {
     const creds = initAuthCreds();
     creds.me = { id: `${phone}@${SERVER}`, lid: `${lid}@lid`, name };
-    return new RemoteUser(name, phone, lid, creds, Curve.generateKeyPair());
+    return new RemoteUser(name, phone, lid, creds);
   }
 
-  /** The server's answer about this person's keys. */
-  bundle(jid: string): BinaryNode {
+  /** The server's answer about this person's keys; every answer hands out another one-time key. */
+  async bundle(jid: string): Promise<BinaryNode> {
     if (!this.reachable)
       return node('user', { jid }, [node('error', { code: '404', text: 'item-not-found' })]);
+    this.#preKeys += 1;
+    const preKey: KeyPair = Curve.generateKeyPair();
+    await this.#keys.set({ 'pre-key': { [this.#preKeys]: preKey } });
     return node('user', { jid }, [
       node('registration', {}, encodeBigEndian(this.#creds.registrationId)),
       node('type', {}, Buffer.from([5])),
       node('identity', {}, this.#creds.signedIdentityKey.public),
       xmppSignedPreKey(this.#creds.signedPreKey),
-      xmppPreKey(this.#preKey, 1),
+      xmppPreKey(preKey, this.#preKeys),
     ]);
   }
 

@@ -1,25 +1,34 @@
 import { describe, expect, it } from 'vitest';
-import { cellWidth } from '../../../src/tui/draw/cells.ts';
 import { bar, frame, sparkline } from '../../../src/tui/draw/frame.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
-import { lineWidth, paint, span, spread } from '../../../src/tui/draw/line.ts';
+import { exact, lineWidth, overlay, paint, span, spread } from '../../../src/tui/draw/line.ts';
 import { PLAIN_THEME, themeNamed } from '../../../src/tui/draw/theme.ts';
 
-describe('paint', () => {
+describe('a painted line', () => {
+  const dark = themeNamed('dark');
+
   it('fills exactly the width and closes every style', () => {
-    const painted = paint([span('ab', 'ok'), span('漢', 'bad')], 6, themeNamed('dark'), '…');
-    expect(painted.replaceAll(/\u001b\[\d+m/gu, '')).toBe('ab漢  ');
-    expect(painted.endsWith('\u001b[0m') || painted.endsWith(' ')).toBe(true);
+    const painted = paint(exact([span('ab', 'ok'), span('漢', 'bad')], 6, '…'), dark);
+    expect(painted).toBe('\u001b[32mab\u001b[1m\u001b[91m漢\u001b[39m\u001b[22m  ');
   });
 
   it('covers the whole line with a selection, and drops colours that would be unreadable on it', () => {
-    const painted = paint([span('ab', 'bad')], 4, themeNamed('dark'), '…', 'select');
-    expect(painted).not.toContain('\u001b[91m');
-    expect(painted.split('\u001b[46m')).toHaveLength(3);
+    const painted = paint(exact([span('ab', 'bad')], 4, '…', 'select'), dark);
+    expect(painted).toBe('\u001b[1m\u001b[30m\u001b[46mab\u001b[22m  \u001b[49m\u001b[39m');
   });
 
-  it('writes no escape sequence in the plain theme', () => {
-    expect(paint([span('ab', 'bad')], 4, PLAIN_THEME, '…', 'select')).toBe('ab  ');
+  it('has no escape sequence in the plain theme', () => {
+    expect(paint(exact([span('ab', 'bad')], 4, '…', 'select'), PLAIN_THEME)).toBe('ab  ');
+  });
+
+  it('is laid over another one without changing its width, also through wide characters', () => {
+    const line = [span('漢字漢字漢字', 'ok')];
+    for (let x = 0; x <= 9; x += 1) {
+      const merged = overlay(line, [span('abc')], x);
+      expect(lineWidth(merged)).toBe(12);
+      expect(merged.map((part) => part.text).join('')).toContain('abc');
+    }
+    expect(overlay(line, [span('abc')], 3).map((part) => part.text)).toEqual(['漢 ', 'abc', '字漢字']);
   });
 });
 
@@ -39,17 +48,16 @@ describe('frame', () => {
   it.each([UNICODE_GLYPHS, ASCII_GLYPHS])('has lines of one width at every size', (glyphs) => {
     for (let width = 2; width < 50; width += 1)
       for (const height of [1, 2, 5]) {
-        const lines = frame(['x'.padEnd(width - 2).slice(0, width - 2)], {
+        const lines = frame([[span('x'.padEnd(width - 2).slice(0, width - 2))]], {
           width,
           height,
           title: [span('1 漢字の名前 4/6')],
           note: [span('following')],
           focused: true,
-          theme: PLAIN_THEME,
           glyphs,
         });
         expect(lines).toHaveLength(height);
-        for (const line of lines) expect(cellWidth(line)).toBe(width);
+        for (const line of lines) expect(lineWidth(line)).toBe(width);
       }
   });
 });

@@ -1,4 +1,4 @@
-/** Bundles a program of this folder as the product is bundled (production React), into a temporary folder. */
+/** Bundles a program as the product is bundled (production React). */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,11 +12,19 @@ const withoutDevtools: Plugin = {
   },
 };
 
+export interface BundleOptions {
+  /** Folder of the program; default: this one. */
+  readonly from?: string;
+  /** Folder of the bundle; default: a new temporary one. */
+  readonly into?: string;
+}
+
 /** Returns the path of the bundle. */
-export async function bundleProgram(name: string): Promise<string> {
-  const outfile = join(mkdtempSync(join(tmpdir(), 'console-program-')), `${name}.mjs`);
+export async function bundleProgram(name: string, options: BundleOptions = {}): Promise<string> {
+  const { from = import.meta.dirname, into = mkdtempSync(join(tmpdir(), 'console-program-')) } = options;
+  const outfile = join(into, `${name}.mjs`);
   await build({
-    entryPoints: [join(import.meta.dirname, `${name}.tsx`)],
+    entryPoints: [join(from, `${name}.tsx`)],
     outfile,
     bundle: true,
     format: 'esm',

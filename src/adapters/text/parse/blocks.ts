@@ -15,6 +15,7 @@ import {
   RULE,
   SETEXT,
   TABLE_RULE,
+  trimBlanksEnd,
 } from './lines.ts';
 import { listAt } from './list.ts';
 import { closesFence } from './split.ts';
@@ -144,18 +145,22 @@ function blockAt(kind: Kind, lines: readonly string[], at: number, inside: Insid
 
 /** Lines of a paragraph without blanks at its ends; those that indent a further line are the inline parser's. */
 function joinLines(lines: readonly string[]): string {
-  return lines
-    .join('\n')
-    .replace(/^[ \t]+/, '')
-    .replace(/[ \t]+$/, '');
+  return trimBlanksEnd(lines.join('\n').replace(/^[ \t]+/, ''));
+}
+
+/** The content of a heading without the hashes that may close it. */
+function withoutClosing(content: string): string {
+  let end = content.length;
+  while (content.charAt(end - 1) === '#') end -= 1;
+  if (end === 0) return '';
+  const kept = content.slice(0, end);
+  const before = trimBlanksEnd(kept);
+  return before === kept ? content : before;
 }
 
 function headingOf(line: string, inline: ParseInline): Block {
   const [, marks = '#', rest = ''] = HEADING.exec(line) ?? [];
-  const text = rest
-    .trimEnd()
-    .replace(/(?:^|[ \t]+)#+$/, '')
-    .trim();
+  const text = withoutClosing(trimBlanksEnd(rest));
   const depth = marks.length as 1 | 2 | 3 | 4 | 5 | 6;
   return { type: 'heading', depth, children: text === '' ? [] : [...inline(text)] };
 }
@@ -169,7 +174,7 @@ function fenceAt(lines: readonly string[], at: number): Parsed | undefined {
   if (indent !== '' && body.some((line) => line.startsWith('\t'))) return undefined;
   const strip = new RegExp(`^ {0,${indent.length}}`);
   const value = (indent === '' ? body : body.map((line) => line.replace(strip, ''))).join('\n');
-  const lang = /^[^ \t]+/.exec(info)?.[0] ?? null;
+  const lang = /[^ \t]+/.exec(info)?.[0] ?? null;
   return {
     block: { type: 'code', lang, value },
     next: end + 1,

@@ -12,7 +12,7 @@ export interface Delimiter {
 export type Item = Phrasing | Delimiter;
 
 /** More open runs than this are an attack on the parser, not emphasis. */
-const MAX_OPEN = 64;
+const MAX_OPEN = 256;
 
 const PUNCTUATION = /[\p{P}\p{S}]/u;
 const SPACE = /\s/;

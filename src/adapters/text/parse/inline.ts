@@ -1,6 +1,7 @@
 import { type Phrasing, textOf } from '../tree.ts';
 import { autolinkAt } from './autolink.ts';
 import { type Delimiter, delimiterAt, type Item, resolveEmphasis } from './emphasis.ts';
+import { trimBlanksEnd } from './lines.ts';
 import { resourceAt } from './resource.ts';
 
 /** Where something other than text may begin. */
@@ -9,6 +10,9 @@ const SPECIAL = /[\\`*_~[\]!<&\n]|https?:\/\//gi;
 const LOOSE_LINK = /www\.|[\w.+-]@[\w-]+\./i;
 const ESCAPABLE = /[!-/:-@[-`{-~]/;
 const ENTITY = /&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});/y;
+/** A tag without attributes, or a declaration (which is what `<!channel>` looks like). */
+const BARE_TAG =
+  /<(?:[A-Za-z][A-Za-z0-9-]{0,30} ?\/?|\/[A-Za-z][A-Za-z0-9-]{0,30} ?)>|<![A-Za-z][^<>\n]{0,200}>/y;
 const COMMON_ENTITIES: Readonly<Record<string, string>> = {
   '&amp;': '&',
   '&lt;': '<',
@@ -16,6 +20,9 @@ const COMMON_ENTITIES: Readonly<Record<string, string>> = {
   '&quot;': '"',
   '&nbsp;': '\u00a0',
 };
+
+/** More open brackets than this are an attack on the parser, not links. */
+const MAX_BRACKETS = 256;
 
 interface Bracket {
   /** Index of its placeholder among the items. */
@@ -42,8 +49,8 @@ class InlineParser {
   readonly #text: string;
   readonly #items: Item[] = [];
   readonly #brackets: Bracket[] = [];
-  /** Lengths of backtick runs that are known to have no partner further on. */
-  readonly #lonelyTicks = new Set<number>();
+  /** Where the last run of backticks of each length begins. */
+  #lastTicks: ReadonlyMap<number, number> | undefined;
   #buffer = '';
   #at = 0;
 
@@ -121,9 +128,9 @@ class InlineParser {
   }
 
   #lineEnd(): boolean {
-    const kept = this.#buffer.replace(/ +$/, '');
-    if (kept.endsWith('\t')) return false;
+    const kept = trimBlanksEnd(this.#buffer);
     const spaces = this.#buffer.length - kept.length;
+    if (this.#buffer.includes('\t', kept.length)) return false;
     this.#buffer = kept;
     const indent = this.#indentAfter(this.#at);
     if (spaces >= 2) return this.#push({ type: 'break' }, 1 + indent);
@@ -143,7 +150,8 @@ class InlineParser {
     const text = this.#text;
     const end = endOfRun(text, this.#at, '`');
     const ticks = text.slice(this.#at, end);
-    if (this.#lonelyTicks.has(ticks.length)) return this.#take(ticks);
+    this.#lastTicks ??= lastRuns(text, '`');
+    if ((this.#lastTicks.get(ticks.length) ?? 0) < end) return this.#take(ticks);
     for (let at = text.indexOf(ticks, end); at >= 0; at = text.indexOf(ticks, endOfRun(text, at, '`'))) {
       if (endOfRun(text, at, '`') - at !== ticks.length) continue;
       const raw = text.slice(end, at);
@@ -151,7 +159,6 @@ class InlineParser {
       const value = padded ? raw.slice(1, -1) : raw;
       return this.#push({ type: 'inlineCode', value }, at + ticks.length - this.#at);
     }
-    this.#lonelyTicks.add(ticks.length);
     return this.#take(ticks);
   }
 
@@ -164,6 +171,7 @@ class InlineParser {
 
   #open(token: '[' | '![' | '!'): boolean {
     if (token === '!') return this.#take(token);
+    if (this.#brackets.length >= MAX_BRACKETS) return false;
     this.#flush();
     this.#brackets.push({
       at: this.#items.length,
@@ -210,6 +218,9 @@ class InlineParser {
         url.length + 2,
       );
     }
+    BARE_TAG.lastIndex = this.#at;
+    const tag = BARE_TAG.exec(this.#text)?.[0];
+    if (tag !== undefined) return this.#push({ type: 'html', value: tag }, tag.length);
     return /[A-Za-z/!?]/.test(this.#text.charAt(this.#at + 1)) ? false : this.#take('<');
   }
 
@@ -237,6 +248,16 @@ class InlineParser {
       url.length,
     );
   }
+}
+
+function lastRuns(text: string, char: string): ReadonlyMap<number, number> {
+  const last = new Map<number, number>();
+  for (let at = text.indexOf(char); at >= 0; ) {
+    const end = endOfRun(text, at, char);
+    last.set(end - at, at);
+    at = text.indexOf(char, end);
+  }
+  return last;
 }
 
 function endOfRun(text: string, start: number, char: string): number {

@@ -1,7 +1,7 @@
 /** What a line begins with, by the rules of CommonMark. All patterns take at most three leading spaces. */
 
-export const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]*(.*?)[ \t]*$/;
-export const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/;
+export const FENCE = /^( {0,3})(`{3,}|~{3,})(.*)$/s;
+export const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+(.*))?$/s;
 export const RULE = /^ {0,3}(?:(?:-[ \t]*){3,}|(?:_[ \t]*){3,}|(?:\*[ \t]*){3,})$/;
 export const QUOTE = /^ {0,3}>/;
 export const SETEXT = /^ {0,3}(=+|-+)[ \t]*$/;
@@ -11,7 +11,7 @@ export const ITEM = /^( {0,3}([-+*]|\d{1,9}[.)]) {1,4})(?=[^ \t])/;
 export const MARKER = /^ {0,3}(?:[-+*]|\d{1,9}[.)])(?=[ \t]|$)/;
 /** A numbered item right inside another container, where the reference parser has rules of its own. */
 export const NESTED_NUMBER = /^[ \t]*(?:(?:>|[-+*]|\d{1,9}[.)])[ \t]*)+\d{1,9}[.)]/;
-export const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
+export const TABLE_RULE = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$/;
 /** A definition, or a footnote, also inside quotes and list items. */
 export const DEFINITION = /^[ \t>*+\-\d.)]*\[[^\]]+\]:/;
 
@@ -21,6 +21,13 @@ export function isBlankLine(line: string): boolean {
     if (code !== 0x20 && code !== 0x09) return false;
   }
   return true;
+}
+
+/** `text` without spaces and tabs at its end. Not a regular expression: those are quadratic in inner blanks. */
+export function trimBlanksEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text.charCodeAt(end - 1) === 0x20 || text.charCodeAt(end - 1) === 0x09)) end -= 1;
+  return text.slice(0, end);
 }
 
 /** Leading spaces; -1 when a tab is among them, which counts in ways of its own. */

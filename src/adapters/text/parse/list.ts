@@ -1,4 +1,4 @@
-import type { Block, NodeOf } from '../tree.ts';
+import type { Block, NodeOf, Phrasing } from '../tree.ts';
 import type { Inside, Parsed } from './context.ts';
 import { ITEM, indentOf, interruptsParagraph, isBlankLine, MARKER, NESTED_NUMBER, RULE } from './lines.ts';
 
@@ -51,7 +51,8 @@ function gatherItem(
     const indent = indentOf(line);
     if (indent < 0) return undefined;
     if (indent >= width) {
-      content.push(...blanks.splice(0), line.slice(width));
+      for (const blank of blanks.splice(0)) content.push(blank);
+      content.push(line.slice(width));
     } else if (MARKER.test(line) || blanks.length > 0 || interruptsParagraph(line)) {
       if (MARKER.test(line) && !RULE.test(line) && !continues(lines[start] ?? '', line, blanks.length > 0))
         return undefined;
@@ -79,14 +80,25 @@ function isPlainText(line: string): boolean {
 }
 
 function itemOf(content: readonly string[], inside: Inside): ListItem | undefined {
-  const [head = '', ...rest] = content;
-  const box = /^\[([ xX])\] (?=[^ \t])/.exec(head);
-  if (box === null && /^\[[ \txX]?\]/.test(head)) return undefined;
-  const lines = box === null ? content : [head.slice(box[0].length), ...rest];
-  // What follows a box is text, whatever it looks like.
-  if (box !== null && !isPlainText(lines[0] ?? '')) return undefined;
-  const children = inside.blocks(lines);
+  const head = content[0] ?? '';
+  const box = BOX.exec(head)?.[0];
+  if (box === undefined && /^\[[ \txX]?\]/.test(head)) return undefined;
+  const children = inside.blocks(content);
   if (children === undefined) return undefined;
-  const checked = box === null ? null : box[1] !== ' ';
-  return { type: 'listItem', checked, children: [...children] satisfies Block[] };
+  if (box === undefined) return { type: 'listItem', checked: null, children: [...children] };
+  const [first, ...others] = children;
+  if (first?.type !== 'paragraph') return undefined;
+  const rest = withoutBox(first.children, box);
+  const paragraph: Block = { type: 'paragraph', children: rest };
+  return { type: 'listItem', checked: box !== '[ ] ', children: [paragraph, ...others] };
+}
+
+const BOX = /^\[[ xX]\] (?=[^ \t])/;
+
+/** The box is text to the inline parser: always the beginning of the first text. */
+function withoutBox(nodes: readonly Phrasing[], box: string): Phrasing[] {
+  const [first, ...rest] = nodes;
+  if (first?.type !== 'text') return [...nodes];
+  const value = first.value.slice(box.length);
+  return value === '' ? rest : [{ type: 'text', value }, ...rest];
 }

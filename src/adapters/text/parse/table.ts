@@ -26,10 +26,10 @@ export function tableAt(lines: readonly string[], start: number, inline: ParseIn
   return { block: { type: 'table', align: rule.map(alignOf), children: rows }, next };
 }
 
-/** The cells of a row, trimmed; undefined with backslashes other than `\|`. */
+/** The cells of a row, trimmed; undefined with backslashes that are escaped themselves. */
 function cellsOf(line: string): readonly string[] | undefined {
   const row = line.trim();
-  if (/\\(?!\|)/.test(row)) return undefined;
+  if (row.includes('\\\\')) return undefined;
   const inner = row.replace(/^\|/, '').replace(/(?<!\\)\|$/, '');
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
 }

@@ -90,13 +90,14 @@ function renderCode({ value, lang }: NodeOf<'code'>, { out }: Context): void {
 function renderQuote(quote: NodeOf<'blockquote'>, context: Context): void {
   const { out, rules } = context;
   const depth = out.marks.filter((mark) => mark.type === 'quote').length;
-  out.freshLine();
   const body = () => renderBlocks(quote.children, deeper(context), 2);
-  if (depth < rules.quoteDepth) out.within({ type: 'quote' }, body);
+  out.freshLine();
+  if (depth < rules.quoteDepth) out.unindented(() => out.within({ type: 'quote' }, body));
   else {
     out.text('  ');
     out.indented('  ', body);
   }
+  out.freshLine();
   out.breakHere();
 }
 

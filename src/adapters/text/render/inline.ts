@@ -97,7 +97,7 @@ function marked(mark: Mark, { out, rules }: Context, body: () => void): void {
 
 function renderCode(value: string, context: Context): void {
   const { out, rules } = context;
-  const longest = Math.max(0, ...(value.match(/`+/g) ?? []).map((run) => run.length));
+  const longest = (value.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length), 0);
   const enclosable =
     longest === 0 || rules.backticks === 'any' || (rules.backticks === 'longer' && longest < 5);
   if (!enclosable || (out.has('link') && !rules.marksInLink) || out.has('code')) {
@@ -105,8 +105,7 @@ function renderCode(value: string, context: Context): void {
     return;
   }
   const mark: Mark = { type: 'code', ticks: longest + 1 };
-  if (rules.codeInMarks) out.within(mark, () => text(value, context));
-  else out.alone(mark, () => text(value, context));
+  place(!rules.codeInMarks, mark, out, () => text(value, context));
 }
 
 function renderLink(url: string, label: readonly Phrasing[], context: Context): void {
@@ -117,11 +116,17 @@ function renderLink(url: string, label: readonly Phrasing[], context: Context): 
   const body = () => renderInline(label, { ...deeper(context), oneLine: true });
   if (out.has('link')) body();
   else if (url !== '' && shown !== '' && url.length <= rules.maxUrl && rules.linkable(url, shown))
-    out.within({ type: 'link', url, bare }, body);
+    place(bare && rules.bareLinksAlone, { type: 'link', url, bare }, out, body);
   else {
     body();
     if (url !== '' && !bare) out.text(shown === '' ? url : ` (${url})`);
   }
+}
+
+/** `body` under `mark`; `alone` closes the inline marks around it first. */
+function place(alone: boolean, mark: Mark, out: StyledBuilder, body: () => void): void {
+  if (alone) out.alone(mark, body);
+  else out.within(mark, body);
 }
 
 function renderImage(url: string, alt: string | null | undefined, context: Context): void {

@@ -16,6 +16,8 @@ export interface RenderRules {
   readonly marksInLink: boolean;
   /** Inline code may stand inside bold and the like. */
   readonly codeInMarks: boolean;
+  /** An address that is its own label stands outside of bold and the like: the platform would link their tokens too. */
+  readonly bareLinksAlone: boolean;
   /** What encloses code that has backticks itself: a longer run of them, anything (tags), or nothing does. */
   readonly backticks: 'longer' | 'any' | 'never';
   /** Longest address that stays in markup, in UTF-16 units; a longer one is shown as text that can be cut. */

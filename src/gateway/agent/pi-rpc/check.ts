@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { AgentCheck, TurnEnd } from '../agent.ts';
 import { agentEnvironment } from '../pi/environment.ts';
-import { noModel, silentStart, startFailure } from '../pi/failures.ts';
+import { noFolder, noModel, silentStart, startFailure } from '../pi/failures.ts';
 import { LinkLost } from '../pi/link.ts';
 import { modelName } from '../pi/live-session.ts';
 import { listAt, objectAt } from '../pi/record.ts';
@@ -10,6 +11,7 @@ import { RpcLink } from './rpc-link.ts';
 
 const LIMIT_MS = 10_000;
 const RUNG_MS = 1000;
+const UNKNOWN_VERSION = '(unknown version)';
 
 export interface CheckOptions {
   readonly argv: readonly [string, ...string[]];
@@ -22,6 +24,7 @@ export interface CheckOptions {
 
 /** Starts pi once without a session and asks it for its version and model. Takes at most 10 s. */
 export async function checkPi(options: CheckOptions, signal: AbortSignal): Promise<AgentCheck> {
+  if (!existsSync(options.cwd)) return failed(noFolder(options.cwd), UNKNOWN_VERSION);
   const [program, ...args] = options.argv;
   const version = readVersion(program, args, options);
   const link = new RpcLink({
@@ -77,8 +80,6 @@ function failed(end: TurnEnd, version: string): AgentCheck {
   const prefix = version === UNKNOWN_VERSION ? '' : `pi ${version}: `;
   return { ok: false, detail: `${prefix}${end.message}`, hint: end.hint };
 }
-
-const UNKNOWN_VERSION = '(unknown version)';
 
 function readVersion(program: string, args: readonly string[], options: CheckOptions): Promise<string> {
   return new Promise((resolve) => {

@@ -3,6 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { Agent, AgentCheck, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
 import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
+import { equipmentOf } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
 import type { LinkEnd, PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
@@ -25,6 +26,8 @@ export interface PiRpcAgentOptions {
   readonly thinking?: string;
   /** Names of the tools that pi may use. Default: pi's own choice. */
   readonly tools?: readonly string[];
+  /** File of a pi extension that background tasks get: it brings the `report_progress` tool. Default: none. */
+  readonly taskExtension?: string;
   /** Live pi processes at the same time; further turns wait, first come, first served. */
   readonly maxChildren: number;
   /**
@@ -74,11 +77,13 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
     const file = spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id);
+    const { tools, extension } = equipmentOf(spec.kind, options);
     const kind: ChildKind = {
       cwd: spec.cwd,
       flags: [
         ...modelOf(choice),
-        ...(options.tools === undefined ? [] : ['--tools', options.tools.join(',')]),
+        ...(tools === undefined ? [] : ['--tools', tools.join(',')]),
+        ...(extension === undefined ? [] : ['--extension', extension]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
     };

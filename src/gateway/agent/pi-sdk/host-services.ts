@@ -1,8 +1,12 @@
 import type { AgentSessionServices, ModelRuntime } from '@earendil-works/pi-coding-agent';
 import type { Pi } from './load-pi.ts';
+import type { OpenSession } from './wire.ts';
 
 /** Changed instructions, skills, models and logins reach new sessions within this time. */
 const FRESH_MS = 30_000;
+
+/** What a session has beside what its folder gives it. */
+export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extension'>;
 
 interface Shared {
   readonly services: Promise<AgentSessionServices>;
@@ -24,16 +28,16 @@ export class HostServices {
     this.#now = now;
   }
 
-  async for(cwd: string, systemPrompt: string | undefined): Promise<AgentSessionServices> {
-    const key = JSON.stringify([cwd, systemPrompt]);
+  async for(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
+    const key = JSON.stringify([cwd, own.systemPrompt, own.extension]);
     const shared = this.#shared.get(key);
     if (shared !== undefined && shared.until > this.#now()) {
       const services = await shared.services;
       if (services.resourceLoader.getExtensions().extensions.length === 0) return services;
-      return await this.#create(cwd, systemPrompt);
+      return await this.#create(cwd, own);
     }
     this.#expire();
-    const services = this.#create(cwd, systemPrompt);
+    const services = this.#create(cwd, own);
     this.#shared.set(key, { services, until: this.#now() + FRESH_MS });
     services.catch(() => this.#shared.delete(key));
     return await services;
@@ -48,7 +52,8 @@ export class HostServices {
     for (const [key, shared] of this.#shared) if (shared.until <= this.#now()) this.#shared.delete(key);
   }
 
-  async #create(cwd: string, systemPrompt: string | undefined): Promise<AgentSessionServices> {
+  async #create(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
+    const { systemPrompt, extension } = own;
     this.#models ??= this.#pi.ModelRuntime.create({ allowModelNetwork: false });
     const agentDir = this.#pi.getAgentDir();
     const services = await this.#pi.createAgentSessionServices({
@@ -56,7 +61,10 @@ export class HostServices {
       agentDir,
       modelRuntime: await this.#models,
       settingsManager: this.#settings(cwd, agentDir),
-      resourceLoaderOptions: systemPrompt === undefined ? {} : { appendSystemPrompt: [systemPrompt] },
+      resourceLoaderOptions: {
+        ...(systemPrompt === undefined ? {} : { appendSystemPrompt: [systemPrompt] }),
+        ...(extension === undefined ? {} : { additionalExtensionPaths: [extension] }),
+      },
     });
     const errors = services.resourceLoader.getExtensions().errors;
     if (errors.length > 0)

@@ -42,7 +42,7 @@ export class HostSession {
       : pi.SessionManager.open(spec.sessionFile, spec.sessionDir, spec.cwd);
     const cwd = manager.getCwd();
     if (!existsSync(cwd)) throw new Error(`Stored session working directory does not exist: ${cwd}`);
-    const shared = await services.for(cwd, spec.systemPrompt);
+    const shared = await services.for(cwd, spec);
     const { model, thinkingLevel } = chosenModel(pi, shared.modelRuntime, spec);
     const { session } = await pi.createAgentSessionFromServices({
       services: shared,

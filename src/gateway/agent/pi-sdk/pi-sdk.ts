@@ -3,6 +3,7 @@ import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
 import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
+import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
 import { Seats } from '../pi/seats.ts';
@@ -13,7 +14,7 @@ import { HostPool } from './host-pool.ts';
 import { SdkLink } from './sdk-link.ts';
 
 export interface PiSdkAgentOptions {
-  /** Where the hosts and `check` run; conversations bring their own working folder. */
+  /** Where `check` runs; conversations bring their own working folder. */
   readonly cwd: string;
   /** Folder of pi's session files. */
   readonly sessionDir: string;
@@ -21,6 +22,8 @@ export interface PiSdkAgentOptions {
   readonly thinking?: string;
   /** Names of the tools that pi may use. Default: pi's own choice. */
   readonly tools?: readonly string[];
+  /** File of a pi extension that background tasks get: it brings the `report_progress` tool. Default: none. */
+  readonly taskExtension?: string;
   /** Host processes; sessions are spread over them. Default: 1. */
   readonly hosts?: number;
   /** Live sessions at the same time; further turns wait, first come, first served. Default: 1000. */
@@ -58,17 +61,19 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
   const env = { NODE_USE_ENV_PROXY: '1', ...(options.env ?? process.env) };
   const log = options.log.child('pi-sdk');
   const defaults: ModelChoice = { model: options.model, thinking: options.thinking };
-  const hosts = new HostPool({ ...all, env, log });
+  const hosts = new HostPool({ ...all, cwd: options.sessionDir, env, log });
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
+    const { tools, extension } = equipmentOf(spec.kind, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
       sessionFile: spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id),
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
-      ...(options.tools === undefined ? {} : { tools: options.tools }),
+      ...(tools === undefined ? {} : { tools }),
+      ...(extension === undefined ? {} : { extension }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);

@@ -9,6 +9,8 @@ export interface OpenSession {
   readonly thinking?: string;
   readonly tools?: readonly string[];
   readonly systemPrompt?: string;
+  /** File of one more extension. */
+  readonly extension?: string;
 }
 
 /** Lines from the gateway to the host. `link` names one connection to one session. */
@@ -59,7 +61,7 @@ function isRecord(value: unknown): value is PiRecord {
 
 function isOpenSession(value: unknown): value is OpenSession {
   if (!isObject(value)) return false;
-  const optional = [value['model'], value['thinking'], value['systemPrompt']];
+  const optional = [value['model'], value['thinking'], value['systemPrompt'], value['extension']];
   const tools = value['tools'];
   return (
     [value['cwd'], value['sessionFile'], value['sessionDir']].every((each) => typeof each === 'string') &&

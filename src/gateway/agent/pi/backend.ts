@@ -20,6 +20,6 @@ export interface PiBackend {
   readonly rungMs: number;
   readonly dialogs: DialogHandler;
   readonly log: Logger;
-  /** Starts or resumes the session of the spec. Never throws: what goes wrong ends the link. */
+  /** Starts or resumes the session of the spec. What goes wrong later ends the link. */
   connect(spec: ConversationSpec, choice: ModelChoice): PiLink;
 }

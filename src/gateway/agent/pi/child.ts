@@ -18,6 +18,8 @@ export interface ChildOptions {
 
 /** After closing its input a well-behaved child leaves within this time. */
 const LEAVE_MS = 2000;
+/** Errors that mean that there is no such program. */
+const ABSENT = ['ENOENT', 'EACCES', 'ENOTDIR'];
 /** What a tool left running may hold the output open; the exit counts. */
 const FLUSH_MS = 250;
 
@@ -101,7 +103,8 @@ export class LineChild {
       };
       this.#process.on('error', (error: NodeJS.ErrnoException) => {
         if (this.pid !== undefined) return; // a signal that could not be sent
-        settle('missing', `"${program}" cannot be started (${error.code ?? error.message}).`);
+        const detail = `"${program}" cannot be started (${error.code ?? error.message}).`;
+        settle(ABSENT.includes(error.code ?? '') ? 'missing' : 'exited', detail);
       });
       const exit = (code: number | null, signal: NodeJS.Signals | null): void =>
         settle(

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts';
 import type { ConversationSpec } from '../agent.ts';
 import { stoppedEnd } from '../turn-end.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
@@ -38,7 +39,7 @@ export async function connectSession(
   seat: Seat,
   signal: AbortSignal,
 ): Promise<LiveSession> {
-  const link = backend.connect(spec, choice);
+  const link = connect(backend, spec, choice, seat);
   void link.ended.then(() => seat.leave());
   // An extension may ask something before the session has answered for the first time.
   link.listen((record) => answerDialog(record, link, backend.dialogs));
@@ -49,6 +50,16 @@ export async function connectSession(
     throw new StartFailure(noModel());
   }
   return { link, seat, file: stringAt(state, 'sessionFile') };
+}
+
+/** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
+function connect(backend: PiBackend, spec: ConversationSpec, choice: ModelChoice, seat: Seat): PiLink {
+  try {
+    return backend.connect(spec, choice);
+  } catch (error) {
+    seat.leave();
+    throw new StartFailure(startFailure({ cause: 'exited', detail: messageOf(error), stderr: '' }));
+  }
 }
 
 async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal): Promise<unknown> {

@@ -1,9 +1,7 @@
 import type { AgentEvent, TurnEnd } from '../agent.ts';
+import { PROGRESS_TOOL } from './equipment.ts';
 import { modelError } from './model-error.ts';
 import { contentText, listAt, numberAt, objectAt, type PiRecord, stringAt } from './record.ts';
-
-/** Tools whose calls are progress reports of a task instead of work. */
-const PROGRESS_TOOL = 'report_progress';
 
 /**
  * Turns the records of one run into events for the chat. Thinking, tool arguments and tool results never leave.

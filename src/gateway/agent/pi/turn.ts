@@ -194,9 +194,10 @@ export class PiTurn {
       setTimeout(() => this.#link.kill(), 2 * this.#rungMs),
     );
     try {
+      const accepted = this.#promptAnswered;
       await this.#abortOnce();
-      if (!this.#promptAnswered) {
-        // A prompt that was still being prepared starts after the first abort.
+      if (!accepted) {
+        // A prompt that was still being prepared when it was aborted starts all the same.
         await this.#accepted.catch(() => undefined);
         await this.#abortOnce();
       }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTurn } from '../turns.ts';
 import { type FakePi, isAlive, startFakePi } from './fake.ts';
@@ -45,6 +46,17 @@ describe('when pi does not work', () => {
       code: 'agent_unconfigured',
       hint: expect.stringContaining('/nowhere/at/all'),
     });
+  });
+
+  it('frees the place of a session that could not even be tried', async () => {
+    const fake = await start('echo', {
+      maxChildren: 1,
+      sessionDir: join(import.meta.filename, 'not-a-folder'),
+    });
+    for (const id of ['one', 'two']) {
+      const end = await startTurn(fake.agent.open({ ...fake.spec, id }), 'x').end;
+      expect(end).toMatchObject({ code: 'agent_exited', hint: expect.stringContaining('ENOTDIR') });
+    }
   });
 
   it.each(['no-model', 'refuse'])('says that no model is configured (%s)', async (mode) => {

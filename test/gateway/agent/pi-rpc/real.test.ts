@@ -80,6 +80,10 @@ describe('the real pi as a child', () => {
       ok: true,
       hint: expect.stringContaining('does not list local/typo-9000'),
     });
+    expect(await start({ cwd: '/nowhere/at/all' }).check(signal)).toMatchObject({
+      ok: false,
+      hint: expect.stringContaining('/nowhere/at/all'),
+    });
     expect(await start({ command: ['/nowhere/pi'] }).check(signal)).toMatchObject({
       ok: false,
       detail: 'The agent is not installed on this machine.',

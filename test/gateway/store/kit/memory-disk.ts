@@ -207,11 +207,13 @@ function tornContent(inode: Inode, random: Random): Uint8Array {
   return content;
 }
 
-/** The same numbers for the same seed. */
+/** The same numbers for the same seed (mulberry32: neighbouring seeds give unrelated numbers). */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

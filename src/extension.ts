@@ -1,0 +1,55 @@
+/**
+ * pi extension: `/gateway …`, four tools, and a status line. Resources begin with the command, never in the factory,
+ * and end with the session. Inside a session that the gateway itself hosts for chat users it offers nothing at all.
+ */
+import type { ExtensionAPI, ExtensionCommandContext } from '@earendil-works/pi-coding-agent';
+import { GatewayLink } from './extension/gateway-link.ts';
+import { registerTools } from './extension/tools.ts';
+import { completions, runWords } from './extension/words.ts';
+import { GatewayError, messageOf } from './gateway/errors.ts';
+
+// pi loads an extension by its default export.
+// biome-ignore lint/style/noDefaultExport: the only place where a contract from outside asks for one
+export default function gatewayExtension(pi: ExtensionAPI): void {
+  if (process.env['PI_GATEWAY_HOSTED'] === '1') return;
+  const link = new GatewayLink(process.env, process.cwd());
+
+  pi.registerCommand('gateway', {
+    description: 'Messaging gateway: start, stop, status, pair, allow, sessions, tasks, config …',
+    getArgumentCompletions: completions,
+    handler: async (args, ctx) => {
+      try {
+        if (args.trim() === 'console') await openConsole(ctx, link);
+        else ctx.ui.notify(await runWords(args, link, process.env), 'info');
+      } catch (error) {
+        const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
+        ctx.ui.notify(`${messageOf(error)}${hint}`, 'error');
+      }
+      await showStatus(ctx, link);
+    },
+  });
+  registerTools(pi, link);
+  pi.on('session_shutdown', () => link.close());
+}
+
+async function openConsole(ctx: ExtensionCommandContext, link: GatewayLink): Promise<void> {
+  const operator = await link.need();
+  if (ctx.mode !== 'tui')
+    throw new GatewayError('no_terminal', 'the console needs pi’s own terminal', {
+      status: 409,
+      hint: 'Use /gateway status and /gateway pair here.',
+    });
+  const { showOverlay } = await import('./extension/overlay.ts');
+  await showOverlay(ctx, operator);
+}
+
+async function showStatus(ctx: ExtensionCommandContext, link: GatewayLink): Promise<void> {
+  const operator = await link.operator().catch(() => undefined); // the line is a courtesy
+  const view = operator?.snapshot();
+  ctx.ui.setStatus(
+    'gateway',
+    view === undefined
+      ? undefined
+      : `gateway :${view.gateway.port}${view.pairing.length === 0 ? '' : ` · ${view.pairing.length} waiting`}`,
+  );
+}

@@ -1,0 +1,81 @@
+import type { ExtensionCommandContext } from '@earendil-works/pi-coding-agent';
+import { Key, matchesKey, truncateToWidth } from '@earendil-works/pi-tui';
+import { messageOf } from '../gateway/errors.ts';
+import type { PairingView } from '../gateway/model.ts';
+import type { Operator } from '../gateway/operator.ts';
+
+/** Who waits and how the adapters are, over pi's own screen, decided by the console's keys. Resolves when closed. */
+export async function showOverlay(ctx: ExtensionCommandContext, operator: Operator): Promise<void> {
+  await ctx.ui.custom<void>(
+    (tui, _theme, _keys, done) => {
+      let cursor = 0;
+      let said = 'a approve  d deny  b block  j k move  Esc close';
+      let snapshot = operator.snapshot();
+      const unsubscribe = operator.subscribe((event) => {
+        if (event.type === 'log' || event.type === 'turn' || event.type === 'traffic') return;
+        snapshot = operator.snapshot();
+        tui.requestRender();
+      });
+      const waiting = (): readonly PairingView[] => snapshot.pairing;
+      const decide = (type: 'pairing.approve' | 'pairing.deny' | 'pairing.block'): void => {
+        const request = waiting()[cursor];
+        if (request === undefined) return;
+        operator.run({ type, requestId: request.id }).then(
+          (result) => {
+            said = result.message;
+            tui.requestRender();
+          },
+          (error: unknown) => {
+            said = messageOf(error);
+            tui.requestRender();
+          },
+        );
+      };
+      return {
+        invalidate() {},
+        dispose: unsubscribe,
+        handleInput(data: string) {
+          if (matchesKey(data, Key.escape) || data === 'q') done();
+          else if (data === 'j' || matchesKey(data, Key.down)) cursor += 1;
+          else if (data === 'k' || matchesKey(data, Key.up)) cursor -= 1;
+          else if (data === 'a') decide('pairing.approve');
+          else if (data === 'd') decide('pairing.deny');
+          else if (data === 'b') decide('pairing.block');
+          cursor = Math.max(0, Math.min(cursor, waiting().length - 1));
+          tui.requestRender();
+        },
+        render(width: number): string[] {
+          const inner = Math.max(10, width - 4);
+          const row = (text: string): string => `│ ${pad(truncateToWidth(text, inner), inner)} │`;
+          const people = waiting().flatMap((request, i) => [
+            row(
+              `${i === cursor ? '▸' : ' '} ${request.platform}  ${request.senderName}  ${request.code ?? ''}`,
+            ),
+            row(`    “${request.firstWords.replaceAll('\n', ' ')}”`),
+          ]);
+          return [
+            `┌${'─'.repeat(inner + 2)}┐`,
+            row(`pi-gateway  ${snapshot.gateway.host}:${snapshot.gateway.port}  pairing ${waiting().length}`),
+            row(
+              snapshot.adapters
+                .filter((each) => each.state !== 'disabled')
+                .map((each) => `${each.state === 'connected' ? '●' : '○'} ${each.platform}`)
+                .join('  '),
+            ),
+            row(''),
+            ...(people.length === 0 ? [row('Nobody waits to be let in.')] : people),
+            row(''),
+            row(said),
+            `└${'─'.repeat(inner + 2)}┘`,
+          ];
+        },
+      };
+    },
+    { overlay: true, overlayOptions: { width: '80%' } },
+  );
+}
+
+/** Wide characters count by what they show: the cut above measured them. */
+function pad(text: string, width: number): string {
+  return truncateToWidth(text, width, '…', true);
+}

@@ -1,0 +1,164 @@
+import * as print from '../cli/print.ts';
+import { ConfigAccess } from '../gateway/config/access.ts';
+import { closest } from '../gateway/config/suggest.ts';
+import { dataFolder } from '../gateway/data-folder.ts';
+import { GatewayError } from '../gateway/errors.ts';
+import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
+import type { OperatorCommand } from '../gateway/operator.ts';
+import type { GatewayLink } from './gateway-link.ts';
+
+/** The words behind `/gateway`; the console's palette has the same. */
+export const WORDS = [
+  { word: 'start', args: '[port]', help: 'start the gateway' },
+  { word: 'stop', args: '', help: 'stop it' },
+  { word: 'status', args: '', help: 'what runs, what waits, what is wrong' },
+  { word: 'restart', args: '', help: 'stop and start with the configuration read anew' },
+  { word: 'pair', args: '[code]', help: 'let somebody in; without a code: who waits' },
+  { word: 'deny', args: '<code>', help: 'refuse somebody' },
+  { word: 'allow', args: '[platform userId]', help: 'let somebody in by id; without: the allowlist' },
+  { word: 'revoke', args: '<platform> <userId>', help: 'take access away' },
+  { word: 'sessions', args: '', help: 'list conversations' },
+  { word: 'session', args: 'reset <id>', help: 'start a conversation anew' },
+  { word: 'tasks', args: '', help: 'list background tasks' },
+  { word: 'task', args: 'cancel <id>', help: 'cancel a task' },
+  { word: 'adapter', args: '<name> start|stop|restart', help: 'an adapter' },
+  { word: 'config', args: '[key]', help: 'show the configuration' },
+  { word: 'doctor', args: '', help: 'check everything and say what to do' },
+  { word: 'console', args: '', help: 'who waits, and the adapters, with the console’s keys' },
+] as const;
+
+/** Carries out `/gateway <words>` and returns what to show. Rejects with a GatewayError. */
+export async function runWords(line: string, link: GatewayLink, env: NodeJS.ProcessEnv): Promise<string> {
+  const [word = 'status', ...rest] = line
+    .trim()
+    .split(/\s+/)
+    .filter((each) => each !== '');
+  const act = async (command: OperatorCommand): Promise<string> =>
+    (await (await link.need()).run(command)).message;
+  switch (word) {
+    case 'start':
+      return link.start(rest[0] === undefined ? undefined : portOf(rest[0]));
+    case 'stop':
+      return link.stop();
+    case 'restart':
+      return link.restart();
+    case 'status': {
+      const operator = await link.operator();
+      return operator === undefined
+        ? 'No gateway runs. /gateway start starts one.'
+        : print.status(operator.snapshot(), true);
+    }
+    case 'pair':
+      if (rest.length > 0) return act({ type: 'pairing.approve', code: rest.join('') });
+      return print.pairing((await link.need()).snapshot().pairing);
+    case 'deny':
+      return act({ type: 'pairing.deny', code: need(rest.join(''), 'deny <code>') });
+    case 'allow':
+      if (rest.length === 0) return print.allowlist((await link.need()).snapshot().allowlist);
+      return act({
+        type: 'allow',
+        platform: platformOf(rest[0]),
+        userId: need(rest[1], 'allow <platform> <userId>'),
+      });
+    case 'revoke':
+      return act({
+        type: 'revoke',
+        platform: platformOf(rest[0]),
+        userId: need(rest[1], 'revoke <platform> <userId>'),
+      });
+    case 'sessions':
+      return print.sessions((await link.need()).snapshot().sessions);
+    case 'session':
+      if (rest[0] !== 'reset') throw usage('session reset <id>');
+      return act({ type: 'session.reset', id: need(rest[1], 'session reset <id>') });
+    case 'tasks':
+      return print.tasks((await link.need()).snapshot().tasks);
+    case 'task':
+      if (rest[0] !== 'cancel') throw usage('task cancel <id>');
+      return act({ type: 'task.cancel', id: need(rest[1], 'task cancel <id>') });
+    case 'adapter':
+      return adapter(rest, act);
+    case 'config': {
+      const values = new ConfigAccess(dataFolder(undefined, env).config).values();
+      return print.config(
+        rest[0] === undefined ? values : values.filter((each) => each.key.startsWith(rest[0] ?? '')),
+      );
+    }
+    case 'doctor':
+      return act({ type: 'doctor' });
+    default: {
+      const near = closest(
+        word,
+        WORDS.map((each) => each.word),
+      );
+      throw new GatewayError('unknown_word', `unknown word "${word}"`, {
+        status: 400,
+        hint: `${near === undefined ? '' : `Did you mean ${near}? `}Words: ${WORDS.map((each) => each.word).join(', ')}.`,
+      });
+    }
+  }
+}
+
+function adapter(
+  rest: readonly string[],
+  act: (command: OperatorCommand) => Promise<string>,
+): Promise<string> {
+  const platform = platformOf(rest[0]);
+  switch (rest[1]) {
+    case 'start':
+      return act({ type: 'adapter.start', platform });
+    case 'stop':
+      return act({ type: 'adapter.stop', platform });
+    case 'restart':
+      return act({ type: 'adapter.restart', platform });
+    default:
+      throw usage('adapter <name> start|stop|restart');
+  }
+}
+
+/** Completions for what was typed behind `/gateway `. */
+export function completions(prefix: string): { value: string; label: string; description: string }[] | null {
+  const typed = prefix.trimStart();
+  const [first = '', second] = typed.split(/\s+/);
+  if (second !== undefined && ['adapter', 'allow', 'revoke'].includes(first))
+    return PLATFORMS.filter((platform) => platform.startsWith(second)).map((platform) => ({
+      value: `${first} ${platform} `,
+      label: platform,
+      description: `${first} ${platform}`,
+    }));
+  if (second !== undefined) return null;
+  const found = WORDS.filter(({ word }) => word.startsWith(first));
+  return found.length === 0
+    ? null
+    : found.map(({ word, args, help }) => ({
+        value: args === '' ? word : `${word} `,
+        label: `${word} ${args}`.trim(),
+        description: help,
+      }));
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  throw new GatewayError('bad_port', `"${text}" is not a port`, {
+    status: 400,
+    hint: 'Give a whole number from 0 to 65535.',
+  });
+}
+
+function platformOf(value: string | undefined): Platform {
+  if (isPlatform(value)) return value;
+  throw new GatewayError('unknown_platform', `"${value ?? ''}" is not a platform`, {
+    status: 400,
+    hint: `Use one of ${PLATFORMS.join(', ')}.`,
+  });
+}
+
+function need(value: string | undefined, form: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw usage(form);
+}
+
+function usage(form: string): GatewayError {
+  return new GatewayError('wrong_usage', `usage: /gateway ${form}`, { status: 400 });
+}

@@ -1,0 +1,45 @@
+/**
+ * From one set of attributes to the next with as few sequences as possible. The result is exactly what Ink writes for
+ * the same cells: Ink then finds the line in its cache instead of taking it apart a second time, which is a quarter
+ * of the cost of a frame.
+ */
+
+/** The code that switches an attribute off. */
+function endOf(code: number): number {
+  if (code === 1 || code === 2) return 22;
+  if (code === 4) return 24;
+  if (code === 7) return 27;
+  return (code >= 40 && code < 50) || code >= 100 ? 49 : 39;
+}
+
+/** Bold and dim share their end code but can be on together. */
+function isIntensity(code: number): boolean {
+  return code === 1 || code === 2;
+}
+
+export interface Transition {
+  readonly text: string;
+  /** The attributes that are on afterwards, in the order in which they were switched on. */
+  readonly on: readonly number[];
+}
+
+function apply(on: readonly number[], code: number, start: boolean): number[] {
+  if (!start) return on.filter((entry) => endOf(entry) !== code);
+  const kept = isIntensity(code)
+    ? on.filter((entry) => entry !== code)
+    : on.filter((e) => endOf(e) !== endOf(code));
+  return [...kept, code];
+}
+
+export function transition(from: readonly number[], to: readonly number[]): Transition {
+  const undo = from.filter((code) =>
+    isIntensity(code) ? !to.includes(code) : !to.some((other) => endOf(other) === endOf(code)),
+  );
+  const weakened = undo.some(isIntensity);
+  const add = to.filter((code) => !from.includes(code) || (weakened && isIntensity(code)));
+  const ends = [...new Set(undo.reverse().map(endOf))];
+  let on = from;
+  for (const code of ends) on = apply(on, code, false);
+  for (const code of add) on = apply(on, code, true);
+  return { text: [...ends, ...add].map((code) => `\u001b[${code}m`).join(''), on };
+}

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { discordSettingsSchema } from '../../src/adapters/discord/index.ts';
+import { slackSettingsSchema } from '../../src/adapters/slack/index.ts';
+import { telegramSettingsSchema } from '../../src/adapters/telegram/index.ts';
+import { twitchSettingsSchema } from '../../src/adapters/twitch/index.ts';
+import { whatsappSettingsSchema } from '../../src/adapters/whatsapp/index.ts';
+import { configKeys } from '../../src/gateway/config/access.ts';
+import { ROOT } from '../support/gateway-process.ts';
+
+const SCHEMAS = {
+  telegram: telegramSettingsSchema,
+  discord: discordSettingsSchema,
+  slack: slackSettingsSchema,
+  whatsapp: whatsappSettingsSchema,
+  twitch: twitchSettingsSchema,
+};
+
+describe.each(Object.entries(SCHEMAS))('the %s adapter', (platform, schema) => {
+  it.each(['index', 'settings', 'inbound', 'outbound', 'connection'])(
+    'has its %s where every adapter has it',
+    (name) => {
+      expect(existsSync(join(ROOT, 'src/adapters', platform, `${name}.ts`))).toBe(true);
+    },
+  );
+
+  it('takes only settings that the configuration knows and documents', () => {
+    const known = new Set(configKeys().map((each) => each.key));
+    for (const key of Object.keys(schema.properties)) expect(known).toContain(`platforms.${platform}.${key}`);
+  });
+
+  it('has a page for people who set it up', () => {
+    expect(existsSync(join(ROOT, 'docs/adapters', `${platform}.md`))).toBe(true);
+  });
+});

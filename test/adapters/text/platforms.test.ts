@@ -1,0 +1,199 @@
+import fc from 'fast-check';
+import { fromMarkdown } from 'mdast-util-from-markdown';
+import { gfmFromMarkdown } from 'mdast-util-gfm';
+import { gfm } from 'micromark-extension-gfm';
+import { describe, expect, it } from 'vitest';
+import { discordText, formatDiscord } from '../../../src/adapters/text/discord.ts';
+import { formatPlain } from '../../../src/adapters/text/plain.ts';
+import { formatFor, type PlatformText } from '../../../src/adapters/text/platform.ts';
+import { formatSlack, slackText } from '../../../src/adapters/text/slack.ts';
+import { formatTelegram, telegramText } from '../../../src/adapters/text/telegram.ts';
+import type { Node } from '../../../src/adapters/text/tree.ts';
+import { formatWhatsapp, whatsappText } from '../../../src/adapters/text/whatsapp.ts';
+import type { Part } from '../../../src/gateway/adapter.ts';
+import { anyText, CORPUS, documents, soup } from './documents.ts';
+import {
+  bones,
+  type Reading,
+  readDiscord,
+  readSlack,
+  readTelegram,
+  readWhatsapp,
+  unescapeSlack,
+} from './reading.ts';
+
+interface Subject {
+  readonly format: (markdown: string) => readonly Part[];
+  readonly text: PlatformText;
+  readonly read: (text: string) => Reading;
+  /** What the platform counts against its limit, by its own rules. */
+  readonly size: (part: Part) => number;
+  readonly limit: number;
+  /** The plain text as a reader sees it. */
+  readonly plain: (plain: string) => string;
+}
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  telegram: {
+    format: formatTelegram,
+    text: telegramText,
+    read: readTelegram,
+    size: (part) => readTelegram(part.text).text.length,
+    limit: 4096,
+    plain: (plain) => plain,
+  },
+  discord: {
+    format: formatDiscord,
+    text: discordText,
+    read: readDiscord,
+    size: (part) => part.text.length,
+    limit: 2000,
+    plain: (plain) => plain,
+  },
+  slack: {
+    format: formatSlack,
+    text: slackText,
+    read: readSlack,
+    size: (part) => [...part.text].length,
+    limit: 3900,
+    plain: unescapeSlack,
+  },
+  whatsapp: {
+    format: formatWhatsapp,
+    text: whatsappText,
+    read: readWhatsapp,
+    size: (part) => part.text.length,
+    limit: 4096,
+    plain: (plain) => plain,
+  },
+};
+
+/** Everything a reader of the Markdown would read, by the reference parser: texts, code, alternative texts. */
+function literals(markdown: string): {
+  readonly ordered: readonly string[];
+  readonly anywhere: readonly string[];
+} {
+  const ordered: string[] = [];
+  const anywhere: string[] = [];
+  let found = ordered;
+  const visit = (node: Node): void => {
+    if (node.type === 'text' || node.type === 'inlineCode' || node.type === 'code') found.push(node.value);
+    else if (node.type === 'image' || node.type === 'imageReference') found.push(node.alt ?? '');
+    else if (node.type === 'table') {
+      // The head of a wide table is repeated as keys.
+      const [head, ...rows] = node.children;
+      found = anywhere;
+      for (const cell of head?.children ?? []) visit(cell);
+      found = ordered;
+      for (const row of rows) visit(row);
+    } else if ('children' in node) for (const child of node.children) visit(child);
+  };
+  const root = fromMarkdown(markdown, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
+  for (const node of root.children) visit(node);
+  return { ordered, anywhere };
+}
+
+/** All that the Markdown says occurs in `text`, in order. Markers and white space do not count. */
+function expectComplete(text: string, markdown: string): void {
+  const { ordered, anywhere } = literals(markdown);
+  const hay = bones(text);
+  let at = 0;
+  for (const piece of anywhere.map(bones))
+    if (!hay.includes(piece)) expect.fail(`lost ${JSON.stringify(piece)}`);
+  for (const piece of ordered.map(bones)) {
+    const found = hay.indexOf(piece, at);
+    if (found < 0) expect.fail(`lost ${JSON.stringify(piece)} in ${JSON.stringify(hay.slice(at, at + 200))}`);
+    at = found + piece.length;
+  }
+}
+
+function expectValid({ read, size, limit }: Subject, parts: readonly Part[]): void {
+  for (const part of parts) {
+    expect(read(part.text).problems).toEqual([]);
+    expect(size(part)).toBeLessThanOrEqual(limit);
+    expect(part.plain.trim()).not.toBe('');
+    expect(part.text.isWellFormed()).toBe(true);
+  }
+}
+
+describe.each(Object.entries(SUBJECTS))('text for %s', (_name, subject) => {
+  it('is valid and complete for generated documents', { timeout: 300_000 }, () => {
+    // Small parts, so that every construct is cut somewhere.
+    const small: PlatformText = {
+      ...subject.text,
+      rules: { ...subject.text.rules, maxUrl: 60 },
+      gauges: subject.text.gauges.map((gauge) => ({ ...gauge, limit: 300 })),
+    };
+    fc.assert(
+      fc.property(documents, fc.boolean(), (markdown, cut) => {
+        const parts = cut ? formatFor(markdown, small) : subject.format(markdown);
+        expectValid(subject, parts);
+        const shown = parts.map((part) => subject.read(part.text).text).join('\n');
+        expectComplete(shown, markdown);
+        expectComplete(parts.map(({ plain }) => subject.plain(plain)).join('\n'), markdown);
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  it('is valid and never empty for anything', { timeout: 300_000 }, () => {
+    fc.assert(
+      fc.property(fc.oneof(soup, anyText), (markdown) => {
+        const parts = subject.format(markdown);
+        if (markdown !== '') expect(parts.length).toBeGreaterThan(0);
+        expectValid(subject, parts);
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  it.each(Object.entries(CORPUS))(
+    'is valid and complete for %s',
+    { timeout: 120_000 },
+    (_title, markdown) => {
+      const parts = subject.format(markdown);
+      expectValid(subject, parts);
+      const shown = parts.map((part) => subject.read(part.text).text).join('');
+      if (markdown.length < 20_000) expectComplete(shown, markdown);
+      // Parts are well filled: cutting at better places costs at most half of each.
+      const total = parts.reduce((sum, part) => sum + subject.size(part), 0);
+      if (total > subject.limit * 4) expect(parts.length).toBeLessThan((total / subject.limit) * 2 + 2);
+    },
+  );
+});
+
+describe('text for Twitch', () => {
+  const format = (markdown: string) => formatPlain(markdown, { limit: 480, unit: 'utf16', singleLine: true });
+
+  it('is one harmless line, complete, for anything', { timeout: 120_000 }, () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(documents, soup, anyText, fc.string({ unit: 'binary', maxLength: 900 })),
+        (markdown) => {
+          const parts = format(markdown);
+          if (markdown !== '') expect(parts.length).toBeGreaterThan(0);
+          for (const { text, plain } of parts) {
+            expect(text).toBe(plain);
+            expect(text.length).toBeLessThanOrEqual(480);
+            expect(text).not.toMatch(/[\r\n\u0000-\u001f\u2028\u2029]|^[/\\.]|^\s|^$/);
+          }
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('loses nothing', () => {
+    fc.assert(
+      fc.property(documents, (markdown) => {
+        expectComplete(
+          format(markdown)
+            .map(({ text }) => text.replace(/^› /, ''))
+            .join(' '),
+          markdown,
+        );
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
