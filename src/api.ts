@@ -86,12 +86,18 @@ export interface GatewayHandle {
   onInbound(listener: (message: InboundEvent) => void): () => void;
   /** Clean stop; several calls are one. */
   stop(): Promise<void>;
+  /**
+   * Resolves when it has stopped, whoever asked for it. "restart": an operator wants it back with its configuration
+   * read anew. `startGateway` sees to that by itself; whoever called `createGateway` makes the next one.
+   */
+  readonly stopped: Promise<'stop' | 'restart'>;
 }
 
 /** Starts a gateway that the default functions know nothing of. Rejects with a GatewayError; nothing is left open then. */
 export async function createGateway(options: StartGatewayOptions = {}): Promise<GatewayHandle> {
   const running = await composeGateway(composeOptions(options));
   writeRuntime(running.folder, { pid: process.pid, port: running.port, host: running.settings.host });
+  void running.stopped.then(() => removeRuntime(running.folder));
   running
     .connect()
     .catch((error: unknown) => running.log.error('adapters could not be started', { error: String(error) }));
@@ -103,17 +109,38 @@ let started: GatewayHandle | undefined;
 
 /** Starts the default gateway. Idempotent: while it runs (or starts), every call resolves with the same one. */
 export function startGateway(options: StartGatewayOptions = {}): Promise<GatewayHandle> {
-  current ??= createGateway(options).then(
-    (handle) => {
-      started = handle;
-      return handle;
-    },
-    (error: unknown) => {
-      current = undefined;
-      throw error;
-    },
-  );
+  const ending = started?.getStatus().running === false ? started : undefined;
+  if (ending !== undefined) forget(ending);
+  current ??= begin(options, ending);
   return current;
+}
+
+/** Waits until the last one has let go of its folder and port. */
+function begin(options: StartGatewayOptions, after: GatewayHandle | undefined): Promise<GatewayHandle> {
+  const starting: Promise<GatewayHandle> = Promise.resolve(after?.stopped)
+    .then(() => createGateway(options))
+    .then(
+      (handle) => {
+        if (current === starting) started = handle;
+        void handle.stopped.then((then) => {
+          if (started !== handle) return;
+          forget(handle);
+          if (then === 'restart') void startGateway({ ...options, port: handle.port }).catch(() => {}); // getStatus() says so
+        });
+        return handle;
+      },
+      (error: unknown) => {
+        if (current === starting) current = undefined;
+        throw error;
+      },
+    );
+  return starting;
+}
+
+function forget(handle: GatewayHandle): void {
+  if (started !== handle) return;
+  started = undefined;
+  current = undefined;
 }
 
 /** Stops the default gateway; does nothing when none runs. */
@@ -234,9 +261,7 @@ function handleOf(running: RunningGateway): GatewayHandle {
       running.events.subscribe((event) => {
         if (event.type === 'inbound') listener(event);
       }),
-    async stop() {
-      await running.stop();
-      removeRuntime(folder);
-    },
+    stop: () => running.stop(),
+    stopped: running.stopped,
   };
 }

@@ -1,6 +1,7 @@
 /** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
 import { userInfo } from 'node:os';
 import { type Arguments, checkTokens, helpText, readArguments, UsageError } from './cli/arguments.ts';
+import { HOSTED } from './gateway/agent/pi/environment.ts';
 import { ConfigError, FolderLockedError, GatewayError, messageOf } from './gateway/errors.ts';
 import { VERSION } from './version.ts';
 
@@ -59,6 +60,7 @@ async function run(args: Arguments): Promise<number> {
     process.stdout.write(helpText());
     return EXIT.done;
   }
+  if (process.env[HOSTED] === '1' && !args.demo) throw hosted();
   switch (args.command) {
     case undefined: {
       const { runGateway } = await import('./cli/run-gateway.ts');
@@ -91,6 +93,18 @@ async function run(args: Arguments): Promise<number> {
       return EXIT.done;
     }
   }
+}
+
+/**
+ * An agent that answers people in chats must not decide who they are. This stops an agent that does what it is told;
+ * it is no wall against a shell of the same user, see docs/security.md.
+ */
+function hosted(): GatewayError {
+  return new GatewayError(
+    'hosted_session',
+    'this is a session that the gateway hosts for a chat: it cannot operate the gateway',
+    { status: 403, hint: 'The operator runs this in a terminal of their own.' },
+  );
 }
 
 /** One sentence and the next step on stderr; the exit code for scripts. */

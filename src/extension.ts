@@ -2,8 +2,13 @@
  * pi extension: `/gateway …`, four tools, and a status line. Resources begin with the command, never in the factory,
  * and end with the session. Inside a session that the gateway itself hosts for chat users it offers nothing at all.
  */
-import type { ExtensionAPI, ExtensionCommandContext } from '@earendil-works/pi-coding-agent';
+import type {
+  ExtensionAPI,
+  ExtensionCommandContext,
+  ExtensionContext,
+} from '@earendil-works/pi-coding-agent';
 import { GatewayLink } from './extension/gateway-link.ts';
+import { StatusLine } from './extension/status-line.ts';
 import { registerTools } from './extension/tools.ts';
 import { completions, runWords } from './extension/words.ts';
 import { GatewayError, messageOf } from './gateway/errors.ts';
@@ -13,6 +18,11 @@ import { GatewayError, messageOf } from './gateway/errors.ts';
 export default function gatewayExtension(pi: ExtensionAPI): void {
   if (process.env['PI_GATEWAY_HOSTED'] === '1') return;
   const link = new GatewayLink(process.env, process.cwd());
+  const line = new StatusLine();
+  const showStatus = async (ctx: ExtensionContext): Promise<void> => {
+    const operator = await link.operator().catch(() => undefined); // the line is a courtesy
+    line.follow(operator, ctx.ui);
+  };
 
   pi.registerCommand('gateway', {
     description: 'Messaging gateway: start, stop, status, pair, allow, sessions, tasks, config …',
@@ -25,11 +35,19 @@ export default function gatewayExtension(pi: ExtensionAPI): void {
         const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
         ctx.ui.notify(`${messageOf(error)}${hint}`, 'error');
       }
-      await showStatus(ctx, link);
+      await showStatus(ctx);
     },
   });
   registerTools(pi, link);
-  pi.on('session_shutdown', () => link.close());
+  pi.on('session_start', async (_event, ctx) => {
+    link.adopt();
+    // Nothing is looked for or connected before the operator asks: most sessions have nothing to do with a gateway.
+    if (link.owns) await showStatus(ctx);
+  });
+  pi.on('session_shutdown', (event) => {
+    line.stop();
+    return event.reason === 'quit' ? link.close() : link.handOver();
+  });
 }
 
 async function openConsole(ctx: ExtensionCommandContext, link: GatewayLink): Promise<void> {
@@ -41,15 +59,4 @@ async function openConsole(ctx: ExtensionCommandContext, link: GatewayLink): Pro
     });
   const { showOverlay } = await import('./extension/overlay.ts');
   await showOverlay(ctx, operator);
-}
-
-async function showStatus(ctx: ExtensionCommandContext, link: GatewayLink): Promise<void> {
-  const operator = await link.operator().catch(() => undefined); // the line is a courtesy
-  const view = operator?.snapshot();
-  ctx.ui.setStatus(
-    'gateway',
-    view === undefined
-      ? undefined
-      : `gateway :${view.gateway.port}${view.pairing.length === 0 ? '' : ` · ${view.pairing.length} waiting`}`,
-  );
 }

@@ -6,12 +6,13 @@ import { dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
 import { GatewayError } from '../gateway/errors.ts';
 import type { Operator } from '../gateway/operator.ts';
 import { connectOperator } from '../gateway/server/remote-operator.ts';
+import { leave, take } from './shelf.ts';
 
 /** How the extension reaches a gateway: one it started itself, or one that already runs elsewhere. */
 export class GatewayLink {
   readonly #env: NodeJS.ProcessEnv;
   readonly #cwd: string;
-  #own: RunningGateway | undefined;
+  #own: Own | undefined;
   #remote: Operator | undefined;
   /** Starts and stops never overlap. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -21,6 +22,12 @@ export class GatewayLink {
     this.#cwd = cwd;
   }
 
+  /** Takes up the gateway that an earlier instance of the extension started in this process, if one runs. */
+  adopt(): void {
+    const running = take();
+    if (running !== undefined) this.#hold(running);
+  }
+
   /** Does this process run the gateway itself? */
   get owns(): boolean {
     return this.#own !== undefined;
@@ -28,7 +35,7 @@ export class GatewayLink {
 
   /** The operator of the running gateway; undefined when none runs. */
   async operator(): Promise<Operator | undefined> {
-    if (this.#own !== undefined) return this.#own.operator({ name: 'operator', surface: 'extension' });
+    if (this.#own !== undefined) return this.#own.operator;
     if (this.#remote !== undefined) {
       const link = this.#remote.link();
       if (link.kind === 'remote' && link.connected) return this.#remote;
@@ -61,16 +68,7 @@ export class GatewayLink {
         const { host, port: at } = running.snapshot().gateway;
         return `A gateway already runs on ${host}:${at}.`;
       }
-      const own = await composeGateway({
-        env: this.#env,
-        cwd: this.#cwd,
-        ...(port === undefined ? {} : { port }),
-      });
-      this.#own = own;
-      writeRuntime(own.folder, { pid: process.pid, port: own.port, host: own.settings.host });
-      void own.stopped.then((then) => this.#ended(own, then));
-      await own.connect();
-      return `The gateway runs on ${own.settings.host}:${own.port}.`;
+      return `The gateway runs on ${await this.#compose(port)}.`;
     });
   }
 
@@ -78,7 +76,7 @@ export class GatewayLink {
   stop(): Promise<string> {
     return this.#next(async () => {
       if (this.#own !== undefined) {
-        await this.#own.stop();
+        await this.#own.running.stop();
         return 'The gateway has stopped.';
       }
       const operator = await this.need();
@@ -94,30 +92,56 @@ export class GatewayLink {
         await (await this.need()).run({ type: 'restart' });
         return 'The gateway is restarting.';
       }
-      const { port } = own;
-      await own.stop();
-      this.#own = undefined;
-      const again = await composeGateway({ env: this.#env, cwd: this.#cwd, port });
-      this.#own = again;
-      writeRuntime(again.folder, { pid: process.pid, port: again.port, host: again.settings.host });
-      void again.stopped.then((then) => this.#ended(again, then));
-      await again.connect();
-      return `The gateway runs again on ${again.settings.host}:${again.port}.`;
+      await own.running.stop();
+      return `The gateway runs again on ${await this.#compose(own.running.port)}.`;
     });
   }
 
   /** Leaves nothing behind: the own gateway is stopped, a connection is closed. Idempotent. */
   close(): Promise<void> {
     return this.#next(async () => {
-      await this.#own?.stop();
-      await this.#remote?.close();
-      this.#remote = undefined;
+      await this.#own?.running.stop(CLOSE_GRACE_MS);
+      await this.#disconnect();
     });
   }
 
-  #ended(own: RunningGateway, _then: 'stop' | 'restart'): void {
-    removeRuntime(own.folder);
-    if (this.#own === own) this.#own = undefined;
+  /** The extension is loaded anew in this process: the own gateway goes on and waits for the next instance. */
+  handOver(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#own !== undefined) leave(this.#own.running);
+      this.#own = undefined;
+      await this.#disconnect();
+    });
+  }
+
+  async #compose(port: number | undefined): Promise<string> {
+    const running = await composeGateway({
+      env: this.#env,
+      cwd: this.#cwd,
+      ...(port === undefined ? {} : { port }),
+    });
+    const { host } = running.settings;
+    writeRuntime(running.folder, { pid: process.pid, port: running.port, host });
+    void running.stopped.then(() => removeRuntime(running.folder));
+    this.#hold(running);
+    await running.connect();
+    return `${host}:${running.port}`;
+  }
+
+  #hold(running: RunningGateway): void {
+    const own: Own = { running, operator: running.operator({ name: 'operator', surface: 'extension' }) };
+    this.#own = own;
+    void running.stopped.then((then) => {
+      if (this.#own !== own) return;
+      this.#own = undefined;
+      // Somebody else (the console, the API) wants it back: it lives here, so this is the place.
+      if (then === 'restart') this.#next(() => this.#compose(running.port)).catch(() => {}); // the next command tells
+    });
+  }
+
+  async #disconnect(): Promise<void> {
+    await this.#remote?.close();
+    this.#remote = undefined;
   }
 
   #next<T>(work: () => Promise<T>): Promise<T> {
@@ -126,6 +150,14 @@ export class GatewayLink {
     return run;
   }
 }
+
+interface Own {
+  readonly running: RunningGateway;
+  readonly operator: Operator;
+}
+
+/** Running turns get this long when pi itself ends: its terminal waits for it. */
+const CLOSE_GRACE_MS = 5000;
 
 const NO_ARGUMENTS: Arguments = {
   command: undefined,

@@ -4,11 +4,16 @@ import { messageOf } from '../gateway/errors.ts';
 import type { PairingView } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator.ts';
 
+/** People shown at once; the rest is reached with the cursor. */
+const SHOWN = 5;
+
 /** Who waits and how the adapters are, over pi's own screen, decided by the console's keys. Resolves when closed. */
 export async function showOverlay(ctx: ExtensionCommandContext, operator: Operator): Promise<void> {
   await ctx.ui.custom<void>(
     (tui, _theme, _keys, done) => {
-      let cursor = 0;
+      // The person, not the place in the list: rows come and go while the operator reads.
+      let chosen: string | undefined;
+      let place = 0;
       let said = 'a approve  d deny  b block  j k move  Esc close';
       let snapshot = operator.snapshot();
       const unsubscribe = operator.subscribe((event) => {
@@ -17,8 +22,19 @@ export async function showOverlay(ctx: ExtensionCommandContext, operator: Operat
         tui.requestRender();
       });
       const waiting = (): readonly PairingView[] => snapshot.pairing;
+      /** Where the chosen person is now; where they were, when they are gone. */
+      const cursor = (): number => {
+        const found = waiting().findIndex((request) => request.id === chosen);
+        place = Math.max(0, Math.min(found < 0 ? place : found, waiting().length - 1));
+        chosen = waiting()[place]?.id;
+        return place;
+      };
+      const move = (by: number): void => {
+        place = Math.max(0, Math.min(cursor() + by, waiting().length - 1));
+        chosen = waiting()[place]?.id;
+      };
       const decide = (type: 'pairing.approve' | 'pairing.deny' | 'pairing.block'): void => {
-        const request = waiting()[cursor];
+        const request = waiting()[cursor()];
         if (request === undefined) return;
         operator.run({ type, requestId: request.id }).then(
           (result) => {
@@ -36,23 +52,26 @@ export async function showOverlay(ctx: ExtensionCommandContext, operator: Operat
         dispose: unsubscribe,
         handleInput(data: string) {
           if (matchesKey(data, Key.escape) || data === 'q') done();
-          else if (data === 'j' || matchesKey(data, Key.down)) cursor += 1;
-          else if (data === 'k' || matchesKey(data, Key.up)) cursor -= 1;
+          else if (data === 'j' || matchesKey(data, Key.down)) move(1);
+          else if (data === 'k' || matchesKey(data, Key.up)) move(-1);
           else if (data === 'a') decide('pairing.approve');
           else if (data === 'd') decide('pairing.deny');
           else if (data === 'b') decide('pairing.block');
-          cursor = Math.max(0, Math.min(cursor, waiting().length - 1));
           tui.requestRender();
         },
         render(width: number): string[] {
           const inner = Math.max(10, width - 4);
           const row = (text: string): string => `│ ${pad(truncateToWidth(text, inner), inner)} │`;
-          const people = waiting().flatMap((request, i) => [
-            row(
-              `${i === cursor ? '▸' : ' '} ${request.platform}  ${request.senderName}  ${request.code ?? ''}`,
-            ),
-            row(`    “${request.firstWords.replaceAll('\n', ' ')}”`),
-          ]);
+          const at = cursor();
+          const first = Math.max(0, Math.min(at - 1, waiting().length - SHOWN));
+          const people = waiting()
+            .slice(first, first + SHOWN)
+            .flatMap((request) => [
+              row(
+                `${request.id === chosen ? '▸' : ' '} ${request.platform}  ${request.senderName}  ${request.code ?? ''}`,
+              ),
+              row(`    “${request.firstWords.replaceAll('\n', ' ')}”`),
+            ]);
           return [
             `┌${'─'.repeat(inner + 2)}┐`,
             row(`pi-gateway  ${snapshot.gateway.host}:${snapshot.gateway.port}  pairing ${waiting().length}`),

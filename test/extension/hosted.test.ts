@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import {
+  BIN,
   GatewayProcess,
   operatorToken,
   ROOT,
@@ -13,7 +14,6 @@ import {
 } from '../support/gateway-process.ts';
 import { RpcPi } from './rpc-pi.ts';
 
-const EXTENSION = join(ROOT, 'dist', 'extension.js');
 const BOT_TOKEN = '123456:AAF-a-secret-of-the-telegram-bot-000000';
 
 describe('the extension inside a session that the gateway hosts', { timeout: 120_000 }, () => {
@@ -24,10 +24,10 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
   beforeEach(async () => {
     folder = temporaryFolder();
     model = await startModelServer();
-    // Installed for every pi of this user, as an operator would have it.
+    // Installed for every pi of this user, as `pi install <folder>` does it: pi reads the manifest of the package.
     const settings = join(model.agentDir, 'settings.json');
     const known = JSON.parse(readFileSync(settings, 'utf8')) as object;
-    writeFileSync(settings, JSON.stringify({ ...known, extensions: [EXTENSION] }));
+    writeFileSync(settings, JSON.stringify({ ...known, packages: [ROOT] }));
   });
 
   afterEach(async () => {
@@ -118,6 +118,11 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
         command: `${process.execPath} -e 'fetch("http://127.0.0.1:${port}/api/pairing/approve", {method: "POST", headers: {"content-type": "application/json"}, body: JSON.stringify({code: "${friend.code}"})}).then(r => console.log("status", r.status))'`,
       });
       expect(asked).toContain('status 401');
+
+      const command = `${process.execPath} ${BIN} pair ${friend.code} --data-dir ${folder.path}`;
+      expect(await obey('a7', 'bash', { command: `${command} 2>&1` })).toContain(
+        'cannot operate the gateway',
+      );
 
       // The words of the operator are no chat commands, and do not reach the model either.
       const before = model.requests.length;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connectOperator } from '../../src/gateway/server/remote-operator.ts';
 import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
@@ -240,11 +241,45 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     await friend.next((frame) => frame.type === 'paired');
   });
 
+  it('comes back when somebody else asks the gateway in this pi to restart', async () => {
+    const port = runtimePort();
+    const token = readFileSync(join(folder.path, 'gateway', 'operator.token'), 'utf8').trim();
+    const elsewhere = await connectOperator(`http://127.0.0.1:${port}`, token);
+    const { startedAt } = elsewhere.snapshot().gateway;
+    await elsewhere.run({ type: 'restart' });
+    await elsewhere.close();
+    await vi.waitFor(
+      async () => {
+        const again = await connectOperator(`http://127.0.0.1:${port}`, token);
+        const since = again.snapshot().gateway.startedAt;
+        await again.close();
+        expect(since).toBeGreaterThan(startedAt);
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    expect((await say('status')).text).toContain(`localhost:${port}`);
+  });
+
   it('restarts on the same port and keeps what it knew', async () => {
     const port = runtimePort();
     expect(await say('restart')).toMatchObject({ kind: 'info', text: expect.stringContaining(`:${port}`) });
     expect(runtimePort()).toBe(port);
     expect((await say('allow')).text).toContain('websocket');
+  });
+
+  it('goes on when the operator opens another session of pi', async () => {
+    const port = runtimePort();
+    const from = pi.lines.length;
+    await pi.request({ type: 'new_session' });
+    await pi.line(
+      (line) => line['method'] === 'setStatus' && line['statusText'] === `gateway :${port}`,
+      from,
+    );
+    expect((await say('status')).text).toContain(`localhost:${port}`);
+    const { client, code } = await stranger();
+    await pi.line((line) => line['statusText'] === `gateway :${port} · 1 waiting`, from);
+    expect((await say(`pair ${code}`)).kind).toBe('info');
+    await client.next((frame) => frame.type === 'paired');
   });
 
   it('stops, and leaves nothing behind', async () => {

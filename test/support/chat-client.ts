@@ -33,8 +33,13 @@ export class ChatClient {
   }
 
   /** Connects and waits for the greeting; with an identity, becomes that person. */
-  static async connect(port: number, identity?: ChatIdentity, protocols: string[] = []): Promise<ChatClient> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, protocols);
+  static async connect(
+    port: number,
+    identity?: ChatIdentity,
+    protocols: string[] = [],
+    headers: Record<string, string> = {},
+  ): Promise<ChatClient> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { protocols, headers });
     const client = new ChatClient(socket);
     await new Promise<void>((resolve, reject) => {
       socket.onopen = () => resolve();

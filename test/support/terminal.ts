@@ -13,12 +13,20 @@ export class TerminalProgram {
 
   constructor(
     args: readonly string[],
-    options: { readonly columns?: number; readonly rows?: number; readonly env?: NodeJS.ProcessEnv } = {},
+    options: {
+      readonly columns?: number;
+      readonly rows?: number;
+      readonly env?: NodeJS.ProcessEnv;
+      /** Another program for Node than ours. */
+      readonly bin?: string;
+      readonly cwd?: string;
+    } = {},
   ) {
     const cols = options.columns ?? 120;
     const rows = options.rows ?? 40;
     this.#terminal = new xterm.Terminal({ cols, rows, allowProposedApi: true, scrollback: 1000 });
-    this.pty = spawn(process.execPath, [BIN, ...args], {
+    this.pty = spawn(process.execPath, [options.bin ?? BIN, ...args], {
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       cols,
       rows,
       name: 'xterm-256color',

@@ -104,7 +104,7 @@ export class Door {
     if (!this.#invitations.use(text)) return undefined;
     const { platform } = chat;
     const aliases = sender.aliases ?? [];
-    const waiting = this.#waiting(platform, [sender.id, ...aliases]);
+    const waiting = this.#live(platform, [sender.id, ...aliases]);
     if (waiting !== undefined) {
       await this.approveAlong(waiting, INVITATION);
       return 'approved';
@@ -144,7 +144,7 @@ export class Door {
         status: 400,
         hint: 'Give the platform’s stable id.',
       });
-    const waiting = this.#waiting(platform, [userId]);
+    const waiting = this.#live(platform, [userId]);
     if (waiting === undefined) await this.#access.allow(platform, userId, note, actor);
     else await this.approve({ requestId: waiting.id }, actor, note);
   }
@@ -152,7 +152,7 @@ export class Door {
   /** Takes effect at once: entry, aliases and open requests gone, turns ended, queue dropped. */
   async revoke(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const ids = this.people.idsFor(platform, userId);
-    const waiting = this.desk.pendingOf(platform, ids);
+    const waiting = this.#decidable(platform, ids);
     if (this.people.find(platform, userId) === undefined && waiting === undefined)
       throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
         status: 404,
@@ -168,7 +168,7 @@ export class Door {
 
   async block(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const ids = this.people.idsFor(platform, userId);
-    const waiting = this.desk.pendingOf(platform, ids);
+    const waiting = this.#decidable(platform, ids);
     if (waiting === undefined) await this.#access.block(platform, ids, actor);
     else await this.#reject(waiting, 'blocked', actor);
   }
@@ -198,9 +198,14 @@ export class Door {
     });
   }
 
-  /** A live request of one of these ids. */
-  #waiting(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
+  /** A request of one of these ids that can be decided. */
+  #decidable(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
     const request = this.desk.pendingOf(platform, ids);
+    return request !== undefined && this.desk.isStored(request) ? request : undefined;
+  }
+
+  #live(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
+    const request = this.#decidable(platform, ids);
     return request !== undefined && request.expiresAt > this.#deps.clock() ? request : undefined;
   }
 

@@ -34,6 +34,7 @@ export class PairingDesk {
   readonly #clock: Clock;
   readonly #onExpired: (request: PairingRequest) => Promise<void>;
   readonly #pending = new Map<string, PairingRequest>();
+  readonly #unstored = new Set<string>();
   /** Expired, and being closed. */
   readonly #closing = new Set<PairingRequest>();
   readonly #cooldowns = new Map<string, number>();
@@ -143,11 +144,18 @@ export class PairingDesk {
   begin(message: InboundMessage, heldId: string): PairingRequest {
     const request = newRequest(randomUUID(), message, heldId, this.#clock());
     this.#pending.set(request.id, request);
+    this.#unstored.add(request.id);
     return request;
   }
 
   cancel(request: PairingRequest): void {
     this.#pending.delete(request.id);
+    this.#unstored.delete(request.id);
+  }
+
+  /** Only a stored request can be decided; one that is being written is looked at again once it is. */
+  isStored(request: PairingRequest): boolean {
+    return !this.#unstored.has(request.id);
   }
 
   /** Resolves when the request is durable; the clear code stays in memory. */
@@ -179,6 +187,7 @@ export class PairingDesk {
       this.cancel(request);
       throw error;
     }
+    this.#unstored.delete(request.id);
     this.#arm();
   }
 
