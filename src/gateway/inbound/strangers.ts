@@ -13,6 +13,8 @@ import type { ChatTails } from './chat-tails.ts';
 import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 
+const WELCOME = 'You are in. Welcome!';
+
 export interface StrangersDeps {
   readonly door: Door;
   readonly inbox: Inbox;
@@ -43,7 +45,8 @@ export class Strangers {
   async wrote(message: InboundMessage): Promise<void> {
     const { door, inbox, write, clock } = this.#deps;
     const now = clock();
-    if (await door.acceptInvitation(message)) return this.#welcome(message);
+    const invited = await door.acceptInvitation(message);
+    if (invited !== undefined) return this.#invited(message, invited);
     const view = door.desk.consider(message);
     if (view.answer === 'silent') return this.#deps.refused(message, view.code, view.reason);
     if (view.answer === 'remind') {
@@ -102,20 +105,6 @@ export class Strangers {
     if (row !== undefined && !offline()) void outbox.release(row);
   }
 
-  /** An invitation was used: its message is the code, and nothing to answer. */
-  async #welcome(message: InboundMessage): Promise<void> {
-    const { inbox, outbox, persist, clock } = this.#deps;
-    const row = await persist((tx) => {
-      inbox.markSeen(tx, message, clock());
-      return outbox.add(tx, {
-        chat: message.chat,
-        meta: { kind: 'paired' },
-        parts: outbox.format(message.chat, 'You are in. Welcome!'),
-      });
-    });
-    void outbox.release(row);
-  }
-
   async #release(request: PairingRequest): Promise<void> {
     const { inbox, persist, conversations, clock, outbox, offline } = this.#deps;
     const now = clock();
@@ -132,7 +121,7 @@ export class Strangers {
         row: outbox.add(tx, {
           chat: request.chat,
           meta: { kind: 'paired' },
-          parts: outbox.format(request.chat, 'You are in. Welcome!'),
+          parts: outbox.format(request.chat, WELCOME),
         }),
       };
     });
@@ -143,13 +132,28 @@ export class Strangers {
     conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
   }
 
+  /** The message is the code and nothing to answer. */
+  async #invited(message: InboundMessage, how: 'approved' | 'let in'): Promise<void> {
+    const { inbox, outbox, write, clock } = this.#deps;
+    const row = await write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      return how === 'approved'
+        ? undefined
+        : outbox.add(tx, {
+            chat: message.chat,
+            meta: { kind: 'paired' },
+            parts: outbox.format(message.chat, WELCOME),
+          });
+    });
+    if (row !== undefined) void outbox.release(row);
+  }
+
   async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {
     const { door, events, log } = this.#deps;
     await door.desk.store(request);
     if (door.people.isAllowed(message.chat.platform, message.sender)) {
-      // Let in by id while the request was being written: nobody would decide it again.
-      await door.approve({ requestId: request.id }, { name: 'gateway', surface: 'gateway' }).catch(() => {});
-      return;
+      // Let in by id while the request was being written: nobody will decide it again.
+      return door.approveAlong(request);
     }
     log.info('a stranger asks to be let in', {
       platform: message.chat.platform,

@@ -2,8 +2,9 @@ import type { Clock } from '../clock.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream, PairingOutcome } from '../events.ts';
 import type { Logger } from '../log.ts';
-import type { AllowlistView, InboundMessage, Platform } from '../model.ts';
+import type { InboundMessage, Platform } from '../model.ts';
 import type { Database } from '../store/database.ts';
+import { AccessList, subject } from './access-list.ts';
 import { type Actor, Audit, type AuditLine } from './audit.ts';
 import { type Invitation, Invitations } from './invitations.ts';
 import { PairingDesk } from './pairing.ts';
@@ -13,6 +14,7 @@ import { People } from './people.ts';
 export type { Actor } from './audit.ts';
 
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
+const INVITATION: Actor = { name: 'invitation', surface: 'gateway' };
 const UNDO_KEPT = 50;
 
 export interface DoorDeps {
@@ -41,6 +43,7 @@ export class Door {
   readonly desk: PairingDesk;
   readonly #deps: DoorDeps;
   readonly #audit: Audit;
+  readonly #access: AccessList;
   readonly #invitations: Invitations;
   /** Approved a moment ago: can be taken back. */
   readonly #recent = new Map<string, PairingRequest>();
@@ -49,8 +52,9 @@ export class Door {
 
   constructor(deps: DoorDeps) {
     this.#deps = deps;
-    this.#invitations = new Invitations(deps.clock);
     this.#audit = new Audit(deps.db, deps.clock);
+    this.#access = new AccessList({ ...deps, people: this.people, audit: this.#audit });
+    this.#invitations = new Invitations(deps.clock);
     this.desk = new PairingDesk(deps.db, deps.clock, (request) => this.#expired(request));
   }
 
@@ -59,35 +63,22 @@ export class Door {
     this.desk.load();
   }
 
+  /** Resolves when the person is let in and their held message is on its way to the agent. */
   async approve(which: WhichRequest, actor: Actor, note?: string): Promise<PairingRequest> {
     const request = await this.#find(which);
-    return this.#alone(request, async () => {
-      const { platform } = request.chat;
-      const entry: AllowlistView = {
-        platform,
-        userId: request.senderId,
-        name: request.senderName,
-        ...(note === undefined ? {} : { note }),
-        addedAt: this.#deps.clock(),
-        origin: 'pairing',
-      };
-      await this.#deps.db.write((tx) => {
-        this.people.allow(tx, entry, request.aliases);
-        this.desk.close(tx, request, 'approved');
-        this.#audit.add(tx, actor, 'approve', subject(platform, request.senderId));
-      });
-      this.people.rememberAllowed(entry, request.aliases);
-      this.#closed(request, 'approved', actor);
-      this.#recent.set(request.id, request);
-      if (this.#recent.size > UNDO_KEPT)
-        for (const oldest of this.#recent.keys()) {
-          this.#recent.delete(oldest);
-          break;
-        }
-      this.#deps.events.emit({ type: 'allowlist', entry });
-      await this.#deps.onApproved(request);
-      return request;
-    });
+    await this.#letIn(request, actor, note);
+    await this.#deps.onApproved(request);
+    return request;
+  }
+
+  /** The same for a request of somebody who was let in otherwise. Does not wait for the held message. */
+  async approveAlong(request: PairingRequest, actor: Actor = GATEWAY): Promise<void> {
+    await this.#letIn(request, actor, undefined);
+    this.#deps.onApproved(request).catch((error: unknown) =>
+      this.#deps.log.error('a held message was not released; the next start does it', {
+        error: messageOf(error),
+      }),
+    );
   }
 
   async deny(which: WhichRequest, actor: Actor): Promise<PairingRequest> {
@@ -105,25 +96,26 @@ export class Door {
     return this.#invitations.make();
   }
 
-  /** A stranger's message that is nothing but a live invitation lets its sender in, once. */
-  async acceptInvitation(message: InboundMessage): Promise<boolean> {
-    if (!this.#invitations.use(message.text)) return false;
-    const { platform } = message.chat;
-    const entry: AllowlistView = {
-      platform,
-      userId: message.sender.id,
-      name: message.sender.name,
-      addedAt: this.#deps.clock(),
-      origin: 'pairing',
-    };
-    const aliases = message.sender.aliases ?? [];
-    await this.#deps.db.write((tx) => {
-      this.people.allow(tx, entry, aliases);
-      this.#audit.add(tx, GATEWAY, 'accept invitation', subject(platform, entry.userId));
-    });
-    this.people.rememberAllowed(entry, aliases);
-    this.#deps.events.emit({ type: 'allowlist', entry });
-    return true;
+  /**
+   * A stranger's message that is nothing but a live invitation lets its sender in, once.
+   * `approved`: a request of theirs waited and was approved along with it, which tells them.
+   */
+  async acceptInvitation({ chat, sender, text }: InboundMessage): Promise<'approved' | 'let in' | undefined> {
+    if (!this.#invitations.use(text)) return undefined;
+    const { platform } = chat;
+    const aliases = sender.aliases ?? [];
+    const waiting = this.#live(platform, [sender.id, ...aliases]);
+    if (waiting !== undefined) {
+      await this.approveAlong(waiting, INVITATION);
+      return 'approved';
+    }
+    await this.#access.letIn(
+      { platform, userId: sender.id, name: sender.name, addedAt: this.#deps.clock(), origin: 'pairing' },
+      aliases,
+      INVITATION,
+      'accept invitation',
+    );
+    return 'let in';
   }
 
   /** Takes an approval back: revoked at once, and the request waits again. */
@@ -134,22 +126,15 @@ export class Door {
         status: 409,
         hint: 'Revoke the sender from the allowlist instead.',
       });
-    return this.#alone(request, async () => {
+    await this.#alone(request, async () => {
       this.#recent.delete(requestId);
-      const { platform } = request.chat;
-      const ids = [request.senderId, ...request.aliases];
-      this.people.forget(platform, ids);
-      this.#deps.onRevoked(platform, ids);
-      await this.#deps.db.write((tx) => {
-        this.people.revoke(tx, platform, request.senderId);
-        this.desk.reopen(tx, request);
-        this.#audit.add(tx, actor, 'undo approve', subject(platform, request.senderId));
-      });
+      await this.#access.takeAway(request.chat.platform, idsOf(request), actor, 'undo approve', (tx) =>
+        this.desk.reopen(tx, request),
+      );
       this.desk.remember(request);
-      this.#deps.events.emit({ type: 'allowlist-removed', platform, userId: request.senderId });
       this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
-      return request;
     });
+    return request;
   }
 
   /** Adds a sender by id; an open request of theirs is approved along with it. */
@@ -159,77 +144,37 @@ export class Door {
         status: 400,
         hint: 'Give the platform’s stable id.',
       });
-    const waiting = this.desk.pendingOf(platform, [userId]);
-    if (waiting !== undefined && this.desk.isStored(waiting) && waiting.expiresAt > this.#deps.clock()) {
-      await this.approve({ requestId: waiting.id }, actor, note);
-      return;
-    }
-    const known = this.people.find(platform, userId);
-    const entry: AllowlistView = {
-      ...(known ?? { platform, userId, name: userId, addedAt: this.#deps.clock(), origin: 'manual' }),
-      ...(note === undefined ? {} : { note }),
-    };
-    await this.#deps.db.write((tx) => {
-      this.people.allow(tx, entry, []);
-      this.#audit.add(tx, actor, 'allow', subject(platform, userId));
-    });
-    this.people.rememberAllowed(entry, []);
-    this.#deps.events.emit({ type: 'allowlist', entry });
+    const waiting = this.#live(platform, [userId]);
+    if (waiting === undefined) await this.#access.allow(platform, userId, note, actor);
+    else await this.approve({ requestId: waiting.id }, actor, note);
   }
 
   /** Takes effect at once: entry, aliases and open requests gone, turns ended, queue dropped. */
   async revoke(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const ids = this.people.idsFor(platform, userId);
-    const known = this.people.find(platform, userId);
-    const waiting = this.desk.pendingOf(platform, ids);
-    if (known === undefined && waiting === undefined)
+    const waiting = this.#decidable(platform, ids);
+    if (this.people.find(platform, userId) === undefined && waiting === undefined)
       throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
         status: 404,
         hint: 'List it with: pi-gateway-tui allow',
       });
-    this.people.forget(platform, ids);
-    this.#deps.onRevoked(platform, ids);
-    await this.#deps.db.write((tx) => {
-      for (const id of ids) this.people.revoke(tx, platform, id);
+    await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
       if (waiting !== undefined) this.desk.close(tx, waiting, 'revoked');
-      this.#audit.add(tx, actor, 'revoke', subject(platform, userId));
     });
-    if (waiting !== undefined) {
-      this.#closed(waiting, 'revoked', actor);
-      await this.#deps.onRejected(waiting, false);
-    }
-    this.#deps.events.emit({ type: 'allowlist-removed', platform, userId: known?.userId ?? userId });
+    if (waiting === undefined) return;
+    this.#closed(waiting, 'revoked', actor);
+    await this.#deps.onRejected(waiting, false);
   }
 
   async block(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    const now = this.#deps.clock();
     const ids = this.people.idsFor(platform, userId);
-    const waiting = this.desk.pendingOf(platform, ids);
-    if (waiting !== undefined) {
-      await this.#reject(waiting, 'blocked', actor);
-      return;
-    }
-    const known = this.people.find(platform, userId);
-    this.people.forget(platform, ids);
-    for (const id of ids) this.people.rememberBlocked(platform, id, now);
-    this.#deps.onRevoked(platform, ids);
-    await this.#deps.db.write((tx) => {
-      for (const id of ids) {
-        this.people.revoke(tx, platform, id);
-        this.people.block(tx, platform, id, now);
-      }
-      this.#audit.add(tx, actor, 'block', subject(platform, userId));
-    });
-    if (known !== undefined)
-      this.#deps.events.emit({ type: 'allowlist-removed', platform, userId: known.userId });
+    const waiting = this.#decidable(platform, ids);
+    if (waiting === undefined) await this.#access.block(platform, ids, actor);
+    else await this.#reject(waiting, 'blocked', actor);
   }
 
-  async unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    await this.#deps.db.write((tx) => {
-      this.people.unblock(tx, platform, userId);
-      this.#audit.add(tx, actor, 'unblock', subject(platform, userId));
-    });
-    this.people.forgetBlocked(platform, userId);
+  unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    return this.#access.unblock(platform, userId, actor);
   }
 
   auditLines(limit: number): AuditLine[] {
@@ -253,6 +198,17 @@ export class Door {
     });
   }
 
+  /** A request of one of these ids that can be decided. */
+  #decidable(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
+    const request = this.desk.pendingOf(platform, ids);
+    return request !== undefined && this.desk.isStored(request) ? request : undefined;
+  }
+
+  #live(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
+    const request = this.#decidable(platform, ids);
+    return request !== undefined && request.expiresAt > this.#deps.clock() ? request : undefined;
+  }
+
   /** One decision a request at a time. */
   async #alone<T>(request: PairingRequest, decide: () => Promise<T>): Promise<T> {
     if (this.#deciding.has(request.id)) throw decidedMeanwhile();
@@ -264,22 +220,37 @@ export class Door {
     }
   }
 
+  #letIn(request: PairingRequest, actor: Actor, note: string | undefined): Promise<void> {
+    return this.#alone(request, async () => {
+      await this.#access.letIn(
+        {
+          platform: request.chat.platform,
+          userId: request.senderId,
+          name: request.senderName,
+          ...(note === undefined ? {} : { note }),
+          addedAt: this.#deps.clock(),
+          origin: 'pairing',
+        },
+        request.aliases,
+        actor,
+        'approve',
+        (tx) => this.desk.close(tx, request, 'approved'),
+      );
+      this.#closed(request, 'approved', actor);
+      this.#recent.set(request.id, request);
+      const [oldest] = this.#recent.keys();
+      if (this.#recent.size > UNDO_KEPT && oldest !== undefined) this.#recent.delete(oldest);
+    });
+  }
+
   #reject(request: PairingRequest, state: 'denied' | 'blocked', actor: Actor): Promise<PairingRequest> {
     return this.#alone(request, async () => {
       const { platform } = request.chat;
-      const now = this.#deps.clock();
-      const ids = [request.senderId, ...request.aliases];
+      if (state === 'blocked') await this.#access.block(platform, idsOf(request), actor);
       await this.#deps.db.write((tx) => {
         this.desk.close(tx, request, state);
-        if (state === 'blocked') for (const id of ids) this.people.block(tx, platform, id, now);
-        this.#audit.add(
-          tx,
-          actor,
-          state === 'blocked' ? 'block' : 'deny',
-          subject(platform, request.senderId),
-        );
+        if (state === 'denied') this.#audit.add(tx, actor, 'deny', subject(platform, request.senderId));
       });
-      if (state === 'blocked') for (const id of ids) this.people.rememberBlocked(platform, id, now);
       this.#closed(request, state, actor);
       await this.#deps.onRejected(request, state === 'denied');
       return request;
@@ -323,11 +294,13 @@ export class Door {
   }
 }
 
+function idsOf(request: PairingRequest): string[] {
+  return [request.senderId, ...request.aliases];
+}
+
 function decidedMeanwhile(): GatewayError {
   return new GatewayError('request_not_found', 'no request with that id waits', {
     status: 404,
     hint: 'It was decided or expired meanwhile; the person can write again.',
   });
 }
-
-const subject = (platform: Platform, userId: string): string => `${platform} ${userId}`;

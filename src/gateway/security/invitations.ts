@@ -8,10 +8,10 @@ export interface Invitation {
   readonly expiresAt: number;
 }
 
-/** Single-use codes that a new person sends to the bot. They live in memory only: a restart forgets them. */
+/** Single-use codes for new people to send to the bot. They live in memory only: a restart forgets them. */
 export class Invitations {
   readonly #clock: Clock;
-  readonly #open = new Map<string, number>();
+  readonly #live = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -19,19 +19,19 @@ export class Invitations {
 
   make(): Invitation {
     const now = this.#clock();
-    for (const [code, expiresAt] of this.#open) if (expiresAt <= now) this.#open.delete(code);
+    for (const [code, expiresAt] of this.#live) if (expiresAt <= now) this.#live.delete(code);
     const code = newPairingCode();
     const expiresAt = now + PAIRING_LIMITS.lifetimeMs;
-    this.#open.set(code, expiresAt);
+    this.#live.set(code, expiresAt);
     return { code: showPairingCode(code), expiresAt };
   }
 
-  /** True once for a live code that is the whole text. */
+  /** True when the text is nothing but a live invitation, which is used up by this, whatever happens next. */
   use(text: string): boolean {
     const code = readPairingCode(text);
-    const expiresAt = code === undefined ? undefined : this.#open.get(code);
-    if (code === undefined || expiresAt === undefined) return false;
-    this.#open.delete(code);
-    return expiresAt > this.#clock();
+    const expiresAt = code === undefined ? undefined : this.#live.get(code);
+    if (code === undefined || expiresAt === undefined || expiresAt <= this.#clock()) return false;
+    this.#live.delete(code);
+    return true;
   }
 }
