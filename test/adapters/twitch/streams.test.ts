@@ -122,8 +122,10 @@ describe('stream notices', () => {
     server.faults.push({ method: 'eventsub/subscriptions', reply: { status: 429 } });
     await start();
     await until(() => expect(host.lines.join('\n')).toContain('no stream notices for #lobby'));
-    server.eventSub.notify('stream.online', OTHER);
-    await detail('@pibot, live #other');
+    await until(() => {
+      server.eventSub.notify('stream.online', OTHER); // lost as long as its own subscription is under way
+      expect(host.current?.detail).toBe('@pibot, live #other');
+    });
   });
 
   it('are not asked for without an application, or from Twitch itself when the chat is elsewhere', async () => {

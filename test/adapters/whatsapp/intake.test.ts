@@ -75,7 +75,9 @@ describe('the intake', () => {
     expect(intake.waiting).toBe(1);
   });
 
-  it('delivers each message once and in the order of its chat, whatever is refused how often', async () => {
+  it('delivers each message once and in the order of its chat, whatever is refused how often', {
+    timeout: 180_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.nat(3)), { maxLength: 15 }),
