@@ -48,6 +48,6 @@ export function report(title: string, figures: readonly Figure[], goalMs?: numbe
   });
   const head = `${''.padEnd(34)}${['first', 'best', 'median', 'thread'].map((word) => word.padStart(9)).join('')}  (ms)`;
   process.stdout.write(
-    `\n${title}${goalMs === undefined ? '' : `, goal ${goalMs} ms`}\n${head}\n${lines.join('\n')}\n`,
+    `\n${title}${goalMs === undefined ? '' : `, goal ${goalMs} ms of thread time, warm`}\n${head}\n${lines.join('\n')}\n`,
   );
 }

@@ -20,7 +20,13 @@ export interface PlatformText {
   readonly singleLine?: boolean;
 }
 
-/** Markdown to parts that fit `platform`; at least one part for any text that is not empty. */
+/**
+ * Markdown to parts that fit `platform`; at least one part for any text that is not empty. Never throws.
+ *
+ * The plain texts in order are the whole text without markup: at a cut only white space is missing (see `chunk`).
+ * What a cut goes through is closed and opened again: marks, fences with their language, the `>` of quotes, and links,
+ * whose address the plain text shows once, behind the end of the label.
+ */
 export function formatFor(markdown: string, platform: PlatformText): readonly Part[] {
   if (markdown === '') return [];
   const parts = partsOf(renderDocument(parseMarkdown(markdown.toWellFormed()), platform.rules), platform);

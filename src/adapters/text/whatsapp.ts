@@ -19,7 +19,8 @@ const dialect: Dialect = {
     return mark.type === 'pre' ? '```\n' : TOKENS[mark.type];
   },
   close(mark, ended) {
-    if (mark.type === 'link') return plainDialect.close(mark, ended);
+    // A backtick in an address could open a fence.
+    if (mark.type === 'link') return plainDialect.close(mark, ended).replaceAll('`', '%60');
     return mark.type === 'pre' ? '\n```' : TOKENS[mark.type];
   },
   hug: ({ type }) => (type === 'link' || type === 'pre' || type === 'quote' ? 'none' : 'letters'),

@@ -57,7 +57,9 @@ export function errorSentence(error: unknown): string {
 
 function knownSentence(error: unknown): string | undefined {
   if (error instanceof GatewayError) return undefined;
-  const code = field(error, 'code') ?? /^E[A-Z_]{2,30}(?=: )/.exec(String(field(error, 'message')))?.[0];
+  const message = field(error, 'message');
+  const named = typeof message === 'string' ? /^E[A-Z_]{2,30}(?=: )/.exec(message)?.[0] : undefined;
+  const code = field(error, 'code') ?? named;
   if (typeof code === 'string' && Object.hasOwn(SYSTEM_ERRORS, code)) return SYSTEM_ERRORS[code];
   const name = field(error, 'name');
   return typeof name === 'string' && Object.hasOwn(NAMED_ERRORS, name) ? NAMED_ERRORS[name] : undefined;
@@ -109,7 +111,13 @@ function messageInJson(message: string): string | undefined {
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  try {
+    return Reflect.get(value, name);
+  } catch {
+    // A getter that throws has nothing to say.
+    return undefined;
+  }
 }
 
 function firstOf(value: unknown): unknown {

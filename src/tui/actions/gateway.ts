@@ -92,13 +92,8 @@ export const GATEWAY: readonly Action[] = [
   },
 ];
 
-/** Lines of a report: the sentence, then its data, one entry a line. */
+/** Lines of a report: the sentences, then findings that are sentences themselves. */
 export function reportLines(message: string, data: unknown): string[] {
-  const lines = message.split('\n').map((line) => clean(line));
-  const entries: readonly unknown[] = Array.isArray(data) ? data : data === undefined ? [] : [data];
-  for (const entry of entries) {
-    if (typeof entry === 'string') lines.push(clean(entry));
-    else for (const line of JSON.stringify(entry, undefined, 2).split('\n')) lines.push(clean(line));
-  }
-  return lines;
+  const findings = Array.isArray(data) ? data.filter((entry) => typeof entry === 'string') : [];
+  return [...message.split('\n'), ...findings].map((line) => clean(line));
 }

@@ -32,6 +32,12 @@ function logText(row: LogEntry): string {
 /** A secret is shown masked; its mask must not be saved as the new value. */
 const MASKED = /[*•]{3}/u;
 
+/** The value as it is typed; empty when it is not set, or when only its mask is known. */
+function editable(value: unknown): string {
+  const text = configText(value);
+  return value === undefined || value === null || MASKED.test(text) ? '' : text;
+}
+
 /** What was typed as JSON where it is JSON (numbers, true, lists), else as text. */
 function parseValue(text: string): unknown {
   try {
@@ -115,7 +121,7 @@ export const VIEWS: readonly Action[] = [
       context.prompt({
         title: `Set ${clean(row.key, 60)}`,
         hint: clean(row.help, 200),
-        text: MASKED.test(configText(row.value)) ? '' : configText(row.value),
+        text: editable(row.value),
         submit: (text) =>
           context.run(
             { type: 'config.set', key: row.key, value: parseValue(text) },

@@ -47,17 +47,23 @@ function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly
     : layout.bands.flatMap((band) => bandLines(scene, band, page === undefined));
   const { block, table } = pageOf(scene, page);
   const front = view.modes.at(-1);
-  let lines = [row(scene, headerLine(scene), columns), ...body, row(scene, hintLine(scene), columns)];
-  if (block !== undefined) lines = place(lines, block);
   const over = front === undefined ? undefined : frontBlock(scene, front);
-  if (over !== undefined) lines = place(lines, over);
+  let lines = body;
+  for (const opened of [block, over]) if (opened !== undefined) lines = place(lines.map(faded), opened, 1);
+  lines = [row(scene, headerLine(scene), columns), ...lines, row(scene, hintLine(scene), columns)];
   // The table is drawn on top of everything: it waits until nothing stands before it.
   return over === undefined && table !== undefined ? { lines, table } : { lines };
 }
 
-function place(lines: readonly Line[], block: Block): Line[] {
-  return lines.map((line, y) => {
-    const over = block.lines[y - block.y];
+/** What lies behind something that opened steps back. */
+function faded(line: Line): Line {
+  return line.map(({ text }) => ({ text, style: 'dim' }));
+}
+
+/** `lines` begin at row `top` of the screen. */
+function place(lines: readonly Line[], block: Block, top: number): Line[] {
+  return lines.map((line, index) => {
+    const over = block.lines[index + top - block.y];
     return over === undefined ? line : overlay(line, over, block.x);
   });
 }

@@ -170,7 +170,9 @@ export class Controller implements ActionContext, Desk {
         }));
       this.#store.flush();
     };
-    this.#operator.run(command).then(
+    // An operator that throws instead of rejecting must not take the key handler down.
+    const answer = (async () => this.#operator.run(command))();
+    answer.then(
       (result) => {
         if (options.after !== undefined) options.after(result);
         else this.toast(options.done?.(result) ?? result.message, 'ok', options.undo);

@@ -10,6 +10,7 @@ describe('formatWhatsapp', () => {
     ['keeps markers off bare addresses', '**see https://x.y now**', '*see* https://x.y *now*'],
     ['writes fences', '```ts\na < b\n```', '```\na < b\n```'],
     ['writes lists and quotes', '- a\n- b\n\n> c\n> d', '• a\n• b\n\n> c\n> d'],
+    ['lets no address open a fence', '[a](<x```>)', 'a (x%60%60%60)'],
     ['makes headings bold', '## a', '*a*'],
   ])('%s', (_title, markdown, expected) => {
     expect(written(markdown)).toEqual([expected]);

@@ -162,6 +162,16 @@ describe('errorSentence', () => {
     ['null', null, 'Something went wrong.'],
     ['an object', {}, 'Something went wrong.'],
     ['an empty error', new Error(''), 'Something went wrong.'],
+    ['a message that is no text', { message: Object.create(null) }, 'Something went wrong.'],
+    [
+      'a getter that throws',
+      {
+        get message(): string {
+          throw new Error('no');
+        },
+      },
+      'Something went wrong.',
+    ],
   ])('has one sentence for %s', (_title, error, sentence) => {
     expect(errorSentence(error)).toBe(sentence);
   });

@@ -1,0 +1,95 @@
+/** The app with Ink's own test renderer: what its input parser makes of keys. */
+import { render } from 'ink-testing-library';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { App } from '../../src/tui/app.tsx';
+import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
+import { PLAIN_THEME } from '../../src/tui/draw/theme.ts';
+import { sessionView, snapshotOf } from './fixtures.ts';
+import { type Harness, harness } from './harness.ts';
+
+type Rendered = ReturnType<typeof render>;
+const open: Rendered[] = [];
+
+afterEach(() => {
+  for (const rendered of open.splice(0)) {
+    rendered.unmount();
+    rendered.cleanup();
+  }
+});
+
+function show(h: Harness, rows = 30): Rendered {
+  const { controller, store } = h;
+  const rendered = render(
+    <App store={store} controller={controller} theme={PLAIN_THEME} glyphs={UNICODE_GLYPHS} />,
+  );
+  // The library borrows the host's number of rows, which differs from machine to machine.
+  Object.defineProperty(rendered.stdout, 'rows', { value: rows });
+  rendered.stdout.emit('resize');
+  open.push(rendered);
+  return rendered;
+}
+
+async function press(rendered: Rendered, input: string): Promise<void> {
+  rendered.stdin.write(input);
+  // A lone Esc is held back for a moment: it could be the start of a sequence.
+  await new Promise((resolve) => setTimeout(resolve, 40));
+}
+
+describe('the app', () => {
+  it('fills exactly the terminal', async () => {
+    const rendered = show(harness());
+    await vi.waitFor(() => expect(rendered.lastFrame()?.split('\n')).toHaveLength(30));
+    expect(rendered.lastFrame()).toContain('┌ 4 Pairing 2');
+  });
+
+  it('understands arrows, Tab and Shift+Tab, Ctrl keys and keys glued together', async () => {
+    const h = harness({ snapshot: snapshotOf({ sessions: [sessionView('s1'), sessionView('s2')] }) });
+    const rendered = show(h);
+    await press(rendered, '1\t');
+    expect(h.controller.view.focus).toBe('sessions');
+    await press(rendered, '\u001b[B');
+    expect(h.controller.lists.cursor('sessions')).toBe(1);
+    await press(rendered, '\u001b[Z');
+    expect(h.controller.view.focus).toBe('adapters');
+    await press(rendered, '\u0010');
+    expect(h.controller.view.modes.at(-1)?.kind).toBe('palette');
+    await press(rendered, 'session');
+    expect(rendered.lastFrame()).toContain(': session');
+    await press(rendered, '\u001b');
+    expect(h.controller.view.modes).toEqual([]);
+  });
+
+  it('keeps a paste apart from keys', async () => {
+    const h = harness();
+    const rendered = show(h);
+    await press(rendered, '\u001b[200~aaddbb\u001b[201~');
+    expect(h.operator.commands).toEqual([]);
+  });
+
+  it('asks for one wake-up and draws nothing until then', async () => {
+    const h = harness({ snapshot: snapshotOf() });
+    const rendered = show(h);
+    await vi.waitFor(() => expect(rendered.lastFrame()?.split('\n')).toHaveLength(30));
+    await press(rendered, '');
+    expect(h.timers.waiting).toBe(1);
+    const frames = rendered.frames.length;
+    h.timers.advance(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(rendered.frames.length).toBe(frames);
+  });
+
+  it('shows the status in a table whose columns wide text does not move', async () => {
+    const base = snapshotOf();
+    const gateway = { ...base.gateway, dataDir: '/home/漢字の名前/👩‍👩‍👧/e\u0301', host: 'x'.repeat(300) };
+    const rendered = show(harness({ snapshot: { ...base, gateway } }), 40);
+    await press(rendered, 'S');
+    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data folder'));
+    const lines = rendered.lastFrame()?.split('\n') ?? [];
+    const rules = lines.filter((line) => line.includes('┼'));
+    expect(rules.length).toBeGreaterThan(5);
+    expect(new Set(rules.map((line) => line.indexOf('┼'))).size).toBe(1);
+    const folder = lines.find((line) => line.includes('Data folder')) ?? '';
+    expect(folder).toContain('漢字の名前');
+    expect(folder.endsWith('│')).toBe(true);
+  });
+});
