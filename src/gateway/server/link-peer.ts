@@ -2,7 +2,6 @@ import type { WebSocket } from 'ws';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { GatewayEvent, Operator } from '../operator.ts';
-import { parseCommand, parseQuery } from './command-schemas.ts';
 import { LINK_PROTOCOL, type LinkServerFrame } from './link-frames.ts';
 import { LINK_PRESSURE, thinEvents } from './link-pressure.ts';
 import { errorBody } from './refusal.ts';
@@ -126,7 +125,9 @@ export class LinkPeer {
     }
   }
 
-  #carryOut(frame: RequestFrame): Promise<unknown> {
+  async #carryOut(frame: RequestFrame): Promise<unknown> {
+    // Loaded with the first frame of the first console: at start nobody needs the schemas yet.
+    const { parseCommand, parseQuery } = await import('./command-schemas.ts');
     if (frame.type === 'run') return this.#operator.run(parseCommand(frame.data));
     const { name, params }: { name?: unknown; params?: unknown } = { ...asObject(frame.data) };
     const query = parseQuery(name, params ?? {});

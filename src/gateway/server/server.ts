@@ -1,8 +1,8 @@
-import { getRequestListener } from '@hono/node-server';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AccessGuard } from './access.ts';
 import { newCounters, type ServerCounters } from './counters.ts';
 import type { ServerDeps } from './deps.ts';
-import { createHttpApp } from './http-app.ts';
+import type { HttpListener } from './http-listener.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts';
 import { closeListeners, type Listeners, openListeners } from './listeners.ts';
 import { OperatorLink } from './operator-link.ts';
@@ -19,7 +19,8 @@ export class GatewayServer {
   readonly #hub: SocketHub | undefined;
   readonly #link: OperatorLink;
   readonly #upgrades: Upgrades;
-  readonly #handle: ReturnType<typeof getRequestListener>;
+  readonly #guard: AccessGuard;
+  #http: Promise<HttpListener> | undefined;
   #listeners: Promise<Listeners> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -47,27 +48,16 @@ export class GatewayServer {
         /^\/(api\/.*|healthz|readyz|metrics)$/.test(path),
       operatorLink: (ws) => this.#link.open(ws),
     });
-    const app = createHttpApp(deps, guard, this.#limits);
-    this.#handle = getRequestListener((request, env) => app.fetch(request, env), {
-      // The gateway may live inside another program (pi): its globals stay as they are.
-      overrideGlobalObjects: false,
-      errorHandler: () =>
-        Response.json(
-          {
-            error: 'the request is malformed',
-            code: 'bad_request',
-            hint: 'Check the address and the Host header.',
-          },
-          { status: 400 },
-        ),
-    });
+    this.#guard = guard;
   }
 
   /** Rejects with a GatewayError (`port_in_use`, `port_forbidden`, `host_unavailable`). */
   async listen(): Promise<{ port: number }> {
     this.#listeners ??= openListeners(
       {
-        request: (request, response) => void this.#handle(request, response),
+        request: (request, response) => {
+          this.#answer(request, response).catch(() => response.destroy()); // answered requests never get here
+        },
         upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
       },
       this.#deps.host,
@@ -91,6 +81,13 @@ export class GatewayServer {
 
   counters(): Readonly<ServerCounters> {
     return this.#counters;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#http ??= import('./http-listener.ts').then((module) =>
+      module.createHttpListener(this.#deps, this.#guard, this.#limits),
+    );
+    await (await this.#http)(request, response);
   }
 
   async #stop(): Promise<void> {
