@@ -14,6 +14,9 @@ import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
 import { type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
 import { EventStream } from './gateway/events.ts';
 import { Gateway } from './gateway/gateway.ts';
+import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
+import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
+import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
 import { LocalOperator } from './gateway/local-operator.ts';
 import type { Logger, LogLevel } from './gateway/log.ts';
 import { LogHub, type LogSink } from './gateway/log-hub.ts';
@@ -23,7 +26,7 @@ import type { Actor } from './gateway/security/door.ts';
 import { SECURITY_MIGRATIONS } from './gateway/security/schema.ts';
 import { Metrics } from './gateway/server/metrics.ts';
 import { GatewayServer } from './gateway/server/server.ts';
-import { Database, type Migration } from './gateway/store/database.ts';
+import { Database, type DatabaseOptions, type Migration } from './gateway/store/database.ts';
 import { FolderLock } from './gateway/store/lock.ts';
 import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
 import { VERSION } from './version.ts';
@@ -101,15 +104,24 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     });
     const log = logs.logger('gateway');
     for (const warning of loaded.warnings) log.warn(warning);
-    const open = async (path: string, migrations: readonly Migration[]): Promise<Database> => {
-      const db = await Database.open({ path, migrations, log: logs.logger('store') });
+    const open = async (
+      path: string,
+      migrations: readonly Migration[],
+      adopt: DatabaseOptions['adopt'],
+    ): Promise<Database> => {
+      const db = await Database.open({
+        path,
+        migrations,
+        log: logs.logger('store'),
+        ...(adopt === undefined ? {} : { adopt }),
+      });
       cleanups.push(() => db.close());
       return db;
     };
     const [sessions, security, tasks] = await Promise.all([
-      open(folder.sessionsDb, SESSION_MIGRATIONS),
-      open(folder.securityDb, SECURITY_MIGRATIONS),
-      open(folder.tasksDb, TASK_MIGRATIONS),
+      open(folder.sessionsDb, SESSION_MIGRATIONS, adoptSessions(systemClock())),
+      open(folder.securityDb, SECURITY_MIGRATIONS, adoptSecurity(systemClock())),
+      open(folder.tasksDb, TASK_MIGRATIONS, adoptTasks(systemClock())),
     ]);
     const agent =
       settings.noAgent || options.offline
