@@ -85,15 +85,17 @@ export class Reception {
     const identity = JSON.stringify([message.chat.platform, message.chat.accountId, message.dedupeKey]);
     const same = this.#underway.get(identity);
     if (same !== undefined) return same;
-    const mine = this.#tails.run(chatKey(message.chat), () => this.#take(message));
+    const mine = this.#tails
+      .run(chatKey(message.chat), () => this.#take(message))
+      .catch((error: unknown) => {
+        this.#notTaken(message, error);
+        throw forClients(error);
+      });
     this.#underway.set(identity, mine);
     const over = (): void => {
       this.#underway.delete(identity);
     };
-    mine.then(over, (error: unknown) => {
-      over();
-      this.#notTaken(message, error);
-    });
+    mine.then(over, over);
     return mine;
   }
 
@@ -198,4 +200,14 @@ export class Reception {
       reason,
     });
   }
+}
+
+/** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */
+function forClients(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || !error.code.startsWith('storage_')) return error;
+  const reason = error.code === 'storage_full' ? 'the disk is full' : 'the store does not work';
+  return new GatewayError(error.code, `messages cannot be taken right now: ${reason}`, {
+    status: error.status,
+    cause: error,
+  });
 }
