@@ -36,12 +36,12 @@ const DIM = 2;
 const UNDERLINE = 4;
 const INVERSE = 7;
 
-/** Dim (SGR 2) is unreadable on some dark terminals: bright black is used instead. */
+/** Faint instead of bright black: in Solarized and its kin bright black is the background. */
 const dark: Theme = {
   name: 'dark',
   sgr: {
     text: [],
-    dim: [90],
+    dim: [DIM],
     strong: [BOLD],
     accent: [36],
     ok: [32],
@@ -50,7 +50,7 @@ const dark: Theme = {
     code: [BOLD, 93],
     key: [BOLD, 36],
     title: [BOLD],
-    border: [90],
+    border: [DIM],
     borderFocus: [BOLD, 36],
     badge: [BOLD, 97, 41],
     select: [30, 46],
@@ -65,7 +65,7 @@ const light: Theme = {
   name: 'light',
   sgr: {
     text: [],
-    dim: [90],
+    dim: [DIM],
     strong: [BOLD],
     accent: [34],
     ok: [32],
@@ -74,7 +74,7 @@ const light: Theme = {
     code: [BOLD, 34],
     key: [BOLD, 34],
     title: [BOLD],
-    border: [90],
+    border: [DIM],
     borderFocus: [BOLD, 34],
     badge: [BOLD, 97, 41],
     select: [97, 44],

@@ -29,7 +29,9 @@ export class Reader {
   #menus: readonly Menu[] = [{ kind: 'main' }];
   #seen;
   #toast = '';
+  #awaited: ListId | undefined;
   #prompted: unknown;
+  #opened: unknown;
 
   /** `write` appends one line to the terminal. */
   constructor(controller: Controller, store: ConsoleStore, write: (line: string) => void) {
@@ -52,7 +54,8 @@ export class Reader {
     if (name === 'ctrl+c' || mode?.kind === 'dialog' || mode?.kind === 'text') {
       if (mode?.kind === 'text' && name === 'enter') this.say(`You wrote: ${fieldText(mode.field)}`);
       this.#controller.key(name);
-      if (topMode(this.#controller.view) === undefined && mode !== undefined) this.#sayMenu();
+      const left = topMode(this.#controller.view);
+      if (mode !== undefined && (left === undefined || left.kind === 'list')) this.#sayMenu();
       return;
     }
     this.#choose(name);
@@ -66,6 +69,7 @@ export class Reader {
     const menu = this.#menus.at(-1) ?? { kind: 'main' };
     if (name === '0' || name === 'esc') {
       if (this.#menus.length > 1) this.#menus = this.#menus.slice(0, -1);
+      if (menu.kind === 'list' && topMode(this.#controller.view)?.kind === 'list') this.#controller.close();
       this.#sayMenu();
     } else if (name === '?' || name === 'enter') this.#sayMenu();
     else if (name === 'u') this.#perform('undo');
@@ -164,6 +168,8 @@ export class Reader {
   #sayList<K extends ListId>(list: K, page: number): void {
     const rows = this.#controller.rows(list);
     const { slices } = this.#controller;
+    // Rows that are asked for are spoken when they are there.
+    this.#awaited = rows.length === 0 && (list === 'config' || list === 'queue') ? list : undefined;
     if (rows.length === 0) {
       this.say(`${LISTS[list].title}: ${LISTS[list].empty(slices).join(' ')}`, '0 back.');
       return;
@@ -180,6 +186,7 @@ export class Reader {
     this.say(...announce(this.#seen, now));
     this.#seen = now;
     this.#spokenModes();
+    if (this.#awaited !== undefined && this.#controller.rows(this.#awaited).length > 0) this.#sayMenu();
   }
 
   /** Speaks what an action opened, once. */
@@ -209,13 +216,18 @@ export class Reader {
       // The transcript is on its way; its arrival is published.
       if (mode.kind === 'sheet' && mode.sheet === 'session' && this.#controller.transcript.slice()?.loading)
         return;
-      const list = mode.kind === 'list' ? mode.list : undefined;
-      const lines = mode.kind === 'sheet' ? spokenPage(this.#controller, mode) : [];
+      if (mode.kind === 'list') {
+        // Stays open: its actions ask which session it belongs to. Going back closes it.
+        if (this.#opened === mode) return;
+        this.#opened = mode;
+        this.#push({ kind: 'list', list: mode.list, page: 0 });
+        return;
+      }
+      const lines = spokenPage(this.#controller, mode);
       // What was spoken needs no closing: the page goes at once.
       this.#controller.close();
       this.say(...lines);
-      if (list !== undefined) this.#push({ kind: 'list', list, page: 0 });
-      else if (this.#menus.length > 0) this.#sayMenu();
+      this.#sayMenu();
     }
   }
 }

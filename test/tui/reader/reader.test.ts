@@ -96,6 +96,22 @@ describe('the linear console', () => {
     expect(await press('1')).toContain('Good morning.');
   });
 
+  it('speaks what has to be fetched when it is there, and acts on the messages that wait in a session', async () => {
+    const { h, press } = listen({
+      queries: {
+        config: [{ key: 'port', value: 3847, source: 'default', help: 'The port.' }],
+        queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
+      },
+    });
+    expect(await press('9')).toContain('1 port 3847 default');
+    await press('0', '2', '1');
+    expect(await press('6')).toContain('1 Ada next question');
+    await press('1', '1');
+    await press('y');
+    expect(h.operator.commands).toEqual([{ type: 'queue.drop', sessionId: 's1', messageId: 'm1' }]);
+    expect(await press('0', '0')).toContain('Choose: 1 Adapters');
+  });
+
   it('turns pages of long lists and says where it is', async () => {
     const pairing = Array.from({ length: 12 }, (_, n) =>
       pairingView(`p${n}`, { senderName: `Person ${n}`, createdAt: NOW + n }),

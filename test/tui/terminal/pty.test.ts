@@ -148,6 +148,15 @@ describe('in a pseudo-terminal', () => {
     expectRestored(terminal);
   });
 
+  it('is interactive although a CI variable is set', async () => {
+    const { pty, exit, shows } = start({ env: { CI: 'true' } });
+    await shows('┌ 5 Log 40');
+    pty.write('2');
+    await shows('i write');
+    pty.write('\u0003\u0003');
+    expect(await exit()).toBe(0);
+  });
+
   it('follows a new size', async () => {
     const { pty, terminal, shows } = start();
     await shows('5 Log');

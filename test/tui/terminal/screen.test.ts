@@ -143,19 +143,6 @@ describe('on a real terminal', () => {
     await console.quit();
   });
 
-  it('is interactive although a CI variable is set', async () => {
-    const before = process.env['CI'];
-    process.env['CI'] = 'true';
-    try {
-      const console = await openConsole();
-      await console.shows('5 Log 40');
-      await console.quit();
-    } finally {
-      if (before === undefined) delete process.env['CI'];
-      else process.env['CI'] = before;
-    }
-  });
-
   it('draws everything again with Ctrl+L', async () => {
     const console = await openConsole();
     await console.shows('5 Log 40');
