@@ -16,6 +16,14 @@ interface Waiting {
   readonly mode: BusyMode;
 }
 
+/** What a stop has done. */
+export interface Stopped {
+  readonly aborted: boolean;
+  readonly dropped: number;
+  /** Resolves when what was dropped stays dropped, whatever happens. */
+  readonly stored: Promise<void>;
+}
+
 /** One lane per session: first in, first out, one turn at a time. */
 export class Lane {
   readonly #port: LanePort;
@@ -64,16 +72,16 @@ export class Lane {
     return place;
   }
 
-  /** Ends the running turn and drops waiting messages (only the sender's own, when given). */
-  stop(senderId?: string): { readonly aborted: boolean; readonly dropped: number } {
+  /** Ends the running turn and drops waiting messages (only the sender's own, when given). In force at once. */
+  stop(senderId?: string): Stopped {
     const mine = (item: InboxItem): boolean => senderId === undefined || item.message.sender.id === senderId;
     const turn = this.#turn;
     const aborted = turn !== undefined && !turn.over && mine(turn.current);
     const dropped = [...(turn?.drop(mine) ?? []), ...this.#take(mine)];
     if (aborted) turn.abort('stopped');
-    for (const item of dropped) void this.#port.settled(item, { kind: 'dropped' });
+    const stored = Promise.all(dropped.map((item) => this.#port.settled(item, { kind: 'dropped' })));
     this.#port.changed();
-    return { aborted, dropped: dropped.length };
+    return { aborted, dropped: dropped.length, stored: stored.then(() => {}) };
   }
 
   /** Takes one waiting message out. */

@@ -3,12 +3,16 @@ import type { AgentControl } from '../../agent/agent.ts';
 import type { Clock } from '../../clock.ts';
 import type { Conversations } from '../../conversation/conversations.ts';
 import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
+import { settlesWithin } from '../../deadline.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
+
+/** A control word is answered within a second. */
+const SOON_MS = 700;
 
 export interface ExecuteDeps {
   /** Tries until the store takes it; rejects only when the gateway stops. */
@@ -56,6 +60,8 @@ export function createExecutor(deps: ExecuteDeps) {
       if (session === undefined) return 'Nothing is running.';
       const { id: senderId } = message.sender;
       const result = conversations.lane(session.id)?.stop(senderId);
+      // Said once it is true for good; a store that is slow is no reason to keep a person waiting.
+      if (result !== undefined) await settlesWithin(result.stored, SOON_MS);
       const offers = inbox.offered(session.id, senderId);
       if (offers.length > 0)
         await persist((tx) => {
