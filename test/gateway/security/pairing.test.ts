@@ -161,9 +161,14 @@ describe('approving', () => {
 
   it('does not mix up the sessions of somebody who writes in the same moment', async () => {
     await write('ada', 'first');
-    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf('ada') });
-    await rig.settle();
-    await write('ada', 'second');
+    const requestId = requestOf('ada');
+    const second = Promise.withResolvers<void>();
+    rig.gateway.deps.events.subscribe((event) => {
+      // She writes while the held message is being released.
+      if (event.type === 'allowlist') setImmediate(() => write('ada', 'second').then(second.resolve));
+    });
+    await rig.operator.run({ type: 'pairing.approve', requestId });
+    await second.promise;
     await rig.pass(1000);
     expect(rig.gateway.conversations.views()).toHaveLength(1);
     expect(told('ada').slice(-2)).toEqual(['You said: first', 'You said: second']);
@@ -283,6 +288,20 @@ describe('codes', () => {
     await rig.pass(HOUR);
     await write('ada', 'hello??');
     expect(desk()).toHaveLength(1);
+    expect(await audit()).toEqual(['expire telegram ada']);
+  });
+
+  it('that expired while the disk refuses everything are over all the same, and closed when it is back', async () => {
+    await write('ada');
+    rig.disk.before = ({ path, kind }) => {
+      if (path.includes('gateway-security') && kind === 'write') throw new Error('no');
+    };
+    await rig.pass(HOUR + 1000);
+    await write('ada', 'hello?');
+    expect(refusals()).toEqual(['ada pairing_cooldown']);
+    rig.disk.before = () => {};
+    await rig.pass(2 * MINUTE);
+    expect(desk()).toEqual([]);
     expect(await audit()).toEqual(['expire telegram ada']);
   });
 
