@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
+import { loadConfig } from '../gateway/config/load.ts';
 import { dataFolder } from '../gateway/data-folder.ts';
 import { FolderLockedError, GatewayError, messageOf } from '../gateway/errors.ts';
 import { type Arguments, consoleOptions } from './arguments.ts';
@@ -78,7 +79,13 @@ async function underConsole(args: Arguments, options: ComposeOptions): Promise<n
   try {
     const operator = new SwitchOperator(asOperator(running));
     const { runConsole } = await import('../console.tsx');
-    const onScreen = runConsole(operator, { ...consoleOptions(args), signal: leave.signal });
+    const look = loadConfig(running.folder.config).config.console ?? {};
+    const onScreen = runConsole(operator, {
+      ...look,
+      ...consoleOptions(args),
+      ascii: args.ascii || look.ascii === true,
+      signal: leave.signal,
+    });
     begin(running);
     const left = onScreen.then(() => 'left' as const);
     for (;;) {

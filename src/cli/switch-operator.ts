@@ -13,6 +13,8 @@ export class SwitchOperator implements Operator {
   #current: Operator;
   #unsubscribe: () => void;
   readonly #listeners = new Set<GatewayEventListener>();
+  /** Taken as the gateway began to stop: afterwards its store is closed and cannot be asked. */
+  #last: OperatorSnapshot | undefined;
 
   constructor(first: Operator) {
     this.#current = first;
@@ -21,7 +23,8 @@ export class SwitchOperator implements Operator {
 
   /** Goes on with another gateway; listeners are told what differs. */
   switchTo(next: Operator): void {
-    const before = this.#current.snapshot();
+    const before = this.snapshot();
+    this.#last = undefined;
     this.#unsubscribe();
     this.#current = next;
     this.#unsubscribe = next.subscribe((event) => this.#tell(event));
@@ -29,7 +32,7 @@ export class SwitchOperator implements Operator {
   }
 
   snapshot(): OperatorSnapshot {
-    return this.#current.snapshot();
+    return this.#last ?? this.#current.snapshot();
   }
 
   subscribe(listener: GatewayEventListener): () => void {
@@ -60,6 +63,9 @@ export class SwitchOperator implements Operator {
   }
 
   #tell(event: Parameters<GatewayEventListener>[0]): void {
+    // What a stopping gateway says of its rows is not passed on: the next one is compared with what was shown last.
+    if (this.#last !== undefined && event.type !== 'log' && event.type !== 'gateway') return;
+    if (event.type === 'gateway' && event.gateway.state === 'stopping') this.#last = this.#current.snapshot();
     for (const listener of this.#listeners) listener(event);
   }
 }
