@@ -77,6 +77,11 @@ export class AdapterManager {
     return this.#slots.get(platform)?.adapter;
   }
 
+  /** The adapter of a platform as it was last made, running or not: what it can do is known before it runs. */
+  known(platform: Platform): Adapter | undefined {
+    return this.#slots.get(platform)?.made?.adapter;
+  }
+
   /** HTTP routes that running adapters bring along (webhooks). */
   routes(): readonly AdapterRoute[] {
     return [...this.#slots.values()].flatMap((slot) => slot.adapter?.routes ?? []);

@@ -17,6 +17,7 @@ import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
 import type { Platform, RefusalView } from './model.ts';
+import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { Outbox } from './outbound/outbox.ts';
 import { Door } from './security/door.ts';
@@ -75,6 +76,10 @@ export function createParts(
     format: (platform, markdown) => adapters.format(platform, egress(markdown)),
     online: (platform) => adapters.online(platform),
     settled: (row) => {
+      if (row.state === 'delivered')
+        void files
+          .delivered(row)
+          .catch((error: unknown) => log.warn('a copy was not removed', { error: messageOf(error) }));
       const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
       if (taskId !== undefined)
         void tasks
@@ -84,8 +89,17 @@ export function createParts(
           );
     },
   });
+  const files = new AnswerFiles({
+    outbox,
+    adapter: (platform) => adapters.known(platform),
+    cwd: settings.agent.cwd,
+    dataFolder: deps.folder.root,
+    filesFolder: deps.folder.files,
+    decide,
+  });
   const conversations = new Conversations({
     db: stores.sessions,
+    files,
     settings,
     sessions,
     inbox,

@@ -122,7 +122,7 @@ export class Gateway {
       sessions: this.sessions,
       conversations: this.conversations,
       door: this.door,
-      adapter: (chat) => this.adapters.get(chat.platform),
+      adapter: (chat) => this.adapters.known(chat.platform),
       clock: this.deps.clock,
       log: this.deps.logs.logger('recovery'),
       decide: this.#parts.decisions.note,

@@ -6,6 +6,7 @@ import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { InboundMessage, Platform } from '../model.ts';
+import { FILES_PROMPT } from '../outbound/answer-files.ts';
 import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
@@ -47,10 +48,11 @@ export class LiveSession {
 
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
-    const { agent, settings } = this.#deps;
+    const { agent, settings, adapter } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    const { id, sessionFile } = this.session;
+    const { id, sessionFile, chat } = this.session;
+    const sendsFiles = adapter(chat.platform)?.capabilities.attachmentsOut ?? false;
     const model = this.session.model ?? settings.agent.model;
     const thinking = this.session.thinking ?? settings.agent.thinking;
     this.#conversation ??= agent.open({
@@ -60,6 +62,7 @@ export class LiveSession {
       ...(sessionFile === undefined ? {} : { sessionFile }),
       ...(model === undefined ? {} : { model }),
       ...(thinking === undefined ? {} : { thinking }),
+      ...(sendsFiles ? { systemPrompt: FILES_PROMPT } : {}),
     });
     return this.#conversation;
   }

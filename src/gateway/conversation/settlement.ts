@@ -2,6 +2,7 @@ import type { Decide } from '../decisions.ts';
 import { messageOf } from '../errors.ts';
 import type { Inbox, InboxItem } from '../inbound/inbox.ts';
 import type { Logger } from '../log.ts';
+import type { AnswerFiles } from '../outbound/answer-files.ts';
 import type { NewOutbound } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
 import type { Reply } from '../outbound/reply.ts';
@@ -14,6 +15,7 @@ import type { SessionRecord } from './sessions.ts';
 export interface SettlementDeps {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
+  readonly files: Pick<AnswerFiles, 'of'>;
   readonly feed: SessionFeed;
   /** Well-formed, redacted text: the last step before anything leaves. */
   readonly egress: (text: string) => string;
@@ -40,11 +42,15 @@ export async function settle(
   reply: Reply,
 ): Promise<Settled> {
   const { inbox, outbox, egress, log } = deps;
-  const text = outcomeText(outcome, reply.text, item.message);
+  const said = outcomeText(outcome, reply.text, item.message);
+  const { text, parts } =
+    outcome.kind === 'answered' && said !== undefined
+      ? await deps.files.of(said, item.message.chat, session.id)
+      : { text: said, parts: [] };
   const outbound: NewOutbound | undefined =
     text === undefined || (outcome.kind === 'dropped' && deps.silent)
       ? undefined
-      : await reply.finish(egress(text), outcomeMeta(outcome, session.id));
+      : await reply.finish(egress(text), outcomeMeta(outcome, session.id), parts);
   if (outcome.kind === 'answered') session.turns += 1;
   const row = await deps
     .persist((tx) => {

@@ -37,10 +37,8 @@ const refuse = (code: string, reason: string, notice?: string): Admission => ({
 export function admit(facts: AdmissionFacts): Admission {
   const { message, policy } = facts;
   if (message.sender.isSelf) return ignore('own_message', 'our own message or its echo');
-  if (facts.blocked) return ignore('blocked', 'the sender is blocked');
-  if (message.sender.isBot && facts.botMuted())
-    return ignore('bot_loop', 'too many messages from one bot: the chat is muted for ten minutes');
   if (message.sender.isBot && !facts.allowlisted) return ignore('bot', 'the sender is a bot');
+  if (facts.blocked) return ignore('blocked', 'the sender is blocked');
 
   if (message.chatKind === 'dm') {
     if (policy.dmPolicy === 'disabled')
@@ -77,5 +75,7 @@ export function admit(facts: AdmissionFacts): Admission {
       'That is a lot at once. Please wait a minute.',
     );
   if (rate === 'silent') return refuse('rate_limited', 'too many messages in one window (already told)');
+  if (message.sender.isBot && facts.botMuted())
+    return ignore('bot_loop', 'too many messages from one bot: the chat is muted for ten minutes');
   return { decision: 'allow' };
 }

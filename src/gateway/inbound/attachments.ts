@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import type { Adapter } from '../adapter.ts';
 import type { AgentImage, AgentInput } from '../agent/agent.ts';
 import { withDeadline } from '../deadline.ts';
-import { messageOf } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import type { Attachment, InboundMessage } from '../model.ts';
+import { errorSentence } from '../outbound/error-sentence.ts';
 
 export const ATTACHMENT_LIMITS = {
   maxBytes: 20 * 1024 * 1024,
   inlineTextBytes: 64 * 1024,
+  /** Models take no larger ones; the agent can still open the saved file. */
+  imageBytes: 5 * 1024 * 1024,
+  /** Files of one message. */
+  maxFiles: 20,
   fetchMs: 60_000,
 } as const;
 
@@ -37,22 +42,27 @@ export async function prepareInput(
 ): Promise<Omit<AgentInput, 'id'>> {
   const images: AgentImage[] = [];
   const notes: string[] = [];
-  for (const attachment of message.attachments ?? []) {
+  for (const [i, attachment] of (message.attachments ?? []).entries()) {
     try {
+      if (i >= ATTACHMENT_LIMITS.maxFiles)
+        throw new GatewayError(
+          'too_many_files',
+          `only ${ATTACHMENT_LIMITS.maxFiles} files of a message are read`,
+        );
       const bytes = await fetchBytes(attachment, adapter);
       const imageType = sniffImage(bytes);
-      if (imageType !== undefined)
+      if (imageType !== undefined && bytes.byteLength <= ATTACHMENT_LIMITS.imageBytes)
         images.push({ mimeType: imageType, dataBase64: Buffer.from(bytes).toString('base64') });
       else {
         const text = asText(bytes);
         notes.push(
           text === undefined
             ? `[Attached file "${attachment.name}" was saved to ${await save(attachment, bytes, folder)}]`
-            : `[Attached file "${attachment.name}"]\n\`\`\`\n${text}\n\`\`\``,
+            : `[Attached file "${attachment.name}"]\n${fenced(text)}`,
         );
       }
     } catch (error) {
-      notes.push(`[Attached file "${attachment.name}" could not be fetched: ${messageOf(error)}]`);
+      notes.push(`[Attached file "${attachment.name}" could not be fetched: ${errorSentence(error)}]`);
     }
   }
   const quoted = message.replyTo?.text;
@@ -61,15 +71,28 @@ export async function prepareInput(
   return images.length === 0 ? { text } : { text, images };
 }
 
+/** In a fence that nothing in the text can close. */
+function fenced(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map((match) => match[0].length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${text}\n${fence}`;
+}
+
 async function fetchBytes(attachment: Attachment, adapter: Adapter | undefined): Promise<Uint8Array> {
   const { maxBytes, fetchMs } = ATTACHMENT_LIMITS;
-  if ((attachment.sizeBytes ?? 0) > maxBytes)
-    throw new Error(`it is larger than ${maxBytes / 1024 / 1024} MB`);
+  if ((attachment.sizeBytes ?? 0) > maxBytes) throw tooLarge();
   const fetch = adapter?.fetchAttachment?.bind(adapter);
-  if (fetch === undefined) throw new Error('the platform is not connected');
+  if (fetch === undefined) throw new GatewayError('not_connected', 'the platform is not connected');
   const bytes = await withDeadline(fetchMs, (signal) => fetch(attachment, maxBytes, signal));
-  if (bytes.byteLength > maxBytes) throw new Error(`it is larger than ${maxBytes / 1024 / 1024} MB`);
+  if (bytes.byteLength > maxBytes) throw tooLarge();
   return bytes;
+}
+
+function tooLarge(): GatewayError {
+  return new GatewayError(
+    'attachment_too_large',
+    `it is larger than ${ATTACHMENT_LIMITS.maxBytes / 1024 / 1024} MB`,
+  );
 }
 
 function asText(bytes: Uint8Array): string | undefined {

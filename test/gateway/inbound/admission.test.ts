@@ -129,6 +129,24 @@ describe('in a group', () => {
   ])('%s', (_name, given, expected) => expect(decide(GROUP, given)).toBe(expected));
 });
 
+it('counts a bot towards the loop breaker only with messages that it would have answered', () => {
+  let asked = 0;
+  const botMuted = (): boolean => {
+    asked += 1;
+    return false;
+  };
+  const bot = { ...DM.sender, isBot: true };
+  decide(DM, { message: { sender: bot }, facts: { botMuted } });
+  decide(GROUP, {
+    message: { sender: bot, mentioned: false },
+    facts: { allowlisted: true, botMuted },
+  });
+  decide(DM, { message: { sender: bot }, facts: { allowlisted: true, rate: () => 'silent', botMuted } });
+  expect(asked).toBe(0);
+  decide(DM, { message: { sender: bot }, facts: { allowlisted: true, botMuted } });
+  expect(asked).toBe(1);
+});
+
 it('counts towards the rate limit only messages that got that far', () => {
   let asked = 0;
   const rate = () => {

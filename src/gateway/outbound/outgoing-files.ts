@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, realpath, writeFile } from 'node:fs/promises';
+import { basename, extname, join, relative, resolve, sep } from 'node:path';
+import { type FileLink, fileLinks } from './file-links.ts';
+
+export const OUTGOING_LIMITS = {
+  maxBytes: 20 * 1024 * 1024,
+  /** Files of one answer. */
+  maxFiles: 10,
+} as const;
+
+export interface OutgoingOptions {
+  /** Where the agent works; relative paths begin here. */
+  readonly cwd: string;
+  /** The session's own folder: what the chat sent, and what the agent keeps for it. */
+  readonly sessionFolder: string;
+  /** Where our own data lies (`gateway`, `gateway-*`): none of it leaves but what lies in the session's folder. */
+  readonly dataFolder: string;
+}
+
+/** A file that goes out with an answer. */
+export interface OutgoingFile {
+  readonly label: string;
+  /** A copy of ours: what is sent after a restart is what was there when the agent said it. */
+  readonly path: string;
+  readonly name: string;
+  readonly mimeType: string;
+}
+
+export interface OutgoingAnswer {
+  /** The text with each such link replaced by its label. */
+  readonly text: string;
+  readonly files: readonly OutgoingFile[];
+  /** Files that may not leave or cannot be sent, one sentence each. */
+  readonly refused: readonly string[];
+}
+
+/**
+ * Takes the files out of an agent's answer: images (`![chart](chart.png)`), links that say `file:`, and links to
+ * files in the session's own folder. Each has to lie below the working folder or the session's folder after every
+ * symbolic link is followed, on no hidden path (`.env`, `.git`, `.ssh`) and not in our data. Other relative links are
+ * references to source code and stay as they are.
+ */
+export async function takeOutgoingFiles(markdown: string, options: OutgoingOptions): Promise<OutgoingAnswer> {
+  const files: OutgoingFile[] = [];
+  const refused: string[] = [];
+  let text = '';
+  let at = 0;
+  for (const link of fileLinks(markdown)) {
+    const absolute = resolve(options.cwd, link.path);
+    if (!link.explicit && !isBelow(options.sessionFolder, absolute)) continue;
+    const label = link.label === '' ? basename(link.path) : link.label;
+    const result =
+      files.length >= OUTGOING_LIMITS.maxFiles
+        ? `more than ${OUTGOING_LIMITS.maxFiles} files`
+        : await take(link, absolute, label, options);
+    text += markdown.slice(at, link.start);
+    if (typeof result === 'string') {
+      refused.push(`${label}: ${result}`);
+      text += `${label} (not sent: ${result})`;
+    } else {
+      files.push(result);
+      text += label;
+    }
+    at = link.end;
+  }
+  return { text: text + markdown.slice(at), files, refused };
+}
+
+/** The copy of the file, or why it does not leave. */
+async function take(
+  link: FileLink,
+  absolute: string,
+  label: string,
+  options: OutgoingOptions,
+): Promise<OutgoingFile | string> {
+  const real = await realpath(absolute).catch(() => undefined);
+  if (real === undefined) return 'there is no such file';
+  const reason = await whyConfined(real, options);
+  if (reason !== undefined) return reason;
+  const bytes = await readLimited(real);
+  if (typeof bytes === 'string') return bytes;
+  const name = safeName(basename(link.path));
+  const folder = join(options.sessionFolder, 'sent', randomUUID());
+  const path = join(folder, name);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeFile(path, bytes, { mode: 0o600, flag: 'wx' });
+  } catch {
+    return 'there is no room for a copy'; // the answer is worth more than its files
+  }
+  return { label, path, name, mimeType: mimeTypeOf(name) };
+}
+
+/** Why a real path may not leave; undefined when it may. */
+async function whyConfined(real: string, options: OutgoingOptions): Promise<string | undefined> {
+  const [cwd, session, data] = await Promise.all(
+    [options.cwd, options.sessionFolder, options.dataFolder].map((folder) =>
+      realpath(folder).catch(() => resolve(folder)),
+    ),
+  );
+  const root = [session, cwd].find((folder) => folder !== undefined && isBelow(folder, real));
+  if (root === undefined) return 'it lies outside of my folder';
+  // The working folder may hold the data folder, or lie in it: our own files are known by their names.
+  const [first = ''] = data !== undefined && isBelow(data, real) ? relative(data, real).split(sep) : [];
+  if (root !== session && /^gateway(?:-|$)/.test(first)) return 'it lies outside of my folder';
+  const hidden = relative(root, real)
+    .split(sep)
+    .some((step) => step.startsWith('.'));
+  return hidden ? 'it is a hidden file' : undefined;
+}
+
+/** The content of a regular file, or why it cannot be sent. The size is that of what was opened. */
+async function readLimited(path: string): Promise<Buffer | string> {
+  const { maxBytes } = OUTGOING_LIMITS;
+  try {
+    // Never waits for a pipe, never follows a link that was put there a moment ago.
+    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const stat = await file.stat();
+      if (!stat.isFile()) return 'it is not a file';
+      if (stat.size > maxBytes) return `it is larger than ${maxBytes / 1024 / 1024} MB`;
+      const bytes = await file.readFile();
+      return bytes.byteLength > maxBytes ? `it is larger than ${maxBytes / 1024 / 1024} MB` : bytes;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return 'it cannot be read';
+  }
+}
+
+function isBelow(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && resolve(folder, way) === path;
+}
+
+function safeName(name: string): string {
+  return (
+    name
+      .replace(/[^\p{L}\p{N} ._()-]+/gu, '_')
+      .replace(/^\.+/, '')
+      .slice(-100)
+      .trim() || 'file'
+  );
+}
+
+const MIME_TYPES: Readonly<Record<string, string>> = {
+  '.csv': 'text/csv',
+  '.gif': 'image/gif',
+  '.htm': 'text/html',
+  '.html': 'text/html',
+  '.jpeg': 'image/jpeg',
+  '.jpg': 'image/jpeg',
+  '.json': 'application/json',
+  '.md': 'text/markdown',
+  '.mp3': 'audio/mpeg',
+  '.mp4': 'video/mp4',
+  '.ogg': 'audio/ogg',
+  '.pdf': 'application/pdf',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.txt': 'text/plain',
+  '.wav': 'audio/wav',
+  '.webm': 'video/webm',
+  '.webp': 'image/webp',
+  '.zip': 'application/zip',
+};
+
+function mimeTypeOf(name: string): string {
+  return MIME_TYPES[extname(name).toLowerCase()] ?? 'application/octet-stream';
+}
