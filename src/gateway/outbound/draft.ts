@@ -14,7 +14,7 @@ export const DRAFT = {
 export interface DraftDeps {
   readonly chat: ChatRef;
   readonly replyTo: string;
-  readonly outbox: Pick<Outbox, 'courtesy' | 'pace'>;
+  readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
   readonly adapter: () => Adapter | undefined;
   /** What the draft is to show now; empty while there is nothing to show. */
   readonly text: () => string;
@@ -132,9 +132,7 @@ export class Draft {
     const id = this.#id;
     if (id === undefined) return;
     const { chat, outbox } = this.#deps;
-    // A courtesy as well: a stray draft that cannot be deleted stays.
-    await outbox
-      .courtesy(chat, async (adapter, signal) => adapter.delete?.(chat, id, signal))
-      ?.catch(() => {});
+    // A stray draft that cannot be deleted stays.
+    await outbox.direct(chat, async (adapter, signal) => adapter.delete?.(chat, id, signal)).catch(() => {});
   }
 }

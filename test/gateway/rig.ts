@@ -1,0 +1,243 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import type { Capabilities } from '../../src/gateway/adapter.ts';
+import type { Agent } from '../../src/gateway/agent/agent.ts';
+import { createScriptedAgent } from '../../src/gateway/agent/scripted.ts';
+import { ConfigAccess } from '../../src/gateway/config/access.ts';
+import type { Config } from '../../src/gateway/config/schema.ts';
+import { resolveSettings } from '../../src/gateway/config/settings.ts';
+import { SESSION_MIGRATIONS } from '../../src/gateway/conversation/schema.ts';
+import { dataFolder } from '../../src/gateway/data-folder.ts';
+import { EventStream, type GatewayEvent } from '../../src/gateway/events.ts';
+import { Gateway } from '../../src/gateway/gateway.ts';
+import { LocalOperator } from '../../src/gateway/local-operator.ts';
+import { silentLogger } from '../../src/gateway/log.ts';
+import { LogHub } from '../../src/gateway/log-hub.ts';
+import type { ChatRef, InboundMessage, Platform } from '../../src/gateway/model.ts';
+import { Redactor } from '../../src/gateway/outbound/egress.ts';
+import { SECURITY_MIGRATIONS } from '../../src/gateway/security/schema.ts';
+import { Database } from '../../src/gateway/store/database.ts';
+import { TASK_MIGRATIONS } from '../../src/gateway/tasks/schema.ts';
+import { InTestAdapter } from './in-test-adapter.ts';
+import { MemoryDisk } from './store/kit/memory-disk.ts';
+import { TestPlatform } from './test-platform.ts';
+
+export interface RigOptions {
+  readonly config?: Config;
+  readonly capabilities?: Partial<Capabilities>;
+  /** undefined: the scripted agent; null: none. */
+  readonly agent?: Agent | null;
+  readonly platform?: Platform;
+  /** Makes time real: nothing is faked. */
+  readonly chunkDelayMs?: number;
+}
+
+const OPEN: Config = { security: { allowAll: true } };
+
+/**
+ * A whole gateway without a server, over a disk and a platform in memory, on a clock that the test moves. It can be
+ * killed like a process: what the disk had is what the next one finds.
+ */
+export class Rig {
+  readonly world: TestPlatform;
+  readonly disk: MemoryDisk;
+  readonly folder: string;
+  readonly gateway: Gateway;
+  readonly adapter: InTestAdapter;
+  readonly operator: LocalOperator;
+  readonly redactor: Redactor;
+  readonly seen: GatewayEvent[] = [];
+  readonly stores: {
+    readonly sessions: Database;
+    readonly security: Database;
+    readonly tasks: Database;
+  };
+  readonly #options: RigOptions;
+  #messages: { count: number };
+
+  private constructor(
+    options: RigOptions,
+    world: TestPlatform,
+    disk: MemoryDisk,
+    folder: string,
+    stores: Rig['stores'],
+    messages: { count: number },
+  ) {
+    this.#options = options;
+    this.world = world;
+    this.disk = disk;
+    this.folder = folder;
+    this.stores = stores;
+    this.#messages = messages;
+    const platform = options.platform ?? 'telegram';
+    const config = options.config ?? OPEN;
+    const base = resolveSettings(config, {}, {}, folder);
+    const settings = { ...base, enabled: (each: Platform) => each === platform };
+    const events = new EventStream((error) => {
+      throw error;
+    });
+    events.subscribe((event) => this.seen.push(event));
+    this.redactor = new Redactor();
+    const clock = (): number => Date.now();
+    this.adapter = new InTestAdapter(platform, world, options.capabilities);
+    const agent =
+      options.agent === null
+        ? undefined
+        : (options.agent ??
+          createScriptedAgent({
+            ...(options.chunkDelayMs === undefined ? {} : { chunkDelayMs: options.chunkDelayMs }),
+          }));
+    this.gateway = new Gateway({
+      settings,
+      folder: dataFolder(folder, {}),
+      stores,
+      agent,
+      createAdapter: async () => this.adapter,
+      events,
+      logs: new LogHub({ level: 'debug', clock, events, redactor: this.redactor }),
+      redactor: this.redactor,
+      clock,
+      version: '0.0.0',
+      demo: false,
+    });
+    this.operator = new LocalOperator({
+      gateway: this.gateway,
+      events,
+      actor: { name: 'olga', surface: 'console' },
+      config: new ConfigAccess(join(folder, 'gateway', 'config.json')),
+      requestStop: () => {},
+    });
+  }
+
+  /** Fakes the timers; `vi.useRealTimers()` ends that. */
+  static async start(options: RigOptions = {}): Promise<Rig> {
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'],
+      now: Date.UTC(2026, 4, 6, 10, 0, 0),
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'rig-'));
+    mkdirSync(join(folder, 'gateway'), { recursive: true });
+    return Rig.#open(options, new TestPlatform(), new MemoryDisk(), folder, { count: 0 });
+  }
+
+  static async #open(
+    options: RigOptions,
+    world: TestPlatform,
+    disk: MemoryDisk,
+    folder: string,
+    messages: { count: number },
+  ): Promise<Rig> {
+    const open = (name: string, migrations: typeof SESSION_MIGRATIONS): Promise<Database> =>
+      Database.open({ path: `/data/${name}.db`, migrations, log: silentLogger, disk });
+    const [sessions, security, tasks] = await Promise.all([
+      open('gateway-sessions', SESSION_MIGRATIONS),
+      open('gateway-security', SECURITY_MIGRATIONS),
+      open('gateway-background-tasks', TASK_MIGRATIONS),
+    ]);
+    const rig = new Rig(options, world, disk, folder, { sessions, security, tasks }, messages);
+    await rig.gateway.start();
+    await rig.gateway.connect();
+    await rig.settle();
+    return rig;
+  }
+
+  /** `kill -9`, and the next start on what the disk had. */
+  async crash(downMs = 0, change: RigOptions = {}): Promise<Rig> {
+    this.adapter.die();
+    const disk = this.disk.afterKill();
+    // A process that is dead writes nothing.
+    this.disk.before = () => {
+      throw new Error('killed');
+    };
+    if (downMs > 0) vi.setSystemTime(Date.now() + downMs);
+    return Rig.#open({ ...this.#options, ...change }, this.world, disk, this.folder, this.#messages);
+  }
+
+  /** A clean stop, and the next start. */
+  async restart(graceMs = 30_000, downMs = 0, change: RigOptions = {}): Promise<Rig> {
+    await this.stop(graceMs);
+    this.adapter.die();
+    if (downMs > 0) vi.setSystemTime(Date.now() + downMs);
+    return Rig.#open({ ...this.#options, ...change }, this.world, this.disk, this.folder, this.#messages);
+  }
+
+  async stop(graceMs = 30_000): Promise<void> {
+    let ended = false;
+    const stopping = this.gateway.stop(graceMs).then(() => {
+      ended = true;
+    });
+    for (let i = 0; i < 200 && !ended; i += 1) await this.pass(1000);
+    await stopping;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Lets everything happen that needs no time. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 40; i += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await vi.advanceTimersByTimeAsync(0);
+    }
+  }
+
+  /** Time goes by, timer by timer, and everything happens that follows from each. */
+  async pass(ms: number): Promise<void> {
+    const end = Date.now() + ms;
+    await this.settle();
+    let reached = false;
+    const mark = setTimeout(() => {
+      reached = true;
+    }, ms);
+    while (!reached && Date.now() < end) {
+      await vi.advanceTimersToNextTimerAsync();
+      for (let i = 0; i < 8; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    clearTimeout(mark);
+    await this.settle();
+  }
+
+  chat(over: Partial<ChatRef> = {}): ChatRef {
+    return { platform: this.adapter.platform, accountId: 'default', chatId: 'c1', ...over };
+  }
+
+  /** Ada writes to the bot; resolves when it was taken, rejects when not. */
+  async say(text: string, over: Partial<InboundMessage> & { readonly from?: string } = {}): Promise<void> {
+    const { host } = this.adapter;
+    if (host === undefined) throw new Error('the adapter does not run');
+    this.#messages.count += 1;
+    const { from = 'ada', ...rest } = over;
+    const id = `in${this.#messages.count}`;
+    let failed: unknown;
+    const taken = host
+      .accept({
+        dedupeKey: id,
+        chat: this.chat(),
+        chatKind: 'dm',
+        sender: { id: from, name: from },
+        text,
+        messageId: id,
+        mentioned: true,
+        ...rest,
+      })
+      .catch((error: unknown) => {
+        failed = error;
+      });
+    await this.settle();
+    await taken;
+    if (failed !== undefined) throw failed;
+  }
+
+  /** Texts that stand in the chat now. */
+  texts(chat: Partial<ChatRef> = {}): string[] {
+    return this.world.texts(chat);
+  }
+
+  /** Decisions of the trace, as `what kind code`. */
+  decisions(): string[] {
+    return this.gateway.decisions(200).map(({ what, kind, code }) => `${what} ${kind} ${code}`);
+  }
+}

@@ -1,0 +1,461 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ChatRef } from '../../../src/gateway/model.ts';
+import { Rig } from '../rig.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+let rig: Rig;
+
+beforeEach(async () => {
+  rig = await Rig.start({
+    config: { platforms: { telegram: { groups: ['g1'] } } },
+    capabilities: { edit: false, typing: false },
+  });
+});
+afterEach(async () => {
+  await rig.stop();
+  rig.remove();
+  vi.useRealTimers();
+});
+
+const chatOf = (who: string): ChatRef => rig.chat({ chatId: `dm-${who}` });
+const write = (who: string, text = 'hello', more: { aliases?: string[] } = {}): Promise<void> =>
+  rig.say(text, { chat: chatOf(who), sender: { id: who, name: who.toUpperCase(), ...more } });
+const told = (who: string): string[] => rig.texts({ chatId: `dm-${who}` });
+const desk = () => rig.gateway.door.desk.list();
+const codeOf = (who: string): string => desk().find(({ senderId }) => senderId === who)?.code ?? '';
+const requestOf = (who: string): string => desk().find(({ senderId }) => senderId === who)?.id ?? '';
+const refusals = (): string[] => rig.gateway.refusals.map(({ senderId, code }) => `${senderId} ${code}`);
+const audit = async () =>
+  (await rig.operator.query('audit', {})).map(({ action, subject }) => `${action} ${subject}`);
+const approve = async (who: string): Promise<void> => {
+  await rig.operator.run({ type: 'pairing.approve', requestId: requestOf(who) });
+  await rig.pass(100);
+};
+
+describe('a stranger', () => {
+  it('gets one message with a code; the agent hears nothing; the operator sees who it is', async () => {
+    await write('ada', `${'please '.repeat(100)}let me in`);
+    await rig.pass(100);
+    expect(told('ada')).toHaveLength(1);
+    expect(told('ada')[0]).toContain(codeOf('ada'));
+    const [request] = desk();
+    expect(request).toMatchObject({ senderId: 'ada', senderName: 'ADA', platform: 'telegram' });
+    expect(request?.code).toMatch(/^[A-HJKMNP-Z2-9]{4}-[A-HJKMNP-Z2-9]{4}$/);
+    expect(request?.firstWords).toHaveLength(500);
+    expect((request?.expiresAt ?? 0) - (request?.createdAt ?? 0)).toBe(HOUR);
+    expect(rig.gateway.conversations.views()).toEqual([]);
+  });
+
+  it('who goes on writing hears nothing, then one reminder after ten minutes, then nothing', async () => {
+    await write('ada');
+    const code = codeOf('ada');
+    await rig.pass(9 * MINUTE);
+    await write('ada', 'hello?');
+    expect(told('ada')).toHaveLength(1);
+    await rig.pass(2 * MINUTE);
+    await write('ada', 'hello??');
+    expect(told('ada')).toHaveLength(2);
+    expect(told('ada')[1]).toContain(code);
+    await rig.pass(30 * MINUTE);
+    await write('ada', 'hello???');
+    expect(told('ada')).toHaveLength(2);
+    expect(desk()).toHaveLength(1);
+    expect(refusals()).toEqual(['ada pairing_pending', 'ada pairing_pending']);
+  });
+
+  it('who arrives twice in one moment has one request', async () => {
+    const { host } = rig.adapter;
+    const message = (id: string, chatId: string) => ({
+      dedupeKey: id,
+      chat: rig.chat({ chatId }),
+      chatKind: 'dm' as const,
+      sender: { id: 'ada', name: 'Ada' },
+      text: 'hello',
+      messageId: id,
+      mentioned: true,
+    });
+    const both = Promise.all([host?.accept(message('x1', 'a')), host?.accept(message('x2', 'b'))]);
+    await rig.settle();
+    await both;
+    expect(desk()).toHaveLength(1);
+  });
+
+  it('is turned away in silence when three wait on the platform, and counted', async () => {
+    for (const who of ['a', 'b', 'c', 'd', 'e']) await write(who);
+    await rig.pass(100);
+    expect(desk().map(({ senderId }) => senderId)).toEqual(['a', 'b', 'c']);
+    expect(told('d')).toEqual([]);
+    expect(rig.gateway.view().turnedAway).toBe(2);
+    expect(refusals()).toEqual(['d turned_away', 'e turned_away']);
+    await approve('a');
+    await write('d', 'again');
+    expect(desk().map(({ senderId }) => senderId)).toEqual(['b', 'c', 'd']);
+  });
+
+  it('is not more than three when all come in the same moment', async () => {
+    const { host } = rig.adapter;
+    const all = Promise.all(
+      ['a', 'b', 'c', 'd', 'e', 'f'].map((who) =>
+        host?.accept({
+          dedupeKey: who,
+          chat: chatOf(who),
+          chatKind: 'dm',
+          sender: { id: who, name: who },
+          text: 'hello',
+          messageId: who,
+          mentioned: true,
+        }),
+      ),
+    );
+    await rig.settle();
+    await all;
+    expect(desk()).toHaveLength(3);
+    expect(rig.gateway.view().turnedAway).toBe(3);
+  });
+
+  it('is never paired in a group', async () => {
+    await rig.say('hi', { chat: rig.chat({ chatId: 'g1' }), chatKind: 'group', from: 'ada' });
+    await rig.pass(100);
+    expect(desk()).toEqual([]);
+    expect(rig.texts()).toEqual([]);
+    expect(refusals()).toEqual(['ada sender_not_listed']);
+  });
+});
+
+describe('approving', () => {
+  it('tells the person, and answers what they first wrote as if it had just arrived', async () => {
+    await write('ada', 'what is the time?');
+    await approve('ada');
+    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
+    expect(desk()).toEqual([]);
+    expect(rig.gateway.door.people.list()).toMatchObject([
+      { platform: 'telegram', userId: 'ada', name: 'ADA', origin: 'pairing' },
+    ]);
+    await write('ada', 'and now?');
+    await rig.pass(100);
+    expect(told('ada').at(-1)).toBe('You said: and now?');
+    expect(await audit()).toEqual(['approve telegram ada']);
+  });
+
+  it('works with the code, however it is written', async () => {
+    await write('ada');
+    const typed = codeOf('ada').toLowerCase().replace('-', ' ');
+    await rig.operator.run({ type: 'pairing.approve', code: typed });
+    await rig.pass(100);
+    expect(told('ada').at(-1)).toBe('You said: hello');
+  });
+
+  it('two at once is done once', async () => {
+    await write('ada');
+    const requestId = requestOf('ada');
+    const both = Promise.allSettled([
+      rig.operator.run({ type: 'pairing.approve', requestId }),
+      rig.operator.run({ type: 'pairing.approve', requestId }),
+      rig.operator.run({ type: 'pairing.deny', requestId }),
+    ]);
+    await rig.pass(100);
+    expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: hello']);
+  });
+
+  it('does not mix up the sessions of somebody who writes in the same moment', async () => {
+    await write('ada', 'first');
+    const requestId = requestOf('ada');
+    const second = Promise.withResolvers<void>();
+    rig.gateway.deps.events.subscribe((event) => {
+      // She writes while the held message is being released.
+      if (event.type === 'allowlist') setImmediate(() => write('ada', 'second').then(second.resolve));
+    });
+    await rig.operator.run({ type: 'pairing.approve', requestId });
+    await second.promise;
+    await rig.pass(1000);
+    expect(rig.gateway.conversations.views()).toHaveLength(1);
+    expect(told('ada').slice(-2)).toEqual(['You said: first', 'You said: second']);
+  });
+
+  it('can be taken back: revoked at once, and the request waits again', async () => {
+    await write('ada', '[hang]');
+    const requestId = requestOf('ada');
+    await approve('ada');
+    expect(rig.gateway.conversations.views()[0]?.state).toBe('running');
+    await rig.operator.run({ type: 'pairing.undo', requestId });
+    await rig.pass(100);
+    expect(rig.gateway.conversations.views()[0]?.state).toBe('idle');
+    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(desk()).toHaveLength(1);
+    expect(await audit()).toEqual(['undo approve telegram ada', 'approve telegram ada']);
+    await approve('ada');
+    expect(rig.gateway.door.people.list()).toHaveLength(1);
+    await expect(rig.operator.run({ type: 'pairing.undo', requestId: 'nope' })).rejects.toMatchObject({
+      code: 'undo_too_late',
+    });
+  });
+
+  it('by id lets a waiting stranger in, with the held message', async () => {
+    await write('ada');
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada', note: 'from the meetup' });
+    await rig.pass(100);
+    expect(told('ada').at(-1)).toBe('You said: hello');
+    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: 'ada', note: 'from the meetup' }]);
+    expect(desk()).toEqual([]);
+  });
+});
+
+describe('denying and blocking', () => {
+  it('tells a denied stranger once; an hour of silence follows', async () => {
+    await write('ada');
+    await rig.operator.run({ type: 'pairing.deny', requestId: requestOf('ada') });
+    await rig.pass(100);
+    expect(told('ada').at(-1)).toBe('The operator did not let you in.');
+    await write('ada', 'why?');
+    await rig.pass(59 * MINUTE);
+    await write('ada', 'please');
+    expect(told('ada')).toHaveLength(2);
+    expect(desk()).toEqual([]);
+    expect(refusals()).toEqual(['ada pairing_cooldown', 'ada pairing_cooldown']);
+    await rig.pass(2 * MINUTE);
+    await write('ada', 'now?');
+    expect(desk()).toHaveLength(1);
+  });
+
+  it('never hears a blocked one again, also after a restart, until unblocked', async () => {
+    await write('ada');
+    await rig.operator.run({ type: 'pairing.block', requestId: requestOf('ada') });
+    await write('ada', 'hello?');
+    rig = await rig.crash(2 * HOUR);
+    await write('ada', 'hello??');
+    expect(told('ada')).toHaveLength(1); // the code, from before
+    expect(refusals()).toEqual(['ada blocked']);
+    expect(await rig.operator.query('blocked', {})).toMatchObject([{ userId: 'ada' }]);
+    await rig.operator.run({ type: 'unblock', platform: 'telegram', userId: 'ada' });
+    await write('ada', 'hello???');
+    expect(desk()).toHaveLength(1);
+    expect(await audit()).toEqual(['unblock telegram ada', 'block telegram ada']);
+  });
+});
+
+describe('revoking', () => {
+  it('ends the running turn, drops what waits, and holds at once, under every id', async () => {
+    await write('ada', 'hello', { aliases: ['ada-lid'] });
+    await approve('ada');
+    await write('ada', '[hang]', { aliases: ['ada-lid'] });
+    await write('ada', 'waiting', { aliases: ['ada-lid'] });
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada-lid' });
+    await rig.pass(100);
+    expect(rig.gateway.conversations.views()[0]).toMatchObject({ state: 'idle', waiting: 0 });
+    await write('ada-lid', 'still there?');
+    await rig.pass(100);
+    expect(rig.texts().filter((text) => text.includes('still there'))).toEqual([]);
+    rig = await rig.crash();
+    expect(rig.gateway.door.people.list()).toEqual([]);
+    await expect(
+      rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' }),
+    ).rejects.toMatchObject({ code: 'not_allowed' });
+  });
+
+  it('closes an open request, in silence', async () => {
+    await write('ada');
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' });
+    await rig.pass(100);
+    expect(desk()).toEqual([]);
+    expect(told('ada')).toHaveLength(1);
+  });
+
+  it('cancels the tasks that the person started', async () => {
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada' });
+    await write('ada', '/bg [hang]');
+    await rig.pass(100);
+    expect(rig.gateway.tasks.list()).toMatchObject([{ status: 'running' }]);
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' });
+    await rig.pass(100);
+    expect(rig.gateway.tasks.list()).toMatchObject([{ status: 'cancelled' }]);
+  });
+});
+
+describe('codes', () => {
+  const redeem = (code: string) => rig.operator.run({ type: 'pairing.approve', code });
+  const WRONG = 'ABCD-EFG2';
+
+  it('expire after an hour; the person is heard again an hour later', async () => {
+    await write('ada');
+    const code = codeOf('ada');
+    await rig.pass(HOUR + 1000);
+    expect(desk()).toEqual([]);
+    await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
+    await write('ada', 'hello?');
+    expect(desk()).toEqual([]);
+    await rig.pass(HOUR);
+    await write('ada', 'hello??');
+    expect(desk()).toHaveLength(1);
+    expect(await audit()).toEqual(['expire telegram ada']);
+  });
+
+  it('that expired while the disk refuses everything are over all the same, and closed when it is back', async () => {
+    await write('ada');
+    rig.disk.before = ({ path, kind }) => {
+      if (path.includes('gateway-security') && kind === 'write') throw new Error('no');
+    };
+    await rig.pass(HOUR + 1000);
+    await write('ada', 'hello?');
+    expect(refusals()).toEqual(['ada pairing_cooldown']);
+    rig.disk.before = () => {};
+    await rig.pass(2 * MINUTE);
+    expect(desk()).toEqual([]);
+    expect(await audit()).toEqual(['expire telegram ada']);
+  });
+
+  it('that expired while the gateway was down are expired', async () => {
+    await write('ada');
+    const code = codeOf('ada');
+    rig = await rig.crash(61 * MINUTE);
+    await rig.pass(100);
+    expect(desk()).toEqual([]);
+    await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
+  });
+
+  it('are used once', async () => {
+    await write('ada');
+    const code = codeOf('ada');
+    await redeem(code);
+    await rig.pass(100);
+    await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
+  });
+
+  it('are not shown after a restart, but still count; a reminder carries a new one', async () => {
+    await write('ada');
+    const code = codeOf('ada');
+    rig = await rig.crash();
+    expect(desk()).toMatchObject([{ senderId: 'ada' }]);
+    expect(desk()[0]?.code).toBeUndefined();
+    await redeem(code);
+    await rig.pass(100);
+    expect(told('ada').at(-1)).toBe('You said: hello');
+
+    await write('bob');
+    rig = await rig.crash(11 * MINUTE);
+    await write('bob', 'hello?');
+    expect(told('bob').at(-1)).toContain(codeOf('bob'));
+    await redeem(codeOf('bob'));
+  });
+
+  it('lock after five wrong ones for an hour, also across a restart; the row can be approved all the same', async () => {
+    await write('ada');
+    const right = codeOf('ada');
+    for (let i = 0; i < 5; i += 1)
+      await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
+    await expect(redeem(right)).rejects.toMatchObject({ code: 'code_locked', status: 429 });
+    rig = await rig.crash();
+    await expect(redeem(right)).rejects.toMatchObject({ code: 'code_locked' });
+    await approve('ada');
+    expect(told('ada').at(-1)).toBe('You said: hello');
+    await write('bob');
+    await expect(redeem(codeOf('bob'))).rejects.toMatchObject({ code: 'code_locked' });
+    await rig.pass(HOUR - 10 * MINUTE);
+    await write('carol');
+    await rig.pass(11 * MINUTE);
+    await redeem(codeOf('carol'));
+  });
+
+  it('that are right forgive the slips before them', async () => {
+    await write('ada');
+    await write('bob');
+    for (let i = 0; i < 4; i += 1)
+      await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
+    await redeem(codeOf('ada'));
+    for (let i = 0; i < 4; i += 1)
+      await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
+    await redeem(codeOf('bob'));
+  });
+
+  it('cannot be locked out while nobody waits', async () => {
+    for (let i = 0; i < 9; i += 1)
+      await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
+    await write('ada');
+    await redeem(codeOf('ada'));
+  });
+
+  it('never touch the disk or a log line', async () => {
+    await write('ada');
+    const code = codeOf('ada');
+    await rig.pass(11 * MINUTE);
+    await write('ada', 'hello?');
+    for (const [, bytes] of rig.disk.contents()) {
+      expect(bytes.includes(code)).toBe(false);
+      expect(bytes.includes(code.replace('-', ''))).toBe(false);
+    }
+    expect(JSON.stringify(rig.gateway.deps.logs.lines())).not.toContain(code);
+  });
+});
+
+describe('a restart between the steps', () => {
+  it('of an approval answers the held message once', async () => {
+    await write('ada', 'held');
+    // The approval is stored; the process dies before the message is released.
+    rig.disk.before = ({ path, kind }) => {
+      if (path.includes('gateway-sessions') && kind === 'write') throw new Error('killed');
+    };
+    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf('ada') }).catch(() => {});
+    await rig.settle();
+    expect(rig.gateway.door.people.list()).toHaveLength(1);
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: held']);
+  });
+
+  it('of a first message makes a request of it', async () => {
+    rig.disk.before = ({ path, kind }) => {
+      if (path.includes('gateway-security') && kind === 'write') throw new Error('killed');
+    };
+    await expect(write('ada', 'held')).rejects.toThrow();
+    rig = await rig.crash();
+    await rig.pass(100);
+    expect(desk()).toMatchObject([{ senderId: 'ada', firstWords: 'held' }]);
+    await approve('ada');
+    expect(told('ada').at(-1)).toBe('You said: held');
+  });
+
+  it('long after the first message answers it no more', async () => {
+    await write('ada', 'held');
+    rig.disk.before = ({ path, kind }) => {
+      if (path.includes('gateway-sessions') && kind === 'write') throw new Error('killed');
+    };
+    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf('ada') }).catch(() => {});
+    await rig.settle();
+    rig = await rig.crash(2 * HOUR);
+    await rig.pass(1000);
+    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!']);
+  });
+});
+
+describe('an invitation', () => {
+  const invite = async (): Promise<string> => {
+    const { data } = await rig.operator.run({ type: 'pairing.invite' });
+    return String(Reflect.get(data as object, 'code'));
+  };
+
+  it('lets its first user in, once', async () => {
+    const code = await invite();
+    await write('ada', code);
+    await rig.pass(100);
+    expect(told('ada')).toEqual(['You are in. Welcome!']);
+    await write('bob', code);
+    expect(rig.gateway.door.people.list().map(({ userId }) => userId)).toEqual(['ada']);
+    expect(await audit()).toEqual(['accept invitation telegram ada']);
+  });
+
+  it('approves somebody who waits already, and answers what they wrote', async () => {
+    await write('ada', 'what is the time?');
+    await write('ada', await invite());
+    await rig.pass(1000);
+    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
+    expect(desk()).toEqual([]);
+  });
+
+  it('is over after an hour', async () => {
+    const code = await invite();
+    await rig.pass(HOUR + 1000);
+    await write('ada', code);
+    expect(rig.gateway.door.people.list()).toEqual([]);
+  });
+});
