@@ -1,9 +1,10 @@
 /** The console as an Ink app: reads the store, composes the screen, puts it on the terminal. */
-import { Box, useApp, useWindowSize } from 'ink';
+import { Box, useApp } from 'ink';
 import { type ReactNode, useEffect, useSyncExternalStore } from 'react';
 import { Lines } from './components/lines.tsx';
 import { StatusTableView } from './components/status-table.tsx';
 import { useKeys } from './components/use-keys.ts';
+import { useTerminalSize } from './components/use-terminal-size.ts';
 import type { Glyphs } from './draw/glyphs.ts';
 import type { Theme } from './draw/theme.ts';
 import { Ticker } from './draw/times.ts';
@@ -28,7 +29,7 @@ export function App(props: AppProps): ReactNode {
   const { store, controller, theme, glyphs, spareRows = 0, onReady } = props;
   const slices = useSyncExternalStore(store.subscribe, store.getSlices);
   useSyncExternalStore(controller.subscribe, controller.getView);
-  const size = useWindowSize();
+  const size = useTerminalSize();
   const { suspendTerminal } = useApp();
   useKeys(controller);
   useEffect(() => {

@@ -97,9 +97,13 @@ export function overlay(line: Line, over: Line, x: number): Line {
   return [...slice(line, 0, x), ...over, ...slice(line, x + lineWidth(over), width)];
 }
 
+const NOTHING: readonly number[] = [];
+/** Attributes under a cover, made once for each pair: `transition` tells sets apart by identity. */
+const COVERED = new WeakMap<readonly number[], WeakMap<readonly number[], readonly number[]>>();
+
 /** The line with its attributes as a terminal takes them. */
 export function paint(line: Line, theme: Theme): string {
-  let on: readonly number[] = [];
+  let on = NOTHING;
   let out = '';
   for (const { text, style = 'text', over } of line) {
     if (text === '') continue;
@@ -107,12 +111,18 @@ export function paint(line: Line, theme: Theme): string {
     on = change.on;
     out += change.text + text;
   }
-  return out + transition(on, []).text;
+  return out + transition(on, NOTHING).text;
 }
 
 /** Under a coloured selection only bold and underline survive: a colour of its own would be unreadable there. */
 function codesOf(theme: Theme, style: Style, over: Style | undefined): readonly number[] {
   const codes = theme.sgr[style];
-  if (over === undefined || theme.sgr[over].length === 0) return codes;
-  return [...codes.filter((code) => code === 1 || code === 4), ...theme.sgr[over]];
+  if (over === undefined) return codes;
+  const cover = theme.sgr[over];
+  if (cover.length === 0) return codes;
+  const covered = COVERED.get(cover) ?? new WeakMap<readonly number[], readonly number[]>();
+  COVERED.set(cover, covered);
+  const made = covered.get(codes) ?? [...codes.filter((code) => code === 1 || code === 4), ...cover];
+  covered.set(codes, made);
+  return made;
 }

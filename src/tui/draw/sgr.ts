@@ -31,7 +31,25 @@ function apply(on: readonly number[], code: number, start: boolean): number[] {
   return [...kept, code];
 }
 
+/** There are few different changes, and each line makes a dozen: every change is worked out once. */
+const known = new WeakMap<readonly number[], WeakMap<readonly number[], Transition>>();
+
+/** Sets of attributes are told apart by identity: pass the same array for the same set. */
 export function transition(from: readonly number[], to: readonly number[]): Transition {
+  let changes = known.get(from);
+  if (changes === undefined) {
+    changes = new WeakMap();
+    known.set(from, changes);
+  }
+  let change = changes.get(to);
+  if (change === undefined) {
+    change = work(from, to);
+    changes.set(to, change);
+  }
+  return change;
+}
+
+function work(from: readonly number[], to: readonly number[]): Transition {
   const undo = from.filter((code) =>
     isIntensity(code) ? !to.includes(code) : !to.some((other) => endOf(other) === endOf(code)),
   );
