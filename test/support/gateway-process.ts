@@ -66,7 +66,7 @@ export class GatewayProcess {
       this.stdout += text;
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('{')) this.records.push(JSON.parse(line) as LogRecord);
+      for (const line of lines) if (line.startsWith('{"')) this.records.push(JSON.parse(line) as LogRecord);
     });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
