@@ -56,8 +56,8 @@ export class GatewayProcess {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [BIN, ...args], {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, runtime: string = process.execPath) {
+    this.child = spawn(runtime, [BIN, ...args], {
       env: childEnv(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
