@@ -152,6 +152,15 @@ export class AdapterManager {
     });
   }
 
+  /** Starts it again with an adapter made from the settings in force now. */
+  renew(platform: Platform): Promise<void> {
+    return this.#enqueue(platform, async (slot) => {
+      await this.#stop(platform, slot);
+      if (slot.made !== undefined) slot.made.used = true;
+      await this.#start(platform, slot);
+    });
+  }
+
   async stopAll(): Promise<void> {
     await Promise.all([...this.#slots.keys()].map((platform) => this.stop(platform)));
   }
