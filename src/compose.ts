@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import type { Adapter } from './gateway/adapter.ts';
+import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
 import { systemClock } from './gateway/clock.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
@@ -44,7 +45,10 @@ export interface ComposeOptions extends Overrides {
   /** Replaces the configured agent (tests, demo). */
   readonly agent?: Agent;
   /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
-  readonly createAdapter?: (platform: Platform) => Promise<Adapter | undefined>;
+  readonly createAdapter?: (
+    platform: Platform,
+    candidate?: CandidateSettings,
+  ) => Promise<Adapter | undefined>;
   /** Platforms that run although the configuration does not enable them (demo). */
   readonly alsoEnabled?: readonly Platform[];
 }
@@ -135,17 +139,34 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       secret: await Gateway.clientSecret(sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
     });
+    const config = new ConfigAccess(
+      folder.config,
+      {
+        ...(options.port === undefined ? {} : { port: options.port }),
+        ...(options.host === undefined ? {} : { host: options.host }),
+        ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
+      },
+      (key) => {
+        if (!key.startsWith('platforms.')) return false;
+        const { config: now } = loadConfig(folder.config);
+        live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
+        const allowed = withoutPlatformSecrets(now, env);
+        for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
+        return true;
+      },
+    );
     const gateway: Gateway = new Gateway({
       settings,
       folder,
       stores: { sessions, security, tasks },
       agent,
-      createAdapter: async (platform) => {
-        const replaced = await options.createAdapter?.(platform);
+      createAdapter: async (platform, candidate) => {
+        const replaced = await options.createAdapter?.(platform, candidate);
         if (replaced !== undefined) return replaced;
         if (platform === 'websocket') return sockets;
         const { createPlatformAdapter } = await import('./adapters/registry.ts');
-        return createPlatformAdapter(platform, settings.platform(platform), env);
+        const own = candidate === undefined ? settings.platform(platform) : config.with(platform, candidate);
+        return createPlatformAdapter(platform, own, env, (value) => redactor.add(value));
       },
       events,
       logs,
@@ -163,22 +184,6 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         if (event.type === 'inbound') sockets.tellPrivileged({ type: 'event', data: event });
       });
     sockets.onClientReady((chat) => gateway.outbox.kick('websocket', chat));
-    const config = new ConfigAccess(
-      folder.config,
-      {
-        ...(options.port === undefined ? {} : { port: options.port }),
-        ...(options.host === undefined ? {} : { host: options.host }),
-        ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
-      },
-      (key) => {
-        if (!key.startsWith('platforms.')) return false;
-        const { config: now } = loadConfig(folder.config);
-        live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
-        const allowed = withoutPlatformSecrets(now, env);
-        for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
-        return true;
-      },
-    );
     let stopping: Promise<void> | undefined;
     let then: 'stop' | 'restart' = 'stop';
     let resolveStopped: (value: 'stop' | 'restart') => void = () => {};

@@ -62,7 +62,16 @@ export type OperatorCommand =
   | { readonly type: 'adapter.start'; readonly platform: Platform }
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
-  | { readonly type: 'adapter.check'; readonly platform: Platform }
+  /**
+   * Asks the platform who the bot is and what is missing; `data` is an AdapterCheck. With `settings` (keys of
+   * `platforms.<platform>`, laid over those in config.json; an empty text or null takes one away) nothing that runs
+   * and nothing that is stored is touched.
+   */
+  | {
+      readonly type: 'adapter.check';
+      readonly platform: Platform;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    }
   | { readonly type: 'outbox.retry'; readonly id: string }
   | { readonly type: 'outbox.abandon'; readonly id: string }
   | {

@@ -1,11 +1,14 @@
 import { dirname } from 'node:path';
 import { GatewayError } from '../errors.ts';
+import type { Platform } from '../model.ts';
 import type { ConfigKind, ConfigValue } from '../operator.ts';
 import { type KindNode, kindOf } from './kinds.ts';
 import { checkConfig, loadConfig } from './load.ts';
-import { type Config, ConfigSchema } from './schema.ts';
+import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
 import { environmentName } from './secrets.ts';
 import { closest } from './suggest.ts';
+
+type PlatformSettings<P extends Platform> = NonNullable<PlatformsConfig[P]>;
 
 interface SchemaNode extends KindNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
@@ -86,6 +89,19 @@ export class ConfigAccess {
         ...(fallback === undefined ? {} : { fallback }),
       };
     });
+  }
+
+  /**
+   * The settings of a platform as they would be with `candidate` laid over those in the file; an empty text or null
+   * takes a key away. Writes nothing. Throws a ConfigError that names the key at fault.
+   */
+  with<P extends Platform>(platform: P, candidate: Readonly<Record<string, unknown>>): PlatformSettings<P> {
+    const stored = loadConfig(this.#path).config.platforms?.[platform];
+    const { config } = checkConfig(
+      { platforms: { [platform]: { ...stored, ...candidate } } },
+      'the settings to check',
+    );
+    return config.platforms?.[platform] ?? {};
   }
 
   /**
