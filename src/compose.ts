@@ -42,6 +42,8 @@ export interface ComposeOptions extends Overrides {
   readonly demo?: boolean;
   /** The store alone: no port, no platform, no agent. What is decided is carried out at the next start. */
   readonly offline?: boolean;
+  /** Offline, but with the agent at hand: to look whether it would work. */
+  readonly withAgent?: boolean;
   /** Replaces the configured agent (tests, demo). */
   readonly agent?: Agent;
   /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
@@ -132,7 +134,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       open(folder.tasksDb, TASK_MIGRATIONS, adoptTasks(systemClock())),
     ]);
     const agent =
-      settings.noAgent || options.offline
+      settings.noAgent || (options.offline && !options.withAgent)
         ? undefined
         : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), agentEnv)));
     const sockets = createWebSocketAdapter({
