@@ -74,6 +74,9 @@ const common = {
     }),
   ),
   sessions: Type.Optional(PerKindSessions),
+  homeChat: Type.Optional(
+    text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.'),
+  ),
 };
 
 const PlatformsSchema = Type.Object({
