@@ -8,6 +8,7 @@ import type { Agent } from './gateway/agent/agent.ts';
 import { systemClock } from './gateway/clock.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
+import { liveSettings } from './gateway/config/live-settings.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import { resolveSecret } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
@@ -41,6 +42,8 @@ export interface ComposeOptions extends Overrides {
   readonly demo?: boolean;
   /** The store alone: no port, no platform, no agent. What is decided is carried out at the next start. */
   readonly offline?: boolean;
+  /** Offline, but with the agent at hand: to look whether it would work. */
+  readonly withAgent?: boolean;
   /** Replaces the configured agent (tests, demo). */
   readonly agent?: Agent;
   /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
@@ -80,13 +83,16 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const folder = dataFolder(options.dataDir, env);
   const loaded = loadConfig(folder.config);
   const base = resolveSettings(loaded.config, options, env, options.cwd ?? process.cwd());
-  const settings: Settings =
+  const alsoEnabled = (from: Settings): Settings =>
     options.alsoEnabled === undefined
-      ? base
+      ? from
       : {
-          ...base,
-          enabled: (platform) => base.enabled(platform) || (options.alsoEnabled?.includes(platform) ?? false),
+          ...from,
+          enabled: (platform) => from.enabled(platform) || (options.alsoEnabled?.includes(platform) ?? false),
         };
+  const live = liveSettings(alsoEnabled(base));
+  const { settings } = live;
+  const agentEnv = withoutPlatformSecrets(loaded.config, env);
   const operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
@@ -128,24 +134,29 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       open(folder.tasksDb, TASK_MIGRATIONS, adoptTasks(systemClock())),
     ]);
     const agent =
-      settings.noAgent || options.offline
+      settings.noAgent || (options.offline && !options.withAgent)
         ? undefined
-        : (options.agent ??
-          (await createAgentFor(
-            settings,
-            folder,
-            logs.logger('agent'),
-            withoutPlatformSecrets(loaded.config, env),
-          )));
+        : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), agentEnv)));
     const sockets = createWebSocketAdapter({
       secret: await Gateway.clientSecret(sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
     });
-    const config = new ConfigAccess(folder.config, {
-      ...(options.port === undefined ? {} : { port: options.port }),
-      ...(options.host === undefined ? {} : { host: options.host }),
-      ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
-    });
+    const config = new ConfigAccess(
+      folder.config,
+      {
+        ...(options.port === undefined ? {} : { port: options.port }),
+        ...(options.host === undefined ? {} : { host: options.host }),
+        ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
+      },
+      (key) => {
+        if (!key.startsWith('platforms.')) return false;
+        const { config: now } = loadConfig(folder.config);
+        live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
+        const allowed = withoutPlatformSecrets(now, env);
+        for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
+        return true;
+      },
+    );
     const gateway: Gateway = new Gateway({
       settings,
       folder,

@@ -158,6 +158,15 @@ export class AdapterManager {
     });
   }
 
+  /** Starts it again with an adapter made from the settings in force now. */
+  renew(platform: Platform): Promise<void> {
+    return this.#enqueue(platform, async (slot) => {
+      await this.#stop(platform, slot);
+      if (slot.made !== undefined) slot.made.used = true;
+      await this.#start(platform, slot);
+    });
+  }
+
   /**
    * Asks the platform about the settings in force, or about candidate ones without touching the running adapter.
    * Never rejects for what is wrong with the settings or the platform; undefined where there is nothing to ask.

@@ -1,4 +1,5 @@
 import type { ConfigAccess } from './config/access.ts';
+import { followConfig } from './config/follow.ts';
 import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
@@ -125,7 +126,8 @@ export class LocalOperator implements Operator {
       }
       case 'config.set': {
         const outcome = await this.#deps.config.set(command.key, command.value);
-        return { message: outcome };
+        const followed = await followConfig(gateway, command);
+        return { message: [outcome, ...followed].join('; ') };
       }
       case 'doctor':
         return this.#doctor();

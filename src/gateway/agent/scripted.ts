@@ -5,6 +5,7 @@ import type {
   AgentControl,
   AgentEvent,
   AgentInput,
+  AgentWord,
   Conversation,
   TurnEnd,
 } from './agent.ts';
@@ -17,6 +18,8 @@ export interface ScriptedAgentOptions {
   readonly delayMs?: number;
   /** Between two words. Default: 0, which uses no timer at all. */
   readonly chunkDelayMs?: number;
+  /** Words that it knows beside ours. Default: none. */
+  readonly words?: readonly AgentWord[];
 }
 
 type Listener = (event: AgentEvent) => void;
@@ -50,6 +53,10 @@ class ScriptedAgent implements Agent {
 
   check(): Promise<AgentCheck> {
     return Promise.resolve({ ok: true, detail: 'scripted agent' });
+  }
+
+  words(): Promise<readonly AgentWord[]> {
+    return Promise.resolve(this.#options.words ?? []);
   }
 
   open(): Conversation {

@@ -10,6 +10,8 @@ import { Seats } from '../pi/seats.ts';
 import { sessionFileFor } from '../pi/session-file.ts';
 import { checkPi } from '../pi-rpc/check.ts';
 import { bundledPi } from '../pi-rpc/command.ts';
+import { RpcLink } from '../pi-rpc/rpc-link.ts';
+import { piWords } from '../pi-rpc/words.ts';
 import { HostPool } from './host-pool.ts';
 import { SdkLink } from './sdk-link.ts';
 
@@ -65,7 +67,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extension } = equipmentOf(spec.kind, options);
+    const { tools, extension } = equipmentOf(spec, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
@@ -101,6 +103,12 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
       ];
       return await checkPi({ argv: [process.execPath, pi], modelFlags, cwd: options.cwd, env, log }, signal);
+    },
+    words: async (cwd, signal) => {
+      const pi = bundledPi();
+      if (pi === undefined) return [];
+      const argv: [string, ...string[]] = [process.execPath, pi, '--mode', 'rpc', '--no-session'];
+      return await piWords(new RpcLink({ argv, cwd, env, rungMs: all.rungMs, log }), signal);
     },
     release: () => hosts.close(),
   });

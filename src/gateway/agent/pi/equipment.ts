@@ -10,12 +10,13 @@ export interface Equipment {
   readonly extension: string | undefined;
 }
 
-/** A task can tell how far it is; a chat shows its work by itself. */
+/** A task can tell how far it is; a chat shows its work by itself. The tools of the session win over the general ones. */
 export function equipmentOf(
-  kind: ConversationSpec['kind'],
+  { kind, tools: own }: Pick<ConversationSpec, 'kind' | 'tools'>,
   options: { readonly tools?: readonly string[]; readonly taskExtension?: string },
 ): Equipment {
-  const { tools, taskExtension } = options;
+  const { taskExtension } = options;
+  const tools = own ?? options.tools;
   if (kind !== 'task' || taskExtension === undefined) return { tools, extension: undefined };
   // A configured list of tools is complete: what is not on it does not exist.
   return { tools: tools === undefined ? undefined : [...tools, PROGRESS_TOOL], extension: taskExtension };
