@@ -83,10 +83,10 @@ export class LocalOperator implements Operator {
         };
       }
       case 'pairing.invite': {
-        const { code, expiresAt } = door.invite(actor);
+        const { id, code, expiresAt } = door.invite(actor);
         return {
           message: `Send this to the bot from the new person’s account within the hour: ${code}`,
-          data: { code, expiresAt },
+          data: { id, code, expiresAt },
         };
       }
       case 'pairing.undo': {

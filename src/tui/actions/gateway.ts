@@ -1,5 +1,6 @@
 /** The gateway as a whole. */
 import { clean } from '../draw/cells.ts';
+import { FIRST_STEP } from '../setup/keys.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
 
@@ -46,6 +47,15 @@ export const GATEWAY: readonly Action[] = [
             }),
         },
       ),
+  },
+  {
+    id: 'setup',
+    scopes: ['global'],
+    keys: [],
+    label: 'set-up',
+    help: 'Walk through the set-up: agent, platform, who may come in.',
+    words: 'setup',
+    run: (context) => context.update((view) => ({ ...view, modes: [FIRST_STEP] })),
   },
   {
     id: 'gateway.start',
