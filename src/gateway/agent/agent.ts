@@ -3,6 +3,8 @@
  * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
  */
 
+import type { AskQuestion } from './question.ts';
+
 /** What a conversation needs to exist; the same values resume it after a restart. */
 export interface ConversationSpec {
   /** Our session id. */
@@ -15,6 +17,8 @@ export interface ConversationSpec {
   readonly model?: string;
   readonly thinking?: string;
   readonly systemPrompt?: string;
+  /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
+  readonly ask?: AskQuestion;
 }
 
 export interface AgentImage {
