@@ -10,6 +10,7 @@ import { DecisionTrace } from './decisions.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
+import { AgentWords } from './inbound/commands/agent-words.ts';
 import { ChatCommands } from './inbound/commands/chat-commands.ts';
 import { CHAT_COMMANDS, type ChatCommand } from './inbound/commands/command-table.ts';
 import { createExecutor } from './inbound/commands/execute.ts';
@@ -92,7 +93,7 @@ export function createParts(
   const files = new AnswerFiles({
     outbox,
     adapter: (platform) => adapters.known(platform),
-    cwd: settings.agent.cwd,
+    cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
     decide,
@@ -120,7 +121,7 @@ export function createParts(
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
-    cwd: settings.agent.cwd,
+    agentOf: (chat) => settings.agentOf(chat),
     clock,
     events,
     log: log.child('tasks'),
@@ -161,6 +162,9 @@ export function createParts(
       adapter: (chat) => adapterOf(chat.platform),
       clock,
       log: log.child('commands'),
+      words: new AgentWords({ agent, clock, log: log.child('commands') }),
+      cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
+      passOn: (message, more) => conversations.take(message, more),
       execute: createExecutor({
         persist: persistSessions,
         sessions,
@@ -188,6 +192,7 @@ export function createParts(
     accept: (message) => reception.accept(message),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
+    redact: (text) => deps.redactor.redact(text),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
       name,
       help,

@@ -16,9 +16,17 @@ export interface ConversationSpec {
   readonly sessionFile?: string;
   readonly model?: string;
   readonly thinking?: string;
+  /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
+  readonly tools?: readonly string[];
   readonly systemPrompt?: string;
   /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
   readonly ask?: AskQuestion;
+}
+
+/** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */
+export interface AgentWord {
+  readonly name: string;
+  readonly description: string;
 }
 
 export interface AgentImage {
@@ -91,6 +99,8 @@ export interface Conversation {
   steer(input: AgentInput): Promise<boolean>;
   /** Control of the model where the agent can; rejects with GatewayError `unsupported` where not. */
   control(command: AgentControl): Promise<string>;
+  /** The model and thinking level that `control` has set, by their full names; undefined: none was set here. */
+  readonly chosen?: { readonly model: string | undefined; readonly thinking: string | undefined };
   /** Frees what the conversation holds (child, memory). It can be opened again from its spec. */
   close(): Promise<void>;
 }
@@ -114,6 +124,8 @@ export interface Agent {
   check(signal: AbortSignal): Promise<AgentCheck>;
   /** Cheap: nothing is started before the first `run`. */
   open(spec: ConversationSpec): Conversation;
+  /** The words that sessions in this folder know. May start a process; rejects when they cannot be had. */
+  words?(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type {
   AgentControl,
   AgentEvent,
   AgentInput,
+  AgentWord,
   Conversation,
   ConversationSpec,
   TurnEnd,
@@ -21,6 +22,8 @@ export interface ScriptedAgentOptions {
   readonly chunkDelayMs?: number;
   /** Asks before every tool call, as pi does while approvals are on. Default: false. */
   readonly approvals?: boolean;
+  /** Words that it knows beside ours. Default: none. */
+  readonly words?: readonly AgentWord[];
 }
 
 type Listener = (event: AgentEvent) => void;
@@ -55,6 +58,10 @@ class ScriptedAgent implements Agent {
 
   check(): Promise<AgentCheck> {
     return Promise.resolve({ ok: true, detail: 'scripted agent' });
+  }
+
+  words(): Promise<readonly AgentWord[]> {
+    return Promise.resolve(this.#options.words ?? []);
   }
 
   open(spec: ConversationSpec): Conversation {

@@ -11,6 +11,7 @@ import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
 import type { Database } from '../store/database.ts';
+import { conversationSpec } from './conversation-spec.ts';
 import { Lane, type LanePort } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
@@ -51,19 +52,10 @@ export class LiveSession {
     const { agent, settings, adapter } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    const { id, sessionFile, chat } = this.session;
-    const sendsFiles = adapter(chat.platform)?.capabilities.attachmentsOut ?? false;
-    const model = this.session.model ?? settings.agent.model;
-    const thinking = this.session.thinking ?? settings.agent.thinking;
-    this.#conversation ??= agent.open({
-      id,
-      kind: 'chat',
-      cwd: settings.agent.cwd,
-      ...(sessionFile === undefined ? {} : { sessionFile }),
-      ...(model === undefined ? {} : { model }),
-      ...(thinking === undefined ? {} : { thinking }),
-      ...(sendsFiles ? { systemPrompt: FILES_PROMPT } : {}),
-    });
+    const sendsFiles = adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false;
+    this.#conversation ??= agent.open(
+      conversationSpec(this.session, settings.agentOf(this.session.chat), sendsFiles ? [FILES_PROMPT] : []),
+    );
     return this.#conversation;
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
 import type { Clock } from '../clock.ts';
+import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
 import type { Decide } from '../decisions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
@@ -11,6 +12,7 @@ import type { Database, Tx } from '../store/database.ts';
 import { newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
 import { storeTask, TaskRows } from './task-rows.ts';
 import { TaskRun } from './task-run.ts';
+import { taskSpec } from './task-spec.ts';
 
 export const TASK_LIMITS = {
   parallel: 2,
@@ -24,7 +26,8 @@ export const TASK_LIMITS = {
 export interface TasksDeps {
   readonly db: Database;
   readonly agent: Agent | undefined;
-  readonly cwd: string;
+  /** What the agent of a chat works with, of its tasks too. */
+  readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -202,7 +205,7 @@ export class Tasks {
   }
 
   async #work(task: TaskRecord, agent: Agent): Promise<void> {
-    const { clock, cwd } = this.#deps;
+    const { clock, agentOf } = this.#deps;
     const abort = new AbortController();
     this.#running.set(task.id, abort);
     task.status = 'running';
@@ -212,7 +215,7 @@ export class Tasks {
     try {
       await this.#store(task);
       this.#show(task);
-      const conversation = agent.open({ id: task.id, kind: 'task', cwd });
+      const conversation = agent.open(taskSpec(task.id, agentOf(task.chat)));
       const timer = setTimeout(() => abort.abort('timed_out'), TASK_LIMITS.timeoutMs);
       try {
         end = await conversation.run(

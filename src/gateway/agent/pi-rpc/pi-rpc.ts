@@ -13,6 +13,7 @@ import { type PiCommand, resolvePiCommand } from './command.ts';
 import { MissingLink } from './missing-link.ts';
 import { RpcLink } from './rpc-link.ts';
 import { type ChildKind, Spare } from './spare.ts';
+import { piWords } from './words.ts';
 
 export interface PiRpcAgentOptions {
   /** Argv of a program that takes pi's flags. Default: the `pi` on PATH, else the one installed with the gateway. */
@@ -79,12 +80,12 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
     const file = spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id);
-    const { tools, extensions } = equipmentOf(spec.kind, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const kind: ChildKind = {
       cwd: spec.cwd,
       flags: [
         ...modelOf(choice),
-        ...(tools === undefined ? [] : ['--tools', tools.join(',')]),
+        ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
         ...extensions.flatMap((file) => ['--extension', file]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
@@ -125,6 +126,10 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
       connect,
     },
     check,
+    words: async (cwd, signal) => {
+      const link = start({ cwd, flags: [] }, ['--no-session']);
+      return link === undefined ? [] : await piWords(link, signal);
+    },
     release: () => spare.close(),
   });
 }

@@ -9,6 +9,8 @@ import { Seats } from '../pi/seats.ts';
 import { sessionFileFor } from '../pi/session-file.ts';
 import { checkPi } from '../pi-rpc/check.ts';
 import { bundledPi } from '../pi-rpc/command.ts';
+import { RpcLink } from '../pi-rpc/rpc-link.ts';
+import { piWords } from '../pi-rpc/words.ts';
 import { HostPool } from './host-pool.ts';
 import { SdkLink } from './sdk-link.ts';
 
@@ -67,7 +69,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extensions } = equipmentOf(spec.kind, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
@@ -103,6 +105,12 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
       ];
       return await checkPi({ argv: [process.execPath, pi], modelFlags, cwd: options.cwd, env, log }, signal);
+    },
+    words: async (cwd, signal) => {
+      const pi = bundledPi();
+      if (pi === undefined) return [];
+      const argv: [string, ...string[]] = [process.execPath, pi, '--mode', 'rpc', '--no-session'];
+      return await piWords(new RpcLink({ argv, cwd, env, rungMs: all.rungMs, log }), signal);
     },
     release: () => hosts.close(),
   });

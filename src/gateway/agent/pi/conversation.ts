@@ -26,6 +26,7 @@ export class PiConversation implements Conversation {
   readonly #present: Set<PiConversation>;
   #spec: ConversationSpec;
   #choice: ModelChoice;
+  #chosen: ModelChoice = { model: undefined, thinking: undefined };
   readonly #closing = new AbortController();
   /** Ends the wait for a seat when nobody wants the session any more. */
   #unwanted = new AbortController();
@@ -85,11 +86,16 @@ export class PiConversation implements Conversation {
       return await this.#use(this.#closing.signal, async (session) => {
         const result = await controlSession(session, command, busy);
         this.#choice = { ...this.#choice, ...result.choice };
+        this.#chosen = { ...this.#chosen, ...result.choice };
         return result.text;
       });
     } catch (error) {
       throw controlFailure(error);
     }
+  }
+
+  get chosen(): ModelChoice {
+    return this.#chosen;
   }
 
   async close(): Promise<void> {

@@ -10,16 +10,17 @@ export interface Equipment {
   readonly extensions: readonly string[];
 }
 
-/** A task can tell how far it is; a chat shows its work by itself. */
+/** A task can tell how far it is; a chat shows its work by itself. The tools of the session win over the general ones. */
 export function equipmentOf(
-  kind: ConversationSpec['kind'],
+  { kind, tools: own }: Pick<ConversationSpec, 'kind' | 'tools'>,
   options: {
     readonly tools?: readonly string[];
     readonly taskExtension?: string;
     readonly approvalsExtension?: string;
   },
 ): Equipment {
-  const { tools, taskExtension, approvalsExtension } = options;
+  const { taskExtension, approvalsExtension } = options;
+  const tools = own ?? options.tools;
   const guard = approvalsExtension === undefined ? [] : [approvalsExtension];
   if (kind !== 'task' || taskExtension === undefined) return { tools, extensions: guard };
   // A configured list of tools is complete: what is not on it does not exist.

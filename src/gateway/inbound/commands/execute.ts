@@ -40,9 +40,12 @@ export function createExecutor(deps: ExecuteDeps) {
 
   async function control(message: InboundMessage, command: AgentControl): Promise<string> {
     const session = need(message);
-    const answer = await conversations.conversation(session).control(command);
-    if (command.type === 'model' && command.name !== undefined) session.model = command.name;
-    if (command.type === 'thinking' && command.level !== undefined) session.thinking = command.level;
+    const conversation = conversations.conversation(session);
+    const answer = await conversation.control(command);
+    const { model, thinking } = conversation.chosen ?? {};
+    if (command.type === 'model' && command.name !== undefined) session.model = model ?? command.name;
+    if (command.type === 'thinking' && command.level !== undefined)
+      session.thinking = thinking ?? command.level;
     if (command.type === 'model' || command.type === 'thinking') await conversations.save(session);
     return answer;
   }
