@@ -3,6 +3,8 @@
  * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
  */
 
+import type { AskQuestion } from './question.ts';
+
 /** What a conversation needs to exist; the same values resume it after a restart. */
 export interface ConversationSpec {
   /** Our session id. */
@@ -17,6 +19,8 @@ export interface ConversationSpec {
   /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
   readonly tools?: readonly string[];
   readonly systemPrompt?: string;
+  /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
+  readonly ask?: AskQuestion;
 }
 
 /** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */

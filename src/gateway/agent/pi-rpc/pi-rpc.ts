@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, AgentCheck, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
-import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
 import type { LinkEnd, PiLink } from '../pi/link.ts';
@@ -45,8 +44,11 @@ export interface PiRpcAgentOptions {
   readonly log: Logger;
   /** Surroundings of the children. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }
 
 const START_TIMEOUT_MS = 20_000;
@@ -78,13 +80,13 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
     const file = spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id);
-    const { tools, extension } = equipmentOf(spec, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const kind: ChildKind = {
       cwd: spec.cwd,
       flags: [
         ...modelOf(choice),
         ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
-        ...(extension === undefined ? [] : ['--extension', extension]),
+        ...extensions.flatMap((file) => ['--extension', file]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
     };
@@ -119,7 +121,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
       defaults,
       rungMs,
       startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
-      dialogs: options.dialogs ?? cancelDialogs,
+      guard: options.approvalsExtension !== undefined,
       log,
       connect,
     },

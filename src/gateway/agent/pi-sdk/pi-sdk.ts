@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
-import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
@@ -43,8 +42,11 @@ export interface PiSdkAgentOptions {
   readonly log: Logger;
   /** Surroundings of the hosts. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }
 
 const DEFAULTS = {
@@ -67,7 +69,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extension } = equipmentOf(spec, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
@@ -75,7 +77,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
       ...(tools === undefined ? {} : { tools }),
-      ...(extension === undefined ? {} : { extension }),
+      ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
@@ -90,7 +92,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       defaults,
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
-      dialogs: options.dialogs ?? cancelDialogs,
+      guard: options.approvalsExtension !== undefined,
       log,
       connect,
     },
