@@ -92,6 +92,10 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
       return show(snapshot.sessions, print.sessions(snapshot.sessions));
     case 'tasks':
       return show(snapshot.tasks, print.tasks(snapshot.tasks));
+    case 'usage': {
+      const usage = await operator.query('usage', {});
+      return show(usage, print.usage(usage));
+    }
     case 'pair':
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
       return act({ type: 'pairing.approve', code: rest.join('') });

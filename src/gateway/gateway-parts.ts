@@ -26,6 +26,7 @@ import type { Database, Tx } from './store/database.ts';
 import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -34,6 +35,7 @@ export interface GatewayParts {
   readonly conversations: Conversations;
   readonly outbox: Outbox;
   readonly tasks: Tasks;
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -66,6 +68,7 @@ export function createParts(
   const slots = new TurnSlots(settings.agent.maxConcurrent);
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
     clock,
@@ -106,6 +109,7 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
@@ -122,6 +126,16 @@ export function createParts(
     db: stores.tasks,
     agent,
     agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
     clock,
     events,
     log: log.child('tasks'),
@@ -171,6 +185,7 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        usage,
         clock,
         listed: ({ chat, sender }) =>
           settings.allowAll ||
@@ -219,6 +234,7 @@ export function createParts(
     conversations,
     outbox,
     tasks,
+    usage,
     inbox,
     reception,
     maintenance,

@@ -46,6 +46,7 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly usage: GatewayParts['usage'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -68,6 +69,7 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.usage = parts.usage;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });

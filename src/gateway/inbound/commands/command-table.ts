@@ -60,7 +60,7 @@ export const CHAT_COMMANDS = [
     midTurn: false,
     who: 'listed',
   },
-  { name: 'usage', help: 'Show tokens and cost of this session.', midTurn: false, who: 'everyone' },
+  { name: 'usage', help: 'Show tokens and cost of this session and of you.', midTurn: true, who: 'everyone' },
   {
     name: 'queue',
     args: '<text>',

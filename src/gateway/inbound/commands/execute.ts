@@ -8,6 +8,7 @@ import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
+import { type Usage, usageWords } from '../../usage/usage.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
 
@@ -21,6 +22,7 @@ export interface ExecuteDeps {
   readonly conversations: Conversations;
   readonly inbox: Inbox;
   readonly tasks: Tasks;
+  readonly usage: Usage;
   readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
@@ -30,7 +32,7 @@ export interface ExecuteDeps {
 
 /** Carries out the chat commands of an admitted sender. Each returns the sentence or list that the chat reads. */
 export function createExecutor(deps: ExecuteDeps) {
-  const { conversations, sessions, tasks, inbox, persist, clock } = deps;
+  const { conversations, sessions, tasks, usage, inbox, persist, clock } = deps;
 
   const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
   const need = (message: InboundMessage): SessionRecord =>
@@ -153,7 +155,16 @@ export function createExecutor(deps: ExecuteDeps) {
     thinking: (args, message) =>
       control(message, args === '' ? { type: 'thinking' } : { type: 'thinking', level: args }),
     compact: (_args, message) => control(message, { type: 'compact' }),
-    usage: (_args, message) => control(message, { type: 'usage' }),
+    async usage(_args, message) {
+      const session = current(message);
+      const { platform } = message.chat;
+      const lines = [
+        ...(session === undefined ? [] : [`This session: ${usageWords(usage.ofSession(session.id))}`]),
+        `You today: ${usageWords(usage.ofSender(platform, message.sender.id, true))}`,
+        `You in all: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
+      ];
+      return lines.join('\n');
+    },
     queue: async () => 'Say what is to be queued: /queue <text>',
     steer: async () => 'Say what is to be handed over: /steer <text>',
     async bg(args, message) {
