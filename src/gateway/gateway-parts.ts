@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
@@ -34,6 +35,7 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
   readonly tasks: Tasks;
   readonly usage: Usage;
   readonly inbox: Inbox;
@@ -122,6 +124,15 @@ export function createParts(
     clock,
     log: log.child('sessions'),
   });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+  });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
@@ -156,6 +167,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
     },
   });
@@ -186,6 +198,7 @@ export function createParts(
         inbox,
         tasks,
         usage,
+        asides,
         clock,
         listed: ({ chat, sender }) =>
           settings.allowAll ||
@@ -233,6 +246,7 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
     tasks,
     usage,
     inbox,

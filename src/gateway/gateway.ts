@@ -171,6 +171,7 @@ export class Gateway {
     this.show();
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
+    this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     this.tasks.stop();
     await this.conversations.stop(graceMs);
