@@ -60,7 +60,7 @@ async function openRemote(url: string, folder: DataFolder): Promise<OperatorSess
         hint: 'Run this as the same user, or give the gateway’s --data-dir.',
       },
     );
-  const operator = await connectOperator(url, token);
+  const operator = await connectOperator(url, token, { surface: 'cli' });
   return { operator, close: () => operator.close() };
 }
 
