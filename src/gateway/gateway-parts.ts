@@ -220,6 +220,7 @@ export function createParts(
     accept: (message) => reception.accept(message),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
+    redact: (text) => deps.redactor.redact(text),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
       name,
       help,

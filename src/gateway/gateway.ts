@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Adapter } from './adapter.ts';
+import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import { type ClientTaskRequest, startClientTask } from './client-tasks.ts';
 import type { Clock } from './clock.ts';
@@ -26,7 +27,8 @@ export interface GatewayDeps {
   readonly stores: { readonly sessions: Database; readonly security: Database; readonly tasks: Database };
   /** Undefined: nobody gets an automatic answer. */
   readonly agent: Agent | undefined;
-  readonly createAdapter: (platform: Platform) => Promise<Adapter>;
+  /** With candidate settings: made only to check them. */
+  readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
   readonly events: EventStream;
   readonly logs: LogHub;
   readonly redactor: Redactor;

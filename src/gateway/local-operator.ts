@@ -1,4 +1,5 @@
 import type { ConfigAccess } from './config/access.ts';
+import { followConfig } from './config/follow.ts';
 import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
@@ -125,7 +126,8 @@ export class LocalOperator implements Operator {
       }
       case 'config.set': {
         const outcome = await this.#deps.config.set(command.key, command.value);
-        return { message: outcome };
+        const followed = await followConfig(gateway, command);
+        return { message: [outcome, ...followed].join('; ') };
       }
       case 'doctor':
         return this.#doctor();
@@ -172,8 +174,7 @@ export class LocalOperator implements Operator {
     const { adapters } = this.#deps.gateway;
     const { platform } = command;
     if (command.type === 'adapter.check') {
-      const adapter = adapters.get(platform);
-      const check = await adapter?.check?.(AbortSignal.timeout(15_000));
+      const check = await adapters.check(platform, command.settings);
       if (check === undefined) return { message: `${platform}: ${adapters.view(platform).detail}` };
       return { message: check.findings.join('\n') || `${platform} is fine`, data: check };
     }
@@ -263,10 +264,7 @@ export class LocalOperator implements Operator {
     const { adapters } = this.#deps.gateway;
     const view = adapters.view(platform);
     const next = view.nextStep === undefined ? '' : ` ${view.nextStep}`;
-    const check = await adapters
-      .get(platform)
-      ?.check?.(AbortSignal.timeout(15_000))
-      .catch(() => undefined);
+    const check = view.state === 'disabled' ? undefined : await adapters.check(platform);
     const findings = check === undefined || check.findings.length === 0 ? '' : ` ${check.findings.join(' ')}`;
     return `${platform}: ${view.state} – ${view.detail}${next}${findings}`;
   }

@@ -64,7 +64,16 @@ export type OperatorCommand =
   | { readonly type: 'adapter.start'; readonly platform: Platform }
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
-  | { readonly type: 'adapter.check'; readonly platform: Platform }
+  /**
+   * Asks the platform who the bot is and what is missing; `data` is an AdapterCheck. With `settings` (keys of
+   * `platforms.<platform>`, laid over those in config.json; an empty text or null takes one away) nothing that runs
+   * and nothing that is stored is touched.
+   */
+  | {
+      readonly type: 'adapter.check';
+      readonly platform: Platform;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    }
   | { readonly type: 'outbox.retry'; readonly id: string }
   | { readonly type: 'outbox.abandon'; readonly id: string }
   | {
@@ -73,6 +82,11 @@ export type OperatorCommand =
       readonly channelId: string;
       readonly content: string;
     }
+  /**
+   * `key` may name a section (`platforms.telegram`): then `value` holds the keys to change, null takes one away, and
+   * the file is written once. A change of a platform is in force at once; its adapter is started, stopped or
+   * connected anew as needed.
+   */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   | { readonly type: 'doctor' }
   /** Stops the gateway and starts it again with its configuration read anew. */
@@ -92,12 +106,22 @@ export interface QueueEntry {
   readonly at: number;
 }
 
+/** What may be typed for a value; `other` is JSON. */
+export type ConfigKind = 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'other';
+
 export interface ConfigValue {
   readonly key: string;
-  /** Secrets are masked. */
+  /** Secrets are masked, except for the name of an environment variable that holds one. */
   readonly value: unknown;
   readonly source: 'flag' | 'environment' | 'file' | 'default';
   readonly help: string;
+  /** Absent when the gateway at the other end is older. */
+  readonly kind?: ConfigKind;
+  /** What a choice is made from. */
+  readonly choices?: readonly string[];
+  readonly secret?: boolean;
+  /** The default, where there is one. */
+  readonly fallback?: unknown;
 }
 
 /** Questions whose answers are too large or too rare for the snapshot. */

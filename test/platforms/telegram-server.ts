@@ -104,7 +104,7 @@ export class TelegramServer implements PlatformServer {
     const message = this.state.stored(chatId, messageId);
     return this.update({
       callback_query: {
-        id: `cb-${messageId}-${data}`,
+        id: `cb-${messageId}-${this.state.nextUpdateId()}`,
         from,
         chat_instance: '1',
         data,

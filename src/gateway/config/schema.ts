@@ -93,6 +93,9 @@ const common = {
       description: 'Own settings of single chats by chat id: {"<chatId>": {"agent": {…}}}.',
     }),
   ),
+  homeChat: Type.Optional(
+    text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.'),
+  ),
 };
 
 const PlatformsSchema = Type.Object({

@@ -41,7 +41,10 @@ const COMMANDS = {
   'adapter.start': command('adapter.start', adapter),
   'adapter.stop': command('adapter.stop', adapter),
   'adapter.restart': command('adapter.restart', adapter),
-  'adapter.check': command('adapter.check', adapter),
+  'adapter.check': command('adapter.check', {
+    ...adapter,
+    settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
+  }),
   'outbox.retry': command('outbox.retry', byId),
   'outbox.abandon': command('outbox.abandon', byId),
   send: command('send', { platform: PlatformName, channelId: Id, content: Text }),

@@ -7,6 +7,7 @@ import type {
   ContractFeature,
   ContractPeer,
   GroupOptions,
+  Press,
   SendFault,
   TestFile,
   UserMessage,
@@ -114,6 +115,13 @@ export class SlackPeer implements ContractPeer {
           ...(file === undefined ? {} : { attachment: { name: file.name, bytes: file.bytes } }),
         };
       });
+  }
+
+  press(_chat: ChatRef, messageId: string, label: string, { user = 0 }: UserOptions = {}): Press {
+    return {
+      senderId: `${TEAM}:${USERS[user]}`,
+      ...this.server.press(USERS[user], messageId, label),
+    };
   }
 
   typingShown(chat: ChatRef): number {
