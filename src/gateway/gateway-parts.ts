@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
@@ -26,6 +27,7 @@ import type { Database, Tx } from './store/database.ts';
 import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -33,7 +35,9 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
   readonly tasks: Tasks;
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -66,6 +70,7 @@ export function createParts(
   const slots = new TurnSlots(settings.agent.maxConcurrent);
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
     clock,
@@ -106,6 +111,7 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
@@ -118,10 +124,29 @@ export function createParts(
     clock,
     log: log.child('sessions'),
   });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+  });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
     agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
     clock,
     events,
     log: log.child('tasks'),
@@ -142,6 +167,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
     },
   });
@@ -171,6 +197,8 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        usage,
+        asides,
         clock,
         listed: ({ chat, sender }) =>
           settings.allowAll ||
@@ -219,7 +247,9 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
     tasks,
+    usage,
     inbox,
     reception,
     maintenance,

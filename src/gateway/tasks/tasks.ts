@@ -39,6 +39,8 @@ export interface TasksDeps {
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
+  /** The model has answered once. */
+  readonly used: (task: TaskRecord, event: Extract<AgentEvent, { type: 'usage' }>) => void;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -222,6 +224,7 @@ export class Tasks {
           { id: task.id, text: task.command },
           (event) => {
             run.take(event);
+            if (event.type === 'usage') this.#deps.used(task, event);
             this.#progress(task, run, event);
           },
           abort.signal,
