@@ -176,6 +176,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       clock: systemClock,
       version: VERSION,
       demo: options.demo ?? false,
+      programEnv: withoutPlatformSecrets(loaded.config, env),
       taskChanged: (chat, task) => {
         if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
       },

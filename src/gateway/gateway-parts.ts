@@ -24,7 +24,8 @@ import { egressText } from './outbound/egress.ts';
 import { Outbox } from './outbound/outbox.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
-import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
+import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
 import { Usage } from './usage/usage.ts';
@@ -38,6 +39,7 @@ export interface GatewayParts {
   readonly asides: Asides;
   readonly tasks: Tasks;
   readonly usage: Usage;
+  readonly taskLines: TaskLines;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -87,7 +89,8 @@ export function createParts(
           .delivered(row)
           .catch((error: unknown) => log.warn('a copy was not removed', { error: messageOf(error) }));
       const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
-      if (taskId !== undefined)
+      const task = taskId === undefined ? undefined : tasks.get(taskId);
+      if (taskId !== undefined && task !== undefined && !undelivered(outbox, task))
         void tasks
           .delivered(taskId)
           .catch((error: unknown) =>
@@ -133,6 +136,16 @@ export function createParts(
     prepare: (message, id) =>
       prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
   });
+  const taskDelivery = {
+    outbox,
+    files,
+    adapter: (platform: Platform) => adapters.known(platform),
+    persist: persistSessions,
+    egress,
+    filesFolder: deps.folder.files,
+    log: log.child('tasks'),
+  };
+  const taskLines = new TaskLines({ outbox, adapter: adapterOf });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
@@ -147,13 +160,15 @@ export function createParts(
         },
         event,
       ),
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
     log: log.child('tasks'),
     decide,
     persist: storing(stores.tasks),
-    deliver: (task, text, again) => deliverTask(outbox, persistSessions, task, text, again),
+    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
     changed: (task) => {
+      taskLines.changed(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
   });
@@ -250,6 +265,7 @@ export function createParts(
     asides,
     tasks,
     usage,
+    taskLines,
     inbox,
     reception,
     maintenance,

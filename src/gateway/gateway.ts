@@ -35,6 +35,8 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly demo: boolean;
+  /** Environment of programs that an operator starts as tasks; default: an empty one. */
+  readonly programEnv?: NodeJS.ProcessEnv;
   /** Told about every change of a task that belongs to a chat. */
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }
@@ -175,8 +177,10 @@ export class Gateway {
     this.#parts.maintenance.stop();
     this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
-    this.tasks.stop();
+    const tasksEnded = this.tasks.stop();
+    this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
+    await tasksEnded;
     await this.outbox.drained(SETTLE_MS);
     this.door.stop();
     await this.adapters.stopAll();
