@@ -229,7 +229,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       enableHttp: settings.enableHttp,
       enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
       operator: httpOperator,
-      linkOperator: operator({ name: 'operator', surface: 'attach' }),
+      linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
       metrics: () => metrics.text(),

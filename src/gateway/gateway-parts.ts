@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
@@ -10,6 +11,7 @@ import { DecisionTrace } from './decisions.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
+import { AgentWords } from './inbound/commands/agent-words.ts';
 import { ChatCommands } from './inbound/commands/chat-commands.ts';
 import { CHAT_COMMANDS, type ChatCommand } from './inbound/commands/command-table.ts';
 import { createExecutor } from './inbound/commands/execute.ts';
@@ -25,6 +27,7 @@ import type { Database, Tx } from './store/database.ts';
 import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -32,7 +35,9 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
   readonly tasks: Tasks;
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -65,6 +70,7 @@ export function createParts(
   const slots = new TurnSlots(settings.agent.maxConcurrent);
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
     clock,
@@ -92,7 +98,7 @@ export function createParts(
   const files = new AnswerFiles({
     outbox,
     adapter: (platform) => adapters.known(platform),
-    cwd: settings.agent.cwd,
+    cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
     decide,
@@ -105,6 +111,7 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
@@ -117,10 +124,29 @@ export function createParts(
     clock,
     log: log.child('sessions'),
   });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+  });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
-    cwd: settings.agent.cwd,
+    agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
     clock,
     events,
     log: log.child('tasks'),
@@ -141,6 +167,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
     },
   });
@@ -161,12 +188,17 @@ export function createParts(
       adapter: (chat) => adapterOf(chat.platform),
       clock,
       log: log.child('commands'),
+      words: new AgentWords({ agent, clock, log: log.child('commands') }),
+      cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
+      passOn: (message, more) => conversations.take(message, more),
       execute: createExecutor({
         persist: persistSessions,
         sessions,
         conversations,
         inbox,
         tasks,
+        usage,
+        asides,
         clock,
         listed: ({ chat, sender }) =>
           settings.allowAll ||
@@ -215,7 +247,9 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
     tasks,
+    usage,
     inbox,
     reception,
     maintenance,

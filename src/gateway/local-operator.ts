@@ -160,6 +160,11 @@ export class LocalOperator implements Operator {
         })),
       config: () => config.values(),
       audit: (p) => gateway.door.auditLines(p.limit ?? 100),
+      usage: (p) => ({
+        today: gateway.usage.total(true),
+        total: gateway.usage.total(false),
+        rows: gateway.usage.rows(p.limit ?? 200),
+      }),
       blocked: () => gateway.door.people.blockedList(),
     };
     return answers[name](params);

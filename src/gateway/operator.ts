@@ -15,6 +15,8 @@ import type {
   SessionView,
   TaskView,
   TranscriptEntry,
+  UsageRow,
+  UsageTotal,
 } from './model.ts';
 
 export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from './events.ts';
@@ -133,6 +135,10 @@ export interface OperatorQueries {
   audit: {
     params: { limit?: number };
     result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  usage: {
+    params: { limit?: number };
+    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
   };
   blocked: {
     params: Record<string, never>;

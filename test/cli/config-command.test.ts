@@ -20,7 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function run(words: readonly string[], typed = '', operator?: Operator): Promise<string> {
   const input = new PassThrough();
   input.end(typed);
-  return runConfig(readArguments({ input: ['config', ...words], flags: {} }), dataFolder(folder, {}), {
+  return runConfig(readArguments(['config', '--', ...words]), dataFolder(folder, {}), {
     operator: async () => operator,
     input,
     output: new PassThrough(),

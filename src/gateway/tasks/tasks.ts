@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
 import type { Clock } from '../clock.ts';
+import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
 import type { Decide } from '../decisions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
@@ -11,6 +12,7 @@ import type { Database, Tx } from '../store/database.ts';
 import { newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
 import { storeTask, TaskRows } from './task-rows.ts';
 import { TaskRun } from './task-run.ts';
+import { taskSpec } from './task-spec.ts';
 
 export const TASK_LIMITS = {
   parallel: 2,
@@ -24,7 +26,8 @@ export const TASK_LIMITS = {
 export interface TasksDeps {
   readonly db: Database;
   readonly agent: Agent | undefined;
-  readonly cwd: string;
+  /** What the agent of a chat works with, of its tasks too. */
+  readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -36,6 +39,8 @@ export interface TasksDeps {
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
+  /** The model has answered once. */
+  readonly used: (task: TaskRecord, event: Extract<AgentEvent, { type: 'usage' }>) => void;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -202,7 +207,7 @@ export class Tasks {
   }
 
   async #work(task: TaskRecord, agent: Agent): Promise<void> {
-    const { clock, cwd } = this.#deps;
+    const { clock, agentOf } = this.#deps;
     const abort = new AbortController();
     this.#running.set(task.id, abort);
     task.status = 'running';
@@ -212,13 +217,14 @@ export class Tasks {
     try {
       await this.#store(task);
       this.#show(task);
-      const conversation = agent.open({ id: task.id, kind: 'task', cwd });
+      const conversation = agent.open(taskSpec(task.id, agentOf(task.chat)));
       const timer = setTimeout(() => abort.abort('timed_out'), TASK_LIMITS.timeoutMs);
       try {
         end = await conversation.run(
           { id: task.id, text: task.command },
           (event) => {
             run.take(event);
+            if (event.type === 'usage') this.#deps.used(task, event);
             this.#progress(task, run, event);
           },
           abort.signal,

@@ -1,7 +1,7 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
-import type { CommandResult, ConfigValue, OperatorCommand } from '../../gateway/operator.ts';
+import type { CommandResult, ConfigValue, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
@@ -97,6 +97,12 @@ export interface ActionContext {
   toast(text: string, tone?: Toast['tone'], undo?: () => void): void;
   /** The open transcript as plain lines, role and time before each entry. */
   transcriptLines(): string[];
+  /** Asks the gateway and hands its answer on; what goes wrong becomes a toast. */
+  query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+    then: (answer: OperatorQueries[K]['result']) => void,
+  ): void;
   /** Fetches the rows of a view that is not part of the snapshot. */
   load(list: 'config' | 'queue', subject?: string): void;
   /** Asks for every configuration value; nothing happens when the gateway does not answer but a toast. */

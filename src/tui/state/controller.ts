@@ -1,5 +1,5 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
-import type { ConfigValue, Operator, OperatorCommand } from '../../gateway/operator.ts';
+import type { ConfigValue, Operator, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
 import type {
   Action,
   ActionContext,
@@ -188,6 +188,17 @@ export class Controller implements ActionContext, Desk {
         settled();
       },
     );
+  }
+
+  query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+    then: (answer: OperatorQueries[K]['result']) => void,
+  ): void {
+    this.#operator
+      .query(name, params)
+      .then(then, (error: unknown) => this.toast(sentenceOf(error), 'bad'))
+      .finally(() => this.#store.flush());
   }
 
   load(list: 'config' | 'queue', subject = ''): void {
