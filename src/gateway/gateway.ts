@@ -48,6 +48,7 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -70,6 +71,7 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.dialogs = parts.dialogs;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -113,6 +115,7 @@ export class Gateway {
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
     this.door.load();
+    this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
@@ -128,6 +131,7 @@ export class Gateway {
       clock: this.deps.clock,
       log: this.deps.logs.logger('recovery'),
       decide: this.#parts.decisions.note,
+      lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
       adopt: (item) => reception.adopt(item),
     });
@@ -172,6 +176,7 @@ export class Gateway {
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    this.dialogs.stop();
     this.tasks.stop();
     await this.conversations.stop(graceMs);
     await this.outbox.drained(SETTLE_MS);

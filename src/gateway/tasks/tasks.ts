@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { Clock } from '../clock.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
@@ -39,6 +40,8 @@ export interface TasksDeps {
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
+  /** Who answers the questions of a task. */
+  readonly ask: (task: TaskRecord) => AskQuestion;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -215,7 +218,10 @@ export class Tasks {
     try {
       await this.#store(task);
       this.#show(task);
-      const conversation = agent.open(taskSpec(task.id, agentOf(task.chat)));
+      const conversation = agent.open({
+        ...taskSpec(task.id, agentOf(task.chat)),
+        ask: this.#deps.ask(task),
+      });
       const timer = setTimeout(() => abort.abort('timed_out'), TASK_LIMITS.timeoutMs);
       try {
         end = await conversation.run(

@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { Conversations } from '../../conversation/conversations.ts';
 import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
 import { settlesWithin } from '../../deadline.ts';
+import type { ChatAnswers } from '../../dialogs/chat-answers.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { Tx } from '../../store/database.ts';
@@ -24,6 +25,7 @@ export interface ExecuteDeps {
   readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
+  readonly answers: ChatAnswers;
   /** `/word`, or `!word` where that is what people type. */
   readonly prefix: (chat: ChatRef) => string;
 }
@@ -186,8 +188,9 @@ export function createExecutor(deps: ExecuteDeps) {
     },
     btw: async () =>
       'Questions beside the conversation are not possible with this agent. /bg runs one in the background.',
-    approve: async () => 'Nothing waits for your approval.',
-    deny: async () => 'Nothing waits for your approval.',
+    approve: (args, message) => deps.answers.approve(args, message),
+    deny: (args, message) => deps.answers.deny(args, message),
+    answer: (args, message) => deps.answers.answer(args, message),
     whoami: async (_args, message) =>
       `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
   };
