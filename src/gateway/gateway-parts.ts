@@ -8,6 +8,8 @@ import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
 import { TurnSlots } from './conversation/turn-slots.ts';
 import { DecisionTrace } from './decisions.ts';
+import { createDialogs } from './dialogs/create.ts';
+import type { Dialogs } from './dialogs/dialogs.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
@@ -18,7 +20,7 @@ import { createExecutor } from './inbound/commands/execute.ts';
 import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
-import type { Platform, RefusalView } from './model.ts';
+import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { Outbox } from './outbound/outbox.ts';
@@ -45,6 +47,7 @@ export interface GatewayParts {
   readonly maintenance: Maintenance;
   readonly decisions: DecisionTrace;
   readonly slots: TurnSlots;
+  readonly dialogs: Dialogs;
 }
 
 /** `stopping`: nobody waits for the store any more. */
@@ -106,7 +109,21 @@ export function createParts(
     filesFolder: deps.folder.files,
     decide,
   });
+  const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
+    settings.allowAll ||
+    door.people.isAllowed(chat.platform, sender) ||
+    settings.chats(chat.platform).allowFrom.includes(sender.id);
+  const { dialogs, answers } = createDialogs({
+    ...deps,
+    outbox,
+    adapter: adapterOf,
+    egress,
+    listed,
+    prefix: prefixOf,
+    log: log.child('dialogs'),
+  });
   const conversations = new Conversations({
+    dialogs,
     db: stores.sessions,
     files,
     settings,
@@ -167,6 +184,14 @@ export function createParts(
     decide,
     persist: storing(stores.tasks),
     deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
+    ask: ({ id, chat, senderId }) =>
+      dialogs.asker({
+        sessionId: id,
+        addressee: () => ({
+          chat,
+          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
     changed: (task) => {
       taskLines.changed(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
@@ -196,6 +221,7 @@ export function createParts(
     persist: persistSessions,
     decide,
     commands: new ChatCommands({
+      answers,
       db: stores.sessions,
       inbox,
       outbox,
@@ -215,11 +241,9 @@ export function createParts(
         usage,
         asides,
         clock,
-        listed: ({ chat, sender }) =>
-          settings.allowAll ||
-          door.people.isAllowed(chat.platform, sender) ||
-          settings.chats(chat.platform).allowFrom.includes(sender.id),
-        prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
+        answers,
+        listed,
+        prefix: prefixOf,
       }),
     }),
     adapter: (chat) => adapterOf(chat.platform),
@@ -271,5 +295,11 @@ export function createParts(
     maintenance,
     decisions,
     slots,
+    dialogs,
   };
+}
+
+/** What people type before a word of command. */
+function prefixOf({ platform }: ChatRef): string {
+  return platform === 'twitch' ? '!' : '/';
 }

@@ -46,10 +46,7 @@ export class Draft {
   changed(): void {
     if (this.#over || this.#working !== undefined || this.#timer !== undefined) return;
     if (this.#deps.text() === this.#shown) return;
-    const waitMs = Math.max(
-      this.#deps.outbox.pace.editMs(this.#deps.chat),
-      this.#held ? 0 : DRAFT.holdMs,
-    );
+    const waitMs = Math.max(this.#deps.outbox.pace.editMs(this.#deps.chat), this.#held ? 0 : DRAFT.holdMs);
     this.#held = true;
     if (waitMs > 0) {
       this.#timer = setTimeout(() => {

@@ -1,5 +1,6 @@
 import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
 import { killMarked, signalGroup } from '../agent/pi/process-tree.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { TaskStatus } from '../model.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../store/process-identity.ts';
@@ -29,6 +30,8 @@ export interface TaskWorkerDeps {
   /** The task's progress has changed; `step` is what it does now, if that is new. */
   readonly progressed: (task: TaskRecord, step: string | undefined) => void;
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of the task. */
+  readonly ask: AskQuestion;
 }
 
 /** Runs one task to its end. `signal` aborts with the reason `cancelled`, `timed_out` or `stopped`. */
@@ -42,11 +45,11 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { settings, progressed, used }: TaskWorkerDeps,
+  { settings, progressed, used, ask }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();
-  const conversation = agent.open(taskSpec(task.id, settings));
+  const conversation = agent.open({ ...taskSpec(task.id, settings), ask });
   let end: TurnEnd;
   try {
     end = await conversation.run(

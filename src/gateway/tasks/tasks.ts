@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Agent } from '../agent/agent.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { Clock } from '../clock.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
@@ -50,6 +51,8 @@ export interface TasksDeps {
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
   /** The model has answered once. */
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of a task. */
+  readonly ask: (task: TaskRecord) => AskQuestion;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -315,6 +318,7 @@ export class Tasks {
             env: env ?? {},
             started: (each, identity) =>
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
+            ask: this.#deps.ask(task),
             used: (each, event) => this.#deps.used(each, event),
             progressed: (each, step) => this.#progress.note(each, step),
           },
