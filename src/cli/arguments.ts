@@ -11,6 +11,7 @@ export const COMMANDS = [
   { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
   { name: 'sessions', args: '', help: 'list conversations' },
   { name: 'tasks', args: '', help: 'list background tasks' },
+  { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
   { name: 'deny', args: '<code>', help: 'refuse the person with that code' },
   {
@@ -19,7 +20,11 @@ export const COMMANDS = [
     help: 'let somebody in by id; without arguments: list the allowlist',
   },
   { name: 'revoke', args: '<platform> <userId>', help: 'take somebody’s access away at once' },
-  { name: 'config', args: '[key [value]]', help: 'show the configuration, or set one key' },
+  {
+    name: 'config',
+    args: '[key] | set <key> <value>',
+    help: 'show the configuration, or set one key; "-" reads the value from stdin',
+  },
   { name: 'doctor', args: '[platform]', help: 'check agent, adapters and settings, and say what to do' },
   { name: 'send', args: '<platform> <channel> <text>', help: 'write to a chat' },
   { name: 'chat', args: '', help: 'talk to the gateway from this terminal, as a chat user' },

@@ -2,29 +2,35 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
 import { TurnSlots } from './conversation/turn-slots.ts';
 import { DecisionTrace } from './decisions.ts';
+import { createDialogs } from './dialogs/create.ts';
+import type { Dialogs } from './dialogs/dialogs.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
+import { AgentWords } from './inbound/commands/agent-words.ts';
 import { ChatCommands } from './inbound/commands/chat-commands.ts';
 import { CHAT_COMMANDS, type ChatCommand } from './inbound/commands/command-table.ts';
 import { createExecutor } from './inbound/commands/execute.ts';
 import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
-import type { Platform, RefusalView } from './model.ts';
+import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { Outbox } from './outbound/outbox.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
-import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
+import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -32,12 +38,16 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
   readonly tasks: Tasks;
+  readonly usage: Usage;
+  readonly taskLines: TaskLines;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
   readonly decisions: DecisionTrace;
   readonly slots: TurnSlots;
+  readonly dialogs: Dialogs;
 }
 
 /** `stopping`: nobody waits for the store any more. */
@@ -65,6 +75,7 @@ export function createParts(
   const slots = new TurnSlots(settings.agent.maxConcurrent);
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
     clock,
@@ -81,7 +92,8 @@ export function createParts(
           .delivered(row)
           .catch((error: unknown) => log.warn('a copy was not removed', { error: messageOf(error) }));
       const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
-      if (taskId !== undefined)
+      const task = taskId === undefined ? undefined : tasks.get(taskId);
+      if (taskId !== undefined && task !== undefined && !undelivered(outbox, task))
         void tasks
           .delivered(taskId)
           .catch((error: unknown) =>
@@ -92,12 +104,26 @@ export function createParts(
   const files = new AnswerFiles({
     outbox,
     adapter: (platform) => adapters.known(platform),
-    cwd: settings.agent.cwd,
+    cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
     decide,
   });
+  const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
+    settings.allowAll ||
+    door.people.isAllowed(chat.platform, sender) ||
+    settings.chats(chat.platform).allowFrom.includes(sender.id);
+  const { dialogs, answers } = createDialogs({
+    ...deps,
+    outbox,
+    adapter: adapterOf,
+    egress,
+    listed,
+    prefix: prefixOf,
+    log: log.child('dialogs'),
+  });
   const conversations = new Conversations({
+    dialogs,
     db: stores.sessions,
     files,
     settings,
@@ -105,6 +131,7 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
@@ -117,17 +144,56 @@ export function createParts(
     clock,
     log: log.child('sessions'),
   });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+  });
+  const taskDelivery = {
+    outbox,
+    files,
+    adapter: (platform: Platform) => adapters.known(platform),
+    persist: persistSessions,
+    egress,
+    filesFolder: deps.folder.files,
+    log: log.child('tasks'),
+  };
+  const taskLines = new TaskLines({ outbox, adapter: adapterOf });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
-    cwd: settings.agent.cwd,
+    agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
     log: log.child('tasks'),
     decide,
     persist: storing(stores.tasks),
-    deliver: (task, text, again) => deliverTask(outbox, persistSessions, task, text, again),
+    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
+    ask: ({ id, chat, senderId }) =>
+      dialogs.asker({
+        sessionId: id,
+        addressee: () => ({
+          chat,
+          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
     changed: (task) => {
+      taskLines.changed(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
   });
@@ -141,6 +207,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
     },
   });
@@ -154,6 +221,7 @@ export function createParts(
     persist: persistSessions,
     decide,
     commands: new ChatCommands({
+      answers,
       db: stores.sessions,
       inbox,
       outbox,
@@ -161,18 +229,21 @@ export function createParts(
       adapter: (chat) => adapterOf(chat.platform),
       clock,
       log: log.child('commands'),
+      words: new AgentWords({ agent, clock, log: log.child('commands') }),
+      cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
+      passOn: (message, more) => conversations.take(message, more),
       execute: createExecutor({
         persist: persistSessions,
         sessions,
         conversations,
         inbox,
         tasks,
+        usage,
+        asides,
         clock,
-        listed: ({ chat, sender }) =>
-          settings.allowAll ||
-          door.people.isAllowed(chat.platform, sender) ||
-          settings.chats(chat.platform).allowFrom.includes(sender.id),
-        prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
+        answers,
+        listed,
+        prefix: prefixOf,
       }),
     }),
     adapter: (chat) => adapterOf(chat.platform),
@@ -188,6 +259,7 @@ export function createParts(
     accept: (message) => reception.accept(message),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
+    redact: (text) => deps.redactor.redact(text),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
       name,
       help,
@@ -214,11 +286,20 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
     tasks,
+    usage,
+    taskLines,
     inbox,
     reception,
     maintenance,
     decisions,
     slots,
+    dialogs,
   };
+}
+
+/** What people type before a word of command. */
+function prefixOf({ platform }: ChatRef): string {
+  return platform === 'twitch' ? '!' : '/';
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Adapter } from './adapter.ts';
+import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import { type ClientTaskRequest, startClientTask } from './client-tasks.ts';
 import type { Clock } from './clock.ts';
@@ -26,13 +27,16 @@ export interface GatewayDeps {
   readonly stores: { readonly sessions: Database; readonly security: Database; readonly tasks: Database };
   /** Undefined: nobody gets an automatic answer. */
   readonly agent: Agent | undefined;
-  readonly createAdapter: (platform: Platform) => Promise<Adapter>;
+  /** With candidate settings: made only to check them. */
+  readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
   readonly events: EventStream;
   readonly logs: LogHub;
   readonly redactor: Redactor;
   readonly clock: Clock;
   readonly version: string;
   readonly demo: boolean;
+  /** Environment of programs that an operator starts as tasks; default: an empty one. */
+  readonly programEnv?: NodeJS.ProcessEnv;
   /** Told about every change of a task that belongs to a chat. */
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }
@@ -46,6 +50,8 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly usage: GatewayParts['usage'];
+  readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -68,6 +74,8 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.usage = parts.usage;
+    this.dialogs = parts.dialogs;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -111,6 +119,7 @@ export class Gateway {
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
     this.door.load();
+    this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
@@ -126,6 +135,7 @@ export class Gateway {
       clock: this.deps.clock,
       log: this.deps.logs.logger('recovery'),
       decide: this.#parts.decisions.note,
+      lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
       adopt: (item) => reception.adopt(item),
     });
@@ -169,9 +179,13 @@ export class Gateway {
     this.show();
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
+    this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
-    this.tasks.stop();
+    this.dialogs.stop();
+    const tasksEnded = this.tasks.stop();
+    this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
+    await tasksEnded;
     await this.outbox.drained(SETTLE_MS);
     this.door.stop();
     await this.adapters.stopAll();

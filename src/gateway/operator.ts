@@ -6,6 +6,7 @@ import type { GatewayEvent, GatewayEventListener } from './events.ts';
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
@@ -15,6 +16,8 @@ import type {
   SessionView,
   TaskView,
   TranscriptEntry,
+  UsageRow,
+  UsageTotal,
 } from './model.ts';
 
 export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from './events.ts';
@@ -30,6 +33,8 @@ export interface OperatorSnapshot {
   readonly refusals: readonly RefusalView[];
   /** Rows that are not delivered yet or failed. */
   readonly outbox: readonly OutboxView[];
+  /** Open questions of agents, the oldest first. Absent when the gateway at the other end is older. */
+  readonly dialogs?: readonly DialogView[];
   /** The last lines, oldest first (at most 500). */
   readonly log: readonly LogLine[];
 }
@@ -40,7 +45,10 @@ export type OperatorCommand =
   | { readonly type: 'pairing.approve'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.deny'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.block'; readonly requestId?: string; readonly code?: string }
-  /** Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. */
+  /**
+   * Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. `data` is
+   * {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist.
+   */
   | { readonly type: 'pairing.invite' }
   /** Takes an approval back: the sender is revoked and the request waits again. */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
@@ -62,7 +70,26 @@ export type OperatorCommand =
   | { readonly type: 'adapter.start'; readonly platform: Platform }
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
-  | { readonly type: 'adapter.check'; readonly platform: Platform }
+  /**
+   * Asks the platform who the bot is and what is missing; `data` is an AdapterCheck. With `settings` (keys of
+   * `platforms.<platform>`, laid over those in config.json; an empty text or null takes one away) nothing that runs
+   * and nothing that is stored is touched.
+   */
+  | {
+      readonly type: 'adapter.check';
+      readonly platform: Platform;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    }
+  /**
+   * `decision` for a tool call, and `deny` for any question that gets no answer; `value` for the others: an option, a
+   * text, or "yes" and "no".
+   */
+  | {
+      readonly type: 'dialog.answer';
+      readonly id: string;
+      readonly decision?: 'once' | 'session' | 'deny';
+      readonly value?: string;
+    }
   | { readonly type: 'outbox.retry'; readonly id: string }
   | { readonly type: 'outbox.abandon'; readonly id: string }
   | {
@@ -71,6 +98,11 @@ export type OperatorCommand =
       readonly channelId: string;
       readonly content: string;
     }
+  /**
+   * `key` may name a section (`platforms.telegram`): then `value` holds the keys to change, null takes one away, and
+   * the file is written once. A change of a platform is in force at once; its adapter is started, stopped or
+   * connected anew as needed.
+   */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   | { readonly type: 'doctor' }
   /** Stops the gateway and starts it again with its configuration read anew. */
@@ -90,12 +122,22 @@ export interface QueueEntry {
   readonly at: number;
 }
 
+/** What may be typed for a value; `other` is JSON. */
+export type ConfigKind = 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'other';
+
 export interface ConfigValue {
   readonly key: string;
-  /** Secrets are masked. */
+  /** Secrets are masked, except for the name of an environment variable that holds one. */
   readonly value: unknown;
   readonly source: 'flag' | 'environment' | 'file' | 'default';
   readonly help: string;
+  /** Absent when the gateway at the other end is older. */
+  readonly kind?: ConfigKind;
+  /** What a choice is made from. */
+  readonly choices?: readonly string[];
+  readonly secret?: boolean;
+  /** The default, where there is one. */
+  readonly fallback?: unknown;
 }
 
 /** Questions whose answers are too large or too rare for the snapshot. */
@@ -106,6 +148,10 @@ export interface OperatorQueries {
   audit: {
     params: { limit?: number };
     result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  usage: {
+    params: { limit?: number };
+    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
   };
   blocked: {
     params: Record<string, never>;

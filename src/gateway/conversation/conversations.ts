@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Conversation } from '../agent/agent.ts';
 import type { BusyMode } from '../config/schema.ts';
 import { settlesWithin } from '../deadline.ts';
@@ -73,6 +74,25 @@ export class Conversations {
   /** Is there room in the session's lane for one more message? */
   hasRoom(sessionId: string): boolean {
     return !(this.#live.get(sessionId)?.lane.full ?? false);
+  }
+
+  /**
+   * Takes a message that its sender has sent already under another meaning, together with `more`. False: no room.
+   * Resolves when it is durable.
+   */
+  async take(message: InboundMessage, more: (tx: Tx) => void): Promise<boolean> {
+    const { clock, persist, inbox } = this.#deps;
+    const now = clock();
+    const place = this.place(message, now);
+    if (!this.hasRoom(place.session.id)) return false;
+    const item = await persist((tx) => {
+      more(tx);
+      this.commitPlace(tx, place, now);
+      return inbox.add(tx, randomUUID(), message, 'queued', place.session.id, now);
+    });
+    this.rememberPlace(place, now);
+    this.enqueue(item, place.session);
+    return true;
   }
 
   /** Could a message of this session begin its turn this very moment? See `Lane.begin`. */
@@ -256,6 +276,7 @@ export class Conversations {
     this.#deps.sessions.remember(session);
     const live = this.#live.get(session.id);
     live?.lane.stop();
+    this.#deps.dialogs.ended(session.id);
     void live?.lane.settled().then(() => this.#retire(live));
     const { platform, chatId } = session.chat;
     this.#deps.decide({

@@ -2,6 +2,8 @@ import type { Adapter } from '../adapter.ts';
 import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Addressee } from '../dialogs/dialog.ts';
+import type { Dialogs } from '../dialogs/dialogs.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
@@ -11,6 +13,8 @@ import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
 import type { Database } from '../store/database.ts';
+import type { Usage } from '../usage/usage.ts';
+import { conversationSpec } from './conversation-spec.ts';
 import { Lane, type LanePort } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
@@ -23,8 +27,10 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
   readonly agent: Agent | undefined;
+  readonly usage: Usage;
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+  readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
   readonly events: EventStream;
   readonly clock: Clock;
 }
@@ -48,23 +54,47 @@ export class LiveSession {
 
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
-    const { agent, settings, adapter } = this.#deps;
+    const { agent, settings, adapter, dialogs } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    const { id, sessionFile, chat } = this.session;
-    const sendsFiles = adapter(chat.platform)?.capabilities.attachmentsOut ?? false;
-    const model = this.session.model ?? settings.agent.model;
-    const thinking = this.session.thinking ?? settings.agent.thinking;
+    const sendsFiles = adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false;
     this.#conversation ??= agent.open({
-      id,
-      kind: 'chat',
-      cwd: settings.agent.cwd,
-      ...(sessionFile === undefined ? {} : { sessionFile }),
-      ...(model === undefined ? {} : { model }),
-      ...(thinking === undefined ? {} : { thinking }),
-      ...(sendsFiles ? { systemPrompt: FILES_PROMPT } : {}),
+      ...conversationSpec(
+        this.session,
+        settings.agentOf(this.session.chat),
+        sendsFiles ? [FILES_PROMPT] : [],
+      ),
+      ask: dialogs.asker({
+        sessionId: this.session.id,
+        addressee: () => this.#addressee(),
+        hold: () => this.#hold(),
+      }),
     });
     return this.#conversation;
+  }
+
+  /** Whom the agent asks: the sender of the message that it works on. */
+  #addressee(): Addressee {
+    const { chat, senderId, senderName } = this.session;
+    const message = this.lane.current?.message;
+    if (message === undefined) return { chat, requester: { id: senderId, name: senderName } };
+    const { promptId } = message;
+    return {
+      chat: message.chat,
+      requester: message.sender,
+      ...(promptId === undefined ? {} : { promptId }),
+    };
+  }
+
+  /** A question waits: silence does not count, and nobody is typing. */
+  #hold(): () => void {
+    const release = this.lane.hold();
+    this.#endTyping();
+    return () => {
+      release();
+      const { current } = this.lane;
+      if (current !== undefined && this.#reply?.message === current.message) this.#showTyping(current);
+    };
   }
 
   /** The next use opens a conversation with the session's present model and file. */
@@ -130,10 +160,14 @@ export class LiveSession {
   }
 
   #began(item: InboxItem): void {
+    const { settings } = this.#deps;
+    this.#reply = this.#newReply(item, settings.chats(item.message.chat.platform).toolActivity);
+    this.#showTyping(item);
+  }
+
+  #showTyping({ message: { chat } }: InboxItem): void {
     const { adapter, settings } = this.#deps;
-    const { chat } = item.message;
     this.#endTyping();
-    this.#reply = this.#newReply(item, settings.chats(chat.platform).toolActivity);
     this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
   }
 
@@ -165,6 +199,11 @@ export class LiveSession {
         log.warn('the session file could not be noted', { error: messageOf(error) }),
       );
       return;
+    }
+    if (event.type === 'usage') {
+      const { sender, chat } = item.message;
+      const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };
+      this.#deps.usage.add({ ...owner, sessionId: this.session.id }, event);
     }
     const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
     if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });

@@ -15,7 +15,8 @@ export const DRAFT = {
 
 export interface DraftDeps {
   readonly chat: ChatRef;
-  readonly replyTo: string;
+  /** The message that it answers, if it answers one. */
+  readonly replyTo?: string;
   readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
   readonly adapter: () => Adapter | undefined;
   /** What the draft is to show now; empty while there is nothing to show. */
@@ -45,10 +46,7 @@ export class Draft {
   changed(): void {
     if (this.#over || this.#working !== undefined || this.#timer !== undefined) return;
     if (this.#deps.text() === this.#shown) return;
-    const waitMs = Math.max(
-      this.#deps.outbox.pace.editMs(this.#deps.chat),
-      this.#held ? 0 : DRAFT.holdMs,
-    );
+    const waitMs = Math.max(this.#deps.outbox.pace.editMs(this.#deps.chat), this.#held ? 0 : DRAFT.holdMs);
     this.#held = true;
     if (waitMs > 0) {
       this.#timer = setTimeout(() => {
@@ -105,12 +103,12 @@ export class Draft {
     }
     const receipt = await adapter.send(
       {
-        idempotencyKey: `draft:${replyTo}:${Math.random().toString(36).slice(2)}`,
+        idempotencyKey: `draft:${replyTo ?? ''}:${Math.random().toString(36).slice(2)}`,
         chat,
         part,
         partIndex: 0,
         partCount: 1,
-        replyToMessageId: replyTo,
+        ...(replyTo === undefined ? {} : { replyToMessageId: replyTo }),
         meta: { kind: 'reply' },
       },
       signal,

@@ -41,7 +41,17 @@ const COMMANDS = {
   'adapter.start': command('adapter.start', adapter),
   'adapter.stop': command('adapter.stop', adapter),
   'adapter.restart': command('adapter.restart', adapter),
-  'adapter.check': command('adapter.check', adapter),
+  'adapter.check': command('adapter.check', {
+    ...adapter,
+    settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
+  }),
+  'dialog.answer': command('dialog.answer', {
+    ...byId,
+    decision: Type.Optional(
+      Type.Union([Type.Literal('once'), Type.Literal('session'), Type.Literal('deny')]),
+    ),
+    value: Type.Optional(Type.String({ maxLength: 100_000 })),
+  }),
   'outbox.retry': command('outbox.retry', byId),
   'outbox.abandon': command('outbox.abandon', byId),
   send: command('send', { platform: PlatformName, channelId: Id, content: Text }),
@@ -58,6 +68,7 @@ const QUERIES = {
   queue: Type.Object({ sessionId: Id }, strict),
   config: Type.Object({}, strict),
   audit: Type.Object({ limit }, strict),
+  usage: Type.Object({ limit }, strict),
   blocked: Type.Object({}, strict),
 } as const satisfies { [K in keyof OperatorQueries]: TSchema };
 
@@ -101,6 +112,8 @@ export function parseQuery(name: unknown, params: unknown): ParsedQuery {
       return { name, params: {} };
     case 'audit':
       return { name, params: parseValue(QUERIES.audit, params, what) };
+    case 'usage':
+      return { name, params: parseValue(QUERIES.usage, params, what) };
     case 'blocked':
       parseValue(QUERIES.blocked, params, what);
       return { name, params: {} };

@@ -1,0 +1,263 @@
+/**
+ * Reads what people write after `/every` and `/at`: first when, then what. Forgiving about spelling, strict in doubt:
+ * a time that could mean two things is asked for again instead of guessed.
+ */
+import { dayField, minutesOf, minutesOfTwo, type TimeOfDay, timeOfDay, weekday } from './clock-words.ts';
+import { findZone, wallTime } from './local-time.ts';
+import { checkCron, nextRun } from './next-run.ts';
+import { badSchedule, DAY_MS, MINUTE_MS, type ScheduleSpec } from './spec.ts';
+
+export interface ParsedSchedule {
+  readonly spec: ScheduleSpec;
+  readonly zone: string;
+  /** What is to be done, as it was written. */
+  readonly prompt: string;
+}
+
+/** The furthest that `/at` looks ahead. */
+const AHEAD_MS = 2 * 366 * DAY_MS;
+const QUOTES: Readonly<Record<string, string>> = {
+  '"': '"',
+  "'": "'",
+  '“': '”',
+  '„': '“',
+  '«': '»',
+  '`': '`',
+};
+
+export const EVERY_HINT =
+  'Examples: /every 30m <text>, /every 2 hours <text>, /every day 09:00 <text>, /every weekday 9am <text>, /every mon,thu 18:30 <text>, /every "0 9 * * 1-5" <text>.';
+export const AT_HINT =
+  'Examples: /at 18:30 <text>, /at tomorrow 9am <text>, /at monday 09:00 <text>, /at 2026-12-24 09:00 <text>, /at +20m <text>.';
+
+/** The words of a text, one at a time; what is left keeps its line breaks. */
+class Words {
+  #rest: string;
+
+  constructor(text: string) {
+    this.#rest = text.trim();
+  }
+
+  get rest(): string {
+    return this.#rest;
+  }
+
+  peek(index = 0): string {
+    return this.#rest.split(/\s+/, index + 1)[index] ?? '';
+  }
+
+  take(count = 1): void {
+    for (let i = 0; i < count; i += 1) this.#rest = this.#rest.replace(/^\S+\s*/, '');
+  }
+
+  /** A text in quotes at the beginning. */
+  quoted(): string | undefined {
+    const close = QUOTES[this.#rest.charAt(0)];
+    if (close === undefined) return undefined;
+    const end = this.#rest.indexOf(close, 1);
+    if (end < 0) return undefined;
+    const inside = this.#rest.slice(1, end);
+    this.#rest = this.#rest.slice(end + 1).trimStart();
+    return inside;
+  }
+
+  /** A time of day, with or without "at" before it, in one word or two ("9 am"). */
+  time(): TimeOfDay | undefined {
+    const at = /^at$/i.test(this.peek()) ? 1 : 0;
+    const two = /^(am|pm)$/i.test(this.peek(at + 1))
+      ? timeOfDay(`${this.peek(at)} ${this.peek(at + 1)}`)
+      : undefined;
+    const found = two ?? timeOfDay(this.peek(at));
+    if (found !== undefined) this.take(at + (two === undefined ? 1 : 2));
+    return found;
+  }
+
+  /** A time zone, with or without "in" before it. */
+  zone(): string | undefined {
+    const at = /^in$/i.test(this.peek()) ? 1 : 0;
+    const found = findZone(this.peek(at));
+    if (found !== undefined) this.take(at + 1);
+    return found;
+  }
+}
+
+/** `/every <when> <prompt>`. `zone` counts when none is named. Throws GatewayError `bad_schedule`. */
+export function parseEvery(text: string, zone: string, now: number): ParsedSchedule {
+  const words = new Words(text);
+  const quoted = words.quoted();
+  if (quoted !== undefined) {
+    const inner = new Words(quoted);
+    if (/^[@\d*]/.test(quoted.trim()) && (quoted.trim().startsWith('@') || inner.peek(4) !== '')) {
+      const where = words.zone() ?? zone;
+      return done(words, { kind: 'cron', cron: checkCron(quoted, where, now) }, where);
+    }
+    const { spec, zone: inside } = every(inner, zone, now);
+    if (inner.rest !== '') throw unread(quoted);
+    return done(words, spec, inside);
+  }
+  const { spec, zone: where } = every(words, zone, now);
+  return done(words, spec, where);
+}
+
+function every(words: Words, zone: string, now: number): { spec: ScheduleSpec; zone: string } {
+  const word = words.peek();
+  if (word.startsWith('@')) {
+    words.take();
+    const where = words.zone() ?? zone;
+    return { spec: { kind: 'cron', cron: checkCron(word, where, now) }, zone: where };
+  }
+  if (/^(hour|minute)$/i.test(word)) {
+    words.take();
+    return interval(words, /^hour$/i.test(word) ? 60 : 1, zone, now);
+  }
+  const compact = minutesOf(word);
+  const minutes = compact ?? minutesOfTwo(word, words.peek(1));
+  if (minutes !== undefined) {
+    words.take(compact === undefined ? 2 : 1);
+    return interval(words, minutes, zone, now);
+  }
+  const days = dayField(word);
+  if (days === undefined) throw unread(word);
+  words.take();
+  const time = words.time();
+  if (time === undefined)
+    throw badSchedule(`at what time every ${word}?`, `Write /every ${word} 09:00 <text>.`);
+  const where = words.zone() ?? zone;
+  return { spec: { kind: 'cron', cron: `${time.minute} ${time.hour} * * ${days}` }, zone: where };
+}
+
+/** Whole days stay at their time on the wall; anything shorter is a distance in time. */
+function interval(words: Words, minutes: number, zone: string, now: number) {
+  if (minutes < 1) throw badSchedule('once a minute is the most', EVERY_HINT);
+  if (minutes > 366 * 1440) throw badSchedule('that is more than a year', EVERY_HINT);
+  const days = minutes % 1440 === 0 ? minutes / 1440 : undefined;
+  if (days !== undefined) {
+    const time = words.time();
+    const where = words.zone() ?? zone;
+    const anchor = time === undefined ? now : anchorAt(time, where, now);
+    return { spec: { kind: 'days', every: days, anchor } as const, zone: where };
+  }
+  const where = words.zone() ?? zone;
+  return { spec: { kind: 'interval', everyMs: minutes * MINUTE_MS, anchor: now } as const, zone: where };
+}
+
+/** The first run is the next time the wall shows that. */
+function anchorAt(time: TimeOfDay, zone: string, now: number): number {
+  return cronAt(time, '* * *', zone, now) ?? now;
+}
+
+/** `/at <when> <prompt>`. Throws GatewayError `bad_schedule`. */
+export function parseAt(text: string, zone: string, now: number): ParsedSchedule {
+  const words = new Words(text);
+  const quoted = words.quoted();
+  if (quoted !== undefined) {
+    const inner = new Words(quoted);
+    const { at, zone: where } = moment(inner, zone, now);
+    if (inner.rest !== '') throw unread(quoted, AT_HINT);
+    return done(words, { kind: 'at', at }, where, AT_HINT);
+  }
+  const { at, zone: where } = moment(words, zone, now);
+  return done(words, { kind: 'at', at }, where, AT_HINT);
+}
+
+function moment(words: Words, zone: string, now: number): { at: number; zone: string } {
+  const word = words.peek();
+  const plus = /^\+(\S+)$/.exec(word)?.[1];
+  const relative = /^in$/i.test(word) ? 1 : plus === undefined ? undefined : 0;
+  if (relative !== undefined) {
+    const first = relative === 1 ? words.peek(1) : (plus ?? '');
+    const compact = minutesOf(first);
+    const minutes = compact ?? minutesOfTwo(first, words.peek(relative + 1));
+    if (minutes === undefined || minutes < 1) throw unread(words.peek(relative), AT_HINT);
+    words.take(relative + (compact === undefined ? 2 : 1));
+    return within(now + minutes * MINUTE_MS, zone, now, words);
+  }
+  const date = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:T(\d{1,2}:\d{2}))?$/.exec(word);
+  if (date !== null) {
+    words.take();
+    const time = date[4] === undefined ? words.time() : timeOfDay(date[4]);
+    if (time === undefined) throw noTime(word);
+    const where = words.zone() ?? zone;
+    return within(
+      onDate(Number(date[1]), Number(date[2]), Number(date[3]), time, where, now),
+      where,
+      now,
+      words,
+    );
+  }
+  const tomorrow = /^tomorrow$/i.test(word);
+  const today = /^today$/i.test(word);
+  const day = tomorrow || today ? undefined : weekday(word);
+  if (tomorrow || today || day !== undefined) {
+    words.take();
+    const time = words.time();
+    if (time === undefined) throw noTime(word);
+    const where = words.zone() ?? zone;
+    if (day !== undefined) return within(cronAt(time, `* * ${day}`, where, now), where, now, words);
+    const { year, month, day: date } = wallTime(now, where);
+    const to = new Date(Date.UTC(year, month - 1, date + (tomorrow ? 1 : 0)));
+    return within(
+      onDate(to.getUTCFullYear(), to.getUTCMonth() + 1, to.getUTCDate(), time, where, now),
+      where,
+      now,
+      words,
+    );
+  }
+  const time = words.time();
+  if (time === undefined) throw unread(word, AT_HINT);
+  const after = words.peek();
+  if (/^(today|tomorrow)$/i.test(after) || weekday(after) !== undefined)
+    throw badSchedule(
+      `is "${after}" the day, or what is to be done?`,
+      'Write the day first: /at tomorrow 9am <text>.',
+    );
+  const where = words.zone() ?? zone;
+  return within(cronAt(time, '* * *', where, now), where, now, words);
+}
+
+/** A moment within the time that `/at` looks ahead. */
+function within(at: number | undefined, zone: string, now: number, words: Words) {
+  const where = words.zone() ?? zone;
+  if (at === undefined || at <= now) throw badSchedule('that time is over', AT_HINT);
+  if (at > now + AHEAD_MS) throw badSchedule('that is more than two years ahead', AT_HINT);
+  return { at, zone: where };
+}
+
+function cronAt({ hour, minute }: TimeOfDay, days: string, zone: string, now: number): number | undefined {
+  return nextRun({ kind: 'cron', cron: `${minute} ${hour} ${days}` }, zone, now);
+}
+
+function onDate(
+  year: number,
+  month: number,
+  day: number,
+  time: TimeOfDay,
+  zone: string,
+  now: number,
+): number | undefined {
+  const real = new Date(Date.UTC(year, month - 1, day));
+  if (real.getUTCMonth() !== month - 1 || real.getUTCDate() !== day)
+    throw badSchedule(`there is no ${year}-${month}-${day} in the calendar`, AT_HINT);
+  // From a day and a half before that date: the pattern's next match is the one of this year.
+  const from = Math.max(now, real.getTime() - 1.5 * DAY_MS);
+  const at = cronAt(time, `${day} ${month} *`, zone, from);
+  return at !== undefined && wallTime(at, zone).year === year ? at : undefined;
+}
+
+function done(words: Words, spec: ScheduleSpec, zone: string, hint = EVERY_HINT): ParsedSchedule {
+  if (words.rest === '') throw badSchedule('say what is to be done', hint);
+  return { spec, zone, prompt: words.rest };
+}
+
+function unread(word: string, hint = EVERY_HINT): Error {
+  return badSchedule(
+    word === ''
+      ? 'say when, then what'
+      : `I do not understand "${word.slice(0, 40).toWellFormed()}" as a time`,
+    hint,
+  );
+}
+
+function noTime(word: string): Error {
+  return badSchedule(`at what time ${word}?`, AT_HINT);
+}
