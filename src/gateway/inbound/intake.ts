@@ -130,7 +130,7 @@ export class Intake {
     const waiting = lane?.replaceText(message.messageId, message.text);
     await db.write((tx) => {
       inbox.markSeen(tx, message, clock());
-      if (waiting !== undefined) inbox.setMessage(tx, waiting.id, waiting.message);
+      if (waiting !== undefined) inbox.setMessage(tx, waiting);
     });
     if (waiting === undefined)
       refused(message, 'edit_too_late', 'an edit came after its message had its turn; it changes nothing');

@@ -238,6 +238,24 @@ describe('an edit', () => {
     expect(refusals()).toEqual(['edit_too_late']);
   });
 
+  it('of one piece of a pasted text changes that piece alone, also when a crash follows', async () => {
+    await start({ config: { security: { allowAll: true }, agent: { busyMode: 'queue' } } });
+    await rig.say('[hang]');
+    for (const piece of ['first', 'second', 'third'])
+      await accept(message(piece, { text: piece.padEnd(95, '-') }));
+    await rig.pass(1000);
+    await rig.say('/stop', { from: 'bob' }); // somebody else: changes nothing
+    await accept(message('e1', { text: 'better', messageId: 'second', edited: true }));
+    await accept(message('e2', { text: 'best', messageId: 'first', edited: true }));
+    expect(refusals()).toEqual([]);
+    rig = await rig.crash();
+    await rig.pass(1000);
+    const said = rig.texts().join('');
+    expect(said).toContain(`You said: best\nbetter\n${'third'.padEnd(95, '-')}`);
+    expect(said.split('third')).toHaveLength(2);
+    expect(rig.gateway.conversations.views()[0]?.turns).toBe(1);
+  });
+
   it('never turns a message into a command', async () => {
     await start();
     await accept(message('w1'));
