@@ -291,6 +291,14 @@ async function createAgentFor(
   const { createAgent } = await import('./gateway/agent/create.ts');
   return createAgent(agent.backend, {
     ...(agent.command === undefined ? {} : { command: agent.command }),
+    ...(agent.sharesFiles === undefined ? {} : { sharesFiles: agent.sharesFiles }),
+    pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
+      name,
+      command,
+      maxConcurrent,
+      ...(sessionDir === undefined ? {} : { sessionDir }),
+      ...(sharesFiles === undefined ? {} : { sharesFiles }),
+    })),
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
     ...(agent.model === undefined ? {} : { model: agent.model }),
@@ -299,7 +307,7 @@ async function createAgentFor(
     maxChildren: agent.maxConcurrent,
     idleMs: agent.idleMs,
     // A configured command may run elsewhere, where our files are not.
-    ...(agent.command === undefined ? { taskExtension: hostedExtension() } : {}),
+    ...(agent.command === undefined && agent.hosts.length === 0 ? { taskExtension: hostedExtension() } : {}),
     log,
     env,
   });

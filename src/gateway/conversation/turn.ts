@@ -204,6 +204,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
   #listen(event: AgentEvent): void {
     if (this.#over) return;
     this.#silence?.refresh();
+    if (event.type === 'alive') return;
     if (event.type === 'started') {
       this.#started = true;
       this.steer(); // what came before the model was reached
