@@ -72,7 +72,10 @@ export function createParts(
     show: (decision) => events.emit({ type: 'decision', decision }),
   });
   const decide = decisions.note;
-  const slots = new TurnSlots(settings.agent.maxConcurrent);
+  // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
+  const slots = new TurnSlots(
+    settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
+  );
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
   const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
@@ -103,7 +106,8 @@ export function createParts(
   });
   const files = new AnswerFiles({
     outbox,
-    adapter: (platform) => adapters.known(platform),
+    // What an agent elsewhere calls a file of its own is none of ours.
+    adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
     cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
@@ -138,7 +142,12 @@ export function createParts(
     persist: persistSessions,
     decide,
     prepare: (message, session) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, session.id)),
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, session.id),
+        agent?.sharesFiles,
+      ),
     busyElsewhere: (sessionId) => tasks.busy(sessionId),
     events,
     clock,
@@ -151,7 +160,12 @@ export function createParts(
     adapter: adapterOf,
     conversation: (session) => conversations.conversation(session),
     prepare: (message, id) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, id),
+        agent?.sharesFiles,
+      ),
   });
   const taskDelivery = {
     outbox,

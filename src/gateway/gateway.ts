@@ -76,6 +76,7 @@ export class Gateway {
     this.tasks = parts.tasks;
     this.usage = parts.usage;
     this.dialogs = parts.dialogs;
+    deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -226,6 +227,7 @@ export class Gateway {
 
   view(): GatewayView {
     const { settings, version, demo, agent, folder } = this.deps;
+    const hosts = agent?.hosts?.() ?? [];
     return {
       version,
       state: this.#state,
@@ -237,7 +239,8 @@ export class Gateway {
       agent: {
         backend: agent?.backend ?? 'none',
         running: this.#parts.slots.running,
-        maxConcurrent: this.#parts.slots.max,
+        maxConcurrent: this.deps.settings.agent.maxConcurrent,
+        ...(hosts.length === 0 ? {} : { hosts }),
         ok: this.#agentCheck.ok,
         detail: this.#agentCheck.detail,
         ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),

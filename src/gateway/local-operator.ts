@@ -259,6 +259,10 @@ export class LocalOperator implements Operator {
     const lines = [
       `agent: ${agent.ok ? 'ok' : 'NOT OK'} – ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
     ];
+    for (const host of gateway.view().agent.hosts ?? [])
+      lines.push(
+        `agent host ${host.name}: ${host.state} – ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+      );
     for (const platform of PLATFORMS) lines.push(await this.#diagnose(platform));
     for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
     return { message: lines.join('\n'), data: { agent, ok: agent.ok } };
