@@ -16,10 +16,14 @@ import { createExecutor } from './inbound/commands/execute.ts';
 import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
-import type { Platform, RefusalView } from './model.ts';
+import type { Platform, RefusalView, Sender } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
+import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
+import { ORIGIN, resolveTargets, type TargetContext } from './outbound/target.ts';
+import { machineZone } from './schedules/local-time.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
 import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
@@ -35,6 +39,10 @@ export interface GatewayParts {
   readonly outbox: Outbox;
   readonly tasks: Tasks;
   readonly taskLines: TaskLines;
+  readonly schedules: Schedules;
+  readonly homes: HomeChats;
+  /** A chat as the gateway knows it: which account it belongs to. */
+  readonly chatOf: TargetContext['chat'];
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -143,8 +151,49 @@ export function createParts(
     deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
     changed: (task) => {
       taskLines.changed(task);
+      schedules.taskChanged(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
+  });
+  const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
+    const known = [...sessions.all()].find(
+      (each) => each.chat.platform === platform && each.chat.chatId === chatId,
+    );
+    const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
+    return threadId === undefined ? chat : { ...chat, threadId };
+  };
+  const homes = new HomeChats(settings, chatOf);
+  const listed = (platform: Platform, sender: Sender): boolean =>
+    settings.allowAll ||
+    door.people.isAllowed(platform, sender) ||
+    settings.chats(platform).allowFrom.includes(sender.id);
+  const schedules: Schedules = new Schedules({
+    db: stores.tasks,
+    clock,
+    events,
+    log: log.child('schedules'),
+    decide,
+    persist: storing(stores.tasks),
+    tasks,
+    zone: machineZone(),
+    mayRun({ chat, senderId, senderName }) {
+      if (chat === undefined || senderId === undefined) return true;
+      const sender = { id: senderId, name: senderName ?? senderId };
+      return !door.people.isBlocked(chat.platform, sender) && listed(chat.platform, sender);
+    },
+    chats({ targets, chat }) {
+      // A schedule of the operator that names no chat: its results stand in the console.
+      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
+      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
+        origin: chat,
+        home: (platform) => homes.get(platform),
+        chat: chatOf,
+      });
+    },
+    parent: ({ chat, senderId }) =>
+      chat === undefined || senderId === undefined
+        ? null
+        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
   });
   const door = new Door({
     db: stores.security,
@@ -157,6 +206,7 @@ export function createParts(
       reception.flush();
       conversations.cutOff(platform, ids);
       tasks.cutOff(platform, ids);
+      schedules.cutOff(platform, ids);
     },
   });
   const reception: Reception = new Reception({
@@ -182,11 +232,9 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        schedules,
         clock,
-        listed: ({ chat, sender }) =>
-          settings.allowAll ||
-          door.people.isAllowed(chat.platform, sender) ||
-          settings.chats(chat.platform).allowFrom.includes(sender.id),
+        listed: ({ chat, sender }) => listed(chat.platform, sender),
         prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
       }),
     }),
@@ -217,6 +265,7 @@ export function createParts(
     conversations,
     outbox,
     tasks,
+    schedules,
     sessions: stores.sessions,
     security: stores.security,
     files: deps.folder.files,
@@ -231,6 +280,9 @@ export function createParts(
     outbox,
     tasks,
     taskLines,
+    schedules,
+    homes,
+    chatOf,
     inbox,
     reception,
     maintenance,

@@ -13,6 +13,7 @@ import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import type { Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
+import { resolveTargets, type Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import type { Database } from './store/database.ts';
 
@@ -48,6 +49,8 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly schedules: GatewayParts['schedules'];
+  readonly homes: GatewayParts['homes'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -70,6 +73,8 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.schedules = parts.schedules;
+    this.homes = parts.homes;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -102,6 +107,7 @@ export class Gateway {
     this.sessions.load(this.deps.stores.sessions);
     this.door.load();
     this.tasks.load();
+    this.schedules.load();
     this.#parts.reception.close();
     this.#startedAt = this.deps.clock();
     this.#state = 'running';
@@ -132,6 +138,7 @@ export class Gateway {
       adopt: (item) => reception.adopt(item),
     });
     await this.tasks.recover();
+    await this.schedules.start(this.deps.settings.schedules);
     this.#parts.maintenance.start();
     this.#state = 'running';
   }
@@ -172,6 +179,7 @@ export class Gateway {
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    await this.schedules.stop();
     const tasksEnded = this.tasks.stop();
     this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
@@ -205,6 +213,12 @@ export class Gateway {
         hint: `Start it with: adapter ${platform} start`,
       });
     return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
+  }
+
+  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
+  chatsOf(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] {
+    const { homes, chatOf } = this.#parts;
+    return resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
   }
 
   /** A chat client starts a task by a frame. */

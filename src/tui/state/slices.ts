@@ -7,6 +7,7 @@ import type {
   OutboxView,
   PairingView,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
@@ -29,6 +30,7 @@ export interface Slices {
   readonly adapters: readonly AdapterView[];
   readonly sessions: readonly SessionView[];
   readonly tasks: readonly TaskView[];
+  readonly schedules: readonly ScheduleView[];
   readonly pairing: readonly PairingView[];
   readonly allowlist: readonly AllowlistView[];
   readonly refusals: readonly RefusalView[];

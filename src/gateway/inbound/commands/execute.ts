@@ -6,10 +6,12 @@ import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
 import { settlesWithin } from '../../deadline.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { Schedules } from '../../schedules/schedules.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
+import { createScheduleCommands } from './schedule-commands.ts';
 
 /** A control word is answered within a second. */
 const SOON_MS = 700;
@@ -21,6 +23,7 @@ export interface ExecuteDeps {
   readonly conversations: Conversations;
   readonly inbox: Inbox;
   readonly tasks: Tasks;
+  readonly schedules: Schedules;
   readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
@@ -181,6 +184,7 @@ export function createExecutor(deps: ExecuteDeps) {
       await tasks.cancel(task.id);
       return `Cancelling ${task.id}.`;
     },
+    ...createScheduleCommands(deps),
     btw: async () =>
       'Questions beside the conversation are not possible with this agent. /bg runs one in the background.',
     approve: async () => 'Nothing waits for your approval.',
