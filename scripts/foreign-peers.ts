@@ -1,13 +1,13 @@
 /**
- * Gets servers that others wrote into a folder of their own, for the tests under `test/foreign`:
+ * Gets servers and a runtime that others wrote into a folder of their own, for the tests under `test/foreign`:
  * `node scripts/foreign-peers.ts /tmp/peers && FOREIGN_PEERS=/tmp/peers npm test`
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Pinned: the newest `emulate` is another package, and the tests know these versions. */
-const PEERS = ['emulate@0.12.2', 'telegram-test-api@4.2.1'];
+/** Pinned: the newest `emulate` is another package, and the tests know these versions. Bun: another runtime. */
+const PEERS = ['emulate@0.12.2', 'telegram-test-api@4.2.1', 'bun@1.4.5'];
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) {

@@ -1,6 +1,6 @@
 /** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
 import { userInfo } from 'node:os';
-import { type Arguments, checkTokens, helpText, readArguments, UsageError } from './cli/arguments.ts';
+import { type Arguments, helpText, readArguments, UsageError } from './cli/arguments.ts';
 import { HOSTED } from './gateway/agent/pi/environment.ts';
 import { ConfigError, FolderLockedError, GatewayError, messageOf } from './gateway/errors.ts';
 import { VERSION } from './version.ts';
@@ -10,45 +10,10 @@ const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const
 /** Runs the program; sets the exit code and returns when everything is closed. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    process.exitCode = await run(await parse(argv));
+    process.exitCode = await run(readArguments(argv));
   } catch (error) {
     process.exitCode = explain(error);
   }
-}
-
-async function parse(argv: readonly string[]): Promise<Arguments> {
-  checkTokens(argv);
-  const { default: meow } = await import('meow');
-  // "--no-agent" is a switch of its own beside "--agent <backend>": both are renamed before the library sees them.
-  const renamed = argv.map((token) =>
-    token === '--no-agent' ? '--without-agent' : token === '--no-tui' ? '--without-tui' : token,
-  );
-  const { input, flags } = meow({
-    importMeta: import.meta,
-    argv: renamed,
-    autoHelp: false,
-    autoVersion: false,
-    flags: {
-      port: { type: 'string' },
-      host: { type: 'string' },
-      dataDir: { type: 'string' },
-      agent: { type: 'string' },
-      logLevel: { type: 'string' },
-      withoutAgent: { type: 'boolean' },
-      withoutTui: { type: 'boolean' },
-      demo: { type: 'boolean' },
-      inline: { type: 'boolean' },
-      ascii: { type: 'boolean' },
-      screenReader: { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean', shortFlag: 'h' },
-      version: { type: 'boolean', shortFlag: 'v' },
-    },
-  });
-  return readArguments({
-    input: input.map(String),
-    flags: { ...flags, noAgent: flags.withoutAgent, noTui: flags.withoutTui },
-  });
 }
 
 async function run(args: Arguments): Promise<number> {
@@ -57,7 +22,14 @@ async function run(args: Arguments): Promise<number> {
     return EXIT.done;
   }
   if (args.help) {
-    process.stdout.write(helpText());
+    const { default: meow } = await import('meow');
+    const { help } = meow(helpText(), {
+      importMeta: import.meta,
+      argv: [],
+      description: false,
+      helpIndent: 0,
+    });
+    process.stdout.write(`${help.trim()}\n`);
     return EXIT.done;
   }
   if (process.env[HOSTED] === '1' && !args.demo) throw hosted();

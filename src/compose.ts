@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import type { Adapter } from './gateway/adapter.ts';
+import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
 import { systemClock } from './gateway/clock.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
+import { liveSettings } from './gateway/config/live-settings.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import { resolveSecret } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
@@ -40,10 +42,15 @@ export interface ComposeOptions extends Overrides {
   readonly demo?: boolean;
   /** The store alone: no port, no platform, no agent. What is decided is carried out at the next start. */
   readonly offline?: boolean;
+  /** Offline, but with the agent at hand: to look whether it would work. */
+  readonly withAgent?: boolean;
   /** Replaces the configured agent (tests, demo). */
   readonly agent?: Agent;
   /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
-  readonly createAdapter?: (platform: Platform) => Promise<Adapter | undefined>;
+  readonly createAdapter?: (
+    platform: Platform,
+    candidate?: CandidateSettings,
+  ) => Promise<Adapter | undefined>;
   /** Platforms that run although the configuration does not enable them (demo). */
   readonly alsoEnabled?: readonly Platform[];
 }
@@ -76,13 +83,16 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const folder = dataFolder(options.dataDir, env);
   const loaded = loadConfig(folder.config);
   const base = resolveSettings(loaded.config, options, env, options.cwd ?? process.cwd());
-  const settings: Settings =
+  const alsoEnabled = (from: Settings): Settings =>
     options.alsoEnabled === undefined
-      ? base
+      ? from
       : {
-          ...base,
-          enabled: (platform) => base.enabled(platform) || (options.alsoEnabled?.includes(platform) ?? false),
+          ...from,
+          enabled: (platform) => from.enabled(platform) || (options.alsoEnabled?.includes(platform) ?? false),
         };
+  const live = liveSettings(alsoEnabled(base));
+  const { settings } = live;
+  const agentEnv = withoutPlatformSecrets(loaded.config, env);
   const operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
@@ -124,30 +134,41 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       open(folder.tasksDb, TASK_MIGRATIONS, adoptTasks(systemClock())),
     ]);
     const agent =
-      settings.noAgent || options.offline
+      settings.noAgent || (options.offline && !options.withAgent)
         ? undefined
-        : (options.agent ??
-          (await createAgentFor(
-            settings,
-            folder,
-            logs.logger('agent'),
-            withoutPlatformSecrets(loaded.config, env),
-          )));
+        : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), agentEnv)));
     const sockets = createWebSocketAdapter({
       secret: await Gateway.clientSecret(sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
     });
+    const config = new ConfigAccess(
+      folder.config,
+      {
+        ...(options.port === undefined ? {} : { port: options.port }),
+        ...(options.host === undefined ? {} : { host: options.host }),
+        ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
+      },
+      (key) => {
+        if (!key.startsWith('platforms.')) return false;
+        const { config: now } = loadConfig(folder.config);
+        live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
+        const allowed = withoutPlatformSecrets(now, env);
+        for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
+        return true;
+      },
+    );
     const gateway: Gateway = new Gateway({
       settings,
       folder,
       stores: { sessions, security, tasks },
       agent,
-      createAdapter: async (platform) => {
-        const replaced = await options.createAdapter?.(platform);
+      createAdapter: async (platform, candidate) => {
+        const replaced = await options.createAdapter?.(platform, candidate);
         if (replaced !== undefined) return replaced;
         if (platform === 'websocket') return sockets;
         const { createPlatformAdapter } = await import('./adapters/registry.ts');
-        return createPlatformAdapter(platform, settings.platform(platform), env);
+        const own = candidate === undefined ? settings.platform(platform) : config.with(platform, candidate);
+        return createPlatformAdapter(platform, own, env, (value) => redactor.add(value));
       },
       events,
       logs,
@@ -166,11 +187,6 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         if (event.type === 'inbound') sockets.tellPrivileged({ type: 'event', data: event });
       });
     sockets.onClientReady((chat) => gateway.outbox.kick('websocket', chat));
-    const config = new ConfigAccess(folder.config, {
-      ...(options.port === undefined ? {} : { port: options.port }),
-      ...(options.host === undefined ? {} : { host: options.host }),
-      ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
-    });
     let stopping: Promise<void> | undefined;
     let then: 'stop' | 'restart' = 'stop';
     let resolveStopped: (value: 'stop' | 'restart') => void = () => {};
@@ -214,7 +230,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       enableHttp: settings.enableHttp,
       enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
       operator: httpOperator,
-      linkOperator: operator({ name: 'operator', surface: 'attach' }),
+      linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
       metrics: () => metrics.text(),

@@ -28,3 +28,18 @@ it('links only to files that exist', () => {
   );
   expect(broken).toEqual([]);
 });
+
+it('tells a newcomer in this order: what it is, two commands, daily use, keys, configuration, security, trouble', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  expect([...readme.matchAll(/^## (.*)$/gm)].map((match) => match[1])).toEqual([
+    'Two commands',
+    'Daily use',
+    'Keys',
+    'Configuration',
+    'Security',
+    'Troubleshooting',
+  ]);
+  const commands = /## Two commands[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  expect(commands).toMatch(/^npm install && npm start -- --demo/m);
+  expect(commands).toMatch(/^npm install && npm test/m);
+});

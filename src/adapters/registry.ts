@@ -1,8 +1,11 @@
 import type { Adapter } from '../gateway/adapter.ts';
+import { configKeys } from '../gateway/config/access.ts';
 import type { PlatformsConfig } from '../gateway/config/schema.ts';
 import { resolveSecrets } from '../gateway/config/secrets.ts';
 import { GatewayError } from '../gateway/errors.ts';
 import type { Platform } from '../gateway/model.ts';
+
+const SECRET_KEYS = new Set(configKeys().flatMap(({ key, secret }) => (secret ? [key] : [])));
 
 type LibraryPlatform = Exclude<Platform, 'websocket'>;
 
@@ -30,13 +33,20 @@ const LOADERS: { [P in LibraryPlatform]: (settings: NonNullable<PlatformsConfig[
     }),
 };
 
-/** Makes the adapter of a platform from its settings; `$ENV` and `!command` secrets are resolved first. */
+/**
+ * Makes the adapter of a platform from its settings; `$ENV` and `!command` secrets are resolved first. `secret` hears
+ * each of them before anything else can.
+ */
 export async function createPlatformAdapter<P extends LibraryPlatform>(
   platform: P,
   settings: NonNullable<PlatformsConfig[P]>,
   env: NodeJS.ProcessEnv,
+  secret: (value: string) => void,
 ): Promise<Adapter> {
-  return LOADERS[platform](await resolveSecrets(settings, `platforms.${platform}`, env));
+  const resolved = await resolveSecrets(settings, `platforms.${platform}`, env);
+  for (const [key, value] of Object.entries(resolved))
+    if (typeof value === 'string' && SECRET_KEYS.has(`platforms.${platform}.${key}`)) secret(value);
+  return LOADERS[platform](resolved);
 }
 
 function need(platform: string, key: string, value: string | undefined): string {

@@ -11,6 +11,7 @@ export const COMMANDS = [
   { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
   { name: 'sessions', args: '', help: 'list conversations' },
   { name: 'tasks', args: '', help: 'list background tasks' },
+  { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
   { name: 'deny', args: '<code>', help: 'refuse the person with that code' },
   {
@@ -19,7 +20,11 @@ export const COMMANDS = [
     help: 'let somebody in by id; without arguments: list the allowlist',
   },
   { name: 'revoke', args: '<platform> <userId>', help: 'take somebody’s access away at once' },
-  { name: 'config', args: '[key [value]]', help: 'show the configuration, or set one key' },
+  {
+    name: 'config',
+    args: '[key] | set <key> <value>',
+    help: 'show the configuration, or set one key; "-" reads the value from stdin',
+  },
   { name: 'doctor', args: '[platform]', help: 'check agent, adapters and settings, and say what to do' },
   { name: 'send', args: '<platform> <channel> <text>', help: 'write to a chat' },
   { name: 'chat', args: '', help: 'talk to the gateway from this terminal, as a chat user' },
@@ -59,32 +64,51 @@ export interface Arguments {
   readonly version: boolean;
 }
 
-/** What the flags library returns for our declaration. */
-export interface ParsedFlags {
-  readonly input: readonly string[];
-  readonly flags: Readonly<Record<string, unknown>>;
+type ValueFlag = (typeof VALUE_FLAGS)[number];
+type Switch = (typeof SWITCHES)[number];
+
+/** The command line, split: words in order, flags by name. */
+export interface Tokens {
+  readonly words: readonly string[];
+  readonly values: ReadonlyMap<ValueFlag, string>;
+  readonly switches: ReadonlySet<Switch>;
 }
 
-/** Unknown flags and missing values are errors that name the nearest known one. Throws UsageError. */
-export function checkTokens(argv: readonly string[]): void {
+/**
+ * Splits the command line. It is read at every start, so it waits for no library (meow prints the help: loading it
+ * costs 35 ms). Unknown flags and missing values are errors that name the nearest known one. Throws UsageError.
+ */
+export function readTokens(argv: readonly string[]): Tokens {
+  const words: string[] = [];
+  const values = new Map<ValueFlag, string>();
+  const switches = new Set<Switch>();
   for (let i = 0; i < argv.length; i += 1) {
     const token = argv[i] ?? '';
-    if (token === '--') return;
-    if (!token.startsWith('-') || token === '-') continue;
+    if (token === '--') {
+      words.push(...argv.slice(i + 1));
+      break;
+    }
+    if (!token.startsWith('-') || token === '-') {
+      words.push(token);
+      continue;
+    }
     if (!token.startsWith('--')) {
-      if (token === '-h' || token === '-v') continue;
-      throw new UsageError(`unknown flag ${token}. --help lists the flags.`);
+      if (token !== '-h' && token !== '-v')
+        throw new UsageError(`unknown flag ${token}. --help lists the flags.`);
+      switches.add(token === '-h' ? 'help' : 'version');
+      continue;
     }
     const [name = '', inline] = token.slice(2).split(/=(.*)/s, 2);
-    if ((SWITCHES as readonly string[]).includes(name)) {
+    const known = SWITCHES.find((each) => each === name);
+    const valued = VALUE_FLAGS.find((each) => each === name);
+    if (known !== undefined) {
       if (inline !== undefined) throw new UsageError(`--${name} takes no value.`);
-    } else if ((VALUE_FLAGS as readonly string[]).includes(name)) {
-      if (inline === undefined) {
-        const value = argv[i + 1];
-        if (value === undefined || (value.startsWith('--') && value.length > 2))
-          throw new UsageError(`--${name} needs a value.`);
-        i += 1;
-      }
+      switches.add(known);
+    } else if (valued !== undefined) {
+      const value = inline ?? argv[++i];
+      if (value === undefined || (inline === undefined && value.startsWith('--') && value.length > 2))
+        throw new UsageError(`--${name} needs a value.`);
+      values.set(valued, value);
     } else {
       const near = closest(name, [...VALUE_FLAGS, ...SWITCHES]);
       throw new UsageError(
@@ -92,11 +116,13 @@ export function checkTokens(argv: readonly string[]): void {
       );
     }
   }
+  return { words, values, switches };
 }
 
-/** Turns parsed flags into typed arguments. Throws UsageError for a value that cannot be. */
-export function readArguments({ input, flags }: ParsedFlags): Arguments {
-  const [word, ...rest] = input;
+/** The command line as typed arguments. Throws UsageError for a word, flag or value that cannot be. */
+export function readArguments(argv: readonly string[]): Arguments {
+  const { words, values, switches } = readTokens(argv);
+  const [word, ...rest] = words;
   const names = COMMANDS.map((each) => each.name);
   const command = names.find((name) => name === word);
   if (word !== undefined && command === undefined) {
@@ -105,25 +131,23 @@ export function readArguments({ input, flags }: ParsedFlags): Arguments {
       `unknown command "${word}".${near === undefined ? '' : ` Did you mean ${near}?`} --help lists the commands.`,
     );
   }
-  const text = (name: string): string | undefined =>
-    typeof flags[name] === 'string' ? flags[name] : undefined;
   return {
     command,
     rest,
-    port: portOf(text('port')),
-    host: text('host'),
-    dataDir: text('dataDir'),
-    agent: choice('agent', text('agent'), ['pi-rpc', 'pi-sdk', 'scripted']),
-    logLevel: choice('log-level', text('logLevel'), LOG_LEVELS),
-    noAgent: flags['noAgent'] === true,
-    noTui: flags['noTui'] === true,
-    demo: flags['demo'] === true,
-    inline: flags['inline'] === true,
-    ascii: flags['ascii'] === true,
-    screenReader: flags['screenReader'] === true,
-    json: flags['json'] === true,
-    help: flags['help'] === true,
-    version: flags['version'] === true,
+    port: portOf(values.get('port')),
+    host: values.get('host'),
+    dataDir: values.get('data-dir'),
+    agent: choice('agent', values.get('agent'), ['pi-rpc', 'pi-sdk', 'scripted']),
+    logLevel: choice('log-level', values.get('log-level'), LOG_LEVELS),
+    noAgent: switches.has('no-agent'),
+    noTui: switches.has('no-tui'),
+    demo: switches.has('demo'),
+    inline: switches.has('inline'),
+    ascii: switches.has('ascii'),
+    screenReader: switches.has('screen-reader'),
+    json: switches.has('json'),
+    help: switches.has('help'),
+    version: switches.has('version'),
   };
 }
 

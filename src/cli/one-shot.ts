@@ -1,5 +1,4 @@
 import { composeGateway, type RunningGateway } from '../compose.ts';
-import { ConfigAccess } from '../gateway/config/access.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
@@ -35,7 +34,14 @@ export async function findGateway(args: Arguments, folder: DataFolder): Promise<
 /** Runs one command against the running gateway, or against the store when none runs. Returns what to print. */
 export async function runOneShot(args: Arguments): Promise<string> {
   const folder = dataFolder(args.dataDir, process.env);
-  if (args.command === 'config') return runConfig(args, folder);
+  if (args.command === 'config') {
+    const { runConfig } = await import('./config-command.ts');
+    return runConfig(args, folder, {
+      operator: () => servingOperator(folder),
+      input: process.stdin,
+      output: process.stderr,
+    });
+  }
   const url = await findGateway(args, folder);
   const session = url === undefined ? await openOffline(args) : await openRemote(url, folder);
   try {
@@ -60,8 +66,16 @@ async function openRemote(url: string, folder: DataFolder): Promise<OperatorSess
         hint: 'Run this as the same user, or give the gateway’s --data-dir.',
       },
     );
-  const operator = await connectOperator(url, token);
+  const operator = await connectOperator(url, token, { surface: 'cli' });
   return { operator, close: () => operator.close() };
+}
+
+/** The gateway that runs on this very folder: its configuration is the one that counts. */
+async function servingOperator(folder: DataFolder): Promise<Operator | undefined> {
+  const runtime = readRuntime(folder);
+  const url = runtime === undefined ? undefined : urlOf(runtime.host, runtime.port);
+  if (url === undefined || !(await answersAsGateway(url))) return undefined;
+  return (await openRemote(url, folder)).operator;
 }
 
 /** The store itself, without port, agent or platforms. What is decided here is carried out at the next start. */
@@ -69,6 +83,8 @@ async function openOffline(args: Arguments): Promise<OperatorSession> {
   const running: RunningGateway = await composeGateway({
     ...(args.dataDir === undefined ? {} : { dataDir: args.dataDir }),
     offline: true,
+    withAgent: args.command === 'doctor' && !args.noAgent,
+    ...(args.agent === undefined ? {} : { backend: args.agent }),
     logLevel: args.logLevel ?? 'error',
   });
   return { operator: running.operator({ name: 'operator', surface: 'cli' }), close: () => running.stop(0) };
@@ -92,6 +108,10 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
       return show(snapshot.sessions, print.sessions(snapshot.sessions));
     case 'tasks':
       return show(snapshot.tasks, print.tasks(snapshot.tasks));
+    case 'usage': {
+      const usage = await operator.query('usage', {});
+      return show(usage, print.usage(usage));
+    }
     case 'pair':
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
       return act({ type: 'pairing.approve', code: rest.join('') });
@@ -121,31 +141,6 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
       );
     default:
       throw new UsageError(`"${args.command ?? ''}" is not a one-shot command.`);
-  }
-}
-
-/** Reads and writes the file alone: works on a folder that no gateway has ever used. */
-async function runConfig(args: Arguments, folder: DataFolder): Promise<string> {
-  const access = new ConfigAccess(folder.config);
-  const [key, ...value] = args.rest;
-  if (value.length > 0) return access.set(key ?? '', readValue(value.join(' ')));
-  const values = access
-    .values()
-    .filter((each) => key === undefined || each.key === key || each.key.startsWith(`${key}.`));
-  if (values.length === 0)
-    throw new GatewayError('unknown_key', `unknown configuration key "${key ?? ''}"`, {
-      status: 400,
-      hint: 'pi-gateway-tui config lists all keys.',
-    });
-  return args.json ? JSON.stringify(values, null, 2) : `${folder.config}\n${print.config(values)}`;
-}
-
-/** JSON where it is JSON, text otherwise: `config port 4000`, `config host localhost`. */
-function readValue(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Adapter, AdapterHost, AdapterRoute, Part } from './adapter.ts';
+import type { Adapter, AdapterCheck, AdapterHost, AdapterRoute, Part } from './adapter.ts';
+import { type CandidateSettings, checkAdapter } from './adapter-check.ts';
 import type { Clock } from './clock.ts';
 import { withDeadline } from './deadline.ts';
 import { GatewayError, messageOf } from './errors.ts';
@@ -19,14 +20,19 @@ const STOP_MS = 8000;
 const ERRORS_KEPT = 20;
 
 export interface AdapterManagerDeps {
-  /** Makes the adapter of a platform (a lazy import); throws a GatewayError when it is not configured. */
-  readonly create: (platform: Platform) => Promise<Adapter>;
+  /**
+   * Makes the adapter of a platform (a lazy import), from candidate settings to check them; throws a GatewayError
+   * when it is not configured.
+   */
+  readonly create: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
   readonly enabled: (platform: Platform) => boolean;
   readonly open: (platform: Platform) => boolean;
   readonly accept: (message: InboundMessage) => Promise<void>;
   /** The platform works again: what waits for it may go out. */
   readonly onOnline: (platform: Platform) => void;
   readonly secret: (value: string) => void;
+  /** Takes registered secrets out of a text. */
+  readonly redact: (text: string) => string;
   readonly commands: AdapterHost['commands'];
   readonly stateRoot: string;
   readonly events: EventStream;
@@ -149,6 +155,28 @@ export class AdapterManager {
     return this.#enqueue(platform, async (slot) => {
       await this.#stop(platform, slot);
       await this.#start(platform, slot);
+    });
+  }
+
+  /** Starts it again with an adapter made from the settings in force now. */
+  renew(platform: Platform): Promise<void> {
+    return this.#enqueue(platform, async (slot) => {
+      await this.#stop(platform, slot);
+      if (slot.made !== undefined) slot.made.used = true;
+      await this.#start(platform, slot);
+    });
+  }
+
+  /**
+   * Asks the platform about the settings in force, or about candidate ones without touching the running adapter.
+   * Never rejects for what is wrong with the settings or the platform; undefined where there is nothing to ask.
+   */
+  check(platform: Platform, candidate?: CandidateSettings): Promise<AdapterCheck | undefined> {
+    const running = candidate === undefined ? this.#slot(platform).adapter : undefined;
+    return checkAdapter({
+      make: () => (running === undefined ? this.#deps.create(platform, candidate) : Promise.resolve(running)),
+      stateDir: join(this.#deps.stateRoot, platform),
+      redact: this.#deps.redact,
     });
   }
 

@@ -139,8 +139,11 @@ export interface Adapter {
   turnEvent?(chat: ChatRef, promptId: string | undefined, event: TurnEvent): void;
   /** The bytes of an attachment, at most `maxBytes` (a larger one rejects). */
   fetchAttachment?(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
-  /** Live check of the settings: who the bot is and what is missing. */
-  check?(signal: AbortSignal): Promise<AdapterCheck>;
+  /**
+   * Live check of the settings: who the bot is and what is missing. Also before `start`; leaves nothing behind.
+   * `stateDir` is the private folder, which may not exist yet: it is only read.
+   */
+  check?(signal: AbortSignal, stateDir?: string): Promise<AdapterCheck>;
 }
 
 export interface AdapterCheck {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
@@ -10,6 +11,7 @@ import { DecisionTrace } from './decisions.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
+import { AgentWords } from './inbound/commands/agent-words.ts';
 import { ChatCommands } from './inbound/commands/chat-commands.ts';
 import { CHAT_COMMANDS, type ChatCommand } from './inbound/commands/command-table.ts';
 import { createExecutor } from './inbound/commands/execute.ts';
@@ -30,6 +32,7 @@ import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
 import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -37,12 +40,14 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
   readonly tasks: Tasks;
   readonly taskLines: TaskLines;
   readonly schedules: Schedules;
   readonly homes: HomeChats;
   /** A chat as the gateway knows it: which account it belongs to. */
   readonly chatOf: TargetContext['chat'];
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -75,6 +80,7 @@ export function createParts(
   const slots = new TurnSlots(settings.agent.maxConcurrent);
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
     clock,
@@ -103,7 +109,7 @@ export function createParts(
   const files = new AnswerFiles({
     outbox,
     adapter: (platform) => adapters.known(platform),
-    cwd: settings.agent.cwd,
+    cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
     decide,
@@ -116,6 +122,7 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
@@ -138,11 +145,30 @@ export function createParts(
     log: log.child('tasks'),
   };
   const taskLines = new TaskLines({ outbox, adapter: adapterOf });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+  });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
-    cwd: settings.agent.cwd,
     ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
+    agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
     clock,
     events,
     log: log.child('tasks'),
@@ -205,6 +231,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
       schedules.cutOff(platform, ids);
     },
@@ -226,6 +253,9 @@ export function createParts(
       adapter: (chat) => adapterOf(chat.platform),
       clock,
       log: log.child('commands'),
+      words: new AgentWords({ agent, clock, log: log.child('commands') }),
+      cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
+      passOn: (message, more) => conversations.take(message, more),
       execute: createExecutor({
         persist: persistSessions,
         sessions,
@@ -233,6 +263,8 @@ export function createParts(
         inbox,
         tasks,
         schedules,
+        usage,
+        asides,
         clock,
         listed: ({ chat, sender }) => listed(chat.platform, sender),
         prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
@@ -251,6 +283,7 @@ export function createParts(
     accept: (message) => reception.accept(message),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
+    redact: (text) => deps.redactor.redact(text),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
       name,
       help,
@@ -278,11 +311,13 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
     tasks,
     taskLines,
     schedules,
     homes,
     chatOf,
+    usage,
     inbox,
     reception,
     maintenance,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Adapter } from './adapter.ts';
+import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import { type ClientTaskRequest, startClientTask } from './client-tasks.ts';
 import type { Clock } from './clock.ts';
@@ -27,7 +28,8 @@ export interface GatewayDeps {
   readonly stores: { readonly sessions: Database; readonly security: Database; readonly tasks: Database };
   /** Undefined: nobody gets an automatic answer. */
   readonly agent: Agent | undefined;
-  readonly createAdapter: (platform: Platform) => Promise<Adapter>;
+  /** With candidate settings: made only to check them. */
+  readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
   readonly events: EventStream;
   readonly logs: LogHub;
   readonly redactor: Redactor;
@@ -51,6 +53,7 @@ export class Gateway {
   readonly tasks: GatewayParts['tasks'];
   readonly schedules: GatewayParts['schedules'];
   readonly homes: GatewayParts['homes'];
+  readonly usage: GatewayParts['usage'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -75,6 +78,7 @@ export class Gateway {
     this.tasks = parts.tasks;
     this.schedules = parts.schedules;
     this.homes = parts.homes;
+    this.usage = parts.usage;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -178,6 +182,7 @@ export class Gateway {
     this.show();
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
+    this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     await this.schedules.stop();
     const tasksEnded = this.tasks.stop();

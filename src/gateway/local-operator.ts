@@ -1,4 +1,5 @@
 import type { ConfigAccess } from './config/access.ts';
+import { followConfig } from './config/follow.ts';
 import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
@@ -84,10 +85,10 @@ export class LocalOperator implements Operator {
         };
       }
       case 'pairing.invite': {
-        const { code, expiresAt } = door.invite(actor);
+        const { id, code, expiresAt } = door.invite(actor);
         return {
           message: `Send this to the bot from the new person’s account within the hour: ${code}`,
-          data: { code, expiresAt },
+          data: { id, code, expiresAt },
         };
       }
       case 'pairing.undo': {
@@ -143,7 +144,8 @@ export class LocalOperator implements Operator {
       }
       case 'config.set': {
         const outcome = await this.#deps.config.set(command.key, command.value);
-        return { message: outcome };
+        const followed = await followConfig(gateway, command);
+        return { message: [outcome, ...followed].join('; ') };
       }
       case 'doctor':
         return this.#doctor();
@@ -177,6 +179,11 @@ export class LocalOperator implements Operator {
       steps: (p) => gateway.tasks.steps(p.taskId),
       config: () => config.values(),
       audit: (p) => gateway.door.auditLines(p.limit ?? 100),
+      usage: (p) => ({
+        today: gateway.usage.total(true),
+        total: gateway.usage.total(false),
+        rows: gateway.usage.rows(p.limit ?? 200),
+      }),
       blocked: () => gateway.door.people.blockedList(),
     };
     return answers[name](params);
@@ -186,8 +193,7 @@ export class LocalOperator implements Operator {
     const { adapters } = this.#deps.gateway;
     const { platform } = command;
     if (command.type === 'adapter.check') {
-      const adapter = adapters.get(platform);
-      const check = await adapter?.check?.(AbortSignal.timeout(15_000));
+      const check = await adapters.check(platform, command.settings);
       if (check === undefined) return { message: `${platform}: ${adapters.view(platform).detail}` };
       return { message: check.findings.join('\n') || `${platform} is fine`, data: check };
     }
@@ -256,10 +262,7 @@ export class LocalOperator implements Operator {
     const { adapters } = this.#deps.gateway;
     const view = adapters.view(platform);
     const next = view.nextStep === undefined ? '' : ` ${view.nextStep}`;
-    const check = await adapters
-      .get(platform)
-      ?.check?.(AbortSignal.timeout(15_000))
-      .catch(() => undefined);
+    const check = view.state === 'disabled' ? undefined : await adapters.check(platform);
     const findings = check === undefined || check.findings.length === 0 ? '' : ` ${check.findings.join(' ')}`;
     return `${platform}: ${view.state} – ${view.detail}${next}${findings}`;
   }

@@ -198,6 +198,27 @@ export interface ScheduleView {
   readonly endedAt?: number;
 }
 
+export interface UsageTotal {
+  /** Answers of the model. */
+  readonly answers: number;
+  /** Everything that was read, cached or not. */
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** As the agent reckons it from the provider's prices; 0 for models without a price. */
+  readonly costUsd: number;
+}
+
+/** What one sender has used in one session on one day. */
+export interface UsageRow extends UsageTotal {
+  /** `2026-05-06`, in the gateway's time zone. */
+  readonly day: string;
+  /** Empty for tasks that belong to no chat. */
+  readonly platform: string;
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly sessionId: string;
+}
+
 export interface PairingView {
   readonly id: string;
   readonly platform: Platform;

@@ -17,6 +17,8 @@ import type {
   TaskStep,
   TaskView,
   TranscriptEntry,
+  UsageRow,
+  UsageTotal,
 } from './model.ts';
 
 export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from './events.ts';
@@ -44,7 +46,10 @@ export type OperatorCommand =
   | { readonly type: 'pairing.approve'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.deny'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.block'; readonly requestId?: string; readonly code?: string }
-  /** Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. */
+  /**
+   * Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. `data` is
+   * {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist.
+   */
   | { readonly type: 'pairing.invite' }
   /** Takes an approval back: the sender is revoked and the request waits again. */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
@@ -95,7 +100,16 @@ export type OperatorCommand =
   | { readonly type: 'adapter.start'; readonly platform: Platform }
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
-  | { readonly type: 'adapter.check'; readonly platform: Platform }
+  /**
+   * Asks the platform who the bot is and what is missing; `data` is an AdapterCheck. With `settings` (keys of
+   * `platforms.<platform>`, laid over those in config.json; an empty text or null takes one away) nothing that runs
+   * and nothing that is stored is touched.
+   */
+  | {
+      readonly type: 'adapter.check';
+      readonly platform: Platform;
+      readonly settings?: Readonly<Record<string, unknown>>;
+    }
   | { readonly type: 'outbox.retry'; readonly id: string }
   | { readonly type: 'outbox.abandon'; readonly id: string }
   | {
@@ -104,6 +118,11 @@ export type OperatorCommand =
       readonly channelId: string;
       readonly content: string;
     }
+  /**
+   * `key` may name a section (`platforms.telegram`): then `value` holds the keys to change, null takes one away, and
+   * the file is written once. A change of a platform is in force at once; its adapter is started, stopped or
+   * connected anew as needed.
+   */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   | { readonly type: 'doctor' }
   /** Stops the gateway and starts it again with its configuration read anew. */
@@ -123,12 +142,22 @@ export interface QueueEntry {
   readonly at: number;
 }
 
+/** What may be typed for a value; `other` is JSON. */
+export type ConfigKind = 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'other';
+
 export interface ConfigValue {
   readonly key: string;
-  /** Secrets are masked. */
+  /** Secrets are masked, except for the name of an environment variable that holds one. */
   readonly value: unknown;
   readonly source: 'flag' | 'environment' | 'file' | 'default';
   readonly help: string;
+  /** Absent when the gateway at the other end is older. */
+  readonly kind?: ConfigKind;
+  /** What a choice is made from. */
+  readonly choices?: readonly string[];
+  readonly secret?: boolean;
+  /** The default, where there is one. */
+  readonly fallback?: unknown;
 }
 
 /** Questions whose answers are too large or too rare for the snapshot. */
@@ -141,6 +170,10 @@ export interface OperatorQueries {
   audit: {
     params: { limit?: number };
     result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  usage: {
+    params: { limit?: number };
+    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
   };
   blocked: {
     params: Record<string, never>;

@@ -6,6 +6,7 @@
  * describeAdapterContract('telegram', () => new TelegramPeer());
  */
 import { describe } from 'vitest';
+import { buttonContract } from './contract/buttons.ts';
 import { faultContract } from './contract/faults.ts';
 import { inboundContract } from './contract/inbound.ts';
 import { lifecycleContract } from './contract/lifecycle.ts';
@@ -18,6 +19,7 @@ export type {
   ContractFeature,
   ContractPeer,
   GroupOptions,
+  Press,
   SendFault,
   TestFile,
   UserMessage,
@@ -32,6 +34,7 @@ export function describeAdapterContract(name: string, makePeer: MakePeer): void 
     lifecycleContract(makePeer);
     inboundContract(makePeer);
     outboundContract(makePeer);
+    buttonContract(makePeer);
     faultContract(makePeer);
   });
 }

@@ -67,6 +67,10 @@ export class DiscordServer implements PlatformServer {
     return this.#http.up();
   }
 
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
+  }
+
   goDown(): Promise<void> {
     return this.#http.down();
   }
@@ -152,13 +156,14 @@ export class DiscordServer implements PlatformServer {
     channelId = CHANNEL,
     type = 2,
     message?: Json,
-  ): { readonly id: string; readonly token: string } {
+    user: DiscordUser = ADA,
+  ): { readonly id: string; readonly token: string; readonly payload: Json } {
     const id = this.state.id();
     const token = `interaction-token-${id}`;
     this.state.interactions.set(token, { id, token, channelId, callbacks: [] });
     const guild = this.state.guildOf(channelId);
-    const member = { user: ADA, roles: [], joined_at: '2024-01-01T00:00:00Z', permissions: '0', flags: 0 };
-    this.gateway.dispatch('INTERACTION_CREATE', {
+    const member = { user, roles: [], joined_at: '2024-01-01T00:00:00Z', permissions: '0', flags: 0 };
+    const payload = {
       id,
       token,
       type,
@@ -171,10 +176,11 @@ export class DiscordServer implements PlatformServer {
       entitlements: [],
       authorizing_integration_owners: {},
       attachment_size_limit: 10_485_760,
-      ...(guild === undefined ? { user: ADA } : { guild_id: guild, member }),
+      ...(guild === undefined ? { user } : { guild_id: guild, member }),
       ...(message === undefined ? {} : { message }),
-    });
-    return { id, token };
+    };
+    this.gateway.dispatch('INTERACTION_CREATE', payload);
+    return { id, token, payload };
   }
 
   replay(update: unknown): void {

@@ -12,6 +12,7 @@ import {
   SCOPES,
   type SlackFile,
   type SlackMessage,
+  type SlackPress,
   TEAM,
 } from './slack-state.ts';
 
@@ -59,6 +60,10 @@ export class SlackServer implements PlatformServer {
 
   start(): Promise<void> {
     return this.#http.up();
+  }
+
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
   }
 
   goDown(): Promise<void> {
@@ -129,11 +134,11 @@ export class SlackServer implements PlatformServer {
   }
 
   /** A person presses a button under a message of the bot. */
-  press(user: string, ts: string, label: string): void {
+  press(user: string, ts: string, label: string): SlackPress {
     const message = this.#find(ts);
     const button = buttonsOf(message).find((b) => (b['text'] as Json)['text'] === label);
     const thread = message.thread_ts === undefined ? {} : { thread_ts: message.thread_ts };
-    this.sockets.deliver('interactive', {
+    const payload = {
       type: 'block_actions',
       user: { id: user, username: this.users.get(user), team_id: TEAM },
       channel: { id: message.channel },
@@ -141,7 +146,9 @@ export class SlackServer implements PlatformServer {
       message: this.#shape(message),
       actions: [{ ...button, action_ts: this.#ts() }],
       trigger_id: randomUUID(),
-    });
+    };
+    const acknowledged = this.sockets.deliver('interactive', payload);
+    return { acknowledged, again: () => void this.sockets.deliver('interactive', payload) };
   }
 
   buttons(ts: string): string[] {

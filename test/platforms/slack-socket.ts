@@ -36,9 +36,14 @@ export class SlackSockets {
     this.#server.handleUpgrade(request, socket, head, (ws) => this.#greet(ws));
   }
 
-  /** Only events are delivered again; a slash command or a button press that was missed is lost. */
-  deliver(type: string, payload: Record<string, unknown>): void {
-    this.#send({ type, payload, attempts: 0, acknowledged: false });
+  /**
+   * Only events are delivered again; a slash command or a button press that was missed is lost. Returns whether it
+   * was acknowledged.
+   */
+  deliver(type: string, payload: Record<string, unknown>): () => boolean {
+    const delivery: Delivery = { type, payload, attempts: 0, acknowledged: false };
+    this.#send(delivery);
+    return () => delivery.acknowledged;
   }
 
   /** A frame exactly as given, for what Slack should never send. */

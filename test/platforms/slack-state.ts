@@ -47,3 +47,9 @@ export function buttonsOf(message: SlackMessage): readonly Json[] {
   const actions = (message.blocks ?? []).filter((block) => block['type'] === 'actions');
   return actions.flatMap((block) => block['elements'] as Json[]);
 }
+
+/** A press of a button: whether it was acknowledged, and the same press delivered once more. */
+export interface SlackPress {
+  acknowledged(): boolean;
+  again(): void;
+}

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { EntityError, parseTelegramHtml } from './telegram-html.ts';
 import type { Json, StoredMessage, TelegramState } from './telegram-state.ts';
 
@@ -103,13 +104,16 @@ function edit(state: TelegramState, body: Json, field: 'text' | 'caption'): Json
   if (field === 'text' && message.file !== undefined) throw bad('there is no text in the message to edit');
   const text = checkedText(body, field, field === 'text' ? 4096 : 1024);
   const raw = String(body[field] ?? '');
-  if (text === message.text && raw === message.raw)
+  const markup = body['reply_markup'];
+  if (text === message.text && raw === message.raw && isDeepStrictEqual(markup, message.markup))
     throw bad(
       'message is not modified: specified new message content and reply markup are exactly the same as a ' +
         'current content and reply markup of the message',
     );
   message.raw = raw;
   message.text = text;
+  // An edit that names no keyboard takes the old one away.
+  message.markup = markup;
   message.edits += 1;
   message.parseMode = typeof body['parse_mode'] === 'string' ? body['parse_mode'] : undefined;
   return shown(state, message);

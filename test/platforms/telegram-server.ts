@@ -44,6 +44,10 @@ export class TelegramServer implements PlatformServer {
     return this.#http.up();
   }
 
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
+  }
+
   goDown(): Promise<void> {
     this.#endPoll();
     return this.#http.down();
@@ -104,7 +108,7 @@ export class TelegramServer implements PlatformServer {
     const message = this.state.stored(chatId, messageId);
     return this.update({
       callback_query: {
-        id: `cb-${messageId}-${data}`,
+        id: `cb-${messageId}-${this.state.nextUpdateId()}`,
         from,
         chat_instance: '1',
         data,

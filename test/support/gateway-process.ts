@@ -56,8 +56,8 @@ export class GatewayProcess {
   stdout = '';
   stderr = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [BIN, ...args], {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, runtime: string = process.execPath) {
+    this.child = spawn(runtime, [BIN, ...args], {
       env: childEnv(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -66,7 +66,7 @@ export class GatewayProcess {
       this.stdout += text;
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('{')) this.records.push(JSON.parse(line) as LogRecord);
+      for (const line of lines) if (line.startsWith('{"')) this.records.push(JSON.parse(line) as LogRecord);
     });
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;

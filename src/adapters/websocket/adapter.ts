@@ -121,7 +121,8 @@ class SocketAdapter implements WebSocketAdapter {
       return;
     }
     const clientId = this.#newId();
-    const connection: Connection = { socket, clientId, name: `client ${clientId.slice(0, 6)}`, used: false };
+    const name = `client ${clientId.slice(0, 6)}`;
+    const connection: Connection = { socket, clientId, name, used: false, starting: 0, news: [] };
     this.#clients.add(connection);
     socket.onFrame((frame) => this.#protocol.receive(connection, frame));
     socket.onClose(() => {
@@ -161,7 +162,11 @@ class SocketAdapter implements WebSocketAdapter {
   }
 
   taskChanged(chat: ChatRef, task: TaskView): void {
-    this.#sendTo(chat.chatId, { type: 'task', data: task });
+    const frame = { type: 'task', data: task };
+    for (const { socket, starting, news } of this.#clients.of(chat.chatId)) {
+      if (starting > 0) news.push(frame);
+      else socket.send(frame);
+    }
   }
 
   broadcast(event: string, data: unknown): void {

@@ -7,6 +7,21 @@ export interface Connection {
   name: string;
   /** Something was taken from it: its identity is settled. */
   used: boolean;
+  /** Starts of tasks that were not confirmed yet; until then news of tasks waits in `news`. */
+  starting: number;
+  readonly news: object[];
+}
+
+/** The confirmation of a start comes before the first news of the task. */
+export async function confirmFirst(connection: Connection, start: () => Promise<object>): Promise<void> {
+  connection.starting += 1;
+  try {
+    connection.socket.send(await start());
+  } finally {
+    connection.starting -= 1;
+    if (connection.starting === 0)
+      for (const frame of connection.news.splice(0)) connection.socket.send(frame);
+  }
 }
 
 /** Connections of one person at once; one more closes the oldest. */

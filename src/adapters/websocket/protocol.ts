@@ -2,7 +2,7 @@ import type { AdapterHost } from '../../gateway/adapter.ts';
 import { GatewayError } from '../../gateway/errors.ts';
 import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
 import type { Frame } from '../../gateway/server/chat-sockets.ts';
-import type { Clients, Connection } from './clients.ts';
+import { type Clients, type Connection, confirmFirst } from './clients.ts';
 import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';
 import { connectedFrame } from './frames-out.ts';
 import type { ClientIdentity } from './identity.ts';
@@ -108,13 +108,12 @@ export class ClientProtocol {
     if (background === undefined)
       throw new GatewayError('unsupported', 'this gateway starts no background tasks');
     connection.used = true;
-    const { clientId, name, socket } = connection;
-    const task = await background(chatOf(clientId), { id: clientId, name }, request);
-    socket.send({
+    const { clientId, name } = connection;
+    await confirmFirst(connection, async () => ({
       type: 'background_started',
       ...(request.id === undefined ? {} : { id: request.id }),
-      data: task,
-    });
+      data: await background(chatOf(clientId), { id: clientId, name }, request),
+    }));
   }
 
   #runningHost(): AdapterHost {

@@ -3,6 +3,8 @@
  * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
  */
 
+import type { AskQuestion } from './question.ts';
+
 /** What a conversation needs to exist; the same values resume it after a restart. */
 export interface ConversationSpec {
   /** Our session id. */
@@ -14,7 +16,17 @@ export interface ConversationSpec {
   readonly sessionFile?: string;
   readonly model?: string;
   readonly thinking?: string;
+  /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
+  readonly tools?: readonly string[];
   readonly systemPrompt?: string;
+  /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
+  readonly ask?: AskQuestion;
+}
+
+/** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */
+export interface AgentWord {
+  readonly name: string;
+  readonly description: string;
 }
 
 export interface AgentImage {
@@ -87,8 +99,27 @@ export interface Conversation {
   steer(input: AgentInput): Promise<boolean>;
   /** Control of the model where the agent can; rejects with GatewayError `unsupported` where not. */
   control(command: AgentControl): Promise<string>;
+  /**
+   * Takes the last turn back: the next one goes on before it. Only while nothing runs. Rejects with GatewayError, with
+   * `nothing_to_undo` when there is none. Absent: the agent cannot.
+   */
+  undo?(): Promise<Undone>;
+  /**
+   * Answers beside the conversation, on a copy of what it had come to: may run while a turn runs, has its own place,
+   * only reads, and leaves no trace. Settles like `run`. Absent: the agent cannot.
+   */
+  aside?(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
+  /** The agent's own session file, as far as it is known. */
+  readonly sessionFile?: string | undefined;
+  /** The model and thinking level that `control` has set, by their full names; undefined: none was set here. */
+  readonly chosen?: { readonly model: string | undefined; readonly thinking: string | undefined };
   /** Frees what the conversation holds (child, memory). It can be opened again from its spec. */
   close(): Promise<void>;
+}
+
+export interface Undone {
+  /** The message that was taken back, as the agent had it. */
+  readonly text: string;
 }
 
 export type AgentControl =
@@ -110,6 +141,8 @@ export interface Agent {
   check(signal: AbortSignal): Promise<AgentCheck>;
   /** Cheap: nothing is started before the first `run`. */
   open(spec: ConversationSpec): Conversation;
+  /** The words that sessions in this folder know. May start a process; rejects when they cannot be had. */
+  words?(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
 }

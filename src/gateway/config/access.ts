@@ -1,16 +1,24 @@
 import { dirname } from 'node:path';
 import { GatewayError } from '../errors.ts';
-import type { ConfigValue } from '../operator.ts';
+import type { Platform } from '../model.ts';
+import type { ConfigKind, ConfigValue } from '../operator.ts';
+import { type KindNode, kindOf } from './kinds.ts';
 import { checkConfig, loadConfig } from './load.ts';
-import { type Config, ConfigSchema } from './schema.ts';
+import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
+import { environmentName } from './secrets.ts';
+import { closest } from './suggest.ts';
 
-interface SchemaNode {
+type PlatformSettings<P extends Platform> = NonNullable<PlatformsConfig[P]>;
+
+interface SchemaNode extends KindNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
-  readonly type?: string;
   readonly default?: unknown;
   readonly description?: string;
   readonly 'x-secret'?: boolean;
 }
+
+/** Stands for a stored secret wherever values are shown. */
+const MASK = '••••••';
 
 // A schema is plain JSON: this view of it has only what the table needs.
 const ROOT: SchemaNode = JSON.parse(JSON.stringify(ConfigSchema));
@@ -21,6 +29,9 @@ export interface ConfigKey {
   readonly description: string;
   readonly fallback: unknown;
   readonly secret: boolean;
+  readonly kind: ConfigKind;
+  /** What a choice is made from. */
+  readonly choices?: readonly string[];
 }
 
 /** Every key of the schema, depth first: the configuration view and the documentation table come from it. */
@@ -33,6 +44,7 @@ export function configKeys(schema: SchemaNode = ROOT, prefix = ''): ConfigKey[] 
             description: node.description ?? '',
             fallback: node.default,
             secret: node['x-secret'] === true,
+            ...kindOf(node),
           },
         ]
       : configKeys(node, `${prefix}${name}.`),
@@ -43,36 +55,62 @@ export function configKeys(schema: SchemaNode = ROOT, prefix = ''): ConfigKey[] 
 export class ConfigAccess {
   readonly #path: string;
   readonly #flags: Readonly<Record<string, unknown>>;
+  readonly #stored: (key: string) => boolean;
 
-  /** `flags`: values that the command line or the environment set, by key. */
-  constructor(path: string, flags: Readonly<Record<string, unknown>> = {}) {
+  /**
+   * `flags`: values that the command line or the environment set, by key. `stored` hears of every key that was
+   * written and says whether it is in force already.
+   */
+  constructor(
+    path: string,
+    flags: Readonly<Record<string, unknown>> = {},
+    stored: (key: string) => boolean = () => false,
+  ) {
     this.#path = path;
     this.#flags = flags;
+    this.#stored = stored;
   }
 
   /** Each key with its value in force and where that comes from; secrets masked. */
   values(): ConfigValue[] {
     const { config } = loadConfig(this.#path);
-    return configKeys().map(({ key, description, fallback, secret }) => {
+    return configKeys().map(({ key, description, fallback, secret, kind, choices }) => {
       const flag = this.#flags[key];
       const file = lookUp(config, key);
       const value = flag ?? file ?? fallback;
       return {
         key,
-        value: secret && isSet(value) ? '••••••' : value,
+        value: secret && isSet(value) ? shownSecret(value) : value,
         source: flag !== undefined ? 'flag' : file !== undefined ? 'file' : 'default',
         help: description,
+        kind,
+        ...(choices === undefined ? {} : { choices }),
+        ...(secret ? { secret } : {}),
+        ...(fallback === undefined ? {} : { fallback }),
       };
     });
   }
 
-  /** Checks the new value with everything around it, then writes the file atomically; unknown keys are kept. */
+  /**
+   * The settings of a platform as they would be with `candidate` laid over those in the file; an empty text or null
+   * takes a key away. Writes nothing. Throws a ConfigError that names the key at fault.
+   */
+  with<P extends Platform>(platform: P, candidate: Readonly<Record<string, unknown>>): PlatformSettings<P> {
+    const stored = loadConfig(this.#path).config.platforms?.[platform];
+    const { config } = checkConfig(
+      { platforms: { [platform]: { ...stored, ...candidate } } },
+      'the settings to check',
+    );
+    return config.platforms?.[platform] ?? {};
+  }
+
+  /**
+   * Checks the new value with everything around it, then writes the file once and atomically; unknown keys are kept.
+   * `key` may name a section such as `platforms.telegram`: then `value` holds the keys to change, and null takes one
+   * away. Throws a GatewayError that names key, value and fix; the file is then as it was.
+   */
   async set(key: string, value: unknown): Promise<string> {
-    if (!configKeys().some((each) => each.key === key))
-      throw new GatewayError('unknown_key', `unknown configuration key "${key}"`, {
-        status: 400,
-        hint: 'pi-gateway-tui config lists all keys.',
-      });
+    const changes = changesOf(key, value);
     const { default: Conf } = await import('conf');
     const file = new Conf({
       cwd: dirname(this.#path),
@@ -82,12 +120,36 @@ export class ConfigAccess {
       configFileMode: 0o600,
     });
     const next = structuredClone(file.store) as Record<string, unknown>;
-    assign(next, key.split('.'), value);
+    for (const [name, changed] of changes) assign(next, name.split('.'), changed);
     checkConfig(next, this.#path);
-    if (value === undefined || value === null) file.delete(key);
-    else file.set(key, value);
-    return `${key} is stored; it counts from the next start`;
+    file.store = next;
+    return `${key} is stored${this.#stored(key) ? '' : '; it counts from the next start'}`;
   }
+}
+
+/** The single keys that a change of `key` writes. Throws a GatewayError for a key or a value that cannot be. */
+function changesOf(key: string, value: unknown): readonly (readonly [string, unknown])[] {
+  const known = configKeys();
+  const single = known.find((each) => each.key === key);
+  if (single !== undefined) {
+    if (single.secret && value === MASK)
+      throw new GatewayError('masked_value', `${key}: "${MASK}" only stands for the stored secret`, {
+        status: 400,
+        hint: `Give the secret itself, "$ENV_NAME" or "!command".`,
+      });
+    return [[key, value]];
+  }
+  const section = known.some((each) => each.key.startsWith(`${key}.`));
+  if (section && typeof value === 'object' && value !== null && !Array.isArray(value))
+    return Object.entries(value).flatMap(([name, child]) => changesOf(`${key}.${name}`, child));
+  const near = closest(
+    key,
+    known.map((each) => each.key),
+  );
+  throw new GatewayError('unknown_key', `unknown configuration key "${key}"`, {
+    status: 400,
+    hint: `${near === undefined ? '' : `Did you mean ${near}? `}pi-gateway-tui config lists all keys.`,
+  });
 }
 
 function lookUp(config: Config, key: string): unknown {
@@ -95,6 +157,11 @@ function lookUp(config: Config, key: string): unknown {
   for (const step of key.split('.'))
     node = typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[step] : undefined;
   return node;
+}
+
+/** The name of a variable gives nothing away and says where the secret comes from. */
+function shownSecret(value: unknown): unknown {
+  return typeof value === 'string' && environmentName(value) !== undefined ? value : MASK;
 }
 
 function isSet(value: unknown): boolean {

@@ -48,10 +48,11 @@ export function checkConfig(value: unknown, origin: string): Omit<LoadedConfig, 
   findUnknown(cleaned, ConfigSchema, '', origin, warnings);
   for (const error of Value.Errors(ConfigSchema, cleaned)) {
     if (error.keyword === 'const') continue; // the enclosing anyOf names the whole choice
-    const key = error.instancePath.slice(1).replaceAll('/', '.');
-    const schema = schemaAt(key);
+    const path = stepsOf(error.instancePath);
+    const key = path.join('.');
+    const schema = schemaAt(path);
     throw new ConfigError(
-      `${origin}: ${key || 'configuration'}: ${show(valueAt(cleaned, key))} is wrong: ${explain(error.message, schema)}`,
+      `${origin}: ${key || 'configuration'}: ${show(valueAt(cleaned, path))} is wrong: ${explain(error.message, schema)}`,
       fix(key, schema),
     );
   }
@@ -76,6 +77,8 @@ function withoutEmpty(value: unknown): unknown {
 
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
+  /** A record with keys of the operator's choice: one pattern that fits every key. */
+  readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
   readonly anyOf?: readonly { readonly const?: unknown }[];
   readonly default?: unknown;
   readonly description?: string;
@@ -85,16 +88,28 @@ interface SchemaNode {
   readonly items?: SchemaNode;
 }
 
-function schemaAt(key: string): SchemaNode | undefined {
+/** The keys of a JSON pointer. A chat id may contain dots and slashes. */
+function stepsOf(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+function schemaAt(path: readonly string[]): SchemaNode | undefined {
   let node: SchemaNode | undefined = ConfigSchema;
-  for (const step of key === '' ? [] : key.split('.'))
-    node = /^\d+$/.test(step) && node?.items !== undefined ? node.items : node?.properties?.[step];
+  for (const step of path)
+    node = /^\d+$/.test(step) && node?.items !== undefined ? node.items : childOf(node, step);
   return node;
 }
 
-function valueAt(value: unknown, key: string): unknown {
+function childOf(node: SchemaNode | undefined, name: string): SchemaNode | undefined {
+  return node?.properties?.[name] ?? Object.values(node?.patternProperties ?? {})[0];
+}
+
+function valueAt(value: unknown, path: readonly string[]): unknown {
   let node = value;
-  for (const step of key === '' ? [] : key.split('.'))
+  for (const step of path)
     node = typeof node === 'object' && node !== null ? (node as Record<string, unknown>)[step] : undefined;
   return node;
 }
@@ -136,7 +151,7 @@ function findUnknown(
   warnings: string[],
 ): void {
   for (const [key, child] of Object.entries(value)) {
-    const known = schema.properties?.[key];
+    const known = childOf(schema, key);
     const name = `${prefix}${key}`;
     if (known === undefined) {
       const near = closest(key, Object.keys(schema.properties ?? {}));
@@ -148,7 +163,7 @@ function findUnknown(
         );
       warnings.push(`${origin}: unknown key ${name} is kept and ignored.${suggestion}`);
     } else if (
-      known.properties !== undefined &&
+      (known.properties ?? known.patternProperties) !== undefined &&
       typeof child === 'object' &&
       child !== null &&
       !Array.isArray(child)

@@ -34,6 +34,19 @@ const PerKindSessions = Type.Object({
   group: Type.Optional(SessionsSchema),
 });
 
+/** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
+const ChatAgentSchema = Type.Object({
+  model: Type.Optional(text('Model as provider/id; default: that of `agent`.')),
+  thinking: Type.Optional(text('Thinking level; default: that of `agent`.')),
+  tools: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Names of the tools the agent may use; default: those of `agent`.',
+    }),
+  ),
+  cwd: Type.Optional(text('Working folder of new sessions; default: that of `agent`.')),
+  systemPrompt: Type.Optional(text('Added to the system prompt, after what `agent` adds.')),
+});
+
 /** Keys that every platform takes beside its own. */
 const common = {
   enabled: Type.Optional(Type.Boolean({ default: false, description: 'Connect to this platform.' })),
@@ -74,6 +87,12 @@ const common = {
     }),
   ),
   sessions: Type.Optional(PerKindSessions),
+  agent: Type.Optional(ChatAgentSchema),
+  chats: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ agent: Type.Optional(ChatAgentSchema) }), {
+      description: 'Own settings of single chats by chat id: {"<chatId>": {"agent": {…}}}.',
+    }),
+  ),
   homeChat: Type.Optional(
     text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.'),
   ),
@@ -272,6 +291,7 @@ export const ConfigSchema = Type.Object({
       ),
       model: Type.Optional(text('Model as provider/id; default: what pi is set to.')),
       thinking: Type.Optional(text('Thinking level.')),
+      systemPrompt: Type.Optional(text('Added to the system prompt of every session and task.')),
       tools: Type.Optional(
         Type.Array(Type.String(), {
           description: 'Names of the tools the agent may use; default: all of pi.',
@@ -324,4 +344,5 @@ export type Config = Static<typeof ConfigSchema>;
 export type PlatformsConfig = NonNullable<Config['platforms']>;
 export type SessionsConfig = Static<typeof SessionsSchema>;
 export type PlatformSessionsConfig = Static<typeof PerKindSessions>;
+export type ChatAgentConfig = Static<typeof ChatAgentSchema>;
 export type BusyMode = 'steer' | 'queue' | 'interrupt';

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
-import type { ChatKind, Platform } from '../model.ts';
+import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
+import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
 /** Values given on the command line; each wins over environment and file. */
@@ -56,6 +57,8 @@ export interface Settings {
   };
   enabled(platform: Platform): boolean;
   chats(platform: Platform): ChatPolicy;
+  /** What the agent of a chat works with; of nobody's chat (a task of the operator): the general settings. */
+  agentOf(chat: Pick<ChatRef, 'platform' | 'chatId'> | undefined): ChatAgent;
   busyMode(platform: Platform, kind: ChatKind): BusyMode;
   reset(platform: Platform, kind: ChatKind): ResetSettings;
   platform<P extends Platform>(platform: P): NonNullable<PlatformsConfig[P]>;
@@ -118,6 +121,15 @@ export function resolveSettings(
     },
     enabled: (platform) => platforms[platform]?.enabled ?? platform === 'websocket',
     chats: (platform) => chats.get(platform) ?? fail(platform),
+    agentOf: (chat) => {
+      const own = chat === undefined ? undefined : platforms[chat.platform];
+      const general = { ...config.agent, cwd: config.agent?.cwd ?? cwd };
+      return chatAgent(
+        general,
+        own?.agent,
+        chat === undefined ? undefined : own?.chats?.[chat.chatId]?.agent,
+      );
+    },
     busyMode: (platform, kind) =>
       platforms[platform]?.busyMode ?? config.agent?.busyMode ?? (kind === 'dm' ? 'steer' : 'queue'),
     reset: (platform, kind) => {

@@ -11,6 +11,8 @@ import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
 import type { Database } from '../store/database.ts';
+import type { Usage } from '../usage/usage.ts';
+import { conversationSpec } from './conversation-spec.ts';
 import { Lane, type LanePort } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
@@ -23,6 +25,7 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
   readonly agent: Agent | undefined;
+  readonly usage: Usage;
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
   readonly events: EventStream;
@@ -51,19 +54,10 @@ export class LiveSession {
     const { agent, settings, adapter } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    const { id, sessionFile, chat } = this.session;
-    const sendsFiles = adapter(chat.platform)?.capabilities.attachmentsOut ?? false;
-    const model = this.session.model ?? settings.agent.model;
-    const thinking = this.session.thinking ?? settings.agent.thinking;
-    this.#conversation ??= agent.open({
-      id,
-      kind: 'chat',
-      cwd: settings.agent.cwd,
-      ...(sessionFile === undefined ? {} : { sessionFile }),
-      ...(model === undefined ? {} : { model }),
-      ...(thinking === undefined ? {} : { thinking }),
-      ...(sendsFiles ? { systemPrompt: FILES_PROMPT } : {}),
-    });
+    const sendsFiles = adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false;
+    this.#conversation ??= agent.open(
+      conversationSpec(this.session, settings.agentOf(this.session.chat), sendsFiles ? [FILES_PROMPT] : []),
+    );
     return this.#conversation;
   }
 
@@ -165,6 +159,11 @@ export class LiveSession {
         log.warn('the session file could not be noted', { error: messageOf(error) }),
       );
       return;
+    }
+    if (event.type === 'usage') {
+      const { sender, chat } = item.message;
+      const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };
+      this.#deps.usage.add({ ...owner, sessionId: this.session.id }, event);
     }
     const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
     if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });

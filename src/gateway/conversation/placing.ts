@@ -58,7 +58,7 @@ export class Placing {
       return { session: known, fresh: false, ended: undefined, notice: undefined };
     const before = sessions.latest(key)?.endReason;
     return {
-      session: fresh(key, message, now),
+      session: fresh(key, message, now, this.#deps.settings.agentOf(message.chat).cwd),
       fresh: true,
       ended: known === undefined || due === undefined ? undefined : { session: known, reason: due },
       notice: due ?? (isResetReason(before) ? before : undefined),
@@ -87,7 +87,7 @@ export class Placing {
   }
 }
 
-function fresh(key: string, message: InboundMessage, now: number): SessionRecord {
+function fresh(key: string, message: InboundMessage, now: number, cwd: string): SessionRecord {
   return {
     id: randomUUID(),
     key,
@@ -102,6 +102,8 @@ function fresh(key: string, message: InboundMessage, now: number): SessionRecord
     endedAt: undefined,
     endReason: undefined,
     sessionFile: undefined,
+    cwd,
+    host: undefined,
     model: undefined,
     thinking: undefined,
     paused: false,

@@ -32,4 +32,17 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
     name: 'dead chats are remembered',
     statements: ['CREATE TABLE dead_chats (key TEXT PRIMARY KEY, at INTEGER NOT NULL)'],
   },
+  {
+    version: 3,
+    name: 'sessions know their folder and host; usage is counted',
+    statements: [
+      'ALTER TABLE sessions ADD COLUMN cwd TEXT',
+      'ALTER TABLE sessions ADD COLUMN host TEXT',
+      // One row for a day, sender and session; the sender is empty for tasks that the operator started.
+      `CREATE TABLE usage (day TEXT NOT NULL, platform TEXT NOT NULL, sender_id TEXT NOT NULL,
+         session_id TEXT NOT NULL, sender_name TEXT NOT NULL, answers INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
+         output_tokens INTEGER NOT NULL, cost_usd REAL NOT NULL,
+         PRIMARY KEY (day, platform, sender_id, session_id)) WITHOUT ROWID`,
+    ],
+  },
 ];

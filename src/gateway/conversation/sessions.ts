@@ -16,6 +16,10 @@ export interface SessionRecord {
   endReason: string | undefined;
   /** The agent's own session file, once known. */
   sessionFile: string | undefined;
+  /** The working folder that the session began in; later settings count for later sessions. */
+  cwd: string | undefined;
+  /** The host of a pool of agents that has the session's file. */
+  host: string | undefined;
   model: string | undefined;
   thinking: string | undefined;
   /** The operator has taken over: messages wait. */
@@ -62,7 +66,7 @@ export class Sessions {
   insert(tx: Tx, session: SessionRecord): void {
     tx.run(
       `INSERT INTO sessions (id, key, chat, chat_kind, chat_name, sender_id, sender_name, title, created_at,
-         last_user_at, paused, turns) VALUES (?,?,?,?,?,?,?,?,?,?,0,0)`,
+         last_user_at, cwd, paused, turns) VALUES (?,?,?,?,?,?,?,?,?,?,?,0,0)`,
       [
         session.id,
         session.key,
@@ -74,6 +78,7 @@ export class Sessions {
         session.title,
         session.createdAt,
         session.lastUserAt,
+        session.cwd ?? null,
       ],
     );
   }
@@ -93,10 +98,13 @@ export class Sessions {
   /** Writes the fields that change outside of a message's way (title, model, session file, takeover, turns). */
   save(tx: Tx, session: SessionRecord): void {
     tx.run(
-      `UPDATE sessions SET title = ?, session_file = ?, model = ?, thinking = ?, paused = ?, turns = ? WHERE id = ?`,
+      `UPDATE sessions SET title = ?, session_file = ?, cwd = ?, host = ?, model = ?, thinking = ?, paused = ?,
+         turns = ? WHERE id = ?`,
       [
         session.title,
         session.sessionFile ?? null,
+        session.cwd ?? null,
+        session.host ?? null,
         session.model ?? null,
         session.thinking ?? null,
         session.paused ? 1 : 0,
@@ -142,6 +150,8 @@ function recordOf(row: Row): SessionRecord {
     endedAt: row['ended_at'] === null || row['ended_at'] === undefined ? undefined : Number(row['ended_at']),
     endReason: text('end_reason'),
     sessionFile: text('session_file'),
+    cwd: text('cwd'),
+    host: text('host'),
     model: text('model'),
     thinking: text('thinking'),
     paused: row['paused'] === 1,

@@ -10,7 +10,8 @@ import { takeOutgoingFiles } from './outgoing-files.ts';
 export interface AnswerFilesDeps {
   readonly outbox: Outbox;
   readonly adapter: (platform: Platform) => Adapter | undefined;
-  readonly cwd: string;
+  /** The working folder of the agent that answers in this session. */
+  readonly cwdOf: (chat: ChatRef, sessionId: string) => string;
   readonly dataFolder: string;
   /** One folder a session below it. */
   readonly filesFolder: string;
@@ -35,10 +36,10 @@ export class AnswerFiles {
     chat: ChatRef,
     sessionId: string,
   ): Promise<{ readonly text: string; readonly parts: readonly Part[] }> {
-    const { adapter, cwd, dataFolder, filesFolder, outbox, decide } = this.#deps;
+    const { adapter, cwdOf, dataFolder, filesFolder, outbox, decide } = this.#deps;
     if (!adapter(chat.platform)?.capabilities.attachmentsOut) return { text: markdown, parts: [] };
     const answer = await takeOutgoingFiles(markdown, {
-      cwd,
+      cwd: cwdOf(chat, sessionId),
       dataFolder,
       sessionFolder: join(filesFolder, sessionId),
     });

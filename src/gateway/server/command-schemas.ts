@@ -53,7 +53,10 @@ const COMMANDS = {
   'adapter.start': command('adapter.start', adapter),
   'adapter.stop': command('adapter.stop', adapter),
   'adapter.restart': command('adapter.restart', adapter),
-  'adapter.check': command('adapter.check', adapter),
+  'adapter.check': command('adapter.check', {
+    ...adapter,
+    settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
+  }),
   'outbox.retry': command('outbox.retry', byId),
   'outbox.abandon': command('outbox.abandon', byId),
   send: command('send', { platform: PlatformName, channelId: Id, content: Text }),
@@ -71,6 +74,7 @@ const QUERIES = {
   steps: Type.Object({ taskId: Id }, strict),
   config: Type.Object({}, strict),
   audit: Type.Object({ limit }, strict),
+  usage: Type.Object({ limit }, strict),
   blocked: Type.Object({}, strict),
 } as const satisfies { [K in keyof OperatorQueries]: TSchema };
 
@@ -116,6 +120,8 @@ export function parseQuery(name: unknown, params: unknown): ParsedQuery {
       return { name, params: {} };
     case 'audit':
       return { name, params: parseValue(QUERIES.audit, params, what) };
+    case 'usage':
+      return { name, params: parseValue(QUERIES.usage, params, what) };
     case 'blocked':
       parseValue(QUERIES.blocked, params, what);
       return { name, params: {} };

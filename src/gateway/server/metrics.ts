@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { TaskView } from '../model.ts';
 import type { GatewayEvent, Operator, OperatorSnapshot } from '../operator.ts';
 import type { ServerCounters } from './counters.ts';
-import { COUNTERS, GAUGES, SERVER_COUNTERS } from './metric-tables.ts';
+import { COUNTERS } from './metric-tables.ts';
 import { Tally } from './tally.ts';
 
 export interface MetricsOptions {
@@ -10,7 +10,6 @@ export interface MetricsOptions {
   readonly server?: () => Readonly<ServerCounters> | undefined;
 }
 
-const PREFIX = 'pi_gateway_';
 const FINAL_ROW = new Set(['delivered', 'failed', 'abandoned']);
 
 /**
@@ -38,7 +37,10 @@ export class Metrics {
 
   /** Everything as Prometheus text. */
   async text(): Promise<string> {
-    this.#registry ??= this.#build();
+    this.#registry ??= this.#build().catch((error: unknown) => {
+      this.#registry = undefined; // The next request tries again.
+      throw error;
+    });
     const registry = await this.#registry;
     this.#snapshot = this.#operator.snapshot();
     return registry.metrics();
@@ -47,7 +49,8 @@ export class Metrics {
   /** Ends the subscription. The library's observers of the process (garbage collector, loop delay) stay with it. */
   async stop(): Promise<void> {
     this.#unsubscribe();
-    (await this.#registry)?.clear();
+    const registry = await this.#registry?.catch(() => undefined);
+    registry?.clear();
   }
 
   #add(name: keyof typeof COUNTERS, ...labels: readonly string[]): void {
@@ -66,6 +69,14 @@ export class Metrics {
         if (event.event.type === 'started') this.#add('turns');
         else if (event.event.type === 'tool_end') this.#add('tools', String(event.event.ok));
         break;
+      case 'usage': {
+        const platform = event.platform ?? 'none';
+        this.#add('answers', platform);
+        this.#counts.get('tokens')?.addSome(event.inputTokens, platform, 'in');
+        this.#counts.get('tokens')?.addSome(event.outputTokens, platform, 'out');
+        this.#counts.get('cost')?.addSome(event.costUsd, platform);
+        break;
+      }
       case 'task':
         if (!isOver(event.task)) this.#liveTasks.add(event.task.id);
         else if (this.#liveTasks.delete(event.task.id)) this.#add('tasks', event.task.status);
@@ -85,59 +96,15 @@ export class Metrics {
   }
 
   async #build(): Promise<Registry> {
-    const { Counter, Gauge, Registry, collectDefaultMetrics } = await import('prom-client');
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
-    for (const [key, [name, help, labels]] of Object.entries(COUNTERS)) {
-      const tally = this.#counts.get(key);
-      new Counter({
-        name: PREFIX + name,
-        help,
-        labelNames: [...labels],
-        registers: [registry],
-        collect() {
-          this.reset();
-          for (const entry of tally?.entries() ?? []) this.inc(labelled(labels, entry.labels), entry.count);
-        },
-      });
-    }
-    const { server } = this.#options;
-    for (const key of serverCounterKeys()) {
-      const [name, help] = SERVER_COUNTERS[key];
-      new Counter({
-        name: PREFIX + name,
-        help,
-        registers: [registry],
-        collect() {
-          this.reset();
-          this.inc(server?.()?.[key] ?? 0);
-        },
-      });
-    }
-    const snapshot = (): OperatorSnapshot => this.#snapshot;
-    for (const { name, help, labels, read } of GAUGES)
-      new Gauge({
-        name: PREFIX + name,
-        help,
-        labelNames: [...labels],
-        registers: [registry],
-        collect() {
-          this.reset();
-          for (const [values, value] of read(snapshot())) this.set(labelled(labels, values), value);
-        },
-      });
-    return registry;
+    const { createRegistry } = await import('./prometheus.ts');
+    return createRegistry({
+      counted: (key) => this.#counts.get(key)?.entries() ?? [],
+      server: () => this.#options.server?.(),
+      snapshot: () => this.#snapshot,
+    });
   }
 }
 
 function isOver(task: TaskView): boolean {
   return task.status !== 'queued' && task.status !== 'running';
-}
-
-function serverCounterKeys(): readonly (keyof ServerCounters)[] {
-  return ['badFrames', 'slowClients', 'authFailures', 'originRefusals'];
-}
-
-function labelled(names: readonly string[], values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
 }

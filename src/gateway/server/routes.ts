@@ -81,6 +81,7 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     read('/api/sessions', () => operator.snapshot().sessions),
     read('/api/background', () => operator.snapshot().tasks),
     read('/api/schedules', () => operator.snapshot().schedules ?? []),
+    read('/api/usage', () => operator.query('usage', {})),
     read('/api/allowlist', () => operator.snapshot().allowlist),
     read(
       '/metrics',

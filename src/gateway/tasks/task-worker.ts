@@ -1,10 +1,12 @@
 import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
 import { killMarked, signalGroup } from '../agent/pi/process-tree.ts';
+import type { ChatAgent } from '../config/chat-agent.ts';
 import type { TaskStatus } from '../model.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../store/process-identity.ts';
 import { runProgram, type ShellEnd } from './shell-run.ts';
 import type { TaskRecord } from './task-record.ts';
 import { TaskRun } from './task-run.ts';
+import { taskSpec } from './task-spec.ts';
 
 /** How a task ended, and what it had said by then. */
 export interface TaskEnd {
@@ -16,7 +18,10 @@ export interface TaskEnd {
 
 export interface TaskWorkerDeps {
   readonly agent: Agent | undefined;
-  readonly cwd: string;
+  /** What the agent of the task's chat works with. */
+  readonly chatAgent: ChatAgent;
+  /** The model has answered once. */
+  readonly used: (task: TaskRecord, event: Extract<AgentEvent, { type: 'usage' }>) => void;
   /** What programs get as their environment. */
   readonly env: NodeJS.ProcessEnv;
   /** A program has started; durable enough to be found after a crash. */
@@ -36,17 +41,18 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { cwd, progressed }: TaskWorkerDeps,
+  { chatAgent, progressed, used }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();
-  const conversation = agent.open({ id: task.id, kind: 'task', cwd });
+  const conversation = agent.open(taskSpec(task.id, chatAgent));
   let end: TurnEnd;
   try {
     end = await conversation.run(
       { id: task.id, text: task.command },
       (event) => {
         run.take(event);
+        if (event.type === 'usage') used(task, event);
         if (!isProgress(event)) return;
         const step = event.type === 'tool_end' || run.step === task.progressMessage ? undefined : run.step;
         task.progress = run.percent;
@@ -70,12 +76,12 @@ function isProgress(event: AgentEvent): boolean {
 async function workProgram(
   task: TaskRecord,
   argv: readonly string[],
-  { cwd, env, started, progressed }: TaskWorkerDeps,
+  { chatAgent, env, started, progressed }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const end: ShellEnd = await runProgram({
     argv,
-    cwd,
+    cwd: chatAgent.cwd,
     env,
     mark: task.id,
     signal,

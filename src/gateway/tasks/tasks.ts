@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Agent } from '../agent/agent.ts';
+import type { Agent, AgentEvent } from '../agent/agent.ts';
 import type { Clock } from '../clock.ts';
+import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
 import { settlesWithin } from '../deadline.ts';
 import type { Decide } from '../decisions.ts';
@@ -32,9 +33,10 @@ export const TASK_LIMITS = {
 export interface TasksDeps {
   readonly db: Database;
   readonly agent: Agent | undefined;
-  readonly cwd: string;
   /** What programs get as their environment; default: nothing but what a program needs to be found. */
   readonly env?: NodeJS.ProcessEnv;
+  /** What the agent of a chat works with, of its tasks too. */
+  readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -46,6 +48,8 @@ export interface TasksDeps {
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
+  /** The model has answered once. */
+  readonly used: (task: TaskRecord, event: Extract<AgentEvent, { type: 'usage' }>) => void;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -292,7 +296,7 @@ export class Tasks {
   }
 
   async #perform(task: TaskRecord): Promise<void> {
-    const { clock, agent, cwd, env } = this.#deps;
+    const { clock, agent, agentOf, used, env } = this.#deps;
     const abort = new AbortController();
     this.#running.set(task.id, abort);
     task.status = 'running';
@@ -307,7 +311,8 @@ export class Tasks {
           task,
           {
             agent,
-            cwd,
+            chatAgent: agentOf(task.chat),
+            used,
             env: env ?? {},
             started: (each, identity) =>
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),

@@ -135,16 +135,6 @@ export function outboundContract(makePeer: MakePeer): void {
       },
     );
 
-    contractTest(makePeer, 'shows choices as buttons', ['buttons'], async (rig) => {
-      const { chat } = await rig.arrived(await rig.peer.dm('may I'));
-      const buttons = [
-        { label: 'Approve', command: '/approve' },
-        { label: 'Deny', command: '/deny' },
-      ];
-      await rig.send(chat, { text: 'Run it?', plain: 'Run it?', buttons });
-      await rig.until(() => expect(rig.peer.sent(chat).at(-1)?.buttons).toEqual(['Approve', 'Deny']));
-    });
-
     contractTest(makePeer, 'ends a send at once when it is aborted', [], async (rig) => {
       const { chat } = await rig.arrived(await rig.peer.dm('hello'));
       const sending = rig.adapter.send(

@@ -89,6 +89,16 @@ export interface GroupOptions extends UserOptions {
   readonly replyToBot?: string;
 }
 
+/** A press of a button, as the platform delivered it. */
+export interface Press {
+  /** What the adapter must report as `sender.id`. */
+  readonly senderId: string;
+  /** Whether the platform was told that the press has arrived. */
+  acknowledged(): boolean;
+  /** Delivers the same press once more. */
+  again(): void;
+}
+
 export interface TestFile {
   readonly name: string;
   readonly mimeType: string;
@@ -114,6 +124,8 @@ export interface ContractPeer {
   stop(): Promise<void>;
   /** The server is gone: its port refuses, live connections are cut. Its state is kept. */
   goDown(): Promise<void>;
+  /** The server goes silent without a word (true) and speaks again (false): connections stay open. */
+  blackhole(on: boolean): void;
   /** The server is back on the same port with the same state. */
   comeBack(): Promise<void>;
 
@@ -130,6 +142,11 @@ export interface ContractPeer {
   fromBot(text: string): Promise<void>;
   /** Delivers the same update once more. */
   replay(message: UserMessage): Promise<void>;
+  /**
+   * A user presses the button with this label under a message of the bot; in a group anybody can. Only where the
+   * platform has buttons.
+   */
+  press?(chat: ChatRef, messageId: string, label: string, options?: UserOptions): Press;
   /** Two DMs of user 0; the one written later is delivered first. Returns them in order of delivery. */
   reordered(first: string, second: string): Promise<readonly [UserMessage, UserMessage]>;
 

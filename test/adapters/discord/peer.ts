@@ -20,6 +20,7 @@ import type {
   BotMessage,
   ContractPeer,
   GroupOptions,
+  Press,
   SendFault,
   TestFile,
   UserMessage,
@@ -95,6 +96,10 @@ export class DiscordPeer implements ContractPeer {
     return this.server.goDown();
   }
 
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
+  }
+
   comeBack(): Promise<void> {
     return this.server.comeBack();
   }
@@ -164,6 +169,25 @@ export class DiscordPeer implements ContractPeer {
       });
   }
 
+  press(chat: ChatRef, messageId: string, label: string, { user = 0 }: UserOptions = {}): Press {
+    const { state } = this.server;
+    const message = state.messages.find((m) => m.id === messageId);
+    const button = keysOf(message?.components).find((key) => key.label === label);
+    if (message === undefined || button === undefined) throw new Error(`there is no button "${label}"`);
+    const { token, payload } = this.server.interact(
+      { custom_id: button.custom_id, component_type: 2 },
+      chat.threadId ?? chat.chatId,
+      3,
+      state.shown(message),
+      person(user),
+    );
+    return {
+      senderId: person(user).id,
+      acknowledged: () => state.interactions.get(token)?.callbacks[0] === 6,
+      again: () => this.server.gateway.dispatch('INTERACTION_CREATE', payload),
+    };
+  }
+
   typingShown(chat: ChatRef): number {
     return this.server.state.typing.filter((id) => id === (chat.threadId ?? chat.chatId)).length;
   }
@@ -201,9 +225,13 @@ export function said(payload: Json): UserMessage {
 }
 
 function buttonsOf(components: unknown): string[] {
+  return keysOf(components).map((button) => button.label);
+}
+
+function keysOf(components: unknown): { readonly label: string; readonly custom_id: string }[] {
   if (!Array.isArray(components)) return [];
-  return (components as { components: { label: string }[] }[]).flatMap((row) =>
-    row.components.map((b) => b.label),
+  return (components as { components: { label: string; custom_id: string }[] }[]).flatMap(
+    (row) => row.components,
   );
 }
 

@@ -7,6 +7,7 @@ import type {
   ContractFeature,
   ContractPeer,
   GroupOptions,
+  Press,
   SendFault,
   TestFile,
   UserMessage,
@@ -46,6 +47,10 @@ export class SlackPeer implements ContractPeer {
 
   goDown(): Promise<void> {
     return this.server.goDown();
+  }
+
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
   }
 
   comeBack(): Promise<void> {
@@ -114,6 +119,13 @@ export class SlackPeer implements ContractPeer {
           ...(file === undefined ? {} : { attachment: { name: file.name, bytes: file.bytes } }),
         };
       });
+  }
+
+  press(_chat: ChatRef, messageId: string, label: string, { user = 0 }: UserOptions = {}): Press {
+    return {
+      senderId: `${TEAM}:${USERS[user]}`,
+      ...this.server.press(USERS[user], messageId, label),
+    };
   }
 
   typingShown(chat: ChatRef): number {

@@ -8,6 +8,7 @@ import type {
   BotMessage,
   ContractPeer,
   GroupOptions,
+  Press,
   SendFault,
   TestFile,
   UserMessage,
@@ -65,6 +66,10 @@ export class TelegramPeer implements ContractPeer {
 
   goDown(): Promise<void> {
     return this.server.goDown();
+  }
+
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
   }
 
   comeBack(): Promise<void> {
@@ -153,6 +158,21 @@ export class TelegramPeer implements ContractPeer {
       });
   }
 
+  press(chat: ChatRef, messageId: string, label: string, { user = 0 }: UserOptions = {}): Press {
+    const { state } = this.server;
+    const chatId = Number(chat.chatId);
+    const button = keysOf(state.stored(chatId, Number(messageId))?.markup).find((key) => key.text === label);
+    if (button === undefined) throw new Error(`there is no button "${label}"`);
+    const from = user === 0 ? ADA : BOB;
+    const update = this.server.press(chatId, Number(messageId), button.callback_data, from);
+    const id = String((update['callback_query'] as Json)['id']);
+    return {
+      senderId: String(from.id),
+      acknowledged: () => state.answeredCallbacks.includes(id),
+      again: () => this.server.replay(update),
+    };
+  }
+
   typingShown(chat: ChatRef): number {
     return this.server.state.actions.filter((action) => String(action.chatId) === chat.chatId).length;
   }
@@ -195,7 +215,12 @@ function said(update: Json): UserMessage {
 
 function buttonsOf(markup: unknown): string[] | undefined {
   if (typeof markup !== 'object' || markup === null || !('inline_keyboard' in markup)) return undefined;
-  return (markup.inline_keyboard as { text: string }[][]).flat().map((button) => button.text);
+  return keysOf(markup).map((button) => button.text);
+}
+
+function keysOf(markup: unknown): { readonly text: string; readonly callback_data: string }[] {
+  if (typeof markup !== 'object' || markup === null || !('inline_keyboard' in markup)) return [];
+  return (markup.inline_keyboard as { text: string; callback_data: string }[][]).flat();
 }
 
 export { ADA, BOB, GROUP, OTHER_BOT, TOPIC };

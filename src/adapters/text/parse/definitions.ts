@@ -3,7 +3,7 @@ import { DEFINITION, isFence } from './lines.ts';
 
 /** What `[label]` and `[^label]` refer to in a whole document. */
 export class Definitions {
-  readonly links = new Map<string, NodeOf<'definition'>>();
+  readonly links: Map<string, NodeOf<'definition'>> = new Map();
   readonly #labels = new Set<string>();
 
   /** Takes over every definition among `nodes` and inside them; the first of a label wins. */

@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, AgentCheck, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
-import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
 import type { LinkEnd, PiLink } from '../pi/link.ts';
@@ -14,6 +13,7 @@ import { type PiCommand, resolvePiCommand } from './command.ts';
 import { MissingLink } from './missing-link.ts';
 import { RpcLink } from './rpc-link.ts';
 import { type ChildKind, Spare } from './spare.ts';
+import { piWords } from './words.ts';
 
 export interface PiRpcAgentOptions {
   /** Argv of a program that takes pi's flags. Default: the `pi` on PATH, else the one installed with the gateway. */
@@ -44,13 +44,18 @@ export interface PiRpcAgentOptions {
   readonly log: Logger;
   /** Surroundings of the children. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }
 
 const START_TIMEOUT_MS = 20_000;
 const RUNG_MS = 5000;
 const SETTLE_IN_MS = 1500;
+/** Questions beside conversations at the same time. */
+const ASIDES = 2;
 
 /** pi over its RPC mode: one child process for each active session. */
 export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
@@ -77,13 +82,13 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
     const file = spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id);
-    const { tools, extension } = equipmentOf(spec.kind, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const kind: ChildKind = {
       cwd: spec.cwd,
       flags: [
         ...modelOf(choice),
-        ...(tools === undefined ? [] : ['--tools', tools.join(',')]),
-        ...(extension === undefined ? [] : ['--extension', extension]),
+        ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
+        ...extensions.flatMap((file) => ['--extension', file]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
     };
@@ -115,14 +120,19 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
     backend: 'pi-rpc',
     sessions: {
       seats: new Seats(options.maxChildren, options.idleMs),
+      asideSeats: new Seats(ASIDES, options.idleMs),
       defaults,
       rungMs,
       startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
-      dialogs: options.dialogs ?? cancelDialogs,
+      guard: options.approvalsExtension !== undefined,
       log,
       connect,
     },
     check,
+    words: async (cwd, signal) => {
+      const link = start({ cwd, flags: [] }, ['--no-session']);
+      return link === undefined ? [] : await piWords(link, signal);
+    },
     release: () => spare.close(),
   });
 }

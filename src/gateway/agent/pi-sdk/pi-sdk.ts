@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
-import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
@@ -10,6 +9,8 @@ import { Seats } from '../pi/seats.ts';
 import { sessionFileFor } from '../pi/session-file.ts';
 import { checkPi } from '../pi-rpc/check.ts';
 import { bundledPi } from '../pi-rpc/command.ts';
+import { RpcLink } from '../pi-rpc/rpc-link.ts';
+import { piWords } from '../pi-rpc/words.ts';
 import { HostPool } from './host-pool.ts';
 import { SdkLink } from './sdk-link.ts';
 
@@ -41,8 +42,11 @@ export interface PiSdkAgentOptions {
   readonly log: Logger;
   /** Surroundings of the hosts. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }
 
 const DEFAULTS = {
@@ -53,6 +57,9 @@ const DEFAULTS = {
   blockedMs: 5000,
   deadMs: 30_000,
 } as const;
+
+/** Questions beside conversations at the same time. */
+const ASIDES = 20;
 
 /** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
 export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
@@ -65,7 +72,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extension } = equipmentOf(spec.kind, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
@@ -73,7 +80,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
       ...(tools === undefined ? {} : { tools }),
-      ...(extension === undefined ? {} : { extension }),
+      ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
@@ -85,10 +92,11 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
     backend: 'pi-sdk',
     sessions: {
       seats: new Seats(all.maxSessions, all.idleMs),
+      asideSeats: new Seats(ASIDES, all.idleMs),
       defaults,
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
-      dialogs: options.dialogs ?? cancelDialogs,
+      guard: options.approvalsExtension !== undefined,
       log,
       connect,
     },
@@ -101,6 +109,12 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
       ];
       return await checkPi({ argv: [process.execPath, pi], modelFlags, cwd: options.cwd, env, log }, signal);
+    },
+    words: async (cwd, signal) => {
+      const pi = bundledPi();
+      if (pi === undefined) return [];
+      const argv: [string, ...string[]] = [process.execPath, pi, '--mode', 'rpc', '--no-session'];
+      return await piWords(new RpcLink({ argv, cwd, env, rungMs: all.rungMs, log }), signal);
     },
     release: () => hosts.close(),
   });

@@ -1,6 +1,5 @@
 import type { Logger } from '../../log.ts';
 import type { ConversationSpec } from '../agent.ts';
-import type { DialogHandler } from './dialogs.ts';
 import type { PiLink } from './link.ts';
 import type { Seats } from './seats.ts';
 
@@ -13,12 +12,15 @@ export interface ModelChoice {
 /** What a pi conversation needs from the place where its sessions live. */
 export interface PiBackend {
   readonly seats: Seats;
+  /** For answers beside a conversation: they never wait for turns, nor turns for them. */
+  readonly asideSeats: Seats;
   readonly defaults: ModelChoice;
   /** Until the first answer of a fresh session, in milliseconds. */
   readonly startTimeoutMs: number;
   /** Between two rungs of the ending ladder, in milliseconds. */
   readonly rungMs: number;
-  readonly dialogs: DialogHandler;
+  /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
+  readonly guard: boolean;
   readonly log: Logger;
   /** Starts or resumes the session of the spec. What goes wrong later ends the link. */
   connect(spec: ConversationSpec, choice: ModelChoice): PiLink;

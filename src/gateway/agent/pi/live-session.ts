@@ -1,9 +1,10 @@
+import { settlesWithin } from '../../deadline.ts';
 import { messageOf } from '../../errors.ts';
 import type { ConversationSpec } from '../agent.ts';
 import { stoppedEnd } from '../turn-end.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
-import { answerDialog } from './dialogs.ts';
-import { noModel, StartFailure, silentStart, startFailure } from './failures.ts';
+import { PiDialogs } from './dialogs.ts';
+import { noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
 import { objectAt, stringAt } from './record.ts';
 import type { Seat } from './seats.ts';
@@ -12,9 +13,13 @@ import type { Seat } from './seats.ts';
 export interface LiveSession {
   readonly link: PiLink;
   readonly seat: Seat;
+  readonly dialogs: PiDialogs;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
 }
+
+/** pi tells its extensions of the session before it answers: this only covers a slow machine. */
+const GUARD_MS = 5000;
 
 /** pi's name for "no model at all". */
 const NO_PROVIDER = 'unknown';
@@ -42,14 +47,19 @@ export async function connectSession(
   const link = connect(backend, spec, choice, seat);
   void link.ended.then(() => seat.leave());
   // An extension may ask something before the session has answered for the first time.
-  link.listen((record) => answerDialog(record, link, backend.dialogs));
+  const dialogs = new PiDialogs(link, spec.ask);
+  link.listen((record) => dialogs.take(record));
   const state = await firstAnswer(link, backend.startTimeoutMs, signal);
   if (modelName(objectAt(state, 'model')) === undefined) {
     // Once somebody has logged in, a fresh process will know.
     void link.close();
     throw new StartFailure(noModel());
   }
-  return { link, seat, file: stringAt(state, 'sessionFile') };
+  if (backend.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS))) {
+    void link.close();
+    throw new StartFailure(unguarded());
+  }
+  return { link, seat, dialogs, file: stringAt(state, 'sessionFile') };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */

@@ -1,4 +1,4 @@
-import type { Agent, AgentCheck, Conversation, ConversationSpec } from '../agent.ts';
+import type { Agent, AgentCheck, AgentWord, Conversation, ConversationSpec } from '../agent.ts';
 import type { PiBackend } from './backend.ts';
 import { PiConversation } from './conversation.ts';
 
@@ -6,6 +6,7 @@ export interface PiAgentParts {
   readonly backend: string;
   readonly sessions: PiBackend;
   check(signal: AbortSignal): Promise<AgentCheck>;
+  words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
   /** Called after every conversation has been closed. */
   release?(): Promise<void>;
 }
@@ -24,6 +25,10 @@ export class PiAgent implements Agent {
 
   check(signal: AbortSignal): Promise<AgentCheck> {
     return this.#parts.check(signal);
+  }
+
+  words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]> {
+    return this.#parts.words(cwd, signal);
   }
 
   open(spec: ConversationSpec): Conversation {

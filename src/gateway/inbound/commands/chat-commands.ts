@@ -11,10 +11,19 @@ import { errorSentence } from '../../outbound/error-sentence.ts';
 import type { Outbox } from '../../outbound/outbox.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
-import { CHAT_COMMANDS, type ChatCommandName, type ParsedCommand, parseCommand } from './command-table.ts';
+import type { AgentWords } from './agent-words.ts';
+import {
+  CHAT_COMMANDS,
+  type ChatCommandName,
+  commandRow,
+  type ParsedCommand,
+  parseCommand,
+} from './command-table.ts';
 
 /** Longest time a command may take: asking the agent may start it first. */
 const COMMAND_MS = 90_000;
+/** Those that let the agent work end by its own time limits; this only guards against one that does not. */
+const PATIENT_MS = 24 * 60 * 60_000;
 
 export interface ChatCommandsDeps {
   readonly db: Database;
@@ -25,6 +34,11 @@ export interface ChatCommandsDeps {
   readonly adapter: (chat: ChatRef) => Adapter | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly words: AgentWords;
+  /** Where the agent of this message's conversation works. */
+  readonly cwdOf: (message: InboundMessage) => string;
+  /** Hands a message that turned out to be none of our commands to its conversation. False: there is no room. */
+  readonly passOn: (message: InboundMessage, tx: (tx: Tx) => void) => Promise<boolean>;
   /** Carries a command out and returns what the chat reads. A GatewayError becomes its sentence. */
   readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<string>;
 }
@@ -43,23 +57,28 @@ export class ChatCommands {
     this.#deps = deps;
   }
 
-  /** The command that a message is, if it is one. pi's own prompt templates and skills ("/skill:name") are none. */
+  /** The command that a message is, if it is one. pi's own skills ("/skill:name") are none. */
   parse(message: InboundMessage): ParsedCommand | undefined {
     const adapter = this.#deps.adapter(message.chat);
     const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
-    return command?.known === undefined && command?.name.includes(':') ? undefined : command;
+    return command?.known === undefined && command?.name.startsWith('skill:') ? undefined : command;
   }
 
   /** Resolves when the command is durable; its answer follows through the outbox. */
   async handle(message: InboundMessage, command: ParsedCommand): Promise<Handled> {
     const { known, args, name } = command;
     if (known === undefined) {
-      await this.#run(message, async () => unknownCommand(name));
+      const { words, cwdOf } = this.#deps;
+      const own = words.recall(name, cwdOf(message));
+      if (own !== undefined) return { handled: false, message: { ...message, text: wordText(own, args) } };
+      // Asking the agent may take a second: what follows does not wait for it.
+      await this.#run(message, (item) => this.#ask(item, name, args));
       return { handled: true };
     }
     if ((known === 'queue' || known === 'steer') && args !== '')
       return { handled: false, message: { ...message, text: args }, mode: known };
-    await this.#run(message, () => this.#deps.execute(known, args, message));
+    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
+    await this.#run(message, () => this.#deps.execute(known, args, message), limit);
     return { handled: true };
   }
 
@@ -68,7 +87,22 @@ export class ChatCommands {
     await Promise.all(this.#underway);
   }
 
-  async #run(message: InboundMessage, work: () => Promise<string>): Promise<void> {
+  /** A word that is not ours: it may be the agent's own. */
+  async #ask(item: InboxItem, name: string, args: string): Promise<string | undefined> {
+    const { words, cwdOf, passOn, inbox } = this.#deps;
+    const own = await words.find(name, cwdOf(item.message));
+    if (own === undefined) return unknownCommand(name);
+    const passed = await passOn({ ...item.message, text: wordText(own, args) }, (tx) =>
+      inbox.setState(tx, item, 'done'),
+    );
+    return passed ? undefined : 'Too many messages wait already.';
+  }
+
+  async #run(
+    message: InboundMessage,
+    work: (item: InboxItem) => Promise<string | undefined>,
+    limitMs = COMMAND_MS,
+  ): Promise<void> {
     const { db, inbox, clock, log } = this.#deps;
     const now = clock();
     const item = await db.write((tx) =>
@@ -77,21 +111,22 @@ export class ChatCommands {
         : undefined,
     );
     if (item === undefined) return;
-    const answered = this.#answer(item, work)
+    const answered = this.#answer(item, () => work(item), limitMs)
       .catch((error: unknown) => log.error('a command was not answered', { error: messageOf(error) }))
       .finally(() => this.#underway.delete(answered));
     this.#underway.add(answered);
   }
 
-  async #answer(item: InboxItem, work: () => Promise<string>): Promise<void> {
+  async #answer(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): Promise<void> {
     const { persist, inbox, outbox, log } = this.#deps;
     const { message } = item;
-    const text = await withDeadline(COMMAND_MS, work).catch((error: unknown) => {
+    const text = await withDeadline(limitMs, work).catch((error: unknown) => {
       if (error instanceof GatewayError)
         return [errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' ');
       log.error('a command failed', { error: messageOf(error) });
       return 'That did not work; the operator can see why in the log.';
     });
+    if (text === undefined) return;
     const row = await persist((tx) => {
       inbox.setState(tx, item, 'done');
       return outbox.add(tx, {
@@ -103,6 +138,10 @@ export class ChatCommands {
     });
     void outbox.release(row);
   }
+}
+
+function wordText(word: string, args: string): string {
+  return args === '' ? `/${word}` : `/${word} ${args}`;
 }
 
 function unknownCommand(name: string): string {

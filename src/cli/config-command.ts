@@ -1,0 +1,93 @@
+/** `config`: shows the configuration, or sets one key of it; secrets come from stdin so that no shell remembers them. */
+import { createInterface } from 'node:readline';
+import { Writable } from 'node:stream';
+import { ConfigAccess } from '../gateway/config/access.ts';
+import type { DataFolder } from '../gateway/data-folder.ts';
+import { GatewayError } from '../gateway/errors.ts';
+import type { ConfigValue, Operator } from '../gateway/operator.ts';
+import { type Arguments, UsageError } from './arguments.ts';
+import * as print from './print.ts';
+
+export interface ConfigSurroundings {
+  /** The gateway that serves this folder; undefined when none runs: then the file alone is read and written. */
+  readonly operator: () => Promise<Operator | undefined>;
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** Where a person is asked; never stdout. */
+  readonly output: NodeJS.WritableStream;
+}
+
+const USAGE =
+  'usage: pi-gateway-tui config [key] | config set <key> <value>; "-" reads the value from stdin.';
+
+/** What the words after `config` ask for. `config <key> <value>` is the short form of `config set`. */
+export function configRequest(
+  rest: readonly string[],
+): { readonly show: string | undefined } | { readonly set: string; readonly value: string | undefined } {
+  const [word, ...more] = rest;
+  if (word === 'get') return { show: more[0] };
+  const [key, ...value] = word === 'set' ? more : rest;
+  if (word === 'set' && key === undefined) throw new UsageError(USAGE);
+  if (key === undefined || (word !== 'set' && value.length === 0)) return { show: key };
+  const text = value.join(' ');
+  return { set: key, value: value.length === 0 || text === '-' ? undefined : text };
+}
+
+/** Returns what to print. */
+export async function runConfig(
+  args: Arguments,
+  folder: DataFolder,
+  around: ConfigSurroundings,
+): Promise<string> {
+  const request = configRequest(args.rest);
+  const access = new ConfigAccess(folder.config);
+  const operator = await around.operator();
+  try {
+    if ('set' in request) {
+      const value = readValue(request.value ?? (await valueFrom(around, request.set)));
+      if (operator === undefined) return await access.set(request.set, value);
+      return (await operator.run({ type: 'config.set', key: request.set, value })).message;
+    }
+    const key = request.show;
+    const all: readonly ConfigValue[] =
+      operator === undefined ? access.values() : await operator.query('config', {});
+    const values = all.filter(
+      (each) => key === undefined || each.key === key || each.key.startsWith(`${key}.`),
+    );
+    if (values.length === 0)
+      throw new GatewayError('unknown_key', `unknown configuration key "${key ?? ''}"`, {
+        status: 400,
+        hint: 'pi-gateway-tui config lists all keys.',
+      });
+    return args.json ? JSON.stringify(values, null, 2) : `${folder.config}\n${print.config(values)}`;
+  } finally {
+    await operator?.close();
+  }
+}
+
+/** JSON where it is JSON, text otherwise: `config set port 4000`, `config set host localhost`. `null` takes a key away. */
+function readValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The first line of stdin. A person is asked, and what they type is not shown. */
+async function valueFrom({ input, output }: ConfigSurroundings, key: string): Promise<string> {
+  const person = input.isTTY === true;
+  if (person) output.write(`${key} (not shown): `);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input, output: silent, terminal: person });
+  try {
+    for await (const line of lines) {
+      if (person) output.write('\n');
+      const value = line.trim();
+      if (value !== '') return value;
+      break;
+    }
+  } finally {
+    lines.close();
+  }
+  throw new UsageError(`config set ${key}: no value was given.`);
+}

@@ -1,0 +1,21 @@
+import type { AgentWord } from '../agent.ts';
+import { oneLine } from '../pi/diagnosis.ts';
+import { listAt, stringAt } from '../pi/record.ts';
+import type { RpcLink } from './rpc-link.ts';
+
+/** Asks a pi without a session for its prompt templates, skills and commands, and ends it. Rejects when it does not tell. */
+export async function piWords(link: RpcLink, signal: AbortSignal): Promise<readonly AgentWord[]> {
+  const giveUp = (): void => link.kill();
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    const words = listAt(await link.request({ type: 'get_commands' }), 'commands');
+    return words.flatMap((word) => {
+      const name = stringAt(word, 'name');
+      return name === undefined ? [] : [{ name, description: oneLine(stringAt(word, 'description') ?? '') }];
+    });
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+    void link.close();
+  }
+}

@@ -1,0 +1,30 @@
+import type { Settings } from './settings.ts';
+
+export interface LiveSettings {
+  /** What the core reads: one object for the whole run. */
+  readonly settings: Settings;
+  /** From now on the platforms are held to these. */
+  replace(next: Settings): void;
+}
+
+/**
+ * Settings whose per-platform part can be exchanged while the gateway runs: who may write, how sessions end, how an
+ * adapter connects. Port, agent and everything else stay as they were at the start.
+ */
+export function liveSettings(first: Settings): LiveSettings {
+  let current = first;
+  const settings: Settings = {
+    ...first,
+    enabled: (platform) => current.enabled(platform),
+    chats: (platform) => current.chats(platform),
+    busyMode: (platform, kind) => current.busyMode(platform, kind),
+    reset: (platform, kind) => current.reset(platform, kind),
+    platform: (platform) => current.platform(platform),
+  };
+  return {
+    settings,
+    replace(next) {
+      current = next;
+    },
+  };
+}

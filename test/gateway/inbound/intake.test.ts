@@ -1,0 +1,331 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { InboundMessage } from '../../../src/gateway/model.ts';
+import { Rig, type RigOptions } from '../rig.ts';
+import { systemError } from '../store/kit/memory-disk.ts';
+
+let rig: Rig;
+
+async function start(options: RigOptions = {}): Promise<void> {
+  rig = await Rig.start({ capabilities: { edit: false, typing: false, textLimit: 100 }, ...options });
+}
+
+afterEach(async () => {
+  await rig?.stop();
+  rig?.remove();
+  vi.useRealTimers();
+});
+
+const message = (id: string, over: Partial<InboundMessage> = {}): InboundMessage => ({
+  dedupeKey: id,
+  chat: rig.chat(),
+  chatKind: 'dm',
+  sender: { id: 'ada', name: 'Ada' },
+  text: id,
+  messageId: id,
+  mentioned: true,
+  ...over,
+});
+const accept = (what: InboundMessage): Promise<void> =>
+  rig.adapter.host?.accept(what) ?? Promise.reject(new Error('not running'));
+const refusals = (): string[] => rig.gateway.refusals.map(({ code }) => code);
+
+describe('an update', () => {
+  it('that comes again is the same message: at once, later, after a restart, under any of its names', async () => {
+    await start();
+    const update = message('u1', { alsoKnownAs: ['chat:1'] });
+    const both = Promise.all([accept(update), accept(update)]);
+    await rig.settle();
+    await both;
+    await accept(update);
+    await accept(message('u2', { alsoKnownAs: ['chat:1'] }));
+    rig = await rig.crash();
+    await accept(update);
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual(['You said: u1']);
+  });
+
+  it('with the same number on another account is another message', async () => {
+    await start();
+    await accept(message('1'));
+    await accept(message('1', { chat: rig.chat({ accountId: 'second' }) }));
+    await rig.pass(1000);
+    expect(rig.texts()).toHaveLength(2);
+  });
+
+  it('is accepted when it is on the disk, and not before', async () => {
+    await start();
+    let onDisk = false;
+    rig.disk.after = ({ kind, path }) => {
+      if (kind === 'sync' && path.includes('sessions')) onDisk = true;
+    };
+    const accepted = accept(message('u1')).then(() => onDisk);
+    await rig.settle();
+    expect(await accepted).toBe(true);
+    expect(rig.disk.afterKill().contents().size).toBeGreaterThan(0);
+  });
+
+  it('is cleaned once, at the door', async () => {
+    await start({ capabilities: { edit: false, typing: false, textLimit: 1000 } });
+    await accept(
+      message('u1', {
+        text: 'a\u001b[31mred\u001b[0m \u202eevil\u202c \ud800 b\r\nc',
+        sender: { id: 'ad\u0000a', name: 'A\u001b]8;;http://x\u0007da\u001b]8;;\u0007\n' },
+        chatName: ' \u200b ',
+        replyTo: { messageId: '0', text: 'x\u0007y' },
+        attachments: [{ kind: 'file', name: '../../etc/pass\u0000wd', mimeType: 'text/plain', ref: 'r' }],
+      }),
+    );
+    await rig.pass(100);
+    const view = rig.gateway.conversations.views()[0];
+    expect(view).toMatchObject({ senderId: 'ada', senderName: 'Ada', chatName: '(no name)' });
+    expect(rig.texts()[0]).toContain('ared evil \ufffd b\nc');
+  });
+});
+
+describe('pieces', () => {
+  const paste = (n: number, size = 95): InboundMessage =>
+    message(`p${n}`, { text: `${n}${'x'.repeat(size - 1)}` });
+
+  it('of one pasted text are one message', async () => {
+    await start({ capabilities: { edit: false, typing: false, textLimit: 100 } });
+    await accept(paste(1));
+    await rig.pass(300);
+    await accept(paste(2));
+    await rig.pass(300);
+    await accept(paste(3, 10)); // the rest
+    await rig.pass(500);
+    expect(rig.texts()).toEqual([]);
+    await rig.pass(200);
+    expect(rig.texts().join('')).toBe(`You said: 1${'x'.repeat(94)}\n2${'x'.repeat(94)}\n3${'x'.repeat(9)}`);
+    expect(rig.stores.sessions.all("SELECT state FROM inbox WHERE state <> 'done'")).toEqual([]);
+  });
+
+  it('of an album are one message with all its files', async () => {
+    await start({ capabilities: { edit: false, typing: false } });
+    for (const [n, name] of ['a.txt', 'b.txt'].entries()) {
+      rig.adapter.files.set(name, new TextEncoder().encode(`content of ${name}`));
+      await accept(
+        message(`p${n}`, {
+          text: n === 0 ? 'look' : '',
+          albumId: 'album',
+          attachments: [{ kind: 'file', name, mimeType: 'text/plain', ref: name }],
+        }),
+      );
+    }
+    await rig.pass(1000);
+    const said = rig.texts().join('');
+    expect(said).toContain('content of a.txt');
+    expect(said).toContain('content of b.txt');
+    expect(rig.gateway.conversations.views()[0]?.turns).toBe(1);
+  });
+
+  it('are waited for in vain by nobody: an ordinary message passes at once', async () => {
+    await start();
+    await accept(message('short'));
+    await rig.pass(10);
+    expect(rig.texts()).toEqual(['You said: short']);
+  });
+
+  it('of two people, or of two chats, are not mixed', async () => {
+    await start({
+      config: {
+        security: { allowAll: true },
+        platforms: { telegram: { groupPolicy: 'open', requireMention: false, groupSessionsPerUser: false } },
+      },
+    });
+    const group = { chatKind: 'group' as const, chat: rig.chat({ chatId: 'g' }) };
+    await accept({ ...paste(1), ...group });
+    await accept({ ...paste(2), ...group, sender: { id: 'bob', name: 'Bob' } });
+    await accept(paste(3));
+    await rig.pass(2000);
+    expect(rig.gateway.conversations.views().map(({ turns }) => turns)).toEqual([2, 1]);
+  });
+
+  it('are not waited for for ever', async () => {
+    await start({ capabilities: { edit: false, typing: false, textLimit: 100 } });
+    for (let n = 1; n <= 14; n += 1) {
+      await accept(paste(n));
+      await rig.pass(400);
+    }
+    expect(rig.texts().length).toBeGreaterThan(0);
+  });
+
+  it('are not overtaken by what follows them', async () => {
+    await start();
+    await accept(paste(1));
+    await accept(message('q', { text: '/queue after' }));
+    await rig.pass(2000);
+    expect(rig.texts().at(-1)).toBe('You said: after');
+    expect(rig.gateway.conversations.views()[0]?.turns).toBe(2);
+  });
+
+  it('that a crash tore apart run one by one, and none is lost', async () => {
+    await start();
+    await accept(paste(1));
+    await accept(paste(2));
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(rig.gateway.conversations.views()[0]?.turns).toBe(2);
+    expect(rig.texts().join('')).toContain('You said: 2');
+  });
+
+  it('that were joined when it crashed are reported as one', async () => {
+    await start();
+    await accept(message('p1', { text: '[hang] one', albumId: 'a' }));
+    await accept(message('p2', { text: 'two', albumId: 'a' }));
+    await rig.pass(1000);
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(rig.texts().join('')).toContain('I was restarted while working on this: "[hang] one"');
+    expect(rig.stores.sessions.all("SELECT state FROM inbox WHERE state NOT IN ('done', 'offered')")).toEqual(
+      [],
+    );
+    expect(rig.decisions().filter((each) => each.startsWith('message offered'))).toHaveLength(1);
+  });
+});
+
+describe('too many messages', () => {
+  it('are refused beyond the cap of a session, with a sentence each, and the others are kept', async () => {
+    await start({ config: { security: { allowAll: true }, agent: { maxWaiting: 2 } } });
+    await rig.say('[hang]');
+    await rig.pass(10);
+    for (const text of ['one', 'two', 'three']) await rig.say(`/queue ${text}`, { promptId: text });
+    await rig.pass(100);
+    expect(rig.texts()).toEqual(['There are already 2 messages waiting here. Wait for an answer, or /stop.']);
+    expect(rig.world.shown()[0]?.request.meta).toMatchObject({ code: 'refused', promptId: 'three' });
+    expect(refusals()).toEqual(['queue_full']);
+    expect(rig.gateway.conversations.views()[0]?.waiting).toBe(2);
+  });
+
+  it('of one sender are refused by the rate limit, told once a window', async () => {
+    await start({
+      config: { security: { allowAll: true, rateLimit: { maxRequests: 2, windowMs: 60_000 } } },
+    });
+    for (let i = 0; i < 5; i += 1) await rig.say(`m${i}`);
+    await rig.pass(1000);
+    expect(rig.texts().sort()).toEqual([
+      'That is a lot at once. Please wait a minute.',
+      'You said: m0',
+      'You said: m1',
+    ]);
+    await rig.say('other', { from: 'bob' });
+    await rig.pass(61_000);
+    await rig.say('again');
+    await rig.pass(100);
+    expect(rig.texts()).toContain('You said: again');
+  });
+});
+
+describe('an edit', () => {
+  it('changes a message that still waits, also after a crash', async () => {
+    await start();
+    await rig.say('[hang]');
+    await accept(message('w1', { text: '/queue waiting' }));
+    await rig.pass(10);
+    await accept(message('e1', { text: 'better', messageId: 'w1', edited: true }));
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(rig.texts().at(-1)).toBe('You said: better');
+  });
+
+  it('of a message that had its turn changes nothing, and says so to the operator', async () => {
+    await start();
+    await accept(message('w1'));
+    await rig.pass(100);
+    await accept(message('e1', { text: 'better', messageId: 'w1', edited: true }));
+    await rig.pass(100);
+    expect(rig.texts()).toEqual(['You said: w1']);
+    expect(refusals()).toEqual(['edit_too_late']);
+  });
+
+  it('never turns a message into a command', async () => {
+    await start();
+    await accept(message('w1'));
+    await accept(message('e1', { text: '/new', messageId: 'w1', edited: true }));
+    await rig.pass(100);
+    expect(rig.gateway.conversations.views()).toHaveLength(1);
+  });
+});
+
+describe('a full disk', () => {
+  const fill = (): void => {
+    rig.disk.before = ({ kind }) => {
+      if (kind === 'write' || kind === 'open') throw systemError('ENOSPC');
+    };
+  };
+  const empty = (): void => {
+    rig.disk.before = () => {};
+  };
+
+  it('refuses new messages with a sentence, once a chat, and goes on by itself', async () => {
+    await start();
+    fill();
+    await expect(rig.say('one')).rejects.toMatchObject({ code: 'storage_full' });
+    await expect(rig.say('two')).rejects.toMatchObject({ code: 'storage_full' });
+    await expect(rig.say('three', { promptId: 'p3' })).rejects.toMatchObject({ code: 'storage_full' });
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual(['My disk is full, so I cannot take messages right now. My operator knows.']);
+    expect(refusals()).toEqual(['storage_full', 'storage_full', 'storage_full']);
+    empty();
+    await rig.say('four');
+    await rig.pass(100);
+    expect(rig.texts().at(-1)).toBe('You said: four');
+  });
+
+  it('keeps what was accepted, and answers it when there is space again', async () => {
+    await start({ config: { security: { allowAll: true }, agent: { maxConcurrent: 1 } } });
+    await rig.say('[sleep 1000] running');
+    await rig.say('/queue waiting');
+    await rig.pass(10);
+    fill();
+    await rig.pass(300_000);
+    expect(rig.texts()).toEqual([]);
+    empty();
+    await rig.pass(30_000);
+    expect(rig.texts()).toEqual(['You said: running', 'You said: waiting']);
+    expect(rig.stores.sessions.all("SELECT state FROM inbox WHERE state <> 'done'")).toEqual([]);
+  });
+
+  it('takes an update that the platform delivers again', async () => {
+    await start();
+    fill();
+    const update = message('u1');
+    const first = accept(update);
+    first.catch(() => {});
+    await rig.settle();
+    await expect(first).rejects.toMatchObject({ code: 'storage_full' });
+    empty();
+    const second = accept(update);
+    await rig.settle();
+    await second;
+    await rig.pass(100);
+    expect(rig.texts().at(-1)).toBe('You said: u1');
+  });
+
+  it('never lets an answer out that could come twice without a mark', async () => {
+    await start({ capabilities: { edit: false, typing: false } });
+    await rig.say('[sleep 1000] one');
+    await rig.pass(100);
+    fill();
+    await rig.pass(60_000);
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(rig.texts().filter((text) => text === 'You said: one')).toHaveLength(0);
+    expect(rig.texts()).toHaveLength(1);
+    expect(rig.texts()[0]).toContain('I was restarted while working on this');
+  });
+});
+
+describe('without an agent', () => {
+  it('messages are kept and shown, and a program answers', async () => {
+    await start({ agent: null });
+    await rig.say('hello', { promptId: 'p1' });
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual([]);
+    expect(rig.seen.find(({ type }) => type === 'inbound')).toMatchObject({ text: 'hello', promptId: 'p1' });
+    await rig.gateway.send('telegram', 'c1', 'from a program');
+    await rig.pass(10);
+    expect(rig.texts()).toEqual(['from a program']);
+    expect(rig.decisions()).toEqual([]);
+  });
+});
