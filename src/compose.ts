@@ -176,6 +176,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       clock: systemClock,
       version: VERSION,
       demo: options.demo ?? false,
+      programEnv: withoutPlatformSecrets(loaded.config, env),
       taskChanged: (chat, task) => {
         if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
       },
@@ -229,7 +230,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       enableHttp: settings.enableHttp,
       enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
       operator: httpOperator,
-      linkOperator: operator({ name: 'operator', surface: 'attach' }),
+      linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
       metrics: () => metrics.text(),

@@ -11,6 +11,7 @@ export const COMMANDS = [
   { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
   { name: 'sessions', args: '', help: 'list conversations' },
   { name: 'tasks', args: '', help: 'list background tasks' },
+  { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
   { name: 'deny', args: '<code>', help: 'refuse the person with that code' },
   {

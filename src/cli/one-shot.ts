@@ -66,7 +66,7 @@ async function openRemote(url: string, folder: DataFolder): Promise<OperatorSess
         hint: 'Run this as the same user, or give the gateway’s --data-dir.',
       },
     );
-  const operator = await connectOperator(url, token);
+  const operator = await connectOperator(url, token, { surface: 'cli' });
   return { operator, close: () => operator.close() };
 }
 
@@ -108,6 +108,10 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
       return show(snapshot.sessions, print.sessions(snapshot.sessions));
     case 'tasks':
       return show(snapshot.tasks, print.tasks(snapshot.tasks));
+    case 'usage': {
+      const usage = await operator.query('usage', {});
+      return show(usage, print.usage(usage));
+    }
     case 'pair':
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
       return act({ type: 'pairing.approve', code: rest.join('') });

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
-import type { AllowlistView, PairingView, SessionView, TaskView } from '../gateway/model.ts';
-import type { ConfigValue, OperatorSnapshot } from '../gateway/operator.ts';
+import type { AllowlistView, PairingView, SessionView, TaskView, UsageTotal } from '../gateway/model.ts';
+import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator.ts';
 
 /** Columns by display width, two spaces apart. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
@@ -86,6 +86,31 @@ export function tasks(rows: readonly TaskView[]): string {
       each.command.replaceAll('\n', ' ').slice(0, 60),
     ]),
     'No background tasks. /bg <text> in a chat starts one.',
+  );
+}
+
+export function usage({ today, total, rows }: OperatorQueries['usage']['result']): string {
+  const count = (n: number): string => n.toLocaleString('en-US');
+  const cells = (each: UsageTotal): string[] => [
+    count(each.answers),
+    count(each.inputTokens),
+    count(each.outputTokens),
+    `$${each.costUsd.toFixed(4)}`,
+  ];
+  return table(
+    ['DAY', 'PLATFORM', 'WHO', 'SESSION', 'ANSWERS', 'TOKENS IN', 'TOKENS OUT', 'COST'],
+    [
+      ...rows.map((each) => [
+        each.day,
+        each.platform,
+        each.senderName || each.senderId,
+        each.sessionId,
+        ...cells(each),
+      ]),
+      ['today', '', '', '', ...cells(today)],
+      ['in all', '', '', '', ...cells(total)],
+    ],
+    '',
   );
 }
 

@@ -21,6 +21,7 @@ export const WORDS = [
   { word: 'session', args: 'reset <id>', help: 'start a conversation anew' },
   { word: 'tasks', args: '', help: 'list background tasks' },
   { word: 'task', args: 'cancel <id>', help: 'cancel a task' },
+  { word: 'usage', args: '', help: 'tokens and cost' },
   { word: 'adapter', args: '<name> start|stop|restart', help: 'an adapter' },
   { word: 'config', args: '[key]', help: 'show the configuration' },
   { word: 'doctor', args: '', help: 'check everything and say what to do' },
@@ -76,6 +77,8 @@ export async function runWords(line: string, link: GatewayLink, env: NodeJS.Proc
     case 'task':
       if (rest[0] !== 'cancel') throw usage('task cancel <id>');
       return act({ type: 'task.cancel', id: need(rest[1], 'task cancel <id>') });
+    case 'usage':
+      return print.usage(await (await link.need()).query('usage', { limit: 20 }));
     case 'adapter':
       return adapter(rest, act);
     case 'config': {

@@ -86,6 +86,16 @@ export type GatewayEvent =
       readonly senderName: string;
       readonly text: string;
     }
+  /** An answer of the model was counted. Without a platform: for tasks that belong to no chat. */
+  | {
+      readonly type: 'usage';
+      readonly platform?: Platform;
+      readonly senderId: string;
+      readonly sessionId: string;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+      readonly costUsd: number;
+    }
   | { readonly type: 'turn'; readonly sessionId: string; readonly event: TurnEvent }
   | { readonly type: 'transcript'; readonly sessionId: string; readonly entry: TranscriptEntry }
   | { readonly type: 'log'; readonly line: LogLine };

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
@@ -25,9 +26,11 @@ import { egressText } from './outbound/egress.ts';
 import { Outbox } from './outbound/outbox.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
-import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
+import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -35,7 +38,10 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
   readonly tasks: Tasks;
+  readonly usage: Usage;
+  readonly taskLines: TaskLines;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -69,6 +75,7 @@ export function createParts(
   const slots = new TurnSlots(settings.agent.maxConcurrent);
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
     clock,
@@ -85,7 +92,8 @@ export function createParts(
           .delivered(row)
           .catch((error: unknown) => log.warn('a copy was not removed', { error: messageOf(error) }));
       const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
-      if (taskId !== undefined)
+      const task = taskId === undefined ? undefined : tasks.get(taskId);
+      if (taskId !== undefined && task !== undefined && !undelivered(outbox, task))
         void tasks
           .delivered(taskId)
           .catch((error: unknown) =>
@@ -123,6 +131,7 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
@@ -135,16 +144,46 @@ export function createParts(
     clock,
     log: log.child('sessions'),
   });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+  });
+  const taskDelivery = {
+    outbox,
+    files,
+    adapter: (platform: Platform) => adapters.known(platform),
+    persist: persistSessions,
+    egress,
+    filesFolder: deps.folder.files,
+    log: log.child('tasks'),
+  };
+  const taskLines = new TaskLines({ outbox, adapter: adapterOf });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
     agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
     log: log.child('tasks'),
     decide,
     persist: storing(stores.tasks),
-    deliver: (task, text, again) => deliverTask(outbox, persistSessions, task, text, again),
+    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
     ask: ({ id, chat, senderId }) =>
       dialogs.asker({
         sessionId: id,
@@ -154,6 +193,7 @@ export function createParts(
         }),
       }),
     changed: (task) => {
+      taskLines.changed(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
   });
@@ -167,6 +207,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
     },
   });
@@ -197,6 +238,8 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        usage,
+        asides,
         clock,
         answers,
         listed,
@@ -243,7 +286,10 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
     tasks,
+    usage,
+    taskLines,
     inbox,
     reception,
     maintenance,

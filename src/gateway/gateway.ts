@@ -35,6 +35,8 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly demo: boolean;
+  /** Environment of programs that an operator starts as tasks; default: an empty one. */
+  readonly programEnv?: NodeJS.ProcessEnv;
   /** Told about every change of a task that belongs to a chat. */
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }
@@ -49,6 +51,7 @@ export class Gateway {
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
   readonly dialogs: GatewayParts['dialogs'];
+  readonly usage: GatewayParts['usage'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -72,6 +75,7 @@ export class Gateway {
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
     this.dialogs = parts.dialogs;
+    this.usage = parts.usage;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -175,10 +179,13 @@ export class Gateway {
     this.show();
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
+    this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     this.dialogs.stop();
-    this.tasks.stop();
+    const tasksEnded = this.tasks.stop();
+    this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
+    await tasksEnded;
     await this.outbox.drained(SETTLE_MS);
     this.door.stop();
     await this.adapters.stopAll();

@@ -85,10 +85,10 @@ export class LocalOperator implements Operator {
         };
       }
       case 'pairing.invite': {
-        const { code, expiresAt } = door.invite(actor);
+        const { id, code, expiresAt } = door.invite(actor);
         return {
           message: `Send this to the bot from the new person’s account within the hour: ${code}`,
-          data: { code, expiresAt },
+          data: { id, code, expiresAt },
         };
       }
       case 'pairing.undo': {
@@ -164,6 +164,11 @@ export class LocalOperator implements Operator {
         })),
       config: () => config.values(),
       audit: (p) => gateway.door.auditLines(p.limit ?? 100),
+      usage: (p) => ({
+        today: gateway.usage.total(true),
+        total: gateway.usage.total(false),
+        rows: gateway.usage.rows(p.limit ?? 200),
+      }),
       blocked: () => gateway.door.people.blockedList(),
     };
     return answers[name](params);

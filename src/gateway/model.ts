@@ -150,6 +150,73 @@ export interface TaskView {
   readonly startedAt?: number;
   readonly completedAt?: number;
   readonly deliveredAt?: number;
+  /** A program that an operator started; absent for a prompt. */
+  readonly kind?: 'shell';
+  /** Of a program that ended by itself. */
+  readonly exitCode?: number;
+  /** The ended task that this one tries again. */
+  readonly retryOf?: string;
+  /** The schedule that started it. */
+  readonly scheduleId?: string;
+  /** Nobody waits for its result: it belongs to no chat, or it says itself that there is nothing to tell. */
+  readonly silent?: boolean;
+}
+
+/** One thing that a task did. */
+export interface TaskStep {
+  readonly at: number;
+  /** How far the task was, 0–100. */
+  readonly percent: number;
+  readonly text: string;
+}
+
+export interface ScheduleView {
+  readonly id: string;
+  readonly source: 'chat' | 'config' | 'console';
+  readonly state: 'active' | 'paused' | 'ended';
+  /** Why it is paused, one phrase. */
+  readonly pauseReason?: string;
+  /** When it runs, in words: "every 30m", "cron 0 9 * * 1-5", "once". */
+  readonly when: string;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly prompt: string;
+  /** Where results go, as targets are written. */
+  readonly deliver: readonly string[];
+  readonly chat?: ChatRef;
+  readonly senderId?: string;
+  readonly senderName?: string;
+  readonly quietToken: string;
+  /** What happens while the last run is still at work. */
+  readonly overlap: 'skip' | 'allow';
+  readonly missedWithinMs: number;
+  readonly createdAt: number;
+  readonly nextRunAt?: number;
+  readonly lastRunAt?: number;
+  readonly lastTaskId?: string;
+  readonly lastStatus?: TaskStatus;
+  readonly endedAt?: number;
+}
+
+export interface UsageTotal {
+  /** Answers of the model. */
+  readonly answers: number;
+  /** Everything that was read, cached or not. */
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** As the agent reckons it from the provider's prices; 0 for models without a price. */
+  readonly costUsd: number;
+}
+
+/** What one sender has used in one session on one day. */
+export interface UsageRow extends UsageTotal {
+  /** `2026-05-06`, in the gateway's time zone. */
+  readonly day: string;
+  /** Empty for tasks that belong to no chat. */
+  readonly platform: string;
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly sessionId: string;
 }
 
 export interface PairingView {
@@ -233,7 +300,7 @@ export interface RefusalView {
 /** Something that was refused, dropped, reset, retried or given up. `code` is stable, `reason` is a sentence. */
 export interface DecisionView {
   readonly at: number;
-  readonly what: 'message' | 'turn' | 'session' | 'delivery' | 'task';
+  readonly what: 'message' | 'turn' | 'session' | 'delivery' | 'task' | 'schedule';
   readonly kind:
     | 'refused'
     | 'dropped'
@@ -245,7 +312,9 @@ export interface DecisionView {
     | 'aborted'
     | 'timed_out'
     | 'failed'
-    | 'abandoned';
+    | 'abandoned'
+    /** Waits or runs for longer than it should: somebody should look. */
+    | 'stuck';
   readonly code: string;
   readonly reason: string;
   readonly platform?: Platform;

@@ -16,6 +16,8 @@ import type {
   SessionView,
   TaskView,
   TranscriptEntry,
+  UsageRow,
+  UsageTotal,
 } from './model.ts';
 
 export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from './events.ts';
@@ -43,7 +45,10 @@ export type OperatorCommand =
   | { readonly type: 'pairing.approve'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.deny'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.block'; readonly requestId?: string; readonly code?: string }
-  /** Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. */
+  /**
+   * Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. `data` is
+   * {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist.
+   */
   | { readonly type: 'pairing.invite' }
   /** Takes an approval back: the sender is revoked and the request waits again. */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
@@ -143,6 +148,10 @@ export interface OperatorQueries {
   audit: {
     params: { limit?: number };
     result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  usage: {
+    params: { limit?: number };
+    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
   };
   blocked: {
     params: Record<string, never>;

@@ -38,7 +38,8 @@ export interface RecoveryDeps {
  */
 export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
   let resumed = 0;
-  let reported = 0;
+  // Written together: what a kill cut off is reported with one wait for the disk, in its order.
+  const reports: Promise<void>[] = [];
   for (const item of deps.inbox.open()) {
     if (item.state === 'held') {
       await recoverHeld(deps, item).catch((error: unknown) =>
@@ -52,10 +53,11 @@ export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
       deps.conversations.enqueue(item, session, 'queue');
       resumed += 1;
     } else {
-      await report(deps, item, session);
-      reported += 1;
+      reports.push(report(deps, item, session));
     }
   }
+  await Promise.all(reports);
+  const reported = reports.length;
   if (resumed + reported > 0) deps.log.info('took up what the last run left', { resumed, reported });
 }
 

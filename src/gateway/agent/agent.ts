@@ -99,10 +99,27 @@ export interface Conversation {
   steer(input: AgentInput): Promise<boolean>;
   /** Control of the model where the agent can; rejects with GatewayError `unsupported` where not. */
   control(command: AgentControl): Promise<string>;
+  /**
+   * Takes the last turn back: the next one goes on before it. Only while nothing runs. Rejects with GatewayError, with
+   * `nothing_to_undo` when there is none. Absent: the agent cannot.
+   */
+  undo?(): Promise<Undone>;
+  /**
+   * Answers beside the conversation, on a copy of what it had come to: may run while a turn runs, has its own place,
+   * only reads, and leaves no trace. Settles like `run`. Absent: the agent cannot.
+   */
+  aside?(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
+  /** The agent's own session file, as far as it is known. */
+  readonly sessionFile?: string | undefined;
   /** The model and thinking level that `control` has set, by their full names; undefined: none was set here. */
   readonly chosen?: { readonly model: string | undefined; readonly thinking: string | undefined };
   /** Frees what the conversation holds (child, memory). It can be opened again from its spec. */
   close(): Promise<void>;
+}
+
+export interface Undone {
+  /** The message that was taken back, as the agent had it. */
+  readonly text: string;
 }
 
 export type AgentControl =

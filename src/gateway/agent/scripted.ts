@@ -9,6 +9,7 @@ import type {
   Conversation,
   ConversationSpec,
   TurnEnd,
+  Undone,
 } from './agent.ts';
 import { pause } from './pause.ts';
 import { type Directive, longAnswer, parseScript, wordsOf } from './script.ts';
@@ -81,6 +82,8 @@ class ScriptedConversation implements Conversation {
   readonly #busy: Set<ScriptedConversation>;
   #turn: Turn | undefined;
   #stop: AbortController | undefined;
+  /** Texts of the turns that can be taken back. */
+  readonly #answered: string[] = [];
   #toolCalls = 0;
   #inputTokens = 0;
   #outputTokens = 0;
@@ -128,6 +131,23 @@ class ScriptedConversation implements Conversation {
     );
   }
 
+  undo(): Promise<Undone> {
+    const text = this.#answered.pop();
+    if (text !== undefined) return Promise.resolve({ text });
+    return Promise.reject(
+      new GatewayError('nothing_to_undo', 'there is no turn to take back', { status: 409 }),
+    );
+  }
+
+  aside(input: AgentInput, listener: Listener, signal: AbortSignal): Promise<TurnEnd> {
+    const options = {
+      delayMs: this.#delayMs,
+      chunkDelayMs: this.#chunkDelayMs,
+      approvals: this.#approvals,
+    };
+    return new ScriptedConversation(this.#spec, options, this.#busy).run(input, listener, signal);
+  }
+
   async close(): Promise<void> {
     this.#stop?.abort(CLOSED);
   }
@@ -141,6 +161,7 @@ class ScriptedConversation implements Conversation {
     while (next !== undefined) {
       const end = await this.#answer(next, turn);
       if (end !== undefined) return end;
+      this.#answered.push(next.text);
       next = turn.steered.shift();
       if (next !== undefined) turn.listener({ type: 'consumed', inputId: next.id });
     }

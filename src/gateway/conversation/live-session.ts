@@ -13,6 +13,7 @@ import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
 import type { Database } from '../store/database.ts';
+import type { Usage } from '../usage/usage.ts';
 import { conversationSpec } from './conversation-spec.ts';
 import { Lane, type LanePort } from './lane.ts';
 import type { Outcome } from './outcome.ts';
@@ -26,6 +27,7 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
   readonly agent: Agent | undefined;
+  readonly usage: Usage;
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
   readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
@@ -197,6 +199,11 @@ export class LiveSession {
         log.warn('the session file could not be noted', { error: messageOf(error) }),
       );
       return;
+    }
+    if (event.type === 'usage') {
+      const { sender, chat } = item.message;
+      const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };
+      this.#deps.usage.add({ ...owner, sessionId: this.session.id }, event);
     }
     const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
     if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });

@@ -46,6 +46,8 @@ export class Turn<W extends { readonly item: InboxItem }> {
   readonly #port: TurnPort;
   readonly #queue: TurnQueue<W>;
   readonly #first: W;
+  /** The first message was stored as running when it was accepted. */
+  readonly #begun: boolean;
   readonly #abort = new AbortController();
   /** Handed over, not yet taken by the model; in the order of arrival. */
   readonly #steered = new Map<string, W>();
@@ -65,8 +67,9 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** Back in the queue because the model did not take them. */
   #late: readonly W[] = [];
 
-  constructor(first: W, port: TurnPort, queue: TurnQueue<W>) {
+  constructor(first: W, begun: boolean, port: TurnPort, queue: TurnQueue<W>) {
     this.#first = first;
+    this.#begun = begun;
     this.#current = first.item;
     this.#port = port;
     this.#queue = queue;
@@ -146,7 +149,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     const { signal } = this.#abort;
     let deadline: NodeJS.Timeout | undefined;
     try {
-      await this.#port.mark(this.#first.item, 'running');
+      if (!this.#begun) await this.#port.mark(this.#first.item, 'running');
       if (!signal.aborted) {
         this.#port.began(this.#first.item);
         deadline = setTimeout(() => this.abort('timed_out'), this.#port.turnMs);

@@ -119,6 +119,15 @@ export class Inbox {
     return rows.map(itemOf).find((item) => item.message.sender.id === senderId);
   }
 
+  /** The last message of a session that has its outcome, whoever sent it. */
+  lastOf(sessionId: string): InboxItem | undefined {
+    const row = this.#db.get(
+      "SELECT * FROM inbox WHERE session_id = ? AND state = 'done' ORDER BY seq DESC LIMIT 1",
+      [sessionId],
+    );
+    return row === undefined ? undefined : itemOf(row);
+  }
+
   /** From here on the message runs only when its sender asks for it. */
   offer(tx: Tx, item: InboxItem, sessionId: string): void {
     this.setState(tx, item, 'offered');

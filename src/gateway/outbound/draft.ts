@@ -13,7 +13,8 @@ export const DRAFT = {
 
 export interface DraftDeps {
   readonly chat: ChatRef;
-  readonly replyTo: string;
+  /** The message that it answers, if it answers one. */
+  readonly replyTo?: string;
   readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
   readonly adapter: () => Adapter | undefined;
   /** What the draft is to show now; empty while there is nothing to show. */
@@ -98,12 +99,12 @@ export class Draft {
     }
     const receipt = await adapter.send(
       {
-        idempotencyKey: `draft:${replyTo}:${Math.random().toString(36).slice(2)}`,
+        idempotencyKey: `draft:${replyTo ?? ''}:${Math.random().toString(36).slice(2)}`,
         chat,
         part,
         partIndex: 0,
         partCount: 1,
-        replyToMessageId: replyTo,
+        ...(replyTo === undefined ? {} : { replyToMessageId: replyTo }),
         meta: { kind: 'reply' },
       },
       signal,

@@ -68,6 +68,7 @@ const QUERIES = {
   queue: Type.Object({ sessionId: Id }, strict),
   config: Type.Object({}, strict),
   audit: Type.Object({ limit }, strict),
+  usage: Type.Object({ limit }, strict),
   blocked: Type.Object({}, strict),
 } as const satisfies { [K in keyof OperatorQueries]: TSchema };
 
@@ -111,6 +112,8 @@ export function parseQuery(name: unknown, params: unknown): ParsedQuery {
       return { name, params: {} };
     case 'audit':
       return { name, params: parseValue(QUERIES.audit, params, what) };
+    case 'usage':
+      return { name, params: parseValue(QUERIES.usage, params, what) };
     case 'blocked':
       parseValue(QUERIES.blocked, params, what);
       return { name, params: {} };

@@ -113,6 +113,7 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
       case 'traffic':
       case 'inbound':
       case 'turn':
+      case 'usage':
       case 'transcript':
         // Passing events: nothing of them stays in a snapshot.
         break;

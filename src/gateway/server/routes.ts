@@ -80,6 +80,7 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     read('/api/status', () => deps.status()),
     read('/api/sessions', () => operator.snapshot().sessions),
     read('/api/background', () => operator.snapshot().tasks),
+    read('/api/usage', () => operator.query('usage', {})),
     read('/api/allowlist', () => operator.snapshot().allowlist),
     read(
       '/metrics',

@@ -22,8 +22,12 @@ export function scopesOf(view: ViewState): readonly Scope[] {
 
 /** Modes that take plain characters; actions get no key while one is open. */
 export function takesText(mode: Mode | undefined): boolean {
-  return mode?.kind === 'filter' || mode?.kind === 'palette' || mode?.kind === 'text';
+  return mode !== undefined && TEXT_MODES.has(mode.kind);
 }
+
+const TEXT_MODES: ReadonlySet<Mode['kind']> = new Set(['filter', 'palette', 'text', 'form']);
+/** Modes with keys of their own. */
+const OWN_KEYS: ReadonlySet<Mode['kind']> = new Set([...TEXT_MODES, 'dialog', 'setup']);
 
 /** Keys that work while text is typed, too. */
 const ALWAYS: ReadonlySet<string> = new Set(['redraw', 'suspend']);
@@ -31,7 +35,7 @@ const ALWAYS: ReadonlySet<string> = new Set(['redraw', 'suspend']);
 export function route(key: string, view: ViewState, bindings: Bindings): Routed {
   if (key === 'ctrl+c') return { kind: 'interrupt' };
   const mode = topMode(view);
-  if (mode !== undefined && (takesText(mode) || mode.kind === 'dialog')) {
+  if (mode !== undefined && OWN_KEYS.has(mode.kind)) {
     const always = bindings.find('global', key);
     if (always !== undefined && ALWAYS.has(always.id)) return { kind: 'action', action: always };
     return { kind: 'mode', mode };

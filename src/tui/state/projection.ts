@@ -129,6 +129,7 @@ export class Projection {
       case 'decision':
       case 'inbound':
       case 'turn':
+      case 'usage':
       case 'transcript':
         // Only an open transcript shows these; it listens for itself.
         return false;

@@ -82,6 +82,10 @@ export class TwitchPeer implements ContractPeer {
     return this.server.goDown();
   }
 
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
+  }
+
   comeBack(): Promise<void> {
     return this.server.comeBack();
   }

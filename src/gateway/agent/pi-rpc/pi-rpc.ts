@@ -54,6 +54,8 @@ export interface PiRpcAgentOptions {
 const START_TIMEOUT_MS = 20_000;
 const RUNG_MS = 5000;
 const SETTLE_IN_MS = 1500;
+/** Questions beside conversations at the same time. */
+const ASIDES = 2;
 
 /** pi over its RPC mode: one child process for each active session. */
 export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
@@ -118,6 +120,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
     backend: 'pi-rpc',
     sessions: {
       seats: new Seats(options.maxChildren, options.idleMs),
+      asideSeats: new Seats(ASIDES, options.idleMs),
       defaults,
       rungMs,
       startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,

@@ -58,6 +58,9 @@ const DEFAULTS = {
   deadMs: 30_000,
 } as const;
 
+/** Questions beside conversations at the same time. */
+const ASIDES = 20;
+
 /** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
 export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
   const all = { ...DEFAULTS, ...options };
@@ -89,6 +92,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
     backend: 'pi-sdk',
     sessions: {
       seats: new Seats(all.maxSessions, all.idleMs),
+      asideSeats: new Seats(ASIDES, all.idleMs),
       defaults,
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,

@@ -12,6 +12,8 @@ export interface ModelChoice {
 /** What a pi conversation needs from the place where its sessions live. */
 export interface PiBackend {
   readonly seats: Seats;
+  /** For answers beside a conversation: they never wait for turns, nor turns for them. */
+  readonly asideSeats: Seats;
   readonly defaults: ModelChoice;
   /** Until the first answer of a fresh session, in milliseconds. */
   readonly startTimeoutMs: number;

@@ -6,13 +6,16 @@ import type {
   Conversation,
   ConversationSpec,
   TurnEnd,
+  Undone,
 } from '../agent.ts';
 import { abortedEnd, stoppedEnd } from '../turn-end.ts';
+import { asideSpec, removeAside } from './aside.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
-import { controlFailure, controlSession } from './control.ts';
+import { busy, controlFailure, controlSession } from './control.ts';
 import { lostTurn, noFolder, StartFailure } from './failures.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
 import { PiTurn } from './turn.ts';
+import { undoTurn } from './undo.ts';
 
 /** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
@@ -36,6 +39,8 @@ export class PiConversation implements Conversation {
   /** Links that are not gone yet. */
   #links = 0;
   #turn: PiTurn | undefined;
+  /** On its way out: the session goes on in another file. */
+  #stale: LiveSession | undefined;
   #told: string | undefined;
 
   /** `present` holds the conversation for as long as there is something to close. */
@@ -92,6 +97,47 @@ export class PiConversation implements Conversation {
     } catch (error) {
       throw controlFailure(error);
     }
+  }
+
+  async undo(): Promise<Undone> {
+    if (this.#turn !== undefined) throw controlFailure(busy());
+    try {
+      return await this.#use(this.#closing.signal, async (session) => {
+        const { text, file } = await undoTurn(session);
+        this.#spec = { ...this.#spec, sessionFile: file };
+        // The next use opens the new file, whatever this session has open.
+        this.#stale = session;
+        void session.link.close();
+        return { text };
+      });
+    } catch (error) {
+      throw controlFailure(error);
+    }
+  }
+
+  async aside(
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    const { asideSeats } = this.#backend;
+    const { model, thinking } = this.#choice;
+    const spec = await asideSpec({
+      ...this.#spec,
+      ...(model === undefined ? {} : { model }),
+      ...(thinking === undefined ? {} : { thinking }),
+    });
+    const beside = new PiConversation({ ...this.#backend, seats: asideSeats }, spec, this.#present);
+    try {
+      return await beside.run(input, listener, signal);
+    } finally {
+      await beside.close();
+      await removeAside(beside.sessionFile);
+    }
+  }
+
+  get sessionFile(): string | undefined {
+    return this.#spec.sessionFile;
   }
 
   get chosen(): ModelChoice {
@@ -153,7 +199,7 @@ export class PiConversation implements Conversation {
     if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
     const session = (this.#session ?? Promise.reject(new Error('none'))).then(
       async (live) => {
-        if (live.seat.work()) return live;
+        if (live !== this.#stale && live.seat.work()) return live;
         // One writer at a time: the old holder of the session file goes first.
         await live.link.ended;
         return await this.#connect();

@@ -11,6 +11,8 @@ export interface ChatCommand {
    * where `allowAll` lets everybody in, everybody counts as listed.
    */
   readonly who: 'everyone' | 'listed';
+  /** Takes as long as the agent needs for an answer; the others are answered soon. */
+  readonly patient?: boolean;
 }
 
 export const CHAT_COMMANDS = [
@@ -38,7 +40,7 @@ export const CHAT_COMMANDS = [
     who: 'everyone',
   },
   { name: 'retry', help: 'Run your last message again.', midTurn: true, who: 'everyone' },
-  { name: 'undo', help: 'Take your last turn back.', midTurn: false, who: 'everyone' },
+  { name: 'undo', help: 'Take your last message and its answer back.', midTurn: false, who: 'everyone' },
   { name: 'title', args: '<text>', help: 'Give this session a title.', midTurn: true, who: 'everyone' },
   {
     name: 'model',
@@ -60,7 +62,7 @@ export const CHAT_COMMANDS = [
     midTurn: false,
     who: 'listed',
   },
-  { name: 'usage', help: 'Show tokens and cost of this session.', midTurn: false, who: 'everyone' },
+  { name: 'usage', help: 'Show tokens and cost of this session and of you.', midTurn: true, who: 'everyone' },
   {
     name: 'queue',
     args: '<text>',
@@ -88,9 +90,10 @@ export const CHAT_COMMANDS = [
   {
     name: 'btw',
     args: '<text>',
-    help: 'Ask something beside the conversation.',
+    help: 'Ask something beside the conversation; it only reads, and is forgotten.',
     midTurn: true,
     who: 'everyone',
+    patient: true,
   },
   {
     name: 'approve',
