@@ -6,6 +6,7 @@ import { GENERAL } from './general.ts';
 import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
+import { QUESTIONS } from './questions.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
 import { VIEWS } from './views.ts';
@@ -14,6 +15,7 @@ export const ACTIONS: readonly Action[] = [
   ...MOVING,
   ...PAIRING,
   ...INVITE,
+  ...QUESTIONS,
   ...SESSIONS,
   ...TASKS,
   ...ADAPTERS,
@@ -31,6 +33,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   tasks: 'Tasks',
   adapters: 'Adapters',
   log: 'Log',
+  questions: 'Questions',
   refusals: 'Refusals',
   outbox: 'Outbox',
   allowlist: 'Allowlist',
@@ -44,6 +47,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   session: 'Transcript',
   task: 'Task',
   request: 'Request',
+  question: 'Question',
   line: 'Log line',
   report: 'Report',
   invite: 'Own phone',

@@ -2,6 +2,7 @@
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   OutboxView,
   PairingView,
   RefusalView,
@@ -19,7 +20,7 @@ export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as cons
 export type PaneId = (typeof PANES)[number];
 
 /** Lists that open over the panes. */
-export const LIST_VIEWS = ['refusals', 'outbox', 'allowlist', 'config', 'queue'] as const;
+export const LIST_VIEWS = ['refusals', 'outbox', 'allowlist', 'config', 'questions', 'queue'] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
 export type ListId = PaneId | ListViewId;
@@ -30,6 +31,7 @@ export interface RowOf {
   tasks: TaskView;
   pairing: PairingView;
   log: LogEntry;
+  questions: DialogView;
   refusals: RefusalView;
   outbox: OutboxView;
   allowlist: AllowlistView;

@@ -3,6 +3,7 @@ import { adaptersList } from './adapters.ts';
 import type { ListDefinitions } from './list.ts';
 import { logList } from './log.ts';
 import { pairingList } from './pairing.ts';
+import { questionsList } from './questions.ts';
 import { sessionsList } from './sessions.ts';
 import { tasksList } from './tasks.ts';
 import { allowlistList, configList, outboxList, queueList, refusalsList } from './views.ts';
@@ -13,6 +14,7 @@ export const LISTS: ListDefinitions = {
   tasks: tasksList,
   pairing: pairingList,
   log: logList,
+  questions: questionsList,
   refusals: refusalsList,
   outbox: outboxList,
   allowlist: allowlistList,
