@@ -7,6 +7,7 @@ import { App, type SuspendTerminal } from './tui/app.tsx';
 import { bindKeys } from './tui/keys/bindings.ts';
 import { Reader } from './tui/reader/reader.ts';
 import { ReaderApp } from './tui/reader/reader-app.tsx';
+import { FIRST_STEP } from './tui/setup/keys.ts';
 import { Controller } from './tui/state/controller.ts';
 import { ConsoleStore } from './tui/state/store.ts';
 import { type Appearance, appearanceOf } from './tui/terminal/appearance.ts';
@@ -30,6 +31,8 @@ export interface ConsoleOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Ring the bell when somebody asks to pair; default false. */
   readonly bell?: boolean;
+  /** Begins with the guided set-up: the data folder holds no configuration yet. */
+  readonly firstRun?: boolean;
   /** Leaves the console, as if the operator had quit (the gateway behind it has stopped). */
   readonly signal?: AbortSignal;
 }
@@ -91,6 +94,7 @@ async function holdConsole(
       },
     },
   });
+  if (options.firstRun === true) controller.open(FIRST_STEP);
   const quiet = watchAttention(store, terminal, { bell: options.bell === true, titles: !appearance.linear });
   try {
     const view = rootOf({ appearance, store, controller, terminal, inline: options.inline === true });

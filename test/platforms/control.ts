@@ -8,6 +8,8 @@ export interface PlatformServer {
   readonly faults: PlatformFault[];
   /** Cuts the live connection (socket or poll). */
   drop(code?: number): void;
+  /** The server goes silent without a word (true) and speaks again (false); no connection ends. */
+  blackhole(on: boolean): void;
   /** Delivers an update once more, exactly as it was. */
   replay(update: unknown): void;
   stop(): Promise<void>;

@@ -67,6 +67,10 @@ export class DiscordServer implements PlatformServer {
     return this.#http.up();
   }
 
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
+  }
+
   goDown(): Promise<void> {
     return this.#http.down();
   }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Blackhole } from './blackhole.ts';
 import type { PlatformFault } from './control.ts';
 
 export interface LocalHttpOptions {
@@ -16,6 +17,7 @@ export interface LocalHttpOptions {
 export class LocalHttp {
   readonly #options: LocalHttpOptions;
   readonly #sockets = new Set<Socket>();
+  readonly #hole = new Blackhole();
   #server: Server | undefined;
   #port = 0;
 
@@ -52,6 +54,7 @@ export class LocalHttp {
         // Cut on purpose by a test.
       });
     });
+    this.#hole.watch(server);
     const { upgrade } = this.#options;
     if (upgrade !== undefined) server.on('upgrade', upgrade);
     this.#server = server;
@@ -60,6 +63,11 @@ export class LocalHttp {
       server.listen(this.#port, '127.0.0.1', resolve);
     });
     this.#port = (server.address() as AddressInfo).port;
+  }
+
+  /** While true nothing gets out any more, over no connection, and none ends. */
+  blackhole(on: boolean): void {
+    this.#hole.set(on);
   }
 
   /** Idempotent. */

@@ -62,6 +62,10 @@ export class SlackServer implements PlatformServer {
     return this.#http.up();
   }
 
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
+  }
+
   goDown(): Promise<void> {
     return this.#http.down();
   }

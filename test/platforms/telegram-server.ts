@@ -44,6 +44,10 @@ export class TelegramServer implements PlatformServer {
     return this.#http.up();
   }
 
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
+  }
+
   goDown(): Promise<void> {
     this.#endPoll();
     return this.#http.down();

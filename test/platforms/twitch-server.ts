@@ -101,6 +101,10 @@ export class TwitchServer implements PlatformServer {
     return this.#http.up();
   }
 
+  blackhole(on: boolean): void {
+    this.#http.blackhole(on);
+  }
+
   goDown(): Promise<void> {
     return this.#http.down();
   }

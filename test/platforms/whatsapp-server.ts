@@ -10,6 +10,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BinaryNode, proto } from 'baileys';
 import { WebSocketServer } from 'ws';
+import { Blackhole } from './blackhole.ts';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
 import { answer, type TestGroup, type World } from './whatsapp/answers.ts';
 import { BotDevice, type CodeEntry } from './whatsapp/bot-device.ts';
@@ -57,6 +58,7 @@ export class WhatsAppServer implements PlatformServer, World {
   readonly #connections = new Set<ClientConnection>();
   #http: Server | undefined;
   #port = 0;
+  readonly #hole = new Blackhole();
   #client: ClientConnection | undefined;
   #entry: CodeEntry | undefined;
   #hello: BinaryNode | undefined;
@@ -80,6 +82,10 @@ export class WhatsAppServer implements PlatformServer, World {
     await this.media.stop();
   }
 
+  blackhole(on: boolean): void {
+    this.#hole.set(on);
+  }
+
   /** The port refuses and connections are cut; everything else is kept. */
   async goDown(): Promise<void> {
     const http = this.#http;
@@ -90,6 +96,7 @@ export class WhatsAppServer implements PlatformServer, World {
 
   async comeBack(): Promise<void> {
     const http = createServer();
+    this.#hole.watch(http);
     const sockets = new WebSocketServer({ noServer: true });
     http.on('upgrade', (request, socket, head) => {
       if (this.rejectUpgrades !== undefined)

@@ -111,6 +111,7 @@ export class DiscordConnection {
         onEvent: (name, data) => this.#event(name, data),
         onClosed: (code) => this.#closed(code),
         onWaiting: (attempt, waitMs) => this.#waiting(attempt, waitMs),
+        onSilent: () => this.#silent(),
         onHeartbeat: () => health.change({ lastHeartbeatAt: host.clock() }),
       },
       this.#spacing,
@@ -181,6 +182,12 @@ export class DiscordConnection {
     }
     this.#lostAt ??= host.clock();
     health.change({ state: 'reconnecting', alive: false, detail: `reconnecting: connection lost (${code})` });
+  }
+
+  #silent(): void {
+    const { health, log } = this.#options;
+    log.warn('Discord has gone silent; connecting anew');
+    health.change({ state: 'reconnecting', alive: false, detail: 'reconnecting: Discord has gone silent' });
   }
 
   #waiting(attempt: number, waitMs: number): void {

@@ -24,6 +24,7 @@ export interface SessionOptions extends SessionTuning {
   readonly onClosed: (code: number) => void;
   readonly onWaiting: (attempt: number, waitMs: number) => void;
   readonly onHeartbeat: () => void;
+  readonly onSilent: () => void;
 }
 
 /** The last identify of this process, per token: spacing holds across sessions. */

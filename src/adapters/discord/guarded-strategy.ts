@@ -1,7 +1,16 @@
 import { SimpleShardingStrategy, type WebSocketOptions } from 'discord.js';
+import { PULSE, Pulse } from '../kit/pulse.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
 import { within } from '../kit/within.ts';
-import { cutSocket, failedToReach, onShard, shardsOf, wrapMethod } from './shard-access.ts';
+import {
+  askForHeartbeat,
+  cutSocket,
+  failedToReach,
+  loseSocket,
+  onShard,
+  shardsOf,
+  wrapMethod,
+} from './shard-access.ts';
 
 export type GatewayManager = Parameters<NonNullable<WebSocketOptions['buildStrategy']>>[0];
 
@@ -9,6 +18,9 @@ export interface StrategyTuning {
   /** First and longest delay between attempts to reconnect; default 500 ms and 30 s, with full jitter. */
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
+  /** When a silent gateway is asked for a sign of life, and how long it has for it; default 4 s and 4.5 s. */
+  readonly quietMs?: number;
+  readonly answerMs?: number;
 }
 
 export interface StrategyOptions extends StrategyTuning {
@@ -17,6 +29,8 @@ export interface StrategyOptions extends StrategyTuning {
   /** The next attempt waits. */
   readonly onWaiting: (attempt: number, waitMs: number) => void;
   readonly onHeartbeat: () => void;
+  /** The connection looks open, but nothing comes any more; it is given up and `onClosed` follows. */
+  readonly onSilent: () => void;
   /** Something inside discord.js threw; it was contained. */
   readonly onFault: (where: string, error: unknown) => void;
 }
@@ -38,6 +52,7 @@ const RESUME = 1;
  */
 export class GuardedStrategy extends SimpleShardingStrategy {
   readonly #options: StrategyOptions;
+  readonly #manager: GatewayManager;
   readonly #ended = new AbortController();
   readonly #recoveries = new Set<Promise<unknown>>();
   #attempt = 0;
@@ -46,6 +61,7 @@ export class GuardedStrategy extends SimpleShardingStrategy {
 
   constructor(manager: GatewayManager, options: StrategyOptions) {
     super(manager);
+    this.#manager = manager;
     this.#options = options;
     // Passed to every shard; discord.js offers no option for them.
     Object.assign(manager.options, { handshakeTimeout: 15_000, helloTimeout: 15_000 });
@@ -75,9 +91,12 @@ export class GuardedStrategy extends SimpleShardingStrategy {
       onShard(shard, event, () => {
         this.#readyAt = performance.now();
         this.#lostAt = undefined;
+        pulse.start();
       });
+    const pulse = this.#pulse(shard);
     onShard(shard, 'heartbeat', onHeartbeat);
     onShard(shard, 'closed', (payload) => {
+      pulse.stop();
       this.#lostAt ??= performance.now();
       if (!this.#ended.signal.aborted) onClosed(codeOf(payload));
     });
@@ -89,12 +108,45 @@ export class GuardedStrategy extends SimpleShardingStrategy {
           return onFault(name, error);
         }
       });
+    wrapMethod(shard, 'onMessage', (original) => (...args) => {
+      pulse.heard();
+      return original(...args);
+    });
     wrapMethod(shard, 'internalConnect', (original) => () => this.#connect(original));
     wrapMethod(shard, 'destroy', (original) => (options) => {
       const work = this.#destroy(shard, original, options);
       this.#recoveries.add(work);
       return work.finally(() => this.#recoveries.delete(work));
     });
+  }
+
+  /**
+   * Discord's own heartbeats are 41 s apart and one may be missed: silence would show after 82 s. A heartbeat may be
+   * sent at any time; at this rate they are an eighth of the 120 events a minute that Discord allows.
+   */
+  #pulse(shard: object): Pulse {
+    const { onSilent, onFault, quietMs = PULSE.quietMs, answerMs = PULSE.answerMs } = this.#options;
+    const pulse = new Pulse({
+      quietMs,
+      answerMs,
+      ask: () => {
+        this.#sequence(shard)
+          .then((sequence) => askForHeartbeat(shard, sequence))
+          .catch((error: unknown) => onFault('a heartbeat', error));
+      },
+      silent: () => {
+        onSilent();
+        loseSocket(shard);
+      },
+    });
+    this.#ended.signal.addEventListener('abort', () => pulse.stop(), { once: true });
+    return pulse;
+  }
+
+  async #sequence(shard: object): Promise<number | null> {
+    const id: unknown = Reflect.get(shard, 'id');
+    const session = await this.#manager.options.retrieveSessionInfo(typeof id === 'number' ? id : 0);
+    return session?.sequence ?? null;
   }
 
   async #connect(original: () => unknown): Promise<void> {

@@ -27,6 +27,7 @@ export function onShard(shard: object, event: string, listener: (payload: unknow
   Reflect.apply(on, shard, [event, listener]);
 }
 
+const HEARTBEAT = 1;
 const CONNECTING = 0;
 const CLOSED = 3;
 
@@ -42,6 +43,22 @@ export function cutSocket(shard: object, only?: 'connecting'): void {
   Object.assign(socket, { onmessage: null, onclose: null });
   const listen: unknown = Reflect.get(socket, 'addEventListener');
   if (typeof listen === 'function') Reflect.apply(listen, socket, ['error', () => {}]);
+  // Bun's WebSocket has no terminate.
+  const end: unknown = Reflect.get(socket, 'terminate') ?? Reflect.get(socket, 'close');
+  if (typeof end === 'function') Reflect.apply(end, socket, []);
+}
+
+/** Sends a heartbeat beside the library's own, which would take an answer still on its way for a missing one. */
+export function askForHeartbeat(shard: object, sequence: number | null): void {
+  const send: unknown = Reflect.get(shard, 'send');
+  if (typeof send !== 'function') throw new Error('this version of discord.js has shards that cannot send');
+  void Reflect.apply(send, shard, [{ op: HEARTBEAT, d: sequence }]);
+}
+
+/** Loses the shard's connection, as a cut cable would: the library goes on as after any other loss. */
+export function loseSocket(shard: object): void {
+  const socket: unknown = Reflect.get(shard, 'connection');
+  if (typeof socket !== 'object' || socket === null) return;
   // Bun's WebSocket has no terminate.
   const end: unknown = Reflect.get(socket, 'terminate') ?? Reflect.get(socket, 'close');
   if (typeof end === 'function') Reflect.apply(end, socket, []);

@@ -17,7 +17,9 @@ const MAX_BODY_BYTES = 1024 * 1024;
  */
 const TAKE_TIMEOUT_MS = 3000;
 /** How soon an operator learns that Telegram is away. */
-const WATCH_EVERY_MS = 5000;
+const WATCH_EVERY_MS = 4000;
+/** A silent server shows within 10 s. */
+const WATCH_TIMEOUT_MS = 4500;
 
 const WebhookInfo = Type.Object({
   url: Type.String(),
@@ -84,7 +86,7 @@ export async function keepWebhook(
   connected();
   let reported = 0;
   while (!signal.aborted) {
-    const info = await client.call('getWebhookInfo', {}, { signal });
+    const info = await client.call('getWebhookInfo', {}, { signal, timeoutMs: WATCH_TIMEOUT_MS });
     if (Value.Check(WebhookInfo, info)) {
       if (info.url !== url) throw new Error('another program has changed the webhook of this bot');
       if (info.last_error_date !== undefined && info.last_error_date > reported) {

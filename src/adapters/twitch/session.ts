@@ -2,6 +2,7 @@ import type { Clock } from '../../gateway/clock.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
+import { Pulse } from '../kit/pulse.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';
 import { within } from '../kit/within.ts';
 import { ChatClient } from './chat-client.ts';
@@ -52,11 +53,21 @@ export class ChatSession {
   #login: string;
   #userId: string | undefined;
   #live: readonly string[] = [];
-  #heardAt = performance.now();
+  readonly #pulse: Pulse;
 
   constructor(options: ChatSessionOptions) {
     this.#options = options;
     this.#login = options.login;
+    this.#pulse = new Pulse({
+      quietMs: options.timing.quietMs,
+      answerMs: options.timing.answerMs,
+      ask: () => {
+        this.#client.raw('PING :pi-gateway').catch(() => {
+          // Not connected any more: the end of the connection says so.
+        });
+      },
+      silent: () => this.#over.reject(new Error('Twitch has gone silent')),
+    });
     this.#client = new ChatClient({
       url: chatUrlOf(options.settings),
       login: options.login,
@@ -85,7 +96,6 @@ export class ChatSession {
       () => this.#over.reject(new Error('Twitch did not finish the login')),
       timing.loginTimeoutMs,
     );
-    const pulse = setInterval(() => this.#pulse(), timing.pingMs);
     signal.addEventListener('abort', stop);
     try {
       if (signal.aborted) stop();
@@ -93,7 +103,7 @@ export class ChatSession {
       await this.#over.promise;
     } finally {
       clearTimeout(this.#deadline);
-      clearInterval(pulse);
+      this.#pulse.stop();
       signal.removeEventListener('abort', stop);
       this.#ended.abort();
       this.#joined.resolve();
@@ -102,16 +112,9 @@ export class ChatSession {
     }
   }
 
-  #pulse(): void {
-    if (performance.now() - this.#heardAt > this.#options.timing.silenceTimeoutMs)
-      this.#over.reject(new Error('Twitch has gone silent'));
-    this.#client.raw('PING :pi-gateway').catch(() => {
-      // Not connected yet, or no more: the deadline or the end says so.
-    });
-  }
-
   #connected(): void {
     clearTimeout(this.#deadline);
+    this.#pulse.start();
     this.#ready();
   }
 
@@ -119,7 +122,7 @@ export class ChatSession {
     const { health, clock, outbound, channels } = this.#options;
     const { command, tags } = line;
     const [first = ''] = line.params;
-    this.#heardAt = performance.now();
+    this.#pulse.heard();
     if (command === 'NOTICE' && !tags['msg-id']) this.#refused(line.params[1] ?? '');
     if (command === 'RECONNECT') this.#over.reject(new Error('Twitch asked for a new connection'));
     if (command === '001' && NAME.test(first)) this.#login = first.toLowerCase();

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { PULSE } from '../kit/pulse.ts';
 import { TWITCH } from './endpoints.ts';
 
 /** The keys of `platforms.twitch` that the adapter itself reads. */
@@ -73,9 +74,9 @@ export interface TwitchTiming {
   readonly maxDelayMs: number;
   /** From opening the socket to the end of Twitch's welcome. */
   readonly loginTimeoutMs: number;
-  /** Between two pings, and without any line for how long the connection counts as dead. */
-  readonly pingMs: number;
-  readonly silenceTimeoutMs: number;
+  /** Without any line for how long Twitch is pinged, and how long it has to answer before it counts as gone. */
+  readonly quietMs: number;
+  readonly answerMs: number;
   /** How long the joins may hold up the state "connected". */
   readonly joinTimeoutMs: number;
   /** Between two tries to join what could not be joined. */
@@ -94,8 +95,7 @@ export const TWITCH_TIMING: TwitchTiming = {
   maxDelayMs: 60_000,
   loginTimeoutMs: 20_000,
   // tmi.js itself pings once a minute: too rare for the console to tell the truth.
-  pingMs: 8000,
-  silenceTimeoutMs: 20_000,
+  ...PULSE,
   joinTimeoutMs: 5000,
   rejoinMs: 60_000,
   confirmTimeoutMs: 10_000,

@@ -54,8 +54,9 @@ export interface WhatsAppTuning {
   readonly maxQrSeries?: number;
   /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
   readonly qrTimeoutMs?: number;
-  /** How often the server is asked for a sign of life; default 30 s. */
-  readonly keepAliveMs?: number;
+  /** When a silent server is asked for a sign of life, and how long it has for it; default 4 s and 4.5 s. */
+  readonly quietMs?: number;
+  readonly answerMs?: number;
 }
 
 /** One run of the adapter, from `start` to `stop`. */
@@ -162,7 +163,7 @@ export class WhatsAppAdapter implements Adapter {
 
   async #connect(run: Run, host: AdapterHost, connected: () => void, signal: AbortSignal): Promise<void> {
     const { health } = run;
-    const { load, maxQrSeries, uploadAgent, qrTimeoutMs, keepAliveMs } = this.#tuning;
+    const { load, maxQrSeries, uploadAgent, qrTimeoutMs, quietMs, answerMs } = this.#tuning;
     const settings = this.#settings;
     run.session ??= await Session.open({
       host,
@@ -185,7 +186,8 @@ export class WhatsAppAdapter implements Adapter {
         },
         ...(uploadAgent === undefined ? {} : { uploadAgent }),
         ...(qrTimeoutMs === undefined ? {} : { qrTimeoutMs }),
-        ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
+        ...(quietMs === undefined ? {} : { quietMs }),
+        ...(answerMs === undefined ? {} : { answerMs }),
       },
       connected,
       signal,

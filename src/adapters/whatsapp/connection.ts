@@ -3,6 +3,7 @@ import type { ConnectionState, UserFacingSocketConfig } from 'baileys';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
+import { PULSE, Pulse } from '../kit/pulse.ts';
 import { ParkedError } from '../kit/supervisor.ts';
 import { Acks } from './acks.ts';
 import type { Socket } from './baileys.ts';
@@ -14,13 +15,7 @@ import type { Line } from './outbound.ts';
 import type { Session } from './session.ts';
 import { chosen, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
-import {
-  containRejections,
-  endSocket,
-  keepWireOrder,
-  skipUnreachableDevices,
-  terminate,
-} from './socket-guard.ts';
+import { containRejections, endSocket, keepWireOrder, skipUnreachableDevices } from './socket-guard.ts';
 
 export interface ConnectionOptions {
   readonly settings: WhatsAppSettings;
@@ -34,10 +29,12 @@ export interface ConnectionOptions {
   readonly uploadAgent?: Agent;
   /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
   readonly qrTimeoutMs?: number;
-  /** How often the server is asked for a sign of life; default 30 s. */
-  readonly keepAliveMs?: number;
+  /** When a silent server is asked for a sign of life, and how long it has for it; default 4 s and 4.5 s. */
+  readonly quietMs?: number;
+  readonly answerMs?: number;
 }
 
+/** baileys' own question for a sign of life; ours comes sooner, but only once logged in. */
 const KEEP_ALIVE_MS = 30_000;
 const HEARTBEAT_REPORT_MS = 15_000;
 
@@ -72,6 +69,7 @@ export async function runConnection(
     closed.resolve(new Error(`the server answers HTTP ${property(response, 'statusCode')}`)),
   );
 
+  const pulse = watch(socket, options, () => closed.resolve(new Error('WhatsApp has gone silent')));
   const onUpdate = (update: Partial<ConnectionState>): void => {
     if (update.connection === 'close') closed.resolve(update.lastDisconnect?.error);
     if (signal.aborted) return;
@@ -93,6 +91,7 @@ export async function runConnection(
         ended: ended.signal,
       });
       connected();
+      pulse.start();
     }
   };
   socket.ev.on('connection.update', onUpdate);
@@ -104,7 +103,6 @@ export async function runConnection(
     for (const group of changed) groups.forget(group.id);
   });
   socket.ev.on('group-participants.update', ({ id }) => groups.forget(id));
-  const watchdog = watch(socket, options);
   const onAbort = (): void => closed.resolve(undefined);
   signal.addEventListener('abort', onAbort);
   if (signal.aborted) onAbort();
@@ -118,7 +116,7 @@ export async function runConnection(
     throw reason.error;
   } finally {
     signal.removeEventListener('abort', onAbort);
-    clearInterval(watchdog);
+    pulse.stop();
     options.onLine(undefined);
     groups.forgetAll();
     linking.hide();
@@ -143,7 +141,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     markOnlineOnConnect: settings.markOnline ?? false,
     syncFullHistory: false,
     emitOwnEvents: false,
-    keepAliveIntervalMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+    keepAliveIntervalMs: KEEP_ALIVE_MS,
     defaultQueryTimeoutMs: 30_000,
     transactionOpts: { maxCommitRetries: 3, delayBetweenTriesMs: 200 },
     waWebSocketUrl: settings.url ?? WHATSAPP_URL,
@@ -182,24 +180,34 @@ function listenForAcks(socket: Socket, acks: Acks): void {
   });
 }
 
-/** Notes signs of life, and cuts a connection whose peer has gone silent (baileys would wait a minute longer). */
+/**
+ * Notes signs of life, and notices a peer that has gone silent. baileys itself asks every 30 s and only then waits
+ * 5 s more; the question is the same small one that WhatsApp's own client asks.
+ */
 function watch(
   socket: Socket,
-  { health, now, keepAliveMs = KEEP_ALIVE_MS }: ConnectionOptions,
-): NodeJS.Timeout {
-  // Not even the keep-alive was answered: the peer is gone without a word.
-  const silenceMs = (keepAliveMs * 4) / 3;
-  let heardAt = performance.now();
-  let reportedAt = heardAt;
+  { health, log, now, quietMs = PULSE.quietMs, answerMs = PULSE.answerMs }: ConnectionOptions,
+  silent: () => void,
+): Pulse {
+  const pulse = new Pulse({
+    quietMs,
+    answerMs,
+    ask: () => {
+      const attrs = { id: socket.generateMessageTag(), to: 's.whatsapp.net', type: 'get', xmlns: 'w:p' };
+      socket
+        .sendNode({ tag: 'iq', attrs, content: [{ tag: 'ping', attrs: {} }] })
+        .catch((error: unknown) => log.debug(`the question for a sign of life failed: ${messageOf(error)}`));
+    },
+    silent,
+  });
+  let reportedAt = performance.now();
   socket.ws.on('frame', () => {
-    heardAt = performance.now();
-    if (heardAt - reportedAt < HEARTBEAT_REPORT_MS) return;
-    reportedAt = heardAt;
+    pulse.heard();
+    if (performance.now() - reportedAt < HEARTBEAT_REPORT_MS) return;
+    reportedAt = performance.now();
     health.change({ lastHeartbeatAt: now() });
   });
-  return setInterval(() => {
-    if (performance.now() - heardAt > silenceMs) terminate(socket);
-  }, keepAliveMs / 6);
+  return pulse;
 }
 
 function accountOf({ creds }: Credentials): { readonly id: string; readonly name: string } {

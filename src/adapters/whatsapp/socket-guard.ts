@@ -71,7 +71,7 @@ export function releaseQueries(socket: Socket): void {
 }
 
 /** Cuts the TCP connection. */
-export function terminate(socket: Socket): void {
+function terminate(socket: Socket): void {
   const raw = property(socket.ws, 'socket');
   const cut = property(raw, 'terminate');
   if (typeof cut === 'function') Reflect.apply(cut, raw, []);

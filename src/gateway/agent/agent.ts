@@ -4,6 +4,7 @@
  */
 
 import type { AgentHostView } from '../model.ts';
+import type { AskQuestion } from './question.ts';
 
 /** What a conversation needs to exist; the same values resume it after a restart. */
 export interface ConversationSpec {
@@ -21,6 +22,8 @@ export interface ConversationSpec {
   /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
   readonly tools?: readonly string[];
   readonly systemPrompt?: string;
+  /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
+  readonly ask?: AskQuestion;
 }
 
 /** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */

@@ -5,7 +5,7 @@ import { settlesWithin } from '../deadline.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
 import type { Tx } from '../store/database.ts';
-import type { Lane } from './lane.ts';
+import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import { type Place, Placing } from './placing.ts';
 import { isResetReason } from './reset-notice.ts';
@@ -95,8 +95,19 @@ export class Conversations {
     return true;
   }
 
-  /** Hands an accepted message to its lane. */
-  enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode): void {
+  /** Could a message of this session begin its turn this very moment? See `Lane.begin`. */
+  begin(session: SessionRecord): Beginning | undefined {
+    const { agent, slots } = this.#deps;
+    if (agent === undefined) return undefined;
+    // A session that is only about to be has no lane yet: it gets one when its first message is durable.
+    const lane = this.lane(session.id);
+    if (lane !== undefined) return lane.begin();
+    const release = session.paused ? undefined : slots.tryAcquire();
+    return release === undefined ? undefined : { release };
+  }
+
+  /** Hands an accepted message to its lane; `begun` when it is stored as running. */
+  enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode, begun?: Beginning): void {
     const { message } = item;
     const { platform } = message.chat;
     this.#feed.say(session, 'user', message.text);
@@ -115,7 +126,11 @@ export class Conversations {
       live.setAside(item);
       return;
     }
-    const place = live.lane.push(item, mode ?? this.#deps.settings.busyMode(platform, message.chatKind));
+    const place = live.lane.push(
+      item,
+      mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
+      begun,
+    );
     if (place > 0 || live.lane.paused)
       this.#deps
         .adapter(platform)
@@ -261,6 +276,7 @@ export class Conversations {
     this.#deps.sessions.remember(session);
     const live = this.#live.get(session.id);
     live?.lane.stop();
+    this.#deps.dialogs.ended(session.id);
     void live?.lane.settled().then(() => this.#retire(live));
     const { platform, chatId } = session.chat;
     this.#deps.decide({

@@ -3,6 +3,7 @@ import type { Adapter } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { Conversations, Place } from '../conversation/conversations.ts';
+import type { Beginning } from '../conversation/lane.ts';
 import { resetNotice } from '../conversation/reset-notice.ts';
 import type { Decide } from '../decisions.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
@@ -72,11 +73,16 @@ export class Intake {
     const { conversations, db, inbox, outbox, adapter } = this.#deps;
     const { session } = place;
     const lapsed = inbox.offered(session.id, message.sender.id);
-    const accepted = await db.write((tx) => {
+    const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+    const whole = mode !== undefined || this.#bursts.passes(message, session, textLimit);
+    let begun: Beginning | undefined;
+    const storing = db.write((tx) => {
       if (!inbox.markSeen(tx, message, now)) return undefined;
+      begun = whole ? conversations.begin(session) : undefined;
       conversations.commitPlace(tx, place, now);
       for (const offer of lapsed) inbox.setState(tx, offer, 'done');
-      const item = inbox.add(tx, randomUUID(), message, 'queued', session.id, now);
+      const state = begun === undefined ? 'queued' : 'running';
+      const item = inbox.add(tx, randomUUID(), message, state, session.id, now);
       const notice: OutboundRow | undefined =
         place.notice === undefined
           ? undefined
@@ -87,12 +93,13 @@ export class Intake {
             });
       return { item, notice };
     });
+    storing.catch(() => begun?.release());
+    const accepted = await storing;
     if (accepted === undefined) return;
     conversations.rememberPlace(place, now);
     if (accepted.notice !== undefined) void outbox.release(accepted.notice);
     for (const offer of lapsed) this.#lapsed(offer);
-    if (mode !== undefined) return conversations.enqueue(accepted.item, session, mode);
-    const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+    if (whole) return conversations.enqueue(accepted.item, session, mode, begun);
     return this.#bursts.add(accepted.item, session, textLimit);
   }
 

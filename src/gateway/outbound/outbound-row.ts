@@ -36,7 +36,13 @@ export interface NewOutbound {
   readonly draftId?: string;
 }
 
-export function newRow(seq: number, id: string, message: NewOutbound, createdAt: number): OutboundRow {
+export function newRow(
+  seq: number,
+  id: string,
+  message: NewOutbound,
+  createdAt: number,
+  state: 'pending' | 'sending' = 'pending',
+): OutboundRow {
   return {
     seq,
     id,
@@ -46,7 +52,7 @@ export function newRow(seq: number, id: string, message: NewOutbound, createdAt:
     replyTo: message.replyTo,
     draftId: message.draftId,
     createdAt,
-    state: 'pending',
+    state,
     attempts: 0,
     done: 0,
     receipts: [],
@@ -89,7 +95,8 @@ export function outboxView(row: OutboundRow): OutboxView {
     id: row.id,
     chat: row.chat,
     kind: row.meta.kind,
-    state: row.state,
+    // On disk it stays `sending` after a failed try; whoever looks wants to know that nothing is under way.
+    state: row.state === 'sending' && row.nextTryAt !== undefined ? 'pending' : row.state,
     attempts: row.attempts,
     preview: (row.parts[0]?.plain ?? '').slice(0, 120),
     createdAt: row.createdAt,

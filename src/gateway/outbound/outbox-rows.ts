@@ -37,13 +37,14 @@ export class OutboxRows {
   insert(tx: Tx, row: OutboundRow): void {
     tx.run(
       `INSERT INTO outbox (seq, id, chat, meta, parts, state, reply_to, draft_id, created_at)
-       VALUES (?,?,?,?,?,'pending',?,?,?)`,
+       VALUES (?,?,?,?,?,?,?,?,?)`,
       [
         row.seq,
         row.id,
         JSON.stringify(row.chat),
         JSON.stringify(row.meta),
         JSON.stringify(row.parts),
+        row.state,
         row.replyTo ?? null,
         row.draftId ?? null,
         row.createdAt,
@@ -54,6 +55,18 @@ export class OutboxRows {
   /** From here on a crash makes the row a possible repeat. */
   async markSending(row: OutboundRow): Promise<void> {
     await this.#db.write((tx) => tx.run("UPDATE outbox SET state = 'sending' WHERE id = ?", [row.id]));
+  }
+
+  /** The part that is due has surely not been sent: a crash makes it no possible repeat any more. */
+  async markUnsent(row: OutboundRow): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run("UPDATE outbox SET state = 'pending', done = ?, receipts = ?, attempts = ? WHERE id = ?", [
+        row.done,
+        JSON.stringify(row.receipts),
+        row.attempts,
+        row.id,
+      ]),
+    );
   }
 
   /** Receipts of the parts so far: a restart goes on behind them. */

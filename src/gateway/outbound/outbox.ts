@@ -83,10 +83,14 @@ export class Outbox {
     }
   }
 
-  /** Writes the row as part of the caller's transaction; call `release` once that is durable. */
+  /**
+   * Writes the row as part of the caller's transaction; call `release` as soon as that is durable. A row that can be
+   * sent at once is written as being sent: one commit instead of two before the first byte leaves.
+   */
   add(tx: Tx, message: NewOutbound, id: string = randomUUID()): OutboundRow {
     this.#seq += 1;
-    const row = newRow(this.#seq, id, message, this.#deps.clock());
+    const state = this.#deliveries.sendsAtOnce(message.chat) ? 'sending' : 'pending';
+    const row = newRow(this.#seq, id, message, this.#deps.clock(), state);
     this.#rows.insert(tx, row);
     return row;
   }

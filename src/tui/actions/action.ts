@@ -1,7 +1,7 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
-import type { CommandResult, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
+import type { CommandResult, ConfigValue, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly undo?: () => void;
   /** Called instead of a toast. */
   readonly after?: (result: CommandResult) => void;
+  /** Called with the sentence of what went wrong, instead of a toast. */
+  readonly failed?: (sentence: string) => void;
 }
 
 export interface Question {
@@ -103,6 +105,8 @@ export interface ActionContext {
   ): void;
   /** Fetches the rows of a view that is not part of the snapshot. */
   load(list: 'config' | 'queue', subject?: string): void;
+  /** Asks for every configuration value; nothing happens when the gateway does not answer but a toast. */
+  config(then: (values: readonly ConfigValue[]) => void): void;
 }
 
 export type Movement =

@@ -14,6 +14,7 @@ export function copyText(context: ActionContext): string | undefined {
   const mode = topMode(context.view);
   if (mode?.kind === 'sheet') {
     if (mode.sheet === 'report') return mode.lines?.join('\n');
+    if (mode.sheet === 'invite') return mode.invite?.code;
     if (mode.sheet === 'help' || mode.sheet === 'status') return undefined;
     return rowId(context, SHEET_LIST[mode.sheet]);
   }

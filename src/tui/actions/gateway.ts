@@ -2,6 +2,7 @@
 import type { UsageTotal } from '../../gateway/model.ts';
 import type { OperatorQueries } from '../../gateway/operator.ts';
 import { clean } from '../draw/cells.ts';
+import { FIRST_STEP } from '../setup/keys.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
 
@@ -64,6 +65,15 @@ export const GATEWAY: readonly Action[] = [
             }),
         },
       ),
+  },
+  {
+    id: 'setup',
+    scopes: ['global'],
+    keys: [],
+    label: 'set-up',
+    help: 'Walk through the set-up: agent, platform, who may come in.',
+    words: 'setup',
+    run: (context) => context.update((view) => ({ ...view, modes: [FIRST_STEP] })),
   },
   {
     id: 'usage',

@@ -3,6 +3,7 @@ import type { Action, Scope } from './action.ts';
 import { ADAPTERS } from './adapters.ts';
 import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
+import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
 import { SESSIONS } from './sessions.ts';
@@ -12,6 +13,7 @@ import { VIEWS } from './views.ts';
 export const ACTIONS: readonly Action[] = [
   ...MOVING,
   ...PAIRING,
+  ...INVITE,
   ...SESSIONS,
   ...TASKS,
   ...ADAPTERS,
@@ -44,6 +46,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   request: 'Request',
   line: 'Log line',
   report: 'Report',
+  invite: 'Own phone',
 };
 
 /** An action is listed once, under the first of its scopes. */

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { contractTest, type MakePeer, withRig } from './rig.ts';
@@ -62,6 +63,31 @@ export function lifecycleContract(makePeer: MakePeer): void {
       });
       expect(rig.texts(chat)).toEqual(['here again']);
     });
+
+    contractTest(
+      makePeer,
+      'tells of a server that goes silent without a word within 10 s, and recovers',
+      [],
+      async (rig) => {
+        await rig.arrived(await rig.peer.dm('before'));
+        const lag = monitorEventLoopDelay({ resolution: 10 });
+        lag.enable();
+        const silentAt = performance.now();
+        rig.peer.blackhole(true);
+        await rig.until(() => expect(rig.host.current?.state).toBe('reconnecting'), 30_000);
+        const noticedMs = performance.now() - silentAt;
+        lag.disable();
+        expect(rig.host.current?.transport.alive).toBe(false);
+        // A test machine that is busy with something else counts for itself.
+        expect(noticedMs).toBeLessThan(10_000 + 3 * (lag.max / 1e6));
+        rig.peer.blackhole(false);
+        await rig.until(() => expect(rig.host.current?.state).toBe('connected'), 30_000);
+        await rig.until(async () => {
+          await rig.peer.dm('after');
+          await rig.until(() => expect(rig.host.accepted.map((m) => m.text)).toContain('after'), 2000);
+        }, 30_000);
+      },
+    );
 
     contractTest(
       makePeer,

@@ -124,6 +124,8 @@ export interface ContractPeer {
   stop(): Promise<void>;
   /** The server is gone: its port refuses, live connections are cut. Its state is kept. */
   goDown(): Promise<void>;
+  /** The server goes silent without a word (true) and speaks again (false): connections stay open. */
+  blackhole(on: boolean): void;
   /** The server is back on the same port with the same state. */
   comeBack(): Promise<void>;
 

@@ -96,6 +96,10 @@ export class DiscordPeer implements ContractPeer {
     return this.server.goDown();
   }
 
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
+  }
+
   comeBack(): Promise<void> {
     return this.server.comeBack();
   }

@@ -49,6 +49,10 @@ export class SlackPeer implements ContractPeer {
     return this.server.goDown();
   }
 
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
+  }
+
   comeBack(): Promise<void> {
     return this.server.comeBack();
   }

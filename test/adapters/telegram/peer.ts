@@ -68,6 +68,10 @@ export class TelegramPeer implements ContractPeer {
     return this.server.goDown();
   }
 
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
+  }
+
   comeBack(): Promise<void> {
     return this.server.comeBack();
   }

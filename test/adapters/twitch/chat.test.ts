@@ -249,7 +249,7 @@ describe('the connection to Twitch', () => {
   });
 
   it('counts as dead when the peer is silent', async () => {
-    await start({ pingMs: 100, silenceTimeoutMs: 400, loginTimeoutMs: 1000 });
+    await start({ quietMs: 100, answerMs: 300, loginTimeoutMs: 1000 });
     await state('connected');
     server.silent = true;
     await state('reconnecting');

@@ -86,7 +86,7 @@ describe('a connection that ends', () => {
   });
 
   it('without a word is noticed by its silence', async () => {
-    const rig = await WhatsAppRig.connected({ options: { keepAliveMs: 900 } });
+    const rig = await WhatsAppRig.connected({ options: { quietMs: 300, answerMs: 600 } });
     await rig.until(() => expect(rig.server.connected).toBe(true));
     rig.server.client.freeze();
     await rig.until(() => expect(rig.host.healths.some((h) => h.state === 'reconnecting')).toBe(true));

@@ -51,6 +51,10 @@ export class WhatsAppPeer implements ContractPeer {
   goDown(): Promise<void> {
     return this.server.goDown();
   }
+  blackhole(on: boolean): void {
+    this.server.blackhole(on);
+  }
+
   comeBack(): Promise<void> {
     return this.server.comeBack();
   }

@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
-import type { DialogHandler } from '../pi/dialogs.ts';
 
 /** One host of a pool. */
 export interface AgentHost {
@@ -51,6 +50,9 @@ export interface PiRpcAgentOptions {
   readonly log: Logger;
   /** Surroundings of the children. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }

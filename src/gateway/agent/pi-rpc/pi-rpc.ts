@@ -2,7 +2,6 @@ import { systemClock } from '../../clock.ts';
 import type { Agent } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
 import { ALIVE_MS } from '../pi/backend.ts';
-import { cancelDialogs } from '../pi/dialogs.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
 import { onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
@@ -30,7 +29,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
     rungMs,
     startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
     aliveMs: options.aliveMs ?? ALIVE_MS,
-    dialogs: options.dialogs ?? cancelDialogs,
+    guard: options.approvalsExtension !== undefined,
     log,
   };
 

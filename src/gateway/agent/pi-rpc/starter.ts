@@ -114,13 +114,13 @@ export class Starter {
     const { sessionDir, spare } = site;
     if (site.sharesFiles) mkdirSync(sessionDir, { recursive: true, mode: 0o700 });
     const file = spec.sessionFile ?? sessionFileFor(sessionDir, spec.id);
-    const { tools, extension } = equipmentOf(spec, this.#options);
+    const { tools, extensions } = equipmentOf(spec, this.#options);
     const kind: ChildKind = {
       cwd: spec.cwd,
       flags: [
         ...modelFlags(choice),
         ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
-        ...(extension === undefined ? [] : ['--extension', extension]),
+        ...extensions.flatMap((path) => ['--extension', path]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
     };

@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
 import { ALIVE_MS, type ModelChoice } from '../pi/backend.ts';
-import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
@@ -46,8 +45,11 @@ export interface PiSdkAgentOptions {
   readonly log: Logger;
   /** Surroundings of the hosts. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }
 
 const DEFAULTS = {
@@ -73,7 +75,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extension } = equipmentOf(spec, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
@@ -81,7 +83,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
       ...(tools === undefined ? {} : { tools }),
-      ...(extension === undefined ? {} : { extension }),
+      ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
@@ -98,7 +100,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
       aliveMs: options.aliveMs ?? ALIVE_MS,
-      dialogs: options.dialogs ?? cancelDialogs,
+      guard: options.approvalsExtension !== undefined,
       log,
     },
     check: async (signal) => {

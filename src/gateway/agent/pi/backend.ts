@@ -1,5 +1,4 @@
 import type { Logger } from '../../log.ts';
-import type { DialogHandler } from './dialogs.ts';
 import type { FindPlace } from './place.ts';
 
 /** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
@@ -23,6 +22,7 @@ export interface PiBackend {
   readonly rungMs: number;
   /** Between two signs of life of a turn that has nothing to show, in milliseconds. */
   readonly aliveMs: number;
-  readonly dialogs: DialogHandler;
+  /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
+  readonly guard: boolean;
   readonly log: Logger;
 }

@@ -12,7 +12,6 @@ import { abortedEnd, stoppedEnd } from '../turn-end.ts';
 import { asideSpec, removeAside } from './aside.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
 import { busy, controlFailure, controlSession } from './control.ts';
-import { answerDialog } from './dialogs.ts';
 import { lostTurn, noFolder, StartFailure } from './failures.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
 import { PiTurn } from './turn.ts';
@@ -182,10 +181,14 @@ export class PiConversation implements Conversation {
       log: this.#backend.log,
     });
     this.#turn = turn;
+    const over = new AbortController();
+    session.dialogs.during(AbortSignal.any([signal, over.signal]));
     try {
       return await turn.run(input);
     } finally {
       this.#turn = undefined;
+      session.dialogs.during(undefined);
+      over.abort();
     }
   }
 
@@ -247,7 +250,7 @@ export class PiConversation implements Conversation {
     if (sessionFile !== undefined) this.#spec = { ...this.#spec, sessionFile };
     if (host !== undefined) this.#spec = { ...this.#spec, host };
     session.link.listen((record) => {
-      if (!answerDialog(record, session.link, this.#backend.dialogs)) this.#turn?.take(record);
+      if (!session.dialogs.take(record)) this.#turn?.take(record);
     });
     return session;
   }

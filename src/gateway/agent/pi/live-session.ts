@@ -1,9 +1,10 @@
+import { settlesWithin } from '../../deadline.ts';
 import { messageOf } from '../../errors.ts';
 import type { ConversationSpec } from '../agent.ts';
 import { stoppedEnd } from '../turn-end.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
-import { answerDialog } from './dialogs.ts';
-import { noModel, StartFailure, silentStart, startFailure } from './failures.ts';
+import { PiDialogs } from './dialogs.ts';
+import { noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
 import type { PiPlace } from './place.ts';
 import { objectAt, stringAt } from './record.ts';
@@ -15,9 +16,13 @@ export interface LiveSession {
   readonly seat: Seat;
   /** The host of a pool where it lives. */
   readonly host: string | undefined;
+  readonly dialogs: PiDialogs;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
 }
+
+/** pi tells its extensions of the session before it answers: this only covers a slow machine. */
+const GUARD_MS = 5000;
 
 /** pi's name for "no model at all". */
 const NO_PROVIDER = 'unknown';
@@ -46,7 +51,8 @@ export async function connectSession(
   const link = connect(spec, choice, place);
   void link.ended.then(() => seat.leave());
   // An extension may ask something before the session has answered for the first time.
-  link.listen((record) => answerDialog(record, link, backend.dialogs));
+  const dialogs = new PiDialogs(link, spec.ask);
+  link.listen((record) => dialogs.take(record));
   const state = await firstAnswer(link, backend.startTimeoutMs, signal).catch((error: unknown) => {
     throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
   });
@@ -55,8 +61,12 @@ export async function connectSession(
     void link.close();
     throw new StartFailure(place.failed(noModel()));
   }
+  if (backend.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS))) {
+    void link.close();
+    throw new StartFailure(place.failed(unguarded()));
+  }
   place.worked();
-  return { link, seat, host, file: stringAt(state, 'sessionFile') };
+  return { link, seat, host, dialogs, file: stringAt(state, 'sessionFile') };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
