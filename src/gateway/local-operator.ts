@@ -118,6 +118,7 @@ export class LocalOperator implements Operator {
       case 'task.deliver':
         return runTaskCommand(gateway, command);
       case 'schedule.add':
+      case 'schedule.write':
       case 'schedule.pause':
       case 'schedule.resume':
       case 'schedule.remove':

@@ -6,6 +6,7 @@ import { GENERAL } from './general.ts';
 import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
+import { SCHEDULES } from './schedules.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
 import { VIEWS } from './views.ts';
@@ -16,6 +17,7 @@ export const ACTIONS: readonly Action[] = [
   ...INVITE,
   ...SESSIONS,
   ...TASKS,
+  ...SCHEDULES,
   ...ADAPTERS,
   ...VIEWS,
   ...GATEWAY,
@@ -33,6 +35,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   log: 'Log',
   refusals: 'Refusals',
   outbox: 'Outbox',
+  schedules: 'Schedules',
   allowlist: 'Allowlist',
   config: 'Configuration',
   queue: 'Waiting messages',

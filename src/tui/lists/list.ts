@@ -5,6 +5,7 @@ import type {
   OutboxView,
   PairingView,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
@@ -19,7 +20,7 @@ export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as cons
 export type PaneId = (typeof PANES)[number];
 
 /** Lists that open over the panes. */
-export const LIST_VIEWS = ['refusals', 'outbox', 'allowlist', 'config', 'queue'] as const;
+export const LIST_VIEWS = ['refusals', 'outbox', 'schedules', 'allowlist', 'config', 'queue'] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
 export type ListId = PaneId | ListViewId;
@@ -32,6 +33,7 @@ export interface RowOf {
   log: LogEntry;
   refusals: RefusalView;
   outbox: OutboxView;
+  schedules: ScheduleView;
   allowlist: AllowlistView;
   config: ConfigValue;
   queue: QueueEntry;

@@ -3,6 +3,7 @@ import { adaptersList } from './adapters.ts';
 import type { ListDefinitions } from './list.ts';
 import { logList } from './log.ts';
 import { pairingList } from './pairing.ts';
+import { schedulesList } from './schedules.ts';
 import { sessionsList } from './sessions.ts';
 import { tasksList } from './tasks.ts';
 import { allowlistList, configList, outboxList, queueList, refusalsList } from './views.ts';
@@ -15,6 +16,7 @@ export const LISTS: ListDefinitions = {
   log: logList,
   refusals: refusalsList,
   outbox: outboxList,
+  schedules: schedulesList,
   allowlist: allowlistList,
   config: configList,
   queue: queueList,
