@@ -45,6 +45,10 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
           `agent ${gateway.agent.backend}: ${gateway.agent.detail}${gateway.agent.hint === undefined ? '' : `\n  next step: ${gateway.agent.hint}`}`,
         ]
       : []),
+    ...(online ? (gateway.agent.hosts ?? []) : []).map(
+      (host) =>
+        `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} at work – ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
+    ),
     `sessions ${active.length}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, waiting to be let in ${snapshot.pairing.length}, turned away ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
     ...gateway.badges.map((badge) => `WARNING ${badge}`),
   ];

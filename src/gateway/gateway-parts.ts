@@ -8,6 +8,8 @@ import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
 import { TurnSlots } from './conversation/turn-slots.ts';
 import { DecisionTrace } from './decisions.ts';
+import { createDialogs } from './dialogs/create.ts';
+import type { Dialogs } from './dialogs/dialogs.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
@@ -18,7 +20,7 @@ import { createExecutor } from './inbound/commands/execute.ts';
 import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
-import type { Platform, RefusalView, Sender } from './model.ts';
+import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { HomeChats } from './outbound/home-chats.ts';
@@ -53,6 +55,7 @@ export interface GatewayParts {
   readonly maintenance: Maintenance;
   readonly decisions: DecisionTrace;
   readonly slots: TurnSlots;
+  readonly dialogs: Dialogs;
 }
 
 /** `stopping`: nobody waits for the store any more. */
@@ -77,7 +80,10 @@ export function createParts(
     show: (decision) => events.emit({ type: 'decision', decision }),
   });
   const decide = decisions.note;
-  const slots = new TurnSlots(settings.agent.maxConcurrent);
+  // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
+  const slots = new TurnSlots(
+    settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
+  );
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
   const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
@@ -108,13 +114,28 @@ export function createParts(
   });
   const files = new AnswerFiles({
     outbox,
-    adapter: (platform) => adapters.known(platform),
+    // What an agent elsewhere calls a file of its own is none of ours.
+    adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
     cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
     decide,
   });
+  const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
+    settings.allowAll ||
+    door.people.isAllowed(chat.platform, sender) ||
+    settings.chats(chat.platform).allowFrom.includes(sender.id);
+  const { dialogs, answers } = createDialogs({
+    ...deps,
+    outbox,
+    adapter: adapterOf,
+    egress,
+    listed,
+    prefix: prefixOf,
+    log: log.child('dialogs'),
+  });
   const conversations = new Conversations({
+    dialogs,
     db: stores.sessions,
     files,
     settings,
@@ -129,11 +150,30 @@ export function createParts(
     persist: persistSessions,
     decide,
     prepare: (message, session) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, session.id)),
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, session.id),
+        agent?.sharesFiles,
+      ),
     busyElsewhere: (sessionId) => tasks.busy(sessionId),
     events,
     clock,
     log: log.child('sessions'),
+  });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, id),
+        agent?.sharesFiles,
+      ),
   });
   const taskDelivery = {
     outbox,
@@ -145,19 +185,9 @@ export function createParts(
     log: log.child('tasks'),
   };
   const taskLines = new TaskLines({ outbox, adapter: adapterOf });
-  const asides = new Asides({
-    agent,
-    settings,
-    usage,
-    adapter: adapterOf,
-    conversation: (session) => conversations.conversation(session),
-    prepare: (message, id) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
-  });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
-    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     agentOf: (chat) => settings.agentOf(chat),
     used: (task, event) =>
       usage.add(
@@ -169,12 +199,21 @@ export function createParts(
         },
         event,
       ),
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
     log: log.child('tasks'),
     decide,
     persist: storing(stores.tasks),
     deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
+    ask: ({ id, chat, senderId }) =>
+      dialogs.asker({
+        sessionId: id,
+        addressee: () => ({
+          chat,
+          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
     changed: (task) => {
       taskLines.changed(task);
       schedules.taskChanged(task);
@@ -189,10 +228,6 @@ export function createParts(
     return threadId === undefined ? chat : { ...chat, threadId };
   };
   const homes = new HomeChats(settings, chatOf);
-  const listed = (platform: Platform, sender: Sender): boolean =>
-    settings.allowAll ||
-    door.people.isAllowed(platform, sender) ||
-    settings.chats(platform).allowFrom.includes(sender.id);
   const schedules: Schedules = new Schedules({
     db: stores.tasks,
     clock,
@@ -205,7 +240,7 @@ export function createParts(
     mayRun({ chat, senderId, senderName }) {
       if (chat === undefined || senderId === undefined) return true;
       const sender = { id: senderId, name: senderName ?? senderId };
-      return !door.people.isBlocked(chat.platform, sender) && listed(chat.platform, sender);
+      return !door.people.isBlocked(chat.platform, sender) && listed({ chat, sender });
     },
     chats({ targets, chat }) {
       // A schedule of the operator that names no chat: its results stand in the console.
@@ -246,6 +281,7 @@ export function createParts(
     persist: persistSessions,
     decide,
     commands: new ChatCommands({
+      answers,
       db: stores.sessions,
       inbox,
       outbox,
@@ -266,8 +302,9 @@ export function createParts(
         usage,
         asides,
         clock,
-        listed: ({ chat, sender }) => listed(chat.platform, sender),
-        prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
+        answers,
+        listed,
+        prefix: prefixOf,
       }),
     }),
     adapter: (chat) => adapterOf(chat.platform),
@@ -323,5 +360,11 @@ export function createParts(
     maintenance,
     decisions,
     slots,
+    dialogs,
   };
+}
+
+/** What people type before a word of command. */
+function prefixOf({ platform }: ChatRef): string {
+  return platform === 'twitch' ? '!' : '/';
 }

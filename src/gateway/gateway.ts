@@ -54,6 +54,7 @@ export class Gateway {
   readonly schedules: GatewayParts['schedules'];
   readonly homes: GatewayParts['homes'];
   readonly usage: GatewayParts['usage'];
+  readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -79,6 +80,8 @@ export class Gateway {
     this.schedules = parts.schedules;
     this.homes = parts.homes;
     this.usage = parts.usage;
+    this.dialogs = parts.dialogs;
+    deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -123,6 +126,7 @@ export class Gateway {
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
     this.door.load();
+    this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
@@ -138,6 +142,7 @@ export class Gateway {
       clock: this.deps.clock,
       log: this.deps.logs.logger('recovery'),
       decide: this.#parts.decisions.note,
+      lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
       adopt: (item) => reception.adopt(item),
     });
@@ -185,6 +190,7 @@ export class Gateway {
     this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     await this.schedules.stop();
+    this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
     this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
@@ -235,6 +241,7 @@ export class Gateway {
 
   view(): GatewayView {
     const { settings, version, demo, agent, folder } = this.deps;
+    const hosts = agent?.hosts?.() ?? [];
     return {
       version,
       state: this.#state,
@@ -246,7 +253,8 @@ export class Gateway {
       agent: {
         backend: agent?.backend ?? 'none',
         running: this.#parts.slots.running,
-        maxConcurrent: this.#parts.slots.max,
+        maxConcurrent: this.deps.settings.agent.maxConcurrent,
+        ...(hosts.length === 0 ? {} : { hosts }),
         ok: this.#agentCheck.ok,
         detail: this.#agentCheck.detail,
         ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),

@@ -1,5 +1,6 @@
 import type { ConfigAccess } from './config/access.ts';
 import { followConfig } from './config/follow.ts';
+import { answerDialog } from './dialogs/operator-answer.ts';
 import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
@@ -45,6 +46,7 @@ export class LocalOperator implements Operator {
       allowlist: gateway.door.people.list(),
       refusals: [...gateway.refusals],
       outbox: gateway.outbox.list(),
+      dialogs: gateway.dialogs.views(),
       log: gateway.deps.logs.lines(),
     };
   }
@@ -117,6 +119,8 @@ export class LocalOperator implements Operator {
       case 'task.cancel':
       case 'task.deliver':
         return runTaskCommand(gateway, command);
+      case 'dialog.answer':
+        return answerDialog(gateway.dialogs, command, actor);
       case 'schedule.add':
       case 'schedule.write':
       case 'schedule.pause':
@@ -254,6 +258,10 @@ export class LocalOperator implements Operator {
     const lines = [
       `agent: ${agent.ok ? 'ok' : 'NOT OK'} – ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
     ];
+    for (const host of gateway.view().agent.hosts ?? [])
+      lines.push(
+        `agent host ${host.name}: ${host.state} – ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+      );
     for (const platform of PLATFORMS) lines.push(await this.#diagnose(platform));
     for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
     return { message: lines.join('\n'), data: { agent, ok: agent.ok } };

@@ -232,6 +232,49 @@ export interface PairingView {
   readonly expiresAt: number;
 }
 
+export type DialogKind = 'select' | 'confirm' | 'input' | 'editor' | 'approval';
+
+/** An open question of an agent: it waits for an answer, and the agent with it. */
+export interface DialogView {
+  readonly id: string;
+  /** What people call it: "#4". */
+  readonly number: number;
+  readonly kind: DialogKind;
+  readonly title: string;
+  readonly text?: string;
+  readonly options?: readonly string[];
+  /** What an `editor` begins with, or what an `input` suggests. */
+  readonly preset?: string;
+  /** For `approval`: the call as it will run. Control and invisible characters are shown as `\u{…}`. */
+  readonly call?: {
+    readonly tool: string;
+    /** The exact arguments, readable: indented JSON. */
+    readonly arguments: string;
+    readonly hash: string;
+    readonly reason: string;
+    /** What "for this session" would cover. */
+    readonly group: string;
+  };
+  readonly sessionId: string;
+  /** Absent for a question that nobody in a chat is asked. */
+  readonly chat?: ChatRef;
+  /** Who may answer in the chat; absent when only the operator may. */
+  readonly requesterId?: string;
+  readonly requesterName?: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+export type DialogOutcome =
+  | 'approved'
+  | 'approved_session'
+  | 'denied'
+  | 'answered'
+  | 'cancelled'
+  | 'timed_out'
+  /** The agent does not wait any more: its turn ended, or it is gone. */
+  | 'withdrawn';
+
 export interface AllowlistView {
   readonly platform: Platform;
   readonly userId: string;
@@ -310,10 +353,26 @@ export interface TranscriptEntry {
   readonly text: string;
 }
 
+/** One host of a pool of agents. */
+export interface AgentHostView {
+  readonly name: string;
+  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again all the same. */
+  readonly state: 'up' | 'retrying' | 'parked';
+  /** Turns at work there. */
+  readonly running: number;
+  readonly maxConcurrent: number;
+  readonly detail: string;
+  readonly nextTryAt?: number;
+  /** The operator's next step; only when parked. */
+  readonly hint?: string;
+}
+
 export interface AgentView {
   readonly backend: string;
   readonly running: number;
   readonly maxConcurrent: number;
+  /** Only with `agent.hosts`. */
+  readonly hosts?: readonly AgentHostView[];
   readonly ok: boolean;
   readonly detail: string;
   /** The operator's next step when `ok` is false. */

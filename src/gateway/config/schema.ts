@@ -34,6 +34,18 @@ const PerKindSessions = Type.Object({
   group: Type.Optional(SessionsSchema),
 });
 
+const AgentHostSchema = Type.Object({
+  name: text('Stays with the sessions that live there.', { minLength: 1 }),
+  command: Type.Array(Type.String(), { minItems: 1, description: 'As agent.command.' }),
+  maxConcurrent: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
+  ),
+  sessionDir: Type.Optional(text('Folder of its session files, as the host sees it.')),
+  sharesFiles: Type.Optional(
+    Type.Boolean({ description: 'It sees the gateway’s files under the same paths.' }),
+  ),
+});
+
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
 const ChatAgentSchema = Type.Object({
   model: Type.Optional(text('Model as provider/id; default: that of `agent`.')),
@@ -283,7 +295,20 @@ export const ConfigSchema = Type.Object({
         Type.Array(Type.String(), {
           minItems: 1,
           description:
-            'Program and arguments that speak pi RPC on stdio; default: pi on PATH, else the bundled one.',
+            'Program and arguments that speak pi RPC on stdio, with the placeholders {cwd}, {session}, {sessionDir}, {id} and {args}; default: pi on PATH, else the bundled one.',
+        }),
+      ),
+      sharesFiles: Type.Optional(
+        Type.Boolean({
+          description:
+            'The agent sees the gateway’s files under the same paths; default: false for ssh, docker, podman, kubectl and the like.',
+        }),
+      ),
+      hosts: Type.Optional(
+        Type.Array(AgentHostSchema, {
+          minItems: 1,
+          description:
+            'A pool of hosts instead of one command: [{name, command, maxConcurrent?, sessionDir?, sharesFiles?}]; backend pi-rpc only.',
         }),
       ),
       cwd: Type.Optional(
@@ -314,6 +339,16 @@ export const ConfigSchema = Type.Object({
       ),
       turnMinutes: Type.Optional(minutes('Longest turn.', 30)),
       silenceMinutes: Type.Optional(minutes('Longest silence of the agent within a turn.', 10)),
+      approvals: Type.Optional(
+        Type.Union([Type.Literal('off'), Type.Literal('dangerous'), Type.Literal('all')], {
+          default: 'off',
+          description:
+            'Which tool calls wait for an approval: none, those not known to be harmless, or every one.',
+        }),
+      ),
+      questionMinutes: Type.Optional(
+        minutes('Minutes that a question of the agent waits; then it counts as cancelled or denied.', 10),
+      ),
       maxWaiting: Type.Optional(
         Type.Integer({
           minimum: 1,

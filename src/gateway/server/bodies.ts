@@ -56,3 +56,16 @@ export const ScheduleBody = {
   schema: Type.Object(ScheduleProperties, strict),
   what: '{"every" | "cron" | "at", "prompt", "timezone"?, "deliver"?, "sessionId"?, "quietToken"?, "overlap"?, "missedMinutes"?}',
 };
+
+export const DialogBody = {
+  schema: Type.Object(
+    {
+      decision: Type.Optional(
+        Type.Union([Type.Literal('once'), Type.Literal('session'), Type.Literal('deny')]),
+      ),
+      value: Type.Optional(Type.String({ maxLength: 100_000 })),
+    },
+    strict,
+  ),
+  what: '{"decision": "once"|"session"|"deny"} or {"value"}',
+};

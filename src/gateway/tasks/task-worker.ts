@@ -1,5 +1,6 @@
 import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
 import { killMarked, signalGroup } from '../agent/pi/process-tree.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { TaskStatus } from '../model.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../store/process-identity.ts';
@@ -7,6 +8,8 @@ import { runProgram, type ShellEnd } from './shell-run.ts';
 import type { TaskRecord } from './task-record.ts';
 import { TaskRun } from './task-run.ts';
 import { taskSpec } from './task-spec.ts';
+
+export type UsageEvent = Extract<AgentEvent, { type: 'usage' }>;
 
 /** How a task ended, and what it had said by then. */
 export interface TaskEnd {
@@ -18,16 +21,17 @@ export interface TaskEnd {
 
 export interface TaskWorkerDeps {
   readonly agent: Agent | undefined;
-  /** What the agent of the task's chat works with. */
-  readonly chatAgent: ChatAgent;
-  /** The model has answered once. */
-  readonly used: (task: TaskRecord, event: Extract<AgentEvent, { type: 'usage' }>) => void;
+  /** What the agent of the task's chat works with; programs start in its folder. */
+  readonly settings: ChatAgent;
   /** What programs get as their environment. */
   readonly env: NodeJS.ProcessEnv;
   /** A program has started; durable enough to be found after a crash. */
   readonly started: (task: TaskRecord, identity: ProcessIdentity) => void;
   /** The task's progress has changed; `step` is what it does now, if that is new. */
   readonly progressed: (task: TaskRecord, step: string | undefined) => void;
+  readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of the task. */
+  readonly ask: AskQuestion;
 }
 
 /** Runs one task to its end. `signal` aborts with the reason `cancelled`, `timed_out` or `stopped`. */
@@ -41,11 +45,11 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { chatAgent, progressed, used }: TaskWorkerDeps,
+  { settings, progressed, used, ask }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();
-  const conversation = agent.open(taskSpec(task.id, chatAgent));
+  const conversation = agent.open({ ...taskSpec(task.id, settings), ask });
   let end: TurnEnd;
   try {
     end = await conversation.run(
@@ -76,12 +80,12 @@ function isProgress(event: AgentEvent): boolean {
 async function workProgram(
   task: TaskRecord,
   argv: readonly string[],
-  { chatAgent, env, started, progressed }: TaskWorkerDeps,
+  { settings, env, started, progressed }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const end: ShellEnd = await runProgram({
     argv,
-    cwd: chatAgent.cwd,
+    cwd: settings.cwd,
     env,
     mark: task.id,
     signal,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Agent, AgentEvent } from '../agent/agent.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { Clock } from '../clock.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
@@ -14,7 +15,7 @@ import { stuckWork } from './stuck-work.ts';
 import { TaskProgress } from './task-progress.ts';
 import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
 import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
-import { endLeftOver, type TaskEnd, workOn } from './task-worker.ts';
+import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
 
 export const TASK_LIMITS = {
   parallel: 2,
@@ -33,10 +34,10 @@ export const TASK_LIMITS = {
 export interface TasksDeps {
   readonly db: Database;
   readonly agent: Agent | undefined;
-  /** What programs get as their environment; default: nothing but what a program needs to be found. */
-  readonly env?: NodeJS.ProcessEnv;
   /** What the agent of a chat works with, of its tasks too. */
   readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
+  /** What programs get as their environment; default: nothing but what a program needs to be found. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -49,7 +50,9 @@ export interface TasksDeps {
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
   /** The model has answered once. */
-  readonly used: (task: TaskRecord, event: Extract<AgentEvent, { type: 'usage' }>) => void;
+  readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of a task. */
+  readonly ask: (task: TaskRecord) => AskQuestion;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -296,7 +299,7 @@ export class Tasks {
   }
 
   async #perform(task: TaskRecord): Promise<void> {
-    const { clock, agent, agentOf, used, env } = this.#deps;
+    const { clock, agent, agentOf, env } = this.#deps;
     const abort = new AbortController();
     this.#running.set(task.id, abort);
     task.status = 'running';
@@ -311,11 +314,12 @@ export class Tasks {
           task,
           {
             agent,
-            chatAgent: agentOf(task.chat),
-            used,
+            settings: agentOf(task.chat),
             env: env ?? {},
             started: (each, identity) =>
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
+            ask: this.#deps.ask(task),
+            used: (each, event) => this.#deps.used(each, event),
             progressed: (each, step) => this.#progress.note(each, step),
           },
           abort.signal,

@@ -150,8 +150,10 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'request.open': { shows: 'Request of 山田太郎' },
   'log.open': { before: [PANE.log], shows: 'ERROR'.toLowerCase() },
   'log.level': { before: [PANE.log], shows: '(info|warn|error)' },
-  'adapter.settings': { before: [PANE.adapters], shows: '/platforms.telegram.' },
-  'config.edit': { before: [[',', 'Configuration 1']], shows: 'Set port' },
+  'adapter.settings': { before: [PANE.adapters], shows: 'Settings of telegram' },
+  'pairing.phone': { command: { type: 'pairing.invite' }, shows: 'Your own phone' },
+  'invite.platform': { before: [['p', 'https://t.me/mybot']], shows: 'as a direct message' },
+  'config.edit': { before: [[',', 'Configuration 2']], shows: 'Set port' },
   back: { before: [['?', ' Help ']], shows: 'a approve' },
   clear: {
     before: [PANE.sessions, ['/', 'Enter keeps'], ['u', '/u'], ['enter', 'i write']],
@@ -161,7 +163,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'open.schedules': { shows: 'Schedules 1' },
   'open.outbox': { shows: 'Outbox 1' },
   'open.allowlist': { shows: 'Allowlist 2' },
-  'open.config': { shows: 'Configuration 1' },
+  'open.config': { shows: 'Configuration 2' },
   status: { shows: 'Listens on' },
   undo: { before: [['a', 'u undo']], command: { type: 'pairing.undo', requestId: 'p2' } },
   copy: { shows: 'Copied ABCD-EFGH', written: `]52;c;${Buffer.from('ABCD-EFGH').toString('base64')}` },
@@ -198,8 +200,15 @@ describe('every key', () => {
         steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
         transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
-        config: [{ key: 'port', value: 3847, source: 'default', help: 'The port.' }],
+        config: [
+          { key: 'port', value: 3847, source: 'default', help: 'The port.' },
+          { key: 'platforms.telegram.token', value: '••••••', source: 'file', help: 'Token.', secret: true },
+        ],
       },
+      answer: ({ type }) =>
+        type === 'pairing.invite'
+          ? { message: '', data: { id: '7', code: 'ABCD-EFGH', expiresAt: NOW * 2 } }
+          : { message: 'done' },
     });
     await console.shows('5 Log');
     for (const [step, shows] of effect.before ?? []) await console.type(bytes(step), shows);
