@@ -122,6 +122,7 @@ export class LocalOperator implements Operator {
       case 'dialog.answer':
         return answerDialog(gateway.dialogs, command, actor);
       case 'schedule.add':
+      case 'schedule.write':
       case 'schedule.pause':
       case 'schedule.resume':
       case 'schedule.remove':

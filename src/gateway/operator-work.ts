@@ -3,7 +3,8 @@ import type { Gateway } from './gateway.ts';
 import type { CommandResult, OperatorCommand } from './operator.ts';
 import { parseTargets } from './outbound/target.ts';
 import { announce } from './schedules/announce.ts';
-import { optionsOf, parseWords } from './schedules/requests.ts';
+import { type ParsedSchedule, parseAt, parseEvery } from './schedules/parse.ts';
+import { type NewSchedule, optionsOf, parseWords } from './schedules/requests.ts';
 import type { ScheduleRecord } from './schedules/schedule-record.ts';
 import { taskView } from './tasks/task-record.ts';
 
@@ -46,19 +47,20 @@ export async function runTaskCommand(gateway: Gateway, command: TaskCommand): Pr
 export async function runScheduleCommand(gateway: Gateway, command: ScheduleCommand): Promise<CommandResult> {
   const { schedules } = gateway;
   switch (command.type) {
-    case 'schedule.add': {
-      const session = sessionOf(gateway, command.sessionId);
-      const now = gateway.deps.clock();
-      const options = optionsOf(command);
-      // Said now and not at three in the morning: a target that leads nowhere.
-      if (command.deliver !== undefined) gateway.chatsOf(options.targets ?? [], session?.chat);
-      const schedule = await schedules.add({
-        parsed: parseWords(command, schedules.zone, now),
-        source: 'console',
-        ...options,
-        ...(session === undefined ? {} : { chat: session.chat, chatKind: session.chatKind }),
+    case 'schedule.add':
+      return addSchedule(gateway, command, parseWords(command, schedules.zone, gateway.deps.clock()), {
+        ...optionsOf(command),
       });
-      return { message: announce(schedule, now), data: schedules.view(schedule) };
+    case 'schedule.write': {
+      const [, word = '', rest = ''] = /^\/?(\w+)\s*([\s\S]*)$/.exec(command.text.trim()) ?? [];
+      const parse = { every: parseEvery, at: parseAt }[word.toLowerCase()];
+      if (parse === undefined)
+        throw new GatewayError('bad_schedule', 'say "every" or "at" first', {
+          status: 400,
+          hint: 'Examples: every weekday 09:00 <text>, at 18:30 <text>.',
+        });
+      const parsed = parse(rest, schedules.zone, gateway.deps.clock());
+      return addSchedule(gateway, command, parsed, { targets: parseTargets(command.deliver) });
     }
     case 'schedule.pause':
       return told(gateway, await schedules.pause(command.id), 'is paused');
@@ -73,6 +75,24 @@ export async function runScheduleCommand(gateway: Gateway, command: ScheduleComm
       return { message: `${command.id} runs now as ${task.id}`, data: taskView(task) };
     }
   }
+}
+
+async function addSchedule(
+  gateway: Gateway,
+  { deliver, sessionId }: { readonly deliver?: string; readonly sessionId?: string },
+  parsed: ParsedSchedule,
+  options: Pick<NewSchedule, 'targets' | 'quietToken' | 'overlap' | 'missedMs'>,
+): Promise<CommandResult> {
+  const session = sessionOf(gateway, sessionId);
+  // Said now and not at three in the morning: a target that leads nowhere.
+  if (deliver !== undefined) gateway.chatsOf(options.targets ?? [], session?.chat);
+  const schedule = await gateway.schedules.add({
+    parsed,
+    source: 'console',
+    ...options,
+    ...(session === undefined ? {} : { chat: session.chat, chatKind: session.chatKind }),
+  });
+  return { message: announce(schedule, gateway.deps.clock()), data: gateway.schedules.view(schedule) };
 }
 
 function told({ schedules }: Gateway, schedule: ScheduleRecord, what: string): CommandResult {

@@ -94,6 +94,13 @@ export type OperatorCommand =
       readonly overlap?: 'skip' | 'allow';
       readonly missedMinutes?: number;
     }
+  /** As people write it in a chat: `every 30m <text>`, `at 18:30 <text>`. */
+  | {
+      readonly type: 'schedule.write';
+      readonly text: string;
+      readonly deliver?: string;
+      readonly sessionId?: string;
+    }
   | { readonly type: 'schedule.pause'; readonly id: string }
   | { readonly type: 'schedule.resume'; readonly id: string }
   | { readonly type: 'schedule.remove'; readonly id: string }

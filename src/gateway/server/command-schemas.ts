@@ -45,6 +45,11 @@ const COMMANDS = {
   'task.cancel': command('task.cancel', byId),
   'task.deliver': command('task.deliver', byId),
   'schedule.add': command('schedule.add', ScheduleProperties),
+  'schedule.write': command('schedule.write', {
+    text: Text,
+    deliver: ScheduleProperties.deliver,
+    sessionId: Type.Optional(Id),
+  }),
   'schedule.pause': command('schedule.pause', byId),
   'schedule.resume': command('schedule.resume', byId),
   'schedule.remove': command('schedule.remove', byId),
