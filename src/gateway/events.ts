@@ -4,6 +4,9 @@ import type {
   AllowlistView,
   ChatRef,
   DecisionView,
+  DialogKind,
+  DialogOutcome,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
@@ -23,7 +26,21 @@ export type TurnEvent =
   | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
   | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
-  | { readonly type: 'steered'; readonly by?: string };
+  | { readonly type: 'steered'; readonly by?: string }
+  /** The agent asks; it is answered by a prompt (`/approve`, `/deny`, `/answer #4 …`). */
+  | {
+      readonly type: 'dialog';
+      readonly id: string;
+      readonly number: number;
+      readonly kind: DialogKind;
+      readonly title: string;
+      readonly text?: string;
+      readonly options?: readonly string[];
+      readonly preset?: string;
+      readonly call?: { readonly tool: string; readonly arguments: string };
+      readonly expiresAt: number;
+    }
+  | { readonly type: 'dialog_closed'; readonly id: string; readonly outcome: DialogOutcome };
 
 export type PairingOutcome = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
 
@@ -38,6 +55,13 @@ export type GatewayEvent =
       readonly type: 'pairing-closed';
       readonly id: string;
       readonly outcome: PairingOutcome;
+      readonly actor: string;
+    }
+  | { readonly type: 'dialog'; readonly dialog: DialogView }
+  | {
+      readonly type: 'dialog-closed';
+      readonly id: string;
+      readonly outcome: DialogOutcome;
       readonly actor: string;
     }
   | { readonly type: 'allowlist'; readonly entry: AllowlistView }

@@ -8,6 +8,8 @@ import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
 import { TurnSlots } from './conversation/turn-slots.ts';
 import { DecisionTrace } from './decisions.ts';
+import { createDialogs } from './dialogs/create.ts';
+import type { Dialogs } from './dialogs/dialogs.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
@@ -18,13 +20,14 @@ import { createExecutor } from './inbound/commands/execute.ts';
 import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
-import type { Platform, RefusalView } from './model.ts';
+import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { Outbox } from './outbound/outbox.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
-import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
+import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
 import { Usage } from './usage/usage.ts';
@@ -38,11 +41,13 @@ export interface GatewayParts {
   readonly asides: Asides;
   readonly tasks: Tasks;
   readonly usage: Usage;
+  readonly taskLines: TaskLines;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
   readonly decisions: DecisionTrace;
   readonly slots: TurnSlots;
+  readonly dialogs: Dialogs;
 }
 
 /** `stopping`: nobody waits for the store any more. */
@@ -87,7 +92,8 @@ export function createParts(
           .delivered(row)
           .catch((error: unknown) => log.warn('a copy was not removed', { error: messageOf(error) }));
       const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
-      if (taskId !== undefined)
+      const task = taskId === undefined ? undefined : tasks.get(taskId);
+      if (taskId !== undefined && task !== undefined && !undelivered(outbox, task))
         void tasks
           .delivered(taskId)
           .catch((error: unknown) =>
@@ -103,7 +109,21 @@ export function createParts(
     filesFolder: deps.folder.files,
     decide,
   });
+  const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
+    settings.allowAll ||
+    door.people.isAllowed(chat.platform, sender) ||
+    settings.chats(chat.platform).allowFrom.includes(sender.id);
+  const { dialogs, answers } = createDialogs({
+    ...deps,
+    outbox,
+    adapter: adapterOf,
+    egress,
+    listed,
+    prefix: prefixOf,
+    log: log.child('dialogs'),
+  });
   const conversations = new Conversations({
+    dialogs,
     db: stores.sessions,
     files,
     settings,
@@ -133,6 +153,16 @@ export function createParts(
     prepare: (message, id) =>
       prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
   });
+  const taskDelivery = {
+    outbox,
+    files,
+    adapter: (platform: Platform) => adapters.known(platform),
+    persist: persistSessions,
+    egress,
+    filesFolder: deps.folder.files,
+    log: log.child('tasks'),
+  };
+  const taskLines = new TaskLines({ outbox, adapter: adapterOf });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
@@ -147,13 +177,23 @@ export function createParts(
         },
         event,
       ),
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
     log: log.child('tasks'),
     decide,
     persist: storing(stores.tasks),
-    deliver: (task, text, again) => deliverTask(outbox, persistSessions, task, text, again),
+    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
+    ask: ({ id, chat, senderId }) =>
+      dialogs.asker({
+        sessionId: id,
+        addressee: () => ({
+          chat,
+          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
     changed: (task) => {
+      taskLines.changed(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
   });
@@ -181,6 +221,7 @@ export function createParts(
     persist: persistSessions,
     decide,
     commands: new ChatCommands({
+      answers,
       db: stores.sessions,
       inbox,
       outbox,
@@ -200,11 +241,9 @@ export function createParts(
         usage,
         asides,
         clock,
-        listed: ({ chat, sender }) =>
-          settings.allowAll ||
-          door.people.isAllowed(chat.platform, sender) ||
-          settings.chats(chat.platform).allowFrom.includes(sender.id),
-        prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
+        answers,
+        listed,
+        prefix: prefixOf,
       }),
     }),
     adapter: (chat) => adapterOf(chat.platform),
@@ -250,10 +289,17 @@ export function createParts(
     asides,
     tasks,
     usage,
+    taskLines,
     inbox,
     reception,
     maintenance,
     decisions,
     slots,
+    dialogs,
   };
+}
+
+/** What people type before a word of command. */
+function prefixOf({ platform }: ChatRef): string {
+  return platform === 'twitch' ? '!' : '/';
 }

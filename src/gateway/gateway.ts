@@ -35,6 +35,8 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly demo: boolean;
+  /** Environment of programs that an operator starts as tasks; default: an empty one. */
+  readonly programEnv?: NodeJS.ProcessEnv;
   /** Told about every change of a task that belongs to a chat. */
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }
@@ -49,6 +51,7 @@ export class Gateway {
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
   readonly usage: GatewayParts['usage'];
+  readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -72,6 +75,7 @@ export class Gateway {
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
     this.usage = parts.usage;
+    this.dialogs = parts.dialogs;
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -115,6 +119,7 @@ export class Gateway {
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
     this.door.load();
+    this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
@@ -130,6 +135,7 @@ export class Gateway {
       clock: this.deps.clock,
       log: this.deps.logs.logger('recovery'),
       decide: this.#parts.decisions.note,
+      lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
       adopt: (item) => reception.adopt(item),
     });
@@ -175,8 +181,11 @@ export class Gateway {
     this.#parts.maintenance.stop();
     this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
-    this.tasks.stop();
+    this.dialogs.stop();
+    const tasksEnded = this.tasks.stop();
+    this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
+    await tasksEnded;
     await this.outbox.drained(SETTLE_MS);
     this.door.stop();
     await this.adapters.stopAll();

@@ -1,5 +1,6 @@
 import type { ConfigAccess } from './config/access.ts';
 import { followConfig } from './config/follow.ts';
+import { answerDialog } from './dialogs/operator-answer.ts';
 import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
@@ -43,6 +44,7 @@ export class LocalOperator implements Operator {
       allowlist: gateway.door.people.list(),
       refusals: [...gateway.refusals],
       outbox: gateway.outbox.list(),
+      dialogs: gateway.dialogs.views(),
       log: gateway.deps.logs.lines(),
     };
   }
@@ -114,6 +116,8 @@ export class LocalOperator implements Operator {
       case 'task.cancel':
       case 'task.deliver':
         return this.#task(command);
+      case 'dialog.answer':
+        return answerDialog(gateway.dialogs, command, actor);
       case 'outbox.retry':
         await gateway.outbox.retry(command.id);
         return { message: 'trying that delivery again' };

@@ -6,6 +6,7 @@ import type { GatewayEvent, GatewayEventListener } from './events.ts';
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
@@ -32,6 +33,8 @@ export interface OperatorSnapshot {
   readonly refusals: readonly RefusalView[];
   /** Rows that are not delivered yet or failed. */
   readonly outbox: readonly OutboxView[];
+  /** Open questions of agents, the oldest first. Absent when the gateway at the other end is older. */
+  readonly dialogs?: readonly DialogView[];
   /** The last lines, oldest first (at most 500). */
   readonly log: readonly LogLine[];
 }
@@ -76,6 +79,16 @@ export type OperatorCommand =
       readonly type: 'adapter.check';
       readonly platform: Platform;
       readonly settings?: Readonly<Record<string, unknown>>;
+    }
+  /**
+   * `decision` for a tool call, and `deny` for any question that gets no answer; `value` for the others: an option, a
+   * text, or "yes" and "no".
+   */
+  | {
+      readonly type: 'dialog.answer';
+      readonly id: string;
+      readonly decision?: 'once' | 'session' | 'deny';
+      readonly value?: string;
     }
   | { readonly type: 'outbox.retry'; readonly id: string }
   | { readonly type: 'outbox.abandon'; readonly id: string }

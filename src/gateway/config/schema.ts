@@ -294,6 +294,16 @@ export const ConfigSchema = Type.Object({
       ),
       turnMinutes: Type.Optional(minutes('Longest turn.', 30)),
       silenceMinutes: Type.Optional(minutes('Longest silence of the agent within a turn.', 10)),
+      approvals: Type.Optional(
+        Type.Union([Type.Literal('off'), Type.Literal('dangerous'), Type.Literal('all')], {
+          default: 'off',
+          description:
+            'Which tool calls wait for an approval: none, those not known to be harmless, or every one.',
+        }),
+      ),
+      questionMinutes: Type.Optional(
+        minutes('Minutes that a question of the agent waits; then it counts as cancelled or denied.', 10),
+      ),
       maxWaiting: Type.Optional(
         Type.Integer({
           minimum: 1,

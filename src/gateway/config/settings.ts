@@ -53,6 +53,9 @@ export interface Settings {
     readonly turnMs: number;
     readonly silenceMs: number;
     readonly maxWaiting: number;
+    readonly approvals: 'off' | 'dangerous' | 'all';
+    /** How long a question of the agent waits, in milliseconds. */
+    readonly questionMs: number;
   };
   enabled(platform: Platform): boolean;
   chats(platform: Platform): ChatPolicy;
@@ -116,6 +119,8 @@ export function resolveSettings(
       turnMs: (config.agent?.turnMinutes ?? 30) * 60_000,
       silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,
       maxWaiting: config.agent?.maxWaiting ?? 20,
+      approvals: config.agent?.approvals ?? 'off',
+      questionMs: (config.agent?.questionMinutes ?? 10) * 60_000,
     },
     enabled: (platform) => platforms[platform]?.enabled ?? platform === 'websocket',
     chats: (platform) => chats.get(platform) ?? fail(platform),

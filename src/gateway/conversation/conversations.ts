@@ -276,6 +276,7 @@ export class Conversations {
     this.#deps.sessions.remember(session);
     const live = this.#live.get(session.id);
     live?.lane.stop();
+    this.#deps.dialogs.ended(session.id);
     void live?.lane.settled().then(() => this.#retire(live));
     const { platform, chatId } = session.chat;
     this.#deps.decide({

@@ -155,6 +155,11 @@ export class Lane {
     return this.#pumping ? new Promise((resolve) => this.#settled.push(resolve)) : Promise.resolve();
   }
 
+  /** See `Turn.hold`; nothing happens where no turn runs. */
+  hold(): () => void {
+    return this.#turn?.hold() ?? (() => {});
+  }
+
   /** Ends the running turn now. */
   abort(reason: AbortReason): void {
     this.#turn?.abort(reason);

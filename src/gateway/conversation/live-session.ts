@@ -2,6 +2,8 @@ import type { Adapter } from '../adapter.ts';
 import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Addressee } from '../dialogs/dialog.ts';
+import type { Dialogs } from '../dialogs/dialogs.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
@@ -28,6 +30,7 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly usage: Usage;
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+  readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
   readonly events: EventStream;
   readonly clock: Clock;
 }
@@ -51,14 +54,47 @@ export class LiveSession {
 
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
-    const { agent, settings, adapter } = this.#deps;
+    const { agent, settings, adapter, dialogs } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
     const sendsFiles = adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false;
-    this.#conversation ??= agent.open(
-      conversationSpec(this.session, settings.agentOf(this.session.chat), sendsFiles ? [FILES_PROMPT] : []),
-    );
+    this.#conversation ??= agent.open({
+      ...conversationSpec(
+        this.session,
+        settings.agentOf(this.session.chat),
+        sendsFiles ? [FILES_PROMPT] : [],
+      ),
+      ask: dialogs.asker({
+        sessionId: this.session.id,
+        addressee: () => this.#addressee(),
+        hold: () => this.#hold(),
+      }),
+    });
     return this.#conversation;
+  }
+
+  /** Whom the agent asks: the sender of the message that it works on. */
+  #addressee(): Addressee {
+    const { chat, senderId, senderName } = this.session;
+    const message = this.lane.current?.message;
+    if (message === undefined) return { chat, requester: { id: senderId, name: senderName } };
+    const { promptId } = message;
+    return {
+      chat: message.chat,
+      requester: message.sender,
+      ...(promptId === undefined ? {} : { promptId }),
+    };
+  }
+
+  /** A question waits: silence does not count, and nobody is typing. */
+  #hold(): () => void {
+    const release = this.lane.hold();
+    this.#endTyping();
+    return () => {
+      release();
+      const { current } = this.lane;
+      if (current !== undefined && this.#reply?.message === current.message) this.#showTyping(current);
+    };
   }
 
   /** The next use opens a conversation with the session's present model and file. */
@@ -124,10 +160,14 @@ export class LiveSession {
   }
 
   #began(item: InboxItem): void {
+    const { settings } = this.#deps;
+    this.#reply = this.#newReply(item, settings.chats(item.message.chat.platform).toolActivity);
+    this.#showTyping(item);
+  }
+
+  #showTyping({ message: { chat } }: InboxItem): void {
     const { adapter, settings } = this.#deps;
-    const { chat } = item.message;
     this.#endTyping();
-    this.#reply = this.#newReply(item, settings.chats(chat.platform).toolActivity);
     this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
   }
 

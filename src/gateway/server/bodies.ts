@@ -29,3 +29,16 @@ export const BackgroundBody = {
   schema: Type.Object({ sessionId: Type.Optional(Id), command: Text }, strict),
   what: '{"sessionId"?, "command"}',
 };
+
+export const DialogBody = {
+  schema: Type.Object(
+    {
+      decision: Type.Optional(
+        Type.Union([Type.Literal('once'), Type.Literal('session'), Type.Literal('deny')]),
+      ),
+      value: Type.Optional(Type.String({ maxLength: 100_000 })),
+    },
+    strict,
+  ),
+  what: '{"decision": "once"|"session"|"deny"} or {"value"}',
+};

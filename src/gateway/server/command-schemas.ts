@@ -45,6 +45,13 @@ const COMMANDS = {
     ...adapter,
     settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
   }),
+  'dialog.answer': command('dialog.answer', {
+    ...byId,
+    decision: Type.Optional(
+      Type.Union([Type.Literal('once'), Type.Literal('session'), Type.Literal('deny')]),
+    ),
+    value: Type.Optional(Type.String({ maxLength: 100_000 })),
+  }),
   'outbox.retry': command('outbox.retry', byId),
   'outbox.abandon': command('outbox.abandon', byId),
   send: command('send', { platform: PlatformName, channelId: Id, content: Text }),

@@ -1,4 +1,5 @@
 /** A snapshot kept current by folding events into it: what a console at the other end of a socket shows. */
+import type { DialogView } from '../model.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../operator.ts';
 
 /** The newest rows that are kept of lists that only grow. */
@@ -57,6 +58,7 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
   const pairing: Changes<Row<'pairing'>> = new Map();
   const allowlist: Changes<Row<'allowlist'>> = new Map();
   const outbox: Changes<Row<'outbox'>> = new Map();
+  const dialogs: Changes<DialogView> = new Map();
   const refusals: Row<'refusals'>[] = [];
   const log: Row<'log'>[] = [];
 
@@ -98,6 +100,12 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
         outbox.set(event.item.id, over ? undefined : event.item);
         break;
       }
+      case 'dialog':
+        dialogs.set(event.dialog.id, event.dialog);
+        break;
+      case 'dialog-closed':
+        dialogs.set(event.id, undefined);
+        break;
       case 'log':
         log.push(event.line);
         break;
@@ -124,6 +132,9 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
     allowlist: applyChanges(before.allowlist, rowKey.allowlist, allowlist),
     refusals: append(before.refusals, refusals, MIRROR_LIMITS.refusals),
     outbox: applyChanges(before.outbox, rowKey.id, outbox),
+    ...(before.dialogs === undefined && dialogs.size === 0
+      ? {}
+      : { dialogs: applyChanges(before.dialogs ?? [], rowKey.id, dialogs) }),
     log: append(before.log, log, MIRROR_LIMITS.log),
   };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isPlatform, type Platform } from '../model.ts';
 import type { CommandResult } from '../operator.ts';
 import type { AccessLevel } from './access.ts';
-import { AllowBody, BackgroundBody, PairingBody, SendBody } from './bodies.ts';
+import { AllowBody, BackgroundBody, DialogBody, PairingBody, SendBody } from './bodies.ts';
 import type { ServerDeps } from './deps.ts';
 import { parseJson } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
@@ -88,6 +88,20 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     ),
     // Open codes let people in: only for who may approve them.
     { method: 'GET', path: '/api/pairing', access: 'operator', handle: () => operator.snapshot().pairing },
+    // What an agent wants to run may hold anything: only for who may decide about it.
+    {
+      method: 'GET',
+      path: '/api/dialogs',
+      access: 'operator',
+      handle: () => operator.snapshot().dialogs ?? [],
+    },
+    write('/api/dialogs/:id/answer', async (call) =>
+      operator.run({
+        type: 'dialog.answer',
+        id: call.param('id'),
+        ...parseJson(DialogBody.schema, await call.body(), DialogBody.what),
+      }),
+    ),
 
     write('/api/pairing/approve', async (call) =>
       operator.run({ type: 'pairing.approve', ...(await pairingTarget(call)) }),

@@ -2,7 +2,7 @@
  * Folds the gateway's events into bounded state without React. Folding is cheap and exact; `publish` makes the
  * immutable slices that are drawn, and only those that changed.
  */
-import type { AdapterView, GatewayView, LogLine, RefusalView } from '../../gateway/model.ts';
+import type { AdapterView, DialogView, GatewayView, LogLine, RefusalView } from '../../gateway/model.ts';
 import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator.ts';
 import {
   allowlistKey,
@@ -40,6 +40,10 @@ export class Projection {
   readonly #pairing = new SortedRows({ key: (row) => row.id, compare: comparePairing });
   readonly #allowlist = new SortedRows({ key: allowlistKey, compare: compareAllowlist });
   readonly #outbox = new SortedRows({ key: (row) => row.id, compare: compareOutbox });
+  readonly #dialogs = new SortedRows<DialogView>({
+    key: (row) => row.id,
+    compare: (a, b) => a.createdAt - b.createdAt || a.number - b.number,
+  });
   readonly #refusals: Ring<RefusalView>;
   readonly #log: Ring<LogEntry>;
   readonly #traffic = new Traffic();
@@ -65,6 +69,7 @@ export class Projection {
     this.#pairing.replace(snapshot.pairing);
     this.#allowlist.replace(snapshot.allowlist);
     this.#outbox.replace(snapshot.outbox);
+    this.#dialogs.replace(snapshot.dialogs ?? []);
     this.#refusals.clear();
     for (const refusal of snapshot.refusals) this.#refusals.push(refusal);
     this.#log.clear();
@@ -110,6 +115,11 @@ export class Projection {
           return this.#outbox.delete(event.item.id);
         this.#outbox.set(event.item);
         return true;
+      case 'dialog':
+        this.#dialogs.set(event.dialog);
+        return true;
+      case 'dialog-closed':
+        return this.#dialogs.delete(event.id);
       case 'traffic':
         this.#traffic.count(event.direction, now);
         return true;
@@ -148,6 +158,7 @@ export class Projection {
       allowlist: this.#allowlist.rows(),
       refusals: this.#refusalSlice,
       outbox: this.#outbox.rows(),
+      dialogs: this.#dialogs.rows(),
       log: this.#logSlice,
       traffic: this.#traffic.slice(now),
       events: this.#events,

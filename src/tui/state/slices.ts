@@ -2,6 +2,7 @@
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
@@ -33,6 +34,8 @@ export interface Slices {
   readonly allowlist: readonly AllowlistView[];
   readonly refusals: readonly RefusalView[];
   readonly outbox: readonly OutboxView[];
+  /** Open questions of agents, the oldest first. */
+  readonly dialogs: readonly DialogView[];
   readonly log: readonly LogEntry[];
   readonly traffic: TrafficSlice;
   /** Events folded since the console opened; exact. */

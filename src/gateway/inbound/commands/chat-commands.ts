@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { BusyMode } from '../../config/schema.ts';
 import { closest } from '../../config/suggest.ts';
 import { withDeadline } from '../../deadline.ts';
+import type { ChatAnswers } from '../../dialogs/chat-answers.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
@@ -34,6 +35,8 @@ export interface ChatCommandsDeps {
   readonly adapter: (chat: ChatRef) => Adapter | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Answers to open questions are commands too, also without a word of command. */
+  readonly answers: Pick<ChatAnswers, 'takes'>;
   readonly words: AgentWords;
   /** Where the agent of this message's conversation works. */
   readonly cwdOf: (message: InboundMessage) => string;
@@ -61,6 +64,8 @@ export class ChatCommands {
   parse(message: InboundMessage): ParsedCommand | undefined {
     const adapter = this.#deps.adapter(message.chat);
     const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
+    if (command === undefined && this.#deps.answers.takes(message))
+      return { name: 'answer', args: message.text.trim(), known: 'answer' };
     return command?.known === undefined && command?.name.startsWith('skill:') ? undefined : command;
   }
 

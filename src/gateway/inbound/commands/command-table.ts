@@ -97,12 +97,25 @@ export const CHAT_COMMANDS = [
   },
   {
     name: 'approve',
-    args: '[once|session]',
+    args: '[once|session] [#n]',
     help: 'Allow what the agent asks for.',
     midTurn: true,
     who: 'listed',
   },
-  { name: 'deny', help: 'Refuse what the agent asks for.', midTurn: true, who: 'listed' },
+  {
+    name: 'deny',
+    args: '[#n]',
+    help: 'Refuse what the agent asks for.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  {
+    name: 'answer',
+    args: '[#n] <text>',
+    help: 'Answer a question of the agent.',
+    midTurn: true,
+    who: 'everyone',
+  },
   { name: 'whoami', help: 'Show the id under which I know you.', midTurn: true, who: 'everyone' },
 ] as const satisfies readonly ChatCommand[];
 

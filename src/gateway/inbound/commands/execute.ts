@@ -6,6 +6,7 @@ import type { Conversations } from '../../conversation/conversations.ts';
 import { sessionTitle } from '../../conversation/session-view.ts';
 import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
 import { settlesWithin } from '../../deadline.ts';
+import type { ChatAnswers } from '../../dialogs/chat-answers.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { Tx } from '../../store/database.ts';
@@ -29,6 +30,7 @@ export interface ExecuteDeps {
   readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
+  readonly answers: ChatAnswers;
   /** `/word`, or `!word` where that is what people type. */
   readonly prefix: (chat: ChatRef) => string;
 }
@@ -222,8 +224,9 @@ export function createExecutor(deps: ExecuteDeps) {
       args === ''
         ? 'Say what you want to know: /btw <text>'
         : asides.ask({ ...message, text: args }, current(message)),
-    approve: async () => 'Nothing waits for your approval.',
-    deny: async () => 'Nothing waits for your approval.',
+    approve: (args, message) => deps.answers.approve(args, message),
+    deny: (args, message) => deps.answers.deny(args, message),
+    answer: (args, message) => deps.answers.answer(args, message),
     whoami: async (_args, message) =>
       `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
   };

@@ -41,6 +41,7 @@ describe('what a tool call is taken for', () => {
     'cat $(echo x)',
     'cat `echo x`',
     'cat "$HOME/x"',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own braces
     'cat ${HOME}',
     'cat ~/.ssh/id_rsa',
     'cat /etc/passwd',
