@@ -89,6 +89,7 @@ export function createParts(
   const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
+    persist: persistSessions,
     clock,
     events,
     log: log.child('outbox'),
