@@ -9,7 +9,7 @@ import type { Tx } from '../store/database.ts';
 import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import { type Place, Placing } from './placing.ts';
-import { isResetReason } from './reset-notice.ts';
+import { isResetReason, resetReason } from './reset-notice.ts';
 import { SessionFeed } from './session-feed.ts';
 import { sessionView } from './session-view.ts';
 import type { SessionRecord } from './sessions.ts';
@@ -285,7 +285,7 @@ export class Conversations {
       what: 'session',
       kind: 'reset',
       code: isResetReason(reason) ? reason.replaceAll(' ', '_') : 'asked',
-      reason,
+      reason: resetReason(reason),
       platform,
       chatId,
       sessionId: session.id,
