@@ -132,6 +132,8 @@ export class Conversations {
       mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
       begun,
     );
+    // Accepted while its session came to an end: it is answered there, and nothing of it stays open.
+    if (session.endedAt !== undefined) void live.lane.settled().then(() => this.#retire(live));
     if (place > 0 || live.lane.paused)
       tellTurn(this.#deps.adapter(platform), message.chat, message.promptId, {
         type: 'queued',
@@ -296,6 +298,7 @@ export class Conversations {
   /** Frees what an ended session holds, unless it was resumed meanwhile. */
   #retire(live: LiveSession): void {
     if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
+    if (!live.lane.idle) return; // something came after all
     this.#live.delete(live.session.id);
     void live.closeConversation();
   }
