@@ -7,6 +7,9 @@ import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
 
+/** Reason of our own signals: without one Node makes an error with a stack, for nobody. */
+const OVER = 'over';
+
 /** What a turn needs from the outside. Storage marks resolve when they are durable. */
 export interface TurnPort {
   readonly turnMs: number;
@@ -201,7 +204,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     try {
       return await Promise.race([end, this.#givenUp(given.signal)]);
     } finally {
-      given.abort();
+      given.abort(OVER);
     }
   }
 
@@ -220,7 +223,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
       const aborted = pause(Number.POSITIVE_INFINITY, AbortSignal.any([this.#abort.signal, done.signal]));
       return await Promise.race([work, aborted.then(() => undefined)]);
     } finally {
-      done.abort();
+      done.abort(OVER);
       work.catch(() => {}); // nobody waits for it any more
     }
   }
@@ -228,6 +231,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
   #listen(event: AgentEvent): void {
     if (this.#over) return;
     if (this.#holds === 0) this.#silence?.refresh();
+    if (event.type === 'alive') return;
     if (event.type === 'started') {
       this.#started = true;
       this.steer(); // what came before the model was reached

@@ -95,7 +95,8 @@ export function outboxView(row: OutboundRow): OutboxView {
     id: row.id,
     chat: row.chat,
     kind: row.meta.kind,
-    state: row.state,
+    // On disk it stays `sending` after a failed try; whoever looks wants to know that nothing is under way.
+    state: row.state === 'sending' && row.nextTryAt !== undefined ? 'pending' : row.state,
     attempts: row.attempts,
     preview: (row.parts[0]?.plain ?? '').slice(0, 120),
     createdAt: row.createdAt,

@@ -23,8 +23,6 @@ export interface TaskWorkerDeps {
   readonly agent: Agent | undefined;
   /** What the agent of the task's chat works with; programs start in its folder. */
   readonly settings: ChatAgent;
-  /** Who answers the questions of the task. */
-  readonly ask: AskQuestion;
   /** What programs get as their environment. */
   readonly env: NodeJS.ProcessEnv;
   /** A program has started; durable enough to be found after a crash. */
@@ -32,6 +30,8 @@ export interface TaskWorkerDeps {
   /** The task's progress has changed; `step` is what it does now, if that is new. */
   readonly progressed: (task: TaskRecord, step: string | undefined) => void;
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of the task. */
+  readonly ask: AskQuestion;
 }
 
 /** Runs one task to its end. `signal` aborts with the reason `cancelled`, `timed_out` or `stopped`. */
@@ -45,7 +45,7 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { settings, ask, progressed, used }: TaskWorkerDeps,
+  { settings, progressed, used, ask }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();

@@ -49,10 +49,10 @@ export interface TasksDeps {
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
-  /** Who answers the questions of a task. */
-  readonly ask: (task: TaskRecord) => AskQuestion;
   /** The model has answered once. */
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of a task. */
+  readonly ask: (task: TaskRecord) => AskQuestion;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -315,10 +315,10 @@ export class Tasks {
           {
             agent,
             settings: agentOf(task.chat),
-            ask: this.#deps.ask(task),
             env: env ?? {},
             started: (each, identity) =>
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
+            ask: this.#deps.ask(task),
             used: (each, event) => this.#deps.used(each, event),
             progressed: (each, step) => this.#progress.note(each, step),
           },

@@ -42,6 +42,8 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
       return context.target('questions')?.id;
     case 'refusals':
       return context.target('refusals')?.senderId;
+    case 'schedules':
+      return context.target('schedules')?.id;
     case 'outbox':
       return context.target('outbox')?.id;
     case 'allowlist':

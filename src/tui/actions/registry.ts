@@ -7,6 +7,7 @@ import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
 import { QUESTIONS } from './questions.ts';
+import { SCHEDULES } from './schedules.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
 import { VIEWS } from './views.ts';
@@ -18,6 +19,7 @@ export const ACTIONS: readonly Action[] = [
   ...QUESTIONS,
   ...SESSIONS,
   ...TASKS,
+  ...SCHEDULES,
   ...ADAPTERS,
   ...VIEWS,
   ...GATEWAY,
@@ -36,6 +38,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   questions: 'Questions',
   refusals: 'Refusals',
   outbox: 'Outbox',
+  schedules: 'Schedules',
   allowlist: 'Allowlist',
   config: 'Configuration',
   queue: 'Waiting messages',

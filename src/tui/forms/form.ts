@@ -41,7 +41,12 @@ export interface Form {
 
 /** Whether the operator changed anything. */
 export function isChanged(form: Form): boolean {
-  return form.fields.some((field) => field.touched && fieldText(field.field) !== field.before);
+  return form.fields.some(isFieldChanged);
+}
+
+/** A stored secret that was emptied is a change although nothing was shown before. */
+export function isFieldChanged(field: FormField): boolean {
+  return field.touched && (fieldText(field.field) !== field.before || (field.secret && field.stored));
 }
 
 /** A required field that still has no answer; -1 when there is none. */

@@ -4,7 +4,7 @@ import type { ConfigValue } from '../../gateway/operator.ts';
 import { clean } from '../draw/cells.ts';
 import { fieldOf, fieldText } from '../keys/field.ts';
 import { configText } from '../lists/views.ts';
-import type { Form, FormField } from './form.ts';
+import { type Form, type FormField, isFieldChanged } from './form.ts';
 
 export interface SettingsFormOptions {
   readonly platform: Platform;
@@ -50,12 +50,18 @@ function fieldFor(key: string, value: ConfigValue, required: boolean): FormField
     options: optionsOf(value),
     secret,
     required,
-    fallback: value.fallback === undefined ? '' : configText(value.fallback),
+    fallback: fallbackOf(value),
     before: text,
     stored,
     field: fieldOf(text),
     touched: false,
   };
+}
+
+/** An empty list is nothing that stands in the field. */
+function fallbackOf({ fallback }: ConfigValue): string {
+  if (fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)) return '';
+  return configText(fallback);
 }
 
 function shown(value: ConfigValue): string {
@@ -80,7 +86,7 @@ export function readForm(form: Form): Reading {
     const text = fieldText(field.field).trim();
     if (field.required && text === '' && !(field.secret && field.stored && !field.touched))
       return { key: field.key, problem: `${field.key} is needed.` };
-    if (!field.touched || text === field.before) continue;
+    if (!isFieldChanged(field)) continue;
     const read = text === '' ? { value: null } : readText(field, text);
     if ('problem' in read) return { key: field.key, problem: `${field.key}: ${read.problem}` };
     changes[field.key] = read.value;

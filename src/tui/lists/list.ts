@@ -6,6 +6,7 @@ import type {
   OutboxView,
   PairingView,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
@@ -20,7 +21,15 @@ export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as cons
 export type PaneId = (typeof PANES)[number];
 
 /** Lists that open over the panes. */
-export const LIST_VIEWS = ['refusals', 'outbox', 'allowlist', 'config', 'questions', 'queue'] as const;
+export const LIST_VIEWS = [
+  'refusals',
+  'outbox',
+  'schedules',
+  'allowlist',
+  'config',
+  'questions',
+  'queue',
+] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
 export type ListId = PaneId | ListViewId;
@@ -34,6 +43,7 @@ export interface RowOf {
   questions: DialogView;
   refusals: RefusalView;
   outbox: OutboxView;
+  schedules: ScheduleView;
   allowlist: AllowlistView;
   config: ConfigValue;
   queue: QueueEntry;

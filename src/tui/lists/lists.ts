@@ -4,6 +4,7 @@ import type { ListDefinitions } from './list.ts';
 import { logList } from './log.ts';
 import { pairingList } from './pairing.ts';
 import { questionsList } from './questions.ts';
+import { schedulesList } from './schedules.ts';
 import { sessionsList } from './sessions.ts';
 import { tasksList } from './tasks.ts';
 import { allowlistList, configList, outboxList, queueList, refusalsList } from './views.ts';
@@ -17,6 +18,7 @@ export const LISTS: ListDefinitions = {
   questions: questionsList,
   refusals: refusalsList,
   outbox: outboxList,
+  schedules: schedulesList,
   allowlist: allowlistList,
   config: configList,
   queue: queueList,

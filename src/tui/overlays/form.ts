@@ -1,5 +1,5 @@
 /** A form over everything: its fields, the sentence of the one with the cursor, what was found out. */
-import { cellWidth, fillTo, wrap } from '../draw/cells.ts';
+import { cellWidth, clean, fillTo, wrap } from '../draw/cells.ts';
 import { widest } from '../draw/frame.ts';
 import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
@@ -28,7 +28,7 @@ export function formBlock(scene: Scene, form: Form): Block {
   const size = room - kept.length;
   const first = scrollTo(Math.max(0, form.index - size + 1), form.index, size, form.fields.length);
   const label = widest(
-    form.fields.map((field) => field.key),
+    form.fields.map((field) => clean(field.key, 80)),
     Math.floor(width * 0.42),
   );
   const fields = form.fields
@@ -44,7 +44,7 @@ function fieldLine(scene: Scene, field: FormField, focused: boolean, label: numb
   const { glyphs } = scene;
   const sign = focused ? span(`${glyphs.cursor} `, 'key') : span('  ');
   const name = span(
-    fillTo(field.key, label, 'left', glyphs.ellipsis),
+    fillTo(clean(field.key, 80), label, 'left', glyphs.ellipsis),
     focused ? 'strong' : field.problem === undefined ? 'dim' : 'bad',
   );
   const mark = field.required ? span('* ', 'mark') : span('  ');
@@ -77,15 +77,16 @@ function hintOf(field: FormField, text: string): string {
   if (field.secret) return field.stored ? 'stored; type to replace it' : 'not set';
   if (field.touched && field.stored)
     return field.fallback === '' ? 'is removed when saved' : `back to ${field.fallback}`;
-  return field.fallback === '' ? 'not set' : field.fallback;
+  return field.fallback === '' ? 'not set' : `${field.fallback} (default)`;
 }
 
 function choice(scene: Scene, field: FormField, text: string, focused: boolean, room: number): Span[] {
-  const shown = text === '' ? `${field.fallback === '' ? 'not set' : yesNo(field.fallback)} (default)` : text;
-  const [left, right] = scene.glyphs === UNICODE_GLYPHS ? ['‹ ', ' ›'] : ['< ', ' >'];
-  const cutted = fillTo(shown, Math.min(room - 4, cellWidth(shown)), 'left', scene.glyphs.ellipsis);
-  if (!focused) return [span('  '), span(cutted, text === '' ? 'dim' : 'text')];
-  return [span(left, 'key'), span(cutted, 'strong'), span(right, 'key')];
+  const shown =
+    text !== '' ? clean(text, 200) : field.fallback === '' ? 'default' : `${yesNo(field.fallback)} (default)`;
+  const arrows = scene.glyphs === UNICODE_GLYPHS ? '  ‹ ›' : '  < >';
+  const cutted = fillTo(shown, Math.min(room - 5, cellWidth(shown)), 'left', scene.glyphs.ellipsis);
+  if (!focused) return [span(cutted, text === '' ? 'dim' : 'text')];
+  return [span(cutted, 'strong'), span(arrows, 'key')];
 }
 
 function yesNo(text: string): string {

@@ -23,8 +23,9 @@ export function setupBlock(scene: Scene, mode: SetupMode): Block {
     mode,
     width,
   );
-  const place = middlePlace(scene, WIDTH, lines.length + 4);
-  const shown = [[], ...lines.slice(0, place.height - 3)].map((line: Line) =>
+  // At the top: whoever asks to be let in meanwhile stays in sight below.
+  const place = { ...middlePlace(scene, WIDTH, lines.length + 3), y: 1 };
+  const shown = [...lines.slice(0, place.height - 2)].map((line: Line) =>
     row(scene, [span(' '), ...line], place.width - 2),
   );
   return framed(scene, place, [span('Set-up', 'title'), span(`  ${TITLES[mode.step]}`, 'dim')], shown);
@@ -75,7 +76,6 @@ function agentLines(scene: Scene, _mode: SetupMode, width: number): Line[] {
     ...(agent.ok || asking ? [] : text('You can go on and mend it later: messages are kept.', width)),
     [],
     ...shell(['pi-gateway-tui doctor'], width),
-    [],
     keys(['Enter', 'go on'], ['c', 'look again'], ['Esc', 'skip']),
   ];
 }

@@ -60,7 +60,7 @@ export function inviteSheet(
   const bot = clean(row.account?.name ?? 'the bot', 60);
   const others = platforms.filter((entry) => entry !== row).map((entry) => entry.platform);
   const lines = [...head, heading(row.platform), ...howTo(row, bot, link, width)];
-  if (others.length > 0) lines.push(...paragraph(`n: ${others.join(', ')}`, width, 'dim', '  '));
+  if (others.length > 0) lines.push(...paragraph(`Or on ${others.join(', ')}: press n.`, width, 'dim', '  '));
   if (link !== undefined) lines.push(BLANK, ...picture(scene, link, width, height - lines.length - 1));
   return { title, lines };
 }

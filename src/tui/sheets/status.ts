@@ -47,6 +47,12 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Data folder', gateway.dataDir),
     row('Agent', `${agent.backend}, ${agent.running} of ${agent.maxConcurrent} at work: ${agent.detail}`),
     ...(agent.hint === undefined ? [] : [row('Next step', agent.hint)]),
+    ...(agent.hosts ?? []).map((host) =>
+      row(
+        `Host ${host.name}`,
+        `${host.state}, ${host.running} of ${host.maxConcurrent} at work: ${host.hint ?? host.detail}`,
+      ),
+    ),
     row('Clients', gateway.clients),
     ...adapters.map((entry) =>
       row(entry.platform, `${adapterState(entry)}, ${entry.received} in, ${entry.sent} out`),

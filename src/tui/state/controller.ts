@@ -89,7 +89,10 @@ export class Controller implements ActionContext, Desk {
     const routed = route(name, this.#view, this.bindings);
     if (routed.kind === 'interrupt') this.#interrupt();
     else if (routed.kind === 'mode') modeKey(this, routed.mode, name, this.bindings);
-    else if (routed.kind === 'action') this.perform(routed.action);
+    else if (routed.kind === 'action') {
+      if (routed.leaves === true) this.update(withoutMode);
+      this.perform(routed.action);
+    }
     this.#store.flush();
   }
 

@@ -125,8 +125,10 @@ export class TwitchPeer implements ContractPeer {
   }
 
   async reordered(first: string, second: string): Promise<readonly [UserMessage, UserMessage]> {
-    const late = this.#say(ROOMS[0], 0, second, { 'tmi-sent-ts': String(Date.now()) });
-    const early = this.#say(ROOMS[0], 0, first, { 'tmi-sent-ts': String(Date.now() - 1000) });
+    const late = this.#say(ROOMS[0], 0, `@${BOT.login} ${second}`, { 'tmi-sent-ts': String(Date.now()) });
+    const early = this.#say(ROOMS[0], 0, `@${BOT.login} ${first}`, {
+      'tmi-sent-ts': String(Date.now() - 1000),
+    });
     return [late, early];
   }
 
