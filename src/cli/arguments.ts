@@ -10,6 +10,7 @@ export const COMMANDS = [
   { name: 'attach', args: '[url]', help: 'open the console for a gateway that runs elsewhere' },
   { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
   { name: 'sessions', args: '', help: 'list conversations' },
+  { name: 'open', args: '<session>', help: 'open a conversation with pi in this terminal; its chat waits' },
   { name: 'tasks', args: '', help: 'list background tasks' },
   { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },

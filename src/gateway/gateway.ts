@@ -51,6 +51,7 @@ export class Gateway {
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
   readonly usage: GatewayParts['usage'];
+  readonly handoffs: GatewayParts['handoffs'];
   readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
@@ -75,6 +76,7 @@ export class Gateway {
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
     this.usage = parts.usage;
+    this.handoffs = parts.handoffs;
     this.dialogs = parts.dialogs;
     deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
@@ -107,6 +109,7 @@ export class Gateway {
   /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
   open(): void {
     this.sessions.load(this.deps.stores.sessions);
+    this.handoffs.load();
     this.door.load();
     this.tasks.load();
     this.#parts.reception.close();
@@ -119,6 +122,7 @@ export class Gateway {
     this.#state = 'starting';
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
+    this.handoffs.load();
     this.door.load();
     this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
@@ -181,6 +185,7 @@ export class Gateway {
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
     this.#parts.asides.stop();
+    this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
