@@ -26,7 +26,11 @@ import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
+import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
+import { ORIGIN, resolveTargets, type TargetContext } from './outbound/target.ts';
+import { machineZone } from './schedules/local-time.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
 import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
@@ -44,8 +48,12 @@ export interface GatewayParts {
   readonly asides: Asides;
   readonly handoffs: Handoffs;
   readonly tasks: Tasks;
-  readonly usage: Usage;
   readonly taskLines: TaskLines;
+  readonly schedules: Schedules;
+  readonly homes: HomeChats;
+  /** A chat as the gateway knows it: which account it belongs to. */
+  readonly chatOf: TargetContext['chat'];
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -85,6 +93,7 @@ export function createParts(
   const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
+    persist: persistSessions,
     clock,
     events,
     log: log.child('outbox'),
@@ -226,8 +235,45 @@ export function createParts(
       }),
     changed: (task) => {
       taskLines.changed(task);
+      schedules.taskChanged(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
+  });
+  const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
+    const known = [...sessions.all()].find(
+      (each) => each.chat.platform === platform && each.chat.chatId === chatId,
+    );
+    const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
+    return threadId === undefined ? chat : { ...chat, threadId };
+  };
+  const homes = new HomeChats(settings, chatOf);
+  const schedules: Schedules = new Schedules({
+    db: stores.tasks,
+    clock,
+    events,
+    log: log.child('schedules'),
+    decide,
+    persist: storing(stores.tasks),
+    tasks,
+    zone: machineZone(),
+    mayRun({ chat, senderId, senderName }) {
+      if (chat === undefined || senderId === undefined) return true;
+      const sender = { id: senderId, name: senderName ?? senderId };
+      return !door.people.isBlocked(chat.platform, sender) && listed({ chat, sender });
+    },
+    chats({ targets, chat }) {
+      // A schedule of the operator that names no chat: its results stand in the console.
+      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
+      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
+        origin: chat,
+        home: (platform) => homes.get(platform),
+        chat: chatOf,
+      });
+    },
+    parent: ({ chat, senderId }) =>
+      chat === undefined || senderId === undefined
+        ? null
+        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
   });
   const door = new Door({
     db: stores.security,
@@ -241,6 +287,7 @@ export function createParts(
       conversations.cutOff(platform, ids);
       asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
+      schedules.cutOff(platform, ids);
     },
   });
   const reception: Reception = new Reception({
@@ -270,6 +317,7 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        schedules,
         usage,
         asides,
         clock,
@@ -306,6 +354,7 @@ export function createParts(
     conversations,
     outbox,
     tasks,
+    schedules,
     sessions: stores.sessions,
     security: stores.security,
     files: deps.folder.files,
@@ -321,8 +370,11 @@ export function createParts(
     asides,
     handoffs,
     tasks,
-    usage,
     taskLines,
+    schedules,
+    homes,
+    chatOf,
+    usage,
     inbox,
     reception,
     maintenance,

@@ -14,6 +14,7 @@ import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import type { Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
+import { resolveTargets, type Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import type { Database } from './store/database.ts';
 
@@ -50,6 +51,8 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly schedules: GatewayParts['schedules'];
+  readonly homes: GatewayParts['homes'];
   readonly usage: GatewayParts['usage'];
   readonly handoffs: GatewayParts['handoffs'];
   readonly dialogs: GatewayParts['dialogs'];
@@ -75,6 +78,8 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.schedules = parts.schedules;
+    this.homes = parts.homes;
     this.usage = parts.usage;
     this.handoffs = parts.handoffs;
     this.dialogs = parts.dialogs;
@@ -112,6 +117,7 @@ export class Gateway {
     this.handoffs.load();
     this.door.load();
     this.tasks.load();
+    this.schedules.load();
     this.#parts.reception.close();
     this.#startedAt = this.deps.clock();
     this.#state = 'running';
@@ -145,6 +151,7 @@ export class Gateway {
       adopt: (item) => reception.adopt(item),
     });
     await this.tasks.recover();
+    await this.schedules.start(this.deps.settings.schedules);
     this.#parts.maintenance.start();
     this.#state = 'running';
   }
@@ -187,6 +194,7 @@ export class Gateway {
     this.#parts.asides.stop();
     this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    await this.schedules.stop();
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
     this.#parts.taskLines.stop();
@@ -221,6 +229,12 @@ export class Gateway {
         hint: `Start it with: adapter ${platform} start`,
       });
     return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
+  }
+
+  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
+  chatsOf(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] {
+    const { homes, chatOf } = this.#parts;
+    return resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
   }
 
   /** A chat client starts a task by a frame. */

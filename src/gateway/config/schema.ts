@@ -204,6 +204,19 @@ const PlatformsSchema = Type.Object({
   ),
 });
 
+const ScheduleSchema = Type.Object({
+  id: Type.String({ pattern: '^(?!sc-)[a-z0-9][a-z0-9_-]{0,40}$' }),
+  every: Type.Optional(Type.String()),
+  cron: Type.Optional(Type.String()),
+  at: Type.Optional(Type.String()),
+  timezone: Type.Optional(Type.String()),
+  prompt: Type.String(),
+  deliver: Type.Optional(Type.String()),
+  quietToken: Type.Optional(Type.String()),
+  overlap: Type.Optional(Type.Union([Type.Literal('skip'), Type.Literal('allow')])),
+  missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
+});
+
 export const ConfigSchema = Type.Object({
   port: Type.Optional(
     Type.Integer({
@@ -261,6 +274,13 @@ export const ConfigSchema = Type.Object({
     }),
   ),
   sessions: Type.Optional(SessionsSchema),
+  schedules: Type.Optional(
+    Type.Array(ScheduleSchema, {
+      default: [],
+      description:
+        'Prompts that run at their time: [{id, every | cron | at, prompt, timezone?, deliver?, quietToken?, overlap?, missedMinutes?}].',
+    }),
+  ),
   platforms: Type.Optional(PlatformsSchema),
   agent: Type.Optional(
     Type.Object({

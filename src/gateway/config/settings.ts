@@ -42,6 +42,7 @@ export interface Settings {
   readonly allowAll: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
   readonly noAgent: boolean;
+  readonly schedules: NonNullable<Config['schedules']>;
   readonly agent: {
     readonly backend: 'pi-rpc' | 'pi-sdk' | 'scripted';
     readonly command: readonly string[] | undefined;
@@ -111,6 +112,7 @@ export function resolveSettings(
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,
     },
     noAgent: overrides.noAgent ?? false,
+    schedules: config.schedules ?? [],
     agent: {
       backend: overrides.backend ?? config.agent?.backend ?? 'pi-rpc',
       command: config.agent?.command,
