@@ -30,7 +30,14 @@ it('is led from an empty folder to a platform that runs, once', { timeout: 120_0
   const file: unknown = JSON.parse(readFileSync(join(folder.path, 'gateway', 'config.json'), 'utf8'));
   expect(file).toEqual({ platforms: { websocket: { enabled: true } } });
   // A shell beside it speaks with the gateway that runs: a policy is in force at once.
-  const set = await runCli(['config', 'set', 'platforms.websocket.dmPolicy', 'open', '--data-dir', folder.path]);
+  const set = await runCli([
+    'config',
+    'set',
+    'platforms.websocket.dmPolicy',
+    'open',
+    '--data-dir',
+    folder.path,
+  ]);
   expect(set).toMatchObject({ code: 0, stdout: 'platforms.websocket.dmPolicy is stored\n' });
   await screen.shows('direct messages are open');
   screen.type('\r');
