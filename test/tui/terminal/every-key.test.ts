@@ -115,6 +115,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'task.start': { before: [PANE.tasks], shows: 'New task' },
   'task.retry': {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
     command: { type: 'task.retry', id: 'bg-90c' },
