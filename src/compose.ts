@@ -292,6 +292,14 @@ async function createAgentFor(
   const { createAgent } = await import('./gateway/agent/create.ts');
   return createAgent(agent.backend, {
     ...(agent.command === undefined ? {} : { command: agent.command }),
+    ...(agent.sharesFiles === undefined ? {} : { sharesFiles: agent.sharesFiles }),
+    pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
+      name,
+      command,
+      maxConcurrent,
+      ...(sessionDir === undefined ? {} : { sessionDir }),
+      ...(sharesFiles === undefined ? {} : { sharesFiles }),
+    })),
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
     ...(agent.model === undefined ? {} : { model: agent.model }),
@@ -300,7 +308,9 @@ async function createAgentFor(
     maxChildren: agent.maxConcurrent,
     idleMs: agent.idleMs,
     // A configured command may run elsewhere, where our files are not.
-    ...(agent.command === undefined ? { taskExtension: extensionFile('hosted-extension') } : {}),
+    ...(agent.command === undefined && agent.hosts.length === 0
+      ? { taskExtension: extensionFile('hosted-extension') }
+      : {}),
     // Wherever the agent runs: one that cannot load it must not run at all while approvals are on.
     ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
     script: { approvals: agent.approvals !== 'off' },

@@ -10,7 +10,17 @@ export const COMMANDS = [
   { name: 'attach', args: '[url]', help: 'open the console for a gateway that runs elsewhere' },
   { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
   { name: 'sessions', args: '', help: 'list conversations' },
-  { name: 'tasks', args: '', help: 'list background tasks' },
+  {
+    name: 'tasks',
+    args: '[start|program|retry|cancel|deliver|steps …]',
+    help: 'list background tasks; start one, run a program as one, or do something about one',
+  },
+  {
+    name: 'schedules',
+    args: '[every|at|pause|resume|run|remove …]',
+    help: 'list schedules; make one (every weekday 09:00 <text>), or change one',
+  },
+  { name: 'home', args: '<platform> [chat]', help: 'name the chat that home:<platform> means' },
   { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
   { name: 'deny', args: '<code>', help: 'refuse the person with that code' },

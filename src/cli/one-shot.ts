@@ -9,6 +9,7 @@ import { connectOperator } from '../gateway/server/remote-operator.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import * as print from './print.ts';
 import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
+import { homeWork, schedulesWork, tasksWork, type Work } from './work.ts';
 
 /** The URL of the gateway that serves this folder, if one answers. */
 export async function findGateway(args: Arguments, folder: DataFolder): Promise<string | undefined> {
@@ -98,6 +99,8 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
     const result: CommandResult = await operator.run(command);
     return show({ ok: true, ...result }, result.message);
   };
+  const doing = async (work: Work): Promise<string> =>
+    'command' in work ? act(work.command) : show(work.value, work.text);
   switch (args.command) {
     case 'status':
       return show(
@@ -107,7 +110,11 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
     case 'sessions':
       return show(snapshot.sessions, print.sessions(snapshot.sessions));
     case 'tasks':
-      return show(snapshot.tasks, print.tasks(snapshot.tasks));
+      return doing(await tasksWork(rest, operator));
+    case 'schedules':
+      return doing(schedulesWork(rest, operator));
+    case 'home':
+      return doing(homeWork(rest));
     case 'usage': {
       const usage = await operator.query('usage', {});
       return show(usage, print.usage(usage));

@@ -13,6 +13,7 @@ import type {
   PairingView,
   Platform,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
   TranscriptEntry,
@@ -50,6 +51,8 @@ export type GatewayEvent =
   | { readonly type: 'session'; readonly session: SessionView }
   | { readonly type: 'session-removed'; readonly id: string }
   | { readonly type: 'task'; readonly task: TaskView }
+  | { readonly type: 'schedule'; readonly schedule: ScheduleView }
+  | { readonly type: 'schedule-removed'; readonly id: string }
   | { readonly type: 'pairing'; readonly request: PairingView }
   | {
       readonly type: 'pairing-closed';

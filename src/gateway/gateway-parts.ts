@@ -23,7 +23,11 @@ import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
+import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
+import { ORIGIN, resolveTargets, type TargetContext } from './outbound/target.ts';
+import { machineZone } from './schedules/local-time.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
 import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
@@ -40,8 +44,12 @@ export interface GatewayParts {
   readonly outbox: Outbox;
   readonly asides: Asides;
   readonly tasks: Tasks;
-  readonly usage: Usage;
   readonly taskLines: TaskLines;
+  readonly schedules: Schedules;
+  readonly homes: HomeChats;
+  /** A chat as the gateway knows it: which account it belongs to. */
+  readonly chatOf: TargetContext['chat'];
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
@@ -72,12 +80,16 @@ export function createParts(
     show: (decision) => events.emit({ type: 'decision', decision }),
   });
   const decide = decisions.note;
-  const slots = new TurnSlots(settings.agent.maxConcurrent);
+  // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
+  const slots = new TurnSlots(
+    settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
+  );
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
   const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
+    persist: persistSessions,
     clock,
     events,
     log: log.child('outbox'),
@@ -103,7 +115,8 @@ export function createParts(
   });
   const files = new AnswerFiles({
     outbox,
-    adapter: (platform) => adapters.known(platform),
+    // What an agent elsewhere calls a file of its own is none of ours.
+    adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
     cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
@@ -138,7 +151,12 @@ export function createParts(
     persist: persistSessions,
     decide,
     prepare: (message, session) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, session.id)),
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, session.id),
+        agent?.sharesFiles,
+      ),
     busyElsewhere: (sessionId) => tasks.busy(sessionId),
     events,
     clock,
@@ -151,7 +169,12 @@ export function createParts(
     adapter: adapterOf,
     conversation: (session) => conversations.conversation(session),
     prepare: (message, id) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id)),
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, id),
+        agent?.sharesFiles,
+      ),
   });
   const taskDelivery = {
     outbox,
@@ -194,8 +217,45 @@ export function createParts(
       }),
     changed: (task) => {
       taskLines.changed(task);
+      schedules.taskChanged(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
+  });
+  const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
+    const known = [...sessions.all()].find(
+      (each) => each.chat.platform === platform && each.chat.chatId === chatId,
+    );
+    const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
+    return threadId === undefined ? chat : { ...chat, threadId };
+  };
+  const homes = new HomeChats(settings, chatOf);
+  const schedules: Schedules = new Schedules({
+    db: stores.tasks,
+    clock,
+    events,
+    log: log.child('schedules'),
+    decide,
+    persist: storing(stores.tasks),
+    tasks,
+    zone: machineZone(),
+    mayRun({ chat, senderId, senderName }) {
+      if (chat === undefined || senderId === undefined) return true;
+      const sender = { id: senderId, name: senderName ?? senderId };
+      return !door.people.isBlocked(chat.platform, sender) && listed({ chat, sender });
+    },
+    chats({ targets, chat }) {
+      // A schedule of the operator that names no chat: its results stand in the console.
+      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
+      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
+        origin: chat,
+        home: (platform) => homes.get(platform),
+        chat: chatOf,
+      });
+    },
+    parent: ({ chat, senderId }) =>
+      chat === undefined || senderId === undefined
+        ? null
+        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
   });
   const door = new Door({
     db: stores.security,
@@ -209,6 +269,7 @@ export function createParts(
       conversations.cutOff(platform, ids);
       asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
+      schedules.cutOff(platform, ids);
     },
   });
   const reception: Reception = new Reception({
@@ -238,6 +299,7 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        schedules,
         usage,
         asides,
         clock,
@@ -274,6 +336,7 @@ export function createParts(
     conversations,
     outbox,
     tasks,
+    schedules,
     sessions: stores.sessions,
     security: stores.security,
     files: deps.folder.files,
@@ -288,8 +351,11 @@ export function createParts(
     outbox,
     asides,
     tasks,
-    usage,
     taskLines,
+    schedules,
+    homes,
+    chatOf,
+    usage,
     inbox,
     reception,
     maintenance,

@@ -14,6 +14,7 @@ import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import type { Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
+import { resolveTargets, type Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import type { Database } from './store/database.ts';
 
@@ -50,6 +51,8 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly schedules: GatewayParts['schedules'];
+  readonly homes: GatewayParts['homes'];
   readonly usage: GatewayParts['usage'];
   readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
@@ -74,8 +77,11 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.schedules = parts.schedules;
+    this.homes = parts.homes;
     this.usage = parts.usage;
     this.dialogs = parts.dialogs;
+    deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -108,6 +114,7 @@ export class Gateway {
     this.sessions.load(this.deps.stores.sessions);
     this.door.load();
     this.tasks.load();
+    this.schedules.load();
     this.#parts.reception.close();
     this.#startedAt = this.deps.clock();
     this.#state = 'running';
@@ -140,6 +147,7 @@ export class Gateway {
       adopt: (item) => reception.adopt(item),
     });
     await this.tasks.recover();
+    await this.schedules.start(this.deps.settings.schedules);
     this.#parts.maintenance.start();
     this.#state = 'running';
   }
@@ -181,6 +189,7 @@ export class Gateway {
     this.#parts.maintenance.stop();
     this.#parts.asides.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    await this.schedules.stop();
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
     this.#parts.taskLines.stop();
@@ -217,6 +226,12 @@ export class Gateway {
     return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
   }
 
+  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
+  chatsOf(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] {
+    const { homes, chatOf } = this.#parts;
+    return resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
+  }
+
   /** A chat client starts a task by a frame. */
   startClientTask(chat: ChatRef, sender: Sender, request: ClientTaskRequest): Promise<TaskView> {
     const { conversations, sessions, tasks } = this;
@@ -226,6 +241,7 @@ export class Gateway {
 
   view(): GatewayView {
     const { settings, version, demo, agent, folder } = this.deps;
+    const hosts = agent?.hosts?.() ?? [];
     return {
       version,
       state: this.#state,
@@ -237,7 +253,8 @@ export class Gateway {
       agent: {
         backend: agent?.backend ?? 'none',
         running: this.#parts.slots.running,
-        maxConcurrent: this.#parts.slots.max,
+        maxConcurrent: this.deps.settings.agent.maxConcurrent,
+        ...(hosts.length === 0 ? {} : { hosts }),
         ok: this.#agentCheck.ok,
         detail: this.#agentCheck.detail,
         ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),

@@ -13,6 +13,7 @@ import type {
   OperatorQueries,
   OperatorSnapshot,
 } from './operator.ts';
+import { runScheduleCommand, runTaskCommand } from './operator-work.ts';
 import type { Actor } from './security/door.ts';
 import { taskView } from './tasks/task-record.ts';
 
@@ -40,6 +41,7 @@ export class LocalOperator implements Operator {
       adapters: gateway.adapters.views(),
       sessions: gateway.conversations.views(),
       tasks: gateway.tasks.list().map(taskView),
+      schedules: gateway.schedules.views(),
       pairing: gateway.door.desk.list(),
       allowlist: gateway.door.people.list(),
       refusals: [...gateway.refusals],
@@ -113,11 +115,28 @@ export class LocalOperator implements Operator {
       case 'adapter.check':
         return this.#adapter(command);
       case 'task.start':
+      case 'task.retry':
       case 'task.cancel':
       case 'task.deliver':
-        return this.#task(command);
+        return runTaskCommand(gateway, command);
       case 'dialog.answer':
         return answerDialog(gateway.dialogs, command, actor);
+      case 'schedule.add':
+      case 'schedule.write':
+      case 'schedule.pause':
+      case 'schedule.resume':
+      case 'schedule.remove':
+      case 'schedule.run':
+        return runScheduleCommand(gateway, command);
+      case 'home.set': {
+        const { platform, chat } = command;
+        gateway.homes.set(platform, chat);
+        await this.#deps.config.set(`platforms.${platform}.homeChat`, chat);
+        return {
+          message:
+            chat === undefined ? `${platform} has no home chat any more` : `home:${platform} is ${chat}`,
+        };
+      }
       case 'outbox.retry':
         await gateway.outbox.retry(command.id);
         return { message: 'trying that delivery again' };
@@ -162,6 +181,7 @@ export class LocalOperator implements Operator {
           text: item.message.text,
           at: item.acceptedAt,
         })),
+      steps: (p) => gateway.tasks.steps(p.taskId),
       config: () => config.values(),
       audit: (p) => gateway.door.auditLines(p.limit ?? 100),
       usage: (p) => ({
@@ -186,27 +206,6 @@ export class LocalOperator implements Operator {
     else if (command.type === 'adapter.stop') await adapters.stop(platform);
     else await adapters.restart(platform);
     return { message: `${platform}: ${adapters.view(platform).detail}` };
-  }
-
-  async #task(command: Extract<OperatorCommand, { type: `task.${string}` }>): Promise<CommandResult> {
-    const { tasks, sessions } = this.#deps.gateway;
-    if (command.type === 'task.start') {
-      const session = command.sessionId === undefined ? undefined : sessions.get(command.sessionId);
-      if (command.sessionId !== undefined && session === undefined)
-        throw notFound('session', command.sessionId);
-      const task = await tasks.start({
-        command: command.command,
-        parentSessionId: session?.id ?? null,
-        chat: session?.chat,
-      });
-      return { message: `started ${task.id}`, data: taskView(task) };
-    }
-    const task =
-      command.type === 'task.cancel' ? await tasks.cancel(command.id) : await tasks.deliverAgain(command.id);
-    return {
-      message: command.type === 'task.cancel' ? `cancelling ${task.id}` : `${task.id} is delivered again`,
-      data: taskView(task),
-    };
   }
 
   async #session(
@@ -259,6 +258,10 @@ export class LocalOperator implements Operator {
     const lines = [
       `agent: ${agent.ok ? 'ok' : 'NOT OK'} – ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
     ];
+    for (const host of gateway.view().agent.hosts ?? [])
+      lines.push(
+        `agent host ${host.name}: ${host.state} – ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+      );
     for (const platform of PLATFORMS) lines.push(await this.#diagnose(platform));
     for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
     return { message: lines.join('\n'), data: { agent, ok: agent.ok } };

@@ -353,10 +353,26 @@ export interface TranscriptEntry {
   readonly text: string;
 }
 
+/** One host of a pool of agents. */
+export interface AgentHostView {
+  readonly name: string;
+  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again all the same. */
+  readonly state: 'up' | 'retrying' | 'parked';
+  /** Turns at work there. */
+  readonly running: number;
+  readonly maxConcurrent: number;
+  readonly detail: string;
+  readonly nextTryAt?: number;
+  /** The operator's next step; only when parked. */
+  readonly hint?: string;
+}
+
 export interface AgentView {
   readonly backend: string;
   readonly running: number;
   readonly maxConcurrent: number;
+  /** Only with `agent.hosts`. */
+  readonly hosts?: readonly AgentHostView[];
   readonly ok: boolean;
   readonly detail: string;
   /** The operator's next step when `ok` is false. */

@@ -13,7 +13,9 @@ import type {
   PairingView,
   Platform,
   RefusalView,
+  ScheduleView,
   SessionView,
+  TaskStep,
   TaskView,
   TranscriptEntry,
   UsageRow,
@@ -28,6 +30,8 @@ export interface OperatorSnapshot {
   readonly adapters: readonly AdapterView[];
   readonly sessions: readonly SessionView[];
   readonly tasks: readonly TaskView[];
+  /** Absent from a gateway that knows none yet. */
+  readonly schedules?: readonly ScheduleView[];
   readonly pairing: readonly PairingView[];
   readonly allowlist: readonly AllowlistView[];
   readonly refusals: readonly RefusalView[];
@@ -64,9 +68,45 @@ export type OperatorCommand =
   | { readonly type: 'session.write'; readonly id: string; readonly text: string }
   | { readonly type: 'queue.drop'; readonly sessionId: string; readonly messageId: string }
   | { readonly type: 'queue.up'; readonly sessionId: string; readonly messageId: string }
-  | { readonly type: 'task.start'; readonly sessionId?: string; readonly command: string }
+  /** `argv` runs a program instead of a prompt (`command` is then its title); `deliver` names targets. */
+  | {
+      readonly type: 'task.start';
+      readonly sessionId?: string;
+      readonly command: string;
+      readonly argv?: readonly string[];
+      readonly timeoutMs?: number;
+      readonly deliver?: string;
+    }
+  | { readonly type: 'task.retry'; readonly id: string }
   | { readonly type: 'task.cancel'; readonly id: string }
   | { readonly type: 'task.deliver'; readonly id: string }
+  /** Exactly one of `every`, `cron` and `at`. Results go to `deliver`, default the chat of `sessionId`. */
+  | {
+      readonly type: 'schedule.add';
+      readonly every?: string;
+      readonly cron?: string;
+      readonly at?: string;
+      readonly timezone?: string;
+      readonly prompt: string;
+      readonly deliver?: string;
+      readonly sessionId?: string;
+      readonly quietToken?: string;
+      readonly overlap?: 'skip' | 'allow';
+      readonly missedMinutes?: number;
+    }
+  /** As people write it in a chat: `every 30m <text>`, `at 18:30 <text>`. */
+  | {
+      readonly type: 'schedule.write';
+      readonly text: string;
+      readonly deliver?: string;
+      readonly sessionId?: string;
+    }
+  | { readonly type: 'schedule.pause'; readonly id: string }
+  | { readonly type: 'schedule.resume'; readonly id: string }
+  | { readonly type: 'schedule.remove'; readonly id: string }
+  | { readonly type: 'schedule.run'; readonly id: string }
+  /** The chat that `home:<platform>` means: `<chat>` or `<chat>:<thread>`; without one it is taken away. */
+  | { readonly type: 'home.set'; readonly platform: Platform; readonly chat?: string }
   | { readonly type: 'adapter.start'; readonly platform: Platform }
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
@@ -144,6 +184,8 @@ export interface ConfigValue {
 export interface OperatorQueries {
   transcript: { params: { sessionId: string; limit?: number }; result: readonly TranscriptEntry[] };
   queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
+  /** What a task did, oldest first; the last few hundred steps. */
+  steps: { params: { taskId: string }; result: readonly TaskStep[] };
   config: { params: Record<string, never>; result: readonly ConfigValue[] };
   audit: {
     params: { limit?: number };

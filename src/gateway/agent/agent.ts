@@ -3,6 +3,7 @@
  * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
  */
 
+import type { AgentHostView } from '../model.ts';
 import type { AskQuestion } from './question.ts';
 
 /** What a conversation needs to exist; the same values resume it after a restart. */
@@ -14,6 +15,8 @@ export interface ConversationSpec {
   readonly cwd: string;
   /** The agent's own session file, once known. */
   readonly sessionFile?: string;
+  /** The host of a pool that has the session file; the session stays there. */
+  readonly host?: string;
   readonly model?: string;
   readonly thinking?: string;
   /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
@@ -50,10 +53,12 @@ export type AgentEvent =
   | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
   | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
+  /** A sign of life while there is nothing to show: a tool works for long, or a place is waited for. */
+  | { readonly type: 'alive' }
   /** A steered input was taken by the model: text from here on answers it. */
   | { readonly type: 'consumed'; readonly inputId: string }
   /** The agent's own session file became known or changed. */
-  | { readonly type: 'session'; readonly sessionFile: string }
+  | { readonly type: 'session'; readonly sessionFile: string; readonly host?: string }
   | {
       readonly type: 'usage';
       readonly inputTokens: number;
@@ -63,6 +68,8 @@ export type AgentEvent =
 
 export type TurnFailureCode =
   | 'agent_missing'
+  /** The machine where it would run cannot be reached. */
+  | 'agent_unreachable'
   | 'agent_unconfigured'
   | 'agent_exited'
   | 'agent_silent'
@@ -143,6 +150,12 @@ export interface Agent {
   open(spec: ConversationSpec): Conversation;
   /** The words that sessions in this folder know. May start a process; rejects when they cannot be had. */
   words?(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
+  /** False: what the agent works on does not see the gateway's files, nor the gateway the agent's. Default: true. */
+  readonly sharesFiles?: boolean;
+  /** The hosts of a pool, and how they are. */
+  hosts?(): readonly AgentHostView[];
+  /** Sets who is told when `hosts` would answer otherwise. */
+  watch?(changed: () => void): void;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
 }

@@ -35,6 +35,18 @@ const PerKindSessions = Type.Object({
   group: Type.Optional(SessionsSchema),
 });
 
+const AgentHostSchema = Type.Object({
+  name: text('Stays with the sessions that live there.', { minLength: 1 }),
+  command: Type.Array(Type.String(), { minItems: 1, description: 'As agent.command.' }),
+  maxConcurrent: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
+  ),
+  sessionDir: Type.Optional(text('Folder of its session files, as the host sees it.')),
+  sharesFiles: Type.Optional(
+    Type.Boolean({ description: 'It sees the gateway’s files under the same paths.' }),
+  ),
+});
+
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
 const ChatAgentSchema = Type.Object({
   model: Type.Optional(text('Model as provider/id; default: that of `agent`.')),
@@ -193,6 +205,19 @@ const PlatformsSchema = Type.Object({
   ),
 });
 
+const ScheduleSchema = Type.Object({
+  id: Type.String({ pattern: '^(?!sc-)[a-z0-9][a-z0-9_-]{0,40}$' }),
+  every: Type.Optional(Type.String()),
+  cron: Type.Optional(Type.String()),
+  at: Type.Optional(Type.String()),
+  timezone: Type.Optional(Type.String()),
+  prompt: Type.String(),
+  deliver: Type.Optional(Type.String()),
+  quietToken: Type.Optional(Type.String()),
+  overlap: Type.Optional(Type.Union([Type.Literal('skip'), Type.Literal('allow')])),
+  missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
+});
+
 export const ConfigSchema = Type.Object({
   port: Type.Optional(
     Type.Integer({
@@ -250,6 +275,13 @@ export const ConfigSchema = Type.Object({
     }),
   ),
   sessions: Type.Optional(SessionsSchema),
+  schedules: Type.Optional(
+    Type.Array(ScheduleSchema, {
+      default: [],
+      description:
+        'Prompts that run at their time: [{id, every | cron | at, prompt, timezone?, deliver?, quietToken?, overlap?, missedMinutes?}].',
+    }),
+  ),
   platforms: Type.Optional(PlatformsSchema),
   agent: Type.Optional(
     Type.Object({
@@ -264,7 +296,20 @@ export const ConfigSchema = Type.Object({
         Type.Array(Type.String(), {
           minItems: 1,
           description:
-            'Program and arguments that speak pi RPC on stdio; default: pi on PATH, else the bundled one.',
+            'Program and arguments that speak pi RPC on stdio, with the placeholders {cwd}, {session}, {sessionDir}, {id} and {args}; default: pi on PATH, else the bundled one.',
+        }),
+      ),
+      sharesFiles: Type.Optional(
+        Type.Boolean({
+          description:
+            'The agent sees the gateway’s files under the same paths; default: false for ssh, docker, podman, kubectl and the like.',
+        }),
+      ),
+      hosts: Type.Optional(
+        Type.Array(AgentHostSchema, {
+          minItems: 1,
+          description:
+            'A pool of hosts instead of one command: [{name, command, maxConcurrent?, sessionDir?, sharesFiles?}]; backend pi-rpc only.',
         }),
       ),
       cwd: Type.Optional(

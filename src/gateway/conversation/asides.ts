@@ -83,7 +83,9 @@ export class Asides {
     };
     const input = { id, ...(await this.#deps.prepare(message, session?.id ?? id)) };
     const end = await conversation.aside(input, listen, signal);
-    if (end.status === 'answered') return `(beside the conversation) ${answer.text}`;
+    // A copy of the conversation can only be made of a file that we see.
+    const marked = this.#deps.agent?.sharesFiles === false ? ', without knowing it' : '';
+    if (end.status === 'answered') return `(beside the conversation${marked}) ${answer.text}`;
     if (end.status === 'failed') return end.message;
     return 'Stopped the question beside the conversation.';
   }

@@ -4,6 +4,7 @@ import type { BusyMode } from '../config/schema.ts';
 import { settlesWithin } from '../deadline.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
+import { tellTurn } from '../outbound/tell-turn.ts';
 import type { Tx } from '../store/database.ts';
 import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
@@ -132,9 +133,10 @@ export class Conversations {
       begun,
     );
     if (place > 0 || live.lane.paused)
-      this.#deps
-        .adapter(platform)
-        ?.turnEvent?.(message.chat, message.promptId, { type: 'queued', position: place });
+      tellTurn(this.#deps.adapter(platform), message.chat, message.promptId, {
+        type: 'queued',
+        position: place,
+      });
   }
 
   lane(sessionId: string): Lane | undefined {

@@ -57,7 +57,9 @@ export class LiveSession {
     const { agent, settings, adapter, dialogs } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    const sendsFiles = adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false;
+    const sendsFiles =
+      agent.sharesFiles !== false &&
+      (adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false);
     this.#conversation ??= agent.open({
       ...conversationSpec(
         this.session,
@@ -195,6 +197,7 @@ export class LiveSession {
     const { db, sessions, events, log } = this.#deps;
     if (event.type === 'session') {
       this.session.sessionFile = event.sessionFile;
+      this.session.host = event.host;
       db.write((tx) => sessions.save(tx, this.session)).catch((error: unknown) =>
         log.warn('the session file could not be noted', { error: messageOf(error) }),
       );

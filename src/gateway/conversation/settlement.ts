@@ -45,7 +45,10 @@ export async function settle(
   const said = outcomeText(outcome, reply.text, item.message);
   const { text, parts } =
     outcome.kind === 'answered' && said !== undefined
-      ? await deps.files.of(said, item.message.chat, session.id)
+      ? await deps.files.of(said, item.message.chat, session.id).catch((error: unknown) => {
+          log.error('the files of an answer were left out', { id: item.id, error: messageOf(error) });
+          return { text: said, parts: [] };
+        })
       : { text: said, parts: [] };
   const outbound: NewOutbound | undefined =
     text === undefined || (outcome.kind === 'dropped' && deps.silent)

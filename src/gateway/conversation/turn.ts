@@ -231,6 +231,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
   #listen(event: AgentEvent): void {
     if (this.#over) return;
     if (this.#holds === 0) this.#silence?.refresh();
+    if (event.type === 'alive') return;
     if (event.type === 'started') {
       this.#started = true;
       this.steer(); // what came before the model was reached

@@ -55,10 +55,15 @@ export class Draft {
       }, waitMs);
       return;
     }
-    this.#working = this.#show().finally(() => {
-      this.#working = undefined;
-      this.changed();
-    });
+    this.#working = this.#show()
+      // Only a fault of the adapter's own comes here: without an end it would be met again at once, for ever.
+      .catch(() => {
+        this.#over = true;
+      })
+      .finally(() => {
+        this.#working = undefined;
+        this.changed();
+      });
   }
 
   /** Ends the draft. Resolves with the id of the message that the final text is to replace, if there is one. */

@@ -5,6 +5,7 @@ import type { InboundMessage } from '../model.ts';
 import { Draft } from './draft.ts';
 import type { NewOutbound } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
+import { tellTurn } from './tell-turn.ts';
 import { type ToolActivity, ToolLine } from './tool-line.ts';
 
 /** A draft appears once there is something to read. */
@@ -57,7 +58,7 @@ export class Reply {
     if (!adapter.capabilities.streamsEvents) {
       if (adapter.capabilities.edit) this.#draft.changed();
     } else if (shown !== undefined && (this.#deps.toolActivity !== 'off' || !shown.type.startsWith('tool_')))
-      adapter.turnEvent?.(this.message.chat, this.message.promptId, shown);
+      tellTurn(adapter, this.message.chat, this.message.promptId, shown);
     return shown;
   }
 

@@ -47,6 +47,10 @@ export function eventsBetween(before: OperatorSnapshot, after: OperatorSnapshot)
   for (const task of compare(before.tasks, after.tasks, rowKey.id).changed)
     events.push({ type: 'task', task });
 
+  const schedules = compare(before.schedules ?? [], after.schedules ?? [], rowKey.id);
+  for (const schedule of schedules.changed) events.push({ type: 'schedule', schedule });
+  for (const { id } of schedules.gone) events.push({ type: 'schedule-removed', id });
+
   const allowlist = compare(before.allowlist, after.allowlist, rowKey.allowlist);
   for (const entry of allowlist.changed) events.push({ type: 'allowlist', entry });
   for (const { platform, userId } of allowlist.gone)

@@ -38,7 +38,7 @@ export const TASK_MIGRATIONS: readonly Migration[] = [
     name: 'schedules',
     statements: [
       `CREATE TABLE schedules (id TEXT PRIMARY KEY, source TEXT NOT NULL, chat TEXT, chat_kind TEXT, sender_id TEXT,
-         sender_name TEXT, spec TEXT NOT NULL, zone TEXT NOT NULL, prompt TEXT NOT NULL, targets TEXT NOT NULL,
+         sender_name TEXT, words TEXT, spec TEXT NOT NULL, zone TEXT NOT NULL, prompt TEXT NOT NULL, targets TEXT NOT NULL,
          quiet_token TEXT NOT NULL, overlap TEXT NOT NULL, missed_ms INTEGER NOT NULL, created_at INTEGER NOT NULL,
          paused TEXT, ended_at INTEGER, last_due INTEGER, last_run_at INTEGER, last_task_id TEXT, next_run_at INTEGER)`,
     ],

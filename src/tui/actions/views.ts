@@ -154,6 +154,7 @@ export const VIEWS: readonly Action[] = [
   },
   view('refusals', ['f'], 'Show who was turned away and why; a allows the sender.'),
   view('outbox', ['o'], 'Show messages that wait or failed; retry or abandon them.'),
+  view('schedules', ['t'], 'Show what runs at which time; pause, run or remove it.'),
   view('allowlist', ['w'], 'Show who may talk to the agent; add or revoke.'),
   view('config', [','], 'Show every configuration value and where it comes from.'),
 ];

@@ -21,6 +21,7 @@ const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
   session: 'sessions',
   task: 'tasks',
   request: 'pairing',
+  question: 'questions',
   line: 'log',
 };
 

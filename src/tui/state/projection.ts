@@ -9,6 +9,7 @@ import {
   compareAllowlist,
   compareOutbox,
   comparePairing,
+  compareSchedules,
   compareSessions,
   compareTasks,
   isOpenTask,
@@ -37,6 +38,7 @@ export class Projection {
   });
   readonly #sessions = new SortedRows({ key: (row) => row.id, compare: compareSessions });
   readonly #tasks = new SortedRows({ key: (row) => row.id, compare: compareTasks });
+  readonly #schedules = new SortedRows({ key: (row) => row.id, compare: compareSchedules });
   readonly #pairing = new SortedRows({ key: (row) => row.id, compare: comparePairing });
   readonly #allowlist = new SortedRows({ key: allowlistKey, compare: compareAllowlist });
   readonly #outbox = new SortedRows({ key: (row) => row.id, compare: compareOutbox });
@@ -66,6 +68,7 @@ export class Projection {
     this.#adapters.replace(snapshot.adapters);
     this.#sessions.replace(snapshot.sessions);
     this.#tasks.replace(snapshot.tasks);
+    this.#schedules.replace(snapshot.schedules ?? []);
     this.#pairing.replace(snapshot.pairing);
     this.#allowlist.replace(snapshot.allowlist);
     this.#outbox.replace(snapshot.outbox);
@@ -97,6 +100,11 @@ export class Projection {
       case 'task':
         this.#tasks.set(event.task);
         return true;
+      case 'schedule':
+        this.#schedules.set(event.schedule);
+        return true;
+      case 'schedule-removed':
+        return this.#schedules.delete(event.id);
       case 'pairing':
         this.#pairing.set(event.request);
         return true;
@@ -154,6 +162,7 @@ export class Projection {
       adapters: this.#adapters.rows(),
       sessions: this.#sessions.rows(),
       tasks: this.#tasks.rows(),
+      schedules: this.#schedules.rows(),
       pairing: this.#pairing.rows(),
       allowlist: this.#allowlist.rows(),
       refusals: this.#refusalSlice,

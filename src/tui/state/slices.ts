@@ -8,6 +8,7 @@ import type {
   OutboxView,
   PairingView,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
@@ -30,6 +31,7 @@ export interface Slices {
   readonly adapters: readonly AdapterView[];
   readonly sessions: readonly SessionView[];
   readonly tasks: readonly TaskView[];
+  readonly schedules: readonly ScheduleView[];
   readonly pairing: readonly PairingView[];
   readonly allowlist: readonly AllowlistView[];
   readonly refusals: readonly RefusalView[];

@@ -20,6 +20,7 @@ export const SHEETS = [
   'session',
   'task',
   'request',
+  'question',
   'line',
   'report',
   'invite',

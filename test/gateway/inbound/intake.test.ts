@@ -316,6 +316,25 @@ describe('a full disk', () => {
   });
 });
 
+describe('a disk that is full for a moment', () => {
+  it('between a delivery and its receipt does not make a later start send it again', async () => {
+    await start();
+    rig.world.fault({ on: 'send', happens: true, ms: 500 });
+    await rig.say('one');
+    await rig.pass(100);
+    rig.disk.before = ({ kind }) => {
+      if (kind === 'write' || kind === 'open') throw systemError('ENOSPC');
+    };
+    await rig.pass(5000);
+    rig.disk.before = () => {};
+    await rig.pass(30_000);
+    expect(rig.stores.sessions.all('SELECT state FROM outbox')).toEqual([{ state: 'delivered' }]);
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual(['You said: one']);
+  });
+});
+
 describe('without an agent', () => {
   it('messages are kept and shown, and a program answers', async () => {
     await start({ agent: null });

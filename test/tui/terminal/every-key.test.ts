@@ -1,7 +1,7 @@
 /** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
 import { describe, expect, it } from 'vitest';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
-import { alive, busySnapshot, NOW, outboxView, sessionView, snapshotOf } from '../fixtures.ts';
+import { alive, busySnapshot, NOW, outboxView, scheduleView, sessionView, snapshotOf } from '../fixtures.ts';
 import { openConsole } from '../open-console.ts';
 
 /** What a keyboard sends for a key. */
@@ -114,6 +114,22 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'task.retry': {
+    before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
+    command: { type: 'task.retry', id: 'bg-90c' },
+  },
+  'task.steps': { before: [PANE.tasks], shows: 'reading the report' },
+  'schedule.pause': {
+    before: [['t', 'Schedules 1']],
+    command: { type: 'schedule.pause', id: 'sc-1' },
+  },
+  'schedule.run': { before: [['t', 'Schedules 1']], command: { type: 'schedule.run', id: 'sc-1' } },
+  'schedule.remove': {
+    before: [['t', 'Schedules 1']],
+    asks: 'Remove schedule sc-1?',
+    command: { type: 'schedule.remove', id: 'sc-1' },
+  },
+  'schedule.new': { before: [['t', 'Schedules 1']], shows: 'New schedule' },
   'outbox.retry': { before: [['o', 'Outbox 1']], command: { type: 'outbox.retry', id: 'o1' } },
   'outbox.abandon': {
     before: [['o', 'Outbox 1']],
@@ -146,6 +162,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     shows: /Sessions 5,.*work ─/u,
   },
   'open.refusals': { shows: 'Refusals 2' },
+  'open.schedules': { shows: 'Schedules 1' },
   'open.outbox': { shows: 'Outbox 1' },
   'open.allowlist': { shows: 'Allowlist 2' },
   'open.config': { shows: 'Configuration 2' },
@@ -178,10 +195,11 @@ describe('every key', () => {
     );
     const snapshot = id.startsWith('move.')
       ? snapshotOf({ sessions: many })
-      : { ...busySnapshot(), outbox: [outboxView('o1')] };
+      : { ...busySnapshot(), outbox: [outboxView('o1')], schedules: [scheduleView('sc-1')] };
     const console = await openConsole({
       snapshot: alive(snapshot),
       queries: {
+        steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
         transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
         config: [

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
-import type { ModelChoice } from '../pi/backend.ts';
+import { ALIVE_MS, type ModelChoice } from '../pi/backend.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
+import { onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
 import { sessionFileFor } from '../pi/session-file.ts';
 import { checkPi } from '../pi-rpc/check.ts';
@@ -35,6 +36,8 @@ export interface PiSdkAgentOptions {
   readonly startTimeoutMs?: number;
   /** Between two rungs of the ending ladder (abort, drop, give up). Default: 5000. */
   readonly rungMs?: number;
+  /** Between two signs of life of a turn that has nothing to show. Default: 60 000. */
+  readonly aliveMs?: number;
   /** A host that gives no sign of life for this long is reported as blocked. Default: 5000. */
   readonly blockedMs?: number;
   /** A host that gives no sign of life for this long is ended and replaced. Default: 30 000. */
@@ -91,14 +94,14 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
   return new PiAgent({
     backend: 'pi-sdk',
     sessions: {
-      seats: new Seats(all.maxSessions, all.idleMs),
-      asideSeats: new Seats(ASIDES, all.idleMs),
+      place: onePlace(new Seats(all.maxSessions, all.idleMs), connect),
+      placeAside: onePlace(new Seats(ASIDES, all.idleMs), connect),
       defaults,
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
+      aliveMs: options.aliveMs ?? ALIVE_MS,
       guard: options.approvalsExtension !== undefined,
       log,
-      connect,
     },
     check: async (signal) => {
       const pi = bundledPi();
@@ -108,7 +111,16 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         ...(options.model === undefined ? [] : ['--model', options.model]),
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
       ];
-      return await checkPi({ argv: [process.execPath, pi], modelFlags, cwd: options.cwd, env, log }, signal);
+      return await checkPi(
+        {
+          argv: [process.execPath, pi, '--mode', 'rpc', '--no-session', ...modelFlags],
+          versionArgv: [process.execPath, pi, '--version'],
+          cwd: options.cwd,
+          env,
+          log,
+        },
+        signal,
+      );
     },
     words: async (cwd, signal) => {
       const pi = bundledPi();

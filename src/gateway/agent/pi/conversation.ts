@@ -63,9 +63,16 @@ export class PiConversation implements Conversation {
       listener(event);
     };
     let end: TurnEnd;
+    // Whoever waits for a place is not silent.
+    const waiting = setInterval(() => hear({ type: 'alive' }), this.#backend.aliveMs);
+    waiting.unref();
     try {
-      end = await this.#use(stop, (session) => this.#runOn(session, input, hear, stop));
+      end = await this.#use(stop, (session) => {
+        clearInterval(waiting);
+        return this.#runOn(session, input, hear, stop);
+      });
     } catch (error) {
+      clearInterval(waiting);
       if (error instanceof StartFailure) end = error.turn;
       else if (stop.aborted) end = abortedEnd(stop, reachedModel);
       else {
@@ -120,14 +127,17 @@ export class PiConversation implements Conversation {
     listener: (event: AgentEvent) => void,
     signal: AbortSignal,
   ): Promise<TurnEnd> {
-    const { asideSeats } = this.#backend;
     const { model, thinking } = this.#choice;
     const spec = await asideSpec({
       ...this.#spec,
       ...(model === undefined ? {} : { model }),
       ...(thinking === undefined ? {} : { thinking }),
     });
-    const beside = new PiConversation({ ...this.#backend, seats: asideSeats }, spec, this.#present);
+    const beside = new PiConversation(
+      { ...this.#backend, place: this.#backend.placeAside },
+      spec,
+      this.#present,
+    );
     try {
       return await beside.run(input, listener, signal);
     } finally {
@@ -159,13 +169,15 @@ export class PiConversation implements Conversation {
   ): Promise<TurnEnd> {
     if (session.file !== undefined && session.file !== this.#told) {
       this.#told = session.file;
-      listener({ type: 'session', sessionFile: session.file });
+      const { file: sessionFile, host } = session;
+      listener({ type: 'session', sessionFile, ...(host === undefined ? {} : { host }) });
     }
     const turn = new PiTurn({
       link: session.link,
       listener,
       signal,
       rungMs: this.#backend.rungMs,
+      aliveMs: this.#backend.aliveMs,
       log: this.#backend.log,
     });
     this.#turn = turn;
@@ -215,17 +227,28 @@ export class PiConversation implements Conversation {
   }
 
   async #connect(): Promise<LiveSession> {
-    if (!existsSync(this.#spec.cwd)) throw new StartFailure(noFolder(this.#spec.cwd));
-    const seat = await this.#backend.seats.take(this.#unwanted.signal);
-    if (seat === undefined) throw new Error('nobody waits any more');
-    const session = await connectSession(this.#backend, this.#spec, this.#choice, seat, this.#closing.signal);
+    const place = await this.#backend.place(this.#spec, this.#unwanted.signal);
+    if (place === undefined) throw new Error('nobody waits any more');
+    if (place.localFolder && !existsSync(this.#spec.cwd)) {
+      place.seat.leave();
+      throw new StartFailure(noFolder(this.#spec.cwd));
+    }
+    const session = await connectSession(
+      this.#backend,
+      this.#spec,
+      this.#choice,
+      place,
+      this.#closing.signal,
+    );
     this.#links++;
     void session.link.ended.then((end) => {
       this.#turn?.lost(end);
       this.#links--;
       this.#leave();
     });
-    if (session.file !== undefined) this.#spec = { ...this.#spec, sessionFile: session.file };
+    const { file: sessionFile, host } = session;
+    if (sessionFile !== undefined) this.#spec = { ...this.#spec, sessionFile };
+    if (host !== undefined) this.#spec = { ...this.#spec, host };
     session.link.listen((record) => {
       if (!session.dialogs.take(record)) this.#turn?.take(record);
     });

@@ -6,6 +6,7 @@ import type { ModelChoice, PiBackend } from './backend.ts';
 import { PiDialogs } from './dialogs.ts';
 import { noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
+import type { PiPlace } from './place.ts';
 import { objectAt, stringAt } from './record.ts';
 import type { Seat } from './seats.ts';
 
@@ -13,6 +14,8 @@ import type { Seat } from './seats.ts';
 export interface LiveSession {
   readonly link: PiLink;
   readonly seat: Seat;
+  /** The host of a pool where it lives. */
+  readonly host: string | undefined;
   readonly dialogs: PiDialogs;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
@@ -41,35 +44,43 @@ export async function connectSession(
   backend: PiBackend,
   spec: ConversationSpec,
   choice: ModelChoice,
-  seat: Seat,
+  place: PiPlace,
   signal: AbortSignal,
 ): Promise<LiveSession> {
-  const link = connect(backend, spec, choice, seat);
+  const { seat, host } = place;
+  const link = connect(spec, choice, place);
   void link.ended.then(() => seat.leave());
   // An extension may ask something before the session has answered for the first time.
   const dialogs = new PiDialogs(link, spec.ask);
   link.listen((record) => dialogs.take(record));
-  const state = await firstAnswer(link, backend.startTimeoutMs, signal);
+  const state = await firstAnswer(link, backend.startTimeoutMs, signal).catch((error: unknown) => {
+    throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
+  });
   if (modelName(objectAt(state, 'model')) === undefined) {
     // Once somebody has logged in, a fresh process will know.
     void link.close();
-    throw new StartFailure(noModel());
+    throw new StartFailure(place.failed(noModel()));
   }
   if (backend.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS))) {
     void link.close();
-    throw new StartFailure(unguarded());
+    throw new StartFailure(place.failed(unguarded()));
   }
-  return { link, seat, dialogs, file: stringAt(state, 'sessionFile') };
+  place.worked();
+  return { link, seat, host, dialogs, file: stringAt(state, 'sessionFile') };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
-function connect(backend: PiBackend, spec: ConversationSpec, choice: ModelChoice, seat: Seat): PiLink {
+function connect(spec: ConversationSpec, choice: ModelChoice, place: PiPlace): PiLink {
   try {
-    return backend.connect(spec, choice);
+    return place.connect(spec, choice);
   } catch (error) {
-    seat.leave();
+    place.seat.leave();
     throw new StartFailure(startFailure({ cause: 'exited', detail: messageOf(error), stderr: '' }));
   }
+}
+
+function blamed(failure: StartFailure, place: PiPlace): StartFailure {
+  return new StartFailure(place.failed(failure.turn));
 }
 
 async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal): Promise<unknown> {

@@ -88,6 +88,27 @@ export const CHAT_COMMANDS = [
   { name: 'tasks', help: 'List background tasks of this chat.', midTurn: true, who: 'everyone' },
   { name: 'cancel', args: '<id>', help: 'Cancel a background task.', midTurn: true, who: 'listed' },
   {
+    name: 'every',
+    args: '<when> <text>',
+    help: 'Run a task again and again: /every weekday 09:00 <text>.',
+    midTurn: true,
+    who: 'listed',
+  },
+  {
+    name: 'at',
+    args: '<when> <text>',
+    help: 'Run a task once at a time: /at 18:30 <text>, /at +20m <text>.',
+    midTurn: true,
+    who: 'listed',
+  },
+  {
+    name: 'schedules',
+    args: '[pause|resume|run|remove <id>]',
+    help: 'List your schedules of this chat, or change one.',
+    midTurn: true,
+    who: 'listed',
+  },
+  {
     name: 'btw',
     args: '<text>',
     help: 'Ask something beside the conversation; it only reads, and is forgotten.',

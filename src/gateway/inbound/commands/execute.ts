@@ -9,11 +9,13 @@ import { settlesWithin } from '../../deadline.ts';
 import type { ChatAnswers } from '../../dialogs/chat-answers.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { Schedules } from '../../schedules/schedules.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
 import { type Usage, usageWords } from '../../usage/usage.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
+import { createScheduleCommands } from './schedule-commands.ts';
 
 /** A control word is answered within a second. */
 const SOON_MS = 700;
@@ -25,6 +27,7 @@ export interface ExecuteDeps {
   readonly conversations: Conversations;
   readonly inbox: Inbox;
   readonly tasks: Tasks;
+  readonly schedules: Schedules;
   readonly usage: Usage;
   readonly asides: Asides;
   readonly clock: Clock;
@@ -220,6 +223,7 @@ export function createExecutor(deps: ExecuteDeps) {
       await tasks.cancel(task.id);
       return `Cancelling ${task.id}.`;
     },
+    ...createScheduleCommands(deps),
     btw: async (args, message) =>
       args === ''
         ? 'Say what you want to know: /btw <text>'
