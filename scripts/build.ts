@@ -60,6 +60,7 @@ const entries = [
   'src/api.ts',
   'src/extension.ts',
   'src/hosted-extension.ts',
+  'src/approvals-extension.ts',
   ...WORKERS,
 ].filter((f) => existsSync(join(root, f)));
 

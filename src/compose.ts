@@ -176,6 +176,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       clock: systemClock,
       version: VERSION,
       demo: options.demo ?? false,
+      programEnv: withoutPlatformSecrets(loaded.config, env),
       taskChanged: (chat, task) => {
         if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
       },
@@ -229,7 +230,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       enableHttp: settings.enableHttp,
       enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
       operator: httpOperator,
-      linkOperator: operator({ name: 'operator', surface: 'attach' }),
+      linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
       metrics: () => metrics.text(),
@@ -275,10 +276,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   }
 }
 
-/** The extension file for tasks: bundled beside this module, or its source. */
-function hostedExtension(): string {
-  const built = join(import.meta.dirname, 'hosted-extension.js');
-  return existsSync(built) ? built : join(import.meta.dirname, 'hosted-extension.ts');
+/** The file of an extension for the agent: bundled beside this module, or its source. */
+function extensionFile(name: 'hosted-extension' | 'approvals-extension'): string {
+  const built = join(import.meta.dirname, `${name}.js`);
+  return existsSync(built) ? built : join(import.meta.dirname, `${name}.ts`);
 }
 
 async function createAgentFor(
@@ -291,6 +292,14 @@ async function createAgentFor(
   const { createAgent } = await import('./gateway/agent/create.ts');
   return createAgent(agent.backend, {
     ...(agent.command === undefined ? {} : { command: agent.command }),
+    ...(agent.sharesFiles === undefined ? {} : { sharesFiles: agent.sharesFiles }),
+    pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
+      name,
+      command,
+      maxConcurrent,
+      ...(sessionDir === undefined ? {} : { sessionDir }),
+      ...(sharesFiles === undefined ? {} : { sharesFiles }),
+    })),
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
     ...(agent.model === undefined ? {} : { model: agent.model }),
@@ -299,7 +308,12 @@ async function createAgentFor(
     maxChildren: agent.maxConcurrent,
     idleMs: agent.idleMs,
     // A configured command may run elsewhere, where our files are not.
-    ...(agent.command === undefined ? { taskExtension: hostedExtension() } : {}),
+    ...(agent.command === undefined && agent.hosts.length === 0
+      ? { taskExtension: extensionFile('hosted-extension') }
+      : {}),
+    // Wherever the agent runs: one that cannot load it must not run at all while approvals are on.
+    ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
+    script: { approvals: agent.approvals !== 'off' },
     log,
     env,
   });

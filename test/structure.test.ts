@@ -122,7 +122,8 @@ describe('the house', () => {
     expect(
       files.filter(
         (file) =>
-          /^export default/m.test(text.get(file) ?? '') && !/^src\/(hosted-)?extension\.ts$/.test(file),
+          /^export default/m.test(text.get(file) ?? '') &&
+          !/^src\/(hosted-|approvals-)?extension\.ts$/.test(file),
       ),
     ).toEqual([]);
     expect(files.filter((file) => /utils?\.tsx?$/.test(file))).toEqual([]);

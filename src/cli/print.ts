@@ -1,6 +1,14 @@
 import stringWidth from 'string-width';
-import type { AllowlistView, PairingView, SessionView, TaskView } from '../gateway/model.ts';
-import type { ConfigValue, OperatorSnapshot } from '../gateway/operator.ts';
+import type {
+  AllowlistView,
+  PairingView,
+  ScheduleView,
+  SessionView,
+  TaskStep,
+  TaskView,
+  UsageTotal,
+} from '../gateway/model.ts';
+import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator.ts';
 
 /** Columns by display width, two spaces apart. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
@@ -37,6 +45,10 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
           `agent ${gateway.agent.backend}: ${gateway.agent.detail}${gateway.agent.hint === undefined ? '' : `\n  next step: ${gateway.agent.hint}`}`,
         ]
       : []),
+    ...(online ? (gateway.agent.hosts ?? []) : []).map(
+      (host) =>
+        `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} at work – ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
+    ),
     `sessions ${active.length}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, waiting to be let in ${snapshot.pairing.length}, turned away ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
     ...gateway.badges.map((badge) => `WARNING ${badge}`),
   ];
@@ -86,6 +98,61 @@ export function tasks(rows: readonly TaskView[]): string {
       each.command.replaceAll('\n', ' ').slice(0, 60),
     ]),
     'No background tasks. /bg <text> in a chat starts one.',
+  );
+}
+
+/** A moment as the machine's own clock shows it. */
+function clock(at: number | undefined): string {
+  if (at === undefined) return '';
+  return new Date(at).toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'short' });
+}
+
+export function schedules(rows: readonly ScheduleView[]): string {
+  return table(
+    ['ID', 'STATE', 'WHEN', 'NEXT', 'LAST', 'TO', 'PROMPT'],
+    rows.map((each) => [
+      each.id,
+      each.state,
+      each.when,
+      clock(each.nextRunAt),
+      each.lastStatus ?? '',
+      each.deliver.join(', '),
+      each.prompt.replaceAll(/\s+/g, ' ').slice(0, 50),
+    ]),
+    'No schedules. /every <when> <text> in a chat makes one, or: pi-gateway-tui schedules every 30m <text>',
+  );
+}
+
+export function steps(rows: readonly TaskStep[]): string {
+  return table(
+    ['TIME', 'DONE', 'STEP'],
+    rows.map((each) => [new Date(each.at).toLocaleTimeString('sv-SE'), `${each.percent}%`, each.text]),
+    'The task has reported no steps.',
+  );
+}
+
+export function usage({ today, total, rows }: OperatorQueries['usage']['result']): string {
+  const count = (n: number): string => n.toLocaleString('en-US');
+  const cells = (each: UsageTotal): string[] => [
+    count(each.answers),
+    count(each.inputTokens),
+    count(each.outputTokens),
+    `$${each.costUsd.toFixed(4)}`,
+  ];
+  return table(
+    ['DAY', 'PLATFORM', 'WHO', 'SESSION', 'ANSWERS', 'TOKENS IN', 'TOKENS OUT', 'COST'],
+    [
+      ...rows.map((each) => [
+        each.day,
+        each.platform,
+        each.senderName || each.senderId,
+        each.sessionId,
+        ...cells(each),
+      ]),
+      ['today', '', '', '', ...cells(today)],
+      ['in all', '', '', '', ...cells(total)],
+    ],
+    '',
   );
 }
 

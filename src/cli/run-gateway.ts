@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
@@ -84,6 +84,7 @@ async function underConsole(args: Arguments, options: ComposeOptions): Promise<n
       ...look,
       ...consoleOptions(args),
       ascii: args.ascii || look.ascii === true,
+      firstRun: !existsSync(running.folder.config),
       signal: leave.signal,
     });
     begin(running);

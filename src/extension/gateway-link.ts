@@ -46,7 +46,7 @@ export class GatewayLink {
     const url = await findGateway(NO_ARGUMENTS, folder);
     const token = readOperatorToken(folder);
     if (url === undefined || token === undefined) return undefined;
-    this.#remote = await connectOperator(url, token);
+    this.#remote = await connectOperator(url, token, { surface: 'extension' });
     return this.#remote;
   }
 

@@ -20,7 +20,10 @@ export const WORDS = [
   { word: 'sessions', args: '', help: 'list conversations' },
   { word: 'session', args: 'reset <id>', help: 'start a conversation anew' },
   { word: 'tasks', args: '', help: 'list background tasks' },
-  { word: 'task', args: 'cancel <id>', help: 'cancel a task' },
+  { word: 'task', args: 'cancel|retry|deliver <id>', help: 'do something about a task' },
+  { word: 'schedules', args: '', help: 'list schedules' },
+  { word: 'schedule', args: 'every|at|pause|resume|run|remove …', help: 'make or change a schedule' },
+  { word: 'usage', args: '', help: 'tokens and cost' },
   { word: 'adapter', args: '<name> start|stop|restart', help: 'an adapter' },
   { word: 'config', args: '[key]', help: 'show the configuration' },
   { word: 'doctor', args: '', help: 'check everything and say what to do' },
@@ -74,8 +77,31 @@ export async function runWords(line: string, link: GatewayLink, env: NodeJS.Proc
     case 'tasks':
       return print.tasks((await link.need()).snapshot().tasks);
     case 'task':
-      if (rest[0] !== 'cancel') throw usage('task cancel <id>');
-      return act({ type: 'task.cancel', id: need(rest[1], 'task cancel <id>') });
+      switch (rest[0]) {
+        case 'cancel':
+        case 'retry':
+        case 'deliver':
+          return act({ type: `task.${rest[0]}`, id: need(rest[1], `task ${rest[0]} <id>`) });
+        default:
+          throw usage('task cancel|retry|deliver <id>');
+      }
+    case 'schedules':
+      return print.schedules((await link.need()).snapshot().schedules ?? []);
+    case 'schedule':
+      switch (rest[0]) {
+        case 'every':
+        case 'at':
+          return act({ type: 'schedule.write', text: rest.join(' ') });
+        case 'pause':
+        case 'resume':
+        case 'run':
+        case 'remove':
+          return act({ type: `schedule.${rest[0]}`, id: need(rest[1], `schedule ${rest[0]} <id>`) });
+        default:
+          throw usage('schedule every|at|pause|resume|run|remove …');
+      }
+    case 'usage':
+      return print.usage(await (await link.need()).query('usage', { limit: 20 }));
     case 'adapter':
       return adapter(rest, act);
     case 'config': {
@@ -136,7 +162,9 @@ export function completions(prefix: string): { value: string; label: string; des
   if (second !== undefined) {
     if (['adapter', 'allow', 'revoke'].includes(first)) return offer(PLATFORMS, second, first, ' ');
     if (first === 'session') return offer(['reset'], second, first, ' ');
-    return first === 'task' ? offer(['cancel'], second, first, ' ') : null;
+    if (first === 'schedule')
+      return offer(['every', 'at', 'pause', 'resume', 'run', 'remove'], second, first, ' ');
+    return first === 'task' ? offer(['cancel', 'retry', 'deliver'], second, first, ' ') : null;
   }
   const found = WORDS.filter(({ word }) => word.startsWith(first));
   return found.length === 0

@@ -4,12 +4,16 @@ import type {
   AllowlistView,
   ChatRef,
   DecisionView,
+  DialogKind,
+  DialogOutcome,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
   PairingView,
   Platform,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
   TranscriptEntry,
@@ -23,7 +27,21 @@ export type TurnEvent =
   | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
   | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
-  | { readonly type: 'steered'; readonly by?: string };
+  | { readonly type: 'steered'; readonly by?: string }
+  /** The agent asks; it is answered by a prompt (`/approve`, `/deny`, `/answer #4 …`). */
+  | {
+      readonly type: 'dialog';
+      readonly id: string;
+      readonly number: number;
+      readonly kind: DialogKind;
+      readonly title: string;
+      readonly text?: string;
+      readonly options?: readonly string[];
+      readonly preset?: string;
+      readonly call?: { readonly tool: string; readonly arguments: string };
+      readonly expiresAt: number;
+    }
+  | { readonly type: 'dialog_closed'; readonly id: string; readonly outcome: DialogOutcome };
 
 export type PairingOutcome = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
 
@@ -33,11 +51,20 @@ export type GatewayEvent =
   | { readonly type: 'session'; readonly session: SessionView }
   | { readonly type: 'session-removed'; readonly id: string }
   | { readonly type: 'task'; readonly task: TaskView }
+  | { readonly type: 'schedule'; readonly schedule: ScheduleView }
+  | { readonly type: 'schedule-removed'; readonly id: string }
   | { readonly type: 'pairing'; readonly request: PairingView }
   | {
       readonly type: 'pairing-closed';
       readonly id: string;
       readonly outcome: PairingOutcome;
+      readonly actor: string;
+    }
+  | { readonly type: 'dialog'; readonly dialog: DialogView }
+  | {
+      readonly type: 'dialog-closed';
+      readonly id: string;
+      readonly outcome: DialogOutcome;
       readonly actor: string;
     }
   | { readonly type: 'allowlist'; readonly entry: AllowlistView }
@@ -61,6 +88,16 @@ export type GatewayEvent =
       readonly senderId: string;
       readonly senderName: string;
       readonly text: string;
+    }
+  /** An answer of the model was counted. Without a platform: for tasks that belong to no chat. */
+  | {
+      readonly type: 'usage';
+      readonly platform?: Platform;
+      readonly senderId: string;
+      readonly sessionId: string;
+      readonly inputTokens: number;
+      readonly outputTokens: number;
+      readonly costUsd: number;
     }
   | { readonly type: 'turn'; readonly sessionId: string; readonly event: TurnEvent }
   | { readonly type: 'transcript'; readonly sessionId: string; readonly entry: TranscriptEntry }

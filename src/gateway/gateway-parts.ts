@@ -2,11 +2,17 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { interactivePi } from './agent/pi-rpc/interactive.ts';
+import { agentSharesFiles } from './config/agent-hosts.ts';
+import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
+import { Handoffs } from './conversation/handoffs.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
 import { TurnSlots } from './conversation/turn-slots.ts';
 import { DecisionTrace } from './decisions.ts';
+import { createDialogs } from './dialogs/create.ts';
+import type { Dialogs } from './dialogs/dialogs.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
 import { prepareInput } from './inbound/attachments.ts';
@@ -17,15 +23,21 @@ import { createExecutor } from './inbound/commands/execute.ts';
 import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
-import type { Platform, RefusalView } from './model.ts';
+import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
+import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
+import { ORIGIN, resolveTargets, type TargetContext } from './outbound/target.ts';
+import { machineZone } from './schedules/local-time.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
-import { deliverTask, taskOfRow } from './tasks/task-delivery.ts';
+import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
   readonly adapters: AdapterManager;
@@ -33,12 +45,21 @@ export interface GatewayParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
+  readonly asides: Asides;
+  readonly handoffs: Handoffs;
   readonly tasks: Tasks;
+  readonly taskLines: TaskLines;
+  readonly schedules: Schedules;
+  readonly homes: HomeChats;
+  /** A chat as the gateway knows it: which account it belongs to. */
+  readonly chatOf: TargetContext['chat'];
+  readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
   readonly decisions: DecisionTrace;
   readonly slots: TurnSlots;
+  readonly dialogs: Dialogs;
 }
 
 /** `stopping`: nobody waits for the store any more. */
@@ -63,11 +84,16 @@ export function createParts(
     show: (decision) => events.emit({ type: 'decision', decision }),
   });
   const decide = decisions.note;
-  const slots = new TurnSlots(settings.agent.maxConcurrent);
+  // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
+  const slots = new TurnSlots(
+    settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
+  );
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
+  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
   const outbox = new Outbox({
     db: stores.sessions,
+    persist: persistSessions,
     clock,
     events,
     log: log.child('outbox'),
@@ -82,7 +108,8 @@ export function createParts(
           .delivered(row)
           .catch((error: unknown) => log.warn('a copy was not removed', { error: messageOf(error) }));
       const taskId = row.state === 'delivered' ? taskOfRow(row) : undefined;
-      if (taskId !== undefined)
+      const task = taskId === undefined ? undefined : tasks.get(taskId);
+      if (taskId !== undefined && task !== undefined && !undelivered(outbox, task))
         void tasks
           .delivered(taskId)
           .catch((error: unknown) =>
@@ -92,13 +119,28 @@ export function createParts(
   });
   const files = new AnswerFiles({
     outbox,
-    adapter: (platform) => adapters.known(platform),
+    // What an agent elsewhere calls a file of its own is none of ours.
+    adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
     cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
     decide,
   });
+  const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
+    settings.allowAll ||
+    door.people.isAllowed(chat.platform, sender) ||
+    settings.chats(chat.platform).allowFrom.includes(sender.id);
+  const { dialogs, answers } = createDialogs({
+    ...deps,
+    outbox,
+    adapter: adapterOf,
+    egress,
+    listed,
+    prefix: prefixOf,
+    log: log.child('dialogs'),
+  });
   const conversations = new Conversations({
+    dialogs,
     db: stores.sessions,
     files,
     settings,
@@ -106,31 +148,132 @@ export function createParts(
     inbox,
     outbox,
     slots,
+    usage,
     agent,
     adapter: adapterOf,
     egress,
     persist: persistSessions,
     decide,
     prepare: (message, session) =>
-      prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, session.id)),
-    busyElsewhere: (sessionId) => tasks.busy(sessionId),
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, session.id),
+        agent?.sharesFiles,
+      ),
+    busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
+    handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
     events,
     clock,
     log: log.child('sessions'),
   });
+  const handoffs: Handoffs = new Handoffs({
+    db: stores.sessions,
+    sessions,
+    outbox,
+    clock,
+    log: log.child('handoff'),
+    sharesFiles: agentSharesFiles(settings.agent),
+    interactive: ({ id, cwd }, file) =>
+      interactivePi(settings.agent.command, { id, file, cwd: cwd ?? settings.agent.cwd }, process.env),
+    lane: (session) => conversations.openLane(session),
+    close: (session) => conversations.closeConversation(session),
+    show: (session) => conversations.show(session),
+  });
+  const asides = new Asides({
+    agent,
+    settings,
+    usage,
+    adapter: adapterOf,
+    conversation: (session) => conversations.conversation(session),
+    prepare: (message, id) =>
+      prepareInput(
+        message,
+        adapterOf(message.chat.platform),
+        join(deps.folder.files, id),
+        agent?.sharesFiles,
+      ),
+  });
+  const taskDelivery = {
+    outbox,
+    files,
+    adapter: (platform: Platform) => adapters.known(platform),
+    persist: persistSessions,
+    egress,
+    filesFolder: deps.folder.files,
+    log: log.child('tasks'),
+  };
+  const taskLines = new TaskLines({ outbox, adapter: adapterOf });
   const tasks = new Tasks({
     db: stores.tasks,
     agent,
     agentOf: (chat) => settings.agentOf(chat),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
     log: log.child('tasks'),
     decide,
     persist: storing(stores.tasks),
-    deliver: (task, text, again) => deliverTask(outbox, persistSessions, task, text, again),
+    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
+    ask: ({ id, chat, senderId }) =>
+      dialogs.asker({
+        sessionId: id,
+        addressee: () => ({
+          chat,
+          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
     changed: (task) => {
+      taskLines.changed(task);
+      schedules.taskChanged(task);
       if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
     },
+  });
+  const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
+    const known = [...sessions.all()].find(
+      (each) => each.chat.platform === platform && each.chat.chatId === chatId,
+    );
+    const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
+    return threadId === undefined ? chat : { ...chat, threadId };
+  };
+  const homes = new HomeChats(settings, chatOf);
+  const schedules: Schedules = new Schedules({
+    db: stores.tasks,
+    clock,
+    events,
+    log: log.child('schedules'),
+    decide,
+    persist: storing(stores.tasks),
+    tasks,
+    zone: machineZone(),
+    mayRun({ chat, senderId, senderName }) {
+      if (chat === undefined || senderId === undefined) return true;
+      const sender = { id: senderId, name: senderName ?? senderId };
+      return !door.people.isBlocked(chat.platform, sender) && listed({ chat, sender });
+    },
+    chats({ targets, chat }) {
+      // A schedule of the operator that names no chat: its results stand in the console.
+      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
+      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
+        origin: chat,
+        home: (platform) => homes.get(platform),
+        chat: chatOf,
+      });
+    },
+    parent: ({ chat, senderId }) =>
+      chat === undefined || senderId === undefined
+        ? null
+        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
   });
   const door = new Door({
     db: stores.security,
@@ -142,7 +285,9 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
+      schedules.cutOff(platform, ids);
     },
   });
   const reception: Reception = new Reception({
@@ -155,6 +300,7 @@ export function createParts(
     persist: persistSessions,
     decide,
     commands: new ChatCommands({
+      answers,
       db: stores.sessions,
       inbox,
       outbox,
@@ -171,12 +317,13 @@ export function createParts(
         conversations,
         inbox,
         tasks,
+        schedules,
+        usage,
+        asides,
         clock,
-        listed: ({ chat, sender }) =>
-          settings.allowAll ||
-          door.people.isAllowed(chat.platform, sender) ||
-          settings.chats(chat.platform).allowFrom.includes(sender.id),
-        prefix: ({ platform }) => (platform === 'twitch' ? '!' : '/'),
+        answers,
+        listed,
+        prefix: prefixOf,
       }),
     }),
     adapter: (chat) => adapterOf(chat.platform),
@@ -207,6 +354,7 @@ export function createParts(
     conversations,
     outbox,
     tasks,
+    schedules,
     sessions: stores.sessions,
     security: stores.security,
     files: deps.folder.files,
@@ -219,11 +367,24 @@ export function createParts(
     sessions,
     conversations,
     outbox,
+    asides,
+    handoffs,
     tasks,
+    taskLines,
+    schedules,
+    homes,
+    chatOf,
+    usage,
     inbox,
     reception,
     maintenance,
     decisions,
     slots,
+    dialogs,
   };
+}
+
+/** What people type before a word of command. */
+function prefixOf({ platform }: ChatRef): string {
+  return platform === 'twitch' ? '!' : '/';
 }

@@ -14,6 +14,7 @@ import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import type { Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
+import { resolveTargets, type Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import type { Database } from './store/database.ts';
 
@@ -35,6 +36,8 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly demo: boolean;
+  /** Environment of programs that an operator starts as tasks; default: an empty one. */
+  readonly programEnv?: NodeJS.ProcessEnv;
   /** Told about every change of a task that belongs to a chat. */
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }
@@ -48,6 +51,11 @@ export class Gateway {
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
   readonly tasks: GatewayParts['tasks'];
+  readonly schedules: GatewayParts['schedules'];
+  readonly homes: GatewayParts['homes'];
+  readonly usage: GatewayParts['usage'];
+  readonly handoffs: GatewayParts['handoffs'];
+  readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
   /** Nobody waits for the store any more. */
@@ -70,6 +78,12 @@ export class Gateway {
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
     this.tasks = parts.tasks;
+    this.schedules = parts.schedules;
+    this.homes = parts.homes;
+    this.usage = parts.usage;
+    this.handoffs = parts.handoffs;
+    this.dialogs = parts.dialogs;
+    deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
     });
@@ -100,8 +114,10 @@ export class Gateway {
   /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
   open(): void {
     this.sessions.load(this.deps.stores.sessions);
+    this.handoffs.load();
     this.door.load();
     this.tasks.load();
+    this.schedules.load();
     this.#parts.reception.close();
     this.#startedAt = this.deps.clock();
     this.#state = 'running';
@@ -112,7 +128,9 @@ export class Gateway {
     this.#state = 'starting';
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
+    this.handoffs.load();
     this.door.load();
+    this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
@@ -128,10 +146,12 @@ export class Gateway {
       clock: this.deps.clock,
       log: this.deps.logs.logger('recovery'),
       decide: this.#parts.decisions.note,
+      lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
       adopt: (item) => reception.adopt(item),
     });
     await this.tasks.recover();
+    await this.schedules.start(this.deps.settings.schedules);
     this.#parts.maintenance.start();
     this.#state = 'running';
   }
@@ -171,9 +191,15 @@ export class Gateway {
     this.show();
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
+    this.#parts.asides.stop();
+    this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
-    this.tasks.stop();
+    await this.schedules.stop();
+    this.dialogs.stop();
+    const tasksEnded = this.tasks.stop();
+    this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
+    await tasksEnded;
     await this.outbox.drained(SETTLE_MS);
     this.door.stop();
     await this.adapters.stopAll();
@@ -205,6 +231,12 @@ export class Gateway {
     return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
   }
 
+  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
+  chatsOf(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] {
+    const { homes, chatOf } = this.#parts;
+    return resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
+  }
+
   /** A chat client starts a task by a frame. */
   startClientTask(chat: ChatRef, sender: Sender, request: ClientTaskRequest): Promise<TaskView> {
     const { conversations, sessions, tasks } = this;
@@ -214,6 +246,7 @@ export class Gateway {
 
   view(): GatewayView {
     const { settings, version, demo, agent, folder } = this.deps;
+    const hosts = agent?.hosts?.() ?? [];
     return {
       version,
       state: this.#state,
@@ -225,7 +258,8 @@ export class Gateway {
       agent: {
         backend: agent?.backend ?? 'none',
         running: this.#parts.slots.running,
-        maxConcurrent: this.#parts.slots.max,
+        maxConcurrent: this.deps.settings.agent.maxConcurrent,
+        ...(hosts.length === 0 ? {} : { hosts }),
         ok: this.#agentCheck.ok,
         detail: this.#agentCheck.detail,
         ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),

@@ -1,5 +1,6 @@
 import type { ConfigAccess } from './config/access.ts';
 import { followConfig } from './config/follow.ts';
+import { answerDialog } from './dialogs/operator-answer.ts';
 import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
@@ -12,6 +13,7 @@ import type {
   OperatorQueries,
   OperatorSnapshot,
 } from './operator.ts';
+import { runScheduleCommand, runTaskCommand } from './operator-work.ts';
 import type { Actor } from './security/door.ts';
 import { taskView } from './tasks/task-record.ts';
 
@@ -39,10 +41,12 @@ export class LocalOperator implements Operator {
       adapters: gateway.adapters.views(),
       sessions: gateway.conversations.views(),
       tasks: gateway.tasks.list().map(taskView),
+      schedules: gateway.schedules.views(),
       pairing: gateway.door.desk.list(),
       allowlist: gateway.door.people.list(),
       refusals: [...gateway.refusals],
       outbox: gateway.outbox.list(),
+      dialogs: gateway.dialogs.views(),
       log: gateway.deps.logs.lines(),
     };
   }
@@ -83,10 +87,10 @@ export class LocalOperator implements Operator {
         };
       }
       case 'pairing.invite': {
-        const { code, expiresAt } = door.invite(actor);
+        const { id, code, expiresAt } = door.invite(actor);
         return {
           message: `Send this to the bot from the new person’s account within the hour: ${code}`,
-          data: { code, expiresAt },
+          data: { id, code, expiresAt },
         };
       }
       case 'pairing.undo': {
@@ -111,9 +115,28 @@ export class LocalOperator implements Operator {
       case 'adapter.check':
         return this.#adapter(command);
       case 'task.start':
+      case 'task.retry':
       case 'task.cancel':
       case 'task.deliver':
-        return this.#task(command);
+        return runTaskCommand(gateway, command);
+      case 'dialog.answer':
+        return answerDialog(gateway.dialogs, command, actor);
+      case 'schedule.add':
+      case 'schedule.write':
+      case 'schedule.pause':
+      case 'schedule.resume':
+      case 'schedule.remove':
+      case 'schedule.run':
+        return runScheduleCommand(gateway, command);
+      case 'home.set': {
+        const { platform, chat } = command;
+        gateway.homes.set(platform, chat);
+        await this.#deps.config.set(`platforms.${platform}.homeChat`, chat);
+        return {
+          message:
+            chat === undefined ? `${platform} has no home chat any more` : `home:${platform} is ${chat}`,
+        };
+      }
       case 'outbox.retry':
         await gateway.outbox.retry(command.id);
         return { message: 'trying that delivery again' };
@@ -158,8 +181,14 @@ export class LocalOperator implements Operator {
           text: item.message.text,
           at: item.acceptedAt,
         })),
+      steps: (p) => gateway.tasks.steps(p.taskId),
       config: () => config.values(),
       audit: (p) => gateway.door.auditLines(p.limit ?? 100),
+      usage: (p) => ({
+        today: gateway.usage.total(true),
+        total: gateway.usage.total(false),
+        rows: gateway.usage.rows(p.limit ?? 200),
+      }),
       blocked: () => gateway.door.people.blockedList(),
     };
     return answers[name](params);
@@ -177,27 +206,6 @@ export class LocalOperator implements Operator {
     else if (command.type === 'adapter.stop') await adapters.stop(platform);
     else await adapters.restart(platform);
     return { message: `${platform}: ${adapters.view(platform).detail}` };
-  }
-
-  async #task(command: Extract<OperatorCommand, { type: `task.${string}` }>): Promise<CommandResult> {
-    const { tasks, sessions } = this.#deps.gateway;
-    if (command.type === 'task.start') {
-      const session = command.sessionId === undefined ? undefined : sessions.get(command.sessionId);
-      if (command.sessionId !== undefined && session === undefined)
-        throw notFound('session', command.sessionId);
-      const task = await tasks.start({
-        command: command.command,
-        parentSessionId: session?.id ?? null,
-        chat: session?.chat,
-      });
-      return { message: `started ${task.id}`, data: taskView(task) };
-    }
-    const task =
-      command.type === 'task.cancel' ? await tasks.cancel(command.id) : await tasks.deliverAgain(command.id);
-    return {
-      message: command.type === 'task.cancel' ? `cancelling ${task.id}` : `${task.id} is delivered again`,
-      data: taskView(task),
-    };
   }
 
   async #session(
@@ -221,9 +229,21 @@ export class LocalOperator implements Operator {
         await conversations.save(session);
         return { message: 'the agent is paused in this chat; messages wait' };
       case 'session.resume':
+        this.#deps.gateway.handoffs.refuse(session);
         session.paused = false;
         await conversations.save(session);
         conversations.openLane(session).resume();
+        return { message: 'the agent goes on in this chat' };
+      case 'session.lend':
+        return {
+          message: 'the agent waits; pi can be opened',
+          data: await this.#deps.gateway.handoffs.lend(session),
+        };
+      case 'session.renew':
+        await this.#deps.gateway.handoffs.renew(session, command.lease, command.pid);
+        return { message: 'renewed' };
+      case 'session.handBack':
+        await this.#deps.gateway.handoffs.handBack(session, command.lease);
         return { message: 'the agent goes on in this chat' };
       case 'session.write':
         await outbox.post({
@@ -250,6 +270,10 @@ export class LocalOperator implements Operator {
     const lines = [
       `agent: ${agent.ok ? 'ok' : 'NOT OK'} – ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
     ];
+    for (const host of gateway.view().agent.hosts ?? [])
+      lines.push(
+        `agent host ${host.name}: ${host.state} – ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+      );
     for (const platform of PLATFORMS) lines.push(await this.#diagnose(platform));
     for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
     return { message: lines.join('\n'), data: { agent, ok: agent.ok } };

@@ -5,6 +5,7 @@ import type { Conversations } from './conversation/conversations.ts';
 import { messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
 import type { Outbox } from './outbound/outbox.ts';
+import type { Schedules } from './schedules/schedules.ts';
 import type { Database } from './store/database.ts';
 import type { Tasks } from './tasks/tasks.ts';
 
@@ -17,6 +18,7 @@ export interface MaintenanceDeps {
   readonly conversations: Conversations;
   readonly outbox: Outbox;
   readonly tasks: Tasks;
+  readonly schedules: Schedules;
   readonly sessions: Database;
   readonly security: Database;
   /** Folder of the files that chats sent, one folder a session. */
@@ -54,10 +56,11 @@ export class Maintenance {
   }
 
   async sweep(now: number): Promise<void> {
-    const { conversations, outbox, tasks } = this.#deps;
+    const { conversations, outbox, tasks, schedules } = this.#deps;
     await conversations.sweep(now);
     outbox.sweep();
     await tasks.sweep(now);
+    await schedules.sweep(now);
     await this.#forgetMessages(now - RETENTION.settledMs);
     const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));

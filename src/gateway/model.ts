@@ -68,6 +68,8 @@ export interface InboundMessage {
   readonly attachments?: readonly Attachment[];
   /** Pieces of one album share this id: the core joins them. */
   readonly albumId?: string;
+  /** Set by the core: the pieces that this message was joined from, in order. An edit of one changes its part. */
+  readonly joinedFrom?: readonly { readonly messageId: string; readonly text: string }[];
   /** This is an edit of the message with the same `messageId`. */
   readonly edited?: boolean;
   /** When the platform says it was sent; absent where unknown. */
@@ -150,6 +152,73 @@ export interface TaskView {
   readonly startedAt?: number;
   readonly completedAt?: number;
   readonly deliveredAt?: number;
+  /** A program that an operator started; absent for a prompt. */
+  readonly kind?: 'shell';
+  /** Of a program that ended by itself. */
+  readonly exitCode?: number;
+  /** The ended task that this one tries again. */
+  readonly retryOf?: string;
+  /** The schedule that started it. */
+  readonly scheduleId?: string;
+  /** Nobody waits for its result: it belongs to no chat, or it says itself that there is nothing to tell. */
+  readonly silent?: boolean;
+}
+
+/** One thing that a task did. */
+export interface TaskStep {
+  readonly at: number;
+  /** How far the task was, 0–100. */
+  readonly percent: number;
+  readonly text: string;
+}
+
+export interface ScheduleView {
+  readonly id: string;
+  readonly source: 'chat' | 'config' | 'console';
+  readonly state: 'active' | 'paused' | 'ended';
+  /** Why it is paused, one phrase. */
+  readonly pauseReason?: string;
+  /** When it runs, in words: "every 30m", "cron 0 9 * * 1-5", "once". */
+  readonly when: string;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly prompt: string;
+  /** Where results go, as targets are written. */
+  readonly deliver: readonly string[];
+  readonly chat?: ChatRef;
+  readonly senderId?: string;
+  readonly senderName?: string;
+  readonly quietToken: string;
+  /** What happens while the last run is still at work. */
+  readonly overlap: 'skip' | 'allow';
+  readonly missedWithinMs: number;
+  readonly createdAt: number;
+  readonly nextRunAt?: number;
+  readonly lastRunAt?: number;
+  readonly lastTaskId?: string;
+  readonly lastStatus?: TaskStatus;
+  readonly endedAt?: number;
+}
+
+export interface UsageTotal {
+  /** Answers of the model. */
+  readonly answers: number;
+  /** Everything that was read, cached or not. */
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** As the agent reckons it from the provider's prices; 0 for models without a price. */
+  readonly costUsd: number;
+}
+
+/** What one sender has used in one session on one day. */
+export interface UsageRow extends UsageTotal {
+  /** `2026-05-06`, in the gateway's time zone. */
+  readonly day: string;
+  /** Empty for tasks that belong to no chat. */
+  readonly platform: string;
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly sessionId: string;
 }
 
 export interface PairingView {
@@ -164,6 +233,49 @@ export interface PairingView {
   readonly createdAt: number;
   readonly expiresAt: number;
 }
+
+export type DialogKind = 'select' | 'confirm' | 'input' | 'editor' | 'approval';
+
+/** An open question of an agent: it waits for an answer, and the agent with it. */
+export interface DialogView {
+  readonly id: string;
+  /** What people call it: "#4". */
+  readonly number: number;
+  readonly kind: DialogKind;
+  readonly title: string;
+  readonly text?: string;
+  readonly options?: readonly string[];
+  /** What an `editor` begins with, or what an `input` suggests. */
+  readonly preset?: string;
+  /** For `approval`: the call as it will run. Control and invisible characters are shown as `\u{…}`. */
+  readonly call?: {
+    readonly tool: string;
+    /** The exact arguments, readable: indented JSON. */
+    readonly arguments: string;
+    readonly hash: string;
+    readonly reason: string;
+    /** What "for this session" would cover. */
+    readonly group: string;
+  };
+  readonly sessionId: string;
+  /** Absent for a question that nobody in a chat is asked. */
+  readonly chat?: ChatRef;
+  /** Who may answer in the chat; absent when only the operator may. */
+  readonly requesterId?: string;
+  readonly requesterName?: string;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+export type DialogOutcome =
+  | 'approved'
+  | 'approved_session'
+  | 'denied'
+  | 'answered'
+  | 'cancelled'
+  | 'timed_out'
+  /** The agent does not wait any more: its turn ended, or it is gone. */
+  | 'withdrawn';
 
 export interface AllowlistView {
   readonly platform: Platform;
@@ -190,7 +302,7 @@ export interface RefusalView {
 /** Something that was refused, dropped, reset, retried or given up. `code` is stable, `reason` is a sentence. */
 export interface DecisionView {
   readonly at: number;
-  readonly what: 'message' | 'turn' | 'session' | 'delivery' | 'task';
+  readonly what: 'message' | 'turn' | 'session' | 'delivery' | 'task' | 'schedule';
   readonly kind:
     | 'refused'
     | 'dropped'
@@ -202,7 +314,9 @@ export interface DecisionView {
     | 'aborted'
     | 'timed_out'
     | 'failed'
-    | 'abandoned';
+    | 'abandoned'
+    /** Waits or runs for longer than it should: somebody should look. */
+    | 'stuck';
   readonly code: string;
   readonly reason: string;
   readonly platform?: Platform;
@@ -241,10 +355,26 @@ export interface TranscriptEntry {
   readonly text: string;
 }
 
+/** One host of a pool of agents. */
+export interface AgentHostView {
+  readonly name: string;
+  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again all the same. */
+  readonly state: 'up' | 'retrying' | 'parked';
+  /** Turns at work there. */
+  readonly running: number;
+  readonly maxConcurrent: number;
+  readonly detail: string;
+  readonly nextTryAt?: number;
+  /** The operator's next step; only when parked. */
+  readonly hint?: string;
+}
+
 export interface AgentView {
   readonly backend: string;
   readonly running: number;
   readonly maxConcurrent: number;
+  /** Only with `agent.hosts`. */
+  readonly hosts?: readonly AgentHostView[];
   readonly ok: boolean;
   readonly detail: string;
   /** The operator's next step when `ok` is false. */

@@ -6,15 +6,20 @@ import type { GatewayEvent, GatewayEventListener } from './events.ts';
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
   PairingView,
   Platform,
   RefusalView,
+  ScheduleView,
   SessionView,
+  TaskStep,
   TaskView,
   TranscriptEntry,
+  UsageRow,
+  UsageTotal,
 } from './model.ts';
 
 export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from './events.ts';
@@ -25,11 +30,15 @@ export interface OperatorSnapshot {
   readonly adapters: readonly AdapterView[];
   readonly sessions: readonly SessionView[];
   readonly tasks: readonly TaskView[];
+  /** Absent from a gateway that knows none yet. */
+  readonly schedules?: readonly ScheduleView[];
   readonly pairing: readonly PairingView[];
   readonly allowlist: readonly AllowlistView[];
   readonly refusals: readonly RefusalView[];
   /** Rows that are not delivered yet or failed. */
   readonly outbox: readonly OutboxView[];
+  /** Open questions of agents, the oldest first. Absent when the gateway at the other end is older. */
+  readonly dialogs?: readonly DialogView[];
   /** The last lines, oldest first (at most 500). */
   readonly log: readonly LogLine[];
 }
@@ -40,7 +49,10 @@ export type OperatorCommand =
   | { readonly type: 'pairing.approve'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.deny'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.block'; readonly requestId?: string; readonly code?: string }
-  /** Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. */
+  /**
+   * Makes a single-use code that a new person (the operator's own phone) sends to the bot to be let in. `data` is
+   * {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist.
+   */
   | { readonly type: 'pairing.invite' }
   /** Takes an approval back: the sender is revoked and the request waits again. */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
@@ -53,12 +65,58 @@ export type OperatorCommand =
   /** Takeover: messages wait while the operator answers by hand. */
   | { readonly type: 'session.pause'; readonly id: string }
   | { readonly type: 'session.resume'; readonly id: string }
+  /** Lends the session to a terminal: `data` is {@link LentSession}. Messages wait until it is handed back. */
+  | { readonly type: 'session.lend'; readonly id: string }
+  /** Of the terminal, well within the lease; `pid` is its pi. */
+  | {
+      readonly type: 'session.renew';
+      readonly id: string;
+      readonly lease: string;
+      readonly pid?: number;
+    }
+  | { readonly type: 'session.handBack'; readonly id: string; readonly lease: string }
   | { readonly type: 'session.write'; readonly id: string; readonly text: string }
   | { readonly type: 'queue.drop'; readonly sessionId: string; readonly messageId: string }
   | { readonly type: 'queue.up'; readonly sessionId: string; readonly messageId: string }
-  | { readonly type: 'task.start'; readonly sessionId?: string; readonly command: string }
+  /** `argv` runs a program instead of a prompt (`command` is then its title); `deliver` names targets. */
+  | {
+      readonly type: 'task.start';
+      readonly sessionId?: string;
+      readonly command: string;
+      readonly argv?: readonly string[];
+      readonly timeoutMs?: number;
+      readonly deliver?: string;
+    }
+  | { readonly type: 'task.retry'; readonly id: string }
   | { readonly type: 'task.cancel'; readonly id: string }
   | { readonly type: 'task.deliver'; readonly id: string }
+  /** Exactly one of `every`, `cron` and `at`. Results go to `deliver`, default the chat of `sessionId`. */
+  | {
+      readonly type: 'schedule.add';
+      readonly every?: string;
+      readonly cron?: string;
+      readonly at?: string;
+      readonly timezone?: string;
+      readonly prompt: string;
+      readonly deliver?: string;
+      readonly sessionId?: string;
+      readonly quietToken?: string;
+      readonly overlap?: 'skip' | 'allow';
+      readonly missedMinutes?: number;
+    }
+  /** As people write it in a chat: `every 30m <text>`, `at 18:30 <text>`. */
+  | {
+      readonly type: 'schedule.write';
+      readonly text: string;
+      readonly deliver?: string;
+      readonly sessionId?: string;
+    }
+  | { readonly type: 'schedule.pause'; readonly id: string }
+  | { readonly type: 'schedule.resume'; readonly id: string }
+  | { readonly type: 'schedule.remove'; readonly id: string }
+  | { readonly type: 'schedule.run'; readonly id: string }
+  /** The chat that `home:<platform>` means: `<chat>` or `<chat>:<thread>`; without one it is taken away. */
+  | { readonly type: 'home.set'; readonly platform: Platform; readonly chat?: string }
   | { readonly type: 'adapter.start'; readonly platform: Platform }
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
@@ -71,6 +129,16 @@ export type OperatorCommand =
       readonly type: 'adapter.check';
       readonly platform: Platform;
       readonly settings?: Readonly<Record<string, unknown>>;
+    }
+  /**
+   * `decision` for a tool call, and `deny` for any question that gets no answer; `value` for the others: an option, a
+   * text, or "yes" and "no".
+   */
+  | {
+      readonly type: 'dialog.answer';
+      readonly id: string;
+      readonly decision?: 'once' | 'session' | 'deny';
+      readonly value?: string;
     }
   | { readonly type: 'outbox.retry'; readonly id: string }
   | { readonly type: 'outbox.abandon'; readonly id: string }
@@ -90,6 +158,15 @@ export type OperatorCommand =
   /** Stops the gateway and starts it again with its configuration read anew. */
   | { readonly type: 'restart' }
   | { readonly type: 'stop' };
+
+/** What a terminal needs to open a session. */
+export interface LentSession {
+  readonly lease: string;
+  /** The lease ends after this many milliseconds without a renewal. */
+  readonly leaseMs: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+}
 
 export interface CommandResult {
   /** One sentence for the toast or the terminal. */
@@ -126,10 +203,16 @@ export interface ConfigValue {
 export interface OperatorQueries {
   transcript: { params: { sessionId: string; limit?: number }; result: readonly TranscriptEntry[] };
   queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
+  /** What a task did, oldest first; the last few hundred steps. */
+  steps: { params: { taskId: string }; result: readonly TaskStep[] };
   config: { params: Record<string, never>; result: readonly ConfigValue[] };
   audit: {
     params: { limit?: number };
     result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  usage: {
+    params: { limit?: number };
+    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
   };
   blocked: {
     params: Record<string, never>;

@@ -26,6 +26,8 @@ export interface RecoveryDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly decide: Decide;
+  /** Numbers of the questions of a session that nobody waits for any more. */
+  readonly lostQuestions: (sessionId: string) => readonly number[];
   readonly release: (request: PairingRequest) => Promise<void>;
   readonly adopt: (item: InboxItem) => Promise<void>;
 }
@@ -36,7 +38,8 @@ export interface RecoveryDeps {
  */
 export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
   let resumed = 0;
-  let reported = 0;
+  // Written together: what a kill cut off is reported with one wait for the disk, in its order.
+  const reports: Promise<void>[] = [];
   for (const item of deps.inbox.open()) {
     if (item.state === 'held') {
       await recoverHeld(deps, item).catch((error: unknown) =>
@@ -50,10 +53,11 @@ export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
       deps.conversations.enqueue(item, session, 'queue');
       resumed += 1;
     } else {
-      await report(deps, item, session);
-      reported += 1;
+      reports.push(report(deps, item, session));
     }
   }
+  await Promise.all(reports);
+  const reported = reports.length;
   if (resumed + reported > 0) deps.log.info('took up what the last run left', { resumed, reported });
 }
 
@@ -70,6 +74,7 @@ async function report(
   const { message } = item;
   const waited = item.state === 'queued';
   const offered = session !== undefined && message.promptId === undefined;
+  const lost = waited || session === undefined ? [] : deps.lostQuestions(session.id);
   const row = await db.write((tx) => {
     if (offered) inbox.offer(tx, item, session.id);
     else inbox.setState(tx, item, 'done');
@@ -81,7 +86,7 @@ async function report(
         ...(session === undefined ? {} : { sessionId: session.id }),
         ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
       },
-      parts: reportParts(deps, message.chat, reportText(message.text, waited, offered), offered),
+      parts: reportParts(deps, message.chat, reportText(message.text, waited, offered, lost), offered),
       replyTo: message.messageId,
     });
   });
@@ -101,12 +106,18 @@ async function report(
   });
 }
 
-function reportText(text: string, waited: boolean, offered: boolean): string {
+function reportText(text: string, waited: boolean, offered: boolean, lost: readonly number[]): string {
   const what = `"${firstWords(text)}"`;
   const next = offered ? ' /retry runs it, /stop drops it.' : ' Send it again if it still matters.';
   return waited
     ? `I was away for a while and did not work on this: ${what}.${next}`
-    : `I was restarted while working on this: ${what}. It was not finished.${next}`;
+    : `I was restarted while working on this: ${what}. It was not finished.${voidText(lost)}${next}`;
+}
+
+function voidText(lost: readonly number[]): string {
+  if (lost.length === 0) return '';
+  const which = lost.map((number) => `#${number}`).join(', ');
+  return lost.length === 1 ? ` My question ${which} is void.` : ` My questions ${which} are void.`;
 }
 
 function reportParts(deps: RecoveryDeps, chat: ChatRef, text: string, offered: boolean) {

@@ -156,7 +156,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   ];
   const start = async (): Promise<GatewayProcess> => {
     const gateway = new GatewayProcess([...args.slice(0, -1), 'info']);
-    await gateway.ready();
+    await gateway.ready(120_000); // a busy machine starts slowly, and that is no finding
     return gateway;
   };
   let gateway = await start();

@@ -5,6 +5,7 @@ import type {
   OutboxView,
   PairingView,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
 } from '../../src/gateway/model.ts';
@@ -251,3 +252,19 @@ export function alive<T>(value: T): T {
     typeof entry === 'number' && /At$|^at$/u.test(key) ? entry + shift : entry,
   );
 }
+
+export const scheduleView = (id: string, changes: Partial<ScheduleView> = {}): ScheduleView => ({
+  id,
+  source: 'chat',
+  state: 'active',
+  when: 'every weekday 09:00',
+  timezone: 'UTC',
+  prompt: 'look at the mail',
+  deliver: ['origin'],
+  senderName: 'Ada',
+  quietToken: '[SILENT]',
+  overlap: 'skip',
+  missedWithinMs: 3_600_000,
+  createdAt: 0,
+  ...changes,
+});

@@ -7,6 +7,6 @@ export async function within<T>(work: Promise<T>, ms: number, signal?: AbortSign
   try {
     return await Promise.race([work, pause(ms, end).then(() => undefined)]);
   } finally {
-    done.abort();
+    done.abort('over'); // without a reason Node makes an error with a stack, for nobody
   }
 }

@@ -3,6 +3,9 @@
  * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
  */
 
+import type { AgentHostView } from '../model.ts';
+import type { AskQuestion } from './question.ts';
+
 /** What a conversation needs to exist; the same values resume it after a restart. */
 export interface ConversationSpec {
   /** Our session id. */
@@ -12,11 +15,15 @@ export interface ConversationSpec {
   readonly cwd: string;
   /** The agent's own session file, once known. */
   readonly sessionFile?: string;
+  /** The host of a pool that has the session file; the session stays there. */
+  readonly host?: string;
   readonly model?: string;
   readonly thinking?: string;
   /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
   readonly tools?: readonly string[];
   readonly systemPrompt?: string;
+  /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
+  readonly ask?: AskQuestion;
 }
 
 /** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */
@@ -46,10 +53,12 @@ export type AgentEvent =
   | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
   | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
+  /** A sign of life while there is nothing to show: a tool works for long, or a place is waited for. */
+  | { readonly type: 'alive' }
   /** A steered input was taken by the model: text from here on answers it. */
   | { readonly type: 'consumed'; readonly inputId: string }
   /** The agent's own session file became known or changed. */
-  | { readonly type: 'session'; readonly sessionFile: string }
+  | { readonly type: 'session'; readonly sessionFile: string; readonly host?: string }
   | {
       readonly type: 'usage';
       readonly inputTokens: number;
@@ -59,6 +68,8 @@ export type AgentEvent =
 
 export type TurnFailureCode =
   | 'agent_missing'
+  /** The machine where it would run cannot be reached. */
+  | 'agent_unreachable'
   | 'agent_unconfigured'
   | 'agent_exited'
   | 'agent_silent'
@@ -95,10 +106,27 @@ export interface Conversation {
   steer(input: AgentInput): Promise<boolean>;
   /** Control of the model where the agent can; rejects with GatewayError `unsupported` where not. */
   control(command: AgentControl): Promise<string>;
+  /**
+   * Takes the last turn back: the next one goes on before it. Only while nothing runs. Rejects with GatewayError, with
+   * `nothing_to_undo` when there is none. Absent: the agent cannot.
+   */
+  undo?(): Promise<Undone>;
+  /**
+   * Answers beside the conversation, on a copy of what it had come to: may run while a turn runs, has its own place,
+   * only reads, and leaves no trace. Settles like `run`. Absent: the agent cannot.
+   */
+  aside?(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
+  /** The agent's own session file, as far as it is known. */
+  readonly sessionFile?: string | undefined;
   /** The model and thinking level that `control` has set, by their full names; undefined: none was set here. */
   readonly chosen?: { readonly model: string | undefined; readonly thinking: string | undefined };
   /** Frees what the conversation holds (child, memory). It can be opened again from its spec. */
   close(): Promise<void>;
+}
+
+export interface Undone {
+  /** The message that was taken back, as the agent had it. */
+  readonly text: string;
 }
 
 export type AgentControl =
@@ -122,6 +150,12 @@ export interface Agent {
   open(spec: ConversationSpec): Conversation;
   /** The words that sessions in this folder know. May start a process; rejects when they cannot be had. */
   words?(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
+  /** False: what the agent works on does not see the gateway's files, nor the gateway the agent's. Default: true. */
+  readonly sharesFiles?: boolean;
+  /** The hosts of a pool, and how they are. */
+  hosts?(): readonly AgentHostView[];
+  /** Sets who is told when `hosts` would answer otherwise. */
+  watch?(changed: () => void): void;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
 }

@@ -2,7 +2,15 @@
 export type Directive =
   | { readonly type: 'sleep'; readonly ms: number }
   | { readonly type: 'long'; readonly length: number }
-  | { readonly type: 'tool'; readonly name: string }
+  /** `command` is the argument of a tool that runs commands. */
+  | { readonly type: 'tool'; readonly name: string; readonly command?: string }
+  | {
+      readonly type: 'ask';
+      readonly kind: 'select' | 'confirm' | 'input' | 'editor';
+      readonly title: string;
+      /** For `select`. */
+      readonly options: readonly string[];
+    }
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
   | { readonly type: 'fail' }
   | { readonly type: 'crash' }
@@ -15,17 +23,24 @@ export interface Script {
 }
 
 const DIRECTIVE =
-  /\[(?:(sleep|long) (\d{1,9})|tool ([\w.-]+)|progress (\d{1,3})(?: ([^\]]*))?|(fail|crash|hang))\]\s?/g;
+  /\[(?:(sleep|long) (\d{1,9})|tool ([\w.-]+)(?: ([^\]]*))?|ask (select|confirm|input|editor) ([^\]]*)|progress (\d{1,3})(?: ([^\]]*))?|(fail|crash|hang))\]\s?/g;
 
 /** Reads the directives out of a text. Brackets that are no directive stay as they are. */
 export function parseScript(source: string): Script {
   if (!source.includes('[')) return { text: source, directives: [] };
   const directives: Directive[] = [];
-  const text = source.replace(DIRECTIVE, (_whole, timed, amount, tool, percent, message, end): string => {
+  const text = source.replace(DIRECTIVE, (...match): string => {
+    const [, timed, amount, tool, command, kind, question, percent, message, end] = match;
     if (timed === 'sleep') directives.push({ type: 'sleep', ms: Number(amount) });
     else if (timed === 'long') directives.push({ type: 'long', length: Number(amount) });
-    else if (tool !== undefined) directives.push({ type: 'tool', name: tool });
-    else if (percent !== undefined)
+    else if (tool !== undefined)
+      directives.push({ type: 'tool', name: tool, ...(command === undefined ? {} : { command }) });
+    else if (kind !== undefined) {
+      const [title = '', ...options] = String(question)
+        .split('|')
+        .map((each) => each.trim());
+      directives.push({ type: 'ask', kind, title, options });
+    } else if (percent !== undefined)
       directives.push({ type: 'progress', percent: Math.min(100, Number(percent)), message: message ?? '' });
     else directives.push({ type: end });
     return '';

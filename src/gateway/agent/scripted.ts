@@ -7,10 +7,13 @@ import type {
   AgentInput,
   AgentWord,
   Conversation,
+  ConversationSpec,
   TurnEnd,
+  Undone,
 } from './agent.ts';
 import { pause } from './pause.ts';
 import { type Directive, longAnswer, parseScript, wordsOf } from './script.ts';
+import { type AskDirective, approveTool, askPeople, type ToolDirective } from './scripted-questions.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from './turn-end.ts';
 
 export interface ScriptedAgentOptions {
@@ -18,6 +21,8 @@ export interface ScriptedAgentOptions {
   readonly delayMs?: number;
   /** Between two words. Default: 0, which uses no timer at all. */
   readonly chunkDelayMs?: number;
+  /** Asks before every tool call, as pi does while approvals are on. Default: false. */
+  readonly approvals?: boolean;
   /** Words that it knows beside ours. Default: none. */
   readonly words?: readonly AgentWord[];
 }
@@ -36,7 +41,8 @@ const CLOSED = 'closed';
 
 /**
  * The agent of demos and tests: answers `You said: <text>` word by word and obeys the directives inside the text
- * (`[sleep 500]`, `[long 10000]`, `[tool bash]`, `[progress 40 reading]`, `[fail]`, `[crash]`, `[hang]`).
+ * (`[sleep 500]`, `[long 10000]`, `[tool bash]`, `[tool bash rm -rf x]`, `[ask select Which?|this|that]`,
+ * `[progress 40 reading]`, `[fail]`, `[crash]`, `[hang]`).
  */
 export function createScriptedAgent(options: ScriptedAgentOptions = {}): Agent {
   return new ScriptedAgent(options);
@@ -59,8 +65,8 @@ class ScriptedAgent implements Agent {
     return Promise.resolve(this.#options.words ?? []);
   }
 
-  open(): Conversation {
-    return new ScriptedConversation(this.#options, this.#busy);
+  open(spec: ConversationSpec): Conversation {
+    return new ScriptedConversation(spec, this.#options, this.#busy);
   }
 
   async stop(): Promise<void> {
@@ -69,16 +75,22 @@ class ScriptedAgent implements Agent {
 }
 
 class ScriptedConversation implements Conversation {
+  readonly #spec: ConversationSpec;
+  readonly #approvals: boolean;
   readonly #delayMs: number;
   readonly #chunkDelayMs: number;
   readonly #busy: Set<ScriptedConversation>;
   #turn: Turn | undefined;
   #stop: AbortController | undefined;
+  /** Texts of the turns that can be taken back. */
+  readonly #answered: string[] = [];
   #toolCalls = 0;
   #inputTokens = 0;
   #outputTokens = 0;
 
-  constructor(options: ScriptedAgentOptions, busy: Set<ScriptedConversation>) {
+  constructor(spec: ConversationSpec, options: ScriptedAgentOptions, busy: Set<ScriptedConversation>) {
+    this.#spec = spec;
+    this.#approvals = options.approvals ?? false;
     this.#delayMs = options.delayMs ?? 0;
     this.#chunkDelayMs = options.chunkDelayMs ?? 0;
     this.#busy = busy;
@@ -119,6 +131,23 @@ class ScriptedConversation implements Conversation {
     );
   }
 
+  undo(): Promise<Undone> {
+    const text = this.#answered.pop();
+    if (text !== undefined) return Promise.resolve({ text });
+    return Promise.reject(
+      new GatewayError('nothing_to_undo', 'there is no turn to take back', { status: 409 }),
+    );
+  }
+
+  aside(input: AgentInput, listener: Listener, signal: AbortSignal): Promise<TurnEnd> {
+    const options = {
+      delayMs: this.#delayMs,
+      chunkDelayMs: this.#chunkDelayMs,
+      approvals: this.#approvals,
+    };
+    return new ScriptedConversation(this.#spec, options, this.#busy).run(input, listener, signal);
+  }
+
   async close(): Promise<void> {
     this.#stop?.abort(CLOSED);
   }
@@ -132,6 +161,7 @@ class ScriptedConversation implements Conversation {
     while (next !== undefined) {
       const end = await this.#answer(next, turn);
       if (end !== undefined) return end;
+      this.#answered.push(next.text);
       next = turn.steered.shift();
       if (next !== undefined) turn.listener({ type: 'consumed', inputId: next.id });
     }
@@ -148,10 +178,16 @@ class ScriptedConversation implements Conversation {
     if (this.#delayMs > 0 && !(await pause(this.#delayMs, turn.signal))) return cutShort(turn.signal);
     for (const directive of directives) {
       if (directive.type === 'long') answer = longAnswer(answer, directive.length);
+      else if (directive.type === 'ask') answer += await this.#ask(directive, turn);
       else if (directive.type === 'tool') {
         const tool = { id: `call-${++this.#toolCalls}`, name: directive.name };
-        tools.push(tool);
         turn.listener({ type: 'tool_start', ...tool });
+        const refused = await this.#refused(directive, turn);
+        if (refused === undefined) tools.push(tool);
+        else {
+          turn.listener({ type: 'tool_end', ...tool, ok: false });
+          answer += ` (${directive.name} was not run: ${refused})`;
+        }
       } else {
         const end = await obey(directive, turn);
         if (end !== undefined) return end;
@@ -163,6 +199,15 @@ class ScriptedConversation implements Conversation {
     turn.listener({ type: 'text_end' });
     this.#count(input.text, answer, turn);
     return undefined;
+  }
+
+  async #ask(directive: AskDirective, turn: Turn): Promise<string> {
+    return ` (${await askPeople(directive, this.#spec.ask, turn.signal)})`;
+  }
+
+  /** Why a tool may not run; undefined when it may. */
+  async #refused(directive: ToolDirective, turn: Turn): Promise<string | undefined> {
+    return this.#approvals ? await approveTool(directive, this.#spec, turn.signal) : undefined;
   }
 
   async #stream(answer: string, turn: Turn): Promise<boolean> {
@@ -185,7 +230,7 @@ class ScriptedConversation implements Conversation {
   }
 }
 
-type Action = Exclude<Directive, { readonly type: 'long' | 'tool' }>;
+type Action = Exclude<Directive, { readonly type: 'long' | 'tool' | 'ask' }>;
 
 async function obey(directive: Action, turn: Turn): Promise<TurnEnd | undefined> {
   const { signal } = turn;

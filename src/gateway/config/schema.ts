@@ -1,5 +1,6 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
+import { ConsoleSchema } from './console-schema.ts';
 
 const minutes = (description: string, value: number) =>
   Type.Integer({ minimum: 1, maximum: 525_600, default: value, description });
@@ -32,6 +33,18 @@ const PerKindSessions = Type.Object({
   ...SessionsSchema.properties,
   dm: Type.Optional(SessionsSchema),
   group: Type.Optional(SessionsSchema),
+});
+
+const AgentHostSchema = Type.Object({
+  name: text('Stays with the sessions that live there.', { minLength: 1 }),
+  command: Type.Array(Type.String(), { minItems: 1, description: 'As agent.command.' }),
+  maxConcurrent: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
+  ),
+  sessionDir: Type.Optional(text('Folder of its session files, as the host sees it.')),
+  sharesFiles: Type.Optional(
+    Type.Boolean({ description: 'It sees the gateway’s files under the same paths.' }),
+  ),
 });
 
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
@@ -192,6 +205,19 @@ const PlatformsSchema = Type.Object({
   ),
 });
 
+const ScheduleSchema = Type.Object({
+  id: Type.String({ pattern: '^(?!sc-)[a-z0-9][a-z0-9_-]{0,40}$' }),
+  every: Type.Optional(Type.String()),
+  cron: Type.Optional(Type.String()),
+  at: Type.Optional(Type.String()),
+  timezone: Type.Optional(Type.String()),
+  prompt: Type.String(),
+  deliver: Type.Optional(Type.String()),
+  quietToken: Type.Optional(Type.String()),
+  overlap: Type.Optional(Type.Union([Type.Literal('skip'), Type.Literal('allow')])),
+  missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
+});
+
 export const ConfigSchema = Type.Object({
   port: Type.Optional(
     Type.Integer({
@@ -249,6 +275,13 @@ export const ConfigSchema = Type.Object({
     }),
   ),
   sessions: Type.Optional(SessionsSchema),
+  schedules: Type.Optional(
+    Type.Array(ScheduleSchema, {
+      default: [],
+      description:
+        'Prompts that run at their time: [{id, every | cron | at, prompt, timezone?, deliver?, quietToken?, overlap?, missedMinutes?}].',
+    }),
+  ),
   platforms: Type.Optional(PlatformsSchema),
   agent: Type.Optional(
     Type.Object({
@@ -263,7 +296,20 @@ export const ConfigSchema = Type.Object({
         Type.Array(Type.String(), {
           minItems: 1,
           description:
-            'Program and arguments that speak pi RPC on stdio; default: pi on PATH, else the bundled one.',
+            'Program and arguments that speak pi RPC on stdio, with the placeholders {cwd}, {session}, {sessionDir}, {id} and {args}; default: pi on PATH, else the bundled one.',
+        }),
+      ),
+      sharesFiles: Type.Optional(
+        Type.Boolean({
+          description:
+            'The agent sees the gateway’s files under the same paths; default: false for ssh, docker, podman, kubectl and the like.',
+        }),
+      ),
+      hosts: Type.Optional(
+        Type.Array(AgentHostSchema, {
+          minItems: 1,
+          description:
+            'A pool of hosts instead of one command: [{name, command, maxConcurrent?, sessionDir?, sharesFiles?}]; backend pi-rpc only.',
         }),
       ),
       cwd: Type.Optional(
@@ -294,6 +340,16 @@ export const ConfigSchema = Type.Object({
       ),
       turnMinutes: Type.Optional(minutes('Longest turn.', 30)),
       silenceMinutes: Type.Optional(minutes('Longest silence of the agent within a turn.', 10)),
+      approvals: Type.Optional(
+        Type.Union([Type.Literal('off'), Type.Literal('dangerous'), Type.Literal('all')], {
+          default: 'off',
+          description:
+            'Which tool calls wait for an approval: none, those not known to be harmless, or every one.',
+        }),
+      ),
+      questionMinutes: Type.Optional(
+        minutes('Minutes that a question of the agent waits; then it counts as cancelled or denied.', 10),
+      ),
       maxWaiting: Type.Optional(
         Type.Integer({
           minimum: 1,
@@ -304,20 +360,7 @@ export const ConfigSchema = Type.Object({
       ),
     }),
   ),
-  console: Type.Optional(
-    Type.Object({
-      theme: Type.Optional(
-        Type.Union(
-          [Type.Literal('auto'), Type.Literal('dark'), Type.Literal('light'), Type.Literal('mono')],
-          { default: 'auto', description: 'Colours of the console.' },
-        ),
-      ),
-      ascii: Type.Optional(Type.Boolean({ default: false, description: 'Draw with ASCII characters only.' })),
-      keys: Type.Optional(
-        Type.Record(Type.String(), Type.String(), { description: 'Remapped keys: action name to key.' }),
-      ),
-    }),
-  ),
+  console: Type.Optional(ConsoleSchema),
 });
 
 export type Config = Static<typeof ConfigSchema>;

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
+import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
@@ -41,9 +42,12 @@ export interface Settings {
   readonly allowAll: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
   readonly noAgent: boolean;
+  readonly schedules: NonNullable<Config['schedules']>;
   readonly agent: {
     readonly backend: 'pi-rpc' | 'pi-sdk' | 'scripted';
     readonly command: readonly string[] | undefined;
+    readonly sharesFiles: boolean | undefined;
+    readonly hosts: readonly AgentHostSettings[];
     readonly cwd: string;
     readonly model: string | undefined;
     readonly thinking: string | undefined;
@@ -53,6 +57,9 @@ export interface Settings {
     readonly turnMs: number;
     readonly silenceMs: number;
     readonly maxWaiting: number;
+    readonly approvals: 'off' | 'dangerous' | 'all';
+    /** How long a question of the agent waits, in milliseconds. */
+    readonly questionMs: number;
   };
   enabled(platform: Platform): boolean;
   chats(platform: Platform): ChatPolicy;
@@ -91,6 +98,7 @@ export function resolveSettings(
     zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone; // asked once: it costs about 50 µs
     return zone;
   };
+  const hosts = agentHosts(config.agent, overrides.backend);
   const settings: Settings = {
     port: overrides.port ?? envPort(env) ?? config.port ?? 3847,
     host: overrides.host ?? env['PI_GATEWAY_HOST'] ?? config.host ?? 'localhost',
@@ -104,18 +112,23 @@ export function resolveSettings(
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,
     },
     noAgent: overrides.noAgent ?? false,
+    schedules: config.schedules ?? [],
     agent: {
       backend: overrides.backend ?? config.agent?.backend ?? 'pi-rpc',
       command: config.agent?.command,
+      sharesFiles: config.agent?.sharesFiles,
+      hosts,
       cwd: config.agent?.cwd ?? cwd,
       model: config.agent?.model,
       thinking: config.agent?.thinking,
       tools: config.agent?.tools,
-      maxConcurrent: config.agent?.maxConcurrent ?? 4,
+      maxConcurrent: config.agent?.maxConcurrent ?? (capOf(hosts) || 4),
       idleMs: (config.agent?.idleMinutes ?? 5) * 60_000,
       turnMs: (config.agent?.turnMinutes ?? 30) * 60_000,
       silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,
       maxWaiting: config.agent?.maxWaiting ?? 20,
+      approvals: config.agent?.approvals ?? 'off',
+      questionMs: (config.agent?.questionMinutes ?? 10) * 60_000,
     },
     enabled: (platform) => platforms[platform]?.enabled ?? platform === 'websocket',
     chats: (platform) => chats.get(platform) ?? fail(platform),

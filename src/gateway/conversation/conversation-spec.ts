@@ -11,7 +11,7 @@ export function conversationSpec(
   settings: ChatAgent,
   prompts: readonly string[],
 ): ConversationSpec {
-  const { id, sessionFile } = session;
+  const { id, sessionFile, host } = session;
   const model = session.model ?? settings.model;
   const thinking = session.thinking ?? settings.thinking;
   const { tools } = settings;
@@ -22,6 +22,7 @@ export function conversationSpec(
     kind: 'chat',
     cwd: session.cwd,
     ...(sessionFile === undefined ? {} : { sessionFile }),
+    ...(host === undefined ? {} : { host }),
     ...(model === undefined ? {} : { model }),
     ...(thinking === undefined ? {} : { thinking }),
     ...(tools === undefined ? {} : { tools }),

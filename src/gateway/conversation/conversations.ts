@@ -4,8 +4,10 @@ import type { BusyMode } from '../config/schema.ts';
 import { settlesWithin } from '../deadline.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
+import { tellTurn } from '../outbound/tell-turn.ts';
 import type { Tx } from '../store/database.ts';
-import type { Lane } from './lane.ts';
+import type { Handoffs } from './handoffs.ts';
+import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import { type Place, Placing } from './placing.ts';
 import { isResetReason } from './reset-notice.ts';
@@ -23,6 +25,8 @@ const ENDING_MS = 15_000;
 export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silent'> {
   /** A task of this session runs: it is not reset meanwhile. */
   readonly busyElsewhere: (sessionId: string) => boolean;
+  /** Sessions that the operator has in a terminal. */
+  readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
 }
 
 /** Sessions at work: which there are, which of them live, and when they end. */
@@ -95,8 +99,19 @@ export class Conversations {
     return true;
   }
 
-  /** Hands an accepted message to its lane. */
-  enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode): void {
+  /** Could a message of this session begin its turn this very moment? See `Lane.begin`. */
+  begin(session: SessionRecord): Beginning | undefined {
+    const { agent, slots } = this.#deps;
+    if (agent === undefined) return undefined;
+    // A session that is only about to be has no lane yet: it gets one when its first message is durable.
+    const lane = this.lane(session.id);
+    if (lane !== undefined) return lane.begin();
+    const release = session.paused ? undefined : slots.tryAcquire();
+    return release === undefined ? undefined : { release };
+  }
+
+  /** Hands an accepted message to its lane; `begun` when it is stored as running. */
+  enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode, begun?: Beginning): void {
     const { message } = item;
     const { platform } = message.chat;
     this.#feed.say(session, 'user', message.text);
@@ -110,16 +125,22 @@ export class Conversations {
       senderName: message.sender.name,
       text: message.text,
     });
+    this.#deps.handoffs.wrote(session);
     const live = this.#liveOf(session);
     if (this.#deps.agent === undefined) {
       live.setAside(item);
       return;
     }
-    const place = live.lane.push(item, mode ?? this.#deps.settings.busyMode(platform, message.chatKind));
+    const place = live.lane.push(
+      item,
+      mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
+      begun,
+    );
     if (place > 0 || live.lane.paused)
-      this.#deps
-        .adapter(platform)
-        ?.turnEvent?.(message.chat, message.promptId, { type: 'queued', position: place });
+      tellTurn(this.#deps.adapter(platform), message.chat, message.promptId, {
+        type: 'queued',
+        position: place,
+      });
   }
 
   lane(sessionId: string): Lane | undefined {
@@ -133,7 +154,13 @@ export class Conversations {
 
   /** Opens (lazily) what controls the model of a session. */
   conversation(session: SessionRecord): Conversation {
+    this.#deps.handoffs.refuse(session);
     return this.#liveOf(session).conversation();
+  }
+
+  /** Ends what the agent holds of a session; the next use opens it again. */
+  async closeConversation(session: SessionRecord): Promise<void> {
+    await this.#live.get(session.id)?.closeConversation();
   }
 
   /** Ends a session at once; the next message starts a new one. Resolves when that is durable. */
@@ -155,7 +182,7 @@ export class Conversations {
     session.endReason = undefined;
     session.lastUserAt = now;
     sessions.remember(session);
-    this.#show(session);
+    this.show(session);
     await persist((tx) => {
       if (current !== undefined) sessions.end(tx, current.id, now, RESUMED);
       sessions.reopen(tx, session.id, now);
@@ -165,7 +192,7 @@ export class Conversations {
   /** Stores a change of the session's own fields and shows it. */
   async save(session: SessionRecord): Promise<void> {
     await this.#deps.persist((tx) => this.#deps.sessions.save(tx, session));
-    this.#show(session);
+    this.show(session);
   }
 
   view(session: SessionRecord): SessionView {
@@ -261,6 +288,7 @@ export class Conversations {
     this.#deps.sessions.remember(session);
     const live = this.#live.get(session.id);
     live?.lane.stop();
+    this.#deps.dialogs.ended(session.id);
     void live?.lane.settled().then(() => this.#retire(live));
     const { platform, chatId } = session.chat;
     this.#deps.decide({
@@ -272,7 +300,7 @@ export class Conversations {
       chatId,
       sessionId: session.id,
     });
-    this.#show(session);
+    this.show(session);
   }
 
   /** Frees what an ended session holds, unless it was resumed meanwhile. */
@@ -282,7 +310,7 @@ export class Conversations {
     void live.closeConversation();
   }
 
-  #show(session: SessionRecord): void {
+  show(session: SessionRecord): void {
     this.#feed.show(session, this.lane(session.id));
   }
 }

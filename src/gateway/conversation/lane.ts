@@ -1,4 +1,5 @@
 import type { BusyMode } from '../config/schema.ts';
+import { editedMessage } from '../inbound/edited-message.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { AbortReason } from './outcome.ts';
 import { Turn, type TurnPort } from './turn.ts';
@@ -8,6 +9,11 @@ import type { TurnSlots } from './turn-slots.ts';
 export interface LanePort extends TurnPort {
   readonly slots: TurnSlots;
   readonly maxWaiting: number;
+}
+
+/** A turn slot held for a message that is stored as begun while it is being accepted. Free it or hand it to `push`. */
+export interface Beginning {
+  readonly release: () => void;
 }
 
 interface Waiting {
@@ -61,13 +67,25 @@ export class Lane {
     return this.waiting.length >= this.#port.maxWaiting;
   }
 
+  /**
+   * Could a message begin its turn this very moment? Then its acceptance and its beginning can be one commit: store it
+   * as `running`, and hand the slot to `push` (or free it when the commit fails).
+   */
+  begin(): Beginning | undefined {
+    if (this.#pumping || this.#waiting.length > 0 || this.#stopped || this.#paused) return undefined;
+    const release = this.#port.slots.tryAcquire();
+    return release === undefined ? undefined : { release };
+  }
+
   /** Takes an accepted message. Returns its place: 0 starts now, n waits behind n others. */
-  push(item: InboxItem, mode: BusyMode): number {
+  push(item: InboxItem, mode: BusyMode, begun?: Beginning): number {
+    const begins = begun !== undefined && this.idle && !this.#stopped && !this.#paused;
     this.#waiting.push({ item, mode });
     const place = this.waiting.length - (this.#pumping ? 0 : 1);
     if (mode === 'interrupt') this.#turn?.abort('interrupted');
     else if (mode === 'steer') this.#turn?.steer();
-    void this.#pump();
+    if (begun !== undefined && !begins) this.#notBegun(item, begun);
+    void this.#pump(begins ? begun : undefined);
     this.#port.changed();
     return place;
   }
@@ -95,12 +113,14 @@ export class Lane {
 
   /** The sender edited a message that still waits: it runs with the new text. */
   replaceText(messageId: string, text: string): InboxItem | undefined {
-    const at = this.#waiting.findIndex(({ item }) => item.message.messageId === messageId);
-    const known = this.#waiting[at];
-    if (known === undefined) return undefined;
-    const item: InboxItem = { ...known.item, message: { ...known.item.message, text } };
-    this.#waiting[at] = { ...known, item };
-    return item;
+    for (const [at, known] of this.#waiting.entries()) {
+      const message = editedMessage(known.item.message, messageId, text);
+      if (message === undefined) continue;
+      const item: InboxItem = { ...known.item, message };
+      this.#waiting[at] = { ...known, item };
+      return item;
+    }
+    return undefined;
   }
 
   /** Moves a waiting message one place up. */
@@ -138,24 +158,39 @@ export class Lane {
     return this.#pumping ? new Promise((resolve) => this.#settled.push(resolve)) : Promise.resolve();
   }
 
+  /** See `Turn.hold`; nothing happens where no turn runs. */
+  hold(): () => void {
+    return this.#turn?.hold() ?? (() => {});
+  }
+
   /** Ends the running turn now. */
   abort(reason: AbortReason): void {
     this.#turn?.abort(reason);
   }
 
-  async #pump(): Promise<void> {
+  /** Something came in between: what is stored as begun waits like any other. */
+  #notBegun(item: InboxItem, { release }: Beginning): void {
+    release();
+    // A mark that is not stored makes the next start report the message instead of running it.
+    void this.#port.mark(item, 'queued').catch(() => {});
+  }
+
+  /** `begun`: the first waiting message has its slot, and is stored as running. */
+  async #pump(begun?: Beginning): Promise<void> {
     if (this.#pumping || !this.#ready()) return;
     this.#pumping = true;
     const stopWaiting = new AbortController();
     this.#stopWaiting = stopWaiting;
     try {
+      const first = begun === undefined ? undefined : this.#waiting.shift();
+      if (first !== undefined && begun !== undefined) await this.#run(first, begun.release, true);
       while (this.#ready()) {
         const release = await this.#port.slots.acquire(stopWaiting.signal);
         if (release === undefined) return;
         // While it waited for its slot everything may have been dropped, or the operator took over.
         const next = this.#ready() ? this.#waiting.shift() : undefined;
         if (next === undefined) release();
-        else await this.#run(next, release);
+        else await this.#run(next, release, false);
       }
     } finally {
       this.#pumping = false;
@@ -169,8 +204,8 @@ export class Lane {
     return this.#waiting.length > 0 && !this.#stopped && !this.#paused;
   }
 
-  async #run(first: Waiting, release: () => void): Promise<void> {
-    const turn = new Turn<Waiting>(first, this.#port, {
+  async #run(first: Waiting, release: () => void, begun: boolean): Promise<void> {
+    const turn = new Turn<Waiting>(first, begun, this.#port, {
       takeSteerable: (senderId) => this.#takeSteerable(senderId),
       putBack: (back) => {
         this.#waiting.unshift(...back);

@@ -2,6 +2,8 @@ import type { Adapter } from '../adapter.ts';
 import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Addressee } from '../dialogs/dialog.ts';
+import type { Dialogs } from '../dialogs/dialogs.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
@@ -11,11 +13,12 @@ import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
 import type { Database } from '../store/database.ts';
+import type { Usage } from '../usage/usage.ts';
 import { conversationSpec } from './conversation-spec.ts';
 import { Lane, type LanePort } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
-import { type SettlementDeps, settle } from './settlement.ts';
+import { type SettlementDeps, sayBeforeQuestion, settle } from './settlement.ts';
 import type { TurnSlots } from './turn-slots.ts';
 
 export interface LiveSessionDeps extends SettlementDeps {
@@ -24,8 +27,10 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
   readonly agent: Agent | undefined;
+  readonly usage: Usage;
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+  readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
   readonly events: EventStream;
   readonly clock: Clock;
 }
@@ -49,14 +54,65 @@ export class LiveSession {
 
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
-    const { agent, settings, adapter } = this.#deps;
+    const { agent, settings, adapter, dialogs } = this.#deps;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
-    const sendsFiles = adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false;
-    this.#conversation ??= agent.open(
-      conversationSpec(this.session, settings.agentOf(this.session.chat), sendsFiles ? [FILES_PROMPT] : []),
-    );
+    const sendsFiles =
+      agent.sharesFiles !== false &&
+      (adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false);
+    this.#conversation ??= agent.open({
+      ...conversationSpec(
+        this.session,
+        settings.agentOf(this.session.chat),
+        sendsFiles ? [FILES_PROMPT] : [],
+      ),
+      ask: dialogs.asker({
+        sessionId: this.session.id,
+        addressee: () => this.#addressee(),
+        hold: () => this.#hold(),
+        before: () => this.#sayBeforeQuestion(),
+      }),
+    });
     return this.#conversation;
+  }
+
+  /** Whom the agent asks: the sender of the message that it works on. */
+  #addressee(): Addressee {
+    const { chat, senderId, senderName } = this.session;
+    const message = this.lane.current?.message;
+    if (message === undefined) return { chat, requester: { id: senderId, name: senderName } };
+    const { promptId } = message;
+    return {
+      chat: message.chat,
+      requester: message.sender,
+      ...(promptId === undefined ? {} : { promptId }),
+    };
+  }
+
+  /** The answer goes on below the question, in a message of its own. A program gets its answer in one piece. */
+  async #sayBeforeQuestion(): Promise<void> {
+    const { current } = this.lane;
+    const reply = this.#reply;
+    if (current === undefined || reply?.message !== current.message || reply.message.promptId !== undefined)
+      return;
+    const { chat } = current.message;
+    const capabilities = this.#deps.adapter(chat.platform)?.capabilities;
+    const nothing = reply.text.trim() === '';
+    if (capabilities === undefined || capabilities.streamsEvents || (nothing && !capabilities.delete)) return;
+    const continues = reply.continues || !nothing;
+    this.#reply = this.#newReply(current, this.#deps.settings.chats(chat.platform).toolActivity, continues);
+    await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply));
+  }
+
+  /** A question waits: silence does not count, and nobody is typing. */
+  #hold(): () => void {
+    const release = this.lane.hold();
+    this.#endTyping();
+    return () => {
+      release();
+      const { current } = this.lane;
+      if (current !== undefined && this.#reply?.message === current.message) this.#showTyping(current);
+    };
   }
 
   /** The next use opens a conversation with the session's present model and file. */
@@ -122,17 +178,27 @@ export class LiveSession {
   }
 
   #began(item: InboxItem): void {
+    const { settings } = this.#deps;
+    this.#reply = this.#newReply(item, settings.chats(item.message.chat.platform).toolActivity);
+    this.#showTyping(item);
+  }
+
+  #showTyping({ message: { chat } }: InboxItem): void {
     const { adapter, settings } = this.#deps;
-    const { chat } = item.message;
     this.#endTyping();
-    this.#reply = this.#newReply(item, settings.chats(chat.platform).toolActivity);
     this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
   }
 
-  #newReply(item: InboxItem, toolActivity: ToolActivity): Reply {
+  #newReply(item: InboxItem, toolActivity: ToolActivity, continues = false): Reply {
     const { adapter, outbox, egress } = this.#deps;
     const { platform } = item.message.chat;
-    return new Reply(item.message, { adapter: () => adapter(platform), outbox, toolActivity, egress });
+    return new Reply(item.message, {
+      adapter: () => adapter(platform),
+      outbox,
+      toolActivity,
+      egress,
+      continues,
+    });
   }
 
   #retried(item: InboxItem, { code, message }: Extract<TurnEnd, { status: 'failed' }>): void {
@@ -153,10 +219,16 @@ export class LiveSession {
     const { db, sessions, events, log } = this.#deps;
     if (event.type === 'session') {
       this.session.sessionFile = event.sessionFile;
+      this.session.host = event.host;
       db.write((tx) => sessions.save(tx, this.session)).catch((error: unknown) =>
         log.warn('the session file could not be noted', { error: messageOf(error) }),
       );
       return;
+    }
+    if (event.type === 'usage') {
+      const { sender, chat } = item.message;
+      const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };
+      this.#deps.usage.add({ ...owner, sessionId: this.session.id }, event);
     }
     const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
     if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });

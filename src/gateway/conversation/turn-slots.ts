@@ -12,13 +12,18 @@ export class TurnSlots {
     return this.#taken;
   }
 
+  /** The function that frees a slot, if one is free and nobody waits for it. */
+  tryAcquire(): (() => void) | undefined {
+    if (this.#taken >= this.max || this.#waiting.length > 0) return undefined;
+    this.#taken += 1;
+    return this.#releaser();
+  }
+
   /** Resolves with the function that frees the slot (call it once); undefined when `signal` aborts first. */
   acquire(signal?: AbortSignal): Promise<(() => void) | undefined> {
     if (signal?.aborted) return Promise.resolve(undefined);
-    if (this.#taken < this.max && this.#waiting.length === 0) {
-      this.#taken += 1;
-      return Promise.resolve(this.#releaser());
-    }
+    const free = this.tryAcquire();
+    if (free !== undefined) return Promise.resolve(free);
     return new Promise((resolve) => {
       const entry = {
         cancelled: false,

@@ -7,6 +7,9 @@ import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
 
+/** Reason of our own signals: without one Node makes an error with a stack, for nobody. */
+const OVER = 'over';
+
 /** What a turn needs from the outside. Storage marks resolve when they are durable. */
 export interface TurnPort {
   readonly turnMs: number;
@@ -46,6 +49,8 @@ export class Turn<W extends { readonly item: InboxItem }> {
   readonly #port: TurnPort;
   readonly #queue: TurnQueue<W>;
   readonly #first: W;
+  /** The first message was stored as running when it was accepted. */
+  readonly #begun: boolean;
   readonly #abort = new AbortController();
   /** Handed over, not yet taken by the model; in the order of arrival. */
   readonly #steered = new Map<string, W>();
@@ -59,12 +64,15 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** Text came since the current message was taken. */
   #spoke = false;
   #over = false;
+  /** Questions that wait for people. */
+  #holds = 0;
   #outcome: Outcome | undefined;
   /** Back in the queue because the model did not take them. */
   #late: readonly W[] = [];
 
-  constructor(first: W, port: TurnPort, queue: TurnQueue<W>) {
+  constructor(first: W, begun: boolean, port: TurnPort, queue: TurnQueue<W>) {
     this.#first = first;
+    this.#begun = begun;
     this.#current = first.item;
     this.#port = port;
     this.#queue = queue;
@@ -86,6 +94,19 @@ export class Turn<W extends { readonly item: InboxItem }> {
 
   abort(reason: AbortReason): void {
     if (!this.#over) this.#abort.abort(reason);
+  }
+
+  /** The agent waits for people: its silence does not count. Returns what makes it count again. */
+  hold(): () => void {
+    this.#holds += 1;
+    clearTimeout(this.#silence);
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holds -= 1;
+      this.#listenForSilence();
+    };
   }
 
   /** Takes back what was handed over and not taken yet. The model may hold it: the caller ends the turn as well. */
@@ -131,11 +152,11 @@ export class Turn<W extends { readonly item: InboxItem }> {
     const { signal } = this.#abort;
     let deadline: NodeJS.Timeout | undefined;
     try {
-      await this.#port.mark(this.#first.item, 'running');
+      if (!this.#begun) await this.#port.mark(this.#first.item, 'running');
       if (!signal.aborted) {
         this.#port.began(this.#first.item);
         deadline = setTimeout(() => this.abort('timed_out'), this.#port.turnMs);
-        this.#silence = setTimeout(() => this.abort('timed_out'), this.#port.silenceMs);
+        this.#listenForSilence();
       }
       const end = await this.#tries(this.#first.item);
       if (signal.reason === 'shutdown' && !this.#started && end.status !== 'answered') return undefined;
@@ -146,6 +167,12 @@ export class Turn<W extends { readonly item: InboxItem }> {
       clearTimeout(deadline);
       clearTimeout(this.#silence);
     }
+  }
+
+  #listenForSilence(): void {
+    clearTimeout(this.#silence);
+    if (this.#holds > 0 || this.#over || this.#abort.signal.aborted) return;
+    this.#silence = setTimeout(() => this.abort('timed_out'), this.#port.silenceMs);
   }
 
   /** A turn that has not reached the model is tried again, with back-off; one that has is never repeated. */
@@ -177,7 +204,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     try {
       return await Promise.race([end, this.#givenUp(given.signal)]);
     } finally {
-      given.abort();
+      given.abort(OVER);
     }
   }
 
@@ -196,14 +223,15 @@ export class Turn<W extends { readonly item: InboxItem }> {
       const aborted = pause(Number.POSITIVE_INFINITY, AbortSignal.any([this.#abort.signal, done.signal]));
       return await Promise.race([work, aborted.then(() => undefined)]);
     } finally {
-      done.abort();
+      done.abort(OVER);
       work.catch(() => {}); // nobody waits for it any more
     }
   }
 
   #listen(event: AgentEvent): void {
     if (this.#over) return;
-    this.#silence?.refresh();
+    if (this.#holds === 0) this.#silence?.refresh();
+    if (event.type === 'alive') return;
     if (event.type === 'started') {
       this.#started = true;
       this.steer(); // what came before the model was reached

@@ -33,12 +33,14 @@ export function sniffImage(bytes: Uint8Array): string | undefined {
 
 /**
  * What the agent gets of a message: images as images, small text files inlined, everything else as a saved file
- * whose path it is told. A file that cannot be had becomes a sentence, never a failed turn.
+ * whose path it is told. A file that cannot be had becomes a sentence, never a failed turn. An agent that does not see
+ * our files is told so.
  */
 export async function prepareInput(
   message: InboundMessage,
   adapter: Adapter | undefined,
   folder: string,
+  sharesFiles = true,
 ): Promise<Omit<AgentInput, 'id'>> {
   const images: AgentImage[] = [];
   const notes: string[] = [];
@@ -56,9 +58,11 @@ export async function prepareInput(
       else {
         const text = asText(bytes);
         notes.push(
-          text === undefined
-            ? `[Attached file "${attachment.name}" was saved to ${await save(attachment, bytes, folder)}]`
-            : `[Attached file "${attachment.name}"]\n${fenced(text)}`,
+          text === undefined && !sharesFiles
+            ? `[Attached file "${attachment.name}" (${bytes.byteLength} bytes) cannot be opened here: it is on another machine than you. Say so to the person who sent it.]`
+            : text === undefined
+              ? `[Attached file "${attachment.name}" was saved to ${await save(attachment, bytes, folder)}]`
+              : `[Attached file "${attachment.name}"]\n${fenced(text)}`,
         );
       }
     } catch (error) {

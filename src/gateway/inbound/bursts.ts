@@ -1,4 +1,6 @@
 import type { SessionRecord } from '../conversation/sessions.ts';
+import type { InboundMessage } from '../model.ts';
+import { joinedText } from './edited-message.ts';
 import type { InboxItem } from './inbox.ts';
 
 export const BURST = {
@@ -32,12 +34,16 @@ export class Bursts {
     this.#handOver = handOver;
   }
 
-  /** `textLimit` is the platform's own limit of one message. */
+  /** Does this message pass at once? `textLimit` is the platform's own limit of one message. */
+  passes({ text, albumId, sender }: InboundMessage, session: SessionRecord, textLimit: number): boolean {
+    return !this.#bursts.has(keyOf(session.id, sender.id)) && !isPiece({ text, albumId }, textLimit);
+  }
+
   add(item: InboxItem, session: SessionRecord, textLimit: number): void {
     const key = keyOf(session.id, item.message.sender.id);
     let burst = this.#bursts.get(key);
     if (burst === undefined) {
-      if (!isPiece(item, textLimit)) {
+      if (!isPiece(item.message, textLimit)) {
         this.#handOver(item, session);
         return;
       }
@@ -78,22 +84,22 @@ export class Bursts {
 
 const keyOf = (sessionId: string, senderId: string): string => JSON.stringify([sessionId, senderId]);
 
-function isPiece(item: InboxItem, textLimit: number): boolean {
-  return item.message.albumId !== undefined || item.message.text.length >= textLimit * NEARLY_FULL;
+function isPiece({ albumId, text }: Pick<InboundMessage, 'albumId' | 'text'>, textLimit: number): boolean {
+  return albumId !== undefined || text.length >= textLimit * NEARLY_FULL;
 }
 
 /** One message out of its pieces: texts on lines of their own, attachments in order, the first one's identity. */
 export function joinPieces(items: readonly InboxItem[]): InboxItem | undefined {
   const [first, ...rest] = items;
   if (first === undefined || rest.length === 0) return first;
-  const texts = items.map((item) => item.message.text).filter((text) => text !== '');
   const attachments = items.flatMap((item) => item.message.attachments ?? []);
   return {
     ...first,
     pieces: rest.map((item) => item.id),
     message: {
       ...first.message,
-      text: texts.join('\n'),
+      text: joinedText(items.map((item) => item.message.text)),
+      joinedFrom: items.map(({ message: { messageId, text } }) => ({ messageId, text })),
       ...(attachments.length === 0 ? {} : { attachments }),
     },
   };

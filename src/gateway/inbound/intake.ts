@@ -3,12 +3,13 @@ import type { Adapter } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { Conversations, Place } from '../conversation/conversations.ts';
+import type { Beginning } from '../conversation/lane.ts';
 import { resetNotice } from '../conversation/reset-notice.ts';
 import type { Decide } from '../decisions.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Tx } from '../store/database.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
@@ -23,6 +24,9 @@ export interface IntakeDeps {
   /** Messages that may wait in one session. */
   readonly maxWaiting: number;
   readonly refused: (message: InboundMessage, code: string, reason: string) => void;
+  /** May the sender still speak here? Asks without counting towards any limit. */
+  readonly welcome: (message: InboundMessage) => boolean;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly decide: Decide;
   readonly clock: Clock;
 }
@@ -72,11 +76,16 @@ export class Intake {
     const { conversations, db, inbox, outbox, adapter } = this.#deps;
     const { session } = place;
     const lapsed = inbox.offered(session.id, message.sender.id);
-    const accepted = await db.write((tx) => {
+    const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+    const whole = mode !== undefined || this.#bursts.passes(message, session, textLimit);
+    let begun: Beginning | undefined;
+    const storing = db.write((tx) => {
       if (!inbox.markSeen(tx, message, now)) return undefined;
+      begun = whole ? conversations.begin(session) : undefined;
       conversations.commitPlace(tx, place, now);
       for (const offer of lapsed) inbox.setState(tx, offer, 'done');
-      const item = inbox.add(tx, randomUUID(), message, 'queued', session.id, now);
+      const state = begun === undefined ? 'queued' : 'running';
+      const item = inbox.add(tx, randomUUID(), message, state, session.id, now);
       const notice: OutboundRow | undefined =
         place.notice === undefined
           ? undefined
@@ -87,19 +96,39 @@ export class Intake {
             });
       return { item, notice };
     });
+    storing.catch(() => begun?.release());
+    const accepted = await storing;
     if (accepted === undefined) return;
     conversations.rememberPlace(place, now);
     if (accepted.notice !== undefined) void outbox.release(accepted.notice);
     for (const offer of lapsed) this.#lapsed(offer);
-    if (mode !== undefined) return conversations.enqueue(accepted.item, session, mode);
-    const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+    if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);
+    if (whole) return conversations.enqueue(accepted.item, session, mode, begun);
     return this.#bursts.add(accepted.item, session, textLimit);
+  }
+
+  /** The sender lost access while the message was being stored: it came too late to be dropped with the others. */
+  async #cutOff(item: InboxItem, begun: Beginning | undefined): Promise<void> {
+    begun?.release();
+    const { persist, inbox, refused } = this.#deps;
+    refused(item.message, 'revoked', 'the sender lost access while the message was being stored');
+    await persist((tx) => inbox.setState(tx, item, 'done'));
+    if (item.message.promptId !== undefined)
+      await this.#refuse(item.message, 'This gateway does not take messages from here.');
   }
 
   /** Beyond the cap the newest is refused, with a sentence. */
   async #full(message: InboundMessage): Promise<void> {
-    const { outbox, refused, maxWaiting } = this.#deps;
+    const { refused, maxWaiting } = this.#deps;
     refused(message, 'queue_full', 'too many messages wait in this session');
+    await this.#refuse(
+      message,
+      `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
+    );
+  }
+
+  async #refuse(message: InboundMessage, text: string): Promise<void> {
+    const { outbox } = this.#deps;
     await outbox.post({
       chat: message.chat,
       meta: {
@@ -107,10 +136,7 @@ export class Intake {
         code: 'refused',
         ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
       },
-      parts: outbox.format(
-        message.chat,
-        `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
-      ),
+      parts: outbox.format(message.chat, text),
       replyTo: message.messageId,
     });
   }
@@ -123,7 +149,7 @@ export class Intake {
     const waiting = lane?.replaceText(message.messageId, message.text);
     await db.write((tx) => {
       inbox.markSeen(tx, message, clock());
-      if (waiting !== undefined) inbox.setMessage(tx, waiting.id, waiting.message);
+      if (waiting !== undefined) inbox.setMessage(tx, waiting);
     });
     if (waiting === undefined)
       refused(message, 'edit_too_late', 'an edit came after its message had its turn; it changes nothing');

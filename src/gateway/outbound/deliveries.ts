@@ -1,5 +1,6 @@
 import type { Adapter } from '../adapter.ts';
 import { DeliveryError, messageOf } from '../errors.ts';
+import type { ChatRef } from '../model.ts';
 import { afterFailure } from './after-failure.ts';
 import type { RetryIn } from './chat-gate.ts';
 import type { ChatGates } from './chat-gates.ts';
@@ -47,6 +48,19 @@ export class Deliveries {
 
   get count(): number {
     return this.#open.size;
+  }
+
+  /** Would a row for this chat be sent at once? Then its commit can say so already, and sending waits for no other. */
+  sendsAtOnce(chat: ChatRef): boolean {
+    const { dead, adapter, online, pace, gates, stopping } = this.#deps;
+    return (
+      !stopping.aborted &&
+      gates.idle(chat) &&
+      adapter(chat.platform) !== undefined &&
+      online(chat.platform) &&
+      pace.restMs(chat) <= 0 &&
+      !dead.has(chat)
+    );
   }
 
   /** Resolves when the row is settled or has to wait for another try. */
@@ -174,6 +188,11 @@ export class Deliveries {
 
   #wait(row: OutboundRow, ms: number): RetryIn {
     row.nextTryAt = Number.isFinite(ms) ? this.#deps.clock() + ms : undefined;
+    if (row.state === 'sending' && !row.mayRepeat) {
+      row.state = 'pending';
+      // Not awaited: until it is stored a crash marks the row as a possible repeat, which is the safe side.
+      this.#deps.rows.markUnsent(row).catch(() => {});
+    }
     this.#show(row);
     this.#rest(row.id);
     this.#notifyIdle();

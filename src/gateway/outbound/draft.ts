@@ -5,6 +5,8 @@ import type { ChatRef } from '../model.ts';
 import type { Outbox } from './outbox.ts';
 
 export const DRAFT = {
+  /** An answer that is complete sooner is one message and no edit: nobody could have read the draft. */
+  holdMs: 80,
   /** After a failed try. */
   pauseMs: 5000,
   /** The final text does not wait longer for a draft that is on its way. */
@@ -13,7 +15,8 @@ export const DRAFT = {
 
 export interface DraftDeps {
   readonly chat: ChatRef;
-  readonly replyTo: string;
+  /** The message that it answers, if it answers one. */
+  readonly replyTo?: string;
   readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
   readonly adapter: () => Adapter | undefined;
   /** What the draft is to show now; empty while there is nothing to show. */
@@ -31,6 +34,7 @@ export class Draft {
   /** The platform refused our markup once: this draft goes on without. */
   #plain = false;
   #over = false;
+  #held = false;
   #working: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -42,7 +46,8 @@ export class Draft {
   changed(): void {
     if (this.#over || this.#working !== undefined || this.#timer !== undefined) return;
     if (this.#deps.text() === this.#shown) return;
-    const waitMs = this.#deps.outbox.pace.editMs(this.#deps.chat);
+    const waitMs = Math.max(this.#deps.outbox.pace.editMs(this.#deps.chat), this.#held ? 0 : DRAFT.holdMs);
+    this.#held = true;
     if (waitMs > 0) {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
@@ -50,10 +55,15 @@ export class Draft {
       }, waitMs);
       return;
     }
-    this.#working = this.#show().finally(() => {
-      this.#working = undefined;
-      this.changed();
-    });
+    this.#working = this.#show()
+      // Only a fault of the adapter's own comes here: without an end it would be met again at once, for ever.
+      .catch(() => {
+        this.#over = true;
+      })
+      .finally(() => {
+        this.#working = undefined;
+        this.changed();
+      });
   }
 
   /** Ends the draft. Resolves with the id of the message that the final text is to replace, if there is one. */
@@ -65,6 +75,12 @@ export class Draft {
     // Still on its way: the answer goes out as a message of its own, and a draft that arrives late is taken away.
     if (this.#id === undefined) void working.then(() => this.#remove());
     return undefined;
+  }
+
+  /** Ends the draft and takes its message away. */
+  async discard(): Promise<void> {
+    await this.close();
+    await this.#remove();
   }
 
   async #show(): Promise<void> {
@@ -98,12 +114,12 @@ export class Draft {
     }
     const receipt = await adapter.send(
       {
-        idempotencyKey: `draft:${replyTo}:${Math.random().toString(36).slice(2)}`,
+        idempotencyKey: `draft:${replyTo ?? ''}:${Math.random().toString(36).slice(2)}`,
         chat,
         part,
         partIndex: 0,
         partCount: 1,
-        replyToMessageId: replyTo,
+        ...(replyTo === undefined ? {} : { replyToMessageId: replyTo }),
         meta: { kind: 'reply' },
       },
       signal,

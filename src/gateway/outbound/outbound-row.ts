@@ -36,7 +36,13 @@ export interface NewOutbound {
   readonly draftId?: string;
 }
 
-export function newRow(seq: number, id: string, message: NewOutbound, createdAt: number): OutboundRow {
+export function newRow(
+  seq: number,
+  id: string,
+  message: NewOutbound,
+  createdAt: number,
+  state: 'pending' | 'sending' = 'pending',
+): OutboundRow {
   return {
     seq,
     id,
@@ -46,7 +52,7 @@ export function newRow(seq: number, id: string, message: NewOutbound, createdAt:
     replyTo: message.replyTo,
     draftId: message.draftId,
     createdAt,
-    state: 'pending',
+    state,
     attempts: 0,
     done: 0,
     receipts: [],

@@ -4,9 +4,12 @@ import { type OutboundRow, rowOf } from './outbound-row.ts';
 /** The outbox table. A row is `pending`, `sending` (may have arrived), or settled with its proof or its reason. */
 export class OutboxRows {
   readonly #db: Database;
+  readonly #persist: <T>(body: (tx: Tx) => T) => Promise<T>;
 
-  constructor(db: Database) {
+  /** `persist` tries until the store takes it: for what has happened already. */
+  constructor(db: Database, persist: <T>(body: (tx: Tx) => T) => Promise<T>) {
     this.#db = db;
+    this.#persist = persist;
   }
 
   get lastSeq(): number {
@@ -37,13 +40,14 @@ export class OutboxRows {
   insert(tx: Tx, row: OutboundRow): void {
     tx.run(
       `INSERT INTO outbox (seq, id, chat, meta, parts, state, reply_to, draft_id, created_at)
-       VALUES (?,?,?,?,?,'pending',?,?,?)`,
+       VALUES (?,?,?,?,?,?,?,?,?)`,
       [
         row.seq,
         row.id,
         JSON.stringify(row.chat),
         JSON.stringify(row.meta),
         JSON.stringify(row.parts),
+        row.state,
         row.replyTo ?? null,
         row.draftId ?? null,
         row.createdAt,
@@ -54,6 +58,18 @@ export class OutboxRows {
   /** From here on a crash makes the row a possible repeat. */
   async markSending(row: OutboundRow): Promise<void> {
     await this.#db.write((tx) => tx.run("UPDATE outbox SET state = 'sending' WHERE id = ?", [row.id]));
+  }
+
+  /** The part that is due has surely not been sent: a crash makes it no possible repeat any more. */
+  async markUnsent(row: OutboundRow): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run("UPDATE outbox SET state = 'pending', done = ?, receipts = ?, attempts = ? WHERE id = ?", [
+        row.done,
+        JSON.stringify(row.receipts),
+        row.attempts,
+        row.id,
+      ]),
+    );
   }
 
   /** Receipts of the parts so far: a restart goes on behind them. */
@@ -68,8 +84,9 @@ export class OutboxRows {
     );
   }
 
+  /** The proof of a delivery: a full disk must not make the next start send it again. */
   async markSettled(row: OutboundRow, at: number): Promise<void> {
-    await this.#db.write((tx) =>
+    await this.#persist((tx) =>
       tx.run(
         'UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ? WHERE id = ?',
         [row.state, row.done, JSON.stringify(row.receipts), row.attempts, row.error ?? null, at, row.id],

@@ -22,6 +22,8 @@ const STUCK_SHOWN = 200;
 
 export interface OutboxDeps {
   readonly db: Database;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -53,9 +55,9 @@ export class Outbox {
   #seq: number;
 
   constructor(deps: OutboxDeps) {
-    const { db, clock, log } = deps;
+    const { db, persist, clock, log } = deps;
     this.#deps = deps;
-    this.#rows = new OutboxRows(db);
+    this.#rows = new OutboxRows(db, persist);
     this.#dead = new DeadChats(db, clock, log);
     this.pace = new ChatPace(clock);
     this.#gates = new ChatGates((error) =>
@@ -83,10 +85,14 @@ export class Outbox {
     }
   }
 
-  /** Writes the row as part of the caller's transaction; call `release` once that is durable. */
+  /**
+   * Writes the row as part of the caller's transaction; call `release` as soon as that is durable. A row that can be
+   * sent at once is written as being sent: one commit instead of two before the first byte leaves.
+   */
   add(tx: Tx, message: NewOutbound, id: string = randomUUID()): OutboundRow {
     this.#seq += 1;
-    const row = newRow(this.#seq, id, message, this.#deps.clock());
+    const state = this.#deliveries.sendsAtOnce(message.chat) ? 'sending' : 'pending';
+    const row = newRow(this.#seq, id, message, this.#deps.clock(), state);
     this.#rows.insert(tx, row);
     return row;
   }

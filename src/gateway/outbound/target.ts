@@ -65,7 +65,7 @@ export interface TargetContext {
   readonly origin: ChatRef | undefined;
   readonly home: (platform: Platform) => ChatRef | undefined;
   /** The chat as the gateway knows it: which account it belongs to. */
-  readonly chat: (platform: Platform, chatId: string, threadId: string | undefined) => ChatRef;
+  readonly chat: (platform: Platform, chatId: string, threadId?: string) => ChatRef;
 }
 
 /**

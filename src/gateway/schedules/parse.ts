@@ -10,6 +10,8 @@ import { badSchedule, DAY_MS, MINUTE_MS, type ScheduleSpec } from './spec.ts';
 export interface ParsedSchedule {
   readonly spec: ScheduleSpec;
   readonly zone: string;
+  /** The time as it was written; undefined where the spec says it better. */
+  readonly words: string | undefined;
   /** What is to be done, as it was written. */
   readonly prompt: string;
 }
@@ -32,10 +34,20 @@ export const AT_HINT =
 
 /** The words of a text, one at a time; what is left keeps its line breaks. */
 class Words {
+  readonly #all: string;
   #rest: string;
 
   constructor(text: string) {
-    this.#rest = text.trim();
+    this.#all = text.trim();
+    this.#rest = this.#all;
+  }
+
+  /** What was taken so far. */
+  get taken(): string {
+    return this.#all
+      .slice(0, this.#all.length - this.#rest.length)
+      .trim()
+      .replace(/\s+/g, ' ');
   }
 
   get rest(): string {
@@ -93,10 +105,10 @@ export function parseEvery(text: string, zone: string, now: number): ParsedSched
     }
     const { spec, zone: inside } = every(inner, zone, now);
     if (inner.rest !== '') throw unread(quoted);
-    return done(words, spec, inside);
+    return { ...done(words, spec, inside), words: inner.taken };
   }
   const { spec, zone: where } = every(words, zone, now);
-  return done(words, spec, where);
+  return { ...done(words, spec, where), words: words.taken };
 }
 
 function every(words: Words, zone: string, now: number): { spec: ScheduleSpec; zone: string } {
@@ -158,6 +170,19 @@ export function parseAt(text: string, zone: string, now: number): ParsedSchedule
   }
   const { at, zone: where } = moment(words, zone, now);
   return done(words, { kind: 'at', at }, where, AT_HINT);
+}
+
+/** `2026-12-24 09:00`, whether it is over or not. Throws GatewayError `bad_schedule`. */
+export function parseMoment(text: string, zone: string): number {
+  const match = /^(\d{4})-(\d{1,2})-(\d{1,2})[T ]+(\S.*)$/.exec(text.trim());
+  const time = timeOfDay(match?.[4] ?? '');
+  const at =
+    match === null || time === undefined
+      ? undefined
+      : onDate(Number(match[1]), Number(match[2]), Number(match[3]), time, zone, 0);
+  if (at === undefined)
+    throw badSchedule(`"${text.slice(0, 40)}" is not a date with a time`, 'Write it as 2026-12-24 09:00.');
+  return at;
 }
 
 function moment(words: Words, zone: string, now: number): { at: number; zone: string } {
@@ -246,7 +271,7 @@ function onDate(
 
 function done(words: Words, spec: ScheduleSpec, zone: string, hint = EVERY_HINT): ParsedSchedule {
   if (words.rest === '') throw badSchedule('say what is to be done', hint);
-  return { spec, zone, prompt: words.rest };
+  return { spec, zone, words: undefined, prompt: words.rest };
 }
 
 function unread(word: string, hint = EVERY_HINT): Error {

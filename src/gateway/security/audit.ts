@@ -4,7 +4,7 @@ import type { Database, Tx } from '../store/database.ts';
 /** Who acts, and from where: every transition is an audit line with both. */
 export interface Actor {
   readonly name: string;
-  readonly surface: 'console' | 'cli' | 'http' | 'extension' | 'api' | 'attach' | 'gateway';
+  readonly surface: 'console' | 'cli' | 'http' | 'extension' | 'api' | 'attach' | 'gateway' | 'chat';
 }
 
 export interface AuditLine {

@@ -72,8 +72,8 @@ export class Door {
   }
 
   /** The same for a request of somebody who was let in otherwise. Does not wait for the held message. */
-  async approveAlong(request: PairingRequest, actor: Actor = GATEWAY): Promise<void> {
-    await this.#letIn(request, actor, undefined);
+  async approveAlong(request: PairingRequest, actor: Actor = GATEWAY, note?: string): Promise<void> {
+    await this.#letIn(request, actor, note);
     this.#deps.onApproved(request).catch((error: unknown) =>
       this.#deps.log.error('a held message was not released; the next start does it', {
         error: messageOf(error),
@@ -90,7 +90,7 @@ export class Door {
     return this.#reject(await this.#find(which), 'blocked', actor);
   }
 
-  /** A single-use code for a new person to send to the bot. */
+  /** A single-use code for a new person to send to the bot; their row on the allowlist carries its id as a note. */
   invite(actor: Actor): Invitation {
     this.#deps.log.info('an invitation was made', { by: actor.name, surface: actor.surface });
     return this.#invitations.make();
@@ -101,16 +101,25 @@ export class Door {
    * `approved`: a request of theirs waited and was approved along with it, which tells them.
    */
   async acceptInvitation({ chat, sender, text }: InboundMessage): Promise<'approved' | 'let in' | undefined> {
-    if (!this.#invitations.use(text)) return undefined;
+    const invitation = this.#invitations.use(text);
+    if (invitation === undefined) return undefined;
+    const note = `invitation ${invitation}`;
     const { platform } = chat;
     const aliases = sender.aliases ?? [];
     const waiting = this.#live(platform, [sender.id, ...aliases]);
     if (waiting !== undefined) {
-      await this.approveAlong(waiting, INVITATION);
+      await this.approveAlong(waiting, INVITATION, note);
       return 'approved';
     }
     await this.#access.letIn(
-      { platform, userId: sender.id, name: sender.name, addedAt: this.#deps.clock(), origin: 'pairing' },
+      {
+        platform,
+        userId: sender.id,
+        name: sender.name,
+        note,
+        addedAt: this.#deps.clock(),
+        origin: 'pairing',
+      },
       aliases,
       INVITATION,
       'accept invitation',

@@ -1,6 +1,6 @@
 import type { Migration } from '../store/database.ts';
 
-/** `gateway-security.db`: allowlist, block list, pairing requests, audit. Codes are stored as salted hashes only. */
+/** `gateway-security.db`: allowlist, block list, pairing requests, audit, questions of agents. Codes are stored as salted hashes only. */
 export const SECURITY_MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -21,6 +21,15 @@ export const SECURITY_MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE code_lock (platform TEXT PRIMARY KEY, failures INTEGER NOT NULL, locked_until INTEGER NOT NULL)`,
       `CREATE TABLE audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
          surface TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL)`,
+    ],
+  },
+  {
+    version: 2,
+    name: 'questions of agents',
+    statements: [
+      `CREATE TABLE dialogs (id TEXT PRIMARY KEY, number INTEGER NOT NULL, session_id TEXT NOT NULL, chat TEXT,
+         requester_id TEXT, kind TEXT NOT NULL, title TEXT NOT NULL, created_at INTEGER NOT NULL,
+         state TEXT NOT NULL, closed_at INTEGER)`,
     ],
   },
 ];

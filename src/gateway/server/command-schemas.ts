@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import type { OperatorCommand, OperatorQueries } from '../operator.ts';
+import { ScheduleProperties, TaskOptions } from './bodies.ts';
 import { Id, PlatformName, parseValue, Text } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
 
@@ -32,18 +33,48 @@ const COMMANDS = {
   'session.stop': command('session.stop', byId),
   'session.pause': command('session.pause', byId),
   'session.resume': command('session.resume', byId),
+  'session.lend': command('session.lend', byId),
+  'session.renew': command('session.renew', {
+    id: Id,
+    lease: Id,
+    pid: Type.Optional(Type.Integer({ minimum: 1 })),
+  }),
+  'session.handBack': command('session.handBack', { id: Id, lease: Id }),
   'session.write': command('session.write', { id: Id, text: Text }),
   'queue.drop': command('queue.drop', queued),
   'queue.up': command('queue.up', queued),
-  'task.start': command('task.start', { sessionId: Type.Optional(Id), command: Text }),
+  'task.start': command('task.start', {
+    sessionId: Type.Optional(Id),
+    command: Text,
+    ...TaskOptions,
+  }),
+  'task.retry': command('task.retry', byId),
   'task.cancel': command('task.cancel', byId),
   'task.deliver': command('task.deliver', byId),
+  'schedule.add': command('schedule.add', ScheduleProperties),
+  'schedule.write': command('schedule.write', {
+    text: Text,
+    deliver: ScheduleProperties.deliver,
+    sessionId: Type.Optional(Id),
+  }),
+  'schedule.pause': command('schedule.pause', byId),
+  'schedule.resume': command('schedule.resume', byId),
+  'schedule.remove': command('schedule.remove', byId),
+  'schedule.run': command('schedule.run', byId),
+  'home.set': command('home.set', { ...adapter, chat: Type.Optional(Id) }),
   'adapter.start': command('adapter.start', adapter),
   'adapter.stop': command('adapter.stop', adapter),
   'adapter.restart': command('adapter.restart', adapter),
   'adapter.check': command('adapter.check', {
     ...adapter,
     settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
+  }),
+  'dialog.answer': command('dialog.answer', {
+    ...byId,
+    decision: Type.Optional(
+      Type.Union([Type.Literal('once'), Type.Literal('session'), Type.Literal('deny')]),
+    ),
+    value: Type.Optional(Type.String({ maxLength: 100_000 })),
   }),
   'outbox.retry': command('outbox.retry', byId),
   'outbox.abandon': command('outbox.abandon', byId),
@@ -59,8 +90,10 @@ const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 }));
 const QUERIES = {
   transcript: Type.Object({ sessionId: Id, limit }, strict),
   queue: Type.Object({ sessionId: Id }, strict),
+  steps: Type.Object({ taskId: Id }, strict),
   config: Type.Object({}, strict),
   audit: Type.Object({ limit }, strict),
+  usage: Type.Object({ limit }, strict),
   blocked: Type.Object({}, strict),
 } as const satisfies { [K in keyof OperatorQueries]: TSchema };
 
@@ -99,11 +132,15 @@ export function parseQuery(name: unknown, params: unknown): ParsedQuery {
       return { name, params: parseValue(QUERIES.transcript, params, what) };
     case 'queue':
       return { name, params: parseValue(QUERIES.queue, params, what) };
+    case 'steps':
+      return { name, params: parseValue(QUERIES.steps, params, what) };
     case 'config':
       parseValue(QUERIES.config, params, what);
       return { name, params: {} };
     case 'audit':
       return { name, params: parseValue(QUERIES.audit, params, what) };
+    case 'usage':
+      return { name, params: parseValue(QUERIES.usage, params, what) };
     case 'blocked':
       parseValue(QUERIES.blocked, params, what);
       return { name, params: {} };

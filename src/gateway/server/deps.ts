@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Operator } from '../operator.ts';
 import type { ChatSocketAcceptor } from './chat-sockets.ts';
 import type { ServerLimits } from './limits.ts';
+import type { LinkSurface } from './operator-path.ts';
 
 /** A route that an adapter brings along. The body that it gets is complete and within the limit. */
 export interface ExtraRoute extends AdapterRoute {
@@ -25,8 +26,8 @@ export interface ServerDeps {
   /** Chat sockets. */
   readonly enableWebSocket: boolean;
   readonly operator: Operator;
-  /** The same for consoles that attach; default `operator`. */
-  readonly linkOperator?: Operator;
+  /** The same for those who link to it, by what they say they are; default `operator`. */
+  readonly linkOperator?: (surface: LinkSurface) => Operator;
   /** Body of `GET /api/status`. */
   status(): Readonly<Record<string, unknown>>;
   ready(): boolean;

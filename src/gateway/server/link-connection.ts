@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../operator.ts';
 import { LINK_PROTOCOL, type LinkServerFrame, parseServerFrame } from './link-frames.ts';
-import { OPERATOR_PATH } from './operator-path.ts';
+import { type LinkSurface, OPERATOR_PATH, SURFACE_HEADER } from './operator-path.ts';
 
 export interface LinkHandlers {
   snapshot(snapshot: OperatorSnapshot): void;
@@ -12,6 +12,11 @@ export interface LinkHandlers {
   answer(id: string, answer: { readonly data: unknown } | { readonly error: GatewayError }): void;
   /** Once, after the link had been open. */
   closed(reason: string): void;
+}
+
+export interface LinkLogin {
+  readonly token: string;
+  readonly surface: LinkSurface;
 }
 
 export interface LinkTimes {
@@ -56,9 +61,9 @@ export class LinkConnection {
   }
 
   /** Resolves after `handlers.snapshot` was called once; rejects with the reason as a GatewayError. */
-  static open(url: URL, token: string, handlers: LinkHandlers, times: LinkTimes): Promise<LinkConnection> {
+  static open(url: URL, login: LinkLogin, handlers: LinkHandlers, times: LinkTimes): Promise<LinkConnection> {
     const ws = new WebSocket(url, {
-      headers: { Authorization: `Bearer ${token}` },
+      headers: { Authorization: `Bearer ${login.token}`, [SURFACE_HEADER]: login.surface },
       perMessageDeflate: false,
       maxPayload: LARGEST_FRAME,
       handshakeTimeout: times.connectMs,

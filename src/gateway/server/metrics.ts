@@ -69,6 +69,14 @@ export class Metrics {
         if (event.event.type === 'started') this.#add('turns');
         else if (event.event.type === 'tool_end') this.#add('tools', String(event.event.ok));
         break;
+      case 'usage': {
+        const platform = event.platform ?? 'none';
+        this.#add('answers', platform);
+        this.#counts.get('tokens')?.addSome(event.inputTokens, platform, 'in');
+        this.#counts.get('tokens')?.addSome(event.outputTokens, platform, 'out');
+        this.#counts.get('cost')?.addSome(event.costUsd, platform);
+        break;
+      }
       case 'task':
         if (!isOver(event.task)) this.#liveTasks.add(event.task.id);
         else if (this.#liveTasks.delete(event.task.id)) this.#add('tasks', event.task.status);

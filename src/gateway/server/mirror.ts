@@ -1,4 +1,5 @@
 /** A snapshot kept current by folding events into it: what a console at the other end of a socket shows. */
+import type { DialogView, ScheduleView } from '../model.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../operator.ts';
 
 /** The newest rows that are kept of lists that only grow. */
@@ -54,9 +55,11 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
   const adapters: Changes<Row<'adapters'>> = new Map();
   const sessions: Changes<Row<'sessions'>> = new Map();
   const tasks: Changes<Row<'tasks'>> = new Map();
+  const schedules: Changes<ScheduleView> = new Map();
   const pairing: Changes<Row<'pairing'>> = new Map();
   const allowlist: Changes<Row<'allowlist'>> = new Map();
   const outbox: Changes<Row<'outbox'>> = new Map();
+  const dialogs: Changes<DialogView> = new Map();
   const refusals: Row<'refusals'>[] = [];
   const log: Row<'log'>[] = [];
 
@@ -76,6 +79,12 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
         break;
       case 'task':
         tasks.set(event.task.id, event.task);
+        break;
+      case 'schedule':
+        schedules.set(event.schedule.id, event.schedule);
+        break;
+      case 'schedule-removed':
+        schedules.set(event.id, undefined);
         break;
       case 'pairing':
         pairing.set(event.request.id, event.request);
@@ -98,6 +107,12 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
         outbox.set(event.item.id, over ? undefined : event.item);
         break;
       }
+      case 'dialog':
+        dialogs.set(event.dialog.id, event.dialog);
+        break;
+      case 'dialog-closed':
+        dialogs.set(event.id, undefined);
+        break;
       case 'log':
         log.push(event.line);
         break;
@@ -105,6 +120,7 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
       case 'traffic':
       case 'inbound':
       case 'turn':
+      case 'usage':
       case 'transcript':
         // Passing events: nothing of them stays in a snapshot.
         break;
@@ -119,10 +135,16 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
     adapters: applyChanges(before.adapters, rowKey.adapters, adapters),
     sessions: applyChanges(before.sessions, rowKey.id, sessions),
     tasks: tasks.size === 0 ? before.tasks : boundTasks(applyChanges(before.tasks, rowKey.id, tasks)),
+    ...(before.schedules === undefined && schedules.size === 0
+      ? {}
+      : { schedules: applyChanges(before.schedules ?? [], rowKey.id, schedules) }),
     pairing: applyChanges(before.pairing, rowKey.id, pairing),
     allowlist: applyChanges(before.allowlist, rowKey.allowlist, allowlist),
     refusals: append(before.refusals, refusals, MIRROR_LIMITS.refusals),
     outbox: applyChanges(before.outbox, rowKey.id, outbox),
+    ...(before.dialogs === undefined && dialogs.size === 0
+      ? {}
+      : { dialogs: applyChanges(before.dialogs ?? [], rowKey.id, dialogs) }),
     log: append(before.log, log, MIRROR_LIMITS.log),
   };
 }

@@ -1,12 +1,14 @@
+import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Operator } from '../operator.ts';
 import type { ServerLimits } from './limits.ts';
 import { LinkPeer } from './link-peer.ts';
+import { type LinkSurface, SURFACE_HEADER, surfaceOf } from './operator-path.ts';
 
 export interface OperatorLinkDeps {
-  readonly operator: Operator;
+  readonly operator: (surface: LinkSurface) => Operator;
   readonly limits: ServerLimits;
   readonly log: Logger;
   readonly clock: Clock;
@@ -23,8 +25,9 @@ export class OperatorLink {
   }
 
   /** Takes over a socket whose peer has shown the operator token. */
-  open(ws: WebSocket): void {
-    const peer = new LinkPeer(ws, this.#deps.operator, this.#deps.log);
+  open(ws: WebSocket, incoming: IncomingMessage): void {
+    const operator = this.#deps.operator(surfaceOf(incoming.headers[SURFACE_HEADER]));
+    const peer = new LinkPeer(ws, operator, this.#deps.log);
     this.#peers.add(peer);
     ws.on('close', () => {
       this.#peers.delete(peer);

@@ -15,6 +15,7 @@ import type {
 } from '../operator.ts';
 import { LinkConnection, type LinkHandlers, type LinkTimes, linkUrl } from './link-connection.ts';
 import { foldEvents } from './mirror.ts';
+import type { LinkSurface } from './operator-path.ts';
 import { PendingAnswers } from './pending-answers.ts';
 import { eventsBetween } from './snapshot-diff.ts';
 
@@ -22,6 +23,8 @@ import { eventsBetween } from './snapshot-diff.ts';
 export type TokenSource = string | (() => string | Promise<string>);
 
 export interface ConnectOptions {
+  /** What the audit calls this end; default `attach`. */
+  readonly surface?: LinkSurface;
   readonly log?: Logger;
   readonly clock?: Clock;
   /** 0 to 1, for the jitter between attempts. */
@@ -58,6 +61,7 @@ export async function connectOperator(
 class RemoteOperator implements Operator {
   readonly #url: URL;
   readonly #token: TokenSource;
+  readonly #surface: LinkSurface;
   readonly #times: LinkTimes;
   readonly #retryMs: readonly [number, number];
   readonly #random: () => number;
@@ -72,6 +76,7 @@ class RemoteOperator implements Operator {
   constructor(url: URL, token: TokenSource, options: ConnectOptions) {
     this.#url = url;
     this.#token = token;
+    this.#surface = options.surface ?? 'attach';
     this.#times = { connectMs: options.connectMs ?? 10_000, silenceMs: options.silenceMs ?? 75_000 };
     this.#retryMs = options.retryMs ?? [250, 10_000];
     this.#random = options.random ?? Math.random;
@@ -83,7 +88,8 @@ class RemoteOperator implements Operator {
 
   async connect(): Promise<void> {
     const token = typeof this.#token === 'string' ? this.#token : await this.#token();
-    const connection = await LinkConnection.open(this.#url, token, this.#handlers(), this.#times);
+    const login = { token, surface: this.#surface };
+    const connection = await LinkConnection.open(this.#url, login, this.#handlers(), this.#times);
     if (this.#ending.signal.aborted) await connection.close(CLOSE_MS);
     else this.#connection = connection;
   }

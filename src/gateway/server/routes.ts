@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isPlatform, type Platform } from '../model.ts';
 import type { CommandResult } from '../operator.ts';
 import type { AccessLevel } from './access.ts';
-import { AllowBody, BackgroundBody, PairingBody, SendBody } from './bodies.ts';
+import { AllowBody, BackgroundBody, DialogBody, PairingBody, ScheduleBody, SendBody } from './bodies.ts';
 import type { ServerDeps } from './deps.ts';
 import { parseJson } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
@@ -80,6 +80,8 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     read('/api/status', () => deps.status()),
     read('/api/sessions', () => operator.snapshot().sessions),
     read('/api/background', () => operator.snapshot().tasks),
+    read('/api/schedules', () => operator.snapshot().schedules ?? []),
+    read('/api/usage', () => operator.query('usage', {})),
     read('/api/allowlist', () => operator.snapshot().allowlist),
     read(
       '/metrics',
@@ -87,6 +89,20 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     ),
     // Open codes let people in: only for who may approve them.
     { method: 'GET', path: '/api/pairing', access: 'operator', handle: () => operator.snapshot().pairing },
+    // What an agent wants to run may hold anything: only for who may decide about it.
+    {
+      method: 'GET',
+      path: '/api/dialogs',
+      access: 'operator',
+      handle: () => operator.snapshot().dialogs ?? [],
+    },
+    write('/api/dialogs/:id/answer', async (call) =>
+      operator.run({
+        type: 'dialog.answer',
+        id: call.param('id'),
+        ...parseJson(DialogBody.schema, await call.body(), DialogBody.what),
+      }),
+    ),
 
     write('/api/pairing/approve', async (call) =>
       operator.run({ type: 'pairing.approve', ...(await pairingTarget(call)) }),
@@ -117,6 +133,32 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     ),
     write('/api/tasks/:id/cancel', async (call) =>
       operator.run({ type: 'task.cancel', id: call.param('id') }),
+    ),
+    write('/api/tasks/:id/retry', async (call) => operator.run({ type: 'task.retry', id: call.param('id') })),
+    write('/api/tasks/:id/deliver', async (call) =>
+      operator.run({ type: 'task.deliver', id: call.param('id') }),
+    ),
+    {
+      method: 'GET',
+      path: '/api/tasks/:id/steps',
+      access: 'read',
+      handle: (call) => operator.query('steps', { taskId: call.param('id') }),
+    },
+    write('/api/schedules', async (call) =>
+      operator.run({
+        type: 'schedule.add',
+        ...parseJson(ScheduleBody.schema, await call.body(), ScheduleBody.what),
+      }),
+    ),
+    ...(['pause', 'resume', 'run'] as const).map((act) =>
+      write(`/api/schedules/:id/${act}`, async (call) =>
+        operator.run({ type: `schedule.${act}`, id: call.param('id') }),
+      ),
+    ),
+    write(
+      '/api/schedules/:id',
+      async (call) => operator.run({ type: 'schedule.remove', id: call.param('id') }),
+      'DELETE',
     ),
     write('/api/sessions/:id/reset', async (call) =>
       operator.run({ type: 'session.reset', id: call.param('id') }),

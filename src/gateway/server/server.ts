@@ -38,7 +38,7 @@ export class GatewayServer {
             clientsChanged: (clients) => deps.clientsChanged?.(clients),
           })
         : undefined;
-    this.#link = new OperatorLink({ ...shared, operator: deps.linkOperator ?? deps.operator });
+    this.#link = new OperatorLink({ ...shared, operator: deps.linkOperator ?? (() => deps.operator) });
     this.#upgrades = new Upgrades({
       guard,
       limits: this.#limits,
@@ -46,7 +46,7 @@ export class GatewayServer {
       isRoute: (path) =>
         deps.routes?.().some((route) => route.path === path) === true ||
         /^\/(api\/.*|healthz|readyz|metrics)$/.test(path),
-      operatorLink: (ws) => this.#link.open(ws),
+      operatorLink: (ws, incoming) => this.#link.open(ws, incoming),
     });
     this.#guard = guard;
   }

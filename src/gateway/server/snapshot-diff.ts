@@ -30,7 +30,7 @@ function newLines(before: readonly LogLine[], after: readonly LogLine[]): readon
 /**
  * Events that turn `before` into `after` when folded. What happened in between is only known by its result: a
  * pairing request that is gone counts as approved when its sender is on the allowlist, else as expired; an outbox
- * row that is gone counts as delivered.
+ * row that is gone counts as delivered; a question that is gone counts as withdrawn.
  */
 export function eventsBetween(before: OperatorSnapshot, after: OperatorSnapshot): readonly GatewayEvent[] {
   const events: GatewayEvent[] = [];
@@ -46,6 +46,10 @@ export function eventsBetween(before: OperatorSnapshot, after: OperatorSnapshot)
 
   for (const task of compare(before.tasks, after.tasks, rowKey.id).changed)
     events.push({ type: 'task', task });
+
+  const schedules = compare(before.schedules ?? [], after.schedules ?? [], rowKey.id);
+  for (const schedule of schedules.changed) events.push({ type: 'schedule', schedule });
+  for (const { id } of schedules.gone) events.push({ type: 'schedule-removed', id });
 
   const allowlist = compare(before.allowlist, after.allowlist, rowKey.allowlist);
   for (const entry of allowlist.changed) events.push({ type: 'allowlist', entry });
@@ -66,6 +70,11 @@ export function eventsBetween(before: OperatorSnapshot, after: OperatorSnapshot)
   const outbox = compare(before.outbox, after.outbox, rowKey.id);
   for (const item of outbox.changed) events.push({ type: 'outbox', item });
   for (const item of outbox.gone) events.push({ type: 'outbox', item: { ...item, state: 'delivered' } });
+
+  const dialogs = compare(before.dialogs ?? [], after.dialogs ?? [], rowKey.id);
+  for (const dialog of dialogs.changed) events.push({ type: 'dialog', dialog });
+  for (const { id } of dialogs.gone)
+    events.push({ type: 'dialog-closed', id, outcome: 'withdrawn', actor: 'unknown' });
 
   for (const line of newLines(before.log, after.log)) events.push({ type: 'log', line });
   return events;

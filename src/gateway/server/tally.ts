@@ -3,10 +3,14 @@ export class Tally {
   readonly #counts = new Map<string, { readonly labels: readonly string[]; count: number }>();
 
   add(...labels: readonly string[]): void {
+    this.addSome(1, ...labels);
+  }
+
+  addSome(amount: number, ...labels: readonly string[]): void {
     const key = labels.join('\u0000');
     const entry = this.#counts.get(key);
-    if (entry === undefined) this.#counts.set(key, { labels, count: 1 });
-    else entry.count += 1;
+    if (entry === undefined) this.#counts.set(key, { labels, count: amount });
+    else entry.count += amount;
   }
 
   entries(): Iterable<{ readonly labels: readonly string[]; readonly count: number }> {

@@ -15,7 +15,7 @@ export interface UpgradeDeps {
   isRoute(path: string): boolean;
   /** Absent when chat sockets are switched off. */
   readonly hub: SocketHub | undefined;
-  operatorLink(ws: WebSocket): void;
+  operatorLink(ws: WebSocket, incoming: IncomingMessage): void;
 }
 
 /** True for requests that want to become a WebSocket; others that offer an upgrade (h2c) are served as they are. */
@@ -69,7 +69,7 @@ export class Upgrades {
     if (path === undefined) throw refusal(400, 'bad_request', 'the address is malformed', 'Check the path.');
     if (path === OPERATOR_PATH) {
       this.#check(request, 'operator');
-      this.#server.handleUpgrade(request, socket, head, (ws) => this.#deps.operatorLink(ws));
+      this.#server.handleUpgrade(request, socket, head, (ws) => this.#deps.operatorLink(ws, request));
       return;
     }
     if (this.#deps.isRoute(path))

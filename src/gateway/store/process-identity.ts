@@ -40,6 +40,11 @@ export function aliveness(other: ProcessIdentity, self: ProcessIdentity): 'alive
   return startTime === '' || other.startTime === '' || startTime === other.startTime ? 'alive' : 'dead';
 }
 
+/** Does a process of this id run here? Another program may have got the id meanwhile. */
+export function isRunning(pid: number): boolean {
+  return exists(pid) && startTimeOf(pid) !== undefined;
+}
+
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -84,5 +89,28 @@ function textOf(read: () => string): string {
     return read();
   } catch {
     return '';
+  }
+}
+
+/** The identity of a process that runs now, as it will be compared with later. */
+export function identityOf(pid: number, self: ProcessIdentity): ProcessIdentity {
+  return { ...self, pid, startTime: startTimeOf(pid) ?? '' };
+}
+
+/** A stored identity; undefined for anything else. */
+export function processIdentityOf(json: string): ProcessIdentity | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { pid, startTime, bootId, pidNamespace, hostname: host } = value as Record<string, unknown>;
+    return typeof pid === 'number' &&
+      typeof startTime === 'string' &&
+      typeof bootId === 'string' &&
+      typeof pidNamespace === 'string' &&
+      typeof host === 'string'
+      ? { pid, startTime, bootId, pidNamespace, hostname: host }
+      : undefined;
+  } catch {
+    return undefined;
   }
 }

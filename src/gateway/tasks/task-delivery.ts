@@ -1,36 +1,111 @@
 import { randomUUID } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Adapter, Part } from '../adapter.ts';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { ChatRef, Platform } from '../model.ts';
+import type { AnswerFiles } from '../outbound/answer-files.ts';
 import type { OutboundRow } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
 import type { Tx } from '../store/database.ts';
-import type { TaskRecord } from './task-record.ts';
+import { chatsOf, type TaskRecord } from './task-record.ts';
 
 const PREFIX = 'task:';
 
+/** A result that would be more messages than this goes out as a file, where the platform takes files. */
+export const LONG_RESULT = { parts: 3, headChars: 600 } as const;
+
+export interface TaskDeliveryDeps {
+  readonly outbox: Outbox;
+  readonly files: AnswerFiles;
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  /** The last step of every text to the outside: what is in a file passes it too. */
+  readonly egress: (text: string) => string;
+  /** One folder a session or task below it. */
+  readonly filesFolder: string;
+  readonly log: Logger;
+}
+
 /**
- * Puts an ended task's text into the outbox. The first delivery has a name of its own, so that a crash between the
- * two files does not make it two; `again` is a further one on purpose.
+ * Puts an ended task's text into the outbox, once for each of its chats. The first delivery to a chat has a name of
+ * its own, so that a crash between the two files does not make it two; `again` is a further one on purpose.
  */
 export async function deliverTask(
-  outbox: Outbox,
-  persist: <T>(body: (tx: Tx) => T) => Promise<T>,
+  deps: TaskDeliveryDeps,
   task: TaskRecord,
   text: string,
   again: boolean,
 ): Promise<void> {
-  const { chat } = task;
-  if (chat === undefined) return;
-  const id = `${PREFIX}${task.id}${again ? `:${randomUUID()}` : ''}`;
-  const row = await persist((tx) =>
-    outbox.addOnce(tx, id, {
-      chat,
-      meta: { kind: 'task', ...(task.parentSessionId === null ? {} : { sessionId: task.parentSessionId }) },
-      parts: outbox.format(chat, text),
-    }),
-  );
-  if (row !== undefined) void outbox.release(row);
+  const { outbox, persist } = deps;
+  const suffix = again ? `:${randomUUID()}` : '';
+  for (const [i, chat] of chatsOf(task).entries()) {
+    const parts = await partsOf(deps, task, chat, text);
+    const row = await persist((tx) =>
+      outbox.addOnce(tx, `${PREFIX}${task.id}${i === 0 ? '' : `:${i}`}${suffix}`, {
+        chat,
+        meta: { kind: 'task', ...(task.parentSessionId === null ? {} : { sessionId: task.parentSessionId }) },
+        parts,
+      }),
+    );
+    if (row !== undefined) void outbox.release(row);
+    else await discard(parts);
+  }
 }
 
 /** The task whose result a row carries, if it carries one. */
 export function taskOfRow(row: Pick<OutboundRow, 'id'>): string | undefined {
   return row.id.startsWith(PREFIX) ? row.id.slice(PREFIX.length).split(':', 1)[0] : undefined;
+}
+
+/** Whether a result of this task is still on its way to one of its chats, or did not get there. */
+export function undelivered(outbox: Outbox, task: TaskRecord): boolean {
+  return chatsOf(task).length > 1 && outbox.list().some((row) => taskOfRow(row) === task.id);
+}
+
+async function partsOf(
+  deps: TaskDeliveryDeps,
+  task: TaskRecord,
+  chat: ChatRef,
+  text: string,
+): Promise<readonly Part[]> {
+  const { outbox, files, adapter, log } = deps;
+  const answer =
+    task.argv === undefined ? await files.of(text, chat, task.id) : { text, parts: [] as readonly Part[] };
+  const parts = outbox.format(chat, answer.text);
+  if (parts.length <= LONG_RESULT.parts || !adapter(chat.platform)?.capabilities.attachmentsOut)
+    return [...parts, ...answer.parts];
+  try {
+    const name = `${task.id}.md`;
+    const path = join(deps.filesFolder, task.id, 'sent', randomUUID(), name);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, deps.egress(answer.text), { mode: 0o600 });
+    const [caption] = outbox.format(chat, name);
+    const file: Part = {
+      text: caption?.text ?? name,
+      plain: caption?.plain ?? name,
+      attachment: { path, name, mimeType: 'text/markdown' },
+    };
+    return [...outbox.format(chat, headOf(answer.text)), file, ...answer.parts];
+  } catch (error) {
+    log.warn('a long result could not be written to a file', { task: task.id, error: messageOf(error) });
+    return [...parts, ...answer.parts]; // many messages are better than none
+  }
+}
+
+/** The beginning of a long result, cut where a line ends. */
+function headOf(text: string): string {
+  const cut = text.slice(0, LONG_RESULT.headChars);
+  const end = cut.lastIndexOf('\n');
+  const head = (end > LONG_RESULT.headChars / 3 ? cut.slice(0, end) : cut).toWellFormed().trimEnd();
+  // A fence that is cut open would swallow the sentence behind it.
+  const open = (head.match(/^```/gm)?.length ?? 0) % 2 === 1;
+  return `${head}${open ? '\n```' : ''}\n\n… The whole result is in the file.`;
+}
+
+async function discard(parts: readonly Part[]): Promise<void> {
+  for (const { attachment } of parts)
+    if (attachment !== undefined)
+      await rm(dirname(attachment.path), { recursive: true, force: true }).catch(() => {});
 }

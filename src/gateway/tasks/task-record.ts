@@ -1,6 +1,8 @@
 import type { ChatRef, TaskStatus, TaskView } from '../model.ts';
 import type { Row } from '../store/database.ts';
 
+const DEFAULT_TIMEOUT_MS = 60 * 60_000;
+
 export interface TaskRecord {
   readonly id: string;
   readonly parentSessionId: string | null;
@@ -10,6 +12,18 @@ export interface TaskRecord {
   readonly senderId: string | undefined;
   readonly command: string;
   readonly createdAt: number;
+  /** Where the result goes when that is not the chat of origin alone. */
+  readonly targets: readonly ChatRef[] | undefined;
+  readonly scheduleId: string | undefined;
+  /** A result that contains it is delivered to nobody. */
+  readonly quietToken: string | undefined;
+  /** The ended task that this one tries again. */
+  readonly retryOf: string | undefined;
+  readonly timeoutMs: number;
+  /** A program and its arguments instead of a prompt; only operators start those. */
+  readonly argv: readonly string[] | undefined;
+  /** Of a program, once it has ended by itself. */
+  exitCode: number | undefined;
   status: TaskStatus;
   progress: number;
   progressMessage: string | undefined;
@@ -23,11 +37,19 @@ export interface TaskRecord {
 export type NewTask = Pick<
   TaskRecord,
   'id' | 'parentSessionId' | 'chat' | 'senderId' | 'command' | 'createdAt'
->;
+> &
+  Partial<Pick<TaskRecord, 'targets' | 'scheduleId' | 'quietToken' | 'retryOf' | 'timeoutMs' | 'argv'>>;
 
 export function newTask(task: NewTask): TaskRecord {
   return {
     ...task,
+    targets: task.targets,
+    scheduleId: task.scheduleId,
+    quietToken: task.quietToken,
+    retryOf: task.retryOf,
+    timeoutMs: task.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    argv: task.argv,
+    exitCode: undefined,
     status: 'queued',
     progress: 0,
     progressMessage: undefined,
@@ -39,7 +61,18 @@ export function newTask(task: NewTask): TaskRecord {
   };
 }
 
+/** Every chat that gets the result. */
+export function chatsOf(task: Pick<TaskRecord, 'chat' | 'targets'>): readonly ChatRef[] {
+  return task.targets ?? (task.chat === undefined ? [] : [task.chat]);
+}
+
+/** The task succeeded and says itself that there is nothing to tell. */
+export function isQuiet({ status, result, quietToken }: TaskRecord): boolean {
+  return status === 'succeeded' && quietToken !== undefined && (result ?? '').includes(quietToken);
+}
+
 export function taskView(task: TaskRecord): TaskView {
+  const quiet = isQuiet(task);
   return {
     id: task.id,
     sessionId: task.id,
@@ -54,30 +87,41 @@ export function taskView(task: TaskRecord): TaskView {
     ...(task.startedAt === undefined ? {} : { startedAt: task.startedAt }),
     ...(task.completedAt === undefined ? {} : { completedAt: task.completedAt }),
     ...(task.deliveredAt === undefined ? {} : { deliveredAt: task.deliveredAt }),
+    ...(task.argv === undefined ? {} : { kind: 'shell' as const }),
+    ...(task.exitCode === undefined ? {} : { exitCode: task.exitCode }),
+    ...(task.retryOf === undefined ? {} : { retryOf: task.retryOf }),
+    ...(task.scheduleId === undefined ? {} : { scheduleId: task.scheduleId }),
+    ...(quiet ? { silent: true } : chatsOf(task).length === 0 ? { silent: true } : {}),
   };
 }
 
 /** What the chat reads when a task has ended. */
 export function resultText(task: TaskRecord): string {
   const head = `Task ${task.id}`;
+  const said = task.result === undefined || task.result === '' ? '' : `\n\n${task.result}`;
   switch (task.status) {
     case 'succeeded':
-      return `${head} is done.\n\n${task.result ?? ''}`.trim();
+      return `${head} is done.${said}`;
     case 'cancelled':
       return `${head} was cancelled.`;
     case 'lost':
       return `${head} was lost: ${task.error ?? 'the gateway was restarted.'}`;
-    default:
-      return `${head} ${task.status === 'timed_out' ? 'timed out' : 'failed'}: ${task.error ?? ''}`.trim();
+    default: {
+      const what = task.status === 'timed_out' ? 'timed out' : 'failed';
+      // Of a program, what it wrote last says why.
+      return `${head} ${what}: ${task.error ?? ''}`.trim() + (task.argv === undefined ? '' : said);
+    }
   }
 }
 
 export function taskOf(row: Row): TaskRecord {
   const text = (name: string): string | undefined =>
     row[name] === null || row[name] === undefined ? undefined : String(row[name]);
-  const time = (name: string): number | undefined =>
+  const number = (name: string): number | undefined =>
     row[name] === null || row[name] === undefined ? undefined : Number(row[name]);
   const chat = text('chat');
+  const targets = text('targets');
+  const argv = text('argv');
   return {
     id: String(row['id']),
     parentSessionId: text('parent_session_id') ?? null,
@@ -85,13 +129,20 @@ export function taskOf(row: Row): TaskRecord {
     senderId: text('sender_id'),
     command: String(row['command']),
     createdAt: Number(row['created_at']),
+    targets: targets === undefined ? undefined : (JSON.parse(targets) as readonly ChatRef[]),
+    scheduleId: text('schedule_id'),
+    quietToken: text('quiet_token'),
+    retryOf: text('retry_of'),
+    timeoutMs: number('timeout_ms') ?? DEFAULT_TIMEOUT_MS,
+    argv: argv === undefined ? undefined : (JSON.parse(argv) as readonly string[]),
+    exitCode: number('exit_code'),
     status: row['status'] as TaskStatus,
     progress: Number(row['progress']),
     progressMessage: text('progress_message'),
     result: text('result'),
     error: text('error'),
-    startedAt: time('started_at'),
-    completedAt: time('completed_at'),
-    deliveredAt: time('delivered_at'),
+    startedAt: number('started_at'),
+    completedAt: number('completed_at'),
+    deliveredAt: number('delivered_at'),
   };
 }

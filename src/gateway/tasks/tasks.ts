@@ -1,26 +1,34 @@
 import { randomBytes } from 'node:crypto';
-import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
+import type { Agent } from '../agent/agent.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { Clock } from '../clock.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import { TurnSlots } from '../conversation/turn-slots.ts';
+import { settlesWithin } from '../deadline.ts';
 import type { Decide } from '../decisions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { Logger } from '../log.ts';
-import type { ChatRef, Platform, TaskStatus } from '../model.ts';
+import type { ChatRef, Platform, TaskStep } from '../model.ts';
 import type { Database, Tx } from '../store/database.ts';
-import { newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
-import { storeTask, TaskRows } from './task-rows.ts';
-import { TaskRun } from './task-run.ts';
-import { taskSpec } from './task-spec.ts';
+import { stuckWork } from './stuck-work.ts';
+import { TaskProgress } from './task-progress.ts';
+import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
+import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
+import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
 
 export const TASK_LIMITS = {
   parallel: 2,
   timeoutMs: 60 * 60_000,
+  longestMs: 24 * 60 * 60_000,
   keptMs: 7 * 24 * 60 * 60_000,
   maxOpen: 200,
   /** Rows that one sweep forgets. */
   perSweep: 2000,
+  /** A session is kept from being reset no longer than this by its tasks. */
+  busyMs: 24 * 60 * 60_000,
+  /** For programs to end when the gateway stops. */
+  stopMs: 7000,
 } as const;
 
 export interface TasksDeps {
@@ -28,6 +36,8 @@ export interface TasksDeps {
   readonly agent: Agent | undefined;
   /** What the agent of a chat works with, of its tasks too. */
   readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
+  /** What programs get as their environment; default: nothing but what a program needs to be found. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -39,6 +49,10 @@ export interface TasksDeps {
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
+  /** The model has answered once. */
+  readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Who answers the questions of a task. */
+  readonly ask: (task: TaskRecord) => AskQuestion;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -48,36 +62,54 @@ export interface TaskRequest {
   readonly parentSessionId: string | null;
   readonly chat: ChatRef | undefined;
   readonly senderId?: string;
+  /** Chats that get the result instead of `chat` alone. */
+  readonly targets?: readonly ChatRef[];
+  readonly scheduleId?: string;
+  readonly quietToken?: string;
+  readonly retryOf?: string;
+  readonly timeoutMs?: number;
+  /** A program instead of a prompt: operators only. */
+  readonly argv?: readonly string[];
 }
 
 /** Background tasks: isolated agent sessions with a parent, their own small pool, and a durable outcome. */
 export class Tasks {
   readonly #deps: TasksDeps;
   readonly #rows: TaskRows;
+  readonly #progress: TaskProgress;
   readonly #slots = new TurnSlots(TASK_LIMITS.parallel);
   readonly #tasks = new Map<string, TaskRecord>();
   readonly #running = new Map<string, AbortController>();
+  readonly #work = new Set<Promise<void>>();
+  /** Open tasks of which it was said that they are stuck. */
+  readonly #flagged = new Set<string>();
+  #open = 0;
   #stopped = false;
 
   constructor(deps: TasksDeps) {
     this.#deps = deps;
     this.#rows = new TaskRows(deps.db);
+    this.#progress = new TaskProgress({ ...deps, show: (task) => this.#show(task) });
   }
 
   /** After a start: what ran is lost and its chat is told; what waited runs; undelivered results go out. */
   async recover(): Promise<void> {
+    endLeftOver(this.#rows.processes());
     this.load();
     for (const task of this.#tasks.values()) {
       if (task.status === 'running')
         await this.#finish(task, 'lost', 'The gateway was restarted while the task ran.');
-      else if (task.status === 'queued') void this.#run(task);
-      else if (task.deliveredAt === undefined && task.chat !== undefined)
+      else if (task.status === 'queued') this.#begin(task);
+      else if (task.deliveredAt === undefined && !isQuiet(task) && chatsOf(task).length > 0)
         await this.#deps.deliver(task, resultText(task), false);
     }
   }
 
   load(): void {
-    for (const task of this.#rows.all()) this.#tasks.set(task.id, task);
+    for (const task of this.#rows.all()) {
+      this.#tasks.set(task.id, task);
+      if (task.completedAt === undefined) this.#open += 1;
+    }
   }
 
   list(): TaskRecord[] {
@@ -88,44 +120,70 @@ export class Tasks {
     return this.#tasks.get(id);
   }
 
-  /** Is a task of this session still at work? Its session is not reset meanwhile. */
+  /** What the task has done so far, oldest first; the last few hundred steps. */
+  steps(id: string): readonly TaskStep[] {
+    return [...this.#rows.steps(id), ...this.#progress.pending(id)];
+  }
+
+  /** Is a task of this session still at work? Its session is not reset meanwhile, for a day at most. */
   busy(sessionId: string): boolean {
+    if (this.#open === 0) return false;
+    const since = this.#deps.clock() - TASK_LIMITS.busyMs;
     for (const task of this.#tasks.values())
-      if (task.parentSessionId === sessionId && task.completedAt === undefined) return true;
+      if (task.completedAt === undefined && task.parentSessionId === sessionId && task.createdAt > since)
+        return true;
     return false;
   }
 
-  /** Accepts a task: durable when this resolves. */
-  async start(request: TaskRequest): Promise<TaskRecord> {
-    if (this.#deps.agent === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
-        status: 409,
-        hint: 'Start it without --no-agent.',
-      });
-    if (request.command.trim() === '')
-      throw new GatewayError('bad_command', 'the task has no text', {
-        status: 400,
-        hint: 'Say what the task is to do.',
-      });
-    const open = this.list().filter((task) => task.completedAt === undefined).length;
-    if (open >= TASK_LIMITS.maxOpen)
-      throw new GatewayError('too_many_tasks', `${open} tasks are open already`, {
-        status: 429,
-        hint: 'Wait for some, or cancel some.',
-      });
+  /** Accepts a task: durable when this resolves. `alongside` is written with it, in the same transaction. */
+  async start(request: TaskRequest, alongside?: (tx: Tx, task: TaskRecord) => void): Promise<TaskRecord> {
+    this.#check(request);
     const task = newTask({
+      ...request,
       id: `bg-${randomBytes(4).toString('hex')}`,
-      parentSessionId: request.parentSessionId,
-      chat: request.chat,
       senderId: request.senderId,
-      command: request.command,
       createdAt: this.#deps.clock(),
     });
-    await this.#rows.insert(task);
+    this.#open += 1;
+    try {
+      await this.#deps.db.write((tx) => {
+        insertTask(tx, task);
+        alongside?.(tx, task);
+      });
+    } catch (error) {
+      this.#open -= 1;
+      throw error;
+    }
     this.#tasks.set(task.id, task);
     this.#show(task);
-    void this.#run(task);
+    this.#begin(task);
     return task;
+  }
+
+  /** Tries an ended task once more, as a new one. What succeeded is not repeated. */
+  async retry(id: string): Promise<TaskRecord> {
+    const task = this.#find(id);
+    if (task.completedAt === undefined)
+      throw new GatewayError('task_open', `task ${id} has not ended yet`, { status: 409 });
+    if (task.status === 'succeeded')
+      throw new GatewayError('task_succeeded', `task ${id} has succeeded`, {
+        status: 409,
+        hint: 'Start a new one to do it again.',
+      });
+    const { command, parentSessionId, chat, senderId, targets, scheduleId, quietToken, timeoutMs, argv } =
+      task;
+    return this.start({
+      command,
+      parentSessionId,
+      chat,
+      timeoutMs,
+      retryOf: id,
+      ...(senderId === undefined ? {} : { senderId }),
+      ...(targets === undefined ? {} : { targets }),
+      ...(scheduleId === undefined ? {} : { scheduleId }),
+      ...(quietToken === undefined ? {} : { quietToken }),
+      ...(argv === undefined ? {} : { argv }),
+    });
   }
 
   async cancel(id: string): Promise<TaskRecord> {
@@ -157,13 +215,13 @@ export class Tasks {
     const task = this.#find(id);
     if (task.completedAt === undefined)
       throw new GatewayError('task_open', `task ${id} has not ended yet`, { status: 409 });
-    if (task.chat === undefined)
+    if (chatsOf(task).length === 0)
       throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, { status: 409 });
     await this.#deps.deliver(task, resultText(task), true);
     return task;
   }
 
-  /** The outbox has proof that the result arrived. */
+  /** The outbox has proof that the result arrived everywhere. */
   async delivered(id: string): Promise<void> {
     const task = this.#tasks.get(id);
     if (task === undefined) return;
@@ -172,29 +230,65 @@ export class Tasks {
     await this.#store(task);
   }
 
-  /** Forgets what ended more than 7 days ago. */
+  /** Forgets what ended more than 7 days ago, and points at what waits or runs for too long. */
   async sweep(now: number): Promise<void> {
-    const old = this.list()
-      .filter((task) => task.completedAt !== undefined && task.completedAt < now - TASK_LIMITS.keptMs)
-      .slice(0, TASK_LIMITS.perSweep)
-      .map(({ id }) => id);
+    const old: string[] = [];
+    for (const task of this.#tasks.values()) {
+      if (task.completedAt === undefined) this.#audit(task, now);
+      else if (task.completedAt < now - TASK_LIMITS.keptMs && old.length < TASK_LIMITS.perSweep)
+        old.push(task.id);
+    }
     if (old.length === 0) return;
     await this.#rows.remove(old);
     for (const id of old) this.#tasks.delete(id);
   }
 
-  /** Running tasks end as `lost` at the next start: their agents go down with the gateway. */
-  stop(): void {
+  /**
+   * Running tasks end as `lost` at the next start: their agents go down with the gateway. Resolves when the programs
+   * among them have ended, within seven seconds.
+   */
+  async stop(): Promise<void> {
     this.#stopped = true;
+    this.#progress.flush();
     for (const abort of this.#running.values()) abort.abort('stopped');
+    const programs = [...this.#running.keys()].some((id) => this.#tasks.get(id)?.argv !== undefined);
+    if (programs) await settlesWithin(Promise.all(this.#work), TASK_LIMITS.stopMs);
+  }
+
+  #check({ argv, command, timeoutMs }: TaskRequest): void {
+    if (this.#deps.agent === undefined && argv === undefined)
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+        status: 409,
+        hint: 'Start it without --no-agent.',
+      });
+    if (command.trim() === '' || argv?.length === 0 || argv?.[0] === '')
+      throw new GatewayError('bad_command', 'the task has no text', {
+        status: 400,
+        hint: 'Say what the task is to do.',
+      });
+    if (timeoutMs !== undefined && !(timeoutMs >= 1000 && timeoutMs <= TASK_LIMITS.longestMs))
+      throw new GatewayError('bad_timeout', `${timeoutMs} ms is not a time limit`, {
+        status: 400,
+        hint: 'Give between one second and 24 hours.',
+      });
+    if (this.#open >= TASK_LIMITS.maxOpen)
+      throw new GatewayError('too_many_tasks', `${this.#open} tasks are open already`, {
+        status: 429,
+        hint: 'Wait for some, or cancel some.',
+      });
+  }
+
+  #begin(task: TaskRecord): void {
+    const work = this.#run(task).finally(() => this.#work.delete(work));
+    this.#work.add(work);
   }
 
   async #run(task: TaskRecord): Promise<void> {
-    const { agent, log } = this.#deps;
+    const { log } = this.#deps;
     const release = await this.#slots.acquire();
-    if (release === undefined || agent === undefined) return;
+    if (release === undefined) return;
     try {
-      if (task.status === 'queued' && !this.#stopped) await this.#work(task, agent);
+      if (task.status === 'queued' && !this.#stopped) await this.#perform(task);
     } catch (error) {
       log.error('a task failed inside the gateway', { task: task.id, error: messageOf(error) });
       if (!this.#stopped)
@@ -204,56 +298,53 @@ export class Tasks {
     }
   }
 
-  async #work(task: TaskRecord, agent: Agent): Promise<void> {
-    const { clock, agentOf } = this.#deps;
+  async #perform(task: TaskRecord): Promise<void> {
+    const { clock, agent, agentOf, env } = this.#deps;
     const abort = new AbortController();
     this.#running.set(task.id, abort);
     task.status = 'running';
     task.startedAt = clock();
-    const run = new TaskRun();
-    let end: TurnEnd;
+    let end: TaskEnd;
     try {
       await this.#store(task);
       this.#show(task);
-      const conversation = agent.open(taskSpec(task.id, agentOf(task.chat)));
-      const timer = setTimeout(() => abort.abort('timed_out'), TASK_LIMITS.timeoutMs);
+      const timer = setTimeout(() => abort.abort('timed_out'), task.timeoutMs);
       try {
-        end = await conversation.run(
-          { id: task.id, text: task.command },
-          (event) => {
-            run.take(event);
-            this.#progress(task, run, event);
+        end = await workOn(
+          task,
+          {
+            agent,
+            settings: agentOf(task.chat),
+            env: env ?? {},
+            started: (each, identity) =>
+              void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
+            ask: this.#deps.ask(task),
+            used: (each, event) => this.#deps.used(each, event),
+            progressed: (each, step) => this.#progress.note(each, step),
           },
           abort.signal,
         );
       } finally {
         clearTimeout(timer);
-        await conversation.close();
       }
     } finally {
       this.#running.delete(task.id);
+      this.#progress.end(task.id);
     }
     if (this.#stopped) return; // stays `running`: the next start calls it lost
-    if (end.status === 'answered') {
-      task.result = run.text;
-      await this.#finish(task, 'succeeded', undefined);
-    } else if (abort.signal.reason === 'timed_out')
-      await this.#finish(task, 'timed_out', 'It took longer than an hour.');
-    else if (end.status === 'failed') await this.#finish(task, 'failed', end.message);
-    else await this.#finish(task, 'cancelled', undefined);
+    task.result = end.result;
+    task.exitCode = end.exitCode;
+    await this.#finish(task, end.status, end.error);
   }
 
-  #progress(task: TaskRecord, run: TaskRun, event: AgentEvent): void {
-    if (event.type !== 'progress' && event.type !== 'tool_start' && event.type !== 'tool_end') return;
-    task.progress = run.percent;
-    task.progressMessage = run.step;
-    this.#show(task);
-    this.#deps.db
-      .write((tx) => storeTask(tx, task))
-      .catch((error: unknown) => this.#deps.log.warn('progress was not stored', { error: messageOf(error) }));
-  }
-
-  async #finish(task: TaskRecord, status: TaskStatus, error: string | undefined): Promise<void> {
+  async #finish(
+    task: TaskRecord,
+    status: TaskEnd['status'] | 'lost',
+    error: string | undefined,
+  ): Promise<void> {
+    if (task.completedAt === undefined) this.#open -= 1;
+    this.#flagged.delete(`${task.id} queued_long`);
+    this.#flagged.delete(`${task.id} running_long`);
     task.status = status;
     task.error = error;
     task.completedAt = this.#deps.clock();
@@ -261,7 +352,7 @@ export class Tasks {
     await this.#store(task);
     this.#show(task);
     if (status !== 'succeeded') this.#note(task, error);
-    if (task.chat !== undefined) await this.#deps.deliver(task, resultText(task), false);
+    if (chatsOf(task).length > 0 && !isQuiet(task)) await this.#deps.deliver(task, resultText(task), false);
   }
 
   #note(task: TaskRecord, error: string | undefined): void {
@@ -274,6 +365,15 @@ export class Tasks {
       id,
       ...(chat === undefined ? {} : { platform: chat.platform, chatId: chat.chatId }),
     });
+  }
+
+  #audit(task: TaskRecord, now: number): void {
+    const stuck = stuckWork(task, now);
+    if (stuck === undefined) return;
+    const key = `${task.id} ${stuck.code}`;
+    if (this.#flagged.has(key)) return;
+    this.#flagged.add(key);
+    this.#deps.decide({ what: 'task', kind: 'stuck', code: stuck.code, reason: stuck.reason, id: task.id });
   }
 
   async #store(task: TaskRecord): Promise<void> {

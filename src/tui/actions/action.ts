@@ -1,7 +1,7 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
-import type { CommandResult, OperatorCommand } from '../../gateway/operator.ts';
+import type { CommandResult, ConfigValue, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
@@ -45,6 +45,8 @@ export interface RunOptions {
   readonly undo?: () => void;
   /** Called instead of a toast. */
   readonly after?: (result: CommandResult) => void;
+  /** Called with the sentence of what went wrong, instead of a toast. */
+  readonly failed?: (sentence: string) => void;
 }
 
 export interface Question {
@@ -71,6 +73,8 @@ export interface Effects {
   suspend(): void;
   /** Puts a text on the clipboard of the terminal (OSC 52); false when the terminal cannot. */
   copy(text: string): boolean;
+  /** Opens a session that was lent to this terminal with pi; the console waits behind it. */
+  openSession(id: string, lent: unknown): void;
   /** Shows lines in the operator's pager; the console waits behind it. */
   page(lines: readonly string[]): void;
 }
@@ -95,8 +99,16 @@ export interface ActionContext {
   toast(text: string, tone?: Toast['tone'], undo?: () => void): void;
   /** The open transcript as plain lines, role and time before each entry. */
   transcriptLines(): string[];
+  /** Asks the gateway and hands its answer on; what goes wrong becomes a toast. */
+  query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+    then: (answer: OperatorQueries[K]['result']) => void,
+  ): void;
   /** Fetches the rows of a view that is not part of the snapshot. */
   load(list: 'config' | 'queue', subject?: string): void;
+  /** Asks for every configuration value; nothing happens when the gateway does not answer but a toast. */
+  config(then: (values: readonly ConfigValue[]) => void): void;
 }
 
 export type Movement =

@@ -1,5 +1,6 @@
 /** Adapters: the connections to the platforms. */
 import { isPlatform, PLATFORMS, type Platform } from '../../gateway/model.ts';
+import { openSettings } from '../forms/save.ts';
 import type { Action, ActionContext } from './action.ts';
 
 const OFF = new Set(['stopped', 'disabled']);
@@ -80,18 +81,12 @@ export const ADAPTERS: readonly Action[] = [
     scopes: ['adapters', 'adapter'],
     keys: ['e'],
     label: 'settings',
-    help: 'Show and edit the settings of the selected adapter.',
+    help: 'Edit the settings of the selected adapter; they are tried before they are saved.',
     hint: 14,
     disabled: none,
     run(context) {
       const row = context.target('adapters');
-      if (row === undefined) return;
-      context.load('config');
-      context.update((view) => ({
-        ...view,
-        filters: { ...view.filters, config: `platforms.${row.platform}.` },
-        modes: [{ kind: 'list', list: 'config' }],
-      }));
+      if (row !== undefined) openSettings(context, { platform: row.platform });
     },
   },
   {

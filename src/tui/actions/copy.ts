@@ -7,6 +7,7 @@ const SHEET_LIST = {
   session: 'sessions',
   task: 'tasks',
   request: 'pairing',
+  question: 'questions',
   line: 'log',
 } as const;
 
@@ -14,6 +15,7 @@ export function copyText(context: ActionContext): string | undefined {
   const mode = topMode(context.view);
   if (mode?.kind === 'sheet') {
     if (mode.sheet === 'report') return mode.lines?.join('\n');
+    if (mode.sheet === 'invite') return mode.invite?.code;
     if (mode.sheet === 'help' || mode.sheet === 'status') return undefined;
     return rowId(context, SHEET_LIST[mode.sheet]);
   }
@@ -36,8 +38,12 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
     }
     case 'log':
       return context.target('log')?.text;
+    case 'questions':
+      return context.target('questions')?.id;
     case 'refusals':
       return context.target('refusals')?.senderId;
+    case 'schedules':
+      return context.target('schedules')?.id;
     case 'outbox':
       return context.target('outbox')?.id;
     case 'allowlist':

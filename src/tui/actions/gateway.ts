@@ -1,5 +1,8 @@
 /** The gateway as a whole. */
+import type { UsageTotal } from '../../gateway/model.ts';
+import type { OperatorQueries } from '../../gateway/operator.ts';
 import { clean } from '../draw/cells.ts';
+import { FIRST_STEP } from '../setup/keys.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
 
@@ -12,6 +15,22 @@ export function runningWork(context: ActionContext): string | undefined {
     tasks === 0 ? '' : tasks === 1 ? '1 task is open' : `${tasks} tasks are open`,
   ].filter((part) => part !== '');
   return parts.length === 0 ? undefined : `${parts.join(' and ')}.`;
+}
+
+/** The report of `usage`: the sums, then each day. */
+function usageLines({ today, total, rows }: OperatorQueries['usage']['result']): string[] {
+  const words = (each: UsageTotal): string =>
+    `${each.answers} answers, ${each.inputTokens.toLocaleString('en-US')} tokens in, ${each.outputTokens.toLocaleString('en-US')} out, $${each.costUsd.toFixed(4)}`;
+  const lines = [`Today   ${words(today)}`, `In all  ${words(total)}`];
+  let day = '';
+  for (const row of rows) {
+    if (row.day !== day) lines.push('', row.day);
+    day = row.day;
+    const who = clean(row.senderName || row.senderId || 'the operator', 40);
+    lines.push(`  ${who}${row.platform === '' ? '' : ` (${row.platform})`}: ${words(row)}`);
+    lines.push(`    session ${clean(row.sessionId, 60)}`);
+  }
+  return lines;
 }
 
 export const GATEWAY: readonly Action[] = [
@@ -45,6 +64,34 @@ export const GATEWAY: readonly Action[] = [
               lines: reportLines(result.message, result.data),
             }),
         },
+      ),
+  },
+  {
+    id: 'setup',
+    scopes: ['global'],
+    keys: [],
+    label: 'set-up',
+    help: 'Walk through the set-up: agent, platform, who may come in.',
+    words: 'setup',
+    run: (context) => context.update((view) => ({ ...view, modes: [FIRST_STEP] })),
+  },
+  {
+    id: 'usage',
+    scopes: ['global'],
+    keys: [],
+    label: 'usage',
+    help: 'Show tokens and cost by day, sender and session.',
+    words: 'usage',
+    run: (context) =>
+      context.query('usage', {}, (usage) =>
+        context.open({
+          kind: 'sheet',
+          sheet: 'report',
+          subject: 'usage',
+          title: 'Usage',
+          top: 0,
+          lines: usageLines(usage),
+        }),
       ),
   },
   {

@@ -3,8 +3,11 @@ import type { Action, Scope } from './action.ts';
 import { ADAPTERS } from './adapters.ts';
 import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
+import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
+import { QUESTIONS } from './questions.ts';
+import { SCHEDULES } from './schedules.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
 import { VIEWS } from './views.ts';
@@ -12,8 +15,11 @@ import { VIEWS } from './views.ts';
 export const ACTIONS: readonly Action[] = [
   ...MOVING,
   ...PAIRING,
+  ...INVITE,
+  ...QUESTIONS,
   ...SESSIONS,
   ...TASKS,
+  ...SCHEDULES,
   ...ADAPTERS,
   ...VIEWS,
   ...GATEWAY,
@@ -29,8 +35,10 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   tasks: 'Tasks',
   adapters: 'Adapters',
   log: 'Log',
+  questions: 'Questions',
   refusals: 'Refusals',
   outbox: 'Outbox',
+  schedules: 'Schedules',
   allowlist: 'Allowlist',
   config: 'Configuration',
   queue: 'Waiting messages',
@@ -42,8 +50,10 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   session: 'Transcript',
   task: 'Task',
   request: 'Request',
+  question: 'Question',
   line: 'Log line',
   report: 'Report',
+  invite: 'Own phone',
 };
 
 /** An action is listed once, under the first of its scopes. */

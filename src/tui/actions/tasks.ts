@@ -1,6 +1,7 @@
 /** Background tasks and the outbox: work that runs or waits beside the conversations. */
 import type { TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { clockTime } from '../draw/times.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
 
@@ -67,6 +68,65 @@ export const TASKS: readonly Action[] = [
     run(context) {
       const row = context.target('tasks');
       if (row !== undefined) context.run({ type: 'task.deliver', id: row.id }, { pending: row.id });
+    },
+  },
+  {
+    id: 'task.start',
+    scopes: ['tasks'],
+    keys: ['n'],
+    label: 'new',
+    help: 'Start a background task; its result stands here.',
+    hint: 15,
+    words: 'task start',
+    args: '<text>',
+    run(context, args) {
+      const start = (command: string): void => context.run({ type: 'task.start', command });
+      if (args.length > 0) start(args.join(' '));
+      else context.prompt({ title: 'New task', hint: 'what the agent is to do', submit: start });
+    },
+  },
+  {
+    id: 'task.retry',
+    scopes: ['tasks', 'task'],
+    keys: ['r'],
+    label: 'retry',
+    help: 'Try a task that did not succeed once more, as a new one.',
+    hint: 13,
+    words: 'task retry',
+    args: '<id>',
+    run(context, [id]) {
+      const row =
+        id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
+      if (row === undefined) context.toast('No such task.', 'warn');
+      else if (isOpenTask(row)) context.toast(`Task ${clean(row.id, 40)} has not ended yet.`, 'warn');
+      else if (row.status === 'succeeded') context.toast(`Task ${clean(row.id, 40)} has succeeded.`, 'warn');
+      else context.run({ type: 'task.retry', id: row.id }, { pending: row.id });
+    },
+  },
+  {
+    id: 'task.steps',
+    scopes: ['tasks', 'task'],
+    keys: ['v'],
+    label: 'steps',
+    help: 'Show what the selected task did, step by step.',
+    hint: 14,
+    disabled: (context) => (context.target('tasks') === undefined ? 'no task is selected' : undefined),
+    run(context) {
+      const row = context.target('tasks');
+      if (row === undefined) return;
+      context.query('steps', { taskId: row.id }, (steps) =>
+        context.open({
+          kind: 'sheet',
+          sheet: 'report',
+          subject: row.id,
+          top: 0,
+          title: `Steps of ${clean(row.id, 40)}`,
+          lines:
+            steps.length === 0
+              ? ['The task has reported no steps.']
+              : steps.map(({ at, percent, text }) => `${clockTime(at)}  ${percent}%  ${clean(text, 300)}`),
+        }),
+      );
     },
   },
   {

@@ -25,6 +25,11 @@ const FIXED: readonly KeyTableRow[] = [
   { scope: 'Text fields', keys: 'Esc', help: 'Leave the field as it was.' },
   { scope: 'Text fields', keys: 'Ctrl+A Ctrl+E', help: 'Start, end of the line.' },
   { scope: 'Text fields', keys: 'Ctrl+U Ctrl+K Ctrl+W', help: 'Delete to the start, to the end, one word.' },
+  { scope: 'Forms', keys: 'Tab Shift+Tab ↑ ↓', help: 'Next field, previous field.' },
+  { scope: 'Forms', keys: '← → Space', help: 'Another choice.' },
+  { scope: 'Forms', keys: 'Enter', help: 'Try what was typed against the platform, then save it.' },
+  { scope: 'Forms', keys: 'Ctrl+S', help: 'Save it without trying.' },
+  { scope: 'Forms', keys: 'Esc', help: 'Leave the form as it was.' },
   { scope: 'Palette', keys: '↑ ↓ Ctrl+N Ctrl+P', help: 'Choose a command.' },
   { scope: 'Palette', keys: 'Tab', help: 'Complete the command.' },
 ];

@@ -5,7 +5,12 @@ import { topMode } from '../state/view.ts';
 import type { Bindings } from './bindings.ts';
 
 export type Routed =
-  | { readonly kind: 'action'; readonly action: Action }
+  | {
+      readonly kind: 'action';
+      readonly action: Action;
+      /** The guided set-up gives way first: whoever goes on with the panes does not want it. */
+      readonly leaves?: true;
+    }
   /** The mode on top takes the key itself: a field, a dialog or the palette. */
   | { readonly kind: 'mode'; readonly mode: Mode }
   /** Ctrl+C works in every mode and cannot be remapped: it is the way out. */
@@ -22,8 +27,12 @@ export function scopesOf(view: ViewState): readonly Scope[] {
 
 /** Modes that take plain characters; actions get no key while one is open. */
 export function takesText(mode: Mode | undefined): boolean {
-  return mode?.kind === 'filter' || mode?.kind === 'palette' || mode?.kind === 'text';
+  return mode !== undefined && TEXT_MODES.has(mode.kind);
 }
+
+const TEXT_MODES: ReadonlySet<Mode['kind']> = new Set(['filter', 'palette', 'text', 'form']);
+/** Modes with keys of their own. */
+const OWN_KEYS: ReadonlySet<Mode['kind']> = new Set([...TEXT_MODES, 'dialog', 'setup']);
 
 /** Keys that work while text is typed, too. */
 const ALWAYS: ReadonlySet<string> = new Set(['redraw', 'suspend']);
@@ -31,14 +40,25 @@ const ALWAYS: ReadonlySet<string> = new Set(['redraw', 'suspend']);
 export function route(key: string, view: ViewState, bindings: Bindings): Routed {
   if (key === 'ctrl+c') return { kind: 'interrupt' };
   const mode = topMode(view);
-  if (mode !== undefined && (takesText(mode) || mode.kind === 'dialog')) {
+  if (mode !== undefined && OWN_KEYS.has(mode.kind)) {
     const always = bindings.find('global', key);
     if (always !== undefined && ALWAYS.has(always.id)) return { kind: 'action', action: always };
-    return { kind: 'mode', mode };
+    if (mode.kind !== 'setup' || mode.step !== 'agent' || FIRST_STEP_KEYS.has(key))
+      return { kind: 'mode', mode };
+    const action = find(key, view, bindings);
+    return action === undefined ? { kind: 'none' } : { kind: 'action', action, leaves: true };
   }
+  const action = find(key, view, bindings);
+  return action === undefined ? { kind: 'none' } : { kind: 'action', action };
+}
+
+/** The first step of the set-up opens by itself: every other key does what it always does. */
+const FIRST_STEP_KEYS: ReadonlySet<string> = new Set(['enter', 'esc', 'c']);
+
+function find(key: string, view: ViewState, bindings: Bindings): Action | undefined {
   for (const scope of scopesOf(view)) {
     const action = bindings.find(scope, key);
-    if (action !== undefined) return { kind: 'action', action };
+    if (action !== undefined) return action;
   }
-  return { kind: 'none' };
+  return undefined;
 }

@@ -3,6 +3,8 @@ import { adaptersList } from './adapters.ts';
 import type { ListDefinitions } from './list.ts';
 import { logList } from './log.ts';
 import { pairingList } from './pairing.ts';
+import { questionsList } from './questions.ts';
+import { schedulesList } from './schedules.ts';
 import { sessionsList } from './sessions.ts';
 import { tasksList } from './tasks.ts';
 import { allowlistList, configList, outboxList, queueList, refusalsList } from './views.ts';
@@ -13,8 +15,10 @@ export const LISTS: ListDefinitions = {
   tasks: tasksList,
   pairing: pairingList,
   log: logList,
+  questions: questionsList,
   refusals: refusalsList,
   outbox: outboxList,
+  schedules: schedulesList,
   allowlist: allowlistList,
   config: configList,
   queue: queueList,

@@ -29,7 +29,16 @@ export function taskWords(status: TaskStatus): Span {
 
 /** Delivery is a fact of its own: a finished task whose result did not reach its chat says so. */
 export function isUndelivered(task: TaskView): boolean {
-  return !isOpenTask(task) && task.deliveredAt === undefined;
+  return !isOpenTask(task) && task.deliveredAt === undefined && task.silent !== true;
+}
+
+/** What somebody should look at: it waits for more than ten minutes, or runs for more than thirty. */
+const STUCK = { queuedMs: 10 * 60_000, runningMs: 30 * 60_000 } as const;
+
+/** When a task becomes stuck, epoch milliseconds; undefined once it has ended. */
+function stuckAt({ status, createdAt, startedAt }: TaskView): number | undefined {
+  if (status === 'queued') return createdAt + STUCK.queuedMs;
+  return status === 'running' && startedAt !== undefined ? startedAt + STUCK.runningMs : undefined;
 }
 
 export const tasksList: ListDefinition<TaskView> = {
@@ -48,6 +57,11 @@ export const tasksList: ListDefinition<TaskView> = {
     const id = clean(row.id, 40);
     const left: Span[] = [taskSign(row.status, glyphs), span(' '), span(id, 'strong'), span(' ')];
     const right: Span[] = [];
+    const stuck = stuckAt(row);
+    if (stuck !== undefined) {
+      ticker.at(stuck);
+      if (stuck <= ticker.now) left.push(span('stuck', 'bad'), span(' '));
+    }
     if (row.status === 'running') {
       if (barWidth > 0) left.push(span(bar(row.progress / 100, barWidth, glyphs), 'accent'), span(' '));
       left.push(span(`${String(Math.round(row.progress)).padStart(3)}% `, 'strong'));

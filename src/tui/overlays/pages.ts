@@ -4,6 +4,8 @@ import { listPane } from '../screen/list-pane.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
 import { adapterSheet } from '../sheets/adapter.ts';
 import { helpSheet } from '../sheets/help.ts';
+import { inviteSheet } from '../sheets/invite.ts';
+import { questionSheet } from '../sheets/question.ts';
 import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
 import { paragraph, type Sheet } from '../sheets/sheet.ts';
 import { transcriptSheet } from '../sheets/transcript.ts';
@@ -76,10 +78,18 @@ export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: nu
       const entry = controller.lists.subject('pairing', mode.subject);
       return entry === undefined ? gone('Request') : requestSheet(scene, entry, width);
     }
+    case 'question': {
+      const entry = controller.lists.subject('questions', mode.subject);
+      return entry === undefined ? gone('Question') : questionSheet(scene, entry, width);
+    }
     case 'line': {
       const entry = controller.lists.subject('log', mode.subject);
       return entry === undefined ? gone('Log line') : lineSheet(entry, width);
     }
+    case 'invite':
+      return mode.invite === undefined
+        ? gone('Your own phone')
+        : inviteSheet(scene, mode.invite, mode.subject, width, height);
     case 'report':
     case 'status':
       return {

@@ -9,10 +9,11 @@ import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from 
 import { LISTS } from '../lists/lists.ts';
 import type { Controller } from '../state/controller.ts';
 import type { ConsoleStore } from '../state/store.ts';
-import { topMode } from '../state/view.ts';
+import { type Mode, topMode } from '../state/view.ts';
 import { announce, describeAll } from './announce.ts';
 import { spokenPage } from './page.ts';
 import { spokenRow } from './row-text.ts';
+import { spokenForm } from './spoken-form.ts';
 
 type Menu =
   | { readonly kind: 'main' }
@@ -20,6 +21,8 @@ type Menu =
   | { readonly kind: 'row'; readonly list: ListId; readonly actions: readonly Action[] };
 
 const PAGE = 9;
+/** What takes its keys itself. */
+const HELD: ReadonlySet<Mode['kind']> = new Set(['dialog', 'text', 'form', 'setup']);
 const LISTED: readonly ListId[] = [...PANES, ...LIST_VIEWS.filter((list) => list !== 'queue')];
 
 export class Reader {
@@ -32,6 +35,8 @@ export class Reader {
   #awaited: ListId | undefined;
   #prompted: unknown;
   #opened: unknown;
+  /** What was said last of a form. */
+  #spoken = '';
 
   /** `write` appends one line to the terminal. */
   constructor(controller: Controller, store: ConsoleStore, write: (line: string) => void) {
@@ -51,7 +56,7 @@ export class Reader {
 
   key(name: string): void {
     const mode = topMode(this.#controller.view);
-    if (name === 'ctrl+c' || mode?.kind === 'dialog' || mode?.kind === 'text') {
+    if (name === 'ctrl+c' || (mode !== undefined && HELD.has(mode.kind))) {
       if (mode?.kind === 'text' && name === 'enter') this.say(`You wrote: ${fieldText(mode.field)}`);
       this.#controller.key(name);
       const left = topMode(this.#controller.view);
@@ -200,6 +205,13 @@ export class Reader {
     this.#toast = toast;
     const mode = topMode(view);
     if (mode === undefined || mode.kind === 'filter' || mode.kind === 'palette') return;
+    if (mode.kind === 'form' || mode.kind === 'setup') {
+      const words = spokenForm(this.#controller, mode);
+      if (this.#spoken !== words.join('\n')) this.say(...words);
+      this.#spoken = words.join('\n');
+      return;
+    }
+    this.#spoken = '';
     if (mode.kind === 'dialog') {
       if (this.#prompted === mode.confirmed) return;
       this.#prompted = mode.confirmed;

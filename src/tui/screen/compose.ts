@@ -2,9 +2,11 @@
 
 import { type Line, overlay, paint, span } from '../draw/line.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
+import { formBlock } from '../overlays/form.ts';
 import { dialogBlock, paletteBlock, textBlock } from '../overlays/fronts.ts';
 import { listPage, pageWindow, sheetPage } from '../overlays/pages.ts';
 import { framed, type Place, pagePlace } from '../overlays/place.ts';
+import { setupBlock } from '../overlays/setup.ts';
 import { type StatusRow, statusRows } from '../sheets/status.ts';
 import type { Mode } from '../state/view.ts';
 import { headerLine } from './header.ts';
@@ -101,6 +103,10 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
       return textBlock(scene, mode);
     case 'palette':
       return paletteBlock(scene, mode);
+    case 'form':
+      return formBlock(scene, mode.form);
+    case 'setup':
+      return setupBlock(scene, mode);
     case 'filter':
     case 'sheet':
     case 'list':

@@ -23,6 +23,16 @@ const MODE_HINTS: Partial<Record<ModeKind, readonly (readonly [string, string])[
     ['Tab', 'complete'],
     ['Esc', 'cancel'],
   ],
+  form: [
+    ['Enter', 'try and save'],
+    ['Tab', 'next'],
+    ['Ctrl+S', 'save untried'],
+    ['Esc', 'leave'],
+  ],
+  setup: [
+    ['Enter', 'go on'],
+    ['Esc', 'skip'],
+  ],
   text: [
     ['Enter', 'done'],
     ['Esc', 'cancel'],

@@ -23,6 +23,9 @@ export function taskSheet({ glyphs, ticker }: Scene, row: TaskView, width: numbe
     BLANK,
     ...fact('Step', row.progressMessage ?? 'none reported', width),
     ...fact('Session', row.sessionId, width),
+    ...(row.retryOf === undefined ? [] : fact('Retry of', row.retryOf, width)),
+    ...(row.scheduleId === undefined ? [] : fact('Schedule', row.scheduleId, width)),
+    ...(row.exitCode === undefined ? [] : fact('Exit code', String(row.exitCode), width)),
     ...(row.parentSessionId === null ? [] : fact('Started from', row.parentSessionId, width)),
     ...fact('Created', `${clockTime(row.createdAt)}, ${ticker.age(row.createdAt)} ago`, width),
   ];
@@ -32,9 +35,11 @@ export function taskSheet({ glyphs, ticker }: Scene, row: TaskView, width: numbe
     lines.push(
       ...fact(
         'Delivery',
-        isUndelivered(row)
-          ? 'not delivered; R sends it again'
-          : `delivered ${ticker.age(row.deliveredAt ?? 0)} ago`,
+        row.silent === true
+          ? 'nothing to deliver'
+          : isUndelivered(row)
+            ? 'not delivered; R sends it again'
+            : `delivered ${ticker.age(row.deliveredAt ?? 0)} ago`,
         width,
         isUndelivered(row) ? 'warn' : 'ok',
       ),

@@ -14,8 +14,20 @@ function adapterState(row: AdapterView): string {
 }
 
 export function statusRows({ controller, ticker }: Scene): StatusRow[] {
-  const { gateway, link, adapters, sessions, tasks, pairing, allowlist, refusals, outbox, traffic, events } =
-    controller.slices;
+  const {
+    gateway,
+    link,
+    adapters,
+    sessions,
+    tasks,
+    pairing,
+    dialogs,
+    allowlist,
+    refusals,
+    outbox,
+    traffic,
+    events,
+  } = controller.slices;
   const { agent } = gateway;
   const row = (name: string, value: string | number): StatusRow => ({
     name,
@@ -35,6 +47,12 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Data folder', gateway.dataDir),
     row('Agent', `${agent.backend}, ${agent.running} of ${agent.maxConcurrent} at work: ${agent.detail}`),
     ...(agent.hint === undefined ? [] : [row('Next step', agent.hint)]),
+    ...(agent.hosts ?? []).map((host) =>
+      row(
+        `Host ${host.name}`,
+        `${host.state}, ${host.running} of ${host.maxConcurrent} at work: ${host.hint ?? host.detail}`,
+      ),
+    ),
     row('Clients', gateway.clients),
     ...adapters.map((entry) =>
       row(entry.platform, `${adapterState(entry)}, ${entry.received} in, ${entry.sent} out`),
@@ -42,6 +60,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Sessions', `${sessions.length}, ${working} at work`),
     row('Tasks', `${tasks.filter(isOpenTask).length} open of ${tasks.length}`),
     row('Pairing', `${pairing.length} waiting, ${gateway.turnedAway} turned away`),
+    row('Questions', dialogs.length),
     row('Allowlist', allowlist.length),
     row('Refusals', refusals.length),
     row('Outbox', outbox.length),

@@ -1,5 +1,5 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
-import type { Operator, OperatorCommand } from '../../gateway/operator.ts';
+import type { ConfigValue, Operator, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
 import type {
   Action,
   ActionContext,
@@ -16,6 +16,7 @@ import { route } from '../keys/router.ts';
 import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
+import { sentenceOf } from './sentence.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
@@ -88,7 +89,10 @@ export class Controller implements ActionContext, Desk {
     const routed = route(name, this.#view, this.bindings);
     if (routed.kind === 'interrupt') this.#interrupt();
     else if (routed.kind === 'mode') modeKey(this, routed.mode, name, this.bindings);
-    else if (routed.kind === 'action') this.perform(routed.action);
+    else if (routed.kind === 'action') {
+      if (routed.leaves === true) this.update(withoutMode);
+      this.perform(routed.action);
+    }
     this.#store.flush();
   }
 
@@ -179,10 +183,22 @@ export class Controller implements ActionContext, Desk {
         settled();
       },
       (error: unknown) => {
-        this.toast(sentenceOf(error), 'bad');
+        if (options.failed !== undefined) options.failed(sentenceOf(error));
+        else this.toast(sentenceOf(error), 'bad');
         settled();
       },
     );
+  }
+
+  query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+    then: (answer: OperatorQueries[K]['result']) => void,
+  ): void {
+    this.#operator
+      .query(name, params)
+      .then(then, (error: unknown) => this.toast(sentenceOf(error), 'bad'))
+      .finally(() => this.#store.flush());
   }
 
   load(list: 'config' | 'queue', subject = ''): void {
@@ -196,6 +212,19 @@ export class Controller implements ActionContext, Desk {
     };
     if (list === 'config') this.#operator.query('config', {}).then((config) => take({ config }), failed);
     else this.#operator.query('queue', { sessionId: subject }).then((queue) => take({ queue }), failed);
+  }
+
+  config(then: (values: readonly ConfigValue[]) => void): void {
+    this.#operator.query('config', {}).then(
+      (values) => {
+        then(values);
+        this.#store.flush();
+      },
+      (error: unknown) => {
+        this.toast(sentenceOf(error), 'bad');
+        this.#store.flush();
+      },
+    );
   }
 
   transcriptLines(): string[] {
@@ -246,6 +275,18 @@ export class Controller implements ActionContext, Desk {
     if (toast !== undefined && toast.until <= now) this.update((view) => ({ ...view, toast: undefined }));
   }
 
+  /** The code was used, or its hour is over: a code that works no more is not shown. */
+  #inviteOver(): void {
+    const mode = this.#view.modes.find((entry) => entry.kind === 'sheet' && entry.sheet === 'invite');
+    if (mode?.kind !== 'sheet' || mode.invite === undefined) return;
+    const { id, expiresAt } = mode.invite;
+    const guest = this.slices.allowlist.find((row) => row.note === `invitation ${id}`);
+    if (guest === undefined && this.slices.now < expiresAt) return;
+    this.update((view) => ({ ...view, modes: view.modes.filter((entry) => entry !== mode) }));
+    if (guest === undefined) this.toast('The code has expired; p makes a new one.', 'warn');
+    else this.toast(`${guest.name} (${guest.platform} ${guest.userId}) is let in.`);
+  }
+
   /** After each publication: what is over goes away. */
   #published(): void {
     this.lists.anchor('pairing');
@@ -254,15 +295,9 @@ export class Controller implements ActionContext, Desk {
     this.lists.anchorLog();
     this.#expireToast(this.slices.now);
     const mode = topMode(this.#view);
+    this.#inviteOver();
     // The request was decided (here or elsewhere): its sheet has nothing left to show.
     if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)
       this.close();
   }
-}
-
-/** What went wrong, with the next step where the gateway names one. */
-export function sentenceOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const hint = 'hint' in error && typeof error.hint === 'string' ? ` ${error.hint}` : '';
-  return `${error.message}${hint}`;
 }

@@ -1,8 +1,11 @@
 /** What keys do inside a filter, a text field, the palette and a dialog. */
 import type { ActionContext } from '../actions/action.ts';
+import { formPaste } from '../forms/form.ts';
+import { formModeKey } from '../forms/keys.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
 import { completed, paletteEntries, parseCommand } from '../keys/palette.ts';
+import { setupKey } from '../setup/keys.ts';
 import { type Mode, replaceMode, withoutMode } from './view.ts';
 
 type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
@@ -21,6 +24,12 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
     case 'dialog':
       dialogKey(context, mode, key);
       return;
+    case 'form':
+      formModeKey(context, mode, key);
+      return;
+    case 'setup':
+      setupKey(context, mode, key);
+      return;
     case 'sheet':
     case 'list':
       return;
@@ -29,6 +38,11 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
 
 /** Pasted text goes into a field as it is; elsewhere a paste is not a series of keys and is dropped. */
 export function modePaste(context: ActionContext, mode: Mode | undefined, text: string): void {
+  if (mode?.kind === 'form') {
+    if (mode.form.busy === undefined)
+      context.update((view) => replaceMode(view, { ...mode, form: formPaste(mode.form, text) }));
+    return;
+  }
   if (mode?.kind !== 'filter' && mode?.kind !== 'text' && mode?.kind !== 'palette') return;
   const field = insert(mode.field, text);
   const changed = mode.kind === 'palette' ? { ...mode, field, index: 0 } : { ...mode, field };

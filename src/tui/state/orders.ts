@@ -1,5 +1,12 @@
 /** In which order rows are listed. Every order is total: equal rows are told apart by their keys. */
-import type { AllowlistView, OutboxView, PairingView, SessionView, TaskView } from '../../gateway/model.ts';
+import type {
+  AllowlistView,
+  OutboxView,
+  PairingView,
+  ScheduleView,
+  SessionView,
+  TaskView,
+} from '../../gateway/model.ts';
 import { PLATFORMS, type Platform } from '../../gateway/model.ts';
 
 const SESSION_RANK = { running: 0, queued: 0, paused: 0, idle: 1, ended: 2 } as const;
@@ -30,6 +37,18 @@ export function compareTasks(a: TaskView, b: TaskView): number {
     ? a.createdAt - b.createdAt
     : (b.completedAt ?? b.createdAt) - (a.completedAt ?? a.createdAt);
   return byTime || text(a.id, b.id);
+}
+
+const SCHEDULE_RANK = { active: 0, paused: 1, ended: 2 } as const;
+
+/** The next to run first, then the paused ones, then those that are over. */
+export function compareSchedules(a: ScheduleView, b: ScheduleView): number {
+  return (
+    SCHEDULE_RANK[a.state] - SCHEDULE_RANK[b.state] ||
+    (a.nextRunAt ?? 0) - (b.nextRunAt ?? 0) ||
+    (b.endedAt ?? 0) - (a.endedAt ?? 0) ||
+    text(a.id, b.id)
+  );
 }
 
 /** Oldest first: it expires first, and a new request never moves the row under the cursor. */

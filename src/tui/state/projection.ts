@@ -2,13 +2,14 @@
  * Folds the gateway's events into bounded state without React. Folding is cheap and exact; `publish` makes the
  * immutable slices that are drawn, and only those that changed.
  */
-import type { AdapterView, GatewayView, LogLine, RefusalView } from '../../gateway/model.ts';
+import type { AdapterView, DialogView, GatewayView, LogLine, RefusalView } from '../../gateway/model.ts';
 import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator.ts';
 import {
   allowlistKey,
   compareAllowlist,
   compareOutbox,
   comparePairing,
+  compareSchedules,
   compareSessions,
   compareTasks,
   isOpenTask,
@@ -37,9 +38,14 @@ export class Projection {
   });
   readonly #sessions = new SortedRows({ key: (row) => row.id, compare: compareSessions });
   readonly #tasks = new SortedRows({ key: (row) => row.id, compare: compareTasks });
+  readonly #schedules = new SortedRows({ key: (row) => row.id, compare: compareSchedules });
   readonly #pairing = new SortedRows({ key: (row) => row.id, compare: comparePairing });
   readonly #allowlist = new SortedRows({ key: allowlistKey, compare: compareAllowlist });
   readonly #outbox = new SortedRows({ key: (row) => row.id, compare: compareOutbox });
+  readonly #dialogs = new SortedRows<DialogView>({
+    key: (row) => row.id,
+    compare: (a, b) => a.createdAt - b.createdAt || a.number - b.number,
+  });
   readonly #refusals: Ring<RefusalView>;
   readonly #log: Ring<LogEntry>;
   readonly #traffic = new Traffic();
@@ -62,9 +68,11 @@ export class Projection {
     this.#adapters.replace(snapshot.adapters);
     this.#sessions.replace(snapshot.sessions);
     this.#tasks.replace(snapshot.tasks);
+    this.#schedules.replace(snapshot.schedules ?? []);
     this.#pairing.replace(snapshot.pairing);
     this.#allowlist.replace(snapshot.allowlist);
     this.#outbox.replace(snapshot.outbox);
+    this.#dialogs.replace(snapshot.dialogs ?? []);
     this.#refusals.clear();
     for (const refusal of snapshot.refusals) this.#refusals.push(refusal);
     this.#log.clear();
@@ -92,6 +100,11 @@ export class Projection {
       case 'task':
         this.#tasks.set(event.task);
         return true;
+      case 'schedule':
+        this.#schedules.set(event.schedule);
+        return true;
+      case 'schedule-removed':
+        return this.#schedules.delete(event.id);
       case 'pairing':
         this.#pairing.set(event.request);
         return true;
@@ -110,6 +123,11 @@ export class Projection {
           return this.#outbox.delete(event.item.id);
         this.#outbox.set(event.item);
         return true;
+      case 'dialog':
+        this.#dialogs.set(event.dialog);
+        return true;
+      case 'dialog-closed':
+        return this.#dialogs.delete(event.id);
       case 'traffic':
         this.#traffic.count(event.direction, now);
         return true;
@@ -119,6 +137,7 @@ export class Projection {
       case 'decision':
       case 'inbound':
       case 'turn':
+      case 'usage':
       case 'transcript':
         // Only an open transcript shows these; it listens for itself.
         return false;
@@ -143,10 +162,12 @@ export class Projection {
       adapters: this.#adapters.rows(),
       sessions: this.#sessions.rows(),
       tasks: this.#tasks.rows(),
+      schedules: this.#schedules.rows(),
       pairing: this.#pairing.rows(),
       allowlist: this.#allowlist.rows(),
       refusals: this.#refusalSlice,
       outbox: this.#outbox.rows(),
+      dialogs: this.#dialogs.rows(),
       log: this.#logSlice,
       traffic: this.#traffic.slice(now),
       events: this.#events,

@@ -2,11 +2,13 @@
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   GatewayView,
   LogLine,
   OutboxView,
   PairingView,
   RefusalView,
+  ScheduleView,
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
@@ -29,10 +31,13 @@ export interface Slices {
   readonly adapters: readonly AdapterView[];
   readonly sessions: readonly SessionView[];
   readonly tasks: readonly TaskView[];
+  readonly schedules: readonly ScheduleView[];
   readonly pairing: readonly PairingView[];
   readonly allowlist: readonly AllowlistView[];
   readonly refusals: readonly RefusalView[];
   readonly outbox: readonly OutboxView[];
+  /** Open questions of agents, the oldest first. */
+  readonly dialogs: readonly DialogView[];
   readonly log: readonly LogEntry[];
   readonly traffic: TrafficSlice;
   /** Events folded since the console opened; exact. */

@@ -1,4 +1,7 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
+import type { Platform } from '../../gateway/model.ts';
+import type { LogLevel } from '../../gateway/operator.ts';
+import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
 
@@ -10,8 +13,26 @@ export interface Cursor {
 }
 
 /** Everything that opens over the panes and scrolls as text. */
-export const SHEETS = ['help', 'status', 'adapter', 'session', 'task', 'request', 'line', 'report'] as const;
+export const SHEETS = [
+  'help',
+  'status',
+  'adapter',
+  'session',
+  'task',
+  'request',
+  'question',
+  'line',
+  'report',
+  'invite',
+] as const;
 export type SheetId = (typeof SHEETS)[number];
+
+/** A single-use code for a new person: the operator's own phone. */
+export interface Invite {
+  readonly id: string;
+  readonly code: string;
+  readonly expiresAt: number;
+}
 
 export type Mode =
   | {
@@ -24,6 +45,8 @@ export type Mode =
       /** Text of a `report`. */
       readonly lines?: readonly string[];
       readonly title?: string;
+      /** The code of an `invite`. */
+      readonly invite?: Invite;
     }
   | { readonly kind: 'list'; readonly list: ListViewId; readonly subject?: string }
   | { readonly kind: 'filter'; readonly list: ListId; readonly field: Field; readonly before: string }
@@ -46,6 +69,24 @@ export type Mode =
       readonly hint: string;
       readonly field: Field;
       readonly submit: (text: string) => void;
+    }
+  | {
+      readonly kind: 'form';
+      /** Tells this form from a later one while answers are under way. */
+      readonly id: symbol;
+      readonly form: Form;
+      /** Takes the form as it is; without `checked` it is not tried first. */
+      readonly submit: (form: Form, checked: boolean) => void;
+    }
+  | {
+      readonly kind: 'setup';
+      readonly step: 'agent' | 'platform' | 'done';
+      /** The chosen line of the step `platform`. */
+      readonly index: number;
+      /** What was set up. */
+      readonly platform?: Platform;
+      /** What the platform or the gateway said about it. */
+      readonly said?: readonly string[];
     };
 
 export type ModeKind = Mode['kind'];
@@ -67,6 +108,11 @@ export interface ViewState {
   readonly toast: Toast | undefined;
   /** Rows whose command is under way. */
   readonly pending: ReadonlySet<string>;
+  /** Least level and only source of the log lines that are shown; undefined: all. */
+  readonly logLevel: LogLevel | undefined;
+  readonly logSource: string | undefined;
+  /** Long log lines are wrapped instead of cut. */
+  readonly logWrap: boolean;
   /** Columns the log is scrolled sideways. */
   readonly logShift: number;
   /** Sequence number after the last log line that was seen before following stopped. */
@@ -84,6 +130,9 @@ export const INITIAL_VIEW: ViewState = {
   modes: [],
   toast: undefined,
   pending: new Set(),
+  logLevel: undefined,
+  logSource: undefined,
+  logWrap: false,
   logShift: 0,
   logSeen: 0,
   interruptedAt: undefined,

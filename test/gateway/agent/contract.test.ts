@@ -1,11 +1,6 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AgentEvent } from '../../../src/gateway/agent/agent.ts';
-import { type AgentBackend, createAgent } from '../../../src/gateway/agent/create.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
-import { type AgentUnderTest, obedientModel, piCommand } from './contract.ts';
+import { type AgentUnderTest, obedientModel, underTest } from './contract.ts';
 import { type ModelServer, startModelServer } from './model-server.ts';
 import { inputOf, startTurn, typesOf } from './turns.ts';
 
@@ -13,39 +8,6 @@ const PATIENT = { timeout: 20_000, interval: 20 };
 /** One red pixel. */
 const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
-
-async function underTest(backend: AgentBackend, server: ModelServer): Promise<AgentUnderTest> {
-  const folder = await mkdtemp(join(tmpdir(), `contract-${backend}-`));
-  const make = () =>
-    createAgent(backend, {
-      command: piCommand(),
-      cwd: folder,
-      sessionDir: join(folder, 'sessions'),
-      maxChildren: 4,
-      idleMs: 60_000,
-      startTimeoutMs: 60_000,
-      log: silentLogger,
-      env: server.env,
-    });
-  const agents = [await make()];
-  const [agent] = agents;
-  if (agent === undefined) throw new Error('no agent');
-  await mkdir(join(folder, 'work'));
-  return {
-    agent,
-    restart: async () => {
-      await Promise.all(agents.map((old) => old.stop()));
-      const fresh = await make();
-      agents.push(fresh);
-      return fresh;
-    },
-    spec: (id) => ({ id, kind: 'chat', cwd: join(folder, 'work') }),
-    stop: async () => {
-      await Promise.all(agents.map((each) => each.stop()));
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
-}
 
 describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (backend) => {
   let server: ModelServer;

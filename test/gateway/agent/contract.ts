@@ -1,7 +1,12 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Agent, ConversationSpec } from '../../../src/gateway/agent/agent.ts';
+import { type AgentBackend, createAgent } from '../../../src/gateway/agent/create.ts';
 import { bundledPi } from '../../../src/gateway/agent/pi-rpc/command.ts';
 import { longAnswer, parseScript } from '../../../src/gateway/agent/script.ts';
-import type { ModelReply, ModelRequest } from './model-server.ts';
+import { silentLogger } from '../../../src/gateway/log.ts';
+import type { ModelReply, ModelRequest, ModelServer } from './model-server.ts';
 
 /** The bundled pi, run by the Node that runs the tests. */
 export function piCommand(): readonly string[] {
@@ -16,7 +21,44 @@ export interface AgentUnderTest {
   /** Another one on the same session files, as after a restart. */
   restart(): Promise<Agent>;
   spec(id: string): ConversationSpec;
+  /** Folder of the session files. */
+  readonly sessionDir: string;
   stop(): Promise<void>;
+}
+
+/** A backend whose pi answers with the model of `server`. */
+export async function underTest(backend: AgentBackend, server: ModelServer): Promise<AgentUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), `contract-${backend}-`));
+  const make = () =>
+    createAgent(backend, {
+      command: piCommand(),
+      cwd: folder,
+      sessionDir: join(folder, 'sessions'),
+      maxChildren: 4,
+      idleMs: 60_000,
+      startTimeoutMs: 60_000,
+      log: silentLogger,
+      env: server.env,
+    });
+  const agents = [await make()];
+  const [agent] = agents;
+  if (agent === undefined) throw new Error('no agent');
+  await mkdir(join(folder, 'work'));
+  return {
+    agent,
+    restart: async () => {
+      await Promise.all(agents.map((old) => old.stop()));
+      const fresh = await make();
+      agents.push(fresh);
+      return fresh;
+    },
+    sessionDir: join(folder, 'sessions'),
+    spec: (id) => ({ id, kind: 'chat', cwd: join(folder, 'work') }),
+    stop: async () => {
+      await Promise.all(agents.map((each) => each.stop()));
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
 }
 
 /**

@@ -130,6 +130,16 @@ const PROMPTS = {
     assistantEnd('done');
     settle();
   },
+  // A tool works and says nothing; pi itself reacts ("long") or does not ("hung").
+  'long-tool': (command) => {
+    begin(command);
+    send({ type: 'tool_execution_start', toolCallId: 't', toolName: 'bash', args: {} });
+  },
+  'hung-tool': (command) => {
+    if (command.message === 'probe') return answer(command, 'probe');
+    PROMPTS['long-tool'](command);
+    hung = true;
+  },
   // Leaves a tool running in a process group of its own, as pi's bash does.
   grandchild: (command) => {
     begin(command);
@@ -145,10 +155,11 @@ const PROMPTS = {
 
 let steered = [];
 let preparing;
+let hung = false;
 let session = process.argv[process.argv.indexOf('--session') + 1];
 const COMMANDS = {
   get_state: (command) => {
-    if (mode === 'silent') return;
+    if (mode === 'silent' || hung) return;
     if (mode === 'no-model') return accept(command, { model: { provider: 'unknown', id: 'unknown' } });
     if (mode === 'not-pi') return refuse(command, 'Unknown command: get_state');
     accept(command, { model: { provider: 'fake', id: 'one' }, sessionFile: session, isStreaming: false });

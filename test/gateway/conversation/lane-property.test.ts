@@ -86,6 +86,7 @@ const scenario = fc.record({
   plans: fc.array(plan, { minLength: 1, maxLength: 5 }),
   storeMs: fc.constantFrom(0, 2, 30, 800),
   prepareMs: fc.constantFrom(0, 25),
+  acceptMs: fc.constantFrom(0, 0, 3, 60),
   actions: fc.array(action, { minLength: 1, maxLength: 40 }),
 });
 
@@ -99,11 +100,13 @@ async function play({
   plans,
   storeMs,
   prepareMs,
+  acceptMs,
   actions,
 }: {
   plans: readonly RunPlan[];
   storeMs: number;
   prepareMs: number;
+  acceptMs: number;
   actions: readonly Action[];
 }): Promise<Run> {
   const world = new LaneWorld({
@@ -113,6 +116,7 @@ async function play({
     maxWaiting: MAX_WAITING,
     storeMs,
     prepareMs,
+    acceptMs,
   });
   const dropped = new Map<string, number>();
   for (const each of actions) {
@@ -252,6 +256,7 @@ describe('whatever arrives, whatever fails, whenever it is killed', () => {
           maxWaiting: 20,
           storeMs,
           prepareMs: 0,
+          acceptMs: 0,
         });
         const timeline = [...pushes.map((at) => ({ at, kill: false })), { at: killedAt, kill: true }];
         let now = 0;

@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly storeMs: number;
   /** Fetching attachments. */
   readonly prepareMs: number;
+  /** The commit that accepts a message; what happens meanwhile happens in between. */
+  readonly acceptMs: number;
 }
 
 interface Session {
@@ -27,6 +29,8 @@ interface Session {
   readonly model: ScriptedModel;
   /** Its changes are stored one after the other. */
   storing: Promise<unknown>;
+  /** Its messages are accepted one after the other. */
+  accepting: Promise<void>;
 }
 
 /**
@@ -52,6 +56,7 @@ export class LaneWorld {
       const session: Session = {
         model: new ScriptedModel(options.plans),
         storing: Promise.resolve(),
+        accepting: Promise.resolve(),
         lane: new Lane(this.#port(() => session)),
       };
       return session;
@@ -75,10 +80,28 @@ export class LaneWorld {
     return this.#states.get(id);
   }
 
-  /** A message arrives and is stored, as the intake does it. False: there is no room, it is refused. */
-  push(session: number, sender: string, mode: BusyMode): boolean {
+  /** A message arrives and is stored, as the intake does it. Without room it is refused; killed before, it never was. */
+  push(session: number, sender: string, mode: BusyMode): void {
+    const { acceptMs } = this.#options;
+    const life = this.#life;
+    const own = this.#session(session);
+    if (acceptMs === 0) {
+      this.#commit(session, sender, mode)?.();
+      return;
+    }
+    own.accepting = own.accepting.then(async () => {
+      if (life !== this.#life) return;
+      const handOver = this.#commit(session, sender, mode);
+      await new Promise((resolve) => setTimeout(resolve, acceptMs));
+      if (life === this.#life) handOver?.();
+    });
+  }
+
+  /** The message is stored, as begun if it can begin; what is returned hands it to the lane. */
+  #commit(session: number, sender: string, mode: BusyMode): (() => void) | undefined {
     const { lane } = this.#session(session);
-    if (lane.full) return false;
+    if (lane.full) return undefined;
+    const begun = lane.begin();
     const seq = this.accepted.length + 1;
     const id = `m${seq}`;
     const item: InboxItem = {
@@ -98,9 +121,8 @@ export class LaneWorld {
       },
     };
     this.accepted.push({ item, session, sender, mode });
-    this.#states.set(id, 'queued');
-    lane.push(item, mode);
-    return true;
+    this.#states.set(id, begun === undefined ? 'queued' : 'running');
+    return () => lane.push(item, mode, begun);
   }
 
   storeDown(): void {
@@ -119,6 +141,7 @@ export class LaneWorld {
     for (const session of this.sessions) {
       session.model.kill();
       session.storing = Promise.resolve();
+      session.accepting = Promise.resolve();
       session.lane = new Lane(this.#port(() => session));
     }
     for (const { item, session } of this.accepted) {
@@ -130,6 +153,7 @@ export class LaneWorld {
 
   /** A clean stop within `graceMs`, and the start after it. Resolves when it is up again. */
   async restart(graceMs: number): Promise<void> {
+    await Promise.all(this.sessions.map(({ accepting }) => accepting));
     const ended = Promise.all(this.sessions.map(({ lane }) => lane.close()));
     const timer = setTimeout(() => {
       for (const { lane } of this.sessions) lane.abort('shutdown');

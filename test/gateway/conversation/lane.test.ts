@@ -23,6 +23,7 @@ function world(plans: readonly RunPlan[], options: Partial<WorldOptions> = {}): 
     maxWaiting: 3,
     storeMs: 1,
     prepareMs: 0,
+    acceptMs: 0,
     ...options,
   });
 }

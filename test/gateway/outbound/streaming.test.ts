@@ -45,6 +45,14 @@ describe('an answer that grows', () => {
     expect(rig.texts()).toEqual(['You ']);
   });
 
+  it('that is complete at once is one message, with no draft, no edit and no typing', async () => {
+    await start({ chunkDelayMs: 0 });
+    await rig.say('hi');
+    await rig.pass(5000);
+    expect(rig.texts()).toEqual(['You said: hi']);
+    expect(rig.world.calls.map(({ on }) => on)).toEqual(['send']);
+  });
+
   it('replies to the message that it answers', async () => {
     await start();
     await rig.say('hi', { messageId: 'the-question' });

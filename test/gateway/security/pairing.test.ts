@@ -452,6 +452,14 @@ describe('an invitation', () => {
     expect(desk()).toEqual([]);
   });
 
+  it('is taken as the start command of a link, and its id is the note on the allowlist', async () => {
+    const { data } = await rig.operator.run({ type: 'pairing.invite' });
+    const { id, code } = data as { id: string; code: string };
+    await write('ada', `/start ${code}`);
+    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: 'ada', note: `invitation ${id}` }]);
+    expect(id).not.toContain(code.slice(0, 4));
+  });
+
   it('is over after an hour', async () => {
     const code = await invite();
     await rig.pass(HOUR + 1000);

@@ -113,7 +113,7 @@ describe('the operator link', () => {
     const server = await startServer({
       enableHttp: false,
       enableWebSocket: false,
-      linkOperator: other.operator,
+      linkOperator: () => other.operator,
     });
     const { send, answer } = await attached(server);
     send({ type: 'run', id: '1', data: { type: 'stop' } });

@@ -5,6 +5,7 @@ import { GatewayError } from '../../../src/gateway/errors.ts';
 import type { GatewayEvent, Operator } from '../../../src/gateway/operator.ts';
 import { linkUrl } from '../../../src/gateway/server/link-connection.ts';
 import { LINK_PROTOCOL } from '../../../src/gateway/server/link-frames.ts';
+import { surfaceOf } from '../../../src/gateway/server/operator-path.ts';
 import {
   type ConnectOptions,
   connectOperator,
@@ -48,6 +49,24 @@ describe('an attached console', () => {
       url: `ws://127.0.0.1:${port}/operator`,
       connected: true,
     });
+  });
+
+  it('says what it is, so that the audit names it; nobody can invent a name', async () => {
+    const { operator: inner } = fakeOperator();
+    const surfaces: string[] = [];
+    const { port } = await startServer({
+      linkOperator: (surface) => {
+        surfaces.push(surface);
+        return inner;
+      },
+    });
+    await attach(port);
+    await attach(port, OPERATOR_TOKEN, { ...QUICK, surface: 'cli' });
+    await attach(port, OPERATOR_TOKEN, { ...QUICK, surface: 'extension' });
+    expect(surfaces).toEqual(['attach', 'cli', 'extension']);
+    expect([surfaceOf('console'), surfaceOf(['cli', 'cli']), surfaceOf(undefined)]).toEqual(
+      Array(3).fill('attach'),
+    );
   });
 
   it('loses no event of a burst', async () => {

@@ -74,7 +74,7 @@ describe('pairing by key', () => {
     const h = harness({ answer: () => locked });
     h.press('4 a');
     await h.settle();
-    expect(h.text().at(-1)).toContain('code entry is locked Approve the row by key instead.');
+    expect(h.text().at(-1)).toContain('code entry is locked. Approve the row by key instead.');
     h.press('a');
     expect(h.operator.commands).toHaveLength(2);
   });

@@ -35,7 +35,7 @@ describe('the linear console', () => {
     expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 at work.');
     expect(lines.join('\n')).toContain('4 of 6 adapters connected.');
     expect(lines.at(-1)).toBe(
-      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, s status, q quit.',
+      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, 10 Questions, s status, q quit.',
     );
   });
 
@@ -55,7 +55,7 @@ describe('the linear console', () => {
     const { h, press } = listen();
     expect(await press('4')).toContain('2 Grace Hopper on telegram, id 81234');
     expect(await press('2')).toContain(
-      'Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 details, 0 back.',
+      'Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 own phone, 6 details, 0 back.',
     );
     expect(await press('1')).toContain(
       'Grace Hopper (telegram 81234) is let in u takes it back within 5 seconds.',
@@ -82,6 +82,30 @@ describe('the linear console', () => {
     expect(await press('4')).toContain('Type, then Enter; Esc cancels.');
     expect(await press('A', 'B', 'C', 'D', 'enter')).toContain('You wrote: ABCD');
     expect(h.operator.commands).toEqual([{ type: 'pairing.approve', code: 'ABCD' }]);
+  });
+
+  it('reads a form field by field, never what is typed into a secret', async () => {
+    const { lines, press } = listen({
+      queries: {
+        config: [
+          {
+            key: 'platforms.telegram.token',
+            value: '••••••',
+            source: 'file',
+            help: 'Bot token.',
+            secret: true,
+          },
+          { key: 'platforms.telegram.apiRoot', value: undefined, source: 'default', help: 'Root URL.' },
+        ],
+      },
+    });
+    await press('1', '1');
+    expect(await press('5')).toContain('Settings of telegram, 1 of 2: token. Bot token. It is set.');
+    await press('S', 'E', 'C');
+    expect(await press('tab')).toContain('2 of 2: apiRoot. Root URL.');
+    expect(lines.join('\n')).not.toContain('SEC');
+    expect(await press('esc')).toContain('Leave the form?');
+    await press('y');
   });
 
   it('reads pages as lines: status, details, the transcript once it is there', async () => {

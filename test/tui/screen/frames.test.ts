@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OperatorSnapshot } from '../../../src/gateway/operator.ts';
+import type { CommandResult, OperatorCommand, OperatorSnapshot } from '../../../src/gateway/operator.ts';
 import { cellWidth } from '../../../src/tui/draw/cells.ts';
 import { ASCII_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
 import { PANES } from '../../../src/tui/lists/list.ts';
@@ -49,6 +49,15 @@ const OVERLAYS: Readonly<Record<string, string>> = {
   filter: '2 /',
   zoom: 'z',
   queue: '2 Q',
+  'settings form': '1 e',
+  'settings form with typed text': '1 e tab 漢 字 tab tab',
+  'guided set-up, the agent': ': s e t u p enter',
+  'guided set-up, a platform': ': s e t u p enter enter',
+  'guided set-up, the form': ': s e t u p enter enter enter x',
+  'guided set-up, done': ': s e t u p enter enter 6 enter',
+  'own phone': '4 p',
+  'wrapped log': '5 W k',
+  'wrapped log, one level and one source': '5 W L L s',
 };
 
 function hostileSnapshot(count: number): OperatorSnapshot {
@@ -125,13 +134,33 @@ const QUERIES = {
     { at: NOW, role: 'agent' as const, text: `# ${text}\n- ${text}\n> ${text}\n\`\`\`\n${text}\n\`\`\`` },
   ]),
   queue: Object.values(HOSTILE).map((text, n) => ({ messageId: `m${n}`, senderName: text, text, at: NOW })),
-  config: Object.values(HOSTILE).map((text, n) => ({
-    key: `k${n}.${text}`,
-    value: text,
-    source: 'file' as const,
-    help: text,
-  })),
+  config: [
+    ...Object.values(HOSTILE).map((text, n) => ({
+      key: `k${n}.${text}`,
+      value: text,
+      source: 'file' as const,
+      help: text,
+    })),
+    ...Object.values(HOSTILE).map((text, n) => ({
+      key: `platforms.telegram.${n === 0 ? 'token' : text}`,
+      value: text,
+      source: 'file' as const,
+      help: text,
+      kind: n % 2 === 0 ? ('text' as const) : ('choice' as const),
+      choices: [text],
+      secret: n === 0,
+      fallback: text,
+    })),
+  ],
 };
+
+/** What the gateway says comes from platforms: it is foreign, too. */
+function answer(command: OperatorCommand): CommandResult {
+  const text = Object.values(HOSTILE).join(' ');
+  if (command.type === 'pairing.invite')
+    return { message: text, data: { id: text, code: text, expiresAt: NOW + 60_000 } };
+  return { message: text, data: { ok: false, findings: Object.values(HOSTILE) } };
+}
 
 /** Every line exactly as wide as its place, nothing outside the screen, nothing that moves the cursor. */
 function expectSolid(screen: Screen, columns: number, rows: number, what: string): void {
@@ -162,8 +191,11 @@ describe.each(SIZES)('at %i x %i', (columns, rows) => {
 
   it.each(Object.entries(OVERLAYS))('the %s is solid, with and without rows', async (what, keys) => {
     for (const snapshot of [snapshotOf(), busySnapshot(), hostileSnapshot(30)]) {
-      const h = harness({ snapshot, queries: QUERIES });
-      h.press(keys);
+      const h = harness({ snapshot, queries: QUERIES, answer });
+      for (const key of keys.split(' ')) {
+        h.press(key);
+        await Promise.resolve();
+      }
       await h.settle();
       expectSolid(h.screen(columns, rows), columns, rows, what);
       h.press('G');

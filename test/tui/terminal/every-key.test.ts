@@ -1,7 +1,7 @@
 /** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
 import { describe, expect, it } from 'vitest';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
-import { alive, busySnapshot, NOW, outboxView, sessionView, snapshotOf } from '../fixtures.ts';
+import { alive, busySnapshot, NOW, outboxView, scheduleView, sessionView, snapshotOf } from '../fixtures.ts';
 import { openConsole } from '../open-console.ts';
 
 /** What a keyboard sends for a key. */
@@ -84,6 +84,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
   'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
   'session.pause': { before: [PANE.sessions], command: { type: 'session.pause', id: 's1' } },
+  'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],
     asks: 'Stop the turn of telegram Ada',
@@ -114,6 +115,23 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'task.start': { before: [PANE.tasks], shows: 'New task' },
+  'task.retry': {
+    before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
+    command: { type: 'task.retry', id: 'bg-90c' },
+  },
+  'task.steps': { before: [PANE.tasks], shows: 'reading the report' },
+  'schedule.pause': {
+    before: [['t', 'Schedules 1']],
+    command: { type: 'schedule.pause', id: 'sc-1' },
+  },
+  'schedule.run': { before: [['t', 'Schedules 1']], command: { type: 'schedule.run', id: 'sc-1' } },
+  'schedule.remove': {
+    before: [['t', 'Schedules 1']],
+    asks: 'Remove schedule sc-1?',
+    command: { type: 'schedule.remove', id: 'sc-1' },
+  },
+  'schedule.new': { before: [['t', 'Schedules 1']], shows: 'New schedule' },
   'outbox.retry': { before: [['o', 'Outbox 1']], command: { type: 'outbox.retry', id: 'o1' } },
   'outbox.abandon': {
     before: [['o', 'Outbox 1']],
@@ -133,18 +151,23 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'adapter.check': { before: [PANE.adapters], command: { type: 'adapter.check', platform: 'telegram' } },
   'request.open': { shows: 'Request of 山田太郎' },
   'log.open': { before: [PANE.log], shows: 'ERROR'.toLowerCase() },
-  'log.level': { before: [PANE.log], shows: '(info|warn|error)' },
-  'adapter.settings': { before: [PANE.adapters], shows: '/platforms.telegram.' },
-  'config.edit': { before: [[',', 'Configuration 1']], shows: 'Set port' },
+  'log.level': { before: [PANE.log], shows: 'Log 40 info+' },
+  'log.source': { before: [PANE.log], shows: /Log 40 only \w+/u },
+  'log.wrap': { before: [PANE.log, ['k', 'paused']], shows: 'paused' },
+  'adapter.settings': { before: [PANE.adapters], shows: 'Settings of telegram' },
+  'pairing.phone': { command: { type: 'pairing.invite' }, shows: 'Your own phone' },
+  'invite.platform': { before: [['p', 'https://t.me/mybot']], shows: 'as a direct message' },
+  'config.edit': { before: [[',', 'Configuration 2']], shows: 'Set port' },
   back: { before: [['?', ' Help ']], shows: 'a approve' },
   clear: {
     before: [PANE.sessions, ['/', 'Enter keeps'], ['u', '/u'], ['enter', 'i write']],
     shows: /Sessions 5,.*work ─/u,
   },
   'open.refusals': { shows: 'Refusals 2' },
+  'open.schedules': { shows: 'Schedules 1' },
   'open.outbox': { shows: 'Outbox 1' },
   'open.allowlist': { shows: 'Allowlist 2' },
-  'open.config': { shows: 'Configuration 1' },
+  'open.config': { shows: 'Configuration 2' },
   status: { shows: 'Listens on' },
   undo: { before: [['a', 'u undo']], command: { type: 'pairing.undo', requestId: 'p2' } },
   copy: { shows: 'Copied ABCD-EFGH', written: `]52;c;${Buffer.from('ABCD-EFGH').toString('base64')}` },
@@ -174,14 +197,22 @@ describe('every key', () => {
     );
     const snapshot = id.startsWith('move.')
       ? snapshotOf({ sessions: many })
-      : { ...busySnapshot(), outbox: [outboxView('o1')] };
+      : { ...busySnapshot(), outbox: [outboxView('o1')], schedules: [scheduleView('sc-1')] };
     const console = await openConsole({
       snapshot: alive(snapshot),
       queries: {
+        steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
         transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
-        config: [{ key: 'port', value: 3847, source: 'default', help: 'The port.' }],
+        config: [
+          { key: 'port', value: 3847, source: 'default', help: 'The port.' },
+          { key: 'platforms.telegram.token', value: '••••••', source: 'file', help: 'Token.', secret: true },
+        ],
       },
+      answer: ({ type }) =>
+        type === 'pairing.invite'
+          ? { message: '', data: { id: '7', code: 'ABCD-EFGH', expiresAt: NOW * 2 } }
+          : { message: 'done' },
     });
     await console.shows('5 Log');
     for (const [step, shows] of effect.before ?? []) await console.type(bytes(step), shows);

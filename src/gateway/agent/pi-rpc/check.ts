@@ -14,9 +14,10 @@ const RUNG_MS = 1000;
 const UNKNOWN_VERSION = '(unknown version)';
 
 export interface CheckOptions {
+  /** Starts pi in RPC mode, with a session that leaves nothing. */
   readonly argv: readonly [string, ...string[]];
-  /** Flags that choose the model. */
-  readonly modelFlags: readonly string[];
+  /** Has pi tell its version. */
+  readonly versionArgv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
@@ -25,10 +26,9 @@ export interface CheckOptions {
 /** Starts pi once without a session and asks it for its version and model. Takes at most 10 s. */
 export async function checkPi(options: CheckOptions, signal: AbortSignal): Promise<AgentCheck> {
   if (!existsSync(options.cwd)) return failed(noFolder(options.cwd), UNKNOWN_VERSION);
-  const [program, ...args] = options.argv;
-  const version = readVersion(program, args, options);
+  const version = readVersion(options);
   const link = new RpcLink({
-    argv: [program, ...args, '--mode', 'rpc', '--no-session', ...options.modelFlags],
+    argv: options.argv,
     cwd: options.cwd,
     env: options.env,
     rungMs: RUNG_MS,
@@ -81,11 +81,12 @@ function failed(end: TurnEnd, version: string): AgentCheck {
   return { ok: false, detail: `${prefix}${end.message}`, hint: end.hint };
 }
 
-function readVersion(program: string, args: readonly string[], options: CheckOptions): Promise<string> {
+function readVersion(options: CheckOptions): Promise<string> {
+  const [program, ...args] = options.versionArgv;
   return new Promise((resolve) => {
     execFile(
       program,
-      [...args, '--version'],
+      args,
       {
         cwd: options.cwd,
         env: agentEnvironment(options.env, 'check'),

@@ -6,7 +6,7 @@ import type { OpenSession } from './wire.ts';
 const FRESH_MS = 30_000;
 
 /** What a session has beside what its folder gives it. */
-export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extension'>;
+export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extensions'>;
 
 interface Shared {
   readonly services: Promise<AgentSessionServices>;
@@ -29,7 +29,7 @@ export class HostServices {
   }
 
   async for(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
-    const key = JSON.stringify([cwd, own.systemPrompt, own.extension]);
+    const key = JSON.stringify([cwd, own.systemPrompt, own.extensions]);
     const shared = this.#shared.get(key);
     if (shared !== undefined && shared.until > this.#now()) {
       const services = await shared.services;
@@ -53,7 +53,7 @@ export class HostServices {
   }
 
   async #create(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
-    const { systemPrompt, extension } = own;
+    const { systemPrompt, extensions } = own;
     this.#models ??= this.#pi.ModelRuntime.create({ allowModelNetwork: false });
     const agentDir = this.#pi.getAgentDir();
     const services = await this.#pi.createAgentSessionServices({
@@ -63,7 +63,7 @@ export class HostServices {
       settingsManager: this.#settings(cwd, agentDir),
       resourceLoaderOptions: {
         ...(systemPrompt === undefined ? {} : { appendSystemPrompt: [systemPrompt] }),
-        ...(extension === undefined ? {} : { additionalExtensionPaths: [extension] }),
+        ...(extensions === undefined ? {} : { additionalExtensionPaths: [...extensions] }),
       },
     });
     const errors = services.resourceLoader.getExtensions().errors;

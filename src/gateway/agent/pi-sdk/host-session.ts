@@ -3,6 +3,7 @@ import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { messageOf } from '../../errors.ts';
 import { listAt, type PiRecord, stringAt } from '../pi/record.ts';
 import type { HostDialogs } from './host-dialogs.ts';
+import { forkBefore } from './host-fork.ts';
 import { recordOf } from './host-records.ts';
 import type { HostServices } from './host-services.ts';
 import type { Pi } from './load-pi.ts';
@@ -22,10 +23,12 @@ export interface HostSessionIo {
 
 /** One pi session inside the host. It answers the commands of pi's RPC mode that the gateway uses. */
 export class HostSession {
+  readonly #pi: Pi;
   readonly #session: AgentSession;
   readonly #send: (record: PiRecord) => void;
 
-  private constructor(session: AgentSession, send: (record: PiRecord) => void) {
+  private constructor(pi: Pi, session: AgentSession, send: (record: PiRecord) => void) {
+    this.#pi = pi;
     this.#session = session;
     this.#send = send;
   }
@@ -57,7 +60,7 @@ export class HostSession {
       const record = recordOf(event);
       if (record !== undefined) send(record);
     });
-    return new HostSession(session, send);
+    return new HostSession(pi, session, send);
   }
 
   /** Executes a command and sends its response. */
@@ -151,6 +154,10 @@ export class HostSession {
         const { tokensBefore, estimatedTokensAfter } = await session.compact();
         return { tokensBefore, estimatedTokensAfter };
       }
+      case 'get_fork_messages':
+        return { messages: session.getUserMessagesForForking() };
+      case 'fork':
+        return forkBefore(this.#pi, session, stringAt(record, 'entryId') ?? '');
       case 'get_session_stats':
         return session.getSessionStats();
       default:

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
-import type { ModelChoice } from '../pi/backend.ts';
-import { cancelDialogs, type DialogHandler } from '../pi/dialogs.ts';
+import { ALIVE_MS, type ModelChoice } from '../pi/backend.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
 import { PiAgent } from '../pi/pi-agent.ts';
+import { onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
 import { sessionFileFor } from '../pi/session-file.ts';
 import { checkPi } from '../pi-rpc/check.ts';
@@ -36,6 +36,8 @@ export interface PiSdkAgentOptions {
   readonly startTimeoutMs?: number;
   /** Between two rungs of the ending ladder (abort, drop, give up). Default: 5000. */
   readonly rungMs?: number;
+  /** Between two signs of life of a turn that has nothing to show. Default: 60 000. */
+  readonly aliveMs?: number;
   /** A host that gives no sign of life for this long is reported as blocked. Default: 5000. */
   readonly blockedMs?: number;
   /** A host that gives no sign of life for this long is ended and replaced. Default: 30 000. */
@@ -43,8 +45,11 @@ export interface PiSdkAgentOptions {
   readonly log: Logger;
   /** Surroundings of the hosts. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Who answers the questions of pi's extensions. Default: nobody, which counts as "cancelled". */
-  readonly dialogs?: DialogHandler;
+  /**
+   * File of the pi extension that asks before every tool call. Given: approvals are on, and a session that does not
+   * load it is not used. Default: none.
+   */
+  readonly approvalsExtension?: string;
 }
 
 const DEFAULTS = {
@@ -55,6 +60,9 @@ const DEFAULTS = {
   blockedMs: 5000,
   deadMs: 30_000,
 } as const;
+
+/** Questions beside conversations at the same time. */
+const ASIDES = 20;
 
 /** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
 export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
@@ -67,7 +75,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extension } = equipmentOf(spec, options);
+    const { tools, extensions } = equipmentOf(spec, options);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
@@ -75,7 +83,7 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
       ...(tools === undefined ? {} : { tools }),
-      ...(extension === undefined ? {} : { extension }),
+      ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
@@ -86,13 +94,14 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
   return new PiAgent({
     backend: 'pi-sdk',
     sessions: {
-      seats: new Seats(all.maxSessions, all.idleMs),
+      place: onePlace(new Seats(all.maxSessions, all.idleMs), connect),
+      placeAside: onePlace(new Seats(ASIDES, all.idleMs), connect),
       defaults,
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
-      dialogs: options.dialogs ?? cancelDialogs,
+      aliveMs: options.aliveMs ?? ALIVE_MS,
+      guard: options.approvalsExtension !== undefined,
       log,
-      connect,
     },
     check: async (signal) => {
       const pi = bundledPi();
@@ -102,7 +111,16 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         ...(options.model === undefined ? [] : ['--model', options.model]),
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
       ];
-      return await checkPi({ argv: [process.execPath, pi], modelFlags, cwd: options.cwd, env, log }, signal);
+      return await checkPi(
+        {
+          argv: [process.execPath, pi, '--mode', 'rpc', '--no-session', ...modelFlags],
+          versionArgv: [process.execPath, pi, '--version'],
+          cwd: options.cwd,
+          env,
+          log,
+        },
+        signal,
+      );
     },
     words: async (cwd, signal) => {
       const pi = bundledPi();

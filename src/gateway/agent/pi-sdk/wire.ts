@@ -9,8 +9,8 @@ export interface OpenSession {
   readonly thinking?: string;
   readonly tools?: readonly string[];
   readonly systemPrompt?: string;
-  /** File of one more extension. */
-  readonly extension?: string;
+  /** Files of further extensions. */
+  readonly extensions?: readonly string[];
 }
 
 /** Lines from the gateway to the host. `link` names one connection to one session. */
@@ -61,11 +61,12 @@ function isRecord(value: unknown): value is PiRecord {
 
 function isOpenSession(value: unknown): value is OpenSession {
   if (!isObject(value)) return false;
-  const optional = [value['model'], value['thinking'], value['systemPrompt'], value['extension']];
-  const tools = value['tools'];
+  const optional = [value['model'], value['thinking'], value['systemPrompt']];
   return (
     [value['cwd'], value['sessionFile'], value['sessionDir']].every((each) => typeof each === 'string') &&
     optional.every((each) => each === undefined || typeof each === 'string') &&
-    (tools === undefined || (Array.isArray(tools) && tools.every((tool) => typeof tool === 'string')))
+    [value['tools'], value['extensions']].every(
+      (each) => each === undefined || (Array.isArray(each) && each.every((name) => typeof name === 'string')),
+    )
   );
 }

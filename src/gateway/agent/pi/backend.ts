@@ -1,8 +1,5 @@
 import type { Logger } from '../../log.ts';
-import type { ConversationSpec } from '../agent.ts';
-import type { DialogHandler } from './dialogs.ts';
-import type { PiLink } from './link.ts';
-import type { Seats } from './seats.ts';
+import type { FindPlace } from './place.ts';
 
 /** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
 export interface ModelChoice {
@@ -10,16 +7,22 @@ export interface ModelChoice {
   readonly thinking: string | undefined;
 }
 
+/** Default of `aliveMs`. */
+export const ALIVE_MS = 60_000;
+
 /** What a pi conversation needs from the place where its sessions live. */
 export interface PiBackend {
-  readonly seats: Seats;
+  readonly place: FindPlace;
+  /** For answers beside a conversation: they never wait for turns, nor turns for them. */
+  readonly placeAside: FindPlace;
   readonly defaults: ModelChoice;
   /** Until the first answer of a fresh session, in milliseconds. */
   readonly startTimeoutMs: number;
   /** Between two rungs of the ending ladder, in milliseconds. */
   readonly rungMs: number;
-  readonly dialogs: DialogHandler;
+  /** Between two signs of life of a turn that has nothing to show, in milliseconds. */
+  readonly aliveMs: number;
+  /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
+  readonly guard: boolean;
   readonly log: Logger;
-  /** Starts or resumes the session of the spec. What goes wrong later ends the link. */
-  connect(spec: ConversationSpec, choice: ModelChoice): PiLink;
 }

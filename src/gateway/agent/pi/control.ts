@@ -1,11 +1,12 @@
 import { GatewayError } from '../../errors.ts';
 import type { AgentControl } from '../agent.ts';
+import { ask } from './ask.ts';
 import type { ModelChoice } from './backend.ts';
 import { oneLine } from './diagnosis.ts';
 import { StartFailure } from './failures.ts';
 import { PiRefusal } from './link.ts';
 import { type LiveSession, modelName } from './live-session.ts';
-import { listAt, numberAt, objectAt, type PiRecord } from './record.ts';
+import { listAt, numberAt, objectAt } from './record.ts';
 
 export interface ControlResult {
   /** Sentences for whoever asked. */
@@ -14,17 +15,15 @@ export interface ControlResult {
   readonly choice: Partial<ModelChoice>;
 }
 
-/** An answer of pi that only reads or sets something. */
-const QUICK_MS = 15_000;
 /** A compaction asks the model for a summary of everything. */
 const COMPACT_MS = 5 * 60_000;
 const LISTED = 20;
 
-/** Executes a control command on a live session. `busy`: a turn is running. */
+/** Executes a control command on a live session. `working`: a turn is running. */
 export async function controlSession(
   session: LiveSession,
   command: AgentControl,
-  busy: boolean,
+  working: boolean,
 ): Promise<ControlResult> {
   switch (command.type) {
     case 'model':
@@ -34,7 +33,7 @@ export async function controlSession(
         ? await tellThinking(session)
         : await setThinking(session, command.level);
     case 'compact':
-      return await compact(session, busy);
+      return await compact(session, working);
     case 'usage':
       return await usage(session);
   }
@@ -52,25 +51,6 @@ export function controlFailure(error: unknown): GatewayError {
     hint: 'Look at the log of the gateway, then try again.',
     cause: error,
   });
-}
-
-async function ask(session: LiveSession, command: PiRecord, limitMs = QUICK_MS): Promise<unknown> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () =>
-      late.reject(
-        new GatewayError('agent_silent', 'The agent did not answer in time.', {
-          status: 504,
-          hint: 'Wait for the running turn, or stop it with /stop.',
-        }),
-      ),
-    limitMs,
-  );
-  try {
-    return await Promise.race([session.link.request(command), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function availableModels(session: LiveSession): Promise<string[]> {
@@ -144,12 +124,16 @@ async function setThinking(session: LiveSession, wanted: string): Promise<Contro
   return { text: `Thinking: ${level}`, choice: { thinking: level } };
 }
 
-async function compact(session: LiveSession, busy: boolean): Promise<ControlResult> {
-  if (busy)
-    throw new GatewayError('agent_busy', 'The conversation cannot be compacted while the agent works.', {
-      status: 409,
-      hint: 'Wait for the answer, or stop it with /stop.',
-    });
+/** What changes the conversation has to wait for the answer. */
+export function busy(): GatewayError {
+  return new GatewayError('agent_busy', 'That is not possible while the agent works.', {
+    status: 409,
+    hint: 'Wait for the answer, or stop it with /stop.',
+  });
+}
+
+async function compact(session: LiveSession, working: boolean): Promise<ControlResult> {
+  if (working) throw busy();
   const result = await ask(session, { type: 'compact' }, COMPACT_MS);
   const [before, after] = [numberAt(result, 'tokensBefore'), numberAt(result, 'estimatedTokensAfter')];
   return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };

@@ -6,14 +6,16 @@ import type {
   Conversation,
   ConversationSpec,
   TurnEnd,
+  Undone,
 } from '../agent.ts';
 import { abortedEnd, stoppedEnd } from '../turn-end.ts';
+import { asideSpec, removeAside } from './aside.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
-import { controlFailure, controlSession } from './control.ts';
-import { answerDialog } from './dialogs.ts';
+import { busy, controlFailure, controlSession } from './control.ts';
 import { lostTurn, noFolder, StartFailure } from './failures.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
 import { PiTurn } from './turn.ts';
+import { undoTurn } from './undo.ts';
 
 /** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
@@ -37,6 +39,8 @@ export class PiConversation implements Conversation {
   /** Links that are not gone yet. */
   #links = 0;
   #turn: PiTurn | undefined;
+  /** On its way out: the session goes on in another file. */
+  #stale: LiveSession | undefined;
   #told: string | undefined;
 
   /** `present` holds the conversation for as long as there is something to close. */
@@ -59,9 +63,16 @@ export class PiConversation implements Conversation {
       listener(event);
     };
     let end: TurnEnd;
+    // Whoever waits for a place is not silent.
+    const waiting = setInterval(() => hear({ type: 'alive' }), this.#backend.aliveMs);
+    waiting.unref();
     try {
-      end = await this.#use(stop, (session) => this.#runOn(session, input, hear, stop));
+      end = await this.#use(stop, (session) => {
+        clearInterval(waiting);
+        return this.#runOn(session, input, hear, stop);
+      });
     } catch (error) {
+      clearInterval(waiting);
       if (error instanceof StartFailure) end = error.turn;
       else if (stop.aborted) end = abortedEnd(stop, reachedModel);
       else {
@@ -95,6 +106,50 @@ export class PiConversation implements Conversation {
     }
   }
 
+  async undo(): Promise<Undone> {
+    if (this.#turn !== undefined) throw controlFailure(busy());
+    try {
+      return await this.#use(this.#closing.signal, async (session) => {
+        const { text, file } = await undoTurn(session);
+        this.#spec = { ...this.#spec, sessionFile: file };
+        // The next use opens the new file, whatever this session has open.
+        this.#stale = session;
+        void session.link.close();
+        return { text };
+      });
+    } catch (error) {
+      throw controlFailure(error);
+    }
+  }
+
+  async aside(
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    const { model, thinking } = this.#choice;
+    const spec = await asideSpec({
+      ...this.#spec,
+      ...(model === undefined ? {} : { model }),
+      ...(thinking === undefined ? {} : { thinking }),
+    });
+    const beside = new PiConversation(
+      { ...this.#backend, place: this.#backend.placeAside },
+      spec,
+      this.#present,
+    );
+    try {
+      return await beside.run(input, listener, signal);
+    } finally {
+      await beside.close();
+      await removeAside(beside.sessionFile);
+    }
+  }
+
+  get sessionFile(): string | undefined {
+    return this.#spec.sessionFile;
+  }
+
   get chosen(): ModelChoice {
     return this.#chosen;
   }
@@ -114,20 +169,26 @@ export class PiConversation implements Conversation {
   ): Promise<TurnEnd> {
     if (session.file !== undefined && session.file !== this.#told) {
       this.#told = session.file;
-      listener({ type: 'session', sessionFile: session.file });
+      const { file: sessionFile, host } = session;
+      listener({ type: 'session', sessionFile, ...(host === undefined ? {} : { host }) });
     }
     const turn = new PiTurn({
       link: session.link,
       listener,
       signal,
       rungMs: this.#backend.rungMs,
+      aliveMs: this.#backend.aliveMs,
       log: this.#backend.log,
     });
     this.#turn = turn;
+    const over = new AbortController();
+    session.dialogs.during(AbortSignal.any([signal, over.signal]));
     try {
       return await turn.run(input);
     } finally {
       this.#turn = undefined;
+      session.dialogs.during(undefined);
+      over.abort();
     }
   }
 
@@ -150,7 +211,7 @@ export class PiConversation implements Conversation {
     if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
     const session = (this.#session ?? Promise.reject(new Error('none'))).then(
       async (live) => {
-        if (live.seat.work()) return live;
+        if (live !== this.#stale && live.seat.work()) return live;
         // One writer at a time: the old holder of the session file goes first.
         await live.link.ended;
         return await this.#connect();
@@ -166,19 +227,30 @@ export class PiConversation implements Conversation {
   }
 
   async #connect(): Promise<LiveSession> {
-    if (!existsSync(this.#spec.cwd)) throw new StartFailure(noFolder(this.#spec.cwd));
-    const seat = await this.#backend.seats.take(this.#unwanted.signal);
-    if (seat === undefined) throw new Error('nobody waits any more');
-    const session = await connectSession(this.#backend, this.#spec, this.#choice, seat, this.#closing.signal);
+    const place = await this.#backend.place(this.#spec, this.#unwanted.signal);
+    if (place === undefined) throw new Error('nobody waits any more');
+    if (place.localFolder && !existsSync(this.#spec.cwd)) {
+      place.seat.leave();
+      throw new StartFailure(noFolder(this.#spec.cwd));
+    }
+    const session = await connectSession(
+      this.#backend,
+      this.#spec,
+      this.#choice,
+      place,
+      this.#closing.signal,
+    );
     this.#links++;
     void session.link.ended.then((end) => {
       this.#turn?.lost(end);
       this.#links--;
       this.#leave();
     });
-    if (session.file !== undefined) this.#spec = { ...this.#spec, sessionFile: session.file };
+    const { file: sessionFile, host } = session;
+    if (sessionFile !== undefined) this.#spec = { ...this.#spec, sessionFile };
+    if (host !== undefined) this.#spec = { ...this.#spec, host };
     session.link.listen((record) => {
-      if (!answerDialog(record, session.link, this.#backend.dialogs)) this.#turn?.take(record);
+      if (!session.dialogs.take(record)) this.#turn?.take(record);
     });
     return session;
   }

@@ -6,18 +6,26 @@ export const PROGRESS_TOOL = 'report_progress';
 /** What a session works with; undefined leaves the choice to pi. */
 export interface Equipment {
   readonly tools: readonly string[] | undefined;
-  /** File of the extension that brings the progress tool. */
-  readonly extension: string | undefined;
+  /** Files of the extensions that the session gets from the gateway. */
+  readonly extensions: readonly string[];
 }
 
 /** A task can tell how far it is; a chat shows its work by itself. The tools of the session win over the general ones. */
 export function equipmentOf(
   { kind, tools: own }: Pick<ConversationSpec, 'kind' | 'tools'>,
-  options: { readonly tools?: readonly string[]; readonly taskExtension?: string },
+  options: {
+    readonly tools?: readonly string[];
+    readonly taskExtension?: string;
+    readonly approvalsExtension?: string;
+  },
 ): Equipment {
-  const { taskExtension } = options;
+  const { taskExtension, approvalsExtension } = options;
   const tools = own ?? options.tools;
-  if (kind !== 'task' || taskExtension === undefined) return { tools, extension: undefined };
+  const guard = approvalsExtension === undefined ? [] : [approvalsExtension];
+  if (kind !== 'task' || taskExtension === undefined) return { tools, extensions: guard };
   // A configured list of tools is complete: what is not on it does not exist.
-  return { tools: tools === undefined ? undefined : [...tools, PROGRESS_TOOL], extension: taskExtension };
+  return {
+    tools: tools === undefined ? undefined : [...tools, PROGRESS_TOOL],
+    extensions: [...guard, taskExtension],
+  };
 }

@@ -48,6 +48,11 @@ const START_RULES: readonly Rule[] = [
     message: 'The saved conversation could not be opened; /new starts a fresh one.',
     hint: 'The session file is damaged; start a new session, or repair the file.',
   },
+  {
+    when: /Failed to load extension "([^"]*approvals-extension[^"]*)"/,
+    message: 'The agent cannot ask for approval here, so it was not started.',
+    hint: 'agent.approvals is on, but pi cannot load $1. Make that file readable where pi runs, or set agent.approvals to "off".',
+  },
 ];
 
 /** pi went away before it answered for the first time. */
@@ -91,6 +96,16 @@ export function silentStart(waitedMs: number, stderr: string): TurnEnd {
 /** pi runs without a usable model. */
 export function noModel(): TurnEnd {
   return failedEnd('agent_unconfigured', 'The agent has no model to answer with.', LOGIN, NOT_REACHED);
+}
+
+/** Approvals are on, and this pi would run tools without asking. */
+export function unguarded(): TurnEnd {
+  return failedEnd(
+    'agent_unconfigured',
+    'The agent cannot ask for approval here, so it was not started.',
+    'agent.approvals is on, but pi did not load the extension of the gateway that asks. agent.command has to pass its arguments on to pi and to reach the files of the gateway; or set agent.approvals to "off".',
+    NOT_REACHED,
+  );
 }
 
 /** The working folder of the session does not exist. */

@@ -1,10 +1,12 @@
+import { settlesWithin } from '../../deadline.ts';
 import { messageOf } from '../../errors.ts';
 import type { ConversationSpec } from '../agent.ts';
 import { stoppedEnd } from '../turn-end.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
-import { answerDialog } from './dialogs.ts';
-import { noModel, StartFailure, silentStart, startFailure } from './failures.ts';
+import { PiDialogs } from './dialogs.ts';
+import { noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
+import type { PiPlace } from './place.ts';
 import { objectAt, stringAt } from './record.ts';
 import type { Seat } from './seats.ts';
 
@@ -12,9 +14,15 @@ import type { Seat } from './seats.ts';
 export interface LiveSession {
   readonly link: PiLink;
   readonly seat: Seat;
+  /** The host of a pool where it lives. */
+  readonly host: string | undefined;
+  readonly dialogs: PiDialogs;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
 }
+
+/** pi tells its extensions of the session before it answers: this only covers a slow machine. */
+const GUARD_MS = 5000;
 
 /** pi's name for "no model at all". */
 const NO_PROVIDER = 'unknown';
@@ -36,30 +44,43 @@ export async function connectSession(
   backend: PiBackend,
   spec: ConversationSpec,
   choice: ModelChoice,
-  seat: Seat,
+  place: PiPlace,
   signal: AbortSignal,
 ): Promise<LiveSession> {
-  const link = connect(backend, spec, choice, seat);
+  const { seat, host } = place;
+  const link = connect(spec, choice, place);
   void link.ended.then(() => seat.leave());
   // An extension may ask something before the session has answered for the first time.
-  link.listen((record) => answerDialog(record, link, backend.dialogs));
-  const state = await firstAnswer(link, backend.startTimeoutMs, signal);
+  const dialogs = new PiDialogs(link, spec.ask);
+  link.listen((record) => dialogs.take(record));
+  const state = await firstAnswer(link, backend.startTimeoutMs, signal).catch((error: unknown) => {
+    throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
+  });
   if (modelName(objectAt(state, 'model')) === undefined) {
     // Once somebody has logged in, a fresh process will know.
     void link.close();
-    throw new StartFailure(noModel());
+    throw new StartFailure(place.failed(noModel()));
   }
-  return { link, seat, file: stringAt(state, 'sessionFile') };
+  if (backend.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS))) {
+    void link.close();
+    throw new StartFailure(place.failed(unguarded()));
+  }
+  place.worked();
+  return { link, seat, host, dialogs, file: stringAt(state, 'sessionFile') };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
-function connect(backend: PiBackend, spec: ConversationSpec, choice: ModelChoice, seat: Seat): PiLink {
+function connect(spec: ConversationSpec, choice: ModelChoice, place: PiPlace): PiLink {
   try {
-    return backend.connect(spec, choice);
+    return place.connect(spec, choice);
   } catch (error) {
-    seat.leave();
+    place.seat.leave();
     throw new StartFailure(startFailure({ cause: 'exited', detail: messageOf(error), stderr: '' }));
   }
+}
+
+function blamed(failure: StartFailure, place: PiPlace): StartFailure {
+  return new StartFailure(place.failed(failure.turn));
 }
 
 async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal): Promise<unknown> {

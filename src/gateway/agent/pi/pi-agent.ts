@@ -1,3 +1,4 @@
+import type { AgentHostView } from '../../model.ts';
 import type { Agent, AgentCheck, AgentWord, Conversation, ConversationSpec } from '../agent.ts';
 import type { PiBackend } from './backend.ts';
 import { PiConversation } from './conversation.ts';
@@ -7,6 +8,9 @@ export interface PiAgentParts {
   readonly sessions: PiBackend;
   check(signal: AbortSignal): Promise<AgentCheck>;
   words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
+  readonly sharesFiles?: boolean;
+  /** A pool of hosts. */
+  readonly hosts?: { views(): readonly AgentHostView[]; watch(changed: () => void): void };
   /** Called after every conversation has been closed. */
   release?(): Promise<void>;
 }
@@ -29,6 +33,18 @@ export class PiAgent implements Agent {
 
   words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]> {
     return this.#parts.words(cwd, signal);
+  }
+
+  get sharesFiles(): boolean {
+    return this.#parts.sharesFiles ?? true;
+  }
+
+  hosts(): readonly AgentHostView[] {
+    return this.#parts.hosts?.views() ?? [];
+  }
+
+  watch(changed: () => void): void {
+    this.#parts.hosts?.watch(changed);
   }
 
   open(spec: ConversationSpec): Conversation {

@@ -18,6 +18,20 @@ export class Seats {
     this.#idleMs = idleMs;
   }
 
+  /** Sessions that have a seat or wait for one, for each seat. */
+  get load(): number {
+    return (this.#taken.size + this.#waiting.length) / this.#max;
+  }
+
+  get taken(): number {
+    return this.#taken.size;
+  }
+
+  /** Seats whose session has something to do. */
+  get working(): number {
+    return this.#taken.size - this.#resting.size;
+  }
+
   /** Resolves with a seat, or with undefined when `signal` fired first. */
   take(signal: AbortSignal): Promise<Seat | undefined> {
     if (signal.aborted) return Promise.resolve(undefined);

@@ -6,6 +6,7 @@ import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './link.ts';
 import { objectAt, type PiRecord } from './record.ts';
 import { RunEvents } from './run-events.ts';
 import { Steering } from './steering.ts';
+import { ToolWatch } from './tool-watch.ts';
 
 /** A prompt that an extension answered by itself starts no run: look after this time. */
 const NO_RUN_CHECK_MS = 250;
@@ -16,6 +17,8 @@ export interface PiTurnParts {
   readonly signal: AbortSignal;
   /** Time between two rungs of the ending ladder. */
   readonly rungMs: number;
+  /** Between two signs of life of a tool that works. */
+  readonly aliveMs: number;
   readonly log: Logger;
 }
 
@@ -27,6 +30,7 @@ export class PiTurn {
   readonly #signal: AbortSignal;
   readonly #log: Logger;
   readonly #events: RunEvents;
+  readonly #tools: ToolWatch;
   readonly #steering = new Steering();
   readonly #done = Promise.withResolvers<TurnEnd>();
   readonly #steersInFlight = new Set<Promise<boolean>>();
@@ -46,6 +50,7 @@ export class PiTurn {
     this.#signal = parts.signal;
     this.#log = parts.log;
     this.#events = new RunEvents((event) => this.#emit(event));
+    this.#tools = new ToolWatch(parts.link, parts.aliveMs, () => this.#emit({ type: 'alive' }));
   }
 
   /**
@@ -72,6 +77,7 @@ export class PiTurn {
     } finally {
       this.#signal.removeEventListener('abort', onAbort);
       for (const timer of this.#timers) clearTimeout(timer);
+      this.#tools.close();
     }
   }
 
@@ -104,6 +110,7 @@ export class PiTurn {
   /** Hears one record of the link. */
   take(record: PiRecord): void {
     if (this.#finished) return;
+    this.#tools.take(record);
     const consumed = this.#steering.take(record);
     if (consumed !== undefined) this.#emit({ type: 'consumed', inputId: consumed.id });
     if (record.type === 'agent_start') {

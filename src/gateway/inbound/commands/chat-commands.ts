@@ -4,6 +4,7 @@ import type { Clock } from '../../clock.ts';
 import type { BusyMode } from '../../config/schema.ts';
 import { closest } from '../../config/suggest.ts';
 import { withDeadline } from '../../deadline.ts';
+import type { ChatAnswers } from '../../dialogs/chat-answers.ts';
 import { GatewayError, messageOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
@@ -12,10 +13,18 @@ import type { Outbox } from '../../outbound/outbox.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import type { AgentWords } from './agent-words.ts';
-import { CHAT_COMMANDS, type ChatCommandName, type ParsedCommand, parseCommand } from './command-table.ts';
+import {
+  CHAT_COMMANDS,
+  type ChatCommandName,
+  commandRow,
+  type ParsedCommand,
+  parseCommand,
+} from './command-table.ts';
 
 /** Longest time a command may take: asking the agent may start it first. */
 const COMMAND_MS = 90_000;
+/** Those that let the agent work end by its own time limits; this only guards against one that does not. */
+const PATIENT_MS = 24 * 60 * 60_000;
 
 export interface ChatCommandsDeps {
   readonly db: Database;
@@ -26,6 +35,8 @@ export interface ChatCommandsDeps {
   readonly adapter: (chat: ChatRef) => Adapter | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Answers to open questions are commands too, also without a word of command. */
+  readonly answers: Pick<ChatAnswers, 'takes'>;
   readonly words: AgentWords;
   /** Where the agent of this message's conversation works. */
   readonly cwdOf: (message: InboundMessage) => string;
@@ -53,6 +64,8 @@ export class ChatCommands {
   parse(message: InboundMessage): ParsedCommand | undefined {
     const adapter = this.#deps.adapter(message.chat);
     const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
+    if (command === undefined && this.#deps.answers.takes(message))
+      return { name: 'answer', args: message.text.trim(), known: 'answer' };
     return command?.known === undefined && command?.name.startsWith('skill:') ? undefined : command;
   }
 
@@ -69,7 +82,8 @@ export class ChatCommands {
     }
     if ((known === 'queue' || known === 'steer') && args !== '')
       return { handled: false, message: { ...message, text: args }, mode: known };
-    await this.#run(message, () => this.#deps.execute(known, args, message));
+    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
+    await this.#run(message, () => this.#deps.execute(known, args, message), limit);
     return { handled: true };
   }
 
@@ -89,7 +103,11 @@ export class ChatCommands {
     return passed ? undefined : 'Too many messages wait already.';
   }
 
-  async #run(message: InboundMessage, work: (item: InboxItem) => Promise<string | undefined>): Promise<void> {
+  async #run(
+    message: InboundMessage,
+    work: (item: InboxItem) => Promise<string | undefined>,
+    limitMs = COMMAND_MS,
+  ): Promise<void> {
     const { db, inbox, clock, log } = this.#deps;
     const now = clock();
     const item = await db.write((tx) =>
@@ -98,16 +116,16 @@ export class ChatCommands {
         : undefined,
     );
     if (item === undefined) return;
-    const answered = this.#answer(item, () => work(item))
+    const answered = this.#answer(item, () => work(item), limitMs)
       .catch((error: unknown) => log.error('a command was not answered', { error: messageOf(error) }))
       .finally(() => this.#underway.delete(answered));
     this.#underway.add(answered);
   }
 
-  async #answer(item: InboxItem, work: () => Promise<string | undefined>): Promise<void> {
+  async #answer(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): Promise<void> {
     const { persist, inbox, outbox, log } = this.#deps;
     const { message } = item;
-    const text = await withDeadline(COMMAND_MS, work).catch((error: unknown) => {
+    const text = await withDeadline(limitMs, work).catch((error: unknown) => {
       if (error instanceof GatewayError)
         return [errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' ');
       log.error('a command failed', { error: messageOf(error) });

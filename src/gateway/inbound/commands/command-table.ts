@@ -11,6 +11,8 @@ export interface ChatCommand {
    * where `allowAll` lets everybody in, everybody counts as listed.
    */
   readonly who: 'everyone' | 'listed';
+  /** Takes as long as the agent needs for an answer; the others are answered soon. */
+  readonly patient?: boolean;
 }
 
 export const CHAT_COMMANDS = [
@@ -38,7 +40,7 @@ export const CHAT_COMMANDS = [
     who: 'everyone',
   },
   { name: 'retry', help: 'Run your last message again.', midTurn: true, who: 'everyone' },
-  { name: 'undo', help: 'Take your last turn back.', midTurn: false, who: 'everyone' },
+  { name: 'undo', help: 'Take your last message and its answer back.', midTurn: false, who: 'everyone' },
   { name: 'title', args: '<text>', help: 'Give this session a title.', midTurn: true, who: 'everyone' },
   {
     name: 'model',
@@ -60,7 +62,7 @@ export const CHAT_COMMANDS = [
     midTurn: false,
     who: 'listed',
   },
-  { name: 'usage', help: 'Show tokens and cost of this session.', midTurn: false, who: 'everyone' },
+  { name: 'usage', help: 'Show tokens and cost of this session and of you.', midTurn: true, who: 'everyone' },
   {
     name: 'queue',
     args: '<text>',
@@ -86,20 +88,55 @@ export const CHAT_COMMANDS = [
   { name: 'tasks', help: 'List background tasks of this chat.', midTurn: true, who: 'everyone' },
   { name: 'cancel', args: '<id>', help: 'Cancel a background task.', midTurn: true, who: 'listed' },
   {
+    name: 'every',
+    args: '<when> <text>',
+    help: 'Run a task again and again: /every weekday 09:00 <text>.',
+    midTurn: true,
+    who: 'listed',
+  },
+  {
+    name: 'at',
+    args: '<when> <text>',
+    help: 'Run a task once at a time: /at 18:30 <text>, /at +20m <text>.',
+    midTurn: true,
+    who: 'listed',
+  },
+  {
+    name: 'schedules',
+    args: '[pause|resume|run|remove <id>]',
+    help: 'List your schedules of this chat, or change one.',
+    midTurn: true,
+    who: 'listed',
+  },
+  {
     name: 'btw',
     args: '<text>',
-    help: 'Ask something beside the conversation.',
+    help: 'Ask something beside the conversation; it only reads, and is forgotten.',
     midTurn: true,
     who: 'everyone',
+    patient: true,
   },
   {
     name: 'approve',
-    args: '[once|session]',
+    args: '[once|session] [#n]',
     help: 'Allow what the agent asks for.',
     midTurn: true,
     who: 'listed',
   },
-  { name: 'deny', help: 'Refuse what the agent asks for.', midTurn: true, who: 'listed' },
+  {
+    name: 'deny',
+    args: '[#n]',
+    help: 'Refuse what the agent asks for.',
+    midTurn: true,
+    who: 'everyone',
+  },
+  {
+    name: 'answer',
+    args: '[#n] <text>',
+    help: 'Answer a question of the agent.',
+    midTurn: true,
+    who: 'everyone',
+  },
   { name: 'whoami', help: 'Show the id under which I know you.', midTurn: true, who: 'everyone' },
 ] as const satisfies readonly ChatCommand[];
 

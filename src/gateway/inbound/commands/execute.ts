@@ -1,15 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { AgentControl } from '../../agent/agent.ts';
 import type { Clock } from '../../clock.ts';
+import type { Asides } from '../../conversation/asides.ts';
 import type { Conversations } from '../../conversation/conversations.ts';
+import { sessionTitle } from '../../conversation/session-view.ts';
 import type { SessionRecord, Sessions } from '../../conversation/sessions.ts';
 import { settlesWithin } from '../../deadline.ts';
+import type { ChatAnswers } from '../../dialogs/chat-answers.ts';
 import { GatewayError } from '../../errors.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { Schedules } from '../../schedules/schedules.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
+import { type Usage, usageWords } from '../../usage/usage.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
+import { createScheduleCommands } from './schedule-commands.ts';
 
 /** A control word is answered within a second. */
 const SOON_MS = 700;
@@ -21,16 +27,20 @@ export interface ExecuteDeps {
   readonly conversations: Conversations;
   readonly inbox: Inbox;
   readonly tasks: Tasks;
+  readonly schedules: Schedules;
+  readonly usage: Usage;
+  readonly asides: Asides;
   readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
+  readonly answers: ChatAnswers;
   /** `/word`, or `!word` where that is what people type. */
   readonly prefix: (chat: ChatRef) => string;
 }
 
 /** Carries out the chat commands of an admitted sender. Each returns the sentence or list that the chat reads. */
 export function createExecutor(deps: ExecuteDeps) {
-  const { conversations, sessions, tasks, inbox, persist, clock } = deps;
+  const { conversations, sessions, tasks, usage, asides, inbox, persist, clock } = deps;
 
   const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
   const need = (message: InboundMessage): SessionRecord =>
@@ -50,6 +60,24 @@ export function createExecutor(deps: ExecuteDeps) {
     return answer;
   }
 
+  /** In a chat that people share, only the last turn of all can be taken back, by whoever it belongs to. */
+  async function undo(message: InboundMessage): Promise<string> {
+    const session = need(message);
+    const conversation = conversations.conversation(session);
+    if (conversation.undo === undefined) return 'This agent cannot take a turn back. /new starts afresh.';
+    if (!(conversations.lane(session.id)?.idle ?? true))
+      return '/undo has to wait until I am done. /stop ends the running turn.';
+    const owner = inbox.lastOf(session.id)?.message.sender.id;
+    if (owner !== undefined && owner !== message.sender.id)
+      return 'The last turn here is not yours to take back.';
+    const { text } = await conversation.undo();
+    session.sessionFile = conversation.sessionFile ?? session.sessionFile;
+    await conversations.save(session);
+    const words = sessionTitle(text);
+    conversations.note(session, 'notice', `taken back: ${words}`);
+    return `Took back “${words}” and the answer to it. What was changed in files stays changed. /retry runs it again.`;
+  }
+
   const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
     help: async (_args, message) => helpText(deps.prefix(message.chat)),
     async new(_args, message) {
@@ -60,8 +88,9 @@ export function createExecutor(deps: ExecuteDeps) {
     },
     async stop(_args, message) {
       const session = current(message);
-      if (session === undefined) return 'Nothing is running.';
       const { id: senderId } = message.sender;
+      if (session === undefined)
+        return asides.stop(message.chat.platform, [senderId]) ? 'Stopping.' : 'Nothing is running.';
       const result = conversations.lane(session.id)?.stop(senderId);
       // Said once it is true for good; a store that is slow is no reason to keep a person waiting.
       if (result !== undefined) await settlesWithin(result.stored, SOON_MS);
@@ -70,9 +99,10 @@ export function createExecutor(deps: ExecuteDeps) {
         await persist((tx) => {
           for (const offer of offers) inbox.setState(tx, offer, 'done');
         });
+      const aside = asides.stop(message.chat.platform, [senderId]);
       const dropped = (result?.dropped ?? 0) + offers.length;
       const said = [
-        ...(result?.aborted ? ['Stopping.'] : []),
+        ...(result?.aborted || aside ? ['Stopping.'] : []),
         ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'waiting message')}.`]),
       ];
       return said.length === 0 ? 'Nothing is running.' : said.join(' ');
@@ -140,7 +170,7 @@ export function createExecutor(deps: ExecuteDeps) {
       conversations.enqueue(again, session, 'queue');
       return 'Running your last message again.';
     },
-    undo: async () => 'Taking a turn back is not possible with this agent. /new starts afresh.',
+    undo: (_args, message) => undo(message),
     async title(args, message) {
       const session = need(message);
       if (args === '') return `Title: ${session.title || '(none)'}`;
@@ -153,7 +183,16 @@ export function createExecutor(deps: ExecuteDeps) {
     thinking: (args, message) =>
       control(message, args === '' ? { type: 'thinking' } : { type: 'thinking', level: args }),
     compact: (_args, message) => control(message, { type: 'compact' }),
-    usage: (_args, message) => control(message, { type: 'usage' }),
+    async usage(_args, message) {
+      const session = current(message);
+      const { platform } = message.chat;
+      const lines = [
+        ...(session === undefined ? [] : [`This session: ${usageWords(usage.ofSession(session.id))}`]),
+        `You today: ${usageWords(usage.ofSender(platform, message.sender.id, true))}`,
+        `You in all: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
+      ];
+      return lines.join('\n');
+    },
     queue: async () => 'Say what is to be queued: /queue <text>',
     steer: async () => 'Say what is to be handed over: /steer <text>',
     async bg(args, message) {
@@ -184,10 +223,14 @@ export function createExecutor(deps: ExecuteDeps) {
       await tasks.cancel(task.id);
       return `Cancelling ${task.id}.`;
     },
-    btw: async () =>
-      'Questions beside the conversation are not possible with this agent. /bg runs one in the background.',
-    approve: async () => 'Nothing waits for your approval.',
-    deny: async () => 'Nothing waits for your approval.',
+    ...createScheduleCommands(deps),
+    btw: async (args, message) =>
+      args === ''
+        ? 'Say what you want to know: /btw <text>'
+        : asides.ask({ ...message, text: args }, current(message)),
+    approve: (args, message) => deps.answers.approve(args, message),
+    deny: (args, message) => deps.answers.deny(args, message),
+    answer: (args, message) => deps.answers.answer(args, message),
     whoami: async (_args, message) =>
       `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
   };

@@ -14,7 +14,11 @@ export interface FakePi {
 }
 
 /** An agent whose pi is `fake-pi.mjs` in the given mode. */
-export async function startFakePi(mode: string, options: Partial<PiRpcAgentOptions> = {}): Promise<FakePi> {
+export async function startFakePi(
+  mode: string,
+  options: Partial<PiRpcAgentOptions> = {},
+  over: Partial<ConversationSpec> = {},
+): Promise<FakePi> {
   const folder = await mkdtemp(join(tmpdir(), 'fake-pi-'));
   const agent = createPiRpcAgent({
     command: [process.execPath, join(import.meta.dirname, '../fake-pi.mjs'), mode],
@@ -28,7 +32,7 @@ export async function startFakePi(mode: string, options: Partial<PiRpcAgentOptio
   return {
     agent,
     folder,
-    spec: { id: 's1', kind: 'chat', cwd: folder },
+    spec: { id: 's1', kind: 'chat', cwd: folder, ...over },
     stop: async () => {
       await agent.stop();
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -113,12 +113,16 @@ describe('the protocol of pi', () => {
 
   it('lets somebody else answer the dialogs', async () => {
     const asked: string[] = [];
-    const conversation = await conversationOf('dialog', {
-      dialogs: async (dialog) => {
-        asked.push(`${dialog.method}: ${dialog.title}`);
-        return { confirmed: true };
+    const conversation = await conversationOf(
+      'dialog',
+      {},
+      {
+        ask: async (question) => {
+          asked.push(`${question.kind}: ${question.title}`);
+          return { type: 'confirm', confirmed: true };
+        },
       },
-    });
+    );
     const turn = await finished(startTurn(conversation, 'x'));
     expect(JSON.parse(turn.text())).toMatchObject({ id: 'd1', confirmed: true });
     expect(asked).toEqual(['confirm: Really?']);

@@ -104,13 +104,16 @@ describe('the host of pi sessions', () => {
     callsTools();
     expect(await answer(turnOf(start(), 'ask', 'nobody'))).toBe('false');
     const asked: string[] = [];
-    const asking = start({
-      dialogs: async (dialog) => {
-        asked.push(`${dialog.method}: ${dialog.title}`);
-        return { confirmed: true };
+    const asking = start().open({
+      id: 'somebody',
+      kind: 'chat',
+      cwd: folder,
+      ask: async (question) => {
+        asked.push(`${question.kind}: ${question.title}`);
+        return { type: 'confirm', confirmed: true };
       },
     });
-    expect(await answer(turnOf(asking, 'ask', 'somebody'))).toBe('true');
+    expect(await answer(startTurn(asking, 'ask'))).toBe('true');
     expect(asked).toEqual(['confirm: Really?']);
   });
 

@@ -1,0 +1,204 @@
+import { mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import type { Logger } from '../../log.ts';
+import type { AgentCheck, AgentWord, ConversationSpec } from '../agent.ts';
+import type { ModelChoice } from '../pi/backend.ts';
+import { equipmentOf } from '../pi/equipment.ts';
+import { startFailure } from '../pi/failures.ts';
+import type { LinkEnd, PiLink } from '../pi/link.ts';
+import type { Connect } from '../pi/place.ts';
+import { sessionFileFor } from '../pi/session-file.ts';
+import type { AgentHostSpec } from './agent-hosts.ts';
+import { checkPi } from './check.ts';
+import { resolvePiCommand } from './command.ts';
+import { commandLine, placesFolder, sharesFiles } from './command-line.ts';
+import { MissingLink } from './missing-link.ts';
+import type { AgentHost, PiRpcAgentOptions } from './options.ts';
+import { RpcLink } from './rpc-link.ts';
+import { type ChildKind, Spare } from './spare.ts';
+import { piWords } from './words.ts';
+
+export function hostSharesFiles(host: AgentHost): boolean {
+  return host.sharesFiles ?? sharesFiles(host.command);
+}
+
+export interface StarterOptions extends PiRpcAgentOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly rungMs: number;
+  readonly log: Logger;
+}
+
+/** How sessions are started in one place. */
+interface Site {
+  /** Resolved each time: pi may be installed while the gateway runs. */
+  readonly command: () => readonly [string, ...string[]] | undefined;
+  readonly sessionDir: string;
+  readonly sharesFiles: boolean;
+  /** The command sees to the folder; it need not be one of this machine. */
+  readonly placesFolder: boolean;
+  readonly spare: Spare | undefined;
+}
+
+const SETTLE_IN_MS = 1500;
+
+/** Starts pi's processes, by a command of this machine or of a host. */
+export class Starter {
+  readonly #options: StarterOptions;
+
+  constructor(options: StarterOptions) {
+    this.#options = options;
+  }
+
+  /** The one place of an agent without a pool, with a spare child. */
+  only(): { connect: Connect; check(signal: AbortSignal): Promise<AgentCheck>; close(): Promise<void> } {
+    const { command, spare: wanted, maxChildren, idleMs, sharesFiles: shares } = this.#options;
+    const kept = wanted !== false && maxChildren > 1 && !hasPlaceholder(command ?? []);
+    const spare = kept
+      ? new Spare({ start: (kind) => this.#start(site, kind, 'spare', ['--no-session']), idleMs })
+      : undefined;
+    const site: Site = {
+      command: () => resolvePiCommand(command, this.#options.env)?.argv,
+      sessionDir: this.#options.sessionDir,
+      sharesFiles: shares ?? sharesFiles(command ?? []),
+      placesFolder: placesFolder(command ?? []),
+      spare,
+    };
+    return {
+      connect: (spec, choice) => this.#connect(site, spec, choice),
+      check: (signal) => this.#check(site, signal),
+      close: async () => spare?.close(),
+    };
+  }
+
+  /** A host of a pool. */
+  host(host: AgentHost): AgentHostSpec {
+    const site = this.#siteOf(host);
+    return {
+      name: host.name,
+      maxConcurrent: host.maxConcurrent,
+      localFolder: !site.placesFolder,
+      connect: (spec, choice) => this.#connect(site, spec, choice),
+      check: (signal) => this.#check(site, signal),
+    };
+  }
+
+  /** The words of pi in a folder; of the pool's host of that name. */
+  async words(cwd: string, signal: AbortSignal, hostName?: string): Promise<readonly AgentWord[]> {
+    const { pool, command, env, sessionDir } = this.#options;
+    const host = pool?.find(({ name }) => name === hostName);
+    const site: Site =
+      host === undefined
+        ? {
+            command: () => resolvePiCommand(command, env)?.argv,
+            sessionDir,
+            sharesFiles: true,
+            placesFolder: placesFolder(command ?? []),
+            spare: undefined,
+          }
+        : this.#siteOf(host);
+    const link = this.#start(site, { cwd, flags: [] }, 'words', ['--no-session']);
+    return link === undefined ? [] : await piWords(link, signal);
+  }
+
+  #siteOf(host: AgentHost): Site {
+    return {
+      command: () => host.command,
+      sessionDir: host.sessionDir ?? this.#options.sessionDir,
+      sharesFiles: hostSharesFiles(host),
+      placesFolder: placesFolder(host.command),
+      spare: undefined,
+    };
+  }
+
+  #connect(site: Site, spec: ConversationSpec, choice: ModelChoice): PiLink {
+    const { sessionDir, spare } = site;
+    if (site.sharesFiles) mkdirSync(sessionDir, { recursive: true, mode: 0o700 });
+    const file = spec.sessionFile ?? sessionFileFor(sessionDir, spec.id);
+    const { tools, extensions } = equipmentOf(spec, this.#options);
+    const kind: ChildKind = {
+      cwd: spec.cwd,
+      flags: [
+        ...modelFlags(choice),
+        ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
+        ...extensions.flatMap((path) => ['--extension', path]),
+        ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
+      ],
+    };
+    const waiting = spare?.take(kind);
+    waiting?.adopt(file);
+    const session = ['--session-dir', sessionDir, '--session', file];
+    const link = waiting ?? this.#start(site, kind, spec.id, session, file);
+    if (link === undefined) return new MissingLink(NOT_FOUND);
+    if (spare !== undefined) prepareLater(link, () => spare.prepare(kind));
+    return link;
+  }
+
+  #start(
+    site: Site,
+    kind: ChildKind,
+    id: string,
+    session: readonly string[],
+    file = sessionFileFor(site.sessionDir, id),
+  ): RpcLink | undefined {
+    const command = site.command();
+    if (command === undefined) return undefined;
+    const { env, rungMs, log } = this.#options;
+    const argv = commandLine(
+      command,
+      { cwd: kind.cwd, session: file, sessionDir: site.sessionDir, id },
+      { mode: ['--mode', 'rpc'], session, flags: kind.flags },
+    );
+    return new RpcLink({ argv, cwd: this.#folder(site, kind.cwd), env, rungMs, log });
+  }
+
+  async #check(site: Site, signal: AbortSignal): Promise<AgentCheck> {
+    const command = site.command();
+    if (command === undefined) {
+      const end = startFailure(NOT_FOUND);
+      return {
+        ok: false,
+        detail: 'pi is not installed.',
+        ...(end.status === 'failed' && { hint: end.hint }),
+      };
+    }
+    const { cwd, env, log, model, thinking } = this.#options;
+    const values = { cwd, session: sessionFileFor(site.sessionDir, 'check'), sessionDir: site.sessionDir };
+    const line = (mode: readonly string[], session: readonly string[]): [string, ...string[]] =>
+      commandLine(command, { ...values, id: 'check' }, { mode, session, flags: [] });
+    return await checkPi(
+      {
+        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking })], ['--no-session']),
+        versionArgv: line(['--version'], []),
+        cwd: this.#folder(site, cwd),
+        env,
+        log,
+      },
+      signal,
+    );
+  }
+
+  /** A folder that only the other side knows is no place to start a process of this machine. */
+  #folder(site: Site, cwd: string): string {
+    return site.placesFolder ? homedir() : cwd;
+  }
+}
+
+const NOT_FOUND: LinkEnd = { cause: 'missing', detail: 'No "pi" was found on the PATH.', stderr: '' };
+
+function modelFlags(choice: ModelChoice): string[] {
+  return [
+    ...(choice.model === undefined ? [] : ['--model', choice.model]),
+    ...(choice.thinking === undefined ? [] : ['--thinking', choice.thinking]),
+  ];
+}
+
+function hasPlaceholder(command: readonly string[]): boolean {
+  return command.some((part) => /\{(cwd|session|sessionDir|id)(:q)?\}/.test(part));
+}
+
+/** A spare must not compete with the session that somebody waits for: it is started when that one has settled in. */
+function prepareLater(link: PiLink, prepare: () => void): void {
+  const timer = setTimeout(prepare, SETTLE_IN_MS);
+  timer.unref();
+  void link.ended.then(() => clearTimeout(timer));
+}

@@ -1,0 +1,57 @@
+/**
+ * Port: a question that an agent puts to the people behind a conversation, and that blocks it until it is answered.
+ */
+
+/** One tool call as it will run. */
+export interface ToolCall {
+  /** Name of the tool. */
+  readonly tool: string;
+  /** The exact arguments as canonical JSON. */
+  readonly argumentsJson: string;
+  /** SHA-256 of name and arguments, in hex: what is approved is what runs. */
+  readonly hash: string;
+  /** False: a conservative reading found nothing that could do harm. */
+  readonly dangerous: boolean;
+  /** Why it counts as dangerous, or as harmless; a phrase. */
+  readonly reason: string;
+  /** Calls with the same key are approved together by "for this session". */
+  readonly groupKey: string;
+  /** The same in words: "every `git push …`". */
+  readonly group: string;
+}
+
+export interface AgentQuestion {
+  readonly kind: 'select' | 'confirm' | 'input' | 'editor' | 'approval';
+  readonly title: string;
+  /** More words to the question. */
+  readonly text?: string;
+  /** For `select`. */
+  readonly options?: readonly string[];
+  /** What an `editor` begins with, or what an `input` suggests. */
+  readonly preset?: string;
+  /** The agent stops waiting by itself after this many milliseconds. */
+  readonly timeoutMs?: number;
+  /** For `approval`. */
+  readonly call?: ToolCall;
+}
+
+export type ApprovalDecision = 'once' | 'session' | 'deny';
+
+export type AgentAnswer =
+  /** `select` (one of the options), `input`, `editor`. */
+  | { readonly type: 'value'; readonly value: string }
+  | { readonly type: 'confirm'; readonly confirmed: boolean }
+  /** `reason` is a sentence for the model. */
+  | { readonly type: 'approval'; readonly decision: ApprovalDecision; readonly reason?: string }
+  /** Nobody answered: dialogs are cancelled, tool calls denied. */
+  | { readonly type: 'cancelled'; readonly reason: string };
+
+/**
+ * Puts a question to people. Settles when it is answered, has timed out, or `signal` fires because the agent does not
+ * wait any more; never rejects.
+ */
+export type AskQuestion = (question: AgentQuestion, signal: AbortSignal) => Promise<AgentAnswer>;
+
+/** Nobody can be asked. */
+export const nobodyToAsk: AskQuestion = () =>
+  Promise.resolve({ type: 'cancelled', reason: 'nobody can be asked' });

@@ -1,0 +1,50 @@
+import { sharesFiles } from '../agent/pi-rpc/command-line.ts';
+import { ConfigError } from '../errors.ts';
+import type { Config } from './schema.ts';
+
+/** One host of `agent.hosts` with its defaults. */
+export interface AgentHostSettings {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  readonly maxConcurrent: number;
+  readonly sessionDir: string | undefined;
+  readonly sharesFiles: boolean | undefined;
+}
+
+/** The pool of hosts; empty when there is none. Throws ConfigError for what no schema can say. */
+export function agentHosts(agent: Config['agent'], override: string | undefined): AgentHostSettings[] {
+  const hosts = agent?.hosts ?? [];
+  const backend = override ?? agent?.backend ?? 'pi-rpc';
+  if (hosts.length > 0 && backend === 'pi-sdk')
+    throw new ConfigError(
+      'agent.hosts: the backend pi-sdk runs in this machine only',
+      'Set agent.backend to "pi-rpc", or remove agent.hosts.',
+    );
+  const names = new Set<string>();
+  return hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }, i) => {
+    const [program, ...args] = command;
+    if (program === undefined) throw new ConfigError(`agent.hosts.${i}.command: is empty`, 'Name a program.');
+    if (names.has(name))
+      throw new ConfigError(
+        `agent.hosts.${i}.name: "${name}" is there twice`,
+        'Sessions find their host by its name: give each host its own.',
+      );
+    names.add(name);
+    return { name, command: [program, ...args], maxConcurrent: maxConcurrent ?? 4, sessionDir, sharesFiles };
+  });
+}
+
+/** Does whatever runs the agent see the gateway's files? Known before there is an agent. */
+export function agentSharesFiles(agent: {
+  readonly sharesFiles: boolean | undefined;
+  readonly command: readonly string[] | undefined;
+  readonly hosts: readonly AgentHostSettings[];
+}): boolean {
+  if (agent.hosts.length === 0) return agent.sharesFiles ?? sharesFiles(agent.command ?? []);
+  return agent.hosts.every((host) => host.sharesFiles ?? sharesFiles(host.command));
+}
+
+/** Turns that all hosts together take. */
+export function capOf(hosts: readonly AgentHostSettings[]): number {
+  return hosts.reduce((sum, { maxConcurrent }) => sum + maxConcurrent, 0);
+}

@@ -1,0 +1,56 @@
+import type { AgentAnswer, AgentQuestion } from '../agent/question.ts';
+
+/** A text with the question that it names: by its number ("#4 yes") or by its id (buttons). */
+export interface Addressed {
+  readonly which: string | number | undefined;
+  readonly text: string;
+}
+
+export function readAddress(text: string): Addressed {
+  const match = /^(?:#(\d{1,4})|(q[a-z2-7]{7})(?![\w-]))\s*[:.]?\s*/.exec(text);
+  if (match === null) return { which: undefined, text };
+  const which = match[1] === undefined ? match[2] : Number(match[1]);
+  return { which, text: text.slice(match[0].length) };
+}
+
+const YES = /^(y|yes|ok|okay|yep|sure)[.!]?$/i;
+const NO = /^(n|no|nope)[.!]?$/i;
+
+/**
+ * `unclear`: it looks like an answer, but does not say which. Undefined: it is none. `numbered`: the choices were shown
+ * with numbers; a number approves nothing where none was offered.
+ */
+export function readAnswer(
+  question: AgentQuestion,
+  text: string,
+  numbered = true,
+): AgentAnswer | 'unclear' | undefined {
+  const said = text.trim();
+  if (said === '') return undefined;
+  const number = /^\d{1,3}\.?$/.test(said) ? Number.parseInt(said, 10) : undefined;
+  switch (question.kind) {
+    case 'input':
+    case 'editor':
+      return { type: 'value', value: text.trim() };
+    case 'select': {
+      const options = question.options ?? [];
+      const same = (option: string): boolean => option.trim().toLowerCase() === said.toLowerCase();
+      // A word that is an option is meant as such, also when it is a number.
+      const value = options.find(same) ?? (number === undefined ? undefined : options[number - 1]);
+      if (value !== undefined) return { type: 'value', value };
+      return number === undefined ? undefined : 'unclear';
+    }
+    case 'confirm':
+      if (YES.test(said) || number === 1) return { type: 'confirm', confirmed: true };
+      if (NO.test(said) || number === 2) return { type: 'confirm', confirmed: false };
+      return number === undefined ? undefined : 'unclear';
+    case 'approval':
+      if (NO.test(said)) return { type: 'approval', decision: 'deny' };
+      // A "yes" may be meant for something else: what runs is approved in so many words.
+      if (YES.test(said)) return 'unclear';
+      if (number === undefined || !numbered) return undefined;
+      if (number === 1) return { type: 'approval', decision: 'once' };
+      if (number === 2) return { type: 'approval', decision: 'session' };
+      return number === 3 ? { type: 'approval', decision: 'deny' } : 'unclear';
+  }
+}

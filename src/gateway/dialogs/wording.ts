@@ -1,0 +1,187 @@
+import type { Part } from '../adapter.ts';
+import type { AgentAnswer } from '../agent/question.ts';
+import type { ClosedDialog, Dialog } from './dialog.ts';
+import { fenced, visible } from './visible.ts';
+
+/** Of a tool call in a chat; the operator's console shows all of it. */
+const SHOWN_CHARS = 3000;
+
+export interface Wording {
+  /** `/` or `!`. */
+  readonly prefix: string;
+  /** Choices are shown as buttons. */
+  readonly buttons: boolean;
+  /** May the requester decide about tool calls? */
+  readonly mayApprove: boolean;
+}
+
+/** The question as its chat reads it, in Markdown. */
+export function questionText(dialog: Dialog, wording: Wording): string {
+  const { question, number } = dialog;
+  const lines =
+    question.kind === 'approval'
+      ? approvalLines(dialog)
+      : [`**${visible(question.title)}** (#${number})`, visible(question.text ?? '')];
+  return [...lines, ...choiceLines(dialog, wording), waitLine(dialog)]
+    .filter((line) => line !== '')
+    .join('\n\n');
+}
+
+function approvalLines({ question, number }: Dialog): string[] {
+  const { call } = question;
+  if (call === undefined) return [];
+  return [
+    `**May I run this?** (#${number})`,
+    fenced(shortened(readable(call.tool, call.argumentsJson))),
+    `Tool: ${visible(call.tool)}. I ask because ${call.reason}.`,
+  ];
+}
+
+/** A command as it is typed; other arguments as indented JSON. */
+function readable(tool: string, argumentsJson: string): string {
+  const args: unknown = JSON.parse(argumentsJson);
+  if (tool === 'bash' && typeof args === 'object' && args !== null) {
+    const { command, ...rest } = { ...args } as Record<string, unknown>;
+    if (typeof command === 'string')
+      return [
+        visible(command),
+        ...(Object.keys(rest).length === 0 ? [] : [visible(JSON.stringify(rest))]),
+      ].join('\n');
+  }
+  return visible(JSON.stringify(args, undefined, 2));
+}
+
+function shortened(text: string): string {
+  if (text.length <= SHOWN_CHARS) return text;
+  const [head, tail] = [text.slice(0, SHOWN_CHARS - 700).toWellFormed(), text.slice(-700).toWellFormed()];
+  return `${head}\n… ${text.length - SHOWN_CHARS} more characters, which my operator's console shows …\n${tail}`;
+}
+
+interface Choice {
+  readonly label: string;
+  readonly command: string;
+}
+
+/** Buttons of a question, each with the command that it stands for. */
+export function choicesOf({ id, question }: Dialog, { prefix, mayApprove }: Wording): Choice[] {
+  switch (question.kind) {
+    case 'approval':
+      if (!mayApprove) return [];
+      return [
+        { label: 'Approve once', command: `${prefix}approve once ${id}` },
+        { label: 'For this session', command: `${prefix}approve session ${id}` },
+        { label: 'Deny', command: `${prefix}deny ${id}` },
+      ];
+    case 'confirm':
+      return [
+        { label: 'Yes', command: `${prefix}answer ${id} yes` },
+        { label: 'No', command: `${prefix}answer ${id} no` },
+      ];
+    case 'select':
+      return (question.options ?? []).map((option, i) => ({
+        label: visible(option),
+        command: `${prefix}answer ${id} ${i + 1}`,
+      }));
+    default:
+      return [];
+  }
+}
+
+function choiceLines(dialog: Dialog, wording: Wording): string[] {
+  const { question, number } = dialog;
+  const { prefix, buttons, mayApprove } = wording;
+  const numbered = choicesOf(dialog, wording)
+    .map(({ label }, i) => `${i + 1}. ${label}`)
+    .join('\n');
+  switch (question.kind) {
+    case 'approval': {
+      if (!mayApprove) return ['Only my operator can approve this.'];
+      const session = `"For this session" means: ${visible(question.call?.group ?? '')}.`;
+      if (buttons) return [session];
+      return [
+        numbered,
+        session,
+        `Answer with a number, ${prefix}approve, ${prefix}approve session or ${prefix}deny.`,
+      ];
+    }
+    case 'select':
+    case 'confirm':
+      return buttons
+        ? []
+        : [numbered, `Answer with a number; "#${number} 1" when I have asked more than one thing.`];
+    default:
+      return [
+        ...(question.preset === undefined || question.preset === ''
+          ? []
+          : [fenced(visible(question.preset))]),
+        `Write the answer, or ${prefix}deny to give none.`,
+      ];
+  }
+}
+
+function waitLine({ requester, createdAt, expiresAt }: Dialog): string {
+  const minutes = Math.max(1, Math.round((expiresAt - createdAt) / 60_000));
+  return `I wait ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} for ${visible(requester?.name ?? 'my operator')}.`;
+}
+
+/** The parts with the choices as buttons below the last one. */
+export function withButtons(parts: readonly Part[], choices: readonly Choice[]): readonly Part[] {
+  if (choices.length === 0) return parts;
+  return parts.map((part, i) => (i === parts.length - 1 ? { ...part, buttons: choices } : part));
+}
+
+/** What the person reads who has just answered. */
+export function answeredText({ number, question }: Dialog, answer: AgentAnswer): string {
+  switch (answer.type) {
+    case 'approval':
+      if (answer.decision === 'deny') return `Denied (#${number}).`;
+      if (answer.decision === 'once') return `Approved once (#${number}).`;
+      return `Approved for this session (#${number}): ${visible(question.call?.group ?? '')}.`;
+    case 'cancelled':
+      return `No answer given (#${number}).`;
+    default:
+      return `Answered (#${number}).`;
+  }
+}
+
+/** What the chat reads when the operator has answered, or nobody has. */
+export function closedNotice(dialog: Dialog, answer: AgentAnswer | 'timed_out'): string {
+  const { number, question } = dialog;
+  if (answer === 'timed_out')
+    return question.kind === 'approval'
+      ? `Nobody approved #${number} in time, so it was not run.`
+      : `Nobody answered #${number} in time; I go on without.`;
+  if (answer.type !== 'approval') return `My operator has answered #${number}.`;
+  return answer.decision === 'deny' ? `My operator denied #${number}.` : `My operator approved #${number}.`;
+}
+
+/** What a late answer is told. Nothing changes by it. */
+export function overText({ number, outcome }: ClosedDialog): string {
+  const said = {
+    approved: 'was approved already',
+    approved_session: 'was approved already',
+    denied: 'was denied already',
+    answered: 'was answered already',
+    cancelled: 'is over',
+    timed_out: 'has timed out',
+    withdrawn: 'is over: the agent does not wait any more',
+    void: 'is void: I was restarted since',
+  }[outcome];
+  return `Question #${number} ${said}. Nothing has changed.`;
+}
+
+export function notYoursText({ number, requester }: Dialog): string {
+  return requester === undefined
+    ? `Only my operator can answer question #${number}.`
+    : `Question #${number} is for ${visible(requester.name)}; only they or my operator can answer it.`;
+}
+
+export function whichText(dialogs: readonly Dialog[], prefix: string): string {
+  const [first] = dialogs;
+  const approvals = dialogs.every(({ question }) => question.kind === 'approval');
+  const example = approvals ? `${prefix}approve #${first?.number}` : `#${first?.number} and your answer`;
+  const list = dialogs
+    .map(({ number, question }) => `#${number} ${visible(question.title).slice(0, 80)}`)
+    .join('\n');
+  return `I have asked more than one thing:\n${list}\nSay which, like: ${example}`;
+}

@@ -1,0 +1,132 @@
+import type { ChatKind, ChatRef, ScheduleView, TaskStatus } from '../model.ts';
+import { parseTargets, type Target, writeTarget } from '../outbound/target.ts';
+import type { Row, Tx } from '../store/database.ts';
+import { describeSpec, HOUR_MS, readSpec, type ScheduleSpec } from './spec.ts';
+
+export const DEFAULT_QUIET_TOKEN = '[SILENT]';
+export const DEFAULT_MISSED_MS = HOUR_MS;
+
+export interface ScheduleRecord {
+  readonly id: string;
+  readonly source: ScheduleView['source'];
+  /** The chat that asked for it; results go there unless the targets say otherwise. */
+  readonly chat: ChatRef | undefined;
+  readonly chatKind: ChatKind | undefined;
+  /** Who asked for it; undefined for the operator and the configuration. */
+  readonly senderId: string | undefined;
+  readonly senderName: string | undefined;
+  readonly createdAt: number;
+  /** The time as it was written ("weekday 09:00"); undefined where the spec says it better. */
+  words: string | undefined;
+  spec: ScheduleSpec;
+  zone: string;
+  prompt: string;
+  targets: readonly Target[];
+  /** A result that contains it is delivered to nobody. */
+  quietToken: string;
+  overlap: ScheduleView['overlap'];
+  /** A run that was missed by less is made up for, once. */
+  missedMs: number;
+  /** Why it is paused; undefined while it is not. */
+  paused: string | undefined;
+  endedAt: number | undefined;
+  /** The moment that the last run was due; the next one is later, whatever the clock shows. */
+  lastDue: number | undefined;
+  lastRunAt: number | undefined;
+  lastTaskId: string | undefined;
+  nextRunAt: number | undefined;
+}
+
+export function scheduleView(schedule: ScheduleRecord, lastStatus: TaskStatus | undefined): ScheduleView {
+  const { id, source, chat, senderId, senderName, endedAt, paused, lastRunAt, lastTaskId } = schedule;
+  const state = endedAt !== undefined ? 'ended' : paused !== undefined ? 'paused' : 'active';
+  return {
+    id,
+    source,
+    state,
+    ...(paused === undefined ? {} : { pauseReason: paused }),
+    when: schedule.words === undefined ? describeSpec(schedule.spec) : `every ${schedule.words}`,
+    timezone: schedule.zone,
+    prompt: schedule.prompt,
+    deliver: schedule.targets.map(writeTarget),
+    ...(chat === undefined ? {} : { chat }),
+    ...(senderId === undefined ? {} : { senderId }),
+    ...(senderName === undefined ? {} : { senderName }),
+    quietToken: schedule.quietToken,
+    overlap: schedule.overlap,
+    missedWithinMs: schedule.missedMs,
+    createdAt: schedule.createdAt,
+    ...(state !== 'active' || schedule.nextRunAt === undefined ? {} : { nextRunAt: schedule.nextRunAt }),
+    ...(lastRunAt === undefined ? {} : { lastRunAt }),
+    ...(lastTaskId === undefined ? {} : { lastTaskId }),
+    ...(lastStatus === undefined ? {} : { lastStatus }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+  };
+}
+
+/** Throws GatewayError `bad_schedule` or `bad_target` for a row that cannot be read. */
+export function scheduleOf(row: Row): ScheduleRecord {
+  const text = (name: string): string | undefined =>
+    row[name] === null || row[name] === undefined ? undefined : String(row[name]);
+  const number = (name: string): number | undefined =>
+    row[name] === null || row[name] === undefined ? undefined : Number(row[name]);
+  const chat = text('chat');
+  return {
+    id: String(row['id']),
+    source: row['source'] as ScheduleView['source'],
+    chat: chat === undefined ? undefined : (JSON.parse(chat) as ChatRef),
+    chatKind: text('chat_kind') as ChatKind | undefined,
+    senderId: text('sender_id'),
+    senderName: text('sender_name'),
+    createdAt: Number(row['created_at']),
+    words: text('words'),
+    spec: readSpec(String(row['spec'])),
+    zone: String(row['zone']),
+    prompt: String(row['prompt']),
+    targets: parseTargets(text('targets')),
+    quietToken: String(row['quiet_token']),
+    overlap: row['overlap'] as ScheduleView['overlap'],
+    missedMs: Number(row['missed_ms']),
+    paused: text('paused'),
+    endedAt: number('ended_at'),
+    lastDue: number('last_due'),
+    lastRunAt: number('last_run_at'),
+    lastTaskId: text('last_task_id'),
+    nextRunAt: number('next_run_at'),
+  };
+}
+
+export function storeSchedule(tx: Tx, schedule: ScheduleRecord): void {
+  tx.run(
+    `INSERT OR REPLACE INTO schedules (id, source, chat, chat_kind, sender_id, sender_name, words, spec, zone, prompt,
+       targets, quiet_token, overlap, missed_ms, created_at, paused, ended_at, last_due, last_run_at, last_task_id, next_run_at)
+     VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+    [
+      schedule.id,
+      schedule.source,
+      schedule.chat === undefined ? null : JSON.stringify(schedule.chat),
+      schedule.chatKind ?? null,
+      schedule.senderId ?? null,
+      schedule.senderName ?? null,
+      schedule.words ?? null,
+      JSON.stringify(schedule.spec),
+      schedule.zone,
+      schedule.prompt,
+      schedule.targets.map(writeTarget).join(','),
+      schedule.quietToken,
+      schedule.overlap,
+      schedule.missedMs,
+      schedule.createdAt,
+      schedule.paused ?? null,
+      schedule.endedAt ?? null,
+      schedule.lastDue ?? null,
+      schedule.lastRunAt ?? null,
+      schedule.lastTaskId ?? null,
+      schedule.nextRunAt ?? null,
+    ],
+  );
+}
+
+export function removeSchedule(tx: Tx, id: string): void {
+  tx.run('DELETE FROM schedules WHERE id = ?', [id]);
+}

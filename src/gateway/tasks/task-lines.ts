@@ -1,0 +1,103 @@
+import type { Adapter } from '../adapter.ts';
+import type { Platform } from '../model.ts';
+import { Draft } from '../outbound/draft.ts';
+import type { Outbox } from '../outbound/outbox.ts';
+import type { TaskRecord } from './task-record.ts';
+
+/** A task that ends sooner needs no line about its progress. */
+const FIRST_MS = 3000;
+/** After the end, for the line to say so. */
+const LAST_MS = 15_000;
+
+interface Line {
+  task: TaskRecord;
+  timer: NodeJS.Timeout;
+  draft: Draft | undefined;
+}
+
+export interface TaskLinesDeps {
+  readonly outbox: Outbox;
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+}
+
+/**
+ * One line in the chat of each running task, edited while it works, where the platform can edit. A courtesy, throttled
+ * like drafts; the result is a message of its own, so that people are told of it.
+ */
+export class TaskLines {
+  readonly #deps: TaskLinesDeps;
+  readonly #lines = new Map<string, Line>();
+
+  constructor(deps: TaskLinesDeps) {
+    this.#deps = deps;
+  }
+
+  changed(task: TaskRecord): void {
+    const line = this.#lines.get(task.id);
+    if (task.completedAt !== undefined) {
+      if (line !== undefined) this.#end(line, task);
+      return;
+    }
+    if (task.status !== 'running') return;
+    if (line === undefined) this.#begin(task);
+    else {
+      line.task = task;
+      line.draft?.changed();
+    }
+  }
+
+  stop(): void {
+    for (const { timer, draft } of this.#lines.values()) {
+      clearTimeout(timer);
+      void draft?.close();
+    }
+    this.#lines.clear();
+  }
+
+  #begin(task: TaskRecord): void {
+    const { chat } = task;
+    // Nobody sits waiting for a scheduled run.
+    if (chat === undefined || task.scheduleId !== undefined) return;
+    const capabilities = this.#deps.adapter(chat.platform)?.capabilities;
+    if (!capabilities?.edit || capabilities.streamsEvents) return;
+    const line: Line = {
+      task,
+      draft: undefined,
+      timer: setTimeout(() => {
+        line.draft = new Draft({
+          chat,
+          outbox: this.#deps.outbox,
+          adapter: () => this.#deps.adapter(chat.platform),
+          text: () => lineOf(line.task),
+        });
+        line.draft.changed();
+      }, FIRST_MS),
+    };
+    line.timer.unref();
+    this.#lines.set(task.id, line);
+  }
+
+  #end(line: Line, task: TaskRecord): void {
+    clearTimeout(line.timer);
+    line.task = task;
+    const { draft } = line;
+    if (draft === undefined) {
+      this.#lines.delete(task.id);
+      return;
+    }
+    draft.changed();
+    line.timer = setTimeout(() => {
+      this.#lines.delete(task.id);
+      void draft.close();
+    }, LAST_MS);
+    line.timer.unref();
+  }
+}
+
+/** Empty while there is nothing to show. */
+function lineOf(task: TaskRecord): string {
+  if (task.completedAt !== undefined) return `Task ${task.id}: ${task.status.replace('_', ' ')}.`;
+  const step = task.progressMessage?.replaceAll(/\s+/g, ' ').slice(0, 80).toWellFormed();
+  if (step === undefined && task.progress === 0) return '';
+  return `Task ${task.id}: ${task.progress}%${step === undefined ? '' : ` – ${step}`}`;
+}

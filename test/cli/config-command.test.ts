@@ -1,0 +1,61 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readArguments, UsageError } from '../../src/cli/arguments.ts';
+import { configRequest, runConfig } from '../../src/cli/config-command.ts';
+import { dataFolder } from '../../src/gateway/data-folder.ts';
+import type { Operator } from '../../src/gateway/operator.ts';
+import { createFakeOperator } from '../tui/fake-operator.ts';
+import { snapshotOf } from '../tui/fixtures.ts';
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(words: readonly string[], typed = '', operator?: Operator): Promise<string> {
+  const input = new PassThrough();
+  input.end(typed);
+  return runConfig(readArguments(['config', '--', ...words]), dataFolder(folder, {}), {
+    operator: async () => operator,
+    input,
+    output: new PassThrough(),
+  });
+}
+
+const stored = (): unknown => JSON.parse(readFileSync(join(folder, 'gateway', 'config.json'), 'utf8'));
+
+describe('config', () => {
+  it('understands set, get and the short forms', () => {
+    expect(configRequest([])).toEqual({ show: undefined });
+    expect(configRequest(['get', 'port'])).toEqual({ show: 'port' });
+    expect(configRequest(['port'])).toEqual({ show: 'port' });
+    expect(configRequest(['port', '4000'])).toEqual({ set: 'port', value: '4000' });
+    expect(configRequest(['set', 'port', '4000'])).toEqual({ set: 'port', value: '4000' });
+    expect(configRequest(['set', 'platforms.telegram.token', '-'])).toEqual({
+      set: 'platforms.telegram.token',
+      value: undefined,
+    });
+    expect(() => configRequest(['set'])).toThrow(UsageError);
+  });
+
+  it('reads a secret from stdin and writes it to the file of a folder that no gateway has used', async () => {
+    const printed = await run(['set', 'platforms.telegram.token', '-'], '123:ABC\n');
+    expect(stored()).toEqual({ platforms: { telegram: { token: '123:ABC' } } });
+    expect(printed).not.toContain('123:ABC');
+  });
+
+  it('says so when stdin has no value', async () => {
+    await expect(run(['set', 'port', '-'])).rejects.toThrow('config set port: no value was given');
+  });
+
+  it('goes through the gateway that runs on the folder', async () => {
+    const operator = createFakeOperator({ snapshot: snapshotOf() });
+    expect(await run(['set', 'port', '4000'], '', operator)).toBe('done');
+    expect(operator.commands).toEqual([{ type: 'config.set', key: 'port', value: 4000 }]);
+  });
+});

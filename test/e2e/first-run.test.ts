@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { runCli, temporaryFolder } from '../support/gateway-process.ts';
+import { TerminalProgram } from '../support/terminal.ts';
+
+let folder: ReturnType<typeof temporaryFolder>;
+let screen: TerminalProgram;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  screen = open();
+});
+afterEach(async () => {
+  await screen.end();
+  folder.remove();
+});
+
+function open(): TerminalProgram {
+  return new TerminalProgram(['--data-dir', folder.path, '--port', '0', '--agent', 'scripted']);
+}
+
+it('is led from an empty folder to a platform that runs, once', { timeout: 120_000 }, async () => {
+  await screen.shows('1 of 3  the agent');
+  screen.type('\r');
+  await screen.shows('Where do people write to it?');
+  screen.type('6');
+  screen.type('\r');
+  await screen.shows('3 of 3  who may come in');
+  const file: unknown = JSON.parse(readFileSync(join(folder.path, 'gateway', 'config.json'), 'utf8'));
+  expect(file).toEqual({ platforms: { websocket: { enabled: true } } });
+  // A shell beside it speaks with the gateway that runs: a policy is in force at once.
+  const set = await runCli([
+    'config',
+    'set',
+    'platforms.websocket.dmPolicy',
+    'open',
+    '--data-dir',
+    folder.path,
+  ]);
+  expect(set).toMatchObject({ code: 0, stdout: 'platforms.websocket.dmPolicy is stored\n' });
+  await screen.shows('direct messages are open');
+  screen.type('\r');
+  screen.type('q');
+  expect((await screen.exited).exitCode).toBe(0);
+
+  screen = open();
+  await screen.shows('4 Pairing');
+  expect(screen.text()).not.toContain('Set-up');
+  screen.type('q');
+  await screen.exited;
+});
