@@ -21,6 +21,7 @@ export const COMMANDS = [
     help: 'list schedules; make one (every weekday 09:00 <text>), or change one',
   },
   { name: 'home', args: '<platform> [chat]', help: 'name the chat that home:<platform> means' },
+  { name: 'open', args: '<session>', help: 'open a conversation with pi in this terminal; its chat waits' },
   { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
   {

@@ -44,17 +44,25 @@ export async function runOneShot(args: Arguments): Promise<string> {
       output: process.stderr,
     });
   }
-  const url = await findGateway(args, folder);
-  const session = url === undefined ? await openOffline(args) : await openRemote(url, folder);
+  const session = await operatorSession(args);
   try {
-    return await execute(args, session.operator, url !== undefined);
+    return await execute(args, session.operator, session.online);
   } finally {
     await session.close();
   }
 }
 
+/** The running gateway of the data folder, or its store when none runs. */
+export async function operatorSession(args: Arguments): Promise<OperatorSession> {
+  const folder = dataFolder(args.dataDir, process.env);
+  const url = await findGateway(args, folder);
+  return url === undefined ? await openOffline(args) : await openRemote(url, folder);
+}
+
 interface OperatorSession {
   readonly operator: Operator;
+  /** A gateway runs. */
+  readonly online: boolean;
   close(): Promise<void>;
 }
 
@@ -69,7 +77,7 @@ async function openRemote(url: string, folder: DataFolder): Promise<OperatorSess
       },
     );
   const operator = await connectOperator(url, token, { surface: 'cli' });
-  return { operator, close: () => operator.close() };
+  return { operator, online: true, close: () => operator.close() };
 }
 
 /** The gateway that runs on this very folder: its configuration is the one that counts. */
@@ -89,7 +97,8 @@ async function openOffline(args: Arguments): Promise<OperatorSession> {
     ...(args.agent === undefined ? {} : { backend: args.agent }),
     logLevel: args.logLevel ?? 'error',
   });
-  return { operator: running.operator({ name: 'operator', surface: 'cli' }), close: () => running.stop(0) };
+  const operator = running.operator({ name: 'operator', surface: 'cli' });
+  return { operator, online: false, close: () => running.stop(0) };
 }
 
 async function execute(args: Arguments, operator: Operator, online: boolean): Promise<string> {
