@@ -35,7 +35,7 @@ describe('the linear console', () => {
     expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 at work.');
     expect(lines.join('\n')).toContain('4 of 6 adapters connected.');
     expect(lines.at(-1)).toBe(
-      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, 10 Questions, s status, q quit.',
+      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, 10 Schedules, 11 Questions, s status, q quit.',
     );
   });
 
@@ -68,11 +68,11 @@ describe('the linear console', () => {
   it('asks in words before something destructive', async () => {
     const { h, press } = listen();
     await press('2', '1');
-    expect(await press('5')).toContain('Reset telegram Ada Lovelace?');
+    expect(await press('6')).toContain('Reset telegram Ada Lovelace?');
     expect(h.operator.commands).toEqual([]);
     expect(await press('n')).toContain('Choose');
     await press('1');
-    await press('5', 'y');
+    await press('6', 'y');
     expect(h.operator.commands).toEqual([{ type: 'session.reset', id: 's1' }]);
   });
 
@@ -129,7 +129,7 @@ describe('the linear console', () => {
     });
     expect(await press('9')).toContain('1 port 3847 default');
     await press('0', '2', '1');
-    expect(await press('6')).toContain('1 Ada next question');
+    expect(await press('7')).toContain('1 Ada next question');
     await press('1', '1');
     await press('y');
     expect(h.operator.commands).toEqual([{ type: 'queue.drop', sessionId: 's1', messageId: 'm1' }]);
