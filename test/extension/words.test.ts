@@ -34,6 +34,6 @@ describe('completion behind /gateway', () => {
       'adapter telegram restart',
     ]);
     expect(values('session ')).toEqual(['session reset ']);
-    expect(values('task ')).toEqual(['task cancel ']);
+    expect(values('task ')).toContain('task cancel ');
   });
 });
