@@ -8,6 +8,7 @@ import type { CommandResult, Operator, OperatorCommand } from '../gateway/operat
 import { connectOperator } from '../gateway/server/remote-operator.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import * as print from './print.ts';
+import { isQuestionName, printQuestions, questionId } from './questions.ts';
 import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
 import { homeWork, schedulesWork, tasksWork, type Work } from './work.ts';
 
@@ -131,8 +132,19 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
     case 'pair':
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
       return act({ type: 'pairing.approve', code: rest.join('') });
-    case 'deny':
-      return act({ type: 'pairing.deny', code: need(rest[0], 'deny <code>') });
+    case 'deny': {
+      const name = need(rest[0], 'deny <code> | <question>');
+      if (!isQuestionName(name)) return act({ type: 'pairing.deny', code: name });
+      return act({ type: 'dialog.answer', id: questionId(snapshot, name), decision: 'deny' });
+    }
+    case 'approvals':
+      return show(snapshot.dialogs ?? [], printQuestions(snapshot.dialogs ?? []));
+    case 'approve': {
+      const id = questionId(snapshot, need(rest[0], 'approve <question> [session]'));
+      if (rest[1] !== undefined && rest[1] !== 'once' && rest[1] !== 'session')
+        throw new UsageError('usage: pi-gateway-tui approve <question> [once|session]');
+      return act({ type: 'dialog.answer', id, decision: rest[1] ?? 'once' });
+    }
     case 'allow':
       if (rest.length === 0) return show(snapshot.allowlist, print.allowlist(snapshot.allowlist));
       return act({
