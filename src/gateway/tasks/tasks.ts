@@ -36,6 +36,8 @@ export interface TasksDeps {
   readonly agent: Agent | undefined;
   /** What the agent of a chat works with, of its tasks too. */
   readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
+  /** Tasks that run at the same time; default 2. */
+  readonly parallel?: number;
   /** What programs get as their environment; default: nothing but what a program needs to be found. */
   readonly env?: NodeJS.ProcessEnv;
   readonly clock: Clock;
@@ -77,7 +79,7 @@ export class Tasks {
   readonly #deps: TasksDeps;
   readonly #rows: TaskRows;
   readonly #progress: TaskProgress;
-  readonly #slots = new TurnSlots(TASK_LIMITS.parallel);
+  readonly #slots: TurnSlots;
   readonly #tasks = new Map<string, TaskRecord>();
   readonly #running = new Map<string, AbortController>();
   readonly #work = new Set<Promise<void>>();
@@ -89,6 +91,7 @@ export class Tasks {
   constructor(deps: TasksDeps) {
     this.#deps = deps;
     this.#rows = new TaskRows(deps.db);
+    this.#slots = new TurnSlots(deps.parallel ?? TASK_LIMITS.parallel);
     this.#progress = new TaskProgress({ ...deps, show: (task) => this.#show(task) });
   }
 
