@@ -14,6 +14,7 @@ import {
   PLATFORMS,
   type Platform,
 } from './model.ts';
+import { plainParts } from './outbound/plain-parts.ts';
 
 const START_MS = 20_000;
 const STOP_MS = 8000;
@@ -94,7 +95,15 @@ export class AdapterManager {
   }
 
   format(platform: Platform, markdown: string): readonly Part[] {
-    return this.#slots.get(platform)?.made?.adapter.format(markdown) ?? [{ text: markdown, plain: markdown }];
+    const adapter = this.#slots.get(platform)?.made?.adapter;
+    if (adapter === undefined) return [{ text: markdown, plain: markdown }];
+    try {
+      return adapter.format(markdown);
+    } catch (error) {
+      // An answer must not be lost over its markup.
+      this.#deps.log.child(platform).error(`a text could not be formatted: ${messageOf(error)}`);
+      return plainParts(markdown, adapter.capabilities);
+    }
   }
 
   /** Makes the enabled adapters without starting them. One that cannot be made is parked. */

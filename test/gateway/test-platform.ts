@@ -64,8 +64,11 @@ export class TestPlatform {
 
   async send(request: SendRequest): Promise<string> {
     const { chat, part } = request;
-    await this.#meet('send', part.text, chat, () => this.#show(request));
-    return this.#shownAs(request)?.id ?? this.#show(request).id;
+    let early: ShownMessage | undefined;
+    await this.#meet('send', part.text, chat, () => {
+      early = this.#show(request);
+    });
+    return (early ?? this.#shownAs(request) ?? this.#show(request)).id;
   }
 
   async edit(chat: ChatRef, id: string, part: Part): Promise<void> {

@@ -55,10 +55,15 @@ export class Draft {
       }, waitMs);
       return;
     }
-    this.#working = this.#show().finally(() => {
-      this.#working = undefined;
-      this.changed();
-    });
+    this.#working = this.#show()
+      // Only a fault of the adapter's own comes here: without an end it would be met again at once, for ever.
+      .catch(() => {
+        this.#over = true;
+      })
+      .finally(() => {
+        this.#working = undefined;
+        this.changed();
+      });
   }
 
   /** Ends the draft. Resolves with the id of the message that the final text is to replace, if there is one. */
@@ -70,6 +75,12 @@ export class Draft {
     // Still on its way: the answer goes out as a message of its own, and a draft that arrives late is taken away.
     if (this.#id === undefined) void working.then(() => this.#remove());
     return undefined;
+  }
+
+  /** Ends the draft and takes its message away. */
+  async discard(): Promise<void> {
+    await this.close();
+    await this.#remove();
   }
 
   async #show(): Promise<void> {

@@ -4,9 +4,12 @@ import { type OutboundRow, rowOf } from './outbound-row.ts';
 /** The outbox table. A row is `pending`, `sending` (may have arrived), or settled with its proof or its reason. */
 export class OutboxRows {
   readonly #db: Database;
+  readonly #persist: <T>(body: (tx: Tx) => T) => Promise<T>;
 
-  constructor(db: Database) {
+  /** `persist` tries until the store takes it: for what has happened already. */
+  constructor(db: Database, persist: <T>(body: (tx: Tx) => T) => Promise<T>) {
     this.#db = db;
+    this.#persist = persist;
   }
 
   get lastSeq(): number {
@@ -81,8 +84,9 @@ export class OutboxRows {
     );
   }
 
+  /** The proof of a delivery: a full disk must not make the next start send it again. */
   async markSettled(row: OutboundRow, at: number): Promise<void> {
-    await this.#db.write((tx) =>
+    await this.#persist((tx) =>
       tx.run(
         'UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ? WHERE id = ?',
         [row.state, row.done, JSON.stringify(row.receipts), row.attempts, row.error ?? null, at, row.id],

@@ -22,6 +22,8 @@ const STUCK_SHOWN = 200;
 
 export interface OutboxDeps {
   readonly db: Database;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly log: Logger;
@@ -53,9 +55,9 @@ export class Outbox {
   #seq: number;
 
   constructor(deps: OutboxDeps) {
-    const { db, clock, log } = deps;
+    const { db, persist, clock, log } = deps;
     this.#deps = deps;
-    this.#rows = new OutboxRows(db);
+    this.#rows = new OutboxRows(db, persist);
     this.#dead = new DeadChats(db, clock, log);
     this.pace = new ChatPace(clock);
     this.#gates = new ChatGates((error) =>

@@ -5,6 +5,7 @@ import type { InboundMessage } from '../model.ts';
 import { Draft } from './draft.ts';
 import type { NewOutbound } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
+import { tellTurn } from './tell-turn.ts';
 import { type ToolActivity, ToolLine } from './tool-line.ts';
 
 /** A draft appears once there is something to read. */
@@ -16,6 +17,8 @@ export interface ReplyDeps {
   readonly toolActivity: ToolActivity;
   /** Well-formed, redacted text: the last step before anything leaves. */
   readonly egress: (text: string) => string;
+  /** The beginning of the answer stands above a question of the agent already. */
+  readonly continues?: boolean;
 }
 
 /**
@@ -48,6 +51,16 @@ export class Reply {
     return this.#text;
   }
 
+  /** Nothing is missing when nothing more was said. */
+  get continues(): boolean {
+    return this.#deps.continues ?? false;
+  }
+
+  /** Nothing of it is to be sent: a draft that stands there is taken away. */
+  discard(): Promise<void> {
+    return this.#draft.discard();
+  }
+
   /** Takes an event of the turn; returns what clients are shown of it. */
   take(event: AgentEvent): TurnEvent | undefined {
     this.#tools.take(event);
@@ -57,7 +70,7 @@ export class Reply {
     if (!adapter.capabilities.streamsEvents) {
       if (adapter.capabilities.edit) this.#draft.changed();
     } else if (shown !== undefined && (this.#deps.toolActivity !== 'off' || !shown.type.startsWith('tool_')))
-      adapter.turnEvent?.(this.message.chat, this.message.promptId, shown);
+      tellTurn(adapter, this.message.chat, this.message.promptId, shown);
     return shown;
   }
 

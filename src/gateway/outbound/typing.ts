@@ -9,7 +9,8 @@ export function showTyping(adapter: Adapter | undefined, chat: ChatRef, hardEndM
   const { typing } = adapter ?? {};
   if (adapter === undefined || typing === undefined || !adapter.capabilities.typing) return () => {};
   const call = (on: boolean): void => {
-    typing.call(adapter, chat, on).catch(() => {}); // a courtesy: its failure changes nothing
+    // A courtesy: its failure changes nothing, whichever way it comes.
+    (async () => typing.call(adapter, chat, on))().catch(() => {});
   };
   let shown = false;
   let refresh: NodeJS.Timeout | undefined;

@@ -7,6 +7,7 @@ const SHEET_LIST = {
   session: 'sessions',
   task: 'tasks',
   request: 'pairing',
+  question: 'questions',
   line: 'log',
 } as const;
 
@@ -37,6 +38,8 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
     }
     case 'log':
       return context.target('log')?.text;
+    case 'questions':
+      return context.target('questions')?.id;
     case 'refusals':
       return context.target('refusals')?.senderId;
     case 'schedules':

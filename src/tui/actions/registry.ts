@@ -6,6 +6,7 @@ import { GENERAL } from './general.ts';
 import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
+import { QUESTIONS } from './questions.ts';
 import { SCHEDULES } from './schedules.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
@@ -15,6 +16,7 @@ export const ACTIONS: readonly Action[] = [
   ...MOVING,
   ...PAIRING,
   ...INVITE,
+  ...QUESTIONS,
   ...SESSIONS,
   ...TASKS,
   ...SCHEDULES,
@@ -33,6 +35,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   tasks: 'Tasks',
   adapters: 'Adapters',
   log: 'Log',
+  questions: 'Questions',
   refusals: 'Refusals',
   outbox: 'Outbox',
   schedules: 'Schedules',
@@ -47,6 +50,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   session: 'Transcript',
   task: 'Task',
   request: 'Request',
+  question: 'Question',
   line: 'Log line',
   report: 'Report',
   invite: 'Own phone',

@@ -2,6 +2,7 @@
 import type {
   AdapterView,
   AllowlistView,
+  DialogView,
   OutboxView,
   PairingView,
   RefusalView,
@@ -20,7 +21,15 @@ export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as cons
 export type PaneId = (typeof PANES)[number];
 
 /** Lists that open over the panes. */
-export const LIST_VIEWS = ['refusals', 'outbox', 'schedules', 'allowlist', 'config', 'queue'] as const;
+export const LIST_VIEWS = [
+  'refusals',
+  'outbox',
+  'schedules',
+  'allowlist',
+  'config',
+  'questions',
+  'queue',
+] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
 export type ListId = PaneId | ListViewId;
@@ -31,6 +40,7 @@ export interface RowOf {
   tasks: TaskView;
   pairing: PairingView;
   log: LogEntry;
+  questions: DialogView;
   refusals: RefusalView;
   outbox: OutboxView;
   schedules: ScheduleView;

@@ -3,6 +3,7 @@ import { adaptersList } from './adapters.ts';
 import type { ListDefinitions } from './list.ts';
 import { logList } from './log.ts';
 import { pairingList } from './pairing.ts';
+import { questionsList } from './questions.ts';
 import { schedulesList } from './schedules.ts';
 import { sessionsList } from './sessions.ts';
 import { tasksList } from './tasks.ts';
@@ -14,6 +15,7 @@ export const LISTS: ListDefinitions = {
   tasks: tasksList,
   pairing: pairingList,
   log: logList,
+  questions: questionsList,
   refusals: refusalsList,
   outbox: outboxList,
   schedules: schedulesList,

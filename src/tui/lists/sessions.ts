@@ -47,6 +47,18 @@ function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
   }
 }
 
+/** Rows are immutable, and there may be thousands: they are counted once. */
+const counted = new WeakMap<readonly SessionView[], number>();
+
+function activeOf(rows: readonly SessionView[]): number {
+  let active = counted.get(rows);
+  if (active === undefined) {
+    active = rows.filter((row) => row.state === 'running' || row.state === 'queued').length;
+    counted.set(rows, active);
+  }
+  return active;
+}
+
 export const sessionsList: ListDefinition<SessionView> = {
   title: 'Sessions',
   rows: ({ slices }) => slices.sessions,
@@ -55,7 +67,7 @@ export const sessionsList: ListDefinition<SessionView> = {
     `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.id}`,
   height: oneLine,
   count: (rows) => {
-    const active = rows.filter((row) => row.state === 'running' || row.state === 'queued').length;
+    const active = activeOf(rows);
     return active > 0 ? `${rows.length}, ${active} at work` : String(rows.length);
   },
   empty: (slices) =>

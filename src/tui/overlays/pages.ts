@@ -5,6 +5,7 @@ import { type Block, row, type Scene } from '../screen/scene.ts';
 import { adapterSheet } from '../sheets/adapter.ts';
 import { helpSheet } from '../sheets/help.ts';
 import { inviteSheet } from '../sheets/invite.ts';
+import { questionSheet } from '../sheets/question.ts';
 import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
 import { paragraph, type Sheet } from '../sheets/sheet.ts';
 import { transcriptSheet } from '../sheets/transcript.ts';
@@ -76,6 +77,10 @@ export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: nu
     case 'request': {
       const entry = controller.lists.subject('pairing', mode.subject);
       return entry === undefined ? gone('Request') : requestSheet(scene, entry, width);
+    }
+    case 'question': {
+      const entry = controller.lists.subject('questions', mode.subject);
+      return entry === undefined ? gone('Question') : questionSheet(scene, entry, width);
     }
     case 'line': {
       const entry = controller.lists.subject('log', mode.subject);

@@ -3,6 +3,7 @@ import type { AdapterView, PairingView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { shortDuration } from '../draw/times.ts';
 import { adapterPhrase } from '../lists/adapters.ts';
+import { questionWords } from '../lists/questions.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Slices } from '../state/slices.ts';
 
@@ -36,6 +37,11 @@ export function announce(before: Slices, after: Slices): string[] {
   if (before.gateway.state !== after.gateway.state) lines.push(`Gateway ${after.gateway.state}.`);
   if (before.link.connected !== after.link.connected)
     lines.push(after.link.connected ? 'The gateway answers again.' : 'The gateway does not answer.');
+  if (before.dialogs !== after.dialogs) {
+    const known = new Set(before.dialogs.map((row) => row.id));
+    for (const row of after.dialogs)
+      if (!known.has(row.id)) lines.push(`An agent asks #${row.number}: ${questionWords(row)}`);
+  }
   if (before.pairing !== after.pairing) {
     const known = new Set(before.pairing.map((row) => row.id));
     for (const row of after.pairing)

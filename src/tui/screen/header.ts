@@ -26,7 +26,7 @@ export function headerLine(scene: Scene): Line {
 }
 
 function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
-  const { gateway, link, adapters, pairing, traffic, tasks, outbox } = controller.slices;
+  const { gateway, link, adapters, pairing, dialogs, traffic, tasks, outbox } = controller.slices;
   if (traffic.nextChangeAt !== undefined) ticker.at(traffic.nextChangeAt);
   const up = adapters.filter((row) => row.state === 'connected').length;
   const wanted = adapters.filter((row) => row.state !== 'disabled').length;
@@ -66,6 +66,7 @@ function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
     ...(pairing.length > 0
       ? [{ weight: 98, line: [span(` pairing ${pairing.length} ! `, 'badge')] }]
       : [{ weight: 20, line: [span('pairing ', 'dim'), span('0')] }]),
+    ...(dialogs.length > 0 ? [{ weight: 98, line: [span(` questions ${dialogs.length} ! `, 'badge')] }] : []),
     ...(failed > 0 ? [{ weight: 70, line: [span(`${failed} undelivered`, 'bad')] }] : []),
     ...(open > 0 ? [{ weight: 25, line: [span('tasks ', 'dim'), span(String(open))] }] : []),
     {

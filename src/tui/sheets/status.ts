@@ -14,8 +14,20 @@ function adapterState(row: AdapterView): string {
 }
 
 export function statusRows({ controller, ticker }: Scene): StatusRow[] {
-  const { gateway, link, adapters, sessions, tasks, pairing, allowlist, refusals, outbox, traffic, events } =
-    controller.slices;
+  const {
+    gateway,
+    link,
+    adapters,
+    sessions,
+    tasks,
+    pairing,
+    dialogs,
+    allowlist,
+    refusals,
+    outbox,
+    traffic,
+    events,
+  } = controller.slices;
   const { agent } = gateway;
   const row = (name: string, value: string | number): StatusRow => ({
     name,
@@ -48,6 +60,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Sessions', `${sessions.length}, ${working} at work`),
     row('Tasks', `${tasks.filter(isOpenTask).length} open of ${tasks.length}`),
     row('Pairing', `${pairing.length} waiting, ${gateway.turnedAway} turned away`),
+    row('Questions', dialogs.length),
     row('Allowlist', allowlist.length),
     row('Refusals', refusals.length),
     row('Outbox', outbox.length),

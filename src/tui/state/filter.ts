@@ -2,7 +2,17 @@
 export interface Filter {
   /** Why the text is not a filter (yet), for instance a regex that is being typed. */
   readonly error?: string;
+  /** The words, all of which must be there; absent for a pattern, an inverted filter and one that matches everything. */
+  readonly words?: readonly string[];
+  /** `haystack` is in lower case. */
   matches(haystack: string): boolean;
+}
+
+/** Whether everything that `next` matches is matched by `before`, too: it was typed on. */
+export function narrows(before: Filter, next: Filter): boolean {
+  const { words } = next;
+  if (before.words === undefined || words === undefined) return false;
+  return before.words.every((word) => words.some((longer) => longer.includes(word)));
 }
 
 /** A pattern that could run for seconds on one line is cut short by looking at the first part of the line only. */
@@ -27,9 +37,7 @@ export function parseFilter(text: string): Filter {
   }
   const words = body.toLowerCase().split(/\s+/u);
   return {
-    matches(haystack) {
-      const text = haystack.toLowerCase();
-      return wanted(words.every((word) => text.includes(word)));
-    },
+    ...(inverted ? {} : { words }),
+    matches: (haystack) => wanted(words.every((word) => haystack.includes(word))),
   };
 }

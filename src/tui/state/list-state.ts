@@ -17,6 +17,7 @@ const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
   session: 'sessions',
   task: 'tasks',
   request: 'pairing',
+  question: 'questions',
   line: 'log',
 };
 
@@ -43,7 +44,10 @@ export class ListState {
   /** Rows that pass the list's filter. */
   rows<K extends ListId>(list: K): readonly RowOf[K][] {
     const source = { slices: this.#desk.slices, loaded: this.loaded };
-    return this.#filtered.rows(list, source, filterOf(this.#desk.view, list));
+    const filter = filterOf(this.#desk.view, list);
+    const mode = topMode(this.#desk.view);
+    if (filter === '' && mode?.kind === 'filter' && mode.list === list) this.#filtered.warm(list, source);
+    return this.#filtered.rows(list, source, filter);
   }
 
   /** What is wrong with the filter of a list while it is typed. */

@@ -2,7 +2,7 @@
 
 import type { ListDefinition, ListId, RowOf, RowSource } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { type Filter, parseFilter } from './filter.ts';
+import { type Filter, narrows, parseFilter } from './filter.ts';
 
 interface Remembered<Row> {
   readonly all: readonly Row[];
@@ -10,11 +10,15 @@ interface Remembered<Row> {
   readonly rows: readonly Row[];
 }
 
+/** About half of what one key may cost. */
+const WARM_ROWS = 10_000;
+
 type Memory = { [K in ListId]?: Remembered<RowOf[K]> };
 
 export class FilteredRows {
   readonly #memory: Memory = {};
   readonly #haystacks = new WeakMap<object, string>();
+  #warmed: readonly object[] = [];
   readonly #filters = new Map<string, Filter>();
 
   rows<K extends ListId>(id: K, source: RowSource, filter: string): readonly RowOf[K][] {
@@ -23,11 +27,28 @@ export class FilteredRows {
     if (filter === '') return all;
     const known: Remembered<RowOf[K]> | undefined = this.#memory[id];
     if (known !== undefined && known.all === all && known.filter === filter) return known.rows;
-    const { matches } = this.filter(filter);
-    const rows = all.filter((row) => matches(this.#haystack(list, row)));
+    const wanted = this.filter(filter);
+    // Typing on narrows what was found: only those rows can still match.
+    const among =
+      known !== undefined && known.all === all && narrows(this.filter(known.filter), wanted)
+        ? known.rows
+        : all;
+    const rows = among.filter((row) => wanted.matches(this.#haystack(list, row)));
     const memory: { [P in K]?: Remembered<RowOf[P]> } = this.#memory;
     memory[id] = { all, filter, rows };
     return rows;
+  }
+
+  /**
+   * Somebody begins to type a filter: makes the texts of the first rows, so that the first character of a filter over
+   * very many rows does not have to make all of them. Once for each array of rows.
+   */
+  warm<K extends ListId>(id: K, source: RowSource): void {
+    const list: ListDefinition<RowOf[K]> = LISTS[id];
+    const all = list.rows(source);
+    if (this.#warmed === all) return;
+    this.#warmed = all;
+    for (const row of all.slice(0, WARM_ROWS)) this.#haystack(list, row);
   }
 
   filter(text: string): Filter {
@@ -40,11 +61,11 @@ export class FilteredRows {
     return filter;
   }
 
-  /** Rows are immutable objects: the text that a filter looks at is made once for each. */
+  /** Rows are immutable objects: the text that a filter looks at, in lower case, is made once for each. */
   #haystack<Row extends object>(list: ListDefinition<Row>, row: Row): string {
     let text = this.#haystacks.get(row);
     if (text === undefined) {
-      text = list.haystack(row);
+      text = list.haystack(row).toLowerCase();
       this.#haystacks.set(row, text);
     }
     return text;

@@ -8,8 +8,8 @@ export interface SortedRowsOptions<T> {
   readonly compare: (a: T, b: T) => number;
 }
 
-/** Above this many changes one sort is cheaper than moving them one by one. */
-const RESORT_AT = 256;
+/** Above this many changes one walk through all rows is cheaper than moving them one by one. */
+const MERGE_AT = 16;
 
 export class SortedRows<T> {
   readonly #options: SortedRowsOptions<T>;
@@ -53,23 +53,51 @@ export class SortedRows<T> {
   /** The rows in order; the same array as long as nothing changed. */
   rows(): readonly T[] {
     if (this.#changed.size === 0) return this.#rows;
-    if (this.#changed.size > RESORT_AT) {
-      this.#rows = [...this.#byKey.values()].sort(this.#options.compare);
-    } else {
-      const next = this.#rows.slice();
-      for (const listed of this.#changed.values()) {
-        if (listed === undefined) continue;
-        const at = this.#place(next, listed);
-        if (next[at] === listed) next.splice(at, 1);
-      }
-      for (const key of this.#changed.keys()) {
-        const row = this.#byKey.get(key);
-        if (row !== undefined) next.splice(this.#place(next, row), 0, row);
-      }
-      this.#rows = next;
-    }
+    this.#rows = this.#changed.size > MERGE_AT ? this.#merged() : this.#moved();
     this.#changed.clear();
     return this.#rows;
+  }
+
+  /** Each changed row is taken out and put back where it belongs. */
+  #moved(): T[] {
+    const next = this.#rows.slice();
+    for (const listed of this.#changed.values()) {
+      if (listed === undefined) continue;
+      const at = this.#place(next, listed);
+      if (next[at] === listed) next.splice(at, 1);
+    }
+    for (const key of this.#changed.keys()) {
+      const row = this.#byKey.get(key);
+      if (row !== undefined) next.splice(this.#place(next, row), 0, row);
+    }
+    return next;
+  }
+
+  /** The changed rows are sorted among themselves and merged into the others, which are in order already. */
+  #merged(): T[] {
+    const { compare } = this.#options;
+    const gone = new Set(this.#changed.values());
+    const fresh: T[] = [];
+    for (const key of this.#changed.keys()) {
+      const row = this.#byKey.get(key);
+      if (row !== undefined) fresh.push(row);
+    }
+    fresh.sort(compare);
+    const next: T[] = [];
+    let at = 0;
+    for (const row of this.#rows) {
+      if (gone.has(row)) continue;
+      for (let other = fresh[at]; other !== undefined && compare(other, row) < 0; other = fresh[at]) {
+        next.push(other);
+        at += 1;
+      }
+      next.push(row);
+    }
+    for (; at < fresh.length; at += 1) {
+      const other = fresh[at];
+      if (other !== undefined) next.push(other);
+    }
+    return next;
   }
 
   /** Index of the first row that does not come before `row`. */

@@ -19,6 +19,7 @@ export const SHEETS = [
   'session',
   'task',
   'request',
+  'question',
   'line',
   'report',
   'invite',

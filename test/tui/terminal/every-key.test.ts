@@ -84,6 +84,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
   'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
   'session.pause': { before: [PANE.sessions], command: { type: 'session.pause', id: 's1' } },
+  'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],
     asks: 'Stop the turn of telegram Ada',

@@ -120,7 +120,7 @@ export class Starter {
       flags: [
         ...modelFlags(choice),
         ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
-        ...extensions.flatMap((each) => ['--extension', each]),
+        ...extensions.flatMap((path) => ['--extension', path]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
     };

@@ -99,8 +99,8 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       defaults,
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
-      guard: options.approvalsExtension !== undefined,
       aliveMs: options.aliveMs ?? ALIVE_MS,
+      guard: options.approvalsExtension !== undefined,
       log,
     },
     check: async (signal) => {

@@ -20,9 +20,9 @@ export interface PiBackend {
   readonly startTimeoutMs: number;
   /** Between two rungs of the ending ladder, in milliseconds. */
   readonly rungMs: number;
-  /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
-  readonly guard: boolean;
   /** Between two signs of life of a turn that has nothing to show, in milliseconds. */
   readonly aliveMs: number;
+  /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
+  readonly guard: boolean;
   readonly log: Logger;
 }

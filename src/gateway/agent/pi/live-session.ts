@@ -14,9 +14,9 @@ import type { Seat } from './seats.ts';
 export interface LiveSession {
   readonly link: PiLink;
   readonly seat: Seat;
-  readonly dialogs: PiDialogs;
   /** The host of a pool where it lives. */
   readonly host: string | undefined;
+  readonly dialogs: PiDialogs;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
 }

@@ -1,0 +1,123 @@
+/** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens by itself. */
+import type { DialogView } from '../../gateway/model.ts';
+import { clean } from '../draw/cells.ts';
+import { withMode } from '../state/view.ts';
+import type { Action, ActionContext } from './action.ts';
+
+function what(row: DialogView): string {
+  return `#${row.number} ${clean(row.call?.tool ?? row.title, 60)}`;
+}
+
+function noQuestion(context: ActionContext): string | undefined {
+  return context.target('questions') === undefined ? 'nothing is asked' : undefined;
+}
+
+function noCall(context: ActionContext): string | undefined {
+  const row = context.target('questions');
+  if (row === undefined) return 'nothing is asked';
+  return row.kind === 'approval' ? undefined : 'this question wants an answer: Enter, then i';
+}
+
+function decide(context: ActionContext, decision: 'once' | 'session' | 'deny', said: string): void {
+  const row = context.target('questions');
+  if (row === undefined) return;
+  context.run(
+    { type: 'dialog.answer', id: row.id, decision },
+    { pending: row.id, done: () => `${what(row)} ${said}` },
+  );
+}
+
+/** How an answer is typed. */
+function hintOf(row: DialogView): string {
+  switch (row.kind) {
+    case 'select':
+      return (row.options ?? []).map((option, i) => `${i + 1} ${clean(option, 60)}`).join('  ');
+    case 'confirm':
+      return 'yes or no';
+    default:
+      return clean(row.preset ?? '', 200);
+  }
+}
+
+export const QUESTIONS: readonly Action[] = [
+  {
+    id: 'open.questions',
+    scopes: ['global'],
+    keys: ['!'],
+    label: 'questions',
+    help: 'Show what agents ask: tool calls that wait for an approval, and other questions.',
+    words: 'approvals',
+    run: (context) =>
+      context.update((state) => withMode({ ...state, modes: [] }, { kind: 'list', list: 'questions' })),
+  },
+  {
+    id: 'question.approve',
+    scopes: ['questions', 'question'],
+    keys: ['a'],
+    label: 'approve once',
+    help: 'Let exactly the selected tool call run, once.',
+    hint: 10,
+    careful: 'questions',
+    disabled: noCall,
+    run: (context) => decide(context, 'once', 'was approved once'),
+  },
+  {
+    id: 'question.approve-session',
+    scopes: ['questions', 'question'],
+    keys: ['A'],
+    label: 'for session',
+    help: 'Let the selected tool call and those of its group run until the session ends.',
+    hint: 11,
+    careful: 'questions',
+    disabled: noCall,
+    run: (context) => decide(context, 'session', 'was approved for its session'),
+  },
+  {
+    id: 'question.deny',
+    scopes: ['questions', 'question'],
+    keys: ['d'],
+    label: 'deny',
+    help: 'Refuse the selected tool call, or give the selected question no answer.',
+    hint: 12,
+    careful: 'questions',
+    disabled: noQuestion,
+    run: (context) => decide(context, 'deny', 'was denied'),
+  },
+  {
+    id: 'question.answer',
+    scopes: ['questions', 'question'],
+    keys: ['i'],
+    label: 'answer',
+    help: 'Type the answer to the selected question.',
+    hint: 13,
+    disabled: (context) => {
+      const row = context.target('questions');
+      if (row === undefined) return 'nothing is asked';
+      return row.kind === 'approval' ? 'a tool call is approved or denied' : undefined;
+    },
+    run(context) {
+      const row = context.target('questions');
+      if (row === undefined || row.kind === 'approval') return;
+      context.prompt({
+        title: clean(row.title, 80),
+        hint: hintOf(row),
+        submit: (value) => {
+          if (value.trim() !== '') context.run({ type: 'dialog.answer', id: row.id, value });
+        },
+      });
+    },
+  },
+  {
+    id: 'question.open',
+    scopes: ['questions'],
+    keys: ['enter'],
+    label: 'details',
+    help: 'Show the selected question with everything that would run.',
+    hint: 14,
+    disabled: noQuestion,
+    run(context) {
+      const row = context.target('questions');
+      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'question', subject: row.id, top: 0 });
+    },
+  },
+];

@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { checkConfig } from '../../../src/gateway/config/load.ts';
+import { resolveSettings, type Settings } from '../../../src/gateway/config/settings.ts';
+
+const settings = (agent: unknown, overrides = {}): Settings =>
+  resolveSettings(checkConfig({ agent }, 'config.json').config, overrides, {}, '/started');
+const A = { name: 'a', command: ['ssh', 'a', 'pi'] };
+
+describe('agent.hosts', () => {
+  it('has a cap for each host; together they are the cap of the gateway', () => {
+    const { agent } = settings({ hosts: [A, { ...A, name: 'b', maxConcurrent: 8, sessionDir: '/s' }] });
+    expect(agent.hosts).toEqual([
+      { ...A, maxConcurrent: 4, sessionDir: undefined, sharesFiles: undefined },
+      { ...A, name: 'b', maxConcurrent: 8, sessionDir: '/s', sharesFiles: undefined },
+    ]);
+    expect(agent.maxConcurrent).toBe(12);
+    expect(settings({}).agent.maxConcurrent).toBe(4);
+  });
+
+  it.each([
+    [{ hosts: [A, A] }, 'agent.hosts.1.name: "a" is there twice'],
+    [{ hosts: [A], backend: 'pi-sdk' }, 'agent.hosts: the backend pi-sdk runs in this machine only'],
+    [{ hosts: [{ name: 'a' }] }, 'config.json: agent.hosts.0'],
+    [{ hosts: [{ ...A, command: 'ssh a pi' }] }, 'config.json: agent.hosts.0.command: "ssh a pi" is wrong'],
+    [{ hosts: [] }, 'config.json: agent.hosts: [] is wrong'],
+  ])('is refused as %j', (agent, message) => {
+    expect(() => settings(agent)).toThrow(message);
+  });
+});
