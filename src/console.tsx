@@ -2,6 +2,7 @@
 import { render } from 'ink';
 import type { ReactNode } from 'react';
 import type { Operator } from './gateway/operator.ts';
+import { holdSession, lentOf } from './handoff.ts';
 import type { LeaveReason } from './tui/actions/action.ts';
 import { App, type SuspendTerminal } from './tui/app.tsx';
 import type { OwnTheme } from './tui/draw/own-theme.ts';
@@ -11,6 +12,7 @@ import { ReaderApp } from './tui/reader/reader-app.tsx';
 import { FIRST_STEP } from './tui/setup/keys.ts';
 import { Controller } from './tui/state/controller.ts';
 import { pointAt } from './tui/state/mouse.ts';
+import { sentenceOf } from './tui/state/sentence.ts';
 import { ConsoleStore } from './tui/state/store.ts';
 import { type Appearance, appearanceOf } from './tui/terminal/appearance.ts';
 import { watchAttention } from './tui/terminal/attention.ts';
@@ -87,7 +89,7 @@ async function holdConsole(
   terminal.onFocus((focused) => store.setFocused(focused));
   const bindings = bindKeys(options.keys);
   for (const problem of bindings.problems) store.note('warn', 'console', problem);
-  const controller = new Controller({
+  const controller: Controller = new Controller({
     operator,
     store,
     bindings,
@@ -96,6 +98,7 @@ async function holdConsole(
       redraw: () => terminal.redraw(),
       suspend: () => terminal.suspend(),
       page: (lines) => terminal.page(lines, env),
+      openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
       copy(text) {
         const sequence = appearance.dumb ? undefined : clipboardSequence(text, env);
         if (sequence !== undefined) terminal.send(sequence);
@@ -138,6 +141,33 @@ async function holdConsole(
     quiet();
     controller.stop();
     store.stop();
+  }
+}
+
+/** Gives the terminal to pi on a session that was lent; the session goes back on every way out. */
+function openSession(
+  {
+    operator,
+    controller,
+    terminal,
+  }: Pick<Parts, 'controller' | 'terminal'> & { readonly operator: Operator },
+  id: string,
+  data: unknown,
+): void {
+  try {
+    const lent = lentOf(data);
+    const given = terminal.give(async () => {
+      try {
+        await holdSession(operator, id, lent);
+        controller.toast('The session is handed back; its messages go on.');
+      } catch (error) {
+        controller.toast(sentenceOf(error), 'bad');
+      }
+    });
+    // Nobody gets it: the chat must not wait for that.
+    if (!given) controller.run({ type: 'session.handBack', id, lease: lent.lease });
+  } catch (error) {
+    controller.toast(sentenceOf(error), 'bad');
   }
 }
 

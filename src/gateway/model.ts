@@ -68,6 +68,8 @@ export interface InboundMessage {
   readonly attachments?: readonly Attachment[];
   /** Pieces of one album share this id: the core joins them. */
   readonly albumId?: string;
+  /** Set by the core: the pieces that this message was joined from, in order. An edit of one changes its part. */
+  readonly joinedFrom?: readonly { readonly messageId: string; readonly text: string }[];
   /** This is an edit of the message with the same `messageId`. */
   readonly edited?: boolean;
   /** When the platform says it was sent; absent where unknown. */

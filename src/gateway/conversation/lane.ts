@@ -1,4 +1,5 @@
 import type { BusyMode } from '../config/schema.ts';
+import { editedMessage } from '../inbound/edited-message.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { AbortReason } from './outcome.ts';
 import { Turn, type TurnPort } from './turn.ts';
@@ -112,12 +113,14 @@ export class Lane {
 
   /** The sender edited a message that still waits: it runs with the new text. */
   replaceText(messageId: string, text: string): InboxItem | undefined {
-    const at = this.#waiting.findIndex(({ item }) => item.message.messageId === messageId);
-    const known = this.#waiting[at];
-    if (known === undefined) return undefined;
-    const item: InboxItem = { ...known.item, message: { ...known.item.message, text } };
-    this.#waiting[at] = { ...known, item };
-    return item;
+    for (const [at, known] of this.#waiting.entries()) {
+      const message = editedMessage(known.item.message, messageId, text);
+      if (message === undefined) continue;
+      const item: InboxItem = { ...known.item, message };
+      this.#waiting[at] = { ...known, item };
+      return item;
+    }
+    return undefined;
   }
 
   /** Moves a waiting message one place up. */

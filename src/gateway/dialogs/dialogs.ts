@@ -180,7 +180,9 @@ export class Dialogs {
     // While it was stored the turn may have ended.
     if (this.#isOver(signal)) return { type: 'cancelled', reason: 'nobody waits for an answer' };
     const answer = this.#open(origin, dialog, waitMs, signal);
-    await origin.before?.();
+    await origin.before?.().catch((error: unknown) => {
+      this.#deps.log.warn('what was said before a question could not be ended', { error: messageOf(error) });
+    });
     if (this.#waiting.has(dialog.id))
       await voice.ask(dialog).catch((error: unknown) => {
         this.#deps.log.warn('a question did not reach its chat', { error: messageOf(error) });

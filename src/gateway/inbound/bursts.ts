@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../conversation/sessions.ts';
 import type { InboundMessage } from '../model.ts';
+import { joinedText } from './edited-message.ts';
 import type { InboxItem } from './inbox.ts';
 
 export const BURST = {
@@ -91,14 +92,14 @@ function isPiece({ albumId, text }: Pick<InboundMessage, 'albumId' | 'text'>, te
 export function joinPieces(items: readonly InboxItem[]): InboxItem | undefined {
   const [first, ...rest] = items;
   if (first === undefined || rest.length === 0) return first;
-  const texts = items.map((item) => item.message.text).filter((text) => text !== '');
   const attachments = items.flatMap((item) => item.message.attachments ?? []);
   return {
     ...first,
     pieces: rest.map((item) => item.id),
     message: {
       ...first.message,
-      text: texts.join('\n'),
+      text: joinedText(items.map((item) => item.message.text)),
+      joinedFrom: items.map(({ message: { messageId, text } }) => ({ messageId, text })),
       ...(attachments.length === 0 ? {} : { attachments }),
     },
   };

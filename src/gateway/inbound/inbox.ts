@@ -77,15 +77,14 @@ export class Inbox {
 
   /** Moves an item on, with the pieces that were joined into it. What is done stays done. */
   setState(tx: Tx, item: Pick<InboxItem, 'id' | 'message' | 'pieces'>, state: InboxState): void {
-    if (item.pieces !== undefined) {
-      this.setMessage(tx, item.id, item.message);
-      for (const piece of item.pieces) tx.run("UPDATE inbox SET state = 'done' WHERE id = ?", [piece]);
-    }
+    if (item.pieces !== undefined) this.setMessage(tx, item);
     tx.run("UPDATE inbox SET state = ? WHERE id = ? AND state <> 'done'", [state, item.id]);
   }
 
-  setMessage(tx: Tx, id: string, message: InboundMessage): void {
+  /** What the item says now, with all its pieces: none of them runs by itself any more. */
+  setMessage(tx: Tx, { id, message, pieces = [] }: Pick<InboxItem, 'id' | 'message' | 'pieces'>): void {
     tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
+    for (const piece of pieces) tx.run("UPDATE inbox SET state = 'done' WHERE id = ?", [piece]);
   }
 
   /** A held message becomes a waiting one of a session, as if it had just arrived. False: it is not held any more. */

@@ -9,7 +9,7 @@ import type { Decide } from '../decisions.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Tx } from '../store/database.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
@@ -24,6 +24,9 @@ export interface IntakeDeps {
   /** Messages that may wait in one session. */
   readonly maxWaiting: number;
   readonly refused: (message: InboundMessage, code: string, reason: string) => void;
+  /** May the sender still speak here? Asks without counting towards any limit. */
+  readonly welcome: (message: InboundMessage) => boolean;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly decide: Decide;
   readonly clock: Clock;
 }
@@ -99,14 +102,33 @@ export class Intake {
     conversations.rememberPlace(place, now);
     if (accepted.notice !== undefined) void outbox.release(accepted.notice);
     for (const offer of lapsed) this.#lapsed(offer);
+    if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);
     if (whole) return conversations.enqueue(accepted.item, session, mode, begun);
     return this.#bursts.add(accepted.item, session, textLimit);
   }
 
+  /** The sender lost access while the message was being stored: it came too late to be dropped with the others. */
+  async #cutOff(item: InboxItem, begun: Beginning | undefined): Promise<void> {
+    begun?.release();
+    const { persist, inbox, refused } = this.#deps;
+    refused(item.message, 'revoked', 'the sender lost access while the message was being stored');
+    await persist((tx) => inbox.setState(tx, item, 'done'));
+    if (item.message.promptId !== undefined)
+      await this.#refuse(item.message, 'This gateway does not take messages from here.');
+  }
+
   /** Beyond the cap the newest is refused, with a sentence. */
   async #full(message: InboundMessage): Promise<void> {
-    const { outbox, refused, maxWaiting } = this.#deps;
+    const { refused, maxWaiting } = this.#deps;
     refused(message, 'queue_full', 'too many messages wait in this session');
+    await this.#refuse(
+      message,
+      `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
+    );
+  }
+
+  async #refuse(message: InboundMessage, text: string): Promise<void> {
+    const { outbox } = this.#deps;
     await outbox.post({
       chat: message.chat,
       meta: {
@@ -114,10 +136,7 @@ export class Intake {
         code: 'refused',
         ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
       },
-      parts: outbox.format(
-        message.chat,
-        `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
-      ),
+      parts: outbox.format(message.chat, text),
       replyTo: message.messageId,
     });
   }
@@ -130,7 +149,7 @@ export class Intake {
     const waiting = lane?.replaceText(message.messageId, message.text);
     await db.write((tx) => {
       inbox.markSeen(tx, message, clock());
-      if (waiting !== undefined) inbox.setMessage(tx, waiting.id, waiting.message);
+      if (waiting !== undefined) inbox.setMessage(tx, waiting);
     });
     if (waiting === undefined)
       refused(message, 'edit_too_late', 'an edit came after its message had its turn; it changes nothing');

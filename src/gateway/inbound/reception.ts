@@ -62,7 +62,12 @@ export class Reception {
     const refused = this.#refused.bind(this);
     this.#deps = deps;
     this.#rates = new RateLimiter(settings.rateLimit.maxRequests, settings.rateLimit.windowMs);
-    this.#intake = new Intake({ ...deps, maxWaiting: settings.agent.maxWaiting, refused });
+    this.#intake = new Intake({
+      ...deps,
+      maxWaiting: settings.agent.maxWaiting,
+      refused,
+      welcome: (message) => this.#admission(message, false).decision === 'allow',
+    });
     this.#strangers = new Strangers({
       ...deps,
       tails: this.#tails,
@@ -118,6 +123,10 @@ export class Reception {
 
   /** May this sender speak here now? Counts towards the rate limit. */
   judge(message: InboundMessage): Admission {
+    return this.#admission(message, true);
+  }
+
+  #admission(message: InboundMessage, counting: boolean): Admission {
     const { settings, door, clock } = this.#deps;
     const { platform } = message.chat;
     const now = clock();
@@ -127,8 +136,9 @@ export class Reception {
       allowAll: settings.allowAll,
       blocked: door.people.isBlocked(platform, message.sender),
       allowlisted: door.people.isAllowed(platform, message.sender),
-      rate: () => this.#rates.hit(JSON.stringify([platform, message.sender.id]), now),
-      botMuted: () => this.#loops.hit(chatKey(message.chat), message.sender.id, now),
+      rate: () =>
+        counting ? this.#rates.hit(JSON.stringify([platform, message.sender.id]), now) : 'allowed',
+      botMuted: () => counting && this.#loops.hit(chatKey(message.chat), message.sender.id, now),
     });
   }
 

@@ -128,6 +128,11 @@ export class Terminal {
     this.#lend(() => runPager(lines, env));
   }
 
+  /** Gives the terminal to a program of the operator until it ends. False when it cannot be given away now. */
+  give(during: () => Promise<void>): boolean {
+    return this.#lend(during);
+  }
+
   /** Ctrl+Z: hands the terminal to the shell and sleeps until it wakes us. */
   suspend(): void {
     this.#lend(async () => {
@@ -138,8 +143,8 @@ export class Terminal {
   }
 
   /** Runs `during` while the terminal is in the state in which we found it; then draws everything anew. */
-  #lend(during: () => Promise<void>): void {
-    if (this.#suspended || this.#suspend === undefined) return;
+  #lend(during: () => Promise<void>): boolean {
+    if (this.#suspended || this.#suspend === undefined) return false;
     this.#suspended = true;
     const lent = async (): Promise<void> => {
       if (this.#modes) this.screen.write(leaveModes(this.#mouse));
@@ -159,6 +164,7 @@ export class Terminal {
         this.#suspended = false;
         if (!this.#restored) this.stdin.on('data', this.#onData);
       });
+    return true;
   }
 
   /** Resolves when the shell has woken us. The timer also keeps the event loop alive: raw mode is off. */

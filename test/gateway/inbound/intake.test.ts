@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { Rig, type RigOptions } from '../rig.ts';
-import { systemError } from '../store/kit/memory-disk.ts';
 
 let rig: Rig;
 
@@ -184,6 +183,39 @@ describe('pieces', () => {
   });
 });
 
+describe('a sender who loses access while a message is being stored', () => {
+  it('is not answered', async () => {
+    await start({ config: {} });
+    const allowed = rig.gateway.door.allow('telegram', 'ada', undefined, {
+      name: 'olga',
+      surface: 'console',
+    });
+    await rig.settle();
+    await allowed;
+    const { sessions } = rig.stores;
+    const write = sessions.write.bind(sessions);
+    const held = Promise.withResolvers<void>();
+    vi.spyOn(sessions, 'write').mockImplementationOnce(async (body) => {
+      const result = await write(body);
+      await held.promise;
+      return result;
+    });
+    const taken = accept(message('u1', { promptId: 'p1' }));
+    await rig.settle();
+    const revoked = rig.gateway.door.revoke('telegram', 'ada', { name: 'olga', surface: 'console' });
+    await rig.settle();
+    await revoked;
+    held.resolve();
+    await rig.settle();
+    await taken;
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual(['This gateway does not take messages from here.']);
+    expect(refusals()).toEqual(['revoked']);
+    expect(rig.gateway.conversations.running).toBe(0);
+    expect(sessions.all("SELECT state FROM inbox WHERE state <> 'done'")).toEqual([]);
+  });
+});
+
 describe('too many messages', () => {
   it('are refused beyond the cap of a session, with a sentence each, and the others are kept', async () => {
     await start({ config: { security: { allowAll: true }, agent: { maxWaiting: 2 } } });
@@ -238,100 +270,30 @@ describe('an edit', () => {
     expect(refusals()).toEqual(['edit_too_late']);
   });
 
+  it('of one piece of a pasted text changes that piece alone, also when a crash follows', async () => {
+    await start({ config: { security: { allowAll: true }, agent: { busyMode: 'queue' } } });
+    await rig.say('[hang]');
+    for (const piece of ['first', 'second', 'third'])
+      await accept(message(piece, { text: piece.padEnd(95, '-') }));
+    await rig.pass(1000);
+    await rig.say('/stop', { from: 'bob' }); // somebody else: changes nothing
+    await accept(message('e1', { text: 'better', messageId: 'second', edited: true }));
+    await accept(message('e2', { text: 'best', messageId: 'first', edited: true }));
+    expect(refusals()).toEqual([]);
+    rig = await rig.crash();
+    await rig.pass(1000);
+    const said = rig.texts().join('');
+    expect(said).toContain(`You said: best\nbetter\n${'third'.padEnd(95, '-')}`);
+    expect(said.split('third')).toHaveLength(2);
+    expect(rig.gateway.conversations.views()[0]?.turns).toBe(1);
+  });
+
   it('never turns a message into a command', async () => {
     await start();
     await accept(message('w1'));
     await accept(message('e1', { text: '/new', messageId: 'w1', edited: true }));
     await rig.pass(100);
     expect(rig.gateway.conversations.views()).toHaveLength(1);
-  });
-});
-
-describe('a full disk', () => {
-  const fill = (): void => {
-    rig.disk.before = ({ kind }) => {
-      if (kind === 'write' || kind === 'open') throw systemError('ENOSPC');
-    };
-  };
-  const empty = (): void => {
-    rig.disk.before = () => {};
-  };
-
-  it('refuses new messages with a sentence, once a chat, and goes on by itself', async () => {
-    await start();
-    fill();
-    await expect(rig.say('one')).rejects.toMatchObject({ code: 'storage_full' });
-    await expect(rig.say('two')).rejects.toMatchObject({ code: 'storage_full' });
-    await expect(rig.say('three', { promptId: 'p3' })).rejects.toMatchObject({ code: 'storage_full' });
-    await rig.pass(1000);
-    expect(rig.texts()).toEqual(['My disk is full, so I cannot take messages right now. My operator knows.']);
-    expect(refusals()).toEqual(['storage_full', 'storage_full', 'storage_full']);
-    empty();
-    await rig.say('four');
-    await rig.pass(100);
-    expect(rig.texts().at(-1)).toBe('You said: four');
-  });
-
-  it('keeps what was accepted, and answers it when there is space again', async () => {
-    await start({ config: { security: { allowAll: true }, agent: { maxConcurrent: 1 } } });
-    await rig.say('[sleep 1000] running');
-    await rig.say('/queue waiting');
-    await rig.pass(10);
-    fill();
-    await rig.pass(300_000);
-    expect(rig.texts()).toEqual([]);
-    empty();
-    await rig.pass(30_000);
-    expect(rig.texts()).toEqual(['You said: running', 'You said: waiting']);
-    expect(rig.stores.sessions.all("SELECT state FROM inbox WHERE state <> 'done'")).toEqual([]);
-  });
-
-  it('takes an update that the platform delivers again', async () => {
-    await start();
-    fill();
-    const update = message('u1');
-    const first = accept(update);
-    first.catch(() => {});
-    await rig.settle();
-    await expect(first).rejects.toMatchObject({ code: 'storage_full' });
-    empty();
-    const second = accept(update);
-    await rig.settle();
-    await second;
-    await rig.pass(100);
-    expect(rig.texts().at(-1)).toBe('You said: u1');
-  });
-
-  it('never lets an answer out that could come twice without a mark', async () => {
-    await start({ capabilities: { edit: false, typing: false } });
-    await rig.say('[sleep 1000] one');
-    await rig.pass(100);
-    fill();
-    await rig.pass(60_000);
-    rig = await rig.crash();
-    await rig.pass(1000);
-    expect(rig.texts().filter((text) => text === 'You said: one')).toHaveLength(0);
-    expect(rig.texts()).toHaveLength(1);
-    expect(rig.texts()[0]).toContain('I was restarted while working on this');
-  });
-});
-
-describe('a disk that is full for a moment', () => {
-  it('between a delivery and its receipt does not make a later start send it again', async () => {
-    await start();
-    rig.world.fault({ on: 'send', happens: true, ms: 500 });
-    await rig.say('one');
-    await rig.pass(100);
-    rig.disk.before = ({ kind }) => {
-      if (kind === 'write' || kind === 'open') throw systemError('ENOSPC');
-    };
-    await rig.pass(5000);
-    rig.disk.before = () => {};
-    await rig.pass(30_000);
-    expect(rig.stores.sessions.all('SELECT state FROM outbox')).toEqual([{ state: 'delivered' }]);
-    rig = await rig.crash();
-    await rig.pass(1000);
-    expect(rig.texts()).toEqual(['You said: one']);
   });
 });
 

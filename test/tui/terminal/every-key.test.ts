@@ -84,6 +84,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
   'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
   'session.pause': { before: [PANE.sessions], command: { type: 'session.pause', id: 's1' } },
+  'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],
     asks: 'Stop the turn of telegram Ada',
@@ -114,6 +115,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'task.start': { before: [PANE.tasks], shows: 'New task' },
   'task.retry': {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
     command: { type: 'task.retry', id: 'bg-90c' },
