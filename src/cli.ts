@@ -42,6 +42,10 @@ async function run(args: Arguments): Promise<number> {
       const { runAttach } = await import('./cli/attach.ts');
       return runAttach(args);
     }
+    case 'open': {
+      const { runOpen } = await import('./cli/open.ts');
+      return runOpen(args);
+    }
     case 'chat': {
       const [{ runChat }, { findGateway }, { dataFolder, readOperatorToken }] = await Promise.all([
         import('./cli/chat.ts'),

@@ -31,7 +31,14 @@ const controller = new Controller({
   operator,
   store,
   bindings: bindKeys(),
-  effects: { leave: () => {}, redraw: () => {}, suspend: () => {}, page: () => {}, copy: () => false },
+  effects: {
+    leave: () => {},
+    redraw: () => {},
+    suspend: () => {},
+    page: () => {},
+    openSession: () => {},
+    copy: () => false,
+  },
 });
 const stdin = new SinkInput();
 const stdout = new SinkOutput(columns, rows);

@@ -25,7 +25,14 @@ const controller = new Controller({
   operator,
   store,
   bindings: bindKeys(),
-  effects: { leave: () => {}, redraw: () => {}, suspend: () => {}, page: () => {}, copy: () => false },
+  effects: {
+    leave: () => {},
+    redraw: () => {},
+    suspend: () => {},
+    page: () => {},
+    openSession: () => {},
+    copy: () => false,
+  },
 });
 const stdout = new SinkOutput(120, 40);
 const instance = render(

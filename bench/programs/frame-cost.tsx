@@ -23,7 +23,14 @@ const controller = new Controller({
   operator,
   store,
   bindings: bindKeys(),
-  effects: { leave: () => {}, redraw: () => {}, suspend: () => {}, page: () => {}, copy: () => false },
+  effects: {
+    leave: () => {},
+    redraw: () => {},
+    suspend: () => {},
+    page: () => {},
+    openSession: () => {},
+    copy: () => false,
+  },
 });
 const stdout = new SinkOutput(columns, rows);
 const app = <App store={store} controller={controller} theme={themeNamed('dark')} glyphs={UNICODE_GLYPHS} />;

@@ -21,9 +21,16 @@ export const COMMANDS = [
     help: 'list schedules; make one (every weekday 09:00 <text>), or change one',
   },
   { name: 'home', args: '<platform> [chat]', help: 'name the chat that home:<platform> means' },
+  { name: 'open', args: '<session>', help: 'open a conversation with pi in this terminal; its chat waits' },
   { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
-  { name: 'deny', args: '<code>', help: 'refuse the person with that code' },
+  {
+    name: 'deny',
+    args: '<code> | <question>',
+    help: 'refuse the person with that code, or the tool call of that question',
+  },
+  { name: 'approvals', args: '', help: 'list tool calls that wait for an approval, and other questions' },
+  { name: 'approve', args: '<question> [session]', help: 'let a tool call run, once or for its session' },
   {
     name: 'allow',
     args: '[platform userId]',
@@ -185,9 +192,17 @@ export function consoleOptions(args: Arguments): { inline: boolean; ascii: boole
   return { inline: args.inline, ascii: args.ascii, screenReader: args.screenReader };
 }
 
+const HELP_COLUMN = 33;
+
 /** `--help`. */
 export function helpText(): string {
-  const rows = COMMANDS.map(({ name, args, help }) => `  ${`${name} ${args}`.trim().padEnd(30)} ${help}`);
+  const rows = COMMANDS.map(({ name, args, help }) => {
+    const left = `  ${`${name} ${args}`.trim()}`;
+    // What is too long for the column has its explanation on the next line.
+    return left.length > HELP_COLUMN - 2
+      ? `${left}\n${' '.repeat(HELP_COLUMN)}${help}`
+      : `${left.padEnd(HELP_COLUMN)}${help}`;
+  });
   return `
 pi-gateway-tui – talk to the pi coding agent from Telegram, Discord, Slack, WhatsApp, Twitch or a WebSocket,
 and decide from one console who may.

@@ -8,6 +8,7 @@ import type { CommandResult, Operator, OperatorCommand } from '../gateway/operat
 import { connectOperator } from '../gateway/server/remote-operator.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import * as print from './print.ts';
+import { isQuestionName, printQuestions, questionId } from './questions.ts';
 import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
 import { homeWork, schedulesWork, tasksWork, type Work } from './work.ts';
 
@@ -43,17 +44,25 @@ export async function runOneShot(args: Arguments): Promise<string> {
       output: process.stderr,
     });
   }
-  const url = await findGateway(args, folder);
-  const session = url === undefined ? await openOffline(args) : await openRemote(url, folder);
+  const session = await operatorSession(args);
   try {
-    return await execute(args, session.operator, url !== undefined);
+    return await execute(args, session.operator, session.online);
   } finally {
     await session.close();
   }
 }
 
+/** The running gateway of the data folder, or its store when none runs. */
+export async function operatorSession(args: Arguments): Promise<OperatorSession> {
+  const folder = dataFolder(args.dataDir, process.env);
+  const url = await findGateway(args, folder);
+  return url === undefined ? await openOffline(args) : await openRemote(url, folder);
+}
+
 interface OperatorSession {
   readonly operator: Operator;
+  /** A gateway runs. */
+  readonly online: boolean;
   close(): Promise<void>;
 }
 
@@ -68,7 +77,7 @@ async function openRemote(url: string, folder: DataFolder): Promise<OperatorSess
       },
     );
   const operator = await connectOperator(url, token, { surface: 'cli' });
-  return { operator, close: () => operator.close() };
+  return { operator, online: true, close: () => operator.close() };
 }
 
 /** The gateway that runs on this very folder: its configuration is the one that counts. */
@@ -88,7 +97,8 @@ async function openOffline(args: Arguments): Promise<OperatorSession> {
     ...(args.agent === undefined ? {} : { backend: args.agent }),
     logLevel: args.logLevel ?? 'error',
   });
-  return { operator: running.operator({ name: 'operator', surface: 'cli' }), close: () => running.stop(0) };
+  const operator = running.operator({ name: 'operator', surface: 'cli' });
+  return { operator, online: false, close: () => running.stop(0) };
 }
 
 async function execute(args: Arguments, operator: Operator, online: boolean): Promise<string> {
@@ -122,8 +132,19 @@ async function execute(args: Arguments, operator: Operator, online: boolean): Pr
     case 'pair':
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
       return act({ type: 'pairing.approve', code: rest.join('') });
-    case 'deny':
-      return act({ type: 'pairing.deny', code: need(rest[0], 'deny <code>') });
+    case 'deny': {
+      const name = need(rest[0], 'deny <code> | <question>');
+      if (!isQuestionName(name)) return act({ type: 'pairing.deny', code: name });
+      return act({ type: 'dialog.answer', id: questionId(snapshot, name), decision: 'deny' });
+    }
+    case 'approvals':
+      return show(snapshot.dialogs ?? [], printQuestions(snapshot.dialogs ?? []));
+    case 'approve': {
+      const id = questionId(snapshot, need(rest[0], 'approve <question> [session]'));
+      if (rest[1] !== undefined && rest[1] !== 'once' && rest[1] !== 'session')
+        throw new UsageError('usage: pi-gateway-tui approve <question> [once|session]');
+      return act({ type: 'dialog.answer', id, decision: rest[1] ?? 'once' });
+    }
     case 'allow':
       if (rest.length === 0) return show(snapshot.allowlist, print.allowlist(snapshot.allowlist));
       return act({

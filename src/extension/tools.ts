@@ -45,15 +45,17 @@ export function registerTools(pi: ExtensionAPI, link: GatewayLink): void {
     defineTool({
       name: 'gateway_background_tasks',
       label: 'Gateway tasks',
-      description: 'Lists, starts, cancels or delivers again background tasks of the messaging gateway.',
+      description:
+        'Lists, starts, cancels, retries or delivers again background tasks of the messaging gateway.',
       parameters: Type.Object({
         action: Type.Union([
           Type.Literal('list'),
           Type.Literal('start'),
           Type.Literal('cancel'),
+          Type.Literal('retry'),
           Type.Literal('deliver'),
         ]),
-        id: Type.Optional(Type.String({ description: 'Task id, for cancel and deliver.' })),
+        id: Type.Optional(Type.String({ description: 'Task id, for cancel, retry and deliver.' })),
         command: Type.Optional(Type.String({ description: 'What the task is to do, for start.' })),
         sessionId: Type.Optional(
           Type.String({ description: 'Conversation that gets the result, for start.' }),
@@ -76,6 +78,10 @@ export function registerTools(pi: ExtensionAPI, link: GatewayLink): void {
           }
           case 'cancel': {
             const result = await operator.run({ type: 'task.cancel', id: required(params.id, 'id') });
+            return answer<unknown>(result.message, result.data);
+          }
+          case 'retry': {
+            const result = await operator.run({ type: 'task.retry', id: required(params.id, 'id') });
             return answer<unknown>(result.message, result.data);
           }
           case 'deliver': {

@@ -2,8 +2,11 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { interactivePi } from './agent/pi-rpc/interactive.ts';
+import { agentSharesFiles } from './config/agent-hosts.ts';
 import { Asides } from './conversation/asides.ts';
 import { Conversations } from './conversation/conversations.ts';
+import { Handoffs } from './conversation/handoffs.ts';
 import { persist } from './conversation/persist.ts';
 import { Sessions } from './conversation/sessions.ts';
 import { TurnSlots } from './conversation/turn-slots.ts';
@@ -43,6 +46,7 @@ export interface GatewayParts {
   readonly conversations: Conversations;
   readonly outbox: Outbox;
   readonly asides: Asides;
+  readonly handoffs: Handoffs;
   readonly tasks: Tasks;
   readonly taskLines: TaskLines;
   readonly schedules: Schedules;
@@ -157,10 +161,24 @@ export function createParts(
         join(deps.folder.files, session.id),
         agent?.sharesFiles,
       ),
-    busyElsewhere: (sessionId) => tasks.busy(sessionId),
+    busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
+    handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
     events,
     clock,
     log: log.child('sessions'),
+  });
+  const handoffs: Handoffs = new Handoffs({
+    db: stores.sessions,
+    sessions,
+    outbox,
+    clock,
+    log: log.child('handoff'),
+    sharesFiles: agentSharesFiles(settings.agent),
+    interactive: ({ id, cwd }, file) =>
+      interactivePi(settings.agent.command, { id, file, cwd: cwd ?? settings.agent.cwd }, process.env),
+    lane: (session) => conversations.openLane(session),
+    close: (session) => conversations.closeConversation(session),
+    show: (session) => conversations.show(session),
   });
   const asides = new Asides({
     agent,
@@ -200,6 +218,7 @@ export function createParts(
         },
         event,
       ),
+    parallel: settings.agent.maxTasks,
     ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,
@@ -350,6 +369,7 @@ export function createParts(
     conversations,
     outbox,
     asides,
+    handoffs,
     tasks,
     taskLines,
     schedules,

@@ -54,6 +54,7 @@ export class Gateway {
   readonly schedules: GatewayParts['schedules'];
   readonly homes: GatewayParts['homes'];
   readonly usage: GatewayParts['usage'];
+  readonly handoffs: GatewayParts['handoffs'];
   readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
@@ -80,6 +81,7 @@ export class Gateway {
     this.schedules = parts.schedules;
     this.homes = parts.homes;
     this.usage = parts.usage;
+    this.handoffs = parts.handoffs;
     this.dialogs = parts.dialogs;
     deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
@@ -112,6 +114,7 @@ export class Gateway {
   /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
   open(): void {
     this.sessions.load(this.deps.stores.sessions);
+    this.handoffs.load();
     this.door.load();
     this.tasks.load();
     this.schedules.load();
@@ -125,6 +128,7 @@ export class Gateway {
     this.#state = 'starting';
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
+    this.handoffs.load();
     this.door.load();
     this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
@@ -188,6 +192,7 @@ export class Gateway {
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
     this.#parts.asides.stop();
+    this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     await this.schedules.stop();
     this.dialogs.stop();

@@ -15,7 +15,6 @@ import type {
 } from './operator.ts';
 import { runScheduleCommand, runTaskCommand } from './operator-work.ts';
 import type { Actor } from './security/door.ts';
-import { taskView } from './tasks/task-record.ts';
 
 export interface LocalOperatorDeps {
   readonly gateway: Gateway;
@@ -40,7 +39,7 @@ export class LocalOperator implements Operator {
       gateway: gateway.view(),
       adapters: gateway.adapters.views(),
       sessions: gateway.conversations.views(),
-      tasks: gateway.tasks.list().map(taskView),
+      tasks: gateway.tasks.views(),
       schedules: gateway.schedules.views(),
       pairing: gateway.door.desk.list(),
       allowlist: gateway.door.people.list(),
@@ -229,9 +228,21 @@ export class LocalOperator implements Operator {
         await conversations.save(session);
         return { message: 'the agent is paused in this chat; messages wait' };
       case 'session.resume':
+        this.#deps.gateway.handoffs.refuse(session);
         session.paused = false;
         await conversations.save(session);
         conversations.openLane(session).resume();
+        return { message: 'the agent goes on in this chat' };
+      case 'session.lend':
+        return {
+          message: 'the agent waits; pi can be opened',
+          data: await this.#deps.gateway.handoffs.lend(session),
+        };
+      case 'session.renew':
+        await this.#deps.gateway.handoffs.renew(session, command.lease, command.pid);
+        return { message: 'renewed' };
+      case 'session.handBack':
+        await this.#deps.gateway.handoffs.handBack(session, command.lease);
         return { message: 'the agent goes on in this chat' };
       case 'session.write':
         await outbox.post({

@@ -65,6 +65,16 @@ export type OperatorCommand =
   /** Takeover: messages wait while the operator answers by hand. */
   | { readonly type: 'session.pause'; readonly id: string }
   | { readonly type: 'session.resume'; readonly id: string }
+  /** Lends the session to a terminal: `data` is {@link LentSession}. Messages wait until it is handed back. */
+  | { readonly type: 'session.lend'; readonly id: string }
+  /** Of the terminal, well within the lease; `pid` is its pi. */
+  | {
+      readonly type: 'session.renew';
+      readonly id: string;
+      readonly lease: string;
+      readonly pid?: number;
+    }
+  | { readonly type: 'session.handBack'; readonly id: string; readonly lease: string }
   | { readonly type: 'session.write'; readonly id: string; readonly text: string }
   | { readonly type: 'queue.drop'; readonly sessionId: string; readonly messageId: string }
   | { readonly type: 'queue.up'; readonly sessionId: string; readonly messageId: string }
@@ -148,6 +158,15 @@ export type OperatorCommand =
   /** Stops the gateway and starts it again with its configuration read anew. */
   | { readonly type: 'restart' }
   | { readonly type: 'stop' };
+
+/** What a terminal needs to open a session. */
+export interface LentSession {
+  readonly lease: string;
+  /** The lease ends after this many milliseconds without a renewal. */
+  readonly leaseMs: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+}
 
 export interface CommandResult {
   /** One sentence for the toast or the terminal. */

@@ -1,12 +1,10 @@
 /** A composed gateway, its real adapters pointed at local platform servers, and a scripted agent. */
-import { join } from 'node:path';
 import { expect, vi } from 'vitest';
-import { composeGateway, type RunningGateway } from '../../src/compose.ts';
-import { createScriptedAgent } from '../../src/gateway/agent/scripted.ts';
+import type { RunningGateway } from '../../src/compose.ts';
 import type { AdapterView, ChatRef, Platform } from '../../src/gateway/model.ts';
 import type { OperatorSnapshot } from '../../src/gateway/operator.ts';
 import type { BotMessage, ContractPeer, UserMessage } from '../adapters/contract/peer.ts';
-import { temporaryFolder, writeConfig } from './gateway-process.ts';
+import { composePlatforms } from './compose-platforms.ts';
 
 export const PATIENT = { timeout: 45_000, interval: 25 };
 
@@ -15,9 +13,9 @@ type StatusRow = Pick<AdapterView, 'platform' | 'state' | 'detail' | 'nextStep'>
 export class PlatformGateway {
   readonly peers: readonly ContractPeer[];
   readonly running: RunningGateway;
-  readonly log: string[];
+  readonly log: readonly string[];
 
-  constructor(peers: readonly ContractPeer[], running: RunningGateway, log: string[]) {
+  constructor(peers: readonly ContractPeer[], running: RunningGateway, log: readonly string[]) {
     this.peers = peers;
     this.running = running;
     this.log = log;
@@ -58,11 +56,6 @@ export class PlatformGateway {
       expect(gateway.conversations.views().filter(({ state }) => state === 'running')).toEqual([]);
     }, PATIENT);
   }
-
-  async stop(): Promise<void> {
-    await this.running.stop(0);
-    await Promise.all(this.peers.map((peer) => peer.stop()));
-  }
 }
 
 /** What a reader of the chat sees of the bot now. */
@@ -85,28 +78,7 @@ export async function withPlatformGateway(
   peers: readonly ContractPeer[],
   body: (rig: PlatformGateway) => Promise<void>,
 ): Promise<void> {
-  const folder = temporaryFolder();
-  await Promise.all(peers.map((peer) => peer.start()));
-  writeConfig(folder.path, {
-    port: 0,
-    security: { allowAll: true, rateLimit: { maxRequests: 100_000 } },
-    platforms: {
-      ...Object.fromEntries(peers.map((peer) => [peer.platform, { enabled: true, groupPolicy: 'open' }])),
-      websocket: { enabled: false },
-    },
-  });
-  const log: string[] = [];
-  const running = await composeGateway({
-    dataDir: folder.path,
-    agent: createScriptedAgent(),
-    logLevel: 'debug',
-    logSink: (level, source, message, fields) =>
-      log.push(`${level} ${source} ${message} ${JSON.stringify(fields)}`),
-    createAdapter: async (platform) =>
-      peers
-        .find((peer) => peer.platform === platform)
-        ?.createAdapter(join(folder.path, 'gateway', 'adapters', platform)),
-  });
+  const { running, log, stop } = await composePlatforms(peers);
   const rig = new PlatformGateway(peers, running, log);
   try {
     await rig.connected();
@@ -118,7 +90,6 @@ export async function withPlatformGateway(
     if (error instanceof Error) error.message += `\nlast lines of the log:\n${log.slice(-40).join('\n')}`;
     throw error;
   } finally {
-    await rig.stop();
-    folder.remove();
+    await stop();
   }
 }

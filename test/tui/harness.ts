@@ -52,6 +52,7 @@ export class ManualTimers implements Timers {
 export class RecordedEffects implements Effects {
   readonly left: LeaveReason[] = [];
   readonly copied: string[] = [];
+  readonly opened: (readonly [id: string, lent: unknown])[] = [];
   readonly paged: (readonly string[])[] = [];
   redraws = 0;
   suspends = 0;
@@ -66,6 +67,10 @@ export class RecordedEffects implements Effects {
 
   suspend(): void {
     this.suspends += 1;
+  }
+
+  openSession(id: string, lent: unknown): void {
+    this.opened.push([id, lent]);
   }
 
   page(lines: readonly string[]): void {

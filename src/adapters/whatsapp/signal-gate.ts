@@ -1,6 +1,7 @@
 import type {
   BinaryNode,
   SignalDataSet,
+  SignalKeyStoreWithTransaction,
   SignalRepositoryWithLIDStore,
   SocketConfig,
   WAMessage,
@@ -22,6 +23,19 @@ export interface SignalGateOptions {
   readonly me: () => { readonly id: string; readonly lid: string };
   /** What to keep of a message; undefined when it is of no interest. A throw leaves it with WhatsApp. */
   readonly take: (message: WAMessage) => Taken | undefined;
+}
+
+/** No name of a key type: baileys locks those with the same mutexes. */
+const ONE_LOCK = 'all signal sessions';
+
+/**
+ * One transaction at a time. baileys locks a send by our own address and a decryption by the sender's, each with a
+ * cache of its own: a message that comes in while an answer to its writer is on its way would read the ratchet from
+ * before the answer, and whichever is written last undoes the other. The two could never understand each other again.
+ */
+function lockAsOne(keys: SignalKeyStoreWithTransaction): void {
+  const { transaction } = keys;
+  keys.transaction = (work) => transaction(work, ONE_LOCK);
 }
 
 /**
@@ -55,6 +69,7 @@ export class SignalGate {
     const repository: SignalRepositoryWithLIDStore = make(auth, logger, lookUp);
     const { keys } = auth;
     if (!('transaction' in keys)) throw new Error('baileys offers no transactions for its keys');
+    lockAsOne(keys);
     const gated = async (
       ciphertext: Uint8Array,
       lock: string,

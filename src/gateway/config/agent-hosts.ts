@@ -1,3 +1,4 @@
+import { sharesFiles } from '../agent/pi-rpc/command-line.ts';
 import { ConfigError } from '../errors.ts';
 import type { Config } from './schema.ts';
 
@@ -31,6 +32,16 @@ export function agentHosts(agent: Config['agent'], override: string | undefined)
     names.add(name);
     return { name, command: [program, ...args], maxConcurrent: maxConcurrent ?? 4, sessionDir, sharesFiles };
   });
+}
+
+/** Does whatever runs the agent see the gateway's files? Known before there is an agent. */
+export function agentSharesFiles(agent: {
+  readonly sharesFiles: boolean | undefined;
+  readonly command: readonly string[] | undefined;
+  readonly hosts: readonly AgentHostSettings[];
+}): boolean {
+  if (agent.hosts.length === 0) return agent.sharesFiles ?? sharesFiles(agent.command ?? []);
+  return agent.hosts.every((host) => host.sharesFiles ?? sharesFiles(host.command));
 }
 
 /** Turns that all hosts together take. */

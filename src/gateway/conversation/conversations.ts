@@ -6,6 +6,7 @@ import type { InboxItem } from '../inbound/inbox.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
 import { tellTurn } from '../outbound/tell-turn.ts';
 import type { Tx } from '../store/database.ts';
+import type { Handoffs } from './handoffs.ts';
 import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import { type Place, Placing } from './placing.ts';
@@ -24,6 +25,8 @@ const ENDING_MS = 15_000;
 export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silent'> {
   /** A task of this session runs: it is not reset meanwhile. */
   readonly busyElsewhere: (sessionId: string) => boolean;
+  /** Sessions that the operator has in a terminal. */
+  readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
 }
 
 /** Sessions at work: which there are, which of them live, and when they end. */
@@ -122,6 +125,7 @@ export class Conversations {
       senderName: message.sender.name,
       text: message.text,
     });
+    this.#deps.handoffs.wrote(session);
     const live = this.#liveOf(session);
     if (this.#deps.agent === undefined) {
       live.setAside(item);
@@ -152,7 +156,13 @@ export class Conversations {
 
   /** Opens (lazily) what controls the model of a session. */
   conversation(session: SessionRecord): Conversation {
+    this.#deps.handoffs.refuse(session);
     return this.#liveOf(session).conversation();
+  }
+
+  /** Ends what the agent holds of a session; the next use opens it again. */
+  async closeConversation(session: SessionRecord): Promise<void> {
+    await this.#live.get(session.id)?.closeConversation();
   }
 
   /** Ends a session at once; the next message starts a new one. Resolves when that is durable. */
@@ -174,7 +184,7 @@ export class Conversations {
     session.endReason = undefined;
     session.lastUserAt = now;
     sessions.remember(session);
-    this.#show(session);
+    this.show(session);
     await persist((tx) => {
       if (current !== undefined) sessions.end(tx, current.id, now, RESUMED);
       sessions.reopen(tx, session.id, now);
@@ -184,7 +194,7 @@ export class Conversations {
   /** Stores a change of the session's own fields and shows it. */
   async save(session: SessionRecord): Promise<void> {
     await this.#deps.persist((tx) => this.#deps.sessions.save(tx, session));
-    this.#show(session);
+    this.show(session);
   }
 
   view(session: SessionRecord): SessionView {
@@ -292,7 +302,7 @@ export class Conversations {
       chatId,
       sessionId: session.id,
     });
-    this.#show(session);
+    this.show(session);
   }
 
   /** Frees what an ended session holds, unless it was resumed meanwhile. */
@@ -303,7 +313,7 @@ export class Conversations {
     void live.closeConversation();
   }
 
-  #show(session: SessionRecord): void {
+  show(session: SessionRecord): void {
     this.#feed.show(session, this.lane(session.id));
   }
 }

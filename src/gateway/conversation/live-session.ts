@@ -18,7 +18,7 @@ import { conversationSpec } from './conversation-spec.ts';
 import { Lane, type LanePort } from './lane.ts';
 import type { Outcome } from './outcome.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
-import { type SettlementDeps, settle } from './settlement.ts';
+import { type SettlementDeps, sayBeforeQuestion, settle } from './settlement.ts';
 import type { TurnSlots } from './turn-slots.ts';
 
 export interface LiveSessionDeps extends SettlementDeps {
@@ -70,6 +70,7 @@ export class LiveSession {
         sessionId: this.session.id,
         addressee: () => this.#addressee(),
         hold: () => this.#hold(),
+        before: () => this.#sayBeforeQuestion(),
       }),
     });
     return this.#conversation;
@@ -86,6 +87,21 @@ export class LiveSession {
       requester: message.sender,
       ...(promptId === undefined ? {} : { promptId }),
     };
+  }
+
+  /** The answer goes on below the question, in a message of its own. A program gets its answer in one piece. */
+  async #sayBeforeQuestion(): Promise<void> {
+    const { current } = this.lane;
+    const reply = this.#reply;
+    if (current === undefined || reply?.message !== current.message || reply.message.promptId !== undefined)
+      return;
+    const { chat } = current.message;
+    const capabilities = this.#deps.adapter(chat.platform)?.capabilities;
+    const nothing = reply.text.trim() === '';
+    if (capabilities === undefined || capabilities.streamsEvents || (nothing && !capabilities.delete)) return;
+    const continues = reply.continues || !nothing;
+    this.#reply = this.#newReply(current, this.#deps.settings.chats(chat.platform).toolActivity, continues);
+    await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply));
   }
 
   /** A question waits: silence does not count, and nobody is typing. */
@@ -173,10 +189,16 @@ export class LiveSession {
     this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
   }
 
-  #newReply(item: InboxItem, toolActivity: ToolActivity): Reply {
+  #newReply(item: InboxItem, toolActivity: ToolActivity, continues = false): Reply {
     const { adapter, outbox, egress } = this.#deps;
     const { platform } = item.message.chat;
-    return new Reply(item.message, { adapter: () => adapter(platform), outbox, toolActivity, egress });
+    return new Reply(item.message, {
+      adapter: () => adapter(platform),
+      outbox,
+      toolActivity,
+      egress,
+      continues,
+    });
   }
 
   #retried(item: InboxItem, { code, message }: Extract<TurnEnd, { status: 'failed' }>): void {

@@ -10,7 +10,7 @@ export function sessionTitle(text: string): string {
 
 function stateOf(session: SessionRecord, lane: Lane | undefined): SessionState {
   if (session.endedAt !== undefined) return 'ended';
-  if (session.paused) return 'paused';
+  if (session.paused || lane?.paused) return 'paused';
   if (lane?.current !== undefined) return 'running';
   return lane !== undefined && lane.waiting.length > 0 ? 'queued' : 'idle';
 }

@@ -42,7 +42,9 @@ export async function settle(
   reply: Reply,
 ): Promise<Settled> {
   const { inbox, outbox, egress, log } = deps;
-  const said = outcomeText(outcome, reply.text, item.message);
+  const over = outcome.kind === 'answered' && reply.continues && reply.text.trim() === '';
+  const said = over ? undefined : outcomeText(outcome, reply.text, item.message);
+  if (over) await reply.discard();
   const { text, parts } =
     outcome.kind === 'answered' && said !== undefined
       ? await deps.files.of(said, item.message.chat, session.id).catch((error: unknown) => {
@@ -70,6 +72,28 @@ export async function settle(
   if (text !== undefined && text !== '')
     deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
   return { atRest: row === undefined ? Promise.resolve() : outbox.release(row) };
+}
+
+/**
+ * A question of the agent goes to the chat: what was said so far becomes a message of its own, above it. Never rejects.
+ */
+export async function sayBeforeQuestion(
+  deps: SettlementDeps,
+  session: SessionRecord,
+  reply: Reply,
+): Promise<void> {
+  const { outbox, egress, log } = deps;
+  try {
+    if (reply.text.trim() === '') return await reply.discard();
+    const { text, parts } = await deps.files.of(reply.text, reply.message.chat, session.id);
+    const outbound = await reply.finish(egress(text), { kind: 'reply', sessionId: session.id }, parts);
+    if (outbound === undefined) return;
+    const row = await deps.persist((tx) => outbox.add(tx, outbound));
+    deps.feed.say(session, 'agent', text);
+    void outbox.release(row);
+  } catch (error) {
+    log.error('the beginning of an answer was lost', { session: session.id, error: messageOf(error) });
+  }
 }
 
 /** Every turn that ended otherwise than with an answer leaves its reason. */

@@ -180,7 +180,9 @@ export class Dialogs {
     // While it was stored the turn may have ended.
     if (this.#isOver(signal)) return { type: 'cancelled', reason: 'nobody waits for an answer' };
     const answer = this.#open(origin, dialog, waitMs, signal);
-    await origin.before?.();
+    await origin.before?.().catch((error: unknown) => {
+      this.#deps.log.warn('what was said before a question could not be ended', { error: messageOf(error) });
+    });
     if (this.#waiting.has(dialog.id))
       await voice.ask(dialog).catch((error: unknown) => {
         this.#deps.log.warn('a question did not reach its chat', { error: messageOf(error) });
@@ -296,7 +298,11 @@ function turnEvent({
 
 const SYMBOLS = 'abcdefghijklmnopqrstuvwxyz234567';
 
-/** "q" and 35 random bits: short enough for every platform's buttons. An id names a question and gives no right. */
+/**
+ * "q", a digit so that it is no word, and 30 random bits: short enough for every platform's buttons. An id names a
+ * question and gives no right.
+ */
 function randomId(): string {
-  return `q${[...randomBytes(7)].map((byte) => SYMBOLS[byte % 32]).join('')}`;
+  const [first = 0, ...rest] = randomBytes(7);
+  return `q${2 + (first % 6)}${rest.map((byte) => SYMBOLS[byte % 32]).join('')}`;
 }

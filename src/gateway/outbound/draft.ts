@@ -77,6 +77,12 @@ export class Draft {
     return undefined;
   }
 
+  /** Ends the draft and takes its message away. */
+  async discard(): Promise<void> {
+    await this.close();
+    await this.#remove();
+  }
+
   async #show(): Promise<void> {
     const { chat, outbox } = this.#deps;
     const adapter = this.#deps.adapter();

@@ -17,6 +17,8 @@ export interface ReplyDeps {
   readonly toolActivity: ToolActivity;
   /** Well-formed, redacted text: the last step before anything leaves. */
   readonly egress: (text: string) => string;
+  /** The beginning of the answer stands above a question of the agent already. */
+  readonly continues?: boolean;
 }
 
 /**
@@ -47,6 +49,16 @@ export class Reply {
 
   get text(): string {
     return this.#text;
+  }
+
+  /** Nothing is missing when nothing more was said. */
+  get continues(): boolean {
+    return this.#deps.continues ?? false;
+  }
+
+  /** Nothing of it is to be sent: a draft that stands there is taken away. */
+  discard(): Promise<void> {
+    return this.#draft.discard();
   }
 
   /** Takes an event of the turn; returns what clients are shown of it. */

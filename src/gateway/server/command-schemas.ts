@@ -33,6 +33,13 @@ const COMMANDS = {
   'session.stop': command('session.stop', byId),
   'session.pause': command('session.pause', byId),
   'session.resume': command('session.resume', byId),
+  'session.lend': command('session.lend', byId),
+  'session.renew': command('session.renew', {
+    id: Id,
+    lease: Id,
+    pid: Type.Optional(Type.Integer({ minimum: 1 })),
+  }),
+  'session.handBack': command('session.handBack', { id: Id, lease: Id }),
   'session.write': command('session.write', { id: Id, text: Text }),
   'queue.drop': command('queue.drop', queued),
   'queue.up': command('queue.up', queued),

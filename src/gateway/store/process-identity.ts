@@ -40,6 +40,11 @@ export function aliveness(other: ProcessIdentity, self: ProcessIdentity): 'alive
   return startTime === '' || other.startTime === '' || startTime === other.startTime ? 'alive' : 'dead';
 }
 
+/** Does a process of this id run here? Another program may have got the id meanwhile. */
+export function isRunning(pid: number): boolean {
+  return exists(pid) && startTimeOf(pid) !== undefined;
+}
+
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);

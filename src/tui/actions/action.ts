@@ -73,6 +73,8 @@ export interface Effects {
   suspend(): void;
   /** Puts a text on the clipboard of the terminal (OSC 52); false when the terminal cannot. */
   copy(text: string): boolean;
+  /** Opens a session that was lent to this terminal with pi; the console waits behind it. */
+  openSession(id: string, lent: unknown): void;
   /** Shows lines in the operator's pager; the console waits behind it. */
   page(lines: readonly string[]): void;
 }

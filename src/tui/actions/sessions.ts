@@ -78,6 +78,29 @@ export const SESSIONS: readonly Action[] = [
     },
   },
   {
+    id: 'session.terminal',
+    scopes: ['sessions', 'session'],
+    keys: ['o'],
+    label: 'open in pi',
+    help: 'Open the session with pi in this terminal; its chat waits until pi is left.',
+    hint: 17,
+    disabled(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return 'no session is selected';
+      return context.slices.link.kind === 'local'
+        ? undefined
+        : `on the gateway's machine: pi-gateway-tui open ${clean(row.id, 60)}`;
+    },
+    run(context) {
+      const row = context.target('sessions');
+      if (row === undefined) return;
+      context.run(
+        { type: 'session.lend', id: row.id },
+        { pending: row.id, after: (result) => context.effects.openSession(row.id, result.data) },
+      );
+    },
+  },
+  {
     id: 'session.stop',
     scopes: ['sessions', 'session'],
     keys: ['x'],

@@ -71,6 +71,21 @@ export const TASKS: readonly Action[] = [
     },
   },
   {
+    id: 'task.start',
+    scopes: ['tasks'],
+    keys: ['n'],
+    label: 'new',
+    help: 'Start a background task; its result stands here.',
+    hint: 15,
+    words: 'task start',
+    args: '<text>',
+    run(context, args) {
+      const start = (command: string): void => context.run({ type: 'task.start', command });
+      if (args.length > 0) start(args.join(' '));
+      else context.prompt({ title: 'New task', hint: 'what the agent is to do', submit: start });
+    },
+  },
+  {
     id: 'task.retry',
     scopes: ['tasks', 'task'],
     keys: ['r'],

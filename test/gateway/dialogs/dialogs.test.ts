@@ -140,6 +140,61 @@ describe('a question of the agent', () => {
     expect(last()).toBe('This took too long and was ended.');
   });
 
+  it('stands below what was said before it, and above what is said after', async () => {
+    const agent = createScriptedAgent({ approvals: true, chunkDelayMs: 300 });
+    rig = await Rig.start({
+      config: { security: { allowAll: true }, agent: { approvals: 'dangerous' } },
+      capabilities: { textLimit: 4000 },
+      agent: {
+        ...agent,
+        backend: agent.backend,
+        check: (signal) => agent.check(signal),
+        stop: () => agent.stop(),
+        open: (spec) => {
+          const conversation = agent.open(spec);
+          return {
+            steer: (input) => conversation.steer(input),
+            control: (command) => conversation.control(command),
+            close: () => conversation.close(),
+            // An agent that speaks before its tool, as models do.
+            run: (input, listener, signal) =>
+              conversation.run(
+                input,
+                (event) => {
+                  if (event.type === 'tool_start') listener({ type: 'text_delta', delta: 'I look first.' });
+                  listener(event);
+                },
+                signal,
+              ),
+          };
+        },
+      },
+    });
+    await rig.say('[sleep 2000] [tool bash rm x] go');
+    await rig.pass(3000);
+    expect(rig.texts()).toEqual(['I look first.', expect.stringContaining('May I run this?')]);
+    await rig.say('/approve');
+    await rig.pass(5000);
+    expect(rig.texts()).toEqual([
+      'I look first.',
+      expect.stringContaining('May I run this?'),
+      'Approved once (#1).',
+      'You said: go',
+    ]);
+  });
+
+  it('takes away a draft that only shows a tool', async () => {
+    await start({}, { edit: true });
+    await rig.say('[tool bash ls] [sleep 3000] [tool bash rm x] go');
+    await rig.pass(2000);
+    expect(rig.texts()).toEqual(['⚙ bash']);
+    await rig.pass(2000);
+    expect(rig.texts()).toEqual([expect.stringContaining('May I run this?')]);
+    await rig.say('/deny');
+    await rig.pass(3000);
+    expect(last()).toContain('You said: go');
+  });
+
   it('is heard of by clients that stream events, with its end', async () => {
     await start({}, { streamsEvents: true, buttons: false });
     await rig.say('[ask confirm Really?] go', { promptId: 'a1' });

@@ -57,6 +57,7 @@ export class RemoteUser {
   readonly #creds: AuthenticationCreds;
   readonly #keys: SignalKeyStore;
   #preKeys = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(name: string, phone: string, lid: string, creds: AuthenticationCreds) {
     this.name = name;
@@ -93,8 +94,19 @@ export class RemoteUser {
     ]);
   }
 
+  /** One thing after the other, as on one phone: two at once would overwrite each other's ratchet. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(work);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
   /** Decrypts a direct message from `from`. */
-  async open(from: string, enc: BinaryNode): Promise<proto.Message> {
+  open(from: string, enc: BinaryNode): Promise<proto.Message> {
+    return this.exclusive(() => this.#open(from, enc));
+  }
+
+  async #open(from: string, enc: BinaryNode): Promise<proto.Message> {
     const type = enc.attrs['type'] === 'pkmsg' ? 'pkmsg' : 'msg';
     const padded = await this.repository.decryptMessage({ jid: from, type, ciphertext: bytes(enc) });
     return proto.Message.decode(unpadRandomMax16(padded));

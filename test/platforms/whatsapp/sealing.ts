@@ -17,7 +17,17 @@ export interface DeliverOptions {
 }
 
 /** The `message` stanza of a person's words to the bot, in a direct chat or in a group. */
-export async function seal(
+export function seal(
+  user: RemoteUser,
+  bot: BotDevice,
+  message: proto.IMessage,
+  options: DeliverOptions,
+  group: TestGroup | undefined,
+): Promise<BinaryNode> {
+  return user.exclusive(() => sealed(user, bot, message, options, group));
+}
+
+async function sealed(
   user: RemoteUser,
   bot: BotDevice,
   message: proto.IMessage,
@@ -49,7 +59,7 @@ export async function seal(
   let content: BinaryNode[];
   if (group === undefined) content = [await sealFor(message)];
   else {
-    const sealed = await user.repository.encryptGroupMessage({
+    const encrypted = await user.repository.encryptGroupMessage({
       group: group.jid,
       meId: user.lid,
       data: encodeWAMessage(message),
@@ -58,10 +68,10 @@ export async function seal(
     const key = await sealFor({
       senderKeyDistributionMessage: {
         groupId: group.jid,
-        axolotlSenderKeyDistributionMessage: sealed.senderKeyDistributionMessage,
+        axolotlSenderKeyDistributionMessage: encrypted.senderKeyDistributionMessage,
       },
     });
-    content = [key, node('enc', { v: '2', type: 'skmsg' }, sealed.ciphertext)];
+    content = [key, node('enc', { v: '2', type: 'skmsg' }, encrypted.ciphertext)];
   }
   return node('message', attrs, content);
 }

@@ -56,6 +56,20 @@ describe('the schedules view', () => {
 });
 
 describe('tasks', () => {
+  it('are started by key and by word', async () => {
+    const h = harness();
+    h.press('3 n');
+    h.type('read the logs');
+    h.press('enter :');
+    h.type('task start sort them');
+    h.press('enter');
+    await h.settle();
+    expect(h.operator.commands).toEqual([
+      { type: 'task.start', command: 'read the logs' },
+      { type: 'task.start', command: 'sort them' },
+    ]);
+  });
+
   it('are tried again when they did not succeed, and show their steps', async () => {
     const h = harness({
       snapshot: { ...snapshotOf(), tasks: [taskView('bg-1', { status: 'failed', completedAt: 5 })] },

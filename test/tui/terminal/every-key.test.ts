@@ -84,6 +84,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
   'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
   'session.pause': { before: [PANE.sessions], command: { type: 'session.pause', id: 's1' } },
+  'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],
     asks: 'Stop the turn of telegram Ada',
@@ -114,6 +115,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'task.start': { before: [PANE.tasks], shows: 'New task' },
   'task.retry': {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
     command: { type: 'task.retry', id: 'bg-90c' },
@@ -149,7 +151,9 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'adapter.check': { before: [PANE.adapters], command: { type: 'adapter.check', platform: 'telegram' } },
   'request.open': { shows: 'Request of 山田太郎' },
   'log.open': { before: [PANE.log], shows: 'ERROR'.toLowerCase() },
-  'log.level': { before: [PANE.log], shows: '(info|warn|error)' },
+  'log.level': { before: [PANE.log], shows: 'Log 40 info+' },
+  'log.source': { before: [PANE.log], shows: /Log 40 only \w+/u },
+  'log.wrap': { before: [PANE.log, ['k', 'paused']], shows: 'paused' },
   'adapter.settings': { before: [PANE.adapters], shows: 'Settings of telegram' },
   'pairing.phone': { command: { type: 'pairing.invite' }, shows: 'Your own phone' },
   'invite.platform': { before: [['p', 'https://t.me/mybot']], shows: 'as a direct message' },

@@ -1,0 +1,40 @@
+import { GatewayError } from '../gateway/errors.ts';
+import type { SessionView } from '../gateway/model.ts';
+import { holdSession, lentOf } from '../handoff.ts';
+import { type Arguments, UsageError } from './arguments.ts';
+import { operatorSession } from './one-shot.ts';
+
+/** Opens a chat's session in this terminal with pi; the gateway waits with it meanwhile. Resolves with pi's exit code. */
+export async function runOpen(args: Arguments): Promise<number> {
+  const wanted = args.rest[0];
+  if (wanted === undefined) throw new UsageError('usage: pi-gateway-tui open <session>');
+  if (process.stdout.isTTY !== true || process.stdin.isTTY !== true)
+    throw new UsageError('open needs an interactive terminal.');
+  const { operator, close } = await operatorSession(args);
+  try {
+    const session = findSession(operator.snapshot().sessions, wanted);
+    const lent = lentOf((await operator.run({ type: 'session.lend', id: session.id })).data);
+    process.stderr.write(
+      `pi-gateway-tui: opening "${session.title}" of ${session.senderName} (${session.chat.platform}); its messages wait until you leave pi.\n`,
+    );
+    const code = await holdSession(operator, session.id, lent);
+    process.stderr.write('pi-gateway-tui: the session is handed back.\n');
+    return code;
+  } finally {
+    await close();
+  }
+}
+
+/** By id, or by the first characters of one. */
+function findSession(sessions: readonly SessionView[], wanted: string): SessionView {
+  const exact = sessions.find(({ id }) => id === wanted);
+  if (exact !== undefined) return exact;
+  const found = sessions.filter(({ id }) => id.startsWith(wanted));
+  const [first] = found;
+  if (first !== undefined && found.length === 1) return first;
+  throw new GatewayError(
+    'session_not_found',
+    found.length === 0 ? `no session has the id ${wanted}` : `${found.length} sessions begin with ${wanted}`,
+    { status: 404, hint: 'List them with: pi-gateway-tui sessions' },
+  );
+}
