@@ -148,9 +148,10 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
         guest.client.prompt(id, words);
         await guest.client.outcome(id, 60_000);
       }
-      await guest.client
-        .next((frame) => frame.type === 'task' && String(frame.data?.['status']) === 'succeeded', 60_000)
-        .catch(() => undefined);
+      await guest.client.next(
+        (frame) => frame.type === 'task' && String(frame.data?.['status']) === 'succeeded',
+        60_000,
+      );
       // A program of the operator's is none of an agent's, whatever it is called with.
       for (const words of ['usage', 'open x', 'config security.allowAll true'])
         expect(
