@@ -347,6 +347,7 @@ function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
     turnedAway: view.turnedAway,
     outbox: gateway.outbox.pending,
     refusals: gateway.refusals.slice(-20),
+    decisions: gateway.decisions(50),
     badges: view.badges,
     demo: view.demo,
   };
