@@ -118,7 +118,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'home.set': {
     before: [PANE.sessions],
     asks: 'Make this the home chat of telegram?',
-    command: { type: 'home.set', platform: 'telegram', chat: '42' },
+    command: { type: 'home.set', platform: 'telegram', chat: '81234' },
   },
   'task.start': { before: [PANE.tasks], shows: 'New task' },
   'task.retry': {
