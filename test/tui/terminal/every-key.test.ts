@@ -125,6 +125,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'home.set': {
+    before: [PANE.sessions],
+    asks: 'Make this the home chat of telegram?',
+    command: { type: 'home.set', platform: 'telegram', chat: '81234' },
+  },
   'task.start': { before: [PANE.tasks], shows: 'New task' },
   'task.retry': {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
