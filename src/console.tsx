@@ -5,16 +5,18 @@ import type { Operator } from './gateway/operator.ts';
 import { holdSession, lentOf } from './handoff.ts';
 import type { LeaveReason } from './tui/actions/action.ts';
 import { App, type SuspendTerminal } from './tui/app.tsx';
+import type { OwnTheme } from './tui/draw/own-theme.ts';
 import { bindKeys } from './tui/keys/bindings.ts';
 import { Reader } from './tui/reader/reader.ts';
 import { ReaderApp } from './tui/reader/reader-app.tsx';
 import { FIRST_STEP } from './tui/setup/keys.ts';
 import { Controller } from './tui/state/controller.ts';
+import { pointAt } from './tui/state/mouse.ts';
 import { sentenceOf } from './tui/state/sentence.ts';
 import { ConsoleStore } from './tui/state/store.ts';
 import { type Appearance, appearanceOf } from './tui/terminal/appearance.ts';
 import { watchAttention } from './tui/terminal/attention.ts';
-import { clipboardSequence } from './tui/terminal/modes.ts';
+import { clipboardSequence, type NotificationKind } from './tui/terminal/modes.ts';
 import { openTerminal, type Terminal } from './tui/terminal/terminal.ts';
 
 export interface ConsoleOptions {
@@ -26,8 +28,14 @@ export interface ConsoleOptions {
   readonly screenReader?: boolean;
   readonly stdin?: NodeJS.ReadStream;
   readonly stdout?: NodeJS.WriteStream;
-  /** Default `auto`: `NO_COLOR` and `COLORFGBG` decide. */
-  readonly theme?: 'auto' | 'dark' | 'light' | 'mono';
+  /** Default `auto`: `NO_COLOR` and `COLORFGBG` decide. Else a built-in theme, or one of `themes`. */
+  readonly theme?: string;
+  /** Own themes by name. */
+  readonly themes?: Readonly<Record<string, OwnTheme>>;
+  /** Take the mouse; default false. */
+  readonly mouse?: boolean;
+  /** Desktop notification when somebody asks to pair; default `off`. */
+  readonly notifications?: 'off' | NotificationKind;
   /** Action id -> keys, separated by blanks: `{ "pairing.approve": "A" }`. */
   readonly keys?: Readonly<Record<string, string>>;
   readonly env?: NodeJS.ProcessEnv;
@@ -56,6 +64,7 @@ export async function runConsole(operator: Operator, options: ConsoleOptions = {
     stdout: options.stdout ?? process.stdout,
     dumb: appearance.dumb,
     linear: appearance.linear,
+    mouse: options.mouse === true && !appearance.linear,
   });
   try {
     return await holdConsole(operator, options, { env, appearance, terminal });
@@ -98,7 +107,17 @@ async function holdConsole(
     },
   });
   if (options.firstRun === true) controller.open(FIRST_STEP);
-  const quiet = watchAttention(store, terminal, { bell: options.bell === true, titles: !appearance.linear });
+  terminal.onMouse((event) => {
+    const { columns, rows } = terminal.screen;
+    pointAt(controller, event, columns, options.inline === true ? rows - 1 : rows);
+    store.flush();
+  });
+  const { notifications = 'off' } = options;
+  const quiet = watchAttention(store, terminal, {
+    bell: options.bell === true,
+    titles: !appearance.linear,
+    ...(notifications === 'off' || appearance.dumb ? {} : { notify: { kind: notifications, env } }),
+  });
   try {
     const view = rootOf({ appearance, store, controller, terminal, inline: options.inline === true });
     const instance = render(view, {

@@ -1,3 +1,4 @@
+import { loadConfig } from '../gateway/config/load.ts';
 import { dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
 import { GatewayError } from '../gateway/errors.ts';
 import { connectOperator } from '../gateway/server/remote-operator.ts';
@@ -22,7 +23,12 @@ export async function runAttach(args: Arguments): Promise<number> {
   const operator = await connectOperator(url, token);
   try {
     const { runConsole } = await import('../console.tsx');
-    await runConsole(operator, consoleOptions(args));
+    const look = loadConfig(folder.config).config.console ?? {};
+    await runConsole(operator, {
+      ...look,
+      ...consoleOptions(args),
+      ascii: args.ascii || look.ascii === true,
+    });
   } finally {
     await operator.close();
   }

@@ -61,7 +61,21 @@ export function checkConfig(value: unknown, origin: string): Omit<LoadedConfig, 
       `${origin}: does not match the configuration schema`,
       'Compare it with docs/configuration.md.',
     );
+  checkTheme(cleaned, origin);
   return { config: cleaned, warnings };
+}
+
+const THEMES = ['auto', 'dark', 'light', 'mono'];
+
+/** A theme is built in or one of the operator's own: no schema can say that. */
+function checkTheme({ console: look }: Config, origin: string): void {
+  const names = [...THEMES, ...Object.keys(look?.themes ?? {})];
+  if (look?.theme === undefined || names.includes(look.theme)) return;
+  const near = closest(look.theme, names);
+  throw new ConfigError(
+    `${origin}: console.theme: ${show(look.theme)} is wrong: it must be one of ${names.join(', ')}`,
+    `${near === undefined ? '' : `Did you mean "${near}"? `}Set console.theme to one of them, or add it to console.themes.`,
+  );
 }
 
 /** An empty string or null means "not set": files written by the older gateway contain them. */
@@ -128,6 +142,7 @@ function choices(schema: SchemaNode | undefined): string | undefined {
 
 function explain(message: string, schema: SchemaNode | undefined): string {
   const options = choices(schema);
+  if (message.includes('pattern')) return 'it must be words such as "bold red", "#ffaa00 on black" or "none"';
   return options === undefined ? `it ${message}` : `it must be one of ${options}`;
 }
 

@@ -1,5 +1,6 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
+import { ConsoleSchema } from './console-schema.ts';
 
 const minutes = (description: string, value: number) =>
   Type.Integer({ minimum: 1, maximum: 525_600, default: value, description });
@@ -330,6 +331,14 @@ export const ConfigSchema = Type.Object({
           description: 'Turns that run at the same time.',
         }),
       ),
+      maxTasks: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 256,
+          default: 2,
+          description: 'Background tasks that run at the same time.',
+        }),
+      ),
       idleMinutes: Type.Optional(minutes('Minutes before an idle agent process is stopped.', 5)),
       busyMode: Type.Optional(
         Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {
@@ -359,20 +368,7 @@ export const ConfigSchema = Type.Object({
       ),
     }),
   ),
-  console: Type.Optional(
-    Type.Object({
-      theme: Type.Optional(
-        Type.Union(
-          [Type.Literal('auto'), Type.Literal('dark'), Type.Literal('light'), Type.Literal('mono')],
-          { default: 'auto', description: 'Colours of the console.' },
-        ),
-      ),
-      ascii: Type.Optional(Type.Boolean({ default: false, description: 'Draw with ASCII characters only.' })),
-      keys: Type.Optional(
-        Type.Record(Type.String(), Type.String(), { description: 'Remapped keys: action name to key.' }),
-      ),
-    }),
-  ),
+  console: Type.Optional(ConsoleSchema),
 });
 
 export type Config = Static<typeof ConfigSchema>;

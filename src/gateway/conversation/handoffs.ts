@@ -11,7 +11,7 @@ import { parseLease, type StoredLease } from './lease.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
 
 /** A terminal that says nothing for this long is gone, unless its pi still runs. */
-export const LEASE_MS = 60_000;
+export const LEASE_MS = 30_000;
 /** How often that is looked at. */
 const LOOK_MS = 5000;
 const KEY = 'lent:';

@@ -41,6 +41,8 @@ export const GENERAL: readonly Action[] = [
         const list = activeList(state);
         if ((state.filters[list] ?? '') !== '')
           return { ...state, filters: { ...state.filters, [list]: '' } };
+        if (list === 'log' && (state.logLevel !== undefined || state.logSource !== undefined))
+          return { ...state, logLevel: undefined, logSource: undefined };
         return state.zoom ? { ...state, zoom: false } : { ...state, toast: undefined };
       }),
   },

@@ -3,6 +3,7 @@ import { clean } from '../draw/cells.ts';
 import type { ListViewId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { configText } from '../lists/views.ts';
+import { LEVELS } from '../state/list-state.ts';
 import type { LogEntry } from '../state/slices.ts';
 import { withMode } from '../state/view.ts';
 import type { Action } from './action.ts';
@@ -21,9 +22,6 @@ function view(list: Exclude<ListViewId, 'queue'>, keys: readonly string[], help:
     },
   };
 }
-
-/** Filters that `L` goes through; a log line's text for the filter begins with its level. */
-const LOG_LEVELS: readonly string[] = ['', '/^(info|warn|error) /', '/^(warn|error) /', '/^error /'];
 
 function logText(row: LogEntry): string {
   return `${new Date(row.at).toISOString()} ${row.level.padEnd(5)} ${clean(row.source, 40)} ${clean(row.text, 20_000)}`;
@@ -84,10 +82,34 @@ export const VIEWS: readonly Action[] = [
     hint: 11,
     run: (context) =>
       context.update((state) => {
-        const at = LOG_LEVELS.indexOf(state.filters.log ?? '');
-        const log = LOG_LEVELS[(at + 1) % LOG_LEVELS.length] ?? '';
-        return { ...state, filters: { ...state.filters, log } };
+        const at = LEVELS.indexOf(state.logLevel ?? 'debug');
+        return { ...state, logLevel: at === LEVELS.length - 1 ? undefined : LEVELS[at + 1] };
       }),
+  },
+  {
+    id: 'log.source',
+    scopes: ['log'],
+    keys: ['s'],
+    label: 'source',
+    help: 'Show only lines from where the selected line came; again: from everywhere.',
+    hint: 12,
+    disabled: (context) =>
+      context.view.logSource === undefined && context.target('log') === undefined
+        ? 'no line is selected'
+        : undefined,
+    run(context) {
+      const source = context.view.logSource === undefined ? context.target('log')?.source : undefined;
+      context.update((state) => ({ ...state, logSource: source }));
+    },
+  },
+  {
+    id: 'log.wrap',
+    scopes: ['log'],
+    keys: ['W'],
+    label: 'wrap',
+    help: 'Wrap long log lines, or cut them again.',
+    hint: 14,
+    run: (context) => context.update((state) => ({ ...state, logWrap: !state.logWrap, logShift: 0 })),
   },
   {
     id: 'log.page',
@@ -95,7 +117,7 @@ export const VIEWS: readonly Action[] = [
     keys: ['v'],
     label: 'pager',
     help: 'Open the log, as it is filtered, in $PAGER.',
-    hint: 12,
+    hint: 13,
     run: (context) => context.effects.page(context.rows('log').map(logText)),
   },
   {

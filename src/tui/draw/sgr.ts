@@ -4,8 +4,23 @@
  * of the cost of a frame.
  */
 
+/** A true colour as one number beside the plain codes: which ground it colours, and red, green and blue below. */
+const PACKED = 2 ** 24;
+
+export function packedColour(rgb: number, ground: boolean): number {
+  return (ground ? 48 : 38) * PACKED + rgb;
+}
+
+/** The parameters of a code as they are sent. */
+function parameters(code: number): string {
+  if (code < PACKED) return String(code);
+  const rgb = code % PACKED;
+  return `${Math.floor(code / PACKED)};2;${rgb >> 16};${(rgb >> 8) & 255};${rgb & 255}`;
+}
+
 /** The code that switches an attribute off. */
 function endOf(code: number): number {
+  if (code >= PACKED) return Math.floor(code / PACKED) === 48 ? 49 : 39;
   if (code === 1 || code === 2) return 22;
   if (code === 4) return 24;
   if (code === 7) return 27;
@@ -59,5 +74,5 @@ function work(from: readonly number[], to: readonly number[]): Transition {
   let on = from;
   for (const code of ends) on = apply(on, code, false);
   for (const code of add) on = apply(on, code, true);
-  return { text: [...ends, ...add].map((code) => `\u001b[${code}m`).join(''), on };
+  return { text: [...ends, ...add].map((code) => `\u001b[${parameters(code)}m`).join(''), on };
 }

@@ -26,7 +26,8 @@ export type Style =
 export type ThemeName = 'dark' | 'light' | 'mono';
 
 export interface Theme {
-  readonly name: ThemeName | 'plain';
+  /** Of a built-in theme, "plain", or what the operator calls it. */
+  readonly name: string;
   /** SGR parameters of each token; empty means the terminal's default. */
   readonly sgr: Readonly<Record<Style, readonly number[]>>;
 }
@@ -133,6 +134,10 @@ export const PLAIN_THEME: Theme = {
 };
 
 const THEMES: Readonly<Record<ThemeName, Theme>> = { dark, light, mono };
+
+export function isStyle(token: string): token is Style {
+  return Object.hasOwn(dark.sgr, token);
+}
 
 export function themeNamed(name: ThemeName): Theme {
   return THEMES[name];

@@ -1,6 +1,6 @@
 import type { LogLine } from '../../gateway/model.ts';
-import { clean, cut, fillTo } from '../draw/cells.ts';
-import { type Span, span } from '../draw/line.ts';
+import { clean, cut, fillTo, wrap } from '../draw/cells.ts';
+import { type Line, lineWidth, type Span, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
 import type { LogEntry } from '../state/slices.ts';
@@ -18,6 +18,30 @@ export function levelWords(level: LogLine['level']): Span {
   return span(words, style);
 }
 
+/** What a line begins with: time, level and source, as far as there is room. */
+function head(row: LogEntry, width: number): Span[] {
+  return [
+    ...(width >= 30 ? [span(clockTime(row.at), 'dim'), span(' ')] : []),
+    levelWords(row.level),
+    span(' '),
+    ...(width >= 50 ? [span(fillTo(clean(row.source, 40), 10), 'dim'), span(' ')] : []),
+  ];
+}
+
+function styleOf(row: LogEntry): Style {
+  return row.level === 'debug' ? 'dim' : row.level === 'error' ? 'strong' : 'text';
+}
+
+/** The whole line, wrapped under where its text begins. */
+export function wrappedLog(row: LogEntry, width: number): Line[] {
+  const first = head(row, width);
+  const indent = lineWidth(first);
+  return wrap(clean(row.text, 20_000), Math.max(4, width - indent)).map((text, at) => [
+    ...(at === 0 ? first : [span(' '.repeat(indent))]),
+    span(text, styleOf(row)),
+  ]);
+}
+
 export const logList: ListDefinition<LogEntry> = {
   title: 'Log',
   rows: ({ slices }) => slices.log,
@@ -29,15 +53,7 @@ export const logList: ListDefinition<LogEntry> = {
   draw(row, { width, glyphs, shift = 0 }) {
     const text = clean(row.text, 2_000);
     const shown = shift > 0 ? glyphs.ellipsis + dropCells(text, shift + 1) : text;
-    return [
-      [
-        ...(width >= 30 ? [span(clockTime(row.at), 'dim'), span(' ')] : []),
-        levelWords(row.level),
-        span(' '),
-        ...(width >= 50 ? [span(fillTo(clean(row.source, 40), 10), 'dim'), span(' ')] : []),
-        span(shown, row.level === 'debug' ? 'dim' : row.level === 'error' ? 'strong' : 'text'),
-      ],
-    ];
+    return [[...head(row, width), span(shown, styleOf(row))]];
   },
 };
 

@@ -5,6 +5,7 @@ import { type Line, type Span, span } from '../draw/line.ts';
 import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { filterOf } from '../state/view.ts';
+import { wrappedLogLines } from './log-wrap.ts';
 import { row, type Scene } from './scene.ts';
 
 export interface ListBox {
@@ -19,7 +20,12 @@ export function listPane<K extends ListId>(scene: Scene, id: K, box: ListBox): L
   const { controller, glyphs } = scene;
   const inner = box.width - 2;
   const rows = controller.rows(id);
-  const lines = rows.length === 0 ? emptyLines(scene, id, inner) : rowLines(scene, id, rows, box, inner);
+  const lines =
+    rows.length === 0
+      ? emptyLines(scene, id, inner)
+      : id === 'log' && controller.view.logWrap
+        ? wrappedLogLines(scene, controller.rows('log'), box, inner)
+        : rowLines(scene, id, rows, box, inner);
   return frame(lines, {
     width: box.width,
     height: box.height,
@@ -44,6 +50,11 @@ export function titleLine<K extends ListId>(
   if (box.digit !== undefined) line.push(span(String(box.digit), 'key'), span(' '));
   line.push(span(list.title, box.focused ? 'borderFocus' : 'title'));
   line.push(span(' '), span(list.count(all, controller.slices), alarm ? 'mark' : 'dim'));
+  if (id === 'log') {
+    const { logLevel, logSource } = controller.view;
+    if (logLevel !== undefined) line.push(span(` ${logLevel}${logLevel === 'error' ? '' : '+'}`, 'mark'));
+    if (logSource !== undefined) line.push(span(` only ${clean(logSource, 40)}`, 'mark'));
+  }
   if (filter !== '') line.push(span(' '), span(`/${clean(filter, 60)}`, 'mark'));
   return line;
 }

@@ -1,12 +1,16 @@
 /** The lists as the operator sees them: rows that pass the filter, the selection, the part that is shown. */
+import type { LogLevel } from '../../gateway/operator.ts';
 import type { Movement } from '../actions/action.ts';
 import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { FilteredRows } from './rows.ts';
+import { FilteredRows, type Only } from './rows.ts';
 import { cursorIndex, moved } from './selection.ts';
 import type { Slices } from './slices.ts';
 import { filterOf, type SheetId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
+
+/** From the least to the most important. */
+export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /** Time to notice that another row came under the cursor. */
 const SETTLE_MS = 400;
@@ -47,7 +51,21 @@ export class ListState {
     const filter = filterOf(this.#desk.view, list);
     const mode = topMode(this.#desk.view);
     if (filter === '' && mode?.kind === 'filter' && mode.list === list) this.#filtered.warm(list, source);
-    return this.#filtered.rows(list, source, filter);
+    return this.#filtered.rows(list, source, filter, this.#only(list));
+  }
+
+  /** The log shows some levels or one source alone. */
+  #only<K extends ListId>(list: K): Only<RowOf[K]> | undefined {
+    const { logLevel, logSource } = this.#desk.view;
+    if (list !== 'log' || (logLevel === undefined && logSource === undefined)) return undefined;
+    const least = LEVELS.indexOf(logLevel ?? 'debug');
+    return {
+      name: `${logLevel ?? ''} ${logSource ?? ''}`,
+      takes: (row) =>
+        'level' in row &&
+        LEVELS.indexOf(row.level) >= least &&
+        (logSource === undefined || row.source === logSource),
+    };
   }
 
   /** What is wrong with the filter of a list while it is typed. */
@@ -89,11 +107,16 @@ export class ListState {
 
   /** Moves the selection. */
   select<K extends ListId>(list: K, by: Movement): void {
+    const count = this.rows(list).length;
+    if (count === 0) return;
+    const from = this.cursor(list) ?? count - 1;
+    this.selectAt(list, moved(from, count, this.viewports.get(list).size, by));
+  }
+
+  /** Selects the row at that index; the last line of the log means: follow. */
+  selectAt<K extends ListId>(list: K, index: number): void {
     const rows = this.rows(list);
-    if (rows.length === 0) return;
     const definition: ListDefinition<RowOf[K]> = LISTS[list];
-    const from = this.cursor(list) ?? rows.length - 1;
-    const index = moved(from, rows.length, this.viewports.get(list).size, by);
     const row = rows[index];
     const follow = list === 'log' && index === rows.length - 1;
     const end = this.#desk.slices.log.at(-1)?.seq ?? -1;

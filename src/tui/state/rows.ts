@@ -10,6 +10,18 @@ interface Remembered<Row> {
   readonly rows: readonly Row[];
 }
 
+/** A choice of rows by facts, beside the filter; `name` tells choices apart. */
+export interface Only<Row> {
+  readonly name: string;
+  readonly takes: (row: Row) => boolean;
+}
+
+interface Chosen {
+  readonly from: readonly object[];
+  readonly name: string;
+  readonly rows: readonly object[];
+}
+
 /** About half of what one key may cost. */
 const WARM_ROWS = 10_000;
 
@@ -18,12 +30,19 @@ type Memory = { [K in ListId]?: Remembered<RowOf[K]> };
 export class FilteredRows {
   readonly #memory: Memory = {};
   readonly #haystacks = new WeakMap<object, string>();
+  #chosen: Chosen = { from: [], name: '', rows: [] };
   #warmed: readonly object[] = [];
   readonly #filters = new Map<string, Filter>();
 
-  rows<K extends ListId>(id: K, source: RowSource, filter: string): readonly RowOf[K][] {
+  /** With `only`, rows that it does not take are left out before the filter is asked. */
+  rows<K extends ListId>(
+    id: K,
+    source: RowSource,
+    filter: string,
+    only?: Only<RowOf[K]>,
+  ): readonly RowOf[K][] {
     const list: ListDefinition<RowOf[K]> = LISTS[id];
-    const all = list.rows(source);
+    const all = only === undefined ? list.rows(source) : this.#only(list.rows(source), only);
     if (filter === '') return all;
     const known: Remembered<RowOf[K]> | undefined = this.#memory[id];
     if (known !== undefined && known.all === all && known.filter === filter) return known.rows;
@@ -36,6 +55,13 @@ export class FilteredRows {
     const rows = among.filter((row) => wanted.matches(this.#haystack(list, row)));
     const memory: { [P in K]?: Remembered<RowOf[P]> } = this.#memory;
     memory[id] = { all, filter, rows };
+    return rows;
+  }
+
+  #only<Row extends object>(from: readonly Row[], { name, takes }: Only<Row>): readonly Row[] {
+    if (this.#chosen.from === from && this.#chosen.name === name) return this.#chosen.rows as readonly Row[];
+    const rows = from.filter(takes);
+    this.#chosen = { from, name, rows };
     return rows;
   }
 

@@ -1,5 +1,6 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
 import type { Platform } from '../../gateway/model.ts';
+import type { LogLevel } from '../../gateway/operator.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
@@ -107,6 +108,11 @@ export interface ViewState {
   readonly toast: Toast | undefined;
   /** Rows whose command is under way. */
   readonly pending: ReadonlySet<string>;
+  /** Least level and only source of the log lines that are shown; undefined: all. */
+  readonly logLevel: LogLevel | undefined;
+  readonly logSource: string | undefined;
+  /** Long log lines are wrapped instead of cut. */
+  readonly logWrap: boolean;
   /** Columns the log is scrolled sideways. */
   readonly logShift: number;
   /** Sequence number after the last log line that was seen before following stopped. */
@@ -124,6 +130,9 @@ export const INITIAL_VIEW: ViewState = {
   modes: [],
   toast: undefined,
   pending: new Set(),
+  logLevel: undefined,
+  logSource: undefined,
+  logWrap: false,
   logShift: 0,
   logSeen: 0,
   interruptedAt: undefined,

@@ -1,17 +1,19 @@
-/** Calls the operator when somebody asks to pair: the window's title, and the bell where it is wanted. */
+/** Calls the operator when somebody asks to pair: the window's title, bell and desktop where wanted. */
 import type { ConsoleStore } from '../state/store.ts';
-import { BELL, titleSequence } from './modes.ts';
+import { BELL, type NotificationKind, notificationSequence, titleSequence } from './modes.ts';
 
 export interface AttentionOptions {
   readonly bell: boolean;
   readonly titles: boolean;
+  /** Desktop notifications, where they are wanted. */
+  readonly notify?: { readonly kind: NotificationKind; readonly env: NodeJS.ProcessEnv };
 }
 
 /** Returns the function that stops watching. */
 export function watchAttention(
   store: ConsoleStore,
   terminal: { send(text: string): void },
-  { bell, titles }: AttentionOptions,
+  { bell, titles, notify }: AttentionOptions,
 ): () => void {
   let known = new Set(store.getSlices().pairing.map((row) => row.id));
   let title = '';
@@ -21,7 +23,14 @@ export function watchAttention(
       pairing.length > 0 ? `(${pairing.length} pairing) pi-gateway` : `pi-gateway ${gateway.state}`;
     if (titles && words !== title) terminal.send(titleSequence(words));
     title = words;
-    if (bell && pairing.some((row) => !known.has(row.id))) terminal.send(BELL);
+    const fresh = pairing.filter((row) => !known.has(row.id));
+    if (bell && fresh.length > 0) terminal.send(BELL);
+    const [first] = fresh;
+    if (notify !== undefined && first !== undefined) {
+      const others = fresh.length === 1 ? '' : ` and ${fresh.length - 1} more`;
+      const words = `${first.senderName} (${first.platform})${others} asks to be let in`;
+      terminal.send(notificationSequence(notify.kind, 'pi-gateway', words, notify.env));
+    }
     known = new Set(pairing.map((row) => row.id));
   };
   look();

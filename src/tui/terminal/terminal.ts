@@ -1,8 +1,9 @@
 /** The terminal for the time of one console: what is switched on here is switched off on every way out. */
 import type { Instance } from 'ink';
 import type { LeaveReason } from '../actions/action.ts';
+import { type MouseEvent, mouseEvents } from '../keys/mouse.ts';
 import { type Lifeline, watchTerminal } from './lifeline.ts';
-import { EMERGENCY, ENTER_MODES, LEAVE_MODES } from './modes.ts';
+import { EMERGENCY, enterModes, leaveModes } from './modes.ts';
 import { guardOutput, type Note } from './output-guard.ts';
 import { runPager } from './pager.ts';
 import { ScreenStream } from './screen-stream.ts';
@@ -16,6 +17,8 @@ export interface TerminalOptions {
   readonly dumb: boolean;
   /** Append-only: nothing is restored because nothing is drawn. */
   readonly linear: boolean;
+  /** Ask for reports of the mouse. */
+  readonly mouse?: boolean;
 }
 
 /** How long a stop may take to arrive. A job that cannot be stopped (nobody could wake it) goes on after this. */
@@ -25,10 +28,12 @@ export class Terminal {
   readonly stdin: NodeJS.ReadStream;
   readonly screen: ScreenStream;
   readonly #modes: boolean;
+  readonly #mouse: boolean;
   readonly #lifeline: Lifeline;
   readonly #release: () => void;
   #note: Note = () => {};
   #focusChanged: (focused: boolean) => void = () => {};
+  #pointed: (event: MouseEvent) => void = () => {};
   #suspend: Suspend | undefined;
   #suspended = false;
   #instance: Instance | undefined;
@@ -40,6 +45,7 @@ export class Terminal {
     this.stdin = options.stdin;
     this.screen = new ScreenStream(options.stdout, options.dumb);
     this.#modes = !options.linear;
+    this.#mouse = options.mouse === true;
     this.#lifeline = watchTerminal(
       options.stdin,
       options.stdout,
@@ -60,7 +66,7 @@ export class Terminal {
     process.on('exit', this.#onExit);
     process.on('SIGCONT', this.#onContinue);
     process.on('warning', this.#onWarning);
-    if (this.#modes) this.screen.write(ENTER_MODES);
+    if (this.#modes) this.screen.write(enterModes(this.#mouse));
   }
 
   onNote(note: Note): void {
@@ -69,6 +75,10 @@ export class Terminal {
 
   onFocus(changed: (focused: boolean) => void): void {
     this.#focusChanged = changed;
+  }
+
+  onMouse(pointed: (event: MouseEvent) => void): void {
+    this.#pointed = pointed;
   }
 
   /** Ink reads keys from now on; `suspend` is its way of giving the terminal away. */
@@ -137,7 +147,7 @@ export class Terminal {
     if (this.#suspended || this.#suspend === undefined) return false;
     this.#suspended = true;
     const lent = async (): Promise<void> => {
-      if (this.#modes) this.screen.write(LEAVE_MODES);
+      if (this.#modes) this.screen.write(leaveModes(this.#mouse));
       // With Ink's listener gone ours alone would keep reading, and take the keys away from whoever has the terminal.
       this.stdin.off('data', this.#onData);
       // Ink stops listening but leaves a read under way, which would swallow the next keys. The stream notices a turn
@@ -146,7 +156,7 @@ export class Terminal {
       this.stdin.resume();
       this.stdin.pause();
       await during();
-      if (this.#modes) this.screen.write(ENTER_MODES);
+      if (this.#modes) this.screen.write(enterModes(this.#mouse));
     };
     this.#suspend(lent)
       .catch((error: unknown) => this.#note('warn', 'console', String(error)))
@@ -176,7 +186,7 @@ export class Terminal {
     this.#restored = true;
     this.#release();
     this.stdin.off('data', this.#onData);
-    if (this.#modes) this.screen.write(LEAVE_MODES);
+    if (this.#modes) this.screen.write(leaveModes(this.#mouse));
     this.#lifeline.release();
     this.screen.release();
     process.off('uncaughtExceptionMonitor', this.#onUncaught);
@@ -191,13 +201,15 @@ export class Terminal {
   }
 
   /**
-   * Focus reports (mode 1004). Ink swallows them, so the raw input is watched beside it: a listener for `data` sees
+   * Focus reports (mode 1004) and the mouse (1006). Ink swallows them, so the raw input is watched beside it: a listener for `data` sees
    * what Ink reads and takes nothing away.
    */
   readonly #onData = (chunk: unknown): void => {
     const text = String(chunk);
     const at = Math.max(text.lastIndexOf('\u001b[I'), text.lastIndexOf('\u001b[O'));
     if (at >= 0) this.#focusChanged(text.startsWith('\u001b[I', at));
+    // Reports that nobody asked for mean nothing.
+    if (this.#mouse) for (const event of mouseEvents(text)) this.#pointed(event);
   };
 
   /** Node prints the stack after this: by then the main screen must be back, or nobody sees it. */

@@ -56,6 +56,8 @@ const OVERLAYS: Readonly<Record<string, string>> = {
   'guided set-up, the form': ': s e t u p enter enter enter x',
   'guided set-up, done': ': s e t u p enter enter 6 enter',
   'own phone': '4 p',
+  'wrapped log': '5 W k',
+  'wrapped log, one level and one source': '5 W L L s',
 };
 
 function hostileSnapshot(count: number): OperatorSnapshot {

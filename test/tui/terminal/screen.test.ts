@@ -161,6 +161,22 @@ describe('on a real terminal', () => {
     await console.quit();
   });
 
+  it('puts a new request on the desktop where that is configured', async () => {
+    for (const [kind, sequence] of [
+      ['osc9', ']9;pi-gateway: Grace, Hopper (telegram) asks to be let in\u0007'],
+      ['osc777', ']777;notify;pi-gateway;Grace, Hopper (telegram) asks to be let in\u0007'],
+      ['off', undefined],
+    ] as const) {
+      const console = await openConsole({ snapshot: snapshotOf(), console: { notifications: kind } });
+      const senderName = 'Grace; Hopper\u001b]2;x\u0007';
+      console.operator.push({ type: 'pairing', request: alive(pairingView('p1', { senderName })) });
+      await console.shows('pairing 1 !');
+      if (sequence === undefined) expect(console.terminal.raw).not.toMatch(/\u001b\](9|777);/u);
+      else expect(console.terminal.raw).toContain(`\u001b${sequence}`);
+      await console.quit();
+    }
+  });
+
   it('calls the operator by title and bell, and copies through OSC 52', async () => {
     const console = await openConsole({ snapshot: snapshotOf(), console: { bell: true } });
     console.operator.push({ type: 'pairing', request: alive(pairingView('p1')) });
