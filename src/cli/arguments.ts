@@ -192,9 +192,17 @@ export function consoleOptions(args: Arguments): { inline: boolean; ascii: boole
   return { inline: args.inline, ascii: args.ascii, screenReader: args.screenReader };
 }
 
+const HELP_COLUMN = 33;
+
 /** `--help`. */
 export function helpText(): string {
-  const rows = COMMANDS.map(({ name, args, help }) => `  ${`${name} ${args}`.trim().padEnd(30)} ${help}`);
+  const rows = COMMANDS.map(({ name, args, help }) => {
+    const left = `  ${`${name} ${args}`.trim()}`;
+    // What is too long for the column has its explanation on the next line.
+    return left.length > HELP_COLUMN - 2
+      ? `${left}\n${' '.repeat(HELP_COLUMN)}${help}`
+      : `${left.padEnd(HELP_COLUMN)}${help}`;
+  });
   return `
 pi-gateway-tui – talk to the pi coding agent from Telegram, Discord, Slack, WhatsApp, Twitch or a WebSocket,
 and decide from one console who may.

@@ -5,7 +5,7 @@ import type { OperatorSnapshot } from '../gateway/operator.ts';
 
 /** Pairing codes have no "#", are longer than numbers, and are written in capitals. */
 export function isQuestionName(name: string): boolean {
-  return /^(#?\d{1,3}|q[a-z2-7]{7})$/.test(name);
+  return /^(#?\d{1,3}|q[2-7][a-z2-7]{6})$/.test(name);
 }
 
 /** The id of an open question by its number ("#4", "4") or id. */

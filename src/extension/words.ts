@@ -1,4 +1,5 @@
 import * as print from '../cli/print.ts';
+import { isQuestionName, printQuestions, questionId } from '../cli/questions.ts';
 import { ConfigAccess } from '../gateway/config/access.ts';
 import { closest } from '../gateway/config/suggest.ts';
 import { dataFolder } from '../gateway/data-folder.ts';
@@ -14,7 +15,9 @@ export const WORDS = [
   { word: 'status', args: '', help: 'what runs, what waits, what is wrong' },
   { word: 'restart', args: '', help: 'stop and start with the configuration read anew' },
   { word: 'pair', args: '[code]', help: 'let somebody in; without a code: who waits' },
-  { word: 'deny', args: '<code>', help: 'refuse somebody' },
+  { word: 'deny', args: '<code> | <question>', help: 'refuse somebody, or a tool call' },
+  { word: 'approvals', args: '', help: 'tool calls that wait for an approval' },
+  { word: 'approve', args: '<question> [session]', help: 'let a tool call run' },
   { word: 'allow', args: '[platform userId]', help: 'let somebody in by id; without: the allowlist' },
   { word: 'revoke', args: '<platform> <userId>', help: 'take access away' },
   { word: 'sessions', args: '', help: 'list conversations' },
@@ -54,8 +57,19 @@ export async function runWords(line: string, link: GatewayLink, env: NodeJS.Proc
     case 'pair':
       if (rest.length > 0) return act({ type: 'pairing.approve', code: rest.join('') });
       return print.pairing((await link.need()).snapshot().pairing);
-    case 'deny':
-      return act({ type: 'pairing.deny', code: need(rest.join(''), 'deny <code>') });
+    case 'deny': {
+      const name = need(rest.join(''), 'deny <code> | <question>');
+      if (!isQuestionName(name)) return act({ type: 'pairing.deny', code: name });
+      return decide(link, name, 'deny');
+    }
+    case 'approvals':
+      return printQuestions((await link.need()).snapshot().dialogs ?? []);
+    case 'approve':
+      return decide(
+        link,
+        need(rest[0] ?? '', 'approve <question> [session]'),
+        rest[1] === 'session' ? 'session' : 'once',
+      );
     case 'allow':
       if (rest.length === 0) return print.allowlist((await link.need()).snapshot().allowlist);
       return act({
@@ -200,4 +214,14 @@ function need(value: string | undefined, form: string): string {
 
 function usage(form: string): GatewayError {
   return new GatewayError('wrong_usage', `usage: /gateway ${form}`, { status: 400 });
+}
+
+async function decide(
+  link: GatewayLink,
+  name: string,
+  decision: 'once' | 'session' | 'deny',
+): Promise<string> {
+  const operator = await link.need();
+  const id = questionId(operator.snapshot(), name);
+  return (await operator.run({ type: 'dialog.answer', id, decision })).message;
 }

@@ -218,6 +218,7 @@ export function createParts(
         },
         event,
       ),
+    parallel: settings.agent.maxTasks,
     ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
     clock,
     events,

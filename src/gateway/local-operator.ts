@@ -15,7 +15,6 @@ import type {
 } from './operator.ts';
 import { runScheduleCommand, runTaskCommand } from './operator-work.ts';
 import type { Actor } from './security/door.ts';
-import { taskView } from './tasks/task-record.ts';
 
 export interface LocalOperatorDeps {
   readonly gateway: Gateway;
@@ -40,7 +39,7 @@ export class LocalOperator implements Operator {
       gateway: gateway.view(),
       adapters: gateway.adapters.views(),
       sessions: gateway.conversations.views(),
-      tasks: gateway.tasks.list().map(taskView),
+      tasks: gateway.tasks.views(),
       schedules: gateway.schedules.views(),
       pairing: gateway.door.desk.list(),
       allowlist: gateway.door.people.list(),

@@ -62,6 +62,7 @@ describe('a stranger writes, the operator decides, the real pi answers', () => {
     });
     ends.push(() => screen.end());
     await screen.shows('4 Pairing');
+    await screen.shows('● running'); // the first frame comes before the port is open
     const { client, code } = await stranger(port);
     await screen.shows(code, 2000);
     const row = screen.text();

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { runCli, temporaryFolder } from '../support/gateway-process.ts';
@@ -49,4 +50,20 @@ it('is led from an empty folder to a platform that runs, once', { timeout: 120_0
   expect(screen.text()).not.toContain('Set-up');
   screen.type('q');
   await screen.exited;
+});
+
+it('says what is wrong on the main screen when the gateway cannot start behind its console', {
+  timeout: 120_000,
+}, async () => {
+  await screen.end();
+  const taken = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const address = taken.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  screen = new TerminalProgram(['--data-dir', folder.path, '--port', String(port), '--agent', 'scripted']);
+  expect((await screen.exited).exitCode).toBe(1);
+  await screen.shows(`${port}`);
+  expect(screen.alternate).toBe(false);
+  expect(screen.text()).toMatch(/port/iu);
+  await new Promise((resolve) => taken.close(resolve));
 });

@@ -34,6 +34,7 @@ describe('completion behind /gateway', () => {
       'adapter telegram restart',
     ]);
     expect(values('session ')).toEqual(['session reset ']);
-    expect(values('task ')).toEqual(['task cancel ']);
+    expect(values('task ')).toEqual(['task cancel ', 'task retry ', 'task deliver ']);
+    expect(values('schedule re')).toEqual(['schedule resume ', 'schedule remove ']);
   });
 });

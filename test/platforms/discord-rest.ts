@@ -142,7 +142,10 @@ export const DISCORD_ROUTES: readonly RestRoute[] = [
     path: /^\/users\/@me\/guilds$/,
     handle: (state) => ({
       status: 200,
-      body: [state.guild('300000000000000001'), state.guild('300000000000000002')],
+      body: ['300000000000000001', '300000000000000002'].map((id) => ({
+        ...state.guild(id),
+        permissions: state.permissions,
+      })),
     }),
   },
   {

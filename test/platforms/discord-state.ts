@@ -66,6 +66,8 @@ export class DiscordState {
   readonly messages: StoredMessage[] = [];
   readonly files = new Map<string, Uint8Array>();
   readonly typing: string[] = [];
+  /** What the bot may do in every server, as a decimal bit set; this is what the invitation asks for. */
+  permissions = '274878008320';
   readonly interactions = new Map<string, Interaction>();
   readonly archivedThreads = new Set<string>();
   /** Registered commands by scope: "global" or the guild's id. */

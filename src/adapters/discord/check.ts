@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { AdapterCheck } from '../../gateway/adapter.ts';
 import { messageOf } from '../../gateway/errors.ts';
@@ -7,7 +7,13 @@ import { DISCORD_API_URL, type DiscordSettings } from './settings.ts';
 
 const Me = Type.Object({ id: Type.String(), username: Type.String() });
 const Application = Type.Object({ flags: Type.Optional(Type.Integer()) });
-const Guilds = Type.Array(Type.Object({ id: Type.String(), name: Type.String() }));
+const Guild = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  /** What the bot may do in the whole server, as a decimal bit set. */
+  permissions: Type.Optional(Type.String({ pattern: '^\\d+$' })),
+});
+const Guilds = Type.Array(Guild);
 
 /** The intent is granted to a verified bot, or switched on by one in fewer than 100 servers. */
 const MESSAGE_CONTENT = (1 << 18) | (1 << 19);
@@ -35,6 +41,8 @@ export async function checkSettings(settings: DiscordSettings, signal: AbortSign
     const { guildId } = settings;
     if (guildId !== undefined && guildId !== '' && !names.some((guild) => guild.id === guildId))
       wrong.push(`The bot is not in the server ${guildId} that platforms.discord.guildId names.`);
+    for (const guild of names)
+      if (guildId === undefined || guildId === '' || guild.id === guildId) wrong.push(...lacking(guild));
     const where =
       names.length === 0
         ? `It is in no server yet: invite it with ${inviteUrl(me.id, settings.apiUrl)}.`
@@ -51,8 +59,27 @@ export async function checkSettings(settings: DiscordSettings, signal: AbortSign
   }
 }
 
-/** View channels, send messages (also in threads), attach files, read history, use slash commands. */
-const PERMISSIONS = (1n << 10n) | (1n << 11n) | (1n << 15n) | (1n << 16n) | (1n << 38n);
+/** https://discord.com/developers/docs/topics/permissions#permissions-bitwise-permission-flags */
+const NEEDED: readonly (readonly [bigint, string])[] = [
+  [1n << 10n, 'View Channels'],
+  [1n << 11n, 'Send Messages'],
+  [1n << 15n, 'Attach Files'],
+  [1n << 16n, 'Read Message History'],
+  [1n << 38n, 'Send Messages in Threads'],
+];
+const PERMISSIONS = NEEDED.reduce((all, [bit]) => all | bit, 0n);
+const ADMINISTRATOR = 1n << 3n;
+
+/** A channel may give or take more: only Discord knows what holds there. */
+function lacking({ name, permissions }: Static<typeof Guild>): string[] {
+  const own = BigInt(permissions ?? '0');
+  if (permissions === undefined || (own & ADMINISTRATOR) !== 0n) return [];
+  const missing = NEEDED.filter(([bit]) => (own & bit) === 0n).map(([, label]) => label);
+  if (missing.length === 0) return [];
+  return [
+    `In ${name} the bot lacks: ${missing.join(', ')}. Give its role these permissions (Server Settings > Roles).`,
+  ];
+}
 
 function inviteUrl(applicationId: string, apiUrl: string | undefined): string {
   const root = apiUrl === undefined || apiUrl === '' ? DISCORD_API_URL : apiUrl;

@@ -41,7 +41,9 @@ export async function checkSlack(
       const scopes = auth.response_metadata?.scopes;
       if (scopes !== undefined) judgeScopes(scopes, bad, good);
     } catch (error) {
-      bad.push(`The bot token does not work: ${platformCode(error) ?? messageOf(error)}.`);
+      bad.push(
+        failed('bot token', error, 'Install the app again (OAuth & Permissions) and take its bot token.'),
+      );
     }
   }
   if (!isUsableToken(settings.appToken ?? '')) bad.push('platforms.slack.appToken is missing or malformed.');
@@ -51,14 +53,26 @@ export async function checkSlack(
       await ask(client.apps.connections.open({}));
       good.push('The app token opens connections.');
     } catch (error) {
-      bad.push(`The app token does not open a connection: ${platformCode(error) ?? messageOf(error)}.`);
+      bad.push(
+        failed('app token', error, 'Generate one with the scope connections:write (Basic Information).'),
+      );
     }
   }
   return { ok: bad.length === 0, findings: [...bad, ...good] };
 }
 
+/** What Slack said, and what to do about it; without a word from Slack only that it cannot be reached. */
+function failed(token: string, error: unknown, advice: string): string {
+  const code = platformCode(error);
+  return code === undefined
+    ? `Slack cannot be reached with the ${token}: ${messageOf(error)}.`
+    : `Slack refuses the ${token} (${code}). ${advice}`;
+}
+
 function judgeScopes(scopes: readonly string[], bad: string[], good: string[]): void {
-  for (const scope of NEEDED) if (!scopes.includes(scope)) bad.push(`The scope ${scope} is missing.`);
+  for (const scope of NEEDED)
+    if (!scopes.includes(scope))
+      bad.push(`The scope ${scope} is missing: add it under OAuth & Permissions and install the app again.`);
   for (const [scope, loss] of Object.entries(HELPFUL))
     if (!scopes.includes(scope)) good.push(`Without the scope ${scope} ${loss}.`);
 }

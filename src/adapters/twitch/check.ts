@@ -14,6 +14,9 @@ const Validation = Type.Object({
   expires_in: Type.Number(),
 });
 
+const AGAIN =
+  'Authorise the account again with the scopes chat:read and chat:edit, and put the new token into platforms.twitch.token.';
+
 const NEEDED = ['chat:read', 'chat:edit'];
 
 /** Asks Twitch whose token this is and what it may do. */
@@ -38,13 +41,13 @@ export async function checkTwitch(
       if (refreshable) good.push('The token has expired; it is refreshed at the next login.');
       else
         bad.push(
-          'The token is expired or revoked, and there is no refreshToken with a clientId to renew it.',
+          `The token is expired or revoked, and there is no refreshToken with a clientId to renew it. ${AGAIN}`,
         );
     } else if (!response.ok || !Value.Check(Validation, answer))
       bad.push(`Twitch answers HTTP ${response.status}.`);
     else judge(answer, settings, refreshable, bad, good);
   } catch (error) {
-    bad.push(`Twitch does not answer: ${messageOf(error)}.`);
+    bad.push(`Twitch cannot be reached: ${reasonOf(error)}.`);
   }
   return { ok: bad.length === 0, findings: [...bad, ...good] };
 }
@@ -59,8 +62,13 @@ function judge(
   if (answer.login !== settings.username.trim().toLowerCase())
     bad.push(`The token belongs to ${answer.login}, but platforms.twitch.username is ${settings.username}.`);
   for (const scope of NEEDED)
-    if (!(answer.scopes ?? []).includes(scope)) bad.push(`The scope ${scope} is missing.`);
+    if (!(answer.scopes ?? []).includes(scope)) bad.push(`The scope ${scope} is missing. ${AGAIN}`);
   good.push(`The bot is ${answer.login}; channels: ${settings.channels.map(channelName).join(', ')}.`);
   if (!refreshable && answer.expires_in > 0)
     good.push(`The token ends in ${Math.ceil(answer.expires_in / 3600)} h and cannot be refreshed.`);
+}
+
+/** `fetch` hides why it failed in the cause. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? messageOf(error.cause) : messageOf(error);
 }

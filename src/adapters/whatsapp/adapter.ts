@@ -13,7 +13,8 @@ import type { Attachment, ChatRef } from '../../gateway/model.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { Supervisor } from '../kit/supervisor.ts';
 import { formatWhatsapp } from '../text/whatsapp.ts';
-import { type Baileys, loadBaileys } from './baileys.ts';
+import type { Baileys } from './baileys.ts';
+import { checkWhatsApp } from './check.ts';
 import { runConnection } from './connection.ts';
 import { fetchMedia } from './media.ts';
 import { type Line, Outbound } from './outbound.ts';
@@ -145,15 +146,10 @@ export class WhatsAppAdapter implements Adapter {
     });
   }
 
-  async check(): Promise<AdapterCheck> {
+  async check(signal: AbortSignal, stateDir?: string): Promise<AdapterCheck> {
     const current = this.#run?.health.current();
-    if (current === undefined) {
-      const findings = await loadBaileys(this.#tuning.load).then(
-        () => [],
-        (error: unknown) => [error instanceof Error ? error.message : String(error)],
-      );
-      return { ok: findings.length === 0, findings };
-    }
+    if (current === undefined)
+      return checkWhatsApp(this.#settings, { load: this.#tuning.load, stateDir }, signal);
     const ok = current.state === 'connected';
     const findings = ok
       ? [`Linked as ${current.account?.name ?? 'unknown'}.`]

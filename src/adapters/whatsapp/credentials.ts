@@ -7,9 +7,10 @@ import { isLid, isPhone, userOf } from './jid.ts';
 import { readMultiFileSession, retireMultiFileSession } from './multi-file-session.ts';
 import { DamagedSessionError, type SessionChange, SessionFile } from './session-file.ts';
 
-const FILE = 'session.log';
+/** The file in the folder of the session. */
+export const SESSION_FILE = 'session.log';
 /** Buckets of our own beside baileys' key types. */
-const ACCOUNT = 'account';
+export const ACCOUNT = 'account';
 
 export interface OpenCredentials {
   /** 0700 folder of the session. */
@@ -43,7 +44,7 @@ export class Credentials {
   /** Throws ParkedError when the session is damaged: a fresh one would silently cost the link to the phone. */
   static async open(options: OpenCredentials): Promise<Credentials> {
     const { folder, baileys, log } = options;
-    const path = join(folder, FILE);
+    const path = join(folder, SESSION_FILE);
     const file = await SessionFile.open(path, log).catch((error: unknown) => {
       if (!(error instanceof DamagedSessionError)) throw error;
       throw new ParkedError(

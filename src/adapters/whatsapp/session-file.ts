@@ -176,6 +176,23 @@ export class SessionFile {
   }
 }
 
+/** One value of a session file that somebody else may have open: only reads. Throws DamagedSessionError. */
+export async function readSessionValue(
+  path: string,
+  bucket: string,
+  id: string,
+): Promise<string | undefined> {
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  let found: string | null | undefined;
+  for (const change of readLines(path, bytes).lines.flat())
+    if (change.bucket === bucket && change.id === id) found = change.value;
+  return found ?? undefined;
+}
+
 class ClosedError extends Error {
   override readonly name = 'ClosedError';
   constructor() {

@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
 import type { WAMessage } from 'baileys';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
@@ -13,7 +11,7 @@ import { Linking } from './linking.ts';
 import { MessageStore } from './message-store.ts';
 import type { Line } from './outbound.ts';
 import { Reception } from './reception.ts';
-import { chosen, type WhatsAppSettings } from './settings.ts';
+import { chosen, sessionFolder, type WhatsAppSettings } from './settings.ts';
 
 export interface OpenSession {
   readonly host: AdapterHost;
@@ -73,9 +71,7 @@ export class Session {
   static async open(options: OpenSession): Promise<Session> {
     const { host, settings, load } = options;
     const baileys = await loadBaileys(load);
-    const path = chosen(settings.sessionPath);
-    const folder =
-      path === undefined ? join(host.stateDir, 'session') : resolve(path.replace(/^~(?=$|\/)/, homedir()));
+    const folder = sessionFolder(settings, host.stateDir);
     const credentials = await Credentials.open({
       folder,
       baileys,

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 
 /** Where baileys connects to by itself. */
@@ -63,4 +65,10 @@ export type WhatsAppSettings = Static<typeof whatsappSettingsSchema>;
 /** The folder, address, number or version that was set; undefined for the default. */
 export function chosen(value: string | undefined): string | undefined {
   return value === undefined || value === '' || value === WHATSAPP_URL ? undefined : value;
+}
+
+/** The folder of the linked session. */
+export function sessionFolder(settings: WhatsAppSettings, stateDir: string): string {
+  const path = chosen(settings.sessionPath);
+  return path === undefined ? join(stateDir, 'session') : resolve(path.replace(/^~(?=$|\/)/, homedir()));
 }

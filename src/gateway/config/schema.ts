@@ -331,6 +331,14 @@ export const ConfigSchema = Type.Object({
           description: 'Turns that run at the same time.',
         }),
       ),
+      maxTasks: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 256,
+          default: 2,
+          description: 'Background tasks that run at the same time.',
+        }),
+      ),
       idleMinutes: Type.Optional(minutes('Minutes before an idle agent process is stopped.', 5)),
       busyMode: Type.Optional(
         Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {

@@ -53,6 +53,7 @@ export interface Settings {
     readonly thinking: string | undefined;
     readonly tools: readonly string[] | undefined;
     readonly maxConcurrent: number;
+    readonly maxTasks: number;
     readonly idleMs: number;
     readonly turnMs: number;
     readonly silenceMs: number;
@@ -123,6 +124,7 @@ export function resolveSettings(
       thinking: config.agent?.thinking,
       tools: config.agent?.tools,
       maxConcurrent: config.agent?.maxConcurrent ?? (capOf(hosts) || 4),
+      maxTasks: config.agent?.maxTasks ?? 2,
       idleMs: (config.agent?.idleMinutes ?? 5) * 60_000,
       turnMs: (config.agent?.turnMinutes ?? 30) * 60_000,
       silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,

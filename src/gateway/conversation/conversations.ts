@@ -10,7 +10,7 @@ import type { Handoffs } from './handoffs.ts';
 import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import { type Place, Placing } from './placing.ts';
-import { isResetReason } from './reset-notice.ts';
+import { isResetReason, resetReason } from './reset-notice.ts';
 import { SessionFeed } from './session-feed.ts';
 import { sessionView } from './session-view.ts';
 import type { SessionRecord } from './sessions.ts';
@@ -136,6 +136,8 @@ export class Conversations {
       mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
       begun,
     );
+    // Accepted while its session came to an end: it is answered there, and nothing of it stays open.
+    if (session.endedAt !== undefined) void live.lane.settled().then(() => this.#retire(live));
     if (place > 0 || live.lane.paused)
       tellTurn(this.#deps.adapter(platform), message.chat, message.promptId, {
         type: 'queued',
@@ -295,7 +297,7 @@ export class Conversations {
       what: 'session',
       kind: 'reset',
       code: isResetReason(reason) ? reason.replaceAll(' ', '_') : 'asked',
-      reason,
+      reason: resetReason(reason),
       platform,
       chatId,
       sessionId: session.id,
@@ -306,6 +308,7 @@ export class Conversations {
   /** Frees what an ended session holds, unless it was resumed meanwhile. */
   #retire(live: LiveSession): void {
     if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
+    if (!live.lane.idle) return; // something came after all
     this.#live.delete(live.session.id);
     void live.closeConversation();
   }

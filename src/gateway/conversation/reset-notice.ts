@@ -11,6 +11,18 @@ const WHY: Record<ResetReason, string> = {
   'reset by the operator': 'my operator began a new one',
 };
 
+/** The same for the operator. */
+export function resetReason(reason: string): string {
+  switch (reason) {
+    case 'idle':
+      return 'nobody wrote for as long as the policy allows';
+    case 'daily':
+      return 'the hour of the daily reset has passed';
+    default:
+      return reason;
+  }
+}
+
 /** The line that a user reads above the first answer of a session that began by itself. */
 export function resetNotice(reason: ResetReason): string {
   return `New session (${WHY[reason]}). /resume goes back to the old one.`;

@@ -298,7 +298,11 @@ function turnEvent({
 
 const SYMBOLS = 'abcdefghijklmnopqrstuvwxyz234567';
 
-/** "q" and 35 random bits: short enough for every platform's buttons. An id names a question and gives no right. */
+/**
+ * "q", a digit so that it is no word, and 30 random bits: short enough for every platform's buttons. An id names a
+ * question and gives no right.
+ */
 function randomId(): string {
-  return `q${[...randomBytes(7)].map((byte) => SYMBOLS[byte % 32]).join('')}`;
+  const [first = 0, ...rest] = randomBytes(7);
+  return `q${2 + (first % 6)}${rest.map((byte) => SYMBOLS[byte % 32]).join('')}`;
 }

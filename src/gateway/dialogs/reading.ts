@@ -7,7 +7,7 @@ export interface Addressed {
 }
 
 export function readAddress(text: string): Addressed {
-  const match = /^(?:#(\d{1,4})|(q[a-z2-7]{7})(?![\w-]))\s*[:.]?\s*/.exec(text);
+  const match = /^(?:#(\d{1,4})|(q[2-7][a-z2-7]{6})(?![\w-]))\s*[:.]?\s*/.exec(text);
   if (match === null) return { which: undefined, text };
   const which = match[1] === undefined ? match[2] : Number(match[1]);
   return { which, text: text.slice(match[0].length) };

@@ -9,33 +9,22 @@ import type { Decide } from '../decisions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { Logger } from '../log.ts';
-import type { ChatRef, Platform, TaskStep } from '../model.ts';
+import type { ChatRef, Platform, TaskStep, TaskView } from '../model.ts';
 import type { Database, Tx } from '../store/database.ts';
 import { stuckWork } from './stuck-work.ts';
 import { TaskProgress } from './task-progress.ts';
 import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
+import { checkRequest, TASK_LIMITS, type TaskRequest } from './task-request.ts';
 import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
 import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
-
-export const TASK_LIMITS = {
-  parallel: 2,
-  timeoutMs: 60 * 60_000,
-  longestMs: 24 * 60 * 60_000,
-  keptMs: 7 * 24 * 60 * 60_000,
-  maxOpen: 200,
-  /** Rows that one sweep forgets. */
-  perSweep: 2000,
-  /** A session is kept from being reset no longer than this by its tasks. */
-  busyMs: 24 * 60 * 60_000,
-  /** For programs to end when the gateway stops. */
-  stopMs: 7000,
-} as const;
 
 export interface TasksDeps {
   readonly db: Database;
   readonly agent: Agent | undefined;
   /** What the agent of a chat works with, of its tasks too. */
   readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
+  /** Tasks that run at the same time; default 2. */
+  readonly parallel?: number;
   /** What programs get as their environment; default: nothing but what a program needs to be found. */
   readonly env?: NodeJS.ProcessEnv;
   readonly clock: Clock;
@@ -57,28 +46,14 @@ export interface TasksDeps {
   readonly changed: (task: TaskRecord) => void;
 }
 
-export interface TaskRequest {
-  readonly command: string;
-  readonly parentSessionId: string | null;
-  readonly chat: ChatRef | undefined;
-  readonly senderId?: string;
-  /** Chats that get the result instead of `chat` alone. */
-  readonly targets?: readonly ChatRef[];
-  readonly scheduleId?: string;
-  readonly quietToken?: string;
-  readonly retryOf?: string;
-  readonly timeoutMs?: number;
-  /** A program instead of a prompt: operators only. */
-  readonly argv?: readonly string[];
-}
-
 /** Background tasks: isolated agent sessions with a parent, their own small pool, and a durable outcome. */
 export class Tasks {
   readonly #deps: TasksDeps;
   readonly #rows: TaskRows;
   readonly #progress: TaskProgress;
-  readonly #slots = new TurnSlots(TASK_LIMITS.parallel);
+  readonly #slots: TurnSlots;
   readonly #tasks = new Map<string, TaskRecord>();
+  readonly #views = new Map<string, TaskView>();
   readonly #running = new Map<string, AbortController>();
   readonly #work = new Set<Promise<void>>();
   /** Open tasks of which it was said that they are stuck. */
@@ -89,6 +64,7 @@ export class Tasks {
   constructor(deps: TasksDeps) {
     this.#deps = deps;
     this.#rows = new TaskRows(deps.db);
+    this.#slots = new TurnSlots(deps.parallel ?? TASK_LIMITS.parallel);
     this.#progress = new TaskProgress({ ...deps, show: (task) => this.#show(task) });
   }
 
@@ -108,8 +84,14 @@ export class Tasks {
   load(): void {
     for (const task of this.#rows.all()) {
       this.#tasks.set(task.id, task);
+      this.#see(task);
       if (task.completedAt === undefined) this.#open += 1;
     }
+  }
+
+  /** What operators see of them. Kept from change to change: a list of 50,000 is asked for often. */
+  views(): TaskView[] {
+    return [...this.#views.values()];
   }
 
   list(): TaskRecord[] {
@@ -137,7 +119,7 @@ export class Tasks {
 
   /** Accepts a task: durable when this resolves. `alongside` is written with it, in the same transaction. */
   async start(request: TaskRequest, alongside?: (tx: Tx, task: TaskRecord) => void): Promise<TaskRecord> {
-    this.#check(request);
+    checkRequest(request, this.#deps.agent !== undefined, this.#open);
     const task = newTask({
       ...request,
       id: `bg-${randomBytes(4).toString('hex')}`,
@@ -240,7 +222,10 @@ export class Tasks {
     }
     if (old.length === 0) return;
     await this.#rows.remove(old);
-    for (const id of old) this.#tasks.delete(id);
+    for (const id of old) {
+      this.#tasks.delete(id);
+      this.#views.delete(id);
+    }
   }
 
   /**
@@ -253,29 +238,6 @@ export class Tasks {
     for (const abort of this.#running.values()) abort.abort('stopped');
     const programs = [...this.#running.keys()].some((id) => this.#tasks.get(id)?.argv !== undefined);
     if (programs) await settlesWithin(Promise.all(this.#work), TASK_LIMITS.stopMs);
-  }
-
-  #check({ argv, command, timeoutMs }: TaskRequest): void {
-    if (this.#deps.agent === undefined && argv === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
-        status: 409,
-        hint: 'Start it without --no-agent.',
-      });
-    if (command.trim() === '' || argv?.length === 0 || argv?.[0] === '')
-      throw new GatewayError('bad_command', 'the task has no text', {
-        status: 400,
-        hint: 'Say what the task is to do.',
-      });
-    if (timeoutMs !== undefined && !(timeoutMs >= 1000 && timeoutMs <= TASK_LIMITS.longestMs))
-      throw new GatewayError('bad_timeout', `${timeoutMs} ms is not a time limit`, {
-        status: 400,
-        hint: 'Give between one second and 24 hours.',
-      });
-    if (this.#open >= TASK_LIMITS.maxOpen)
-      throw new GatewayError('too_many_tasks', `${this.#open} tasks are open already`, {
-        status: 429,
-        hint: 'Wait for some, or cancel some.',
-      });
   }
 
   #begin(task: TaskRecord): void {
@@ -390,8 +352,14 @@ export class Tasks {
     return task;
   }
 
+  #see(task: TaskRecord): TaskView {
+    const view = taskView(task);
+    this.#views.set(task.id, view);
+    return view;
+  }
+
   #show(task: TaskRecord): void {
-    this.#deps.events.emit({ type: 'task', task: taskView(task) });
+    this.#deps.events.emit({ type: 'task', task: this.#see(task) });
     this.#deps.changed(task);
   }
 }

@@ -24,9 +24,9 @@ export type PaneId = (typeof PANES)[number];
 export const LIST_VIEWS = [
   'refusals',
   'outbox',
-  'schedules',
   'allowlist',
   'config',
+  'schedules',
   'questions',
   'queue',
 ] as const;

@@ -11,6 +11,7 @@ import type { Controller } from '../state/controller.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
 import { announce, describeAll } from './announce.ts';
+import { choiceIndex, choiceKey } from './choices.ts';
 import { spokenPage } from './page.ts';
 import { spokenRow } from './row-text.ts';
 import { spokenForm } from './spoken-form.ts';
@@ -92,7 +93,7 @@ export class Reader {
       this.#perform('status');
       return;
     }
-    const list = LISTED[Number(name) - 1];
+    const list = LISTED[choiceIndex(name)];
     if (list === undefined) {
       this.say('There is no such choice. ? repeats the choices.');
       return;
@@ -123,7 +124,7 @@ export class Reader {
   }
 
   #chooseAction(menu: Extract<Menu, { kind: 'row' }>, name: string): void {
-    const action = menu.actions[Number(name) - 1];
+    const action = menu.actions[choiceIndex(name)];
     if (action === undefined) {
       this.say('There is no such choice. ? repeats the choices.');
       return;
@@ -161,11 +162,11 @@ export class Reader {
   #sayMenu(): void {
     const menu = this.#menus.at(-1) ?? { kind: 'main' };
     if (menu.kind === 'main') {
-      const choices = LISTED.map((list, index) => `${index + 1} ${LISTS[list].title}`);
+      const choices = LISTED.map((list, index) => `${choiceKey(index)} ${LISTS[list].title}`);
       this.say(`Choose: ${choices.join(', ')}, s status, q quit.`);
     } else if (menu.kind === 'list') this.#sayList(menu.list, menu.page);
     else {
-      const choices = menu.actions.map((action, index) => `${index + 1} ${action.label}`);
+      const choices = menu.actions.map((action, index) => `${choiceKey(index)} ${action.label}`);
       this.say(`Choose: ${[...choices, '0 back'].join(', ')}.`);
     }
   }

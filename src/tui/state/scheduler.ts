@@ -58,6 +58,13 @@ export class Scheduler {
     this.#cancelFrame = this.#timers.after(wait, () => this.flush());
   }
 
+  /** Something changed that the operator waits for: it does not wait for the next background frame. */
+  hurry(): void {
+    if (this.#stopped) return;
+    this.#cancelFrame?.();
+    this.#cancelFrame = this.#timers.after(this.#gatherMs, () => this.flush());
+  }
+
   /** A key was pressed: publish now. */
   flush(): void {
     if (this.#stopped) return;

@@ -38,6 +38,8 @@ export class ConsoleStore {
     this.#unsubscribe = operator.subscribe((event) => {
       if (!this.#projection.fold(event, this.#timers.now())) return;
       if (options.unbatched === true) this.#scheduler.flush();
+      else if (event.type === 'gateway' && event.gateway.state !== this.#slices.gateway.state)
+        this.#scheduler.hurry();
       else this.#scheduler.touch();
     });
   }

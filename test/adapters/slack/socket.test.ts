@@ -270,7 +270,7 @@ describe('the check', () => {
     server.refusals.app = 'invalid_auth';
     const check = await adapter.check?.(AbortSignal.timeout(10_000));
     expect(check?.ok).toBe(false);
-    expect(check?.findings[0]).toBe('The scope chat:write is missing.');
+    expect(check?.findings[0]).toContain('The scope chat:write is missing');
     expect(check?.findings[1]).toContain('invalid_auth');
     expect(check?.findings.join(' ')).toContain('Without the scope files:read attachments cannot be read.');
   });

@@ -61,13 +61,6 @@ describe('the adapter', () => {
     expect((await readFile(join(sessionPath, 'session.log'))).length).toBeGreaterThan(0);
   });
 
-  it('says what is missing when it is asked before it has started', async () => {
-    expect(await createWhatsAppAdapter({}).check?.(AbortSignal.timeout(5000))).toEqual({
-      ok: true,
-      findings: [],
-    });
-  });
-
   it('says who it is once it is connected, and what is wrong when it is not', async () => {
     const rig = await WhatsAppRig.connected();
     expect(await rig.adapter.check?.(AbortSignal.timeout(5000))).toEqual({

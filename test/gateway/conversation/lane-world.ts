@@ -80,14 +80,18 @@ export class LaneWorld {
     return this.#states.get(id);
   }
 
-  /** A message arrives and is stored, as the intake does it. Without room it is refused; killed before, it never was. */
-  push(session: number, sender: string, mode: BusyMode): void {
+  /**
+   * A message arrives and is stored, as the intake does it. Without room it is refused (false); killed before, it never
+   * was.
+   */
+  push(session: number, sender: string, mode: BusyMode): boolean {
     const { acceptMs } = this.#options;
     const life = this.#life;
     const own = this.#session(session);
     if (acceptMs === 0) {
-      this.#commit(session, sender, mode)?.();
-      return;
+      const handOver = this.#commit(session, sender, mode);
+      handOver?.();
+      return handOver !== undefined;
     }
     own.accepting = own.accepting.then(async () => {
       if (life !== this.#life) return;
@@ -95,6 +99,7 @@ export class LaneWorld {
       await new Promise((resolve) => setTimeout(resolve, acceptMs));
       if (life === this.#life) handOver?.();
     });
+    return true;
   }
 
   /** The message is stored, as begun if it can begin; what is returned hands it to the lane. */

@@ -10,21 +10,34 @@ interface Spoken {
   readonly lines: string[];
   /** Presses keys and returns what was said since. */
   press(...keys: string[]): Promise<string>;
+  /** Presses the key that the last menu gave to a choice. */
+  choose(label: string): Promise<string>;
 }
 
 function listen(options: HarnessOptions = {}): Spoken {
   const h = harness(options);
   const lines: string[] = [];
   const reader = new Reader(h.controller, h.store, (line) => lines.push(line));
+  const press = async (...keys: string[]): Promise<string> => {
+    const from = lines.length;
+    for (const key of keys) reader.key(key);
+    await h.settle();
+    return lines.slice(from).join('\n');
+  };
   return {
     h,
     reader,
     lines,
-    async press(...keys) {
-      const from = lines.length;
-      for (const key of keys) reader.key(key);
-      await h.settle();
-      return lines.slice(from).join('\n');
+    press,
+    async choose(label) {
+      const menu = lines.findLast((line) => line.startsWith('Choose: ')) ?? '';
+      const key = menu
+        .slice('Choose: '.length)
+        .replace(/\.$/, '')
+        .split(', ')
+        .find((choice) => choice.slice(2) === label)?.[0];
+      if (key === undefined) throw new Error(`no choice "${label}" in: ${menu}`);
+      return press(key);
     },
   };
 }
@@ -35,7 +48,7 @@ describe('the linear console', () => {
     expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 at work.');
     expect(lines.join('\n')).toContain('4 of 6 adapters connected.');
     expect(lines.at(-1)).toBe(
-      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, 10 Questions, s status, q quit.',
+      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, a Schedules, b Questions, s status, q quit.',
     );
   });
 
@@ -66,13 +79,14 @@ describe('the linear console', () => {
   });
 
   it('asks in words before something destructive', async () => {
-    const { h, press } = listen();
+    const { h, press, choose } = listen();
     await press('2', '1');
-    expect(await press('5')).toContain('Reset telegram Ada Lovelace?');
+    expect(await choose('reset')).toContain('Reset telegram Ada Lovelace?');
     expect(h.operator.commands).toEqual([]);
     expect(await press('n')).toContain('Choose');
     await press('1');
-    await press('5', 'y');
+    await choose('reset');
+    await press('y');
     expect(h.operator.commands).toEqual([{ type: 'session.reset', id: 's1' }]);
   });
 
@@ -121,15 +135,15 @@ describe('the linear console', () => {
   });
 
   it('speaks what has to be fetched when it is there, and acts on the messages that wait in a session', async () => {
-    const { h, press } = listen({
+    const { h, press, choose } = listen({
       queries: {
         config: [{ key: 'port', value: 3847, source: 'default', help: 'The port.' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
       },
     });
-    expect(await press('9')).toContain('1 port 3847 default');
+    expect(await choose('Configuration')).toContain('1 port 3847 default');
     await press('0', '2', '1');
-    expect(await press('6')).toContain('1 Ada next question');
+    expect(await choose('queue')).toContain('1 Ada next question');
     await press('1', '1');
     await press('y');
     expect(h.operator.commands).toEqual([{ type: 'queue.drop', sessionId: 's1', messageId: 'm1' }]);

@@ -74,3 +74,13 @@ describe('the scheduler', () => {
     expect(timers.waiting).toBe(0);
   });
 });
+
+it('does not wait for the next background frame when the operator waits for what changed', () => {
+  const { timers, frames, scheduler } = setup();
+  scheduler.flush();
+  scheduler.touch();
+  scheduler.hurry();
+  timers.advance(20);
+  expect(frames).toEqual([0, 15]);
+  expect(scheduler.idle).toBe(true);
+});

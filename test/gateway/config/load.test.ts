@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkConfig, loadConfig } from '../../../src/gateway/config/load.ts';
+import { ConfigError } from '../../../src/gateway/errors.ts';
+
+let folder: string;
+let path: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'config-'));
+  path = join(folder, 'config.json');
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('config.json', () => {
+  it('is not needed: missing, empty and blank files are an empty configuration', () => {
+    expect(loadConfig(path)).toEqual({ path, config: {}, warnings: [] });
+    for (const text of ['', ' \n\t', '{}']) {
+      writeFileSync(path, text);
+      expect(loadConfig(path).config).toEqual({});
+    }
+  });
+
+  it('may begin with a byte order mark, as some editors write it', () => {
+    writeFileSync(path, '\uFEFF{"port": 4000}');
+    expect(loadConfig(path).config).toEqual({ port: 4000 });
+  });
+
+  it('of the older gateway, with empty texts and nulls for what is not set, is taken as it is', () => {
+    writeFileSync(
+      path,
+      JSON.stringify({ host: '', platforms: { discord: { enabled: false, botToken: '', guildId: null } } }),
+    );
+    expect(loadConfig(path)).toEqual({
+      path,
+      config: { platforms: { discord: { enabled: false } } },
+      warnings: [],
+    });
+  });
+
+  it.each([
+    ['{"port": 4000,}', 'is not valid JSON'],
+    ['[]', 'must be a JSON object'],
+    ['null', 'must be a JSON object'],
+    ['"text"', 'must be a JSON object'],
+  ])('that says %s is an error, and the file stays as it was', (text, message) => {
+    writeFileSync(path, text);
+    expect(() => loadConfig(path)).toThrow(message);
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  it('with a wrong value is an error that names the key, the value and the fix', () => {
+    const wrong = (value: unknown): ConfigError => {
+      try {
+        checkConfig(value, 'config.json');
+      } catch (error) {
+        if (error instanceof ConfigError) return error;
+      }
+      throw new Error('no ConfigError');
+    };
+    expect(wrong({ port: 'many' })).toMatchObject({
+      message: expect.stringMatching(/port: "many" is wrong/),
+      hint: expect.stringContaining('Set port to a value of type integer'),
+    });
+    expect(wrong({ sessions: { resetPolicy: 'weekly' } })).toMatchObject({
+      message: expect.stringMatching(
+        /sessions\.resetPolicy: "weekly" is wrong: it must be one of "idle", "daily", "both", "none"/,
+      ),
+      hint: expect.stringContaining('The default is'),
+    });
+    expect(wrong({ platforms: { telegram: { enabled: 'yes' } } }).message).toContain(
+      'platforms.telegram.enabled: "yes"',
+    );
+    expect(wrong({ tokens: ['good', 7] }).message).toContain('tokens.1: 7');
+  });
+
+  it('with an unknown platform is an error with a suggestion', () => {
+    expect(() => checkConfig({ platforms: { telegramm: {} } }, 'f')).toThrow(/unknown platform "telegramm"/);
+    expect(() => checkConfig({ platforms: { telegramm: {} } }, 'f')).toThrow(/telegram\?/);
+  });
+
+  it('with an unknown key is taken, with a warning and a suggestion', () => {
+    expect(checkConfig({ prot: 1, mine: { deep: true } }, 'f')).toEqual({
+      config: { prot: 1, mine: { deep: true } },
+      warnings: [
+        'f: unknown key prot is kept and ignored. Did you mean port?',
+        expect.stringContaining('f: unknown key mine is kept and ignored.'),
+      ],
+    });
+  });
+
+  it('never throws anything but an error with a next step, whatever JSON it holds', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom('port', 'agent', 'platforms', 'sessions'), (value, key) => {
+        for (const config of [value, { [key]: value }])
+          try {
+            checkConfig(config, 'f');
+          } catch (error) {
+            expect(error).toBeInstanceOf(ConfigError);
+            expect(error instanceof ConfigError && (error.hint ?? '').length > 0).toBe(true);
+          }
+      }),
+    );
+  });
+});

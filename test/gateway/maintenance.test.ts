@@ -1,0 +1,127 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RETENTION } from '../../src/gateway/maintenance.ts';
+import { Rig } from './rig.ts';
+import { systemError } from './store/kit/memory-disk.ts';
+
+const DAY = 24 * 3_600_000;
+let rig: Rig;
+
+beforeEach(async () => {
+  rig = await Rig.start({
+    capabilities: { edit: false, typing: false },
+    config: { security: { allowAll: true }, sessions: { resetPolicy: 'none' } },
+  });
+});
+afterEach(async () => {
+  await rig.stop();
+  rig.remove();
+  vi.useRealTimers();
+});
+
+const count = (table: string): number =>
+  Number(rig.stores.sessions.get(`SELECT COUNT(*) AS n FROM ${table}`)?.['n']);
+
+/** So much later the next sweep runs. */
+async function later(ms: number): Promise<void> {
+  vi.setSystemTime(Date.now() + ms);
+  await rig.pass(61_000);
+}
+
+describe('the sweep', () => {
+  it('forgets what was answered and delivered after a week, and what is known of updates', async () => {
+    for (const text of ['one', 'two']) await rig.say(text);
+    await rig.pass(100);
+    await later(6 * DAY);
+    expect([count('inbox'), count('outbox'), count('seen')]).toEqual([2, 2, 2]);
+    await later(DAY);
+    expect([count('inbox'), count('outbox'), count('seen')]).toEqual([0, 0, 0]);
+    expect(count('sessions')).toBe(1);
+  });
+
+  it('never forgets what still waits', async () => {
+    await rig.say('one');
+    await rig.pass(100);
+    const [session] = rig.gateway.conversations.views();
+    rig.gateway.conversations.lane(session?.id ?? '')?.pause();
+    await rig.say('held back');
+    await later(30 * DAY);
+    expect(rig.stores.sessions.all('SELECT state FROM inbox')).toEqual([{ state: 'queued' }]);
+    rig.gateway.conversations.lane(session?.id ?? '')?.resume();
+    await rig.pass(1000);
+    expect(rig.texts().at(-1)).toBe('You said: held back');
+  });
+
+  it('works in bites, so that nothing waits long for it', async () => {
+    const rows = RETENTION.rowsPerSweep + 500;
+    const filling = rig.stores.sessions.write((tx) => {
+      for (let i = 0; i < rows; i += 1)
+        tx.run('INSERT INTO seen (key, at) VALUES (?, ?)', [`k${i}`, Date.now()]);
+    });
+    await rig.settle();
+    await filling;
+    await later(8 * DAY);
+    expect(count('seen')).toBe(500);
+    await rig.pass(60_000);
+    expect(count('seen')).toBe(0);
+  });
+
+  it('gives up deliveries that are older than a day', async () => {
+    rig.adapter.health('reconnecting');
+    await rig.say('one');
+    await rig.pass(100);
+    await later(25 * 3_600_000);
+    expect(rig.decisions()).toContain('delivery abandoned too_old');
+    rig.adapter.health('connected');
+    await rig.pass(60_000);
+    expect(rig.texts()).toEqual([]);
+  });
+
+  it('forgets sessions that ended ninety days ago, with the files that were sent in them', async () => {
+    await rig.say('old');
+    await rig.pass(100);
+    const [old] = rig.gateway.conversations.views();
+    const files = join(rig.gateway.deps.folder.files, old?.id ?? '');
+    mkdirSync(files, { recursive: true });
+    writeFileSync(join(files, 'photo.jpg'), 'x');
+    await rig.say('/new');
+    await rig.say('present');
+    await rig.pass(100);
+    await later(89 * DAY);
+    expect(rig.gateway.conversations.views()).toHaveLength(2);
+    await later(2 * DAY);
+    await vi.waitFor(() => expect(existsSync(files)).toBe(false), { timeout: 15_000 });
+    expect(rig.gateway.conversations.views().map(({ title }) => title)).toEqual(['present']);
+    expect(count('sessions')).toBe(1);
+  });
+
+  it('that the disk holds up goes on when there is space, and runs once at a time', async () => {
+    await rig.say('one');
+    await rig.pass(100);
+    rig.disk.before = ({ kind }) => {
+      if (kind === 'write' || kind === 'open') throw systemError('ENOSPC');
+    };
+    await later(8 * DAY);
+    await rig.pass(180_000);
+    expect(count('inbox')).toBe(1);
+    rig.disk.before = () => {};
+    await rig.pass(120_000);
+    expect(count('inbox')).toBe(0);
+  });
+});
+
+describe('a session that ends while pieces of a message wait for more', () => {
+  it('still answers them, and lets go of what it holds afterwards', async () => {
+    await rig.say('one');
+    await rig.pass(100);
+    const [first] = [...rig.gateway.sessions.all()];
+    if (first === undefined) throw new Error('no session');
+    await rig.say('x'.repeat(190)); // looks like the first piece of a longer text
+    const ended = rig.gateway.conversations.endSession(first, 'idle');
+    await rig.pass(2000);
+    await ended;
+    expect(rig.texts().join('')).toContain(`You said: ${'x'.repeat(190)}`);
+    expect(rig.gateway.conversations.lane(first.id)).toBeUndefined();
+  });
+});
