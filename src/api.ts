@@ -32,7 +32,15 @@ export type {
 export type { Config } from './gateway/config/schema.ts';
 export { ConfigError, DeliveryError, FolderLockedError, GatewayError } from './gateway/errors.ts';
 export type { GatewayEvent, GatewayEventListener } from './gateway/events.ts';
-export type { AdapterView, AgentView, ChatRef, Platform, SessionView, TaskView } from './gateway/model.ts';
+export type {
+  AdapterView,
+  AgentView,
+  ChatRef,
+  Platform,
+  ScheduleView,
+  SessionView,
+  TaskView,
+} from './gateway/model.ts';
 export type { Operator, OperatorCommand, OperatorSnapshot } from './gateway/operator.ts';
 
 export interface StartGatewayOptions {

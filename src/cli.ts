@@ -65,8 +65,9 @@ async function run(args: Arguments): Promise<number> {
     }
     default: {
       const { runOneShot } = await import('./cli/one-shot.ts');
-      process.stdout.write(`${await runOneShot(args)}\n`);
-      return EXIT.done;
+      const { text, ok } = await runOneShot(args);
+      process.stdout.write(`${text}\n`);
+      return ok ? EXIT.done : EXIT.failed;
     }
   }
 }

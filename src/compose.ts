@@ -24,6 +24,7 @@ import type { Logger, LogLevel } from './gateway/log.ts';
 import { LogHub, type LogSink } from './gateway/log-hub.ts';
 import type { Platform } from './gateway/model.ts';
 import { Redactor } from './gateway/outbound/egress.ts';
+import { checkEntries } from './gateway/schedules/config-entries.ts';
 import type { Actor } from './gateway/security/door.ts';
 import { SECURITY_MIGRATIONS } from './gateway/security/schema.ts';
 import { Metrics } from './gateway/server/metrics.ts';
@@ -93,6 +94,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const live = liveSettings(alsoEnabled(base));
   const { settings } = live;
   const agentEnv = withoutPlatformSecrets(loaded.config, env);
+  checkEntries(settings.schedules);
   const operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {

@@ -33,8 +33,19 @@ export async function findGateway(args: Arguments, folder: DataFolder): Promise<
   return (await answersAsGateway(url)) ? url : undefined;
 }
 
-/** Runs one command against the running gateway, or against the store when none runs. Returns what to print. */
-export async function runOneShot(args: Arguments): Promise<string> {
+/** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
+export interface OneShotOutcome {
+  readonly text: string;
+  readonly ok: boolean;
+}
+
+/** Runs one command against the running gateway, or against the store when none runs. */
+export async function runOneShot(args: Arguments): Promise<OneShotOutcome> {
+  const findings = { ok: true };
+  return { text: await output(args, findings), ok: findings.ok };
+}
+
+async function output(args: Arguments, findings: { ok: boolean }): Promise<string> {
   const folder = dataFolder(args.dataDir, process.env);
   if (args.command === 'config') {
     const { runConfig } = await import('./config-command.ts');
@@ -46,7 +57,7 @@ export async function runOneShot(args: Arguments): Promise<string> {
   }
   const session = await operatorSession(args);
   try {
-    return await execute(args, session.operator, session.online);
+    return await execute(args, session.operator, session.online, findings);
   } finally {
     await session.close();
   }
@@ -101,13 +112,19 @@ async function openOffline(args: Arguments): Promise<OperatorSession> {
   return { operator, online: false, close: () => running.stop(0) };
 }
 
-async function execute(args: Arguments, operator: Operator, online: boolean): Promise<string> {
+async function execute(
+  args: Arguments,
+  operator: Operator,
+  online: boolean,
+  findings: { ok: boolean },
+): Promise<string> {
   const { rest, json } = args;
   const snapshot = operator.snapshot();
   const show = (value: unknown, text: string): string => (json ? JSON.stringify(value, null, 2) : text);
   const act = async (command: OperatorCommand): Promise<string> => {
     const result: CommandResult = await operator.run(command);
-    return show({ ok: true, ...result }, result.message);
+    if (args.command === 'doctor') findings.ok = !saysNotOk(result.data);
+    return show({ ...result, ok: findings.ok }, result.message);
   };
   const doing = async (work: Work): Promise<string> =>
     'command' in work ? act(work.command) : show(work.value, work.text);
@@ -184,4 +201,8 @@ function platformOf(value: string | undefined, command: string): Platform {
 function need(value: string | undefined, usage: string): string {
   if (value !== undefined && value !== '') return value;
   throw new UsageError(`usage: pi-gateway-tui ${usage}`);
+}
+
+function saysNotOk(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && 'ok' in data && data.ok === false;
 }

@@ -13,7 +13,7 @@ function answer<T>(text: string, details: T): { content: { type: 'text'; text: s
 }
 
 /** The four tools of the operator's own pi. Errors are thrown: pi then marks the tool's result as failed. */
-export function registerTools(pi: ExtensionAPI, link: GatewayLink): void {
+export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: GatewayLink): void {
   pi.registerTool(
     defineTool({
       name: 'gateway_status',

@@ -137,6 +137,29 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
       }
       expect(model.requests.length).toBe(before);
 
+      // Handed over as a message, a task or a question beside the conversation they are words, and no more.
+      model.reply(() => ({ text: 'I cannot.' }));
+      for (const [id, words] of [
+        ['d1', `/queue /gateway pair ${friend.code}`],
+        ['d2', `/btw /gateway allow websocket ${friend.client.identity.clientId}`],
+        ['d3', `/bg /gateway pair ${friend.code}`],
+        ['d4', '/retry'],
+      ] as const) {
+        guest.client.prompt(id, words);
+        await guest.client.outcome(id, 60_000);
+      }
+      await guest.client.next(
+        (frame) => frame.type === 'task' && String(frame.data?.['status']) === 'succeeded',
+        60_000,
+      );
+      // A program of the operator's is none of an agent's, whatever it is called with.
+      for (const words of ['usage', 'open x', 'config security.allowAll true'])
+        expect(
+          await obey(`e-${words}`, 'bash', {
+            command: `${process.execPath} ${BIN} ${words} --data-dir ${folder.path} 2>&1`,
+          }),
+        ).toContain('cannot operate the gateway');
+
       // What the agent reads from a file anyway does not get out through the chat.
       const token = operatorToken(folder.path);
       model.reply(() => ({ text: `The token is ${token}.` }));

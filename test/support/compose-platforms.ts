@@ -4,6 +4,7 @@ import { composeGateway, type RunningGateway } from '../../src/compose.ts';
 import { createScriptedAgent } from '../../src/gateway/agent/scripted.ts';
 import type { ContractPeer } from '../adapters/contract/peer.ts';
 import { temporaryFolder, writeConfig } from './gateway-process.ts';
+import { watchOutput, watchSecret } from './secret-watch.ts';
 
 export interface ComposedPlatforms {
   readonly running: RunningGateway;
@@ -36,6 +37,9 @@ export async function composePlatforms(peers: readonly ContractPeer[]): Promise<
         .find((peer) => peer.platform === platform)
         ?.createAdapter(join(folder.path, 'gateway', 'adapters', platform)),
   });
+  watchSecret(running.operatorToken);
+  for (const secret of peers.flatMap((peer) => peer.secrets)) watchSecret(secret);
+  watchOutput('the gateway', () => log.join('\n'));
   return {
     running,
     log,

@@ -5,6 +5,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { watchConfig, watchOutput, watchSecret } from './secret-watch.ts';
+
 export const ROOT = join(import.meta.dirname, '..', '..');
 export const BIN = join(ROOT, 'dist', 'bin.js');
 
@@ -22,6 +24,7 @@ export function temporaryFolder(): { readonly path: string; remove(): void } {
 }
 
 export function writeConfig(dataDir: string, config: unknown): void {
+  if (typeof config !== 'string') watchConfig(config);
   mkdirSync(join(dataDir, 'gateway'), { recursive: true });
   writeFileSync(
     join(dataDir, 'gateway', 'config.json'),
@@ -61,6 +64,7 @@ export class GatewayProcess {
       env: childEnv(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    watchOutput('a program', () => `${this.stdout}\n${this.stderr}`);
     let rest = '';
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
@@ -72,7 +76,10 @@ export class GatewayProcess {
       this.stderr += text;
     });
     this.exited = new Promise((resolve) =>
-      this.child.on('exit', (code, signal) => resolve({ code, signal })),
+      this.child.on('exit', (code, signal) => {
+        watchOperatorToken(args);
+        resolve({ code, signal });
+      }),
     );
   }
 
@@ -111,6 +118,17 @@ export class GatewayProcess {
   async stop(): Promise<number | null> {
     if (this.child.exitCode === null) this.child.kill('SIGTERM');
     return (await this.exited).code;
+  }
+}
+
+/** The token of the program's data folder, while the folder is still there. */
+function watchOperatorToken(args: readonly string[]): void {
+  const folder = args[args.indexOf('--data-dir') + 1];
+  if (!args.includes('--data-dir') || folder === undefined) return;
+  try {
+    watchSecret(operatorToken(folder));
+  } catch {
+    // A program that never came to make one.
   }
 }
 

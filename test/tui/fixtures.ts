@@ -1,6 +1,7 @@
 /** Rows for tests of the console. Times are relative to `NOW`. */
 import type {
   AdapterView,
+  DialogView,
   GatewayView,
   OutboxView,
   PairingView,
@@ -268,3 +269,26 @@ export const scheduleView = (id: string, changes: Partial<ScheduleView> = {}): S
   createdAt: 0,
   ...changes,
 });
+
+export function questionView(over: Partial<DialogView> = {}): DialogView {
+  return {
+    id: 'qaaaaaaa',
+    number: 4,
+    kind: 'approval',
+    title: 'bash',
+    call: {
+      tool: 'bash',
+      arguments: '{\n  "command": "rm -rf build"\n}',
+      hash: 'f'.repeat(64),
+      reason: 'it is not on the list of commands that only read',
+      group: 'exactly this command',
+    },
+    sessionId: 's1',
+    chat: { platform: 'telegram', accountId: 'default', chatId: 'c1' },
+    requesterId: '81234',
+    requesterName: 'Grace Hopper',
+    createdAt: NOW,
+    expiresAt: NOW + 600_000,
+    ...over,
+  };
+}

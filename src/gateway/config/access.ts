@@ -121,7 +121,8 @@ export class ConfigAccess {
     });
     const next = structuredClone(file.store) as Record<string, unknown>;
     for (const [name, changed] of changes) assign(next, name.split('.'), changed);
-    checkConfig(next, this.#path);
+    const { config } = checkConfig(next, this.#path);
+    if (config.schedules !== undefined) await checkSchedules(config.schedules);
     file.store = next;
     return `${key} is stored${this.#stored(key) ? '' : '; it counts from the next start'}`;
   }
@@ -180,4 +181,10 @@ function assign(target: Record<string, unknown>, path: readonly string[], value:
   const node = typeof child === 'object' && child !== null ? (child as Record<string, unknown>) : {};
   target[step] = node;
   assign(node, rest, value);
+}
+
+/** What the schema cannot see: times and targets that make no sense. Throws ConfigError; the next start would too. */
+async function checkSchedules(entries: NonNullable<Config['schedules']>): Promise<void> {
+  const { checkEntries } = await import('../schedules/config-entries.ts');
+  checkEntries(entries);
 }

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import { ConfigError, GatewayError } from '../errors.ts';
 import { writeTarget } from '../outbound/target.ts';
 import { plannedNext } from './due.ts';
-import { needZone } from './local-time.ts';
+import { machineZone, needZone } from './local-time.ts';
 import { parseMoment } from './parse.ts';
 import { newSchedule, optionsOf, parseWords } from './requests.ts';
 import type { ScheduleRecord } from './schedule-record.ts';
@@ -35,6 +35,11 @@ export function followConfig(
   }
   const gone = [...known.values()].filter(({ source, id }) => source === 'config' && !named.has(id));
   return { changed, gone: gone.map(({ id }) => id) };
+}
+
+/** Throws ConfigError for the first entry that cannot be. */
+export function checkEntries(entries: readonly ConfigSchedule[]): void {
+  followConfig(entries, new Map(), machineZone(), Date.now());
 }
 
 function follow(

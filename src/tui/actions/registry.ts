@@ -3,6 +3,7 @@ import type { Action, Scope } from './action.ts';
 import { ADAPTERS } from './adapters.ts';
 import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
+import { HOME } from './home.ts';
 import { INVITE } from './invite.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
@@ -18,6 +19,7 @@ export const ACTIONS: readonly Action[] = [
   ...INVITE,
   ...QUESTIONS,
   ...SESSIONS,
+  ...HOME,
   ...TASKS,
   ...SCHEDULES,
   ...ADAPTERS,

@@ -4,8 +4,8 @@ import { cutLine, type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import type { DrawContext, ListDefinition } from './list.ts';
 
-/** Below this width the facts of a request take two lines instead of one. */
-const WIDE = 66;
+/** Below this width the facts of a request take two lines instead of one: the id must be seen whole, names lie. */
+const WIDE = 84;
 const SOON_MS = 5 * 60_000;
 
 /** The code, or why it is not shown. */

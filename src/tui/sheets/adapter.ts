@@ -58,9 +58,13 @@ function facts({ ticker }: Scene, row: AdapterView, width: number): Line[] {
       width,
       row.authorisation === 'valid' ? 'ok' : row.authorisation === 'unknown' ? 'dim' : 'bad',
     ),
-    ...(row.account === undefined ? [] : fact('Account', `${row.account.name} (${row.account.id})`, width)),
+    ...(row.account === undefined ? [] : fact('Account', accountWords(row.account), width)),
     ...fact('Messages', `${row.received} received, ${row.sent} sent`, width),
   ];
+}
+
+function accountWords({ id, name }: NonNullable<AdapterView['account']>): string {
+  return id === name ? name : `${name} (${id})`;
 }
 
 /** The QR code when it fits whole (half a code cannot be scanned), else the code to type and why. */

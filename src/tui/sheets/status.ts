@@ -25,6 +25,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     allowlist,
     refusals,
     outbox,
+    schedules,
     traffic,
     events,
   } = controller.slices;
@@ -63,6 +64,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Questions', dialogs.length),
     row('Allowlist', allowlist.length),
     row('Refusals', refusals.length),
+    row('Schedules', schedules.filter(({ state }) => state === 'active').length),
     row('Outbox', outbox.length),
     row(
       'Messages',

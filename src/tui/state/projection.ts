@@ -2,7 +2,14 @@
  * Folds the gateway's events into bounded state without React. Folding is cheap and exact; `publish` makes the
  * immutable slices that are drawn, and only those that changed.
  */
-import type { AdapterView, DialogView, GatewayView, LogLine, RefusalView } from '../../gateway/model.ts';
+import type {
+  AdapterView,
+  DialogView,
+  GatewayView,
+  LogLine,
+  Platform,
+  RefusalView,
+} from '../../gateway/model.ts';
 import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator.ts';
 import {
   allowlistKey,
@@ -130,6 +137,7 @@ export class Projection {
         return this.#dialogs.delete(event.id);
       case 'traffic':
         this.#traffic.count(event.direction, now);
+        this.#countAt(event.platform, event.direction);
         return true;
       case 'log':
         this.#log.push({ ...event.line, seq: this.#log.end });
@@ -174,6 +182,15 @@ export class Projection {
       now,
     };
     return this.#slices;
+  }
+
+  /** An adapter's own row comes only when its health changes; its counters go on meanwhile. */
+  #countAt(platform: Platform, direction: 'in' | 'out'): void {
+    const row = this.#adapters.get(platform);
+    if (row === undefined) return;
+    this.#adapters.set(
+      direction === 'in' ? { ...row, received: row.received + 1 } : { ...row, sent: row.sent + 1 },
+    );
   }
 
   #logChanged(): boolean {

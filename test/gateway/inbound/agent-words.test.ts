@@ -3,7 +3,10 @@ import type { Agent, AgentWord } from '../../../src/gateway/agent/agent.ts';
 import { recordingAgent } from '../recording-agent.ts';
 import { Rig, type RigOptions } from '../rig.ts';
 
-const WORDS: readonly AgentWord[] = [{ name: 'Fix-Tests', description: 'Fix failing tests' }];
+const WORDS: readonly AgentWord[] = [
+  { name: 'Fix-Tests', description: 'Fix failing tests' },
+  { name: 'gateway', description: 'The operator’s' },
+];
 let rig: Rig;
 let asked: number;
 
@@ -61,6 +64,13 @@ describe('a word that is not ours', () => {
     told.resolve();
     await rig.pass(1000);
     expect(rig.texts()[1]).toBe('You said: /Fix-Tests');
+  });
+
+  it('is never the operator’s own, even where the agent knows it', async () => {
+    await start();
+    await rig.say('/gateway pair ABCD-EFGH');
+    await rig.pass(1000);
+    expect(rig.texts()[0]).toContain('I do not know /gateway');
   });
 
   it('gets the hint when the agent cannot be asked', async () => {

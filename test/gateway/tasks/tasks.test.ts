@@ -157,3 +157,24 @@ describe('many reports of progress', () => {
     expect((await rig.operator.query('steps', { taskId: id })).length).toBe(500);
   });
 });
+
+describe('the result of a task', () => {
+  const CHAT = { chatId: 'c9', threadId: '7' };
+  const results = (): string[] => rig.texts(CHAT).filter((text) => text.includes(' is done.'));
+
+  it('waits for its chat and thread while the platform is away, also across kill -9, and comes once', async () => {
+    rig.adapter.health('reconnecting');
+    await rig.say('/bg [sleep 1000] news', { chat: rig.chat(CHAT) });
+    await rig.pass(5000);
+    expect(task().status).toBe('succeeded');
+    expect(results()).toEqual([]);
+    rig = await rig.crash();
+    await rig.pass(5000);
+    expect(results()).toHaveLength(1);
+    expect(rig.texts().filter((text) => text.includes(' is done.'))).toHaveLength(1); // nowhere else
+    rig = await rig.crash();
+    await rig.pass(5000);
+    expect(results()).toHaveLength(1);
+    expect(task().deliveredAt).toBeGreaterThan(0);
+  });
+});

@@ -1,30 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DialogView } from '../../../src/gateway/model.ts';
-import { busySnapshot, NOW } from '../fixtures.ts';
+import { busySnapshot, NOW, questionView as question } from '../fixtures.ts';
 import { harness } from '../harness.ts';
-
-function question(over: Partial<DialogView> = {}): DialogView {
-  return {
-    id: 'qaaaaaaa',
-    number: 4,
-    kind: 'approval',
-    title: 'bash',
-    call: {
-      tool: 'bash',
-      arguments: '{\n  "command": "rm -rf build"\n}',
-      hash: 'f'.repeat(64),
-      reason: 'it is not on the list of commands that only read',
-      group: 'exactly this command',
-    },
-    sessionId: 's1',
-    chat: { platform: 'telegram', accountId: 'default', chatId: 'c1' },
-    requesterId: '81234',
-    requesterName: 'Grace Hopper',
-    createdAt: NOW,
-    expiresAt: NOW + 600_000,
-    ...over,
-  };
-}
 
 const open = (...dialogs: DialogView[]) => harness({ snapshot: { ...busySnapshot(), dialogs } });
 

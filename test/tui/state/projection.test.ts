@@ -126,6 +126,17 @@ describe('the projection', () => {
     expect(quiet.nextChangeAt).toBeUndefined();
   });
 
+  it('counts messages at their adapter between two looks at its health, and believes the adapter', () => {
+    const projection = new Projection(snapshotOf({ adapters: [adapterView({ received: 5, sent: 1 })] }));
+    const first = () => projection.publish(NOW, { kind: 'local', connected: true }).adapters[0];
+    for (const direction of ['in', 'in', 'out'] as const)
+      projection.fold({ type: 'traffic', direction, platform: 'telegram', at: NOW }, NOW);
+    projection.fold({ type: 'traffic', direction: 'in', platform: 'slack', at: NOW }, NOW);
+    expect(first()).toMatchObject({ received: 7, sent: 2 });
+    projection.fold({ type: 'adapter', adapter: adapterView({ received: 9, sent: 2 }) }, NOW);
+    expect(first()).toMatchObject({ received: 9, sent: 2 });
+  });
+
   it('survives events that a newer gateway invents', () => {
     const projection = new Projection(snapshotOf());
     const unknown: OperatorEvent = JSON.parse('{"type":"weather","sunny":true}');

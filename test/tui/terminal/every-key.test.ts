@@ -1,7 +1,16 @@
 /** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
 import { describe, expect, it } from 'vitest';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
-import { alive, busySnapshot, NOW, outboxView, scheduleView, sessionView, snapshotOf } from '../fixtures.ts';
+import {
+  alive,
+  busySnapshot,
+  NOW,
+  outboxView,
+  questionView,
+  scheduleView,
+  sessionView,
+  snapshotOf,
+} from '../fixtures.ts';
 import { openConsole } from '../open-console.ts';
 
 /** What a keyboard sends for a key. */
@@ -46,6 +55,7 @@ const PANE = {
   log: ['5', /Enter whole line/u],
 } as const;
 
+const CALL = ['!', /▸#4/u] as const;
 const LONG = [PANE.sessions, ['z', /Sessions 100/u]] as const;
 
 const EFFECTS: Readonly<Record<string, Effect>> = {
@@ -115,6 +125,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u]],
     command: { type: 'task.deliver', id: 'bg-81a' },
   },
+  'home.set': {
+    before: [PANE.sessions],
+    asks: 'Make this the home chat of telegram?',
+    command: { type: 'home.set', platform: 'telegram', chat: '81234' },
+  },
   'task.start': { before: [PANE.tasks], shows: 'New task' },
   'task.retry': {
     before: [PANE.tasks, ['j', /▸✓ bg-81a/u], ['j', /▸✕ bg-90c/u]],
@@ -157,6 +172,15 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'adapter.settings': { before: [PANE.adapters], shows: 'Settings of telegram' },
   'pairing.phone': { command: { type: 'pairing.invite' }, shows: 'Your own phone' },
   'invite.platform': { before: [['p', 'https://t.me/mybot']], shows: 'as a direct message' },
+  'open.questions': { shows: 'Questions 2' },
+  'question.approve': { before: [CALL], command: { type: 'dialog.answer', id: 'q1', decision: 'once' } },
+  'question.approve-session': {
+    before: [CALL],
+    command: { type: 'dialog.answer', id: 'q1', decision: 'session' },
+  },
+  'question.deny': { before: [CALL], command: { type: 'dialog.answer', id: 'q1', decision: 'deny' } },
+  'question.answer': { before: [CALL, ['j', /▸#5/u]], shows: 'Which branch?' },
+  'question.open': { before: [CALL], shows: 'May it run? #4' },
   'config.edit': { before: [[',', 'Configuration 2']], shows: 'Set port' },
   back: { before: [['?', ' Help ']], shows: 'a approve' },
   clear: {
@@ -197,7 +221,21 @@ describe('every key', () => {
     );
     const snapshot = id.startsWith('move.')
       ? snapshotOf({ sessions: many })
-      : { ...busySnapshot(), outbox: [outboxView('o1')], schedules: [scheduleView('sc-1')] };
+      : {
+          ...busySnapshot(),
+          outbox: [outboxView('o1')],
+          schedules: [scheduleView('sc-1')],
+          dialogs: [
+            questionView({ id: 'q1', createdAt: Date.now() }),
+            questionView({
+              id: 'q2',
+              number: 5,
+              kind: 'input',
+              title: 'Which branch?',
+              createdAt: Date.now(),
+            }),
+          ],
+        };
     const console = await openConsole({
       snapshot: alive(snapshot),
       queries: {

@@ -56,6 +56,44 @@ describe('the selection and states are readable', () => {
     await console.quit();
   });
 
+  it.each([
+    ['dark', { theme: 'dark' }],
+    ['light', { theme: 'light' }],
+    ['mono', { env: { TERM: 'xterm-256color', NO_COLOR: '1' } }],
+  ] as const)(
+    'in a form of the %s theme: the field with the cursor bold, the cursor inverse, the rest behind dim',
+    async (_name, look) => {
+      const console = await openConsole({
+        console: look,
+        queries: {
+          config: [
+            {
+              key: 'platforms.telegram.token',
+              value: '••••••',
+              source: 'file',
+              help: 'Bot token.',
+              secret: true,
+            },
+            { key: 'platforms.telegram.apiRoot', value: undefined, source: 'default', help: 'Root URL.' },
+          ],
+        },
+      });
+      await console.type('1', 's start/stop');
+      await console.type('e', 'Settings of telegram');
+      await console.type('abc', '•••');
+      const cellOf = (text: string, offset = 0) => {
+        const { column, row } = find(console.terminal, text);
+        return console.terminal.cell(column + offset, row);
+      };
+      expect(cellOf('▸ token', 2)).toMatchObject({ bold: true, dim: false });
+      expect(cellOf('apiRoot')).toMatchObject({ bold: false, dim: true });
+      const { column, row } = find(console.terminal, '•••');
+      expect(console.terminal.cell(column + 3, row).inverse).toBe(true);
+      expect(cellOf('5 Log')).toMatchObject({ dim: true });
+      await console.quit();
+    },
+  );
+
   it('uses the 16 colours of the terminal only', async () => {
     const console = await openConsole();
     await console.shows('5 Log');

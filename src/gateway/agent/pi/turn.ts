@@ -65,7 +65,7 @@ export class PiTurn {
       // `streamingBehavior` matters only when an extension has started a run of its own a moment ago.
       this.#accepted = this.#link.request({
         type: 'prompt',
-        message: input.text,
+        message: messageOf(input),
         ...imagesOf(input),
         streamingBehavior: 'followUp',
       });
@@ -98,7 +98,7 @@ export class PiTurn {
     try {
       await this.#accepted;
       if (this.#closing) throw new PiRefusal('the turn has ended');
-      await this.#link.request({ type: 'steer', message: input.text, ...imagesOf(input) });
+      await this.#link.request({ type: 'steer', message: messageOf(input), ...imagesOf(input) });
       return true;
     } catch (error) {
       this.#steering.remove(input);
@@ -234,6 +234,14 @@ export class PiTurn {
       this.#log.error('a listener of agent events failed', { reason: String(error) });
     }
   }
+}
+
+/**
+ * Words of a chat. The operator's own command would be inert in a session that the gateway starts; where somebody else
+ * starts pi (a container, another host) that is not certain, so it is no command in the first place.
+ */
+function messageOf({ text }: AgentInput): string {
+  return /^\/gateway\b/i.test(text) ? ` ${text}` : text;
 }
 
 function imagesOf(input: AgentInput): { readonly images?: readonly unknown[] } {

@@ -59,6 +59,10 @@ export class AgentWords {
   }
 }
 
+/** The operator's own command is none of a chat, whatever the agent knows. */
+const OPERATORS = /^gateway\b/i;
+
 function spelled(words: readonly AgentWord[], word: string): string | undefined {
+  if (OPERATORS.test(word)) return undefined;
   return words.find(({ name }) => name.toLowerCase() === word.toLowerCase())?.name;
 }
