@@ -24,11 +24,12 @@ import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
+import { announcer } from './outbound/announcements.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
-import { ORIGIN, resolveTargets, type TargetContext } from './outbound/target.ts';
+import { ORIGIN, resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
 import { machineZone } from './schedules/local-time.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
@@ -248,6 +249,8 @@ export function createParts(
     return threadId === undefined ? chat : { ...chat, threadId };
   };
   const homes = new HomeChats(settings, chatOf);
+  const chatsFor = (targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] =>
+    resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
   const schedules: Schedules = new Schedules({
     db: stores.tasks,
     clock,
@@ -265,11 +268,7 @@ export function createParts(
     chats({ targets, chat }) {
       // A schedule of the operator that names no chat: its results stand in the console.
       if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
-      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
-        origin: chat,
-        home: (platform) => homes.get(platform),
-        chat: chatOf,
-      });
+      return chatsFor(targets.length === 0 ? [ORIGIN] : targets, chat);
     },
     parent: ({ chat, senderId }) =>
       chat === undefined || senderId === undefined
@@ -338,6 +337,11 @@ export function createParts(
     enabled: (platform) => settings.enabled(platform),
     open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
     accept: (message) => reception.accept(message),
+    announce: announcer({
+      outbox,
+      persist: persistSessions,
+      chats: (targets) => chatsFor(targets, undefined),
+    }),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
     redact: (text) => deps.redactor.redact(text),
