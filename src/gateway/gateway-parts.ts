@@ -29,8 +29,9 @@ import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
-import { ORIGIN, resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
+import { resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
 import { machineZone } from './schedules/local-time.ts';
+import { scheduleRules } from './schedules/rules.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
@@ -260,20 +261,7 @@ export function createParts(
     persist: storing(stores.tasks),
     tasks,
     zone: machineZone(),
-    mayRun({ chat, senderId, senderName }) {
-      if (chat === undefined || senderId === undefined) return true;
-      const sender = { id: senderId, name: senderName ?? senderId };
-      return !door.people.isBlocked(chat.platform, sender) && listed({ chat, sender });
-    },
-    chats({ targets, chat }) {
-      // A schedule of the operator that names no chat: its results stand in the console.
-      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
-      return chatsFor(targets.length === 0 ? [ORIGIN] : targets, chat);
-    },
-    parent: ({ chat, senderId }) =>
-      chat === undefined || senderId === undefined
-        ? null
-        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
+    ...scheduleRules({ settings, people: () => door.people, listed, conversations, homes, chatOf }),
   });
   const door = new Door({
     db: stores.security,

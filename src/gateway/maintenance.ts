@@ -59,7 +59,8 @@ export class Maintenance {
     const { conversations, outbox, tasks, schedules } = this.#deps;
     await conversations.sweep(now);
     outbox.sweep();
-    await tasks.sweep(now);
+    const ended = await tasks.sweep(now);
+    await Promise.all(ended.map((id) => this.#removeFiles(id)));
     await schedules.sweep(now);
     await this.#forgetMessages(now - RETENTION.settledMs);
     const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
