@@ -24,11 +24,12 @@ import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
+import { announcer } from './outbound/announcements.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
-import type { TargetContext } from './outbound/target.ts';
+import { resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
 import { machineZone } from './schedules/local-time.ts';
 import { scheduleRules } from './schedules/rules.ts';
 import { Schedules } from './schedules/schedules.ts';
@@ -249,6 +250,8 @@ export function createParts(
     return threadId === undefined ? chat : { ...chat, threadId };
   };
   const homes = new HomeChats(settings, chatOf);
+  const chatsFor = (targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] =>
+    resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
   const schedules: Schedules = new Schedules({
     db: stores.tasks,
     clock,
@@ -322,6 +325,11 @@ export function createParts(
     enabled: (platform) => settings.enabled(platform),
     open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
     accept: (message) => reception.accept(message),
+    announce: announcer({
+      outbox,
+      persist: persistSessions,
+      chats: (targets) => chatsFor(targets, undefined),
+    }),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
     redact: (text) => deps.redactor.redact(text),

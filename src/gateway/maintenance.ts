@@ -66,6 +66,7 @@ export class Maintenance {
     const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
     await this.#forgetRequests(now - RETENTION.settledMs);
+    await this.#forgetQuestions(now - RETENTION.settledMs);
   }
 
   /** Looking is cheap; a commit is made only when something is there to forget. */
@@ -106,6 +107,18 @@ export class Maintenance {
            (SELECT id FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT ?)`,
         [before, RETENTION.rowsPerSweep],
       ),
+    );
+  }
+
+  async #forgetQuestions(before: number): Promise<void> {
+    const { security } = this.#deps;
+    const old = security.get('SELECT 1 AS yes FROM dialogs WHERE closed_at < ? LIMIT 1', [before]);
+    if (old === undefined) return;
+    await security.write((tx) =>
+      tx.run('DELETE FROM dialogs WHERE id IN (SELECT id FROM dialogs WHERE closed_at < ? LIMIT ?)', [
+        before,
+        RETENTION.rowsPerSweep,
+      ]),
     );
   }
 

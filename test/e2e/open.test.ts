@@ -3,7 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { piCommand } from '../gateway/agent/contract.ts';
 import { startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
-import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import {
+  freePort,
+  GatewayProcess,
+  runCli,
+  temporaryFolder,
+  writeConfig,
+} from '../support/gateway-process.ts';
 import { TerminalProgram } from '../support/terminal.ts';
 
 const FAKE = [process.execPath, join(import.meta.dirname, 'interactive-pi.mjs')];
@@ -102,6 +108,28 @@ describe('a chat’s session in the operator’s terminal', () => {
     expect(second.code).toBe(75);
     pi.type('q');
     expect((await pi.exited).exitCode).toBe(0);
+  });
+
+  it('is opened from the console, which comes back', LONG, async () => {
+    writeConfig(folder.path, { security: { allowAll: true }, agent: { command: FAKE, cwd: folder.path } });
+    const port = await freePort();
+    const console = terminal(['--port', String(port)]);
+    await console.shows('Adapters', 60_000);
+    const client = await ChatClient.connect(port);
+    open.push({ stop: async () => client.close() });
+    client.prompt('p1', 'hello');
+    await client.outcome('p1', 60_000);
+    console.type('2');
+    await console.shows('open in pi');
+    console.type('o');
+    await console.shows('INTERACTIVE', 60_000);
+    expect(console.alternate).toBe(false);
+    client.prompt('p2', 'are you there?');
+    await client.next(told, 60_000);
+    console.type('q');
+    await console.shows('handed back');
+    expect(console.alternate).toBe(true);
+    expect(await client.outcome('p2', 60_000)).toMatchObject({ data: { text: 'echo: are you there?' } });
   });
 
   it('is the real conversation in the real pi, and the chat goes on from there', LONG, async () => {

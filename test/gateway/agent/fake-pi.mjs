@@ -164,6 +164,7 @@ const COMMANDS = {
     if (mode === 'not-pi') return refuse(command, 'Unknown command: get_state');
     accept(command, { model: { provider: 'fake', id: 'one' }, sessionFile: session, isStreaming: false });
   },
+  get_available_models: (command) => accept(command, { models: [{ provider: 'fake', id: 'one' }] }),
   switch_session: (command) => {
     if (mode === 'refuse-switch')
       return refuse(command, 'Stored session working directory does not exist: /gone');

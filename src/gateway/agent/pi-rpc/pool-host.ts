@@ -6,6 +6,7 @@ import type { Seats } from '../pi/seats.ts';
 /** Pauses after a failed start: from the first to the longest, doubling. */
 const FIRST_PAUSE_MS = 2000;
 const LONGEST_PAUSE_MS = 60_000;
+const UNUSED = 'not used yet';
 /** So many failures in a row need the operator. */
 const PARK_AFTER = 3;
 
@@ -25,10 +26,12 @@ export class PoolHost {
   readonly asideSeats: Seats;
   readonly #options: PoolHostOptions;
   #failures = 0;
-  #detail = 'not used yet';
+  #detail = UNUSED;
   #hint: string | undefined;
   #nextTryAt = 0;
   #parked = false;
+  /** A session has started there since the last one that could not. */
+  #proven = false;
 
   constructor(options: PoolHostOptions) {
     this.name = options.name;
@@ -67,8 +70,13 @@ export class PoolHost {
     };
   }
 
-  /** A session has started there, or a look at it went well. */
-  worked(detail = 'answers'): void {
+  /** A session has started there. */
+  worked(): void {
+    this.#proven = true;
+    if (!this.up || this.#detail === UNUSED) this.#good('answers');
+  }
+
+  #good(detail: string): void {
     if (this.up && this.#detail === detail) return;
     this.#failures = 0;
     this.#parked = false;
@@ -81,19 +89,22 @@ export class PoolHost {
   /** A session could not be started there. */
   failed(end: TurnEnd): void {
     if (end.status !== 'failed') return;
+    this.#proven = false;
     this.#fail(end.message, end.hint, end.code === 'agent_unconfigured' || end.code === 'agent_missing');
   }
 
   /** What a look at it has shown. */
   checked({ ok, detail, hint }: AgentCheck): void {
-    if (ok) this.worked(detail);
-    else this.#fail(detail, hint, false);
+    if (ok) this.#good(detail);
+    // A look that fails where sessions start (a slow moment) takes no host away.
+    else if (!this.#proven) this.#fail(detail, hint, false);
   }
 
   #fail(detail: string, hint: string | undefined, hopeless: boolean): void {
     const { clock, changed } = this.#options;
     this.#failures += 1;
-    this.#parked = hopeless || this.#failures >= PARK_AFTER;
+    // Parked it stays until something works: a look that fails otherwise is no better.
+    this.#parked ||= hopeless || this.#failures >= PARK_AFTER;
     this.#detail = detail;
     this.#hint = hint;
     this.#nextTryAt = clock() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));

@@ -126,9 +126,8 @@ describe('a pool of agents', () => {
     writeFileSync(switchedOn, '');
     const changed = vi.fn();
     pool.watch?.(changed);
-    // The fake pi lists no models, so the look itself does not pass; a session does.
-    await vi.waitFor(async () => expect((await turn(pool)).end).toEqual({ status: 'answered' }), PATIENT);
-    expect(stateOf(pool, 'back')?.state).toBe('up');
+    await vi.waitFor(() => expect(stateOf(pool, 'back')?.state).toBe('up'), PATIENT);
+    expect((await turn(pool)).end).toEqual({ status: 'answered' });
     expect(changed).toHaveBeenCalled();
   });
 
