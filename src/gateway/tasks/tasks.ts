@@ -147,7 +147,10 @@ export class Tasks {
   async retry(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt === undefined)
-      throw new GatewayError('task_open', `task ${id} has not ended yet`, { status: 409 });
+      throw new GatewayError('task_open', `task ${id} has not ended yet`, {
+        status: 409,
+        hint: 'Wait for its end, or cancel it.',
+      });
     if (task.status === 'succeeded')
       throw new GatewayError('task_succeeded', `task ${id} has succeeded`, {
         status: 409,
@@ -172,7 +175,10 @@ export class Tasks {
   async cancel(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt !== undefined)
-      throw new GatewayError('task_ended', `task ${id} has ended already (${task.status})`, { status: 409 });
+      throw new GatewayError('task_ended', `task ${id} has ended already (${task.status})`, {
+        status: 409,
+        hint: 'Retry it to run it again.',
+      });
     const running = this.#running.get(id);
     if (running !== undefined) running.abort('cancelled');
     else await this.#finish(task, 'cancelled', undefined);
@@ -197,9 +203,15 @@ export class Tasks {
   async deliverAgain(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt === undefined)
-      throw new GatewayError('task_open', `task ${id} has not ended yet`, { status: 409 });
+      throw new GatewayError('task_open', `task ${id} has not ended yet`, {
+        status: 409,
+        hint: 'Wait for its end, or cancel it.',
+      });
     if (chatsOf(task).length === 0)
-      throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, { status: 409 });
+      throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, {
+        status: 409,
+        hint: 'Its result stands in the console and in GET /api/background.',
+      });
     await this.#deps.deliver(task, resultText(task), true);
     return task;
   }
