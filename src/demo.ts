@@ -8,6 +8,9 @@ import type { Agent, AgentInput } from './gateway/agent/agent.ts';
 import { createScriptedAgent } from './gateway/agent/scripted.ts';
 import { dataFolder } from './gateway/data-folder.ts';
 
+/** Something waits for the operator now and then; nobody in the simulated chats decides. */
+const DEMO_AGENT = { approvals: 'dangerous', questionMinutes: 2 } as const;
+
 /** Writes the demo's configuration (unless the folder has one) and returns what replaces the real parts. */
 export function demoOptions(base: ComposeOptions): ComposeOptions {
   const folder = dataFolder(base.dataDir, {});
@@ -23,14 +26,17 @@ export function demoOptions(base: ComposeOptions): ComposeOptions {
     ]),
   );
   try {
-    writeFileSync(folder.config, `${JSON.stringify({ platforms }, null, 2)}\n`, { flag: 'wx', mode: 0o600 });
+    writeFileSync(folder.config, `${JSON.stringify({ platforms, agent: DEMO_AGENT }, null, 2)}\n`, {
+      flag: 'wx',
+      mode: 0o600,
+    });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   return {
     ...base,
     demo: true,
-    agent: staged(createScriptedAgent({ chunkDelayMs: 40 })),
+    agent: staged(createScriptedAgent({ chunkDelayMs: 40, approvals: true })),
     createAdapter: async (platform) =>
       SIMULATED.includes(platform) ? createSimulatorAdapter({ platform }) : undefined,
   };

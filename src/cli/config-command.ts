@@ -1,7 +1,7 @@
 /** `config`: shows the configuration, or sets one key of it; secrets come from stdin so that no shell remembers them. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { ConfigAccess } from '../gateway/config/access.ts';
+import { ConfigAccess, configKeys } from '../gateway/config/access.ts';
 import type { DataFolder } from '../gateway/data-folder.ts';
 import { GatewayError } from '../gateway/errors.ts';
 import type { ConfigValue, Operator } from '../gateway/operator.ts';
@@ -43,7 +43,7 @@ export async function runConfig(
   const operator = await around.operator();
   try {
     if ('set' in request) {
-      const value = readValue(request.value ?? (await valueFrom(around, request.set)));
+      const value = readValue(request.set, request.value ?? (await valueFrom(around, request.set)));
       if (operator === undefined) return await access.set(request.set, value);
       return (await operator.run({ type: 'config.set', key: request.set, value })).message;
     }
@@ -64,12 +64,18 @@ export async function runConfig(
   }
 }
 
-/** JSON where it is JSON, text otherwise: `config set port 4000`, `config set host localhost`. `null` takes a key away. */
-function readValue(text: string): unknown {
+/**
+ * The value of a key as its kind wants it: an id of digits stays text, a list may be written with commas, everything
+ * else is JSON where it is JSON. `null` takes a key away.
+ */
+function readValue(key: string, text: string): unknown {
+  const kind = configKeys().find((each) => each.key === key)?.kind;
+  if (text === 'null') return null;
+  if (kind === 'text' || kind === 'choice') return text;
   try {
     return JSON.parse(text);
   } catch {
-    return text;
+    return kind === 'list' ? text.split(',').map((part) => part.trim()) : text;
   }
 }
 

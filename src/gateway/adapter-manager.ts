@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Adapter, AdapterCheck, AdapterHost, AdapterRoute, Part } from './adapter.ts';
+import type { Adapter, AdapterCheck, AdapterHost, AdapterRoute, Announcement, Part } from './adapter.ts';
 import { type CandidateSettings, checkAdapter } from './adapter-check.ts';
 import type { Clock } from './clock.ts';
 import { withDeadline } from './deadline.ts';
@@ -29,6 +29,7 @@ export interface AdapterManagerDeps {
   readonly enabled: (platform: Platform) => boolean;
   readonly open: (platform: Platform) => boolean;
   readonly accept: (message: InboundMessage) => Promise<void>;
+  readonly announce: (platform: Platform, announcement: Announcement) => Promise<void>;
   /** The platform works again: what waits for it may go out. */
   readonly onOnline: (platform: Platform) => void;
   readonly secret: (value: string) => void;
@@ -209,6 +210,7 @@ export class AdapterManager {
       await withDeadline(START_MS, () =>
         adapter.start({
           accept: (message) => this.#deps.accept(message),
+          announce: (announcement) => this.#deps.announce(platform, announcement),
           health: (health) => {
             if (slot.adapter === adapter) this.#report(platform, slot, health);
           },

@@ -88,6 +88,16 @@ export interface SendReceipt {
   readonly messageId: string;
 }
 
+/** News of a platform that nobody asked for in a chat (a stream began). */
+export interface Announcement {
+  /** Of the news on this platform; the same id again is not told again. */
+  readonly id: string;
+  /** Markdown. */
+  readonly text: string;
+  /** Where it goes: `<platform>:<chat>[:<thread>]` or `home:<platform>`. */
+  readonly targets: readonly string[];
+}
+
 /** What the gateway offers to an adapter. */
 export interface AdapterHost {
   /**
@@ -103,6 +113,8 @@ export interface AdapterHost {
   readonly stateDir: string;
   /** Chat commands for the platform's menu. */
   readonly commands: readonly { readonly name: string; readonly help: string; readonly args?: string }[];
+  /** Takes news to the chats it names, through the outbox. Durable when it resolves; rejects for a target that leads nowhere. */
+  announce?(announcement: Announcement): Promise<void>;
   /** Register a text that must never appear in a log line, an error or a chat. */
   secret(value: string): void;
 }

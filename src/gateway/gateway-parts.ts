@@ -24,12 +24,14 @@ import { Inbox } from './inbound/inbox.ts';
 import { Reception } from './inbound/reception.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
+import { announcer } from './outbound/announcements.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
 import { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
-import { ORIGIN, resolveTargets, type TargetContext } from './outbound/target.ts';
+import { resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
 import { machineZone } from './schedules/local-time.ts';
+import { scheduleRules } from './schedules/rules.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
@@ -248,6 +250,8 @@ export function createParts(
     return threadId === undefined ? chat : { ...chat, threadId };
   };
   const homes = new HomeChats(settings, chatOf);
+  const chatsFor = (targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] =>
+    resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
   const schedules: Schedules = new Schedules({
     db: stores.tasks,
     clock,
@@ -257,24 +261,7 @@ export function createParts(
     persist: storing(stores.tasks),
     tasks,
     zone: machineZone(),
-    mayRun({ chat, senderId, senderName }) {
-      if (chat === undefined || senderId === undefined) return true;
-      const sender = { id: senderId, name: senderName ?? senderId };
-      return !door.people.isBlocked(chat.platform, sender) && listed({ chat, sender });
-    },
-    chats({ targets, chat }) {
-      // A schedule of the operator that names no chat: its results stand in the console.
-      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
-      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
-        origin: chat,
-        home: (platform) => homes.get(platform),
-        chat: chatOf,
-      });
-    },
-    parent: ({ chat, senderId }) =>
-      chat === undefined || senderId === undefined
-        ? null
-        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
+    ...scheduleRules({ settings, people: () => door.people, listed, conversations, homes, chatOf }),
   });
   const door = new Door({
     db: stores.security,
@@ -338,6 +325,11 @@ export function createParts(
     enabled: (platform) => settings.enabled(platform),
     open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
     accept: (message) => reception.accept(message),
+    announce: announcer({
+      outbox,
+      persist: persistSessions,
+      chats: (targets) => chatsFor(targets, undefined),
+    }),
     onOnline: (platform) => outbox.kick(platform),
     secret: (value) => deps.redactor.add(value),
     redact: (text) => deps.redactor.redact(text),

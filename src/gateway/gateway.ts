@@ -194,7 +194,7 @@ export class Gateway {
     this.#parts.asides.stop();
     this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
-    await this.schedules.stop();
+    await settlesWithin(this.schedules.stop(), SETTLE_MS);
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
     this.#parts.taskLines.stop();

@@ -61,12 +61,14 @@ export class Maintenance {
     const { conversations, outbox, tasks, schedules } = this.#deps;
     await conversations.sweep(now);
     outbox.sweep();
-    await tasks.sweep(now);
+    const ended = await tasks.sweep(now);
+    await Promise.all(ended.map((id) => this.#removeFiles(id)));
     await schedules.sweep(now);
     await this.#forgetMessages(now - RETENTION.settledMs);
     const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
     await this.#forgetRequests(now - RETENTION.settledMs);
+    await this.#forgetQuestions(now - RETENTION.settledMs);
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
   }
 
@@ -108,6 +110,18 @@ export class Maintenance {
            (SELECT id FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT ?)`,
         [before, RETENTION.rowsPerSweep],
       ),
+    );
+  }
+
+  async #forgetQuestions(before: number): Promise<void> {
+    const { security } = this.#deps;
+    const old = security.get('SELECT 1 AS yes FROM dialogs WHERE closed_at < ? LIMIT 1', [before]);
+    if (old === undefined) return;
+    await security.write((tx) =>
+      tx.run('DELETE FROM dialogs WHERE id IN (SELECT id FROM dialogs WHERE closed_at < ? LIMIT ?)', [
+        before,
+        RETENTION.rowsPerSweep,
+      ]),
     );
   }
 

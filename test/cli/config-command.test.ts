@@ -49,6 +49,18 @@ describe('config', () => {
     expect(printed).not.toContain('123:ABC');
   });
 
+  it('keeps ids of digits as text, takes lists with commas, and null takes a key away', async () => {
+    await run(['set', 'platforms.discord.guildId', '1234567890123456789']);
+    await run(['set', 'platforms.twitch.channels', 'ada, linus']);
+    await run(['set', 'port', '4000']);
+    expect(stored()).toEqual({
+      port: 4000,
+      platforms: { discord: { guildId: '1234567890123456789' }, twitch: { channels: ['ada', 'linus'] } },
+    });
+    await run(['set', 'port', 'null']);
+    expect(stored()).not.toHaveProperty('port');
+  });
+
   it('says so when stdin has no value', async () => {
     await expect(run(['set', 'port', '-'])).rejects.toThrow('config set port: no value was given');
   });

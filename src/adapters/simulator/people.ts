@@ -33,7 +33,7 @@ export const REGULARS: Readonly<Record<string, readonly Character[]>> = {
 export const STAGE_DIRECTIONS: Readonly<Record<string, string>> = {
   'refactor the parser into two files': '[tool bash] [sleep 2500]',
   'and what about the tests?': '[tool read] [sleep 1800]',
-  'ship it': '[tool edit] [sleep 2000]',
+  'ship it': '[tool edit] [sleep 2000] [tool bash git push origin main]',
   ログを読んで要約して: '[tool read] [sleep 2500]',
   'why does the build fail on arm?': '[tool bash] [sleep 3500]',
   'try again with -j1': '[tool bash] [sleep 1500]',

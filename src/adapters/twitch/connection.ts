@@ -1,4 +1,5 @@
 import type { AdapterHost } from '../../gateway/adapter.ts';
+import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { Intake } from '../kit/intake.ts';
@@ -6,6 +7,7 @@ import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import type { TwitchOutbound } from './outbound.ts';
 import { ChatSession, TokenRefused } from './session.ts';
 import { channelName, NAME, type TwitchSettings, type TwitchTiming } from './settings.ts';
+import type { KnownStreams, StreamNews } from './streams.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface TwitchConnectionOptions {
@@ -29,6 +31,7 @@ export class TwitchConnection {
   /** The token was refreshed and has not been accepted yet. */
   #untried = false;
   #loaded = false;
+  readonly #streams: KnownStreams = { live: new Set(), complete: false };
 
   constructor(options: TwitchConnectionOptions) {
     const { settings, timing, host, log } = options;
@@ -99,7 +102,23 @@ export class TwitchConnection {
       login: this.#login,
       channels: this.#channels,
       take: (message) => void this.#intake.take(message.chat, async () => message),
+      known: this.#streams,
+      news: (news) => void this.#announce(news),
     });
+  }
+
+  async #announce({ id, channel, online }: StreamNews): Promise<void> {
+    const { settings, host, log } = this.#options;
+    const targets = settings.notices ?? [];
+    if (targets.length === 0) return;
+    const text = online
+      ? `#${channel} is live: https://www.twitch.tv/${channel}`
+      : `The stream of #${channel} is over.`;
+    try {
+      await host.announce?.({ id: `stream:${id}`, text, targets });
+    } catch (error) {
+      log.warn(`a stream notice found no chat: ${messageOf(error)}`, { channel });
+    }
   }
 
   #demandSettings(): void {

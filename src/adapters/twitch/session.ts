@@ -14,7 +14,7 @@ import { loginRefusal } from './notices.ts';
 import type { TwitchOutbound } from './outbound.ts';
 import { RateWindow } from './rate-window.ts';
 import { NAME, type TwitchSettings, type TwitchTiming } from './settings.ts';
-import { StreamWatch } from './streams.ts';
+import { type KnownStreams, type StreamNews, StreamWatch } from './streams.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface ChatSessionOptions {
@@ -28,6 +28,9 @@ export interface ChatSessionOptions {
   readonly login: string;
   readonly channels: readonly string[];
   readonly take: (message: InboundMessage) => void;
+  readonly known: KnownStreams;
+  /** A stream began or ended. */
+  readonly news: (news: StreamNews) => void;
 }
 
 /** Twitch's limit for joins. */
@@ -199,10 +202,13 @@ export class ChatSession {
       helix: new Helix(settings, tokens),
       rooms: this.#rooms,
       log,
+      known: this.#options.known,
+      now: this.#options.clock,
       changed: (live) => {
         this.#live = live;
         this.#describe();
       },
+      news: this.#options.news,
     });
     this.#watching = watch.run(this.#ended.signal);
   }

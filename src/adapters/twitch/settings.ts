@@ -33,6 +33,13 @@ export const twitchSettingsSchema = Type.Object({
     description: 'Channels to join, by login name, with or without "#". The bot writes nowhere else.',
     default: [],
   }),
+  notices: Type.Optional(
+    Type.Array(Type.String(), {
+      description:
+        'Chats that are told when a stream of a joined channel begins or ends, as <platform>:<chat>[:<thread>] or home:<platform>. Needs clientId.',
+      default: [],
+    }),
+  ),
   server: Type.Optional(
     Type.String({
       description: 'Host of the chat server; for a local server.',

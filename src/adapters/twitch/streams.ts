@@ -13,8 +13,25 @@ export interface StreamWatchOptions {
   /** Id of a channel's owner -> name of the channel. */
   readonly rooms: ReadonlyMap<string, string>;
   readonly log: Logger;
+  /** What is known of the streams; outlives the watch, so that a change while nobody watched is one. */
+  readonly known: KnownStreams;
   /** The channels that are live, after every change. */
   readonly changed: (live: readonly string[]) => void;
+  /** A stream began or ended; `id` names this news. Not called for what was so when the gateway began to look. */
+  readonly news: (news: StreamNews) => void;
+  readonly now: () => number;
+}
+
+export interface KnownStreams {
+  readonly live: Set<string>;
+  /** Twitch has said once which streams are live. */
+  complete: boolean;
+}
+
+export interface StreamNews {
+  readonly id: string;
+  readonly channel: string;
+  readonly online: boolean;
 }
 
 interface Target {
@@ -34,7 +51,6 @@ const MAX_FRAME_BYTES = 1024 * 1024;
  */
 export class StreamWatch {
   readonly #options: StreamWatchOptions;
-  readonly #live = new Set<string>();
   /** EventSub may deliver a notice more than once. */
   readonly #seen = new LruMap<string, true>(500);
 
@@ -108,7 +124,7 @@ export class StreamWatch {
   }
 
   async #subscribe(session: string, signal: AbortSignal): Promise<void> {
-    const { helix, rooms, log } = this.#options;
+    const { helix, rooms, log, known } = this.#options;
     const without: string[] = [];
     let reason: unknown;
     // Twitch hangs up on a session that has subscribed to nothing within ten seconds, so this comes first.
@@ -124,7 +140,15 @@ export class StreamWatch {
     if (without.length === rooms.size) throw reason;
     if (without.length > 0) log.warn(`no stream notices for #${without.join(' #')}: ${messageOf(reason)}`);
     const live = await helix.live([...rooms.keys()], signal);
-    for (const broadcaster of rooms.keys()) this.#set(broadcaster, live.includes(broadcaster));
+    for (const broadcaster of rooms.keys())
+      this.#set(
+        broadcaster,
+        live.includes(broadcaster),
+        `${this.#options.now()}:${broadcaster}`,
+        known.complete,
+      );
+    known.complete = true;
+    this.#options.changed([...known.live].sort());
   }
 
   #notice(message: StreamMessage): void {
@@ -132,16 +156,18 @@ export class StreamWatch {
     this.#seen.set(message.id, true);
     if (message.type === 'revoked') this.#options.log.warn(`Twitch ended a stream notice: ${message.why}`);
     if (message.type === 'online' || message.type === 'offline')
-      this.#set(message.broadcaster, message.type === 'online');
+      this.#set(message.broadcaster, message.type === 'online', message.id, true);
   }
 
-  #set(broadcaster: string, online: boolean): void {
-    const channel = this.#options.rooms.get(broadcaster);
-    if (channel === undefined || this.#live.has(channel) === online) return;
-    if (online) this.#live.add(channel);
-    else this.#live.delete(channel);
-    this.#options.log.info(`#${channel} is ${online ? 'live' : 'offline'}`, { channel });
-    this.#options.changed([...this.#live].sort());
+  #set(broadcaster: string, online: boolean, id: string, isNews: boolean): void {
+    const { rooms, known, log, changed, news } = this.#options;
+    const channel = rooms.get(broadcaster);
+    if (channel === undefined || known.live.has(channel) === online) return;
+    if (online) known.live.add(channel);
+    else known.live.delete(channel);
+    log.info(`#${channel} is ${online ? 'live' : 'offline'}`, { channel });
+    changed([...known.live].sort());
+    if (isNews) news({ id, channel, online });
   }
 }
 

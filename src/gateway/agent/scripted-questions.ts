@@ -32,11 +32,14 @@ export async function approveTool(
 ): Promise<string | undefined> {
   const args = command === undefined ? {} : { command };
   const argumentsJson = canonicalJson(args);
+  // A tool without arguments has nothing to do here.
+  const harmless = command === undefined ? { dangerous: false, reason: 'it is asked to do nothing' } : {};
   const call = {
     tool: name,
     argumentsJson,
     hash: toolHash(name, argumentsJson),
     ...classifyCall(name, args, cwd),
+    ...harmless,
   };
   const answer = await ask({ kind: 'approval', title: name, call }, signal);
   if (answer.type === 'approval' && answer.decision !== 'deny') return undefined;

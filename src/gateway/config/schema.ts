@@ -183,6 +183,13 @@ const PlatformsSchema = Type.Object({
       clientSecret: Type.Optional(secret('Client secret, for token refresh.')),
       refreshToken: Type.Optional(secret('Refresh token.')),
       channels: Type.Optional(Type.Array(Type.String(), { default: [], description: 'Channels to join.' })),
+      notices: Type.Optional(
+        Type.Array(Type.String(), {
+          default: [],
+          description:
+            'Chats that are told when a stream begins or ends: <platform>:<chat>[:<thread>] or home:<platform>; needs clientId.',
+        }),
+      ),
       server: Type.Optional(text('Host of a local chat server.')),
       port: Type.Optional(
         Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port of a local chat server.' }),

@@ -1,6 +1,7 @@
-import { ConfigError } from '../errors.ts';
+import { ConfigError, GatewayError, messageOf } from '../errors.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
+import { parseTarget } from '../outbound/target.ts';
 import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
@@ -100,6 +101,7 @@ export function resolveSettings(
     return zone;
   };
   const hosts = agentHosts(config.agent, overrides.backend);
+  checkNotices(platforms.twitch?.notices ?? []);
   const settings: Settings = {
     port: overrides.port ?? envPort(env) ?? config.port ?? 3847,
     host: overrides.host ?? env['PI_GATEWAY_HOST'] ?? config.host ?? 'localhost',
@@ -206,4 +208,20 @@ function envPort(env: NodeJS.ProcessEnv): number | undefined {
 
 function fail(platform: string): never {
   throw new ConfigError(`unknown platform "${platform}"`);
+}
+
+/** A stream begins at night: a target that leads nowhere has to show now. */
+function checkNotices(targets: readonly string[]): void {
+  for (const [index, text] of targets.entries()) {
+    const name = `platforms.twitch.notices.${index}`;
+    try {
+      if (parseTarget(text).kind !== 'origin') continue;
+    } catch (error) {
+      throw new ConfigError(
+        `${name}: ${messageOf(error)}`,
+        error instanceof GatewayError ? error.hint : undefined,
+      );
+    }
+    throw new ConfigError(`${name}: nobody asks for a stream notice, so it has no origin`, 'Name a chat.');
+  }
 }

@@ -56,18 +56,19 @@ export async function settle(
     text === undefined || (outcome.kind === 'dropped' && deps.silent)
       ? undefined
       : await reply.finish(egress(text), outcomeMeta(outcome, session.id), parts);
-  if (outcome.kind === 'answered') session.turns += 1;
   const row = await deps
     .persist((tx) => {
       inbox.setState(tx, item, 'done');
       if (outcome.kind === 'answered')
-        tx.run('UPDATE sessions SET turns = ? WHERE id = ?', [session.turns, session.id]);
+        tx.run('UPDATE sessions SET turns = turns + 1 WHERE id = ?', [session.id]);
       return outbound === undefined ? undefined : outbox.add(tx, outbound);
     })
     .catch((error: unknown) => {
       log.error('an outcome could not be stored', { id: item.id, error: messageOf(error) });
       return undefined;
     });
+  // Counted together with the delivery that begins below: who sees the turn finds its answer on the way.
+  if (outcome.kind === 'answered') session.turns += 1;
   noteOutcome(deps, session, item, outcome);
   if (text !== undefined && text !== '')
     deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);

@@ -57,11 +57,10 @@ export class DialogRows {
     return { closed, lost };
   }
 
-  /** Marks what was open as void and forgets what closed before `before`. */
-  async sweep(now: number, before: number): Promise<void> {
-    await this.#db.write((tx) => {
-      tx.run("UPDATE dialogs SET state = 'void', closed_at = ? WHERE state = 'open'", [now]);
-      tx.run('DELETE FROM dialogs WHERE created_at < ?', [before]);
-    });
+  /** What is open belongs to an earlier run: nobody waits for it. */
+  async voidOpen(now: number): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run("UPDATE dialogs SET state = 'void', closed_at = ? WHERE state = 'open'", [now]),
+    );
   }
 }

@@ -12,7 +12,6 @@ import { type Addressee, type Dialog, dialogView, outcomeOf } from './dialog.ts'
 import { DialogBook } from './dialog-book.ts';
 import { DialogRows, type LostDialog } from './dialog-rows.ts';
 
-const KEPT_MS = 7 * 24 * 60 * 60_000;
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 
 /** Who asks: a session or a task, and whom its questions go to at the moment. */
@@ -81,11 +80,11 @@ export class Dialogs {
     const { closed, lost } = this.#rows.load();
     this.#lost = lost;
     this.book.remember(closed);
-    const now = this.#deps.clock();
+    if (lost.length === 0) return;
     this.#rows
-      .sweep(now, now - KEPT_MS)
+      .voidOpen(this.#deps.clock())
       .catch((error: unknown) =>
-        this.#deps.log.warn('old questions were not swept', { error: messageOf(error) }),
+        this.#deps.log.warn('lost questions were not marked', { error: messageOf(error) }),
       );
   }
 

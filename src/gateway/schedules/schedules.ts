@@ -1,13 +1,8 @@
-import type { Clock } from '../clock.ts';
-import type { Decide } from '../decisions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import type { EventStream } from '../events.ts';
-import type { Logger } from '../log.ts';
-import type { ChatRef, Platform, ScheduleView } from '../model.ts';
-import type { Database, Tx } from '../store/database.ts';
+import type { Platform, ScheduleView } from '../model.ts';
 import type { TaskRecord } from '../tasks/task-record.ts';
-import type { Tasks } from '../tasks/tasks.ts';
 import { type ConfigSchedule, followConfig } from './config-entries.ts';
+import type { SchedulesDeps } from './deps.ts';
 import { plannedNext, whatIsDue } from './due.ts';
 import { type NewSchedule, newSchedule } from './requests.ts';
 import {
@@ -28,25 +23,6 @@ export const SCHEDULE_LIMITS = {
   /** After the store refused a run. */
   pauseMs: 5000,
 } as const;
-
-export interface SchedulesDeps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
-  readonly decide: Decide;
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  readonly tasks: Pick<Tasks, 'start' | 'get'>;
-  /** Where wall-clock times are read when nobody names a zone. */
-  readonly zone: string;
-  /** Whether whoever asked for it may still have it run. */
-  readonly mayRun: (schedule: ScheduleRecord) => boolean;
-  /** The chats that get the result. Throws GatewayError for a target that leads nowhere. */
-  readonly chats: (schedule: ScheduleRecord) => readonly ChatRef[];
-  /** The session that the run belongs to, if there is one now. */
-  readonly parent: (schedule: ScheduleRecord) => string | null;
-}
 
 /**
  * Prompts that run as tasks at their time. A run is claimed in the transaction that accepts its task: `kill -9` neither
@@ -243,24 +219,28 @@ export class Schedules {
 
   /** Looks at the wall clock and starts what is due. One look at a time. */
   look(): Promise<void> {
-    this.#looking = this.#looking.then(async () => {
-      const now = this.#deps.clock();
-      const back = now < this.#lookedAt - 1000;
-      this.#lookedAt = now;
-      for (const schedule of this.list()) {
-        if (this.#stopped || !this.#started) return;
-        if (schedule.paused !== undefined || schedule.endedAt !== undefined) continue;
-        if (!back && schedule.nextRunAt !== undefined && schedule.nextRunAt > now) continue;
-        await this.#settle(schedule, now).catch((error: unknown) => {
-          this.#restUntil = now + SCHEDULE_LIMITS.pauseMs;
-          this.#deps.log.warn('a schedule could not be looked after; trying again', {
-            schedule: schedule.id,
-            error: messageOf(error),
+    this.#looking = this.#looking
+      .then(async () => {
+        const now = this.#deps.clock();
+        const back = now < this.#lookedAt - 1000;
+        this.#lookedAt = now;
+        for (const schedule of this.list()) {
+          if (this.#stopped || !this.#started) return;
+          if (schedule.paused !== undefined || schedule.endedAt !== undefined) continue;
+          if (!back && schedule.nextRunAt !== undefined && schedule.nextRunAt > now) continue;
+          await this.#settle(schedule, now).catch((error: unknown) => {
+            this.#restUntil = now + SCHEDULE_LIMITS.pauseMs;
+            this.#deps.log.warn('a schedule could not be looked after; trying again', {
+              schedule: schedule.id,
+              error: messageOf(error),
+            });
           });
-        });
-      }
-      this.#arm();
-    });
+        }
+        this.#arm();
+      })
+      .catch((error: unknown) =>
+        this.#deps.log.error('the schedules could not be looked at', { error: messageOf(error) }),
+      );
     return this.#looking;
   }
 

@@ -98,7 +98,7 @@ export function taskView(task: TaskRecord): TaskView {
 /** What the chat reads when a task has ended. */
 export function resultText(task: TaskRecord): string {
   const head = `Task ${task.id}`;
-  const said = task.result === undefined || task.result === '' ? '' : `\n\n${task.result}`;
+  const said = task.result === undefined || task.result === '' ? '' : `\n\n${textOf(task.result, task.argv)}`;
   switch (task.status) {
     case 'succeeded':
       return `${head} is done.${said}`;
@@ -112,6 +112,14 @@ export function resultText(task: TaskRecord): string {
       return `${head} ${what}: ${task.error ?? ''}`.trim() + (task.argv === undefined ? '' : said);
     }
   }
+}
+
+/** What a program writes is no Markdown: it stands in a fence longer than any of its own. */
+function textOf(result: string, argv: readonly string[] | undefined): string {
+  if (argv === undefined) return result;
+  const longest = Math.max(2, ...[...result.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${result}\n${fence}`;
 }
 
 export function taskOf(row: Row): TaskRecord {

@@ -212,20 +212,21 @@ export class Tasks {
     await this.#store(task);
   }
 
-  /** Forgets what ended more than 7 days ago, and points at what waits or runs for too long. */
-  async sweep(now: number): Promise<void> {
+  /** Forgets what ended more than 7 days ago, and points at what waits or runs for too long. Resolves with what is forgotten. */
+  async sweep(now: number): Promise<readonly string[]> {
     const old: string[] = [];
     for (const task of this.#tasks.values()) {
       if (task.completedAt === undefined) this.#audit(task, now);
       else if (task.completedAt < now - TASK_LIMITS.keptMs && old.length < TASK_LIMITS.perSweep)
         old.push(task.id);
     }
-    if (old.length === 0) return;
+    if (old.length === 0) return old;
     await this.#rows.remove(old);
     for (const id of old) {
       this.#tasks.delete(id);
       this.#views.delete(id);
     }
+    return old;
   }
 
   /**

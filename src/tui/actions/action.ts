@@ -60,6 +60,8 @@ export interface Prompt {
   readonly title: string;
   readonly hint: string;
   readonly text?: string;
+  /** What is typed is shown as bullets. */
+  readonly secret?: boolean;
   readonly submit: (text: string) => void;
 }
 

@@ -1,4 +1,5 @@
 /** What opens over the panes: lists, single records, the pager. */
+import type { ConfigValue } from '../../gateway/operator.ts';
 import { clean } from '../draw/cells.ts';
 import type { ListViewId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
@@ -36,13 +37,15 @@ function editable(value: unknown): string {
   return value === undefined || value === null || MASKED.test(text) ? '' : text;
 }
 
-/** What was typed as JSON where it is JSON (numbers, true, lists), else as text. */
-function parseValue(text: string): unknown {
+/** What was typed as a value of its kind; nothing takes the key away. */
+function typedValue({ kind }: ConfigValue, text: string): unknown {
+  if (text === '') return null;
+  if (kind === 'text' || kind === 'choice') return text;
   try {
     const value: unknown = JSON.parse(text);
     return value;
   } catch {
-    return text;
+    return kind === 'list' ? text.split(',').map((part) => part.trim()) : text;
   }
 }
 
@@ -140,15 +143,27 @@ export const VIEWS: readonly Action[] = [
     run(context) {
       const row = context.target('config');
       if (row === undefined) return;
+      const secret = row.secret === true;
       context.prompt({
         title: `Set ${clean(row.key, 60)}`,
         hint: clean(row.help, 200),
-        text: editable(row.value),
-        submit: (text) =>
+        secret,
+        text: secret ? '' : editable(row.value),
+        submit(typed) {
+          const text = typed.trim();
+          // A stored secret is not shown: an empty field says nothing about it.
+          if (secret && text === '') return;
           context.run(
-            { type: 'config.set', key: row.key, value: parseValue(text) },
-            { after: () => context.load('config') },
-          ),
+            { type: 'config.set', key: row.key, value: typedValue(row, text) },
+            {
+              pending: row.key,
+              after({ message }) {
+                context.toast(message);
+                context.load('config');
+              },
+            },
+          );
+        },
       });
     },
   },

@@ -5,7 +5,7 @@ import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
 import type { Form, FormField } from '../forms/form.ts';
 import { fieldText } from '../keys/field.ts';
-import { fieldSpans } from '../screen/field-line.ts';
+import { fieldSpans, masked } from '../screen/field-line.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
 import { scrollTo } from '../state/viewport.ts';
 import { framed, middlePlace } from './place.ts';
@@ -55,19 +55,13 @@ function answer(scene: Scene, field: FormField, focused: boolean, room: number):
   const text = fieldText(field.field);
   if (field.options.length > 0) return choice(scene, field, text, focused, room);
   const rest = hintOf(field, text);
-  const shown = field.secret
-    ? { ...field.field, chars: field.field.chars.map(() => bullet(scene)) }
-    : field.field;
+  const shown = field.secret ? masked(field.field, scene) : field.field;
   if (focused) {
     const typed = fieldSpans(shown, Math.max(2, Math.min(room, cellWidth(text) + 1)));
     return text === '' ? [...typed, span(` ${rest}`, 'dim')] : typed;
   }
   if (text === '') return [span(rest, 'dim')];
   return [span(fillTo(shown.chars.join(''), room, 'left', scene.glyphs.ellipsis).trimEnd())];
-}
-
-function bullet({ glyphs }: Scene): string {
-  return glyphs === UNICODE_GLYPHS ? '•' : '*';
 }
 
 /** What stands in an empty field. */

@@ -6,7 +6,7 @@ import { type Line, type Span, span, spread } from '../draw/line.ts';
 import { fieldText } from '../keys/field.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
-import { fieldSpans } from '../screen/field-line.ts';
+import { fieldSpans, masked } from '../screen/field-line.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
 import type { Mode } from '../state/view.ts';
 import { scrollTo } from '../state/viewport.ts';
@@ -42,7 +42,10 @@ export function textBlock(scene: Scene, mode: Of<'text'>): Block {
   const hint = wrap(mode.hint, width - 4).slice(0, 3);
   const place = middlePlace(scene, width, hint.length + 5);
   const lines: Line[] = [
-    [span(' > ', 'key'), ...fieldSpans(mode.field, place.width - 7)],
+    [
+      span(' > ', 'key'),
+      ...fieldSpans(mode.secret === true ? masked(mode.field, scene) : mode.field, place.width - 7),
+    ],
     [],
     ...hint.map((text): Line => [span(' '), span(text, 'dim')]),
     [span(' Enter', 'key'), span(' done  '), span('Esc', 'key'), span(' cancel')],

@@ -58,7 +58,8 @@ export class Reader {
   key(name: string): void {
     const mode = topMode(this.#controller.view);
     if (name === 'ctrl+c' || (mode !== undefined && HELD.has(mode.kind))) {
-      if (mode?.kind === 'text' && name === 'enter') this.say(`You wrote: ${fieldText(mode.field)}`);
+      if (mode?.kind === 'text' && mode.secret !== true && name === 'enter')
+        this.say(`You wrote: ${fieldText(mode.field)}`);
       this.#controller.key(name);
       const left = topMode(this.#controller.view);
       if (mode !== undefined && (left === undefined || left.kind === 'list')) this.#sayMenu();

@@ -1,7 +1,15 @@
 /** A text field as spans: the part around the cursor that fits, the cursor itself inverted. */
 import { cellWidth } from '../draw/cells.ts';
+import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { type Span, span } from '../draw/line.ts';
 import type { Field } from '../keys/field.ts';
+import type { Scene } from './scene.ts';
+
+/** The field as it is shown of a secret: how much was typed, not what. */
+export function masked(field: Field, { glyphs }: Pick<Scene, 'glyphs'>): Field {
+  const bullet = glyphs === UNICODE_GLYPHS ? '•' : '*';
+  return { ...field, chars: field.chars.map(() => bullet) };
+}
 
 export function fieldSpans(field: Field, width: number): Span[] {
   const { chars, cursor } = field;

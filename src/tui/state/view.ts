@@ -68,6 +68,7 @@ export type Mode =
       readonly title: string;
       readonly hint: string;
       readonly field: Field;
+      readonly secret?: boolean;
       readonly submit: (text: string) => void;
     }
   | {

@@ -1,4 +1,4 @@
-import type { AdapterHost } from '../../../src/gateway/adapter.ts';
+import type { AdapterHost, Announcement } from '../../../src/gateway/adapter.ts';
 import { GatewayError } from '../../../src/gateway/errors.ts';
 import type { LogFields, Logger, LogLevel } from '../../../src/gateway/log.ts';
 import type { AdapterHealth, InboundMessage } from '../../../src/gateway/model.ts';
@@ -19,6 +19,8 @@ export class RecordingHost implements AdapterHost {
     { name: 'title', help: 'Names the session', args: '<text>' },
   ];
   readonly stateDir: string;
+  /** News that the adapter wanted to be told to people. */
+  readonly announced: Announcement[] = [];
   /** Returns true for messages that are to be refused now (as when the disk is full). */
   refuse: (message: InboundMessage) => boolean = () => false;
   /** While set, `accept` waits for it. */
@@ -34,6 +36,10 @@ export class RecordingHost implements AdapterHost {
     if (this.hold !== undefined) await this.hold;
     if (this.refuse(message)) throw new GatewayError('storage_full', 'the disk is full');
     this.accepted.push(message);
+  }
+
+  async announce(announcement: Announcement): Promise<void> {
+    this.announced.push(announcement);
   }
 
   health(health: AdapterHealth): void {

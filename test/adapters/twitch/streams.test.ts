@@ -68,6 +68,41 @@ describe('stream notices', () => {
     expect(host.lines.filter((line) => line.includes('#lobby is live'))).toHaveLength(1);
   });
 
+  it('reach the chats that the operator named, once, and not for what was so before', async () => {
+    server.eventSub.live.add(OTHER);
+    await start({ notices: ['telegram:42', 'slack:C1:7'] });
+    await detail('@pibot, live #other');
+    const id = server.eventSub.notify('stream.online', LOBBY);
+    await until(() => expect(host.announced).toHaveLength(1));
+    expect(host.announced[0]).toEqual({
+      id: `stream:${id}`,
+      text: '#lobby is live: https://www.twitch.tv/lobby',
+      targets: ['telegram:42', 'slack:C1:7'],
+    });
+    server.eventSub.notify('stream.online', LOBBY, id);
+    server.eventSub.notify('stream.offline', OTHER);
+    await until(() => expect(host.announced).toHaveLength(2));
+    expect(host.announced[1]?.text).toBe('The stream of #other is over.');
+  });
+
+  it('also tell of a stream that began while the connection was lost', async () => {
+    await start({ notices: ['telegram:42'] });
+    await subscribed();
+    server.eventSub.live.add(LOBBY);
+    server.drop();
+    await until(() =>
+      expect(host.announced.map(({ text }) => text)).toEqual([expect.stringContaining('#lobby is live')]),
+    );
+  });
+
+  it('go nowhere unless a chat is named', async () => {
+    await start();
+    await subscribed();
+    server.eventSub.notify('stream.online', LOBBY);
+    await detail('@pibot, live #lobby');
+    expect(host.announced).toEqual([]);
+  });
+
   it('follow Twitch to another address with their subscriptions', async () => {
     await start();
     await subscribed();

@@ -288,3 +288,22 @@ describe('schedules of the configuration', () => {
     await expect(follow({ ...entry, timezone: 'Mars' })).rejects.toThrow('"Mars" is not a time zone');
   });
 });
+
+describe('a schedule of a group', () => {
+  it('does not run once the group is not listened to any more', async () => {
+    await rig.stop();
+    rig.remove();
+    const config = (groups: string[]) => ({
+      config: { platforms: { telegram: { groups, groupPolicy: 'allowlist' as const, allowFrom: ['ada'] } } },
+    });
+    rig = await Rig.start(config(['g1']));
+    const group = { chat: rig.chat({ chatId: 'g1' }), chatKind: 'group' as const };
+    await rig.say('/every 30m look', group);
+    await rig.pass(31 * MINUTE);
+    expect(rig.gateway.tasks.list()).toHaveLength(1);
+    rig = await rig.restart(1000, 0, config(['g2']));
+    await rig.pass(31 * MINUTE);
+    expect(rig.gateway.tasks.list()).toHaveLength(1);
+    expect(only()).toMatchObject({ state: 'paused' });
+  });
+});

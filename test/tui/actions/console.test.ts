@@ -166,6 +166,35 @@ describe('tasks, outbox and adapters', () => {
     h.press('enter');
     expect(h.operator.commands).toEqual([{ type: 'config.set', key: 'port', value: 4000 }]);
   });
+
+  it('takes a secret of the configuration without drawing it, as text whatever it looks like', async () => {
+    const h = harness({
+      queries: {
+        config: [
+          {
+            key: 'platforms.slack.botToken',
+            value: '••••••',
+            source: 'file',
+            help: '',
+            kind: 'text',
+            secret: true,
+          },
+        ],
+      },
+    });
+    h.press(',');
+    await h.settle();
+    h.press('e enter');
+    expect(h.operator.commands).toEqual([]);
+    h.press('e');
+    h.type('12345');
+    expect(h.text(120, 40).join('\n')).toContain('> •••••');
+    expect(h.text(120, 40).join('\n')).not.toContain('12345');
+    h.press('enter');
+    expect(h.operator.commands).toEqual([
+      { type: 'config.set', key: 'platforms.slack.botToken', value: '12345' },
+    ]);
+  });
 });
 
 describe('moving about', () => {

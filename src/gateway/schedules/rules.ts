@@ -1,0 +1,70 @@
+import type { Settings } from '../config/settings.ts';
+import type { Conversations } from '../conversation/conversations.ts';
+import { admit } from '../inbound/admission.ts';
+import type { InboundMessage, Platform, Sender } from '../model.ts';
+import type { HomeChats } from '../outbound/home-chats.ts';
+import { ORIGIN, resolveTargets, type TargetContext } from '../outbound/target.ts';
+import type { People } from '../security/people.ts';
+import type { SchedulesDeps } from './deps.ts';
+import type { ScheduleRecord } from './schedule-record.ts';
+
+export interface ScheduleRulesDeps {
+  readonly settings: Settings;
+  readonly people: () => Pick<People, 'isAllowed' | 'isBlocked'>;
+  /** Is the sender on the allowlist, and not merely let in by an open chat? */
+  readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
+  readonly conversations: Pick<Conversations, 'sessionOfChat'>;
+  readonly homes: HomeChats;
+  readonly chatOf: TargetContext['chat'];
+}
+
+/** What the rest of the gateway has to say about a run: whose it is, where its result goes, whether it may be. */
+export function scheduleRules(deps: ScheduleRulesDeps): Pick<SchedulesDeps, 'mayRun' | 'chats' | 'parent'> {
+  const { settings, people, listed, conversations, homes, chatOf } = deps;
+  return {
+    mayRun: (schedule) => mayRun(schedule, settings, people(), listed),
+    chats({ targets, chat }) {
+      // A schedule of the operator that names no chat: its results stand in the console.
+      if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
+      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
+        origin: chat,
+        home: (platform) => homes.get(platform),
+        chat: chatOf,
+      });
+    },
+    parent: ({ chat, senderId }) =>
+      chat === undefined || senderId === undefined
+        ? null
+        : (conversations.sessionOfChat(chat, senderId)?.id ?? null),
+  };
+}
+
+/** Whoever could not ask for it now does not get it now: the same admission as for a message of theirs. */
+function mayRun(
+  { chat, chatKind, senderId, senderName }: ScheduleRecord,
+  settings: Settings,
+  people: Pick<People, 'isAllowed' | 'isBlocked'>,
+  listed: ScheduleRulesDeps['listed'],
+): boolean {
+  if (chat === undefined || senderId === undefined) return true;
+  const sender: Sender = { id: senderId, name: senderName ?? senderId };
+  const platform: Platform = chat.platform;
+  const verdict = admit({
+    message: {
+      dedupeKey: '',
+      chat,
+      chatKind: chatKind ?? 'dm',
+      sender,
+      text: '',
+      messageId: '',
+      mentioned: true,
+    },
+    policy: settings.chats(platform),
+    allowAll: settings.allowAll,
+    blocked: people.isBlocked(platform, sender),
+    allowlisted: people.isAllowed(platform, sender),
+    rate: () => 'allowed',
+    botMuted: () => false,
+  });
+  return verdict.decision === 'allow' && listed({ chat, sender });
+}
