@@ -52,7 +52,8 @@ function errorCodes(): string {
       /new (?:GatewayError|RequestRefused)\(\s*'([a-z_]+)',\s*([`'"])((?:\\.|(?!\2).)*)\2([\s\S]{0,400}?)\n? *\);/g,
     )) {
       const hint = /hint:\s*([`'"])((?:\\.|(?!\1).)*)\1/.exec(match[4] ?? '')?.[2] ?? '';
-      if (!found.has(match[1] ?? ''))
+      // The same error may be made in several places: the one that says what to do speaks for them.
+      if (!found.has(match[1] ?? '') || (found.get(match[1] ?? '')?.hint === '' && hint !== ''))
         found.set(match[1] ?? '', { message: readable(match[3] ?? ''), hint: readable(hint) });
     }
   }

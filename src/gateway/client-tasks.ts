@@ -45,7 +45,10 @@ export async function startClientTask(
       : deps.sessions.get(request.sessionId);
   const foreign = parent?.chat.chatId !== chat.chatId || parent.senderId !== sender.id;
   if (request.sessionId !== undefined && foreign)
-    throw new GatewayError('session_not_found', `you have no session ${request.sessionId}`, { status: 404 });
+    throw new GatewayError('session_not_found', `you have no session ${request.sessionId}`, {
+      status: 404,
+      hint: 'Leave sessionId out to use the one of this chat.',
+    });
   const task = await deps.tasks.start({
     command: request.command,
     parentSessionId: parent?.id ?? null,

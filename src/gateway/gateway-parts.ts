@@ -347,6 +347,7 @@ export function createParts(
     conversations,
     outbox,
     tasks,
+    usage,
     schedules,
     sessions: stores.sessions,
     security: stores.security,

@@ -8,6 +8,7 @@ import type { Outbox } from './outbound/outbox.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Database } from './store/database.ts';
 import type { Tasks } from './tasks/tasks.ts';
+import type { Usage } from './usage/usage.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 export const RETENTION = { settledMs: 7 * DAY_MS, endedSessionsMs: 90 * DAY_MS, rowsPerSweep: 2000 } as const;
@@ -19,6 +20,7 @@ export interface MaintenanceDeps {
   readonly outbox: Outbox;
   readonly tasks: Tasks;
   readonly schedules: Schedules;
+  readonly usage: Pick<Usage, 'fold'>;
   readonly sessions: Database;
   readonly security: Database;
   /** Folder of the files that chats sent, one folder a session. */
@@ -67,6 +69,7 @@ export class Maintenance {
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
     await this.#forgetRequests(now - RETENTION.settledMs);
     await this.#forgetQuestions(now - RETENTION.settledMs);
+    await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
   }
 
   /** Looking is cheap; a commit is made only when something is there to forget. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { piCommand } from '../gateway/agent/contract.ts';
 import { startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
@@ -64,7 +64,7 @@ describe('a chat’s session in the operator’s terminal', () => {
     const pi = terminal(['open', id.slice(0, 8)]);
     await pi.shows('INTERACTIVE', 60_000);
     expect(pi.text()).toContain(`tty=true in ${folder.path}`);
-    expect(pi.text()).toContain(`SESSION ${id}.jsonl`);
+    await pi.shows(`SESSION ${id}.jsonl`);
     client.prompt('p2', 'are you there?');
     await client.next(told, 60_000);
     expect((await runCli(['open', id, ...dir()])).code).toBe(2);
@@ -115,7 +115,7 @@ describe('a chat’s session in the operator’s terminal', () => {
     const port = await freePort();
     const console = terminal(['--port', String(port)]);
     await console.shows('Adapters', 60_000);
-    const client = await ChatClient.connect(port);
+    const client = await vi.waitFor(() => ChatClient.connect(port), { timeout: 30_000, interval: 100 });
     open.push({ stop: async () => client.close() });
     client.prompt('p1', 'hello');
     await client.outcome('p1', 60_000);

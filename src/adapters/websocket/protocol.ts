@@ -67,11 +67,14 @@ export class ClientProtocol {
       throw new GatewayError(
         'bad_client_key',
         'the client key does not belong to this client id; this connection stays what it was',
+        { hint: 'Send the key that came with this id in the greeting, or go on as the new client.' },
       );
     }
     // Answers to what was already sent would go to a person that is no longer there.
     if (connection.used && clientId !== connection.clientId)
-      throw new GatewayError('late_hello', 'hello has to be the first frame of a connection');
+      throw new GatewayError('late_hello', 'hello has to be the first frame of a connection', {
+        hint: 'Connect again and send hello before anything else.',
+      });
     if (name !== undefined && name.trim() !== '') connection.name = name;
     this.#deps.clients.remove(connection);
     connection.clientId = clientId;

@@ -96,6 +96,8 @@ interface SchemaNode {
   readonly anyOf?: readonly { readonly const?: unknown }[];
   readonly default?: unknown;
   readonly description?: string;
+  /** What a pattern asks for, in words. */
+  readonly 'x-pattern'?: string;
   readonly type?: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -142,6 +144,8 @@ function choices(schema: SchemaNode | undefined): string | undefined {
 
 function explain(message: string, schema: SchemaNode | undefined): string {
   const options = choices(schema);
+  if (message.includes('pattern') && schema?.['x-pattern'] !== undefined)
+    return `it must be ${schema['x-pattern']}`;
   if (message.includes('pattern')) return 'it must be words such as "bold red", "#ffaa00 on black" or "none"';
   return options === undefined ? `it ${message}` : `it must be one of ${options}`;
 }

@@ -213,7 +213,10 @@ const PlatformsSchema = Type.Object({
 });
 
 const ScheduleSchema = Type.Object({
-  id: Type.String({ pattern: '^(?!sc-)[a-z0-9][a-z0-9_-]{0,40}$' }),
+  id: Type.String({
+    pattern: '^(?!sc-)[a-z0-9][a-z0-9_-]{0,40}$',
+    'x-pattern': 'small letters, digits, - and _, not beginning with sc-',
+  }),
   every: Type.Optional(Type.String()),
   cron: Type.Optional(Type.String()),
   at: Type.Optional(Type.String()),

@@ -93,7 +93,10 @@ export class Asides {
   #fresh({ chat }: InboundMessage, id: string): Conversation {
     const { agent, settings } = this.#deps;
     if (agent === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+        status: 409,
+        hint: 'Start it without --no-agent.',
+      });
     const { cwd, model, thinking, tools } = settings.agentOf(chat);
     return agent.open({
       id,

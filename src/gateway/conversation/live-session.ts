@@ -56,7 +56,10 @@ export class LiveSession {
   conversation(): Conversation {
     const { agent, settings, adapter, dialogs } = this.#deps;
     if (agent === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', { status: 409 });
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+        status: 409,
+        hint: 'Start it without --no-agent.',
+      });
     const sendsFiles =
       agent.sharesFiles !== false &&
       (adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false);

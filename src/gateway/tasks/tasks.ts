@@ -58,7 +58,10 @@ export class Tasks {
   readonly #work = new Set<Promise<void>>();
   /** Open tasks of which it was said that they are stuck. */
   readonly #flagged = new Set<string>();
-  #open = 0;
+  /** Those that have not ended. */
+  readonly #open = new Set<TaskRecord>();
+  /** Requests whose task is not durable yet. */
+  #accepting = 0;
   #stopped = false;
 
   constructor(deps: TasksDeps) {
@@ -85,7 +88,7 @@ export class Tasks {
     for (const task of this.#rows.all()) {
       this.#tasks.set(task.id, task);
       this.#see(task);
-      if (task.completedAt === undefined) this.#open += 1;
+      if (task.completedAt === undefined) this.#open.add(task);
     }
   }
 
@@ -109,34 +112,32 @@ export class Tasks {
 
   /** Is a task of this session still at work? Its session is not reset meanwhile, for a day at most. */
   busy(sessionId: string): boolean {
-    if (this.#open === 0) return false;
     const since = this.#deps.clock() - TASK_LIMITS.busyMs;
-    for (const task of this.#tasks.values())
-      if (task.completedAt === undefined && task.parentSessionId === sessionId && task.createdAt > since)
-        return true;
+    for (const task of this.#open)
+      if (task.parentSessionId === sessionId && task.createdAt > since) return true;
     return false;
   }
 
   /** Accepts a task: durable when this resolves. `alongside` is written with it, in the same transaction. */
   async start(request: TaskRequest, alongside?: (tx: Tx, task: TaskRecord) => void): Promise<TaskRecord> {
-    checkRequest(request, this.#deps.agent !== undefined, this.#open);
+    checkRequest(request, this.#deps.agent !== undefined, this.#open.size + this.#accepting);
     const task = newTask({
       ...request,
       id: `bg-${randomBytes(4).toString('hex')}`,
       senderId: request.senderId,
       createdAt: this.#deps.clock(),
     });
-    this.#open += 1;
+    this.#accepting += 1;
     try {
       await this.#deps.db.write((tx) => {
         insertTask(tx, task);
         alongside?.(tx, task);
       });
-    } catch (error) {
-      this.#open -= 1;
-      throw error;
+    } finally {
+      this.#accepting -= 1;
     }
     this.#tasks.set(task.id, task);
+    this.#open.add(task);
     this.#show(task);
     this.#begin(task);
     return task;
@@ -146,7 +147,10 @@ export class Tasks {
   async retry(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt === undefined)
-      throw new GatewayError('task_open', `task ${id} has not ended yet`, { status: 409 });
+      throw new GatewayError('task_open', `task ${id} has not ended yet`, {
+        status: 409,
+        hint: 'Wait for its end, or cancel it.',
+      });
     if (task.status === 'succeeded')
       throw new GatewayError('task_succeeded', `task ${id} has succeeded`, {
         status: 409,
@@ -171,7 +175,10 @@ export class Tasks {
   async cancel(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt !== undefined)
-      throw new GatewayError('task_ended', `task ${id} has ended already (${task.status})`, { status: 409 });
+      throw new GatewayError('task_ended', `task ${id} has ended already (${task.status})`, {
+        status: 409,
+        hint: 'Retry it to run it again.',
+      });
     const running = this.#running.get(id);
     if (running !== undefined) running.abort('cancelled');
     else await this.#finish(task, 'cancelled', undefined);
@@ -196,9 +203,15 @@ export class Tasks {
   async deliverAgain(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt === undefined)
-      throw new GatewayError('task_open', `task ${id} has not ended yet`, { status: 409 });
+      throw new GatewayError('task_open', `task ${id} has not ended yet`, {
+        status: 409,
+        hint: 'Wait for its end, or cancel it.',
+      });
     if (chatsOf(task).length === 0)
-      throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, { status: 409 });
+      throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, {
+        status: 409,
+        hint: 'Its result stands in the console and in GET /api/background.',
+      });
     await this.#deps.deliver(task, resultText(task), true);
     return task;
   }
@@ -305,7 +318,7 @@ export class Tasks {
     status: TaskEnd['status'] | 'lost',
     error: string | undefined,
   ): Promise<void> {
-    if (task.completedAt === undefined) this.#open -= 1;
+    this.#open.delete(task);
     this.#flagged.delete(`${task.id} queued_long`);
     this.#flagged.delete(`${task.id} running_long`);
     task.status = status;

@@ -96,6 +96,24 @@ export class Usage {
       }));
   }
 
+  /** Folds the sessions of one day before `before` into one row for each sender: nobody asks for them any more. */
+  async fold(before: number): Promise<void> {
+    const oldest = this.#deps.db.get("SELECT MIN(day) AS day FROM usage WHERE day < ? AND session_id <> ''", [
+      dayOf(before),
+    ])?.['day'];
+    if (typeof oldest !== 'string') return;
+    await this.#deps.db.write((tx) => {
+      tx.run(
+        `INSERT OR REPLACE INTO usage (day, platform, sender_id, session_id, sender_name, answers, input_tokens,
+           output_tokens, cost_usd)
+         SELECT day, platform, sender_id, '', MAX(sender_name), SUM(answers), SUM(input_tokens), SUM(output_tokens),
+           SUM(cost_usd) FROM usage WHERE day = ? GROUP BY day, platform, sender_id`,
+        [oldest],
+      );
+      tx.run("DELETE FROM usage WHERE day = ? AND session_id <> ''", [oldest]);
+    });
+  }
+
   #total(where: string, params: readonly (string | number)[]): UsageTotal {
     return totalOf(this.#deps.db.get(`SELECT ${SUMS} FROM usage WHERE ${where}`, [...params]) ?? {});
   }

@@ -115,6 +115,10 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
       ]);
     });
 
+    it('checks out', async () => {
+      expect(await agent.check(AbortSignal.timeout(60_000))).toMatchObject({ ok: true });
+    });
+
     it('goes on without an answer when nobody gives one', async () => {
       const turn = startTurn(fresh(), '[ask input Name?] done');
       expect(await turn.end).toEqual({ status: 'answered' });
@@ -234,6 +238,11 @@ describe('approvals that cannot be enforced', () => {
             approvalsExtension,
             log: silentLogger,
             env: server.env,
+          });
+          expect(await agent.check(AbortSignal.timeout(60_000))).toMatchObject({
+            ok: false,
+            detail: expect.stringContaining('The agent cannot ask for approval here'),
+            hint: expect.stringContaining('agent.approvals'),
           });
           const conversation = agent.open({ id: 'unguarded', kind: 'chat', cwd: folder });
           expect(await startTurn(conversation, 'hello').end).toMatchObject({

@@ -307,3 +307,10 @@ describe('a schedule of a group', () => {
     expect(only()).toMatchObject({ state: 'paused' });
   });
 });
+
+it('an id in the configuration that cannot be is said in words', async () => {
+  const { checkConfig } = await import('../../../src/gateway/config/load.ts');
+  expect(() => checkConfig({ schedules: [{ id: 'A b', every: '30m', prompt: 'x' }] }, 'config.json')).toThrow(
+    'schedules.0.id: "A b" is wrong: it must be small letters, digits',
+  );
+});

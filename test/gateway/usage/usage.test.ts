@@ -60,6 +60,28 @@ describe('the usage of the model', () => {
     expect(await ask('/usage')).toContain('This session: 8 tokens in, 14 out');
   });
 
+  it('of old days is kept by day and sender, no longer by session', async () => {
+    await start();
+    await ask(TEXT);
+    await ask('/new');
+    await ask(TEXT);
+    await ask(TEXT, 'bob');
+    rig = await rig.restart(1000, 91 * 24 * 60 * 60_000);
+    await ask(TEXT);
+    const before = (await rig.operator.query('usage', {})).total;
+    // The sweep also removes files, which takes real time.
+    const folded = async () => (await rig.operator.query('usage', {})).rows.length === 3;
+    for (let i = 0; i < 200 && !(await folded()); i += 1) await rig.pass(60_000);
+    const { total, rows } = await rig.operator.query('usage', {});
+    expect(total).toEqual(before);
+    expect(rows.map((row) => [row.senderId, row.sessionId !== '', row.answers])).toEqual([
+      ['ada', true, 1],
+      ['ada', false, 2],
+      ['bob', false, 1],
+    ]);
+    expect(await ask('/usage')).toContain('You in all: 12 tokens in, 21 out');
+  });
+
   it('is there for the operator, by day, sender and session, and for metrics', async () => {
     await start();
     const metrics = new Metrics(rig.operator);

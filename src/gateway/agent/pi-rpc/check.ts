@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { settlesWithin } from '../../deadline.ts';
 import type { Logger } from '../../log.ts';
 import type { AgentCheck, TurnEnd } from '../agent.ts';
+import { PiDialogs } from '../pi/dialogs.ts';
 import { agentEnvironment } from '../pi/environment.ts';
-import { noFolder, noModel, silentStart, startFailure } from '../pi/failures.ts';
+import { noFolder, noModel, silentStart, startFailure, unguarded } from '../pi/failures.ts';
 import { LinkLost } from '../pi/link.ts';
 import { modelName } from '../pi/live-session.ts';
 import { listAt, objectAt } from '../pi/record.ts';
@@ -11,6 +13,8 @@ import { RpcLink } from './rpc-link.ts';
 
 const LIMIT_MS = 10_000;
 const RUNG_MS = 1000;
+/** pi tells its extensions of the session before it answers: this only covers a slow machine. */
+const GUARD_MS = 3000;
 const UNKNOWN_VERSION = '(unknown version)';
 
 export interface CheckOptions {
@@ -20,6 +24,8 @@ export interface CheckOptions {
   readonly versionArgv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** pi has to show that it asks before every tool call. Default: false. */
+  readonly guard?: boolean;
   readonly log: Logger;
 }
 
@@ -34,6 +40,8 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     rungMs: RUNG_MS,
     log: options.log,
   });
+  const dialogs = new PiDialogs(link, undefined);
+  link.listen((record) => dialogs.take(record));
   let silent = false;
   const giveUp = (): void => {
     silent = true;
@@ -43,6 +51,8 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     const state = await link.request({ type: 'get_state' });
+    if (options.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS)))
+      return failed(unguarded(), await version);
     const available = listAt(await link.request({ type: 'get_available_models' }), 'models');
     return judge(
       modelName(objectAt(state, 'model')),

@@ -161,16 +161,18 @@ export class Starter {
         ...(end.status === 'failed' && { hint: end.hint }),
       };
     }
-    const { cwd, env, log, model, thinking } = this.#options;
+    const { cwd, env, log, model, thinking, approvalsExtension } = this.#options;
+    const guard = approvalsExtension === undefined ? [] : ['--extension', approvalsExtension];
     const values = { cwd, session: sessionFileFor(site.sessionDir, 'check'), sessionDir: site.sessionDir };
     const line = (mode: readonly string[], session: readonly string[]): [string, ...string[]] =>
       commandLine(command, { ...values, id: 'check' }, { mode, session, flags: [] });
     return await checkPi(
       {
-        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking })], ['--no-session']),
+        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking }), ...guard], ['--no-session']),
         versionArgv: line(['--version'], []),
         cwd: this.#folder(site, cwd),
         env,
+        guard: guard.length > 0,
         log,
       },
       signal,

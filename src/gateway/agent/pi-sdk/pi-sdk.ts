@@ -111,12 +111,15 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         ...(options.model === undefined ? [] : ['--model', options.model]),
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
       ];
+      const guard =
+        options.approvalsExtension === undefined ? [] : ['--extension', options.approvalsExtension];
       return await checkPi(
         {
-          argv: [process.execPath, pi, '--mode', 'rpc', '--no-session', ...modelFlags],
+          argv: [process.execPath, pi, '--mode', 'rpc', '--no-session', ...modelFlags, ...guard],
           versionArgv: [process.execPath, pi, '--version'],
           cwd: options.cwd,
           env,
+          guard: guard.length > 0,
           log,
         },
         signal,
