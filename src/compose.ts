@@ -1,19 +1,23 @@
 /** The one place that puts a gateway together from its parts. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
+import { createAgentFor } from './compose-agent.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
 import { systemClock } from './gateway/clock.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
+import { ConfigEdits } from './gateway/config/edits.ts';
+import { followConfig } from './gateway/config/follow.ts';
 import { liveSettings } from './gateway/config/live-settings.ts';
 import { loadConfig } from './gateway/config/load.ts';
+import type { Config } from './gateway/config/schema.ts';
 import { resolveSecret } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
+import { watchFile } from './gateway/config/watch.ts';
 import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
 import { type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
+import { messageOf } from './gateway/errors.ts';
 import { EventStream } from './gateway/events.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
@@ -151,14 +155,34 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
       },
       (key) => {
-        if (!key.startsWith('platforms.')) return false;
         const { config: now } = loadConfig(folder.config);
-        live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
-        const allowed = withoutPlatformSecrets(now, env);
-        for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
+        edits.stored(now);
+        if (key === 'schedules') return true; // they are followed like an edit by hand
+        if (!key.startsWith('platforms.')) return false;
+        putInForce(now);
         return true;
       },
     );
+    const putInForce = (now: Config): void => {
+      live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
+      const allowed = withoutPlatformSecrets(now, env);
+      for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
+    };
+    const edits = new ConfigEdits({
+      path: folder.config,
+      first: loaded.config,
+      check: (now) => checkEntries(now.schedules ?? []),
+      apply: async (change) => {
+        if (change.platforms.size > 0) putInForce(change.config);
+        for (const [platform, names] of change.platforms)
+          await followConfig(gateway, {
+            key: `platforms.${platform}`,
+            value: Object.fromEntries(names.map((name) => [name, null])),
+          });
+        if (change.schedules) await gateway.schedules.follow(change.config.schedules ?? []);
+      },
+      log: logs.logger('config'),
+    });
     const gateway: Gateway = new Gateway({
       settings,
       folder,
@@ -198,6 +222,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const stop = (graceMs?: number): Promise<void> => {
       stopping ??= (async () => {
         try {
+          unwatch();
           await gateway.stop(graceMs);
           await metrics.stop();
           await server.stop();
@@ -251,6 +276,17 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       // Sockets are served from the first moment on; platforms connect when somebody asks for it.
       if (settings.enabled('websocket')) await gateway.adapters.start('websocket');
     }
+    const unwatch = options.offline
+      ? () => {}
+      : watchFile(
+          folder.config,
+          () => void edits.look(),
+          (error) =>
+            log.warn('edits of config.json count from the next start: its folder cannot be watched', {
+              error: messageOf(error),
+            }),
+        );
+    cleanups.push(unwatch);
     gateway.listening(port);
     return {
       gateway,
@@ -276,49 +312,6 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     for (const cleanup of cleanups.reverse()) await cleanup();
     throw error;
   }
-}
-
-/** The file of an extension for the agent: bundled beside this module, or its source. */
-function extensionFile(name: 'hosted-extension' | 'approvals-extension'): string {
-  const built = join(import.meta.dirname, `${name}.js`);
-  return existsSync(built) ? built : join(import.meta.dirname, `${name}.ts`);
-}
-
-async function createAgentFor(
-  settings: Settings,
-  folder: DataFolder,
-  log: Logger,
-  env: NodeJS.ProcessEnv,
-): Promise<Agent> {
-  const { agent } = settings;
-  const { createAgent } = await import('./gateway/agent/create.ts');
-  return createAgent(agent.backend, {
-    ...(agent.command === undefined ? {} : { command: agent.command }),
-    ...(agent.sharesFiles === undefined ? {} : { sharesFiles: agent.sharesFiles }),
-    pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
-      name,
-      command,
-      maxConcurrent,
-      ...(sessionDir === undefined ? {} : { sessionDir }),
-      ...(sharesFiles === undefined ? {} : { sharesFiles }),
-    })),
-    cwd: agent.cwd,
-    sessionDir: folder.agentSessions,
-    ...(agent.model === undefined ? {} : { model: agent.model }),
-    ...(agent.thinking === undefined ? {} : { thinking: agent.thinking }),
-    ...(agent.tools === undefined ? {} : { tools: agent.tools }),
-    maxChildren: agent.maxConcurrent,
-    idleMs: agent.idleMs,
-    // A configured command may run elsewhere, where our files are not.
-    ...(agent.command === undefined && agent.hosts.length === 0
-      ? { taskExtension: extensionFile('hosted-extension') }
-      : {}),
-    // Wherever the agent runs: one that cannot load it must not run at all while approvals are on.
-    ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
-    script: { approvals: agent.approvals !== 'off' },
-    log,
-    env,
-  });
 }
 
 /** Body of `/api/status` and of `getStatus()`. */

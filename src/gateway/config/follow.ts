@@ -13,6 +13,9 @@ const POLICIES: ReadonlySet<string> = new Set([
   'busyMode',
   'toolActivity',
   'sessions',
+  'agent',
+  'chats',
+  'homeChat',
 ]);
 
 /**

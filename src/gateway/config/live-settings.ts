@@ -8,8 +8,8 @@ export interface LiveSettings {
 }
 
 /**
- * Settings whose per-platform part can be exchanged while the gateway runs: who may write, how sessions end, how an
- * adapter connects. Port, agent and everything else stay as they were at the start.
+ * Settings whose per-platform part can be exchanged while the gateway runs: who may write, how sessions end, what
+ * the agent of new conversations works with, how an adapter connects. Port, backend and everything else stay as they were at the start.
  */
 export function liveSettings(first: Settings): LiveSettings {
   let current = first;
@@ -20,6 +20,7 @@ export function liveSettings(first: Settings): LiveSettings {
     busyMode: (platform, kind) => current.busyMode(platform, kind),
     reset: (platform, kind) => current.reset(platform, kind),
     platform: (platform) => current.platform(platform),
+    agentOf: (chat) => current.agentOf(chat),
   };
   return {
     settings,

@@ -1,0 +1,111 @@
+import { statSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigError, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { isPlatform, type Platform } from '../model.ts';
+import { loadConfig } from './load.ts';
+import type { Config } from './schema.ts';
+
+/** What an edit changes, by who has to follow. */
+export interface ConfigChange {
+  readonly config: Config;
+  /** Names of the changed keys of each platform. */
+  readonly platforms: ReadonlyMap<Platform, readonly string[]>;
+  readonly schedules: boolean;
+  /** Sections that are read at the start alone. */
+  readonly later: readonly string[];
+}
+
+export interface ConfigEditsOptions {
+  readonly path: string;
+  /** The configuration in force. */
+  readonly first: Config;
+  /** Throws a ConfigError for what the schema cannot judge. */
+  readonly check: (config: Config) => void;
+  readonly apply: (change: ConfigChange) => Promise<void>;
+  readonly log: Logger;
+}
+
+/**
+ * Follows edits of `config.json` while the gateway runs. A bad edit is told and changes nothing; the configuration in
+ * force stays until the file is right again.
+ */
+export class ConfigEdits {
+  readonly #options: ConfigEditsOptions;
+  #known: Config;
+  #complaint = '';
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: ConfigEditsOptions) {
+    this.#options = options;
+    this.#known = options.first;
+  }
+
+  /** What was stored on the operator's word is in force already, but for the schedules. */
+  stored(config: Config): void {
+    const { schedules } = this.#known;
+    const { schedules: _new, ...rest } = config;
+    this.#known = schedules === undefined ? rest : { ...rest, schedules };
+  }
+
+  /** Looks at the file; one look at a time. Never rejects. */
+  look(): Promise<void> {
+    this.#work = this.#work.then(() => this.#follow());
+    return this.#work;
+  }
+
+  async #follow(): Promise<void> {
+    const { path, check, apply, log } = this.#options;
+    try {
+      // At the start such a file is an empty configuration; now it is more likely an accident or half a write.
+      if (isBlank(path) && Object.keys(this.#known).length > 0)
+        throw new ConfigError(`${path}: is gone or empty`, 'Write "{}" if nothing is to be set.');
+      const { config, warnings } = loadConfig(path);
+      check(config);
+      this.#complaint = '';
+      const change = changeOf(this.#known, config);
+      if (change === undefined) return;
+      this.#known = config;
+      for (const warning of warnings) log.warn(warning);
+      await apply(change);
+      const now = [...change.platforms.keys(), ...(change.schedules ? ['schedules'] : [])];
+      if (now.length > 0) log.info(`config.json was changed and is in force: ${now.join(', ')}`);
+      if (change.later.length > 0)
+        log.warn(`config.json was changed; these keys count from the next start: ${change.later.join(', ')}`);
+    } catch (error) {
+      const text = messageOf(error);
+      if (text === this.#complaint) return;
+      this.#complaint = text;
+      const hint = error instanceof ConfigError && error.hint !== undefined ? { hint: error.hint } : {};
+      log.error(`config.json was changed, but the configuration in force stays: ${text}`, hint);
+    }
+  }
+}
+
+function isBlank(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
+/** Undefined: nothing that anybody has to follow. */
+export function changeOf(before: Config, after: Config): ConfigChange | undefined {
+  const platforms = new Map<Platform, readonly string[]>();
+  for (const name of keysOf(before.platforms, after.platforms)) {
+    if (!isPlatform(name)) continue;
+    const changed = changedKeys(before.platforms?.[name], after.platforms?.[name]);
+    if (changed.length > 0) platforms.set(name, changed);
+  }
+  const sections = changedKeys(before, after).filter((key) => key !== 'platforms');
+  const later = sections.filter((key) => key !== 'schedules');
+  const schedules = sections.includes('schedules');
+  if (platforms.size === 0 && sections.length === 0) return undefined;
+  return { config: after, platforms, schedules, later };
+}
+
+function keysOf(before: object | undefined, after: object | undefined): string[] {
+  return [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+}
+
+function changedKeys(before: object | undefined, after: object | undefined): string[] {
+  const [a, b] = [new Map(Object.entries(before ?? {})), new Map(Object.entries(after ?? {}))];
+  return keysOf(before, after).filter((key) => !isDeepStrictEqual(a.get(key), b.get(key)));
+}
