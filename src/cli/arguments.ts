@@ -22,6 +22,7 @@ export const COMMANDS = [
   },
   { name: 'home', args: '<platform> [chat]', help: 'name the chat that home:<platform> means' },
   { name: 'open', args: '<session>', help: 'open a conversation with pi in this terminal; its chat waits' },
+  { name: 'audit', args: '[count]', help: 'who decided what, and from where; the newest first' },
   { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
   { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
   {

@@ -142,6 +142,10 @@ async function execute(
       return doing(schedulesWork(rest, operator));
     case 'home':
       return doing(homeWork(rest));
+    case 'audit': {
+      const entries = await operator.query('audit', { limit: countOf(args.rest[0]) });
+      return show(entries, print.audit(entries));
+    }
     case 'usage': {
       const usage = await operator.query('usage', {});
       return show(usage, print.usage(usage));
@@ -196,6 +200,12 @@ function person(rest: readonly string[], command: string): { platform: Platform;
 function platformOf(value: string | undefined, command: string): Platform {
   if (isPlatform(value)) return value;
   throw new UsageError(`${command}: "${value ?? ''}" is not a platform; use one of ${PLATFORMS.join(', ')}.`);
+}
+
+function countOf(value: string | undefined): number {
+  const count = Number(value ?? 50);
+  if (Number.isInteger(count) && count > 0 && count <= 1000) return count;
+  throw new UsageError(`audit: "${value ?? ''}" is no number of lines; give a whole number from 1 to 1000.`);
 }
 
 function need(value: string | undefined, usage: string): string {

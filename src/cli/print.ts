@@ -131,6 +131,20 @@ export function steps(rows: readonly TaskStep[]): string {
   );
 }
 
+export function audit(entries: OperatorQueries['audit']['result']): string {
+  return table(
+    ['WHEN', 'DID', 'TO', 'WHO', 'FROM'],
+    entries.map(({ at, actor, surface, action, subject }) => [
+      new Date(at).toLocaleString('sv-SE'),
+      action,
+      subject,
+      actor,
+      surface,
+    ]),
+    'Nobody has decided anything yet.',
+  );
+}
+
 export function usage({ today, total, rows }: OperatorQueries['usage']['result']): string {
   const count = (n: number): string => n.toLocaleString('en-US');
   const cells = (each: UsageTotal): string[] => [

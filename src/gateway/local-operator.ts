@@ -1,7 +1,7 @@
 import type { ConfigAccess } from './config/access.ts';
 import { followConfig } from './config/follow.ts';
 import { answerDialog } from './dialogs/operator-answer.ts';
-import { GatewayError } from './errors.ts';
+import { GatewayError, messageOf } from './errors.ts';
 import type { EventStream } from './events.ts';
 import type { Gateway } from './gateway.ts';
 import { PLATFORMS, type Platform } from './model.ts';
@@ -13,6 +13,7 @@ import type {
   OperatorQueries,
   OperatorSnapshot,
 } from './operator.ts';
+import { auditNote } from './operator-audit.ts';
 import { runScheduleCommand, runTaskCommand } from './operator-work.ts';
 import type { Actor } from './security/door.ts';
 
@@ -61,6 +62,28 @@ export class LocalOperator implements Operator {
   async close(): Promise<void> {}
 
   async run(command: OperatorCommand): Promise<CommandResult> {
+    const note = auditNote(command);
+    // After these nothing can be written any more.
+    const last = command.type === 'stop' || command.type === 'restart';
+    if (note !== undefined && last) await this.#note(note);
+    const result = await this.#perform(command);
+    if (note !== undefined && !last) await this.#note(note);
+    return result;
+  }
+
+  /** What was done is done: a line that cannot be written is told in the log. */
+  async #note({ action, subject }: { readonly action: string; readonly subject: string }): Promise<void> {
+    const { gateway, actor } = this.#deps;
+    await gateway.door
+      .noteAct(actor, action, gateway.deps.redactor.redact(subject))
+      .catch((error: unknown) =>
+        gateway.deps.logs
+          .logger('gateway')
+          .warn('an act of the operator is missing in the audit', { action, error: messageOf(error) }),
+      );
+  }
+
+  async #perform(command: OperatorCommand): Promise<CommandResult> {
     const { gateway, actor } = this.#deps;
     const { door } = gateway;
     switch (command.type) {

@@ -11,7 +11,12 @@ import type { Tasks } from './tasks/tasks.ts';
 import type { Usage } from './usage/usage.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
-export const RETENTION = { settledMs: 7 * DAY_MS, endedSessionsMs: 90 * DAY_MS, rowsPerSweep: 2000 } as const;
+export const RETENTION = {
+  settledMs: 7 * DAY_MS,
+  endedSessionsMs: 90 * DAY_MS,
+  auditMs: 365 * DAY_MS,
+  rowsPerSweep: 2000,
+} as const;
 
 const SWEEP_MS = 60_000;
 
@@ -69,6 +74,7 @@ export class Maintenance {
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
     await this.#forgetRequests(now - RETENTION.settledMs);
     await this.#forgetQuestions(now - RETENTION.settledMs);
+    await this.#forgetAudit(now - RETENTION.auditMs);
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
   }
 
@@ -110,6 +116,19 @@ export class Maintenance {
            (SELECT id FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT ?)`,
         [before, RETENTION.rowsPerSweep],
       ),
+    );
+  }
+
+  async #forgetAudit(before: number): Promise<void> {
+    const { security } = this.#deps;
+    // Lines are written in the order of time: the first is the oldest.
+    const oldest = security.get('SELECT at FROM audit ORDER BY seq LIMIT 1');
+    if (oldest === undefined || Number(oldest['at']) >= before) return;
+    await security.write((tx) =>
+      tx.run('DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? ORDER BY seq LIMIT ?)', [
+        before,
+        RETENTION.rowsPerSweep,
+      ]),
     );
   }
 

@@ -186,6 +186,11 @@ export class Door {
     return this.#access.unblock(platform, userId, actor);
   }
 
+  /** Notes an act of an operator that is no decision about a person. */
+  noteAct(actor: Actor, action: string, subject: string): Promise<void> {
+    return this.#deps.db.write((tx) => this.#audit.add(tx, actor, action, subject));
+  }
+
   auditLines(limit: number): AuditLine[] {
     return this.#audit.lines(limit);
   }

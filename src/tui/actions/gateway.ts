@@ -2,6 +2,7 @@
 import type { UsageTotal } from '../../gateway/model.ts';
 import type { OperatorQueries } from '../../gateway/operator.ts';
 import { clean } from '../draw/cells.ts';
+import { clockTime } from '../draw/times.ts';
 import { FIRST_STEP } from '../setup/keys.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
@@ -29,6 +30,20 @@ function usageLines({ today, total, rows }: OperatorQueries['usage']['result']):
     const who = clean(row.senderName || row.senderId || 'the operator', 40);
     lines.push(`  ${who}${row.platform === '' ? '' : ` (${row.platform})`}: ${words(row)}`);
     lines.push(`    session ${clean(row.sessionId, 60)}`);
+  }
+  return lines;
+}
+
+/** The report of `audit`: one line an act, under its day. */
+function auditLines(entries: OperatorQueries['audit']['result']): string[] {
+  if (entries.length === 0) return ['Nobody has decided anything yet.'];
+  const lines: string[] = [];
+  let day = '';
+  for (const { at, actor, surface, action, subject } of entries) {
+    const date = new Date(at).toLocaleDateString('sv-SE');
+    if (date !== day) lines.push(...(day === '' ? [] : ['']), date);
+    day = date;
+    lines.push(`  ${clockTime(at)}  ${action}  ${clean(subject, 80)}  by ${clean(actor, 40)} (${surface})`);
   }
   return lines;
 }
@@ -91,6 +106,25 @@ export const GATEWAY: readonly Action[] = [
           title: 'Usage',
           top: 0,
           lines: usageLines(usage),
+        }),
+      ),
+  },
+  {
+    id: 'audit',
+    scopes: ['global'],
+    keys: [],
+    label: 'audit',
+    help: 'Show who decided what, and from where; the newest first.',
+    words: 'audit',
+    run: (context) =>
+      context.query('audit', { limit: 500 }, (entries) =>
+        context.open({
+          kind: 'sheet',
+          sheet: 'report',
+          subject: 'audit',
+          title: 'Audit',
+          top: 0,
+          lines: auditLines(entries),
         }),
       ),
   },
