@@ -86,8 +86,9 @@ describe('stream notices', () => {
   });
 
   it('also tell of a stream that began while the connection was lost', async () => {
+    server.eventSub.live.add(OTHER);
     await start({ notices: ['telegram:42'] });
-    await subscribed();
+    await detail('@pibot, live #other'); // Twitch has said who is live: from here on a change is one
     server.eventSub.live.add(LOBBY);
     server.drop();
     await until(() =>
