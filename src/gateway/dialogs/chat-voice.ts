@@ -1,6 +1,7 @@
 import type { Adapter } from '../adapter.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import type { Outbox } from '../outbound/outbox.ts';
+import { tellTurn } from '../outbound/tell-turn.ts';
 import type { Dialog } from './dialog.ts';
 import type { DialogVoice } from './dialogs.ts';
 import { choicesOf, closedNotice, questionText, withButtons } from './wording.ts';
@@ -36,7 +37,7 @@ export function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps
       post(dialog, chat, outbox.format(chat, closedNotice(dialog, answer))).catch(() => {});
     },
     show({ chat, promptId }, event) {
-      if (chat !== undefined) adapter(chat.platform)?.turnEvent?.(chat, promptId, event);
+      if (chat !== undefined) tellTurn(adapter(chat.platform), chat, promptId, event);
     },
   };
 }
