@@ -5,7 +5,9 @@ import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder } from '../support/gateway-process.ts';
 import { foreignFile } from './foreign-peer.ts';
 
-const peer = foreignFile('node_modules/.bin/bun');
+// Packages are installed without their scripts, so the launcher of `bun` is not set up: this is the program itself.
+const cpu = process.arch === 'arm64' ? 'aarch64' : process.arch;
+const peer = foreignFile(`node_modules/@oven/bun-${process.platform}-${cpu}/bin/bun`);
 
 describe.skipIf('absent' in peer)(`on Bun${'absent' in peer ? ` (skipped: ${peer.absent})` : ''}`, () => {
   const bun = 'file' in peer ? peer.file : '';
