@@ -110,6 +110,11 @@ export function readTokens(argv: readonly string[]): Tokens {
       words.push(token);
       continue;
     }
+    // Ids of chats and people may begin with a dash: those of Telegram's groups are negative numbers.
+    if (/^-\d/.test(token) || (!token.startsWith('--') && words.length >= 2)) {
+      words.push(token);
+      continue;
+    }
     if (!token.startsWith('--')) {
       if (token !== '-h' && token !== '-v')
         throw new UsageError(`unknown flag ${token}. --help lists the flags.`);

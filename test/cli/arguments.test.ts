@@ -24,6 +24,20 @@ describe('the command line', () => {
     expect(readArguments(['send', 'telegram', '-']).rest).toEqual(['telegram', '-']);
   });
 
+  it('takes ids that begin with a dash', () => {
+    expect(readArguments(['send', 'telegram', '-1001234567890', 'hi']).rest).toEqual([
+      'telegram',
+      '-1001234567890',
+      'hi',
+    ]);
+    expect(readArguments(['send', 'websocket', '-QyRk9', '- one\n- two']).rest).toEqual([
+      'websocket',
+      '-QyRk9',
+      '- one\n- two',
+    ]);
+    expect(readArguments(['revoke', 'telegram', '-5', '--json'])).toMatchObject({ json: true });
+  });
+
   it('knows the two short flags', () => {
     expect(readArguments(['-h']).help).toBe(true);
     expect(readArguments(['-v']).version).toBe(true);

@@ -23,7 +23,10 @@ export class ClientIdentity {
   }
 }
 
-/** 128 random bits, short enough to read aloud in parts. */
+/** Nearly 128 random bits, short enough to read aloud in parts; never looks like a flag of a command line. */
 export function randomId(): string {
-  return randomBytes(16).toString('base64url');
+  for (;;) {
+    const id = randomBytes(16).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
 }
