@@ -1,0 +1,168 @@
+/** `platforms` of the configuration: what all of them take, and the keys of each. */
+import { Type } from 'typebox';
+import { PerKindSessions, secret, text } from './schema-parts.ts';
+
+/** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
+export const ChatAgentSchema = Type.Object({
+  model: Type.Optional(text('Model as provider/id; default: that of `agent`.')),
+  thinking: Type.Optional(text('Thinking level; default: that of `agent`.')),
+  tools: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Names of the tools the agent may use; default: those of `agent`.',
+    }),
+  ),
+  cwd: Type.Optional(text('Working folder of new sessions; default: that of `agent`.')),
+  systemPrompt: Type.Optional(text('Added to the system prompt, after what `agent` adds.')),
+});
+
+/** Keys that every platform takes beside its own. */
+const common = {
+  enabled: Type.Optional(Type.Boolean({ default: false, description: 'Connect to this platform.' })),
+  dmPolicy: Type.Optional(
+    Type.Union(
+      [Type.Literal('pairing'), Type.Literal('allowlist'), Type.Literal('open'), Type.Literal('disabled')],
+      { default: 'pairing', description: 'Who may write in direct messages.' },
+    ),
+  ),
+  groupPolicy: Type.Optional(
+    Type.Union([Type.Literal('allowlist'), Type.Literal('open'), Type.Literal('disabled')], {
+      default: 'allowlist',
+      description: 'In which groups the bot listens: those listed in `groups`, all, or none.',
+    }),
+  ),
+  groups: Type.Optional(
+    Type.Array(Type.String(), { default: [], description: 'Group or channel ids in which the bot listens.' }),
+  ),
+  requireMention: Type.Optional(
+    Type.Boolean({ default: true, description: 'In groups, listen only when mentioned or replied to.' }),
+  ),
+  allowFrom: Type.Optional(
+    Type.Array(Type.String(), { default: [], description: 'User ids that are let in without pairing.' }),
+  ),
+  groupSessionsPerUser: Type.Optional(
+    Type.Boolean({ default: true, description: 'In groups each user has an own session.' }),
+  ),
+  busyMode: Type.Optional(
+    Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {
+      description:
+        'What a message does while the agent is busy; default steer in direct messages, queue in groups.',
+    }),
+  ),
+  toolActivity: Type.Optional(
+    Type.Union([Type.Literal('off'), Type.Literal('brief'), Type.Literal('verbose')], {
+      default: 'brief',
+      description: 'How much of the tools at work is shown in the chat.',
+    }),
+  ),
+  sessions: Type.Optional(PerKindSessions),
+  agent: Type.Optional(ChatAgentSchema),
+  chats: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ agent: Type.Optional(ChatAgentSchema) }), {
+      description: 'Own settings of single chats by chat id: {"<chatId>": {"agent": {…}}}.',
+    }),
+  ),
+  homeChat: Type.Optional(
+    text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.'),
+  ),
+};
+
+export const PlatformsSchema = Type.Object({
+  discord: Type.Optional(
+    Type.Object({
+      ...common,
+      botToken: Type.Optional(secret('Bot token.')),
+      guildId: Type.Optional(text('Listen only in this server.')),
+      apiUrl: Type.Optional(text('Base URL of the REST API of a self-hosted or local server.')),
+    }),
+  ),
+  telegram: Type.Optional(
+    Type.Object({
+      ...common,
+      token: Type.Optional(secret('Bot token from @BotFather.')),
+      mode: Type.Optional(
+        Type.Union([Type.Literal('polling'), Type.Literal('webhook')], {
+          default: 'polling',
+          description: 'How updates arrive.',
+        }),
+      ),
+      webhookUrl: Type.Optional(text('Public URL that Telegram posts to (mode webhook).')),
+      webhookSecret: Type.Optional(secret('Secret token that Telegram sends along (mode webhook).')),
+      sendLimits: Type.Optional(
+        Type.Boolean({
+          default: true,
+          description: 'Keep to Telegram’s own send limits; false only for a local server.',
+        }),
+      ),
+      apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.')),
+    }),
+  ),
+  slack: Type.Optional(
+    Type.Object({
+      ...common,
+      botToken: Type.Optional(secret('Bot token (xoxb-…).')),
+      appToken: Type.Optional(secret('App token for socket mode (xapp-…).')),
+      webhookUrl: Type.Optional(secret('Incoming webhook: alone it makes an outbound-only adapter.')),
+      apiUrl: Type.Optional(text('Base URL of the Web API of a local server.')),
+    }),
+  ),
+  whatsapp: Type.Optional(
+    Type.Object({
+      ...common,
+      sessionPath: Type.Optional(text('Folder of the linked device; default below the data folder.')),
+      pairingPhone: Type.Optional(text('Phone number to link by pairing code instead of QR.')),
+      version: Type.Optional(
+        text('WhatsApp Web version to report, as 2.3000.x; only when the built-in one is refused.'),
+      ),
+      readReceipts: Type.Optional(
+        Type.Boolean({ default: true, description: 'Mark messages as read once they are taken.' }),
+      ),
+      markOnline: Type.Optional(
+        Type.Boolean({ default: false, description: 'Show the linked device as online.' }),
+      ),
+      maxMessageAgeHours: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          default: 24,
+          description: 'Older messages that arrive late are ignored.',
+        }),
+      ),
+      url: Type.Optional(text('WebSocket URL of a local server.')),
+    }),
+  ),
+  twitch: Type.Optional(
+    Type.Object({
+      ...common,
+      username: Type.Optional(text('Login name of the bot.')),
+      token: Type.Optional(secret('OAuth token of the bot (oauth:…).')),
+      clientId: Type.Optional(text('Client id, for token refresh.')),
+      clientSecret: Type.Optional(secret('Client secret, for token refresh.')),
+      refreshToken: Type.Optional(secret('Refresh token.')),
+      channels: Type.Optional(Type.Array(Type.String(), { default: [], description: 'Channels to join.' })),
+      notices: Type.Optional(
+        Type.Array(Type.String(), {
+          default: [],
+          description:
+            'Chats that are told when a stream begins or ends: <platform>:<chat>[:<thread>] or home:<platform>; needs clientId.',
+        }),
+      ),
+      server: Type.Optional(text('Host of a local chat server.')),
+      port: Type.Optional(
+        Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port of a local chat server.' }),
+      ),
+      secure: Type.Optional(
+        Type.Boolean({ description: 'Use TLS; default true, or false when `server` is another one.' }),
+      ),
+      authUrl: Type.Optional(text('Base URL of the OAuth service of a local server.')),
+      apiUrl: Type.Optional(text('Base URL of the Helix API of a local server.')),
+      eventSubUrl: Type.Optional(text('WebSocket URL of the EventSub service of a local server.')),
+    }),
+  ),
+  websocket: Type.Optional(
+    Type.Object({
+      ...common,
+      enabled: Type.Optional(
+        Type.Boolean({ default: true, description: 'Take chat clients on the WebSocket.' }),
+      ),
+    }),
+  ),
+});

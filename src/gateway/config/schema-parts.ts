@@ -1,0 +1,35 @@
+/** Pieces that several parts of the configuration's schema are made of. */
+import { Type } from 'typebox';
+
+export const minutes = (description: string, value: number) =>
+  Type.Integer({ minimum: 1, maximum: 525_600, default: value, description });
+
+export function text(description: string, options: Record<string, unknown> = {}) {
+  return Type.String({ description, ...options });
+}
+
+export const secret = (description: string) =>
+  text(`${description} May be "$ENV_NAME" or "!command".`, { 'x-secret': true });
+
+const ResetPolicySchema = Type.Union(
+  [Type.Literal('idle'), Type.Literal('daily'), Type.Literal('both'), Type.Literal('none')],
+  {
+    default: 'idle',
+    description: 'When a session starts anew: after idle time, at a daily hour, both, or never.',
+  },
+);
+
+export const SessionsSchema = Type.Object({
+  resetPolicy: Type.Optional(ResetPolicySchema),
+  dailyHour: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 23, default: 4, description: 'Local hour of the daily reset.' }),
+  ),
+  idleMinutes: Type.Optional(minutes("Minutes without a user's message before an idle reset.", 1440)),
+  timeZone: Type.Optional(text("IANA time zone of the daily hour; the machine's own when absent.")),
+});
+
+export const PerKindSessions = Type.Object({
+  ...SessionsSchema.properties,
+  dm: Type.Optional(SessionsSchema),
+  group: Type.Optional(SessionsSchema),
+});
