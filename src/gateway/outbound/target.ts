@@ -57,10 +57,6 @@ export function writeTarget(target: Target): string {
   return `${target.platform}:${escapeId(target.chatId)}${thread}`;
 }
 
-export function targetOfChat({ platform, chatId, threadId }: ChatRef): Target {
-  return { kind: 'chat', platform, chatId, ...(threadId === undefined ? {} : { threadId }) };
-}
-
 export interface TargetContext {
   readonly origin: ChatRef | undefined;
   readonly home: (platform: Platform) => ChatRef | undefined;
@@ -99,26 +95,6 @@ function resolveTarget(target: Target, { origin, home, chat }: TargetContext): C
     }
     case 'chat':
       return chat(target.platform, target.chatId, target.threadId);
-  }
-}
-
-/**
- * What a chat user may name: their own origin, however it is written. Anything else would let them write to other
- * people through the bot. Throws GatewayError `target_forbidden`.
- */
-export function onlyOrigin(targets: readonly Target[], origin: ChatRef): void {
-  for (const target of targets) {
-    const own =
-      target.kind === 'origin' ||
-      (target.kind === 'chat' &&
-        target.platform === origin.platform &&
-        target.chatId === origin.chatId &&
-        target.threadId === origin.threadId);
-    if (!own)
-      throw new GatewayError('target_forbidden', `only the operator may deliver to ${writeTarget(target)}`, {
-        status: 403,
-        hint: 'Leave the target out: the result comes to this chat.',
-      });
   }
 }
 

@@ -3,13 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { type ChatRef, PLATFORMS } from '../../../src/gateway/model.ts';
 import {
   ORIGIN,
-  onlyOrigin,
   parseTarget,
   parseTargets,
   resolveTargets,
   type Target,
   type TargetContext,
-  targetOfChat,
   writeTarget,
 } from '../../../src/gateway/outbound/target.ts';
 
@@ -101,11 +99,5 @@ describe('a delivery target', () => {
   it('that leads nowhere is an error that says what is missing', () => {
     expect(code(() => resolveTargets([ORIGIN], { ...context, origin: undefined }))).toBe('no_origin');
     expect(code(() => resolveTargets(parseTargets('home:discord'), context))).toBe('no_home_chat');
-  });
-
-  it('of a chat user is their own chat and thread, and nothing else', () => {
-    expect(code(() => onlyOrigin([ORIGIN, targetOfChat(origin)], origin))).toBe('nothing');
-    for (const text of ['telegram:42', 'telegram:42:8', 'telegram:43:7', 'slack:42:7', 'home:telegram'])
-      expect([text, code(() => onlyOrigin(parseTargets(text), origin))]).toEqual([text, 'target_forbidden']);
   });
 });
