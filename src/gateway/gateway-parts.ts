@@ -15,6 +15,7 @@ import { createDialogs } from './dialogs/create.ts';
 import type { Dialogs } from './dialogs/dialogs.ts';
 import { messageOf } from './errors.ts';
 import type { GatewayDeps } from './gateway.ts';
+import { createWork, type Work } from './gateway-work.ts';
 import { prepareInput } from './inbound/attachments.ts';
 import { AgentWords } from './inbound/commands/agent-words.ts';
 import { ChatCommands } from './inbound/commands/chat-commands.ts';
@@ -27,18 +28,14 @@ import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts'
 import { announcer } from './outbound/announcements.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
-import { HomeChats } from './outbound/home-chats.ts';
+import type { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
-import { resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
-import { machineZone } from './schedules/local-time.ts';
-import { scheduleRules } from './schedules/rules.ts';
-import { Schedules } from './schedules/schedules.ts';
+import type { Schedules } from './schedules/schedules.ts';
 import { Door } from './security/door.ts';
 import type { Database, Tx } from './store/database.ts';
-import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
-import { TaskLines } from './tasks/task-lines.ts';
-import { taskView } from './tasks/task-record.ts';
-import { Tasks } from './tasks/tasks.ts';
+import { taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import type { TaskLines } from './tasks/task-lines.ts';
+import type { Tasks } from './tasks/tasks.ts';
 import { Usage } from './usage/usage.ts';
 
 export interface GatewayParts {
@@ -53,8 +50,9 @@ export interface GatewayParts {
   readonly taskLines: TaskLines;
   readonly schedules: Schedules;
   readonly homes: HomeChats;
-  /** A chat as the gateway knows it: which account it belongs to. */
-  readonly chatOf: TargetContext['chat'];
+  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
+  readonly chatsFor: Work['chatsFor'];
+  readonly chatOf: Work['chatOf'];
   readonly usage: Usage;
   readonly inbox: Inbox;
   readonly reception: Reception;
@@ -141,7 +139,9 @@ export function createParts(
     prefix: prefixOf,
     log: log.child('dialogs'),
   });
-  const conversations = new Conversations({
+  const prepare = (message: InboundMessage, id: string): ReturnType<typeof prepareInput> =>
+    prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id), agent?.sharesFiles);
+  const conversations: Conversations = new Conversations({
     dialogs,
     db: stores.sessions,
     files,
@@ -156,13 +156,7 @@ export function createParts(
     egress,
     persist: persistSessions,
     decide,
-    prepare: (message, session) =>
-      prepareInput(
-        message,
-        adapterOf(message.chat.platform),
-        join(deps.folder.files, session.id),
-        agent?.sharesFiles,
-      ),
+    prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
     events,
@@ -188,80 +182,25 @@ export function createParts(
     usage,
     adapter: adapterOf,
     conversation: (session) => conversations.conversation(session),
-    prepare: (message, id) =>
-      prepareInput(
-        message,
-        adapterOf(message.chat.platform),
-        join(deps.folder.files, id),
-        agent?.sharesFiles,
-      ),
+    prepare,
   });
-  const taskDelivery = {
+  const { tasks, taskLines, schedules, homes, chatOf, chatsFor } = createWork({
+    ...deps,
+    persistSessions,
+    persistTasks: storing(stores.tasks),
+    sessions,
+    conversations,
     outbox,
     files,
-    adapter: (platform: Platform) => adapters.known(platform),
-    persist: persistSessions,
+    usage,
+    dialogs,
+    people: () => door.people,
+    adapter: adapterOf,
+    known: (platform) => adapters.known(platform),
+    listed,
     egress,
-    filesFolder: deps.folder.files,
-    log: log.child('tasks'),
-  };
-  const taskLines = new TaskLines({ outbox, adapter: adapterOf });
-  const tasks = new Tasks({
-    db: stores.tasks,
-    agent,
-    agentOf: (chat) => settings.agentOf(chat),
-    used: (task, event) =>
-      usage.add(
-        {
-          platform: task.chat?.platform,
-          senderId: task.senderId ?? '',
-          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
-          sessionId: task.parentSessionId ?? task.id,
-        },
-        event,
-      ),
-    parallel: settings.agent.maxTasks,
-    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
-    clock,
-    events,
-    log: log.child('tasks'),
     decide,
-    persist: storing(stores.tasks),
-    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
-    ask: ({ id, chat, senderId }) =>
-      dialogs.asker({
-        sessionId: id,
-        addressee: () => ({
-          chat,
-          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
-        }),
-      }),
-    changed: (task) => {
-      taskLines.changed(task);
-      schedules.taskChanged(task);
-      if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
-    },
-  });
-  const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
-    const known = [...sessions.all()].find(
-      (each) => each.chat.platform === platform && each.chat.chatId === chatId,
-    );
-    const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
-    return threadId === undefined ? chat : { ...chat, threadId };
-  };
-  const homes = new HomeChats(settings, chatOf);
-  const chatsFor = (targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] =>
-    resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
-  const schedules: Schedules = new Schedules({
-    db: stores.tasks,
-    clock,
-    events,
-    log: log.child('schedules'),
-    decide,
-    persist: storing(stores.tasks),
-    tasks,
-    zone: machineZone(),
-    ...scheduleRules({ settings, people: () => door.people, listed, conversations, homes, chatOf }),
+    log,
   });
   const door = new Door({
     db: stores.security,
@@ -367,6 +306,7 @@ export function createParts(
     taskLines,
     schedules,
     homes,
+    chatsFor,
     chatOf,
     usage,
     inbox,

@@ -14,7 +14,7 @@ import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import type { Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
-import { resolveTargets, type Target } from './outbound/target.ts';
+import type { Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import type { Database } from './store/database.ts';
 
@@ -233,8 +233,7 @@ export class Gateway {
 
   /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
   chatsOf(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] {
-    const { homes, chatOf } = this.#parts;
-    return resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
+    return this.#parts.chatsFor(targets, origin);
   }
 
   /** A chat client starts a task by a frame. */

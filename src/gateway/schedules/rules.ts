@@ -1,9 +1,8 @@
 import type { Settings } from '../config/settings.ts';
 import type { Conversations } from '../conversation/conversations.ts';
 import { admit } from '../inbound/admission.ts';
-import type { InboundMessage, Platform, Sender } from '../model.ts';
-import type { HomeChats } from '../outbound/home-chats.ts';
-import { ORIGIN, resolveTargets, type TargetContext } from '../outbound/target.ts';
+import type { ChatRef, InboundMessage, Platform, Sender } from '../model.ts';
+import { ORIGIN, type Target } from '../outbound/target.ts';
 import type { People } from '../security/people.ts';
 import type { SchedulesDeps } from './deps.ts';
 import type { ScheduleRecord } from './schedule-record.ts';
@@ -14,23 +13,18 @@ export interface ScheduleRulesDeps {
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
   readonly conversations: Pick<Conversations, 'sessionOfChat'>;
-  readonly homes: HomeChats;
-  readonly chatOf: TargetContext['chat'];
+  readonly chatsFor: (targets: readonly Target[], origin: ChatRef | undefined) => readonly ChatRef[];
 }
 
 /** What the rest of the gateway has to say about a run: whose it is, where its result goes, whether it may be. */
 export function scheduleRules(deps: ScheduleRulesDeps): Pick<SchedulesDeps, 'mayRun' | 'chats' | 'parent'> {
-  const { settings, people, listed, conversations, homes, chatOf } = deps;
+  const { settings, people, listed, conversations, chatsFor } = deps;
   return {
     mayRun: (schedule) => mayRun(schedule, settings, people(), listed),
     chats({ targets, chat }) {
       // A schedule of the operator that names no chat: its results stand in the console.
       if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
-      return resolveTargets(targets.length === 0 ? [ORIGIN] : targets, {
-        origin: chat,
-        home: (platform) => homes.get(platform),
-        chat: chatOf,
-      });
+      return chatsFor(targets.length === 0 ? [ORIGIN] : targets, chat);
     },
     parent: ({ chat, senderId }) =>
       chat === undefined || senderId === undefined
