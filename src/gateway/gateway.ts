@@ -218,10 +218,7 @@ export class Gateway {
         status: 400,
         hint: 'Give "content".',
       });
-    const known = [...this.sessions.all()].find(
-      (each) => each.chat.platform === platform && each.chat.chatId === channelId,
-    );
-    const chat: ChatRef = known?.chat ?? { platform, accountId: 'default', chatId: channelId };
+    const chat = this.#parts.chatOf(platform, channelId);
     const adapter = this.adapters.get(platform);
     if (adapter === undefined)
       throw new GatewayError('adapter_stopped', `${platform} is not running`, {
