@@ -157,7 +157,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       (key) => {
         const { config: now } = loadConfig(folder.config);
         edits.stored(now);
-        if (key === 'schedules') return true; // they are followed like an edit by hand
+        if (key === 'schedules' && !options.offline) {
+          void edits.look(); // like an edit by hand, but at once
+          return true;
+        }
         if (!key.startsWith('platforms.')) return false;
         putInForce(now);
         return true;
