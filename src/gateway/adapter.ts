@@ -105,6 +105,8 @@ export interface AdapterHost {
    * Rejects with a GatewayError (for instance `storage_full`) when it was NOT taken; the platform should redeliver.
    */
   accept(message: InboundMessage): Promise<void>;
+  /** The author deleted a message: one that still waits is dropped. Never rejects. */
+  deleted?(chat: ChatRef, messageId: string): Promise<void>;
   /** Report every change of health; cheap, may be called often. */
   health(health: AdapterHealth): void;
   readonly log: Logger;

@@ -47,6 +47,19 @@ export interface Attachment {
   readonly ref: string;
 }
 
+/** A message that another one refers to: quoted, forwarded, or above it in a thread. Texts are raw, as in `InboundMessage`. */
+export interface ReferredMessage {
+  readonly messageId?: string;
+  /** Display name of its author; absent where the platform hides it. */
+  readonly author?: string;
+  /** Written by this gateway's bot. */
+  readonly fromBot?: boolean;
+  readonly text?: string;
+  readonly attachments?: readonly Attachment[];
+  /** When the platform says it was sent. */
+  readonly sentAt?: number;
+}
+
 /** A message as an adapter hands it in. Texts are raw here; the inbox sanitises them. */
 export interface InboundMessage {
   /** Identity of the platform's update on this account; the same update delivered again has the same key. */
@@ -62,7 +75,21 @@ export interface InboundMessage {
   readonly messageId: string;
   /** The client's own correlation id (WebSocket `prompt.id`). */
   readonly promptId?: string;
-  readonly replyTo?: { readonly messageId: string; readonly text?: string };
+  /** The message that this one answers. Its attachments are given to the agent like the message's own. */
+  readonly replyTo?: ReferredMessage & { readonly messageId: string };
+  /** The content was forwarded: who wrote it first (a person, a channel), as far as the platform says. */
+  readonly forwardedFrom?: ReferredMessage;
+  /** The messages above this one in a thread that the bot was called into, oldest first; at most 30. */
+  readonly above?: readonly ReferredMessage[];
+  /** Name of the topic or thread, where the platform sends it. */
+  readonly threadName?: string;
+  /** Spoken: an attachment of this message is a voice recording. */
+  readonly voice?: boolean;
+  /**
+   * What the message contains that cannot be read, as a noun phrase ("a story", "a game"). With no text and no
+   * attachment beside it, a direct message is answered with one sentence that names it.
+   */
+  readonly unreadable?: string;
   /** The bot was mentioned, or the message replies to the bot. Always true in DMs. */
   readonly mentioned: boolean;
   readonly attachments?: readonly Attachment[];
