@@ -149,6 +149,8 @@ export interface Adapter {
   delete?(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void>;
   /** Shows or refreshes the typing indicator; best effort, never throws for long. */
   typing?(chat: ChatRef, on: boolean): Promise<void>;
+  /** Nothing will answer this message: what the platform shows until an answer comes goes away. Never rejects. */
+  unanswered?(chat: ChatRef, messageId: string): Promise<void>;
   /** Live events of the turn that answers `promptId`; only with `capabilities.streamsEvents`. */
   turnEvent?(chat: ChatRef, promptId: string | undefined, event: TurnEvent): void;
   /** The bytes of an attachment, at most `maxBytes` (a larger one rejects). */

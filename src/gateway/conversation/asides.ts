@@ -33,7 +33,7 @@ export class Asides {
     this.#deps = deps;
   }
 
-  /** Resolves with what the chat reads. One question of a person at a time. */
+  /** Resolves with what the chat reads; empty for nothing. One question of a person at a time. */
   async ask(message: InboundMessage, session: SessionRecord | undefined): Promise<string> {
     const { settings, adapter } = this.#deps;
     const { platform } = message.chat;
@@ -53,14 +53,17 @@ export class Asides {
     }
   }
 
-  /** Ends the questions of some people, or of everybody. True when there was one. */
-  stop(platform?: Platform, senderIds?: readonly string[]): boolean {
+  /**
+   * Ends the questions of some people, or of everybody. True when there was one. `told`: the caller tells the chat, so
+   * the question itself has no answer.
+   */
+  stop(platform?: Platform, senderIds?: readonly string[], told = false): boolean {
     const mine = [...this.#asking].filter(
       (each) =>
         (platform === undefined || each.platform === platform) &&
         (senderIds?.includes(each.senderId) ?? true),
     );
-    for (const { abort } of mine) abort.abort('stopped');
+    for (const { abort } of mine) abort.abort(told ? 'told' : 'stopped');
     return mine.length > 0;
   }
 
@@ -87,6 +90,8 @@ export class Asides {
     const marked = this.#deps.agent?.sharesFiles === false ? ', without knowing it' : '';
     if (end.status === 'answered') return `(beside the conversation${marked}) ${answer.text}`;
     if (end.status === 'failed') return end.message;
+    // A program waits for an answer to every prompt id.
+    if (signal.reason === 'told' && message.promptId === undefined) return '';
     return 'Stopped the question beside the conversation.';
   }
 

@@ -90,13 +90,16 @@ export class Lane {
     return place;
   }
 
-  /** Ends the running turn and drops waiting messages (only the sender's own, when given). In force at once. */
-  stop(senderId?: string): Stopped {
+  /**
+   * Ends the running turn and drops waiting messages (only the sender's own, when given). In force at once. `told`: the
+   * caller tells the chat, so the turn itself does not.
+   */
+  stop(senderId?: string, told = false): Stopped {
     const mine = (item: InboxItem): boolean => senderId === undefined || item.message.sender.id === senderId;
     const turn = this.#turn;
     const aborted = turn !== undefined && !turn.over && mine(turn.current);
     const dropped = [...(turn?.drop(mine) ?? []), ...this.#take(mine)];
-    if (aborted) turn.abort('stopped');
+    if (aborted) turn.abort(told ? 'told' : 'stopped');
     const stored = Promise.all(dropped.map((item) => this.#port.settled(item, { kind: 'dropped' })));
     this.#port.changed();
     return { aborted, dropped: dropped.length, stored: stored.then(() => {}) };

@@ -14,9 +14,11 @@ export function outcomeText(outcome: Outcome, answer: string, message: InboundMe
     case 'dropped':
       return program ? 'Dropped before its turn began.' : undefined;
     case 'aborted':
+      if (outcome.by === 'told' && !program)
+        return answer.trim() === '' ? undefined : `${answer.trimEnd()} …`;
       return withPartial(
         answer,
-        outcome.by === 'stop' ? 'Stopped.' : 'Interrupted by your next message.',
+        outcome.by === 'interrupt' ? 'Interrupted by your next message.' : 'Stopped.',
         program,
       );
     case 'interrupted':

@@ -2,17 +2,18 @@ import type { TurnEnd } from '../agent/agent.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 
 /**
- * Why a turn is ended from outside: its sender (or the operator) stopped it, a later message interrupts it, its time
- * is over, or the gateway stops. Also the reason of the signal that the agent gets.
+ * Why a turn is ended from outside: the operator stopped it, its sender did (`told`: the command says so itself), a
+ * later message interrupts it, its time is over, or the gateway stops. Also the reason of the signal that the agent gets.
  */
-export type AbortReason = 'stopped' | 'interrupted' | 'timed_out' | 'shutdown';
+export type AbortReason = 'stopped' | 'told' | 'interrupted' | 'timed_out' | 'shutdown';
 
 /** What became of a message. Every accepted message gets exactly one. */
 export type Outcome =
   | { readonly kind: 'answered' }
   /** Its text was joined into the turn of a later message that the model took before any answer began. */
   | { readonly kind: 'joined'; readonly to: InboxItem }
-  | { readonly kind: 'aborted'; readonly by: 'stop' | 'interrupt' }
+  /** `told`: whoever stopped it has the sentence already. */
+  | { readonly kind: 'aborted'; readonly by: 'stop' | 'told' | 'interrupt' }
   | { readonly kind: 'dropped' }
   | { readonly kind: 'timed_out' }
   /** The gateway was stopped while a turn worked on it. */
@@ -31,6 +32,8 @@ export function outcomeOf(end: TurnEnd, signal: AbortSignal): Outcome {
       return { kind: 'aborted', by: 'interrupt' };
     case 'stopped':
       return { kind: 'aborted', by: 'stop' };
+    case 'told':
+      return { kind: 'aborted', by: 'told' };
     default:
   }
   if (end.status === 'aborted') return { kind: 'aborted', by: 'stop' };

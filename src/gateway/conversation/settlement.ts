@@ -44,7 +44,8 @@ export async function settle(
   const { inbox, outbox, egress, log } = deps;
   const over = outcome.kind === 'answered' && reply.continues && reply.text.trim() === '';
   const said = over ? undefined : outcomeText(outcome, reply.text, item.message);
-  if (over) await reply.discard();
+  // Nothing follows that could replace what a draft shows.
+  if (said === undefined) await reply.discard();
   const { text, parts } =
     outcome.kind === 'answered' && said !== undefined
       ? await deps.files.of(said, item.message.chat, session.id).catch((error: unknown) => {
@@ -72,7 +73,9 @@ export async function settle(
   noteOutcome(deps, session, item, outcome);
   if (text !== undefined && text !== '')
     deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
-  return { atRest: row === undefined ? Promise.resolve() : outbox.release(row) };
+  if (row !== undefined) return { atRest: outbox.release(row) };
+  if (outbound === undefined) await reply.unanswered();
+  return { atRest: Promise.resolve() };
 }
 
 /**

@@ -61,6 +61,11 @@ export class Reply {
     return this.#draft.discard();
   }
 
+  /** No answer follows. */
+  async unanswered(): Promise<void> {
+    await this.#deps.adapter()?.unanswered?.(this.message.chat, this.message.messageId);
+  }
+
   /** Takes an event of the turn; returns what clients are shown of it. */
   take(event: AgentEvent): TurnEvent | undefined {
     this.#tools.take(event);

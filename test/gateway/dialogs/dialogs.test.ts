@@ -207,7 +207,7 @@ describe('a question of the agent', () => {
   });
 
   it.each([
-    ['/stop', 'Stopping.'],
+    ['/stop', 'Stopped.'],
     ['/new', 'Started a new session. /resume goes back to the old one.'],
   ])('ends with %s', async (word) => {
     await start();

@@ -101,7 +101,7 @@ describe('a command', () => {
       const said = await ask(word);
       expect(said, word).toHaveLength(1);
     }
-    expect(await ask('/stop')).toEqual(expect.arrayContaining(['Stopping.']));
+    expect(await ask('/stop')).toEqual(['Stopped.']);
     expect(Date.now() - at).toBeLessThan(1000);
     await rig.pass(100);
     expect(rig.texts().at(-1)).toBe('Stopped.');
@@ -146,12 +146,49 @@ describe('who may use what', () => {
 });
 
 describe('/stop', () => {
+  it('leaves what was said so far, and is one sentence', async () => {
+    await start({ chunkDelayMs: 300, capabilities: { typing: false } });
+    await rig.say('one two three four five six seven eight nine ten');
+    await rig.pass(2000);
+    await ask('/stop');
+    await rig.pass(2000);
+    const [partial, stopped, ...more] = rig.texts();
+    expect(partial).toMatch(/^You said: one.* …$/);
+    expect([stopped, ...more]).toEqual(['Stopped.']);
+  });
+
+  it('takes away a draft that shows nothing but tools', async () => {
+    await start({ capabilities: { typing: false } });
+    await rig.say('[tool bash] [hang]');
+    await rig.pass(2000);
+    expect(rig.texts()).toEqual(['⚙ bash']);
+    await ask('/stop');
+    await rig.pass(2000);
+    expect(rig.texts()).toEqual(['Stopped.']);
+  });
+
+  it('is one sentence for each program that waits', async () => {
+    await start();
+    await rig.say('[hang]', { promptId: 'a1' });
+    await rig.say('/stop', { promptId: 'a2' });
+    await rig.pass(2000);
+    expect(
+      rig.world
+        .shown()
+        .map(({ text, request }) => [request.meta.promptId, text])
+        .sort(),
+    ).toEqual([
+      ['a1', 'Stopped.'],
+      ['a2', 'Stopped.'],
+    ]);
+  });
+
   it('ends the turn, drops what waits, and says so', async () => {
     await start();
     await rig.say('[hang]');
     await rig.say('/queue one');
     await rig.say('/queue two');
-    expect(await ask('/stop')).toEqual(['Stopping. Dropped 2 waiting messages.', 'Stopped.']);
+    expect(await ask('/stop')).toEqual(['Stopped. Dropped 2 waiting messages.']);
     expect(await ask('/stop')).toEqual(['Nothing is running.']);
     expect(await ask('next')).toEqual(['You said: next']);
     expect(rig.decisions()).toEqual([

@@ -42,7 +42,7 @@ export interface ChatCommandsDeps {
   readonly cwdOf: (message: InboundMessage) => string;
   /** Hands a message that turned out to be none of our commands to its conversation. False: there is no room. */
   readonly passOn: (message: InboundMessage, tx: (tx: Tx) => void) => Promise<boolean>;
-  /** Carries a command out and returns what the chat reads. A GatewayError becomes its sentence. */
+  /** Carries a command out and returns what the chat reads, empty for nothing. A GatewayError becomes its sentence. */
   readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<string>;
 }
 
@@ -134,6 +134,7 @@ export class ChatCommands {
     if (text === undefined) return;
     const row = await persist((tx) => {
       inbox.setState(tx, item, 'done');
+      if (text === '') return undefined;
       return outbox.add(tx, {
         chat: message.chat,
         meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
@@ -141,7 +142,8 @@ export class ChatCommands {
         replyTo: message.messageId,
       });
     });
-    void outbox.release(row);
+    if (row !== undefined) void outbox.release(row);
+    else await this.#deps.adapter(message.chat)?.unanswered?.(message.chat, message.messageId);
   }
 }
 

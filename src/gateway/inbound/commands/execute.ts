@@ -90,8 +90,8 @@ export function createExecutor(deps: ExecuteDeps) {
       const session = current(message);
       const { id: senderId } = message.sender;
       if (session === undefined)
-        return asides.stop(message.chat.platform, [senderId]) ? 'Stopping.' : 'Nothing is running.';
-      const result = conversations.lane(session.id)?.stop(senderId);
+        return asides.stop(message.chat.platform, [senderId], true) ? 'Stopped.' : 'Nothing is running.';
+      const result = conversations.lane(session.id)?.stop(senderId, true);
       // Said once it is true for good; a store that is slow is no reason to keep a person waiting.
       if (result !== undefined) await settlesWithin(result.stored, SOON_MS);
       const offers = inbox.offered(session.id, senderId);
@@ -99,10 +99,10 @@ export function createExecutor(deps: ExecuteDeps) {
         await persist((tx) => {
           for (const offer of offers) inbox.setState(tx, offer, 'done');
         });
-      const aside = asides.stop(message.chat.platform, [senderId]);
+      const aside = asides.stop(message.chat.platform, [senderId], true);
       const dropped = (result?.dropped ?? 0) + offers.length;
       const said = [
-        ...(result?.aborted || aside ? ['Stopping.'] : []),
+        ...(result?.aborted || aside ? ['Stopped.'] : []),
         ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'waiting message')}.`]),
       ];
       return said.length === 0 ? 'Nothing is running.' : said.join(' ');
