@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { LogFields, Logger } from './log.ts';
 import type { DecisionView } from './model.ts';
+import { Repeats } from './repeats.ts';
 
 export const DECISIONS_KEPT = 200;
 
@@ -20,6 +21,8 @@ export interface DecisionTraceDeps {
 export class DecisionTrace {
   readonly #deps: DecisionTraceDeps;
   readonly #kept: DecisionView[] = [];
+  /** Refused messages in the log: the first of a kind, then a count a minute. */
+  readonly #refused = new Repeats<Decision>((decision, count) => this.#write(decision, count));
 
   constructor(deps: DecisionTraceDeps) {
     this.#deps = deps;
@@ -31,14 +34,27 @@ export class DecisionTrace {
   }
 
   readonly note: Decide = (decision) => {
-    const { clock, log, show } = this.#deps;
+    const { clock, show } = this.#deps;
     const view: DecisionView = { at: clock(), ...decision };
     this.#kept.push(view);
     if (this.#kept.length > DECISIONS_KEPT) this.#kept.shift();
-    const write = decision.kind === 'abandoned' || decision.kind === 'failed' ? log.warn : log.info;
-    write.call(log, `${decision.what} ${decision.kind}: ${decision.reason}`, fieldsOf(decision));
+    if (decision.kind === 'refused')
+      this.#refused.note(JSON.stringify([decision.platform, decision.code]), decision, decision.count);
+    else this.#write(decision, 1);
     show(view);
   };
+
+  /** Writes what is counted and not in the log yet. */
+  stop(): void {
+    this.#refused.flush();
+  }
+
+  #write(decision: Decision, count: number): void {
+    const { log } = this.#deps;
+    const write = decision.kind === 'abandoned' || decision.kind === 'failed' ? log.warn : log.info;
+    const fields = { ...fieldsOf(decision), ...(count === 1 ? {} : { count }) };
+    write.call(log, `${decision.what} ${decision.kind}: ${decision.reason}`, fields);
+  }
 }
 
 function fieldsOf({ code, platform, chatId, senderId, sessionId, id }: Decision): LogFields {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Adapter } from './adapter.ts';
 import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
@@ -16,6 +16,7 @@ import type { Redactor } from './outbound/egress.ts';
 import type { OutboundRow } from './outbound/outbound-row.ts';
 import type { Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
+import { Repeats } from './repeats.ts';
 import type { Database } from './store/database.ts';
 
 const REFUSALS_KEPT = 200;
@@ -58,6 +59,8 @@ export class Gateway {
   readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
   readonly #refusals: RefusalView[] = [];
+  /** The same refusal of one sender is shown once a minute with its count. */
+  readonly #refusing = new Repeats<RefusalView>((refusal, count) => this.#showRefused(refusal, count));
   /** Nobody waits for the store any more. */
   readonly #stopping = new AbortController();
   #state: GatewayView['state'] = 'stopped';
@@ -70,7 +73,10 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
-    const parts = createParts(deps, this.#stopping.signal, (refusal) => this.#refused(refusal));
+    const parts = createParts(deps, this.#stopping.signal, (refusal) => {
+      const { platform, chatId, senderId, code } = refusal;
+      this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
+    });
     this.#parts = parts;
     this.adapters = parts.adapters;
     this.door = parts.door;
@@ -194,6 +200,8 @@ export class Gateway {
     this.#parts.asides.stop();
     this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    this.#refusing.flush();
+    this.#parts.decisions.stop();
     await settlesWithin(this.schedules.stop(), SETTLE_MS);
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
@@ -281,7 +289,8 @@ export class Gateway {
     this.deps.events.emit({ type: 'gateway', gateway: this.view() });
   }
 
-  #refused(refusal: RefusalView): void {
+  #showRefused(last: RefusalView, count: number): void {
+    const refusal = count === 1 ? last : { ...last, id: randomUUID(), count };
     this.#refusals.push(refusal);
     if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
     this.deps.events.emit({ type: 'refusal', refusal });
@@ -294,6 +303,7 @@ export class Gateway {
       platform,
       chatId,
       senderId,
+      ...(count === 1 ? {} : { count }),
     });
     if (refusal.code === 'turned_away') this.show();
   }

@@ -297,6 +297,8 @@ export interface RefusalView {
   readonly senderName: string;
   readonly code: string;
   readonly reason: string;
+  /** Messages of that sender that the row stands for; absent for one. The first is shown at once, the others once a minute. */
+  readonly count?: number;
 }
 
 /** Something that was refused, dropped, reset, retried or given up. `code` is stable, `reason` is a sentence. */
@@ -325,6 +327,8 @@ export interface DecisionView {
   readonly sessionId?: string;
   /** Of the message, delivery or task. */
   readonly id?: string;
+  /** How often it happened; absent for once. */
+  readonly count?: number;
 }
 
 export type OutboxState = 'pending' | 'sending' | 'delivered' | 'failed' | 'abandoned';

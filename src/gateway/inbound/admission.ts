@@ -9,6 +9,8 @@ export interface AdmissionFacts {
   readonly allowAll: boolean;
   readonly blocked: boolean;
   readonly allowlisted: boolean;
+  /** A control word passes the rate limit of those who may speak: whoever started something can always stop it. */
+  readonly control: boolean;
   /** Asked only when the message got that far: counting is part of asking. */
   readonly rate: () => RateDecision;
   /** The same for a bot's message: is this chat muted by the loop breaker? */
@@ -52,30 +54,33 @@ export function admit(facts: AdmissionFacts): Admission {
       return ignore('not_mentioned', 'the bot was not mentioned (requireMention)');
   }
 
-  const known = facts.allowlisted || facts.allowAll || policy.allowFrom.includes(message.sender.id);
-  if (!known) {
-    if (message.chatKind === 'group') {
-      // A group is opened as a whole by its own policy; pairing never happens in public.
-      if (policy.groupPolicy !== 'open')
-        return refuse('sender_not_listed', 'the sender is not on the allowlist', undefined);
-    } else if (policy.dmPolicy === 'pairing') return { decision: 'pair' };
-    else if (policy.dmPolicy === 'allowlist')
-      return refuse(
-        'sender_not_listed',
-        'the sender is not on the allowlist (dmPolicy allowlist)',
-        'You are not on the list of people I may talk to.',
-      );
+  const unknown = unknownSender(facts);
+  // Before a new user costs anything: what is beyond the limit is neither paired nor answered.
+  const rate = facts.control && unknown === undefined ? 'allowed' : facts.rate();
+  if (rate !== 'allowed') {
+    const notice =
+      rate === 'notice' && unknown === undefined ? 'That is a lot at once. Please wait a minute.' : undefined;
+    return refuse('rate_limited', 'too many messages in one window (security.rateLimit)', notice);
   }
-
-  const rate = facts.rate();
-  if (rate === 'notice')
-    return refuse(
-      'rate_limited',
-      'too many messages in one window',
-      'That is a lot at once. Please wait a minute.',
-    );
-  if (rate === 'silent') return refuse('rate_limited', 'too many messages in one window (already told)');
+  if (unknown !== undefined) return unknown;
   if (message.sender.isBot && facts.botMuted())
     return ignore('bot_loop', 'too many messages from one bot: the chat is muted for ten minutes');
   return { decision: 'allow' };
+}
+
+/** What becomes of a sender who is not on the list; undefined for whoever may speak. */
+function unknownSender({ message, policy, allowlisted, allowAll }: AdmissionFacts): Admission | undefined {
+  if (allowlisted || allowAll || policy.allowFrom.includes(message.sender.id)) return undefined;
+  if (message.chatKind === 'group')
+    // A group is opened as a whole by its own policy; pairing never happens in public.
+    return policy.groupPolicy === 'open'
+      ? undefined
+      : refuse('sender_not_listed', 'the sender is not on the allowlist');
+  if (policy.dmPolicy === 'pairing') return { decision: 'pair' };
+  if (policy.dmPolicy !== 'allowlist') return undefined;
+  return refuse(
+    'sender_not_listed',
+    'the sender is not on the allowlist (dmPolicy allowlist)',
+    'You are not on the list of people I may talk to.',
+  );
 }

@@ -46,6 +46,8 @@ export interface ReceptionDeps {
 export class Reception {
   readonly #deps: ReceptionDeps;
   readonly #rates: RateLimiter;
+  /** Of control words. */
+  readonly #controls: RateLimiter;
   readonly #loops = new LoopBreaker();
   /** One notice a chat and window about a full disk. */
   readonly #fullNotices = new RateLimiter(1, FULL_NOTICE_MS);
@@ -61,7 +63,9 @@ export class Reception {
     const { settings } = deps;
     const refused = this.#refused.bind(this);
     this.#deps = deps;
-    this.#rates = new RateLimiter(settings.rateLimit.maxRequests, settings.rateLimit.windowMs);
+    const { maxRequests, windowMs } = settings.rateLimit;
+    this.#rates = new RateLimiter(maxRequests, windowMs);
+    this.#controls = new RateLimiter(maxRequests, windowMs);
     this.#intake = new Intake({
       ...deps,
       maxWaiting: settings.agent.maxWaiting,
@@ -136,10 +140,19 @@ export class Reception {
       allowAll: settings.allowAll,
       blocked: door.people.isBlocked(platform, message.sender),
       allowlisted: door.people.isAllowed(platform, message.sender),
+      control: this.#passes(message, now, counting),
       rate: () =>
         counting ? this.#rates.hit(JSON.stringify([platform, message.sender.id]), now) : 'allowed',
       botMuted: () => counting && this.#loops.hit(chatKey(message.chat), message.sender.id, now),
     });
+  }
+
+  /** Is this a control word that does not count towards the rate limit? */
+  #passes(message: InboundMessage, now: number, counting: boolean): boolean {
+    const control = this.#deps.commands.control(message);
+    if (control !== 'own') return control === 'always';
+    const { chat, sender } = message;
+    return !counting || this.#controls.hit(JSON.stringify([chat.platform, sender.id]), now) === 'allowed';
   }
 
   /** The stranger was let in. */
@@ -174,8 +187,7 @@ export class Reception {
       case 'refuse':
         this.#refused(message, admission.code, admission.reason);
         if (admission.notice !== undefined) this.#tell(message, admission.notice);
-        else if (message.promptId !== undefined && admission.code !== 'rate_limited')
-          this.#tell(message, 'This gateway does not take messages from here.');
+        else if (message.promptId !== undefined) this.#tell(message, refusedPrompt(admission.code));
         return;
       case 'ignore':
         if (admission.code !== 'own_message' && admission.code !== 'not_mentioned')
@@ -210,6 +222,13 @@ export class Reception {
       reason,
     });
   }
+}
+
+/** A program gets an outcome for each of its prompts. */
+function refusedPrompt(code: string): string {
+  return code === 'rate_limited'
+    ? 'Too many messages (rate_limited). Please wait a minute.'
+    : 'This gateway does not take messages from here.';
 }
 
 /** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */

@@ -57,6 +57,7 @@ function mayRun(
     allowAll: settings.allowAll,
     blocked: people.isBlocked(platform, sender),
     allowlisted: people.isAllowed(platform, sender),
+    control: false,
     rate: () => 'allowed',
     botMuted: () => false,
   });

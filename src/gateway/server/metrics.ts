@@ -63,7 +63,9 @@ export class Metrics {
         this.#add('messages', event.platform, event.direction);
         break;
       case 'refusal':
-        this.#add('refusals', event.refusal.platform, event.refusal.code);
+        this.#counts
+          .get('refusals')
+          ?.addSome(event.refusal.count ?? 1, event.refusal.platform, event.refusal.code);
         break;
       case 'turn':
         if (event.event.type === 'started') this.#add('turns');

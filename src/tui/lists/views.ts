@@ -25,6 +25,7 @@ export const refusalsList: ListDefinition<RefusalView> = {
       span(' '),
       ...(width >= 60 ? [span(`${clean(row.senderId, 40)} `, 'dim')] : []),
       span(clean(row.reason, 300)),
+      ...(row.count === undefined ? [] : [span(` (${row.count} messages)`, 'dim')]),
     ];
     const key = `${row.platform} ${row.senderId}`;
     const right = pending.has(key)

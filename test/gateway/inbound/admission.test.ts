@@ -37,6 +37,7 @@ function decide(base: InboundMessage, { message, policy, facts }: Case = {}): st
     allowAll: false,
     blocked: false,
     allowlisted: false,
+    control: false,
     rate: () => 'allowed',
     botMuted: () => false,
     ...facts,
@@ -97,6 +98,21 @@ describe('in a direct message', () => {
       { facts: { allowlisted: true, rate: () => 'notice' } },
       'refuse rate_limited',
     ],
+    [
+      'a control word passes the rate limit',
+      { facts: { allowlisted: true, control: true, rate: () => 'silent' } },
+      'allow',
+    ],
+    [
+      'a control word of a new user does not',
+      { facts: { control: true, rate: () => 'silent' } },
+      'refuse rate_limited',
+    ],
+    [
+      'a new user who writes too much is not paired',
+      { facts: { rate: () => 'notice' } },
+      'refuse rate_limited',
+    ],
   ])('%s', (_name, given, expected) => expect(decide(DM, given)).toBe(expected));
 });
 
@@ -154,10 +170,11 @@ it('counts towards the rate limit only messages that got that far', () => {
     return 'allowed' as const;
   };
   decide(DM, { facts: { blocked: true, rate } });
-  decide(DM, { facts: { rate } }); // a stranger: paired, not counted
+  decide(GROUP, { message: { mentioned: false }, facts: { rate } });
   expect(asked).toBe(0);
+  decide(DM, { facts: { rate } }); // a new user counts before pairing
   decide(DM, { facts: { allowlisted: true, rate } });
-  expect(asked).toBe(1);
+  expect(asked).toBe(2);
 });
 
 it('tells the sender about the rate limit once, then is silent', () => {
@@ -167,6 +184,7 @@ it('tells the sender about the rate limit once, then is silent', () => {
     allowAll: true,
     blocked: false,
     allowlisted: false,
+    control: false,
     rate: () => 'notice',
     botMuted: () => false,
   });
@@ -176,6 +194,7 @@ it('tells the sender about the rate limit once, then is silent', () => {
     allowAll: true,
     blocked: false,
     allowlisted: false,
+    control: false,
     rate: () => 'silent',
     botMuted: () => false,
   });

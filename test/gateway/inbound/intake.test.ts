@@ -246,6 +246,48 @@ describe('too many messages', () => {
     await rig.pass(100);
     expect(rig.texts()).toContain('You said: again');
   });
+
+  it('never keep their sender from stopping the turn that runs, however often they ask', async () => {
+    await start({
+      config: { security: { allowAll: true, rateLimit: { maxRequests: 1, windowMs: 60_000 } } },
+    });
+    await rig.say('[hang]');
+    await rig.say('over the limit');
+    await rig.say('/status');
+    await rig.say('/status');
+    await rig.pass(100);
+    expect(rig.gateway.conversations.views()[0]?.state).toBe('running');
+    for (let i = 0; i < 3; i += 1) await rig.say('/stop');
+    await rig.pass(100);
+    expect(rig.gateway.conversations.views()[0]?.state).toBe('idle');
+    // Asking about the state has a limit of its own.
+    expect(refusals().filter((code) => code === 'rate_limited')).toHaveLength(1);
+    await rig.pass(60_000);
+    expect(rig.gateway.refusals.at(-1)).toMatchObject({ code: 'rate_limited' });
+    expect(rig.texts().filter((text) => text.startsWith('That is a lot'))).toHaveLength(1);
+  });
+
+  it('of a new user are few lines in the log: the first, then a count a minute', async () => {
+    await start({ config: {} });
+    for (let i = 0; i < 200; i += 1) await rig.say(`spam ${i}`, { from: 'mallory' });
+    const lines = (): string[] =>
+      rig.gateway.deps.logs
+        .lines()
+        .map(({ text }) => text)
+        .filter((text) => text.includes('refused'));
+    await rig.pass(100);
+    expect(lines()).toHaveLength(2);
+    await rig.pass(61_000);
+    expect(lines().map((line) => /code=\w+|count=\d+/g[Symbol.match](line)?.join(' '))).toEqual([
+      'code=pairing_pending',
+      'code=rate_limited',
+      'code=pairing_pending count=58',
+      'code=rate_limited count=139',
+    ]);
+    await rig.pass(300_000);
+    expect(lines()).toHaveLength(4);
+    expect(rig.gateway.refusals.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(199);
+  });
 });
 
 describe('an edit', () => {

@@ -15,6 +15,7 @@ import type { Inbox, InboxItem } from '../inbox.ts';
 import type { AgentWords } from './agent-words.ts';
 import {
   CHAT_COMMANDS,
+  type ChatCommand,
   type ChatCommandName,
   commandRow,
   type ParsedCommand,
@@ -67,6 +68,12 @@ export class ChatCommands {
     if (command === undefined && this.#deps.answers.takes(message))
       return { name: 'answer', args: message.text.trim(), known: 'answer' };
     return command?.known === undefined && command?.name.startsWith('skill:') ? undefined : command;
+  }
+
+  /** Does the message steer what already runs, or only ask about it? */
+  control(message: InboundMessage): ChatCommand['control'] {
+    const known = message.edited ? undefined : this.parse(message)?.known;
+    return known === undefined ? undefined : commandRow(known).control;
   }
 
   /** Resolves when the command is durable; its answer follows through the outbox. */

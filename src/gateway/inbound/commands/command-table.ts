@@ -11,37 +11,64 @@ export interface ChatCommand {
    * where `allowAll` lets everybody in, everybody counts as listed.
    */
   readonly who: 'everyone' | 'listed';
+  /**
+   * Gives the agent nothing to do, and does not count towards the rate limit: `always` passes however often it comes, so
+   * that whoever started something can stop it; `own` has a limit of the same size to itself.
+   */
+  readonly control?: 'always' | 'own';
   /** Takes as long as the agent needs for an answer; the others are answered soon. */
   readonly patient?: boolean;
 }
 
 export const CHAT_COMMANDS = [
-  { name: 'help', help: 'Show what I understand.', midTurn: true, who: 'everyone' },
+  { name: 'help', help: 'Show what I understand.', midTurn: true, who: 'everyone', control: 'own' },
   {
     name: 'new',
     aliases: ['reset'],
     help: 'Start a new session; the old one is kept.',
     midTurn: true,
     who: 'everyone',
+    control: 'own',
   },
   {
     name: 'stop',
     help: 'Stop the running turn and drop your waiting messages.',
     midTurn: true,
     who: 'everyone',
+    control: 'always',
   },
-  { name: 'status', help: 'Show what I am doing and what waits.', midTurn: true, who: 'everyone' },
-  { name: 'sessions', help: 'List your sessions of this chat.', midTurn: true, who: 'everyone' },
+  {
+    name: 'status',
+    help: 'Show what I am doing and what waits.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
+  {
+    name: 'sessions',
+    help: 'List your sessions of this chat.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
   {
     name: 'resume',
     args: '<n>',
     help: 'Go back to session number n of /sessions.',
     midTurn: true,
     who: 'everyone',
+    control: 'own',
   },
   { name: 'retry', help: 'Run your last message again.', midTurn: true, who: 'everyone' },
   { name: 'undo', help: 'Take your last message and its answer back.', midTurn: false, who: 'everyone' },
-  { name: 'title', args: '<text>', help: 'Give this session a title.', midTurn: true, who: 'everyone' },
+  {
+    name: 'title',
+    args: '<text>',
+    help: 'Give this session a title.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
   {
     name: 'model',
     args: '[name]',
@@ -62,7 +89,13 @@ export const CHAT_COMMANDS = [
     midTurn: false,
     who: 'listed',
   },
-  { name: 'usage', help: 'Show tokens and cost of this session and of you.', midTurn: true, who: 'everyone' },
+  {
+    name: 'usage',
+    help: 'Show tokens and cost of this session and of you.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
   {
     name: 'queue',
     args: '<text>',
@@ -85,8 +118,21 @@ export const CHAT_COMMANDS = [
     midTurn: true,
     who: 'listed',
   },
-  { name: 'tasks', help: 'List background tasks of this chat.', midTurn: true, who: 'everyone' },
-  { name: 'cancel', args: '<id>', help: 'Cancel a background task.', midTurn: true, who: 'listed' },
+  {
+    name: 'tasks',
+    help: 'List background tasks of this chat.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
+  {
+    name: 'cancel',
+    args: '<id>',
+    help: 'Cancel a background task.',
+    midTurn: true,
+    who: 'listed',
+    control: 'always',
+  },
   {
     name: 'every',
     args: '<when> <text>',
@@ -122,6 +168,7 @@ export const CHAT_COMMANDS = [
     help: 'Allow what the agent asks for.',
     midTurn: true,
     who: 'listed',
+    control: 'always',
   },
   {
     name: 'deny',
@@ -129,6 +176,7 @@ export const CHAT_COMMANDS = [
     help: 'Refuse what the agent asks for.',
     midTurn: true,
     who: 'everyone',
+    control: 'always',
   },
   {
     name: 'answer',
@@ -136,8 +184,15 @@ export const CHAT_COMMANDS = [
     help: 'Answer a question of the agent.',
     midTurn: true,
     who: 'everyone',
+    control: 'always',
   },
-  { name: 'whoami', help: 'Show the id under which I know you.', midTurn: true, who: 'everyone' },
+  {
+    name: 'whoami',
+    help: 'Show the id under which I know you.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
 ] as const satisfies readonly ChatCommand[];
 
 export type ChatCommandName = (typeof CHAT_COMMANDS)[number]['name'];
