@@ -3,7 +3,7 @@
  * tool call, and lets the call run only with an approval of exactly these arguments.
  */
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
-import { classifyCall } from './gateway/agent/approval/classify.ts';
+import { type CallClass, classifyCall } from './gateway/agent/approval/classify.ts';
 import { canonicalJson, freezeDeep, toolHash } from './gateway/agent/approval/tool-hash.ts';
 import { APPROVAL_TITLE, readReply, writeApproval } from './gateway/agent/approval/wire.ts';
 import { PROGRESS_TOOL } from './gateway/agent/pi/equipment.ts';
@@ -22,14 +22,23 @@ export default function approvalsExtension(pi: ExtensionAPI): void {
     const input = freezeDeep(event.input);
     const argumentsJson = canonicalJson(input);
     const hash = toolHash(event.toolName, argumentsJson);
-    const call = {
-      tool: event.toolName,
-      argumentsJson,
-      hash,
-      ...classifyCall(event.toolName, { ...input }, ctx.cwd),
-    };
+    // Another extension may have put a tool of its own in the place of pi's.
+    const own = pi
+      .getAllTools()
+      .some(({ name, sourceInfo }) => name === event.toolName && sourceInfo.source === 'builtin');
+    const judge = (): CallClass => classifyCall(event.toolName, { ...input }, ctx.cwd, own);
+    const judged = judge();
+    const call = { tool: event.toolName, argumentsJson, hash, ...judged };
     const reply = readReply(await ask(ctx, writeApproval({ type: 'call', call })));
-    if (reply !== undefined && reply.hash === hash && reply.decision !== 'deny') return undefined;
+    if (reply !== undefined && reply.hash === hash && reply.decision !== 'deny') {
+      // Minutes may have passed: a link on the way may lead elsewhere by now.
+      const now = judge();
+      if (now.groupKey === judged.groupKey && now.reason === judged.reason) return undefined;
+      return {
+        block: true,
+        reason: 'The files have changed since the call was approved, so it was not run. Try again.',
+      };
+    }
     return { block: true, reason: reply?.reason ?? 'Nobody approved this call, so it was not run.' };
   });
 }

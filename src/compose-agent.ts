@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Agent } from './gateway/agent/agent.ts';
+import { DATA_VARIABLE } from './gateway/agent/approval/place.ts';
 import type { Settings } from './gateway/config/settings.ts';
 import type { DataFolder } from './gateway/data-folder.ts';
 import type { Logger } from './gateway/log.ts';
@@ -46,6 +47,7 @@ export async function createAgentFor(
     ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
     script: { approvals: agent.approvals !== 'off' },
     log,
-    env,
+    // The extension that asks before tool calls knows by it which files are the gateway's own.
+    env: { ...env, [DATA_VARIABLE]: folder.root },
   });
 }

@@ -33,7 +33,7 @@ function approvalLines({ question, number }: Dialog): string[] {
   return [
     `**May I run this?** (#${number})`,
     fenced(shortened(readable(call.tool, call.argumentsJson))),
-    `Tool: ${visible(call.tool)}. I ask because ${call.reason}.`,
+    `Tool: ${visible(call.tool)}. I ask because ${visible(call.reason)}.`,
   ];
 }
 

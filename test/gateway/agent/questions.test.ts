@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -199,6 +199,29 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
         // Whether pi runs the call as it was approved or not at all is its own affair.
         expect(asked).toHaveLength(1);
         expect(existsSync(join(folder, 'work/tampered'))).toBe(false);
+      });
+
+      it('does not read what a link leads to since the question was asked', async () => {
+        const link = join(folder, 'work/elsewhere');
+        for (const name of ['before', 'after']) await writeFile(join(folder, name), `the file ${name}`);
+        symlinkSync(join(folder, 'before'), link);
+        try {
+          const turn = startTurn(fresh(), '[tool read {"path":"elsewhere"}] done');
+          expect(await turn.end).toEqual({ status: 'answered' });
+          expect(turn.text()).toContain('the file before');
+          expect(asked[0]?.call?.reason).toContain(join(folder, 'before'));
+          reply = async () => {
+            rmSync(link);
+            symlinkSync(join(folder, 'after'), link);
+            return { type: 'approval', decision: 'once' };
+          };
+          const next = startTurn(fresh(), '[tool read {"path":"elsewhere"}] done');
+          expect(await next.end).toEqual({ status: 'answered' });
+          expect(next.text()).toContain('The files have changed since the call was approved');
+          expect(next.text()).not.toContain('the file after');
+        } finally {
+          rmSync(link, { force: true });
+        }
       });
 
       it('knows harmless calls from others', async () => {

@@ -1,6 +1,6 @@
-import { lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { isHarmless } from './harmless-commands.ts';
+import { piPath, piReadPaths } from './pi-path.ts';
+import { holdsSecrets, type Located, locate } from './place.ts';
 import { readShell } from './shell-reading.ts';
 
 /** What a tool call is taken for. */
@@ -17,13 +17,14 @@ type Arguments = Readonly<Record<string, unknown>>;
 const WITH_SUBCOMMAND = new Set(['git', 'npm', 'pnpm', 'yarn', 'cargo', 'go', 'make']);
 
 /**
- * Reads a tool call conservatively: whatever is not known to be harmless is dangerous. `cwd` is the working folder of
- * the session, on the machine where the tool runs.
+ * Reads a tool call conservatively: whatever is not known to be harmless is dangerous. `cwd` is the working directory of
+ * the session. It looks at the files themselves, so it has to run on the machine where the tool runs. `own`: the tool is
+ * pi's, and not one of an extension under the same name.
  */
-export function classifyCall(tool: string, args: Arguments, cwd: string): CallClass {
-  switch (tool) {
+export function classifyCall(tool: string, args: Arguments, cwd: string, own = true): CallClass {
+  switch (own ? tool : undefined) {
     case 'bash':
-      return classifyBash(args);
+      return classifyBash(args, cwd);
     case 'read':
     case 'grep':
     case 'find':
@@ -42,7 +43,7 @@ export function classifyCall(tool: string, args: Arguments, cwd: string): CallCl
   }
 }
 
-function classifyBash(args: Arguments): CallClass {
+function classifyBash(args: Arguments, cwd: string): CallClass {
   const { command } = args;
   const exact = (reason: string): CallClass => ({
     dangerous: true,
@@ -54,10 +55,10 @@ function classifyBash(args: Arguments): CallClass {
     return exact('its arguments are unusual');
   const commands = readShell(command);
   if (commands === undefined) return exact('it is more than a plain command');
-  if (commands.every(isHarmless))
+  if (commands.every((words) => isHarmlessHere(words, cwd)))
     return {
       dangerous: false,
-      reason: 'it only reads below the working folder',
+      reason: 'it only reads below the working directory',
       groupKey: 'bash harmless',
       group: 'every command that only reads',
     };
@@ -74,47 +75,56 @@ function classifyBash(args: Arguments): CallClass {
   };
 }
 
+function isHarmlessHere(words: readonly string[], cwd: string): boolean {
+  try {
+    return isHarmless(words, cwd);
+  } catch {
+    return false; // a directory that cannot be looked at
+  }
+}
+
 function classifyPath(tool: string, args: Arguments, cwd: string, does: 'reads' | 'writes'): CallClass {
-  const path = args['path'] ?? (tool === 'read' || does === 'writes' ? undefined : '.');
-  const place = typeof path === 'string' ? placeOf(path, cwd) : 'unclear';
-  // A hidden file that is written may become a hook or a setting that somebody else's program obeys.
-  if (place === 'near' || (place === 'hidden' && does === 'reads'))
+  const given = args['path'] ?? (tool === 'read' || does === 'writes' ? undefined : '.');
+  const { place, real } = whereTo(tool, given, cwd);
+  // What is written there may be obeyed by an agent or a program of somebody else.
+  if (place === 'inside' || (place === 'steering' && does === 'reads'))
     return {
       dangerous: false,
-      reason: `it ${does} below the working folder`,
+      reason: `it ${does} below the working directory`,
       groupKey: `${tool} near`,
-      group: `every ${tool} below the working folder`,
+      group: `every ${tool} below the working directory`,
     };
+  const at = `: \`${real.replaceAll('`', "'")}\``;
   const reason = {
-    far: `it ${does} outside the working folder`,
-    hidden: `it ${does} a hidden file, which may be a setting or a hook`,
-    unclear: 'where it works is unclear',
+    outside: `it ${does} outside the working directory${at}`,
+    secret: `it ${does} what holds secrets of the gateway or of pi${at}`,
+    steering: `it ${does} what may steer agents or programs (settings, hooks, instructions, skills)${at}`,
+    unclear: `where it ${does} is unclear`,
   }[place];
   return {
     dangerous: true,
     reason,
-    groupKey: `${tool} at ${String(path)}`,
+    // Where it leads counts, not how it is spelt: a link may lead elsewhere the next time.
+    groupKey: `${tool} at ${real}`,
     group: `every ${tool} of this path`,
   };
 }
 
-/** Where a path leads, links followed. */
-function placeOf(path: string, cwd: string): 'near' | 'far' | 'hidden' | 'unclear' {
-  // pi reads a leading "@" and "~" in its own way.
-  if (path === '' || /^[@~]|\p{Cc}/u.test(path)) return 'unclear';
-  try {
-    const home = realpathSync(cwd);
-    const inside = relative(home, followed(resolve(home, path)));
-    if (inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside) return 'far';
-    return inside.split(sep).some((part) => part.startsWith('.')) ? 'hidden' : 'near';
-  } catch {
-    return 'unclear'; // a folder that cannot be looked at
-  }
-}
-
-/** The real path of what exists, and the rest as it is written. Throws for a link that leads nowhere yet. */
-function followed(path: string): string {
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return realpathSync(path);
-  const parent = dirname(path);
-  return parent === path ? path : join(followed(parent), basename(path));
+/** The place that a tool of pi opens. Of several that it may try, the one that is farthest from harmless. */
+function whereTo(tool: string, given: unknown, cwd: string): Located {
+  const unclear: Located = { place: 'unclear', real: String(given) };
+  if (typeof given !== 'string' || given === '' || /\p{Cc}/u.test(given)) return unclear;
+  const path = piPath(given, cwd);
+  if (path === undefined) return unclear;
+  const all = (tool === 'read' ? piReadPaths(given, cwd) : [path]).map((each) => locate(each, cwd));
+  // ripgrep reads whatever lies below.
+  if (tool === 'grep' && holdsSecrets(path)) all.push({ place: 'secret', real: path });
+  return (
+    all.find(({ place }) => place === 'unclear') ??
+    all.find(({ place }) => place === 'secret') ??
+    all.find(({ place }) => place === 'outside') ??
+    all.find(({ place }) => place === 'steering') ??
+    all[0] ??
+    unclear
+  );
 }
