@@ -23,6 +23,8 @@ export interface Capabilities {
   /** The largest text of one message, in `textUnit`. */
   readonly textLimit: number;
   readonly textUnit: 'utf16' | 'codepoints' | 'bytes';
+  /** How long a sent message can be edited; absent: for as long as a turn may take. */
+  readonly editWindowMs?: number;
   /** Least time between two edits of a draft in one chat. */
   readonly editIntervalMs: number;
   /** How often the typing indicator has to be refreshed; 0 where there is none. */
@@ -67,6 +69,8 @@ export interface OutboundMeta {
   readonly code?: string;
   /** May have been delivered before a crash. */
   readonly repeat?: boolean;
+  /** When the turn began whose draft this replaces. */
+  readonly draftAt?: number;
   readonly pairing?: { readonly code: string; readonly expiresInMs: number };
   /** The reply is empty because its message was joined into a later one of the same turn. */
   readonly joinedTo?: string;

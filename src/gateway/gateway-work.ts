@@ -72,7 +72,7 @@ export function createWork(deps: WorkDeps): Work {
     filesFolder: folder.files,
     log: log.child('tasks'),
   };
-  const taskLines = new TaskLines({ outbox, adapter });
+  const taskLines = new TaskLines({ outbox, adapter, clock });
   const tasks: Tasks = new Tasks({
     db: stores.tasks,
     agent,

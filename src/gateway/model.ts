@@ -298,6 +298,8 @@ export interface OutboxView {
   readonly state: OutboxState;
   readonly attempts: number;
   readonly preview: string;
+  /** Of a failed one: everything that did not reach the chat, to be copied. */
+  readonly text?: string;
   readonly createdAt: number;
   readonly nextTryAt?: number;
   readonly error?: string;

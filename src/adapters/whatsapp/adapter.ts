@@ -33,6 +33,8 @@ const CAPABILITIES: Capabilities = {
   streamsEvents: false,
   textLimit: 4096,
   textUnit: 'utf16',
+  // Later edits are taken by the server and ignored by phones.
+  editWindowMs: 15 * 60_000,
   // Every edit is a message of its own to every device of the chat; WhatsApp publishes no limit.
   editIntervalMs: 3000,
   typingRefreshMs: 10_000,

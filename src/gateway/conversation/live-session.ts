@@ -193,11 +193,12 @@ export class LiveSession {
   }
 
   #newReply(item: InboxItem, toolActivity: ToolActivity, continues = false): Reply {
-    const { adapter, outbox, egress } = this.#deps;
+    const { adapter, outbox, egress, clock } = this.#deps;
     const { platform } = item.message.chat;
     return new Reply(item.message, {
       adapter: () => adapter(platform),
       outbox,
+      clock,
       toolActivity,
       egress,
       continues,

@@ -9,6 +9,8 @@ export type AfterFailure =
   | { readonly next: 'fail'; readonly reason: string }
   /** The platform refused the markup: the plain text goes out at once. */
   | { readonly next: 'plain' }
+  /** The platform does not take this part, who knows why: plain text in smaller parts goes out at once. */
+  | { readonly next: 'smaller'; readonly reason: string }
   | {
       readonly next: 'retry';
       readonly reason: string;
@@ -36,10 +38,10 @@ export function afterFailure({ row, error, comesBackByItself, random }: FailureF
     case 'gone':
       return { next: 'abandon', reason, chatIsDead: true };
     case 'rejected':
-      return { next: 'fail', reason };
+      return refused(row, reason);
     case 'markup': {
       const part = row.parts[row.done];
-      return part === undefined || part.text === part.plain ? { next: 'fail', reason } : { next: 'plain' };
+      return part === undefined || part.text === part.plain ? refused(row, reason) : { next: 'plain' };
     }
     case 'unknown':
     case 'unreachable':
@@ -55,6 +57,11 @@ export function afterFailure({ row, error, comesBackByItself, random }: FailureF
       };
     }
   }
+}
+
+/** What was made smaller already is not made smaller again. */
+function refused({ done, smallerUpTo }: OutboundRow, reason: string): AfterFailure {
+  return done < smallerUpTo ? { next: 'fail', reason } : { next: 'smaller', reason };
 }
 
 /** Doubles from one second to one minute; between half and the whole of it, so that chats do not retry in step. */

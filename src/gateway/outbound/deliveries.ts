@@ -6,9 +6,10 @@ import type { RetryIn } from './chat-gate.ts';
 import type { ChatGates } from './chat-gates.ts';
 import type { ChatPace } from './chat-pace.ts';
 import type { DeadChats } from './dead-chats.ts';
-import { type OutboundRow, outboxView } from './outbound-row.ts';
+import { type OutboundRow, outboxView, undeliveredText } from './outbound-row.ts';
 import type { OutboxDeps } from './outbox.ts';
 import type { OutboxRows } from './outbox-rows.ts';
+import { smallerParts } from './plain-parts.ts';
 import type { RowSender } from './row-sender.ts';
 
 /** Nothing older goes out by itself. */
@@ -24,6 +25,8 @@ export interface DeliveriesDeps
   readonly stopping: AbortSignal;
   /** Told when a row is settled. */
   readonly settled: (row: OutboundRow) => void;
+  /** Told when a platform has refused a row for good. */
+  readonly refused: (row: OutboundRow) => void;
 }
 
 /** The rows on their way: each is tried in its chat's order until it is settled. */
@@ -156,7 +159,7 @@ export class Deliveries {
     return this.settle(row, 'delivered');
   }
 
-  #failed(row: OutboundRow, error: unknown, adapter: Adapter): RetryIn | undefined {
+  async #failed(row: OutboundRow, error: unknown, adapter: Adapter): Promise<RetryIn | undefined> {
     if (this.#deps.stopping.aborted) return undefined; // stopping: the row stays for the next start
     const after = afterFailure({
       row,
@@ -169,7 +172,16 @@ export class Deliveries {
         if (after.chatIsDead) this.#deps.dead.add(row.chat);
         return this.settle(row, 'abandoned', after.reason, 'chat_dead');
       case 'fail':
-        return this.settle(row, 'failed', after.reason, 'rejected');
+        this.settle(row, 'failed', after.reason, 'rejected');
+        this.#deps.log.error('a message was refused; its text can be copied from the outbox', {
+          id: row.id,
+          reason: after.reason,
+          characters: undeliveredText(row).length,
+        });
+        this.#deps.refused(row);
+        return undefined;
+      case 'smaller':
+        return this.#smaller(row, after.reason, adapter);
       case 'plain': {
         const part = row.parts[row.done];
         if (part !== undefined) row.parts[row.done] = { ...part, text: part.plain };
@@ -184,6 +196,24 @@ export class Deliveries {
         if (row.attempts <= 1) this.#decide(row, 'retried', 'unreachable', after.reason);
         return this.#wait(row, after.inMs);
     }
+  }
+
+  async #smaller(row: OutboundRow, reason: string, adapter: Adapter): Promise<RetryIn> {
+    const part = row.parts[row.done];
+    const smaller = part === undefined ? [] : smallerParts(part, adapter.capabilities);
+    row.parts.splice(row.done, 1, ...smaller);
+    row.smallerUpTo = row.done + smaller.length;
+    this.#decide(
+      row,
+      'retried',
+      'refused',
+      `${reason}; plain text in ${smaller.length} smaller parts goes out`,
+    );
+    await this.#deps.rows.saveParts(row).catch((error: unknown) => {
+      // Only a crash before the next receipt would mix up which parts have arrived.
+      this.#deps.log.warn('smaller parts could not be stored yet', { id: row.id, error: messageOf(error) });
+    });
+    return { ms: 0 };
   }
 
   #wait(row: OutboundRow, ms: number): RetryIn {

@@ -1,4 +1,5 @@
 import type { Adapter, Part } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
 import { settlesWithin } from '../deadline.ts';
 import { DeliveryError } from '../errors.ts';
 import type { ChatRef } from '../model.ts';
@@ -19,6 +20,7 @@ export interface DraftDeps {
   readonly replyTo?: string;
   readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
   readonly adapter: () => Adapter | undefined;
+  readonly clock: Clock;
   /** What the draft is to show now; empty while there is nothing to show. */
   readonly text: () => string;
 }
@@ -30,6 +32,7 @@ export interface DraftDeps {
 export class Draft {
   readonly #deps: DraftDeps;
   #id: string | undefined;
+  #sentAt = 0;
   #shown = '';
   /** The platform refused our markup once: this draft goes on without. */
   #plain = false;
@@ -72,8 +75,8 @@ export class Draft {
     clearTimeout(this.#timer);
     const working = this.#working;
     if (working === undefined || (await settlesWithin(working, DRAFT.graceMs))) return this.#id;
-    // Still on its way: the answer goes out as a message of its own, and a draft that arrives late is taken away.
-    if (this.#id === undefined) void working.then(() => this.#remove());
+    // Still on its way: the answer goes out as a message of its own, and the draft is taken away.
+    void working.then(() => this.#remove());
     return undefined;
   }
 
@@ -90,6 +93,11 @@ export class Draft {
     const part = adapter?.format(text)[0];
     if (adapter === undefined || part === undefined) {
       this.#shown = text;
+      return;
+    }
+    const { editWindowMs = Number.POSITIVE_INFINITY } = adapter.capabilities;
+    if (this.#id !== undefined && this.#deps.clock() - this.#sentAt > editWindowMs) {
+      this.#over = true;
       return;
     }
     const work = outbox.courtesy(chat, (live, signal) =>
@@ -125,6 +133,7 @@ export class Draft {
       signal,
     );
     this.#id = receipt.messageId;
+    this.#sentAt = this.#deps.clock();
   }
 
   #failed(error: unknown): void {

@@ -26,6 +26,8 @@ export interface OutboundRow {
   shown: boolean;
   /** The operator wants it sent whatever its age. */
   insisted: boolean;
+  /** Parts before this one are what a refused part was made into. */
+  smallerUpTo: number;
 }
 
 export interface NewOutbound {
@@ -61,6 +63,7 @@ export function newRow(
     mayRepeat: false,
     shown: false,
     insisted: false,
+    smallerUpTo: 0,
   };
 }
 
@@ -87,6 +90,7 @@ export function rowOf(row: Row): OutboundRow {
     mayRepeat: row['state'] === 'sending',
     shown: false,
     insisted: false,
+    smallerUpTo: 0,
   };
 }
 
@@ -99,8 +103,17 @@ export function outboxView(row: OutboundRow): OutboxView {
     state: row.state === 'sending' && row.nextTryAt !== undefined ? 'pending' : row.state,
     attempts: row.attempts,
     preview: (row.parts[0]?.plain ?? '').slice(0, 120),
+    ...(row.state === 'failed' ? { text: undeliveredText(row) } : {}),
     createdAt: row.createdAt,
     ...(row.nextTryAt === undefined ? {} : { nextTryAt: row.nextTryAt }),
     ...(row.error === undefined ? {} : { error: row.error }),
   };
+}
+
+/** What did not reach the chat, whole: the operator can pass it on by hand. */
+export function undeliveredText({ parts, done }: OutboundRow): string {
+  return parts
+    .slice(done)
+    .map(({ plain }) => plain)
+    .join('\n');
 }

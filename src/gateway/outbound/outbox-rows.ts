@@ -72,6 +72,18 @@ export class OutboxRows {
     );
   }
 
+  /** A part was made into smaller ones: from here on those are counted. */
+  async saveParts(row: OutboundRow): Promise<void> {
+    await this.#db.write((tx) =>
+      tx.run('UPDATE outbox SET parts = ?, done = ?, receipts = ? WHERE id = ?', [
+        JSON.stringify(row.parts),
+        row.done,
+        JSON.stringify(row.receipts),
+        row.id,
+      ]),
+    );
+  }
+
   /** Receipts of the parts so far: a restart goes on behind them. */
   async markProgress(row: OutboundRow): Promise<void> {
     await this.#db.write((tx) =>

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Adapter, Part } from '../adapter.ts';
+import type { Adapter, OutboundKind, Part } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import { withDeadline } from '../deadline.ts';
 import type { Decide } from '../decisions.ts';
@@ -19,6 +19,8 @@ import { RowSender } from './row-sender.ts';
 /** No call to a platform takes longer. */
 export const SEND_DEADLINE_MS = 60_000;
 const STUCK_SHOWN = 200;
+/** Somebody in the chat waits for these. */
+const AWAITED: ReadonlySet<OutboundKind> = new Set(['reply', 'outcome', 'command', 'task']);
 
 export interface OutboxDeps {
   readonly db: Database;
@@ -66,12 +68,19 @@ export class Outbox {
     this.#deliveries = new Deliveries({
       ...deps,
       rows: this.#rows,
-      sender: new RowSender({ rows: this.#rows, bounded: (send) => this.#bounded(send), log }),
+      sender: new RowSender({
+        rows: this.#rows,
+        bounded: (send) => this.#bounded(send),
+        clock,
+        log,
+        stopping: this.#stopping.signal,
+      }),
       gates: this.#gates,
       dead: this.#dead,
       pace: this.pace,
       stopping: this.#stopping.signal,
       settled: deps.settled ?? (() => {}),
+      refused: (row) => this.#sayRefused(row),
     });
     this.#seq = this.#rows.lastSeq;
   }
@@ -197,6 +206,26 @@ export class Outbox {
     this.#stopping.abort(new DeliveryError('unknown', 'the gateway is stopping'));
     this.#gates.stop();
     this.#deliveries.stop();
+  }
+
+  /** Whoever waits for an answer that the platform does not take hears so; the operator has its text. */
+  #sayRefused({ id, chat, meta, replyTo, done }: OutboundRow): void {
+    if (!AWAITED.has(meta.kind)) return;
+    const text = `${done === 0 ? 'My answer' : 'The rest of my answer'} was refused here, even as plain text. My operator can read it in the console.`;
+    const { promptId } = meta;
+    this.#deps
+      .persist((tx) =>
+        this.addOnce(tx, `${id}:refused`, {
+          chat,
+          meta: { kind: 'notice', ...(promptId === undefined ? {} : { promptId }) },
+          parts: this.format(chat, text),
+          ...(replyTo === undefined || done > 0 ? {} : { replyTo }),
+        }),
+      )
+      .then((row) => (row === undefined ? undefined : this.release(row)))
+      .catch((error: unknown) =>
+        this.#deps.log.error('a chat was not told of a refused answer', { id, error: messageOf(error) }),
+      );
   }
 
   /** Every send is bounded, and ends when the gateway stops. */

@@ -1,5 +1,6 @@
 import type { Adapter, OutboundMeta, Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';
+import type { Clock } from '../clock.ts';
 import type { TurnEvent } from '../events.ts';
 import type { InboundMessage } from '../model.ts';
 import { Draft } from './draft.ts';
@@ -14,6 +15,7 @@ const FIRST_DRAFT_CHARS = 4;
 export interface ReplyDeps {
   readonly adapter: () => Adapter | undefined;
   readonly outbox: Outbox;
+  readonly clock: Clock;
   readonly toolActivity: ToolActivity;
   /** Well-formed, redacted text: the last step before anything leaves. */
   readonly egress: (text: string) => string;
@@ -33,6 +35,8 @@ export class Reply {
   #text = '';
   /** A new assistant message begins a new paragraph. */
   #break = false;
+  /** When the first event came. */
+  #beganAt: number | undefined;
 
   constructor(message: InboundMessage, deps: ReplyDeps) {
     this.message = message;
@@ -43,6 +47,7 @@ export class Reply {
       replyTo: message.messageId,
       outbox: deps.outbox,
       adapter: deps.adapter,
+      clock: deps.clock,
       text: () => this.#draftText(),
     });
   }
@@ -68,6 +73,7 @@ export class Reply {
 
   /** Takes an event of the turn; returns what clients are shown of it. */
   take(event: AgentEvent): TurnEvent | undefined {
+    this.#beganAt ??= this.#deps.clock();
     this.#tools.take(event);
     const shown = this.#fold(event);
     const adapter = this.#deps.adapter();
@@ -89,9 +95,14 @@ export class Reply {
     const parts = [...this.#deps.outbox.format(this.message.chat, text), ...files];
     // A program waits for its prompt id even when there is nothing to say.
     if (parts.length === 0 && this.message.promptId === undefined) return undefined;
+    const { promptId } = this.message;
     return {
       chat: this.message.chat,
-      meta: this.message.promptId === undefined ? meta : { ...meta, promptId: this.message.promptId },
+      meta: {
+        ...meta,
+        ...(promptId === undefined ? {} : { promptId }),
+        ...(draftId === undefined || this.#beganAt === undefined ? {} : { draftAt: this.#beganAt }),
+      },
       parts: parts.length === 0 ? [{ text: '', plain: '' }] : parts,
       replyTo: this.message.messageId,
       ...(draftId === undefined ? {} : { draftId }),

@@ -1,4 +1,5 @@
 import type { Adapter } from '../adapter.ts';
+import type { Clock } from '../clock.ts';
 import type { Platform } from '../model.ts';
 import { Draft } from '../outbound/draft.ts';
 import type { Outbox } from '../outbound/outbox.ts';
@@ -18,6 +19,7 @@ interface Line {
 export interface TaskLinesDeps {
   readonly outbox: Outbox;
   readonly adapter: (platform: Platform) => Adapter | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -67,6 +69,7 @@ export class TaskLines {
         line.draft = new Draft({
           chat,
           outbox: this.#deps.outbox,
+          clock: this.#deps.clock,
           adapter: () => this.#deps.adapter(chat.platform),
           text: () => lineOf(line.task),
         });

@@ -45,7 +45,7 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
     case 'schedules':
       return context.target('schedules')?.id;
     case 'outbox':
-      return context.target('outbox')?.id;
+      return context.target('outbox')?.text ?? context.target('outbox')?.id;
     case 'allowlist':
       return context.target('allowlist')?.userId;
     case 'config':

@@ -79,14 +79,61 @@ describe('a delivery', () => {
   });
 
   it('that the platform will never take fails alone', async () => {
-    refuse('rejected', { text: 'one' });
+    refuse('rejected', { text: 'one', times: 9 });
     await post('one');
     await post('two');
     await rig.pass(10);
     expect(rig.texts()).toEqual(['two']);
     expect(rows().map(({ state }) => state)).toEqual(['failed', 'delivered']);
-    expect(rig.gateway.outbox.list()).toMatchObject([{ state: 'failed', error: 'it is rejected' }]);
-    expect(rig.decisions()).toEqual(['delivery failed rejected']);
+    expect(rig.gateway.outbox.list()).toMatchObject([
+      { state: 'failed', error: 'it is rejected', text: 'one' },
+    ]);
+    expect(rig.decisions()).toEqual(['delivery retried refused', 'delivery failed rejected']);
+  });
+
+  it('that the platform does not take, who knows why, goes out as plain text in smaller parts', async () => {
+    const said = `${'word '.repeat(19)}*bold*\n\n${'more '.repeat(10)}`;
+    rig.world.fault({
+      on: 'send',
+      when: ({ text }) => text.includes('*'),
+      error: new DeliveryError('rejected', 'Bad Request: who knows'),
+      times: 99,
+    });
+    await post(said);
+    await rig.pass(10);
+    expect(rig.texts().join(' ').split(/\s+/)).toEqual(said.replaceAll('*', '').trim().split(/\s+/));
+    expect(rig.texts().length).toBeGreaterThan(1);
+    expect(rig.decisions()).toEqual(['delivery retried refused']);
+  });
+
+  it('of which a part is refused in every form loses no other part, and the chat is told', async () => {
+    refuse('rejected', { text: 'b', times: 99 });
+    await rig.say('b');
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual([
+      'My answer was refused here, even as plain text. My operator can read it in the console.',
+    ]);
+    expect(rig.gateway.outbox.list()).toMatchObject([{ state: 'failed', text: 'You said: b' }]);
+    rig = await rig.crash();
+    expect(rig.gateway.outbox.list()).toMatchObject([{ state: 'failed', text: 'You said: b' }]);
+  });
+
+  it('cut into smaller parts goes on behind those that have arrived, also after a crash', async () => {
+    const said = `*${'a'.repeat(90)} ${'b'.repeat(90)}*${'c'.repeat(150)}`;
+    rig.world.fault({
+      on: 'send',
+      when: ({ text }) => text.includes('*'),
+      error: new DeliveryError('rejected', 'no'),
+      times: 99,
+    });
+    rig.world.fault({ on: 'send', ms: Number.POSITIVE_INFINITY, when: ({ text }) => text.startsWith('b') });
+    await post(said);
+    await rig.pass(100);
+    expect(rig.texts()).toEqual(['a'.repeat(90)]);
+    rig = await rig.crash();
+    await rig.pass(100);
+    const texts = rig.texts().filter((text) => text !== NOTICE);
+    expect(texts.join('').replaceAll(' ', '')).toBe(said.replaceAll('*', '').replaceAll(' ', ''));
   });
 
   it('to a chat that is gone is given up, with everything for it, until the chat speaks again', async () => {
@@ -114,8 +161,7 @@ describe('a delivery', () => {
     refuse('markup', { text: 'plain' });
     await post('plain');
     await rig.pass(10);
-    expect(rig.texts()).toEqual(['hello']);
-    expect(rows()[1]).toMatchObject({ state: 'failed' });
+    expect(rig.texts()).toEqual(['hello', 'plain']);
   });
 
   it('that hangs is cut off after a minute and may be a repeat from then on', async () => {

@@ -137,6 +137,59 @@ describe('an answer that grows', () => {
     expect(rig.texts()).toEqual([`You said: ${WORDS}`]);
   });
 
+  it('takes its draft away when the last edit is refused: nothing half-written stays beside it', async () => {
+    await start();
+    await rig.say(WORDS);
+    await rig.pass(1500);
+    const refused = new DeliveryError('rejected', "message can't be edited");
+    rig.world.fault({ on: 'edit', error: refused, times: 99 });
+    rig.world.fault({ on: 'delete', error: new DeliveryError('unreachable', 'not now'), times: 2 });
+    await rig.pass(20_000);
+    expect(rig.texts()).toEqual([`You said: ${WORDS}`]);
+  });
+
+  it('says where it is when its draft can neither be replaced nor deleted', async () => {
+    await start();
+    await rig.say(WORDS);
+    await rig.pass(1500);
+    const refused = new DeliveryError('rejected', 'no');
+    rig.world.fault({ on: 'edit', error: refused, times: 99, when: ({ text }) => !text.includes('below') });
+    rig.world.fault({ on: 'delete', error: refused, times: 99 });
+    await rig.pass(20_000);
+    expect(rig.texts()).toEqual(['(My answer is below.)', `You said: ${WORDS}`]);
+  });
+
+  it('of a turn that took long is a message that rings, and its draft goes', async () => {
+    await start({ chunkDelayMs: 6000 });
+    await rig.say(WORDS);
+    await rig.pass(60_000);
+    expect(rig.texts()[0]).toMatch(/^You said: one/);
+    expect(rig.world.count('send')).toBe(1);
+    await rig.pass(60_000);
+    expect(rig.texts()).toEqual([`You said: ${WORDS}`]);
+    expect(rig.world.count('send')).toBe(2);
+    expect(rig.world.shown()[0]?.edits).toBe(0);
+  });
+
+  it('is not edited any more when its platform ignores edits that come too late', async () => {
+    await start({ chunkDelayMs: 3000, capabilities: { editWindowMs: 10_000 } });
+    await rig.say(WORDS);
+    await rig.pass(16_000);
+    const edits = rig.world.count('edit');
+    expect(edits).toBeGreaterThan(0);
+    await rig.pass(60_000);
+    expect(rig.world.count('edit')).toBe(edits);
+    expect(rig.texts()).toEqual([`You said: ${WORDS}`]);
+  });
+
+  it('takes away a draft whose edit hangs', async () => {
+    await start({ chunkDelayMs: 600 });
+    rig.world.fault({ on: 'edit', ms: 20_000 });
+    await rig.say('one two three');
+    await rig.pass(120_000);
+    expect(rig.texts()).toEqual(['You said: one two three']);
+  });
+
   it('does not wait for a draft that never arrives, and takes one away that arrives too late', async () => {
     await start({ chunkDelayMs: 100 });
     rig.world.fault({ on: 'send', ms: 30_000 });
