@@ -1,13 +1,44 @@
 import { defineConfig } from 'vitest/config';
 
+/** Starts processes, terminals or the built program: `dist/` has to be current. */
+const SYSTEM = [
+  'test/{e2e,extension,api,cli,foreign,whole-path}/**/*.test.{ts,tsx}',
+  'test/docs.test.ts',
+  'test/adapters/check/candidates.test.ts',
+  'test/adapters/whatsapp/process.test.ts',
+  'test/gateway/agent/pi-rpc/real.test.ts',
+  'test/gateway/decisions.test.ts',
+  'test/gateway/legacy/takeover.test.ts',
+  'test/gateway/tasks/program.test.ts',
+  'test/tui/terminal/pty.test.ts',
+];
+
+/** Real client libraries against the local platform servers of `test/platforms/`. */
+const PLATFORM = ['test/{adapters,platforms}/**/*.test.{ts,tsx}'];
+
+const common = {
+  setupFiles: ['test/support/no-leaks.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  pool: 'forks',
+  // Real processes, sockets and terminals on a shared machine: one more try there, none at a developer's desk.
+  retry: process.env['CI'] ? 1 : 0,
+} as const;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.{ts,tsx}'],
-    setupFiles: ['test/support/no-leaks.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    pool: 'forks',
-    // Real processes, sockets and terminals on a shared machine: one more try there, none at a developer's desk.
-    retry: process.env['CI'] ? 1 : 0,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'pure',
+          include: ['test/**/*.test.{ts,tsx}'],
+          exclude: [...SYSTEM, ...PLATFORM],
+          isolate: false,
+        },
+      },
+      { test: { ...common, name: 'platform', include: PLATFORM, exclude: SYSTEM } },
+      { test: { ...common, name: 'system', include: SYSTEM } },
+    ],
   },
 });
