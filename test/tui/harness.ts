@@ -87,6 +87,8 @@ export interface HarnessOptions extends Partial<FakeOperatorOptions> {
   readonly keys?: Readonly<Record<string, string>>;
   readonly theme?: Theme;
   readonly glyphs?: Glyphs;
+  /** Time that passes before each key; default none. */
+  readonly keyMs?: number;
 }
 
 export interface Harness {
@@ -113,8 +115,17 @@ export function harness(options: HarnessOptions = {}): Harness {
   const store = new ConsoleStore(operator, { timers });
   const controller = new Controller({ operator, store, bindings: bindKeys(options.keys), effects });
   const { theme = PLAIN_THEME, glyphs = UNICODE_GLYPHS } = options;
-  const screen = (columns = 120, rows = 40): Screen =>
-    compose({ controller, columns, rows, theme, glyphs, ticker: new Ticker(store.getSlices().now) });
+  let size: readonly [number, number] = [120, 40];
+  const screen = (columns = 120, rows = 40): Screen => {
+    size = [columns, rows];
+    return compose({ controller, columns, rows, theme, glyphs, ticker: new Ticker(store.getSlices().now) });
+  };
+  // Keys are pressed in front of a frame.
+  const press = (key: string): void => {
+    timers.advance(options.keyMs ?? 0);
+    screen(...size);
+    controller.key(key);
+  };
   return {
     operator,
     timers,
@@ -123,10 +134,10 @@ export function harness(options: HarnessOptions = {}): Harness {
     controller,
     screen,
     press(keys) {
-      for (const key of keys.split(' ')) controller.key(key);
+      for (const key of keys.split(' ')) press(key);
     },
     type(text) {
-      for (const character of text) controller.key(character === ' ' ? 'space' : character);
+      for (const character of text) press(character === ' ' ? 'space' : character);
     },
     text: (columns, rows) => [...screen(columns, rows).lines],
     async settle() {

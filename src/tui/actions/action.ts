@@ -27,8 +27,13 @@ export interface Action {
   readonly words?: string;
   /** What follows the words, `<code>`. */
   readonly args?: string;
-  /** Decides about one row: refused for a moment when that row came under the cursor by itself. */
+  /**
+   * Decides about one row of that list. Runs only while the row is on the screen, not in the moment after it came under
+   * the cursor by itself, and once for a key that is held down.
+   */
   readonly careful?: ListId;
+  /** From the palette it names its object and wants Enter again; undefined: it asks by itself, or there is nothing. */
+  readonly confirm?: (context: ActionContext, args: readonly string[]) => Confirmation | undefined;
   /** Left out of the palette: moving about makes no sense there. */
   readonly keysOnly?: boolean;
   /** Why it cannot be done now; undefined when it can. */
@@ -49,10 +54,14 @@ export interface RunOptions {
   readonly failed?: (sentence: string) => void;
 }
 
-export interface Question {
+/** An act in words: "Approve Ada (telegram 81234)?", what it means, and "approve". */
+export interface Confirmation {
   readonly title: string;
   readonly lines: readonly string[];
   readonly verb: string;
+}
+
+export interface Question extends Confirmation {
   readonly confirmed: () => void;
 }
 
@@ -87,6 +96,12 @@ export interface ActionContext {
   readonly slices: Slices;
   readonly effects: Effects;
   update(change: (view: ViewState) => ViewState): void;
+  /** Runs an action that was chosen in the palette, if it can be run now. */
+  performFromPalette(action: Action, args: readonly string[]): void;
+  /** Runs what a key decides, unless the key is only held down. */
+  deliberate(run: () => void): void;
+  /** Whether the question was drawn: what cannot be read cannot be answered. */
+  isDrawn(mode: Mode): boolean;
   /** Rows that pass the list's filter. */
   rows<K extends ListId>(list: K): readonly RowOf[K][];
   /** The row an action works on: the subject of the open sheet, else the selected row. */

@@ -39,6 +39,7 @@ export const ADAPTERS: readonly Action[] = [
     label: 'start/stop',
     help: 'Start the selected adapter, or stop it.',
     hint: 11,
+    careful: 'adapters',
     disabled: none,
     run(context) {
       const row = context.target('adapters');
@@ -55,6 +56,7 @@ export const ADAPTERS: readonly Action[] = [
     label: 'reconnect',
     help: 'Drop the connection of the selected adapter and connect again.',
     hint: 12,
+    careful: 'adapters',
     disabled: none,
     run(context) {
       const row = context.target('adapters');

@@ -81,7 +81,7 @@ export const GENERAL: readonly Action[] = [
     help: 'Open the command palette: every action by name.',
     hint: 90,
     keysOnly: true,
-    run: (context) => context.open({ kind: 'palette', field: fieldOf(''), index: 0 }),
+    run: (context) => context.open({ kind: 'palette', field: fieldOf(''), index: -1 }),
   },
   {
     id: 'help',

@@ -18,6 +18,8 @@ export const HOME: readonly Action[] = [
     hint: 18,
     words: 'home',
     args: '<platform> [chat[:thread]]',
+    careful: 'sessions',
+    disabled: (context) => (context.target('sessions') === undefined ? 'no session is selected' : undefined),
     run(context, [platform, chat]) {
       if (platform !== undefined) {
         if (!isPlatform(platform)) context.toast(`There is no platform ${clean(platform, 40)}.`, 'warn');

@@ -1,7 +1,7 @@
 /** Pairing: who may talk to the agent. One key decides; an approval can be taken back for five seconds. */
 import { isPlatform, type PairingView, PLATFORMS } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import type { Action, ActionContext } from './action.ts';
+import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function who(row: PairingView): string {
   return `${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
@@ -9,6 +9,18 @@ function who(row: PairingView): string {
 
 function noRequest(context: ActionContext): string | undefined {
   return context.target('pairing') === undefined ? 'nobody is waiting' : undefined;
+}
+
+/** The act and its object, for the palette. */
+function confirmation(verb: string, means: string) {
+  return (context: ActionContext): Confirmation | undefined => {
+    const row = context.target('pairing');
+    return row === undefined ? undefined : { title: `${capital(verb)} ${who(row)}?`, lines: [means], verb };
+  };
+}
+
+function capital(word: string): string {
+  return word.slice(0, 1).toUpperCase() + word.slice(1);
 }
 
 function approve(context: ActionContext, row: PairingView): void {
@@ -22,6 +34,22 @@ function approve(context: ActionContext, row: PairingView): void {
   );
 }
 
+/** Whose code it is, where the row shows codes. */
+function codeConfirmation(
+  { slices }: ActionContext,
+  code: string | undefined,
+  verb: 'approve' | 'deny',
+): Confirmation | undefined {
+  if (code === undefined) return undefined;
+  const plain = (text: string): string => text.replace(/[^a-z0-9]/giu, '').toUpperCase();
+  const row = slices.pairing.find((each) => each.code !== undefined && plain(each.code) === plain(code));
+  return {
+    title: `${capital(verb)} the holder of ${clean(code, 20)}?`,
+    lines: [row === undefined ? 'No request on this screen shows that code.' : who(row)],
+    verb,
+  };
+}
+
 export const PAIRING: readonly Action[] = [
   {
     id: 'pairing.approve',
@@ -31,6 +59,7 @@ export const PAIRING: readonly Action[] = [
     help: 'Let the selected stranger in (u takes it back within 5 s).',
     hint: 10,
     careful: 'pairing',
+    confirm: confirmation('approve', 'They can talk to the agent at once.'),
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
@@ -45,6 +74,7 @@ export const PAIRING: readonly Action[] = [
     help: 'Turn the selected stranger away; they are told once.',
     hint: 11,
     careful: 'pairing',
+    confirm: confirmation('deny', 'They are notified once.'),
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
@@ -63,6 +93,7 @@ export const PAIRING: readonly Action[] = [
     help: 'Never hear the selected stranger again (u takes it back within 5 s).',
     hint: 12,
     careful: 'pairing',
+    confirm: confirmation('block', 'The gateway ignores them until you unblock them.'),
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
@@ -86,6 +117,7 @@ export const PAIRING: readonly Action[] = [
     hint: 13,
     words: 'pair',
     args: '<code>',
+    confirm: (context, [code]) => codeConfirmation(context, code, 'approve'),
     run(context, [code]) {
       const submit = (text: string): void => {
         if (text.trim() !== '') context.run({ type: 'pairing.approve', code: text.trim() });
@@ -107,6 +139,7 @@ export const PAIRING: readonly Action[] = [
     help: 'Turn away the stranger who holds this code.',
     words: 'deny',
     args: '<code>',
+    confirm: (context, [code]) => codeConfirmation(context, code, 'deny'),
     run(context, [code]) {
       if (code === undefined) context.toast('Which code? : deny <code>', 'warn');
       else context.run({ type: 'pairing.deny', code });
@@ -121,6 +154,14 @@ export const PAIRING: readonly Action[] = [
     hint: 10,
     words: 'allow',
     args: '<platform> <userId>',
+    confirm: (_context, [platform, userId]) =>
+      isPlatform(platform) && userId !== undefined
+        ? {
+            title: `Allow ${platform} ${clean(userId, 60)}?`,
+            lines: ['They can talk to the agent at once.'],
+            verb: 'allow',
+          }
+        : undefined,
     run(context, args) {
       const submit = (words: readonly string[]): void => {
         const [platform, userId, ...note] = words;
@@ -152,6 +193,8 @@ export const PAIRING: readonly Action[] = [
     hint: 11,
     words: 'revoke',
     args: '<platform> <userId>',
+    careful: 'allowlist',
+    disabled: (context) => (context.target('allowlist') === undefined ? 'nobody is selected' : undefined),
     run(context, [platform, userId]) {
       const row = context.target('allowlist');
       const wanted =
@@ -182,7 +225,18 @@ export const PAIRING: readonly Action[] = [
     label: 'allow sender',
     help: 'Put the sender of the selected refusal on the allowlist.',
     hint: 10,
-    disabled: (context) => (context.target('refusals') === undefined ? 'nobody was turned away' : undefined),
+    careful: 'refusals',
+    confirm(context) {
+      const row = context.target('refusals');
+      return row === undefined
+        ? undefined
+        : {
+            title: `Allow ${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})?`,
+            lines: ['They can talk to the agent at once.'],
+            verb: 'allow',
+          };
+    },
+    disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
     run(context) {
       const row = context.target('refusals');
       if (row === undefined) return;

@@ -1,8 +1,9 @@
 /** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens by itself. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { questionWords } from '../lists/questions.ts';
 import { withMode } from '../state/view.ts';
-import type { Action, ActionContext } from './action.ts';
+import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function what(row: DialogView): string {
   return `#${row.number} ${clean(row.call?.tool ?? row.title, 60)}`;
@@ -25,6 +26,16 @@ function decide(context: ActionContext, decision: 'once' | 'session' | 'deny', s
     { type: 'dialog.answer', id: row.id, decision },
     { pending: row.id, done: () => `${what(row)} ${said}` },
   );
+}
+
+/** The act and the whole call, for the palette. */
+function confirmation(verb: string) {
+  return (context: ActionContext): Confirmation | undefined => {
+    const row = context.target('questions');
+    if (row === undefined) return undefined;
+    const asker = clean(row.requesterName ?? 'operator', 40);
+    return { title: `${verb} ${what(row)} of ${asker}?`, lines: [questionWords(row)], verb };
+  };
 }
 
 /** How an answer is typed. */
@@ -58,6 +69,7 @@ export const QUESTIONS: readonly Action[] = [
     help: 'Let exactly the selected tool call run, once.',
     hint: 10,
     careful: 'questions',
+    confirm: confirmation('Approve'),
     disabled: noCall,
     run: (context) => decide(context, 'once', 'was approved once'),
   },
@@ -69,6 +81,7 @@ export const QUESTIONS: readonly Action[] = [
     help: 'Let the selected tool call and those of its group run until the session ends.',
     hint: 11,
     careful: 'questions',
+    confirm: confirmation('Approve for the session'),
     disabled: noCall,
     run: (context) => decide(context, 'session', 'was approved for its session'),
   },
@@ -80,6 +93,7 @@ export const QUESTIONS: readonly Action[] = [
     help: 'Refuse the selected tool call, or give the selected question no answer.',
     hint: 12,
     careful: 'questions',
+    confirm: confirmation('Deny'),
     disabled: noQuestion,
     run: (context) => decide(context, 'deny', 'was denied'),
   },

@@ -1,11 +1,21 @@
 /** Schedules: prompts that run at their time. */
 import type { ScheduleView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import type { Action, ActionContext } from './action.ts';
+import type { Action, ActionContext, Confirmation } from './action.ts';
+
+function named(context: ActionContext, id: string | undefined): ScheduleView | undefined {
+  return id === undefined
+    ? context.target('schedules')
+    : context.slices.schedules.find((each) => each.id === id);
+}
+
+function confirmation(row: ScheduleView, verb: string): Confirmation {
+  const title = `${verb === 'run' ? 'Run' : 'Pause'} schedule ${clean(row.id, 40)}?`;
+  return { title, lines: [clean(row.prompt, 300)], verb };
+}
 
 function find(context: ActionContext, id: string | undefined): ScheduleView | undefined {
-  const row =
-    id === undefined ? context.target('schedules') : context.slices.schedules.find((each) => each.id === id);
+  const row = named(context, id);
   if (row === undefined)
     context.toast(
       id === undefined ? 'No schedule is selected.' : `There is no schedule ${clean(id, 60)}.`,
@@ -32,6 +42,11 @@ export const SCHEDULES: readonly Action[] = [
     hint: 10,
     words: 'schedule pause',
     args: '<id>',
+    careful: 'schedules',
+    confirm: (context, [id]) => {
+      const row = named(context, id);
+      return row === undefined || row.state === 'paused' ? undefined : confirmation(row, 'pause');
+    },
     disabled: isOver,
     run(context, [id]) {
       const row = find(context, id);
@@ -49,6 +64,11 @@ export const SCHEDULES: readonly Action[] = [
     hint: 11,
     words: 'schedule run',
     args: '<id>',
+    careful: 'schedules',
+    confirm: (context, [id]) => {
+      const row = named(context, id);
+      return row === undefined ? undefined : confirmation(row, 'run');
+    },
     disabled: noSchedule,
     run(context, [id]) {
       const row = find(context, id);
@@ -64,6 +84,7 @@ export const SCHEDULES: readonly Action[] = [
     hint: 12,
     words: 'schedule remove',
     args: '<id>',
+    careful: 'schedules',
     disabled: noSchedule,
     run(context, [id]) {
       const row = find(context, id);

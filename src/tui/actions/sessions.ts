@@ -69,6 +69,12 @@ export const SESSIONS: readonly Action[] = [
     label: 'pause/resume',
     help: 'Pause the agent for this chat and answer by hand, or let it go on.',
     hint: 12,
+    careful: 'sessions',
+    confirm(context) {
+      const row = context.target('sessions');
+      if (row === undefined || row.state === 'paused') return undefined;
+      return { title: `Pause ${label(row)}?`, lines: ['Messages wait while you answer.'], verb: 'pause' };
+    },
     disabled: ended,
     run(context) {
       const row = context.target('sessions');
@@ -84,6 +90,7 @@ export const SESSIONS: readonly Action[] = [
     label: 'open in pi',
     help: 'Open the session with pi in this terminal; its chat waits until pi is left.',
     hint: 17,
+    careful: 'sessions',
     disabled(context) {
       const row = context.target('sessions');
       if (row === undefined) return 'no session is selected';
@@ -107,6 +114,7 @@ export const SESSIONS: readonly Action[] = [
     label: 'stop turn',
     help: 'Stop what the agent is doing for this chat.',
     hint: 13,
+    careful: 'sessions',
     disabled(context) {
       const row = context.target('sessions');
       if (row === undefined) return 'no session is selected';
@@ -139,6 +147,8 @@ export const SESSIONS: readonly Action[] = [
     hint: 14,
     words: 'session reset',
     args: '<id>',
+    careful: 'sessions',
+    disabled: ended,
     run(context, [id]) {
       const row =
         id === undefined ? context.target('sessions') : context.slices.sessions.find((s) => s.id === id);
@@ -172,6 +182,7 @@ export const SESSIONS: readonly Action[] = [
     label: 'drop',
     help: 'Drop the selected waiting message.',
     hint: 10,
+    careful: 'queue',
     disabled: (context) => (context.target('queue') === undefined ? 'no message waits' : undefined),
     run(context) {
       const row = context.target('queue');
@@ -196,6 +207,7 @@ export const SESSIONS: readonly Action[] = [
     label: 'move up',
     help: 'Move the selected waiting message up by one.',
     hint: 11,
+    careful: 'queue',
     disabled: (context) => (context.target('queue') === undefined ? 'no message waits' : undefined),
     run(context) {
       const row = context.target('queue');

@@ -41,6 +41,12 @@ export const TASKS: readonly Action[] = [
     hint: 11,
     words: 'task cancel',
     args: '<id>',
+    careful: 'tasks',
+    disabled(context) {
+      const row = context.target('tasks');
+      if (row === undefined) return 'no task is selected';
+      return isOpenTask(row) ? undefined : 'the task has ended';
+    },
     run(context, [id]) {
       const row =
         id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
@@ -60,6 +66,7 @@ export const TASKS: readonly Action[] = [
     label: 'deliver again',
     help: 'Send the result of the selected task to its chat again.',
     hint: 12,
+    careful: 'tasks',
     disabled(context) {
       const row = context.target('tasks');
       if (row === undefined) return 'no task is selected';
@@ -94,6 +101,20 @@ export const TASKS: readonly Action[] = [
     hint: 13,
     words: 'task retry',
     args: '<id>',
+    careful: 'tasks',
+    confirm: (context, [id]) => {
+      const row =
+        id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
+      return row === undefined
+        ? undefined
+        : { title: `Retry task ${clean(row.id, 40)}?`, lines: [clean(row.command, 300)], verb: 'retry' };
+    },
+    disabled(context) {
+      const row = context.target('tasks');
+      if (row === undefined) return 'no task is selected';
+      if (isOpenTask(row)) return 'the task has not ended yet';
+      return row.status === 'succeeded' ? 'the task has succeeded' : undefined;
+    },
     run(context, [id]) {
       const row =
         id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
@@ -136,6 +157,7 @@ export const TASKS: readonly Action[] = [
     label: 'retry',
     help: 'Try to deliver the selected message now.',
     hint: 10,
+    careful: 'outbox',
     disabled: noItem,
     run(context) {
       const row = context.target('outbox');
@@ -149,6 +171,7 @@ export const TASKS: readonly Action[] = [
     label: 'abandon',
     help: 'Give the selected message up; it is never sent.',
     hint: 11,
+    careful: 'outbox',
     disabled: noItem,
     run(context) {
       const row = context.target('outbox');

@@ -2,6 +2,7 @@
 import type { Action, ActionContext } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
 import type { Bindings } from './bindings.ts';
+import { scopesOf } from './router.ts';
 
 export interface PaletteEntry {
   readonly action: Action;
@@ -56,18 +57,44 @@ export function parseCommand(text: string): { readonly action: Action; readonly 
   return best === undefined ? undefined : { action: best.action, args: typed.slice(best.words) };
 }
 
+/** The action works in the place that the palette was opened over. */
+function isHere(action: Action, { view }: ActionContext): boolean {
+  const below = view.modes.at(-1)?.kind === 'palette' ? view.modes.slice(0, -1) : view.modes;
+  const scopes = scopesOf({ ...view, modes: below });
+  return action.scopes.some((scope) => scopes.includes(scope));
+}
+
+/** Acts on rows of a list that is not on the screen are not offered, except those that name their object. */
+function isOffered(action: Action, context: ActionContext): boolean {
+  return action.words !== undefined || isHere(action, context);
+}
+
+/** Why it cannot be run with these words. */
+function reasonAgainst(
+  action: Action,
+  args: readonly string[],
+  context: ActionContext,
+  typed: boolean,
+): string | undefined {
+  if (action.careful === undefined || args.length > 0) return action.disabled?.(context);
+  if (isHere(action, context)) return action.disabled?.(context);
+  return typed || action.args === undefined ? `name it: ${title(action)}` : undefined;
+}
+
 /** What the palette lists for a text, best first. */
 export function paletteEntries(text: string, context: ActionContext, bindings: Bindings): PaletteEntry[] {
   const typed = text.trim();
   const command = parseCommand(typed);
   const scored: { entry: PaletteEntry; score: number }[] = [];
   for (const action of ACTIONS) {
-    if (action.keysOnly === true) continue;
+    if (action.keysOnly === true || !isOffered(action, context)) continue;
     const words = title(action);
     const exact = command?.action === action;
     const score = exact ? 10_000 : (fuzzyScore(typed, wordsOf(action)) ?? fuzzyText(typed, action));
     if (score === undefined) continue;
-    const entry = { action, words, keys: bindings.keys(action), disabled: action.disabled?.(context) };
+    const args = exact ? command.args : [];
+    const disabled = reasonAgainst(action, args, context, exact);
+    const entry = { action, words, keys: bindings.keys(action), disabled };
     scored.push({ entry, score });
   }
   // Equal scores keep the order of the registry.
@@ -78,6 +105,20 @@ export function paletteEntries(text: string, context: ActionContext, bindings: B
 function fuzzyText(typed: string, action: Action): number | undefined {
   if (typed.length < 3) return undefined;
   return `${action.label} ${action.help}`.toLowerCase().includes(typed.toLowerCase()) ? -500 : undefined;
+}
+
+/**
+ * The entry whose words were typed in full: words of `/gateway` with what follows them, or the whole name of an action
+ * that no other entry has. A word that only resembles one runs nothing.
+ */
+export function exactEntry(text: string, entries: readonly PaletteEntry[]): PaletteEntry | undefined {
+  const typed = text.trim().toLowerCase();
+  const named = entries.filter(({ action }) => action.words === undefined && action.label === typed);
+  if (named.length === 1) return named[0];
+  const command = parseCommand(text);
+  if (command === undefined || (command.args.length > 0 && command.action.args === undefined))
+    return undefined;
+  return entries.find((entry) => entry.action === command.action);
 }
 
 /** The text that Tab puts into the field for an entry. */

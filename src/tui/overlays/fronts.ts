@@ -64,8 +64,8 @@ export function paletteBlock(scene: Scene, mode: Of<'palette'>): Block {
   const place = middlePlace(scene, 90, Math.min(18, scene.rows - 4));
   const inner = place.width - 2;
   const room = Math.max(1, place.height - 3);
-  const index = Math.min(mode.index, Math.max(0, entries.length - 1));
-  const first = scrollTo(Math.max(0, index - room + 1), index, room, entries.length);
+  const index = Math.min(mode.index, entries.length - 1);
+  const first = scrollTo(Math.max(0, index - room + 1), Math.max(0, index), room, entries.length);
   const words = widest(
     entries.map((entry) => entry.words),
     Math.floor(inner / 2.5),
@@ -80,8 +80,12 @@ export function paletteBlock(scene: Scene, mode: Of<'palette'>): Block {
   ];
   if (entries.length === 0) lines.push(row(scene, [span('   no command matches', 'dim')], inner));
   return framed(scene, place, [span('Command', 'title')], lines, [
-    span(entries.length > room ? `${index + 1} of ${entries.length}` : '', 'dim'),
+    span(entries.length > room ? positionOf(index, entries.length) : '', 'dim'),
   ]);
+}
+
+function positionOf(index: number, count: number): string {
+  return index < 0 ? String(count) : `${index + 1} of ${count}`;
 }
 
 function entryLine({ glyphs }: Scene, entry: PaletteEntry, words: number, width: number): Line {

@@ -39,6 +39,8 @@ export function compose(scene: Scene): Screen {
 function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly table?: StatusTable } {
   const { columns, rows, controller } = scene;
   const { view } = controller;
+  const { drawn } = controller.lists;
+  drawn.begin();
   const layout = layoutOf(columns, rows, view.focus, view.zoom);
   if (layout.kind === 'notice') return { lines: notice(scene) };
   const page = view.modes.findLast((mode) => mode.kind === 'sheet' || mode.kind === 'list');
@@ -48,7 +50,9 @@ function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly
     ? Array.from({ length: rows - 2 }, () => row(scene, [], columns))
     : layout.bands.flatMap((band) => bandLines(scene, band, page === undefined));
   const { block, table } = pageOf(scene, page);
+  if (page?.kind === 'sheet') drawn.sheet(page.subject);
   const front = view.modes.at(-1);
+  if (front !== undefined) drawn.front(front);
   const over = front === undefined ? undefined : frontBlock(scene, front);
   let lines = body;
   for (const opened of [block, over]) if (opened !== undefined) lines = place(lines.map(faded), opened, 1);

@@ -103,7 +103,9 @@ function rowLines<K extends ListId>(
     if (entry === undefined || lines.length >= box.height - 2) break;
     const selected = index === cursor;
     const sign = selected ? span(glyphs.cursor, 'key') : span(' ');
-    for (const [at, line] of list.draw(entry, context).entries()) {
+    const drawn = list.draw(entry, context);
+    if (lines.length + drawn.length <= box.height - 2) controller.lists.drawn.row(id, list.key(entry));
+    for (const [at, line] of drawn.entries()) {
       const gutter = at === 0 ? sign : span(' ');
       lines.push(row(scene, [gutter, ...line], inner, selected && box.focused ? 'select' : undefined));
     }

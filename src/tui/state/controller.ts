@@ -14,6 +14,7 @@ import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
+import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
 import { sentenceOf } from './sentence.ts';
@@ -35,6 +36,8 @@ import {
 const UNDO_MS = 5_000;
 const TOAST_MS = 4_000;
 const INTERRUPT_MS = 2_000;
+const JUST_MOVED = 'The list has just moved. Look again, then press the key again.';
+
 export interface ControllerOptions {
   readonly operator: Operator;
   readonly store: ConsoleStore;
@@ -50,14 +53,20 @@ export class Controller implements ActionContext, Desk {
   readonly #operator: Operator;
   readonly #store: ConsoleStore;
   readonly #listeners = new Set<() => void>();
+  readonly #held: HeldKeys;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
+  /** A key is being worked on; what runs without one was chosen otherwise. */
+  #keyed = false;
+  /** An action runs that was chosen in the palette: Enter again confirms what it asks. */
+  #fromPalette = false;
 
   constructor(options: ControllerOptions) {
     this.#operator = options.operator;
     this.#store = options.store;
     this.bindings = options.bindings;
     this.effects = options.effects;
+    this.#held = new HeldKeys(options.store.timers);
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
@@ -83,7 +92,9 @@ export class Controller implements ActionContext, Desk {
 
   /** One key, by its name. */
   key(name: string): void {
+    this.#held.press(name);
     this.#key = name;
+    this.#keyed = true;
     // Nothing can be taken back later than it says, however long ago the last frame was drawn.
     this.#expireToast(this.#store.now());
     const routed = route(name, this.#view, this.bindings);
@@ -93,6 +104,7 @@ export class Controller implements ActionContext, Desk {
       if (routed.leaves === true) this.update(withoutMode);
       this.perform(routed.action);
     }
+    this.#keyed = false;
     this.#store.flush();
   }
 
@@ -101,12 +113,59 @@ export class Controller implements ActionContext, Desk {
     this.#store.flush();
   }
 
-  perform(action: Action, args: readonly string[] = []): void {
+  perform(action: Action): void {
+    const reason = this.#reasonAgainst(action);
+    if (reason !== undefined) this.toast(reason, 'warn');
+    else if (action.careful === undefined) action.run(this, []);
+    else this.deliberate(this.#bound(action, []));
+  }
+
+  performFromPalette(action: Action, args: readonly string[]): void {
+    const reason = args.length === 0 ? this.#reasonAgainst(action) : undefined;
+    if (reason !== undefined) {
+      this.toast(reason, 'warn');
+      return;
+    }
+    const asked = action.confirm?.(this, args);
+    this.#fromPalette = true;
+    if (asked === undefined) action.run(this, args);
+    else this.ask({ ...asked, confirmed: this.#bound(action, args) });
+    this.#fromPalette = false;
+  }
+
+  deliberate(run: () => void): void {
+    if (!this.#keyed) run();
+    else
+      this.#held.decide(() => {
+        run();
+        this.#store.flush();
+      });
+  }
+
+  isDrawn(mode: Mode): boolean {
+    return this.lists.drawn.hasFront(mode);
+  }
+
+  /** Why an action cannot be run on what is selected now, as a sentence. */
+  #reasonAgainst(action: Action): string | undefined {
+    const { careful } = action;
+    if (careful !== undefined && this.lists.justMoved(careful)) return JUST_MOVED;
     const reason = action.disabled?.(this);
-    if (action.careful !== undefined && this.lists.justMoved(action.careful))
-      this.toast('The list has just moved: look again, then press the key again.', 'warn');
-    else if (reason === undefined) action.run(this, args);
-    else this.toast(`Not now: ${reason}.`, 'warn');
+    if (reason !== undefined) return `Not now: ${reason}.`;
+    return careful === undefined || this.lists.isDrawn(careful)
+      ? undefined
+      : 'Not now: the row is not on the screen. Make room, or open it with Enter.';
+  }
+
+  /** The action on what is selected now: when that has changed by the time it runs, nothing is done. */
+  #bound(action: Action, args: readonly string[]): () => void {
+    const { careful } = action;
+    if (careful === undefined || args.length > 0) return () => action.run(this, args);
+    const key = this.lists.targetKey(careful);
+    return () => {
+      if (this.lists.targetKey(careful) === key) action.run(this, args);
+      else this.toast(JUST_MOVED, 'warn');
+    };
   }
 
   update(change: (view: ViewState) => ViewState): void {
@@ -144,7 +203,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   ask(question: Question): void {
-    this.open({ kind: 'dialog', ...question, onConfirm: false, openedBy: this.#key });
+    this.open({ kind: 'dialog', ...question, onConfirm: this.#fromPalette, openedBy: this.#key });
   }
 
   prompt({ text = '', ...prompt }: Prompt): void {
@@ -232,6 +291,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   stop(): void {
+    this.#held.stop();
     this.transcript.close();
     this.#listeners.clear();
   }

@@ -3,6 +3,7 @@ import type { LogLevel } from '../../gateway/operator.ts';
 import type { Movement } from '../actions/action.ts';
 import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
+import { Drawn } from './drawn.ts';
 import { FilteredRows, type Only } from './rows.ts';
 import { cursorIndex, moved } from './selection.ts';
 import type { Slices } from './slices.ts';
@@ -13,7 +14,7 @@ import { Viewports } from './viewport.ts';
 export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
 /** Time to notice that another row came under the cursor. */
-const SETTLE_MS = 400;
+const SETTLE_MS = 300;
 
 /** The list whose row a sheet shows. */
 const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
@@ -35,6 +36,7 @@ export interface Desk {
 
 export class ListState {
   readonly viewports = new Viewports();
+  readonly drawn = new Drawn();
   /** Answers of queries that belong to an open view. */
   loaded: LoadedRows = { config: [], queue: [] };
   readonly #desk: Desk;
@@ -90,6 +92,21 @@ export class ListState {
     return this.rows(list).at(index ?? -1);
   }
 
+  /** The key of what an action works on. */
+  targetKey<K extends ListId>(list: K): string | undefined {
+    const row = this.target(list);
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    return row === undefined ? undefined : definition.key(row);
+  }
+
+  /** Whether the last frame showed what an action works on; true when there is nothing. */
+  isDrawn(list: ListId): boolean {
+    const mode = topMode(this.#desk.view);
+    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.drawn.hasSheet(mode.subject);
+    const key = this.targetKey(list);
+    return key === undefined || this.drawn.hasRow(list, key);
+  }
+
   /** The row of that key, filter or not. */
   subject<K extends ListId>(list: K, key: string): RowOf[K] | undefined {
     const definition: ListDefinition<RowOf[K]> = LISTS[list];
@@ -132,6 +149,9 @@ export class ListState {
 
   /** Whether another row came under the cursor by itself a moment ago. */
   justMoved(list: ListId): boolean {
+    const mode = topMode(this.#desk.view);
+    // A page stays with its row whatever the list behind it does.
+    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return false;
     return this.#desk.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
   }
 

@@ -4,7 +4,7 @@ import { formPaste } from '../forms/form.ts';
 import { formModeKey } from '../forms/keys.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
-import { completed, paletteEntries, parseCommand } from '../keys/palette.ts';
+import { completed, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
 import { setupKey } from '../setup/keys.ts';
 import { type Mode, replaceMode, withoutMode } from './view.ts';
 
@@ -45,7 +45,7 @@ export function modePaste(context: ActionContext, mode: Mode | undefined, text: 
   }
   if (mode?.kind !== 'filter' && mode?.kind !== 'text' && mode?.kind !== 'palette') return;
   const field = insert(mode.field, text);
-  const changed = mode.kind === 'palette' ? { ...mode, field, index: 0 } : { ...mode, field };
+  const changed = mode.kind === 'palette' ? { ...mode, field, index: -1 } : { ...mode, field };
   context.update((view) => replaceMode(view, changed));
 }
 
@@ -93,34 +93,44 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
   }
   const text = fieldText(mode.field);
   const entries = paletteEntries(text, context, bindings);
-  const chosen = entries[Math.min(mode.index, entries.length - 1)];
+  const chosen = mode.index < 0 ? undefined : entries[Math.min(mode.index, entries.length - 1)];
   if (key === 'up' || key === 'ctrl+p' || key === 'down' || key === 'ctrl+n') {
     const step = key === 'up' || key === 'ctrl+p' ? -1 : 1;
-    const index = entries.length === 0 ? 0 : (mode.index + step + entries.length) % entries.length;
+    const from = mode.index < 0 && step < 0 ? 0 : mode.index;
+    const index = entries.length === 0 ? -1 : (from + step + entries.length) % entries.length;
     context.update((view) => replaceMode(view, { ...mode, index }));
     return;
   }
   if (key === 'tab') {
-    if (chosen !== undefined)
-      context.update((view) => replaceMode(view, { ...mode, field: fieldOf(completed(chosen)), index: 0 }));
+    const first = chosen ?? entries[0];
+    if (first !== undefined)
+      context.update((view) => replaceMode(view, { ...mode, field: fieldOf(completed(first)), index: -1 }));
     return;
   }
   if (key === 'enter') {
-    if (chosen === undefined) {
-      context.toast(`There is no command "${text}".`, 'warn');
+    const entry = chosen ?? exactEntry(text, entries);
+    if (entry === undefined) {
+      context.toast(noCommand(text, entries.length), 'warn');
       return;
     }
-    if (chosen.disabled !== undefined) {
-      context.toast(`Not now: ${chosen.disabled}.`, 'warn');
+    if (entry.disabled !== undefined) {
+      context.toast(`Not now: ${entry.disabled}.`, 'warn');
       return;
     }
     context.update(withoutMode);
     const command = parseCommand(text);
-    chosen.action.run(context, command?.action === chosen.action ? command.args : []);
+    context.performFromPalette(entry.action, command?.action === entry.action ? command.args : []);
     return;
   }
   const field = edit(mode.field, key);
-  if (field !== undefined) context.update((view) => replaceMode(view, { ...mode, field, index: 0 }));
+  if (field !== undefined) context.update((view) => replaceMode(view, { ...mode, field, index: -1 }));
+}
+
+function noCommand(text: string, similar: number): string {
+  const typed = text.trim();
+  if (typed === '') return 'Type a command, or choose one with the arrow keys.';
+  const next = similar === 0 ? '? shows every command.' : 'Choose an entry with the arrow keys.';
+  return `"${typed}" is not a command. ${next}`;
 }
 
 const TOGGLES: ReadonlySet<string> = new Set(['tab', 'shift+tab', 'left', 'right', 'h', 'l']);
@@ -132,8 +142,14 @@ function dialogKey(context: ActionContext, mode: Of<'dialog'>, key: string): voi
   }
   const confirmed = (key === 'y' && mode.openedBy !== 'y') || (key === 'enter' && mode.onConfirm);
   if (confirmed) {
-    context.update(withoutMode);
-    mode.confirmed();
+    if (!context.isDrawn(mode)) return;
+    // The Enter that opened the question is often still down.
+    context.deliberate(() => {
+      if (!context.view.modes.some((entry) => entry.kind === 'dialog' && entry.confirmed === mode.confirmed))
+        return;
+      context.update(withoutMode);
+      mode.confirmed();
+    });
     return;
   }
   if (key === 'n' || key === 'esc' || key === 'q' || key === 'enter') context.update(withoutMode);

@@ -84,6 +84,10 @@ export class ConsoleStore {
     return this.#timers.now();
   }
 
+  get timers(): Timers {
+    return this.#timers;
+  }
+
   get idle(): boolean {
     return this.#scheduler.idle;
   }

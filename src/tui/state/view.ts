@@ -50,7 +50,12 @@ export type Mode =
     }
   | { readonly kind: 'list'; readonly list: ListViewId; readonly subject?: string }
   | { readonly kind: 'filter'; readonly list: ListId; readonly field: Field; readonly before: string }
-  | { readonly kind: 'palette'; readonly field: Field; readonly index: number }
+  | {
+      readonly kind: 'palette';
+      readonly field: Field;
+      /** The entry that was chosen with the arrow keys; -1: none, the words count. */
+      readonly index: number;
+    }
   | {
       readonly kind: 'dialog';
       readonly title: string;

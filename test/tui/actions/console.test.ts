@@ -384,7 +384,7 @@ describe('the palette', () => {
     h.press(': p a i tab');
     expect(h.text().join('\n')).toContain(': pair ');
     h.type('ABCD-EFGH');
-    h.press('enter');
+    h.press('enter y');
     expect(h.operator.commands).toEqual([{ type: 'pairing.approve', code: 'ABCD-EFGH' }]);
   });
 

@@ -52,7 +52,7 @@ describe('pairing by key', () => {
     h.press('a');
     expect(h.operator.commands).toEqual([]);
     expect(h.text().at(-1)).toContain('The list has just moved');
-    h.timers.advance(500);
+    h.timers.advance(1_000);
     h.press('a');
     expect(h.operator.commands).toEqual([{ type: 'pairing.approve', requestId: 'p1' }]);
   });
@@ -76,6 +76,9 @@ describe('pairing by key', () => {
     await h.settle();
     expect(h.text().at(-1)).toContain('code entry is locked. Approve the row by key instead.');
     h.press('a');
+    // It may be the same key, still down: that shows in a moment.
+    expect(h.operator.commands).toHaveLength(1);
+    h.timers.advance(120);
     expect(h.operator.commands).toHaveLength(2);
   });
 
@@ -135,6 +138,9 @@ describe('allowlist and refusals', () => {
     h.press(':');
     h.type('allow telegram 4711 a friend');
     h.press('enter');
+    expect(h.operator.commands).toEqual([]);
+    expect(h.text().join('\n')).toContain('Allow telegram 4711?');
+    h.press('y');
     expect(h.operator.commands).toEqual([
       { type: 'allow', platform: 'telegram', userId: '4711', note: 'a friend' },
     ]);

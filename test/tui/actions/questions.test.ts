@@ -75,7 +75,7 @@ describe('questions of agents in the console', () => {
     h.timers.advance(260);
     h.press('a');
     expect(h.operator.commands).toEqual([]);
-    h.timers.advance(500);
+    h.timers.advance(1_000);
     h.press('a');
     expect(h.operator.commands).toEqual([{ type: 'dialog.answer', id: 'qbbbbbbb', decision: 'once' }]);
   });
