@@ -47,16 +47,16 @@ async function run(args: Arguments): Promise<number> {
       return runOpen(args);
     }
     case 'chat': {
-      const [{ runChat }, { findGateway }, { dataFolder, readOperatorToken }] = await Promise.all([
+      const [{ runChat }, { findGateway }, { dataFolder }] = await Promise.all([
         import('./cli/chat.ts'),
-        import('./cli/one-shot.ts'),
+        import('./cli/find-gateway.ts'),
         import('./gateway/data-folder.ts'),
       ]);
       const folder = dataFolder(args.dataDir, process.env);
-      const url = args.rest[0] ?? (await findGateway(args, folder));
-      if (url === undefined)
+      const address = args.rest[0] ?? (await findGateway(args, folder));
+      if (address === undefined)
         throw new GatewayError('no_gateway', 'no gateway runs here', { hint: 'Start one: pi-gateway-tui' });
-      await runChat(url, readOperatorToken(folder), folder, {
+      await runChat(address, process.env['PI_GATEWAY_CHAT_TOKEN'], folder, {
         input: process.stdin,
         output: process.stdout,
         name: userInfo().username,

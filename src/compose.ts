@@ -1,4 +1,5 @@
 /** The one place that puts a gateway together from its parts. */
+import { dirname } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { createAgentFor } from './compose-agent.ts';
 import type { Adapter } from './gateway/adapter.ts';
@@ -256,13 +257,16 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       port: settings.port,
       tokens,
       operatorToken,
+      ...(options.offline ? {} : { operatorSocket: dirname(folder.operatorToken) }),
       corsOrigins: settings.corsOrigins,
+      openLoopback: settings.openLoopback,
       enableHttp: settings.enableHttp,
       enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
       operator: httpOperator,
       linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
+      resetOf: (platform, kind) => settings.reset(platform, kind),
       metrics: () => metrics.text(),
       chatSockets: sockets,
       routes: () => gateway.adapters.routes(),

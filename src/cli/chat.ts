@@ -1,10 +1,12 @@
 /** A line-mode chat client over WebSocket: one line is one prompt, answers are printed as they come. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import WebSocket from 'ws';
 import type { DataFolder } from '../gateway/data-folder.ts';
 import { GatewayError } from '../gateway/errors.ts';
+import type { GatewayAddress } from '../gateway/server/link-connection.ts';
 
 interface Identity {
   readonly clientId: string;
@@ -37,19 +39,29 @@ export interface ChatIo {
   readonly name: string;
 }
 
+/**
+ * The operator socket where there is one. At an address that somebody gave only the reader's `token` is sent, never the
+ * operator's.
+ */
+function openSocket(address: GatewayAddress, token: string | undefined): WebSocket {
+  if (typeof address !== 'string')
+    return new WebSocket('ws://localhost/', { createConnection: () => connect(address.path) });
+  return new WebSocket(
+    address.replace(/^http/, 'ws'),
+    token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+  );
+}
+
 /** Runs until the input ends and every prompt has its answer. Rejects when the connection is lost or refused. */
 export function runChat(
-  url: string,
+  address: GatewayAddress,
   token: string | undefined,
   folder: DataFolder,
   io: ChatIo,
 ): Promise<void> {
   const path = join(folder.root, 'gateway', 'chat-client.json');
   const known = readIdentity(path);
-  const socket = new WebSocket(
-    url.replace(/^http/, 'ws'),
-    token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
-  );
+  const socket = openSocket(address, token);
   const open = new Set<string>();
   let ended = false;
   let count = 0;

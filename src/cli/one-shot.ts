@@ -1,37 +1,14 @@
 import { composeGateway, type RunningGateway } from '../compose.ts';
-import { loadConfig } from '../gateway/config/load.ts';
-import { resolveSettings } from '../gateway/config/settings.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
 import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
 import type { CommandResult, Operator, OperatorCommand } from '../gateway/operator.ts';
+import type { GatewayAddress } from '../gateway/server/link-connection.ts';
 import { connectOperator } from '../gateway/server/remote-operator.ts';
 import { type Arguments, UsageError } from './arguments.ts';
+import { findGateway, gatewayOfFolder } from './find-gateway.ts';
 import * as print from './print.ts';
 import { isQuestionName, printQuestions, questionId } from './questions.ts';
-import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
 import { homeWork, schedulesWork, tasksWork, type Work } from './work.ts';
-
-/** The URL of the gateway that serves this folder, if one answers. */
-export async function findGateway(args: Arguments, folder: DataFolder): Promise<string | undefined> {
-  const runtime = readRuntime(folder);
-  if (args.port === undefined && runtime !== undefined) {
-    const url = urlOf(runtime.host, runtime.port);
-    if (await answersAsGateway(url)) return url;
-  }
-  const settings = resolveSettings(
-    loadConfig(folder.config).config,
-    {
-      ...(args.port === undefined ? {} : { port: args.port }),
-      ...(args.host === undefined ? {} : { host: args.host }),
-    },
-    process.env,
-    process.cwd(),
-  );
-  if (settings.port === 0) return undefined;
-  const url = urlOf(settings.host, settings.port);
-  return (await answersAsGateway(url)) ? url : undefined;
-}
 
 /** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
 export interface OneShotOutcome {
@@ -66,8 +43,8 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
 /** The running gateway of the data folder, or its store when none runs. */
 export async function operatorSession(args: Arguments): Promise<OperatorSession> {
   const folder = dataFolder(args.dataDir, process.env);
-  const url = await findGateway(args, folder);
-  return url === undefined ? await openOffline(args) : await openRemote(url, folder);
+  const address = await findGateway(args, folder);
+  return address === undefined ? await openOffline(args) : await openRemote(address, folder);
 }
 
 interface OperatorSession {
@@ -77,26 +54,15 @@ interface OperatorSession {
   close(): Promise<void>;
 }
 
-async function openRemote(url: string, folder: DataFolder): Promise<OperatorSession> {
-  const token = readOperatorToken(folder);
-  if (token === undefined)
-    throw new GatewayError(
-      'no_operator_token',
-      `a gateway runs at ${url}, but ${folder.operatorToken} cannot be read`,
-      {
-        hint: 'Run this as the same user, or give the gateway’s --data-dir.',
-      },
-    );
-  const operator = await connectOperator(url, token, { surface: 'cli' });
+async function openRemote(address: GatewayAddress, folder: DataFolder): Promise<OperatorSession> {
+  const operator = await connectOperator(address, () => readOperatorToken(folder), { surface: 'cli' });
   return { operator, online: true, close: () => operator.close() };
 }
 
 /** The gateway that runs on this very folder: its configuration is the one that counts. */
 async function servingOperator(folder: DataFolder): Promise<Operator | undefined> {
-  const runtime = readRuntime(folder);
-  const url = runtime === undefined ? undefined : urlOf(runtime.host, runtime.port);
-  if (url === undefined || !(await answersAsGateway(url))) return undefined;
-  return (await openRemote(url, folder)).operator;
+  const address = await gatewayOfFolder(folder);
+  return address === undefined ? undefined : (await openRemote(address, folder)).operator;
 }
 
 /** The store itself, without port, agent or platforms. What is decided here is carried out at the next start. */

@@ -130,10 +130,12 @@ export function isPortTaken(error: unknown): error is GatewayError {
 
 /** Another gateway is at work: say so, and show the console for that one. */
 async function attachInstead(args: Arguments, error: GatewayError): Promise<number> {
-  const { findGateway } = await import('./one-shot.ts');
-  const url = await findGateway(args, dataFolder(args.dataDir, process.env));
-  if (url === undefined) throw error;
-  process.stderr.write(`pi-gateway-tui: a gateway already runs at ${url}; attaching to it.\n`);
-  const { runAttach } = await import('./attach.ts');
-  return runAttach({ ...args, rest: [url] });
+  const { findGateway } = await import('./find-gateway.ts');
+  const address = await findGateway(args, dataFolder(args.dataDir, process.env));
+  if (address === undefined) throw error;
+  const where = typeof address === 'string' ? address : address.path;
+  process.stderr.write(`pi-gateway-tui: a gateway is already running at ${where}; attaching to it.\n`);
+  const { attachTo } = await import('./attach.ts');
+  await attachTo(args, address);
+  return 0;
 }

@@ -1,5 +1,4 @@
-import type { Arguments } from '../cli/arguments.ts';
-import { findGateway } from '../cli/one-shot.ts';
+import { findGateway } from '../cli/find-gateway.ts';
 import { removeRuntime, writeRuntime } from '../cli/runtime-file.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
@@ -43,10 +42,9 @@ export class GatewayLink {
       this.#remote = undefined;
     }
     const folder = dataFolder(undefined, this.#env);
-    const url = await findGateway(NO_ARGUMENTS, folder);
-    const token = readOperatorToken(folder);
-    if (url === undefined || token === undefined) return undefined;
-    this.#remote = await connectOperator(url, token, { surface: 'extension' });
+    const address = await findGateway({ port: undefined, host: undefined }, folder);
+    if (address === undefined) return undefined;
+    this.#remote = await connectOperator(address, () => readOperatorToken(folder), { surface: 'extension' });
     return this.#remote;
   }
 
@@ -158,22 +156,3 @@ interface Own {
 
 /** Running turns get this long when pi itself ends: its terminal waits for it. */
 const CLOSE_GRACE_MS = 5000;
-
-const NO_ARGUMENTS: Arguments = {
-  command: undefined,
-  rest: [],
-  port: undefined,
-  host: undefined,
-  dataDir: undefined,
-  agent: undefined,
-  logLevel: undefined,
-  noAgent: false,
-  noTui: false,
-  demo: false,
-  inline: false,
-  ascii: false,
-  screenReader: false,
-  json: false,
-  help: false,
-  version: false,
-};

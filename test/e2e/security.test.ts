@@ -199,7 +199,9 @@ describe('unsafe settings', () => {
     const client = await ChatClient.connect(port);
     client.prompt('p1', 'hi');
     expect(await client.outcome('p1')).toMatchObject({ type: 'response', data: { text: 'You said: hi' } });
-    const body = (await (await fetch(`http://127.0.0.1:${port}/api/status`)).json()) as { badges: string[] };
+    const headers = { authorization: `Bearer ${operatorToken(folder.path)}` };
+    const answer = await fetch(`http://127.0.0.1:${port}/api/status`, { headers });
+    const body = (await answer.json()) as { badges: string[] };
     expect(body.badges.join()).toContain('allowAll');
     client.close();
     await gateway.stop();

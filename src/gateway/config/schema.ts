@@ -72,6 +72,12 @@ export const ConfigSchema = Type.Object({
           description: 'Strangers get a pairing code; false: only listed senders.',
         }),
       ),
+      openLoopback: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description: 'Let every program on this machine read the HTTP API without a token.',
+        }),
+      ),
       rateLimit: Type.Optional(
         Type.Object({
           maxRequests: Type.Optional(

@@ -41,6 +41,7 @@ export interface Settings {
   readonly enableHttp: boolean;
   readonly enableWebSocket: boolean;
   readonly allowAll: boolean;
+  readonly openLoopback: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
   readonly noAgent: boolean;
   readonly schedules: NonNullable<Config['schedules']>;
@@ -110,6 +111,7 @@ export function resolveSettings(
     enableHttp: config.enableHttp ?? true,
     enableWebSocket: config.enableWebSocket ?? true,
     allowAll,
+    openLoopback: config.security?.openLoopback ?? false,
     rateLimit: {
       maxRequests: config.security?.rateLimit?.maxRequests ?? 60,
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,
@@ -177,6 +179,7 @@ export function isLoopbackHost(host: string): boolean {
 /** Badges that stay red as long as the configuration lets strangers in. */
 export function openBadges(settings: Settings): string[] {
   const badges = settings.allowAll ? ['allowAll: everybody is let in'] : [];
+  if (settings.openLoopback) badges.push('openLoopback: every local user can read the API');
   for (const platform of PLATFORMS) {
     if (!settings.enabled(platform)) continue;
     const { dmPolicy, groupPolicy } = settings.chats(platform);

@@ -8,13 +8,23 @@ import { RequestRefused } from './refusal.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { bearerToken, TokenSet } from './tokens.ts';
 
-/** `read`: a token of `tokens`, the operator token, or (without `tokens`) a local program. `operator`: its token. */
-export type AccessLevel = 'read' | 'operator';
+/**
+ * What a request needs.
+ * - `counts`: nothing from a program on this machine; from elsewhere a token. Nothing that a person wrote is served here.
+ * - `chat`: nothing from a program on this machine while `tokens` is empty, else a token: admission decides about people.
+ * - `read`: a token (with `openLoopback`: as `chat`).
+ * - `operator`: the operator token.
+ *
+ * A peer on the operator socket needs no token for any of them.
+ */
+export type AccessLevel = 'counts' | 'chat' | 'read' | 'operator';
 
 /** What a request says about itself. */
 export interface RequestFacts {
   /** Address of the TCP peer. */
   readonly peer: string;
+  /** It came over the operator socket, which only the operator's own user can open. */
+  readonly onOperatorSocket?: boolean;
   readonly authorization: string | undefined;
   readonly origin: string | undefined;
   readonly host: string | undefined;
@@ -25,16 +35,20 @@ export interface RequestFacts {
 /** How a request that may pass is to be treated. */
 export interface Access {
   /**
-   * It showed the operator token in its header. A token in a sub-protocol does not count: a web page could hold it,
-   * and servers echo it.
+   * It showed the operator token in its header, or came over the operator socket. A token in a sub-protocol does not
+   * count: a web page could hold it, and servers echo it.
    */
   readonly privileged: boolean;
+  /** It showed no token and may not read: counts and names of platforms are all that it gets. */
+  readonly countsOnly: boolean;
 }
 
 export interface AccessRules {
   readonly tokens: readonly string[];
   readonly operatorToken: string;
   readonly corsOrigins: readonly string[];
+  /** Programs on this machine may read without a token, as in the older package. */
+  readonly openLoopback?: boolean;
 }
 
 const TOKEN_HINT =
@@ -44,7 +58,7 @@ const TOKEN_HINT =
 export class AccessGuard {
   readonly #rules: AccessRules;
   readonly #tokens: TokenSet;
-  readonly #operator: TokenSet;
+  #operator: TokenSet;
   readonly #failures: FailureLimiter;
   readonly #counters: ServerCounters;
   readonly #refusals: RefusalLog;
@@ -58,27 +72,30 @@ export class AccessGuard {
     this.#refusals = new RefusalLog(log, clock);
   }
 
+  /** The operator token from now on; the one before is refused at once. */
+  replaceOperatorToken(token: string): void {
+    this.#operator = new TokenSet([token]);
+  }
+
   /** Returns when the request may pass, throws `RequestRefused` when not. */
   check(facts: RequestFacts, level: AccessLevel): Access {
+    if (facts.onOperatorSocket === true) return { privileged: true, countsOnly: false };
     const verdict = judgeOrigin(facts.origin, facts.host, this.#rules.corsOrigins);
     if (verdict === 'foreign') throw this.#foreign(facts);
 
-    // Failures of pages that nobody listed are counted apart: a web page must not be able to lock this machine's own
-    // programs out by guessing.
-    const key = verdict === 'with-token' ? `page ${peerKey(facts.peer)}` : peerKey(facts.peer);
-    const lockedMs = this.#failures.lockedMs(key);
-    if (lockedMs > 0) throw locked(lockedMs);
-
     const token = bearerToken(facts.authorization, facts.subProtocols);
     if (token !== undefined) {
+      // Failures of pages that nobody listed are counted apart from those of this machine's own programs.
+      const key = verdict === 'with-token' ? `page ${peerKey(facts.peer)}` : peerKey(facts.peer);
       this.#checkToken(token, level, key, facts.peer);
       const inHeader = bearerToken(facts.authorization);
-      return { privileged: inHeader !== undefined && this.#operator.has(inHeader) };
+      return { privileged: inHeader !== undefined && this.#operator.has(inHeader), countsOnly: false };
     }
     if (verdict === 'with-token') throw this.#foreign(facts);
 
-    if (level === 'read' && this.#rules.tokens.length === 0 && isLoopback(facts.peer)) {
-      if (isLoopbackHost(facts.host ?? '')) return { privileged: false };
+    if (this.#openTo(facts.peer, level)) {
+      if (isLoopbackHost(facts.host ?? ''))
+        return { privileged: false, countsOnly: !this.#openTo(facts.peer, 'read') };
       this.#counters.originRefusals += 1;
       this.#refusals.refused('the Host header is not a loopback name', {
         peer: facts.peer,
@@ -100,15 +117,36 @@ export class AccessGuard {
     );
   }
 
+  /** Whether a peer without a token may try to prove that it knows the operator token: no web page may. */
+  checkChallenge(facts: RequestFacts): void {
+    if (facts.origin !== undefined && facts.origin !== '') throw this.#foreign(facts);
+  }
+
+  challengeFailed(peer: string): void {
+    this.#counters.authFailures += 1;
+    this.#refusals.refused('the operator token was not proved', { peer });
+  }
+
+  /** Whether a program on this machine may do this without a token. */
+  #openTo(peer: string, level: AccessLevel): boolean {
+    if (!isLoopback(peer)) return false;
+    if (level === 'counts') return true;
+    if (this.#rules.tokens.length > 0) return false;
+    return level === 'chat' || (level === 'read' && this.#rules.openLoopback === true);
+  }
+
+  /** A right token passes, whatever wrong ones came before: only wrong ones are counted and locked out. */
   #checkToken(token: string, level: AccessLevel, key: string, peer: string): void {
     const operator = this.#operator.has(token);
     const reader = this.#tokens.has(token);
-    if (operator || (reader && level === 'read')) return;
+    if (operator || (reader && level !== 'operator')) return;
     if (reader)
       throw new RequestRefused('operator_token_needed', 'this token may read, but not operate', {
         status: 403,
-        hint: 'Use the operator token (gateway/operator.token in the data folder).',
+        hint: 'Use the operator token (gateway/operator.token in the data directory).',
       });
+    const lockedMs = this.#failures.lockedMs(key);
+    if (lockedMs > 0) throw locked(lockedMs);
     this.#counters.authFailures += 1;
     this.#failures.fail(key);
     this.#refusals.refused('the token is not known', { peer });

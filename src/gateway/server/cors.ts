@@ -15,7 +15,7 @@ export function corsHeaders(
     ...(allowed
       ? {
           'Access-Control-Allow-Origin': origin,
-          'Access-Control-Expose-Headers': 'Retry-After',
+          'Access-Control-Expose-Headers': 'Retry-After, Link, X-Next-Cursor',
           'Cross-Origin-Resource-Policy': 'cross-origin',
         }
       : {}),

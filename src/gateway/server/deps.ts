@@ -1,6 +1,8 @@
 import type { AdapterRoute } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
+import type { ResetSettings } from '../config/settings.ts';
 import type { Logger } from '../log.ts';
+import type { ChatKind, Platform } from '../model.ts';
 import type { Operator } from '../operator.ts';
 import type { ChatSocketAcceptor } from './chat-sockets.ts';
 import type { ServerLimits } from './limits.ts';
@@ -17,10 +19,14 @@ export interface ServerDeps {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** Read access; empty: local programs may read without. */
+  /** Read access; empty: chat clients on this machine need none. */
   readonly tokens: readonly string[];
   readonly operatorToken: string;
+  /** Directory (0700) of the socket for the operator's own programs; absent: none. */
+  readonly operatorSocket?: string;
   readonly corsOrigins: readonly string[];
+  /** Programs on this machine may read without a token. */
+  readonly openLoopback?: boolean;
   /** `/api/*` and `/metrics`. Health, the operator link and adapters' routes stay in any case. */
   readonly enableHttp: boolean;
   /** Chat sockets. */
@@ -31,6 +37,8 @@ export interface ServerDeps {
   /** Body of `GET /api/status`. */
   status(): Readonly<Record<string, unknown>>;
   ready(): boolean;
+  /** When sessions of such a chat are reset. */
+  resetOf?(platform: Platform, kind: ChatKind): ResetSettings;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** Asked at every request that no own route takes: adapters come and go. */

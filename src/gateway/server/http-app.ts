@@ -1,9 +1,10 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import type { AccessGuard, RequestFacts } from './access.ts';
+import type { Access, AccessGuard, RequestFacts } from './access.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import type { ExtraRoute, ServerDeps } from './deps.ts';
 import type { ServerLimits } from './limits.ts';
+import { isOperatorSocket } from './peers.ts';
 import { readBody } from './read-body.ts';
 import { errorBody, RequestRefused } from './refusal.ts';
 import { apiRoutes, healthRoutes, type Route } from './routes.ts';
@@ -22,6 +23,7 @@ function factsOf(c: Call): RequestFacts {
   const { incoming } = c.env;
   return {
     peer: incoming.socket.remoteAddress ?? '',
+    onOperatorSocket: isOperatorSocket(incoming.socket),
     authorization: incoming.headers.authorization,
     origin: incoming.headers.origin,
     host: incoming.headers.host,
@@ -75,11 +77,14 @@ export function createHttpApp(deps: ServerDeps, guard: AccessGuard, limits: Serv
   return app;
 }
 
+const ANYONE: Access = { privileged: false, countsOnly: true };
+
 async function answer(c: Call, route: Route, guard: AccessGuard, limits: ServerLimits): Promise<Response> {
-  if (route.access !== 'open') guard.check(factsOf(c), route.access);
+  const access = route.access === 'open' ? ANYONE : guard.check(factsOf(c), route.access);
   const { incoming } = c.env;
   const result = await route.handle({
-    incoming,
+    access,
+    query: (name) => c.req.query(name),
     param: (name) => c.req.param(name) ?? '',
     body: async () => (await readBody(incoming, limits.bodyBytes)).toString('utf8'),
   });

@@ -1,9 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { WebSocket } from 'ws';
+import { connect } from 'node:net';
+import { type RawData, WebSocket } from 'ws';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { GatewayEvent, OperatorSnapshot } from '../operator.ts';
+import type { SocketPlace } from '../operator-socket-path.ts';
 import { LINK_PROTOCOL, type LinkServerFrame, parseServerFrame } from './link-frames.ts';
+import { challengeOf } from './operator-challenge.ts';
 import { type LinkSurface, OPERATOR_PATH, SURFACE_HEADER } from './operator-path.ts';
+import { newNonce, proofOf, proves, Seal } from './operator-proof.ts';
 
 export interface LinkHandlers {
   snapshot(snapshot: OperatorSnapshot): void;
@@ -15,8 +19,26 @@ export interface LinkHandlers {
 }
 
 export interface LinkLogin {
-  readonly token: string;
+  /** Needed wherever the operator socket's file rights do not decide. It is proved, never sent. */
+  readonly token: string | undefined;
   readonly surface: LinkSurface;
+}
+
+/** Where a gateway answers: `host:port` or a URL, or its operator socket on this machine. */
+export type GatewayAddress = string | SocketPlace;
+
+export interface LinkAddress {
+  readonly url: URL;
+  readonly socket: SocketPlace | undefined;
+  /** For sentences. */
+  readonly name: string;
+}
+
+/** @throws GatewayError `bad_url` */
+export function linkAddress(address: GatewayAddress): LinkAddress {
+  if (typeof address !== 'string') return { url: linkUrl('localhost'), socket: address, name: address.path };
+  const url = linkUrl(address);
+  return { url, socket: undefined, name: url.host };
 }
 
 export interface LinkTimes {
@@ -54,6 +76,7 @@ export function linkUrl(address: string): URL {
 /** One connection to a gateway; ready when its first snapshot has arrived. */
 export class LinkConnection {
   readonly #ws: WebSocket;
+  #seal: Seal | undefined;
   #silence: NodeJS.Timeout | undefined;
 
   private constructor(ws: WebSocket) {
@@ -61,31 +84,49 @@ export class LinkConnection {
   }
 
   /** Resolves after `handlers.snapshot` was called once; rejects with the reason as a GatewayError. */
-  static open(url: URL, login: LinkLogin, handlers: LinkHandlers, times: LinkTimes): Promise<LinkConnection> {
-    const ws = new WebSocket(url, {
-      headers: { Authorization: `Bearer ${login.token}`, [SURFACE_HEADER]: login.surface },
-      perMessageDeflate: false,
-      maxPayload: LARGEST_FRAME,
-      handshakeTimeout: times.connectMs,
-      followRedirects: false,
-    });
+  static open(
+    address: LinkAddress,
+    login: LinkLogin,
+    handlers: LinkHandlers,
+    times: LinkTimes,
+  ): Promise<LinkConnection> {
+    const ws = openSocket(address, login.surface, times.connectMs);
     const connection = new LinkConnection(ws);
     return new Promise((resolve, reject) => {
       let settled = false;
-      const timer = setTimeout(() => fail(unreachable(url, 'it did not answer in time')), times.connectMs);
+      const timer = setTimeout(
+        () => fail(unreachable(address, 'it did not answer in time')),
+        times.connectMs,
+      );
       const fail = (error: GatewayError): void => {
         clearTimeout(timer);
         settled = true;
         reject(error);
         ws.terminate();
       };
+      const proof = proofNeeded(address) ? new Proof(address, login.token ?? '') : undefined;
+      ws.on('open', () => {
+        if (proof !== undefined) ws.send(proof.hello);
+      });
       ws.on('unexpected-response', (_request, response) => void refusalOf(response).then(fail));
       ws.on('error', (error) => {
-        if (!settled) fail(unreachable(url, messageOf(error), error));
+        if (!settled) fail(unreachable(address, messageOf(error), error));
       });
-      ws.on('message', (data) => {
+      ws.on('message', (data, isBinary) => {
         connection.#heard(times.silenceMs);
-        const frame = parseServerFrame(String(data));
+        if (proof !== undefined && connection.#seal === undefined) {
+          const proven = proof.judge(isBinary ? '' : String(data));
+          if (proven instanceof GatewayError) return fail(proven);
+          connection.#seal = proven.seal;
+          ws.send(proven.answer);
+          return;
+        }
+        const text = connection.#textOf(data, isBinary);
+        if (text === undefined) {
+          ws.terminate();
+          return;
+        }
+        const frame = parseServerFrame(text);
         if (frame === undefined) return;
         if (frame.type === 'snapshot' && frame.protocol !== LINK_PROTOCOL) return fail(otherVersion());
         dispatch(frame, handlers);
@@ -100,7 +141,7 @@ export class LinkConnection {
       ws.on('ping', () => connection.#heard(times.silenceMs));
       ws.on('close', () => {
         clearTimeout(connection.#silence);
-        if (!settled) fail(unreachable(url, 'the connection closed'));
+        if (!settled) fail(unreachable(address, 'the connection closed'));
       });
     });
   }
@@ -108,8 +149,15 @@ export class LinkConnection {
   /** False when the link is no longer open. */
   send(frame: object): boolean {
     if (this.#ws.readyState !== this.#ws.OPEN) return false;
-    this.#ws.send(JSON.stringify(frame));
+    const text = JSON.stringify(frame);
+    this.#ws.send(this.#seal?.seal(text) ?? text);
     return true;
+  }
+
+  /** Undefined: not what the gateway sealed. */
+  #textOf(data: RawData, isBinary: boolean): string | undefined {
+    if (this.#seal === undefined) return String(data);
+    return isBinary && Buffer.isBuffer(data) ? this.#seal.open(data) : undefined;
   }
 
   /** Says goodbye; resolves when the socket is gone, at the latest after `graceMs`. */
@@ -132,6 +180,77 @@ export class LinkConnection {
       this.#silence.unref();
     } else this.#silence.refresh();
   }
+}
+
+function proofNeeded({ socket }: LinkAddress): boolean {
+  return socket?.private !== true;
+}
+
+/** No header holds the token: who answers there is not known yet. */
+function openSocket(address: LinkAddress, surface: LinkSurface, connectMs: number): WebSocket {
+  const { url, socket } = address;
+  return new WebSocket(url, {
+    headers: { [SURFACE_HEADER]: surface },
+    perMessageDeflate: false,
+    maxPayload: LARGEST_FRAME,
+    handshakeTimeout: connectMs,
+    followRedirects: false,
+    ...(socket === undefined ? {} : { createConnection: () => connect(socket.path) }),
+  });
+}
+
+/** This end's side of the proof; see `operator-challenge.ts` for the other. */
+class Proof {
+  readonly #address: LinkAddress;
+  readonly #token: string;
+  readonly #nonce = newNonce();
+
+  constructor(address: LinkAddress, token: string) {
+    this.#address = address;
+    this.#token = token;
+  }
+
+  get hello(): string {
+    return JSON.stringify({ type: 'hello', nonce: this.#nonce });
+  }
+
+  judge(text: string): GatewayError | { readonly seal: Seal; readonly answer: string } {
+    const challenge = challengeOf(text);
+    const nonces = { client: this.#nonce, server: challenge?.nonce ?? '' };
+    if (challenge === undefined || !proves('server', this.#token, nonces, challenge.proof))
+      return new GatewayError(
+        'gateway_not_proven',
+        `what answers at ${this.#address.name} does not know the operator token that is set here`,
+        {
+          status: 401,
+          hint: 'Another gateway or another program uses that address. For a gateway elsewhere, set PI_GATEWAY_TOKEN to the content of its gateway/operator.token.',
+        },
+      );
+    const answer = JSON.stringify({ type: 'proof', proof: proofOf('client', this.#token, nonces) });
+    return { seal: new Seal('client', this.#token, nonces), answer };
+  }
+}
+
+/**
+ * Does the gateway at this address know the token? Nothing but a random value is sent to it. False for everything
+ * else that answers there, and when nothing does.
+ */
+export function knowsToken(address: string, token: string, timeoutMs = 1_500): Promise<boolean> {
+  const target = linkAddress(address);
+  const proof = new Proof(target, token);
+  const ws = openSocket(target, 'cli', timeoutMs);
+  return new Promise((resolve) => {
+    const settle = (known: boolean): void => {
+      clearTimeout(timer);
+      resolve(known);
+      ws.terminate();
+    };
+    const timer = setTimeout(() => settle(false), timeoutMs);
+    ws.on('open', () => ws.send(proof.hello));
+    ws.on('message', (data) => settle(!(proof.judge(String(data)) instanceof GatewayError)));
+    ws.on('error', () => settle(false));
+    ws.on('close', () => settle(false));
+  });
 }
 
 function dispatch(frame: LinkServerFrame, handlers: LinkHandlers): void {
@@ -164,8 +283,8 @@ function otherVersion(): GatewayError {
   );
 }
 
-function unreachable(url: URL, reason: string, cause?: unknown): GatewayError {
-  return new GatewayError('gateway_unreachable', `no gateway answers at ${url.host}: ${reason}`, {
+function unreachable({ name }: LinkAddress, reason: string, cause?: unknown): GatewayError {
+  return new GatewayError('gateway_unreachable', `no gateway answers at ${name}: ${reason}`, {
     status: 503,
     hint: 'Start it (pi-gateway-tui --no-tui), or check the address.',
     cause,

@@ -1,9 +1,10 @@
-import type { WebSocket } from 'ws';
+import type { RawData, WebSocket } from 'ws';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { GatewayEvent, Operator } from '../operator.ts';
 import { LINK_PROTOCOL, type LinkServerFrame } from './link-frames.ts';
 import { LINK_PRESSURE, thinEvents } from './link-pressure.ts';
+import type { Seal } from './operator-proof.ts';
 import { errorBody } from './refusal.ts';
 
 /** Events of this span travel in one frame: unnoticeable for an operator, a hundred times fewer frames under load. */
@@ -18,16 +19,19 @@ export class LinkPeer {
   readonly #ws: WebSocket;
   readonly #operator: Operator;
   readonly #log: Logger;
+  readonly #seal: Seal | undefined;
   #waiting: GatewayEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
   #skipped = false;
   #running = 0;
   #heard = true;
 
-  constructor(ws: WebSocket, operator: Operator, log: Logger) {
+  /** `seal`: the peer came over TCP and proved itself; every frame is sealed. */
+  constructor(ws: WebSocket, operator: Operator, log: Logger, seal?: Seal) {
     this.#ws = ws;
     this.#operator = operator;
     this.#log = log;
+    this.#seal = seal;
   }
 
   start(): void {
@@ -37,7 +41,9 @@ export class LinkPeer {
     const unsubscribe = this.#operator.subscribe((event) => this.#add(event));
     ws.on('message', (data, isBinary) => {
       this.#heard = true;
-      void this.#receive(isBinary ? '' : String(data));
+      const text = this.#textOf(data, isBinary);
+      if (text === undefined) ws.terminate();
+      else void this.#receive(text);
     });
     ws.on('pong', () => {
       this.#heard = true;
@@ -59,7 +65,7 @@ export class LinkPeer {
     this.#heard = false;
   }
 
-  close(graceMs: number): Promise<void> {
+  close(graceMs: number, reason = 'the gateway stops'): Promise<void> {
     const ws = this.#ws;
     if (ws.readyState === ws.CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
@@ -68,7 +74,7 @@ export class LinkPeer {
         clearTimeout(timer);
         resolve();
       });
-      ws.close(1001, 'the gateway stops');
+      ws.close(1001, reason);
     });
   }
 
@@ -99,7 +105,15 @@ export class LinkPeer {
   }
 
   #send(frame: LinkServerFrame): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(JSON.stringify(frame));
+    if (this.#ws.readyState !== this.#ws.OPEN) return;
+    const text = JSON.stringify(frame);
+    this.#ws.send(this.#seal?.seal(text) ?? text);
+  }
+
+  /** Undefined: the frame is not what the other end sealed. */
+  #textOf(data: RawData, isBinary: boolean): string | undefined {
+    if (this.#seal === undefined) return isBinary ? '' : String(data);
+    return isBinary && Buffer.isBuffer(data) ? this.#seal.open(data) : undefined;
   }
 
   async #receive(text: string): Promise<void> {

@@ -50,9 +50,15 @@ function explain(error: unknown, host: string, port: number): GatewayError {
   });
 }
 
-async function open(handlers: ListenerHandlers, host: string, port: number): Promise<Server> {
+/** A server that serves nothing yet. */
+export function createListener(handlers: ListenerHandlers): Server {
   const server = createServer(OPTIONS, handlers.request);
   server.on('upgrade', handlers.upgrade);
+  return server;
+}
+
+async function open(handlers: ListenerHandlers, host: string, port: number): Promise<Server> {
+  const server = createListener(handlers);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {

@@ -1,4 +1,4 @@
-/** Who is at the other end, judged by the TCP peer address alone: forwarded headers never make a peer local. */
+/** Who is at the other end, judged by the connection alone: forwarded headers never make a peer local. */
 
 /** `::ffff:127.0.0.1` -> `127.0.0.1`; a zone (`%eth0`) is dropped. */
 export function plainAddress(address: string): string {
@@ -44,4 +44,15 @@ export function isLoopbackHost(host: string): boolean {
   const name = hostName(host);
   if (name === 'localhost' || name.endsWith('.localhost')) return true;
   return isLoopback(name.replace(/^\[(.*)\]$/, '$1'));
+}
+
+const OPERATOR_CONNECTIONS = new WeakSet<object>();
+
+/** This connection came over the operator socket: the rights of the file have checked whose it is. */
+export function markOperatorSocket(connection: object): void {
+  OPERATOR_CONNECTIONS.add(connection);
+}
+
+export function isOperatorSocket(connection: object): boolean {
+  return OPERATOR_CONNECTIONS.has(connection);
 }

@@ -13,14 +13,21 @@ import type {
   OperatorQueries,
   OperatorSnapshot,
 } from '../operator.ts';
-import { LinkConnection, type LinkHandlers, type LinkTimes, linkUrl } from './link-connection.ts';
+import {
+  type GatewayAddress,
+  type LinkAddress,
+  LinkConnection,
+  type LinkHandlers,
+  type LinkTimes,
+  linkAddress,
+} from './link-connection.ts';
 import { foldEvents } from './mirror.ts';
 import type { LinkSurface } from './operator-path.ts';
 import { PendingAnswers } from './pending-answers.ts';
 import { eventsBetween } from './snapshot-diff.ts';
 
-/** The operator token, or how to read it: asked again before every connection. */
-export type TokenSource = string | (() => string | Promise<string>);
+/** The operator token, or how to read it: asked again before every connection. The operator socket needs none. */
+export type TokenSource = string | undefined | (() => string | undefined | Promise<string | undefined>);
 
 export interface ConnectOptions {
   /** What the audit calls this end; default `attach`. */
@@ -46,20 +53,19 @@ const REFUSED_MS = 30_000;
 /**
  * Attaches to a gateway in another process. Resolves when its snapshot has arrived; rejects with a GatewayError
  * (`gateway_unreachable`, `token_wrong`, `protocol_mismatch`, …). A link that breaks later is restored for ever.
- * @param address host:port or URL
  */
 export async function connectOperator(
-  address: string,
+  address: GatewayAddress,
   token: TokenSource,
   options: ConnectOptions = {},
 ): Promise<Operator> {
-  const operator = new RemoteOperator(linkUrl(address), token, options);
+  const operator = new RemoteOperator(linkAddress(address), token, options);
   await operator.connect();
   return operator;
 }
 
 class RemoteOperator implements Operator {
-  readonly #url: URL;
+  readonly #address: LinkAddress;
   readonly #token: TokenSource;
   readonly #surface: LinkSurface;
   readonly #times: LinkTimes;
@@ -73,8 +79,8 @@ class RemoteOperator implements Operator {
   #mirror: OperatorSnapshot | undefined;
   #connection: LinkConnection | undefined;
 
-  constructor(url: URL, token: TokenSource, options: ConnectOptions) {
-    this.#url = url;
+  constructor(address: LinkAddress, token: TokenSource, options: ConnectOptions) {
+    this.#address = address;
     this.#token = token;
     this.#surface = options.surface ?? 'attach';
     this.#times = { connectMs: options.connectMs ?? 10_000, silenceMs: options.silenceMs ?? 75_000 };
@@ -87,9 +93,9 @@ class RemoteOperator implements Operator {
   }
 
   async connect(): Promise<void> {
-    const token = typeof this.#token === 'string' ? this.#token : await this.#token();
+    const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
     const login = { token, surface: this.#surface };
-    const connection = await LinkConnection.open(this.#url, login, this.#handlers(), this.#times);
+    const connection = await LinkConnection.open(this.#address, login, this.#handlers(), this.#times);
     if (this.#ending.signal.aborted) await connection.close(CLOSE_MS);
     else this.#connection = connection;
   }
@@ -120,7 +126,11 @@ class RemoteOperator implements Operator {
   }
 
   link(): { readonly kind: 'remote'; readonly url: string; readonly connected: boolean } {
-    return { kind: 'remote', url: this.#url.href, connected: this.#connection !== undefined };
+    return {
+      kind: 'remote',
+      url: this.#address.socket === undefined ? this.#address.url.href : this.#address.name,
+      connected: this.#connection !== undefined,
+    };
   }
 
   async close(): Promise<void> {
@@ -172,7 +182,7 @@ class RemoteOperator implements Operator {
     this.#connection = undefined;
     this.#pending.failAll(linkLost(reason));
     if (this.#ending.signal.aborted) return;
-    this.#note('warn', `the link to ${this.#url.host} broke (${reason}); connecting again`);
+    this.#note('warn', `the link to ${this.#address.name} broke (${reason}); connecting again`);
     void this.#reconnect();
   }
 
@@ -184,7 +194,7 @@ class RemoteOperator implements Operator {
       try {
         await sleep(pauseMs * (0.5 + this.#random() / 2), undefined, { signal: this.#ending.signal });
         await this.connect();
-        this.#note('info', `the link to ${this.#url.host} is back`);
+        this.#note('info', `the link to ${this.#address.name} is back`);
         return;
       } catch (error) {
         if (this.#ending.signal.aborted) return;

@@ -1,18 +1,20 @@
-import type { IncomingMessage } from 'node:http';
 import { isPlatform, type Platform } from '../model.ts';
 import type { CommandResult } from '../operator.ts';
-import type { AccessLevel } from './access.ts';
+import type { Access, AccessLevel } from './access.ts';
 import { AllowBody, BackgroundBody, DialogBody, PairingBody, ScheduleBody, SendBody } from './bodies.ts';
 import type { ServerDeps } from './deps.ts';
+import { pairingRow, sessionRow, statusFor } from './older-names.ts';
+import { pageOf, type RowKey } from './pages.ts';
 import { parseJson } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
 
 /** What a route's handler gets: parts of the path, and the body on demand. */
 export interface RouteCall {
+  readonly access: Access;
   param(name: string): string;
+  query(name: string): string | undefined;
   /** The body as text, within the size limit. */
   body(): Promise<string>;
-  readonly incoming: IncomingMessage;
 }
 
 export interface Route {
@@ -62,6 +64,31 @@ export function healthRoutes(deps: ServerDeps): readonly Route[] {
   ];
 }
 
+/** A list that is read in pages; the next one is named by headers, so that the body stays an array. */
+function list<T extends object>(
+  path: string,
+  access: AccessLevel,
+  rows: () => readonly T[],
+  keyOf: (row: T) => RowKey,
+  shown: (row: T) => object = (row) => row,
+): Route {
+  return {
+    method: 'GET',
+    path,
+    access,
+    handle: ({ query }) => {
+      const page = pageOf(rows(), keyOf, query('limit'), query('cursor'));
+      const size = query('limit') === undefined ? '' : `limit=${page.rows.length}&`;
+      return Response.json(page.rows.map(shown), {
+        headers:
+          page.next === undefined
+            ? {}
+            : { 'X-Next-Cursor': page.next, Link: `<${path}?${size}cursor=${page.next}>; rel="next"` },
+      });
+    },
+  };
+}
+
 export function apiRoutes(deps: ServerDeps): readonly Route[] {
   const { operator } = deps;
   const read = (path: string, handle: () => unknown): Route => ({
@@ -77,25 +104,59 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
   ): Route => ({ method, path, access: 'operator', handle });
 
   return [
-    read('/api/status', () => deps.status()),
-    read('/api/sessions', () => operator.snapshot().sessions),
-    read('/api/background', () => operator.snapshot().tasks),
-    read('/api/schedules', () => operator.snapshot().schedules ?? []),
-    read('/api/usage', () => operator.query('usage', {})),
-    read('/api/allowlist', () => operator.snapshot().allowlist),
-    read(
-      '/metrics',
-      async () => new Response(await deps.metrics(), { headers: { 'Content-Type': METRICS_TYPE } }),
-    ),
-    // Open codes let people in: only for who may approve them.
-    { method: 'GET', path: '/api/pairing', access: 'operator', handle: () => operator.snapshot().pairing },
-    // What an agent wants to run may hold anything: only for who may decide about it.
     {
       method: 'GET',
-      path: '/api/dialogs',
-      access: 'operator',
-      handle: () => operator.snapshot().dialogs ?? [],
+      path: '/api/status',
+      access: 'counts',
+      handle: ({ access }) => statusFor(access, deps.status()),
     },
+    list(
+      '/api/sessions',
+      'read',
+      () => operator.snapshot().sessions,
+      (row) => ({ at: row.createdAt, id: row.id }),
+      (row) => sessionRow(row, deps.resetOf?.(row.chat.platform, row.chatKind)),
+    ),
+    list(
+      '/api/background',
+      'read',
+      () => operator.snapshot().tasks,
+      (row) => ({ at: row.createdAt, id: row.id }),
+    ),
+    list(
+      '/api/schedules',
+      'read',
+      () => operator.snapshot().schedules ?? [],
+      (row) => ({ at: 0, id: row.id }),
+    ),
+    read('/api/usage', () => operator.query('usage', {})),
+    list(
+      '/api/allowlist',
+      'read',
+      () => operator.snapshot().allowlist,
+      (row) => ({ at: row.addedAt, id: `${row.platform}/${row.userId}` }),
+    ),
+    {
+      method: 'GET',
+      path: '/metrics',
+      access: 'counts',
+      handle: async () => new Response(await deps.metrics(), { headers: { 'Content-Type': METRICS_TYPE } }),
+    },
+    // A code gives access: only for the person who may approve it.
+    list(
+      '/api/pairing',
+      'operator',
+      () => operator.snapshot().pairing,
+      (row) => ({ at: row.createdAt, id: row.id }),
+      (row) => pairingRow(row, deps.clock()),
+    ),
+    // What an agent wants to run may hold anything: only for who may decide about it.
+    list(
+      '/api/dialogs',
+      'operator',
+      () => operator.snapshot().dialogs ?? [],
+      (row) => ({ at: row.createdAt, id: row.id }),
+    ),
     write('/api/dialogs/:id/answer', async (call) =>
       operator.run({
         type: 'dialog.answer',

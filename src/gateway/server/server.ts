@@ -4,8 +4,9 @@ import { newCounters, type ServerCounters } from './counters.ts';
 import type { ServerDeps } from './deps.ts';
 import type { HttpListener } from './http-listener.ts';
 import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts';
-import { closeListeners, type Listeners, openListeners } from './listeners.ts';
+import { closeListeners, type ListenerHandlers, type Listeners, openListeners } from './listeners.ts';
 import { OperatorLink } from './operator-link.ts';
+import { openOperatorSocket } from './operator-socket.ts';
 import { SocketHub } from './socket-hub.ts';
 import { Upgrades } from './upgrades.ts';
 
@@ -20,6 +21,7 @@ export class GatewayServer {
   readonly #link: OperatorLink;
   readonly #upgrades: Upgrades;
   readonly #guard: AccessGuard;
+  #operatorToken: string;
   #http: Promise<HttpListener> | undefined;
   #listeners: Promise<Listeners> | undefined;
   #stopped: Promise<void> | undefined;
@@ -28,6 +30,7 @@ export class GatewayServer {
     this.#deps = deps;
     this.#limits = { ...DEFAULT_LIMITS, ...deps.limits };
     const { clock, log, chatSockets } = deps;
+    this.#operatorToken = deps.operatorToken;
     const shared = { limits: this.#limits, counters: this.#counters, clock, log };
     const guard = new AccessGuard(deps, this.#counters, clock, log);
     this.#hub =
@@ -46,24 +49,15 @@ export class GatewayServer {
       isRoute: (path) =>
         deps.routes?.().some((route) => route.path === path) === true ||
         /^\/(api\/.*|healthz|readyz|metrics)$/.test(path),
-      operatorLink: (ws, incoming) => this.#link.open(ws, incoming),
+      operatorToken: () => this.#operatorToken,
+      operatorLink: (ws, incoming, proof) => this.#link.open(ws, incoming, proof),
     });
     this.#guard = guard;
   }
 
   /** Rejects with a GatewayError (`port_in_use`, `port_forbidden`, `host_unavailable`). */
   async listen(): Promise<{ port: number }> {
-    this.#listeners ??= openListeners(
-      {
-        request: (request, response) => {
-          this.#answer(request, response).catch(() => response.destroy()); // answered requests never get here
-        },
-        upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
-      },
-      this.#deps.host,
-      this.#deps.port,
-      this.#deps.log,
-    );
+    this.#listeners ??= this.#open();
     const { port } = await this.#listeners;
     return { port };
   }
@@ -81,6 +75,28 @@ export class GatewayServer {
 
   counters(): Readonly<ServerCounters> {
     return this.#counters;
+  }
+
+  /** The operator token from now on: links and sockets that came with the one before end. */
+  replaceOperatorToken(token: string): void {
+    this.#guard.replaceOperatorToken(token);
+    this.#operatorToken = token;
+    this.#link.cutTokenHolders();
+    this.#hub?.cutTokenHolders();
+  }
+
+  async #open(): Promise<Listeners> {
+    const { host, port, log, operatorSocket } = this.#deps;
+    const handlers: ListenerHandlers = {
+      request: (request, response) => {
+        this.#answer(request, response).catch(() => response.destroy()); // answered requests never get here
+      },
+      upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
+    };
+    const listeners = await openListeners(handlers, host, port, log);
+    const socket =
+      operatorSocket === undefined ? undefined : await openOperatorSocket(handlers, operatorSocket, log);
+    return socket === undefined ? listeners : { ...listeners, servers: [...listeners.servers, socket] };
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -54,6 +54,13 @@ export class SocketHub {
     this.#deps.clientsChanged?.(this.#sockets.size);
   }
 
+  /** Ends the sockets that the operator token opened: it is no longer the right one. The operator socket has no address. */
+  cutTokenHolders(): void {
+    for (const socket of this.#sockets)
+      if (socket.privileged && socket.remoteAddress !== '')
+        socket.close(1008, 'the operator token has changed');
+  }
+
   /** Says goodbye to everybody; resolves when all are gone, at the latest after the close limit. */
   async stop(): Promise<void> {
     const gone = [...this.#sockets].map(

@@ -1,9 +1,12 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Access, AccessGuard } from './access.ts';
+import type { Access, AccessGuard, RequestFacts } from './access.ts';
 import type { ServerLimits } from './limits.ts';
+import { OperatorChallenge } from './operator-challenge.ts';
+import type { LinkProof } from './operator-link.ts';
 import { OPERATOR_PATH } from './operator-path.ts';
+import { isOperatorSocket } from './peers.ts';
 import { errorBody, RequestRefused } from './refusal.ts';
 import type { SocketHub } from './socket-hub.ts';
 import { chooseSubProtocol } from './tokens.ts';
@@ -15,7 +18,8 @@ export interface UpgradeDeps {
   isRoute(path: string): boolean;
   /** Absent when chat sockets are switched off. */
   readonly hub: SocketHub | undefined;
-  operatorLink(ws: WebSocket, incoming: IncomingMessage): void;
+  operatorToken(): string;
+  operatorLink(ws: WebSocket, incoming: IncomingMessage, proof: LinkProof): void;
 }
 
 /** True for requests that want to become a WebSocket; others that offer an upgrade (h2c) are served as they are. */
@@ -27,6 +31,7 @@ export function wantsWebSocket(request: IncomingMessage): boolean {
 export class Upgrades {
   readonly #deps: UpgradeDeps;
   readonly #server: WebSocketServer;
+  readonly #challenge = new OperatorChallenge();
   #stopping = false;
 
   constructor(deps: UpgradeDeps) {
@@ -53,6 +58,7 @@ export class Upgrades {
   stop(): void {
     this.#stopping = true;
     this.#server.close();
+    this.#challenge.stop();
   }
 
   #route(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -68,8 +74,7 @@ export class Upgrades {
     const path = URL.parse(request.url ?? '/', 'http://gateway')?.pathname;
     if (path === undefined) throw refusal(400, 'bad_request', 'the address is malformed', 'Check the path.');
     if (path === OPERATOR_PATH) {
-      this.#check(request, 'operator');
-      this.#server.handleUpgrade(request, socket, head, (ws) => this.#deps.operatorLink(ws, request));
+      this.#operator(request, socket, head);
       return;
     }
     if (this.#deps.isRoute(path))
@@ -87,7 +92,7 @@ export class Upgrades {
         'chat sockets are switched off',
         'Set enableWebSocket and platforms.websocket.enabled to true.',
       );
-    const { privileged } = this.#check(request, 'read');
+    const { privileged } = this.#check(request, 'chat');
     if (hub.full)
       throw refusal(503, 'too_many_clients', 'too many clients are connected', 'Try again in a moment.');
     this.#server.handleUpgrade(request, socket, head, (ws) =>
@@ -95,22 +100,46 @@ export class Upgrades {
     );
   }
 
-  #check(request: IncomingMessage, level: 'read' | 'operator'): Access {
+  /** By the socket's file rights, by the token in the header, or by a proof that shows it to nobody. */
+  #operator(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { guard, operatorToken, operatorLink } = this.#deps;
+    const local = isOperatorSocket(request.socket);
+    if (local || request.headers.authorization !== undefined) {
+      this.#check(request, 'operator');
+      this.#server.handleUpgrade(request, socket, head, (ws) =>
+        operatorLink(ws, request, { byToken: !local, seal: undefined }),
+      );
+      return;
+    }
+    const facts = this.#facts(request, 'operator');
+    guard.checkChallenge(facts);
+    this.#server.handleUpgrade(request, socket, head, (ws) =>
+      this.#challenge.begin(ws, {
+        operatorToken,
+        failed: () => guard.challengeFailed(facts.peer),
+        proven: (seal) => operatorLink(ws, request, { byToken: true, seal }),
+      }),
+    );
+  }
+
+  #check(request: IncomingMessage, level: 'chat' | 'operator'): Access {
+    return this.#deps.guard.check(this.#facts(request, level), level);
+  }
+
+  #facts(request: IncomingMessage, level: 'chat' | 'operator'): RequestFacts {
     const { headers } = request;
     const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     // Version 8 of the protocol carried the origin under another name.
     const older = headers['sec-websocket-origin'];
-    return this.#deps.guard.check(
-      {
-        peer: request.socket.remoteAddress ?? '',
-        authorization: headers.authorization,
-        origin: headers.origin ?? (typeof older === 'string' ? older : undefined),
-        host: headers.host,
-        // The operator token never travels in a sub-protocol, which servers echo.
-        subProtocols: level === 'read' ? offered : [],
-      },
-      level,
-    );
+    return {
+      peer: request.socket.remoteAddress ?? '',
+      onOperatorSocket: isOperatorSocket(request.socket),
+      authorization: headers.authorization,
+      origin: headers.origin ?? (typeof older === 'string' ? older : undefined),
+      host: headers.host,
+      // The operator token never travels in a sub-protocol, which servers echo.
+      subProtocols: level === 'chat' ? offered : [],
+    };
   }
 }
 

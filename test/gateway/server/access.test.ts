@@ -7,6 +7,57 @@ import { bearer, call, OPERATOR_TOKEN, startServer } from './server-kit.ts';
 
 const FOREIGN = 'https://evil.example';
 
+describe('without a token', () => {
+  it('a local program gets counts and names of platforms, and nothing that a person wrote', async () => {
+    const { port } = await startServer({
+      status: () => ({
+        running: true,
+        version: '1',
+        clients: 2,
+        sessions: 3,
+        agent: { backend: 'pi-rpc', running: 0, maxConcurrent: 4, ok: true, detail: '/home/ada/pi' },
+        adapters: [
+          { platform: 'telegram', state: 'connected', detail: '@adas_bot' },
+          { platform: 'slack', state: 'disabled', detail: 'not enabled' },
+        ],
+        refusals: [{ senderName: 'Grace' }],
+        decisions: [{ chatId: '42' }],
+      }),
+    });
+    expect((await call(port, '/api/status')).json).toEqual({
+      running: true,
+      version: '1',
+      adapters: ['telegram'],
+      clients: 2,
+      sessions: 3,
+      agent: true,
+    });
+  });
+
+  it.each([
+    '/api/sessions',
+    '/api/background',
+    '/api/schedules',
+    '/api/allowlist',
+    '/api/usage',
+    '/api/tasks/t/steps',
+  ])('nobody reads %s, unless security.openLoopback says so', async (path) => {
+    const closed = await startServer();
+    expect((await call(closed.port, path)).status).toBe(401);
+    const open = await startServer({ openLoopback: true });
+    expect((await call(open.port, path)).status).not.toBe(401);
+    const withTokens = await startServer({ openLoopback: true, tokens: ['one'] });
+    expect((await call(withTokens.port, path)).status).toBe(401);
+  });
+
+  it('openLoopback opens neither pairing nor questions nor a write', async () => {
+    const { port, fake } = await startServer({ openLoopback: true });
+    for (const path of ['/api/pairing', '/api/dialogs']) expect((await call(port, path)).status).toBe(401);
+    expect((await call(port, '/api/sessions/s1/reset', { method: 'POST' })).status).toBe(401);
+    expect(fake.commands).toEqual([]);
+  });
+});
+
 describe('reading without tokens', () => {
   it('lets a local program in', async () => {
     const { port } = await startServer();
@@ -57,8 +108,9 @@ describe('reading without tokens', () => {
       host: 'localhost:3847',
       subProtocols: [],
     };
-    expect(() => guard.check(facts, 'read')).toThrow(expect.objectContaining({ status: 401 }));
-    expect(() => guard.check({ ...facts, peer: '127.0.0.1' }, 'read')).not.toThrow();
+    for (const level of ['counts', 'chat', 'read'] as const)
+      expect(() => guard.check(facts, level)).toThrow(expect.objectContaining({ status: 401 }));
+    expect(() => guard.check({ ...facts, peer: '127.0.0.1' }, 'chat')).not.toThrow();
   });
 
   const outside = Object.values(networkInterfaces())
@@ -84,7 +136,7 @@ describe('reading with tokens', () => {
   it('takes a token of the list or the operator token, and nothing less', async () => {
     const { port } = await startServer({ tokens: ['one', 'two'] });
     const status = async (headers: Record<string, string> = {}) =>
-      (await call(port, '/api/status', { headers })).status;
+      (await call(port, '/api/sessions', { headers })).status;
     expect(await status(bearer('one'))).toBe(200);
     expect(await status(bearer('two'))).toBe(200);
     expect(await status(bearer(OPERATOR_TOKEN))).toBe(200);
@@ -96,7 +148,7 @@ describe('reading with tokens', () => {
   it('never looks for a token in the URL', async () => {
     const { port } = await startServer({ tokens: ['one'] });
     for (const query of ['token=one', 'access_token=one', 'bearer=one', `token=${OPERATOR_TOKEN}`]) {
-      const answer = await call(port, `/api/status?${query}`);
+      const answer = await call(port, `/api/sessions?${query}`);
       expect(answer.status).toBe(401);
       expect(answer.headers['www-authenticate']).toBe('Bearer');
       expect(answer.json).toMatchObject({
@@ -108,16 +160,16 @@ describe('reading with tokens', () => {
   it('lets any page in that sends a token when corsOrigins is "*"', async () => {
     const { port } = await startServer({ tokens: ['one'], corsOrigins: ['*'] });
     const headers = { Origin: FOREIGN, ...bearer('one') };
-    const answer = await call(port, '/api/status', { headers });
+    const answer = await call(port, '/api/sessions', { headers });
     expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, FOREIGN]);
-    expect((await call(port, '/api/status', { headers: { Origin: FOREIGN } })).status).toBe(403);
+    expect((await call(port, '/api/sessions', { headers: { Origin: FOREIGN } })).status).toBe(403);
   });
 
   it('refuses an origin that is not listed even with a token', async () => {
     const { port } = await startServer({ tokens: ['one'], corsOrigins: ['https://chat.example'] });
-    expect((await call(port, '/api/status', { headers: { Origin: FOREIGN, ...bearer('one') } })).status).toBe(
-      403,
-    );
+    expect(
+      (await call(port, '/api/sessions', { headers: { Origin: FOREIGN, ...bearer('one') } })).status,
+    ).toBe(403);
   });
 });
 
@@ -154,40 +206,40 @@ describe('operating', () => {
 });
 
 describe('guessing tokens', () => {
-  it('is over after ten wrong ones a minute, for five minutes, also with the right one', async () => {
+  it('is over after ten wrong ones a minute, for five minutes; a right one passes all the same', async () => {
     const time = { now: 1_000_000 };
     const { port, server } = await startServer({ tokens: ['one'], clock: () => time.now });
-    for (let i = 0; i < 10; i += 1)
-      expect(
-        (await call(port, '/api/status', { headers: bearer(`guess ${i}`.replace(' ', '-')) })).status,
-      ).toBe(401);
-    const locked = await call(port, '/api/status', { headers: bearer('one') });
+    const ask = (token: string, path = '/api/sessions') => call(port, path, { headers: bearer(token) });
+    for (let i = 0; i < 10; i += 1) expect((await ask(`guess-${i}`)).status).toBe(401);
+    const locked = await ask('guess-10');
     expect([locked.status, locked.headers['retry-after']]).toEqual([429, '300']);
     expect(locked.json).toMatchObject({ code: 'too_many_failures', hint: expect.stringContaining('300 s') });
-    expect((await call(port, '/healthz')).status).toBe(200);
+    expect((await ask('one')).status).toBe(200);
+    expect((await ask(OPERATOR_TOKEN, '/api/pairing')).status).toBe(200);
     time.now += 300_000;
-    expect((await call(port, '/api/status', { headers: bearer('one') })).status).toBe(200);
-    expect(server.counters().authFailures).toBe(10);
+    expect((await ask('guess-11')).status).toBe(401);
+    expect(server.counters().authFailures).toBe(11);
   });
 
   it('does not count requests without a token or of foreign pages, which any page could cause', async () => {
     const { port } = await startServer({ tokens: ['one'] });
     for (let i = 0; i < 12; i += 1) {
-      expect((await call(port, '/api/status')).status).toBe(401);
+      expect((await call(port, '/api/sessions')).status).toBe(401);
       const page = { Origin: FOREIGN, ...bearer('guess') };
-      expect((await call(port, '/api/status', { headers: page })).status).toBe(403);
+      expect((await call(port, '/api/sessions', { headers: page })).status).toBe(403);
     }
-    expect((await call(port, '/api/status', { headers: bearer('one') })).status).toBe(200);
+    expect((await call(port, '/api/sessions', { headers: bearer('guess') })).status).toBe(401);
   });
-});
 
-it('lets a guessing web page lock out web pages, but not the programs of this machine', async () => {
-  const { port } = await startServer({ tokens: ['one'], corsOrigins: ['*'] });
-  const asPage = async (token: string) =>
-    (await call(port, '/api/status', { headers: { Origin: FOREIGN, ...bearer(token) } })).status;
-  for (let i = 0; i < 10; i += 1) expect(await asPage(`guess-${i}`)).toBe(401);
-  expect(await asPage('one')).toBe(429);
-  expect((await call(port, '/api/status', { headers: bearer('one') })).status).toBe(200);
+  it('by a web page does not lock out the guesses of programs, so they are counted apart', async () => {
+    const { port } = await startServer({ tokens: ['one'], corsOrigins: ['*'] });
+    const asPage = async (token: string) =>
+      (await call(port, '/api/sessions', { headers: { Origin: FOREIGN, ...bearer(token) } })).status;
+    for (let i = 0; i < 10; i += 1) expect(await asPage(`guess-${i}`)).toBe(401);
+    expect(await asPage('guess-10')).toBe(429);
+    expect((await call(port, '/api/sessions', { headers: bearer('guess') })).status).toBe(401);
+    expect(await asPage('one')).toBe(200);
+  });
 });
 
 it('shows the operator each refusal, the same one once a minute, and never the token', async () => {

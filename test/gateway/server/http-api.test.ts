@@ -48,27 +48,28 @@ function write(method: string, body?: unknown): Call {
 }
 
 describe('reading over HTTP', () => {
-  it('answers status, sessions, tasks and allowlist to a local program', async () => {
+  it('answers status, sessions, tasks and allowlist to the holder of a token', async () => {
     const entry = { platform: 'slack', userId: 'U1', name: 'Bob', addedAt: 1, origin: 'manual' } as const;
     const { port } = await startServer(
-      { status: () => ({ running: true, clients: 3 }) },
+      { status: () => ({ running: true, clients: 3 }), tokens: ['reader'] },
       fakeOperator({ sessions: [session], tasks: [task], allowlist: [entry] }),
     );
-    const status = await call(port, '/api/status');
+    const headers = bearer('reader');
+    const status = await call(port, '/api/status', { headers });
     expect(status.status).toBe(200);
     expect(status.headers['content-type']).toMatch(/^application\/json/);
     expect(status.headers['cache-control']).toBe('no-store');
-    expect(status.json).toEqual({ running: true, clients: 3 });
-    expect((await call(port, '/api/sessions')).json).toEqual([session]);
-    expect((await call(port, '/api/background')).json).toEqual([task]);
-    expect((await call(port, '/api/allowlist')).json).toEqual([entry]);
+    expect(status.json).toMatchObject({ running: true, clients: 3 });
+    expect((await call(port, '/api/sessions', { headers })).json).toEqual([expect.objectContaining(session)]);
+    expect((await call(port, '/api/background', { headers })).json).toEqual([task]);
+    expect((await call(port, '/api/allowlist', { headers })).json).toEqual([entry]);
   });
 
   it('shows open pairing codes to the operator only', async () => {
     const { port } = await startServer({}, fakeOperator({ pairing: [request] }));
     expect((await call(port, '/api/pairing')).status).toBe(401);
     const answer = await call(port, '/api/pairing', { headers: bearer(OPERATOR_TOKEN) });
-    expect(answer.json).toEqual([request]);
+    expect(answer.json).toEqual([{ ...request, expiresIn: 0 }]);
   });
 
   it('says whether it lives and whether it is ready, without any token', async () => {

@@ -1,0 +1,68 @@
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { loadConfig } from '../gateway/config/load.ts';
+import { resolveSettings } from '../gateway/config/settings.ts';
+import { type DataFolder, readOperatorToken } from '../gateway/data-folder.ts';
+import { GatewayError } from '../gateway/errors.ts';
+import { findSocketPlace, type SocketPlace } from '../gateway/operator-socket-path.ts';
+import { type GatewayAddress, knowsToken } from '../gateway/server/link-connection.ts';
+import type { Arguments } from './arguments.ts';
+import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
+
+/**
+ * Where the gateway of this data directory answers, if one does. What answers on a port counts only after it has proved
+ * that it holds this directory: it may be another gateway, or another program on the port of one that has crashed.
+ */
+export async function findGateway(
+  args: Pick<Arguments, 'port' | 'host'>,
+  folder: DataFolder,
+): Promise<GatewayAddress | undefined> {
+  if (args.port === undefined) {
+    const found = await gatewayOfFolder(folder);
+    if (found !== undefined) return found;
+  }
+  const settings = resolveSettings(
+    loadConfig(folder.config).config,
+    {
+      ...(args.port === undefined ? {} : { port: args.port }),
+      ...(args.host === undefined ? {} : { host: args.host }),
+    },
+    process.env,
+    process.cwd(),
+  );
+  if (settings.port === 0) return undefined;
+  const url = urlOf(settings.host, settings.port);
+  if (await holds(url, folder)) return url;
+  if (args.port !== undefined && (await answersAsGateway(url)))
+    throw new GatewayError('another_gateway', `the gateway at ${url} does not hold ${folder.root}`, {
+      hint: 'Leave --port out to act on this data directory, or give the --data-dir of that gateway.',
+    });
+  return undefined;
+}
+
+/** The same without the configured port: only what the data directory itself says. */
+export async function gatewayOfFolder(folder: DataFolder): Promise<GatewayAddress | undefined> {
+  const place = findSocketPlace(join(folder.root, 'gateway'));
+  if (place !== undefined && (await accepts(place))) return place;
+  const runtime = readRuntime(folder);
+  if (runtime === undefined) return undefined;
+  const url = urlOf(runtime.host, runtime.port);
+  return (await holds(url, folder)) ? url : undefined;
+}
+
+async function holds(url: string, folder: DataFolder): Promise<boolean> {
+  const token = readOperatorToken(folder);
+  return token !== undefined && (await knowsToken(url, token));
+}
+
+/** A socket file that a crash left behind accepts nobody. */
+function accepts({ path }: SocketPlace): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path);
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
+}
