@@ -106,9 +106,12 @@ export class Strangers {
   }
 
   async #release(request: PairingRequest): Promise<void> {
-    const { inbox, persist, conversations, clock, outbox, offline } = this.#deps;
+    const { door, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
     const now = clock();
     const held = inbox.get(request.heldId);
+    const sender = { id: request.senderId, name: request.senderName, aliases: request.aliases };
+    // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
+    if (!door.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
     const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
     const place = young ? conversations.place(held.message, now) : undefined;
     const { row, released } = await persist((tx) => {
@@ -129,7 +132,13 @@ export class Strangers {
     if (held === undefined || place === undefined || !released) return;
     conversations.rememberPlace(place, now);
     if (offline()) return; // only the store is open: the next start takes it up
+    if (!door.people.isAllowed(request.chat.platform, sender)) return this.#drop(held);
     conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
+  }
+
+  /** Access was taken away while the message was being stored: it came too late to be dropped with the others. */
+  async #drop(held: InboxItem): Promise<void> {
+    await this.#deps.persist((tx) => this.#deps.inbox.setState(tx, held, 'done'));
   }
 
   /** The message is the code and nothing to answer. */
@@ -151,10 +160,7 @@ export class Strangers {
   async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {
     const { door, events, log } = this.#deps;
     await door.desk.store(request);
-    if (door.people.isAllowed(message.chat.platform, message.sender)) {
-      // Let in by id while the request was being written: nobody will decide it again.
-      return door.approveAlong(request);
-    }
+    if ((await door.arrived(request)) === 'decided') return;
     log.info('a stranger asks to be let in', {
       platform: message.chat.platform,
       user: message.sender.id,

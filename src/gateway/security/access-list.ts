@@ -34,13 +34,14 @@ export class AccessList {
     also: (tx: Tx) => void = () => {},
   ): Promise<void> {
     const { db, people, audit, events } = this.#deps;
+    const row = people.merged(entry);
     await db.write((tx) => {
-      people.allow(tx, entry, aliases);
+      people.allow(tx, row, aliases);
       also(tx);
-      audit.add(tx, actor, action, subject(entry.platform, entry.userId));
+      audit.add(tx, actor, action, subject(row.platform, row.userId));
     });
-    people.rememberAllowed(entry, aliases);
-    events.emit({ type: 'allowlist', entry });
+    people.rememberAllowed(row, aliases);
+    events.emit({ type: 'allowlist', entry: row });
   }
 
   /** Adds a sender by id, or changes the note of one who is on the list. */
@@ -63,34 +64,40 @@ export class AccessList {
     also: (tx: Tx) => void = () => {},
   ): Promise<void> {
     const { db, people, audit, events, onRevoked } = this.#deps;
-    const main = ids.map((id) => people.find(platform, id)?.userId).find((id) => id !== undefined);
+    const listed = [...new Set(ids.flatMap((id) => people.find(platform, id)?.userId ?? []))];
     people.forget(platform, ids);
     onRevoked(platform, ids);
     await db.write((tx) => {
-      for (const id of ids) people.revoke(tx, platform, id);
+      people.revoke(tx, platform, ids);
       also(tx);
-      audit.add(tx, actor, action, subject(platform, main ?? ids[0] ?? ''));
+      audit.add(tx, actor, action, subject(platform, listed[0] ?? ids[0] ?? ''));
     });
-    if (main !== undefined) events.emit({ type: 'allowlist-removed', platform, userId: main });
+    for (const userId of listed) events.emit({ type: 'allowlist-removed', platform, userId });
   }
 
   /** Never heard again until unblocked. */
-  async block(platform: Platform, ids: readonly string[], actor: Actor): Promise<void> {
+  async block(
+    platform: Platform,
+    ids: readonly string[],
+    actor: Actor,
+    also: (tx: Tx) => void = () => {},
+  ): Promise<void> {
     const { people, clock } = this.#deps;
     const now = clock();
-    for (const id of ids) people.rememberBlocked(platform, id, now);
+    people.rememberBlocked(platform, ids, now);
     await this.takeAway(platform, ids, actor, 'block', (tx) => {
-      for (const id of ids) people.block(tx, platform, id, now);
+      people.block(tx, platform, ids, now);
+      also(tx);
     });
   }
 
   async unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const { db, people, audit } = this.#deps;
     await db.write((tx) => {
-      people.unblock(tx, platform, userId);
+      people.unblock(tx, platform, [userId]);
       audit.add(tx, actor, 'unblock', subject(platform, userId));
     });
-    people.forgetBlocked(platform, userId);
+    people.forgetBlocked(platform, [userId]);
   }
 }
 

@@ -37,7 +37,11 @@ export interface WhichRequest {
   readonly platform?: Platform;
 }
 
-/** Decides who is let in, on the operator's word. Durable first, then in force, then told. */
+/**
+ * Decides who is let in, on the operator's word. Durable first, then in force, then told; what takes access away is in
+ * force first. Acts run one after the other, in the order in which they were asked for: the last word is what counts,
+ * in memory and on the disk, whatever ids it names.
+ */
 export class Door {
   readonly people = new People();
   readonly desk: PairingDesk;
@@ -47,8 +51,8 @@ export class Door {
   readonly #invitations: Invitations;
   /** Approved a moment ago: can be taken back. */
   readonly #recent = new Map<string, PairingRequest>();
-  /** Requests that a decision is being stored for: a second one comes too late. */
-  readonly #deciding = new Set<string>();
+  /** Settles with the last act that was asked for. */
+  #acts: Promise<unknown> = Promise.resolve();
 
   constructor(deps: DoorDeps) {
     this.#deps = deps;
@@ -65,29 +69,44 @@ export class Door {
 
   /** Resolves when the person is let in and their held message is on its way to the agent. */
   async approve(which: WhichRequest, actor: Actor, note?: string): Promise<PairingRequest> {
-    const request = await this.#find(which);
-    await this.#letIn(request, actor, note);
+    const request = await this.#inOrder(async () => {
+      const found = await this.#find(which);
+      await this.#letIn(found, actor, note);
+      return found;
+    });
     await this.#deps.onApproved(request);
     return request;
   }
 
-  /** The same for a request of somebody who was let in otherwise. Does not wait for the held message. */
-  async approveAlong(request: PairingRequest, actor: Actor = GATEWAY, note?: string): Promise<void> {
-    await this.#letIn(request, actor, note);
-    this.#deps.onApproved(request).catch((error: unknown) =>
-      this.#deps.log.error('a held message was not released; the next start does it', {
-        error: messageOf(error),
-      }),
-    );
-  }
-
   async deny(which: WhichRequest, actor: Actor): Promise<PairingRequest> {
-    return this.#reject(await this.#find(which), 'denied', actor);
+    return this.#reject(which, 'denied', actor);
   }
 
   /** Never heard again until unblocked. */
   async blockRequest(which: WhichRequest, actor: Actor): Promise<PairingRequest> {
-    return this.#reject(await this.#find(which), 'blocked', actor);
+    const request = which.requestId === undefined ? undefined : this.desk.get(which.requestId);
+    const lift =
+      request === undefined ? () => {} : this.people.bar(request.chat.platform, idsOf(request), 'block');
+    return this.#reject(which, 'blocked', actor).finally(lift);
+  }
+
+  /** A new request is stored. Its sender may have been decided about meanwhile: nobody will do it again. */
+  async arrived(request: PairingRequest): Promise<'waits' | 'decided'> {
+    const { platform } = request.chat;
+    const sender = { id: request.senderId, name: request.senderName, aliases: request.aliases };
+    const decided = await this.#inOrder(async () => {
+      if (this.desk.get(request.id) !== request) return 'closed';
+      if (this.people.isBlocked(platform, sender)) {
+        await this.#block(platform, idsOf(request), request, GATEWAY);
+        return 'blocked';
+      }
+      if (!this.people.isAllowed(platform, sender)) return undefined;
+      await this.#letIn(request, GATEWAY, undefined);
+      return 'let in';
+    });
+    if (decided === 'blocked') await this.#deps.onRejected(request, false);
+    if (decided === 'let in') this.#releaseSoon(request);
+    return decided === undefined ? 'waits' : 'decided';
   }
 
   /** A single-use code for a new person to send to the bot; their row on the allowlist carries its id as a note. */
@@ -106,44 +125,54 @@ export class Door {
     const note = `invitation ${invitation}`;
     const { platform } = chat;
     const aliases = sender.aliases ?? [];
-    const waiting = this.#live(platform, [sender.id, ...aliases]);
-    if (waiting !== undefined) {
-      await this.approveAlong(waiting, INVITATION, note);
-      return 'approved';
-    }
-    await this.#access.letIn(
-      {
-        platform,
-        userId: sender.id,
-        name: sender.name,
-        note,
-        addedAt: this.#deps.clock(),
-        origin: 'pairing',
-      },
-      aliases,
-      INVITATION,
-      'accept invitation',
-    );
-    return 'let in';
+    return this.#inOrder(async () => {
+      // Blocked a moment ago: an invitation does not undo the operator's word.
+      if (this.people.isBlocked(platform, sender)) return undefined;
+      const waiting = this.#live(platform, [sender.id, ...aliases]);
+      if (waiting !== undefined) {
+        await this.#letIn(waiting, INVITATION, note);
+        this.#releaseSoon(waiting);
+        return 'approved';
+      }
+      await this.#access.letIn(
+        {
+          platform,
+          userId: sender.id,
+          name: sender.name,
+          note,
+          addedAt: this.#deps.clock(),
+          origin: 'pairing',
+        },
+        aliases,
+        INVITATION,
+        'accept invitation',
+      );
+      return 'let in';
+    });
   }
 
   /** Takes an approval back: revoked at once, and the request waits again. */
   async undo(requestId: string, actor: Actor): Promise<PairingRequest> {
-    const request = this.#recent.get(requestId);
-    if (request === undefined)
-      throw new GatewayError('undo_too_late', 'that approval can no longer be undone', {
-        status: 409,
-        hint: 'Revoke the sender from the allowlist instead.',
-      });
-    await this.#alone(request, async () => {
+    const known = this.#recent.get(requestId);
+    const lift =
+      known === undefined ? () => {} : this.people.bar(known.chat.platform, idsOf(known), 'revoke');
+    return this.#inOrder(async () => {
+      const request = this.#recent.get(requestId);
+      if (request === undefined)
+        throw new GatewayError('undo_too_late', 'that approval can no longer be undone', {
+          status: 409,
+          hint: 'Revoke the sender from the allowlist instead.',
+        });
       this.#recent.delete(requestId);
-      await this.#access.takeAway(request.chat.platform, idsOf(request), actor, 'undo approve', (tx) =>
+      const { platform } = request.chat;
+      const ids = this.people.idsFor(platform, ...idsOf(request));
+      await this.#access.takeAway(platform, ids, actor, 'undo approve', (tx) =>
         this.desk.reopen(tx, request),
       );
       this.desk.remember(request);
       this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
-    });
-    return request;
+      return request;
+    }).finally(lift);
   }
 
   /** Adds a sender by id; an open request of theirs is approved along with it. */
@@ -153,37 +182,49 @@ export class Door {
         status: 400,
         hint: 'Give the platform’s stable id.',
       });
-    const waiting = this.#live(platform, [userId]);
-    if (waiting === undefined) await this.#access.allow(platform, userId, note, actor);
-    else await this.approve({ requestId: waiting.id }, actor, note);
+    const waiting = await this.#inOrder(async () => {
+      const found = this.#live(platform, [userId]);
+      if (found === undefined) await this.#access.allow(platform, userId, note, actor);
+      else await this.#letIn(found, actor, note);
+      return found;
+    });
+    if (waiting !== undefined) await this.#deps.onApproved(waiting);
   }
 
   /** Takes effect at once: entry, aliases and open requests gone, turns ended, queue dropped. */
   async revoke(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    const ids = this.people.idsFor(platform, userId);
-    const waiting = this.#decidable(platform, ids);
-    if (this.people.find(platform, userId) === undefined && waiting === undefined)
-      throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
-        status: 404,
-        hint: 'List it with: pi-gateway-tui allow',
+    const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'revoke');
+    const waiting = await this.#inOrder(async () => {
+      const ids = this.people.idsFor(platform, userId);
+      const request = this.#decidable(platform, ids);
+      if (this.people.find(platform, userId) === undefined && request === undefined)
+        throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
+          status: 404,
+          hint: 'List it with: pi-gateway-tui allow',
+        });
+      this.#forgetRecent(platform, ids);
+      await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
+        if (request !== undefined) this.desk.close(tx, request, 'revoked');
       });
-    await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
-      if (waiting !== undefined) this.desk.close(tx, waiting, 'revoked');
-    });
-    if (waiting === undefined) return;
-    this.#closed(waiting, 'revoked', actor);
-    await this.#deps.onRejected(waiting, false);
+      if (request !== undefined) this.#closed(request, 'revoked', actor);
+      return request;
+    }).finally(lift);
+    if (waiting !== undefined) await this.#deps.onRejected(waiting, false);
   }
 
   async block(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    const ids = this.people.idsFor(platform, userId);
-    const waiting = this.#decidable(platform, ids);
-    if (waiting === undefined) await this.#access.block(platform, ids, actor);
-    else await this.#reject(waiting, 'blocked', actor);
+    const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'block');
+    const waiting = await this.#inOrder(async () => {
+      const ids = this.people.idsFor(platform, userId);
+      const request = this.#decidable(platform, ids);
+      await this.#block(platform, ids, request, actor);
+      return request;
+    }).finally(lift);
+    if (waiting !== undefined) await this.#deps.onRejected(waiting, false);
   }
 
   unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    return this.#access.unblock(platform, userId, actor);
+    return this.#inOrder(() => this.#access.unblock(platform, userId, actor));
   }
 
   /** Notes an act of an operator that is no decision about a person. */
@@ -197,6 +238,13 @@ export class Door {
 
   stop(): void {
     this.desk.stop();
+  }
+
+  /** Behind everything that was asked for before. */
+  #inOrder<T>(act: () => Promise<T>): Promise<T> {
+    const mine = this.#acts.then(act);
+    this.#acts = mine.catch(() => {});
+    return mine;
   }
 
   async #find(which: WhichRequest): Promise<PairingRequest> {
@@ -223,66 +271,89 @@ export class Door {
     return request !== undefined && request.expiresAt > this.#deps.clock() ? request : undefined;
   }
 
-  /** One decision a request at a time. */
-  async #alone<T>(request: PairingRequest, decide: () => Promise<T>): Promise<T> {
-    if (this.#deciding.has(request.id)) throw decidedMeanwhile();
-    this.#deciding.add(request.id);
-    try {
-      return await decide();
-    } finally {
-      this.#deciding.delete(request.id);
-    }
+  async #letIn(request: PairingRequest, actor: Actor, note: string | undefined): Promise<void> {
+    await this.#access.letIn(
+      {
+        platform: request.chat.platform,
+        userId: request.senderId,
+        name: request.senderName,
+        ...(note === undefined ? {} : { note }),
+        addedAt: this.#deps.clock(),
+        origin: 'pairing',
+      },
+      request.aliases,
+      actor,
+      'approve',
+      (tx) => this.desk.close(tx, request, 'approved'),
+    );
+    this.#closed(request, 'approved', actor);
+    this.#recent.set(request.id, request);
+    const [oldest] = this.#recent.keys();
+    if (this.#recent.size > UNDO_KEPT && oldest !== undefined) this.#recent.delete(oldest);
   }
 
-  #letIn(request: PairingRequest, actor: Actor, note: string | undefined): Promise<void> {
-    return this.#alone(request, async () => {
-      await this.#access.letIn(
-        {
-          platform: request.chat.platform,
-          userId: request.senderId,
-          name: request.senderName,
-          ...(note === undefined ? {} : { note }),
-          addedAt: this.#deps.clock(),
-          origin: 'pairing',
-        },
-        request.aliases,
-        actor,
-        'approve',
-        (tx) => this.desk.close(tx, request, 'approved'),
-      );
-      this.#closed(request, 'approved', actor);
-      this.#recent.set(request.id, request);
-      const [oldest] = this.#recent.keys();
-      if (this.#recent.size > UNDO_KEPT && oldest !== undefined) this.#recent.delete(oldest);
-    });
+  /** Does not wait for the held message: its chat may be what asked. */
+  #releaseSoon(request: PairingRequest): void {
+    this.#deps.onApproved(request).catch((error: unknown) =>
+      this.#deps.log.error('a held message was not released; the next start does it', {
+        error: messageOf(error),
+      }),
+    );
   }
 
-  #reject(request: PairingRequest, state: 'denied' | 'blocked', actor: Actor): Promise<PairingRequest> {
-    return this.#alone(request, async () => {
-      const { platform } = request.chat;
-      if (state === 'blocked') await this.#access.block(platform, idsOf(request), actor);
+  async #reject(which: WhichRequest, state: 'denied' | 'blocked', actor: Actor): Promise<PairingRequest> {
+    const request = await this.#inOrder(async () => {
+      const found = await this.#find(which);
+      if (state === 'blocked') {
+        await this.#block(found.chat.platform, idsOf(found), found, actor);
+        return found;
+      }
       await this.#deps.db.write((tx) => {
-        this.desk.close(tx, request, state);
-        if (state === 'denied') this.#audit.add(tx, actor, 'deny', subject(platform, request.senderId));
+        this.desk.close(tx, found, state);
+        this.#audit.add(tx, actor, 'deny', subject(found.chat.platform, found.senderId));
       });
-      this.#closed(request, state, actor);
-      await this.#deps.onRejected(request, state === 'denied');
-      return request;
+      this.#closed(found, state, actor);
+      return found;
     });
+    await this.#deps.onRejected(request, state === 'denied');
+    return request;
   }
 
-  /** Rejects when the store does not take it; a request that is being decided is left to that decision. */
+  /** A person under every id, and their open request, in one transaction. */
+  async #block(
+    platform: Platform,
+    known: readonly string[],
+    request: PairingRequest | undefined,
+    actor: Actor,
+  ): Promise<void> {
+    const ids = this.people.idsFor(platform, ...known, ...(request === undefined ? [] : idsOf(request)));
+    this.#forgetRecent(platform, ids);
+    await this.#access.block(platform, ids, actor, (tx) => {
+      if (request !== undefined) this.desk.close(tx, request, 'blocked');
+    });
+    if (request !== undefined) this.#closed(request, 'blocked', actor);
+  }
+
+  /** A later word about the person: what was approved before cannot be undone any more. */
+  #forgetRecent(platform: Platform, ids: readonly string[]): void {
+    for (const [id, request] of this.#recent)
+      if (request.chat.platform === platform && idsOf(request).some((each) => ids.includes(each)))
+        this.#recent.delete(id);
+  }
+
+  /** Rejects when the store does not take it; what was decided meanwhile stays decided. */
   async #expired(request: PairingRequest): Promise<void> {
-    if (this.#deciding.has(request.id)) return;
     try {
-      await this.#alone(request, async () => {
+      const expired = await this.#inOrder(async () => {
+        if (this.desk.get(request.id) !== request) return false;
         await this.#deps.db.write((tx) => {
           this.desk.close(tx, request, 'expired');
           this.#audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
         });
         this.#closed(request, 'expired', GATEWAY);
-        await this.#deps.onRejected(request, false);
+        return true;
       });
+      if (expired) await this.#deps.onRejected(request, false);
     } catch (error) {
       this.#deps.log.error('an expired pairing request could not be closed; trying again in a minute', {
         error: messageOf(error),

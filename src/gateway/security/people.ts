@@ -3,12 +3,22 @@ import type { Database, Row, Tx } from '../store/database.ts';
 
 const personKey = (platform: Platform, id: string): string => `${platform}\n${id}`;
 
-/** Who may speak and who is never heard. Memory mirrors the store: a revoke is in force the moment it is made. */
+interface Blocked {
+  readonly platform: Platform;
+  readonly userId: string;
+  readonly at: number;
+  /** The main id of the person: all ids that were blocked with it are unblocked with it. */
+  readonly person: string;
+}
+
+/** Who may speak and who is never heard. Memory mirrors the store; what bars somebody is in force before it is stored. */
 export class People {
   readonly #allowed = new Map<string, AllowlistView>();
   /** Other ids of an allowed person, to the id that was allowed. */
   readonly #aliases = new Map<string, string>();
-  readonly #blocked = new Map<string, { platform: Platform; userId: string; at: number }>();
+  readonly #blocked = new Map<string, Blocked>();
+  /** Ids about which a revocation or a block has been decided that is not carried out yet, with how many there are. */
+  readonly #barred = { revoke: new Map<string, number>(), block: new Map<string, number>() };
 
   load(db: Database): void {
     for (const row of db.all('SELECT * FROM allowlist ORDER BY added_at')) this.#remember(allowlistRow(row));
@@ -17,7 +27,8 @@ export class People {
     for (const row of db.all('SELECT * FROM blocked')) {
       const platform = row['platform'] as Platform;
       const userId = String(row['user_id']);
-      this.#blocked.set(personKey(platform, userId), { platform, userId, at: Number(row['at']) });
+      const person = String(row['person']) || userId;
+      this.#blocked.set(personKey(platform, userId), { platform, userId, at: Number(row['at']), person });
     }
   }
 
@@ -26,15 +37,37 @@ export class People {
   }
 
   blockedList(): { platform: Platform; userId: string; at: number }[] {
-    return [...this.#blocked.values()];
+    return [...this.#blocked.values()].map(({ platform, userId, at }) => ({ platform, userId, at }));
   }
 
   isAllowed(platform: Platform, sender: Sender): boolean {
-    return idsOf(sender).some((id) => this.find(platform, id) !== undefined);
+    const ids = idsOf(sender);
+    const barred = ids.some((id) => {
+      const key = personKey(platform, id);
+      return this.#barred.revoke.has(key) || this.#barred.block.has(key);
+    });
+    return !barred && ids.some((id) => this.find(platform, id) !== undefined);
   }
 
   isBlocked(platform: Platform, sender: Sender): boolean {
-    return idsOf(sender).some((id) => this.#blocked.has(personKey(platform, id)));
+    return idsOf(sender).some((id) => {
+      const key = personKey(platform, id);
+      return this.#blocked.has(key) || this.#barred.block.has(key);
+    });
+  }
+
+  /** From now on these ids have no access, whatever is still being stored. Returns what ends it. */
+  bar(platform: Platform, ids: readonly string[], how: 'revoke' | 'block'): () => void {
+    const counts = this.#barred[how];
+    const keys = ids.map((id) => personKey(platform, id));
+    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+    return () => {
+      for (const key of keys) {
+        const left = (counts.get(key) ?? 1) - 1;
+        if (left > 0) counts.set(key, left);
+        else counts.delete(key);
+      }
+    };
   }
 
   find(platform: Platform, id: string): AllowlistView | undefined {
@@ -46,10 +79,17 @@ export class People {
     );
   }
 
+  /** The row of a person as it will be: who is on the list already keeps where they came from, and their note. */
+  merged(entry: AllowlistView): AllowlistView {
+    const known = this.#allowed.get(personKey(entry.platform, entry.userId));
+    if (known === undefined) return entry;
+    const note = entry.note ?? known.note;
+    return { ...known, name: entry.name, ...(note === undefined ? {} : { note }) };
+  }
+
   allow(tx: Tx, entry: AllowlistView, aliases: readonly string[]): void {
     tx.run(
-      `INSERT INTO allowlist (platform, user_id, name, note, origin, added_at) VALUES (?,?,?,?,?,?)
-       ON CONFLICT (platform, user_id) DO UPDATE SET name = excluded.name, note = COALESCE(excluded.note, note)`,
+      `INSERT OR REPLACE INTO allowlist (platform, user_id, name, note, origin, added_at) VALUES (?,?,?,?,?,?)`,
       [entry.platform, entry.userId, entry.name, entry.note ?? null, entry.origin, entry.addedAt],
     );
     for (const alias of aliases)
@@ -58,41 +98,54 @@ export class People {
         alias,
         entry.userId,
       ]);
-    tx.run('DELETE FROM blocked WHERE platform = ? AND user_id = ?', [entry.platform, entry.userId]);
+    this.unblock(tx, entry.platform, [entry.userId, ...aliases]);
   }
 
-  /** Takes the person off the list under every id. Returns all ids that were theirs. */
-  revoke(tx: Tx, platform: Platform, id: string): string[] {
-    const ids = this.idsFor(platform, id);
-    for (const each of ids) {
-      tx.run('DELETE FROM allowlist WHERE platform = ? AND user_id = ?', [platform, each]);
-      tx.run('DELETE FROM aliases WHERE platform = ? AND (alias = ? OR user_id = ?)', [platform, each, each]);
+  /** Takes these ids off the list. */
+  revoke(tx: Tx, platform: Platform, ids: readonly string[]): void {
+    for (const id of ids) {
+      tx.run('DELETE FROM allowlist WHERE platform = ? AND user_id = ?', [platform, id]);
+      tx.run('DELETE FROM aliases WHERE platform = ? AND (alias = ? OR user_id = ?)', [platform, id, id]);
     }
-    return ids;
   }
 
-  block(tx: Tx, platform: Platform, id: string, at: number): void {
-    tx.run('INSERT OR REPLACE INTO blocked (platform, user_id, at) VALUES (?,?,?)', [platform, id, at]);
+  block(tx: Tx, platform: Platform, ids: readonly string[], at: number): void {
+    for (const id of ids)
+      tx.run('INSERT OR REPLACE INTO blocked (platform, user_id, at, person) VALUES (?,?,?,?)', [
+        platform,
+        id,
+        at,
+        ids[0] ?? id,
+      ]);
   }
 
-  unblock(tx: Tx, platform: Platform, id: string): void {
-    tx.run('DELETE FROM blocked WHERE platform = ? AND user_id = ?', [platform, id]);
+  unblock(tx: Tx, platform: Platform, ids: readonly string[]): void {
+    for (const id of this.#blockedWith(platform, ids))
+      tx.run('DELETE FROM blocked WHERE platform = ? AND user_id = ?', [platform, id]);
   }
 
-  /** Every id under which this person is known. */
-  idsFor(platform: Platform, id: string): string[] {
-    const main = this.find(platform, id)?.userId ?? id;
-    const ids = new Set([id, main]);
-    for (const [key, owner] of this.#aliases)
-      if (owner === main && key.startsWith(`${platform}\n`)) ids.add(key.slice(platform.length + 1));
-    return [...ids];
+  /** Every id under which this person is known, the one on the list first. */
+  idsFor(platform: Platform, ...known: readonly string[]): string[] {
+    const ids = new Set(known);
+    const prefix = personKey(platform, '');
+    for (let before = 0; before < ids.size; ) {
+      before = ids.size;
+      for (const [key, owner] of this.#aliases) {
+        if (!key.startsWith(prefix)) continue;
+        const alias = key.slice(prefix.length);
+        if (ids.has(owner)) ids.add(alias);
+        else if (ids.has(alias)) ids.add(owner);
+      }
+    }
+    const listed = [...ids].filter((id) => this.#allowed.has(personKey(platform, id)));
+    return [...new Set([...listed, ...ids])];
   }
 
   // Memory follows the store only after the store has it; a revoke or block goes first, because refusing is safe.
   rememberAllowed(entry: AllowlistView, aliases: readonly string[]): void {
     this.#remember(entry);
     for (const alias of aliases) this.#aliases.set(personKey(entry.platform, alias), entry.userId);
-    this.#blocked.delete(personKey(entry.platform, entry.userId));
+    this.forgetBlocked(entry.platform, [entry.userId, ...aliases]);
   }
 
   forget(platform: Platform, ids: readonly string[]): void {
@@ -102,12 +155,22 @@ export class People {
     }
   }
 
-  rememberBlocked(platform: Platform, userId: string, at: number): void {
-    this.#blocked.set(personKey(platform, userId), { platform, userId, at });
+  rememberBlocked(platform: Platform, ids: readonly string[], at: number): void {
+    for (const userId of ids)
+      this.#blocked.set(personKey(platform, userId), { platform, userId, at, person: ids[0] ?? userId });
   }
 
-  forgetBlocked(platform: Platform, userId: string): void {
-    this.#blocked.delete(personKey(platform, userId));
+  forgetBlocked(platform: Platform, ids: readonly string[]): void {
+    for (const id of this.#blockedWith(platform, ids)) this.#blocked.delete(personKey(platform, id));
+  }
+
+  /** These ids, and those that were blocked together with one of them. */
+  #blockedWith(platform: Platform, ids: readonly string[]): string[] {
+    const persons = new Set(ids.map((id) => this.#blocked.get(personKey(platform, id))?.person));
+    const together = [...this.#blocked.values()].filter(
+      (row) => row.platform === platform && persons.has(row.person),
+    );
+    return together.map(({ userId }) => userId);
   }
 
   #remember(entry: AllowlistView): void {

@@ -32,4 +32,9 @@ export const SECURITY_MIGRATIONS: readonly Migration[] = [
          state TEXT NOT NULL, closed_at INTEGER)`,
     ],
   },
+  {
+    version: 3,
+    name: 'ids of one blocked person belong together',
+    statements: ["ALTER TABLE blocked ADD COLUMN person TEXT NOT NULL DEFAULT ''"],
+  },
 ];
