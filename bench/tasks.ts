@@ -121,6 +121,7 @@ const product = await withStore(async (db) => {
       thinking: undefined,
       tools: undefined,
       systemPrompt: undefined,
+      context: 'brief',
     }),
     used: () => {},
     ask: () => nobodyToAsk,

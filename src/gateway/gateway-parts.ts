@@ -139,8 +139,14 @@ export function createParts(
     prefix: prefixOf,
     log: log.child('dialogs'),
   });
+  const words = new AgentWords({ agent, clock, log: log.child('commands') });
   const prepare = (message: InboundMessage, id: string): ReturnType<typeof prepareInput> =>
-    prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id), agent?.sharesFiles);
+    prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id), {
+      sharesFiles: agent?.sharesFiles,
+      context: settings.agentOf(message.chat).context,
+      now: clock(),
+      isProgram: (word) => words.isProgram(word),
+    });
   const conversations: Conversations = new Conversations({
     dialogs,
     db: stores.sessions,
@@ -235,7 +241,7 @@ export function createParts(
       adapter: (chat) => adapterOf(chat.platform),
       clock,
       log: log.child('commands'),
-      words: new AgentWords({ agent, clock, log: log.child('commands') }),
+      words,
       cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
       passOn: (message, more) => conversations.take(message, more),
       execute: createExecutor({

@@ -79,12 +79,18 @@ export interface InboundMessage {
   readonly promptId?: string;
   /** The message that this one answers. Its attachments are given to the agent like the message's own. */
   readonly replyTo?: ReferredMessage & { readonly messageId: string };
-  /** The content was forwarded: who wrote it first (a person, a channel), as far as the platform says. */
+  /**
+   * The content was forwarded: who wrote it first (a person, a channel), as far as the platform says. With a `text` or
+   * `attachments` of its own this is the forwarded message, and the message's own text is a comment on it; without, the
+   * message's own content is what was forwarded.
+   */
   readonly forwardedFrom?: ReferredMessage;
   /** The messages above this one in a thread that the bot was called into, oldest first; at most 30. */
   readonly above?: readonly ReferredMessage[];
   /** Name of the topic or thread, where the platform sends it. */
   readonly threadName?: string;
+  /** The thread is a room of the group (a forum topic), not a branch of one message: follow-ups need their mention. */
+  readonly topic?: boolean;
   /** Spoken: an attachment of this message is a voice recording. */
   readonly voice?: boolean;
   /**
@@ -97,8 +103,19 @@ export interface InboundMessage {
   readonly attachments?: readonly Attachment[];
   /** Pieces of one album share this id: the core joins them. */
   readonly albumId?: string;
-  /** Set by the core: the pieces that this message was joined from, in order. An edit of one changes its part. */
-  readonly joinedFrom?: readonly { readonly messageId: string; readonly text: string }[];
+  /**
+   * Set by the core: the pieces that this message was joined from, in order. An edit of one changes its part. `cut`: the
+   * next piece goes on in the middle of a line.
+   */
+  readonly joinedFrom?: readonly {
+    readonly messageId: string;
+    readonly text: string;
+    readonly cut?: boolean;
+  }[];
+  /** Set by the core: its author edited it before its turn began. */
+  readonly revised?: boolean;
+  /** Set by the core: no mention, but the bot was called in this thread before. */
+  readonly followsUp?: boolean;
   /** This is an edit of the message with the same `messageId`. */
   readonly edited?: boolean;
   /** When the platform says it was sent; absent where unknown. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withoutHeader } from '../../src/gateway/inbound/context-header.ts';
 import { type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import {
@@ -118,6 +119,6 @@ describe('a stranger writes, the operator decides, the real pi answers', () => {
       type: 'response',
       data: { text: 'You said: and the question?' },
     });
-    expect(model.requests.at(-1)?.history).toEqual(['what is the answer?', 'and the question?']);
+    expect(model.requests.at(-1)?.history.map(withoutHeader)).toEqual(['what is the answer?', 'and the question?']);
   });
 });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { withoutHeader } from '../../src/gateway/inbound/context-header.ts';
 import { piCommand } from '../gateway/agent/contract.ts';
 import { startModelServer } from '../gateway/agent/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
@@ -150,7 +151,7 @@ describe('a chat’s session in the operator’s terminal', () => {
     expect((await pi.exited).exitCode).toBe(0);
     client.prompt('p2', 'back in the chat');
     await client.outcome('p2', 90_000);
-    expect(model.requests.at(-1)?.history).toEqual([
+    expect(model.requests.at(-1)?.history.map(withoutHeader)).toEqual([
       'from the chat',
       'from the terminal',
       'back in the chat',

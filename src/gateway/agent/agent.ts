@@ -30,6 +30,8 @@ export interface ConversationSpec {
 export interface AgentWord {
   readonly name: string;
   readonly description: string;
+  /** A program (a command of an extension) reads what stands behind it; otherwise the model does. */
+  readonly program?: boolean;
 }
 
 export interface AgentImage {

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import { withoutHeader } from '../inbound/context-header.ts';
 import type {
   Agent,
   AgentCheck,
@@ -161,7 +162,7 @@ class ScriptedConversation implements Conversation {
     while (next !== undefined) {
       const end = await this.#answer(next, turn);
       if (end !== undefined) return end;
-      this.#answered.push(next.text);
+      this.#answered.push(withoutHeader(next.text));
       next = turn.steered.shift();
       if (next !== undefined) turn.listener({ type: 'consumed', inputId: next.id });
     }
@@ -170,7 +171,7 @@ class ScriptedConversation implements Conversation {
 
   /** One answer with its directives; undefined when it was given in full. */
   async #answer(input: AgentInput, turn: Turn): Promise<TurnEnd | undefined> {
-    const { text, directives } = parseScript(input.text);
+    const { text, directives } = parseScript(withoutHeader(input.text));
     const images = input.images?.length ?? 0;
     let answer = `You said: ${text}${images === 0 ? '' : ` (${images} image${images === 1 ? '' : 's'})`}`;
     const tools: { readonly id: string; readonly name: string }[] = [];

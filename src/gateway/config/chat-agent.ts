@@ -7,6 +7,8 @@ export interface ChatAgent {
   readonly tools: readonly string[] | undefined;
   readonly cwd: string;
   readonly systemPrompt: string | undefined;
+  /** What the agent is told about each message. */
+  readonly context: 'off' | 'brief' | 'full';
 }
 
 /**
@@ -24,6 +26,7 @@ export function chatAgent(
     thinking: chat?.thinking ?? platform?.thinking ?? general.thinking,
     tools: chat?.tools ?? platform?.tools ?? general.tools,
     cwd: chat?.cwd ?? platform?.cwd ?? general.cwd,
+    context: chat?.context ?? platform?.context ?? general.context ?? 'brief',
     systemPrompt: prompts.length === 0 ? undefined : prompts.join('\n\n'),
   };
 }

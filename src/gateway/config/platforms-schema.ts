@@ -1,6 +1,6 @@
 /** `platforms` of the configuration: what all of them take, and the keys of each. */
 import { Type } from 'typebox';
-import { PerKindSessions, secret, text } from './schema-parts.ts';
+import { AgentContextSchema, PerKindSessions, secret, text } from './schema-parts.ts';
 
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
 export const ChatAgentSchema = Type.Object({
@@ -13,6 +13,7 @@ export const ChatAgentSchema = Type.Object({
   ),
   cwd: Type.Optional(text('Working folder of new sessions; default: that of `agent`.')),
   systemPrompt: Type.Optional(text('Added to the system prompt, after what `agent` adds.')),
+  context: Type.Optional(AgentContextSchema),
 });
 
 /** Keys that every platform takes beside its own. */

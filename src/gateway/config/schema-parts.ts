@@ -11,6 +11,15 @@ export function text(description: string, options: Record<string, unknown> = {})
 export const secret = (description: string) =>
   text(`${description} May be "$ENV_NAME" or "!command".`, { 'x-secret': true });
 
+export const AgentContextSchema = Type.Union(
+  [Type.Literal('off'), Type.Literal('brief'), Type.Literal('full')],
+  {
+    default: 'brief',
+    description:
+      'What the agent is told about each message in a line before it: nothing, where it comes from, who wrote it and when, or every id as well.',
+  },
+);
+
 const ResetPolicySchema = Type.Union(
   [Type.Literal('idle'), Type.Literal('daily'), Type.Literal('both'), Type.Literal('none')],
   {

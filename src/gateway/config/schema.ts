@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { ConsoleSchema } from './console-schema.ts';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import { minutes, type PerKindSessions, SessionsSchema, text } from './schema-parts.ts';
+import { AgentContextSchema, minutes, type PerKindSessions, SessionsSchema, text } from './schema-parts.ts';
 
 const AgentHostSchema = Type.Object({
   name: text('Stays with the sessions that live there.', { minLength: 1 }),
@@ -138,6 +138,7 @@ export const ConfigSchema = Type.Object({
       model: Type.Optional(text('Model as provider/id; default: what pi is set to.')),
       thinking: Type.Optional(text('Thinking level.')),
       systemPrompt: Type.Optional(text('Added to the system prompt of every session and task.')),
+      context: Type.Optional(AgentContextSchema),
       tools: Type.Optional(
         Type.Array(Type.String(), {
           description: 'Names of the tools the agent may use; default: all of pi.',

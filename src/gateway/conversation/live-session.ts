@@ -6,6 +6,7 @@ import type { Addressee } from '../dialogs/dialog.ts';
 import type { Dialogs } from '../dialogs/dialogs.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
+import { CONTEXT_PROMPT } from '../inbound/context-header.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { InboundMessage, Platform } from '../model.ts';
 import { FILES_PROMPT } from '../outbound/answer-files.ts';
@@ -63,12 +64,13 @@ export class LiveSession {
     const sendsFiles =
       agent.sharesFiles !== false &&
       (adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false);
+    const chatSettings = settings.agentOf(this.session.chat);
+    const prompts = [
+      ...(chatSettings.context === 'off' ? [] : [CONTEXT_PROMPT]),
+      ...(sendsFiles ? [FILES_PROMPT] : []),
+    ];
     this.#conversation ??= agent.open({
-      ...conversationSpec(
-        this.session,
-        settings.agentOf(this.session.chat),
-        sendsFiles ? [FILES_PROMPT] : [],
-      ),
+      ...conversationSpec(this.session, chatSettings, prompts),
       ask: dialogs.asker({
         sessionId: this.session.id,
         addressee: () => this.#addressee(),

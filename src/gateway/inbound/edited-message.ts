@@ -12,8 +12,14 @@ export function editedMessage(
   text: string,
 ): InboundMessage | undefined {
   const { joinedFrom } = message;
-  if (joinedFrom === undefined) return message.messageId === messageId ? { ...message, text } : undefined;
+  if (joinedFrom === undefined)
+    return message.messageId === messageId ? { ...message, text, revised: true } : undefined;
   if (!joinedFrom.some((piece) => piece.messageId === messageId)) return undefined;
   const pieces = joinedFrom.map((piece) => (piece.messageId === messageId ? { ...piece, text } : piece));
-  return { ...message, joinedFrom: pieces, text: joinedText(pieces.map((piece) => piece.text)) };
+  return {
+    ...message,
+    revised: true,
+    joinedFrom: pieces,
+    text: joinedText(pieces.map((piece) => piece.text)),
+  };
 }

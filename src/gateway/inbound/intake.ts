@@ -13,6 +13,7 @@ import type { Database, Tx } from '../store/database.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
+import { wordlessAnswer } from './wordless.ts';
 
 export interface IntakeDeps {
   readonly db: Database;
@@ -51,6 +52,9 @@ export class Intake {
     if (handled?.handled) return;
     const { message, mode } = handled ?? { message: received, mode: undefined };
     if (message.edited) return this.#edited(message);
+    const wordless = wordlessAnswer(message);
+    // A piece of an album may have nothing of its own.
+    if (wordless !== undefined && message.albumId === undefined) return this.#wordless(message, wordless);
     const now = clock();
     const place = conversations.place(message, now);
     if (!conversations.hasRoom(place.session.id)) return this.#full(message);
@@ -105,6 +109,24 @@ export class Intake {
     if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);
     if (whole) return conversations.enqueue(accepted.item, session, mode, begun);
     return this.#bursts.add(accepted.item, session, textLimit);
+  }
+
+  /** Nothing for the agent: answered here, once, or not at all. */
+  async #wordless(message: InboundMessage, answer: { readonly text: string } | 'silent'): Promise<void> {
+    const { db, inbox, outbox, clock } = this.#deps;
+    const row = await db.write((tx) => {
+      if (!inbox.markSeen(tx, message, clock()) || answer === 'silent') return undefined;
+      return outbox.add(tx, {
+        chat: message.chat,
+        meta: {
+          kind: 'command',
+          ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+        },
+        parts: outbox.format(message.chat, answer.text),
+        replyTo: message.messageId,
+      });
+    });
+    if (row !== undefined) void outbox.release(row);
   }
 
   /** The sender lost access while the message was being stored: it came too late to be dropped with the others. */

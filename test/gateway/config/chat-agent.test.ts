@@ -21,6 +21,7 @@ describe('the agent of a chat', () => {
       thinking: 'low',
       tools: ['read'],
       cwd: '/project',
+      context: 'brief',
       systemPrompt: 'Be kind.\n\nBe short.',
     });
     expect(settings.agentOf({ platform: 'telegram', chatId: 'other' })).toMatchObject({

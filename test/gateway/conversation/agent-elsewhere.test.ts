@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Agent, Conversation, ConversationSpec } from '../../../src/gateway/agent/agent.ts';
+import { withoutHeader } from '../../../src/gateway/inbound/context-header.ts';
 import type { AgentHostView } from '../../../src/gateway/model.ts';
 import { recordingAgent } from '../recording-agent.ts';
 import { Rig, type RigOptions } from '../rig.ts';
@@ -36,7 +37,7 @@ function elsewhere(specs: ConversationSpec[], views: () => readonly AgentHostVie
             listener({ type: 'alive' });
           }
           if (signal.aborted) return { status: 'aborted' };
-          listener({ type: 'text_delta', delta: input.text });
+          listener({ type: 'text_delta', delta: withoutHeader(input.text) });
           return { status: 'answered' };
         },
         steer: async () => false,
@@ -77,8 +78,8 @@ describe('a session of an agent elsewhere', () => {
       attachments: [{ kind: 'file', name: 'a.bin', mimeType: 'application/octet-stream', ref: 'r' }],
     });
     await rig.pass(5000);
-    expect(rig.texts()[0]).toContain('[Attached file "a.bin" (3 bytes) cannot be opened here');
-    expect(specs[0]?.systemPrompt).toBeUndefined();
+    expect(rig.texts()[0]).toContain('⟦attached file "a.bin" (3 bytes) cannot be opened here');
+    expect(specs[0]?.systemPrompt).not.toContain('To send a file');
   });
 
   it('may let a tool work longer than the limit of silence, not longer than that of a turn', async () => {

@@ -26,7 +26,7 @@ describe('the settings of a chat', () => {
     await rig.say('/bg look around');
     await rig.pass(1000);
     expect(agent.specs).toMatchObject([
-      { kind: 'chat', cwd: '/tmp', tools: ['read'], systemPrompt: 'Be short.' },
+      { kind: 'chat', cwd: '/tmp', tools: ['read'], systemPrompt: expect.stringMatching(/\n\nBe short\.$/) },
       { kind: 'task', cwd: '/tmp', tools: ['read'], systemPrompt: 'Be short.' },
     ]);
   });

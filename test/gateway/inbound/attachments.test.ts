@@ -41,7 +41,7 @@ function message(
   };
 }
 const prepare = (files: Record<string, Uint8Array | Error>, over?: Partial<InboundMessage>) =>
-  prepareInput(message(files, over), adapter, folder);
+  prepareInput(message(files, over), adapter, folder, { context: 'off' });
 
 describe('what a file is', () => {
   it.each([
@@ -71,14 +71,14 @@ describe('the agent gets', () => {
 
   it('a small text inline, in a fence that its content cannot close', async () => {
     const { text } = await prepare({ 'a.md': Buffer.from('before\n```\ninside\n````\nafter') });
-    expect(text).toBe('look\n\n[Attached file "a.md"]\n`````\nbefore\n```\ninside\n````\nafter\n`````');
+    expect(text).toBe('look\n\n⟦attached file "a.md"⟧\n`````\nbefore\n```\ninside\n````\nafter\n`````');
   });
 
   it('everything else as a file that it is told the path of', async () => {
     const large = Buffer.alloc(ATTACHMENT_LIMITS.inlineTextBytes + 1, 'a');
     for (const bytes of [Buffer.from([0, 1, 2, 3]), Buffer.from([0xff, 0xfe, 0x41]), large]) {
       const { text } = await prepare({ 'data.bin': bytes });
-      const path = /saved to (.+)\]$/.exec(text)?.[1] ?? '';
+      const path = /saved to (.+)⟧$/.exec(text)?.[1] ?? '';
       expect(readFileSync(path).equals(bytes)).toBe(true);
     }
   });
@@ -89,9 +89,27 @@ describe('the agent gets', () => {
     expect(text).toContain('saved to');
   });
 
+  it('the files of a quoted and of a forwarded message like its own', async () => {
+    const file = (name: string, bytes: Uint8Array): Attachment => {
+      adapter.files.set(name, bytes);
+      return { kind: 'file', name, mimeType: 'text/plain', ref: name };
+    };
+    const { text, images } = await prepare(
+      {},
+      {
+        replyTo: { messageId: '0', author: 'Bob', attachments: [file('plan.txt', Buffer.from('the plan'))] },
+        forwardedFrom: { author: 'Carol', attachments: [file('photo.png', PNG)] },
+      },
+    );
+    expect(images).toHaveLength(1);
+    expect(text).toBe(
+      'look\n\n⟦forwarded file "photo.png" is image 1⟧\n\n⟦quoted file "plan.txt"⟧\n```\nthe plan\n```',
+    );
+  });
+
   it('what the message replies to, quoted', async () => {
     const { text } = await prepare({}, { replyTo: { messageId: '0', text: 'one\ntwo' } });
-    expect(text).toBe('> one\n> two\n\nlook');
+    expect(text).toBe('⟦it answers a message by an unnamed author⟧\n> one\n> two\n⟦message⟧\nlook');
   });
 });
 
@@ -109,7 +127,7 @@ describe('a name from outside', () => {
     '日本語 ファイル.pdf',
   ])('%j never leaves the session’s folder', async (name) => {
     const { text } = await prepare({ [name]: Buffer.from([0]) });
-    const path = /saved to (.+)\]$/s.exec(text)?.[1] ?? '';
+    const path = /saved to (.+)⟧$/s.exec(text)?.[1] ?? '';
     expect(dirname(dirname(path))).toBe(folder);
     expect(path.length - dirname(path).length).toBeLessThanOrEqual(101);
     expect(readFileSync(path)).toHaveLength(1);
@@ -122,7 +140,7 @@ describe('a file that cannot be had', () => {
       'a.bin': new Error('GET https://api.telegram.org/file/bot12345:SECRET/doc failed'),
       'b.txt': Buffer.from('fine'),
     });
-    expect(text).toContain('[Attached file "a.bin" could not be fetched');
+    expect(text).toContain('⟦attached file "a.bin" could not be fetched');
     expect(text).not.toContain('SECRET');
     expect(text).toContain('fine');
   });

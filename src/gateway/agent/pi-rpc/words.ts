@@ -12,7 +12,11 @@ export async function piWords(link: RpcLink, signal: AbortSignal): Promise<reado
     const words = listAt(await link.request({ type: 'get_commands' }), 'commands');
     return words.flatMap((word) => {
       const name = stringAt(word, 'name');
-      return name === undefined ? [] : [{ name, description: oneLine(stringAt(word, 'description') ?? '') }];
+      if (name === undefined) return [];
+      const program = stringAt(word, 'source') === 'extension';
+      return [
+        { name, description: oneLine(stringAt(word, 'description') ?? ''), ...(program ? { program } : {}) },
+      ];
     });
   } finally {
     signal.removeEventListener('abort', giveUp);

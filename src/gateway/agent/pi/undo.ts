@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import { withoutHeader } from '../../inbound/context-header.ts';
 import type { Undone } from '../agent.ts';
 import { ask } from './ask.ts';
 import type { LiveSession } from './live-session.ts';
@@ -26,5 +27,5 @@ export async function undoTurn(session: LiveSession): Promise<Undone & { readonl
     stringAt(forked, 'sessionFile') ?? stringAt(await ask(session, { type: 'get_state' }), 'sessionFile');
   if (file === undefined)
     throw new GatewayError('unsupported', 'this agent keeps no session file to go back in', { status: 409 });
-  return { text: stringAt(last, 'text') ?? '', file };
+  return { text: withoutHeader(stringAt(last, 'text') ?? ''), file };
 }

@@ -33,6 +33,13 @@ export class AgentWords {
     return spelled(this.#known.get(cwd)?.words ?? [], word);
   }
 
+  /** Is it, in any folder that we know of, a command of an extension? */
+  isProgram(word: string): boolean {
+    return [...this.#known.values()].some(({ words }) =>
+      words.some(({ name, program }) => name === word && program === true),
+    );
+  }
+
   /** How the agent spells the word; it is asked unless it was a moment ago. Never rejects. */
   async find(word: string, cwd: string): Promise<string | undefined> {
     const known = this.#known.get(cwd);
