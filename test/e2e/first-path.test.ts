@@ -119,6 +119,9 @@ describe('a stranger writes, the operator decides, the real pi answers', () => {
       type: 'response',
       data: { text: 'You said: and the question?' },
     });
-    expect(model.requests.at(-1)?.history.map(withoutHeader)).toEqual(['what is the answer?', 'and the question?']);
+    expect(model.requests.at(-1)?.history.map(withoutHeader)).toEqual([
+      'what is the answer?',
+      'and the question?',
+    ]);
   });
 });
