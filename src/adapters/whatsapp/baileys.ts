@@ -2,6 +2,7 @@ import type { WASocket } from 'baileys';
 import { messageOf } from '../../gateway/errors.ts';
 import { ParkedError } from '../kit/supervisor.ts';
 import { quietLibsignal } from './libsignal-quiet.ts';
+import { checkSignatures } from './signatures.ts';
 
 /** The library as a value: it is an optional dependency and is loaded only when WhatsApp is enabled. */
 export type Baileys = typeof import('baileys');
@@ -15,6 +16,7 @@ export async function loadBaileys(load: () => Promise<Baileys> = importBaileys):
   try {
     return await load();
   } catch (error) {
+    if (error instanceof ParkedError) throw error;
     const absent = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
     throw new ParkedError(
       absent ? 'the package baileys is not installed' : `baileys cannot be loaded: ${messageOf(error)}`,
@@ -26,5 +28,6 @@ export async function loadBaileys(load: () => Promise<Baileys> = importBaileys):
 async function importBaileys(): Promise<Baileys> {
   const baileys = await import('baileys');
   quietLibsignal();
+  checkSignatures(baileys);
   return baileys;
 }

@@ -15,6 +15,7 @@ import type { Line } from './outbound.ts';
 import type { Session } from './session.ts';
 import { chosen, WHATSAPP_URL, type WhatsAppSettings } from './settings.ts';
 import { SignalGate } from './signal-gate.ts';
+import { withProvenServer } from './signatures.ts';
 import { containRejections, endSocket, keepWireOrder, skipUnreachableDevices } from './socket-guard.ts';
 
 export interface ConnectionOptions {
@@ -150,7 +151,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
   };
   try {
-    return baileys.makeWASocket(config);
+    return withProvenServer(settings.url ?? WHATSAPP_URL, () => baileys.makeWASocket(config));
   } catch (error) {
     throw new ParkedError(
       `the connection cannot be made: ${messageOf(error)}`,
