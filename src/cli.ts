@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import { type Arguments, helpText, readArguments, UsageError } from './cli/arguments.ts';
 import { HOSTED } from './gateway/agent/pi/environment.ts';
 import { ConfigError, FolderLockedError, GatewayError, messageOf } from './gateway/errors.ts';
+import { settleTimeZone } from './gateway/machine-zone.ts';
 import { VERSION } from './version.ts';
 
 const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const;
@@ -10,6 +11,7 @@ const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const
 /** Runs the program; sets the exit code and returns when everything is closed. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
+    settleTimeZone(process.env);
     process.exitCode = await run(readArguments(argv));
   } catch (error) {
     process.exitCode = explain(error);

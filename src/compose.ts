@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { createAgentFor } from './compose-agent.ts';
+import { checkWholeConfig } from './config-check.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
@@ -13,11 +14,11 @@ import { followConfig } from './gateway/config/follow.ts';
 import { liveSettings } from './gateway/config/live-settings.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { Config } from './gateway/config/schema.ts';
-import { resolveSecret } from './gateway/config/secrets.ts';
+import { resolveTokens } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { watchFile } from './gateway/config/watch.ts';
 import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
-import { type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
+import { closeToOthers, type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
 import { messageOf } from './gateway/errors.ts';
 import { EventStream } from './gateway/events.ts';
 import { Gateway } from './gateway/gateway.ts';
@@ -27,6 +28,7 @@ import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
 import { LocalOperator } from './gateway/local-operator.ts';
 import type { Logger, LogLevel } from './gateway/log.ts';
 import { LogHub, type LogSink } from './gateway/log-hub.ts';
+import { machineZoneProblem } from './gateway/machine-zone.ts';
 import type { Platform } from './gateway/model.ts';
 import { Redactor } from './gateway/outbound/egress.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
@@ -75,6 +77,8 @@ export interface RunningGateway {
   operator(actor: Actor): LocalOperator;
   status(): Readonly<Record<string, unknown>>;
   broadcast(event: string, data: unknown): void;
+  /** Reads config.json again and follows it; what is wrong with it is logged and changes nothing. */
+  reload(): Promise<void>;
   /** Begins connecting the adapters; resolves when each supervises itself. */
   connect(): Promise<void>;
   /** Clean stop, once: later calls wait for the first. */
@@ -99,7 +103,9 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const live = liveSettings(alsoEnabled(base));
   const { settings } = live;
   const agentEnv = withoutPlatformSecrets(loaded.config, env);
-  checkEntries(settings.schedules);
+  // Offline only the store is used: what the rest would need is the next start's business.
+  if (options.offline) checkEntries(settings.schedules);
+  else await checkWholeConfig(loaded.config, folder.config);
   const operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
@@ -108,9 +114,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const events = new EventStream();
     const redactor = new Redactor();
     redactor.add(operatorToken);
-    const tokens = await Promise.all(
-      settings.tokens.map((token, i) => resolveSecret(token, `tokens.${i}`, env)),
-    );
+    const tokens = options.offline ? [] : await resolveTokens(settings.tokens, env);
     for (const token of tokens) redactor.add(token);
     const logs = new LogHub({
       level: options.logLevel ?? 'info',
@@ -120,7 +124,8 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       ...(options.logSink === undefined ? {} : { sink: options.logSink }),
     });
     const log = logs.logger('gateway');
-    for (const warning of loaded.warnings) log.warn(warning);
+    for (const warning of [...loaded.warnings, closeToOthers(folder.config), machineZoneProblem(env)])
+      if (warning !== undefined) log.warn(warning);
     const open = async (
       path: string,
       migrations: readonly Migration[],
@@ -166,6 +171,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         putInForce(now);
         return true;
       },
+      checkWholeConfig,
     );
     const putInForce = (now: Config): void => {
       live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
@@ -175,7 +181,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const edits = new ConfigEdits({
       path: folder.config,
       first: loaded.config,
-      check: (now) => checkEntries(now.schedules ?? []),
+      check: (now) => checkWholeConfig(now, folder.config),
       apply: async (change) => {
         if (change.platforms.size > 0) putInForce(change.config);
         for (const [platform, names] of change.platforms)
@@ -312,6 +318,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         void gateway.checkAgent(AbortSignal.timeout(15_000));
         await gateway.connect();
       },
+      reload: () => edits.look(),
       stop,
       stopped,
     };

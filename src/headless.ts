@@ -1,7 +1,7 @@
-/** Runs the gateway without a terminal: JSON log lines on stdout, a clean stop on SIGTERM and SIGINT. */
+/** Runs the gateway without a terminal: JSON log lines on stdout, a clean stop on SIGTERM and SIGINT, a reload on SIGHUP. */
 import { pino } from 'pino';
 import { removeRuntime, writeRuntime } from './cli/runtime-file.ts';
-import { type ComposeOptions, composeGateway } from './compose.ts';
+import { type ComposeOptions, composeGateway, type RunningGateway } from './compose.ts';
 import type { LogSink } from './gateway/log-hub.ts';
 
 /** JSON lines for a log collector. A reader that went away must not take the gateway with it. */
@@ -14,13 +14,32 @@ export function jsonLog(level: string): LogSink {
 
 /** Resolves with the exit code when the gateway has stopped for good. */
 export async function runHeadless(options: ComposeOptions): Promise<number> {
-  while ((await runOnce(options)) === 'restart');
-  return 0;
+  // A terminal that closes sends SIGHUP: a gateway in the background stays, also while it starts or restarts.
+  let running: RunningGateway | undefined;
+  const onHangup = (): void => {
+    running?.log.info('reloading config.json (SIGHUP)');
+    void running?.reload();
+  };
+  process.on('SIGHUP', onHangup);
+  try {
+    while (
+      (await runOnce(options, (now) => {
+        running = now;
+      })) === 'restart'
+    );
+    return 0;
+  } finally {
+    process.off('SIGHUP', onHangup);
+  }
 }
 
-async function runOnce(options: ComposeOptions): Promise<'stop' | 'restart'> {
+async function runOnce(
+  options: ComposeOptions,
+  begun: (running: RunningGateway) => void,
+): Promise<'stop' | 'restart'> {
   const running = await composeGateway({ ...options, logSink: jsonLog(options.logLevel ?? 'info') });
   const { log, folder, port, settings } = running;
+  begun(running);
   let asked = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     asked += 1;
@@ -30,7 +49,6 @@ async function runOnce(options: ComposeOptions): Promise<'stop' | 'restart'> {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  process.on('SIGHUP', onSignal);
   try {
     writeRuntime(folder, { pid: process.pid, port, host: settings.host });
     const connecting = running.connect();
@@ -43,6 +61,5 @@ async function runOnce(options: ComposeOptions): Promise<'stop' | 'restart'> {
     removeRuntime(folder);
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
-    process.off('SIGHUP', onSignal);
   }
 }

@@ -1,6 +1,7 @@
 /** `config`: shows the configuration, or sets one key of it; secrets come from stdin so that no shell remembers them. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { checkWholeConfig } from '../config-check.ts';
 import { ConfigAccess, configKeys } from '../gateway/config/access.ts';
 import type { DataFolder } from '../gateway/data-folder.ts';
 import { GatewayError } from '../gateway/errors.ts';
@@ -39,7 +40,7 @@ export async function runConfig(
   around: ConfigSurroundings,
 ): Promise<string> {
   const request = configRequest(args.rest);
-  const access = new ConfigAccess(folder.config);
+  const access = new ConfigAccess(folder.config, {}, () => false, checkWholeConfig);
   const operator = await around.operator();
   try {
     if ('set' in request) {

@@ -1,6 +1,7 @@
 /** The gateway under its own console: the console is drawn first, the gateway starts behind it. */
 import { existsSync } from 'node:fs';
 import type { ComposeOptions, RunningGateway } from '../compose.ts';
+import { checkWholeConfig } from '../config-check.ts';
 import type { ConsoleResult } from '../console.tsx';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
@@ -25,6 +26,7 @@ export async function underConsole(
   // What stops every start is told without a console that comes and goes.
   const { config } = loadConfig(folder.config);
   const settings = resolveSettings(config, options, process.env, process.cwd());
+  await checkWholeConfig(config, folder.config);
   openDataFolder(folder);
   const taken = holderOf(folder);
   if (taken !== undefined) return attachInstead(args, taken);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, messageOf } from './errors.ts';
@@ -66,4 +66,23 @@ export function readOperatorToken(folder: DataFolder): string | undefined {
   } catch {
     return undefined; // never started here, or not ours to read
   }
+}
+
+/**
+ * Makes a file with secrets private (0600). A link belongs to whoever made it, and a file of another user cannot be
+ * changed: then the sentence that warns about it; undefined when all is well.
+ */
+export function closeToOthers(path: string): string | undefined {
+  const facts = lstatSync(path, { throwIfNoEntry: false });
+  if (facts === undefined || process.platform === 'win32') return undefined;
+  const mode = facts.isSymbolicLink() ? (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) : facts.mode;
+  if ((mode & 0o077) === 0) return undefined;
+  if (!facts.isSymbolicLink())
+    try {
+      chmodSync(path, 0o600);
+      return undefined;
+    } catch {
+      // told below
+    }
+  return `${path} can be read by other users (mode ${(mode & 0o777).toString(8)}): make it private with chmod 600`;
 }

@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GatewayProcess, ROOT, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
 describe('starting', () => {
@@ -42,6 +42,44 @@ describe('starting', () => {
     await gateway.stop();
     for (const name of ['sessions', 'security', 'background-tasks'])
       expect(mode(`gateway-${name}.db`)).toBe(0o600);
+  });
+
+  it('makes config.json private, and warns where it cannot', async () => {
+    writeConfig(folder.path, {});
+    const path = join(folder.path, 'gateway', 'config.json');
+    chmodSync(path, 0o644);
+    const gateway = start();
+    await gateway.ready();
+    await gateway.stop();
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const shared = join(folder.path, 'shared.json');
+    renameSync(path, shared);
+    chmodSync(shared, 0o640);
+    symlinkSync(shared, path);
+    const second = start();
+    await second.ready();
+    await second.stop();
+    expect(statSync(shared).mode & 0o777).toBe(0o640);
+    expect(second.records.some(({ msg }) => /config\.json can be read by other users/.test(msg))).toBe(true);
+  });
+
+  it('survives SIGHUP, and reads its configuration again', async () => {
+    writeConfig(folder.path, {});
+    const gateway = start();
+    await gateway.ready();
+    gateway.child.kill('SIGHUP');
+    await vi.waitFor(
+      () => expect(gateway.records.some(({ msg }) => msg === 'reloading config.json (SIGHUP)')).toBe(true),
+      5000,
+    );
+    writeConfig(folder.path, { port: 'abc' });
+    gateway.child.kill('SIGHUP');
+    await vi.waitFor(
+      () => expect(gateway.records.some(({ msg }) => /port: "abc" is invalid/.test(msg))).toBe(true),
+      5000,
+    );
+    expect(gateway.child.exitCode).toBe(null);
+    expect(await gateway.stop()).toBe(0);
   });
 
   it('lets only one process hold a folder, and names the first', async () => {

@@ -51,24 +51,30 @@ export function configKeys(schema: SchemaNode = ROOT, prefix = ''): ConfigKey[] 
   );
 }
 
+/** Throws ConfigError for what the schema cannot judge; `origin` names the file. */
+export type ConfigCheck = (config: Config, origin: string) => Promise<void> | void;
+
 /** Reads and changes `config.json` on the operator's word. */
 export class ConfigAccess {
   readonly #path: string;
   readonly #flags: Readonly<Record<string, unknown>>;
   readonly #stored: (key: string) => boolean;
+  readonly #check: ConfigCheck;
 
   /**
    * `flags`: values that the command line or the environment set, by key. `stored` hears of every key that was
-   * written and says whether it is in force already.
+   * written and says whether it is in force already. `check` judges what the schema cannot.
    */
   constructor(
     path: string,
     flags: Readonly<Record<string, unknown>> = {},
     stored: (key: string) => boolean = () => false,
+    check: ConfigCheck = () => {},
   ) {
     this.#path = path;
     this.#flags = flags;
     this.#stored = stored;
+    this.#check = check;
   }
 
   /** Each key with its value in force and where that comes from; secrets masked. */
@@ -122,7 +128,7 @@ export class ConfigAccess {
     const next = structuredClone(file.store) as Record<string, unknown>;
     for (const [name, changed] of changes) assign(next, name.split('.'), changed);
     const { config } = checkConfig(next, this.#path);
-    if (config.schedules !== undefined) await checkSchedules(config.schedules);
+    await this.#check(config, this.#path);
     file.store = next;
     return `${key} is stored${this.#stored(key) ? '' : '; it counts from the next start'}`;
   }
@@ -181,10 +187,4 @@ function assign(target: Record<string, unknown>, path: readonly string[], value:
   const node = typeof child === 'object' && child !== null ? (child as Record<string, unknown>) : {};
   target[step] = node;
   assign(node, rest, value);
-}
-
-/** What the schema cannot see: times and targets that make no sense. Throws ConfigError; the next start would too. */
-async function checkSchedules(entries: NonNullable<Config['schedules']>): Promise<void> {
-  const { checkEntries } = await import('../schedules/config-entries.ts');
-  checkEntries(entries);
 }

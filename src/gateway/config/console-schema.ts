@@ -8,7 +8,14 @@ const WORD = `(?:bold|dim|underline|inverse|${COLOURS})`;
 /** "bold red", "#ffaa00 on black", "underline", "none". */
 const STYLE = `^(?:none|on ${COLOURS}|${WORD}(?: ${WORD})*(?: on ${COLOURS})?)$`;
 
-const style = (description: string) => Type.Optional(Type.String({ pattern: STYLE, description }));
+const style = (description: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: STYLE,
+      'x-pattern': 'words such as "bold red", "#ffaa00 on black" or "none"',
+      description,
+    }),
+  );
 
 const ThemeSchema = Type.Object(
   {
@@ -40,6 +47,7 @@ export const ConsoleSchema = Type.Object({
   theme: Type.Optional(
     Type.String({
       default: 'auto',
+      'x-is': 'word',
       description: 'Colours of the console: auto, dark, light, mono, or a name of `console.themes`.',
     }),
   ),
@@ -68,7 +76,9 @@ export const ConsoleSchema = Type.Object({
     }),
   ),
   keys: Type.Optional(
-    Type.Record(Type.String(), Type.String(), { description: 'Remapped keys: action name to key.' }),
+    Type.Record(Type.String(), Type.String({ 'x-is': 'word' }), {
+      description: 'Remapped keys: action name to key.',
+    }),
   ),
 });
 

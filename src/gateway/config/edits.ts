@@ -21,7 +21,7 @@ export interface ConfigEditsOptions {
   /** The configuration in force. */
   readonly first: Config;
   /** Throws a ConfigError for what the schema cannot judge. */
-  readonly check: (config: Config) => void;
+  readonly check: (config: Config) => Promise<void> | void;
   readonly apply: (change: ConfigChange) => Promise<void>;
   readonly log: Logger;
 }
@@ -61,7 +61,7 @@ export class ConfigEdits {
       if (isBlank(path) && Object.keys(this.#known).length > 0)
         throw new ConfigError(`${path}: is gone or empty`, 'Write "{}" if nothing is to be set.');
       const { config, warnings } = loadConfig(path);
-      check(config);
+      await check(config);
       this.#complaint = '';
       const change = changeOf(this.#known, config);
       if (change === undefined) return;

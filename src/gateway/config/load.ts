@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Value } from 'typebox/value';
 import { ConfigError, messageOf } from '../errors.ts';
+import { tokenSpans } from '../outbound/token-shapes.ts';
+import { isMeaning, misses, nearlyTool } from './meaning.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 import { closest } from './suggest.ts';
 
@@ -26,14 +28,44 @@ export function loadConfig(path: string): LoadedConfig {
   if (text.trim() === '') return { path, config: {}, warnings: [] };
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ''));
+    text = text.replace(/^\uFEFF/, '');
+    value = JSON.parse(text);
   } catch (error) {
     throw new ConfigError(
-      `${path}: is not valid JSON: ${messageOf(error)}`,
-      'Mend the syntax at that place (a missing comma, quote or bracket); the file was left as it is.',
+      `${path}: is not valid JSON${placeOf(error, text)}`,
+      'Fix the syntax at that position (often a missing comma, quote or bracket). The file was not changed.',
     );
   }
   return { path, ...checkConfig(value, path) };
+}
+
+/** Where the syntax breaks. The engine's own message quotes the text around it, and that may be a token. */
+function placeOf(error: unknown, text: string): string {
+  const position = /at position (\d+)/.exec(messageOf(error))?.[1];
+  const at = position === undefined ? firstBadCharacter(text) : Number(position);
+  if (at === undefined) return '';
+  const before = text.slice(0, at).split('\n');
+  return `: the error is at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
+}
+
+/** The shortest beginning with a character that cannot stand there; V8 does not say where that is. */
+function firstBadCharacter(text: string): number | undefined {
+  const bad = (length: number): boolean => {
+    try {
+      JSON.parse(text.slice(0, length));
+      return false;
+    } catch (error) {
+      return messageOf(error).startsWith('Unexpected token');
+    }
+  };
+  if (!bad(text.length)) return undefined;
+  let [good, first] = [0, text.length];
+  while (first - good > 1) {
+    const middle = (good + first) >> 1;
+    if (bad(middle)) first = middle;
+    else good = middle;
+  }
+  return good;
 }
 
 /** Validates a configuration value; `origin` names the file or surface in errors. */
@@ -49,19 +81,24 @@ export function checkConfig(value: unknown, origin: string): Omit<LoadedConfig, 
   for (const error of Value.Errors(ConfigSchema, cleaned)) {
     if (error.keyword === 'const') continue; // the enclosing anyOf names the whole choice
     const path = stepsOf(error.instancePath);
-    const key = path.join('.');
-    const schema = schemaAt(path);
-    throw new ConfigError(
-      `${origin}: ${key || 'configuration'}: ${show(valueAt(cleaned, path))} is wrong: ${explain(error.message, schema)}`,
-      fix(key, schema),
-    );
+    const key = path.join('.') || 'configuration';
+    if (error.keyword === 'required')
+      throw new ConfigError(
+        `${origin}: ${key}: ${error.params.requiredProperties.join(', ')} is missing`,
+        'Add it: docs/configuration.md names what is needed.',
+      );
+    throw invalid(origin, path, cleaned, expectation(schemaAt(path)));
   }
   if (!Value.Check(ConfigSchema, cleaned))
     throw new ConfigError(
       `${origin}: does not match the configuration schema`,
       'Compare it with docs/configuration.md.',
     );
+  checkMeanings(cleaned, ConfigSchema, [], (path, expected, advice) => {
+    throw invalid(origin, path, cleaned, expected, advice);
+  });
   checkTheme(cleaned, origin);
+  warnings.push(...doubtfulTools(cleaned, origin));
   return { config: cleaned, warnings };
 }
 
@@ -73,8 +110,48 @@ function checkTheme({ console: look }: Config, origin: string): void {
   if (look?.theme === undefined || names.includes(look.theme)) return;
   const near = closest(look.theme, names);
   throw new ConfigError(
-    `${origin}: console.theme: ${show(look.theme)} is wrong: it must be one of ${names.join(', ')}`,
+    `${origin}: console.theme: ${show(look.theme)} is invalid: expected one of ${names.join(', ')}`,
     `${near === undefined ? '' : `Did you mean "${near}"? `}Set console.theme to one of them, or add it to console.themes.`,
+  );
+}
+
+/** Calls `complain` for the first text that does not mean what its key asks for. */
+function checkMeanings(
+  value: unknown,
+  schema: SchemaNode | undefined,
+  path: readonly string[],
+  complain: (path: readonly string[], expected: string, advice: string | undefined) => never,
+): void {
+  const meaning = schema?.['x-is'];
+  if (typeof value === 'string' && isMeaning(meaning)) {
+    const missed = misses(meaning, value, path);
+    if (missed !== undefined) complain(path, missed.expected, missed.advice);
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, child] of Object.entries(value))
+    checkMeanings(
+      child,
+      Array.isArray(value) ? schema?.items : childOf(schema, key),
+      [...path, key],
+      complain,
+    );
+}
+
+/** An extension may bring tools of any name, so a name that is nearly one of pi's own is only doubtful. */
+function doubtfulTools({ agent, platforms }: Config, origin: string): string[] {
+  const lists: (readonly [string, readonly string[] | undefined])[] = [['agent.tools', agent?.tools]];
+  for (const [platform, own] of Object.entries(platforms ?? {})) {
+    lists.push([`platforms.${platform}.agent.tools`, own.agent?.tools]);
+    for (const [chat, settings] of Object.entries(own.chats ?? {}))
+      lists.push([`platforms.${platform}.chats.${chat}.agent.tools`, settings.agent?.tools]);
+  }
+  return lists.flatMap(([key, tools]) =>
+    (tools ?? []).flatMap((tool, i) => {
+      const near = nearlyTool(tool);
+      return near === undefined
+        ? []
+        : [`${origin}: ${key}.${i}: pi has no tool "${tool}". Did you mean "${near}"?`];
+    }),
   );
 }
 
@@ -98,7 +175,12 @@ interface SchemaNode {
   readonly description?: string;
   /** What a pattern asks for, in words. */
   readonly 'x-pattern'?: string;
+  /** What a text has to mean, see meaning.ts. */
+  readonly 'x-is'?: unknown;
+  readonly 'x-secret'?: boolean;
   readonly type?: string;
+  readonly minItems?: number;
+  readonly minLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly items?: SchemaNode;
@@ -130,9 +212,52 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
   return node;
 }
 
+/** The error about one value: key, value, what was expected, next step. A secret is never repeated. */
+function invalid(
+  origin: string,
+  path: readonly string[],
+  config: unknown,
+  expected: string,
+  advice?: string,
+): ConfigError {
+  const key = path.join('.') || 'configuration';
+  const secret = path.some((_step, i) => schemaAt(path.slice(0, i + 1))?.['x-secret'] === true);
+  const value = valueAt(config, path);
+  const fallback = schemaAt(path)?.default;
+  const hint = [
+    advice,
+    `Set ${key} to ${expected}, or remove it.`,
+    fallback === undefined ? undefined : `The default is ${JSON.stringify(fallback)}.`,
+  ];
+  return new ConfigError(
+    `${origin}: ${key}: ${secret ? kindOfValue(value) : show(value)} is invalid: expected ${expected}`,
+    hint.filter((each) => each !== undefined).join(' '),
+  );
+}
+
+/** A value as an error may repeat it: short, and nothing that could be a secret in the wrong place. */
 function show(value: unknown): string {
+  if (typeof value === 'string' && couldBeSecret(value)) return kindOfValue(value);
+  if (typeof value === 'object' && value !== null && Object.keys(value).length > 0) return kindOfValue(value);
   const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+  return text.length > 60 ? `${text.slice(0, 57).toWellFormed()}…"` : text;
+}
+
+/** Has the shape of a known token, or is one long word of letters and digits that is neither a path nor an address. */
+function couldBeSecret(text: string): boolean {
+  return (
+    tokenSpans(text).length > 0 ||
+    (/^[\w+/=.~:-]{20,}$/.test(text) &&
+      /\d/.test(text) &&
+      /[A-Za-z]/.test(text) &&
+      !/^[/~.]|:\/\//.test(text))
+  );
+}
+
+function kindOfValue(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string') return value.trim() === '' ? 'an empty text' : 'the text (not shown)';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function choices(schema: SchemaNode | undefined): string | undefined {
@@ -142,24 +267,29 @@ function choices(schema: SchemaNode | undefined): string | undefined {
     : values.map((v) => JSON.stringify(v)).join(', ');
 }
 
-function explain(message: string, schema: SchemaNode | undefined): string {
+/** Completes "expected …", without words of the schema. */
+function expectation(schema: SchemaNode | undefined): string {
   const options = choices(schema);
-  if (message.includes('pattern') && schema?.['x-pattern'] !== undefined)
-    return `it must be ${schema['x-pattern']}`;
-  if (message.includes('pattern')) return 'it must be words such as "bold red", "#ffaa00 on black" or "none"';
-  return options === undefined ? `it ${message}` : `it must be one of ${options}`;
-}
-
-function fix(key: string, schema: SchemaNode | undefined): string {
-  const range =
-    schema?.minimum !== undefined && schema.maximum !== undefined
-      ? ` from ${schema.minimum} to ${schema.maximum}`
-      : '';
-  const kind =
-    choices(schema) ??
-    (schema?.type === undefined ? 'a fitting value' : `a value of type ${schema.type}${range}`);
-  const fallback = schema?.default === undefined ? '' : ` The default is ${JSON.stringify(schema.default)}.`;
-  return `Set ${key} to ${kind}, or remove the key.${fallback}`;
+  if (options !== undefined) return `one of ${options}`;
+  if (schema?.['x-pattern'] !== undefined) return schema['x-pattern'];
+  switch (schema?.type) {
+    case 'integer':
+    case 'number': {
+      const { minimum, maximum } = schema;
+      const range = maximum === undefined ? ` of at least ${minimum}` : ` from ${minimum} to ${maximum}`;
+      return `a whole number${minimum === undefined ? '' : range}`;
+    }
+    case 'boolean':
+      return 'true or false';
+    case 'array':
+      return `a list […] of ${schema.items?.type === 'string' ? 'texts' : 'objects'}${schema.minItems === undefined ? '' : ', not empty'}`;
+    case 'object':
+      return 'an object {…}';
+    case 'string':
+      return schema.minLength === undefined ? 'text' : 'text that is not empty';
+    default:
+      return 'a key that exists there';
+  }
 }
 
 function findUnknown(

@@ -1,18 +1,24 @@
 /** `platforms` of the configuration: what all of them take, and the keys of each. */
 import { Type } from 'typebox';
-import { AgentContextSchema, PerKindSessions, secret, text } from './schema-parts.ts';
+import { AgentContextSchema, PerKindSessions, secret, text, thinking } from './schema-parts.ts';
 
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
 export const ChatAgentSchema = Type.Object({
-  model: Type.Optional(text('Model as provider/id; default: that of `agent`.')),
-  thinking: Type.Optional(text('Thinking level; default: that of `agent`.')),
+  model: Type.Optional(text('Model as provider/id; default: that of `agent`.', { 'x-is': 'model' })),
+  thinking: thinking('Thinking level; default: that of `agent`.'),
   tools: Type.Optional(
-    Type.Array(Type.String(), {
+    Type.Array(Type.String({ 'x-is': 'tool' }), {
       description: 'Names of the tools the agent may use; default: those of `agent`.',
     }),
   ),
-  cwd: Type.Optional(text('Working folder of new sessions; default: that of `agent`.')),
-  systemPrompt: Type.Optional(text('Added to the system prompt, after what `agent` adds.')),
+  cwd: Type.Optional(
+    text('Working directory of new sessions, a full path; default: that of `agent`.', {
+      'x-is': 'directory',
+    }),
+  ),
+  systemPrompt: Type.Optional(
+    text('Added to the system prompt, after what `agent` adds.', { 'x-is': 'free' }),
+  ),
   context: Type.Optional(AgentContextSchema),
 });
 
@@ -32,13 +38,19 @@ const common = {
     }),
   ),
   groups: Type.Optional(
-    Type.Array(Type.String(), { default: [], description: 'Group or channel ids in which the bot listens.' }),
+    Type.Array(Type.String({ 'x-is': 'id' }), {
+      default: [],
+      description: 'Group or channel ids in which the bot listens.',
+    }),
   ),
   requireMention: Type.Optional(
     Type.Boolean({ default: true, description: 'In groups, listen only when mentioned or replied to.' }),
   ),
   allowFrom: Type.Optional(
-    Type.Array(Type.String(), { default: [], description: 'User ids that are let in without pairing.' }),
+    Type.Array(Type.String({ 'x-is': 'id' }), {
+      default: [],
+      description: 'User ids that are let in without pairing.',
+    }),
   ),
   groupSessionsPerUser: Type.Optional(
     Type.Boolean({ default: true, description: 'In groups each user has an own session.' }),
@@ -63,7 +75,9 @@ const common = {
     }),
   ),
   homeChat: Type.Optional(
-    text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.'),
+    text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.', {
+      'x-is': 'home',
+    }),
   ),
 };
 
@@ -72,8 +86,10 @@ export const PlatformsSchema = Type.Object({
     Type.Object({
       ...common,
       botToken: Type.Optional(secret('Bot token.')),
-      guildId: Type.Optional(text('Listen only in this server.')),
-      apiUrl: Type.Optional(text('Base URL of the REST API of a self-hosted or local server.')),
+      guildId: Type.Optional(text('Listen only in this server.', { 'x-is': 'snowflake' })),
+      apiUrl: Type.Optional(
+        text('Base URL of the REST API of a self-hosted or local server.', { 'x-is': 'http' }),
+      ),
     }),
   ),
   telegram: Type.Optional(
@@ -86,7 +102,9 @@ export const PlatformsSchema = Type.Object({
           description: 'How updates arrive.',
         }),
       ),
-      webhookUrl: Type.Optional(text('Public URL that Telegram posts to (mode webhook).')),
+      webhookUrl: Type.Optional(
+        text('Public URL that Telegram posts to (mode webhook).', { 'x-is': 'http' }),
+      ),
       webhookSecret: Type.Optional(secret('Secret token that Telegram sends along (mode webhook).')),
       sendLimits: Type.Optional(
         Type.Boolean({
@@ -94,7 +112,7 @@ export const PlatformsSchema = Type.Object({
           description: 'Keep to Telegram’s own send limits; false only for a local server.',
         }),
       ),
-      apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.')),
+      apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.', { 'x-is': 'http' })),
     }),
   ),
   slack: Type.Optional(
@@ -103,16 +121,22 @@ export const PlatformsSchema = Type.Object({
       botToken: Type.Optional(secret('Bot token (xoxb-…).')),
       appToken: Type.Optional(secret('App token for socket mode (xapp-…).')),
       webhookUrl: Type.Optional(secret('Incoming webhook: alone it makes an outbound-only adapter.')),
-      apiUrl: Type.Optional(text('Base URL of the Web API of a local server.')),
+      apiUrl: Type.Optional(text('Base URL of the Web API of a local server.', { 'x-is': 'http' })),
     }),
   ),
   whatsapp: Type.Optional(
     Type.Object({
       ...common,
-      sessionPath: Type.Optional(text('Folder of the linked device; default below the data folder.')),
-      pairingPhone: Type.Optional(text('Phone number to link by pairing code instead of QR.')),
+      sessionPath: Type.Optional(
+        text('Folder of the linked device; default below the data folder.', { 'x-is': 'path' }),
+      ),
+      pairingPhone: Type.Optional(
+        text('Phone number to link by pairing code instead of QR.', { 'x-is': 'phone' }),
+      ),
       version: Type.Optional(
-        text('WhatsApp Web version to report, as 2.3000.x; only when the built-in one is refused.'),
+        text('WhatsApp Web version to report, as 2.3000.x; only when the built-in one is refused.', {
+          'x-is': 'version',
+        }),
       ),
       readReceipts: Type.Optional(
         Type.Boolean({ default: true, description: 'Mark messages as read once they are taken.' }),
@@ -127,35 +151,39 @@ export const PlatformsSchema = Type.Object({
           description: 'Older messages that arrive late are ignored.',
         }),
       ),
-      url: Type.Optional(text('WebSocket URL of a local server.')),
+      url: Type.Optional(text('WebSocket URL of a local server.', { 'x-is': 'ws' })),
     }),
   ),
   twitch: Type.Optional(
     Type.Object({
       ...common,
-      username: Type.Optional(text('Login name of the bot.')),
+      username: Type.Optional(text('Login name of the bot.', { 'x-is': 'login' })),
       token: Type.Optional(secret('OAuth token of the bot (oauth:…).')),
-      clientId: Type.Optional(text('Client id, for token refresh.')),
+      clientId: Type.Optional(text('Client id, for token refresh.', { 'x-is': 'word' })),
       clientSecret: Type.Optional(secret('Client secret, for token refresh.')),
       refreshToken: Type.Optional(secret('Refresh token.')),
-      channels: Type.Optional(Type.Array(Type.String(), { default: [], description: 'Channels to join.' })),
+      channels: Type.Optional(
+        Type.Array(Type.String({ 'x-is': 'login' }), { default: [], description: 'Channels to join.' }),
+      ),
       notices: Type.Optional(
-        Type.Array(Type.String(), {
+        Type.Array(Type.String({ 'x-is': 'target' }), {
           default: [],
           description:
             'Chats that are told when a stream begins or ends: <platform>:<chat>[:<thread>] or home:<platform>; needs clientId.',
         }),
       ),
-      server: Type.Optional(text('Host of a local chat server.')),
+      server: Type.Optional(text('Host of a local chat server.', { 'x-is': 'host' })),
       port: Type.Optional(
         Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port of a local chat server.' }),
       ),
       secure: Type.Optional(
         Type.Boolean({ description: 'Use TLS; default true, or false when `server` is another one.' }),
       ),
-      authUrl: Type.Optional(text('Base URL of the OAuth service of a local server.')),
-      apiUrl: Type.Optional(text('Base URL of the Helix API of a local server.')),
-      eventSubUrl: Type.Optional(text('WebSocket URL of the EventSub service of a local server.')),
+      authUrl: Type.Optional(text('Base URL of the OAuth service of a local server.', { 'x-is': 'http' })),
+      apiUrl: Type.Optional(text('Base URL of the Helix API of a local server.', { 'x-is': 'http' })),
+      eventSubUrl: Type.Optional(
+        text('WebSocket URL of the EventSub service of a local server.', { 'x-is': 'ws' }),
+      ),
     }),
   ),
   websocket: Type.Optional(

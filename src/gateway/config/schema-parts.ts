@@ -1,15 +1,37 @@
 /** Pieces that several parts of the configuration's schema are made of. */
 import { Type } from 'typebox';
+import type { Meaning } from './meaning.ts';
 
 export const minutes = (description: string, value: number) =>
   Type.Integer({ minimum: 1, maximum: 525_600, default: value, description });
 
-export function text(description: string, options: Record<string, unknown> = {}) {
+/** `x-is` names what the text has to mean, see meaning.ts. */
+export function text(
+  description: string,
+  options: { readonly 'x-is': Meaning; readonly [option: string]: unknown },
+) {
   return Type.String({ description, ...options });
 }
 
+/** pi's own levels (`--thinking`). */
+export const thinking = (description: string) =>
+  Type.Optional(
+    Type.Union(
+      [
+        Type.Literal('off'),
+        Type.Literal('minimal'),
+        Type.Literal('low'),
+        Type.Literal('medium'),
+        Type.Literal('high'),
+        Type.Literal('xhigh'),
+        Type.Literal('max'),
+      ],
+      { description },
+    ),
+  );
+
 export const secret = (description: string) =>
-  text(`${description} May be "$ENV_NAME" or "!command".`, { 'x-secret': true });
+  text(`${description} May be "$ENV_NAME" or "!command".`, { 'x-secret': true, 'x-is': 'secret' });
 
 export const AgentContextSchema = Type.Union(
   [Type.Literal('off'), Type.Literal('brief'), Type.Literal('full')],
@@ -34,7 +56,9 @@ export const SessionsSchema = Type.Object({
     Type.Integer({ minimum: 0, maximum: 23, default: 4, description: 'Local hour of the daily reset.' }),
   ),
   idleMinutes: Type.Optional(minutes("Minutes without a user's message before an idle reset.", 1440)),
-  timeZone: Type.Optional(text("IANA time zone of the daily hour; the machine's own when absent.")),
+  timeZone: Type.Optional(
+    text("IANA time zone of the daily hour; the machine's own when absent.", { 'x-is': 'zone' }),
+  ),
 });
 
 export const PerKindSessions = Type.Object({

@@ -2,15 +2,22 @@
 import { type Static, Type } from 'typebox';
 import { ConsoleSchema } from './console-schema.ts';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import { AgentContextSchema, minutes, type PerKindSessions, SessionsSchema, text } from './schema-parts.ts';
+import {
+  AgentContextSchema,
+  minutes,
+  type PerKindSessions,
+  SessionsSchema,
+  text,
+  thinking,
+} from './schema-parts.ts';
 
 const AgentHostSchema = Type.Object({
-  name: text('Stays with the sessions that live there.', { minLength: 1 }),
-  command: Type.Array(Type.String(), { minItems: 1, description: 'As agent.command.' }),
+  name: text('Stays with the sessions that live there.', { minLength: 1, 'x-is': 'word' }),
+  command: Type.Array(Type.String({ 'x-is': 'argument' }), { minItems: 1, description: 'As agent.command.' }),
   maxConcurrent: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
   ),
-  sessionDir: Type.Optional(text('Folder of its session files, as the host sees it.')),
+  sessionDir: Type.Optional(text('Folder of its session files, as the host sees it.', { 'x-is': 'path' })),
   sharesFiles: Type.Optional(
     Type.Boolean({ description: 'It sees the gateway’s files under the same paths.' }),
   ),
@@ -19,15 +26,15 @@ const AgentHostSchema = Type.Object({
 const ScheduleSchema = Type.Object({
   id: Type.String({
     pattern: '^(?!sc-)[a-z0-9][a-z0-9_-]{0,40}$',
-    'x-pattern': 'small letters, digits, - and _, not beginning with sc-',
+    'x-pattern': 'lowercase letters, digits, - and _, not beginning with sc-',
   }),
-  every: Type.Optional(Type.String()),
-  cron: Type.Optional(Type.String()),
-  at: Type.Optional(Type.String()),
-  timezone: Type.Optional(Type.String()),
-  prompt: Type.String(),
-  deliver: Type.Optional(Type.String()),
-  quietToken: Type.Optional(Type.String()),
+  every: Type.Optional(Type.String({ 'x-is': 'word' })),
+  cron: Type.Optional(Type.String({ 'x-is': 'word' })),
+  at: Type.Optional(Type.String({ 'x-is': 'word' })),
+  timezone: Type.Optional(Type.String({ 'x-is': 'zone' })),
+  prompt: Type.String({ 'x-is': 'free' }),
+  deliver: Type.Optional(Type.String({ 'x-is': 'word' })),
+  quietToken: Type.Optional(Type.String({ 'x-is': 'free' })),
   overlap: Type.Optional(Type.Union([Type.Literal('skip'), Type.Literal('allow')])),
   missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
 });
@@ -42,17 +49,24 @@ export const ConfigSchema = Type.Object({
     }),
   ),
   host: Type.Optional(
-    text('Address to listen on; "localhost" means 127.0.0.1 and ::1.', { default: 'localhost' }),
+    text('Address to listen on; "localhost" means 127.0.0.1 and ::1.', {
+      default: 'localhost',
+      'x-is': 'host',
+    }),
   ),
   tokens: Type.Optional(
-    Type.Array(Type.String(), {
+    Type.Array(Type.String({ 'x-is': 'secret' }), {
       default: [],
       description: 'Tokens that give read access and let chat clients connect.',
       'x-secret': true,
     }),
   ),
   corsOrigins: Type.Optional(
-    Type.Array(Type.String(), { default: [], description: 'Web origins that may call the API.' }),
+    Type.Array(Type.String({ 'x-is': 'origin' }), {
+      default: [],
+      description:
+        'Web origins that may call the API, such as https://example.com; "*": any that has a token.',
+    }),
   ),
   enableWebSocket: Type.Optional(
     Type.Boolean({ default: true, description: 'Serve WebSocket chat clients.' }),
@@ -113,7 +127,7 @@ export const ConfigSchema = Type.Object({
         }),
       ),
       command: Type.Optional(
-        Type.Array(Type.String(), {
+        Type.Array(Type.String({ 'x-is': 'argument' }), {
           minItems: 1,
           description:
             'Program and arguments that speak pi RPC on stdio, with the placeholders {cwd}, {session}, {sessionDir}, {id} and {args}; default: pi on PATH, else the bundled one.',
@@ -133,14 +147,18 @@ export const ConfigSchema = Type.Object({
         }),
       ),
       cwd: Type.Optional(
-        text('Working folder of the agent; default: the folder the gateway was started in.'),
+        text('Working directory of the agent, a full path; default: the one the gateway was started in.', {
+          'x-is': 'directory',
+        }),
       ),
-      model: Type.Optional(text('Model as provider/id; default: what pi is set to.')),
-      thinking: Type.Optional(text('Thinking level.')),
-      systemPrompt: Type.Optional(text('Added to the system prompt of every session and task.')),
+      model: Type.Optional(text('Model as provider/id; default: what pi is set to.', { 'x-is': 'model' })),
+      thinking: thinking('Thinking level; default: what pi is set to.'),
+      systemPrompt: Type.Optional(
+        text('Added to the system prompt of every session and task.', { 'x-is': 'free' }),
+      ),
       context: Type.Optional(AgentContextSchema),
       tools: Type.Optional(
-        Type.Array(Type.String(), {
+        Type.Array(Type.String({ 'x-is': 'tool' }), {
           description: 'Names of the tools the agent may use; default: all of pi.',
         }),
       ),

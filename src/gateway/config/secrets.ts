@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { GatewayError } from '../errors.ts';
+import { ConfigError, GatewayError } from '../errors.ts';
 
 const run = promisify(execFile);
 
@@ -23,6 +23,20 @@ export async function resolveSecrets<T extends object>(
 /** The variable that a value written as `$ENV_NAME` stands for; undefined for any other value. */
 export function environmentName(value: string): string | undefined {
   return /^\$([A-Za-z_]\w*)$/.exec(value)?.[1];
+}
+
+/** The `tokens` of the server. Throws ConfigError: without one of them the wrong people would be kept out, or none. */
+export function resolveTokens(tokens: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
+  return Promise.all(
+    tokens.map(async (token, i) => {
+      const name = `tokens.${i}`;
+      const found = await resolveSecret(token, name, env).catch((error: unknown) => {
+        throw error instanceof GatewayError ? new ConfigError(error.message, error.hint) : error;
+      });
+      if (found !== '') return found;
+      throw new ConfigError(`${name}: its command printed nothing`, 'Run the command after the "!" by hand.');
+    }),
+  );
 }
 
 /** One value; `name` is its key for the error. */

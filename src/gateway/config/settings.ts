@@ -1,9 +1,11 @@
 import { ConfigError, GatewayError, messageOf } from '../errors.ts';
+import { machineZone } from '../machine-zone.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
 import { parseTarget } from '../outbound/target.ts';
 import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
+import { misses } from './meaning.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
 /** Values given on the command line; each wins over environment and file. */
@@ -98,14 +100,18 @@ export function resolveSettings(
   }
   let zone: string | undefined;
   const localZone = (): string => {
-    zone ??= Intl.DateTimeFormat().resolvedOptions().timeZone; // asked once: it costs about 50 µs
+    zone ??= machineZone(env); // asked once: it costs about 50 µs
     return zone;
   };
   const hosts = agentHosts(config.agent, overrides.backend);
   checkNotices(platforms.twitch?.notices ?? []);
   const settings: Settings = {
-    port: overrides.port ?? envPort(env) ?? config.port ?? 3847,
-    host: overrides.host ?? env['PI_GATEWAY_HOST'] ?? config.host ?? 'localhost',
+    port: givenPort(overrides.port) ?? envPort(env) ?? config.port ?? 3847,
+    host:
+      givenHost(overrides.host, 'host') ??
+      givenHost(env['PI_GATEWAY_HOST'], 'PI_GATEWAY_HOST') ??
+      config.host ??
+      'localhost',
     tokens: config.tokens ?? [],
     corsOrigins: config.corsOrigins ?? [],
     enableHttp: config.enableHttp ?? true,
@@ -195,6 +201,26 @@ function first<K extends keyof SessionsConfig>(
 ): SessionsConfig[K] | undefined {
   for (const layer of layers) if (layer?.[key] !== undefined) return layer[key];
   return undefined;
+}
+
+/** Of the caller of the API or the command line. */
+function givenPort(port: number | undefined): number | undefined {
+  if (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535)) return port;
+  throw new ConfigError(
+    `port: ${port} is invalid: expected a whole number from 0 to 65535`,
+    'Give another port; 0 takes a free one.',
+  );
+}
+
+/** An empty text means "not set", as in the file. */
+function givenHost(host: string | undefined, name: string): string | undefined {
+  if (host === undefined || host === '') return undefined;
+  const missed = misses('host', host, []);
+  if (missed === undefined) return host;
+  throw new ConfigError(
+    `${name}: ${JSON.stringify(host)} is invalid: expected ${missed.expected}`,
+    missed.advice ?? 'Use localhost, or an address of this machine.',
+  );
 }
 
 function envPort(env: NodeJS.ProcessEnv): number | undefined {

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Database, Tx } from '../store/database.ts';
 
@@ -7,19 +7,19 @@ const MAX_WAIT_MS = 10_000;
 
 /**
  * Stores something that must not be lost: tries until the disk takes it (a full disk may be emptied any moment).
- * Rejects only when `signal` aborts.
+ * Rejects when `signal` aborts, and with whatever `body` throws: that does not get better by itself.
  */
 export async function persist<T>(
-  db: Database,
+  db: Pick<Database, 'write'>,
   body: (tx: Tx) => T,
   signal: AbortSignal,
-  log: Logger,
+  log: Pick<Logger, 'error'>,
 ): Promise<T> {
   for (let waitMs = MIN_WAIT_MS; ; waitMs = Math.min(MAX_WAIT_MS, waitMs * 2)) {
     try {
       return await db.write(body);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || !isRefusalOfDisk(error)) throw error;
       log.error('the store does not take a change; trying again', {
         error: messageOf(error),
         retryInMs: waitMs,
@@ -35,4 +35,8 @@ export async function persist<T>(
       });
     }
   }
+}
+
+function isRefusalOfDisk(error: unknown): boolean {
+  return error instanceof GatewayError && (error.code === 'storage_full' || error.code === 'storage_failed');
 }

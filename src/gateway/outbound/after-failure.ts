@@ -1,4 +1,4 @@
-import { DeliveryError, messageOf } from '../errors.ts';
+import { DeliveryError, GatewayError, messageOf } from '../errors.ts';
 import type { OutboundRow } from './outbound-row.ts';
 
 export const RETRY = { minMs: 1000, maxMs: 60_000 } as const;
@@ -32,6 +32,7 @@ export interface FailureFacts {
 
 /** Pure: one failure, one consequence. Anything that is no DeliveryError may have been delivered. */
 export function afterFailure({ row, error, comesBackByItself, random }: FailureFacts): AfterFailure {
+  if (isPermanent(error, row.attempts)) return { next: 'fail', reason: messageOf(error) };
   const failure = error instanceof DeliveryError ? error : new DeliveryError('unknown', messageOf(error));
   const reason = failure.message;
   switch (failure.failure) {
@@ -62,6 +63,17 @@ export function afterFailure({ row, error, comesBackByItself, random }: FailureF
 /** What was made smaller already is not made smaller again. */
 function refused({ done, smallerUpTo }: OutboundRow, reason: string): AfterFailure {
   return done < smallerUpTo ? { next: 'fail', reason } : { next: 'smaller', reason };
+}
+
+/** Tries of something that fails in a way that no adapter has a word for: about a quarter of an hour. */
+const UNKNOWN_TRIES = 20;
+
+/** A request that cannot be carried out (4xx), or a fault that stays: another try changes nothing. */
+function isPermanent(error: unknown, attempts: number): boolean {
+  if (error instanceof DeliveryError) return false;
+  if (error instanceof GatewayError && error.status >= 400 && error.status < 500 && error.status !== 429)
+    return true;
+  return attempts >= UNKNOWN_TRIES;
 }
 
 /** Doubles from one second to one minute; between half and the whole of it, so that chats do not retry in step. */

@@ -1,8 +1,9 @@
 import type { Config } from '../config/schema.ts';
 import { ConfigError, GatewayError } from '../errors.ts';
+import { machineZone } from '../machine-zone.ts';
 import { writeTarget } from '../outbound/target.ts';
 import { plannedNext } from './due.ts';
-import { machineZone, needZone } from './local-time.ts';
+import { needZone } from './local-time.ts';
 import { parseMoment } from './parse.ts';
 import { newSchedule, optionsOf, parseWords } from './requests.ts';
 import type { ScheduleRecord } from './schedule-record.ts';

@@ -1,4 +1,5 @@
 /** Wall-clock readings in a time zone. */
+import { knownZone } from '../machine-zone.ts';
 import { badSchedule } from './spec.ts';
 
 const DAY_MS = 86_400_000;
@@ -71,12 +72,7 @@ export function writeTime(at: number, zone: string): string {
 /** The name of a time zone as the machine spells it; undefined for a word that is none. */
 export function findZone(name: string): string | undefined {
   // An offset or an abbreviation has no clock changes: whoever writes "CET" hardly means that.
-  if (!/^(?:[A-Za-z_]+(?:\/[\w+-]+)+|UTC)$/i.test(name)) return undefined;
-  try {
-    return new Intl.DateTimeFormat('en-GB', { timeZone: name }).resolvedOptions().timeZone;
-  } catch {
-    return undefined;
-  }
+  return /^(?:[A-Za-z_]+(?:\/[\w+-]+)+|UTC)$/i.test(name) ? knownZone(name) : undefined;
 }
 
 /** A time zone that was asked for by name. Throws GatewayError `bad_schedule`. */
@@ -85,11 +81,6 @@ export function needZone(name: string): string {
   if (zone !== undefined) return zone;
   throw badSchedule(
     `"${name.slice(0, 60)}" is not a time zone`,
-    'Use an IANA name, for instance Europe/Berlin or UTC.',
+    'Use an IANA name, for example Europe/Berlin or UTC.',
   );
-}
-
-/** The machine's own zone. */
-export function machineZone(): string {
-  return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }

@@ -228,13 +228,7 @@ export class Schedules {
           if (this.#stopped || !this.#started) return;
           if (schedule.paused !== undefined || schedule.endedAt !== undefined) continue;
           if (!back && schedule.nextRunAt !== undefined && schedule.nextRunAt > now) continue;
-          await this.#settle(schedule, now).catch((error: unknown) => {
-            this.#restUntil = now + SCHEDULE_LIMITS.pauseMs;
-            this.#deps.log.warn('a schedule could not be looked after; trying again', {
-              schedule: schedule.id,
-              error: messageOf(error),
-            });
-          });
+          await this.#settle(schedule, now).catch((error: unknown) => this.#unsettled(schedule, now, error));
         }
         this.#arm();
       })
@@ -242,6 +236,22 @@ export class Schedules {
         this.#deps.log.error('the schedules could not be looked at', { error: messageOf(error) }),
       );
     return this.#looking;
+  }
+
+  /** A store that refuses is tried again. Nothing else gets better by itself: the schedule waits for the operator. */
+  async #unsettled(schedule: ScheduleRecord, now: number, error: unknown): Promise<void> {
+    const reason = messageOf(error);
+    const { id } = schedule;
+    this.#deps.log.warn('a schedule could not be run', { schedule: id, error: reason });
+    if (!(error instanceof GatewayError && error.code.startsWith('storage_'))) {
+      this.#note(schedule, 'failed', 'schedule_failed', reason);
+      const paused = await this.pause(id, `cannot run: ${reason}`).then(
+        () => true,
+        () => false,
+      );
+      if (paused) return;
+    }
+    this.#restUntil = now + SCHEDULE_LIMITS.pauseMs;
   }
 
   async #settle(schedule: ScheduleRecord, now: number): Promise<void> {

@@ -21,8 +21,8 @@ describe('agent.hosts', () => {
     [{ hosts: [A, A] }, 'agent.hosts.1.name: "a" is there twice'],
     [{ hosts: [A], backend: 'pi-sdk' }, 'agent.hosts: the backend pi-sdk runs in this machine only'],
     [{ hosts: [{ name: 'a' }] }, 'config.json: agent.hosts.0'],
-    [{ hosts: [{ ...A, command: 'ssh a pi' }] }, 'config.json: agent.hosts.0.command: "ssh a pi" is wrong'],
-    [{ hosts: [] }, 'config.json: agent.hosts: [] is wrong'],
+    [{ hosts: [{ ...A, command: 'ssh a pi' }] }, 'config.json: agent.hosts.0.command: "ssh a pi" is invalid'],
+    [{ hosts: [] }, 'config.json: agent.hosts: [] is invalid'],
   ])('is refused as %j', (agent, message) => {
     expect(() => settings(agent)).toThrow(message);
   });

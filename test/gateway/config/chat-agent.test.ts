@@ -45,7 +45,7 @@ describe('the agent of a chat', () => {
       platforms: { whatsapp: { chats: { '1@s.whatsapp.net': { agent: { tools: 'bash' } } } } },
     };
     expect(() => checkConfig(wrong, 'config.json')).toThrow(
-      'config.json: platforms.whatsapp.chats.1@s.whatsapp.net.agent.tools: "bash" is wrong',
+      'config.json: platforms.whatsapp.chats.1@s.whatsapp.net.agent.tools: "bash" is invalid',
     );
     const odd = { platforms: { slack: { chats: { C1: { agent: { modle: 'x' } } } } } };
     expect(checkConfig(odd, 'config.json').warnings).toEqual([

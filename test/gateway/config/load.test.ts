@@ -52,6 +52,17 @@ describe('config.json', () => {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 
+  it.each([
+    ['{"tokens": ["hunter2"]\n "port": 1}', 'line 2, column 2'],
+    ['{"token": hunter2}', 'line 1, column 11'],
+    ['{\n  "token": "x",\n  "a": tru hunter2 }', 'line 3, column 11'],
+    ['{"token": "hunter2\n"}', 'line 1, column 19'],
+  ])('with a syntax error says where, not what is written there: %j', (text, place) => {
+    writeFileSync(path, text);
+    expect(() => loadConfig(path)).toThrow(place);
+    expect(() => loadConfig(path)).not.toThrow('hunter2');
+  });
+
   it('with a wrong value is an error that names the key, the value and the fix', () => {
     const wrong = (value: unknown): ConfigError => {
       try {
@@ -62,19 +73,19 @@ describe('config.json', () => {
       throw new Error('no ConfigError');
     };
     expect(wrong({ port: 'many' })).toMatchObject({
-      message: expect.stringMatching(/port: "many" is wrong/),
-      hint: expect.stringContaining('Set port to a value of type integer'),
+      message: expect.stringMatching(/port: "many" is invalid/),
+      hint: expect.stringContaining('Set port to a whole number from 0 to 65535'),
     });
     expect(wrong({ sessions: { resetPolicy: 'weekly' } })).toMatchObject({
       message: expect.stringMatching(
-        /sessions\.resetPolicy: "weekly" is wrong: it must be one of "idle", "daily", "both", "none"/,
+        /sessions\.resetPolicy: "weekly" is invalid: expected one of "idle", "daily", "both", "none"/,
       ),
       hint: expect.stringContaining('The default is'),
     });
     expect(wrong({ platforms: { telegram: { enabled: 'yes' } } }).message).toContain(
       'platforms.telegram.enabled: "yes"',
     );
-    expect(wrong({ tokens: ['good', 7] }).message).toContain('tokens.1: 7');
+    expect(wrong({ tokens: ['good', 7] }).message).toContain('tokens.1: a number');
   });
 
   it('with an unknown platform is an error with a suggestion', () => {

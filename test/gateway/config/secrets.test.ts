@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { environmentName, resolveSecret, resolveSecrets } from '../../../src/gateway/config/secrets.ts';
+import {
+  environmentName,
+  resolveSecret,
+  resolveSecrets,
+  resolveTokens,
+} from '../../../src/gateway/config/secrets.ts';
 
 const env = { PATH: process.env['PATH'], BOT: 'hunter2', EMPTY: '' };
 
@@ -41,5 +46,16 @@ describe('a secret', () => {
     const settings = { enabled: true, token: '$BOT', chunk: 7, list: ['$BOT'] };
     expect(await resolveSecrets(settings, 'platforms.x', env)).toEqual({ ...settings, token: 'hunter2' });
     expect(settings.token).toBe('$BOT');
+  });
+});
+
+describe('the tokens of the server', () => {
+  it('are looked up, and one that leads nowhere stops the start', async () => {
+    expect(await resolveTokens(['plain', '$A'], { A: 'a' })).toEqual(['plain', 'a']);
+    for (const token of ['$NOT_SET', '!true', '!exit 1'])
+      await expect(resolveTokens(['plain', token], {})).rejects.toMatchObject({
+        name: 'ConfigError',
+        message: expect.stringContaining('tokens.1'),
+      });
   });
 });

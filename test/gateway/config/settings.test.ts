@@ -47,6 +47,15 @@ describe('the settings', () => {
     expect(() => settings({}, { PI_GATEWAY_PORT: port })).toThrow(/PI_GATEWAY_PORT/);
   });
 
+  it.each([99_999, -1, 3.5])('refuse %s as the port of a caller, and name the port', (port) => {
+    expect(() => settings({}, {}, { port })).toThrow(/^port: /);
+  });
+
+  it('refuse a host that can be none, wherever it comes from', () => {
+    expect(() => settings({}, {}, { host: 'http://x' })).toThrow(/^host: "http:\/\/x" is invalid/);
+    expect(() => settings({}, { PI_GATEWAY_HOST: 'a b' })).toThrow(/^PI_GATEWAY_HOST: /);
+  });
+
   it.each(['0.0.0.0', '::', '192.168.1.2', 'example.org', '127.0.0.1.example.org'])(
     'refuse to be reachable as %s without a token',
     (host) => {

@@ -311,6 +311,17 @@ describe('a schedule of a group', () => {
 it('an id in the configuration that cannot be is said in words', async () => {
   const { checkConfig } = await import('../../../src/gateway/config/load.ts');
   expect(() => checkConfig({ schedules: [{ id: 'A b', every: '30m', prompt: 'x' }] }, 'config.json')).toThrow(
-    'schedules.0.id: "A b" is wrong: it must be small letters, digits',
+    'schedules.0.id: "A b" is invalid: expected lowercase letters, digits',
   );
+});
+
+it('a schedule that cannot be run is paused with the reason, not tried again and again', async () => {
+  await rig.say('/every day 09:00 in UTC look at the mail');
+  const { id } = only();
+  const stored = rig.gateway.schedules.get(id);
+  stored.zone = 'Mars/Base'; // a row of an older version, or of another machine
+  stored.nextRunAt = 0;
+  await rig.gateway.schedules.look();
+  expect(only()).toMatchObject({ state: 'paused', pauseReason: expect.stringContaining('cannot run:') });
+  expect(rig.gateway.schedules.armed).toBe(false);
 });

@@ -35,9 +35,9 @@ describe('a theme of the operator', () => {
   it('is checked with the configuration: styles, tokens and the name', () => {
     const check = (console: unknown) => () => checkConfig({ console }, 'config.json');
     expect(check({ theme: 'mine', themes: THEMES })).not.toThrow();
-    expect(check({ theme: 'mein', themes: THEMES })).toThrow(/console\.theme: "mein" is wrong.*mine/u);
+    expect(check({ theme: 'mein', themes: THEMES })).toThrow(/console\.theme: "mein" is invalid.*mine/u);
     expect(check({ themes: { mine: { bad: 'rather red' } } })).toThrow(
-      /console\.themes\.mine\.bad: "rather red" is wrong: it must be words such as "bold red"/u,
+      /console\.themes\.mine\.bad: "rather red" is invalid: expected words such as "bold red"/u,
     );
     expect(check({ themes: { mine: { bold: 'red' } } })).toThrow(/console\.themes\.mine/u);
   });

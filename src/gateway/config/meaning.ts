@@ -1,0 +1,162 @@
+/** What the texts of the configuration have to mean: the schema names a meaning for each, and this judges it. */
+import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
+import { knownZone } from '../machine-zone.ts';
+import { isPlatform } from '../model.ts';
+import { parseHome } from '../outbound/home-chats.ts';
+import { parseTarget } from '../outbound/target.ts';
+import { closest } from './suggest.ts';
+
+interface Rule {
+  /** Completes "expected …". */
+  readonly expected: string;
+  readonly fits: (text: string, path: readonly string[]) => boolean;
+  /** What was probably meant, or the next step. */
+  readonly advice?: (text: string) => string | undefined;
+}
+
+const url = (protocols: RegExp, expected: string): Rule => ({
+  expected,
+  fits: (text) => {
+    const parsed = URL.parse(text);
+    return parsed !== null && protocols.test(parsed.protocol) && parsed.hostname !== '';
+  },
+  advice: (text) => (text.includes('://') ? undefined : `Did you mean "${expected.split(' ').at(-1)}…"?`),
+});
+
+const RULES = {
+  free: { expected: 'text', fits: (text) => text.trim() !== '' },
+  id: {
+    expected: 'an id without spaces around it',
+    fits: (text) => text !== '' && text === text.trim() && isOneLine(text),
+  },
+  secret: {
+    expected: 'a secret on one line, "$ENV_NAME" or "!command"',
+    fits: (text) => text.trim() !== '' && isOneLine(text.trim()),
+  },
+  host: {
+    expected: 'a host name or an IP address, without scheme or port',
+    fits: isHost,
+    advice: (text) => {
+      const host = URL.parse(text.includes('://') ? text : `http://${text}`)?.hostname;
+      return host !== undefined && host !== text && isHost(host) ? `Did you mean "${host}"?` : undefined;
+    },
+  },
+  http: url(/^https?:$/, 'a URL that begins with https:// or http://'),
+  ws: url(/^wss?:$/, 'a URL that begins with wss:// or ws://'),
+  origin: {
+    expected: '"*", or the origin of a web page: scheme, host and port, such as https://example.com',
+    fits: (text) => text === '*' || originOf(text) === text.toLowerCase().replace(/\/$/, ''),
+    advice: (text) => {
+      if (text.includes('*')) return 'Wildcards work as "*" only: list each origin.';
+      const meant = originOf(text) ?? originOf(`https://${text}`);
+      return meant === undefined ? undefined : `Did you mean "${meant}"?`;
+    },
+  },
+  zone: {
+    expected: 'an IANA time zone such as Europe/Berlin or UTC',
+    fits: (text) => knownZone(text) !== undefined,
+  },
+  model: {
+    expected: 'a model as provider/id, without spaces',
+    fits: (text) => /^[^\s/-][^\s/]*(?:\/[^\s/]+)*$/.test(text),
+  },
+  tool: {
+    expected: 'the name of one tool',
+    fits: (text) => /^[A-Za-z_][\w.:/-]*$/.test(text),
+    advice: (text) => {
+      if (text === '*') return 'Remove the key: without it the agent has all of its tools.';
+      return /[\s,]/.test(text.trim()) ? 'Write each name as an entry of the list.' : undefined;
+    },
+  },
+  word: { expected: 'text without line breaks', fits: (text) => text.trim() !== '' && isOneLine(text) },
+  argument: {
+    expected: 'a program, then its arguments',
+    fits: (text, path) => !text.includes('\0') && (path.at(-1) !== '0' || text.trim() !== ''),
+  },
+  directory: {
+    expected: 'the full path of a directory',
+    fits: (text) => (text.startsWith('/') || isAbsolute(text)) && !text.includes('\0'),
+    advice: (text) =>
+      text.startsWith('~') ? 'Write the home directory out: "~" is not expanded here.' : undefined,
+  },
+  path: { expected: 'a path', fits: (text) => text.trim() !== '' && isOneLine(text) },
+  snowflake: { expected: 'the digits of a Discord server id', fits: (text) => /^\d{1,20}$/.test(text) },
+  phone: {
+    expected: 'a phone number with country code, such as +49 30 123456',
+    fits: (text) => /^\+?[0-9 ().-]{6,24}$/.test(text),
+  },
+  version: {
+    expected: 'a version such as 2.3000.1043857760',
+    fits: (text) => /^\d+\.\d+\.\d+$/.test(text),
+  },
+  login: {
+    expected: 'a Twitch login name: letters, digits and _, at most 25',
+    fits: (text) => /^#?\w{1,25}$/.test(text.trim()),
+  },
+  home: { expected: '<chat> or <chat>:<thread>', fits: isHome },
+  target: {
+    expected: '<platform>:<chat>[:<thread>] or home:<platform>',
+    fits: (text) => does(() => parseTarget(text)),
+  },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+/** The schema's `x-is`. */
+export type Meaning = keyof typeof RULES;
+
+export function isMeaning(name: unknown): name is Meaning {
+  return typeof name === 'string' && Object.hasOwn(RULES, name);
+}
+
+/** Why `text` has no such meaning; undefined when it has. `path` is where it stands. */
+export function misses(
+  meaning: Meaning,
+  text: string,
+  path: readonly string[],
+): { readonly expected: string; readonly advice: string | undefined } | undefined {
+  const { expected, fits, advice }: Rule = RULES[meaning];
+  return fits(text, path) ? undefined : { expected, advice: advice?.(text) };
+}
+
+const BUILT_IN = ['read', 'bash', 'edit', 'write', 'grep', 'find', 'ls'];
+
+/** A tool that is nearly one of pi's own is probably misspelt, but an extension may bring any name. */
+export function nearlyTool(name: string): string | undefined {
+  if (BUILT_IN.includes(name)) return undefined;
+  return closest(name, BUILT_IN);
+}
+
+/** A host name (RFC 1123, with `_` as some networks use it) or an address; four numbers are an address or nothing. */
+export function isHost(text: string): boolean {
+  const bare = text.replace(/^\[(.*)\]$/, '$1').replace(/%[\w.-]+$/, '');
+  if (isIP(bare) !== 0) return true;
+  if (text.length > 253 || /^[\d.]+$/.test(text)) return false;
+  return text.split('.').every((label) => /^[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?$/i.test(label));
+}
+
+/** As a browser sends it, in lowercase; undefined when it names more or less than an origin. */
+function originOf(text: string): string | undefined {
+  if (/\s/.test(text) || text.includes('*')) return undefined;
+  const parsed = URL.parse(text);
+  if (parsed === null || !text.includes('://') || parsed.host === '') return undefined;
+  if (parsed.origin !== 'null') return isHost(parsed.hostname) ? parsed.origin : undefined;
+  return `${parsed.protocol}//${parsed.host}`.toLowerCase(); // browser extensions, desktop shells
+}
+
+function isHome(text: string, path: readonly string[]): boolean {
+  const platform = path[1];
+  return isPlatform(platform) && does(() => parseHome(platform, text));
+}
+
+function isOneLine(text: string): boolean {
+  return !/\p{Cc}/u.test(text);
+}
+
+function does(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return true;
+  } catch {
+    return false;
+  }
+}
