@@ -105,7 +105,9 @@ export interface GatewayHandle {
 export async function createGateway(options: StartGatewayOptions = {}): Promise<GatewayHandle> {
   const running = await composeGateway(composeOptions(options));
   writeRuntime(running.folder, { pid: process.pid, port: running.port, host: running.settings.host });
-  void running.stopped.then(() => removeRuntime(running.folder));
+  void running.stopped.then(() => {
+    if (running.lost() === undefined) removeRuntime(running.folder);
+  });
   running
     .connect()
     .catch((error: unknown) => running.log.error('adapters could not be started', { error: String(error) }));

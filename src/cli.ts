@@ -2,7 +2,13 @@
 import { userInfo } from 'node:os';
 import { type Arguments, helpText, readArguments, UsageError } from './cli/arguments.ts';
 import { HOSTED } from './gateway/agent/pi/environment.ts';
-import { ConfigError, FolderLockedError, GatewayError, messageOf } from './gateway/errors.ts';
+import {
+  ConfigError,
+  FolderLockedError,
+  FolderLostError,
+  GatewayError,
+  messageOf,
+} from './gateway/errors.ts';
 import { settleTimeZone } from './gateway/machine-zone.ts';
 import { VERSION } from './version.ts';
 
@@ -93,6 +99,11 @@ function explain(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.config;
   if (error instanceof FolderLockedError) return EXIT.tryAgain;
+  if (error instanceof FolderLostError) {
+    // Agents and platforms are told to stop; the directory is another's, so nothing of ours is waited for.
+    setTimeout(() => process.exit(EXIT.tryAgain), 1_000).unref();
+    return EXIT.tryAgain;
+  }
   if (!(error instanceof GatewayError) && error instanceof Error && error.stack !== undefined)
     process.stderr.write(`${error.stack}\n`);
   return EXIT.failed;

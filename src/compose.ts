@@ -19,7 +19,8 @@ import { type Overrides, resolveSettings, type Settings } from './gateway/config
 import { watchFile } from './gateway/config/watch.ts';
 import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
 import { closeToOthers, type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
-import { messageOf } from './gateway/errors.ts';
+import { settlesWithin } from './gateway/deadline.ts';
+import { type FolderLostError, messageOf } from './gateway/errors.ts';
 import { EventStream } from './gateway/events.ts';
 import { Gateway } from './gateway/gateway.ts';
 import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
@@ -50,6 +51,8 @@ export interface ComposeOptions extends Overrides {
   readonly demo?: boolean;
   /** The store alone: no port, no platform, no agent. What is decided is carried out at the next start. */
   readonly offline?: boolean;
+  /** Start although a journal was removed or emptied. */
+  readonly acceptLostChanges?: boolean;
   /** Offline, but with the agent at hand: to look whether it would work. */
   readonly withAgent?: boolean;
   /** Replaces the configured agent (tests, demo). */
@@ -85,7 +88,12 @@ export interface RunningGateway {
   stop(graceMs?: number): Promise<void>;
   /** Resolves when `stop` has ended, whoever asked for it, with what is to come then. */
   readonly stopped: Promise<'stop' | 'restart'>;
+  /** Why the gateway stopped by itself: another process has the data directory now. */
+  readonly lost: () => FolderLostError | undefined;
 }
+
+/** Longest time that a gateway without its data directory takes to end. */
+const LOST_STOP_MS = 3_000;
 
 /** Opens the folder, the stores and the port, and takes up what the last run left. Nothing is left open on failure. */
 export async function composeGateway(options: ComposeOptions = {}): Promise<RunningGateway> {
@@ -135,6 +143,8 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         path,
         migrations,
         log: logs.logger('store'),
+        fence: () => lock.check(),
+        ...(options.acceptLostChanges ? { acceptLostChanges: true } : {}),
         ...(adopt === undefined ? {} : { adopt }),
       });
       cleanups.push(() => db.close());
@@ -233,7 +243,9 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       stopping ??= (async () => {
         try {
           unwatch();
-          await gateway.stop(graceMs);
+          const stopping = gateway.stop(graceMs);
+          // Without the lock nothing can be stored any more: what still waits for that is not waited for.
+          await (lock.lost === undefined ? stopping : settlesWithin(stopping, LOST_STOP_MS));
           await metrics.stop();
           await server.stop();
         } finally {
@@ -301,6 +313,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         );
     cleanups.push(unwatch);
     gateway.listening(port);
+    lock.onLost((error) => {
+      log.error(error.message, { code: error.code, next: error.hint ?? '' });
+      void stop(0);
+    });
     return {
       gateway,
       settings,
@@ -321,6 +337,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       reload: () => edits.look(),
       stop,
       stopped,
+      lost: () => lock.lost,
     };
   } catch (error) {
     for (const cleanup of cleanups.reverse()) await cleanup();

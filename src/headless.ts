@@ -55,10 +55,13 @@ async function runOnce(
     log.info('ready', { port, host: settings.host, dataDir: folder.root });
     await connecting;
     const then = await running.stopped;
+    const lost = running.lost();
+    if (lost !== undefined) throw lost;
     log.info('stopped');
     return then;
   } finally {
-    removeRuntime(folder);
+    // Whoever has the directory now has its own.
+    if (running.lost() === undefined) removeRuntime(folder);
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
   }

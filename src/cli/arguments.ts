@@ -55,6 +55,7 @@ const SWITCHES = [
   'no-agent',
   'no-tui',
   'demo',
+  'accept-lost-changes',
   'inline',
   'ascii',
   'screen-reader',
@@ -74,6 +75,7 @@ export interface Arguments {
   readonly noAgent: boolean;
   readonly noTui: boolean;
   readonly demo: boolean;
+  readonly acceptLostChanges: boolean;
   readonly inline: boolean;
   readonly ascii: boolean;
   readonly screenReader: boolean;
@@ -165,6 +167,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     noAgent: switches.has('no-agent'),
     noTui: switches.has('no-tui'),
     demo: switches.has('demo'),
+    acceptLostChanges: switches.has('accept-lost-changes'),
     inline: switches.has('inline'),
     ascii: switches.has('ascii'),
     screenReader: switches.has('screen-reader'),
@@ -229,6 +232,7 @@ Flags
   --no-agent            keep messages for a program to answer; no automatic answers
   --no-tui              headless
   --demo                simulated platforms in a throw-away folder
+  --accept-lost-changes start although a journal was removed or emptied
   --inline              draw below the prompt instead of on the alternate screen
   --ascii               ASCII characters only
   --screen-reader       linear, append-only output
@@ -236,6 +240,6 @@ Flags
   --json                machine-readable output of one-shot commands
   --help, --version
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another gateway holds the folder, 78 configuration error.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another gateway holds the data directory or has taken it over, 78 configuration error.
 `.trimStart();
 }

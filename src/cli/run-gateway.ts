@@ -59,6 +59,7 @@ async function composeOptions(args: Arguments, throwAway: string | undefined): P
     ...(args.agent === undefined ? {} : { backend: args.agent }),
     ...(args.logLevel === undefined ? {} : { logLevel: args.logLevel }),
     ...(args.noAgent ? { noAgent: true } : {}),
+    ...(args.acceptLostChanges ? { acceptLostChanges: true } : {}),
   };
   if (!args.demo) return base;
   const { demoOptions } = await import('../demo.ts');

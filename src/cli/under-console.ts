@@ -77,12 +77,14 @@ export async function underConsole(
     });
     leave.abort();
     await onScreen;
+    const lost = running.lost();
+    if (lost !== undefined) throw lost;
     return 0;
   } finally {
     leave.abort();
     process.off('SIGTERM', stop);
     await running.stop();
-    removeRuntime(running.folder);
+    if (running.lost() === undefined) removeRuntime(running.folder);
   }
 }
 

@@ -120,7 +120,9 @@ export class GatewayLink {
     });
     const { host } = running.settings;
     writeRuntime(running.folder, { pid: process.pid, port: running.port, host });
-    void running.stopped.then(() => removeRuntime(running.folder));
+    void running.stopped.then(() => {
+      if (running.lost() === undefined) removeRuntime(running.folder);
+    });
     this.#hold(running);
     await running.connect();
     return `${host}:${running.port}`;

@@ -36,9 +36,20 @@ export class FolderLockedError extends GatewayError {
   constructor(folder: string, pid: number, startedAt: string) {
     super('folder_locked', `another gateway (pid ${pid}, started ${startedAt}) holds ${folder}`, {
       status: 409,
-      hint: `Use the running gateway (pi-gateway-tui attach), or stop pid ${pid} first.`,
+      hint: `Use the running gateway (pi-gateway-tui attach), or stop pid ${pid} first. If this directory is a copy of that gateway's, remove ${folder}/gateway.lock.`,
     });
     this.pid = pid;
+  }
+}
+
+/** This process held the data directory and no longer does: it stops writing and ends with exit code 75. */
+export class FolderLostError extends GatewayError {
+  override readonly name = 'FolderLostError';
+  constructor(folder: string, why: string) {
+    super('folder_lost', `this gateway no longer holds ${folder}: ${why}`, {
+      status: 503,
+      hint: 'Everything that was acknowledged is stored. Nothing more was written. Use the gateway that runs there now, or start this one again.',
+    });
   }
 }
 

@@ -106,8 +106,9 @@ export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
   await removeTemporaries(disk, path);
   const backup = await keepLegacyCopy(options, legacy);
   const bytes = await rewritten(options, legacy);
-  await writeTemporary(disk, temporaryPath(path), bytes);
-  await publish(disk, temporaryPath(path), path);
+  const temporary = temporaryPath(path, options.newStore);
+  await writeTemporary(disk, temporary, bytes);
+  await publish(disk, temporary, path);
   const rows = [...legacy.tables].map(([table, { length }]) => `${table} ${length}`).join(', ');
   log.info('took over the database of the older gateway', { file: path, backup, rows });
   return true;
@@ -123,7 +124,7 @@ async function rewritten(options: AdoptOptions, legacy: Legacy): Promise<Uint8Ar
     options.adopt(tx, legacy);
     tx.end();
     engine.commit();
-    return snapshotOf(engine, 0);
+    return snapshotOf(engine, 0, 0);
   } finally {
     engine.close();
   }

@@ -35,12 +35,18 @@ export interface CommitterOptions {
   readonly onBatch: () => void;
   /** Whether something else of ours is working the disk. */
   readonly diskBusy: () => boolean;
+  /** Throws when another process has taken over the data directory. */
+  readonly fence: () => void;
 }
 
 /**
  * Group commit. Bodies that wait are applied together inside one transaction in memory, their records go to the
  * journal with one write and one sync, and then the transaction is committed and the callers hear of it. While a sync
  * is under way the next bodies collect. When the disk refuses, the transaction is rolled back: nothing of it stays.
+ *
+ * The fence is looked at before each batch and again when it is on the disk, before anybody hears of it. A successor
+ * reads the journal after it has replaced the lock: whatever was acknowledged here is in what it reads, and whatever it
+ * has not read is not acknowledged.
  */
 export class Committer {
   readonly #options: CommitterOptions;
@@ -134,6 +140,7 @@ export class Committer {
   async #commitBatch(): Promise<number> {
     try {
       if (this.#broken !== undefined) throw this.#broken;
+      this.#options.fence();
       const preparing = this.#options.journal.prepare(this.#seq + 1);
       if (preparing !== undefined) await preparing;
     } catch (error) {
@@ -208,6 +215,14 @@ export class Committer {
       } catch (error) {
         this.#rollBack();
         throw this.#failure(error);
+      }
+      try {
+        this.#options.fence();
+      } catch (error) {
+        // On the disk, but perhaps not in what the successor has read.
+        this.#rollBack();
+        this.#broken = this.#failure(error);
+        throw this.#broken;
       }
     }
     try {

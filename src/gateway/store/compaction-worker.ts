@@ -14,6 +14,8 @@ function isFoldTask(value: unknown): value is FoldTask {
     typeof value.path === 'string' &&
     'target' in value &&
     typeof value.target === 'number' &&
+    'epoch' in value &&
+    typeof value.epoch === 'number' &&
     'temporary' in value &&
     typeof value.temporary === 'string'
   );

@@ -7,6 +7,7 @@ export interface FoldTask {
   readonly path: string;
   /** The last record the new snapshot contains; its segment is closed. */
   readonly target: number;
+  readonly epoch: number;
   /** Where the new snapshot is written. Putting it in place is the main thread's: only it knows whether it is still wanted. */
   readonly temporary: string;
 }
@@ -21,7 +22,7 @@ export async function foldSnapshot(disk: Disk, task: FoldTask): Promise<number> 
   });
   try {
     if (seq !== task.target) throw new Error(`the journal ends at ${seq}, not at ${task.target}`);
-    const bytes = snapshotOf(engine, seq);
+    const bytes = snapshotOf(engine, seq, task.epoch);
     await writeTemporary(disk, task.temporary, bytes);
     return bytes.length;
   } finally {

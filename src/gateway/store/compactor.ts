@@ -4,10 +4,12 @@ import type { Committer } from './committer.ts';
 import { type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import type { Journal } from './journal.ts';
-import { compactionPath, publish } from './snapshot.ts';
+import { compactionPath, nameSuccessor, publish } from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is under way. */
 const GRACE_MS = 2_000;
+/** Every start begins a segment: so many small ones are folded although they are short. */
+const MAX_SEGMENTS = 64;
 
 export interface CompactorOptions {
   readonly disk: Disk;
@@ -19,6 +21,8 @@ export interface CompactorOptions {
   readonly afterBytes: number;
   /** What the snapshot on the disk holds. */
   readonly snapshot: SnapshotState;
+  /** Throws when another process has taken over: nothing may be put in place or removed any more. */
+  readonly fence: () => void;
 }
 
 export interface SnapshotState {
@@ -39,6 +43,7 @@ export class Compactor {
   #ending = false;
   /** Raised after a failure, so that a full disk is not asked again with every batch. */
   #above: number;
+  #maxSegments = MAX_SEGMENTS;
   #count = 0;
 
   constructor(options: CompactorOptions) {
@@ -62,7 +67,8 @@ export class Compactor {
   /** Starts a compaction when the journal has grown beyond its limit. */
   consider(): void {
     if (this.running || this.#ending) return;
-    if (this.#options.journal.bytes < Math.max(this.#above, this.#snapshot.bytes)) return;
+    const { bytes, segments } = this.#options.journal;
+    if (bytes < Math.max(this.#above, this.#snapshot.bytes) && segments < this.#maxSegments) return;
     this.compact().catch(() => {
       // Logged where it happened; the journal goes on growing, and the next try comes later.
     });
@@ -96,18 +102,25 @@ export class Compactor {
       const target = await committer.betweenBatches(() => this.#closeSegment());
       if (target <= this.#snapshot.seq) return;
       const started = performance.now();
-      const task = { path, target, temporary: compactionPath(path) };
+      const { epoch } = journal;
+      const task = { path, target, epoch, temporary: compactionPath(path, epoch) };
       this.#fold =
         disk === nodeDisk ? foldInWorker(task) : { done: foldSnapshot(disk, task), cancel: async () => {} };
       const bytes = await this.#fold.done;
-      await publish(disk, task.temporary, path);
-      this.#snapshot = { seq: target, bytes };
+      await committer.betweenBatches(async () => {
+        await nameSuccessor(disk, task.temporary, journal.successor);
+        this.#options.fence();
+        await publish(disk, task.temporary, path);
+        this.#snapshot = { seq: target, bytes };
+      });
       await journal.removeBefore(target + 1);
       this.#count++;
       this.#above = this.#options.afterBytes;
+      this.#maxSegments = MAX_SEGMENTS;
       log.debug('journal folded into the snapshot', { bytes, ms: Math.round(performance.now() - started) });
     } catch (error) {
       this.#above = journal.bytes * 2;
+      this.#maxSegments = journal.segments * 2;
       log.warn('the journal could not be folded into the snapshot; it stays as it is', {
         error: messageOf(error),
       });

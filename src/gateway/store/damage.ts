@@ -9,6 +9,17 @@ export function damaged(path: string, offset: number, what: string, cause?: unkn
   });
 }
 
+/** The snapshot names a segment that is gone: to go on without a word would be to bring back an older state. */
+export function journalMissing(path: string, segment: string): GatewayError {
+  return new GatewayError(
+    'journal_missing',
+    `${segment} was removed or emptied: changes made after ${path} was last written are missing`,
+    {
+      hint: `Restore ${segment} from a backup. To go on without these changes (people who were revoked since may have access again), start once with --accept-lost-changes.`,
+    },
+  );
+}
+
 /** The error a caller gets when the disk did not take what it wanted to store. Nothing of it is kept. */
 export function storageFailure(error: unknown, path: string): GatewayError {
   const code = systemCode(error);

@@ -8,15 +8,18 @@ import { Committer } from './committer.ts';
 import { Compactor } from './compactor.ts';
 import { storageFailure } from './damage.ts';
 import { type Disk, nodeDisk, systemCode } from './disk.ts';
-import type { Engine, Prepared } from './engine.ts';
+import { Engine, type Prepared } from './engine.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
-import { readMeta } from './meta.ts';
+import { createMeta, readMeta } from './meta.ts';
 import { backupPath, keepCopy, type Migration, pendingMigrations, runMigration } from './migrations.ts';
+import { segmentPath } from './segment.ts';
 import {
+  nameSuccessor,
   publish,
   removeTemporaries,
   removeWal,
+  type Successor,
   snapshotOf,
   temporaryPath,
   writeTemporary,
@@ -45,6 +48,10 @@ export interface DatabaseOptions {
   readonly adopt?: (tx: Tx, legacy: Legacy) => void;
   /** Names backups. */
   readonly clock?: Clock;
+  /** Throws when this process is no longer the only one that may write here; looked at around every commit. */
+  readonly fence?: () => void;
+  /** Start although the journal that the snapshot names is gone: its changes are lost, and the log says so. */
+  readonly acceptLostChanges?: boolean;
 }
 
 export interface DatabaseStats {
@@ -78,6 +85,10 @@ export class Database {
   readonly #journal: Journal;
   readonly #committer: Committer;
   readonly #compactor: Compactor;
+  readonly #fence: () => void;
+  #hasSnapshot: boolean;
+  /** The snapshot names a segment of the journal. */
+  #named: boolean;
   #closing: Promise<void> | undefined;
 
   private constructor(options: DatabaseOptions, disk: Disk, loaded: Loaded) {
@@ -87,7 +98,18 @@ export class Database {
     this.#disk = disk;
     this.#log = log;
     this.#engine = engine;
-    this.#journal = new Journal({ disk, path, store, closed });
+    this.#fence = options.fence ?? (() => {});
+    this.#hasSnapshot = loaded.snapshotBytes > 0;
+    this.#named = loaded.successor !== undefined;
+    const fence = this.#fence;
+    this.#journal = new Journal({
+      disk,
+      path,
+      store,
+      epoch: loaded.nextEpoch,
+      closed: loaded.open === undefined ? closed : [...closed, { ...loaded.open, size: loaded.open.end }],
+      begun: (segment) => this.#nameSuccessor(segment, store),
+    });
     this.#committer = new Committer({
       engine,
       journal: this.#journal,
@@ -96,6 +118,7 @@ export class Database {
       seq,
       onBatch: () => this.#compactor.consider(),
       diskBusy: () => this.#compactor.running,
+      fence,
     });
     this.#compactor = new Compactor({
       disk,
@@ -105,6 +128,7 @@ export class Database {
       journal: this.#journal,
       afterBytes: options.compactAfterBytes ?? COMPACT_AFTER_BYTES,
       snapshot: { seq: loaded.snapshotSeq, bytes: loaded.snapshotBytes },
+      fence,
     });
   }
 
@@ -119,7 +143,12 @@ export class Database {
       const newStore = randomBytes(8).toString('hex');
       if (options.adopt !== undefined)
         await adoptLegacy({ ...options, disk, path, clock, newStore, adopt: options.adopt });
-      const loaded = await loadStore({ disk, path, newStore });
+      const loaded = await loadStore({
+        disk,
+        path,
+        newStore,
+        ...(options.acceptLostChanges ? { acceptLostChanges: true } : {}),
+      });
       const database = new Database(options, disk, loaded);
       try {
         await database.#start(loaded, options.migrations, clock);
@@ -196,37 +225,69 @@ export class Database {
     const version = readMeta(this.#engine)?.version ?? 0;
     const pending = pendingMigrations(this.#path, migrations, version);
     await this.#disk.protectFolder(dirname(this.#path));
+    await this.#journal.reserve(loaded.seq + 1);
+    this.#fence();
     await this.#tidy(loaded);
     if (pending.length > 0) await this.#migrate(pending, version, clock);
   }
 
   /** Clears away what a crash left. */
   async #tidy(loaded: Loaded): Promise<void> {
-    const { open, closed, leftovers, inWalMode, snapshotBytes, seq } = loaded;
-    if (open !== undefined) {
-      if (open.torn > 0)
-        this.#log.warn('dropped the end of the journal, torn by a crash before it was acknowledged', {
-          file: open.path,
-          offset: open.end,
-          bytes: open.torn,
-        });
-      await this.#journal.resume(open);
+    const { open, closed, leftovers, inWalMode, snapshotBytes, successor } = loaded;
+    await removeTemporaries(this.#disk, this.#path);
+    if (open !== undefined && open.torn > 0) {
+      this.#log.warn('dropped the end of the journal, torn by a crash before it was acknowledged', {
+        file: open.path,
+        offset: open.end,
+        bytes: open.torn,
+      });
+      await cutOff(this.#disk, open.path, open.end);
     }
-    if (inWalMode) {
-      await writeTemporary(this.#disk, temporaryPath(this.#path), snapshotOf(this.#engine, seq));
-      await publish(this.#disk, temporaryPath(this.#path), this.#path);
-    }
+    if (inWalMode) await this.#putSnapshot(loaded.seq, successor);
     // A write-ahead log beside a snapshot of ours is of the database that was here before.
     if (snapshotBytes > 0) await removeWal(this.#disk, this.#path);
-    for (const leftover of leftovers) await this.#disk.remove(leftover);
-    await removeTemporaries(this.#disk, this.#path);
+    if (loaded.lost !== undefined) {
+      this.#log.error('the journal is gone; the changes in it are lost, as --accept-lost-changes accepts', {
+        file: loaded.lost,
+      });
+      await nameSuccessor(this.#disk, this.#path, undefined);
+    }
+    // What the snapshot names stays until it names another.
+    const named = successor === undefined ? '' : segmentPath(this.#path, successor.first, successor.epoch);
+    for (const leftover of leftovers) if (leftover !== named) await this.#disk.remove(leftover);
     for (const { path } of [{ path: this.#path }, ...closed, ...(open === undefined ? [] : [open])])
       await this.#disk.protectFile(path);
   }
 
+  /** A journal that somebody takes away from now on is missed at the next start. */
+  async #nameSuccessor(segment: Successor, store: string): Promise<void> {
+    if (!this.#hasSnapshot) {
+      // A new store: its journal begins at nothing, and that is what its snapshot says.
+      const engine = await Engine.open();
+      try {
+        createMeta(engine, store);
+        const temporary = temporaryPath(this.#path, this.#journal.epoch);
+        await writeTemporary(this.#disk, temporary, snapshotOf(engine, 0, this.#journal.epoch));
+        this.#fence();
+        await publish(this.#disk, temporary, this.#path);
+      } finally {
+        engine.close();
+      }
+      this.#hasSnapshot = true;
+    }
+    this.#named = true;
+    this.#fence();
+    try {
+      await nameSuccessor(this.#disk, this.#path, segment);
+    } catch (error) {
+      // Somebody took the snapshot away: the journal alone is not enough for a start, but it is what there is.
+      if (systemCode(error) !== 'ENOENT') throw error;
+    }
+  }
+
   async #migrate(pending: readonly Migration[], version: number, clock: Clock): Promise<void> {
     if (version > 0) {
-      const bytes = snapshotOf(this.#engine, this.#committer.seq);
+      const bytes = snapshotOf(this.#engine, this.#committer.seq, this.#journal.epoch);
       const backup = await backupPath(this.#disk, this.#path, clock());
       await keepCopy(this.#disk, backup, bytes);
       this.#log.info('kept a copy before changing the schema', { backup });
@@ -254,6 +315,7 @@ export class Database {
     let whole = false;
     try {
       if (this.#committer.broken === undefined) {
+        this.#fence();
         await this.#writeSnapshot();
         whole = true;
       }
@@ -273,9 +335,28 @@ export class Database {
 
   async #writeSnapshot(): Promise<void> {
     const { seq } = this.#committer;
-    if (seq <= this.#compactor.snapshot.seq) return;
-    await writeTemporary(this.#disk, temporaryPath(this.#path), snapshotOf(this.#engine, seq));
-    await publish(this.#disk, temporaryPath(this.#path), this.#path);
+    if (seq > this.#compactor.snapshot.seq) await this.#putSnapshot(seq, undefined);
+    // The snapshot stands alone now, even when the journal cannot be removed.
+    else if (this.#named) await nameSuccessor(this.#disk, this.#path, undefined);
+  }
+
+  async #putSnapshot(seq: number, successor: Successor | undefined): Promise<void> {
+    const temporary = temporaryPath(this.#path, this.#journal.epoch);
+    await writeTemporary(this.#disk, temporary, snapshotOf(this.#engine, seq, this.#journal.epoch));
+    if (successor !== undefined) await nameSuccessor(this.#disk, temporary, successor);
+    this.#fence();
+    await publish(this.#disk, temporary, this.#path);
+    this.#hasSnapshot = true;
+  }
+}
+
+async function cutOff(disk: Disk, path: string, length: number): Promise<void> {
+  const file = await disk.open(path, 'existing');
+  try {
+    await file.truncate(length);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { type Disk, type DiskFile, systemCode } from './disk.ts';
-import type { OpenSegment } from './load.ts';
 import { LineBuffer, type StoredStatement, storeValue } from './record.ts';
 import { headerJson, type SegmentName, segmentPath } from './segment.ts';
+import type { Successor } from './snapshot.ts';
 import type { SqlValue } from './sql.ts';
 
 export interface JournalStatement {
@@ -16,11 +16,17 @@ export interface JournalOptions {
   /** The snapshot's path; segments lie beside it. */
   readonly path: string;
   readonly store: string;
+  /** Higher than that of every file there is. */
+  readonly epoch: number;
   readonly closed: readonly (SegmentName & { readonly size: number })[];
+  /** Called when a segment is on the disk, and before it takes its first record. */
+  readonly begun: (segment: Successor) => Promise<void>;
 }
 
 interface Segment extends SegmentName {
   readonly file: DiskFile;
+  /** Its first line is on the disk: it takes records. Before, its name is only taken. */
+  begun: boolean;
   /** Where the last durable record ends: the file is cut back to here when a write fails. */
   size: number;
 }
@@ -45,15 +51,25 @@ export class Journal {
     this.#closed = [...options.closed];
   }
 
-  /** Goes on with the segment found at start, without the torn end a crash left in it. */
-  async resume(open: OpenSegment): Promise<void> {
-    const file = await this.#options.disk.open(open.path, 'existing');
-    if (open.torn > 0) {
-      await file.truncate(open.end);
-      await file.sync();
-    }
-    this.#segment = { path: open.path, first: open.first, file, size: open.end };
-    for (const [number, sql] of open.dictionary.entries()) this.#numbers.set(sql, number);
+  get epoch(): number {
+    return this.#options.epoch;
+  }
+
+  /**
+   * Takes the name of the segment that the first record will begin: a start that comes later sees it and takes a higher
+   * epoch. Fails when the name is taken.
+   */
+  async reserve(first: number): Promise<void> {
+    const { disk, path, epoch } = this.#options;
+    const target = segmentPath(path, first, epoch);
+    const file = await disk.open(target, 'create');
+    this.#segment = { path: target, first, epoch, file, begun: false, size: 0 };
+  }
+
+  /** The segment that a snapshot of everything before it has to name. */
+  get successor(): Successor | undefined {
+    const segment = this.#segment;
+    return segment?.begun ? { first: segment.first, epoch: segment.epoch } : undefined;
   }
 
   /** Bytes that a start would have to read. */
@@ -62,7 +78,7 @@ export class Journal {
   }
 
   get segments(): number {
-    return this.#closed.length + (this.#segment === undefined ? 0 : 1);
+    return this.#closed.length + (this.#segment?.begun ? 1 : 0);
   }
 
   /** Whether the current segment holds any of the records up to `seq`. */
@@ -77,12 +93,13 @@ export class Journal {
 
   /** Undefined when records can be added at once; else a promise for the segment to be made or mended first. */
   prepare(nextSeq: number): Promise<void> | undefined {
-    if (this.#segment !== undefined && this.#repair === 'none') return undefined;
+    if (this.#segment?.begun && this.#repair === 'none') return undefined;
     return this.#mend(nextSeq);
   }
 
   async #mend(nextSeq: number): Promise<void> {
     if (this.#segment === undefined || this.#repair === 'rotate') return this.rotate(nextSeq);
+    if (!this.#segment.begun) return this.#begin(this.#segment);
     try {
       await this.#cut(this.#segment);
     } catch (error) {
@@ -145,7 +162,7 @@ export class Journal {
   /** Notes, without waiting for the disk, that everything up to `seq` is on it. */
   async seal(seq: number): Promise<void> {
     const segment = this.#segment;
-    if (segment === undefined || this.#repair !== 'none') return;
+    if (!segment?.begun || this.#repair !== 'none') return;
     this.#lines.add(seq, seq, '');
     const bytes = this.#lines.bytes();
     try {
@@ -161,34 +178,60 @@ export class Journal {
 
   /** Starts a new segment whose first record will be `first`. On an error the old one goes on, if it can. */
   async rotate(first: number): Promise<void> {
-    const { disk, path, store } = this.#options;
-    const target = segmentPath(path, first);
+    const { disk, path, epoch } = this.#options;
+    const target = segmentPath(path, first, epoch);
     const old = this.#segment;
     if (old?.path === target) this.#repair = 'rotate';
     let file: DiskFile | undefined;
+    let next: Segment;
+    try {
+      // Whatever has this name is ours and holds no record: it would be named for an earlier one.
+      await disk.remove(target);
+      file = await disk.open(target, 'create');
+      next = { path: target, first, epoch, file, begun: false, size: 0 };
+      await this.#writeHeader(next);
+    } catch (error) {
+      await this.#unmake(target, file);
+      throw error;
+    }
+    this.#segment = next;
+    this.#numbers.clear();
+    this.#newTexts = [];
+    this.#repair = 'none';
+    if (old !== undefined) {
+      if (old.path !== target && old.begun)
+        this.#closed.push({ path: old.path, first: old.first, epoch: old.epoch, size: old.size });
+      await closeQuietly(old.file);
+    }
+    await this.#announce(next);
+  }
+
+  /** Makes the reserved segment one that takes records. */
+  async #begin(segment: Segment): Promise<void> {
+    await this.#writeHeader(segment);
+    await this.#announce(segment);
+  }
+
+  async #writeHeader(segment: Segment): Promise<void> {
+    const { disk, path, store } = this.#options;
+    const { file, first } = segment;
     this.#lines.clear();
     this.#lines.add(first - 1, first - 1, headerJson({ store, first }));
     const header = this.#lines.bytes();
     try {
-      // Whatever has this name holds no record: it would be named for an earlier one.
-      await disk.remove(target);
-      file = await disk.open(target, 'create');
       await file.write(header, 0);
       await file.sync();
       await disk.syncFolder(dirname(path));
-    } catch (error) {
-      await this.#unmake(target, file);
-      throw error;
+      segment.size = header.length;
     } finally {
       this.#lines.clear();
     }
-    this.#segment = { path: target, first, file, size: header.length };
-    this.#numbers.clear();
-    this.#newTexts = [];
-    this.#repair = 'none';
-    if (old === undefined) return;
-    if (old.path !== target) this.#closed.push({ path: old.path, first: old.first, size: old.size });
-    await closeQuietly(old.file);
+  }
+
+  /** Without this word a journal that somebody removes would not be missed: it comes before the first record. */
+  async #announce(segment: Segment): Promise<void> {
+    await this.#options.begun(segment);
+    segment.begun = true;
   }
 
   /** Removes the closed segments that end before `first`: a snapshot has taken their place. */
@@ -207,10 +250,11 @@ export class Journal {
     const segment = this.#segment;
     this.#segment = undefined;
     if (segment !== undefined) await closeQuietly(segment.file);
+    if (segment !== undefined && (remove || segment.size === 0))
+      await this.#options.disk.remove(segment.path);
     if (!remove) return;
     for (const { path } of this.#closed) await this.#options.disk.remove(path);
     this.#closed = [];
-    if (segment !== undefined) await this.#options.disk.remove(segment.path);
   }
 
   async #undo(segment: Segment, repair: 'truncate' | 'rotate'): Promise<void> {

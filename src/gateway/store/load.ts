@@ -1,22 +1,21 @@
 import { dirname } from 'node:path';
 import { GatewayError, messageOf } from '../errors.ts';
-import { damaged } from './damage.ts';
+import { damaged, journalMissing } from './damage.ts';
 import type { Disk } from './disk.ts';
 import { Engine } from './engine.ts';
 import { refuseHotJournal } from './hot-journal.ts';
 import { createMeta, FORMAT, type Meta, readMeta } from './meta.ts';
 import { provenAfter, readLine } from './record.ts';
 import { replaySegment } from './replay.ts';
-import { parseHeader, type SegmentName, segmentsOf } from './segment.ts';
-import { checkStamp } from './snapshot.ts';
+import { limitsOf, parseHeader, type SegmentName, segmentPath, segmentsOf } from './segment.ts';
+import { checkStamp, type Successor, successorOf } from './snapshot.ts';
 import { isInWalMode, mergeWal } from './wal.ts';
 
-/** The segment that goes on growing. */
+/** The segment that was written last. */
 export interface OpenSegment extends SegmentName {
   /** Where its good part ends; `torn` bytes follow that a crash left behind. */
   readonly end: number;
   readonly torn: number;
-  readonly dictionary: readonly string[];
 }
 
 export interface Loaded {
@@ -27,6 +26,12 @@ export interface Loaded {
   /** The last record in the snapshot; 0 without one. */
   readonly snapshotSeq: number;
   readonly snapshotBytes: number;
+  /** Higher than that of every file found. */
+  readonly nextEpoch: number;
+  /** The segment that the snapshot names. */
+  readonly successor: Successor | undefined;
+  /** A segment that the snapshot names and that is gone, and that is accepted. */
+  readonly lost: string | undefined;
   /** Earlier segments that replay still needs. */
   readonly closed: readonly (SegmentName & { readonly size: number })[];
   readonly open: OpenSegment | undefined;
@@ -43,6 +48,8 @@ export interface LoadTask {
   readonly before?: number;
   /** Name for a database that does not exist yet. */
   readonly newStore: string;
+  /** Go on without a journal that the snapshot names and that is gone. */
+  readonly acceptLostChanges?: boolean;
 }
 
 /**
@@ -52,16 +59,19 @@ export interface LoadTask {
 export async function loadStore(task: LoadTask): Promise<Loaded> {
   const { disk, path } = task;
   const names = await disk.list(dirname(path));
-  const segments = segmentsOf(path, names).filter((s) => task.before === undefined || s.first < task.before);
+  const found = segmentsOf(path, names);
   const snapshot = await readSnapshot(disk, path);
   const stamp = snapshot === undefined ? 'intact' : checkStamp(snapshot.bytes);
   if (stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
   const engine = await openEngine(path, snapshot?.bytes);
   try {
     const meta = snapshot === undefined ? undefined : metaOf(path, stamp, engine);
+    const successor = snapshot === undefined ? undefined : successorOf(snapshot.bytes);
     return {
       engine,
-      ...(await replayJournal(task, engine, segments, meta)),
+      ...(await replayJournal(task, engine, found, meta, successor)),
+      successor,
+      nextEpoch: Math.max(-1, meta?.epoch ?? -1, ...found.map(({ epoch }) => epoch)) + 1,
       snapshotSeq: meta?.seq ?? 0,
       snapshotBytes: snapshot?.bytes.length ?? 0,
       inWalMode: snapshot?.inWalMode ?? false,
@@ -121,6 +131,7 @@ interface Journaled {
   readonly closed: Loaded['closed'];
   readonly open: OpenSegment | undefined;
   readonly leftovers: readonly string[];
+  readonly lost: string | undefined;
 }
 
 async function replayJournal(
@@ -128,17 +139,21 @@ async function replayJournal(
   engine: Engine,
   found: readonly SegmentName[],
   meta: Meta | undefined,
+  successor: Successor | undefined,
 ): Promise<Journaled> {
-  const { disk, before } = task;
-  const segments = [...found];
+  const { disk, path, before } = task;
   const leftovers: string[] = [];
+  const segments = found.filter((segment) => {
+    if (before !== undefined && segment.first >= before) return false;
+    // Written by one that had lost the store: the snapshot holds everything up to its own record, and nothing else.
+    if (segment.epoch >= (meta?.epoch ?? 0)) return true;
+    leftovers.push(segment.path);
+    return false;
+  });
+  const newestBytes = await dropUnborn(disk, segments, leftovers);
   const newest = segments.at(-1);
-  const newestBytes = newest === undefined ? undefined : await contentOf(disk, newest);
-  // A crash while a segment was being made leaves one without a first line; nothing was ever written to it.
-  if (newest !== undefined && newestBytes !== undefined && isUnborn(newestBytes, newest.first)) {
-    leftovers.push(newest.path);
-    segments.pop();
-  }
+  const lost = missingSuccessor(path, successor, segments, meta?.epoch ?? 0);
+  if (lost !== undefined && before === undefined && !task.acceptLostChanges) throw journalMissing(path, lost);
   let seq = meta?.seq ?? 0;
   let store = meta?.store;
   if (meta === undefined) {
@@ -147,23 +162,59 @@ async function replayJournal(
   }
   const closed: (SegmentName & { readonly size: number })[] = [];
   let open: OpenSegment | undefined;
+  const limits = limitsOf(segments, before);
   engine.beginReplay();
   for (const [index, segment] of segments.entries()) {
-    const nextFirst = segments[index + 1]?.first ?? before;
-    if (nextFirst !== undefined && nextFirst <= seq + 1) {
+    const nextFirst = limits[index];
+    if (nextFirst !== undefined && (nextFirst <= seq + 1 || nextFirst <= segment.first)) {
       leftovers.push(segment.path);
       continue;
     }
     const bytes =
       segment === newest && newestBytes !== undefined ? newestBytes : await contentOf(disk, segment);
-    const { last, end, dictionary } = replaySegment(engine, { segment, bytes, seq, nextFirst, store });
+    const { last, end } = replaySegment(engine, { segment, bytes, seq, nextFirst, store });
     if (nextFirst !== undefined) closed.push({ ...segment, size: bytes.length });
     else if (last < seq) leftovers.push(segment.path);
-    else open = { ...segment, end, torn: bytes.length - end, dictionary };
+    else open = { ...segment, end, torn: bytes.length - end };
     seq = Math.max(seq, last);
   }
   engine.endReplay();
-  return { store: store ?? task.newStore, seq, closed, open, leftovers };
+  return { store: store ?? task.newStore, seq, closed, open, leftovers, lost };
+}
+
+/**
+ * A start that wrote nothing, or was cut off while it made a segment, leaves one without a first line. Answers the
+ * content of the newest one that has one.
+ */
+async function dropUnborn(
+  disk: Disk,
+  segments: SegmentName[],
+  leftovers: string[],
+): Promise<Buffer | undefined> {
+  for (;;) {
+    const newest = segments.at(-1);
+    if (newest === undefined) return undefined;
+    const bytes = await contentOf(disk, newest);
+    if (!isUnborn(bytes, newest.first)) return bytes;
+    leftovers.push(newest.path);
+    segments.pop();
+  }
+}
+
+/**
+ * What was acknowledged after the snapshot stands in the segment it names and those after it: without them the state is
+ * an older one. A name from before the snapshot was written late, by one that had lost the store.
+ */
+function missingSuccessor(
+  path: string,
+  successor: Successor | undefined,
+  segments: readonly SegmentName[],
+  snapshotEpoch: number,
+): string | undefined {
+  if (successor === undefined || successor.epoch < snapshotEpoch) return undefined;
+  const { first, epoch } = successor;
+  const known = segments.some((each) => each.epoch > epoch || (each.epoch === epoch && each.first >= first));
+  return known ? undefined : segmentPath(path, first, epoch);
 }
 
 async function contentOf(disk: Disk, { path }: SegmentName): Promise<Buffer> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fstatSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -9,17 +10,18 @@ import {
   renameSync,
   statSync,
   unlinkSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { FolderLockedError } from '../errors.ts';
+import { FolderLockedError, FolderLostError } from '../errors.ts';
 import { storageFailure } from './damage.ts';
 import { systemCode } from './disk.ts';
 import { aliveness, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 const LOCK_NAME = 'gateway.lock';
 const HEARTBEAT_MS = 5_000;
+/** How soon a holder that writes nothing notices that it has lost the lock. */
+const LOOK_MS = 1_000;
 /** A holder whose process cannot be seen from here (another container or host) counts as gone after this silence. */
 const SILENCE_MS = 20_000;
 /** Without hard links a lock is empty for a moment; what is unreadable for longer was left by a power cut. */
@@ -31,6 +33,8 @@ interface Holder extends ProcessIdentity {
   readonly startedAt: string;
   /** Different for every lock ever taken. */
   readonly nonce: string;
+  /** The lock file's own inode: in a copy of the folder it is another. Empty in locks of older versions. */
+  readonly inode: string;
 }
 
 /**
@@ -41,17 +45,39 @@ interface Holder extends ProcessIdentity {
  * holds the claim on it, a file named after the stale lock's nonce: two starters can never both replace it, and one
  * who judged by an older state finds another nonce in the lock and starts again. A claim whose owner died is itself
  * claimed in the same way.
+ *
+ * A holder in another container that gives no sign for a while counts as gone, and it may only have been suspended; a
+ * person may remove the file. So the holder looks at the file before it writes and before it acknowledges: see `check`.
  */
 export class FolderLock {
+  readonly #folder: string;
   readonly #path: string;
   readonly #nonce: string;
-  readonly #heartbeat: NodeJS.Timeout;
+  /** Open for as long as the lock is held: its inode is given to no other file meanwhile. */
+  readonly #file: number;
+  readonly #inode: bigint;
+  readonly #timer: NodeJS.Timeout;
+  readonly #listeners: ((error: FolderLostError) => void)[] = [];
+  #released = false;
+  #lost: FolderLostError | undefined;
 
-  private constructor(path: string, nonce: string) {
+  private constructor(folder: string, path: string, nonce: string) {
+    this.#folder = folder;
     this.#path = path;
     this.#nonce = nonce;
-    this.#heartbeat = setInterval(() => touch(path), HEARTBEAT_MS);
-    this.#heartbeat.unref();
+    this.#file = openSync(path, 'r+');
+    this.#inode = fstatSync(this.#file, { bigint: true }).ino;
+    let beats = 0;
+    this.#timer = setInterval(() => {
+      try {
+        this.check();
+      } catch {
+        return; // told to the listeners, or the file system does not answer just now
+      }
+      beats += 1;
+      if (beats % (HEARTBEAT_MS / LOOK_MS) === 0) beat(this.#file);
+    }, LOOK_MS);
+    this.#timer.unref();
   }
 
   /**
@@ -61,31 +87,78 @@ export class FolderLock {
    */
   static acquire(folder: string): FolderLock {
     const path = join(folder, LOCK_NAME);
-    const self: Holder = {
+    const identity = {
       ...ownIdentity(),
       startedAt: new Date().toISOString(),
       nonce: randomBytes(12).toString('hex'),
     };
-    const own = `${path}.${self.nonce}.tmp`;
+    const own = `${path}.${identity.nonce}.tmp`;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      writeFileSync(own, `${JSON.stringify(self)}\n`, { mode: 0o600, flag: 'wx' });
-      while (!place(own, path) && !replaceStale({ folder, path, own, self })) {
+      const self = createHolder(own, identity);
+      while (!place(own, path, self) && !replaceStale({ folder, path, own, self })) {
         // Somebody else was faster, or let go in between: look again.
       }
       sweep({ folder, path, own, self });
+      return new FolderLock(folder, path, self.nonce);
     } catch (error) {
       throw error instanceof FolderLockedError ? error : storageFailure(error, folder);
     } finally {
       remove(own);
     }
-    return new FolderLock(path, self.nonce);
+  }
+
+  /** Set for good when the lock was removed or another process has taken it. */
+  get lost(): FolderLostError | undefined {
+    return this.#lost;
+  }
+
+  /** Calls `listener` once, when the lock is lost. */
+  onLost(listener: (error: FolderLostError) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * A few microseconds while all is well.
+   * @throws FolderLostError when this process no longer holds the lock; the system's error when nobody can say
+   */
+  check(): void {
+    if (this.#lost !== undefined) throw this.#lost;
+    if (this.#released) return;
+    const found = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
+    if (found?.ino === this.#inode) return;
+    const holder = found === undefined ? undefined : readHolder(this.#path);
+    // File systems that number their files anew now and then.
+    if (holder?.nonce === this.#nonce) return;
+    const why =
+      holder === undefined
+        ? `${this.#path} was removed`
+        : `another gateway (pid ${holder.pid}, started ${holder.startedAt}) has taken over`;
+    this.#lost = new FolderLostError(this.#folder, why);
+    clearInterval(this.#timer);
+    for (const listener of this.#listeners.splice(0)) listener(this.#lost);
+    throw this.#lost;
   }
 
   /** Lets go; a second call does nothing. */
   release(): void {
-    clearInterval(this.#heartbeat);
+    if (this.#released) return;
+    this.#released = true;
+    clearInterval(this.#timer);
+    closeSync(this.#file);
     if (readHolder(this.#path)?.nonce === this.#nonce) remove(this.#path);
+  }
+}
+
+/** Makes a file that names this process and its own inode. */
+function createHolder(path: string, identity: Omit<Holder, 'inode'>): Holder {
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    const holder = { ...identity, inode: String(fstatSync(file, { bigint: true }).ino) };
+    writeSync(file, `${JSON.stringify(holder)}\n`);
+    return holder;
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -104,7 +177,7 @@ function replaceStale({ folder, path, own, self }: Attempt): boolean {
   if (isHeld(path, stale, own, self)) throw new FolderLockedError(folder, stale.pid, stale.startedAt);
   for (let target = stale.nonce; ; ) {
     const claim = `${path}.over-${target}`;
-    if (place(own, claim)) {
+    if (place(own, claim, self)) {
       try {
         if (readHolder(path)?.nonce !== stale.nonce) return false;
         renameSync(own, path);
@@ -125,11 +198,19 @@ function isHeld(path: string, holder: Holder, own: string, self: Holder): boolea
   const silence = modifiedAt(own) - modifiedAt(path);
   if (holder.nonce.startsWith(UNREADABLE)) return silence < HALF_WRITTEN_MS;
   const state = aliveness(holder, self);
+  if (state === 'alive' && isCopy(path, holder)) return false;
   return state === 'unknown' ? silence < SILENCE_MS : state === 'alive';
 }
 
+/** The lock of a living process came here with a copy of its folder: it holds that one, not this one. */
+function isCopy(path: string, holder: Holder): boolean {
+  if (holder.inode === '') return false;
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found !== undefined && String(found.ino) !== holder.inode;
+}
+
 /** Gives a finished file a second name, unless that name is taken. */
-function place(own: string, path: string): boolean {
+function place(own: string, path: string, self: Holder): boolean {
   try {
     linkSync(own, path);
     return true;
@@ -139,7 +220,7 @@ function place(own: string, path: string): boolean {
   }
   // A file system without hard links (exFAT): the name is still taken by one process only.
   try {
-    writeFileSync(path, readFileSync(own), { mode: 0o600, flag: 'wx' });
+    createHolder(path, self);
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;
@@ -161,7 +242,8 @@ function readHolder(path: string): Holder | undefined {
 
 function nobody(path: string): Holder {
   const self = ownIdentity();
-  return { ...self, bootId: 'none', startedAt: '', nonce: `${UNREADABLE}${Math.trunc(modifiedAt(path))}` };
+  const nonce = `${UNREADABLE}${Math.trunc(modifiedAt(path))}`;
+  return { ...self, bootId: 'none', startedAt: '', nonce, inode: '' };
 }
 
 function parseHolder(text: string): Holder | undefined {
@@ -188,6 +270,7 @@ function parseHolder(text: string): Holder | undefined {
     hostname: string('hostname'),
     startedAt: string('startedAt'),
     nonce,
+    inode: string('inode'),
   };
 }
 
@@ -211,15 +294,10 @@ function modifiedAt(path: string): number {
   }
 }
 
-function touch(path: string): void {
+function beat(file: number): void {
   try {
     // Writing what stands there already sets the file system's own time; setting a time would set this host's.
-    const file = openSync(path, 'r+');
-    try {
-      writeSync(file, '{', 0);
-    } finally {
-      closeSync(file);
-    }
+    writeSync(file, '{', 0);
   } catch {
     // The next beat tries again; only holders on other hosts look at it.
   }

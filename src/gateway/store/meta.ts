@@ -14,6 +14,8 @@ export interface Meta {
   readonly version: number;
   /** The last record that a snapshot contains. Meaningful in snapshots only. */
   readonly seq: number;
+  /** The epoch that wrote the snapshot. Meaningful in snapshots only. */
+  readonly epoch: number;
 }
 
 export function createMeta(engine: Engine, store: string): void {
@@ -36,12 +38,19 @@ export function readMeta(engine: Engine): Meta | undefined {
   const store = values.get('store');
   if (typeof store !== 'string') return undefined;
   const number = (key: string): number => Number(values.get(key) ?? 0);
-  return { format: number('format'), store, version: number('version'), seq: number('seq') };
+  return {
+    format: number('format'),
+    store,
+    version: number('version'),
+    seq: number('seq'),
+    epoch: number('epoch'),
+  };
 }
 
-/** Run inside a transaction of the caller's, or on its own before an export. */
-export function writeMetaSeq(engine: Engine, seq: number): void {
+/** Notes, right before an export, how far the snapshot reaches. */
+export function writeMetaSnapshot(engine: Engine, seq: number, epoch: number): void {
   engine.run(SET_META, [seq, 'seq']);
+  engine.run(`INSERT OR REPLACE INTO ${META_TABLE} (key, value) VALUES ('epoch', ?)`, [epoch]);
 }
 
 export const SET_META = `UPDATE ${META_TABLE} SET value = ? WHERE key = ?`;

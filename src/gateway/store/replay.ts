@@ -20,8 +20,6 @@ export interface Replayed {
   readonly last: number;
   /** Where the segment's good part ends. */
   readonly end: number;
-  /** Statement texts of the segment, in the order of their numbers. */
-  readonly dictionary: readonly string[];
 }
 
 /**
@@ -68,7 +66,7 @@ export function replaySegment(engine: Engine, task: ReplayTask): Replayed {
   }
   if (nextFirst !== undefined && seq < last)
     throw damaged(path, bytes.length, `records ${seq + 1} to ${last} are missing at its end`);
-  return { last: seq, end: offset, dictionary };
+  return { last: seq, end: offset };
 }
 
 /** Statement numbers are given in order of appearance, so skipped records are read too. */

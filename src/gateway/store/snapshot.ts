@@ -2,18 +2,23 @@ import { basename, dirname, join } from 'node:path';
 import { crc32 } from './crc32.ts';
 import type { Disk } from './disk.ts';
 import type { Engine } from './engine.ts';
-import { writeMetaSeq } from './meta.ts';
+import { writeMetaSnapshot } from './meta.ts';
 
 /**
  * A snapshot is a normal SQLite file. SQLite itself has no checksum for it, so three of the header's free fields carry
  * one: `application_id` marks the file as ours, `user_version` holds the CRC-32 of everything else, and a change
  * counter of 1 says that nobody wrote to the file since. A person who edits the file with the sqlite3 shell moves the
  * counter: such a file is checked by SQLite's own integrity check instead.
+ *
+ * Twenty bytes that SQLite keeps for later and never reads hold the successor: the newest segment of the journal. It is
+ * written in place, within one sector, whenever a segment begins. A journal that is removed or emptied is noticed by it.
  */
 const APPLICATION_ID = 0x50694757; // "PiGW"
 const CHANGE_COUNTER_AT = 24;
 const USER_VERSION_AT = 60;
 const APPLICATION_ID_AT = 68;
+const SUCCESSOR_AT = 72;
+const SUCCESSOR_BYTES = 20;
 const VERSION_VALID_FOR_AT = 92;
 const HEADER_BYTES = 100;
 
@@ -21,9 +26,53 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** The checksum of a snapshot without a successor, which comes later and has a checksum of its own. */
 function checksum(bytes: Uint8Array): number {
-  const before = crc32(bytes.subarray(0, USER_VERSION_AT));
-  return crc32(bytes.subarray(USER_VERSION_AT + 4), before);
+  let sum = crc32(bytes.subarray(0, USER_VERSION_AT));
+  sum = crc32(bytes.subarray(USER_VERSION_AT + 4, SUCCESSOR_AT), sum);
+  sum = crc32(new Uint8Array(SUCCESSOR_BYTES), sum);
+  return crc32(bytes.subarray(SUCCESSOR_AT + SUCCESSOR_BYTES), sum);
+}
+
+/** A segment of the journal that has to be there as long as the snapshot is. */
+export interface Successor {
+  readonly first: number;
+  readonly epoch: number;
+}
+
+function successorBytes(successor: Successor | undefined): Uint8Array {
+  const bytes = new Uint8Array(SUCCESSOR_BYTES);
+  if (successor === undefined) return bytes;
+  const view = viewOf(bytes);
+  view.setFloat64(0, successor.first);
+  view.setFloat64(8, successor.epoch);
+  view.setUint32(16, crc32(bytes.subarray(0, 16)));
+  return bytes;
+}
+
+/** undefined when the snapshot stands alone: after a clean stop, and in files that an older version wrote. */
+export function successorOf(snapshot: Uint8Array): Successor | undefined {
+  if (snapshot.length < HEADER_BYTES) return undefined;
+  const bytes = snapshot.subarray(SUCCESSOR_AT, SUCCESSOR_AT + SUCCESSOR_BYTES);
+  const view = viewOf(bytes);
+  const first = view.getFloat64(0);
+  if (first === 0 || view.getUint32(16) !== crc32(bytes.subarray(0, 16))) return undefined;
+  return { first, epoch: view.getFloat64(8) };
+}
+
+/** Writes the successor into a snapshot on the disk; undefined: it stands alone. */
+export async function nameSuccessor(
+  disk: Disk,
+  path: string,
+  successor: Successor | undefined,
+): Promise<void> {
+  const file = await disk.open(path, 'existing');
+  try {
+    await file.write(successorBytes(successor), SUCCESSOR_AT);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Writes mark and checksum into the bytes of a freshly exported database. */
@@ -32,12 +81,13 @@ export function stampSnapshot(bytes: Uint8Array): void {
   view.setUint32(CHANGE_COUNTER_AT, 1);
   view.setUint32(VERSION_VALID_FOR_AT, 1);
   view.setUint32(APPLICATION_ID_AT, APPLICATION_ID);
+  bytes.fill(0, SUCCESSOR_AT, SUCCESSOR_AT + SUCCESSOR_BYTES);
   view.setUint32(USER_VERSION_AT, checksum(bytes));
 }
 
 /** The whole database as the bytes of a snapshot that contains the records up to `seq`. */
-export function snapshotOf(engine: Engine, seq: number): Uint8Array {
-  writeMetaSeq(engine, seq);
+export function snapshotOf(engine: Engine, seq: number, epoch: number): Uint8Array {
+  writeMetaSnapshot(engine, seq, epoch);
   const bytes = engine.export();
   stampSnapshot(bytes);
   return bytes;
@@ -52,14 +102,17 @@ export function checkStamp(bytes: Uint8Array): 'intact' | 'wrong' | 'unknown' {
   return view.getUint32(USER_VERSION_AT) === checksum(bytes) ? 'intact' : 'wrong';
 }
 
-/** Where the last snapshot of a run is written before it takes its place. */
-export function temporaryPath(path: string): string {
-  return `${path}.tmp`;
+/**
+ * Where a snapshot is written before it takes its place. The name is that of one writer: a start removes what others
+ * have left, so that one that was suspended and has lost the store puts nothing in place any more.
+ */
+export function temporaryPath(path: string, writer: number | string): string {
+  return `${path}.${writer}.tmp`;
 }
 
 /** The same for the compaction thread, which may still be writing when the run ends. */
-export function compactionPath(path: string): string {
-  return `${path}.compact.tmp`;
+export function compactionPath(path: string, epoch: number): string {
+  return `${path}.${epoch}.compact.tmp`;
 }
 
 /** Writes the bytes under a temporary name and makes them durable; `publish` puts them in place. */

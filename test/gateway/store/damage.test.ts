@@ -115,7 +115,7 @@ describe('a journal', () => {
     });
     expect(readFileSync(file)).toEqual(bytes);
     expect(statSync(file).mode).toBe(mode);
-    expect(readdirSync(left)).toEqual([JOURNAL]);
+    expect(readdirSync(left)).toEqual([JOURNAL, 'gateway-sessions.db']);
   });
 
   it('refuses to open when a group of records that was acknowledged together is damaged', async () => {
@@ -164,7 +164,7 @@ describe('a journal', () => {
     const stranger = await openIn(other);
     await addNote(stranger, 'of another');
     cpSync(join(other, JOURNAL), join(first, JOURNAL));
-    cpSync(join(second, 'gateway-sessions.db'), join(first, 'gateway-sessions.db'));
+    cpSync(join(folder, 'gateway-sessions.db'), join(first, 'gateway-sessions.db'));
     await stranger.close();
     expect(await failureOf(openIn(first))).toMatchObject({
       code: 'storage_damaged',

@@ -8,7 +8,7 @@ describe('a database', () => {
     const folder = temporaryFolder();
     const db = await openIn(folder);
     await addNote(db, 'one');
-    expect(readdirSync(folder)).toEqual(['gateway-sessions-000000000001.log']);
+    expect(readdirSync(folder)).toEqual(['gateway-sessions-000000000001.log', 'gateway-sessions.db']);
     await db.close();
     expect(readdirSync(folder)).toEqual(['gateway-sessions.db']);
   });
@@ -77,7 +77,9 @@ describe('a database', () => {
     for (const name of readdirSync(left)) chmodSync(join(left, name), 0o644);
     const again = await openIn(left);
     expect(statSync(left).mode & 0o777).toBe(0o700);
-    expect(readdirSync(left).map((name) => statSync(join(left, name)).mode & 0o777)).toEqual([0o600, 0o600]);
+    expect(readdirSync(left).map((name) => statSync(join(left, name)).mode & 0o777)).toEqual([
+      0o600, 0o600, 0o600,
+    ]);
     await again.close();
   });
 

@@ -1,11 +1,22 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FolderLockedError } from '../../../src/gateway/errors.ts';
+import { FolderLockedError, type FolderLostError } from '../../../src/gateway/errors.ts';
 import { FolderLock } from '../../../src/gateway/store/lock.ts';
 import { ownIdentity, type ProcessIdentity } from '../../../src/gateway/store/process-identity.ts';
-import { LineChild } from './kit/child.ts';
-import { temporaryFolder } from './kit/folder.ts';
+import { inPidNamespace, LineChild } from './kit/child.ts';
+import { addNote, notesIn, openIn, temporaryFolder } from './kit/folder.ts';
 
 const lockIn = (folder: string): string => join(folder, 'gateway.lock');
 
@@ -175,3 +186,94 @@ describe('the folder lock', () => {
     );
   });
 });
+
+describe('a holder', () => {
+  it('of a folder does not hold a copy of it', () => {
+    const folder = temporaryFolder();
+    const lock = FolderLock.acquire(folder);
+    const copy = join(temporaryFolder(), 'copy');
+    cpSync(folder, copy, { recursive: true });
+    const second = FolderLock.acquire(copy);
+    expect(() => FolderLock.acquire(folder)).toThrow(FolderLockedError);
+    expect(() => lock.check()).not.toThrow();
+    second.release();
+    lock.release();
+  });
+
+  it('notices within seconds that its lock was removed, and says so', async () => {
+    const folder = temporaryFolder();
+    const lock = FolderLock.acquire(folder);
+    const lost = new Promise<FolderLostError>((resolve) => lock.onLost(resolve));
+    rmSync(lockIn(folder));
+    expect(await lost).toMatchObject({
+      code: 'folder_lost',
+      message: `this gateway no longer holds ${folder}: ${lockIn(folder)} was removed`,
+    });
+    expect(() => lock.check()).toThrow(lock.lost);
+    lock.release();
+  });
+
+  it('notices at once that another has taken its place, and leaves the other’s lock alone', () => {
+    const folder = temporaryFolder();
+    const lock = FolderLock.acquire(folder);
+    rmSync(lockIn(folder));
+    const second = FolderLock.acquire(folder);
+    expect(() => lock.check()).toThrow(new RegExp(`another gateway \\(pid ${process.pid}, .*has taken over`));
+    lock.release();
+    expect(() => second.check()).not.toThrow();
+    second.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('loses its lock with the folder', () => {
+    const folder = temporaryFolder();
+    const lock = FolderLock.acquire(join(folder, 'data'));
+    rmSync(join(folder, 'data'), { recursive: true });
+    expect(() => lock.check()).toThrow(/was removed/);
+    lock.release();
+  });
+});
+
+const namespaces = (() => {
+  try {
+    execFileSync('unshare', ['--pid', '--fork', '--mount-proc', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false; // not root, or no Linux
+  }
+})();
+
+/** The process in the namespace: the only child of `unshare`. */
+const innerPid = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
+
+describe.skipIf(!namespaces)(
+  'a holder in another container (needs the right to make a PID namespace)',
+  () => {
+    it('that was suspended loses the folder to a successor; no acknowledged change of either is lost', async () => {
+      for (let round = 0; round < 2; round++) {
+        const folder = temporaryFolder();
+        const child = new LineChild(inPidNamespace, 'fenced-child.ts', folder);
+        await child.line(40 + round * 31);
+        const inner = innerPid(child.pid);
+        process.kill(inner, 'SIGSTOP');
+        expect(() => FolderLock.acquire(folder)).toThrow(FolderLockedError);
+        // As after half a minute without a sign.
+        const before = new Date(Date.now() - 30_000);
+        utimesSync(lockIn(folder), before, before);
+        const lock = FolderLock.acquire(folder);
+        const db = await openIn(folder, { fence: () => lock.check() });
+        await addNote(db, 'of the successor');
+        if (round % 2 === 1) await db.compact();
+        const ended = once(child.process, 'exit');
+        process.kill(inner, 'SIGCONT');
+        expect(await ended).toEqual([75, null]);
+        await addNote(db, 'and another');
+        await db.close();
+        lock.release();
+        expect(child.lines.at(-1)).toMatch(/^ended: this gateway no longer holds .*has taken over$/);
+        const acknowledged = [...child.lines.slice(0, -1), 'of the successor', 'and another'];
+        expect(await notesIn(folder)).toEqual(expect.arrayContaining(acknowledged));
+      }
+    });
+  },
+);

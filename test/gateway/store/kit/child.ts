@@ -5,6 +5,14 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { onTestFinished } from 'vitest';
 
+type Start = (program: string, args: string[]) => ChildProcessByStdio<Writable, Readable, null>;
+
+const plainly: Start = (program, args) => spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+
+/** As in a container: process ids inside mean nothing outside. Needs root on Linux. */
+export const inPidNamespace: Start = (program, args) =>
+  plainly('unshare', ['--pid', '--fork', '--kill-child', '--mount-proc', program, ...args]);
+
 /** A child process that talks in lines. */
 export class LineChild {
   readonly process: ChildProcessByStdio<Writable, Readable, null>;
@@ -12,10 +20,12 @@ export class LineChild {
   #listeners: (() => void)[] = [];
   #ended = false;
 
-  constructor(script: string, ...args: string[]) {
-    this.process = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+  constructor(script: string, ...args: string[]);
+  constructor(start: Start, script: string, ...args: string[]);
+  constructor(first: string | Start, ...rest: string[]) {
+    const start = typeof first === 'string' ? plainly : first;
+    const [script = '', ...args] = typeof first === 'string' ? [first, ...rest] : rest;
+    this.process = start(process.execPath, [join(import.meta.dirname, script), ...args]);
     createInterface({ input: this.process.stdout })
       .on('line', (line) => {
         this.lines.push(line);
