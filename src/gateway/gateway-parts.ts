@@ -215,6 +215,7 @@ export function createParts(
     log: log.child('pairing'),
     onApproved: (request) => reception.release(request),
     onRejected: (request, tell) => reception.reject(request, tell),
+    onReopened: (request) => reception.holdAgain(request),
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);

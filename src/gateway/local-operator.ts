@@ -241,6 +241,9 @@ export class LocalOperator implements Operator {
       case 'session.reset':
         await conversations.endSession(session, 'reset by the operator');
         return { message: 'the session was reset' };
+      case 'session.reopen':
+        await conversations.reopen(session);
+        return { message: 'the session goes on' };
       case 'session.stop': {
         const stopped = conversations.lane(id)?.stop();
         return { message: stopped?.aborted ? 'stopping the turn' : 'nothing was running' };
@@ -275,11 +278,20 @@ export class LocalOperator implements Operator {
         });
         conversations.note(session, 'operator', command.text);
         return { message: 'written' };
+      case 'queue.restore':
+        if (!(await conversations.restore(session, command.messageId)))
+          throw new GatewayError('undo_too_late', 'that message can no longer be restored', {
+            status: 409,
+            hint: 'Ask the sender to write it again.',
+          });
+        return { message: 'the message waits again' };
       case 'queue.drop':
       case 'queue.up': {
         const lane = conversations.lane(id);
         const done =
-          command.type === 'queue.drop' ? lane?.drop(command.messageId) : lane?.up(command.messageId);
+          command.type === 'queue.drop'
+            ? conversations.drop(session, command.messageId)
+            : lane?.up(command.messageId);
         if (!done) throw notFound('waiting message', command.messageId);
         return { message: command.type === 'queue.drop' ? 'dropped' : 'moved up' };
       }

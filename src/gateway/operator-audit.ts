@@ -15,6 +15,7 @@ export function auditNote(
 function subjectOf(command: OperatorCommand): string | undefined {
   switch (command.type) {
     case 'session.reset':
+    case 'session.reopen':
     case 'session.stop':
     case 'session.pause':
     case 'session.resume':
@@ -32,6 +33,7 @@ function subjectOf(command: OperatorCommand): string | undefined {
     case 'outbox.abandon':
       return command.id;
     case 'queue.drop':
+    case 'queue.restore':
     case 'queue.up':
       return `${command.sessionId} ${command.messageId}`;
     case 'task.start':

@@ -54,13 +54,15 @@ export type OperatorCommand =
    * {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist.
    */
   | { readonly type: 'pairing.invite' }
-  /** Takes an approval back: the sender is revoked and the request waits again. */
+  /** Takes a decision back: an approved sender is revoked, a blocked one unblocked; the request waits again. */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
   | { readonly type: 'allow'; readonly platform: Platform; readonly userId: string; readonly note?: string }
   | { readonly type: 'revoke'; readonly platform: Platform; readonly userId: string }
   | { readonly type: 'block'; readonly platform: Platform; readonly userId: string }
   | { readonly type: 'unblock'; readonly platform: Platform; readonly userId: string }
   | { readonly type: 'session.reset'; readonly id: string }
+  /** Makes a session that was reset the current one of its chat again. */
+  | { readonly type: 'session.reopen'; readonly id: string }
   | { readonly type: 'session.stop'; readonly id: string }
   /** Takeover: messages wait while the operator answers by hand. */
   | { readonly type: 'session.pause'; readonly id: string }
@@ -77,6 +79,8 @@ export type OperatorCommand =
   | { readonly type: 'session.handBack'; readonly id: string; readonly lease: string }
   | { readonly type: 'session.write'; readonly id: string; readonly text: string }
   | { readonly type: 'queue.drop'; readonly sessionId: string; readonly messageId: string }
+  /** Takes a drop of the last minutes back: the message waits again, at the end of the queue. */
+  | { readonly type: 'queue.restore'; readonly sessionId: string; readonly messageId: string }
   | { readonly type: 'queue.up'; readonly sessionId: string; readonly messageId: string }
   /** `argv` runs a program instead of a prompt (`command` is then its title); `deliver` names targets. */
   | {

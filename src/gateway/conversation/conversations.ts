@@ -18,6 +18,8 @@ import type { SessionRecord } from './sessions.ts';
 export type { Place } from './placing.ts';
 
 const RESUMED = 'another one was resumed';
+/** Dropped messages that can be restored. */
+const DROPPED_KEPT = 20;
 /** Longest time that turns get to end once they are aborted. */
 const ENDING_MS = 15_000;
 
@@ -35,6 +37,7 @@ export class Conversations {
   readonly #feed: SessionFeed;
   readonly #placing: Placing;
   readonly #live = new Map<string, LiveSession>();
+  readonly #dropped = new Map<string, InboxItem>();
   readonly #liveDeps: LiveSessionDeps;
 
   constructor(deps: ConversationsDeps) {
@@ -143,6 +146,31 @@ export class Conversations {
         type: 'queued',
         position: place,
       });
+  }
+
+  /** Takes one waiting message out; for a while it can be restored. False: it does not wait. */
+  drop(session: SessionRecord, id: string): boolean {
+    const lane = this.lane(session.id);
+    const item = lane?.waiting.find((each) => each.id === id);
+    if (lane === undefined || item === undefined || !lane.drop(id)) return false;
+    this.#dropped.set(id, item);
+    const [oldest] = this.#dropped.keys();
+    if (this.#dropped.size > DROPPED_KEPT && oldest !== undefined) this.#dropped.delete(oldest);
+    return true;
+  }
+
+  /** A dropped message waits again, as if it had just arrived. False: it is too late. */
+  async restore(session: SessionRecord, id: string): Promise<boolean> {
+    const item = this.#dropped.get(id);
+    if (item === undefined || session.endedAt !== undefined || !this.hasRoom(session.id)) return false;
+    this.#dropped.delete(id);
+    const { inbox, persist, clock } = this.#deps;
+    const again = await persist((tx) =>
+      inbox.add(tx, randomUUID(), item.message, 'queued', session.id, clock()),
+    );
+    // It waits, whatever it wanted to do to the turn that ran when it came.
+    this.openLane(session).push(again, 'queue');
+    return true;
   }
 
   lane(sessionId: string): Lane | undefined {

@@ -97,6 +97,11 @@ export class Inbox {
     );
   }
 
+  /** A held message that was dropped with its request waits again, when the denial is taken back. */
+  holdAgain(tx: Tx, id: string): void {
+    tx.run("UPDATE inbox SET state = 'held' WHERE id = ? AND state = 'done' AND session_id IS NULL", [id]);
+  }
+
   get(id: string): InboxItem | undefined {
     const row = this.#db.get('SELECT * FROM inbox WHERE id = ?', [id]);
     return row === undefined ? undefined : itemOf(row);

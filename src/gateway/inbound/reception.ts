@@ -165,6 +165,11 @@ export class Reception {
     return this.#strangers.reject(request, tell);
   }
 
+  /** The operator took a denial or a block back. */
+  holdAgain(request: PairingRequest): Promise<void> {
+    return this.#strangers.holdAgain(request);
+  }
+
   /** A stranger's held message was found without a request. */
   adopt(item: InboxItem): Promise<void> {
     return this.#strangers.adopt(item);

@@ -105,6 +105,12 @@ export class Strangers {
     if (row !== undefined && !offline()) void outbox.release(row);
   }
 
+  /** The operator took a denial or a block back: the first message is held again. Safe to repeat. */
+  async holdAgain(request: PairingRequest): Promise<void> {
+    const { inbox, persist } = this.#deps;
+    await persist((tx) => inbox.holdAgain(tx, request.heldId));
+  }
+
   async #release(request: PairingRequest): Promise<void> {
     const { door, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
     const now = clock();

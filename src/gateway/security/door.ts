@@ -3,7 +3,7 @@ import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream, PairingOutcome } from '../events.ts';
 import type { Logger } from '../log.ts';
 import type { InboundMessage, Platform } from '../model.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, Tx } from '../store/database.ts';
 import { AccessList, subject } from './access-list.ts';
 import { type Actor, Audit, type AuditLine } from './audit.ts';
 import { type Invitation, Invitations } from './invitations.ts';
@@ -26,6 +26,8 @@ export interface DoorDeps {
   readonly onApproved: (request: PairingRequest) => Promise<void>;
   /** The stranger was not let in: drop the held message; tell them once when `tell`. Idempotent. */
   readonly onRejected: (request: PairingRequest, tell: boolean) => Promise<void>;
+  /** A denial or a block was taken back: hold the first message again. Idempotent. */
+  readonly onReopened: (request: PairingRequest) => Promise<void>;
   /** These ids lost access: end their turns and drop their queues. */
   readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
 }
@@ -35,6 +37,11 @@ export interface WhichRequest {
   readonly requestId?: string;
   readonly code?: string;
   readonly platform?: Platform;
+}
+
+interface Decided {
+  readonly request: PairingRequest;
+  readonly state: 'approved' | 'denied' | 'blocked';
 }
 
 /**
@@ -49,8 +56,8 @@ export class Door {
   readonly #audit: Audit;
   readonly #access: AccessList;
   readonly #invitations: Invitations;
-  /** Approved a moment ago: can be taken back. */
-  readonly #recent = new Map<string, PairingRequest>();
+  /** Decided a moment ago: can be taken back. */
+  readonly #recent = new Map<string, Decided>();
   /** Settles with the last act that was asked for. */
   #acts: Promise<unknown> = Promise.resolve();
 
@@ -151,28 +158,47 @@ export class Door {
     });
   }
 
-  /** Takes an approval back: revoked at once, and the request waits again. */
+  /**
+   * Takes a decision back, and the request waits again: who was approved is revoked at once, who was blocked is heard
+   * again.
+   */
   async undo(requestId: string, actor: Actor): Promise<PairingRequest> {
     const known = this.#recent.get(requestId);
     const lift =
-      known === undefined ? () => {} : this.people.bar(known.chat.platform, idsOf(known), 'revoke');
-    return this.#inOrder(async () => {
-      const request = this.#recent.get(requestId);
-      if (request === undefined)
-        throw new GatewayError('undo_too_late', 'that approval can no longer be undone', {
+      known?.state === 'approved'
+        ? this.people.bar(known.request.chat.platform, idsOf(known.request), 'revoke')
+        : () => {};
+    const { request, state } = await this.#inOrder(async () => {
+      const decided = this.#recent.get(requestId);
+      if (decided === undefined)
+        throw new GatewayError('undo_too_late', 'that decision can no longer be undone', {
           status: 409,
-          hint: 'Revoke the sender from the allowlist instead.',
+          hint: 'Change the allowlist or the block list instead.',
         });
       this.#recent.delete(requestId);
-      const { platform } = request.chat;
-      const ids = this.people.idsFor(platform, ...idsOf(request));
-      await this.#access.takeAway(platform, ids, actor, 'undo approve', (tx) =>
-        this.desk.reopen(tx, request),
-      );
-      this.desk.remember(request);
-      this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
-      return request;
+      await this.#reopen(decided, actor);
+      return decided;
     }).finally(lift);
+    if (state !== 'approved') await this.#deps.onReopened(request);
+    return request;
+  }
+
+  async #reopen({ request, state }: Decided, actor: Actor): Promise<void> {
+    const { platform } = request.chat;
+    const reopen = (tx: Tx): void => this.desk.reopen(tx, request);
+    if (state === 'approved') {
+      const ids = this.people.idsFor(platform, ...idsOf(request));
+      await this.#access.takeAway(platform, ids, actor, 'undo approve', reopen);
+    } else {
+      if (state === 'blocked')
+        for (const id of idsOf(request)) await this.#access.unblock(platform, id, actor);
+      await this.#deps.db.write((tx) => {
+        reopen(tx);
+        if (state === 'denied') this.#audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
+      });
+    }
+    this.desk.remember(request);
+    this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
   }
 
   /** Adds a sender by id; an open request of theirs is approved along with it. */
@@ -184,8 +210,10 @@ export class Door {
       });
     const waiting = await this.#inOrder(async () => {
       const found = this.#live(platform, [userId]);
-      if (found === undefined) await this.#access.allow(platform, userId, note, actor);
-      else await this.#letIn(found, actor, note);
+      if (found === undefined) {
+        this.#forgetRejected(platform, userId);
+        await this.#access.allow(platform, userId, note, actor);
+      } else await this.#letIn(found, actor, note);
       return found;
     });
     if (waiting !== undefined) await this.#deps.onApproved(waiting);
@@ -287,7 +315,11 @@ export class Door {
       (tx) => this.desk.close(tx, request, 'approved'),
     );
     this.#closed(request, 'approved', actor);
-    this.#recent.set(request.id, request);
+    this.#remember(request, 'approved');
+  }
+
+  #remember(request: PairingRequest, state: Decided['state']): void {
+    this.#recent.set(request.id, { request, state });
     const [oldest] = this.#recent.keys();
     if (this.#recent.size > UNDO_KEPT && oldest !== undefined) this.#recent.delete(oldest);
   }
@@ -306,6 +338,7 @@ export class Door {
       const found = await this.#find(which);
       if (state === 'blocked') {
         await this.#block(found.chat.platform, idsOf(found), found, actor);
+        this.#remember(found, state);
         return found;
       }
       await this.#deps.db.write((tx) => {
@@ -313,6 +346,7 @@ export class Door {
         this.#audit.add(tx, actor, 'deny', subject(found.chat.platform, found.senderId));
       });
       this.#closed(found, state, actor);
+      this.#remember(found, state);
       return found;
     });
     await this.#deps.onRejected(request, state === 'denied');
@@ -334,9 +368,16 @@ export class Door {
     if (request !== undefined) this.#closed(request, 'blocked', actor);
   }
 
+  /** A denial or a block of somebody who was allowed meanwhile cannot be undone any more. */
+  #forgetRejected(platform: Platform, userId: string): void {
+    for (const [id, { request, state }] of this.#recent)
+      if (state !== 'approved' && request.chat.platform === platform && idsOf(request).includes(userId))
+        this.#recent.delete(id);
+  }
+
   /** A later word about the person: what was approved before cannot be undone any more. */
   #forgetRecent(platform: Platform, ids: readonly string[]): void {
-    for (const [id, request] of this.#recent)
+    for (const [id, { request }] of this.#recent)
       if (request.chat.platform === platform && idsOf(request).some((each) => ids.includes(each)))
         this.#recent.delete(id);
   }

@@ -262,13 +262,15 @@ export class PairingDesk {
     this.#arm();
   }
 
-  /** Puts an approved request back (undo). */
+  /** Puts a decided request back (undo). */
   reopen(tx: Tx, request: PairingRequest): void {
     tx.run("UPDATE pairing SET state = 'pending', closed_at = NULL WHERE id = ?", [request.id]);
   }
 
   remember(request: PairingRequest): void {
     this.#pending.set(request.id, request);
+    for (const id of [request.senderId, ...request.aliases])
+      this.#cooldowns.delete(senderKey(request.chat.platform, id));
     this.#arm();
   }
 

@@ -30,6 +30,7 @@ const COMMANDS = {
   block: command('block', user),
   unblock: command('unblock', user),
   'session.reset': command('session.reset', byId),
+  'session.reopen': command('session.reopen', byId),
   'session.stop': command('session.stop', byId),
   'session.pause': command('session.pause', byId),
   'session.resume': command('session.resume', byId),
@@ -43,6 +44,7 @@ const COMMANDS = {
   'session.write': command('session.write', { id: Id, text: Text }),
   'queue.drop': command('queue.drop', queued),
   'queue.up': command('queue.up', queued),
+  'queue.restore': command('queue.restore', queued),
   'task.start': command('task.start', {
     sessionId: Type.Optional(Id),
     command: Text,

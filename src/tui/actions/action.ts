@@ -4,6 +4,7 @@
 import type { CommandResult, ConfigValue, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { Slices } from '../state/slices.ts';
+import type { Undo } from '../state/undo.ts';
 import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
 
 /**
@@ -46,8 +47,8 @@ export interface RunOptions {
   readonly pending?: string;
   /** The sentence of the toast; default: the gateway's own. */
   readonly done?: (result: CommandResult) => string;
-  /** What `u` does for five seconds. */
-  readonly undo?: () => void;
+  /** How `u` takes it back, for 30 seconds. */
+  readonly undo?: Undo;
   /** Called instead of a toast. */
   readonly after?: (result: CommandResult) => void;
   /** Called with the sentence of what went wrong, instead of a toast. */
@@ -102,6 +103,8 @@ export interface ActionContext {
   deliberate(run: () => void): void;
   /** Whether the question was drawn: what cannot be read cannot be answered. */
   isDrawn(mode: Mode): boolean;
+  /** Whether a tool call was on the screen to its end; see `callKey`. */
+  wasRead(call: string): boolean;
   /** Rows that pass the list's filter. */
   rows<K extends ListId>(list: K): readonly RowOf[K][];
   /** The row an action works on: the subject of the open sheet, else the selected row. */
@@ -113,7 +116,9 @@ export interface ActionContext {
   run(command: OperatorCommand, options?: RunOptions): void;
   ask(question: Question): void;
   prompt(prompt: Prompt): void;
-  toast(text: string, tone?: Toast['tone'], undo?: () => void): void;
+  toast(text: string, tone?: Toast['tone']): void;
+  /** Takes the last decision back. */
+  undo(): void;
   /** The open transcript as plain lines, role and time before each entry. */
   transcriptLines(): string[];
   /** Asks the gateway and hands its answer on; what goes wrong becomes a toast. */

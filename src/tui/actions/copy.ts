@@ -16,7 +16,7 @@ export function copyText(context: ActionContext): string | undefined {
   if (mode?.kind === 'sheet') {
     if (mode.sheet === 'report') return mode.lines?.join('\n');
     if (mode.sheet === 'invite') return mode.invite?.code;
-    if (mode.sheet === 'help' || mode.sheet === 'status') return undefined;
+    if (mode.sheet === 'help' || mode.sheet === 'status' || mode.sheet === 'undo') return undefined;
     return rowId(context, SHEET_LIST[mode.sheet]);
   }
   return rowId(context, activeList(context.view));

@@ -51,13 +51,18 @@ export const GENERAL: readonly Action[] = [
     scopes: ['global', 'list', 'sheet'],
     keys: ['u'],
     label: 'undo',
-    help: 'Take the last decision back while its notice is shown (5 s).',
-    disabled: (context) => (context.view.toast?.undo === undefined ? 'nothing can be taken back' : undefined),
-    run(context) {
-      const undo = context.view.toast?.undo;
-      context.update((state) => ({ ...state, toast: undefined }));
-      undo?.();
-    },
+    help: 'Take the last decision back, within 30 s; again: the one before.',
+    hint: 70,
+    disabled: (context) => (context.view.undos.length === 0 ? 'nothing can be taken back' : undefined),
+    run: (context) => context.undo(),
+  },
+  {
+    id: 'undo.list',
+    scopes: ['global'],
+    keys: ['U'],
+    label: 'undo list',
+    help: 'Show what can still be taken back.',
+    run: (context) => context.open({ kind: 'sheet', sheet: 'undo', subject: '', top: 0 }),
   },
   {
     id: 'copy',

@@ -1,6 +1,7 @@
 /** Pairing: who may talk to the agent. One key decides; an approval can be taken back for five seconds. */
-import { isPlatform, type PairingView, PLATFORMS } from '../../gateway/model.ts';
+import { isPlatform, type PairingView, PLATFORMS, type Platform } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function who(row: PairingView): string {
@@ -23,13 +24,66 @@ function capital(word: string): string {
   return word.slice(0, 1).toUpperCase() + word.slice(1);
 }
 
+/** The request waits again; without its id the gateway's answer names it. */
+function reopens(id?: string): Undo {
+  return {
+    list: 'pairing',
+    command(result) {
+      const requestId = id ?? requestIdOf(result.data);
+      return requestId === undefined ? undefined : { type: 'pairing.undo', requestId };
+    },
+  };
+}
+
+function requestIdOf(data: unknown): string | undefined {
+  if (typeof data !== 'object' || data === null || !('requestId' in data)) return undefined;
+  return typeof data.requestId === 'string' ? data.requestId : undefined;
+}
+
+function allow(context: ActionContext, platform: Platform, userId: string, note: string): void {
+  const known = context.slices.allowlist.find((row) => row.platform === platform && row.userId === userId);
+  context.run(
+    { type: 'allow', platform, userId, ...(note === '' ? {} : { note }) },
+    {
+      undo: {
+        list: 'allowlist',
+        // Who was approved before keeps the access, with the note there was.
+        command: () =>
+          known === undefined
+            ? { type: 'revoke', platform, userId }
+            : known.note === undefined
+              ? undefined
+              : { type: 'allow', platform, userId, note: known.note },
+      },
+    },
+  );
+}
+
+function revoke(context: ActionContext, platform: Platform, userId: string): void {
+  const known = context.slices.allowlist.find((row) => row.platform === platform && row.userId === userId);
+  context.run(
+    { type: 'revoke', platform, userId },
+    {
+      undo: {
+        list: 'allowlist',
+        command: () => ({
+          type: 'allow',
+          platform,
+          userId,
+          ...(known === undefined ? {} : { note: known.note ?? known.name }),
+        }),
+      },
+    },
+  );
+}
+
 function approve(context: ActionContext, row: PairingView): void {
   context.run(
     { type: 'pairing.approve', requestId: row.id },
     {
       pending: row.id,
-      done: () => `${who(row)} is let in`,
-      undo: () => context.run({ type: 'pairing.undo', requestId: row.id }),
+      done: () => `${who(row)} is approved`,
+      undo: reopens(row.id),
     },
   );
 }
@@ -56,7 +110,7 @@ export const PAIRING: readonly Action[] = [
     scopes: ['pairing', 'request'],
     keys: ['a'],
     label: 'approve',
-    help: 'Let the selected stranger in (u takes it back within 5 s).',
+    help: 'Let the selected stranger in (u takes it back within 30 s).',
     hint: 10,
     careful: 'pairing',
     confirm: confirmation('approve', 'They can talk to the agent at once.'),
@@ -71,7 +125,7 @@ export const PAIRING: readonly Action[] = [
     scopes: ['pairing', 'request'],
     keys: ['d'],
     label: 'deny',
-    help: 'Turn the selected stranger away; they are told once.',
+    help: 'Deny the selected request; they are notified once (u takes it back within 30 s).',
     hint: 11,
     careful: 'pairing',
     confirm: confirmation('deny', 'They are notified once.'),
@@ -81,7 +135,7 @@ export const PAIRING: readonly Action[] = [
       if (row === undefined) return;
       context.run(
         { type: 'pairing.deny', requestId: row.id },
-        { pending: row.id, done: () => `${who(row)} is denied` },
+        { pending: row.id, done: () => `${who(row)} is denied`, undo: reopens(row.id) },
       );
     },
   },
@@ -90,7 +144,7 @@ export const PAIRING: readonly Action[] = [
     scopes: ['pairing', 'request'],
     keys: ['b'],
     label: 'block',
-    help: 'Never hear the selected stranger again (u takes it back within 5 s).',
+    help: 'Never hear the selected stranger again (u takes it back within 30 s).',
     hint: 12,
     careful: 'pairing',
     confirm: confirmation('block', 'The gateway ignores them until you unblock them.'),
@@ -103,7 +157,7 @@ export const PAIRING: readonly Action[] = [
         {
           pending: row.id,
           done: () => `${who(row)} is blocked`,
-          undo: () => context.run({ type: 'unblock', platform: row.platform, userId: row.senderId }),
+          undo: reopens(row.id),
         },
       );
     },
@@ -120,7 +174,8 @@ export const PAIRING: readonly Action[] = [
     confirm: (context, [code]) => codeConfirmation(context, code, 'approve'),
     run(context, [code]) {
       const submit = (text: string): void => {
-        if (text.trim() !== '') context.run({ type: 'pairing.approve', code: text.trim() });
+        if (text.trim() === '') return;
+        context.run({ type: 'pairing.approve', code: text.trim() }, { undo: reopens() });
       };
       if (code !== undefined) submit(code);
       else
@@ -142,7 +197,7 @@ export const PAIRING: readonly Action[] = [
     confirm: (context, [code]) => codeConfirmation(context, code, 'deny'),
     run(context, [code]) {
       if (code === undefined) context.toast('Which code? : deny <code>', 'warn');
-      else context.run({ type: 'pairing.deny', code });
+      else context.run({ type: 'pairing.deny', code }, { undo: reopens() });
     },
   },
   {
@@ -167,13 +222,7 @@ export const PAIRING: readonly Action[] = [
         const [platform, userId, ...note] = words;
         if (!isPlatform(platform)) context.toast(`Which platform? One of ${PLATFORMS.join(', ')}.`, 'warn');
         else if (userId === undefined) context.toast('Which id? : allow <platform> <userId>', 'warn');
-        else
-          context.run({
-            type: 'allow',
-            platform,
-            userId,
-            ...(note.length > 0 ? { note: note.join(' ') } : {}),
-          });
+        else allow(context, platform, userId, note.join(' '));
       };
       if (args.length > 0) submit(args);
       else
@@ -214,7 +263,7 @@ export const PAIRING: readonly Action[] = [
           'the running answer stops and waiting messages are dropped.',
         ],
         verb: 'revoke',
-        confirmed: () => context.run({ type: 'revoke', platform: wanted.platform, userId: wanted.userId }),
+        confirmed: () => revoke(context, wanted.platform, wanted.userId),
       });
     },
   },
@@ -246,7 +295,7 @@ export const PAIRING: readonly Action[] = [
         {
           pending: `${platform} ${userId}`,
           done: () => `${clean(row.senderName, 60)} (${platform} ${clean(userId, 40)}) is on the allowlist`,
-          undo: () => context.run({ type: 'revoke', platform, userId }),
+          undo: { list: 'refusals', command: () => ({ type: 'revoke', platform, userId }) },
         },
       );
     },

@@ -1,8 +1,8 @@
 /** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens by itself. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { questionWords } from '../lists/questions.ts';
-import { withMode } from '../state/view.ts';
+import { callKey, questionWords } from '../lists/questions.ts';
+import { topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function what(row: DialogView): string {
@@ -19,9 +19,19 @@ function noCall(context: ActionContext): string | undefined {
   return row.kind === 'approval' ? undefined : 'this question wants an answer: Enter, then i';
 }
 
+/** A call that was not read to its end is shown instead of approved. */
+function unread(context: ActionContext, row: DialogView): boolean {
+  if (context.wasRead(callKey(row))) return false;
+  const mode = topMode(context.view);
+  if (mode?.kind !== 'sheet' || mode.sheet !== 'question')
+    context.open({ kind: 'sheet', sheet: 'question', subject: row.id, top: 0 });
+  context.toast('Read the whole call first: PgDn goes on, G to its end. Then press the key again.', 'warn');
+  return true;
+}
+
 function decide(context: ActionContext, decision: 'once' | 'session' | 'deny', said: string): void {
   const row = context.target('questions');
-  if (row === undefined) return;
+  if (row === undefined || (decision !== 'deny' && unread(context, row))) return;
   context.run(
     { type: 'dialog.answer', id: row.id, decision },
     { pending: row.id, done: () => `${what(row)} ${said}` },
@@ -66,7 +76,7 @@ export const QUESTIONS: readonly Action[] = [
     scopes: ['questions', 'question'],
     keys: ['a'],
     label: 'approve once',
-    help: 'Let exactly the selected tool call run, once.',
+    help: 'Approve exactly the selected tool call, once; a longer one is shown to its end first.',
     hint: 10,
     careful: 'questions',
     confirm: confirmation('Approve'),
@@ -78,7 +88,7 @@ export const QUESTIONS: readonly Action[] = [
     scopes: ['questions', 'question'],
     keys: ['A'],
     label: 'for session',
-    help: 'Let the selected tool call and those of its group run until the session ends.',
+    help: 'Approve the selected tool call and those of its group until the session ends.',
     hint: 11,
     careful: 'questions',
     confirm: confirmation('Approve for the session'),

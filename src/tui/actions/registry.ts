@@ -56,6 +56,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   line: 'Log line',
   report: 'Report',
   invite: 'Own phone',
+  undo: 'Undo',
 };
 
 /** An action is listed once, under the first of its scopes. */

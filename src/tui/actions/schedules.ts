@@ -1,6 +1,7 @@
 /** Schedules: prompts that run at their time. */
 import type { ScheduleView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function named(context: ActionContext, id: string | undefined): ScheduleView | undefined {
@@ -52,7 +53,9 @@ export const SCHEDULES: readonly Action[] = [
       const row = find(context, id);
       if (row === undefined) return;
       const type = row.state === 'paused' ? 'schedule.resume' : 'schedule.pause';
-      context.run({ type, id: row.id }, { pending: row.id });
+      const opposite = type === 'schedule.pause' ? 'schedule.resume' : 'schedule.pause';
+      const undo: Undo = { list: 'schedules', command: () => ({ type: opposite, id: row.id }) };
+      context.run({ type, id: row.id }, { pending: row.id, undo });
     },
   },
   {

@@ -2,6 +2,7 @@
 import type { SessionView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { sessionName } from '../lists/sessions.ts';
+import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext } from './action.ts';
 
 function noSession(context: ActionContext): string | undefined {
@@ -23,7 +24,11 @@ function reset(context: ActionContext, id: string, name: string): void {
     title: `Reset ${name}?`,
     lines: ['The conversation starts anew; the old one stays listed and can be resumed.'],
     verb: 'reset',
-    confirmed: () => context.run({ type: 'session.reset', id }, { pending: id }),
+    confirmed: () =>
+      context.run(
+        { type: 'session.reset', id },
+        { pending: id, undo: { list: 'sessions', command: () => ({ type: 'session.reopen', id }) } },
+      ),
   });
 }
 
@@ -80,7 +85,9 @@ export const SESSIONS: readonly Action[] = [
       const row = context.target('sessions');
       if (row === undefined) return;
       const type = row.state === 'paused' ? 'session.resume' : 'session.pause';
-      context.run({ type, id: row.id }, { pending: row.id });
+      const opposite = type === 'session.pause' ? 'session.resume' : 'session.pause';
+      const undo: Undo = { list: 'sessions', command: () => ({ type: opposite, id: row.id }) };
+      context.run({ type, id: row.id }, { pending: row.id, undo });
     },
   },
   {
@@ -195,7 +202,16 @@ export const SESSIONS: readonly Action[] = [
         confirmed: () =>
           context.run(
             { type: 'queue.drop', sessionId, messageId: row.messageId },
-            { after: () => context.load('queue', sessionId) },
+            {
+              after(result) {
+                context.toast(result.message);
+                context.load('queue', sessionId);
+              },
+              undo: {
+                list: 'queue',
+                command: () => ({ type: 'queue.restore', sessionId, messageId: row.messageId }),
+              },
+            },
           ),
       });
     },

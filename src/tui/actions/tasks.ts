@@ -10,7 +10,12 @@ function cancel(context: ActionContext, task: TaskView): void {
     title: `Cancel task ${clean(task.id, 40)}?`,
     lines: [clean(task.command, 160), `It is at ${Math.round(task.progress)} %; the chat is told.`],
     verb: 'cancel the task',
-    confirmed: () => context.run({ type: 'task.cancel', id: task.id }, { pending: task.id }),
+    confirmed: () =>
+      context.run(
+        { type: 'task.cancel', id: task.id },
+        // What was stopped cannot go on: it begins again as a new task.
+        { pending: task.id, undo: { list: 'tasks', command: () => ({ type: 'task.retry', id: task.id }) } },
+      ),
   });
 }
 

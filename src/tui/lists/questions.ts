@@ -1,7 +1,8 @@
 /** Open questions of agents, over the panes. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
-import { type Span, span, spread } from '../draw/line.ts';
+import { hides, marked } from '../draw/danger.ts';
+import { type Line, type Span, span, spread } from '../draw/line.ts';
 import { type ListDefinition, oneLine } from './list.ts';
 
 /** A call or question as one line. */
@@ -9,6 +10,19 @@ export function questionWords({ call, title }: DialogView): string {
   return call === undefined
     ? clean(title, 300)
     : `${clean(call.tool, 40)} ${clean(call.arguments.replace(/\s+/g, ' '), 400)}`;
+}
+
+/** Whether a drawn row holds the whole call: nothing cut off, nothing that is not drawn. */
+export function showsWholeCall({ call }: DialogView, lines: readonly Line[]): boolean {
+  if (call === undefined) return true;
+  const flat = `${call.tool} ${call.arguments.replace(/\s+/g, ' ')}`;
+  const drawn = lines.map((line) => line.map(({ text }) => text).join('')).join('');
+  return !hides(call.arguments) && clean(flat, flat.length) === flat && drawn.includes(flat);
+}
+
+/** What tells one call from another. */
+export function callKey({ id, call }: DialogView): string {
+  return `${id} ${call?.hash ?? ''}`;
 }
 
 export const questionsList: ListDefinition<DialogView> = {
@@ -44,7 +58,7 @@ export const questionsList: ListDefinition<DialogView> = {
         'strong',
       ),
       span(' '),
-      span(questionWords(row)),
+      ...(row.call === undefined ? [span(questionWords(row))] : marked(questionWords(row))),
     ];
     const right = pending.has(row.id)
       ? [span(`working${glyphs.ellipsis}`, 'dim')]

@@ -1,5 +1,6 @@
 /** Pages over the panes: sheets that scroll as text, and list views. */
 import { type Line, span } from '../draw/line.ts';
+import { callKey } from '../lists/questions.ts';
 import { listPane } from '../screen/list-pane.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
 import { adapterSheet } from '../sheets/adapter.ts';
@@ -9,6 +10,7 @@ import { questionSheet } from '../sheets/question.ts';
 import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
 import { paragraph, type Sheet } from '../sheets/sheet.ts';
 import { transcriptSheet } from '../sheets/transcript.ts';
+import { undoSheet } from '../sheets/undo.ts';
 import type { Mode } from '../state/view.ts';
 import { framed, pagePlace } from './place.ts';
 
@@ -35,6 +37,10 @@ export function sheetPage(scene: Scene, mode: SheetMode): Block {
   const height = Math.max(0, place.height - 2);
   const sheet = sheetOf(scene, mode, inner - 2, height);
   const top = pageWindow(scene, mode, sheet.lines.length, height);
+  const asked =
+    mode.sheet === 'question' ? scene.controller.lists.subject('questions', mode.subject) : undefined;
+  if (asked !== undefined && height > 0 && top + height >= sheet.lines.length)
+    scene.controller.lists.drawn.read(callKey(asked));
   const lines = sheet.lines.slice(top, top + height).map((line) => row(scene, [span(' '), ...line], inner));
   const note =
     mode.sheet === 'session' ? followNote(mode, sheet) : positionNote(sheet.lines.length, top, height);
@@ -90,6 +96,8 @@ export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: nu
       return mode.invite === undefined
         ? gone('Your own phone')
         : inviteSheet(scene, mode.invite, mode.subject, width, height);
+    case 'undo':
+      return undoSheet(scene);
     case 'report':
     case 'status':
       return {

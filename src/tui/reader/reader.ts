@@ -202,7 +202,7 @@ export class Reader {
     const toast = view.toast === undefined ? '' : `${view.toast.until} ${view.toast.text}`;
     if (toast !== this.#toast && view.toast !== undefined)
       this.say(
-        `${view.toast.text}${view.toast.undo === undefined ? '' : ' u takes it back within 5 seconds.'}`,
+        `${view.toast.text}${view.toast.undo === undefined ? '' : ' u takes it back within 30 seconds.'}`,
       );
     this.#toast = toast;
     const mode = topMode(view);

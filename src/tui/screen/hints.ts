@@ -71,6 +71,7 @@ function keyHints(scene: Scene): Line {
   const fixed = mode === undefined ? undefined : MODE_HINTS[mode.kind];
   if (fixed !== undefined)
     return [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])];
+  for (const { until } of controller.view.undos) scene.ticker.at(until);
   const scopes = scopesOf(controller.view);
   const shown = ACTIONS.filter(
     (action) =>

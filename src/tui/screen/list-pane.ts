@@ -4,6 +4,7 @@ import { frame } from '../draw/frame.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
 import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
+import { callKey, showsWholeCall } from '../lists/questions.ts';
 import { filterOf } from '../state/view.ts';
 import { wrappedLogLines } from './log-wrap.ts';
 import { row, type Scene } from './scene.ts';
@@ -104,7 +105,11 @@ function rowLines<K extends ListId>(
     const selected = index === cursor;
     const sign = selected ? span(glyphs.cursor, 'key') : span(' ');
     const drawn = list.draw(entry, context);
-    if (lines.length + drawn.length <= box.height - 2) controller.lists.drawn.row(id, list.key(entry));
+    if (lines.length + drawn.length <= box.height - 2) {
+      controller.lists.drawn.row(id, list.key(entry));
+      const asked = id === 'questions' ? controller.lists.subject('questions', list.key(entry)) : undefined;
+      if (asked !== undefined && showsWholeCall(asked, drawn)) controller.lists.drawn.read(callKey(asked));
+    }
     for (const [at, line] of drawn.entries()) {
       const gutter = at === 0 ? sign : span(' ');
       lines.push(row(scene, [gutter, ...line], inner, selected && box.focused ? 'select' : undefined));

@@ -1,6 +1,7 @@
 /** One question of an agent with everything that would run. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { dangers, markedLines } from '../draw/danger.ts';
 import type { Line } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
 import type { Scene } from '../screen/scene.ts';
@@ -33,9 +34,29 @@ function callLines(call: NonNullable<DialogView['call']>, width: number): Line[]
     ...fact('For session', call.group, width),
     ...fact('Fingerprint', call.hash.slice(0, 16), width),
     BLANK,
-    heading('Arguments'),
-    ...pieces(call.arguments).flatMap((piece) => paragraph(piece, width, 'text', '  ')),
+    ...argumentLines(call, width),
   ];
+}
+
+const wrapped = new WeakMap<object, { readonly width: number; readonly lines: readonly Line[] }>();
+
+/** A call may be of a hundred pages: it is wrapped once, not for every frame. */
+function argumentLines(call: NonNullable<DialogView['call']>, width: number): readonly Line[] {
+  const known = wrapped.get(call);
+  if (known?.width === width) return known.lines;
+  const lines = [
+    ...warning(call.arguments, width),
+    heading('Arguments'),
+    ...markedLines(pieces(call.arguments).flatMap((piece) => paragraph(piece, width, 'text', '  '))),
+  ];
+  wrapped.set(call, { width, lines });
+  return lines;
+}
+
+/** The words that are marked below, for a call of many pages. */
+function warning(text: string, width: number): Line[] {
+  const found = dangers(text);
+  return found.length === 0 ? [] : [...fact('Look at', found.join(', '), width, 'bad'), BLANK];
 }
 
 /** To the very end: whoever approves a call has to see all of it. */

@@ -1,5 +1,11 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
-import type { ConfigValue, Operator, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
+import type {
+  CommandResult,
+  ConfigValue,
+  Operator,
+  OperatorCommand,
+  OperatorQueries,
+} from '../../gateway/operator.ts';
 import type {
   Action,
   ActionContext,
@@ -21,6 +27,7 @@ import { sentenceOf } from './sentence.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
+import { alive, pushed, UNDO_MS, type Undo, type Undoable, without } from './undo.ts';
 import {
   activeList,
   INITIAL_VIEW,
@@ -33,7 +40,8 @@ import {
   withoutMode,
 } from './view.ts';
 
-const UNDO_MS = 5_000;
+/** A notice that offers to take something back stays a little longer. */
+const UNDO_TOAST_MS = 5_000;
 const TOAST_MS = 4_000;
 const INTERRUPT_MS = 2_000;
 const JUST_MOVED = 'The list has just moved. Look again, then press the key again.';
@@ -96,7 +104,7 @@ export class Controller implements ActionContext, Desk {
     this.#key = name;
     this.#keyed = true;
     // Nothing can be taken back later than it says, however long ago the last frame was drawn.
-    this.#expireToast(this.#store.now());
+    this.#expire(this.#store.now());
     const routed = route(name, this.#view, this.bindings);
     if (routed.kind === 'interrupt') this.#interrupt();
     else if (routed.kind === 'mode') modeKey(this, routed.mode, name, this.bindings);
@@ -144,6 +152,10 @@ export class Controller implements ActionContext, Desk {
 
   isDrawn(mode: Mode): boolean {
     return this.lists.drawn.hasFront(mode);
+  }
+
+  wasRead(call: string): boolean {
+    return this.lists.drawn.hasRead(call);
   }
 
   /** Why an action cannot be run on what is selected now, as a sentence. */
@@ -210,10 +222,62 @@ export class Controller implements ActionContext, Desk {
     this.open({ kind: 'text', ...prompt, field: fieldOf(text) });
   }
 
-  toast(text: string, tone: Toast['tone'] = 'ok', undo?: () => void): void {
-    const until = this.#store.now() + (undo === undefined ? TOAST_MS : UNDO_MS);
-    const toast: Toast = { text: clean(text, 500), tone, until, ...(undo === undefined ? {} : { undo }) };
+  toast(text: string, tone: Toast['tone'] = 'ok', undo = false): void {
+    const until = this.#store.now() + (undo ? UNDO_TOAST_MS : TOAST_MS);
+    const toast: Toast = { text: clean(text, 500), tone, until, ...(undo ? { undo } : {}) };
     this.update((view) => ({ ...view, toast }));
+  }
+
+  undo(): void {
+    const entry = this.#view.undos.at(-1);
+    if (entry === undefined) return;
+    this.update((view) => ({ ...view, undos: without(view.undos, entry.id), toast: undefined }));
+    if (entry.result !== undefined) this.#takeBack(entry, entry.result);
+    else
+      entry.answer.then(
+        (result) => this.#takeBack(entry, result),
+        // What was not done needs no taking back; its error was shown.
+        () => {},
+      );
+  }
+
+  #takeBack(entry: Undoable, result: CommandResult): void {
+    const command = entry.command(result);
+    if (command === undefined) {
+      this.toast(`There is nothing to take back: ${entry.text}`, 'warn');
+      return;
+    }
+    if (entry.cursor !== undefined) this.lists.restore(entry.list, entry.cursor);
+    this.run(command, {
+      after: () => {
+        this.toast(`Undone: ${entry.text}`);
+        const open = this.#view.modes.findLast((mode) => mode.kind === 'list');
+        if (open?.kind === 'list' && open.list === 'queue') this.load('queue', open.subject);
+      },
+      failed: (sentence) => {
+        // It can be tried again: what was cancelled may not have ended yet.
+        this.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
+        this.toast(sentence, 'bad');
+      },
+    });
+  }
+
+  /** Remembers how to take an act back that was just sent. */
+  #remember(undo: Undo, answer: Promise<CommandResult>, said: (result: CommandResult) => string): symbol {
+    const id = Symbol('undo');
+    const until = this.#store.now() + UNDO_MS;
+    const cursor = this.#view.cursors[undo.list];
+    const entry: Undoable = { ...undo, id, until, cursor, answer, text: 'a decision that is under way' };
+    this.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
+    answer.then(
+      (result) =>
+        this.update((view) => ({
+          ...view,
+          undos: view.undos.map((each) => (each.id === id ? { ...each, text: said(result), result } : each)),
+        })),
+      () => this.update((view) => ({ ...view, undos: without(view.undos, id) })),
+    );
+    return id;
   }
 
   run(command: OperatorCommand, options: RunOptions = {}): void {
@@ -235,10 +299,13 @@ export class Controller implements ActionContext, Desk {
     };
     // An operator that throws instead of rejecting must not take the key handler down.
     const answer = (async () => this.#operator.run(command))();
+    const said = (result: CommandResult): string => options.done?.(result) ?? result.message;
+    const undo = options.undo === undefined ? undefined : this.#remember(options.undo, answer, said);
     answer.then(
       (result) => {
+        const live = this.#view.undos.some((entry) => entry.id === undo);
         if (options.after !== undefined) options.after(result);
-        else this.toast(options.done?.(result) ?? result.message, 'ok', options.undo);
+        else this.toast(said(result), 'ok', live);
         settled();
       },
       (error: unknown) => {
@@ -330,9 +397,11 @@ export class Controller implements ActionContext, Desk {
     else this.transcript.close();
   }
 
-  #expireToast(now: number): void {
+  #expire(now: number): void {
     const { toast } = this.#view;
     if (toast !== undefined && toast.until <= now) this.update((view) => ({ ...view, toast: undefined }));
+    const undos = alive(this.#view.undos, now);
+    if (undos !== this.#view.undos) this.update((view) => ({ ...view, undos }));
   }
 
   /** The code was used, or its hour is over: a code that works no more is not shown. */
@@ -349,11 +418,12 @@ export class Controller implements ActionContext, Desk {
 
   /** After each publication: what is over goes away. */
   #published(): void {
+    this.lists.bringBack();
     this.lists.anchor('pairing');
     const active = activeList(this.#view);
     if (active !== 'log') this.lists.anchor(active);
     this.lists.anchorLog();
-    this.#expireToast(this.slices.now);
+    this.#expire(this.slices.now);
     const mode = topMode(this.#view);
     this.#inviteOver();
     // The request was decided (here or elsewhere): its sheet has nothing left to show.

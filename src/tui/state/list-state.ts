@@ -7,11 +7,14 @@ import { Drawn } from './drawn.ts';
 import { FilteredRows, type Only } from './rows.ts';
 import { cursorIndex, moved } from './selection.ts';
 import type { Slices } from './slices.ts';
-import { filterOf, type SheetId, topMode, type ViewState } from './view.ts';
+import { type Cursor, filterOf, type SheetId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
 
 /** From the least to the most important. */
 export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/** Longest wait for a row that was asked back. */
+const AWAITED_MS = 5_000;
 
 /** Time to notice that another row came under the cursor. */
 const SETTLE_MS = 300;
@@ -42,6 +45,8 @@ export class ListState {
   readonly #desk: Desk;
   readonly #filtered = new FilteredRows();
   readonly #movedAt = new Map<ListId, number>();
+  /** Cursors that go back to their rows as soon as those are there again. */
+  readonly #awaited = new Map<ListId, { readonly key: string; readonly until: number }>();
 
   constructor(desk: Desk) {
     this.#desk = desk;
@@ -153,6 +158,30 @@ export class ListState {
     // A page stays with its row whatever the list behind it does.
     if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return false;
     return this.#desk.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
+  }
+
+  /** A decision is taken back: the cursor returns to its row when that comes back. */
+  restore(list: ListId, { key }: Cursor): void {
+    if (key !== undefined) this.#awaited.set(list, { key, until: this.#desk.now() + AWAITED_MS });
+  }
+
+  /** Rows that are back get their cursor. */
+  bringBack(): void {
+    for (const [list, { key, until }] of this.#awaited) {
+      const back = this.#indexOf(list, key);
+      if (back < 0 && until > this.#desk.now()) continue;
+      this.#awaited.delete(list);
+      if (back >= 0)
+        this.#desk.update((view) => ({
+          ...view,
+          cursors: { ...view.cursors, [list]: { key, index: back } },
+        }));
+    }
+  }
+
+  #indexOf<K extends ListId>(list: K, key: string): number {
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    return this.rows(list).findIndex((row) => definition.key(row) === key);
   }
 
   /** The selection stays with its row; when that row is gone, the one that takes its place must be looked at first. */

@@ -4,6 +4,7 @@ import type { LogLevel } from '../../gateway/operator.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
+import type { UndoStack } from './undo.ts';
 
 export interface Cursor {
   /** Key of the selected row; the selection stays with its row while others move. */
@@ -24,6 +25,7 @@ export const SHEETS = [
   'line',
   'report',
   'invite',
+  'undo',
 ] as const;
 export type SheetId = (typeof SHEETS)[number];
 
@@ -101,8 +103,8 @@ export interface Toast {
   readonly text: string;
   readonly tone: 'ok' | 'warn' | 'bad';
   readonly until: number;
-  /** What `u` does while the toast is shown. */
-  readonly undo?: () => void;
+  /** `u` takes back what it says. */
+  readonly undo?: true;
 }
 
 export interface ViewState {
@@ -112,6 +114,7 @@ export interface ViewState {
   readonly filters: Readonly<Partial<Record<ListId, string>>>;
   readonly modes: readonly Mode[];
   readonly toast: Toast | undefined;
+  readonly undos: UndoStack;
   /** Rows whose command is under way. */
   readonly pending: ReadonlySet<string>;
   /** Least level and only source of the log lines that are shown; undefined: all. */
@@ -135,6 +138,7 @@ export const INITIAL_VIEW: ViewState = {
   filters: {},
   modes: [],
   toast: undefined,
+  undos: [],
   pending: new Set(),
   logLevel: undefined,
   logSource: undefined,

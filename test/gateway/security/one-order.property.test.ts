@@ -88,6 +88,8 @@ async function open(memory: MemoryDisk, random: () => number): Promise<{ door: D
     log: silentLogger,
     onApproved: async () => {},
     onRejected: async () => {},
+
+    onReopened: async () => {},
     onRevoked: () => {},
   });
   door.load();

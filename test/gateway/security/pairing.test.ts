@@ -192,6 +192,23 @@ describe('approving', () => {
     });
   });
 
+  it.each(['pairing.deny', 'pairing.block'] as const)(
+    '%s can be taken back with the first message',
+    async (type) => {
+      await write('ada');
+      const requestId = requestOf('ada');
+      await rig.operator.run({ type, requestId });
+      await rig.pass(100);
+      expect(desk()).toEqual([]);
+      await rig.operator.run({ type: 'pairing.undo', requestId });
+      expect(desk()).toHaveLength(1);
+      expect(rig.gateway.door.people.blockedList()).toEqual([]);
+      await rig.operator.run({ type: 'pairing.approve', requestId });
+      await rig.pass(100);
+      expect(told('ada').at(-1)).toBe('You said: hello');
+    },
+  );
+
   it('by id lets a waiting stranger in, with the held message', async () => {
     await write('ada');
     await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada', note: 'from the meetup' });

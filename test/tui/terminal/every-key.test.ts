@@ -80,7 +80,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'log.right': { before: [PANE.log], shows: /….*happened/u },
   filter: { shows: 'Enter keeps, Esc drops' },
   zoom: { shows: /^┌ 4 Pairing 2 ─+┐$/mu },
-  'pairing.approve': { command: { type: 'pairing.approve', requestId: 'p2' }, shows: 'is let in' },
+  'pairing.approve': { command: { type: 'pairing.approve', requestId: 'p2' }, shows: 'is approved' },
   'pairing.deny': { command: { type: 'pairing.deny', requestId: 'p2' }, shows: 'is denied' },
   'pairing.block': { command: { type: 'pairing.block', requestId: 'p2' }, shows: 'is blocked' },
   'pairing.match': { shows: 'Match a code' },

@@ -1,0 +1,41 @@
+/** What can be taken back: a stack of decisions, each for 30 seconds, whatever notices come and go meanwhile. */
+import type { CommandResult, OperatorCommand } from '../../gateway/operator.ts';
+import type { ListId } from '../lists/list.ts';
+import type { Cursor } from './view.ts';
+
+export const UNDO_MS = 30_000;
+const KEPT = 50;
+
+/** How an act is taken back; undefined when its answer shows that nothing is to be taken back. */
+export interface Undo {
+  readonly list: ListId;
+  readonly command: (result: CommandResult) => OperatorCommand | undefined;
+}
+
+export interface Undoable extends Undo {
+  readonly id: symbol;
+  /** What was done, a sentence; until the answer is there, what was asked for. */
+  readonly text: string;
+  readonly until: number;
+  /** Where the cursor stood when it was decided. */
+  readonly cursor: Cursor | undefined;
+  /** The answer of the gateway. */
+  readonly answer: Promise<CommandResult>;
+  /** The same, once it is there. */
+  readonly result?: CommandResult;
+}
+
+/** The newest comes last. */
+export type UndoStack = readonly Undoable[];
+
+export function pushed(stack: UndoStack, entry: Undoable): UndoStack {
+  return [...stack.slice(1 - KEPT), entry];
+}
+
+export function without(stack: UndoStack, id: symbol): UndoStack {
+  return stack.filter((entry) => entry.id !== id);
+}
+
+export function alive(stack: UndoStack, now: number): UndoStack {
+  return stack.every((entry) => entry.until > now) ? stack : stack.filter((entry) => entry.until > now);
+}
