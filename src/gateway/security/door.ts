@@ -10,12 +10,12 @@ import { type Invitation, Invitations } from './invitations.ts';
 import { PairingDesk } from './pairing.ts';
 import { type PairingRequest, pairingView } from './pairing-request.ts';
 import { People } from './people.ts';
+import { type Decided, idsOf, RecentDecisions } from './recent-decisions.ts';
 
 export type { Actor } from './audit.ts';
 
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 const INVITATION: Actor = { name: 'invitation', surface: 'gateway' };
-const UNDO_KEPT = 50;
 
 export interface DoorDeps {
   readonly db: Database;
@@ -39,11 +39,6 @@ export interface WhichRequest {
   readonly platform?: Platform;
 }
 
-interface Decided {
-  readonly request: PairingRequest;
-  readonly state: 'approved' | 'denied' | 'blocked';
-}
-
 /**
  * Decides who is let in, on the operator's word. Durable first, then in force, then told; what takes access away is in
  * force first. Acts run one after the other, in the order in which they were asked for: the last word is what counts,
@@ -56,8 +51,7 @@ export class Door {
   readonly #audit: Audit;
   readonly #access: AccessList;
   readonly #invitations: Invitations;
-  /** Decided a moment ago: can be taken back. */
-  readonly #recent = new Map<string, Decided>();
+  readonly #recent = new RecentDecisions();
   /** Settles with the last act that was asked for. */
   #acts: Promise<unknown> = Promise.resolve();
 
@@ -158,10 +152,7 @@ export class Door {
     });
   }
 
-  /**
-   * Takes a decision back, and the request waits again: who was approved is revoked at once, who was blocked is heard
-   * again.
-   */
+  /** Takes a decision back (an approval is revoked, a block lifted), and the request waits again. */
   async undo(requestId: string, actor: Actor): Promise<PairingRequest> {
     const known = this.#recent.get(requestId);
     const lift =
@@ -190,8 +181,8 @@ export class Door {
       const ids = this.people.idsFor(platform, ...idsOf(request));
       await this.#access.takeAway(platform, ids, actor, 'undo approve', reopen);
     } else {
-      if (state === 'blocked')
-        for (const id of idsOf(request)) await this.#access.unblock(platform, id, actor);
+      const blocked = state === 'blocked' ? idsOf(request) : [];
+      for (const id of blocked) await this.#access.unblock(platform, id, actor);
       await this.#deps.db.write((tx) => {
         reopen(tx);
         if (state === 'denied') this.#audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
@@ -211,7 +202,7 @@ export class Door {
     const waiting = await this.#inOrder(async () => {
       const found = this.#live(platform, [userId]);
       if (found === undefined) {
-        this.#forgetRejected(platform, userId);
+        this.#recent.forget(platform, [userId], 'approved');
         await this.#access.allow(platform, userId, note, actor);
       } else await this.#letIn(found, actor, note);
       return found;
@@ -230,7 +221,7 @@ export class Door {
           status: 404,
           hint: 'List it with: pi-gateway-tui allow',
         });
-      this.#forgetRecent(platform, ids);
+      this.#recent.forget(platform, ids);
       await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
         if (request !== undefined) this.desk.close(tx, request, 'revoked');
       });
@@ -315,13 +306,7 @@ export class Door {
       (tx) => this.desk.close(tx, request, 'approved'),
     );
     this.#closed(request, 'approved', actor);
-    this.#remember(request, 'approved');
-  }
-
-  #remember(request: PairingRequest, state: Decided['state']): void {
-    this.#recent.set(request.id, { request, state });
-    const [oldest] = this.#recent.keys();
-    if (this.#recent.size > UNDO_KEPT && oldest !== undefined) this.#recent.delete(oldest);
+    this.#recent.remember(request, 'approved');
   }
 
   /** Does not wait for the held message: its chat may be what asked. */
@@ -338,7 +323,7 @@ export class Door {
       const found = await this.#find(which);
       if (state === 'blocked') {
         await this.#block(found.chat.platform, idsOf(found), found, actor);
-        this.#remember(found, state);
+        this.#recent.remember(found, state);
         return found;
       }
       await this.#deps.db.write((tx) => {
@@ -346,7 +331,7 @@ export class Door {
         this.#audit.add(tx, actor, 'deny', subject(found.chat.platform, found.senderId));
       });
       this.#closed(found, state, actor);
-      this.#remember(found, state);
+      this.#recent.remember(found, state);
       return found;
     });
     await this.#deps.onRejected(request, state === 'denied');
@@ -361,25 +346,11 @@ export class Door {
     actor: Actor,
   ): Promise<void> {
     const ids = this.people.idsFor(platform, ...known, ...(request === undefined ? [] : idsOf(request)));
-    this.#forgetRecent(platform, ids);
+    this.#recent.forget(platform, ids);
     await this.#access.block(platform, ids, actor, (tx) => {
       if (request !== undefined) this.desk.close(tx, request, 'blocked');
     });
     if (request !== undefined) this.#closed(request, 'blocked', actor);
-  }
-
-  /** A denial or a block of somebody who was allowed meanwhile cannot be undone any more. */
-  #forgetRejected(platform: Platform, userId: string): void {
-    for (const [id, { request, state }] of this.#recent)
-      if (state !== 'approved' && request.chat.platform === platform && idsOf(request).includes(userId))
-        this.#recent.delete(id);
-  }
-
-  /** A later word about the person: what was approved before cannot be undone any more. */
-  #forgetRecent(platform: Platform, ids: readonly string[]): void {
-    for (const [id, { request }] of this.#recent)
-      if (request.chat.platform === platform && idsOf(request).some((each) => ids.includes(each)))
-        this.#recent.delete(id);
   }
 
   /** Rejects when the store does not take it; what was decided meanwhile stays decided. */
@@ -418,10 +389,6 @@ export class Door {
       actor: `${actor.name} (${actor.surface})`,
     });
   }
-}
-
-function idsOf(request: PairingRequest): string[] {
-  return [request.senderId, ...request.aliases];
 }
 
 function decidedMeanwhile(): GatewayError {

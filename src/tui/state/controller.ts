@@ -24,10 +24,12 @@ import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
 import { sentenceOf } from './sentence.ts';
+import { scrolled } from './sheet-scroll.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
-import { alive, pushed, UNDO_MS, type Undo, type Undoable, without } from './undo.ts';
+import { alive } from './undo.ts';
+import { UndoDesk } from './undo-desk.ts';
 import {
   activeList,
   INITIAL_VIEW,
@@ -62,6 +64,7 @@ export class Controller implements ActionContext, Desk {
   readonly #store: ConsoleStore;
   readonly #listeners = new Set<() => void>();
   readonly #held: HeldKeys;
+  readonly #undos: UndoDesk;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
   /** A key is being worked on; what runs without one was chosen otherwise. */
@@ -78,6 +81,7 @@ export class Controller implements ActionContext, Desk {
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
+    this.#undos = new UndoDesk(this);
     this.lists.anchor('pairing');
   }
 
@@ -202,7 +206,8 @@ export class Controller implements ActionContext, Desk {
 
   move(by: Movement): void {
     const mode = topMode(this.#view);
-    if (mode?.kind === 'sheet') this.#scroll(mode, by);
+    if (mode?.kind === 'sheet')
+      this.update((view) => replaceMode(view, scrolled(mode, this.lists.viewports.get('sheet'), by)));
     else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
   }
 
@@ -229,55 +234,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   undo(): void {
-    const entry = this.#view.undos.at(-1);
-    if (entry === undefined) return;
-    this.update((view) => ({ ...view, undos: without(view.undos, entry.id), toast: undefined }));
-    if (entry.result !== undefined) this.#takeBack(entry, entry.result);
-    else
-      entry.answer.then(
-        (result) => this.#takeBack(entry, result),
-        // What was not done needs no taking back; its error was shown.
-        () => {},
-      );
-  }
-
-  #takeBack(entry: Undoable, result: CommandResult): void {
-    const command = entry.command(result);
-    if (command === undefined) {
-      this.toast(`There is nothing to take back: ${entry.text}`, 'warn');
-      return;
-    }
-    if (entry.cursor !== undefined) this.lists.restore(entry.list, entry.cursor);
-    this.run(command, {
-      after: () => {
-        this.toast(`Undone: ${entry.text}`);
-        const open = this.#view.modes.findLast((mode) => mode.kind === 'list');
-        if (open?.kind === 'list' && open.list === 'queue') this.load('queue', open.subject);
-      },
-      failed: (sentence) => {
-        // It can be tried again: what was cancelled may not have ended yet.
-        this.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
-        this.toast(sentence, 'bad');
-      },
-    });
-  }
-
-  /** Remembers how to take an act back that was just sent. */
-  #remember(undo: Undo, answer: Promise<CommandResult>, said: (result: CommandResult) => string): symbol {
-    const id = Symbol('undo');
-    const until = this.#store.now() + UNDO_MS;
-    const cursor = this.#view.cursors[undo.list];
-    const entry: Undoable = { ...undo, id, until, cursor, answer, text: 'a decision that is under way' };
-    this.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
-    answer.then(
-      (result) =>
-        this.update((view) => ({
-          ...view,
-          undos: view.undos.map((each) => (each.id === id ? { ...each, text: said(result), result } : each)),
-        })),
-      () => this.update((view) => ({ ...view, undos: without(view.undos, id) })),
-    );
-    return id;
+    this.#undos.undo();
   }
 
   run(command: OperatorCommand, options: RunOptions = {}): void {
@@ -300,7 +257,7 @@ export class Controller implements ActionContext, Desk {
     // An operator that throws instead of rejecting must not take the key handler down.
     const answer = (async () => this.#operator.run(command))();
     const said = (result: CommandResult): string => options.done?.(result) ?? result.message;
-    const undo = options.undo === undefined ? undefined : this.#remember(options.undo, answer, said);
+    const undo = options.undo === undefined ? undefined : this.#undos.remember(options.undo, answer, said);
     answer.then(
       (result) => {
         const live = this.#view.undos.some((entry) => entry.id === undo);
@@ -361,23 +318,6 @@ export class Controller implements ActionContext, Desk {
     this.#held.stop();
     this.transcript.close();
     this.#listeners.clear();
-  }
-
-  #scroll(mode: Extract<Mode, { kind: 'sheet' }>, by: Movement): void {
-    const { first, size, count } = this.lists.viewports.get('sheet');
-    const last = Math.max(0, count - size);
-    const from = mode.top ?? last;
-    const top =
-      by.kind === 'rows'
-        ? from + by.rows
-        : by.kind === 'pages'
-          ? from + Math.trunc(by.pages * size)
-          : by.kind === 'first'
-            ? 0
-            : last;
-    const follows = mode.sheet === 'session' && top >= last && (by.kind === 'last' || top > first);
-    const clamped = Math.min(last, Math.max(0, top));
-    this.update((view) => replaceMode(view, { ...mode, top: follows ? undefined : clamped }));
   }
 
   #interrupt(): void {

@@ -88,7 +88,6 @@ async function open(memory: MemoryDisk, random: () => number): Promise<{ door: D
     log: silentLogger,
     onApproved: async () => {},
     onRejected: async () => {},
-
     onReopened: async () => {},
     onRevoked: () => {},
   });
