@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     settleTimeZone(process.env);
     process.exitCode = await run(readArguments(argv));
   } catch (error) {
-    process.exitCode = explain(error);
+    process.exitCode = await explain(error);
   }
 }
 
@@ -74,7 +74,8 @@ async function run(args: Arguments): Promise<number> {
     default: {
       const { runOneShot } = await import('./cli/one-shot.ts');
       const { text, ok } = await runOneShot(args);
-      process.stdout.write(`${text}\n`);
+      const { printResult } = await import('./cli/output.ts');
+      printResult(text, args.json);
       return ok ? EXIT.done : EXIT.failed;
     }
   }
@@ -93,9 +94,10 @@ function hosted(): GatewayError {
 }
 
 /** One sentence and the next step on stderr; the exit code for scripts. */
-function explain(error: unknown): number {
+async function explain(error: unknown): Promise<number> {
   const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
-  process.stderr.write(`pi-gateway-tui: ${messageOf(error)}${hint}\n`);
+  const { printNote } = await import('./cli/output.ts');
+  printNote(`${messageOf(error)}${hint}`);
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.config;
   if (error instanceof FolderLockedError) return EXIT.tryAgain;
@@ -105,6 +107,6 @@ function explain(error: unknown): number {
     return EXIT.tryAgain;
   }
   if (!(error instanceof GatewayError) && error instanceof Error && error.stack !== undefined)
-    process.stderr.write(`${error.stack}\n`);
+    printNote(error.stack);
   return EXIT.failed;
 }

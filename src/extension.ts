@@ -7,6 +7,7 @@ import type {
   ExtensionCommandContext,
   ExtensionContext,
 } from '@earendil-works/pi-coding-agent';
+import { printable } from './cli/output.ts';
 import { GatewayLink } from './extension/gateway-link.ts';
 import { StatusLine } from './extension/status-line.ts';
 import { registerTools } from './extension/tools.ts';
@@ -30,10 +31,10 @@ export default function gatewayExtension(pi: ExtensionAPI): void {
     handler: async (args, ctx) => {
       try {
         if (args.trim() === 'console') await openConsole(ctx, link);
-        else ctx.ui.notify(await runWords(args, link, process.env), 'info');
+        else ctx.ui.notify(printable(await runWords(args, link, process.env)), 'info');
       } catch (error) {
         const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
-        ctx.ui.notify(`${messageOf(error)}${hint}`, 'error');
+        ctx.ui.notify(printable(`${messageOf(error)}${hint}`), 'error');
       }
       await showStatus(ctx);
     },

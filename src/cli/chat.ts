@@ -7,6 +7,7 @@ import WebSocket from 'ws';
 import type { DataFolder } from '../gateway/data-folder.ts';
 import { GatewayError } from '../gateway/errors.ts';
 import type { GatewayAddress } from '../gateway/server/link-connection.ts';
+import { printable, StreamedText } from './output.ts';
 
 interface Identity {
   readonly clientId: string;
@@ -66,9 +67,10 @@ export function runChat(
   let ended = false;
   let count = 0;
   let streaming: string | undefined;
-  const write = (text: string): void => void io.output.write(text);
+  const write = (text: string): void => void io.output.write(printable(text));
+  const streamed = new StreamedText();
   const line = (text: string): void => {
-    if (streaming !== undefined) write('\n');
+    if (streaming !== undefined) write(`${streamed.end()}\n`);
     streaming = undefined;
     write(`${text}\n`);
   };
@@ -82,7 +84,7 @@ export function runChat(
         case 'event':
           if (data['type'] === 'text_delta') {
             streaming = id;
-            write(String(data['delta'] ?? ''));
+            write(streamed.add(String(data['delta'] ?? '')));
           } else if (data['type'] === 'tool_start') line(`[${String(data['name'])}]`);
           return;
         case 'response':

@@ -3,6 +3,7 @@ import type { SessionView } from '../gateway/model.ts';
 import { holdSession, lentOf } from '../handoff.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { operatorSession } from './one-shot.ts';
+import { printNote } from './output.ts';
 
 /** Opens a chat's session in this terminal with pi; the gateway waits with it meanwhile. Resolves with pi's exit code. */
 export async function runOpen(args: Arguments): Promise<number> {
@@ -14,11 +15,11 @@ export async function runOpen(args: Arguments): Promise<number> {
   try {
     const session = findSession(operator.snapshot().sessions, wanted);
     const lent = lentOf((await operator.run({ type: 'session.lend', id: session.id })).data);
-    process.stderr.write(
-      `pi-gateway-tui: opening "${session.title}" of ${session.senderName} (${session.chat.platform}); its messages wait until you leave pi.\n`,
+    printNote(
+      `opening "${session.title}" of ${session.senderName} (${session.chat.platform}); its messages are queued until you exit pi.`,
     );
     const code = await holdSession(operator, session.id, lent);
-    process.stderr.write('pi-gateway-tui: the session is handed back.\n');
+    printNote('the session is closed in this terminal; its chat continues.');
     return code;
   } finally {
     await close();

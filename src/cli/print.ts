@@ -9,11 +9,12 @@ import type {
   UsageTotal,
 } from '../gateway/model.ts';
 import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator.ts';
+import { oneLine } from './output.ts';
 
 /** Columns by display width, two spaces apart. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
   if (rows.length === 0) return empty;
-  const all = [head, ...rows];
+  const all = [head, ...rows.map((row) => row.map(oneLine))];
   const widths = head.map((_, i) => Math.max(...all.map((row) => stringWidth(row[i] ?? ''))));
   return all
     .map((row) =>

@@ -14,9 +14,8 @@ export async function runGateway(args: Arguments): Promise<number> {
     const terminal = process.stdout.isTTY === true && process.stdin.isTTY === true;
     if (args.noTui) return await headless(args, options);
     if (!terminal) {
-      process.stderr.write(
-        'pi-gateway-tui: this is not an interactive terminal, so the gateway runs headless (as with --no-tui).\n',
-      );
+      const { printNote } = await import('./output.ts');
+      printNote('this is not an interactive terminal, so the gateway runs headless (as with --no-tui).');
       return await headless(args, options);
     }
     const { underConsole } = await import('./under-console.ts');

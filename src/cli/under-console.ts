@@ -138,7 +138,8 @@ async function attachInstead(args: Arguments, error: GatewayError): Promise<numb
   const address = await findGateway(args, dataFolder(args.dataDir, process.env));
   if (address === undefined) throw error;
   const where = typeof address === 'string' ? address : address.path;
-  process.stderr.write(`pi-gateway-tui: a gateway is already running at ${where}; attaching to it.\n`);
+  const { printNote } = await import('./output.ts');
+  printNote(`a gateway is already running at ${where}; attaching to it.`);
   const { attachTo } = await import('./attach.ts');
   await attachTo(args, address);
   return 0;
