@@ -32,6 +32,8 @@ export interface Fault {
 export class TestPlatform {
   readonly messages: ShownMessage[] = [];
   readonly calls: { readonly on: Fault['on']; readonly text: string; readonly at: number }[] = [];
+  /** Edits that happened. */
+  readonly changes: { readonly id: string; readonly part: Part }[] = [];
   readonly #faults: { readonly fault: Fault; left: number }[] = [];
   readonly #keys = new Map<string, ShownMessage>();
   #ids = 0;
@@ -76,6 +78,7 @@ export class TestPlatform {
       const message = this.messages.find((each) => each.id === id);
       if (message === undefined) return;
       message.text = part.text;
+      this.changes.push({ id, part });
       message.edits += 1;
     };
     await this.#meet('edit', part.text, chat, change);

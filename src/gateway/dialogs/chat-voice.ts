@@ -4,7 +4,7 @@ import type { Outbox } from '../outbound/outbox.ts';
 import { tellTurn } from '../outbound/tell-turn.ts';
 import type { Dialog } from './dialog.ts';
 import type { DialogVoice } from './dialogs.ts';
-import { choicesOf, closedNotice, questionText, withButtons } from './wording.ts';
+import { choicesOf, closedNotice, closedText, endLine, questionText, withButtons } from './wording.ts';
 
 export interface ChatVoiceDeps {
   readonly outbox: Outbox;
@@ -16,8 +16,13 @@ export interface ChatVoiceDeps {
 
 /** Questions go to their chat through the outbox: durable, in the order of the chat, like everything that is said. */
 export function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): DialogVoice {
-  const post = (dialog: Dialog, chat: ChatRef, parts: ReturnType<Outbox['format']>): Promise<unknown> =>
-    outbox.post({ chat, meta: { kind: 'notice', sessionId: dialog.sessionId }, parts });
+  const post = (
+    dialog: Dialog,
+    chat: ChatRef,
+    parts: ReturnType<Outbox['format']>,
+    id?: string,
+  ): Promise<unknown> =>
+    outbox.post({ chat, meta: { kind: 'notice', sessionId: dialog.sessionId }, parts }, id);
   return {
     async ask(dialog) {
       const { chat, requester, question } = dialog;
@@ -28,7 +33,25 @@ export function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps
         mayApprove: question.kind !== 'approval' || mayApprove(chat, requester),
       };
       const parts = outbox.format(chat, questionText(dialog, wording));
-      await post(dialog, chat, wording.buttons ? withButtons(parts, choicesOf(dialog, wording)) : parts);
+      const shown = wording.buttons ? withButtons(parts, choicesOf(dialog, wording)) : parts;
+      await post(dialog, chat, shown, rowOf(dialog.id));
+    },
+    closed({ id, chat, number, question }, end) {
+      if (chat === undefined) return;
+      const line = endLine(end);
+      outbox.amend(rowOf(id), (last, count) => {
+        const whole =
+          count === 1 && question !== undefined && number !== undefined
+            ? outbox.format(chat, closedText({ question, number }, line))
+            : [];
+        const [only, ...more] = whole;
+        if (only !== undefined && more.length === 0) return only;
+        const [said] = outbox.format(chat, line);
+        if (said === undefined) return undefined;
+        const limit = adapter(chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+        if (last.text.length + said.text.length + 2 > limit) return said;
+        return { text: `${last.text}\n\n${said.text}`, plain: `${last.plain}\n\n${said.plain}` };
+      });
     },
     tell(dialog, answer) {
       const { chat, requester } = dialog;
@@ -40,4 +63,9 @@ export function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps
       if (chat !== undefined) tellTurn(adapter(chat.platform), chat, promptId, event);
     },
   };
+}
+
+/** The row of a question, found again when it is over, also after a restart. */
+function rowOf(dialogId: string): string {
+  return `question:${dialogId}`;
 }

@@ -30,8 +30,18 @@ export interface DialogVoice {
   ask(dialog: Dialog): Promise<void>;
   /** A question was closed by somebody who does not write in its chat, or by nobody. */
   tell(dialog: Dialog, answer: AgentAnswer | 'timed_out'): void;
+  /** The question in its chat shows what became of it, and loses its buttons. */
+  closed(dialog: Pick<Dialog, 'id' | 'chat'> & Partial<Dialog>, end: QuestionEnd): void;
   /** Programs on a socket see every question and its end. */
   show(dialog: Dialog, event: TurnEvent): void;
+}
+
+/** What became of a question. `void`: the gateway was restarted while it was open. */
+export interface QuestionEnd {
+  readonly outcome: DialogOutcome | 'void';
+  readonly answer?: AgentAnswer;
+  /** Who settled it, when a person did. */
+  readonly by?: string;
 }
 
 export interface DialogsDeps {
@@ -81,6 +91,7 @@ export class Dialogs {
     this.#lost = lost;
     this.book.remember(closed);
     if (lost.length === 0) return;
+    for (const each of lost) this.#deps.voice.closed(each, { outcome: 'void' });
     this.#rows
       .voidOpen(this.#deps.clock())
       .catch((error: unknown) =>
@@ -248,6 +259,9 @@ export class Dialogs {
     answered(answer);
     this.#deps.events.emit({ type: 'dialog-closed', id: dialog.id, outcome, actor: actor.name });
     this.#deps.voice.show(dialog, { type: 'dialog_closed', id: dialog.id, outcome });
+    const by = actor.surface === 'chat' ? dialog.requester?.name : 'my operator';
+    const end = { outcome, answer, ...(actor === GATEWAY || by === undefined ? {} : { by }) };
+    this.#deps.voice.closed(dialog, end);
   }
 
   async #store(dialog: Dialog, outcome: DialogOutcome, actor: Actor): Promise<void> {

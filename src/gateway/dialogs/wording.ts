@@ -1,6 +1,7 @@
 import type { Part } from '../adapter.ts';
 import type { AgentAnswer } from '../agent/question.ts';
 import type { ClosedDialog, Dialog } from './dialog.ts';
+import type { QuestionEnd } from './dialogs.ts';
 import { fenced, visible } from './visible.ts';
 
 /** Of a tool call in a chat; the operator's console shows all of it. */
@@ -27,7 +28,7 @@ export function questionText(dialog: Dialog, wording: Wording): string {
     .join('\n\n');
 }
 
-function approvalLines({ question, number }: Dialog): string[] {
+function approvalLines({ question, number }: Pick<Dialog, 'question' | 'number'>): string[] {
   const { call } = question;
   if (call === undefined) return [];
   return [
@@ -153,6 +154,39 @@ export function closedNotice(dialog: Dialog, answer: AgentAnswer | 'timed_out'):
       : `Nobody answered #${number} in time; I go on without.`;
   if (answer.type !== 'approval') return `My operator has answered #${number}.`;
   return answer.decision === 'deny' ? `My operator denied #${number}.` : `My operator approved #${number}.`;
+}
+
+/** The question as its chat reads it once it is over, in Markdown: nothing is left to choose. */
+export function closedText(dialog: Pick<Dialog, 'question' | 'number'>, line: string): string {
+  const { question, number } = dialog;
+  const lines =
+    question.kind === 'approval'
+      ? approvalLines(dialog).slice(0, 2)
+      : [`**${visible(question.title)}** (#${number})`, visible(question.text ?? '')];
+  return [...lines, line].filter((each) => each !== '').join('\n\n');
+}
+
+/** What became of a question, below it. */
+export function endLine({ outcome, answer, by }: QuestionEnd): string {
+  const who = by === undefined ? '' : ` by ${visible(by)}`;
+  switch (outcome) {
+    case 'approved':
+      return `Approved${who}.`;
+    case 'approved_session':
+      return `Approved for this session${who}.`;
+    case 'denied':
+      return `Denied${who}.`;
+    case 'answered':
+      return `Answered${who}${answer?.type === 'confirm' ? `: ${answer.confirmed ? 'yes' : 'no'}` : ''}.`;
+    case 'cancelled':
+      return 'No answer was given.';
+    case 'timed_out':
+      return 'Nobody answered in time.';
+    case 'withdrawn':
+      return 'Withdrawn.';
+    case 'void':
+      return 'Void: I was restarted.';
+  }
 }
 
 /** What a late answer is told. Nothing changes by it. */

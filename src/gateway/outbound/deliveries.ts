@@ -84,6 +84,11 @@ export class Deliveries {
     return !row.insisted && this.#deps.clock() - row.createdAt > MAX_AGE_MS;
   }
 
+  /** Nobody needs it any more. */
+  giveUp(row: OutboundRow, reason: string): undefined {
+    return this.settle(row, 'abandoned', reason, 'over');
+  }
+
   abandonOld(row: OutboundRow): undefined {
     return this.settle(row, 'abandoned', 'older than 24 hours', 'too_old');
   }

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Adapter, OutboundKind, Part } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
-import { withDeadline } from '../deadline.ts';
+import { settlesWithin, withDeadline } from '../deadline.ts';
 import type { Decide } from '../decisions.ts';
 import { DeliveryError, GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { Logger } from '../log.ts';
 import type { ChatRef, OutboxView, Platform } from '../model.ts';
 import type { Database, Tx } from '../store/database.ts';
+import { type Amend, Amendments } from './amendments.ts';
 import { ChatGates } from './chat-gates.ts';
 import { ChatPace } from './chat-pace.ts';
 import { DeadChats } from './dead-chats.ts';
@@ -19,6 +20,8 @@ import { RowSender } from './row-sender.ts';
 /** No call to a platform takes longer. */
 export const SEND_DEADLINE_MS = 60_000;
 const STUCK_SHOWN = 200;
+/** A stop waits no longer for changes of messages that have arrived. */
+const AMENDED_MS = 2000;
 /** Somebody in the chat waits for these. */
 const AWAITED: ReadonlySet<OutboundKind> = new Set(['reply', 'outcome', 'command', 'task']);
 
@@ -51,6 +54,7 @@ export class Outbox {
   readonly #gates: ChatGates;
   readonly #dead: DeadChats;
   readonly #deliveries: Deliveries;
+  readonly #amendments: Amendments;
   readonly #stopping = new AbortController();
   /** When a chat may be written to again. */
   readonly pace: ChatPace;
@@ -79,8 +83,18 @@ export class Outbox {
       dead: this.#dead,
       pace: this.pace,
       stopping: this.#stopping.signal,
-      settled: deps.settled ?? (() => {}),
+      settled: (row) => {
+        this.#amendments.settled(row);
+        deps.settled?.(row);
+      },
       refused: (row) => this.#sayRefused(row),
+    });
+    this.#amendments = new Amendments({
+      direct: (chat, send) => this.direct(chat, send),
+      adapter: deps.adapter,
+      clock,
+      log,
+      stopping: this.#stopping.signal,
     });
     this.#seq = this.#rows.lastSeq;
   }
@@ -121,11 +135,29 @@ export class Outbox {
     return this.#deliveries.start(row);
   }
 
-  /** A row of its own: durable when this resolves, then on its way. */
-  async post(message: NewOutbound): Promise<OutboundRow> {
-    const row = await this.#deps.db.write((tx) => this.add(tx, message));
+  /** A row of its own: durable when this resolves, then on its way. `id` names it, when it is to be found again. */
+  async post(message: NewOutbound, id?: string): Promise<OutboundRow> {
+    const row = await this.#deps.db.write((tx) => this.add(tx, message, id));
     void this.release(row);
     return row;
+  }
+
+  /**
+   * Changes what the last message of a row says, where the platform can edit. A row that still waits is given up: what it
+   * says is over.
+   */
+  amend(id: string, amend: Amend): void {
+    const open = this.#deliveries.get(id);
+    if (open?.state === 'pending' && open.done === 0) {
+      this.#deliveries.giveUp(open, 'it was over before it could be sent');
+      this.#gates.wake(open.chat);
+      return;
+    }
+    if (open !== undefined) return this.#amendments.later(id, amend);
+    const row = this.#rows.get(id);
+    if (row?.state === 'sending') this.#amendments.later(id, amend);
+    else if (row?.state === 'pending') this.#deliveries.giveUp(row, 'it was over before it could be sent');
+    else if (row !== undefined) this.#amendments.now(row, amend);
   }
 
   /** Sends something that must not be stored (a pairing code), in the chat's order. Never retried. */
@@ -152,7 +184,10 @@ export class Outbox {
   /** The platform (or one of its chats) can be reached again. */
   kick(platform: Platform, chat?: ChatRef): void {
     if (chat !== undefined) this.#gates.wake(chat);
-    else this.#gates.wakeAll(platform);
+    else {
+      this.#gates.wakeAll(platform);
+      this.#amendments.kick(platform);
+    }
   }
 
   /** A chat that spoke again is not dead. */
@@ -198,8 +233,11 @@ export class Outbox {
   }
 
   /** Resolves when nothing more can be sent right now, or after `deadlineMs`. */
-  drained(deadlineMs: number): Promise<void> {
-    return this.#deliveries.drained(deadlineMs);
+  async drained(deadlineMs: number): Promise<void> {
+    await Promise.all([
+      this.#deliveries.drained(deadlineMs),
+      settlesWithin(this.#amendments.idle(), Math.min(deadlineMs, AMENDED_MS)),
+    ]);
   }
 
   stop(): void {

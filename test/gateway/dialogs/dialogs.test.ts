@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Capabilities } from '../../../src/gateway/adapter.ts';
 import { createScriptedAgent } from '../../../src/gateway/agent/scripted.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
+import { DeliveryError } from '../../../src/gateway/errors.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import type { OperatorCommand } from '../../../src/gateway/operator.ts';
 import { Rig } from '../rig.ts';
@@ -472,5 +473,89 @@ describe('who may answer', () => {
     expect(last()).not.toContain('Approved');
     expect(rig.texts()).toContain('You said: go (bash was not run: the decision could not be stored)');
     expect(open()).toEqual([]);
+  });
+});
+
+describe('the message with a question', () => {
+  const edits = { edit: true, typing: false };
+  const shown = () => rig.world.shown().find(({ request }) => request.idempotencyKey.startsWith('question:'));
+  const lastEdit = () => rig.world.changes.at(-1)?.part;
+
+  it.each([
+    ['Approve once', 'Approved by ada.'],
+    ['For this session', 'Approved for this session by ada.'],
+    ['Deny', 'Denied by ada.'],
+  ])('shows that "%s" was pressed, and loses its buttons', async (label, line) => {
+    await start({}, edits);
+    await rig.say('[tool bash rm -rf x] go');
+    await press(label);
+    await rig.pass(1000);
+    expect(shown()?.text).toBe(`**May I run this?** (#1)\n\n\`\`\`\nrm -rf x\n\`\`\`\n\n${line}`);
+    expect(lastEdit()?.buttons).toBeUndefined();
+  });
+
+  it.each([
+    ['/stop', 'Withdrawn.'],
+    ['/new', 'Withdrawn.'],
+    ['/deny', 'No answer was given.'],
+    ['blue', 'Answered by ada.'],
+  ])('shows its end by %s', async (word, line) => {
+    await start({}, edits);
+    await rig.say('[ask select Which?|red|blue] go');
+    await rig.say(word);
+    await rig.pass(1000);
+    expect(shown()?.text).toBe(`**Which?** (#1)\n\n${line}`);
+  });
+
+  it('shows what the operator decided, and that nobody answered in time', async () => {
+    await start({}, edits);
+    await rig.say('[ask confirm Really?] go');
+    await answer({ id: only().id, value: 'yes' });
+    await rig.pass(1000);
+    expect(shown()?.text).toBe('**Really?** (#1)\n\nAnswered by my operator: yes.');
+    await rig.say('[ask confirm Sure?] go');
+    await rig.pass(11 * MINUTE);
+    expect(rig.texts()).toContain('**Sure?** (#2)\n\nNobody answered in time.');
+  });
+
+  it('is changed as soon as its platform can be reached again', async () => {
+    await start({}, edits);
+    await rig.say('[ask confirm Really?] go');
+    rig.world.fault({ on: 'edit', error: new DeliveryError('unreachable', 'away'), times: 6 });
+    await rig.say('/stop');
+    await rig.pass(60_000);
+    expect(shown()?.text).toContain('I wait');
+    rig.adapter.health('reconnecting');
+    rig.adapter.health('connected');
+    await rig.pass(1000);
+    expect(shown()?.text).toBe('**Really?** (#1)\n\nWithdrawn.');
+  });
+
+  it('is void after a restart', async () => {
+    await start({}, edits);
+    await rig.say('[ask confirm Really?] go');
+    rig = await rig.crash();
+    await rig.pass(60_000);
+    expect(shown()?.text).toMatch(/^\*\*Really\?\*\* \(#1\)\n\nI wait .*\n\nVoid: I was restarted\.$/);
+    expect(lastEdit()?.buttons).toBeUndefined();
+  });
+
+  it('is not sent at all when it is over before it could be', async () => {
+    await start({}, edits);
+    rig.adapter.health('reconnecting');
+    await rig.say('[ask confirm Really?] go');
+    await rig.say('/stop');
+    rig.adapter.health('connected');
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual(['Stopped.']);
+  });
+
+  it('stays as it is where messages cannot be edited, and nothing else is sent', async () => {
+    await start();
+    await rig.say('[ask confirm Really?] go');
+    const [asked] = rig.texts();
+    await rig.say('/stop');
+    await rig.pass(1000);
+    expect(rig.texts()).toEqual([asked, 'Stopped.']);
   });
 });
