@@ -29,6 +29,8 @@ export interface AdapterManagerDeps {
   readonly enabled: (platform: Platform) => boolean;
   readonly open: (platform: Platform) => boolean;
   readonly accept: (message: InboundMessage) => Promise<void>;
+  readonly refusal: NonNullable<AdapterHost['refusal']>;
+  readonly deleted: NonNullable<AdapterHost['deleted']>;
   readonly announce: (platform: Platform, announcement: Announcement) => Promise<void>;
   /** The platform works again: what waits for it may go out. */
   readonly onOnline: (platform: Platform) => void;
@@ -210,6 +212,8 @@ export class AdapterManager {
       await withDeadline(START_MS, () =>
         adapter.start({
           accept: (message) => this.#deps.accept(message),
+          refusal: (message) => this.#deps.refusal(message),
+          deleted: (chat, messageId) => this.#deps.deleted(chat, messageId),
           announce: (announcement) => this.#deps.announce(platform, announcement),
           health: (health) => {
             if (slot.adapter === adapter) this.#report(platform, slot, health);

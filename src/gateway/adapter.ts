@@ -111,6 +111,11 @@ export interface AdapterHost {
   accept(message: InboundMessage): Promise<void>;
   /** The author deleted a message: one that still waits is dropped. Never rejects. */
   deleted?(chat: ChatRef, messageId: string): Promise<void>;
+  /**
+   * The sentence for a sender who may not speak here; undefined for everybody else, new users included. For platforms that
+   * want a first reply before the message is taken. Counts towards no limit: the message is handed to `accept` all the same.
+   */
+  refusal?(message: InboundMessage): string | undefined;
   /** Report every change of health; cheap, may be called often. */
   health(health: AdapterHealth): void;
   readonly log: Logger;

@@ -271,6 +271,8 @@ export function createParts(
     enabled: (platform) => settings.enabled(platform),
     open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
     accept: (message) => reception.accept(message),
+    refusal: (message) => reception.refusal(message),
+    deleted: (chat, messageId) => reception.deleted(chat, messageId),
     announce: announcer({
       outbox,
       persist: persistSessions,

@@ -111,6 +111,7 @@ export interface InboundMessage {
     readonly messageId: string;
     readonly text: string;
     readonly cut?: boolean;
+    readonly files?: number;
   }[];
   /** Set by the core: its author edited it before its turn began. */
   readonly revised?: boolean;

@@ -217,6 +217,7 @@ export const DISCORD_ROUTES: readonly RestRoute[] = [
       if (interaction.callbacks.length > 0)
         return refusal(400, 40060, 'Interaction has already been acknowledged.');
       interaction.callbacks.push(Number(body['type']));
+      interaction.replies.push(body['data']);
       return { status: 204 };
     },
   },
@@ -232,6 +233,17 @@ export const DISCORD_ROUTES: readonly RestRoute[] = [
       const before = state.messages.find((m) => m.nonce === nonce && !m.deleted);
       if (before !== undefined) return edited(state, before, request.body);
       return posted(state, interaction.channelId, request, nonce, request.files, origin);
+    },
+  },
+  {
+    name: 'deleteOriginal',
+    method: 'DELETE',
+    path: /^\/webhooks\/\d+\/([^/]+)\/messages\/@original$/,
+    handle: (state, { params }) => {
+      const interaction = state.interactions.get(params[0] ?? '');
+      if (interaction?.callbacks[0] !== 5) return refusal(404, 10015, 'Unknown Webhook');
+      interaction.callbacks.push(-1);
+      return { status: 204 };
     },
   },
   ...commandRoutes(),

@@ -160,7 +160,7 @@ export class DiscordServer implements PlatformServer {
   ): { readonly id: string; readonly token: string; readonly payload: Json } {
     const id = this.state.id();
     const token = `interaction-token-${id}`;
-    this.state.interactions.set(token, { id, token, channelId, callbacks: [] });
+    this.state.interactions.set(token, { id, token, channelId, callbacks: [], replies: [] });
     const guild = this.state.guildOf(channelId);
     const member = { user, roles: [], joined_at: '2024-01-01T00:00:00Z', permissions: '0', flags: 0 };
     const payload = {

@@ -55,6 +55,8 @@ export interface Interaction {
   readonly channelId: string;
   /** Types of the callbacks that were sent for it. */
   readonly callbacks: number[];
+  /** The `data` of each. */
+  readonly replies: unknown[];
 }
 
 /** First millisecond of 2015: where snowflakes count from. */

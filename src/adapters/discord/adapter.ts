@@ -96,6 +96,8 @@ export class DiscordAdapter implements Adapter {
       marks,
       log,
       guildId,
+      deleted: async (chat, id) => host.deleted?.(chat, id),
+      refusal: (message) => host.refusal?.(message),
       ownRole: (id) => connection.ownRole(id),
       onTaken: () => health.change({ lastUpdateAt: host.clock() }),
       signal,
@@ -151,6 +153,11 @@ export class DiscordAdapter implements Adapter {
 
   delete(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void> {
     return this.#with(signal, ({ outbound }, both) => outbound.delete(chat, messageId, both));
+  }
+
+  async unanswered(chat: ChatRef, messageId: string): Promise<void> {
+    const running = this.#running;
+    if (running !== undefined) await running.outbound.unanswered(chat, messageId, running.stopped.signal);
   }
 
   async typing(chat: ChatRef, on: boolean): Promise<void> {

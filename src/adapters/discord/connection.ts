@@ -146,6 +146,10 @@ export class DiscordConnection {
       case 'MESSAGE_UPDATE':
         taker.message(data, true);
         return;
+      case 'MESSAGE_DELETE':
+      case 'MESSAGE_DELETE_BULK':
+        taker.deletion(data);
+        return;
       case 'INTERACTION_CREATE':
         taker.interaction(data);
         return;

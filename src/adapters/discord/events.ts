@@ -1,6 +1,7 @@
+import { Value } from 'typebox/value';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
-import type { ChatRef } from '../../gateway/model.ts';
+import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import type { Intake } from '../kit/intake.ts';
 import { within } from '../kit/within.ts';
 import type { ChannelBook } from './channels.ts';
@@ -8,14 +9,16 @@ import { inboundMessage, readMessage } from './inbound.ts';
 import {
   DEFERRED_REPLY,
   DEFERRED_UPDATE,
+  EPHEMERAL,
   interactionMessage,
+  REPLY,
   readInteraction,
   type WaitingInteractions,
 } from './interactions.ts';
 import type { OwnName } from './mentions.ts';
 import type { DiscordRest } from './rest.ts';
 import type { SeenMarks } from './seen-marks.ts';
-import type { DiscordInteraction } from './wire.ts';
+import { Deletion, type DiscordInteraction } from './wire.ts';
 
 /** Discord calls a command failed when nothing is heard within 3 s. */
 const DEFER_BY_MS = 2000;
@@ -30,6 +33,9 @@ export interface EventTakerOptions {
   readonly log: Logger;
   /** Only this server is served; undefined: every server. */
   readonly guildId: string | undefined;
+  /** The sentence for whoever may not use the bot here. */
+  readonly refusal: (message: InboundMessage) => string | undefined;
+  readonly deleted: (chat: ChatRef, messageId: string) => Promise<void>;
   readonly ownRole: (guildId: string) => string | undefined;
   readonly onTaken: () => void;
   /** Aborts when the adapter stops. */
@@ -68,6 +74,21 @@ export class EventTaker {
       .catch((error: unknown) => log.error(`a message was not taken: ${messageOf(error)}`));
   }
 
+  /** In the lane of its channel: the message itself may still be on its way. */
+  deletion(raw: unknown): void {
+    if (!Value.Check(Deletion, raw)) return;
+    const { channels, deleted, guildId, log, signal } = this.#options;
+    const { channel_id: channelId, guild_id: from } = raw;
+    if (from !== undefined && guildId !== undefined && from !== guildId) return;
+    this.#options.intake
+      .take(laneOf(channelId), async () => {
+        const { chat } = await channels.place(channelId, from, signal);
+        for (const id of raw.ids ?? (raw.id === undefined ? [] : [raw.id])) await deleted(chat, id);
+        return undefined;
+      })
+      .catch((error: unknown) => log.error(`a deletion was not taken: ${messageOf(error)}`));
+  }
+
   interaction(raw: unknown): void {
     const interaction = readInteraction(raw);
     const { guildId, log } = this.#options;
@@ -79,25 +100,45 @@ export class EventTaker {
     );
   }
 
-  /** The press or command is acknowledged once it is durable, or just before Discord would call it failed. */
+  /**
+   * The press or command is acknowledged once it is durable, or just before Discord would call it failed. Whoever may not
+   * use the bot here reads a sentence that nobody else sees: no "thinking…" stands there for everybody.
+   */
   async #interact(interaction: DiscordInteraction): Promise<void> {
-    const { channels, interactions, rest, signal } = this.#options;
+    const { channels, interactions, refusal, signal } = this.#options;
     if (interaction.channel !== undefined) channels.note(interaction.channel);
     const { channel_id: channelId, guild_id: from } = interaction;
     const command = interaction.type !== BUTTON;
+    const startedAt = performance.now();
+    const reading = channels
+      .place(channelId, from, signal)
+      .then((place) => interactionMessage(interaction, place));
+    reading.catch(() => {}); // whoever takes the message reports it
+    const message = await within(reading, DEFER_BY_MS / 2, signal).catch(() => undefined);
+    const refused = message === undefined ? undefined : refusal(message);
+    if (refused !== undefined) {
+      // Taken all the same: the operator sees who was refused.
+      const taking = this.#take(laneOf(channelId), () => reading);
+      await this.#reply(interaction, {
+        type: REPLY,
+        data: { content: refused, flags: EPHEMERAL, allowed_mentions: { parse: [] } },
+      });
+      await taking;
+      return;
+    }
     // Known before the message is taken: its answer may come at once.
     if (command) interactions.add(interaction, channelId);
-    const taking = this.#take(laneOf(channelId), async () => {
-      const place = await channels.place(channelId, from, signal);
-      return interactionMessage(interaction, place);
-    });
-    await within(taking, DEFER_BY_MS, signal);
-    await rest.call('POST', `/interactions/${interaction.id}/${interaction.token}/callback`, {
-      body: { type: command ? DEFERRED_REPLY : DEFERRED_UPDATE },
-      auth: false,
-      signal,
-    });
+    const taking = this.#take(laneOf(channelId), () => reading);
+    await within(taking, DEFER_BY_MS - (performance.now() - startedAt), signal);
+    // Where it is not known yet who may speak, only the person themselves sees that the bot is at work.
+    const hidden = message === undefined ? { data: { flags: EPHEMERAL } } : {};
+    await this.#reply(interaction, command ? { type: DEFERRED_REPLY, ...hidden } : { type: DEFERRED_UPDATE });
     await taking;
+  }
+
+  async #reply({ id, token }: DiscordInteraction, body: Record<string, unknown>): Promise<void> {
+    const { rest, signal } = this.#options;
+    await rest.call('POST', `/interactions/${id}/${token}/callback`, { body, auth: false, signal });
   }
 
   async #take(lane: ChatRef, read: Parameters<Intake['take']>[1]): Promise<boolean> {

@@ -12,7 +12,15 @@ export interface SessionTuning extends StrategyTuning {
 }
 
 /** Events of the gateway that mean something to us. */
-export const EVENTS = ['READY', 'RESUMED', 'MESSAGE_CREATE', 'MESSAGE_UPDATE', 'INTERACTION_CREATE'] as const;
+export const EVENTS = [
+  'READY',
+  'RESUMED',
+  'MESSAGE_CREATE',
+  'MESSAGE_UPDATE',
+  'MESSAGE_DELETE',
+  'MESSAGE_DELETE_BULK',
+  'INTERACTION_CREATE',
+] as const;
 export type GatewayEventName = (typeof EVENTS)[number];
 
 export interface SessionOptions extends SessionTuning {

@@ -10,6 +10,9 @@ const BUTTON = 3;
 /** How Discord wants to be answered: a command gets "thinking…" first, a button only loses its clock. */
 export const DEFERRED_REPLY = 5;
 export const DEFERRED_UPDATE = 6;
+export const REPLY = 4;
+/** Message flag: only the person who used the command sees it. */
+export const EPHEMERAL = 64;
 
 /** A slash command or a pressed button; undefined for anything else (auto-complete, forms). */
 export function readInteraction(raw: unknown): DiscordInteraction | undefined {

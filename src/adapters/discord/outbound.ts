@@ -95,6 +95,23 @@ export class Outbound {
     });
   }
 
+  /** A command without an answer shows "thinking…" for 15 minutes: it is taken away. */
+  async unanswered(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void> {
+    const { rest, interactions, applicationId, log } = this.#options;
+    const application = applicationId();
+    const waiting = interactions.find(messageId, targetOf(chat));
+    if (waiting === undefined || application === undefined) return;
+    interactions.settle(waiting);
+    try {
+      await rest.call('DELETE', `/webhooks/${application}/${waiting.token}/messages/@original`, {
+        auth: false,
+        signal,
+      });
+    } catch (error) {
+      log.debug('"thinking…" was not taken away', { error: messageOf(error) });
+    }
+  }
+
   /** Discord hides it by itself after 10 s or with the next message: there is nothing to take back. */
   async typing(chat: ChatRef, on: boolean, signal: AbortSignal): Promise<void> {
     if (!on) return;

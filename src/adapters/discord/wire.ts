@@ -96,3 +96,11 @@ export type DiscordInteraction = Static<typeof Interaction>;
 
 /** Threads are channels of these types: announcement, public, private. */
 export const isThread = (type: number): boolean => type === 10 || type === 11 || type === 12;
+
+/** `MESSAGE_DELETE` has one id, `MESSAGE_DELETE_BULK` several. */
+export const Deletion = Type.Object({
+  id: Type.Optional(Type.String()),
+  ids: Type.Optional(Type.Array(Type.String())),
+  channel_id: Type.String(),
+  guild_id: Type.Optional(Type.String()),
+});

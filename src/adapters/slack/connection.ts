@@ -6,6 +6,7 @@ import { HealthTracker } from '../kit/health-tracker.ts';
 import { Intake } from '../kit/intake.ts';
 import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import { readButton, readSlashCommand } from './commands.ts';
+import { readDeletion } from './deletion.ts';
 import { Directory } from './directory.ts';
 import { rateLimitMs, unauthorisedCode } from './errors.ts';
 import { fieldsOf, textOf } from './fields.ts';
@@ -177,6 +178,13 @@ export class SlackConnection {
     if (textOf(event, 'type') === 'app_rate_limited')
       this.#log.warn('Slack drops events: more than 30,000 an hour were due');
     const nothing: Promise<boolean> = Promise.resolve(true);
+    const deletion = readDeletion(body, me.teamId);
+    if (deletion !== undefined)
+      // In the lane of its chat: the message itself may still be on its way.
+      return this.#intake.take(deletion.chat, async () => {
+        await this.#host.deleted?.(deletion.chat, deletion.messageId);
+        return undefined;
+      });
     const reading = readEvent(body, me, this.#directory);
     if ('revoked' in reading) {
       this.#revoke(new ParkedError(reading.revoked, REINSTALL, 'revoked'));

@@ -3,6 +3,7 @@ import { GatewayError, messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import type { Credentials } from './credentials.ts';
+import { deletionOf } from './deletion.ts';
 import type { Groups } from './groups.ts';
 import { mapInbound } from './inbound.ts';
 import type { Intake } from './intake.ts';
@@ -27,6 +28,8 @@ export interface ReceptionOptions {
   readonly maxAgeMs: number;
   /** Every message of a person, answered or not. */
   readonly onMessage: (message: InboundMessage) => void;
+  /** Its author deleted a message. */
+  readonly onDeleted: (chatId: string, messageId: string) => void;
   /** After the gateway has the message, or keeps it waiting. */
   readonly onTaken: (raw: WAMessage) => void;
 }
@@ -99,6 +102,7 @@ export class Reception {
       ...(linkedAt === undefined ? {} : { linkedAt }),
       maxAgeMs,
     });
+    if (mapped.ignored === 'revoked') this.#deleted(raw);
     if (mapped.message === undefined) {
       const level = mapped.ignored === 'too old' || mapped.ignored === 'history' ? 'info' : 'debug';
       log[level](`a message was ignored: ${mapped.ignored}`);
@@ -107,6 +111,15 @@ export class Reception {
     if (isGroup(mapped.message.chat.chatId)) messages.see(raw);
     this.#options.onMessage(mapped.message);
     return mapped.message;
+  }
+
+  #deleted(raw: WAMessage): void {
+    const { credentials, messages, onDeleted } = this.#options;
+    const deletion = deletionOf(raw, {
+      counterpart: (jid) => credentials.counterpart(jid),
+      seen: (id) => messages.seen(id),
+    });
+    if (deletion !== undefined) onDeleted(deletion.chatId, deletion.messageId);
   }
 
   #nextId(): string {

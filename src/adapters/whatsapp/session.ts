@@ -63,6 +63,8 @@ export class Session {
       now: host.clock,
       maxAgeMs: (settings.maxMessageAgeHours ?? 24) * HOUR_MS,
       onMessage: (message) => this.#noticed(message),
+      onDeleted: (chatId, messageId) =>
+        void host.deleted?.({ platform: 'whatsapp', accountId: 'default', chatId }, messageId),
       onTaken: (raw) => this.#markRead(raw),
     });
   }

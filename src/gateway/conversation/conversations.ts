@@ -288,6 +288,17 @@ export class Conversations {
       if (session.chat.platform === platform) for (const id of senderIds) lane.stop(id);
   }
 
+  /** A message was deleted by its author; see `Lane.deleted`. */
+  deleted(chat: ChatRef, messageId: string): ReturnType<Lane['deleted']> {
+    for (const { session, lane } of this.#live.values()) {
+      const { platform, accountId, chatId } = session.chat;
+      if (platform !== chat.platform || accountId !== chat.accountId || chatId !== chat.chatId) continue;
+      const found = lane.deleted(messageId);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** Where a chat's notices go: its present session, if one is known. */
   sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
     for (const session of this.#deps.sessions.all())

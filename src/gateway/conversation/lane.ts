@@ -1,5 +1,5 @@
 import type { BusyMode } from '../config/schema.ts';
-import { editedMessage } from '../inbound/edited-message.ts';
+import { editedMessage, withoutPiece } from '../inbound/edited-message.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { AbortReason } from './outcome.ts';
 import { Turn, type TurnPort } from './turn.ts';
@@ -122,6 +122,28 @@ export class Lane {
       const item: InboxItem = { ...known.item, message };
       this.#waiting[at] = { ...known, item };
       return item;
+    }
+    return undefined;
+  }
+
+  /**
+   * Its author deleted a message, or a piece of one: what still waits is dropped, or goes without the piece. Undefined:
+   * nothing of it waits.
+   */
+  deleted(
+    messageId: string,
+  ): { readonly stored: Promise<void> } | { readonly changed: InboxItem } | undefined {
+    for (const [at, known] of this.#waiting.entries()) {
+      const message = withoutPiece(known.item.message, messageId);
+      if (message === undefined) continue;
+      if (message === 'nothing') {
+        this.#waiting.splice(at, 1);
+        this.#port.changed();
+        return { stored: this.#port.settled(known.item, { kind: 'dropped' }) };
+      }
+      const item: InboxItem = { ...known.item, message };
+      this.#waiting[at] = { ...known, item };
+      return { changed: item };
     }
     return undefined;
   }

@@ -66,6 +66,12 @@ export class Bursts {
     this.#close(keyOf(sessionId, senderId));
   }
 
+  /** Hands over the burst that a message is a piece of. */
+  flushWith(messageId: string): void {
+    for (const [key, { items }] of [...this.#bursts])
+      if (items.some((item) => item.message.messageId === messageId)) this.#close(key);
+  }
+
   /** Hands over everything now. */
   flushAll(): void {
     for (const key of [...this.#bursts.keys()]) this.#close(key);
@@ -99,7 +105,11 @@ export function joinPieces(items: readonly InboxItem[]): InboxItem | undefined {
     message: {
       ...first.message,
       text: joinedText(items.map((item) => item.message.text)),
-      joinedFrom: items.map(({ message: { messageId, text } }) => ({ messageId, text })),
+      joinedFrom: items.map(({ message: { messageId, text, attachments: files } }) => ({
+        messageId,
+        text,
+        files: files?.length ?? 0,
+      })),
       ...(attachments.length === 0 ? {} : { attachments }),
     },
   };

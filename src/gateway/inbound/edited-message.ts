@@ -23,3 +23,34 @@ export function editedMessage(
     text: joinedText(pieces.map((piece) => piece.text)),
   };
 }
+
+/** What the message, or that piece of it, says. Undefined: it is none of it. */
+export function textOf(message: InboundMessage, messageId: string): string | undefined {
+  if (message.joinedFrom === undefined) return message.messageId === messageId ? message.text : undefined;
+  return message.joinedFrom.find((piece) => piece.messageId === messageId)?.text;
+}
+
+/** The message after one of its pieces was deleted; `nothing` when it was all of it, undefined when it was none. */
+export function withoutPiece(
+  message: InboundMessage,
+  messageId: string,
+): InboundMessage | 'nothing' | undefined {
+  if (textOf(message, messageId) === undefined) return undefined;
+  const { joinedFrom = [], attachments = [] } = message;
+  const rest = joinedFrom.filter((piece) => piece.messageId !== messageId);
+  if (rest.length === 0) return 'nothing';
+  // The files of the pieces stand in the order of the pieces.
+  let at = 0;
+  const kept = joinedFrom.flatMap((piece) => {
+    const files = attachments.slice(at, at + (piece.files ?? 0));
+    at += piece.files ?? 0;
+    return piece.messageId === messageId ? [] : files;
+  });
+  const text = joinedText(rest.map((piece) => piece.text));
+  return {
+    ...message,
+    joinedFrom: rest,
+    text,
+    ...(attachments.length === 0 ? {} : { attachments: [...kept, ...attachments.slice(at)] }),
+  };
+}

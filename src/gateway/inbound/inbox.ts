@@ -1,5 +1,6 @@
-import type { InboundMessage } from '../model.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
 import type { Database, Row, Tx } from '../store/database.ts';
+import { textOf } from './edited-message.ts';
 
 /**
  * - `held`: a stranger's first words, kept until the operator decides
@@ -130,6 +131,28 @@ export class Inbox {
       [sessionId],
     );
     return row === undefined ? undefined : itemOf(row);
+  }
+
+  /** The last message of a session that has this id, or a piece with it, whatever its state. */
+  withId(sessionId: string, messageId: string): InboxItem | undefined {
+    return this.#db
+      .all('SELECT * FROM inbox WHERE session_id = ? ORDER BY seq DESC LIMIT 200', [sessionId])
+      .map(itemOf)
+      .find(({ message }) => textOf(message, messageId) !== undefined);
+  }
+
+  /** What is offered and has this id, in any session of a chat. */
+  offeredWithId({ platform, accountId, chatId }: ChatRef, messageId: string): InboxItem | undefined {
+    return this.#db
+      .all("SELECT * FROM inbox WHERE state = 'offered'")
+      .map(itemOf)
+      .find(
+        ({ message: { chat, messageId: id } }) =>
+          id === messageId &&
+          chat.platform === platform &&
+          chat.accountId === accountId &&
+          chat.chatId === chatId,
+      );
   }
 
   /** From here on the message runs only when its sender asks for it. */

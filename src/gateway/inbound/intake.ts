@@ -6,12 +6,13 @@ import type { Conversations, Place } from '../conversation/conversations.ts';
 import type { Beginning } from '../conversation/lane.ts';
 import { resetNotice } from '../conversation/reset-notice.ts';
 import type { Decide } from '../decisions.ts';
-import type { ChatRef, InboundMessage } from '../model.ts';
+import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
 import type { Database, Tx } from '../store/database.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
+import { editedMessage, textOf } from './edited-message.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { wordlessAnswer } from './wordless.ts';
 
@@ -59,6 +60,17 @@ export class Intake {
     const place = conversations.place(message, now);
     if (!conversations.hasRoom(place.session.id)) return this.#full(message);
     await this.#accept(message, place, now, mode);
+  }
+
+  /** Its author deleted a message: it is dropped while it waits. Resolves when that is durable. */
+  async deleted(chat: ChatRef, messageId: string): Promise<void> {
+    const { conversations, inbox, persist } = this.#deps;
+    this.#bursts.flushWith(messageId);
+    const found = conversations.deleted(chat, messageId);
+    if (found !== undefined && 'changed' in found) await persist((tx) => inbox.setMessage(tx, found.changed));
+    else if (found !== undefined) await found.stored;
+    const offered = inbox.offeredWithId(chat, messageId);
+    if (offered !== undefined) await persist((tx) => inbox.setState(tx, offered, 'done'));
   }
 
   /** Hands over the pieces that are waiting for more. */
@@ -169,12 +181,40 @@ export class Intake {
     const session = conversations.sessionOf(message);
     const lane = session === undefined ? undefined : conversations.lane(session.id);
     const waiting = lane?.replaceText(message.messageId, message.text);
-    await db.write((tx) => {
+    const taken =
+      session === undefined || waiting !== undefined
+        ? undefined
+        : inbox.withId(session.id, message.messageId);
+    const offered =
+      taken?.state === 'offered' ? editedMessage(taken.message, message.messageId, message.text) : undefined;
+    // Platforms also call it an edit when a preview appears below a message.
+    const late =
+      taken !== undefined &&
+      offered === undefined &&
+      textOf(taken.message, message.messageId) !== message.text;
+    const told = await db.write((tx) => {
       inbox.markSeen(tx, message, clock());
       if (waiting !== undefined) inbox.setMessage(tx, waiting);
+      if (taken !== undefined && offered !== undefined) inbox.setMessage(tx, { ...taken, message: offered });
+      return late ? this.#tooLate(tx, message) : undefined;
     });
-    if (waiting === undefined)
+    if (told !== undefined) void this.#deps.outbox.release(told);
+    if (waiting === undefined && offered === undefined && (late || taken === undefined))
       refused(message, 'edit_too_late', 'an edit came after its message had its turn; it changes nothing');
+  }
+
+  /** Once for each message, however often it is edited. */
+  #tooLate(tx: Tx, { chat, messageId }: InboundMessage): OutboundRow | undefined {
+    const { outbox } = this.#deps;
+    return outbox.addOnce(tx, `late-edit:${chatKey(chat)}:${messageId}`, {
+      chat,
+      meta: { kind: 'notice' },
+      parts: outbox.format(
+        chat,
+        'Your edit came too late: I took the message as it was. Send the new text as a new message.',
+      ),
+      replyTo: messageId,
+    });
   }
 
   #lapsed({ id, message, sessionId }: InboxItem): void {

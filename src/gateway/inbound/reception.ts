@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Conversations } from '../conversation/conversations.ts';
 import type { Decide } from '../decisions.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
 import type { Logger } from '../log.ts';
 import { type ChatRef, chatKey, type InboundMessage, type RefusalView } from '../model.ts';
@@ -108,6 +108,16 @@ export class Reception {
     return mine;
   }
 
+  /** See `AdapterHost.deleted`. */
+  async deleted(chat: ChatRef, messageId: string): Promise<void> {
+    if (this.#closed) return;
+    await this.#tails
+      .run(chatKey(chat), () => this.#intake.deleted(chat, messageId))
+      .catch((error: unknown) =>
+        this.#deps.log.warn('a deleted message may still be answered', { error: messageOf(error) }),
+      );
+  }
+
   /** Refuses new work; pieces of bursts that are already durable are handed over. */
   close(): void {
     this.#closed = true;
@@ -128,6 +138,14 @@ export class Reception {
   /** May this sender speak here now? Counts towards the rate limit. */
   judge(message: InboundMessage): Admission {
     return this.#admission(message, true);
+  }
+
+  /** See `AdapterHost.refusal`. */
+  refusal(message: InboundMessage): string | undefined {
+    const admission = this.#admission(cleanMessage(message), false);
+    return admission.decision === 'allow' || admission.decision === 'pair'
+      ? undefined
+      : refusedPrompt(admission.code);
   }
 
   #admission(message: InboundMessage, counting: boolean): Admission {
@@ -193,12 +211,17 @@ export class Reception {
         this.#refused(message, admission.code, admission.reason);
         if (admission.notice !== undefined) this.#tell(message, admission.notice);
         else if (message.promptId !== undefined) this.#tell(message, refusedPrompt(admission.code));
+        else await this.#unanswered(message);
         return;
       case 'ignore':
         if (admission.code !== 'own_message' && admission.code !== 'not_mentioned')
           this.#refused(message, admission.code, admission.reason);
-        return;
+        return this.#unanswered(message);
     }
+  }
+
+  async #unanswered({ chat, messageId }: InboundMessage): Promise<void> {
+    await this.#deps.adapter(chat)?.unanswered?.(chat, messageId);
   }
 
   /** Nothing was stored. A program hears of it as an error; a person gets one sentence. */

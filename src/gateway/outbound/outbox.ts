@@ -153,9 +153,8 @@ export class Outbox {
       this.#gates.wake(open.chat);
       return;
     }
-    if (open !== undefined) return this.#amendments.later(id, amend);
-    const row = this.#rows.get(id);
-    if (row?.state === 'sending') this.#amendments.later(id, amend);
+    const row = open ?? this.#rows.get(id);
+    if (open !== undefined || row?.state === 'sending') this.#amendments.later(id, amend);
     else if (row?.state === 'pending') this.#deliveries.giveUp(row, 'it was over before it could be sent');
     else if (row !== undefined) this.#amendments.now(row, amend);
   }

@@ -1,7 +1,7 @@
 import type { AdapterHost, Announcement } from '../../../src/gateway/adapter.ts';
 import { GatewayError } from '../../../src/gateway/errors.ts';
 import type { LogFields, Logger, LogLevel } from '../../../src/gateway/log.ts';
-import type { AdapterHealth, InboundMessage } from '../../../src/gateway/model.ts';
+import type { AdapterHealth, ChatRef, InboundMessage } from '../../../src/gateway/model.ts';
 
 /** A host that keeps what the adapter hands in, and can refuse or hold messages. */
 export class RecordingHost implements AdapterHost {
@@ -36,6 +36,14 @@ export class RecordingHost implements AdapterHost {
     if (this.hold !== undefined) await this.hold;
     if (this.refuse(message)) throw new GatewayError('storage_full', 'the disk is full');
     this.accepted.push(message);
+  }
+
+  readonly deletions: string[] = [];
+  /** The sentence for whoever may not speak. */
+  refusal: (message: InboundMessage) => string | undefined = () => undefined;
+
+  async deleted({ chatId, threadId }: ChatRef, messageId: string): Promise<void> {
+    this.deletions.push([chatId, threadId ?? '', messageId].join(' '));
   }
 
   async announce(announcement: Announcement): Promise<void> {

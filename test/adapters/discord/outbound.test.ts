@@ -176,6 +176,54 @@ describe('slash commands', () => {
     }));
 });
 
+describe('a person who may not use the bot', () => {
+  it('reads a sentence that nobody else sees, and no "thinking…"', () =>
+    withDiscord(async (rig, server) => {
+      await rig.connect();
+      rig.host.refusal = () => 'Not from here.';
+      const command = server.interact({ name: 'help' });
+      const press = server.interact({ custom_id: '/approve once' }, undefined, 3);
+      await rig.until(() => expect(rig.host.accepted).toHaveLength(2));
+      for (const { token } of [command, press]) {
+        await rig.until(() => expect(server.state.interactions.get(token)?.callbacks).toEqual([4]));
+        expect(server.state.interactions.get(token)?.replies).toMatchObject([
+          { content: 'Not from here.', flags: 64 },
+        ]);
+      }
+      // What the gateway says about it all the same is an ordinary message.
+      await rig.send(CHAT, 'Hm.', { replyTo: command.id });
+      expect(server.calls.some((call) => call.method === 'editOriginal')).toBe(false);
+    }));
+
+  it('is known before the first reply: an answer that will never come leaves no "thinking…"', () =>
+    withDiscord(async (rig, server) => {
+      await rig.connect();
+      const { id, token } = server.interact({ name: 'help' });
+      await rig.until(() => expect(server.state.interactions.get(token)?.callbacks).toEqual([5]));
+      await rig.adapter.unanswered?.(CHAT, id);
+      expect(server.state.interactions.get(token)?.callbacks).toEqual([5, -1]);
+    }));
+});
+
+describe('a deleted message', () => {
+  it('is told to the gateway behind everything that came before, one or many', () =>
+    withDiscord(async (rig, server) => {
+      await rig.connect();
+      const durable = Promise.withResolvers<void>();
+      rig.host.hold = durable.promise;
+      const said = server.say('oops', ADA);
+      await rig.until(() => expect(rig.host.offered).toHaveLength(1));
+      const channel_id = String(said['channel_id']);
+      const guild_id = said['guild_id'];
+      server.gateway.dispatch('MESSAGE_DELETE', { id: said['id'], channel_id, guild_id });
+      server.gateway.dispatch('MESSAGE_DELETE_BULK', { ids: ['1', '2'], channel_id, guild_id });
+      expect(rig.host.deletions).toEqual([]);
+      durable.resolve();
+      const all = [String(said['id']), '1', '2'].map((id) => `${channel_id}  ${id}`);
+      await rig.until(() => expect(rig.host.deletions).toEqual(all));
+    }));
+});
+
 describe('a pressed button', () => {
   it('is a message with the command of the button, and its press is answered without a new message', () =>
     withDiscord(async (rig, server) => {

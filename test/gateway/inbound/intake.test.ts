@@ -26,6 +26,8 @@ const message = (id: string, over: Partial<InboundMessage> = {}): InboundMessage
 });
 const accept = (what: InboundMessage): Promise<void> =>
   rig.adapter.host?.accept(what) ?? Promise.reject(new Error('not running'));
+const TOO_LATE =
+  'Your edit came too late: I took the message as it was. Send the new text as a new message.';
 const refusals = (): string[] => rig.gateway.refusals.map(({ code }) => code);
 
 describe('an update', () => {
@@ -308,8 +310,31 @@ describe('an edit', () => {
     await rig.pass(100);
     await accept(message('e1', { text: 'better', messageId: 'w1', edited: true }));
     await rig.pass(100);
-    expect(rig.texts()).toEqual(['You said: w1']);
+    expect(rig.texts()).toEqual(['You said: w1', TOO_LATE]);
     expect(refusals()).toEqual(['edit_too_late']);
+  });
+
+  it('that comes too late is told to its author once, also while the turn runs; a preview is no edit', async () => {
+    await start();
+    await accept(message('w1', { text: '[sleep 5000] w1' }));
+    await rig.pass(100);
+    await accept(message('e0', { text: '[sleep 5000] w1', messageId: 'w1', edited: true }));
+    await rig.pass(100);
+    expect(rig.texts()).toEqual([]);
+    await accept(message('e1', { text: 'better', messageId: 'w1', edited: true }));
+    await rig.pass(100);
+    rig = await rig.crash();
+    await accept(message('e2', { text: 'best', messageId: 'w1', edited: true }));
+    await rig.pass(10_000);
+    expect(rig.texts().filter((text) => text === TOO_LATE)).toHaveLength(1);
+    expect(rig.world.shown()[0]?.request.replyToMessageId).toBe('w1');
+  });
+
+  it('of a message from before our time says nothing', async () => {
+    await start();
+    await accept(message('e1', { text: 'better', messageId: 'w1', edited: true }));
+    await rig.pass(100);
+    expect(rig.texts()).toEqual([]);
   });
 
   it('of one piece of a pasted text changes that piece alone, also when a crash follows', async () => {
@@ -336,6 +361,68 @@ describe('an edit', () => {
     await accept(message('e1', { text: '/new', messageId: 'w1', edited: true }));
     await rig.pass(100);
     expect(rig.gateway.conversations.views()).toHaveLength(1);
+  });
+});
+
+describe('a message that its author deletes', () => {
+  const deleted = (id: string): Promise<void> | undefined => rig.adapter.host?.deleted?.(rig.chat(), id);
+
+  it('is dropped while it waits, also after a crash, and nothing is said', async () => {
+    await start();
+    await rig.say('[hang]');
+    await accept(message('w1', { text: '/queue one' }));
+    await accept(message('w2', { text: '/queue two' }));
+    await deleted('w1');
+    rig = await rig.crash();
+    await rig.pass(1000);
+    expect(rig.texts().filter((text) => text.startsWith('You said'))).toEqual(['You said: two']);
+    expect(rig.decisions()).not.toContain('message dropped offer_lapsed');
+  });
+
+  it('changes nothing once it has its turn, and belongs to its own chat', async () => {
+    await start();
+    await rig.say('[sleep 1000] now', { messageId: 'w0' });
+    await accept(message('w1', { text: '/queue one' }));
+    await deleted('w0');
+    await rig.adapter.host?.deleted?.(rig.chat({ chatId: 'c2' }), 'w1');
+    await rig.pass(5000);
+    expect(rig.texts()).toEqual(['You said: now', 'You said: one']);
+  });
+
+  it('leaves the other pieces of a pasted text, with their files', async () => {
+    await start({ config: { security: { allowAll: true }, agent: { busyMode: 'queue' } } });
+    await rig.say('[hang]');
+    for (const piece of ['first', 'second', 'third'])
+      await accept(
+        message(piece, {
+          text: piece,
+          albumId: 'album',
+          attachments: [{ kind: 'image', name: `${piece}.png`, mimeType: 'image/png', ref: piece }],
+        }),
+      );
+    await deleted('second');
+    await rig.pass(1000);
+    const row = rig.stores.sessions.all("SELECT message FROM inbox WHERE state = 'queued'")[0];
+    const waiting = JSON.parse(String(row?.['message']));
+    expect(waiting).toMatchObject({
+      text: 'first\nthird',
+      attachments: [{ ref: 'first' }, { ref: 'third' }],
+    });
+    await deleted('first');
+    await deleted('third');
+    expect(rig.stores.sessions.all("SELECT id FROM inbox WHERE state = 'queued'")).toEqual([]);
+  });
+
+  it('does not run any more when it is only offered', async () => {
+    await start();
+    await rig.say('[hang]');
+    await accept(message('w1', { text: '/queue one' }));
+    rig = await rig.crash(11 * 60_000);
+    await rig.pass(100);
+    await deleted('w1');
+    expect(
+      rig.stores.sessions.all("SELECT id FROM inbox WHERE state = 'offered' AND message LIKE '%"one"%'"),
+    ).toEqual([]);
   });
 });
 
