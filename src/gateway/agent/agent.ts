@@ -57,6 +57,8 @@ export type AgentEvent =
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
   /** A sign of life while there is nothing to show: a tool works for long, or a place is waited for. */
   | { readonly type: 'alive' }
+  /** The agent begins or ends to shorten its own history: the turn goes on afterwards. */
+  | { readonly type: 'compacting'; readonly on: boolean }
   /** A steered input was taken by the model: text from here on answers it. */
   | { readonly type: 'consumed'; readonly inputId: string }
   /** The agent's own session file became known or changed. */
@@ -106,8 +108,11 @@ export interface Conversation {
    * first, leaves it unconsumed (the lane then runs it as the next turn). False: nothing runs, or it cannot steer.
    */
   steer(input: AgentInput): Promise<boolean>;
-  /** Control of the model where the agent can; rejects with GatewayError `unsupported` where not. */
-  control(command: AgentControl): Promise<string>;
+  /**
+   * Control of the model where the agent can; rejects with GatewayError `unsupported` where not. `signal` ends a
+   * compaction; the history is then as it was.
+   */
+  control(command: AgentControl, signal?: AbortSignal): Promise<string>;
   /**
    * Takes the last turn back: the next one goes on before it. Only while nothing runs. Rejects with GatewayError, with
    * `nothing_to_undo` when there is none. Absent: the agent cannot.

@@ -1,4 +1,5 @@
 import type { BusyMode } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
 import { editedMessage, withoutPiece } from '../inbound/edited-message.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { AbortReason } from './outcome.ts';
@@ -38,6 +39,8 @@ export class Lane {
   #pumping = false;
   #paused = false;
   #stopped = false;
+  /** Work that is no turn: messages wait behind it. */
+  #work: { readonly senderId: string; readonly abort: AbortController } | undefined;
   #stopWaiting: AbortController | undefined;
   #settled: (() => void)[] = [];
 
@@ -52,6 +55,11 @@ export class Lane {
   /** The message that is being worked on. */
   get current(): InboxItem | undefined {
     return this.#turn?.current;
+  }
+
+  /** What the lane does that is no turn, or a turn does before it goes on; undefined: nothing of the kind. */
+  get doing(): 'compacting' | undefined {
+    return this.#work !== undefined || this.#turn?.compacting ? 'compacting' : undefined;
   }
 
   get idle(): boolean {
@@ -100,9 +108,36 @@ export class Lane {
     const aborted = turn !== undefined && !turn.over && mine(turn.current);
     const dropped = [...(turn?.drop(mine) ?? []), ...this.#take(mine)];
     if (aborted) turn.abort(told ? 'told' : 'stopped');
+    const worked = this.#work !== undefined && (senderId === undefined || this.#work.senderId === senderId);
+    if (worked) this.#work?.abort.abort(told ? 'told' : 'stopped');
     const stored = Promise.all(dropped.map((item) => this.#port.settled(item, { kind: 'dropped' })));
     this.#port.changed();
-    return { aborted, dropped: dropped.length, stored: stored.then(() => {}) };
+    return { aborted: aborted || worked, dropped: dropped.length, stored: stored.then(() => {}) };
+  }
+
+  /**
+   * A compaction in the place of a turn: what arrives meanwhile waits, and a stop of its sender ends it. Rejects at once
+   * when a turn runs or is about to.
+   */
+  async compact<T>(senderId: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#pumping || this.#stopped)
+      throw new GatewayError('agent_busy', 'That has to wait until I am done.', {
+        status: 409,
+        hint: '/stop ends what runs.',
+      });
+    const abort = new AbortController();
+    this.#pumping = true;
+    this.#work = { senderId, abort };
+    this.#port.changed();
+    try {
+      return await work(abort.signal);
+    } finally {
+      this.#work = undefined;
+      this.#pumping = false;
+      for (const resolve of this.#settled.splice(0)) resolve();
+      void this.#pump();
+      this.#port.changed();
+    }
   }
 
   /** Takes one waiting message out. */
@@ -191,6 +226,7 @@ export class Lane {
   /** Ends the running turn now. */
   abort(reason: AbortReason): void {
     this.#turn?.abort(reason);
+    this.#work?.abort.abort(reason);
   }
 
   /** Something came in between: what is stored as begun waits like any other. */

@@ -11,7 +11,7 @@ export function sessionTitle(text: string): string {
 function stateOf(session: SessionRecord, lane: Lane | undefined): SessionState {
   if (session.endedAt !== undefined) return 'ended';
   if (session.paused || lane?.paused) return 'paused';
-  if (lane?.current !== undefined) return 'running';
+  if (lane?.current !== undefined || lane?.doing !== undefined) return 'running';
   return lane !== undefined && lane.waiting.length > 0 ? 'queued' : 'idle';
 }
 
@@ -31,7 +31,11 @@ export function sessionView(session: SessionRecord, lane: Lane | undefined): Ses
     lastUserAt: session.lastUserAt,
     ...(session.endedAt === undefined ? {} : { endedAt: session.endedAt }),
     ...(session.endReason === undefined ? {} : { endReason: session.endReason }),
-    ...(current === undefined ? {} : { current: sessionTitle(current.message.text) }),
+    ...(current !== undefined
+      ? { current: sessionTitle(current.message.text) }
+      : lane?.doing === undefined
+        ? {}
+        : { current: '/compact' }),
     turns: session.turns,
     ...(session.model === undefined ? {} : { model: session.model }),
   };

@@ -64,6 +64,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** Text came since the current message was taken. */
   #spoke = false;
   #over = false;
+  #compacting = false;
   /** Questions that wait for people. */
   #holds = 0;
   #outcome: Outcome | undefined;
@@ -85,6 +86,11 @@ export class Turn<W extends { readonly item: InboxItem }> {
 
   get steered(): InboxItem[] {
     return [...this.#steered.values()].map(({ item }) => item);
+  }
+
+  /** The agent shortens its history before it goes on. */
+  get compacting(): boolean {
+    return this.#compacting && !this.#over;
   }
 
   /** The agent is done with it; only its outcome is still being stored. */
@@ -232,8 +238,14 @@ export class Turn<W extends { readonly item: InboxItem }> {
     if (this.#over) return;
     if (this.#holds === 0) this.#silence?.refresh();
     if (event.type === 'alive') return;
+    if (event.type === 'compacting') {
+      this.#compacting = event.on;
+      this.#port.changed();
+      return;
+    }
     if (event.type === 'started') {
       this.#started = true;
+      this.#compacting = false;
       this.steer(); // what came before the model was reached
     }
     if (event.type === 'text_delta') this.#spoke = true;

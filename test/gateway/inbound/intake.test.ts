@@ -26,8 +26,7 @@ const message = (id: string, over: Partial<InboundMessage> = {}): InboundMessage
 });
 const accept = (what: InboundMessage): Promise<void> =>
   rig.adapter.host?.accept(what) ?? Promise.reject(new Error('not running'));
-const TOO_LATE =
-  'Your edit came too late: I took the message as it was. Send the new text as a new message.';
+const TOO_LATE = 'Your edit came too late: I took the message as it was. Send the new text as a new message.';
 const refusals = (): string[] => rig.gateway.refusals.map(({ code }) => code);
 
 describe('an update', () => {
@@ -421,7 +420,7 @@ describe('a message that its author deletes', () => {
     await rig.pass(100);
     await deleted('w1');
     expect(
-      rig.stores.sessions.all("SELECT id FROM inbox WHERE state = 'offered' AND message LIKE '%"one"%'"),
+      rig.stores.sessions.all("SELECT id FROM inbox WHERE state = 'offered' AND message LIKE ?", ['%"one"%']),
     ).toEqual([]);
   });
 });

@@ -9,6 +9,8 @@ export function recordOf(event: AgentSessionEvent): PiRecord | undefined {
   switch (event.type) {
     case 'agent_start':
     case 'agent_settled':
+    case 'compaction_start':
+    case 'compaction_end':
       return { type: event.type };
     case 'queue_update':
       return { type: event.type, steering: event.steering };

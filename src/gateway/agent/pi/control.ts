@@ -24,6 +24,8 @@ export async function controlSession(
   session: LiveSession,
   command: AgentControl,
   working: boolean,
+  signal?: AbortSignal,
+  rungMs = 5000,
 ): Promise<ControlResult> {
   switch (command.type) {
     case 'model':
@@ -33,7 +35,7 @@ export async function controlSession(
         ? await tellThinking(session)
         : await setThinking(session, command.level);
     case 'compact':
-      return await compact(session, working);
+      return await compact(session, working, signal, rungMs);
     case 'usage':
       return await usage(session);
   }
@@ -132,11 +134,33 @@ export function busy(): GatewayError {
   });
 }
 
-async function compact(session: LiveSession, working: boolean): Promise<ControlResult> {
+async function compact(
+  session: LiveSession,
+  working: boolean,
+  signal: AbortSignal | undefined,
+  rungMs: number,
+): Promise<ControlResult> {
   if (working) throw busy();
-  const result = await ask(session, { type: 'compact' }, COMPACT_MS);
-  const [before, after] = [numberAt(result, 'tokensBefore'), numberAt(result, 'estimatedTokensAfter')];
-  return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };
+  signal?.throwIfAborted();
+  const { link } = session;
+  const rungs: NodeJS.Timeout[] = [];
+  // pi's abort also ends a compaction; one that does not listen is cut, and its session is opened again from its file.
+  const onAbort = (): void => {
+    link.request({ type: 'abort' }).catch(() => undefined);
+    rungs.push(
+      setTimeout(() => link.terminate(), rungMs),
+      setTimeout(() => link.kill(), 2 * rungMs),
+    );
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const result = await ask(session, { type: 'compact' }, COMPACT_MS);
+    const [before, after] = [numberAt(result, 'tokensBefore'), numberAt(result, 'estimatedTokensAfter')];
+    return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    for (const rung of rungs) clearTimeout(rung);
+  }
 }
 
 async function usage(session: LiveSession): Promise<ControlResult> {

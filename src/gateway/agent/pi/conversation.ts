@@ -92,11 +92,13 @@ export class PiConversation implements Conversation {
     return (await this.#turn?.steer(input)) ?? false;
   }
 
-  async control(command: AgentControl): Promise<string> {
+  async control(command: AgentControl, signal?: AbortSignal): Promise<string> {
     const busy = this.#turn !== undefined;
     try {
-      return await this.#use(this.#closing.signal, async (session) => {
-        const result = await controlSession(session, command, busy);
+      const wanted =
+        signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+      return await this.#use(wanted, async (session) => {
+        const result = await controlSession(session, command, busy, signal, this.#backend.rungMs);
         this.#choice = { ...this.#choice, ...result.choice };
         this.#chosen = { ...this.#chosen, ...result.choice };
         return result.text;

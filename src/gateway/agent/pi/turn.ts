@@ -1,5 +1,6 @@
 import type { Logger } from '../../log.ts';
 import type { AgentEvent, AgentInput, TurnEnd } from '../agent.ts';
+import { pause } from '../pause.ts';
 import { abortedEnd } from '../turn-end.ts';
 import { lostTurn, refusedPrompt } from './failures.ts';
 import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './link.ts';
@@ -10,6 +11,8 @@ import { ToolWatch } from './tool-watch.ts';
 
 /** A prompt that an extension answered by itself starts no run: look after this time. */
 const NO_RUN_CHECK_MS = 250;
+/** A prompt that was refused because of a compaction is tried again after this time. */
+const COMPACTION_CHECK_MS = 500;
 
 export interface PiTurnParts {
   readonly link: PiLink;
@@ -63,7 +66,7 @@ export class PiTurn {
       if (this.#signal.aborted) return abortedEnd(this.#signal, false);
       this.#signal.addEventListener('abort', onAbort, { once: true });
       // `streamingBehavior` matters only when an extension has started a run of its own a moment ago.
-      this.#accepted = this.#link.request({
+      this.#accepted = this.#prompt({
         type: 'prompt',
         message: messageOf(input),
         ...imagesOf(input),
@@ -78,6 +81,20 @@ export class PiTurn {
       this.#signal.removeEventListener('abort', onAbort);
       for (const timer of this.#timers) clearTimeout(timer);
       this.#tools.close();
+    }
+  }
+
+  /** pi refuses prompts while it compacts (an extension may have asked for that): the message waits for its end. */
+  async #prompt(command: PiRecord): Promise<unknown> {
+    for (;;) {
+      try {
+        return await this.#link.request(command);
+      } catch (error) {
+        const compacts = error instanceof PiRefusal && /compaction is in progress/i.test(error.message);
+        if (!compacts || this.#signal.aborted || this.#finished) throw error;
+        this.#emit({ type: 'compacting', on: true });
+        await pause(COMPACTION_CHECK_MS, this.#signal);
+      }
     }
   }
 
@@ -121,7 +138,9 @@ export class PiTurn {
       this.#running = false;
       this.#settled = true;
       if (this.#promptAnswered) void this.#conclude();
-    } else this.#events.take(record);
+    } else if (record.type === 'compaction_start' || record.type === 'compaction_end')
+      this.#emit({ type: 'compacting', on: record.type === 'compaction_start' });
+    else this.#events.take(record);
   }
 
   /** The link is gone. */

@@ -87,6 +87,7 @@ export const CHAT_COMMANDS = [
     name: 'compact',
     help: 'Shorten what the agent remembers of this session.',
     midTurn: false,
+    patient: true,
     who: 'listed',
   },
   {

@@ -60,6 +60,25 @@ export function createExecutor(deps: ExecuteDeps) {
     return answer;
   }
 
+  /** Work of the lane: what is written meanwhile waits behind it, and `/stop` ends it. */
+  async function compact(message: InboundMessage): Promise<string> {
+    const session = need(message);
+    const conversation = conversations.conversation(session);
+    let stopped: AbortSignal | undefined;
+    try {
+      return await conversations.openLane(session).compact(message.sender.id, (signal) => {
+        stopped = signal;
+        return conversation.control({ type: 'compact' }, signal);
+      });
+    } catch (error) {
+      if (stopped?.aborted !== true) throw error;
+      // Whoever stopped it has a sentence already; a program waits for an answer to every prompt id.
+      return stopped.reason === 'told' && message.promptId === undefined
+        ? ''
+        : 'Stopped. Nothing was compacted.';
+    }
+  }
+
   /** In a chat that people share, only the last turn of all can be taken back, by whoever it belongs to. */
   async function undo(message: InboundMessage): Promise<string> {
     const session = need(message);
@@ -113,7 +132,7 @@ export function createExecutor(deps: ExecuteDeps) {
       const view = conversations.view(session);
       const lines = [
         `Session: ${view.title || view.id}`,
-        `State: ${view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
+        `State: ${conversations.lane(session.id)?.doing ?? view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
         `Waiting: ${view.waiting}`,
         `Turns: ${view.turns}`,
         ...(view.model === undefined ? [] : [`Model: ${view.model}`]),
@@ -182,7 +201,7 @@ export function createExecutor(deps: ExecuteDeps) {
       control(message, args === '' ? { type: 'model' } : { type: 'model', name: args }),
     thinking: (args, message) =>
       control(message, args === '' ? { type: 'thinking' } : { type: 'thinking', level: args }),
-    compact: (_args, message) => control(message, { type: 'compact' }),
+    compact: (_args, message) => compact(message),
     async usage(_args, message) {
       const session = current(message);
       const { platform } = message.chat;
@@ -248,7 +267,8 @@ export function createExecutor(deps: ExecuteDeps) {
     if (row.who === 'listed' && !deps.listed(message))
       return `/${name} is for people whom my operator let in.`;
     const session = current(message);
-    const working = session !== undefined && conversations.lane(session.id)?.current !== undefined;
+    const lane = session === undefined ? undefined : conversations.lane(session.id);
+    const working = lane?.current !== undefined || lane?.doing !== undefined;
     if (working && !row.midTurn) return `/${name} has to wait until I am done. /stop ends the running turn.`;
     return actions[name](args, message);
   };
