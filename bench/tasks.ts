@@ -122,6 +122,7 @@ const product = await withStore(async (db) => {
       tools: undefined,
       systemPrompt: undefined,
       context: 'brief',
+      files: 'session',
     }),
     used: () => {},
     ask: () => nobodyToAsk,

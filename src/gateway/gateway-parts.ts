@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
+import { sessionFileFor } from './agent/pi/session-file.ts';
 import { interactivePi } from './agent/pi-rpc/interactive.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
 import { Asides } from './conversation/asides.ts';
@@ -28,6 +29,7 @@ import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts'
 import { announcer } from './outbound/announcements.ts';
 import { AnswerFiles } from './outbound/answer-files.ts';
 import { egressText } from './outbound/egress.ts';
+import { filePolicy } from './outbound/file-policy.ts';
 import type { HomeChats } from './outbound/home-chats.ts';
 import { Outbox } from './outbound/outbox.ts';
 import type { Schedules } from './schedules/schedules.ts';
@@ -122,9 +124,14 @@ export function createParts(
     // What an agent elsewhere calls a file of its own is none of ours.
     adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
     cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
+    policyOf: (chat) => filePolicy(settings.agentOf(chat), settings.agent.approvals),
+    sessionFileOf: (id) => sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id),
+    asker: (sessionId, addressee) => dialogs.asker({ sessionId, addressee: () => addressee }),
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
+    clock,
     decide,
+    log: log.child('files'),
   });
   const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
     settings.allowAll ||
@@ -219,6 +226,7 @@ export function createParts(
     onRevoked: (platform, ids) => {
       reception.flush();
       conversations.cutOff(platform, ids);
+      files.cutOff(platform, ids);
       asides.stop(platform, ids);
       tasks.cutOff(platform, ids);
       schedules.cutOff(platform, ids);

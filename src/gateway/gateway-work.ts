@@ -9,6 +9,7 @@ import type { Logger } from './log.ts';
 import { machineZone } from './machine-zone.ts';
 import type { ChatRef, InboundMessage, Platform } from './model.ts';
 import type { AnswerFiles } from './outbound/answer-files.ts';
+import { filePolicy, filesPrompt } from './outbound/file-policy.ts';
 import { HomeChats } from './outbound/home-chats.ts';
 import type { Outbox } from './outbound/outbox.ts';
 import { resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
@@ -76,7 +77,19 @@ export function createWork(deps: WorkDeps): Work {
   const tasks: Tasks = new Tasks({
     db: stores.tasks,
     agent,
-    agentOf: (chat) => settings.agentOf(chat),
+    agentOf: (chat) => {
+      const own = settings.agentOf(chat);
+      const sendsFiles =
+        agent?.sharesFiles !== false &&
+        chat !== undefined &&
+        (deps.known(chat.platform)?.capabilities.attachmentsOut ?? false);
+      const prompts = [
+        sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
+        own.systemPrompt,
+      ].filter((each) => each !== undefined);
+      return prompts.length === 0 ? own : { ...own, systemPrompt: prompts.join('\n\n') };
+    },
+    saw: ({ id }, event) => (event === undefined ? files.ended(id) : files.saw(id, event)),
     used: (task, event) =>
       usage.add(
         {

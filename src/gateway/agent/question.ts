@@ -2,6 +2,9 @@
  * Port: a question that an agent puts to the people behind a conversation, and that blocks it until it is answered.
  */
 
+/** The name under which the gateway asks before files of an answer leave. */
+export const SEND_FILE_TOOL = 'send_file';
+
 /** One tool call as it will run. */
 export interface ToolCall {
   /** Name of the tool. */
@@ -18,6 +21,8 @@ export interface ToolCall {
   readonly groupKey: string;
   /** The same in words: "every `git push …`". */
   readonly group: string;
+  /** Somebody is asked even while `agent.approvals` lets such a call run. */
+  readonly always?: true;
 }
 
 export interface AgentQuestion {

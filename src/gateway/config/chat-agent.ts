@@ -9,6 +9,8 @@ export interface ChatAgent {
   readonly systemPrompt: string | undefined;
   /** What the agent is told about each message. */
   readonly context: 'off' | 'brief' | 'full';
+  /** Which files its answers may bring along. */
+  readonly files: 'off' | 'ask' | 'session';
 }
 
 /**
@@ -25,6 +27,7 @@ export function chatAgent(
     model: chat?.model ?? platform?.model ?? general.model,
     thinking: chat?.thinking ?? platform?.thinking ?? general.thinking,
     tools: chat?.tools ?? platform?.tools ?? general.tools,
+    files: chat?.files ?? platform?.files ?? general.files ?? 'session',
     cwd: chat?.cwd ?? platform?.cwd ?? general.cwd,
     context: chat?.context ?? platform?.context ?? general.context ?? 'brief',
     systemPrompt: prompts.length === 0 ? undefined : prompts.join('\n\n'),

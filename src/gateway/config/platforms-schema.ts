@@ -20,6 +20,11 @@ export const ChatAgentSchema = Type.Object({
     text('Added to the system prompt, after what `agent` adds.', { 'x-is': 'free' }),
   ),
   context: Type.Optional(AgentContextSchema),
+  files: Type.Optional(
+    Type.Union([Type.Literal('off'), Type.Literal('ask'), Type.Literal('session')], {
+      description: 'Which files answers may bring along; default: as `agent`.',
+    }),
+  ),
 });
 
 /** Keys that every platform takes beside its own. */

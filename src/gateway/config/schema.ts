@@ -194,6 +194,13 @@ export const ConfigSchema = Type.Object({
             'Which tool calls wait for an approval: none, those not known to be harmless, or every one.',
         }),
       ),
+      files: Type.Optional(
+        Type.Union([Type.Literal('off'), Type.Literal('ask'), Type.Literal('session')], {
+          default: 'session',
+          description:
+            'Which files an answer may send: none; any in the working directory, each after an approval; or only those that the session itself wrote or was sent.',
+        }),
+      ),
       questionMinutes: Type.Optional(
         minutes('Minutes that a question of the agent waits; then it counts as cancelled or denied.', 10),
       ),

@@ -9,7 +9,7 @@ import type { EventStream } from '../events.ts';
 import { CONTEXT_PROMPT } from '../inbound/context-header.ts';
 import type { InboxItem } from '../inbound/inbox.ts';
 import type { InboundMessage, Platform } from '../model.ts';
-import { FILES_PROMPT } from '../outbound/answer-files.ts';
+import { filePolicy, filesPrompt } from '../outbound/file-policy.ts';
 import { Reply } from '../outbound/reply.ts';
 import type { ToolActivity } from '../outbound/tool-line.ts';
 import { showTyping } from '../outbound/typing.ts';
@@ -61,16 +61,16 @@ export class LiveSession {
         status: 409,
         hint: 'Start it without --no-agent.',
       });
+    const { chat } = this.session;
+    const own = settings.agentOf(chat);
     const sendsFiles =
-      agent.sharesFiles !== false &&
-      (adapter(this.session.chat.platform)?.capabilities.attachmentsOut ?? false);
-    const chatSettings = settings.agentOf(this.session.chat);
+      agent.sharesFiles !== false && (adapter(chat.platform)?.capabilities.attachmentsOut ?? false);
     const prompts = [
-      ...(chatSettings.context === 'off' ? [] : [CONTEXT_PROMPT]),
-      ...(sendsFiles ? [FILES_PROMPT] : []),
-    ];
+      own.context === 'off' ? undefined : CONTEXT_PROMPT,
+      sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
+    ].filter((prompt) => prompt !== undefined);
     this.#conversation ??= agent.open({
-      ...conversationSpec(this.session, chatSettings, prompts),
+      ...conversationSpec(this.session, own, prompts),
       ask: dialogs.asker({
         sessionId: this.session.id,
         addressee: () => this.#addressee(),
@@ -169,6 +169,7 @@ export class LiveSession {
     const own = this.#reply?.message === item.message ? this.#reply : undefined;
     if (own !== undefined) this.#reply = undefined;
     const endTyping = own === undefined ? () => {} : this.#endTyping;
+    if (own !== undefined) this.#deps.files.ended(this.session.id);
     const reply = own ?? this.#newReply(item, 'off');
     try {
       const { atRest } = await this.#inOrder(() => settle(this.#deps, this.session, item, outcome, reply));
@@ -231,6 +232,7 @@ export class LiveSession {
       );
       return;
     }
+    this.#deps.files.saw(this.session.id, event);
     if (event.type === 'usage') {
       const { sender, chat } = item.message;
       const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };

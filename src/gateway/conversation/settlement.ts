@@ -1,7 +1,9 @@
 import type { Decide } from '../decisions.ts';
+import type { Addressee } from '../dialogs/dialog.ts';
 import { messageOf } from '../errors.ts';
 import type { Inbox, InboxItem } from '../inbound/inbox.ts';
 import type { Logger } from '../log.ts';
+import type { InboundMessage } from '../model.ts';
 import type { AnswerFiles } from '../outbound/answer-files.ts';
 import type { NewOutbound } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
@@ -15,7 +17,7 @@ import type { SessionRecord } from './sessions.ts';
 export interface SettlementDeps {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
-  readonly files: Pick<AnswerFiles, 'of'>;
+  readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
   readonly feed: SessionFeed;
   /** Well-formed, redacted text: the last step before anything leaves. */
   readonly egress: (text: string) => string;
@@ -46,13 +48,13 @@ export async function settle(
   const said = over ? undefined : outcomeText(outcome, reply.text, item.message);
   // Nothing follows that could replace what a draft shows.
   if (said === undefined) await reply.discard();
-  const { text, parts } =
+  const { text, parts, asked } =
     outcome.kind === 'answered' && said !== undefined
       ? await deps.files.of(said, item.message.chat, session.id).catch((error: unknown) => {
           log.error('the files of an answer were left out', { id: item.id, error: messageOf(error) });
-          return { text: said, parts: [] };
+          return { text: said, parts: [], asked: [] };
         })
-      : { text: said, parts: [] };
+      : { text: said, parts: [], asked: [] };
   const outbound: NewOutbound | undefined =
     text === undefined || (outcome.kind === 'dropped' && deps.silent)
       ? undefined
@@ -73,7 +75,11 @@ export async function settle(
   noteOutcome(deps, session, item, outcome);
   if (text !== undefined && text !== '')
     deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
-  if (row !== undefined) return { atRest: outbox.release(row) };
+  if (row !== undefined) {
+    const atRest = outbox.release(row);
+    void deps.files.ask(asked, addresseeOf(item.message), session.id);
+    return { atRest };
+  }
   if (outbound === undefined) await reply.unanswered();
   return { atRest: Promise.resolve() };
 }
@@ -89,15 +95,21 @@ export async function sayBeforeQuestion(
   const { outbox, egress, log } = deps;
   try {
     if (reply.text.trim() === '') return await reply.discard();
-    const { text, parts } = await deps.files.of(reply.text, reply.message.chat, session.id);
+    const { text, parts, asked } = await deps.files.of(reply.text, reply.message.chat, session.id);
     const outbound = await reply.finish(egress(text), { kind: 'reply', sessionId: session.id }, parts);
     if (outbound === undefined) return;
     const row = await deps.persist((tx) => outbox.add(tx, outbound));
     deps.feed.say(session, 'agent', text);
     void outbox.release(row);
+    void deps.files.ask(asked, addresseeOf(reply.message), session.id);
   } catch (error) {
     log.error('the beginning of an answer was lost', { session: session.id, error: messageOf(error) });
   }
+}
+
+/** The person whose message was answered. */
+function addresseeOf({ chat, sender, promptId }: InboundMessage): Addressee {
+  return { chat, requester: sender, ...(promptId === undefined ? {} : { promptId }) };
 }
 
 /** Every turn that ended otherwise than with an answer leaves its reason. */

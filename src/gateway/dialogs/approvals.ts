@@ -17,7 +17,8 @@ export class Approvals {
   /** The answer that needs nobody; undefined: somebody has to be asked. */
   answer(call: ToolCall, sessionId: string, requesterId: string | undefined): AgentAnswer | undefined {
     const mode = this.#mode();
-    if (mode === 'off' || (mode === 'dangerous' && !call.dangerous)) return APPROVED;
+    const free = mode === 'off' || (mode === 'dangerous' && !call.dangerous);
+    if (free && call.always !== true) return APPROVED;
     return this.#granted.get(sessionId)?.has(keyOf(call, requesterId)) ? APPROVED : undefined;
   }
 

@@ -1,5 +1,5 @@
 import type { Part } from '../adapter.ts';
-import type { AgentAnswer } from '../agent/question.ts';
+import { type AgentAnswer, type AgentQuestion, SEND_FILE_TOOL } from '../agent/question.ts';
 import type { ClosedDialog, Dialog } from './dialog.ts';
 import type { QuestionEnd } from './dialogs.ts';
 import { fenced, visible } from './visible.ts';
@@ -32,15 +32,25 @@ function approvalLines({ question, number }: Pick<Dialog, 'question' | 'number'>
   const { call } = question;
   if (call === undefined) return [];
   return [
-    `**May I run this?** (#${number})`,
+    `**${isFile(question) ? 'May I send this?' : 'May I run this?'}** (#${number})`,
     fenced(shortened(readable(call.tool, call.argumentsJson))),
     `Tool: ${visible(call.tool)}. I ask because ${visible(call.reason)}.`,
   ];
 }
 
+function isFile({ call }: AgentQuestion): boolean {
+  return call?.tool === SEND_FILE_TOOL;
+}
+
 /** A command as it is typed; other arguments as indented JSON. */
 function readable(tool: string, argumentsJson: string): string {
   const args: unknown = JSON.parse(argumentsJson);
+  if (tool === SEND_FILE_TOOL) {
+    const { files } = args as { files: readonly { path: string; bytes: number; sha256: string }[] };
+    return files
+      .map(({ path, bytes, sha256 }) => `${visible(path)}\n${bytes} bytes, sha256 ${sha256.slice(0, 16)}`)
+      .join('\n');
+  }
   if (tool === 'bash' && typeof args === 'object' && args !== null) {
     const { command, ...rest } = { ...args } as Record<string, unknown>;
     if (typeof command === 'string')
@@ -135,7 +145,8 @@ export function withButtons(parts: readonly Part[], choices: readonly Choice[]):
 export function answeredText({ number, question }: Dialog, answer: AgentAnswer): string {
   switch (answer.type) {
     case 'approval':
-      if (answer.decision === 'deny') return `Denied (#${number}).`;
+      if (answer.decision === 'deny')
+        return `Denied (#${number})${isFile(question) ? ': nothing was sent' : ''}.`;
       if (answer.decision === 'once') return `Approved once (#${number}).`;
       return `Approved for this session (#${number}): ${visible(question.call?.group ?? '')}.`;
     case 'cancelled':
@@ -150,7 +161,7 @@ export function closedNotice(dialog: Dialog, answer: AgentAnswer | 'timed_out'):
   const { number, question } = dialog;
   if (answer === 'timed_out')
     return question.kind === 'approval'
-      ? `Nobody approved #${number} in time, so it was not run.`
+      ? `Nobody approved #${number} in time, so it was not ${isFile(question) ? 'sent' : 'run'}.`
       : `Nobody answered #${number} in time; I go on without.`;
   if (answer.type !== 'approval') return `My operator has answered #${number}.`;
   return answer.decision === 'deny' ? `My operator denied #${number}.` : `My operator approved #${number}.`;

@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, realpath, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, writeFile } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve, sep } from 'node:path';
 import { type FileLink, fileLinks } from './file-links.ts';
+import type { FoundFile } from './own-files.ts';
 
 export const OUTGOING_LIMITS = {
   maxBytes: 20 * 1024 * 1024,
@@ -17,6 +18,12 @@ export interface OutgoingOptions {
   readonly sessionFolder: string;
   /** Where our own data lies (`gateway`, `gateway-*`): none of it leaves but what lies in the session's folder. */
   readonly dataFolder: string;
+  /** Why nothing leaves at all. */
+  readonly closed?: string | undefined;
+  /** Somebody is asked before the files leave; the text says so. */
+  readonly pending: boolean;
+  /** Why a file that may leave by its place may not; undefined when it may. */
+  readonly whyKept: (file: FoundFile & { readonly inSessionFolder: boolean }) => Promise<string | undefined>;
 }
 
 /** A file that goes out with an answer. */
@@ -26,6 +33,10 @@ export interface OutgoingFile {
   readonly path: string;
   readonly name: string;
   readonly mimeType: string;
+  /** Where the agent had it, with every link followed. */
+  readonly source: string;
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 export interface OutgoingAnswer {
@@ -61,7 +72,7 @@ export async function takeOutgoingFiles(markdown: string, options: OutgoingOptio
       text += `${label} (not sent: ${result})`;
     } else {
       files.push(result);
-      text += label;
+      text += options.pending ? `${label} (pending approval)` : label;
     }
     at = link.end;
   }
@@ -75,12 +86,16 @@ async function take(
   label: string,
   options: OutgoingOptions,
 ): Promise<OutgoingFile | string> {
+  if (options.closed !== undefined) return options.closed;
   const real = await realpath(absolute).catch(() => undefined);
   if (real === undefined) return 'there is no such file';
-  const reason = await whyConfined(real, options);
-  if (reason !== undefined) return reason;
-  const bytes = await readLimited(real);
-  if (typeof bytes === 'string') return bytes;
+  const confined = await confine(real, options);
+  if (typeof confined === 'string') return confined;
+  const opened = await readLimited(real);
+  if (typeof opened === 'string') return opened;
+  const { bytes, changedAt } = opened;
+  const kept = await options.whyKept({ real, changedAt, ...confined });
+  if (kept !== undefined) return kept;
   const name = safeName(basename(link.path));
   const folder = join(options.sessionFolder, 'sent', randomUUID());
   const path = join(folder, name);
@@ -90,11 +105,22 @@ async function take(
   } catch {
     return 'there is no room for a copy'; // the answer is worth more than its files
   }
-  return { label, path, name, mimeType: mimeTypeOf(name) };
+  return {
+    label,
+    path,
+    name,
+    mimeType: mimeTypeOf(name),
+    source: real,
+    bytes: bytes.byteLength,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  };
 }
 
-/** Why a real path may not leave; undefined when it may. */
-async function whyConfined(real: string, options: OutgoingOptions): Promise<string | undefined> {
+/** In which of the two directories a real path lies, or why it may not leave. */
+async function confine(
+  real: string,
+  options: OutgoingOptions,
+): Promise<string | { readonly inSessionFolder: boolean }> {
   const [cwd, session, data] = await Promise.all(
     [options.cwd, options.sessionFolder, options.dataFolder].map((folder) =>
       realpath(folder).catch(() => resolve(folder)),
@@ -108,11 +134,13 @@ async function whyConfined(real: string, options: OutgoingOptions): Promise<stri
   const hidden = relative(root, real)
     .split(sep)
     .some((step) => step.startsWith('.'));
-  return hidden ? 'it is a hidden file' : undefined;
+  return hidden ? 'it is a hidden file' : { inSessionFolder: root === session };
 }
 
 /** The content of a regular file, or why it cannot be sent. The size is that of what was opened. */
-async function readLimited(path: string): Promise<Buffer | string> {
+async function readLimited(
+  path: string,
+): Promise<{ readonly bytes: Buffer; readonly changedAt: number } | string> {
   const { maxBytes } = OUTGOING_LIMITS;
   try {
     // Never waits for a pipe, never follows a link that was put there a moment ago.
@@ -120,9 +148,15 @@ async function readLimited(path: string): Promise<Buffer | string> {
     try {
       const stat = await file.stat();
       if (!stat.isFile()) return 'it is not a file';
+      // A directory on its way may have been replaced by a link since its place was judged.
+      const judged = (await realpath(path)) === path ? await lstat(path) : undefined;
+      if (judged?.ino !== stat.ino || judged.dev !== stat.dev) return 'it was replaced a moment ago';
       if (stat.size > maxBytes) return `it is larger than ${maxBytes / 1024 / 1024} MB`;
       const bytes = await file.readFile();
-      return bytes.byteLength > maxBytes ? `it is larger than ${maxBytes / 1024 / 1024} MB` : bytes;
+      if (bytes.byteLength > maxBytes) return `it is larger than ${maxBytes / 1024 / 1024} MB`;
+      const after = await file.stat();
+      if (after.ctimeMs !== stat.ctimeMs) return 'it is being written right now';
+      return { bytes, changedAt: stat.ctimeMs };
     } finally {
       await file.close();
     }

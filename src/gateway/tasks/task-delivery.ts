@@ -5,7 +5,7 @@ import type { Adapter, Part } from '../adapter.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import type { AnswerFiles } from '../outbound/answer-files.ts';
+import type { AnswerFiles, AnswerWithFiles } from '../outbound/answer-files.ts';
 import type { OutboundRow } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
 import type { Tx } from '../store/database.ts';
@@ -41,7 +41,7 @@ export async function deliverTask(
   const { outbox, persist } = deps;
   const suffix = again ? `:${randomUUID()}` : '';
   for (const [i, chat] of chatsOf(task).entries()) {
-    const parts = await partsOf(deps, task, chat, text);
+    const { parts, asked } = await partsOf(deps, task, chat, text);
     const row = await persist((tx) =>
       outbox.addOnce(tx, `${PREFIX}${task.id}${i === 0 ? '' : `:${i}`}${suffix}`, {
         chat,
@@ -49,8 +49,14 @@ export async function deliverTask(
         parts,
       }),
     );
-    if (row !== undefined) void outbox.release(row);
-    else await discard(parts);
+    if (row === undefined) {
+      await discard(parts);
+      continue;
+    }
+    void outbox.release(row);
+    const { senderId } = task;
+    const requester = senderId === undefined ? undefined : { id: senderId, name: senderId };
+    void deps.files.ask(asked, { chat, requester }, task.id);
   }
 }
 
@@ -69,13 +75,14 @@ async function partsOf(
   task: TaskRecord,
   chat: ChatRef,
   text: string,
-): Promise<readonly Part[]> {
+): Promise<Pick<AnswerWithFiles, 'parts' | 'asked'>> {
   const { outbox, files, adapter, log } = deps;
-  const answer =
-    task.argv === undefined ? await files.of(text, chat, task.id) : { text, parts: [] as readonly Part[] };
+  const answer: AnswerWithFiles =
+    task.argv === undefined ? await files.of(text, chat, task.id) : { text, parts: [], asked: [] };
+  const { asked } = answer;
   const parts = outbox.format(chat, answer.text);
   if (parts.length <= LONG_RESULT.parts || !adapter(chat.platform)?.capabilities.attachmentsOut)
-    return [...parts, ...answer.parts];
+    return { parts: [...parts, ...answer.parts], asked };
   try {
     const name = `${task.id}.md`;
     const path = join(deps.filesFolder, task.id, 'sent', randomUUID(), name);
@@ -87,10 +94,10 @@ async function partsOf(
       plain: caption?.plain ?? name,
       attachment: { path, name, mimeType: 'text/markdown' },
     };
-    return [...outbox.format(chat, headOf(answer.text)), file, ...answer.parts];
+    return { parts: [...outbox.format(chat, headOf(answer.text)), file, ...answer.parts], asked };
   } catch (error) {
     log.warn('a long result could not be written to a file', { task: task.id, error: messageOf(error) });
-    return [...parts, ...answer.parts]; // many messages are better than none
+    return { parts: [...parts, ...answer.parts], asked }; // many messages are better than none
   }
 }
 

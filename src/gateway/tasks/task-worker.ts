@@ -30,6 +30,8 @@ export interface TaskWorkerDeps {
   /** The task's progress has changed; `step` is what it does now, if that is new. */
   readonly progressed: (task: TaskRecord, step: string | undefined) => void;
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Everything that the agent does; undefined: it has ended. */
+  readonly saw: (task: TaskRecord, event: AgentEvent | undefined) => void;
   /** Who answers the questions of the task. */
   readonly ask: AskQuestion;
 }
@@ -45,7 +47,7 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { settings, progressed, used, ask }: TaskWorkerDeps,
+  { settings, progressed, used, saw, ask }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();
@@ -56,6 +58,7 @@ async function workAgent(
       { id: task.id, text: task.command },
       (event) => {
         run.take(event);
+        saw(task, event);
         if (event.type === 'usage') used(task, event);
         if (!isProgress(event)) return;
         const step = event.type === 'tool_end' || run.step === task.progressMessage ? undefined : run.step;
@@ -67,6 +70,7 @@ async function workAgent(
     );
   } finally {
     await conversation.close();
+    saw(task, undefined);
   }
   if (end.status === 'answered') return { status: 'succeeded', result: run.text };
   if (signal.reason === 'timed_out') return timedOut(task);

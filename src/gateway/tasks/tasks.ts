@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Agent } from '../agent/agent.ts';
+import type { Agent, AgentEvent } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { Clock } from '../clock.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
@@ -40,6 +40,8 @@ export interface TasksDeps {
   readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
   /** The model has answered once. */
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
+  /** Everything that the agent of a task does; undefined: it has ended. */
+  readonly saw?: (task: TaskRecord, event: AgentEvent | undefined) => void;
   /** Who answers the questions of a task. */
   readonly ask: (task: TaskRecord) => AskQuestion;
   /** Called on every change: WebSocket clients see their tasks. */
@@ -296,6 +298,7 @@ export class Tasks {
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
             ask: this.#deps.ask(task),
             used: (each, event) => this.#deps.used(each, event),
+            saw: (each, event) => this.#deps.saw?.(each, event),
             progressed: (each, step) => this.#progress.note(each, step),
           },
           abort.signal,

@@ -6,8 +6,8 @@ const LAYERED = {
   agent: { model: 'a/general', thinking: 'low', cwd: '/general', systemPrompt: 'Be kind.' },
   platforms: {
     telegram: {
-      agent: { model: 'a/telegram', tools: ['read'] },
-      chats: { '-100.5': { agent: { cwd: '/project', systemPrompt: 'Be short.' } } },
+      agent: { model: 'a/telegram', tools: ['read'], files: 'off' },
+      chats: { '-100.5': { agent: { cwd: '/project', systemPrompt: 'Be short.', files: 'ask' } } },
     },
   },
 };
@@ -23,15 +23,18 @@ describe('the agent of a chat', () => {
       cwd: '/project',
       context: 'brief',
       systemPrompt: 'Be kind.\n\nBe short.',
+      files: 'ask',
     });
     expect(settings.agentOf({ platform: 'telegram', chatId: 'other' })).toMatchObject({
       model: 'a/telegram',
       cwd: '/general',
       systemPrompt: 'Be kind.',
+      files: 'off',
     });
     expect(settings.agentOf({ platform: 'discord', chatId: '-100.5' })).toMatchObject({
       model: 'a/general',
       tools: undefined,
+      files: 'session',
     });
   });
 

@@ -3,8 +3,10 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -15,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fileLinks } from '../../../src/gateway/outbound/file-links.ts';
 import { takeOutgoingFiles } from '../../../src/gateway/outbound/outgoing-files.ts';
 import { Rig } from '../rig.ts';
+import { transcript } from './transcript.ts';
 
 let base: string;
 let cwd: string;
@@ -41,7 +44,13 @@ afterEach(() => {
 });
 
 const take = (markdown: string) =>
-  takeOutgoingFiles(markdown, { cwd, dataFolder: data, sessionFolder: session });
+  takeOutgoingFiles(markdown, {
+    cwd,
+    dataFolder: data,
+    sessionFolder: session,
+    pending: false,
+    whyKept: async () => undefined,
+  });
 const contents = async (markdown: string): Promise<string[]> =>
   (await take(markdown)).files.map(({ path }) => readFileSync(path, 'utf8'));
 
@@ -162,28 +171,124 @@ describe('in a chat', () => {
     vi.useRealTimers();
   });
 
-  it('files follow the answer, and their copies go when they have arrived', async () => {
-    rig = await Rig.start({ capabilities: { typing: false } });
+  const start = async (agent: object = {}, capabilities: object = {}): Promise<string> => {
+    rig = await Rig.start({
+      capabilities: { typing: false, ...capabilities },
+      config: { security: { allowAll: true }, agent },
+    });
     writeFileSync(join(rig.folder, 'chart.png'), 'chart');
-    await rig.say('see ![the chart](chart.png) and ![this](/etc/passwd)');
-    await vi.waitFor(async () => {
+    await rig.say('hello');
+    await rig.pass(100);
+    return String(rig.stores.sessions.all('SELECT id FROM sessions')[0]?.['id']);
+  };
+  /** pi's record of the session says that its tool has just written the chart. */
+  const wrote = (id: string): void => {
+    mkdirSync(join(rig.folder, 'gateway/agent-sessions'), { recursive: true });
+    const at = statSync(join(rig.folder, 'chart.png')).ctimeMs;
+    writeFileSync(
+      join(rig.folder, 'gateway/agent-sessions', `${id}.jsonl`),
+      transcript([{ name: 'write', args: { path: 'chart.png' }, from: at - 5, to: at + 5 }]),
+    );
+  };
+  /** Waits until these follow one another in the chat. */
+  const says = (...expected: string[]): Promise<void> =>
+    vi.waitFor(async () => {
       await rig.pass(100);
-      expect(rig.texts()).toEqual([
-        'You said: see the chart and this (not sent: it lies outside of my folder)',
-        'the chart',
-      ]);
+      const said = rig.texts().slice(1).join('\n');
+      let at = 0;
+      for (const each of expected) {
+        expect(said.slice(at)).toContain(each);
+        at = said.indexOf(each, at) + each.length;
+      }
     }, 15_000);
-    const [, file] = rig.world.shown();
+  const sent = (): string[] =>
+    rig.world.shown().flatMap(({ request }) => request.part.attachment?.name ?? []);
+  const ASKED = ['You said: the chart (pending approval)', 'May I send this?', 'chart.png\n5 bytes'];
+
+  it('files follow the answer, and their copies go when they have arrived', async () => {
+    wrote(await start());
+    await rig.say('see ![the chart](chart.png) and ![this](/etc/passwd)');
+    await says('You said: see the chart and this (not sent: it lies outside of my folder)', 'the chart');
+    const file = rig.world.shown().at(-1);
     expect(file?.request.part.attachment).toMatchObject({ name: 'chart.png', mimeType: 'image/png' });
     expect(rig.decisions()).toEqual(['message refused file_not_sent']);
     await vi.waitFor(() => expect(existsSync(dirname(file?.file ?? '/'))).toBe(false), 15_000);
   });
 
   it('nothing is taken out where no file can be sent', async () => {
-    rig = await Rig.start({ capabilities: { typing: false, attachmentsOut: false } });
-    writeFileSync(join(rig.folder, 'chart.png'), 'chart');
+    await start({}, { attachmentsOut: false });
     await rig.say('![the chart](chart.png)');
-    await rig.pass(100);
-    expect(rig.texts()).toEqual(['You said: ![the chart](chart.png)']);
+    await says('You said: ![the chart](chart.png)');
+    expect(sent()).toEqual([]);
+  });
+
+  it('a file that the session did not write stays, and so does every file where sending is off', async () => {
+    await start();
+    await rig.say('![the chart](chart.png)');
+    await says('You said: the chart (not sent: it was not written in this session)');
+    expect(sent()).toEqual([]);
+    await rig.stop();
+    rig.remove();
+    wrote(await start({ files: 'off' }));
+    await rig.say('![the chart](chart.png)');
+    await says('You said: the chart (not sent: sending files is turned off here)');
+    expect(sent()).toEqual([]);
+  });
+
+  it('what its person sent goes back to them', async () => {
+    const id = await start();
+    const path = join(rig.folder, 'gateway/files', id, 'photo.jpg');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'photo');
+    await rig.say(`![photo](${path})`);
+    await says('You said: photo', 'photo');
+    expect(sent()).toEqual(['photo.jpg']);
+  });
+
+  it.each([
+    ['files "ask"', { files: 'ask' }],
+    ['approvals', { approvals: 'dangerous' }],
+    ['no tools', { tools: [] }],
+  ])('with %s a file leaves once its requester has approved it', async (_name, agent) => {
+    wrote(await start(agent));
+    await rig.say('![the chart](chart.png)');
+    await says(...ASKED);
+    expect(sent()).toEqual([]);
+    // What was shown is what is sent.
+    writeFileSync(join(rig.folder, 'chart.png'), 'changed');
+    await rig.say('/approve');
+    await says(...ASKED, 'Approved once (#1).');
+    await vi.waitFor(async () => {
+      await rig.pass(100);
+      expect(sent()).toEqual(['chart.png']);
+    }, 15_000);
+  });
+
+  it('a denial is one sentence, the copy goes, and the next message is answered meanwhile', async () => {
+    const id = await start({ files: 'ask' });
+    await rig.say('![the chart](chart.png)');
+    await says(...ASKED);
+    expect(sent()).toEqual([]);
+    await rig.say('and now?');
+    await rig.say('/deny');
+    await says(...ASKED, 'You said: and now?', 'Denied (#1): nothing was sent.');
+    expect(sent()).toEqual([]);
+    await vi.waitFor(
+      () => expect(readdirSync(join(rig.folder, 'gateway/files', id, 'sent'))).toEqual([]),
+      15_000,
+    );
+  });
+
+  it('nothing is sent to whom the operator has blocked meanwhile', async () => {
+    await start({ files: 'ask' });
+    await rig.say('![the chart](chart.png)');
+    await says(...ASKED);
+    expect(sent()).toEqual([]);
+    expect(rig.gateway.dialogs.views()).toHaveLength(1);
+    await rig.operator.run({ type: 'block', platform: 'telegram', userId: 'ada' });
+    await vi.waitFor(async () => {
+      await rig.pass(100);
+      expect(rig.gateway.dialogs.views()).toEqual([]);
+    }, 15_000);
   });
 });
