@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const SYSTEM = [
   'test/{e2e,extension,api,cli,foreign,whole-path}/**/*.test.{ts,tsx}',
   'test/docs.test.ts',
+  'test/package.test.ts',
   'test/adapters/check/candidates.test.ts',
   'test/adapters/whatsapp/process.test.ts',
   'test/gateway/agent/pi-rpc/real.test.ts',

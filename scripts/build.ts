@@ -1,32 +1,55 @@
 /**
  * Builds `dist/`: one ES module bundle with lazy chunks (console, adapters, agents) plus type declarations.
- * Platform libraries, `sql.js` and pi stay external: they are loaded only when enabled.
+ * It contains every library but two: pi, which the user brings, and baileys, whose libsignal is GPL-3.0.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { sourceFingerprint } from './fingerprint.ts';
-import { thirdPartyNotices } from './notices.ts';
+import { softwareBill, thirdPartyNotices } from './notices.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 
 const EXTERNAL = [
-  'sql.js',
-  'discord.js',
-  'telegraf',
-  '@slack/*',
   'baileys',
-  'tmi.js',
+  'libsignal',
   '@earendil-works/*',
+  // Optional native helpers of discord.js and ws.
   'bufferutil',
   'utf-8-validate',
+  'zlib-sync',
 ];
 
 /** Worker threads and child hosts: own entry files beside the bundle. */
 const WORKERS = ['src/gateway/store/compaction-worker.ts', 'src/gateway/agent/sdk-host.ts'];
+
+/** Deletes the declarations that no public entry leads to. */
+function keepReachableTypes(folder: string, entries: readonly string[]): void {
+  const kept = new Set<string>();
+  const visit = (file: string): void => {
+    if (kept.has(file) || !existsSync(file)) return;
+    kept.add(file);
+    for (const match of readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*['"](\.[^'"]+)['"]/g))
+      visit(join(dirname(file), (match[1] ?? '').replace(/\.(ts|js)x?$/, '.d.ts')));
+  };
+  for (const entry of entries) visit(join(folder, entry));
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !kept.has(file)) rmSync(file);
+  }
+}
 
 /** Ink asks for React's devtools only when DEV is set; the product never ships them. */
 const withoutDevtools: Plugin = {
@@ -84,17 +107,20 @@ const result = await build({
   plugins: [withoutDevtools, plainHttp],
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
   banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    // What CommonJS packages expect to find.
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url); const __filename = import.meta.filename, __dirname = import.meta.dirname;",
   },
   logLevel: 'warning',
 });
 
+copyFileSync(join(root, 'node_modules/sql.js/dist/sql-wasm.wasm'), join(dist, 'sql-wasm.wasm'));
 copyFileSync(join(root, 'scripts/bin.js'), join(dist, 'bin.js'));
 chmodSync(join(dist, 'bin.js'), 0o755);
 writeFileSync(
   join(root, 'THIRD-PARTY-NOTICES.txt'),
   thirdPartyNotices(root, Object.keys(result.metafile.inputs)),
 );
+writeFileSync(join(dist, 'sbom.cdx.json'), softwareBill(root, Object.keys(result.metafile.inputs)));
 execFileSync(
   process.execPath,
   [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.types.json')],
@@ -102,5 +128,6 @@ execFileSync(
     stdio: 'inherit',
   },
 );
+keepReachableTypes(join(dist, 'types'), ['api.d.ts', 'extension.d.ts']);
 writeFileSync(join(dist, '.fingerprint'), sourceFingerprint(root));
 process.stdout.write(`built ${Object.keys(result.metafile.outputs).length} files into dist/\n`);

@@ -13,7 +13,7 @@ const node = process.execPath;
 const named = process.argv.slice(2);
 /** Folders whose tests start `dist/`. */
 const DRIVES_DIST =
-  /e2e|extension|api|cli|foreign|whole-path|docs|takeover|decisions|program|pty|real|process/;
+  /e2e|extension|api|cli|foreign|whole-path|docs|takeover|package|decisions|program|pty|real|process/;
 if (named.length === 0 || named.some((word) => DRIVES_DIST.test(word))) {
   const build = spawnSync(node, [join(root, 'scripts/ensure-build.ts')], { stdio: 'inherit', cwd: root });
   if (build.status !== 0) process.exit(build.status ?? 1);

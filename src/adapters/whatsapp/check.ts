@@ -25,7 +25,7 @@ export async function checkWhatsApp(
 ): Promise<AdapterCheck> {
   const bad: string[] = [];
   const good: string[] = [];
-  await loadBaileys(options.load).catch((error: unknown) => bad.push(messageOf(error)));
+  await loadBaileys(options.stateDir, options.load).catch((error: unknown) => bad.push(messageOf(error)));
   const url = new URL(chosen(settings.url) ?? WHATSAPP_URL);
   await reach(url, signal).catch((error: unknown) =>
     bad.push(`WhatsApp cannot be reached at ${url.host}: ${messageOf(error)}.`),

@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-
 /**
  * libsignal 6.0.0 prints whole sessions, private ratchet keys included, with `console.info` whenever it closes or opens
  * one, and lines about undecryptable messages with `console.error`. Neither may reach a log or a full-screen terminal,
@@ -40,9 +38,7 @@ interface Libsignal {
 const done = new WeakSet<object>();
 
 /** Replaces the noisy methods once. Does nothing when libsignal looks different from the version known here. */
-export function quietLibsignal(): void {
-  const fromHere = createRequire(import.meta.url);
-  const library: unknown = createRequire(fromHere.resolve('baileys'))('libsignal');
+export function quietLibsignal(library: unknown): void {
   if (!isLibsignal(library) || done.has(library)) return;
   done.add(library);
   const { SessionRecord, SessionBuilder, SessionCipher, SessionError } = library;

@@ -72,7 +72,7 @@ export class Session {
   /** Throws ParkedError when the library is not installed or the session's file is damaged. */
   static async open(options: OpenSession): Promise<Session> {
     const { host, settings, load } = options;
-    const baileys = await loadBaileys(load);
+    const baileys = await loadBaileys(host.stateDir, load);
     const folder = sessionFolder(settings, host.stateDir);
     const credentials = await Credentials.open({
       folder,

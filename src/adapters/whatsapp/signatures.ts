@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createPublicKey, verify } from 'node:crypto';
-import { createRequire } from 'node:module';
 import { ParkedError } from '../kit/supervisor.ts';
 import type { Baileys } from './baileys.ts';
 
@@ -43,11 +42,8 @@ export function withProvenServer<T>(url: string, make: () => T): T {
   return onThisMachine.run(/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname), make);
 }
 
-/** Replaces the two checks. Throws ParkedError when the library differs from the version known here: no link without proof. */
-export function checkSignatures(baileys: Pick<Baileys, 'Curve' | 'WA_CERT_DETAILS'>): void {
-  const fromHere = createRequire(import.meta.url);
-  const fromBaileys = createRequire(fromHere.resolve('baileys'));
-  const curve: unknown = fromBaileys('libsignal/src/curve.js');
+/** Replaces the two checks; `curve` is libsignal's module of that name. Throws ParkedError when the library differs from the version known here: no link without proof. */
+export function checkSignatures(baileys: Pick<Baileys, 'Curve' | 'WA_CERT_DETAILS'>, curve: unknown): void {
   const replaced =
     typeof curve === 'object' &&
     curve !== null &&

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import * as baileys from 'baileys';
 import { Curve, generateSignalPubKey, WA_CERT_DETAILS } from 'baileys';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -43,7 +44,10 @@ describe('a signature of WhatsApp', () => {
   });
 
   it('is checked by baileys itself once the adapter has loaded it', () => {
-    checkSignatures(baileys);
+    checkSignatures(
+      baileys,
+      createRequire(createRequire(import.meta.url).resolve('baileys'))('libsignal/src/curve.js'),
+    );
     const [first, second] = samples;
     if (first === undefined || second === undefined) throw new Error('no samples');
     expect(Curve.verify(first.key, first.text, first.signature)).toBe(true);

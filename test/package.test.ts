@@ -1,0 +1,106 @@
+/** What `npm install pi-gateway-tui` brings: the packed tarball, installed into an empty directory. */
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const folder = mkdtempSync(join(tmpdir(), 'pi-gateway-package-'));
+const npm = (args: readonly string[], cwd: string): string =>
+  execFileSync('npm', [...args, '--no-audit', '--no-fund', '--ignore-scripts'], { cwd, encoding: 'utf8' });
+const installed = join(folder, 'node_modules/pi-gateway-tui');
+let tarball = '';
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
+  string,
+  Record<string, string> | undefined
+>;
+
+beforeAll(() => {
+  npm(['pack', '--pack-destination', folder], root);
+  tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+  writeFileSync(join(folder, 'package.json'), '{"private":true}');
+  npm(['install', '--offline', tarball], folder);
+}, 120_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the package', () => {
+  it('is one package of at most 4 MB, 12 MB on disk', () => {
+    expect(statSync(tarball).size).toBeLessThan(4_000_000);
+    const packages = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'));
+    expect(packages).toEqual(['pi-gateway-tui']);
+    const bytes = readdirSync(installed, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
+    expect(bytes).toBeLessThan(12_000_000);
+  });
+
+  it('leaves pi to its user, as an optional peer', () => {
+    expect(manifest['dependencies']).toBeUndefined();
+    for (const name of ['@earendil-works/pi-coding-agent', '@earendil-works/pi-tui'])
+      expect(manifest['peerDependencies']).toHaveProperty([name]);
+  });
+
+  it('imports nothing that it neither contains nor names as a peer, except baileys', () => {
+    const outside = new Set<string>();
+    for (const name of readdirSync(join(installed, 'dist')))
+      if (name.endsWith('.js'))
+        for (const [, spec = ''] of readFileSync(join(installed, 'dist', name), 'utf8').matchAll(
+          /(?:^|[;}\s])(?:import|export)[^'"();]*?from\s?["']([^."'][^"']*)["']|\bimport\(["']([^."'][^"']*)["']\)/g,
+        ))
+          if (spec !== '' && !spec.startsWith('node:')) outside.add(spec);
+    const own = [...outside].filter(
+      (spec) => !/^(baileys|libsignal|@earendil-works\/)/.test(spec) && !isBuiltin(spec),
+    );
+    expect(own).toEqual([]);
+  });
+
+  it('lists what it contains, with licenses, for people and for scanners', () => {
+    const bill = JSON.parse(readFileSync(join(installed, 'dist/sbom.cdx.json'), 'utf8')) as {
+      bomFormat: string;
+      components: readonly { name: string; version: string }[];
+    };
+    expect(bill.bomFormat).toBe('CycloneDX');
+    const notices = readFileSync(join(installed, 'THIRD-PARTY-NOTICES.txt'), 'utf8');
+    const names = bill.components.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(['discord.js', 'telegraf', '@slack/bolt', 'tmi.js', 'sql.js', 'ink']),
+    );
+    expect(names).not.toContain('libsignal');
+    for (const { name, version } of bill.components) expect(notices).toContain(`${name} ${version} (`);
+  });
+
+  it('starts without pi, and its doctor says how to install pi', async () => {
+    const env = { HOME: folder, PATH: dirname(process.execPath) };
+    const bin = join(installed, 'dist/bin.js');
+    const gateway = spawn(
+      process.execPath,
+      [bin, '--no-tui', '--port', '0', '--data-dir', join(folder, 'data')],
+      {
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    let out = '';
+    for await (const chunk of gateway.stdout) {
+      out += String(chunk);
+      if (out.includes('"msg":"ready"')) break;
+    }
+    gateway.kill('SIGTERM');
+    expect(out).toContain('"msg":"ready"');
+    let doctor = '';
+    try {
+      doctor = execFileSync(process.execPath, [bin, 'doctor', '--data-dir', join(folder, 'other')], {
+        env,
+        encoding: 'utf8',
+      });
+    } catch (error) {
+      doctor = String((error as { stdout?: unknown }).stdout);
+    }
+    expect(doctor).toContain('npm install -g @earendil-works/pi-coding-agent');
+  });
+});
+
+const isBuiltin = (spec: string): boolean => process.getBuiltinModule('node:module').isBuiltin(spec);
