@@ -11,9 +11,25 @@ if (!process.versions.bun && (major < 22 || (major === 22 && minor < 19))) {
   );
   process.exitCode = 1;
 } else {
-  // Compiled code is kept between starts in the user's own cache folder (never a shared one); failing is harmless.
+  // Compiled code is kept between starts in a directory of this user alone, whatever the umask; failing is harmless.
   const cache = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
-  if (cache && !process.versions.bun)
-    process.getBuiltinModule('node:module').enableCompileCache(cache + '/pi-gateway-tui');
+  if (cache && !process.versions.bun) {
+    const own = cache + '/pi-gateway-tui';
+    const fs = process.getBuiltinModule('node:fs');
+    const umask = process.umask(0o077);
+    try {
+      fs.mkdirSync(own, { recursive: true, mode: 0o700 });
+      const stat = fs.lstatSync(own);
+      if (stat.isDirectory() && (!process.getuid || stat.uid === process.getuid())) {
+        fs.chmodSync(own, 0o700);
+        process.getBuiltinModule('node:module').enableCompileCache(own);
+        // Node writes the files after this event.
+        process.on('exit', () => process.umask(0o077));
+      }
+    } catch {
+      // A home that cannot be written: everything is compiled again.
+    }
+    process.umask(umask);
+  }
   import('./cli.js').then((cli) => cli.main(process.argv.slice(2)));
 }

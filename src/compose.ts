@@ -18,7 +18,13 @@ import { resolveTokens } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { watchFile } from './gateway/config/watch.ts';
 import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
-import { closeToOthers, type DataFolder, dataFolder, openDataFolder } from './gateway/data-folder.ts';
+import {
+  closeToOthers,
+  type DataFolder,
+  dataFolder,
+  openDataFolder,
+  replaceOperatorToken,
+} from './gateway/data-folder.ts';
 import { settlesWithin } from './gateway/deadline.ts';
 import { type FolderLostError, messageOf } from './gateway/errors.ts';
 import { EventStream } from './gateway/events.ts';
@@ -114,7 +120,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   // Offline only the store is used: what the rest would need is the next start's business.
   if (options.offline) checkEntries(settings.schedules);
   else await checkWholeConfig(loaded.config, folder.config);
-  const operatorToken = openDataFolder(folder);
+  let operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
     const lock = FolderLock.acquire(folder.root);
@@ -255,12 +261,18 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       })();
       return stopping;
     };
+    const rotateToken = (): void => {
+      operatorToken = replaceOperatorToken(folder);
+      redactor.add(operatorToken);
+      server.replaceOperatorToken(operatorToken);
+    };
     const operator = (actor: Actor): LocalOperator =>
       new LocalOperator({
         gateway,
         events,
         actor,
         config,
+        rotateToken,
         requestStop: (wish) => {
           then = wish;
           void stop();
@@ -322,7 +334,9 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       settings,
       folder,
       events,
-      operatorToken,
+      get operatorToken() {
+        return operatorToken;
+      },
       log,
       port,
       ready: () => ready,

@@ -43,6 +43,11 @@ export const COMMANDS = [
     args: '[key] | set <key> <value>',
     help: 'show the configuration, or set one key; "-" reads the value from stdin',
   },
+  {
+    name: 'token',
+    args: 'rotate',
+    help: 'replace the operator token; the old one stops working immediately',
+  },
   { name: 'doctor', args: '[platform]', help: 'check agent, adapters and settings, and say what to do' },
   { name: 'send', args: '<platform> <channel> <text>', help: 'write to a chat' },
   { name: 'chat', args: '', help: 'talk to the gateway from this terminal, as a chat user' },

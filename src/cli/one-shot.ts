@@ -148,6 +148,10 @@ async function execute(
         channelId: need(rest[1], 'send <platform> <channel> <text>'),
         content: need(rest.slice(2).join(' ') || undefined, 'send <platform> <channel> <text>'),
       });
+    case 'token':
+      if (rest.length !== 1 || rest[0] !== 'rotate')
+        throw new UsageError('usage: pi-gateway-tui token rotate');
+      return act({ type: 'token.rotate' });
     case 'doctor':
       return act(
         rest[0] === undefined

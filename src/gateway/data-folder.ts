@@ -1,5 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, messageOf } from './errors.ts';
@@ -52,9 +65,23 @@ export function openDataFolder(folder: DataFolder): string {
     chmodSync(folder.operatorToken, 0o600);
     return known;
   }
+  return replaceOperatorToken(folder);
+}
+
+/** Writes a new operator token in place of the old one; a crash leaves one of the two. */
+export function replaceOperatorToken(folder: DataFolder): string {
   const token = randomBytes(32).toString('base64url');
-  writeFileSync(folder.operatorToken, `${token}\n`, { mode: 0o600 });
-  chmodSync(folder.operatorToken, 0o600);
+  const next = `${folder.operatorToken}.new`;
+  rmSync(next, { force: true });
+  const file = openSync(next, 'wx', 0o600);
+  try {
+    writeFileSync(file, `${token}\n`);
+    fchmodSync(file, 0o600);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(next, folder.operatorToken);
   return token;
 }
 

@@ -22,6 +22,8 @@ export interface LocalOperatorDeps {
   readonly events: EventStream;
   readonly actor: Actor;
   readonly config: ConfigAccess;
+  /** Replaces the operator token in the data directory and in force. */
+  readonly rotateToken: () => void;
   /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read anew. */
   readonly requestStop: (then: 'stop' | 'restart') => void;
 }
@@ -174,6 +176,9 @@ export class LocalOperator implements Operator {
         const followed = await followConfig(gateway, command);
         return { message: [outcome, ...followed].join('; ') };
       }
+      case 'token.rotate':
+        this.#deps.rotateToken();
+        return { message: 'the operator token is new; the old one no longer works' };
       case 'doctor':
         return this.#doctor();
       case 'restart':

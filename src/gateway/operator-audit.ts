@@ -50,6 +50,8 @@ function subjectOf(command: OperatorCommand): string | undefined {
       return command.platform;
     case 'config.set':
       return command.key;
+    case 'token.rotate':
+      return 'operator token';
     case 'restart':
     case 'stop':
       return 'gateway';

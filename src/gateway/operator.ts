@@ -158,6 +158,8 @@ export type OperatorCommand =
    * connected anew as needed.
    */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
+  /** Makes a new operator token, in force at once; links that came with the old one end. */
+  | { readonly type: 'token.rotate' }
   | { readonly type: 'doctor' }
   /** Stops the gateway and starts it again with its configuration read anew. */
   | { readonly type: 'restart' }

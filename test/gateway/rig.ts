@@ -107,6 +107,7 @@ export class Rig {
       events,
       actor: { name: 'olga', surface: 'console' },
       config: new ConfigAccess(join(folder, 'gateway', 'config.json')),
+      rotateToken: () => {},
       requestStop: () => {},
     });
   }

@@ -53,7 +53,7 @@ export class ClientProtocol {
         return this.#background(connection, frame);
       default:
         throw new BadFrame(
-          `unknown frame type "${String(frame['type'])}"; known: hello, prompt, background, ping`,
+          `unknown frame type "${nameOf(frame['type'])}"; known: hello, prompt, background, ping`,
         );
     }
   }
@@ -124,6 +124,12 @@ export class ClientProtocol {
     if (host === undefined) throw new GatewayError('stopping', 'the gateway is stopping');
     return host;
   }
+}
+
+/** A hostile type may be anything, also something that no text can be made of. */
+function nameOf(type: unknown): string {
+  if (typeof type === 'string') return type.slice(0, 40);
+  return type === undefined ? 'undefined' : typeof type;
 }
 
 export function chatOf(clientId: string): ChatRef {

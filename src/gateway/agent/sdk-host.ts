@@ -9,7 +9,11 @@ import { Host } from './pi-sdk/host.ts';
 import { loadPi } from './pi-sdk/load-pi.ts';
 import { type FromHost, readToHost } from './pi-sdk/wire.ts';
 
+// Where to: the gateway names a private directory in NODE_COMPILE_CACHE, or switches the cache off.
+const umask = process.umask(0o077);
 enableCompileCache();
+process.umask(umask);
+process.on('exit', () => process.umask(0o077)); // Node writes the files after this event
 process.title = 'pi-gateway-agents';
 // What pi's own program tells its tools.
 process.env['PI_CODING_AGENT'] = 'true';

@@ -9,6 +9,14 @@ import type { ServerLimits } from './limits.ts';
 import { PingLedger } from './ping-ledger.ts';
 import type { Flushable, WriteBatch } from './write-batch.ts';
 
+export interface RepeatedLine {
+  readonly level: 'warn' | 'error';
+  readonly text: string;
+  readonly peer: string;
+  readonly error?: unknown;
+  readonly waitingBytes?: number;
+}
+
 export interface ClientSocketDeps {
   readonly remoteAddress: string;
   readonly privileged: boolean;
@@ -17,10 +25,17 @@ export interface ClientSocketDeps {
   readonly batch: WriteBatch;
   readonly clock: Clock;
   readonly log: Logger;
+  /** A log line about something that a peer can cause as often as it likes. */
+  repeated(line: RepeatedLine): void;
 }
 
 function errorFrame(code: string, error: string, id?: unknown): object {
-  return { type: 'error', ...(typeof id === 'string' ? { id } : {}), data: { error, code } };
+  return { type: 'error', ...idOf(id), data: { error, code } };
+}
+
+/** A client's id comes back as it came. */
+function idOf(id: unknown): { readonly id?: string | number } {
+  return typeof id === 'string' || typeof id === 'number' ? { id } : {};
 }
 
 /** One chat client's socket: JSON in and out, bounded both ways, alive or gone. */
@@ -151,10 +166,15 @@ export class ClientSocket implements ChatSocket, Flushable {
     const frame = parseFrame(data, isBinary);
     if (typeof frame === 'string') {
       this.#deps.counters.badFrames += 1;
+      this.#deps.repeated({
+        level: 'warn',
+        text: 'frames of chat clients make no sense',
+        peer: this.remoteAddress,
+        error: frame,
+      });
       this.send(errorFrame(BAD_FRAME, frame));
     } else if (frame['type'] === 'ping') {
-      const id = typeof frame['id'] === 'string' ? { id: frame['id'] } : {};
-      this.send({ type: 'pong', ...id, data: { time: this.#deps.clock() } });
+      this.send({ type: 'pong', ...idOf(frame['id']), data: { time: this.#deps.clock() } });
     } else this.#handOver(frame);
   }
 
@@ -179,8 +199,17 @@ export class ClientSocket implements ChatSocket, Flushable {
 
   #failed(error: unknown, frame: Frame): void {
     const known = error instanceof GatewayError;
-    if (known && error.code === BAD_FRAME) this.#deps.counters.badFrames += 1;
-    if (!known) this.#deps.log.error('a chat frame failed', { peer: this.remoteAddress, error });
+    if (known && error.code === BAD_FRAME) {
+      this.#deps.counters.badFrames += 1;
+      this.#deps.repeated({
+        level: 'warn',
+        text: 'frames of chat clients make no sense',
+        peer: this.remoteAddress,
+        error: error.message,
+      });
+    }
+    if (!known)
+      this.#deps.repeated({ level: 'error', text: 'a chat frame failed', peer: this.remoteAddress, error });
     this.send(
       errorFrame(
         known ? error.code : 'failed',
@@ -199,7 +228,9 @@ export class ClientSocket implements ChatSocket, Flushable {
 
   #cutOff(): void {
     this.#deps.counters.slowClients += 1;
-    this.#deps.log.warn('a chat client does not read and was cut off', {
+    this.#deps.repeated({
+      level: 'warn',
+      text: 'a chat client does not read and was cut off',
       peer: this.remoteAddress,
       waitingBytes: this.#ws.bufferedAmount,
     });

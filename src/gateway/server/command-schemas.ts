@@ -82,6 +82,7 @@ const COMMANDS = {
   'outbox.abandon': command('outbox.abandon', byId),
   send: command('send', { platform: PlatformName, channelId: Id, content: Text }),
   'config.set': command('config.set', { key: Id, value: Type.Unknown() }),
+  'token.rotate': command('token.rotate', {}),
   doctor: command('doctor', {}),
   restart: command('restart', {}),
   stop: command('stop', {}),

@@ -11,6 +11,8 @@ import { errorBody } from './refusal.ts';
 const BATCH_MS = 20;
 /** How often a console that fell behind is looked at again. */
 const CATCH_UP_MS = 100;
+/** The answer to the very command that ends a link takes this long at most. */
+const LAST_WORD_MS = 200;
 /** Commands of one console being carried out at once. */
 const COMMANDS_AT_ONCE = 64;
 
@@ -25,6 +27,7 @@ export class LinkPeer {
   #skipped = false;
   #running = 0;
   #heard = true;
+  #expired = false;
 
   /** `seal`: the peer came over TCP and proved itself; every frame is sealed. */
   constructor(ws: WebSocket, operator: Operator, log: Logger, seal?: Seal) {
@@ -41,6 +44,7 @@ export class LinkPeer {
     const unsubscribe = this.#operator.subscribe((event) => this.#add(event));
     ws.on('message', (data, isBinary) => {
       this.#heard = true;
+      if (this.#expired) return;
       const text = this.#textOf(data, isBinary);
       if (text === undefined) ws.terminate();
       else void this.#receive(text);
@@ -65,6 +69,12 @@ export class LinkPeer {
     this.#heard = false;
   }
 
+  /** Takes no further word from this peer; answers under way still reach it before the link ends. */
+  expire(graceMs: number, reason: string): void {
+    this.#expired = true;
+    setTimeout(() => void this.close(graceMs, reason), LAST_WORD_MS).unref();
+  }
+
   close(graceMs: number, reason = 'the gateway stops'): Promise<void> {
     const ws = this.#ws;
     if (ws.readyState === ws.CLOSED) return Promise.resolve();
@@ -79,6 +89,7 @@ export class LinkPeer {
   }
 
   #add(event: GatewayEvent): void {
+    if (this.#expired) return;
     this.#waiting.push(event);
     this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
   }

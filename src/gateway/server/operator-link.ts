@@ -51,7 +51,7 @@ export class OperatorLink {
   /** Ends the links of those who came with the operator token: it is no longer the right one. */
   cutTokenHolders(): void {
     for (const peer of this.#tokenHolders)
-      void peer.close(this.#deps.limits.closeMs, 'the operator token has changed');
+      peer.expire(this.#deps.limits.closeMs, 'the operator token has changed');
   }
 
   /** Ends every console's link; at the latest after the close limit. */

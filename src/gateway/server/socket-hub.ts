@@ -2,8 +2,9 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { Repeats } from '../repeats.ts';
 import type { ChatSocketAcceptor } from './chat-sockets.ts';
-import { ClientSocket } from './client-socket.ts';
+import { ClientSocket, type RepeatedLine } from './client-socket.ts';
 import type { ServerCounters } from './counters.ts';
 import type { ServerLimits } from './limits.ts';
 import { WriteBatch } from './write-batch.ts';
@@ -22,10 +23,14 @@ export class SocketHub {
   readonly #sockets = new Set<ClientSocket>();
   readonly #batch = new WriteBatch();
   readonly #deps: SocketHubDeps;
+  readonly #repeats: Repeats<RepeatedLine>;
   #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(deps: SocketHubDeps) {
     this.#deps = deps;
+    this.#repeats = new Repeats(({ level, text, ...fields }, count) =>
+      deps.log[level](text, { ...fields, ...(count > 1 ? { count } : {}) }),
+    );
   }
 
   get size(): number {
@@ -42,7 +47,12 @@ export class SocketHub {
     raw: Duplex,
     peer: { readonly remoteAddress: string; readonly privileged: boolean },
   ): void {
-    const socket = new ClientSocket(ws, raw, { ...this.#deps, ...peer, batch: this.#batch });
+    const socket = new ClientSocket(ws, raw, {
+      ...this.#deps,
+      ...peer,
+      batch: this.#batch,
+      repeated: (line) => this.#repeats.note(line.text, line),
+    });
     this.#sockets.add(socket);
     this.#heartbeat ??= setInterval(() => this.#beat(), this.#deps.limits.heartbeatMs).unref();
     socket.onClose(() => {
@@ -72,6 +82,7 @@ export class SocketHub {
     );
     await Promise.all(gone);
     this.#stopHeart();
+    this.#repeats.flush();
   }
 
   #beat(): void {

@@ -1,3 +1,5 @@
+import { compileCacheVariables } from '../compile-cache.ts';
+
 /** Names the gateway's own secrets, which no agent and no tool of an agent may read. */
 const OWN_SECRET = /^PI_GATEWAY_.*(TOKEN|SECRET|PASSWORD)/;
 
@@ -9,5 +11,5 @@ export const MARK = 'PI_GATEWAY_AGENT_MARK';
 /** The environment of an agent process: `base` without our secrets, and marked as ours. */
 export function agentEnvironment(base: NodeJS.ProcessEnv, mark: string): NodeJS.ProcessEnv {
   const kept = Object.entries(base).filter(([name]) => !OWN_SECRET.test(name));
-  return { ...Object.fromEntries(kept), [HOSTED]: '1', [MARK]: mark };
+  return { ...Object.fromEntries(kept), ...compileCacheVariables(base), [HOSTED]: '1', [MARK]: mark };
 }
