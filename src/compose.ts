@@ -296,6 +296,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
+      problem: () => gateway.storeProblem,
       resetOf: (platform, kind) => settings.reset(platform, kind),
       metrics: () => metrics.text(),
       chatSockets: sockets,

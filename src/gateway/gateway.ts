@@ -18,6 +18,7 @@ import type { Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import { Repeats } from './repeats.ts';
 import type { Database } from './store/database.ts';
+import { StoreHealth } from './store/health.ts';
 
 const REFUSALS_KEPT = 200;
 /** Longest time that commands and messages under way get to end when the gateway stops. */
@@ -58,6 +59,7 @@ export class Gateway {
   readonly handoffs: GatewayParts['handoffs'];
   readonly dialogs: GatewayParts['dialogs'];
   readonly #parts: GatewayParts;
+  readonly #health: StoreHealth;
   readonly #refusals: RefusalView[] = [];
   /** The same refusal of one sender is shown once a minute with its count. */
   readonly #refusing = new Repeats<RefusalView>((refusal, count) => this.#showRefused(refusal, count));
@@ -78,6 +80,11 @@ export class Gateway {
       this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
     });
     this.#parts = parts;
+    this.#health = new StoreHealth({
+      folder: deps.folder.root,
+      stores: Object.values(deps.stores),
+      changed: () => this.show(),
+    });
     this.adapters = parts.adapters;
     this.door = parts.door;
     this.sessions = parts.sessions;
@@ -97,6 +104,11 @@ export class Gateway {
 
   get state(): GatewayView['state'] {
     return this.#state;
+  }
+
+  /** Why nothing can be stored at present. */
+  get storeProblem(): string | undefined {
+    return this.#health.problem();
   }
 
   get refusals(): readonly RefusalView[] {
@@ -159,6 +171,7 @@ export class Gateway {
     await this.tasks.recover();
     await this.schedules.start(this.deps.settings.schedules);
     this.#parts.maintenance.start();
+    this.#health.start();
     this.#state = 'running';
   }
 
@@ -197,6 +210,7 @@ export class Gateway {
     this.show();
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
+    this.#health.stop();
     this.#parts.asides.stop();
     this.handoffs.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
@@ -251,6 +265,7 @@ export class Gateway {
   view(): GatewayView {
     const { settings, version, demo, agent, folder } = this.deps;
     const hosts = agent?.hosts?.() ?? [];
+    const problem = this.storeProblem;
     return {
       version,
       state: this.#state,
@@ -269,7 +284,7 @@ export class Gateway {
         ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),
       },
       clients: this.#clients,
-      badges: openBadges(settings),
+      badges: [...openBadges(settings), ...(problem === undefined ? [] : [problem])],
       turnedAway: this.door.desk.turnedAway,
     };
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ChatClient } from '../support/chat-client.ts';
-import { GatewayProcess, writeConfig } from '../support/gateway-process.ts';
+import { GatewayProcess, operatorToken, writeConfig } from '../support/gateway-process.ts';
 
 /** A real file system of a few megabytes, where this user may mount one. */
 const mountPoint = mkdtempSync(join(tmpdir(), 'full-disk-'));
@@ -80,6 +80,19 @@ describe.skipIf(!mounted)('a disk that runs full (needs the right to mount a tmp
       error: 'messages cannot be taken right now: the disk is full',
       code: 'storage_full',
     });
+    const ready = async (): Promise<unknown> => {
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+      return { status: response.status, body: await response.json() };
+    };
+    const badges = async (): Promise<unknown> => {
+      const headers = { authorization: `Bearer ${operatorToken(join(mountPoint, 'data'))}` };
+      const response = await fetch(`http://127.0.0.1:${port}/api/status`, { headers });
+      const status: unknown = await response.json();
+      return typeof status === 'object' && status !== null && 'badges' in status ? status.badges : undefined;
+    };
+    const full = 'disk full: no messages can be stored';
+    expect(await ready()).toMatchObject({ status: 503, body: { ready: false, reason: full } });
+    expect(await badges()).toContain(full);
     // The turn ends, and its answer waits: what is not stored is not said.
     await vi.waitFor(
       () => {
@@ -96,6 +109,9 @@ describe.skipIf(!mounted)('a disk that runs full (needs the right to mount a tmp
 
     empty();
     expect((await client.outcome('during', 60_000)).data).toMatchObject({ text: `You said: kept ${BIG}` });
+    // Without any change that has to be stored.
+    await expect.poll(ready, { timeout: 10_000 }).toMatchObject({ status: 200, body: { ready: true } });
+    expect(await badges()).not.toContain(full);
     client.prompt('after', 'again');
     expect((await client.outcome('after')).data).toMatchObject({ text: 'You said: again' });
     expect(outcomes()).toEqual(['before response', 'refused error', 'during response', 'after response']);

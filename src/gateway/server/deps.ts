@@ -37,6 +37,8 @@ export interface ServerDeps {
   /** Body of `GET /api/status`. */
   status(): Readonly<Record<string, unknown>>;
   ready(): boolean;
+  /** Why a running gateway cannot do its work at present (a full disk), for `/readyz`. */
+  problem?(): string | undefined;
   /** When sessions of such a chat are reset. */
   resetOf?(platform: Platform, kind: ChatKind): ResetSettings;
   /** Prometheus text. */

@@ -57,8 +57,10 @@ export function healthRoutes(deps: ServerDeps): readonly Route[] {
       path: '/readyz',
       access: 'open',
       handle: () => {
-        const ready = deps.ready();
-        return Response.json({ ready, service: SERVICE_NAME }, { status: ready ? 200 : 503 });
+        const reason = deps.problem?.();
+        const ready = deps.ready() && reason === undefined;
+        const body = { ready, service: SERVICE_NAME, ...(reason === undefined ? {} : { reason }) };
+        return Response.json(body, { status: ready ? 200 : 503 });
       },
     },
   ];

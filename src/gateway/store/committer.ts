@@ -57,8 +57,8 @@ export class Committer {
   #pumping: Promise<void> | undefined;
   #inFlight: Promise<void> | undefined;
   #broken: GatewayError | undefined;
-  /** The disk refused the last batch. */
-  #refused = false;
+  /** Why the disk refused the last batch. */
+  #refused: GatewayError | undefined;
   #commits = 0;
   #syncs = 0;
 
@@ -79,6 +79,18 @@ export class Committer {
   /** Set when memory and journal have parted: only a new start helps. */
   get broken(): GatewayError | undefined {
     return this.#broken;
+  }
+
+  /** Why the disk refused what it was last asked to take. */
+  get refusal(): GatewayError | undefined {
+    return this.#broken ?? this.#refused;
+  }
+
+  /** The disk has taken something. */
+  accepted(): void {
+    if (this.#refused === undefined) return;
+    this.#refused = undefined;
+    this.#options.log.info('the disk takes records again', { file: this.#options.path });
   }
 
   write<T>(body: (tx: Tx) => T): Promise<T> {
@@ -236,10 +248,7 @@ export class Committer {
       journal.discard();
       throw this.#broken;
     }
-    if (this.#refused && batch.records > 0) {
-      this.#refused = false;
-      this.#options.log.info('the disk takes records again', { file: this.#options.path });
-    }
+    if (batch.records > 0) this.accepted();
     this.#commits += batch.records;
     this.#seq = batch.seq;
   }
@@ -267,8 +276,8 @@ export class Committer {
     if (error instanceof GatewayError) return error;
     const failure = storageFailure(error, this.#options.path);
     // Said once, not with every message that comes in meanwhile.
-    if (!this.#refused) this.#options.log.error(failure.message, { code: failure.code });
-    this.#refused = true;
+    if (this.#refused === undefined) this.#options.log.error(failure.message, { code: failure.code });
+    this.#refused = failure;
     return failure;
   }
 }

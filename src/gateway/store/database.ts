@@ -70,6 +70,8 @@ export interface DatabaseStats {
 }
 
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
+/** About what one message with its answer needs. */
+const PROBE_BYTES = 64 * 1024;
 
 /**
  * A database in memory whose every change is on the disk before it is acknowledged.
@@ -186,6 +188,25 @@ export class Database {
   /** Resolves when everything that reads see now is on the disk; rejects when the disk refused it (it is gone then). */
   flushed(): Promise<void> {
     return this.#committer.flushed();
+  }
+
+  /** Why nothing can be stored at present; undefined when the disk took the last change. */
+  get refusal(): GatewayError | undefined {
+    return this.#committer.refusal;
+  }
+
+  /** After a refusal: tries whether the disk takes something again, without waiting for the next change. */
+  async probe(): Promise<void> {
+    if (this.#committer.refusal === undefined || this.#closing !== undefined) return;
+    const path = temporaryPath(this.#path, `${this.#journal.epoch}.probe`);
+    try {
+      await writeTemporary(this.#disk, path, new Uint8Array(PROBE_BYTES));
+      this.#committer.accepted();
+    } catch {
+      return; // it stays as it is
+    } finally {
+      await this.#disk.remove(path).catch(() => {});
+    }
   }
 
   /** Folds the journal into a new snapshot. Joins a compaction that is under way. */
