@@ -300,6 +300,7 @@ export function createParts(
     log,
   });
   const maintenance = new Maintenance({
+    heard: reception,
     conversations,
     outbox,
     tasks,

@@ -22,6 +22,8 @@ const SWEEP_MS = 60_000;
 
 export interface MaintenanceDeps {
   readonly conversations: Conversations;
+  /** Messages of groups that are only listened to. */
+  readonly heard: { sweep(now: number): void };
   readonly outbox: Outbox;
   readonly tasks: Tasks;
   readonly schedules: Schedules;
@@ -64,6 +66,7 @@ export class Maintenance {
 
   async sweep(now: number): Promise<void> {
     const { conversations, outbox, tasks, schedules } = this.#deps;
+    this.#deps.heard.sweep(now);
     await conversations.sweep(now);
     outbox.sweep();
     const ended = await tasks.sweep(now);

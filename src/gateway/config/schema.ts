@@ -116,6 +116,28 @@ export const ConfigSchema = Type.Object({
         'Prompts that run at their time: [{id, every | cron | at, prompt, timezone?, deliver?, quietToken?, overlap?, missedMinutes?}].',
     }),
   ),
+  threads: Type.Optional(
+    Type.Object({
+      follow: Type.Optional(
+        Type.Boolean({
+          default: true,
+          description:
+            'In a thread in which the bot was called, follow-ups need no mention; ends after a day without a message. Forum topics always need one.',
+        }),
+      ),
+    }),
+  ),
+  groups: Type.Optional(
+    Type.Object({
+      listen: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description:
+            'Keep up to 50 messages of each group for a day, in memory only, and give them to the agent when it is called. They are never answered.',
+        }),
+      ),
+    }),
+  ),
   platforms: Type.Optional(PlatformsSchema),
   agent: Type.Optional(
     Type.Object({

@@ -46,6 +46,10 @@ export interface Settings {
   readonly openLoopback: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
   readonly noAgent: boolean;
+  /** Follow-ups in a thread in which the bot was called need no mention. */
+  readonly followThreads: boolean;
+  /** Messages of groups are kept in memory for the next call of the bot. */
+  readonly listenToGroups: boolean;
   readonly schedules: NonNullable<Config['schedules']>;
   readonly agent: {
     readonly backend: 'pi-rpc' | 'pi-sdk' | 'scripted';
@@ -123,6 +127,8 @@ export function resolveSettings(
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,
     },
     noAgent: overrides.noAgent ?? false,
+    followThreads: config.threads?.follow ?? true,
+    listenToGroups: config.groups?.listen ?? false,
     schedules: config.schedules ?? [],
     agent: {
       backend: overrides.backend ?? config.agent?.backend ?? 'pi-rpc',
@@ -192,6 +198,7 @@ export function openBadges(settings: Settings): string[] {
     if (dmPolicy === 'open') badges.push(`${platform}: direct messages are open`);
     if (groupPolicy === 'open') badges.push(`${platform}: all groups are open`);
   }
+  if (settings.listenToGroups) badges.push('listening: group messages are kept for a day (groups.listen)');
   return badges;
 }
 

@@ -8,6 +8,7 @@ import type { AnswerFiles } from '../outbound/answer-files.ts';
 import type { NewOutbound } from '../outbound/outbound-row.ts';
 import type { Outbox } from '../outbound/outbox.ts';
 import type { Reply } from '../outbound/reply.ts';
+import { mayStaySilent, withoutSilence } from '../outbound/silence.ts';
 import type { Tx } from '../store/database.ts';
 import type { Outcome } from './outcome.ts';
 import { outcomeMeta, outcomeText } from './outcome-text.ts';
@@ -45,7 +46,9 @@ export async function settle(
 ): Promise<Settled> {
   const { inbox, outbox, egress, log } = deps;
   const over = outcome.kind === 'answered' && reply.continues && reply.text.trim() === '';
-  const said = over ? undefined : outcomeText(outcome, reply.text, item.message);
+  const answer = withoutSilence(reply.text);
+  const silent = outcome.kind === 'answered' && answer === '' && mayStaySilent(item.message);
+  const said = over || silent ? undefined : outcomeText(outcome, answer, item.message);
   // Nothing follows that could replace what a draft shows.
   if (said === undefined) await reply.discard();
   const { text, parts, asked } =

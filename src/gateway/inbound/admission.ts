@@ -35,6 +35,9 @@ const refuse = (code: string, reason: string, notice?: string): Admission => ({
   ...(notice === undefined ? {} : { notice }),
 });
 
+/** `/word@bot`: an adapter has taken our own name away. */
+const FOR_ANOTHER = /^\s*\/[A-Za-z]\w*@\w/;
+
 /** May this sender speak, here, now? Order matters: cheap and silent answers first. */
 export function admit(facts: AdmissionFacts): Admission {
   const { message, policy } = facts;
@@ -50,7 +53,9 @@ export function admit(facts: AdmissionFacts): Admission {
       return refuse('group_disabled', 'groups are disabled (groupPolicy)');
     if (policy.groupPolicy === 'allowlist' && !policy.groups.includes(message.chat.chatId))
       return refuse('group_not_listed', 'the group is not listed in groups');
-    if (policy.requireMention && !message.mentioned)
+    if (!message.mentioned && FOR_ANOTHER.test(message.text))
+      return ignore('for_another_bot', 'a command for another bot');
+    if (policy.requireMention && !message.mentioned && message.followsUp !== true)
       return ignore('not_mentioned', 'the bot was not mentioned (requireMention)');
   }
 

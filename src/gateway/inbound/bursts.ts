@@ -17,6 +17,7 @@ const NEARLY_FULL = 0.9;
 interface Burst {
   readonly session: SessionRecord;
   readonly items: InboxItem[];
+  readonly textLimit: number;
   /** No piece is waited for beyond this. */
   readonly longest: NodeJS.Timeout;
   timer: NodeJS.Timeout | undefined;
@@ -50,6 +51,7 @@ export class Bursts {
       burst = {
         session,
         items: [],
+        textLimit,
         longest: setTimeout(() => this.#close(key), BURST.longestMs),
         timer: undefined,
       };
@@ -83,7 +85,7 @@ export class Bursts {
     this.#bursts.delete(key);
     clearTimeout(burst.timer);
     clearTimeout(burst.longest);
-    const joined = joinPieces(burst.items);
+    const joined = joinPieces(burst.items, burst.textLimit);
     if (joined !== undefined) this.#handOver(joined, burst.session);
   }
 }
@@ -94,22 +96,26 @@ function isPiece({ albumId, text }: Pick<InboundMessage, 'albumId' | 'text'>, te
   return albumId !== undefined || text.length >= textLimit * NEARLY_FULL;
 }
 
-/** One message out of its pieces: texts on lines of their own, attachments in order, the first one's identity. */
-export function joinPieces(items: readonly InboxItem[]): InboxItem | undefined {
+/** One message out of its pieces: texts as they were cut, attachments in order, the first one's identity. */
+export function joinPieces(items: readonly InboxItem[], textLimit: number): InboxItem | undefined {
   const [first, ...rest] = items;
   if (first === undefined || rest.length === 0) return first;
+  // A piece that is full to the last character was cut wherever that was; a shorter one at the end of a line.
+  const joinedFrom = items.map(({ message: { messageId, text, albumId, attachments: files } }) => ({
+    messageId,
+    text,
+    files: files?.length ?? 0,
+    ...(albumId === undefined && text.length >= textLimit ? { cut: true } : {}),
+  }));
   const attachments = items.flatMap((item) => item.message.attachments ?? []);
   return {
     ...first,
     pieces: rest.map((item) => item.id),
     message: {
       ...first.message,
-      text: joinedText(items.map((item) => item.message.text)),
-      joinedFrom: items.map(({ message: { messageId, text, attachments: files } }) => ({
-        messageId,
-        text,
-        files: files?.length ?? 0,
-      })),
+      text: joinedText(joinedFrom),
+      joinedFrom,
+      mentioned: items.some((item) => item.message.mentioned),
       ...(attachments.length === 0 ? {} : { attachments }),
     },
   };

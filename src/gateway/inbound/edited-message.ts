@@ -1,8 +1,11 @@
 import type { InboundMessage } from '../model.ts';
 
-/** Texts of pieces as one: each on lines of its own. */
-export function joinedText(texts: readonly string[]): string {
-  return texts.filter((text) => text !== '').join('\n');
+/** Texts of pieces as one: each on lines of its own, unless the one before was cut in the middle of a line. */
+export function joinedText(pieces: NonNullable<InboundMessage['joinedFrom']>): string {
+  return pieces
+    .filter(({ text }) => text !== '')
+    .map(({ text, cut }, i, all) => (i === all.length - 1 || cut === true ? text : `${text}\n`))
+    .join('');
 }
 
 /** The message after an edit of itself or of one of the pieces it was joined from; undefined: the edit is not about it. */
@@ -20,7 +23,7 @@ export function editedMessage(
     ...message,
     revised: true,
     joinedFrom: pieces,
-    text: joinedText(pieces.map((piece) => piece.text)),
+    text: joinedText(pieces),
   };
 }
 
@@ -46,7 +49,7 @@ export function withoutPiece(
     at += piece.files ?? 0;
     return piece.messageId === messageId ? [] : files;
   });
-  const text = joinedText(rest.map((piece) => piece.text));
+  const text = joinedText(rest);
   return {
     ...message,
     joinedFrom: rest,

@@ -18,6 +18,7 @@ import { ChatTails } from './chat-tails.ts';
 import { cleanMessage } from './clean-message.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
+import { GroupMemory } from './group-memory.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { Intake } from './intake.ts';
 import { Strangers } from './strangers.ts';
@@ -57,6 +58,7 @@ export class Reception {
   readonly #tails = new ChatTails();
   readonly #intake: Intake;
   readonly #strangers: Strangers;
+  readonly #groups: GroupMemory;
   #closed = false;
 
   constructor(deps: ReceptionDeps) {
@@ -66,6 +68,11 @@ export class Reception {
     const { maxRequests, windowMs } = settings.rateLimit;
     this.#rates = new RateLimiter(maxRequests, windowMs);
     this.#controls = new RateLimiter(maxRequests, windowMs);
+    this.#groups = new GroupMemory({
+      follow: settings.followThreads,
+      listen: settings.listenToGroups,
+      threads: () => deps.conversations.views(),
+    });
     this.#intake = new Intake({
       ...deps,
       maxWaiting: settings.agent.maxWaiting,
@@ -110,6 +117,7 @@ export class Reception {
 
   /** See `AdapterHost.deleted`. */
   async deleted(chat: ChatRef, messageId: string): Promise<void> {
+    this.#groups.forget(chat, messageId);
     if (this.#closed) return;
     await this.#tails
       .run(chatKey(chat), () => this.#intake.deleted(chat, messageId))
@@ -128,6 +136,11 @@ export class Reception {
   async settled(): Promise<void> {
     await this.#tails.idle();
     await this.#deps.commands.settled();
+  }
+
+  /** Forgets what is too old to be told. Called by the minute sweep. */
+  sweep(now: number): void {
+    this.#groups.sweep(now);
   }
 
   /** People lost access: pieces that wait for more are handed over, so that they can be dropped with the rest. */
@@ -193,18 +206,19 @@ export class Reception {
     return this.#strangers.adopt(item);
   }
 
-  async #take(message: InboundMessage): Promise<void> {
+  async #take(received: InboundMessage): Promise<void> {
     const { inbox, db, outbox, clock, events } = this.#deps;
-    if (inbox.hasSeen(message)) {
+    if (inbox.hasSeen(received)) {
       await db.flushed(); // seen in memory may be a moment ahead of the disk
       return;
     }
-    events.emit({ type: 'traffic', direction: 'in', platform: message.chat.platform, at: clock() });
-    outbox.revive(message.chat);
+    events.emit({ type: 'traffic', direction: 'in', platform: received.chat.platform, at: clock() });
+    outbox.revive(received.chat);
+    const message = this.#groups.read(received, clock());
     const admission = this.judge(message);
     switch (admission.decision) {
       case 'allow':
-        return this.#intake.take(message);
+        return this.#called(message);
       case 'pair':
         return this.#strangers.wrote(message);
       case 'refuse':
@@ -214,7 +228,8 @@ export class Reception {
         else await this.#unanswered(message);
         return;
       case 'ignore':
-        if (admission.code !== 'own_message' && admission.code !== 'not_mentioned')
+        if (admission.code === 'not_mentioned') this.#groups.passedOver(message, clock());
+        else if (admission.code !== 'own_message' && admission.code !== 'for_another_bot')
           this.#refused(message, admission.code, admission.reason);
         return this.#unanswered(message);
     }
@@ -222,6 +237,12 @@ export class Reception {
 
   async #unanswered({ chat, messageId }: InboundMessage): Promise<void> {
     await this.#deps.adapter(chat)?.unanswered?.(chat, messageId);
+  }
+
+  async #called(called: InboundMessage): Promise<void> {
+    const { pieces, message } = this.#groups.called(called, this.#deps.clock());
+    for (const piece of pieces) await this.#intake.take(piece);
+    await this.#intake.take(message);
   }
 
   /** Nothing was stored. A program hears of it as an error; a person gets one sentence. */

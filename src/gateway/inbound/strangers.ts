@@ -10,6 +10,7 @@ import { showPairingCode } from '../security/pairing-code.ts';
 import { PAIRING_LIMITS, type PairingRequest, pairingView } from '../security/pairing-request.ts';
 import type { Tx } from '../store/database.ts';
 import type { ChatTails } from './chat-tails.ts';
+import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 
@@ -20,6 +21,7 @@ export interface StrangersDeps {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly conversations: Conversations;
+  readonly commands: Pick<ChatCommands, 'held'>;
   readonly tails: ChatTails;
   /** One try; what rejects was not accepted. */
   readonly write: <T>(body: (tx: Tx) => T) => Promise<T>;
@@ -119,12 +121,15 @@ export class Strangers {
     // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
     if (!door.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
     const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
-    const place = young ? conversations.place(held.message, now) : undefined;
+    const command = young ? this.#deps.commands.held(held.message) : undefined;
+    const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
     const { row, released } = await persist((tx) => {
       const taken =
         held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
       if (taken) conversations.commitPlace(tx, place, now);
-      else if (held?.state === 'held') inbox.setState(tx, held, 'done');
+      else if (held?.state === 'held')
+        // Where only the store is open nobody could answer a command: the person sends it again.
+        inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
       return {
         released: taken,
         row: outbox.add(tx, {
@@ -135,6 +140,7 @@ export class Strangers {
       };
     });
     if (!offline()) void outbox.release(row);
+    if (held !== undefined && command !== undefined && !offline()) command({ ...held, state: 'running' });
     if (held === undefined || place === undefined || !released) return;
     conversations.rememberPlace(place, now);
     if (offline()) return; // only the store is open: the next start takes it up

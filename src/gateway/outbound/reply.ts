@@ -6,6 +6,7 @@ import type { InboundMessage } from '../model.ts';
 import { Draft } from './draft.ts';
 import type { NewOutbound } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
+import { mayBecomeSilence } from './silence.ts';
 import { tellTurn } from './tell-turn.ts';
 import { type ToolActivity, ToolLine } from './tool-line.ts';
 
@@ -136,7 +137,8 @@ export class Reply {
   /** Only what fits into one message: the rest is seen when the answer is complete. */
   #draftText(): string {
     const limit = this.#deps.adapter()?.capabilities.textLimit ?? 0;
-    const said = this.#text.length < FIRST_DRAFT_CHARS ? '' : this.#text.slice(0, limit);
+    const early = this.#text.length < FIRST_DRAFT_CHARS || mayBecomeSilence(this.#text);
+    const said = early ? '' : this.#text.slice(0, limit);
     const shown = [said, this.#tools.text()].filter((each) => each !== '').join('\n\n');
     return this.#deps.egress(shown);
   }

@@ -484,3 +484,24 @@ describe('an invitation', () => {
     expect(rig.gateway.door.people.list()).toEqual([]);
   });
 });
+
+describe('a held first message that is a command', () => {
+  it.each(['/start', '/help', '/whoami'])('%s is carried out once its sender is approved', async (word) => {
+    await write('ada', word);
+    await rig.pass(100);
+    await approve('ada');
+    await rig.pass(2000);
+    const said = told('ada').slice(1).join('\n');
+    expect(said).not.toContain('You said');
+    expect(said).toMatch({ '/start': /Hi! Send me/, '/help': /\/new/, '/whoami': /id: ada/ }[word] ?? /^$/);
+    expect(rig.gateway.conversations.views()).toEqual([]);
+  });
+
+  it('of the agent goes to the agent', async () => {
+    await write('ada', '/skill:tidy up');
+    await rig.pass(100);
+    await approve('ada');
+    await rig.pass(2000);
+    expect(told('ada').at(-1)).toContain('You said: /skill:tidy up');
+  });
+});

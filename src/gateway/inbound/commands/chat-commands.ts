@@ -94,6 +94,18 @@ export class ChatCommands {
     return { handled: true };
   }
 
+  /**
+   * The command that a held message is: it is carried out with this once `item` is stored as running. A word that is
+   * none of ours is none here.
+   */
+  held(message: InboundMessage): ((item: InboxItem) => void) | undefined {
+    const command = this.parse(message);
+    const { known, args } = command ?? { known: undefined, args: '' };
+    if (known === undefined || ((known === 'queue' || known === 'steer') && args !== '')) return undefined;
+    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
+    return (item) => this.#begin(item, () => this.#deps.execute(known, args, message), limit);
+  }
+
   /** Resolves when every command that was taken has its answer. */
   async settled(): Promise<void> {
     await Promise.all(this.#underway);
@@ -115,16 +127,21 @@ export class ChatCommands {
     work: (item: InboxItem) => Promise<string | undefined>,
     limitMs = COMMAND_MS,
   ): Promise<void> {
-    const { db, inbox, clock, log } = this.#deps;
+    const { db, inbox, clock } = this.#deps;
     const now = clock();
     const item = await db.write((tx) =>
       inbox.markSeen(tx, message, now)
         ? inbox.add(tx, randomUUID(), message, 'running', undefined, now)
         : undefined,
     );
-    if (item === undefined) return;
-    const answered = this.#answer(item, () => work(item), limitMs)
-      .catch((error: unknown) => log.error('a command was not answered', { error: messageOf(error) }))
+    if (item !== undefined) this.#begin(item, () => work(item), limitMs);
+  }
+
+  #begin(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): void {
+    const answered = this.#answer(item, work, limitMs)
+      .catch((error: unknown) =>
+        this.#deps.log.error('a command was not answered', { error: messageOf(error) }),
+      )
       .finally(() => this.#underway.delete(answered));
     this.#underway.add(answered);
   }

@@ -21,6 +21,13 @@ export interface ChatCommand {
 }
 
 export const CHAT_COMMANDS = [
+  {
+    name: 'start',
+    help: 'Say hello and show how to begin.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
   { name: 'help', help: 'Show what I understand.', midTurn: true, who: 'everyone', control: 'own' },
   {
     name: 'new',

@@ -98,6 +98,9 @@ export function createExecutor(deps: ExecuteDeps) {
   }
 
   const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
+    // Telegram sends it when a person opens the bot; what a link adds to it means nothing to somebody who has access.
+    start: async (_args, message) =>
+      `Hi! Send me a message, and I get to work. ${deps.prefix(message.chat)}help lists the commands.`,
     help: async (_args, message) => helpText(deps.prefix(message.chat)),
     async new(_args, message) {
       const session = current(message);
