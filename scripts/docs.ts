@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { COMMANDS } from '../src/cli/arguments.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/inbound/commands/command-table.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';

@@ -1,6 +1,6 @@
 /** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
 import { userInfo } from 'node:os';
-import { type Arguments, helpText, readArguments, UsageError } from './cli/arguments.ts';
+import { type Arguments, readArguments, UsageError } from './cli/arguments.ts';
 import { HOSTED } from './gateway/agent/pi/environment.ts';
 import {
   ConfigError,
@@ -25,13 +25,15 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function run(args: Arguments): Promise<number> {
-  if (args.version) {
+  if (args.version || args.command === 'version') {
     process.stdout.write(`${VERSION}\n`);
     return EXIT.done;
   }
-  if (args.help) {
+  if (args.help || args.command === 'help') {
+    const { helpText } = await import('./cli/help.ts');
+    const topic = args.command === 'help' ? helpTopic(args.rest[0]) : args.command;
     const { default: meow } = await import('meow');
-    const { help } = meow(helpText(), {
+    const { help } = meow(helpText(topic), {
       importMeta: import.meta,
       argv: [],
       description: false,
@@ -45,6 +47,11 @@ async function run(args: Arguments): Promise<number> {
     case undefined: {
       const { runGateway } = await import('./cli/run-gateway.ts');
       return runGateway(args);
+    }
+    case 'completion': {
+      const { completionScript } = await import('./cli/completion.ts');
+      process.stdout.write(completionScript(args.rest[0]));
+      return EXIT.done;
     }
     case 'attach': {
       const { runAttach } = await import('./cli/attach.ts');
@@ -79,6 +86,11 @@ async function run(args: Arguments): Promise<number> {
       return ok ? EXIT.done : EXIT.failed;
     }
   }
+}
+
+/** Throws UsageError for a word that is not a command. */
+function helpTopic(word: string | undefined): Arguments['command'] {
+  return word === undefined ? undefined : readArguments([word, '--help']).command;
 }
 
 /**

@@ -1,62 +1,16 @@
 import { closest } from '../gateway/config/suggest.ts';
 import { LOG_LEVELS, type LogLevel } from '../gateway/log.ts';
+import { COMMANDS, type CommandName, commandOf } from './commands.ts';
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export const COMMANDS = [
-  { name: 'attach', args: '[url]', help: 'open the console for a gateway that runs elsewhere' },
-  { name: 'status', args: '', help: 'what runs, what waits, what is wrong' },
-  { name: 'sessions', args: '', help: 'list conversations' },
-  {
-    name: 'tasks',
-    args: '[start|program|retry|cancel|deliver|steps …]',
-    help: 'list background tasks; start one, run a program as one, or do something about one',
-  },
-  {
-    name: 'schedules',
-    args: '[every|at|pause|resume|run|remove …]',
-    help: 'list schedules; make one (every weekday 09:00 <text>), or change one',
-  },
-  { name: 'home', args: '<platform> [chat]', help: 'name the chat that home:<platform> means' },
-  { name: 'open', args: '<session>', help: 'open a conversation with pi in this terminal; its chat waits' },
-  { name: 'audit', args: '[count]', help: 'who decided what, and from where; the newest first' },
-  { name: 'usage', args: '', help: 'tokens and cost by day, sender and session' },
-  { name: 'pair', args: '[code]', help: 'let the person with that code in; without a code: list who waits' },
-  {
-    name: 'deny',
-    args: '<code> | <question>',
-    help: 'refuse the person with that code, or the tool call of that question',
-  },
-  { name: 'approvals', args: '', help: 'list tool calls that wait for an approval, and other questions' },
-  { name: 'approve', args: '<question> [session]', help: 'let a tool call run, once or for its session' },
-  {
-    name: 'allow',
-    args: '[platform userId]',
-    help: 'let somebody in by id; without arguments: list the allowlist',
-  },
-  { name: 'revoke', args: '<platform> <userId>', help: 'take somebody’s access away at once' },
-  {
-    name: 'config',
-    args: '[key] | set <key> <value>',
-    help: 'show the configuration, or set one key; "-" reads the value from stdin',
-  },
-  {
-    name: 'token',
-    args: 'rotate',
-    help: 'replace the operator token; the old one stops working immediately',
-  },
-  { name: 'doctor', args: '[platform]', help: 'check agent, adapters and settings, and say what to do' },
-  { name: 'send', args: '<platform> <channel> <text>', help: 'write to a chat' },
-  { name: 'chat', args: '', help: 'talk to the gateway from this terminal, as a chat user' },
-] as const;
-
-export type CommandName = (typeof COMMANDS)[number]['name'];
-
-const VALUE_FLAGS = ['port', 'host', 'data-dir', 'agent', 'log-level'] as const;
-const SWITCHES = [
+/** Flags with a value. */
+export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'agent', 'log-level'] as const;
+/** Flags without one. */
+export const SWITCHES = [
   'no-agent',
   'no-tui',
   'demo',
@@ -153,16 +107,19 @@ export function readTokens(argv: readonly string[]): Tokens {
 export function readArguments(argv: readonly string[]): Arguments {
   const { words, values, switches } = readTokens(argv);
   const [word, ...rest] = words;
-  const names = COMMANDS.map((each) => each.name);
-  const command = names.find((name) => name === word);
+  const command = commandOf(word);
   if (word !== undefined && command === undefined) {
-    const near = closest(word, names);
+    const near = closest(
+      word,
+      COMMANDS.map((each) => each.name),
+    );
     throw new UsageError(
-      `unknown command "${word}".${near === undefined ? '' : ` Did you mean ${near}?`} --help lists the commands.`,
+      `unknown command "${word}".${near === undefined ? '' : ` Did you mean ${near}?`} pi-gateway-tui help lists the commands.`,
     );
   }
+  if (command !== undefined && !switches.has('help')) refuseExtra(command, rest);
   return {
-    command,
+    command: command?.name,
     rest,
     port: portOf(values.get('port')),
     host: values.get('host'),
@@ -180,6 +137,22 @@ export function readArguments(argv: readonly string[]): Arguments {
     help: switches.has('help'),
     version: switches.has('version'),
   };
+}
+
+/** A word too many is a mistake: what it was meant to do would not happen. */
+function refuseExtra({ name, args, most }: (typeof COMMANDS)[number], rest: readonly string[]): void {
+  const extra = rest[most ?? Number.POSITIVE_INFINITY];
+  if (extra === undefined) return;
+  throw new UsageError(
+    `${name} takes ${most === 0 ? 'no words' : `at most ${most} ${most === 1 ? 'word' : 'words'}`}: unexpected "${extra}". ${suggestion(extra)}Usage: pi-gateway-tui ${`${name} ${args}`.trim()}`,
+  );
+}
+
+/** The extra word may be a command of its own, or a flag without its dashes. */
+function suggestion(word: string): string {
+  const flag = [...VALUE_FLAGS, ...SWITCHES].find((each) => each === word);
+  if (flag !== undefined) return `Did you mean --${flag}? `;
+  return commandOf(word) === undefined ? '' : `Did you mean pi-gateway-tui ${word}? `;
 }
 
 function portOf(value: string | undefined): number | undefined {
@@ -204,47 +177,4 @@ function choice<T extends string>(
 /** The flags that concern the console. */
 export function consoleOptions(args: Arguments): { inline: boolean; ascii: boolean; screenReader: boolean } {
   return { inline: args.inline, ascii: args.ascii, screenReader: args.screenReader };
-}
-
-const HELP_COLUMN = 33;
-
-/** `--help`. */
-export function helpText(): string {
-  const rows = COMMANDS.map(({ name, args, help }) => {
-    const left = `  ${`${name} ${args}`.trim()}`;
-    // What is too long for the column has its explanation on the next line.
-    return left.length > HELP_COLUMN - 2
-      ? `${left}\n${' '.repeat(HELP_COLUMN)}${help}`
-      : `${left.padEnd(HELP_COLUMN)}${help}`;
-  });
-  return `
-pi-gateway-tui – talk to the pi coding agent from Telegram, Discord, Slack, WhatsApp, Twitch or a WebSocket,
-and decide from one console who may.
-
-  pi-gateway-tui [flags]         the console, with the gateway inside
-  pi-gateway-tui --demo          the same with simulated platforms and a scripted agent: no account, no key
-  pi-gateway-tui --no-tui        headless: JSON log lines, for services and containers
-  pi-gateway-tui <command>
-
-Commands
-${rows.join('\n')}
-
-Flags
-  --port <n>            TCP port (default 3847; 0 takes a free one)
-  --host <address>      address to listen on (default localhost)
-  --data-dir <folder>   where everything is kept (default ~/.0xkobold, also PI_GATEWAY_HOME)
-  --agent <backend>     pi-rpc (default), pi-sdk or scripted
-  --no-agent            keep messages for a program to answer; no automatic answers
-  --no-tui              headless
-  --demo                simulated platforms in a throw-away folder
-  --accept-lost-changes start although a journal was removed or emptied
-  --inline              draw below the prompt instead of on the alternate screen
-  --ascii               ASCII characters only
-  --screen-reader       linear, append-only output
-  --log-level <level>   debug, info (default), warn or error
-  --json                machine-readable output of one-shot commands
-  --help, --version
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another gateway holds the data directory or has taken it over, 78 configuration error.
-`.trimStart();
 }

@@ -1,5 +1,6 @@
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
+import { GatewayError } from '../gateway/errors.ts';
 import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
 import type { CommandResult, Operator, OperatorCommand } from '../gateway/operator.ts';
 import type { GatewayAddress } from '../gateway/server/link-connection.ts';
@@ -8,7 +9,7 @@ import { type Arguments, UsageError } from './arguments.ts';
 import { findGateway, gatewayOfFolder } from './find-gateway.ts';
 import * as print from './print.ts';
 import { isQuestionName, printQuestions, questionId } from './questions.ts';
-import { homeWork, schedulesWork, tasksWork, type Work } from './work.ts';
+import { adapterWork, homeWork, schedulesWork, sessionWork, tasksWork, type Work } from './work.ts';
 
 /** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
 export interface OneShotOutcome {
@@ -103,11 +104,35 @@ async function execute(
     case 'sessions':
       return show(snapshot.sessions, print.sessions(snapshot.sessions));
     case 'tasks':
+    case 'task':
       return doing(await tasksWork(rest, operator));
     case 'schedules':
       return doing(schedulesWork(rest, operator));
     case 'home':
-      return doing(homeWork(rest));
+      return doing(await homeWork(rest, operator));
+    case 'session':
+      if (['stop', 'pause', 'resume'].includes(rest[0] ?? '')) needGateway(online);
+      return doing(await sessionWork(rest, operator));
+    case 'adapter': {
+      const work = adapterWork(rest);
+      if ('command' in work && work.command.type !== 'adapter.check') needGateway(online);
+      return doing(work);
+    }
+    case 'stop':
+    case 'restart':
+      needGateway(online);
+      return act({ type: args.command });
+    case 'invite': {
+      const result = await operator.run({ type: 'pairing.invite' });
+      return show(result, print.invitation(result.data));
+    }
+    case 'blocked': {
+      const senders = await operator.query('blocked', {});
+      return show(senders, print.blocked(senders));
+    }
+    case 'block':
+    case 'unblock':
+      return act({ type: args.command, ...person(rest, args.command) });
     case 'audit': {
       const entries = await operator.query('audit', { limit: countOf(args.rest[0]) });
       return show(entries, print.audit(entries));
@@ -120,7 +145,7 @@ async function execute(
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
       return act({ type: 'pairing.approve', code: rest.join('') });
     case 'deny': {
-      const name = need(rest[0], 'deny <code> | <question>');
+      const name = need(rest.join(''), 'deny <code> | <#n>');
       if (!isQuestionName(name)) return act({ type: 'pairing.deny', code: name });
       return act({ type: 'dialog.answer', id: questionId(snapshot, name), decision: 'deny' });
     }
@@ -170,6 +195,13 @@ function person(rest: readonly string[], command: string): { platform: Platform;
 function platformOf(value: string | undefined, command: string): Platform {
   if (isPlatform(value)) return value;
   throw new UsageError(`${command}: "${value ?? ''}" is not a platform; use one of ${PLATFORMS.join(', ')}.`);
+}
+
+function needGateway(online: boolean): void {
+  if (online) return;
+  throw new GatewayError('no_gateway', 'no gateway is running here', {
+    hint: 'Start one: pi-gateway-tui, or pi-gateway-tui --no-tui for a service.',
+  });
 }
 
 function countOf(value: string | undefined): number {

@@ -1,9 +1,8 @@
-import { GatewayError } from '../gateway/errors.ts';
-import type { SessionView } from '../gateway/model.ts';
 import { holdSession, lentOf } from '../handoff.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { operatorSession } from './one-shot.ts';
 import { printNote } from './output.ts';
+import { findSession } from './work.ts';
 
 /** Opens a chat's session in this terminal with pi; the gateway waits with it meanwhile. Resolves with pi's exit code. */
 export async function runOpen(args: Arguments): Promise<number> {
@@ -24,18 +23,4 @@ export async function runOpen(args: Arguments): Promise<number> {
   } finally {
     await close();
   }
-}
-
-/** By id, or by the first characters of one. */
-function findSession(sessions: readonly SessionView[], wanted: string): SessionView {
-  const exact = sessions.find(({ id }) => id === wanted);
-  if (exact !== undefined) return exact;
-  const found = sessions.filter(({ id }) => id.startsWith(wanted));
-  const [first] = found;
-  if (first !== undefined && found.length === 1) return first;
-  throw new GatewayError(
-    'session_not_found',
-    found.length === 0 ? `no session has the id ${wanted}` : `${found.length} sessions begin with ${wanted}`,
-    { status: 404, hint: 'List them with: pi-gateway-tui sessions' },
-  );
 }

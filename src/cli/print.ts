@@ -6,6 +6,7 @@ import type {
   SessionView,
   TaskStep,
   TaskView,
+  TranscriptEntry,
   UsageTotal,
 } from '../gateway/model.ts';
 import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator.ts';
@@ -208,4 +209,50 @@ export function config(rows: readonly ConfigValue[]): string {
     rows.map((each) => [each.key, each.value === undefined ? '' : JSON.stringify(each.value), each.source]),
     'No such key.',
   );
+}
+
+export function homes(rows: readonly { readonly platform: string; readonly chat: string }[]): string {
+  return table(
+    ['PLATFORM', 'HOME CHAT'],
+    rows.map((each) => [each.platform, each.chat]),
+    'No home chats. Set one with: pi-gateway-tui home <platform> <chat>',
+  );
+}
+
+export function blocked(rows: OperatorQueries['blocked']['result']): string {
+  return table(
+    ['PLATFORM', 'ID', 'SINCE'],
+    rows.map((each) => [each.platform, each.userId, ago(each.at)]),
+    'No blocked senders.',
+  );
+}
+
+export function session(view: SessionView, transcript: readonly TranscriptEntry[]): string {
+  const facts = [
+    `session ${view.id}: ${oneLine(view.title)}`,
+    `${view.chat.platform} ${view.chatKind} ${oneLine(view.chatName ?? view.chat.chatId)}, user ${oneLine(view.senderName)} (${oneLine(view.senderId)})`,
+    `${view.state}, ${view.waiting} queued, ${view.turns} turns, last message ${ago(view.lastUserAt)}${view.model === undefined ? '' : `, model ${view.model}`}`,
+  ];
+  const lines = transcript.map(({ at, role, text }) => `${clock(at)}  ${role}: ${text}`);
+  return [...facts, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n');
+}
+
+export function task(view: TaskView): string {
+  const end = view.completedAt === undefined ? '' : `, ended ${ago(view.completedAt)}`;
+  return [
+    `task ${view.id}: ${view.status}, ${view.progress}%, started ${ago(view.createdAt)}${end}`,
+    ...(view.progressMessage === undefined ? [] : [`progress: ${oneLine(view.progressMessage)}`]),
+    ...(view.exitCode === undefined ? [] : [`exit code: ${view.exitCode}`]),
+    '',
+    view.command,
+    ...(view.error === undefined ? [] : ['', `error: ${view.error}`]),
+    ...(view.result === undefined ? [] : ['', view.result]),
+  ].join('\n');
+}
+
+export function invitation(data: unknown): string {
+  const { code, expiresAt } = (data ?? {}) as { readonly code?: unknown; readonly expiresAt?: unknown };
+  const minutes =
+    typeof expiresAt === 'number' ? Math.max(0, Math.round((expiresAt - Date.now()) / 60_000)) : 0;
+  return `Invite code: ${String(code)}\nGive it to one new user. The first person who sends it to the bot in a direct message is approved. It expires in ${minutes} minutes.`;
 }

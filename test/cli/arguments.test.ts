@@ -54,6 +54,11 @@ describe('the command line', () => {
     [['--port', '65536'], 'from 0 to 65535'],
     [['--agent', 'gpt'], 'is not one of pi-rpc, pi-sdk, scripted'],
     [['stats'], 'Did you mean status?'],
+    [['status', 'extra'], 'status takes no words: unexpected "extra"'],
+    [['status', 'json'], 'Did you mean --json?'],
+    [['sessions', 'tasks'], 'Did you mean pi-gateway-tui tasks?'],
+    [['pair', 'a', 'b', 'c'], 'unexpected "c"'],
+    [['doctor', 'telegram', 'extra'], 'unexpected "extra"'],
   ])('refuses %j and says why', (argv, words) => {
     expect(() => readArguments(argv)).toThrow(UsageError);
     expect(() => readArguments(argv)).toThrow(words);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { homeWork, schedulesWork, tasksWork } from '../../src/cli/work.ts';
+import { adapterWork, homeWork, schedulesWork, sessionWork, tasksWork } from '../../src/cli/work.ts';
+import type { Operator } from '../../src/gateway/operator.ts';
 import { fakeOperator } from '../gateway/server/fake-operator.ts';
 
 const { operator } = fakeOperator();
@@ -35,11 +36,33 @@ describe('one-shot commands', () => {
     expect(() => run('remove', 'a', 'b')).toThrow('usage');
   });
 
-  it('name home chats', () => {
-    expect(homeWork(['slack', 'C1:17.5'])).toEqual({
+  it('name home chats, list them, and remove one only when asked to', async () => {
+    const config = [{ key: 'platforms.slack.homeChat', value: 'C7', source: 'file', help: '' }];
+    const told: Operator = Object.assign(Object.create(operator), { query: async () => config });
+    const run = (...words: string[]) => homeWork(words, told);
+    expect(await run('slack', 'C1:17.5')).toEqual({
       command: { type: 'home.set', platform: 'slack', chat: 'C1:17.5' },
     });
-    expect(homeWork(['slack'])).toEqual({ command: { type: 'home.set', platform: 'slack' } });
-    expect(() => homeWork(['slak', 'C1'])).toThrow('usage');
+    expect(await run('slack', 'none')).toEqual({ command: { type: 'home.set', platform: 'slack' } });
+    for (const words of [['slack'], []])
+      expect(await run(...words)).toMatchObject({
+        value: [{ platform: 'slack', chat: 'C7' }],
+        text: expect.stringContaining('C7'),
+      });
+    await expect(run('slak', 'C1')).rejects.toThrow('usage');
+  });
+
+  it('act on one session and on an adapter', async () => {
+    await expect(sessionWork(['reset'], operator)).rejects.toThrow('usage');
+    await expect(sessionWork(['rest', 'x'], operator)).rejects.toThrow('usage');
+    await expect(sessionWork(['reset', 'no-such'], operator)).rejects.toMatchObject({
+      code: 'session_not_found',
+    });
+    expect(adapterWork(['telegram', 'restart'])).toEqual({
+      command: { type: 'adapter.restart', platform: 'telegram' },
+    });
+    expect(adapterWork(['stop', 'slack'])).toEqual({ command: { type: 'adapter.stop', platform: 'slack' } });
+    for (const words of [[], ['telegram'], ['telegramm', 'stop'], ['telegram', 'stopp']])
+      expect(() => adapterWork(words)).toThrow('usage');
   });
 });

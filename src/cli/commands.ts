@@ -1,0 +1,290 @@
+/** Every word of the command line: one table for parsing, help, completion and the documentation. */
+
+interface CommandRow {
+  readonly name: string;
+  readonly group: 'start' | 'access' | 'sessions' | 'automation' | 'configuration' | 'help';
+  readonly args: string;
+  readonly help: string;
+  /** Words that it takes at most; absent when it takes text. */
+  readonly most?: number;
+  /** Fixed first words, for completion; `platform` stands for the names of the platforms. */
+  readonly words?: readonly string[];
+  readonly example: string;
+  /** One-shot: prints its result (`--json`) and ends. */
+  readonly once?: false;
+}
+
+const rows = [
+  {
+    name: 'attach',
+    group: 'start',
+    args: '[url]',
+    help: 'open the console for a running gateway',
+    most: 1,
+    example: 'attach http://gateway.internal:3847',
+    once: false,
+  },
+  {
+    name: 'doctor',
+    group: 'start',
+    args: '[platform]',
+    help: 'check the setup and show how to fix it',
+    most: 1,
+    words: ['platform'],
+    example: 'doctor telegram',
+  },
+  { name: 'stop', group: 'start', args: '', help: 'stop the running gateway', most: 0, example: 'stop' },
+  {
+    name: 'restart',
+    group: 'start',
+    args: '',
+    help: 'restart it and reload the configuration',
+    most: 0,
+    example: 'restart',
+  },
+  {
+    name: 'adapter',
+    group: 'start',
+    args: '<platform> start|stop|restart|check',
+    help: 'control the connection to a platform',
+    most: 2,
+    words: ['platform'],
+    example: 'adapter telegram restart',
+  },
+  {
+    name: 'pair',
+    group: 'access',
+    args: '[code]',
+    help: 'list pairing requests, or approve one by code',
+    most: 2,
+    example: 'pair KQ7M-2XPD',
+  },
+  {
+    name: 'deny',
+    group: 'access',
+    args: '<code> | <#n>',
+    help: 'deny a pairing request, or a tool call',
+    most: 2,
+    example: 'deny KQ7M-2XPD',
+  },
+  {
+    name: 'invite',
+    group: 'access',
+    args: '',
+    help: 'create an invite code for one new user',
+    most: 0,
+    example: 'invite',
+  },
+  {
+    name: 'allow',
+    group: 'access',
+    args: '[platform user-id [note]]',
+    help: 'show the allowlist, or add a user',
+    words: ['platform'],
+    example: 'allow telegram 81234 "from the sales team"',
+  },
+  {
+    name: 'revoke',
+    group: 'access',
+    args: '<platform> <user-id>',
+    help: "revoke a user's access immediately",
+    most: 2,
+    words: ['platform'],
+    example: 'revoke telegram 81234',
+  },
+  {
+    name: 'block',
+    group: 'access',
+    args: '<platform> <user-id>',
+    help: 'ignore a sender until unblocked',
+    most: 2,
+    words: ['platform'],
+    example: 'block telegram 81234',
+  },
+  {
+    name: 'unblock',
+    group: 'access',
+    args: '<platform> <user-id>',
+    help: 'stop ignoring a sender',
+    most: 2,
+    words: ['platform'],
+    example: 'unblock telegram 81234',
+  },
+  {
+    name: 'blocked',
+    group: 'access',
+    args: '',
+    help: 'list blocked senders',
+    most: 0,
+    example: 'blocked --json',
+  },
+  {
+    name: 'audit',
+    group: 'access',
+    args: '[count]',
+    help: 'show who decided what, newest first',
+    most: 1,
+    example: 'audit 100',
+  },
+  {
+    name: 'status',
+    group: 'sessions',
+    args: '',
+    help: 'show what is running, queued or failing',
+    most: 0,
+    example: 'status --json',
+  },
+  {
+    name: 'sessions',
+    group: 'sessions',
+    args: '',
+    help: 'list sessions',
+    most: 0,
+    example: 'sessions',
+  },
+  {
+    name: 'session',
+    group: 'sessions',
+    args: 'show|stop|pause|resume|reset <session>',
+    help: 'show one session, or act on it',
+    most: 2,
+    words: ['show', 'stop', 'pause', 'resume', 'reset'],
+    example: 'session show 4f2a',
+  },
+  {
+    name: 'open',
+    group: 'sessions',
+    args: '<session>',
+    help: 'open a session with pi in this terminal; messages queue until you exit',
+    most: 1,
+    example: 'open 4f2a',
+    once: false,
+  },
+  {
+    name: 'approvals',
+    group: 'sessions',
+    args: '',
+    help: 'list tool calls and questions that need an answer',
+    most: 0,
+    example: 'approvals',
+  },
+  {
+    name: 'approve',
+    group: 'sessions',
+    args: '<#n> [session]',
+    help: 'allow a tool call once, or for the whole session',
+    most: 2,
+    example: 'approve 4 session',
+  },
+  {
+    name: 'send',
+    group: 'sessions',
+    args: '<platform> <chat> <text>',
+    help: 'send a message to a chat as the operator',
+    words: ['platform'],
+    example: 'send telegram 81234 "The build is green."',
+  },
+  {
+    name: 'chat',
+    group: 'sessions',
+    args: '[url]',
+    help: 'chat with the bot from this terminal',
+    most: 1,
+    example: 'chat',
+    once: false,
+  },
+  {
+    name: 'usage',
+    group: 'sessions',
+    args: '',
+    help: 'show tokens and cost by day, user and session',
+    most: 0,
+    example: 'usage',
+  },
+  {
+    name: 'tasks',
+    group: 'automation',
+    args: '[start|program|show|steps|retry|cancel|deliver …]',
+    help: 'list background tasks, start one, or act on one',
+    words: ['start', 'program', 'show', 'steps', 'retry', 'cancel', 'deliver'],
+    example: 'tasks start summarize the logs of today',
+  },
+  {
+    name: 'task',
+    group: 'automation',
+    args: 'show|steps|retry|cancel|deliver <id>',
+    help: 'the same for one task',
+    most: 2,
+    words: ['show', 'steps', 'retry', 'cancel', 'deliver'],
+    example: 'task show bg-12',
+  },
+  {
+    name: 'schedules',
+    group: 'automation',
+    args: '[every|at|pause|resume|run|remove …]',
+    help: 'list schedules, add one, or change one',
+    words: ['every', 'at', 'pause', 'resume', 'run', 'remove'],
+    example: 'schedules every weekday 09:00 "summarize my mail"',
+  },
+  {
+    name: 'config',
+    group: 'configuration',
+    args: '[key] | set <key> <value>',
+    help: 'show values and where each comes from, or set one; "-" reads it from stdin',
+    example: 'config set platforms.telegram.token -',
+  },
+  {
+    name: 'home',
+    group: 'configuration',
+    args: '[platform [chat[:thread] | none]]',
+    help: 'list home chats, set one, or remove it with "none"',
+    most: 2,
+    words: ['platform'],
+    example: 'home telegram 81234',
+  },
+  {
+    name: 'token',
+    group: 'access',
+    args: 'rotate',
+    help: 'replace the operator token; the old one stops working immediately',
+    most: 1,
+    words: ['rotate'],
+    example: 'token rotate',
+  },
+  {
+    name: 'help',
+    group: 'help',
+    args: '[command]',
+    help: 'show help for a command',
+    most: 1,
+    example: 'help schedules',
+    once: false,
+  },
+  {
+    name: 'version',
+    group: 'help',
+    args: '',
+    help: 'show the version',
+    most: 0,
+    example: 'version',
+    once: false,
+  },
+  {
+    name: 'completion',
+    group: 'help',
+    args: 'bash|zsh|fish',
+    help: 'print a completion script for a shell',
+    most: 1,
+    words: ['bash', 'zsh', 'fish'],
+    example: 'completion bash > ~/.local/share/bash-completion/completions/pi-gateway-tui',
+    once: false,
+  },
+] as const satisfies readonly CommandRow[];
+
+export type CommandName = (typeof rows)[number]['name'];
+
+export const COMMANDS: readonly (CommandRow & { readonly name: CommandName })[] = rows;
+
+export function commandOf(name: string | undefined): (typeof COMMANDS)[number] | undefined {
+  return COMMANDS.find((each) => each.name === name);
+}

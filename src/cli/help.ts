@@ -1,0 +1,84 @@
+/** `--help`: the page of the program, and one for each command. */
+import { COMMANDS, commandOf } from './commands.ts';
+
+const TITLES = {
+  start: 'Start and stop',
+  access: 'Access',
+  sessions: 'Sessions',
+  automation: 'Automation',
+  configuration: 'Configuration',
+  help: 'Help',
+} as const;
+
+const COLUMN = 34;
+
+const START = [
+  ['--demo', 'try it with simulated platforms and no accounts'],
+  ['--no-tui', 'run headless, with JSON logs (services, containers)'],
+] as const;
+
+const FLAGS = `Flags
+  --data-dir <dir>   data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)
+  --port <n>         TCP port, 0 for any free port (default 3847, env PI_GATEWAY_PORT)
+  --host <address>   address to listen on (default localhost, env PI_GATEWAY_HOST)
+  --agent <backend>  pi-rpc (default), pi-sdk or scripted
+  --no-agent         store messages for an API client; do not run an agent
+  --accept-lost-changes  start although the newest changes of the data are lost
+  --log-level <l>    debug, info (default), warn or error
+  --json             machine-readable output
+  --inline, --ascii, --screen-reader    console display: see docs/console.md
+  -h, --help         show help; "pi-gateway-tui <command> --help" for one command
+  -v, --version      show the version`;
+
+const EXIT = `Exit codes: 0 success, 1 failure, 2 usage error, 75 data directory in use,
+78 invalid configuration`;
+
+/** The page of one command; without a name, that of the program. */
+export function helpText(name?: string): string {
+  const command = commandOf(name);
+  if (command === undefined) return programPage();
+  const { args, help, example, once } = command;
+  const flags = once === false ? '' : '\n  --json             machine-readable output';
+  return `Usage: pi-gateway-tui ${`${command.name} ${args}`.trim()}
+
+${help.charAt(0).toUpperCase()}${help.slice(1)}.
+
+Flags
+  --data-dir <dir>   data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)${flags}
+
+Example
+  pi-gateway-tui ${example}
+`;
+}
+
+function programPage(): string {
+  const groups = Object.entries(TITLES).map(([group, title]) => {
+    const lines = COMMANDS.filter((each) => each.group === group).map(
+      ({ name, args, help }) => [`${name} ${args}`.trim(), help] as const,
+    );
+    return [title, ...[...(group === 'start' ? START : []), ...lines].map(line)].join('\n');
+  });
+  return `Usage: pi-gateway-tui [command] [flags]
+
+Connects the pi coding agent to chat platforms and opens a terminal console.
+Without a command: start the gateway and the console, or attach to the gateway
+that is already running.
+
+${groups.join('\n\n')}
+
+${FLAGS}
+
+Examples
+  pi-gateway-tui pair KQ7M-2XPD
+  pi-gateway-tui schedules every weekday 09:00 "summarize my mail"
+
+${EXIT}
+`;
+}
+
+/** What is too long for the column has its explanation on the next line. */
+function line([left, right]: readonly [string, string]): string {
+  return left.length > COLUMN - 4
+    ? `  ${left}\n${' '.repeat(COLUMN)}${right}`
+    : `  ${left}`.padEnd(COLUMN) + right;
+}
