@@ -180,6 +180,8 @@ export interface SessionView {
   readonly current?: string;
   readonly turns: number;
   readonly model?: string;
+  /** The last turn did not end with an answer; gone with the next answer. */
+  readonly lastFailure?: { readonly at: number; readonly reason: string };
 }
 
 export type TaskStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost';

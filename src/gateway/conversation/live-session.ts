@@ -132,6 +132,15 @@ export class LiveSession {
     void this.#settled(item, { kind: 'dropped' });
   }
 
+  /** The session's row shows it until a turn is answered. */
+  #noteFailure(outcome: Outcome): void {
+    if (outcome.kind === 'answered') this.session.lastFailure = undefined;
+    else if (outcome.kind === 'failed')
+      this.session.lastFailure = { at: this.#deps.clock(), reason: outcome.end.message };
+    else if (outcome.kind === 'timed_out')
+      this.session.lastFailure = { at: this.#deps.clock(), reason: 'it took too long' };
+  }
+
   #port(): LanePort {
     const { settings, slots, prepare, inbox, persist, feed } = this.#deps;
     const { session } = this;
@@ -172,6 +181,7 @@ export class LiveSession {
     if (own !== undefined) this.#deps.files.ended(this.session.id);
     const reply = own ?? this.#newReply(item, 'off');
     try {
+      this.#noteFailure(outcome);
       const { atRest } = await this.#inOrder(() => settle(this.#deps, this.session, item, outcome, reply));
       void atRest.then(endTyping);
     } catch (error) {

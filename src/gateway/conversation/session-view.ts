@@ -38,5 +38,6 @@ export function sessionView(session: SessionRecord, lane: Lane | undefined): Ses
         : { current: '/compact' }),
     turns: session.turns,
     ...(session.model === undefined ? {} : { model: session.model }),
+    ...(session.lastFailure === undefined ? {} : { lastFailure: session.lastFailure }),
   };
 }

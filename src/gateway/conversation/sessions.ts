@@ -1,4 +1,4 @@
-import type { ChatKind, ChatRef } from '../model.ts';
+import type { ChatKind, ChatRef, SessionView } from '../model.ts';
 import type { Database, Row, Tx } from '../store/database.ts';
 
 export interface SessionRecord {
@@ -25,6 +25,8 @@ export interface SessionRecord {
   /** The operator has taken over: messages wait. */
   paused: boolean;
   turns: number;
+  /** Why the last turn did not end with an answer; not kept over a restart. */
+  lastFailure?: SessionView['lastFailure'] | undefined;
 }
 
 /** All sessions, mirrored in memory. Changes are made in the caller's transaction first, then remembered. */

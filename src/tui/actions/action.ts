@@ -20,6 +20,8 @@ export interface Action {
   readonly keys: readonly string[];
   /** One or two words for the hint line. */
   readonly label: string;
+  /** What the key would do to the selected row now: "start" of "start/stop". */
+  readonly labelNow?: (context: ActionContext) => string | undefined;
   /** One sentence for help, palette and key table. */
   readonly help: string;
   /** Place in the hint line, lowest first; absent: not shown there. */
@@ -51,6 +53,8 @@ export interface RunOptions {
   readonly undo?: Undo;
   /** Called instead of a toast. */
   readonly after?: (result: CommandResult) => void;
+  /** Called first when the command has succeeded. */
+  readonly succeeded?: () => void;
   /** Called with the sentence of what went wrong, instead of a toast. */
   readonly failed?: (sentence: string) => void;
 }
@@ -62,9 +66,24 @@ export interface Confirmation {
   readonly verb: string;
 }
 
+/** A second way, with its own key. */
+export interface Also {
+  readonly key: string;
+  readonly verb: string;
+  readonly run: () => void;
+}
+
 export interface Question extends Confirmation {
   readonly confirmed: () => void;
+  /** A second way to do it. */
+  readonly also?: Also;
 }
+
+/** What a typed text leads to: a sentence about what is wrong with it, a command, or nothing at all. */
+export type Prompted =
+  | string
+  | { readonly command: OperatorCommand; readonly options?: RunOptions }
+  | undefined;
 
 export interface Prompt {
   readonly title: string;
@@ -72,7 +91,8 @@ export interface Prompt {
   readonly text?: string;
   /** What is typed is shown as bullets. */
   readonly secret?: boolean;
-  readonly submit: (text: string) => void;
+  /** A problem keeps the prompt open with its text; so does a command that fails. */
+  readonly submit: (text: string) => Prompted;
 }
 
 /** How the operator leaves. */
@@ -116,6 +136,8 @@ export interface ActionContext {
   run(command: OperatorCommand, options?: RunOptions): void;
   ask(question: Question): void;
   prompt(prompt: Prompt): void;
+  /** Moves an open page to the next or previous place of what was searched. */
+  findNext(step: 1 | -1): void;
   toast(text: string, tone?: Toast['tone']): void;
   /** Takes the last decision back. */
   undo(): void;

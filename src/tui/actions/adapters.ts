@@ -40,12 +40,18 @@ export const ADAPTERS: readonly Action[] = [
     help: 'Start the selected adapter, or stop it.',
     hint: 11,
     careful: 'adapters',
+    labelNow(context) {
+      const state = context.target('adapters')?.state;
+      return state === 'parked' || (state !== undefined && OFF.has(state)) ? 'start' : 'stop';
+    },
     disabled: none,
     run(context) {
       const row = context.target('adapters');
       if (row === undefined) return;
       const { platform } = row;
-      if (OFF.has(row.state)) context.run({ type: 'adapter.start', platform }, { pending: platform });
+      // It has given up by itself: starting it means a new try with what is set now.
+      if (row.state === 'parked') context.run({ type: 'adapter.restart', platform }, { pending: platform });
+      else if (OFF.has(row.state)) context.run({ type: 'adapter.start', platform }, { pending: platform });
       else stop(context, platform);
     },
   },

@@ -3,13 +3,14 @@ import type { UsageTotal } from '../../gateway/model.ts';
 import type { OperatorQueries } from '../../gateway/operator.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
+import { isWorking } from '../lists/sessions.ts';
 import { FIRST_STEP } from '../setup/keys.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
 
 /** Work that would be cut off by leaving. */
 export function runningWork(context: ActionContext): string | undefined {
-  const turns = context.slices.sessions.filter((row) => row.state === 'running').length;
+  const turns = context.slices.sessions.filter(isWorking).length;
   const tasks = context.slices.tasks.filter(isOpenTask).length;
   const parts = [
     turns === 0 ? '' : turns === 1 ? '1 answer is under way' : `${turns} answers are under way`,

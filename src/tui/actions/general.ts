@@ -1,7 +1,7 @@
 /** The console itself: back, undo, copy, palette, help, leaving. */
 import { clean } from '../draw/cells.ts';
 import { fieldOf } from '../keys/field.ts';
-import { activeList } from '../state/view.ts';
+import { activeList, withoutMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 import { copyText } from './copy.ts';
 import { runningWork } from './gateway.ts';
@@ -27,7 +27,12 @@ export const GENERAL: readonly Action[] = [
     help: 'Close what is open and go one step back.',
     hint: 1,
     keysOnly: true,
-    run: (context) => context.close(),
+    run: (context) =>
+      context.update((state) => {
+        const top = state.modes.at(-1);
+        const closed = withoutMode(state);
+        return top?.kind === 'list' ? { ...closed, filters: { ...closed.filters, [top.list]: '' } } : closed;
+      }),
   },
   {
     id: 'clear',

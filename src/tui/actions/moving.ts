@@ -37,6 +37,11 @@ function mover(id: string, keys: readonly string[], help: string, by: Movement):
   };
 }
 
+/** Going sideways must not close what somebody reads. */
+function pageOpen({ view }: ActionContext): string | undefined {
+  return view.modes.length === 0 ? undefined : 'a page is open, Esc closes it';
+}
+
 const LOG_STEP = 16;
 
 function sideways(context: ActionContext, step: number): void {
@@ -96,6 +101,7 @@ export const MOVING: readonly Action[] = [
     label: 'left pane',
     help: 'Go to the pane on the left.',
     keysOnly: true,
+    disabled: pageOpen,
     run: (context) => context.update((view) => focus(view, beside(view.focus, 'left'))),
   },
   {
@@ -105,6 +111,7 @@ export const MOVING: readonly Action[] = [
     label: 'right pane',
     help: 'Go to the pane on the right.',
     keysOnly: true,
+    disabled: pageOpen,
     run: (context) => context.update((view) => focus(view, beside(view.focus, 'right'))),
   },
   {
@@ -118,8 +125,36 @@ export const MOVING: readonly Action[] = [
       context.update((view) => {
         const list = activeList(view);
         const before = filterOf(view, list);
-        return withMode(view, { kind: 'filter', list, field: fieldOf(before), before });
+        return withMode(view, { kind: 'filter', list, field: fieldOf(''), before });
       }),
+  },
+  {
+    id: 'search',
+    scopes: ['sheet'],
+    keys: ['/'],
+    label: 'search',
+    help: 'Search the open page.',
+    hint: 80,
+    keysOnly: true,
+    run: (context) => context.open({ kind: 'search', field: fieldOf('') }),
+  },
+  {
+    id: 'search.next',
+    scopes: ['sheet'],
+    keys: ['n'],
+    label: 'next place',
+    help: 'Go to the next place of what was searched.',
+    keysOnly: true,
+    run: (context) => context.findNext(1),
+  },
+  {
+    id: 'search.previous',
+    scopes: ['sheet'],
+    keys: ['N'],
+    label: 'previous place',
+    help: 'Go to the previous place of what was searched.',
+    keysOnly: true,
+    run: (context) => context.findNext(-1),
   },
   {
     id: 'zoom',

@@ -2,7 +2,8 @@
 import { isPlatform, type PairingView, PLATFORMS, type Platform } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import type { Undo } from '../state/undo.ts';
-import type { Action, ActionContext, Confirmation } from './action.ts';
+import type { Action, ActionContext, Confirmation, Prompted } from './action.ts';
+import { act } from './prompted.ts';
 
 function who(row: PairingView): string {
   return `${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
@@ -40,11 +41,11 @@ function requestIdOf(data: unknown): string | undefined {
   return typeof data.requestId === 'string' ? data.requestId : undefined;
 }
 
-function allow(context: ActionContext, platform: Platform, userId: string, note: string): void {
+function allowing(context: ActionContext, platform: Platform, userId: string, note: string): Prompted {
   const known = context.slices.allowlist.find((row) => row.platform === platform && row.userId === userId);
-  context.run(
-    { type: 'allow', platform, userId, ...(note === '' ? {} : { note }) },
-    {
+  return {
+    command: { type: 'allow', platform, userId, ...(note === '' ? {} : { note }) },
+    options: {
       undo: {
         list: 'allowlist',
         // Who was approved before keeps the access, with the note there was.
@@ -56,7 +57,7 @@ function allow(context: ActionContext, platform: Platform, userId: string, note:
               : { type: 'allow', platform, userId, note: known.note },
       },
     },
-  );
+  };
 }
 
 function revoke(context: ActionContext, platform: Platform, userId: string): void {
@@ -173,11 +174,13 @@ export const PAIRING: readonly Action[] = [
     args: '<code>',
     confirm: (context, [code]) => codeConfirmation(context, code, 'approve'),
     run(context, [code]) {
-      const submit = (text: string): void => {
-        if (text.trim() === '') return;
-        context.run({ type: 'pairing.approve', code: text.trim() }, { undo: reopens() });
+      const submit = (text: string): Prompted => {
+        const typed = text.trim();
+        if (typed === '') return undefined;
+        if (typed.replace(/[^a-z0-9]/giu, '') === '') return `"${clean(typed, 20)}" is not a code.`;
+        return { command: { type: 'pairing.approve', code: typed }, options: { undo: reopens() } };
       };
-      if (code !== undefined) submit(code);
+      if (code !== undefined) act(context, submit(code));
       else
         context.prompt({
           title: 'Match a code',
@@ -218,13 +221,14 @@ export const PAIRING: readonly Action[] = [
           }
         : undefined,
     run(context, args) {
-      const submit = (words: readonly string[]): void => {
+      const submit = (words: readonly string[]): Prompted => {
         const [platform, userId, ...note] = words;
-        if (!isPlatform(platform)) context.toast(`Which platform? One of ${PLATFORMS.join(', ')}.`, 'warn');
-        else if (userId === undefined) context.toast('Which id? : allow <platform> <userId>', 'warn');
-        else allow(context, platform, userId, note.join(' '));
+        if (platform === undefined || platform === '') return undefined;
+        if (!isPlatform(platform)) return `Which platform? One of ${PLATFORMS.join(', ')}.`;
+        if (userId === undefined) return 'Which id? <platform> <userId>';
+        return allowing(context, platform, userId, note.join(' '));
       };
-      if (args.length > 0) submit(args);
+      if (args.length > 0) act(context, submit(args));
       else
         context.prompt({
           title: 'Allow',

@@ -2,7 +2,7 @@
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { callKey, questionWords } from '../lists/questions.ts';
-import { topMode, withMode } from '../state/view.ts';
+import { openedList, topMode } from '../state/view.ts';
 import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function what(row: DialogView): string {
@@ -69,7 +69,7 @@ export const QUESTIONS: readonly Action[] = [
     help: 'Show what agents ask: tool calls that wait for an approval, and other questions.',
     words: 'approvals',
     run: (context) =>
-      context.update((state) => withMode({ ...state, modes: [] }, { kind: 'list', list: 'questions' })),
+      context.update((state) => openedList({ ...state, modes: [] }, { kind: 'list', list: 'questions' })),
   },
   {
     id: 'question.approve',
@@ -125,9 +125,8 @@ export const QUESTIONS: readonly Action[] = [
       context.prompt({
         title: clean(row.title, 80),
         hint: hintOf(row),
-        submit: (value) => {
-          if (value.trim() !== '') context.run({ type: 'dialog.answer', id: row.id, value });
-        },
+        submit: (value) =>
+          value.trim() === '' ? undefined : { command: { type: 'dialog.answer', id: row.id, value } },
       });
     },
   },

@@ -2,7 +2,8 @@
 import type { ScheduleView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import type { Undo } from '../state/undo.ts';
-import type { Action, ActionContext, Confirmation } from './action.ts';
+import type { Action, ActionContext, Confirmation, Prompted } from './action.ts';
+import { act } from './prompted.ts';
 
 function named(context: ActionContext, id: string | undefined): ScheduleView | undefined {
   return id === undefined
@@ -39,6 +40,7 @@ export const SCHEDULES: readonly Action[] = [
     scopes: ['schedules'],
     keys: ['P'],
     label: 'pause',
+    labelNow: (context) => (context.target('schedules')?.state === 'paused' ? 'resume' : 'pause'),
     help: 'Pause the selected schedule, or let it go on.',
     hint: 10,
     words: 'schedule pause',
@@ -110,8 +112,9 @@ export const SCHEDULES: readonly Action[] = [
     words: 'schedule',
     args: 'every|at <when> <text>',
     run(context, args) {
-      const add = (text: string): void => context.run({ type: 'schedule.write', text });
-      if (args.length > 0) add(args.join(' '));
+      const add = (text: string): Prompted =>
+        text.trim() === '' ? undefined : { command: { type: 'schedule.write', text } };
+      if (args.length > 0) act(context, add(args.join(' ')));
       else
         context.prompt({
           title: 'New schedule',

@@ -1,8 +1,9 @@
 /** Sessions: watch a conversation, write into it, take it over, stop or reset it. */
 import type { SessionView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { sessionName } from '../lists/sessions.ts';
+import { isWorking, sessionName } from '../lists/sessions.ts';
 import type { Undo } from '../state/undo.ts';
+import { openedList } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
 function noSession(context: ActionContext): string | undefined {
@@ -29,6 +30,36 @@ function reset(context: ActionContext, id: string, name: string): void {
         { type: 'session.reset', id },
         { pending: id, undo: { list: 'sessions', command: () => ({ type: 'session.reopen', id }) } },
       ),
+  });
+}
+
+/** A turn runs: it may go on while the operator answers, or stop. */
+function askToStop(context: ActionContext, row: SessionView): void {
+  const { id } = row;
+  const undo: Undo = { list: 'sessions', command: () => ({ type: 'session.resume', id }) };
+  const pause = (then: () => void): void =>
+    context.run(
+      { type: 'session.pause', id },
+      {
+        pending: id,
+        undo,
+        after(result) {
+          context.toast(result.message);
+          then();
+        },
+      },
+    );
+  context.ask({
+    title: `Pause ${label(row)}? Its turn is running.`,
+    lines: [
+      `It works on: ${clean(row.current ?? row.title, 120)}`,
+      row.waiting > 0
+        ? 'Stopping it also drops the messages that wait.'
+        : 'Later messages wait until you resume.',
+    ],
+    verb: 'pause and stop the turn',
+    confirmed: () => pause(() => context.run({ type: 'session.stop', id })),
+    also: { key: 'l', verb: 'pause, let it finish', run: () => pause(() => {}) },
   });
 }
 
@@ -61,9 +92,8 @@ export const SESSIONS: readonly Action[] = [
       context.prompt({
         title: `Write to ${label(row)}`,
         hint: 'The chat sees it as a message of the bot; the agent does not answer it.',
-        submit: (text) => {
-          if (text.trim() !== '') context.run({ type: 'session.write', id: row.id, text });
-        },
+        submit: (text) =>
+          text.trim() === '' ? undefined : { command: { type: 'session.write', id: row.id, text } },
       });
     },
   },
@@ -75,9 +105,10 @@ export const SESSIONS: readonly Action[] = [
     help: 'Pause the agent for this chat and answer by hand, or let it go on.',
     hint: 12,
     careful: 'sessions',
+    labelNow: (context) => (context.target('sessions')?.state === 'paused' ? 'resume' : 'pause'),
     confirm(context) {
       const row = context.target('sessions');
-      if (row === undefined || row.state === 'paused') return undefined;
+      if (row === undefined || row.state === 'paused' || isWorking(row)) return undefined;
       return { title: `Pause ${label(row)}?`, lines: ['Messages wait while you answer.'], verb: 'pause' };
     },
     disabled: ended,
@@ -85,6 +116,10 @@ export const SESSIONS: readonly Action[] = [
       const row = context.target('sessions');
       if (row === undefined) return;
       const type = row.state === 'paused' ? 'session.resume' : 'session.pause';
+      if (type === 'session.pause' && isWorking(row)) {
+        askToStop(context, row);
+        return;
+      }
       const opposite = type === 'session.pause' ? 'session.resume' : 'session.pause';
       const undo: Undo = { list: 'sessions', command: () => ({ type: opposite, id: row.id }) };
       context.run({ type, id: row.id }, { pending: row.id, undo });
@@ -125,7 +160,7 @@ export const SESSIONS: readonly Action[] = [
     disabled(context) {
       const row = context.target('sessions');
       if (row === undefined) return 'no session is selected';
-      return row.state === 'running' || row.state === 'queued'
+      return isWorking(row) || row.state === 'queued' || row.waiting > 0
         ? undefined
         : 'nothing is running in this session';
     },
@@ -168,6 +203,20 @@ export const SESSIONS: readonly Action[] = [
     },
   },
   {
+    id: 'session.failures',
+    scopes: ['sessions'],
+    keys: ['F'],
+    label: 'failures first',
+    help: 'List sessions whose last turn failed first, or in their usual order again.',
+    hint: 19,
+    labelNow: ({ view }) => (view.failuresFirst ? 'usual order' : 'failures first'),
+    disabled: ({ view, slices }) =>
+      view.failuresFirst || slices.sessions.some((row) => row.lastFailure !== undefined)
+        ? undefined
+        : 'no last turn has failed',
+    run: (context) => context.update((view) => ({ ...view, failuresFirst: !view.failuresFirst })),
+  },
+  {
     id: 'session.queue',
     scopes: ['sessions', 'session'],
     keys: ['Q'],
@@ -179,7 +228,7 @@ export const SESSIONS: readonly Action[] = [
       const row = context.target('sessions');
       if (row === undefined) return;
       context.load('queue', row.id);
-      context.open({ kind: 'list', list: 'queue', subject: row.id });
+      context.update((view) => openedList(view, { kind: 'list', list: 'queue', subject: row.id }));
     },
   },
   {

@@ -3,7 +3,8 @@ import type { TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { isOpenTask } from '../state/orders.ts';
-import type { Action, ActionContext } from './action.ts';
+import type { Action, ActionContext, Prompted } from './action.ts';
+import { act } from './prompted.ts';
 
 function cancel(context: ActionContext, task: TaskView): void {
   context.ask({
@@ -92,8 +93,9 @@ export const TASKS: readonly Action[] = [
     words: 'task start',
     args: '<text>',
     run(context, args) {
-      const start = (command: string): void => context.run({ type: 'task.start', command });
-      if (args.length > 0) start(args.join(' '));
+      const start = (command: string): Prompted =>
+        command.trim() === '' ? undefined : { command: { type: 'task.start', command } };
+      if (args.length > 0) act(context, start(args.join(' ')));
       else context.prompt({ title: 'New task', hint: 'what the agent is to do', submit: start });
     },
   },

@@ -6,7 +6,7 @@ import { LISTS } from '../lists/lists.ts';
 import { configText } from '../lists/views.ts';
 import { LEVELS } from '../state/list-state.ts';
 import type { LogEntry } from '../state/slices.ts';
-import { withMode } from '../state/view.ts';
+import { openedList } from '../state/view.ts';
 import type { Action } from './action.ts';
 
 function view(list: Exclude<ListViewId, 'queue'>, keys: readonly string[], help: string): Action {
@@ -19,7 +19,7 @@ function view(list: Exclude<ListViewId, 'queue'>, keys: readonly string[], help:
     words: list,
     run(context) {
       if (list === 'config') context.load('config');
-      context.update((state) => withMode({ ...state, modes: [] }, { kind: 'list', list }));
+      context.update((state) => openedList({ ...state, modes: [] }, { kind: 'list', list }));
     },
   };
 }
@@ -152,17 +152,17 @@ export const VIEWS: readonly Action[] = [
         submit(typed) {
           const text = typed.trim();
           // A stored secret is not shown: an empty field says nothing about it.
-          if (secret && text === '') return;
-          context.run(
-            { type: 'config.set', key: row.key, value: typedValue(row, text) },
-            {
+          if (secret && text === '') return undefined;
+          return {
+            command: { type: 'config.set', key: row.key, value: typedValue(row, text) },
+            options: {
               pending: row.key,
               after({ message }) {
                 context.toast(message);
                 context.load('config');
               },
             },
-          );
+          };
         },
       });
     },

@@ -33,7 +33,9 @@ export const adaptersList: ListDefinition<AdapterView> = {
   key: (row) => row.platform,
   haystack: (row) => `${row.platform} ${row.state} ${row.detail} ${row.account?.name ?? ''}`,
   height: oneLine,
-  count: (rows) => `${rows.filter((row) => row.state === 'connected').length}/${rows.length}`,
+  // As in the header: what is disabled is not expected to be there.
+  count: (rows) =>
+    `${rows.filter((row) => row.state === 'connected').length}/${rows.filter((row) => row.state !== 'disabled').length}`,
   empty: () => ['No adapter is configured.', 'Add one under "platforms" in the configuration (: config).'],
   draw(row, { width, glyphs, ticker, pending }) {
     const quiet = row.state === 'stopped' || row.state === 'disabled';

@@ -19,6 +19,11 @@ export function sessionSign(state: SessionState, glyphs: Glyphs): Span {
   return span(sign(glyphs), style);
 }
 
+/** A turn runs, whether later messages wait for the operator or not. */
+export function isWorking(row: SessionView): boolean {
+  return row.state === 'running' || (row.state === 'paused' && row.current !== undefined);
+}
+
 /** Who the session is with: the person, or the room and thread. */
 export function sessionName(row: SessionView, sub = '›'): string {
   const sender = row.senderName === '' ? row.senderId : row.senderName;
@@ -33,17 +38,30 @@ function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
   const quote = (text: string): Span[] => [
     span(` ${glyphs.quote[0]}${clean(text, 200)}${glyphs.quote[1]}`, 'text'),
   ];
+  const failure =
+    row.lastFailure === undefined
+      ? []
+      : [span(`${glyphs.bad} failed ${ticker.age(row.lastFailure.at)} `, 'bad')];
   switch (row.state) {
     case 'running':
       return [span('running', 'ok'), ...waiting, ...quote(row.current ?? row.title)];
     case 'queued':
       return [span(`${Math.max(1, row.waiting)} queued`, 'warn'), ...quote(row.current ?? row.title)];
     case 'paused':
-      return [span('paused', 'mark'), ...waiting, span(' you answer this chat')];
+      return isWorking(row)
+        ? [
+            span('running', 'ok'),
+            span(', then paused', 'mark'),
+            ...waiting,
+            ...quote(row.current ?? row.title),
+          ]
+        : [...failure, span('paused', 'mark'), ...waiting, span(' you answer this chat')];
     case 'idle':
-      return [span(`idle ${ticker.age(row.lastUserAt)}`, 'dim'), span(` ${clean(row.title, 200)}`, 'dim')];
+      return row.lastFailure === undefined
+        ? [span(`idle ${ticker.age(row.lastUserAt)}`, 'dim'), span(` ${clean(row.title, 200)}`, 'dim')]
+        : [...failure, span(clean(row.lastFailure.reason, 200))];
     case 'ended':
-      return [span(`ended ${clean(row.endReason ?? '')}`, 'dim')];
+      return [...failure, span(`ended ${clean(row.endReason ?? '')}`, 'dim')];
   }
 }
 
@@ -53,7 +71,7 @@ const counted = new WeakMap<readonly SessionView[], number>();
 function activeOf(rows: readonly SessionView[]): number {
   let active = counted.get(rows);
   if (active === undefined) {
-    active = rows.filter((row) => row.state === 'running' || row.state === 'queued').length;
+    active = rows.filter((row) => isWorking(row) || row.state === 'queued').length;
     counted.set(rows, active);
   }
   return active;
@@ -64,7 +82,7 @@ export const sessionsList: ListDefinition<SessionView> = {
   rows: ({ slices }) => slices.sessions,
   key: (row) => row.id,
   haystack: (row) =>
-    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.id}`,
+    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.id}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
   height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);

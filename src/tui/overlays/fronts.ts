@@ -1,5 +1,5 @@
 /** What stands in front of everything and takes the keys: dialog, text field, palette. */
-import { fillTo, wrap } from '../draw/cells.ts';
+import { clean, fillTo, wrap } from '../draw/cells.ts';
 import { widest } from '../draw/frame.ts';
 import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
@@ -27,6 +27,8 @@ export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
     button(mode.verb, mode.onConfirm),
     span(mode.openedBy === 'y' ? '' : '   y', 'key'),
     span(mode.openedBy === 'y' ? '' : ` ${mode.verb}`, 'dim'),
+    span(mode.also === undefined ? '' : `   ${mode.also.key}`, 'key'),
+    span(mode.also === undefined ? '' : ` ${mode.also.verb}`, 'dim'),
   ];
   const lines: Line[] = [[], ...body.map((text): Line => [span(' '), span(text)]), [], buttons];
   return framed(
@@ -39,14 +41,16 @@ export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
 
 export function textBlock(scene: Scene, mode: Of<'text'>): Block {
   const width = Math.min(80, scene.columns - 2);
+  const error = mode.error === undefined ? [] : wrap(clean(mode.error, 600), width - 4).slice(0, 4);
   const hint = wrap(mode.hint, width - 4).slice(0, 3);
-  const place = middlePlace(scene, width, hint.length + 5);
+  const place = middlePlace(scene, width, hint.length + error.length + 5);
   const lines: Line[] = [
     [
       span(' > ', 'key'),
       ...fieldSpans(mode.secret === true ? masked(mode.field, scene) : mode.field, place.width - 7),
     ],
-    [],
+    ...error.map((text): Line => [span(' '), span(text, 'bad')]),
+    mode.busy === true ? [span(` Asking the gateway${scene.glyphs.ellipsis}`, 'warn')] : [],
     ...hint.map((text): Line => [span(' '), span(text, 'dim')]),
     [span(' Enter', 'key'), span(' done  '), span('Esc', 'key'), span(' cancel')],
   ];

@@ -1,4 +1,5 @@
 /** Pages over the panes: sheets that scroll as text, and list views. */
+import { clean } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import { callKey } from '../lists/questions.ts';
 import { listPane } from '../screen/list-pane.ts';
@@ -11,7 +12,8 @@ import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
 import { paragraph, type Sheet } from '../sheets/sheet.ts';
 import { transcriptSheet } from '../sheets/transcript.ts';
 import { undoSheet } from '../sheets/undo.ts';
-import type { Mode } from '../state/view.ts';
+import { foundLines, topFor, withFound } from '../state/find.ts';
+import { findOf, type Mode, topMode } from '../state/view.ts';
 import { framed, pagePlace } from './place.ts';
 
 type SheetMode = Extract<Mode, { kind: 'sheet' }>;
@@ -36,24 +38,65 @@ export function sheetPage(scene: Scene, mode: SheetMode): Block {
   const inner = place.width - 2;
   const height = Math.max(0, place.height - 2);
   const sheet = sheetOf(scene, mode, inner - 2, height);
-  const top = pageWindow(scene, mode, sheet.lines.length, height);
+  const { view, lists } = scene.controller;
+  const find = findOf(view);
+  lists.found = foundLines(sheet.lines, find);
+  const top = pageWindow(
+    scene,
+    searched(scene, mode, sheet.lines.length, height),
+    sheet.lines.length,
+    height,
+  );
   const asked =
     mode.sheet === 'question' ? scene.controller.lists.subject('questions', mode.subject) : undefined;
   if (asked !== undefined && height > 0 && top + height >= sheet.lines.length)
     scene.controller.lists.drawn.read(callKey(asked));
-  const lines = sheet.lines.slice(top, top + height).map((line) => row(scene, [span(' '), ...line], inner));
+  const lines = sheet.lines
+    .slice(top, top + height)
+    .map((line) => row(scene, [span(' '), ...withFound(line, find)], inner));
   const note =
-    mode.sheet === 'session' ? followNote(mode, sheet) : positionNote(sheet.lines.length, top, height);
-  return framed(scene, place, [span(sheet.title, 'title')], lines, note);
+    mode.sheet === 'session'
+      ? followNote(mode, sheet, scene.controller.transcript.count())
+      : positionNote(sheet.lines.length, top, height);
+  const title: Line = [
+    span(sheet.title, 'title'),
+    ...(find === '' ? [] : [span(` /${clean(find, 60)} ${foundWords(scene, mode)}`, 'mark')]),
+  ];
+  return framed(scene, place, title, lines, note);
 }
 
 function positionNote(count: number, top: number, height: number): Line {
   return count <= height ? [] : [span(`${top + 1}-${Math.min(count, top + height)} of ${count}`, 'dim')];
 }
 
-function followNote(mode: SheetMode, sheet: Sheet): Line {
-  const follow = mode.top === undefined ? span('  following', 'dim') : span('  paused, G follows', 'warn');
-  return [...(sheet.note ?? []), follow];
+function followNote(mode: SheetMode, sheet: Sheet, entries: number): Line {
+  if (mode.top === undefined) return [...(sheet.note ?? []), span('  following', 'dim')];
+  const fresh = Math.max(0, entries - (mode.seen ?? entries));
+  return [
+    ...(sheet.note ?? []),
+    span('  paused', 'warn'),
+    span(fresh > 0 ? `, ${fresh} new` : '', 'mark'),
+    span(', G follows', 'warn'),
+  ];
+}
+
+/** While the words are typed the page shows the place that is nearest to where it stood. */
+function searched(scene: Scene, mode: SheetMode, count: number, size: number): SheetMode {
+  const { view, lists } = scene.controller;
+  if (topMode(view)?.kind !== 'search' || lists.found.length === 0) return mode;
+  const at =
+    mode.top === undefined
+      ? lists.found.at(-1)
+      : (lists.found.find((line) => line >= (mode.top ?? 0)) ?? lists.found[0]);
+  return at === undefined ? mode : { ...mode, top: topFor(at, size, count) };
+}
+
+/** "2/5": which of the places it is. */
+function foundWords({ controller }: Scene, mode: SheetMode): string {
+  const { found } = controller.lists;
+  if (found.length === 0) return '0';
+  const at = mode.foundAt === undefined ? -1 : found.indexOf(mode.foundAt);
+  return at < 0 ? String(found.length) : `${at + 1}/${found.length}`;
 }
 
 function gone(title: string): Sheet {

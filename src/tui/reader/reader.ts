@@ -35,6 +35,7 @@ export class Reader {
   #toast = '';
   #awaited: ListId | undefined;
   #prompted: unknown;
+  #error: string | undefined;
   #opened: unknown;
   /** What was said last of a form. */
   #spoken = '';
@@ -206,7 +207,8 @@ export class Reader {
       );
     this.#toast = toast;
     const mode = topMode(view);
-    if (mode === undefined || mode.kind === 'filter' || mode.kind === 'palette') return;
+    if (mode === undefined || mode.kind === 'filter' || mode.kind === 'search' || mode.kind === 'palette')
+      return;
     if (mode.kind === 'form' || mode.kind === 'setup') {
       const words = spokenForm(this.#controller, mode);
       if (this.#spoken !== words.join('\n')) this.say(...words);
@@ -217,8 +219,14 @@ export class Reader {
     if (mode.kind === 'dialog') {
       if (this.#prompted === mode.confirmed) return;
       this.#prompted = mode.confirmed;
-      this.say(mode.title, ...mode.lines, `y to ${mode.verb}, n to cancel.`);
+      this.say(
+        mode.title,
+        ...mode.lines,
+        `y to ${mode.verb}, ${mode.also === undefined ? '' : `${mode.also.key} to ${mode.also.verb}, `}n to cancel.`,
+      );
     } else if (mode.kind === 'text') {
+      if (mode.error !== undefined && mode.error !== this.#error) this.say(mode.error);
+      this.#error = mode.error;
       if (this.#prompted === mode.submit) return;
       this.#prompted = mode.submit;
       const text = fieldText(mode.field);

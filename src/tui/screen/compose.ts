@@ -112,6 +112,7 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
     case 'setup':
       return setupBlock(scene, mode);
     case 'filter':
+    case 'search':
     case 'sheet':
     case 'list':
       return undefined;

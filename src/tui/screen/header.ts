@@ -2,6 +2,7 @@
 import { clean } from '../draw/cells.ts';
 import { sparkline } from '../draw/frame.ts';
 import { cutLine, type Line, lineWidth, type Span, span } from '../draw/line.ts';
+import { isOpenTask } from '../state/orders.ts';
 import type { Scene } from './scene.ts';
 
 interface Piece {
@@ -32,7 +33,7 @@ function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
   const wanted = adapters.filter((row) => row.state !== 'disabled').length;
   const troubled = adapters.some((row) => row.state === 'parked' || row.state === 'reconnecting');
   const failed = outbox.filter((row) => row.state === 'failed').length;
-  const open = tasks.filter((row) => row.status === 'running').length;
+  const open = tasks.filter(isOpenTask).length;
   const { agent } = gateway;
   return [
     { weight: 90, line: [span('pi-gateway', 'title')] },

@@ -52,6 +52,15 @@ export function hintLine(scene: Scene): Line {
     const room = Math.max(10, columns - lineWidth(right) - 5);
     return [span(' / ', 'key'), ...fieldSpans(mode.field, room), span('  '), ...right];
   }
+  if (mode?.kind === 'search') {
+    const { length } = controller.lists.found;
+    const right: Line = [
+      span(length === 1 ? '1 place' : `${length} places`, 'dim'),
+      span('  Enter keeps, Esc drops', 'dim'),
+    ];
+    const room = Math.max(10, columns - lineWidth(right) - 5);
+    return [span(' /', 'key'), ...fieldSpans(mode.field, room), span('  '), ...right];
+  }
   if (notice !== undefined) {
     const undo = notice.undo === undefined ? [] : [span('  u', 'key'), span(' undo')];
     const room = columns - lineWidth(undo) - 2;
@@ -82,7 +91,7 @@ function keyHints(scene: Scene): Line {
   ).sort((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
   const hints = shown.map((action): Span[] => [
     span(keyLabel(controller.bindings.keys(action)[0] ?? '', ascii), 'key'),
-    span(` ${action.label}`, 'text'),
+    span(` ${action.labelNow?.(controller) ?? action.label}`, 'text'),
   ]);
   // The last hints (help, quit) stay; the middle gives way on a narrow screen.
   const always = hints.slice(-2);

@@ -50,7 +50,16 @@ export function titleLine<K extends ListId>(
   const line: Span[] = [];
   if (box.digit !== undefined) line.push(span(String(box.digit), 'key'), span(' '));
   line.push(span(list.title, box.focused ? 'borderFocus' : 'title'));
-  line.push(span(' '), span(list.count(all, controller.slices), alarm ? 'mark' : 'dim'));
+  const shown = controller.rows(id).length;
+  const counted = list.count(all, controller.slices);
+  const count =
+    shown === all.length
+      ? counted
+      : id === 'adapters'
+        ? `${counted}, ${shown} shown`
+        : `${shown}/${all.length}`;
+  line.push(span(' '), span(count, alarm ? 'mark' : 'dim'));
+  if (id === 'sessions' && controller.view.failuresFirst) line.push(span(' failures first', 'mark'));
   if (id === 'log') {
     const { logLevel, logSource } = controller.view;
     if (logLevel !== undefined) line.push(span(` ${logLevel}${logLevel === 'error' ? '' : '+'}`, 'mark'));

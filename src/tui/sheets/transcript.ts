@@ -4,7 +4,7 @@ import { clean } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
-import { sessionName, sessionSign } from '../lists/sessions.ts';
+import { isWorking, sessionName, sessionSign } from '../lists/sessions.ts';
 import type { Scene } from '../screen/scene.ts';
 import type { TranscriptSlice } from '../state/transcript.ts';
 import { markdownLines } from './markdown.ts';
@@ -60,7 +60,7 @@ export function transcriptSheet(
       ? []
       : [
           sessionSign(row.state, glyphs),
-          span(` ${row.state}`),
+          span(isWorking(row) && row.state === 'paused' ? ' running, then paused' : ` ${row.state}`),
           span(row.waiting > 0 ? ` +${row.waiting}` : '', 'warn'),
         ];
   return { title, lines, note };

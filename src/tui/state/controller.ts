@@ -20,6 +20,7 @@ import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
+import { topFor } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
@@ -206,8 +207,7 @@ export class Controller implements ActionContext, Desk {
 
   move(by: Movement): void {
     const mode = topMode(this.#view);
-    if (mode?.kind === 'sheet')
-      this.update((view) => replaceMode(view, scrolled(mode, this.lists.viewports.get('sheet'), by)));
+    if (mode?.kind === 'sheet') this.#scroll(mode, by);
     else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
   }
 
@@ -260,6 +260,7 @@ export class Controller implements ActionContext, Desk {
     const undo = options.undo === undefined ? undefined : this.#undos.remember(options.undo, answer, said);
     answer.then(
       (result) => {
+        options.succeeded?.();
         const live = this.#view.undos.some((entry) => entry.id === undo);
         if (options.after !== undefined) options.after(result);
         else this.toast(said(result), 'ok', live);
@@ -318,6 +319,40 @@ export class Controller implements ActionContext, Desk {
     this.#held.stop();
     this.transcript.close();
     this.#listeners.clear();
+  }
+
+  #scroll(mode: Extract<Mode, { kind: 'sheet' }>, by: Movement): void {
+    const next = scrolled(mode, this.lists.viewports.get('sheet'), by);
+    const stops = mode.top === undefined && next.top !== undefined;
+    const seen = stops ? this.transcript.count() : next.seen;
+    this.update((view) => replaceMode(view, { ...next, ...(seen === undefined ? {} : { seen }) }));
+  }
+
+  findNext(step: 1 | -1): void {
+    const mode = topMode(this.#view);
+    if (mode?.kind !== 'sheet') return;
+    const { found, viewports } = this.lists;
+    const { first, size, count } = viewports.get('sheet');
+    const from = mode.foundAt ?? (step > 0 && mode.top !== undefined ? first - 1 : count);
+    const next =
+      step > 0
+        ? (found.find((line) => line > from) ?? found[0])
+        : (found.findLast((line) => line < from) ?? found.at(-1));
+    // A transcript that follows its end is searched from there.
+    const at = mode.foundAt === undefined && mode.top === undefined ? found.at(-1) : next;
+    if (at === undefined) {
+      this.toast(mode.find === undefined ? 'Search with / first.' : `Not found: ${mode.find}`, 'warn');
+      return;
+    }
+    const seen = mode.top === undefined ? this.transcript.count() : mode.seen;
+    this.update((view) =>
+      replaceMode(view, {
+        ...mode,
+        foundAt: at,
+        top: topFor(at, size, count),
+        ...(seen === undefined ? {} : { seen }),
+      }),
+    );
   }
 
   #interrupt(): void {

@@ -40,10 +40,13 @@ export interface Desk {
 export class ListState {
   readonly viewports = new Viewports();
   readonly drawn = new Drawn();
+  /** Lines of the open page in which the last frame found what is searched. */
+  found: readonly number[] = [];
   /** Answers of queries that belong to an open view. */
   loaded: LoadedRows = { config: [], queue: [] };
   readonly #desk: Desk;
   readonly #filtered = new FilteredRows();
+  #sorted: { readonly from: readonly object[]; readonly rows: readonly object[] } = { from: [], rows: [] };
   readonly #movedAt = new Map<ListId, number>();
   /** Cursors that go back to their rows as soon as those are there again. */
   readonly #awaited = new Map<ListId, { readonly key: string; readonly until: number }>();
@@ -58,7 +61,16 @@ export class ListState {
     const filter = filterOf(this.#desk.view, list);
     const mode = topMode(this.#desk.view);
     if (filter === '' && mode?.kind === 'filter' && mode.list === list) this.#filtered.warm(list, source);
-    return this.#filtered.rows(list, source, filter, this.#only(list));
+    const rows = this.#filtered.rows(list, source, filter, this.#only(list));
+    return list === 'sessions' && this.#desk.view.failuresFirst ? this.#failuresFirst(rows) : rows;
+  }
+
+  #failuresFirst<Row extends object>(rows: readonly Row[]): readonly Row[] {
+    if (this.#sorted.from === rows) return this.#sorted.rows as readonly Row[];
+    const failed = (row: Row): boolean => 'lastFailure' in row && row.lastFailure !== undefined;
+    const sorted = [...rows.filter(failed), ...rows.filter((row) => !failed(row))];
+    this.#sorted = { from: rows, rows: sorted };
+    return sorted;
   }
 
   /** The log shows some levels or one source alone. */

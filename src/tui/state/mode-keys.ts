@@ -15,6 +15,9 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
     case 'filter':
       filterKey(context, mode, key);
       return;
+    case 'search':
+      searchKey(context, mode, key);
+      return;
     case 'text':
       textKey(context, mode, key);
       return;
@@ -43,7 +46,9 @@ export function modePaste(context: ActionContext, mode: Mode | undefined, text: 
       context.update((view) => replaceMode(view, { ...mode, form: formPaste(mode.form, text) }));
     return;
   }
-  if (mode?.kind !== 'filter' && mode?.kind !== 'text' && mode?.kind !== 'palette') return;
+  if (mode?.kind !== 'filter' && mode?.kind !== 'search' && mode?.kind !== 'text' && mode?.kind !== 'palette')
+    return;
+  if (mode.kind === 'text' && mode.busy === true) return;
   const field = insert(mode.field, text);
   const changed = mode.kind === 'palette' ? { ...mode, field, index: -1 } : { ...mode, field };
   context.update((view) => replaceMode(view, changed));
@@ -77,9 +82,68 @@ function textKey(context: ActionContext, mode: Of<'text'>, key: string): void {
     context.update(withoutMode);
     return;
   }
+  // What the gateway looks at must stay what was typed.
+  if (mode.busy === true) return;
   if (key === 'enter') {
+    submit(context, mode);
+    return;
+  }
+  const field = edit(mode.field, key);
+  if (field === undefined) return;
+  const { error: _old, ...rest } = mode;
+  context.update((view) => replaceMode(view, { ...rest, field }));
+}
+
+/** Closes the prompt when its text is good and the command has succeeded; else it says what is wrong. */
+function submit(context: ActionContext, mode: Of<'text'>): void {
+  const outcome = mode.submit(fieldText(mode.field));
+  if (outcome === undefined) {
     context.update(withoutMode);
-    mode.submit(fieldText(mode.field));
+    return;
+  }
+  const isOpen = (): boolean =>
+    context.view.modes.some((each) => each.kind === 'text' && each.submit === mode.submit);
+  const change = (state: Pick<Of<'text'>, 'error' | 'busy'>): void =>
+    context.update((view) => ({
+      ...view,
+      modes: view.modes.map((each) =>
+        each.kind === 'text' && each.submit === mode.submit
+          ? { ...each, error: undefined, busy: false, ...state }
+          : each,
+      ),
+    }));
+  if (typeof outcome === 'string') {
+    change({ error: outcome });
+    return;
+  }
+  change({ busy: true });
+  context.run(outcome.command, {
+    ...outcome.options,
+    succeeded: () =>
+      context.update((view) => ({
+        ...view,
+        modes: view.modes.filter((each) => each.kind !== 'text' || each.submit !== mode.submit),
+      })),
+    failed(sentence) {
+      if (isOpen()) change({ error: sentence });
+      else context.toast(sentence, 'bad');
+    },
+  });
+}
+
+function searchKey(context: ActionContext, mode: Of<'search'>, key: string): void {
+  if (key === 'enter') {
+    const find = fieldText(mode.field);
+    context.update((view) => {
+      const below = withoutMode(view);
+      const page = below.modes.at(-1);
+      return page?.kind === 'sheet' ? replaceMode(below, { ...page, find }) : below;
+    });
+    context.findNext(1);
+    return;
+  }
+  if (key === 'esc') {
+    context.update(withoutMode);
     return;
   }
   const field = edit(mode.field, key);
@@ -136,6 +200,13 @@ function noCommand(text: string, similar: number): string {
 const TOGGLES: ReadonlySet<string> = new Set(['tab', 'shift+tab', 'left', 'right', 'h', 'l']);
 
 function dialogKey(context: ActionContext, mode: Of<'dialog'>, key: string): void {
+  const { also } = mode;
+  if (also !== undefined && key === also.key && mode.openedBy !== key) {
+    if (!context.isDrawn(mode)) return;
+    context.update(withoutMode);
+    also.run();
+    return;
+  }
   if (TOGGLES.has(key)) {
     context.update((view) => replaceMode(view, { ...mode, onConfirm: !mode.onConfirm }));
     return;

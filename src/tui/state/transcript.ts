@@ -86,6 +86,11 @@ export class TranscriptFeed {
     return this.#slice;
   }
 
+  /** Entries so far, forgotten ones included. */
+  count(): number {
+    return this.#entries.first + this.#entries.toArray().length;
+  }
+
   /** Everything as plain lines, for a pager. */
   lines(): string[] {
     return this.#entries

@@ -1,6 +1,7 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
 import type { Platform } from '../../gateway/model.ts';
 import type { LogLevel } from '../../gateway/operator.ts';
+import type { Also, Prompted } from '../actions/action.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
@@ -49,7 +50,14 @@ export type Mode =
       readonly title?: string;
       /** The code of an `invite`. */
       readonly invite?: Invite;
+      /** What was searched in it. */
+      readonly find?: string;
+      /** The line of the place that was found last. */
+      readonly foundAt?: number;
+      /** Entries of a transcript when following stopped. */
+      readonly seen?: number;
     }
+  | { readonly kind: 'search'; readonly field: Field }
   | { readonly kind: 'list'; readonly list: ListViewId; readonly subject?: string }
   | { readonly kind: 'filter'; readonly list: ListId; readonly field: Field; readonly before: string }
   | {
@@ -69,6 +77,7 @@ export type Mode =
       readonly onConfirm: boolean;
       /** The key that opened it: it never confirms. */
       readonly openedBy: string;
+      readonly also?: Also;
     }
   | {
       readonly kind: 'text';
@@ -76,7 +85,11 @@ export type Mode =
       readonly hint: string;
       readonly field: Field;
       readonly secret?: boolean;
-      readonly submit: (text: string) => void;
+      readonly submit: (text: string) => Prompted;
+      /** What is wrong with the text. */
+      readonly error?: string;
+      /** The gateway is asked. */
+      readonly busy?: boolean;
     }
   | {
       readonly kind: 'form';
@@ -120,6 +133,8 @@ export interface ViewState {
   /** Least level and only source of the log lines that are shown; undefined: all. */
   readonly logLevel: LogLevel | undefined;
   readonly logSource: string | undefined;
+  /** Sessions whose last turn failed come first. */
+  readonly failuresFirst: boolean;
   /** Long log lines are wrapped instead of cut. */
   readonly logWrap: boolean;
   /** Columns the log is scrolled sideways. */
@@ -142,6 +157,7 @@ export const INITIAL_VIEW: ViewState = {
   pending: new Set(),
   logLevel: undefined,
   logSource: undefined,
+  failuresFirst: false,
   logWrap: false,
   logShift: 0,
   logSeen: 0,
@@ -154,6 +170,21 @@ export function topMode(view: ViewState): Mode | undefined {
 
 export function withMode(view: ViewState, mode: Mode): ViewState {
   return { ...view, modes: [...view.modes, mode] };
+}
+
+/** The view with a list opened over everything: unfiltered, at its first row. */
+export function openedList(view: ViewState, mode: Extract<Mode, { kind: 'list' }>): ViewState {
+  const { [mode.list]: _filter, ...filters } = view.filters;
+  const { [mode.list]: _cursor, ...cursors } = view.cursors;
+  return withMode({ ...view, filters, cursors }, mode);
+}
+
+/** The text that is searched in the open page. */
+export function findOf(view: ViewState): string {
+  const top = view.modes.at(-1);
+  if (top?.kind === 'search') return top.field.chars.join('');
+  const page = view.modes.findLast((mode) => mode.kind === 'sheet');
+  return page?.kind === 'sheet' ? (page.find ?? '') : '';
 }
 
 /** Replaces the mode on top. */

@@ -41,7 +41,11 @@ describe('sessions', () => {
     const h = harness();
     h.press('2 i');
     h.type('Hello there');
-    h.press('enter P');
+    h.press('enter');
+    await h.settle();
+    h.press('P');
+    expect(h.text().join('\n')).toContain('Its turn is running.');
+    h.press('l');
     await h.settle();
     expect(h.operator.commands).toEqual([
       { type: 'session.write', id: 's1', text: 'Hello there' },
@@ -49,6 +53,7 @@ describe('sessions', () => {
     ]);
     h.operator.push({ type: 'session', session: sessionView('s1', { state: 'paused' }) });
     await h.settle();
+    h.timers.advance(1_000);
     h.press('g P');
     expect(h.operator.commands.at(-1)).toEqual({ type: 'session.resume', id: 's1' });
   });

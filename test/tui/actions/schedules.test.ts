@@ -44,7 +44,9 @@ describe('the schedules view', () => {
     const h = harness();
     h.press('t n');
     h.type('every 30m look');
-    h.press('enter :');
+    h.press('enter');
+    await h.settle();
+    h.press(':');
     h.type('schedule at 18:30 call');
     h.press('enter');
     await h.settle();
@@ -60,7 +62,9 @@ describe('tasks', () => {
     const h = harness();
     h.press('3 n');
     h.type('read the logs');
-    h.press('enter :');
+    h.press('enter');
+    await h.settle();
+    h.press(':');
     h.type('task start sort them');
     h.press('enter');
     await h.settle();

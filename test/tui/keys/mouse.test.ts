@@ -80,7 +80,7 @@ describe('the mouse', () => {
     const console = await openConsole({ console: { mouse: true } });
     await console.shows('5 Log');
     expect(console.terminal.raw).toContain('\u001b[?1000h\u001b[?1006h');
-    await console.type('\u001b[<0;10;3M', /s start\/stop/u);
+    await console.type('\u001b[<0;10;3M', /s stop/u);
     await console.quit();
     expect(console.terminal.raw).toContain('\u001b[?1006l\u001b[?1000l');
 

@@ -71,7 +71,7 @@ describe('the linear console', () => {
       'Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 own phone, 6 details, 0 back.',
     );
     expect(await press('1')).toContain(
-      'Grace Hopper (telegram 81234) is let in u takes it back within 5 seconds.',
+      'Grace Hopper (telegram 81234) is approved u takes it back within 30 seconds.',
     );
     expect(h.operator.commands).toEqual([{ type: 'pairing.approve', requestId: 'p1' }]);
     await press('u');

@@ -48,7 +48,7 @@ interface Effect {
 }
 
 const PANE = {
-  adapters: ['1', 's start/stop'],
+  adapters: ['1', 's stop'],
   sessions: ['2', 'i write'],
   tasks: ['3', /▸● bg-7f2/u],
   pairing: ['4', 'a approve'],
@@ -59,14 +59,14 @@ const CALL = ['!', /▸#4/u] as const;
 const LONG = [PANE.sessions, ['z', /Sessions 100/u]] as const;
 
 const EFFECTS: Readonly<Record<string, Effect>> = {
-  'focus.adapters': { shows: 's start/stop' },
+  'focus.adapters': { shows: 's stop' },
   'focus.sessions': { shows: 'i write' },
   'focus.tasks': { shows: 'x cancel' },
   'focus.pairing': { before: [PANE.adapters], shows: 'a approve' },
   'focus.log': { shows: 'Enter whole line' },
   'focus.next': { before: [PANE.adapters], shows: 'i write' },
   'focus.previous': { before: [PANE.adapters], shows: 'Enter whole line' },
-  'focus.left': { before: [PANE.sessions], shows: 's start/stop' },
+  'focus.left': { before: [PANE.sessions], shows: 's stop' },
   'focus.right': { before: [PANE.adapters], shows: 'i write' },
   'move.down': { before: [...LONG], shows: /▸. telegram {2}user 01/u },
   'move.up': { before: [...LONG, ['G', /▸. telegram {2}user 99/u]], shows: /▸. telegram {2}user 98/u },
@@ -93,7 +93,35 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'refusals.allow': { before: [['f', 'Refusals 2']], shows: 'is on the allowlist' },
   'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
   'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
-  'session.pause': { before: [PANE.sessions], command: { type: 'session.pause', id: 's1' } },
+  'session.pause': {
+    before: [PANE.sessions],
+    asks: 'Its turn is running.',
+    command: { type: 'session.stop', id: 's1' },
+  },
+  'session.failures': {
+    before: [PANE.sessions, ['G', /▸. /u]],
+    shows: 'failures first',
+  },
+  search: { before: [['?', ' Help ']], shows: 'Enter keeps, Esc drops' },
+  'search.next': {
+    before: [
+      ['?', ' Help '],
+      ['/', 'Enter keeps'],
+      ['z', '/z'],
+      ['enter', /\/z 1\/\d/u],
+    ],
+    shows: /\/z 2\/\d/u,
+  },
+  'search.previous': {
+    before: [
+      ['?', ' Help '],
+      ['/', 'Enter keeps'],
+      ['z', '/z'],
+      ['enter', /\/z 1\/\d/u],
+    ],
+    shows: /\/z (\d+)\/\1\b/u,
+  },
+  'undo.list': { shows: 'Nothing can be taken back.' },
   'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],
@@ -166,8 +194,8 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'adapter.check': { before: [PANE.adapters], command: { type: 'adapter.check', platform: 'telegram' } },
   'request.open': { shows: 'Request of 山田太郎' },
   'log.open': { before: [PANE.log], shows: 'ERROR'.toLowerCase() },
-  'log.level': { before: [PANE.log], shows: 'Log 40 info+' },
-  'log.source': { before: [PANE.log], shows: /Log 40 only \w+/u },
+  'log.level': { before: [PANE.log], shows: 'Log 30/40 info+' },
+  'log.source': { before: [PANE.log], shows: /Log \d+\/40 only \w+/u },
   'log.wrap': { before: [PANE.log, ['k', 'paused']], shows: 'paused' },
   'adapter.settings': { before: [PANE.adapters], shows: 'Settings of telegram' },
   'pairing.phone': { command: { type: 'pairing.invite' }, shows: 'Your own phone' },

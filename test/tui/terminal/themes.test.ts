@@ -12,7 +12,7 @@ function find(terminal: VirtualTerminal, text: string): { column: number; row: n
 describe('the selection and states are readable', () => {
   it('in the dark theme: black on cyan, parked adapters bold and bright red', async () => {
     const console = await openConsole({ console: { theme: 'dark' } });
-    await console.type('1', 's start/stop');
+    await console.type('1', 's stop');
     const selected = find(console.terminal, '@mybot');
     expect(console.terminal.cell(selected.column, selected.row)).toMatchObject({
       foreground: 0,
@@ -25,7 +25,7 @@ describe('the selection and states are readable', () => {
 
   it('in the light theme: white on blue, no yellow and no bright colour on the default background', async () => {
     const console = await openConsole({ console: { theme: 'light' } });
-    await console.type('1', 's start/stop');
+    await console.type('1', 's stop');
     const selected = find(console.terminal, '@mybot');
     expect(console.terminal.cell(selected.column, selected.row)).toMatchObject({
       foreground: 15,
@@ -42,7 +42,7 @@ describe('the selection and states are readable', () => {
 
   it('with NO_COLOR: not one coloured cell, the selection inverse, what is wrong bold and underlined', async () => {
     const console = await openConsole({ console: { env: { TERM: 'xterm-256color', NO_COLOR: '1' } } });
-    await console.type('1', 's start/stop');
+    await console.type('1', 's stop');
     for (let row = 0; row < console.terminal.rows; row += 1)
       for (let column = 0; column < console.terminal.columns; column += 1)
         expect(console.terminal.cell(column, row)).toMatchObject({
@@ -78,7 +78,7 @@ describe('the selection and states are readable', () => {
           ],
         },
       });
-      await console.type('1', 's start/stop');
+      await console.type('1', 's stop');
       await console.type('e', 'Settings of telegram');
       await console.type('abc', '•••');
       const cellOf = (text: string, offset = 0) => {
@@ -103,7 +103,7 @@ describe('the selection and states are readable', () => {
 
   it('follows COLORFGBG to a light background', async () => {
     const console = await openConsole({ console: { env: { TERM: 'rxvt', COLORFGBG: '0;15' } } });
-    await console.type('1', 's start/stop');
+    await console.type('1', 's stop');
     const selected = find(console.terminal, '@mybot');
     expect(console.terminal.cell(selected.column, selected.row).background).toBe(4);
     await console.quit();

@@ -1,0 +1,38 @@
+/** Looking for words in a page of text. */
+import { cellWidth } from '../draw/cells.ts';
+import { type Line, type Span, span } from '../draw/line.ts';
+
+function textOf(line: Line): string {
+  return line.map((part) => part.text).join('');
+}
+
+/** Indexes of the lines that hold the words, whatever their case. */
+export function foundLines(lines: readonly Line[], words: string): number[] {
+  const wanted = words.trim().toLowerCase();
+  if (wanted === '') return [];
+  return lines.flatMap((line, index) => (textOf(line).toLowerCase().includes(wanted) ? [index] : []));
+}
+
+/** The line with every place of the words covered by the style of a selection. */
+export function withFound(line: Line, words: string): Line {
+  const wanted = words.trim().toLowerCase();
+  if (wanted === '') return line;
+  return line.flatMap((part): readonly Span[] => {
+    const lower = part.text.toLowerCase();
+    // A case that changes the length of a text would shift every place behind it.
+    if (lower.length !== part.text.length || cellWidth(lower) !== cellWidth(part.text)) return [part];
+    const spans: Span[] = [];
+    let from = 0;
+    for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, from)) {
+      if (at > from) spans.push({ ...part, text: part.text.slice(from, at) });
+      spans.push({ ...span(part.text.slice(at, at + wanted.length), part.style), over: 'select' });
+      from = at + wanted.length;
+    }
+    return [...spans, { ...part, text: part.text.slice(from) }];
+  });
+}
+
+/** The top line that shows line `at` of `count`, a third down the window. */
+export function topFor(at: number, size: number, count: number): number {
+  return Math.max(0, Math.min(count - size, at - Math.floor(size / 3)));
+}
