@@ -20,7 +20,7 @@ import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
-import { topFor } from './find.ts';
+import { atNextPlace, type SheetMode } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
@@ -207,7 +207,7 @@ export class Controller implements ActionContext, Desk {
 
   move(by: Movement): void {
     const mode = topMode(this.#view);
-    if (mode?.kind === 'sheet') this.#scroll(mode, by);
+    if (mode?.kind === 'sheet') this.#stand(mode, scrolled(mode, this.lists.viewports.get('sheet'), by));
     else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
   }
 
@@ -299,16 +299,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   config(then: (values: readonly ConfigValue[]) => void): void {
-    this.#operator.query('config', {}).then(
-      (values) => {
-        then(values);
-        this.#store.flush();
-      },
-      (error: unknown) => {
-        this.toast(sentenceOf(error), 'bad');
-        this.#store.flush();
-      },
-    );
+    this.query('config', {}, then);
   }
 
   transcriptLines(): string[] {
@@ -321,38 +312,20 @@ export class Controller implements ActionContext, Desk {
     this.#listeners.clear();
   }
 
-  #scroll(mode: Extract<Mode, { kind: 'sheet' }>, by: Movement): void {
-    const next = scrolled(mode, this.lists.viewports.get('sheet'), by);
-    const stops = mode.top === undefined && next.top !== undefined;
-    const seen = stops ? this.transcript.count() : next.seen;
-    this.update((view) => replaceMode(view, { ...next, ...(seen === undefined ? {} : { seen }) }));
-  }
-
   findNext(step: 1 | -1): void {
     const mode = topMode(this.#view);
     if (mode?.kind !== 'sheet') return;
-    const { found, viewports } = this.lists;
-    const { first, size, count } = viewports.get('sheet');
-    const from = mode.foundAt ?? (step > 0 && mode.top !== undefined ? first - 1 : count);
-    const next =
-      step > 0
-        ? (found.find((line) => line > from) ?? found[0])
-        : (found.findLast((line) => line < from) ?? found.at(-1));
-    // A transcript that follows its end is searched from there.
-    const at = mode.foundAt === undefined && mode.top === undefined ? found.at(-1) : next;
-    if (at === undefined) {
+    const next = atNextPlace(mode, this.lists.found, this.lists.viewports.get('sheet'), step);
+    if (next === undefined)
       this.toast(mode.find === undefined ? 'Search with / first.' : `Not found: ${mode.find}`, 'warn');
-      return;
-    }
-    const seen = mode.top === undefined ? this.transcript.count() : mode.seen;
-    this.update((view) =>
-      replaceMode(view, {
-        ...mode,
-        foundAt: at,
-        top: topFor(at, size, count),
-        ...(seen === undefined ? {} : { seen }),
-      }),
-    );
+    else this.#stand(mode, next);
+  }
+
+  /** A transcript that no longer follows its end counts from now on what is new. */
+  #stand(from: SheetMode, to: SheetMode): void {
+    const stops = from.top === undefined && to.top !== undefined;
+    const sheet = stops ? { ...to, seen: this.transcript.count() } : to;
+    this.update((view) => replaceMode(view, sheet));
   }
 
   #interrupt(): void {

@@ -1,6 +1,8 @@
 /** Looking for words in a page of text. */
 import { cellWidth } from '../draw/cells.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
+import type { Mode } from './view.ts';
+import type { Window } from './viewport.ts';
 
 function textOf(line: Line): string {
   return line.map((part) => part.text).join('');
@@ -35,4 +37,23 @@ export function withFound(line: Line, words: string): Line {
 /** The top line that shows line `at` of `count`, a third down the window. */
 export function topFor(at: number, size: number, count: number): number {
   return Math.max(0, Math.min(count - size, at - Math.floor(size / 3)));
+}
+
+export type SheetMode = Extract<Mode, { kind: 'sheet' }>;
+
+/** The page at the next or previous place, round and round; undefined when there is none. */
+export function atNextPlace(
+  mode: SheetMode,
+  found: readonly number[],
+  { first, size, count }: Window,
+  step: 1 | -1,
+): SheetMode | undefined {
+  const from = mode.foundAt ?? (step > 0 && mode.top !== undefined ? first - 1 : count);
+  const next =
+    step > 0
+      ? (found.find((line) => line > from) ?? found[0])
+      : (found.findLast((line) => line < from) ?? found.at(-1));
+  // A transcript that follows its end is searched from there.
+  const at = mode.foundAt === undefined && mode.top === undefined ? found.at(-1) : next;
+  return at === undefined ? undefined : { ...mode, foundAt: at, top: topFor(at, size, count) };
 }

@@ -24,7 +24,7 @@ describe('the log', () => {
     const h = withLog(Array.from({ length: 12 }, (_, n) => line(n)));
     h.press('L L');
     expect(shown(h)).toEqual(['line 2', 'line 3', 'line 6', 'line 7', 'line 10', 'line 11']);
-    expect(h.text(100, 30).join('\n')).toMatch(/Log 12\/\d+ warn\+/u);
+    expect(h.text(100, 30).join('\n')).toContain('Log 6/12 warn+');
     h.press('s');
     expect(shown(h)).toEqual(['line 3', 'line 7', 'line 11']);
     expect(h.text(100, 30).join('\n')).toContain('only outbox');
