@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AgentEvent } from '../../../src/gateway/agent/agent.ts';
 import { type AgentUnderTest, obedientModel, underTest } from './contract.ts';
-import { type ModelServer, startModelServer } from './model-server.ts';
+import { type ModelRequest, type ModelServer, startModelServer } from './model-server.ts';
 import { inputOf, startTurn, typesOf } from './turns.ts';
 
 const PATIENT = { timeout: 20_000, interval: 20 };
@@ -200,6 +200,33 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (
     expect(await conversation.control({ type: 'model' })).not.toBe('');
   });
 
+  it.skipIf(backend === 'scripted')('compacts, and stops that at once when it is told to', async () => {
+    const conversation = fresh();
+    server.reply(() => ({ text: 'ok' }));
+    for (const round of ['first', 'second'])
+      expect(await startTurn(conversation, `${round} ${'word '.repeat(30_000)}`).end).toEqual({
+        status: 'answered',
+      });
+    const asked = Promise.withResolvers<void>();
+    server.reply(async (request) => {
+      if (!summarises(request)) return obedientModel(request);
+      asked.resolve();
+      return new Promise(() => {});
+    });
+    const stop = new AbortController();
+    const compaction = conversation.control({ type: 'compact' }, stop.signal);
+    compaction.catch(() => {});
+    await asked.promise;
+    const at = performance.now();
+    stop.abort('told');
+    await expect(compaction).rejects.toThrow();
+    expect(performance.now() - at).toBeLessThan(4000);
+    expect(await startTurn(conversation, 'and now').end).toEqual({ status: 'answered' });
+    server.reply((request) => (summarises(request) ? { text: 'a summary' } : obedientModel(request)));
+    expect(await conversation.control({ type: 'compact' })).toMatch(/^Compacted: from about/);
+    server.reply(obedientModel);
+  });
+
   it('ends what runs when it is stopped, and goes on after a restart', async () => {
     const conversation = test.agent.open(test.spec(`${backend}-lasting`));
     expect(await startTurn(conversation, 'remember me').end).toEqual({ status: 'answered' });
@@ -212,6 +239,11 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (
     if (backend !== 'scripted') expect(server.requests.at(-1)?.history).toContain('remember me');
   });
 });
+
+/** pi asks for a summary in words that no turn of this test has. */
+function summarises({ text }: ModelRequest): boolean {
+  return /summar/i.test(text);
+}
 
 function only<T extends AgentEvent['type']>(
   events: readonly AgentEvent[],
