@@ -4,29 +4,36 @@ import type { PlatformsConfig } from '../gateway/config/schema.ts';
 import { resolveSecrets } from '../gateway/config/secrets.ts';
 import { GatewayError } from '../gateway/errors.ts';
 import type { Platform } from '../gateway/model.ts';
+import { DIRECT, namesProxy, type Way } from './kit/way.ts';
 
 const SECRET_KEYS = new Set(configKeys().flatMap(({ key, secret }) => (secret ? [key] : [])));
 
 type LibraryPlatform = Exclude<Platform, 'websocket'>;
 
 /** Platform name to lazy import: a platform's library is loaded only when its adapter is made. */
-const LOADERS: { [P in LibraryPlatform]: (settings: NonNullable<PlatformsConfig[P]>) => Promise<Adapter> } = {
-  telegram: async (settings) =>
+const LOADERS: {
+  [P in LibraryPlatform]: (settings: NonNullable<PlatformsConfig[P]>, way: Way) => Promise<Adapter>;
+} = {
+  telegram: async (settings, way) =>
     (await import('./telegram/index.ts')).createTelegramAdapter({
       mode: 'polling',
       ...settings,
+      way,
       token: need('telegram', 'token', settings.token),
     }),
-  discord: async (settings) =>
+  discord: async (settings, way) =>
     (await import('./discord/index.ts')).createDiscordAdapter({
       ...settings,
+      way,
       botToken: need('discord', 'botToken', settings.botToken),
     }),
-  slack: async (settings) => (await import('./slack/index.ts')).createSlackAdapter(settings),
-  whatsapp: async (settings) => (await import('./whatsapp/index.ts')).createWhatsAppAdapter(settings),
-  twitch: async (settings) =>
+  slack: async (settings, way) => (await import('./slack/index.ts')).createSlackAdapter({ ...settings, way }),
+  whatsapp: async (settings, way) =>
+    (await import('./whatsapp/index.ts')).createWhatsAppAdapter({ ...settings, way }),
+  twitch: async (settings, way) =>
     (await import('./twitch/index.ts')).createTwitchAdapter({
       ...settings,
+      way,
       username: need('twitch', 'username', settings.username),
       token: need('twitch', 'token', settings.token),
       channels: settings.channels ?? [],
@@ -45,8 +52,20 @@ export async function createPlatformAdapter<P extends LibraryPlatform>(
 ): Promise<Adapter> {
   const resolved = await resolveSecrets(settings, `platforms.${platform}`, env);
   for (const [key, value] of Object.entries(resolved))
-    if (typeof value === 'string' && SECRET_KEYS.has(`platforms.${platform}.${key}`)) secret(value);
-  return LOADERS[platform](resolved);
+    if (typeof value === 'string' && SECRET_KEYS.has(`platforms.${platform}.${key}`))
+      // Of a proxy only the password is a secret: its host, or the word "direct", may stand anywhere.
+      for (const hidden of key === 'proxy' ? passwordsOf(value) : [value]) secret(hidden);
+  const proxySettings = { proxy: resolved.proxy, env };
+  // Whoever has no proxy loads nothing for it.
+  const way = namesProxy(proxySettings)
+    ? (await import('./kit/proxied.ts')).proxiedWay(proxySettings)
+    : DIRECT;
+  return LOADERS[platform](resolved, way);
+}
+
+function passwordsOf(address: string): string[] {
+  const { password } = URL.canParse(address) ? new URL(address) : { password: '' };
+  return password === '' ? [] : [password, decodeURIComponent(password)];
 }
 
 function need(platform: string, key: string, value: string | undefined): string {

@@ -75,7 +75,7 @@ export class DiscordAdapter implements Adapter {
     const health = new HealthTracker((current) => host.health(current));
     const stopped = new AbortController();
     const { signal } = stopped;
-    const rest = new DiscordRest(token, apiUrl);
+    const rest = new DiscordRest(token, apiUrl, this.#settings.way);
     // Discord delivers nothing twice: a message that cannot be stored waits here for as long as it takes.
     const patienceMs = Number.POSITIVE_INFINITY;
     const intake = new Intake({ accept: (message) => host.accept(message), log, patienceMs });
@@ -107,6 +107,7 @@ export class DiscordAdapter implements Adapter {
       ...this.#tuning,
       token,
       apiUrl,
+      way: this.#settings.way,
       guildId,
       rest,
       taker,

@@ -25,7 +25,7 @@ export async function checkSettings(settings: DiscordSettings, signal: AbortSign
       ok: false,
       findings: ['No token: the Discord developer portal gives you one for platforms.discord.botToken.'],
     };
-  const rest = new DiscordRest(settings.botToken, settings.apiUrl);
+  const rest = new DiscordRest(settings.botToken, settings.apiUrl, settings.way);
   try {
     const me = await rest.call('GET', '/users/@me', { signal });
     if (!Value.Check(Me, me)) return { ok: false, findings: ["The server does not speak Discord's API."] };

@@ -4,6 +4,7 @@ import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, Supervisor } from '../kit/supervisor.ts';
+import type { Way } from '../kit/way.ts';
 import type { CatchUp } from './catch-up.ts';
 import { syncCommands } from './commands.ts';
 import type { EventTaker } from './events.ts';
@@ -26,6 +27,7 @@ export interface ConnectionTuning extends SessionTuning {
 export interface ConnectionOptions extends ConnectionTuning {
   readonly token: string;
   readonly apiUrl: string | undefined;
+  readonly way: Way | undefined;
   readonly guildId: string | undefined;
   readonly rest: DiscordRest;
   readonly taker: EventTaker;
@@ -107,6 +109,7 @@ export class DiscordConnection {
         ...this.#options,
         token,
         apiUrl,
+        way: this.#options.way,
         log,
         onEvent: (name, data) => this.#event(name, data),
         onClosed: (code) => this.#closed(code),

@@ -35,7 +35,7 @@ export async function fetchFile(
     const get = (url: string): Promise<Response> => {
       if (!anyHost && !/^https:\/\/[^/]+\.(discordapp\.com|discordapp\.net|discord\.com)\//.test(url))
         throw attachmentUnavailable(name, 'its address does not belong to Discord');
-      return fetch(url, { signal, redirect: 'error' });
+      return rest.fetch(url, { signal, redirect: 'error' });
     };
     let response = await get(ref.url);
     if (response.status === 403 || response.status === 404) {

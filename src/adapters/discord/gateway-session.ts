@@ -2,7 +2,9 @@ import { Client, GatewayIntentBits, Options, Partials } from 'discord.js';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import { pause } from '../kit/supervisor.ts';
+import type { Way } from '../kit/way.ts';
 import { GuardedStrategy, type StrategyTuning } from './guarded-strategy.ts';
+import { openRelay, type Relay } from './relay.ts';
 import { restOptions } from './rest.ts';
 import { wrapMethod } from './shard-access.ts';
 
@@ -10,6 +12,8 @@ export interface SessionTuning extends StrategyTuning {
   /** Least time between two identifies; Discord asks for 5 s. Default 5.5 s. */
   readonly identifySpacingMs?: number;
 }
+
+const GATEWAY_URL = 'wss://gateway.discord.gg';
 
 /** Events of the gateway that mean something to us. */
 export const EVENTS = [
@@ -26,6 +30,7 @@ export type GatewayEventName = (typeof EVENTS)[number];
 export interface SessionOptions extends SessionTuning {
   readonly token: string;
   readonly apiUrl: string | undefined;
+  readonly way: Way | undefined;
   readonly log: Logger;
   /** An event as Discord sent it. What it throws is logged. */
   readonly onEvent: (name: GatewayEventName, data: unknown) => void;
@@ -57,10 +62,13 @@ export class GatewaySession {
   readonly #token: string;
   readonly #ended = new AbortController();
   #strategy: GuardedStrategy | undefined;
+  readonly #way: Way | undefined;
+  #relay: Relay | undefined;
 
   constructor(options: SessionOptions, spacing: IdentifySpacing) {
     const { log, onEvent } = options;
     this.#token = options.token;
+    this.#way = options.way;
     const onFault = (where: string, error: unknown): void => {
       log.error(`discord.js failed in ${where}; contained: ${messageOf(error)}`);
     };
@@ -77,10 +85,14 @@ export class GatewaySession {
       allowedMentions: { parse: [] },
       makeCache: Options.cacheWithLimits(NO_CACHES),
       waitGuildTimeout: 5000,
-      rest: restOptions(options.apiUrl),
+      rest: restOptions(options.apiUrl, options.way),
       ws: {
         buildStrategy: (manager) => {
-          this.#strategy = new GuardedStrategy(manager, { ...options, onFault });
+          this.#strategy = new GuardedStrategy(manager, {
+            ...options,
+            onFault,
+            address: (url) => this.#relay?.address(url) ?? url,
+          });
           return this.#strategy;
         },
         buildIdentifyThrottler: () => ({
@@ -116,6 +128,9 @@ export class GatewaySession {
 
   /** Resolves once logged in. Rejects with what discord.js throws; may stay pending while attempts go on. */
   async login(): Promise<void> {
+    // discord.js gives its sockets no agent: they reach the gateway over a relay of ours that has one.
+    if (this.#way?.agent(GATEWAY_URL) !== undefined) this.#relay = await openRelay(this.#way);
+    if (this.#ended.signal.aborted) return this.#relay?.close();
     await this.#client.login(this.#token);
   }
 
@@ -142,6 +157,7 @@ export class GatewaySession {
     this.#ended.abort();
     if (this.#strategy === undefined) await this.#client.destroy();
     else await this.#strategy.end(() => this.#client.destroy());
+    this.#relay?.close();
   }
 }
 

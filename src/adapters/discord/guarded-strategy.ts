@@ -8,6 +8,7 @@ import {
   failedToReach,
   loseSocket,
   onShard,
+  redirect,
   shardsOf,
   wrapMethod,
 } from './shard-access.ts';
@@ -24,6 +25,8 @@ export interface StrategyTuning {
 }
 
 export interface StrategyOptions extends StrategyTuning {
+  /** Where a socket connects to that wants to reach this address. */
+  readonly address: (url: string) => string;
   /** The connection is lost; `code` is the close code. */
   readonly onClosed: (code: number) => void;
   /** The next attempt waits. */
@@ -69,7 +72,10 @@ export class GuardedStrategy extends SimpleShardingStrategy {
 
   override async spawn(shardIds: number[]): Promise<void> {
     await super.spawn(shardIds);
-    for (const shard of shardsOf(this)) this.#guard(shard);
+    for (const shard of shardsOf(this)) {
+      redirect(shard, this.#options.address);
+      this.#guard(shard);
+    }
   }
 
   /** Ends every shard for good, whatever it is doing. Bounded; leaves no timer and no socket. */

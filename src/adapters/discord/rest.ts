@@ -1,6 +1,7 @@
 import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
 import { messageOf } from '../../gateway/errors.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
+import { DIRECT, type Way } from '../kit/way.ts';
 import { DISCORD_API_URL } from './settings.ts';
 
 /**
@@ -60,7 +61,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 const VERBS = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const;
 
 /** The REST options for a server: no retries of its own, so that the outbox decides what is sent twice. */
-export function restOptions(apiUrl: string | undefined): Partial<RESTOptions> {
+export function restOptions(apiUrl: string | undefined, way: Way = DIRECT): Partial<RESTOptions> {
   return {
     api: apiUrl === undefined || apiUrl === '' ? DISCORD_API_URL : apiUrl.replace(/\/$/, ''),
     version: '10',
@@ -68,7 +69,7 @@ export function restOptions(apiUrl: string | undefined): Partial<RESTOptions> {
     // Each call has its own deadline; this one only ends what nobody waits for any more.
     timeout: 300_000,
     rejectOnRateLimit: () => true,
-    makeRequest: drainedRequest,
+    makeRequest: (url, init) => drainedRequest(way, url, init),
   };
 }
 
@@ -78,13 +79,15 @@ export function restOptions(apiUrl: string | undefined): Partial<RESTOptions> {
  */
 export class DiscordRest {
   readonly scrub: Scrub;
+  readonly fetch: Way['fetch'];
   readonly #rest: REST;
   readonly #token: string;
 
-  constructor(token: string, apiUrl?: string) {
+  constructor(token: string, apiUrl?: string, way: Way = DIRECT) {
+    this.fetch = way.fetch;
     this.scrub = scrubber(token);
     this.#token = token;
-    this.#rest = new REST(restOptions(apiUrl));
+    this.#rest = new REST(restOptions(apiUrl, way));
   }
 
   /** Calls a route; rejects with DiscordFailure. The result is as Discord sent it: parse it. */
@@ -169,10 +172,11 @@ function describedRoute(route: string): string {
 
 /** fetch, with bodies of server errors read away: the library leaves them, and their sockets would stay open. */
 async function drainedRequest(
+  way: Way,
   url: string,
   init: { method?: string; headers?: unknown; body?: unknown; signal?: AbortSignal | null },
 ): Promise<Response> {
-  const response = await fetch(url, { ...init, redirect: 'error' } as RequestInit);
+  const response = await way.fetch(url, { ...init, redirect: 'error' } as RequestInit);
   if (response.status >= 500) await response.body?.cancel();
   return response;
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import type { Way } from '../kit/way.ts';
 
 export const DISCORD_API_URL = 'https://discord.com/api';
 
@@ -22,4 +23,7 @@ export const discordSettingsSchema = Type.Object({
   ),
 });
 
-export type DiscordSettings = Static<typeof discordSettingsSchema>;
+export type DiscordSettings = Static<typeof discordSettingsSchema> & {
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};

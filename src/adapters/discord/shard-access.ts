@@ -68,3 +68,27 @@ export function loseSocket(shard: object): void {
 export function failedToReach(shard: object): boolean {
   return Reflect.get(shard, 'failedToConnectDueToNetworkError') === true;
 }
+
+/** Has the shard connect to `address(url)` wherever it would connect to `url`: first, and when it resumes. */
+export function redirect(shard: object, address: (url: string) => string): void {
+  const strategy: unknown = Reflect.get(shard, 'strategy');
+  const options: unknown = isObject(strategy) ? Reflect.get(strategy, 'options') : undefined;
+  const information: unknown = isObject(options) ? Reflect.get(options, 'gatewayInformation') : undefined;
+  const url: unknown = isObject(information) ? Reflect.get(information, 'url') : undefined;
+  if (!isObject(strategy) || !isObject(options) || !isObject(information) || typeof url !== 'string')
+    throw new Error('this version of discord.js keeps the address of its gateway elsewhere');
+  Object.assign(strategy, {
+    options: { ...options, gatewayInformation: { ...information, url: address(url) } },
+  });
+  wrapMethod(strategy, 'retrieveSessionInfo', (original) => async (...args) => {
+    const session = await original(...args);
+    const resumeURL: unknown = isObject(session) ? Reflect.get(session, 'resumeURL') : undefined;
+    return typeof resumeURL === 'string'
+      ? { ...(session as object), resumeURL: address(resumeURL) }
+      : session;
+  });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

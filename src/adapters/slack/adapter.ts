@@ -17,7 +17,7 @@ import { SlackConnection } from './connection.ts';
 import { downloadFile } from './download.ts';
 import { SlackOutbound } from './outbound.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
-import { apiUrlOf, createWebClient } from './web-client.ts';
+import { apiUrlOf, createWebClient, wayOf } from './web-client.ts';
 
 export const SLACK_CAPABILITIES: Capabilities = {
   edit: true,
@@ -69,6 +69,7 @@ export class SlackAdapter implements Adapter {
     const stopped = new AbortController();
     const outbound = new SlackOutbound({
       client,
+      way: wayOf(this.#settings),
       timing: this.#timing,
       log,
       unauthorised: (code) => connection.revoked(code),
@@ -108,6 +109,7 @@ export class SlackAdapter implements Adapter {
   fetchAttachment(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
     return downloadFile(attachment, {
       client: createWebClient(this.#settings, this.#timing, silentLogger),
+      way: wayOf(this.#settings),
       botToken: this.#settings.botToken ?? '',
       apiUrl: apiUrlOf(this.#settings),
       maxBytes,

@@ -1,11 +1,13 @@
 import type { Attachment } from '../../gateway/model.ts';
 import { attachmentUnavailable, readLimited } from '../kit/download.ts';
+import type { Way } from '../kit/way.ts';
 import { fieldsOf } from './fields.ts';
 import { readRef, urlOf } from './files.ts';
 import type { WebClient } from './web-client.ts';
 
 export interface DownloadOptions {
   readonly client: WebClient;
+  readonly way: Way;
   readonly botToken: string;
   readonly apiUrl: string;
   readonly maxBytes: number;
@@ -26,7 +28,7 @@ export async function downloadFile(attachment: Attachment, options: DownloadOpti
     const here = new URL(url);
     if (!isOurs(here, options.apiUrl))
       throw attachmentUnavailable(attachment.name, `it lies outside Slack, at ${here.host}`);
-    const response: Response = await fetch(here, {
+    const response: Response = await options.way.fetch(here.href, {
       headers: { authorization: `Bearer ${options.botToken}` },
       redirect: 'manual',
       signal: options.signal,

@@ -14,6 +14,7 @@ export { type SlackSettings, type SlackTiming, slackSettingsSchema } from './set
 export function createSlackAdapter(settings: SlackSettings, timing: Partial<SlackTiming> = {}): Adapter {
   const tidy: SlackSettings = {
     // A line end copied along would end up in the error text of the HTTP client, with the token.
+    ...settings,
     botToken: settings.botToken?.trim() ?? '',
     appToken: settings.appToken?.trim() ?? '',
     webhookUrl: settings.webhookUrl?.trim() ?? '',
@@ -21,6 +22,6 @@ export function createSlackAdapter(settings: SlackSettings, timing: Partial<Slac
   };
   const waits = { ...SLACK_TIMING, ...timing };
   if (!tidy.botToken && !tidy.appToken && tidy.webhookUrl)
-    return new SlackWebhookAdapter(tidy.webhookUrl, waits);
+    return new SlackWebhookAdapter(tidy.webhookUrl, waits, settings.way);
   return new SlackAdapter(tidy, waits);
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../../gateway/log.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { unlessAborted } from '../kit/unless-aborted.ts';
+import type { Way } from '../kit/way.ts';
 import { within } from '../kit/within.ts';
 import { blocksOf } from './blocks.ts';
 import { platformCode, toDeliveryError, unauthorisedCode } from './errors.ts';
@@ -23,6 +24,7 @@ const TYPING_MS = 3000;
 
 export interface SlackOutboundOptions {
   readonly client: WebClient;
+  readonly way: Way;
   readonly timing: SlackTiming;
   readonly log: Logger;
   /** Hears when Slack refuses the bot token for good. */
@@ -33,6 +35,7 @@ export interface SlackOutboundOptions {
 /** Everything the adapter sends through the Web API. Never repeats a call: the outbox decides. */
 export class SlackOutbound {
   readonly #client: WebClient;
+  readonly #way: Way;
   readonly #timing: SlackTiming;
   readonly #log: Logger;
   readonly #unauthorised: (code: string) => void;
@@ -42,6 +45,7 @@ export class SlackOutbound {
 
   constructor(options: SlackOutboundOptions) {
     this.#client = options.client;
+    this.#way = options.way;
     this.#timing = options.timing;
     this.#log = options.log;
     this.#unauthorised = options.unauthorised;
@@ -53,7 +57,7 @@ export class SlackOutbound {
     const threadTs = chat.threadId;
     if (part.attachment !== undefined)
       return this.#call('files.upload', this.#inChannel(chat), signal, (live) =>
-        uploadFile(this.#client, request, threadTs, live),
+        uploadFile({ client: this.#client, way: this.#way }, request, threadTs, live),
       );
     return this.#call('chat.postMessage', this.#inChannel(chat), signal, async () => {
       const blocks = blocksOf(part);

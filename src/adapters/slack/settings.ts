@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import type { PaceLimit } from '../kit/pacer.ts';
+import type { Way } from '../kit/way.ts';
 
 /** The keys of `platforms.slack` that the adapter itself reads. */
 export const slackSettingsSchema = Type.Object({
@@ -30,7 +31,10 @@ export const slackSettingsSchema = Type.Object({
     }),
   ),
 });
-export type SlackSettings = Static<typeof slackSettingsSchema>;
+export type SlackSettings = Static<typeof slackSettingsSchema> & {
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};
 
 /** Waits and paces of the adapter; tests shorten them. */
 export interface SlackTiming {

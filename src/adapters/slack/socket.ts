@@ -6,7 +6,7 @@ import { within } from '../kit/within.ts';
 import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';
 import { type Fields, fieldsOf, numberOf, textOf } from './fields.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
-import { webClientOptions } from './web-client.ts';
+import { wayOf, webClientOptions } from './web-client.ts';
 
 /** One delivery of Slack's. It is delivered again unless `ack` is called within a few seconds. */
 export interface Envelope {
@@ -30,6 +30,8 @@ export interface SocketOptions {
 
 type Client = SocketModeReceiver['client'];
 
+/** Slack names the real address only when it is asked; all of them are hosts of it. */
+const SOCKET_URL = 'wss://wss-primary.slack.com';
 const HEARTBEAT_MS = 15_000;
 /** A connection that Slack ends sooner than this is not followed by another one at once. */
 const STEADY_MS = 10_000;
@@ -42,9 +44,11 @@ const STEADY_MS = 10_000;
 export async function holdSocket(options: SocketOptions, signal: AbortSignal): Promise<void> {
   const { settings, timing, log } = options;
   const requests = new AbortController();
+  const dispatcher = wayOf(settings).dispatcher(SOCKET_URL);
   const receiver = new SocketModeReceiver({
     appToken: settings.appToken ?? '',
     autoReconnectEnabled: false,
+    ...(dispatcher === undefined ? {} : { dispatcher }),
     clientPingTimeout: timing.pingTimeoutMs,
     logger: webClientOptions(settings, timing, log).logger,
     installerOptions: { clientOptions: webClientOptions(settings, timing, log, requests.signal) },

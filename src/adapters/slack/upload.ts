@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import { pause } from '../kit/supervisor.ts';
+import type { Way } from '../kit/way.ts';
 import { toDeliveryError } from './errors.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 import type { WebClient } from './web-client.ts';
@@ -11,7 +12,7 @@ import type { WebClient } from './web-client.ts';
  * anything in the chat, so a failure before it is certainly no delivery.
  */
 export async function uploadFile(
-  client: WebClient,
+  { client, way }: { readonly client: WebClient; readonly way: Way },
   request: SendRequest,
   threadTs: string | undefined,
   signal: AbortSignal,
@@ -21,7 +22,7 @@ export async function uploadFile(
   const bytes = await readFile(attachment.path, { signal }).catch((error: unknown) => {
     throw new DeliveryError('rejected', `the file ${attachment.name} cannot be read: ${messageOf(error)}`);
   });
-  const fileId = await offer(client, attachment.name, bytes, signal);
+  const fileId = await offer(client, attachment.name, bytes, way, signal);
   const share = {
     files: [{ id: fileId, title: attachment.name }] as [{ id: string; title: string }],
     channel_id: request.chat.chatId,
@@ -42,6 +43,7 @@ async function offer(
   client: WebClient,
   filename: string,
   bytes: Buffer,
+  way: Way,
   signal: AbortSignal,
 ): Promise<string> {
   try {
@@ -50,7 +52,7 @@ async function offer(
       length: bytes.length,
     });
     if (url === undefined || id === undefined) throw new Error('Slack named no address for the upload');
-    const response = await fetch(url, { method: 'POST', body: new Uint8Array(bytes), signal });
+    const response = await way.fetch(url, { method: 'POST', body: new Uint8Array(bytes), signal });
     if (!response.ok) throw new Error(`the upload ended with HTTP ${response.status}`);
     return id;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { type Logger as BoltLogger, LogLevel, webApi } from '@slack/bolt';
 import type { Logger } from '../../gateway/log.ts';
+import { DIRECT, type Way } from '../kit/way.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
 
 export type WebClient = webApi.WebClient;
@@ -27,8 +28,13 @@ export function webClientOptions(
     rejectRateLimitedCalls: true,
     timeout: timing.requestTimeoutMs,
     logger: boltLogger(log),
-    ...(signal === undefined ? {} : { fetch: abortable(signal) }),
+    fetch: signal === undefined ? wayOf(settings).fetch : abortable(signal, wayOf(settings).fetch),
   };
+}
+
+/** How Slack is reached. */
+export function wayOf({ way = DIRECT }: SlackSettings): Way {
+  return way;
 }
 
 export function createWebClient(settings: SlackSettings, timing: SlackTiming, log: Logger): WebClient {
@@ -50,7 +56,7 @@ export function boltLogger(log: Logger): BoltLogger {
 }
 
 /** `fetch` that also ends with `signal`, so that a call in flight does not outlive its connection. */
-function abortable(signal: AbortSignal): NonNullable<webApi.WebClientOptions['fetch']> {
+function abortable(signal: AbortSignal, fetch: Way['fetch']): NonNullable<webApi.WebClientOptions['fetch']> {
   return (url, init) => {
     const own = init?.signal;
     return fetch(url, { ...init, signal: own ? AbortSignal.any([own, signal]) : signal });

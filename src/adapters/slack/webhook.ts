@@ -9,6 +9,7 @@ import type {
 } from '../../gateway/adapter.ts';
 import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
+import { DIRECT, type Way } from '../kit/way.ts';
 import { formatSlack } from '../text/slack.ts';
 import { networkCode, toDeliveryError } from './errors.ts';
 import type { SlackTiming } from './settings.ts';
@@ -49,9 +50,11 @@ export class SlackWebhookAdapter implements Adapter {
   readonly capabilities = CAPABILITIES;
   readonly #url: string;
   readonly #timing: SlackTiming;
+  readonly #way: Way;
   #health: HealthTracker | undefined;
 
-  constructor(url: string, timing: SlackTiming) {
+  constructor(url: string, timing: SlackTiming, way: Way = DIRECT) {
+    this.#way = way;
     this.#url = url;
     this.#timing = timing;
   }
@@ -104,7 +107,7 @@ export class SlackWebhookAdapter implements Adapter {
     signal: AbortSignal,
   ): Promise<{ status: number; text: string; retryAfter: string | null }> {
     try {
-      const response = await fetch(this.#url, {
+      const response = await this.#way.fetch(this.#url, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(payload),

@@ -91,7 +91,7 @@ export class TelegramAdapter implements Adapter {
     const log = scrubbedLogger(host.log, scrubber(...secrets));
     const health = new HealthTracker((current) => host.health(current));
     const stopped = new AbortController();
-    const client = new BotClient(token, apiRoot);
+    const client = new BotClient(token, apiRoot, this.#settings.way);
     const migrations = new Migrations();
     // An update that is not durable stays unconfirmed, however long it takes.
     const patienceMs = Number.POSITIVE_INFINITY;
@@ -171,7 +171,7 @@ export class TelegramAdapter implements Adapter {
   async check(signal: AbortSignal): Promise<AdapterCheck> {
     if (this.#settings.token === '')
       return { ok: false, findings: ['No token: @BotFather gives you one for platforms.telegram.token.'] };
-    const client = new BotClient(this.#settings.token, this.#settings.apiRoot);
+    const client = new BotClient(this.#settings.token, this.#settings.apiRoot, this.#settings.way);
     try {
       const me = await client.call('getMe', {}, { signal });
       if (!Value.Check(Me, me)) return { ok: false, findings: ['The server does not speak the Bot API.'] };

@@ -4,6 +4,7 @@ import { Telegram, TelegramError } from 'telegraf';
 import type { Telegram as BotMethods, Opts } from 'telegraf/types';
 import { messageOf } from '../../gateway/errors.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
+import { DIRECT, type Way } from '../kit/way.ts';
 import { noticeCuts } from './notice-cuts.ts';
 import { TELEGRAM_API_ROOT } from './settings.ts';
 
@@ -62,17 +63,21 @@ export interface CallOptions {
  */
 export class BotClient {
   readonly scrub: Scrub;
+  readonly fetch: Way['fetch'];
   readonly #telegram: Telegram;
   readonly #agent: HttpAgent;
   readonly #fileRoot: string;
 
-  constructor(token: string, apiRoot: string = TELEGRAM_API_ROOT) {
+  constructor(token: string, apiRoot: string = TELEGRAM_API_ROOT, way: Way = DIRECT) {
+    this.fetch = way.fetch;
     this.scrub = scrubber(token);
     // Method names are resolved against the root: without a slash at its end the last part of a path is lost.
     const root = apiRoot === '' ? TELEGRAM_API_ROOT : apiRoot;
     const base = root.endsWith('/') ? root : `${root}/`;
     const options = { keepAlive: true, timeout: IDLE_MS };
-    this.#agent = noticeCuts(base.startsWith('http://') ? new HttpAgent(options) : new HttpsAgent(options));
+    this.#agent = noticeCuts(
+      way.agent(base) ?? (base.startsWith('http://') ? new HttpAgent(options) : new HttpsAgent(options)),
+    );
     this.#telegram = new Telegram(token, { apiRoot: base, agent: this.#agent, webhookReply: false });
     // telegraf drops the agent for http roots; its connections would outlive us in the global one.
     this.#telegram.options.agent = this.#agent;

@@ -25,7 +25,7 @@ export async function fetchFile(
     if ((file.file_size ?? 0) > maxBytes) throw attachmentTooLarge(name, maxBytes);
     if (file.file_path.startsWith('/'))
       throw attachmentUnavailable(name, 'a Bot API server in local mode is not supported');
-    const response = await fetch(client.fileUrl(file.file_path), { signal, redirect: 'error' });
+    const response = await client.fetch(client.fileUrl(file.file_path), { signal, redirect: 'error' });
     if (!response.ok) {
       await response.body?.cancel();
       throw attachmentUnavailable(name, `the server answered ${response.status}`);

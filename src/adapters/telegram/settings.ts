@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import type { Way } from '../kit/way.ts';
 
 export const TELEGRAM_API_ROOT = 'https://api.telegram.org';
 
@@ -42,4 +43,7 @@ export const telegramSettingsSchema = Type.Object({
   ),
 });
 
-export type TelegramSettings = Static<typeof telegramSettingsSchema>;
+export type TelegramSettings = Static<typeof telegramSettingsSchema> & {
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};

@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http';
 import { Client } from 'tmi.js';
 import { WebSocket } from 'ws';
 import { messageOf } from '../../gateway/errors.ts';
@@ -9,6 +10,8 @@ export interface ChatClientOptions {
   readonly url: string;
   readonly login: string;
   readonly token: string;
+  /** Of a proxy. */
+  readonly agent: Agent | undefined;
   readonly handshakeTimeoutMs: number;
   readonly log: Logger;
   /** Every line of the server, in order, before tmi.js acts on it. */
@@ -98,9 +101,11 @@ export class ChatClient {
   }
 
   #openSocket(): void {
+    const { agent } = this.#options;
     const socket = new WebSocket(this.#options.url, 'irc', {
       handshakeTimeout: this.#options.handshakeTimeoutMs,
       maxPayload: MAX_FRAME_BYTES,
+      ...(agent === undefined ? {} : { agent }),
     });
     socket.on('open', () => this.#call('_onOpen'));
     socket.on('message', (data, isBinary) => {

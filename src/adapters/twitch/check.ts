@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { AdapterCheck } from '../../gateway/adapter.ts';
 import { messageOf } from '../../gateway/errors.ts';
+import { DIRECT } from '../kit/way.ts';
 import { authUrlOf } from './endpoints.ts';
 import { channelName, type TwitchSettings } from './settings.ts';
 import { bare } from './tokens.ts';
@@ -31,7 +32,7 @@ export async function checkTwitch(
   if (settings.channels.length === 0)
     bad.push('platforms.twitch.channels is empty: there is nothing to join.');
   try {
-    const response = await fetch(`${authUrlOf(settings)}/validate`, {
+    const response = await (settings.way ?? DIRECT).fetch(`${authUrlOf(settings)}/validate`, {
       headers: { authorization: `OAuth ${bare(token)}` },
       redirect: 'error',
       signal,

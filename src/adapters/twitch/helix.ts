@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { DIRECT } from '../kit/way.ts';
 import { apiUrlOf } from './endpoints.ts';
 import type { TwitchSettings } from './settings.ts';
 import type { Tokens } from './tokens.ts';
@@ -60,7 +61,7 @@ export class Helix {
   }
 
   #fetch(path: string, signal: AbortSignal, body?: object): Promise<Response> {
-    return fetch(`${apiUrlOf(this.#settings)}${path}`, {
+    return (this.#settings.way ?? DIRECT).fetch(`${apiUrlOf(this.#settings)}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
         authorization: `Bearer ${this.#tokens.token}`,

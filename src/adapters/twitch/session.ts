@@ -73,6 +73,7 @@ export class ChatSession {
     });
     this.#client = new ChatClient({
       url: chatUrlOf(options.settings),
+      agent: options.settings.way?.agent(chatUrlOf(options.settings)),
       login: options.login,
       token: options.tokens.token,
       handshakeTimeoutMs: options.timing.loginTimeoutMs,
@@ -199,6 +200,7 @@ export class ChatSession {
     if (url === undefined || this.#rooms.size === 0) return;
     const watch = new StreamWatch({
       url,
+      way: settings.way,
       helix: new Helix(settings, tokens),
       rooms: this.#rooms,
       log,

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { PULSE } from '../kit/pulse.ts';
+import type { Way } from '../kit/way.ts';
 import { TWITCH } from './endpoints.ts';
 
 /** The keys of `platforms.twitch` that the adapter itself reads. */
@@ -72,7 +73,10 @@ export const twitchSettingsSchema = Type.Object({
     }),
   ),
 });
-export type TwitchSettings = Static<typeof twitchSettingsSchema>;
+export type TwitchSettings = Static<typeof twitchSettingsSchema> & {
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};
 
 /** Waits and limits of the adapter; tests shorten them. */
 export interface TwitchTiming {

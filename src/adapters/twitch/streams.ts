@@ -3,11 +3,14 @@ import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import { LruMap } from '../kit/lru.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
+import type { Way } from '../kit/way.ts';
 import { within } from '../kit/within.ts';
 import type { Helix } from './helix.ts';
 import { readStreamMessage, type StreamMessage } from './stream-messages.ts';
 
 export interface StreamWatchOptions {
+  /** How EventSub is reached; absent: directly. */
+  readonly way?: Way | undefined;
   readonly url: string;
   readonly helix: Helix;
   /** Id of a channel's owner -> name of the channel. */
@@ -85,7 +88,12 @@ export class StreamWatch {
   /** One connection, until it ends or Twitch wants another one: then it stays open until that one is welcome. */
   async #session(target: Target, signal: AbortSignal, works: () => void): Promise<Target | undefined> {
     const over = Promise.withResolvers<Target | undefined>();
-    const socket = new WebSocket(target.url, { handshakeTimeout: HANDSHAKE_MS, maxPayload: MAX_FRAME_BYTES });
+    const agent = this.#options.way?.agent(target.url);
+    const socket = new WebSocket(target.url, {
+      handshakeTimeout: HANDSHAKE_MS,
+      maxPayload: MAX_FRAME_BYTES,
+      ...(agent === undefined ? {} : { agent }),
+    });
     const stop = (): void => over.resolve(undefined);
     let keepaliveMs = HANDSHAKE_MS;
     let timer: NodeJS.Timeout | undefined;

@@ -4,6 +4,7 @@ import { Value } from 'typebox/value';
 import { messageOf } from '../../gateway/errors.ts';
 import { readState, writeState } from '../kit/state-file.ts';
 import { ParkedError } from '../kit/supervisor.ts';
+import { DIRECT } from '../kit/way.ts';
 import { authUrlOf } from './endpoints.ts';
 import type { TwitchSettings } from './settings.ts';
 
@@ -109,14 +110,16 @@ export class Tokens {
   ): Promise<{ access_token: string; refresh_token?: string; expires_in?: number }> {
     const { clientId = '', clientSecret = '' } = this.#settings;
     const form = { grant_type: 'refresh_token', refresh_token: this.#refreshToken, client_id: clientId };
-    const response = await fetch(`${authUrlOf(this.#settings)}/token`, {
-      method: 'POST',
-      body: new URLSearchParams(clientSecret === '' ? form : { ...form, client_secret: clientSecret }),
-      redirect: 'error',
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    }).catch((error: unknown) => {
-      throw new Error(`the token could not be refreshed: ${messageOf(error)}`);
-    });
+    const response = await (this.#settings.way ?? DIRECT)
+      .fetch(`${authUrlOf(this.#settings)}/token`, {
+        method: 'POST',
+        body: new URLSearchParams(clientSecret === '' ? form : { ...form, client_secret: clientSecret }),
+        redirect: 'error',
+        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      })
+      .catch((error: unknown) => {
+        throw new Error(`the token could not be refreshed: ${messageOf(error)}`);
+      });
     const text = await response.text();
     // 400 and 401: the refresh token or the client is refused for good. Anything else may pass.
     if ([400, 401, 403].includes(response.status))

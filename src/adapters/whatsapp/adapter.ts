@@ -143,6 +143,7 @@ export class WhatsAppAdapter implements Adapter {
     const url = chosen(this.#settings.url);
     return fetchMedia(attachment, maxBytes, {
       baileys,
+      ...(this.#settings.way === undefined ? {} : { way: this.#settings.way }),
       signal,
       ...(url === undefined ? {} : { localHost: new URL(url).hostname }),
     });

@@ -27,7 +27,9 @@ export async function checkWhatsApp(
   const good: string[] = [];
   await loadBaileys(options.stateDir, options.load).catch((error: unknown) => bad.push(messageOf(error)));
   const url = new URL(chosen(settings.url) ?? WHATSAPP_URL);
-  await reach(url, signal).catch((error: unknown) =>
+  const proxied = settings.way?.agent(url.href) !== undefined;
+  const reached = proxied ? reachByProxy(url, settings, signal) : reach(url, signal);
+  await reached.catch((error: unknown) =>
     bad.push(`WhatsApp cannot be reached at ${url.host}: ${messageOf(error)}.`),
   );
   if (options.stateDir !== undefined) {
@@ -51,6 +53,12 @@ function linkedAs(stored: string | undefined): string {
 }
 
 /** Opens a connection and closes it again: whether anybody is there, nothing more. */
+/** Whatever the server answers, it is there. */
+async function reachByProxy(url: URL, { way }: WhatsAppSettings, signal: AbortSignal): Promise<void> {
+  const response = await way?.fetch(url.href.replace(/^ws/, 'http'), { signal });
+  await response?.body?.cancel();
+}
+
 function reach(url: URL, signal: AbortSignal): Promise<void> {
   const port = Number(url.port) || (url.protocol === 'wss:' ? 443 : 80);
   return new Promise((done, fail) => {

@@ -18,6 +18,9 @@ import { SignalGate } from './signal-gate.ts';
 import { withProvenServer } from './signatures.ts';
 import { containRejections, endSocket, keepWireOrder, skipUnreachableDevices } from './socket-guard.ts';
 
+/** Where files are uploaded to; the exact host is named by WhatsApp. */
+const MEDIA_URL = 'https://mmg.whatsapp.net';
+
 export interface ConnectionOptions {
   readonly settings: WhatsAppSettings;
   readonly session: Session;
@@ -147,7 +150,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     transactionOpts: { maxCommitRetries: 3, delayBetweenTriesMs: 200 },
     waWebSocketUrl: settings.url ?? WHATSAPP_URL,
     ...(version === undefined ? {} : { version: versionOf(version) }),
-    ...(options.uploadAgent === undefined ? {} : { fetchAgent: options.uploadAgent }),
+    ...agentsOf(options),
     ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
   };
   try {
@@ -158,6 +161,19 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
       'Correct platforms.whatsapp.url in the configuration, then start the WhatsApp adapter again.',
     );
   }
+}
+
+/** Sockets and uploads take the same way; a proxy's agent is one for every scheme. */
+function agentsOf({ settings: { url = WHATSAPP_URL, way }, uploadAgent }: ConnectionOptions): {
+  readonly agent?: Agent;
+  readonly fetchAgent?: Agent;
+} {
+  const agent = way?.agent(url);
+  const fetchAgent = uploadAgent ?? way?.agent(MEDIA_URL);
+  return {
+    ...(agent === undefined ? {} : { agent: agent as Agent }),
+    ...(fetchAgent === undefined ? {} : { fetchAgent: fetchAgent as Agent }),
+  };
 }
 
 function versionOf(version: string): [number, number, number] {

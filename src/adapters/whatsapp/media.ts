@@ -1,6 +1,7 @@
 import { createDecipheriv, createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../../gateway/errors.ts';
 import type { Attachment } from '../../gateway/model.ts';
+import { DIRECT, type Way } from '../kit/way.ts';
 import type { Baileys } from './baileys.ts';
 import { type MediaRef, mediaOfRef } from './media-ref.ts';
 import { mediaUrl } from './media-url.ts';
@@ -19,7 +20,12 @@ const OVERHEAD_BYTES = 16 + MAC_BYTES;
 export async function fetchMedia(
   attachment: Attachment,
   maxBytes: number,
-  options: { readonly baileys: Baileys; readonly localHost?: string; readonly signal: AbortSignal },
+  options: {
+    readonly baileys: Baileys;
+    readonly localHost?: string;
+    readonly way?: Way;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Uint8Array> {
   const media = mediaOfRef(attachment.ref);
   if (media === undefined) throw new GatewayError('attachment_unknown', 'the attachment is not known');
@@ -30,7 +36,7 @@ export async function fetchMedia(
   const url = mediaUrl(media, options.localHost);
   if (url === undefined)
     throw new GatewayError('attachment_refused', 'the attachment does not point to a WhatsApp server');
-  const response = await fetch(url, {
+  const response = await (options.way ?? DIRECT).fetch(url, {
     headers: { Origin: 'https://web.whatsapp.com' },
     redirect: 'error',
     signal: options.signal,

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
+import type { Way } from '../kit/way.ts';
 
 /** Where baileys connects to by itself. */
 export const WHATSAPP_URL = 'wss://web.whatsapp.com/ws/chat';
@@ -60,7 +61,10 @@ export const whatsappSettingsSchema = Type.Object({
   ),
 });
 
-export type WhatsAppSettings = Static<typeof whatsappSettingsSchema>;
+export type WhatsAppSettings = Static<typeof whatsappSettingsSchema> & {
+  /** How the platform is reached; default: directly. */
+  readonly way?: Way;
+};
 
 /** The folder, address, number or version that was set; undefined for the default. */
 export function chosen(value: string | undefined): string | undefined {

@@ -79,6 +79,11 @@ const common = {
       description: 'Own settings of single chats by chat id: {"<chatId>": {"agent": {…}}}.',
     }),
   ),
+  proxy: Type.Optional(
+    secret(
+      'Proxy to the platform: http://…, https://…, socks5://…, or `direct`; default: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. NO_PROXY is obeyed.',
+    ),
+  ),
   homeChat: Type.Optional(
     text('Chat that `home:<platform>` means as a delivery target: <chat> or <chat>:<thread>.', {
       'x-is': 'home',

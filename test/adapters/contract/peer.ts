@@ -1,3 +1,4 @@
+import type { Way } from '../../../src/adapters/kit/way.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef, Platform } from '../../../src/gateway/model.ts';
 
@@ -162,4 +163,9 @@ export interface ContractPeer {
   drop(): void;
   /** From now on the platform refuses the credentials; live connections end the way the platform does it. */
   revoke(): void;
+}
+
+/** The settings of a peer's adapter that say how it reaches the server. */
+export function wayOf({ way }: { readonly way?: Way | undefined }): { readonly way?: Way } {
+  return way === undefined ? {} : { way };
 }

@@ -1,6 +1,7 @@
 import type { DiscordTuning } from '../../../src/adapters/discord/adapter.ts';
 import { createDiscordAdapter } from '../../../src/adapters/discord/index.ts';
 import type { DiscordSettings } from '../../../src/adapters/discord/settings.ts';
+import type { Way } from '../../../src/adapters/kit/way.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { visibleDiscord } from '../../platforms/discord-markdown.ts';
@@ -16,6 +17,7 @@ import {
   OTHER_BOT,
   THREAD,
 } from '../../platforms/discord-state.ts';
+import { wayOf } from '../contract/peer.ts';
 import type {
   BotMessage,
   ContractPeer,
@@ -78,6 +80,8 @@ export class DiscordPeer implements ContractPeer {
   readonly server = new DiscordServer(TOKEN);
   readonly settings: Partial<DiscordSettings>;
   readonly tuning: DiscordTuning;
+  /** How the adapter reaches the server; default: directly. */
+  way?: Way;
 
   constructor(settings: Partial<DiscordSettings> = {}, tuning: DiscordTuning = FAST) {
     this.settings = settings;
@@ -106,7 +110,7 @@ export class DiscordPeer implements ContractPeer {
 
   createAdapter(): Adapter {
     return createDiscordAdapter(
-      { botToken: TOKEN, apiUrl: this.server.apiUrl, ...this.settings },
+      { botToken: TOKEN, apiUrl: this.server.apiUrl, ...this.settings, ...wayOf(this) },
       this.tuning,
     );
   }

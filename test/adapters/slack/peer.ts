@@ -1,7 +1,9 @@
+import type { Way } from '../../../src/adapters/kit/way.ts';
 import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/index.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { BOT, type Said, SlackServer, TEAM } from '../../platforms/slack-server.ts';
+import { wayOf } from '../contract/peer.ts';
 import type {
   BotMessage,
   ContractFeature,
@@ -28,6 +30,8 @@ const DMS = ['D0ADA', 'D0BOB'] as const;
 export class SlackPeer implements ContractPeer {
   readonly platform = 'slack';
   readonly server = new SlackServer();
+  /** How the adapter reaches the server; default: directly. */
+  way?: Way;
   readonly lacks: Partial<Record<ContractFeature, string>> = {
     'reply-to-bot': 'a reply belongs to a thread, not to a message of it',
     typing: 'a status exists only below a thread, not in a plain direct message',
@@ -59,7 +63,10 @@ export class SlackPeer implements ContractPeer {
 
   createAdapter(): Adapter {
     const { bot, app } = this.server.tokens;
-    return createSlackAdapter({ botToken: bot, appToken: app, apiUrl: this.server.url }, QUICK);
+    return createSlackAdapter(
+      { botToken: bot, appToken: app, apiUrl: this.server.url, ...wayOf(this) },
+      QUICK,
+    );
   }
 
   async dm(text: string, { user = 0 }: UserOptions = {}): Promise<UserMessage> {

@@ -1,9 +1,11 @@
+import type { Way } from '../../../src/adapters/kit/way.ts';
 import { createTelegramAdapter } from '../../../src/adapters/telegram/index.ts';
 import type { TelegramSettings } from '../../../src/adapters/telegram/settings.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { TelegramServer } from '../../platforms/telegram-server.ts';
 import { ADA, BOB, GROUP, type Json, OTHER_BOT, TOPIC } from '../../platforms/telegram-state.ts';
+import { wayOf } from '../contract/peer.ts';
 import type {
   BotMessage,
   ContractPeer,
@@ -51,6 +53,8 @@ export class TelegramPeer implements ContractPeer {
   readonly secrets: readonly string[] = [TOKEN];
   readonly server = new TelegramServer(TOKEN);
   readonly overrides: Partial<TelegramSettings>;
+  /** How the adapter reaches the server; default: directly. */
+  way?: Way;
 
   constructor(overrides: Partial<TelegramSettings> = {}) {
     this.overrides = overrides;
@@ -78,7 +82,7 @@ export class TelegramPeer implements ContractPeer {
 
   createAdapter(): Adapter {
     return createTelegramAdapter(
-      { token: TOKEN, mode: 'polling', apiRoot: this.server.url, ...this.overrides },
+      { token: TOKEN, mode: 'polling', apiRoot: this.server.url, ...this.overrides, ...wayOf(this) },
       { minDelayMs: 50, maxDelayMs: 500 },
     );
   }

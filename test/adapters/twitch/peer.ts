@@ -1,3 +1,4 @@
+import type { Way } from '../../../src/adapters/kit/way.ts';
 import {
   createTwitchAdapter,
   type TwitchSettings,
@@ -6,6 +7,7 @@ import {
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { ADA, BOB, BOT, TwitchServer } from '../../platforms/twitch-server.ts';
+import { wayOf } from '../contract/peer.ts';
 import type {
   BotMessage,
   ContractFeature,
@@ -44,6 +46,8 @@ export function settingsFor(server: TwitchServer, more: Partial<TwitchSettings> 
 export class TwitchPeer implements ContractPeer {
   readonly platform = 'twitch';
   readonly server = new TwitchServer();
+  /** How the adapter reaches the server; default: directly. */
+  way?: Way;
   readonly lacks: Partial<Record<ContractFeature, string>> = {
     dm: 'whispers to bots were switched off in 2023',
     thread: 'a reply names a message, there are no threads',
@@ -91,7 +95,10 @@ export class TwitchPeer implements ContractPeer {
   }
 
   createAdapter(): Adapter {
-    return createTwitchAdapter(settingsFor(this.server, { token: `oauth:${this.#token}` }), QUICK);
+    return createTwitchAdapter(
+      { ...settingsFor(this.server, { token: `oauth:${this.#token}` }), ...wayOf(this) },
+      QUICK,
+    );
   }
 
   async dm(text: string, { user = 0 }: UserOptions = {}): Promise<UserMessage> {

@@ -1,5 +1,6 @@
 import { Agent } from 'node:https';
 import { join } from 'node:path';
+import type { Way } from '../../../src/adapters/kit/way.ts';
 import { createWhatsAppAdapter } from '../../../src/adapters/whatsapp/index.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
@@ -7,6 +8,7 @@ import { DEVICE_REMOVED, linkSession } from '../../platforms/whatsapp/linked-ses
 import { attr, must, user } from '../../platforms/whatsapp/nodes.ts';
 import type { RemoteUser } from '../../platforms/whatsapp/remote-user.ts';
 import { WhatsAppServer } from '../../platforms/whatsapp-server.ts';
+import { wayOf } from '../contract/peer.ts';
 import type {
   BotMessage,
   ContractFeature,
@@ -38,6 +40,8 @@ export class WhatsAppPeer implements ContractPeer {
     markup: 'WhatsApp takes every text',
   };
   readonly server = new WhatsAppServer();
+  /** How the adapter reaches the server; default: directly. */
+  way?: Way;
   secrets: readonly string[] = [];
   readonly #group = this.server.addGroup('Friends');
   readonly #files = new Map<string, Uint8Array>();
@@ -62,7 +66,7 @@ export class WhatsAppPeer implements ContractPeer {
   async createAdapter(stateDir: string): Promise<Adapter> {
     if (!this.server.bot.linked) this.secrets = await linkSession(join(stateDir, 'session'), this.server.bot);
     return createWhatsAppAdapter(
-      { url: this.server.url },
+      { url: this.server.url, ...wayOf(this) },
       {
         uploadAgent: new Agent({ rejectUnauthorized: false }),
         minReconnectMs: 20,
