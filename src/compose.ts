@@ -384,7 +384,7 @@ function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
     sessions: sessions.length,
     agent: view.agent,
     tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,
-    pairing: gateway.door.desk.list().length,
+    pairing: gateway.door.pairing().length,
     turnedAway: view.turnedAway,
     outbox: gateway.outbox.pending,
     refusals: gateway.refusals.slice(-20),

@@ -9,6 +9,7 @@ import { type Arguments, UsageError } from './arguments.ts';
 import { findGateway, gatewayOfFolder } from './find-gateway.ts';
 import * as print from './print.ts';
 import { isQuestionName, printQuestions, questionId } from './questions.ts';
+import { requestNamed } from './request-name.ts';
 import { adapterWork, homeWork, schedulesWork, sessionWork, tasksWork, type Work } from './work.ts';
 
 /** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
@@ -123,6 +124,7 @@ async function execute(
       needGateway(online);
       return act({ type: args.command });
     case 'invite': {
+      if (rest.length > 0) return act({ type: 'pairing.generate', ...person(rest, 'invite') });
       const result = await operator.run({ type: 'pairing.invite' });
       return show(result, print.invitation(result.data));
     }
@@ -131,6 +133,8 @@ async function execute(
       return show(senders, print.blocked(senders));
     }
     case 'block':
+      if (rest.length !== 1) return act({ type: 'block', ...person(rest, 'block') });
+      return act({ type: 'pairing.block', ...requestNamed(snapshot.pairing, rest[0] ?? '') });
     case 'unblock':
       return act({ type: args.command, ...person(rest, args.command) });
     case 'audit': {
@@ -143,10 +147,11 @@ async function execute(
     }
     case 'pair':
       if (rest.length === 0) return show(snapshot.pairing, print.pairing(snapshot.pairing));
-      return act({ type: 'pairing.approve', code: rest.join('') });
+      return act({ type: 'pairing.approve', ...requestNamed(snapshot.pairing, rest.join('')) });
     case 'deny': {
-      const name = need(rest.join(''), 'deny <code> | <#n>');
-      if (!isQuestionName(name)) return act({ type: 'pairing.deny', code: name });
+      const name = need(rest.join(''), 'deny <code> | <row> | <#n>');
+      if (!isQuestionName(name))
+        return act({ type: 'pairing.deny', ...requestNamed(snapshot.pairing, name) });
       return act({ type: 'dialog.answer', id: questionId(snapshot, name), decision: 'deny' });
     }
     case 'approvals':

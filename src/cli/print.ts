@@ -11,6 +11,7 @@ import type {
 } from '../gateway/model.ts';
 import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator.ts';
 import { oneLine } from './output.ts';
+import { rowName } from './request-name.ts';
 
 /** Columns by display width, two spaces apart. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
@@ -174,17 +175,22 @@ export function usage({ today, total, rows }: OperatorQueries['usage']['result']
 
 export function pairing(rows: readonly PairingView[]): string {
   return table(
-    ['CODE', 'PLATFORM', 'WHO', 'ID', 'ASKED', 'LEFT', 'FIRST WORDS'],
+    ['CODE', 'ROW', 'PLATFORM', 'WHO', 'ID', 'ASKED', 'LEFT', 'FIRST MESSAGE'],
     rows.map((each) => [
-      each.code ?? '(shown before the restart)',
+      each.code ?? (each.kind === 'queued' ? '(asked, no code)' : '(shown before the restart)'),
+      rowName(each),
       each.platform,
       each.senderName,
       each.senderId,
       ago(each.createdAt),
       `${Math.max(0, Math.round((each.expiresAt - Date.now()) / 60_000))}m`,
-      each.firstWords.replaceAll('\n', ' ').slice(0, 60),
+      each.kind === 'generated'
+        ? '(code made for this user)'
+        : each.kind === 'invitation'
+          ? '(invite code)'
+          : each.firstWords.replaceAll('\n', ' ').slice(0, 60),
     ]),
-    'Nobody waits to be let in.',
+    'No pairing requests.',
   );
 }
 

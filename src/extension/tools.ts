@@ -1,7 +1,10 @@
 import { defineTool, type ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import { Type } from 'typebox';
 import * as print from '../cli/print.ts';
+import { requestNamed } from '../cli/request-name.ts';
 import { GatewayError } from '../gateway/errors.ts';
+import { isPlatform, PLATFORMS } from '../gateway/model.ts';
+import type { OperatorCommand } from '../gateway/operator.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
 /** Short text for the model, the whole as structured details. */
@@ -97,10 +100,19 @@ export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: Gate
       name: 'gateway_pairing',
       label: 'Gateway pairing',
       description:
-        'People who ask to talk to the messaging gateway: list who waits, approve one by code, or generate a single-use invitation code that a new person sends to the bot.',
+        'Access to the messaging gateway: list pairing requests and open codes, approve one, deny one or withdraw a code, or generate a code for one user on one platform (approving it gives exactly that user access). Without platform and userId, generate makes a single-use invite code that a new user sends to the bot.',
       parameters: Type.Object({
-        action: Type.Union([Type.Literal('generate'), Type.Literal('list'), Type.Literal('approve')]),
-        code: Type.Optional(Type.String({ description: 'Pairing code, for approve.' })),
+        action: Type.Union([
+          Type.Literal('generate'),
+          Type.Literal('list'),
+          Type.Literal('approve'),
+          Type.Literal('deny'),
+        ]),
+        code: Type.Optional(Type.String({ description: 'Code or row (row:…), for approve and deny.' })),
+        platform: Type.Optional(Type.String({ description: 'For generate.' })),
+        userId: Type.Optional(
+          Type.String({ description: "The platform's stable id of the user, for generate." }),
+        ),
       }),
       async execute(_id, params) {
         const operator = await link.need();
@@ -109,21 +121,32 @@ export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: Gate
             const { pairing } = operator.snapshot();
             return answer<unknown>(print.pairing(pairing), { pairing });
           }
-          case 'approve': {
+          case 'approve':
+          case 'deny': {
             const result = await operator.run({
-              type: 'pairing.approve',
-              code: required(params.code, 'code'),
+              type: `pairing.${params.action}`,
+              ...requestNamed(operator.snapshot().pairing, required(params.code, 'code')),
             });
             return answer<unknown>(result.message, result.data);
           }
           case 'generate': {
-            const result = await operator.run({ type: 'pairing.invite' });
+            const result = await operator.run(codeFor(params.platform, params.userId));
             return answer<unknown>(result.message, result.data);
           }
         }
       },
     }),
   );
+}
+
+function codeFor(platform: string | undefined, userId: string | undefined): OperatorCommand {
+  if (platform === undefined && userId === undefined) return { type: 'pairing.invite' };
+  if (!isPlatform(platform))
+    throw new GatewayError('unknown_platform', `"${platform ?? ''}" is not a platform`, {
+      status: 400,
+      hint: `Use one of ${PLATFORMS.join(', ')}.`,
+    });
+  return { type: 'pairing.generate', platform, userId: required(userId, 'userId') };
 }
 
 function required(value: string | undefined, name: string): string {

@@ -1,5 +1,6 @@
 import * as print from '../cli/print.ts';
 import { isQuestionName, printQuestions, questionId } from '../cli/questions.ts';
+import { requestNamed } from '../cli/request-name.ts';
 import { ConfigAccess } from '../gateway/config/access.ts';
 import { closest } from '../gateway/config/suggest.ts';
 import { dataFolder } from '../gateway/data-folder.ts';
@@ -54,12 +55,18 @@ export async function runWords(line: string, link: GatewayLink, env: NodeJS.Proc
         ? 'No gateway runs. /gateway start starts one.'
         : print.status(operator.snapshot(), true);
     }
-    case 'pair':
-      if (rest.length > 0) return act({ type: 'pairing.approve', code: rest.join('') });
-      return print.pairing((await link.need()).snapshot().pairing);
+    case 'pair': {
+      const { pairing } = (await link.need()).snapshot();
+      if (rest.length === 0) return print.pairing(pairing);
+      return act({ type: 'pairing.approve', ...requestNamed(pairing, rest.join('')) });
+    }
     case 'deny': {
       const name = need(rest.join(''), 'deny <code> | <question>');
-      if (!isQuestionName(name)) return act({ type: 'pairing.deny', code: name });
+      if (!isQuestionName(name))
+        return act({
+          type: 'pairing.deny',
+          ...requestNamed((await link.need()).snapshot().pairing, name),
+        });
       return decide(link, name, 'deny');
     }
     case 'approvals':

@@ -44,7 +44,7 @@ export class LocalOperator implements Operator {
       sessions: gateway.conversations.views(),
       tasks: gateway.tasks.views(),
       schedules: gateway.schedules.views(),
-      pairing: gateway.door.desk.list(),
+      pairing: gateway.door.pairing(),
       allowlist: gateway.door.people.list(),
       refusals: [...gateway.refusals],
       outbox: gateway.outbox.list(),
@@ -97,6 +97,7 @@ export class LocalOperator implements Operator {
         };
       }
       case 'pairing.deny': {
+        if (await door.codes.withdraw(command, actor)) return { message: 'the code was withdrawn' };
         const request = await door.deny(command, actor);
         return {
           message: `${request.senderName} (${request.chat.platform}) was denied`,
@@ -111,10 +112,18 @@ export class LocalOperator implements Operator {
         };
       }
       case 'pairing.invite': {
-        const { id, code, expiresAt } = door.invite(actor);
+        const { id, code, expiresAt } = door.codes.invite(actor);
         return {
           message: `Send this to the bot from the new person’s account within the hour: ${code}`,
           data: { id, code, expiresAt },
+        };
+      }
+      case 'pairing.generate': {
+        const { platform, userId } = command;
+        const { id, code, expiresAt } = await door.codes.generate(platform, userId, actor);
+        return {
+          message: `Code for ${platform} ${userId}: ${code}. Approve it within the hour to give exactly this user access.`,
+          data: { requestId: id, code, platform, userId, expiresAt },
         };
       }
       case 'pairing.undo': {

@@ -245,7 +245,12 @@ export interface UsageRow extends UsageTotal {
 
 export interface PairingView {
   readonly id: string;
-  readonly platform: Platform;
+  /**
+   * Absent: somebody asked and got a code. `queued`: somebody asked and got none, because too many wait. `generated`: a
+   * code that the operator made for this person. `invitation`: a code for whoever sends it (no platform, no person).
+   */
+  readonly kind?: 'queued' | 'generated' | 'invitation';
+  readonly platform: Platform | 'any';
   readonly accountId: string;
   readonly senderId: string;
   readonly senderName: string;

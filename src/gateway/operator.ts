@@ -47,6 +47,7 @@ export interface OperatorSnapshot {
 export type OperatorCommand =
   /** By row (`requestId`) or by code; case, dash and spaces of a code are ignored. */
   | { readonly type: 'pairing.approve'; readonly requestId?: string; readonly code?: string }
+  /** Also withdraws a code that was generated, and an invitation (`requestId` is its id). */
   | { readonly type: 'pairing.deny'; readonly requestId?: string; readonly code?: string }
   | { readonly type: 'pairing.block'; readonly requestId?: string; readonly code?: string }
   /**
@@ -54,6 +55,8 @@ export type OperatorCommand =
    * {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist.
    */
   | { readonly type: 'pairing.invite' }
+  /** Makes a code for one user on one platform; approving it gives exactly that user access. `data` has the code. */
+  | { readonly type: 'pairing.generate'; readonly platform: Platform; readonly userId: string }
   /** Takes a decision back: an approved sender is revoked, a blocked one unblocked; the request waits again. */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
   | { readonly type: 'allow'; readonly platform: Platform; readonly userId: string; readonly note?: string }

@@ -7,7 +7,8 @@ import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../outbound/outbox.ts';
 import type { Door } from '../security/door.ts';
 import { showPairingCode } from '../security/pairing-code.ts';
-import { PAIRING_LIMITS, type PairingRequest, pairingView } from '../security/pairing-request.ts';
+import { PAIRING_LIMITS, type PairingRequest, pairingView, senderOf } from '../security/pairing-request.ts';
+import { RateLimiter } from '../security/rate-limit.ts';
 import type { Tx } from '../store/database.ts';
 import type { ChatTails } from './chat-tails.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
@@ -38,6 +39,7 @@ export interface StrangersDeps {
 /** What becomes of people who are not let in yet, and of their first words. */
 export class Strangers {
   readonly #deps: StrangersDeps;
+  readonly #lockNotices = new RateLimiter(1, PAIRING_LIMITS.lockMs);
 
   constructor(deps: StrangersDeps) {
     this.#deps = deps;
@@ -48,19 +50,24 @@ export class Strangers {
     const { door, inbox, write, clock } = this.#deps;
     const now = clock();
     const invited = await door.acceptInvitation(message);
+    if (invited === 'locked') return this.#locked(message);
     if (invited !== undefined) return this.#invited(message, invited);
     const view = door.desk.consider(message);
     if (view.answer === 'silent') return this.#deps.refused(message, view.code, view.reason);
-    if (view.answer === 'remind') {
-      const code = await door.desk.remind(view.request);
-      return this.#sendCode(message, code, view.request.expiresAt - now);
+    if (view.answer === 'remind' || view.answer === 'code') {
+      const { request } = view;
+      const code = await (view.answer === 'code' ? door.desk.promote(request) : door.desk.remind(request));
+      this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
+      return this.#sendCode(message, code, request.expiresAt - now);
     }
-    const request = door.desk.begin(message, randomUUID());
+    // Many may be queued: only what is short is kept until somebody decides.
+    const kept = view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars;
+    const request = door.desk.begin(message, kept ? randomUUID() : '', view.coded);
     try {
       // Two files, two steps: a held message whose request was cut off gets a new one at the next start.
       const held = await write((tx) =>
         inbox.markSeen(tx, message, now)
-          ? inbox.add(tx, request.heldId, message, 'held', undefined, now)
+          ? !kept || inbox.add(tx, request.heldId, message, 'held', undefined, now)
           : undefined,
       );
       if (held === undefined) return door.desk.cancel(request);
@@ -75,7 +82,8 @@ export class Strangers {
   async adopt(item: InboxItem): Promise<void> {
     const { door, inbox, persist, refused } = this.#deps;
     const view = door.desk.consider(item.message);
-    if (view.answer === 'new') return this.#ask(door.desk.begin(item.message, item.id), item.message);
+    if (view.answer === 'new')
+      return this.#ask(door.desk.begin(item.message, item.id, view.coded), item.message);
     if (view.answer === 'silent') refused(item.message, view.code, view.reason);
     await persist((tx) => inbox.setState(tx, item, 'done'));
   }
@@ -90,9 +98,12 @@ export class Strangers {
   async reject(request: PairingRequest, tell: boolean): Promise<void> {
     const { inbox, persist, outbox, offline } = this.#deps;
     const held = inbox.get(request.heldId);
+    // A code that was made for somebody has no chat yet.
+    const told = tell && request.kind === 'asked';
+    if (held === undefined && !told) return;
     const row = await persist((tx) => {
       if (held !== undefined) inbox.setState(tx, held, 'done');
-      return tell
+      return told
         ? outbox.add(tx, {
             chat: request.chat,
             meta: {
@@ -117,7 +128,7 @@ export class Strangers {
     const { door, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
     const now = clock();
     const held = inbox.get(request.heldId);
-    const sender = { id: request.senderId, name: request.senderName, aliases: request.aliases };
+    const sender = senderOf(request);
     // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
     if (!door.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
     const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
@@ -151,6 +162,19 @@ export class Strangers {
   /** Access was taken away while the message was being stored: it came too late to be dropped with the others. */
   async #drop(held: InboxItem): Promise<void> {
     await this.#deps.persist((tx) => this.#deps.inbox.setState(tx, held, 'done'));
+  }
+
+  /** Too many wrong invite codes came from this platform: none is taken for a while, the right ones neither. */
+  #locked(message: InboundMessage): void {
+    this.#deps.refused(message, 'code_locked', 'too many wrong invite codes: none is accepted for an hour');
+    if (this.#lockNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
+      sayDirectly(
+        this.#deps,
+        message,
+        'refusal',
+        'Invite codes are not accepted right now. Please try again in an hour, or ask the operator.',
+        { kind: 'outcome', code: 'refused' },
+      );
   }
 
   /** The message is the code and nothing to answer. */

@@ -1,14 +1,22 @@
-import type { Clock } from '../clock.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import type { EventStream, PairingOutcome } from '../events.ts';
-import type { Logger } from '../log.ts';
-import type { InboundMessage, Platform } from '../model.ts';
-import type { Database, Tx } from '../store/database.ts';
+import type { PairingOutcome } from '../events.ts';
+import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import type { Tx } from '../store/database.ts';
 import { AccessList, subject } from './access-list.ts';
+import { Acts } from './acts.ts';
 import { type Actor, Audit, type AuditLine } from './audit.ts';
-import { type Invitation, Invitations } from './invitations.ts';
+import { CodeLock } from './code-lock.ts';
+import type { DoorDeps } from './door-deps.ts';
+import { invitedBy } from './invitations.ts';
+import { MadeCodes, needsId } from './made-codes.ts';
 import { PairingDesk } from './pairing.ts';
-import { type PairingRequest, pairingView } from './pairing-request.ts';
+import {
+  decidedMeanwhile,
+  type PairingRequest,
+  pairingView,
+  senderOf,
+  type WhichRequest,
+} from './pairing-request.ts';
 import { People } from './people.ts';
 import { type Decided, idsOf, RecentDecisions } from './recent-decisions.ts';
 
@@ -16,28 +24,6 @@ export type { Actor } from './audit.ts';
 
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 const INVITATION: Actor = { name: 'invitation', surface: 'gateway' };
-
-export interface DoorDeps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
-  /** The stranger was let in: tell them and answer the held message. Idempotent. */
-  readonly onApproved: (request: PairingRequest) => Promise<void>;
-  /** The stranger was not let in: drop the held message; tell them once when `tell`. Idempotent. */
-  readonly onRejected: (request: PairingRequest, tell: boolean) => Promise<void>;
-  /** A denial or a block was taken back: hold the first message again. Idempotent. */
-  readonly onReopened: (request: PairingRequest) => Promise<void>;
-  /** These ids lost access: end their turns and drop their queues. */
-  readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
-}
-
-/** A request by its row, or by the code that its sender was given. */
-export interface WhichRequest {
-  readonly requestId?: string;
-  readonly code?: string;
-  readonly platform?: Platform;
-}
 
 /**
  * Decides who is let in, on the operator's word. Durable first, then in force, then told; what takes access away is in
@@ -47,35 +33,50 @@ export interface WhichRequest {
 export class Door {
   readonly people = new People();
   readonly desk: PairingDesk;
+  /** Codes that operators make. */
+  readonly codes: MadeCodes;
   readonly #deps: DoorDeps;
   readonly #audit: Audit;
   readonly #access: AccessList;
-  readonly #invitations: Invitations;
+  readonly #lock: CodeLock;
   readonly #recent = new RecentDecisions();
-  /** Settles with the last act that was asked for. */
-  #acts: Promise<unknown> = Promise.resolve();
+  readonly #acts = new Acts();
 
   constructor(deps: DoorDeps) {
     this.#deps = deps;
     this.#audit = new Audit(deps.db, deps.clock);
     this.#access = new AccessList({ ...deps, people: this.people, audit: this.#audit });
-    this.#invitations = new Invitations(deps.clock);
-    this.desk = new PairingDesk(deps.db, deps.clock, (request) => this.#expired(request));
+    this.#lock = new CodeLock(deps.db);
+    this.desk = new PairingDesk(deps.db, deps.clock, this.#lock, (request) => this.#expired(request));
+    this.codes = new MadeCodes({
+      ...deps,
+      people: this.people,
+      desk: this.desk,
+      lock: this.#lock,
+      audit: this.#audit,
+      acts: this.#acts,
+      withdrawn: (request, actor) => this.#closed(request, 'revoked', actor),
+    });
   }
 
   load(): void {
     this.people.load(this.#deps.db);
+    this.#lock.load();
     this.desk.load();
+  }
+
+  /** Everything that waits or is open: requests, and codes that were made by an operator. */
+  pairing(): PairingView[] {
+    return [...this.desk.list(), ...this.codes.invitations.list()];
   }
 
   /** Resolves when the person is let in and their held message is on its way to the agent. */
   async approve(which: WhichRequest, actor: Actor, note?: string): Promise<PairingRequest> {
-    const request = await this.#inOrder(async () => {
+    const { request, asked } = await this.#acts.run(async () => {
       const found = await this.#find(which);
-      await this.#letIn(found, actor, note);
-      return found;
+      return { request: found, asked: await this.#letIn(found, actor, note) };
     });
-    await this.#deps.onApproved(request);
+    if (asked !== undefined) await this.#deps.onApproved(asked);
     return request;
   }
 
@@ -94,43 +95,46 @@ export class Door {
   /** A new request is stored. Its sender may have been decided about meanwhile: nobody will do it again. */
   async arrived(request: PairingRequest): Promise<'waits' | 'decided'> {
     const { platform } = request.chat;
-    const sender = { id: request.senderId, name: request.senderName, aliases: request.aliases };
-    const decided = await this.#inOrder(async () => {
+    const sender = senderOf(request);
+    const state = await this.#acts.run(async () => {
       if (this.desk.get(request.id) !== request) return 'closed';
       if (this.people.isBlocked(platform, sender)) {
-        await this.#block(platform, idsOf(request), request, GATEWAY);
+        await this.#block(platform, idsOf(request), GATEWAY);
         return 'blocked';
       }
       if (!this.people.isAllowed(platform, sender)) return undefined;
       await this.#letIn(request, GATEWAY, undefined);
       return 'let in';
     });
-    if (decided === 'blocked') await this.#deps.onRejected(request, false);
-    if (decided === 'let in') this.#releaseSoon(request);
-    return decided === undefined ? 'waits' : 'decided';
-  }
-
-  /** A single-use code for a new person to send to the bot; their row on the allowlist carries its id as a note. */
-  invite(actor: Actor): Invitation {
-    this.#deps.log.info('an invitation was made', { by: actor.name, surface: actor.surface });
-    return this.#invitations.make();
+    if (state === 'blocked') await this.#deps.onRejected(request, false);
+    if (state === 'let in') this.#releaseSoon(request);
+    // Newer ones are shown; the oldest without a code give way.
+    for (const old of this.desk.surplus()) await this.#expired(old);
+    return state === undefined ? 'waits' : 'decided';
   }
 
   /**
    * A stranger's message that is nothing but a live invitation lets its sender in, once.
    * `approved`: a request of theirs waited and was approved along with it, which tells them.
    */
-  async acceptInvitation({ chat, sender, text }: InboundMessage): Promise<'approved' | 'let in' | undefined> {
-    const invitation = this.#invitations.use(text);
-    if (invitation === undefined) return undefined;
-    const note = `invitation ${invitation}`;
+  async acceptInvitation({
+    chat,
+    sender,
+    text,
+  }: InboundMessage): Promise<'approved' | 'let in' | 'locked' | undefined> {
     const { platform } = chat;
     const aliases = sender.aliases ?? [];
-    return this.#inOrder(async () => {
+    if (invitedBy(text) === undefined) return undefined;
+    return this.#acts.run(async () => {
+      const invitation = await this.codes.invitations.use(platform, text, (code) =>
+        this.desk.isOwn(platform, [sender.id, ...aliases], code),
+      );
+      if (invitation === undefined || invitation === 'locked') return invitation;
+      const note = `invitation ${invitation.id}`;
       // Blocked a moment ago: an invitation does not undo the operator's word.
-      if (this.people.isBlocked(platform, sender)) return undefined;
+      if (this.people.wasBlocked(platform, sender)) return undefined;
       const waiting = this.#live(platform, [sender.id, ...aliases]);
-      if (waiting !== undefined) {
+      if (waiting?.kind === 'asked') {
         await this.#letIn(waiting, INVITATION, note);
         this.#releaseSoon(waiting);
         return 'approved';
@@ -159,17 +163,19 @@ export class Door {
       known?.state === 'approved'
         ? this.people.bar(known.request.chat.platform, idsOf(known.request), 'revoke')
         : () => {};
-    const { request, state } = await this.#inOrder(async () => {
-      const decided = this.#recent.get(requestId);
-      if (decided === undefined)
-        throw new GatewayError('undo_too_late', 'that decision can no longer be undone', {
-          status: 409,
-          hint: 'Change the allowlist or the block list instead.',
-        });
-      this.#recent.delete(requestId);
-      await this.#reopen(decided, actor);
-      return decided;
-    }).finally(lift);
+    const { request, state } = await this.#acts
+      .run(async () => {
+        const decided = this.#recent.get(requestId);
+        if (decided === undefined)
+          throw new GatewayError('undo_too_late', 'that decision can no longer be undone', {
+            status: 409,
+            hint: 'Change the allowlist or the block list instead.',
+          });
+        this.#recent.delete(requestId);
+        await this.#reopen(decided, actor);
+        return decided;
+      })
+      .finally(lift);
     if (state !== 'approved') await this.#deps.onReopened(request);
     return request;
   }
@@ -194,18 +200,13 @@ export class Door {
 
   /** Adds a sender by id; an open request of theirs is approved along with it. */
   async allow(platform: Platform, userId: string, note: string | undefined, actor: Actor): Promise<void> {
-    if (userId.trim() === '')
-      throw new GatewayError('bad_user_id', 'the user id is empty', {
-        status: 400,
-        hint: 'Give the platform’s stable id.',
-      });
-    const waiting = await this.#inOrder(async () => {
+    needsId(userId);
+    const waiting = await this.#acts.run(async () => {
       const found = this.#live(platform, [userId]);
-      if (found === undefined) {
-        this.#recent.forget(platform, [userId], 'approved');
-        await this.#access.allow(platform, userId, note, actor);
-      } else await this.#letIn(found, actor, note);
-      return found;
+      if (found !== undefined) return this.#letIn(found, actor, note);
+      this.#recent.forget(platform, [userId], 'approved');
+      await this.#access.allow(platform, userId, note, actor);
+      return undefined;
     });
     if (waiting !== undefined) await this.#deps.onApproved(waiting);
   }
@@ -213,37 +214,36 @@ export class Door {
   /** Takes effect at once: entry, aliases and open requests gone, turns ended, queue dropped. */
   async revoke(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'revoke');
-    const waiting = await this.#inOrder(async () => {
-      const ids = this.people.idsFor(platform, userId);
-      const request = this.#decidable(platform, ids);
-      if (this.people.find(platform, userId) === undefined && request === undefined)
-        throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
-          status: 404,
-          hint: 'List it with: pi-gateway-tui allow',
+    const waiting = await this.#acts
+      .run(async () => {
+        const ids = this.people.idsFor(platform, userId);
+        const requests = this.#decidable(platform, ids);
+        if (this.people.find(platform, userId) === undefined && requests.length === 0)
+          throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
+            status: 404,
+            hint: 'List it with: pi-gateway-tui allow',
+          });
+        this.#recent.forget(platform, ids);
+        await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
+          for (const request of requests) this.desk.close(tx, request, 'revoked');
         });
-      this.#recent.forget(platform, ids);
-      await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
-        if (request !== undefined) this.desk.close(tx, request, 'revoked');
-      });
-      if (request !== undefined) this.#closed(request, 'revoked', actor);
-      return request;
-    }).finally(lift);
-    if (waiting !== undefined) await this.#deps.onRejected(waiting, false);
+        for (const request of requests) this.#closed(request, 'revoked', actor);
+        return requests;
+      })
+      .finally(lift);
+    for (const request of waiting) await this.#deps.onRejected(request, false);
   }
 
   async block(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'block');
-    const waiting = await this.#inOrder(async () => {
-      const ids = this.people.idsFor(platform, userId);
-      const request = this.#decidable(platform, ids);
-      await this.#block(platform, ids, request, actor);
-      return request;
-    }).finally(lift);
-    if (waiting !== undefined) await this.#deps.onRejected(waiting, false);
+    const waiting = await this.#acts
+      .run(() => this.#block(platform, this.people.idsFor(platform, userId), actor))
+      .finally(lift);
+    for (const request of waiting) await this.#deps.onRejected(request, false);
   }
 
   unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    return this.#inOrder(() => this.#access.unblock(platform, userId, actor));
+    return this.#acts.run(() => this.#access.unblock(platform, userId, actor));
   }
 
   /** Notes an act of an operator that is no decision about a person. */
@@ -256,41 +256,47 @@ export class Door {
   }
 
   stop(): void {
+    this.codes.invitations.stop();
     this.desk.stop();
-  }
-
-  /** Behind everything that was asked for before. */
-  #inOrder<T>(act: () => Promise<T>): Promise<T> {
-    const mine = this.#acts.then(act);
-    this.#acts = mine.catch(() => {});
-    return mine;
   }
 
   async #find(which: WhichRequest): Promise<PairingRequest> {
     if (which.requestId !== undefined) {
       const request = this.desk.get(which.requestId);
-      if (request !== undefined && request.expiresAt > this.#deps.clock()) return request;
+      const live = request !== undefined && request.expiresAt > this.#deps.clock();
+      if (live && this.desk.isStored(request)) return request;
       throw decidedMeanwhile();
     }
-    if (which.code !== undefined) return this.desk.redeem(which.code, which.platform);
+    if (which.code !== undefined) {
+      this.codes.noInvitation(which.code);
+      return this.desk.redeem(which.code, which.platform);
+    }
     throw new GatewayError('bad_request', 'name a code or a requestId', {
       status: 400,
       hint: 'Give "code" or "requestId".',
     });
   }
 
-  /** A request of one of these ids that can be decided. */
-  #decidable(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
-    const request = this.desk.pendingOf(platform, ids);
-    return request !== undefined && this.desk.isStored(request) ? request : undefined;
+  /** What waits for one of these ids and can be decided. */
+  #decidable(platform: Platform, ids: readonly string[]): PairingRequest[] {
+    return this.desk.pendingOf(platform, ids).filter((request) => this.desk.isStored(request));
   }
 
+  /** The request of one of these ids, rather than a code that was made for them. */
   #live(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
-    const request = this.#decidable(platform, ids);
-    return request !== undefined && request.expiresAt > this.#deps.clock() ? request : undefined;
+    const live = this.#decidable(platform, ids).filter(({ expiresAt }) => expiresAt > this.#deps.clock());
+    return live.find(({ kind }) => kind === 'asked') ?? live[0];
   }
 
-  async #letIn(request: PairingRequest, actor: Actor, note: string | undefined): Promise<void> {
+  /** Closes everything that waits for the person. Returns their request, if they have asked. */
+  async #letIn(
+    decided: PairingRequest,
+    actor: Actor,
+    note: string | undefined,
+  ): Promise<PairingRequest | undefined> {
+    const together = new Set([decided, ...this.#decidable(decided.chat.platform, idsOf(decided))]);
+    const asked = [...together].find(({ kind }) => kind === 'asked');
+    const request = asked ?? decided;
     await this.#access.letIn(
       {
         platform: request.chat.platform,
@@ -303,10 +309,13 @@ export class Door {
       request.aliases,
       actor,
       'approve',
-      (tx) => this.desk.close(tx, request, 'approved'),
+      (tx) => {
+        for (const each of together) this.desk.close(tx, each, 'approved');
+      },
     );
-    this.#closed(request, 'approved', actor);
+    for (const each of together) this.#closed(each, 'approved', actor);
     this.#recent.remember(request, 'approved');
+    return asked;
   }
 
   /** Does not wait for the held message: its chat may be what asked. */
@@ -319,48 +328,49 @@ export class Door {
   }
 
   async #reject(which: WhichRequest, state: 'denied' | 'blocked', actor: Actor): Promise<PairingRequest> {
-    const request = await this.#inOrder(async () => {
+    const { request, closed } = await this.#acts.run(async () => {
       const found = await this.#find(which);
+      const { platform } = found.chat;
       if (state === 'blocked') {
-        await this.#block(found.chat.platform, idsOf(found), found, actor);
+        const blocked = await this.#block(platform, idsOf(found), actor);
         this.#recent.remember(found, state);
-        return found;
+        return { request: found, closed: blocked };
       }
+      const all = [...new Set([found, ...this.#decidable(platform, idsOf(found))])];
       await this.#deps.db.write((tx) => {
-        this.desk.close(tx, found, state);
-        this.#audit.add(tx, actor, 'deny', subject(found.chat.platform, found.senderId));
+        for (const each of all) this.desk.close(tx, each, state);
+        this.#audit.add(tx, actor, 'deny', subject(platform, found.senderId));
       });
-      this.#closed(found, state, actor);
+      for (const each of all) this.#closed(each, state, actor);
       this.#recent.remember(found, state);
-      return found;
+      return { request: found, closed: all };
     });
-    await this.#deps.onRejected(request, state === 'denied');
+    for (const each of closed) await this.#deps.onRejected(each, state === 'denied');
     return request;
   }
 
-  /** A person under every id, and their open request, in one transaction. */
-  async #block(
-    platform: Platform,
-    known: readonly string[],
-    request: PairingRequest | undefined,
-    actor: Actor,
-  ): Promise<void> {
-    const ids = this.people.idsFor(platform, ...known, ...(request === undefined ? [] : idsOf(request)));
+  /** A person under every id, and all that waits for them, in one transaction. */
+  async #block(platform: Platform, known: readonly string[], actor: Actor): Promise<PairingRequest[]> {
+    const requests = this.#decidable(platform, this.people.idsFor(platform, ...known));
+    const ids = this.people.idsFor(platform, ...known, ...requests.flatMap(idsOf));
     this.#recent.forget(platform, ids);
     await this.#access.block(platform, ids, actor, (tx) => {
-      if (request !== undefined) this.desk.close(tx, request, 'blocked');
+      for (const request of requests) this.desk.close(tx, request, 'blocked');
     });
-    if (request !== undefined) this.#closed(request, 'blocked', actor);
+    for (const request of requests) this.#closed(request, 'blocked', actor);
+    return requests;
   }
 
   /** Rejects when the store does not take it; what was decided meanwhile stays decided. */
   async #expired(request: PairingRequest): Promise<void> {
     try {
-      const expired = await this.#inOrder(async () => {
+      const expired = await this.#acts.run(async () => {
         if (this.desk.get(request.id) !== request) return false;
         await this.#deps.db.write((tx) => {
           this.desk.close(tx, request, 'expired');
-          this.#audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
+          // Only a code expires; who gives way in the queue is no decision about a person.
+          if (request.stored !== undefined)
+            this.#audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
         });
         this.#closed(request, 'expired', GATEWAY);
         return true;
@@ -376,24 +386,10 @@ export class Door {
 
   #closed(request: PairingRequest, outcome: PairingOutcome, actor: Actor): void {
     this.desk.forget(request, outcome);
-    this.#deps.log.info(`pairing ${outcome}`, {
-      platform: request.chat.platform,
-      user: request.senderId,
-      by: actor.name,
-      surface: actor.surface,
-    });
-    this.#deps.events.emit({
-      type: 'pairing-closed',
-      id: request.id,
-      outcome,
-      actor: `${actor.name} (${actor.surface})`,
-    });
+    const by = { by: actor.name, surface: actor.surface };
+    const { platform } = request.chat;
+    this.#deps.log.info(`pairing ${outcome}`, { platform, user: request.senderId, ...by });
+    const decidedBy = `${actor.name} (${actor.surface})`;
+    this.#deps.events.emit({ type: 'pairing-closed', id: request.id, outcome, actor: decidedBy });
   }
-}
-
-function decidedMeanwhile(): GatewayError {
-  return new GatewayError('request_not_found', 'no request with that id waits', {
-    status: 404,
-    hint: 'It was decided or expired meanwhile; the person can write again.',
-  });
 }

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import type { PairingOutcome } from '../events.ts';
+import type { PairingView, Platform } from '../model.ts';
+import type { CodeLock } from './code-lock.ts';
 import { newPairingCode, readPairingCode, showPairingCode } from './pairing-code.ts';
 import { PAIRING_LIMITS } from './pairing-request.ts';
 
@@ -11,34 +14,108 @@ export interface Invitation {
   readonly expiresAt: number;
 }
 
-/** Single-use codes for new people to send to the bot. They live in memory only: a restart forgets them. */
+/**
+ * The code that a message is and nothing else. A link into Telegram (`https://t.me/<bot>?start=<code>`) sends its code as
+ * `/start <code>`.
+ */
+export function invitedBy(text: string): string | undefined {
+  return text.length > 100 ? undefined : readPairingCode(text.replace(/^\s*\/start\s+/iu, ''));
+}
+
+/**
+ * Single-use codes for new people to send to the bot. They live in memory only: a restart forgets them. Wrong ones that
+ * new users send are counted, and lock this way in on their platform for an hour.
+ */
 export class Invitations {
   readonly #clock: Clock;
-  readonly #live = new Map<string, { readonly id: string; readonly expiresAt: number }>();
+  readonly #lock: CodeLock;
+  /** An invitation is over: it was used, withdrawn, or its time has passed. */
+  readonly #over: (id: string, outcome: PairingOutcome) => void;
+  readonly #live = new Map<string, PairingView & { readonly timer: NodeJS.Timeout }>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, lock: CodeLock, over: (id: string, outcome: PairingOutcome) => void) {
     this.#clock = clock;
+    this.#lock = lock;
+    this.#over = over;
   }
 
   make(): Invitation {
     const now = this.#clock();
-    for (const [code, { expiresAt }] of this.#live) if (expiresAt <= now) this.#live.delete(code);
     const code = newPairingCode();
     const id = randomUUID().slice(0, 8);
     const expiresAt = now + PAIRING_LIMITS.lifetimeMs;
-    this.#live.set(code, { id, expiresAt });
-    return { id, code: showPairingCode(code), expiresAt };
+    const timer = setTimeout(() => this.#end(code, 'expired'), PAIRING_LIMITS.lifetimeMs);
+    timer.unref();
+    const shown = showPairingCode(code);
+    this.#live.set(code, {
+      id,
+      kind: 'invitation',
+      platform: 'any',
+      accountId: '',
+      senderId: '',
+      senderName: 'anyone with this code',
+      code: shown,
+      firstWords: '',
+      createdAt: now,
+      expiresAt,
+      timer,
+    });
+    return { id, code: shown, expiresAt };
+  }
+
+  list(): PairingView[] {
+    return [...this.#live.values()].map(({ timer: _, ...view }) => view);
+  }
+
+  has(code: string): boolean {
+    const plain = readPairingCode(code);
+    return plain !== undefined && this.#live.has(plain);
+  }
+
+  /** By id or by code. False: there is none. */
+  withdraw(which: string): boolean {
+    const plain = readPairingCode(which);
+    for (const [code, { id }] of this.#live)
+      if (id === which || code === plain) {
+        this.#end(code, 'revoked');
+        return true;
+      }
+    return false;
   }
 
   /**
    * The id of the live invitation that the text is and nothing else; it is used up by this, whatever happens next.
-   * A link into Telegram (`https://t.me/<bot>?start=<code>`) sends its code as `/start <code>`.
+   * What looks like a code and is none counts, unless `own` says that it is the sender's pairing code.
    */
-  use(text: string): string | undefined {
-    const code = readPairingCode(text.replace(/^\s*\/start\s+/iu, ''));
-    const found = code === undefined ? undefined : this.#live.get(code);
-    if (code === undefined || found === undefined || found.expiresAt <= this.#clock()) return undefined;
+  async use(
+    platform: Platform,
+    text: string,
+    own: (code: string) => boolean,
+  ): Promise<{ readonly id: string } | 'locked' | undefined> {
+    const code = invitedBy(text);
+    if (code === undefined || own(code)) return undefined;
+    const lock = `invitation ${platform}`;
+    const now = this.#clock();
+    if (this.#lock.lockedUntil(lock) > now) return 'locked';
+    const found = this.#live.get(code);
+    if (found === undefined || found.expiresAt <= now) {
+      await this.#lock.wrong(lock, now);
+      return undefined;
+    }
+    this.#end(code, 'approved');
+    await this.#lock.right(lock);
+    return { id: found.id };
+  }
+
+  stop(): void {
+    for (const { timer } of this.#live.values()) clearTimeout(timer);
+  }
+
+  #end(code: string, outcome: PairingOutcome): void {
+    const found = this.#live.get(code);
+    if (found === undefined) return;
+    clearTimeout(found.timer);
     this.#live.delete(code);
-    return found.id;
+    this.#over(found.id, outcome);
   }
 }

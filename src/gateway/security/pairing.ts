@@ -1,28 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { GatewayError } from '../errors.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import type { Database, Tx } from '../store/database.ts';
-import { CodeLock } from './code-lock.ts';
+import { redeemCode } from './code-entry.ts';
+import type { CodeLock } from './code-lock.ts';
+import { hashPairingCode, matchesPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
 import {
-  hashPairingCode,
-  matchesPairingCode,
-  newPairingCode,
-  readPairingCode,
-  showPairingCode,
-} from './pairing-code.ts';
-import {
+  generatedRequest,
   newRequest,
   PAIRING_LIMITS,
   type PairingRequest,
   pairingView,
   requestOf,
 } from './pairing-request.ts';
+import { RateLimiter } from './rate-limit.ts';
 
 const RETRY_MS = 60_000;
+const HOUR_MS = 60 * 60_000;
 
 export type Consideration =
-  | { readonly answer: 'new' }
+  /** `coded`: false when too many wait; then they stand in the operator's queue, and hear nothing. */
+  | { readonly answer: 'new'; readonly coded: boolean }
+  /** Their request waits without a code, and there is room for one now. */
+  | { readonly answer: 'code'; readonly request: PairingRequest }
   | { readonly answer: 'remind'; readonly request: PairingRequest }
   | { readonly answer: 'silent'; readonly code: string; readonly reason: string };
 
@@ -38,24 +38,35 @@ export class PairingDesk {
   /** Expired, and being closed. */
   readonly #closing = new Set<PairingRequest>();
   readonly #cooldowns = new Map<string, number>();
+  /** When codes were given out on a platform, within the last hour. */
+  readonly #given = new Map<Platform, number[]>();
+  /** New requests without a code, by platform. */
+  readonly #queuing = new RateLimiter(PAIRING_LIMITS.queuedAMinute, 60_000);
   readonly #lock: CodeLock;
   #timer: NodeJS.Timeout | undefined;
   turnedAway = 0;
 
   /** `onExpired` closes a request for good; when it rejects it is called again after a minute. */
-  constructor(db: Database, clock: Clock, onExpired: (request: PairingRequest) => Promise<void>) {
+  constructor(
+    db: Database,
+    clock: Clock,
+    lock: CodeLock,
+    onExpired: (request: PairingRequest) => Promise<void>,
+  ) {
     this.#db = db;
     this.#clock = clock;
     this.#onExpired = onExpired;
-    this.#lock = new CodeLock(db);
+    this.#lock = lock;
   }
 
   load(): void {
     const now = this.#clock();
-    for (const row of this.#db.all("SELECT * FROM pairing WHERE state = 'pending' ORDER BY created_at"))
+    for (const row of this.#db.all(
+      "SELECT * FROM pairing WHERE state = 'pending' ORDER BY created_at, rowid",
+    ))
       this.#pending.set(String(row['id']), requestOf(row));
     for (const row of this.#db.all(
-      "SELECT platform, sender_id, aliases, closed_at FROM pairing WHERE state IN ('denied','expired') AND closed_at > ?",
+      "SELECT platform, sender_id, aliases, closed_at FROM pairing WHERE (state = 'denied' OR (state = 'expired' AND hash <> '')) AND closed_at > ?",
       [now - PAIRING_LIMITS.cooldownMs],
     ))
       this.#coolDown(
@@ -63,7 +74,11 @@ export class PairingDesk {
         [String(row['sender_id']), ...(JSON.parse(String(row['aliases'])) as string[])],
         Number(row['closed_at']) + PAIRING_LIMITS.cooldownMs,
       );
-    this.#lock.load();
+    for (const row of this.#db.all(
+      "SELECT platform, created_at FROM pairing WHERE kind = 'asked' AND hash <> '' AND created_at > ?",
+      [now - HOUR_MS],
+    ))
+      this.#givenOn(row['platform'] as Platform, now).push(Number(row['created_at']));
     this.#arm();
   }
 
@@ -94,23 +109,30 @@ export class PairingDesk {
       : { request: requestOf(row), state: String(row['state']) as ClosedState };
   }
 
-  pendingOf(platform: Platform, senderIds: readonly string[]): PairingRequest | undefined {
-    for (const request of this.#pending.values())
-      if (
+  /** What waits for one of these ids: at most one request that they made, and codes that were made for them. */
+  pendingOf(platform: Platform, senderIds: readonly string[]): PairingRequest[] {
+    return [...this.#pending.values()].filter(
+      (request) =>
         request.chat.platform === platform &&
-        [request.senderId, ...request.aliases].some((id) => senderIds.includes(id))
-      )
-        return request;
-    return undefined;
+        [request.senderId, ...request.aliases].some((id) => senderIds.includes(id)),
+    );
   }
 
-  /** What a stranger's message leads to. Counts those turned away. */
+  /** What a new user's message leads to. Counts those who are not even queued. */
   consider(message: InboundMessage): Consideration {
     const now = this.#clock();
     const { platform } = message.chat;
     const ids = [message.sender.id, ...(message.sender.aliases ?? [])];
-    const request = this.pendingOf(platform, ids);
+    const request = this.pendingOf(platform, ids).find(({ kind }) => kind === 'asked');
     if (request !== undefined && request.expiresAt > now) {
+      if (request.stored === undefined)
+        return this.isStored(request) && this.#hasRoom(platform, now)
+          ? { answer: 'code', request }
+          : {
+              answer: 'silent',
+              code: 'pairing_queued',
+              reason: 'the sender waits for approval, without a code',
+            };
       const due =
         request.remindedAt === undefined && now >= request.createdAt + PAIRING_LIMITS.reminderAfterMs;
       return due
@@ -124,28 +146,65 @@ export class PairingDesk {
         code: 'pairing_cooldown',
         reason: 'denied or expired less than an hour ago',
       };
-    const live = [...this.#pending.values()].filter((each) => each.expiresAt > now);
-    const samePlatform = live.filter((each) => each.chat.platform === platform).length;
-    if (samePlatform >= PAIRING_LIMITS.perPlatform || live.length >= PAIRING_LIMITS.inAll) {
-      this.turnedAway += 1;
-      return {
-        answer: 'silent',
-        code: 'turned_away',
-        reason: 'too many strangers wait already; add the sender by id',
-      };
-    }
-    return { answer: 'new' };
+    if (this.#hasRoom(platform, now)) return { answer: 'new', coded: true };
+    if (this.#queuing.hit(platform, now) === 'allowed') return { answer: 'new', coded: false };
+    this.turnedAway += 1;
+    return {
+      answer: 'silent',
+      code: 'turned_away',
+      reason: 'too many new users in one minute; add the sender by id',
+    };
+  }
+
+  /** May one more code be given out on this platform? */
+  #hasRoom(platform: Platform, now: number): boolean {
+    const coded = [...this.#pending.values()].filter(
+      ({ kind, stored, expiresAt }) => kind === 'asked' && stored !== undefined && expiresAt > now,
+    );
+    const samePlatform = coded.filter(({ chat }) => chat.platform === platform).length;
+    return (
+      samePlatform < PAIRING_LIMITS.perPlatform &&
+      coded.length < PAIRING_LIMITS.inAll &&
+      this.#givenOn(platform, now).length < PAIRING_LIMITS.codesAnHour
+    );
+  }
+
+  #givenOn(platform: Platform, now: number): number[] {
+    const recent = (this.#given.get(platform) ?? []).filter((at) => at > now - HOUR_MS);
+    this.#given.set(platform, recent);
+    return recent;
   }
 
   /**
-   * Begins a request. It counts at once, so that strangers who arrive together cannot pass the caps and one sender
+   * Begins a request. It counts at once, so that new users who arrive together cannot pass the caps and one sender
    * cannot open two; `store` makes it durable, `cancel` takes it back.
    */
-  begin(message: InboundMessage, heldId: string): PairingRequest {
-    const request = newRequest(randomUUID(), message, heldId, this.#clock());
+  begin(message: InboundMessage, heldId: string, coded: boolean): PairingRequest {
+    const now = this.#clock();
+    const request = newRequest(randomUUID(), message, heldId, now, coded);
+    if (coded) this.#givenOn(message.chat.platform, now).push(now);
+    this.#begin(request);
+    return request;
+  }
+
+  /** A code for one person, made by the operator; the caps are for what others ask for. */
+  generate(platform: Platform, userId: string): PairingRequest & { readonly code: string } {
+    const request = generatedRequest(randomUUID(), platform, userId, this.#clock());
+    this.#begin(request);
+    return request;
+  }
+
+  #begin(request: PairingRequest): void {
     this.#pending.set(request.id, request);
     this.#unstored.add(request.id);
-    return request;
+  }
+
+  /** Requests without a code that have to give way to newer ones. */
+  surplus(): PairingRequest[] {
+    const queued = [...this.#pending.values()].filter(
+      (request) => request.stored === undefined && this.isStored(request),
+    );
+    return queued.slice(0, Math.max(0, queued.length - PAIRING_LIMITS.queued));
   }
 
   cancel(request: PairingRequest): void {
@@ -164,8 +223,8 @@ export class PairingDesk {
       await this.#db.write((tx) =>
         tx.run(
           `INSERT INTO pairing (id, platform, account_id, sender_id, aliases, sender_name, chat, salt, hash,
-             first_words, held_id, created_at, expires_at, reminded_at, state, closed_at)
-           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,'pending',NULL)`,
+             first_words, held_id, created_at, expires_at, reminded_at, state, closed_at, kind)
+           VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,NULL,'pending',NULL,?)`,
           [
             request.id,
             request.chat.platform,
@@ -174,12 +233,13 @@ export class PairingDesk {
             JSON.stringify(request.aliases),
             request.senderName,
             JSON.stringify(request.chat),
-            request.stored.salt,
-            request.stored.hash,
+            request.stored?.salt ?? '',
+            request.stored?.hash ?? '',
             request.firstWords,
             request.heldId,
             request.createdAt,
             request.expiresAt,
+            request.kind,
           ],
         ),
       );
@@ -194,55 +254,52 @@ export class PairingDesk {
   /** Marks the one reminder as sent. After a restart the clear code is gone: the reminder carries a new one. */
   async remind(request: PairingRequest): Promise<string> {
     request.remindedAt = this.#clock();
-    if (request.code === undefined) {
-      request.code = newPairingCode();
-      request.stored = hashPairingCode(request.code);
-    }
-    const { salt, hash } = request.stored;
+    return this.#giveCode(request);
+  }
+
+  /** A code for a request that has waited without one. */
+  async promote(request: PairingRequest): Promise<string> {
+    const now = this.#clock();
+    this.#givenOn(request.chat.platform, now).push(now);
+    request.expiresAt = now + PAIRING_LIMITS.lifetimeMs;
+    const code = await this.#giveCode(request);
+    this.#arm();
+    return code;
+  }
+
+  async #giveCode(request: PairingRequest): Promise<string> {
+    const code = request.code ?? newPairingCode();
+    const stored = request.code === undefined ? undefined : request.stored;
+    const { salt, hash } = stored ?? hashPairingCode(code);
+    request.code = code;
+    request.stored = { salt, hash };
     await this.#db.write((tx) =>
-      tx.run('UPDATE pairing SET reminded_at = ?, salt = ?, hash = ? WHERE id = ?', [
+      tx.run('UPDATE pairing SET reminded_at = ?, salt = ?, hash = ?, expires_at = ? WHERE id = ?', [
         request.remindedAt ?? null,
         salt,
         hash,
+        request.expiresAt,
         request.id,
       ]),
     );
-    return showPairingCode(request.code);
+    return showPairingCode(code);
+  }
+
+  /** Is this the code that was given to that very person? They may send it back by mistake. */
+  isOwn(platform: Platform, ids: readonly string[], code: string): boolean {
+    return this.pendingOf(platform, ids).some(
+      ({ stored }) => stored !== undefined && matchesPairingCode(code, stored),
+    );
   }
 
   /** The request that a typed code belongs to. Wrong codes are counted; too many lock code entry for an hour. */
-  async redeem(input: string, platform?: Platform): Promise<PairingRequest> {
-    const now = this.#clock();
-    const code = readPairingCode(input);
-    let found: PairingRequest | undefined;
-    const waiting = new Set<Platform>();
-    for (const request of this.#pending.values()) {
-      if (request.expiresAt <= now || (platform ?? request.chat.platform) !== request.chat.platform) continue;
-      waiting.add(request.chat.platform);
-      if (code !== undefined && matchesPairingCode(code, request.stored)) found = request; // no early exit
-    }
-    // A wrong code may have been meant for any platform that somebody waits on.
-    const meant = found === undefined ? [...waiting] : [found.chat.platform];
-    const lockedUntil = Math.min(...meant.map((each) => this.#lock.lockedUntil(each)));
-    if (meant.length > 0 && lockedUntil > now)
-      throw new GatewayError('code_locked', 'too many wrong codes: code entry is locked', {
-        status: 429,
-        hint: `Approve the row by key or by id, or wait ${Math.ceil((lockedUntil - now) / 60_000)} minutes.`,
-      });
-    if (found !== undefined) {
-      await this.#lock.right(found.chat.platform);
-      return found;
-    }
-    if (code !== undefined && this.#wasLive(code))
-      throw new GatewayError('code_expired', 'that code has expired or was used', {
-        status: 404,
-        hint: 'Ask the person to write to the bot again for a new code, or allow them by id.',
-      });
-    for (const each of meant) await this.#lock.wrong(each, now);
-    throw new GatewayError('code_unknown', 'no waiting request has that code', {
-      status: 404,
-      hint: 'Compare it with the pairing list (pi-gateway-tui pair); after 5 wrong codes entry is locked for an hour.',
-    });
+  redeem(input: string, platform?: Platform): Promise<PairingRequest> {
+    return redeemCode(
+      { db: this.#db, lock: this.#lock, now: this.#clock() },
+      [...this.#pending.values()],
+      input,
+      platform,
+    );
   }
 
   /** Part of the transaction that carries the decision out. */
@@ -253,7 +310,11 @@ export class PairingDesk {
   /** Memory follows once the decision is durable. */
   forget(request: PairingRequest, state: ClosedState): void {
     this.#pending.delete(request.id);
-    if (state === 'denied' || state === 'expired')
+    // Who never got a code was not refused anything.
+    if (
+      request.kind === 'asked' &&
+      (state === 'denied' || (state === 'expired' && request.stored !== undefined))
+    )
       this.#coolDown(
         request.chat.platform,
         [request.senderId, ...request.aliases],
@@ -280,15 +341,6 @@ export class PairingDesk {
     for (const id of ids) this.#cooldowns.set(senderKey(platform, id), until);
   }
 
-  #wasLive(code: string): boolean {
-    return this.#db
-      .all(
-        "SELECT salt, hash FROM pairing WHERE state <> 'blocked' AND created_at > ? ORDER BY created_at DESC LIMIT 100",
-        [this.#clock() - 24 * 60 * 60_000],
-      )
-      .some((row) => matchesPairingCode(code, { salt: String(row['salt']), hash: String(row['hash']) }));
-  }
-
   /** One timer for the earliest expiry; none while nobody waits. */
   #arm(): void {
     clearTimeout(this.#timer);
@@ -297,7 +349,7 @@ export class PairingDesk {
     for (const request of this.#pending.values())
       if (!this.#closing.has(request)) next = Math.min(next, request.expiresAt);
     if (!Number.isFinite(next)) return;
-    const delay = Math.min(Math.max(next - this.#clock(), 0), PAIRING_LIMITS.lifetimeMs);
+    const delay = Math.min(Math.max(next - this.#clock(), 0), HOUR_MS);
     this.#timer = setTimeout(() => this.#expire(), delay);
     this.#timer.unref();
   }

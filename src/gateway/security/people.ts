@@ -50,10 +50,13 @@ export class People {
   }
 
   isBlocked(platform: Platform, sender: Sender): boolean {
-    return idsOf(sender).some((id) => {
-      const key = personKey(platform, id);
-      return this.#blocked.has(key) || this.#barred.block.has(key);
-    });
+    const barred = idsOf(sender).some((id) => this.#barred.block.has(personKey(platform, id)));
+    return barred || this.wasBlocked(platform, sender);
+  }
+
+  /** The same without blocks that are decided and not carried out yet: what an act in its turn goes by. */
+  wasBlocked(platform: Platform, sender: Sender): boolean {
+    return idsOf(sender).some((id) => this.#blocked.has(personKey(platform, id)));
   }
 
   /** From now on these ids have no access, whatever is still being stored. Returns what ends it. */

@@ -37,4 +37,10 @@ export const SECURITY_MIGRATIONS: readonly Migration[] = [
     name: 'ids of one blocked person belong together',
     statements: ["ALTER TABLE blocked ADD COLUMN person TEXT NOT NULL DEFAULT ''"],
   },
+  {
+    version: 4,
+    name: 'pairing requests without a code, and codes made by the operator',
+    // A request without a code has an empty hash.
+    statements: ["ALTER TABLE pairing ADD COLUMN kind TEXT NOT NULL DEFAULT 'asked'"],
+  },
 ];

@@ -24,6 +24,7 @@ const COMMANDS = {
   'pairing.deny': command('pairing.deny', pairingTarget),
   'pairing.block': command('pairing.block', pairingTarget),
   'pairing.invite': command('pairing.invite', {}),
+  'pairing.generate': command('pairing.generate', user),
   'pairing.undo': command('pairing.undo', { requestId: Id }),
   allow: command('allow', { ...user, note: Type.Optional(Type.String({ maxLength: 500 })) }),
   revoke: command('revoke', user),

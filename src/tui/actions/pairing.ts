@@ -13,6 +13,18 @@ function noRequest(context: ActionContext): string | undefined {
   return context.target('pairing') === undefined ? 'nobody is waiting' : undefined;
 }
 
+/** An invite code belongs to no one yet: it can only be withdrawn. */
+function noPerson(context: ActionContext): string | undefined {
+  return context.target('pairing')?.kind === 'invitation'
+    ? 'an invite code needs no decision; d withdraws it'
+    : noRequest(context);
+}
+
+/** A code that an operator made. */
+function made(row: PairingView): boolean {
+  return row.kind === 'generated' || row.kind === 'invitation';
+}
+
 /** The act and its object, for the palette. */
 function confirmation(verb: string, means: string) {
   return (context: ActionContext): Confirmation | undefined => {
@@ -115,7 +127,7 @@ export const PAIRING: readonly Action[] = [
     hint: 10,
     careful: 'pairing',
     confirm: confirmation('approve', 'They can talk to the agent at once.'),
-    disabled: noRequest,
+    disabled: noPerson,
     run(context) {
       const row = context.target('pairing');
       if (row !== undefined) approve(context, row);
@@ -129,14 +141,27 @@ export const PAIRING: readonly Action[] = [
     help: 'Deny the selected request; they are notified once (u takes it back within 30 s).',
     hint: 11,
     careful: 'pairing',
-    confirm: confirmation('deny', 'They are notified once.'),
+    confirm(context) {
+      const row = context.target('pairing');
+      return row !== undefined && made(row)
+        ? {
+            title: `Withdraw the code of ${who(row)}?`,
+            lines: ['Nobody can use it any longer.'],
+            verb: 'withdraw',
+          }
+        : confirmation('deny', 'They are notified once.')(context);
+    },
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
       if (row === undefined) return;
       context.run(
         { type: 'pairing.deny', requestId: row.id },
-        { pending: row.id, done: () => `${who(row)} is denied`, undo: reopens(row.id) },
+        {
+          pending: row.id,
+          done: () => (made(row) ? 'the code is withdrawn' : `${who(row)} is denied`),
+          ...(made(row) ? {} : { undo: reopens(row.id) }),
+        },
       );
     },
   },
@@ -149,7 +174,7 @@ export const PAIRING: readonly Action[] = [
     hint: 12,
     careful: 'pairing',
     confirm: confirmation('block', 'The gateway ignores them until you unblock them.'),
-    disabled: noRequest,
+    disabled: noPerson,
     run(context) {
       const row = context.target('pairing');
       if (row === undefined) return;

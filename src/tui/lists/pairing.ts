@@ -10,7 +10,8 @@ const SOON_MS = 5 * 60_000;
 
 /** The code, or why it is not shown. */
 export function codeWords(row: PairingView): Span {
-  return row.code === undefined ? span('code hidden', 'dim') : span(clean(row.code, 16), 'code');
+  if (row.code !== undefined) return span(clean(row.code, 16), 'code');
+  return span(row.kind === 'queued' ? 'asked, no code' : 'code hidden', 'dim');
 }
 
 function times(row: PairingView, { ticker }: DrawContext): Line {
@@ -40,13 +41,22 @@ export const pairingList: ListDefinition<PairingView> = {
   draw(row, context) {
     const { width, glyphs, pending } = context;
     const platform = span(fillTo(row.platform, 9), 'dim');
-    const id = [span('id ', 'dim'), span(clean(row.senderId, 80))];
+    const id = row.senderId === '' ? [] : [span('id ', 'dim'), span(clean(row.senderId, 80))];
     const state = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'warn')] : times(row, context);
-    const words: Line = [
-      span(`  ${glyphs.quote[0]}`, 'dim'),
-      ...cutLine([span(clean(row.firstWords, 600))], width - 4, glyphs.ellipsis).line,
-      span(glyphs.quote[1], 'dim'),
-    ];
+    const made =
+      row.kind === 'generated'
+        ? 'Code made for this user; approve it when they have told you.'
+        : row.kind === 'invitation'
+          ? 'Invite code: its holder gets access by sending it to the bot.'
+          : undefined;
+    const words: Line =
+      made !== undefined
+        ? [span(`  ${made}`, 'dim')]
+        : [
+            span(`  ${glyphs.quote[0]}`, 'dim'),
+            ...cutLine([span(clean(row.firstWords, 600))], width - 4, glyphs.ellipsis).line,
+            span(glyphs.quote[1], 'dim'),
+          ];
     const name = span(cut(clean(row.senderName, 120), Math.floor(width / 3), glyphs.ellipsis), 'strong');
     if (width >= WIDE) {
       const facts = [platform, span(' '), name, span('  '), ...id, span('  ')];

@@ -8,7 +8,7 @@ import { isOpenTask } from '../state/orders.ts';
 import type { Slices } from '../state/slices.ts';
 
 export function describeRequest(row: PairingView, now: number): string {
-  const code = row.code === undefined ? '' : `, code ${row.code}`;
+  const code = row.code !== undefined ? `, code ${row.code}` : row.kind === 'queued' ? ', no code' : '';
   const left = shortDuration(row.expiresAt - now);
   const words = row.firstWords === '' ? '' : ` First words: ${clean(row.firstWords, 300)}`;
   return `${clean(row.senderName, 80)} on ${row.platform}, id ${clean(row.senderId, 60)}${code}, ${left} left.${words}`;

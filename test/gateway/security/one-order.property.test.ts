@@ -98,8 +98,9 @@ async function open(memory: MemoryDisk, random: () => number): Promise<{ door: D
 async function write(door: Door, who: string): Promise<void> {
   const asked = message(who);
   if (door.people.isBlocked(PLATFORM, asked.sender) || door.people.isAllowed(PLATFORM, asked.sender)) return;
-  if (door.desk.consider(asked).answer !== 'new') return;
-  const request = door.desk.begin(asked, `held-${who}`);
+  const view = door.desk.consider(asked);
+  if (view.answer !== 'new') return;
+  const request = door.desk.begin(asked, `held-${who}`, view.coded);
   await turns(2);
   await door.desk.store(request);
   await door.arrived(request);
@@ -126,7 +127,7 @@ function start(door: Door, { act, who }: Act, rows: ReadonlyMap<string, string>)
     case 'unblock':
       return door.unblock(PLATFORM, who, OLGA);
     case 'invite':
-      return door.acceptInvitation({ ...message(who), text: door.invite(OLGA).code });
+      return door.acceptInvitation({ ...message(who), text: door.codes.invite(OLGA).code });
     case 'write':
       return write(door, who);
   }

@@ -81,19 +81,84 @@ describe('a stranger', () => {
     expect(desk()).toHaveLength(1);
   });
 
-  it('is turned away in silence when three wait on the platform, and counted', async () => {
-    for (const who of ['a', 'b', 'c', 'd', 'e']) await write(who);
+  it('who comes when three have a code waits without one, hears nothing, and can be approved by row', async () => {
+    for (const who of ['a', 'b', 'c', 'd', 'e']) await write(who, `I am ${who}`);
     await rig.pass(100);
-    expect(desk().map(({ senderId }) => senderId)).toEqual(['a', 'b', 'c']);
+    expect(desk().map(({ senderId, kind }) => [senderId, kind])).toEqual([
+      ['a', undefined],
+      ['b', undefined],
+      ['c', undefined],
+      ['d', 'queued'],
+      ['e', 'queued'],
+    ]);
     expect(told('d')).toEqual([]);
-    expect(rig.gateway.view().turnedAway).toBe(2);
-    expect(refusals()).toEqual(['d turned_away', 'e turned_away']);
-    await approve('a');
-    await write('d', 'again');
-    expect(desk().map(({ senderId }) => senderId)).toEqual(['b', 'c', 'd']);
+    expect(desk()[3]).toMatchObject({ senderName: 'D', firstWords: 'I am d' });
+    await approve('e');
+    expect(told('e')).toEqual(['You are in. Welcome!', 'You said: I am e']);
+    rig = await rig.crash();
+    await approve('d');
+    expect(told('d')).toEqual(['You are in. Welcome!', 'You said: I am d']);
   });
 
-  it('is not more than three when all come in the same moment', async () => {
+  it('who waits without a code gets one when there is room and they write again', async () => {
+    for (const who of ['a', 'b', 'c', 'd']) await write(who);
+    await approve('a');
+    await write('d', 'again');
+    expect(told('d')).toHaveLength(1);
+    expect(told('d')[0]).toContain(codeOf('d'));
+    await rig.operator.run({ type: 'pairing.approve', code: codeOf('d') });
+    await rig.pass(100);
+    expect(told('d').at(-1)).toBe('You said: hello');
+  });
+
+  it('cannot close pairing for others with three throw-away accounts', async () => {
+    for (let hour = 0; hour < 3; hour += 1) {
+      for (const who of ['x', 'y', 'z']) await write(`${who}${hour}`);
+      await write(`honest${hour}`, 'please');
+      await approve(`honest${hour}`);
+      expect(told(`honest${hour}`).at(-1)).toBe('You said: please');
+      await rig.pass(HOUR + 1000);
+    }
+  });
+
+  it('gets one of at most ten new codes an hour on a platform, also after a restart', async () => {
+    for (let i = 0; i < 10; i += 1) {
+      await write(`p${i}`);
+      await rig.operator.run({ type: 'pairing.deny', requestId: requestOf(`p${i}`) });
+    }
+    await write('late');
+    expect(desk()).toMatchObject([{ senderId: 'late', kind: 'queued' }]);
+    rig = await rig.crash(1000);
+    await write('later');
+    expect(desk()).toMatchObject([{ kind: 'queued' }, { kind: 'queued' }]);
+    await rig.pass(HOUR);
+    await write('later');
+    expect(codeOf('later')).not.toBe('');
+  });
+
+  it('stands in a queue of the newest 200, which a flood cannot fill faster than one a second', async () => {
+    for (const who of ['a', 'b', 'c']) await write(who);
+    for (let minute = 0; minute < 5; minute += 1) {
+      for (let i = 0; i < 65; i += 1) await write(`m${minute}n${i}`);
+      await rig.pass(61_000);
+    }
+    const queued = desk().filter(({ kind }) => kind === 'queued');
+    expect(queued).toHaveLength(200);
+    expect(queued.at(-1)?.senderId).toBe('m4n59');
+    expect(rig.gateway.view().turnedAway).toBe(25);
+    const before = queued.map(({ senderId }) => senderId);
+    rig = await rig.crash();
+    expect(
+      desk()
+        .filter(({ kind }) => kind === 'queued')
+        .map(({ senderId }) => senderId),
+    ).toEqual(before);
+    // Whoever had to give way was refused nothing: there is no hour of silence.
+    await write('m0n0');
+    expect(desk().at(-1)?.senderId).toBe('m0n0');
+  });
+
+  it('is not more than three with a code when all come in the same moment', async () => {
     const { host } = rig.adapter;
     const all = Promise.all(
       ['a', 'b', 'c', 'd', 'e', 'f'].map((who) =>
@@ -110,8 +175,8 @@ describe('a stranger', () => {
     );
     await rig.settle();
     await all;
-    expect(desk()).toHaveLength(3);
-    expect(rig.gateway.view().turnedAway).toBe(3);
+    expect(desk().filter(({ kind }) => kind === undefined)).toHaveLength(3);
+    expect(desk()).toHaveLength(6);
   });
 
   it('is never paired in a group', async () => {
@@ -503,5 +568,94 @@ describe('a held first message that is a command', () => {
     await approve('ada');
     await rig.pass(2000);
     expect(told('ada').at(-1)).toContain('You said: /skill:tidy up');
+  });
+});
+
+describe('codes that the operator makes', () => {
+  const rows = () => rig.operator.snapshot().pairing;
+  const generate = (userId: string) =>
+    rig.operator.run({ type: 'pairing.generate', platform: 'telegram', userId });
+
+  it('for one user let exactly that user in when they are approved, with what they wrote meanwhile', async () => {
+    const { data } = await generate('ada');
+    const { code } = data as { code: string };
+    expect(rows()).toMatchObject([{ kind: 'generated', senderId: 'ada', platform: 'telegram', code }]);
+    await write('ada', 'it is me');
+    await write('bob', code);
+    expect(rig.gateway.door.people.list()).toEqual([]);
+    await rig.operator.run({ type: 'pairing.approve', code });
+    await rig.pass(100);
+    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: 'ada', name: 'ADA' }]);
+    expect(told('ada').at(-1)).toBe('You said: it is me');
+    expect(rows().map(({ senderId }) => senderId)).toEqual(['bob']);
+    await expect(generate('ada')).rejects.toMatchObject({ code: 'already_allowed' });
+  });
+
+  it('for one user survive a restart, and are replaced by a newer one', async () => {
+    const first = (await generate('ada')).data as { code: string };
+    const second = (await generate('ada')).data as { code: string };
+    rig = await rig.crash();
+    expect(rows()).toHaveLength(1);
+    await expect(rig.operator.run({ type: 'pairing.approve', code: first.code })).rejects.toMatchObject({
+      code: 'code_expired',
+    });
+    await rig.operator.run({ type: 'pairing.approve', code: second.code });
+    await rig.pass(100);
+    await write('ada', 'hello');
+    await rig.pass(100);
+    expect(told('ada')).toEqual(['You said: hello']);
+  });
+
+  it('are listed with the others and can be withdrawn', async () => {
+    const generated = (await generate('ada')).data as { code: string; requestId: string };
+    const invitation = (await rig.operator.run({ type: 'pairing.invite' })).data as {
+      code: string;
+      id: string;
+    };
+    expect(rows().map(({ kind, code }) => [kind, code])).toEqual([
+      ['generated', generated.code],
+      ['invitation', invitation.code],
+    ]);
+    await expect(rig.operator.run({ type: 'pairing.approve', code: invitation.code })).rejects.toMatchObject({
+      code: 'invitation',
+    });
+    await rig.operator.run({ type: 'pairing.deny', code: invitation.code });
+    await rig.operator.run({ type: 'pairing.deny', requestId: generated.requestId });
+    expect(rows()).toEqual([]);
+    await write('ada', invitation.code);
+    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(await audit()).toEqual([
+      'withdraw telegram ada',
+      'withdraw an invitation',
+      'generate code telegram ada',
+    ]);
+  });
+
+  it('to send to the bot are not guessed: five wrong ones lock them on that platform for an hour', async () => {
+    const { code } = (await rig.operator.run({ type: 'pairing.invite' })).data as { code: string };
+    for (let i = 0; i < 5; i += 1) await write(`guesser${i}`, `ABCDEFG${i + 2}`);
+    await write('friend', code);
+    await write('friend', code);
+    await rig.pass(100);
+    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(told('friend')).toEqual([
+      'Invite codes are not accepted right now. Please try again in an hour, or ask the operator.',
+    ]);
+    expect(refusals().at(-1)).toBe('friend code_locked');
+    // What new users guess does not lock the operator out.
+    await rig.operator.run({ type: 'pairing.approve', code: codeOf('guesser0') });
+    rig = await rig.crash(HOUR + 1000);
+    const again = (await rig.operator.run({ type: 'pairing.invite' })).data as { code: string };
+    await write('friend', again.code);
+    await rig.pass(100);
+    expect(told('friend').at(-1)).toBe('You are in. Welcome!');
+  });
+
+  it('are no guess when a new user sends the own pairing code back', async () => {
+    await rig.operator.run({ type: 'pairing.invite' });
+    await write('ada');
+    const own = codeOf('ada');
+    for (let i = 0; i < 6; i += 1) await write('ada', own);
+    expect(refusals().every((line) => line === 'ada pairing_pending')).toBe(true);
   });
 });
