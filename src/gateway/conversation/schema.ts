@@ -45,4 +45,12 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
          PRIMARY KEY (day, platform, sender_id, session_id)) WITHOUT ROWID`,
     ],
   },
+  {
+    version: 4,
+    name: 'what cannot be delivered and what has ended is found at once',
+    statements: [
+      "CREATE INDEX outbox_stuck ON outbox (seq) WHERE state IN ('failed', 'abandoned')",
+      'CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL',
+    ],
+  },
 ];

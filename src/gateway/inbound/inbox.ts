@@ -35,7 +35,7 @@ export class Inbox {
     this.#seq = Number(db.get('SELECT COALESCE(MAX(seq), 0) AS top FROM inbox')?.['top'] ?? 0);
     this.#offers = new Set(
       db
-        .all("SELECT DISTINCT session_id FROM inbox WHERE state = 'offered'")
+        .all("SELECT DISTINCT session_id FROM inbox WHERE state = 'offered' AND state <> 'done'") // as the index says it
         .map((row) => String(row['session_id'])),
     );
   }

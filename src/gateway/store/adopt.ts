@@ -9,14 +9,7 @@ import { refuseHotJournal } from './hot-journal.ts';
 import { createMeta, readMeta } from './meta.ts';
 import { backupPath, keepCopy, type Migration, runMigration } from './migrations.ts';
 import { segmentsOf } from './segment.ts';
-import {
-  checkStamp,
-  publish,
-  removeTemporaries,
-  snapshotOf,
-  temporaryPath,
-  writeTemporary,
-} from './snapshot.ts';
+import { isOurs, publish, removeTemporaries, temporaryPath, writeSnapshot } from './snapshot.ts';
 import type { Row } from './sql.ts';
 import { RecordingTx, type Tx } from './transaction.ts';
 import { mergeWal } from './wal.ts';
@@ -54,8 +47,15 @@ export async function readLegacy(path: string, disk: Disk = nodeDisk): Promise<L
 }
 
 async function readLegacyFiles(path: string, disk: Disk): Promise<LegacyFiles | undefined> {
+  const paged = disk.paged?.(path);
+  if (paged !== undefined) {
+    // A big one of ours is not read twice.
+    const ours = isOurs(await paged.readOnDisk(0, 100));
+    paged.close();
+    if (ours) return undefined;
+  }
   const db = await disk.read(path);
-  if (db === undefined || checkStamp(db) !== 'unknown') return undefined;
+  if (db === undefined || isOurs(db)) return undefined;
   const wal = await disk.read(`${path}-wal`);
   const merged = mergeWal(db, wal ?? new Uint8Array());
   if (merged.length === 0) return undefined;
@@ -105,16 +105,15 @@ export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
   await disk.protectFolder(folder);
   await removeTemporaries(disk, path);
   const backup = await keepLegacyCopy(options, legacy);
-  const bytes = await rewritten(options, legacy);
   const temporary = temporaryPath(path, options.newStore);
-  await writeTemporary(disk, temporary, bytes);
+  await rewrite(options, legacy, temporary);
   await publish(disk, temporary, path);
   const rows = [...legacy.tables].map(([table, { length }]) => `${table} ${length}`).join(', ');
   log.info('took over the database of the older gateway', { file: path, backup, rows });
   return true;
 }
 
-async function rewritten(options: AdoptOptions, legacy: Legacy): Promise<Uint8Array> {
+async function rewrite(options: AdoptOptions, legacy: Legacy, temporary: string): Promise<void> {
   const engine = await Engine.open();
   try {
     createMeta(engine, options.newStore);
@@ -124,7 +123,7 @@ async function rewritten(options: AdoptOptions, legacy: Legacy): Promise<Uint8Ar
     options.adopt(tx, legacy);
     tx.end();
     engine.commit();
-    return snapshotOf(engine, 0, 0);
+    await writeSnapshot(options.disk, temporary, engine, { seq: 0, epoch: 0 });
   } finally {
     engine.close();
   }

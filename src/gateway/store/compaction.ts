@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Disk } from './disk.ts';
 import { loadStore } from './load.ts';
-import { snapshotOf, writeTemporary } from './snapshot.ts';
+import { writeSnapshot } from './snapshot.ts';
 
 export interface FoldTask {
   readonly path: string;
@@ -22,9 +22,7 @@ export async function foldSnapshot(disk: Disk, task: FoldTask): Promise<number> 
   });
   try {
     if (seq !== task.target) throw new Error(`the journal ends at ${seq}, not at ${task.target}`);
-    const bytes = snapshotOf(engine, seq, task.epoch);
-    await writeTemporary(disk, task.temporary, bytes);
-    return bytes.length;
+    return await writeSnapshot(disk, task.temporary, engine, { seq, epoch: task.epoch });
   } finally {
     engine.close();
   }

@@ -7,7 +7,9 @@ import type { Journal } from './journal.ts';
 import { compactionPath, nameSuccessor, publish } from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is under way. */
-const GRACE_MS = 2_000;
+const GRACE_MS = 1_500;
+/** A start replays about 20 MB a second, however big the snapshot is. */
+const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
 /** Every start begins a segment: so many small ones are folded although they are short. */
 const MAX_SEGMENTS = 64;
 
@@ -17,7 +19,7 @@ export interface CompactorOptions {
   readonly log: Logger;
   readonly committer: Committer;
   readonly journal: Journal;
-  /** Journals smaller than this, or than the snapshot, are left alone. */
+  /** Journals smaller than this, or than the snapshot (up to 32 MiB), are left alone. */
   readonly afterBytes: number;
   /** What the snapshot on the disk holds. */
   readonly snapshot: SnapshotState;
@@ -68,7 +70,8 @@ export class Compactor {
   consider(): void {
     if (this.running || this.#ending) return;
     const { bytes, segments } = this.#options.journal;
-    if (bytes < Math.max(this.#above, this.#snapshot.bytes) && segments < this.#maxSegments) return;
+    const worthIt = Math.min(this.#snapshot.bytes, MAX_JOURNAL_BYTES);
+    if (bytes < Math.max(this.#above, worthIt) && segments < this.#maxSegments) return;
     this.compact().catch(() => {
       // Logged where it happened; the journal goes on growing, and the next try comes later.
     });

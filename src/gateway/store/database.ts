@@ -12,7 +12,7 @@ import { Engine, type Prepared } from './engine.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
 import { createMeta, readMeta } from './meta.ts';
-import { backupPath, keepCopy, type Migration, pendingMigrations, runMigration } from './migrations.ts';
+import { backupPath, type Migration, pendingMigrations, runMigration } from './migrations.ts';
 import { segmentPath } from './segment.ts';
 import {
   nameSuccessor,
@@ -20,8 +20,8 @@ import {
   removeTemporaries,
   removeWal,
   type Successor,
-  snapshotOf,
   temporaryPath,
+  writeSnapshot,
   writeTemporary,
 } from './snapshot.ts';
 import { checkedParams, type Row, type SqlValue } from './sql.ts';
@@ -40,6 +40,8 @@ export interface DatabaseOptions {
   readonly log: Logger;
   /** Fold the journal into a new snapshot when it is larger than this and than the snapshot; default 4 MiB. */
   readonly compactAfterBytes?: number;
+  /** With a snapshot larger than this, a clean stop leaves the journal as it is; default 64 MiB. */
+  readonly lastSnapshotBytes?: number;
   readonly disk?: Disk;
   /**
    * Writes what an older gateway left in this file into the schema of `migrations`. Without it, such a file is an error.
@@ -70,6 +72,8 @@ export interface DatabaseStats {
 }
 
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
+/** A stop has seconds: a database larger than this keeps its journal, and the next start reads both. */
+const LAST_SNAPSHOT_BYTES = 64 * 1024 * 1024;
 /** About what one message with its answer needs. */
 const PROBE_BYTES = 64 * 1024;
 
@@ -88,6 +92,7 @@ export class Database {
   readonly #committer: Committer;
   readonly #compactor: Compactor;
   readonly #fence: () => void;
+  readonly #lastSnapshotBytes: number;
   #hasSnapshot: boolean;
   /** The snapshot names a segment of the journal. */
   #named: boolean;
@@ -103,6 +108,7 @@ export class Database {
     this.#fence = options.fence ?? (() => {});
     this.#hasSnapshot = loaded.snapshotBytes > 0;
     this.#named = loaded.successor !== undefined;
+    this.#lastSnapshotBytes = options.lastSnapshotBytes ?? LAST_SNAPSHOT_BYTES;
     const fence = this.#fence;
     this.#journal = new Journal({
       disk,
@@ -215,7 +221,10 @@ export class Database {
     return this.#compactor.compact();
   }
 
-  /** Finishes what waits, writes the snapshot and removes the journal. When the disk refuses, the journal stays. */
+  /**
+   * Finishes what waits, writes the snapshot and removes the journal. When the disk refuses, or when the database is so
+   * big that this would take seconds, the journal stays.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -288,7 +297,7 @@ export class Database {
       try {
         createMeta(engine, store);
         const temporary = temporaryPath(this.#path, this.#journal.epoch);
-        await writeTemporary(this.#disk, temporary, snapshotOf(engine, 0, this.#journal.epoch));
+        await writeSnapshot(this.#disk, temporary, engine, { seq: 0, epoch: this.#journal.epoch });
         this.#fence();
         await publish(this.#disk, temporary, this.#path);
       } finally {
@@ -308,9 +317,9 @@ export class Database {
 
   async #migrate(pending: readonly Migration[], version: number, clock: Clock): Promise<void> {
     if (version > 0) {
-      const bytes = snapshotOf(this.#engine, this.#committer.seq, this.#journal.epoch);
       const backup = await backupPath(this.#disk, this.#path, clock());
-      await keepCopy(this.#disk, backup, bytes);
+      await this.#writeSnapshotTo(`${backup}.tmp`, this.#committer.seq);
+      await publish(this.#disk, `${backup}.tmp`, backup);
       this.#log.info('kept a copy before changing the schema', { backup });
     }
     for (const migration of pending) {
@@ -337,8 +346,7 @@ export class Database {
     try {
       if (this.#committer.broken === undefined) {
         this.#fence();
-        await this.#writeSnapshot();
-        whole = true;
+        whole = await this.#writeSnapshot();
       }
     } catch (error) {
       this.#log.warn('no snapshot at the end; the journal stays and is read at the next start', {
@@ -354,16 +362,24 @@ export class Database {
     this.#engine.close();
   }
 
-  async #writeSnapshot(): Promise<void> {
+  /** Whether the snapshot now holds everything. */
+  async #writeSnapshot(): Promise<boolean> {
     const { seq } = this.#committer;
-    if (seq > this.#compactor.snapshot.seq) await this.#putSnapshot(seq, undefined);
+    const { snapshot } = this.#compactor;
+    if (seq > snapshot.seq && snapshot.bytes > this.#lastSnapshotBytes) return false;
+    if (seq > snapshot.seq) await this.#putSnapshot(seq, undefined);
     // The snapshot stands alone now, even when the journal cannot be removed.
     else if (this.#named) await nameSuccessor(this.#disk, this.#path, undefined);
+    return true;
+  }
+
+  #writeSnapshotTo(path: string, seq: number): Promise<number> {
+    return writeSnapshot(this.#disk, path, this.#engine, { seq, epoch: this.#journal.epoch });
   }
 
   async #putSnapshot(seq: number, successor: Successor | undefined): Promise<void> {
     const temporary = temporaryPath(this.#path, this.#journal.epoch);
-    await writeTemporary(this.#disk, temporary, snapshotOf(this.#engine, seq, this.#journal.epoch));
+    await this.#writeSnapshotTo(temporary, seq);
     if (successor !== undefined) await nameSuccessor(this.#disk, temporary, successor);
     this.#fence();
     await publish(this.#disk, temporary, this.#path);

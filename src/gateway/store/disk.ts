@@ -1,5 +1,11 @@
 import * as fs from 'node:fs';
 import * as fsp from 'node:fs/promises';
+import { PagedFile } from './paged-file.ts';
+
+/** Files from here on stay on the disk: a small one is read faster as a whole, and then nobody can change it any more. */
+const PAGED_FROM_BYTES = 64 * 1024 * 1024;
+/** No single call reads or writes 2 GiB. */
+const MAX_CALL_BYTES = 256 * 1024 * 1024;
 
 /** Bytes at an offset, and a promise that they stay there. */
 export interface DiskFile {
@@ -20,6 +26,8 @@ export interface DiskFile {
 export interface Disk {
   /** The whole file, or undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
+  /** A big file, to be read page by page; undefined for every other one. */
+  paged?(path: string): PagedFile | undefined;
   /** Names in a folder; empty when there is none. */
   list(folder: string): Promise<string[]>;
   /** Opens for writing, 0600; `create` demands that it does not exist yet, `existing` that it does. */
@@ -66,7 +74,7 @@ class NodeFile implements DiskFile {
     this.now = {
       write(bytes, position) {
         for (let done = 0; done < bytes.length; )
-          done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
+          done += fs.writeSync(fd, bytes, done, callBytes(bytes.length - done), position + done);
       },
       sync: () => fs.fdatasyncSync(fd),
     };
@@ -75,7 +83,8 @@ class NodeFile implements DiskFile {
   write(bytes: Uint8Array, position: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const step = (offset: number): void => {
-        fs.write(this.#fd, bytes, offset, bytes.length - offset, position + offset, (error, written) => {
+        const length = callBytes(bytes.length - offset);
+        fs.write(this.#fd, bytes, offset, length, position + offset, (error, written) => {
           if (error !== null) reject(error);
           else if (offset + written >= bytes.length) resolve();
           else step(offset + written);
@@ -104,15 +113,39 @@ class NodeFile implements DiskFile {
   }
 }
 
+function callBytes(length: number): number {
+  return Math.min(length, MAX_CALL_BYTES);
+}
+
+/** `readFile` ends at 2 GiB. */
+async function readWhole(path: string): Promise<Uint8Array> {
+  const handle = await fsp.open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    if (size < MAX_CALL_BYTES) return await handle.readFile();
+    const bytes = new Uint8Array(size);
+    for (let done = 0; done < size; ) {
+      const { bytesRead } = await handle.read(bytes, done, callBytes(size - done), done);
+      if (bytesRead === 0) return bytes.subarray(0, done);
+      done += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
 export const nodeDisk: Disk = {
   async read(path) {
     try {
-      return await fsp.readFile(path);
+      return await readWhole(path);
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   },
+  // Windows replaces no file that is open.
+  paged: (path) => (process.platform === 'win32' ? undefined : PagedFile.open(path, PAGED_FROM_BYTES)),
   async list(folder) {
     try {
       return await fsp.readdir(folder);

@@ -1,4 +1,5 @@
 import type { BindParams, Database as SqlJsDatabase, SqlJsStatic, Statement } from 'sql.js';
+import type { PagedFile } from './paged-file.ts';
 import { checkedParams, type Row, type SqlValue, type StatementKind, statementKind } from './sql.ts';
 
 /** Enough for every statement of the program; beyond it somebody builds SQL from values, and old ones go. */
@@ -91,19 +92,35 @@ export class Engine {
   readonly #db: SqlJsDatabase;
   readonly #prepared = new Map<string, Prepared>();
   readonly #control = new Map<string, Statement>();
+  readonly #paged: PagedFile | undefined;
 
-  private constructor(db: SqlJsDatabase) {
+  private constructor(db: SqlJsDatabase, paged?: PagedFile) {
     this.#db = db;
+    this.#paged = paged;
     // The file behind this database is memory: its own rollback journal and syncs would only cost time.
     db.exec(
       'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000',
     );
+    // A rollback must not have to take pages back out of the file.
+    if (paged !== undefined) db.exec('PRAGMA cache_spill=OFF');
   }
 
   /** @throws Error when `bytes` are not an SQLite file */
   static async open(bytes?: Uint8Array): Promise<Engine> {
     const { Database } = await sqlJs();
     return new Engine(new Database(bytes));
+  }
+
+  /**
+   * The same for a file that stays on the disk. Undefined when sql.js does not take it so: its way with files is not
+   * part of its interface.
+   */
+  static async openPaged(paged: PagedFile): Promise<Engine | undefined> {
+    const { Database } = await sqlJs();
+    const db = new Database(paged.seed);
+    if (paged.adopted) return new Engine(db, paged);
+    db.close();
+    return undefined;
   }
 
   /** @throws GatewayError `storage_sql` for statements the store refuses; Error for SQL that does not parse */
@@ -146,12 +163,14 @@ export class Engine {
   /** Replay either succeeds or is thrown away with the whole database: it needs no way back. */
   beginReplay(): void {
     this.#db.exec('PRAGMA journal_mode=OFF');
+    if (this.#paged !== undefined) this.#db.exec('PRAGMA cache_spill=ON');
     this.begin();
   }
 
   endReplay(): void {
     this.commit();
     this.#db.exec('PRAGMA journal_mode=MEMORY');
+    if (this.#paged !== undefined) this.#db.exec('PRAGMA cache_spill=OFF');
   }
 
   savepoint(): void {
@@ -182,10 +201,33 @@ export class Engine {
     return this.#db.export();
   }
 
+  /**
+   * The same in pieces, in order; each is valid until the next is asked for. Between them nothing may be written.
+   * A database that stays on the disk never is in memory as a whole.
+   */
+  *pieces(length: number): Generator<Uint8Array> {
+    const paged = this.#paged;
+    if (paged === undefined || paged.detached) {
+      const bytes = this.export();
+      for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+      return;
+    }
+    const number = (sql: string): number => Number(this.#db.exec(sql)[0]?.values[0]?.[0]);
+    const pageSize = number('PRAGMA page_size');
+    const size = number('PRAGMA page_count') * pageSize;
+    for (let at = 0; at < size; at += length) {
+      const piece = new Uint8Array(Math.min(length, size - at));
+      for (let done = 0; done < piece.length; done += pageSize)
+        piece.set(paged.subarray(at + done, Math.min(at + done + pageSize, size)), done);
+      yield piece;
+    }
+  }
+
   close(): void {
     this.forgetStatements();
     this.#control.clear();
     this.#db.close();
+    this.#paged?.close();
   }
 
   #compile(sql: string): Statement {

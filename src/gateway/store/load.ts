@@ -8,7 +8,7 @@ import { createMeta, FORMAT, type Meta, readMeta } from './meta.ts';
 import { provenAfter, readLine } from './record.ts';
 import { replaySegment } from './replay.ts';
 import { limitsOf, parseHeader, type SegmentName, segmentPath, segmentsOf } from './segment.ts';
-import { checkStamp, type Successor, successorOf } from './snapshot.ts';
+import { checkPagedStamp, checkStamp, type Successor, successorOf } from './snapshot.ts';
 import { isInWalMode, mergeWal } from './wal.ts';
 
 /** The segment that was written last. */
@@ -60,12 +60,11 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
   const { disk, path } = task;
   const names = await disk.list(dirname(path));
   const found = segmentsOf(path, names);
-  const snapshot = await readSnapshot(disk, path);
-  const stamp = snapshot === undefined ? 'intact' : checkStamp(snapshot.bytes);
-  if (stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
-  const engine = await openEngine(path, snapshot?.bytes);
+  const snapshot = (await openPaged(disk, path)) ?? (await readSnapshot(disk, path));
+  if (snapshot?.stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
+  const engine = snapshot?.engine ?? (await openEngine(path, snapshot?.bytes));
   try {
-    const meta = snapshot === undefined ? undefined : metaOf(path, stamp, engine);
+    const meta = snapshot === undefined ? undefined : metaOf(path, snapshot.stamp, engine);
     const successor = snapshot === undefined ? undefined : successorOf(snapshot.bytes);
     return {
       engine,
@@ -73,7 +72,7 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
       successor,
       nextEpoch: Math.max(-1, meta?.epoch ?? -1, ...found.map(({ epoch }) => epoch)) + 1,
       snapshotSeq: meta?.seq ?? 0,
-      snapshotBytes: snapshot?.bytes.length ?? 0,
+      snapshotBytes: snapshot?.size ?? 0,
       inWalMode: snapshot?.inWalMode ?? false,
     };
   } catch (error) {
@@ -83,17 +82,43 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
 }
 
 interface Snapshot {
+  /** All of it, or its header when it stays on the disk. */
   readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly stamp: 'intact' | 'wrong' | 'unknown';
   readonly inWalMode: boolean;
+  /** For one that stays on the disk. */
+  readonly engine?: Engine;
 }
 
 async function readSnapshot(disk: Disk, path: string): Promise<Snapshot | undefined> {
   const bytes = await disk.read(path);
   if (bytes === undefined || bytes.length === 0) return undefined;
   await refuseHotJournal(path, disk);
-  if (!isInWalMode(bytes)) return { bytes, inWalMode: false };
-  const wal = await disk.read(`${path}-wal`);
-  return { bytes: mergeWal(bytes, wal ?? new Uint8Array()), inWalMode: true };
+  const inWalMode = isInWalMode(bytes);
+  const wal = inWalMode ? await disk.read(`${path}-wal`) : undefined;
+  const whole = inWalMode ? mergeWal(bytes, wal ?? new Uint8Array()) : bytes;
+  return { bytes: whole, size: whole.length, stamp: checkStamp(whole), inWalMode };
+}
+
+/** A big snapshot of ours stays on the disk: memory and start do not depend on how much history it has. */
+async function openPaged(disk: Disk, path: string): Promise<Snapshot | undefined> {
+  const file = disk.paged?.(path);
+  if (file === undefined) return undefined;
+  let engine: Engine | undefined;
+  try {
+    await refuseHotJournal(path, disk);
+    const bytes = await file.readOnDisk(0, 100);
+    if (isInWalMode(bytes)) return undefined;
+    const stamp = await checkPagedStamp(file);
+    if (stamp !== 'wrong') engine = await Engine.openPaged(file);
+    if (stamp !== 'wrong' && engine === undefined) return undefined;
+    return { bytes, size: file.size, stamp, inWalMode: false, ...(engine === undefined ? {} : { engine }) };
+  } catch (error) {
+    throw error instanceof GatewayError ? error : damaged(path, 0, messageOf(error), error);
+  } finally {
+    if (engine === undefined) file.close();
+  }
 }
 
 async function openEngine(path: string, snapshot: Uint8Array | undefined): Promise<Engine> {

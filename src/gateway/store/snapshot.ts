@@ -1,8 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from './crc32.ts';
-import type { Disk } from './disk.ts';
+import type { Disk, DiskFile } from './disk.ts';
 import type { Engine } from './engine.ts';
 import { writeMetaSnapshot } from './meta.ts';
+import type { PagedFile } from './paged-file.ts';
 
 /**
  * A snapshot is a normal SQLite file. SQLite itself has no checksum for it, so three of the header's free fields carry
@@ -21,6 +22,8 @@ const SUCCESSOR_AT = 72;
 const SUCCESSOR_BYTES = 20;
 const VERSION_VALID_FOR_AT = 92;
 const HEADER_BYTES = 100;
+/** Read or written at a time; the first piece has the whole header. */
+const PIECE_BYTES = 4 * 1024 * 1024;
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -75,31 +78,71 @@ export async function nameSuccessor(
   }
 }
 
-/** Writes mark and checksum into the bytes of a freshly exported database. */
-export function stampSnapshot(bytes: Uint8Array): void {
+/** Marks the first bytes of a freshly exported database as ours; the checksum comes last. */
+function stampHeader(bytes: Uint8Array): void {
   const view = viewOf(bytes);
   view.setUint32(CHANGE_COUNTER_AT, 1);
   view.setUint32(VERSION_VALID_FOR_AT, 1);
   view.setUint32(APPLICATION_ID_AT, APPLICATION_ID);
   bytes.fill(0, SUCCESSOR_AT, SUCCESSOR_AT + SUCCESSOR_BYTES);
-  view.setUint32(USER_VERSION_AT, checksum(bytes));
 }
 
-/** The whole database as the bytes of a snapshot that contains the records up to `seq`. */
-export function snapshotOf(engine: Engine, seq: number, epoch: number): Uint8Array {
+/**
+ * Writes the whole database, with the records up to `seq`, as a snapshot under a temporary name, piece by piece, and
+ * makes it durable; `publish` puts it in place. Answers its size.
+ */
+export async function writeSnapshot(
+  disk: Disk,
+  temporary: string,
+  engine: Engine,
+  { seq, epoch }: { readonly seq: number; readonly epoch: number },
+  pieceBytes = PIECE_BYTES,
+): Promise<number> {
   writeMetaSnapshot(engine, seq, epoch);
-  const bytes = engine.export();
-  stampSnapshot(bytes);
-  return bytes;
+  return writeFile(disk, temporary, async (file) => {
+    let size = 0;
+    let sum = 0;
+    for (const piece of engine.pieces(pieceBytes)) {
+      if (size === 0) {
+        stampHeader(piece);
+        sum = checksum(piece);
+      } else sum = crc32(piece, sum);
+      await file.write(piece, size);
+      size += piece.length;
+    }
+    const stamp = new Uint8Array(4);
+    viewOf(stamp).setUint32(0, sum);
+    await file.write(stamp, USER_VERSION_AT);
+    return size;
+  });
+}
+
+/** Whether the first bytes of a file say that we wrote it. */
+export function isOurs(header: Uint8Array): boolean {
+  return header.length >= HEADER_BYTES && viewOf(header).getUint32(APPLICATION_ID_AT) === APPLICATION_ID;
 }
 
 /** `intact` and `wrong` by our checksum; `unknown` when it is not (or no longer) one of our untouched files. */
 export function checkStamp(bytes: Uint8Array): 'intact' | 'wrong' | 'unknown' {
-  if (bytes.length < HEADER_BYTES) return 'unknown';
-  const view = viewOf(bytes);
-  if (view.getUint32(APPLICATION_ID_AT) !== APPLICATION_ID || view.getUint32(CHANGE_COUNTER_AT) !== 1)
-    return 'unknown';
-  return view.getUint32(USER_VERSION_AT) === checksum(bytes) ? 'intact' : 'wrong';
+  if (!isOurs(bytes) || viewOf(bytes).getUint32(CHANGE_COUNTER_AT) !== 1) return 'unknown';
+  return viewOf(bytes).getUint32(USER_VERSION_AT) === checksum(bytes) ? 'intact' : 'wrong';
+}
+
+/** The same for a file that stays on the disk. */
+export async function checkPagedStamp(
+  file: PagedFile,
+  pieceBytes = PIECE_BYTES,
+): Promise<'intact' | 'wrong' | 'unknown'> {
+  const first = await file.readOnDisk(0, pieceBytes);
+  if (!isOurs(first) || viewOf(first).getUint32(CHANGE_COUNTER_AT) !== 1) return 'unknown';
+  let sum = checksum(first);
+  for (let at = first.length; at < file.size; ) {
+    const piece = await file.readOnDisk(at, Math.min(pieceBytes, file.size - at));
+    if (piece.length === 0) return 'wrong';
+    sum = crc32(piece, sum);
+    at += piece.length;
+  }
+  return viewOf(first).getUint32(USER_VERSION_AT) === sum ? 'intact' : 'wrong';
 }
 
 /**
@@ -117,12 +160,21 @@ export function compactionPath(path: string, epoch: number): string {
 
 /** Writes the bytes under a temporary name and makes them durable; `publish` puts them in place. */
 export async function writeTemporary(disk: Disk, temporary: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(disk, temporary, (file) => file.write(bytes, 0));
+}
+
+async function writeFile<T>(
+  disk: Disk,
+  temporary: string,
+  content: (file: DiskFile) => Promise<T>,
+): Promise<T> {
   await disk.remove(temporary);
   const file = await disk.open(temporary, 'create');
   try {
-    await file.write(bytes, 0);
+    const result = await content(file);
     await file.sync();
     await file.close();
+    return result;
   } catch (error) {
     // On a full disk half a snapshot takes the room that the journal needs.
     await file.close().catch(() => {});
