@@ -9,7 +9,7 @@ import { Compactor } from './compactor.ts';
 import { storageFailure } from './damage.ts';
 import { type Disk, nodeDisk, systemCode } from './disk.ts';
 import { Engine, type Prepared } from './engine.ts';
-import { Journal } from './journal.ts';
+import { cutOff, Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
 import { createMeta, readMeta } from './meta.ts';
 import { backupPath, type Migration, pendingMigrations, runMigration } from './migrations.ts';
@@ -384,16 +384,6 @@ export class Database {
     this.#fence();
     await publish(this.#disk, temporary, this.#path);
     this.#hasSnapshot = true;
-  }
-}
-
-async function cutOff(disk: Disk, path: string, length: number): Promise<void> {
-  const file = await disk.open(path, 'existing');
-  try {
-    await file.truncate(length);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 

@@ -300,3 +300,14 @@ async function closeQuietly(file: DiskFile): Promise<void> {
     // Nothing is lost with it: every record was synced before.
   }
 }
+
+/** Takes the end off a segment that nobody writes to any more. */
+export async function cutOff(disk: Disk, path: string, length: number): Promise<void> {
+  const file = await disk.open(path, 'existing');
+  try {
+    await file.truncate(length);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
