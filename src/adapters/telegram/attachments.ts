@@ -1,5 +1,6 @@
 import type { Attachment } from '../../gateway/model.ts';
-import type { TelegramMessage } from './wire.ts';
+import { mediaOf } from './rich-message.ts';
+import type { TelegramContent } from './wire.ts';
 
 const EXTENSIONS: Readonly<Record<string, string>> = {
   'audio/ogg': 'ogg',
@@ -33,9 +34,8 @@ function attachment(
   };
 }
 
-/** The files of a message. Telegram puts at most one into each. */
-export function attachmentsOf(message: TelegramMessage): readonly Attachment[] {
-  const id = message.message_id;
+/** The files of a message. Telegram puts at most one into each, except into rich messages. */
+export function attachmentsOf(message: TelegramContent, id: number): readonly Attachment[] {
   const largest = message.photo?.toSorted((a, b) => a.width * a.height - b.width * b.height).at(-1);
   if (largest !== undefined)
     return [
@@ -72,15 +72,5 @@ export function attachmentsOf(message: TelegramMessage): readonly Attachment[] {
     return sticker.is_video === true
       ? [attachment('video', sticker, { stem: `sticker-${id}`, mimeType: 'video/webm' })]
       : [attachment('image', sticker, { stem: `sticker-${id}`, mimeType: 'image/webp' })];
-  return [];
-}
-
-/** Contents without text or file, said in words; undefined for service messages. */
-export function describedContent(message: TelegramMessage): string | undefined {
-  if (message.location !== undefined)
-    return `[location ${message.location.latitude}, ${message.location.longitude}]`;
-  if (message.contact !== undefined)
-    return `[contact ${message.contact.first_name}, ${message.contact.phone_number}]`;
-  if (message.sticker !== undefined) return message.sticker.emoji ?? '[sticker]';
-  return undefined;
+  return mediaOf(message.rich_message).flatMap((each) => attachmentsOf(each, id));
 }

@@ -20,37 +20,89 @@ function spanOf(text: string, entity: TelegramEntity): string {
   return text.slice(entity.offset, entity.offset + entity.length);
 }
 
+/** The text with the address behind each linked word: `[word](url)`. */
+export function linked(text: string, entities: readonly TelegramEntity[]): string {
+  return applied(
+    text,
+    entities.flatMap((entity) => linkEdits(text, entity)),
+  );
+}
+
+/** A change of a text: what stands in `from`–`to` becomes `by`. */
+interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly by: string;
+}
+
+function linkEdits(text: string, entity: TelegramEntity): Edit[] {
+  const { url, offset, length } = entity;
+  if (entity.type !== 'text_link' || url === undefined || length === 0) return [];
+  const span = spanOf(text, entity);
+  if (bare(span) === bare(url)) return [];
+  const end = offset + length;
+  return [
+    { from: offset, to: offset, by: '[' },
+    { from: end, to: end, by: `](${url})` },
+  ];
+}
+
+const bare = (url: string): string =>
+  url
+    .trim()
+    .replace(/^https?:\/\//i, '')
+    .replace(/\/$/, '');
+
+/** From the end to the beginning, so that the offsets of what is left stay right. */
+function applied(text: string, edits: readonly Edit[]): string {
+  return edits
+    .toSorted((a, b) => b.from - a.from || b.to - a.to)
+    .reduce((left, { from, to, by }) => left.slice(0, from) + by + left.slice(to), text);
+}
+
 /**
- * Whether a text speaks to us: `@our_bot`, a text mention of our id, `/command@our_bot`, or a bare command of our
- * menu at its start. A command addressed to another bot does not.
+ * Whether a text speaks to us: `@our_bot`, a mention or link of our id or name, `/command@our_bot`, or a bare command
+ * of our menu at its start. A command addressed to another bot does not.
  */
 export function addressed(text: string, entities: readonly TelegramEntity[], own: OwnName): Addressed {
   const ours = own.username?.toLowerCase();
   let mentioned = false;
-  const cuts: { readonly from: number; readonly to: number }[] = [];
+  const cuts: Edit[] = [];
+  const edits: Edit[] = [];
   for (const entity of entities) {
-    const span = spanOf(text, entity);
     const end = entity.offset + entity.length;
-    if (entity.type === 'mention' && ours !== undefined && span.toLowerCase() === `@${ours}`) {
+    if (namesUs(text, entity, own)) {
       mentioned = true;
-      if (atEdge(text, entity.offset, end)) cuts.push({ from: entity.offset, to: end });
-    } else if (entity.type === 'text_mention' && entity.user?.id === own.id) {
-      mentioned = true;
-      if (atEdge(text, entity.offset, end)) cuts.push({ from: entity.offset, to: end });
+      if (atEdge(text, entity.offset, end)) cuts.push({ from: entity.offset, to: end, by: '' });
     } else if (entity.type === 'bot_command') {
-      const [name = '', target] = span.slice(1).split('@');
+      const [name = '', target] = spanOf(text, entity).slice(1).split('@');
       if (target !== undefined && target.toLowerCase() === ours) {
         mentioned = true;
-        cuts.push({ from: entity.offset + 1 + name.length, to: end });
+        cuts.push({ from: entity.offset + 1 + name.length, to: end, by: '' });
       } else if (target === undefined && entity.offset === 0 && own.commands.includes(name.toLowerCase()))
         mentioned = true;
-    }
+    } else edits.push(...linkEdits(text, entity));
   }
-  if (cuts.length === 0) return { text, mentioned };
-  const rest = cuts
-    .sort((a, b) => b.from - a.from)
-    .reduce((left, cut) => left.slice(0, cut.from) + left.slice(cut.to), text);
-  return { text: rest.trim(), mentioned };
+  const rest = applied(text, [...cuts, ...edits]);
+  if (cuts.length === 0) return { text: rest, mentioned };
+  // "Gate, look": the comma belonged to the address.
+  const addressedFirst = cuts.some((cut) => text.slice(0, cut.from).trim() === '');
+  return { text: (addressedFirst ? rest.replace(/^\s*[,:;]\s*/, '') : rest).trim(), mentioned };
+}
+
+function namesUs(text: string, entity: TelegramEntity, own: OwnName): boolean {
+  const ours = own.username?.toLowerCase();
+  if (entity.type === 'mention')
+    return ours !== undefined && spanOf(text, entity).toLowerCase() === `@${ours}`;
+  if (entity.type === 'text_mention') return entity.user?.id === own.id;
+  if (entity.type !== 'text_link') return false;
+  const url = entity.url?.toLowerCase() ?? '';
+  if (url === `tg://user?id=${own.id}`) return true;
+  const name =
+    /^(?:(?:https?:\/\/)?(?:www\.)?(?:t|telegram)\.me\/|tg:\/\/resolve\/?\?domain=)([a-z0-9_]+)\/?$/.exec(
+      url,
+    )?.[1];
+  return ours !== undefined && name === ours;
 }
 
 /** A mention inside a sentence belongs to it; one at the start or the end is only an address. */

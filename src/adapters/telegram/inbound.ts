@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto';
 import { Value } from 'typebox/value';
 import type { ChatRef, InboundMessage, Sender } from '../../gateway/model.ts';
-import { attachmentsOf, describedContent } from './attachments.ts';
+import { attachmentsOf } from './attachments.ts';
+import { described, unreadableOf } from './contents.ts';
 import { addressed, type OwnName } from './entities.ts';
+import { nameOf, originOf, repliedTo } from './referred.ts';
 import { type TelegramCallback, type TelegramMessage, type TelegramUser, Update } from './wire.ts';
 
 export interface InboundContext {
   readonly own: OwnName;
   /** The id under which the gateway knows a chat whose id has changed (group that became a supergroup). */
   readonly knownAs: (chatId: string) => string;
+  /** The name of a topic, where it is known from an earlier message. */
+  readonly topicName?: (chat: ChatRef) => string | undefined;
 }
 
 /** What an update means for the gateway. */
 export type Reading =
   | { readonly type: 'message'; readonly message: InboundMessage; readonly callbackId?: string }
   | { readonly type: 'migrated'; readonly from: string; readonly to: string }
+  | { readonly type: 'topic'; readonly chat: ChatRef; readonly name: string }
   | { readonly type: 'ignored'; readonly reason: string };
 
 const ignored = (reason: string): Reading => ({ type: 'ignored', reason });
@@ -41,52 +46,66 @@ function readMessage(
   if (message.migrate_from_chat_id !== undefined)
     return { type: 'migrated', from: String(message.migrate_from_chat_id), to: String(chat.id) };
   if (chat.type === 'channel' || message.is_automatic_forward === true) return ignored('channel post');
+  if (message.forum_topic_created !== undefined || message.forum_topic_edited !== undefined) {
+    const name = topicName(message);
+    if (name !== undefined) return { type: 'topic', chat: chatRef(message, context), name };
+  }
   const sender = senderOf(message, context.own);
   if (sender === undefined) return ignored('no sender');
 
-  const attachments = attachmentsOf(message);
-  const written =
-    message.text ?? message.caption ?? (attachments.length > 0 ? '' : describedContent(message));
-  if (written === undefined) return ignored('service message');
+  const attachments = attachmentsOf(message, message.message_id);
+  const unreadable = unreadableOf(message);
+  const written = message.text ?? message.caption ?? '';
+  const beside = described(message);
+  if (written === '' && beside === '' && attachments.length === 0 && unreadable === undefined)
+    return ignored('service message');
   // Live locations report every move as an edit.
-  if (edited && message.text === undefined && message.caption === undefined)
-    return ignored('edit without text');
+  if (edited && written === '' && message.rich_message === undefined) return ignored('edit without text');
 
   const dm = chat.type === 'private';
   const { text, mentioned } = addressed(
     written,
-    message.entities ?? message.caption_entities ?? [],
+    (message.text === undefined ? message.caption_entities : message.entities) ?? [],
     context.own,
   );
-  const replied = message.reply_to_message;
-  const repliedTo = replied?.forum_topic_created === undefined ? replied : undefined;
-  const repliesToUs = repliedTo?.from?.id === context.own.id;
-  const quoted = message.quote?.text ?? repliedTo?.text ?? repliedTo?.caption;
+  const replyTo = repliedTo(message, context.own.id);
+  const ref = chatRef(message, context);
+  const threadName = topicName(message) ?? context.topicName?.(ref);
   return {
     type: 'message',
     message: {
       dedupeKey: `tg:${updateId}`,
       alsoKnownAs: [messageKey(message, edited)],
-      chat: chatRef(message, context),
+      chat: ref,
       chatKind: dm ? 'dm' : 'group',
       ...(chat.title === undefined ? {} : { chatName: chat.title }),
+      ...(ref.threadId === undefined ? {} : { topic: true }),
+      ...(ref.threadId === undefined || threadName === undefined ? {} : { threadName }),
       sender,
-      text,
+      text: [text, beside].filter((part) => part !== '').join('\n'),
       messageId: String(message.message_id),
-      ...(repliedTo === undefined
+      ...(replyTo === undefined ? {} : { replyTo }),
+      ...(message.forward_origin === undefined
         ? {}
-        : {
-            replyTo: {
-              messageId: String(repliedTo.message_id),
-              ...(quoted === undefined ? {} : { text: quoted }),
-            },
-          }),
-      mentioned: dm || mentioned || repliesToUs,
+        : { forwardedFrom: originOf(message.forward_origin, context.own.id) }),
+      ...(message.voice === undefined ? {} : { voice: true }),
+      ...(unreadable === undefined ? {} : { unreadable }),
+      mentioned: dm || mentioned || (replyTo?.fromBot === true && message.external_reply === undefined),
       ...(attachments.length === 0 ? {} : { attachments }),
+      ...(message.media_group_id === undefined ? {} : { albumId: message.media_group_id }),
       ...(edited ? { edited: true } : {}),
       sentAt: (message.edit_date ?? message.date) * 1000,
     },
   };
+}
+
+/** The name of the topic that the message stands in, where it says so: the head of the topic does. */
+export function topicName(message: TelegramMessage): string | undefined {
+  return (
+    message.forum_topic_edited?.name ??
+    message.forum_topic_created?.name ??
+    message.reply_to_message?.forum_topic_created?.name
+  );
 }
 
 function readCallback(updateId: number, callback: TelegramCallback, context: InboundContext): Reading {
@@ -139,17 +158,18 @@ function chatRef(
 /** Anonymous admins and linked channels write as a chat: the user behind it is a placeholder bot. */
 function senderOf(message: TelegramMessage, own: OwnName): Sender | undefined {
   const chat = message.sender_chat;
-  if (chat !== undefined) return { id: String(chat.id), name: chat.title ?? String(chat.id) };
+  if (chat !== undefined) {
+    const name = chat.title ?? chat.username ?? String(chat.id);
+    const { author_signature: signature } = message;
+    return { id: String(chat.id), name: signature === undefined ? name : `${name} (${signature})` };
+  }
   return message.from === undefined ? undefined : personOf(message.from, own);
 }
 
 function personOf(user: TelegramUser, own: OwnName): Sender {
-  const name = [user.first_name, user.last_name]
-    .filter((part) => part !== undefined && part !== '')
-    .join(' ');
   return {
     id: String(user.id),
-    name: name === '' ? (user.username ?? String(user.id)) : name,
+    name: nameOf(user),
     ...(user.is_bot ? { isBot: true } : {}),
     ...(user.id === own.id ? { isSelf: true } : {}),
   };

@@ -1,7 +1,9 @@
 import { Value } from 'typebox/value';
 import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
+import { chatKey } from '../../gateway/model.ts';
 import type { Intake } from '../kit/intake.ts';
+import { LruMap } from '../kit/lru.ts';
 import type { OwnName } from './entities.ts';
 import { readUpdate } from './inbound.ts';
 import type { Migrations } from './migrations.ts';
@@ -20,6 +22,8 @@ export interface UpdateTakerOptions {
 /** Makes updates durable, whatever way they came. */
 export class UpdateTaker {
   readonly #options: UpdateTakerOptions;
+  /** Names of topics, by their chats. */
+  readonly #topics = new LruMap<string, string>(1000);
   readonly #inHand = new Map<number, Promise<boolean>>();
   /** Known after login; nothing can be taken before. */
   own: OwnName | undefined;
@@ -53,7 +57,11 @@ export class UpdateTaker {
   async #take(raw: { readonly update_id: number }): Promise<boolean> {
     const { intake, migrations, log, onTaken, onButton } = this.#options;
     if (this.own === undefined) return false;
-    const reading = readUpdate(raw, { own: this.own, knownAs: (id) => migrations.knownAs(id) });
+    const reading = readUpdate(raw, {
+      own: this.own,
+      knownAs: (id) => migrations.knownAs(id),
+      topicName: (chat) => this.#topics.get(chatKey(chat)),
+    });
     switch (reading.type) {
       case 'ignored':
         log.debug(`update ${raw.update_id} ignored: ${reading.reason}`);
@@ -67,8 +75,12 @@ export class UpdateTaker {
             newChatId: reading.to,
           });
         return true;
+      case 'topic':
+        this.#topics.set(chatKey(reading.chat), reading.name);
+        return true;
       case 'message': {
         const { message, callbackId } = reading;
+        if (message.threadName !== undefined) this.#topics.set(chatKey(message.chat), message.threadName);
         const taken = await intake.take(message.chat, () => Promise.resolve(message));
         if (!taken) return false;
         onTaken();
