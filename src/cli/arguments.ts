@@ -15,6 +15,7 @@ export const SWITCHES = [
   'no-tui',
   'demo',
   'accept-lost-changes',
+  'fix',
   'inline',
   'ascii',
   'screen-reader',
@@ -39,6 +40,8 @@ export interface Arguments {
   readonly ascii: boolean;
   readonly screenReader: boolean;
   readonly json: boolean;
+  /** Of `security audit`: repair what can be repaired safely. */
+  readonly fix: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -134,6 +137,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     ascii: switches.has('ascii'),
     screenReader: switches.has('screen-reader'),
     json: switches.has('json'),
+    fix: switches.has('fix'),
     help: switches.has('help'),
     version: switches.has('version'),
   };

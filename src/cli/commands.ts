@@ -253,6 +253,15 @@ const rows = [
     example: 'token rotate',
   },
   {
+    name: 'security',
+    group: 'access',
+    args: 'audit [--fix]',
+    help: 'find unsafe settings and file rights, and fix the safe ones',
+    most: 1,
+    words: ['audit'],
+    example: 'security audit --fix',
+  },
+  {
     name: 'help',
     group: 'help',
     args: '[command]',

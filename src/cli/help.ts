@@ -26,6 +26,7 @@ const FLAGS = `Flags
   --accept-lost-changes  start although the newest changes of the data are lost
   --log-level <l>    debug, info (default), warn or error
   --json             machine-readable output
+  --fix              of security audit: repair what can be repaired safely
   --inline, --ascii, --screen-reader    console display: see docs/console.md
   -h, --help         show help; "pi-gateway-tui <command> --help" for one command
   -v, --version      show the version`;

@@ -34,6 +34,10 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
       output: process.stderr,
     });
   }
+  if (args.command === 'security') {
+    const { runSecurityAudit } = await import('./security-command.ts');
+    return runSecurityAudit(args, folder, findings);
+  }
   const session = await operatorSession(args);
   try {
     return await execute(args, session.operator, session.online, findings);

@@ -262,3 +262,21 @@ export function invitation(data: unknown): string {
     typeof expiresAt === 'number' ? Math.max(0, Math.round((expiresAt - Date.now()) / 60_000)) : 0;
   return `Invite code: ${String(code)}\nGive it to one new user. The first person who sends it to the bot in a direct message is approved. It expires in ${minutes} minutes.`;
 }
+
+export function findings(
+  rows: readonly {
+    readonly severity: string;
+    readonly id: string;
+    readonly what: string;
+    readonly fix: string;
+    readonly fixable: boolean;
+  }[],
+): string {
+  if (rows.length === 0) return 'No findings.';
+  return rows
+    .map(
+      ({ severity, id, what, fix, fixable }) =>
+        `${severity.padEnd(8)}  ${id}${fixable ? ' *' : ''}\n          ${oneLine(what)}\n          Fix: ${oneLine(fix)}`,
+    )
+    .join('\n');
+}
