@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import type { Logger } from '../../log.ts';
 import type { AgentCheck, AgentWord, ConversationSpec } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
-import { equipmentOf } from '../pi/equipment.ts';
+import { equipmentOf, leftOut } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
 import type { LinkEnd, PiLink } from '../pi/link.ts';
 import type { Connect } from '../pi/place.ts';
@@ -119,7 +119,7 @@ export class Starter {
       cwd: spec.cwd,
       flags: [
         ...modelFlags(choice),
-        ...(tools === undefined ? [] : tools.length === 0 ? ['--no-tools'] : ['--tools', tools.join(',')]),
+        ...toolFlags(tools),
         ...extensions.flatMap((path) => ['--extension', path]),
         ...(spec.systemPrompt === undefined ? [] : ['--append-system-prompt', spec.systemPrompt]),
       ],
@@ -186,6 +186,17 @@ export class Starter {
 }
 
 const NOT_FOUND: LinkEnd = { cause: 'missing', detail: 'No "pi" was found on the PATH.', stderr: '' };
+
+function toolFlags(tools: readonly string[] | undefined): string[] {
+  if (tools === undefined) return [];
+  if (tools.length === 0) return ['--no-tools'];
+  const excluded = leftOut(tools);
+  return [
+    '--tools',
+    tools.join(','),
+    ...(excluded.length === 0 ? [] : ['--exclude-tools', excluded.join(',')]),
+  ];
+}
 
 function modelFlags(choice: ModelChoice): string[] {
   return [

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { messageOf } from '../../errors.ts';
+import { leftOut } from '../pi/equipment.ts';
 import { listAt, type PiRecord, stringAt } from '../pi/record.ts';
 import type { HostDialogs } from './host-dialogs.ts';
 import { forkBefore } from './host-fork.ts';
@@ -52,7 +53,7 @@ export class HostSession {
       sessionManager: manager,
       ...(model === undefined ? {} : { model }),
       ...(thinkingLevel === undefined ? {} : { thinkingLevel }),
-      ...(spec.tools === undefined ? {} : { tools: [...spec.tools] }),
+      ...(spec.tools === undefined ? {} : { tools: [...spec.tools], excludeTools: [...leftOut(spec.tools)] }),
     });
     if (session.model === undefined || session.model.provider === 'unknown') services.forget();
     await bind(session, dialogs, send);

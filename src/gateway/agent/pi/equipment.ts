@@ -3,6 +3,29 @@ import type { ConversationSpec } from '../agent.ts';
 /** The tool whose calls are progress reports of a task instead of work. */
 export const PROGRESS_TOOL = 'report_progress';
 
+/**
+ * Tools of newer pi that reach further tools: scripts, a search that loads what it finds, and everything of MCP servers,
+ * which pi keeps for these two beside any list of tools.
+ */
+const REACHING_FURTHER = [
+  'codemode',
+  'tool_search',
+  'mcp__*',
+  'list_mcp_resources',
+  'list_mcp_resource_templates',
+  'read_mcp_resource',
+];
+
+/** What pi has to be told to leave out, so that a list of tools is complete. A pi that knows none of it ignores it. */
+export function leftOut(tools: readonly string[]): readonly string[] {
+  if (tools.length === 0) return []; // no tools at all, which pi understands
+  const named = tools.map((tool) => tool.replace(/^\+/, ''));
+  return REACHING_FURTHER.filter(
+    (name) =>
+      !named.some((tool) => tool === name || tool === '*' || (name === 'mcp__*' && tool.startsWith('mcp__'))),
+  );
+}
+
 /** What a session works with; undefined leaves the choice to pi. */
 export interface Equipment {
   readonly tools: readonly string[] | undefined;

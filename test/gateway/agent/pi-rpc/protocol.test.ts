@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AgentEvent } from '../../../../src/gateway/agent/agent.ts';
+import { leftOut } from '../../../../src/gateway/agent/pi/equipment.ts';
 import { inputOf, startTurn, typesOf } from '../turns.ts';
 import { type FakePi, isAlive, startFakePi } from './fake.ts';
 
@@ -62,6 +63,7 @@ describe('the protocol of pi', () => {
     expect(JSON.parse(turn.text())).toEqual([
       ...['--mode', 'rpc', '--session-dir', join(fake.folder, 'sessions'), '--session', '/s/known.jsonl'],
       ...['--model', 'acme/own', '--thinking', 'low', '--tools', 'read,bash'],
+      ...['--exclude-tools', leftOut(['read', 'bash']).join()],
       ...['--append-system-prompt', 'Be kind.'],
     ]);
   });
