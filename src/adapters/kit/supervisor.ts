@@ -29,6 +29,26 @@ export class RetryAfterError extends Error {
   }
 }
 
+/**
+ * While the server cannot even be reached a try costs nobody anything: with tries of at most 8 s
+ * ({@link REACH_MS}) a platform is back within 15 s after its network, however long the outage was.
+ */
+const AWAY_MAX_MS = 4000;
+/** For a connection to come about. */
+export const REACH_MS = 8000;
+/** Nothing has answered; an answer of the server, whatever it says, is none of these. */
+const AWAY =
+  /\b(?:ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN|ETIMEDOUT|EPIPE)\b|handshake has timed out|socket hang up/;
+
+/** Did the try fail because the network, or the server behind it, is away? Pure. */
+export function isAway(error: unknown): boolean {
+  for (let depth = 0, e = error; depth < 5 && e instanceof Error; depth += 1, e = e.cause) {
+    if (AWAY.test(`${e.message} ${String(Reflect.get(e, 'code') ?? '')}`)) return true;
+    if (e instanceof AggregateError && e.errors.some(isAway)) return true;
+  }
+  return false;
+}
+
 export interface SupervisorOptions {
   /**
    * One connection's whole life: connects, calls `connected()` once it truly works, and settles when the
@@ -37,7 +57,10 @@ export interface SupervisorOptions {
   readonly run: (connected: () => void, signal: AbortSignal) => Promise<void>;
   readonly health: HealthTracker;
   readonly log: Logger;
-  /** First delay between attempts; default 1 s. Doubles up to `maxDelayMs` (default 60 s), with full jitter. */
+  /**
+   * First delay between attempts; default 1 s. Doubles up to `maxDelayMs` (default 60 s; 4 s while the server cannot be
+   * reached), with full jitter.
+   */
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
   readonly now?: () => number;
@@ -83,6 +106,7 @@ export class Supervisor {
     while (!signal.aborted) {
       let delayMs: number | undefined;
       let reason = 'connection ended';
+      let away = false;
       try {
         await run(() => {
           attempt = 0;
@@ -98,6 +122,7 @@ export class Supervisor {
       } catch (error) {
         if (signal.aborted) break;
         reason = messageOf(error);
+        away = isAway(error);
         if (error instanceof ParkedError) {
           log.error(`parked: ${reason}`, { nextStep: error.nextStep });
           health.change({
@@ -114,9 +139,9 @@ export class Supervisor {
       }
       if (signal.aborted) break;
       attempt += 1;
-      const waitMs =
-        delayMs ??
-        backoffMs(attempt, this.#options.minDelayMs ?? 1000, this.#options.maxDelayMs ?? 60_000, random);
+      const { minDelayMs = 1000, maxDelayMs = 60_000 } = this.#options;
+      const longestMs = away ? Math.min(maxDelayMs, AWAY_MAX_MS) : maxDelayMs;
+      const waitMs = delayMs ?? backoffMs(attempt, minDelayMs, longestMs, random);
       log.warn(`disconnected: ${reason}`, { attempt, retryInMs: waitMs });
       health.change({
         state: 'reconnecting',

@@ -97,7 +97,7 @@ export class ChatSession {
       this.#join(ready).catch((error: unknown) => this.#over.reject(error));
     };
     this.#deadline = setTimeout(
-      () => this.#over.reject(new Error('Twitch did not finish the login')),
+      () => this.#over.reject(new Error('Twitch did not finish the login (ETIMEDOUT)')),
       timing.loginTimeoutMs,
     );
     signal.addEventListener('abort', stop);

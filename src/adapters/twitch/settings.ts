@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { PULSE } from '../kit/pulse.ts';
+import { REACH_MS } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
 import { TWITCH } from './endpoints.ts';
 
@@ -104,7 +105,7 @@ export interface TwitchTiming {
 export const TWITCH_TIMING: TwitchTiming = {
   minDelayMs: 1000,
   maxDelayMs: 60_000,
-  loginTimeoutMs: 20_000,
+  loginTimeoutMs: REACH_MS,
   // tmi.js itself pings once a minute: too rare for the console to tell the truth.
   ...PULSE,
   joinTimeoutMs: 5000,

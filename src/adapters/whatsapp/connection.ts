@@ -4,7 +4,7 @@ import { messageOf } from '../../gateway/errors.ts';
 import type { Logger } from '../../gateway/log.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
 import { PULSE, Pulse } from '../kit/pulse.ts';
-import { ParkedError } from '../kit/supervisor.ts';
+import { ParkedError, REACH_MS } from '../kit/supervisor.ts';
 import { Acks } from './acks.ts';
 import type { Socket } from './baileys.ts';
 import { closeReason, property } from './close-reason.ts';
@@ -145,6 +145,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     markOnlineOnConnect: settings.markOnline ?? false,
     syncFullHistory: false,
     emitOwnEvents: false,
+    connectTimeoutMs: REACH_MS,
     keepAliveIntervalMs: KEEP_ALIVE_MS,
     defaultQueryTimeoutMs: 30_000,
     transactionOpts: { maxCommitRetries: 3, delayBetweenTriesMs: 200 },

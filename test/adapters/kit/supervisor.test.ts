@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { HealthTracker } from '../../../src/adapters/kit/health-tracker.ts';
-import { backoffMs, ParkedError, RetryAfterError, Supervisor } from '../../../src/adapters/kit/supervisor.ts';
+import {
+  backoffMs,
+  isAway,
+  ParkedError,
+  pause,
+  REACH_MS,
+  RetryAfterError,
+  Supervisor,
+} from '../../../src/adapters/kit/supervisor.ts';
 import { silentLogger } from '../../../src/gateway/log.ts';
 import type { AdapterHealth } from '../../../src/gateway/model.ts';
 
@@ -73,5 +81,71 @@ describe('the supervisor', () => {
         expect(ms).toBeLessThanOrEqual(60_000);
       }),
     );
+  });
+});
+
+describe('after an outage', () => {
+  const OUTAGE_MS = 60_000;
+  /** How long after the end of an outage the connection is there again. */
+  async function backAfter(
+    fail: (signal: AbortSignal) => Promise<never>,
+    random: () => number,
+  ): Promise<number> {
+    vi.useFakeTimers({ now: 0 });
+    try {
+      let connectedAt: number | undefined;
+      const health = new HealthTracker(() => {});
+      const supervisor = new Supervisor({
+        health,
+        log: silentLogger,
+        random,
+        run: async (connected, signal) => {
+          if (Date.now() < OUTAGE_MS) return fail(signal);
+          connectedAt ??= Date.now();
+          connected();
+          return new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+        },
+      });
+      supervisor.start();
+      await vi.advanceTimersByTimeAsync(OUTAGE_MS * 4);
+      await supervisor.stop();
+      return (connectedAt ?? Number.POSITIVE_INFINITY) - OUTAGE_MS;
+    } finally {
+      vi.useRealTimers();
+    }
+  }
+  const refused = async (): Promise<never> => {
+    throw new Error('the server is not reachable: connect ECONNREFUSED 127.0.0.1:1');
+  };
+  /** A dead path: nothing comes back until the try gives up. */
+  const dead = async (signal: AbortSignal): Promise<never> => {
+    await pause(REACH_MS, signal);
+    throw new Error('Opening handshake has timed out');
+  };
+
+  it('of a minute the connection is back within 15 s, whatever the jitter', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(refused, dead),
+        fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+        async (fail, stream) => {
+          const values = stream[Symbol.iterator]();
+          expect(await backAfter(fail, () => values.next().value ?? 0)).toBeLessThan(15_000);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('that the server itself announces, tries stay as rare as before', async () => {
+    const busy = async (): Promise<never> => {
+      throw new Error('Unexpected server response: 503');
+    };
+    expect(await backAfter(busy, () => 0.999)).toBeGreaterThan(0);
+    expect(isAway(new Error('Unexpected server response: 503'))).toBe(false);
+    expect(
+      isAway(new Error('outer', { cause: Object.assign(new Error('x'), { code: 'ENETUNREACH' }) })),
+    ).toBe(true);
+    expect(isAway(new AggregateError([Object.assign(new Error(''), { code: 'ECONNREFUSED' })]))).toBe(true);
   });
 });

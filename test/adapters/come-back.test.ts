@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { createTwitchAdapter } from '../../src/adapters/twitch/index.ts';
+import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/index.ts';
+import type { Adapter } from '../../src/gateway/adapter.ts';
+import { RecordingHost } from './contract.ts';
+
+/** A port on which nobody listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+const ADAPTERS: Record<string, (port: number) => Adapter> = {
+  whatsapp: (port) =>
+    createWhatsAppAdapter(
+      { url: `ws://127.0.0.1:${port}` },
+      { minReconnectMs: 50_000, maxReconnectMs: 60_000 },
+    ),
+  twitch: (port) =>
+    createTwitchAdapter(
+      { username: 'bot', token: 'oauth:x', channels: ['a'], server: '127.0.0.1', port, secure: false },
+      { minDelayMs: 50_000, maxDelayMs: 60_000 },
+    ),
+};
+
+it.each(Object.keys(ADAPTERS))('%s is tried again within seconds while nothing answers', async (platform) => {
+  const folder = await mkdtemp(join(tmpdir(), 'come-back-'));
+  const host = new RecordingHost(folder);
+  const adapter = ADAPTERS[platform]?.(await closedPort());
+  await adapter?.start(host);
+  try {
+    const health = await vi.waitFor(
+      () => {
+        const found = host.healths.find(({ state }) => state === 'reconnecting');
+        expect(found).toBeDefined();
+        return found;
+      },
+      { timeout: 20_000, interval: 10 },
+    );
+    expect((health?.transport.nextTryAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeLessThanOrEqual(4000);
+  } finally {
+    await adapter?.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
