@@ -102,7 +102,11 @@ export class Reception {
       ...(linkedAt === undefined ? {} : { linkedAt }),
       maxAgeMs,
     });
-    if (mapped.ignored === 'revoked') this.#deleted(raw);
+    if (mapped.ignored === 'revoked') {
+      this.#deleted(raw);
+      // baileys reports it once more.
+      this.#remember(keyOf(raw));
+    }
     if (mapped.message === undefined) {
       const level = mapped.ignored === 'too old' || mapped.ignored === 'history' ? 'info' : 'debug';
       log[level](`a message was ignored: ${mapped.ignored}`);

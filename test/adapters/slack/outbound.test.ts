@@ -220,3 +220,47 @@ describe('a file from Slack', () => {
     );
   });
 });
+
+describe('a deleted message', () => {
+  const deliver = (event: Record<string, unknown>): void => {
+    server.sockets.deliver('events_api', {
+      type: 'event_callback',
+      team_id: TEAM,
+      api_app_id: 'A1',
+      event_id: `Ev${Math.random()}`,
+      event: { type: 'message', ...event },
+    });
+  };
+
+  it('is told to the gateway, behind the message itself; one with answers below it becomes a tombstone', async () => {
+    await adapter.start(host);
+    await until(() => expect(host.current?.state).toBe('connected'));
+    const durable = Promise.withResolvers<void>();
+    host.hold = durable.promise;
+    const channel = 'D0ADA';
+    const user = 'U0ADA';
+    const { ts } = server.say({ user, channel, text: 'oops' });
+    await until(() => expect(host.offered).toHaveLength(1));
+    const before = { type: 'message', user, ts, text: 'oops' };
+    deliver({
+      subtype: 'message_deleted',
+      channel,
+      channel_type: 'im',
+      deleted_ts: ts,
+      previous_message: before,
+      ts: '9.1',
+      hidden: true,
+    });
+    deliver({
+      subtype: 'message_changed',
+      channel: 'C0GEN',
+      channel_type: 'channel',
+      message: { subtype: 'tombstone', ts: '5.5', thread_ts: '5.5', text: 'This message was deleted.' },
+      ts: '9.2',
+    });
+    await until(() => expect(host.deletions).toEqual(['C0GEN 5.5 5.5']));
+    durable.resolve();
+    await until(() => expect(host.deletions).toEqual(['C0GEN 5.5 5.5', `${channel}  ${ts}`]));
+    expect(host.accepted.map(({ text }) => text)).toEqual(['oops']);
+  });
+});

@@ -79,6 +79,27 @@ describe('direct messages', () => {
     expect(rig.host.accepted.map((message) => message.text)).toEqual(['said too much', 'last']);
   });
 
+  it('are told to the gateway when their author deletes them, in a group only by the author', async () => {
+    const rig = await WhatsAppRig.connected();
+    const { ada, bob } = rig.server;
+    const first = await rig.server.dm(ada, { conversation: 'said too much' });
+    const revoke = (id: string, remoteJid: string) => ({
+      protocolMessage: { type: REVOKE, key: { id, remoteJid, fromMe: true } },
+    });
+    await rig.server.dm(ada, revoke(attr(first, 'id'), ada.lid));
+    await rig.until(() => expect(rig.host.deletions).toEqual([`${ada.lid}  ${attr(first, 'id')}`]));
+    const group = rig.server.addGroup('Plans', [ada, bob]);
+    const said = await rig.server.group(group, ada, { conversation: 'in the group' });
+    const id = attr(said, 'id');
+    await rig.message('in the group');
+    await rig.server.group(group, bob, revoke(id, group.jid));
+    await rig.server.group(group, bob, { conversation: 'behind it' });
+    await rig.message('behind it');
+    expect(rig.host.deletions).toHaveLength(1);
+    await rig.server.group(group, ada, revoke(id, group.jid));
+    await rig.until(() => expect(rig.host.deletions.slice(1)).toEqual([`${group.jid}  ${id}`]));
+  });
+
   it('carry every kind of file, named and typed, with the bytes', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada, media } = rig.server;
