@@ -53,7 +53,7 @@ export interface StartGatewayOptions {
   /** Where everything is kept. Default: `PI_GATEWAY_HOME`, else `~/.0xkobold`. */
   readonly dataDir?: string;
   /** Which agent answers. Default: the configuration's, else pi over RPC. */
-  readonly agent?: 'pi-rpc' | 'pi-sdk' | 'scripted';
+  readonly agent?: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted';
   /** Receives every log line. Default: lines are only in the event stream. */
   readonly onLog?: (level: LogLevel, source: string, message: string) => void;
 }

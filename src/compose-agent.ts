@@ -32,6 +32,7 @@ export async function createAgentFor(
       ...(sessionDir === undefined ? {} : { sessionDir }),
       ...(sharesFiles === undefined ? {} : { sharesFiles }),
     })),
+    isolation: agent.isolation,
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
     ...(agent.model === undefined ? {} : { model: agent.model }),

@@ -30,7 +30,7 @@ export interface Arguments {
   readonly port: number | undefined;
   readonly host: string | undefined;
   readonly dataDir: string | undefined;
-  readonly agent: 'pi-rpc' | 'pi-sdk' | 'scripted' | undefined;
+  readonly agent: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted' | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly noAgent: boolean;
   readonly noTui: boolean;
@@ -127,7 +127,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     port: portOf(values.get('port')),
     host: values.get('host'),
     dataDir: values.get('data-dir'),
-    agent: choice('agent', values.get('agent'), ['pi-rpc', 'pi-sdk', 'scripted']),
+    agent: choice('agent', values.get('agent'), ['auto', 'pi-rpc', 'pi-sdk', 'scripted']),
     logLevel: choice('log-level', values.get('log-level'), LOG_LEVELS),
     noAgent: switches.has('no-agent'),
     noTui: switches.has('no-tui'),

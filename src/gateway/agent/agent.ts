@@ -13,6 +13,8 @@ export interface ConversationSpec {
   /** Chat users' sessions never get privileged tools; tasks run isolated. */
   readonly kind: 'chat' | 'task';
   readonly cwd: string;
+  /** Who speaks in it, as one string; absent for tasks of the operator. Isolation by person goes by it. */
+  readonly person?: string;
   /** The agent's own session file, once known. */
   readonly sessionFile?: string;
   /** The host of a pool that has the session file; the session stays there. */

@@ -1,13 +1,12 @@
 import type { Agent } from './agent.ts';
-import type { PiRpcAgentOptions } from './pi-rpc/pi-rpc.ts';
-import type { PiSdkAgentOptions } from './pi-sdk/pi-sdk.ts';
+import type { AutoAgentOptions } from './auto.ts';
 import type { ScriptedAgentOptions } from './scripted.ts';
 
-export const AGENT_BACKENDS = ['pi-rpc', 'pi-sdk', 'scripted'] as const;
+export const AGENT_BACKENDS = ['auto', 'pi-rpc', 'pi-sdk', 'scripted'] as const;
 export type AgentBackend = (typeof AGENT_BACKENDS)[number];
 
 /** Everything that one of the backends may need; each takes its part. */
-export interface CreateAgentOptions extends PiRpcAgentOptions, PiSdkAgentOptions {
+export interface CreateAgentOptions extends AutoAgentOptions {
   /** For `scripted`. */
   readonly script?: ScriptedAgentOptions;
 }
@@ -15,6 +14,10 @@ export interface CreateAgentOptions extends PiRpcAgentOptions, PiSdkAgentOptions
 /** Makes the agent of a backend. Only the chosen backend is loaded, and nothing is started. */
 export async function createAgent(backend: AgentBackend, options: CreateAgentOptions): Promise<Agent> {
   switch (backend) {
+    case 'auto': {
+      const { createAutoAgent } = await import('./auto.ts');
+      return createAutoAgent(options);
+    }
     case 'pi-rpc': {
       const { createPiRpcAgent } = await import('./pi-rpc/pi-rpc.ts');
       return createPiRpcAgent(options);

@@ -31,7 +31,8 @@ const complain = (error: unknown): void => {
 // One extension's forgotten promise must not end everybody's session.
 process.on('unhandledRejection', complain);
 
-const pi = await loadPi();
+// The gateway names the package: it is the pi that its own checks have looked at.
+const pi = await loadPi(process.argv[2] ?? '');
 pi.initTheme(undefined, false);
 const host = new Host(
   pi,

@@ -14,7 +14,7 @@ export interface AgentHostSettings {
 /** The pool of hosts; empty when there is none. Throws ConfigError for what no schema can say. */
 export function agentHosts(agent: Config['agent'], override: string | undefined): AgentHostSettings[] {
   const hosts = agent?.hosts ?? [];
-  const backend = override ?? agent?.backend ?? 'pi-rpc';
+  const backend = override ?? agent?.backend ?? 'auto';
   if (hosts.length > 0 && backend === 'pi-sdk')
     throw new ConfigError(
       'agent.hosts: the backend pi-sdk runs in this machine only',

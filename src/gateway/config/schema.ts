@@ -142,10 +142,20 @@ export const ConfigSchema = Type.Object({
   agent: Type.Optional(
     Type.Object({
       backend: Type.Optional(
-        Type.Union([Type.Literal('pi-rpc'), Type.Literal('pi-sdk'), Type.Literal('scripted')], {
-          default: 'pi-rpc',
+        Type.Union(
+          [Type.Literal('auto'), Type.Literal('pi-rpc'), Type.Literal('pi-sdk'), Type.Literal('scripted')],
+          {
+            default: 'auto',
+            description:
+              'How pi runs: `pi-rpc` starts a process for each active session, `pi-sdk` shares a few processes between sessions, `auto` shares them where that is safe; `scripted` is the test agent.',
+          },
+        ),
+      ),
+      isolation: Type.Optional(
+        Type.Union([Type.Literal('shared'), Type.Literal('person'), Type.Literal('session')], {
+          default: 'shared',
           description:
-            'How pi is run: a child per active session, one host for many sessions, or the scripted test agent.',
+            'Sessions that may share a process: all, those of one person, or none. Sessions that load extensions of yours have a process of their own with the backend `auto`.',
         }),
       ),
       command: Type.Optional(

@@ -12,7 +12,7 @@ import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema
 export interface Overrides {
   readonly port?: number;
   readonly host?: string;
-  readonly backend?: 'pi-rpc' | 'pi-sdk' | 'scripted';
+  readonly backend?: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted';
   readonly noAgent?: boolean;
 }
 
@@ -52,7 +52,8 @@ export interface Settings {
   readonly listenToGroups: boolean;
   readonly schedules: NonNullable<Config['schedules']>;
   readonly agent: {
-    readonly backend: 'pi-rpc' | 'pi-sdk' | 'scripted';
+    readonly backend: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted';
+    readonly isolation: 'shared' | 'person' | 'session';
     readonly command: readonly string[] | undefined;
     readonly sharesFiles: boolean | undefined;
     readonly hosts: readonly AgentHostSettings[];
@@ -131,7 +132,8 @@ export function resolveSettings(
     listenToGroups: config.groups?.listen ?? false,
     schedules: config.schedules ?? [],
     agent: {
-      backend: overrides.backend ?? config.agent?.backend ?? 'pi-rpc',
+      backend: overrides.backend ?? config.agent?.backend ?? 'auto',
+      isolation: config.agent?.isolation ?? 'shared',
       command: config.agent?.command,
       sharesFiles: config.agent?.sharesFiles,
       hosts,

@@ -21,6 +21,7 @@ export function conversationSpec(
     id,
     kind: 'chat',
     cwd: session.cwd,
+    person: JSON.stringify([session.chat.platform, session.senderId]),
     ...(sessionFile === undefined ? {} : { sessionFile }),
     ...(host === undefined ? {} : { host }),
     ...(model === undefined ? {} : { model }),

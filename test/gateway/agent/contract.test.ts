@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AgentEvent } from '../../../src/gateway/agent/agent.ts';
-import { type AgentUnderTest, obedientModel, underTest } from './contract.ts';
+import { type AgentUnderTest, newerPi, obedientModel, underTest } from './contract.ts';
 import { type ModelRequest, type ModelServer, startModelServer } from './model-server.ts';
 import { inputOf, startTurn, typesOf } from './turns.ts';
 
@@ -9,7 +9,13 @@ const PATIENT = { timeout: 20_000, interval: 20 };
 const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 
-describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (backend) => {
+describe.each([
+  ['scripted', '0.87'],
+  ['pi-rpc', '0.87'],
+  ['pi-sdk', '0.87'],
+  ['pi-rpc', '1.6'],
+  ['pi-sdk', '1.6'],
+] as const)('the contract of %s with pi %s', (backend, version) => {
   let server: ModelServer;
   let test: AgentUnderTest;
   let sessions = 0;
@@ -18,7 +24,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)('the contract of %s', (
   beforeAll(async () => {
     server = await startModelServer();
     server.reply(obedientModel);
-    test = await underTest(backend, server);
+    test = await underTest(backend, server, version === '1.6' ? newerPi() : undefined);
   });
   afterAll(async () => {
     await test.stop();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, ConversationSpec } from '../../../src/gateway/agent/agent.ts';
 import { type AgentBackend, createAgent } from '../../../src/gateway/agent/create.ts';
-import { bundledPi } from '../../../src/gateway/agent/pi-rpc/command.ts';
+import { bundledPi, type PiPackage } from '../../../src/gateway/agent/pi-rpc/command.ts';
 import { longAnswer, parseScript } from '../../../src/gateway/agent/script.ts';
 import { silentLogger } from '../../../src/gateway/log.ts';
 import type { ModelReply, ModelRequest, ModelServer } from './model-server.ts';
@@ -13,6 +13,12 @@ export function piCommand(): readonly string[] {
   const cli = bundledPi();
   if (cli === undefined) throw new Error('the pi package is not installed');
   return [process.execPath, cli];
+}
+
+/** pi 1.6, installed beside 0.87 for tests. */
+export function newerPi(): PiPackage {
+  const directory = join(import.meta.dirname, '../../../node_modules/pi-coding-agent-1.6');
+  return { directory, cli: join(directory, 'dist/bundle/cli.js') };
 }
 
 /** What the contract needs of a backend under test. */
@@ -27,11 +33,16 @@ export interface AgentUnderTest {
 }
 
 /** A backend whose pi answers with the model of `server`. */
-export async function underTest(backend: AgentBackend, server: ModelServer): Promise<AgentUnderTest> {
+export async function underTest(
+  backend: AgentBackend,
+  server: ModelServer,
+  pi?: PiPackage,
+): Promise<AgentUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), `contract-${backend}-`));
   const make = () =>
     createAgent(backend, {
-      command: piCommand(),
+      ...(backend === 'auto' ? {} : { command: pi === undefined ? piCommand() : [process.execPath, pi.cli] }),
+      ...(pi === undefined ? {} : { pi: () => pi }),
       cwd: folder,
       sessionDir: join(folder, 'sessions'),
       maxChildren: 4,

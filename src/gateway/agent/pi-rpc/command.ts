@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
 /** How pi is started on this machine. */
@@ -37,11 +37,47 @@ function isExecutable(file: string): boolean {
   }
 }
 
+const PACKAGE = '@earendil-works/pi-coding-agent';
+const CLI = 'dist/bundle/cli.js';
+
+/** An installed pi whose SDK can be loaded. */
+export interface PiPackage {
+  readonly directory: string;
+  /** Its command line program. */
+  readonly cli: string;
+}
+
+/**
+ * The package behind the `pi` that answers when no command is configured; undefined when there is none, or when the `pi`
+ * on the PATH is something else than the program of that package (a wrapper, a single executable).
+ */
+export function piPackage(env: NodeJS.ProcessEnv): PiPackage | undefined {
+  const found = resolvePiCommand(undefined, env);
+  const program = found?.origin === 'bundled' ? found.argv[1] : found?.argv[0];
+  if (program === undefined) return undefined;
+  for (let directory = dirname(realpathSync(program)); ; directory = dirname(directory)) {
+    const cli = join(directory, CLI);
+    if (isPackage(directory) && existsSync(cli)) return { directory, cli };
+    if (dirname(directory) === directory) return undefined;
+  }
+}
+
+function isPackage(directory: string): boolean {
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
+    return (
+      typeof manifest === 'object' && manifest !== null && 'name' in manifest && manifest.name === PACKAGE
+    );
+  } catch {
+    return false; // none here, or none that can be read
+  }
+}
+
 /** The command line program of the pi package beside us; undefined when it is not installed. */
 export function bundledPi(): string | undefined {
   // The package exports only its RPC entry; the program with `--version` and the rest lies beside it.
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    const cli = join(folder, 'node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js');
+    const cli = join(folder, 'node_modules', PACKAGE, CLI);
     if (existsSync(cli)) return cli;
     if (dirname(folder) === folder) return undefined;
   }

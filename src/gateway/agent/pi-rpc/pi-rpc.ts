@@ -2,7 +2,7 @@ import { systemClock } from '../../clock.ts';
 import type { Agent } from '../agent.ts';
 import type { ModelChoice } from '../pi/backend.ts';
 import { ALIVE_MS } from '../pi/backend.ts';
-import { PiAgent } from '../pi/pi-agent.ts';
+import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
 import { AgentHosts } from './agent-hosts.ts';
@@ -19,6 +19,10 @@ const ASIDES = 2;
 
 /** pi over its RPC mode: one child process for each active session. */
 export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
+  return new PiAgent(piRpcParts(options));
+}
+
+export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
   const env = options.env ?? process.env;
   const rungMs = options.rungMs ?? RUNG_MS;
   const log = options.log.child('pi-rpc');
@@ -40,7 +44,7 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
       asides: ASIDES,
       clock: options.clock ?? systemClock,
     });
-    return new PiAgent({
+    return {
       backend: 'pi-rpc',
       sessions: { ...common, place: hosts.place, placeAside: hosts.placeAside },
       check: (signal) => hosts.check(signal),
@@ -48,12 +52,12 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
       sharesFiles: options.pool.every((host) => hostSharesFiles(host)),
       hosts,
       release: async () => hosts.close(),
-    });
+    };
   }
 
   const only = starter.only();
   const local = options.command === undefined || !placesFolder(options.command);
-  return new PiAgent({
+  return {
     backend: 'pi-rpc',
     sessions: {
       ...common,
@@ -64,5 +68,5 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
     words: (cwd, signal) => starter.words(cwd, signal),
     sharesFiles: options.sharesFiles ?? sharesFiles(options.command ?? []),
     release: () => only.close(),
-  });
+  };
 }

@@ -8,6 +8,8 @@ import { Activity, Heartbeat } from './watch.ts';
 import { readFromHost, type ToHost } from './wire.ts';
 
 export interface HostOptions {
+  /** Directory of the pi package whose SDK the host loads; asked at each start. */
+  readonly pi: () => string | undefined;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly rungMs: number;
@@ -39,7 +41,7 @@ export class HostProcess {
   constructor(options: HostOptions) {
     this.#log = options.log;
     this.#child = new LineChild({
-      argv: [process.execPath, ...RUNTIME_FLAGS, hostEntry()],
+      argv: [process.execPath, ...RUNTIME_FLAGS, hostEntry(), options.pi() ?? ''],
       cwd: options.cwd,
       env: options.env,
       rungMs: options.rungMs,
@@ -54,6 +56,10 @@ export class HostProcess {
       onBlocked: (ms) => this.#log.warn(`the agent host is blocked: ${this.#culprit(ms)}`),
       onDead: (ms) => this.#child.kill(this.#culprit(ms)),
     });
+    this.culprit = this.#child.ended.then(() => {
+      const link = this.#activity.suspect()?.link;
+      return link === undefined ? undefined : this.#peers.get(link)?.name;
+    });
     this.ended = this.#child.ended.then((end) => {
       this.#heartbeat.stop();
       for (const peer of this.#peers.values()) peer.gone(end);
@@ -61,6 +67,9 @@ export class HostProcess {
       return end;
     });
   }
+
+  /** Our id of the session that most likely ended it; undefined when it had none. */
+  readonly culprit: Promise<string | undefined>;
 
   /** Sessions that live in it. */
   get load(): number {

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { bundledPi } from '../pi-rpc/command.ts';
 
 export type Pi = typeof import('@earendil-works/pi-coding-agent');
 
 /**
- * Loads pi's SDK. The package brings the same code once as single modules, which its export names, and once as the
- * bundle that its own program uses; the bundle takes a third of the time and two thirds of the memory.
+ * Loads the SDK of the pi package in `directory`. The package brings the same code once as single modules, which its
+ * export names, and once as the bundle that its own program uses; the bundle takes a third of the time and two thirds of
+ * the memory.
  */
-export async function loadPi(): Promise<Pi> {
-  const cli = bundledPi();
-  const bundle = cli === undefined ? undefined : join(dirname(cli), 'index.js');
-  if (bundle !== undefined && existsSync(bundle)) {
-    const pi: Pi = await import(pathToFileURL(bundle).href);
+export async function loadPi(directory: string): Promise<Pi> {
+  for (const file of ['dist/bundle/index.js', 'dist/index.js']) {
+    const path = join(directory, file);
+    if (!existsSync(path)) continue;
+    const pi: Pi = await import(pathToFileURL(path).href);
     if (typeof pi.createAgentSession === 'function') return pi;
   }
-  return await import('@earendil-works/pi-coding-agent');
+  throw new Error(`no SDK in ${directory}`);
 }

@@ -1,15 +1,16 @@
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import type { Logger } from '../../log.ts';
 import type { Agent, ConversationSpec } from '../agent.ts';
 import { ALIVE_MS, type ModelChoice } from '../pi/backend.ts';
 import { equipmentOf } from '../pi/equipment.ts';
 import type { PiLink } from '../pi/link.ts';
-import { PiAgent } from '../pi/pi-agent.ts';
+import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
 import { sessionFileFor } from '../pi/session-file.ts';
 import { checkPi } from '../pi-rpc/check.ts';
-import { bundledPi } from '../pi-rpc/command.ts';
+import { type PiPackage, piPackage } from '../pi-rpc/command.ts';
 import { RpcLink } from '../pi-rpc/rpc-link.ts';
 import { piWords } from '../pi-rpc/words.ts';
 import { HostPool } from './host-pool.ts';
@@ -26,7 +27,13 @@ export interface PiSdkAgentOptions {
   readonly tools?: readonly string[];
   /** File of a pi extension that background tasks get: it brings the `report_progress` tool. Default: none. */
   readonly taskExtension?: string;
-  /** Host processes; sessions are spread over them. Default: 1. */
+  /** The pi package to use; asked at each start. Default: that of the `pi` on PATH, else of one installed with the gateway. */
+  readonly pi?: () => PiPackage | undefined;
+  /** `person`: sessions of different people never share a host. Default: `shared`. */
+  readonly isolation?: 'shared' | 'person' | 'session';
+  /** See {@link HostPoolOptions.crashed}. */
+  readonly crashed?: (session: string) => void;
+  /** Host processes; sessions are spread over them. Default: one a core. */
   readonly hosts?: number;
   /** Live sessions at the same time; further turns wait, first come, first served. Default: 1000. */
   readonly maxSessions?: number;
@@ -53,7 +60,6 @@ export interface PiSdkAgentOptions {
 }
 
 const DEFAULTS = {
-  hosts: 1,
   maxSessions: 1000,
   startTimeoutMs: 20_000,
   rungMs: 5000,
@@ -66,12 +72,19 @@ const ASIDES = 20;
 
 /** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
 export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
-  const all = { ...DEFAULTS, ...options };
+  return new PiAgent(piSdkParts(options));
+}
+
+export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
+  const all = { ...DEFAULTS, hosts: availableParallelism(), ...options };
   // A proxy counts for the SDK as it does for pi's own program.
   const env = { NODE_USE_ENV_PROXY: '1', ...(options.env ?? process.env) };
   const log = options.log.child('pi-sdk');
   const defaults: ModelChoice = { model: options.model, thinking: options.thinking };
-  const hosts = new HostPool({ ...all, cwd: options.sessionDir, env, log });
+  const pi = options.pi ?? (() => piPackage(env));
+  const hosts = new HostPool({ ...all, pi: () => pi()?.directory, cwd: options.sessionDir, env, log });
+  const personOf = ({ id, person }: ConversationSpec): string | undefined =>
+    options.isolation === 'session' ? id : options.isolation === 'person' ? (person ?? id) : undefined;
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
@@ -86,12 +99,12 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
-    const link = new SdkLink(hosts.pick(), spec.id, session, all.rungMs);
+    const link = new SdkLink(hosts.pick(personOf(spec)), spec.id, session, all.rungMs);
     void link.ended.then(() => hosts.released());
     return link;
   };
 
-  return new PiAgent({
+  return {
     backend: 'pi-sdk',
     sessions: {
       place: onePlace(new Seats(all.maxSessions, all.idleMs), connect),
@@ -104,9 +117,13 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       log,
     },
     check: async (signal) => {
-      const pi = bundledPi();
-      if (pi === undefined)
-        return { ok: false, detail: 'pi is not installed.', hint: 'Install the gateway again.' };
+      const cli = pi()?.cli;
+      if (cli === undefined)
+        return {
+          ok: false,
+          detail: 'No pi package was found: the backend pi-sdk loads it into a process of the gateway.',
+          hint: 'Install pi (npm install -g @earendil-works/pi-coding-agent), or set agent.backend to "pi-rpc".',
+        };
       const modelFlags = [
         ...(options.model === undefined ? [] : ['--model', options.model]),
         ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
@@ -115,8 +132,8 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
         options.approvalsExtension === undefined ? [] : ['--extension', options.approvalsExtension];
       return await checkPi(
         {
-          argv: [process.execPath, pi, '--mode', 'rpc', '--no-session', ...modelFlags, ...guard],
-          versionArgv: [process.execPath, pi, '--version'],
+          argv: [process.execPath, cli, '--mode', 'rpc', '--no-session', ...modelFlags, ...guard],
+          versionArgv: [process.execPath, cli, '--version'],
           cwd: options.cwd,
           env,
           guard: guard.length > 0,
@@ -126,11 +143,11 @@ export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
       );
     },
     words: async (cwd, signal) => {
-      const pi = bundledPi();
-      if (pi === undefined) return [];
-      const argv: [string, ...string[]] = [process.execPath, pi, '--mode', 'rpc', '--no-session'];
+      const cli = pi()?.cli;
+      if (cli === undefined) return [];
+      const argv: [string, ...string[]] = [process.execPath, cli, '--mode', 'rpc', '--no-session'];
       return await piWords(new RpcLink({ argv, cwd, env, rungMs: all.rungMs, log }), signal);
     },
     release: () => hosts.close(),
-  });
+  };
 }
