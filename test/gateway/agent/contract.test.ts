@@ -195,7 +195,7 @@ describe.each([
       );
       expect(owners.size).toBeLessThanOrEqual(1);
     }
-  });
+  }, 120_000);
 
   it('tells its usage and its model', async () => {
     const conversation = fresh();
