@@ -52,7 +52,7 @@ describe('the command line', () => {
     [['--port', 'x'], '"x" is not a port'],
     [['--port='], '"" is not a port'],
     [['--port', '65536'], 'from 0 to 65535'],
-    [['--agent', 'gpt'], 'is not one of pi-rpc, pi-sdk, scripted'],
+    [['--agent', 'gpt'], 'is not one of auto, pi-rpc, pi-sdk, scripted'],
     [['stats'], 'Did you mean status?'],
     [['status', 'extra'], 'status takes no words: unexpected "extra"'],
     [['status', 'json'], 'Did you mean --json?'],

@@ -65,9 +65,9 @@ describe.each(PEERS)('approvals on %s', (_name, makePeer) => {
       expect(texts()).not.toContain('You said');
       press(0);
       await vi.waitFor(() => expect(texts()).toContain('clean up'), wait);
-      expect(texts()).toContain('Approved once');
-      press(0);
-      await vi.waitFor(() => expect(texts()).toContain('was approved already. Nothing has changed.'), wait);
+      await vi.waitFor(() => expect(texts()).toMatch(/Approved/), wait);
+      // The question shows what became of it; nothing is left to press.
+      await vi.waitFor(() => expect(question()).toBeUndefined(), wait);
       expect(gateway.dialogs.views()).toEqual([]);
     } finally {
       await stop(0);

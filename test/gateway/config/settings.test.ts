@@ -18,7 +18,7 @@ describe('the settings', () => {
       enableWebSocket: true,
       allowAll: false,
       rateLimit: { maxRequests: 60, windowMs: 60_000 },
-      agent: { backend: 'pi-rpc', cwd: '/work', maxConcurrent: 4, maxWaiting: 20 },
+      agent: { backend: 'auto', cwd: '/work', maxConcurrent: 4, maxWaiting: 20 },
     });
     expect(plain.agent).toMatchObject({ idleMs: 300_000, turnMs: 1_800_000, silenceMs: 600_000 });
     expect(PLATFORMS.filter((platform) => plain.enabled(platform))).toEqual(['websocket']);
