@@ -12,12 +12,8 @@ it('keeps every generated table and picture of the documentation up to date', ()
   expect(run.stdout + run.stderr).toBe('');
 });
 
-<<<<<<< HEAD
 const withoutCode = (text: string): string =>
   text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
-=======
-const withoutCode = (markdown: string): string => markdown.replace(/```[\s\S]*?```|`[^`\n]*`/g, '');
->>>>>>> 23f58eb (Follow in the tests what a decided question shows and which backend is the default)
 
 it('links only to files that exist', () => {
   const pages = [
