@@ -168,6 +168,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const sockets = createWebSocketAdapter({
       secret: await Gateway.clientSecret(sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
+      ownSession: (chat, sender, sessionId) => gateway.checkOwnSession(chat, sender, sessionId),
     });
     const config = new ConfigAccess(
       folder.config,

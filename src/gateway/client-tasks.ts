@@ -18,6 +18,20 @@ export interface ClientTasksDeps {
   readonly tasks: Tasks;
 }
 
+/** A prompt goes to the session of its client's chat: naming another one is an error, not a way to it. */
+export function checkOwnSession(
+  conversations: Pick<Conversations, 'sessionOfChat'>,
+  chat: ChatRef,
+  sender: Sender,
+  sessionId: string,
+): void {
+  if (conversations.sessionOfChat(chat, sender.id)?.id === sessionId) return;
+  throw new GatewayError('session_not_found', `you have no open session ${sessionId}`, {
+    status: 404,
+    hint: 'Leave sessionId out, or use the one of your last response.',
+  });
+}
+
 /** A chat client starts a task by a frame: the same admission as for a message, and only below its own session. */
 export async function startClientTask(
   deps: ClientTasksDeps,

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Adapter } from './adapter.ts';
 import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
-import { type ClientTaskRequest, startClientTask } from './client-tasks.ts';
+import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
 import type { Clock } from './clock.ts';
 import { openBadges, type Settings } from './config/settings.ts';
 import type { DataFolder } from './data-folder.ts';
@@ -260,6 +260,11 @@ export class Gateway {
     const { conversations, sessions, tasks } = this;
     const judge = this.#parts.reception.judge.bind(this.#parts.reception);
     return startClientTask({ judge, conversations, sessions, tasks }, chat, sender, request);
+  }
+
+  /** Throws when a chat client names a session that is not its own. */
+  checkOwnSession(chat: ChatRef, sender: Sender, sessionId: string): void {
+    checkOwnSession(this.conversations, chat, sender, sessionId);
   }
 
   view(): GatewayView {

@@ -88,12 +88,17 @@ export class Maintenance {
     const old = (sql: string): boolean => sessions.get(sql, [before]) !== undefined;
     if (
       !old('SELECT 1 AS yes FROM seen WHERE at < ? LIMIT 1') &&
+      !old('SELECT 1 AS yes FROM prompts WHERE at < ? LIMIT 1') &&
       !old('SELECT 1 AS yes FROM outbox WHERE settled_at < ? LIMIT 1') &&
       !old("SELECT 1 AS yes FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT 1")
     )
       return;
     await sessions.write((tx) => {
       tx.run('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)', [before, bite]);
+      tx.run('DELETE FROM prompts WHERE key IN (SELECT key FROM prompts WHERE at < ? LIMIT ?)', [
+        before,
+        bite,
+      ]);
       tx.run('DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE settled_at < ? LIMIT ?)', [
         before,
         bite,

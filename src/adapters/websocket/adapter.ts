@@ -11,17 +11,19 @@ import type { TurnEvent } from '../../gateway/events.ts';
 import type { ChatRef, TaskView } from '../../gateway/model.ts';
 import type { ChatSocket, ChatSocketAcceptor } from '../../gateway/server/chat-sockets.ts';
 import { Clients, type Connection } from './clients.ts';
-import { connectedFrame, outboundFrame } from './frames-out.ts';
+import { connectedFrame, outboundFrame, withId } from './frames-out.ts';
 import { HealthReport } from './health-report.ts';
 import { ClientIdentity, randomId } from './identity.ts';
 import { provenBy } from './proof.ts';
-import { ClientProtocol, type StartBackground } from './protocol.ts';
+import { ClientProtocol, type OwnSession, type StartBackground } from './protocol.ts';
 
 export interface WebSocketAdapterOptions {
   /** Key of the HMAC that turns a client id into its key. */
   readonly secret: string;
   /** Absent: tasks cannot be started by a frame. */
   readonly background?: StartBackground;
+  /** Absent: prompts name no session. */
+  readonly ownSession?: OwnSession;
   /** Client ids and ids of prompts that came without one; default 128 random bits. */
   readonly newId?: () => string;
 }
@@ -86,6 +88,7 @@ class SocketAdapter implements WebSocketAdapter {
       clients: this.#clients,
       newId: this.#newId,
       background: options.background,
+      ownSession: options.ownSession,
       host: () => this.#host,
       wrote: (at) => this.#health?.changed(at),
       ready: (chat) => {
@@ -156,7 +159,7 @@ class SocketAdapter implements WebSocketAdapter {
   turnEvent(chat: ChatRef, promptId: string | undefined, event: TurnEvent): void {
     this.#sendTo(chat.chatId, {
       type: 'event',
-      ...(promptId === undefined ? {} : { id: promptId }),
+      ...withId(promptId),
       data: event,
     });
   }

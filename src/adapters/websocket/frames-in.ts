@@ -10,6 +10,8 @@ export interface HelloFrame {
 
 export interface PromptFrame {
   readonly id?: string;
+  /** One of the client's own sessions; absent: the one of its chat. */
+  readonly sessionId?: string;
   readonly message: string;
 }
 
@@ -30,13 +32,25 @@ export class BadFrame extends GatewayError {
 const ID_LENGTH = 200;
 const NAME_LENGTH = 200;
 
-/** The client's correlation id: text of at most 200 characters without control characters; undefined when absent. */
+/** Before a number that is an id: no text that is one holds a control character, so 7 and "7" stay apart. */
+const NUMBER = '\u0001';
+
+/**
+ * The client's correlation id: a number, or text of at most 200 characters without control characters; undefined when
+ * absent. Inside the gateway it is a text: `clientId` gives back what came.
+ */
 export function frameId(frame: Frame): string | undefined {
   const { id } = frame;
   if (id === undefined || id === null) return undefined;
+  if (typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER) return `${NUMBER}${id}`;
   if (typeof id === 'string' && id !== '' && id.length <= ID_LENGTH && !/[\u0000-\u001f\u007f]/.test(id))
     return id;
-  throw new BadFrame(`"id" must be a text of 1 to ${ID_LENGTH} characters`);
+  throw new BadFrame(`"id" must be a text of 1 to ${ID_LENGTH} characters or a number`);
+}
+
+/** An id as the client wrote it. */
+export function idAsSent(id: string): string | number {
+  return id.startsWith(NUMBER) ? Number(id.slice(NUMBER.length)) : id;
 }
 
 function dataOf(frame: Frame): Frame {
@@ -58,6 +72,12 @@ function optionalText(data: Frame, key: string): string | undefined {
   throw new BadFrame(`"data.${key}" must be a text`);
 }
 
+/** "default" is what clients of the older package call the session of their chat. */
+function sessionOf(data: Frame): { readonly sessionId?: string } {
+  const sessionId = optionalText(data, 'sessionId');
+  return sessionId === undefined || sessionId === '' || sessionId === 'default' ? {} : { sessionId };
+}
+
 /** @throws BadFrame */
 export function parseHello(frame: Frame): HelloFrame {
   const data = dataOf(frame);
@@ -72,18 +92,13 @@ export function parseHello(frame: Frame): HelloFrame {
 /** @throws BadFrame */
 export function parsePrompt(frame: Frame): PromptFrame {
   const id = frameId(frame);
-  const message = textOf(dataOf(frame), 'message');
-  return { message, ...(id === undefined ? {} : { id }) };
+  const data = dataOf(frame);
+  return { message: textOf(data, 'message'), ...(id === undefined ? {} : { id }), ...sessionOf(data) };
 }
 
 /** @throws BadFrame */
 export function parseBackground(frame: Frame): BackgroundFrame {
   const id = frameId(frame);
   const data = dataOf(frame);
-  const sessionId = optionalText(data, 'sessionId');
-  return {
-    command: textOf(data, 'command'),
-    ...(id === undefined ? {} : { id }),
-    ...(sessionId === undefined ? {} : { sessionId }),
-  };
+  return { command: textOf(data, 'command'), ...(id === undefined ? {} : { id }), ...sessionOf(data) };
 }

@@ -1,8 +1,9 @@
 /** Every frame that a client gets. */
 import type { SendRequest } from '../../gateway/adapter.ts';
+import { idAsSent } from './frames-in.ts';
 
-function withId(id: string | undefined): { id?: string } {
-  return id === undefined ? {} : { id };
+export function withId(id: string | undefined): { id?: string | number } {
+  return id === undefined ? {} : { id: idAsSent(id) };
 }
 
 export function connectedFrame(clientId: string, clientKey: string): object {
@@ -23,7 +24,7 @@ export function outboundFrame(request: SendRequest): object {
     case 'reply':
     case 'command': {
       const session = meta.sessionId === undefined ? {} : { sessionId: meta.sessionId };
-      const joined = meta.joinedTo === undefined ? {} : { joinedTo: meta.joinedTo };
+      const joined = meta.joinedTo === undefined ? {} : { joinedTo: idAsSent(meta.joinedTo) };
       return { type: 'response', ...id, data: { text: part.text, ...session, ...repeat, ...joined } };
     }
     case 'outcome':

@@ -4,7 +4,7 @@ import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
 import type { Frame } from '../../gateway/server/chat-sockets.ts';
 import { type Clients, type Connection, confirmFirst } from './clients.ts';
 import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';
-import { connectedFrame } from './frames-out.ts';
+import { connectedFrame, withId } from './frames-out.ts';
 import type { ClientIdentity } from './identity.ts';
 
 /**
@@ -17,11 +17,15 @@ export type StartBackground = (
   request: BackgroundFrame,
 ) => TaskView | Promise<TaskView>;
 
+/** Throws a GatewayError when a prompt cannot go to the session that it names. */
+export type OwnSession = (chat: ChatRef, sender: Sender, sessionId: string) => void;
+
 export interface ClientProtocolDeps {
   readonly identity: ClientIdentity;
   readonly clients: Clients;
   readonly newId: () => string;
   readonly background: StartBackground | undefined;
+  readonly ownSession: OwnSession | undefined;
   /** Undefined while the adapter is stopped. */
   host(): AdapterHost | undefined;
   /** A client wrote something. */
@@ -88,6 +92,8 @@ export class ClientProtocol {
     const prompt = parsePrompt(frame);
     const host = this.#runningHost();
     const { clientId } = connection;
+    const sender = { id: clientId, name: connection.name };
+    if (prompt.sessionId !== undefined) this.#deps.ownSession?.(chatOf(clientId), sender, prompt.sessionId);
     const id = prompt.id ?? this.#deps.newId();
     connection.used = true;
     this.#deps.wrote(host.clock());
@@ -96,7 +102,7 @@ export class ClientProtocol {
       dedupeKey: `${clientId}:${id}`,
       chat: chatOf(clientId),
       chatKind: 'dm',
-      sender: { id: clientId, name: connection.name },
+      sender,
       text: prompt.message,
       messageId: id,
       promptId: id,
@@ -114,7 +120,7 @@ export class ClientProtocol {
     const { clientId, name } = connection;
     await confirmFirst(connection, async () => ({
       type: 'background_started',
-      ...(request.id === undefined ? {} : { id: request.id }),
+      ...withId(request.id),
       data: await background(chatOf(clientId), { id: clientId, name }, request),
     }));
   }

@@ -53,4 +53,12 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL',
     ],
   },
+  {
+    version: 5,
+    name: 'prompts of clients know their outcome',
+    statements: [
+      'CREATE TABLE prompts (key TEXT PRIMARY KEY, hash TEXT NOT NULL, outcome TEXT, at INTEGER NOT NULL) WITHOUT ROWID',
+      'CREATE INDEX prompts_at ON prompts (at)',
+    ],
+  },
 ];

@@ -1,4 +1,5 @@
 import type { ChatRef, InboundMessage } from '../model.ts';
+import { rememberPrompt } from '../prompts.ts';
 import type { Database, Row, Tx } from '../store/database.ts';
 import { textOf } from './edited-message.ts';
 
@@ -52,6 +53,7 @@ export class Inbox {
     let fresh = true;
     for (const key of seenKeys(message))
       if (tx.run('INSERT OR IGNORE INTO seen (key, at) VALUES (?,?)', [key, at]) === 0) fresh = false;
+    if (fresh) rememberPrompt(tx, message, at);
     return fresh;
   }
 

@@ -9,6 +9,7 @@ import type { EventStream } from '../events.ts';
 import type { Logger } from '../log.ts';
 import { type ChatRef, chatKey, type InboundMessage, type RefusalView } from '../model.ts';
 import type { Outbox } from '../outbound/outbox.ts';
+import { duplicateId, findPrompt } from '../prompts.ts';
 import type { Door } from '../security/door.ts';
 import type { PairingRequest } from '../security/pairing-request.ts';
 import { LoopBreaker, RateLimiter } from '../security/rate-limit.ts';
@@ -99,7 +100,8 @@ export class Reception {
       );
     const message = cleanMessage(raw);
     const identity = JSON.stringify([message.chat.platform, message.chat.accountId, message.dedupeKey]);
-    const same = this.#underway.get(identity);
+    // A program may use an id for another text: its prompts are looked at one by one.
+    const same = message.promptId === undefined ? this.#underway.get(identity) : undefined;
     if (same !== undefined) return same;
     const mine = this.#tails
       .run(chatKey(message.chat), () => this.#take(message))
@@ -210,6 +212,7 @@ export class Reception {
     const { inbox, db, outbox, clock, events } = this.#deps;
     if (inbox.hasSeen(received)) {
       await db.flushed(); // seen in memory may be a moment ahead of the disk
+      if (received.promptId !== undefined) await this.#again(received);
       return;
     }
     events.emit({ type: 'traffic', direction: 'in', platform: received.chat.platform, at: clock() });
@@ -231,8 +234,24 @@ export class Reception {
         if (admission.code === 'not_mentioned') this.#groups.passedOver(message, clock());
         else if (admission.code !== 'own_message' && admission.code !== 'for_another_bot')
           this.#refused(message, admission.code, admission.reason);
+        if (message.promptId !== undefined) return this.#tell(message, refusedPrompt(admission.code));
         return this.#unanswered(message);
     }
+  }
+
+  /** A prompt under an id that was used before: its one outcome again, or an error; never silence. */
+  async #again(message: InboundMessage): Promise<void> {
+    const { db, outbox } = this.#deps;
+    const known = findPrompt(db, message);
+    if (known === undefined) throw duplicateId('its outcome is no longer kept');
+    if (!known.sameText) throw duplicateId('with another text');
+    const admission = this.judge(message);
+    if (admission.decision === 'refuse' || admission.decision === 'ignore')
+      return this.#tell(message, refusedPrompt(admission.code));
+    if (known.outcome !== undefined) {
+      if (!(await outbox.repeat(known.outcome))) throw duplicateId('its outcome is no longer kept');
+    } else if (admission.decision === 'pair') await this.#strangers.wrote(message);
+    // Otherwise it is being worked on: the outcome that comes is the outcome of both.
   }
 
   async #unanswered({ chat, messageId }: InboundMessage): Promise<void> {

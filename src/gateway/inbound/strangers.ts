@@ -15,6 +15,7 @@ import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 
+const NOT_NOW = 'This gateway does not take messages from here right now.';
 const WELCOME = 'You are in. Welcome!';
 
 export interface StrangersDeps {
@@ -53,7 +54,13 @@ export class Strangers {
     if (invited === 'locked') return this.#locked(message);
     if (invited !== undefined) return this.#invited(message, invited);
     const view = door.desk.consider(message);
-    if (view.answer === 'silent') return this.#deps.refused(message, view.code, view.reason);
+    if (view.answer === 'silent') {
+      this.#deps.refused(message, view.code, view.reason);
+      // A program waits for an outcome of its prompt; a person is not told how pairing is doing.
+      if (message.promptId !== undefined)
+        sayDirectly(this.#deps, message, 'refusal', NOT_NOW, { kind: 'outcome', code: 'refused' });
+      return;
+    }
     if (view.answer === 'remind' || view.answer === 'code') {
       const { request } = view;
       const code = await (view.answer === 'code' ? door.desk.promote(request) : door.desk.remind(request));
@@ -180,17 +187,18 @@ export class Strangers {
   /** The message is the code and nothing to answer. */
   async #invited(message: InboundMessage, how: 'approved' | 'let in'): Promise<void> {
     const { inbox, outbox, write, clock } = this.#deps;
-    const row = await write((tx) => {
+    const rows = await write((tx) => {
       inbox.markSeen(tx, message, clock());
-      return how === 'approved'
-        ? undefined
-        : outbox.add(tx, {
-            chat: message.chat,
-            meta: { kind: 'paired' },
-            parts: outbox.format(message.chat, WELCOME),
-          });
+      const { chat, promptId } = message;
+      const parts = outbox.format(chat, WELCOME);
+      return [
+        ...(how === 'approved' ? [] : [outbox.add(tx, { chat, meta: { kind: 'paired' }, parts })]),
+        ...(promptId === undefined
+          ? []
+          : [outbox.add(tx, { chat, meta: { kind: 'command', promptId }, parts })]),
+      ];
     });
-    if (row !== undefined) void outbox.release(row);
+    for (const row of rows) void outbox.release(row);
   }
 
   async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {

@@ -1,3 +1,4 @@
+import { rememberOutcome } from '../prompts.ts';
 import type { Database, Tx } from '../store/database.ts';
 import { type OutboundRow, rowOf } from './outbound-row.ts';
 
@@ -38,6 +39,12 @@ export class OutboxRows {
     return row === undefined ? undefined : rowOf(row);
   }
 
+  /** A row whatever its state; undefined when it is no longer kept. */
+  find(id: string): OutboundRow | undefined {
+    const row = this.#db.get('SELECT * FROM outbox WHERE id = ?', [id]);
+    return row === undefined ? undefined : rowOf(row);
+  }
+
   has(tx: Tx, id: string): boolean {
     return tx.get('SELECT 1 AS yes FROM outbox WHERE id = ?', [id]) !== undefined;
   }
@@ -58,6 +65,7 @@ export class OutboxRows {
         row.createdAt,
       ],
     );
+    rememberOutcome(tx, row.chat, row.meta, row.id);
   }
 
   /** From here on a crash makes the row a possible repeat. */

@@ -56,6 +56,8 @@ export class Outbox {
   readonly #deliveries: Deliveries;
   readonly #amendments: Amendments;
   readonly #stopping = new AbortController();
+  /** Rows that somebody asked for again while they were being sent. */
+  readonly #askedAgain = new Set<string>();
   /** When a chat may be written to again. */
   readonly pace: ChatPace;
   #seq: number;
@@ -85,6 +87,7 @@ export class Outbox {
       stopping: this.#stopping.signal,
       settled: (row) => {
         this.#amendments.settled(row);
+        if (this.#askedAgain.delete(row.id) && !this.#stopping.signal.aborted) this.#repeatSettled(row.id);
         deps.settled?.(row);
       },
       refused: (row) => this.#sayRefused(row),
@@ -140,6 +143,28 @@ export class Outbox {
     const row = await this.#deps.db.write((tx) => this.add(tx, message, id));
     void this.release(row);
     return row;
+  }
+
+  /**
+   * Says again what a row said, marked as a repeat. One that waits arrives by itself; one that is being sent may have
+   * arrived already, so it is said again once it is settled. False: the row is no longer kept.
+   */
+  async repeat(id: string): Promise<boolean> {
+    const open = this.#deliveries.get(id);
+    if (open !== undefined) {
+      if (open.state === 'sending') this.#askedAgain.add(id);
+      return true;
+    }
+    const row = this.#rows.find(id);
+    if (row === undefined || row.parts.length === 0) return false;
+    await this.post({ chat: row.chat, meta: { ...row.meta, repeat: true }, parts: row.parts });
+    return true;
+  }
+
+  #repeatSettled(id: string): void {
+    this.repeat(id).catch((error: unknown) =>
+      this.#deps.log.warn('an answer could not be sent again', { error: messageOf(error) }),
+    );
   }
 
   /**

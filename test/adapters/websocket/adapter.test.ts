@@ -170,7 +170,10 @@ describe('a prompt', () => {
     [{ type: 'prompt', id: 'x', data: {} }, '"data.message"'],
     [{ type: 'prompt', id: 'x', data: { message: '  ' } }, '"data.message"'],
     [{ type: 'prompt', id: 'x', data: { message: 5 } }, '"data.message"'],
-    [{ type: 'prompt', id: 5, data: { message: 'hi' } }, '"id"'],
+    [
+      { type: 'prompt', id: { n: 5 }, data: { message: 'hi' } },
+      '"id" must be a text of 1 to 200 characters or a number',
+    ],
     [{ type: 'prompt', id: 'a\nb', data: { message: 'hi' } }, '"id"'],
     [{ type: 'prompt', id: 'x'.repeat(201), data: { message: 'hi' } }, '"id"'],
     [{ type: 'hello', data: { clientId: 'x' } }, '"data.clientKey"'],

@@ -158,11 +158,13 @@ export class ChatCommands {
     if (text === undefined) return;
     const row = await persist((tx) => {
       inbox.setState(tx, item, 'done');
-      if (text === '') return undefined;
+      const silent = text === '';
+      if (silent && message.promptId === undefined) return undefined;
       return outbox.add(tx, {
         chat: message.chat,
         meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
-        parts: outbox.format(message.chat, text),
+        // A program waits for the outcome of its prompt, also when there is nothing to say.
+        parts: silent ? [{ text: '', plain: '' }] : outbox.format(message.chat, text),
         replyTo: message.messageId,
       });
     });
