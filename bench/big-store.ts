@@ -157,7 +157,7 @@ async function allow(port: number): Promise<void> {
       if (String(data).includes('"type":"response"') && ++answered === 20) resolve();
     });
     for (let n = 0; n < 20; n++)
-      ws.send(JSON.stringify({ type: 'prompt', id: `p${n}`, content: `hello ${n}` }));
+      ws.send(JSON.stringify({ type: 'prompt', id: `p${n}`, data: { message: `hello ${n}` } }));
     setTimeout(resolve, 10_000).unref();
   });
   ws.close();

@@ -123,9 +123,7 @@ export function createWork(deps: WorkDeps): Work {
     },
   });
   const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
-    const known = [...sessions.all()].find(
-      (each) => each.chat.platform === platform && each.chat.chatId === chatId,
-    );
+    const known = sessions.inChat(platform, chatId);
     const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
     return threadId === undefined ? chat : { ...chat, threadId };
   };

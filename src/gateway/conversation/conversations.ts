@@ -230,7 +230,7 @@ export class Conversations {
   }
 
   views(): SessionView[] {
-    return [...this.#deps.sessions.all()].map((session) => this.view(session));
+    return this.#deps.sessions.all().map((session) => this.view(session));
   }
 
   note(session: SessionRecord, role: 'operator' | 'notice', text: string): void {
@@ -240,7 +240,7 @@ export class Conversations {
   /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */
   async sweep(now: number): Promise<SessionRecord[]> {
     const due: SessionRecord[] = [];
-    for (const session of this.#deps.sessions.all()) {
+    for (const session of this.#deps.sessions.recent()) {
       const reason = session.endedAt === undefined ? this.#placing.due(session, now) : undefined;
       if (reason === undefined) continue;
       await this.endSession(session, reason);
@@ -251,11 +251,7 @@ export class Conversations {
 
   /** Forgets sessions that ended before `before`, at most `limit` of them; returns their ids. */
   async forgetEnded(before: number, limit: number): Promise<string[]> {
-    const old: string[] = [];
-    for (const session of this.#deps.sessions.all()) {
-      if (old.length >= limit) break;
-      if ((session.endedAt ?? Number.POSITIVE_INFINITY) < before) old.push(session.id);
-    }
+    const old = this.#deps.sessions.endedBefore(before, limit);
     if (old.length === 0) return old;
     await this.#deps.db.write((tx) => {
       for (const id of old) tx.run('DELETE FROM sessions WHERE id = ?', [id]);
@@ -301,7 +297,7 @@ export class Conversations {
 
   /** Where a chat's notices go: its present session, if one is known. */
   sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
-    for (const session of this.#deps.sessions.all())
+    for (const session of this.#deps.sessions.recent())
       if (
         session.endedAt === undefined &&
         session.chat.platform === chat.platform &&

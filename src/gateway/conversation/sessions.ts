@@ -1,4 +1,4 @@
-import type { ChatKind, ChatRef, SessionView } from '../model.ts';
+import type { ChatKind, ChatRef, Platform, SessionView } from '../model.ts';
 import type { Database, Row, Tx } from '../store/database.ts';
 
 export interface SessionRecord {
@@ -29,19 +29,42 @@ export interface SessionRecord {
   lastFailure?: SessionView['lastFailure'] | undefined;
 }
 
-/** All sessions, mirrored in memory. Changes are made in the caller's transaction first, then remembered. */
+/**
+ * The sessions. Those that run are mirrored in memory, with those that ended since the start; older ones are read when
+ * somebody asks for them. Changes are made in the caller's transaction first, then remembered.
+ */
 export class Sessions {
   readonly #byId = new Map<string, SessionRecord>();
   readonly #active = new Map<string, SessionRecord>();
   /** The session of each key that was begun last. */
   readonly #latest = new Map<string, SessionRecord>();
+  /** Ended ones that somebody works with: all of them have to see the same object. */
+  readonly #ended = new Map<string, WeakRef<SessionRecord>>();
+  readonly #unused = new FinalizationRegistry<string>((id) => {
+    if (this.#ended.get(id)?.deref() === undefined) this.#ended.delete(id);
+  });
+  #db: Database | undefined;
 
   load(db: Database): void {
-    for (const row of db.all('SELECT * FROM sessions ORDER BY created_at')) this.remember(recordOf(row));
+    this.#db = db;
+    let after = 0;
+    for (;;) {
+      const rows = db.all(
+        'SELECT rowid AS row, * FROM sessions WHERE ended_at IS NULL AND rowid > ? ORDER BY rowid LIMIT 2000',
+        [after],
+      );
+      for (const row of rows) this.remember(recordOf(row));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = Number(last['row']);
+    }
   }
 
   get(id: string): SessionRecord | undefined {
-    return this.#byId.get(id);
+    const known = this.#byId.get(id) ?? this.#ended.get(id)?.deref();
+    if (known !== undefined || this.#db === undefined) return known;
+    const row = this.#db.get('SELECT * FROM sessions WHERE id = ?', [id]);
+    return row === undefined ? undefined : this.#recordOf(row);
   }
 
   /** The running session of a key, if any. */
@@ -51,18 +74,62 @@ export class Sessions {
 
   /** The session of a key that was begun last, running or not. */
   latest(key: string): SessionRecord | undefined {
-    return this.#latest.get(key);
+    const known = this.#latest.get(key);
+    const row = this.#db?.get('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1', [key]);
+    const stored = row === undefined ? undefined : this.#recordOf(row);
+    return (stored?.createdAt ?? 0) > (known?.createdAt ?? 0) ? stored : (known ?? stored);
   }
 
-  all(): IterableIterator<SessionRecord> {
+  /** Those that run, and those that ended since the start. */
+  recent(): IterableIterator<SessionRecord> {
     return this.#byId.values();
+  }
+
+  /** Every session, oldest first. Reads all of them: only for whoever shows or lists them. */
+  all(): SessionRecord[] {
+    const rows = this.#db?.all('SELECT * FROM sessions WHERE ended_at IS NOT NULL') ?? [];
+    const older = rows
+      .filter((row) => !this.#byId.has(String(row['id'])))
+      .map((row) => this.#ended.get(String(row['id']))?.deref() ?? recordOf(row));
+    return [...older, ...this.#byId.values()].sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** A session of a chat, whoever wrote in it: what is known of the chat. */
+  inChat(platform: Platform, chatId: string): SessionRecord | undefined {
+    for (const each of this.#byId.values())
+      if (each.chat.platform === platform && each.chat.chatId === chatId) return each;
+    const row = this.#db?.get(
+      `SELECT * FROM sessions WHERE ended_at IS NOT NULL AND instr(chat, ?) > 0
+         AND json_extract(chat, '$.platform') = ? AND json_extract(chat, '$.chatId') = ? ORDER BY created_at LIMIT 1`,
+      [JSON.stringify(chatId), platform, chatId],
+    );
+    return row === undefined ? undefined : this.#recordOf(row);
+  }
+
+  /** Ids of sessions that ended before `at`, the oldest first. */
+  endedBefore(at: number, limit: number): string[] {
+    const sql =
+      'SELECT id FROM sessions WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at LIMIT ?';
+    return (this.#db?.all(sql, [at, limit]) ?? []).map((row) => String(row['id']));
   }
 
   /** Sessions of one key, newest first: what `/sessions` lists and `/resume` picks from. */
   ofKey(key: string): SessionRecord[] {
-    return [...this.#byId.values()]
-      .filter((each) => each.key === key)
-      .sort((a, b) => b.createdAt - a.createdAt);
+    const stored = (this.#db?.all('SELECT * FROM sessions WHERE key = ?', [key]) ?? []).map((row) =>
+      this.#recordOf(row),
+    );
+    const remembered = [...this.#byId.values()].filter((each) => each.key === key);
+    return [...new Set([...stored, ...remembered])].sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  #recordOf(row: Row): SessionRecord {
+    const id = String(row['id']);
+    const known = this.#byId.get(id) ?? this.#ended.get(id)?.deref();
+    if (known !== undefined) return known;
+    const record = recordOf(row);
+    this.#ended.set(id, new WeakRef(record));
+    this.#unused.register(record, id);
+    return record;
   }
 
   insert(tx: Tx, session: SessionRecord): void {
@@ -126,6 +193,7 @@ export class Sessions {
 
   forget(id: string): void {
     const session = this.#byId.get(id);
+    this.#ended.delete(id);
     if (session === undefined) return;
     this.#byId.delete(id);
     if (this.#active.get(session.key) === session) this.#active.delete(session.key);
