@@ -178,7 +178,7 @@ function agent(settings: Settings, folder: DataFolder): Finding[] {
       id: 'agent.shared-directory',
       severity: 'high',
       what: `${place} can be written by every local user: instructions for the agent can be planted there`,
-      fix: `chmod o-w ${place}, or choose another agent.cwd`,
+      fix: 'Set agent.cwd to a directory that only this user can write',
     });
   return found;
 }

@@ -38,12 +38,38 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
     const { runSecurityAudit } = await import('./security-command.ts');
     return runSecurityAudit(args, folder, findings);
   }
+  if (args.command === 'doctor' && args.rest.length === 0) return doctor(args, folder, findings);
   const session = await operatorSession(args);
   try {
     return await execute(args, session.operator, session.online, findings);
   } finally {
     await session.close();
   }
+}
+
+/** What can be seen from outside first: opening the store already creates and repairs files. */
+async function doctor(args: Arguments, folder: DataFolder, findings: { ok: boolean }): Promise<string> {
+  const { inspectInstallation, inspectPort } = await import('./installation.ts');
+  const seen = await inspectInstallation(args, folder, process.env, process.cwd());
+  const lines = [...seen.lines];
+  let data: unknown = {};
+  let ok = seen.ok;
+  if (seen.usable) {
+    const session = await operatorSession(args);
+    try {
+      const port = session.online ? undefined : await inspectPort(args, folder, process.env, process.cwd());
+      if (port !== undefined) lines.push(port);
+      const result = await session.operator.run({ type: 'doctor' });
+      lines.push(result.message);
+      data = result.data;
+      ok = ok && port === undefined && !saysNotOk(data);
+    } finally {
+      await session.close();
+    }
+  }
+  findings.ok = ok;
+  const message = lines.join('\n');
+  return args.json ? JSON.stringify({ message, data, findings: seen.lines, ok }, null, 2) : message;
 }
 
 /** The running gateway of the data folder, or its store when none runs. */
@@ -187,11 +213,7 @@ async function execute(
         throw new UsageError('usage: pi-gateway-tui token rotate');
       return act({ type: 'token.rotate' });
     case 'doctor':
-      return act(
-        rest[0] === undefined
-          ? { type: 'doctor' }
-          : { type: 'adapter.check', platform: platformOf(rest[0], 'doctor') },
-      );
+      return act({ type: 'adapter.check', platform: platformOf(rest[0], 'doctor') });
     default:
       throw new UsageError(`"${args.command ?? ''}" is not a one-shot command.`);
   }

@@ -316,24 +316,35 @@ export class LocalOperator implements Operator {
     const { gateway } = this.#deps;
     const agent = await gateway.checkAgent(AbortSignal.timeout(15_000));
     const lines = [
-      `agent: ${agent.ok ? 'ok' : 'NOT OK'} – ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
+      `agent: ${agent.ok ? 'ok' : 'NOT OK'}: ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
     ];
-    for (const host of gateway.view().agent.hosts ?? [])
+    const hosts = gateway.view().agent.hosts ?? [];
+    let ok = agent.ok && hosts.every(({ state }) => state !== 'parked');
+    for (const host of hosts)
       lines.push(
-        `agent host ${host.name}: ${host.state} – ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+        `agent host ${host.name}: ${host.state}: ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
       );
-    for (const platform of PLATFORMS) lines.push(await this.#diagnose(platform));
+    for (const platform of PLATFORMS) {
+      const found = await this.#diagnose(platform);
+      lines.push(found.line);
+      ok = ok && found.ok;
+    }
     for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
-    return { message: lines.join('\n'), data: { agent, ok: agent.ok } };
+    return { message: lines.join('\n'), data: { agent, ok } };
   }
 
-  async #diagnose(platform: Platform): Promise<string> {
+  async #diagnose(platform: Platform): Promise<{ readonly line: string; readonly ok: boolean }> {
     const { adapters } = this.#deps.gateway;
     const view = adapters.view(platform);
     const next = view.nextStep === undefined ? '' : ` ${view.nextStep}`;
     const check = view.state === 'disabled' ? undefined : await adapters.check(platform);
-    const findings = check === undefined || check.findings.length === 0 ? '' : ` ${check.findings.join(' ')}`;
-    return `${platform}: ${view.state} – ${view.detail}${next}${findings}`;
+    const findings =
+      check === undefined || check.findings.length === 0 ? '' : `. ${check.findings.join(' ')}`;
+    const detail = view.detail === view.state || view.state === 'disabled' ? '' : `: ${view.detail}`;
+    return {
+      line: `${platform}: ${view.state}${detail}${next}${findings}`,
+      ok: check?.ok !== false && view.state !== 'parked',
+    };
   }
 }
 

@@ -1,0 +1,92 @@
+/** What `doctor` can see without the gateway: configuration, rights, tokens, and whether the port is free. */
+import { createServer } from 'node:net';
+import { checkWholeConfig } from '../config-check.ts';
+import { loadConfig } from '../gateway/config/load.ts';
+import { resolveTokens } from '../gateway/config/secrets.ts';
+import { resolveSettings } from '../gateway/config/settings.ts';
+import type { DataFolder } from '../gateway/data-folder.ts';
+import { ConfigError, messageOf } from '../gateway/errors.ts';
+import { securityFindings } from '../security-audit.ts';
+import type { Arguments } from './arguments.ts';
+
+export interface InstallationReport {
+  /** One finding each, with its fix. */
+  readonly lines: readonly string[];
+  /** False when one of them has to be fixed. */
+  readonly ok: boolean;
+  /** False when no gateway can be started with this configuration, so nothing else can be asked. */
+  readonly usable: boolean;
+}
+
+/** Changes nothing: a look must not repair what it is to find. */
+export async function inspectInstallation(
+  args: Pick<Arguments, 'port' | 'host'>,
+  folder: DataFolder,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<InstallationReport> {
+  try {
+    const { config, warnings } = loadConfig(folder.config);
+    const settings = resolveSettings(config, given(args), env, cwd);
+    const problems = await problemsOf([
+      () => checkWholeConfig(config, folder.config),
+      () => resolveTokens(settings.tokens, env),
+    ]);
+    const security = securityFindings(folder, { env, cwd, now: Date.now() });
+    const serious = security.filter(({ severity }) => severity === 'critical' || severity === 'high');
+    return {
+      lines: [
+        ...[...warnings, ...problems].map((each) => `configuration: ${each}`),
+        ...security.map(
+          ({ severity, id, what, fix }) => `security (${severity}, ${id}): ${what}. Fix: ${fix}`,
+        ),
+      ],
+      ok: warnings.length + problems.length + serious.length === 0,
+      usable: true,
+    };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return { lines: [`configuration: ${sentences(error)}`], ok: false, usable: false };
+  }
+}
+
+/** The finding about the port of a gateway that is not running; undefined when it could listen. */
+export async function inspectPort(
+  args: Pick<Arguments, 'port' | 'host'>,
+  folder: DataFolder,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<string | undefined> {
+  const { port, host } = resolveSettings(loadConfig(folder.config).config, given(args), env, cwd);
+  if (port === 0) return undefined;
+  const address = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1');
+  const problem = await new Promise<string | undefined>((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen({ host: address, port }, () => server.close(() => resolve(undefined)));
+  });
+  if (problem === undefined) return undefined;
+  return problem === 'EADDRINUSE'
+    ? `port: ${port} on ${host} is in use by another program. Stop it, or choose another port: pi-gateway-tui config set port <n>`
+    : `host: cannot listen on ${host}:${port} (${problem}). Set host to localhost, or to an address of this machine.`;
+}
+
+function given({ port, host }: Pick<Arguments, 'port' | 'host'>) {
+  return { ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host }) };
+}
+
+async function problemsOf(checks: readonly (() => Promise<unknown>)[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const check of checks)
+    try {
+      await check();
+    } catch (error) {
+      found.push(sentences(error));
+    }
+  return found;
+}
+
+function sentences(error: unknown): string {
+  const hint = error instanceof ConfigError && error.hint !== undefined ? `. ${error.hint}` : '';
+  return `${messageOf(error)}${hint}`;
+}
