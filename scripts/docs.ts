@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/inbound/commands/command-table.ts';
@@ -106,13 +107,30 @@ const GENERATED: Readonly<Record<string, () => string>> = {
     ),
   configuration,
   errors: errorCodes,
+  'telegram-kinds': () => kinds({ ...GIVEN, ...DESCRIBED }, UNREADABLE),
 };
+
+/** What the agent gets of each kind of message on a platform; what cannot be read is answered with a sentence. */
+function kinds(read: Readonly<Record<string, string>>, unreadable: Readonly<Record<string, string>>): string {
+  return table(
+    ['Kind', 'What the agent gets'],
+    [
+      ...Object.entries(read).map(([kind, what]) => [`\`${kind}\``, what]),
+      ...Object.entries(unreadable).map(([kind, name]) => [
+        `\`${kind}\``,
+        `nothing: the sender reads that the bot cannot read ${name}`,
+      ]),
+    ],
+  );
+}
 
 const FILES = [
   'README.md',
-  ...readdirSync(join(root, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
+  ...['docs', 'docs/adapters'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  ),
 ];
 const check = process.argv.includes('--check');
 let stale = 0;

@@ -664,3 +664,42 @@ describe('what is not for the model of Telegram:', () => {
     }
   });
 });
+
+describe('whatever way a message takes, the model gets its line:', () => {
+  const command = (text: string): Json => ({
+    entities: [entity('bot_command', 0, text.split(' ', 1)[0]?.length ?? 0)],
+  });
+
+  it.each(['/queue', '/steer', '/btw'])('%s', async (word) => {
+    const asked = await path.asked(() => server.say(`${word} what now?`, ADA, command(word)));
+    expect(asked.text).toBe(`${DM()}\nwhat now?`);
+  });
+
+  it('/retry', async () => {
+    await path.asked(() => server.say('once', ADA));
+    const asked = await path.asked(() => server.say('/retry', ADA, command('/retry')));
+    expect(asked.text).toBe(`${DM()}\nonce`);
+  });
+
+  it('a message that is handed to the running turn', async () => {
+    const gate = Promise.withResolvers<void>();
+    path.model.reply(async ({ text }) => {
+      if (text.endsWith('begin')) await gate.promise;
+      return { text: 'Fine.' };
+    });
+    const before = path.model.requests.length;
+    server.say('begin', BOB);
+    await expect.poll(() => path.model.requests.length).toBe(before + 1);
+    server.say('and this', BOB, { reply_to_message: earlier({ text: 'x' }) });
+    await expect
+      .poll(() => path.running.gateway.conversations.views().some(({ waiting }) => waiting > 0))
+      .toBe(true);
+    gate.resolve();
+    await expect
+      .poll(() => path.model.requests.at(-1)?.history.at(-1), { timeout: 10_000 })
+      .toMatch(
+        /^⟦Telegram direct message, .*, in reply to "Bob"⟧\n⟦it answers a message by "Bob"⟧\n> x\n⟦message⟧\nand this$/,
+      );
+    await path.quiet();
+  });
+});

@@ -17,6 +17,18 @@ export const UNREADABLE = {
   passport_data: 'passport data',
 } as const satisfies Readonly<Record<string, string>>;
 
+/** Kinds that are given as they are. */
+export const GIVEN = {
+  text: 'the text, with the address behind each linked word',
+  photo: 'a picture, with its caption',
+  document: 'a file or picture, with its caption',
+  audio: 'a file, with its caption',
+  voice: 'a file; the message is marked as a voice message',
+  video: 'a file, with its caption',
+  video_note: 'a file',
+  animation: 'a file, with its caption',
+} as const satisfies Readonly<Record<string, string>>;
+
 /** Kinds that are read as text. */
 export const DESCRIBED = {
   location: 'coordinates',
@@ -77,9 +89,8 @@ export function described(message: TelegramContent): string {
 export function unreadableOf(message: TelegramMessage): string | undefined {
   for (const [field, name] of Object.entries(UNREADABLE)) if (field in message) return name;
   // The Bot API adds kinds several times a year.
-  const known = ['text', 'photo', 'document', 'audio', 'voice', 'video', 'video_note', 'animation'];
   const strange = Object.keys(message).some(
-    (field) => !NO_CONTENT.test(field) && !known.includes(field) && !(field in DESCRIBED),
+    (field) => !NO_CONTENT.test(field) && !(field in GIVEN) && !(field in DESCRIBED),
   );
   return strange ? 'this kind of message' : undefined;
 }
