@@ -243,7 +243,13 @@ export interface Operator {
   /** "local", or the URL of the gateway at the other end and whether it answers. */
   link():
     | { readonly kind: 'local' }
-    | { readonly kind: 'remote'; readonly url: string; readonly connected: boolean };
+    | {
+        readonly kind: 'remote';
+        readonly url: string;
+        readonly connected: boolean;
+        /** When the gateway was heard last, epoch milliseconds; absent where that is not known. */
+        readonly heardAt?: number;
+      };
   /** Ends the connection (remote) or nothing (local). */
   close(): Promise<void>;
 }

@@ -51,6 +51,8 @@ export interface LinkTimes {
 /** A snapshot of thousands of sessions is large; a frame beyond this is not from a gateway. */
 const LARGEST_FRAME = 256 * 1024 * 1024;
 const LARGEST_REFUSAL = 16 * 1024;
+/** How often a silent gateway is asked for a sign of life. */
+const ASK_MS = 2_000;
 
 /**
  * `localhost:3847`, `http://host:port/` or `ws://…` -> the address of the operator link.
@@ -78,6 +80,8 @@ export class LinkConnection {
   readonly #ws: WebSocket;
   #seal: Seal | undefined;
   #silence: NodeJS.Timeout | undefined;
+  #asking: NodeJS.Timeout | undefined;
+  #heardAt = Date.now();
 
   private constructor(ws: WebSocket) {
     this.#ws = ws;
@@ -139,8 +143,11 @@ export class LinkConnection {
         resolve(connection);
       });
       ws.on('ping', () => connection.#heard(times.silenceMs));
+      ws.on('pong', () => connection.#heard(times.silenceMs));
+      ws.on('open', () => connection.#askOften());
       ws.on('close', () => {
         clearTimeout(connection.#silence);
+        clearInterval(connection.#asking);
         if (!settled) fail(unreachable(address, 'the connection closed'));
       });
     });
@@ -174,7 +181,21 @@ export class LinkConnection {
     });
   }
 
+  /** When the gateway was heard last, epoch milliseconds. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** A gateway that hangs keeps its connection open: whoever looks at it must learn that it is silent. */
+  #askOften(): void {
+    this.#asking = setInterval(() => {
+      if (Date.now() - this.#heardAt >= ASK_MS / 2 && this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();
+    }, ASK_MS);
+    this.#asking.unref();
+  }
+
   #heard(silenceMs: number): void {
+    this.#heardAt = Date.now();
     if (this.#silence === undefined) {
       this.#silence = setTimeout(() => this.#ws.terminate(), silenceMs);
       this.#silence.unref();

@@ -78,6 +78,7 @@ class RemoteOperator implements Operator {
   readonly #ending = new AbortController();
   #mirror: OperatorSnapshot | undefined;
   #connection: LinkConnection | undefined;
+  #heardAt: number | undefined;
 
   constructor(address: LinkAddress, token: TokenSource, options: ConnectOptions) {
     this.#address = address;
@@ -125,11 +126,13 @@ class RemoteOperator implements Operator {
     return (await this.#ask('query', { name, params })) as OperatorQueries[K]['result'];
   }
 
-  link(): { readonly kind: 'remote'; readonly url: string; readonly connected: boolean } {
+  link(): ReturnType<Operator['link']> {
+    const heardAt = this.#connection?.heardAt ?? this.#heardAt;
     return {
       kind: 'remote',
       url: this.#address.socket === undefined ? this.#address.url.href : this.#address.name,
       connected: this.#connection !== undefined,
+      ...(heardAt === undefined ? {} : { heardAt }),
     };
   }
 
@@ -179,6 +182,7 @@ class RemoteOperator implements Operator {
   }
 
   #lost(reason: string): void {
+    this.#heardAt = this.#connection?.heardAt;
     this.#connection = undefined;
     this.#pending.failAll(linkLost(reason));
     if (this.#ending.signal.aborted) return;

@@ -1,5 +1,6 @@
 import { Box, Text } from 'ink';
 import { memo, type ReactNode } from 'react';
+import { withPlaceholders } from '../draw/placeholders.ts';
 
 export interface LinesProps {
   /** Painted, each exactly as wide as its place. */
@@ -21,7 +22,7 @@ export const Lines = memo(function Lines({ lines }: LinesProps): ReactNode {
         // Lines have no identity but their place on the screen.
         // biome-ignore lint/suspicious/noArrayIndexKey: the index is the row
         <Text key={index} wrap="truncate-end">
-          {line}
+          {withPlaceholders(line)}
         </Text>
       ))}
     </Box>

@@ -14,10 +14,11 @@ const BLANKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/gu;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]|\p{Emoji_Modifier}/gu;
 /**
  * Characters whose width terminals disagree about: unassigned ones, single jamo, signs that became wide in
- * Unicode 16 (hexagrams, Tai Xuan Jing, counting rods).
+ * Unicode 16 (hexagrams, Tai Xuan Jing, counting rods). Private characters have no meaning here, and the renderer uses
+ * them (`placeholders.ts`).
  */
 const CONTESTED =
-  /[\p{Cn}\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7ff\u2630-\u2637\u268a-\u268f\u3248-\u324f\u4dc0-\u4dff\u{1d300}-\u{1d376}]/gu;
+  /[\p{Cn}\p{Co}\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7ff\u2630-\u2637\u268a-\u268f\u3248-\u324f\u4dc0-\u4dff\u{1d300}-\u{1d376}]/gu;
 const REGIONAL = /[\u{1f1e6}-\u{1f1ff}]/gu;
 const MARK_STORM = /(\p{M}{2})\p{M}+/gu;
 const LEADING_MARKS = /^\p{M}+/u;

@@ -39,7 +39,8 @@ export const questionsList: ListDefinition<DialogView> = {
   ],
   draw(row, { width, glyphs, ticker, pending }) {
     const left: Span[] = [
-      span(fillTo(`#${row.number}`, 4), 'strong'),
+      // Never cut: it is what an answer in the chat names.
+      span(`#${row.number}`.padEnd(4), 'strong'),
       span(' '),
       span(
         fillTo(row.kind === 'approval' ? 'approve?' : row.kind, 8),

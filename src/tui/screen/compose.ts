@@ -54,9 +54,13 @@ function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly
   const front = view.modes.at(-1);
   if (front !== undefined) drawn.front(front);
   const over = front === undefined ? undefined : frontBlock(scene, front);
+  // Nobody knows what has changed since: nothing of it looks like the present.
+  const old = controller.slices.link.asOf !== undefined;
   let lines = body;
   for (const opened of [block, over]) if (opened !== undefined) lines = place(lines.map(faded), opened, 1);
-  lines = [row(scene, headerLine(scene), columns), ...lines, row(scene, hintLine(scene), columns)];
+  const header = row(scene, headerLine(scene), columns);
+  if (old) lines = lines.map(faded);
+  lines = [old ? faded(header) : header, ...lines, row(scene, hintLine(scene), columns)];
   // The table is drawn on top of everything: it waits until nothing stands before it.
   return over === undefined && table !== undefined ? { lines, table } : { lines };
 }

@@ -2,7 +2,9 @@
 import { clean } from '../draw/cells.ts';
 import { sparkline } from '../draw/frame.ts';
 import { cutLine, type Line, lineWidth, type Span, span } from '../draw/line.ts';
+import { clockTime } from '../draw/times.ts';
 import { isOpenTask } from '../state/orders.ts';
+import type { LinkSlice } from '../state/slices.ts';
 import type { Scene } from './scene.ts';
 
 interface Piece {
@@ -37,7 +39,7 @@ function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
   const { agent } = gateway;
   return [
     { weight: 90, line: [span('pi-gateway', 'title')] },
-    { weight: 99, line: stateWords(knownState(gateway.state, link.connected), glyphs.on, glyphs.off) },
+    { weight: 99, line: stateWords(knownState(gateway.state, link), glyphs.on, glyphs.off) },
     ...(gateway.demo ? [{ weight: 45, line: [span('demo', 'mark')] }] : []),
     {
       weight: 50,
@@ -82,7 +84,8 @@ function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
 }
 
 /** A remote gateway that does not answer is neither running nor stopped, as far as we know. */
-function knownState(state: string, connected: boolean): string {
+function knownState(state: string, { connected, asOf }: LinkSlice): string {
+  if (asOf !== undefined) return `no answer, as of ${clockTime(asOf)}`;
   return connected ? state : 'no answer';
 }
 

@@ -68,6 +68,7 @@ export class Controller implements ActionContext, Desk {
   readonly #undos: UndoDesk;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
+  #connected = true;
   /** A key is being worked on; what runs without one was chosen otherwise. */
   #keyed = false;
   /** An action runs that was chosen in the palette: Enter again confirms what it asks. */
@@ -166,6 +167,8 @@ export class Controller implements ActionContext, Desk {
   /** Why an action cannot be run on what is selected now, as a sentence. */
   #reasonAgainst(action: Action): string | undefined {
     const { careful } = action;
+    if (careful !== undefined && this.slices.link.asOf !== undefined)
+      return 'Not now: the gateway does not answer, and the rows may be old.';
     if (careful !== undefined && this.lists.justMoved(careful)) return JUST_MOVED;
     const reason = action.disabled?.(this);
     if (reason !== undefined) return `Not now: ${reason}.`;
@@ -364,6 +367,18 @@ export class Controller implements ActionContext, Desk {
     else this.toast(`${guest.name} (${guest.platform} ${guest.userId}) is let in.`);
   }
 
+  /** The link is back: what is not part of the snapshot is asked for again. */
+  #catchUp(): void {
+    const { connected } = this.slices.link;
+    const back = connected && !this.#connected;
+    this.#connected = connected;
+    if (!back) return;
+    this.transcript.reload();
+    const open = this.#view.modes.findLast((mode) => mode.kind === 'list');
+    if (open?.kind === 'list' && (open.list === 'config' || open.list === 'queue'))
+      this.load(open.list, open.subject);
+  }
+
   /** After each publication: what is over goes away. */
   #published(): void {
     this.lists.bringBack();
@@ -371,7 +386,8 @@ export class Controller implements ActionContext, Desk {
     const active = activeList(this.#view);
     if (active !== 'log') this.lists.anchor(active);
     this.lists.anchorLog();
-    this.#expire(this.slices.now);
+    this.#expire(this.#store.now());
+    this.#catchUp();
     const mode = topMode(this.#view);
     this.#inviteOver();
     // The request was decided (here or elsewhere): its sheet has nothing left to show.

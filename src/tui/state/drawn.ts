@@ -52,9 +52,11 @@ export class Drawn {
 
   hasFront(mode: Mode): boolean {
     if (!this.#begun) return true;
-    return mode.kind === 'dialog' && this.#front?.kind === 'dialog'
-      ? this.#front.confirmed === mode.confirmed
-      : this.#front === mode;
+    const front = this.#front;
+    // Keys that arrive together change a field before it is drawn again: it is the same prompt.
+    if (mode.kind === 'text') return front?.kind === 'text' && front.submit === mode.submit;
+    if (mode.kind === 'dialog') return front?.kind === 'dialog' && front.confirmed === mode.confirmed;
+    return front?.kind === mode.kind;
   }
 
   hasRead(hash: string): boolean {

@@ -85,6 +85,7 @@ function textKey(context: ActionContext, mode: Of<'text'>, key: string): void {
   // What the gateway looks at must stay what was typed.
   if (mode.busy === true) return;
   if (key === 'enter') {
+    if (!context.isDrawn(mode)) return;
     submit(context, mode);
     return;
   }

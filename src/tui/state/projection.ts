@@ -212,7 +212,7 @@ export class Projection {
 }
 
 function sameLink(a: LinkSlice, b: LinkSlice): boolean {
-  return a.kind === b.kind && a.url === b.url && a.connected === b.connected;
+  return a.kind === b.kind && a.url === b.url && a.connected === b.connected && a.asOf === b.asOf;
 }
 
 /** A newer gateway at the other end may send events that this console does not know. */

@@ -23,6 +23,8 @@ export interface LinkSlice {
   readonly kind: 'local' | 'remote';
   readonly url?: string;
   readonly connected: boolean;
+  /** The gateway is silent: everything is as it was at this time. */
+  readonly asOf?: number;
 }
 
 export interface Slices {

@@ -13,7 +13,9 @@ export interface StoreOptions {
 }
 
 /** A remote link has no event of its own when it breaks: it is looked at this often. */
-const LINK_CHECK_MS = 2_000;
+const LINK_CHECK_MS = 1_000;
+/** A remote gateway that was not heard for so long is not there, as far as we know. */
+const SILENT_MS = 5_000;
 
 export class ConsoleStore {
   readonly #operator: Operator;
@@ -70,7 +72,9 @@ export class ConsoleStore {
   /** The moment at which something drawn becomes wrong; see `Ticker`. */
   wakeAt(time: number | undefined): void {
     const link = this.#slices.link.kind === 'remote' ? this.#timers.now() + LINK_CHECK_MS : undefined;
-    const times = [time, link].filter((entry) => entry !== undefined);
+    // Ages stand still while nobody knows better.
+    const change = this.#slices.link.asOf === undefined ? time : undefined;
+    const times = [change, link].filter((entry) => entry !== undefined);
     this.#scheduler.wakeAt(times.length === 0 ? undefined : Math.min(...times));
   }
 
@@ -101,14 +105,15 @@ export class ConsoleStore {
   #publish(): void {
     const link = this.#link();
     if (link.connected && !this.#slices.link.connected) this.#projection.load(this.#operator.snapshot());
-    this.#slices = this.#projection.publish(this.#timers.now(), link);
+    this.#slices = this.#projection.publish(link.asOf ?? this.#timers.now(), link);
     for (const listener of this.#listeners) listener();
   }
 
   #link(): LinkSlice {
     const link = this.#operator.link();
-    return link.kind === 'local'
-      ? { kind: 'local', connected: true }
-      : { kind: 'remote', url: link.url, connected: link.connected };
+    if (link.kind === 'local') return { kind: 'local', connected: true };
+    const { url, connected, heardAt } = link;
+    const silent = heardAt !== undefined && this.#timers.now() - heardAt >= SILENT_MS;
+    return { kind: 'remote', url, connected, ...(silent ? { asOf: heardAt } : {}) };
   }
 }

@@ -59,6 +59,14 @@ export class TranscriptFeed {
     this.#touch();
   }
 
+  /** What was said while the link was broken came by no event. */
+  reload(): void {
+    const sessionId = this.#sessionId;
+    if (sessionId === undefined) return;
+    this.close();
+    this.open(sessionId);
+  }
+
   close(): void {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;

@@ -3,6 +3,7 @@
  * (each write would raise EIO), and the real `write` is used even while the process's own stream is guarded.
  */
 import { EventEmitter } from 'node:events';
+import { withClusters } from '../draw/placeholders.ts';
 
 type Done = (error?: Error | null) => void;
 
@@ -56,8 +57,12 @@ export class ScreenStream extends EventEmitter implements NodeJS.WritableStream 
       if (finished !== undefined) setImmediate(finished);
       return true;
     }
-    const text = typeof chunk === 'string' && this.#plain ? chunk.replace(ESCAPE_SEQUENCE, '') : chunk;
+    const text = typeof chunk === 'string' ? this.#terminalText(chunk) : chunk;
     return finished === undefined ? this.#write(text) : this.#write(text, finished);
+  }
+
+  #terminalText(chunk: string): string {
+    return withClusters(this.#plain ? chunk.replace(ESCAPE_SEQUENCE, '') : chunk);
   }
 
   /** The terminal stays open for whoever comes next. */
