@@ -159,6 +159,13 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
       () => operator.snapshot().dialogs ?? [],
       (row) => ({ at: row.createdAt, id: row.id }),
     ),
+    // The whole text of what could not be delivered, to be copied.
+    list(
+      '/api/outbox',
+      'operator',
+      () => operator.snapshot().outbox,
+      (row) => ({ at: row.createdAt, id: row.id }),
+    ),
     write('/api/dialogs/:id/answer', async (call) =>
       operator.run({
         type: 'dialog.answer',
