@@ -52,7 +52,8 @@ describe('without a token', () => {
 
   it('openLoopback opens neither pairing nor questions nor a write', async () => {
     const { port, fake } = await startServer({ openLoopback: true });
-    for (const path of ['/api/pairing', '/api/dialogs', '/api/outbox']) expect((await call(port, path)).status).toBe(401);
+    for (const path of ['/api/pairing', '/api/dialogs', '/api/outbox'])
+      expect((await call(port, path)).status).toBe(401);
     expect((await call(port, '/api/sessions/s1/reset', { method: 'POST' })).status).toBe(401);
     expect(fake.commands).toEqual([]);
   });
