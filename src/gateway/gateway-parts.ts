@@ -309,6 +309,7 @@ export function createParts(
     sessions: stores.sessions,
     security: stores.security,
     files: deps.folder.files,
+    keptRows: settings.limits.keptRows,
     clock,
     log: log.child('sweep'),
   });

@@ -16,9 +16,13 @@ export const RETENTION = {
   endedSessionsMs: 90 * DAY_MS,
   auditMs: 365 * DAY_MS,
   rowsPerSweep: 2000,
+  /** Bites of one sweep: what comes in at 40 messages a second goes as fast. */
+  bitesPerSweep: 10,
 } as const;
 
 const SWEEP_MS = 60_000;
+/** A message has several identities, and they are small: platforms may deliver it again after hours. */
+const SEEN_PER_ROW = 5;
 
 export interface MaintenanceDeps {
   readonly conversations: Conversations;
@@ -32,6 +36,8 @@ export interface MaintenanceDeps {
   readonly security: Database;
   /** Folder of the files that chats sent, one folder a session. */
   readonly files: string;
+  /** Rows of each table that are kept only to look things up. */
+  readonly keptRows: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -81,34 +87,48 @@ export class Maintenance {
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
   }
 
-  /** Looking is cheap; a commit is made only when something is there to forget. */
+  /** Looking is cheap; a commit is made only when something is there to forget. By age first, then by number. */
   async #forgetMessages(before: number): Promise<void> {
-    const { sessions } = this.#deps;
-    const bite = RETENTION.rowsPerSweep;
-    const old = (sql: string): boolean => sessions.get(sql, [before]) !== undefined;
-    if (
-      !old('SELECT 1 AS yes FROM seen WHERE at < ? LIMIT 1') &&
-      !old('SELECT 1 AS yes FROM prompts WHERE at < ? LIMIT 1') &&
-      !old('SELECT 1 AS yes FROM outbox WHERE settled_at < ? LIMIT 1') &&
-      !old("SELECT 1 AS yes FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT 1")
-    )
-      return;
-    await sessions.write((tx) => {
-      tx.run('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)', [before, bite]);
-      tx.run('DELETE FROM prompts WHERE key IN (SELECT key FROM prompts WHERE at < ? LIMIT ?)', [
-        before,
-        bite,
-      ]);
-      tx.run('DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE settled_at < ? LIMIT ?)', [
-        before,
-        bite,
-      ]);
-      tx.run(
-        `DELETE FROM inbox WHERE seq IN
-           (SELECT seq FROM inbox WHERE state IN ('done', 'offered') AND accepted_at < ? LIMIT ?)`,
-        [before, bite],
-      );
-    });
+    const { sessions, keptRows } = this.#deps;
+    const limit = RETENTION.rowsPerSweep;
+    const settled = "state IN ('delivered', 'failed', 'abandoned')";
+    const ended = "state IN ('done', 'offered')";
+    const rules: readonly { readonly old: string; readonly surplus: string; readonly remove: string }[] = [
+      {
+        old: 'SELECT key AS row FROM seen WHERE at < ? LIMIT ?',
+        surplus:
+          'SELECT key AS row FROM seen ORDER BY at LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM seen) - ?))',
+        remove: 'DELETE FROM seen WHERE key IN',
+      },
+      {
+        old: 'SELECT key AS row FROM prompts WHERE at < ? LIMIT ?',
+        surplus:
+          'SELECT key AS row FROM prompts ORDER BY at LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM prompts) - ?))',
+        remove: 'DELETE FROM prompts WHERE key IN',
+      },
+      {
+        old: 'SELECT seq AS row FROM outbox WHERE settled_at < ? LIMIT ?',
+        surplus: `SELECT seq AS row FROM outbox WHERE ${settled} ORDER BY state = 'delivered' DESC, seq
+          LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM outbox WHERE ${settled}) - ?))`,
+        remove: 'DELETE FROM outbox WHERE seq IN',
+      },
+      {
+        old: `SELECT seq AS row FROM inbox WHERE ${ended} AND accepted_at < ? LIMIT ?`,
+        surplus: `SELECT seq AS row FROM inbox WHERE state = 'done' ORDER BY seq
+          LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM inbox WHERE state = 'done') - ?))`,
+        remove: 'DELETE FROM inbox WHERE seq IN',
+      },
+    ];
+    for (const { old, surplus, remove } of rules)
+      for (const [select, params] of [
+        [old, [before, limit]],
+        [surplus, [limit, remove.includes('seen') ? keptRows * SEEN_PER_ROW : keptRows]],
+      ] as const)
+        for (let bite = 0; bite < RETENTION.bitesPerSweep; bite += 1) {
+          const first = sessions.get(select, params);
+          if (first === undefined) break;
+          await sessions.write((tx) => tx.run(`${remove} (${select})`, params));
+        }
   }
 
   async #forgetRequests(before: number): Promise<void> {

@@ -77,6 +77,8 @@ export interface InboundMessage {
   readonly messageId: string;
   /** The client's own correlation id (WebSocket `prompt.id`). */
   readonly promptId?: string;
+  /** It has its outcome, and its text was too long to be kept. */
+  readonly textForgotten?: true;
   /** The message that this one answers. Its attachments are given to the agent like the message's own. */
   readonly replyTo?: ReferredMessage & { readonly messageId: string };
   /**

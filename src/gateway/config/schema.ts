@@ -108,6 +108,35 @@ export const ConfigSchema = Type.Object({
       ),
     }),
   ),
+  limits: Type.Optional(
+    Type.Object({
+      personBytes: Type.Optional(
+        Type.Integer({
+          minimum: 10_000,
+          default: 2_000_000,
+          description: 'Text of queued and running messages that one person may have, in bytes.',
+        }),
+      ),
+      chatBytes: Type.Optional(
+        Type.Integer({ minimum: 10_000, default: 8_000_000, description: 'The same for one chat.' }),
+      ),
+      totalBytes: Type.Optional(
+        Type.Integer({
+          minimum: 10_000,
+          default: 64_000_000,
+          description: 'The same for all chats together.',
+        }),
+      ),
+      keptRows: Type.Optional(
+        Type.Integer({
+          minimum: 100,
+          default: 20_000,
+          description:
+            'Answered messages and finished deliveries that are kept to look things up (each at most 7 days; the oldest delivered go first).',
+        }),
+      ),
+    }),
+  ),
   sessions: Type.Optional(SessionsSchema),
   schedules: Type.Optional(
     Type.Array(ScheduleSchema, {

@@ -35,6 +35,13 @@ export interface ChatPolicy {
 }
 
 /** The configuration with every default filled in: what the core reads. */
+/** Bytes of text that may be queued. */
+export interface TextBudget {
+  readonly personBytes: number;
+  readonly chatBytes: number;
+  readonly totalBytes: number;
+}
+
 export interface Settings {
   readonly port: number;
   readonly host: string;
@@ -45,6 +52,7 @@ export interface Settings {
   readonly allowAll: boolean;
   readonly openLoopback: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
+  readonly limits: TextBudget & { readonly keptRows: number };
   readonly noAgent: boolean;
   /** Follow-ups in a thread in which the bot was called need no mention. */
   readonly followThreads: boolean;
@@ -123,6 +131,12 @@ export function resolveSettings(
     enableWebSocket: config.enableWebSocket ?? true,
     allowAll,
     openLoopback: config.security?.openLoopback ?? false,
+    limits: {
+      personBytes: config.limits?.personBytes ?? 2_000_000,
+      chatBytes: config.limits?.chatBytes ?? 8_000_000,
+      totalBytes: config.limits?.totalBytes ?? 64_000_000,
+      keptRows: config.limits?.keptRows ?? 20_000,
+    },
     rateLimit: {
       maxRequests: config.security?.rateLimit?.maxRequests ?? 60,
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,

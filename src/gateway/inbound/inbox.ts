@@ -2,6 +2,7 @@ import type { ChatRef, InboundMessage } from '../model.ts';
 import { rememberPrompt } from '../prompts.ts';
 import type { Database, Row, Tx } from '../store/database.ts';
 import { textOf } from './edited-message.ts';
+import { TextInUse } from './text-budget.ts';
 
 /**
  * - `held`: a stranger's first words, kept until the operator decides
@@ -24,11 +25,25 @@ export interface InboxItem {
   readonly pieces?: readonly string[];
 }
 
+/** A longer text is forgotten with its outcome; a shorter one is kept for a while, for `/retry`. */
+const KEPT_CHARS = 16_000;
+
+function textLength({ text, joinedFrom = [], replyTo }: InboundMessage): number {
+  const pieces = joinedFrom.reduce((sum, piece) => sum + piece.text.length, 0);
+  return text.length + pieces + (replyTo?.text?.length ?? 0);
+}
+
+function withoutText({ joinedFrom: _, replyTo: __, ...message }: InboundMessage): InboundMessage {
+  return { ...message, text: '', textForgotten: true };
+}
+
 /** The durable list of everything that was accepted. What is in here is answered, queued or reported. */
 export class Inbox {
   readonly #db: Database;
   /** Sessions in which something is offered. */
   readonly #offers: Set<string>;
+  /** Text of what has no outcome yet. */
+  readonly inUse = new TextInUse();
   #seq: number;
 
   constructor(db: Database) {
@@ -67,6 +82,7 @@ export class Inbox {
   ): InboxItem {
     this.#seq += 1;
     const item: InboxItem = { id, seq: this.#seq, sessionId, message, acceptedAt: at, state };
+    if (state !== 'held') this.inUse.hold(id, message);
     tx.run('INSERT INTO inbox (seq, id, session_id, state, message, accepted_at) VALUES (?,?,?,?,?,?)', [
       item.seq,
       id,
@@ -81,12 +97,25 @@ export class Inbox {
   /** Moves an item on, with the pieces that were joined into it. What is done stays done. */
   setState(tx: Tx, item: Pick<InboxItem, 'id' | 'message' | 'pieces'>, state: InboxState): void {
     if (item.pieces !== undefined) this.setMessage(tx, item);
+    // An offer runs only when it is asked for; what is done is forgotten.
+    if (state === 'done' || state === 'offered') this.inUse.release(item.id);
+    if (state === 'done' && textLength(item.message) > KEPT_CHARS) {
+      // Except a held one: the operator may take the decision back.
+      tx.run(
+        `UPDATE inbox SET message = CASE WHEN state = 'held' THEN message ELSE ? END, state = 'done'
+           WHERE id = ? AND state <> 'done'`,
+        [JSON.stringify(withoutText(item.message)), item.id],
+      );
+      return;
+    }
     tx.run("UPDATE inbox SET state = ? WHERE id = ? AND state <> 'done'", [state, item.id]);
   }
 
   /** What the item says now, with all its pieces: none of them runs by itself any more. */
   setMessage(tx: Tx, { id, message, pieces = [] }: Pick<InboxItem, 'id' | 'message' | 'pieces'>): void {
     tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
+    this.inUse.hold(id, message);
+    for (const piece of pieces) this.inUse.release(piece);
     for (const piece of pieces) tx.run("UPDATE inbox SET state = 'done' WHERE id = ?", [piece]);
   }
 
@@ -112,9 +141,11 @@ export class Inbox {
 
   /** Everything without an outcome, in the order of acceptance. */
   open(): InboxItem[] {
-    return this.#db
+    const items = this.#db
       .all("SELECT * FROM inbox WHERE state <> 'done' AND state <> 'offered' ORDER BY seq")
       .map(itemOf);
+    for (const item of items) if (item.state !== 'held') this.inUse.hold(item.id, item.message);
+    return items;
   }
 
   /** The last message of a sender in a session that has its outcome, for `/retry`. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Adapter } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import type { BusyMode } from '../config/schema.ts';
+import type { TextBudget } from '../config/settings.ts';
 import type { Conversations, Place } from '../conversation/conversations.ts';
 import type { Beginning } from '../conversation/lane.ts';
 import { resetNotice } from '../conversation/reset-notice.ts';
@@ -14,6 +15,7 @@ import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { editedMessage, textOf } from './edited-message.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
+import { overBudget, textBytes } from './text-budget.ts';
 import { wordlessAnswer } from './wordless.ts';
 
 export interface IntakeDeps {
@@ -25,6 +27,7 @@ export interface IntakeDeps {
   readonly adapter: (chat: ChatRef) => Adapter | undefined;
   /** Messages that may wait in one session. */
   readonly maxWaiting: number;
+  readonly budget: TextBudget;
   readonly refused: (message: InboundMessage, code: string, reason: string) => void;
   /** May the sender still speak here? Asks without counting towards any limit. */
   readonly welcome: (message: InboundMessage) => boolean;
@@ -59,6 +62,12 @@ export class Intake {
     const now = clock();
     const place = conversations.place(message, now);
     if (!conversations.hasRoom(place.session.id)) return this.#full(message);
+    const { inbox, budget, refused } = this.#deps;
+    const over = overBudget(inbox.inUse.of(message), textBytes(message), budget);
+    if (over !== undefined) {
+      refused(message, over.code, over.text);
+      return this.#refuse(message, over.text);
+    }
     await this.#accept(message, place, now, mode);
   }
 
@@ -94,6 +103,7 @@ export class Intake {
     const lapsed = inbox.offered(session.id, message.sender.id);
     const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
     const whole = mode !== undefined || this.#bursts.passes(message, session, textLimit);
+    const id = randomUUID();
     let begun: Beginning | undefined;
     const storing = db.write((tx) => {
       if (!inbox.markSeen(tx, message, now)) return undefined;
@@ -101,7 +111,7 @@ export class Intake {
       conversations.commitPlace(tx, place, now);
       for (const offer of lapsed) inbox.setState(tx, offer, 'done');
       const state = begun === undefined ? 'queued' : 'running';
-      const item = inbox.add(tx, randomUUID(), message, state, session.id, now);
+      const item = inbox.add(tx, id, message, state, session.id, now);
       const notice: OutboundRow | undefined =
         place.notice === undefined
           ? undefined
@@ -112,7 +122,10 @@ export class Intake {
             });
       return { item, notice };
     });
-    storing.catch(() => begun?.release());
+    storing.catch(() => {
+      begun?.release();
+      inbox.inUse.release(id);
+    });
     const accepted = await storing;
     if (accepted === undefined) return;
     conversations.rememberPlace(place, now);

@@ -77,6 +77,7 @@ export class Reception {
     this.#intake = new Intake({
       ...deps,
       maxWaiting: settings.agent.maxWaiting,
+      budget: settings.limits,
       refused,
       welcome: (message) => this.#admission(message, false).decision === 'allow',
     });

@@ -2,6 +2,15 @@ import { rememberOutcome } from '../prompts.ts';
 import type { Database, Tx } from '../store/database.ts';
 import { type OutboundRow, rowOf } from './outbound-row.ts';
 
+/** A delivered answer to a program that is kept to be told again. */
+const KEPT_CHARS = 64_000;
+const GONE = 'The answer was delivered before, and was too long to be kept.';
+const FORGOTTEN = JSON.stringify([{ text: GONE, plain: GONE }]);
+
+function textLength({ parts }: OutboundRow): number {
+  return parts.reduce((sum, part) => sum + part.text.length, 0);
+}
+
 /** The outbox table. A row is `pending`, `sending` (may have arrived), or settled with its proof or its reason. */
 export class OutboxRows {
   readonly #db: Database;
@@ -111,10 +120,15 @@ export class OutboxRows {
 
   /** The proof of a delivery: a full disk must not make the next start send it again. */
   async markSettled(row: OutboundRow, at: number): Promise<void> {
+    const { state, done, receipts, attempts, error = null, id } = row;
+    const facts = [state, done, JSON.stringify(receipts), attempts, error, at];
+    // What was delivered is only looked up: its text leaves the store with it, unless a program may ask for it again.
+    const keeps = state !== 'delivered' || (row.meta.promptId !== undefined && textLength(row) <= KEPT_CHARS);
     await this.#persist((tx) =>
       tx.run(
-        'UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ? WHERE id = ?',
-        [row.state, row.done, JSON.stringify(row.receipts), row.attempts, row.error ?? null, at, row.id],
+        `UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ?
+           ${keeps ? '' : ', parts = ?'} WHERE id = ?`,
+        [...facts, ...(keeps ? [] : [row.meta.promptId === undefined ? '[]' : FORGOTTEN]), id],
       ),
     );
   }

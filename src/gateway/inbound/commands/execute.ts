@@ -173,6 +173,7 @@ export function createExecutor(deps: ExecuteDeps) {
         return 'I am still working on your last message.';
       const last = inbox.last(session.id, message.sender.id);
       if (last === undefined) return 'There is nothing to run again.';
+      if (last.message.textForgotten) return 'That message was too long to be kept. Please send it again.';
       if (!conversations.hasRoom(session.id)) return 'Too many messages wait already.';
       const { promptId, ...rest } = last.message;
       const again = await persist((tx) =>

@@ -1,0 +1,74 @@
+import type { TextBudget } from '../config/settings.ts';
+import { chatKey, type InboundMessage } from '../model.ts';
+
+interface Held {
+  readonly bytes: number;
+  readonly keys: readonly string[];
+}
+
+/** What one more message would exceed, in the order in which it is told; undefined: there is room. */
+export function overBudget(
+  used: { readonly person: number; readonly chat: number; readonly total: number },
+  bytes: number,
+  budget: TextBudget,
+): { readonly code: string; readonly text: string } | undefined {
+  if (bytes > budget.personBytes)
+    return {
+      code: 'message_too_large',
+      text: 'That message is too long. Please send it as a file, or in parts.',
+    };
+  if (used.person + bytes > budget.personBytes)
+    return { code: 'person_budget', text: 'Too much of your text is waiting. Wait for an answer, or /stop.' };
+  if (used.chat + bytes > budget.chatBytes)
+    return {
+      code: 'chat_budget',
+      text: 'Too much text is waiting in this chat. Wait for an answer, or /stop.',
+    };
+  if (used.total + bytes > budget.totalBytes)
+    return {
+      code: 'total_budget',
+      text: 'Too much is waiting at the moment. Please try again in a few minutes.',
+    };
+  return undefined;
+}
+
+/** Text of messages that have no outcome yet, by person, by chat and in total. */
+export class TextInUse {
+  readonly #held = new Map<string, Held>();
+  readonly #used = new Map<string, number>();
+  #total = 0;
+
+  of(message: InboundMessage): { readonly person: number; readonly chat: number; readonly total: number } {
+    const [person = '', chat = ''] = keysOf(message);
+    return { person: this.#used.get(person) ?? 0, chat: this.#used.get(chat) ?? 0, total: this.#total };
+  }
+
+  hold(id: string, message: InboundMessage): void {
+    this.release(id);
+    const held: Held = { bytes: textBytes(message), keys: keysOf(message) };
+    this.#held.set(id, held);
+    this.#total += held.bytes;
+    for (const key of held.keys) this.#used.set(key, (this.#used.get(key) ?? 0) + held.bytes);
+  }
+
+  release(id: string): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    this.#held.delete(id);
+    this.#total -= held.bytes;
+    for (const key of held.keys) {
+      const left = (this.#used.get(key) ?? 0) - held.bytes;
+      if (left > 0) this.#used.set(key, left);
+      else this.#used.delete(key);
+    }
+  }
+}
+
+/** Everything that a message makes the gateway keep, as UTF-8. */
+export function textBytes({ text, replyTo }: InboundMessage): number {
+  return Buffer.byteLength(text) + Buffer.byteLength(replyTo?.text ?? '');
+}
+
+function keysOf({ chat, sender }: InboundMessage): readonly string[] {
+  return [JSON.stringify(['person', chat.platform, sender.id]), chatKey(chat)];
+}
