@@ -259,6 +259,9 @@ export class Database {
     this.#fence();
     await this.#tidy(loaded);
     if (pending.length > 0) await this.#migrate(pending, version, clock);
+    // Repeating a change of schema takes seconds on a big store: no later start should have to.
+    if (pending.length > 0 && loaded.snapshotBytes > this.#lastSnapshotBytes)
+      this.#compactor.compact().catch(() => {}); // logged where it happened
   }
 
   /** Clears away what a crash left. */
