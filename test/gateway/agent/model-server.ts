@@ -2,11 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChatCompletionRequest, type FixtureResponse, LLMock } from '@copilotkit/aimock';
+import { withoutHeader } from '../../../src/gateway/inbound/context-header.ts';
 
 /** What pi sent to the model. */
 export interface ModelRequest {
   readonly model: string;
-  /** Text of the newest user message. */
+  /** Text of the newest user message, with the gateway's line before it. */
   readonly text: string;
   /** Texts of every user message, oldest first. */
   readonly history: readonly string[];
@@ -34,7 +35,7 @@ export interface ModelServer {
   /** pi's configuration folder inside `env`; a test may add to it. */
   readonly agentDir: string;
   readonly requests: readonly ModelRequest[];
-  /** Sets the answer to every request from now on. Default: `You said: <text>`. */
+  /** Sets the answer to every request from now on. Default: `You said: <text>`, without that line. */
   reply(fn: (request: ModelRequest) => ModelReply | Promise<ModelReply>): void;
   /** How every answer is streamed from now on. Default: no delay between chunks of 12 characters. */
   pace(chunkDelayMs: number, chunkSize?: number): void;
@@ -49,7 +50,7 @@ export async function startModelServer(): Promise<ModelServer> {
   const mock = new LLMock({ port: 0, host: '127.0.0.1' });
   const requests: ModelRequest[] = [];
   let answer = (request: ModelRequest): ModelReply | Promise<ModelReply> => ({
-    text: `You said: ${request.text}`,
+    text: `You said: ${withoutHeader(request.text)}`,
   });
 
   const respond = async (raw: ChatCompletionRequest): Promise<FixtureResponse> => {
