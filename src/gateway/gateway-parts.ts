@@ -234,6 +234,7 @@ export function createParts(
   });
   const reception: Reception = new Reception({
     db: stores.sessions,
+    sessions,
     settings,
     door,
     inbox,

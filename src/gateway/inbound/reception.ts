@@ -3,6 +3,7 @@ import type { Adapter } from '../adapter.ts';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/settings.ts';
 import type { Conversations } from '../conversation/conversations.ts';
+import type { Sessions } from '../conversation/sessions.ts';
 import type { Decide } from '../decisions.ts';
 import { GatewayError, messageOf } from '../errors.ts';
 import type { EventStream } from '../events.ts';
@@ -34,6 +35,7 @@ export interface ReceptionDeps {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly conversations: Conversations;
+  readonly sessions: Pick<Sessions, 'recent'>;
   readonly commands: ChatCommands;
   readonly adapter: (chat: ChatRef) => Adapter | undefined;
   readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
@@ -72,7 +74,7 @@ export class Reception {
     this.#groups = new GroupMemory({
       follow: settings.followThreads,
       listen: settings.listenToGroups,
-      threads: () => deps.conversations.views(),
+      threads: () => deps.sessions.recent(),
     });
     this.#intake = new Intake({
       ...deps,
