@@ -54,10 +54,8 @@ export function hintLine(scene: Scene): Line {
   }
   if (mode?.kind === 'search') {
     const { length } = controller.lists.found;
-    const right: Line = [
-      span(length === 1 ? '1 place' : `${length} places`, 'dim'),
-      span('  Enter keeps, Esc drops', 'dim'),
-    ];
+    const places = `${length === 1 ? '1 place' : `${length} places`}  Enter keeps, Esc drops`;
+    const right: Line = [span(notice?.text ?? places, notice === undefined ? 'dim' : 'warn')];
     const room = Math.max(10, columns - lineWidth(right) - 5);
     return [span(' /', 'key'), ...fieldSpans(mode.field, room), span('  '), ...right];
   }

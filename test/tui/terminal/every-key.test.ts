@@ -252,6 +252,9 @@ describe('every key', () => {
       : {
           ...busySnapshot(),
           outbox: [outboxView('o1')],
+          sessions: busySnapshot().sessions.map((row) =>
+            row.id === 's5' ? { ...row, lastFailure: { at: NOW, reason: 'no model' } } : row,
+          ),
           schedules: [scheduleView('sc-1')],
           dialogs: [
             questionView({ id: 'q1', createdAt: Date.now() }),
