@@ -9,11 +9,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type AgentBackend, type CreateAgentOptions, createAgent } from '../src/agents/create.ts';
+import { silentLogger } from '../src/base/log.ts';
 import type { Conversation } from '../src/gateway/agent/agent.ts';
-import { type AgentBackend, type CreateAgentOptions, createAgent } from '../src/gateway/agent/create.ts';
-import { bundledPi } from '../src/gateway/agent/pi-rpc/command.ts';
-import { silentLogger } from '../src/gateway/log.ts';
-import { type ModelServer, startModelServer } from '../test/gateway/agent/model-server.ts';
+import { bundledPi } from '../src/gateway/agent/pi-command.ts';
+import { type ModelServer, startModelServer } from '../test/agents/model-server.ts';
 
 const WARM_TURNS = 20;
 const largest = Number(process.argv[2] ?? 100);

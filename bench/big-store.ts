@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { SESSION_MIGRATIONS } from '../src/gateway/conversation/schema.ts';
+import { SESSION_MIGRATIONS } from '../src/gateway/sessions/schema.ts';
 
 const sessions = Number(process.argv[2] ?? 200_000);
 const messages = Number(process.argv[3] ?? 1_000_000);

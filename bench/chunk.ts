@@ -1,8 +1,9 @@
 /** Cutting 1 MB of laid-out text into parts, against cutting blindly. Run: node bench/chunk.ts */
-import { chunk } from '../src/adapters/text/chunk.ts';
+
 import { discordText } from '../src/adapters/text/discord.ts';
 import { parseMarkdown } from '../src/adapters/text/parse/markdown.ts';
 import type { PlatformText } from '../src/adapters/text/platform.ts';
+import { chunk } from '../src/adapters/text/platform.ts';
 import { renderDocument } from '../src/adapters/text/render/document.ts';
 import { slackText } from '../src/adapters/text/slack.ts';
 import { telegramText } from '../src/adapters/text/telegram.ts';

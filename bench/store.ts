@@ -12,8 +12,8 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLogger } from '../src/gateway/log.ts';
-import { Database, type Migration, type SqlValue } from '../src/gateway/store/database.ts';
+import { silentLogger } from '../src/base/log.ts';
+import { Database, type Migration, type SqlValue } from '../src/store/database.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const SLICE_MS = 400;

@@ -33,7 +33,7 @@ const EXTERNAL = [
 ];
 
 /** Worker threads and child hosts: own entry files beside the bundle. */
-const WORKERS = ['src/gateway/store/compaction-worker.ts', 'src/gateway/agent/sdk-host.ts'];
+const WORKERS = ['src/store/compaction-worker.ts', 'src/agents/pi-sdk/sdk-host.ts'];
 
 /** Deletes the declarations that no public entry leads to. */
 function keepReachableTypes(folder: string, entries: readonly string[]): void {
@@ -79,11 +79,11 @@ const plainHttp: Plugin = {
 };
 
 const entries = [
-  'src/cli.ts',
+  'src/cli/cli.ts',
   'src/api.ts',
-  'src/extension.ts',
-  'src/hosted-extension.ts',
-  'src/approvals-extension.ts',
+  'src/extension/extension.ts',
+  'src/extension/hosted-extension.ts',
+  'src/extension/approvals-extension.ts',
   ...WORKERS,
 ].filter((f) => existsSync(join(root, f)));
 

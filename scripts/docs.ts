@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
-import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/inbound/commands/command-table.ts';
+import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
 import { harness } from '../test/tui/harness.ts';
 import { scene } from './scene.ts';

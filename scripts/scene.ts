@@ -1,5 +1,5 @@
 /** The fixed scene that the documentation's pictures show. */
-import type { OperatorSnapshot } from '../src/gateway/operator.ts';
+import type { OperatorSnapshot } from '../src/gateway/operator/operator.ts';
 import {
   adapterView,
   gatewayView,

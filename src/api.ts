@@ -9,18 +9,20 @@
  * await stopGateway();
  * ```
  */
+
+import { GatewayError } from './base/errors.ts';
+import type { LogLevel } from './base/log.ts';
 import { answersAsGateway, removeRuntime, urlOf, writeRuntime } from './cli/runtime-file.ts';
 import { type ComposeOptions, composeGateway, type RunningGateway } from './compose.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { Config } from './gateway/config/schema.ts';
-import { dataFolder } from './gateway/data-folder.ts';
-import { GatewayError } from './gateway/errors.ts';
 import type { GatewayEvent, GatewayEventListener } from './gateway/events.ts';
-import type { LogLevel } from './gateway/log.ts';
 import { type AdapterView, type AgentView, isPlatform, PLATFORMS, type Platform } from './gateway/model.ts';
-import type { Operator } from './gateway/operator.ts';
+import type { Operator } from './gateway/operator/operator.ts';
+import { dataFolder } from './store/data-folder.ts';
 
+export { ConfigError, DeliveryError, FolderLockedError, GatewayError } from './base/errors.ts';
 export type {
   Adapter,
   AdapterHost,
@@ -30,7 +32,6 @@ export type {
   SendRequest,
 } from './gateway/adapter.ts';
 export type { Config } from './gateway/config/schema.ts';
-export { ConfigError, DeliveryError, FolderLockedError, GatewayError } from './gateway/errors.ts';
 export type { GatewayEvent, GatewayEventListener } from './gateway/events.ts';
 export type {
   AdapterView,
@@ -41,7 +42,7 @@ export type {
   SessionView,
   TaskView,
 } from './gateway/model.ts';
-export type { Operator, OperatorCommand, OperatorSnapshot } from './gateway/operator.ts';
+export type { Operator, OperatorCommand, OperatorSnapshot } from './gateway/operator/operator.ts';
 
 export interface StartGatewayOptions {
   /** TCP port; 0 takes a free one. Default: the configuration's, else 3847. */

@@ -1,12 +1,17 @@
 /** The one place that puts a gateway together from its parts. */
 import { dirname } from 'node:path';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
-import { createAgentFor } from './compose-agent.ts';
+import { createAgentFor } from './agents/create-for.ts';
+import { systemClock } from './base/clock.ts';
+import { settlesWithin } from './base/deadline.ts';
+import { type FolderLostError, messageOf } from './base/errors.ts';
+import type { Logger, LogLevel } from './base/log.ts';
 import { checkWholeConfig } from './config-check.ts';
+import type { Actor } from './gateway/access/door.ts';
+import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
-import { systemClock } from './gateway/clock.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
 import { ConfigEdits } from './gateway/config/edits.ts';
@@ -17,35 +22,30 @@ import type { Config } from './gateway/config/schema.ts';
 import { resolveTokens } from './gateway/config/secrets.ts';
 import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { watchFile } from './gateway/config/watch.ts';
-import { SESSION_MIGRATIONS } from './gateway/conversation/schema.ts';
+import { EventStream } from './gateway/events.ts';
+import { Gateway } from './gateway/gateway.ts';
+import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
+import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
+import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
+import { LogHub, type LogSink } from './gateway/log-hub.ts';
+import { machineZoneProblem } from './gateway/machine-zone.ts';
+import type { Platform } from './gateway/model.ts';
+import { LocalOperator } from './gateway/operator/local-operator.ts';
+import { checkEntries } from './gateway/schedules/config-entries.ts';
+import { Redactor } from './gateway/send/egress.ts';
+import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
+import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
+import { Metrics } from './server/metrics.ts';
+import { GatewayServer } from './server/server.ts';
 import {
   closeToOthers,
   type DataFolder,
   dataFolder,
   openDataFolder,
   replaceOperatorToken,
-} from './gateway/data-folder.ts';
-import { settlesWithin } from './gateway/deadline.ts';
-import { type FolderLostError, messageOf } from './gateway/errors.ts';
-import { EventStream } from './gateway/events.ts';
-import { Gateway } from './gateway/gateway.ts';
-import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
-import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
-import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
-import { LocalOperator } from './gateway/local-operator.ts';
-import type { Logger, LogLevel } from './gateway/log.ts';
-import { LogHub, type LogSink } from './gateway/log-hub.ts';
-import { machineZoneProblem } from './gateway/machine-zone.ts';
-import type { Platform } from './gateway/model.ts';
-import { Redactor } from './gateway/outbound/egress.ts';
-import { checkEntries } from './gateway/schedules/config-entries.ts';
-import type { Actor } from './gateway/security/door.ts';
-import { SECURITY_MIGRATIONS } from './gateway/security/schema.ts';
-import { Metrics } from './gateway/server/metrics.ts';
-import { GatewayServer } from './gateway/server/server.ts';
-import { Database, type DatabaseOptions, type Migration } from './gateway/store/database.ts';
-import { FolderLock } from './gateway/store/lock.ts';
-import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
+} from './store/data-folder.ts';
+import { Database, type DatabaseOptions, type Migration } from './store/database.ts';
+import { FolderLock } from './store/lock.ts';
 import { VERSION } from './version.ts';
 
 export interface ComposeOptions extends Overrides {

@@ -2,9 +2,9 @@
 import { statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { ConfigError } from './base/errors.ts';
 import { agentHosts, agentSharesFiles } from './gateway/config/agent-hosts.ts';
 import type { Config } from './gateway/config/schema.ts';
-import { ConfigError } from './gateway/errors.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
 
 /** Throws ConfigError that names key, value and fix. `origin` names the file or surface. */

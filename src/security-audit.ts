@@ -7,9 +7,9 @@ import { loadConfig } from './gateway/config/load.ts';
 import type { Config } from './gateway/config/schema.ts';
 import { environmentName } from './gateway/config/secrets.ts';
 import { isLoopbackHost, resolveSettings, type Settings } from './gateway/config/settings.ts';
-import type { DataFolder } from './gateway/data-folder.ts';
 import { PLATFORMS } from './gateway/model.ts';
-import { FolderLock } from './gateway/store/lock.ts';
+import type { DataFolder } from './store/data-folder.ts';
+import { FolderLock } from './store/lock.ts';
 
 export type Severity = 'critical' | 'high' | 'medium' | 'low';
 

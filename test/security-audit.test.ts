@@ -3,8 +3,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runSecurityAudit } from '../src/cli/security-command.ts';
-import { dataFolder } from '../src/gateway/data-folder.ts';
 import { repair, securityFindings } from '../src/security-audit.ts';
+import { dataFolder } from '../src/store/data-folder.ts';
 
 let root: string;
 let cwd: string;

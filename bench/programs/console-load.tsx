@@ -4,7 +4,7 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { render } from 'ink';
-import type { OperatorEvent } from '../../src/gateway/operator.ts';
+import type { OperatorEvent } from '../../src/gateway/operator/operator.ts';
 import { App } from '../../src/tui/app.tsx';
 import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
 import { themeNamed } from '../../src/tui/draw/theme.ts';

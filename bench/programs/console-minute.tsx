@@ -3,7 +3,7 @@
  * line. Arguments: seconds eventsPerSecond. Needs --expose-gc: the heap is measured after a full collection.
  */
 import { render } from 'ink';
-import type { OperatorEvent } from '../../src/gateway/operator.ts';
+import type { OperatorEvent } from '../../src/gateway/operator/operator.ts';
 import { App } from '../../src/tui/app.tsx';
 import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
 import { themeNamed } from '../../src/tui/draw/theme.ts';

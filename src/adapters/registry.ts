@@ -1,8 +1,8 @@
+import { GatewayError } from '../base/errors.ts';
 import type { Adapter } from '../gateway/adapter.ts';
 import { configKeys } from '../gateway/config/access.ts';
 import type { PlatformsConfig } from '../gateway/config/schema.ts';
 import { resolveSecrets } from '../gateway/config/secrets.ts';
-import { GatewayError } from '../gateway/errors.ts';
 import type { Platform } from '../gateway/model.ts';
 import { DIRECT, namesProxy, type Way } from './kit/way.ts';
 

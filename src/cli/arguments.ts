@@ -1,5 +1,5 @@
+import { LOG_LEVELS, type LogLevel } from '../base/log.ts';
 import { closest } from '../gateway/config/suggest.ts';
-import { LOG_LEVELS, type LogLevel } from '../gateway/log.ts';
 import { COMMANDS, type CommandName, commandOf } from './commands.ts';
 
 /** Wrong usage: exit code 2. */

@@ -1,8 +1,8 @@
+import { GatewayError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
-import { dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
-import type { GatewayAddress } from '../gateway/server/link-connection.ts';
-import { connectOperator } from '../gateway/server/remote-operator.ts';
+import type { GatewayAddress } from '../server/link-connection.ts';
+import { connectOperator } from '../server/remote-operator.ts';
+import { dataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { type Arguments, consoleOptions, UsageError } from './arguments.ts';
 import { findGateway } from './find-gateway.ts';
 
@@ -31,7 +31,7 @@ export async function attachTo(args: Arguments, address: GatewayAddress): Promis
     });
   const operator = await connectOperator(address, token);
   try {
-    const { runConsole } = await import('../console.tsx');
+    const { runConsole } = await import('./console.tsx');
     const look = loadConfig(folder.config).config.console ?? {};
     await runConsole(operator, {
       ...look,

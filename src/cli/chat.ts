@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import WebSocket from 'ws';
-import type { DataFolder } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
-import type { GatewayAddress } from '../gateway/server/link-connection.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { GatewayAddress } from '../server/link-connection.ts';
+import type { DataFolder } from '../store/data-folder.ts';
 import { printable, StreamedText } from './output.ts';
 
 interface Identity {

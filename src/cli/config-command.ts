@@ -1,11 +1,11 @@
 /** `config`: shows the configuration, or sets one key of it; secrets come from stdin so that no shell remembers them. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import { GatewayError } from '../base/errors.ts';
 import { checkWholeConfig } from '../config-check.ts';
 import { ConfigAccess, configKeys } from '../gateway/config/access.ts';
-import type { DataFolder } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
-import type { ConfigValue, Operator } from '../gateway/operator.ts';
+import type { ConfigValue, Operator } from '../gateway/operator/operator.ts';
+import type { DataFolder } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import * as print from './print.ts';
 

@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { GatewayError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
-import { type DataFolder, readOperatorToken } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
-import { findSocketPlace, type SocketPlace } from '../gateway/operator-socket-path.ts';
-import { type GatewayAddress, knowsToken } from '../gateway/server/link-connection.ts';
+import { findSocketPlace, type SocketPlace } from '../gateway/operator/operator-socket-path.ts';
+import { type GatewayAddress, knowsToken } from '../server/link-connection.ts';
+import { type DataFolder, readOperatorToken } from '../store/data-folder.ts';
 import type { Arguments } from './arguments.ts';
 import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
 

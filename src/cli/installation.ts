@@ -1,12 +1,12 @@
 /** What `doctor` can see without the gateway: configuration, rights, tokens, and whether the port is free. */
 import { createServer } from 'node:net';
+import { ConfigError, messageOf } from '../base/errors.ts';
 import { checkWholeConfig } from '../config-check.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveTokens } from '../gateway/config/secrets.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
-import type { DataFolder } from '../gateway/data-folder.ts';
-import { ConfigError, messageOf } from '../gateway/errors.ts';
 import { securityFindings } from '../security-audit.ts';
+import type { DataFolder } from '../store/data-folder.ts';
 import type { Arguments } from './arguments.ts';
 
 export interface InstallationReport {

@@ -1,10 +1,10 @@
+import { GatewayError } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
-import { type DataFolder, dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
 import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
-import type { CommandResult, Operator, OperatorCommand } from '../gateway/operator.ts';
-import type { GatewayAddress } from '../gateway/server/link-connection.ts';
-import { connectOperator } from '../gateway/server/remote-operator.ts';
+import type { CommandResult, Operator, OperatorCommand } from '../gateway/operator/operator.ts';
+import type { GatewayAddress } from '../server/link-connection.ts';
+import { connectOperator } from '../server/remote-operator.ts';
+import { type DataFolder, dataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { findGateway, gatewayOfFolder } from './find-gateway.ts';
 import * as print from './print.ts';

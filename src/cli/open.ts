@@ -1,5 +1,5 @@
-import { holdSession, lentOf } from '../handoff.ts';
 import { type Arguments, UsageError } from './arguments.ts';
+import { holdSession, lentOf } from './handoff.ts';
 import { operatorSession } from './one-shot.ts';
 import { printNote } from './output.ts';
 import { findSession } from './work.ts';

@@ -1,5 +1,5 @@
 /** Everything that a command prints goes through here: no text of an agent or a person may steer the terminal. */
-import { sanitiseText } from '../gateway/inbound/sanitise.ts';
+import { sanitiseText } from '../gateway/receive/sanitise.ts';
 
 /** Characters that show nothing or change what is shown. JSON writes them as escapes, so nothing is lost. */
 const HIDDEN =

@@ -9,7 +9,7 @@ import type {
   TranscriptEntry,
   UsageTotal,
 } from '../gateway/model.ts';
-import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator.ts';
+import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import { oneLine } from './output.ts';
 import { rowName } from './request-name.ts';
 

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
-import { GatewayError } from '../gateway/errors.ts';
+import { GatewayError } from '../base/errors.ts';
 import type { DialogView } from '../gateway/model.ts';
-import type { OperatorSnapshot } from '../gateway/operator.ts';
+import type { OperatorSnapshot } from '../gateway/operator/operator.ts';
 
 /** Pairing codes have no "#", are longer than numbers, and are written in capitals. */
 export function isQuestionName(name: string): boolean {

@@ -1,4 +1,4 @@
-import { GatewayError } from '../gateway/errors.ts';
+import { GatewayError } from '../base/errors.ts';
 import type { PairingView } from '../gateway/model.ts';
 
 /** What people call a row of the pairing list that shows no code. */

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GatewayError } from '../base/errors.ts';
 import type { ComposeOptions } from '../compose.ts';
-import { GatewayError } from '../gateway/errors.ts';
 import type { Arguments } from './arguments.ts';
 
 /** The gateway in this process: under the console, or headless. Resolves with the exit code. */
@@ -33,7 +33,7 @@ export async function runGateway(args: Arguments): Promise<number> {
 }
 
 async function headless(args: Arguments, options: ComposeOptions): Promise<number> {
-  const { runHeadless } = await import('../headless.ts');
+  const { runHeadless } = await import('./headless.ts');
   try {
     return await runHeadless(options);
   } catch (error) {
@@ -61,6 +61,6 @@ async function composeOptions(args: Arguments, throwAway: string | undefined): P
     ...(args.acceptLostChanges ? { acceptLostChanges: true } : {}),
   };
   if (!args.demo) return base;
-  const { demoOptions } = await import('../demo.ts');
+  const { demoOptions } = await import('./demo.ts');
   return demoOptions(base);
 }

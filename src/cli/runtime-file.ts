@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataFolder } from '../gateway/data-folder.ts';
+import type { DataFolder } from '../store/data-folder.ts';
 
 /** Where the gateway of a data folder answers; written when it is ready, removed at a clean stop. */
 export interface Runtime {

@@ -1,6 +1,7 @@
 /** `security audit`: prints what was found; with `--fix` it repairs what is safe and looks again. */
-import type { DataFolder } from '../gateway/data-folder.ts';
+
 import { repair, securityFindings } from '../security-audit.ts';
+import type { DataFolder } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import * as print from './print.ts';
 

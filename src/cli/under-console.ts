@@ -1,18 +1,191 @@
 /** The gateway under its own console: the console is drawn first, the gateway starts behind it. */
 import { existsSync } from 'node:fs';
+import { FolderLockedError, GatewayError, messageOf } from '../base/errors.ts';
 import type { ComposeOptions, RunningGateway } from '../compose.ts';
 import { checkWholeConfig } from '../config-check.ts';
-import type { ConsoleResult } from '../console.tsx';
 import { loadConfig } from '../gateway/config/load.ts';
-import { resolveSettings } from '../gateway/config/settings.ts';
-import { type DataFolder, dataFolder, openDataFolder } from '../gateway/data-folder.ts';
-import { FolderLockedError, GatewayError, messageOf } from '../gateway/errors.ts';
-import { FolderLock } from '../gateway/store/lock.ts';
+import { openBadges, resolveSettings, type Settings } from '../gateway/config/settings.ts';
+import { PLATFORMS } from '../gateway/model.ts';
+import type {
+  CommandResult,
+  GatewayEventListener,
+  Operator,
+  OperatorCommand,
+  OperatorQueries,
+  OperatorSnapshot,
+} from '../gateway/operator/operator.ts';
+import { eventsBetween } from '../server/snapshot-diff.ts';
+import { type DataFolder, dataFolder, openDataFolder } from '../store/data-folder.ts';
+import { FolderLock } from '../store/lock.ts';
 import { VERSION } from '../version.ts';
 import { type Arguments, consoleOptions } from './arguments.ts';
+import type { ConsoleResult } from './console.tsx';
 import { removeRuntime, writeRuntime } from './runtime-file.ts';
-import { StartingOperator } from './starting-operator.ts';
-import { SwitchOperator } from './switch-operator.ts';
+
+interface StartingFacts {
+  readonly settings: Settings;
+  readonly version: string;
+  readonly dataDir: string;
+  readonly demo: boolean;
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * What the console shows before the stores are open: the first frame does not wait for them. Commands and questions
+ * wait for the gateway and are then carried out by it.
+ */
+export class StartingOperator implements Operator {
+  readonly #snapshot: OperatorSnapshot;
+  readonly #next = Promise.withResolvers<Operator>();
+
+  constructor(facts: StartingFacts) {
+    this.#snapshot = startingSnapshot(facts);
+    // Nobody may be waiting when the start fails; whoever waits is told.
+    this.#next.promise.catch(() => {});
+  }
+
+  /** The gateway is up. */
+  ready(operator: Operator): void {
+    this.#next.resolve(operator);
+  }
+
+  /** It could not be started. */
+  failed(error: unknown): void {
+    this.#next.reject(error);
+  }
+
+  snapshot(): OperatorSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Nothing happens here; what differs is told when the gateway takes over. */
+  subscribe(): () => void {
+    return () => {};
+  }
+
+  async run(command: OperatorCommand): Promise<CommandResult> {
+    return (await this.#next.promise).run(command);
+  }
+
+  async query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+  ): Promise<OperatorQueries[K]['result']> {
+    return (await this.#next.promise).query(name, params);
+  }
+
+  link(): { readonly kind: 'local' } {
+    return { kind: 'local' };
+  }
+
+  async close(): Promise<void> {}
+}
+
+function startingSnapshot({ settings, version, dataDir, demo, now }: StartingFacts): OperatorSnapshot {
+  return {
+    gateway: {
+      version,
+      state: 'starting',
+      host: settings.host,
+      port: settings.port,
+      startedAt: now,
+      dataDir,
+      demo,
+      agent: {
+        backend: settings.noAgent ? 'none' : settings.agent.backend,
+        running: 0,
+        maxConcurrent: settings.agent.maxConcurrent,
+        ok: true,
+        detail: 'not checked yet',
+      },
+      clients: 0,
+      badges: openBadges(settings),
+      turnedAway: 0,
+    },
+    adapters: PLATFORMS.map((platform) => ({
+      platform,
+      state: settings.enabled(platform) ? 'starting' : 'disabled',
+      detail: settings.enabled(platform) ? '' : 'not enabled',
+      transport: { alive: false },
+      ingress: {},
+      authorisation: 'unknown',
+      lastErrors: [],
+      received: 0,
+      sent: 0,
+      open: false,
+    })),
+    sessions: [],
+    tasks: [],
+    pairing: [],
+    allowlist: [],
+    refusals: [],
+    outbox: [],
+    log: [],
+  };
+}
+
+/** An operator whose gateway can be exchanged: the console stays open while the gateway restarts. */
+export class SwitchOperator implements Operator {
+  #current: Operator;
+  #unsubscribe: () => void;
+  readonly #listeners = new Set<GatewayEventListener>();
+  /** Taken as the gateway began to stop: afterwards its store is closed and cannot be asked. */
+  #last: OperatorSnapshot | undefined;
+
+  constructor(first: Operator) {
+    this.#current = first;
+    this.#unsubscribe = first.subscribe((event) => this.#tell(event));
+  }
+
+  /** Goes on with another gateway; listeners are told what differs. */
+  switchTo(next: Operator): void {
+    const before = this.snapshot();
+    this.#last = undefined;
+    this.#unsubscribe();
+    this.#current = next;
+    this.#unsubscribe = next.subscribe((event) => this.#tell(event));
+    for (const event of eventsBetween(before, next.snapshot())) this.#tell(event);
+  }
+
+  snapshot(): OperatorSnapshot {
+    return this.#last ?? this.#current.snapshot();
+  }
+
+  subscribe(listener: GatewayEventListener): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  run(command: OperatorCommand): Promise<CommandResult> {
+    return this.#current.run(command);
+  }
+
+  query<K extends keyof OperatorQueries>(
+    name: K,
+    params: OperatorQueries[K]['params'],
+  ): Promise<OperatorQueries[K]['result']> {
+    return this.#current.query(name, params);
+  }
+
+  link(): ReturnType<Operator['link']> {
+    return this.#current.link();
+  }
+
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    await this.#current.close();
+  }
+
+  #tell(event: Parameters<GatewayEventListener>[0]): void {
+    // What a stopping gateway says of its rows is not passed on: the next one is compared with what was shown last.
+    if (this.#last !== undefined && event.type !== 'log' && event.type !== 'gateway') return;
+    if (event.type === 'gateway' && event.gateway.state === 'stopping') this.#last = this.#current.snapshot();
+    for (const listener of this.#listeners) listener(event);
+  }
+}
 
 /** Makes the gateway; the second call comes after a restart. */
 export type Compose = () => Promise<RunningGateway>;
@@ -42,7 +215,7 @@ export async function underConsole(
   const operator = new SwitchOperator(starting);
   const leave = new AbortController();
   const look = config.console ?? {};
-  const { runConsole } = await import('../console.tsx');
+  const { runConsole } = await import('./console.tsx');
   const onScreen = runConsole(operator, {
     ...look,
     ...consoleOptions(args),

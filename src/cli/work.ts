@@ -1,7 +1,7 @@
 /** One-shot commands about sessions, adapters, background tasks, schedules and home chats. */
-import { GatewayError } from '../gateway/errors.ts';
+import { GatewayError } from '../base/errors.ts';
 import { isPlatform, PLATFORMS, type SessionView } from '../gateway/model.ts';
-import type { Operator, OperatorCommand } from '../gateway/operator.ts';
+import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import { UsageError } from './arguments.ts';
 import * as print from './print.ts';
 

@@ -1,11 +1,41 @@
+import { GatewayError } from '../base/errors.ts';
 import { findGateway } from '../cli/find-gateway.ts';
 import { removeRuntime, writeRuntime } from '../cli/runtime-file.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
-import { dataFolder, readOperatorToken } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
-import type { Operator } from '../gateway/operator.ts';
-import { connectOperator } from '../gateway/server/remote-operator.ts';
-import { leave, take } from './shelf.ts';
+import type { Operator } from '../gateway/operator/operator.ts';
+import { connectOperator } from '../server/remote-operator.ts';
+import { dataFolder, readOperatorToken } from '../store/data-folder.ts';
+
+/**
+ * pi loads its extensions anew when the operator opens another session (`/new`, `/resume`, `/reload`): the old
+ * instance is told to shut down before the new one exists, and the two share no variable. People in chats must not
+ * lose their gateway by that, so it waits here in between. The one value that outlives an instance.
+ */
+const SHELF = Symbol.for('pi-gateway-tui.running');
+/** Nobody came for it: the extension was removed. */
+const SHELF_MS = 30_000;
+
+interface Shelved {
+  readonly running: RunningGateway;
+  readonly timer: NodeJS.Timeout;
+}
+
+const shelf: typeof globalThis & { [SHELF]?: Shelved | undefined } = globalThis;
+
+/** Leaves a running gateway for the next instance; it is stopped when none takes it within 30 s. */
+function leave(running: RunningGateway): void {
+  const timer = setTimeout(() => void take()?.stop(), SHELF_MS);
+  timer.unref();
+  shelf[SHELF] = { running, timer };
+}
+
+/** Takes what the last instance left; undefined when it left nothing. */
+function take(): RunningGateway | undefined {
+  const found = shelf[SHELF];
+  shelf[SHELF] = undefined;
+  clearTimeout(found?.timer);
+  return found?.running;
+}
 
 /** How the extension reaches a gateway: one it started itself, or one that already runs elsewhere. */
 export class GatewayLink {

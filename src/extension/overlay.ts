@@ -1,8 +1,8 @@
 import type { ExtensionCommandContext } from '@earendil-works/pi-coding-agent';
 import { Key, matchesKey, truncateToWidth } from '@earendil-works/pi-tui';
-import { messageOf } from '../gateway/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import type { PairingView } from '../gateway/model.ts';
-import type { Operator } from '../gateway/operator.ts';
+import type { Operator } from '../gateway/operator/operator.ts';
 
 /** People shown at once; the rest is reached with the cursor. */
 const SHOWN = 5;

@@ -1,12 +1,12 @@
+import { GatewayError } from '../base/errors.ts';
 import * as print from '../cli/print.ts';
 import { isQuestionName, printQuestions, questionId } from '../cli/questions.ts';
 import { requestNamed } from '../cli/request-name.ts';
 import { ConfigAccess } from '../gateway/config/access.ts';
 import { closest } from '../gateway/config/suggest.ts';
-import { dataFolder } from '../gateway/data-folder.ts';
-import { GatewayError } from '../gateway/errors.ts';
 import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
-import type { OperatorCommand } from '../gateway/operator.ts';
+import type { OperatorCommand } from '../gateway/operator/operator.ts';
+import { dataFolder } from '../store/data-folder.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
 /** The words behind `/gateway`; the console's palette has the same. */

@@ -1,6 +1,6 @@
+import { withDeadline } from '../base/deadline.ts';
+import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Adapter, AdapterCheck } from './adapter.ts';
-import { withDeadline } from './deadline.ts';
-import { GatewayError, messageOf } from './errors.ts';
 
 /** Keys of `platforms.<platform>` as an operator typed them: not validated yet. */
 export type CandidateSettings = Readonly<Record<string, unknown>>;

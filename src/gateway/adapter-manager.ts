@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { GatewayError, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
 import type { Adapter, AdapterCheck, AdapterHost, AdapterRoute, Announcement, Part } from './adapter.ts';
 import { type CandidateSettings, checkAdapter } from './adapter-check.ts';
-import type { Clock } from './clock.ts';
-import { withDeadline } from './deadline.ts';
-import { GatewayError, messageOf } from './errors.ts';
 import type { EventStream } from './events.ts';
-import type { Logger } from './log.ts';
 import {
   type AdapterHealth,
   type AdapterView,
@@ -14,7 +14,7 @@ import {
   PLATFORMS,
   type Platform,
 } from './model.ts';
-import { plainParts } from './outbound/plain-parts.ts';
+import { plainParts } from './send/plain-parts.ts';
 
 const START_MS = 20_000;
 const STOP_MS = 8000;

@@ -2,9 +2,9 @@
  * Port: what a platform adapter is. The core defines it, `adapters/<platform>/` implements it with the
  * platform's own client library. One adapter's throw, hang or crash never touches another or the gateway.
  */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
 import type { TurnEvent } from './events.ts';
-import type { Logger } from './log.ts';
 import type { AdapterHealth, Attachment, ChatRef, InboundMessage, Platform } from './model.ts';
 
 export interface Capabilities {

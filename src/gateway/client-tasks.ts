@@ -1,10 +1,10 @@
-import type { Conversations } from './conversation/conversations.ts';
-import type { Sessions } from './conversation/sessions.ts';
-import { GatewayError } from './errors.ts';
-import type { Admission } from './inbound/admission.ts';
+import { GatewayError } from '../base/errors.ts';
 import type { ChatRef, InboundMessage, Sender, TaskView } from './model.ts';
+import type { Admission } from './receive/admission.ts';
+import type { Sessions } from './sessions/sessions.ts';
 import { taskView } from './tasks/task-record.ts';
 import type { Tasks } from './tasks/tasks.ts';
+import type { Conversations } from './turns/conversations.ts';
 
 export interface ClientTaskRequest {
   readonly command: string;

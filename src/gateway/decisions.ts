@@ -1,5 +1,5 @@
-import type { Clock } from './clock.ts';
-import type { LogFields, Logger } from './log.ts';
+import type { Clock } from '../base/clock.ts';
+import type { LogFields, Logger } from '../base/log.ts';
 import type { DecisionView } from './model.ts';
 import { Repeats } from './repeats.ts';
 

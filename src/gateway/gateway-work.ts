@@ -1,27 +1,28 @@
 /** The part of the gateway that works by itself: background tasks, schedules, and where their results go. */
+
+import type { Logger } from '../base/log.ts';
+import type { Tx } from '../store/database.ts';
+import type { People } from './access/people.ts';
 import type { Adapter } from './adapter.ts';
-import type { Conversations } from './conversation/conversations.ts';
-import type { Sessions } from './conversation/sessions.ts';
 import type { Decide } from './decisions.ts';
-import type { Dialogs } from './dialogs/dialogs.ts';
 import type { GatewayDeps } from './gateway.ts';
-import type { Logger } from './log.ts';
 import { machineZone } from './machine-zone.ts';
 import type { ChatRef, InboundMessage, Platform } from './model.ts';
-import type { AnswerFiles } from './outbound/answer-files.ts';
-import { filePolicy, filesPrompt } from './outbound/file-policy.ts';
-import { HomeChats } from './outbound/home-chats.ts';
-import type { Outbox } from './outbound/outbox.ts';
-import { resolveTargets, type Target, type TargetContext } from './outbound/target.ts';
+import type { Dialogs } from './questions/dialogs.ts';
 import { scheduleRules } from './schedules/rules.ts';
 import { Schedules } from './schedules/schedules.ts';
-import type { People } from './security/people.ts';
-import type { Tx } from './store/database.ts';
+import type { AnswerFiles } from './send/answer-files.ts';
+import { filePolicy, filesPrompt } from './send/file-policy.ts';
+import { HomeChats } from './send/home-chats.ts';
+import type { Outbox } from './send/outbox.ts';
+import { resolveTargets, type Target, type TargetContext } from './send/target.ts';
+import type { Sessions } from './sessions/sessions.ts';
 import { deliverTask } from './tasks/task-delivery.ts';
 import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
-import type { Usage } from './usage/usage.ts';
+import type { Conversations } from './turns/conversations.ts';
+import type { Usage } from './usage.ts';
 
 type Persist = <T>(body: (tx: Tx) => T) => Promise<T>;
 

@@ -1,24 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { settlesWithin } from '../base/deadline.ts';
+import { GatewayError } from '../base/errors.ts';
+import type { DataFolder } from '../store/data-folder.ts';
+import type { Database } from '../store/database.ts';
+import { StoreHealth } from '../store/health.ts';
 import type { Adapter } from './adapter.ts';
 import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
-import type { Clock } from './clock.ts';
 import { openBadges, type Settings } from './config/settings.ts';
-import type { DataFolder } from './data-folder.ts';
-import { settlesWithin } from './deadline.ts';
-import { GatewayError } from './errors.ts';
 import type { EventStream } from './events.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
 import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
-import type { Redactor } from './outbound/egress.ts';
-import type { OutboundRow } from './outbound/outbound-row.ts';
-import type { Target } from './outbound/target.ts';
 import { recoverInbox } from './recovery.ts';
 import { Repeats } from './repeats.ts';
-import type { Database } from './store/database.ts';
-import { StoreHealth } from './store/health.ts';
+import type { Redactor } from './send/egress.ts';
+import type { OutboundRow } from './send/outbound-row.ts';
+import type { Target } from './send/target.ts';
 
 const REFUSALS_KEPT = 200;
 /** Longest time that commands and messages under way get to end when the gateway stops. */

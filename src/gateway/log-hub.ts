@@ -1,8 +1,8 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../base/clock.ts';
+import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/log.ts';
 import type { EventStream } from './events.ts';
-import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from './log.ts';
 import type { LogLine } from './model.ts';
-import type { Redactor } from './outbound/egress.ts';
+import type { Redactor } from './send/egress.ts';
 
 /** Where finished lines go besides the event stream (a JSON writer in headless mode). */
 export type LogSink = (level: LogLevel, source: string, message: string, fields: LogFields) => void;

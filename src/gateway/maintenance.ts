@@ -1,14 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from './clock.ts';
-import type { Conversations } from './conversation/conversations.ts';
-import { messageOf } from './errors.ts';
-import type { Logger } from './log.ts';
-import type { Outbox } from './outbound/outbox.ts';
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Database } from '../store/database.ts';
 import type { Schedules } from './schedules/schedules.ts';
-import type { Database } from './store/database.ts';
+import type { Outbox } from './send/outbox.ts';
 import type { Tasks } from './tasks/tasks.ts';
-import type { Usage } from './usage/usage.ts';
+import type { Conversations } from './turns/conversations.ts';
+import type { Usage } from './usage.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 export const RETENTION = {

@@ -2,7 +2,7 @@
  * The words of the domain. Everything here is plain data: it crosses the operator socket as JSON.
  * Times are milliseconds since the epoch unless the name says otherwise.
  */
-import type { LogLevel } from './log.ts';
+import type { LogLevel } from '../base/log.ts';
 
 export type { DecisionView, RefusalView } from './decision-view.ts';
 

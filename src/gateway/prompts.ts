@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { GatewayError } from '../base/errors.ts';
+import type { Database, Tx } from '../store/database.ts';
 import type { OutboundMeta } from './adapter.ts';
-import { GatewayError } from './errors.ts';
 import { type ChatRef, chatKey, type InboundMessage } from './model.ts';
-import type { Database, Tx } from './store/database.ts';
 
 /** What a client has asked under an id of its own. */
 export interface KnownPrompt {

@@ -1,16 +1,16 @@
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Database } from '../store/database.ts';
+import type { Door } from './access/door.ts';
+import type { PairingRequest } from './access/pairing-request.ts';
 import type { Adapter } from './adapter.ts';
-import type { Clock } from './clock.ts';
-import type { Conversations } from './conversation/conversations.ts';
-import type { SessionRecord, Sessions } from './conversation/sessions.ts';
 import type { Decide } from './decisions.ts';
-import { messageOf } from './errors.ts';
-import type { Inbox, InboxItem } from './inbound/inbox.ts';
-import type { Logger } from './log.ts';
 import type { ChatRef } from './model.ts';
-import type { Outbox } from './outbound/outbox.ts';
-import type { Door } from './security/door.ts';
-import type { PairingRequest } from './security/pairing-request.ts';
-import type { Database } from './store/database.ts';
+import type { Inbox, InboxItem } from './receive/inbox.ts';
+import type { Outbox } from './send/outbox.ts';
+import type { SessionRecord, Sessions } from './sessions/sessions.ts';
+import type { Conversations } from './turns/conversations.ts';
 
 /** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
 export const RESUME_WITHIN_MS = 10 * 60_000;

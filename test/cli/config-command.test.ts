@@ -5,8 +5,8 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readArguments, UsageError } from '../../src/cli/arguments.ts';
 import { configRequest, runConfig } from '../../src/cli/config-command.ts';
-import { dataFolder } from '../../src/gateway/data-folder.ts';
-import type { Operator } from '../../src/gateway/operator.ts';
+import type { Operator } from '../../src/gateway/operator/operator.ts';
+import { dataFolder } from '../../src/store/data-folder.ts';
 import { createFakeOperator } from '../tui/fake-operator.ts';
 import { snapshotOf } from '../tui/fixtures.ts';
 

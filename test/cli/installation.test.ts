@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { inspectInstallation, inspectPort } from '../../src/cli/installation.ts';
-import { dataFolder } from '../../src/gateway/data-folder.ts';
+import { dataFolder } from '../../src/store/data-folder.ts';
 
 let root: string;
 let cwd: string;

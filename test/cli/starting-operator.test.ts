@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StartingOperator } from '../../src/cli/starting-operator.ts';
-import { SwitchOperator } from '../../src/cli/switch-operator.ts';
+import { StartingOperator, SwitchOperator } from '../../src/cli/under-console.ts';
 import { resolveSettings } from '../../src/gateway/config/settings.ts';
 import { ConsoleStore } from '../../src/tui/state/store.ts';
 import { createFakeOperator } from '../tui/fake-operator.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { adapterWork, homeWork, schedulesWork, sessionWork, tasksWork } from '../../src/cli/work.ts';
-import type { Operator } from '../../src/gateway/operator.ts';
-import { fakeOperator } from '../gateway/server/fake-operator.ts';
+import type { Operator } from '../../src/gateway/operator/operator.ts';
+import { fakeOperator } from '../server/fake-operator.ts';
 
 const { operator } = fakeOperator();
 const command = (work: unknown): unknown => work;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startModelServer } from '../gateway/agent/model-server.ts';
+import { startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
-const FAKE = join(import.meta.dirname, '../gateway/agent/fake-pi.mjs');
+const FAKE = join(import.meta.dirname, '../agents/fake-pi.mjs');
 
 describe('a gateway with a pool of hosts', () => {
   let folder: ReturnType<typeof temporaryFolder>;

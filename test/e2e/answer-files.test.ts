@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
 import type { ChatRef } from '../../src/gateway/model.ts';
 import { TelegramPeer } from '../adapters/telegram/peer.ts';
-import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
 const wait = { timeout: 40_000, interval: 50 };

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway } from '../../src/compose.ts';
-import { createScriptedAgent } from '../../src/gateway/agent/scripted.ts';
 import type { ContractPeer } from '../adapters/contract/peer.ts';
 import { DiscordPeer } from '../adapters/discord/peer.ts';
 import { SlackPeer } from '../adapters/slack/peer.ts';
 import { TelegramPeer } from '../adapters/telegram/peer.ts';
-import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
 import {
   GatewayProcess,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { withoutHeader } from '../../src/gateway/inbound/context-header.ts';
-import { type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { withoutHeader } from '../../src/gateway/receive/context-header.ts';
+import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import {
   freePort,

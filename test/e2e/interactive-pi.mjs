@@ -7,7 +7,7 @@ const file = after('--session');
 if (process.argv.includes('rpc')) {
   if (process.argv.includes('--session')) writeFileSync(file, '');
   process.argv.splice(2, 0, 'echo');
-  await import(join(import.meta.dirname, '../gateway/agent/fake-pi.mjs'));
+  await import(join(import.meta.dirname, '../agents/fake-pi.mjs'));
 } else {
   process.stdout.write(`INTERACTIVE pid=${process.pid} tty=${process.stdin.isTTY} in ${process.cwd()}\r\n`);
   process.stdout.write(`SESSION ${file.split('/').at(-1)}\r\n`);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { withoutHeader } from '../../src/gateway/inbound/context-header.ts';
-import { piCommand } from '../gateway/agent/contract.ts';
-import { startModelServer } from '../gateway/agent/model-server.ts';
+import { withoutHeader } from '../../src/gateway/receive/context-header.ts';
+import { piCommand } from '../agents/contract.ts';
+import { startModelServer } from '../agents/model-server.ts';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
 import {
   freePort,

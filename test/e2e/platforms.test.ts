@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { createScriptedAgent, longAnswer } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
-import { longAnswer } from '../../src/gateway/agent/script.ts';
-import { createScriptedAgent } from '../../src/gateway/agent/scripted.ts';
 import { PLATFORMS } from '../../src/gateway/model.ts';
 import type { ContractPeer } from '../adapters/contract/peer.ts';
 import { DiscordPeer } from '../adapters/discord/peer.ts';

@@ -1,10 +1,10 @@
 /** A task started from each surface is watched to its end on every other one, and told to its chat alone, once. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { registerTools } from '../../src/extension/extension.ts';
 import { GatewayLink } from '../../src/extension/gateway-link.ts';
-import { registerTools } from '../../src/extension/tools.ts';
 import type { TaskView } from '../../src/gateway/model.ts';
-import type { Operator } from '../../src/gateway/operator.ts';
-import { connectOperator } from '../../src/gateway/server/remote-operator.ts';
+import type { Operator } from '../../src/gateway/operator/operator.ts';
+import { connectOperator } from '../../src/server/remote-operator.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import {
   GatewayProcess,

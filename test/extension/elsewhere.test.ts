@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { RpcPi } from './rpc-pi.ts';

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connectOperator } from '../../src/gateway/server/remote-operator.ts';
-import { type ModelReply, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { connectOperator } from '../../src/server/remote-operator.ts';
+import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { RpcPi, type ToolOutcome } from './rpc-pi.ts';

@@ -1,6 +1,6 @@
 /** The headless gateway on Bun: the built program, the store after `kill -9`, and the real pi as its child. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder } from '../support/gateway-process.ts';
 import { foreignFile } from './foreign-peer.ts';

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { DeliveryError } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/log.ts';
 import { composeGateway } from '../../src/compose.ts';
 import { DECISIONS_KEPT, DecisionTrace } from '../../src/gateway/decisions.ts';
-import { DeliveryError } from '../../src/gateway/errors.ts';
-import { silentLogger } from '../../src/gateway/log.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { operatorToken, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { Rig, type RigOptions } from './rig.ts';

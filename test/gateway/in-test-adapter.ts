@@ -1,3 +1,4 @@
+import { DeliveryError } from '../../src/base/errors.ts';
 import type {
   Adapter,
   AdapterHost,
@@ -6,7 +7,6 @@ import type {
   SendReceipt,
   SendRequest,
 } from '../../src/gateway/adapter.ts';
-import { DeliveryError } from '../../src/gateway/errors.ts';
 import type { TurnEvent } from '../../src/gateway/events.ts';
 import type { AdapterState, Attachment, ChatRef, Platform } from '../../src/gateway/model.ts';
 import type { TestPlatform } from './test-platform.ts';

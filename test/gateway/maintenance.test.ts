@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RETENTION } from '../../src/gateway/maintenance.ts';
+import { systemError } from '../store/kit/memory-disk.ts';
 import { Rig } from './rig.ts';
-import { systemError } from './store/kit/memory-disk.ts';
 
 const DAY = 24 * 3_600_000;
 let rig: Rig;

@@ -1,5 +1,5 @@
+import { createScriptedAgent, type ScriptedAgentOptions } from '../../src/agents/scripted/scripted.ts';
 import type { Agent, ConversationSpec } from '../../src/gateway/agent/agent.ts';
-import { createScriptedAgent, type ScriptedAgentOptions } from '../../src/gateway/agent/scripted.ts';
 
 /** The scripted agent, and what its conversations were opened with. */
 export interface RecordingAgent extends Agent {

@@ -1,5 +1,5 @@
+import type { DeliveryError } from '../../src/base/errors.ts';
 import type { Part, SendRequest } from '../../src/gateway/adapter.ts';
-import type { DeliveryError } from '../../src/gateway/errors.ts';
 import type { ChatRef } from '../../src/gateway/model.ts';
 
 /** One message as people in the chat see it. */

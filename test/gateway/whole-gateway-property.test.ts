@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { DeliveryError } from '../../src/gateway/errors.ts';
+import { DeliveryError } from '../../src/base/errors.ts';
+import { systemError } from '../store/kit/memory-disk.ts';
 import { Rig } from './rig.ts';
-import { systemError } from './store/kit/memory-disk.ts';
 import type { ShownMessage } from './test-platform.ts';
 
 /** More by the environment, for a long look. */

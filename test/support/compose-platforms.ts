@@ -1,7 +1,7 @@
 /** A composed gateway with its real adapters on local platform servers. Also for benches: nothing of a test runner. */
 import { join } from 'node:path';
+import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
-import { createScriptedAgent } from '../../src/gateway/agent/scripted.ts';
 import type { ContractPeer } from '../adapters/contract/peer.ts';
 import { temporaryFolder, writeConfig } from './gateway-process.ts';
 import { watchOutput, watchSecret } from './secret-watch.ts';

@@ -2,7 +2,7 @@
 import { expect, vi } from 'vitest';
 import type { RunningGateway } from '../../src/compose.ts';
 import type { AdapterView, ChatRef, Platform } from '../../src/gateway/model.ts';
-import type { OperatorSnapshot } from '../../src/gateway/operator.ts';
+import type { OperatorSnapshot } from '../../src/gateway/operator/operator.ts';
 import type { BotMessage, ContractPeer, UserMessage } from '../adapters/contract/peer.ts';
 import { composePlatforms } from './compose-platforms.ts';
 

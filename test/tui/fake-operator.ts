@@ -7,7 +7,7 @@ import type {
   OperatorCommand,
   OperatorQueries,
   OperatorSnapshot,
-} from '../../src/gateway/operator.ts';
+} from '../../src/gateway/operator/operator.ts';
 
 export type Answer = CommandResult | Error;
 

@@ -10,7 +10,7 @@ import type {
   SessionView,
   TaskView,
 } from '../../src/gateway/model.ts';
-import type { OperatorSnapshot } from '../../src/gateway/operator.ts';
+import type { OperatorSnapshot } from '../../src/gateway/operator/operator.ts';
 
 /** 2025-06-01 12:00:00 UTC. */
 export const NOW = 1_748_779_200_000;

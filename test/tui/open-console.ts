@@ -1,7 +1,7 @@
 /** Opens the real console on a terminal emulator in this process. */
 import type { Socket } from 'node:net';
 import { vi } from 'vitest';
-import { type ConsoleOptions, type ConsoleResult, runConsole } from '../../src/console.tsx';
+import { type ConsoleOptions, type ConsoleResult, runConsole } from '../../src/cli/console.tsx';
 import { createFakeOperator, type FakeOperator, type FakeOperatorOptions } from './fake-operator.ts';
 import { alive, busySnapshot } from './fixtures.ts';
 import { FakeStdin, FakeStdout, VirtualTerminal } from './virtual-terminal.ts';

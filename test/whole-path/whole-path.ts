@@ -5,14 +5,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
+import { createAgent } from '../../src/agents/create.ts';
+import { silentLogger } from '../../src/base/log.ts';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
 import type { Adapter } from '../../src/gateway/adapter.ts';
-import { createAgent } from '../../src/gateway/agent/create.ts';
 import type { Config } from '../../src/gateway/config/schema.ts';
-import { silentLogger } from '../../src/gateway/log.ts';
 import type { Platform } from '../../src/gateway/model.ts';
-import { piCommand } from '../gateway/agent/contract.ts';
-import { type ModelRequest, type ModelServer, startModelServer } from '../gateway/agent/model-server.ts';
+import { piCommand } from '../agents/contract.ts';
+import { type ModelRequest, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
 const SOON = { timeout: 20_000, interval: 10 };

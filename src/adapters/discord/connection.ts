@@ -1,12 +1,13 @@
+import { DiscordjsError, DiscordjsErrorCodes } from 'discord.js';
+import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, Supervisor } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
 import type { CatchUp } from './catch-up.ts';
-import { syncCommands } from './commands.ts';
 import type { EventTaker } from './events.ts';
 import {
   type GatewayEventName,
@@ -16,8 +17,128 @@ import {
 } from './gateway-session.ts';
 import { type DiscordRest, failureOf } from './rest.ts';
 import type { SeenMarks } from './seen-marks.ts';
-import { fatalClose, loginVerdict, tokenRefused } from './verdict.ts';
 import { Ready } from './wire.ts';
+
+const STRING_OPTION = 3;
+
+interface CommandShape {
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly { readonly type: number; readonly name: string; readonly description: string }[];
+}
+
+const Registered = Type.Array(
+  Type.Object({
+    name: Type.String(),
+    description: Type.String(),
+    options: Type.Optional(
+      Type.Array(Type.Object({ type: Type.Integer(), name: Type.String(), description: Type.String() })),
+    ),
+  }),
+);
+
+/** Slash commands as Discord takes them: names of 1–32 lower-case letters, texts of 1–100 characters, 100 commands. */
+function slashCommands(commands: AdapterHost['commands']): CommandShape[] {
+  return commands
+    .filter(({ name }) => /^[-_a-z0-9]{1,32}$/.test(name))
+    .slice(0, 100)
+    .map(({ name, help, args }) => ({
+      name,
+      description: short(help),
+      options:
+        args === undefined || args === ''
+          ? []
+          : [{ type: STRING_OPTION, name: 'text', description: short(args) }],
+    }));
+}
+
+/** Registers the commands only when they differ from what Discord has. True when they were registered. */
+async function syncCommands(
+  rest: DiscordRest,
+  applicationId: string,
+  guildId: string | undefined,
+  commands: AdapterHost['commands'],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const wanted = slashCommands(commands);
+  // Commands of one server appear at once; global ones may take a while.
+  const route: `/${string}` =
+    guildId === undefined
+      ? `/applications/${applicationId}/commands`
+      : `/applications/${applicationId}/guilds/${guildId}/commands`;
+  const current = await rest.call('GET', route, { signal });
+  if (Value.Check(Registered, current) && fingerprint(current) === fingerprint(wanted)) return false;
+  await rest.call('PUT', route, { body: wanted, signal });
+  return true;
+}
+
+/** What we say about the commands, whatever Discord adds and in whatever order. */
+function fingerprint(commands: readonly Partial<CommandShape>[]): string {
+  const shapes = commands.map(({ name, description, options }) =>
+    JSON.stringify([name, description, (options ?? []).map((o) => [o.type, o.name, o.description])]),
+  );
+  return shapes.sort().join('\n');
+}
+
+function short(text: string): string {
+  return text.length <= 100 ? text : `${text.slice(0, 99).toWellFormed()}…`;
+}
+
+/** The bot's token does not work any more. */
+function tokenRefused(): ParkedError {
+  return new ParkedError(
+    'token refused',
+    'Reset the token in the Discord developer portal (Bot > Reset Token) and set platforms.discord.botToken.',
+    'revoked',
+  );
+}
+
+function intentMissing(): ParkedError {
+  return new ParkedError(
+    'the message content intent is off',
+    'Switch on "Message Content Intent" in the Discord developer portal (Bot > Privileged Gateway Intents), then restart the adapter.',
+    'valid',
+  );
+}
+
+/**
+ * Close codes of the gateway after which no reconnect can succeed; undefined for every other.
+ * Source: https://discord.com/developers/docs/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
+ */
+function fatalClose(code: number): ParkedError | undefined {
+  switch (code) {
+    case 4004:
+      return tokenRefused();
+    case 4013:
+    case 4014:
+      return intentMissing();
+    case 4010:
+    case 4011:
+      return new ParkedError(
+        'the bot is in too many servers',
+        'Discord wants this bot to be sharded, which is not supported: use a bot that is in fewer than 2500 servers.',
+        'valid',
+      );
+    case 4012:
+      return new ParkedError(
+        'Discord has retired this version of its API',
+        'Update pi-gateway-tui to a release that speaks the current one.',
+        'valid',
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** What a failed login of discord.js means, where no retry can mend it. */
+function loginVerdict(error: unknown): ParkedError | undefined {
+  if (error instanceof DiscordjsError && error.code === DiscordjsErrorCodes.TokenInvalid)
+    return tokenRefused();
+  if (error instanceof Error && /used (disallowed|invalid) intents/i.test(error.message))
+    return intentMissing();
+  if (error instanceof Error && error.message === 'Authentication failed') return tokenRefused();
+  return undefined;
+}
 
 export interface ConnectionTuning extends SessionTuning {
   /** After so long without a connection a new client takes over from one that cannot reconnect; default 5 min. */

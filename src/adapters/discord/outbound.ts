@@ -1,16 +1,91 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { Value } from 'typebox/value';
+import { DeliveryError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
-import { DeliveryError, messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { Pacer } from '../kit/pacer.ts';
-import { deliveryError, isAlreadyDeleted } from './delivery.ts';
 import type { WaitingInteractions } from './interactions.ts';
-import { componentsOf, contentOf } from './markup.ts';
 import { type CallOptions, DiscordFailure, type DiscordRest } from './rest.ts';
 import { Sent } from './wire.ts';
+
+/** Discord's codes for chats that take no message (any more). */
+const GONE = new Set([
+  10003, // unknown channel
+  10004, // unknown guild
+  10013, // unknown user
+  40001, // unauthorised for this action
+  50001, // missing access
+  50007, // cannot send messages to this user
+  50008, // cannot send messages in a non-text channel
+  50013, // missing permissions
+  160005, // the thread is locked
+  50278, // no mutual servers with this user
+]);
+const SLOW_MODE = 20016;
+const UNKNOWN_MESSAGE = 10008;
+
+/** Slow mode and 429 answers without a wait: a safe guess. */
+const DEFAULT_RETRY_MS = 5000;
+
+/** What a failed call means for a message that was to be delivered. */
+export function deliveryError(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  if (!(error instanceof DiscordFailure)) return new DeliveryError('unknown', messageOf(error));
+  const { kind, code, message } = error;
+  if (kind === 'unsent') return new DeliveryError('unreachable', message);
+  if (kind === 'rate-limited' || code === SLOW_MODE)
+    return new DeliveryError('rate-limited', message, {
+      retryAfterMs: error.retryAfterMs ?? DEFAULT_RETRY_MS,
+    });
+  if (kind !== 'refused') return new DeliveryError('unknown', message);
+  if (error.unauthorised)
+    return new DeliveryError('unreachable', message, { hint: 'Check platforms.discord.botToken.' });
+  if (code !== undefined && GONE.has(code)) return new DeliveryError('gone', message);
+  return new DeliveryError('rejected', message);
+}
+
+/** The message is not there any more: what a delete wanted. */
+function isAlreadyDeleted(error: unknown): boolean {
+  return error instanceof DiscordFailure && error.code === UNKNOWN_MESSAGE;
+}
+
+const BUTTONS_PER_ROW = 5;
+const MAX_ROWS = 5;
+const MAX_COMMAND = 100;
+const MAX_LABEL = 80;
+
+const ACTION_ROW = 1;
+const BUTTON = 2;
+const SECONDARY = 2;
+
+const fits = (button: { readonly command: string }): boolean => button.command.length <= MAX_COMMAND;
+
+/** The text of a part; commands too long for a button are listed below it, to be typed. */
+function contentOf(part: Part): string {
+  const typed = (part.buttons ?? [])
+    .filter((button) => !fits(button))
+    .map((button) => `\n${button.label}: ${button.command}`);
+  return part.text + typed.join('');
+}
+
+/** The buttons of a part as rows of components; pressing one sends its command. Empty where there are none. */
+function componentsOf(part: Part): readonly unknown[] {
+  const buttons = (part.buttons ?? [])
+    .filter(fits)
+    .slice(0, BUTTONS_PER_ROW * MAX_ROWS)
+    .map((button) => ({
+      type: BUTTON,
+      style: SECONDARY,
+      label: button.label.slice(0, MAX_LABEL).toWellFormed(),
+      custom_id: button.command,
+    }));
+  return Array.from({ length: Math.ceil(buttons.length / BUTTONS_PER_ROW) }, (_, row) => ({
+    type: ACTION_ROW,
+    components: buttons.slice(row * BUTTONS_PER_ROW, (row + 1) * BUTTONS_PER_ROW),
+  }));
+}
 
 /** Message flag: show no previews, so that a text of a model makes Discord fetch no address. */
 const SUPPRESS_EMBEDS = 4;

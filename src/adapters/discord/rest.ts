@@ -1,5 +1,5 @@
 import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
-import { messageOf } from '../../gateway/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { DISCORD_API_URL } from './settings.ts';

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { readState, writeState } from '../kit/state-file.ts';
 
 const FILE = 'discord-seen.json';

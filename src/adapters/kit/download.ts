@@ -1,4 +1,4 @@
-import { GatewayError } from '../../gateway/errors.ts';
+import { GatewayError } from '../../base/errors.ts';
 
 export const attachmentTooLarge = (name: string, maxBytes: number): GatewayError =>
   new GatewayError('attachment_too_large', `${name} is larger than ${maxBytes} bytes`, { status: 413 });

@@ -1,5 +1,5 @@
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../../gateway/model.ts';
 import { Lanes } from './lanes.ts';
 import { backoffMs, pause } from './supervisor.ts';

@@ -1,4 +1,4 @@
-import { DeliveryError } from '../../gateway/errors.ts';
+import { DeliveryError } from '../../base/errors.ts';
 import { pause } from './supervisor.ts';
 
 /** So many sends at once, and one more every `everyMs`. */

@@ -1,4 +1,4 @@
-import type { LogFields, Logger } from '../../gateway/log.ts';
+import type { LogFields, Logger } from '../../base/log.ts';
 
 /** Takes secrets out of a text. */
 export type Scrub = (text: string) => string;

@@ -1,5 +1,5 @@
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { HealthTracker } from './health-tracker.ts';
 
 /** Thrown by a connection when no retry can mend it: the adapter parks until the operator acts. */

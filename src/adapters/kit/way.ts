@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { GatewayError } from '../../gateway/errors.ts';
+import { GatewayError } from '../../base/errors.ts';
 
 /** How a platform's clients reach the network: directly, or by a proxy where one is named for the target. */
 export interface Way {

@@ -1,3 +1,4 @@
+import { DeliveryError } from '../../base/errors.ts';
 import type {
   Adapter,
   AdapterHost,
@@ -6,7 +7,6 @@ import type {
   SendReceipt,
   SendRequest,
 } from '../../gateway/adapter.ts';
-import { DeliveryError } from '../../gateway/errors.ts';
 import type { Platform } from '../../gateway/model.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, pause, Supervisor } from '../kit/supervisor.ts';

@@ -1,20 +1,135 @@
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { Intake } from '../kit/intake.ts';
+import { LruMap } from '../kit/lru.ts';
 import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
 import { readButton, readSlashCommand } from './commands.ts';
-import { readDeletion } from './deletion.ts';
-import { Directory } from './directory.ts';
-import { rateLimitMs, unauthorisedCode } from './errors.ts';
-import { fieldsOf, textOf } from './fields.ts';
+import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';
+import { type Fields, fieldsOf, textOf } from './fields.ts';
 import { chatOfEvent, namesWanted, readEvent, type SlackIdentity } from './inbound.ts';
-import { idsIn } from './mrkdwn.ts';
+import { idsIn, type Names } from './mrkdwn.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
 import { type Envelope, holdSocket } from './socket.ts';
 import { isUsableToken, type WebClient } from './web-client.ts';
+
+interface Entry {
+  readonly name: string | undefined;
+  readonly until: number;
+}
+
+const KNOWN_MS = 60 * 60_000;
+const UNKNOWN_MS = 5 * 60_000;
+const MAX_ENTRIES = 5000;
+
+/** Names of people and channels, asked once and kept for a while. A name is a courtesy: nothing waits long for it. */
+class Directory implements Names {
+  readonly #client: WebClient;
+  readonly #log: Logger;
+  readonly #entries = new LruMap<string, Entry>(MAX_ENTRIES);
+  readonly #asking = new Map<string, Promise<void>>();
+  readonly #forbidden = new Set<string>();
+
+  constructor(client: WebClient, log: Logger) {
+    this.#client = client;
+    this.#log = log;
+  }
+
+  user(id: string): string | undefined {
+    return this.#entries.get(id)?.name;
+  }
+
+  channel(id: string): string | undefined {
+    return this.#entries.get(id)?.name;
+  }
+
+  /** Resolves when the names are there, or after `timeoutMs`; what is still missing then is shown as an id. */
+  async prepare(users: readonly string[], channels: readonly string[], timeoutMs: number): Promise<void> {
+    const asked = [
+      ...users.slice(0, 10).map((id) => this.#learn(id, 'users.info', () => this.#userName(id))),
+      ...channels
+        .slice(0, 10)
+        .map((id) => this.#learn(id, 'conversations.info', () => this.#channelName(id))),
+    ].filter((promise) => promise !== undefined);
+    if (asked.length > 0) await within(Promise.all(asked), timeoutMs);
+  }
+
+  #learn(id: string, method: string, ask: () => Promise<string | undefined>): Promise<void> | undefined {
+    const known = this.#entries.get(id);
+    if ((known !== undefined && known.until > Date.now()) || this.#forbidden.has(method)) return undefined;
+    const running = this.#asking.get(id);
+    if (running !== undefined) return running;
+    const asking = this.#ask(id, method, ask).finally(() => this.#asking.delete(id));
+    this.#asking.set(id, asking);
+    return asking;
+  }
+
+  async #ask(id: string, method: string, ask: () => Promise<string | undefined>): Promise<void> {
+    let name: string | undefined;
+    try {
+      name = await ask();
+    } catch (error) {
+      // The id is shown instead. Without the scope no further question makes sense.
+      if (platformCode(error) === 'missing_scope') {
+        this.#forbidden.add(method);
+        this.#log.info(`names stay ids: the Slack app lacks a scope for ${method}`);
+      }
+    }
+    const kept = name ?? this.#entries.get(id)?.name;
+    this.#entries.set(id, { name: kept, until: Date.now() + (name === undefined ? UNKNOWN_MS : KNOWN_MS) });
+  }
+
+  async #userName(id: string): Promise<string | undefined> {
+    const user: Fields = fieldsOf((await this.#client.users.info({ user: id })).user);
+    const profile = fieldsOf(user['profile']);
+    return (
+      textOf(profile, 'display_name') ??
+      textOf(profile, 'real_name') ??
+      textOf(user, 'real_name') ??
+      textOf(user, 'name')
+    );
+  }
+
+  async #channelName(id: string): Promise<string | undefined> {
+    return textOf(fieldsOf((await this.#client.conversations.info({ channel: id })).channel), 'name');
+  }
+}
+
+interface Deletion {
+  readonly chat: ChatRef;
+  readonly messageId: string;
+}
+
+/**
+ * The message that an `events_api` payload says was deleted; undefined for every other event. One with answers below it
+ * is not deleted but changed into a tombstone. Pure.
+ */
+function readDeletion(body: unknown, teamId: string): Deletion | undefined {
+  const event = fieldsOf(fieldsOf(body)['event']);
+  const subtype = textOf(event, 'subtype');
+  const channel = textOf(event, 'channel');
+  if (textOf(event, 'type') !== 'message' || channel === undefined) return undefined;
+  const changed = fieldsOf(event['message']);
+  const tombstone = subtype === 'message_changed' && textOf(changed, 'subtype') === 'tombstone';
+  if (subtype !== 'message_deleted' && !tombstone) return undefined;
+  const before = tombstone ? changed : fieldsOf(event['previous_message']);
+  const messageId = textOf(event, 'deleted_ts') ?? textOf(before, 'ts');
+  if (messageId === undefined) return undefined;
+  const direct = channel.startsWith('D') || textOf(event, 'channel_type') === 'im';
+  const threadId = textOf(before, 'thread_ts') ?? (direct ? undefined : messageId);
+  return {
+    chat: {
+      platform: 'slack',
+      accountId: teamId,
+      chatId: channel,
+      ...(threadId === undefined ? {} : { threadId }),
+    },
+    messageId,
+  };
+}
 
 export interface SlackConnectionOptions {
   readonly settings: SlackSettings;

@@ -1,5 +1,5 @@
 import { webApi } from '@slack/bolt';
-import { DeliveryError, type DeliveryFailure, messageOf } from '../../gateway/errors.ts';
+import { DeliveryError, type DeliveryFailure, messageOf } from '../../base/errors.ts';
 
 /** Errors that say the token itself is worth nothing any more. */
 const UNAUTHORISED = new Set([

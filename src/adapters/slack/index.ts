@@ -1,7 +1,270 @@
-import type { Adapter } from '../../gateway/adapter.ts';
-import { SlackAdapter } from './adapter.ts';
+import { webApi } from '@slack/bolt';
+import { DeliveryError, messageOf } from '../../base/errors.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
+import type {
+  Adapter,
+  AdapterCheck,
+  AdapterHost,
+  Capabilities,
+  Part,
+  SendReceipt,
+  SendRequest,
+} from '../../gateway/adapter.ts';
+import type { Attachment, ChatRef } from '../../gateway/model.ts';
+import { attachmentUnavailable, readLimited } from '../kit/download.ts';
+import { scrubbedLogger, scrubber } from '../kit/scrub.ts';
+import { unlessAborted } from '../kit/unless-aborted.ts';
+import type { Way } from '../kit/way.ts';
+import { formatSlack } from '../text/slack.ts';
+import { SlackConnection } from './connection.ts';
+import { platformCode } from './errors.ts';
+import { fieldsOf } from './fields.ts';
+import { readRef, urlOf } from './files.ts';
+import { SlackOutbound } from './outbound.ts';
 import { SLACK_TIMING, type SlackSettings, type SlackTiming } from './settings.ts';
+import {
+  apiUrlOf,
+  createWebClient,
+  isUsableToken,
+  type WebClient,
+  wayOf,
+  webClientOptions,
+} from './web-client.ts';
 import { SlackWebhookAdapter } from './webhook.ts';
+
+/** Without these the adapter cannot do its work. */
+const NEEDED = ['chat:write', 'im:history', 'app_mentions:read'];
+
+/** What is missing without the others. */
+const HELPFUL: Readonly<Record<string, string>> = {
+  'channels:history': 'replies without a mention in public channels are not seen',
+  'groups:history': 'replies without a mention in private channels are not seen',
+  'mpim:history': 'group conversations are not seen',
+  'users:read': 'people are shown by their id',
+  'channels:read': 'public channels are shown by their id',
+  'groups:read': 'private channels are shown by their id',
+  'files:read': 'attachments cannot be read',
+  'files:write': 'files cannot be sent',
+};
+
+/** Asks Slack who the bot is, whether the app token opens connections, and which scopes are missing. */
+async function checkSlack(
+  settings: SlackSettings,
+  timing: SlackTiming,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<AdapterCheck> {
+  const bad: string[] = [];
+  const good: string[] = [];
+  const ask = <T>(promise: Promise<T>): Promise<T> =>
+    unlessAborted(promise, signal, () => new Error('the check was cancelled'));
+  if (!isUsableToken(settings.botToken ?? '')) bad.push('platforms.slack.botToken is missing or malformed.');
+  else {
+    try {
+      const auth = await ask(createWebClient(settings, timing, log).auth.test());
+      good.push(`The bot is @${auth.user} in ${auth.team}.`);
+      const scopes = auth.response_metadata?.scopes;
+      if (scopes !== undefined) judgeScopes(scopes, bad, good);
+    } catch (error) {
+      bad.push(
+        failed('bot token', error, 'Install the app again (OAuth & Permissions) and take its bot token.'),
+      );
+    }
+  }
+  if (!isUsableToken(settings.appToken ?? '')) bad.push('platforms.slack.appToken is missing or malformed.');
+  else {
+    try {
+      const client = new webApi.WebClient(settings.appToken, webClientOptions(settings, timing, log));
+      await ask(client.apps.connections.open({}));
+      good.push('The app token opens connections.');
+    } catch (error) {
+      bad.push(
+        failed('app token', error, 'Generate one with the scope connections:write (Basic Information).'),
+      );
+    }
+  }
+  return { ok: bad.length === 0, findings: [...bad, ...good] };
+}
+
+/** What Slack said, and what to do about it; without a word from Slack only that it cannot be reached. */
+function failed(token: string, error: unknown, advice: string): string {
+  const code = platformCode(error);
+  return code === undefined
+    ? `Slack cannot be reached with the ${token}: ${messageOf(error)}.`
+    : `Slack refuses the ${token} (${code}). ${advice}`;
+}
+
+function judgeScopes(scopes: readonly string[], bad: string[], good: string[]): void {
+  for (const scope of NEEDED)
+    if (!scopes.includes(scope))
+      bad.push(`The scope ${scope} is missing: add it under OAuth & Permissions and install the app again.`);
+  for (const [scope, loss] of Object.entries(HELPFUL))
+    if (!scopes.includes(scope)) good.push(`Without the scope ${scope} ${loss}.`);
+}
+
+interface DownloadOptions {
+  readonly client: WebClient;
+  readonly way: Way;
+  readonly botToken: string;
+  readonly apiUrl: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+const MAX_REDIRECTS = 3;
+
+/**
+ * The bytes of a file in Slack. The bot token goes only to Slack's own hosts and to the configured server: the address
+ * in an event may lead anywhere (a file on another service).
+ */
+async function downloadFile(attachment: Attachment, options: DownloadOptions): Promise<Uint8Array> {
+  const ref = readRef(attachment.ref);
+  if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is no file of Slack');
+  let url = ref.url ?? urlOf(fieldsOf((await options.client.files.info({ file: ref.id })).file));
+  for (let hop = 0; url !== undefined && hop <= MAX_REDIRECTS; hop += 1) {
+    const here = new URL(url);
+    if (!isOurs(here, options.apiUrl))
+      throw attachmentUnavailable(attachment.name, `it lies outside Slack, at ${here.host}`);
+    const response: Response = await options.way.fetch(here.href, {
+      headers: { authorization: `Bearer ${options.botToken}` },
+      redirect: 'manual',
+      signal: options.signal,
+    });
+    const next = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+    if (next === null) return body(response, attachment, options.maxBytes);
+    await response.body?.cancel();
+    url = new URL(next, here).href;
+  }
+  throw attachmentUnavailable(attachment.name, 'Slack named no address for it');
+}
+
+function isOurs(url: URL, apiUrl: string): boolean {
+  if (url.origin === new URL(apiUrl).origin) return true;
+  return (
+    url.protocol === 'https:' && /(^|\.)(slack\.com|slack-edge\.com|slack-files\.com)$/.test(url.hostname)
+  );
+}
+
+async function body(response: Response, attachment: Attachment, maxBytes: number): Promise<Uint8Array> {
+  const { name, mimeType } = attachment;
+  const type = response.headers.get('content-type') ?? '';
+  // Without the scope files:read Slack answers with its sign-in page and status 200.
+  const signIn = type.startsWith('text/html') && !mimeType.startsWith('text/');
+  if (response.ok && !signIn) return readLimited(response, name, maxBytes);
+  await response.body?.cancel();
+  throw attachmentUnavailable(
+    name,
+    signIn ? 'the app lacks the scope files:read' : `HTTP ${response.status}`,
+  );
+}
+
+const SLACK_CAPABILITIES: Capabilities = {
+  edit: true,
+  delete: true,
+  typing: true,
+  threads: true,
+  reactions: false,
+  attachmentsIn: true,
+  attachmentsOut: true,
+  buttons: true,
+  streamsEvents: false,
+  textLimit: 3900,
+  textUnit: 'codepoints',
+  // chat.update is a tier 3 method: 50 and more a minute.
+  editIntervalMs: 1200,
+  // A status lasts two minutes.
+  typingRefreshMs: 60_000,
+  bangCommands: true,
+  idempotentSend: false,
+};
+
+/** Slack through socket mode and the Web API. */
+class SlackAdapter implements Adapter {
+  readonly platform = 'slack';
+  readonly capabilities = SLACK_CAPABILITIES;
+  readonly #settings: SlackSettings;
+  readonly #timing: SlackTiming;
+  #live: { connection: SlackConnection; outbound: SlackOutbound; stopped: AbortController } | undefined;
+
+  constructor(settings: SlackSettings, timing: SlackTiming) {
+    this.#settings = settings;
+    this.#timing = timing;
+  }
+
+  async start(host: AdapterHost): Promise<void> {
+    if (this.#live !== undefined) return;
+    const { botToken, appToken, webhookUrl } = this.#settings;
+    for (const secret of [botToken, appToken, webhookUrl]) if (secret) host.secret(secret);
+    const scrub = scrubber(botToken, appToken, webhookUrl);
+    const log = scrubbedLogger(host.log, scrub);
+    const client = createWebClient(this.#settings, this.#timing, log);
+    const connection = new SlackConnection({
+      settings: this.#settings,
+      timing: this.#timing,
+      host,
+      log,
+      client,
+    });
+    const stopped = new AbortController();
+    const outbound = new SlackOutbound({
+      client,
+      way: wayOf(this.#settings),
+      timing: this.#timing,
+      log,
+      unauthorised: (code) => connection.revoked(code),
+      stopped: stopped.signal,
+    });
+    this.#live = { connection, outbound, stopped };
+    connection.start();
+  }
+
+  async stop(): Promise<void> {
+    const live = this.#live;
+    this.#live = undefined;
+    live?.stopped.abort();
+    await live?.connection.stop();
+  }
+
+  format(markdown: string): readonly Part[] {
+    return formatSlack(markdown);
+  }
+
+  async send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
+    return this.#outbound().send(request, signal);
+  }
+
+  async edit(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void> {
+    await this.#outbound().edit(chat, messageId, part, signal);
+  }
+
+  async delete(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void> {
+    await this.#outbound().delete(chat, messageId, signal);
+  }
+
+  async typing(chat: ChatRef, on: boolean): Promise<void> {
+    await this.#live?.outbound.typing(chat, on);
+  }
+
+  fetchAttachment(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    return downloadFile(attachment, {
+      client: createWebClient(this.#settings, this.#timing, silentLogger),
+      way: wayOf(this.#settings),
+      botToken: this.#settings.botToken ?? '',
+      apiUrl: apiUrlOf(this.#settings),
+      maxBytes,
+      signal,
+    });
+  }
+
+  check(signal: AbortSignal): Promise<AdapterCheck> {
+    return checkSlack(this.#settings, this.#timing, silentLogger, signal);
+  }
+
+  #outbound(): SlackOutbound {
+    if (this.#live === undefined) throw new DeliveryError('unreachable', 'the Slack adapter is stopped');
+    return this.#live.outbound;
+  }
+}
 
 export { type SlackSettings, type SlackTiming, slackSettingsSchema } from './settings.ts';
 

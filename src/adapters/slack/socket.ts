@@ -1,6 +1,6 @@
 import { SocketModeReceiver } from '@slack/bolt';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
 import { within } from '../kit/within.ts';
 import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';

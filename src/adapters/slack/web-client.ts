@@ -1,5 +1,5 @@
 import { type Logger as BoltLogger, LogLevel, webApi } from '@slack/bolt';
-import type { Logger } from '../../gateway/log.ts';
+import type { Logger } from '../../base/log.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
 

@@ -1,3 +1,4 @@
+import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type {
   Adapter,
   AdapterCheck,
@@ -7,7 +8,6 @@ import type {
   SendReceipt,
   SendRequest,
 } from '../../gateway/adapter.ts';
-import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { formatSlack } from '../text/slack.ts';

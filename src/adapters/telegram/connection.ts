@@ -1,16 +1,166 @@
+import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
-import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
+import { ParkedError, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
+import { within } from '../kit/within.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
-import { syncMenu } from './menu.ts';
-import { type PollingTuning, poll } from './polling.ts';
-import { UpdateWindow } from './update-window.ts';
 import type { UpdateTaker } from './updates.ts';
 import { keepWebhook } from './webhook.ts';
-import { Me } from './wire.ts';
+import { ALLOWED_UPDATES, Me, UpdateId } from './wire.ts';
+
+/**
+ * Which updates were received and not yet confirmed to Telegram, and the offset that confirms no more than what is
+ * durable. `getUpdates` with offset n confirms every update below n, so the offset never passes one that is still
+ * pending; updates behind a pending one are confirmed together with it.
+ */
+export class UpdateWindow {
+  readonly #received = new Map<number, 'pending' | 'durable'>();
+
+  /** True when the update has to be handled now; false when it is in hand or done already. */
+  admit(updateId: number): boolean {
+    if (this.#received.has(updateId)) return false;
+    this.#received.set(updateId, 'pending');
+    return true;
+  }
+
+  /** The update is durable, or knowingly ignored. */
+  settle(updateId: number): void {
+    if (this.#received.has(updateId)) this.#received.set(updateId, 'durable');
+  }
+
+  /** The update was not taken: the next delivery is handled again. */
+  release(updateId: number): void {
+    this.#received.delete(updateId);
+  }
+
+  /**
+   * The offset for the next poll. 0 asks for the earliest unconfirmed update, whatever its id: after a week without
+   * updates Telegram goes on with an arbitrary one, possibly lower than any before.
+   */
+  offset(): number {
+    let offset = 0;
+    for (const id of this.#received.keys()) offset = Math.max(offset, id + 1);
+    for (const [id, state] of this.#received) if (state === 'pending') offset = Math.min(offset, id);
+    return offset;
+  }
+
+  /** A poll with this offset has been answered: what lies below it is confirmed and will not come again. */
+  confirmed(offset: number): void {
+    for (const id of this.#received.keys()) if (id < offset) this.#received.delete(id);
+  }
+
+  /** How many updates are waiting to become durable. */
+  get pending(): number {
+    let count = 0;
+    for (const state of this.#received.values()) if (state === 'pending') count += 1;
+    return count;
+  }
+}
+
+const Updates = Type.Array(Type.Unknown());
+
+/**
+ * An open poll says nothing about whether Telegram is still there: short ones keep the console's word that a silent
+ * server shows within 10 s, for 15 small calls a minute.
+ */
+const POLL_SECONDS = 4;
+const GRACE_MS = 4500;
+/** How long a batch may take before the next poll looks for updates of other chats. */
+const BATCH_PATIENCE_MS = 300;
+/** A server that does not hold an empty poll must not be asked in a tight loop. */
+const EMPTY_PAUSE_MS = 250;
+/** Pause between polls that bring nothing but updates which are still waiting to be stored. */
+const STALLED_MS = 1000;
+
+interface PollingTuning {
+  /** How long Telegram may hold a poll that has nothing to deliver; default 4 s. */
+  readonly pollSeconds?: number;
+  /** How long past the poll's own end its answer may take before the connection counts as dead; default 4.5 s. */
+  readonly pollGraceMs?: number;
+}
+
+interface PollingOptions extends PollingTuning {
+  readonly client: BotClient;
+  readonly taker: UpdateTaker;
+  readonly window: UpdateWindow;
+  /** A poll was answered. */
+  readonly onPoll: () => void;
+}
+
+/**
+ * Long-polls until `signal` aborts or a poll fails; rejects with TelegramFailure then. Unlike telegraf's own loop it
+ * confirms an update only after it is durable, and a chat whose messages cannot be stored does not hold up others.
+ */
+async function poll(options: PollingOptions, connected: () => void, signal: AbortSignal): Promise<void> {
+  const { client, taker, window, onPoll } = options;
+  for (let first = true; !signal.aborted; first = false) {
+    const offset = window.offset();
+    // The first poll returns at once: it shows whether another program polls too.
+    const seconds = first ? 0 : (options.pollSeconds ?? POLL_SECONDS);
+    const asked = performance.now();
+    const updates = await client.call(
+      'getUpdates',
+      { offset, timeout: seconds, limit: 100, allowed_updates: ALLOWED_UPDATES },
+      { signal, timeoutMs: seconds * 1000 + (options.pollGraceMs ?? GRACE_MS) },
+    );
+    if (!Value.Check(Updates, updates)) throw new Error('the answer to getUpdates is not a list');
+    window.confirmed(offset);
+    if (first) connected();
+    onPoll();
+    const taking = updates
+      .filter((update) => Value.Check(UpdateId, update))
+      .filter((update) => window.admit(update.update_id))
+      .map(async (update) => {
+        if (await taker.take(update)) window.settle(update.update_id);
+        else window.release(update.update_id);
+      });
+    if (taking.length > 0) await within(Promise.all(taking), BATCH_PATIENCE_MS, signal);
+    else if (window.pending > 0) await pause(STALLED_MS, signal);
+    else if (!first && performance.now() - asked < EMPTY_PAUSE_MS) await pause(EMPTY_PAUSE_MS, signal);
+  }
+}
+
+const Commands = Type.Array(Type.Object({ command: Type.String(), description: Type.String() }));
+
+interface MenuEntry {
+  readonly command: string;
+  readonly description: string;
+}
+
+/** Telegram takes 1–32 of a-z, 0-9 and _ as a name, 1–256 characters as a description, and 100 commands. */
+function menuOf(commands: AdapterHost['commands']): MenuEntry[] {
+  return commands
+    .filter(({ name }) => /^[a-z0-9_]{1,32}$/.test(name))
+    .slice(0, 100)
+    .map(({ name, help, args }) => ({
+      command: name,
+      description: (args === undefined || args === '' ? help : `${help} ${args}`)
+        .slice(0, 256)
+        .toWellFormed(),
+    }));
+}
+
+/** Writes the menu only when it differs from what Telegram has. True when it was written. */
+async function syncMenu(
+  client: BotClient,
+  commands: AdapterHost['commands'],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const wanted = menuOf(commands);
+  const current = await client.call('getMyCommands', {}, { signal });
+  const same =
+    Value.Check(Commands, current) &&
+    current.length === wanted.length &&
+    current.every(
+      (entry, at) => entry.command === wanted[at]?.command && entry.description === wanted[at]?.description,
+    );
+  if (same) return false;
+  await client.call('setMyCommands', { commands: wanted }, { signal });
+  return true;
+}
 
 export interface ConnectionTuning extends PollingTuning {
   /** How long another program may poll beside us before the adapter parks; a restart causes it for a moment. */

@@ -1,11 +1,156 @@
 import { createHash } from 'node:crypto';
 import { Value } from 'typebox/value';
-import type { ChatRef, InboundMessage, Sender } from '../../gateway/model.ts';
-import { attachmentsOf } from './attachments.ts';
-import { described, unreadableOf } from './contents.ts';
-import { addressed, type OwnName } from './entities.ts';
-import { nameOf, originOf, repliedTo } from './referred.ts';
-import { type TelegramCallback, type TelegramMessage, type TelegramUser, Update } from './wire.ts';
+import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
+import { contentText, described, unreadableOf } from './contents.ts';
+import { addressed, linked, type OwnName } from './entities.ts';
+import { mediaOf } from './rich-message.ts';
+import {
+  type TelegramCallback,
+  type TelegramContent,
+  type TelegramMessage,
+  type TelegramOrigin,
+  type TelegramUser,
+  Update,
+} from './wire.ts';
+
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  'audio/ogg': 'ogg',
+  'audio/mpeg': 'mp3',
+  'video/mp4': 'mp4',
+  'image/webp': 'webp',
+  'video/webm': 'webm',
+};
+
+interface TelegramFile {
+  readonly file_id: string;
+  readonly file_size?: number;
+  readonly file_name?: string;
+  readonly mime_type?: string;
+}
+
+function attachment(
+  kind: Attachment['kind'],
+  file: TelegramFile,
+  fallback: { readonly stem: string; readonly mimeType: string },
+): Attachment {
+  const mimeType = file.mime_type ?? fallback.mimeType;
+  const extension = EXTENSIONS[mimeType] ?? 'bin';
+  return {
+    kind,
+    name: file.file_name ?? `${fallback.stem}.${extension}`,
+    mimeType,
+    ...(file.file_size === undefined ? {} : { sizeBytes: file.file_size }),
+    // Valid for this bot for ever, also after a restart; says nothing without the token.
+    ref: file.file_id,
+  };
+}
+
+/** The files of a message. Telegram puts at most one into each, except into rich messages. */
+function attachmentsOf(message: TelegramContent, id: number): readonly Attachment[] {
+  const largest = message.photo?.toSorted((a, b) => a.width * a.height - b.width * b.height).at(-1);
+  if (largest !== undefined)
+    return [
+      {
+        kind: 'image',
+        name: `photo-${id}.jpg`,
+        mimeType: 'image/jpeg',
+        ...(largest.file_size === undefined ? {} : { sizeBytes: largest.file_size }),
+        ref: largest.file_id,
+      },
+    ];
+  // An animation comes with a document field for old clients: it is the same file.
+  const { animation, audio, voice, video, video_note: note, document, sticker } = message;
+  if (animation !== undefined)
+    return [attachment('video', animation, { stem: `animation-${id}`, mimeType: 'video/mp4' })];
+  if (audio !== undefined)
+    return [attachment('audio', audio, { stem: `audio-${id}`, mimeType: 'audio/mpeg' })];
+  if (voice !== undefined)
+    return [attachment('audio', voice, { stem: `voice-${id}`, mimeType: 'audio/ogg' })];
+  if (video !== undefined)
+    return [attachment('video', video, { stem: `video-${id}`, mimeType: 'video/mp4' })];
+  if (note !== undefined)
+    return [attachment('video', note, { stem: `video-note-${id}`, mimeType: 'video/mp4' })];
+  if (document !== undefined) {
+    const image = document.mime_type?.startsWith('image/') ?? false;
+    return [
+      attachment(image ? 'image' : 'file', document, {
+        stem: `document-${id}`,
+        mimeType: 'application/octet-stream',
+      }),
+    ];
+  }
+  if (sticker !== undefined && sticker.is_animated !== true)
+    return sticker.is_video === true
+      ? [attachment('video', sticker, { stem: `sticker-${id}`, mimeType: 'video/webm' })]
+      : [attachment('image', sticker, { stem: `sticker-${id}`, mimeType: 'image/webp' })];
+  return mediaOf(message.rich_message).flatMap((each) => attachmentsOf(each, id));
+}
+
+function nameOf(user: TelegramUser): string {
+  const name = [user.first_name, user.last_name]
+    .filter((part) => part !== undefined && part !== '')
+    .join(' ');
+  return name === '' ? (user.username ?? String(user.id)) : name;
+}
+
+/** Who wrote a forwarded message first, as far as Telegram says. */
+function originOf(origin: TelegramOrigin, ownId: number): ReferredMessage {
+  const chat = origin.sender_chat ?? origin.chat;
+  const title = chat?.title ?? chat?.username;
+  const name =
+    origin.sender_user !== undefined
+      ? nameOf(origin.sender_user)
+      : (origin.sender_user_name ??
+        (title !== undefined && origin.author_signature !== undefined
+          ? `${title} (${origin.author_signature})`
+          : (title ?? origin.author_signature)));
+  return {
+    ...(name === undefined ? {} : { author: name }),
+    ...(origin.sender_user?.id === ownId ? { fromBot: true } : {}),
+    ...(origin.date === undefined ? {} : { sentAt: origin.date * 1000 }),
+  };
+}
+
+/** The message that this one answers, in this chat or in another; a quote is the part of it that is meant. */
+function repliedTo(
+  message: TelegramMessage,
+  ownId: number,
+): (ReferredMessage & { readonly messageId: string }) | undefined {
+  const { quote, reply_to_message: replied, external_reply: external, reply_to_story: story } = message;
+  const marked = quote === undefined ? undefined : linked(quote.text, quote.entities ?? []);
+  if (external !== undefined) {
+    const id = external.message_id ?? 0;
+    return {
+      messageId: `external-${id}`,
+      ...originOf(external.origin, ownId),
+      ...contents(marked ?? contentText(external), attachmentsOf(external, id)),
+    };
+  }
+  if (replied !== undefined && replied.forum_topic_created === undefined) {
+    const { from, sender_chat: chat, date, message_id: id } = replied;
+    const author = chat?.title ?? (from === undefined ? undefined : nameOf(from));
+    return {
+      messageId: String(id),
+      ...(author === undefined ? {} : { author }),
+      ...(from?.id === ownId ? { fromBot: true } : {}),
+      ...(date === undefined ? {} : { sentAt: date * 1000 }),
+      ...contents(marked ?? contentText(replied), attachmentsOf(replied, id)),
+    };
+  }
+  if (story === undefined) return undefined;
+  const author = story.chat.title ?? story.chat.username;
+  return { messageId: 'story', text: '[story]', ...(author === undefined ? {} : { author }) };
+}
+
+function contents(
+  text: string,
+  attachments: readonly NonNullable<ReferredMessage['attachments']>[number][],
+): Pick<ReferredMessage, 'text' | 'attachments'> {
+  return {
+    ...(text === '' ? {} : { text }),
+    ...(attachments.length === 0 ? {} : { attachments }),
+  };
+}
 
 export interface InboundContext {
   readonly own: OwnName;

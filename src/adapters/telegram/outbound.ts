@@ -1,16 +1,99 @@
+import { stat } from 'node:fs/promises';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { DeliveryError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
-import { DeliveryError } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
 import { type ChatRef, chatKey } from '../../gateway/model.ts';
 import { LruMap } from '../kit/lru.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
-import { deliveryError, isAlreadyDeleted, isCaptionMessage, isUnchanged, isUnfitPhoto } from './delivery.ts';
 import { asCaption, keyboardOf, type MarkedCaption, markedText } from './markup.ts';
 import type { Migrations } from './migrations.ts';
-import { type UploadMethod, uploadMethod } from './upload.ts';
+
+/** Descriptions of the Bot API for chats and topics that take no message any more. */
+const GONE =
+  /chat not found|user not found|user is deactivated|peer_id_invalid|chat_write_forbidden|not enough rights|have no rights|bot is not a member|bot was kicked|bot was blocked|message thread not found|topic_closed|topic_deleted/i;
+const MARKUP = /can't parse entities|can't find end of|unsupported start tag|unsupported parse_mode/i;
+
+/** Telegram gives the wait with every 429; without one this is a safe guess. */
+const DEFAULT_RETRY_MS = 5000;
+
+/** What a failed call means for a message that was to be delivered. */
+export function deliveryError(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  if (!(error instanceof TelegramFailure)) return new DeliveryError('unknown', messageOf(error));
+  const { kind, code, message } = error;
+  if (kind === 'unsent') return new DeliveryError('unreachable', message);
+  if (kind !== 'refused') return new DeliveryError('unknown', message);
+  if (code === 429)
+    return new DeliveryError('rate-limited', message, {
+      retryAfterMs: error.retryAfterMs ?? DEFAULT_RETRY_MS,
+    });
+  if (error.unauthorised)
+    return new DeliveryError('unreachable', message, { hint: 'Check platforms.telegram.token.' });
+  if (code === 403 || GONE.test(message)) return new DeliveryError('gone', message);
+  if (MARKUP.test(message)) return new DeliveryError('markup', message);
+  return new DeliveryError('rejected', message);
+}
+
+/** The edit changed nothing: what was wanted is there. */
+export function isUnchanged(error: unknown): boolean {
+  return error instanceof TelegramFailure && /message is not modified/i.test(error.message);
+}
+
+/** The message is not there any more: what a delete wanted. */
+export function isAlreadyDeleted(error: unknown): boolean {
+  return error instanceof TelegramFailure && /message to delete not found/i.test(error.message);
+}
+
+function isCaptionMessage(error: unknown): boolean {
+  return error instanceof TelegramFailure && /there is no text in the message to edit/i.test(error.message);
+}
+
+/** The file was no photo for Telegram (size, ratio, format): it can still go as a document. */
+function isUnfitPhoto(error: unknown): boolean {
+  return (
+    error instanceof TelegramFailure &&
+    /photo_invalid_dimensions|image_process_failed|photo_ext_invalid|photo_save_file_invalid/i.test(
+      error.message,
+    )
+  );
+}
+
+const MB = 1024 * 1024;
+/** Bot API limits: 50 MB for a file, 10 MB for a photo. */
+const MAX_FILE_BYTES = 50 * MB;
+const MAX_PHOTO_BYTES = 10 * MB;
+
+type UploadMethod = 'sendPhoto' | 'sendAnimation' | 'sendVideo' | 'sendAudio' | 'sendDocument';
+
+const METHODS: Readonly<Record<string, UploadMethod>> = {
+  'image/jpeg': 'sendPhoto',
+  'image/png': 'sendPhoto',
+  'image/webp': 'sendPhoto',
+  'image/gif': 'sendAnimation',
+  'video/mp4': 'sendVideo',
+  'audio/mpeg': 'sendAudio',
+  'audio/mp4': 'sendAudio',
+};
+
+/** How a file is sent, so that people see or hear it in the chat where Telegram can show it. */
+async function uploadMethod(file: NonNullable<Part['attachment']>): Promise<UploadMethod> {
+  let size: number;
+  try {
+    const found = await stat(file.path);
+    if (!found.isFile()) throw new Error('it is not a file');
+    size = found.size;
+  } catch (error) {
+    throw new DeliveryError('rejected', `${file.name} cannot be read: ${messageOf(error)}`);
+  }
+  if (size === 0) throw new DeliveryError('rejected', `${file.name} is empty`);
+  if (size > MAX_FILE_BYTES)
+    throw new DeliveryError('rejected', `${file.name} is larger than the 50 MB a bot may send`);
+  const method = METHODS[file.mimeType] ?? 'sendDocument';
+  return method === 'sendPhoto' && size > MAX_PHOTO_BYTES ? 'sendDocument' : method;
+}
 
 const Sent = Type.Object({ message_id: Type.Integer() });
 

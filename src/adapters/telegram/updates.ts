@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { chatKey } from '../../gateway/model.ts';
 import type { Intake } from '../kit/intake.ts';
 import { LruMap } from '../kit/lru.ts';

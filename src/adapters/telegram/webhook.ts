@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import type { Logger } from '../../base/log.ts';
 import type { AdapterRoute } from '../../gateway/adapter.ts';
-import type { Logger } from '../../gateway/log.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';
 import { within } from '../kit/within.ts';
 import type { BotClient } from './client.ts';

@@ -1,8 +1,8 @@
 import type { Agent } from 'node:http';
 import { Client } from 'tmi.js';
 import { WebSocket } from 'ws';
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { within } from '../kit/within.ts';
 import { type IrcLine, readLine } from './irc-line.ts';
 

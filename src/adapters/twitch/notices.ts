@@ -1,4 +1,4 @@
-import { DeliveryError, type DeliveryFailure } from '../../gateway/errors.ts';
+import { DeliveryError, type DeliveryFailure } from '../../base/errors.ts';
 
 /** What a NOTICE means for the message that was sent before it. https://dev.twitch.tv/docs/irc/msg-id/ */
 const FAILURES: Readonly<Record<string, DeliveryFailure>> = {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { messageOf } from '../../gateway/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { readState, writeState } from '../kit/state-file.ts';
 import { ParkedError } from '../kit/supervisor.ts';
 import { DIRECT } from '../kit/way.ts';

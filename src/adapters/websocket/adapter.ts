@@ -1,3 +1,4 @@
+import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type {
   Adapter,
   AdapterHost,
@@ -6,16 +7,81 @@ import type {
   SendReceipt,
   SendRequest,
 } from '../../gateway/adapter.ts';
-import { DeliveryError } from '../../gateway/errors.ts';
+import type { ChatSocket, ChatSocketAcceptor } from '../../gateway/chat-sockets.ts';
 import type { TurnEvent } from '../../gateway/events.ts';
-import type { ChatRef, TaskView } from '../../gateway/model.ts';
-import type { ChatSocket, ChatSocketAcceptor } from '../../gateway/server/chat-sockets.ts';
+import type { AdapterHealth, ChatRef, TaskView } from '../../gateway/model.ts';
 import { Clients, type Connection } from './clients.ts';
 import { connectedFrame, outboundFrame, withId } from './frames-out.ts';
-import { HealthReport } from './health-report.ts';
 import { ClientIdentity, randomId } from './identity.ts';
-import { provenBy } from './proof.ts';
 import { ClientProtocol, type OwnSession, type StartBackground } from './protocol.ts';
+
+/** Changes of this span are one report: clients may come, go and write a thousand times a second. */
+const REPORT_MS = 250;
+
+/** Tells the gateway how the adapter is, at once when it starts and stops, else a few times a second at most. */
+class HealthReport {
+  readonly #report: (health: AdapterHealth) => void;
+  readonly #clients: () => number;
+  #timer: NodeJS.Timeout | undefined;
+  #lastUpdateAt: number | undefined;
+
+  constructor(report: (health: AdapterHealth) => void, clients: () => number) {
+    this.#report = report;
+    this.#clients = clients;
+  }
+
+  connected(): void {
+    const clients = this.#clients();
+    this.#report({
+      state: 'connected',
+      detail: clients === 1 ? '1 client' : `${clients} clients`,
+      transport: { alive: true },
+      ingress: this.#lastUpdateAt === undefined ? {} : { lastUpdateAt: this.#lastUpdateAt },
+      authorisation: 'valid',
+    });
+  }
+
+  /** Clients came or went, or (with a time) one of them wrote. */
+  changed(updateAt?: number): void {
+    this.#lastUpdateAt = updateAt ?? this.#lastUpdateAt;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.connected();
+    }, REPORT_MS).unref();
+  }
+
+  stopped(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#report({
+      state: 'stopped',
+      detail: 'stopped',
+      transport: { alive: false },
+      ingress: this.#lastUpdateAt === undefined ? {} : { lastUpdateAt: this.#lastUpdateAt },
+      authorisation: 'unknown',
+    });
+  }
+}
+
+/**
+ * Waits for the proof of a frame that was sent. When it does not come, the frame may still have been read: the
+ * failure is `unknown`, so that a repetition is marked as one.
+ */
+async function provenBy(proof: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new Error('the time for the delivery is over'));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([proof, aborted]);
+  } catch (error) {
+    throw new DeliveryError('unknown', `the client did not confirm the message: ${messageOf(error)}`, {
+      hint: 'It is sent again, marked as a possible repeat, when the client is back.',
+      cause: error,
+    });
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
 
 export interface WebSocketAdapterOptions {
   /** Key of the HMAC that turns a client id into its key. */

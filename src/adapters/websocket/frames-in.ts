@@ -1,6 +1,6 @@
 /** Narrow guards for what clients send; hand-written because every prompt passes here. */
-import { GatewayError } from '../../gateway/errors.ts';
-import { BAD_FRAME, type Frame } from '../../gateway/server/chat-sockets.ts';
+import { GatewayError } from '../../base/errors.ts';
+import { BAD_FRAME, type Frame } from '../../gateway/chat-sockets.ts';
 
 export interface HelloFrame {
   readonly clientId: string;

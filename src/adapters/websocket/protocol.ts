@@ -1,7 +1,7 @@
+import { GatewayError } from '../../base/errors.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
-import { GatewayError } from '../../gateway/errors.ts';
+import type { Frame } from '../../gateway/chat-sockets.ts';
 import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
-import type { Frame } from '../../gateway/server/chat-sockets.ts';
 import { type Clients, type Connection, confirmFirst } from './clients.ts';
 import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';
 import { connectedFrame, withId } from './frames-out.ts';

@@ -1,4 +1,4 @@
-import { DeliveryError } from '../../gateway/errors.ts';
+import { DeliveryError } from '../../base/errors.ts';
 
 /** How the server answered a message of ours. */
 export interface ServerAck {

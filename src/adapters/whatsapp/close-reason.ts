@@ -1,4 +1,4 @@
-import { messageOf } from '../../gateway/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
 
 export interface CloseReason {

@@ -1,5 +1,5 @@
-import { messageOf } from '../../gateway/errors.ts';
-import type { Logger } from '../../gateway/log.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { chatKey, type InboundMessage } from '../../gateway/model.ts';
 
 export interface IntakeOptions {

@@ -1,4 +1,4 @@
-import type { Logger } from '../../gateway/log.ts';
+import type { Logger } from '../../base/log.ts';
 
 /** The part of pino's interface that baileys uses. */
 export interface BaileysLogger {

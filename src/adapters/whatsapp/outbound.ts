@@ -1,17 +1,91 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { access, constants } from 'node:fs/promises';
 import type { AnyMessageContent, WAMessageKey } from 'baileys';
+import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
-import { DeliveryError, messageOf } from '../../gateway/errors.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { within } from '../kit/within.ts';
 import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
-import { failureOf, refusalOf } from './delivery-errors.ts';
+import { property } from './close-reason.ts';
 import type { Groups } from './groups.ts';
 import { isBroadcast, isGroup, isPhone, jidOfChat } from './jid.ts';
 import type { BaileysLogger } from './logger.ts';
 import type { MessageStore } from './message-store.ts';
-import { contentOfPart } from './outgoing-content.ts';
+
+const RATE_LIMIT_MS = 60_000;
+
+/** The server's refusal of a message (a "nack"): it was certainly not delivered. Undefined when it was taken. */
+function refusalOf(ack: ServerAck): DeliveryError | undefined {
+  if (ack.error === undefined) return undefined;
+  const code = Number(ack.error);
+  const text = `WhatsApp refused the message (${ack.error})`;
+  switch (code) {
+    // Restricted account, or no privacy token for this contact: new chats are closed, known ones stay open.
+    case 463:
+      return new DeliveryError('gone', `${text}: this account may not write to this person first`, {
+        hint: 'Ask the person to write first; check the account in the WhatsApp app for a restriction.',
+      });
+    case 403:
+    case 404:
+    case 410:
+      return new DeliveryError('gone', `${text}: the chat is closed to this account`);
+    case 429:
+      return new DeliveryError('rate-limited', `${text}: too many messages`, { retryAfterMs: RATE_LIMIT_MS });
+    default:
+      return code >= 500 ? new DeliveryError('unreachable', text) : new DeliveryError('rejected', text);
+  }
+}
+
+/**
+ * A failure while baileys prepared or wrote a message. Codes in `data` are the server's answers to questions that come
+ * before the message (devices, keys, group members): it had not been sent then.
+ */
+function failureOf(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  const text = messageOf(error);
+  const code = property(error, 'data');
+  if (typeof code === 'number') {
+    if (code === 429)
+      return new DeliveryError('rate-limited', `WhatsApp asks to slow down: ${text}`, {
+        retryAfterMs: RATE_LIMIT_MS,
+        cause: error,
+      });
+    if (code === 401 || code === 403 || code === 404 || code === 410)
+      return new DeliveryError('gone', `WhatsApp does not let this account write there: ${text}`, {
+        cause: error,
+      });
+    return new DeliveryError('unreachable', `WhatsApp could not prepare the message: ${text}`, {
+      cause: error,
+    });
+  }
+  if (text === 'All encryptions failed')
+    return new DeliveryError('rejected', 'no device of this person can receive messages', { cause: error });
+  return new DeliveryError('unknown', `the message may not have been sent: ${text}`, { cause: error });
+}
+
+/** Image formats that WhatsApp shows as pictures; others go as files. */
+const PICTURES = new Set(['image/jpeg', 'image/png', 'image/webp']);
+
+/** The text or file of a part as baileys sends it. Throws DeliveryError when the file cannot be read. */
+async function contentOfPart(part: Part): Promise<AnyMessageContent> {
+  const file = part.attachment;
+  // Without a preview: baileys would fetch links of the answer from here.
+  if (file === undefined) return { text: part.text, linkPreview: null };
+  try {
+    await access(file.path, constants.R_OK);
+  } catch (error) {
+    throw new DeliveryError('rejected', `the file ${file.name} cannot be read`, { cause: error });
+  }
+  const media = { url: file.path };
+  const mimetype = file.mimeType;
+  const caption = part.text === '' ? {} : { caption: part.text };
+  // An empty thumbnail keeps baileys from looking for an image library or starting ffmpeg.
+  if (PICTURES.has(mimetype)) return { image: media, mimetype, jpegThumbnail: '', ...caption };
+  if (mimetype.startsWith('video/')) return { video: media, mimetype, jpegThumbnail: '', ...caption };
+  if (mimetype.startsWith('audio/') && part.text === '') return { audio: media, mimetype };
+  return { document: media, mimetype, fileName: file.name, ...caption };
+}
 
 /** A connection that messages can go out on. */
 export interface Line {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Logger } from '../../gateway/log.ts';
+import type { Logger } from '../../base/log.ts';
 
 /** One value, set or (with null) removed. Values are JSON texts. */
 export interface SessionChange {

@@ -1,12 +1,29 @@
 import { dirname } from 'node:path';
-import { GatewayError } from '../errors.ts';
+import { GatewayError } from '../../base/errors.ts';
 import type { Platform } from '../model.ts';
-import type { ConfigKind, ConfigValue } from '../operator.ts';
-import { type KindNode, kindOf } from './kinds.ts';
+import type { ConfigKind, ConfigValue } from '../operator/operator.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
 import { environmentName } from './secrets.ts';
 import { closest } from './suggest.ts';
+
+/** The part of a schema that says what may be typed. */
+interface KindNode {
+  readonly type?: string;
+  readonly anyOf?: readonly { readonly const?: unknown }[];
+  readonly items?: { readonly type?: string };
+}
+
+/** How a value of this schema is typed and shown; a form is made from it. */
+function kindOf(node: KindNode): { readonly kind: ConfigKind; readonly choices?: readonly string[] } {
+  const choices = node.anyOf?.map((option) => option.const).filter((value) => typeof value === 'string');
+  if (choices !== undefined && choices.length > 0 && choices.length === node.anyOf?.length)
+    return { kind: 'choice', choices };
+  if (node.type === 'boolean') return { kind: 'boolean' };
+  if (node.type === 'integer' || node.type === 'number') return { kind: 'number' };
+  if (node.type === 'array' && node.items?.type === 'string') return { kind: 'list' };
+  return { kind: node.type === 'string' ? 'text' : 'other' };
+}
 
 type PlatformSettings<P extends Platform> = NonNullable<PlatformsConfig[P]>;
 

@@ -1,5 +1,5 @@
-import { sharesFiles } from '../agent/pi-rpc/command-line.ts';
-import { ConfigError } from '../errors.ts';
+import { ConfigError } from '../../base/errors.ts';
+import { sharesFiles } from '../agent/command-line.ts';
 import type { Config } from './schema.ts';
 
 /** One host of `agent.hosts` with its defaults. */

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { ConfigError, messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { ConfigError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import { isPlatform, type Platform } from '../model.ts';
 import { loadConfig } from './load.ts';
 import type { Config } from './schema.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Value } from 'typebox/value';
-import { ConfigError, messageOf } from '../errors.ts';
-import { tokenSpans } from '../outbound/token-shapes.ts';
+import { ConfigError, messageOf } from '../../base/errors.ts';
+import { tokenSpans } from '../send/token-shapes.ts';
 import { isMeaning, misses, nearlyTool } from './meaning.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 import { closest } from './suggest.ts';

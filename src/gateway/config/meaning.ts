@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { knownZone } from '../machine-zone.ts';
 import { isPlatform } from '../model.ts';
-import { parseHome } from '../outbound/home-chats.ts';
-import { parseTarget } from '../outbound/target.ts';
+import { parseHome } from '../send/home-chats.ts';
+import { parseTarget } from '../send/target.ts';
 import { closest } from './suggest.ts';
 
 interface Rule {

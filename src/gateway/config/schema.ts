@@ -1,6 +1,5 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
-import { ConsoleSchema } from './console-schema.ts';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
 import {
   AgentContextSchema,
@@ -10,6 +9,89 @@ import {
   text,
   thinking,
 } from './schema-parts.ts';
+
+/** The part of the schema that says how the console looks and calls. */
+
+const COLOURS = '(?:(?:bright-)?(?:black|red|green|yellow|blue|magenta|cyan|white)|#[0-9a-fA-F]{6})';
+
+const WORD = `(?:bold|dim|underline|inverse|${COLOURS})`;
+
+/** "bold red", "#ffaa00 on black", "underline", "none". */
+const STYLE = `^(?:none|on ${COLOURS}|${WORD}(?: ${WORD})*(?: on ${COLOURS})?)$`;
+
+const style = (description: string) =>
+  Type.Optional(
+    Type.String({
+      pattern: STYLE,
+      'x-pattern': 'words such as "bold red", "#ffaa00 on black" or "none"',
+      description,
+    }),
+  );
+
+const ThemeSchema = Type.Object(
+  {
+    base: Type.Optional(
+      Type.Union([Type.Literal('dark'), Type.Literal('light'), Type.Literal('mono')], {
+        description: 'Where styles that are not given come from.',
+      }),
+    ),
+    text: style('Plain text.'),
+    dim: style('What matters less.'),
+    strong: style('Names.'),
+    accent: style('Bars and progress.'),
+    ok: style('Fine.'),
+    warn: style('Needs a look.'),
+    bad: style('Wrong.'),
+    code: style('Codes and code.'),
+    key: style('Keys and the cursor.'),
+    title: style('Titles.'),
+    border: style('Borders.'),
+    borderFocus: style('The border of the focused pane.'),
+    badge: style('Badges in the header.'),
+    select: style('The selected row.'),
+    mark: style('Marks and counts.'),
+  },
+  { additionalProperties: false },
+);
+
+const ConsoleSchema = Type.Object({
+  theme: Type.Optional(
+    Type.String({
+      default: 'auto',
+      'x-is': 'word',
+      description: 'Colours of the console: auto, dark, light, mono, or a name of `console.themes`.',
+    }),
+  ),
+  themes: Type.Optional(
+    Type.Record(Type.String(), ThemeSchema, {
+      description:
+        'Own themes: name to styles such as {"base": "dark", "bad": "bold #ff5555", "select": "black on cyan"}.',
+    }),
+  ),
+  ascii: Type.Optional(Type.Boolean({ default: false, description: 'Draw with ASCII characters only.' })),
+  mouse: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description:
+        'Take the mouse: click a row, scroll with the wheel. Text is then selected with Shift held.',
+    }),
+  ),
+  bell: Type.Optional(
+    Type.Boolean({ default: false, description: 'Ring the bell when somebody asks to be let in.' }),
+  ),
+  notifications: Type.Optional(
+    Type.Union([Type.Literal('off'), Type.Literal('osc9'), Type.Literal('osc777')], {
+      default: 'off',
+      description:
+        'Desktop notification when somebody asks to be let in, by the sequence the terminal knows (iTerm2, Windows Terminal, Ghostty: osc9; foot, rxvt, VTE: osc777).',
+    }),
+  ),
+  keys: Type.Optional(
+    Type.Record(Type.String(), Type.String({ 'x-is': 'word' }), {
+      description: 'Remapped keys: action name to key.',
+    }),
+  ),
+});
 
 const AgentHostSchema = Type.Object({
   name: text('Stays with the sessions that live there.', { minLength: 1, 'x-is': 'word' }),

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { ConfigError, GatewayError } from '../errors.ts';
+import { ConfigError, GatewayError } from '../../base/errors.ts';
 
 const run = promisify(execFile);
 

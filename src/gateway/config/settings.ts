@@ -1,8 +1,8 @@
-import { ConfigError, GatewayError, messageOf } from '../errors.ts';
+import { ConfigError, GatewayError, messageOf } from '../../base/errors.ts';
 import { machineZone } from '../machine-zone.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
-import { parseTarget } from '../outbound/target.ts';
+import { parseTarget } from '../send/target.ts';
 import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';

@@ -1,5 +1,5 @@
+import type { Legacy, Tx } from '../../store/database.ts';
 import { isPlatform } from '../model.ts';
-import type { Legacy, Tx } from '../store/database.ts';
 import { keepRows, textOf, timeOf } from './keep.ts';
 
 /**

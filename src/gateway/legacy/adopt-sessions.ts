@@ -1,6 +1,6 @@
-import { sessionKey } from '../conversation/session-key.ts';
+import type { Legacy, Row, Tx } from '../../store/database.ts';
 import { type ChatRef, isPlatform } from '../model.ts';
-import type { Legacy, Row, Tx } from '../store/database.ts';
+import { sessionKey } from '../sessions/session-key.ts';
 import { keepRows, textOf, timeOf } from './keep.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { Legacy, Row, Tx } from '../../store/database.ts';
 import type { TaskStatus } from '../model.ts';
-import type { Legacy, Row, Tx } from '../store/database.ts';
 import { keepRows, textOf, timeOf } from './keep.ts';
 
 /**

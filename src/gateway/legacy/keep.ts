@@ -1,4 +1,4 @@
-import type { Legacy, Row, Tx } from '../store/database.ts';
+import type { Legacy, Row, Tx } from '../../store/database.ts';
 
 /** Every row of the older gateway stays as it was, beside what was taken over: nothing is lost. */
 export function keepRows(tx: Tx, legacy: Legacy): void {

@@ -1,7 +1,7 @@
+import { ConfigError, GatewayError } from '../../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import { ConfigError, GatewayError } from '../errors.ts';
 import { machineZone } from '../machine-zone.ts';
-import { writeTarget } from '../outbound/target.ts';
+import { writeTarget } from '../send/target.ts';
 import { plannedNext } from './due.ts';
 import { needZone } from './local-time.ts';
 import { parseMoment } from './parse.ts';

@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database, Tx } from '../../store/database.ts';
 import type { Decide } from '../decisions.ts';
 import type { EventStream } from '../events.ts';
-import type { Logger } from '../log.ts';
 import type { ChatRef } from '../model.ts';
-import type { Database, Tx } from '../store/database.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { ScheduleRecord } from './schedule-record.ts';
 

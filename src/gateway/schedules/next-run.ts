@@ -3,7 +3,7 @@
  * a clock change leaves out runs at the first moment after the gap; one that comes twice runs at the first of the two.
  */
 import { Cron } from 'croner';
-import { messageOf } from '../errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { dayNumber, wallTime } from './local-time.ts';
 import { badSchedule, type ScheduleSpec } from './spec.ts';
 

@@ -1,8 +1,8 @@
 /** What a new schedule is made from, whoever asks for it. */
 import { randomBytes } from 'node:crypto';
-import { GatewayError } from '../errors.ts';
+import { GatewayError } from '../../base/errors.ts';
 import type { ChatKind, ChatRef, ScheduleView } from '../model.ts';
-import { ORIGIN, parseTargets, type Target } from '../outbound/target.ts';
+import { ORIGIN, parseTargets, type Target } from '../send/target.ts';
 import { needZone } from './local-time.ts';
 import { checkCron } from './next-run.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from './parse.ts';

@@ -1,9 +1,9 @@
+import type { People } from '../access/people.ts';
 import type { Settings } from '../config/settings.ts';
-import type { Conversations } from '../conversation/conversations.ts';
-import { admit } from '../inbound/admission.ts';
 import type { ChatRef, InboundMessage, Platform, Sender } from '../model.ts';
-import { ORIGIN, type Target } from '../outbound/target.ts';
-import type { People } from '../security/people.ts';
+import { admit } from '../receive/admission.ts';
+import { ORIGIN, type Target } from '../send/target.ts';
+import type { Conversations } from '../turns/conversations.ts';
 import type { SchedulesDeps } from './deps.ts';
 import type { ScheduleRecord } from './schedule-record.ts';
 

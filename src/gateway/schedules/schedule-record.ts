@@ -1,6 +1,6 @@
+import type { Row, Tx } from '../../store/database.ts';
 import type { ChatKind, ChatRef, ScheduleView, TaskStatus } from '../model.ts';
-import { parseTargets, type Target, writeTarget } from '../outbound/target.ts';
-import type { Row, Tx } from '../store/database.ts';
+import { parseTargets, type Target, writeTarget } from '../send/target.ts';
 import { describeSpec, HOUR_MS, readSpec, type ScheduleSpec } from './spec.ts';
 
 export const DEFAULT_QUIET_TOKEN = '[SILENT]';

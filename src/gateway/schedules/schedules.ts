@@ -1,4 +1,4 @@
-import { GatewayError, messageOf } from '../errors.ts';
+import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Platform, ScheduleView } from '../model.ts';
 import type { TaskRecord } from '../tasks/task-record.ts';
 import { type ConfigSchedule, followConfig } from './config-entries.ts';

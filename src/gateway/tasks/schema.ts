@@ -1,4 +1,4 @@
-import type { Migration } from '../store/database.ts';
+import type { Migration } from '../../store/database.ts';
 
 /** `gateway-background-tasks.db`. Execution and delivery are two facts: `status`, and `delivered_at`. */
 export const TASK_MIGRATIONS: readonly Migration[] = [

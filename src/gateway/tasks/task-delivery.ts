@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Tx } from '../../store/database.ts';
 import type { Adapter, Part } from '../adapter.ts';
-import { messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import type { AnswerFiles, AnswerWithFiles } from '../outbound/answer-files.ts';
-import type { OutboundRow } from '../outbound/outbound-row.ts';
-import type { Outbox } from '../outbound/outbox.ts';
-import type { Tx } from '../store/database.ts';
+import type { AnswerFiles, AnswerWithFiles } from '../send/answer-files.ts';
+import type { OutboundRow } from '../send/outbound-row.ts';
+import type { Outbox } from '../send/outbox.ts';
 import { chatsOf, type TaskRecord } from './task-record.ts';
 
 const PREFIX = 'task:';

@@ -1,8 +1,8 @@
+import type { Clock } from '../../base/clock.ts';
 import type { Adapter } from '../adapter.ts';
-import type { Clock } from '../clock.ts';
 import type { Platform } from '../model.ts';
-import { Draft } from '../outbound/draft.ts';
-import type { Outbox } from '../outbound/outbox.ts';
+import { Draft } from '../send/draft.ts';
+import type { Outbox } from '../send/outbox.ts';
 import type { TaskRecord } from './task-record.ts';
 
 /** A task that ends sooner needs no line about its progress. */

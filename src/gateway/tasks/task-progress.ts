@@ -1,8 +1,8 @@
-import type { Clock } from '../clock.ts';
-import { messageOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database } from '../../store/database.ts';
 import type { TaskStep } from '../model.ts';
-import type { Database } from '../store/database.ts';
 import type { TaskRecord } from './task-record.ts';
 import { STEPS_KEPT, storeProgress, storeSteps } from './task-rows.ts';
 

@@ -1,5 +1,5 @@
+import type { Row } from '../../store/database.ts';
 import type { ChatRef, TaskStatus, TaskView } from '../model.ts';
-import type { Row } from '../store/database.ts';
 
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
 

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { GatewayError } from '../../base/errors.ts';
 import type { ChatRef } from '../model.ts';
 
 export const TASK_LIMITS = {

@@ -1,6 +1,6 @@
+import type { Database, Tx } from '../../store/database.ts';
+import { type ProcessIdentity, processIdentityOf } from '../../store/process-identity.ts';
 import type { TaskStep } from '../model.ts';
-import type { Database, Tx } from '../store/database.ts';
-import { type ProcessIdentity, processIdentityOf } from '../store/process-identity.ts';
 import { type TaskRecord, taskOf } from './task-record.ts';
 
 /** Steps that are kept of one task: the last ones. */

@@ -1,13 +1,193 @@
-import type { Agent, AgentEvent, TurnEnd } from '../agent/agent.ts';
-import { killMarked, signalGroup } from '../agent/pi/process-tree.ts';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { agentEnvironment } from '../../base/environment.ts';
+import { messageOf } from '../../base/errors.ts';
+import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
+import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
+import type { Agent, AgentEvent, ConversationSpec, TurnEnd } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { TaskStatus } from '../model.ts';
-import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../store/process-identity.ts';
-import { runProgram, type ShellEnd } from './shell-run.ts';
 import type { TaskRecord } from './task-record.ts';
-import { TaskRun } from './task-run.ts';
-import { taskSpec } from './task-spec.ts';
+
+const SHELL_LIMITS = {
+  /** Of the output: the end is kept. */
+  keptChars: 64 * 1024,
+  lineChars: 4000,
+  /** From being asked to end to being killed. */
+  graceMs: 5000,
+} as const;
+
+interface ShellRunOptions {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Finds everything that the program started, also after its own end. */
+  readonly mark: string;
+  readonly signal: AbortSignal;
+  readonly onStart: (pid: number) => void;
+  readonly onLine: (line: string) => void;
+}
+
+type ShellEnd =
+  | { readonly kind: 'exited'; readonly code: number; readonly output: string }
+  | { readonly kind: 'killed'; readonly signal: string; readonly output: string }
+  | { readonly kind: 'not_started'; readonly reason: string };
+
+/**
+ * Runs a program without a shell, in a process group of its own. Resolves when it and everything that it started has
+ * ended; never rejects. When `signal` aborts, the group is asked to end and killed after five seconds.
+ */
+export function runProgram(options: ShellRunOptions): Promise<ShellEnd> {
+  const { argv, cwd, env, mark, signal, onStart } = options;
+  const [file = '', ...args] = argv;
+  return new Promise((resolve) => {
+    let child: ChildProcessByStdio<null, Readable, Readable>;
+    try {
+      child = spawn(file, args, {
+        cwd,
+        env: agentEnvironment(env, mark),
+        detached: process.platform !== 'win32',
+        shell: false,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        windowsHide: true,
+      });
+    } catch (error) {
+      resolve({ kind: 'not_started', reason: messageOf(error) });
+      return;
+    }
+    const output = new Output(options.onLine);
+    let killTimer: NodeJS.Timeout | undefined;
+    let drainTimer: NodeJS.Timeout | undefined;
+    const { pid } = child;
+    const end = (): void => {
+      if (pid === undefined) return;
+      signalGroup(pid, 'SIGTERM');
+      killTimer ??= setTimeout(() => killTree(pid, mark), SHELL_LIMITS.graceMs);
+    };
+    const settle = (result: ShellEnd): void => {
+      clearTimeout(killTimer);
+      clearTimeout(drainTimer);
+      signal.removeEventListener('abort', end);
+      resolve(result);
+    };
+    child.once('error', (error) => settle({ kind: 'not_started', reason: messageOf(error) }));
+    child.once('exit', () => {
+      // What it left running in the background ends with it.
+      if (pid !== undefined) killTree(pid, mark);
+      // Something that escaped even that must not hold the task open through the pipes.
+      drainTimer = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, SHELL_LIMITS.graceMs);
+    });
+    child.once('close', (code, killedBy) => {
+      output.close();
+      settle(
+        code === null
+          ? { kind: 'killed', signal: killedBy ?? 'SIGKILL', output: output.text }
+          : { kind: 'exited', code, output: output.text },
+      );
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (chunk: string) => output.take(chunk));
+    }
+    if (pid !== undefined) onStart(pid);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+/** What a program writes: whole lines as they come, and the end of everything. */
+class Output {
+  text = '';
+  #line = '';
+  readonly #onLine: (line: string) => void;
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  take(chunk: string): void {
+    this.text += chunk;
+    if (this.text.length > 2 * SHELL_LIMITS.keptChars) this.#cut();
+    const lines = (this.#line + chunk).split('\n');
+    this.#line = (lines.pop() ?? '').slice(-SHELL_LIMITS.lineChars);
+    for (const line of lines) this.#tell(line);
+  }
+
+  close(): void {
+    if (this.#line !== '') this.#tell(this.#line);
+    if (this.text.length > SHELL_LIMITS.keptChars) this.#cut();
+    this.text = this.text.trimEnd();
+  }
+
+  #tell(line: string): void {
+    const text = line.trim();
+    if (text !== '') this.#onLine(text.slice(0, SHELL_LIMITS.lineChars));
+  }
+
+  #cut(): void {
+    this.text = `…${this.text.slice(-SHELL_LIMITS.keptChars)}`.toWellFormed();
+  }
+}
+
+/** An agent that does not report how far it is gets closer to this with every tool it has used. */
+const UNREPORTED_LIMIT = 90;
+const STEP = 0.85;
+
+/** What one run of a task has said and done so far. */
+class TaskRun {
+  text = '';
+  step: string | undefined;
+  #break = false;
+  #steps = 0;
+  #reported: number | undefined;
+
+  /** 0–100: what the agent reported, else an estimate from its steps that never reaches the end by itself. */
+  get percent(): number {
+    return this.#reported ?? Math.round(UNREPORTED_LIMIT * (1 - STEP ** this.#steps));
+  }
+
+  take(event: AgentEvent): void {
+    switch (event.type) {
+      case 'text_delta':
+        // A new assistant message begins a new paragraph.
+        this.text += this.#break && this.text !== '' ? `\n\n${event.delta}` : event.delta;
+        this.#break = false;
+        break;
+      case 'text_end':
+        this.#break = true;
+        break;
+      case 'progress':
+        this.#reported = Math.max(0, Math.min(100, Math.round(event.percent)));
+        this.step = event.message;
+        break;
+      case 'tool_start':
+        this.step = event.name;
+        break;
+      case 'tool_end':
+        this.#steps += 1;
+        break;
+      default:
+    }
+  }
+}
+
+/** What a task's own conversation is opened with: a task may do no more than the chat that started it. */
+function taskSpec(id: string, settings: ChatAgent): ConversationSpec {
+  const { cwd, model, thinking, tools, systemPrompt } = settings;
+  return {
+    id,
+    kind: 'task',
+    cwd,
+    ...(model === undefined ? {} : { model }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(systemPrompt === undefined ? {} : { systemPrompt }),
+  };
+}
 
 export type UsageEvent = Extract<AgentEvent, { type: 'usage' }>;
 

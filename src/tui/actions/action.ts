@@ -1,7 +1,12 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
-import type { CommandResult, ConfigValue, OperatorCommand, OperatorQueries } from '../../gateway/operator.ts';
+import type {
+  CommandResult,
+  ConfigValue,
+  OperatorCommand,
+  OperatorQueries,
+} from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Undo } from '../state/undo.ts';

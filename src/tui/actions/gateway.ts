@@ -1,6 +1,6 @@
 /** The gateway as a whole. */
 import type { UsageTotal } from '../../gateway/model.ts';
-import type { OperatorQueries } from '../../gateway/operator.ts';
+import type { OperatorQueries } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { isWorking } from '../lists/sessions.ts';

@@ -1,5 +1,5 @@
 /** What opens over the panes: lists, single records, the pager. */
-import type { ConfigValue } from '../../gateway/operator.ts';
+import type { ConfigValue } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
 import type { ListViewId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';

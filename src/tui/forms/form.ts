@@ -1,5 +1,5 @@
 /** A form: fields one under the other, one of them with the cursor. Pure; what the fields mean is somebody else's. */
-import type { ConfigKind } from '../../gateway/operator.ts';
+import type { ConfigKind } from '../../gateway/operator/operator.ts';
 import { edit, type Field, fieldOf, fieldText, insert } from '../keys/field.ts';
 
 export interface FormField {

@@ -10,7 +10,7 @@ import type {
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
-import type { ConfigValue, QueueEntry } from '../../gateway/operator.ts';
+import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import type { Line } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';

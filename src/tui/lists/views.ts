@@ -1,6 +1,6 @@
 /** Lists that open over the panes: refusals, outbox, allowlist, configuration, queue of a session. */
 import type { AllowlistView, OutboxView, RefusalView } from '../../gateway/model.ts';
-import type { ConfigValue, QueueEntry } from '../../gateway/operator.ts';
+import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { allowlistKey } from '../state/orders.ts';

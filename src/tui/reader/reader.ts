@@ -4,17 +4,117 @@
  */
 import type { Action, Scope } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
+import { clean } from '../draw/cells.ts';
+import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
+import { Ticker } from '../draw/times.ts';
+import type { Form } from '../forms/form.ts';
 import { fieldText } from '../keys/field.ts';
+import { adapterPhrase } from '../lists/adapters.ts';
 import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
+import { doorStep, GUIDES } from '../setup/guide.ts';
 import type { Controller } from '../state/controller.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
-import { announce, describeAll } from './announce.ts';
-import { choiceIndex, choiceKey } from './choices.ts';
+import { announce, describeAdapter, describeAll, describeRequest } from './announce.ts';
 import { spokenPage } from './page.ts';
-import { spokenRow } from './row-text.ts';
-import { spokenForm } from './spoken-form.ts';
+
+/** A form and the guided set-up as sentences. What is typed into a field is not repeated; secrets never are. */
+
+type Spoken = Extract<Mode, { kind: 'form' | 'setup' }>;
+
+function spokenForm(controller: Controller, mode: Spoken): string[] {
+  return mode.kind === 'form' ? formWords(mode.form) : setupWords(controller, mode);
+}
+
+function formWords(form: Form): string[] {
+  const field = form.fields[form.index];
+  if (form.busy !== undefined) return [form.busy];
+  const notes = [
+    ...(field?.problem === undefined ? [] : [field.problem]),
+    ...form.notes.map(({ text }) => text),
+  ];
+  if (field === undefined) return notes;
+  const chosen = fieldText(field.field);
+  const now =
+    field.options.length > 0
+      ? `Now: ${chosen === '' ? `default ${field.fallback}` : chosen}. Left and right choose.`
+      : field.stored
+        ? 'It is set.'
+        : 'Type it.';
+  const place = `${form.index + 1} of ${form.fields.length}`;
+  return [
+    ...notes,
+    `${form.title}, ${place}: ${field.key}. ${field.help} ${now} Tab next field, Enter saves, Esc leaves.`,
+  ];
+}
+
+function setupWords(controller: Controller, mode: Extract<Mode, { kind: 'setup' }>): string[] {
+  const { adapters, gateway } = controller.slices;
+  if (mode.step === 'agent')
+    return [
+      `Set-up, the agent: ${clean(gateway.agent.detail)}. ${clean(gateway.agent.hint ?? '')}`.trim(),
+      'Enter goes on, c looks again, Esc skips.',
+    ];
+  if (mode.step === 'platform') {
+    const [platform, guide] = GUIDES[mode.index] ?? ['', { needs: '' }];
+    const names = GUIDES.map(([name], at) => `${at + 1} ${name}`).join(', ');
+    return [
+      `Set-up, a platform: ${names}.`,
+      `${platform} needs ${guide.needs}. Enter chooses it, Esc skips.`,
+    ];
+  }
+  const platform = mode.platform ?? 'websocket';
+  const row = adapters.find((entry) => entry.platform === platform);
+  return [
+    ...(mode.said ?? []),
+    ...(row === undefined ? [] : [`${platform}: ${adapterPhrase(row)}. ${clean(row.nextStep ?? '')}`.trim()]),
+    doorStep(platform, row),
+    'p makes a code for your own phone, a sets up another platform, Enter ends.',
+  ];
+}
+
+/** One row of a list as plain text, drawn by the same definition that draws it on the screen. */
+
+const WIDTH = 400;
+
+function rowText<K extends ListId>(list: K, row: RowOf[K], now: number): string {
+  const definition: ListDefinition<RowOf[K]> = LISTS[list];
+  const context = {
+    width: WIDTH,
+    glyphs: UNICODE_GLYPHS,
+    ticker: new Ticker(now),
+    pending: new Set<string>(),
+  };
+  return definition
+    .draw(row, context)
+    .map((line) => line.map((part) => part.text).join(''))
+    .join(' ')
+    .replaceAll(/[▓░●◐○✕◌✓▲]/gu, '')
+    .replaceAll(/ {2,}/gu, ' ')
+    .trim();
+}
+
+/** Lists whose signs carry meaning are spoken in words. */
+function spokenRow<K extends ListId>(list: K, row: RowOf[K], now: number): string {
+  if ('ingress' in row) return describeAdapter(row);
+  if ('firstWords' in row) return describeRequest(row, now);
+  if ('chatKind' in row) return `${row.state}, ${rowText(list, row, now)}`;
+  return rowText(list, row, now);
+}
+
+/** Keys of the choices: one key chooses, so digits are followed by letters. Without those that mean something always. */
+const KEYS = '123456789abcdefghijklmortvwxz';
+
+/** The key of the choice at an index; empty beyond the last key. */
+function choiceKey(index: number): string {
+  return KEYS[index] ?? '';
+}
+
+/** The index of the choice that a key makes; -1 for a key that is none. */
+function choiceIndex(key: string): number {
+  return key.length === 1 ? KEYS.indexOf(key) : -1;
+}
 
 type Menu =
   | { readonly kind: 'main' }

@@ -5,7 +5,7 @@ import type {
   Operator,
   OperatorCommand,
   OperatorQueries,
-} from '../../gateway/operator.ts';
+} from '../../gateway/operator/operator.ts';
 import type {
   Action,
   ActionContext,

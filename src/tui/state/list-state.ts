@@ -1,14 +1,112 @@
 /** The lists as the operator sees them: rows that pass the filter, the selection, the part that is shown. */
-import type { LogLevel } from '../../gateway/operator.ts';
+import type { LogLevel } from '../../gateway/operator/operator.ts';
 import type { Movement } from '../actions/action.ts';
 import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { Drawn } from './drawn.ts';
 import { FilteredRows, type Only } from './rows.ts';
-import { cursorIndex, moved } from './selection.ts';
 import type { Slices } from './slices.ts';
-import { type Cursor, filterOf, type SheetId, topMode, type ViewState } from './view.ts';
+import { type Cursor, filterOf, type Mode, type SheetId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
+
+/** What the last frame showed. An act is taken only on what could be read at that moment. */
+
+class Drawn {
+  readonly #rows = new Map<ListId, Set<string>>();
+  /** Tool calls whose text was on the screen to its end. */
+  readonly #read = new Set<string>();
+  #sheet: string | undefined;
+  #front: Mode | undefined;
+  #begun = false;
+
+  /** False where nothing is drawn: the linear mode speaks what it offers. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** A frame begins; what the one before showed counts no more. */
+  begin(): void {
+    this.#begun = true;
+    this.#rows.clear();
+    this.#sheet = undefined;
+    this.#front = undefined;
+  }
+
+  /** A row was drawn with all its lines. */
+  row(list: ListId, key: string): void {
+    const keys = this.#rows.get(list) ?? new Set<string>();
+    this.#rows.set(list, keys.add(key));
+  }
+
+  sheet(subject: string): void {
+    this.#sheet = subject;
+  }
+
+  front(mode: Mode): void {
+    this.#front = mode;
+  }
+
+  /** A call was drawn to its end; `hash` tells one from another. */
+  read(hash: string): void {
+    this.#read.add(hash);
+  }
+
+  hasRow(list: ListId, key: string): boolean {
+    return !this.#begun || this.#rows.get(list)?.has(key) === true;
+  }
+
+  hasSheet(subject: string): boolean {
+    return !this.#begun || this.#sheet === subject;
+  }
+
+  hasFront(mode: Mode): boolean {
+    if (!this.#begun) return true;
+    const front = this.#front;
+    // Keys that arrive together change a field before it is drawn again: it is the same prompt.
+    if (mode.kind === 'text') return front?.kind === 'text' && front.submit === mode.submit;
+    if (mode.kind === 'dialog') return front?.kind === 'dialog' && front.confirmed === mode.confirmed;
+    return front?.kind === mode.kind;
+  }
+
+  hasRead(hash: string): boolean {
+    return !this.#begun || this.#read.has(hash);
+  }
+}
+
+/** Which row is selected, as pure functions of the rows and the cursor. */
+
+/** Index of the selected row; -1 in an empty list. A row that is gone leaves the selection at its place. */
+export function cursorIndex<Row>(
+  rows: readonly Row[],
+  key: (row: Row) => string,
+  cursor: Cursor | undefined,
+): number {
+  if (rows.length === 0) return -1;
+  const index = Math.min(cursor?.index ?? 0, rows.length - 1);
+  const wanted = cursor?.key;
+  if (wanted === undefined) return Math.max(0, index);
+  const there = rows[index];
+  if (there !== undefined && key(there) === wanted) return index;
+  const found = rows.findIndex((row) => key(row) === wanted);
+  return found >= 0 ? found : Math.max(0, index);
+}
+
+/** Where a movement leads from `index` among `count` rows. */
+export function moved(index: number, count: number, page: number, by: Movement): number {
+  const last = Math.max(0, count - 1);
+  const to = ((): number => {
+    switch (by.kind) {
+      case 'rows':
+        return index + by.rows;
+      case 'pages':
+        return index + Math.trunc(by.pages * Math.max(1, page)) || index + Math.sign(by.pages);
+      case 'first':
+        return 0;
+      case 'last':
+        return last;
+    }
+  })();
+  return Math.min(last, Math.max(0, to));
+}
 
 /** From the least to the most important. */
 export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];

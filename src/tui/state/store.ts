@@ -1,6 +1,6 @@
 /** Ties the operator's event stream to the projection and the scheduler; React reads it with useSyncExternalStore. */
 import type { LogLine } from '../../gateway/model.ts';
-import type { Operator } from '../../gateway/operator.ts';
+import type { Operator } from '../../gateway/operator/operator.ts';
 import { Projection, type ProjectionLimits } from './projection.ts';
 import { Scheduler, systemTimers, type Timers } from './scheduler.ts';
 import type { LinkSlice, Slices } from './slices.ts';

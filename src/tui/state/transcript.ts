@@ -1,6 +1,6 @@
 /** The live transcript of one session: what was said before, what is said now, and the answer under way. */
 import type { TranscriptEntry } from '../../gateway/model.ts';
-import type { Operator, OperatorEvent, TurnEvent } from '../../gateway/operator.ts';
+import type { Operator, OperatorEvent, TurnEvent } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
 import { Ring } from './ring.ts';
 

@@ -1,5 +1,5 @@
 /** Remembers decisions while they can be taken back, and takes them back. */
-import type { CommandResult } from '../../gateway/operator.ts';
+import type { CommandResult } from '../../gateway/operator/operator.ts';
 import type { ActionContext } from '../actions/action.ts';
 import type { ListState } from './list-state.ts';
 import { pushed, UNDO_MS, type Undo, type Undoable, without } from './undo.ts';

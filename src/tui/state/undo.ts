@@ -1,5 +1,5 @@
 /** What can be taken back: a stack of decisions, each for 30 seconds, whatever notices come and go meanwhile. */
-import type { CommandResult, OperatorCommand } from '../../gateway/operator.ts';
+import type { CommandResult, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { ListId } from '../lists/list.ts';
 import type { Cursor } from './view.ts';
 

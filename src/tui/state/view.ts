@@ -1,6 +1,6 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
 import type { Platform } from '../../gateway/model.ts';
-import type { LogLevel } from '../../gateway/operator.ts';
+import type { LogLevel } from '../../gateway/operator/operator.ts';
 import type { Also, Prompted } from '../actions/action.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';

@@ -1,12 +1,148 @@
 /** The terminal for the time of one console: what is switched on here is switched off on every way out. */
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Instance } from 'ink';
+import type { LogLine } from '../../gateway/model.ts';
 import type { LeaveReason } from '../actions/action.ts';
 import { type MouseEvent, mouseEvents } from '../keys/mouse.ts';
-import { type Lifeline, watchTerminal } from './lifeline.ts';
 import { EMERGENCY, enterModes, leaveModes } from './modes.ts';
-import { guardOutput, type Note } from './output-guard.ts';
-import { runPager } from './pager.ts';
 import { ScreenStream } from './screen-stream.ts';
+
+/**
+ * Keeps everything but the console off the screen: what libraries print goes to the log pane instead. Ink's own guard
+ * catches `console.*` only, and writes what it caught over the frame.
+ */
+
+type Note = (level: LogLine['level'], source: string, text: string) => void;
+
+/** A line without an end is kept until it gets one; at most this much. UTF-16 units. */
+const PARTIAL_LIMIT = 4_000;
+
+type Write = NodeJS.WriteStream['write'];
+
+function guardStream(stream: NodeJS.WriteStream, take: (line: string) => void): () => void {
+  const original: Write = stream.write;
+  let partial = '';
+  const caught = (
+    chunk: string | Uint8Array,
+    encoding?: BufferEncoding | ((error?: Error | null) => void),
+    done?: (error?: Error | null) => void,
+  ): boolean => {
+    const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
+    const lines = (partial + text).split(/\r?\n/u);
+    partial = (lines.pop() ?? '').slice(-PARTIAL_LIMIT);
+    for (const line of lines) if (line.trim() !== '') take(line);
+    const finished = typeof encoding === 'function' ? encoding : done;
+    if (finished !== undefined) setImmediate(finished);
+    return true;
+  };
+  stream.write = caught;
+  return () => {
+    if (stream.write === caught) stream.write = original;
+    if (partial.trim() !== '') take(partial);
+    partial = '';
+  };
+}
+
+interface GuardedStream {
+  readonly stream: NodeJS.WriteStream;
+  /** Named in the log pane: "stdout", "stderr". */
+  readonly name: string;
+  readonly level: LogLine['level'];
+}
+
+/** Returns the function that gives the streams back. */
+function guardOutput(streams: readonly GuardedStream[], note: Note): () => void {
+  const releases = streams.map(({ stream, name, level }) =>
+    guardStream(stream, (line) => note(level, name, line)),
+  );
+  return () => {
+    for (const release of releases) release();
+  };
+}
+
+/** Notices that the console has to go: signals, and a terminal that was closed. */
+
+interface Lifeline {
+  /** Stops watching. Late errors of a lost terminal stay silent: they would end a process that is shutting down. */
+  release(): void;
+}
+
+const LOST: ReadonlySet<string> = new Set(['EIO', 'EPIPE', 'ENXIO', 'EBADF', 'ECONNRESET']);
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** `gone` may be called more than once; the first call counts. `foreign` gets stream errors of another kind. */
+function watchTerminal(
+  stdin: NodeJS.ReadStream,
+  stdout: NodeJS.WriteStream,
+  gone: (reason: LeaveReason) => void,
+  foreign: (error: unknown) => void,
+): Lifeline {
+  let lost = false;
+  const losing = (): void => {
+    lost = true;
+    gone('terminal-lost');
+  };
+  const failed = (error: unknown): void => {
+    if (LOST.has(codeOf(error))) losing();
+    else foreign(error);
+  };
+  const onSignal = (): void => gone('signal');
+  stdin.on('end', losing);
+  stdin.on('close', losing);
+  stdin.on('error', failed);
+  stdout.on('error', failed);
+  process.on('SIGHUP', losing);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return {
+    release() {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+      stdin.off('end', losing);
+      stdin.off('close', losing);
+      // The hang-up may arrive after the failed write; without a handler it would end the shutdown half-way.
+      if (lost) return;
+      process.off('SIGHUP', losing);
+      stdin.off('error', failed);
+      stdout.off('error', failed);
+    },
+  };
+}
+
+/** Shows text in the operator's pager: `$PAGER`, else `less`, else `more`. */
+
+/** The terminal must have been given away; resolves when the pager has ended. Rejects when no pager can be started. */
+async function runPager(lines: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'pi-gateway-'));
+  try {
+    const file = join(folder, 'text');
+    // Chats are private: nobody else on this machine may read the file while the pager runs.
+    await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+    const wanted = (env['PAGER'] ?? '').split(/\s+/u).filter((word) => word !== '');
+    for (const command of [wanted, ['less'], ['more']]) if (await shown(command, file, env)) return;
+    throw new Error('no pager was found: set PAGER to the program that shows text');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether that program could be started. */
+async function shown(command: readonly string[], file: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const [program, ...words] = command;
+  if (program === undefined) return false;
+  return new Promise((resolve) => {
+    const child = spawn(program, [...words, file], { stdio: 'inherit', env });
+    child.on('error', () => resolve(false));
+    child.on('close', () => resolve(true));
+  });
+}
 
 type Suspend = (callback: () => void | Promise<void>) => Promise<void>;
 

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { DeliveryError } from '../../../src/gateway/errors.ts';
+import { DeliveryError } from '../../../src/base/errors.ts';
 import { contractTest, type MakePeer } from './rig.ts';
 
 /** A 1x1 PNG: platforms that look into the bytes accept it. */

@@ -1,6 +1,6 @@
+import { GatewayError } from '../../../src/base/errors.ts';
+import type { LogFields, Logger, LogLevel } from '../../../src/base/log.ts';
 import type { AdapterHost, Announcement } from '../../../src/gateway/adapter.ts';
-import { GatewayError } from '../../../src/gateway/errors.ts';
-import type { LogFields, Logger, LogLevel } from '../../../src/gateway/log.ts';
 import type { AdapterHealth, ChatRef, InboundMessage } from '../../../src/gateway/model.ts';
 
 /** A host that keeps what the adapter hands in, and can refuse or hold messages. */

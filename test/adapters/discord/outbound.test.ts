@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deliveryError } from '../../../src/adapters/discord/delivery.ts';
+import { deliveryError } from '../../../src/adapters/discord/outbound.ts';
 import { DiscordFailure, type FailureKind } from '../../../src/adapters/discord/rest.ts';
 import { CHANNEL, type Json } from '../../platforms/discord-state.ts';
 import { PNG } from '../contract.ts';

@@ -1,4 +1,4 @@
-import type { DiscordTuning } from '../../../src/adapters/discord/adapter.ts';
+import type { DiscordTuning } from '../../../src/adapters/discord/index.ts';
 import { createDiscordAdapter } from '../../../src/adapters/discord/index.ts';
 import type { DiscordSettings } from '../../../src/adapters/discord/settings.ts';
 import type { Way } from '../../../src/adapters/kit/way.ts';

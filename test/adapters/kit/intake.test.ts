@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Intake } from '../../../src/adapters/kit/intake.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
 function message(text: string, chatId = 'c'): InboundMessage {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Pacer } from '../../../src/adapters/kit/pacer.ts';
-import { DeliveryError } from '../../../src/gateway/errors.ts';
+import { DeliveryError } from '../../../src/base/errors.ts';
 
 const LIMIT = { burst: 2, everyMs: 40 };
 

@@ -10,7 +10,7 @@ import {
   RetryAfterError,
   Supervisor,
 } from '../../../src/adapters/kit/supervisor.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import type { AdapterHealth } from '../../../src/gateway/model.ts';
 
 function harness(run: (connected: () => void, signal: AbortSignal) => Promise<void>) {

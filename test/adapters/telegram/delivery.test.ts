@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type FailureKind, TelegramFailure } from '../../../src/adapters/telegram/client.ts';
-import { deliveryError, isAlreadyDeleted, isUnchanged } from '../../../src/adapters/telegram/delivery.ts';
-import { DeliveryError } from '../../../src/gateway/errors.ts';
+import { deliveryError, isAlreadyDeleted, isUnchanged } from '../../../src/adapters/telegram/outbound.ts';
+import { DeliveryError } from '../../../src/base/errors.ts';
 
 const refused = (code: number, text: string): TelegramFailure =>
   new TelegramFailure('refused', `sendMessage: ${text}`, { code });

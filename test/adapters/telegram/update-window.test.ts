@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UpdateWindow } from '../../../src/adapters/telegram/update-window.ts';
+import { UpdateWindow } from '../../../src/adapters/telegram/connection.ts';
 
 describe('the update window', () => {
   it('never confirms an update that is still pending', () => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chunk, type Gauge, type Slice } from '../../../src/adapters/text/chunk.ts';
 import { discordText } from '../../../src/adapters/text/discord.ts';
 import { measure, type TextUnit } from '../../../src/adapters/text/measure.ts';
 import { parseMarkdown } from '../../../src/adapters/text/parse/markdown.ts';
 import { plainDialect } from '../../../src/adapters/text/plain-dialect.ts';
 import type { PlatformText } from '../../../src/adapters/text/platform.ts';
+import { chunk, type Gauge, type Slice } from '../../../src/adapters/text/platform.ts';
 import { renderDocument } from '../../../src/adapters/text/render/document.ts';
 import { slackText } from '../../../src/adapters/text/slack.ts';
 import { runAt, type StyledText } from '../../../src/adapters/text/styled.ts';

@@ -4,11 +4,11 @@ import {
   type WebSocketAdapter,
   type WebSocketAdapterOptions,
 } from '../../../src/adapters/websocket/adapter.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import type { AdapterHost, OutboundMeta, SendRequest } from '../../../src/gateway/adapter.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
 import type { AdapterHealth, ChatRef, InboundMessage } from '../../../src/gateway/model.ts';
-import { ChatClient } from '../../gateway/server/chat-client.ts';
-import { startServer, type TestServer } from '../../gateway/server/server-kit.ts';
+import { ChatClient } from '../../server/chat-client.ts';
+import { startServer, type TestServer } from '../../server/server-kit.ts';
 
 /** What the adapter told the gateway, and how the gateway answers. */
 export function fakeHost() {

@@ -2,10 +2,10 @@ import { describe, expect, it, vi } from 'vitest';
 import { WebSocket as OtherClient } from 'ws';
 import { createWebSocketAdapter } from '../../../src/adapters/websocket/adapter.ts';
 import { CONNECTIONS_PER_CLIENT } from '../../../src/adapters/websocket/clients.ts';
+import { DeliveryError, GatewayError } from '../../../src/base/errors.ts';
 import type { OutboundMeta, SendRequest } from '../../../src/gateway/adapter.ts';
-import { DeliveryError, GatewayError } from '../../../src/gateway/errors.ts';
 import type { ChatRef, TaskView } from '../../../src/gateway/model.ts';
-import { ChatClient } from '../../gateway/server/chat-client.ts';
+import { ChatClient } from '../../server/chat-client.ts';
 import { chatOf, greeted, identityOf, never, request, startAdapter } from './adapter-kit.ts';
 
 const GENEROUS = { timeout: 15_000, interval: 5 };

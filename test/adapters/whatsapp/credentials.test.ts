@@ -5,7 +5,7 @@ import * as baileys from 'baileys';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ParkedError } from '../../../src/adapters/kit/supervisor.ts';
 import { Credentials } from '../../../src/adapters/whatsapp/credentials.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import { linkSession } from '../../platforms/whatsapp/linked-session.ts';
 import { WhatsAppServer } from '../../platforms/whatsapp-server.ts';
 import { WhatsAppRig } from './rig.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { Intake } from '../../../src/adapters/whatsapp/intake.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
 function message(chatId: string, text: string): InboundMessage {

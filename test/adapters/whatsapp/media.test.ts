@@ -1,8 +1,7 @@
 import * as baileys from 'baileys';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fetchMedia } from '../../../src/adapters/whatsapp/media.ts';
+import { fetchMedia, mediaUrl } from '../../../src/adapters/whatsapp/index.ts';
 import { type MediaRef, refOfMedia } from '../../../src/adapters/whatsapp/media-ref.ts';
-import { mediaUrl } from '../../../src/adapters/whatsapp/media-url.ts';
 import { MediaHost } from '../../platforms/whatsapp/media-host.ts';
 
 const host = new MediaHost();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { baileysLogger } from '../../../src/adapters/whatsapp/logger.ts';
-import type { LogFields, Logger } from '../../../src/gateway/log.ts';
+import type { LogFields, Logger } from '../../../src/base/log.ts';
 import { WhatsAppRig } from './rig.ts';
 
 afterEach(() => vi.restoreAllMocks());

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DamagedSessionError, SessionFile } from '../../../src/adapters/whatsapp/session-file.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 
 let folder = '';
 let path = '';

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createAgent } from '../../../src/gateway/agent/create.ts';
-import { leftOut } from '../../../src/gateway/agent/pi/equipment.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
-import { startModelServer } from './model-server.ts';
-import { startTurn } from './turns.ts';
+import { createAgent } from '../../../src/agents/create.ts';
+import { leftOut } from '../../../src/agents/pi/equipment.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { startModelServer } from '../../agents/model-server.ts';
+import { startTurn } from '../../agents/turns.ts';
 
 const PI_16 = [
   process.execPath,

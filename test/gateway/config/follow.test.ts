@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../../src/compose.ts';
-import { createScriptedAgent } from '../../../src/gateway/agent/scripted.ts';
-import type { LocalOperator } from '../../../src/gateway/local-operator.ts';
+import type { LocalOperator } from '../../../src/gateway/operator/local-operator.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';
 import { TestPlatform } from '../test-platform.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../src/base/errors.ts';
 import { checkConfig, loadConfig } from '../../../src/gateway/config/load.ts';
-import { ConfigError } from '../../../src/gateway/errors.ts';
 
 let folder: string;
 let path: string;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../src/base/errors.ts';
 import { checkConfig } from '../../../src/gateway/config/load.ts';
 import { isMeaning } from '../../../src/gateway/config/meaning.ts';
 import { ConfigSchema } from '../../../src/gateway/config/schema.ts';
-import { ConfigError } from '../../../src/gateway/errors.ts';
 
 function refusal(config: unknown): ConfigError {
   try {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../src/base/errors.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
 import { isLoopbackHost, openBadges, resolveSettings } from '../../../src/gateway/config/settings.ts';
-import { ConfigError } from '../../../src/gateway/errors.ts';
 import { PLATFORMS } from '../../../src/gateway/model.ts';
 
 const settings = (config: Config = {}, env: NodeJS.ProcessEnv = {}, overrides = {}) =>

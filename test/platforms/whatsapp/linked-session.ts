@@ -1,7 +1,7 @@
 /** A session that is linked already, for tests that are not about linking. */
 import * as baileys from 'baileys';
 import { Credentials } from '../../../src/adapters/whatsapp/credentials.ts';
-import { silentLogger } from '../../../src/gateway/log.ts';
+import { silentLogger } from '../../../src/base/log.ts';
 import type { BotDevice } from './bot-device.ts';
 import { node } from './nodes.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OperatorCommand } from '../../../src/gateway/operator.ts';
+import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
 import { busySnapshot, pairingView, scheduleView, snapshotOf } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { GatewayError } from '../../../src/base/errors.ts';
 import { ConfigAccess } from '../../../src/gateway/config/access.ts';
-import { GatewayError } from '../../../src/gateway/errors.ts';
-import type { CommandResult, ConfigValue, OperatorCommand } from '../../../src/gateway/operator.ts';
+import type { CommandResult, ConfigValue, OperatorCommand } from '../../../src/gateway/operator/operator.ts';
 import { busySnapshot } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';
 

@@ -4,7 +4,7 @@
  * DEMO_THROW (throws while drawing after that many ms), DEMO_OUT (file that gets the reason of leaving).
  */
 import { writeFileSync } from 'node:fs';
-import { runConsole } from '../../../src/console.tsx';
+import { runConsole } from '../../../src/cli/console.tsx';
 import type { SessionView } from '../../../src/gateway/model.ts';
 import { createFakeOperator } from '../fake-operator.ts';
 import { alive, busySnapshot, NOW, snapshotOf } from '../fixtures.ts';

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { CommandResult, OperatorCommand, OperatorSnapshot } from '../../../src/gateway/operator.ts';
+import type {
+  CommandResult,
+  OperatorCommand,
+  OperatorSnapshot,
+} from '../../../src/gateway/operator/operator.ts';
 import { cellWidth } from '../../../src/tui/draw/cells.ts';
 import { ASCII_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
 import { PANES } from '../../../src/tui/lists/list.ts';

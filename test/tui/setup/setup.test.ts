@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigAccess } from '../../../src/gateway/config/access.ts';
-import type { CommandResult, OperatorCommand } from '../../../src/gateway/operator.ts';
+import type { CommandResult, OperatorCommand } from '../../../src/gateway/operator/operator.ts';
 import { FIRST_STEP } from '../../../src/tui/setup/keys.ts';
 import { adapterView, gatewayView, NOW, pairingView, snapshotOf } from '../fixtures.ts';
 import { type Harness, type HarnessOptions, harness } from '../harness.ts';

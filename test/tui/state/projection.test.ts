@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OperatorEvent } from '../../../src/gateway/operator.ts';
+import type { OperatorEvent } from '../../../src/gateway/operator/operator.ts';
 import { Projection } from '../../../src/tui/state/projection.ts';
 import type { LinkSlice } from '../../../src/tui/state/slices.ts';
 import {

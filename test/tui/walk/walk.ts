@@ -3,7 +3,7 @@
  * reaches the gateway is compared with what was on the screen when its key was pressed.
  * As a program: node test/tui/walk/walk.ts --keys 100000 [--seed 1]
  */
-import type { OperatorCommand } from '../../../src/gateway/operator.ts';
+import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
 import { takesText } from '../../../src/tui/keys/router.ts';
 import { topMode } from '../../../src/tui/state/view.ts';

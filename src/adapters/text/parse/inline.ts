@@ -1,8 +1,73 @@
 import { type Phrasing, textOf } from '../tree.ts';
-import { autolinkAt } from './autolink.ts';
 import { type Delimiter, delimiterAt, type Item, resolveEmphasis } from './emphasis.ts';
 import { trimBlanksEnd } from './lines.ts';
-import { resourceAt } from './resource.ts';
+
+/** The part of an inline link behind its label. */
+interface Resource {
+  readonly url: string;
+  readonly title: string | null;
+  /** Index behind the closing parenthesis. */
+  readonly end: number;
+}
+
+const MAX_LENGTH = 4096;
+
+/** `(address "title")` in its plain forms at `start`; undefined for anything that needs a closer look. */
+function resourceAt(text: string, start: number): Resource | undefined {
+  const window = text.slice(start, start + MAX_LENGTH);
+  let depth = 0;
+  let at = 1;
+  for (; at < window.length; at += 1) {
+    const char = window.charAt(at);
+    if (char === '\\' || char === '<' || char === '\n' || char === '\t') return undefined;
+    if (char === '(') depth += 1;
+    else if (char === ')') {
+      if (depth === 0) break;
+      depth -= 1;
+    } else if (char === ' ') break;
+    else if (/[\u0000-\u001f\u007f]/.test(char)) return undefined;
+  }
+  if (at >= window.length || depth !== 0) return undefined;
+  const url = window.slice(1, at);
+  if (/&[#\w]+;/.test(url)) return undefined;
+  if (window.charAt(at) === ')') return { url, title: null, end: start + at + 1 };
+  const title = /^ +"([^"\\&\n]*)"\)/.exec(window.slice(at));
+  if (title === null || url === '') return undefined;
+  return { url, title: title[1] ?? '', end: start + at + title[0].length };
+}
+
+/** A plain http(s) address: host of letters and digits, optional port, path of harmless characters. */
+const ADDRESS =
+  /https?:\/\/[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::\d+)?(?:[/?#][A-Za-z0-9\-._~:/?#@!$&'()+,;=%]*)?/iy;
+const LONGEST = 2048;
+const TRAILING = /[!"'),.:;?_~]$/;
+
+/**
+ * The address that GitHub's extension links at `start`, without the punctuation that ends a sentence; undefined
+ * where the extension's finer rules would have to decide.
+ */
+function autolinkAt(text: string, start: number): string | undefined {
+  if (/[A-Za-z0-9_]/.test(text.charAt(start - 1))) return undefined;
+  ADDRESS.lastIndex = start;
+  const found = ADDRESS.exec(text)?.[0];
+  if (found === undefined || found.length > LONGEST) return undefined;
+  const next = text.charAt(start + found.length);
+  if (next !== '' && next !== ' ' && next !== '\n') return undefined;
+  if (/&[A-Za-z]+;/.test(found)) return undefined;
+  let url = found;
+  while (TRAILING.test(url)) {
+    if (url.endsWith(')') && count(url, '(') >= count(url, ')')) {
+      // A balanced parenthesis belongs to the address, unless punctuation before it would end it first.
+      return TRAILING.test(url.slice(0, -1)) ? undefined : url;
+    }
+    url = url.slice(0, -1);
+  }
+  return /^https?:\/\/./i.test(url) && !url.endsWith('&') ? url : undefined;
+}
+
+function count(text: string, char: string): number {
+  return text.split(char).length - 1;
+}
 
 /** Where something other than text may begin. */
 const SPECIAL = /[\\`*_~[\]!<&\n]|https?:\/\//gi;

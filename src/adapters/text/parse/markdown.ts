@@ -1,10 +1,82 @@
-import type { MarkdownTree, Node, Phrasing } from '../tree.ts';
+import { fromMarkdown } from 'mdast-util-from-markdown';
+import { gfmFromMarkdown } from 'mdast-util-gfm';
+import { gfm } from 'micromark-extension-gfm';
+import type { MarkdownTree, Node, NodeOf, Phrasing } from '../tree.ts';
 import { parseBlocksQuickly } from './blocks.ts';
-import { Definitions, mayDefine } from './definitions.ts';
 import { parseInlineQuickly } from './inline.ts';
-import { parseBlocksExactly, parseInlineExactly } from './library.ts';
-import { isBlankLine } from './lines.ts';
+import { DEFINITION, isBlankLine, isFence } from './lines.ts';
 import { splitBlocks } from './split.ts';
+
+/** What `[label]` and `[^label]` refer to in a whole document. */
+class Definitions {
+  readonly links: Map<string, NodeOf<'definition'>> = new Map();
+  readonly #labels = new Set<string>();
+
+  /** Takes over every definition among `nodes` and inside them; the first of a label wins. */
+  collect(nodes: readonly Node[]): void {
+    const waiting: Node[] = [...nodes].reverse();
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      if (node.type === 'definition') {
+        if (!this.links.has(node.identifier)) this.links.set(node.identifier, node);
+        this.#labels.add(normalise(node.label ?? node.identifier));
+      } else if (node.type === 'footnoteDefinition') {
+        this.#labels.add(normalise(`^${node.label ?? node.identifier}`));
+      }
+      if ('children' in node) waiting.push(...[...node.children].reverse());
+    }
+  }
+
+  /** Labels in `text` that are defined somewhere, as they are written there. */
+  usedIn(text: string): readonly string[] {
+    if (this.#labels.size === 0) return [];
+    const found = new Map<string, string>();
+    for (const [, label = ''] of text.matchAll(/\[([^[\]]{1,999})\](?!:)/g)) {
+      const name = normalise(label);
+      if (this.#labels.has(name)) found.set(name, label);
+    }
+    return [...found.values()];
+  }
+}
+
+/** True when a piece of a document may hold definitions. */
+function mayDefine(lines: readonly string[]): boolean {
+  return !isFence(lines[0] ?? '') && lines.some((line) => line.includes(']:') && DEFINITION.test(line));
+}
+
+/** Labels are compared without case, with white space collapsed (CommonMark, link reference definitions). */
+function normalise(label: string): string {
+  return label.trim().replace(/\s+/g, ' ').toLowerCase().toUpperCase();
+}
+
+/** Everything that makes a block; without it a text is one paragraph. */
+const BLOCK_CONSTRUCTS = [
+  'blockQuote',
+  'codeFenced',
+  'codeIndented',
+  'definition',
+  'gfmFootnoteDefinition',
+  'headingAtx',
+  'htmlFlow',
+  'list',
+  'setextUnderline',
+  'table',
+  'thematicBreak',
+];
+
+const extensions = [gfm()];
+const inlineExtensions = [gfm(), { disable: { null: BLOCK_CONSTRUCTS } }];
+const mdastExtensions = [gfmFromMarkdown()];
+
+/** CommonMark with GitHub's extensions, by the reference parser: exact, and slow on long texts. */
+function parseBlocksExactly(markdown: string): readonly Node[] {
+  return fromMarkdown(markdown, { extensions, mdastExtensions }).children;
+}
+
+/** The content of one paragraph, heading or cell, without white space at either end. */
+function parseInlineExactly(text: string): readonly Phrasing[] {
+  const [block] = fromMarkdown(text, { extensions: inlineExtensions, mdastExtensions }).children;
+  return block?.type === 'paragraph' ? block.children : [];
+}
 
 /**
  * The reference parser is exact but its time grows with the square of a piece, and 1 MB of ordinary text takes it

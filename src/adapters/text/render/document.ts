@@ -1,10 +1,108 @@
+import stringWidth from 'string-width';
+import { plainDialect } from '../plain-dialect.ts';
 import type { StyledText } from '../styled.ts';
 import { StyledBuilder } from '../styled-builder.ts';
-import { MAX_DEPTH, type MarkdownTree, type Node, type NodeOf, textOf } from '../tree.ts';
+import { MAX_DEPTH, type MarkdownTree, type Node, type NodeOf, type Phrasing, textOf } from '../tree.ts';
+import { writeSlice } from '../write-slice.ts';
 import { renderHtmlBlock } from './html.ts';
 import { type Context, renderInline } from './inline.ts';
 import type { RenderRules } from './rules.ts';
-import { renderTable } from './table.ts';
+
+type Table = NodeOf<'table'>;
+type Align = 'left' | 'right' | 'center' | null | undefined;
+
+/** A table as aligned text in a code block, or as "key: value" lines when that would be too wide. */
+function renderTable(table: Table, context: Context): void {
+  if (context.rules.tableWidth === 0) {
+    renderPairs(table, context);
+    return;
+  }
+  const rows = table.children.map((row) => row.children.map((cell) => cellOf(cell.children, context)));
+  const columns = rows[0]?.length ?? 0;
+  const widths = Array.from({ length: columns }, (_, column) =>
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.width ?? 0), 3),
+  );
+  const total = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
+  if (total > context.rules.tableWidth) renderPairs(table, context);
+  else renderGrid(rows, widths, table.align ?? [], context);
+  context.out.breakHere();
+}
+
+const GAP = '  ';
+
+/** A cell's text and its width in columns of a terminal or a monospaced font. */
+interface Cell {
+  readonly text: string;
+  readonly width: number;
+}
+
+const EMPTY: Cell = { text: '', width: 0 };
+
+function cellOf(nodes: readonly Phrasing[], context: Context): Cell {
+  const text = cellText(nodes, context);
+  return { text, width: stringWidth(text) };
+}
+
+function renderGrid(
+  rows: readonly (readonly Cell[])[],
+  widths: readonly number[],
+  align: readonly Align[],
+  { out }: Context,
+): void {
+  const line = (row: readonly Cell[]) =>
+    widths
+      .map((width, column) => pad(row[column] ?? EMPTY, width, align[column]))
+      .join(GAP)
+      .trimEnd();
+  const [head, ...body] = rows;
+  const rule = widths.map((width) => '-'.repeat(width)).join(GAP);
+  const lines = [line(head ?? []), rule, ...body.map(line)];
+  out.freshLine();
+  out.unindented(() => out.within({ type: 'pre', language: '' }, () => out.text(lines.join('\n'))));
+  out.freshLine();
+}
+
+function pad(cell: Cell, width: number, align: Align): string {
+  const { text } = cell;
+  const missing = Math.max(0, width - cell.width);
+  if (align === 'right') return ' '.repeat(missing) + text;
+  if (align !== 'center') return text + ' '.repeat(missing);
+  const left = missing >> 1;
+  return ' '.repeat(left) + text + ' '.repeat(missing - left);
+}
+
+function renderPairs(table: Table, context: Context): void {
+  const { out } = context;
+  const [head, ...body] = table.children;
+  for (const [index, row] of (body.length > 0 ? body : [head]).entries()) {
+    if (index > 0) out.gap(2);
+    for (const [column, cell] of (row?.children ?? []).entries()) {
+      if (cell.children.length === 0) continue;
+      out.freshLine();
+      const key = head?.children[column]?.children ?? [];
+      if (body.length > 0 && key.length > 0) {
+        out.within({ type: 'bold' }, () => renderInline(key, { ...context, oneLine: true }));
+        out.text(': ');
+      }
+      renderInline(cell.children, { ...context, oneLine: true });
+    }
+    out.breakHere();
+  }
+}
+
+/** A cell on one line without markup; an address stays readable behind its label. */
+function cellText(nodes: readonly Phrasing[], context: Context): string {
+  const [only] = nodes;
+  if (nodes.length === 1 && only?.type === 'text') return oneLine(only.value);
+  const out = new StyledBuilder();
+  renderInline(nodes, { ...context, out, oneLine: true });
+  const doc = out.build();
+  return oneLine(writeSlice(doc, 0, doc.text.length, doc.text.length, plainDialect));
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
 
 /** Lays a parsed document out as visible text with marks, by the rules of one platform. */
 export function renderDocument(tree: MarkdownTree, rules: RenderRules): StyledText {

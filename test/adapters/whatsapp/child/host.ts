@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
+import { silentLogger } from '../../../../src/base/log.ts';
 import type { AdapterHost } from '../../../../src/gateway/adapter.ts';
-import { silentLogger } from '../../../../src/gateway/log.ts';
 import type { AdapterHealth, InboundMessage } from '../../../../src/gateway/model.ts';
 
 /** A host for programs that run outside of the test runner. */

@@ -1,0 +1,262 @@
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { delimiter, dirname, resolve } from 'node:path';
+import { piPath, piReadPaths } from '../../gateway/agent/pi-path.ts';
+import { holdsSecrets, isWithin, type Located, locate } from './place.ts';
+
+/**
+ * Shell commands that only read, and only what lies below the working directory. Programs that run others, follow a
+ * configuration that the agent could have written (git), or can write a file by an option are not among them. Of the
+ * options only known ones pass: others follow links out of the directory (`grep -R`, `ls -L`), or take the names of
+ * further files from a file (`wc --files0-from`, `grep -f`).
+ */
+
+const NONE = /^(?!)/;
+
+/** What the options of a command may look like; operands are checked for themselves. */
+const HARMLESS: Readonly<Record<string, RegExp>> = {
+  basename: /^-[az]+$/,
+  cat: /^-[AbeEnstTuv]+$/,
+  cmp: /^-[bl]+$/,
+  cut: /^-(?:[bcdf].*|[sz]+|-complement|-(?:delimiter|fields|bytes|characters|output-delimiter)=.*)$/,
+  date: /^-(?:u|R|I)$/,
+  df: /^-[hkTi]+$/,
+  diff: /^-(?:[uqNwbBi]+|-brief|-unified(?:=\d+)?|U\d*)$/,
+  dirname: /^-z$/,
+  du: /^-(?:[hskacm]+|d\d*|-max-depth=\d+)$/,
+  echo: /^-/,
+  false: NONE,
+  find: /^-(?:i?name|i?path|type|maxdepth|mindepth|size|mtime|newer|empty|print|not|o|a)$/,
+  grep: /^-(?:[EFGPiyvwxzaIUbcHhlLnoqsTZr]*[eABCm]?\d*|-(?:include|exclude|exclude-dir|color|regexp|max-count|context)=.*|-(?:ignore-case|line-number|recursive|count|word-regexp|fixed-strings|extended-regexp|files-with-matches|invert-match|only-matching))$/,
+  head: /^-(?:[nc][-+]?\d*|\d+|[qvz]+|-(?:lines|bytes)=-?\d+)$/,
+  id: /^-[agGnruz]+$/,
+  ls: /^-(?:[1aAbBcCdfFgGhiklmnNopqQrRsStuUvxX]+|-(?:all|almost-all|human-readable|recursive|reverse|group-directories-first|full-time)|-(?:color|sort|time|time-style)=.*)$/,
+  md5sum: NONE,
+  nl: /^-[bnwsvi][\w-]*$/,
+  pwd: /^-[LP]$/,
+  realpath: /^-[emqszLP]+$/,
+  sha256sum: NONE,
+  stat: /^-(?:[cft]|-(?:format|printf)=.*)$/,
+  tac: /^-[brs]$/,
+  tail: /^-(?:[nc][-+]?\d*|\d+|[qvz]+|-(?:lines|bytes)=[-+]?\d+)$/,
+  tr: /^-[cCdst]+$/,
+  true: NONE,
+  uname: /^-[asnrvmpio]+$/,
+  uptime: NONE,
+  wc: /^-(?:[cmlLw]+|-(?:bytes|chars|lines|words))$/,
+  which: /^-a$/,
+  whoami: NONE,
+};
+
+/** May these words run without anybody being asked? `cwd` is where they run. */
+function isHarmless(words: readonly string[], cwd: string): boolean {
+  const [program = '', ...rest] = words;
+  const options = Object.hasOwn(HARMLESS, program) ? HARMLESS[program] : undefined;
+  if (options === undefined || isReplaced(program, cwd)) return false;
+  const isOption = (word: string): boolean => word.startsWith('-') && word !== '-';
+  const operands = rest.filter((word) => !isOption(word));
+  // `date 0101` sets the clock.
+  if (program === 'date' && operands.some((word) => !word.startsWith('+'))) return false;
+  if (program === 'diff' && operands.some((word) => isDirectory(word, cwd))) return false; // it follows links in them
+  const recursive = program === 'grep' && rest.some((word) => /^-(?:[A-Za-z]*r|-recursive$)/.test(word));
+  if (recursive && [cwd, ...operands.map((word) => resolve(cwd, word))].some(holdsSecrets)) return false;
+  return rest.every((word) =>
+    isOption(word) ? (word === '--' || options.test(word)) && !/[/~]|\.\./.test(word) : isNear(word, cwd),
+  );
+}
+
+/** Does a word, if it is a path, lead to something below the working directory, links followed? */
+function isNear(word: string, cwd: string): boolean {
+  if (/^[/~]|[=:][/~]/.test(word) || word.split(/[/=:]/).includes('..')) return false;
+  // Most words are no paths, and then below the working directory there is nothing of that name.
+  return [word, ...word.split(/[=:]/).slice(1)].every((each) => {
+    const { place } = locate(resolve(cwd, each), cwd);
+    return place === 'inside' || place === 'steering';
+  });
+}
+
+function isDirectory(word: string, cwd: string): boolean {
+  return statSync(resolve(cwd, word), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Would the shell take a program of this name from the working directory, where the agent may have put it? */
+function isReplaced(program: string, cwd: string): boolean {
+  const home = realpathSync(cwd);
+  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
+    const path = resolve(cwd, directory, program);
+    return (
+      existsSync(path) && (isWithin(home, realpathSync(dirname(path))) || isWithin(home, realpathSync(path)))
+    );
+  });
+}
+
+/**
+ * Reads a shell command only as far as it is plain enough to be sure what it does. Whatever has an expansion, a
+ * redirection, a glob, an escape, a variable or an unknown character is not read at all.
+ */
+
+/** The simple commands of a line, each as its words; undefined when it is not plain. */
+export function readShell(line: string): string[][] | undefined {
+  const commands: string[][] = [];
+  let words: string[] = [];
+  let word: string | undefined;
+  const endWord = (): void => {
+    if (word !== undefined) words.push(word);
+    word = undefined;
+  };
+  for (let at = 0; at < line.length; ) {
+    const quoted = QUOTED.exec(line.slice(at));
+    if (quoted !== null) {
+      word = (word ?? '') + (quoted[1] ?? quoted[2] ?? '');
+      at += quoted[0].length;
+      continue;
+    }
+    const operator = OPERATOR.exec(line.slice(at));
+    if (operator !== null) {
+      endWord();
+      if (words.length === 0) return undefined;
+      commands.push(words);
+      words = [];
+      at += operator[0].length;
+      continue;
+    }
+    const char = line[at] ?? '';
+    if (char === ' ' || char === '\t') endWord();
+    else if (PLAIN.test(char)) word = (word ?? '') + char;
+    else return undefined;
+    at += 1;
+  }
+  endWord();
+  if (words.length > 0) commands.push(words);
+  return commands.length === 0 ? undefined : commands;
+}
+
+/** Single quotes keep everything; in double quotes nothing may be left that the shell would look at. */
+const QUOTED = /^(?:'([^'\p{Cc}]*)'|"([^"$`\\!\p{Cc}]*)")/u;
+const OPERATOR = /^(?:&&|\|\||;|\|(?![|&]))/;
+const PLAIN = /^[A-Za-z0-9_./:=,@%+-]$/;
+
+/** What a tool call is taken for. */
+export interface CallClass {
+  readonly dangerous: boolean;
+  readonly reason: string;
+  readonly groupKey: string;
+  readonly group: string;
+}
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+/** Programs whose second word says what they do. */
+const WITH_SUBCOMMAND = new Set(['git', 'npm', 'pnpm', 'yarn', 'cargo', 'go', 'make']);
+
+/**
+ * Reads a tool call conservatively: whatever is not known to be harmless is dangerous. `cwd` is the working directory of
+ * the session. It looks at the files themselves, so it has to run on the machine where the tool runs. `own`: the tool is
+ * pi's, and not one of an extension under the same name.
+ */
+export function classifyCall(tool: string, args: Arguments, cwd: string, own = true): CallClass {
+  switch (own ? tool : undefined) {
+    case 'bash':
+      return classifyBash(args, cwd);
+    case 'read':
+    case 'grep':
+    case 'find':
+    case 'ls':
+      return classifyPath(tool, args, cwd, 'reads');
+    case 'write':
+    case 'edit':
+      return classifyPath(tool, args, cwd, 'writes');
+    default:
+      return {
+        dangerous: true,
+        reason: 'this tool is not one of pi’s own',
+        groupKey: `tool ${tool}`,
+        group: `every call of the tool ${tool}`,
+      };
+  }
+}
+
+function classifyBash(args: Arguments, cwd: string): CallClass {
+  const { command } = args;
+  const exact = (reason: string): CallClass => ({
+    dangerous: true,
+    reason,
+    groupKey: `bash exactly ${String(command)}`,
+    group: 'exactly this command',
+  });
+  if (typeof command !== 'string' || Object.keys(args).some((key) => key !== 'command' && key !== 'timeout'))
+    return exact('its arguments are unusual');
+  const commands = readShell(command);
+  if (commands === undefined) return exact('it is more than a plain command');
+  if (commands.every((words) => isHarmlessHere(words, cwd)))
+    return {
+      dangerous: false,
+      reason: 'it only reads below the working directory',
+      groupKey: 'bash harmless',
+      group: 'every command that only reads',
+    };
+  const [words = []] = commands;
+  const [program = '', subcommand = ''] = words;
+  const reason = 'it is not on the list of commands that only read';
+  if (commands.length > 1 || !WITH_SUBCOMMAND.has(program) || !/^[a-z][a-z0-9-]*$/.test(subcommand))
+    return exact(reason);
+  return {
+    dangerous: true,
+    reason,
+    groupKey: `bash prefix ${program} ${subcommand}`,
+    group: `every command that begins with ${program} ${subcommand}`,
+  };
+}
+
+function isHarmlessHere(words: readonly string[], cwd: string): boolean {
+  try {
+    return isHarmless(words, cwd);
+  } catch {
+    return false; // a directory that cannot be looked at
+  }
+}
+
+function classifyPath(tool: string, args: Arguments, cwd: string, does: 'reads' | 'writes'): CallClass {
+  const given = args['path'] ?? (tool === 'read' || does === 'writes' ? undefined : '.');
+  const { place, real } = whereTo(tool, given, cwd);
+  // What is written there may be obeyed by an agent or a program of somebody else.
+  if (place === 'inside' || (place === 'steering' && does === 'reads'))
+    return {
+      dangerous: false,
+      reason: `it ${does} below the working directory`,
+      groupKey: `${tool} near`,
+      group: `every ${tool} below the working directory`,
+    };
+  const at = `: \`${real.replaceAll('`', "'")}\``;
+  const reason = {
+    outside: `it ${does} outside the working directory${at}`,
+    secret: `it ${does} what holds secrets of the gateway or of pi${at}`,
+    steering: `it ${does} what may steer agents or programs (settings, hooks, instructions, skills)${at}`,
+    unclear: `where it ${does} is unclear`,
+  }[place];
+  return {
+    dangerous: true,
+    reason,
+    // Where it leads counts, not how it is spelt: a link may lead elsewhere the next time.
+    groupKey: `${tool} at ${real}`,
+    group: `every ${tool} of this path`,
+  };
+}
+
+/** The place that a tool of pi opens. Of several that it may try, the one that is farthest from harmless. */
+function whereTo(tool: string, given: unknown, cwd: string): Located {
+  const unclear: Located = { place: 'unclear', real: String(given) };
+  if (typeof given !== 'string' || given === '' || /\p{Cc}/u.test(given)) return unclear;
+  const path = piPath(given, cwd);
+  if (path === undefined) return unclear;
+  const all = (tool === 'read' ? piReadPaths(given, cwd) : [path]).map((each) => locate(each, cwd));
+  // ripgrep reads whatever lies below.
+  if (tool === 'grep' && holdsSecrets(path)) all.push({ place: 'secret', real: path });
+  return (
+    all.find(({ place }) => place === 'unclear') ??
+    all.find(({ place }) => place === 'secret') ??
+    all.find(({ place }) => place === 'outside') ??
+    all.find(({ place }) => place === 'steering') ??
+    all[0] ??
+    unclear
+  );
+}

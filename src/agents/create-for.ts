@@ -1,0 +1,54 @@
+/** The part of `compose` that makes the agent. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../base/log.ts';
+import type { Agent } from '../gateway/agent/agent.ts';
+import type { Settings } from '../gateway/config/settings.ts';
+import type { DataFolder } from '../store/data-folder.ts';
+import { DATA_VARIABLE } from './approval/place.ts';
+
+/** The file of an extension for the agent: bundled beside this module, or its source. */
+function extensionFile(name: 'hosted-extension' | 'approvals-extension'): string {
+  const built = join(import.meta.dirname, `${name}.js`);
+  return existsSync(built) ? built : join(import.meta.dirname, '../extension', `${name}.ts`);
+}
+
+/** The agent that the settings name, loaded only when it is needed. */
+export async function createAgentFor(
+  settings: Settings,
+  folder: DataFolder,
+  log: Logger,
+  env: NodeJS.ProcessEnv,
+): Promise<Agent> {
+  const { agent } = settings;
+  const { createAgent } = await import('./create.ts');
+  return createAgent(agent.backend, {
+    ...(agent.command === undefined ? {} : { command: agent.command }),
+    ...(agent.sharesFiles === undefined ? {} : { sharesFiles: agent.sharesFiles }),
+    pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
+      name,
+      command,
+      maxConcurrent,
+      ...(sessionDir === undefined ? {} : { sessionDir }),
+      ...(sharesFiles === undefined ? {} : { sharesFiles }),
+    })),
+    isolation: agent.isolation,
+    cwd: agent.cwd,
+    sessionDir: folder.agentSessions,
+    ...(agent.model === undefined ? {} : { model: agent.model }),
+    ...(agent.thinking === undefined ? {} : { thinking: agent.thinking }),
+    ...(agent.tools === undefined ? {} : { tools: agent.tools }),
+    maxChildren: agent.maxConcurrent,
+    idleMs: agent.idleMs,
+    // A configured command may run elsewhere, where our files are not.
+    ...(agent.command === undefined && agent.hosts.length === 0
+      ? { taskExtension: extensionFile('hosted-extension') }
+      : {}),
+    // Wherever the agent runs: one that cannot load it must not run at all while approvals are on.
+    ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
+    script: { approvals: agent.approvals !== 'off' },
+    log,
+    // The extension that asks before tool calls knows by it which files are the gateway's own.
+    env: { ...env, [DATA_VARIABLE]: folder.root },
+  });
+}

@@ -1,0 +1,331 @@
+import type { Clock } from '../../base/clock.ts';
+import type { AgentCheck, ConversationSpec, TurnEnd } from '../../gateway/agent/agent.ts';
+import { failedEnd } from '../../gateway/agent/turn-end.ts';
+import type { AgentHostView } from '../../gateway/model.ts';
+import { StartFailure } from '../pi/failures.ts';
+import type { Connect, FindPlace, PiPlace } from '../pi/place.ts';
+import { type Seat, Seats } from '../pi/seats.ts';
+
+/** Pauses after a failed start: from the first to the longest, doubling. */
+const FIRST_PAUSE_MS = 2000;
+const LONGEST_PAUSE_MS = 60_000;
+const UNUSED = 'not used yet';
+/** So many failures in a row need the operator. */
+const PARK_AFTER = 3;
+
+interface PoolHostOptions {
+  readonly name: string;
+  readonly maxConcurrent: number;
+  readonly seats: Seats;
+  readonly asideSeats: Seats;
+  readonly clock: Clock;
+  readonly changed: () => void;
+}
+
+/** One host of a pool: its seats, and what is known about how it is. */
+class PoolHost {
+  readonly name: string;
+  readonly seats: Seats;
+  readonly asideSeats: Seats;
+  readonly #options: PoolHostOptions;
+  #failures = 0;
+  #detail = UNUSED;
+  #hint: string | undefined;
+  #nextTryAt = 0;
+  #parked = false;
+  /** A session has started there since the last one that could not. */
+  #proven = false;
+
+  constructor(options: PoolHostOptions) {
+    this.name = options.name;
+    this.seats = options.seats;
+    this.asideSeats = options.asideSeats;
+    this.#options = options;
+  }
+
+  get up(): boolean {
+    return this.#failures === 0;
+  }
+
+  /** A host that failed is looked at again after a pause. */
+  get due(): boolean {
+    return this.#options.clock() >= this.#nextTryAt;
+  }
+
+  get nextTryAt(): number {
+    return this.#nextTryAt;
+  }
+
+  get hint(): string | undefined {
+    return this.#hint;
+  }
+
+  get view(): AgentHostView {
+    const { name, maxConcurrent } = this.#options;
+    return {
+      name,
+      state: this.up ? 'up' : this.#parked ? 'parked' : 'retrying',
+      running: this.seats.working,
+      maxConcurrent,
+      detail: this.#detail,
+      ...(this.up ? {} : { nextTryAt: this.#nextTryAt }),
+      ...(this.#parked && this.#hint !== undefined ? { hint: this.#hint } : {}),
+    };
+  }
+
+  /** A session has started there. */
+  worked(): void {
+    this.#proven = true;
+    if (!this.up || this.#detail === UNUSED) this.#good('answers');
+  }
+
+  #good(detail: string): void {
+    if (this.up && this.#detail === detail) return;
+    this.#failures = 0;
+    this.#parked = false;
+    this.#detail = detail;
+    this.#hint = undefined;
+    this.#nextTryAt = 0;
+    this.#options.changed();
+  }
+
+  /** A session could not be started there. */
+  failed(end: TurnEnd): void {
+    if (end.status !== 'failed') return;
+    this.#proven = false;
+    this.#fail(end.message, end.hint, end.code === 'agent_unconfigured' || end.code === 'agent_missing');
+  }
+
+  /** What a look at it has shown. */
+  checked({ ok, detail, hint }: AgentCheck): void {
+    if (ok) this.#good(detail);
+    // A look that fails where sessions start (a slow moment) takes no host away.
+    else if (!this.#proven) this.#fail(detail, hint, false);
+  }
+
+  #fail(detail: string, hint: string | undefined, hopeless: boolean): void {
+    const { clock, changed } = this.#options;
+    this.#failures += 1;
+    // Parked it stays until something works: a look that fails otherwise is no better.
+    this.#parked ||= hopeless || this.#failures >= PARK_AFTER;
+    this.#detail = detail;
+    this.#hint = hint;
+    this.#nextTryAt = clock() + Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
+    changed();
+  }
+}
+
+/** How often hosts that failed are considered for another look. */
+const LOOK_MS = 1000;
+
+export interface AgentHostSpec {
+  readonly name: string;
+  readonly maxConcurrent: number;
+  readonly localFolder: boolean;
+  readonly connect: Connect;
+  /** Looks whether turns can work there. Bounded; never throws. */
+  check(signal: AbortSignal): Promise<AgentCheck>;
+}
+
+export interface AgentHostsOptions {
+  readonly hosts: readonly AgentHostSpec[];
+  readonly idleMs: number;
+  /** Questions beside conversations at the same time, on each host. */
+  readonly asides: number;
+  readonly clock: Clock;
+}
+
+interface Entry {
+  readonly host: PoolHost;
+  readonly spec: AgentHostSpec;
+  looking: boolean;
+}
+
+/**
+ * Several hosts of agents. A new session goes to the first that has room, the emptiest first; from then on it stays
+ * where its file is. A host that fails is passed over and looked at again; nobody waits for it but its own sessions.
+ */
+export class AgentHosts {
+  readonly #entries: readonly Entry[];
+  readonly #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #changed: () => void = () => {};
+
+  constructor({ hosts, idleMs, asides, clock }: AgentHostsOptions) {
+    this.#entries = hosts.map((spec) => ({
+      spec,
+      looking: false,
+      host: new PoolHost({
+        name: spec.name,
+        maxConcurrent: spec.maxConcurrent,
+        seats: new Seats(spec.maxConcurrent, idleMs),
+        asideSeats: new Seats(asides, idleMs),
+        clock,
+        changed: () => this.#hostChanged(),
+      }),
+    }));
+  }
+
+  views(): readonly AgentHostView[] {
+    return this.#entries.map(({ host }) => host.view);
+  }
+
+  /** Sets who is told when a host is otherwise than before. */
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
+  /** The emptiest host that is up, for what may happen anywhere. */
+  any(): string | undefined {
+    return this.#byLoad()[0]?.spec.name;
+  }
+
+  readonly place: FindPlace = (spec, signal) => this.#place(spec, signal, (host) => host.seats);
+  readonly placeAside: FindPlace = (spec, signal) => this.#place(spec, signal, (host) => host.asideSeats);
+
+  /** Looks at every host. */
+  async check(signal: AbortSignal): Promise<AgentCheck> {
+    await Promise.all(this.#entries.map((entry) => this.#look(entry, signal)));
+    const up = this.#entries.filter(({ host }) => host.up);
+    const down = this.#entries.filter(({ host }) => !host.up);
+    const words = this.#entries.map(({ host }) => `${host.name}: ${host.view.detail}`).join('; ');
+    const hints = down.flatMap(({ host }) => (host.hint === undefined ? [] : [`${host.name}: ${host.hint}`]));
+    return {
+      ok: up.length > 0,
+      detail: `${up.length} of ${this.#entries.length} hosts answer. ${words}`,
+      ...(hints.length === 0 ? {} : { hint: hints.join(' ') }),
+    };
+  }
+
+  close(): void {
+    this.#stop.abort();
+    clearInterval(this.#timer);
+  }
+
+  async #place(
+    spec: ConversationSpec,
+    signal: AbortSignal,
+    seatsOf: (host: PoolHost) => Seats,
+  ): Promise<PiPlace | undefined> {
+    const candidates = this.#candidates(spec);
+    const won = await firstSeat(
+      candidates.map((entry) => ({ entry, seats: seatsOf(entry.host) })),
+      signal,
+    );
+    if (won === undefined) return undefined;
+    const { host, spec: hostSpec } = won.entry;
+    return {
+      seat: won.seat,
+      host: host.name,
+      localFolder: hostSpec.localFolder,
+      connect: hostSpec.connect,
+      worked: () => host.worked(),
+      failed: (end) => {
+        host.failed(end);
+        return spec.host === undefined && this.#byLoad().length > 0 ? elsewhere(end) : end;
+      },
+    };
+  }
+
+  /** Where this session may go now, the emptiest first. Throws StartFailure when nowhere. */
+  #candidates(spec: ConversationSpec): readonly Entry[] {
+    if (spec.host === undefined) {
+      const up = this.#byLoad();
+      if (up.length > 0) return up;
+      // All are down: whoever asks is the next try of one whose pause is over.
+      const due = this.#entries.filter(({ host }) => host.due);
+      if (due.length > 0) return due.slice(0, 1);
+      throw new StartFailure(noneUp(this.#entries.map(({ host }) => host.view)));
+    }
+    const own = this.#entries.find(({ host }) => host.name === spec.host);
+    if (own === undefined) throw new StartFailure(unknownHost(spec.host));
+    if (!own.host.up && !own.host.due) throw new StartFailure(hostDown(own.host.view));
+    return [own];
+  }
+
+  #byLoad(): Entry[] {
+    return this.#entries.filter(({ host }) => host.up).sort((a, b) => a.host.seats.load - b.host.seats.load);
+  }
+
+  #hostChanged(): void {
+    const down = this.#entries.some(({ host }) => !host.up);
+    if (!down || this.#stop.signal.aborted) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    } else if (this.#timer === undefined) {
+      this.#timer = setInterval(() => this.#lookAgain(), LOOK_MS);
+      this.#timer.unref();
+    }
+    this.#changed();
+  }
+
+  #lookAgain(): void {
+    for (const entry of this.#entries)
+      if (!entry.host.up && entry.host.due) void this.#look(entry, this.#stop.signal);
+  }
+
+  async #look(entry: Entry, signal: AbortSignal): Promise<void> {
+    if (entry.looking) return;
+    entry.looking = true;
+    try {
+      const found = await entry.spec.check(signal);
+      if (!this.#stop.signal.aborted) entry.host.checked(found);
+    } finally {
+      entry.looking = false;
+    }
+  }
+}
+
+/** The first seat to be had; undefined when `signal` fires first. No other is kept. */
+async function firstSeat(
+  wanted: readonly { readonly entry: Entry; readonly seats: Seats }[],
+  signal: AbortSignal,
+): Promise<{ readonly entry: Entry; readonly seat: Seat } | undefined> {
+  const found = new AbortController();
+  const either = AbortSignal.any([signal, found.signal]);
+  let winner: { readonly entry: Entry; readonly seat: Seat } | undefined;
+  const tries = wanted.map(async ({ entry, seats }) => {
+    if (winner !== undefined) return;
+    const seat = await seats.take(either);
+    if (seat === undefined) return;
+    if (winner === undefined) {
+      winner = { entry, seat };
+      found.abort();
+    } else seat.leave();
+  });
+  await Promise.all(tries);
+  return winner;
+}
+
+/** Another host may do better: the lane tries again. */
+function elsewhere(end: TurnEnd): TurnEnd {
+  return end.status === 'failed' ? { ...end, retryable: !end.reachedModel } : end;
+}
+
+function noneUp(views: readonly AgentHostView[]): TurnEnd {
+  const words = views.map((view) => `${view.name}: ${view.detail} ${view.hint ?? ''}`.trim()).join(' ');
+  return failedEnd(
+    'agent_unreachable',
+    'None of the machines on which I work can be reached just now.',
+    `All hosts of agent.hosts failed; they are looked at again by themselves. ${words}`,
+    { reachedModel: false, retryable: true },
+  );
+}
+
+function hostDown({ name, detail, hint }: AgentHostView): TurnEnd {
+  return failedEnd(
+    'agent_unreachable',
+    'The machine on which this conversation lives cannot be reached just now; /new starts a fresh one elsewhere.',
+    `Host ${name}: ${detail} ${hint ?? ''}`.trim(),
+    { reachedModel: false },
+  );
+}
+
+function unknownHost(name: string): TurnEnd {
+  return failedEnd(
+    'agent_unconfigured',
+    'The machine on which this conversation lives is not there any more; /new starts a fresh one.',
+    `The session's file is on host "${name}", which agent.hosts does not have any more.`,
+    { reachedModel: false },
+  );
+}

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { settlesWithin } from '../../base/deadline.ts';
+import { agentEnvironment } from '../../base/environment.ts';
+import type { Logger } from '../../base/log.ts';
+import type { AgentCheck, TurnEnd } from '../../gateway/agent/agent.ts';
+import { listAt, objectAt } from '../../gateway/agent/record.ts';
+import { PiDialogs } from '../pi/dialogs.ts';
+import { noFolder, noModel, silentStart, startFailure, unguarded } from '../pi/failures.ts';
+import { LinkLost } from '../pi/link.ts';
+import { modelName } from '../pi/live-session.ts';
+import { RpcLink } from './rpc-link.ts';
+
+const LIMIT_MS = 10_000;
+const RUNG_MS = 1000;
+/** pi tells its extensions of the session before it answers: this only covers a slow machine. */
+const GUARD_MS = 3000;
+const UNKNOWN_VERSION = '(unknown version)';
+
+export interface CheckOptions {
+  /** Starts pi in RPC mode, with a session that leaves nothing. */
+  readonly argv: readonly [string, ...string[]];
+  /** Has pi tell its version. */
+  readonly versionArgv: readonly [string, ...string[]];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** pi has to show that it asks before every tool call. Default: false. */
+  readonly guard?: boolean;
+  readonly log: Logger;
+}
+
+/** Starts pi once without a session and asks it for its version and model. Takes at most 10 s. */
+export async function checkPi(options: CheckOptions, signal: AbortSignal): Promise<AgentCheck> {
+  if (!existsSync(options.cwd)) return failed(noFolder(options.cwd), UNKNOWN_VERSION);
+  const version = readVersion(options);
+  const link = new RpcLink({
+    argv: options.argv,
+    cwd: options.cwd,
+    env: options.env,
+    rungMs: RUNG_MS,
+    log: options.log,
+  });
+  const dialogs = new PiDialogs(link, undefined);
+  link.listen((record) => dialogs.take(record));
+  let silent = false;
+  const giveUp = (): void => {
+    silent = true;
+    link.kill();
+  };
+  const timer = setTimeout(giveUp, LIMIT_MS);
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    const state = await link.request({ type: 'get_state' });
+    if (options.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS)))
+      return failed(unguarded(), await version);
+    const available = listAt(await link.request({ type: 'get_available_models' }), 'models');
+    return judge(
+      modelName(objectAt(state, 'model')),
+      available.flatMap((model) => modelName(model) ?? []),
+      await version,
+    );
+  } catch (error) {
+    if (!(error instanceof LinkLost)) return failed(silentStart(LIMIT_MS, String(error)), await version);
+    const end = silent ? silentStart(LIMIT_MS, error.end.stderr) : startFailure(error.end);
+    return failed(end, await version);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', giveUp);
+    void link.close();
+  }
+}
+
+/** `available` are the models whose provider has a key or login. */
+function judge(model: string | undefined, available: readonly string[], version: string): AgentCheck {
+  const provider = model?.slice(0, model.indexOf('/') + 1);
+  if (provider === undefined || !available.some((name) => name.startsWith(provider)))
+    return failed(noModel(), version);
+  const detail = `pi ${version}, model ${model}`;
+  if (available.includes(model ?? '')) return { ok: true, detail };
+  // pi passes unknown names of a known provider on: it may be new, or mistyped.
+  return {
+    ok: true,
+    detail,
+    hint: `pi does not list ${model}; if turns fail, choose one of "pi --list-models".`,
+  };
+}
+
+function failed(end: TurnEnd, version: string): AgentCheck {
+  if (end.status !== 'failed') return { ok: false, detail: end.status };
+  const prefix = version === UNKNOWN_VERSION ? '' : `pi ${version}: `;
+  return { ok: false, detail: `${prefix}${end.message}`, hint: end.hint };
+}
+
+function readVersion(options: CheckOptions): Promise<string> {
+  const [program, ...args] = options.versionArgv;
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      args,
+      {
+        cwd: options.cwd,
+        env: agentEnvironment(options.env, 'check'),
+        timeout: LIMIT_MS,
+        killSignal: 'SIGKILL',
+        maxBuffer: 64 * 1024,
+      },
+      (_error, stdout) => resolve(/\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] ?? UNKNOWN_VERSION),
+    );
+  });
+}

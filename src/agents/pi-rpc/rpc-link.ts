@@ -1,0 +1,86 @@
+import type { Logger } from '../../base/log.ts';
+import { objectAt, type PiRecord, parseRecord } from '../../gateway/agent/record.ts';
+import { LineChild } from '../pi/child.ts';
+import { oneLine } from '../pi/diagnosis.ts';
+import { type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
+import { PendingRequests } from '../pi/requests.ts';
+
+export interface RpcLinkOptions {
+  readonly argv: readonly [string, ...string[]];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly rungMs: number;
+  readonly log: Logger;
+}
+
+/** A pi session that is a child process of its own, spoken to over pi's RPC mode. */
+export class RpcLink implements PiLink {
+  readonly ended: Promise<LinkEnd>;
+  readonly #child: LineChild;
+  readonly #requests = new PendingRequests();
+  readonly #log: Logger;
+  #listener: (record: PiRecord) => unknown = () => {};
+  /** Requests wait for it while the child changes its session. */
+  #gate: Promise<void> | undefined;
+  #refusal: string | undefined;
+
+  constructor(options: RpcLinkOptions) {
+    this.#log = options.log;
+    this.#child = new LineChild({ ...options, onLine: (line) => this.#line(line) });
+    this.ended = this.#child.ended.then((end) => {
+      const told = this.#refusal === undefined ? end : { ...end, stderr: this.#refusal };
+      this.#requests.close(told);
+      return told;
+    });
+  }
+
+  request(command: PiRecord): Promise<unknown> {
+    const open = (): Promise<unknown> => this.#requests.open(command, (numbered) => this.send(numbered));
+    return this.#gate === undefined ? open() : this.#gate.then(open);
+  }
+
+  /** Gives a child that has no session the one of a file. A child that cannot take it ends, saying why. */
+  adopt(sessionFile: string): void {
+    this.#gate = this.#adopt(sessionFile).finally(() => {
+      this.#gate = undefined;
+    });
+  }
+
+  send(record: PiRecord): void {
+    this.#child.write(`${JSON.stringify(record)}\n`);
+  }
+
+  listen(listener: (record: PiRecord) => unknown): void {
+    this.#listener = listener;
+  }
+
+  close(): Promise<void> {
+    return this.#child.close();
+  }
+
+  terminate(): void {
+    this.#child.terminate();
+  }
+
+  kill(): void {
+    this.#child.kill();
+  }
+
+  async #adopt(sessionFile: string): Promise<void> {
+    try {
+      const result = await this.request({ type: 'switch_session', sessionPath: sessionFile });
+      if (objectAt({ result }, 'result')['cancelled'] !== true) return;
+      this.#refusal = 'Error: an extension did not let pi open the session';
+    } catch (error) {
+      if (!(error instanceof LinkLost)) this.#refusal = `Error: ${String(error)}`;
+    }
+    this.kill();
+    await this.ended;
+  }
+
+  #line(line: string): void {
+    const record = parseRecord(line);
+    if (record === undefined) this.#log.debug('the agent wrote something else', { line: oneLine(line, 120) });
+    else if (!this.#requests.take(record)) this.#listener(record);
+  }
+}

@@ -1,0 +1,233 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../base/log.ts';
+import { type PiRecord, stringAt } from '../../gateway/agent/record.ts';
+import { LineChild } from '../pi/child.ts';
+import type { LinkEnd } from '../pi/link.ts';
+import { readFromHost, type ToHost } from './wire.ts';
+
+/** What a host was doing last, by the records it sent. */
+export class Activity {
+  /** Tools that run: link -> tool call -> name. */
+  readonly #tools = new Map<string, Map<string, string>>();
+  #last: string | undefined;
+
+  /** Every record of every session. */
+  note(link: string, type: string, toolCallId: string | undefined, toolName: string | undefined): void {
+    this.#last = link;
+    if (toolCallId === undefined) return;
+    const running = this.#tools.get(link) ?? new Map<string, string>();
+    if (type === 'tool_execution_start') running.set(toolCallId, toolName ?? 'tool');
+    else if (type === 'tool_execution_end') running.delete(toolCallId);
+    this.#tools.set(link, running);
+  }
+
+  forget(link: string): void {
+    this.#tools.delete(link);
+    if (this.#last === link) this.#last = undefined;
+  }
+
+  /** The likely culprit of a blocked host: the session that spoke last, with the tool it runs. */
+  suspect(): { readonly link: string; readonly tool: string | undefined } | undefined {
+    const link = this.#last ?? [...this.#tools.keys()].at(-1);
+    if (link === undefined) return undefined;
+    return { link, tool: [...(this.#tools.get(link)?.values() ?? [])].at(-1) };
+  }
+}
+
+interface HeartbeatOptions {
+  readonly ping: (id: number) => void;
+  /** Time between two pings. */
+  readonly everyMs: number;
+  /** Without an answer for this long the host counts as blocked. */
+  readonly blockedMs: number;
+  /** Called once for each time that the host gets blocked. */
+  readonly onBlocked: (silentMs: number) => void;
+  /** Without an answer for this long it will not come back. */
+  readonly deadMs: number;
+  readonly onDead: (silentMs: number) => void;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** Asks a host again and again whether its event loop turns. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #waitingSince: number | undefined;
+  #sent = 0;
+  #reported = false;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#beat(), this.#options.everyMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#waitingSince = undefined;
+    this.#reported = false;
+  }
+
+  answer(id: number): void {
+    if (id !== this.#sent) return;
+    this.#waitingSince = undefined;
+    this.#reported = false;
+  }
+
+  #beat(): void {
+    const { now, ping, blockedMs, deadMs, onBlocked, onDead } = this.#options;
+    if (this.#waitingSince === undefined) {
+      this.#waitingSince = now();
+      ping(++this.#sent);
+      return;
+    }
+    const silentMs = now() - this.#waitingSince;
+    if (silentMs >= deadMs) {
+      this.stop();
+      onDead(silentMs);
+    } else if (silentMs >= blockedMs && !this.#reported) {
+      this.#reported = true;
+      onBlocked(silentMs);
+    }
+  }
+}
+
+export interface HostOptions {
+  /** Directory of the pi package whose SDK the host loads; asked at each start. */
+  readonly pi: () => string | undefined;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly rungMs: number;
+  /** Without a sign of life for this long, a host counts as blocked and is named in the log. */
+  readonly blockedMs: number;
+  /** Without a sign of life for this long, a host is ended. */
+  readonly deadMs: number;
+  readonly log: Logger;
+}
+
+/** One connection to a session in the host. */
+export interface HostPeer {
+  /** Our session id, for the log. */
+  readonly name: string;
+  take(record: PiRecord): void;
+  gone(end: LinkEnd): void;
+}
+
+/** A running host process, seen from the gateway. */
+export class HostProcess {
+  readonly ended: Promise<LinkEnd>;
+  readonly #child: LineChild;
+  readonly #log: Logger;
+  readonly #peers = new Map<string, HostPeer>();
+  readonly #activity = new Activity();
+  readonly #heartbeat: Heartbeat;
+  #links = 0;
+
+  constructor(options: HostOptions) {
+    this.#log = options.log;
+    this.#child = new LineChild({
+      argv: [process.execPath, ...RUNTIME_FLAGS, hostEntry(), options.pi() ?? ''],
+      cwd: options.cwd,
+      env: options.env,
+      rungMs: options.rungMs,
+      onLine: (line) => this.#line(line),
+    });
+    this.#heartbeat = new Heartbeat({
+      ping: (id) => this.send({ type: 'ping', id }),
+      everyMs: Math.min(1000, options.blockedMs / 4),
+      blockedMs: options.blockedMs,
+      deadMs: options.deadMs,
+      now: () => performance.now(),
+      onBlocked: (ms) => this.#log.warn(`the agent host is blocked: ${this.#culprit(ms)}`),
+      onDead: (ms) => this.#child.kill(this.#culprit(ms)),
+    });
+    this.culprit = this.#child.ended.then(() => {
+      const link = this.#activity.suspect()?.link;
+      return link === undefined ? undefined : this.#peers.get(link)?.name;
+    });
+    this.ended = this.#child.ended.then((end) => {
+      this.#heartbeat.stop();
+      for (const peer of this.#peers.values()) peer.gone(end);
+      this.#peers.clear();
+      return end;
+    });
+  }
+
+  /** Our id of the session that most likely ended it; undefined when it had none. */
+  readonly culprit: Promise<string | undefined>;
+
+  /** Sessions that live in it. */
+  get load(): number {
+    return this.#peers.size;
+  }
+
+  /** Adds a peer and returns the name of its connection. */
+  add(peer: HostPeer): string {
+    const link = `l${++this.#links}`;
+    this.#peers.set(link, peer);
+    return link;
+  }
+
+  send(frame: ToHost): void {
+    this.#child.write(`${JSON.stringify(frame)}\n`);
+  }
+
+  /** Takes a peer out without asking the host. */
+  remove(link: string): void {
+    this.#peers.delete(link);
+    this.#activity.forget(link);
+  }
+
+  close(): Promise<void> {
+    this.#heartbeat.stop();
+    return this.#child.close();
+  }
+
+  #line(line: string): void {
+    const frame = readFromHost(line);
+    // Loading takes a while and may be slow on a busy machine: the heart is watched from the first sign of life on.
+    this.#heartbeat.start();
+    if (frame?.type === 'pong') this.#heartbeat.answer(frame.id);
+    else if (frame?.type === 'gone') {
+      const peer = this.#peers.get(frame.link);
+      this.remove(frame.link);
+      peer?.gone({ cause: 'exited', detail: 'session ended', stderr: frame.reason });
+    } else if (frame?.type === 'from') {
+      const { record } = frame;
+      this.#activity.note(
+        frame.link,
+        record.type,
+        stringAt(record, 'toolCallId'),
+        stringAt(record, 'toolName'),
+      );
+      this.#peers.get(frame.link)?.take(record);
+    }
+  }
+
+  /** "for 12 s, probably by the tool spin of session s1". */
+  #culprit(silentMs: number): string {
+    const suspect = this.#activity.suspect();
+    const session = suspect === undefined ? undefined : this.#peers.get(suspect.link)?.name;
+    const tool = suspect?.tool === undefined ? '' : `the tool ${suspect.tool} of `;
+    const by = session === undefined ? '' : `, probably by ${tool}session ${session}`;
+    return `for ${Math.round(silentMs / 1000)} s${by}`;
+  }
+}
+
+/**
+ * Streams leave garbage that dies young. With V8's own sizes a thousand sessions hold twice the memory, most of it empty.
+ */
+const RUNTIME_FLAGS = process.versions['bun'] === undefined ? ['--max-semi-space-size=4'] : [];
+
+/** The host's program: beside the bundle, or the source file it is built from. */
+function hostEntry(): string {
+  const built = join(import.meta.dirname, 'sdk-host.js');
+  return existsSync(built) ? built : join(import.meta.dirname, './sdk-host.ts');
+}

@@ -1,0 +1,136 @@
+/**
+ * The process that hosts many pi sessions for the gateway. It speaks lines of JSON on its standard streams, and ends
+ * with its standard input, so it never outlives the gateway.
+ */
+import { enableCompileCache } from 'node:module';
+import { messageOf } from '../../base/errors.ts';
+import type { PiRecord } from '../../gateway/agent/record.ts';
+import { LineSplitter } from '../pi/jsonl.ts';
+import { HostDialogs } from './host-dialogs.ts';
+import { HostServices } from './host-services.ts';
+import { HostSession } from './host-session.ts';
+import { loadPi, type Pi } from './load-pi.ts';
+import { type FromHost, readToHost, type ToHost } from './wire.ts';
+
+interface Entry {
+  readonly opened: Promise<HostSession>;
+  readonly dialogs: HostDialogs;
+}
+
+/** The sessions of one host process. */
+class Host {
+  readonly #pi: Pi;
+  readonly #services: HostServices;
+  readonly #send: (frame: FromHost) => void;
+  readonly #sessions = new Map<string, Entry>();
+
+  constructor(pi: Pi, send: (frame: FromHost) => void, now: () => number) {
+    this.#pi = pi;
+    this.#send = send;
+    this.#services = new HostServices(pi, now);
+  }
+
+  async take(frame: ToHost): Promise<void> {
+    switch (frame.type) {
+      case 'ping':
+        return this.#send({ type: 'pong', id: frame.id });
+      case 'open':
+        return this.#open(frame);
+      case 'to':
+        return await this.#pass(frame.link, frame.record);
+      case 'close':
+      case 'drop':
+        return await this.#end(frame.link, frame.type);
+    }
+  }
+
+  /** Ends every session. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#sessions.keys()].map((link) => this.#end(link, 'close')));
+  }
+
+  async #pass(link: string, record: PiRecord): Promise<void> {
+    const entry = this.#sessions.get(link);
+    // An extension may ask while the session is still opening.
+    if (entry === undefined || entry.dialogs.take(record)) return;
+    // Commands keep their order: each waits for the same opened session.
+    await (await entry.opened).take(record);
+  }
+
+  #open(frame: Extract<ToHost, { type: 'open' }>): void {
+    const { link, session } = frame;
+    const send = (record: PiRecord): void => this.#send({ type: 'from', link, record });
+    const dialogs = new HostDialogs(send);
+    const opened = HostSession.open(this.#pi, this.#services, session, { send, dialogs });
+    this.#sessions.set(link, { opened, dialogs });
+    opened.catch((error: unknown) => {
+      this.#sessions.delete(link);
+      this.#send({ type: 'gone', link, reason: messageOf(error) });
+    });
+  }
+
+  async #end(link: string, how: 'close' | 'drop'): Promise<void> {
+    const entry = this.#sessions.get(link);
+    if (entry === undefined) return;
+    this.#sessions.delete(link);
+    try {
+      // A question that nobody answers any more must not hold up the end.
+      entry.dialogs.close();
+      const session = await entry.opened;
+      await (how === 'close' ? session.close() : session.drop());
+      this.#send({ type: 'gone', link, reason: '' });
+    } catch {
+      // It never opened, which has been reported.
+    }
+  }
+}
+
+// Where to: the gateway names a private directory in NODE_COMPILE_CACHE, or switches the cache off.
+const umask = process.umask(0o077);
+enableCompileCache();
+process.umask(umask);
+process.on('exit', () => process.umask(0o077)); // Node writes the files after this event
+process.title = 'pi-gateway-agents';
+// What pi's own program tells its tools.
+process.env['PI_CODING_AGENT'] = 'true';
+process.env['AI_AGENT'] = 'pi';
+
+// Standard output is the protocol: whatever an extension prints goes to standard error.
+const write = process.stdout.write.bind(process.stdout);
+process.stdout.write = process.stderr.write.bind(process.stderr);
+const complain = (error: unknown): void => {
+  process.stderr.write(
+    `Error: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}\n`,
+  );
+};
+
+// One extension's forgotten promise must not end everybody's session.
+process.on('unhandledRejection', complain);
+
+// The gateway names the package: it is the pi that its own checks have looked at.
+const pi = await loadPi(process.argv[2] ?? '');
+pi.initTheme(undefined, false);
+const host = new Host(
+  pi,
+  (frame: FromHost) => {
+    write(`${JSON.stringify(frame)}\n`);
+  },
+  () => Date.now(),
+);
+
+const leave = async (code: number): Promise<void> => {
+  await host.close();
+  process.exit(code);
+};
+const input = new LineSplitter(
+  (line) => {
+    const frame = readToHost(line);
+    if (frame !== undefined) host.take(frame).catch(complain);
+  },
+  () => void leave(70),
+  64 * 1024 * 1024,
+);
+process.stdin.on('data', (chunk: Buffer) => input.push(chunk));
+process.stdin.on('end', () => void leave(0));
+process.on('SIGTERM', () => void leave(143));
+process.on('SIGHUP', () => void leave(129));

@@ -1,0 +1,28 @@
+import type { Logger } from '../../base/log.ts';
+import type { FindPlace } from './place.ts';
+
+/** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
+export interface ModelChoice {
+  readonly model: string | undefined;
+  readonly thinking: string | undefined;
+}
+
+/** Default of `aliveMs`. */
+export const ALIVE_MS = 60_000;
+
+/** What a pi conversation needs from the place where its sessions live. */
+export interface PiBackend {
+  readonly place: FindPlace;
+  /** For answers beside a conversation: they never wait for turns, nor turns for them. */
+  readonly placeAside: FindPlace;
+  readonly defaults: ModelChoice;
+  /** Until the first answer of a fresh session, in milliseconds. */
+  readonly startTimeoutMs: number;
+  /** Between two rungs of the ending ladder, in milliseconds. */
+  readonly rungMs: number;
+  /** Between two signs of life of a turn that has nothing to show, in milliseconds. */
+  readonly aliveMs: number;
+  /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
+  readonly guard: boolean;
+  readonly log: Logger;
+}

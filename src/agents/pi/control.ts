@@ -1,0 +1,183 @@
+import { GatewayError } from '../../base/errors.ts';
+import type { AgentControl } from '../../gateway/agent/agent.ts';
+import { listAt, numberAt, objectAt } from '../../gateway/agent/record.ts';
+import { ask } from './ask.ts';
+import type { ModelChoice } from './backend.ts';
+import { oneLine } from './diagnosis.ts';
+import { StartFailure } from './failures.ts';
+import { PiRefusal } from './link.ts';
+import { type LiveSession, modelName } from './live-session.ts';
+
+export interface ControlResult {
+  /** Sentences for whoever asked. */
+  readonly text: string;
+  /** What the session has to be started with from now on. */
+  readonly choice: Partial<ModelChoice>;
+}
+
+/** A compaction asks the model for a summary of everything. */
+const COMPACT_MS = 5 * 60_000;
+const LISTED = 20;
+
+/** Executes a control command on a live session. `working`: a turn is running. */
+export async function controlSession(
+  session: LiveSession,
+  command: AgentControl,
+  working: boolean,
+  signal?: AbortSignal,
+  rungMs = 5000,
+): Promise<ControlResult> {
+  switch (command.type) {
+    case 'model':
+      return command.name === undefined ? await tellModel(session) : await setModel(session, command.name);
+    case 'thinking':
+      return command.level === undefined
+        ? await tellThinking(session)
+        : await setThinking(session, command.level);
+    case 'compact':
+      return await compact(session, working, signal, rungMs);
+    case 'usage':
+      return await usage(session);
+  }
+}
+
+/** The error that leaves the conversation. */
+export function controlFailure(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof StartFailure && error.turn.status === 'failed')
+    return new GatewayError(error.turn.code, error.turn.message, { status: 503, hint: error.turn.hint });
+  if (error instanceof PiRefusal)
+    return new GatewayError('agent_refused', `The agent refused: ${oneLine(error.message)}`, { status: 409 });
+  return new GatewayError('agent_unreachable', 'The agent could not be reached.', {
+    status: 503,
+    hint: 'Look at the log of the gateway, then try again.',
+    cause: error,
+  });
+}
+
+async function availableModels(session: LiveSession): Promise<string[]> {
+  const models = listAt(await ask(session, { type: 'get_available_models' }), 'models');
+  return models.flatMap((model) => modelName(model) ?? []).sort();
+}
+
+async function tellModel(session: LiveSession): Promise<ControlResult> {
+  const state = await ask(session, { type: 'get_state' });
+  const models = await availableModels(session);
+  const more = models.length > LISTED ? ` and ${models.length - LISTED} more` : '';
+  return {
+    text: `Model: ${modelName(objectAt(state, 'model')) ?? 'none'}\nAvailable: ${models.slice(0, LISTED).join(', ')}${more}`,
+    choice: {},
+  };
+}
+
+async function setModel(session: LiveSession, name: string): Promise<ControlResult> {
+  const found = matchModel(await availableModels(session), name);
+  const slash = found.indexOf('/');
+  await ask(session, { type: 'set_model', provider: found.slice(0, slash), modelId: found.slice(slash + 1) });
+  return { text: `Model: ${found}`, choice: { model: found } };
+}
+
+/** The one model that `name` means: exactly, as the id without its provider, or as a unique part of the name. */
+export function matchModel(models: readonly string[], name: string): string {
+  const wanted = name.trim().toLowerCase();
+  const tests: ((model: string) => boolean)[] = [
+    (model) => model === wanted,
+    (model) => model.slice(model.indexOf('/') + 1) === wanted,
+    (model) => model.includes(wanted),
+  ];
+  for (const test of tests) {
+    const found = models.filter((model) => test(model.toLowerCase()));
+    if (found.length === 1 && found[0] !== undefined) return found[0];
+    if (found.length > 1)
+      throw new GatewayError('model_ambiguous', `"${oneLine(name, 80)}" fits ${found.length} models.`, {
+        status: 409,
+        hint: `Write more of the name: ${found.slice(0, 5).join(', ')}${found.length > 5 ? ', …' : ''}.`,
+      });
+  }
+  throw new GatewayError('model_unknown', `No available model is called "${oneLine(name, 80)}".`, {
+    status: 404,
+    hint: 'Ask for the list without a name; a model appears there once its provider has a key or login.',
+  });
+}
+
+async function thinkingLevels(session: LiveSession): Promise<string[]> {
+  const levels = listAt(await ask(session, { type: 'get_available_thinking_levels' }), 'levels');
+  return levels.filter((level) => typeof level === 'string');
+}
+
+async function tellThinking(session: LiveSession): Promise<ControlResult> {
+  const state = objectAt({ state: await ask(session, { type: 'get_state' }) }, 'state');
+  const levels = await thinkingLevels(session);
+  return {
+    text: `Thinking: ${String(state['thinkingLevel'])}\nAvailable: ${levels.join(', ')}`,
+    choice: {},
+  };
+}
+
+async function setThinking(session: LiveSession, wanted: string): Promise<ControlResult> {
+  const level = wanted.trim().toLowerCase();
+  const levels = await thinkingLevels(session);
+  if (!levels.includes(level))
+    throw new GatewayError('thinking_unknown', `This model has no thinking level "${oneLine(wanted, 40)}".`, {
+      status: 404,
+      hint: `It has: ${levels.join(', ')}.`,
+    });
+  await ask(session, { type: 'set_thinking_level', level });
+  return { text: `Thinking: ${level}`, choice: { thinking: level } };
+}
+
+/** What changes the conversation has to wait for the answer. */
+export function busy(): GatewayError {
+  return new GatewayError('agent_busy', 'That is not possible while the agent works.', {
+    status: 409,
+    hint: 'Wait for the answer, or stop it with /stop.',
+  });
+}
+
+async function compact(
+  session: LiveSession,
+  working: boolean,
+  signal: AbortSignal | undefined,
+  rungMs: number,
+): Promise<ControlResult> {
+  if (working) throw busy();
+  signal?.throwIfAborted();
+  const { link } = session;
+  const rungs: NodeJS.Timeout[] = [];
+  // pi's abort also ends a compaction; one that does not listen is cut, and its session is opened again from its file.
+  const onAbort = (): void => {
+    link.request({ type: 'abort' }).catch(() => undefined);
+    rungs.push(
+      setTimeout(() => link.terminate(), rungMs),
+      setTimeout(() => link.kill(), 2 * rungMs),
+    );
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const result = await ask(session, { type: 'compact' }, COMPACT_MS);
+    const [before, after] = [numberAt(result, 'tokensBefore'), numberAt(result, 'estimatedTokensAfter')];
+    return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    for (const rung of rungs) clearTimeout(rung);
+  }
+}
+
+async function usage(session: LiveSession): Promise<ControlResult> {
+  const stats = await ask(session, { type: 'get_session_stats' });
+  const tokens = objectAt(stats, 'tokens');
+  const input = numberAt(tokens, 'input') + numberAt(tokens, 'cacheRead') + numberAt(tokens, 'cacheWrite');
+  const context = objectAt(stats, 'contextUsage');
+  const share =
+    typeof context['percent'] === 'number'
+      ? `, context ${Math.round(context['percent'])} % of ${thousands(numberAt(context, 'contextWindow'))}`
+      : '';
+  return {
+    text: `${thousands(input)} tokens in, ${thousands(numberAt(tokens, 'output'))} tokens out, $${numberAt(stats, 'cost').toFixed(2)}${share}`,
+    choice: {},
+  };
+}
+
+function thousands(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}

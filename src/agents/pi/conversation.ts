@@ -1,0 +1,353 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { GatewayError } from '../../base/errors.ts';
+import type {
+  AgentControl,
+  AgentEvent,
+  AgentInput,
+  Conversation,
+  ConversationSpec,
+  TurnEnd,
+  Undone,
+} from '../../gateway/agent/agent.ts';
+import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/record.ts';
+import { abortedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import { ask } from './ask.ts';
+import type { ModelChoice, PiBackend } from './backend.ts';
+import { busy, controlFailure, controlSession } from './control.ts';
+import { lostTurn, noFolder, StartFailure } from './failures.ts';
+import { connectSession, type LiveSession } from './live-session.ts';
+import { PiTurn } from './turn.ts';
+
+/** Two at work in one folder get in each other's way: a question beside the conversation only reads. */
+const ASIDE_TOOLS: readonly string[] = ['read', 'grep', 'find', 'ls'];
+
+/** What the conversation for a question beside that of `spec` is opened with; on a copy of its file, if it has one. */
+async function asideSpec(spec: ConversationSpec): Promise<ConversationSpec> {
+  const id = `aside-${randomUUID()}`;
+  const { sessionFile, ...rest } = spec;
+  const tools = ASIDE_TOOLS.filter((name) => spec.tools?.includes(name) ?? true);
+  const copy = sessionFile === undefined ? undefined : await copySession(sessionFile, id);
+  return { ...rest, id, tools, ...(copy === undefined ? {} : { sessionFile: copy }) };
+}
+
+/** Nothing is left of it. */
+async function removeAside(file: string | undefined): Promise<void> {
+  // A file that the agent named itself may lie on another machine: only ours is taken away.
+  if (file !== undefined && basename(file).startsWith('aside-')) await rm(file, { force: true });
+}
+
+/** A copy up to the last finished answer: a turn that runs may be in the middle of a line or of a tool's work. */
+async function copySession(file: string, id: string): Promise<string | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => ''); // not written before the first answer
+  const lines = text.split('\n');
+  const end = lines.findLastIndex((line) => {
+    const record = parseRecord(line);
+    return record !== undefined && isFinished(record);
+  });
+  if (end < 0) return undefined;
+  const copy = join(dirname(file), `${id}.jsonl`);
+  await writeFile(copy, `${lines.slice(0, end + 1).join('\n')}\n`, { mode: 0o600, flag: 'wx' });
+  return copy;
+}
+
+function isFinished(record: PiRecord): boolean {
+  const message = record.type === 'message' ? objectAt(record, 'message') : {};
+  return message['role'] === 'assistant' && stringAt(message, 'stopReason') !== 'toolUse';
+}
+
+/**
+ * Takes the last turn of a resting session back: pi makes a new session file that ends before the last message. What
+ * was taken back stays in the old file. Rejects with `nothing_to_undo` when there is none.
+ */
+async function undoTurn(session: LiveSession): Promise<Undone & { readonly file: string }> {
+  const messages = listAt(await ask(session, { type: 'get_fork_messages' }), 'messages');
+  const last = messages.at(-1);
+  const entryId = stringAt(last, 'entryId');
+  if (entryId === undefined)
+    throw new GatewayError('nothing_to_undo', 'there is no turn to take back', {
+      status: 409,
+      hint: 'This conversation is empty.',
+    });
+  const forked = objectAt({ it: await ask(session, { type: 'fork', entryId }) }, 'it');
+  if (forked['cancelled'] === true)
+    throw new GatewayError('agent_refused', 'an extension of the agent did not let the turn be taken back', {
+      status: 409,
+    });
+  const file =
+    stringAt(forked, 'sessionFile') ?? stringAt(await ask(session, { type: 'get_state' }), 'sessionFile');
+  if (file === undefined)
+    throw new GatewayError('unsupported', 'this agent keeps no session file to go back in', { status: 409 });
+  return { text: withoutHeader(stringAt(last, 'text') ?? ''), file };
+}
+
+/** Why a turn's signal fired when its conversation was closed. */
+const CLOSED = 'closed';
+
+/**
+ * A conversation with pi. Its session is started by the first use, kept while it is in use, and given up when it has
+ * rested long enough or when another conversation needs the place; the next use resumes it from its session file.
+ */
+export class PiConversation implements Conversation {
+  readonly #backend: PiBackend;
+  readonly #present: Set<PiConversation>;
+  #spec: ConversationSpec;
+  #choice: ModelChoice;
+  #chosen: ModelChoice = { model: undefined, thinking: undefined };
+  readonly #closing = new AbortController();
+  /** Ends the wait for a seat when nobody wants the session any more. */
+  #unwanted = new AbortController();
+  #session: Promise<LiveSession> | undefined;
+  /** Calls that use the session or wait for it. */
+  #users = 0;
+  /** Links that are not gone yet. */
+  #links = 0;
+  #turn: PiTurn | undefined;
+  /** On its way out: the session goes on in another file. */
+  #stale: LiveSession | undefined;
+  #told: string | undefined;
+
+  /** `present` holds the conversation for as long as there is something to close. */
+  constructor(backend: PiBackend, spec: ConversationSpec, present: Set<PiConversation>) {
+    this.#backend = backend;
+    this.#present = present;
+    this.#spec = spec;
+    this.#choice = {
+      model: spec.model ?? backend.defaults.model,
+      thinking: spec.thinking ?? backend.defaults.thinking,
+    };
+    this.#told = spec.sessionFile;
+  }
+
+  async run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd> {
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    let reachedModel = false;
+    const hear = (event: AgentEvent): void => {
+      if (event.type === 'started') reachedModel = true;
+      listener(event);
+    };
+    let end: TurnEnd;
+    // Whoever waits for a place is not silent.
+    const waiting = setInterval(() => hear({ type: 'alive' }), this.#backend.aliveMs);
+    waiting.unref();
+    try {
+      end = await this.#use(stop, (session) => {
+        clearInterval(waiting);
+        return this.#runOn(session, input, hear, stop);
+      });
+    } catch (error) {
+      clearInterval(waiting);
+      if (error instanceof StartFailure) end = error.turn;
+      else if (stop.aborted) end = abortedEnd(stop, reachedModel);
+      else {
+        this.#backend.log.error('a turn failed unexpectedly', {
+          session: this.#spec.id,
+          reason: String(error),
+        });
+        end = lostTurn({ cause: 'exited', detail: String(error), stderr: '' }, reachedModel);
+      }
+    }
+    return this.#closing.signal.aborted && end.status === 'aborted' && !signal.aborted
+      ? stoppedEnd(reachedModel)
+      : end;
+  }
+
+  async steer(input: AgentInput): Promise<boolean> {
+    return (await this.#turn?.steer(input)) ?? false;
+  }
+
+  async control(command: AgentControl, signal?: AbortSignal): Promise<string> {
+    const busy = this.#turn !== undefined;
+    try {
+      const wanted =
+        signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+      return await this.#use(wanted, async (session) => {
+        const result = await controlSession(session, command, busy, signal, this.#backend.rungMs);
+        this.#choice = { ...this.#choice, ...result.choice };
+        this.#chosen = { ...this.#chosen, ...result.choice };
+        return result.text;
+      });
+    } catch (error) {
+      throw controlFailure(error);
+    }
+  }
+
+  async undo(): Promise<Undone> {
+    if (this.#turn !== undefined) throw controlFailure(busy());
+    try {
+      return await this.#use(this.#closing.signal, async (session) => {
+        const { text, file } = await undoTurn(session);
+        this.#spec = { ...this.#spec, sessionFile: file };
+        // The next use opens the new file, whatever this session has open.
+        this.#stale = session;
+        void session.link.close();
+        return { text };
+      });
+    } catch (error) {
+      throw controlFailure(error);
+    }
+  }
+
+  async aside(
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    const { model, thinking } = this.#choice;
+    const spec = await asideSpec({
+      ...this.#spec,
+      ...(model === undefined ? {} : { model }),
+      ...(thinking === undefined ? {} : { thinking }),
+    });
+    const beside = new PiConversation(
+      { ...this.#backend, place: this.#backend.placeAside },
+      spec,
+      this.#present,
+    );
+    try {
+      return await beside.run(input, listener, signal);
+    } finally {
+      await beside.close();
+      await removeAside(beside.sessionFile);
+    }
+  }
+
+  get sessionFile(): string | undefined {
+    return this.#spec.sessionFile;
+  }
+
+  get chosen(): ModelChoice {
+    return this.#chosen;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(CLOSED);
+    this.#unwanted.abort();
+    const session = await this.#session?.catch(() => undefined);
+    await session?.link.close();
+  }
+
+  async #runOn(
+    session: LiveSession,
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    if (session.file !== undefined && session.file !== this.#told) {
+      this.#told = session.file;
+      const { file: sessionFile, host } = session;
+      listener({ type: 'session', sessionFile, ...(host === undefined ? {} : { host }) });
+    }
+    const turn = new PiTurn({
+      link: session.link,
+      listener,
+      signal,
+      rungMs: this.#backend.rungMs,
+      aliveMs: this.#backend.aliveMs,
+      log: this.#backend.log,
+    });
+    this.#turn = turn;
+    const over = new AbortController();
+    session.dialogs.during(AbortSignal.any([signal, over.signal]));
+    try {
+      return await turn.run(input);
+    } finally {
+      this.#turn = undefined;
+      session.dialogs.during(undefined);
+      over.abort();
+    }
+  }
+
+  /** Runs a job on the live session, starting it when there is none. Rejects when `signal` fires before it is there. */
+  async #use<T>(signal: AbortSignal, job: (session: LiveSession) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    this.#users++;
+    this.#present.add(this);
+    try {
+      const session = await settleBefore(this.#live(), signal);
+      return await job(session);
+    } finally {
+      this.#users--;
+      if (this.#users === 0) this.#rest();
+      this.#leave();
+    }
+  }
+
+  #live(): Promise<LiveSession> {
+    if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
+    const session = (this.#session ?? Promise.reject(new Error('none'))).then(
+      async (live) => {
+        if (live !== this.#stale && live.seat.work()) return live;
+        // One writer at a time: the old holder of the session file goes first.
+        await live.link.ended;
+        return await this.#connect();
+      },
+      () => this.#connect(),
+    );
+    this.#session = session;
+    // Whoever waits for it hears the failure; when everybody has left, nobody needs to.
+    session.catch(() => {
+      if (this.#session === session) this.#session = undefined;
+    });
+    return session;
+  }
+
+  async #connect(): Promise<LiveSession> {
+    const place = await this.#backend.place(this.#spec, this.#unwanted.signal);
+    if (place === undefined) throw new Error('nobody waits any more');
+    if (place.localFolder && !existsSync(this.#spec.cwd)) {
+      place.seat.leave();
+      throw new StartFailure(noFolder(this.#spec.cwd));
+    }
+    const session = await connectSession(
+      this.#backend,
+      this.#spec,
+      this.#choice,
+      place,
+      this.#closing.signal,
+    );
+    this.#links++;
+    void session.link.ended.then((end) => {
+      this.#turn?.lost(end);
+      this.#links--;
+      this.#leave();
+    });
+    const { file: sessionFile, host } = session;
+    if (sessionFile !== undefined) this.#spec = { ...this.#spec, sessionFile };
+    if (host !== undefined) this.#spec = { ...this.#spec, host };
+    session.link.listen((record) => {
+      if (!session.dialogs.take(record)) this.#turn?.take(record);
+    });
+    return session;
+  }
+
+  #rest(): void {
+    this.#unwanted.abort();
+    this.#session?.then(
+      (live) => {
+        if (this.#users === 0) live.seat.rest(() => void live.link.close());
+      },
+      () => undefined,
+    );
+  }
+
+  #leave(): void {
+    if (this.#users === 0 && this.#links === 0) this.#present.delete(this);
+  }
+}
+
+/** The result of `work`, unless `signal` fires first. */
+async function settleBefore<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(new Error('aborted'));
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

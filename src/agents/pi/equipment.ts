@@ -1,0 +1,54 @@
+import type { ConversationSpec } from '../../gateway/agent/agent.ts';
+
+/** The tool whose calls are progress reports of a task instead of work. */
+export const PROGRESS_TOOL = 'report_progress';
+
+/**
+ * Tools of newer pi that reach further tools: scripts, a search that loads what it finds, and everything of MCP servers,
+ * which pi keeps for these two beside any list of tools.
+ */
+const REACHING_FURTHER = [
+  'codemode',
+  'tool_search',
+  'mcp__*',
+  'list_mcp_resources',
+  'list_mcp_resource_templates',
+  'read_mcp_resource',
+];
+
+/** What pi has to be told to leave out, so that a list of tools is complete. A pi that knows none of it ignores it. */
+export function leftOut(tools: readonly string[]): readonly string[] {
+  if (tools.length === 0) return []; // no tools at all, which pi understands
+  const named = tools.map((tool) => tool.replace(/^\+/, ''));
+  return REACHING_FURTHER.filter(
+    (name) =>
+      !named.some((tool) => tool === name || tool === '*' || (name === 'mcp__*' && tool.startsWith('mcp__'))),
+  );
+}
+
+/** What a session works with; undefined leaves the choice to pi. */
+export interface Equipment {
+  readonly tools: readonly string[] | undefined;
+  /** Files of the extensions that the session gets from the gateway. */
+  readonly extensions: readonly string[];
+}
+
+/** A task can tell how far it is; a chat shows its work by itself. The tools of the session win over the general ones. */
+export function equipmentOf(
+  { kind, tools: own }: Pick<ConversationSpec, 'kind' | 'tools'>,
+  options: {
+    readonly tools?: readonly string[];
+    readonly taskExtension?: string;
+    readonly approvalsExtension?: string;
+  },
+): Equipment {
+  const { taskExtension, approvalsExtension } = options;
+  const tools = own ?? options.tools;
+  const guard = approvalsExtension === undefined ? [] : [approvalsExtension];
+  if (kind !== 'task' || taskExtension === undefined) return { tools, extensions: guard };
+  // A configured list of tools is complete: what is not on it does not exist.
+  return {
+    tools: tools === undefined ? undefined : [...tools, PROGRESS_TOOL],
+    extensions: [...guard, taskExtension],
+  };
+}

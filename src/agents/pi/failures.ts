@@ -1,0 +1,168 @@
+import type { TurnEnd } from '../../gateway/agent/agent.ts';
+import { failedEnd } from '../../gateway/agent/turn-end.ts';
+import { oneLine, tellingLine } from './diagnosis.ts';
+import type { LinkEnd } from './link.ts';
+
+export type FailedTurn = Extract<TurnEnd, { status: 'failed' }>;
+
+/** A session could not be started; carries the outcome of the turn that wanted it. */
+export class StartFailure extends Error {
+  override readonly name = 'StartFailure';
+  readonly turn: TurnEnd;
+  constructor(turn: TurnEnd) {
+    super(turn.status === 'failed' ? turn.message : turn.status);
+    this.turn = turn;
+  }
+}
+
+const NOT_REACHED = { reachedModel: false };
+const LOGIN =
+  'Run "pi" once on this machine and log in with /login, or set the API key of a provider in the environment.';
+
+interface Rule {
+  readonly when: RegExp;
+  readonly message: string;
+  /** `$1` is what the pattern captured. */
+  readonly hint: string;
+}
+
+/** What pi says on stderr before it gives up at start. */
+const START_RULES: readonly Rule[] = [
+  {
+    when: /Model "([^"]*)" not found/,
+    message: 'The agent does not know the configured model.',
+    hint: 'pi knows no model "$1": choose one of "pi --list-models" and set agent.model.',
+  },
+  {
+    when: /No models available|No model selected|No API key found/,
+    message: 'The agent has no model to answer with.',
+    hint: LOGIN,
+  },
+  {
+    when: /Stored session working directory does not exist: ?(\S*)/i,
+    message: 'The working folder of this conversation is gone; /new starts a fresh one.',
+    hint: 'Restore the folder $1, or start a new session.',
+  },
+  {
+    when: /Session file is not a valid/,
+    message: 'The saved conversation could not be opened; /new starts a fresh one.',
+    hint: 'The session file is damaged; start a new session, or repair the file.',
+  },
+  {
+    when: /Failed to load extension "([^"]*approvals-extension[^"]*)"/,
+    message: 'The agent cannot ask for approval here, so it was not started.',
+    hint: 'agent.approvals is on, but pi cannot load $1. Make that file readable where pi runs, or set agent.approvals to "off".',
+  },
+];
+
+/** pi went away before it answered for the first time. */
+export function startFailure(end: LinkEnd): TurnEnd {
+  if (end.cause === 'missing')
+    return failedEnd(
+      'agent_missing',
+      'The agent is not installed on this machine.',
+      `${oneLine(end.detail)} Install pi (npm install -g @earendil-works/pi-coding-agent), or set agent.command.`,
+      NOT_REACHED,
+    );
+  for (const rule of START_RULES) {
+    const match = rule.when.exec(end.stderr);
+    if (match !== null)
+      return failedEnd(
+        'agent_unconfigured',
+        rule.message,
+        rule.hint.replace('$1', oneLine(match[1] ?? '')),
+        NOT_REACHED,
+      );
+  }
+  return failedEnd(
+    'agent_exited',
+    'The agent stopped as soon as it was started.',
+    `pi ended at its start (${endWords(end)}). Run it in a terminal to see why.`,
+    { reachedModel: false, retryable: true },
+  );
+}
+
+/** pi runs but says nothing. */
+export function silentStart(waitedMs: number, stderr: string): TurnEnd {
+  const line = tellingLine(stderr);
+  return failedEnd(
+    'agent_silent',
+    'The agent was started but does not answer.',
+    `pi did not answer within ${Math.round(waitedMs / 1000)} s${line === '' ? '' : ` (${line})`}. Check agent.command: it must speak pi's RPC on its standard input and output.`,
+    NOT_REACHED,
+  );
+}
+
+/** pi runs without a usable model. */
+export function noModel(): TurnEnd {
+  return failedEnd('agent_unconfigured', 'The agent has no model to answer with.', LOGIN, NOT_REACHED);
+}
+
+/** Approvals are on, and this pi would run tools without asking. */
+export function unguarded(): TurnEnd {
+  return failedEnd(
+    'agent_unconfigured',
+    'The agent cannot ask for approval here, so it was not started.',
+    'agent.approvals is on, but pi did not load the extension of the gateway that asks. agent.command has to pass its arguments on to pi and to reach the files of the gateway; or set agent.approvals to "off".',
+    NOT_REACHED,
+  );
+}
+
+/** The working folder of the session does not exist. */
+export function noFolder(cwd: string): TurnEnd {
+  return failedEnd(
+    'agent_unconfigured',
+    "The agent's working folder does not exist.",
+    `Create the folder ${oneLine(cwd)}, or set agent.cwd.`,
+    NOT_REACHED,
+  );
+}
+
+/** pi went away while a turn was running. */
+export function lostTurn(end: LinkEnd, reachedModel: boolean): TurnEnd {
+  const retryable = !reachedModel;
+  if (end.cause === 'oversize')
+    return failedEnd(
+      'agent_crashed',
+      'The agent sent more at once than can be handled and was stopped.',
+      'A single record of pi was larger than 16 MiB, most likely a huge tool result.',
+      { reachedModel, retryable: false },
+    );
+  if (end.cause === 'blocked')
+    return failedEnd(
+      'agent_crashed',
+      'The agent stopped reacting and was restarted.',
+      `The agent host was blocked (${oneLine(end.detail)}).`,
+      { reachedModel, retryable },
+    );
+  return failedEnd(
+    reachedModel ? 'agent_crashed' : 'agent_exited',
+    'The agent stopped unexpectedly before it had finished the answer.',
+    `pi ended while it was working (${endWords(end)}); the next message starts it again.`,
+    { reachedModel, retryable },
+  );
+}
+
+/** pi refused a prompt before it reached the model. */
+export function refusedPrompt(reason: string): TurnEnd {
+  if (/No model selected|No API key found/.test(reason)) return noModel();
+  if (/Authentication failed/.test(reason))
+    return failedEnd(
+      'agent_unconfigured',
+      "The agent's login at the model provider has expired.",
+      'Run "pi" on this machine and log in again with /login.',
+      NOT_REACHED,
+    );
+  const busy = /compaction is in progress|already processing/i.test(reason);
+  return failedEnd(
+    'model_error',
+    busy ? 'The agent is tidying up its memory just now.' : 'The agent did not accept the message.',
+    `pi refused the prompt: ${oneLine(reason)}`,
+    { reachedModel: false, retryable: busy },
+  );
+}
+
+function endWords(end: LinkEnd): string {
+  const line = tellingLine(end.stderr);
+  return line === '' ? end.detail : `${end.detail}: ${line}`;
+}

@@ -1,0 +1,109 @@
+import { settlesWithin } from '../../base/deadline.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { ConversationSpec } from '../../gateway/agent/agent.ts';
+import { objectAt, stringAt } from '../../gateway/agent/record.ts';
+import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import type { ModelChoice, PiBackend } from './backend.ts';
+import { PiDialogs } from './dialogs.ts';
+import { noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
+import { LinkLost, type PiLink, PiRefusal } from './link.ts';
+import type { PiPlace } from './place.ts';
+import type { Seat } from './seats.ts';
+
+/** A started session that has answered once. */
+export interface LiveSession {
+  readonly link: PiLink;
+  readonly seat: Seat;
+  /** The host of a pool where it lives. */
+  readonly host: string | undefined;
+  readonly dialogs: PiDialogs;
+  /** pi's session file. It is written with the first answer, so it may not exist yet. */
+  readonly file: string | undefined;
+}
+
+/** pi tells its extensions of the session before it answers: this only covers a slow machine. */
+const GUARD_MS = 5000;
+
+/** pi's name for "no model at all". */
+const NO_PROVIDER = 'unknown';
+
+/** "provider/model" of a state or model object; undefined when there is none. */
+export function modelName(model: unknown): string | undefined {
+  const provider = stringAt(model, 'provider');
+  const id = stringAt(model, 'id');
+  return provider === undefined || id === undefined || provider === NO_PROVIDER
+    ? undefined
+    : `${provider}/${id}`;
+}
+
+/**
+ * Starts a session and waits for its first answer. Rejects with {@link StartFailure}; the seat is left as soon as the
+ * session is gone, whatever the reason. `signal` kills a session that is still starting.
+ */
+export async function connectSession(
+  backend: PiBackend,
+  spec: ConversationSpec,
+  choice: ModelChoice,
+  place: PiPlace,
+  signal: AbortSignal,
+): Promise<LiveSession> {
+  const { seat, host } = place;
+  const link = connect(spec, choice, place);
+  void link.ended.then(() => seat.leave());
+  // An extension may ask something before the session has answered for the first time.
+  const dialogs = new PiDialogs(link, spec.ask);
+  link.listen((record) => dialogs.take(record));
+  const state = await firstAnswer(link, backend.startTimeoutMs, signal).catch((error: unknown) => {
+    throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
+  });
+  if (modelName(objectAt(state, 'model')) === undefined) {
+    // Once somebody has logged in, a fresh process will know.
+    void link.close();
+    throw new StartFailure(place.failed(noModel()));
+  }
+  if (backend.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS))) {
+    void link.close();
+    throw new StartFailure(place.failed(unguarded()));
+  }
+  place.worked();
+  return { link, seat, host, dialogs, file: stringAt(state, 'sessionFile') };
+}
+
+/** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
+function connect(spec: ConversationSpec, choice: ModelChoice, place: PiPlace): PiLink {
+  try {
+    return place.connect(spec, choice);
+  } catch (error) {
+    place.seat.leave();
+    throw new StartFailure(startFailure({ cause: 'exited', detail: messageOf(error), stderr: '' }));
+  }
+}
+
+function blamed(failure: StartFailure, place: PiPlace): StartFailure {
+  return new StartFailure(place.failed(failure.turn));
+}
+
+async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
+  let silent = false;
+  const timer = setTimeout(() => {
+    silent = true;
+    link.kill();
+  }, timeoutMs);
+  const onAbort = (): void => link.kill();
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await link.request({ type: 'get_state' });
+  } catch (error) {
+    if (error instanceof PiRefusal) {
+      link.kill();
+      throw new StartFailure(silentStart(timeoutMs, error.message));
+    }
+    if (!(error instanceof LinkLost)) throw error;
+    if (signal.aborted) throw new StartFailure(stoppedEnd(false));
+    throw new StartFailure(silent ? silentStart(timeoutMs, error.end.stderr) : startFailure(error.end));
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,64 @@
+import type {
+  Agent,
+  AgentCheck,
+  AgentWord,
+  Conversation,
+  ConversationSpec,
+} from '../../gateway/agent/agent.ts';
+import type { AgentHostView } from '../../gateway/model.ts';
+import type { PiBackend } from './backend.ts';
+import { PiConversation } from './conversation.ts';
+
+export interface PiAgentParts {
+  readonly backend: string;
+  readonly sessions: PiBackend;
+  check(signal: AbortSignal): Promise<AgentCheck>;
+  words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
+  readonly sharesFiles?: boolean;
+  /** A pool of hosts. */
+  readonly hosts?: { views(): readonly AgentHostView[]; watch(changed: () => void): void };
+  /** Called after every conversation has been closed. */
+  release?(): Promise<void>;
+}
+
+/** The agent behind both ways of running pi. */
+export class PiAgent implements Agent {
+  readonly backend: string;
+  readonly #parts: PiAgentParts;
+  /** Conversations that hold a session or wait for one. */
+  readonly #present = new Set<PiConversation>();
+
+  constructor(parts: PiAgentParts) {
+    this.backend = parts.backend;
+    this.#parts = parts;
+  }
+
+  check(signal: AbortSignal): Promise<AgentCheck> {
+    return this.#parts.check(signal);
+  }
+
+  words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]> {
+    return this.#parts.words(cwd, signal);
+  }
+
+  get sharesFiles(): boolean {
+    return this.#parts.sharesFiles ?? true;
+  }
+
+  hosts(): readonly AgentHostView[] {
+    return this.#parts.hosts?.views() ?? [];
+  }
+
+  watch(changed: () => void): void {
+    this.#parts.hosts?.watch(changed);
+  }
+
+  open(spec: ConversationSpec): Conversation {
+    return new PiConversation(this.#parts.sessions, spec, this.#present);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#present].map((conversation) => conversation.close()));
+    await this.#parts.release?.();
+  }
+}

@@ -1,0 +1,36 @@
+import type { ConversationSpec, TurnEnd } from '../../gateway/agent/agent.ts';
+import type { ModelChoice } from './backend.ts';
+import type { PiLink } from './link.ts';
+import type { Seat, Seats } from './seats.ts';
+
+export type Connect = (spec: ConversationSpec, choice: ModelChoice) => PiLink;
+
+/** A seat, and the way to the session that takes it. */
+export interface PiPlace {
+  readonly seat: Seat;
+  /** The host of a pool; undefined where there is only one place for all. */
+  readonly host: string | undefined;
+  /** The session's folder has to exist on this machine. */
+  readonly localFolder: boolean;
+  /** Starts or resumes the session of the spec. What goes wrong later ends the link. */
+  readonly connect: Connect;
+  /** The session has answered for the first time. */
+  worked(): void;
+  /** The session could not be started; returns the outcome of the turn that wanted it. */
+  failed(end: TurnEnd): TurnEnd;
+}
+
+/**
+ * Finds a place for a session. Resolves with undefined when `signal` fired first; rejects with StartFailure when there
+ * is none to wait for.
+ */
+export type FindPlace = (spec: ConversationSpec, signal: AbortSignal) => Promise<PiPlace | undefined>;
+
+/** All sessions live in one place. */
+export function onePlace(seats: Seats, connect: Connect, localFolder = true): FindPlace {
+  return async (_spec, signal) => {
+    const seat = await seats.take(signal);
+    if (seat === undefined) return undefined;
+    return { seat, host: undefined, localFolder, connect, worked: () => {}, failed: (end) => end };
+  };
+}

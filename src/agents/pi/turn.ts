@@ -1,0 +1,367 @@
+import type { Logger } from '../../base/log.ts';
+import { pause } from '../../base/pause.ts';
+import type { AgentEvent, AgentInput, TurnEnd } from '../../gateway/agent/agent.ts';
+import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
+import { abortedEnd } from '../../gateway/agent/turn-end.ts';
+import { lostTurn, refusedPrompt } from './failures.ts';
+import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './link.ts';
+import { RunEvents } from './run-events.ts';
+
+/**
+ * Which of the inputs handed to a running turn has the model taken? pi names no ids: it shows its queue after every
+ * change, and a user message when it takes one. Texts are compared first; templates and extensions may have rewritten
+ * a text, then the order decides.
+ */
+class Steering {
+  readonly #waiting: AgentInput[] = [];
+  #queued = 0;
+  #taken = 0;
+  #prompted = false;
+
+  add(input: AgentInput): void {
+    this.#waiting.push(input);
+  }
+
+  /** pi refused the input. */
+  remove(input: AgentInput): void {
+    const at = this.#waiting.indexOf(input);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  get pending(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** The input that this record shows to be taken, if any. */
+  take(record: PiRecord): AgentInput | undefined {
+    if (record.type === 'queue_update') {
+      const queued = listAt(record, 'steering').length;
+      this.#taken += Math.max(0, this.#queued - queued);
+      this.#queued = queued;
+      return undefined;
+    }
+    const message = record.type === 'message_start' ? objectAt(record, 'message') : {};
+    if (message['role'] !== 'user') return undefined;
+    if (!this.#prompted) {
+      this.#prompted = true;
+      return undefined;
+    }
+    const text = contentText(message['content']);
+    const named = this.#waiting.find((input) => input.text === text);
+    const found = named ?? (this.#taken > 0 ? this.#waiting[0] : undefined);
+    this.#taken = Math.max(0, this.#taken - 1);
+    if (found !== undefined) this.remove(found);
+    return found;
+  }
+}
+
+/**
+ * A tool may work for long without a word. While one is at work pi is asked now and then whether it still reacts; each
+ * answer is a sign of life. A pi that hangs, or whose machine is gone, gives none.
+ */
+class ToolWatch {
+  readonly #link: PiLink;
+  readonly #everyMs: number;
+  readonly #alive: () => void;
+  readonly #running = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #asking = false;
+
+  constructor(link: PiLink, everyMs: number, alive: () => void) {
+    this.#link = link;
+    this.#everyMs = everyMs;
+    this.#alive = alive;
+  }
+
+  take(record: PiRecord): void {
+    const id = stringAt(record, 'toolCallId') ?? '';
+    if (record.type === 'tool_execution_start') this.#running.add(id);
+    else if (record.type === 'tool_execution_end') this.#running.delete(id);
+    else return;
+    if (this.#running.size === 0) this.close();
+    else this.#timer ??= setInterval(() => void this.#ask(), this.#everyMs).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      await this.#link.request({ type: 'get_state' });
+      if (this.#timer !== undefined) this.#alive();
+    } catch {
+      // No sign of life; who owns the link hears why.
+    } finally {
+      this.#asking = false;
+    }
+  }
+}
+
+/** A prompt that an extension answered by itself starts no run: look after this time. */
+const NO_RUN_CHECK_MS = 250;
+/** A prompt that was refused because of a compaction is tried again after this time. */
+const COMPACTION_CHECK_MS = 500;
+
+export interface PiTurnParts {
+  readonly link: PiLink;
+  readonly listener: (event: AgentEvent) => void;
+  readonly signal: AbortSignal;
+  /** Time between two rungs of the ending ladder. */
+  readonly rungMs: number;
+  /** Between two signs of life of a tool that works. */
+  readonly aliveMs: number;
+  readonly log: Logger;
+}
+
+/** One turn over a link: from the prompt until pi has settled, or until the link or the caller's patience ends. */
+export class PiTurn {
+  readonly #link: PiLink;
+  readonly #rungMs: number;
+  readonly #listener: (event: AgentEvent) => void;
+  readonly #signal: AbortSignal;
+  readonly #log: Logger;
+  readonly #events: RunEvents;
+  readonly #tools: ToolWatch;
+  readonly #steering = new Steering();
+  readonly #done = Promise.withResolvers<TurnEnd>();
+  readonly #steersInFlight = new Set<Promise<boolean>>();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #accepted: Promise<unknown> = Promise.resolve();
+  #reachedModel = false;
+  #promptAnswered = false;
+  /** Between `agent_start` and `agent_settled`. */
+  #running = false;
+  #settled = false;
+  #finished = false;
+
+  constructor(parts: PiTurnParts) {
+    this.#link = parts.link;
+    this.#rungMs = parts.rungMs;
+    this.#listener = parts.listener;
+    this.#signal = parts.signal;
+    this.#log = parts.log;
+    this.#events = new RunEvents((event) => this.#emit(event));
+    this.#tools = new ToolWatch(parts.link, parts.aliveMs, () => this.#emit({ type: 'alive' }));
+  }
+
+  /**
+   * Settles exactly once and never rejects. Meanwhile {@link take} needs every record of the link, and {@link lost}
+   * the end of it.
+   */
+  async run(input: AgentInput): Promise<TurnEnd> {
+    const onAbort = (): void => void this.#abort();
+    try {
+      if (this.#signal.aborted) return abortedEnd(this.#signal, false);
+      this.#signal.addEventListener('abort', onAbort, { once: true });
+      // `streamingBehavior` matters only when an extension has started a run of its own a moment ago.
+      this.#accepted = this.#prompt({
+        type: 'prompt',
+        message: messageOf(input),
+        ...imagesOf(input),
+        streamingBehavior: 'followUp',
+      });
+      this.#accepted.then(
+        () => this.#promptTaken(),
+        (error: unknown) => this.#promptRefused(error),
+      );
+      return await this.#done.promise;
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort);
+      for (const timer of this.#timers) clearTimeout(timer);
+      this.#tools.close();
+    }
+  }
+
+  /** pi refuses prompts while it compacts (an extension may have asked for that): the message waits for its end. */
+  async #prompt(command: PiRecord): Promise<unknown> {
+    for (;;) {
+      try {
+        return await this.#link.request(command);
+      } catch (error) {
+        const compacts = error instanceof PiRefusal && /compaction is in progress/i.test(error.message);
+        if (!compacts || this.#signal.aborted || this.#finished) throw error;
+        this.#emit({ type: 'compacting', on: true });
+        await pause(COMPACTION_CHECK_MS, this.#signal);
+      }
+    }
+  }
+
+  /** True when pi holds the input; false when it is too late or pi does not want it. */
+  async steer(input: AgentInput): Promise<boolean> {
+    if (this.#closing) return false;
+    const sent = this.#sendSteer(input);
+    this.#steersInFlight.add(sent);
+    try {
+      return await sent;
+    } finally {
+      this.#steersInFlight.delete(sent);
+    }
+  }
+
+  async #sendSteer(input: AgentInput): Promise<boolean> {
+    this.#steering.add(input);
+    try {
+      await this.#accepted;
+      if (this.#closing) throw new PiRefusal('the turn has ended');
+      await this.#link.request({ type: 'steer', message: messageOf(input), ...imagesOf(input) });
+      return true;
+    } catch (error) {
+      this.#steering.remove(input);
+      this.#log.debug('steering refused', { reason: String(error) });
+      return false;
+    }
+  }
+
+  /** Hears one record of the link. */
+  take(record: PiRecord): void {
+    if (this.#finished) return;
+    this.#tools.take(record);
+    const consumed = this.#steering.take(record);
+    if (consumed !== undefined) this.#emit({ type: 'consumed', inputId: consumed.id });
+    if (record.type === 'agent_start') {
+      this.#running = true;
+      this.#settled = false;
+      this.#started();
+    } else if (record.type === 'agent_settled') {
+      this.#running = false;
+      this.#settled = true;
+      if (this.#promptAnswered) void this.#conclude();
+    } else if (record.type === 'compaction_start' || record.type === 'compaction_end')
+      this.#emit({ type: 'compacting', on: record.type === 'compaction_start' });
+    else this.#events.take(record);
+  }
+
+  /** The link is gone. */
+  lost(end: LinkEnd): void {
+    this.#finish(
+      this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : lostTurn(end, this.#reachedModel),
+    );
+  }
+
+  get #closing(): boolean {
+    return this.#finished || this.#signal.aborted || (this.#settled && this.#promptAnswered);
+  }
+
+  #started(): void {
+    if (this.#reachedModel) return;
+    this.#reachedModel = true;
+    this.#emit({ type: 'started' });
+  }
+
+  #promptTaken(): void {
+    this.#promptAnswered = true;
+    this.#started();
+    if (this.#settled) void this.#conclude();
+    else if (!this.#running) this.#timers.push(setTimeout(() => void this.#checkRun(), NO_RUN_CHECK_MS));
+  }
+
+  #promptRefused(error: unknown): void {
+    this.#promptAnswered = true;
+    if (error instanceof LinkLost) this.lost(error.end);
+    else if (!this.#signal.aborted)
+      this.#finish(refusedPrompt(String(error instanceof Error ? error.message : error)));
+  }
+
+  /** An extension's command was the whole answer: nothing will settle. */
+  async #checkRun(): Promise<void> {
+    try {
+      while (!this.#running && !this.#settled && !this.#finished) {
+        const state = await this.#link.request({ type: 'get_state' });
+        if (objectAt({ state }, 'state')['isStreaming'] !== true && !this.#running && !this.#settled)
+          return await this.#conclude();
+        await new Promise((resolve) => this.#timers.push(setTimeout(resolve, NO_RUN_CHECK_MS)));
+      }
+    } catch {
+      // The link is lost, which `lost` tells.
+    }
+  }
+
+  async #conclude(): Promise<void> {
+    if (this.#signal.aborted) return;
+    await this.#dropSteering();
+    this.#finish(
+      this.#signal.aborted ? abortedEnd(this.#signal, this.#reachedModel) : this.#events.outcome(),
+    );
+  }
+
+  /**
+   * What pi still holds would slip into the next turn, where the lane sends it as a prompt of its own. pi may take a
+   * steer later than a `clear_queue` that was sent after it, so first every steer has to be answered.
+   */
+  async #dropSteering(): Promise<void> {
+    if (!this.#steering.pending) return;
+    const kill = setTimeout(() => this.#link.kill(), this.#rungMs);
+    try {
+      await Promise.all(this.#steersInFlight);
+      await this.#link.request({ type: 'clear_queue' });
+    } catch {
+      // Without a link there is no queue.
+    } finally {
+      clearTimeout(kill);
+    }
+  }
+
+  /** The ending ladder: politely, one rung, terminate, one rung, kill. */
+  async #abort(): Promise<void> {
+    this.#timers.push(
+      setTimeout(() => this.#link.terminate(), this.#rungMs),
+      setTimeout(() => this.#link.kill(), 2 * this.#rungMs),
+    );
+    try {
+      const accepted = this.#promptAnswered;
+      await this.#abortOnce();
+      if (!accepted) {
+        // A prompt that was still being prepared when it was aborted starts all the same.
+        await this.#accepted.catch(() => undefined);
+        await this.#abortOnce();
+      }
+      await this.#dropSteering();
+      this.#finish(abortedEnd(this.#signal, this.#reachedModel));
+    } catch (error) {
+      // `lost` tells of a lost link; a refusal leaves the rest to the next rung.
+      if (!(error instanceof LinkLost))
+        this.#log.warn('the agent refused to abort', { reason: String(error) });
+    }
+  }
+
+  async #abortOnce(): Promise<void> {
+    await Promise.all([this.#link.request({ type: 'clear_queue' }), this.#link.request({ type: 'abort' })]);
+  }
+
+  #finish(end: TurnEnd): void {
+    this.#finished = true;
+    this.#done.resolve(end);
+  }
+
+  #emit(event: AgentEvent): void {
+    if (this.#finished) return;
+    try {
+      this.#listener(event);
+    } catch (error) {
+      this.#log.error('a listener of agent events failed', { reason: String(error) });
+    }
+  }
+}
+
+/**
+ * Words of a chat. The operator's own command would be inert in a session that the gateway starts; where somebody else
+ * starts pi (a container, another host) that is not certain, so it is no command in the first place.
+ */
+function messageOf({ text }: AgentInput): string {
+  return /^\/gateway\b/i.test(text) ? ` ${text}` : text;
+}
+
+function imagesOf(input: AgentInput): { readonly images?: readonly unknown[] } {
+  if (input.images === undefined || input.images.length === 0) return {};
+  return {
+    images: input.images.map((image) => ({
+      type: 'image',
+      data: image.dataBase64,
+      mimeType: image.mimeType,
+    })),
+  };
+}

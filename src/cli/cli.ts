@@ -1,0 +1,118 @@
+/** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
+import { userInfo } from 'node:os';
+import { HOSTED } from '../base/environment.ts';
+import { ConfigError, FolderLockedError, FolderLostError, GatewayError, messageOf } from '../base/errors.ts';
+import { settleTimeZone } from '../gateway/machine-zone.ts';
+import { VERSION } from '../version.ts';
+import { type Arguments, readArguments, UsageError } from './arguments.ts';
+
+const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const;
+
+/** Runs the program; sets the exit code and returns when everything is closed. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    settleTimeZone(process.env);
+    process.exitCode = await run(readArguments(argv));
+  } catch (error) {
+    process.exitCode = await explain(error);
+  }
+}
+
+async function run(args: Arguments): Promise<number> {
+  if (args.version || args.command === 'version') {
+    process.stdout.write(`${VERSION}\n`);
+    return EXIT.done;
+  }
+  if (args.help || args.command === 'help') {
+    const { helpText } = await import('./help.ts');
+    const topic = args.command === 'help' ? helpTopic(args.rest[0]) : args.command;
+    const { default: meow } = await import('meow');
+    const { help } = meow(helpText(topic), {
+      importMeta: import.meta,
+      argv: [],
+      description: false,
+      helpIndent: 0,
+    });
+    process.stdout.write(`${help.trim()}\n`);
+    return EXIT.done;
+  }
+  if (process.env[HOSTED] === '1' && !args.demo) throw hosted();
+  switch (args.command) {
+    case undefined: {
+      const { runGateway } = await import('./run-gateway.ts');
+      return runGateway(args);
+    }
+    case 'completion': {
+      const { completionScript } = await import('./completion.ts');
+      process.stdout.write(completionScript(args.rest[0]));
+      return EXIT.done;
+    }
+    case 'attach': {
+      const { runAttach } = await import('./attach.ts');
+      return runAttach(args);
+    }
+    case 'open': {
+      const { runOpen } = await import('./open.ts');
+      return runOpen(args);
+    }
+    case 'chat': {
+      const [{ runChat }, { findGateway }, { dataFolder }] = await Promise.all([
+        import('./chat.ts'),
+        import('./find-gateway.ts'),
+        import('../store/data-folder.ts'),
+      ]);
+      const folder = dataFolder(args.dataDir, process.env);
+      const address = args.rest[0] ?? (await findGateway(args, folder));
+      if (address === undefined)
+        throw new GatewayError('no_gateway', 'no gateway runs here', { hint: 'Start one: pi-gateway-tui' });
+      await runChat(address, process.env['PI_GATEWAY_CHAT_TOKEN'], folder, {
+        input: process.stdin,
+        output: process.stdout,
+        name: userInfo().username,
+      });
+      return EXIT.done;
+    }
+    default: {
+      const { runOneShot } = await import('./one-shot.ts');
+      const { text, ok } = await runOneShot(args);
+      const { printResult } = await import('./output.ts');
+      printResult(text, args.json);
+      return ok ? EXIT.done : EXIT.failed;
+    }
+  }
+}
+
+/** Throws UsageError for a word that is not a command. */
+function helpTopic(word: string | undefined): Arguments['command'] {
+  return word === undefined ? undefined : readArguments([word, '--help']).command;
+}
+
+/**
+ * An agent that answers people in chats must not decide who they are. This stops an agent that does what it is told;
+ * it is no wall against a shell of the same user, see docs/security.md.
+ */
+function hosted(): GatewayError {
+  return new GatewayError(
+    'hosted_session',
+    'this is a session that the gateway hosts for a chat: it cannot operate the gateway',
+    { status: 403, hint: 'The operator runs this in a terminal of their own.' },
+  );
+}
+
+/** One sentence and the next step on stderr; the exit code for scripts. */
+async function explain(error: unknown): Promise<number> {
+  const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
+  const { printNote } = await import('./output.ts');
+  printNote(`${messageOf(error)}${hint}`);
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof ConfigError) return EXIT.config;
+  if (error instanceof FolderLockedError) return EXIT.tryAgain;
+  if (error instanceof FolderLostError) {
+    // Agents and platforms are told to stop; the directory is another's, so nothing of ours is waited for.
+    setTimeout(() => process.exit(EXIT.tryAgain), 1_000).unref();
+    return EXIT.tryAgain;
+  }
+  if (!(error instanceof GatewayError) && error instanceof Error && error.stack !== undefined)
+    printNote(error.stack);
+  return EXIT.failed;
+}

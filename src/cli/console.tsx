@@ -1,0 +1,199 @@
+/** Opens the operator's console over an `Operator`, and gives the terminal back on every way out. */
+import { render } from 'ink';
+import type { ReactNode } from 'react';
+import type { Operator } from '../gateway/operator/operator.ts';
+import type { LeaveReason } from '../tui/actions/action.ts';
+import { App, type SuspendTerminal } from '../tui/app.tsx';
+import type { OwnTheme } from '../tui/draw/own-theme.ts';
+import { bindKeys } from '../tui/keys/bindings.ts';
+import { Reader } from '../tui/reader/reader.ts';
+import { ReaderApp } from '../tui/reader/reader-app.tsx';
+import { FIRST_STEP } from '../tui/setup/keys.ts';
+import { Controller } from '../tui/state/controller.ts';
+import { pointAt } from '../tui/state/mouse.ts';
+import { sentenceOf } from '../tui/state/sentence.ts';
+import { ConsoleStore } from '../tui/state/store.ts';
+import { type Appearance, appearanceOf } from '../tui/terminal/appearance.ts';
+import { watchAttention } from '../tui/terminal/attention.ts';
+import { clipboardSequence, type NotificationKind } from '../tui/terminal/modes.ts';
+import { openTerminal, type Terminal } from '../tui/terminal/terminal.ts';
+import { holdSession, lentOf } from './handoff.ts';
+
+export interface ConsoleOptions {
+  /** Draw in the normal screen instead of the alternate one. */
+  readonly inline?: boolean;
+  /** Draw with ASCII signs only. */
+  readonly ascii?: boolean;
+  /** Linear, append-only output with numbered choices; also `INK_SCREEN_READER=true` and `TERM=dumb`. */
+  readonly screenReader?: boolean;
+  readonly stdin?: NodeJS.ReadStream;
+  readonly stdout?: NodeJS.WriteStream;
+  /** Default `auto`: `NO_COLOR` and `COLORFGBG` decide. Else a built-in theme, or one of `themes`. */
+  readonly theme?: string;
+  /** Own themes by name. */
+  readonly themes?: Readonly<Record<string, OwnTheme>>;
+  /** Take the mouse; default false. */
+  readonly mouse?: boolean;
+  /** Desktop notification when somebody asks to pair; default `off`. */
+  readonly notifications?: 'off' | NotificationKind;
+  /** Action id -> keys, separated by blanks: `{ "pairing.approve": "A" }`. */
+  readonly keys?: Readonly<Record<string, string>>;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Ring the bell when somebody asks to pair; default false. */
+  readonly bell?: boolean;
+  /** Begins with the guided set-up: the data folder holds no configuration yet. */
+  readonly firstRun?: boolean;
+  /** Leaves the console, as if the operator had quit (the gateway behind it has stopped). */
+  readonly signal?: AbortSignal;
+}
+
+export interface ConsoleResult {
+  /** The operator quit, the terminal is gone, or a signal asked the process to end. */
+  readonly reason: LeaveReason;
+}
+
+/**
+ * Opens the console; resolves when the operator leaves it. Restores the terminal on every way out, also before the
+ * stack of an uncaught error is printed; rejects with the render error after the restore. Never ends the process.
+ */
+export async function runConsole(operator: Operator, options: ConsoleOptions = {}): Promise<ConsoleResult> {
+  const env = options.env ?? process.env;
+  const appearance = appearanceOf({ ...options, env });
+  const terminal = openTerminal({
+    stdin: options.stdin ?? process.stdin,
+    stdout: options.stdout ?? process.stdout,
+    dumb: appearance.dumb,
+    linear: appearance.linear,
+    mouse: options.mouse === true && !appearance.linear,
+  });
+  try {
+    return await holdConsole(operator, options, { env, appearance, terminal });
+  } finally {
+    terminal.close();
+  }
+}
+
+interface Opened {
+  readonly env: NodeJS.ProcessEnv;
+  readonly appearance: Appearance;
+  readonly terminal: Terminal;
+}
+
+async function holdConsole(
+  operator: Operator,
+  options: ConsoleOptions,
+  { env, appearance, terminal }: Opened,
+): Promise<ConsoleResult> {
+  const store = new ConsoleStore(operator);
+  terminal.onNote((level, source, text) => store.note(level, source, text));
+  terminal.onFocus((focused) => store.setFocused(focused));
+  const bindings = bindKeys(options.keys);
+  for (const problem of bindings.problems) store.note('warn', 'console', problem);
+  const controller: Controller = new Controller({
+    operator,
+    store,
+    bindings,
+    effects: {
+      leave: (reason) => terminal.leave(reason),
+      redraw: () => terminal.redraw(),
+      suspend: () => terminal.suspend(),
+      page: (lines) => terminal.page(lines, env),
+      openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
+      copy(text) {
+        const sequence = appearance.dumb ? undefined : clipboardSequence(text, env);
+        if (sequence !== undefined) terminal.send(sequence);
+        return sequence !== undefined;
+      },
+    },
+  });
+  if (options.firstRun === true) controller.open(FIRST_STEP);
+  terminal.onMouse((event) => {
+    const { columns, rows } = terminal.screen;
+    pointAt(controller, event, columns, options.inline === true ? rows - 1 : rows);
+    store.flush();
+  });
+  const { notifications = 'off' } = options;
+  const quiet = watchAttention(store, terminal, {
+    bell: options.bell === true,
+    titles: !appearance.linear,
+    ...(notifications === 'off' || appearance.dumb ? {} : { notify: { kind: notifications, env } }),
+  });
+  try {
+    const view = rootOf({ appearance, store, controller, terminal, inline: options.inline === true });
+    const instance = render(view, {
+      stdin: terminal.stdin,
+      stdout: terminal.screen,
+      // Ink would write libraries' output over the frame; the guard sends it to the log pane.
+      patchConsole: false,
+      exitOnCtrlC: false,
+      // Without this a CI variable in the environment makes Ink write one frame at the end.
+      interactive: true,
+      alternateScreen: options.inline !== true && !appearance.linear,
+      incrementalRendering: true,
+      maxFps: 60,
+      isScreenReaderEnabled: appearance.linear,
+    });
+    const leave = (): void => terminal.leave('quit');
+    if (options.signal?.aborted) leave();
+    options.signal?.addEventListener('abort', leave, { once: true });
+    return { reason: await terminal.hold(instance) };
+  } finally {
+    quiet();
+    controller.stop();
+    store.stop();
+  }
+}
+
+/** Gives the terminal to pi on a session that was lent; the session goes back on every way out. */
+function openSession(
+  {
+    operator,
+    controller,
+    terminal,
+  }: Pick<Parts, 'controller' | 'terminal'> & { readonly operator: Operator },
+  id: string,
+  data: unknown,
+): void {
+  try {
+    const lent = lentOf(data);
+    const given = terminal.give(async () => {
+      try {
+        await holdSession(operator, id, lent);
+        controller.toast('The session is handed back; its messages go on.');
+      } catch (error) {
+        controller.toast(sentenceOf(error), 'bad');
+      }
+    });
+    // Nobody gets it: the chat must not wait for that.
+    if (!given) controller.run({ type: 'session.handBack', id, lease: lent.lease });
+  } catch (error) {
+    controller.toast(sentenceOf(error), 'bad');
+  }
+}
+
+interface Parts {
+  readonly appearance: Appearance;
+  readonly store: ConsoleStore;
+  readonly controller: Controller;
+  readonly terminal: Terminal;
+  readonly inline: boolean;
+}
+
+function rootOf({ appearance, store, controller, terminal, inline }: Parts): ReactNode {
+  const onReady = (suspend: SuspendTerminal): void => terminal.ready(suspend);
+  if (appearance.linear) {
+    const reader = new Reader(controller, store, (line) => terminal.send(`${line}\n`));
+    return <ReaderApp reader={reader} onReady={onReady} />;
+  }
+  return (
+    <App
+      store={store}
+      controller={controller}
+      theme={appearance.theme}
+      glyphs={appearance.glyphs}
+      // Inline the last row stays free for the shell's prompt.
+      spareRows={inline ? 1 : 0}
+      onReady={onReady}
+    />
+  );
+}

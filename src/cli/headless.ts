@@ -1,0 +1,68 @@
+/** Runs the gateway without a terminal: JSON log lines on stdout, a clean stop on SIGTERM and SIGINT, a reload on SIGHUP. */
+import { pino } from 'pino';
+import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
+import type { LogSink } from '../gateway/log-hub.ts';
+import { removeRuntime, writeRuntime } from './runtime-file.ts';
+
+/** JSON lines for a log collector. A reader that went away must not take the gateway with it. */
+export function jsonLog(level: string): LogSink {
+  const destination = pino.destination({ fd: 1, sync: true });
+  destination.on('error', () => {}); // EPIPE: nobody reads any more
+  const logger = pino({ level, base: { pid: process.pid } }, destination);
+  return (lineLevel, source, message, fields) => logger[lineLevel]({ source, ...fields }, message);
+}
+
+/** Resolves with the exit code when the gateway has stopped for good. */
+export async function runHeadless(options: ComposeOptions): Promise<number> {
+  // A terminal that closes sends SIGHUP: a gateway in the background stays, also while it starts or restarts.
+  let running: RunningGateway | undefined;
+  const onHangup = (): void => {
+    running?.log.info('reloading config.json (SIGHUP)');
+    void running?.reload();
+  };
+  process.on('SIGHUP', onHangup);
+  try {
+    while (
+      (await runOnce(options, (now) => {
+        running = now;
+      })) === 'restart'
+    );
+    return 0;
+  } finally {
+    process.off('SIGHUP', onHangup);
+  }
+}
+
+async function runOnce(
+  options: ComposeOptions,
+  begun: (running: RunningGateway) => void,
+): Promise<'stop' | 'restart'> {
+  const running = await composeGateway({ ...options, logSink: jsonLog(options.logLevel ?? 'info') });
+  const { log, folder, port, settings } = running;
+  begun(running);
+  let asked = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    asked += 1;
+    log.info(`stopping (${signal})`, asked > 1 ? { grace: 'none: asked twice' } : {});
+    void running.stop();
+    if (asked > 1) void running.gateway.conversations.stop(0);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    writeRuntime(folder, { pid: process.pid, port, host: settings.host });
+    const connecting = running.connect();
+    log.info('ready', { port, host: settings.host, dataDir: folder.root });
+    await connecting;
+    const then = await running.stopped;
+    const lost = running.lost();
+    if (lost !== undefined) throw lost;
+    log.info('stopped');
+    return then;
+  } finally {
+    // Whoever has the directory now has its own.
+    if (running.lost() === undefined) removeRuntime(folder);
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
+}

@@ -1,0 +1,106 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import type { EventStream } from '../events.ts';
+import type { AllowlistView, Platform } from '../model.ts';
+import type { Actor, Audit } from './audit.ts';
+import type { People } from './people.ts';
+
+export interface AccessListDeps {
+  readonly db: Database;
+  readonly people: People;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly events: EventStream;
+  /** These ids lost access: end their turns and drop their queues. */
+  readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
+}
+
+/**
+ * Changes of the allowlist and the block list. Letting in is durable first, then in force; taking away is in force
+ * first. Each is one transaction with its audit line and, through `also`, with what belongs to it.
+ */
+export class AccessList {
+  readonly #deps: AccessListDeps;
+
+  constructor(deps: AccessListDeps) {
+    this.#deps = deps;
+  }
+
+  async letIn(
+    entry: AllowlistView,
+    aliases: readonly string[],
+    actor: Actor,
+    action: string,
+    also: (tx: Tx) => void = () => {},
+  ): Promise<void> {
+    const { db, people, audit, events } = this.#deps;
+    const row = people.merged(entry);
+    await db.write((tx) => {
+      people.allow(tx, row, aliases);
+      also(tx);
+      audit.add(tx, actor, action, subject(row.platform, row.userId));
+    });
+    people.rememberAllowed(row, aliases);
+    events.emit({ type: 'allowlist', entry: row });
+  }
+
+  /** Adds a sender by id, or changes the note of one who is on the list. */
+  async allow(platform: Platform, userId: string, note: string | undefined, actor: Actor): Promise<void> {
+    const { people, clock } = this.#deps;
+    const known = people.find(platform, userId);
+    const entry: AllowlistView = {
+      ...(known ?? { platform, userId, name: userId, addedAt: clock(), origin: 'manual' }),
+      ...(note === undefined ? {} : { note }),
+    };
+    await this.letIn(entry, [], actor, 'allow');
+  }
+
+  /** Every id of a person goes, at once. */
+  async takeAway(
+    platform: Platform,
+    ids: readonly string[],
+    actor: Actor,
+    action: string,
+    also: (tx: Tx) => void = () => {},
+  ): Promise<void> {
+    const { db, people, audit, events, onRevoked } = this.#deps;
+    const listed = [...new Set(ids.flatMap((id) => people.find(platform, id)?.userId ?? []))];
+    people.forget(platform, ids);
+    onRevoked(platform, ids);
+    await db.write((tx) => {
+      people.revoke(tx, platform, ids);
+      also(tx);
+      audit.add(tx, actor, action, subject(platform, listed[0] ?? ids[0] ?? ''));
+    });
+    for (const userId of listed) events.emit({ type: 'allowlist-removed', platform, userId });
+  }
+
+  /** Never heard again until unblocked. */
+  async block(
+    platform: Platform,
+    ids: readonly string[],
+    actor: Actor,
+    also: (tx: Tx) => void = () => {},
+  ): Promise<void> {
+    const { people, clock } = this.#deps;
+    const now = clock();
+    people.rememberBlocked(platform, ids, now);
+    await this.takeAway(platform, ids, actor, 'block', (tx) => {
+      people.block(tx, platform, ids, now);
+      also(tx);
+    });
+  }
+
+  async unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    const { db, people, audit } = this.#deps;
+    await db.write((tx) => {
+      people.unblock(tx, platform, [userId]);
+      audit.add(tx, actor, 'unblock', subject(platform, userId));
+    });
+    people.forgetBlocked(platform, [userId]);
+  }
+}
+
+export function subject(platform: Platform, userId: string): string {
+  return `${platform} ${userId}`;
+}

@@ -1,0 +1,395 @@
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Tx } from '../../store/database.ts';
+import type { PairingOutcome } from '../events.ts';
+import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import { AccessList, subject } from './access-list.ts';
+import { Acts } from './acts.ts';
+import { type Actor, Audit, type AuditLine } from './audit.ts';
+import { CodeLock } from './code-lock.ts';
+import type { DoorDeps } from './door-deps.ts';
+import { invitedBy } from './invitations.ts';
+import { MadeCodes, needsId } from './made-codes.ts';
+import { PairingDesk } from './pairing.ts';
+import {
+  decidedMeanwhile,
+  type PairingRequest,
+  pairingView,
+  senderOf,
+  type WhichRequest,
+} from './pairing-request.ts';
+import { People } from './people.ts';
+import { type Decided, idsOf, RecentDecisions } from './recent-decisions.ts';
+
+export type { Actor } from './audit.ts';
+
+const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
+const INVITATION: Actor = { name: 'invitation', surface: 'gateway' };
+
+/**
+ * Decides who is let in, on the operator's word. Durable first, then in force, then told; what takes access away is in
+ * force first. Acts run one after the other, in the order in which they were asked for: the last word is what counts,
+ * in memory and on the disk, whatever ids it names.
+ */
+export class Door {
+  readonly people = new People();
+  readonly desk: PairingDesk;
+  /** Codes that operators make. */
+  readonly codes: MadeCodes;
+  readonly #deps: DoorDeps;
+  readonly #audit: Audit;
+  readonly #access: AccessList;
+  readonly #lock: CodeLock;
+  readonly #recent = new RecentDecisions();
+  readonly #acts = new Acts();
+
+  constructor(deps: DoorDeps) {
+    this.#deps = deps;
+    this.#audit = new Audit(deps.db, deps.clock);
+    this.#access = new AccessList({ ...deps, people: this.people, audit: this.#audit });
+    this.#lock = new CodeLock(deps.db);
+    this.desk = new PairingDesk(deps.db, deps.clock, this.#lock, (request) => this.#expired(request));
+    this.codes = new MadeCodes({
+      ...deps,
+      people: this.people,
+      desk: this.desk,
+      lock: this.#lock,
+      audit: this.#audit,
+      acts: this.#acts,
+      withdrawn: (request, actor) => this.#closed(request, 'revoked', actor),
+    });
+  }
+
+  load(): void {
+    this.people.load(this.#deps.db);
+    this.#lock.load();
+    this.desk.load();
+  }
+
+  /** Everything that waits or is open: requests, and codes that were made by an operator. */
+  pairing(): PairingView[] {
+    return [...this.desk.list(), ...this.codes.invitations.list()];
+  }
+
+  /** Resolves when the person is let in and their held message is on its way to the agent. */
+  async approve(which: WhichRequest, actor: Actor, note?: string): Promise<PairingRequest> {
+    const { request, asked } = await this.#acts.run(async () => {
+      const found = await this.#find(which);
+      return { request: found, asked: await this.#letIn(found, actor, note) };
+    });
+    if (asked !== undefined) await this.#deps.onApproved(asked);
+    return request;
+  }
+
+  async deny(which: WhichRequest, actor: Actor): Promise<PairingRequest> {
+    return this.#reject(which, 'denied', actor);
+  }
+
+  /** Never heard again until unblocked. */
+  async blockRequest(which: WhichRequest, actor: Actor): Promise<PairingRequest> {
+    const request = which.requestId === undefined ? undefined : this.desk.get(which.requestId);
+    const lift =
+      request === undefined ? () => {} : this.people.bar(request.chat.platform, idsOf(request), 'block');
+    return this.#reject(which, 'blocked', actor).finally(lift);
+  }
+
+  /** A new request is stored. Its sender may have been decided about meanwhile: nobody will do it again. */
+  async arrived(request: PairingRequest): Promise<'waits' | 'decided'> {
+    const { platform } = request.chat;
+    const sender = senderOf(request);
+    const state = await this.#acts.run(async () => {
+      if (this.desk.get(request.id) !== request) return 'closed';
+      if (this.people.isBlocked(platform, sender)) {
+        await this.#block(platform, idsOf(request), GATEWAY);
+        return 'blocked';
+      }
+      if (!this.people.isAllowed(platform, sender)) return undefined;
+      await this.#letIn(request, GATEWAY, undefined);
+      return 'let in';
+    });
+    if (state === 'blocked') await this.#deps.onRejected(request, false);
+    if (state === 'let in') this.#releaseSoon(request);
+    // Newer ones are shown; the oldest without a code give way.
+    for (const old of this.desk.surplus()) await this.#expired(old);
+    return state === undefined ? 'waits' : 'decided';
+  }
+
+  /**
+   * A stranger's message that is nothing but a live invitation lets its sender in, once.
+   * `approved`: a request of theirs waited and was approved along with it, which tells them.
+   */
+  async acceptInvitation({
+    chat,
+    sender,
+    text,
+  }: InboundMessage): Promise<'approved' | 'let in' | 'locked' | undefined> {
+    const { platform } = chat;
+    const aliases = sender.aliases ?? [];
+    if (invitedBy(text) === undefined) return undefined;
+    return this.#acts.run(async () => {
+      const invitation = await this.codes.invitations.use(platform, text, (code) =>
+        this.desk.isOwn(platform, [sender.id, ...aliases], code),
+      );
+      if (invitation === undefined || invitation === 'locked') return invitation;
+      const note = `invitation ${invitation.id}`;
+      // Blocked a moment ago: an invitation does not undo the operator's word.
+      if (this.people.wasBlocked(platform, sender)) return undefined;
+      const waiting = this.#live(platform, [sender.id, ...aliases]);
+      if (waiting?.kind === 'asked') {
+        await this.#letIn(waiting, INVITATION, note);
+        this.#releaseSoon(waiting);
+        return 'approved';
+      }
+      await this.#access.letIn(
+        {
+          platform,
+          userId: sender.id,
+          name: sender.name,
+          note,
+          addedAt: this.#deps.clock(),
+          origin: 'pairing',
+        },
+        aliases,
+        INVITATION,
+        'accept invitation',
+      );
+      return 'let in';
+    });
+  }
+
+  /** Takes a decision back (an approval is revoked, a block lifted), and the request waits again. */
+  async undo(requestId: string, actor: Actor): Promise<PairingRequest> {
+    const known = this.#recent.get(requestId);
+    const lift =
+      known?.state === 'approved'
+        ? this.people.bar(known.request.chat.platform, idsOf(known.request), 'revoke')
+        : () => {};
+    const { request, state } = await this.#acts
+      .run(async () => {
+        const decided = this.#recent.get(requestId);
+        if (decided === undefined)
+          throw new GatewayError('undo_too_late', 'that decision can no longer be undone', {
+            status: 409,
+            hint: 'Change the allowlist or the block list instead.',
+          });
+        this.#recent.delete(requestId);
+        await this.#reopen(decided, actor);
+        return decided;
+      })
+      .finally(lift);
+    if (state !== 'approved') await this.#deps.onReopened(request);
+    return request;
+  }
+
+  async #reopen({ request, state }: Decided, actor: Actor): Promise<void> {
+    const { platform } = request.chat;
+    const reopen = (tx: Tx): void => this.desk.reopen(tx, request);
+    if (state === 'approved') {
+      const ids = this.people.idsFor(platform, ...idsOf(request));
+      await this.#access.takeAway(platform, ids, actor, 'undo approve', reopen);
+    } else {
+      const blocked = state === 'blocked' ? idsOf(request) : [];
+      for (const id of blocked) await this.#access.unblock(platform, id, actor);
+      await this.#deps.db.write((tx) => {
+        reopen(tx);
+        if (state === 'denied') this.#audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
+      });
+    }
+    this.desk.remember(request);
+    this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
+  }
+
+  /** Adds a sender by id; an open request of theirs is approved along with it. */
+  async allow(platform: Platform, userId: string, note: string | undefined, actor: Actor): Promise<void> {
+    needsId(userId);
+    const waiting = await this.#acts.run(async () => {
+      const found = this.#live(platform, [userId]);
+      if (found !== undefined) return this.#letIn(found, actor, note);
+      this.#recent.forget(platform, [userId], 'approved');
+      await this.#access.allow(platform, userId, note, actor);
+      return undefined;
+    });
+    if (waiting !== undefined) await this.#deps.onApproved(waiting);
+  }
+
+  /** Takes effect at once: entry, aliases and open requests gone, turns ended, queue dropped. */
+  async revoke(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'revoke');
+    const waiting = await this.#acts
+      .run(async () => {
+        const ids = this.people.idsFor(platform, userId);
+        const requests = this.#decidable(platform, ids);
+        if (this.people.find(platform, userId) === undefined && requests.length === 0)
+          throw new GatewayError('not_allowed', `${platform} ${userId} is not on the allowlist`, {
+            status: 404,
+            hint: 'List it with: pi-gateway-tui allow',
+          });
+        this.#recent.forget(platform, ids);
+        await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
+          for (const request of requests) this.desk.close(tx, request, 'revoked');
+        });
+        for (const request of requests) this.#closed(request, 'revoked', actor);
+        return requests;
+      })
+      .finally(lift);
+    for (const request of waiting) await this.#deps.onRejected(request, false);
+  }
+
+  async block(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'block');
+    const waiting = await this.#acts
+      .run(() => this.#block(platform, this.people.idsFor(platform, userId), actor))
+      .finally(lift);
+    for (const request of waiting) await this.#deps.onRejected(request, false);
+  }
+
+  unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    return this.#acts.run(() => this.#access.unblock(platform, userId, actor));
+  }
+
+  /** Notes an act of an operator that is no decision about a person. */
+  noteAct(actor: Actor, action: string, subject: string): Promise<void> {
+    return this.#deps.db.write((tx) => this.#audit.add(tx, actor, action, subject));
+  }
+
+  auditLines(limit: number): AuditLine[] {
+    return this.#audit.lines(limit);
+  }
+
+  stop(): void {
+    this.codes.invitations.stop();
+    this.desk.stop();
+  }
+
+  async #find(which: WhichRequest): Promise<PairingRequest> {
+    if (which.requestId !== undefined) {
+      const request = this.desk.get(which.requestId);
+      const live = request !== undefined && request.expiresAt > this.#deps.clock();
+      if (live && this.desk.isStored(request)) return request;
+      throw decidedMeanwhile();
+    }
+    if (which.code !== undefined) {
+      this.codes.noInvitation(which.code);
+      return this.desk.redeem(which.code, which.platform);
+    }
+    throw new GatewayError('bad_request', 'name a code or a requestId', {
+      status: 400,
+      hint: 'Give "code" or "requestId".',
+    });
+  }
+
+  /** What waits for one of these ids and can be decided. */
+  #decidable(platform: Platform, ids: readonly string[]): PairingRequest[] {
+    return this.desk.pendingOf(platform, ids).filter((request) => this.desk.isStored(request));
+  }
+
+  /** The request of one of these ids, rather than a code that was made for them. */
+  #live(platform: Platform, ids: readonly string[]): PairingRequest | undefined {
+    const live = this.#decidable(platform, ids).filter(({ expiresAt }) => expiresAt > this.#deps.clock());
+    return live.find(({ kind }) => kind === 'asked') ?? live[0];
+  }
+
+  /** Closes everything that waits for the person. Returns their request, if they have asked. */
+  async #letIn(
+    decided: PairingRequest,
+    actor: Actor,
+    note: string | undefined,
+  ): Promise<PairingRequest | undefined> {
+    const together = new Set([decided, ...this.#decidable(decided.chat.platform, idsOf(decided))]);
+    const asked = [...together].find(({ kind }) => kind === 'asked');
+    const request = asked ?? decided;
+    await this.#access.letIn(
+      {
+        platform: request.chat.platform,
+        userId: request.senderId,
+        name: request.senderName,
+        ...(note === undefined ? {} : { note }),
+        addedAt: this.#deps.clock(),
+        origin: 'pairing',
+      },
+      request.aliases,
+      actor,
+      'approve',
+      (tx) => {
+        for (const each of together) this.desk.close(tx, each, 'approved');
+      },
+    );
+    for (const each of together) this.#closed(each, 'approved', actor);
+    this.#recent.remember(request, 'approved');
+    return asked;
+  }
+
+  /** Does not wait for the held message: its chat may be what asked. */
+  #releaseSoon(request: PairingRequest): void {
+    this.#deps.onApproved(request).catch((error: unknown) =>
+      this.#deps.log.error('a held message was not released; the next start does it', {
+        error: messageOf(error),
+      }),
+    );
+  }
+
+  async #reject(which: WhichRequest, state: 'denied' | 'blocked', actor: Actor): Promise<PairingRequest> {
+    const { request, closed } = await this.#acts.run(async () => {
+      const found = await this.#find(which);
+      const { platform } = found.chat;
+      if (state === 'blocked') {
+        const blocked = await this.#block(platform, idsOf(found), actor);
+        this.#recent.remember(found, state);
+        return { request: found, closed: blocked };
+      }
+      const all = [...new Set([found, ...this.#decidable(platform, idsOf(found))])];
+      await this.#deps.db.write((tx) => {
+        for (const each of all) this.desk.close(tx, each, state);
+        this.#audit.add(tx, actor, 'deny', subject(platform, found.senderId));
+      });
+      for (const each of all) this.#closed(each, state, actor);
+      this.#recent.remember(found, state);
+      return { request: found, closed: all };
+    });
+    for (const each of closed) await this.#deps.onRejected(each, state === 'denied');
+    return request;
+  }
+
+  /** A person under every id, and all that waits for them, in one transaction. */
+  async #block(platform: Platform, known: readonly string[], actor: Actor): Promise<PairingRequest[]> {
+    const requests = this.#decidable(platform, this.people.idsFor(platform, ...known));
+    const ids = this.people.idsFor(platform, ...known, ...requests.flatMap(idsOf));
+    this.#recent.forget(platform, ids);
+    await this.#access.block(platform, ids, actor, (tx) => {
+      for (const request of requests) this.desk.close(tx, request, 'blocked');
+    });
+    for (const request of requests) this.#closed(request, 'blocked', actor);
+    return requests;
+  }
+
+  /** Rejects when the store does not take it; what was decided meanwhile stays decided. */
+  async #expired(request: PairingRequest): Promise<void> {
+    try {
+      const expired = await this.#acts.run(async () => {
+        if (this.desk.get(request.id) !== request) return false;
+        await this.#deps.db.write((tx) => {
+          this.desk.close(tx, request, 'expired');
+          // Only a code expires; who gives way in the queue is no decision about a person.
+          if (request.stored !== undefined)
+            this.#audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
+        });
+        this.#closed(request, 'expired', GATEWAY);
+        return true;
+      });
+      if (expired) await this.#deps.onRejected(request, false);
+    } catch (error) {
+      this.#deps.log.error('an expired pairing request could not be closed; trying again in a minute', {
+        error: messageOf(error),
+      });
+      throw error;
+    }
+  }
+
+  #closed(request: PairingRequest, outcome: PairingOutcome, actor: Actor): void {
+    this.desk.forget(request, outcome);
+    const by = { by: actor.name, surface: actor.surface };
+    const { platform } = request.chat;
+    this.#deps.log.info(`pairing ${outcome}`, { platform, user: request.senderId, ...by });
+    const decidedBy = `${actor.name} (${actor.surface})`;
+    this.#deps.events.emit({ type: 'pairing-closed', id: request.id, outcome, actor: decidedBy });
+  }
+}

@@ -1,0 +1,123 @@
+import type { Clock } from '../../base/clock.ts';
+import { GatewayError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database } from '../../store/database.ts';
+import type { EventStream } from '../events.ts';
+import type { PairingView, Platform } from '../model.ts';
+import { subject } from './access-list.ts';
+import type { Acts } from './acts.ts';
+import type { Actor, Audit } from './audit.ts';
+import type { CodeLock } from './code-lock.ts';
+import { type Invitation, Invitations } from './invitations.ts';
+import type { PairingDesk } from './pairing.ts';
+import { showPairingCode } from './pairing-code.ts';
+import { type PairingRequest, pairingView, type WhichRequest } from './pairing-request.ts';
+import type { People } from './people.ts';
+
+export interface MadeCodesDeps {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly events: EventStream;
+  readonly log: Logger;
+  readonly people: People;
+  readonly desk: PairingDesk;
+  readonly lock: CodeLock;
+  readonly audit: Audit;
+  readonly acts: Acts;
+  readonly withdrawn: (request: PairingRequest, actor: Actor) => void;
+}
+
+/** Codes that operators make: for whoever sends one to the bot (an invitation), or for one user whom they approve. */
+export class MadeCodes {
+  readonly invitations: Invitations;
+  readonly #deps: MadeCodesDeps;
+
+  constructor(deps: MadeCodesDeps) {
+    this.#deps = deps;
+    this.invitations = new Invitations(deps.clock, deps.lock, (id, outcome) =>
+      deps.events.emit({ type: 'pairing-closed', id, outcome, actor: 'invitation (gateway)' }),
+    );
+  }
+
+  /** A single-use code for a new person to send to the bot; their row on the allowlist carries its id as a note. */
+  invite(actor: Actor): Invitation {
+    this.#deps.log.info('an invitation was made', { by: actor.name, surface: actor.surface });
+    const made = this.invitations.make();
+    const view = this.invitations.list().find(({ id }) => id === made.id);
+    if (view !== undefined) this.#deps.events.emit({ type: 'pairing', request: view });
+    return made;
+  }
+
+  /** A code for one person on one platform: approving it lets exactly them in. One that was made before is replaced. */
+  generate(
+    platform: Platform,
+    userId: string,
+    actor: Actor,
+  ): Promise<PairingView & { readonly code: string }> {
+    const sender = { id: userId, name: userId };
+    return this.#deps.acts.run(async () => {
+      needsId(userId);
+      if (this.#deps.people.isBlocked(platform, sender))
+        throw new GatewayError('blocked', `${platform} ${userId} is blocked`, {
+          status: 409,
+          hint: 'Unblock the user first.',
+        });
+      if (this.#deps.people.isAllowed(platform, sender))
+        throw new GatewayError('already_allowed', `${platform} ${userId} is on the allowlist already`, {
+          status: 409,
+          hint: 'The user needs no code.',
+        });
+      for (const old of this.#deps.desk.pendingOf(platform, [userId]))
+        if (old.kind === 'generated') await this.#withdraw(old, actor);
+      const request = this.#deps.desk.generate(platform, userId);
+      await this.#deps.desk.store(request);
+      await this.#note(actor, 'generate code', subject(platform, userId));
+      const view = { ...pairingView(request), code: showPairingCode(request.code) };
+      this.#deps.events.emit({ type: 'pairing', request: view });
+      return view;
+    });
+  }
+
+  /** Takes back a code that an operator made. False: it is none of those. */
+  withdraw({ requestId, code }: WhichRequest, actor: Actor): Promise<boolean> {
+    return this.#deps.acts.run(async () => {
+      if (this.invitations.withdraw(requestId ?? code ?? '')) {
+        await this.#note(actor, 'withdraw', 'an invitation');
+        return true;
+      }
+      const request = requestId === undefined ? undefined : this.#deps.desk.get(requestId);
+      if (request?.kind !== 'generated') return false;
+      await this.#withdraw(request, actor);
+      return true;
+    });
+  }
+
+  /** Throws for the code of an invitation: nobody has to approve it. */
+  noInvitation(code: string): void {
+    if (this.invitations.has(code))
+      throw new GatewayError('invitation', 'that is an invite code: the new user sends it to the bot', {
+        status: 409,
+        hint: 'Nothing has to be approved; deny it to withdraw it.',
+      });
+  }
+
+  async #withdraw(request: PairingRequest, actor: Actor): Promise<void> {
+    await this.#deps.db.write((tx) => {
+      this.#deps.desk.close(tx, request, 'revoked');
+      this.#deps.audit.add(tx, actor, 'withdraw', subject(request.chat.platform, request.senderId));
+    });
+    this.#deps.withdrawn(request, actor);
+  }
+
+  #note(actor: Actor, action: string, about: string): Promise<void> {
+    return this.#deps.db.write((tx) => this.#deps.audit.add(tx, actor, action, about));
+  }
+}
+
+export function needsId(userId: string): void {
+  if (userId.trim() === '')
+    throw new GatewayError('bad_user_id', 'the user id is empty', {
+      status: 400,
+      hint: "Give the platform's stable id.",
+    });
+}

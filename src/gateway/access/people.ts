@@ -1,0 +1,197 @@
+import type { Database, Row, Tx } from '../../store/database.ts';
+import type { AllowlistView, Platform, Sender } from '../model.ts';
+
+const personKey = (platform: Platform, id: string): string => `${platform}\n${id}`;
+
+interface Blocked {
+  readonly platform: Platform;
+  readonly userId: string;
+  readonly at: number;
+  /** The main id of the person: all ids that were blocked with it are unblocked with it. */
+  readonly person: string;
+}
+
+/** Who may speak and who is never heard. Memory mirrors the store; what bars somebody is in force before it is stored. */
+export class People {
+  readonly #allowed = new Map<string, AllowlistView>();
+  /** Other ids of an allowed person, to the id that was allowed. */
+  readonly #aliases = new Map<string, string>();
+  readonly #blocked = new Map<string, Blocked>();
+  /** Ids about which a revocation or a block has been decided that is not carried out yet, with how many there are. */
+  readonly #barred = { revoke: new Map<string, number>(), block: new Map<string, number>() };
+
+  load(db: Database): void {
+    for (const row of db.all('SELECT * FROM allowlist ORDER BY added_at')) this.#remember(allowlistRow(row));
+    for (const row of db.all('SELECT * FROM aliases'))
+      this.#aliases.set(personKey(row['platform'] as Platform, String(row['alias'])), String(row['user_id']));
+    for (const row of db.all('SELECT * FROM blocked')) {
+      const platform = row['platform'] as Platform;
+      const userId = String(row['user_id']);
+      const person = String(row['person']) || userId;
+      this.#blocked.set(personKey(platform, userId), { platform, userId, at: Number(row['at']), person });
+    }
+  }
+
+  list(): AllowlistView[] {
+    return [...this.#allowed.values()];
+  }
+
+  blockedList(): { platform: Platform; userId: string; at: number }[] {
+    return [...this.#blocked.values()].map(({ platform, userId, at }) => ({ platform, userId, at }));
+  }
+
+  isAllowed(platform: Platform, sender: Sender): boolean {
+    const ids = idsOf(sender);
+    const barred = ids.some((id) => {
+      const key = personKey(platform, id);
+      return this.#barred.revoke.has(key) || this.#barred.block.has(key);
+    });
+    return !barred && ids.some((id) => this.find(platform, id) !== undefined);
+  }
+
+  isBlocked(platform: Platform, sender: Sender): boolean {
+    const barred = idsOf(sender).some((id) => this.#barred.block.has(personKey(platform, id)));
+    return barred || this.wasBlocked(platform, sender);
+  }
+
+  /** The same without blocks that are decided and not carried out yet: what an act in its turn goes by. */
+  wasBlocked(platform: Platform, sender: Sender): boolean {
+    return idsOf(sender).some((id) => this.#blocked.has(personKey(platform, id)));
+  }
+
+  /** From now on these ids have no access, whatever is still being stored. Returns what ends it. */
+  bar(platform: Platform, ids: readonly string[], how: 'revoke' | 'block'): () => void {
+    const counts = this.#barred[how];
+    const keys = ids.map((id) => personKey(platform, id));
+    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+    return () => {
+      for (const key of keys) {
+        const left = (counts.get(key) ?? 1) - 1;
+        if (left > 0) counts.set(key, left);
+        else counts.delete(key);
+      }
+    };
+  }
+
+  find(platform: Platform, id: string): AllowlistView | undefined {
+    const key = personKey(platform, id);
+    const alias = this.#aliases.get(key);
+    return (
+      this.#allowed.get(key) ??
+      (alias === undefined ? undefined : this.#allowed.get(personKey(platform, alias)))
+    );
+  }
+
+  /** The row of a person as it will be: who is on the list already keeps where they came from, and their note. */
+  merged(entry: AllowlistView): AllowlistView {
+    const known = this.#allowed.get(personKey(entry.platform, entry.userId));
+    if (known === undefined) return entry;
+    const note = entry.note ?? known.note;
+    return { ...known, name: entry.name, ...(note === undefined ? {} : { note }) };
+  }
+
+  allow(tx: Tx, entry: AllowlistView, aliases: readonly string[]): void {
+    tx.run(
+      `INSERT OR REPLACE INTO allowlist (platform, user_id, name, note, origin, added_at) VALUES (?,?,?,?,?,?)`,
+      [entry.platform, entry.userId, entry.name, entry.note ?? null, entry.origin, entry.addedAt],
+    );
+    for (const alias of aliases)
+      tx.run('INSERT OR REPLACE INTO aliases (platform, alias, user_id) VALUES (?,?,?)', [
+        entry.platform,
+        alias,
+        entry.userId,
+      ]);
+    this.unblock(tx, entry.platform, [entry.userId, ...aliases]);
+  }
+
+  /** Takes these ids off the list. */
+  revoke(tx: Tx, platform: Platform, ids: readonly string[]): void {
+    for (const id of ids) {
+      tx.run('DELETE FROM allowlist WHERE platform = ? AND user_id = ?', [platform, id]);
+      tx.run('DELETE FROM aliases WHERE platform = ? AND (alias = ? OR user_id = ?)', [platform, id, id]);
+    }
+  }
+
+  block(tx: Tx, platform: Platform, ids: readonly string[], at: number): void {
+    for (const id of ids)
+      tx.run('INSERT OR REPLACE INTO blocked (platform, user_id, at, person) VALUES (?,?,?,?)', [
+        platform,
+        id,
+        at,
+        ids[0] ?? id,
+      ]);
+  }
+
+  unblock(tx: Tx, platform: Platform, ids: readonly string[]): void {
+    for (const id of this.#blockedWith(platform, ids))
+      tx.run('DELETE FROM blocked WHERE platform = ? AND user_id = ?', [platform, id]);
+  }
+
+  /** Every id under which this person is known, the one on the list first. */
+  idsFor(platform: Platform, ...known: readonly string[]): string[] {
+    const ids = new Set(known);
+    const prefix = personKey(platform, '');
+    for (let before = 0; before < ids.size; ) {
+      before = ids.size;
+      for (const [key, owner] of this.#aliases) {
+        if (!key.startsWith(prefix)) continue;
+        const alias = key.slice(prefix.length);
+        if (ids.has(owner)) ids.add(alias);
+        else if (ids.has(alias)) ids.add(owner);
+      }
+    }
+    const listed = [...ids].filter((id) => this.#allowed.has(personKey(platform, id)));
+    return [...new Set([...listed, ...ids])];
+  }
+
+  // Memory follows the store only after the store has it; a revoke or block goes first, because refusing is safe.
+  rememberAllowed(entry: AllowlistView, aliases: readonly string[]): void {
+    this.#remember(entry);
+    for (const alias of aliases) this.#aliases.set(personKey(entry.platform, alias), entry.userId);
+    this.forgetBlocked(entry.platform, [entry.userId, ...aliases]);
+  }
+
+  forget(platform: Platform, ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#allowed.delete(personKey(platform, id));
+      this.#aliases.delete(personKey(platform, id));
+    }
+  }
+
+  rememberBlocked(platform: Platform, ids: readonly string[], at: number): void {
+    for (const userId of ids)
+      this.#blocked.set(personKey(platform, userId), { platform, userId, at, person: ids[0] ?? userId });
+  }
+
+  forgetBlocked(platform: Platform, ids: readonly string[]): void {
+    for (const id of this.#blockedWith(platform, ids)) this.#blocked.delete(personKey(platform, id));
+  }
+
+  /** These ids, and those that were blocked together with one of them. */
+  #blockedWith(platform: Platform, ids: readonly string[]): string[] {
+    const persons = new Set(ids.map((id) => this.#blocked.get(personKey(platform, id))?.person));
+    const together = [...this.#blocked.values()].filter(
+      (row) => row.platform === platform && persons.has(row.person),
+    );
+    return together.map(({ userId }) => userId);
+  }
+
+  #remember(entry: AllowlistView): void {
+    this.#allowed.set(personKey(entry.platform, entry.userId), entry);
+  }
+}
+
+function idsOf(sender: Sender): readonly string[] {
+  return [sender.id, ...(sender.aliases ?? [])];
+}
+
+function allowlistRow(row: Row): AllowlistView {
+  return {
+    platform: row['platform'] as Platform,
+    userId: String(row['user_id']),
+    name: String(row['name']),
+    ...(row['note'] === null || row['note'] === undefined ? {} : { note: String(row['note']) }),
+    addedAt: Number(row['added_at']),
+    origin: row['origin'] === 'manual' ? 'manual' : 'pairing',
+  };
+}

@@ -1,0 +1,145 @@
+import { GatewayError } from '../../base/errors.ts';
+import type { Actor } from '../access/audit.ts';
+import type { AgentAnswer, ApprovalDecision } from '../agent/question.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
+import type { Dialog } from './dialog.ts';
+import type { Miss } from './dialog-book.ts';
+import type { Dialogs } from './dialogs.ts';
+import { readAddress, readAnswer } from './reading.ts';
+import { answeredText, notYoursText, overText, whichText } from './wording.ts';
+
+export interface ChatAnswersDeps {
+  readonly dialogs: Dialogs;
+  /** Are choices shown as buttons in this chat? */
+  readonly buttons: (chat: ChatRef) => boolean;
+  /** May this sender decide about tool calls? */
+  readonly mayApprove: (message: InboundMessage) => boolean;
+  readonly prefix: (chat: ChatRef) => string;
+}
+
+const NOTHING = 'Nothing waits for your answer.';
+
+/** What people in chats say to open questions. Every method returns the sentence that they read. */
+export class ChatAnswers {
+  readonly #deps: ChatAnswersDeps;
+
+  constructor(deps: ChatAnswersDeps) {
+    this.#deps = deps;
+  }
+
+  /** Is a plain message the answer to a question that was put to its sender? Then it does not reach the agent. */
+  takes(message: InboundMessage): boolean {
+    if ((message.attachments?.length ?? 0) > 0 || message.edited) return false;
+    const { book } = this.#deps.dialogs;
+    const mine = book.forPerson(message.chat, message.sender);
+    if (mine.length === 0) return false;
+    const { which, text } = readAddress(message.text);
+    if (which !== undefined)
+      return mine.some((dialog) => dialog.number === which || dialog.id === which) && text.trim() !== '';
+    return mine.some((dialog) => this.#read(dialog, message, text) !== undefined);
+  }
+
+  /** `/answer [#n] <text>`, and plain messages that are answers. */
+  async answer(args: string, message: InboundMessage): Promise<string> {
+    const { dialogs, prefix } = this.#deps;
+    if (args === '') return `Say the answer: ${prefix(message.chat)}answer #n <text>`;
+    const { which, text } = readAddress(args);
+    const found = dialogs.book.find(
+      message.chat,
+      message.sender,
+      which,
+      (dialog) => this.#read(dialog, message, text) !== undefined,
+    );
+    if ('miss' in found) return this.#missed(found, message);
+    const { dialog } = found;
+    // Addressed by its number nothing else can be meant.
+    const answer = readAnswer(dialog.question, text, which !== undefined || this.#numbered(message.chat));
+    if (answer === undefined || answer === 'unclear') return this.#unclear(dialog, message.chat);
+    if (answer.type === 'approval' && !this.#deps.mayApprove(message)) return onlyListed;
+    return this.#settle(dialog, answer, message);
+  }
+
+  /** `/approve [once|session] [#n]` */
+  async approve(args: string, message: InboundMessage): Promise<string> {
+    const match = /^(once|session)?\s*(\S*)$/i.exec(args);
+    if (match === null) return 'Say /approve once or /approve session.';
+    const decision: ApprovalDecision = match[1]?.toLowerCase() === 'session' ? 'session' : 'once';
+    return this.#decide(match[2] ?? '', decision, message);
+  }
+
+  /** `/deny [#n]`: no to a tool call or a yes-or-no question, no answer to any other. */
+  async deny(args: string, message: InboundMessage): Promise<string> {
+    return this.#decide(args, 'deny', message);
+  }
+
+  async #decide(name: string, decision: ApprovalDecision, message: InboundMessage): Promise<string> {
+    const { which, text } = readAddress(name);
+    if (text !== '') return `I do not know the question "${text.slice(0, 40)}".`;
+    const found = this.#deps.dialogs.book.find(
+      message.chat,
+      message.sender,
+      which,
+      ({ question: { kind } }) => decision === 'deny' || kind === 'approval' || kind === 'confirm',
+    );
+    if ('miss' in found)
+      return found.miss === 'none' && which === undefined
+        ? 'Nothing waits for your approval.'
+        : this.#missed(found, message);
+    const { dialog } = found;
+    const { kind } = dialog.question;
+    if (kind === 'approval') return this.#settle(dialog, { type: 'approval', decision }, message);
+    if (kind === 'confirm')
+      return this.#settle(dialog, { type: 'confirm', confirmed: decision !== 'deny' }, message);
+    if (decision !== 'deny') return this.#unclear(dialog, message.chat);
+    return this.#settle(dialog, { type: 'cancelled', reason: 'no answer was given' }, message);
+  }
+
+  async #settle(dialog: Dialog, said: AgentAnswer, message: InboundMessage): Promise<string> {
+    const { platform } = message.chat;
+    const actor: Actor = { name: `${platform} ${message.sender.id}`, surface: 'chat' };
+    const answer = said.type === 'approval' ? { ...said, ...denial(said.decision, message) } : said;
+    try {
+      return answeredText(await this.#deps.dialogs.answer(dialog.id, answer, actor), answer);
+    } catch (error) {
+      const closed = this.#deps.dialogs.book.closed(dialog.id);
+      if (error instanceof GatewayError && error.code === 'dialog_over' && closed !== undefined)
+        return overText(closed);
+      throw error;
+    }
+  }
+
+  #read(dialog: Dialog, message: InboundMessage, text: string): ReturnType<typeof readAnswer> {
+    return readAnswer(dialog.question, text, this.#numbered(message.chat));
+  }
+
+  #numbered(chat: ChatRef): boolean {
+    return !this.#deps.buttons(chat);
+  }
+
+  #missed(miss: Miss, { chat }: InboundMessage): string {
+    switch (miss.miss) {
+      case 'none':
+        return NOTHING;
+      case 'over':
+        return overText(miss.closed);
+      case 'not_yours':
+        return notYoursText(miss.dialog);
+      case 'which':
+        return whichText(miss.dialogs, this.#deps.prefix(chat));
+    }
+  }
+
+  #unclear({ number, question }: Dialog, chat: ChatRef): string {
+    const prefix = this.#deps.prefix(chat);
+    if (question.kind === 'approval')
+      return `To let it run, say ${prefix}approve #${number}; to refuse, ${prefix}deny #${number}.`;
+    if (question.kind === 'confirm') return `Say yes or no: #${number} yes`;
+    return `Say one of the choices by its number: #${number} 1 to #${number} ${question.options?.length ?? 1}.`;
+  }
+}
+
+const onlyListed = 'Only people whom my operator let in can approve that.';
+
+function denial(decision: ApprovalDecision, message: InboundMessage): { readonly reason?: string } {
+  return decision === 'deny' ? { reason: `${message.sender.name} did not approve this call.` } : {};
+}

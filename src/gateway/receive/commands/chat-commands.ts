@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../../base/clock.ts';
+import { withDeadline } from '../../../base/deadline.ts';
+import { GatewayError, messageOf } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/log.ts';
+import type { Database, Tx } from '../../../store/database.ts';
+import type { Adapter } from '../../adapter.ts';
+import type { BusyMode } from '../../config/schema.ts';
+import { closest } from '../../config/suggest.ts';
+import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { ChatAnswers } from '../../questions/chat-answers.ts';
+import { errorSentence } from '../../send/error-sentence.ts';
+import type { Outbox } from '../../send/outbox.ts';
+import type { Inbox, InboxItem } from '../inbox.ts';
+import type { AgentWords } from './agent-words.ts';
+import {
+  CHAT_COMMANDS,
+  type ChatCommand,
+  type ChatCommandName,
+  commandRow,
+  type ParsedCommand,
+  parseCommand,
+} from './command-table.ts';
+
+/** Longest time a command may take: asking the agent may start it first. */
+const COMMAND_MS = 90_000;
+/** Those that let the agent work end by its own time limits; this only guards against one that does not. */
+const PATIENT_MS = 24 * 60 * 60_000;
+
+export interface ChatCommandsDeps {
+  readonly db: Database;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Answers to open questions are commands too, also without a word of command. */
+  readonly answers: Pick<ChatAnswers, 'takes'>;
+  readonly words: AgentWords;
+  /** Where the agent of this message's conversation works. */
+  readonly cwdOf: (message: InboundMessage) => string;
+  /** Hands a message that turned out to be none of our commands to its conversation. False: there is no room. */
+  readonly passOn: (message: InboundMessage, tx: (tx: Tx) => void) => Promise<boolean>;
+  /** Carries a command out and returns what the chat reads, empty for nothing. A GatewayError becomes its sentence. */
+  readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<string>;
+}
+
+/** What reception does with a message that may be a command. */
+export type Handled =
+  | { readonly handled: true }
+  | { readonly handled: false; readonly message: InboundMessage; readonly mode?: BusyMode };
+
+/** The control lane: commands never wait for a turn. */
+export class ChatCommands {
+  readonly #deps: ChatCommandsDeps;
+  readonly #underway = new Set<Promise<void>>();
+
+  constructor(deps: ChatCommandsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The command that a message is, if it is one. pi's own skills ("/skill:name") are none. */
+  parse(message: InboundMessage): ParsedCommand | undefined {
+    const adapter = this.#deps.adapter(message.chat);
+    const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
+    if (command === undefined && this.#deps.answers.takes(message))
+      return { name: 'answer', args: message.text.trim(), known: 'answer' };
+    return command?.known === undefined && command?.name.startsWith('skill:') ? undefined : command;
+  }
+
+  /** Does the message steer what already runs, or only ask about it? */
+  control(message: InboundMessage): ChatCommand['control'] {
+    const known = message.edited ? undefined : this.parse(message)?.known;
+    return known === undefined ? undefined : commandRow(known).control;
+  }
+
+  /** Resolves when the command is durable; its answer follows through the outbox. */
+  async handle(message: InboundMessage, command: ParsedCommand): Promise<Handled> {
+    const { known, args, name } = command;
+    if (known === undefined) {
+      const { words, cwdOf } = this.#deps;
+      const own = words.recall(name, cwdOf(message));
+      if (own !== undefined) return { handled: false, message: { ...message, text: wordText(own, args) } };
+      // Asking the agent may take a second: what follows does not wait for it.
+      await this.#run(message, (item) => this.#ask(item, name, args));
+      return { handled: true };
+    }
+    if ((known === 'queue' || known === 'steer') && args !== '')
+      return { handled: false, message: { ...message, text: args }, mode: known };
+    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
+    await this.#run(message, () => this.#deps.execute(known, args, message), limit);
+    return { handled: true };
+  }
+
+  /**
+   * The command that a held message is: it is carried out with this once `item` is stored as running. A word that is
+   * none of ours is none here.
+   */
+  held(message: InboundMessage): ((item: InboxItem) => void) | undefined {
+    const command = this.parse(message);
+    const { known, args } = command ?? { known: undefined, args: '' };
+    if (known === undefined || ((known === 'queue' || known === 'steer') && args !== '')) return undefined;
+    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
+    return (item) => this.#begin(item, () => this.#deps.execute(known, args, message), limit);
+  }
+
+  /** Resolves when every command that was taken has its answer. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underway);
+  }
+
+  /** A word that is not ours: it may be the agent's own. */
+  async #ask(item: InboxItem, name: string, args: string): Promise<string | undefined> {
+    const { words, cwdOf, passOn, inbox } = this.#deps;
+    const own = await words.find(name, cwdOf(item.message));
+    if (own === undefined) return unknownCommand(name);
+    const passed = await passOn({ ...item.message, text: wordText(own, args) }, (tx) =>
+      inbox.setState(tx, item, 'done'),
+    );
+    return passed ? undefined : 'Too many messages wait already.';
+  }
+
+  async #run(
+    message: InboundMessage,
+    work: (item: InboxItem) => Promise<string | undefined>,
+    limitMs = COMMAND_MS,
+  ): Promise<void> {
+    const { db, inbox, clock } = this.#deps;
+    const now = clock();
+    const item = await db.write((tx) =>
+      inbox.markSeen(tx, message, now)
+        ? inbox.add(tx, randomUUID(), message, 'running', undefined, now)
+        : undefined,
+    );
+    if (item !== undefined) this.#begin(item, () => work(item), limitMs);
+  }
+
+  #begin(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): void {
+    const answered = this.#answer(item, work, limitMs)
+      .catch((error: unknown) =>
+        this.#deps.log.error('a command was not answered', { error: messageOf(error) }),
+      )
+      .finally(() => this.#underway.delete(answered));
+    this.#underway.add(answered);
+  }
+
+  async #answer(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): Promise<void> {
+    const { persist, inbox, outbox, log } = this.#deps;
+    const { message } = item;
+    const text = await withDeadline(limitMs, work).catch((error: unknown) => {
+      if (error instanceof GatewayError)
+        return [errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' ');
+      log.error('a command failed', { error: messageOf(error) });
+      return 'That did not work; the operator can see why in the log.';
+    });
+    if (text === undefined) return;
+    const row = await persist((tx) => {
+      inbox.setState(tx, item, 'done');
+      const silent = text === '';
+      if (silent && message.promptId === undefined) return undefined;
+      return outbox.add(tx, {
+        chat: message.chat,
+        meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
+        // A program waits for the outcome of its prompt, also when there is nothing to say.
+        parts: silent ? [{ text: '', plain: '' }] : outbox.format(message.chat, text),
+        replyTo: message.messageId,
+      });
+    });
+    if (row !== undefined) void outbox.release(row);
+    else await this.#deps.adapter(message.chat)?.unanswered?.(message.chat, message.messageId);
+  }
+}
+
+function wordText(word: string, args: string): string {
+  return args === '' ? `/${word}` : `/${word} ${args}`;
+}
+
+function unknownCommand(name: string): string {
+  const near = closest(
+    name,
+    CHAT_COMMANDS.map((row) => row.name),
+  );
+  return `I do not know /${name}.${near === undefined ? '' : ` Did you mean /${near}?`} /help lists what I understand.`;
+}

@@ -1,0 +1,291 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../../base/clock.ts';
+import { settlesWithin } from '../../../base/deadline.ts';
+import { GatewayError } from '../../../base/errors.ts';
+import type { Tx } from '../../../store/database.ts';
+import type { AgentControl } from '../../agent/agent.ts';
+import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { ChatAnswers } from '../../questions/chat-answers.ts';
+import type { Schedules } from '../../schedules/schedules.ts';
+import { sessionTitle } from '../../sessions/session-view.ts';
+import type { SessionRecord, Sessions } from '../../sessions/sessions.ts';
+import type { Tasks } from '../../tasks/tasks.ts';
+import type { Asides } from '../../turns/asides.ts';
+import type { Conversations } from '../../turns/conversations.ts';
+import { type Usage, usageWords } from '../../usage.ts';
+import type { Inbox, InboxItem } from '../inbox.ts';
+import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
+import { createScheduleCommands } from './schedule-commands.ts';
+
+/** A control word is answered within a second. */
+const SOON_MS = 700;
+
+export interface ExecuteDeps {
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly inbox: Inbox;
+  readonly tasks: Tasks;
+  readonly schedules: Schedules;
+  readonly usage: Usage;
+  readonly asides: Asides;
+  readonly clock: Clock;
+  /** Is the sender on the allowlist, and not merely let in by an open chat? */
+  readonly listed: (message: InboundMessage) => boolean;
+  readonly answers: ChatAnswers;
+  /** `/word`, or `!word` where that is what people type. */
+  readonly prefix: (chat: ChatRef) => string;
+}
+
+/** Carries out the chat commands of an admitted sender. Each returns the sentence or list that the chat reads. */
+export function createExecutor(deps: ExecuteDeps) {
+  const { conversations, sessions, tasks, usage, asides, inbox, persist, clock } = deps;
+
+  const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
+  const need = (message: InboundMessage): SessionRecord =>
+    current(message) ?? fail('no_session', 'there is no session here yet', 'Write something first.');
+  /** Sessions of this conversation, the newest first. */
+  const listOf = (message: InboundMessage): SessionRecord[] => sessions.ofKey(conversations.keyOf(message));
+
+  async function control(message: InboundMessage, command: AgentControl): Promise<string> {
+    const session = need(message);
+    const conversation = conversations.conversation(session);
+    const answer = await conversation.control(command);
+    const { model, thinking } = conversation.chosen ?? {};
+    if (command.type === 'model' && command.name !== undefined) session.model = model ?? command.name;
+    if (command.type === 'thinking' && command.level !== undefined)
+      session.thinking = thinking ?? command.level;
+    if (command.type === 'model' || command.type === 'thinking') await conversations.save(session);
+    return answer;
+  }
+
+  /** Work of the lane: what is written meanwhile waits behind it, and `/stop` ends it. */
+  async function compact(message: InboundMessage): Promise<string> {
+    const session = need(message);
+    const conversation = conversations.conversation(session);
+    let stopped: AbortSignal | undefined;
+    try {
+      return await conversations.openLane(session).compact(message.sender.id, (signal) => {
+        stopped = signal;
+        return conversation.control({ type: 'compact' }, signal);
+      });
+    } catch (error) {
+      if (stopped?.aborted !== true) throw error;
+      // Whoever stopped it has a sentence already; a program waits for an answer to every prompt id.
+      return stopped.reason === 'told' && message.promptId === undefined
+        ? ''
+        : 'Stopped. Nothing was compacted.';
+    }
+  }
+
+  /** In a chat that people share, only the last turn of all can be taken back, by whoever it belongs to. */
+  async function undo(message: InboundMessage): Promise<string> {
+    const session = need(message);
+    const conversation = conversations.conversation(session);
+    if (conversation.undo === undefined) return 'This agent cannot take a turn back. /new starts afresh.';
+    if (!(conversations.lane(session.id)?.idle ?? true))
+      return '/undo has to wait until I am done. /stop ends the running turn.';
+    const owner = inbox.lastOf(session.id)?.message.sender.id;
+    if (owner !== undefined && owner !== message.sender.id)
+      return 'The last turn here is not yours to take back.';
+    const { text } = await conversation.undo();
+    session.sessionFile = conversation.sessionFile ?? session.sessionFile;
+    await conversations.save(session);
+    const words = sessionTitle(text);
+    conversations.note(session, 'notice', `taken back: ${words}`);
+    return `Took back “${words}” and the answer to it. What was changed in files stays changed. /retry runs it again.`;
+  }
+
+  const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
+    // Telegram sends it when a person opens the bot; what a link adds to it means nothing to somebody who has access.
+    start: async (_args, message) =>
+      `Hi! Send me a message, and I get to work. ${deps.prefix(message.chat)}help lists the commands.`,
+    help: async (_args, message) => helpText(deps.prefix(message.chat)),
+    async new(_args, message) {
+      const session = current(message);
+      if (session === undefined) return 'This is a new session already.';
+      await conversations.endSession(session, 'new session asked for');
+      return 'Started a new session. /resume goes back to the old one.';
+    },
+    async stop(_args, message) {
+      const session = current(message);
+      const { id: senderId } = message.sender;
+      if (session === undefined)
+        return asides.stop(message.chat.platform, [senderId], true) ? 'Stopped.' : 'Nothing is running.';
+      const result = conversations.lane(session.id)?.stop(senderId, true);
+      // Said once it is true for good; a store that is slow is no reason to keep a person waiting.
+      if (result !== undefined) await settlesWithin(result.stored, SOON_MS);
+      const offers = inbox.offered(session.id, senderId);
+      if (offers.length > 0)
+        await persist((tx) => {
+          for (const offer of offers) inbox.setState(tx, offer, 'done');
+        });
+      const aside = asides.stop(message.chat.platform, [senderId], true);
+      const dropped = (result?.dropped ?? 0) + offers.length;
+      const said = [
+        ...(result?.aborted || aside ? ['Stopped.'] : []),
+        ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'waiting message')}.`]),
+      ];
+      return said.length === 0 ? 'Nothing is running.' : said.join(' ');
+    },
+    async status(_args, message) {
+      const session = current(message);
+      if (session === undefined) return 'No session yet. Write something.';
+      const view = conversations.view(session);
+      const lines = [
+        `Session: ${view.title || view.id}`,
+        `State: ${conversations.lane(session.id)?.doing ?? view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
+        `Waiting: ${view.waiting}`,
+        `Turns: ${view.turns}`,
+        ...(view.model === undefined ? [] : [`Model: ${view.model}`]),
+      ];
+      return lines.join('\n');
+    },
+    async sessions(_args, message) {
+      const list = listOf(message);
+      if (list.length === 0) return 'No sessions yet.';
+      return list
+        .slice(0, 20)
+        .map(
+          (each, i) =>
+            `${i + 1}. ${each.title || '(no title)'}${each.endedAt === undefined ? ' (current)' : ''}`,
+        )
+        .join('\n');
+    },
+    async resume(args, message) {
+      const list = listOf(message);
+      const chosen = args === '' ? list.find((each) => each.endedAt !== undefined) : list[Number(args) - 1];
+      if (chosen === undefined)
+        fail(
+          'no_such_session',
+          args === '' ? 'there is no earlier session' : `there is no session number ${args}`,
+          '/sessions lists them.',
+        );
+      await conversations.reopen(chosen);
+      return `Back in: ${chosen.title || chosen.id}`;
+    },
+    async retry(_args, message) {
+      const session = need(message);
+      const offers = inbox.offered(session.id, message.sender.id);
+      if (offers.length > 0) return retryOffers(session, offers);
+      if (conversations.lane(session.id)?.current?.message.sender.id === message.sender.id)
+        return 'I am still working on your last message.';
+      const last = inbox.last(session.id, message.sender.id);
+      if (last === undefined) return 'There is nothing to run again.';
+      if (last.message.textForgotten) return 'That message was too long to be kept. Please send it again.';
+      if (!conversations.hasRoom(session.id)) return 'Too many messages wait already.';
+      const { promptId, ...rest } = last.message;
+      const again = await persist((tx) =>
+        inbox.add(
+          tx,
+          randomUUID(),
+          {
+            ...rest,
+            messageId: message.messageId,
+            ...(message.promptId === undefined ? {} : { promptId: `${message.promptId}:retry` }),
+          },
+          'queued',
+          session.id,
+          clock(),
+        ),
+      );
+      conversations.enqueue(again, session, 'queue');
+      return 'Running your last message again.';
+    },
+    undo: (_args, message) => undo(message),
+    async title(args, message) {
+      const session = need(message);
+      if (args === '') return `Title: ${session.title || '(none)'}`;
+      session.title = args.replaceAll('\n', ' ').slice(0, 80).toWellFormed();
+      await conversations.save(session);
+      return `Title: ${session.title}`;
+    },
+    model: (args, message) =>
+      control(message, args === '' ? { type: 'model' } : { type: 'model', name: args }),
+    thinking: (args, message) =>
+      control(message, args === '' ? { type: 'thinking' } : { type: 'thinking', level: args }),
+    compact: (_args, message) => compact(message),
+    async usage(_args, message) {
+      const session = current(message);
+      const { platform } = message.chat;
+      const lines = [
+        ...(session === undefined ? [] : [`This session: ${usageWords(usage.ofSession(session.id))}`]),
+        `You today: ${usageWords(usage.ofSender(platform, message.sender.id, true))}`,
+        `You in all: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
+      ];
+      return lines.join('\n');
+    },
+    queue: async () => 'Say what is to be queued: /queue <text>',
+    steer: async () => 'Say what is to be handed over: /steer <text>',
+    async bg(args, message) {
+      if (args === '') return 'Say what the task is to do: /bg <text>';
+      const task = await tasks.start({
+        command: args,
+        parentSessionId: current(message)?.id ?? null,
+        chat: message.chat,
+        senderId: message.sender.id,
+      });
+      return `Started task ${task.id}. /tasks shows it, /cancel ${task.id} ends it.`;
+    },
+    async tasks(_args, message) {
+      const mine = tasks
+        .list()
+        .filter((task) => sameChat(task.chat, message))
+        .slice(-20)
+        .reverse();
+      if (mine.length === 0) return 'No background tasks.';
+      return mine
+        .map((task) => `${task.id}  ${task.status}  ${task.progress}%  ${task.command.slice(0, 60)}`)
+        .join('\n');
+    },
+    async cancel(args, message) {
+      const task = tasks.get(args);
+      if (task === undefined || !sameChat(task.chat, message))
+        fail('task_not_found', `no task of this chat has the id "${args}"`, '/tasks lists them.');
+      await tasks.cancel(task.id);
+      return `Cancelling ${task.id}.`;
+    },
+    ...createScheduleCommands(deps),
+    btw: async (args, message) =>
+      args === ''
+        ? 'Say what you want to know: /btw <text>'
+        : asides.ask({ ...message, text: args }, current(message)),
+    approve: (args, message) => deps.answers.approve(args, message),
+    deny: (args, message) => deps.answers.deny(args, message),
+    answer: (args, message) => deps.answers.answer(args, message),
+    whoami: async (_args, message) =>
+      `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
+  };
+
+  async function retryOffers(session: SessionRecord, offers: readonly InboxItem[]): Promise<string> {
+    const now = clock();
+    const taken = await persist((tx) => offers.filter((offer) => inbox.takeOffer(tx, offer.id, now)));
+    for (const offer of taken)
+      conversations.enqueue({ ...offer, state: 'queued', acceptedAt: now }, session, 'queue');
+    return taken.length === 1 ? 'Running it.' : `Running ${count(taken.length, 'message')}.`;
+  }
+
+  return async (name: ChatCommandName, args: string, message: InboundMessage): Promise<string> => {
+    const row = commandRow(name);
+    if (row.who === 'listed' && !deps.listed(message))
+      return `/${name} is for people whom my operator let in.`;
+    const session = current(message);
+    const lane = session === undefined ? undefined : conversations.lane(session.id);
+    const working = lane?.current !== undefined || lane?.doing !== undefined;
+    if (working && !row.midTurn) return `/${name} has to wait until I am done. /stop ends the running turn.`;
+    return actions[name](args, message);
+  };
+}
+
+function sameChat(chat: { platform: string; chatId: string } | undefined, message: InboundMessage): boolean {
+  return chat?.platform === message.chat.platform && chat.chatId === message.chat.chatId;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
+function fail(code: string, message: string, hint: string): never {
+  throw new GatewayError(code, message, { status: 404, hint });
+}

@@ -1,0 +1,235 @@
+import type { Database, Row, Tx } from '../../store/database.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
+import { rememberPrompt } from '../prompts.ts';
+import { textOf } from './edited-message.ts';
+import { TextInUse } from './text-budget.ts';
+
+/**
+ * - `held`: a stranger's first words, kept until the operator decides
+ * - `queued`: accepted, waits for its turn
+ * - `steering`: handed to a running turn; may have reached the model
+ * - `running`: a turn works on it; may have reached the model
+ * - `offered`: reported after a restart; runs only when its sender asks for it
+ * - `done`: has its outcome. Final.
+ */
+export type InboxState = 'held' | 'queued' | 'steering' | 'running' | 'offered' | 'done';
+
+export interface InboxItem {
+  readonly id: string;
+  readonly seq: number;
+  readonly sessionId: string | undefined;
+  readonly message: InboundMessage;
+  readonly acceptedAt: number;
+  readonly state: InboxState;
+  /** Rows whose text and files were joined into this message; they share its fate. */
+  readonly pieces?: readonly string[];
+}
+
+/** A longer text is forgotten with its outcome; a shorter one is kept for a while, for `/retry`. */
+const KEPT_CHARS = 16_000;
+
+function textLength({ text, joinedFrom = [], replyTo }: InboundMessage): number {
+  const pieces = joinedFrom.reduce((sum, piece) => sum + piece.text.length, 0);
+  return text.length + pieces + (replyTo?.text?.length ?? 0);
+}
+
+function withoutText({ joinedFrom: _, replyTo: __, ...message }: InboundMessage): InboundMessage {
+  return { ...message, text: '', textForgotten: true };
+}
+
+/** The durable list of everything that was accepted. What is in here is answered, queued or reported. */
+export class Inbox {
+  readonly #db: Database;
+  /** Sessions in which something is offered. */
+  readonly #offers: Set<string>;
+  /** Text of what has no outcome yet. */
+  readonly inUse = new TextInUse();
+  #seq: number;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#seq = Number(db.get('SELECT COALESCE(MAX(seq), 0) AS top FROM inbox')?.['top'] ?? 0);
+    this.#offers = new Set(
+      db
+        .all("SELECT DISTINCT session_id FROM inbox WHERE state = 'offered' AND state <> 'done'") // as the index says it
+        .map((row) => String(row['session_id'])),
+    );
+  }
+
+  /** True when this update (under any of its identities) was accepted before. */
+  hasSeen(message: InboundMessage): boolean {
+    return seenKeys(message).some(
+      (key) => this.#db.get('SELECT 1 AS yes FROM seen WHERE key = ?', [key]) !== undefined,
+    );
+  }
+
+  /** Remembers the update's identities. False: it was seen before, and nothing may be done for it. */
+  markSeen(tx: Tx, message: InboundMessage, at: number): boolean {
+    let fresh = true;
+    for (const key of seenKeys(message))
+      if (tx.run('INSERT OR IGNORE INTO seen (key, at) VALUES (?,?)', [key, at]) === 0) fresh = false;
+    if (fresh) rememberPrompt(tx, message, at);
+    return fresh;
+  }
+
+  add(
+    tx: Tx,
+    id: string,
+    message: InboundMessage,
+    state: InboxState,
+    sessionId: string | undefined,
+    at: number,
+  ): InboxItem {
+    this.#seq += 1;
+    const item: InboxItem = { id, seq: this.#seq, sessionId, message, acceptedAt: at, state };
+    if (state !== 'held') this.inUse.hold(id, message);
+    tx.run('INSERT INTO inbox (seq, id, session_id, state, message, accepted_at) VALUES (?,?,?,?,?,?)', [
+      item.seq,
+      id,
+      sessionId ?? null,
+      state,
+      JSON.stringify(message),
+      at,
+    ]);
+    return item;
+  }
+
+  /** Moves an item on, with the pieces that were joined into it. What is done stays done. */
+  setState(tx: Tx, item: Pick<InboxItem, 'id' | 'message' | 'pieces'>, state: InboxState): void {
+    if (item.pieces !== undefined) this.setMessage(tx, item);
+    // An offer runs only when it is asked for; what is done is forgotten.
+    if (state === 'done' || state === 'offered') this.inUse.release(item.id);
+    if (state === 'done' && textLength(item.message) > KEPT_CHARS) {
+      // Except a held one: the operator may take the decision back.
+      tx.run(
+        `UPDATE inbox SET message = CASE WHEN state = 'held' THEN message ELSE ? END, state = 'done'
+           WHERE id = ? AND state <> 'done'`,
+        [JSON.stringify(withoutText(item.message)), item.id],
+      );
+      return;
+    }
+    tx.run("UPDATE inbox SET state = ? WHERE id = ? AND state <> 'done'", [state, item.id]);
+  }
+
+  /** What the item says now, with all its pieces: none of them runs by itself any more. */
+  setMessage(tx: Tx, { id, message, pieces = [] }: Pick<InboxItem, 'id' | 'message' | 'pieces'>): void {
+    tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
+    this.inUse.hold(id, message);
+    for (const piece of pieces) this.inUse.release(piece);
+    for (const piece of pieces) tx.run("UPDATE inbox SET state = 'done' WHERE id = ?", [piece]);
+  }
+
+  /** A held message becomes a waiting one of a session, as if it had just arrived. False: it is not held any more. */
+  release(tx: Tx, id: string, sessionId: string, at: number): boolean {
+    return (
+      tx.run(
+        "UPDATE inbox SET state = 'queued', session_id = ?, accepted_at = ? WHERE id = ? AND state = 'held'",
+        [sessionId, at, id],
+      ) > 0
+    );
+  }
+
+  /** A held message that was dropped with its request waits again, when the denial is taken back. */
+  holdAgain(tx: Tx, id: string): void {
+    tx.run("UPDATE inbox SET state = 'held' WHERE id = ? AND state = 'done' AND session_id IS NULL", [id]);
+  }
+
+  get(id: string): InboxItem | undefined {
+    const row = this.#db.get('SELECT * FROM inbox WHERE id = ?', [id]);
+    return row === undefined ? undefined : itemOf(row);
+  }
+
+  /** Everything without an outcome, in the order of acceptance. */
+  open(): InboxItem[] {
+    const items = this.#db
+      .all("SELECT * FROM inbox WHERE state <> 'done' AND state <> 'offered' ORDER BY seq")
+      .map(itemOf);
+    for (const item of items) if (item.state !== 'held') this.inUse.hold(item.id, item.message);
+    return items;
+  }
+
+  /** The last message of a sender in a session that has its outcome, for `/retry`. */
+  last(sessionId: string, senderId: string): InboxItem | undefined {
+    const rows = this.#db.all(
+      "SELECT * FROM inbox WHERE session_id = ? AND state = 'done' ORDER BY seq DESC LIMIT 50",
+      [sessionId],
+    );
+    return rows.map(itemOf).find((item) => item.message.sender.id === senderId);
+  }
+
+  /** The last message of a session that has its outcome, whoever sent it. */
+  lastOf(sessionId: string): InboxItem | undefined {
+    const row = this.#db.get(
+      "SELECT * FROM inbox WHERE session_id = ? AND state = 'done' ORDER BY seq DESC LIMIT 1",
+      [sessionId],
+    );
+    return row === undefined ? undefined : itemOf(row);
+  }
+
+  /** The last message of a session that has this id, or a piece with it, whatever its state. */
+  withId(sessionId: string, messageId: string): InboxItem | undefined {
+    return this.#db
+      .all('SELECT * FROM inbox WHERE session_id = ? ORDER BY seq DESC LIMIT 200', [sessionId])
+      .map(itemOf)
+      .find(({ message }) => textOf(message, messageId) !== undefined);
+  }
+
+  /** What is offered and has this id, in any session of a chat. */
+  offeredWithId({ platform, accountId, chatId }: ChatRef, messageId: string): InboxItem | undefined {
+    return this.#db
+      .all("SELECT * FROM inbox WHERE state = 'offered'")
+      .map(itemOf)
+      .find(
+        ({ message: { chat, messageId: id } }) =>
+          id === messageId &&
+          chat.platform === platform &&
+          chat.accountId === accountId &&
+          chat.chatId === chatId,
+      );
+  }
+
+  /** From here on the message runs only when its sender asks for it. */
+  offer(tx: Tx, item: InboxItem, sessionId: string): void {
+    this.setState(tx, item, 'offered');
+    this.#offers.add(sessionId);
+  }
+
+  /** What is offered to a sender, in the order of acceptance. */
+  offered(sessionId: string, senderId: string): InboxItem[] {
+    if (!this.#offers.has(sessionId)) return [];
+    return this.#db
+      .all("SELECT * FROM inbox WHERE session_id = ? AND state = 'offered' ORDER BY seq", [sessionId])
+      .map(itemOf)
+      .filter((item) => item.message.sender.id === senderId);
+  }
+
+  /** An offer is taken: it waits for its turn, as if it had just arrived. False: it is not offered any more. */
+  takeOffer(tx: Tx, id: string, at: number): boolean {
+    return (
+      tx.run("UPDATE inbox SET state = 'queued', accepted_at = ? WHERE id = ? AND state = 'offered'", [
+        at,
+        id,
+      ]) > 0
+    );
+  }
+}
+
+/** Identities of an update, unique over platforms and accounts. */
+function seenKeys(message: InboundMessage): string[] {
+  const { platform, accountId } = message.chat;
+  return [message.dedupeKey, ...(message.alsoKnownAs ?? [])].map((key) =>
+    JSON.stringify([platform, accountId, key]),
+  );
+}
+
+function itemOf(row: Row): InboxItem {
+  return {
+    id: String(row['id']),
+    seq: Number(row['seq']),
+    sessionId:
+      row['session_id'] === null || row['session_id'] === undefined ? undefined : String(row['session_id']),
+    message: JSON.parse(String(row['message'])) as InboundMessage,
+    acceptedAt: Number(row['accepted_at']),
+    state: row['state'] as InboxState,
+  };
+}

@@ -1,0 +1,273 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import type { Adapter } from '../adapter.ts';
+import type { BusyMode } from '../config/schema.ts';
+import type { TextBudget } from '../config/settings.ts';
+import type { Decide } from '../decisions.ts';
+import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
+import type { OutboundRow } from '../send/outbound-row.ts';
+import type { Outbox } from '../send/outbox.ts';
+import { resetNotice } from '../sessions/reset-notice.ts';
+import type { Conversations, Place } from '../turns/conversations.ts';
+import type { Beginning } from '../turns/lane.ts';
+import { Bursts } from './bursts.ts';
+import type { ChatCommands } from './commands/chat-commands.ts';
+import { editedMessage, textOf } from './edited-message.ts';
+import type { Inbox, InboxItem } from './inbox.ts';
+import { overBudget, textBytes } from './text-budget.ts';
+
+/** Is there anything in the message for an agent to read? */
+function hasContent({ text, attachments, forwardedFrom, replyTo, above }: InboundMessage): boolean {
+  return (
+    text.trim() !== '' ||
+    (attachments?.length ?? 0) > 0 ||
+    (above?.length ?? 0) > 0 ||
+    [forwardedFrom, replyTo].some(
+      (each) => (each?.text ?? '').trim() !== '' || (each?.attachments?.length ?? 0) > 0,
+    )
+  );
+}
+
+/**
+ * What a message without anything to read is answered with, so that the agent is not asked about nothing; undefined
+ * for every other message. `silent`: nothing is sent, because the message was not meant for the bot.
+ */
+function wordlessAnswer(message: InboundMessage): { readonly text: string } | 'silent' | undefined {
+  if (hasContent(message)) return undefined;
+  if (message.chatKind === 'group' && !message.mentioned) return 'silent';
+  if (message.unreadable !== undefined)
+    return { text: `I cannot read ${message.unreadable}. Please send it as text, or as a file.` };
+  return {
+    text:
+      message.chatKind === 'group'
+        ? 'Hi! Write your question in the same message as the mention, or mention me in a reply.'
+        : 'Hi! Send me a message.',
+  };
+}
+
+export interface IntakeDeps {
+  readonly db: Database;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly conversations: Conversations;
+  readonly commands: ChatCommands;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
+  /** Messages that may wait in one session. */
+  readonly maxWaiting: number;
+  readonly budget: TextBudget;
+  readonly refused: (message: InboundMessage, code: string, reason: string) => void;
+  /** May the sender still speak here? Asks without counting towards any limit. */
+  readonly welcome: (message: InboundMessage) => boolean;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly decide: Decide;
+  readonly clock: Clock;
+}
+
+/** What becomes of a message whose sender may speak: a command, an edit, or a durable item of its session's lane. */
+export class Intake {
+  readonly #deps: IntakeDeps;
+  readonly #bursts: Bursts;
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps;
+    this.#bursts = new Bursts((item, session) => deps.conversations.enqueue(item, session));
+  }
+
+  /** Resolves when the message is durable. */
+  async take(received: InboundMessage): Promise<void> {
+    const { conversations, commands, clock } = this.#deps;
+    const command = received.edited ? undefined : commands.parse(received);
+    // What follows must not overtake the pieces before it: a /stop drops them, an edit changes them.
+    if (command !== undefined || received.edited) this.#flush(received);
+    const handled = command === undefined ? undefined : await commands.handle(received, command);
+    if (handled?.handled) return;
+    const { message, mode } = handled ?? { message: received, mode: undefined };
+    if (message.edited) return this.#edited(message);
+    const wordless = wordlessAnswer(message);
+    // A piece of an album may have nothing of its own.
+    if (wordless !== undefined && message.albumId === undefined) return this.#wordless(message, wordless);
+    const now = clock();
+    const place = conversations.place(message, now);
+    if (!conversations.hasRoom(place.session.id)) return this.#full(message);
+    const { inbox, budget, refused } = this.#deps;
+    const over = overBudget(inbox.inUse.of(message), textBytes(message), budget);
+    if (over !== undefined) {
+      refused(message, over.code, over.text);
+      return this.#refuse(message, over.text);
+    }
+    await this.#accept(message, place, now, mode);
+  }
+
+  /** Its author deleted a message: it is dropped while it waits. Resolves when that is durable. */
+  async deleted(chat: ChatRef, messageId: string): Promise<void> {
+    const { conversations, inbox, persist } = this.#deps;
+    this.#bursts.flushWith(messageId);
+    const found = conversations.deleted(chat, messageId);
+    if (found !== undefined && 'changed' in found) await persist((tx) => inbox.setMessage(tx, found.changed));
+    else if (found !== undefined) await found.stored;
+    const offered = inbox.offeredWithId(chat, messageId);
+    if (offered !== undefined) await persist((tx) => inbox.setState(tx, offered, 'done'));
+  }
+
+  /** Hands over the pieces that are waiting for more. */
+  flush(): void {
+    this.#bursts.flushAll();
+  }
+
+  #flush(message: InboundMessage): void {
+    const session = this.#deps.conversations.sessionOf(message);
+    if (session !== undefined) this.#bursts.flush(session.id, message.sender.id);
+  }
+
+  async #accept(
+    message: InboundMessage,
+    place: Place,
+    now: number,
+    mode: BusyMode | undefined,
+  ): Promise<void> {
+    const { conversations, db, inbox, outbox, adapter } = this.#deps;
+    const { session } = place;
+    const lapsed = inbox.offered(session.id, message.sender.id);
+    const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+    const whole = mode !== undefined || this.#bursts.passes(message, session, textLimit);
+    const id = randomUUID();
+    let begun: Beginning | undefined;
+    const storing = db.write((tx) => {
+      if (!inbox.markSeen(tx, message, now)) return undefined;
+      begun = whole ? conversations.begin(session) : undefined;
+      conversations.commitPlace(tx, place, now);
+      for (const offer of lapsed) inbox.setState(tx, offer, 'done');
+      const state = begun === undefined ? 'queued' : 'running';
+      const item = inbox.add(tx, id, message, state, session.id, now);
+      const notice: OutboundRow | undefined =
+        place.notice === undefined
+          ? undefined
+          : outbox.add(tx, {
+              chat: message.chat,
+              meta: { kind: 'notice', sessionId: session.id },
+              parts: outbox.format(message.chat, resetNotice(place.notice)),
+            });
+      return { item, notice };
+    });
+    storing.catch(() => {
+      begun?.release();
+      inbox.inUse.release(id);
+    });
+    const accepted = await storing;
+    if (accepted === undefined) return;
+    conversations.rememberPlace(place, now);
+    if (accepted.notice !== undefined) void outbox.release(accepted.notice);
+    for (const offer of lapsed) this.#lapsed(offer);
+    if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);
+    if (whole) return conversations.enqueue(accepted.item, session, mode, begun);
+    return this.#bursts.add(accepted.item, session, textLimit);
+  }
+
+  /** Nothing for the agent: answered here, once, or not at all. */
+  async #wordless(message: InboundMessage, answer: { readonly text: string } | 'silent'): Promise<void> {
+    const { db, inbox, outbox, clock } = this.#deps;
+    const row = await db.write((tx) => {
+      if (!inbox.markSeen(tx, message, clock()) || answer === 'silent') return undefined;
+      return outbox.add(tx, {
+        chat: message.chat,
+        meta: {
+          kind: 'command',
+          ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+        },
+        parts: outbox.format(message.chat, answer.text),
+        replyTo: message.messageId,
+      });
+    });
+    if (row !== undefined) void outbox.release(row);
+  }
+
+  /** The sender lost access while the message was being stored: it came too late to be dropped with the others. */
+  async #cutOff(item: InboxItem, begun: Beginning | undefined): Promise<void> {
+    begun?.release();
+    const { persist, inbox, refused } = this.#deps;
+    refused(item.message, 'revoked', 'the sender lost access while the message was being stored');
+    await persist((tx) => inbox.setState(tx, item, 'done'));
+    if (item.message.promptId !== undefined)
+      await this.#refuse(item.message, 'This gateway does not take messages from here.');
+  }
+
+  /** Beyond the cap the newest is refused, with a sentence. */
+  async #full(message: InboundMessage): Promise<void> {
+    const { refused, maxWaiting } = this.#deps;
+    refused(message, 'queue_full', 'too many messages wait in this session');
+    await this.#refuse(
+      message,
+      `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
+    );
+  }
+
+  async #refuse(message: InboundMessage, text: string): Promise<void> {
+    const { outbox } = this.#deps;
+    await outbox.post({
+      chat: message.chat,
+      meta: {
+        kind: 'outcome',
+        code: 'refused',
+        ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+      },
+      parts: outbox.format(message.chat, text),
+      replyTo: message.messageId,
+    });
+  }
+
+  /** An edit changes a message that still waits; one that was taken already stays as it was. */
+  async #edited(message: InboundMessage): Promise<void> {
+    const { conversations, db, inbox, clock, refused } = this.#deps;
+    const session = conversations.sessionOf(message);
+    const lane = session === undefined ? undefined : conversations.lane(session.id);
+    const waiting = lane?.replaceText(message.messageId, message.text);
+    const taken =
+      session === undefined || waiting !== undefined
+        ? undefined
+        : inbox.withId(session.id, message.messageId);
+    const offered =
+      taken?.state === 'offered' ? editedMessage(taken.message, message.messageId, message.text) : undefined;
+    // Platforms also call it an edit when a preview appears below a message.
+    const late =
+      taken !== undefined &&
+      offered === undefined &&
+      textOf(taken.message, message.messageId) !== message.text;
+    const told = await db.write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      if (waiting !== undefined) inbox.setMessage(tx, waiting);
+      if (taken !== undefined && offered !== undefined) inbox.setMessage(tx, { ...taken, message: offered });
+      return late ? this.#tooLate(tx, message) : undefined;
+    });
+    if (told !== undefined) void this.#deps.outbox.release(told);
+    if (waiting === undefined && offered === undefined && (late || taken === undefined))
+      refused(message, 'edit_too_late', 'an edit came after its message had its turn; it changes nothing');
+  }
+
+  /** Once for each message, however often it is edited. */
+  #tooLate(tx: Tx, { chat, messageId }: InboundMessage): OutboundRow | undefined {
+    const { outbox } = this.#deps;
+    return outbox.addOnce(tx, `late-edit:${chatKey(chat)}:${messageId}`, {
+      chat,
+      meta: { kind: 'notice' },
+      parts: outbox.format(
+        chat,
+        'Your edit came too late: I took the message as it was. Send the new text as a new message.',
+      ),
+      replyTo: messageId,
+    });
+  }
+
+  #lapsed({ id, message, sessionId }: InboxItem): void {
+    this.#deps.decide({
+      what: 'message',
+      kind: 'dropped',
+      code: 'offer_lapsed',
+      reason: 'its sender wrote something else instead of asking for it again',
+      platform: message.chat.platform,
+      chatId: message.chat.chatId,
+      id,
+      ...(sessionId === undefined ? {} : { sessionId }),
+    });
+  }
+}

@@ -1,0 +1,378 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import type { Door } from '../access/door.ts';
+import type { PairingRequest } from '../access/pairing-request.ts';
+import { LoopBreaker, RateLimiter } from '../access/rate-limit.ts';
+import type { Adapter } from '../adapter.ts';
+import type { Settings } from '../config/settings.ts';
+import type { Decide } from '../decisions.ts';
+import type { EventStream } from '../events.ts';
+import {
+  type Attachment,
+  type ChatRef,
+  chatKey,
+  type InboundMessage,
+  type ReferredMessage,
+  type RefusalView,
+} from '../model.ts';
+import { duplicateId, findPrompt } from '../prompts.ts';
+import type { Outbox } from '../send/outbox.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import type { Conversations } from '../turns/conversations.ts';
+import { type Admission, admit } from './admission.ts';
+import { ChatTails } from './chat-tails.ts';
+import type { ChatCommands } from './commands/chat-commands.ts';
+import { sayDirectly } from './direct-line.ts';
+import { GroupMemory } from './group-memory.ts';
+import type { Inbox, InboxItem } from './inbox.ts';
+import { Intake } from './intake.ts';
+import { sanitiseName, sanitiseText } from './sanitise.ts';
+import { Strangers } from './strangers.ts';
+
+/** The longest text taken from outside; far above any platform's own limit, below a frame. */
+const MAX_TEXT_CHARS = 1_000_000;
+const MAX_ID_CHARS = 200;
+
+/** The longest quoted text, and the longest of a message above. */
+const MAX_QUOTE_CHARS = 4000;
+const MAX_ABOVE_CHARS = 2000;
+const MAX_ABOVE = 50;
+const MAX_QUOTED_FILES = 20;
+/** The last moment that a date can name. */
+const MAX_TIME = 8.64e15;
+
+const id = (raw: string): string => sanitiseText(raw, MAX_ID_CHARS).replaceAll('\n', ' ');
+
+/** The one place where text from outside is cleaned: everything behind it may show it as it is. */
+export function cleanMessage(raw: InboundMessage): InboundMessage {
+  const { replyTo, forwardedFrom, above, chatName, threadName, unreadable, sentAt, attachments, ...rest } =
+    raw;
+  return {
+    ...rest,
+    text: sanitiseText(raw.text, MAX_TEXT_CHARS),
+    sender: { ...raw.sender, id: id(raw.sender.id), name: sanitiseName(raw.sender.name) },
+    ...(chatName === undefined ? {} : { chatName: sanitiseName(chatName) }),
+    ...(threadName === undefined ? {} : { threadName: sanitiseName(threadName) }),
+    ...(unreadable === undefined ? {} : { unreadable: sanitiseName(unreadable) }),
+    ...(isTime(sentAt) ? { sentAt } : {}),
+    ...(replyTo === undefined
+      ? {}
+      : { replyTo: { ...cleanReferred(replyTo, MAX_QUOTE_CHARS), messageId: replyTo.messageId } }),
+    ...(forwardedFrom === undefined ? {} : { forwardedFrom: cleanReferred(forwardedFrom, MAX_TEXT_CHARS) }),
+    ...(above === undefined || above.length === 0
+      ? {}
+      : { above: above.slice(-MAX_ABOVE).map((each) => cleanReferred(each, MAX_ABOVE_CHARS)) }),
+    ...(attachments === undefined ? {} : { attachments: attachments.map(cleanFile) }),
+  };
+}
+
+function cleanReferred(raw: ReferredMessage, maxChars: number): ReferredMessage {
+  const { author, text, attachments, sentAt, ...rest } = raw;
+  return {
+    ...rest,
+    ...(author === undefined ? {} : { author: sanitiseName(author) }),
+    ...(text === undefined ? {} : { text: sanitiseText(text, maxChars) }),
+    ...(isTime(sentAt) ? { sentAt } : {}),
+    ...(attachments === undefined || attachments.length === 0
+      ? {}
+      : { attachments: attachments.slice(0, MAX_QUOTED_FILES).map(cleanFile) }),
+  };
+}
+
+function cleanFile(raw: Attachment): Attachment {
+  return { ...raw, name: sanitiseName(raw.name) };
+}
+
+function isTime(value: number | undefined): value is number {
+  return value !== undefined && Math.abs(value) <= MAX_TIME;
+}
+
+/** A chat is told at most this often that nothing can be stored. */
+const FULL_NOTICE_MS = 10 * 60_000;
+
+export interface ReceptionDeps {
+  readonly db: Database;
+  readonly settings: Settings;
+  readonly door: Door;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly conversations: Conversations;
+  readonly sessions: Pick<Sessions, 'recent'>;
+  readonly commands: ChatCommands;
+  readonly adapter: (chat: ChatRef) => Adapter | undefined;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly decide: Decide;
+  readonly onRefusal: (refusal: RefusalView) => void;
+}
+
+/** The way in: clean, recognise, admit, make durable, hand over. `accept` resolves when nothing can be lost any more. */
+export class Reception {
+  readonly #deps: ReceptionDeps;
+  readonly #rates: RateLimiter;
+  /** Of control words. */
+  readonly #controls: RateLimiter;
+  readonly #loops = new LoopBreaker();
+  /** One notice a chat and window about a full disk. */
+  readonly #fullNotices = new RateLimiter(1, FULL_NOTICE_MS);
+  /** Updates being accepted right now: a duplicate that arrives meanwhile shares their fate. */
+  readonly #underway = new Map<string, Promise<void>>();
+  /** Messages of one chat are accepted one after the other, so that their order is the order of arrival. */
+  readonly #tails = new ChatTails();
+  readonly #intake: Intake;
+  readonly #strangers: Strangers;
+  readonly #groups: GroupMemory;
+  #closed = false;
+
+  constructor(deps: ReceptionDeps) {
+    const { settings } = deps;
+    const refused = this.#refused.bind(this);
+    this.#deps = deps;
+    const { maxRequests, windowMs } = settings.rateLimit;
+    this.#rates = new RateLimiter(maxRequests, windowMs);
+    this.#controls = new RateLimiter(maxRequests, windowMs);
+    this.#groups = new GroupMemory({
+      follow: settings.followThreads,
+      listen: settings.listenToGroups,
+      threads: () => deps.sessions.recent(),
+    });
+    this.#intake = new Intake({
+      ...deps,
+      maxWaiting: settings.agent.maxWaiting,
+      budget: settings.limits,
+      refused,
+      welcome: (message) => this.#admission(message, false).decision === 'allow',
+    });
+    this.#strangers = new Strangers({
+      ...deps,
+      tails: this.#tails,
+      write: (body) => deps.db.write(body),
+      refused,
+      offline: () => this.#closed,
+    });
+  }
+
+  /** See `AdapterHost.accept`. */
+  accept(raw: InboundMessage): Promise<void> {
+    if (this.#closed)
+      return Promise.reject(
+        new GatewayError('stopping', 'the gateway is stopping', {
+          status: 503,
+          hint: 'Send it again in a moment.',
+        }),
+      );
+    const message = cleanMessage(raw);
+    const identity = JSON.stringify([message.chat.platform, message.chat.accountId, message.dedupeKey]);
+    // A program may use an id for another text: its prompts are looked at one by one.
+    const same = message.promptId === undefined ? this.#underway.get(identity) : undefined;
+    if (same !== undefined) return same;
+    const mine = this.#tails
+      .run(chatKey(message.chat), () => this.#take(message))
+      .catch((error: unknown) => {
+        this.#notTaken(message, error);
+        throw forClients(error);
+      });
+    this.#underway.set(identity, mine);
+    const over = (): void => {
+      this.#underway.delete(identity);
+    };
+    mine.then(over, over);
+    return mine;
+  }
+
+  /** See `AdapterHost.deleted`. */
+  async deleted(chat: ChatRef, messageId: string): Promise<void> {
+    this.#groups.forget(chat, messageId);
+    if (this.#closed) return;
+    await this.#tails
+      .run(chatKey(chat), () => this.#intake.deleted(chat, messageId))
+      .catch((error: unknown) =>
+        this.#deps.log.warn('a deleted message may still be answered', { error: messageOf(error) }),
+      );
+  }
+
+  /** Refuses new work; pieces of bursts that are already durable are handed over. */
+  close(): void {
+    this.#closed = true;
+    this.#intake.flush();
+  }
+
+  /** Resolves when every message that came before `close` is accepted or refused, and every command answered. */
+  async settled(): Promise<void> {
+    await this.#tails.idle();
+    await this.#deps.commands.settled();
+  }
+
+  /** Forgets what is too old to be told. Called by the minute sweep. */
+  sweep(now: number): void {
+    this.#groups.sweep(now);
+  }
+
+  /** People lost access: pieces that wait for more are handed over, so that they can be dropped with the rest. */
+  flush(): void {
+    this.#intake.flush();
+  }
+
+  /** May this sender speak here now? Counts towards the rate limit. */
+  judge(message: InboundMessage): Admission {
+    return this.#admission(message, true);
+  }
+
+  /** See `AdapterHost.refusal`. */
+  refusal(message: InboundMessage): string | undefined {
+    const admission = this.#admission(cleanMessage(message), false);
+    return admission.decision === 'allow' || admission.decision === 'pair'
+      ? undefined
+      : refusedPrompt(admission.code);
+  }
+
+  #admission(message: InboundMessage, counting: boolean): Admission {
+    const { settings, door, clock } = this.#deps;
+    const { platform } = message.chat;
+    const now = clock();
+    return admit({
+      message,
+      policy: settings.chats(platform),
+      allowAll: settings.allowAll,
+      blocked: door.people.isBlocked(platform, message.sender),
+      allowlisted: door.people.isAllowed(platform, message.sender),
+      control: this.#passes(message, now, counting),
+      rate: () =>
+        counting ? this.#rates.hit(JSON.stringify([platform, message.sender.id]), now) : 'allowed',
+      botMuted: () => counting && this.#loops.hit(chatKey(message.chat), message.sender.id, now),
+    });
+  }
+
+  /** Is this a control word that does not count towards the rate limit? */
+  #passes(message: InboundMessage, now: number, counting: boolean): boolean {
+    const control = this.#deps.commands.control(message);
+    if (control !== 'own') return control === 'always';
+    const { chat, sender } = message;
+    return !counting || this.#controls.hit(JSON.stringify([chat.platform, sender.id]), now) === 'allowed';
+  }
+
+  /** The stranger was let in. */
+  release(request: PairingRequest): Promise<void> {
+    return this.#strangers.release(request);
+  }
+
+  /** The stranger was not let in. */
+  reject(request: PairingRequest, tell: boolean): Promise<void> {
+    return this.#strangers.reject(request, tell);
+  }
+
+  /** The operator took a denial or a block back. */
+  holdAgain(request: PairingRequest): Promise<void> {
+    return this.#strangers.holdAgain(request);
+  }
+
+  /** A stranger's held message was found without a request. */
+  adopt(item: InboxItem): Promise<void> {
+    return this.#strangers.adopt(item);
+  }
+
+  async #take(received: InboundMessage): Promise<void> {
+    const { inbox, db, outbox, clock, events } = this.#deps;
+    if (inbox.hasSeen(received)) {
+      await db.flushed(); // seen in memory may be a moment ahead of the disk
+      if (received.promptId !== undefined) await this.#again(received);
+      return;
+    }
+    events.emit({ type: 'traffic', direction: 'in', platform: received.chat.platform, at: clock() });
+    outbox.revive(received.chat);
+    const message = this.#groups.read(received, clock());
+    const admission = this.judge(message);
+    switch (admission.decision) {
+      case 'allow':
+        return this.#called(message);
+      case 'pair':
+        return this.#strangers.wrote(message);
+      case 'refuse':
+        this.#refused(message, admission.code, admission.reason);
+        if (admission.notice !== undefined) this.#tell(message, admission.notice);
+        else if (message.promptId !== undefined) this.#tell(message, refusedPrompt(admission.code));
+        else await this.#unanswered(message);
+        return;
+      case 'ignore':
+        if (admission.code === 'not_mentioned') this.#groups.passedOver(message, clock());
+        else if (admission.code !== 'own_message' && admission.code !== 'for_another_bot')
+          this.#refused(message, admission.code, admission.reason);
+        if (message.promptId !== undefined) return this.#tell(message, refusedPrompt(admission.code));
+        return this.#unanswered(message);
+    }
+  }
+
+  /** A prompt under an id that was used before: its one outcome again, or an error; never silence. */
+  async #again(message: InboundMessage): Promise<void> {
+    const { db, outbox } = this.#deps;
+    const known = findPrompt(db, message);
+    if (known === undefined) throw duplicateId('its outcome is no longer kept');
+    if (!known.sameText) throw duplicateId('with another text');
+    const admission = this.judge(message);
+    if (admission.decision === 'refuse' || admission.decision === 'ignore')
+      return this.#tell(message, refusedPrompt(admission.code));
+    if (known.outcome !== undefined) {
+      if (!(await outbox.repeat(known.outcome))) throw duplicateId('its outcome is no longer kept');
+    } else if (admission.decision === 'pair') await this.#strangers.wrote(message);
+    // Otherwise it is being worked on: the outcome that comes is the outcome of both.
+  }
+
+  async #unanswered({ chat, messageId }: InboundMessage): Promise<void> {
+    await this.#deps.adapter(chat)?.unanswered?.(chat, messageId);
+  }
+
+  async #called(called: InboundMessage): Promise<void> {
+    const { pieces, message } = this.#groups.called(called, this.#deps.clock());
+    for (const piece of pieces) await this.#intake.take(piece);
+    await this.#intake.take(message);
+  }
+
+  /** Nothing was stored. A program hears of it as an error; a person gets one sentence. */
+  #notTaken(message: InboundMessage, error: unknown): void {
+    if (!(error instanceof GatewayError) || error.code === 'stopping') return;
+    this.#refused(message, error.code, error.message);
+    if (error.code !== 'storage_full' || message.promptId !== undefined) return;
+    if (this.#fullNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
+      this.#tell(message, 'My disk is full, so I cannot take messages right now. My operator knows.');
+  }
+
+  /** A sentence for a refused sender. Not stored: nothing was accepted. */
+  #tell(message: InboundMessage, text: string): void {
+    sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code: 'refused' });
+  }
+
+  #refused(message: InboundMessage, code: string, reason: string): void {
+    this.#deps.onRefusal({
+      id: randomUUID(),
+      at: this.#deps.clock(),
+      platform: message.chat.platform,
+      chatId: message.chat.chatId,
+      senderId: message.sender.id,
+      senderName: message.sender.name,
+      code,
+      reason,
+    });
+  }
+}
+
+/** A program gets an outcome for each of its prompts. */
+function refusedPrompt(code: string): string {
+  return code === 'rate_limited'
+    ? 'Too many messages (rate_limited). Please wait a minute.'
+    : 'This gateway does not take messages from here.';
+}
+
+/** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */
+function forClients(error: unknown): unknown {
+  if (!(error instanceof GatewayError) || !error.code.startsWith('storage_')) return error;
+  const reason = error.code === 'storage_full' ? 'the disk is full' : 'the store does not work';
+  return new GatewayError(error.code, `messages cannot be taken right now: ${reason}`, {
+    status: error.status,
+    cause: error,
+  });
+}

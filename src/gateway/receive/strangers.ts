@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Tx } from '../../store/database.ts';
+import type { Door } from '../access/door.ts';
+import { showPairingCode } from '../access/pairing-code.ts';
+import { PAIRING_LIMITS, type PairingRequest, pairingView, senderOf } from '../access/pairing-request.ts';
+import { RateLimiter } from '../access/rate-limit.ts';
+import type { EventStream } from '../events.ts';
+import { chatKey, type InboundMessage } from '../model.ts';
+import type { Outbox } from '../send/outbox.ts';
+import type { Conversations } from '../turns/conversations.ts';
+import type { ChatTails } from './chat-tails.ts';
+import type { ChatCommands } from './commands/chat-commands.ts';
+import { sayDirectly } from './direct-line.ts';
+import type { Inbox, InboxItem } from './inbox.ts';
+
+const NOT_NOW = 'This gateway does not take messages from here right now.';
+const WELCOME = 'You are in. Welcome!';
+
+export interface StrangersDeps {
+  readonly door: Door;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly conversations: Conversations;
+  readonly commands: Pick<ChatCommands, 'held'>;
+  readonly tails: ChatTails;
+  /** One try; what rejects was not accepted. */
+  readonly write: <T>(body: (tx: Tx) => T) => Promise<T>;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly refused: (message: InboundMessage, code: string, reason: string) => void;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** True while only the store is open: what is decided is carried out at the next start. */
+  readonly offline: () => boolean;
+}
+
+/** What becomes of people who are not let in yet, and of their first words. */
+export class Strangers {
+  readonly #deps: StrangersDeps;
+  readonly #lockNotices = new RateLimiter(1, PAIRING_LIMITS.lockMs);
+
+  constructor(deps: StrangersDeps) {
+    this.#deps = deps;
+  }
+
+  /** A stranger wrote. Resolves when what is kept of it is durable. */
+  async wrote(message: InboundMessage): Promise<void> {
+    const { door, inbox, write, clock } = this.#deps;
+    const now = clock();
+    const invited = await door.acceptInvitation(message);
+    if (invited === 'locked') return this.#locked(message);
+    if (invited !== undefined) return this.#invited(message, invited);
+    const view = door.desk.consider(message);
+    if (view.answer === 'silent') {
+      this.#deps.refused(message, view.code, view.reason);
+      // A program waits for an outcome of its prompt; a person is not told how pairing is doing.
+      if (message.promptId !== undefined)
+        sayDirectly(this.#deps, message, 'refusal', NOT_NOW, { kind: 'outcome', code: 'refused' });
+      return;
+    }
+    if (view.answer === 'remind' || view.answer === 'code') {
+      const { request } = view;
+      const code = await (view.answer === 'code' ? door.desk.promote(request) : door.desk.remind(request));
+      this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
+      return this.#sendCode(message, code, request.expiresAt - now);
+    }
+    // Many may be queued: only what is short is kept until somebody decides.
+    const kept = view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars;
+    const request = door.desk.begin(message, kept ? randomUUID() : '', view.coded);
+    try {
+      // Two files, two steps: a held message whose request was cut off gets a new one at the next start.
+      const held = await write((tx) =>
+        inbox.markSeen(tx, message, now)
+          ? !kept || inbox.add(tx, request.heldId, message, 'held', undefined, now)
+          : undefined,
+      );
+      if (held === undefined) return door.desk.cancel(request);
+    } catch (error) {
+      door.desk.cancel(request);
+      throw error;
+    }
+    await this.#ask(request, message);
+  }
+
+  /** A held message without a request: the gateway was killed between the two steps. */
+  async adopt(item: InboxItem): Promise<void> {
+    const { door, inbox, persist, refused } = this.#deps;
+    const view = door.desk.consider(item.message);
+    if (view.answer === 'new')
+      return this.#ask(door.desk.begin(item.message, item.id, view.coded), item.message);
+    if (view.answer === 'silent') refused(item.message, view.code, view.reason);
+    await persist((tx) => inbox.setState(tx, item, 'done'));
+  }
+
+  /** The stranger was let in: the held first message is answered as if it had just arrived. Safe to repeat. */
+  release(request: PairingRequest): Promise<void> {
+    // In the chat's own order: what the person writes next must not find another session.
+    return this.#deps.tails.run(chatKey(request.chat), () => this.#release(request));
+  }
+
+  /** The stranger was not let in: what was held is dropped; a denial is told once. Safe to repeat. */
+  async reject(request: PairingRequest, tell: boolean): Promise<void> {
+    const { inbox, persist, outbox, offline } = this.#deps;
+    const held = inbox.get(request.heldId);
+    // A code that was made for somebody has no chat yet.
+    const told = tell && request.kind === 'asked';
+    if (held === undefined && !told) return;
+    const row = await persist((tx) => {
+      if (held !== undefined) inbox.setState(tx, held, 'done');
+      return told
+        ? outbox.add(tx, {
+            chat: request.chat,
+            meta: {
+              kind: 'denied',
+              code: 'refused',
+              ...(held?.message.promptId === undefined ? {} : { promptId: held.message.promptId }),
+            },
+            parts: outbox.format(request.chat, 'The operator did not let you in.'),
+          })
+        : undefined;
+    });
+    if (row !== undefined && !offline()) void outbox.release(row);
+  }
+
+  /** The operator took a denial or a block back: the first message is held again. Safe to repeat. */
+  async holdAgain(request: PairingRequest): Promise<void> {
+    const { inbox, persist } = this.#deps;
+    await persist((tx) => inbox.holdAgain(tx, request.heldId));
+  }
+
+  async #release(request: PairingRequest): Promise<void> {
+    const { door, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
+    const now = clock();
+    const held = inbox.get(request.heldId);
+    const sender = senderOf(request);
+    // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
+    if (!door.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
+    const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
+    const command = young ? this.#deps.commands.held(held.message) : undefined;
+    const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
+    const { row, released } = await persist((tx) => {
+      const taken =
+        held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
+      if (taken) conversations.commitPlace(tx, place, now);
+      else if (held?.state === 'held')
+        // Where only the store is open nobody could answer a command: the person sends it again.
+        inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
+      return {
+        released: taken,
+        row: outbox.add(tx, {
+          chat: request.chat,
+          meta: { kind: 'paired' },
+          parts: outbox.format(request.chat, WELCOME),
+        }),
+      };
+    });
+    if (!offline()) void outbox.release(row);
+    if (held !== undefined && command !== undefined && !offline()) command({ ...held, state: 'running' });
+    if (held === undefined || place === undefined || !released) return;
+    conversations.rememberPlace(place, now);
+    if (offline()) return; // only the store is open: the next start takes it up
+    if (!door.people.isAllowed(request.chat.platform, sender)) return this.#drop(held);
+    conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
+  }
+
+  /** Access was taken away while the message was being stored: it came too late to be dropped with the others. */
+  async #drop(held: InboxItem): Promise<void> {
+    await this.#deps.persist((tx) => this.#deps.inbox.setState(tx, held, 'done'));
+  }
+
+  /** Too many wrong invite codes came from this platform: none is taken for a while, the right ones neither. */
+  #locked(message: InboundMessage): void {
+    this.#deps.refused(message, 'code_locked', 'too many wrong invite codes: none is accepted for an hour');
+    if (this.#lockNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
+      sayDirectly(
+        this.#deps,
+        message,
+        'refusal',
+        'Invite codes are not accepted right now. Please try again in an hour, or ask the operator.',
+        { kind: 'outcome', code: 'refused' },
+      );
+  }
+
+  /** The message is the code and nothing to answer. */
+  async #invited(message: InboundMessage, how: 'approved' | 'let in'): Promise<void> {
+    const { inbox, outbox, write, clock } = this.#deps;
+    const rows = await write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      const { chat, promptId } = message;
+      const parts = outbox.format(chat, WELCOME);
+      return [
+        ...(how === 'approved' ? [] : [outbox.add(tx, { chat, meta: { kind: 'paired' }, parts })]),
+        ...(promptId === undefined
+          ? []
+          : [outbox.add(tx, { chat, meta: { kind: 'command', promptId }, parts })]),
+      ];
+    });
+    for (const row of rows) void outbox.release(row);
+  }
+
+  async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {
+    const { door, events, log } = this.#deps;
+    await door.desk.store(request);
+    if ((await door.arrived(request)) === 'decided') return;
+    log.info('a stranger asks to be let in', {
+      platform: message.chat.platform,
+      user: message.sender.id,
+    });
+    events.emit({ type: 'pairing', request: pairingView(request) });
+    if (request.code !== undefined)
+      this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
+  }
+
+  /** The code goes out directly: it must never touch the disk or a log line. */
+  #sendCode(message: InboundMessage, code: string, expiresInMs: number): void {
+    const minutes = Math.max(1, Math.round(expiresInMs / 60_000));
+    sayDirectly(
+      this.#deps,
+      message,
+      'pairing',
+      `Hello! I do not know you yet. Please give this code to my operator: ${code}. It is good for ${minutes} minutes; your message is kept until then.`,
+      { kind: 'pairing', pairing: { code, expiresInMs } },
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import type { Tx } from '../../store/database.ts';
+import type { Announcement } from '../adapter.ts';
+import { type ChatRef, chatKey, type Platform } from '../model.ts';
+import type { OutboundRow } from './outbound-row.ts';
+import type { Outbox } from './outbox.ts';
+import { parseTarget, type Target } from './target.ts';
+
+export interface AnnouncerDeps {
+  readonly outbox: Pick<Outbox, 'addOnce' | 'format' | 'release'>;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  /** The chats that targets mean now; throws a GatewayError for one that leads nowhere. */
+  readonly chats: (targets: readonly Target[]) => readonly ChatRef[];
+}
+
+/**
+ * Takes news of a platform to the chats that the operator named. Resolves when it is durable for each of them; the same
+ * news again, also after a restart, goes nowhere. Rejects with a GatewayError for a target that leads nowhere.
+ */
+export function announcer({ outbox, persist, chats }: AnnouncerDeps) {
+  return async (platform: Platform, { id, text, targets }: Announcement): Promise<void> => {
+    const to = chats(targets.map(parseTarget));
+    const rows: OutboundRow[] = await persist((tx) =>
+      to.flatMap((chat) => {
+        const parts = outbox.format(chat, text);
+        const row = outbox.addOnce(tx, `news:${platform}:${id}:${chatKey(chat)}`, {
+          chat,
+          meta: { kind: 'notice' },
+          parts,
+        });
+        return row === undefined ? [] : [row];
+      }),
+    );
+    for (const row of rows) void outbox.release(row);
+  };
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../../base/clock.ts';
+import { settlesWithin } from '../../base/deadline.ts';
+import { DeliveryError } from '../../base/errors.ts';
+import type { Adapter, Part } from '../adapter.ts';
+import type { ChatRef } from '../model.ts';
+import type { Outbox } from './outbox.ts';
+
+export const DRAFT = {
+  /** An answer that is complete sooner is one message and no edit: nobody could have read the draft. */
+  holdMs: 80,
+  /** After a failed try. */
+  pauseMs: 5000,
+  /** The final text does not wait longer for a draft that is on its way. */
+  graceMs: 5000,
+} as const;
+
+export interface DraftDeps {
+  readonly chat: ChatRef;
+  /** The message that it answers, if it answers one. */
+  readonly replyTo?: string;
+  readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
+  readonly adapter: () => Adapter | undefined;
+  readonly clock: Clock;
+  /** What the draft is to show now; empty while there is nothing to show. */
+  readonly text: () => string;
+}
+
+/**
+ * A message that is edited while the answer grows. A courtesy: it gives way to everything else that is sent to the
+ * chat, a failure only slows it down, and the final text goes through the outbox whatever happens here.
+ */
+export class Draft {
+  readonly #deps: DraftDeps;
+  #id: string | undefined;
+  #sentAt = 0;
+  #shown = '';
+  /** The platform refused our markup once: this draft goes on without. */
+  #plain = false;
+  #over = false;
+  #held = false;
+  #working: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: DraftDeps) {
+    this.#deps = deps;
+  }
+
+  /** The text has changed: shows it as soon as the chat's pace allows. */
+  changed(): void {
+    if (this.#over || this.#working !== undefined || this.#timer !== undefined) return;
+    if (this.#deps.text() === this.#shown) return;
+    const waitMs = Math.max(this.#deps.outbox.pace.editMs(this.#deps.chat), this.#held ? 0 : DRAFT.holdMs);
+    this.#held = true;
+    if (waitMs > 0) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.changed();
+      }, waitMs);
+      return;
+    }
+    this.#working = this.#show()
+      // Only a fault of the adapter's own comes here: without an end it would be met again at once, for ever.
+      .catch(() => {
+        this.#over = true;
+      })
+      .finally(() => {
+        this.#working = undefined;
+        this.changed();
+      });
+  }
+
+  /** Ends the draft. Resolves with the id of the message that the final text is to replace, if there is one. */
+  async close(): Promise<string | undefined> {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    const working = this.#working;
+    if (working === undefined || (await settlesWithin(working, DRAFT.graceMs))) return this.#id;
+    // Still on its way: the answer goes out as a message of its own, and the draft is taken away.
+    void working.then(() => this.#remove());
+    return undefined;
+  }
+
+  /** Ends the draft and takes its message away. */
+  async discard(): Promise<void> {
+    await this.close();
+    await this.#remove();
+  }
+
+  async #show(): Promise<void> {
+    const { chat, outbox } = this.#deps;
+    const adapter = this.#deps.adapter();
+    const text = this.#deps.text();
+    const part = adapter?.format(text)[0];
+    if (adapter === undefined || part === undefined) {
+      this.#shown = text;
+      return;
+    }
+    const { editWindowMs = Number.POSITIVE_INFINITY } = adapter.capabilities;
+    if (this.#id !== undefined && this.#deps.clock() - this.#sentAt > editWindowMs) {
+      this.#over = true;
+      return;
+    }
+    const work = outbox.courtesy(chat, (live, signal) =>
+      this.#put(live, this.#plain ? { ...part, text: part.plain } : part, signal),
+    );
+    // The chat is busy with something that matters more.
+    outbox.pace.edited(chat, Math.max(adapter.capabilities.editIntervalMs, work === undefined ? 1000 : 0));
+    if (work === undefined) return;
+    this.#shown = text;
+    try {
+      await work;
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #put(adapter: Adapter, part: Part, signal: AbortSignal): Promise<void> {
+    const { chat, replyTo } = this.#deps;
+    if (this.#id !== undefined) {
+      await adapter.edit?.(chat, this.#id, part, signal);
+      return;
+    }
+    const receipt = await adapter.send(
+      {
+        idempotencyKey: `draft:${replyTo ?? ''}:${Math.random().toString(36).slice(2)}`,
+        chat,
+        part,
+        partIndex: 0,
+        partCount: 1,
+        ...(replyTo === undefined ? {} : { replyToMessageId: replyTo }),
+        meta: { kind: 'reply' },
+      },
+      signal,
+    );
+    this.#id = receipt.messageId;
+    this.#sentAt = this.#deps.clock();
+  }
+
+  #failed(error: unknown): void {
+    const { chat, outbox } = this.#deps;
+    const failure = error instanceof DeliveryError ? error.failure : 'unknown';
+    if (failure === 'rate-limited' && error instanceof DeliveryError)
+      outbox.pace.rest(chat, error.retryAfterMs ?? DRAFT.pauseMs);
+    else if (failure === 'markup' && !this.#plain) this.#plain = true;
+    else if (
+      failure === 'gone' ||
+      failure === 'rejected' ||
+      (failure === 'unknown' && this.#id === undefined)
+    )
+      // The chat is closed, the draft cannot be edited, or one may stand there whose id is not known.
+      this.#over = true;
+    else outbox.pace.edited(chat, DRAFT.pauseMs);
+    this.#shown = '';
+  }
+
+  async #remove(): Promise<void> {
+    const id = this.#id;
+    if (id === undefined) return;
+    const { chat, outbox } = this.#deps;
+    // A stray draft that cannot be deleted stays.
+    await outbox.direct(chat, async (adapter, signal) => adapter.delete?.(chat, id, signal)).catch(() => {});
+  }
+}

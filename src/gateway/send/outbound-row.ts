@@ -1,0 +1,119 @@
+import type { Row } from '../../store/database.ts';
+import type { OutboundMeta, Part } from '../adapter.ts';
+import type { ChatRef, OutboxState, OutboxView } from '../model.ts';
+
+/** One message on its way out: all parts of one text to one chat, delivered in order. */
+export interface OutboundRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly chat: ChatRef;
+  readonly meta: OutboundMeta;
+  readonly parts: Part[];
+  readonly replyTo: string | undefined;
+  /** A streamed draft that the first part replaces by an edit. */
+  readonly draftId: string | undefined;
+  readonly createdAt: number;
+  state: OutboxState;
+  attempts: number;
+  /** How many parts are delivered. */
+  done: number;
+  readonly receipts: string[];
+  error: string | undefined;
+  nextTryAt: number | undefined;
+  /** The part being sent may already have arrived: set after a crash or a lost connection. */
+  mayRepeat: boolean;
+  /** Settled rows are told to the operator only if they were shown before. */
+  shown: boolean;
+  /** The operator wants it sent whatever its age. */
+  insisted: boolean;
+  /** Parts before this one are what a refused part was made into. */
+  smallerUpTo: number;
+}
+
+export interface NewOutbound {
+  readonly chat: ChatRef;
+  readonly meta: OutboundMeta;
+  readonly parts: readonly Part[];
+  readonly replyTo?: string;
+  readonly draftId?: string;
+}
+
+export function newRow(
+  seq: number,
+  id: string,
+  message: NewOutbound,
+  createdAt: number,
+  state: 'pending' | 'sending' = 'pending',
+): OutboundRow {
+  return {
+    seq,
+    id,
+    chat: message.chat,
+    meta: message.meta,
+    parts: [...message.parts],
+    replyTo: message.replyTo,
+    draftId: message.draftId,
+    createdAt,
+    state,
+    attempts: 0,
+    done: 0,
+    receipts: [],
+    error: undefined,
+    nextTryAt: undefined,
+    mayRepeat: false,
+    shown: false,
+    insisted: false,
+    smallerUpTo: 0,
+  };
+}
+
+export function rowOf(row: Row): OutboundRow {
+  const text = (name: string): string | undefined => {
+    const value = row[name];
+    return value === null || value === undefined ? undefined : String(value);
+  };
+  return {
+    seq: Number(row['seq']),
+    id: String(row['id']),
+    chat: JSON.parse(String(row['chat'])) as ChatRef,
+    meta: JSON.parse(String(row['meta'])) as OutboundMeta,
+    parts: JSON.parse(String(row['parts'])) as Part[],
+    replyTo: text('reply_to'),
+    draftId: text('draft_id'),
+    createdAt: Number(row['created_at']),
+    state: row['state'] as OutboxState,
+    attempts: Number(row['attempts']),
+    done: Number(row['done']),
+    receipts: JSON.parse(String(row['receipts'])) as string[],
+    error: text('error'),
+    nextTryAt: undefined,
+    mayRepeat: row['state'] === 'sending',
+    shown: false,
+    insisted: false,
+    smallerUpTo: 0,
+  };
+}
+
+export function outboxView(row: OutboundRow): OutboxView {
+  return {
+    id: row.id,
+    chat: row.chat,
+    kind: row.meta.kind,
+    // On disk it stays `sending` after a failed try; whoever looks wants to know that nothing is under way.
+    state: row.state === 'sending' && row.nextTryAt !== undefined ? 'pending' : row.state,
+    attempts: row.attempts,
+    preview: (row.parts[0]?.plain ?? '').slice(0, 120),
+    ...(row.state === 'failed' ? { text: undeliveredText(row) } : {}),
+    createdAt: row.createdAt,
+    ...(row.nextTryAt === undefined ? {} : { nextTryAt: row.nextTryAt }),
+    ...(row.error === undefined ? {} : { error: row.error }),
+  };
+}
+
+/** What did not reach the chat, whole: the operator can pass it on by hand. */
+export function undeliveredText({ parts, done }: OutboundRow): string {
+  return parts
+    .slice(done)
+    .map(({ plain }) => plain)
+    .join('\n');
+}

@@ -1,0 +1,307 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { settlesWithin, withDeadline } from '../../base/deadline.ts';
+import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import type { Adapter, OutboundKind, Part } from '../adapter.ts';
+import type { Decide } from '../decisions.ts';
+import type { EventStream } from '../events.ts';
+import type { ChatRef, OutboxView, Platform } from '../model.ts';
+import { type Amend, Amendments } from './amendments.ts';
+import { ChatGates } from './chat-gates.ts';
+import { ChatPace } from './chat-pace.ts';
+import { DeadChats } from './dead-chats.ts';
+import { Deliveries } from './deliveries.ts';
+import { type NewOutbound, newRow, type OutboundRow, outboxView } from './outbound-row.ts';
+import { OutboxRows } from './outbox-rows.ts';
+import { RowSender } from './row-sender.ts';
+
+/** No call to a platform takes longer. */
+export const SEND_DEADLINE_MS = 60_000;
+const STUCK_SHOWN = 200;
+/** A stop waits no longer for changes of messages that have arrived. */
+const AMENDED_MS = 2000;
+/** Somebody in the chat waits for these. */
+const AWAITED: ReadonlySet<OutboundKind> = new Set(['reply', 'outcome', 'command', 'task']);
+
+export interface OutboxDeps {
+  readonly db: Database;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly clock: Clock;
+  readonly events: EventStream;
+  readonly log: Logger;
+  readonly decide: Decide;
+  /** The running adapter of a platform; undefined while it is stopped or disabled. */
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  /** Markdown to the platform's parts; works also while the adapter is stopped. */
+  readonly format: (platform: Platform, markdown: string) => readonly Part[];
+  /** False while the adapter is known to be offline: nothing is tried, `kick` resumes. */
+  readonly online: (platform: Platform) => boolean;
+  /** Told when a row is settled. */
+  readonly settled?: (row: OutboundRow) => void;
+  /** In [0, 1). */
+  readonly random?: () => number;
+}
+
+type Send<T> = (adapter: Adapter, signal: AbortSignal) => Promise<T>;
+
+/** Durable delivery: written before the first attempt, in order per chat, with the platform's receipt as proof. */
+export class Outbox {
+  readonly #deps: OutboxDeps;
+  readonly #rows: OutboxRows;
+  readonly #gates: ChatGates;
+  readonly #dead: DeadChats;
+  readonly #deliveries: Deliveries;
+  readonly #amendments: Amendments;
+  readonly #stopping = new AbortController();
+  /** Rows that somebody asked for again while they were being sent. */
+  readonly #askedAgain = new Set<string>();
+  /** When a chat may be written to again. */
+  readonly pace: ChatPace;
+  #seq: number;
+
+  constructor(deps: OutboxDeps) {
+    const { db, persist, clock, log } = deps;
+    this.#deps = deps;
+    this.#rows = new OutboxRows(db, persist);
+    this.#dead = new DeadChats(db, clock, log);
+    this.pace = new ChatPace(clock);
+    this.#gates = new ChatGates((error) =>
+      log.error('a job of a chat failed inside the gateway', { error: messageOf(error) }),
+    );
+    this.#deliveries = new Deliveries({
+      ...deps,
+      rows: this.#rows,
+      sender: new RowSender({
+        rows: this.#rows,
+        bounded: (send) => this.#bounded(send),
+        clock,
+        log,
+        stopping: this.#stopping.signal,
+      }),
+      gates: this.#gates,
+      dead: this.#dead,
+      pace: this.pace,
+      stopping: this.#stopping.signal,
+      settled: (row) => {
+        this.#amendments.settled(row);
+        if (this.#askedAgain.delete(row.id) && !this.#stopping.signal.aborted) this.#repeatSettled(row.id);
+        deps.settled?.(row);
+      },
+      refused: (row) => this.#sayRefused(row),
+    });
+    this.#amendments = new Amendments({
+      direct: (chat, send) => this.direct(chat, send),
+      adapter: deps.adapter,
+      clock,
+      log,
+      stopping: this.#stopping.signal,
+    });
+    this.#seq = this.#rows.lastSeq;
+  }
+
+  /** After a start: everything undelivered goes on; what was being sent may be a repeat and is marked. */
+  recover(): void {
+    this.#dead.load();
+    for (const row of this.#rows.open()) {
+      if (this.#deliveries.tooOld(row)) this.#deliveries.abandonOld(row);
+      else void this.release(row);
+    }
+  }
+
+  /**
+   * Writes the row as part of the caller's transaction; call `release` as soon as that is durable. A row that can be
+   * sent at once is written as being sent: one commit instead of two before the first byte leaves.
+   */
+  add(tx: Tx, message: NewOutbound, id: string = randomUUID()): OutboundRow {
+    this.#seq += 1;
+    const state = this.#deliveries.sendsAtOnce(message.chat) ? 'sending' : 'pending';
+    const row = newRow(this.#seq, id, message, this.#deps.clock(), state);
+    this.#rows.insert(tx, row);
+    return row;
+  }
+
+  /** The same for a message that may be added again after a crash: `id` names it for ever. Undefined: it is there. */
+  addOnce(tx: Tx, id: string, message: NewOutbound): OutboundRow | undefined {
+    return this.#rows.has(tx, id) ? undefined : this.add(tx, message, id);
+  }
+
+  /** A text as the parts that its chat takes. */
+  format(chat: ChatRef, markdown: string): readonly Part[] {
+    return this.#deps.format(chat.platform, markdown);
+  }
+
+  /** Starts the delivery of a durable row. Resolves when it is settled or has to wait for another try. */
+  release(row: OutboundRow): Promise<void> {
+    return this.#deliveries.start(row);
+  }
+
+  /** A row of its own: durable when this resolves, then on its way. `id` names it, when it is to be found again. */
+  async post(message: NewOutbound, id?: string): Promise<OutboundRow> {
+    const row = await this.#deps.db.write((tx) => this.add(tx, message, id));
+    void this.release(row);
+    return row;
+  }
+
+  /**
+   * Says again what a row said, marked as a repeat. One that waits arrives by itself; one that is being sent may have
+   * arrived already, so it is said again once it is settled. False: the row is no longer kept.
+   */
+  async repeat(id: string): Promise<boolean> {
+    const open = this.#deliveries.get(id);
+    if (open !== undefined) {
+      if (open.state === 'sending') this.#askedAgain.add(id);
+      return true;
+    }
+    const row = this.#rows.find(id);
+    if (row === undefined || row.parts.length === 0) return false;
+    await this.post({ chat: row.chat, meta: { ...row.meta, repeat: true }, parts: row.parts });
+    return true;
+  }
+
+  #repeatSettled(id: string): void {
+    this.repeat(id).catch((error: unknown) =>
+      this.#deps.log.warn('an answer could not be sent again', { error: messageOf(error) }),
+    );
+  }
+
+  /**
+   * Changes what the last message of a row says, where the platform can edit. A row that still waits is given up: what it
+   * says is over.
+   */
+  amend(id: string, amend: Amend): void {
+    const open = this.#deliveries.get(id);
+    if (open?.state === 'pending' && open.done === 0) {
+      this.#deliveries.giveUp(open, 'it was over before it could be sent');
+      this.#gates.wake(open.chat);
+      return;
+    }
+    const row = open ?? this.#rows.get(id);
+    if (open !== undefined || row?.state === 'sending') this.#amendments.later(id, amend);
+    else if (row?.state === 'pending') this.#deliveries.giveUp(row, 'it was over before it could be sent');
+    else if (row !== undefined) this.#amendments.now(row, amend);
+  }
+
+  /** Sends something that must not be stored (a pairing code), in the chat's order. Never retried. */
+  direct<T>(chat: ChatRef, send: Send<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#gates.of(chat).push(
+        async () => {
+          const adapter = this.#deps.adapter(chat.platform);
+          if (adapter === undefined)
+            reject(new DeliveryError('unreachable', `${chat.platform} is not running`));
+          else await this.#bounded((signal) => send(adapter, signal)).then(resolve, reject);
+          return undefined;
+        },
+        () => reject(new DeliveryError('unreachable', 'the gateway is stopping')),
+      );
+    });
+  }
+
+  /** The same for what may be left out (a draft): undefined at once when anything else is sent to this chat. */
+  courtesy<T>(chat: ChatRef, send: Send<T>): Promise<T> | undefined {
+    return this.#gates.idle(chat) ? this.direct(chat, send) : undefined;
+  }
+
+  /** The platform (or one of its chats) can be reached again. */
+  kick(platform: Platform, chat?: ChatRef): void {
+    if (chat !== undefined) this.#gates.wake(chat);
+    else {
+      this.#gates.wakeAll(platform);
+      this.#amendments.kick(platform);
+    }
+  }
+
+  /** A chat that spoke again is not dead. */
+  revive(chat: ChatRef): void {
+    this.#dead.revive(chat);
+  }
+
+  list(): OutboxView[] {
+    return [...this.#deliveries.all(), ...this.#rows.stuck(STUCK_SHOWN)].map(outboxView);
+  }
+
+  get pending(): number {
+    return this.#deliveries.count;
+  }
+
+  /** The operator tries a waiting or failed row again, whatever its age and the state of its chat. */
+  async retry(id: string): Promise<void> {
+    const open = this.#deliveries.get(id);
+    const row = open ?? this.#rows.stuckRow(id);
+    if (row === undefined) throw notFound(id);
+    row.insisted = true;
+    if (open === undefined) {
+      row.state = 'pending';
+      await this.#rows.markPending(id);
+    }
+    this.#dead.revive(row.chat);
+    if (open === undefined) void this.release(row);
+    else this.#gates.wake(row.chat);
+  }
+
+  /** The operator gives a row up. */
+  async abandon(id: string): Promise<void> {
+    const row = this.#deliveries.get(id);
+    if (row === undefined) throw notFound(id);
+    this.#deliveries.settle(row, 'abandoned', 'given up by the operator', 'by_operator');
+    this.#gates.wake(row.chat);
+    await this.#deps.db.flushed();
+  }
+
+  /** Gives up what has waited longer than a day. */
+  sweep(): void {
+    this.#deliveries.sweep();
+  }
+
+  /** Resolves when nothing more can be sent right now, or after `deadlineMs`. */
+  async drained(deadlineMs: number): Promise<void> {
+    await Promise.all([
+      this.#deliveries.drained(deadlineMs),
+      settlesWithin(this.#amendments.idle(), Math.min(deadlineMs, AMENDED_MS)),
+    ]);
+  }
+
+  stop(): void {
+    this.#stopping.abort(new DeliveryError('unknown', 'the gateway is stopping'));
+    this.#gates.stop();
+    this.#deliveries.stop();
+  }
+
+  /** Whoever waits for an answer that the platform does not take hears so; the operator has its text. */
+  #sayRefused({ id, chat, meta, replyTo, done }: OutboundRow): void {
+    if (!AWAITED.has(meta.kind)) return;
+    const text = `${done === 0 ? 'My answer' : 'The rest of my answer'} was refused here, even as plain text. My operator can read it in the console.`;
+    const { promptId } = meta;
+    this.#deps
+      .persist((tx) =>
+        this.addOnce(tx, `${id}:refused`, {
+          chat,
+          meta: { kind: 'notice', ...(promptId === undefined ? {} : { promptId }) },
+          parts: this.format(chat, text),
+          ...(replyTo === undefined || done > 0 ? {} : { replyTo }),
+        }),
+      )
+      .then((row) => (row === undefined ? undefined : this.release(row)))
+      .catch((error: unknown) =>
+        this.#deps.log.error('a chat was not told of a refused answer', { id, error: messageOf(error) }),
+      );
+  }
+
+  /** Every send is bounded, and ends when the gateway stops. */
+  #bounded<T>(send: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(SEND_DEADLINE_MS, send, {
+      parent: this.#stopping.signal,
+      reason: () => new DeliveryError('unknown', 'the platform did not answer within a minute'),
+    });
+  }
+}
+
+function notFound(id: string): GatewayError {
+  return new GatewayError('outbox_not_found', `no stuck delivery has the id ${id}`, {
+    status: 404,
+    hint: 'List them with the outbox view of the console.',
+  });
+}

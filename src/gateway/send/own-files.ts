@@ -1,0 +1,109 @@
+/**
+ * Which files the tools of a session wrote: read from pi's own record of the session, so that it holds over a restart
+ * and for turns that ran long ago.
+ */
+import { createReadStream } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
+import { piPath } from '../agent/pi-path.ts';
+import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../agent/record.ts';
+import type { FileOrigin } from './file-policy.ts';
+
+/** One tool call that may have written files, with the time that it took. */
+export interface ToolRun {
+  readonly name: string;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly failed: boolean;
+}
+
+/** A file as it was when it was opened. */
+export interface FoundFile {
+  /** With every link followed. */
+  readonly real: string;
+  /** When its content, name or rights changed last. Unlike the time of the content, no program can set it. */
+  readonly changedAt: number;
+}
+
+/** Tools of pi that write nothing. */
+const READERS = new Set(['read', 'grep', 'find', 'ls', 'report_progress']);
+const WRITERS = new Set(['write', 'edit']);
+/** The clock of a file system goes in steps of a few milliseconds. */
+const STEP_MS = 20;
+
+export function mayWrite(tool: string): boolean {
+  return !READERS.has(tool);
+}
+
+/** The tool calls of a session that may have written files. A session file that is not there has none. */
+export async function toolRuns(sessionFile: string): Promise<readonly ToolRun[]> {
+  const open = new Map<string, Omit<ToolRun, 'endedAt' | 'failed'>>();
+  const runs: ToolRun[] = [];
+  try {
+    const input = createReadStream(sessionFile, { encoding: 'utf8' });
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      const record = /"tool(?:Call|Result)"/.test(line) ? parseRecord(line) : undefined;
+      if (record?.type === 'message') take(record, open, runs);
+    }
+  } catch {
+    // Not written yet, or on another machine: nothing is known of it.
+  }
+  return runs;
+}
+
+function take(
+  record: PiRecord,
+  open: Map<string, Omit<ToolRun, 'endedAt' | 'failed'>>,
+  runs: ToolRun[],
+): void {
+  const message = objectAt(record, 'message');
+  const at = Date.parse(stringAt(record, 'timestamp') ?? '');
+  if (Number.isNaN(at)) return;
+  if (message['role'] === 'toolResult') {
+    const call = open.get(stringAt(message, 'toolCallId') ?? '');
+    if (call !== undefined) runs.push({ ...call, endedAt: at, failed: message['isError'] === true });
+    return;
+  }
+  if (message['role'] !== 'assistant') return;
+  for (const block of listAt(message, 'content')) {
+    const [id, name] = [stringAt(block, 'id'), stringAt(block, 'name')];
+    if (stringAt(block, 'type') !== 'toolCall' || id === undefined || name === undefined) continue;
+    // pi keeps the message before it runs its calls.
+    if (mayWrite(name)) open.set(id, { name, args: objectAt(block, 'arguments'), startedAt: at });
+  }
+}
+
+/**
+ * Whose a file is. Its last change has to fall into a tool call of the session: one that wrote this very path, or one
+ * that may write anything (a shell) while no other session had such a call. `othersAt` says whether another one had;
+ * `undefined` when nobody watched then.
+ */
+export async function originOf(
+  file: FoundFile,
+  runs: readonly ToolRun[],
+  cwd: string,
+  othersAt: (time: number) => boolean | undefined,
+): Promise<FileOrigin> {
+  const { changedAt } = file;
+  const during = runs.filter((run) => isDuring(changedAt, run.startedAt, run.endedAt));
+  for (const run of during)
+    if (WRITERS.has(run.name) && !run.failed && (await writes(run, cwd)) === file.real) return 'own';
+  const others = othersAt(changedAt);
+  const shells = during.filter(({ name }) => !WRITERS.has(name));
+  if (shells.length > 0 && others === false) return 'own';
+  // Several may have written at that time: a call that names the file has.
+  if (shells.some(({ args }) => JSON.stringify(args).includes(basename(file.real)))) return 'own';
+  return others === true ? 'another' : 'unknown';
+}
+
+export function isDuring(time: number, startedAt: number, endedAt: number): boolean {
+  return time >= startedAt - STEP_MS && time <= endedAt + STEP_MS;
+}
+
+async function writes({ args }: ToolRun, cwd: string): Promise<string | undefined> {
+  const path = stringAt(args, 'path');
+  const absolute = path === undefined ? undefined : piPath(path, cwd);
+  return absolute === undefined ? undefined : await realpath(absolute).catch(() => undefined);
+}

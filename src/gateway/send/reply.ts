@@ -1,0 +1,145 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Adapter, OutboundMeta, Part } from '../adapter.ts';
+import type { AgentEvent } from '../agent/agent.ts';
+import type { TurnEvent } from '../events.ts';
+import type { InboundMessage } from '../model.ts';
+import { Draft } from './draft.ts';
+import type { NewOutbound } from './outbound-row.ts';
+import type { Outbox } from './outbox.ts';
+import { mayBecomeSilence } from './silence.ts';
+import { tellTurn } from './tell-turn.ts';
+import { type ToolActivity, ToolLine } from './tool-line.ts';
+
+/** A draft appears once there is something to read. */
+const FIRST_DRAFT_CHARS = 4;
+
+export interface ReplyDeps {
+  readonly adapter: () => Adapter | undefined;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly toolActivity: ToolActivity;
+  /** Well-formed, redacted text: the last step before anything leaves. */
+  readonly egress: (text: string) => string;
+  /** The beginning of the answer stands above a question of the agent already. */
+  readonly continues?: boolean;
+}
+
+/**
+ * The answer to one message while it grows: events to a client that streams, an edited draft where the platform can
+ * edit, nothing elsewhere. The final text is the outbox's alone; no second path sends it.
+ */
+export class Reply {
+  readonly message: InboundMessage;
+  readonly #deps: ReplyDeps;
+  readonly #tools: ToolLine;
+  readonly #draft: Draft;
+  #text = '';
+  /** A new assistant message begins a new paragraph. */
+  #break = false;
+  /** When the first event came. */
+  #beganAt: number | undefined;
+
+  constructor(message: InboundMessage, deps: ReplyDeps) {
+    this.message = message;
+    this.#deps = deps;
+    this.#tools = new ToolLine(deps.toolActivity);
+    this.#draft = new Draft({
+      chat: message.chat,
+      replyTo: message.messageId,
+      outbox: deps.outbox,
+      adapter: deps.adapter,
+      clock: deps.clock,
+      text: () => this.#draftText(),
+    });
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** Nothing is missing when nothing more was said. */
+  get continues(): boolean {
+    return this.#deps.continues ?? false;
+  }
+
+  /** Nothing of it is to be sent: a draft that stands there is taken away. */
+  discard(): Promise<void> {
+    return this.#draft.discard();
+  }
+
+  /** No answer follows. */
+  async unanswered(): Promise<void> {
+    await this.#deps.adapter()?.unanswered?.(this.message.chat, this.message.messageId);
+  }
+
+  /** Takes an event of the turn; returns what clients are shown of it. */
+  take(event: AgentEvent): TurnEvent | undefined {
+    this.#beganAt ??= this.#deps.clock();
+    this.#tools.take(event);
+    const shown = this.#fold(event);
+    const adapter = this.#deps.adapter();
+    if (adapter === undefined) return shown;
+    if (!adapter.capabilities.streamsEvents) {
+      if (adapter.capabilities.edit) this.#draft.changed();
+    } else if (shown !== undefined && (this.#deps.toolActivity !== 'off' || !shown.type.startsWith('tool_')))
+      tellTurn(adapter, this.message.chat, this.message.promptId, shown);
+    return shown;
+  }
+
+  /** Ends the draft and returns the final message for the outbox; `files` follow the text. */
+  async finish(
+    text: string,
+    meta: OutboundMeta,
+    files: readonly Part[] = [],
+  ): Promise<NewOutbound | undefined> {
+    const draftId = await this.#draft.close();
+    const parts = [...this.#deps.outbox.format(this.message.chat, text), ...files];
+    // A program waits for its prompt id even when there is nothing to say.
+    if (parts.length === 0 && this.message.promptId === undefined) return undefined;
+    const { promptId } = this.message;
+    return {
+      chat: this.message.chat,
+      meta: {
+        ...meta,
+        ...(promptId === undefined ? {} : { promptId }),
+        ...(draftId === undefined || this.#beganAt === undefined ? {} : { draftAt: this.#beganAt }),
+      },
+      parts: parts.length === 0 ? [{ text: '', plain: '' }] : parts,
+      replyTo: this.message.messageId,
+      ...(draftId === undefined ? {} : { draftId }),
+    };
+  }
+
+  #fold(event: AgentEvent): TurnEvent | undefined {
+    switch (event.type) {
+      case 'started':
+        return { type: 'started' };
+      case 'text_delta': {
+        const delta = this.#break && this.#text !== '' ? `\n\n${event.delta}` : event.delta;
+        this.#break = false;
+        this.#text += delta;
+        return { type: 'text_delta', delta };
+      }
+      case 'text_end':
+        this.#break = true;
+        return undefined;
+      case 'tool_start':
+        return { type: 'tool_start', id: event.id, name: event.name };
+      case 'tool_end':
+        return { type: 'tool_end', id: event.id, name: event.name, ok: event.ok };
+      case 'progress':
+        return { type: 'progress', percent: event.percent, message: event.message };
+      default:
+        return undefined;
+    }
+  }
+
+  /** Only what fits into one message: the rest is seen when the answer is complete. */
+  #draftText(): string {
+    const limit = this.#deps.adapter()?.capabilities.textLimit ?? 0;
+    const early = this.#text.length < FIRST_DRAFT_CHARS || mayBecomeSilence(this.#text);
+    const said = early ? '' : this.#text.slice(0, limit);
+    const shown = [said, this.#tools.text()].filter((each) => each !== '').join('\n\n');
+    return this.#deps.egress(shown);
+  }
+}

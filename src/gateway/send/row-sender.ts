@@ -1,0 +1,131 @@
+import type { Clock } from '../../base/clock.ts';
+import { settlesWithin } from '../../base/deadline.ts';
+import { DeliveryError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { pause } from '../../base/pause.ts';
+import type { Adapter, Part, SendRequest } from '../adapter.ts';
+import type { OutboundRow } from './outbound-row.ts';
+import type { OutboxRows } from './outbox-rows.ts';
+
+/** An edit rings nobody's phone: an answer whose turn took longer than this is a message of its own. */
+export const RINGS_AFTER_MS = 60_000;
+/** The next part does not wait longer for the end of a draft. */
+const TAKEN_AWAY_MS = 3000;
+const TAKE_AWAY_TRIES = 5;
+
+export interface RowSenderDeps {
+  readonly rows: OutboxRows;
+  /** Every call to a platform is bounded, and ends when the gateway stops. */
+  readonly bounded: <T>(send: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+}
+
+/** Sends the parts of a row that are still due, and notes the proof of each. */
+export class RowSender {
+  readonly #deps: RowSenderDeps;
+
+  constructor(deps: RowSenderDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws DeliveryError, or whatever else the adapter throws */
+  async send(row: OutboundRow, adapter: Adapter): Promise<void> {
+    while (row.done < row.parts.length) await this.#sendPart(row, adapter);
+  }
+
+  async #sendPart(row: OutboundRow, adapter: Adapter): Promise<void> {
+    const part = row.parts[row.done];
+    if (part === undefined) return;
+    row.attempts += 1;
+    const receipt = (await this.#editDraft(row, part, adapter)) ?? (await this.#sendNew(row, part, adapter));
+    const { draftId } = row;
+    // Never left half-written beside the answer.
+    if (row.done === 0 && draftId !== undefined && draftId !== receipt)
+      await settlesWithin(this.#takeAway(row, draftId, adapter), TAKEN_AWAY_MS);
+    row.receipts.push(receipt);
+    row.done += 1;
+    row.mayRepeat = false;
+    if (row.done === row.parts.length) return;
+    await this.#deps.rows.markProgress(row).catch((error: unknown) => {
+      // The part has arrived. Only a crash before the next receipt would send it again, and then with a mark.
+      this.#deps.log.warn('a receipt could not be stored yet', { id: row.id, error: messageOf(error) });
+    });
+  }
+
+  /** The first part replaces the streamed draft; an edit repeated is the same edit. */
+  async #editDraft(row: OutboundRow, part: Part, adapter: Adapter): Promise<string | undefined> {
+    const { draftId } = row;
+    const edit = adapter.edit?.bind(adapter);
+    if (draftId === undefined || row.done > 0 || row.smallerUpTo > 0 || edit === undefined) return undefined;
+    const { draftAt } = row.meta;
+    const longestMs = Math.min(RINGS_AFTER_MS, adapter.capabilities.editWindowMs ?? RINGS_AFTER_MS);
+    if (draftAt !== undefined && this.#deps.clock() - draftAt > longestMs) return undefined;
+    try {
+      await this.#deps.bounded((signal) => edit(row.chat, draftId, part, signal));
+      return draftId;
+    } catch (error) {
+      // The draft was deleted or is too old to edit: the answer goes out as a message of its own.
+      if (error instanceof DeliveryError && error.failure === 'rejected') return undefined;
+      // However often it is made, an edit is one edit: nothing may be a repeat because of it.
+      if (error instanceof DeliveryError && error.failure !== 'unknown') throw error;
+      throw new DeliveryError('unreachable', messageOf(error), { cause: error });
+    }
+  }
+
+  /** Deletes a draft that the answer does not replace; where that cannot be done, it says where the answer is. */
+  async #takeAway(row: OutboundRow, draftId: string, adapter: Adapter): Promise<void> {
+    const { bounded, stopping, log } = this.#deps;
+    const { chat } = row;
+    for (let tries = 0; tries < TAKE_AWAY_TRIES; tries += 1) {
+      try {
+        if (adapter.delete === undefined) break;
+        await bounded(async (signal) => adapter.delete?.(chat, draftId, signal));
+        return;
+      } catch (error) {
+        const { failure, retryAfterMs } =
+          error instanceof DeliveryError ? error : new DeliveryError('unknown', '');
+        if (failure === 'rejected' || failure === 'gone' || stopping.aborted) break;
+        await pause(retryAfterMs ?? 1000 * 2 ** tries, stopping);
+      }
+    }
+    const [part] = adapter.format('(My answer is below.)');
+    if (part === undefined || adapter.edit === undefined) return;
+    await bounded(async (signal) => adapter.edit?.(chat, draftId, part, signal)).catch((error: unknown) =>
+      log.warn('a draft could not be taken away', { id: row.id, error: messageOf(error) }),
+    );
+  }
+
+  async #sendNew(row: OutboundRow, part: Part, adapter: Adapter): Promise<string> {
+    const repeat = row.mayRepeat && !adapter.capabilities.idempotentSend;
+    const request: SendRequest = {
+      idempotencyKey: `${row.id}:${row.done}`,
+      chat: row.chat,
+      part,
+      partIndex: row.done,
+      partCount: row.parts.length,
+      // What a refused part was made into leaves out whatever may have been the reason.
+      ...(row.replyTo === undefined || row.smallerUpTo > row.done ? {} : { replyToMessageId: row.replyTo }),
+      meta: repeat ? { ...row.meta, repeat: true } : row.meta,
+    };
+    if (repeat && !adapter.capabilities.streamsEvents) await this.#announceRepeat(row, adapter);
+    return (await this.#deps.bounded((signal) => adapter.send(request, signal))).messageId;
+  }
+
+  async #announceRepeat(row: OutboundRow, adapter: Adapter): Promise<void> {
+    const [part] = adapter.format(
+      '(The connection was lost while sending: the next message may be a repeat.)',
+    );
+    if (part === undefined) return;
+    const request: SendRequest = {
+      idempotencyKey: `${row.id}:${row.done}:repeat`,
+      chat: row.chat,
+      part,
+      partIndex: 0,
+      partCount: 1,
+      meta: { kind: 'notice' },
+    };
+    await this.#deps.bounded((signal) => adapter.send(request, signal));
+  }
+}

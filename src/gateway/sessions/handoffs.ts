@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Clock } from '../../base/clock.ts';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database, Tx } from '../../store/database.ts';
+import { isRunning } from '../../store/process-identity.ts';
+import type { Outbox } from '../send/outbox.ts';
+import type { Lane } from '../turns/lane.ts';
+import type { SessionRecord, Sessions } from './sessions.ts';
+
+/** What is stored of a session that a terminal has. */
+interface StoredLease {
+  readonly lease: string;
+  /** Ends then, unless it is renewed. */
+  until: number;
+  /** Process id of the terminal's pi, once it runs. */
+  pid: number | undefined;
+}
+
+/** Undefined for what we did not write. */
+function parseLease(text: string): StoredLease | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { lease, until, pid }: { lease?: unknown; until?: unknown; pid?: unknown } = { ...value };
+  if (typeof lease !== 'string' || typeof until !== 'number') return undefined;
+  return { lease, until, pid: typeof pid === 'number' ? pid : undefined };
+}
+
+/** A terminal that says nothing for this long is gone, unless its pi still runs. */
+export const LEASE_MS = 30_000;
+/** How often that is looked at. */
+const LOOK_MS = 5000;
+const KEY = 'lent:';
+
+/** What a terminal needs to open a session. */
+export interface Lent {
+  readonly lease: string;
+  /** Renew well within this time. */
+  readonly leaseMs: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly sessionFile: string;
+}
+
+export interface HandoffDeps {
+  readonly db: Database;
+  readonly sessions: Sessions;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** False: sessions lie where no terminal of this machine can open them. */
+  readonly sharesFiles: boolean;
+  /** The command that opens a session in a terminal; undefined when pi is not to be found. */
+  readonly interactive: (session: SessionRecord, sessionFile: string) => readonly string[] | undefined;
+  readonly lane: (session: SessionRecord) => Lane;
+  /** Ends the gateway's own conversation: one writer at a time. */
+  readonly close: (session: SessionRecord) => Promise<void>;
+  readonly show: (session: SessionRecord) => void;
+}
+
+/**
+ * Sessions that the operator has in a terminal. Meanwhile the agent does not work in them: messages wait, and their
+ * chat is told so once. A lease that is not renewed ends by itself as soon as the terminal's pi is gone.
+ */
+export class Handoffs {
+  readonly #deps: HandoffDeps;
+  readonly #lent = new Map<string, StoredLease>();
+  readonly #told = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: HandoffDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes up what the last run had lent. */
+  load(): void {
+    for (const row of this.#deps.db.all("SELECT name, value FROM facts WHERE name LIKE 'lent:%'")) {
+      const session = this.#deps.sessions.get(String(row['name']).slice(KEY.length));
+      const lease = parseLease(String(row['value']));
+      if (session === undefined || lease === undefined) continue;
+      this.#lent.set(session.id, lease);
+      this.#deps.lane(session).pause();
+    }
+    this.#watch();
+  }
+
+  has(sessionId: string): boolean {
+    return this.#lent.has(sessionId);
+  }
+
+  /** Rejects with GatewayError when the session cannot be had now. */
+  async lend(session: SessionRecord): Promise<Lent> {
+    const { clock, lane: laneOf, close, interactive, show } = this.#deps;
+    const { sessionFile, cwd } = this.#placeOf(session);
+    if (this.has(session.id))
+      throw new GatewayError('session_lent', 'this session is open in a terminal already', { status: 409 });
+    const argv = interactive(session, sessionFile);
+    if (argv === undefined)
+      throw new GatewayError('agent_missing', 'pi is not installed on this machine', {
+        status: 409,
+        hint: 'Install pi (npm install -g @earendil-works/pi-coding-agent), or set agent.command.',
+      });
+    const lane = laneOf(session);
+    if (lane.current !== undefined)
+      throw new GatewayError('agent_busy', 'the agent is at work in this session', {
+        status: 409,
+        hint: 'Wait for the answer, or stop the turn (x in the console, /stop in the chat).',
+      });
+    const lease: StoredLease = { lease: randomUUID(), until: clock() + LEASE_MS, pid: undefined };
+    // First of all nothing begins any more; what follows cannot be overtaken.
+    this.#lent.set(session.id, lease);
+    lane.pause();
+    try {
+      await lane.settled();
+      await close(session);
+      await this.#store(session.id, lease);
+    } catch (error) {
+      this.#free(session);
+      throw error;
+    }
+    this.#watch();
+    show(session);
+    return { lease: lease.lease, leaseMs: LEASE_MS, argv, cwd, sessionFile };
+  }
+
+  /** The terminal is still there; `pid` is its pi. */
+  async renew(session: SessionRecord, leaseId: string, pid: number | undefined): Promise<void> {
+    const lease = this.#own(session, leaseId);
+    lease.until = this.#deps.clock() + LEASE_MS;
+    lease.pid = pid ?? lease.pid;
+    await this.#store(session.id, lease);
+  }
+
+  async handBack(session: SessionRecord, leaseId: string): Promise<void> {
+    this.#own(session, leaseId);
+    await this.#end(session);
+  }
+
+  /** Somebody wrote while the session is lent: told once. */
+  wrote(session: SessionRecord): void {
+    if (!this.has(session.id) || this.#told.has(session.id)) return;
+    this.#told.add(session.id);
+    const { outbox, log } = this.#deps;
+    outbox
+      .post({
+        chat: session.chat,
+        meta: { kind: 'notice', sessionId: session.id },
+        parts: outbox.format(
+          session.chat,
+          'My operator has this session in a terminal just now. Your message waits until it is handed back.',
+        ),
+      })
+      .catch((error: unknown) => log.warn('a notice was not stored', { error: messageOf(error) }));
+  }
+
+  /** Rejects what would write to the session beside the terminal. */
+  refuse(session: SessionRecord): void {
+    if (this.has(session.id))
+      throw new GatewayError('session_lent', 'the operator has this session in a terminal', {
+        status: 409,
+        hint: 'It goes on here when it is handed back; /new starts another.',
+      });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #placeOf(session: SessionRecord): { readonly sessionFile: string; readonly cwd: string } {
+    const { sessionFile, cwd, host } = session;
+    if (sessionFile === undefined)
+      throw new GatewayError('session_empty', 'the agent has kept nothing of this session yet', {
+        status: 409,
+        hint: 'It can be opened after its first answer.',
+      });
+    const where = `In the agent's folder ${cwd ?? ''}: pi --session ${sessionFile}`;
+    if (!this.#deps.sharesFiles || host !== undefined)
+      throw new GatewayError(
+        'session_elsewhere',
+        `this session lies ${host === undefined ? 'where the agent runs' : `on host ${host}`}, not on this machine`,
+        { status: 409, hint: `Pause it here, and open it over there. ${where}` },
+      );
+    if (!existsSync(sessionFile) || cwd === undefined || !existsSync(cwd))
+      throw new GatewayError('session_gone', 'the session file or its folder is not there any more', {
+        status: 409,
+        hint: where,
+      });
+    return { sessionFile, cwd };
+  }
+
+  #own(session: SessionRecord, leaseId: string): StoredLease {
+    const lease = this.#lent.get(session.id);
+    if (lease?.lease === leaseId) return lease;
+    throw new GatewayError('lease_lost', 'the session is not lent to this terminal any more', {
+      status: 409,
+      hint: 'Close pi there: the gateway may be writing to the same session.',
+    });
+  }
+
+  async #end(session: SessionRecord): Promise<void> {
+    this.#free(session);
+    await this.#deps.db.write((tx) => tx.run('DELETE FROM facts WHERE name = ?', [KEY + session.id]));
+  }
+
+  #free(session: SessionRecord): void {
+    this.#lent.delete(session.id);
+    this.#told.delete(session.id);
+    // A takeover of its own goes on.
+    if (!session.paused) this.#deps.lane(session).resume();
+    this.#deps.show(session);
+  }
+
+  async #store(id: string, lease: StoredLease): Promise<void> {
+    const value = JSON.stringify(lease);
+    await this.#deps.db.write((tx: Tx) =>
+      tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?,?)', [KEY + id, value]),
+    );
+  }
+
+  #watch(): void {
+    if (this.#lent.size === 0 || this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    const { clock, sessions, log } = this.#deps;
+    for (const [id, lease] of this.#lent) {
+      if (clock() < lease.until || (lease.pid !== undefined && isRunning(lease.pid))) continue;
+      const session = sessions.get(id);
+      if (session === undefined) this.#lent.delete(id);
+      else {
+        log.warn('a terminal went away without handing its session back', { session: id });
+        void this.#end(session).catch((error: unknown) =>
+          log.warn('a lease was not forgotten', { error: messageOf(error) }),
+        );
+      }
+    }
+    if (this.#lent.size === 0) this.stop();
+  }
+}

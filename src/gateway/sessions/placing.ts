@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import type { Tx } from '../../store/database.ts';
+import type { ResetSettings, Settings } from '../config/settings.ts';
+import type { InboundMessage } from '../model.ts';
+import { isResetReason, type ResetReason } from './reset-notice.ts';
+import { sessionKey } from './session-key.ts';
+import { sessionTitle } from './session-view.ts';
+import type { SessionRecord, Sessions } from './sessions.ts';
+
+type ResetDecision =
+  | { readonly reset: false }
+  | { readonly reset: true; readonly reason: 'idle' | 'daily'; readonly boundary: number };
+
+/**
+ * Is the session due for a new start? Only a user's message moves `lastUserAt`. A clock that jumped backwards
+ * (last activity in the future) never resets. With `both`, the boundary that came first gives the reason.
+ */
+export function resetDecision(settings: ResetSettings, lastUserAt: number, now: number): ResetDecision {
+  if (settings.policy === 'none' || now <= lastUserAt) return { reset: false };
+  const due: { reason: 'idle' | 'daily'; boundary: number }[] = [];
+  if (settings.policy !== 'daily') {
+    const boundary = lastUserAt + settings.idleMinutes * 60_000;
+    if (now >= boundary) due.push({ reason: 'idle', boundary });
+  }
+  if (settings.policy !== 'idle') {
+    const latest = latestDailyBoundary(now, settings.dailyHour, settings.timeZone);
+    if (lastUserAt < latest) due.push({ reason: 'daily', boundary: nextDailyBoundary(lastUserAt, settings) });
+  }
+  due.sort((a, b) => a.boundary - b.boundary);
+  const first = due[0];
+  return first === undefined ? { reset: false } : { reset: true, ...first };
+}
+
+/** The latest moment at or before `now` at which the wall clock of `timeZone` showed `hour`:00. */
+export function latestDailyBoundary(now: number, hour: number, timeZone: string): number {
+  const local = wallClock(now, timeZone);
+  for (let daysBack = 0; ; daysBack += 1) {
+    const boundary = momentOf(local.year, local.month, local.day - daysBack, hour, timeZone);
+    if (boundary <= now) return boundary;
+  }
+}
+
+/** The first boundary after `from`. */
+function nextDailyBoundary(from: number, settings: ResetSettings): number {
+  const local = wallClock(from, settings.timeZone);
+  for (let days = 0; ; days += 1) {
+    const boundary = momentOf(
+      local.year,
+      local.month,
+      local.day + days,
+      settings.dailyHour,
+      settings.timeZone,
+    );
+    if (boundary > from) return boundary;
+  }
+}
+
+interface WallClock {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  readonly hour: number;
+  readonly minute: number;
+  readonly second: number;
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function wallClock(at: number, timeZone: string): WallClock {
+  let format = formats.get(timeZone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-US', {
+      timeZone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formats.set(timeZone, format); // building one costs about 50 µs
+  }
+  const parts: Partial<Record<Intl.DateTimeFormatPartTypes, string>> = {};
+  for (const part of format.formatToParts(at)) parts[part.type] = part.value;
+  const read = (type: Intl.DateTimeFormatPartTypes): number => Number(parts[type]);
+  return {
+    year: read('year'),
+    month: read('month'),
+    day: read('day'),
+    hour: read('hour'),
+    minute: read('minute'),
+    second: read('second'),
+  };
+}
+
+/**
+ * The moment a wall clock shows the given local time. In a spring gap that time does not exist: the moment just
+ * after the gap is meant. In an autumn overlap the first of the two is meant.
+ */
+function momentOf(year: number, month: number, day: number, hour: number, timeZone: string): number {
+  const asUtc = Date.UTC(year, month - 1, day, hour);
+  const offsetAt = (at: number): number => {
+    const local = wallClock(at, timeZone);
+    return Date.UTC(local.year, local.month - 1, local.day, local.hour, local.minute, local.second) - at;
+  };
+  const before = offsetAt(asUtc - 24 * 3_600_000);
+  const after = offsetAt(asUtc + 24 * 3_600_000);
+  const early = asUtc - Math.max(before, after);
+  const late = asUtc - Math.min(before, after);
+  if (offsetAt(early) === asUtc - early) return early;
+  if (offsetAt(late) === asUtc - late) return late;
+  return asUtc - before; // the local time falls into the gap
+}
+
+/** A task keeps its session from being reset, but not for longer than this. */
+const TASK_KEEPS_MS = 24 * 60 * 60_000;
+
+/** What the inbox commits together with a message: its session, new or known, and what the user is told about it. */
+export interface Place {
+  readonly session: SessionRecord;
+  readonly fresh: boolean;
+  /** The session that this message ends. */
+  readonly ended: { readonly session: SessionRecord; readonly reason: ResetReason } | undefined;
+  /** The session before this one came to its end by itself, now or a while ago: told once. */
+  readonly notice: ResetReason | undefined;
+}
+
+export interface PlacingDeps {
+  readonly settings: Settings;
+  readonly sessions: Sessions;
+  /** A turn runs or waits in this session: it is not reset. */
+  readonly laneBusy: (sessionId: string) => boolean;
+  /** A task of this session is at work. */
+  readonly busyElsewhere: (sessionId: string) => boolean;
+}
+
+/** Finds the session of a message. */
+export class Placing {
+  readonly #deps: PlacingDeps;
+
+  constructor(deps: PlacingDeps) {
+    this.#deps = deps;
+  }
+
+  /** The key of the conversation that a message belongs to. */
+  keyOf(message: InboundMessage): string {
+    return sessionKey({
+      chat: message.chat,
+      chatKind: message.chatKind,
+      senderId: message.sender.id,
+      perUser: this.#deps.settings.chats(message.chat.platform).groupSessionsPerUser,
+    });
+  }
+
+  /** The session that a message belongs to, after a due reset. Nothing has happened until it is committed. */
+  place(message: InboundMessage, now: number): Place {
+    const { sessions } = this.#deps;
+    const key = this.keyOf(message);
+    const known = sessions.active(key);
+    const due = known === undefined ? undefined : this.due(known, now);
+    if (known !== undefined && due === undefined)
+      return { session: known, fresh: false, ended: undefined, notice: undefined };
+    const before = sessions.latest(key)?.endReason;
+    return {
+      session: fresh(key, message, now, this.#deps.settings.agentOf(message.chat).cwd),
+      fresh: true,
+      ended: known === undefined || due === undefined ? undefined : { session: known, reason: due },
+      notice: due ?? (isResetReason(before) ? before : undefined),
+    };
+  }
+
+  /** Why a session has to come to its end now, if it has to. */
+  due(session: SessionRecord, now: number): ResetReason | undefined {
+    const { settings, laneBusy, busyElsewhere } = this.#deps;
+    const decision = resetDecision(
+      settings.reset(session.chat.platform, session.chatKind),
+      session.lastUserAt,
+      now,
+    );
+    if (!decision.reset || laneBusy(session.id)) return undefined;
+    if (now - decision.boundary < TASK_KEEPS_MS && busyElsewhere(session.id)) return undefined;
+    return decision.reason;
+  }
+
+  /** The session's part of the transaction that accepts a message. */
+  commit(tx: Tx, place: Place, now: number): void {
+    const { sessions } = this.#deps;
+    if (place.ended !== undefined) sessions.end(tx, place.ended.session.id, now, place.ended.reason);
+    if (place.fresh) sessions.insert(tx, place.session);
+    else sessions.touch(tx, place.session.id, now);
+  }
+}
+
+function fresh(key: string, message: InboundMessage, now: number, cwd: string): SessionRecord {
+  return {
+    id: randomUUID(),
+    key,
+    chat: message.chat,
+    chatKind: message.chatKind,
+    chatName: message.chatName,
+    senderId: message.sender.id,
+    senderName: message.sender.name,
+    title: sessionTitle(message.text),
+    createdAt: now,
+    lastUserAt: now,
+    endedAt: undefined,
+    endReason: undefined,
+    sessionFile: undefined,
+    cwd,
+    host: undefined,
+    model: undefined,
+    thinking: undefined,
+    paused: false,
+    turns: 0,
+  };
+}

@@ -1,0 +1,64 @@
+import type { Migration } from '../../store/database.ts';
+
+/** `gateway-sessions.db`: sessions, inbox and outbox live together, so that one step of a message is one commit. */
+export const SESSION_MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'first schema',
+    statements: [
+      'CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)',
+      `CREATE TABLE sessions (id TEXT PRIMARY KEY, key TEXT NOT NULL, chat TEXT NOT NULL, chat_kind TEXT NOT NULL,
+         chat_name TEXT, sender_id TEXT NOT NULL, sender_name TEXT NOT NULL, title TEXT NOT NULL,
+         created_at INTEGER NOT NULL, last_user_at INTEGER NOT NULL, ended_at INTEGER, end_reason TEXT,
+         session_file TEXT, model TEXT, thinking TEXT, paused INTEGER NOT NULL DEFAULT 0,
+         turns INTEGER NOT NULL DEFAULT 0)`,
+      'CREATE INDEX sessions_key ON sessions (key, ended_at)',
+      'CREATE TABLE seen (key TEXT PRIMARY KEY, at INTEGER NOT NULL)',
+      'CREATE INDEX seen_at ON seen (at)',
+      `CREATE TABLE inbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, session_id TEXT, state TEXT NOT NULL,
+         message TEXT NOT NULL, accepted_at INTEGER NOT NULL)`,
+      "CREATE INDEX inbox_open ON inbox (seq) WHERE state <> 'done'",
+      'CREATE INDEX inbox_at ON inbox (accepted_at)',
+      `CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chat TEXT NOT NULL, meta TEXT NOT NULL,
+         parts TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0,
+         receipts TEXT NOT NULL DEFAULT '[]', reply_to TEXT, draft_id TEXT, error TEXT, created_at INTEGER NOT NULL,
+         settled_at INTEGER)`,
+      "CREATE INDEX outbox_open ON outbox (seq) WHERE state IN ('pending', 'sending')",
+      'CREATE INDEX outbox_settled ON outbox (settled_at)',
+    ],
+  },
+  {
+    version: 2,
+    name: 'dead chats are remembered',
+    statements: ['CREATE TABLE dead_chats (key TEXT PRIMARY KEY, at INTEGER NOT NULL)'],
+  },
+  {
+    version: 3,
+    name: 'sessions know their folder and host; usage is counted',
+    statements: [
+      'ALTER TABLE sessions ADD COLUMN cwd TEXT',
+      'ALTER TABLE sessions ADD COLUMN host TEXT',
+      // One row for a day, sender and session; the sender is empty for tasks that the operator started.
+      `CREATE TABLE usage (day TEXT NOT NULL, platform TEXT NOT NULL, sender_id TEXT NOT NULL,
+         session_id TEXT NOT NULL, sender_name TEXT NOT NULL, answers INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
+         output_tokens INTEGER NOT NULL, cost_usd REAL NOT NULL,
+         PRIMARY KEY (day, platform, sender_id, session_id)) WITHOUT ROWID`,
+    ],
+  },
+  {
+    version: 4,
+    name: 'what cannot be delivered and what has ended is found at once',
+    statements: [
+      "CREATE INDEX outbox_stuck ON outbox (seq) WHERE state IN ('failed', 'abandoned')",
+      'CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL',
+    ],
+  },
+  {
+    version: 5,
+    name: 'prompts of clients know their outcome',
+    statements: [
+      'CREATE TABLE prompts (key TEXT PRIMARY KEY, hash TEXT NOT NULL, outcome TEXT, at INTEGER NOT NULL) WITHOUT ROWID',
+      'CREATE INDEX prompts_at ON prompts (at)',
+    ],
+  },
+];

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayError } from '../../base/errors.ts';
+import type { Adapter } from '../adapter.ts';
+import type { Agent, AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
+import { AnswerText } from '../agent/answer-text.ts';
+import type { Settings } from '../config/settings.ts';
+import type { InboundMessage, Platform } from '../model.ts';
+import { showTyping } from '../send/typing.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
+import type { Usage } from '../usage.ts';
+
+export interface AsidesDeps {
+  readonly agent: Agent | undefined;
+  readonly settings: Settings;
+  readonly usage: Usage;
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  readonly conversation: (session: SessionRecord) => Conversation;
+  readonly prepare: (message: InboundMessage, id: string) => Promise<Omit<AgentInput, 'id'>>;
+}
+
+interface Asking {
+  readonly platform: Platform;
+  readonly senderId: string;
+  readonly abort: AbortController;
+}
+
+/** Questions beside the conversations: each is answered on a copy, and leaves no trace in its session. */
+export class Asides {
+  readonly #deps: AsidesDeps;
+  readonly #asking = new Set<Asking>();
+
+  constructor(deps: AsidesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves with what the chat reads; empty for nothing. One question of a person at a time. */
+  async ask(message: InboundMessage, session: SessionRecord | undefined): Promise<string> {
+    const { settings, adapter } = this.#deps;
+    const { platform } = message.chat;
+    const senderId = message.sender.id;
+    if ([...this.#asking].some((each) => each.platform === platform && each.senderId === senderId))
+      return 'I am still at your last question beside the conversation. /stop ends it.';
+    const asking: Asking = { platform, senderId, abort: new AbortController() };
+    this.#asking.add(asking);
+    const deadline = setTimeout(() => asking.abort.abort('timed_out'), settings.agent.turnMs);
+    const endTyping = showTyping(adapter(platform), message.chat, settings.agent.turnMs);
+    try {
+      return await this.#answer(message, session, asking.abort.signal);
+    } finally {
+      clearTimeout(deadline);
+      endTyping();
+      this.#asking.delete(asking);
+    }
+  }
+
+  /**
+   * Ends the questions of some people, or of everybody. True when there was one. `told`: the caller tells the chat, so
+   * the question itself has no answer.
+   */
+  stop(platform?: Platform, senderIds?: readonly string[], told = false): boolean {
+    const mine = [...this.#asking].filter(
+      (each) =>
+        (platform === undefined || each.platform === platform) &&
+        (senderIds?.includes(each.senderId) ?? true),
+    );
+    for (const { abort } of mine) abort.abort(told ? 'told' : 'stopped');
+    return mine.length > 0;
+  }
+
+  async #answer(
+    message: InboundMessage,
+    session: SessionRecord | undefined,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const id = `aside-${randomUUID()}`;
+    const conversation = session === undefined ? this.#fresh(message, id) : this.#deps.conversation(session);
+    if (conversation.aside === undefined)
+      throw new GatewayError('unsupported', 'this agent cannot answer beside a conversation', {
+        status: 409,
+        hint: '/bg runs it in the background.',
+      });
+    const answer = new AnswerText();
+    const listen = (event: AgentEvent): void => {
+      answer.take(event);
+      if (event.type === 'usage') this.#count(message, session?.id ?? id, event);
+    };
+    const input = { id, ...(await this.#deps.prepare(message, session?.id ?? id)) };
+    const end = await conversation.aside(input, listen, signal);
+    // A copy of the conversation can only be made of a file that we see.
+    const marked = this.#deps.agent?.sharesFiles === false ? ', without knowing it' : '';
+    if (end.status === 'answered') return `(beside the conversation${marked}) ${answer.text}`;
+    if (end.status === 'failed') return end.message;
+    // A program waits for an answer to every prompt id.
+    if (signal.reason === 'told' && message.promptId === undefined) return '';
+    return 'Stopped the question beside the conversation.';
+  }
+
+  #fresh({ chat }: InboundMessage, id: string): Conversation {
+    const { agent, settings } = this.#deps;
+    if (agent === undefined)
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+        status: 409,
+        hint: 'Start it without --no-agent.',
+      });
+    const { cwd, model, thinking, tools } = settings.agentOf(chat);
+    return agent.open({
+      id,
+      kind: 'chat',
+      cwd,
+      ...(model === undefined ? {} : { model }),
+      ...(thinking === undefined ? {} : { thinking }),
+      ...(tools === undefined ? {} : { tools }),
+    });
+  }
+
+  #count(message: InboundMessage, sessionId: string, event: Extract<AgentEvent, { type: 'usage' }>): void {
+    const { sender, chat } = message;
+    const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name, sessionId };
+    this.#deps.usage.add(owner, event);
+  }
+}

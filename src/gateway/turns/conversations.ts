@@ -1,0 +1,354 @@
+import { randomUUID } from 'node:crypto';
+import { settlesWithin } from '../../base/deadline.ts';
+import type { Tx } from '../../store/database.ts';
+import type { Conversation } from '../agent/agent.ts';
+import type { BusyMode } from '../config/schema.ts';
+import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
+import type { InboxItem } from '../receive/inbox.ts';
+import { tellTurn } from '../send/tell-turn.ts';
+import type { Handoffs } from '../sessions/handoffs.ts';
+import { type Place, Placing } from '../sessions/placing.ts';
+import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
+import { SessionFeed } from '../sessions/session-feed.ts';
+import { sessionView } from '../sessions/session-view.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
+import type { Beginning, Lane } from './lane.ts';
+import { LiveSession, type LiveSessionDeps } from './live-session.ts';
+
+export type { Place } from '../sessions/placing.ts';
+
+const RESUMED = 'another one was resumed';
+/** Dropped messages that can be restored. */
+const DROPPED_KEPT = 20;
+/** Longest time that turns get to end once they are aborted. */
+const ENDING_MS = 15_000;
+
+/** Everything but what the conversations themselves bring along. */
+export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silent'> {
+  /** A task of this session runs: it is not reset meanwhile. */
+  readonly busyElsewhere: (sessionId: string) => boolean;
+  /** Sessions that the operator has in a terminal. */
+  readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
+}
+
+/** Sessions at work: which there are, which of them live, and when they end. */
+export class Conversations {
+  readonly #deps: ConversationsDeps;
+  readonly #feed: SessionFeed;
+  readonly #placing: Placing;
+  readonly #live = new Map<string, LiveSession>();
+  readonly #dropped = new Map<string, InboxItem>();
+  readonly #liveDeps: LiveSessionDeps;
+
+  constructor(deps: ConversationsDeps) {
+    this.#deps = deps;
+    this.#feed = new SessionFeed(deps.events, deps.clock);
+    this.#placing = new Placing({ ...deps, laneBusy: (id) => !(this.lane(id)?.idle ?? true) });
+    this.#liveDeps = { ...deps, feed: this.#feed, silent: deps.agent === undefined };
+  }
+
+  get transcripts() {
+    return this.#feed.transcripts;
+  }
+
+  /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
+  place(message: InboundMessage, now: number): Place {
+    return this.#placing.place(message, now);
+  }
+
+  /** The key of the conversation that a message belongs to. */
+  keyOf(message: InboundMessage): string {
+    return this.#placing.keyOf(message);
+  }
+
+  /** The running session of a message's conversation, if there is one. */
+  sessionOf(message: InboundMessage): SessionRecord | undefined {
+    return this.#deps.sessions.active(this.keyOf(message));
+  }
+
+  /** The session's part of the transaction that accepts a message. */
+  commitPlace(tx: Tx, place: Place, now: number): void {
+    this.#placing.commit(tx, place, now);
+  }
+
+  /** Memory follows once the transaction is durable. */
+  rememberPlace(place: Place, now: number): void {
+    if (place.ended !== undefined) this.#end(place.ended.session, now, place.ended.reason);
+    place.session.lastUserAt = now;
+    if (place.fresh) this.#deps.sessions.remember(place.session);
+  }
+
+  /** Is there room in the session's lane for one more message? */
+  hasRoom(sessionId: string): boolean {
+    return !(this.#live.get(sessionId)?.lane.full ?? false);
+  }
+
+  /**
+   * Takes a message that its sender has sent already under another meaning, together with `more`. False: no room.
+   * Resolves when it is durable.
+   */
+  async take(message: InboundMessage, more: (tx: Tx) => void): Promise<boolean> {
+    const { clock, persist, inbox } = this.#deps;
+    const now = clock();
+    const place = this.place(message, now);
+    if (!this.hasRoom(place.session.id)) return false;
+    const item = await persist((tx) => {
+      more(tx);
+      this.commitPlace(tx, place, now);
+      return inbox.add(tx, randomUUID(), message, 'queued', place.session.id, now);
+    });
+    this.rememberPlace(place, now);
+    this.enqueue(item, place.session);
+    return true;
+  }
+
+  /** Could a message of this session begin its turn this very moment? See `Lane.begin`. */
+  begin(session: SessionRecord): Beginning | undefined {
+    const { agent, slots } = this.#deps;
+    if (agent === undefined) return undefined;
+    // A session that is only about to be has no lane yet: it gets one when its first message is durable.
+    const lane = this.lane(session.id);
+    if (lane !== undefined) return lane.begin();
+    const release = session.paused ? undefined : slots.tryAcquire();
+    return release === undefined ? undefined : { release };
+  }
+
+  /** Hands an accepted message to its lane; `begun` when it is stored as running. */
+  enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode, begun?: Beginning): void {
+    const { message } = item;
+    const { platform } = message.chat;
+    this.#feed.say(session, 'user', message.text);
+    this.#deps.events.emit({
+      type: 'inbound',
+      chat: message.chat,
+      sessionId: session.id,
+      messageId: item.id,
+      ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+      senderId: message.sender.id,
+      senderName: message.sender.name,
+      text: message.text,
+    });
+    this.#deps.handoffs.wrote(session);
+    const live = this.#liveOf(session);
+    if (this.#deps.agent === undefined) {
+      live.setAside(item);
+      return;
+    }
+    const place = live.lane.push(
+      item,
+      mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
+      begun,
+    );
+    // Accepted while its session came to an end: it is answered there, and nothing of it stays open.
+    if (session.endedAt !== undefined) void live.lane.settled().then(() => this.#retire(live));
+    if (place > 0 || live.lane.paused)
+      tellTurn(this.#deps.adapter(platform), message.chat, message.promptId, {
+        type: 'queued',
+        position: place,
+      });
+  }
+
+  /** Takes one waiting message out; for a while it can be restored. False: it does not wait. */
+  drop(session: SessionRecord, id: string): boolean {
+    const lane = this.lane(session.id);
+    const item = lane?.waiting.find((each) => each.id === id);
+    if (lane === undefined || item === undefined || !lane.drop(id)) return false;
+    this.#dropped.set(id, item);
+    const [oldest] = this.#dropped.keys();
+    if (this.#dropped.size > DROPPED_KEPT && oldest !== undefined) this.#dropped.delete(oldest);
+    return true;
+  }
+
+  /** A dropped message waits again, as if it had just arrived. False: it is too late. */
+  async restore(session: SessionRecord, id: string): Promise<boolean> {
+    const item = this.#dropped.get(id);
+    if (item === undefined || session.endedAt !== undefined || !this.hasRoom(session.id)) return false;
+    this.#dropped.delete(id);
+    const { inbox, persist, clock } = this.#deps;
+    const again = await persist((tx) =>
+      inbox.add(tx, randomUUID(), item.message, 'queued', session.id, clock()),
+    );
+    // It waits, whatever it wanted to do to the turn that ran when it came.
+    this.openLane(session).push(again, 'queue');
+    return true;
+  }
+
+  lane(sessionId: string): Lane | undefined {
+    return this.#live.get(sessionId)?.lane;
+  }
+
+  /** The session's lane, made when there is none yet. */
+  openLane(session: SessionRecord): Lane {
+    return this.#liveOf(session).lane;
+  }
+
+  /** Opens (lazily) what controls the model of a session. */
+  conversation(session: SessionRecord): Conversation {
+    this.#deps.handoffs.refuse(session);
+    return this.#liveOf(session).conversation();
+  }
+
+  /** Ends what the agent holds of a session; the next use opens it again. */
+  async closeConversation(session: SessionRecord): Promise<void> {
+    await this.#live.get(session.id)?.closeConversation();
+  }
+
+  /** Ends a session at once; the next message starts a new one. Resolves when that is durable. */
+  async endSession(session: SessionRecord, reason: string): Promise<void> {
+    const now = this.#deps.clock();
+    // Memory first: what is written in this very moment must not find the old session any more.
+    this.#end(session, now, reason);
+    await this.#deps.persist((tx) => this.#deps.sessions.end(tx, session.id, now, reason));
+  }
+
+  /** Makes an ended session the current one of its key again. Resolves when that is durable. */
+  async reopen(session: SessionRecord): Promise<void> {
+    const { sessions, persist, clock } = this.#deps;
+    const now = clock();
+    const current = sessions.active(session.key);
+    if (current === session) return;
+    if (current !== undefined) this.#end(current, now, RESUMED);
+    session.endedAt = undefined;
+    session.endReason = undefined;
+    session.lastUserAt = now;
+    sessions.remember(session);
+    this.show(session);
+    await persist((tx) => {
+      if (current !== undefined) sessions.end(tx, current.id, now, RESUMED);
+      sessions.reopen(tx, session.id, now);
+    });
+  }
+
+  /** Stores a change of the session's own fields and shows it. */
+  async save(session: SessionRecord): Promise<void> {
+    await this.#deps.persist((tx) => this.#deps.sessions.save(tx, session));
+    this.show(session);
+  }
+
+  view(session: SessionRecord): SessionView {
+    return sessionView(session, this.lane(session.id));
+  }
+
+  views(): SessionView[] {
+    return this.#deps.sessions.all().map((session) => this.view(session));
+  }
+
+  note(session: SessionRecord, role: 'operator' | 'notice', text: string): void {
+    this.#feed.say(session, role, text);
+  }
+
+  /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */
+  async sweep(now: number): Promise<SessionRecord[]> {
+    const due: SessionRecord[] = [];
+    for (const session of this.#deps.sessions.recent()) {
+      const reason = session.endedAt === undefined ? this.#placing.due(session, now) : undefined;
+      if (reason === undefined) continue;
+      await this.endSession(session, reason);
+      due.push(session);
+    }
+    return due;
+  }
+
+  /** Forgets sessions that ended before `before`, at most `limit` of them; returns their ids. */
+  async forgetEnded(before: number, limit: number): Promise<string[]> {
+    const old = this.#deps.sessions.endedBefore(before, limit);
+    if (old.length === 0) return old;
+    await this.#deps.db.write((tx) => {
+      for (const id of old) tx.run('DELETE FROM sessions WHERE id = ?', [id]);
+    });
+    for (const id of old) {
+      this.#deps.sessions.forget(id);
+      this.#feed.removed(id);
+    }
+    return old;
+  }
+
+  get running(): number {
+    return this.#deps.slots.running;
+  }
+
+  /** No new turns; running ones get `graceMs`, then are aborted. Bounded, also when the store takes nothing. */
+  async stop(graceMs: number): Promise<void> {
+    const live = [...this.#live.values()];
+    const ended = Promise.all(live.map(({ lane }) => lane.close()));
+    if (!(await settlesWithin(ended, graceMs))) {
+      for (const { lane } of live) lane.abort('shutdown');
+      await settlesWithin(ended, ENDING_MS);
+    }
+    await settlesWithin(Promise.all(live.map((each) => each.closeConversation())), ENDING_MS);
+  }
+
+  /** People lost access: their turns end, what waits for them is dropped. */
+  cutOff(platform: Platform, senderIds: readonly string[]): void {
+    for (const { session, lane } of this.#live.values())
+      if (session.chat.platform === platform) for (const id of senderIds) lane.stop(id);
+  }
+
+  /** A message was deleted by its author; see `Lane.deleted`. */
+  deleted(chat: ChatRef, messageId: string): ReturnType<Lane['deleted']> {
+    for (const { session, lane } of this.#live.values()) {
+      const { platform, accountId, chatId } = session.chat;
+      if (platform !== chat.platform || accountId !== chat.accountId || chatId !== chat.chatId) continue;
+      const found = lane.deleted(messageId);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Where a chat's notices go: its present session, if one is known. */
+  sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
+    for (const session of this.#deps.sessions.recent())
+      if (
+        session.endedAt === undefined &&
+        session.chat.platform === chat.platform &&
+        session.chat.chatId === chat.chatId &&
+        session.chat.threadId === chat.threadId &&
+        session.senderId === senderId
+      )
+        return session;
+    return undefined;
+  }
+
+  #liveOf(session: SessionRecord): LiveSession {
+    let live = this.#live.get(session.id);
+    if (live === undefined) {
+      live = new LiveSession(session, this.#liveDeps);
+      this.#live.set(session.id, live);
+    }
+    return live;
+  }
+
+  /** In memory: what runs is ended, what waits is dropped; the rest follows when the lane is at rest. */
+  #end(session: SessionRecord, now: number, reason: string): void {
+    session.endedAt = now;
+    session.endReason = reason;
+    this.#deps.sessions.remember(session);
+    const live = this.#live.get(session.id);
+    live?.lane.stop();
+    this.#deps.dialogs.ended(session.id);
+    void live?.lane.settled().then(() => this.#retire(live));
+    const { platform, chatId } = session.chat;
+    this.#deps.decide({
+      what: 'session',
+      kind: 'reset',
+      code: isResetReason(reason) ? reason.replaceAll(' ', '_') : 'asked',
+      reason: resetReason(reason),
+      platform,
+      chatId,
+      sessionId: session.id,
+    });
+    this.show(session);
+  }
+
+  /** Frees what an ended session holds, unless it was resumed meanwhile. */
+  #retire(live: LiveSession): void {
+    if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
+    if (!live.lane.idle) return; // something came after all
+    this.#live.delete(live.session.id);
+    void live.closeConversation();
+  }
+
+  show(session: SessionRecord): void {
+    this.#feed.show(session, this.lane(session.id));
+  }
+}

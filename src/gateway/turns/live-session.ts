@@ -1,0 +1,290 @@
+import type { Clock } from '../../base/clock.ts';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Database } from '../../store/database.ts';
+import type { Adapter } from '../adapter.ts';
+import type {
+  Agent,
+  AgentEvent,
+  AgentInput,
+  Conversation,
+  ConversationSpec,
+  TurnEnd,
+} from '../agent/agent.ts';
+import type { ChatAgent } from '../config/chat-agent.ts';
+import type { Settings } from '../config/settings.ts';
+import type { EventStream } from '../events.ts';
+import type { InboundMessage, Platform } from '../model.ts';
+import type { Addressee } from '../questions/dialog.ts';
+import type { Dialogs } from '../questions/dialogs.ts';
+import { CONTEXT_PROMPT } from '../receive/context-header.ts';
+import type { InboxItem } from '../receive/inbox.ts';
+import { filePolicy, filesPrompt } from '../send/file-policy.ts';
+import { Reply } from '../send/reply.ts';
+import type { ToolActivity } from '../send/tool-line.ts';
+import { showTyping } from '../send/typing.ts';
+import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
+import type { Usage } from '../usage.ts';
+import { Lane, type LanePort } from './lane.ts';
+import type { Outcome } from './outcome.ts';
+import { type SettlementDeps, sayBeforeQuestion, settle } from './settlement.ts';
+import type { TurnSlots } from './turn-slots.ts';
+
+/**
+ * What the agent's conversation of a session is opened with. The session's own model and thinking level win over the
+ * settings, and so does the folder in which it began: its file belongs there.
+ */
+function conversationSpec(
+  session: SessionRecord,
+  settings: ChatAgent,
+  prompts: readonly string[],
+): ConversationSpec {
+  const { id, sessionFile, host } = session;
+  const model = session.model ?? settings.model;
+  const thinking = session.thinking ?? settings.thinking;
+  const { tools } = settings;
+  const systemPrompt = [...prompts, ...(settings.systemPrompt === undefined ? [] : [settings.systemPrompt])];
+  session.cwd ??= settings.cwd;
+  return {
+    id,
+    kind: 'chat',
+    cwd: session.cwd,
+    person: JSON.stringify([session.chat.platform, session.senderId]),
+    ...(sessionFile === undefined ? {} : { sessionFile }),
+    ...(host === undefined ? {} : { host }),
+    ...(model === undefined ? {} : { model }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(systemPrompt.length === 0 ? {} : { systemPrompt: systemPrompt.join('\n\n') }),
+  };
+}
+
+export interface LiveSessionDeps extends SettlementDeps {
+  readonly db: Database;
+  readonly settings: Settings;
+  readonly sessions: Sessions;
+  readonly slots: TurnSlots;
+  readonly agent: Agent | undefined;
+  readonly usage: Usage;
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
+  readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
+  readonly events: EventStream;
+  readonly clock: Clock;
+}
+
+/** One session at work: its lane, the agent's conversation, and the reply that grows. */
+export class LiveSession {
+  readonly session: SessionRecord;
+  readonly lane: Lane;
+  readonly #deps: LiveSessionDeps;
+  #conversation: Conversation | undefined;
+  #reply: Reply | undefined;
+  #endTyping: () => void = () => {};
+  #storing: Promise<void> = Promise.resolve();
+
+  constructor(session: SessionRecord, deps: LiveSessionDeps) {
+    this.session = session;
+    this.#deps = deps;
+    this.lane = new Lane(this.#port());
+    if (session.paused) this.lane.pause();
+  }
+
+  /** Opens (lazily) what controls the model. */
+  conversation(): Conversation {
+    const { agent, settings, adapter, dialogs } = this.#deps;
+    if (agent === undefined)
+      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+        status: 409,
+        hint: 'Start it without --no-agent.',
+      });
+    const { chat } = this.session;
+    const own = settings.agentOf(chat);
+    const sendsFiles =
+      agent.sharesFiles !== false && (adapter(chat.platform)?.capabilities.attachmentsOut ?? false);
+    const prompts = [
+      own.context === 'off' ? undefined : CONTEXT_PROMPT,
+      sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
+    ].filter((prompt) => prompt !== undefined);
+    this.#conversation ??= agent.open({
+      ...conversationSpec(this.session, own, prompts),
+      ask: dialogs.asker({
+        sessionId: this.session.id,
+        addressee: () => this.#addressee(),
+        hold: () => this.#hold(),
+        before: () => this.#sayBeforeQuestion(),
+      }),
+    });
+    return this.#conversation;
+  }
+
+  /** Whom the agent asks: the sender of the message that it works on. */
+  #addressee(): Addressee {
+    const { chat, senderId, senderName } = this.session;
+    const message = this.lane.current?.message;
+    if (message === undefined) return { chat, requester: { id: senderId, name: senderName } };
+    const { promptId } = message;
+    return {
+      chat: message.chat,
+      requester: message.sender,
+      ...(promptId === undefined ? {} : { promptId }),
+    };
+  }
+
+  /** The answer goes on below the question, in a message of its own. A program gets its answer in one piece. */
+  async #sayBeforeQuestion(): Promise<void> {
+    const { current } = this.lane;
+    const reply = this.#reply;
+    if (current === undefined || reply?.message !== current.message || reply.message.promptId !== undefined)
+      return;
+    const { chat } = current.message;
+    const capabilities = this.#deps.adapter(chat.platform)?.capabilities;
+    const nothing = reply.text.trim() === '';
+    if (capabilities === undefined || capabilities.streamsEvents || (nothing && !capabilities.delete)) return;
+    const continues = reply.continues || !nothing;
+    this.#reply = this.#newReply(current, this.#deps.settings.chats(chat.platform).toolActivity, continues);
+    await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply));
+  }
+
+  /** A question waits: silence does not count, and nobody is typing. */
+  #hold(): () => void {
+    const release = this.lane.hold();
+    this.#endTyping();
+    return () => {
+      release();
+      const { current } = this.lane;
+      if (current !== undefined && this.#reply?.message === current.message) this.#showTyping(current);
+    };
+  }
+
+  /** The next use opens a conversation with the session's present model and file. */
+  async closeConversation(): Promise<void> {
+    const open = this.#conversation;
+    this.#conversation = undefined;
+    await open?.close();
+  }
+
+  /** Without an agent a message is kept and shown, and waits for nobody. */
+  setAside(item: InboxItem): void {
+    void this.#settled(item, { kind: 'dropped' });
+  }
+
+  /** The session's row shows it until a turn is answered. */
+  #noteFailure(outcome: Outcome): void {
+    if (outcome.kind === 'answered') this.session.lastFailure = undefined;
+    else if (outcome.kind === 'failed')
+      this.session.lastFailure = { at: this.#deps.clock(), reason: outcome.end.message };
+    else if (outcome.kind === 'timed_out')
+      this.session.lastFailure = { at: this.#deps.clock(), reason: 'it took too long' };
+  }
+
+  #port(): LanePort {
+    const { settings, slots, prepare, inbox, persist, feed } = this.#deps;
+    const { session } = this;
+    return {
+      slots,
+      maxWaiting: settings.agent.maxWaiting,
+      turnMs: settings.agent.turnMs,
+      silenceMs: settings.agent.silenceMs,
+      retryDelaysMs: [500, 2000, 8000],
+      conversation: () => this.conversation(),
+      discard: () => {
+        void this.closeConversation();
+      },
+      prepare: async (item) => ({ id: item.id, ...(await prepare(item.message, session)) }),
+      mark: (item, state) => this.#inOrder(() => persist((tx) => inbox.setState(tx, item, state))),
+      began: (item) => this.#began(item),
+      event: (item, event) => this.#event(item, event),
+      retried: (item, end) => this.#retried(item, end),
+      settled: (item, outcome) => this.#settled(item, outcome),
+      changed: () => feed.show(session, this.lane),
+    };
+  }
+
+  /** Changes of one session are stored one after the other: one that is tried again must not undo a later one. */
+  #inOrder<T>(store: () => Promise<T>): Promise<T> {
+    const mine = this.#storing.then(store);
+    this.#storing = mine.then(
+      () => {},
+      () => {},
+    );
+    return mine;
+  }
+
+  async #settled(item: InboxItem, outcome: Outcome): Promise<void> {
+    const own = this.#reply?.message === item.message ? this.#reply : undefined;
+    if (own !== undefined) this.#reply = undefined;
+    const endTyping = own === undefined ? () => {} : this.#endTyping;
+    if (own !== undefined) this.#deps.files.ended(this.session.id);
+    const reply = own ?? this.#newReply(item, 'off');
+    try {
+      this.#noteFailure(outcome);
+      const { atRest } = await this.#inOrder(() => settle(this.#deps, this.session, item, outcome, reply));
+      void atRest.then(endTyping);
+    } catch (error) {
+      endTyping();
+      this.#deps.log.error('a message could not be brought to its end', {
+        id: item.id,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  #began(item: InboxItem): void {
+    const { settings } = this.#deps;
+    this.#reply = this.#newReply(item, settings.chats(item.message.chat.platform).toolActivity);
+    this.#showTyping(item);
+  }
+
+  #showTyping({ message: { chat } }: InboxItem): void {
+    const { adapter, settings } = this.#deps;
+    this.#endTyping();
+    this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
+  }
+
+  #newReply(item: InboxItem, toolActivity: ToolActivity, continues = false): Reply {
+    const { adapter, outbox, egress, clock } = this.#deps;
+    const { platform } = item.message.chat;
+    return new Reply(item.message, {
+      adapter: () => adapter(platform),
+      outbox,
+      clock,
+      toolActivity,
+      egress,
+      continues,
+    });
+  }
+
+  #retried(item: InboxItem, { code, message }: Extract<TurnEnd, { status: 'failed' }>): void {
+    const { platform, chatId } = this.session.chat;
+    this.#deps.decide({
+      what: 'turn',
+      kind: 'retried',
+      code,
+      reason: `the model was not reached: ${message}`,
+      platform,
+      chatId,
+      sessionId: this.session.id,
+      id: item.id,
+    });
+  }
+
+  #event(item: InboxItem, event: AgentEvent): void {
+    const { db, sessions, events, log } = this.#deps;
+    if (event.type === 'session') {
+      this.session.sessionFile = event.sessionFile;
+      this.session.host = event.host;
+      db.write((tx) => sessions.save(tx, this.session)).catch((error: unknown) =>
+        log.warn('the session file could not be noted', { error: messageOf(error) }),
+      );
+      return;
+    }
+    this.#deps.files.saw(this.session.id, event);
+    if (event.type === 'usage') {
+      const { sender, chat } = item.message;
+      const owner = { platform: chat.platform, senderId: sender.id, senderName: sender.name };
+      this.#deps.usage.add({ ...owner, sessionId: this.session.id }, event);
+    }
+    const shown = this.#reply?.message === item.message ? this.#reply.take(event) : undefined;
+    if (shown !== undefined) events.emit({ type: 'turn', sessionId: this.session.id, event: shown });
+  }
+}

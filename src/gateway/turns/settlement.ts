@@ -1,0 +1,221 @@
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Tx } from '../../store/database.ts';
+import type { OutboundMeta } from '../adapter.ts';
+import type { Decide } from '../decisions.ts';
+import type { InboundMessage } from '../model.ts';
+import type { Addressee } from '../questions/dialog.ts';
+import type { Inbox, InboxItem } from '../receive/inbox.ts';
+import type { AnswerFiles } from '../send/answer-files.ts';
+import type { NewOutbound } from '../send/outbound-row.ts';
+import type { Outbox } from '../send/outbox.ts';
+import type { Reply } from '../send/reply.ts';
+import { mayStaySilent, withoutSilence } from '../send/silence.ts';
+import type { SessionFeed } from '../sessions/session-feed.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
+import type { Outcome } from './outcome.ts';
+
+/** What the chat reads when a turn has its outcome; undefined where nothing is sent. */
+function outcomeText(outcome: Outcome, answer: string, message: InboundMessage): string | undefined {
+  // A program on a socket waits for every prompt id; in a chat one "stopped" line is enough.
+  const program = message.promptId !== undefined;
+  switch (outcome.kind) {
+    case 'answered':
+      return answer.trim() === '' ? '(The agent finished without saying anything.)' : answer;
+    case 'joined':
+      return program ? '' : undefined;
+    case 'dropped':
+      return program ? 'Dropped before its turn began.' : undefined;
+    case 'aborted':
+      if (outcome.by === 'told' && !program)
+        return answer.trim() === '' ? undefined : `${answer.trimEnd()} …`;
+      return withPartial(
+        answer,
+        outcome.by === 'interrupt' ? 'Interrupted by your next message.' : 'Stopped.',
+        program,
+      );
+    case 'interrupted':
+      return withPartial(
+        answer,
+        'I was stopped by my operator while working on this. It was not finished. /retry runs it again.',
+        program,
+      );
+    case 'timed_out':
+      return withPartial(answer, 'This took too long and was ended.', program);
+    case 'failed':
+      return withPartial(answer, outcome.end.message, program);
+  }
+}
+
+/** What was already said stays readable in a chat, with the outcome below it. */
+function withPartial(answer: string, sentence: string, program: boolean): string {
+  return program || answer.trim() === '' ? sentence : `${answer}\n\n${sentence}`;
+}
+
+function outcomeMeta(outcome: Outcome, sessionId: string): OutboundMeta {
+  switch (outcome.kind) {
+    case 'answered':
+      return { kind: 'reply', sessionId };
+    case 'joined':
+      return { kind: 'reply', sessionId, joinedTo: outcome.to.message.promptId ?? outcome.to.id };
+    case 'dropped':
+    case 'aborted':
+      return { kind: 'outcome', sessionId, code: 'aborted' };
+    case 'timed_out':
+    case 'interrupted':
+      return { kind: 'outcome', sessionId, code: outcome.kind };
+    case 'failed':
+      return { kind: 'outcome', sessionId, code: 'failed' };
+  }
+}
+
+export interface SettlementDeps {
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
+  readonly feed: SessionFeed;
+  /** Well-formed, redacted text: the last step before anything leaves. */
+  readonly egress: (text: string) => string;
+  /** Tries until the store takes it; rejects only when the gateway stops. */
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  /** With `noAgent` nobody gets an automatic answer. */
+  readonly silent: boolean;
+  readonly decide: Decide;
+  readonly log: Logger;
+}
+
+/** Outcome and answer are durable. */
+export interface Settled {
+  /** Resolves when the answer is delivered, or has to wait for another try. */
+  readonly atRest: Promise<void>;
+}
+
+/** Outcome and answer of a message in one commit; then the delivery starts. */
+export async function settle(
+  deps: SettlementDeps,
+  session: SessionRecord,
+  item: InboxItem,
+  outcome: Outcome,
+  reply: Reply,
+): Promise<Settled> {
+  const { inbox, outbox, egress, log } = deps;
+  const over = outcome.kind === 'answered' && reply.continues && reply.text.trim() === '';
+  const answer = withoutSilence(reply.text);
+  const silent = outcome.kind === 'answered' && answer === '' && mayStaySilent(item.message);
+  const said = over || silent ? undefined : outcomeText(outcome, answer, item.message);
+  // Nothing follows that could replace what a draft shows.
+  if (said === undefined) await reply.discard();
+  const { text, parts, asked } =
+    outcome.kind === 'answered' && said !== undefined
+      ? await deps.files.of(said, item.message.chat, session.id).catch((error: unknown) => {
+          log.error('the files of an answer were left out', { id: item.id, error: messageOf(error) });
+          return { text: said, parts: [], asked: [] };
+        })
+      : { text: said, parts: [], asked: [] };
+  const outbound: NewOutbound | undefined =
+    text === undefined || (outcome.kind === 'dropped' && deps.silent)
+      ? undefined
+      : await reply.finish(egress(text), outcomeMeta(outcome, session.id), parts);
+  const row = await deps
+    .persist((tx) => {
+      inbox.setState(tx, item, 'done');
+      if (outcome.kind === 'answered')
+        tx.run('UPDATE sessions SET turns = turns + 1 WHERE id = ?', [session.id]);
+      return outbound === undefined ? undefined : outbox.add(tx, outbound);
+    })
+    .catch((error: unknown) => {
+      log.error('an outcome could not be stored', { id: item.id, error: messageOf(error) });
+      return undefined;
+    });
+  // Counted together with the delivery that begins below: who sees the turn finds its answer on the way.
+  if (outcome.kind === 'answered') session.turns += 1;
+  noteOutcome(deps, session, item, outcome);
+  if (text !== undefined && text !== '')
+    deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
+  if (row !== undefined) {
+    const atRest = outbox.release(row);
+    void deps.files.ask(asked, addresseeOf(item.message), session.id);
+    return { atRest };
+  }
+  if (outbound === undefined) await reply.unanswered();
+  return { atRest: Promise.resolve() };
+}
+
+/**
+ * A question of the agent goes to the chat: what was said so far becomes a message of its own, above it. Never rejects.
+ */
+export async function sayBeforeQuestion(
+  deps: SettlementDeps,
+  session: SessionRecord,
+  reply: Reply,
+): Promise<void> {
+  const { outbox, egress, log } = deps;
+  try {
+    if (reply.text.trim() === '') return await reply.discard();
+    const { text, parts, asked } = await deps.files.of(reply.text, reply.message.chat, session.id);
+    const outbound = await reply.finish(egress(text), { kind: 'reply', sessionId: session.id }, parts);
+    if (outbound === undefined) return;
+    const row = await deps.persist((tx) => outbox.add(tx, outbound));
+    deps.feed.say(session, 'agent', text);
+    void outbox.release(row);
+    void deps.files.ask(asked, addresseeOf(reply.message), session.id);
+  } catch (error) {
+    log.error('the beginning of an answer was lost', { session: session.id, error: messageOf(error) });
+  }
+}
+
+/** The person whose message was answered. */
+function addresseeOf({ chat, sender, promptId }: InboundMessage): Addressee {
+  return { chat, requester: sender, ...(promptId === undefined ? {} : { promptId }) };
+}
+
+/** Every turn that ended otherwise than with an answer leaves its reason. */
+function noteOutcome(
+  { decide, log, silent }: SettlementDeps,
+  session: SessionRecord,
+  item: InboxItem,
+  outcome: Outcome,
+): void {
+  if (outcome.kind === 'answered' || outcome.kind === 'joined' || silent) return;
+  const { platform, chatId } = session.chat;
+  const about = { platform, chatId, senderId: item.message.sender.id, sessionId: session.id, id: item.id };
+  switch (outcome.kind) {
+    case 'dropped':
+      decide({
+        ...about,
+        what: 'message',
+        kind: 'dropped',
+        code: 'dropped',
+        reason: 'taken out of the queue',
+      });
+      return;
+    case 'aborted':
+      decide({
+        ...about,
+        what: 'turn',
+        kind: 'aborted',
+        code: 'aborted',
+        reason: 'stopped before it was done',
+      });
+      return;
+    case 'interrupted':
+      decide({
+        ...about,
+        what: 'turn',
+        kind: 'interrupted',
+        code: 'interrupted',
+        reason: 'the gateway was stopped while the turn ran',
+      });
+      return;
+    case 'timed_out':
+      decide({ ...about, what: 'turn', kind: 'timed_out', code: 'timed_out', reason: 'it took too long' });
+      return;
+    case 'failed':
+      log.error(`turn failed: ${outcome.end.message}`, {
+        code: outcome.end.code,
+        next: outcome.end.hint,
+        session: session.id,
+      });
+      decide({ ...about, what: 'turn', kind: 'failed', code: outcome.end.code, reason: outcome.end.message });
+  }
+}

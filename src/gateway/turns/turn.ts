@@ -1,0 +1,317 @@
+import { messageOf } from '../../base/errors.ts';
+import { pause } from '../../base/pause.ts';
+import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
+import type { InboxItem } from '../receive/inbox.ts';
+import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
+
+/** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
+export const GIVE_UP_MS = 20_000;
+
+/** Reason of our own signals: without one Node makes an error with a stack, for nobody. */
+const OVER = 'over';
+
+/** What a turn needs from the outside. Storage marks resolve when they are durable. */
+export interface TurnPort {
+  readonly turnMs: number;
+  readonly silenceMs: number;
+  /** Waits between tries of a turn that has not reached the model; one entry a retry. */
+  readonly retryDelaysMs: readonly number[];
+  conversation(): Conversation;
+  /** The conversation does not end its turn: forget it, the next use opens a new one. */
+  discard(): void;
+  prepare(item: InboxItem): Promise<AgentInput>;
+  mark(item: InboxItem, state: 'queued' | 'steering' | 'running'): Promise<void>;
+  /** A turn begins to work on this message. */
+  began(item: InboxItem): void;
+  event(item: InboxItem, event: AgentEvent): void;
+  /** The turn has not reached the model and is tried again. */
+  retried(item: InboxItem, end: Extract<TurnEnd, { status: 'failed' }>): void;
+  /** The message has its outcome. Resolves when outcome and answer are durable; never rejects. */
+  settled(item: InboxItem, outcome: Outcome): Promise<void>;
+  changed(): void;
+}
+
+/** The waiting messages behind a turn. */
+export interface TurnQueue<W extends { readonly item: InboxItem }> {
+  /** Takes the first one if it wants to be handed to a running turn of this sender. */
+  takeSteerable(senderId: string): W | undefined;
+  /** Puts messages back in front, in their order. */
+  putBack(waiting: readonly W[]): void;
+  /** Does it still wait? */
+  has(item: InboxItem): boolean;
+}
+
+/**
+ * One turn of the agent, from its first message on. Later messages may be handed to it; each that the model takes
+ * gives the one before it its outcome. What the model did not take goes back to its place in the queue.
+ */
+export class Turn<W extends { readonly item: InboxItem }> {
+  readonly #port: TurnPort;
+  readonly #queue: TurnQueue<W>;
+  readonly #first: W;
+  /** The first message was stored as running when it was accepted. */
+  readonly #begun: boolean;
+  readonly #abort = new AbortController();
+  /** Handed over, not yet taken by the model; in the order of arrival. */
+  readonly #steered = new Map<string, W>();
+  readonly #settling: Promise<void>[] = [];
+  /** Handing over is asynchronous: what arrives meanwhile must not overtake. */
+  #steering: Promise<void> = Promise.resolve();
+  #current: InboxItem;
+  #silence: NodeJS.Timeout | undefined;
+  /** The model was reached: from here on the turn is never repeated by itself. */
+  #started = false;
+  /** Text came since the current message was taken. */
+  #spoke = false;
+  #over = false;
+  #compacting = false;
+  /** Questions that wait for people. */
+  #holds = 0;
+  #outcome: Outcome | undefined;
+  /** Back in the queue because the model did not take them. */
+  #late: readonly W[] = [];
+
+  constructor(first: W, begun: boolean, port: TurnPort, queue: TurnQueue<W>) {
+    this.#first = first;
+    this.#begun = begun;
+    this.#current = first.item;
+    this.#port = port;
+    this.#queue = queue;
+  }
+
+  /** The message that is being answered now. */
+  get current(): InboxItem {
+    return this.#current;
+  }
+
+  get steered(): InboxItem[] {
+    return [...this.#steered.values()].map(({ item }) => item);
+  }
+
+  /** The agent shortens its history before it goes on. */
+  get compacting(): boolean {
+    return this.#compacting && !this.#over;
+  }
+
+  /** The agent is done with it; only its outcome is still being stored. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  abort(reason: AbortReason): void {
+    if (!this.#over) this.#abort.abort(reason);
+  }
+
+  /** The agent waits for people: its silence does not count. Returns what makes it count again. */
+  hold(): () => void {
+    this.#holds += 1;
+    clearTimeout(this.#silence);
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#holds -= 1;
+      this.#listenForSilence();
+    };
+  }
+
+  /** Takes back what was handed over and not taken yet. The model may hold it: the caller ends the turn as well. */
+  drop(fits: (item: InboxItem) => boolean): InboxItem[] {
+    const dropped = this.steered.filter(fits);
+    for (const { id } of dropped) this.#steered.delete(id);
+    return dropped;
+  }
+
+  /** Hands waiting messages to the agent, in order, as long as it takes them. */
+  steer(): void {
+    this.#steering = this.#steering
+      .then(() => this.#handOver())
+      .catch(() => {
+        // A mark that could not be stored: the messages wait for their own turns.
+      });
+  }
+
+  /** The agent's part. Never rejects. */
+  async work(): Promise<void> {
+    this.#outcome = await this.#answer();
+    this.#over = true;
+    // Back at once, so that a /stop or a look at the queue finds them; the next turn begins only after `finish`.
+    const late = [...this.#steered.values()];
+    this.#steered.clear();
+    if (this.#outcome === undefined) late.unshift(this.#first);
+    this.#queue.putBack(late);
+    this.#late = late;
+  }
+
+  /** Stores the outcome, and that what came too late waits for its own turn. Never rejects. */
+  async finish(): Promise<void> {
+    await this.#steering;
+    await Promise.all(this.#settling);
+    if (this.#outcome !== undefined) await this.#settle(this.#current, this.#outcome);
+    // A mark that is not stored makes the next start report the message instead of running it.
+    for (const { item } of this.#late)
+      if (this.#queue.has(item)) await this.#port.mark(item, 'queued').catch(() => {});
+  }
+
+  /** The outcome of the message that is current at the end; undefined: it never began and waits on. */
+  async #answer(): Promise<Outcome | undefined> {
+    const { signal } = this.#abort;
+    let deadline: NodeJS.Timeout | undefined;
+    try {
+      if (!this.#begun) await this.#port.mark(this.#first.item, 'running');
+      if (!signal.aborted) {
+        this.#port.began(this.#first.item);
+        deadline = setTimeout(() => this.abort('timed_out'), this.#port.turnMs);
+        this.#listenForSilence();
+      }
+      const end = await this.#tries(this.#first.item);
+      if (signal.reason === 'shutdown' && !this.#started && end.status !== 'answered') return undefined;
+      return outcomeOf(end, signal);
+    } catch (error) {
+      return outcomeOf(brokenEnd(error, this.#started), signal);
+    } finally {
+      clearTimeout(deadline);
+      clearTimeout(this.#silence);
+    }
+  }
+
+  #listenForSilence(): void {
+    clearTimeout(this.#silence);
+    if (this.#holds > 0 || this.#over || this.#abort.signal.aborted) return;
+    this.#silence = setTimeout(() => this.abort('timed_out'), this.#port.silenceMs);
+  }
+
+  /** A turn that has not reached the model is tried again, with back-off; one that has is never repeated. */
+  async #tries(first: InboxItem): Promise<TurnEnd> {
+    const { signal } = this.#abort;
+    if (signal.aborted) return { status: 'aborted' };
+    const input = await this.#unlessAborted(this.#port.prepare(first));
+    for (let attempt = 0; ; attempt += 1) {
+      if (signal.aborted || input === undefined) return { status: 'aborted' };
+      const end = await this.#runOnce(input);
+      const delay = this.#port.retryDelaysMs[attempt];
+      const again =
+        end.status === 'failed' &&
+        end.retryable &&
+        !end.reachedModel &&
+        !this.#started &&
+        delay !== undefined;
+      if (!again || signal.aborted) return end;
+      this.#port.retried(first, end);
+      await pause(delay, signal);
+    }
+  }
+
+  async #runOnce(input: AgentInput): Promise<TurnEnd> {
+    const run = (async () =>
+      this.#port.conversation().run(input, (event) => this.#listen(event), this.#abort.signal))();
+    const end = run.catch((error: unknown) => brokenEnd(error, this.#started));
+    const given = new AbortController();
+    try {
+      return await Promise.race([end, this.#givenUp(given.signal)]);
+    } finally {
+      given.abort(OVER);
+    }
+  }
+
+  /** Settles some time after the abort; never when `called` fires before. */
+  async #givenUp(called: AbortSignal): Promise<TurnEnd> {
+    const { signal } = this.#abort;
+    if (!signal.aborted) await pause(Number.POSITIVE_INFINITY, AbortSignal.any([signal, called]));
+    if (!(await pause(GIVE_UP_MS, called))) return new Promise(() => {});
+    this.#port.discard();
+    return { status: 'aborted' };
+  }
+
+  async #unlessAborted<T>(work: Promise<T>): Promise<T | undefined> {
+    const done = new AbortController();
+    try {
+      const aborted = pause(Number.POSITIVE_INFINITY, AbortSignal.any([this.#abort.signal, done.signal]));
+      return await Promise.race([work, aborted.then(() => undefined)]);
+    } finally {
+      done.abort(OVER);
+      work.catch(() => {}); // nobody waits for it any more
+    }
+  }
+
+  #listen(event: AgentEvent): void {
+    if (this.#over) return;
+    if (this.#holds === 0) this.#silence?.refresh();
+    if (event.type === 'alive') return;
+    if (event.type === 'compacting') {
+      this.#compacting = event.on;
+      this.#port.changed();
+      return;
+    }
+    if (event.type === 'started') {
+      this.#started = true;
+      this.#compacting = false;
+      this.steer(); // what came before the model was reached
+    }
+    if (event.type === 'text_delta') this.#spoke = true;
+    if (event.type === 'consumed') this.#consumed(event.inputId);
+    else this.#port.event(this.#current, event);
+  }
+
+  /** The model took a later message: the one before has its outcome. */
+  #consumed(inputId: string): void {
+    const next = this.#steered.get(inputId)?.item;
+    if (next === undefined) return; // dropped by /stop while it was on its way
+    this.#steered.delete(inputId);
+    const previous = this.#current;
+    this.#current = next;
+    const outcome: Outcome = this.#spoke ? { kind: 'answered' } : { kind: 'joined', to: next };
+    this.#spoke = false;
+    this.#settling.push(this.#settle(previous, outcome));
+    this.#port.began(next);
+    this.#port.changed();
+  }
+
+  async #handOver(): Promise<void> {
+    while (!this.#closed && this.#started) {
+      const next = this.#queue.takeSteerable(this.#current.message.sender.id);
+      if (next === undefined) return;
+      const { item } = next;
+      this.#steered.set(item.id, next);
+      if (await this.#offer(item)) continue;
+      // Dropped meanwhile, or put back by the end of the turn: somebody else cares for it.
+      if (this.#over || !this.#steered.delete(item.id)) continue;
+      this.#queue.putBack([next]);
+      await this.#port.mark(item, 'queued');
+      return;
+    }
+  }
+
+  /** True when the agent holds the message. */
+  async #offer(item: InboxItem): Promise<boolean> {
+    const wanted = (): boolean => !this.#closed && this.#steered.has(item.id);
+    // The mark goes first: after a crash it is known that the model may have seen it.
+    await this.#port.mark(item, 'steering');
+    if (!wanted()) return false;
+    try {
+      const input = await this.#port.prepare(item);
+      return wanted() && (await this.#port.conversation().steer(input));
+    } catch {
+      return false; // it waits for its own turn, which says what is wrong
+    }
+  }
+
+  get #closed(): boolean {
+    return this.#over || this.#abort.signal.aborted;
+  }
+
+  async #settle(item: InboxItem, outcome: Outcome): Promise<void> {
+    await this.#port.settled(item, outcome).catch(() => {}); // says itself what went wrong
+  }
+}
+
+function brokenEnd(error: unknown, reachedModel: boolean): TurnEnd {
+  return {
+    status: 'failed',
+    code: 'agent_crashed',
+    message: 'Something went wrong inside the gateway while working on this.',
+    hint: `Look at the log: ${messageOf(error)}`,
+    reachedModel,
+    retryable: false,
+  };
+}

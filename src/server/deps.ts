@@ -1,0 +1,54 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { AdapterRoute } from '../gateway/adapter.ts';
+import type { ChatSocketAcceptor } from '../gateway/chat-sockets.ts';
+import type { ResetSettings } from '../gateway/config/settings.ts';
+import type { ChatKind, Platform } from '../gateway/model.ts';
+import type { Operator } from '../gateway/operator/operator.ts';
+import type { ServerLimits } from './limits.ts';
+import type { LinkSurface } from './operator-path.ts';
+
+/** A route that an adapter brings along. The body that it gets is complete and within the limit. */
+export interface ExtraRoute extends AdapterRoute {
+  /** Default POST. */
+  readonly method?: 'GET' | 'POST';
+}
+
+export interface ServerDeps {
+  /** `localhost` means 127.0.0.1 and ::1. */
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Read access; empty: chat clients on this machine need none. */
+  readonly tokens: readonly string[];
+  readonly operatorToken: string;
+  /** Directory (0700) of the socket for the operator's own programs; absent: none. */
+  readonly operatorSocket?: string;
+  readonly corsOrigins: readonly string[];
+  /** Programs on this machine may read without a token. */
+  readonly openLoopback?: boolean;
+  /** `/api/*` and `/metrics`. Health, the operator link and adapters' routes stay in any case. */
+  readonly enableHttp: boolean;
+  /** Chat sockets. */
+  readonly enableWebSocket: boolean;
+  readonly operator: Operator;
+  /** The same for those who link to it, by what they say they are; default `operator`. */
+  readonly linkOperator?: (surface: LinkSurface) => Operator;
+  /** Body of `GET /api/status`. */
+  status(): Readonly<Record<string, unknown>>;
+  ready(): boolean;
+  /** Why a running gateway cannot do its work at present (a full disk), for `/readyz`. */
+  problem?(): string | undefined;
+  /** When sessions of such a chat are reset. */
+  resetOf?(platform: Platform, kind: ChatKind): ResetSettings;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+  /** Asked at every request that no own route takes: adapters come and go. */
+  routes?(): readonly ExtraRoute[];
+  readonly chatSockets?: ChatSocketAcceptor;
+  /** Called after a chat client came or went. */
+  clientsChanged?(clients: number): void;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<ServerLimits>;
+}

@@ -1,0 +1,92 @@
+/** Which metrics there are. The names are part of the product's surface: dashboards use them. */
+import type { OperatorSnapshot } from '../gateway/operator/operator.ts';
+import type { ServerCounters } from './counters.ts';
+
+function countBy<T>(rows: readonly T[], label: (row: T) => string, always: readonly string[] = []): Sample[] {
+  const counts = new Map(always.map((name) => [name, 0]));
+  for (const row of rows) counts.set(label(row), (counts.get(label(row)) ?? 0) + 1);
+  return [...counts].map(([name, count]) => [[name], count]);
+}
+
+/** Counters that events feed: name, help, labels. */
+export const COUNTERS = {
+  messages: ['messages_total', 'Messages by platform and direction (in, out).', ['platform', 'direction']],
+  refusals: ['refusals_total', 'Messages that were not taken, by reason code.', ['platform', 'code']],
+  turns: ['turns_total', 'Agent turns that were started.', []],
+  tools: ['tool_calls_total', 'Tool calls of the agent, by outcome.', ['ok']],
+  tasks: ['tasks_ended_total', 'Background tasks that ended, by status.', ['status']],
+  answers: ['model_answers_total', 'Answers of the model, by platform of the chat.', ['platform']],
+  tokens: ['model_tokens_total', 'Tokens by platform and direction (in, out).', ['platform', 'direction']],
+  cost: ['model_cost_usd_total', 'Cost of the model in US dollars, by platform.', ['platform']],
+  outbox: ['outbox_rows_total', 'Outgoing messages that reached a final state.', ['state']],
+  pairings: ['pairing_closed_total', 'Pairing requests by outcome.', ['outcome']],
+  log: ['log_lines_total', 'Log lines by level.', ['level']],
+} as const satisfies Record<string, readonly [name: string, help: string, labels: readonly string[]]>;
+
+/** Counters that the server keeps itself. */
+export const SERVER_COUNTERS = {
+  badFrames: ['bad_frames_total', 'Malformed input on chat sockets.'],
+  slowClients: ['slow_clients_total', 'Chat clients cut off because they did not read.'],
+  authFailures: ['auth_failures_total', 'Requests with a wrong token.'],
+  originRefusals: ['origin_refusals_total', 'Requests refused because of their Origin or Host.'],
+} as const satisfies Record<keyof ServerCounters, readonly [name: string, help: string]>;
+
+type Sample = readonly [labels: readonly string[], value: number];
+
+/** Gauges that are read from the snapshot when somebody asks. */
+export const GAUGES: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  read(snapshot: OperatorSnapshot): readonly Sample[];
+}[] = [
+  {
+    name: 'up',
+    help: '1 while the gateway runs.',
+    labels: ['version'],
+    read: ({ gateway }) => [[[gateway.version], gateway.state === 'running' ? 1 : 0]],
+  },
+  {
+    name: 'adapter_up',
+    help: '1 while the platform is connected.',
+    labels: ['platform'],
+    read: ({ adapters }) => adapters.map((row) => [[row.platform], row.state === 'connected' ? 1 : 0]),
+  },
+  {
+    name: 'sessions',
+    help: 'Sessions by state.',
+    labels: ['state'],
+    read: ({ sessions }) => countBy(sessions, (row) => row.state),
+  },
+  {
+    name: 'tasks',
+    help: 'Background tasks by status.',
+    labels: ['status'],
+    read: ({ tasks }) => countBy(tasks, (row) => row.status),
+  },
+  {
+    name: 'outbox',
+    help: 'Outgoing messages that are not delivered, by state.',
+    labels: ['state'],
+    read: ({ outbox }) => [...countBy(outbox, (row) => row.state, ['pending', 'sending', 'failed'])],
+  },
+  {
+    name: 'pairing_pending',
+    help: 'Pairing requests that wait for the operator.',
+    labels: [],
+    read: ({ pairing }) => [[[], pairing.length]],
+  },
+  {
+    name: 'pairing_turned_away',
+    help: 'Strangers who got no code because too many were waiting.',
+    labels: [],
+    read: ({ gateway }) => [[[], gateway.turnedAway]],
+  },
+  { name: 'clients', help: 'Chat clients.', labels: [], read: ({ gateway }) => [[[], gateway.clients]] },
+  {
+    name: 'turns_running',
+    help: 'Agent turns that run now.',
+    labels: [],
+    read: ({ gateway }) => [[[], gateway.agent.running]],
+  },
+];

@@ -1,0 +1,381 @@
+import type { ResetSettings } from '../gateway/config/settings.ts';
+import {
+  type AgentView,
+  isPlatform,
+  type PairingView,
+  type Platform,
+  type SessionView,
+} from '../gateway/model.ts';
+import type { CommandResult } from '../gateway/operator/operator.ts';
+import type { Access, AccessLevel } from './access.ts';
+import { AllowBody, BackgroundBody, DialogBody, PairingBody, ScheduleBody, SendBody } from './bodies.ts';
+import type { ServerDeps } from './deps.ts';
+import { parseJson } from './parse.ts';
+import { RequestRefused } from './refusal.ts';
+
+/** Rows of one answer; who wants more follows the cursor. */
+const LARGEST = 1_000;
+
+/** What puts a row into its place: newest first, and an id that no other row has. */
+interface RowKey {
+  readonly at: number;
+  readonly id: string;
+}
+
+interface Page<T> {
+  readonly rows: readonly T[];
+  /** Absent on the last page. */
+  readonly next: string | undefined;
+}
+
+/**
+ * One page of a list. The cursor names the last row that was seen, not a number of rows: rows that come and go between
+ * two requests make none appear twice and none be skipped.
+ * @throws RequestRefused 400
+ */
+function pageOf<T>(
+  all: readonly T[],
+  keyOf: (row: T) => RowKey,
+  limit: string | undefined,
+  cursor: string | undefined,
+): Page<T> {
+  const size = sizeOf(limit);
+  const after = cursor === undefined ? undefined : keyFrom(cursor);
+  const keyed = all.map((row) => ({ row, key: keyOf(row) })).sort((a, b) => order(a.key, b.key));
+  const rest = after === undefined ? keyed : keyed.filter(({ key }) => order(key, after) > 0);
+  const page = rest.slice(0, size);
+  const last = page.at(-1);
+  return {
+    rows: page.map(({ row }) => row),
+    next: last !== undefined && rest.length > page.length ? cursorOf(last.key) : undefined,
+  };
+}
+
+function order(a: RowKey, b: RowKey): number {
+  if (a.at !== b.at) return b.at - a.at;
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+function sizeOf(limit: string | undefined): number {
+  if (limit === undefined) return LARGEST;
+  const size = Number(limit);
+  if (/^\d{1,6}$/.test(limit) && size > 0) return Math.min(size, LARGEST);
+  throw new RequestRefused('bad_request', `limit "${limit.slice(0, 40)}" is not a number of rows`, {
+    status: 400,
+    hint: `Give a whole number from 1 to ${LARGEST}.`,
+  });
+}
+
+function cursorOf({ at, id }: RowKey): string {
+  return Buffer.from(JSON.stringify([at, id])).toString('base64url');
+}
+
+function keyFrom(cursor: string): RowKey {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Array.isArray(value) && value.length === 2) {
+      const [at, id]: unknown[] = value;
+      if (typeof at === 'number' && typeof id === 'string') return { at, id };
+    }
+  } catch {
+    // not one of ours: refused below
+  }
+  throw new RequestRefused('bad_request', 'the cursor is not one that this gateway gave', {
+    status: 400,
+    hint: 'Use the value of the header X-Next-Cursor of the page before, or leave it out.',
+  });
+}
+
+/** Rows under the names that clients of the older package read, beside our own. */
+
+function sessionRow(session: SessionView, reset: ResetSettings | undefined): object {
+  return {
+    ...session,
+    platform: session.chat.platform,
+    channelId: session.chat.chatId,
+    userId: session.senderId,
+    lastActivity: session.lastUserAt,
+    isBackground: false, // a task is a row of /api/background, never of this list
+    ...(reset === undefined
+      ? {}
+      : { resetPolicy: reset.policy, dailyHour: reset.dailyHour, idleMinutes: reset.idleMinutes }),
+  };
+}
+
+/** `expiresIn` in seconds. */
+function pairingRow(request: PairingView, now: number): object {
+  return { ...request, expiresIn: Math.max(0, Math.round((request.expiresAt - now) / 1000)) };
+}
+
+interface Status {
+  readonly running?: unknown;
+  readonly version?: unknown;
+  readonly adapters?: unknown;
+  readonly clients?: unknown;
+  readonly sessions?: unknown;
+  readonly agent?: unknown;
+}
+
+function isAgent(value: unknown): value is AgentView {
+  return typeof value === 'object' && value !== null && 'ok' in value;
+}
+
+function namesOf(adapters: unknown): readonly string[] {
+  if (!Array.isArray(adapters)) return [];
+  return adapters.flatMap((row: unknown) => {
+    const { platform, state }: { platform?: unknown; state?: unknown } = { ...Object(row) };
+    return typeof platform === 'string' && state !== 'disabled' && state !== 'stopped' ? [platform] : [];
+  });
+}
+
+/**
+ * `/api/status` for its reader. The shape of the older package (`adapters` are names, `agent` is a boolean) is what
+ * everyone gets; with a token the details are beside it. Only the operator token, which the older package did not know,
+ * gets the rows under the short names as well.
+ */
+function statusFor(access: Access, status: Status): object {
+  const { running, version, clients, sessions, adapters, agent } = status;
+  const names = namesOf(adapters);
+  const answering = isAgent(agent) && agent.ok;
+  if (access.countsOnly) return { running, version, adapters: names, clients, sessions, agent: answering };
+  const details = { adapterNames: names, adapterDetails: adapters, agentDetails: agent };
+  if (access.privileged) return { ...status, ...details };
+  return { ...status, ...details, adapters: names, agent: answering };
+}
+
+/** What a route's handler gets: parts of the path, and the body on demand. */
+export interface RouteCall {
+  readonly access: Access;
+  param(name: string): string;
+  query(name: string): string | undefined;
+  /** The body as text, within the size limit. */
+  body(): Promise<string>;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  /** `open`: no check at all (health). */
+  readonly access: AccessLevel | 'open';
+  /** Returns the JSON answer, or a finished `Response`. */
+  handle(call: RouteCall): unknown;
+}
+
+/** Lets another program find out that a gateway answers here. */
+export const SERVICE_NAME = 'pi-gateway-tui';
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+function platformOf(call: RouteCall): Platform {
+  const name = call.param('platform');
+  if (isPlatform(name)) return name;
+  throw new RequestRefused('unknown_platform', `there is no platform "${name}"`, {
+    status: 404,
+    hint: 'GET /api/status lists the platforms.',
+  });
+}
+
+async function pairingTarget(call: RouteCall): Promise<{ code: string } | { requestId: string }> {
+  const { code, requestId } = parseJson(PairingBody.schema, await call.body(), PairingBody.what);
+  if (requestId !== undefined && code === undefined) return { requestId };
+  if (code !== undefined && requestId === undefined) return { code };
+  throw new RequestRefused('bad_request', 'give either "code" or "requestId"', {
+    status: 400,
+    hint: `Expected ${PairingBody.what}.`,
+  });
+}
+
+export function healthRoutes(deps: ServerDeps): readonly Route[] {
+  return [
+    { method: 'GET', path: '/healthz', access: 'open', handle: () => ({ ok: true, service: SERVICE_NAME }) },
+    {
+      method: 'GET',
+      path: '/readyz',
+      access: 'open',
+      handle: () => {
+        const reason = deps.problem?.();
+        const ready = deps.ready() && reason === undefined;
+        const body = { ready, service: SERVICE_NAME, ...(reason === undefined ? {} : { reason }) };
+        return Response.json(body, { status: ready ? 200 : 503 });
+      },
+    },
+  ];
+}
+
+/** A list that is read in pages; the next one is named by headers, so that the body stays an array. */
+function list<T extends object>(
+  path: string,
+  access: AccessLevel,
+  rows: () => readonly T[],
+  keyOf: (row: T) => RowKey,
+  shown: (row: T) => object = (row) => row,
+): Route {
+  return {
+    method: 'GET',
+    path,
+    access,
+    handle: ({ query }) => {
+      const page = pageOf(rows(), keyOf, query('limit'), query('cursor'));
+      const size = query('limit') === undefined ? '' : `limit=${page.rows.length}&`;
+      return Response.json(page.rows.map(shown), {
+        headers:
+          page.next === undefined
+            ? {}
+            : { 'X-Next-Cursor': page.next, Link: `<${path}?${size}cursor=${page.next}>; rel="next"` },
+      });
+    },
+  };
+}
+
+export function apiRoutes(deps: ServerDeps): readonly Route[] {
+  const { operator } = deps;
+  const read = (path: string, handle: () => unknown): Route => ({
+    method: 'GET',
+    path,
+    access: 'read',
+    handle,
+  });
+  const write = (
+    path: string,
+    handle: (call: RouteCall) => Promise<CommandResult>,
+    method: 'POST' | 'DELETE' = 'POST',
+  ): Route => ({ method, path, access: 'operator', handle });
+
+  return [
+    {
+      method: 'GET',
+      path: '/api/status',
+      access: 'counts',
+      handle: ({ access }) => statusFor(access, deps.status()),
+    },
+    list(
+      '/api/sessions',
+      'read',
+      () => operator.snapshot().sessions,
+      (row) => ({ at: row.createdAt, id: row.id }),
+      (row) => sessionRow(row, deps.resetOf?.(row.chat.platform, row.chatKind)),
+    ),
+    list(
+      '/api/background',
+      'read',
+      () => operator.snapshot().tasks,
+      (row) => ({ at: row.createdAt, id: row.id }),
+    ),
+    list(
+      '/api/schedules',
+      'read',
+      () => operator.snapshot().schedules ?? [],
+      (row) => ({ at: 0, id: row.id }),
+    ),
+    read('/api/usage', () => operator.query('usage', {})),
+    list(
+      '/api/allowlist',
+      'read',
+      () => operator.snapshot().allowlist,
+      (row) => ({ at: row.addedAt, id: `${row.platform}/${row.userId}` }),
+    ),
+    {
+      method: 'GET',
+      path: '/metrics',
+      access: 'counts',
+      handle: async () => new Response(await deps.metrics(), { headers: { 'Content-Type': METRICS_TYPE } }),
+    },
+    // A code gives access: only for the person who may approve it.
+    list(
+      '/api/pairing',
+      'operator',
+      () => operator.snapshot().pairing,
+      (row) => ({ at: row.createdAt, id: row.id }),
+      (row) => pairingRow(row, deps.clock()),
+    ),
+    // What an agent wants to run may hold anything: only for who may decide about it.
+    list(
+      '/api/dialogs',
+      'operator',
+      () => operator.snapshot().dialogs ?? [],
+      (row) => ({ at: row.createdAt, id: row.id }),
+    ),
+    // The whole text of what could not be delivered, to be copied.
+    list(
+      '/api/outbox',
+      'operator',
+      () => operator.snapshot().outbox,
+      (row) => ({ at: row.createdAt, id: row.id }),
+    ),
+    write('/api/dialogs/:id/answer', async (call) =>
+      operator.run({
+        type: 'dialog.answer',
+        id: call.param('id'),
+        ...parseJson(DialogBody.schema, await call.body(), DialogBody.what),
+      }),
+    ),
+
+    write('/api/pairing/approve', async (call) =>
+      operator.run({ type: 'pairing.approve', ...(await pairingTarget(call)) }),
+    ),
+    write('/api/pairing/deny', async (call) =>
+      operator.run({ type: 'pairing.deny', ...(await pairingTarget(call)) }),
+    ),
+    write('/api/pairing/block', async (call) =>
+      operator.run({ type: 'pairing.block', ...(await pairingTarget(call)) }),
+    ),
+    write('/api/allowlist', async (call) =>
+      operator.run({ type: 'allow', ...parseJson(AllowBody.schema, await call.body(), AllowBody.what) }),
+    ),
+    write(
+      '/api/allowlist/:platform/:userId',
+      async (call) =>
+        operator.run({ type: 'revoke', platform: platformOf(call), userId: call.param('userId') }),
+      'DELETE',
+    ),
+    write('/api/send', async (call) =>
+      operator.run({ type: 'send', ...parseJson(SendBody.schema, await call.body(), SendBody.what) }),
+    ),
+    write('/api/background', async (call) =>
+      operator.run({
+        type: 'task.start',
+        ...parseJson(BackgroundBody.schema, await call.body(), BackgroundBody.what),
+      }),
+    ),
+    write('/api/tasks/:id/cancel', async (call) =>
+      operator.run({ type: 'task.cancel', id: call.param('id') }),
+    ),
+    write('/api/tasks/:id/retry', async (call) => operator.run({ type: 'task.retry', id: call.param('id') })),
+    write('/api/tasks/:id/deliver', async (call) =>
+      operator.run({ type: 'task.deliver', id: call.param('id') }),
+    ),
+    {
+      method: 'GET',
+      path: '/api/tasks/:id/steps',
+      access: 'read',
+      handle: (call) => operator.query('steps', { taskId: call.param('id') }),
+    },
+    write('/api/schedules', async (call) =>
+      operator.run({
+        type: 'schedule.add',
+        ...parseJson(ScheduleBody.schema, await call.body(), ScheduleBody.what),
+      }),
+    ),
+    ...(['pause', 'resume', 'run'] as const).map((act) =>
+      write(`/api/schedules/:id/${act}`, async (call) =>
+        operator.run({ type: `schedule.${act}`, id: call.param('id') }),
+      ),
+    ),
+    write(
+      '/api/schedules/:id',
+      async (call) => operator.run({ type: 'schedule.remove', id: call.param('id') }),
+      'DELETE',
+    ),
+    write('/api/sessions/:id/reset', async (call) =>
+      operator.run({ type: 'session.reset', id: call.param('id') }),
+    ),
+    write('/api/adapters/:platform/start', async (call) =>
+      operator.run({ type: 'adapter.start', platform: platformOf(call) }),
+    ),
+    write('/api/adapters/:platform/stop', async (call) =>
+      operator.run({ type: 'adapter.stop', platform: platformOf(call) }),
+    ),
+    write('/api/adapters/:platform/restart', async (call) =>
+      operator.run({ type: 'adapter.restart', platform: platformOf(call) }),
+    ),
+  ];
+}

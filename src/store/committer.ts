@@ -1,0 +1,321 @@
+import { GatewayError, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { storageFailure } from './damage.ts';
+import type { Engine } from './engine.ts';
+import type { Journal } from './journal.ts';
+import { RecordingTx, type Tx } from './transaction.ts';
+
+/** Below this a sync is typically over before another thread could have taken it up and answered. */
+const FAST_MS = 0.5;
+/** One slow answer says little about the next: it counts as no more than this. */
+const CLIP_MS = 2;
+/** An answer slower than this can be felt on the main thread: for a while there must be no second one. */
+const FELT_MS = 20;
+const DISTRUST_MS = 5_000;
+/** With more records than this in a batch, the disk's time is better spent on another thread. */
+const FEW_RECORDS = 2;
+/** How many syncs the average looks back on, roughly. */
+const MEMORY = 16;
+
+/**
+ * Decides where a batch is synced. A change of threads costs a tenth of a millisecond and more, which is what a fast
+ * disk needs for half a small commit: there a lone writer is served on the spot. A disk that is slow as a rule, or was
+ * felt even once lately, or has other work of ours, is left to the thread pool, so that it never holds up the console.
+ */
+export class SyncPolicy {
+  /** Starts distrustful: the first syncs show what the disk is like. */
+  #typicalMs = CLIP_MS;
+  #distrustUntil = Number.NEGATIVE_INFINITY;
+
+  /** `now` in milliseconds of a monotonic clock. */
+  note(durationMs: number, now: number): void {
+    this.#typicalMs += (Math.min(durationMs, CLIP_MS) - this.#typicalMs) / MEMORY;
+    if (durationMs > FELT_MS) this.#distrustUntil = now + DISTRUST_MS;
+  }
+
+  /** `pool`: write and sync elsewhere. `write`: write here, sync elsewhere. `all`: both here. */
+  choose(records: number, diskBusy: boolean, now: number): 'pool' | 'write' | 'all' {
+    if (diskBusy || now < this.#distrustUntil || this.#typicalMs > FAST_MS) return 'pool';
+    return records <= FEW_RECORDS ? 'all' : 'write';
+  }
+}
+
+interface Job {
+  /** Runs the body; answers what to call once its record is on the disk. */
+  readonly run: (tx: Tx) => () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Batch {
+  /** The last record of the batch. */
+  readonly seq: number;
+  readonly records: number;
+  readonly done: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
+}
+
+/** A batch ends at whichever comes first: the main thread has other work, and a record should not wait for a novel. */
+const BATCH_MS = 8;
+const BATCH_BYTES = 1024 * 1024;
+
+export interface CommitterOptions {
+  readonly engine: Engine;
+  readonly journal: Journal;
+  readonly log: Logger;
+  /** Names the database in errors. */
+  readonly path: string;
+  /** The last record in database and journal. */
+  readonly seq: number;
+  /** Called after each batch. */
+  readonly onBatch: () => void;
+  /** Whether something else of ours is working the disk. */
+  readonly diskBusy: () => boolean;
+  /** Throws when another process has taken over the data directory. */
+  readonly fence: () => void;
+}
+
+/**
+ * Group commit. Bodies that wait are applied together inside one transaction in memory, their records go to the
+ * journal with one write and one sync, and then the transaction is committed and the callers hear of it. While a sync
+ * is under way the next bodies collect. When the disk refuses, the transaction is rolled back: nothing of it stays.
+ *
+ * The fence is looked at before each batch and again when it is on the disk, before anybody hears of it. A successor
+ * reads the journal after it has replaced the lock: whatever was acknowledged here is in what it reads, and whatever it
+ * has not read is not acknowledged.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #policy = new SyncPolicy();
+  #seq: number;
+  #queue: Job[] = [];
+  #between: (() => Promise<void>)[] = [];
+  #pumping: Promise<void> | undefined;
+  #inFlight: Promise<void> | undefined;
+  #broken: GatewayError | undefined;
+  /** Why the disk refused the last batch. */
+  #refused: GatewayError | undefined;
+  #commits = 0;
+  #syncs = 0;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#seq = options.seq;
+  }
+
+  /** The last record that is on the disk. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get counts(): { readonly waiting: number; readonly commits: number; readonly syncs: number } {
+    return { waiting: this.#queue.length, commits: this.#commits, syncs: this.#syncs };
+  }
+
+  /** Set when memory and journal have parted: only a new start helps. */
+  get broken(): GatewayError | undefined {
+    return this.#broken;
+  }
+
+  /** Why the disk refused what it was last asked to take. */
+  get refusal(): GatewayError | undefined {
+    return this.#broken ?? this.#refused;
+  }
+
+  /** The disk has taken something. */
+  accepted(): void {
+    if (this.#refused === undefined) return;
+    this.#refused = undefined;
+    this.#options.log.info('the disk takes records again', { file: this.#options.path });
+  }
+
+  write<T>(body: (tx: Tx) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (tx: Tx): (() => void) => {
+        const result = body(tx);
+        if (result instanceof Promise) throw new TypeError('the body of a write must be synchronous');
+        return () => resolve(result);
+      };
+      this.#queue.push({ run, reject });
+      this.#wake();
+    });
+  }
+
+  /** Settles with the batch whose changes reads see already. */
+  flushed(): Promise<void> {
+    return this.#inFlight ?? Promise.resolve();
+  }
+
+  /** Runs `action` while no batch is under way. */
+  betweenBatches<T>(action: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => action().then(resolve, reject));
+      this.#wake();
+    });
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    while (this.#pumping !== undefined) await this.#pumping;
+  }
+
+  #wake(): void {
+    this.#pumping ??= this.#pump().finally(() => {
+      this.#pumping = undefined;
+      if (this.#hasWork()) this.#wake();
+    });
+  }
+
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#between.length > 0;
+  }
+
+  async #pump(): Promise<void> {
+    // Whoever else writes in this turn of the event loop shares the first sync.
+    await nextTurn();
+    while (this.#hasWork()) {
+      for (const action of this.#between.splice(0)) await action();
+      if (this.#queue.length === 0) continue;
+      const records = await this.#commitBatch();
+      this.#options.onBatch();
+      await nextTurn();
+      // Writers that go on at once bring the proof with their next record.
+      if (records > 1 && this.#queue.length === 0) await this.#options.journal.seal(this.#seq);
+    }
+  }
+
+  /** Applies waiting bodies, writes their records with one sync, and settles their callers. */
+  async #commitBatch(): Promise<number> {
+    try {
+      if (this.#broken !== undefined) throw this.#broken;
+      this.#options.fence();
+      const preparing = this.#options.journal.prepare(this.#seq + 1);
+      if (preparing !== undefined) await preparing;
+    } catch (error) {
+      const failure = this.#failure(error);
+      for (const job of this.#queue.splice(0)) job.reject(failure);
+      return 0;
+    }
+    const batch = this.#apply();
+    if (batch === undefined) return 0;
+    const storing = this.#store(batch);
+    this.#inFlight = storing;
+    try {
+      await storing;
+    } catch (error) {
+      for (const job of batch.done) job.reject(error);
+      return 0;
+    } finally {
+      this.#inFlight = undefined;
+    }
+    for (const job of batch.done) job.resolve();
+    return batch.records;
+  }
+
+  /** Runs bodies inside one transaction, each behind a savepoint so that one that throws leaves the others alone. */
+  #apply(): Batch | undefined {
+    const { engine, journal } = this.#options;
+    const base = this.#seq;
+    let seq = base;
+    const done: Batch['done'] = [];
+    const started = performance.now();
+    let next = 0;
+    try {
+      engine.begin();
+      while (next < this.#queue.length) {
+        const job = this.#queue[next++];
+        if (job === undefined) break;
+        const tx = new RecordingTx(engine);
+        engine.savepoint();
+        let resolve: () => void;
+        try {
+          resolve = job.run(tx);
+        } catch (error) {
+          engine.rollbackToSavepoint();
+          job.reject(error);
+          continue;
+        } finally {
+          tx.end();
+        }
+        engine.release();
+        if (tx.statements.length > 0) journal.add(++seq, base, tx.statements);
+        done.push({ resolve, reject: job.reject });
+        if (journal.pendingBytes > BATCH_BYTES || performance.now() - started > BATCH_MS) break;
+      }
+    } catch (error) {
+      // SQLite gave up the whole transaction (out of memory): nothing of this batch happened.
+      journal.discard();
+      this.#rollBack();
+      const failure = this.#failure(error);
+      for (const job of [...done, ...this.#queue.splice(0, Math.max(next, 1))]) job.reject(failure);
+      return undefined;
+    }
+    this.#queue.splice(0, next);
+    return { seq, records: seq - base, done };
+  }
+
+  /** Makes an applied batch durable, or takes it back. */
+  async #store(batch: Batch): Promise<void> {
+    const { engine, journal } = this.#options;
+    if (batch.records > 0) {
+      try {
+        await this.#flush(batch.records);
+      } catch (error) {
+        this.#rollBack();
+        throw this.#failure(error);
+      }
+      try {
+        this.#options.fence();
+      } catch (error) {
+        // On the disk, but perhaps not in what the successor has read.
+        this.#rollBack();
+        this.#broken = this.#failure(error);
+        throw this.#broken;
+      }
+    }
+    try {
+      engine.commit();
+    } catch (error) {
+      // On the disk, but not in memory: only a new start can bring the two together again.
+      this.#broken = new GatewayError('storage_failed', `the database stopped: ${messageOf(error)}`, {
+        hint: 'Restart the gateway; everything acknowledged is in the journal.',
+        cause: error,
+      });
+      journal.discard();
+      throw this.#broken;
+    }
+    if (batch.records > 0) this.accepted();
+    this.#commits += batch.records;
+    this.#seq = batch.seq;
+  }
+
+  async #flush(records: number): Promise<void> {
+    const started = performance.now();
+    const where = this.#policy.choose(records, this.#options.diskBusy(), started);
+    await this.#options.journal.flush(where);
+    const ended = performance.now();
+    this.#policy.note(ended - started, ended);
+    this.#syncs++;
+  }
+
+  #rollBack(): void {
+    const { engine } = this.#options;
+    try {
+      engine.rollback();
+    } catch {
+      // SQLite had already rolled back by itself.
+    }
+    engine.forgetStatements();
+  }
+
+  #failure(error: unknown): GatewayError {
+    if (error instanceof GatewayError) return error;
+    const failure = storageFailure(error, this.#options.path);
+    // Said once, not with every message that comes in meanwhile.
+    if (this.#refused === undefined) this.#options.log.error(failure.message, { code: failure.code });
+    this.#refused = failure;
+    return failure;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,44 @@
+/** Entry of the compaction thread: one task, one answer (the new snapshot's size, or what went wrong). */
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../base/errors.ts';
+import { type FoldTask, foldSnapshot } from './compaction.ts';
+import { nodeDisk } from './disk.ts';
+
+function isFoldTask(value: unknown): value is FoldTask {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'path' in value &&
+    typeof value.path === 'string' &&
+    'target' in value &&
+    typeof value.target === 'number' &&
+    'epoch' in value &&
+    typeof value.epoch === 'number' &&
+    'temporary' in value &&
+    typeof value.temporary === 'string'
+  );
+}
+
+/** Where both want the same core the main thread goes first. Linux can say that of a single thread. */
+function stepBack(): void {
+  try {
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(thread, 10);
+  } catch {
+    // Elsewhere the scheduler shares as it sees fit.
+  }
+}
+
+async function work(): Promise<number | string> {
+  if (!isFoldTask(workerData)) return 'the compaction thread got no task';
+  try {
+    return await foldSnapshot(nodeDisk, workerData);
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+stepBack();
+parentPort?.postMessage(await work());

@@ -1,0 +1,143 @@
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Committer } from './committer.ts';
+import { type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
+import { type Disk, nodeDisk } from './disk.ts';
+import type { Journal } from './journal.ts';
+import { compactionPath, nameSuccessor, publish } from './snapshot.ts';
+
+/** How long the end of a run waits for a compaction that is under way. */
+const GRACE_MS = 1_500;
+/** A start replays about 20 MB a second, however big the snapshot is. */
+const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
+/** Every start begins a segment: so many small ones are folded although they are short. */
+const MAX_SEGMENTS = 64;
+
+export interface CompactorOptions {
+  readonly disk: Disk;
+  readonly path: string;
+  readonly log: Logger;
+  readonly committer: Committer;
+  readonly journal: Journal;
+  /** Journals smaller than this, or than the snapshot (up to 32 MiB), are left alone. */
+  readonly afterBytes: number;
+  /** What the snapshot on the disk holds. */
+  readonly snapshot: SnapshotState;
+  /** Throws when another process has taken over: nothing may be put in place or removed any more. */
+  readonly fence: () => void;
+}
+
+export interface SnapshotState {
+  /** The last record in it; 0 without a snapshot. */
+  readonly seq: number;
+  readonly bytes: number;
+}
+
+/**
+ * Keeps the journal short. The main thread closes a segment and, when another thread has written the new snapshot,
+ * puts it in place; everything between is that other thread's.
+ */
+export class Compactor {
+  readonly #options: CompactorOptions;
+  #snapshot: SnapshotState;
+  #running: Promise<void> | undefined;
+  #fold: Fold | undefined;
+  #ending = false;
+  /** Raised after a failure, so that a full disk is not asked again with every batch. */
+  #above: number;
+  #maxSegments = MAX_SEGMENTS;
+  #count = 0;
+
+  constructor(options: CompactorOptions) {
+    this.#options = options;
+    this.#snapshot = options.snapshot;
+    this.#above = options.afterBytes;
+  }
+
+  get snapshot(): SnapshotState {
+    return this.#snapshot;
+  }
+
+  get running(): boolean {
+    return this.#running !== undefined;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Starts a compaction when the journal has grown beyond its limit. */
+  consider(): void {
+    if (this.running || this.#ending) return;
+    const { bytes, segments } = this.#options.journal;
+    const worthIt = Math.min(this.#snapshot.bytes, MAX_JOURNAL_BYTES);
+    if (bytes < Math.max(this.#above, worthIt) && segments < this.#maxSegments) return;
+    this.compact().catch(() => {
+      // Logged where it happened; the journal goes on growing, and the next try comes later.
+    });
+  }
+
+  /** Folds the journal into a new snapshot. Joins a compaction that is under way. */
+  compact(): Promise<void> {
+    this.#running ??= this.#compact().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  /** Starts nothing more, and waits for what runs; what takes too long is cancelled. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    if (this.#running === undefined) return;
+    const grace = setTimeout(() => void this.#fold?.cancel(), GRACE_MS);
+    try {
+      await this.#running;
+    } catch {
+      // Logged where it happened; the journal still holds everything.
+    } finally {
+      clearTimeout(grace);
+    }
+  }
+
+  async #compact(): Promise<void> {
+    const { path, journal, disk, log, committer } = this.#options;
+    try {
+      const target = await committer.betweenBatches(() => this.#closeSegment());
+      if (target <= this.#snapshot.seq) return;
+      const started = performance.now();
+      const { epoch } = journal;
+      const task = { path, target, epoch, temporary: compactionPath(path, epoch) };
+      this.#fold =
+        disk === nodeDisk ? foldInWorker(task) : { done: foldSnapshot(disk, task), cancel: async () => {} };
+      const bytes = await this.#fold.done;
+      await committer.betweenBatches(async () => {
+        await nameSuccessor(disk, task.temporary, journal.successor);
+        this.#options.fence();
+        await publish(disk, task.temporary, path);
+        this.#snapshot = { seq: target, bytes };
+      });
+      await journal.removeBefore(target + 1);
+      this.#count++;
+      this.#above = this.#options.afterBytes;
+      this.#maxSegments = MAX_SEGMENTS;
+      log.debug('journal folded into the snapshot', { bytes, ms: Math.round(performance.now() - started) });
+    } catch (error) {
+      this.#above = journal.bytes * 2;
+      this.#maxSegments = journal.segments * 2;
+      log.warn('the journal could not be folded into the snapshot; it stays as it is', {
+        error: messageOf(error),
+      });
+      throw error;
+    } finally {
+      this.#fold = undefined;
+    }
+  }
+
+  /** Answers the last record of the closed segment. */
+  async #closeSegment(): Promise<number> {
+    const { journal, committer } = this.#options;
+    const { seq } = committer;
+    if (journal.hasRecords(seq)) await journal.rotate(seq + 1);
+    return seq;
+  }
+}

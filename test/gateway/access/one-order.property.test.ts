@@ -1,0 +1,261 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { silentLogger } from '../../../src/base/log.ts';
+import { Door } from '../../../src/gateway/access/door.ts';
+import { SECURITY_MIGRATIONS } from '../../../src/gateway/access/schema.ts';
+import { EventStream } from '../../../src/gateway/events.ts';
+import type { InboundMessage } from '../../../src/gateway/model.ts';
+import { Database } from '../../../src/store/database.ts';
+import { MemoryDisk } from '../../store/kit/memory-disk.ts';
+
+const PLATFORM = 'whatsapp';
+const OLGA = { name: 'olga', surface: 'console' } as const;
+/** Ada is known under two ids, Bob under one. */
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  ada: ['ada-lid'],
+  'ada-lid': ['ada'],
+  bob: [],
+};
+const ACTS = [
+  'approve',
+  'deny',
+  'block request',
+  'undo',
+  'allow',
+  'revoke',
+  'block',
+  'unblock',
+  'invite',
+  'write',
+] as const;
+
+interface Act {
+  readonly act: (typeof ACTS)[number];
+  readonly who: string;
+  /** Turns of the event loop before the next act. */
+  readonly pause: number;
+}
+
+function message(who: string): InboundMessage {
+  return {
+    dedupeKey: who,
+    chat: { platform: PLATFORM, accountId: 'default', chatId: who },
+    chatKind: 'dm',
+    sender: { id: who, name: who, aliases: ALIASES[who] ?? [] },
+    text: 'hello',
+    messageId: who,
+    mentioned: true,
+  };
+}
+
+const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** A disk whose every operation takes some turns of the event loop. */
+function slow<T extends object>(disk: T, random: () => number): T {
+  return new Proxy(disk, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        const result: unknown = Reflect.apply(value, target, args);
+        if (!(result instanceof Promise)) return result;
+        return result.then(async (settled: unknown) => {
+          await turns(Math.floor(random() * 6));
+          return typeof settled === 'object' && settled !== null && 'sync' in settled
+            ? slow(settled, random)
+            : settled;
+        });
+      };
+    },
+  });
+}
+
+async function open(memory: MemoryDisk, random: () => number): Promise<{ door: Door; db: Database }> {
+  const db = await Database.open({
+    path: '/data/gateway-security.db',
+    migrations: SECURITY_MIGRATIONS,
+    log: silentLogger,
+    disk: slow(memory, random),
+  });
+  const door = new Door({
+    db,
+    clock: () => 1_000_000,
+    events: new EventStream((error) => {
+      throw error;
+    }),
+    log: silentLogger,
+    onApproved: async () => {},
+    onRejected: async () => {},
+    onReopened: async () => {},
+    onRevoked: () => {},
+  });
+  door.load();
+  return { door, db };
+}
+
+async function write(door: Door, who: string): Promise<void> {
+  const asked = message(who);
+  if (door.people.isBlocked(PLATFORM, asked.sender) || door.people.isAllowed(PLATFORM, asked.sender)) return;
+  const view = door.desk.consider(asked);
+  if (view.answer !== 'new') return;
+  const request = door.desk.begin(asked, `held-${who}`, view.coded);
+  await turns(2);
+  await door.desk.store(request);
+  await door.arrived(request);
+}
+
+/** What the operator or the person does; `rows` are the requests that the operator saw when it began. */
+function start(door: Door, { act, who }: Act, rows: ReadonlyMap<string, string>): Promise<unknown> {
+  const requestId = rows.get(who) ?? 'none';
+  switch (act) {
+    case 'approve':
+      return door.approve({ requestId }, OLGA);
+    case 'deny':
+      return door.deny({ requestId }, OLGA);
+    case 'block request':
+      return door.blockRequest({ requestId }, OLGA);
+    case 'undo':
+      return door.undo(requestId, OLGA);
+    case 'allow':
+      return door.allow(PLATFORM, who, who === 'bob' ? 'a note' : undefined, OLGA);
+    case 'revoke':
+      return door.revoke(PLATFORM, who, OLGA);
+    case 'block':
+      return door.block(PLATFORM, who, OLGA);
+    case 'unblock':
+      return door.unblock(PLATFORM, who, OLGA);
+    case 'invite':
+      return door.acceptInvitation({ ...message(who), text: door.codes.invite(OLGA).code });
+    case 'write':
+      return write(door, who);
+  }
+}
+
+function state(door: Door): unknown {
+  const order = (a: object, b: object): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
+  return {
+    allowed: door.people.list().toSorted(order),
+    blocked: door.people.blockedList().toSorted(order),
+    persons: Object.keys(ALIASES).map((who) => door.people.idsFor(PLATFORM, who).toSorted()),
+    waiting: door.desk
+      .list()
+      .map(({ code: _, ...row }) => row)
+      .toSorted(order),
+  };
+}
+
+const who = fc.constantFrom(...Object.keys(ALIASES));
+const act = (...kinds: readonly Act['act'][]): fc.Arbitrary<Act> =>
+  fc.record({ act: fc.constantFrom(...kinds), who, pause: fc.nat(4) });
+
+/** Runs the acts, together or one after the other. */
+async function run(
+  acts: readonly Act[],
+  random: () => number,
+  together: boolean,
+): Promise<{ door: Door; db: Database; memory: MemoryDisk }> {
+  const memory = new MemoryDisk();
+  const { door, db } = await open(memory, random);
+  await write(door, 'ada');
+  await write(door, 'bob');
+  const rows = new Map(door.desk.list().map((row) => [row.senderId, row.id]));
+  const racing: Promise<unknown>[] = [];
+  for (const each of acts) {
+    const mine = start(door, each, rows).catch(() => {});
+    if (together) racing.push(mine);
+    else await mine;
+    await turns(each.pause);
+  }
+  await Promise.all(racing);
+  await turns(2);
+  return { door, db, memory };
+}
+
+it('acts on one person that race leave the same in memory and on the disk, whatever the disk is doing', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(act(...ACTS), { minLength: 2, maxLength: 10 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+      async (acts, delays) => {
+        const random = (): number => delays.next().value ?? 0;
+        const { door, db, memory } = await run(acts, random, true);
+        const before = state(door);
+        door.stop();
+        const again = await open(memory.afterKill(), () => 0);
+        expect(state(again.door)).toEqual(before);
+        again.door.stop();
+        await Promise.all([db.close(), again.db.close()]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+it('the last word about a person is what counts, as if every act had waited for the one before', async () => {
+  const decided = ({ door }: { door: Door }): unknown => ({
+    allowed: door.people
+      .list()
+      .map(({ userId }) => userId)
+      .toSorted(),
+    blocked: door.people
+      .blockedList()
+      .map(({ userId }) => userId)
+      .toSorted(),
+    waiting: door.desk
+      .list()
+      .map(({ senderId }) => senderId)
+      .toSorted(),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(act(...ACTS.filter((each) => each !== 'write')), { minLength: 2, maxLength: 10 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+      async (acts, delays) => {
+        const raced = await run(acts, () => delays.next().value ?? 0, true);
+        const calm = await run(acts, () => 0, false);
+        expect(decided(raced)).toEqual(decided(calm));
+        raced.door.stop();
+        calm.door.stop();
+        await Promise.all([raced.db.close(), calm.db.close()]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+it('a revocation is in force at once, even while an approval before it is still being stored', async () => {
+  const { door, db } = await open(new MemoryDisk(), () => 0.9);
+  await write(door, 'ada');
+  const [row] = door.desk.list();
+  const sender = { id: 'ada-lid', name: 'Ada' };
+  const seen = new Set<boolean>();
+  const approved = door.approve({ requestId: row?.id ?? '' }, OLGA);
+  const revoked = door.revoke(PLATFORM, 'ada', OLGA);
+  const watching = (async () => {
+    for (let i = 0; i < 200; i += 1) {
+      seen.add(door.people.isAllowed(PLATFORM, { ...sender, aliases: ['ada'] }));
+      await turns(1);
+    }
+  })();
+  await Promise.all([approved, revoked, watching]);
+  expect([...seen]).toEqual([false]);
+  expect(door.people.list()).toEqual([]);
+  door.stop();
+  await db.close();
+});
+
+it('unblocking one id of a person unblocks all that were blocked with it, also after a restart', async () => {
+  const memory = new MemoryDisk();
+  const first = await open(memory, () => 0);
+  await write(first.door, 'ada');
+  await first.door.blockRequest({ requestId: first.door.desk.list()[0]?.id ?? '' }, OLGA);
+  expect(first.door.people.blockedList()).toHaveLength(2);
+  first.door.stop();
+  const second = await open(memory.afterKill(), () => 0);
+  await second.door.unblock(PLATFORM, 'ada-lid', OLGA);
+  expect(second.door.people.blockedList()).toEqual([]);
+  second.door.stop();
+  await Promise.all([first.db.close(), second.db.close()]);
+});
