@@ -72,6 +72,8 @@ export interface OutboundMeta {
   /** When the turn began whose draft this replaces. */
   readonly draftAt?: number;
   readonly pairing?: { readonly code: string; readonly expiresInMs: number };
+  /** Its text is changed when what it asks is over: kept after the delivery. */
+  readonly amendable?: true;
   /** The reply is empty because its message was joined into a later one of the same turn. */
   readonly joinedTo?: string;
 }

@@ -41,7 +41,7 @@ describe('an attached console', () => {
     await vi.waitFor(() => expect(events.length).toBe(2), GENEROUS);
     expect(events[0]).toEqual(removed);
     expect(operator.snapshot()).toEqual(fake.operator.snapshot());
-    expect(operator.link()).toEqual({
+    expect(operator.link()).toMatchObject({
       kind: 'remote',
       url: `ws://127.0.0.1:${port}/operator`,
       connected: true,

@@ -344,7 +344,7 @@ class ScriptedConversation implements Conversation {
   }
 
   #count(question: string, answer: string, turn: Turn): void {
-    const inputTokens = Math.ceil(question.length / 4);
+    const inputTokens = Math.ceil(withoutHeader(question).length / 4);
     const outputTokens = Math.ceil(answer.length / 4);
     this.#inputTokens += inputTokens;
     this.#outputTokens += outputTokens;

@@ -29,7 +29,18 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
     parts: ReturnType<Outbox['format']>,
     id?: string,
   ): Promise<unknown> =>
-    outbox.post({ chat, meta: { kind: 'notice', sessionId: dialog.sessionId }, parts }, id);
+    outbox.post(
+      {
+        chat,
+        meta: {
+          kind: 'notice',
+          sessionId: dialog.sessionId,
+          ...(id === undefined ? {} : { amendable: true }),
+        },
+        parts,
+      },
+      id,
+    );
   return {
     async ask(dialog) {
       const { chat, requester, question } = dialog;

@@ -123,7 +123,10 @@ export class OutboxRows {
     const { state, done, receipts, attempts, error = null, id } = row;
     const facts = [state, done, JSON.stringify(receipts), attempts, error, at];
     // What was delivered is only looked up: its text leaves the store with it, unless a program may ask for it again.
-    const keeps = state !== 'delivered' || (row.meta.promptId !== undefined && textLength(row) <= KEPT_CHARS);
+    const keeps =
+      state !== 'delivered' ||
+      row.meta.amendable === true ||
+      (row.meta.promptId !== undefined && textLength(row) <= KEPT_CHARS);
     await this.#persist((tx) =>
       tx.run(
         `UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ?

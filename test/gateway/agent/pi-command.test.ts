@@ -50,6 +50,7 @@ describe('what an agent process gets', () => {
     );
     expect(env).toEqual({
       HOME: '/home/me',
+      NODE_COMPILE_CACHE: '/home/me/.cache/pi-gateway-tui/agents',
       PI_GATEWAY_HOME: '/data',
       PI_GATEWAY_HOSTED: '1',
       PI_GATEWAY_AGENT_MARK: 'mark-1',
