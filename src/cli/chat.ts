@@ -98,7 +98,9 @@ export function runChat(
           break;
         case 'pairing_required':
           line(
-            `Waiting for the operator. Pairing code: ${String(data['code'])}   (pi-gateway-tui pair ${String(data['code'])})`,
+            typeof data['code'] === 'string'
+              ? `Waiting for the operator. Pairing code: ${data['code']}   (pi-gateway-tui pair ${data['code']})`
+              : 'Waiting for the operator, without a code: too many others have one. Approve it in the console.',
           );
           break;
         case 'paired':

@@ -71,7 +71,8 @@ export interface OutboundMeta {
   readonly repeat?: boolean;
   /** When the turn began whose draft this replaces. */
   readonly draftAt?: number;
-  readonly pairing?: { readonly code: string; readonly expiresInMs: number };
+  /** `code` is null while too many others have one: the operator sees the request all the same. */
+  readonly pairing?: { readonly code: string | null; readonly expiresInMs: number };
   /** Its text is changed when what it asks is over: kept after the delivery. */
   readonly amendable?: true;
   /** The reply is empty because its message was joined into a later one of the same turn. */

@@ -166,6 +166,7 @@ export class Gateway {
       decide: this.#parts.decisions.note,
       lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
+      reject: (request, tell) => reception.reject(request, tell),
       adopt: (item) => reception.adopt(item),
     });
     await this.tasks.recover();

@@ -29,6 +29,7 @@ export interface RecoveryDeps {
   /** Numbers of the questions of a session that nobody waits for any more. */
   readonly lostQuestions: (sessionId: string) => readonly number[];
   readonly release: (request: PairingRequest) => Promise<void>;
+  readonly reject: (request: PairingRequest, tell: boolean) => Promise<void>;
   readonly adopt: (item: InboxItem) => Promise<void>;
 }
 
@@ -137,7 +138,8 @@ async function recoverHeld(deps: RecoveryDeps, item: InboxItem): Promise<void> {
   const closed = desk.closedFor(item.id);
   if (closed === undefined) return deps.adopt(item);
   if (closed.state === 'approved') return deps.release(closed.request);
-  await deps.db.write((tx) => deps.inbox.setState(tx, item, 'done'));
+  // Still held: the end came before anybody was told.
+  return deps.reject(closed.request, closed.state === 'denied');
 }
 
 function firstWords(text: string): string {

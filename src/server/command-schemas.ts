@@ -105,8 +105,13 @@ function isKey<T extends object>(table: T, key: unknown): key is keyof T {
   return typeof key === 'string' && Object.hasOwn(table, key);
 }
 
+/** A name from outside may be anything, also something that no text can be made of. */
+function shown(name: unknown): string {
+  return typeof name === 'string' ? name.slice(0, 40) : typeof name;
+}
+
 function unknownName(kind: string, name: unknown): RequestRefused {
-  return new RequestRefused(`unknown_${kind}`, `there is no ${kind} "${String(name)}"`, {
+  return new RequestRefused(`unknown_${kind}`, `there is no ${kind} "${shown(name)}"`, {
     status: 400,
     hint: 'The console may be newer than the gateway: bring both to the same version.',
   });
@@ -130,7 +135,7 @@ export type ParsedQuery = {
 
 /** A question from outside, or a 400 that names the key at fault. */
 export function parseQuery(name: unknown, params: unknown): ParsedQuery {
-  const what = `parameters of the query "${String(name)}"`;
+  const what = `parameters of the query "${shown(name)}"`;
   switch (name) {
     case 'transcript':
       return { name, params: parseValue(QUERIES.transcript, params, what) };

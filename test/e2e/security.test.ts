@@ -76,7 +76,7 @@ describe('nobody gets in by themselves', () => {
     expect(await status()).toMatchObject({ sessions: 0, pairing: 0 });
   });
 
-  it('turns the fourth pending stranger of a platform away and counts it', async () => {
+  it('gives the fourth pending new user no code, but a place in the queue, and says so', async () => {
     for (let i = 0; i < 3; i += 1) {
       const client = await connect();
       client.prompt('p', 'hello');
@@ -84,9 +84,9 @@ describe('nobody gets in by themselves', () => {
     }
     const fourth = await connect();
     fourth.prompt('p', 'me too');
-    await expect.poll(async () => (await status())['turnedAway']).toBe(1);
-    expect(fourth.frames.some((frame) => frame.type === 'pairing_required')).toBe(false);
-    expect(await status()).toMatchObject({ pairing: 3 });
+    const waits = await fourth.next((frame) => frame.type === 'pairing_required');
+    expect(waits).toMatchObject({ id: 'p', data: { code: null } });
+    expect(await status()).toMatchObject({ pairing: 4, turnedAway: 0 });
   });
 
   it('locks code entry after five wrong codes, but approving the row still works', async () => {

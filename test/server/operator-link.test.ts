@@ -75,6 +75,7 @@ describe('the operator link', () => {
   it.each<[unknown, string]>([
     [{ type: 'run', id: '1', data: { type: 'explode' } }, 'there is no command "explode"'],
     [{ type: 'run', id: '1', data: { type: 'toString' } }, 'there is no command "toString"'],
+    [{ type: 'run', id: '1', data: { type: { toString: 1 } } }, 'there is no command "object"'],
     [{ type: 'run', id: '1', data: null }, 'there is no command "undefined"'],
     [
       { type: 'run', id: '1', data: { type: 'allow', platform: 'icq', userId: '1' } },
@@ -82,6 +83,7 @@ describe('the operator link', () => {
     ],
     [{ type: 'run', id: '1', data: { type: 'task.cancel' } }, 'missing: id'],
     [{ type: 'run', id: '1', data: { type: 'doctor', force: true } }, 'unknown key: force'],
+    [{ type: 'query', id: '1', data: { name: { toString: 1 } } }, 'there is no query "object"'],
     [{ type: 'query', id: '1', data: { name: 'secrets' } }, 'there is no query "secrets"'],
     [{ type: 'query', id: '1', data: { name: 'queue', params: {} } }, 'missing: sessionId'],
   ])('refuses %j', async (frame, message) => {

@@ -24,7 +24,13 @@ export type Consideration =
   /** Their request waits without a code, and there is room for one now. */
   | { readonly answer: 'code'; readonly request: PairingRequest }
   | { readonly answer: 'remind'; readonly request: PairingRequest }
-  | { readonly answer: 'silent'; readonly code: string; readonly reason: string };
+  /** `request`: the one of theirs that waits already. */
+  | {
+      readonly answer: 'silent';
+      readonly code: string;
+      readonly reason: string;
+      readonly request?: PairingRequest;
+    };
 
 export type ClosedState = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
 
@@ -132,12 +138,18 @@ export class PairingDesk {
               answer: 'silent',
               code: 'pairing_queued',
               reason: 'the sender waits for approval, without a code',
+              request,
             };
       const due =
         request.remindedAt === undefined && now >= request.createdAt + PAIRING_LIMITS.reminderAfterMs;
       return due
         ? { answer: 'remind', request }
-        : { answer: 'silent', code: 'pairing_pending', reason: 'the sender already waits for approval' };
+        : {
+            answer: 'silent',
+            code: 'pairing_pending',
+            reason: 'the sender already waits for approval',
+            request,
+          };
     }
     // A request that has just expired may not be closed yet: its hour of silence has begun all the same.
     if (request !== undefined || ids.some((id) => (this.#cooldowns.get(senderKey(platform, id)) ?? 0) > now))

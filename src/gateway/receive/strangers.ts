@@ -16,6 +16,8 @@ import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 
 const NOT_NOW = 'This gateway does not take messages from here right now.';
+const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';
+const TOO_LATE = 'This message waited for more than an hour. Send it again.';
 const WELCOME = 'You are in. Welcome!';
 
 export interface StrangersDeps {
@@ -55,25 +57,36 @@ export class Strangers {
     if (invited !== undefined) return this.#invited(message, invited);
     const view = door.desk.consider(message);
     if (view.answer === 'silent') {
+      if (view.request !== undefined && this.#isHeld(view.request, message))
+        return this.#stillWaits(view.request, message);
       this.#deps.refused(message, view.code, view.reason);
-      // A program waits for an outcome of its prompt; a person is not told how pairing is doing.
-      if (message.promptId !== undefined)
-        sayDirectly(this.#deps, message, 'refusal', NOT_NOW, { kind: 'outcome', code: 'refused' });
-      return;
+      // A person is not told how pairing is doing.
+      return this.#refusePrompt(message, NOT_NOW);
     }
     if (view.answer === 'remind' || view.answer === 'code') {
       const { request } = view;
       const code = await (view.answer === 'code' ? door.desk.promote(request) : door.desk.remind(request));
       this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
-      return this.#sendCode(message, code, request.expiresAt - now);
+      const { promptId: _, ...asked } = message;
+      const kept = inbox.get(request.heldId)?.message.promptId;
+      // The code belongs to the prompt that is kept: only that one is answered later.
+      this.#sendCode(
+        kept === undefined ? asked : { ...asked, promptId: kept },
+        code,
+        request.expiresAt - now,
+      );
+      if (message.promptId !== kept) this.#refusePrompt(message, NOT_KEPT);
+      return;
     }
     // Many may be queued: only what is short is kept until somebody decides.
     const kept = view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars;
+    // What is refused was not accepted: a program may send it again under the same id.
+    const refused = !kept && message.promptId !== undefined;
     const request = door.desk.begin(message, kept ? randomUUID() : '', view.coded);
     try {
       // Two files, two steps: a held message whose request was cut off gets a new one at the next start.
       const held = await write((tx) =>
-        inbox.markSeen(tx, message, now)
+        refused || inbox.markSeen(tx, message, now)
           ? !kept || inbox.add(tx, request.heldId, message, 'held', undefined, now)
           : undefined,
       );
@@ -83,16 +96,24 @@ export class Strangers {
       throw error;
     }
     await this.#ask(request, message);
+    if (refused) this.#refusePrompt(message, NOT_KEPT);
   }
 
   /** A held message without a request: the gateway was killed between the two steps. */
   async adopt(item: InboxItem): Promise<void> {
-    const { door, inbox, persist, refused } = this.#deps;
+    const { door, inbox, outbox, persist, refused } = this.#deps;
     const view = door.desk.consider(item.message);
     if (view.answer === 'new')
       return this.#ask(door.desk.begin(item.message, item.id, view.coded), item.message);
     if (view.answer === 'silent') refused(item.message, view.code, view.reason);
-    await persist((tx) => inbox.setState(tx, item, 'done'));
+    const { chat, promptId } = item.message;
+    const row = await persist((tx) => {
+      inbox.setState(tx, item, 'done');
+      if (promptId === undefined) return undefined;
+      const meta = { kind: 'outcome', code: 'refused', promptId } as const;
+      return outbox.add(tx, { chat, meta, parts: outbox.format(chat, NOT_NOW) });
+    });
+    if (row !== undefined) void outbox.release(row);
   }
 
   /** The stranger was let in: the held first message is answered as if it had just arrived. Safe to repeat. */
@@ -101,26 +122,29 @@ export class Strangers {
     return this.#deps.tails.run(chatKey(request.chat), () => this.#release(request));
   }
 
-  /** The stranger was not let in: what was held is dropped; a denial is told once. Safe to repeat. */
+  /**
+   * The stranger was not let in: what was held is dropped. A person is told once, of a denial only; a program hears
+   * what became of its prompt whatever the reason. Safe to repeat.
+   */
   async reject(request: PairingRequest, tell: boolean): Promise<void> {
     const { inbox, persist, outbox, offline } = this.#deps;
     const held = inbox.get(request.heldId);
     // A code that was made for somebody has no chat yet.
     const told = tell && request.kind === 'asked';
     if (held === undefined && !told) return;
+    const promptId = held?.state === 'held' ? held.message.promptId : undefined;
     const row = await persist((tx) => {
       if (held !== undefined) inbox.setState(tx, held, 'done');
-      return told
-        ? outbox.add(tx, {
-            chat: request.chat,
-            meta: {
-              kind: 'denied',
-              code: 'refused',
-              ...(held?.message.promptId === undefined ? {} : { promptId: held.message.promptId }),
-            },
-            parts: outbox.format(request.chat, 'The operator did not let you in.'),
-          })
-        : undefined;
+      if (!told && promptId === undefined) return undefined;
+      return outbox.add(tx, {
+        chat: request.chat,
+        meta: {
+          kind: told ? 'denied' : 'outcome',
+          code: 'refused',
+          ...(promptId === undefined ? {} : { promptId }),
+        },
+        parts: outbox.format(request.chat, told ? 'The operator did not let you in.' : NOT_NOW),
+      });
     });
     if (row !== undefined && !offline()) void outbox.release(row);
   }
@@ -141,23 +165,22 @@ export class Strangers {
     const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
     const command = young ? this.#deps.commands.held(held.message) : undefined;
     const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
-    const { row, released } = await persist((tx) => {
+    const { rows, released } = await persist((tx) => {
       const taken =
         held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
       if (taken) conversations.commitPlace(tx, place, now);
       else if (held?.state === 'held')
         // Where only the store is open nobody could answer a command: the person sends it again.
         inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
-      return {
-        released: taken,
-        row: outbox.add(tx, {
-          chat: request.chat,
-          meta: { kind: 'paired' },
-          parts: outbox.format(request.chat, WELCOME),
-        }),
-      };
+      const { chat } = request;
+      const welcome = outbox.add(tx, { chat, meta: { kind: 'paired' }, parts: outbox.format(chat, WELCOME) });
+      if (held?.state !== 'held' || young || held.message.promptId === undefined)
+        return { released: taken, rows: [welcome] };
+      const meta = { kind: 'outcome', code: 'refused', promptId: held.message.promptId } as const;
+      const late = outbox.add(tx, { chat, meta, parts: outbox.format(chat, TOO_LATE) });
+      return { released: taken, rows: [welcome, late] };
     });
-    if (!offline()) void outbox.release(row);
+    if (!offline()) for (const row of rows) void outbox.release(row);
     if (held !== undefined && command !== undefined && !offline()) command({ ...held, state: 'running' });
     if (held === undefined || place === undefined || !released) return;
     conversations.rememberPlace(place, now);
@@ -212,6 +235,28 @@ export class Strangers {
     events.emit({ type: 'pairing', request: pairingView(request) });
     if (request.code !== undefined)
       this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
+    else if (request.heldId !== '') this.#stillWaits(request, message);
+  }
+
+  /** Is this the prompt that the request keeps, sent again by a program that was cut off? */
+  #isHeld(request: PairingRequest, { promptId }: InboundMessage): boolean {
+    return promptId !== undefined && this.#deps.inbox.get(request.heldId)?.message.promptId === promptId;
+  }
+
+  /** A program hears that its prompt waits for the operator; a person who has no code hears nothing. */
+  #stillWaits(request: PairingRequest, message: InboundMessage): void {
+    if (message.promptId === undefined) return;
+    const code = request.code === undefined ? null : showPairingCode(request.code);
+    sayDirectly(this.#deps, message, 'pairing', 'Waiting for the operator.', {
+      kind: 'pairing',
+      pairing: { code, expiresInMs: request.expiresAt - this.#deps.clock() },
+    });
+  }
+
+  /** A program waits for an outcome of each of its prompts. */
+  #refusePrompt(message: InboundMessage, text: string): void {
+    if (message.promptId !== undefined)
+      sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code: 'refused' });
   }
 
   /** The code goes out directly: it must never touch the disk or a log line. */
