@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
+import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
@@ -108,6 +109,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   configuration,
   errors: errorCodes,
   'telegram-kinds': () => kinds({ ...GIVEN, ...DESCRIBED }, UNREADABLE),
+  'whatsapp-kinds': () => kinds({ ...whatsapp.GIVEN, ...whatsapp.DESCRIBED }, whatsapp.UNREADABLE),
 };
 
 /** What the agent gets of each kind of message on a platform; what cannot be read is answered with a sentence. */

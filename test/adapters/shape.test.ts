@@ -30,6 +30,16 @@ describe.each(Object.entries(SCHEMAS))('the %s adapter', (platform, schema) => {
     for (const key of Object.keys(schema.properties)) expect(known).toContain(`platforms.${platform}.${key}`);
   });
 
+  it('has the defaults that the configuration shows', () => {
+    const shown = new Map(configKeys().map(({ key, fallback }) => [key, fallback]));
+    for (const [key, property] of Object.entries(schema.properties)) {
+      const fallback: unknown = 'default' in property ? property.default : undefined;
+      const name = `platforms.${platform}.${key}`;
+      if (typeof fallback === 'boolean' && shown.get(name) !== undefined)
+        expect(shown.get(name), name).toBe(fallback);
+    }
+  });
+
   it('has a page for people who set it up', () => {
     expect(existsSync(join(ROOT, 'docs/adapters', `${platform}.md`))).toBe(true);
   });

@@ -133,6 +133,12 @@ export class WholePath {
     };
   }
 
+  /** What the model was asked so far belongs to no row any more. */
+  async settle(): Promise<void> {
+    await this.quiet();
+    this.#seen = this.model.requests.length;
+  }
+
   /** `send` does not reach the model: a message that is sent after it does. */
   async notAsked(send: () => unknown): Promise<void> {
     await send();

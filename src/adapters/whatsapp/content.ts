@@ -1,5 +1,6 @@
 import type { proto } from 'baileys';
 import type { Attachment } from '../../gateway/model.ts';
+import { NO_CONTENT, UNREADABLE } from './kinds.ts';
 import { type MediaType, refOfMedia } from './media-ref.ts';
 
 /** What a person wrote, taken out of its wrappers. */
@@ -7,35 +8,71 @@ export interface Content {
   readonly text: string;
   readonly attachments: readonly Attachment[];
   readonly context?: proto.IContextInfo;
+  /** A voice message. */
+  readonly voice?: true;
+  /** What of it cannot be read, as a noun phrase. */
+  readonly unreadable?: string;
+  /** The album that it is a picture of. */
+  readonly albumId?: string;
+  /** It announces an album, whose pictures follow. */
+  readonly album?: true;
 }
+
+/** What holds the message one level deeper. */
+const WRAPPERS = [
+  'ephemeralMessage',
+  'viewOnceMessage',
+  'viewOnceMessageV2',
+  'viewOnceMessageV2Extension',
+  'documentWithCaptionMessage',
+  'associatedChildMessage',
+  'editedMessage',
+  'deviceSentMessage',
+  'groupMentionedMessage',
+  'botInvokeMessage',
+  'botForwardedMessage',
+  'questionMessage',
+  'questionReplyMessage',
+  'pollCreationMessageV4',
+  'pollCreationOptionImageMessage',
+] as const satisfies readonly (keyof proto.IMessage)[];
 
 /** Wrappers (disappearing, view once, document with caption, album…) are nested a few levels at most. */
 const MAX_WRAPPERS = 6;
 
-/** The message inside its wrappers. */
-export function unwrap(message: proto.IMessage | null | undefined): proto.IMessage | undefined {
-  let inner = message ?? undefined;
-  for (let level = 0; level < MAX_WRAPPERS && inner !== undefined; level += 1) {
-    const wrapper =
-      inner.ephemeralMessage ??
-      inner.viewOnceMessage ??
-      inner.viewOnceMessageV2 ??
-      inner.viewOnceMessageV2Extension ??
-      inner.documentWithCaptionMessage ??
-      inner.associatedChildMessage ??
-      inner.editedMessage ??
-      inner.deviceSentMessage;
-    if (!wrapper) return inner;
+/** The message and what it is wrapped in, outermost first. */
+function layers(message: proto.IMessage | null | undefined): proto.IMessage[] {
+  const found: proto.IMessage[] = [];
+  for (let inner = message ?? undefined; inner !== undefined && found.length <= MAX_WRAPPERS; ) {
+    found.push(inner);
+    const outer = inner;
+    const wrapper = WRAPPERS.map((name) => outer[name]).find((each) => each);
+    if (!wrapper) break;
     inner = wrapper.message ?? undefined;
   }
-  return inner;
+  return found;
 }
+
+/** The message inside its wrappers. */
+export function unwrap(message: proto.IMessage | null | undefined): proto.IMessage | undefined {
+  return layers(message).at(-1);
+}
+
+/** `MessageAssociation.AssociationType` values; the library that names them is loaded on demand only. */
+const MEDIA_ALBUM = 1;
+/** A better copy of a picture or video that comes as a message as well: HD video, HD picture, motion photo. */
+const COPIES: ReadonlySet<number> = new Set([5, 10, 12]);
 
 /** Undefined for everything that is no message of a person to the bot: reactions, votes, keys, protocol. */
 export function contentOf(message: proto.IMessage | null | undefined): Content | undefined {
-  const inner = unwrap(message);
+  const all = layers(message);
+  const inner = all.at(-1);
   if (inner === undefined) return undefined;
-  return plainText(inner) ?? media(inner) ?? choice(inner) ?? described(inner);
+  const association = all.map((each) => each.messageContextInfo?.messageAssociation).find((each) => each);
+  if (COPIES.has(association?.associationType ?? 0)) return undefined;
+  const albumId = association?.associationType === MEDIA_ALBUM ? association.parentMessageKey?.id : undefined;
+  const found = plainText(inner) ?? media(inner) ?? choice(inner) ?? described(inner) ?? unreadable(inner);
+  return found === undefined || !albumId ? found : { ...found, albumId };
 }
 
 function content(
@@ -51,26 +88,49 @@ function content(
 }
 
 function plainText(m: proto.IMessage): Content | undefined {
+  if (m.albumMessage) return { ...content('', m.albumMessage.contextInfo), album: true };
   if (m.conversation) return content(m.conversation, undefined);
   if (m.extendedTextMessage) return content(m.extendedTextMessage.text, m.extendedTextMessage.contextInfo);
+  if (m.questionResponseMessage) return content(m.questionResponseMessage.text, undefined);
   return undefined;
 }
 
 function media(m: proto.IMessage): Content | undefined {
   const image = m.imageMessage;
-  if (image) return content(image.caption, image.contextInfo, attachment('image', image, 'image/jpeg'));
+  if (image) return file('a picture', image.caption, image, attachment('image', image, 'image/jpeg'));
   const video = m.videoMessage ?? m.ptvMessage;
-  if (video) return content(video.caption, video.contextInfo, attachment('video', video, 'video/mp4'));
+  if (video) return file('a video', video.caption, video, attachment('video', video, 'video/mp4'));
   const audio = m.audioMessage;
-  if (audio) return content('', audio.contextInfo, attachment('audio', audio, 'audio/ogg'));
+  if (audio) {
+    const found = file('a recording', '', audio, attachment('audio', audio, 'audio/ogg'));
+    return audio.ptt === true ? { ...found, voice: true } : found;
+  }
   const sticker = m.stickerMessage;
-  if (sticker) return content('', sticker.contextInfo, attachment('sticker', sticker, 'image/webp'));
-  const file = m.documentMessage;
-  if (file) {
-    const found = attachment('document', file, 'application/octet-stream', file.fileName ?? file.title);
-    return content(file.caption, file.contextInfo, found);
+  if (sticker?.isLottie === true)
+    return { ...content('', sticker.contextInfo), unreadable: UNREADABLE.lottieStickerMessage };
+  if (sticker) return file('a sticker', '', sticker, attachment('sticker', sticker, 'image/webp'));
+  const document = m.documentMessage;
+  if (document) {
+    const name = document.fileName ?? document.title;
+    return file(
+      'a file',
+      document.caption,
+      document,
+      attachment('document', document, 'application/octet-stream', name),
+    );
   }
   return undefined;
+}
+
+/** Without the file, which WhatsApp gives to phones only (view once), or which an edited caption does not carry. */
+function file(
+  what: string,
+  caption: string | null | undefined,
+  { contextInfo }: { contextInfo?: proto.IContextInfo | null },
+  found: Attachment | undefined,
+): Content {
+  const read = content(caption, contextInfo, found);
+  return found === undefined && read.text === '' ? { ...read, unreadable: what } : read;
 }
 
 /** A tapped button or list row counts as its label being written. */
@@ -81,29 +141,124 @@ function choice(m: proto.IMessage): Content | undefined {
   if (template) return content(template.selectedDisplayText ?? template.selectedId, template.contextInfo);
   const list = m.listResponseMessage;
   if (list) return content(list.title ?? list.singleSelectReply?.selectedRowId, list.contextInfo);
+  const flow = m.interactiveResponseMessage;
+  if (flow) return content(flow.body?.text || flow.nativeFlowResponseMessage?.paramsJson, flow.contextInfo);
   return undefined;
 }
 
-/** Things without words become one line that says what they are. */
+/** Things without words become lines that say what they are. */
 function described(m: proto.IMessage): Content | undefined {
   const place = m.locationMessage ?? m.liveLocationMessage;
   if (place) {
-    const name = m.locationMessage?.name ?? m.locationMessage?.address ?? m.liveLocationMessage?.caption;
-    const where = `${place.degreesLatitude ?? 0}, ${place.degreesLongitude ?? 0}`;
-    return content(`[location ${where}${name ? ` ${name}` : ''}]`, place.contextInfo);
+    const { name, address, comment } = m.locationMessage ?? {};
+    const about = [name, address].filter((part) => part).join(', ');
+    const live = m.liveLocationMessage || m.locationMessage?.isLive === true ? 'live ' : '';
+    const where = `[${live}location ${place.degreesLatitude ?? 0}, ${place.degreesLongitude ?? 0}${about === '' ? '' : `, ${about}`}]`;
+    return content(lines(where, comment ?? m.liveLocationMessage?.caption), place.contextInfo);
   }
-  if (m.contactMessage)
-    return content(`[contact ${m.contactMessage.displayName ?? ''}]`, m.contactMessage.contextInfo);
-  if (m.contactsArrayMessage) {
-    const names = (m.contactsArrayMessage.contacts ?? []).map((contact) => contact.displayName ?? '');
-    return content(`[contacts ${names.join(', ')}]`, m.contactsArrayMessage.contextInfo);
+  if (m.contactMessage) return content(contact(m.contactMessage), m.contactMessage.contextInfo);
+  if (m.contactsArrayMessage)
+    return content(
+      lines(...(m.contactsArrayMessage.contacts ?? []).map(contact)),
+      m.contactsArrayMessage.contextInfo,
+    );
+  const poll =
+    m.pollCreationMessage ?? m.pollCreationMessageV2 ?? m.pollCreationMessageV3 ?? m.pollCreationMessageV5;
+  if (poll)
+    return content(
+      lines(`[poll] ${poll.name ?? ''}`, ...(poll.options ?? []).map((each) => `- ${each.optionName ?? ''}`)),
+      poll.contextInfo,
+    );
+  const votes = m.pollResultSnapshotMessage ?? m.pollResultSnapshotMessageV3;
+  if (votes)
+    return content(
+      lines(
+        `[poll, results] ${votes.name ?? ''}`,
+        ...(votes.pollVotes ?? []).map(
+          (each) => `- ${each.optionName ?? ''} (${numberOf(each.optionVoteCount) ?? 0})`,
+        ),
+      ),
+      votes.contextInfo,
+    );
+  return business(m);
+}
+
+/** What businesses write with buttons and lists. */
+function business(m: proto.IMessage): Content | undefined {
+  const label = (text: string | null | undefined): string | undefined => (text ? `- ${text}` : undefined);
+  const buttons = m.buttonsMessage;
+  if (buttons)
+    return content(
+      lines(
+        buttons.text,
+        buttons.contentText,
+        buttons.footerText,
+        ...(buttons.buttons ?? []).map((each) => label(each.buttonText?.displayText)),
+      ),
+      buttons.contextInfo,
+    );
+  const list = m.listMessage;
+  if (list) {
+    const rows = (list.sections ?? []).flatMap((section) => section.rows ?? []);
+    return content(
+      lines(list.title, list.description, list.footerText, ...rows.map((row) => label(row.title))),
+      list.contextInfo,
+    );
   }
-  const poll = m.pollCreationMessage ?? m.pollCreationMessageV2 ?? m.pollCreationMessageV3;
-  if (poll) {
-    const options = (poll.options ?? []).map((option) => option.optionName ?? '');
-    return content(`[poll ${poll.name ?? ''}: ${options.join(' | ')}]`, poll.contextInfo);
+  const template = m.templateMessage;
+  const rows = template?.hydratedTemplate ?? template?.hydratedFourRowTemplate;
+  if (template && rows)
+    return content(
+      lines(
+        rows.hydratedTitleText,
+        rows.hydratedContentText,
+        rows.hydratedFooterText,
+        ...(rows.hydratedButtons ?? []).map(({ quickReplyButton: quick, urlButton: url, callButton: call }) =>
+          label(
+            quick?.displayText ?? (url ? `${url.displayText ?? ''} ${url.url ?? ''}` : call?.displayText),
+          ),
+        ),
+      ),
+      template.contextInfo,
+    );
+  const interactive = m.interactiveMessage ?? template?.interactiveMessageTemplate;
+  if (!interactive) return undefined;
+  const { header, body, footer, carouselMessage } = interactive;
+  const cards = (carouselMessage?.cards ?? []).map((card) => label(card.body?.text));
+  return content(
+    lines(header?.title, header?.subtitle, body?.text, footer?.text, ...cards),
+    interactive.contextInfo,
+  );
+}
+
+function unreadable(m: proto.IMessage): Content | undefined {
+  for (const [field, name] of Object.entries(UNREADABLE)) {
+    const found: unknown = m[field as keyof typeof UNREADABLE];
+    if (!found) continue;
+    const context = (found as { contextInfo?: proto.IContextInfo | null }).contextInfo;
+    return { ...content('', context), unreadable: name };
   }
-  return undefined;
+  const fields = Object.entries(m).filter(([, value]) => value !== null && value !== undefined);
+  if (fields.some(([field, value]) => field === 'conversation' && value === '')) return undefined;
+  const known = fields.every(([field]) => NO_CONTENT.has(field));
+  // The library drops fields that it does not know: a new kind of message is one in which nothing is left.
+  const nothing = fields.every(([field]) => field === 'messageContextInfo');
+  return known && !nothing ? undefined : { ...content('', undefined), unreadable: 'this kind of message' };
+}
+
+/** What stands on a card: the name and how to reach the person. */
+function contact({ displayName, vcard }: proto.Message.IContactMessage): string {
+  // A long line goes on in the next one, which begins with a space.
+  const card = (vcard ?? '').replace(/\r?\n[ \t]/g, '');
+  const values = [...card.matchAll(/^(?:[\w-]+\.)?(?:TEL|EMAIL)[^:\r\n]*:(.+)$/gim)].map(([, value = '']) =>
+    value.trim(),
+  );
+  const name = displayName || /^FN[^:\r\n]*:(.+)$/im.exec(card)?.[1]?.trim();
+  return `[contact ${[name, ...values].filter((part) => part).join(', ')}]`;
+}
+
+function lines(...parts: readonly (string | null | undefined)[]): string {
+  return parts.filter((part) => part).join('\n');
 }
 
 interface Media {

@@ -1,6 +1,6 @@
 import type { proto, WAMessage } from 'baileys';
-import type { InboundMessage } from '../../gateway/model.ts';
-import { contentOf, numberOf, unwrap } from './content.ts';
+import type { InboundMessage, ReferredMessage } from '../../gateway/model.ts';
+import { type Content, contentOf, numberOf, unwrap } from './content.ts';
 import {
   bareJid,
   isBroadcast,
@@ -19,6 +19,8 @@ export interface InboundContext {
   /** The other address (LID or phone) of a person, if known. */
   readonly counterpart: (jid: string) => string | undefined;
   readonly groupName: (jid: string) => string | undefined;
+  /** How the person calls themselves, if they have been heard before. */
+  readonly nameOf?: (jid: string) => string | undefined;
   readonly now: number;
   /** When the phone was linked: what was written before is history, which is not answered. */
   readonly linkedAt?: number;
@@ -48,9 +50,8 @@ export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
 
   const edit = editOf(raw.message);
   if (edit === 'revoked') return { ignored: 'revoked' };
-  const content = contentOf(edit?.content ?? raw.message);
-  if (content === undefined || (content.text === '' && content.attachments.length === 0))
-    return { ignored: 'no content' };
+  const content = contentOf(edit?.content ?? raw.message) ?? withheld(raw);
+  if (content === undefined || isEmpty(content, edit !== undefined)) return { ignored: 'no content' };
 
   const sentAt = sentAtOf(raw);
   if (sentAt !== undefined) {
@@ -67,11 +68,17 @@ export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
   if (senderId === undefined) return { ignored: 'malformed' };
   if (isSamePerson(context.me, senderId)) return { ignored: 'self' };
 
-  const replyTo = replyOf(content.context);
+  const name = raw.pushName || raw.verifiedBizName || nameOf(person, senderId);
+  const replyTo = replyOf(content.context, (jid) => {
+    if (isSamePerson(context.me, jid)) return { fromBot: true };
+    return { author: isSamePerson(person, jid) ? name : authorOf(jid, context) };
+  });
+  const forwardedFrom = forwardOf(content.context);
   const mentioned =
     !group ||
     (content.context?.mentionedJid ?? []).some((jid) => isSamePerson(context.me, jid)) ||
     (replyTo !== undefined && isSamePerson(context.me, content.context?.participant));
+  const albumId = content.album === true ? key.id : content.albumId;
   const chatId = group ? remote : senderId;
   const groupName = group ? context.groupName(remote) : undefined;
   return {
@@ -83,11 +90,15 @@ export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
       sender: {
         id: senderId,
         aliases: personAliases(person),
-        name: raw.pushName || raw.verifiedBizName || nameOf(person, senderId),
+        name,
       },
       text: group ? withoutMention(content.text, context.me) : content.text,
       messageId: edit?.messageId ?? key.id,
       ...(replyTo === undefined ? {} : { replyTo }),
+      ...(forwardedFrom === undefined ? {} : { forwardedFrom }),
+      ...(content.voice === true ? { voice: true } : {}),
+      ...(content.unreadable === undefined ? {} : { unreadable: content.unreadable }),
+      ...(albumId === undefined || edit !== undefined ? {} : { albumId }),
       mentioned,
       ...(content.attachments.length === 0 ? {} : { attachments: content.attachments }),
       ...(edit === undefined ? {} : { edited: true }),
@@ -116,10 +127,53 @@ function editOf(message: proto.IMessage | null | undefined): Edit | 'revoked' | 
     : undefined;
 }
 
-function replyOf(context: proto.IContextInfo | undefined): InboundMessage['replyTo'] {
+/**
+ * Nothing to read and nothing to say about it. An edit without a text changes nothing. What announces an album counts
+ * for what it answers or whom it mentions: its pictures do not say it again.
+ */
+function isEmpty({ text, attachments, unreadable, album, context }: Content, edit: boolean): boolean {
+  if (text !== '' || attachments.length > 0) return false;
+  if (album === true) return !context?.quotedMessage && (context?.mentionedJid ?? []).length === 0;
+  return edit || unreadable === undefined;
+}
+
+/** WhatsApp gives view-once messages to the phone only; a linked device is told that there is one. */
+function withheld(raw: WAMessage): Content | undefined {
+  const viewOnce = raw.key.isViewOnce === true && !raw.message;
+  return viewOnce ? { text: '', attachments: [], unreadable: 'a view-once message' } : undefined;
+}
+
+function replyOf(
+  context: proto.IContextInfo | undefined,
+  authorOf: (jid: string) => Pick<ReferredMessage, 'author' | 'fromBot'>,
+): InboundMessage['replyTo'] {
   if (!context?.stanzaId || !context.quotedMessage) return undefined;
-  const text = contentOf(context.quotedMessage)?.text;
-  return { messageId: context.stanzaId, ...(text ? { text } : {}) };
+  const quoted = contentOf(context.quotedMessage);
+  const text = quoted?.text || (quoted?.unreadable === undefined ? '' : `[${quoted.unreadable}]`);
+  const attachments = quoted?.attachments ?? [];
+  const { author, fromBot } = context.participant ? authorOf(context.participant) : {};
+  return {
+    messageId: context.stanzaId,
+    ...(author === undefined ? {} : { author }),
+    ...(fromBot === undefined ? {} : { fromBot }),
+    ...(text === '' ? {} : { text }),
+    ...(attachments.length === 0 ? {} : { attachments }),
+  };
+}
+
+/** WhatsApp tells that something was forwarded, and who wrote it only where that was a channel. */
+function forwardOf(context: proto.IContextInfo | undefined): ReferredMessage | undefined {
+  const channel = context?.forwardedNewsletterMessageInfo;
+  if (channel) return { author: channel.newsletterName || 'a channel' };
+  return context?.isForwarded === true || (context?.forwardingScore ?? 0) > 0 ? {} : undefined;
+}
+
+/** The name of somebody else: as they call themselves, or their number. */
+function authorOf(jid: string, { nameOf: known, counterpart }: InboundContext): string {
+  const person = personOf([jid], counterpart);
+  const addresses = [person.lid, person.phone].filter((each) => each !== undefined);
+  const name = addresses.map((each) => known?.(each)).find((each) => each !== undefined);
+  return name ?? nameOf(person, personId(person) ?? jid);
 }
 
 /** The same message may come once under the LID and once under the phone number: both are its identities. */

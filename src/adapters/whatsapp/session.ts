@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
+import { LruMap } from '../kit/lru.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
 import { type Baileys, loadBaileys, type Socket } from './baileys.ts';
 import { unwrap } from './content.ts';
@@ -57,6 +58,8 @@ const BUCKET = 'pending-inbound';
 const MAX_WAITING = 1000;
 /** Messages that were taken before their receipt are known again when baileys reports them afterwards. */
 const MAX_KNOWN = 2000;
+/** People whose names are remembered, for quotes of what they wrote. */
+const MAX_NAMES = 2000;
 
 interface ReceptionOptions {
   readonly credentials: Credentials;
@@ -78,6 +81,8 @@ interface ReceptionOptions {
 class Reception {
   readonly #options: ReceptionOptions;
   readonly #known = new Set<string>();
+  /** By address; in memory only. */
+  readonly #names = new LruMap<string, string>(MAX_NAMES);
   #sequence: number;
 
   constructor(options: ReceptionOptions) {
@@ -138,6 +143,7 @@ class Reception {
       me: personOf([me?.lid, me?.id]),
       counterpart: (jid) => credentials.counterpart(jid),
       groupName: (jid) => groups.name(jid),
+      nameOf: (jid) => this.#names.get(jid),
       now: now(),
       ...(linkedAt === undefined ? {} : { linkedAt }),
       maxAgeMs,
@@ -152,6 +158,8 @@ class Reception {
       log[level](`a message was ignored: ${mapped.ignored}`);
       return undefined;
     }
+    const { sender } = mapped.message;
+    for (const id of [sender.id, ...(sender.aliases ?? [])]) this.#names.set(id, sender.name);
     if (isGroup(mapped.message.chat.chatId)) messages.see(raw);
     this.#options.onMessage(mapped.message);
     return mapped.message;

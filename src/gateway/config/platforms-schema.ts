@@ -149,7 +149,10 @@ export const PlatformsSchema = Type.Object({
         }),
       ),
       readReceipts: Type.Optional(
-        Type.Boolean({ default: true, description: 'Mark messages as read once they are taken.' }),
+        Type.Boolean({
+          default: false,
+          description: 'Mark messages as read (blue ticks) once the gateway has them.',
+        }),
       ),
       markOnline: Type.Optional(
         Type.Boolean({ default: false, description: 'Show the linked device as online.' }),

@@ -1,6 +1,7 @@
 import { proto, type WAMessage, type WAMessageKey } from 'baileys';
 import { describe, expect, it } from 'vitest';
 import { type InboundContext, mapInbound } from '../../../src/adapters/whatsapp/inbound.ts';
+import { NO_CONTENT, UNREADABLE } from '../../../src/adapters/whatsapp/kinds.ts';
 import { mediaOfRef } from '../../../src/adapters/whatsapp/media-ref.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
@@ -132,7 +133,6 @@ describe('what is no message for the gateway', () => {
     ['malformed', [hi, { ...BY_LID, id: undefined }]],
     ['malformed', [hi, { ...IN_GROUP, participant: undefined, participantAlt: undefined }]],
     ['no content', [null]],
-    ['no content', [{}]],
     ['no content', [{ conversation: '' }]],
     ['no content', [{ reactionMessage: { text: '👍', key: BY_LID } }]],
     ['no content', [{ pollUpdateMessage: { pollCreationMessageKey: BY_LID } }]],
@@ -182,20 +182,20 @@ describe('words', () => {
 
   it('stand for things that have none', () => {
     expect(text({ locationMessage: { degreesLatitude: 52.5, degreesLongitude: 13.4, name: 'Café' } })).toBe(
-      '[location 52.5, 13.4 Café]',
+      '[location 52.5, 13.4, Café]',
     );
     expect(text({ liveLocationMessage: { degreesLatitude: 1, degreesLongitude: 2 } })).toBe(
-      '[location 1, 2]',
+      '[live location 1, 2]',
     );
     expect(text({ contactMessage: { displayName: 'Bob', vcard: 'BEGIN:VCARD' } })).toBe('[contact Bob]');
     expect(
       text({ contactsArrayMessage: { contacts: [{ displayName: 'Bob' }, { displayName: 'Cy' }] } }),
-    ).toBe('[contacts Bob, Cy]');
+    ).toBe('[contact Bob]\n[contact Cy]');
     expect(
       text({
         pollCreationMessageV3: { name: 'Lunch?', options: [{ optionName: 'yes' }, { optionName: 'no' }] },
       }),
-    ).toBe('[poll Lunch?: yes | no]');
+    ).toBe('[poll] Lunch?\n- yes\n- no');
   });
 
   it('are replaced by an edit, under the id of the first version and an identity of its own', () => {
@@ -278,6 +278,54 @@ describe('a mention', () => {
   });
 });
 
+describe('what cannot be read', () => {
+  const unreadable = (...args: Parameters<typeof raw>) => mapped(...args).unreadable;
+
+  it.each(Object.entries(UNREADABLE))('%s is %s', (kind, name) => {
+    expect(unreadable({ [kind]: {} })).toBe(name);
+  });
+
+  it('may be a kind that this library does not know, and a message that only the phone gets', () => {
+    expect(unreadable({})).toBe('this kind of message');
+    expect(unreadable({ messageContextInfo: { messageSecret: Buffer.from('x') } })).toBe(
+      'this kind of message',
+    );
+    expect(unreadable(proto.Message.decode(Buffer.from([0xc2, 0x3e, 0x02, 0x0a, 0x00])))).toBe(
+      'this kind of message',
+    );
+    expect(unreadable(null, { ...BY_LID, isViewOnce: true })).toBe('a view-once message');
+  });
+
+  it('is nothing that phones tell each other', () => {
+    for (const kind of NO_CONTENT)
+      if (kind !== 'messageContextInfo')
+        expect(mapInbound(raw({ [kind]: {} }), context).ignored, kind).toBe('no content');
+  });
+});
+
+describe('an album', () => {
+  const piece = (type: number): proto.IMessage => ({
+    conversation: 'caption',
+    messageContextInfo: { messageAssociation: { associationType: type, parentMessageKey: { id: 'ALBUM' } } },
+  });
+
+  it('joins its pieces under its own id, and comes itself only with a quote or a mention', () => {
+    expect(mapped(piece(1)).albumId).toBe('ALBUM');
+    expect(mapped({ associatedChildMessage: { message: piece(1) } }).albumId).toBe('ALBUM');
+    expect(mapped({ conversation: 'x' }).albumId).toBeUndefined();
+    expect(mapInbound(raw({ albumMessage: { expectedImageCount: 2 } }), context).ignored).toBe('no content');
+    const contextInfo = { mentionedJid: ['900001111@lid'] };
+    expect(mapped({ albumMessage: { contextInfo } }, IN_GROUP)).toMatchObject({
+      mentioned: true,
+      albumId: '3A2',
+    });
+  });
+
+  it('has no second copies of its pictures and videos', () => {
+    for (const type of [5, 10, 12]) expect(mapInbound(raw(piece(type)), context).ignored).toBe('no content');
+  });
+});
+
 describe('a file', () => {
   const file = {
     url: 'https://mmg.whatsapp.net/v/x',
@@ -329,9 +377,7 @@ describe('a file', () => {
     expect(
       mapped({ imageMessage: { ...file, url: null, directPath: null, caption: 'c' } }).attachments,
     ).toBeUndefined();
-    expect(mapInbound(raw({ imageMessage: { ...file, mediaKey: null } }), context).ignored).toBe(
-      'no content',
-    );
+    expect(mapped({ imageMessage: { ...file, mediaKey: null } }).unreadable).toBe('a picture');
   });
 
   it('of a reference that is not ours is nothing', () => {

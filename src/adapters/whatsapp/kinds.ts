@@ -1,0 +1,91 @@
+/** The kinds of message that WhatsApp has, by their field in `proto.Message`, and what becomes of each. */
+
+/** Kinds that are given as they are. One table for each class of kinds: the docs are made of them. */
+export const GIVEN = {
+  conversation: 'the text',
+  extendedTextMessage: 'the text, with its link',
+  imageMessage: 'a picture, with its caption',
+  videoMessage: 'a file, with its caption',
+  ptvMessage: 'a file',
+  audioMessage: 'a file; a recording is marked as a voice message',
+  documentMessage: 'a file, with its caption',
+  stickerMessage: 'a picture',
+  albumMessage: 'its pictures and videos together, as one message',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Kinds that are read as text. */
+export const DESCRIBED = {
+  locationMessage: 'coordinates, name and address',
+  liveLocationMessage: 'coordinates at the moment of sending, and its caption',
+  contactMessage: 'name, phone numbers and e-mail addresses',
+  contactsArrayMessage: 'the same of each contact',
+  pollCreationMessage: 'question and options',
+  pollResultSnapshotMessage: 'question and options, with votes',
+  buttonsMessage: 'its text and the labels of its buttons',
+  listMessage: 'its text and the titles of its rows',
+  interactiveMessage: 'its text',
+  templateMessage: 'its text and the labels of its buttons',
+  buttonsResponseMessage: 'the label that was tapped',
+  listResponseMessage: 'the row that was chosen',
+  templateButtonReplyMessage: 'the label that was tapped',
+  interactiveResponseMessage: 'what was chosen',
+  questionResponseMessage: 'the text',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Kinds that cannot be read, and what they are called. */
+export const UNREADABLE = {
+  lottieStickerMessage: 'an animated sticker',
+  stickerPackMessage: 'a sticker pack',
+  eventMessage: 'an event',
+  productMessage: 'a product',
+  orderMessage: 'an order',
+  groupInviteMessage: 'an invitation to a group',
+  newsletterAdminInviteMessage: 'an invitation to a channel',
+  newsletterFollowerInviteMessageV2: 'an invitation to a channel',
+  scheduledCallCreationMessage: 'a scheduled call',
+  invoiceMessage: 'an invoice',
+  sendPaymentMessage: 'a payment',
+  requestPaymentMessage: 'a payment request',
+  paymentInviteMessage: 'a payment request',
+  requestPhoneNumberMessage: 'a request for a phone number',
+  statusMentionMessage: 'a status update',
+  groupStatusMentionMessage: 'a status update',
+  groupStatusMessage: 'a status update',
+  groupStatusMessageV2: 'a status update',
+  richResponseMessage: 'an answer of Meta AI',
+  placeholderMessage: 'a message that WhatsApp shows on the phone only',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** What is no message of a person: keys, votes, reactions, notices between phones. */
+export const NO_CONTENT: ReadonlySet<string> = new Set([
+  'senderKeyDistributionMessage',
+  'fastRatchetKeySenderKeyDistributionMessage',
+  'messageContextInfo',
+  'protocolMessage',
+  'reactionMessage',
+  'encReactionMessage',
+  'pollUpdateMessage',
+  'encEventResponseMessage',
+  'encCommentMessage',
+  'secretEncryptedMessage',
+  'keepInChatMessage',
+  'pinInChatMessage',
+  'call',
+  'callLogMesssage',
+  'bcallMessage',
+  'chat',
+  'scheduledCallEditMessage',
+  'declinePaymentRequestMessage',
+  'cancelPaymentRequestMessage',
+  'stickerSyncRmrMessage',
+  'messageHistoryBundle',
+  'messageHistoryNotice',
+  'limitSharingMessage',
+  'botTaskMessage',
+  'statusAddYours',
+  'statusNotificationMessage',
+  'statusQuestionAnswerMessage',
+  'statusQuotedMessage',
+  'statusStickerInteractionMessage',
+  'eventCoverImage',
+]);
