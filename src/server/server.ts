@@ -1,4 +1,3 @@
-import { chmodSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -10,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { prepareSocketPlace, releaseSocketPlace } from '../gateway/operator/operator-socket-path.ts';
+import { makingPath, nameSocket, prepareSocketPlace } from '../gateway/operator/operator-socket-path.ts';
 import { AccessGuard } from './access.ts';
 import { newCounters, type ServerCounters } from './counters.ts';
 import type { ServerDeps } from './deps.ts';
@@ -159,15 +158,15 @@ async function openOperatorSocket(
     const place = prepareSocketPlace(directory);
     const server = createListener(handlers);
     if (place.private) server.on('connection', markOperatorSocket);
+    const made = makingPath(place);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(place.path, () => {
+      server.listen(made, () => {
         server.off('error', reject);
         resolve();
       });
     });
-    if (place.private) chmodSync(place.path, 0o600);
-    server.once('close', () => releaseSocketPlace(directory));
+    server.once('close', nameSocket(directory, made, place));
     return server;
   } catch (error) {
     log.warn(

@@ -130,10 +130,7 @@ export class FolderLock {
     const holder = found === undefined ? undefined : readHolder(this.#path);
     // File systems that number their files anew now and then.
     if (holder?.nonce === this.#nonce) return;
-    const why =
-      holder === undefined
-        ? `${this.#path} was removed`
-        : `another gateway (pid ${holder.pid}, started ${holder.startedAt}) has taken over`;
+    const why = holder === undefined ? `${this.#path} was removed` : takenOver(holder);
     this.#lost = new FolderLostError(this.#folder, why);
     clearInterval(this.#timer);
     for (const listener of this.#listeners.splice(0)) listener(this.#lost);
@@ -146,8 +143,14 @@ export class FolderLock {
     this.#released = true;
     clearInterval(this.#timer);
     closeSync(this.#file);
-    if (readHolder(this.#path)?.nonce === this.#nonce) remove(this.#path);
+    const holder = readHolder(this.#path);
+    if (holder?.nonce === this.#nonce) remove(this.#path);
+    else if (holder !== undefined) this.#lost ??= new FolderLostError(this.#folder, takenOver(holder));
   }
+}
+
+function takenOver({ pid, startedAt }: Holder): string {
+  return `another gateway (pid ${pid}, started ${startedAt}) has taken over`;
 }
 
 /** Makes a file that names this process and its own inode. */

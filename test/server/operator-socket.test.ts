@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -50,6 +50,29 @@ describe.skipIf(process.platform === 'win32')('the operator socket', () => {
     writeFileSync(join(directory, 'operator.sock'), 'left behind');
     await startServer({ operatorSocket: directory });
     expect(statSync(join(directory, 'operator.sock')).isSocket()).toBe(true);
+  });
+
+  it.each([
+    ['in the data directory', ''],
+    ['in a short directory', join('long-'.repeat(20), 'name-'.repeat(20))],
+  ])('of a successor stays when the one before stops at last (%s)', async (_, below) => {
+    const directory = join(temporaryFolder(), below);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const before = await startServer({ operatorSocket: directory });
+    // As when the holder was suspended and another gateway took the directory over.
+    const { server, fake } = await startServer({ operatorSocket: directory });
+    await before.server.stop();
+    const place = findSocketPlace(directory);
+    expect(place).toMatchObject({ private: true });
+    if (place === undefined) return;
+    expect(permissions(place.path)).toBe(0o600);
+    const operator = await connectOperator(place, undefined, { surface: 'cli' });
+    await operator.run({ type: 'doctor' });
+    expect(fake.commands).toEqual([{ type: 'doctor' }]);
+    await operator.close();
+    await server.stop();
+    expect(findSocketPlace(directory)).toBeUndefined();
+    expect(readdirSync(directory)).toEqual([]);
   });
 
   it('moves to a short private directory when its path is too long for the system', async () => {

@@ -1,12 +1,25 @@
 /** Where the operator's own programs on this machine reach the gateway: a path in the data directory, known to both ends. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** Bytes of a socket path without its terminating zero: `sun_path` holds 108 on Linux and 104 on macOS and the BSDs. */
 const LONGEST = process.platform === 'linux' ? 107 : 103;
 const NAME = 'operator.sock';
+/** Begins the name under which a socket is made; shorter than `NAME` altogether. */
+const MAKING = '.op-';
 /** Holds the path of a socket that has no place beside it. */
 const RECORD = 'operator.sock.path';
 
@@ -30,6 +43,8 @@ export function prepareSocketPlace(
 ): SocketPlace {
   const beside = join(directory, NAME);
   rmSync(beside, { force: true });
+  for (const name of readdirSync(directory))
+    if (name.startsWith(MAKING)) rmSync(join(directory, name), { force: true });
   if (platform === 'win32') {
     const path = `\\\\.\\pipe\\pi-gateway-tui-${randomBytes(16).toString('hex')}`;
     record(directory, path);
@@ -39,16 +54,46 @@ export function prepareSocketPlace(
     rmSync(join(directory, RECORD), { force: true });
     return { path: beside, private: true };
   }
-  releaseSocketPlace(directory);
+  forget(directory, recorded(directory));
   const path = join(shortDirectory(longest), NAME);
   record(directory, path);
   return { path, private: true };
 }
 
-/** Removes a short directory and its record; nothing where the socket is in the data directory. */
-export function releaseSocketPlace(directory: string): void {
-  const path = recorded(directory);
-  rmSync(join(directory, RECORD), { force: true });
+/** Under this name a socket is made first: whoever stops listening removes the name that it has listened on. */
+export function makingPath({ path, private: isPrivate }: SocketPlace): string {
+  return isPrivate ? join(dirname(path), `${MAKING}${randomBytes(4).toString('hex')}`) : path;
+}
+
+/**
+ * Gives a socket that listens its rights and its name. Returns the function that takes the name away again, unless a
+ * successor has taken it meanwhile: this gateway may have lost the directory without noticing.
+ */
+export function nameSocket(
+  directory: string,
+  made: string,
+  { path, private: isPrivate }: SocketPlace,
+): () => void {
+  if (!isPrivate) return () => forget(directory, path);
+  chmodSync(made, 0o600);
+  renameSync(made, path);
+  const own = factsOf(path);
+  return () => {
+    const now = factsOf(path);
+    // The inode alone may be used again.
+    if (now !== undefined && now.ino === own?.ino && now.ctimeNs === own.ctimeNs)
+      rmSync(path, { force: true });
+    if (dirname(path) !== directory) forget(directory, path);
+  };
+}
+
+function factsOf(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** Removes a short directory, and the record if it still names it. */
+function forget(directory: string, path: string | undefined): void {
+  if (recorded(directory) === path) rmSync(join(directory, RECORD), { force: true });
   if (path !== undefined && !path.startsWith('\\\\') && isPrivate(dirname(path)))
     rmSync(dirname(path), { recursive: true, force: true });
 }
