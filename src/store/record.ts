@@ -66,9 +66,12 @@ const LF = 0x0a;
 const SPACE = 0x20;
 const CRC_DIGITS = 8;
 
+const USUAL_BYTES = 64 * 1024;
+const KEPT_BYTES = 1024 * 1024;
+
 /** Collects lines into one run of bytes. The bytes stay valid until the next `clear`. */
 export class LineBuffer {
-  #bytes = Buffer.allocUnsafe(64 * 1024);
+  #bytes = Buffer.allocUnsafe(USUAL_BYTES);
   #length = 0;
 
   get length(): number {
@@ -77,13 +80,16 @@ export class LineBuffer {
 
   clear(): void {
     this.#length = 0;
+    // One big record must not keep its room for ever.
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(USUAL_BYTES);
   }
 
   add(seq: number, base: number, json: string): void {
     const text = json === '' ? `${seq} ${base}` : `${seq} ${base} ${json}`;
     const start = this.#length + CRC_DIGITS + 1;
-    // UTF-8 needs at most three bytes for a UTF-16 unit.
-    this.#reserve(start + text.length * 3 + 1);
+    // UTF-8 needs at most three bytes for a UTF-16 unit; a long text is measured instead of guessed.
+    const bytes = text.length > USUAL_BYTES ? Buffer.byteLength(text) : text.length * 3;
+    this.#reserve(start + bytes + 1);
     const end = start + this.#bytes.write(text, start, 'utf8');
     const crc = crc32(this.#bytes.subarray(start, end)).toString(16).padStart(CRC_DIGITS, '0');
     this.#bytes.write(crc, this.#length, 'latin1');

@@ -1,3 +1,5 @@
+import { ownText } from '../../base/own-text.ts';
+
 /** Keeps the last part of a stream of text, so that a noisy child cannot fill the memory. */
 export class Tail {
   readonly #maxChars: number;
@@ -8,7 +10,7 @@ export class Tail {
   }
 
   add(text: string): void {
-    this.#text = (this.#text + text).slice(-this.#maxChars);
+    this.#text = ownText((this.#text + text).slice(-this.#maxChars));
   }
 
   toString(): string {

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../base/errors.ts';
+import { ownText } from '../../base/own-text.ts';
 import { pause } from '../../base/pause.ts';
 import type {
   Agent,
@@ -158,6 +159,10 @@ interface Turn {
   readonly steered: AgentInput[];
 }
 
+/** What a demo can take back: a gateway under load must not fill its memory with what nobody takes back. */
+const TURNS_TAKEN_BACK = 50;
+const LONGEST_TAKEN_BACK = 16_000;
+
 /** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
 
@@ -283,11 +288,16 @@ class ScriptedConversation implements Conversation {
     while (next !== undefined) {
       const end = await this.#answer(next, turn);
       if (end !== undefined) return end;
-      this.#answered.push(withoutHeader(next.text));
+      this.#remember(withoutHeader(next.text));
       next = turn.steered.shift();
       if (next !== undefined) turn.listener({ type: 'consumed', inputId: next.id });
     }
     return { status: 'answered' };
+  }
+
+  #remember(text: string): void {
+    this.#answered.push(text.length > LONGEST_TAKEN_BACK ? '' : ownText(text));
+    if (this.#answered.length > TURNS_TAKEN_BACK) this.#answered.shift();
   }
 
   /** One answer with its directives; undefined when it was given in full. */

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../base/errors.ts';
+import { ownText } from '../../base/own-text.ts';
 import type { Row } from '../../store/database.ts';
 import type { ChatRef, InboundMessage, PairingView, Platform, Sender } from '../model.ts';
 import { type HashedCode, hashPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
@@ -73,7 +74,7 @@ export function newRequest(
     senderId: message.sender.id,
     aliases: message.sender.aliases ?? [],
     senderName: message.sender.name,
-    firstWords: message.text.slice(0, PAIRING_LIMITS.firstWordsChars).toWellFormed(),
+    firstWords: ownText(message.text.slice(0, PAIRING_LIMITS.firstWordsChars).toWellFormed()),
     heldId,
     createdAt: now,
     expiresAt: now + (coded ? PAIRING_LIMITS.lifetimeMs : PAIRING_LIMITS.queuedMs),

@@ -1,3 +1,4 @@
+import { ownText } from '../../base/own-text.ts';
 import { type ChatRef, chatKey, type InboundMessage, type ReferredMessage } from '../model.ts';
 
 export const GROUP_MEMORY = {
@@ -172,7 +173,7 @@ export class GroupMemory {
     const kept: ReferredMessage = {
       messageId,
       author: sender.name,
-      text: text.slice(0, GROUP_MEMORY.chars).toWellFormed(),
+      text: ownText(text.slice(0, GROUP_MEMORY.chars).toWellFormed()),
       ...(attachments === undefined ? {} : { attachments }),
       sentAt: sentAt ?? now,
     };

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { ownText } from '../../base/own-text.ts';
 
 /**
  * Characters that show nothing by themselves but shape their neighbours. Emoji, flags and several scripts need them;
@@ -173,7 +174,7 @@ function graphemes(text: string): Intl.Segments {
 function truncate(text: string, maxChars: number): string {
   const room = maxChars - 1;
   const edge = graphemes(text.slice(0, room + 2)).containing(room)?.index ?? room;
-  return `${text.slice(0, edge > 0 ? edge : room).toWellFormed()}…`;
+  return ownText(`${text.slice(0, edge > 0 ? edge : room).toWellFormed()}…`);
 }
 
 function fitColumns(text: string, columns: number): string {
@@ -185,5 +186,5 @@ function fitColumns(text: string, columns: number): string {
     if (width > columns - 1) break;
     end = index + segment.length;
   }
-  return `${text.slice(0, end).trimEnd()}…`;
+  return ownText(`${text.slice(0, end).trimEnd()}…`);
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { ownText } from '../../base/own-text.ts';
 import type { EventStream } from '../events.ts';
 import type { TranscriptEntry } from '../model.ts';
 import type { Lane } from '../turns/lane.ts';
@@ -8,30 +9,43 @@ import type { SessionRecord } from './sessions.ts';
 const ENTRIES_PER_SESSION = 200;
 const SESSIONS_KEPT = 200;
 const CHARS_PER_ENTRY = 16_000;
+const CHARS_PER_SESSION = 400_000;
+/** Of all sessions together: the sessions that were used least lately give way. */
+const CHARS_KEPT = 4_000_000;
+
+interface Kept {
+  readonly entries: TranscriptEntry[];
+  chars: number;
+}
 
 /** The recent lines of recent sessions, for the console. The full record is the agent's own session file. */
 export class Transcripts {
-  readonly #bySession = new Map<string, TranscriptEntry[]>();
+  readonly #bySession = new Map<string, Kept>();
+  #chars = 0;
 
-  add(sessionId: string, entry: TranscriptEntry): void {
-    const entries = this.#bySession.get(sessionId) ?? [];
+  add(sessionId: string, { text, ...entry }: TranscriptEntry): void {
+    const kept = this.#bySession.get(sessionId) ?? { entries: [], chars: 0 };
     this.#bySession.delete(sessionId); // re-inserted below: the map's order is the order of last use
-    entries.push(
-      entry.text.length > CHARS_PER_ENTRY
-        ? { ...entry, text: `${entry.text.slice(0, CHARS_PER_ENTRY)}…` }
-        : entry,
-    );
-    if (entries.length > ENTRIES_PER_SESSION) entries.shift();
-    this.#bySession.set(sessionId, entries);
-    if (this.#bySession.size > SESSIONS_KEPT)
-      for (const oldest of this.#bySession.keys()) {
-        this.#bySession.delete(oldest);
-        break;
-      }
+    this.#bySession.set(sessionId, kept);
+    const line = ownText(text.length > CHARS_PER_ENTRY ? `${text.slice(0, CHARS_PER_ENTRY)}…` : text);
+    kept.entries.push({ ...entry, text: line });
+    this.#count(kept, line.length);
+    while (kept.entries.length > ENTRIES_PER_SESSION || kept.chars > CHARS_PER_SESSION)
+      this.#count(kept, -(kept.entries.shift()?.text.length ?? 0));
+    for (const [oldest, { chars }] of this.#bySession) {
+      if (this.#bySession.size <= SESSIONS_KEPT && this.#chars <= CHARS_KEPT) break;
+      this.#bySession.delete(oldest);
+      this.#chars -= chars;
+    }
   }
 
   last(sessionId: string, limit: number): readonly TranscriptEntry[] {
-    return (this.#bySession.get(sessionId) ?? []).slice(-limit);
+    return (this.#bySession.get(sessionId)?.entries ?? []).slice(-limit);
+  }
+
+  #count(kept: Kept, chars: number): void {
+    kept.chars += chars;
+    this.#chars += chars;
   }
 }
 

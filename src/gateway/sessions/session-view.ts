@@ -1,3 +1,4 @@
+import { ownText } from '../../base/own-text.ts';
 import type { SessionState, SessionView } from '../model.ts';
 import type { Lane } from '../turns/lane.ts';
 import type { SessionRecord } from './sessions.ts';
@@ -5,7 +6,7 @@ import type { SessionRecord } from './sessions.ts';
 /** The first words of a conversation serve as its title until somebody gives it one. */
 export function sessionTitle(text: string): string {
   const line = text.trim().split('\n', 1)[0] ?? '';
-  return line.length > 60 ? `${line.slice(0, 59).toWellFormed()}…` : line;
+  return ownText(line.length > 60 ? `${line.slice(0, 59).toWellFormed()}…` : line);
 }
 
 function stateOf(session: SessionRecord, lane: Lane | undefined): SessionState {

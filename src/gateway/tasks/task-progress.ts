@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { ownText } from '../../base/own-text.ts';
 import type { Database } from '../../store/database.ts';
 import type { TaskStep } from '../model.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -50,7 +51,7 @@ export class TaskProgress {
       pending.steps.push({
         at: now,
         percent: task.progress,
-        text: step.slice(0, STEP_LENGTH).toWellFormed(),
+        text: ownText(step.slice(0, STEP_LENGTH).toWellFormed()),
       });
       // Older ones would be removed by the same write.
       if (pending.steps.length > 2 * STEPS_KEPT) this.#forgetOldest(task.id, pending);

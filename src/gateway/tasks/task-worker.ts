@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { agentEnvironment } from '../../base/environment.ts';
 import { messageOf } from '../../base/errors.ts';
+import { ownText } from '../../base/own-text.ts';
 import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
 import type { Agent, AgentEvent, ConversationSpec, TurnEnd } from '../agent/agent.ts';
@@ -113,7 +114,7 @@ class Output {
     this.text += chunk;
     if (this.text.length > 2 * SHELL_LIMITS.keptChars) this.#cut();
     const lines = (this.#line + chunk).split('\n');
-    this.#line = (lines.pop() ?? '').slice(-SHELL_LIMITS.lineChars);
+    this.#line = ownText((lines.pop() ?? '').slice(-SHELL_LIMITS.lineChars));
     for (const line of lines) this.#tell(line);
   }
 
@@ -129,7 +130,7 @@ class Output {
   }
 
   #cut(): void {
-    this.text = `…${this.text.slice(-SHELL_LIMITS.keptChars)}`.toWellFormed();
+    this.text = ownText(`…${this.text.slice(-SHELL_LIMITS.keptChars)}`.toWellFormed());
   }
 }
 
@@ -275,7 +276,7 @@ async function workProgram(
     signal,
     onStart: (pid) => started(task, identityOf(pid, ownIdentity())),
     onLine: (line) => {
-      task.progressMessage = line.slice(0, 200).toWellFormed();
+      task.progressMessage = ownText(line.slice(0, 200).toWellFormed());
       progressed(task, line);
     },
   });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../base/clock.ts';
 import { settlesWithin } from '../../../base/deadline.ts';
 import { GatewayError } from '../../../base/errors.ts';
+import { ownText } from '../../../base/own-text.ts';
 import type { Tx } from '../../../store/database.ts';
 import type { AgentControl } from '../../agent/agent.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
@@ -197,7 +198,7 @@ export function createExecutor(deps: ExecuteDeps) {
     async title(args, message) {
       const session = need(message);
       if (args === '') return `Title: ${session.title || '(none)'}`;
-      session.title = args.replaceAll('\n', ' ').slice(0, 80).toWellFormed();
+      session.title = ownText(args.replaceAll('\n', ' ').slice(0, 80).toWellFormed());
       await conversations.save(session);
       return `Title: ${session.title}`;
     },
