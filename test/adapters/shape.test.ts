@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { discordSettingsSchema } from '../../src/adapters/discord/index.ts';
+import { createPlatformAdapter } from '../../src/adapters/registry.ts';
 import { slackSettingsSchema } from '../../src/adapters/slack/index.ts';
 import { telegramSettingsSchema } from '../../src/adapters/telegram/index.ts';
 import { twitchSettingsSchema } from '../../src/adapters/twitch/index.ts';
@@ -17,13 +18,18 @@ const SCHEMAS = {
   twitch: twitchSettingsSchema,
 };
 
+/** What any of them needs to be made; nothing connects. */
+const LOGIN = { token: 'x:y', botToken: 'x', appToken: 'x', username: 'bot', channels: ['bot'] };
+
 describe.each(Object.entries(SCHEMAS))('the %s adapter', (platform, schema) => {
-  it.each(['index', 'settings', 'inbound', 'outbound', 'connection'])(
-    'has its %s where every adapter has it',
-    (name) => {
-      expect(existsSync(join(ROOT, 'src/adapters', platform, `${name}.ts`))).toBe(true);
-    },
-  );
+  it('is made from its settings alone, knows its limits, and formats without a connection', async () => {
+    const adapter = await createPlatformAdapter(platform as keyof typeof SCHEMAS, LOGIN, {}, () => {});
+    expect(adapter.platform).toBe(platform);
+    expect(adapter.capabilities.textLimit).toBeGreaterThan(0);
+    expect(adapter.format('**bold**').map((part) => part.plain)).toEqual(['bold']);
+    expect(adapter.check).toBeTypeOf('function');
+    await adapter.stop();
+  });
 
   it('takes only settings that the configuration knows and documents', () => {
     const known = new Set(configKeys().map((each) => each.key));
