@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
+import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/inbound.ts';
 import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
@@ -109,6 +110,11 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   configuration,
   errors: errorCodes,
   'telegram-kinds': () => kinds({ ...GIVEN, ...DESCRIBED }, UNREADABLE),
+  'twitch-kinds': () =>
+    table(
+      ['Kind', 'What the agent gets'],
+      Object.entries(TWITCH_KINDS).map(([kind, what]) => [kind, what]),
+    ),
   'whatsapp-kinds': () => kinds({ ...whatsapp.GIVEN, ...whatsapp.DESCRIBED }, whatsapp.UNREADABLE),
 };
 

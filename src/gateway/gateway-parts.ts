@@ -15,6 +15,7 @@ import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { createDialogs } from './questions/create.ts';
 import type { Dialogs } from './questions/dialogs.ts';
+import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
 import { ChatCommands } from './receive/commands/chat-commands.ts';
@@ -136,7 +137,7 @@ export function createParts(
   const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
     settings.allowAll ||
     door.people.isAllowed(chat.platform, sender) ||
-    settings.chats(chat.platform).allowFrom.includes(sender.id);
+    isListed(settings.chats(chat.platform), { sender });
   const { dialogs, answers } = createDialogs({
     ...deps,
     outbox,

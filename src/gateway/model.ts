@@ -100,6 +100,13 @@ export interface InboundMessage {
    * attachment beside it, a direct message is answered with one sentence that names it.
    */
   readonly unreadable?: string;
+  /**
+   * Written in another chat that only shows up here (Twitch shared chat): the rules of this chat say nothing about its
+   * author, and it is not answered.
+   */
+  readonly fromElsewhere?: true;
+  /** The platform has no direct messages: a new user who calls the bot here is paired here. */
+  readonly pairsHere?: true;
   /** The bot was mentioned, or the message replies to the bot. Always true in DMs. */
   readonly mentioned: boolean;
   readonly attachments?: readonly Attachment[];

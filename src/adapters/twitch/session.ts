@@ -8,87 +8,14 @@ import { within } from '../kit/within.ts';
 import { ChatClient } from './chat-client.ts';
 import { chatUrlOf, eventSubUrlOf } from './endpoints.ts';
 import { Helix } from './helix.ts';
-import { type IrcLine, nickOf } from './irc-line.ts';
+import { readMessage } from './inbound.ts';
+import type { IrcLine } from './irc-line.ts';
 import { loginRefusal } from './notices.ts';
 import type { TwitchOutbound } from './outbound.ts';
 import { RateWindow } from './rate-window.ts';
-import { channelName, NAME, type TwitchSettings, type TwitchTiming } from './settings.ts';
+import { NAME, type TwitchSettings, type TwitchTiming } from './settings.ts';
 import { type KnownStreams, type StreamNews, StreamWatch } from './streams.ts';
 import type { Tokens } from './tokens.ts';
-
-/** Who the bot is, as the server told at login. */
-export interface TwitchIdentity {
-  readonly login: string;
-  readonly userId: string | undefined;
-}
-
-/** A line `PRIVMSG` as a message, or why it is none. Pure. */
-export function readMessage(
-  line: IrcLine,
-  me: TwitchIdentity,
-  receivedAt: number,
-): { readonly message: InboundMessage } | { readonly ignored: string } {
-  const { tags } = line;
-  const channel = channelName(line.params[0] ?? '');
-  const raw = line.params[1];
-  if (channel === '' || raw === undefined) return { ignored: 'a message without a channel or a text' };
-  const userId = tags['user-id'];
-  // A login name changes hands; without the id nobody can be recognised.
-  if (!userId) return { ignored: 'a message without the id of its sender' };
-  const login = nickOf(line);
-  const sentAt = Number(tags['tmi-sent-ts'] || Number.NaN);
-  const id = tags['id'] || `${channel}:${userId}:${tags['tmi-sent-ts'] || receivedAt}`;
-  const original = tags['source-id'];
-  const parent = tags['reply-parent-msg-id'];
-  const text = withoutAction(raw);
-  const toBot = parent ? isMe(me, tags['reply-parent-user-id'], tags['reply-parent-user-login']) : false;
-  const isBot = /(?:^|,)bot-badge\//.test(tags['badges'] ?? '');
-  return {
-    message: {
-      dedupeKey: `message:${id}`,
-      // In a shared chat every channel gets its own copy of a message.
-      ...(original && original !== id ? { alsoKnownAs: [`message:${original}`] } : {}),
-      chat: { platform: 'twitch', accountId: 'default', chatId: channel },
-      chatKind: 'group',
-      chatName: `#${channel}`,
-      sender: {
-        id: userId,
-        name: tags['display-name'] || login || userId,
-        ...(isBot ? { isBot } : {}),
-        ...(isMe(me, userId, login) ? { isSelf: true } : {}),
-      },
-      text: withoutAddress(text, me.login),
-      messageId: id,
-      ...(parent ? { replyTo: { messageId: parent, ...quoted(tags['reply-parent-msg-body']) } } : {}),
-      mentioned: toBot || mentions(text, me.login),
-      ...(Number.isFinite(sentAt) ? { sentAt } : {}),
-    },
-  };
-}
-
-function isMe(me: TwitchIdentity, userId: string | undefined, login: string | undefined): boolean {
-  return me.userId !== undefined && userId ? userId === me.userId : login?.toLowerCase() === me.login;
-}
-
-function quoted(body: string | undefined): { text?: string } {
-  return body ? { text: body } : {};
-}
-
-/** `/me waves` arrives as a CTCP action. */
-function withoutAction(text: string): string {
-  return /^\u0001ACTION ([^\u0001]*)\u0001?$/.exec(text)?.[1] ?? text;
-}
-
-function mentions(text: string, login: string): boolean {
-  return new RegExp(`(?:^|[^\\w@])@${login}(?!\\w)`, 'i').test(text);
-}
-
-/** `@bot` at the start or the end only addresses the bot; Twitch itself puts it in front of a reply. */
-function withoutAddress(text: string, login: string): string {
-  return text
-    .replace(new RegExp(`^(?:\\s*@${login}(?!\\w)[:,]?\\s*)+`, 'i'), '')
-    .replace(new RegExp(`(?:(?:^|\\s+)@${login}\\s*)+$`, 'i'), '');
-}
 
 export interface ChatSessionOptions {
   readonly settings: TwitchSettings;
@@ -208,7 +135,7 @@ export class ChatSession {
     if (command === 'PING' || command === 'PONG') health.change({ lastHeartbeatAt: clock() });
     outbound.line(line);
     if (channels.every((channel) => outbound.joined(channel))) this.#joined.resolve();
-    if (command === 'PRIVMSG') this.#message(line);
+    if (command === 'PRIVMSG' || command === 'USERNOTICE') this.#message(line);
   }
 
   #refused(notice: string): void {

@@ -57,6 +57,8 @@ export function admit(facts: AdmissionFacts): Admission {
       return ignore('for_another_bot', 'a command for another bot');
     if (policy.requireMention && !message.mentioned && message.followsUp !== true)
       return ignore('not_mentioned', 'the bot was not mentioned (requireMention)');
+    if (message.fromElsewhere)
+      return refuse('other_chat', 'written in another channel, which only shares its chat with this one');
   }
 
   const unknown = unknownSender(facts);
@@ -73,14 +75,24 @@ export function admit(facts: AdmissionFacts): Admission {
   return { decision: 'allow' };
 }
 
+/** Is the sender named by `allowFrom`, by whichever of their ids (WhatsApp: number or LID)? */
+export function isListed(
+  { allowFrom }: Pick<ChatPolicy, 'allowFrom'>,
+  { sender }: Pick<InboundMessage, 'sender'>,
+): boolean {
+  return [sender.id, ...(sender.aliases ?? [])].some((id) => allowFrom.includes(id));
+}
+
 /** What becomes of a sender who is not on the list; undefined for whoever may speak. */
 function unknownSender({ message, policy, allowlisted, allowAll }: AdmissionFacts): Admission | undefined {
-  if (allowlisted || allowAll || policy.allowFrom.includes(message.sender.id)) return undefined;
-  if (message.chatKind === 'group')
-    // A group is opened as a whole by its own policy; pairing never happens in public.
-    return policy.groupPolicy === 'open'
-      ? undefined
+  if (allowlisted || allowAll || isListed(policy, message)) return undefined;
+  if (message.chatKind === 'group') {
+    // A group is opened as a whole by its own policy; pairing happens in public only where there is nowhere else.
+    if (policy.groupPolicy === 'open') return undefined;
+    return message.pairsHere === true && message.mentioned && policy.dmPolicy === 'pairing'
+      ? { decision: 'pair' }
       : refuse('sender_not_listed', 'the sender is not on the allowlist');
+  }
   if (policy.dmPolicy === 'pairing') return { decision: 'pair' };
   if (policy.dmPolicy !== 'allowlist') return undefined;
   return refuse(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { readMessage, type TwitchIdentity } from '../../../src/adapters/twitch/inbound.ts';
 import { type IrcLine, readLine } from '../../../src/adapters/twitch/irc-line.ts';
-import { readMessage, type TwitchIdentity } from '../../../src/adapters/twitch/session.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
 const me: TwitchIdentity = { login: 'pibot', userId: '900' };
@@ -69,6 +69,27 @@ describe('a chat line', () => {
     const copy = read('hi', { id: 'c-1', 'source-id': 'o-1' });
     expect(original.alsoKnownAs).toBeUndefined();
     expect(copy.alsoKnownAs).toEqual([original.dedupeKey]);
+  });
+
+  it('of a viewer of another channel says so; one of this channel does not', () => {
+    const shared = { 'room-id': '7', 'source-id': 'o-1' };
+    expect(read('@pibot hi', { ...shared, 'source-room-id': '8' }).fromElsewhere).toBe(true);
+    expect(read('@pibot hi', { ...shared, 'source-room-id': '7' }).fromElsewhere).toBeUndefined();
+    expect(read('@pibot hi').fromElsewhere).toBeUndefined();
+  });
+
+  it('pairs where the bot is called', () => {
+    expect(read('@pibot hi').pairsHere).toBe(true);
+    expect(read('hi').pairsHere).toBeUndefined();
+  });
+
+  it('may be a notice, which names its author in a tag', () => {
+    const notice: IrcLine = {
+      ...line('news', { login: 'ada', 'display-name': '', 'msg-id': 'announcement' }),
+      prefix: 'tmi.twitch.tv',
+      command: 'USERNOTICE',
+    };
+    expect(readMessage(notice, me, 5)).toMatchObject({ message: { sender: { id: '1', name: 'ada' } } });
   });
 
   it('knows the bot by its id, also under a new name, and other bots by their badge', () => {

@@ -140,6 +140,38 @@ describe('in a group', () => {
       'refuse group_disabled',
     ],
     ['a stranger is refused, never paired in public', {}, 'refuse sender_not_listed'],
+    [
+      'where the platform has no direct messages, who calls the bot is paired',
+      { message: { pairsHere: true } },
+      'pair',
+    ],
+    [
+      'but nobody who does not call it',
+      { message: { pairsHere: true, mentioned: false }, policy: { requireMention: false } },
+      'refuse sender_not_listed',
+    ],
+    [
+      'nor where pairing is off',
+      { message: { pairsHere: true }, policy: { dmPolicy: 'allowlist' } },
+      'refuse sender_not_listed',
+    ],
+    [
+      'who writes in another chat that only shows up here is refused, whoever it is',
+      {
+        message: { fromElsewhere: true },
+        policy: { groupPolicy: 'open' },
+        facts: { allowlisted: true, allowAll: true },
+      },
+      'refuse other_chat',
+    ],
+    [
+      'allowFrom may name any of a person’s ids',
+      {
+        message: { sender: { id: '9@lid', aliases: ['+1555'], name: 'Ada' } },
+        policy: { allowFrom: ['+1555'] },
+      },
+      'allow',
+    ],
     ['everybody speaks in an open one', { policy: { groupPolicy: 'open', groups: [] } }, 'allow'],
     ['direct-message policy has no say', { policy: { dmPolicy: 'disabled' }, ...known }, 'allow'],
   ])('%s', (_name, given, expected) => expect(decide(GROUP, given)).toBe(expected));
