@@ -76,6 +76,19 @@ function tooLarge(limit: number): RequestRefused {
   });
 }
 
+/** Whoever hangs up in the middle has made the mistake, not the gateway. */
+async function* piecesOf(incoming: IncomingMessage): AsyncGenerator<unknown> {
+  try {
+    yield* incoming.iterator({ destroyOnReturn: false });
+  } catch (cause) {
+    throw new RequestRefused('body_cut_off', 'the connection ended before the body did', {
+      status: 400,
+      hint: 'Send as many bytes as Content-Length says.',
+      cause,
+    });
+  }
+}
+
 /**
  * The whole body of a request, at most `limit` bytes (a larger one is refused with 413 without reading it to its
  * end). Ends with the connection or the server's request timeout.
@@ -84,7 +97,7 @@ async function readBody(incoming: IncomingMessage, limit: number): Promise<Buffe
   if (Number(incoming.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of piecesOf(incoming)) {
     const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     size += bytes.length;
     if (size > limit) throw tooLarge(limit);

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
+import { silentLogger } from '../../src/base/log.ts';
 import type { PairingView, SessionView, TaskView } from '../../src/gateway/model.ts';
 import type { OperatorCommand } from '../../src/gateway/operator/operator.ts';
 import { fakeOperator } from './fake-operator.ts';
@@ -285,4 +288,21 @@ describe("an adapter's own route", () => {
     const answer = await call(port, '/telegram/hook', { method: 'POST', body: 'x'.repeat(11) });
     expect(answer.status).toBe(413);
   });
+});
+
+it('takes a client that hangs up in the middle of a body for its own mistake', async () => {
+  const errors: string[] = [];
+  const { port, fake } = await startServer({
+    log: { ...silentLogger, error: (message) => void errors.push(message) },
+  });
+  const socket = connect(port, '127.0.0.1');
+  const head = `POST /api/allowlist HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${OPERATOR_TOKEN}\r\n`;
+  socket.write(`${head}Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{"platform":`);
+  // The server has the head once it has answered the next connection.
+  await call(port, '/healthz');
+  socket.destroy();
+  await once(socket, 'close');
+  await expect.poll(async () => (await call(port, '/healthz')).status).toBe(200);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([errors, fake.commands]).toEqual([[], []]);
 });

@@ -1,5 +1,5 @@
 /** Where a path really leads, looked up on the machine where the tool runs, at the moment of the question. */
-import { existsSync, lstatSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
@@ -29,6 +29,7 @@ const HIDDEN_CHARACTERS = /[\p{Cc}\p{Cf}]/u;
 /** Windows opens other names than these say: streams, devices, short names, trailing dots. */
 const WINDOWS_MEANING = /:|[. ](?:[\\/]|$)|~\d|^\\\\/;
 const INSTRUCTIONS = /^(?:agents|claude|gemini|append_system|system|skill)(?:\.[\w-]+)*\.md$/i;
+const SECRET_FILES = ['operator.token', 'config.json'];
 const STEERING_DIRECTORY = /^(?:skills|prompts|extensions)$/i;
 
 /** Throws nothing: what cannot be told is `unclear`. */
@@ -92,7 +93,19 @@ function isSecret(real: string): boolean {
   const { data, auth } = secrets();
   if (data !== undefined && isWithin(data, real) && /^gateway(?:-|$)/i.test(firstStep(data, real)))
     return true;
-  return auth !== undefined && isWithin(auth, real);
+  if (auth !== undefined && isWithin(auth, real)) return true;
+  return isOtherNameOf(real, [auth, ...SECRET_FILES.map((name) => data && join(data, 'gateway', name))]);
+}
+
+/** A hard link is no link to follow: it is another name of the same file. */
+function isOtherNameOf(real: string, secrets: readonly (string | undefined)[]): boolean {
+  const file = statSync(real, { bigint: true, throwIfNoEntry: false });
+  if (file === undefined || !file.isFile() || file.nlink < 2n) return false;
+  return secrets.some((secret) => {
+    const known =
+      secret === undefined ? undefined : statSync(secret, { bigint: true, throwIfNoEntry: false });
+    return known?.ino === file.ino && known.dev === file.dev;
+  });
 }
 
 function firstStep(directory: string, path: string): string {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -240,6 +240,12 @@ describe('what a tool call is taken for', () => {
     try {
       for (const path of ['gateway/operator.token', 'gateway-sessions.db', 'gateway'])
         expect(classifyCall('read', { path }, cwd).reason).toContain('secrets');
+      // Another name of the same file is no link that could be followed.
+      linkSync(join(cwd, 'gateway/operator.token'), join(cwd, 'notes.txt'));
+      expect(classifyCall('read', { path: 'notes.txt' }, cwd).reason).toContain('secrets');
+      expect(classifyCall('write', { path: 'notes.txt' }, cwd).reason).toContain('secrets');
+      expect(bash('cat notes.txt').dangerous).toBe(true);
+      rmSync(join(cwd, 'notes.txt'));
       expect(classifyCall('grep', { pattern: 'x' }, cwd).dangerous).toBe(true);
       expect(classifyCall('grep', { pattern: 'x', path: 'src' }, cwd).dangerous).toBe(false);
       expect(bash('cat gateway/operator.token').dangerous).toBe(true);
