@@ -80,6 +80,7 @@ const plainHttp: Plugin = {
 
 const entries = [
   'src/cli/cli.ts',
+  'src/index.ts',
   'src/api.ts',
   'src/extension/extension.ts',
   'src/extension/hosted-extension.ts',
@@ -128,6 +129,6 @@ execFileSync(
     stdio: 'inherit',
   },
 );
-keepReachableTypes(join(dist, 'types'), ['api.d.ts', 'extension.d.ts']);
+keepReachableTypes(join(dist, 'types'), ['index.d.ts', 'api.d.ts', 'extension/extension.d.ts']);
 writeFileSync(join(dist, '.fingerprint'), sourceFingerprint(root));
 process.stdout.write(`built ${Object.keys(result.metafile.outputs).length} files into dist/\n`);

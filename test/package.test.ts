@@ -57,6 +57,35 @@ describe('the package', () => {
     expect(own).toEqual([]);
   });
 
+  it('has types for every entry, and they import nothing that is not installed', () => {
+    const seen = new Set<string>();
+    const outside: string[] = [];
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const code = readFileSync(file, 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
+      for (const [, spec = ''] of code.matchAll(/(?:from|import\()\s*['"]([^'"]+)['"]/g))
+        if (spec.startsWith('.')) visit(join(dirname(file), spec.replace(/\.(ts|js)x?$/, '.d.ts')));
+        else outside.push(`${file}: ${spec}`);
+    };
+    const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      exports: Record<string, { types?: string } | string>;
+    };
+    for (const entry of Object.values(exports))
+      if (typeof entry === 'object') visit(join(installed, entry.types ?? 'has no types'));
+    expect(outside).toEqual([]);
+    expect(seen.size).toBeGreaterThan(5);
+  });
+
+  it('loads its main entry where pi is not installed', () => {
+    const program = `const all = await import('pi-gateway-tui'); process.stdout.write(typeof all.default + typeof all.startGateway)`;
+    const out = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect(out).toBe('functionfunction');
+  });
+
   it('lists what it contains, with licenses, for people and for scanners', () => {
     const bill = JSON.parse(readFileSync(join(installed, 'dist/sbom.cdx.json'), 'utf8')) as {
       bomFormat: string;

@@ -187,7 +187,10 @@ export function completions(prefix: string): { value: string; label: string; des
       return offer(['every', 'at', 'pause', 'resume', 'run', 'remove'], second, first, ' ');
     return first === 'task' ? offer(['cancel', 'retry', 'deliver'], second, first, ' ') : null;
   }
-  const found = WORDS.filter(({ word }) => word.startsWith(first));
+  // A word typed in full is not offered again: Enter would only choose it, and not run it.
+  const found = WORDS.filter(
+    ({ word, args }) => word.startsWith(first) && (word !== first || args.startsWith('<')),
+  );
   return found.length === 0
     ? null
     : found.map(({ word, args, help }) => ({

@@ -251,6 +251,11 @@ export class Gateway {
     return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
   }
 
+  /** The chat of a channel id. Throws GatewayError for one that cannot be. */
+  chatOf(platform: Platform, channelId: string): ChatRef {
+    return this.#parts.chatOf(platform, channelId);
+  }
+
   /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
   chatsOf(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] {
     return this.#parts.chatsFor(targets, origin);

@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  attachToExistingGateway,
   broadcast,
   ConfigError,
   createGateway,
   FolderLockedError,
-  GatewayError,
   type GatewayHandle,
   getAdapter,
   getAdapters,
@@ -16,9 +16,12 @@ import {
   isGatewayRunning,
   isRunning,
   sendMessage,
+  setConfig,
   startGateway,
   stopGateway,
 } from '../../src/api.ts';
+import { TelegramServer } from '../platforms/telegram-server.ts';
+import { ADA } from '../platforms/telegram-state.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { freePort, operatorToken, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
@@ -57,75 +60,79 @@ describe('the programmatic API', () => {
 
   it('says that nothing runs before the start', async () => {
     expect(isRunning()).toBe(false);
-    expect(getStatus()).toEqual({
+    expect(getStatus()).toMatchObject({
       running: false,
       port: 0,
-      host: '',
+      host: 'localhost',
       adapters: [],
-      clients: 0,
-      sessions: 0,
-      agent: undefined,
+      clientCount: 0,
+      sessionCount: 0,
+      agentConnected: false,
+      state: 'stopped',
     });
+    writeConfig(folder.path, { port: 4711, host: '127.0.0.1' });
+    expect(getStatus()).toMatchObject({ port: 4711, host: '127.0.0.1' });
     expect(getAdapter('websocket')).toBeUndefined();
-    expect(getAdapters()).toEqual([]);
+    expect(getAdapters()).toEqual(new Map());
     expect(await isGatewayRunning(await freePort())).toBe(false);
-    await expect(sendMessage('websocket', 'x', 'hello')).rejects.toMatchObject({
-      code: 'not_running',
-      hint: 'Call startGateway() first.',
-    });
-    expect(() => broadcast('news', {})).toThrow(GatewayError);
+    expect(await sendMessage('websocket', 'x', 'hello')).toBe(false);
+    expect(await sendMessage('myspace', 'x', 'hello')).toBe(false);
+    broadcast('news', {}); // reaches nobody
     await stopGateway(); // harmless
   });
 
   it('starts once, however often it is asked, and stops once', async () => {
     const starts = await Promise.all([startGateway({ port: 0 }), startGateway({ port: 0 }), startGateway()]);
-    expect(new Set(starts).size).toBe(1);
-    const gateway = await startGateway();
-    expect(gateway).toBe(starts[0]);
+    expect(new Set(starts.map((each) => each.gateway)).size).toBe(1);
+    const { gateway } = await startGateway();
+    expect(gateway).toBe(starts[0]?.gateway);
+    expect(JSON.parse(JSON.stringify(starts[0]))).not.toHaveProperty('gateway');
     expect(isRunning()).toBe(true);
     expect(await isGatewayRunning(gateway.port)).toBe(true);
     expect(getStatus()).toMatchObject({
       running: true,
       port: gateway.port,
       host: 'localhost',
-      clients: 0,
-      sessions: 0,
+      clientCount: 0,
+      sessionCount: 0,
+      agentConnected: true,
       agent: { backend: 'scripted' },
-      adapters: expect.arrayContaining([
+      adapters: ['websocket'],
+      adapterDetails: expect.arrayContaining([
         expect.objectContaining({ platform: 'websocket', state: 'connected' }),
       ]),
     });
-    expect(getAdapters().map((each) => each.platform)).toEqual(['websocket']);
-    expect(getAdapter('websocket')).toBe(getAdapters()[0]);
+    expect([...getAdapters().keys()]).toEqual(['websocket']);
+    expect(getAdapter('websocket')).toBe(getAdapters().get('websocket'));
     expect(getAdapter('telegram')).toBeUndefined();
     await Promise.all([stopGateway(), stopGateway(), gateway.stop()]);
     expect(isRunning()).toBe(false);
     expect(await isGatewayRunning(gateway.port)).toBe(false);
     expect(existsSync(join(folder.path, 'gateway', 'runtime.json'))).toBe(false);
 
-    const again = await startGateway({ port: 0 });
+    const { gateway: again } = await startGateway({ port: 0 });
     expect(again).not.toBe(gateway);
     expect(isRunning()).toBe(true);
   });
 
   it('starts anew after the gateway was stopped by its own handle or by an operator', async () => {
-    const first = await startGateway({ port: 0 });
+    const { gateway: first } = await startGateway({ port: 0 });
     await first.stop();
     expect(isRunning()).toBe(false);
-    const second = await startGateway({ port: 0 });
+    const { gateway: second } = await startGateway({ port: 0 });
     expect(second.getStatus().running).toBe(true);
     await second.operator.run({ type: 'stop' });
     await vi.waitFor(() => expect(isRunning()).toBe(false), 15_000);
-    const third = await startGateway({ port: 0 });
+    const { gateway: third } = await startGateway({ port: 0 });
     expect(third.getStatus().running).toBe(true);
     void third.stop();
-    const fourth = await startGateway({ port: 0 }); // waits for the end of the third
+    const { gateway: fourth } = await startGateway({ port: 0 }); // waits for the end of the third
     expect(fourth).not.toBe(third);
     expect(fourth.getStatus().running).toBe(true);
   });
 
   it('comes back on its port when an operator restarts it', async () => {
-    const gateway = await startGateway({ port: 0 });
+    const { gateway } = await startGateway({ port: 0 });
     await gateway.operator.run({ type: 'restart' });
     expect(await gateway.stopped).toBe('restart');
     await vi.waitFor(() => expect(isRunning()).toBe(true), 15_000);
@@ -133,28 +140,126 @@ describe('the programmatic API', () => {
   });
 
   it('answers with the agent, counts sessions and clients, and broadcasts to every client', async () => {
-    const gateway = await startGateway({ port: 0 });
+    const { gateway } = await startGateway({ port: 0 });
     const client = await member(gateway);
     const other = await ChatClient.connect(gateway.port);
     ends.push(() => other.close());
     client.prompt('p1', 'hello');
     expect(await client.outcome('p1')).toMatchObject({ data: { text: 'You said: hello' } });
-    expect(getStatus()).toMatchObject({ clients: 2, sessions: 1 });
+    expect(getStatus()).toMatchObject({ clientCount: 2, sessionCount: 1 });
     broadcast('news', { headline: 'rain' });
     for (const each of [client, other])
       expect(await each.next((frame) => frame.type === 'news')).toEqual({
         type: 'news',
         data: { headline: 'rain' },
       });
-    const { id } = await sendMessage('websocket', client.identity.clientId, 'from the program');
-    expect(id).toMatch(/./);
+    expect(await sendMessage('websocket', client.identity.clientId, 'from the program')).toBe(true);
     expect(await client.next((frame) => frame.type === 'message')).toMatchObject({
       data: { text: 'from the program' },
     });
   });
 
-  it('reads the configuration as it is, and throws a typed error for a wrong one', () => {
-    expect(getConfig()).toEqual({ port: 0, agent: { backend: 'scripted' } });
+  it('sends, edits and deletes through the adapter of a platform, with its message ids', async () => {
+    const server = new TelegramServer('1:token');
+    await server.start();
+    ends.push(() => server.stop());
+    writeConfig(folder.path, {
+      port: 0,
+      agent: { backend: 'scripted' },
+      platforms: { telegram: { enabled: true, token: server.token, apiRoot: server.url } },
+    });
+    const { adapters } = await startGateway({ port: 0 });
+    ends.push(() => stopGateway());
+    expect(adapters).toEqual(['telegram', 'websocket']);
+    const name: string = 'telegram';
+    const adapter = getAdapter(name);
+    if (adapter === undefined) throw new Error('it runs');
+    const chat = String(ADA.id);
+    const text = (id: string): unknown =>
+      server.state.messages.find((each) => String(each.message_id) === id)?.text;
+    const id = await adapter.sendMessage(chat, 'one');
+    expect(text(id)).toBe('one');
+    await adapter.editMessage(chat, id, 'two');
+    expect(text(id)).toBe('two');
+    await adapter.setTyping(chat, true);
+    expect(server.calls.at(-1)?.method).toBe('sendChatAction');
+    await adapter.deleteMessage(chat, id);
+    expect(server.calls.at(-1)?.method).toBe('deleteMessage');
+    await adapter.stop();
+    expect(getAdapter(name)).toBeUndefined();
+    expect(await sendMessage(name, chat, 'too late')).toBe(false);
+    await expect(adapter.sendMessage(chat, 'too late')).rejects.toMatchObject({ code: 'adapter_stopped' });
+    await expect(getAdapter('websocket')?.editMessage('x', 'y', 'z')).rejects.toMatchObject({
+      code: 'not_supported',
+    });
+  });
+
+  it('attaches to a gateway of another folder, shows it, and only lets go of it', async () => {
+    const other = await createGateway({ port: 0, dataDir: join(folder.path, 'other'), agent: 'scripted' });
+    ends.push(() => other.stop());
+    await expect(attachToExistingGateway(await freePort())).rejects.toMatchObject({ code: 'not_running' });
+    expect(isRunning()).toBe(false);
+    const shape = {
+      running: true,
+      port: other.port,
+      host: 'localhost',
+      adapters: ['websocket'],
+      clientCount: 0,
+      sessionCount: 0,
+      agentConnected: true,
+    };
+    expect(await attachToExistingGateway(other.port)).toMatchObject(shape);
+    expect(isRunning()).toBe(true);
+    expect(getStatus()).toMatchObject(shape);
+    await stopGateway();
+    expect(isRunning()).toBe(false);
+    expect(other.getStatus().running).toBe(true);
+  });
+
+  it('fills every default in, also on a fresh machine', () => {
+    vi.stubEnv('PI_GATEWAY_HOME', join(folder.path, 'nothing', 'here'));
+    const config = getConfig();
+    expect(config.sessions).toEqual({ resetPolicy: 'idle', dailyHour: 4, idleMinutes: 1440 });
+    expect(config).toMatchObject({
+      port: 3847,
+      host: 'localhost',
+      tokens: [],
+      corsOrigins: [],
+      enableWebSocket: true,
+      enableHttp: true,
+      security: { allowAll: false, requirePairing: true, openLoopback: false },
+      agent: { backend: 'auto', maxConcurrent: 4, idleMinutes: 5 },
+    });
+    for (const [name, { enabled }] of Object.entries(config.platforms))
+      expect(enabled).toBe(name === 'websocket');
+    expect(Object.keys(config.platforms).sort()).toEqual([
+      'discord',
+      'slack',
+      'telegram',
+      'twitch',
+      'websocket',
+      'whatsapp',
+    ]);
+  });
+
+  it('stores what is set, and neither defaults nor what is invalid', () => {
+    const stored = (): unknown =>
+      JSON.parse(readFileSync(join(folder.path, 'gateway', 'config.json'), 'utf8'));
+    writeConfig(folder.path, { port: 0, mine: { kept: true }, platforms: { telegram: { enabled: true } } });
+    expect(setConfig(getConfig())).toMatchObject({ port: 0 });
+    expect(stored()).toEqual({ port: 0, mine: { kept: true }, platforms: { telegram: { enabled: true } } });
+    const now = setConfig({ port: 4000, platforms: { telegram: { token: '$TELEGRAM' } } });
+    expect(now.platforms.telegram).toMatchObject({ enabled: true, token: '$TELEGRAM' });
+    expect(stored()).toEqual({
+      port: 4000,
+      mine: { kept: true },
+      platforms: { telegram: { enabled: true, token: '$TELEGRAM' } },
+    });
+    expect(() => setConfig({ port: 70_000 })).toThrow(ConfigError);
+    expect(getConfig().port).toBe(4000);
+  });
+
+  it('throws a typed error for an invalid configuration', () => {
     writeConfig(folder.path, { port: 'many' });
     expect(() => getConfig()).toThrow(ConfigError);
     expect(() => getConfig()).toThrow(/port: "many" is (wrong|invalid)/);
@@ -168,12 +273,12 @@ describe('the programmatic API', () => {
     const blocker = await createGateway({ port: 0, dataDir: join(folder.path, 'other'), agent: 'scripted' });
     ends.push(() => blocker.stop());
     await expect(startGateway({ port: blocker.port })).rejects.toMatchObject({ code: 'port_in_use' });
-    const gateway = await startGateway({ port: 0 });
+    const { gateway } = await startGateway({ port: 0 });
     expect(gateway.getStatus().running).toBe(true);
   });
 
   it('refuses what cannot be sent, with codes', async () => {
-    const gateway = await startGateway({ port: 0 });
+    const { gateway } = await startGateway({ port: 0 });
     await expect(gateway.sendMessage('telegram', '1', 'hi')).rejects.toMatchObject({
       name: 'GatewayError',
       code: 'adapter_stopped',
@@ -181,8 +286,9 @@ describe('the programmatic API', () => {
     await expect(gateway.sendMessage('websocket', '1', '  ')).rejects.toMatchObject({
       code: 'empty_message',
     });
-    const wrong = JSON.parse('"myspace"') as 'websocket';
-    await expect(gateway.sendMessage(wrong, '1', 'hi')).rejects.toMatchObject({ code: 'unknown_platform' });
+    await expect(gateway.sendMessage('myspace', '1', 'hi')).rejects.toMatchObject({
+      code: 'unknown_platform',
+    });
   });
 
   it('runs two gateways with two folders in one process, and one only per folder', async () => {
@@ -201,8 +307,8 @@ describe('the programmatic API', () => {
     const client = await member(a);
     client.prompt('p1', 'only here');
     await client.outcome('p1');
-    expect(a.getStatus().sessions).toBe(1);
-    expect(b.getStatus().sessions).toBe(0);
+    expect(a.getStatus().sessionCount).toBe(1);
+    expect(b.getStatus().sessionCount).toBe(0);
     await expect(createGateway({ port: 0, dataDir: a.dataDir })).rejects.toBeInstanceOf(FolderLockedError);
     await Promise.all([a.stop(), a.stop()]);
     expect(a.getStatus().running).toBe(false);
@@ -221,8 +327,9 @@ describe('the programmatic API', () => {
 
   describe('without an agent', () => {
     it('gives messages to the program, which answers', async () => {
-      const gateway = await startGateway({ port: 0, noAgent: true });
+      const { gateway } = await startGateway({ port: 0, noAgent: true });
       expect(getStatus().agent).toBeUndefined();
+      expect(getStatus().agentConnected).toBe(false);
       const heard: InboundEvent[] = [];
       const unsubscribe = gateway.onInbound((message) => {
         heard.push(message);
@@ -245,13 +352,13 @@ describe('the programmatic API', () => {
       expect(client.frames.filter((frame) => frame.type === 'response')).toEqual([]);
       unsubscribe();
       client.prompt('p2', 'anybody?');
-      await vi.waitFor(() => expect(getStatus().sessions).toBe(1), 15_000);
+      await vi.waitFor(() => expect(getStatus().sessionCount).toBe(1), 15_000);
       expect(heard).toHaveLength(1);
     });
 
     it('pushes messages to sockets that were opened with the operator token, and to nobody else', async () => {
       writeConfig(folder.path, { tokens: ['reader-token'] });
-      const gateway = await startGateway({ port: 0, noAgent: true });
+      const { gateway } = await startGateway({ port: 0, noAgent: true });
       const token = operatorToken(folder.path);
       const reader = { authorization: 'Bearer reader-token' };
       const program = await asOperator(gateway);
@@ -281,7 +388,7 @@ describe('the programmatic API', () => {
     });
 
     it('lets a stranger wait, and hands the held message over once the stranger is let in', async () => {
-      const gateway = await startGateway({ port: 0, noAgent: true });
+      const { gateway } = await startGateway({ port: 0, noAgent: true });
       const program = await asOperator(gateway);
       const stranger = await ChatClient.connect(gateway.port);
       ends.push(() => {
@@ -299,7 +406,7 @@ describe('the programmatic API', () => {
   });
 
   it('pushes nobody’s messages to a program while an agent answers', async () => {
-    const gateway = await startGateway({ port: 0 });
+    const { gateway } = await startGateway({ port: 0 });
     const program = await asOperator(gateway);
     ends.push(() => program.close());
     const client = await member(gateway);

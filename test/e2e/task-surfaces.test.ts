@@ -1,6 +1,6 @@
 /** A task started from each surface is watched to its end on every other one, and told to its chat alone, once. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { registerTools } from '../../src/extension/extension.ts';
+import { registerTools } from '../../src/extension/gateway-extension.ts';
 import { GatewayLink } from '../../src/extension/gateway-link.ts';
 import type { TaskView } from '../../src/gateway/model.ts';
 import type { Operator } from '../../src/gateway/operator/operator.ts';

@@ -101,7 +101,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
   it('answers every listing while there is nothing to list', async () => {
     expect((await say('sessions')).text).toContain('No sessions yet');
     expect((await say('tasks')).text).toContain('No background tasks');
-    expect((await say('pair')).text).toContain('Nobody waits');
+    expect((await say('pair')).text).toContain('No pairing requests');
     expect((await say('allow')).text).toContain('Nobody is on the allowlist');
   });
 

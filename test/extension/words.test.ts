@@ -20,6 +20,12 @@ describe('completion behind /gateway', () => {
     expect(values('xyz')).toBeUndefined();
   });
 
+  it('offers a word typed in full only when it needs more, so that Enter runs it', () => {
+    for (const word of ['console', 'status', 'pair', 'doctor']) expect(values(word)).toBeUndefined();
+    expect(values('allow')).toBeUndefined();
+    expect(values('revoke')).toEqual(['revoke ']);
+  });
+
   it('completes platforms where one belongs, and nothing elsewhere', () => {
     expect(values('adapter te')).toEqual(['adapter telegram ']);
     expect(values('allow ')).toContain('allow discord ');

@@ -56,6 +56,8 @@ export class Outbox {
   readonly #deliveries: Deliveries;
   readonly #amendments: Amendments;
   readonly #stopping = new AbortController();
+  /** Who waits for the end of a row. */
+  readonly #awaited = new Map<string, () => void>();
   /** Rows that somebody asked for again while they were being sent. */
   readonly #askedAgain = new Set<string>();
   /** When a chat may be written to again. */
@@ -87,6 +89,7 @@ export class Outbox {
       stopping: this.#stopping.signal,
       settled: (row) => {
         this.#amendments.settled(row);
+        this.#awaited.get(row.id)?.();
         if (this.#askedAgain.delete(row.id) && !this.#stopping.signal.aborted) this.#repeatSettled(row.id);
         deps.settled?.(row);
       },
@@ -143,6 +146,29 @@ export class Outbox {
     const row = await this.#deps.db.write((tx) => this.add(tx, message, id));
     void this.release(row);
     return row;
+  }
+
+  /** Resolves with the platform's id of the row's first message. Rejects when it was not delivered, or not yet. */
+  async delivered(row: OutboundRow, deadlineMs = SEND_DEADLINE_MS): Promise<string> {
+    const open = row.state === 'pending' || row.state === 'sending';
+    if (open) {
+      const settled = new Promise<void>((resolve) => this.#awaited.set(row.id, resolve));
+      await settlesWithin(settled, deadlineMs);
+      this.#awaited.delete(row.id);
+    }
+    const [id] = row.receipts;
+    if (row.state === 'delivered' && id !== undefined) return id;
+    throw new GatewayError(
+      'not_delivered',
+      `${row.chat.platform} has not taken the message${row.error === undefined ? '' : `: ${row.error}`}`,
+      {
+        status: 409,
+        hint:
+          row.state === 'pending' || row.state === 'sending'
+            ? 'It stays in the outbox and is sent when the platform can be reached.'
+            : 'The outbox lists it with the reason.',
+      },
+    );
   }
 
   /**

@@ -1,0 +1,273 @@
+/**
+ * What the pi extension registers: `/gateway …`, four tools, and a status line. Resources begin with the command, never
+ * when it is loaded, and end with the session.
+ */
+import { writeFile } from 'node:fs';
+import {
+  defineTool,
+  type ExtensionAPI,
+  type ExtensionCommandContext,
+  type ExtensionContext,
+} from '@earendil-works/pi-coding-agent';
+import { Type } from 'typebox';
+import { GatewayError, messageOf } from '../base/errors.ts';
+import { printable } from '../cli/output.ts';
+import * as print from '../cli/print.ts';
+import { requestNamed } from '../cli/request-name.ts';
+import { isPlatform, PLATFORMS } from '../gateway/model.ts';
+import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
+import { GatewayLink } from './gateway-link.ts';
+import { completions, runWords } from './words.ts';
+
+/** Short text for the model, the whole as structured details. */
+function answer<T>(text: string, details: T): { content: { type: 'text'; text: string }[]; details: T } {
+  return {
+    content: [{ type: 'text', text: text.length > 8000 ? `${text.slice(0, 8000)}\n… (shortened)` : text }],
+    details,
+  };
+}
+
+/** The four tools of the operator's own pi. Errors are thrown: pi then marks the tool's result as failed. */
+export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: GatewayLink): void {
+  pi.registerTool(
+    defineTool({
+      name: 'gateway_status',
+      label: 'Gateway status',
+      description: 'Shows whether the messaging gateway runs, its adapters, its agent, and what waits.',
+      parameters: Type.Object({}),
+      async execute() {
+        const operator = await link.operator();
+        if (operator === undefined) return answer('No gateway runs.', { running: false });
+        const { gateway, adapters } = operator.snapshot();
+        return answer(print.status(operator.snapshot(), true), { running: true, gateway, adapters });
+      },
+    }),
+  );
+  pi.registerTool(
+    defineTool({
+      name: 'gateway_sessions',
+      label: 'Gateway sessions',
+      description: 'Lists the conversations of the messaging gateway that have not ended.',
+      parameters: Type.Object({}),
+      async execute() {
+        const { sessions } = (await link.need()).snapshot();
+        const live = sessions.filter((session) => session.state !== 'ended');
+        return answer(print.sessions(live), { sessions: live });
+      },
+    }),
+  );
+  pi.registerTool(
+    defineTool({
+      name: 'gateway_background_tasks',
+      label: 'Gateway tasks',
+      description:
+        'Lists, starts, cancels, retries or delivers again background tasks of the messaging gateway.',
+      parameters: Type.Object({
+        action: Type.Union([
+          Type.Literal('list'),
+          Type.Literal('start'),
+          Type.Literal('cancel'),
+          Type.Literal('retry'),
+          Type.Literal('deliver'),
+        ]),
+        id: Type.Optional(Type.String({ description: 'Task id, for cancel, retry and deliver.' })),
+        command: Type.Optional(Type.String({ description: 'What the task is to do, for start.' })),
+        sessionId: Type.Optional(
+          Type.String({ description: 'Conversation that gets the result, for start.' }),
+        ),
+      }),
+      async execute(_id, params) {
+        const operator = await link.need();
+        switch (params.action) {
+          case 'list': {
+            const { tasks } = operator.snapshot();
+            return answer<unknown>(print.tasks(tasks), { tasks });
+          }
+          case 'start': {
+            const result = await operator.run({
+              type: 'task.start',
+              command: required(params.command, 'command'),
+              ...(params.sessionId === undefined ? {} : { sessionId: params.sessionId }),
+            });
+            return answer<unknown>(result.message, result.data);
+          }
+          case 'cancel': {
+            const result = await operator.run({ type: 'task.cancel', id: required(params.id, 'id') });
+            return answer<unknown>(result.message, result.data);
+          }
+          case 'retry': {
+            const result = await operator.run({ type: 'task.retry', id: required(params.id, 'id') });
+            return answer<unknown>(result.message, result.data);
+          }
+          case 'deliver': {
+            const result = await operator.run({ type: 'task.deliver', id: required(params.id, 'id') });
+            return answer<unknown>(result.message, result.data);
+          }
+        }
+      },
+    }),
+  );
+  pi.registerTool(
+    defineTool({
+      name: 'gateway_pairing',
+      label: 'Gateway pairing',
+      description:
+        'Access to the messaging gateway: list pairing requests and open codes, approve one, deny one or withdraw a code, or generate a code for one user on one platform (approving it gives exactly that user access). Without platform and userId, generate makes a single-use invite code that a new user sends to the bot.',
+      parameters: Type.Object({
+        action: Type.Union([
+          Type.Literal('generate'),
+          Type.Literal('list'),
+          Type.Literal('approve'),
+          Type.Literal('deny'),
+        ]),
+        code: Type.Optional(Type.String({ description: 'Code or row (row:…), for approve and deny.' })),
+        platform: Type.Optional(Type.String({ description: 'For generate.' })),
+        userId: Type.Optional(
+          Type.String({ description: "The platform's stable id of the user, for generate." }),
+        ),
+      }),
+      async execute(_id, params) {
+        const operator = await link.need();
+        switch (params.action) {
+          case 'list': {
+            const { pairing } = operator.snapshot();
+            return answer<unknown>(print.pairing(pairing), { pairing });
+          }
+          case 'approve':
+          case 'deny': {
+            const result = await operator.run({
+              type: `pairing.${params.action}`,
+              ...requestNamed(operator.snapshot().pairing, required(params.code, 'code')),
+            });
+            return answer<unknown>(result.message, result.data);
+          }
+          case 'generate': {
+            const result = await operator.run(codeFor(params.platform, params.userId));
+            return answer<unknown>(result.message, result.data);
+          }
+        }
+      },
+    }),
+  );
+}
+
+function codeFor(platform: string | undefined, userId: string | undefined): OperatorCommand {
+  if (platform === undefined && userId === undefined) return { type: 'pairing.invite' };
+  if (!isPlatform(platform))
+    throw new GatewayError('unknown_platform', `"${platform ?? ''}" is not a platform`, {
+      status: 400,
+      hint: `Use one of ${PLATFORMS.join(', ')}.`,
+    });
+  return { type: 'pairing.generate', platform, userId: required(userId, 'userId') };
+}
+
+function required(value: string | undefined, name: string): string {
+  if (value !== undefined && value !== '') return value;
+  throw new GatewayError('missing_parameter', `this action needs "${name}"`, { status: 400 });
+}
+
+const KEY = 'gateway';
+
+/** What pi's footer says about the gateway: the port, and how many people wait. Follows by itself. */
+class StatusLine {
+  #watched: Operator | undefined;
+  #unsubscribe: () => void = () => {};
+  #shown: string | undefined;
+
+  /** Shows the gateway of this operator from now on; undefined clears the line. */
+  follow(operator: Operator | undefined, ui: ExtensionContext['ui']): void {
+    if (operator !== this.#watched) {
+      this.stop();
+      this.#watched = operator;
+      if (operator !== undefined)
+        this.#unsubscribe = operator.subscribe(({ type }) => {
+          if (type === 'pairing' || type === 'pairing-closed' || type === 'gateway') this.#show(operator, ui);
+        });
+    }
+    this.#show(operator, ui);
+  }
+
+  /** Ends the following; the line stays as it is. */
+  stop(): void {
+    this.#unsubscribe();
+    this.#unsubscribe = () => {};
+    this.#watched = undefined;
+  }
+
+  #show(operator: Operator | undefined, ui: ExtensionContext['ui']): void {
+    const text = textOf(operator);
+    if (text === this.#shown) return;
+    this.#shown = text;
+    ui.setStatus(KEY, text);
+  }
+}
+
+function textOf(operator: Operator | undefined): string | undefined {
+  if (operator === undefined) return undefined;
+  const { gateway, pairing } = operator.snapshot();
+  if (gateway.state === 'stopped') return undefined;
+  return `gateway :${gateway.port}${pairing.length === 0 ? '' : ` · ${pairing.length} waiting`}`;
+}
+
+/** Registers everything with pi. */
+export function registerGateway(pi: ExtensionAPI): void {
+  const link = new GatewayLink(process.env, process.cwd());
+  const line = new StatusLine();
+  const showStatus = async (ctx: ExtensionContext): Promise<void> => {
+    const operator = await link.operator().catch(() => undefined); // the line is a courtesy
+    line.follow(operator, ctx.ui);
+  };
+
+  pi.registerCommand('gateway', {
+    description: 'Messaging gateway: start, stop, status, pair, allow, sessions, tasks, config …',
+    getArgumentCompletions: completions,
+    handler: async (args, ctx) => {
+      try {
+        if (args.trim() === 'console') await openConsole(ctx, link);
+        else await show(ctx, printable(await runWords(args, link, process.env)), 'info');
+      } catch (error) {
+        const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
+        await show(ctx, printable(`${messageOf(error)}${hint}`), 'error');
+      }
+      await showStatus(ctx);
+    },
+  });
+  registerTools(pi, link);
+  pi.on('session_start', async (_event, ctx) => {
+    link.adopt();
+    // Nothing is looked for or connected before the operator asks: most sessions have nothing to do with a gateway.
+    if (link.owns) await showStatus(ctx);
+  });
+  pi.on('session_shutdown', (event) => {
+    line.stop();
+    return event.reason === 'quit' ? link.close() : link.handOver();
+  });
+}
+
+/** `pi -p` has nobody to notify: what a command says is what it prints. pi sends console.log to stderr there. */
+async function show(ctx: ExtensionContext, text: string, kind: 'info' | 'error'): Promise<void> {
+  if (ctx.hasUI) ctx.ui.notify(text, kind);
+  else if (kind === 'info' && ctx.mode === 'print') await printed(text);
+  else {
+    process.stderr.write(`${text}\n`);
+    if (kind === 'error') process.exitCode = 1;
+  }
+}
+
+/** Resolves when it is written: pi exits right after the command. */
+function printed(text: string): Promise<void> {
+  return new Promise((resolve, reject) =>
+    writeFile(1, `${text}\n`, (error) => (error === null ? resolve() : reject(error))),
+  );
+}
+
+async function openConsole(ctx: ExtensionCommandContext, link: GatewayLink): Promise<void> {
+  const operator = await link.need();
+  if (ctx.mode !== 'tui')
+    throw new GatewayError('no_terminal', 'the console needs pi’s own terminal', {
+      status: 409,
+      hint: 'Use /gateway status and /gateway pair here.',
+    });
+  const { showOverlay } = await import('./overlay.ts');
+  await showOverlay(ctx, operator);
+}
