@@ -105,7 +105,9 @@ export function createParts(
     // The one way of every text to the outside.
     format: (platform, markdown) => adapters.format(platform, egress(markdown)),
     online: (platform) => adapters.online(platform),
+    waits: (row) => inbox.inUse.holdAnswer(row),
     settled: (row) => {
+      inbox.inUse.releaseAnswer(row.id);
       if (row.state === 'delivered')
         void files
           .delivered(row)

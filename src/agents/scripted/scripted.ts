@@ -160,8 +160,7 @@ interface Turn {
 }
 
 /** What a demo can take back: a gateway under load must not fill its memory with what nobody takes back. */
-const TURNS_TAKEN_BACK = 50;
-const LONGEST_TAKEN_BACK = 16_000;
+const CHARS_TAKEN_BACK = 16_000;
 
 /** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
@@ -296,8 +295,9 @@ class ScriptedConversation implements Conversation {
   }
 
   #remember(text: string): void {
-    this.#answered.push(text.length > LONGEST_TAKEN_BACK ? '' : ownText(text));
-    if (this.#answered.length > TURNS_TAKEN_BACK) this.#answered.shift();
+    this.#answered.push(ownText(text.slice(0, CHARS_TAKEN_BACK)));
+    let chars = this.#answered.reduce((sum, each) => sum + each.length, 0);
+    while (chars > CHARS_TAKEN_BACK) chars -= this.#answered.shift()?.length ?? 0;
   }
 
   /** One answer with its directives; undefined when it was given in full. */

@@ -196,11 +196,16 @@ export const ConfigSchema = Type.Object({
         Type.Integer({
           minimum: 10_000,
           default: 2_000_000,
-          description: 'Text of queued and running messages that one person may have, in bytes.',
+          description:
+            'Text of queued and running messages that one person may have, and of the first message of a new user, in bytes.',
         }),
       ),
       chatBytes: Type.Optional(
-        Type.Integer({ minimum: 10_000, default: 8_000_000, description: 'The same for one chat.' }),
+        Type.Integer({
+          minimum: 10_000,
+          default: 8_000_000,
+          description: 'The same for one chat, with answers that are not delivered yet.',
+        }),
       ),
       totalBytes: Type.Optional(
         Type.Integer({

@@ -1,8 +1,9 @@
 import type { Database, Row, Tx } from '../../store/database.ts';
+import { KeptTexts } from '../kept-texts.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import { rememberPrompt } from '../prompts.ts';
 import { textOf } from './edited-message.ts';
-import { TextInUse } from './text-budget.ts';
+import { TextInUse, textsOf } from './text-budget.ts';
 
 /**
  * - `held`: a stranger's first words, kept until the operator decides
@@ -28,14 +29,27 @@ export interface InboxItem {
 /** A longer text is forgotten with its outcome; a shorter one is kept for a while, for `/retry`. */
 const KEPT_CHARS = 16_000;
 
-function textLength({ text, joinedFrom = [], replyTo }: InboundMessage): number {
-  const pieces = joinedFrom.reduce((sum, piece) => sum + piece.text.length, 0);
-  return text.length + pieces + (replyTo?.text?.length ?? 0);
+/**
+ * Of shorter texts this much is kept since the start, in characters; the oldest are forgotten first. A row of its own limit
+ * alone (`limits.keptRows`) would let long messages of a few minutes fill the memory.
+ */
+const ALL_KEPT_CHARS = 8_000_000;
+
+function textLength(message: InboundMessage): number {
+  const pieces = (message.joinedFrom ?? []).reduce((sum, piece) => sum + piece.text.length, 0);
+  return textsOf(message).reduce((sum, text) => sum + text.length, pieces);
 }
 
-function withoutText({ joinedFrom: _, replyTo: __, ...message }: InboundMessage): InboundMessage {
-  return { ...message, text: '', textForgotten: true };
+function withoutText(message: InboundMessage): InboundMessage {
+  const { joinedFrom: _, replyTo: __, forwardedFrom: ___, above: ____, ...rest } = message;
+  return { ...rest, text: '', textForgotten: true };
 }
+
+/** The same for a row whose message is not at hand. */
+const FORGET_TEXT = `UPDATE inbox SET message = json_set(
+    json_remove(message, '$.joinedFrom', '$.replyTo', '$.forwardedFrom', '$.above'),
+    '$.text', '', '$.textForgotten', json('true'))
+  WHERE id = ? AND state = 'done' AND session_id IS NOT NULL`;
 
 /** The durable list of everything that was accepted. What is in here is answered, queued or reported. */
 export class Inbox {
@@ -44,6 +58,7 @@ export class Inbox {
   readonly #offers: Set<string>;
   /** Text of what has no outcome yet. */
   readonly inUse = new TextInUse();
+  readonly #kept = new KeptTexts(ALL_KEPT_CHARS);
   #seq: number;
 
   constructor(db: Database) {
@@ -82,7 +97,7 @@ export class Inbox {
   ): InboxItem {
     this.#seq += 1;
     const item: InboxItem = { id, seq: this.#seq, sessionId, message, acceptedAt: at, state };
-    if (state !== 'held') this.inUse.hold(id, message);
+    this.inUse.hold(id, message);
     tx.run('INSERT INTO inbox (seq, id, session_id, state, message, accepted_at) VALUES (?,?,?,?,?,?)', [
       item.seq,
       id,
@@ -109,6 +124,8 @@ export class Inbox {
       return;
     }
     tx.run("UPDATE inbox SET state = ? WHERE id = ? AND state <> 'done'", [state, item.id]);
+    if (state === 'done')
+      for (const old of this.#kept.keep(item.id, textLength(item.message))) tx.run(FORGET_TEXT, [old]);
   }
 
   /** What the item says now, with all its pieces: none of them runs by itself any more. */
@@ -132,6 +149,8 @@ export class Inbox {
   /** A held message that was dropped with its request waits again, when the denial is taken back. */
   holdAgain(tx: Tx, id: string): void {
     tx.run("UPDATE inbox SET state = 'held' WHERE id = ? AND state = 'done' AND session_id IS NULL", [id]);
+    const held = this.get(id);
+    if (held?.state === 'held') this.inUse.hold(id, held.message);
   }
 
   get(id: string): InboxItem | undefined {
@@ -144,7 +163,7 @@ export class Inbox {
     const items = this.#db
       .all("SELECT * FROM inbox WHERE state <> 'done' AND state <> 'offered' ORDER BY seq")
       .map(itemOf);
-    for (const item of items) if (item.state !== 'held') this.inUse.hold(item.id, item.message);
+    for (const item of items) this.inUse.hold(item.id, item.message);
     return items;
   }
 

@@ -10,7 +10,7 @@ import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { resetNotice } from '../sessions/reset-notice.ts';
 import type { Conversations, Place } from '../turns/conversations.ts';
-import type { Beginning } from '../turns/lane.ts';
+import type { Beginning, Lane } from '../turns/lane.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { editedMessage, textOf } from './edited-message.ts';
@@ -221,6 +221,8 @@ export class Intake {
     const { conversations, db, inbox, clock, refused } = this.#deps;
     const session = conversations.sessionOf(message);
     const lane = session === undefined ? undefined : conversations.lane(session.id);
+    const grown = this.#grown(lane, message);
+    if (grown !== undefined) return this.#tooLong(message, grown);
     const waiting = lane?.replaceText(message.messageId, message.text);
     const taken =
       session === undefined || waiting !== undefined
@@ -242,6 +244,38 @@ export class Intake {
     if (told !== undefined) void this.#deps.outbox.release(told);
     if (waiting === undefined && offered === undefined && (late || taken === undefined))
       refused(message, 'edit_too_late', 'an edit came after its message had its turn; it changes nothing');
+  }
+
+  /** Why a waiting message cannot take the text of an edit; undefined: it can, or it does not wait. */
+  #grown(lane: Lane | undefined, { messageId, text }: InboundMessage): ReturnType<typeof overBudget> {
+    const { inbox, budget } = this.#deps;
+    for (const { message } of lane?.waiting ?? []) {
+      const before = textOf(message, messageId);
+      if (before === undefined) continue;
+      const bytes = Buffer.byteLength(text) - Buffer.byteLength(before);
+      return bytes <= 0 ? undefined : overBudget(inbox.inUse.of(message), bytes, budget);
+    }
+    return undefined;
+  }
+
+  /** The message stays as it was. */
+  async #tooLong(
+    message: InboundMessage,
+    over: { readonly code: string; readonly text: string },
+  ): Promise<void> {
+    const { db, inbox, clock, outbox, refused } = this.#deps;
+    const told = await db.write((tx) =>
+      inbox.markSeen(tx, message, clock())
+        ? outbox.add(tx, {
+            chat: message.chat,
+            meta: { kind: 'notice' },
+            parts: outbox.format(message.chat, `Your edit was not taken. ${over.text}`),
+            replyTo: message.messageId,
+          })
+        : undefined,
+    );
+    refused(message, over.code, over.text);
+    if (told !== undefined) void outbox.release(told);
   }
 
   /** Once for each message, however often it is edited. */

@@ -6,6 +6,7 @@ import type { Door } from '../access/door.ts';
 import { showPairingCode } from '../access/pairing-code.ts';
 import { PAIRING_LIMITS, type PairingRequest, pairingView, senderOf } from '../access/pairing-request.ts';
 import { RateLimiter } from '../access/rate-limit.ts';
+import type { Settings } from '../config/settings.ts';
 import type { EventStream } from '../events.ts';
 import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
@@ -14,6 +15,7 @@ import type { ChatTails } from './chat-tails.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
+import { overBudget, textBytes } from './text-budget.ts';
 
 const NOT_NOW = 'This gateway does not take messages from here right now.';
 const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';
@@ -21,6 +23,7 @@ const TOO_LATE = 'This message waited for more than an hour. Send it again.';
 const WELCOME = 'You are in. Welcome!';
 
 export interface StrangersDeps {
+  readonly settings: Pick<Settings, 'limits'>;
   readonly door: Door;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
@@ -78,8 +81,13 @@ export class Strangers {
       if (message.promptId !== kept) this.#refusePrompt(message, NOT_KEPT);
       return;
     }
+    const over = overBudget(inbox.inUse.of(message), textBytes(message), this.#deps.settings.limits);
+    if (over !== undefined && view.coded) {
+      this.#deps.refused(message, over.code, over.text);
+      return sayDirectly(this.#deps, message, 'refusal', over.text, { kind: 'outcome', code: 'refused' });
+    }
     // Many may be queued: only what is short is kept until somebody decides.
-    const kept = view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars;
+    const kept = over === undefined && (view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars);
     // What is refused was not accepted: a program may send it again under the same id.
     const refused = !kept && message.promptId !== undefined;
     const request = door.desk.begin(message, kept ? randomUUID() : '', view.coded);
@@ -92,6 +100,7 @@ export class Strangers {
       );
       if (held === undefined) return door.desk.cancel(request);
     } catch (error) {
+      inbox.inUse.release(request.heldId);
       door.desk.cancel(request);
       throw error;
     }

@@ -1,5 +1,6 @@
 import type { TextBudget } from '../config/settings.ts';
-import { chatKey, type InboundMessage } from '../model.ts';
+import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
+import type { OutboundRow } from '../send/outbound-row.ts';
 
 interface Held {
   readonly bytes: number;
@@ -32,7 +33,10 @@ export function overBudget(
   return undefined;
 }
 
-/** Text of messages that have no outcome yet, by person, by chat and in total. */
+/**
+ * Text of messages that have no outcome yet, by person, by chat and in total; with answers that are not delivered yet, by
+ * chat and in total, and first messages of new users that are held until the operator decides.
+ */
 export class TextInUse {
   readonly #held = new Map<string, Held>();
   readonly #used = new Map<string, number>();
@@ -44,8 +48,21 @@ export class TextInUse {
   }
 
   hold(id: string, message: InboundMessage): void {
+    this.#hold(id, { bytes: textBytes(message), keys: keysOf(message) });
+  }
+
+  /** Until it is delivered, given up or refused. */
+  holdAnswer({ id, chat, parts }: Pick<OutboundRow, 'id' | 'chat' | 'parts'>): void {
+    const bytes = parts.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+    this.#hold(answerKey(id), { bytes, keys: [chatKey(chat)] });
+  }
+
+  releaseAnswer(id: string): void {
+    this.release(answerKey(id));
+  }
+
+  #hold(id: string, held: Held): void {
     this.release(id);
-    const held: Held = { bytes: textBytes(message), keys: keysOf(message) };
     this.#held.set(id, held);
     this.#total += held.bytes;
     for (const key of held.keys) this.#used.set(key, (this.#used.get(key) ?? 0) + held.bytes);
@@ -65,10 +82,25 @@ export class TextInUse {
 }
 
 /** Everything that a message makes the gateway keep, as UTF-8. */
-export function textBytes({ text, replyTo }: InboundMessage): number {
-  return Buffer.byteLength(text) + Buffer.byteLength(replyTo?.text ?? '');
+export function textBytes(message: InboundMessage): number {
+  return textsOf(message).reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
-function keysOf({ chat, sender }: InboundMessage): readonly string[] {
+/** The texts that a message brings along: its own, and those that it refers to. */
+export function textsOf({ text, replyTo, forwardedFrom, above = [] }: InboundMessage): readonly string[] {
+  return [text, ...[replyTo, forwardedFrom, ...above].map((referred) => referred?.text ?? '')];
+}
+
+function answerKey(id: string): string {
+  return `answer:${id}`;
+}
+
+function keysOf({
+  chat,
+  sender,
+}: {
+  readonly chat: ChatRef;
+  readonly sender: InboundMessage['sender'];
+}): readonly string[] {
   return [JSON.stringify(['person', chat.platform, sender.id]), chatKey(chat)];
 }

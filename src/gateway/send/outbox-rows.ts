@@ -1,9 +1,12 @@
 import type { Database, Tx } from '../../store/database.ts';
+import { KeptTexts } from '../kept-texts.ts';
 import { rememberOutcome } from '../prompts.ts';
 import { type OutboundRow, rowOf } from './outbound-row.ts';
 
 /** A delivered answer to a program that is kept to be told again. */
 const KEPT_CHARS = 64_000;
+/** Of all of them since the start, in characters; the oldest are forgotten first. */
+const ALL_KEPT_CHARS = 8_000_000;
 const GONE = 'The answer was delivered before, and was too long to be kept.';
 const FORGOTTEN = JSON.stringify([{ text: GONE, plain: GONE }]);
 
@@ -14,6 +17,7 @@ function textLength({ parts }: OutboundRow): number {
 /** The outbox table. A row is `pending`, `sending` (may have arrived), or settled with its proof or its reason. */
 export class OutboxRows {
   readonly #db: Database;
+  readonly #kept = new KeptTexts(ALL_KEPT_CHARS);
   readonly #persist: <T>(body: (tx: Tx) => T) => Promise<T>;
 
   /** `persist` tries until the store takes it: for what has happened already. */
@@ -127,13 +131,16 @@ export class OutboxRows {
       state !== 'delivered' ||
       row.meta.amendable === true ||
       (row.meta.promptId !== undefined && textLength(row) <= KEPT_CHARS);
-    await this.#persist((tx) =>
+    const bounded = keeps && state === 'delivered';
+    await this.#persist((tx) => {
       tx.run(
         `UPDATE outbox SET state = ?, done = ?, receipts = ?, attempts = ?, error = ?, settled_at = ?
            ${keeps ? '' : ', parts = ?'} WHERE id = ?`,
         [...facts, ...(keeps ? [] : [row.meta.promptId === undefined ? '[]' : FORGOTTEN]), id],
-      ),
-    );
+      );
+      for (const old of bounded ? this.#kept.keep(id, textLength(row)) : [])
+        tx.run("UPDATE outbox SET parts = ? WHERE id = ? AND state = 'delivered'", [FORGOTTEN, old]);
+    });
   }
 
   async markPending(id: string): Promise<void> {

@@ -39,6 +39,8 @@ export interface OutboxDeps {
   readonly format: (platform: Platform, markdown: string) => readonly Part[];
   /** False while the adapter is known to be offline: nothing is tried, `kick` resumes. */
   readonly online: (platform: Platform) => boolean;
+  /** Told when a row is on its way, until it is settled. */
+  readonly waits?: (row: OutboundRow) => void;
   /** Told when a row is settled. */
   readonly settled?: (row: OutboundRow) => void;
   /** In [0, 1). */
@@ -138,6 +140,7 @@ export class Outbox {
 
   /** Starts the delivery of a durable row. Resolves when it is settled or has to wait for another try. */
   release(row: OutboundRow): Promise<void> {
+    this.#deps.waits?.(row);
     return this.#deliveries.start(row);
   }
 
