@@ -153,6 +153,7 @@ export class SlackConnection {
   readonly #directory: Directory;
   readonly #commands: ReadonlySet<string>;
   #stopped = false;
+  #saidSendsOnly = false;
   #revoke: (error: ParkedError) => void = () => {};
 
   constructor(options: SlackConnectionOptions) {
@@ -191,8 +192,9 @@ export class SlackConnection {
   }
 
   async #run(connected: () => void, signal: AbortSignal): Promise<void> {
+    const sendsOnly = (this.#settings.appToken ?? '') === '';
     for (const key of ['botToken', 'appToken'] as const) {
-      if (isUsableToken(this.#settings[key] ?? '')) continue;
+      if (isUsableToken(this.#settings[key] ?? '') || (key === 'appToken' && sendsOnly)) continue;
       throw new ParkedError(`${key} is missing or malformed`, `Put the token into platforms.slack.${key}.`);
     }
     const me = await this.#login();
@@ -209,6 +211,17 @@ export class SlackConnection {
       account: { id: `${me.teamId}:${me.userId}`, name: `@${me.name} (${me.teamName})` },
       authorisation: 'valid',
     });
+    if (sendsOnly) {
+      if (!this.#saidSendsOnly)
+        this.#log.warn('Slack only sends: without platforms.slack.appToken no message is received');
+      this.#saidSendsOnly = true;
+      connected();
+      const stop = new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      return Promise.race([stop, revocation.promise]);
+    }
     const socket = holdSocket(
       {
         settings: this.#settings,

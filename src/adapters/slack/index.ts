@@ -71,7 +71,10 @@ async function checkSlack(
       );
     }
   }
-  if (!isUsableToken(settings.appToken ?? '')) bad.push('platforms.slack.appToken is missing or malformed.');
+  if ((settings.appToken ?? '') === '')
+    good.push('Without platforms.slack.appToken Slack only sends; no message is received.');
+  else if (!isUsableToken(settings.appToken ?? ''))
+    bad.push('platforms.slack.appToken is missing or malformed.');
   else {
     try {
       const client = new webApi.WebClient(settings.appToken, webClientOptions(settings, timing, log));

@@ -292,6 +292,12 @@ function expectation(schema: SchemaNode | undefined): string {
   }
 }
 
+/** Keys of @0xkobold/pi-gateway that have no effect here, and what to use. */
+const OLDER_KEYS: Readonly<Record<string, string>> = {
+  liveBridge: 'Use "pi-gateway-tui open <session>" to continue a chat in a terminal.',
+  'sessions.bindings': 'Use /resume in the chat to continue an earlier session.',
+};
+
 function findUnknown(
   value: object,
   schema: SchemaNode,
@@ -302,7 +308,10 @@ function findUnknown(
   for (const [key, child] of Object.entries(value)) {
     const known = childOf(schema, key);
     const name = `${prefix}${key}`;
-    if (known === undefined) {
+    const instead = OLDER_KEYS[name];
+    if (known === undefined && instead !== undefined)
+      warnings.push(`${origin}: ${name} of the older package is kept and ignored. ${instead}`);
+    else if (known === undefined) {
       const near = closest(key, Object.keys(schema.properties ?? {}));
       const suggestion = near === undefined ? '' : ` Did you mean ${prefix}${near}?`;
       if (prefix === 'platforms.')

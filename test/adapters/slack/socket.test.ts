@@ -253,7 +253,7 @@ describe('the connection', () => {
   it.each([
     ['botToken', { botToken: '', appToken: 'xapp-1' }],
     ['botToken', { botToken: 'xoxb-1\u0000leak', appToken: 'xapp-1' }],
-    ['appToken', { botToken: 'xoxb-1', appToken: '' }],
+    ['appToken', { botToken: 'xoxb-1', appToken: 'xapp-1\u0000leak' }],
   ])('parks without a usable %s and never shows it', async (key, settings) => {
     adapter = createSlackAdapter({ ...settings, apiUrl: server.url }, QUICK);
     await adapter.start(host);
