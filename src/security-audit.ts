@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
+import { FolderLockedError } from './base/errors.ts';
 import { removeRuntime } from './cli/runtime-file.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { Config } from './gateway/config/schema.ts';
@@ -250,37 +251,35 @@ function below(path: string, depth: number): string[] {
   return [path, ...readdirSync(path).flatMap((name) => below(join(path, name), depth - 1))];
 }
 
+/** A lock that makes no sense is nobody's after this time. */
+const HALF_WRITTEN_MS = 2_500;
+
 function stale(folder: DataFolder): Finding[] {
-  const runtime = join(folder.root, 'gateway', 'runtime.json');
-  if (!existsSync(join(folder.root, 'gateway.lock')) && !existsSync(runtime)) return [];
+  const left = existsSync(join(folder.root, 'gateway.lock'))
+    ? FolderLock.isStale(folder.root)
+    : existsSync(join(folder.root, 'gateway', 'runtime.json'));
+  if (!left) return [];
   const takeOver = (): void => {
     FolderLock.acquire(folder.root).release();
     removeRuntime(folder);
   };
-  if (isHeld(folder)) return [];
   return [
     {
       id: 'lock.stale',
       severity: 'low',
       what: 'a gateway that no longer runs left its lock or runtime file behind',
       fix: 'The next start replaces it',
-      repair: takeOver,
+      repair: () => {
+        try {
+          takeOver();
+        } catch (error) {
+          if (!(error instanceof FolderLockedError)) throw error;
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, HALF_WRITTEN_MS);
+          takeOver();
+        }
+      },
     },
   ];
-}
-
-/** Looks without taking the lock over: only a repair does that. */
-function isHeld(folder: DataFolder): boolean {
-  try {
-    const { pid } = JSON.parse(readFileSync(join(folder.root, 'gateway.lock'), 'utf8')) as {
-      readonly pid?: unknown;
-    };
-    if (typeof pid !== 'number') return false;
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 const UNIT_DIRECTORIES = ['/etc/systemd/system', join(homedir(), '.config/systemd/user')] as const;

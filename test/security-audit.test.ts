@@ -104,6 +104,19 @@ describe('the security audit', () => {
     expect(ids()).toEqual([]);
     write('gateway.lock', JSON.stringify({ pid: 2 ** 22 + 1, host: 'x', startedAt: 'y' }));
     expect(ids()).toEqual(['lock.stale']);
+    // Written a moment ago: the repair waits until it is sure.
+    look()
+      .find(({ id }) => id === 'lock.stale')
+      ?.repair?.();
+    expect(ids()).toEqual([]);
+  });
+
+  it('judges a lock as the gateway does: its process may run where nobody sees it from here', () => {
+    const elsewhere = { pid: 2 ** 22 + 1, startTime: '1', bootId: 'b', pidNamespace: 'n', hostname: 'h' };
+    write('gateway.lock', JSON.stringify({ ...elsewhere, startedAt: 'y', nonce: 'ab', inode: '' }));
+    expect(ids()).toEqual([]);
+    utimesSync(join(root, 'gateway.lock'), 1_700_000_000, 1_700_000_000);
+    expect(ids()).toEqual(['lock.stale']);
   });
 
   it('finds a unit of the gateway without hardening, and no other unit', () => {

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { FolderLockedError, FolderLostError } from '../base/errors.ts';
 import { storageFailure } from './damage.ts';
 import { systemCode } from './disk.ts';
-import { aliveness, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+import { aliveness, isRunning, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 
 const LOCK_NAME = 'gateway.lock';
 const HEARTBEAT_MS = 5_000;
@@ -106,6 +106,15 @@ export class FolderLock {
     } finally {
       remove(own);
     }
+  }
+
+  /** Looks without taking it: was a lock left behind by a holder that is gone? False where there is none. */
+  static isStale(folder: string): boolean {
+    const path = join(folder, LOCK_NAME);
+    const holder = readHolder(path);
+    if (holder === undefined) return false;
+    if (isUnreadable(holder)) return !namesRunningProcess(path);
+    return !isHeldSince(path, holder, Date.now() - modifiedAt(path), ownIdentity());
   }
 
   /** Set for good when the lock was removed or another process has taken it. */
@@ -198,11 +207,19 @@ function replaceStale({ folder, path, own, self }: Attempt): boolean {
 
 function isHeld(path: string, holder: Holder, own: string, self: Holder): boolean {
   // Both times come from the same file system: clocks of different hosts do not matter.
-  const silence = modifiedAt(own) - modifiedAt(path);
-  if (holder.nonce.startsWith(UNREADABLE)) return silence < HALF_WRITTEN_MS;
+  return isHeldSince(path, holder, modifiedAt(own) - modifiedAt(path), self);
+}
+
+/** `silence`: for how long the holder has given no sign. */
+function isHeldSince(path: string, holder: Holder, silence: number, self: ProcessIdentity): boolean {
+  if (isUnreadable(holder)) return silence < HALF_WRITTEN_MS;
   const state = aliveness(holder, self);
   if (state === 'alive' && isCopy(path, holder)) return false;
   return state === 'unknown' ? silence < SILENCE_MS : state === 'alive';
+}
+
+function isUnreadable({ nonce }: Holder): boolean {
+  return nonce.startsWith(UNREADABLE);
 }
 
 /** The lock of a living process came here with a copy of its folder: it holds that one, not this one. */
@@ -275,6 +292,12 @@ function parseHolder(text: string): Holder | undefined {
     nonce,
     inode: string('inode'),
   };
+}
+
+/** A lock that is none of ours may still say whose it is. */
+function namesRunningProcess(path: string): boolean {
+  const pid = /"pid"\s*:\s*(\d+)/.exec(readFileSync(path, 'utf8'))?.[1];
+  return pid !== undefined && isRunning(Number(pid));
 }
 
 /** Takes away what starters that died on the way have left. */
