@@ -263,6 +263,19 @@ describe('the connection', () => {
   });
 });
 
+describe('a bot token alone', () => {
+  it('connects for sending, opens no socket, and says so once', async () => {
+    adapter = createSlackAdapter({ botToken: server.tokens.bot, apiUrl: server.url }, QUICK);
+    await adapter.start(host);
+    await until(() => expect(host.current?.state).toBe('connected'));
+    expect(server.sockets.open).toBe(0);
+    expect(host.output().split('Slack only sends').length).toBe(2);
+    const check = await adapter.check?.(AbortSignal.timeout(10_000));
+    expect(check?.ok).toBe(true);
+    expect(check?.findings.join(' ')).toContain('Slack only sends');
+  });
+});
+
 describe('the check', () => {
   it('names what is missing, the worst first', async () => {
     await connected();
