@@ -30,6 +30,7 @@ import { egressText } from './send/egress.ts';
 import { filePolicy } from './send/file-policy.ts';
 import type { HomeChats } from './send/home-chats.ts';
 import { Outbox } from './send/outbox.ts';
+import { Archive } from './sessions/archive.ts';
 import { Handoffs } from './sessions/handoffs.ts';
 import { Sessions } from './sessions/sessions.ts';
 import { taskOfRow, undelivered } from './tasks/task-delivery.ts';
@@ -63,6 +64,7 @@ export interface GatewayParts {
   readonly decisions: DecisionTrace;
   readonly slots: TurnSlots;
   readonly dialogs: Dialogs;
+  readonly archive: Archive;
 }
 
 /** `stopping`: nobody waits for the store any more. */
@@ -122,13 +124,16 @@ export function createParts(
           );
     },
   });
+  const sessionFileOf = (id: string): string =>
+    sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id);
+  const archive = new Archive({ db: stores.sessions, sessionFileOf, redact: egress });
   const files = new AnswerFiles({
     outbox,
     // What an agent elsewhere calls a file of its own is none of ours.
     adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
     cwdOf: (chat, sessionId) => sessions.get(sessionId)?.cwd ?? settings.agentOf(chat).cwd,
     policyOf: (chat) => filePolicy(settings.agentOf(chat), settings.agent.approvals),
-    sessionFileOf: (id) => sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id),
+    sessionFileOf,
     asker: (sessionId, addressee) => dialogs.asker({ sessionId, addressee: () => addressee }),
     dataFolder: deps.folder.root,
     filesFolder: deps.folder.files,
@@ -305,6 +310,7 @@ export function createParts(
   });
   const maintenance = new Maintenance({
     heard: reception,
+    archive,
     conversations,
     outbox,
     tasks,
@@ -338,6 +344,7 @@ export function createParts(
     decisions,
     slots,
     dialogs,
+    archive,
   };
 }
 

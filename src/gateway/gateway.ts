@@ -58,6 +58,7 @@ export class Gateway {
   readonly usage: GatewayParts['usage'];
   readonly handoffs: GatewayParts['handoffs'];
   readonly dialogs: GatewayParts['dialogs'];
+  readonly archive: GatewayParts['archive'];
   readonly #parts: GatewayParts;
   readonly #health: StoreHealth;
   readonly #refusals: RefusalView[] = [];
@@ -96,6 +97,7 @@ export class Gateway {
     this.usage = parts.usage;
     this.handoffs = parts.handoffs;
     this.dialogs = parts.dialogs;
+    this.archive = parts.archive;
     deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();

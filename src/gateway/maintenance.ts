@@ -28,6 +28,8 @@ export interface MaintenanceDeps {
   readonly conversations: Conversations;
   /** Messages of groups that are only listened to. */
   readonly heard: { sweep(now: number): void };
+  /** What was said in sessions. */
+  readonly archive: { sweep(before: number): Promise<void> };
   readonly outbox: Outbox;
   readonly tasks: Tasks;
   readonly schedules: Schedules;
@@ -81,6 +83,7 @@ export class Maintenance {
     await this.#forgetMessages(now - RETENTION.settledMs);
     const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
+    await this.#deps.archive.sweep(now - RETENTION.endedSessionsMs);
     await this.#forgetRequests(now - RETENTION.settledMs);
     await this.#forgetQuestions(now - RETENTION.settledMs);
     await this.#forgetAudit(now - RETENTION.auditMs);

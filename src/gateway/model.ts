@@ -346,12 +346,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** One line of a session's transcript. */
-export interface TranscriptEntry {
-  readonly at: number;
-  readonly role: 'user' | 'agent' | 'operator' | 'notice' | 'tool';
-  readonly text: string;
-}
+export type { MessageMark, TranscriptEntry } from './sessions/transcript-entry.ts';
 
 /** One host of a pool of agents. */
 export interface AgentHostView {

@@ -92,7 +92,11 @@ const COMMANDS = {
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 }));
 
 const QUERIES = {
-  transcript: Type.Object({ sessionId: Id, limit }, strict),
+  transcript: Type.Object(
+    { sessionId: Id, limit, before: Type.Optional(Type.Integer({ minimum: 0 })) },
+    strict,
+  ),
+  search: Type.Object({ words: Type.String({ minLength: 1, maxLength: 400 }), limit }, strict),
   queue: Type.Object({ sessionId: Id }, strict),
   steps: Type.Object({ taskId: Id }, strict),
   config: Type.Object({}, strict),
@@ -139,6 +143,8 @@ export function parseQuery(name: unknown, params: unknown): ParsedQuery {
   switch (name) {
     case 'transcript':
       return { name, params: parseValue(QUERIES.transcript, params, what) };
+    case 'search':
+      return { name, params: parseValue(QUERIES.search, params, what) };
     case 'queue':
       return { name, params: parseValue(QUERIES.queue, params, what) };
     case 'steps':

@@ -16,6 +16,7 @@ import type {
 } from './operator.ts';
 import { auditNote } from './operator-audit.ts';
 import { runScheduleCommand, runTaskCommand } from './operator-work.ts';
+import { searchAll } from './search-all.ts';
 
 export interface LocalOperatorDeps {
   readonly gateway: Gateway;
@@ -207,9 +208,12 @@ export class LocalOperator implements Operator {
   ): Promise<OperatorQueries[K]['result']> {
     const { gateway, config } = this.#deps;
     const answers: {
-      [Q in keyof OperatorQueries]: (p: OperatorQueries[Q]['params']) => OperatorQueries[Q]['result'];
+      [Q in keyof OperatorQueries]: (
+        p: OperatorQueries[Q]['params'],
+      ) => OperatorQueries[Q]['result'] | Promise<OperatorQueries[Q]['result']>;
     } = {
-      transcript: (p) => gateway.conversations.transcripts.last(p.sessionId, p.limit ?? 200),
+      transcript: (p) => gateway.archive.page(p.sessionId, Math.min(p.limit ?? 200, 2_000), p.before),
+      search: (p) => searchAll(gateway, p.words, Math.min(p.limit ?? 50, 500)),
       queue: (p) =>
         (gateway.conversations.lane(p.sessionId)?.waiting ?? []).map((item) => ({
           messageId: item.id,

@@ -209,8 +209,24 @@ export interface ConfigValue {
 }
 
 /** Questions whose answers are too large or too rare for the snapshot. */
+export interface SearchHit {
+  readonly kind: 'message' | 'task' | 'refusal';
+  /** Of the session, the task or the rejection. */
+  readonly id: string;
+  readonly at: number;
+  /** Who wrote or asked for it. */
+  readonly who: string;
+  readonly text: string;
+}
+
 export interface OperatorQueries {
-  transcript: { params: { sessionId: string; limit?: number }; result: readonly TranscriptEntry[] };
+  /** The last entries of a session, also of an ended one; before the time `before`, when it is given. */
+  transcript: {
+    params: { sessionId: string; limit?: number; before?: number };
+    result: readonly TranscriptEntry[];
+  };
+  /** Messages, tasks and rejected senders with these words, the newest first. */
+  search: { params: { words: string; limit?: number }; result: readonly SearchHit[] };
   queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
   /** What a task did, oldest first; the last few hundred steps. */
   steps: { params: { taskId: string }; result: readonly TaskStep[] };

@@ -2,6 +2,7 @@ import type { Database, Row, Tx } from '../../store/database.ts';
 import { KeptTexts } from '../kept-texts.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import { rememberPrompt } from '../prompts.ts';
+import { keepLine } from '../sessions/said.ts';
 import { textOf } from './edited-message.ts';
 import { TextInUse, textsOf } from './text-budget.ts';
 
@@ -106,6 +107,7 @@ export class Inbox {
       JSON.stringify(message),
       at,
     ]);
+    if (sessionId !== undefined && state !== 'held') keepMessage(tx, item, sessionId, at);
     return item;
   }
 
@@ -138,12 +140,13 @@ export class Inbox {
 
   /** A held message becomes a waiting one of a session, as if it had just arrived. False: it is not held any more. */
   release(tx: Tx, id: string, sessionId: string, at: number): boolean {
-    return (
-      tx.run(
-        "UPDATE inbox SET state = 'queued', session_id = ?, accepted_at = ? WHERE id = ? AND state = 'held'",
-        [sessionId, at, id],
-      ) > 0
+    const row = tx.get(
+      `UPDATE inbox SET state = 'queued', session_id = ?, accepted_at = ? WHERE id = ? AND state = 'held'
+         RETURNING *`,
+      [sessionId, at, id],
     );
+    if (row !== undefined) keepMessage(tx, itemOf(row), sessionId, at);
+    return row !== undefined;
   }
 
   /** A held message that was dropped with its request waits again, when the denial is taken back. */
@@ -231,6 +234,13 @@ export class Inbox {
       ]) > 0
     );
   }
+}
+
+/** A message without words is its files. */
+function keepMessage(tx: Tx, { id, message }: InboxItem, sessionId: string, at: number): void {
+  const files = (message.attachments ?? []).map(({ name }) => `[${name}]`).join(' ');
+  const text = message.text === '' ? files : message.text;
+  keepLine(tx, { sessionId, at, role: 'user', name: message.sender.name, text, ref: id });
 }
 
 /** Identities of an update, unique over platforms and accounts. */

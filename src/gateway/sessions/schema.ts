@@ -1,4 +1,5 @@
 import type { Migration } from '../../store/database.ts';
+import { MSG_INDEX } from './said.ts';
 
 /** `gateway-sessions.db`: sessions, inbox and outbox live together, so that one step of a message is one commit. */
 export const SESSION_MIGRATIONS: readonly Migration[] = [
@@ -59,6 +60,18 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
     statements: [
       'CREATE TABLE prompts (key TEXT PRIMARY KEY, hash TEXT NOT NULL, outcome TEXT, at INTEGER NOT NULL) WITHOUT ROWID',
       'CREATE INDEX prompts_at ON prompts (at)',
+    ],
+  },
+  {
+    version: 6,
+    name: 'what is said in sessions is kept, to be read and searched',
+    statements: [
+      // `grams`: pairs of characters of scripts without blanks. `ref`: the inbox row of a person's message.
+      `CREATE TABLE msg (seq INTEGER PRIMARY KEY, session_id TEXT NOT NULL, at INTEGER NOT NULL, role TEXT NOT NULL,
+         name TEXT, text TEXT NOT NULL, grams TEXT, ref TEXT, mark TEXT)`,
+      'CREATE INDEX msg_session ON msg (session_id, at)',
+      'CREATE INDEX msg_open ON msg (ref) WHERE ref IS NOT NULL AND mark IS NULL',
+      MSG_INDEX,
     ],
   },
 ];

@@ -9,6 +9,7 @@ import { tellTurn } from '../send/tell-turn.ts';
 import type { Handoffs } from '../sessions/handoffs.ts';
 import { type Place, Placing } from '../sessions/placing.ts';
 import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
+import { keepLine } from '../sessions/said.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
 import { sessionView } from '../sessions/session-view.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
@@ -45,10 +46,6 @@ export class Conversations {
     this.#feed = new SessionFeed(deps.events, deps.clock);
     this.#placing = new Placing({ ...deps, laneBusy: (id) => !(this.lane(id)?.idle ?? true) });
     this.#liveDeps = { ...deps, feed: this.#feed, silent: deps.agent === undefined };
-  }
-
-  get transcripts() {
-    return this.#feed.transcripts;
   }
 
   /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
@@ -117,7 +114,7 @@ export class Conversations {
   enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode, begun?: Beginning): void {
     const { message } = item;
     const { platform } = message.chat;
-    this.#feed.say(session, 'user', message.text);
+    this.#feed.say(session, 'user', message.text, { id: item.id, name: message.sender.name });
     this.#deps.events.emit({
       type: 'inbound',
       chat: message.chat,
@@ -235,6 +232,9 @@ export class Conversations {
 
   note(session: SessionRecord, role: 'operator' | 'notice', text: string): void {
     this.#feed.say(session, role, text);
+    void this.#deps
+      .persist((tx) => keepLine(tx, { sessionId: session.id, at: this.#deps.clock(), role, text }))
+      .catch(() => {}); // the gateway stops
   }
 
   /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */

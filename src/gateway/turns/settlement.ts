@@ -3,7 +3,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Tx } from '../../store/database.ts';
 import type { OutboundMeta } from '../adapter.ts';
 import type { Decide } from '../decisions.ts';
-import type { InboundMessage } from '../model.ts';
+import type { InboundMessage, MessageMark } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Inbox, InboxItem } from '../receive/inbox.ts';
 import type { AnswerFiles } from '../send/answer-files.ts';
@@ -11,6 +11,7 @@ import type { NewOutbound } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Reply } from '../send/reply.ts';
 import { mayStaySilent, withoutSilence } from '../send/silence.ts';
+import { keepLine, markLine } from '../sessions/said.ts';
 import type { SessionFeed } from '../sessions/session-feed.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { Outcome } from './outcome.ts';
@@ -69,6 +70,11 @@ function outcomeMeta(outcome: Outcome, sessionId: string): OutboundMeta {
   }
 }
 
+function markOf(outcome: Outcome): MessageMark {
+  if (outcome.kind !== 'aborted') return outcome.kind;
+  return outcome.by === 'interrupt' ? 'interrupted' : 'stopped';
+}
+
 export interface SettlementDeps {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
@@ -116,9 +122,14 @@ export async function settle(
     text === undefined || (outcome.kind === 'dropped' && deps.silent)
       ? undefined
       : await reply.finish(egress(text), outcomeMeta(outcome, session.id), parts);
+  const mark = markOf(outcome);
+  const role = outcome.kind === 'answered' ? 'agent' : 'notice';
   const row = await deps
     .persist((tx) => {
       inbox.setState(tx, item, 'done');
+      markLine(tx, item.id, mark);
+      if (text !== undefined && text !== '')
+        keepLine(tx, { sessionId: session.id, at: deps.feed.now(), role, text });
       if (outcome.kind === 'answered')
         tx.run('UPDATE sessions SET turns = turns + 1 WHERE id = ?', [session.id]);
       return outbound === undefined ? undefined : outbox.add(tx, outbound);
@@ -131,7 +142,7 @@ export async function settle(
   if (outcome.kind === 'answered') session.turns += 1;
   noteOutcome(deps, session, item, outcome);
   if (text !== undefined && text !== '')
-    deps.feed.say(session, outcome.kind === 'answered' ? 'agent' : 'notice', text);
+    deps.feed.say(session, role, text, { settles: { id: item.id, mark } });
   if (row !== undefined) {
     const atRest = outbox.release(row);
     void deps.files.ask(asked, addresseeOf(item.message), session.id);
@@ -155,7 +166,10 @@ export async function sayBeforeQuestion(
     const { text, parts, asked } = await deps.files.of(reply.text, reply.message.chat, session.id);
     const outbound = await reply.finish(egress(text), { kind: 'reply', sessionId: session.id }, parts);
     if (outbound === undefined) return;
-    const row = await deps.persist((tx) => outbox.add(tx, outbound));
+    const row = await deps.persist((tx) => {
+      keepLine(tx, { sessionId: session.id, at: deps.feed.now(), role: 'agent', text });
+      return outbox.add(tx, outbound);
+    });
     deps.feed.say(session, 'agent', text);
     void outbox.release(row);
     void deps.files.ask(asked, addresseeOf(reply.message), session.id);

@@ -88,7 +88,13 @@ function entryLines(entry: TranscriptEntry, width: number): readonly Line[] {
   const known = wrapped.get(entry);
   if (known !== undefined && known.width === width) return known.lines;
   const { name, style } = ROLES[entry.role];
-  const head: Line = [span(name, style), span(`  ${clockTime(entry.at)}`, 'dim')];
+  const head: Line = [
+    span(entry.name === undefined ? name : clean(entry.name, 60), style),
+    span(`  ${clockTime(entry.at)}`, 'dim'),
+    ...(entry.mark === undefined || entry.mark === 'answered'
+      ? []
+      : [span(`  ${entry.mark.replace('_', ' ')}`, 'warn')]),
+  ];
   const body =
     entry.role === 'agent'
       ? markdownLines(entry.text, width - 2)

@@ -1,0 +1,203 @@
+/** Reading what was said: pages of a transcript, and words in all of them. */
+import type { Database } from '../../store/database.ts';
+import type { TranscriptEntry } from '../model.ts';
+import { gramsOf, MSG_INDEX, saidIn } from './said.ts';
+import { fileEntries, merged } from './transcript.ts';
+
+/** Lines that are kept, and UTF-16 units of their texts. Older ones go first. */
+export const SAID_KEPT = { lines: 200_000, chars: 24_000_000 } as const;
+/** Lines that are put into the index, or removed, in one commit. */
+const PORTION = 2_000;
+const PORTIONS_PER_SWEEP = 10;
+/** UTF-16 units of one page. */
+const PAGE_CHARS = 4_000_000;
+/** A text of the file may belong to a line that is said so much later. */
+const MARGIN_MS = 2 * 60 * 60_000;
+const INDEXED = 'msg_indexed';
+
+export interface SaidHit {
+  readonly sessionId: string;
+  readonly entry: TranscriptEntry;
+}
+
+export interface ArchiveDeps {
+  readonly db: Database;
+  readonly sessionFileOf: (sessionId: string) => string;
+  readonly redact: (text: string) => string;
+}
+
+export class Archive {
+  readonly #deps: ArchiveDeps;
+  #indexing: Promise<void> = Promise.resolve();
+
+  constructor(deps: ArchiveDeps) {
+    this.#deps = deps;
+  }
+
+  /** The last entries of a session before `before`, oldest first. */
+  async page(
+    sessionId: string,
+    limit: number,
+    before = Number.MAX_SAFE_INTEGER,
+  ): Promise<readonly TranscriptEntry[]> {
+    const { db, sessionFileOf, redact } = this.#deps;
+    const wanted = limit * 2 + 200;
+    const kept = saidIn(db, sessionId, wanted, before + MARGIN_MS);
+    const from = kept.length < wanted ? 0 : (kept[0]?.at ?? 0);
+    const file = (await fileEntries(sessionFileOf(sessionId))).filter(({ at }) => at >= from);
+    const all = merged(kept, file).filter(({ at }) => at < before);
+    return lastPage(all, limit).map((entry) => ({ ...entry, text: redact(entry.text) }));
+  }
+
+  /** Lines with all of these words, the newest first. `sessions`: only in these. */
+  async search(words: string, limit: number, sessions?: readonly string[]): Promise<readonly SaidHit[]> {
+    const match = matchOf(words);
+    if (match === '') return [];
+    try {
+      await this.index();
+      return this.#found(match, words, limit, sessions);
+    } catch {
+      // The index is lost or damaged; every line is in the store.
+      await this.rebuild();
+      await this.index();
+      return this.#found(match, words, limit, sessions);
+    }
+  }
+
+  #found(match: string, words: string, limit: number, sessions?: readonly string[]): SaidHit[] {
+    const within = sessions === undefined ? '' : 'AND m.session_id IN (SELECT value FROM json_each(?))';
+    const rows = this.#deps.db.all(
+      `SELECT m.session_id AS session, m.at AS at, m.role AS role, m.name AS name, m.ref AS ref, m.text AS text
+         FROM msg_index JOIN msg m ON m.seq = msg_index.docid
+         WHERE msg_index MATCH ? ${within} ORDER BY msg_index.docid DESC LIMIT ?`,
+      [match, ...(sessions === undefined ? [] : [JSON.stringify(sessions)]), limit],
+    );
+    return rows.map((row) => ({
+      sessionId: String(row['session']),
+      entry: {
+        at: Number(row['at']),
+        role: row['role'] as TranscriptEntry['role'],
+        text: this.#deps.redact(snippet(String(row['text']), words)),
+        ...(row['name'] === null ? {} : { name: String(row['name']) }),
+        ...(row['ref'] === null ? {} : { id: String(row['ref']) }),
+      },
+    }));
+  }
+
+  /** Puts what was said since the last time into the index, in portions. */
+  index(portions = Number.POSITIVE_INFINITY): Promise<void> {
+    const next = this.#indexing.then(() => this.#index(portions));
+    this.#indexing = next.catch(() => {}); // told to whoever asked
+    return next;
+  }
+
+  async #index(portions: number): Promise<void> {
+    const { db } = this.#deps;
+    for (let done = 0; done < portions; done += 1) {
+      const from = this.#indexed();
+      const to = Number(
+        db.get('SELECT MAX(seq) AS seq FROM (SELECT seq FROM msg WHERE seq > ? ORDER BY seq LIMIT ?)', [
+          from,
+          PORTION,
+        ])?.['seq'] ?? 0,
+      );
+      if (to === 0) return;
+      await db.write((tx) => {
+        tx.run(
+          'INSERT INTO msg_index (docid, text, grams) SELECT seq, text, grams FROM msg WHERE seq > ? AND seq <= ?',
+          [from, to],
+        );
+        tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?,?)', [INDEXED, String(to)]);
+      });
+    }
+  }
+
+  #indexed(): number {
+    return Number(this.#deps.db.get('SELECT value FROM facts WHERE name = ?', [INDEXED])?.['value'] ?? 0);
+  }
+
+  /** Makes the index from the lines again; the portions of the next sweeps and searches fill it. */
+  async rebuild(): Promise<void> {
+    await this.#deps.db.write((tx) => {
+      tx.run('DROP TABLE IF EXISTS msg_index');
+      tx.run(MSG_INDEX);
+      tx.run('DELETE FROM facts WHERE name = ?', [INDEXED]);
+    });
+  }
+
+  /** Lines that are older than `before`, and those beyond the number, leave; what is new is indexed. */
+  async sweep(before: number): Promise<void> {
+    const { db } = this.#deps;
+    for (let bite = 0; bite < PORTIONS_PER_SWEEP; bite += 1) {
+      const { lines, chars } = { ...db.get('SELECT COUNT(*) AS lines, SUM(LENGTH(text)) AS chars FROM msg') };
+      const oldest = Number(db.get('SELECT at FROM msg ORDER BY seq LIMIT 1')?.['at'] ?? before);
+      const over = Number(lines) > SAID_KEPT.lines || Number(chars) > SAID_KEPT.chars;
+      if (!over && oldest >= before) break;
+      const rest = Number(chars) > SAID_KEPT.chars ? PORTION : Number(lines) - SAID_KEPT.lines;
+      await this.#forget(over ? Math.min(PORTION, rest) : PORTION, over ? undefined : before);
+    }
+    await this.index(PORTIONS_PER_SWEEP);
+  }
+
+  /** The index reads the text of a line when it removes it: the index goes first. */
+  async #forget(count: number, before: number | undefined): Promise<void> {
+    const oldest = `SELECT seq FROM (SELECT seq, at FROM msg ORDER BY seq LIMIT ?) ${before === undefined ? '' : 'WHERE at < ?'}`;
+    const params = [count, ...(before === undefined ? [] : [before])];
+    const indexed = this.#indexed();
+    await this.#deps.db.write((tx) => {
+      tx.run(`DELETE FROM msg_index WHERE docid IN (${oldest}) AND docid <= ?`, [...params, indexed]);
+      tx.run(`DELETE FROM msg WHERE seq IN (${oldest})`, params);
+    });
+  }
+}
+
+/** The end of the entries, as much as fits; entries of one moment are not torn apart. */
+function lastPage(entries: readonly TranscriptEntry[], limit: number): readonly TranscriptEntry[] {
+  let chars = 0;
+  let from = entries.length;
+  while (from > 0) {
+    const entry = entries[from - 1];
+    const same = entry?.at === entries[from]?.at;
+    chars += entry?.text.length ?? 0;
+    if ((entries.length - from >= limit || (chars > PAGE_CHARS && from < entries.length)) && !same) break;
+    from -= 1;
+  }
+  return entries.slice(from);
+}
+
+/** What is looked for, as FTS4 reads it: every word in quotes, the last one also as a beginning. */
+export function matchOf(words: string): string {
+  const grams = gramsOf(words);
+  const plain = words.match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+  const parts: string[] = [];
+  for (const [index, word] of plain.entries()) {
+    if (gramsOf(word) === undefined) parts.push(index === plain.length - 1 ? `"${word}*"` : `"${word}"`);
+    else parts.push(...runsOf(word));
+  }
+  return grams === undefined && parts.length === 0 ? '' : parts.join(' ');
+}
+
+/** A word with such a script in it: its runs as phrases of pairs, the rest as words. */
+function runsOf(word: string): string[] {
+  const grams = (gramsOf(word) ?? '').split(' ');
+  // The last gram is a single character: what follows it in the text is not known.
+  const pairs = grams.filter((gram) => [...gram].length === 2);
+  if (pairs.length === 0) return grams.map((gram) => `"${gram}*"`);
+  return pairs.map((pair) => `"${pair}"`);
+}
+
+const AROUND = 160;
+
+/** The part of a text around the first of the words that is in it. */
+export function snippet(text: string, words: string): string {
+  const lower = text.toLowerCase();
+  const places = (words.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [])
+    .map((word) => lower.indexOf(word))
+    .filter((place) => place >= 0);
+  const at = Math.max(
+    0,
+    Math.min(...places, text.length) === text.length ? 0 : Math.min(...places) - AROUND / 2,
+  );
+  const part = text.slice(at, at + AROUND * 2).toWellFormed();
+  return `${at > 0 ? '…' : ''}${part}${at + AROUND * 2 < text.length ? '…' : ''}`;
+}
