@@ -221,6 +221,11 @@ export class Database {
     return this.#compactor.compact();
   }
 
+  /** Nothing can be read or written any more. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /**
    * Finishes what waits, writes the snapshot and removes the journal. When the disk refuses, or when the database is so
    * big that this would take seconds, the journal stays.

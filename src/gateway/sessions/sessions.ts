@@ -75,7 +75,7 @@ export class Sessions {
   /** The session of a key that was begun last, running or not. */
   latest(key: string): SessionRecord | undefined {
     const known = this.#latest.get(key);
-    const row = this.#db?.get('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1', [key]);
+    const row = this.#open?.get('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1', [key]);
     const stored = row === undefined ? undefined : this.#recordOf(row);
     return (stored?.createdAt ?? 0) > (known?.createdAt ?? 0) ? stored : (known ?? stored);
   }
@@ -87,7 +87,7 @@ export class Sessions {
 
   /** Every session, oldest first. Reads all of them: only for whoever shows or lists them. */
   all(): SessionRecord[] {
-    const rows = this.#db?.all('SELECT * FROM sessions WHERE ended_at IS NOT NULL') ?? [];
+    const rows = this.#open?.all('SELECT * FROM sessions WHERE ended_at IS NOT NULL') ?? [];
     const older = rows
       .filter((row) => !this.#byId.has(String(row['id'])))
       .map((row) => this.#ended.get(String(row['id']))?.deref() ?? recordOf(row));
@@ -98,7 +98,7 @@ export class Sessions {
   inChat(platform: Platform, chatId: string): SessionRecord | undefined {
     for (const each of this.#byId.values())
       if (each.chat.platform === platform && each.chat.chatId === chatId) return each;
-    const row = this.#db?.get(
+    const row = this.#open?.get(
       `SELECT * FROM sessions WHERE ended_at IS NOT NULL AND instr(chat, ?) > 0
          AND json_extract(chat, '$.platform') = ? AND json_extract(chat, '$.chatId') = ? ORDER BY created_at LIMIT 1`,
       [JSON.stringify(chatId), platform, chatId],
@@ -110,16 +110,21 @@ export class Sessions {
   endedBefore(at: number, limit: number): string[] {
     const sql =
       'SELECT id FROM sessions WHERE ended_at IS NOT NULL AND ended_at < ? ORDER BY ended_at LIMIT ?';
-    return (this.#db?.all(sql, [at, limit]) ?? []).map((row) => String(row['id']));
+    return (this.#open?.all(sql, [at, limit]) ?? []).map((row) => String(row['id']));
   }
 
   /** Sessions of one key, newest first: what `/sessions` lists and `/resume` picks from. */
   ofKey(key: string): SessionRecord[] {
-    const stored = (this.#db?.all('SELECT * FROM sessions WHERE key = ?', [key]) ?? []).map((row) =>
+    const stored = (this.#open?.all('SELECT * FROM sessions WHERE key = ?', [key]) ?? []).map((row) =>
       this.#recordOf(row),
     );
     const remembered = [...this.#byId.values()].filter((each) => each.key === key);
     return [...new Set([...stored, ...remembered])].sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  /** The store while it can be read. A gateway that has stopped is still asked for its status: it tells what it remembers. */
+  get #open(): Database | undefined {
+    return this.#db?.closed === true ? undefined : this.#db;
   }
 
   #recordOf(row: Row): SessionRecord {

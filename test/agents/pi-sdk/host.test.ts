@@ -35,6 +35,7 @@ describe('the host of pi sessions', () => {
     const agent = createPiSdkAgent({
       cwd: folder,
       sessionDir: join(folder, 'sessions'),
+      hosts: 1,
       idleMs: 60_000,
       startTimeoutMs: 60_000,
       log: silentLogger,
