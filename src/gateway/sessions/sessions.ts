@@ -75,7 +75,9 @@ export class Sessions {
   /** The session of a key that was begun last, running or not. */
   latest(key: string): SessionRecord | undefined {
     const known = this.#latest.get(key);
-    const row = this.#open?.get('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1', [key]);
+    const row = this.#open?.get('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1', [
+      key,
+    ]);
     const stored = row === undefined ? undefined : this.#recordOf(row);
     return (stored?.createdAt ?? 0) > (known?.createdAt ?? 0) ? stored : (known ?? stored);
   }
