@@ -35,3 +35,7 @@ export function storageFailure(error: unknown, path: string): GatewayError {
     cause: error,
   });
 }
+
+export function closedError(path: string): GatewayError {
+  return new GatewayError('storage_closed', `${path} is closed`, { status: 503 });
+}

@@ -6,7 +6,7 @@ import type { Logger } from '../base/log.ts';
 import { adoptLegacy, type Legacy } from './adopt.ts';
 import { Committer } from './committer.ts';
 import { Compactor } from './compactor.ts';
-import { storageFailure } from './damage.ts';
+import { closedError, storageFailure } from './damage.ts';
 import { type Disk, nodeDisk, systemCode } from './disk.ts';
 import { Engine, type Prepared } from './engine.ts';
 import { cutOff, Journal } from './journal.ts';
@@ -393,8 +393,4 @@ export class Database {
     await publish(this.#disk, temporary, this.#path);
     this.#hasSnapshot = true;
   }
-}
-
-function closedError(path: string): GatewayError {
-  return new GatewayError('storage_closed', `${path} is closed`, { status: 503 });
 }
