@@ -45,7 +45,7 @@ const answer = (command, text) => {
 };
 
 const PROMPTS = {
-  echo: (command) => answer(command, `echo: ${command.message}`),
+  echo: (command) => answer(command, `echo: ${command.message.replace(/^⟦[^⟧]*⟧\n/, '')}`),
   argv: (command) => answer(command, JSON.stringify(process.argv.slice(3))),
   env: (command) => answer(command, JSON.stringify(process.env)),
   pid: (command) => answer(command, String(process.pid)),

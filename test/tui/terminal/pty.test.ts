@@ -235,7 +235,7 @@ describe('in a pseudo-terminal', () => {
     pty.write('1');
     await shows('1 approve');
     pty.write('1');
-    await shows('is let in');
+    await shows('is approved');
     pty.write('\u0003\u0003');
     expect(await exit()).toBe(0);
     expect(terminal.raw).not.toContain('\u001b');
