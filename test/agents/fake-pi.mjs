@@ -44,6 +44,7 @@ const answer = (command, text) => {
   settle();
 };
 
+let refusals = 0;
 const PROMPTS = {
   echo: (command) => answer(command, `echo: ${command.message.replace(/^⟦[^⟧]*⟧\n/, '')}`),
   argv: (command) => answer(command, JSON.stringify(process.argv.slice(3))),
@@ -91,7 +92,12 @@ const PROMPTS = {
   },
   'exit-at-prompt': () => process.exit(4),
   refuse: (command) => refuse(command, 'No API key found for acme.\n\nUse /login to log in.'),
-  compacting: (command) => refuse(command, 'Cannot submit a prompt while compaction is in progress.'),
+  /** The third try finds the compaction over. */
+  compacting: (command) => {
+    refusals += 1;
+    if (refusals < 3) refuse(command, 'Cannot submit a prompt while compaction is in progress.');
+    else answer(command, 'the compaction is over');
+  },
   'model-error': (command) => {
     begin(command);
     assistantEnd('', 'error', command.message);

@@ -76,7 +76,7 @@ describe('a stranger writes, the operator decides, the real pi answers', () => {
     screen.type('a');
     await expectAnswer(client);
     await screen.shows('2 Sessions 1');
-    await screen.shows('pi-rpc 0/4'); // quitting asks first while work runs
+    await screen.shows('pi-sdk 0/4'); // quitting asks first while work runs
     screen.type('q');
     await screen.exited;
     expect((await screen.exited).exitCode).toBe(0);

@@ -71,7 +71,7 @@ describe('a chat’s session in the operator’s terminal', () => {
     expect((await runCli(['open', id, ...dir()])).code).toBe(2);
     pi.type('q');
     expect((await pi.exited).exitCode).toBe(0);
-    expect(pi.text()).toContain('the session is handed back');
+    expect(pi.text()).toContain('the session is closed in this terminal');
     expect(await client.outcome('p2', 60_000)).toMatchObject({ data: { text: 'echo: are you there?' } });
   });
 

@@ -116,6 +116,8 @@ const CASES: readonly Case[] = [
   {
     decision: 'delivery failed rejected',
     happens: async (on) => {
+      // Refused as it is, and once more in plain parts.
+      refuseSend(on, 'rejected');
       refuseSend(on, 'rejected');
       await on.say('one');
       return undefined;

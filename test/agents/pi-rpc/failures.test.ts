@@ -86,8 +86,11 @@ describe('when pi does not work', () => {
     expect(await (await turnOf('not-pi')).end).toMatchObject(failure('agent_silent', false, false));
   });
 
-  it('lets a prompt be tried again that pi could not take yet', async () => {
-    expect(await (await turnOf('compacting')).end).toMatchObject(failure('model_error', false, true));
+  it('tries a prompt again that pi refused because it compacts, until the compaction is over', async () => {
+    const turn = await turnOf('compacting');
+    expect(await turn.end).toEqual({ status: 'answered' });
+    expect(turn.text()).toBe('the compaction is over');
+    expect(turn.events.filter(({ type }) => type === 'compacting')).not.toHaveLength(0);
   });
 
   it('ends the turn of a pi that dies, and starts a new one for the next', async () => {
