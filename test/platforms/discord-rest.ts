@@ -164,10 +164,12 @@ export const DISCORD_ROUTES: readonly RestRoute[] = [
     path: /^\/channels\/(\d+)\/messages$/,
     handle: (state, { params, query }) => {
       const after = BigInt(query.get('after') ?? '0');
+      const before = query.get('before');
       const limit = Number(query.get('limit') ?? '50');
       const found = state.messages
         .filter((m) => m.channelId === params[0] && !m.deleted && BigInt(m.id) > after)
-        .slice(0, limit)
+        .filter((m) => before === null || BigInt(m.id) < BigInt(before))
+        .slice(...(before === null ? [0, limit] : [-limit]))
         .reverse();
       return { status: 200, body: found.map((m) => state.shown(m)) };
     },

@@ -43,9 +43,21 @@ export class ChannelBook {
       sufficient(this.#asked.get(channelId)) ??
       (await this.#ask(channelId, signal));
     const name = facts?.name === undefined ? {} : { name: `#${facts.name}` };
-    if (facts !== undefined && isThread(facts.type) && facts.parentId !== undefined)
-      return { chat: chatRef(facts.parentId, channelId), kind: 'group', ...name };
+    if (facts !== undefined && isThread(facts.type) && facts.parentId !== undefined) {
+      const parent = this.name(facts.parentId);
+      return {
+        chat: chatRef(facts.parentId, channelId),
+        kind: 'group',
+        ...(parent === undefined ? {} : { name: `#${parent}` }),
+        ...(facts.name === undefined ? {} : { threadName: facts.name }),
+      };
+    }
     return { chat: chatRef(channelId), kind: 'group', ...name };
+  }
+
+  /** Without asking. */
+  name(channelId: string): string | undefined {
+    return (this.#options.known(channelId) ?? this.#asked.get(channelId))?.name;
   }
 
   async #ask(channelId: string, signal: AbortSignal): Promise<ChannelFacts | undefined> {

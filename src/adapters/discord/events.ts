@@ -5,7 +5,7 @@ import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import type { Intake } from '../kit/intake.ts';
 import { within } from '../kit/within.ts';
 import type { ChannelBook } from './channels.ts';
-import { inboundMessage, readMessage } from './inbound.ts';
+import { inboundMessage, type Place, readMessage } from './inbound.ts';
 import {
   DEFERRED_REPLY,
   DEFERRED_UPDATE,
@@ -18,7 +18,8 @@ import {
 import type { OwnName } from './mentions.ts';
 import type { DiscordRest } from './rest.ts';
 import type { SeenMarks } from './seen-marks.ts';
-import { Deletion, type DiscordInteraction } from './wire.ts';
+import { aboveIn, quotedBy } from './surroundings.ts';
+import { Deletion, type DiscordInteraction, type DiscordMessage } from './wire.ts';
 
 /** Discord calls a command failed when nothing is heard within 3 s. */
 const DEFER_BY_MS = 2000;
@@ -65,13 +66,31 @@ export class EventTaker {
     const { id: messageId, channel_id: channelId, guild_id: from } = message;
     this.#take(laneOf(channelId), async () => {
       const place = await channels.place(channelId, from, signal);
-      return inboundMessage(message, place, this.#ownName(own, from), edited);
+      return this.#withAround(message, place, this.#ownName(own, from), edited);
     })
       .then((taken) => {
         if (taken && !edited)
           marks.advance({ channelId, messageId, ...(from === undefined ? {} : { guildId: from }) });
       })
       .catch((error: unknown) => log.error(`a message was not taken: ${messageOf(error)}`));
+  }
+
+  /** Nothing is looked up for whoever is refused anyway. */
+  async #withAround(
+    message: DiscordMessage,
+    place: Place,
+    own: OwnName,
+    edited: boolean,
+  ): Promise<InboundMessage> {
+    const { rest, refusal, signal } = this.#options;
+    const bare = inboundMessage(message, place, own, edited);
+    if (refusal(bare) !== undefined) return bare;
+    const quoted = await quotedBy(message, rest, signal);
+    const around = { ...(quoted === undefined ? {} : { quoted }) };
+    const read = inboundMessage(message, place, own, edited, around);
+    if (!read.mentioned) return read;
+    const above = await aboveIn(place, message.id, own, rest, signal);
+    return above.length === 0 ? read : inboundMessage(message, place, own, edited, { ...around, above });
   }
 
   /** In the lane of its channel: the message itself may still be on its way. */
@@ -148,7 +167,12 @@ export class EventTaker {
   }
 
   #ownName(own: { readonly id: string; readonly name: string }, guildId: string | undefined): OwnName {
-    return { ...own, roleId: guildId === undefined ? undefined : this.#options.ownRole(guildId) };
+    const { channels, ownRole } = this.#options;
+    return {
+      ...own,
+      roleId: guildId === undefined ? undefined : ownRole(guildId),
+      channelName: (id) => channels.name(id),
+    };
   }
 }
 

@@ -1,13 +1,21 @@
 import { Value } from 'typebox/value';
-import type { Attachment, ChatRef, InboundMessage, Sender } from '../../gateway/model.ts';
-import { type OwnName, readableText } from './mentions.ts';
-import { type DiscordAttachment, type DiscordMessage, type DiscordUser, Message } from './wire.ts';
+import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
+import { contentText, filesOf, isVoice, isWritten, UNREADABLE, unreadableOf } from './contents.ts';
+import { namedText, type OwnName, readableText } from './mentions.ts';
+import {
+  type DiscordContent,
+  type DiscordMessage,
+  type DiscordQuoted,
+  type DiscordUser,
+  Message,
+} from './wire.ts';
 
 /** Where a message was written: a thread belongs to its channel. */
 export interface Place {
   readonly chat: ChatRef;
   readonly kind: 'dm' | 'group';
   readonly name?: string;
+  readonly threadName?: string;
 }
 
 /** What a message event means for the gateway. */
@@ -30,12 +38,21 @@ export function readMessage(raw: unknown, rules: ReadingRules): Reading {
   if (raw.author.id === rules.ownId) return ignored('our own message');
   if (raw.guild_id !== undefined && rules.guildId !== undefined && raw.guild_id !== rules.guildId)
     return ignored('another server');
-  // 0 is a message, 19 a reply; the rest are joins, pins, boosts and other notices.
-  if (raw.type !== 0 && raw.type !== 19) return ignored('a notice of Discord');
+  // Joins, pins, boosts and the like: nobody wrote them.
+  if (!isWritten(raw.type)) return ignored('a notice of Discord');
   // Discord also "updates" a message when it has looked at its links.
   if (rules.edited && (raw.edited_timestamp ?? null) === null) return ignored('not edited by its author');
-  if (textOf(raw) === '' && (raw.attachments ?? []).length === 0) return ignored('nothing to read');
+  // Somebody who writes to the bot alone is told that it cannot be read.
+  if (raw.guild_id !== undefined && isEmpty(raw)) return ignored('nothing to read');
   return { type: 'message', message: raw };
+}
+
+/** What the event itself does not say. */
+export interface Around {
+  /** The message that was answered; null: it was deleted. */
+  readonly quoted?: DiscordQuoted | null | undefined;
+  /** What stands above the message in its thread. */
+  readonly above?: readonly ReferredMessage[];
 }
 
 /** The message as the gateway takes it. Pure. */
@@ -44,35 +61,111 @@ export function inboundMessage(
   place: Place,
   own: OwnName,
   edited: boolean,
+  around: Around = {},
 ): InboundMessage {
-  const replied = message.referenced_message ?? undefined;
-  const attachments = filesOf(message);
+  const { above = [], quoted: replied = message.referenced_message } = around;
+  const holder = { channelId: message.channel_id, messageId: message.id };
   const mentioned =
     place.kind === 'dm' ||
     (message.mentions ?? []).some((user) => user.id === own.id) ||
     (own.roleId !== undefined && (message.mention_roles ?? []).includes(own.roleId)) ||
     replied?.author.id === own.id;
+  const written = contentText(message, (text) => readableText(text, own, message.mentions ?? []));
+  const { text: forwardedText, attachments: forwardedFiles } = forwardOf(message, holder, own);
+  const files = filesOf(message, holder);
+  const forwards = (message.message_snapshots ?? []).length > 0;
+  // Discord takes no comment with a forward; what has one all the same is a comment on it.
+  const comments = forwards && (written !== '' || files.length > 0);
+  const text = comments || !forwards ? written : forwardedText;
+  const attachments = comments || !forwards ? files : forwardedFiles;
+  const voice = isVoice(message) || (message.message_snapshots ?? []).some((each) => isVoice(each.message));
+  const empty = text === '' && attachments.length === 0 && !(mentioned && message.content !== '');
+  const unreadable = unreadableOf(message) ?? (empty ? UNREADABLE['anything else'] : undefined);
   return {
     dedupeKey: edited ? `dc:${message.id}:${message.edited_timestamp}` : `dc:${message.id}`,
     chat: place.chat,
     chatKind: place.kind,
     ...(place.name === undefined ? {} : { chatName: place.name }),
+    ...(place.threadName === undefined ? {} : { threadName: place.threadName }),
     sender: senderOf(message),
-    text: readableText(textOf(message), own, message.mentions ?? []),
+    text,
     messageId: message.id,
-    ...(replied === undefined
-      ? {}
-      : {
-          replyTo: {
-            messageId: replied.id,
-            ...(replied.content === undefined || replied.content === '' ? {} : { text: replied.content }),
+    ...replyOf(message, replied, own),
+    ...(forwards
+      ? {
+          forwardedFrom: {
+            ...(comments && forwardedText !== '' ? { text: forwardedText } : {}),
+            ...(comments && forwardedFiles.length > 0 ? { attachments: forwardedFiles } : {}),
           },
-        }),
+        }
+      : {}),
+    ...(above.length === 0 ? {} : { above }),
+    ...(voice ? { voice } : {}),
+    ...(unreadable === undefined ? {} : { unreadable }),
     mentioned,
     ...(attachments.length === 0 ? {} : { attachments }),
     ...(edited ? { edited: true } : {}),
     ...sentAt((edited ? message.edited_timestamp : undefined) ?? message.timestamp),
   };
+}
+
+/** Another message, as this one refers to it: in a reply, or above it in a thread. */
+export function referredOf(message: DiscordQuoted, channelId: string, own: OwnName): ReferredMessage {
+  const holder = { channelId: message.channel_id ?? channelId, messageId: message.id };
+  const forward = forwardOf(message, holder, own);
+  const named = (text: string): string => namedText(text, own, message.mentions ?? []);
+  const text = [contentText(message, named), forward.text].filter((part) => part !== '').join('\n');
+  const attachments = [...filesOf(message, holder), ...forward.attachments];
+  return {
+    messageId: message.id,
+    author: personOf(message.author, undefined).name,
+    ...(message.author.id === own.id ? { fromBot: true } : {}),
+    ...(text === '' ? {} : { text }),
+    ...(attachments.length === 0 ? {} : { attachments }),
+    ...(message.timestamp === undefined ? {} : sentAt(message.timestamp)),
+  };
+}
+
+function replyOf(
+  message: DiscordMessage,
+  replied: DiscordQuoted | null | undefined,
+  own: OwnName,
+): Pick<InboundMessage, 'replyTo'> {
+  if (replied !== undefined && replied !== null)
+    return { replyTo: { ...referredOf(replied, message.channel_id, own), messageId: replied.id } };
+  const id = message.type === 19 ? message.message_reference?.message_id : undefined;
+  if (id === undefined) return {};
+  return {
+    replyTo: { messageId: id, ...(replied === null ? { text: '[a message that was deleted]' } : {}) },
+  };
+}
+
+/** What was forwarded. Discord does not say who wrote it. */
+function forwardOf(
+  message: Pick<DiscordMessage, 'message_snapshots'>,
+  holder: { readonly channelId: string; readonly messageId: string },
+  own: OwnName,
+): { readonly text: string; readonly attachments: readonly Attachment[] } {
+  const contents = (message.message_snapshots ?? []).map((snapshot): DiscordContent => snapshot.message);
+  return {
+    text: contents
+      .map((each) => contentText(each, (text) => namedText(text, own, each.mentions ?? [])))
+      .filter((text) => text !== '')
+      .join('\n'),
+    attachments: contents.flatMap((each) => filesOf(each, holder)),
+  };
+}
+
+/** Nothing that anybody could read, not even a hint of something that cannot be read. */
+function isEmpty(message: DiscordMessage): boolean {
+  const { content, attachments = [], message_snapshots: snapshots = [] } = message;
+  return (
+    content === '' &&
+    attachments.length === 0 &&
+    snapshots.length === 0 &&
+    contentText(message, (text) => text) === '' &&
+    unreadableOf(message) === undefined
+  );
 }
 
 export function personOf(user: DiscordUser, nick: string | null | undefined): Sender {
@@ -87,51 +180,6 @@ function senderOf(message: DiscordMessage): Sender {
   const person = personOf(message.author, message.member?.nick);
   // A webhook writes under any name it likes.
   return message.webhook_id === undefined ? person : { ...person, isBot: true };
-}
-
-/** What was written: the text, else what was forwarded, else the names of stickers. */
-function textOf(message: DiscordMessage): string {
-  if (message.content !== '') return message.content;
-  const forwarded = (message.message_snapshots ?? [])
-    .map((snapshot) => snapshot.message.content ?? '')
-    .filter((content) => content !== '');
-  if (forwarded.length > 0) return forwarded.join('\n');
-  return (message.sticker_items ?? []).map((sticker) => `[sticker ${sticker.name}]`).join(' ');
-}
-
-/** What is needed to fetch a file again after its address has expired. */
-export interface FileRef {
-  readonly channelId: string;
-  readonly messageId: string;
-  readonly attachmentId: string;
-  readonly url: string;
-}
-
-function filesOf(message: DiscordMessage): readonly Attachment[] {
-  const own = message.attachments ?? [];
-  const forwarded = (message.message_snapshots ?? []).flatMap(
-    (snapshot) => snapshot.message.attachments ?? [],
-  );
-  return [...own, ...forwarded].map((file) => {
-    const ref: FileRef = {
-      channelId: message.channel_id,
-      messageId: message.id,
-      attachmentId: file.id,
-      url: file.url,
-    };
-    return {
-      kind: kindOf(file),
-      name: file.filename,
-      mimeType: file.content_type ?? 'application/octet-stream',
-      sizeBytes: file.size,
-      ref: JSON.stringify(ref),
-    };
-  });
-}
-
-function kindOf(file: DiscordAttachment): Attachment['kind'] {
-  const major = (file.content_type ?? '').split('/')[0];
-  return major === 'image' || major === 'audio' || major === 'video' ? major : 'file';
 }
 
 function sentAt(timestamp: string): { readonly sentAt?: number } {

@@ -114,7 +114,11 @@ const FileRef = Type.Object({
   attachmentId: Type.String(),
   url: Type.String(),
 });
-const Holder = Type.Object({ attachments: Type.Array(AttachmentObject) });
+const Files = Type.Object({ attachments: Type.Optional(Type.Array(AttachmentObject)) });
+const Holder = Type.Object({
+  ...Files.properties,
+  message_snapshots: Type.Optional(Type.Array(Type.Object({ message: Files }))),
+});
 
 interface FileSource {
   readonly rest: DiscordRest;
@@ -145,9 +149,12 @@ async function fetchFile(
       const message = await rest.call('GET', `/channels/${ref.channelId}/messages/${ref.messageId}`, {
         signal,
       });
-      const fresh = Value.Check(Holder, message)
-        ? message.attachments.find((entry) => entry.id === ref.attachmentId)
-        : undefined;
+      const holders = Value.Check(Holder, message)
+        ? [message, ...(message.message_snapshots ?? []).map((snapshot) => snapshot.message)]
+        : [];
+      const fresh = holders
+        .flatMap((holder) => holder.attachments ?? [])
+        .find((entry) => entry.id === ref.attachmentId);
       if (fresh === undefined) throw attachmentUnavailable(name, 'its message has no such file any more');
       response = await get(fresh.url);
     }

@@ -6,6 +6,8 @@ export interface OwnName {
   readonly name: string;
   /** The role Discord made for us in the server of the message. */
   readonly roleId: string | undefined;
+  /** Names of channels, as far as they are known. */
+  readonly channelName?: (id: string) => string | undefined;
 }
 
 /**
@@ -17,14 +19,24 @@ export function readableText(content: string, own: OwnName, mentions: readonly D
   const addressed = content
     .replace(new RegExp(`^\\s*(?:(?:${ours})[\\s,:]*)+`), '')
     .replace(new RegExp(`(?:\\s*(?:${ours}))+\\s*$`), '');
+  return namedText(addressed, own, mentions);
+}
+
+/** Mentions, channels, custom emoji and commands as names; nothing is left out. */
+export function namedText(text: string, own: OwnName, mentions: readonly DiscordUser[]): string {
   const names = new Map(mentions.map((user) => [user.id, user.global_name ?? user.username]));
   names.set(own.id, own.name);
   const named = (token: string, id: string): string => {
     const name = names.get(id);
     return name === undefined ? token : `@${name}`;
   };
-  return addressed
+  return text
     .replace(/<@!?(\d+)>/g, named)
     .replace(/<@&(\d+)>/g, (token, id: string) => (id === own.roleId ? `@${own.name}` : token))
+    .replace(/<#(\d+)>/g, (token, id: string) => {
+      const name = own.channelName?.(id);
+      return name === undefined ? token : `#${name}`;
+    })
+    .replace(/<(\/[^:<>]{1,100}):\d+>/g, '$1')
     .replace(/<a?(:\w+:)\d+>/g, '$1');
 }

@@ -24,14 +24,68 @@ export const Attachment = Type.Object({
   url: Type.String(),
 });
 
-const Content = Type.Object({
+const Embed = Type.Object({
+  author: Nullable(Type.Object({ name: Nullable(Type.String()) })),
+  title: Nullable(Type.String()),
+  url: Nullable(Type.String()),
+  description: Nullable(Type.String()),
+  fields: Nullable(Type.Array(Type.Object({ name: Type.String(), value: Type.String() }))),
+  footer: Nullable(Type.Object({ text: Nullable(Type.String()) })),
+  image: Nullable(Type.Object({ url: Type.String() })),
+});
+
+const PollMedia = Type.Object({
+  text: Nullable(Type.String()),
+  emoji: Nullable(Type.Object({ name: Nullable(Type.String()) })),
+});
+
+const Poll = Type.Object({
+  question: PollMedia,
+  answers: Type.Optional(
+    Type.Array(Type.Object({ answer_id: Type.Optional(Type.Integer()), poll_media: PollMedia })),
+  ),
+  results: Nullable(
+    Type.Object({
+      is_finalized: Type.Optional(Type.Boolean()),
+      answer_counts: Type.Optional(Type.Array(Type.Object({ id: Type.Integer(), count: Type.Integer() }))),
+    }),
+  ),
+});
+
+/** What a message, a forwarded one and a quoted one have in common. */
+const CONTENT = {
+  /** 0 is a plain message, 19 a reply; most other types are notices of Discord itself. */
+  type: Type.Optional(Type.Integer()),
   content: Type.Optional(Type.String()),
+  flags: Type.Optional(Type.Integer()),
+  timestamp: Type.Optional(Type.String()),
   attachments: Type.Optional(Type.Array(Attachment)),
+  embeds: Type.Optional(Type.Array(Embed)),
+  sticker_items: Type.Optional(Type.Array(Type.Object({ name: Type.String() }))),
+  poll: Nullable(Poll),
+  components: Type.Optional(Type.Unknown()),
+  mentions: Type.Optional(Type.Array(User)),
+};
+
+const Snapshots = Type.Optional(Type.Array(Type.Object({ message: Type.Object(CONTENT) })));
+
+/** A message that another one shows, or one that was asked for. */
+export const Quoted = Type.Object({
+  ...CONTENT,
+  id: Type.String(),
+  channel_id: Type.Optional(Type.String()),
+  author: User,
+  /** A forwarded message has its content here. */
+  message_snapshots: Snapshots,
+  /** The message that a thread began with stands in the channel above: the thread's first message shows it. */
+  referenced_message: Nullable(
+    Type.Object({ ...CONTENT, id: Type.String(), author: User, message_snapshots: Snapshots }),
+  ),
 });
 
 export const Message = Type.Object({
+  ...CONTENT,
   id: Type.String(),
-  /** 0 is a plain message, 19 a reply; every other type is a notice of Discord itself. */
   type: Type.Integer(),
   channel_id: Type.String(),
   guild_id: Type.Optional(Type.String()),
@@ -41,15 +95,18 @@ export const Message = Type.Object({
   content: Type.String(),
   timestamp: Type.String(),
   edited_timestamp: Nullable(Type.String()),
-  mentions: Type.Optional(Type.Array(User)),
   mention_roles: Type.Optional(Type.Array(Type.String())),
-  attachments: Type.Optional(Type.Array(Attachment)),
-  sticker_items: Type.Optional(Type.Array(Type.Object({ name: Type.String() }))),
-  /** A forwarded message has its content here. */
-  message_snapshots: Type.Optional(Type.Array(Type.Object({ message: Content }))),
-  referenced_message: Nullable(
-    Type.Object({ id: Type.String(), author: User, content: Type.Optional(Type.String()) }),
+  message_snapshots: Snapshots,
+  message_reference: Nullable(
+    Type.Object({
+      message_id: Type.Optional(Type.String()),
+      channel_id: Type.Optional(Type.String()),
+    }),
   ),
+  /** Null: deleted. Absent: Discord did not look it up. */
+  referenced_message: Nullable(Quoted),
+  activity: Type.Optional(Type.Unknown()),
+  call: Type.Optional(Type.Unknown()),
 });
 
 export const Channel = Type.Object({
@@ -89,8 +146,12 @@ export const Ready = Type.Object({
 export const Sent = Type.Object({ id: Type.String() });
 
 export type DiscordUser = Static<typeof User>;
-export type DiscordAttachment = Static<typeof Attachment>;
+export type DiscordEmbed = Static<typeof Embed>;
+export type DiscordPoll = Static<typeof Poll>;
+export type DiscordQuoted = Static<typeof Quoted>;
 export type DiscordMessage = Static<typeof Message>;
+const ContentObject = Type.Object(CONTENT);
+export type DiscordContent = Static<typeof ContentObject>;
 export type DiscordChannel = Static<typeof Channel>;
 export type DiscordInteraction = Static<typeof Interaction>;
 

@@ -145,7 +145,7 @@ describe('a Discord message', () => {
   it.each([
     ['our own words', raw({ author: ME }), 'our own message'],
     ['joins and pins', raw({ type: 7 }), 'a notice of Discord'],
-    ['empty ones', raw({ content: '' }), 'nothing to read'],
+    ['empty ones in a server', raw({ content: '', guild_id: '9' }), 'nothing to read'],
     ['nonsense', { id: 5 }, 'malformed message'],
     ['less than nonsense', null, 'malformed message'],
   ])('is ignored: %s', (_name, payload, expected) => {

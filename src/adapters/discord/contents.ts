@@ -1,0 +1,154 @@
+/** What a message says: its text, and everything that is neither text nor a file, in words. */
+import type { Attachment } from '../../gateway/model.ts';
+import type { DiscordContent, DiscordEmbed, DiscordPoll } from './wire.ts';
+
+/** Kinds that the agent gets. One table: the docs are made of it. */
+export const GIVEN = {
+  content: 'the text; mentions, custom emoji and slash commands by name',
+  attachments: 'files and pictures, several in one message',
+  'voice message': 'a file; the message is marked as a voice message',
+  embeds: 'author, title with its address, description, fields and footer',
+  stickers: 'the name of each',
+  poll: 'question and answers, with votes',
+  components: 'their texts',
+  message_snapshots: 'the forwarded message with all of these, marked as a forward',
+  referenced_message: 'author, text and files of the message that is answered; whether it was deleted',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Kinds that cannot be read, and what they are called. */
+export const UNREADABLE = {
+  activity: 'an invitation to an activity',
+  call: 'a call',
+  'anything else': 'this kind of message',
+} as const satisfies Readonly<Record<string, string>>;
+
+/** Notices that Discord writes in somebody's name, where a quote or a thread shows them. Others are "a notice". */
+const NOTICES: Readonly<Record<number, string>> = {
+  1: 'added somebody to the group',
+  2: 'removed somebody from the group',
+  3: 'called',
+  4: 'renamed the channel',
+  5: 'changed the icon of the channel',
+  6: 'pinned a message',
+  7: 'joined the server',
+  8: 'boosted the server',
+  12: 'followed a channel',
+  18: 'started a thread',
+  46: 'a poll has ended',
+};
+
+/** Discord calls a recording a file of a message with this flag. */
+const VOICE = 1 << 13;
+
+/** Messages that somebody wrote: plain ones, replies, and what a bot answers to a command. */
+const WRITTEN: ReadonlySet<number> = new Set([0, 19, 20, 23]);
+
+export function isWritten(type: number | undefined): boolean {
+  return type === undefined || WRITTEN.has(type);
+}
+
+export function isVoice(message: DiscordContent): boolean {
+  return ((message.flags ?? 0) & VOICE) !== 0;
+}
+
+/** The text of a message, a line for each thing; empty where it has none. `named` resolves what stands for a name. */
+export function contentText(message: DiscordContent, named: (text: string) => string): string {
+  if (!isWritten(message.type)) {
+    const said = NOTICES[message.type ?? 0] ?? 'a notice of Discord';
+    return `[${said}]`;
+  }
+  const content = message.content ?? '';
+  const parts = [
+    named(content),
+    ...(message.embeds ?? []).map((embed) => named(embedText(embed, content))),
+    ...(message.poll === undefined || message.poll === null ? [] : [pollText(message.poll)]),
+    ...(message.sticker_items ?? []).map(({ name }) => `[sticker ${name}]`),
+    named(componentText(message.components)),
+  ];
+  return parts.filter((part) => part.trim() !== '').join('\n');
+}
+
+/** A preview of an address that stands in the text does not repeat the address. */
+function embedText(
+  { author, title, url, description, fields, footer, image }: DiscordEmbed,
+  content: string,
+): string {
+  const address = url ?? undefined;
+  const linked = address === undefined || content.includes(address) ? undefined : address;
+  const heading = title ?? '';
+  const lines = [
+    author?.name ?? '',
+    heading !== '' && linked !== undefined
+      ? `[${heading}](${linked})`
+      : heading !== ''
+        ? heading
+        : (linked ?? ''),
+    description ?? '',
+    ...(fields ?? []).map(({ name, value }) => [name, value].filter((part) => part !== '').join(': ')),
+    footer?.text ?? '',
+  ].filter((line) => line !== '');
+  if (lines.length === 0 && image?.url !== undefined && !content.includes(image.url))
+    return `[image](${image.url})`;
+  return lines.join('\n');
+}
+
+function pollText({ question, answers = [], results }: DiscordPoll): string {
+  const votes = new Map((results?.answer_counts ?? []).map(({ id, count }) => [id, count]));
+  const voted = [...votes.values()].some((count) => count > 0);
+  const options = answers.map(({ answer_id: id, poll_media: media }) => {
+    const name = [media.emoji?.name ?? '', media.text ?? ''].filter((part) => part !== '').join(' ');
+    return `- ${name}${voted ? ` (${votes.get(id ?? -1) ?? 0})` : ''}`;
+  });
+  const over = results?.is_finalized === true ? ', closed' : '';
+  return [`[poll${over}] ${question.text ?? ''}`, ...options].join('\n');
+}
+
+/** Text displays and labels, however deep they stand. */
+function componentText(components: unknown, depth = 0): string {
+  if (!Array.isArray(components) || depth > 5) return '';
+  return components
+    .map((component: unknown) => {
+      if (typeof component !== 'object' || component === null) return '';
+      const content =
+        'content' in component && typeof component.content === 'string' ? component.content : '';
+      const below = 'components' in component ? componentText(component.components, depth + 1) : '';
+      return [content, below].filter((part) => part !== '').join('\n');
+    })
+    .filter((part) => part !== '')
+    .join('\n');
+}
+
+/** What is needed to fetch a file again after its address has expired. */
+export interface FileRef {
+  readonly channelId: string;
+  readonly messageId: string;
+  readonly attachmentId: string;
+  readonly url: string;
+}
+
+/** The files of a message; `holder` is the message that Discord shows them with. */
+export function filesOf(
+  content: DiscordContent,
+  holder: { readonly channelId: string; readonly messageId: string },
+): readonly Attachment[] {
+  return (content.attachments ?? []).map((file) => {
+    const ref: FileRef = { ...holder, attachmentId: file.id, url: file.url };
+    const major = (file.content_type ?? '').split('/')[0];
+    return {
+      kind: major === 'image' || major === 'audio' || major === 'video' ? major : 'file',
+      name: file.filename,
+      mimeType: file.content_type ?? 'application/octet-stream',
+      sizeBytes: file.size,
+      ref: JSON.stringify(ref),
+    };
+  });
+}
+
+/** What of a message cannot be read; undefined where all of it can. */
+export function unreadableOf(
+  message: DiscordContent & { readonly activity?: unknown; readonly call?: unknown },
+) {
+  if ((message.activity ?? undefined) !== undefined) return UNREADABLE.activity;
+  if ((message.call ?? undefined) !== undefined) return UNREADABLE.call;
+  return undefined;
+}
