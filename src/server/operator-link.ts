@@ -287,7 +287,13 @@ export class OperatorLink {
       if (this.#peers.size === 0) this.#stopHeart();
     });
     this.#heartbeat ??= setInterval(() => this.#beat(), this.#deps.limits.heartbeatMs).unref();
-    peer.start();
+    try {
+      peer.start();
+    } catch (error) {
+      // A console that connects while the gateway stops tries again; it must not take the process down.
+      this.#deps.log.warn('a console could not be served', { error: messageOf(error) });
+      ws.close(1012, 'the gateway is stopping');
+    }
   }
 
   /** Ends the links of those who came with the operator token: it is no longer the right one. */

@@ -37,6 +37,8 @@ export class OutboxRows {
 
   /** What could not be delivered, the newest first. */
   stuck(limit: number): OutboundRow[] {
+    // A gateway that has stopped is still asked for its status.
+    if (this.#db.closed) return [];
     return this.#db
       .all("SELECT * FROM outbox WHERE state IN ('failed','abandoned') ORDER BY seq DESC LIMIT ?", [limit])
       .map(rowOf);
