@@ -4,6 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startModelServer } from './agents/model-server.ts';
+import { RpcPi } from './extension/rpc-pi.ts';
+import { ChatClient } from './support/chat-client.ts';
 
 const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'pi-gateway-package-'));
@@ -18,7 +21,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 >;
 
 beforeAll(() => {
-  npm(['pack', '--pack-destination', folder], root);
+  npm(['pack', '--silent', '--pack-destination', folder], root);
   tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
   npm(['install', '--offline', tarball], folder);
@@ -130,6 +133,36 @@ describe('the package', () => {
     }
     expect(doctor).toContain('npm install -g @earendil-works/pi-coding-agent');
   });
+
+  const pis = { '0.87': '@earendil-works/pi-coding-agent', '1.6': 'pi-coding-agent-1.6' };
+  it.each(Object.entries(pis))(
+    'works as an installed extension of pi %s, where no pi lies beside it',
+    { timeout: 120_000 },
+    async (_version, name) => {
+      const pi = join(root, 'node_modules', name, 'dist/cli.js');
+      const home = mkdtempSync(join(folder, 'home-'));
+      const model = await startModelServer();
+      const env = { ...model.env, HOME: home, PI_GATEWAY_HOME: home, PATH: dirname(process.execPath) };
+      execFileSync('tar', ['xzf', tarball, '-C', home]);
+      execFileSync(process.execPath, [pi, 'install', join(home, 'package')], { env, cwd: home });
+      const session = new RpcPi([], { pi, env, cwd: home });
+      try {
+        expect((await session.command('/gateway status')).text).toContain('No gateway runs');
+        const started = (await session.command('/gateway start 0')).text;
+        const client = await ChatClient.connect(Number(/:(\d+)/.exec(started)?.[1]));
+        client.prompt('p1', 'hello');
+        const asked = await client.next((frame) => frame.type === 'pairing_required');
+        model.reply(() => ({ text: 'hello from the installed package' }));
+        expect((await session.command(`/gateway pair ${String(asked.data?.['code'])}`)).kind).toBe('info');
+        expect(JSON.stringify(await client.outcome('p1'))).toContain('hello from the installed package');
+        client.close();
+        expect(session.stderr).not.toContain('Extension issues');
+      } finally {
+        await session.end();
+        await model.stop();
+      }
+    },
+  );
 });
 
 const isBuiltin = (spec: string): boolean => process.getBuiltinModule('node:module').isBuiltin(spec);

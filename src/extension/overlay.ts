@@ -1,8 +1,8 @@
 import type { ExtensionCommandContext } from '@earendil-works/pi-coding-agent';
-import { Key, matchesKey, truncateToWidth } from '@earendil-works/pi-tui';
 import { messageOf } from '../base/errors.ts';
 import type { PairingView } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
+import { cellWidth, cut } from '../tui/draw/cells.ts';
 
 /** People shown at once; the rest is reached with the cursor. */
 const SHOWN = 5;
@@ -10,7 +10,7 @@ const SHOWN = 5;
 /** Who waits and how the adapters are, over pi's own screen, decided by the console's keys. Resolves when closed. */
 export async function showOverlay(ctx: ExtensionCommandContext, operator: Operator): Promise<void> {
   await ctx.ui.custom<void>(
-    (tui, _theme, _keys, done) => {
+    (tui, _theme, keys, done) => {
       // The person, not the place in the list: rows come and go while the operator reads.
       let chosen: string | undefined;
       let place = 0;
@@ -51,9 +51,9 @@ export async function showOverlay(ctx: ExtensionCommandContext, operator: Operat
         invalidate() {},
         dispose: unsubscribe,
         handleInput(data: string) {
-          if (matchesKey(data, Key.escape) || data === 'q') done();
-          else if (data === 'j' || matchesKey(data, Key.down)) move(1);
-          else if (data === 'k' || matchesKey(data, Key.up)) move(-1);
+          if (keys.matches(data, 'tui.select.cancel') || data === 'q') done();
+          else if (data === 'j' || keys.matches(data, 'tui.select.down')) move(1);
+          else if (data === 'k' || keys.matches(data, 'tui.select.up')) move(-1);
           else if (data === 'a') decide('pairing.approve');
           else if (data === 'd') decide('pairing.deny');
           else if (data === 'b') decide('pairing.block');
@@ -61,7 +61,7 @@ export async function showOverlay(ctx: ExtensionCommandContext, operator: Operat
         },
         render(width: number): string[] {
           const inner = Math.max(10, width - 4);
-          const row = (text: string): string => `│ ${pad(truncateToWidth(text, inner), inner)} │`;
+          const row = (text: string): string => `│ ${pad(text, inner)} │`;
           const at = cursor();
           const first = Math.max(0, Math.min(at - 1, waiting().length - SHOWN));
           const people = waiting()
@@ -94,7 +94,8 @@ export async function showOverlay(ctx: ExtensionCommandContext, operator: Operat
   );
 }
 
-/** Wide characters count by what they show: the cut above measured them. */
+/** Exactly `width` columns; wide characters count as the terminal shows them. */
 function pad(text: string, width: number): string {
-  return truncateToWidth(text, width, '…', true);
+  const shown = cut(text, width);
+  return shown + ' '.repeat(width - cellWidth(shown));
 }

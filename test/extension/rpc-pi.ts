@@ -24,10 +24,14 @@ export class RpcPi {
   #next = 0;
   #ended = false;
 
-  constructor(args: readonly string[], options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }) {
+  /** `pi` is the program of another version than the one in our dependencies. */
+  constructor(
+    args: readonly string[],
+    { pi, ...options }: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly pi?: string },
+  ) {
     this.#child = spawn(
       process.execPath,
-      [bundledPi() ?? 'pi is not installed', '--mode', 'rpc', '--no-session', ...args],
+      [pi ?? bundledPi() ?? 'pi is not installed', '--mode', 'rpc', '--no-session', ...args],
       { ...options, stdio: ['pipe', 'pipe', 'pipe'] },
     );
     let rest = '';

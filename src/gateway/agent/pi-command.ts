@@ -4,16 +4,18 @@ import { delimiter, dirname, join } from 'node:path';
 /** How pi is started on this machine. */
 export interface PiCommand {
   readonly argv: readonly [string, ...string[]];
-  readonly origin: 'configured' | 'path' | 'bundled';
+  readonly origin: 'configured' | 'host' | 'path' | 'bundled';
 }
 
-/** `configured`, else the `pi` on the PATH of `env`, else the one that was installed with the gateway. */
+/** `configured`, else the pi that runs us as its extension, else the one on the PATH of `env`, else one beside us. */
 export function resolvePiCommand(
   configured: readonly string[] | undefined,
   env: NodeJS.ProcessEnv,
 ): PiCommand | undefined {
   const [program, ...rest] = configured ?? [];
   if (program !== undefined) return { argv: [program, ...rest], origin: 'configured' };
+  const host = hostPi(process.argv[1]);
+  if (host !== undefined) return { argv: [process.execPath, host], origin: 'host' };
   const onPath = findOnPath(process.platform === 'win32' ? 'pi.exe' : 'pi', env['PATH'] ?? '');
   if (onPath !== undefined) return { argv: [onPath], origin: 'path' };
   const bundled = bundledPi();
@@ -53,13 +55,22 @@ export interface PiPackage {
  */
 export function piPackage(env: NodeJS.ProcessEnv): PiPackage | undefined {
   const found = resolvePiCommand(undefined, env);
-  const program = found?.origin === 'bundled' ? found.argv[1] : found?.argv[0];
-  if (program === undefined) return undefined;
-  for (let directory = dirname(realpathSync(program)); ; directory = dirname(directory)) {
+  const program = found?.origin === 'path' ? found.argv[0] : found?.argv[1];
+  return program === undefined ? undefined : packageAround(program);
+}
+
+/** The pi package that the program `file` belongs to. */
+function packageAround(file: string): PiPackage | undefined {
+  for (let directory = dirname(realpathSync(file)); ; directory = dirname(directory)) {
     const cli = join(directory, CLI);
     if (isPackage(directory) && existsSync(cli)) return { directory, cli };
     if (dirname(directory) === directory) return undefined;
   }
+}
+
+/** The command line program of the pi that `script`, the main script of this process, belongs to. */
+export function hostPi(script: string | undefined): string | undefined {
+  return script === undefined || !existsSync(script) ? undefined : packageAround(script)?.cli;
 }
 
 function isPackage(directory: string): boolean {

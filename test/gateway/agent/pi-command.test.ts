@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentEnvironment } from '../../../src/base/environment.ts';
-import { bundledPi, resolvePiCommand } from '../../../src/gateway/agent/pi-command.ts';
+import { bundledPi, hostPi, resolvePiCommand } from '../../../src/gateway/agent/pi-command.ts';
 import { sessionFileFor } from '../../../src/gateway/agent/session-file.ts';
 
 describe('the command that starts pi', () => {
@@ -31,6 +31,13 @@ describe('the command that starts pi', () => {
       argv: [join(folder, 'real/pi')],
       origin: 'path',
     });
+  });
+
+  it('is the pi that runs us as its extension, and no other main script', () => {
+    expect(hostPi(bundledPi())).toBe(bundledPi());
+    expect(hostPi(join(folder, 'real/pi'))).toBeUndefined();
+    expect(hostPi(join(folder, 'absent'))).toBeUndefined();
+    expect(hostPi(undefined)).toBeUndefined();
   });
 
   it('is the one installed with the gateway when the PATH has none', () => {
