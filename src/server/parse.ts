@@ -1,12 +1,6 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
-import { PLATFORMS } from '../gateway/model.ts';
 import { RequestRefused } from './refusal.ts';
-
-/** Building blocks of what clients may send. */
-export const PlatformName = Type.Enum([...PLATFORMS]);
-export const Id = Type.String({ minLength: 1, maxLength: 512 });
-export const Text = Type.String({ minLength: 1, maxLength: 200_000 });
 
 type Issue = ReturnType<typeof Value.Errors>[number];
 

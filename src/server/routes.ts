@@ -6,9 +6,11 @@ import {
   type Platform,
   type SessionView,
 } from '../gateway/model.ts';
-import type { CommandResult } from '../gateway/operator/operator.ts';
+import { bodyOf, type Operation } from '../gateway/operator/operations/operation.ts';
+import { OPERATIONS } from '../gateway/operator/operations/table.ts';
+import type { Operator } from '../gateway/operator/operator.ts';
 import type { Access, AccessLevel } from './access.ts';
-import { AllowBody, BackgroundBody, DialogBody, PairingBody, ScheduleBody, SendBody } from './bodies.ts';
+import { parseCommand } from './command-schemas.ts';
 import type { ServerDeps } from './deps.ts';
 import { parseJson } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
@@ -174,16 +176,6 @@ function platformOf(call: RouteCall): Platform {
   });
 }
 
-async function pairingTarget(call: RouteCall): Promise<{ code: string } | { requestId: string }> {
-  const { code, requestId } = parseJson(PairingBody.schema, await call.body(), PairingBody.what);
-  if (requestId !== undefined && code === undefined) return { requestId };
-  if (code !== undefined && requestId === undefined) return { code };
-  throw new RequestRefused('bad_request', 'give either "code" or "requestId"', {
-    status: 400,
-    hint: `Expected ${PairingBody.what}.`,
-  });
-}
-
 export function healthRoutes(deps: ServerDeps): readonly Route[] {
   return [
     { method: 'GET', path: '/healthz', access: 'open', handle: () => ({ ok: true, service: SERVICE_NAME }) },
@@ -234,11 +226,6 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     access: 'read',
     handle,
   });
-  const write = (
-    path: string,
-    handle: (call: RouteCall) => Promise<CommandResult>,
-    method: 'POST' | 'DELETE' = 'POST',
-  ): Route => ({ method, path, access: 'operator', handle });
 
   return [
     {
@@ -301,81 +288,49 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
       () => operator.snapshot().outbox,
       (row) => ({ at: row.createdAt, id: row.id }),
     ),
-    write('/api/dialogs/:id/answer', async (call) =>
-      operator.run({
-        type: 'dialog.answer',
-        id: call.param('id'),
-        ...parseJson(DialogBody.schema, await call.body(), DialogBody.what),
-      }),
-    ),
-
-    write('/api/pairing/approve', async (call) =>
-      operator.run({ type: 'pairing.approve', ...(await pairingTarget(call)) }),
-    ),
-    write('/api/pairing/deny', async (call) =>
-      operator.run({ type: 'pairing.deny', ...(await pairingTarget(call)) }),
-    ),
-    write('/api/pairing/block', async (call) =>
-      operator.run({ type: 'pairing.block', ...(await pairingTarget(call)) }),
-    ),
-    write('/api/allowlist', async (call) =>
-      operator.run({ type: 'allow', ...parseJson(AllowBody.schema, await call.body(), AllowBody.what) }),
-    ),
-    write(
-      '/api/allowlist/:platform/:userId',
-      async (call) =>
-        operator.run({ type: 'revoke', platform: platformOf(call), userId: call.param('userId') }),
-      'DELETE',
-    ),
-    write('/api/send', async (call) =>
-      operator.run({ type: 'send', ...parseJson(SendBody.schema, await call.body(), SendBody.what) }),
-    ),
-    write('/api/background', async (call) =>
-      operator.run({
-        type: 'task.start',
-        ...parseJson(BackgroundBody.schema, await call.body(), BackgroundBody.what),
-      }),
-    ),
-    write('/api/tasks/:id/cancel', async (call) =>
-      operator.run({ type: 'task.cancel', id: call.param('id') }),
-    ),
-    write('/api/tasks/:id/retry', async (call) => operator.run({ type: 'task.retry', id: call.param('id') })),
-    write('/api/tasks/:id/deliver', async (call) =>
-      operator.run({ type: 'task.deliver', id: call.param('id') }),
-    ),
     {
       method: 'GET',
       path: '/api/tasks/:id/steps',
       access: 'read',
       handle: (call) => operator.query('steps', { taskId: call.param('id') }),
     },
-    write('/api/schedules', async (call) =>
-      operator.run({
-        type: 'schedule.add',
-        ...parseJson(ScheduleBody.schema, await call.body(), ScheduleBody.what),
-      }),
-    ),
-    ...(['pause', 'resume', 'run'] as const).map((act) =>
-      write(`/api/schedules/:id/${act}`, async (call) =>
-        operator.run({ type: `schedule.${act}`, id: call.param('id') }),
-      ),
-    ),
-    write(
-      '/api/schedules/:id',
-      async (call) => operator.run({ type: 'schedule.remove', id: call.param('id') }),
-      'DELETE',
-    ),
-    write('/api/sessions/:id/reset', async (call) =>
-      operator.run({ type: 'session.reset', id: call.param('id') }),
-    ),
-    write('/api/adapters/:platform/start', async (call) =>
-      operator.run({ type: 'adapter.start', platform: platformOf(call) }),
-    ),
-    write('/api/adapters/:platform/stop', async (call) =>
-      operator.run({ type: 'adapter.stop', platform: platformOf(call) }),
-    ),
-    write('/api/adapters/:platform/restart', async (call) =>
-      operator.run({ type: 'adapter.restart', platform: platformOf(call) }),
-    ),
+    ...operationRoutes(operator),
   ];
+}
+
+/** The routes that the operations table names: each carries its row out. */
+export function operationRoutes(operator: Operator, table = OPERATIONS): readonly Route[] {
+  return table.flatMap((row): Route[] => {
+    const [, method, path] = /^(POST|DELETE) (\S+)$/.exec(row.http ?? '') ?? [];
+    if ((method !== 'POST' && method !== 'DELETE') || path === undefined) return [];
+    const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
+    const takesBody = names.length < Object.keys(row.params).length;
+    return [
+      {
+        method,
+        path,
+        access: 'operator',
+        handle: async (call) => {
+          const given = names.map((name) => [
+            name,
+            name === 'platform' ? platformOf(call) : call.param(name),
+          ]);
+          const body: object = takesBody ? await bodyFor(row, call) : {};
+          return operator.run(parseCommand({ type: row.name, ...Object.fromEntries(given), ...body }, table));
+        },
+      },
+    ];
+  });
+}
+
+async function bodyFor(row: Operation, call: RouteCall): Promise<object> {
+  const { schema, what } = bodyOf(row);
+  const body: unknown = parseJson(schema, await call.body(), what);
+  const keys = Object.keys(Object(body));
+  if ('requestId' in row.params && 'code' in row.params && keys.length !== 1)
+    throw new RequestRefused('bad_request', 'give either "code" or "requestId"', {
+      status: 400,
+      hint: `Expected ${what}.`,
+    });
+  return Object(body);
 }

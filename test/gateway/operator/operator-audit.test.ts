@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { auditNote } from '../../../src/gateway/operator/operator-audit.ts';
+import { auditNote } from '../../../src/gateway/operator/operations/table.ts';
 import { Rig } from '../rig.ts';
 
 let rig: Rig;

@@ -1,0 +1,81 @@
+/** What an operator does to the connections to the platforms. */
+import { Type } from 'typebox';
+import type { Platform } from '../../model.ts';
+import { type CommandResult, Id, type OperatorCore, operation, PlatformName } from './operation.ts';
+
+const platform = { platform: PlatformName };
+const name = (params: { readonly platform: Platform }): string => params.platform;
+
+function told({ gateway }: OperatorCore, of: Platform): CommandResult {
+  return { message: `${of}: ${gateway.adapters.view(of).detail}` };
+}
+
+export const ADAPTERS = [
+  operation({
+    name: 'adapter.start',
+    help: 'Connects a platform.',
+    params: platform,
+    audit: name,
+    http: 'POST /api/adapters/:platform/start',
+    async run(core, params) {
+      await core.gateway.adapters.start(params.platform);
+      return told(core, params.platform);
+    },
+  }),
+  operation({
+    name: 'adapter.stop',
+    help: 'Disconnects a platform: nobody is heard there until it is started again.',
+    params: platform,
+    audit: name,
+    http: 'POST /api/adapters/:platform/stop',
+    async run(core, params) {
+      await core.gateway.adapters.stop(params.platform);
+      return told(core, params.platform);
+    },
+  }),
+  operation({
+    name: 'adapter.restart',
+    help: 'Drops the connection to a platform and connects again.',
+    params: platform,
+    audit: name,
+    http: 'POST /api/adapters/:platform/restart',
+    async run(core, params) {
+      await core.gateway.adapters.restart(params.platform);
+      return told(core, params.platform);
+    },
+  }),
+  operation({
+    name: 'adapter.check',
+    /**
+     * `data` is an AdapterCheck. With `settings` (keys of `platforms.<platform>`, laid over those in config.json; an
+     * empty text or null takes one away) nothing that runs and nothing that is stored is touched.
+     */
+    help: 'Asks a platform who the bot is and what is missing.',
+    params: {
+      ...platform,
+      settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
+    },
+    async run(core, params) {
+      const check = await core.gateway.adapters.check(params.platform, params.settings);
+      if (check === undefined) return told(core, params.platform);
+      return { message: check.findings.join('\n') || `${params.platform} is fine`, data: check };
+    },
+  }),
+  operation({
+    name: 'home.set',
+    /** `<chat>` or `<chat>:<thread>`. */
+    help: 'Sets the chat that "home:<platform>" means; without one it is taken away.',
+    params: { ...platform, chat: Type.Optional(Id) },
+    audit: (params) => `${params.platform} ${params.chat ?? 'none'}`,
+    async run({ gateway, config }, params) {
+      gateway.homes.set(params.platform, params.chat);
+      await config.set(`platforms.${params.platform}.homeChat`, params.chat);
+      return {
+        message:
+          params.chat === undefined
+            ? `${params.platform} has no home chat any more`
+            : `home:${params.platform} is ${params.chat}`,
+      };
+    },
+  }),
+] as const;

@@ -1,0 +1,97 @@
+/** What an operator does to the gateway itself. */
+import { Type } from 'typebox';
+import { followConfig } from '../../config/follow.ts';
+import type { Gateway } from '../../gateway.ts';
+import { PLATFORMS, type Platform } from '../../model.ts';
+import { type CommandResult, Id, operation } from './operation.ts';
+
+export const GATEWAY = [
+  operation({
+    name: 'config.set',
+    /**
+     * `key` may name a section (`platforms.telegram`): then `value` holds the keys to change, null takes one away, and
+     * the file is written once.
+     */
+    help: 'Sets a configuration value; a change of a platform is in force at once.',
+    params: { key: Id, value: Type.Unknown() },
+    audit: ({ key }) => key,
+    async run({ gateway, config }, { key, value }) {
+      const outcome = await config.set(key, value);
+      const followed = await followConfig(gateway, { key, value });
+      return { message: [outcome, ...followed].join('; ') };
+    },
+  }),
+  operation({
+    name: 'token.rotate',
+    help: 'Makes a new operator token, in force at once; links that came with the old one end.',
+    params: {},
+    audit: () => 'operator token',
+    run({ rotateToken }) {
+      rotateToken();
+      return { message: 'the operator token is new; the old one no longer works' };
+    },
+  }),
+  operation({
+    name: 'doctor',
+    help: 'Checks agent and platforms and says what to do.',
+    params: {},
+    run: ({ gateway }) => diagnose(gateway),
+  }),
+  operation({
+    name: 'restart',
+    help: 'Stops the gateway and starts it again with its configuration read anew.',
+    params: {},
+    audit: () => 'gateway',
+    ends: true,
+    run({ requestStop }) {
+      requestStop('restart');
+      return { message: 'restarting' };
+    },
+  }),
+  operation({
+    name: 'stop',
+    help: 'Stops the gateway.',
+    params: {},
+    audit: () => 'gateway',
+    ends: true,
+    run({ requestStop }) {
+      requestStop('stop');
+      return { message: 'stopping' };
+    },
+  }),
+] as const;
+
+async function diagnose(gateway: Gateway): Promise<CommandResult> {
+  const agent = await gateway.checkAgent(AbortSignal.timeout(15_000));
+  const lines = [
+    `agent: ${agent.ok ? 'ok' : 'NOT OK'}: ${agent.detail}${agent.hint === undefined ? '' : ` ${agent.hint}`}`,
+  ];
+  const hosts = gateway.view().agent.hosts ?? [];
+  let ok = agent.ok && hosts.every(({ state }) => state !== 'parked');
+  for (const host of hosts)
+    lines.push(
+      `agent host ${host.name}: ${host.state}: ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
+    );
+  for (const platform of PLATFORMS) {
+    const found = await diagnosePlatform(gateway, platform);
+    lines.push(found.line);
+    ok = ok && found.ok;
+  }
+  for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
+  return { message: lines.join('\n'), data: { agent, ok } };
+}
+
+async function diagnosePlatform(
+  { adapters }: Gateway,
+  platform: Platform,
+): Promise<{ readonly line: string; readonly ok: boolean }> {
+  const view = adapters.view(platform);
+  const next = view.nextStep === undefined ? '' : ` ${view.nextStep}`;
+  const check = view.state === 'disabled' ? undefined : await adapters.check(platform);
+  const findings = check === undefined || check.findings.length === 0 ? '' : `. ${check.findings.join(' ')}`;
+  const detail = view.detail === view.state || view.state === 'disabled' ? '' : `: ${view.detail}`;
+  return {
+    line: `${platform}: ${view.state}${detail}${next}${findings}`,
+    ok: check?.ok !== false && view.state !== 'parked',
+  };
+}

@@ -1,0 +1,94 @@
+/** What one row of the operations table is. Everything that an operator can do stands in exactly one row. */
+import { type Static, type TObject, type TProperties, type TSchema, Type } from 'typebox';
+import type { Actor } from '../../access/audit.ts';
+import type { ConfigAccess } from '../../config/access.ts';
+import type { Gateway } from '../../gateway.ts';
+import { PLATFORMS } from '../../model.ts';
+
+/** What operations work on. */
+export interface OperatorCore {
+  readonly gateway: Gateway;
+  readonly config: ConfigAccess;
+  /** Replaces the operator token in the data directory and in force. */
+  readonly rotateToken: () => void;
+  /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read anew. */
+  readonly requestStop: (then: 'stop' | 'restart') => void;
+}
+
+export interface CommandResult {
+  /** One sentence for the toast or the terminal. */
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+/** Lists that come in are only read. */
+export type Frozen<T> = {
+  readonly [K in keyof T]: T[K] extends (infer E)[] | undefined ? readonly E[] | Exclude<T[K], E[]> : T[K];
+};
+
+export type Params<P extends TProperties> = Frozen<Static<TObject<P>>>;
+
+export interface OperationRow<N extends string = string, P extends TProperties = TProperties> {
+  /** Its name on the operator link, in the API and in the audit. */
+  readonly name: N;
+  /** One sentence for the reference. */
+  readonly help: string;
+  /** One schema for every way in; unknown keys are refused. */
+  readonly params: P;
+  /**
+   * The subject of its line in the audit: what was acted on, never what was said. Absent: nothing changes, or what
+   * carries it out writes the line itself.
+   */
+  audit?(params: Params<P>): string;
+  /** `POST /api/tasks/:id/cancel`; what the path does not name is the JSON body. */
+  readonly http?: `${'POST' | 'DELETE'} /api/${string}`;
+  /** The body as an error shows it, where the names of its keys do not say enough. */
+  readonly expects?: string;
+  /** Nothing can be written afterwards: the audit's line comes first. */
+  readonly ends?: true;
+  run(core: OperatorCore, params: Params<P>, actor: Actor): CommandResult | Promise<CommandResult>;
+}
+
+export interface Operation<N extends string = string, P extends TProperties = TProperties>
+  extends OperationRow<N, P> {
+  /** `{type, ...params}` as it comes over the operator link. */
+  readonly schema: TSchema;
+}
+
+const strict = { additionalProperties: false } as const;
+
+export function operation<const N extends string, P extends TProperties>(
+  row: OperationRow<N, P>,
+): Operation<N, P> {
+  return { ...row, schema: Type.Object({ type: Type.Literal(row.name), ...row.params }, strict) };
+}
+
+/** A question whose answer is too large or too rare for the snapshot. */
+export interface Query<N extends string = string, P extends TProperties = TProperties, R = unknown> {
+  readonly name: N;
+  readonly params: P;
+  answer(core: OperatorCore, params: Params<P>): R | Promise<R>;
+}
+
+export function query<const N extends string, P extends TProperties, R>(
+  row: Query<N, P, R>,
+): Query<N, P, R> & { readonly schema: TSchema } {
+  return { ...row, schema: Type.Object(row.params, strict) };
+}
+
+/** The body of an operation's route: what its path does not name. */
+export function bodyOf({ params, http = 'POST /api/', expects }: OperationRow): {
+  readonly schema: TSchema;
+  readonly what: string;
+} {
+  const body = Object.fromEntries(Object.entries(params).filter(([key]) => !http.includes(`:${key}`)));
+  const keys = Object.entries(body).map(([key, schema]) => `"${key}"${Type.IsOptional(schema) ? '?' : ''}`);
+  return { schema: Type.Object(body, strict), what: expects ?? `{${keys.join(', ')}}` };
+}
+
+/** Building blocks of what comes in. */
+export const PlatformName = Type.Enum([...PLATFORMS]);
+export const Id = Type.String({ minLength: 1, maxLength: 512 });
+export const Text = Type.String({ minLength: 1, maxLength: 200_000 });
+/** Where results go, as people write it. */
+export const Targets = Type.String({ maxLength: 2000 });

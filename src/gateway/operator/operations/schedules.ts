@@ -1,0 +1,120 @@
+/** What an operator does to schedules. */
+import { Type } from 'typebox';
+import { GatewayError } from '../../../base/errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import { announce } from '../../schedules/announce.ts';
+import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
+import { type NewSchedule, optionsOf, parseWords } from '../../schedules/requests.ts';
+import type { ScheduleRecord } from '../../schedules/schedule-record.ts';
+import { parseTargets } from '../../send/target.ts';
+import { taskView } from '../../tasks/task-record.ts';
+import { type CommandResult, Id, operation, Targets, Text } from './operation.ts';
+import { sessionNamed } from './sessions.ts';
+
+const byId = { id: Id };
+const id = (params: { readonly id: string }): string => params.id;
+const words = Type.Optional(Type.String({ minLength: 1, maxLength: 200 }));
+/** Results go there, default the chat of the session. */
+const place = { deliver: Type.Optional(Targets), sessionId: Type.Optional(Id) };
+
+export const SCHEDULES = [
+  operation({
+    name: 'schedule.add',
+    help: 'Adds a schedule; exactly one of "every", "cron" and "at".',
+    params: {
+      every: words,
+      cron: words,
+      at: words,
+      timezone: words,
+      prompt: Text,
+      ...place,
+      quietToken: words,
+      overlap: Type.Optional(Type.Union([Type.Literal('skip'), Type.Literal('allow')])),
+      missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
+    },
+    audit: ({ every, cron, at }) => every ?? cron ?? at ?? '',
+    http: 'POST /api/schedules',
+    expects:
+      '{"every" | "cron" | "at", "prompt", "timezone"?, "deliver"?, "sessionId"?, "quietToken"?, "overlap"?, "missedMinutes"?}',
+    run: ({ gateway }, params) =>
+      add(gateway, params, parseWords(params, gateway.schedules.zone, gateway.deps.clock()), {
+        ...optionsOf(params),
+      }),
+  }),
+  operation({
+    name: 'schedule.write',
+    help: 'Adds a schedule as people write it in a chat: "every 30m <text>", "at 18:30 <text>".',
+    params: { text: Text, ...place },
+    audit: () => 'a schedule',
+    run({ gateway }, params) {
+      const [, word = '', rest = ''] = /^\/?(\w+)\s*([\s\S]*)$/.exec(params.text.trim()) ?? [];
+      const parse = { every: parseEvery, at: parseAt }[word.toLowerCase()];
+      if (parse === undefined)
+        throw new GatewayError('bad_schedule', 'say "every" or "at" first', {
+          status: 400,
+          hint: 'Examples: every weekday 09:00 <text>, at 18:30 <text>.',
+        });
+      const parsed = parse(rest, gateway.schedules.zone, gateway.deps.clock());
+      return add(gateway, params, parsed, { targets: parseTargets(params.deliver) });
+    },
+  }),
+  operation({
+    name: 'schedule.pause',
+    help: 'Pauses a schedule.',
+    params: byId,
+    audit: id,
+    http: 'POST /api/schedules/:id/pause',
+    run: async ({ gateway }, params) => told(gateway, await gateway.schedules.pause(params.id), 'is paused'),
+  }),
+  operation({
+    name: 'schedule.resume',
+    help: 'Lets a paused schedule go on.',
+    params: byId,
+    audit: id,
+    http: 'POST /api/schedules/:id/resume',
+    run: async ({ gateway }, params) => told(gateway, await gateway.schedules.resume(params.id), 'goes on'),
+  }),
+  operation({
+    name: 'schedule.run',
+    help: 'Runs a schedule now, beside its times.',
+    params: byId,
+    audit: id,
+    http: 'POST /api/schedules/:id/run',
+    async run({ gateway }, params) {
+      const task = await gateway.schedules.run(params.id);
+      return { message: `${params.id} runs now as ${task.id}`, data: taskView(task) };
+    },
+  }),
+  operation({
+    name: 'schedule.remove',
+    help: 'Removes a schedule.',
+    params: byId,
+    audit: id,
+    http: 'DELETE /api/schedules/:id',
+    run: async ({ gateway }, params) => ({
+      message: `${(await gateway.schedules.remove(params.id)).id} is removed`,
+    }),
+  }),
+] as const;
+
+async function add(
+  gateway: Gateway,
+  { deliver, sessionId }: { readonly deliver?: string; readonly sessionId?: string },
+  parsed: ParsedSchedule,
+  options: Pick<NewSchedule, 'targets' | 'quietToken' | 'overlap' | 'missedMs'>,
+): Promise<CommandResult> {
+  const session = sessionId === undefined ? undefined : sessionNamed(gateway, sessionId);
+  // Said now and not at three in the morning: a target that leads nowhere.
+  if (deliver !== undefined) gateway.chatsOf(options.targets ?? [], session?.chat);
+  const schedule = await gateway.schedules.add({
+    parsed,
+    source: 'console',
+    ...options,
+    ...(session === undefined ? {} : { chat: session.chat, chatKind: session.chatKind }),
+  });
+  return { message: announce(schedule, gateway.deps.clock()), data: gateway.schedules.view(schedule) };
+}
+
+function told({ schedules }: Gateway, schedule: ScheduleRecord, what: string): CommandResult {
+  return { message: `${schedule.id} ${what}`, data: schedules.view(schedule) };
+}

@@ -1,0 +1,208 @@
+/** What an operator does to sessions and to the messages that wait in them. */
+import { Type } from 'typebox';
+import { GatewayError } from '../../../base/errors.ts';
+import type { Gateway } from '../../gateway.ts';
+import type { SessionRecord } from '../../sessions/sessions.ts';
+import { Id, operation, PlatformName, Text } from './operation.ts';
+
+/** What a terminal needs to open a session. */
+export interface LentSession {
+  readonly lease: string;
+  /** The lease ends after this many milliseconds without a renewal. */
+  readonly leaseMs: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+}
+
+const byId = { id: Id };
+const id = (params: { readonly id: string }): string => params.id;
+const queued = { sessionId: Id, messageId: Id };
+const place = (params: { readonly sessionId: string; readonly messageId: string }): string =>
+  `${params.sessionId} ${params.messageId}`;
+
+/** @throws GatewayError 404 */
+export function sessionNamed({ sessions }: Gateway, wanted: string): SessionRecord {
+  const session = sessions.get(wanted);
+  if (session === undefined) throw notFound('session', wanted);
+  return session;
+}
+
+function notFound(what: string, wanted: string): GatewayError {
+  return new GatewayError(`${what.split(' ')[0]}_not_found`, `no ${what} has the id ${wanted}`, {
+    status: 404,
+  });
+}
+
+export const SESSIONS = [
+  operation({
+    name: 'session.reset',
+    help: 'Ends a session; the next message in its chat begins a new one.',
+    params: byId,
+    audit: id,
+    http: 'POST /api/sessions/:id/reset',
+    async run({ gateway }, params) {
+      await gateway.conversations.endSession(sessionNamed(gateway, params.id), 'reset by the operator');
+      return { message: 'the session was reset' };
+    },
+  }),
+  operation({
+    name: 'session.reopen',
+    help: 'Makes a session that was reset the current one of its chat again.',
+    params: byId,
+    audit: id,
+    async run({ gateway }, params) {
+      await gateway.conversations.reopen(sessionNamed(gateway, params.id));
+      return { message: 'the session goes on' };
+    },
+  }),
+  operation({
+    name: 'session.stop',
+    help: 'Stops the turn that runs in a session.',
+    params: byId,
+    audit: id,
+    run({ gateway }, params) {
+      const stopped = gateway.conversations.lane(sessionNamed(gateway, params.id).id)?.stop();
+      return { message: stopped?.aborted ? 'stopping the turn' : 'nothing was running' };
+    },
+  }),
+  operation({
+    name: 'session.pause',
+    help: 'Pauses the agent in a session: messages wait while the operator answers by hand.',
+    params: byId,
+    audit: id,
+    async run({ gateway: { conversations }, gateway }, params) {
+      const session = sessionNamed(gateway, params.id);
+      conversations.openLane(session).pause();
+      session.paused = true;
+      await conversations.save(session);
+      return { message: 'the agent is paused in this chat; messages wait' };
+    },
+  }),
+  operation({
+    name: 'session.resume',
+    help: 'Lets the agent go on in a session that was paused.',
+    params: byId,
+    audit: id,
+    async run({ gateway: { conversations, handoffs }, gateway }, params) {
+      const session = sessionNamed(gateway, params.id);
+      handoffs.refuse(session);
+      session.paused = false;
+      await conversations.save(session);
+      conversations.openLane(session).resume();
+      return { message: 'the agent goes on in this chat' };
+    },
+  }),
+  operation({
+    name: 'session.lend',
+    /** `data` is {@link LentSession}. */
+    help: 'Lends a session to a terminal; messages wait until it is handed back.',
+    params: byId,
+    audit: id,
+    async run({ gateway }, params) {
+      const lent: LentSession = await gateway.handoffs.lend(sessionNamed(gateway, params.id));
+      return { message: 'the agent waits; pi can be opened', data: lent };
+    },
+  }),
+  operation({
+    name: 'session.renew',
+    help: 'The sign of life of a terminal that has a session, well within the lease; "pid" is its pi.',
+    params: { ...byId, lease: Id, pid: Type.Optional(Type.Integer({ minimum: 1 })) },
+    async run({ gateway }, params) {
+      await gateway.handoffs.renew(sessionNamed(gateway, params.id), params.lease, params.pid);
+      return { message: 'renewed' };
+    },
+  }),
+  operation({
+    name: 'session.handBack',
+    help: 'Hands a session back that was lent to a terminal.',
+    params: { ...byId, lease: Id },
+    audit: id,
+    async run({ gateway }, params) {
+      await gateway.handoffs.handBack(sessionNamed(gateway, params.id), params.lease);
+      return { message: 'the agent goes on in this chat' };
+    },
+  }),
+  operation({
+    name: 'session.write',
+    help: 'Writes into the chat of a session as the operator.',
+    params: { ...byId, text: Text },
+    audit: id,
+    async run({ gateway: { conversations, outbox }, gateway }, params) {
+      const session = sessionNamed(gateway, params.id);
+      await outbox.post({
+        chat: session.chat,
+        meta: { kind: 'operator', sessionId: session.id },
+        parts: outbox.format(session.chat, params.text),
+      });
+      conversations.note(session, 'operator', params.text);
+      return { message: 'written' };
+    },
+  }),
+  operation({
+    name: 'queue.drop',
+    help: 'Drops a message that waits in a session.',
+    params: queued,
+    audit: place,
+    async run({ gateway }, { sessionId, messageId }) {
+      const session = sessionNamed(gateway, sessionId);
+      if (!gateway.conversations.drop(session, messageId)) throw notFound('waiting message', messageId);
+      return { message: 'dropped' };
+    },
+  }),
+  operation({
+    name: 'queue.restore',
+    help: 'Takes a drop of the last minutes back: the message waits again, at the end of the queue.',
+    params: queued,
+    audit: place,
+    async run({ gateway }, { sessionId, messageId }) {
+      if (!(await gateway.conversations.restore(sessionNamed(gateway, sessionId), messageId)))
+        throw new GatewayError('undo_too_late', 'that message can no longer be restored', {
+          status: 409,
+          hint: 'Ask the sender to write it again.',
+        });
+      return { message: 'the message waits again' };
+    },
+  }),
+  operation({
+    name: 'queue.up',
+    help: 'Moves a message that waits in a session one place forward.',
+    params: queued,
+    audit: place,
+    run({ gateway }, { sessionId, messageId }) {
+      const lane = gateway.conversations.lane(sessionNamed(gateway, sessionId).id);
+      if (!lane?.up(messageId)) throw notFound('waiting message', messageId);
+      return { message: 'moved up' };
+    },
+  }),
+  operation({
+    name: 'send',
+    help: 'Sends a message to a chat as the operator.',
+    params: { platform: PlatformName, channelId: Id, content: Text },
+    // No line in the audit: programs send every answer this way, the transcript and the outbox show it.
+    http: 'POST /api/send',
+    async run({ gateway }, { platform, channelId, content }) {
+      const row = await gateway.send(platform, channelId, content);
+      return { message: 'on its way', data: { id: row.id } };
+    },
+  }),
+  operation({
+    name: 'outbox.retry',
+    help: 'Tries a delivery that failed again, now.',
+    params: byId,
+    audit: id,
+    async run({ gateway }, params) {
+      await gateway.outbox.retry(params.id);
+      return { message: 'trying that delivery again' };
+    },
+  }),
+  operation({
+    name: 'outbox.abandon',
+    help: 'Gives a delivery up; it is never sent.',
+    params: byId,
+    audit: id,
+    async run({ gateway }, params) {
+      await gateway.outbox.abandon(params.id);
+      return { message: 'that delivery was given up' };
+    },
+  }),
+] as const;

@@ -1,0 +1,75 @@
+import { Type } from 'typebox';
+import { describe, expect, it } from 'vitest';
+import {
+  type Operation,
+  operation,
+  PlatformName,
+} from '../../../src/gateway/operator/operations/operation.ts';
+import { OPERATIONS } from '../../../src/gateway/operator/operations/table.ts';
+import type { Operator } from '../../../src/gateway/operator/operator.ts';
+import { parseCommand } from '../../../src/server/command-schemas.ts';
+import { operationRoutes } from '../../../src/server/routes.ts';
+
+const NEW: Operation = operation({
+  name: 'adapter.wave',
+  help: 'Waves to a platform.',
+  params: { platform: PlatformName, times: Type.Integer({ minimum: 1 }), note: Type.Optional(Type.String()) },
+  audit: ({ platform }) => platform,
+  http: 'POST /api/adapters/:platform/wave',
+  run: (_core, { platform, times }) => ({ message: `waved to ${platform} ${times} times` }),
+});
+const TABLE = [...OPERATIONS, NEW];
+
+/** What the route of a row asks the operator to do. */
+async function ask(params: Record<string, string>, body: string): Promise<unknown> {
+  const asked: unknown[] = [];
+  const operator = { run: async (command: unknown) => asked.push(command) };
+  const route = operationRoutes(operator as unknown as Operator, TABLE).find(({ path }) =>
+    path.endsWith('wave'),
+  );
+  expect(route).toMatchObject({ method: 'POST', access: 'operator' });
+  const access = { privileged: true, countsOnly: false };
+  await route?.handle({
+    access: access as never,
+    param: (name) => params[name] ?? '',
+    query: () => undefined,
+    body: async () => body,
+  });
+  return asked[0];
+}
+
+describe('the operations table', () => {
+  it('checks a new row on the operator link', () => {
+    const command = { type: 'adapter.wave', platform: 'slack', times: 2 };
+    expect(parseCommand(command, TABLE)).toEqual(command);
+    expect(() => parseCommand({ ...command, times: 0 }, TABLE)).toThrow('times');
+    expect(() => parseCommand({ ...command, loud: true }, TABLE)).toThrow('loud');
+    expect(() => parseCommand(command)).toThrow('there is no command "adapter.wave"');
+  });
+
+  it('gives a new row its route, with the rest of its parameters as the body', async () => {
+    expect(await ask({ platform: 'slack' }, '{"times": 3}')).toEqual({
+      type: 'adapter.wave',
+      platform: 'slack',
+      times: 3,
+    });
+    await expect(ask({ platform: 'slack' }, '{"times": 3, "platform": "x"}')).rejects.toThrow('platform');
+    await expect(ask({ platform: 'fax' }, '{"times": 3}')).rejects.toThrow('there is no platform "fax"');
+    await expect(ask({ platform: 'slack' }, '{}')).rejects.toMatchObject({
+      message: 'missing: times',
+      hint: 'Expected {"times", "note"?}.',
+    });
+  });
+
+  it('has no name and no route twice', () => {
+    const names = OPERATIONS.map(({ name }) => name);
+    const routes = OPERATIONS.flatMap(({ http }) => (http === undefined ? [] : [http]));
+    expect(new Set(names).size).toBe(names.length);
+    expect(new Set(routes).size).toBe(routes.length);
+  });
+
+  it('names in each path only parameters that the row has', () => {
+    for (const { http = '', params } of OPERATIONS)
+      for (const [, name = ''] of http.matchAll(/:(\w+)/g)) expect(Object.keys(params)).toContain(name);
+  });
+});
