@@ -36,6 +36,12 @@ export class SlackServer implements PlatformServer {
   /** Web API error for every call with this token. */
   readonly refusals: { bot?: string; app?: string } = {};
   scopes = SCOPES;
+  /** The organisation that the workspace belongs to (Enterprise Grid). */
+  enterpriseId: string | undefined;
+  /** What `users.info` tells of a user beside the name. */
+  readonly profiles = new Map<string, Json>();
+  /** Messages that `conversations.replies` tells, exactly as they are here, beside those that were said. */
+  readonly history: Json[] = [];
   webhookError: { status: number; text: string } | undefined;
   readonly #files = new Map<string, SlackFile>();
   readonly #http: LocalHttp;
@@ -110,6 +116,41 @@ export class SlackServer implements PlatformServer {
     };
     this.messages.push(message);
     return { ts: message.ts, events: this.#announce(message, say.hold === true) };
+  }
+
+  /** A message in Slack's own JSON: kept for `conversations.replies` and told as an event. */
+  post(fields: Json, outer: Json = {}): Json {
+    const ts = this.#ts();
+    const event: Json = { type: 'message', user: 'U0ADA', team: TEAM, ts, event_ts: ts, ...fields };
+    this.history.push(event);
+    return this.#event(event, false, outer);
+  }
+
+  /** A time that no message has yet. */
+  time(): string {
+    return this.#ts();
+  }
+
+  /** A file of Slack's own, as events describe it; `more` beside what the server knows. */
+  upload(name: string, mimeType: string, bytes: Uint8Array, more: Json = {}): Json {
+    return { ...this.#describe(this.#store(name, mimeType, Buffer.from(bytes))), ...more };
+  }
+
+  /** A person deletes their message. */
+  remove(ts: string, previous: Json): Json {
+    const { channel } = previous;
+    const at = this.#ts();
+    return this.#event({
+      type: 'message',
+      subtype: 'message_deleted',
+      hidden: true,
+      channel,
+      channel_type: String(channel).startsWith('D') ? 'im' : 'channel',
+      ts: at,
+      event_ts: at,
+      deleted_ts: ts,
+      previous_message: previous,
+    });
   }
 
   /** A person edits their message. */
@@ -239,13 +280,14 @@ export class SlackServer implements PlatformServer {
     });
   }
 
-  #event(event: Json, hold = false): Json {
+  #event(event: Json, hold = false, outer: Json = {}): Json {
     const payload: Json = {
       type: 'event_callback',
       team_id: TEAM,
       api_app_id: 'A1',
       event_id: `Ev${randomUUID()}`,
       event,
+      ...outer,
     };
     this.#events.set(String(payload['event_id']), payload);
     if (!hold) this.sockets.deliver('events_api', payload);
@@ -316,16 +358,30 @@ export class SlackServer implements PlatformServer {
     const text = (key: string): string => String(body[key] ?? '');
     switch (method) {
       case 'auth.test':
-        return { ok: true, team: 'Test', team_id: TEAM, user: BOT.name, user_id: BOT.user, bot_id: BOT.id };
+        return {
+          ok: true,
+          team: 'Test',
+          team_id: TEAM,
+          user: BOT.name,
+          user_id: BOT.user,
+          bot_id: BOT.id,
+          ...(this.enterpriseId === undefined ? {} : { enterprise_id: this.enterpriseId }),
+        };
       case 'apps.connections.open':
         return { ok: true, url: `ws://127.0.0.1:${this.#http.port}/link?ticket=${randomUUID()}` };
       case 'users.info':
         return {
           ok: true,
-          user: { id: text('user'), profile: { display_name: this.users.get(text('user')) } },
+          user: {
+            id: text('user'),
+            profile: { display_name: this.users.get(text('user')) },
+            ...this.profiles.get(text('user')),
+          },
         };
       case 'conversations.info':
         return { ok: true, channel: { id: text('channel'), name: this.channels.get(text('channel')) } };
+      case 'conversations.replies':
+        return this.#replies(text('channel'), text('ts'), body);
       case 'chat.postMessage':
         return this.#post(body);
       case 'chat.update': {
@@ -373,6 +429,26 @@ export class SlackServer implements PlatformServer {
       default:
         return fail('unknown_method');
     }
+  }
+
+  /** From the beginning of the thread, in pages; its first message stands on the first page only. */
+  #replies(channel: string, thread: string, body: Json): Json {
+    const latest = String(body['latest'] ?? '');
+    const said = this.messages.filter((m) => m.channel === channel && !m.deleted).map((m) => this.#shape(m));
+    const all = [...said, ...this.history.filter((m) => m['channel'] === channel)]
+      .filter((m) => m['ts'] === thread || m['thread_ts'] === thread)
+      .toSorted((a, b) => (String(a['ts']) < String(b['ts']) ? -1 : 1));
+    if (all.length === 0) return { ok: false, error: 'thread_not_found' };
+    const until = all.filter((m) => m['ts'] === thread || latest === '' || String(m['ts']) < latest);
+    const from = Number(body['cursor'] ?? 0);
+    const to = from + Number(body['limit'] ?? 1000);
+    const more = to < until.length;
+    return {
+      ok: true,
+      messages: until.slice(from, to),
+      has_more: more,
+      ...(more ? { response_metadata: { next_cursor: String(to) } } : {}),
+    };
   }
 
   #post(body: Json, files?: readonly string[]): Json {

@@ -1,7 +1,8 @@
 import type { ChatKind, ChatRef, InboundMessage } from '../../gateway/model.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
-import { person, type SlackIdentity, sentAtOf } from './inbound.ts';
+import { originOfCommand, originOfPress, person, type SlackIdentity } from './identity.ts';
 import { decodeMrkdwn, type Names } from './mrkdwn.ts';
+import { channelName, sentAtOf } from './referred.ts';
 
 /** Buttons of ours carry this in front of their `action_id`. */
 export const ACTION_PREFIX = 'pi-gateway:';
@@ -28,8 +29,14 @@ export function readSlashCommand(
     dedupeKey: `slash:${trigger}`,
     chat: { platform: 'slack', accountId: me.teamId, chatId: channel },
     chatKind: kind,
-    ...(kind === 'dm' || name === undefined ? {} : { chatName: `#${name}` }),
-    sender: person(textOf(command, 'team_id') ?? me.teamId, user, textOf(command, 'user_name') ?? user, me),
+    ...(kind === 'dm' || name === undefined ? {} : { chatName: channelName(name) }),
+    sender: person(
+      originOfCommand(command),
+      user,
+      names.user(user) ?? textOf(command, 'user_name') ?? user,
+      me,
+      names,
+    ),
     text: commandText(textOf(command, 'command') ?? '', args, known),
     messageId: `slash:${trigger}`,
     mentioned: true,
@@ -46,7 +53,7 @@ function commandText(slash: string, args: string, known: ReadonlySet<string>): s
 }
 
 /** A press of one of our buttons as the message that its command would be; undefined for anything else. */
-export function readButton(body: unknown, me: SlackIdentity): InboundMessage | undefined {
+export function readButton(body: unknown, me: SlackIdentity, names: Names): InboundMessage | undefined {
   const press = fieldsOf(body);
   if (textOf(press, 'type') !== 'block_actions') return undefined;
   const action = listOf(press, 'actions').find(
@@ -62,15 +69,15 @@ export function readButton(body: unknown, me: SlackIdentity): InboundMessage | u
     return undefined;
   const kind: ChatKind = channel.startsWith('D') ? 'dm' : 'group';
   const shown = textOf(container, 'message_ts');
-  const name = textOf(user, 'name') ?? textOf(user, 'username') ?? userId;
+  const name = names.user(userId) ?? textOf(user, 'name') ?? textOf(user, 'username') ?? userId;
   return {
     dedupeKey: `button:${channel}:${userId}:${at}`,
     chat: pressedIn(me, channel, press, container, kind),
     chatKind: kind,
-    sender: person(textOf(user, 'team_id') ?? me.teamId, userId, name, me),
+    sender: person(originOfPress(press), userId, name, me, names),
     text: command,
     messageId: `button:${at}`,
-    ...(shown === undefined ? {} : { replyTo: { messageId: shown } }),
+    ...(shown === undefined ? {} : { replyTo: { messageId: shown, fromBot: true } }),
     mentioned: true,
     ...sentAtOf(at),
   };

@@ -4,99 +4,17 @@ import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { Intake } from '../kit/intake.ts';
-import { LruMap } from '../kit/lru.ts';
 import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import { readButton, readSlashCommand } from './commands.ts';
-import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';
-import { type Fields, fieldsOf, textOf } from './fields.ts';
-import { chatOfEvent, namesWanted, readEvent, type SlackIdentity } from './inbound.ts';
-import { idsIn, type Names } from './mrkdwn.ts';
+import { Directory } from './directory.ts';
+import { rateLimitMs, unauthorisedCode } from './errors.ts';
+import { fieldsOf, textOf } from './fields.ts';
+import type { SlackIdentity } from './identity.ts';
+import { chatOfEvent, messageOfEvent, namesWanted, readEvent } from './inbound.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
 import { type Envelope, holdSocket } from './socket.ts';
+import { Threads } from './threads.ts';
 import { isUsableToken, type WebClient } from './web-client.ts';
-
-interface Entry {
-  readonly name: string | undefined;
-  readonly until: number;
-}
-
-const KNOWN_MS = 60 * 60_000;
-const UNKNOWN_MS = 5 * 60_000;
-const MAX_ENTRIES = 5000;
-
-/** Names of people and channels, asked once and kept for a while. A name is a courtesy: nothing waits long for it. */
-class Directory implements Names {
-  readonly #client: WebClient;
-  readonly #log: Logger;
-  readonly #entries = new LruMap<string, Entry>(MAX_ENTRIES);
-  readonly #asking = new Map<string, Promise<void>>();
-  readonly #forbidden = new Set<string>();
-
-  constructor(client: WebClient, log: Logger) {
-    this.#client = client;
-    this.#log = log;
-  }
-
-  user(id: string): string | undefined {
-    return this.#entries.get(id)?.name;
-  }
-
-  channel(id: string): string | undefined {
-    return this.#entries.get(id)?.name;
-  }
-
-  /** Resolves when the names are there, or after `timeoutMs`; what is still missing then is shown as an id. */
-  async prepare(users: readonly string[], channels: readonly string[], timeoutMs: number): Promise<void> {
-    const asked = [
-      ...users.slice(0, 10).map((id) => this.#learn(id, 'users.info', () => this.#userName(id))),
-      ...channels
-        .slice(0, 10)
-        .map((id) => this.#learn(id, 'conversations.info', () => this.#channelName(id))),
-    ].filter((promise) => promise !== undefined);
-    if (asked.length > 0) await within(Promise.all(asked), timeoutMs);
-  }
-
-  #learn(id: string, method: string, ask: () => Promise<string | undefined>): Promise<void> | undefined {
-    const known = this.#entries.get(id);
-    if ((known !== undefined && known.until > Date.now()) || this.#forbidden.has(method)) return undefined;
-    const running = this.#asking.get(id);
-    if (running !== undefined) return running;
-    const asking = this.#ask(id, method, ask).finally(() => this.#asking.delete(id));
-    this.#asking.set(id, asking);
-    return asking;
-  }
-
-  async #ask(id: string, method: string, ask: () => Promise<string | undefined>): Promise<void> {
-    let name: string | undefined;
-    try {
-      name = await ask();
-    } catch (error) {
-      // The id is shown instead. Without the scope no further question makes sense.
-      if (platformCode(error) === 'missing_scope') {
-        this.#forbidden.add(method);
-        this.#log.info(`names stay ids: the Slack app lacks a scope for ${method}`);
-      }
-    }
-    const kept = name ?? this.#entries.get(id)?.name;
-    this.#entries.set(id, { name: kept, until: Date.now() + (name === undefined ? UNKNOWN_MS : KNOWN_MS) });
-  }
-
-  async #userName(id: string): Promise<string | undefined> {
-    const user: Fields = fieldsOf((await this.#client.users.info({ user: id })).user);
-    const profile = fieldsOf(user['profile']);
-    return (
-      textOf(profile, 'display_name') ??
-      textOf(profile, 'real_name') ??
-      textOf(user, 'real_name') ??
-      textOf(user, 'name')
-    );
-  }
-
-  async #channelName(id: string): Promise<string | undefined> {
-    return textOf(fieldsOf((await this.#client.conversations.info({ channel: id })).channel), 'name');
-  }
-}
 
 interface Deletion {
   readonly chat: ChatRef;
@@ -151,6 +69,7 @@ export class SlackConnection {
   readonly #supervisor: Supervisor;
   readonly #intake: Intake;
   readonly #directory: Directory;
+  readonly #threads: Threads;
   readonly #commands: ReadonlySet<string>;
   #stopped = false;
   #saidSendsOnly = false;
@@ -173,6 +92,12 @@ export class SlackConnection {
     });
     this.#intake = new Intake({ accept: (message) => host.accept(message), log });
     this.#directory = new Directory(client, log);
+    this.#threads = new Threads({
+      client,
+      directory: this.#directory,
+      log,
+      timeoutMs: timing.threadTimeoutMs,
+    });
     this.#commands = new Set(host.commands.map((command) => command.name));
   }
 
@@ -254,7 +179,9 @@ export class SlackConnection {
   async #login(): Promise<SlackIdentity> {
     try {
       const auth = await this.#client.auth.test();
+      this.#directory.enterpriseId = auth.enterprise_id || undefined;
       return {
+        ...(auth.enterprise_id ? { enterpriseId: auth.enterprise_id } : {}),
         teamId: auth.team_id ?? 'unknown',
         teamName: auth.team ?? auth.team_id ?? 'unknown',
         userId: auth.user_id ?? '',
@@ -287,15 +214,20 @@ export class SlackConnection {
       if (await this.#takeEvent(body, me)) await this.#acknowledge(envelope);
       return;
     }
-    const command =
+    const fields = fieldsOf(body);
+    const slash = (): InboundMessage | undefined =>
       type === 'slash_commands' ? readSlashCommand(body, me, this.#directory, this.#commands) : undefined;
-    if (command !== undefined) {
+    if (slash() !== undefined) {
       // Slack shows an error after 3 s and never delivers a command again: acknowledge first, then insist.
       await this.#acknowledge(envelope);
-      await this.#take(command);
+      const command = await this.#knowing(textOf(fields, 'user_id'), slash);
+      if (command !== undefined) await this.#take(command);
       return;
     }
-    const button = type === 'interactive' ? readButton(body, me) : undefined;
+    const press = (): InboundMessage | undefined =>
+      type === 'interactive' ? readButton(body, me, this.#directory) : undefined;
+    const button =
+      press() === undefined ? undefined : await this.#knowing(textOf(fieldsOf(fields['user']), 'id'), press);
     // A press that was not taken stays unacknowledged: Slack tells the person, who can press again.
     if (button === undefined || (await this.#take(button))) await this.#acknowledge(envelope);
   }
@@ -319,17 +251,40 @@ export class SlackConnection {
       return nothing;
     }
     if ('ignored' in reading) return nothing;
-    return this.#intake.take(chatOfEvent(body, me), async () => {
-      const wanted = namesWanted(body);
-      const ids = idsIn(wanted.text);
-      await this.#directory.prepare(
-        wanted.user === undefined ? ids.users : [wanted.user, ...ids.users],
-        wanted.channel === undefined ? ids.channels : [wanted.channel, ...ids.channels],
-        this.#timing.nameTimeoutMs,
-      );
-      const named = readEvent(body, me, this.#directory);
-      return 'message' in named ? named.message : undefined;
+    return this.#takeMessage(body, me);
+  }
+
+  async #takeMessage(body: unknown, me: SlackIdentity): Promise<boolean> {
+    let welcome: InboundMessage | undefined;
+    const taken = await this.#intake.take(chatOfEvent(body, me), async () => {
+      const message = await this.#named(body, me);
+      if (message === undefined || this.#host.refusal?.(message) !== undefined) return message;
+      welcome = await this.#inThread(body, message, me);
+      return welcome;
     });
+    if (taken && welcome !== undefined) this.#threads.taken(welcome);
+    return taken;
+  }
+
+  async #named(body: unknown, me: SlackIdentity): Promise<InboundMessage | undefined> {
+    const channel = textOf(fieldsOf(fieldsOf(body)['event']), 'channel');
+    const { users, channels } = namesWanted(messageOfEvent(body), channel);
+    await this.#directory.prepare(users, channels, this.#timing.nameTimeoutMs);
+    const reading = readEvent(body, me, this.#directory);
+    return 'message' in reading ? reading.message : undefined;
+  }
+
+  /** With what stands above it. Not asked for whoever is refused anyway. */
+  async #inThread(body: unknown, message: InboundMessage, me: SlackIdentity): Promise<InboundMessage> {
+    const around = await this.#threads.around(message, me);
+    const reading = around === undefined ? undefined : readEvent(body, me, this.#directory, around);
+    return reading !== undefined && 'message' in reading ? reading.message : message;
+  }
+
+  /** What a slash command or a press of a button says about its person is less than Slack knows. */
+  async #knowing<T>(user: string | undefined, read: () => T): Promise<T> {
+    if (user !== undefined) await this.#directory.prepare([user], [], this.#timing.nameTimeoutMs);
+    return read();
   }
 
   #take(message: InboundMessage): Promise<boolean> {

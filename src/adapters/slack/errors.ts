@@ -65,6 +65,14 @@ export function platformCode(error: unknown): string | undefined {
   return error instanceof webApi.WebAPIPlatformError ? error.data.error : undefined;
 }
 
+/** The scope that Slack says is missing; undefined for every other error. */
+export function missingScope(error: unknown): string | undefined {
+  if (platformCode(error) !== 'missing_scope') return undefined;
+  const needed: unknown =
+    error instanceof webApi.WebAPIPlatformError ? Reflect.get(error.data, 'needed') : undefined;
+  return typeof needed === 'string' && needed !== '' ? needed : 'to read messages (…:history)';
+}
+
 /** The code when the error means that the token is worth nothing any more. */
 export function unauthorisedCode(error: unknown): string | undefined {
   const code = platformCode(error);

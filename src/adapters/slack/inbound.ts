@@ -1,16 +1,18 @@
-import type { Attachment, ChatKind, ChatRef, InboundMessage, Sender } from '../../gateway/model.ts';
-import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
-import { attachmentOf } from './files.ts';
-import { decodeMrkdwn, mentions, type Names } from './mrkdwn.ts';
-
-/** Who the bot is, from `auth.test`. */
-export interface SlackIdentity {
-  readonly teamId: string;
-  readonly teamName: string;
-  readonly userId: string;
-  readonly botId: string | undefined;
-  readonly name: string;
-}
+import type { ChatKind, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
+import { readContents, subtypeKind, UNREADABLE, writtenText } from './contents.ts';
+import { type Fields, fieldsOf, textOf } from './fields.ts';
+import { originOfMessage, person, type SlackIdentity } from './identity.ts';
+import { idsIn, mentions, type Names } from './mrkdwn.ts';
+import {
+  authorName,
+  authorOf,
+  channelName,
+  isOwn,
+  referredOf,
+  saidIn,
+  sentAtOf,
+  writtenByBot,
+} from './referred.ts';
 
 /** What an event means for the gateway. */
 export type Reading =
@@ -20,11 +22,18 @@ export type Reading =
   /** The app was removed or its tokens were revoked. */
   | { readonly revoked: string };
 
-/** Message subtypes that a person (or another bot) wrote; every other subtype is a notice of Slack's. */
-const WRITTEN = new Set(['file_share', 'thread_broadcast', 'me_message', 'bot_message']);
+/** What the event itself does not say of the thread that a message answers in. */
+export interface Around {
+  /** The bot has spoken in this thread, or was called into it before: the agent knows how it began. */
+  readonly known: boolean;
+  /** The first message of the thread. */
+  readonly parent?: ReferredMessage;
+  /** What else stands above, oldest first, as far as the agent does not have it. */
+  readonly above?: readonly ReferredMessage[];
+}
 
 /** An `events_api` payload. Pure: names are looked up, not fetched. */
-export function readEvent(body: unknown, me: SlackIdentity, names: Names): Reading {
+export function readEvent(body: unknown, me: SlackIdentity, names: Names, around?: Around): Reading {
   const payload = fieldsOf(body);
   const event = fieldsOf(payload['event']);
   const type = textOf(event, 'type');
@@ -32,39 +41,48 @@ export function readEvent(body: unknown, me: SlackIdentity, names: Names): Readi
   if (type === 'tokens_revoked') return revocation(event, me);
   if (type !== 'message' && type !== 'app_mention') return { ignored: `event ${type ?? 'without a type'}` };
   if (textOf(event, 'subtype') === 'message_changed') return readEdit(payload, event, me, names);
-  return readMessage(payload, event, event, me, names);
+  return readMessage({ payload, event, message: event, me, names, around });
 }
 
-/** The ids whose names `readEvent` would use. */
-export function namesWanted(body: unknown): {
-  readonly user?: string;
-  readonly channel?: string;
-  readonly text: string;
-} {
+/** What of an event was written: an edit has it inside. */
+export function messageOfEvent(body: unknown): Fields {
   const event = fieldsOf(fieldsOf(body)['event']);
-  const inner = textOf(event, 'subtype') === 'message_changed' ? fieldsOf(event['message']) : event;
-  const user = textOf(inner, 'user');
-  const channel = textOf(event, 'channel');
+  return textOf(event, 'subtype') === 'message_changed' ? fieldsOf(event['message']) : event;
+}
+
+/** The ids whose names a message would use, its author's first. */
+export function namesWanted(
+  message: Fields,
+  channel: string | undefined,
+): { readonly users: readonly string[]; readonly channels: readonly string[] } {
+  const { written, below, shared } = readContents(message);
+  const ids = idsIn([written, below, ...shared.map(({ text }) => text)].join('\n'));
+  const known = (id: string | undefined): readonly string[] => (id === undefined ? [] : [id]);
   return {
-    ...(user === undefined ? {} : { user }),
-    ...(channel === undefined || channel.startsWith('D') ? {} : { channel }),
-    text: textOf(inner, 'text') ?? '',
+    users: [...known(authorOf(message)), ...known(textOf(message, 'parent_user_id')), ...ids.users],
+    channels: [
+      ...(channel?.startsWith('D') === true ? [] : known(channel)),
+      ...shared.flatMap(({ channelId, channelName }) =>
+        channelName === undefined && channelId?.startsWith('D') !== true ? known(channelId) : [],
+      ),
+      ...ids.channels,
+    ],
   };
 }
 
 /** The chat of an event, known before anything else is: lanes are kept by it. */
 export function chatOfEvent(body: unknown, me: SlackIdentity): ChatRef {
   const event = fieldsOf(fieldsOf(body)['event']);
-  const inner = textOf(event, 'subtype') === 'message_changed' ? fieldsOf(event['message']) : event;
-  return chatOf(me, textOf(event, 'channel') ?? '', kindOf(event), inner);
+  return chatOf(me, textOf(event, 'channel') ?? '', kindOf(event), messageOfEvent(body));
 }
 
 function readEdit(payload: Fields, event: Fields, me: SlackIdentity, names: Names): Reading {
   const message = fieldsOf(event['message']);
   const before = fieldsOf(event['previous_message']);
   // Slack also reports its own link previews this way, and the edits of our own drafts.
-  if (textOf(message, 'text') === textOf(before, 'text')) return { ignored: 'edit without a new text' };
-  const reading = readMessage(payload, event, message, me, names);
+  if (writtenText(message) === writtenText(before)) return { ignored: 'edit without a new text' };
+  if (subtypeKind(textOf(message, 'subtype')) !== 'written') return { ignored: 'edit of a notice' };
+  const reading = readMessage({ payload, event, message, me, names, around: undefined });
   if (!('message' in reading)) return reading;
   const editedAt = textOf(fieldsOf(message['edited']), 'ts') ?? textOf(event, 'event_ts') ?? '';
   const { chat, messageId } = reading.message;
@@ -78,16 +96,24 @@ function readEdit(payload: Fields, event: Fields, me: SlackIdentity, names: Name
   };
 }
 
-/** `event` tells the channel, `message` what was written: they differ for edits. */
-function readMessage(
-  payload: Fields,
-  event: Fields,
-  message: Fields,
-  me: SlackIdentity,
-  names: Names,
-): Reading {
+interface Source {
+  readonly payload: Fields;
+  /** Tells the channel. */
+  readonly event: Fields;
+  /** What was written: another object than the event for edits. */
+  readonly message: Fields;
+  readonly me: SlackIdentity;
+  readonly names: Names;
+  readonly around: Around | undefined;
+}
+
+function readMessage({ payload, event, message, me, names, around }: Source): Reading {
   const subtype = textOf(message, 'subtype');
-  if (subtype !== undefined && !WRITTEN.has(subtype)) return { ignored: `message of type ${subtype}` };
+  const kind = kindOf(event);
+  const what = subtypeKind(subtype);
+  // What nobody wrote is told to nobody, except to a person who is alone with the bot.
+  if (what === 'notice' || (what !== 'written' && kind === 'group'))
+    return { ignored: `message of type ${subtype}` };
   const channel = textOf(event, 'channel');
   const ts = textOf(message, 'ts');
   const eventId = textOf(payload, 'event_id');
@@ -95,33 +121,57 @@ function readMessage(
   if (channel === undefined || ts === undefined || eventId === undefined || sender === undefined)
     return { ignored: 'message without channel, time, id or sender' };
   if (sender.isSelf === true) return { ignored: 'our own message' };
-  const kind = kindOf(event);
-  const raw = textOf(message, 'text') ?? sharedText(message);
-  const threadTs = textOf(message, 'thread_ts');
+  const contents = readContents(message);
   const chatName = kind === 'group' ? names.channel(channel) : undefined;
-  const attachments = listOf(message, 'files')
-    .map(attachmentOf)
-    .filter((attachment): attachment is Attachment => attachment !== undefined);
+  const said = saidIn(contents, me, names);
+  const empty = said.text === '' && said.attachments.length === 0 && said.forwardedFrom === undefined;
+  // A bare mention is no message that cannot be read: it gets a greeting.
+  const strange = empty && contents.written === '' ? UNREADABLE['anything else'] : undefined;
+  const unreadable = contents.unreadable ?? strange;
   return {
     message: {
       dedupeKey: `event:${eventId}`,
       alsoKnownAs: [`message:${channel}:${ts}`],
       chat: chatOf(me, channel, kind, message),
       chatKind: kind,
-      ...(chatName === undefined ? {} : { chatName: `#${chatName}` }),
+      ...(chatName === undefined ? {} : { chatName: channelName(chatName) }),
       sender,
-      text: decodeMrkdwn(raw, me.userId, me.name, names),
+      text: said.text,
       messageId: ts,
       mentioned:
         kind === 'dm' ||
         textOf(event, 'type') === 'app_mention' ||
-        mentions(raw, me.userId) ||
+        mentions(contents.written, me.userId) ||
         textOf(message, 'parent_user_id') === me.userId,
-      ...(threadTs === undefined || threadTs === ts ? {} : { replyTo: { messageId: threadTs } }),
-      ...(attachments.length === 0 ? {} : { attachments }),
+      ...replyOf(message, me, names, around),
+      ...(said.forwardedFrom === undefined ? {} : { forwardedFrom: said.forwardedFrom }),
+      ...((around?.above ?? []).length === 0 ? {} : { above: around?.above ?? [] }),
+      ...(contents.voice ? { voice: true } : {}),
+      ...(unreadable === undefined ? {} : { unreadable }),
+      ...(said.attachments.length === 0 ? {} : { attachments: said.attachments }),
       ...sentAtOf(ts),
     },
   };
+}
+
+/** What the message answers. In a thread that the agent knows, that is nothing but the thread itself. */
+function replyOf(
+  message: Fields,
+  me: SlackIdentity,
+  names: Names,
+  around: Around | undefined,
+): Pick<InboundMessage, 'replyTo'> {
+  const threadTs = textOf(message, 'thread_ts');
+  if (threadTs === undefined || threadTs === textOf(message, 'ts')) return {};
+  if (around?.parent !== undefined) return { replyTo: { ...around.parent, messageId: threadTs } };
+  if (around?.known === true) return {};
+  const root = fieldsOf(message['root']);
+  if (textOf(root, 'ts') === threadTs)
+    return { replyTo: { ...referredOf(root, me, names), messageId: threadTs } };
+  const parent = textOf(message, 'parent_user_id');
+  if (parent === me.userId) return { replyTo: { messageId: threadTs, fromBot: true } };
+  const author = parent === undefined ? undefined : (names.user(parent) ?? parent);
+  return { replyTo: { messageId: threadTs, ...(author === undefined ? {} : { author }) } };
 }
 
 /**
@@ -141,50 +191,20 @@ function chatOf(me: SlackIdentity, channel: string, kind: ChatKind, message: Fie
 /** `app_mention` events lack `channel_type`; ids of direct conversations begin with D. */
 function kindOf(event: Fields): ChatKind {
   const type = textOf(event, 'channel_type');
-  if (type !== undefined) return type === 'im' ? 'dm' : 'group';
-  return textOf(event, 'channel')?.startsWith('D') === true ? 'dm' : 'group';
+  if (type === 'im' || type === 'app_home') return 'dm';
+  return type === undefined && textOf(event, 'channel')?.startsWith('D') === true ? 'dm' : 'group';
 }
 
 function senderOf(payload: Fields, message: Fields, me: SlackIdentity, names: Names): Sender | undefined {
-  const user = textOf(message, 'user');
+  const user = authorOf(message);
   const botId = textOf(message, 'bot_id');
   const id = user ?? botId;
   if (id === undefined) return undefined;
-  const team =
-    textOf(message, 'user_team') ??
-    textOf(message, 'source_team') ??
-    textOf(message, 'team') ??
-    textOf(payload, 'team_id') ??
-    me.teamId;
-  const isSelf = user === me.userId || (botId !== undefined && botId === me.botId);
-  const name =
-    (user === undefined ? undefined : names.user(user)) ??
-    textOf(message, 'username') ??
-    textOf(fieldsOf(message['bot_profile']), 'name') ??
-    id;
   return {
-    ...person(team, id, name, me),
-    ...(botId === undefined ? {} : { isBot: true }),
-    ...(isSelf ? { isSelf } : {}),
+    ...person(originOfMessage(payload, message, me), id, authorName(message, names) ?? id, me, names),
+    ...(writtenByBot(message) ? { isBot: true } : {}),
+    ...(isOwn(message, me) ? { isSelf: true } : {}),
   };
-}
-
-/** The stable id is team and user. People of the bot's own team are also known by the member id Slack shows them. */
-export function person(team: string, id: string, name: string, me: SlackIdentity): Sender {
-  return { id: `${team}:${id}`, ...(team === me.teamId ? { aliases: [id] } : {}), name };
-}
-
-/** A message that only forwards another one carries its text in the old attachments. */
-function sharedText(message: Fields): string {
-  return listOf(message, 'attachments')
-    .map((attachment) => textOf(attachment, 'text') ?? textOf(attachment, 'fallback') ?? '')
-    .filter((text) => text !== '')
-    .join('\n');
-}
-
-export function sentAtOf(ts: string): { sentAt?: number } {
-  const seconds = Number(ts);
-  return ts !== '' && Number.isFinite(seconds) ? { sentAt: Math.round(seconds * 1000) } : {};
 }
 
 /** `tokens_revoked` names users; only the bot's own token concerns us. */

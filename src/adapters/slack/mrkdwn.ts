@@ -1,7 +1,9 @@
-/** What ids in a text stand for, as far as it is known. */
+/** What ids stand for, as far as it is known. */
 export interface Names {
   user(id: string): string | undefined;
   channel(id: string): string | undefined;
+  /** Does Slack say that this user belongs to the bot's own organisation? Undefined: it does not say. */
+  ours?(userId: string): boolean | undefined;
 }
 
 export const NO_NAMES: Names = { user: () => undefined, channel: () => undefined };
@@ -17,18 +19,26 @@ const SELF = '\u0000';
  * https://docs.slack.dev/messaging/formatting-message-text
  */
 export function decodeMrkdwn(text: string, botUserId: string, botName: string, names: Names): string {
-  let decoded = '';
-  let at = 0;
-  const source = text.replaceAll(SELF, '');
-  for (const match of source.matchAll(TOKEN)) {
-    decoded += decodeEntities(source.slice(at, match.index)) + decodeToken(match[1] ?? '', botUserId, names);
-    at = match.index + match[0].length;
-  }
-  decoded += decodeEntities(source.slice(at));
-  return decoded
+  return decoded(text, botUserId, names)
     .replace(/^(?:\s*\u0000[:,]?\s*)+/, '')
     .replace(/(?:\s*\u0000\s*)+$/, '')
     .replaceAll(SELF, `@${botName}`);
+}
+
+/** The same for a text that does not address the bot: nothing is taken out. */
+export function namedMrkdwn(text: string, botUserId: string, botName: string, names: Names): string {
+  return decoded(text, botUserId, names).replaceAll(SELF, `@${botName}`);
+}
+
+function decoded(text: string, botUserId: string, names: Names): string {
+  let result = '';
+  let at = 0;
+  const source = text.replaceAll(SELF, '');
+  for (const match of source.matchAll(TOKEN)) {
+    result += decodeEntities(source.slice(at, match.index)) + decodeToken(match[1] ?? '', botUserId, names);
+    at = match.index + match[0].length;
+  }
+  return result + decodeEntities(source.slice(at));
 }
 
 /** The ids of users and channels that `decodeMrkdwn` would like to name. */
@@ -61,11 +71,18 @@ function decodeToken(token: string, botUserId: string, names: Names): string {
   const text = label === undefined ? undefined : decodeEntities(label);
   if (target.startsWith('@')) return id === botUserId ? SELF : `@${text || names.user(id) || id}`;
   if (target.startsWith('#')) return `#${text || names.channel(id) || id}`;
-  // <!here>, <!subteam^S1|@team>, <!date^…|2 May>
-  if (target.startsWith('!')) return text || `@${id.split('^')[0] ?? id}`;
+  // <!here>, <!subteam^S1|@team>, <!date^1392734382^{date}|2 May>
+  if (target.startsWith('!')) return text || specialMention(id);
   const url = decodeEntities(target);
   if (text === undefined || text === '' || sameAddress(text, url)) return url.replace(/^mailto:|^tel:/, '');
   return `[${text}](${url})`;
+}
+
+function specialMention(id: string): string {
+  const [kind = id, what = ''] = id.split('^');
+  if (kind === 'subteam' && what !== '') return `@${what}`;
+  const at = new Date(Number(what) * 1000);
+  return kind === 'date' && !Number.isNaN(at.getTime()) ? at.toISOString() : `@${kind}`;
 }
 
 function split(token: string): [target: string, label: string | undefined] {

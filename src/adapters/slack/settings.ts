@@ -49,6 +49,8 @@ export interface SlackTiming {
   readonly pingTimeoutMs: number;
   /** How long a message waits for the names in it before ids are shown instead. */
   readonly nameTimeoutMs: number;
+  /** How long a message waits for what stands above it in its thread. */
+  readonly threadTimeoutMs: number;
   /** Messages to one channel; edits in all channels together. */
   readonly channelPace: PaceLimit;
   readonly editPace: PaceLimit;
@@ -61,6 +63,7 @@ export const SLACK_TIMING: SlackTiming = {
   requestTimeoutMs: 30_000,
   pingTimeoutMs: 5000,
   nameTimeoutMs: 1500,
+  threadTimeoutMs: 2500,
   // "1 per second" a channel with short bursts; chat.update is a tier 3 method (50 and more a minute).
   // https://docs.slack.dev/apis/web-api/rate-limits
   channelPace: { burst: 5, everyMs: 1000 },

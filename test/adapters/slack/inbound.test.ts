@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  chatOfEvent,
-  type Reading,
-  readEvent,
-  type SlackIdentity,
-} from '../../../src/adapters/slack/inbound.ts';
+import type { SlackIdentity } from '../../../src/adapters/slack/identity.ts';
+import { chatOfEvent, type Reading, readEvent } from '../../../src/adapters/slack/inbound.ts';
 import { NO_NAMES } from '../../../src/adapters/slack/mrkdwn.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 
@@ -65,6 +61,10 @@ describe('an event of Slack', () => {
       const read = message({ ...event, ts: '1700000009.000100', thread_ts: dm.ts });
       expect(read.chat.threadId).toBe(dm.ts);
       expect(read.replyTo).toEqual({ messageId: dm.ts });
+      expect(message({ ...event, ts: '2.0', thread_ts: '1.0', parent_user_id: 'U2' }).replyTo).toEqual({
+        messageId: '1.0',
+        author: 'U2',
+      });
     }
   });
 
@@ -183,14 +183,54 @@ describe('an event of Slack', () => {
     ]);
   });
 
-  it('that forwards a message brings its text', () => {
-    expect(message({ ...dm, text: '', attachments: [{ text: 'forwarded &amp; kept' }] }).text).toBe(
-      'forwarded & kept',
-    );
+  it('whose text stands only in a card of an app brings it', () => {
+    expect(message({ ...dm, text: '', attachments: [{ text: 'told &amp; kept' }] }).text).toBe('told & kept');
   });
 
   it('of a person of another organisation carries their own team and no short name', () => {
     expect(message({ ...posted, user_team: 'T9', team: 'T1' }).sender).toEqual({ id: 'T9:U1', name: 'U1' });
+  });
+
+  it.each([
+    ['of its own workspace', { user_team: 'T1' }, {}],
+    ['of the organisation', { user_team: 'E1', team: 'T2' }, {}],
+    ['named by the workspace of the event', { team: 'T2' }, { team_id: 'T2', enterprise_id: 'E1' }],
+    [
+      'named by what the app sees it through',
+      { source_team: 'T2' },
+      { context_team_id: 'T2', context_enterprise_id: 'E1' },
+    ],
+    [
+      'named by the installation',
+      { user_team: 'T2' },
+      { authorizations: [{ team_id: 'T2', enterprise_id: 'E1', is_bot: true }] },
+    ],
+    ['of a channel that is shared with nobody', { user_team: 'T3' }, { is_ext_shared_channel: false }],
+  ])('of a person %s is of one person in an organisation', (_how, fields, outer) => {
+    const grid = { ...me, enterpriseId: 'E1' };
+    const reading = readEvent(
+      { ...payload({ ...posted, team: undefined, ...fields }), ...outer },
+      grid,
+      NO_NAMES,
+    );
+    expect(reading).toMatchObject({ message: { sender: { id: 'E1:U1' } } });
+  });
+
+  it('of a guest of another organisation stays theirs, in whichever channel', () => {
+    const grid = { ...me, enterpriseId: 'E1' };
+    const from = { ...posted, team: 'T9', user_team: 'T9', source_team: 'T9' };
+    for (const outer of [
+      {},
+      { is_ext_shared_channel: true, team_id: 'T9', enterprise_id: 'E1' },
+      { context_team_id: 'T1', context_enterprise_id: 'E1', is_ext_shared_channel: true },
+    ])
+      expect(readEvent({ ...payload(from), ...outer }, grid, NO_NAMES)).toMatchObject({
+        message: { sender: { id: 'T9:U1', name: 'U1' } },
+      });
+    // Slack tells where people belong.
+    const names = { ...NO_NAMES, ours: (id: string) => id === 'U1' };
+    expect(readEvent(payload(from), grid, names)).toMatchObject({ message: { sender: { id: 'E1:U1' } } });
+    expect(readEvent(payload(from), me, names)).toMatchObject({ message: { sender: { id: 'T9:U1' } } });
   });
 
   it('tells that the app was removed or its token revoked', () => {

@@ -1,0 +1,163 @@
+/** What stands above a message in its thread: Slack sends the message alone. */
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { InboundMessage } from '../../gateway/model.ts';
+import { LruMap } from '../kit/lru.ts';
+import { within } from '../kit/within.ts';
+import { subtypeKind } from './contents.ts';
+import type { Directory } from './directory.ts';
+import { missingScope, platformCode, rateLimitMs } from './errors.ts';
+import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
+import type { SlackIdentity } from './identity.ts';
+import { type Around, namesWanted } from './inbound.ts';
+import { isOwn, referredOf } from './referred.ts';
+import type { WebClient } from './web-client.ts';
+
+const MAX_ABOVE = 30;
+/** Slack tells a thread from its beginning, in pages. */
+const PAGE = 200;
+const MAX_PAGES = 10;
+const MAX_REMEMBERED = 5000;
+
+export interface ThreadsOptions {
+  readonly client: WebClient;
+  readonly directory: Directory;
+  readonly log: Logger;
+  /** No message waits longer for what stands above it. */
+  readonly timeoutMs: number;
+}
+
+/** Reads threads for messages that call the bot into one. */
+export class Threads {
+  readonly #options: ThreadsOptions;
+  /** Threads that the agent knows from their beginning, and messages that it has had. */
+  readonly #known = new LruMap<string, true>(MAX_REMEMBERED);
+  readonly #had = new LruMap<string, true>(MAX_REMEMBERED);
+  readonly #said = new Set<string>();
+  #quietUntil = 0;
+
+  constructor(options: ThreadsOptions) {
+    this.#options = options;
+  }
+
+  /** What to add to a message; undefined: nothing is known beside the message itself. Never rejects. */
+  async around(message: InboundMessage, me: SlackIdentity): Promise<Around | undefined> {
+    const { chat, chatKind, messageId, mentioned, edited } = message;
+    const { chatId, threadId } = chat;
+    if (threadId === undefined || threadId === messageId || edited === true) return undefined;
+    const known = this.#known.get(keyOf(chatId, threadId)) === true;
+    // Everything in a known thread of a direct conversation was for the bot. The second event of a mention adds nothing.
+    const nothingNew = known && (chatKind === 'dm' || this.#had.get(keyOf(chatId, messageId)) === true);
+    if (!mentioned || nothingNew) return known ? { known } : undefined;
+    const startedAt = performance.now();
+    const read = await within(this.#read(chatId, threadId, messageId), this.#options.timeoutMs);
+    if (read === undefined) return known ? { known } : undefined;
+    const { begun, parent, rest } = this.#newIn(read, chatId, threadId, known, me);
+    await this.#learnNames(
+      [...(parent === undefined ? [] : [parent]), ...rest],
+      chatId,
+      Math.max(0, this.#options.timeoutMs - (performance.now() - startedAt)),
+    );
+    const { directory } = this.#options;
+    return {
+      known: begun,
+      ...(parent === undefined ? {} : { parent: referredOf(parent, me, directory) }),
+      above: rest
+        .map((each) => referredOf(each, me, directory))
+        .filter(({ text, attachments }) => text !== undefined || attachments !== undefined),
+    };
+  }
+
+  /** The gateway has taken a message that was meant for the bot. */
+  taken({ chat: { chatId, threadId }, messageId, mentioned }: InboundMessage): void {
+    if (!mentioned || threadId === undefined) return;
+    this.#known.set(keyOf(chatId, threadId), true);
+    this.#had.set(keyOf(chatId, messageId), true);
+  }
+
+  /** Of what was read, what the agent does not have: all since the bot last spoke there. */
+  #newIn(
+    read: readonly Fields[],
+    channel: string,
+    threadId: string,
+    known: boolean,
+    me: SlackIdentity,
+  ): { readonly begun: boolean; readonly parent: Fields | undefined; readonly rest: readonly Fields[] } {
+    const answers = read.filter((each) => textOf(each, 'ts') !== threadId);
+    const spoke = answers.findLastIndex((each) => isOwn(each, me));
+    const begun = known || spoke >= 0;
+    const parent = begun ? undefined : read.find((each) => textOf(each, 'ts') === threadId);
+    const rest = answers
+      .slice(spoke + 1)
+      .filter((each) => subtypeKind(textOf(each, 'subtype')) !== 'notice')
+      .filter((each) => this.#had.get(keyOf(channel, textOf(each, 'ts') ?? '')) !== true)
+      .slice(-MAX_ABOVE);
+    return { begun, parent, rest };
+  }
+
+  /** The first message of the thread and the last ones before `messageId`, oldest first. Undefined: not to be had. */
+  async #read(channel: string, ts: string, messageId: string): Promise<readonly Fields[] | undefined> {
+    if (Date.now() < this.#quietUntil) return undefined;
+    const read = new Map<string, Fields>();
+    let cursor: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      try {
+        const answer = fieldsOf(
+          await this.#options.client.conversations.replies({
+            channel,
+            ts,
+            latest: messageId,
+            inclusive: false,
+            limit: PAGE,
+            ...(cursor === undefined ? {} : { cursor }),
+          }),
+        );
+        for (const each of listOf(answer, 'messages')) {
+          const at = textOf(each, 'ts');
+          if (at !== undefined && isBefore(at, messageId)) read.set(at, each);
+        }
+        cursor = textOf(fieldsOf(answer['response_metadata']), 'next_cursor');
+        if (cursor === undefined || answer['has_more'] === false) break;
+      } catch (error) {
+        this.#failed(error);
+        if (page === 0) return undefined;
+        break;
+      }
+    }
+    return [...read].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1)).map(([, message]) => message);
+  }
+
+  /** A courtesy: the message itself is what counts. Each reason is logged once. */
+  #failed(error: unknown): void {
+    const scope = missingScope(error);
+    const retryAfterMs = rateLimitMs(error);
+    if (retryAfterMs !== undefined) this.#quietUntil = Date.now() + retryAfterMs;
+    const reason =
+      scope !== undefined
+        ? `the Slack app lacks the scope ${scope}. Add it under OAuth & Permissions and install the app again.`
+        : retryAfterMs !== undefined
+          ? 'Slack limits how often threads are read (conversations.replies).'
+          : `conversations.replies: ${platformCode(error) ?? messageOf(error)}`;
+    if (this.#said.has(reason)) return;
+    if (this.#said.size < 100) this.#said.add(reason);
+    this.#options.log.warn(`messages above in a thread are not given to the agent: ${reason}`);
+  }
+
+  #learnNames(messages: readonly Fields[], channel: string, timeoutMs: number): Promise<void> {
+    const wanted = messages.map((each) => namesWanted(each, channel));
+    return this.#options.directory.prepare(
+      wanted.flatMap(({ users }) => users),
+      wanted.flatMap(({ channels }) => channels),
+      timeoutMs,
+    );
+  }
+}
+
+const keyOf = (channel: string, ts: string): string => `${channel}:${ts}`;
+
+/** Times of Slack are ids: seconds and a counter of a fixed width. */
+function isBefore(a: string, b: string): boolean {
+  const [x, y] = [a.split('.'), b.split('.')];
+  const seconds = Number(x[0]) - Number(y[0]);
+  return seconds === 0 ? (x[1] ?? '') < (y[1] ?? '') : seconds < 0;
+}
