@@ -29,6 +29,7 @@ const controller = new Controller({
     leave: () => {},
     redraw: () => {},
     suspend: () => {},
+    save: async () => '',
     page: () => {},
     openSession: () => {},
     copy: () => false,

@@ -27,6 +27,7 @@ const controller = new Controller({
     leave: () => {},
     redraw: () => {},
     suspend: () => {},
+    save: async () => '',
     page: () => {},
     openSession: () => {},
     copy: () => false,

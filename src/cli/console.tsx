@@ -1,4 +1,7 @@
 /** Opens the operator's console over an `Operator`, and gives the terminal back on every way out. */
+import { writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 import { render } from 'ink';
 import type { ReactNode } from 'react';
 import type { Operator } from '../gateway/operator/operator.ts';
@@ -97,6 +100,7 @@ async function holdConsole(
       leave: (reason) => terminal.leave(reason),
       redraw: () => terminal.redraw(),
       suspend: () => terminal.suspend(),
+      save: saveNew,
       page: (lines) => terminal.page(lines, env),
       openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
       copy(text) {
@@ -142,6 +146,13 @@ async function holdConsole(
     controller.stop();
     store.stop();
   }
+}
+
+/** Chats are private: the file is for its owner only, and none that exists is written over. */
+async function saveNew(path: string, text: string): Promise<string> {
+  const whole = resolve(path.replace(/^~(?=\/)/u, homedir()));
+  await writeFile(whole, text, { flag: 'wx', mode: 0o600 });
+  return whole;
 }
 
 /** Gives the terminal to pi on a session that was lent; the session goes back on every way out. */

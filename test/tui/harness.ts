@@ -54,6 +54,7 @@ export class RecordedEffects implements Effects {
   readonly copied: string[] = [];
   readonly opened: (readonly [id: string, lent: unknown])[] = [];
   readonly paged: (readonly string[])[] = [];
+  readonly saved: (readonly [path: string, text: string])[] = [];
   redraws = 0;
   suspends = 0;
 
@@ -71,6 +72,11 @@ export class RecordedEffects implements Effects {
 
   openSession(id: string, lent: unknown): void {
     this.opened.push([id, lent]);
+  }
+
+  async save(path: string, text: string): Promise<string> {
+    this.saved.push([path, text]);
+    return `/home/ada/${path}`;
   }
 
   page(lines: readonly string[]): void {

@@ -1,7 +1,7 @@
 /** Reading what was said: pages of a transcript, and words in all of them. */
-import type { Database } from '../../store/database.ts';
+import type { Database, Row } from '../../store/database.ts';
 import type { TranscriptEntry } from '../model.ts';
-import { gramsOf, MSG_INDEX, saidIn } from './said.ts';
+import { gramsOf, MSG_INDEX, runsIn, saidIn } from './said.ts';
 import { fileEntries, merged } from './transcript.ts';
 
 /** Lines that are kept, and UTF-16 units of their texts. Older ones go first. */
@@ -51,27 +51,29 @@ export class Archive {
 
   /** Lines with all of these words, the newest first. `sessions`: only in these. */
   async search(words: string, limit: number, sessions?: readonly string[]): Promise<readonly SaidHit[]> {
-    const match = matchOf(words);
-    if (match === '') return [];
+    if (matchOf(words) === '') return [];
     try {
       await this.index();
-      return this.#found(match, words, limit, sessions);
+      return this.#found(words, limit, sessions);
     } catch {
       // The index is lost or damaged; every line is in the store.
       await this.rebuild();
       await this.index();
-      return this.#found(match, words, limit, sessions);
+      return this.#found(words, limit, sessions);
     }
   }
 
-  #found(match: string, words: string, limit: number, sessions?: readonly string[]): SaidHit[] {
-    const within = sessions === undefined ? '' : 'AND m.session_id IN (SELECT value FROM json_each(?))';
-    const rows = this.#deps.db.all(
-      `SELECT m.session_id AS session, m.at AS at, m.role AS role, m.name AS name, m.ref AS ref, m.text AS text
-         FROM msg_index JOIN msg m ON m.seq = msg_index.docid
-         WHERE msg_index MATCH ? ${within} ORDER BY msg_index.docid DESC LIMIT ?`,
-      [match, ...(sessions === undefined ? [] : [JSON.stringify(sessions)]), limit],
-    );
+  /**
+   * Whole words first: those are read from the newest on until there are enough. Only what is missing is looked for as
+   * the beginning of a word, which has to read every place of every such word.
+   */
+  #found(words: string, limit: number, sessions?: readonly string[]): SaidHit[] {
+    const whole = this.#rows(matchOf(words, 'whole'), words, limit, sessions);
+    const match = matchOf(words);
+    const rows =
+      whole.length >= limit || match === matchOf(words, 'whole')
+        ? whole
+        : this.#rows(match, words, limit, sessions);
     return rows.map((row) => ({
       sessionId: String(row['session']),
       entry: {
@@ -82,6 +84,19 @@ export class Archive {
         ...(row['ref'] === null ? {} : { id: String(row['ref']) }),
       },
     }));
+  }
+
+  #rows(match: string, words: string, limit: number, sessions?: readonly string[]): Row[] {
+    const within = sessions === undefined ? '' : 'AND m.session_id IN (SELECT value FROM json_each(?))';
+    // The index knows the pairs of a run of characters, not their order.
+    const runs = runsIn(words);
+    const inOrder = runs.map(() => 'AND instr(m.text, ?) > 0').join(' ');
+    return this.#deps.db.all(
+      `SELECT m.session_id AS session, m.at AS at, m.role AS role, m.name AS name, m.ref AS ref, m.text AS text
+         FROM msg_index JOIN msg m ON m.seq = msg_index.docid
+         WHERE msg_index MATCH ? ${within} ${inOrder} ORDER BY msg_index.docid DESC LIMIT ?`,
+      [match, ...(sessions === undefined ? [] : [JSON.stringify(sessions)]), ...runs, limit],
+    );
   }
 
   /** Puts what was said since the last time into the index, in portions. */
@@ -165,25 +180,30 @@ function lastPage(entries: readonly TranscriptEntry[], limit: number): readonly 
   return entries.slice(from);
 }
 
+/** Fewer letters begin nearly every word. */
+const LEAST_BEGINNING = 3;
+
 /** What is looked for, as FTS4 reads it: every word in quotes, the last one also as a beginning. */
-export function matchOf(words: string): string {
-  const grams = gramsOf(words);
+export function matchOf(words: string, last: 'whole' | 'beginning' = 'beginning'): string {
   const plain = words.match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
-  const parts: string[] = [];
-  for (const [index, word] of plain.entries()) {
-    if (gramsOf(word) === undefined) parts.push(index === plain.length - 1 ? `"${word}*"` : `"${word}"`);
-    else parts.push(...runsOf(word));
-  }
-  return grams === undefined && parts.length === 0 ? '' : parts.join(' ');
+  return plain
+    .flatMap((word, index) => {
+      if (gramsOf(word) !== undefined) return runsOf(word);
+      const begins =
+        last === 'beginning' && index === plain.length - 1 && [...word].length >= LEAST_BEGINNING;
+      return [begins ? `"${word}*"` : `"${word}"`];
+    })
+    .join(' ');
 }
 
-/** A word with such a script in it: its runs as phrases of pairs, the rest as words. */
+/** A word with such a script in it, as pairs. Marks are no letters for the index: a pair without two letters is dropped. */
 function runsOf(word: string): string[] {
   const grams = (gramsOf(word) ?? '').split(' ');
+  const letters = (gram: string): number => [...gram.replace(/\p{M}/gu, '')].length;
   // The last gram is a single character: what follows it in the text is not known.
-  const pairs = grams.filter((gram) => [...gram].length === 2);
-  if (pairs.length === 0) return grams.map((gram) => `"${gram}*"`);
-  return pairs.map((pair) => `"${pair}"`);
+  const pairs = grams.filter((gram) => letters(gram) === 2);
+  if (pairs.length > 0) return pairs.map((pair) => `"${pair}"`);
+  return grams.filter((gram) => letters(gram) === 1).map((gram) => `"${gram}*"`);
 }
 
 const AROUND = 160;

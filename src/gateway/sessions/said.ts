@@ -8,9 +8,12 @@ import type { MessageMark, TranscriptEntry } from '../model.ts';
 /** UTF-16 units of a text that are kept. */
 export const SAID_CHARS = 2_000;
 
-/** The words of the lines; filled in portions, behind what is said. */
+/**
+ * The words of the lines; filled in portions, behind what is said. Newest first, as a search reads it: it stops at the
+ * last hit that is wanted instead of reading all places of a frequent word.
+ */
 export const MSG_INDEX =
-  'CREATE VIRTUAL TABLE msg_index USING fts4(content="msg", text, grams, tokenize=unicode61 "remove_diacritics=2")';
+  'CREATE VIRTUAL TABLE msg_index USING fts4(content="msg", text, grams, order=DESC, tokenize=unicode61 "remove_diacritics=2")';
 
 export interface Line {
   readonly sessionId: string;
@@ -24,6 +27,11 @@ export interface Line {
 
 /** Scripts that put no blanks between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese. */
 const RUN = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}ー]+/gu;
+
+/** The runs of such scripts in a text. */
+export function runsIn(text: string): string[] {
+  return text.normalize('NFC').match(RUN) ?? [];
+}
 
 /** Every two neighbouring characters of such runs, and the last one: what a search in them is made of. */
 export function gramsOf(text: string): string | undefined {

@@ -1,6 +1,7 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
+import type { TranscriptEntry } from '../../gateway/model.ts';
 import type {
   CommandResult,
   ConfigValue,
@@ -112,6 +113,8 @@ export interface Effects {
   copy(text: string): boolean;
   /** Opens a session that was lent to this terminal with pi; the console waits behind it. */
   openSession(id: string, lent: unknown): void;
+  /** Writes a new file on this machine, for its owner only; resolves with its whole path. */
+  save(path: string, text: string): Promise<string>;
   /** Shows lines in the operator's pager; the console waits behind it. */
   page(lines: readonly string[]): void;
 }
@@ -146,8 +149,10 @@ export interface ActionContext {
   toast(text: string, tone?: Toast['tone']): void;
   /** Takes the last decision back. */
   undo(): void;
-  /** The open transcript as plain lines, role and time before each entry. */
-  transcriptLines(): string[];
+  /** The open transcript as it is loaded. */
+  said(): readonly TranscriptEntry[];
+  /** Every entry of a session, page by page; what goes wrong becomes a toast. */
+  wholeTranscript(sessionId: string, then: (entries: readonly TranscriptEntry[]) => void): void;
   /** Asks the gateway and hands its answer on; what goes wrong becomes a toast. */
   query<K extends keyof OperatorQueries>(
     name: K,
@@ -155,7 +160,7 @@ export interface ActionContext {
     then: (answer: OperatorQueries[K]['result']) => void,
   ): void;
   /** Fetches the rows of a view that is not part of the snapshot. */
-  load(list: 'config' | 'queue', subject?: string): void;
+  load(list: 'config' | 'queue' | 'hits', subject?: string): void;
   /** Asks for every configuration value; nothing happens when the gateway does not answer but a toast. */
   config(then: (values: readonly ConfigValue[]) => void): void;
 }

@@ -55,6 +55,8 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
       return context.target('allowlist')?.userId;
     case 'config':
       return context.target('config')?.key;
+    case 'hits':
+      return context.target('hits')?.id;
     case 'queue':
       return context.target('queue')?.messageId;
   }

@@ -12,6 +12,7 @@ import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
 import { act } from './prompted.ts';
 import { QUESTIONS } from './questions.ts';
+import { SEARCH } from './search.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
 import { VIEWS } from './views.ts';
@@ -305,6 +306,7 @@ export const ACTIONS: readonly Action[] = [
   ...SCHEDULES,
   ...ADAPTERS,
   ...VIEWS,
+  ...SEARCH,
   ...GATEWAY,
   ...GENERAL,
 ];
@@ -325,6 +327,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   allowlist: 'Allowlist',
   config: 'Configuration',
   queue: 'Waiting messages',
+  hits: 'Search results',
   view: 'Open list',
   sheet: 'Open page',
   help: 'Help',

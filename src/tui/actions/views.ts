@@ -1,4 +1,5 @@
 /** What opens over the panes: lists, single records, the pager. */
+import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { ConfigValue } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
 import type { ListViewId } from '../lists/list.ts';
@@ -9,7 +10,7 @@ import type { LogEntry } from '../state/slices.ts';
 import { openedList } from '../state/view.ts';
 import type { Action } from './action.ts';
 
-function view(list: Exclude<ListViewId, 'queue'>, keys: readonly string[], help: string): Action {
+function view(list: Exclude<ListViewId, 'queue' | 'hits'>, keys: readonly string[], help: string): Action {
   return {
     id: `open.${list}`,
     scopes: ['global'],
@@ -26,6 +27,13 @@ function view(list: Exclude<ListViewId, 'queue'>, keys: readonly string[], help:
 
 function logText(row: LogEntry): string {
   return `${new Date(row.at).toISOString()} ${row.level.padEnd(5)} ${clean(row.source, 40)} ${clean(row.text, 20_000)}`;
+}
+
+function said(entries: readonly TranscriptEntry[]): string[] {
+  return entries.flatMap(({ at, role, name, text }) => [
+    `${new Date(at).toISOString()} ${role}${name === undefined ? '' : ` ${clean(name, 60)}`}`,
+    ...text.split('\n').map((line) => `  ${clean(line, 20_000)}`),
+  ]);
 }
 
 /** A secret is shown masked; its mask must not be saved as the new value. */
@@ -130,7 +138,7 @@ export const VIEWS: readonly Action[] = [
     label: 'pager',
     help: 'Open the transcript in $PAGER.',
     hint: 16,
-    run: (context) => context.effects.page(context.transcriptLines()),
+    run: (context) => context.effects.page(said(context.said())),
   },
   {
     id: 'config.edit',

@@ -81,9 +81,25 @@ export class Ticker {
   }
 }
 
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+/** Local day, `2026-11-30`. */
+export function dayOf(at: number): string {
+  const date = new Date(at);
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** The time of today, else the day with it: `14:05:09`, `11-29 14:05`, `2025-11-29`. At most 11 cells. */
+export function momentOf(at: number, now: number): string {
+  const day = dayOf(at);
+  if (day === dayOf(now)) return clockTime(at);
+  return day.slice(0, 4) === dayOf(now).slice(0, 4) ? `${day.slice(5)} ${clockTime(at).slice(0, 5)}` : day;
+}
+
 /** Local wall-clock time, `HH:MM:SS`. */
 export function clockTime(at: number): string {
   const date = new Date(at);
-  const two = (value: number): string => String(value).padStart(2, '0');
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }

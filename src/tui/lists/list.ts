@@ -15,6 +15,7 @@ import type { Glyphs } from '../draw/glyphs.ts';
 import type { Line } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { LogEntry, Slices } from '../state/slices.ts';
+import type { Hit } from './hits.ts';
 
 /** The five panes, in the order of their number keys. */
 export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as const;
@@ -29,6 +30,7 @@ export const LIST_VIEWS = [
   'schedules',
   'questions',
   'queue',
+  'hits',
 ] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
@@ -47,12 +49,14 @@ export interface RowOf {
   allowlist: AllowlistView;
   config: ConfigValue;
   queue: QueueEntry;
+  hits: Hit;
 }
 
 /** Answers of queries that belong to an open view. */
 export interface LoadedRows {
   readonly config: readonly ConfigValue[];
   readonly queue: readonly QueueEntry[];
+  readonly hits: readonly Hit[];
 }
 
 export interface RowSource {

@@ -4,6 +4,7 @@ import type { ScheduleView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { adaptersList } from './adapters.ts';
+import { hitsList } from './hits.ts';
 import { type ListDefinition, type ListDefinitions, oneLine } from './list.ts';
 import { logList } from './log.ts';
 import { pairingList } from './pairing.ts';
@@ -69,4 +70,5 @@ export const LISTS: ListDefinitions = {
   allowlist: allowlistList,
   config: configList,
   queue: queueList,
+  hits: hitsList,
 };

@@ -10,9 +10,9 @@ import { inviteSheet } from '../sheets/invite.ts';
 import { questionSheet } from '../sheets/question.ts';
 import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
 import { paragraph, type Sheet } from '../sheets/sheet.ts';
-import { transcriptSheet } from '../sheets/transcript.ts';
+import { type TranscriptSheet, transcriptSheet } from '../sheets/transcript.ts';
 import { undoSheet } from '../sheets/undo.ts';
-import { foundLines, topFor, withFound } from '../state/find.ts';
+import { foundLines, standing, topFor, withFound } from '../state/find.ts';
 import { findOf, type Mode, topMode } from '../state/view.ts';
 import { framed, pagePlace } from './place.ts';
 
@@ -41,9 +41,11 @@ export function sheetPage(scene: Scene, mode: SheetMode): Block {
   const { view, lists } = scene.controller;
   const find = findOf(view);
   lists.found = foundLines(sheet.lines, find);
+  lists.starts = 'starts' in sheet ? sheet.starts : [];
+  const stands = standing(mode, lists.starts);
   const top = pageWindow(
     scene,
-    searched(scene, mode, sheet.lines.length, height),
+    searched(scene, stands, sheet.lines.length, height),
     sheet.lines.length,
     height,
   );
@@ -56,11 +58,11 @@ export function sheetPage(scene: Scene, mode: SheetMode): Block {
     .map((line) => row(scene, [span(' '), ...withFound(line, find)], inner));
   const note =
     mode.sheet === 'session'
-      ? followNote(mode, sheet, scene.controller.transcript.count())
+      ? followNote(mode, sheet, scene.controller.transcript.end())
       : positionNote(sheet.lines.length, top, height);
   const title: Line = [
     span(sheet.title, 'title'),
-    ...(find === '' ? [] : [span(` /${clean(find, 60)} ${foundWords(scene, mode)}`, 'mark')]),
+    ...(find === '' ? [] : [span(` /${clean(find, 60)} ${foundWords(scene, stands)}`, 'mark')]),
   ];
   return framed(scene, place, title, lines, note);
 }
@@ -103,7 +105,12 @@ function gone(title: string): Sheet {
   return { title, lines: [[span('It is not there any more.', 'dim')]] };
 }
 
-export function sheetOf(scene: Scene, mode: SheetMode, width: number, height: number): Sheet {
+export function sheetOf(
+  scene: Scene,
+  mode: SheetMode,
+  width: number,
+  height: number,
+): Sheet | TranscriptSheet {
   const { controller } = scene;
   switch (mode.sheet) {
     case 'help':

@@ -124,7 +124,10 @@ type Menu =
 const PAGE = 9;
 /** What takes its keys itself. */
 const HELD: ReadonlySet<Mode['kind']> = new Set(['dialog', 'text', 'form', 'setup']);
-const LISTED: readonly ListId[] = [...PANES, ...LIST_VIEWS.filter((list) => list !== 'queue')];
+const LISTED: readonly ListId[] = [
+  ...PANES,
+  ...LIST_VIEWS.filter((list) => list !== 'queue' && list !== 'hits'),
+];
 
 export class Reader {
   readonly #controller: Controller;
@@ -277,7 +280,8 @@ export class Reader {
     const rows = this.#controller.rows(list);
     const { slices } = this.#controller;
     // Rows that are asked for are spoken when they are there.
-    this.#awaited = rows.length === 0 && (list === 'config' || list === 'queue') ? list : undefined;
+    this.#awaited =
+      rows.length === 0 && (list === 'config' || list === 'queue' || list === 'hits') ? list : undefined;
     if (rows.length === 0) {
       this.say(`${LISTS[list].title}: ${LISTS[list].empty(slices).join(' ')}`, '0 back.');
       return;

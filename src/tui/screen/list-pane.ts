@@ -7,7 +7,7 @@ import { LISTS } from '../lists/lists.ts';
 import { wrappedLog } from '../lists/log.ts';
 import { callKey, showsWholeCall } from '../lists/questions.ts';
 import type { LogEntry } from '../state/slices.ts';
-import { filterOf } from '../state/view.ts';
+import { filterOf, topMode } from '../state/view.ts';
 import { row, type Scene } from './scene.ts';
 
 /** The log with its lines wrapped: rows of different heights, so the window is walked instead of computed. */
@@ -110,6 +110,9 @@ export function titleLine<K extends ListId>(
     if (logLevel !== undefined) line.push(span(` ${logLevel}${logLevel === 'error' ? '' : '+'}`, 'mark'));
     if (logSource !== undefined) line.push(span(` only ${clean(logSource, 40)}`, 'mark'));
   }
+  const mode = topMode(controller.view);
+  if (id === 'hits' && mode?.kind === 'list' && mode.subject !== undefined)
+    line.push(span(' '), span(clean(mode.subject, 60), 'mark'));
   if (filter !== '') line.push(span(' '), span(`/${clean(filter, 60)}`, 'mark'));
   return line;
 }

@@ -1,11 +1,13 @@
 /** The live transcript of a session. Wrapped lines are remembered for each entry: only new ones are wrapped again. */
-import type { SessionView, TranscriptEntry } from '../../gateway/model.ts';
+import type { MessageMark, SessionView, TranscriptEntry } from '../../gateway/model.ts';
 import { clean, wrap } from '../draw/cells.ts';
-import { type Line, type Span, span } from '../draw/line.ts';
+import type { Glyphs } from '../draw/glyphs.ts';
+import { cutLine, type Line, type Span, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
-import { clockTime } from '../draw/times.ts';
+import { clockTime, dayOf } from '../draw/times.ts';
 import { isWorking, sessionName, sessionSign } from '../lists/sessions.ts';
 import type { Scene } from '../screen/scene.ts';
+import type { Starts } from '../state/find.ts';
 import type { TranscriptSlice } from '../state/transcript.ts';
 import { paragraph, type Sheet } from './sheet.ts';
 
@@ -82,26 +84,98 @@ const ROLES: Readonly<Record<TranscriptEntry['role'], { name: string; style: Sty
   tool: { name: 'tool', style: 'dim' },
 };
 
-const wrapped = new WeakMap<TranscriptEntry, { readonly width: number; readonly lines: readonly Line[] }>();
+/** What became of a message, where it was not simply answered. */
+const MARKS: Readonly<Record<MessageMark, { words: string; style: Style }>> = {
+  queued: { words: 'queued', style: 'warn' },
+  running: { words: 'running', style: 'accent' },
+  offered: { words: 'waits for /retry', style: 'warn' },
+  answered: { words: 'answered', style: 'dim' },
+  joined: { words: 'joined the running turn', style: 'dim' },
+  dropped: { words: 'dropped', style: 'bad' },
+  stopped: { words: 'stopped', style: 'warn' },
+  interrupted: { words: 'interrupted', style: 'warn' },
+  timed_out: { words: 'timed out', style: 'bad' },
+  failed: { words: 'failed', style: 'bad' },
+};
 
-function entryLines(entry: TranscriptEntry, width: number): readonly Line[] {
+const wrapped = new WeakMap<TranscriptEntry, { readonly key: string; readonly lines: readonly Line[] }>();
+
+function entryLines(
+  entry: TranscriptEntry,
+  width: number,
+  toolsOpen: boolean,
+  glyphs: Glyphs,
+): readonly Line[] {
+  const key = `${width} ${entry.role === 'tool' ? toolsOpen : ''}`;
   const known = wrapped.get(entry);
-  if (known !== undefined && known.width === width) return known.lines;
+  if (known !== undefined && known.key === key) return known.lines;
+  const lines =
+    entry.role === 'tool' && !toolsOpen ? [foldedTool(entry, width, glyphs)] : wholeEntry(entry, width);
+  wrapped.set(entry, { key, lines });
+  return lines;
+}
+
+/** A tool call on one line: what was run; what it returned is behind `T`. */
+function foldedTool(entry: TranscriptEntry, width: number, glyphs: Glyphs): Line {
+  const [call = ''] = entry.text.split('\n', 1);
+  const name = entry.name === undefined ? '' : ` ${clean(entry.name, 60)}`;
+  return cutLine(
+    [span(`  ${glyphs.sub} tool${name} `, 'accent'), span(clean(call, 400), 'dim')],
+    width,
+    glyphs.ellipsis,
+  ).line;
+}
+
+function wholeEntry(entry: TranscriptEntry, width: number): Line[] {
   const { name, style } = ROLES[entry.role];
+  const shown = entry.name === undefined ? name : clean(entry.name, 60);
+  const mark = entry.mark === undefined ? undefined : MARKS[entry.mark];
   const head: Line = [
-    span(entry.name === undefined ? name : clean(entry.name, 60), style),
+    span(entry.role === 'tool' && entry.name !== undefined ? `tool ${shown}` : shown, style),
     span(`  ${clockTime(entry.at)}`, 'dim'),
-    ...(entry.mark === undefined || entry.mark === 'answered'
-      ? []
-      : [span(`  ${entry.mark.replace('_', ' ')}`, 'warn')]),
+    ...(mark === undefined ? [] : [span(`  ${mark.words}`, mark.style)]),
   ];
   const body =
     entry.role === 'agent'
       ? markdownLines(entry.text, width - 2)
       : paragraph(entry.text, width - 2, entry.role === 'tool' || entry.role === 'notice' ? 'dim' : 'text');
-  const lines: Line[] = [head, ...body.map((line): Line => [span('  '), ...line])];
-  wrapped.set(entry, { width, lines });
-  return lines;
+  return [head, ...body.map((line): Line => [span('  '), ...line])];
+}
+
+interface Said {
+  readonly key: string;
+  readonly lines: readonly Line[];
+  readonly starts: Starts;
+}
+
+const said = new WeakMap<readonly TranscriptEntry[], Said>();
+
+/** The lines of all entries; the same object for the same slice, however often it is drawn. */
+function saidLines(slice: TranscriptSlice, width: number, toolsOpen: boolean, glyphs: Glyphs): Said {
+  const key = `${width} ${toolsOpen} ${slice.older}`;
+  const known = said.get(slice.entries);
+  if (known !== undefined && known.key === key) return known;
+  const lines: Line[] = [];
+  const starts: { number: number; line: number }[] = [];
+  if (slice.older === 'loading') lines.push([span(`Loading older messages${glyphs.ellipsis}`, 'dim')]);
+  else if (slice.older === 'more' && slice.entries.length > 0)
+    lines.push([span('Scroll up for older messages.', 'dim')]);
+  let day = '';
+  for (const [index, entry] of slice.entries.entries()) {
+    starts.push({ number: slice.first + index, line: lines.length });
+    const today = dayOf(entry.at);
+    if (today !== day)
+      lines.push([span(`${glyphs.box.h.repeat(2)} ${today} ${glyphs.box.h.repeat(2)}`, 'dim')]);
+    day = today;
+    for (const line of entryLines(entry, width, toolsOpen, glyphs)) lines.push(line);
+  }
+  const made = { key, lines, starts };
+  said.set(slice.entries, made);
+  return made;
+}
+
+export interface TranscriptSheet extends Sheet {
+  readonly starts: Starts;
 }
 
 export function transcriptSheet(
@@ -109,21 +183,8 @@ export function transcriptSheet(
   row: SessionView | undefined,
   slice: TranscriptSlice | undefined,
   width: number,
-): Sheet {
+): TranscriptSheet {
   const { glyphs } = scene;
-  const lines: Line[] = [];
-  if (slice === undefined || slice.loading) lines.push([span('Loading the conversation.', 'dim')]);
-  else {
-    if (slice.error !== undefined) lines.push(...paragraph(slice.error, width, 'bad'));
-    if (slice.first > 0) lines.push([span(`${slice.first} older entries are not kept here`, 'dim')]);
-    for (const entry of slice.entries) lines.push(...entryLines(entry, width));
-    if (slice.live !== '') {
-      lines.push([span('agent', 'ok'), span(`  now ${glyphs.ellipsis}`, 'dim')]);
-      for (const line of markdownLines(slice.live, width - 2)) lines.push([span('  '), ...line]);
-    }
-    if (slice.activity !== '') lines.push([span(`  ${glyphs.busy} ${clean(slice.activity, 120)}`, 'warn')]);
-    if (lines.length === 0) lines.push([span('Nothing was said yet.', 'dim')]);
-  }
   const title = row === undefined ? 'Session' : `${row.chat.platform} ${sessionName(row, glyphs.sub)}`;
   const note: Line =
     row === undefined
@@ -133,5 +194,21 @@ export function transcriptSheet(
           span(isWorking(row) && row.state === 'paused' ? ' running, then paused' : ` ${row.state}`),
           span(row.waiting > 0 ? ` +${row.waiting}` : '', 'warn'),
         ];
-  return { title, lines, note };
+  if (slice === undefined || slice.loading)
+    return { title, note, lines: [[span('Loading the conversation.', 'dim')]], starts: [] };
+  const { lines: all, starts } = saidLines(slice, width, scene.controller.view.toolsOpen, glyphs);
+  const now: Line[] = [];
+  if (slice.error !== undefined) now.push(...paragraph(slice.error, width, 'bad'));
+  if (slice.live !== '') {
+    now.push([span('agent', 'ok'), span(`  now ${glyphs.ellipsis}`, 'dim')]);
+    for (const line of markdownLines(slice.live, width - 2)) now.push([span('  '), ...line]);
+  }
+  if (slice.activity !== '') now.push([span(`  ${glyphs.busy} ${clean(slice.activity, 120)}`, 'warn')]);
+  const lines = now.length === 0 ? all : [...all, ...now];
+  return {
+    title,
+    note,
+    lines: lines.length === 0 ? [[span('Nothing was said yet.', 'dim')]] : lines,
+    starts,
+  };
 }

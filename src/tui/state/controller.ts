@@ -1,4 +1,6 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
+import type { TranscriptEntry } from '../../gateway/model.ts';
+import { wholeTranscript } from '../../gateway/operator/export.ts';
 import type {
   CommandResult,
   ConfigValue,
@@ -19,8 +21,9 @@ import { clean } from '../draw/cells.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
+import { placed } from '../lists/hits.ts';
 import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
-import { atNextPlace, type SheetMode } from './find.ts';
+import { anchored, atNextPlace, type SheetMode, standing } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
@@ -46,6 +49,10 @@ import {
 /** A notice that offers to take something back stays a little longer. */
 const UNDO_TOAST_MS = 5_000;
 const TOAST_MS = 4_000;
+/** So near to the first line older ones are asked for. */
+const NEAR_TOP = 30;
+/** Hits of a search that are shown. */
+const HITS = 300;
 const INTERRUPT_MS = 2_000;
 const JUST_MOVED = 'The list has just moved. Look again, then press the key again.';
 
@@ -210,7 +217,8 @@ export class Controller implements ActionContext, Desk {
 
   move(by: Movement): void {
     const mode = topMode(this.#view);
-    if (mode?.kind === 'sheet') this.#stand(mode, scrolled(mode, this.lists.viewports.get('sheet'), by));
+    if (mode?.kind === 'sheet')
+      this.#stand(mode, scrolled(standing(mode, this.lists.starts), this.lists.viewports.get('sheet'), by));
     else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
   }
 
@@ -288,7 +296,7 @@ export class Controller implements ActionContext, Desk {
       .finally(() => this.#store.flush());
   }
 
-  load(list: 'config' | 'queue', subject = ''): void {
+  load(list: 'config' | 'queue' | 'hits', subject = ''): void {
     const take = (rows: Partial<LoadedRows>): void => {
       this.lists.loaded = { ...this.lists.loaded, ...rows };
       this.#store.flush();
@@ -298,6 +306,10 @@ export class Controller implements ActionContext, Desk {
       this.#store.flush();
     };
     if (list === 'config') this.#operator.query('config', {}).then((config) => take({ config }), failed);
+    else if (list === 'hits')
+      this.#operator
+        .query('search', { words: subject, limit: HITS })
+        .then((hits) => take({ hits: placed(hits, this.slices) }), failed);
     else this.#operator.query('queue', { sessionId: subject }).then((queue) => take({ queue }), failed);
   }
 
@@ -305,8 +317,14 @@ export class Controller implements ActionContext, Desk {
     this.query('config', {}, then);
   }
 
-  transcriptLines(): string[] {
-    return this.transcript.lines();
+  said(): readonly TranscriptEntry[] {
+    return this.transcript.slice()?.entries ?? [];
+  }
+
+  wholeTranscript(sessionId: string, then: (entries: readonly TranscriptEntry[]) => void): void {
+    wholeTranscript(this.#operator, sessionId)
+      .then(then, (error: unknown) => this.toast(sentenceOf(error), 'bad'))
+      .finally(() => this.#store.flush());
   }
 
   stop(): void {
@@ -318,7 +336,8 @@ export class Controller implements ActionContext, Desk {
   findNext(step: 1 | -1): void {
     const mode = topMode(this.#view);
     if (mode?.kind !== 'sheet') return;
-    const next = atNextPlace(mode, this.lists.found, this.lists.viewports.get('sheet'), step);
+    const here = standing(mode, this.lists.starts);
+    const next = atNextPlace(here, this.lists.found, this.lists.viewports.get('sheet'), step);
     if (next === undefined)
       this.toast(mode.find === undefined ? 'Search with / first.' : `Not found: ${mode.find}`, 'warn');
     else this.#stand(mode, next);
@@ -327,8 +346,20 @@ export class Controller implements ActionContext, Desk {
   /** A transcript that no longer follows its end counts from now on what is new. */
   #stand(from: SheetMode, to: SheetMode): void {
     const stops = from.top === undefined && to.top !== undefined;
-    const sheet = stops ? { ...to, seen: this.transcript.count() } : to;
-    this.update((view) => replaceMode(view, sheet));
+    const sheet = stops ? { ...to, seen: this.transcript.end() } : to;
+    this.update((view) => replaceMode(view, anchored(sheet, this.lists.starts)));
+    if (sheet.sheet === 'session' && sheet.top !== undefined && sheet.top < NEAR_TOP) this.transcript.older();
+  }
+
+  /** A page that was opened at a time stands there as soon as what was said then is loaded. */
+  #standAtPlace(): void {
+    const mode = topMode(this.#view);
+    if (mode?.kind !== 'sheet' || mode.place === undefined) return;
+    const number = this.transcript.numberAt(mode.place);
+    if (number === undefined) return;
+    const { place: _reached, ...rest } = mode;
+    const anchor = { number, line: 0 };
+    this.update((view) => replaceMode(view, { ...rest, top: 0, anchor, seen: this.transcript.end() }));
   }
 
   #interrupt(): void {
@@ -344,7 +375,7 @@ export class Controller implements ActionContext, Desk {
 
   #followTranscript(): void {
     const sheet = this.#view.modes.findLast((mode) => mode.kind === 'sheet' && mode.sheet === 'session');
-    if (sheet?.kind === 'sheet') this.transcript.open(sheet.subject);
+    if (sheet?.kind === 'sheet') this.transcript.open(sheet.subject, sheet.place);
     else this.transcript.close();
   }
 
@@ -375,7 +406,7 @@ export class Controller implements ActionContext, Desk {
     if (!back) return;
     this.transcript.reload();
     const open = this.#view.modes.findLast((mode) => mode.kind === 'list');
-    if (open?.kind === 'list' && (open.list === 'config' || open.list === 'queue'))
+    if (open?.kind === 'list' && (open.list === 'config' || open.list === 'queue' || open.list === 'hits'))
       this.load(open.list, open.subject);
   }
 
@@ -390,6 +421,7 @@ export class Controller implements ActionContext, Desk {
     this.#catchUp();
     const mode = topMode(this.#view);
     this.#inviteOver();
+    this.#standAtPlace();
     // The request was decided (here or elsewhere): its sheet has nothing left to show.
     if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)
       this.close();

@@ -41,6 +41,27 @@ export function topFor(at: number, size: number, count: number): number {
 
 export type SheetMode = Extract<Mode, { kind: 'sheet' }>;
 
+/** Where the entries of a transcript begin: the number of an entry, and its first line. */
+export type Starts = readonly { readonly number: number; readonly line: number }[];
+
+/** The page tied to the entry at its top: lines that come or fold above it do not move it. */
+export function anchored(mode: SheetMode, starts: Starts): SheetMode {
+  const { anchor: _old, ...rest } = mode;
+  const { top } = mode;
+  if (mode.sheet !== 'session' || top === undefined) return rest;
+  const at = starts.findLast(({ line }) => line <= top) ?? starts[0];
+  return at === undefined ? rest : { ...rest, anchor: { number: at.number, line: top - at.line } };
+}
+
+/** The page where it stands among its lines of now. */
+export function standing(mode: SheetMode, starts: Starts): SheetMode {
+  const { anchor, top: before, foundAt } = mode;
+  const at = anchor === undefined ? undefined : starts.find(({ number }) => number >= anchor.number);
+  if (before === undefined || anchor === undefined || at === undefined) return mode;
+  const top = at.number === anchor.number ? at.line + anchor.line : at.line;
+  return { ...mode, top, ...(foundAt === undefined ? {} : { foundAt: foundAt + top - before }) };
+}
+
 /** The page at the next or previous place, round and round; undefined when there is none. */
 export function atNextPlace(
   mode: SheetMode,

@@ -98,8 +98,14 @@ function textKey(context: ActionContext, mode: Of<'text'>, key: string): void {
 /** Closes the prompt when its text is good and the command has succeeded; else it says what is wrong. */
 function submit(context: ActionContext, mode: Of<'text'>): void {
   const outcome = mode.submit(fieldText(mode.field));
+  const closed = (): void =>
+    context.update((view) => ({
+      ...view,
+      modes: view.modes.filter((each) => each.kind !== 'text' || each.submit !== mode.submit),
+    }));
+  // What it led to may be open above it already.
   if (outcome === undefined) {
-    context.update(withoutMode);
+    closed();
     return;
   }
   const isOpen = (): boolean =>
@@ -120,11 +126,7 @@ function submit(context: ActionContext, mode: Of<'text'>): void {
   change({ busy: true });
   context.run(outcome.command, {
     ...outcome.options,
-    succeeded: () =>
-      context.update((view) => ({
-        ...view,
-        modes: view.modes.filter((each) => each.kind !== 'text' || each.submit !== mode.submit),
-      })),
+    succeeded: closed,
     failed(sentence) {
       if (isOpen()) change({ error: sentence });
       else context.toast(sentence, 'bad');

@@ -1,14 +1,14 @@
 /** The live transcript of one session: what was said before, what is said now, and the answer under way. */
 import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { Operator, OperatorEvent, TurnEvent } from '../../gateway/operator/operator.ts';
-import { clean } from '../draw/cells.ts';
-import { Ring } from './ring.ts';
 
 export interface TranscriptSlice {
   readonly sessionId: string;
   readonly entries: readonly TranscriptEntry[];
-  /** Number of entries forgotten in front. */
+  /** Number of the first entry; entries that are loaded in front have lower ones. */
   readonly first: number;
+  /** Whether there is more in front. */
+  readonly older: 'more' | 'loading' | 'none';
   /** The answer as far as it is streamed, empty between turns. */
   readonly live: string;
   /** What the agent does right now, one phrase. */
@@ -17,7 +17,11 @@ export interface TranscriptSlice {
   readonly error?: string;
 }
 
-const CAPACITY = 2_000;
+/** Entries that are kept; the oldest are forgotten, and loaded again when somebody scrolls there. */
+const CAPACITY = 10_000;
+const PAGE = 500;
+/** On the way to a place far back. */
+const LONG_PAGE = 2_000;
 /** The end of a streamed answer that is kept until its entry arrives. UTF-16 units. */
 const LIVE_LIMIT = 20_000;
 
@@ -26,7 +30,11 @@ export class TranscriptFeed {
   readonly #changed: () => void;
   #sessionId: string | undefined;
   #unsubscribe: (() => void) | undefined;
-  #entries = new Ring<TranscriptEntry>(CAPACITY);
+  #entries: TranscriptEntry[] = [];
+  #first = 0;
+  #older: TranscriptSlice['older'] = 'more';
+  /** The time that is looked for in older pages. */
+  #place: number | undefined;
   #early: TranscriptEntry[] = [];
   #live = '';
   #activity = '';
@@ -40,14 +48,18 @@ export class TranscriptFeed {
     this.#changed = changed;
   }
 
-  /** Follows a session; the one followed before is let go. */
-  open(sessionId: string): void {
-    if (this.#sessionId === sessionId) return;
+  /** Follows a session; the one followed before is let go. With `place`, loads back to that time. */
+  open(sessionId: string, place?: number): void {
+    if (this.#sessionId === sessionId) {
+      if (place !== undefined) this.#reach(place);
+      return;
+    }
     this.close();
     this.#sessionId = sessionId;
+    this.#place = place;
     this.#loading = true;
     this.#unsubscribe = this.#operator.subscribe((event) => this.#fold(event));
-    this.#operator.query('transcript', { sessionId, limit: 500 }).then(
+    this.#operator.query('transcript', { sessionId, limit: PAGE }).then(
       (entries) => this.#loaded(sessionId, entries),
       (error: unknown) => {
         if (this.#sessionId !== sessionId) return;
@@ -71,7 +83,10 @@ export class TranscriptFeed {
     this.#unsubscribe?.();
     this.#unsubscribe = undefined;
     this.#sessionId = undefined;
-    this.#entries = new Ring(CAPACITY);
+    this.#entries = [];
+    this.#first = 0;
+    this.#older = 'more';
+    this.#place = undefined;
     this.#early = [];
     this.#live = '';
     this.#activity = '';
@@ -84,8 +99,9 @@ export class TranscriptFeed {
     if (this.#sessionId === undefined) return undefined;
     this.#slice ??= {
       sessionId: this.#sessionId,
-      entries: this.#entries.toArray(),
-      first: this.#entries.first,
+      entries: [...this.#entries],
+      first: this.#first,
+      older: this.#older,
       live: this.#live,
       activity: this.#activity,
       loading: this.#loading,
@@ -94,36 +110,71 @@ export class TranscriptFeed {
     return this.#slice;
   }
 
-  /** Entries so far, forgotten ones included. */
-  count(): number {
-    return this.#entries.first + this.#entries.toArray().length;
+  /** Number of the next entry. */
+  end(): number {
+    return this.#first + this.#entries.length;
   }
 
-  /** Everything as plain lines, for a pager. */
-  lines(): string[] {
-    return this.#entries
-      .toArray()
-      .flatMap(({ at, role, text }) => [
-        `${new Date(at).toISOString()} ${role}`,
-        ...text.split('\n').map((line) => `  ${clean(line, 20_000)}`),
-      ]);
+  /** Number of the entry of that time, or of the last one before it; undefined while it is being loaded. */
+  numberAt(time: number): number | undefined {
+    if (this.#sessionId === undefined || this.#loading || this.#place !== undefined) return undefined;
+    const same = this.#entries.findIndex(({ at }) => at === time);
+    const index = same >= 0 ? same : this.#entries.findLastIndex(({ at }) => at < time);
+    return this.#first + Math.max(0, index);
+  }
+
+  /** Loads the page before the first entry, once at a time. */
+  older(limit = PAGE): void {
+    const sessionId = this.#sessionId;
+    const before = this.#entries[0]?.at;
+    if (sessionId === undefined || before === undefined || this.#loading || this.#older !== 'more') return;
+    if (this.#entries.length >= CAPACITY) return;
+    this.#older = 'loading';
+    this.#operator.query('transcript', { sessionId, limit, before }).then(
+      (page) => {
+        if (this.#sessionId !== sessionId) return;
+        // A gateway that does not know `before` sends what is here already.
+        const older = page.filter(({ at }) => at < before);
+        this.#entries = [...older, ...this.#entries];
+        this.#first -= older.length;
+        this.#older = older.length === 0 ? 'none' : 'more';
+        if (this.#place !== undefined) this.#reach(this.#place);
+        this.#touch();
+      },
+      (error: unknown) => {
+        if (this.#sessionId !== sessionId) return;
+        this.#older = 'more';
+        this.#place = undefined;
+        this.#error = error instanceof Error ? error.message : String(error);
+        this.#touch();
+      },
+    );
+    this.#touch();
+  }
+
+  #reach(place: number): void {
+    const there = (this.#entries[0]?.at ?? 0) <= place || this.#older === 'none';
+    const full = this.#entries.length >= CAPACITY;
+    this.#place = there || full ? undefined : place;
+    if (this.#place !== undefined) this.older(LONG_PAGE);
   }
 
   /** Entries that came by event while the answer to the query was on its way are not listed twice. */
   #loaded(sessionId: string, entries: readonly TranscriptEntry[]): void {
     if (this.#sessionId !== sessionId) return;
     const known = new Set(entries.map(entryKey));
-    for (const entry of entries) this.#entries.push(entry);
-    for (const entry of this.#early) if (!known.has(entryKey(entry))) this.#entries.push(entry);
+    this.#entries = [...entries, ...this.#early.filter((entry) => !known.has(entryKey(entry)))];
     this.#early = [];
     this.#loading = false;
+    if (entries.length === 0) this.#older = 'none';
+    if (this.#place !== undefined) this.#reach(this.#place);
     this.#touch();
   }
 
   #fold(event: OperatorEvent): void {
     if (event.type === 'transcript' && event.sessionId === this.#sessionId) {
       if (this.#loading) this.#early.push(event.entry);
-      else this.#entries.push(event.entry);
+      else this.#add(event.entry);
       if (event.entry.role === 'agent') {
         this.#live = '';
         this.#activity = '';
@@ -135,12 +186,31 @@ export class TranscriptFeed {
     }
   }
 
+  #add(entry: TranscriptEntry): void {
+    const { settles } = entry;
+    if (settles !== undefined)
+      this.#entries = this.#entries.map((each) =>
+        each.id === settles.id ? { ...each, mark: settles.mark } : each,
+      );
+    // A message waits until its turn begins.
+    const waits = entry.role === 'user' && entry.id !== undefined && entry.mark === undefined;
+    this.#entries.push(waits ? { ...entry, mark: 'queued' } : entry);
+    if (this.#entries.length < CAPACITY * 1.25) return;
+    const extra = this.#entries.length - CAPACITY;
+    this.#entries = this.#entries.slice(extra);
+    this.#first += extra;
+    this.#older = 'more';
+  }
+
   #turn(event: TurnEvent): void {
     switch (event.type) {
-      case 'started':
+      case 'started': {
+        const next = this.#entries.find(({ mark }) => mark === 'queued');
+        this.#entries = this.#entries.map((each) => (each === next ? { ...each, mark: 'running' } : each));
         this.#live = '';
         this.#activity = 'thinking';
         break;
+      }
       case 'text_delta':
         this.#live = (this.#live + event.delta).slice(-LIVE_LIMIT);
         this.#activity = '';

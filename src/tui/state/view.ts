@@ -54,8 +54,12 @@ export type Mode =
       readonly find?: string;
       /** The line of the place that was found last. */
       readonly foundAt?: number;
-      /** Entries of a transcript when following stopped. */
+      /** Number of the next entry of a transcript when following stopped. */
       readonly seen?: number;
+      /** The entry of a transcript that is on top, and how many of its lines are above; goes before `top`. */
+      readonly anchor?: { readonly number: number; readonly line: number };
+      /** A transcript opens where something was said at this time. */
+      readonly place?: number;
     }
   | { readonly kind: 'search'; readonly field: Field }
   | { readonly kind: 'list'; readonly list: ListViewId; readonly subject?: string }
@@ -133,6 +137,8 @@ export interface ViewState {
   /** Least level and only source of the log lines that are shown; undefined: all. */
   readonly logLevel: LogLevel | undefined;
   readonly logSource: string | undefined;
+  /** Tool calls in transcripts are shown with what they were given and returned. */
+  readonly toolsOpen: boolean;
   /** Sessions whose last turn failed come first. */
   readonly failuresFirst: boolean;
   /** Long log lines are wrapped instead of cut. */
@@ -157,6 +163,7 @@ export const INITIAL_VIEW: ViewState = {
   pending: new Set(),
   logLevel: undefined,
   logSource: undefined,
+  toolsOpen: false,
   failuresFirst: false,
   logWrap: false,
   logShift: 0,
