@@ -8,7 +8,7 @@ export class UsageError extends Error {
 }
 
 /** Flags with a value. */
-export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'agent', 'log-level'] as const;
+export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'agent', 'log-level', 'format'] as const;
 /** Flags without one. */
 export const SWITCHES = [
   'no-agent',
@@ -32,6 +32,8 @@ export interface Arguments {
   readonly dataDir: string | undefined;
   readonly agent: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted' | undefined;
   readonly logLevel: LogLevel | undefined;
+  /** Of `export`. */
+  readonly format: 'md' | 'json' | 'html' | undefined;
   readonly noAgent: boolean;
   readonly noTui: boolean;
   readonly demo: boolean;
@@ -129,6 +131,7 @@ export function readArguments(argv: readonly string[]): Arguments {
     dataDir: values.get('data-dir'),
     agent: choice('agent', values.get('agent'), ['auto', 'pi-rpc', 'pi-sdk', 'scripted']),
     logLevel: choice('log-level', values.get('log-level'), LOG_LEVELS),
+    format: choice('format', values.get('format'), ['md', 'json', 'html']),
     noAgent: switches.has('no-agent'),
     noTui: switches.has('no-tui'),
     demo: switches.has('demo'),

@@ -76,7 +76,7 @@ async function run(args: Arguments): Promise<number> {
       const { runOneShot } = await import('./one-shot.ts');
       const { text, ok } = await runOneShot(args);
       const { printResult } = await import('./output.ts');
-      printResult(text, args.json);
+      printResult(text, args.json || args.format === 'json');
       return ok ? EXIT.done : EXIT.failed;
     }
   }

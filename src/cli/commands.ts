@@ -153,6 +153,21 @@ const rows = [
     example: 'session show 4f2a',
   },
   {
+    name: 'search',
+    group: 'sessions',
+    args: '<words>',
+    help: 'search all transcripts, tasks and rejected messages',
+    example: 'search deploy staging',
+  },
+  {
+    name: 'export',
+    group: 'sessions',
+    args: '<session>',
+    help: 'print a whole transcript; --format md, json or html',
+    most: 1,
+    example: 'export 4f2a --format html > transcript.html',
+  },
+  {
     name: 'open',
     group: 'sessions',
     args: '<session>',

@@ -4,8 +4,9 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { render } from 'ink';
 import type { ReactNode } from 'react';
+import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
-import type { LeaveReason } from '../tui/actions/action.ts';
+import type { ExportedSession, LeaveReason } from '../tui/actions/action.ts';
 import { App, type SuspendTerminal } from '../tui/app.tsx';
 import type { OwnTheme } from '../tui/draw/own-theme.ts';
 import { bindKeys } from '../tui/keys/bindings.ts';
@@ -100,7 +101,7 @@ async function holdConsole(
       leave: (reason) => terminal.leave(reason),
       redraw: () => terminal.redraw(),
       suspend: () => terminal.suspend(),
-      save: saveNew,
+      exportTranscript: (session, path, format) => exportTo(operator, session, path, format),
       page: (lines) => terminal.page(lines, env),
       openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
       copy(text) {
@@ -149,10 +150,16 @@ async function holdConsole(
 }
 
 /** Chats are private: the file is for its owner only, and none that exists is written over. */
-async function saveNew(path: string, text: string): Promise<string> {
+async function exportTo(
+  operator: Operator,
+  session: ExportedSession,
+  path: string,
+  format: ExportFormat,
+): Promise<string> {
   const whole = resolve(path.replace(/^~(?=\/)/u, homedir()));
-  await writeFile(whole, text, { flag: 'wx', mode: 0o600 });
-  return whole;
+  const entries = await wholeTranscript(operator, session.id);
+  await writeFile(whole, exported(entries, session, format), { flag: 'wx', mode: 0o600 });
+  return `${entries.length} entries are in ${whole}`;
 }
 
 /** Gives the terminal to pi on a session that was lent; the session goes back on every way out. */

@@ -25,6 +25,7 @@ const FLAGS = `Flags
   --no-agent         store messages for an API client; do not run an agent
   --accept-lost-changes  start although the newest changes of the data are lost
   --log-level <l>    debug, info (default), warn or error
+  --format <f>       of export: md (default), json or html
   --json             machine-readable output
   --fix              of security audit: repair what can be repaired safely
   --inline, --ascii, --screen-reader    console display: see docs/console.md

@@ -1,6 +1,7 @@
 import { GatewayError } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { isPlatform, PLATFORMS, type Platform } from '../gateway/model.ts';
+import { exported, wholeTranscript } from '../gateway/operator/export.ts';
 import type { CommandResult, Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import type { GatewayAddress } from '../server/link-connection.ts';
 import { connectOperator } from '../server/remote-operator.ts';
@@ -10,7 +11,15 @@ import { findGateway, gatewayOfFolder } from './find-gateway.ts';
 import * as print from './print.ts';
 import { isQuestionName, printQuestions, questionId } from './questions.ts';
 import { requestNamed } from './request-name.ts';
-import { adapterWork, homeWork, schedulesWork, sessionWork, tasksWork, type Work } from './work.ts';
+import {
+  adapterWork,
+  findSession,
+  homeWork,
+  schedulesWork,
+  sessionWork,
+  tasksWork,
+  type Work,
+} from './work.ts';
 
 /** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
 export interface OneShotOutcome {
@@ -134,6 +143,22 @@ async function execute(
       );
     case 'sessions':
       return show(snapshot.sessions, print.sessions(snapshot.sessions));
+    case 'search': {
+      const hits = await operator.query('search', {
+        words: need(rest.join(' '), 'search <words>'),
+        limit: 50,
+      });
+      return show(hits, print.hits(hits, snapshot.sessions));
+    }
+    case 'export': {
+      const wanted = need(rest[0], 'export <session> [--format md|json|html]');
+      const listed = snapshot.sessions.find(({ id }) => id === wanted || id.startsWith(wanted));
+      const session = listed === undefined ? { id: wanted } : findSession(snapshot.sessions, wanted);
+      const entries = await wholeTranscript(operator, session.id);
+      // A session that is no longer listed is known by its whole id alone.
+      if (listed === undefined && entries.length === 0) findSession(snapshot.sessions, wanted);
+      return exported(entries, session, json ? 'json' : (args.format ?? 'md')).trimEnd();
+    }
     case 'tasks':
     case 'task':
       return doing(await tasksWork(rest, operator));

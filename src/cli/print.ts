@@ -233,13 +233,32 @@ export function blocked(rows: OperatorQueries['blocked']['result']): string {
   );
 }
 
+export function hits(rows: OperatorQueries['search']['result'], sessions: readonly SessionView[]): string {
+  const platforms = new Map(sessions.map(({ id, chat }) => [id, chat.platform]));
+  return table(
+    ['WHEN', 'KIND', 'PLATFORM', 'WHO', 'ID', 'TEXT'],
+    rows.map((each) => [
+      clock(each.at),
+      each.kind === 'refusal' ? 'rejected' : each.kind,
+      platforms.get(each.id) ?? '',
+      each.who,
+      each.id,
+      oneLine(each.text).slice(0, 160),
+    ]),
+    'Nothing was found.',
+  );
+}
+
 export function session(view: SessionView, transcript: readonly TranscriptEntry[]): string {
   const facts = [
     `session ${view.id}: ${oneLine(view.title)}`,
     `${view.chat.platform} ${view.chatKind} ${oneLine(view.chatName ?? view.chat.chatId)}, user ${oneLine(view.senderName)} (${oneLine(view.senderId)})`,
     `${view.state}, ${view.waiting} queued, ${view.turns} turns, last message ${ago(view.lastUserAt)}${view.model === undefined ? '' : `, model ${view.model}`}`,
   ];
-  const lines = transcript.map(({ at, role, text }) => `${clock(at)}  ${role}: ${text}`);
+  const lines = transcript.map(
+    ({ at, role, name, text, mark }) =>
+      `${clock(at)}  ${role === 'user' && name !== undefined ? oneLine(name) : role}${mark === undefined || mark === 'answered' ? '' : ` (${mark.replace('_', ' ')})`}: ${text}`,
+  );
   return [...facts, ...(lines.length === 0 ? [] : ['', ...lines])].join('\n');
 }
 

@@ -270,6 +270,7 @@ export function createParts(
         tasks,
         schedules,
         usage,
+        search: (words, limit, within) => archive.search(words, limit, within),
         asides,
         clock,
         answers,

@@ -11,8 +11,12 @@ import type {
 
 export type Answer = CommandResult | Error;
 
-/** Answers of queries; those that are not given reject. */
-export type QueryAnswers = { [K in keyof OperatorQueries]?: OperatorQueries[K]['result'] };
+/** Answers of queries, or what makes them; those that are not given reject. */
+export type QueryAnswers = {
+  [K in keyof OperatorQueries]?:
+    | OperatorQueries[K]['result']
+    | ((params: OperatorQueries[K]['params']) => OperatorQueries[K]['result']);
+};
 
 export interface FakeOperatorOptions {
   readonly snapshot: OperatorSnapshot;
@@ -61,9 +65,10 @@ export function createFakeOperator(options: FakeOperatorOptions) {
     },
     async query<K extends keyof OperatorQueries>(
       name: K,
-      _params: OperatorQueries[K]['params'],
+      params: OperatorQueries[K]['params'],
     ): Promise<OperatorQueries[K]['result']> {
-      const answer = queries[name];
+      const made: QueryAnswers[K] = queries[name];
+      const answer = typeof made === 'function' ? made(params) : made;
       if (answer === undefined) throw new Error(`no answer prepared for the query ${name}`);
       return answer;
     },

@@ -54,7 +54,7 @@ export class RecordedEffects implements Effects {
   readonly copied: string[] = [];
   readonly opened: (readonly [id: string, lent: unknown])[] = [];
   readonly paged: (readonly string[])[] = [];
-  readonly saved: (readonly [path: string, text: string])[] = [];
+  readonly exports: (readonly [id: string, path: string, format: string])[] = [];
   redraws = 0;
   suspends = 0;
 
@@ -74,9 +74,9 @@ export class RecordedEffects implements Effects {
     this.opened.push([id, lent]);
   }
 
-  async save(path: string, text: string): Promise<string> {
-    this.saved.push([path, text]);
-    return `/home/ada/${path}`;
+  async exportTranscript({ id }: { readonly id: string }, path: string, format: string): Promise<string> {
+    this.exports.push([id, path, format]);
+    return `exported to /home/ada/${path}`;
   }
 
   page(lines: readonly string[]): void {

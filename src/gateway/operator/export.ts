@@ -76,7 +76,7 @@ function markdown(entries: readonly TranscriptEntry[], session: Session): string
 
 /** A name must not become a link or a heading. */
 function escaped(text: string): string {
-  return text.replaceAll(/[\\`*_[\]<>#|!]/gu, '\\$&');
+  return text.replaceAll(/[\\`*_[\]#|!]/gu, '\\$&').replaceAll('<', '&lt;');
 }
 
 /** Code shows its tags by itself; anywhere else a reader of Markdown would take them for its own. */

@@ -74,4 +74,10 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       MSG_INDEX,
     ],
   },
+  {
+    version: 7,
+    name: 'the words of what is said are read from the newest on',
+    // Filled again in portions, as after a loss.
+    statements: ['DROP TABLE msg_index', MSG_INDEX, "DELETE FROM facts WHERE name = 'msg_indexed'"],
+  },
 ];

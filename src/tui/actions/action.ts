@@ -1,7 +1,7 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
-import type { TranscriptEntry } from '../../gateway/model.ts';
+import type { SessionView, TranscriptEntry } from '../../gateway/model.ts';
 import type {
   CommandResult,
   ConfigValue,
@@ -9,6 +9,7 @@ import type {
   OperatorQueries,
 } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
+import type { LoadedList } from '../state/loaded.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Undo } from '../state/undo.ts';
 import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
@@ -104,7 +105,10 @@ export interface Prompt {
 /** How the operator leaves. */
 export type LeaveReason = 'quit' | 'terminal-lost' | 'signal';
 
-/** What only the terminal can do. */
+/** A session that is no longer listed is known by its id alone. */
+export type ExportedSession = Pick<SessionView, 'id'> & Partial<SessionView>;
+
+/** What only the terminal and its machine can do. */
 export interface Effects {
   leave(reason: LeaveReason): void;
   redraw(): void;
@@ -113,8 +117,8 @@ export interface Effects {
   copy(text: string): boolean;
   /** Opens a session that was lent to this terminal with pi; the console waits behind it. */
   openSession(id: string, lent: unknown): void;
-  /** Writes a new file on this machine, for its owner only; resolves with its whole path. */
-  save(path: string, text: string): Promise<string>;
+  /** Writes a whole transcript to a new file on this machine, for its owner only; says where it is. */
+  exportTranscript(session: ExportedSession, path: string, format: 'md' | 'json' | 'html'): Promise<string>;
   /** Shows lines in the operator's pager; the console waits behind it. */
   page(lines: readonly string[]): void;
 }
@@ -151,8 +155,6 @@ export interface ActionContext {
   undo(): void;
   /** The open transcript as it is loaded. */
   said(): readonly TranscriptEntry[];
-  /** Every entry of a session, page by page; what goes wrong becomes a toast. */
-  wholeTranscript(sessionId: string, then: (entries: readonly TranscriptEntry[]) => void): void;
   /** Asks the gateway and hands its answer on; what goes wrong becomes a toast. */
   query<K extends keyof OperatorQueries>(
     name: K,
@@ -160,7 +162,7 @@ export interface ActionContext {
     then: (answer: OperatorQueries[K]['result']) => void,
   ): void;
   /** Fetches the rows of a view that is not part of the snapshot. */
-  load(list: 'config' | 'queue' | 'hits', subject?: string): void;
+  load(list: LoadedList, subject?: string): void;
   /** Asks for every configuration value; nothing happens when the gateway does not answer but a toast. */
   config(then: (values: readonly ConfigValue[]) => void): void;
 }

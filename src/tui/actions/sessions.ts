@@ -1,6 +1,5 @@
 /** Sessions: watch a conversation, write into it, take it over, stop or reset it. */
 import type { SessionView } from '../../gateway/model.ts';
-import { EXPORT_FORMATS, exported, isExportFormat } from '../../gateway/operator/export.ts';
 import { clean } from '../draw/cells.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';
 import { sentenceOf } from '../state/sentence.ts';
@@ -65,6 +64,8 @@ function askToStop(context: ActionContext, row: SessionView): void {
   });
 }
 
+const FORMATS = ['md', 'json', 'html'] as const;
+
 /** Goes to the chat above or below in the list, and takes the cursor along. */
 function beside(context: ActionContext, step: 1 | -1): void {
   const mode = topMode(context.view);
@@ -96,16 +97,15 @@ function exportTranscript(context: ActionContext): void {
     text: `${id.replaceAll(/[^\w.-]/gu, '_')}.md`,
     submit(text) {
       const path = text.trim();
-      const format = /\.(\w+)$/u.exec(path)?.[1]?.toLowerCase();
+      const ending = /\.(\w+)$/u.exec(path)?.[1]?.toLowerCase();
       if (path === '') return undefined;
-      if (!isExportFormat(format))
-        return `The name must end with ${EXPORT_FORMATS.map((each) => `.${each}`).join(', ')}.`;
-      context.wholeTranscript(id, (entries) => {
-        context.effects.save(path, exported(entries, session, format)).then(
-          (saved) => context.toast(`${entries.length} entries are in ${saved}`),
-          (error: unknown) => context.toast(sentenceOf(error), 'bad'),
-        );
-      });
+      const format = FORMATS.find((each) => each === ending);
+      if (format === undefined)
+        return `The name must end with ${FORMATS.map((each) => `.${each}`).join(', ')}.`;
+      context.effects.exportTranscript(session, path, format).then(
+        (said) => context.toast(said),
+        (error: unknown) => context.toast(sentenceOf(error), 'bad'),
+      );
       return undefined;
     },
   });

@@ -1,6 +1,5 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
 import type { TranscriptEntry } from '../../gateway/model.ts';
-import { wholeTranscript } from '../../gateway/operator/export.ts';
 import type {
   CommandResult,
   ConfigValue,
@@ -21,11 +20,11 @@ import { clean } from '../draw/cells.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
-import { placed } from '../lists/hits.ts';
-import type { ListId, LoadedRows, RowOf } from '../lists/list.ts';
+import type { ListId, RowOf } from '../lists/list.ts';
 import { anchored, atNextPlace, type SheetMode, standing } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
+import { type LoadedList, loadRows } from './loaded.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
 import { sentenceOf } from './sentence.ts';
 import { scrolled } from './sheet-scroll.ts';
@@ -34,6 +33,7 @@ import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
 import { alive } from './undo.ts';
 import { UndoDesk } from './undo-desk.ts';
+import { Upkeep } from './upkeep.ts';
 import {
   activeList,
   INITIAL_VIEW,
@@ -51,8 +51,6 @@ const UNDO_TOAST_MS = 5_000;
 const TOAST_MS = 4_000;
 /** So near to the first line older ones are asked for. */
 const NEAR_TOP = 30;
-/** Hits of a search that are shown. */
-const HITS = 300;
 const INTERRUPT_MS = 2_000;
 const JUST_MOVED = 'The list has just moved. Look again, then press the key again.';
 
@@ -73,9 +71,9 @@ export class Controller implements ActionContext, Desk {
   readonly #listeners = new Set<() => void>();
   readonly #held: HeldKeys;
   readonly #undos: UndoDesk;
+  readonly #upkeep: Upkeep;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
-  #connected = true;
   /** A key is being worked on; what runs without one was chosen otherwise. */
   #keyed = false;
   /** An action runs that was chosen in the palette: Enter again confirms what it asks. */
@@ -91,6 +89,7 @@ export class Controller implements ActionContext, Desk {
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
     this.#undos = new UndoDesk(this);
+    this.#upkeep = new Upkeep(this);
     this.lists.anchor('pairing');
   }
 
@@ -296,21 +295,15 @@ export class Controller implements ActionContext, Desk {
       .finally(() => this.#store.flush());
   }
 
-  load(list: 'config' | 'queue' | 'hits', subject = ''): void {
-    const take = (rows: Partial<LoadedRows>): void => {
-      this.lists.loaded = { ...this.lists.loaded, ...rows };
-      this.#store.flush();
-    };
-    const failed = (error: unknown): void => {
-      this.toast(sentenceOf(error), 'bad');
-      this.#store.flush();
-    };
-    if (list === 'config') this.#operator.query('config', {}).then((config) => take({ config }), failed);
-    else if (list === 'hits')
-      this.#operator
-        .query('search', { words: subject, limit: HITS })
-        .then((hits) => take({ hits: placed(hits, this.slices) }), failed);
-    else this.#operator.query('queue', { sessionId: subject }).then((queue) => take({ queue }), failed);
+  load(list: LoadedList, subject = ''): void {
+    loadRows(this.#operator, this.slices, list, subject)
+      .then(
+        (rows) => {
+          this.lists.loaded = { ...this.lists.loaded, ...rows };
+        },
+        (error: unknown) => this.toast(sentenceOf(error), 'bad'),
+      )
+      .finally(() => this.#store.flush());
   }
 
   config(then: (values: readonly ConfigValue[]) => void): void {
@@ -319,12 +312,6 @@ export class Controller implements ActionContext, Desk {
 
   said(): readonly TranscriptEntry[] {
     return this.transcript.slice()?.entries ?? [];
-  }
-
-  wholeTranscript(sessionId: string, then: (entries: readonly TranscriptEntry[]) => void): void {
-    wholeTranscript(this.#operator, sessionId)
-      .then(then, (error: unknown) => this.toast(sentenceOf(error), 'bad'))
-      .finally(() => this.#store.flush());
   }
 
   stop(): void {
@@ -351,17 +338,6 @@ export class Controller implements ActionContext, Desk {
     if (sheet.sheet === 'session' && sheet.top !== undefined && sheet.top < NEAR_TOP) this.transcript.older();
   }
 
-  /** A page that was opened at a time stands there as soon as what was said then is loaded. */
-  #standAtPlace(): void {
-    const mode = topMode(this.#view);
-    if (mode?.kind !== 'sheet' || mode.place === undefined) return;
-    const number = this.transcript.numberAt(mode.place);
-    if (number === undefined) return;
-    const { place: _reached, ...rest } = mode;
-    const anchor = { number, line: 0 };
-    this.update((view) => replaceMode(view, { ...rest, top: 0, anchor, seen: this.transcript.end() }));
-  }
-
   #interrupt(): void {
     const now = this.#store.now();
     const before = this.#view.interruptedAt;
@@ -386,30 +362,6 @@ export class Controller implements ActionContext, Desk {
     if (undos !== this.#view.undos) this.update((view) => ({ ...view, undos }));
   }
 
-  /** The code was used, or its hour is over: a code that works no more is not shown. */
-  #inviteOver(): void {
-    const mode = this.#view.modes.find((entry) => entry.kind === 'sheet' && entry.sheet === 'invite');
-    if (mode?.kind !== 'sheet' || mode.invite === undefined) return;
-    const { id, expiresAt } = mode.invite;
-    const guest = this.slices.allowlist.find((row) => row.note === `invitation ${id}`);
-    if (guest === undefined && this.slices.now < expiresAt) return;
-    this.update((view) => ({ ...view, modes: view.modes.filter((entry) => entry !== mode) }));
-    if (guest === undefined) this.toast('The code has expired; p makes a new one.', 'warn');
-    else this.toast(`${guest.name} (${guest.platform} ${guest.userId}) is let in.`);
-  }
-
-  /** The link is back: what is not part of the snapshot is asked for again. */
-  #catchUp(): void {
-    const { connected } = this.slices.link;
-    const back = connected && !this.#connected;
-    this.#connected = connected;
-    if (!back) return;
-    this.transcript.reload();
-    const open = this.#view.modes.findLast((mode) => mode.kind === 'list');
-    if (open?.kind === 'list' && (open.list === 'config' || open.list === 'queue' || open.list === 'hits'))
-      this.load(open.list, open.subject);
-  }
-
   /** After each publication: what is over goes away. */
   #published(): void {
     this.lists.bringBack();
@@ -418,10 +370,8 @@ export class Controller implements ActionContext, Desk {
     if (active !== 'log') this.lists.anchor(active);
     this.lists.anchorLog();
     this.#expire(this.#store.now());
-    this.#catchUp();
+    this.#upkeep.published();
     const mode = topMode(this.#view);
-    this.#inviteOver();
-    this.#standAtPlace();
     // The request was decided (here or elsewhere): its sheet has nothing left to show.
     if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)
       this.close();

@@ -56,6 +56,7 @@ const PANE = {
 } as const;
 
 const CALL = ['!', /▸#4/u] as const;
+const SAID = [['enter', 'Good morning.']] as const;
 const LONG = [PANE.sessions, ['z', /Sessions 100/u]] as const;
 
 const EFFECTS: Readonly<Record<string, Effect>> = {
@@ -122,6 +123,19 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     shows: /\/z (\d+)\/\1\b/u,
   },
   'undo.list': { shows: 'Nothing can be taken back.' },
+  'session.previous': { before: [PANE.sessions, ['j', /▸. discord/u], ...SAID], shows: 'telegram Ada' },
+  'session.next': { before: [PANE.sessions, ...SAID], shows: /┌ discord #ops/u },
+  'session.tools': { before: [PANE.sessions, ...SAID], shows: 'T fold tool calls' },
+  'session.export': { before: [PANE.sessions, ...SAID], shows: 'Export the transcript' },
+  'search.everywhere': { shows: 'Search everything' },
+  'hits.open': {
+    before: [
+      [':', ' Command '],
+      ['search morning', 'search <words>'],
+      ['enter', /Search 1 morning/u],
+    ],
+    shows: 'telegram Ada',
+  },
   'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],
@@ -273,6 +287,7 @@ describe('every key', () => {
         steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
         transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
+        search: [{ kind: 'message', id: 's1', at: NOW, who: 'agent', text: 'Good morning.' }],
         config: [
           { key: 'port', value: 3847, source: 'default', help: 'The port.' },
           { key: 'platforms.telegram.token', value: '••••••', source: 'file', help: 'Token.', secret: true },

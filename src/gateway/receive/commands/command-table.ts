@@ -66,6 +66,14 @@ export const CHAT_COMMANDS = [
     who: 'everyone',
     control: 'own',
   },
+  {
+    name: 'search',
+    args: '<words>',
+    help: 'Search your sessions of this chat.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
   { name: 'retry', help: 'Run your last message again.', midTurn: true, who: 'everyone' },
   { name: 'undo', help: 'Take your last message and its answer back.', midTurn: false, who: 'everyone' },
   {

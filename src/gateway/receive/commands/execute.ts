@@ -8,6 +8,7 @@ import type { AgentControl } from '../../agent/agent.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
 import type { Schedules } from '../../schedules/schedules.ts';
+import type { SaidHit } from '../../sessions/archive.ts';
 import { sessionTitle } from '../../sessions/session-view.ts';
 import type { SessionRecord, Sessions } from '../../sessions/sessions.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
@@ -18,6 +19,8 @@ import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
 import { createScheduleCommands } from './schedule-commands.ts';
 
+/** Lines that `/search` answers with. */
+const SEARCH_HITS = 10;
 /** A control word is answered within a second. */
 const SOON_MS = 700;
 
@@ -30,6 +33,8 @@ export interface ExecuteDeps {
   readonly tasks: Tasks;
   readonly schedules: Schedules;
   readonly usage: Usage;
+  /** Lines of those sessions with all of the words, the newest first. */
+  readonly search: (words: string, limit: number, sessions: readonly string[]) => Promise<readonly SaidHit[]>;
   readonly asides: Asides;
   readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
@@ -165,6 +170,26 @@ export function createExecutor(deps: ExecuteDeps) {
         );
       await conversations.reopen(chosen);
       return `Back in: ${chosen.title || chosen.id}`;
+    },
+    async search(args, message) {
+      if (args === '') return 'Send the words to look for: /search <words>';
+      // What was said elsewhere stays there: another chat has other readers.
+      const list = listOf(message);
+      const found = await deps.search(
+        args,
+        SEARCH_HITS,
+        list.map(({ id }) => id),
+      );
+      if (found.length === 0) return 'Nothing was found in your sessions of this chat.';
+      return found
+        .map(({ sessionId, entry }) => {
+          const n = list.findIndex(({ id }) => id === sessionId) + 1;
+          const who = entry.role === 'user' ? (entry.name ?? 'you') : entry.role;
+          const day = new Date(entry.at).toISOString().slice(0, 10);
+          return `${n}. ${day} ${who}: ${entry.text.replaceAll(/\s+/gu, ' ').trim()}`;
+        })
+        .concat('/resume <n> goes back to that session.')
+        .join('\n');
     },
     async retry(_args, message) {
       const session = need(message);

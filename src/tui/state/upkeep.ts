@@ -1,0 +1,61 @@
+/** After each publication: what is over goes away, what was lost is asked for again. */
+import type { ActionContext } from '../actions/action.ts';
+import { isLoaded } from './loaded.ts';
+import type { TranscriptFeed } from './transcript.ts';
+import { replaceMode, topMode } from './view.ts';
+
+type Desk = Pick<ActionContext, 'view' | 'slices' | 'update' | 'toast' | 'load'> & {
+  readonly transcript: TranscriptFeed;
+};
+
+export class Upkeep {
+  readonly #desk: Desk;
+  #connected = true;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  published(): void {
+    this.#catchUp();
+    this.#inviteOver();
+    this.#standAtPlace();
+  }
+
+  /** The link is back: what is not part of the snapshot is asked for again. */
+  #catchUp(): void {
+    const { slices, view, transcript } = this.#desk;
+    const { connected } = slices.link;
+    const back = connected && !this.#connected;
+    this.#connected = connected;
+    if (!back) return;
+    transcript.reload();
+    const open = view.modes.findLast((mode) => mode.kind === 'list');
+    if (open?.kind === 'list' && isLoaded(open.list)) this.#desk.load(open.list, open.subject);
+  }
+
+  /** The code was used, or its hour is over: a code that works no more is not shown. */
+  #inviteOver(): void {
+    const { slices, view } = this.#desk;
+    const mode = view.modes.find((entry) => entry.kind === 'sheet' && entry.sheet === 'invite');
+    if (mode?.kind !== 'sheet' || mode.invite === undefined) return;
+    const { id, expiresAt } = mode.invite;
+    const guest = slices.allowlist.find((row) => row.note === `invitation ${id}`);
+    if (guest === undefined && slices.now < expiresAt) return;
+    this.#desk.update((before) => ({ ...before, modes: before.modes.filter((entry) => entry !== mode) }));
+    if (guest === undefined) this.#desk.toast('The code has expired; p makes a new one.', 'warn');
+    else this.#desk.toast(`${guest.name} (${guest.platform} ${guest.userId}) is let in.`);
+  }
+
+  /** A page that was opened at a time stands there as soon as what was said then is loaded. */
+  #standAtPlace(): void {
+    const { view, transcript } = this.#desk;
+    const mode = topMode(view);
+    if (mode?.kind !== 'sheet' || mode.place === undefined) return;
+    const number = transcript.numberAt(mode.place);
+    if (number === undefined) return;
+    const { place: _reached, ...rest } = mode;
+    const anchor = { number, line: 0 };
+    this.#desk.update((before) => replaceMode(before, { ...rest, top: 0, anchor, seen: transcript.end() }));
+  }
+}
