@@ -40,6 +40,7 @@ export async function createAgentFor(
     ...(agent.tools === undefined ? {} : { tools: agent.tools }),
     maxChildren: agent.maxConcurrent,
     idleMs: agent.idleMs,
+    startTimeoutMs: agent.startMs,
     // A configured command may run elsewhere, where our files are not.
     ...(agent.command === undefined && agent.hosts.length === 0
       ? { taskExtension: extensionFile('hosted-extension') }

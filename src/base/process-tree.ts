@@ -18,6 +18,19 @@ export function killMarked(mark: string): void {
   for (const pid of markedProcesses(mark)) if (pid !== process.pid) signalOne(pid, 'SIGKILL');
 }
 
+/** Was the process halted (SIGSTOP, a debugger)? False where that cannot be told. */
+export function isStopped(pid: number): boolean {
+  if (process.platform === 'win32') return false;
+  if (process.platform !== 'linux') {
+    const { stdout } = spawnSync('ps', ['-o', 'state=', '-p', String(pid)], {
+      encoding: 'utf8',
+      timeout: 2000,
+    });
+    return /^\s*T/.test(stdout ?? '');
+  }
+  return /^\) [Tt]/.test(afterName(readProc(pid, 'stat')));
+}
+
 /** Signals a process group; false when it is gone. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   return process.platform === 'win32'
@@ -55,11 +68,15 @@ function processTable(): [number, number][] {
     });
   }
   return processIds().flatMap((pid) => {
-    // "pid (name) state parent …": the name may hold anything, so read behind its last bracket.
-    const stat = readProc(pid, 'stat');
-    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    const stat = afterName(readProc(pid, 'stat'));
+    const parent = Number(stat.split(' ')[2]);
     return Number.isInteger(parent) && stat !== '' ? [[pid, parent]] : [];
   });
+}
+
+/** Of "pid (name) state parent …": the name may hold anything, so what begins at its last bracket. */
+function afterName(stat: string): string {
+  return stat.slice(Math.max(0, stat.lastIndexOf(')')));
 }
 
 function markedProcesses(mark: string): number[] {

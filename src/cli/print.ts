@@ -74,18 +74,19 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
 }
 
 export function sessions(rows: readonly SessionView[]): string {
+  const active = rows.filter((each) => each.state !== 'ended');
+  const hosts = active.some((each) => each.host !== undefined);
   return table(
-    ['ID', 'PLATFORM', 'WHO', 'STATE', 'LAST', 'TITLE'],
-    rows
-      .filter((each) => each.state !== 'ended')
-      .map((each) => [
-        each.id,
-        each.chat.platform,
-        each.senderName,
-        each.state,
-        ago(each.lastUserAt),
-        each.title,
-      ]),
+    ['ID', 'PLATFORM', 'WHO', 'STATE', ...(hosts ? ['HOST'] : []), 'LAST', 'TITLE'],
+    active.map((each) => [
+      each.id,
+      each.chat.platform,
+      each.senderName,
+      each.doing ?? each.state,
+      ...(hosts ? [each.host ?? ''] : []),
+      ago(each.lastUserAt),
+      each.title,
+    ]),
     'No sessions yet. One begins with the first message of somebody who is let in.',
   );
 }

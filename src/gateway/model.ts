@@ -187,6 +187,10 @@ export interface SessionView {
   readonly endReason?: string;
   /** First words of the message being worked on. */
   readonly current?: string;
+  /** What the agent does before it goes on with that. */
+  readonly doing?: 'starting' | 'compacting';
+  /** The host of `agent.hosts` on which it lives. */
+  readonly host?: string;
   readonly turns: number;
   readonly model?: string;
   /** The last turn did not end with an answer; gone with the next answer. */

@@ -42,6 +42,7 @@ export function textOf(events: readonly AgentEvent[]): string {
   return events.map((event) => (event.type === 'text_delta' ? event.delta : '')).join('');
 }
 
+/** Without how long it took to start, which depends on the machine. */
 export function typesOf(events: readonly AgentEvent[]): string[] {
-  return events.map((event) => event.type).filter((type) => type !== 'text_delta');
+  return events.map((event) => event.type).filter((type) => type !== 'text_delta' && type !== 'starting');
 }

@@ -97,7 +97,8 @@ class PoolHost {
   }
 
   /** What a look at it has shown. */
-  checked({ ok, detail, hint }: AgentCheck): void {
+  checked({ ok, pending, detail, hint }: AgentCheck): void {
+    if (pending && !this.up) return;
     if (ok) this.#good(detail);
     // A look that fails where sessions start (a slow moment) takes no host away.
     else if (!this.#proven) this.#fail(detail, hint, false);

@@ -5,13 +5,15 @@ import { agentEnvironment } from '../../base/environment.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AgentCheck, TurnEnd } from '../../gateway/agent/agent.ts';
 import { listAt, objectAt } from '../../gateway/agent/record.ts';
+import { START_TIMEOUT_MS } from '../pi/backend.ts';
 import { PiDialogs } from '../pi/dialogs.ts';
 import { noFolder, noModel, silentStart, startFailure, unguarded } from '../pi/failures.ts';
 import { LinkLost } from '../pi/link.ts';
 import { modelName } from '../pi/live-session.ts';
 import { RpcLink } from './rpc-link.ts';
 
-const LIMIT_MS = 10_000;
+/** A look waits no longer, and no shorter, whatever a start may take. */
+const LIMIT_MS = { least: 10_000, most: 60_000 } as const;
 const RUNG_MS = 1000;
 /** pi tells its extensions of the session before it answers: this only covers a slow machine. */
 const GUARD_MS = 3000;
@@ -24,12 +26,14 @@ export interface CheckOptions {
   readonly versionArgv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** What a session may take to start. Default: 20 000. */
+  readonly startTimeoutMs?: number;
   /** pi has to show that it asks before every tool call. Default: false. */
   readonly guard?: boolean;
   readonly log: Logger;
 }
 
-/** Starts pi once without a session and asks it for its version and model. Takes at most 10 s. */
+/** Starts pi once without a session and asks it for its version and model. Takes at most a minute. */
 export async function checkPi(options: CheckOptions, signal: AbortSignal): Promise<AgentCheck> {
   if (!existsSync(options.cwd)) return failed(noFolder(options.cwd), UNKNOWN_VERSION);
   const version = readVersion(options);
@@ -42,12 +46,15 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   });
   const dialogs = new PiDialogs(link, undefined);
   link.listen((record) => dialogs.take(record));
+  const startMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
+  // As long as today's start may take by itself, 10 s are enough to say that something is wrong.
+  const limitMs = startMs <= START_TIMEOUT_MS ? LIMIT_MS.least : Math.min(startMs, LIMIT_MS.most);
   let silent = false;
   const giveUp = (): void => {
     silent = true;
     link.kill();
   };
-  const timer = setTimeout(giveUp, LIMIT_MS);
+  const timer = setTimeout(giveUp, limitMs);
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     const state = await link.request({ type: 'get_state' });
@@ -60,14 +67,25 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
       await version,
     );
   } catch (error) {
-    if (!(error instanceof LinkLost)) return failed(silentStart(LIMIT_MS, String(error)), await version);
-    const end = silent ? silentStart(LIMIT_MS, error.end.stderr) : startFailure(error.end);
+    if (!(error instanceof LinkLost)) return failed(silentStart(limitMs, String(error)), await version);
+    if (silent && startMs > LIMIT_MS.most && !signal.aborted) return stillStarting(limitMs, startMs);
+    const end = silent ? silentStart(limitMs, error.end.stderr) : startFailure(error.end);
     return failed(end, await version);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
     void link.close();
   }
+}
+
+/** It may wait in a queue: nothing is known to be wrong. */
+function stillStarting(limitMs: number, startMs: number): AgentCheck {
+  return {
+    ok: true,
+    pending: true,
+    detail: `The agent command is still starting after ${limitMs / 1000} s; agent.startSeconds allows ${startMs / 1000} s.`,
+    hint: 'If it waits in a queue, look there (squeue, kubectl get pods).',
+  };
 }
 
 /** `available` are the models whose provider has a key or login. */
@@ -100,7 +118,7 @@ function readVersion(options: CheckOptions): Promise<string> {
       {
         cwd: options.cwd,
         env: agentEnvironment(options.env, 'check'),
-        timeout: LIMIT_MS,
+        timeout: LIMIT_MS.least,
         killSignal: 'SIGKILL',
         maxBuffer: 64 * 1024,
       },

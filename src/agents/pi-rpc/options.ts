@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { LinkBeat } from '../pi/link.ts';
 
 /** One host of a pool. */
 export interface AgentHost {
@@ -45,8 +46,10 @@ export interface PiRpcAgentOptions {
   readonly startTimeoutMs?: number;
   /** Between two rungs of the ending ladder (abort, terminate, kill). Default: 5000. */
   readonly rungMs?: number;
-  /** Between two signs of life of a turn that has nothing to show. Default: 60 000. */
+  /** Between two signs of life of a turn that waits for its place or its start. Default: 60 000. */
   readonly aliveMs?: number;
+  /** How the way to pi is watched while it is used. Default: given up after 24 s without any answer. */
+  readonly beat?: LinkBeat;
   readonly log: Logger;
   /** Surroundings of the children. Default: those of the gateway. Our own secrets are always left out. */
   readonly env?: NodeJS.ProcessEnv;

@@ -6,10 +6,10 @@ import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gatew
 import { commandLine, placesFolder, sharesFiles } from '../../gateway/agent/command-line.ts';
 import { resolvePiCommand } from '../../gateway/agent/pi-command.ts';
 import { sessionFileFor } from '../../gateway/agent/session-file.ts';
-import { ALIVE_MS, type ModelChoice } from '../pi/backend.ts';
+import { ALIVE_MS, type ModelChoice, START_TIMEOUT_MS } from '../pi/backend.ts';
 import { equipmentOf, leftOut } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
-import { type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
+import { LINK_BEAT, type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type Connect, onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
@@ -118,7 +118,11 @@ class MissingLink implements PiLink {
     return Promise.reject(new LinkLost(this.#end));
   }
 
+  readonly heard = 0;
+  readonly unanswered = 0;
+
   async close(): Promise<void> {}
+  giveUp(): void {}
   send(): void {}
   listen(): void {}
   terminate(): void {}
@@ -143,6 +147,8 @@ interface Site {
   readonly sharesFiles: boolean;
   /** The command sees to the folder; it need not be one of this machine. */
   readonly placesFolder: boolean;
+  /** See {@link RpcLinkOptions.near}: no command stands between. */
+  readonly near: boolean;
   readonly spare: Spare | undefined;
 }
 
@@ -168,6 +174,7 @@ class Starter {
       sessionDir: this.#options.sessionDir,
       sharesFiles: shares ?? sharesFiles(command ?? []),
       placesFolder: placesFolder(command ?? []),
+      near: command === undefined,
       spare,
     };
     return {
@@ -200,6 +207,7 @@ class Starter {
             sessionDir,
             sharesFiles: true,
             placesFolder: placesFolder(command ?? []),
+            near: command === undefined,
             spare: undefined,
           }
         : this.#siteOf(host);
@@ -213,6 +221,7 @@ class Starter {
       sessionDir: host.sessionDir ?? this.#options.sessionDir,
       sharesFiles: hostSharesFiles(host),
       placesFolder: placesFolder(host.command),
+      near: false,
       spare: undefined,
     };
   }
@@ -255,7 +264,7 @@ class Starter {
       { cwd: kind.cwd, session: file, sessionDir: site.sessionDir, id },
       { mode: ['--mode', 'rpc'], session, flags: kind.flags },
     );
-    return new RpcLink({ argv, cwd: this.#folder(site, kind.cwd), env, rungMs, log });
+    return new RpcLink({ argv, cwd: this.#folder(site, kind.cwd), env, rungMs, near: site.near, log });
   }
 
   async #check(site: Site, signal: AbortSignal): Promise<AgentCheck> {
@@ -268,7 +277,7 @@ class Starter {
         ...(end.status === 'failed' && { hint: end.hint }),
       };
     }
-    const { cwd, env, log, model, thinking, approvalsExtension } = this.#options;
+    const { cwd, env, log, model, thinking, approvalsExtension, startTimeoutMs } = this.#options;
     const guard = approvalsExtension === undefined ? [] : ['--extension', approvalsExtension];
     const values = { cwd, session: sessionFileFor(site.sessionDir, 'check'), sessionDir: site.sessionDir };
     const line = (mode: readonly string[], session: readonly string[]): [string, ...string[]] =>
@@ -280,6 +289,7 @@ class Starter {
         cwd: this.#folder(site, cwd),
         env,
         guard: guard.length > 0,
+        ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }),
         log,
       },
       signal,
@@ -325,7 +335,6 @@ function prepareLater(link: PiLink, prepare: () => void): void {
 
 export type { AgentHost, PiRpcAgentOptions } from './options.ts';
 
-const START_TIMEOUT_MS = 20_000;
 const RUNG_MS = 5000;
 /** Questions beside conversations at the same time. */
 const ASIDES = 2;
@@ -346,6 +355,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     rungMs,
     startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
     aliveMs: options.aliveMs ?? ALIVE_MS,
+    beat: options.beat ?? LINK_BEAT,
     guard: options.approvalsExtension !== undefined,
     log,
   };

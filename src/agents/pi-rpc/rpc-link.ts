@@ -10,6 +10,8 @@ export interface RpcLinkOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly rungMs: number;
+  /** It is pi itself, on this machine: silent while something blocks it, which is no reason to end it. */
+  readonly near?: boolean;
   readonly log: Logger;
 }
 
@@ -23,15 +25,32 @@ export class RpcLink implements PiLink {
   /** Requests wait for it while the child changes its session. */
   #gate: Promise<void> | undefined;
   #refusal: string | undefined;
+  readonly #near: boolean;
 
   constructor(options: RpcLinkOptions) {
     this.#log = options.log;
+    this.#near = options.near ?? false;
     this.#child = new LineChild({ ...options, onLine: (line) => this.#line(line) });
     this.ended = this.#child.ended.then((end) => {
       const told = this.#refusal === undefined ? end : { ...end, stderr: this.#refusal };
       this.#requests.close(told);
       return told;
     });
+  }
+
+  get heard(): number {
+    return this.#child.heard;
+  }
+
+  get unanswered(): number {
+    return this.#child.unanswered;
+  }
+
+  giveUp(): void {
+    const { halted } = this.#child;
+    if (this.#near && !halted) return;
+    const detail = halted ? 'its process was halted (SIGSTOP)' : 'nothing came back over the connection';
+    this.#child.kill({ cause: 'silent', detail });
   }
 
   request(command: PiRecord): Promise<unknown> {

@@ -146,7 +146,7 @@ export class HostProcess {
       deadMs: options.deadMs,
       now: () => performance.now(),
       onBlocked: (ms) => this.#log.warn(`the agent host is blocked: ${this.#culprit(ms)}`),
-      onDead: (ms) => this.#child.kill(this.#culprit(ms)),
+      onDead: (ms) => this.#child.kill({ cause: 'blocked', detail: this.#culprit(ms) }),
     });
     this.culprit = this.#child.ended.then(() => {
       const link = this.#activity.suspect()?.link;

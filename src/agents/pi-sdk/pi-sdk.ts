@@ -5,9 +5,9 @@ import type { Agent, ConversationSpec } from '../../gateway/agent/agent.ts';
 import { type PiPackage, piPackage } from '../../gateway/agent/pi-command.ts';
 import type { PiRecord } from '../../gateway/agent/record.ts';
 import { sessionFileFor } from '../../gateway/agent/session-file.ts';
-import { ALIVE_MS, type ModelChoice } from '../pi/backend.ts';
+import { ALIVE_MS, type ModelChoice, START_TIMEOUT_MS } from '../pi/backend.ts';
 import { equipmentOf } from '../pi/equipment.ts';
-import type { LinkEnd, PiLink } from '../pi/link.ts';
+import { LINK_BEAT, type LinkEnd, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { onePlace } from '../pi/place.ts';
 import { PendingRequests } from '../pi/requests.ts';
@@ -27,6 +27,7 @@ class SdkLink implements PiLink {
   readonly #end = Promise.withResolvers<LinkEnd>();
   readonly #rungMs: number;
   #listener: (record: PiRecord) => unknown = () => {};
+  #heard = 0;
 
   /** `name` is our session id. */
   constructor(host: HostProcess, name: string, session: OpenSession, rungMs: number) {
@@ -36,12 +37,25 @@ class SdkLink implements PiLink {
     this.#link = host.add({
       name,
       take: (record) => {
+        this.#heard++;
         if (!this.#requests.take(record)) this.#listener(record);
       },
       gone: (end) => this.#gone(end),
     });
     host.send({ type: 'open', link: this.#link, session });
   }
+
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** It stays on this machine. */
+  get unanswered(): number {
+    return 0;
+  }
+
+  /** The host is watched as a whole. */
+  giveUp(): void {}
 
   request(command: PiRecord): Promise<unknown> {
     return this.#requests.open(command, (numbered) => this.send(numbered));
@@ -191,7 +205,7 @@ export interface PiSdkAgentOptions {
 
 const DEFAULTS = {
   maxSessions: 1000,
-  startTimeoutMs: 20_000,
+  startTimeoutMs: START_TIMEOUT_MS,
   rungMs: 5000,
   blockedMs: 5000,
   deadMs: 30_000,
@@ -243,6 +257,7 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       startTimeoutMs: all.startTimeoutMs,
       rungMs: all.rungMs,
       aliveMs: options.aliveMs ?? ALIVE_MS,
+      beat: LINK_BEAT,
       guard: options.approvalsExtension !== undefined,
       log,
     },

@@ -1,4 +1,5 @@
 import type { Logger } from '../../base/log.ts';
+import type { LinkBeat } from './link.ts';
 import type { FindPlace } from './place.ts';
 
 /** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
@@ -7,6 +8,8 @@ export interface ModelChoice {
   readonly thinking: string | undefined;
 }
 
+/** Default of `startTimeoutMs`. */
+export const START_TIMEOUT_MS = 20_000;
 /** Default of `aliveMs`. */
 export const ALIVE_MS = 60_000;
 
@@ -20,8 +23,10 @@ export interface PiBackend {
   readonly startTimeoutMs: number;
   /** Between two rungs of the ending ladder, in milliseconds. */
   readonly rungMs: number;
-  /** Between two signs of life of a turn that has nothing to show, in milliseconds. */
+  /** Between two signs of life of a turn that waits for its place or its start, in milliseconds. */
   readonly aliveMs: number;
+  /** How the link of a session is watched while it is used. */
+  readonly beat: LinkBeat;
   /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
   readonly guard: boolean;
   readonly log: Logger;

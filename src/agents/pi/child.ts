@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { agentEnvironment } from '../../base/environment.ts';
-import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
+import { isStopped, killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
 import { Tail } from './diagnosis.ts';
 import { LineSplitter } from './jsonl.ts';
 import type { LinkEnd } from './link.ts';
@@ -30,8 +30,10 @@ export class LineChild {
   readonly #mark = randomUUID();
   readonly #stderr = new Tail();
   readonly #process: ChildProcess;
-  #cause: 'exited' | 'oversize' | 'blocked' = 'exited';
-  #blockedDetail: string | undefined;
+  #cause: LinkEnd['cause'] = 'exited';
+  #detail: string | undefined;
+  #heard = 0;
+  #unanswered = 0;
   #over = false;
   /** We asked it to leave, so what it leaves running on purpose may stay. */
   #orderly = false;
@@ -50,7 +52,11 @@ export class LineChild {
       this.#cause = 'oversize';
       this.kill();
     });
-    this.#process.stdout?.on('data', (chunk: Buffer) => splitter.push(chunk));
+    this.#process.stdout?.on('data', (chunk: Buffer) => {
+      this.#heard++;
+      this.#unanswered = 0;
+      splitter.push(chunk);
+    });
     this.#process.stderr?.on('data', (chunk: Buffer) => this.#stderr.add(chunk.toString('utf8')));
     // A child that is going away closes its end first; its exit tells the story.
     this.#process.stdin?.on('error', () => {});
@@ -61,8 +67,25 @@ export class LineChild {
     return this.#process.pid;
   }
 
+  /** Grows with whatever it writes. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  /** Bytes (about) that it got since it wrote something. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  /** It was halted from outside, and does nothing until somebody lets it go on. */
+  get halted(): boolean {
+    return !this.#over && this.pid !== undefined && isStopped(this.pid);
+  }
+
   write(line: string): void {
-    if (!this.#over) this.#process.stdin?.write(line);
+    if (this.#over) return;
+    this.#unanswered += line.length;
+    this.#process.stdin?.write(line);
   }
 
   /** Closes its input, then climbs the ladder; resolves when it is gone. */
@@ -82,12 +105,12 @@ export class LineChild {
     if (!this.#over && this.pid !== undefined) signalGroup(this.pid, 'SIGTERM');
   }
 
-  /** Nothing survives. `blockedDetail` says what it hung in, when that is the reason. */
-  kill(blockedDetail?: string): void {
+  /** Nothing survives. `why`: what is to be told instead of how it ended. */
+  kill(why?: Pick<LinkEnd, 'cause' | 'detail'>): void {
     if (this.#over || this.pid === undefined) return;
-    if (blockedDetail !== undefined) {
-      this.#cause = 'blocked';
-      this.#blockedDetail = blockedDetail;
+    if (why !== undefined) {
+      this.#cause = why.cause;
+      this.#detail = why.detail;
     }
     killTree(this.pid, this.#mark);
   }
@@ -107,10 +130,7 @@ export class LineChild {
         settle(ABSENT.includes(error.code ?? '') ? 'missing' : 'exited', detail);
       });
       const exit = (code: number | null, signal: NodeJS.Signals | null): void =>
-        settle(
-          this.#cause,
-          this.#blockedDetail ?? (code === null ? `signal ${signal}` : `exit code ${code}`),
-        );
+        settle(this.#cause, this.#detail ?? (code === null ? `signal ${signal}` : `exit code ${code}`));
       this.#process.on('close', exit);
       this.#process.on('exit', (code, signal) => void setTimeout(() => exit(code, signal), FLUSH_MS));
     });

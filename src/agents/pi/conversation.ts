@@ -19,7 +19,9 @@ import { ask } from './ask.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
 import { busy, controlFailure, controlSession } from './control.ts';
 import { lostTurn, noFolder, StartFailure } from './failures.ts';
+import { watchLink } from './link.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
+import type { PiPlace } from './place.ts';
 import { PiTurn } from './turn.ts';
 
 /** Two at work in one folder get in each other's way: a question beside the conversation only reads. */
@@ -84,6 +86,9 @@ async function undoTurn(session: LiveSession): Promise<Undone & { readonly file:
   return { text: withoutHeader(stringAt(last, 'text') ?? ''), file };
 }
 
+/** A start that takes longer than this part of what it may take is reported; at most 5 s. */
+const SLOW_START = { part: 1 / 4, mostMs: 5000 } as const;
+
 /** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
 
@@ -98,7 +103,7 @@ export class PiConversation implements Conversation {
   #choice: ModelChoice;
   #chosen: ModelChoice = { model: undefined, thinking: undefined };
   readonly #closing = new AbortController();
-  /** Ends the wait for a seat when nobody wants the session any more. */
+  /** Ends the wait for a seat, and the start, when nobody wants the session any more. */
   #unwanted = new AbortController();
   #session: Promise<LiveSession> | undefined;
   /** Calls that use the session or wait for it. */
@@ -106,6 +111,8 @@ export class PiConversation implements Conversation {
   /** Links that are not gone yet. */
   #links = 0;
   #turn: PiTurn | undefined;
+  /** Hears when the session takes its time to start. */
+  #starting: (on: boolean) => void = () => {};
   /** On its way out: the session goes on in another file. */
   #stale: LiveSession | undefined;
   #told: string | undefined;
@@ -133,12 +140,15 @@ export class PiConversation implements Conversation {
     // Whoever waits for a place is not silent.
     const waiting = setInterval(() => hear({ type: 'alive' }), this.#backend.aliveMs);
     waiting.unref();
+    this.#starting = (on) => hear({ type: 'starting', on });
     try {
       end = await this.#use(stop, (session) => {
+        this.#starting = () => {};
         clearInterval(waiting);
         return this.#runOn(session, input, hear, stop);
       });
     } catch (error) {
+      this.#starting = () => {};
       clearInterval(waiting);
       if (error instanceof StartFailure) end = error.turn;
       else if (stop.aborted) end = abortedEnd(stop, reachedModel);
@@ -246,7 +256,6 @@ export class PiConversation implements Conversation {
       listener,
       signal,
       rungMs: this.#backend.rungMs,
-      aliveMs: this.#backend.aliveMs,
       log: this.#backend.log,
     });
     this.#turn = turn;
@@ -264,12 +273,15 @@ export class PiConversation implements Conversation {
   /** Runs a job on the live session, starting it when there is none. Rejects when `signal` fires before it is there. */
   async #use<T>(signal: AbortSignal, job: (session: LiveSession) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
+    let unwatch = (): void => {};
     this.#users++;
     this.#present.add(this);
     try {
       const session = await settleBefore(this.#live(), signal);
+      unwatch = watchLink(session.link, this.#backend.beat, () => this.#turn?.alive());
       return await job(session);
     } finally {
+      unwatch();
       this.#users--;
       if (this.#users === 0) this.#rest();
       this.#leave();
@@ -302,13 +314,7 @@ export class PiConversation implements Conversation {
       place.seat.leave();
       throw new StartFailure(noFolder(this.#spec.cwd));
     }
-    const session = await connectSession(
-      this.#backend,
-      this.#spec,
-      this.#choice,
-      place,
-      this.#closing.signal,
-    );
+    const session = await this.#start(place);
     this.#links++;
     void session.link.ended.then((end) => {
       this.#turn?.lost(end);
@@ -322,6 +328,25 @@ export class PiConversation implements Conversation {
       if (!session.dialogs.take(record)) this.#turn?.take(record);
     });
     return session;
+  }
+
+  /** Starts the session; told when that takes its time, as behind a queue. */
+  async #start(place: PiPlace): Promise<LiveSession> {
+    let told = false;
+    const slow = setTimeout(
+      () => {
+        told = true;
+        this.#starting(true);
+      },
+      Math.min(SLOW_START.mostMs, this.#backend.startTimeoutMs * SLOW_START.part),
+    );
+    const wanted = AbortSignal.any([this.#closing.signal, this.#unwanted.signal]);
+    try {
+      return await connectSession(this.#backend, this.#spec, this.#choice, place, wanted);
+    } finally {
+      clearTimeout(slow);
+      if (told) this.#starting(false);
+    }
   }
 
   #rest(): void {

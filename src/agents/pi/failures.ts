@@ -88,7 +88,7 @@ export function silentStart(waitedMs: number, stderr: string): TurnEnd {
   return failedEnd(
     'agent_silent',
     'The agent was started but does not answer.',
-    `pi did not answer within ${Math.round(waitedMs / 1000)} s${line === '' ? '' : ` (${line})`}. Check agent.command: it must speak pi's RPC on its standard input and output.`,
+    `pi did not answer within ${Math.round(waitedMs / 1000)} s${line === '' ? '' : ` (${line})`}. Check agent.command: it must speak pi's RPC on its standard input and output. If it waits in a queue or for a container, raise agent.startSeconds.`,
     NOT_REACHED,
   );
 }
@@ -133,6 +133,13 @@ export function lostTurn(end: LinkEnd, reachedModel: boolean): TurnEnd {
       'agent_crashed',
       'The agent stopped reacting and was restarted.',
       `The agent host was blocked (${oneLine(end.detail)}).`,
+      { reachedModel, retryable },
+    );
+  if (end.cause === 'silent')
+    return failedEnd(
+      'agent_unreachable',
+      'The connection to the agent was lost before the answer was finished.',
+      `pi gave no sign of life (${endWords(end)}); the next message connects again. Check the network, and the machine on which pi runs.`,
       { reachedModel, retryable },
     );
   return failedEnd(

@@ -2,8 +2,11 @@ import type { PiRecord } from '../../gateway/agent/record.ts';
 
 /** Why a link is gone. */
 export interface LinkEnd {
-  /** `missing`: never existed. `oversize`: it sent a line longer than allowed. `blocked`: it stopped reacting. */
-  readonly cause: 'missing' | 'exited' | 'oversize' | 'blocked';
+  /**
+   * `missing`: never existed. `oversize`: it sent a line longer than allowed. `blocked`: it stopped reacting. `silent`:
+   * the process is there, but nothing comes back from it.
+   */
+  readonly cause: 'missing' | 'exited' | 'oversize' | 'blocked' | 'silent';
   /** For the operator: "exit code 1", "signal SIGKILL", the command that was not found. */
   readonly detail: string;
   /** The bounded end of what it wrote to stderr. Never shown in a chat. */
@@ -20,12 +23,75 @@ export interface PiLink {
   listen(listener: (record: PiRecord) => unknown): void;
   /** Resolves, and never rejects, when the link is gone and nothing of it is left running. */
   readonly ended: Promise<LinkEnd>;
+  /** Grows with everything that comes over the link. */
+  readonly heard: number;
+  /** Bytes that were sent since something came over the link. */
+  readonly unanswered: number;
+  /** Nothing has come back, not even the answer to a question: ends what cannot be alive, as `silent`. */
+  giveUp(): void;
   /** Orderly end, bounded by {@link terminate} and {@link kill}; resolves when it is gone. */
   close(): Promise<void>;
   /** Second rung of the ending ladder. */
   terminate(): void;
   /** Last rung: nothing of it survives, tools included. */
   kill(): void;
+}
+
+/** How a link is watched: it is looked at once a beat. */
+export interface LinkBeat {
+  readonly everyMs: number;
+  /** So many beats without a sign of life, and it is asked something. */
+  readonly quiet: number;
+  /** So many more, and it is given up. */
+  readonly dead: number;
+}
+
+/** A link that dies is noticed after 22 to 24 s. */
+export const LINK_BEAT: LinkBeat = { everyMs: 2000, quiet: 4, dead: 7 };
+
+/** A slow way gets a beat more for so many bytes that it has to carry first. */
+const BYTES_A_BEAT = 64 * 1024;
+
+/**
+ * Watches a link while somebody waits for something from it: the process behind it (ssh, docker, kubectl, srun) may live
+ * while the way to pi is dead. pi answers questions also while a tool or a model works. Beats are counted, not
+ * milliseconds, so that a gateway that was held up itself does not take that for silence. Returns what ends the watch.
+ */
+export function watchLink(link: PiLink, beat: LinkBeat, answered: () => void): () => void {
+  let heard = link.heard;
+  let beats = 0;
+  let asked = false;
+  const ask = async (): Promise<void> => {
+    try {
+      await link.request({ type: 'get_state' });
+      if (watching) answered();
+    } catch {
+      // Gone or given up, which who owns the link hears.
+    }
+  };
+  let watching = true;
+  const timer = setInterval(() => {
+    if (link.heard !== heard) {
+      heard = link.heard;
+      beats = 0;
+      asked = false;
+      return;
+    }
+    beats++;
+    if (beats < beat.quiet) return;
+    if (!asked) {
+      asked = true;
+      void ask();
+    } else if (beats >= beat.quiet + beat.dead + Math.floor(link.unanswered / BYTES_A_BEAT)) {
+      beats = 0;
+      link.giveUp();
+    }
+  }, beat.everyMs);
+  timer.unref();
+  return () => {
+    watching = false;
+    clearInterval(timer);
+  };
 }
 
 /** pi answered `success: false`. */

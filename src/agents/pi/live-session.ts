@@ -5,7 +5,7 @@ import { objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ModelChoice, PiBackend } from './backend.ts';
 import { PiDialogs } from './dialogs.ts';
-import { noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
+import { lostTurn, noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
 import type { PiPlace } from './place.ts';
 import type { Seat } from './seats.ts';
@@ -38,7 +38,7 @@ export function modelName(model: unknown): string | undefined {
 
 /**
  * Starts a session and waits for its first answer. Rejects with {@link StartFailure}; the seat is left as soon as the
- * session is gone, whatever the reason. `signal` kills a session that is still starting.
+ * session is gone, whatever the reason. `signal` ends a session that is still starting.
  */
 export async function connectSession(
   backend: PiBackend,
@@ -49,11 +49,15 @@ export async function connectSession(
 ): Promise<LiveSession> {
   const { seat, host } = place;
   const link = connect(spec, choice, place);
-  void link.ended.then(() => seat.leave());
+  void link.ended.then((end) => {
+    seat.leave();
+    // A dead way says something about the host, unlike a pi that ends.
+    if (end.cause === 'silent') place.failed(lostTurn(end, false));
+  });
   // An extension may ask something before the session has answered for the first time.
   const dialogs = new PiDialogs(link, spec.ask);
   link.listen((record) => dialogs.take(record));
-  const state = await firstAnswer(link, backend.startTimeoutMs, signal).catch((error: unknown) => {
+  const state = await firstAnswer(link, backend, signal).catch((error: unknown) => {
     throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
   });
   if (modelName(objectAt(state, 'model')) === undefined) {
@@ -83,13 +87,24 @@ function blamed(failure: StartFailure, place: PiPlace): StartFailure {
   return new StartFailure(place.failed(failure.turn));
 }
 
-async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal): Promise<unknown> {
+async function firstAnswer(
+  link: PiLink,
+  { startTimeoutMs: timeoutMs, rungMs }: PiBackend,
+  signal: AbortSignal,
+): Promise<unknown> {
   let silent = false;
-  const timer = setTimeout(() => {
-    silent = true;
-    link.kill();
-  }, timeoutMs);
-  const onAbort = (): void => link.kill();
+  const timers: NodeJS.Timeout[] = [];
+  // What waits in a queue (srun) has to hear of it to take its job back.
+  const onAbort = (): void => {
+    link.terminate();
+    timers.push(setTimeout(() => link.kill(), rungMs));
+  };
+  timers.push(
+    setTimeout(() => {
+      silent = true;
+      onAbort();
+    }, timeoutMs),
+  );
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -103,7 +118,7 @@ async function firstAnswer(link: PiLink, timeoutMs: number, signal: AbortSignal)
     if (signal.aborted) throw new StartFailure(stoppedEnd(false));
     throw new StartFailure(silent ? silentStart(timeoutMs, error.end.stderr) : startFailure(error.end));
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
 }

@@ -55,52 +55,6 @@ class Steering {
   }
 }
 
-/**
- * A tool may work for long without a word. While one is at work pi is asked now and then whether it still reacts; each
- * answer is a sign of life. A pi that hangs, or whose machine is gone, gives none.
- */
-class ToolWatch {
-  readonly #link: PiLink;
-  readonly #everyMs: number;
-  readonly #alive: () => void;
-  readonly #running = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
-  #asking = false;
-
-  constructor(link: PiLink, everyMs: number, alive: () => void) {
-    this.#link = link;
-    this.#everyMs = everyMs;
-    this.#alive = alive;
-  }
-
-  take(record: PiRecord): void {
-    const id = stringAt(record, 'toolCallId') ?? '';
-    if (record.type === 'tool_execution_start') this.#running.add(id);
-    else if (record.type === 'tool_execution_end') this.#running.delete(id);
-    else return;
-    if (this.#running.size === 0) this.close();
-    else this.#timer ??= setInterval(() => void this.#ask(), this.#everyMs).unref();
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  async #ask(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
-    try {
-      await this.#link.request({ type: 'get_state' });
-      if (this.#timer !== undefined) this.#alive();
-    } catch {
-      // No sign of life; who owns the link hears why.
-    } finally {
-      this.#asking = false;
-    }
-  }
-}
-
 /** A prompt that an extension answered by itself starts no run: look after this time. */
 const NO_RUN_CHECK_MS = 250;
 /** A prompt that was refused because of a compaction is tried again after this time. */
@@ -112,8 +66,6 @@ export interface PiTurnParts {
   readonly signal: AbortSignal;
   /** Time between two rungs of the ending ladder. */
   readonly rungMs: number;
-  /** Between two signs of life of a tool that works. */
-  readonly aliveMs: number;
   readonly log: Logger;
 }
 
@@ -125,7 +77,8 @@ export class PiTurn {
   readonly #signal: AbortSignal;
   readonly #log: Logger;
   readonly #events: RunEvents;
-  readonly #tools: ToolWatch;
+  /** Calls of tools that work now. */
+  readonly #tools = new Set<string>();
   readonly #steering = new Steering();
   readonly #done = Promise.withResolvers<TurnEnd>();
   readonly #steersInFlight = new Set<Promise<boolean>>();
@@ -145,7 +98,6 @@ export class PiTurn {
     this.#signal = parts.signal;
     this.#log = parts.log;
     this.#events = new RunEvents((event) => this.#emit(event));
-    this.#tools = new ToolWatch(parts.link, parts.aliveMs, () => this.#emit({ type: 'alive' }));
   }
 
   /**
@@ -172,7 +124,6 @@ export class PiTurn {
     } finally {
       this.#signal.removeEventListener('abort', onAbort);
       for (const timer of this.#timers) clearTimeout(timer);
-      this.#tools.close();
     }
   }
 
@@ -219,7 +170,9 @@ export class PiTurn {
   /** Hears one record of the link. */
   take(record: PiRecord): void {
     if (this.#finished) return;
-    this.#tools.take(record);
+    const call = stringAt(record, 'toolCallId') ?? '';
+    if (record.type === 'tool_execution_start') this.#tools.add(call);
+    else if (record.type === 'tool_execution_end') this.#tools.delete(call);
     const consumed = this.#steering.take(record);
     if (consumed !== undefined) this.#emit({ type: 'consumed', inputId: consumed.id });
     if (record.type === 'agent_start') {
@@ -233,6 +186,11 @@ export class PiTurn {
     } else if (record.type === 'compaction_start' || record.type === 'compaction_end')
       this.#emit({ type: 'compacting', on: record.type === 'compaction_start' });
     else this.#events.take(record);
+  }
+
+  /** pi has answered a question in between. A tool may work for long without a word; a model that is silent hangs. */
+  alive(): void {
+    if (this.#tools.size > 0) this.#emit({ type: 'alive' });
   }
 
   /** The link is gone. */

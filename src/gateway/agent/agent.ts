@@ -59,6 +59,8 @@ export type AgentEvent =
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
   /** A sign of life while there is nothing to show: a tool works for long, or a place is waited for. */
   | { readonly type: 'alive' }
+  /** The agent takes long to start (a queue, a cold container), and: it has started or will not. */
+  | { readonly type: 'starting'; readonly on: boolean }
   /** The agent begins or ends to shorten its own history: the turn goes on afterwards. */
   | { readonly type: 'compacting'; readonly on: boolean }
   /** A steered input was taken by the model: text from here on answers it. */
@@ -146,6 +148,8 @@ export type AgentControl =
 
 export interface AgentCheck {
   readonly ok: boolean;
+  /** It was still starting when the look ended: `ok`, but nothing is proven. */
+  readonly pending?: boolean;
   /** "pi 0.87.1, model anthropic/claude…", or what is wrong. */
   readonly detail: string;
   readonly hint?: string;

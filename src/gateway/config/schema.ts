@@ -326,6 +326,15 @@ export const ConfigSchema = Type.Object({
           description: 'Background tasks that run at the same time.',
         }),
       ),
+      startSeconds: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 604_800,
+          default: 20,
+          description:
+            'Seconds an agent may take to start. Raise it where its command waits in a queue or for a container.',
+        }),
+      ),
       idleMinutes: Type.Optional(minutes('Minutes before an idle agent process is stopped.', 5)),
       busyMode: Type.Optional(
         Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {

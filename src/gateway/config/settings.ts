@@ -71,6 +71,7 @@ export interface Settings {
     readonly tools: readonly string[] | undefined;
     readonly maxConcurrent: number;
     readonly maxTasks: number;
+    readonly startMs: number;
     readonly idleMs: number;
     readonly turnMs: number;
     readonly silenceMs: number;
@@ -157,6 +158,7 @@ export function resolveSettings(
       tools: config.agent?.tools,
       maxConcurrent: config.agent?.maxConcurrent ?? (capOf(hosts) || 4),
       maxTasks: config.agent?.maxTasks ?? 2,
+      startMs: (config.agent?.startSeconds ?? 20) * 1000,
       idleMs: (config.agent?.idleMinutes ?? 5) * 60_000,
       turnMs: (config.agent?.turnMinutes ?? 30) * 60_000,
       silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,

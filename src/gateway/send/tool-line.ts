@@ -18,13 +18,16 @@ export class ToolLine {
   readonly #level: ToolActivity;
   readonly #tools: Tool[] = [];
   #progress = '';
+  #starting = false;
 
   constructor(level: ToolActivity) {
     this.#level = level;
   }
 
   take(event: AgentEvent): void {
-    if (event.type === 'tool_start') this.#tools.push({ id: event.id, name: event.name, state: 'running' });
+    if (event.type === 'starting') this.#starting = event.on;
+    else if (event.type === 'tool_start')
+      this.#tools.push({ id: event.id, name: event.name, state: 'running' });
     else if (event.type === 'tool_end') {
       const tool = this.#tools.findLast((each) => each.id === event.id);
       if (tool !== undefined) tool.state = event.ok ? 'ok' : 'failed';
@@ -35,6 +38,7 @@ export class ToolLine {
   /** Empty where there is nothing to show or nothing may be shown. */
   text(): string {
     if (this.#level === 'off') return '';
+    if (this.#starting) return '⚙ The agent is starting. Send /stop to cancel.';
     const tools =
       this.#level === 'verbose'
         ? this.#tools

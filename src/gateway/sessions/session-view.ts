@@ -37,7 +37,9 @@ export function sessionView(session: SessionRecord, lane: Lane | undefined): Ses
       : lane?.doing === undefined
         ? {}
         : { current: '/compact' }),
+    ...(lane?.doing === undefined ? {} : { doing: lane.doing }),
     turns: session.turns,
+    ...(session.host === undefined ? {} : { host: session.host }),
     ...(session.model === undefined ? {} : { model: session.model }),
     ...(session.lastFailure === undefined ? {} : { lastFailure: session.lastFailure }),
   };

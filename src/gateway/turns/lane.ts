@@ -3,7 +3,7 @@ import type { BusyMode } from '../config/schema.ts';
 import { editedMessage, withoutPiece } from '../receive/edited-message.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { AbortReason } from './outcome.ts';
-import { Turn, type TurnPort } from './turn.ts';
+import { type Doing, Turn, type TurnPort } from './turn.ts';
 import type { TurnSlots } from './turn-slots.ts';
 
 /** What a lane needs from the outside. */
@@ -58,8 +58,8 @@ export class Lane {
   }
 
   /** What the lane does that is no turn, or a turn does before it goes on; undefined: nothing of the kind. */
-  get doing(): 'compacting' | undefined {
-    return this.#work !== undefined || this.#turn?.compacting ? 'compacting' : undefined;
+  get doing(): Doing | undefined {
+    return this.#work !== undefined ? 'compacting' : this.#turn?.doing;
   }
 
   get idle(): boolean {

@@ -10,6 +10,9 @@ export const GIVE_UP_MS = 20_000;
 /** Reason of our own signals: without one Node makes an error with a stack, for nobody. */
 const OVER = 'over';
 
+/** What the agent does instead of answering. */
+export type Doing = 'starting' | 'compacting';
+
 /** What a turn needs from the outside. Storage marks resolve when they are durable. */
 export interface TurnPort {
   readonly turnMs: number;
@@ -64,7 +67,8 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** Text came since the current message was taken. */
   #spoke = false;
   #over = false;
-  #compacting = false;
+  #doing: Doing | undefined;
+  #deadline: NodeJS.Timeout | undefined;
   /** Questions that wait for people. */
   #holds = 0;
   #outcome: Outcome | undefined;
@@ -88,9 +92,9 @@ export class Turn<W extends { readonly item: InboxItem }> {
     return [...this.#steered.values()].map(({ item }) => item);
   }
 
-  /** The agent shortens its history before it goes on. */
-  get compacting(): boolean {
-    return this.#compacting && !this.#over;
+  /** What the agent does before it goes on. */
+  get doing(): Doing | undefined {
+    return this.#over ? undefined : this.#doing;
   }
 
   /** The agent is done with it; only its outcome is still being stored. */
@@ -156,12 +160,11 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** The outcome of the message that is current at the end; undefined: it never began and waits on. */
   async #answer(): Promise<Outcome | undefined> {
     const { signal } = this.#abort;
-    let deadline: NodeJS.Timeout | undefined;
     try {
       if (!this.#begun) await this.#port.mark(this.#first.item, 'running');
       if (!signal.aborted) {
         this.#port.began(this.#first.item);
-        deadline = setTimeout(() => this.abort('timed_out'), this.#port.turnMs);
+        this.#startClock();
         this.#listenForSilence();
       }
       const end = await this.#tries(this.#first.item);
@@ -170,9 +173,14 @@ export class Turn<W extends { readonly item: InboxItem }> {
     } catch (error) {
       return outcomeOf(brokenEnd(error, this.#started), signal);
     } finally {
-      clearTimeout(deadline);
+      clearTimeout(this.#deadline);
       clearTimeout(this.#silence);
     }
+  }
+
+  #startClock(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.abort('timed_out'), this.#port.turnMs);
   }
 
   #listenForSilence(): void {
@@ -238,14 +246,20 @@ export class Turn<W extends { readonly item: InboxItem }> {
     if (this.#over) return;
     if (this.#holds === 0) this.#silence?.refresh();
     if (event.type === 'alive') return;
-    if (event.type === 'compacting') {
-      this.#compacting = event.on;
+    if (event.type === 'compacting' || event.type === 'starting') {
+      this.#doing = event.on ? event.type : undefined;
+      // A start has a limit of its own (agent.startSeconds): in a queue it may take longer than a turn.
+      if (event.type === 'starting') {
+        if (event.on) clearTimeout(this.#deadline);
+        else if (!this.#abort.signal.aborted) this.#startClock();
+        this.#port.event(this.#current, event);
+      }
       this.#port.changed();
       return;
     }
     if (event.type === 'started') {
       this.#started = true;
-      this.#compacting = false;
+      this.#doing = undefined;
       this.steer(); // what came before the model was reached
     }
     if (event.type === 'text_delta') this.#spoke = true;

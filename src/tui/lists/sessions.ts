@@ -42,9 +42,15 @@ function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
     row.lastFailure === undefined
       ? []
       : [span(`${glyphs.bad} failed ${ticker.age(row.lastFailure.at)} `, 'bad')];
+  const host = row.host === undefined ? [] : [span(` on ${clean(row.host, 40)}`, 'dim')];
   switch (row.state) {
     case 'running':
-      return [span('running', 'ok'), ...waiting, ...quote(row.current ?? row.title)];
+      return [
+        span(row.doing ?? 'running', row.doing === 'starting' ? 'warn' : 'ok'),
+        ...host,
+        ...waiting,
+        ...quote(row.current ?? row.title),
+      ];
     case 'queued':
       return [span(`${Math.max(1, row.waiting)} queued`, 'warn'), ...quote(row.current ?? row.title)];
     case 'paused':
@@ -58,7 +64,11 @@ function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
         : [...failure, span('paused', 'mark'), ...waiting, span(' you answer this chat')];
     case 'idle':
       return row.lastFailure === undefined
-        ? [span(`idle ${ticker.age(row.lastUserAt)}`, 'dim'), span(` ${clean(row.title, 200)}`, 'dim')]
+        ? [
+            span(`idle ${ticker.age(row.lastUserAt)}`, 'dim'),
+            ...host,
+            span(` ${clean(row.title, 200)}`, 'dim'),
+          ]
         : [...failure, span(clean(row.lastFailure.reason, 200))];
     case 'ended':
       return [...failure, span(`ended ${clean(row.endReason ?? '')}`, 'dim')];
@@ -82,7 +92,7 @@ export const sessionsList: ListDefinition<SessionView> = {
   rows: ({ slices }) => slices.sessions,
   key: (row) => row.id,
   haystack: (row) =>
-    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.id}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
+    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.host ?? ''} ${row.id}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
   height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);

@@ -178,6 +178,7 @@ describe('a tool that works for long', () => {
       maxChildren: 1,
       idleMs: 60_000,
       aliveMs: 30,
+      beat: { everyMs: 15, quiet: 2, dead: 1000 },
       log: silentLogger,
     });
     const alive = (events: readonly AgentEvent[]) => events.filter(({ type }) => type === 'alive').length;
@@ -202,6 +203,7 @@ describe('a tool that works for long', () => {
       maxChildren: 2,
       idleMs: 60_000,
       aliveMs: 30,
+      beat: { everyMs: 15, quiet: 2, dead: 1000 },
       rungMs: 100,
       log: silentLogger,
     });

@@ -93,7 +93,7 @@ describe('the real pi as a child', () => {
   it('says that no model is configured', async () => {
     const turn = turnOf(start({ env: await bareEnv() }), 'hello', 'bare');
     expect(await turn.end).toMatchObject({ code: 'agent_unconfigured', reachedModel: false });
-    expect(turn.events).toEqual([]);
+    expect(typesOf(turn.events)).toEqual([]);
   });
 
   it('says that the configured model does not exist', async () => {
