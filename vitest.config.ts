@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Starts processes, terminals or the built program: `dist/` has to be current. */
@@ -19,6 +20,8 @@ const SYSTEM = [
 
 /** Real client libraries against the local platform servers of `test/platforms/`. */
 const PLATFORM = ['test/{adapters,platforms}/**/*.test.{ts,tsx}'];
+/** Below `test/adapters/`, but neither a library nor a server: text in, text out. */
+const TEXT = ['test/adapters/text/**/*.test.ts'];
 
 const common = {
   setupFiles: ['test/support/no-leaks.ts'],
@@ -31,17 +34,19 @@ const common = {
 
 export default defineConfig({
   test: {
+    // Much of what runs here waits for a process or a timer: one worker would leave a core idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {
           ...common,
           name: 'pure',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: [...SYSTEM, ...PLATFORM],
+          exclude: [...SYSTEM, 'test/adapters/!(text)/**', 'test/adapters/*.test.ts', 'test/platforms/**'],
           isolate: false,
         },
       },
-      { test: { ...common, name: 'platform', include: PLATFORM, exclude: SYSTEM } },
+      { test: { ...common, name: 'platform', include: PLATFORM, exclude: [...SYSTEM, ...TEXT] } },
       { test: { ...common, name: 'system', include: SYSTEM } },
     ],
   },

@@ -1,6 +1,8 @@
 /**
  * Builds when needed, runs every test, and ends with one line: "N passed, N failed[, N skipped]".
  * With arguments only what they name runs, and nothing is built unless a named test drives the built program.
+ * Properties are tried a fifth of their count; `--full`: all of it; `--full=changed`: all of it in the directories of
+ * `test/` that this branch changed, or whose part of `src/` it changed.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -10,7 +12,32 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const node = process.execPath;
-const named = process.argv.slice(2);
+const named = process.argv.slice(2).filter((word) => !word.startsWith('--full'));
+
+/** The second level of `src/` and `test/` that differs from where this branch left main, or from the last commit. */
+function changed(): string {
+  const git = (...args: string[]): string | undefined => {
+    const { status, stdout } = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+    return status === 0 ? stdout.trim() : undefined;
+  };
+  const head = git('rev-parse', 'HEAD');
+  const base = ['origin/main', 'main']
+    .map((name) => git('merge-base', 'HEAD', name))
+    .find((at) => at && at !== head);
+  const files = git('diff', '--name-only', base ?? 'HEAD~1');
+  // Without a history there is nothing to compare with: everything counts as changed.
+  if (files === undefined) return 'all';
+  const parts = files
+    .split('\n')
+    .flatMap((file) => /^(?:src|test)\/([^/]+(?:\/[^/.]+)?)\//.exec(file)?.[1] ?? []);
+  return [...new Set(parts)].join(',');
+}
+
+const full = process.argv.includes('--full')
+  ? 'all'
+  : process.argv.includes('--full=changed')
+    ? changed()
+    : (process.env['TEST_FULL'] ?? '');
 /** Folders whose tests start `dist/`. */
 const DRIVES_DIST =
   /e2e|extension|api|cli|foreign|whole-path|docs|takeover|package|decisions|program|pty|real|process/;
@@ -31,7 +58,7 @@ const run = spawnSync(
     `--outputFile.json=${report}`,
     ...named,
   ],
-  { stdio: 'inherit', cwd: root },
+  { stdio: 'inherit', cwd: root, env: { ...process.env, TEST_FULL: full } },
 );
 
 interface Report {

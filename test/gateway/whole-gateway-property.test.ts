@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { DeliveryError } from '../../src/base/errors.ts';
 import { systemError } from '../store/kit/memory-disk.ts';
+import { tries } from '../support/tries.ts';
 import { Rig } from './rig.ts';
 import type { ShownMessage } from './test-platform.ts';
 
-/** More by the environment, for a long look. */
-const RUNS = Number(process.env['GATEWAY_RUNS'] ?? 40);
+const RUNS = 100;
 const MARK = '(The connection was lost while sending: the next message may be a repeat.)';
 
 type Action =
@@ -182,7 +182,7 @@ async function play(
         rig.remove();
       }
     }),
-    { numRuns: RUNS },
+    { numRuns: tries(RUNS) },
   );
 }
 

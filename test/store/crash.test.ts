@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
 import { Database } from '../../src/store/database.ts';
+import { tries } from '../support/tries.ts';
 import { type Body, body, Ledger, ledgerMigrations } from './kit/ledger.ts';
 import { MemoryDisk, type Operation, randomFrom, systemError } from './kit/memory-disk.ts';
 
@@ -86,7 +87,7 @@ describe('after a crash at any moment', () => {
         ledger.check(last, true);
         await last.close();
       }),
-      { numRuns: 300 },
+      { numRuns: tries(300) },
     );
   }, 120_000);
 

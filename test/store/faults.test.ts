@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { Database } from '../../src/store/database.ts';
+import { tries } from '../support/tries.ts';
 import { addNote, notes, noteTexts } from './kit/folder.ts';
 import { body, Ledger, ledgerMigrations } from './kit/ledger.ts';
 import { MemoryDisk, type Operation, randomFrom, systemError } from './kit/memory-disk.ts';
@@ -247,7 +248,7 @@ describe('a disk that refuses', () => {
         ledger.check(last, false);
         await last.close();
       }),
-      { numRuns: 300 },
+      { numRuns: tries(300) },
     );
   }, 120_000);
 });

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isInWalMode, mergeWal } from '../../src/store/wal.ts';
+import { tries } from '../support/tries.ts';
 import { filesOfDeadProgram } from './kit/legacy.ts';
 
 const FIFTY = 'WITH RECURSIVE fifty (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM fifty WHERE n < 50)';
@@ -133,7 +134,7 @@ describe('merging a write-ahead log', () => {
         if (!cut) changed[at] = (changed[at] ?? 0) ^ flip;
         expect(byUs(changed)).toEqual(bySqlite(changed));
       }),
-      { numRuns: 150 },
+      { numRuns: tries(150) },
     );
   });
 });

@@ -12,6 +12,7 @@ import {
 } from '../../../src/adapters/kit/supervisor.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { AdapterHealth } from '../../../src/gateway/model.ts';
+import { tries } from '../../support/tries.ts';
 
 function harness(run: (connected: () => void, signal: AbortSignal) => Promise<void>) {
   const seen: AdapterHealth[] = [];
@@ -133,7 +134,7 @@ describe('after an outage', () => {
           expect(await backAfter(fail, () => values.next().value ?? 0)).toBeLessThan(15_000);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: tries(40) },
     );
   });
 

@@ -11,6 +11,7 @@ import { formatTelegram, telegramText } from '../../../src/adapters/text/telegra
 import type { Node } from '../../../src/adapters/text/tree.ts';
 import { formatWhatsapp, whatsappText } from '../../../src/adapters/text/whatsapp.ts';
 import type { Part } from '../../../src/gateway/adapter.ts';
+import { tries } from '../../support/tries.ts';
 import { anyText, CORPUS, documents, soup } from './documents.ts';
 import {
   bones,
@@ -144,7 +145,7 @@ describe.each(Object.entries(SUBJECTS))('text for %s', (_name, subject) => {
         expectComplete(plain, content);
         for (const address of content.addresses) expect(bones(plain)).toContain(bones(address));
       }),
-      { numRuns: 1_500 },
+      { numRuns: tries(1_500) },
     );
   });
 
@@ -155,7 +156,7 @@ describe.each(Object.entries(SUBJECTS))('text for %s', (_name, subject) => {
         if (markdown !== '') expect(parts.length).toBeGreaterThan(0);
         expectValid(subject, parts);
       }),
-      { numRuns: 1_500 },
+      { numRuns: tries(1_500) },
     );
   });
 
@@ -191,7 +192,7 @@ describe('text for Twitch', () => {
           }
         },
       ),
-      { numRuns: 5_000 },
+      { numRuns: tries(5_000) },
     );
   });
 
@@ -205,7 +206,7 @@ describe('text for Twitch', () => {
           contentOf(markdown),
         );
       }),
-      { numRuns: 1_000 },
+      { numRuns: tries(1_000) },
     );
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Intake } from '../../../src/adapters/whatsapp/intake.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
+import { tries } from '../../support/tries.ts';
 
 function message(chatId: string, text: string): InboundMessage {
   return {
@@ -99,7 +100,7 @@ describe('the intake', () => {
             );
         },
       ),
-      { numRuns: 25 },
+      { numRuns: tries(25) },
     );
   });
 });

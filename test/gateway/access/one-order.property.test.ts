@@ -7,6 +7,7 @@ import { EventStream } from '../../../src/gateway/events.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
+import { tries } from '../../support/tries.ts';
 
 const PLATFORM = 'whatsapp';
 const OLGA = { name: 'olga', surface: 'console' } as const;
@@ -189,7 +190,7 @@ it('acts on one person that race leave the same in memory and on the disk, whate
         await Promise.all([db.close(), again.db.close()]);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: tries(100) },
   );
 });
 
@@ -221,7 +222,7 @@ it('the last word about a person is what counts, as if every act had waited for 
         await Promise.all([raced.db.close(), calm.db.close()]);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: tries(100) },
   );
 });
 

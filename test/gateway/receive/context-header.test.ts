@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { type InputOptions, prepareInput } from '../../../src/gateway/receive/attachments.ts';
 import { cleanMessage } from '../../../src/gateway/receive/reception.ts';
+import { tries } from '../../support/tries.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';
 import { TestPlatform } from '../test-platform.ts';
 
@@ -185,7 +186,7 @@ describe('nobody but the gateway', () => {
         expect(count).toBeLessThanOrEqual(3 + blocks);
         for (const line of lines(got)) expect(line.match(/[⟦⟧]/g)).toEqual(['⟦', '⟧']);
       }),
-      { numRuns: 200 },
+      { numRuns: tries(200) },
     );
   });
 });

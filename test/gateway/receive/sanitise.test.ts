@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { NO_NAME, sanitiseName, sanitiseText } from '../../../src/gateway/receive/sanitise.ts';
+import { tries } from '../../support/tries.ts';
 
 const FAMILY = '👩‍👩‍👧‍👦';
 const SCOTLAND = '\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}';
@@ -86,7 +87,7 @@ describe('sanitiseText', () => {
         expect(sanitiseText(clean)).toBe(clean);
         expect(sanitiseText(raw, 10).length).toBeLessThanOrEqual(10);
       }),
-      { numRuns: 5_000 },
+      { numRuns: tries(5_000) },
     );
   });
 
@@ -136,7 +137,7 @@ describe('sanitiseName', () => {
         expect(stringWidth(name)).toBeLessThanOrEqual(64);
         expect(stringWidth(name)).toBeGreaterThan(0);
       }),
-      { numRuns: 2_000 },
+      { numRuns: tries(2_000) },
     );
   });
 

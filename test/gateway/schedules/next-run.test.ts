@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { wallTime } from '../../../src/gateway/schedules/local-time.ts';
 import { nextRun, nextRuns } from '../../../src/gateway/schedules/next-run.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, type ScheduleSpec } from '../../../src/gateway/schedules/spec.ts';
+import { tries } from '../../support/tries.ts';
 
 const cron = (text: string): ScheduleSpec => ({ kind: 'cron', cron: text });
 const iso = (spec: ScheduleSpec, zone: string, from: string, count: number): string[] =>
@@ -108,7 +109,7 @@ describe('any schedule in any zone', () => {
           expect(nextRun(spec, zone, Math.floor(after + (next - 1 - after) * part))).toBe(next);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: tries(400) },
     );
   });
 
@@ -127,7 +128,7 @@ describe('any schedule in any zone', () => {
           expect(Math.abs(distance - DAY_MS)).toBeLessThanOrEqual(HOUR_MS);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: tries(150) },
     );
   });
 });

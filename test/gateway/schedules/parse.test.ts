@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { writeTime } from '../../../src/gateway/schedules/local-time.ts';
 import { nextRuns } from '../../../src/gateway/schedules/next-run.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../../src/gateway/schedules/parse.ts';
+import { tries } from '../../support/tries.ts';
 
 const BERLIN = 'Europe/Berlin';
 /** Wednesday 2026-05-06 12:00 in Berlin. */
@@ -137,6 +138,6 @@ it('reads any text without throwing anything but its own error', () => {
           expect(thrown).toMatchObject({ code: 'bad_schedule', hint: expect.any(String) });
         }
     }),
-    { numRuns: 500 },
+    { numRuns: tries(500) },
   );
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/base/errors.ts';
 import { egressText, errorSentence, Redactor } from '../../../src/gateway/send/egress.ts';
+import { tries } from '../../support/tries.ts';
 
 function redactorOf(...secrets: string[]): Redactor {
   const redactor = new Redactor();
@@ -114,7 +115,7 @@ describe('egressText', () => {
         if (kept.length >= 6 && !'[redacted]'.includes(kept) && !'\ufffd'.includes(kept))
           expect(clean).not.toContain(secret.trim());
       }),
-      { numRuns: 1_000 },
+      { numRuns: tries(1_000) },
     );
   });
 });
@@ -190,7 +191,7 @@ describe('errorSentence', () => {
           expect(sentence.length).toBeLessThan(260);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: tries(2_000) },
     );
     expect(errorSentence(new Error('word '.repeat(1000))).length).toBeLessThan(260);
   });

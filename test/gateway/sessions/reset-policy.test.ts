@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ResetSettings } from '../../../src/gateway/config/settings.ts';
 import { latestDailyBoundary, resetDecision } from '../../../src/gateway/sessions/placing.ts';
+import { tries } from '../../support/tries.ts';
 
 const BERLIN = 'Europe/Berlin';
 const NEW_YORK = 'America/New_York';
@@ -147,7 +148,7 @@ describe('a session starts anew', () => {
           expect(decision.boundary).toBeLessThanOrEqual(now);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: tries(500) },
     );
   });
 
@@ -163,7 +164,7 @@ describe('a session starts anew', () => {
           expect(now - boundary).toBeLessThanOrEqual(25 * 3_600_000);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: tries(500) },
     );
   });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PLATFORMS } from '../../../src/gateway/model.ts';
 import { type SessionKeyInput, sessionKey } from '../../../src/gateway/sessions/session-key.ts';
+import { tries } from '../../support/tries.ts';
 
 /** Ids as platforms make them, and as somebody would make them who wants to end up in another's session. */
 const id = fc.oneof(
@@ -34,7 +35,7 @@ describe('the key of a conversation', () => {
         const same = identity(one).every((part, i) => part === identity(other)[i]);
         expect(sessionKey(one) === sessionKey(other)).toBe(same);
       }),
-      { numRuns: 5000 },
+      { numRuns: tries(5000) },
     );
   });
 

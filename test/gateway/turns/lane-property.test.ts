@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BusyMode } from '../../../src/gateway/config/schema.ts';
+import { tries } from '../../support/tries.ts';
 import { LaneWorld } from './lane-world.ts';
 import type { RunPlan } from './scripted-model.ts';
 
-/** More by the environment, for a long look. */
-const RUNS = Number(process.env['LANE_RUNS'] ?? 1500);
+const RUNS = 1500;
 const SESSIONS = 2;
 const MAX_WAITING = 5;
 const SLOTS = 1;
@@ -240,7 +240,7 @@ describe('whatever arrives, whatever fails, whenever it is killed', () => {
           expect(shown.has(id), 'shown to the model although it was dropped').toBe(false);
         }
       }),
-      { numRuns: RUNS },
+      { numRuns: tries(RUNS) },
     );
   });
 
@@ -269,7 +269,7 @@ describe('whatever arrives, whatever fails, whenever it is killed', () => {
         await vi.advanceTimersByTimeAsync(60_000);
         expectSound(world);
       }),
-      { numRuns: RUNS },
+      { numRuns: tries(RUNS) },
     );
   });
 });

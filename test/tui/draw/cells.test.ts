@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellWidth, clean, cut, fillTo, graphemes, wrap } from '../../../src/tui/draw/cells.ts';
+import { tries } from '../../support/tries.ts';
 import { HOSTILE } from '../fixtures.ts';
 import { VirtualTerminal } from '../virtual-terminal.ts';
 
@@ -102,7 +103,7 @@ describe('cut and fillTo', () => {
           expect(cellWidth(fillTo(clean(text), width))).toBe(width);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: tries(500) },
     );
   });
 

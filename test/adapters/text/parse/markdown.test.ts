@@ -9,6 +9,7 @@ import { parseInlineQuickly } from '../../../../src/adapters/text/parse/inline.t
 import { parseMarkdown } from '../../../../src/adapters/text/parse/markdown.ts';
 import { splitBlocks } from '../../../../src/adapters/text/parse/split.ts';
 import { textOf } from '../../../../src/adapters/text/tree.ts';
+import { tries } from '../../../support/tries.ts';
 import { documents, soup } from '../documents.ts';
 
 /** What the reference parser says of the whole text at once. */
@@ -74,7 +75,7 @@ describe('parseMarkdown', () => {
       fc.property(fc.oneof(documents, soup, soup), (markdown) => {
         expect(comparable(parseMarkdown(markdown).blocks)).toEqual(reference(markdown));
       }),
-      { numRuns: 5_000, seed: 20_260 },
+      { numRuns: tries(5_000), seed: 20_260 },
     );
   });
 
