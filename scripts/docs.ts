@@ -5,6 +5,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as discord from '../src/adapters/discord/contents.ts';
+import * as slack from '../src/adapters/slack/contents.ts';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
 import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/inbound.ts';
 import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
@@ -108,7 +110,9 @@ const GENERATED: Readonly<Record<string, () => string>> = {
       ]),
     ),
   configuration,
+  'discord-kinds': () => kinds(discord.GIVEN, discord.UNREADABLE),
   errors: errorCodes,
+  'slack-kinds': () => kinds(slack.GIVEN, slack.UNREADABLE),
   'telegram-kinds': () => kinds({ ...GIVEN, ...DESCRIBED }, UNREADABLE),
   'twitch-kinds': () =>
     table(

@@ -36,7 +36,7 @@ export class SlackServer implements PlatformServer {
   /** Web API error for every call with this token. */
   readonly refusals: { bot?: string; app?: string } = {};
   scopes = SCOPES;
-  /** The organisation that the workspace belongs to (Enterprise Grid). */
+  /** The organization that the workspace belongs to (Enterprise Grid). */
   enterpriseId: string | undefined;
   /** What `users.info` tells of a user beside the name. */
   readonly profiles = new Map<string, Json>();

@@ -258,7 +258,7 @@ export class SlackConnection {
     let welcome: InboundMessage | undefined;
     const taken = await this.#intake.take(chatOfEvent(body, me), async () => {
       const message = await this.#named(body, me);
-      if (message === undefined || this.#host.refusal?.(message) !== undefined) return message;
+      if (message === undefined || this.#refused(message)) return message;
       welcome = await this.#inThread(body, message, me);
       return welcome;
     });
@@ -274,7 +274,12 @@ export class SlackConnection {
     return 'message' in reading ? reading.message : undefined;
   }
 
-  /** With what stands above it. Not asked for whoever is refused anyway. */
+  /** Nothing is looked up for whoever is refused. Without a mention it is the gateway that knows whether the bot is meant. */
+  #refused(message: InboundMessage): boolean {
+    return message.mentioned && this.#host.refusal?.(message) !== undefined;
+  }
+
+  /** With what stands above it. */
   async #inThread(body: unknown, message: InboundMessage, me: SlackIdentity): Promise<InboundMessage> {
     const around = await this.#threads.around(message, me);
     const reading = around === undefined ? undefined : readEvent(body, me, this.#directory, around);

@@ -82,11 +82,13 @@ export interface Contents {
 /** Pure; never throws. */
 export function readContents(message: Fields): Contents {
   const attached = listOf(message, 'attachments');
-  const written = writtenText(message);
+  const happened = happening(textOf(message, 'subtype'));
+  // What stands in those is Slack's own sentence about them.
+  const written = happened === undefined ? writtenText(message) : '';
   const cards = attached.filter((each) => !isShared(each)).map(cardText);
   const below = onlyNew(cards.filter((card) => saysMore(card, written)));
   const files = readFiles(listOf(message, 'files'));
-  const strange = happening(textOf(message, 'subtype')) ?? strangeBlock(listOf(message, 'blocks'));
+  const strange = happened ?? strangeBlock(listOf(message, 'blocks'));
   return {
     written,
     below: lines([below, ...files.notes]),

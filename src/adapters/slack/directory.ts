@@ -8,7 +8,7 @@ import type { WebClient } from './web-client.ts';
 
 interface Entry {
   readonly name: string | undefined;
-  /** The organisation of a user. */
+  /** The organization of a user. */
   readonly enterprise?: string | undefined;
   readonly until: number;
 }
@@ -26,7 +26,7 @@ export class Directory implements Names {
   readonly #entries = new LruMap<string, Entry>(MAX_ENTRIES);
   readonly #asking = new Map<string, Promise<void>>();
   readonly #forbidden = new Set<string>();
-  /** The bot's own organisation, known after login. */
+  /** The bot's own organization, known after login. */
   enterpriseId: string | undefined;
 
   constructor(client: WebClient, log: Logger) {

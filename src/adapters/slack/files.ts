@@ -5,7 +5,7 @@ import { type Fields, fieldsOf, listOf, numberOf, textOf } from './fields.ts';
 /** What `Attachment.ref` holds: enough to fetch the bytes after a restart. */
 export interface FileRef {
   readonly id: string;
-  /** Absent where Slack wants `files.info` to be asked first (files of other organisations). */
+  /** Absent where Slack wants `files.info` to be asked first (files of other organizations). */
   readonly url?: string;
 }
 

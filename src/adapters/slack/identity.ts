@@ -9,25 +9,25 @@ export interface SlackIdentity {
   readonly userId: string;
   readonly botId: string | undefined;
   readonly name: string;
-  /** The organisation of the workspace (Enterprise Grid); its other workspaces are ours as well. */
+  /** The organization of the workspace (Enterprise Grid); its other workspaces are ours as well. */
   readonly enterpriseId?: string;
 }
 
 /** What a payload tells about where a person belongs. */
 export interface Origin {
-  /** The person's workspace or organisation, the field that says it best first. */
+  /** The person's workspace or organization, the field that says it best first. */
   readonly teams: readonly (string | undefined)[];
-  /** Workspaces, each with the organisation that the payload names for it. */
-  readonly organisations: readonly (readonly [team: string | undefined, enterprise: string | undefined])[];
+  /** Workspaces, each with the organization that the payload names for it. */
+  readonly organizations: readonly (readonly [team: string | undefined, enterprise: string | undefined])[];
 }
 
 /**
- * A person is `<organisation or workspace>:<user>`. Slack's payloads name one person by several of the workspaces of an
- * organisation; all of those are the same person. People of other organisations (Slack Connect) are not ours, whatever
+ * A person is `<organization or workspace>:<user>`. Slack's payloads name one person by several of the workspaces of an
+ * organization; all of those are the same person. People of other organizations (Slack Connect) are not ours, whatever
  * channel they share with us.
  */
 export function person(
-  { teams, organisations }: Origin,
+  { teams, organizations }: Origin,
   user: string,
   name: string,
   me: SlackIdentity,
@@ -39,7 +39,7 @@ export function person(
     team === me.teamId ||
     (enterpriseId !== undefined &&
       (team === enterpriseId ||
-        organisations.some(([workspace, owner]) => workspace === team && owner === enterpriseId) ||
+        organizations.some(([workspace, owner]) => workspace === team && owner === enterpriseId) ||
         names.ours?.(user) === true));
   if (!ours) return { id: `${team}:${user}`, name };
   const id = `${enterpriseId ?? me.teamId}:${user}`;
@@ -58,11 +58,11 @@ export function originOfMessage(payload: Fields, message: Fields, me: SlackIdent
     textOf(message, 'team') ??
     textOf(payload, 'team_id');
   const channel = textOf(fieldsOf(payload['event']), 'channel') ?? '';
-  // A channel that is shared with nobody has only people of the own organisation in it.
+  // A channel that is shared with nobody has only people of the own organization in it.
   const among = payload['is_ext_shared_channel'] === false && !channel.startsWith('D');
   return {
     teams: [team],
-    organisations: [
+    organizations: [
       [textOf(payload, 'context_team_id'), textOf(payload, 'context_enterprise_id')],
       ...listOf(payload, 'authorizations').map(
         (each) => [textOf(each, 'team_id'), textOf(each, 'enterprise_id')] as const,
@@ -79,7 +79,7 @@ export function originOfMessage(payload: Fields, message: Fields, me: SlackIdent
 export function originOfCommand(command: Fields): Origin {
   const team = textOf(command, 'team_id');
   const enterprise = textOf(command, 'enterprise_id');
-  return { teams: [team, enterprise], organisations: [[team, enterprise]] };
+  return { teams: [team, enterprise], organizations: [[team, enterprise]] };
 }
 
 /** Of a press of a button. `team` and `enterprise` are those of the app's installation; the person has their own. */
@@ -89,7 +89,7 @@ export function originOfPress(press: Fields): Origin {
   const enterprise = textOf(fieldsOf(press['enterprise']), 'id');
   return {
     teams: [textOf(user, 'team_id'), textOf(user, 'enterprise_id'), textOf(team, 'id'), enterprise],
-    organisations: [
+    organizations: [
       [textOf(user, 'team_id'), textOf(user, 'enterprise_id')],
       [textOf(team, 'id'), textOf(team, 'enterprise_id') ?? enterprise],
     ],

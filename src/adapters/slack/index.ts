@@ -37,8 +37,10 @@ const NEEDED = ['chat:write', 'im:history', 'app_mentions:read'];
 
 /** What is missing without the others. */
 const HELPFUL: Readonly<Record<string, string>> = {
-  'channels:history': 'replies without a mention in public channels are not seen',
-  'groups:history': 'replies without a mention in private channels are not seen',
+  'channels:history':
+    'replies without a mention and earlier messages of a thread in public channels are not seen',
+  'groups:history':
+    'replies without a mention and earlier messages of a thread in private channels are not seen',
   'mpim:history': 'group conversations are not seen',
   'users:read': 'people are shown by their id',
   'channels:read': 'public channels are shown by their id',
@@ -124,6 +126,7 @@ async function downloadFile(attachment: Attachment, options: DownloadOptions): P
   const ref = readRef(attachment.ref);
   if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is no file of Slack');
   let url = ref.url ?? urlOf(fieldsOf((await options.client.files.info({ file: ref.id })).file));
+  const origin = url === undefined ? '' : new URL(url).origin;
   for (let hop = 0; url !== undefined && hop <= MAX_REDIRECTS; hop += 1) {
     const here = new URL(url);
     if (!isOurs(here, options.apiUrl))
@@ -134,7 +137,7 @@ async function downloadFile(attachment: Attachment, options: DownloadOptions): P
       signal: options.signal,
     });
     const next = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
-    if (next === null) return body(response, attachment, options.maxBytes);
+    if (next === null) return body(response, attachment, options.maxBytes, here.origin !== origin);
     await response.body?.cancel();
     url = new URL(next, here).href;
   }
@@ -148,11 +151,17 @@ function isOurs(url: URL, apiUrl: string): boolean {
   );
 }
 
-async function body(response: Response, attachment: Attachment, maxBytes: number): Promise<Uint8Array> {
+/** `led`: Slack led to another host. */
+async function body(
+  response: Response,
+  attachment: Attachment,
+  maxBytes: number,
+  led: boolean,
+): Promise<Uint8Array> {
   const { name, mimeType } = attachment;
   const type = response.headers.get('content-type') ?? '';
   // Without the scope files:read Slack answers with its sign-in page and status 200.
-  const signIn = type.startsWith('text/html') && !mimeType.startsWith('text/');
+  const signIn = type.startsWith('text/html') && (led || !mimeType.startsWith('text/'));
   if (response.ok && !signIn) return readLimited(response, name, maxBytes);
   await response.body?.cancel();
   throw attachmentUnavailable(

@@ -2,7 +2,7 @@
 export interface Names {
   user(id: string): string | undefined;
   channel(id: string): string | undefined;
-  /** Does Slack say that this user belongs to the bot's own organisation? Undefined: it does not say. */
+  /** Does Slack say that this user belongs to the bot's own organization? Undefined: it does not say. */
   ours?(userId: string): boolean | undefined;
 }
 

@@ -136,7 +136,7 @@ const SLACKBOT = 'USLACKBOT';
 
 /** A webhook writes under any name that it likes, so whoever is shown a name is told that a bot has it. */
 export function writtenByBot(message: Fields): boolean {
-  return textOf(message, 'bot_id') !== undefined || textOf(message, 'user') === SLACKBOT;
+  return textOf(message, 'bot_id') !== undefined || authorOf(message) === SLACKBOT;
 }
 
 /** The name that people see, as far as it is known; else the id. */

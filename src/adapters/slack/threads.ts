@@ -50,8 +50,10 @@ export class Threads {
     const nothingNew = known && (chatKind === 'dm' || this.#had.get(keyOf(chatId, messageId)) === true);
     if (!mentioned || nothingNew) return known ? { known } : undefined;
     const startedAt = performance.now();
-    const read = await within(this.#read(chatId, threadId, messageId), this.#options.timeoutMs);
-    if (read === undefined) return known ? { known } : undefined;
+    const found = new Map<string, Fields>();
+    await within(this.#read(found, chatId, threadId, messageId), this.#options.timeoutMs);
+    if (found.size === 0) return known ? { known } : undefined;
+    const read = [...found].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1)).map(([, each]) => each);
     const { begun, parent, rest } = this.#newIn(read, chatId, threadId, known, me);
     await this.#learnNames(
       [...(parent === undefined ? [] : [parent]), ...rest],
@@ -95,12 +97,12 @@ export class Threads {
     return { begun, parent, rest };
   }
 
-  /** The first message of the thread and the last ones before `messageId`, oldest first. Undefined: not to be had. */
-  async #read(channel: string, ts: string, messageId: string): Promise<readonly Fields[] | undefined> {
-    if (Date.now() < this.#quietUntil) return undefined;
-    const read = new Map<string, Fields>();
+  /** Puts the messages of the thread before `messageId` into `found`, as far as they can be had. */
+  async #read(found: Map<string, Fields>, channel: string, ts: string, messageId: string): Promise<void> {
+    if (Date.now() < this.#quietUntil) return;
+    const until = performance.now() + this.#options.timeoutMs;
     let cursor: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
+    for (let page = 0; page < MAX_PAGES && performance.now() < until; page += 1) {
       try {
         const answer = fieldsOf(
           await this.#options.client.conversations.replies({
@@ -114,17 +116,15 @@ export class Threads {
         );
         for (const each of listOf(answer, 'messages')) {
           const at = textOf(each, 'ts');
-          if (at !== undefined && isBefore(at, messageId)) read.set(at, each);
+          if (at !== undefined && isBefore(at, messageId)) found.set(at, each);
         }
         cursor = textOf(fieldsOf(answer['response_metadata']), 'next_cursor');
-        if (cursor === undefined || answer['has_more'] === false) break;
+        if (cursor === undefined || answer['has_more'] === false) return;
       } catch (error) {
         this.#failed(error);
-        if (page === 0) return undefined;
-        break;
+        return;
       }
     }
-    return [...read].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1)).map(([, message]) => message);
   }
 
   /** A courtesy: the message itself is what counts. Each reason is logged once. */

@@ -32,7 +32,7 @@ describe('a slash command', () => {
     expect(slash(command, text)).toBe(expected);
   });
 
-  it('and a press of a button name the same person, whichever workspace of the organisation they come from', () => {
+  it('and a press of a button name the same person, whichever workspace of the organization they come from', () => {
     const grid = { ...me, enterpriseId: 'E1' };
     const command = { command: '/pi', text: 'new', channel_id: 'C1', user_id: 'U1', trigger_id: 't1' };
     const press = {

@@ -187,13 +187,13 @@ describe('an event of Slack', () => {
     expect(message({ ...dm, text: '', attachments: [{ text: 'told &amp; kept' }] }).text).toBe('told & kept');
   });
 
-  it('of a person of another organisation carries their own team and no short name', () => {
+  it('of a person of another organization carries their own team and no short name', () => {
     expect(message({ ...posted, user_team: 'T9', team: 'T1' }).sender).toEqual({ id: 'T9:U1', name: 'U1' });
   });
 
   it.each([
     ['of its own workspace', { user_team: 'T1' }, {}],
-    ['of the organisation', { user_team: 'E1', team: 'T2' }, {}],
+    ['of the organization', { user_team: 'E1', team: 'T2' }, {}],
     ['named by the workspace of the event', { team: 'T2' }, { team_id: 'T2', enterprise_id: 'E1' }],
     [
       'named by what the app sees it through',
@@ -206,7 +206,7 @@ describe('an event of Slack', () => {
       { authorizations: [{ team_id: 'T2', enterprise_id: 'E1', is_bot: true }] },
     ],
     ['of a channel that is shared with nobody', { user_team: 'T3' }, { is_ext_shared_channel: false }],
-  ])('of a person %s is of one person in an organisation', (_how, fields, outer) => {
+  ])('of a person %s is of one person in an organization', (_how, fields, outer) => {
     const grid = { ...me, enterpriseId: 'E1' };
     const reading = readEvent(
       { ...payload({ ...posted, team: undefined, ...fields }), ...outer },
@@ -216,7 +216,7 @@ describe('an event of Slack', () => {
     expect(reading).toMatchObject({ message: { sender: { id: 'E1:U1' } } });
   });
 
-  it('of a guest of another organisation stays theirs, in whichever channel', () => {
+  it('of a guest of another organization stays theirs, in whichever channel', () => {
     const grid = { ...me, enterpriseId: 'E1' };
     const from = { ...posted, team: 'T9', user_team: 'T9', source_team: 'T9' };
     for (const outer of [
