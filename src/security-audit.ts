@@ -84,7 +84,7 @@ function access(settings: Settings): Finding[] {
     });
   for (const platform of PLATFORMS) {
     if (!settings.enabled(platform)) continue;
-    const { dmPolicy, groupPolicy, allowFrom } = settings.chats(platform);
+    const { dmPolicy, groupPolicy } = settings.chats(platform);
     if (dmPolicy === 'open')
       found.push({
         id: `access.open-dm.${platform}`,
@@ -98,13 +98,6 @@ function access(settings: Settings): Finding[] {
         severity: 'high',
         what: `${platform}: groupPolicy is open: every member of any group with the bot can use the agent`,
         fix: `pi-gateway-tui config set platforms.${platform}.groupPolicy allowlist, and list groups`,
-      });
-    if (allowFrom.includes('*'))
-      found.push({
-        id: `access.allow-from-all.${platform}`,
-        severity: 'critical',
-        what: `${platform}: allowFrom contains "*"`,
-        fix: `List the user ids in platforms.${platform}.allowFrom, or use pairing`,
       });
   }
   return found;

@@ -51,10 +51,15 @@ export async function createPlatformAdapter<P extends LibraryPlatform>(
   secret: (value: string) => void,
 ): Promise<Adapter> {
   const resolved = await resolveSecrets(settings, `platforms.${platform}`, env);
-  for (const [key, value] of Object.entries(resolved))
-    if (typeof value === 'string' && SECRET_KEYS.has(`platforms.${platform}.${key}`))
-      // Of a proxy only the password is a secret: its host, or the word "direct", may stand anywhere.
-      for (const hidden of key === 'proxy' ? passwordsOf(value) : [value]) secret(hidden);
+  for (const [key, value] of Object.entries(resolved)) {
+    const name = `platforms.${platform}.${key}`;
+    if (typeof value !== 'string' || !SECRET_KEYS.has(name)) continue;
+    const bare = value.trim();
+    // Of a proxy only the password is a secret: its host, or the word "direct", may stand anywhere.
+    for (const hidden of key === 'proxy' ? passwordsOf(bare) : [bare]) secret(hidden);
+    checkSecret(name, bare);
+    Object.assign(resolved, { [key]: bare });
+  }
   const proxySettings = { proxy: resolved.proxy, env };
   // Whoever has no proxy loads nothing for it.
   const way = namesProxy(proxySettings)
@@ -66,6 +71,25 @@ export async function createPlatformAdapter<P extends LibraryPlatform>(
 function passwordsOf(address: string): string[] {
   const { password } = URL.canParse(address) ? new URL(address) : { password: '' };
   return password === '' ? [] : [password, decodeURIComponent(password)];
+}
+
+const QUOTED = /^(["'`]).*\1$|^[\u2018\u201c\u201e].*[\u2018\u2019\u201c\u201d]$/s;
+
+/** A copied secret brings along what stands around it; the platform would only say that it refuses the token. */
+function checkSecret(name: string, value: string): void {
+  const fault =
+    value === ''
+      ? 'is blank'
+      : QUOTED.test(value)
+        ? 'is in quotes'
+        : /[\s\p{Cc}]/u.test(value)
+          ? 'has a space or a line break inside'
+          : undefined;
+  if (fault === undefined) return;
+  throw new GatewayError('secret_malformed', `${name}: its value ${fault}`, {
+    status: 409,
+    hint: `Set ${name}, or the variable or command it names, to the secret alone.`,
+  });
 }
 
 function need(platform: string, key: string, value: string | undefined): string {

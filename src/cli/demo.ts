@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSimulatorAdapter } from '../adapters/simulator/index.ts';
-import { REGULARS, SIMULATED, STAGE_DIRECTIONS } from '../adapters/simulator/people.ts';
+import { GROUPS, REGULARS, SIMULATED, STAGE_DIRECTIONS } from '../adapters/simulator/people.ts';
 import { createScriptedAgent } from '../agents/scripted/scripted.ts';
 import type { ComposeOptions } from '../compose.ts';
 import type { Agent, AgentInput } from '../gateway/agent/agent.ts';
@@ -21,7 +21,7 @@ export function demoOptions(base: ComposeOptions): ComposeOptions {
       {
         enabled: true,
         allowFrom: (REGULARS[platform] ?? []).map((person) => person.id),
-        groups: ['#ops', '#speedruns'],
+        groups: [GROUPS[platform]?.id ?? []].flat(),
       },
     ]),
   );

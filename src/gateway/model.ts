@@ -5,6 +5,7 @@
 import type { LogLevel } from '../base/log.ts';
 
 export type { DecisionView, RefusalView } from './decision-view.ts';
+export { userIdFault } from './platform-ids.ts';
 
 export const PLATFORMS = ['telegram', 'discord', 'slack', 'whatsapp', 'twitch', 'websocket'] as const;
 export type Platform = (typeof PLATFORMS)[number];

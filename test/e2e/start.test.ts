@@ -181,6 +181,9 @@ describe('starting', () => {
     const dir = ['--data-dir', folder.path];
     expect((await runCli(['allow', 'telegram', '81234', ...dir])).code).toBe(0);
     expect((await runCli(['allow', ...dir])).stdout).toContain('81234');
+    const name = await runCli(['allow', 'telegram', '@ada', ...dir]);
+    expect(name.code).toBe(1);
+    expect(name.stderr).toContain('expected a numeric Telegram user id');
     expect((await runCli(['status', ...dir])).stdout).toContain('no gateway runs');
     expect((await runCli(['revoke', 'telegram', '81234', ...dir])).code).toBe(0);
     const gone = await runCli(['revoke', 'telegram', '81234', ...dir]);

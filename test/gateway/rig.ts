@@ -34,6 +34,9 @@ export interface RigOptions {
   readonly chunkDelayMs?: number;
 }
 
+/** Her id, as Telegram has them: what may be put on the allowlist. */
+export const ADA = '7001';
+
 const OPEN: Config = { security: { allowAll: true } };
 
 /**

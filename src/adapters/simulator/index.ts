@@ -10,7 +10,7 @@ import type {
 import type { Platform } from '../../gateway/model.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, pause, Supervisor } from '../kit/supervisor.ts';
-import { BOT_NAMES, type Character, REGULARS, STRANGERS } from './people.ts';
+import { BOT_NAMES, type Character, GROUPS, newPeople, REGULARS } from './people.ts';
 
 export interface SimulatorOptions {
   readonly platform: Platform;
@@ -128,22 +128,24 @@ class SimulatorAdapter implements Adapter {
   async #someoneWrites(): Promise<void> {
     this.#health?.change({ lastUpdateAt: Date.now() });
     const strangerDue = this.platform !== 'twitch' && this.#random() < (this.#strangers === 0 ? 0.5 : 0.07);
-    const person = strangerDue ? this.#pick(STRANGERS) : this.#pick(REGULARS[this.platform] ?? []);
+    const person = strangerDue
+      ? this.#pick(newPeople(this.platform))
+      : this.#pick(REGULARS[this.platform] ?? []);
     if (person === undefined) return;
     if (strangerDue) this.#strangers += 1;
     const line = this.#pick(person.lines) ?? 'hello';
     this.#count += 1;
-    const group = this.platform === 'twitch' || (this.platform === 'discord' && !strangerDue);
+    const group = strangerDue ? undefined : GROUPS[this.platform];
     await this.#host?.accept({
       dedupeKey: `${Date.now()}-${this.#count}`,
       chat: {
         platform: this.platform,
         accountId: 'demo',
-        chatId: group ? `#${this.platform === 'twitch' ? 'speedruns' : 'ops'}` : person.id,
-        ...(group && this.platform === 'discord' ? { threadId: '12' } : {}),
+        chatId: group?.id ?? person.id,
+        ...(group !== undefined && this.platform === 'discord' ? { threadId: '12' } : {}),
       },
-      chatKind: group ? 'group' : 'dm',
-      ...(group ? { chatName: this.platform === 'twitch' ? '#speedruns' : '#ops › thread 12' } : {}),
+      chatKind: group === undefined ? 'dm' : 'group',
+      ...(group === undefined ? {} : { chatName: group.name }),
       sender: { id: person.id, name: person.name },
       text: line,
       messageId: `in-${this.#count}`,

@@ -200,7 +200,7 @@ export class Door {
 
   /** Adds a sender by id; an open request of theirs is approved along with it. */
   async allow(platform: Platform, userId: string, note: string | undefined, actor: Actor): Promise<void> {
-    needsId(userId);
+    needsId(platform, userId);
     const waiting = await this.#acts.run(async () => {
       const found = this.#live(platform, [userId]);
       if (found !== undefined) return this.#letIn(found, actor, note);
@@ -235,6 +235,7 @@ export class Door {
   }
 
   async block(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    needsId(platform, userId);
     const lift = this.people.bar(platform, this.people.idsFor(platform, userId), 'block');
     const waiting = await this.#acts
       .run(() => this.#block(platform, this.people.idsFor(platform, userId), actor))

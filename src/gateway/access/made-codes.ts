@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Database } from '../../store/database.ts';
 import type { EventStream } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';
+import { idFault } from '../platform-ids.ts';
 import { subject } from './access-list.ts';
 import type { Acts } from './acts.ts';
 import type { Actor, Audit } from './audit.ts';
@@ -56,7 +57,7 @@ export class MadeCodes {
   ): Promise<PairingView & { readonly code: string }> {
     const sender = { id: userId, name: userId };
     return this.#deps.acts.run(async () => {
-      needsId(userId);
+      needsId(platform, userId);
       if (this.#deps.people.isBlocked(platform, sender))
         throw new GatewayError('blocked', `${platform} ${userId} is blocked`, {
           status: 409,
@@ -114,10 +115,14 @@ export class MadeCodes {
   }
 }
 
-export function needsId(userId: string): void {
-  if (userId.trim() === '')
-    throw new GatewayError('bad_user_id', 'the user id is empty', {
-      status: 400,
-      hint: "Give the platform's stable id.",
-    });
+/** Throws for an id that can never match: whoever wrote it waits for a person who stays without access. */
+export function needsId(platform: Platform, userId: string): void {
+  const fault = idFault(platform, 'user', userId);
+  if (fault === undefined) return;
+  // Only what a terminal shows as it is.
+  const shown = /^[ -~]{1,60}$/.test(userId) ? JSON.stringify(userId) : 'that';
+  throw new GatewayError('bad_user_id', `${shown} is not a user id: expected ${fault.expected}`, {
+    status: 400,
+    hint: fault.advice,
+  });
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Value } from 'typebox/value';
 import { ConfigError, messageOf } from '../../base/errors.ts';
+import { PLATFORMS } from '../model.ts';
+import { idFault } from '../platform-ids.ts';
 import { tokenSpans } from '../send/token-shapes.ts';
 import { isMeaning, misses, nearlyTool } from './meaning.ts';
 import { type Config, ConfigSchema } from './schema.ts';
@@ -97,9 +99,23 @@ export function checkConfig(value: unknown, origin: string): Omit<LoadedConfig, 
   checkMeanings(cleaned, ConfigSchema, [], (path, expected, advice) => {
     throw invalid(origin, path, cleaned, expected, advice);
   });
+  checkChats(cleaned, origin);
   checkTheme(cleaned, origin);
   warnings.push(...doubtfulTools(cleaned, origin));
   return { config: cleaned, warnings };
+}
+
+/** The keys of `chats` are ids: a schema has no word for that. */
+function checkChats({ platforms }: Config, origin: string): void {
+  for (const platform of PLATFORMS)
+    for (const id of Object.keys(platforms?.[platform]?.chats ?? {})) {
+      const fault = idFault(platform, 'chat', id);
+      if (fault !== undefined)
+        throw new ConfigError(
+          `${origin}: platforms.${platform}.chats: ${show(id)} is invalid: expected ${fault.expected}`,
+          fault.advice,
+        );
+    }
 }
 
 const THEMES = ['auto', 'dark', 'light', 'mono'];

@@ -3,17 +3,36 @@ import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { knownZone } from '../machine-zone.ts';
 import { isPlatform } from '../model.ts';
+import { type IdKind, idFault } from '../platform-ids.ts';
 import { parseHome } from '../send/home-chats.ts';
 import { parseTarget } from '../send/target.ts';
 import { closest } from './suggest.ts';
 
 interface Rule {
   /** Completes "expected …". */
-  readonly expected: string;
+  readonly expected: string | ((path: readonly string[], text: string) => string);
   readonly fits: (text: string, path: readonly string[]) => boolean;
   /** What was probably meant, or the next step. */
-  readonly advice?: (text: string) => string | undefined;
+  readonly advice?: (text: string, path: readonly string[]) => string | undefined;
 }
+
+/** Ids look different on each platform; the path begins with `platforms.<platform>`. */
+const platformId = (kind: IdKind): Rule => {
+  const fault = (text: string, [, platform]: readonly string[]) =>
+    isPlatform(platform) ? idFault(platform, kind, text) : undefined;
+  return {
+    expected: (path, text) => fault(text, path)?.expected ?? 'an id',
+    fits: (text, path) => fault(text, path) === undefined,
+    advice: (text, path) => (text === '*' ? EVERYONE[kind] : fault(text, path)?.advice),
+  };
+};
+
+/** There is no wildcard: what was meant by one is a policy. */
+const EVERYONE: Readonly<Record<IdKind, string | undefined>> = {
+  user: '"*" stands for no one: to allow everyone, set dmPolicy to "open" (read docs/security.md first).',
+  group: '"*" stands for no group: to listen in all groups, set groupPolicy to "open".',
+  chat: undefined,
+};
 
 const url = (protocols: RegExp, expected: string): Rule => ({
   expected,
@@ -26,10 +45,8 @@ const url = (protocols: RegExp, expected: string): Rule => ({
 
 const RULES = {
   free: { expected: 'text', fits: (text) => text.trim() !== '' },
-  id: {
-    expected: 'an id without spaces around it',
-    fits: (text) => text !== '' && text === text.trim() && isOneLine(text),
-  },
+  user: platformId('user'),
+  group: platformId('group'),
   secret: {
     expected: 'a secret on one line, "$ENV_NAME" or "!command"',
     fits: (text) => text.trim() !== '' && isOneLine(text.trim()),
@@ -115,7 +132,11 @@ export function misses(
   path: readonly string[],
 ): { readonly expected: string; readonly advice: string | undefined } | undefined {
   const { expected, fits, advice }: Rule = RULES[meaning];
-  return fits(text, path) ? undefined : { expected, advice: advice?.(text) };
+  if (fits(text, path)) return undefined;
+  return {
+    expected: typeof expected === 'string' ? expected : expected(path, text),
+    advice: advice?.(text, path),
+  };
 }
 
 const BUILT_IN = ['read', 'bash', 'edit', 'write', 'grep', 'find', 'ls'];

@@ -43,7 +43,7 @@ const common = {
     }),
   ),
   groups: Type.Optional(
-    Type.Array(Type.String({ 'x-is': 'id' }), {
+    Type.Array(Type.String({ 'x-is': 'group' }), {
       default: [],
       description: 'Group or channel ids in which the bot listens.',
     }),
@@ -52,9 +52,9 @@ const common = {
     Type.Boolean({ default: true, description: 'In groups, listen only when mentioned or replied to.' }),
   ),
   allowFrom: Type.Optional(
-    Type.Array(Type.String({ 'x-is': 'id' }), {
+    Type.Array(Type.String({ 'x-is': 'user' }), {
       default: [],
-      description: 'User ids that are let in without pairing.',
+      description: 'Ids of users who have access without pairing; names never match.',
     }),
   ),
   groupSessionsPerUser: Type.Optional(

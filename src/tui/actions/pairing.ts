@@ -1,5 +1,5 @@
 /** Pairing: who may talk to the agent. One key decides; an approval can be taken back for five seconds. */
-import { isPlatform, type PairingView, PLATFORMS, type Platform } from '../../gateway/model.ts';
+import { isPlatform, type PairingView, PLATFORMS, type Platform, userIdFault } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation, Prompted } from './action.ts';
@@ -238,7 +238,7 @@ export const PAIRING: readonly Action[] = [
     words: 'allow',
     args: '<platform> <userId>',
     confirm: (_context, [platform, userId]) =>
-      isPlatform(platform) && userId !== undefined
+      isPlatform(platform) && userId !== undefined && userIdFault(platform, userId) === undefined
         ? {
             title: `Allow ${platform} ${clean(userId, 60)}?`,
             lines: ['They can talk to the agent at once.'],
@@ -251,6 +251,8 @@ export const PAIRING: readonly Action[] = [
         if (platform === undefined || platform === '') return undefined;
         if (!isPlatform(platform)) return `Which platform? One of ${PLATFORMS.join(', ')}.`;
         if (userId === undefined) return 'Which id? <platform> <userId>';
+        const fault = userIdFault(platform, userId);
+        if (fault !== undefined) return fault;
         return allowing(context, platform, userId, note.join(' '));
       };
       if (args.length > 0) act(context, submit(args));

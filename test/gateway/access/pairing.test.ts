@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChatRef } from '../../../src/gateway/model.ts';
-import { Rig } from '../rig.ts';
+import { ADA, Rig } from '../rig.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -35,12 +35,12 @@ const approve = async (who: string): Promise<void> => {
 
 describe('a stranger', () => {
   it('gets one message with a code; the agent hears nothing; the operator sees who it is', async () => {
-    await write('ada', `${'please '.repeat(100)}let me in`);
+    await write(ADA, `${'please '.repeat(100)}let me in`);
     await rig.pass(100);
-    expect(told('ada')).toHaveLength(1);
-    expect(told('ada')[0]).toContain(codeOf('ada'));
+    expect(told(ADA)).toHaveLength(1);
+    expect(told(ADA)[0]).toContain(codeOf(ADA));
     const [request] = desk();
-    expect(request).toMatchObject({ senderId: 'ada', senderName: 'ADA', platform: 'telegram' });
+    expect(request).toMatchObject({ senderId: ADA, senderName: ADA, platform: 'telegram' });
     expect(request?.code).toMatch(/^[A-HJKMNP-Z2-9]{4}-[A-HJKMNP-Z2-9]{4}$/);
     expect(request?.firstWords).toHaveLength(500);
     expect((request?.expiresAt ?? 0) - (request?.createdAt ?? 0)).toBe(HOUR);
@@ -48,20 +48,20 @@ describe('a stranger', () => {
   });
 
   it('who goes on writing hears nothing, then one reminder after ten minutes, then nothing', async () => {
-    await write('ada');
-    const code = codeOf('ada');
+    await write(ADA);
+    const code = codeOf(ADA);
     await rig.pass(9 * MINUTE);
-    await write('ada', 'hello?');
-    expect(told('ada')).toHaveLength(1);
+    await write(ADA, 'hello?');
+    expect(told(ADA)).toHaveLength(1);
     await rig.pass(2 * MINUTE);
-    await write('ada', 'hello??');
-    expect(told('ada')).toHaveLength(2);
-    expect(told('ada')[1]).toContain(code);
+    await write(ADA, 'hello??');
+    expect(told(ADA)).toHaveLength(2);
+    expect(told(ADA)[1]).toContain(code);
     await rig.pass(30 * MINUTE);
-    await write('ada', 'hello???');
-    expect(told('ada')).toHaveLength(2);
+    await write(ADA, 'hello???');
+    expect(told(ADA)).toHaveLength(2);
     expect(desk()).toHaveLength(1);
-    expect(refusals()).toEqual(['ada pairing_pending', 'ada pairing_pending']);
+    expect(refusals()).toEqual([`${ADA} pairing_pending`, `${ADA} pairing_pending`]);
   });
 
   it('who arrives twice in one moment has one request', async () => {
@@ -70,7 +70,7 @@ describe('a stranger', () => {
       dedupeKey: id,
       chat: rig.chat({ chatId }),
       chatKind: 'dm' as const,
-      sender: { id: 'ada', name: 'Ada' },
+      sender: { id: ADA, name: 'Ada' },
       text: 'hello',
       messageId: id,
       mentioned: true,
@@ -180,40 +180,40 @@ describe('a stranger', () => {
   });
 
   it('is never paired in a group', async () => {
-    await rig.say('hi', { chat: rig.chat({ chatId: 'g1' }), chatKind: 'group', from: 'ada' });
+    await rig.say('hi', { chat: rig.chat({ chatId: 'g1' }), chatKind: 'group', from: ADA });
     await rig.pass(100);
     expect(desk()).toEqual([]);
     expect(rig.texts()).toEqual([]);
-    expect(refusals()).toEqual(['ada sender_not_listed']);
+    expect(refusals()).toEqual([`${ADA} sender_not_listed`]);
   });
 });
 
 describe('approving', () => {
   it('tells the person, and answers what they first wrote as if it had just arrived', async () => {
-    await write('ada', 'what is the time?');
-    await approve('ada');
-    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
+    await write(ADA, 'what is the time?');
+    await approve(ADA);
+    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
     expect(desk()).toEqual([]);
     expect(rig.gateway.door.people.list()).toMatchObject([
-      { platform: 'telegram', userId: 'ada', name: 'ADA', origin: 'pairing' },
+      { platform: 'telegram', userId: ADA, name: ADA, origin: 'pairing' },
     ]);
-    await write('ada', 'and now?');
+    await write(ADA, 'and now?');
     await rig.pass(100);
-    expect(told('ada').at(-1)).toBe('You said: and now?');
-    expect(await audit()).toEqual(['approve telegram ada']);
+    expect(told(ADA).at(-1)).toBe('You said: and now?');
+    expect(await audit()).toEqual([`approve telegram ${ADA}`]);
   });
 
   it('works with the code, however it is written', async () => {
-    await write('ada');
-    const typed = codeOf('ada').toLowerCase().replace('-', ' ');
+    await write(ADA);
+    const typed = codeOf(ADA).toLowerCase().replace('-', ' ');
     await rig.operator.run({ type: 'pairing.approve', code: typed });
     await rig.pass(100);
-    expect(told('ada').at(-1)).toBe('You said: hello');
+    expect(told(ADA).at(-1)).toBe('You said: hello');
   });
 
   it('two at once is done once', async () => {
-    await write('ada');
-    const requestId = requestOf('ada');
+    await write(ADA);
+    const requestId = requestOf(ADA);
     const both = Promise.allSettled([
       rig.operator.run({ type: 'pairing.approve', requestId }),
       rig.operator.run({ type: 'pairing.approve', requestId }),
@@ -221,36 +221,36 @@ describe('approving', () => {
     ]);
     await rig.pass(100);
     expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: hello']);
+    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: hello']);
   });
 
   it('does not mix up the sessions of somebody who writes in the same moment', async () => {
-    await write('ada', 'first');
-    const requestId = requestOf('ada');
+    await write(ADA, 'first');
+    const requestId = requestOf(ADA);
     const second = Promise.withResolvers<void>();
     rig.gateway.deps.events.subscribe((event) => {
       // She writes while the held message is being released.
-      if (event.type === 'allowlist') setImmediate(() => write('ada', 'second').then(second.resolve));
+      if (event.type === 'allowlist') setImmediate(() => write(ADA, 'second').then(second.resolve));
     });
     await rig.operator.run({ type: 'pairing.approve', requestId });
     await second.promise;
     await rig.pass(1000);
     expect(rig.gateway.conversations.views()).toHaveLength(1);
-    expect(told('ada').slice(-2)).toEqual(['You said: first', 'You said: second']);
+    expect(told(ADA).slice(-2)).toEqual(['You said: first', 'You said: second']);
   });
 
   it('can be taken back: revoked at once, and the request waits again', async () => {
-    await write('ada', '[hang]');
-    const requestId = requestOf('ada');
-    await approve('ada');
+    await write(ADA, '[hang]');
+    const requestId = requestOf(ADA);
+    await approve(ADA);
     expect(rig.gateway.conversations.views()[0]?.state).toBe('running');
     await rig.operator.run({ type: 'pairing.undo', requestId });
     await rig.pass(100);
     expect(rig.gateway.conversations.views()[0]?.state).toBe('idle');
     expect(rig.gateway.door.people.list()).toEqual([]);
     expect(desk()).toHaveLength(1);
-    expect(await audit()).toEqual(['undo approve telegram ada', 'approve telegram ada']);
-    await approve('ada');
+    expect(await audit()).toEqual([`undo approve telegram ${ADA}`, `approve telegram ${ADA}`]);
+    await approve(ADA);
     expect(rig.gateway.door.people.list()).toHaveLength(1);
     await expect(rig.operator.run({ type: 'pairing.undo', requestId: 'nope' })).rejects.toMatchObject({
       code: 'undo_too_late',
@@ -260,8 +260,8 @@ describe('approving', () => {
   it.each(['pairing.deny', 'pairing.block'] as const)(
     '%s can be taken back with the first message',
     async (type) => {
-      await write('ada');
-      const requestId = requestOf('ada');
+      await write(ADA);
+      const requestId = requestOf(ADA);
       await rig.operator.run({ type, requestId });
       await rig.pass(100);
       expect(desk()).toEqual([]);
@@ -270,86 +270,86 @@ describe('approving', () => {
       expect(rig.gateway.door.people.blockedList()).toEqual([]);
       await rig.operator.run({ type: 'pairing.approve', requestId });
       await rig.pass(100);
-      expect(told('ada').at(-1)).toBe('You said: hello');
+      expect(told(ADA).at(-1)).toBe('You said: hello');
     },
   );
 
   it('by id lets a waiting stranger in, with the held message', async () => {
-    await write('ada');
-    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada', note: 'from the meetup' });
+    await write(ADA);
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: ADA, note: 'from the meetup' });
     await rig.pass(100);
-    expect(told('ada').at(-1)).toBe('You said: hello');
-    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: 'ada', note: 'from the meetup' }]);
+    expect(told(ADA).at(-1)).toBe('You said: hello');
+    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: ADA, note: 'from the meetup' }]);
     expect(desk()).toEqual([]);
   });
 });
 
 describe('denying and blocking', () => {
   it('tells a denied stranger once; an hour of silence follows', async () => {
-    await write('ada');
-    await rig.operator.run({ type: 'pairing.deny', requestId: requestOf('ada') });
+    await write(ADA);
+    await rig.operator.run({ type: 'pairing.deny', requestId: requestOf(ADA) });
     await rig.pass(100);
-    expect(told('ada').at(-1)).toBe('The operator did not let you in.');
-    await write('ada', 'why?');
+    expect(told(ADA).at(-1)).toBe('The operator did not let you in.');
+    await write(ADA, 'why?');
     await rig.pass(59 * MINUTE);
-    await write('ada', 'please');
-    expect(told('ada')).toHaveLength(2);
+    await write(ADA, 'please');
+    expect(told(ADA)).toHaveLength(2);
     expect(desk()).toEqual([]);
-    expect(refusals()).toEqual(['ada pairing_cooldown', 'ada pairing_cooldown']);
+    expect(refusals()).toEqual([`${ADA} pairing_cooldown`, `${ADA} pairing_cooldown`]);
     await rig.pass(2 * MINUTE);
-    await write('ada', 'now?');
+    await write(ADA, 'now?');
     expect(desk()).toHaveLength(1);
   });
 
   it('never hears a blocked one again, also after a restart, until unblocked', async () => {
-    await write('ada');
-    await rig.operator.run({ type: 'pairing.block', requestId: requestOf('ada') });
-    await write('ada', 'hello?');
+    await write(ADA);
+    await rig.operator.run({ type: 'pairing.block', requestId: requestOf(ADA) });
+    await write(ADA, 'hello?');
     rig = await rig.crash(2 * HOUR);
-    await write('ada', 'hello??');
-    expect(told('ada')).toHaveLength(1); // the code, from before
-    expect(refusals()).toEqual(['ada blocked']);
-    expect(await rig.operator.query('blocked', {})).toMatchObject([{ userId: 'ada' }]);
-    await rig.operator.run({ type: 'unblock', platform: 'telegram', userId: 'ada' });
-    await write('ada', 'hello???');
+    await write(ADA, 'hello??');
+    expect(told(ADA)).toHaveLength(1); // the code, from before
+    expect(refusals()).toEqual([`${ADA} blocked`]);
+    expect(await rig.operator.query('blocked', {})).toMatchObject([{ userId: ADA }]);
+    await rig.operator.run({ type: 'unblock', platform: 'telegram', userId: ADA });
+    await write(ADA, 'hello???');
     expect(desk()).toHaveLength(1);
-    expect(await audit()).toEqual(['unblock telegram ada', 'block telegram ada']);
+    expect(await audit()).toEqual([`unblock telegram ${ADA}`, `block telegram ${ADA}`]);
   });
 });
 
 describe('revoking', () => {
   it('ends the running turn, drops what waits, and holds at once, under every id', async () => {
-    await write('ada', 'hello', { aliases: ['ada-lid'] });
-    await approve('ada');
-    await write('ada', '[hang]', { aliases: ['ada-lid'] });
-    await write('ada', 'waiting', { aliases: ['ada-lid'] });
-    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada-lid' });
+    await write(ADA, 'hello', { aliases: ['7001-lid'] });
+    await approve(ADA);
+    await write(ADA, '[hang]', { aliases: ['7001-lid'] });
+    await write(ADA, 'waiting', { aliases: ['7001-lid'] });
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: '7001-lid' });
     await rig.pass(100);
     expect(rig.gateway.conversations.views()[0]).toMatchObject({ state: 'idle', waiting: 0 });
-    await write('ada-lid', 'still there?');
+    await write('7001-lid', 'still there?');
     await rig.pass(100);
     expect(rig.texts().filter((text) => text.includes('still there'))).toEqual([]);
     rig = await rig.crash();
     expect(rig.gateway.door.people.list()).toEqual([]);
     await expect(
-      rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' }),
+      rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA }),
     ).rejects.toMatchObject({ code: 'not_allowed' });
   });
 
   it('closes an open request, in silence', async () => {
-    await write('ada');
-    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' });
+    await write(ADA);
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.pass(100);
     expect(desk()).toEqual([]);
-    expect(told('ada')).toHaveLength(1);
+    expect(told(ADA)).toHaveLength(1);
   });
 
   it('cancels the tasks that the person started', async () => {
-    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada' });
-    await write('ada', '/bg [hang]');
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: ADA });
+    await write(ADA, '/bg [hang]');
     await rig.pass(100);
     expect(rig.gateway.tasks.list()).toMatchObject([{ status: 'running' }]);
-    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' });
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.pass(100);
     expect(rig.gateway.tasks.list()).toMatchObject([{ status: 'cancelled' }]);
   });
@@ -360,36 +360,36 @@ describe('codes', () => {
   const WRONG = 'ABCD-EFG2';
 
   it('expire after an hour; the person is heard again an hour later', async () => {
-    await write('ada');
-    const code = codeOf('ada');
+    await write(ADA);
+    const code = codeOf(ADA);
     await rig.pass(HOUR + 1000);
     expect(desk()).toEqual([]);
     await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
-    await write('ada', 'hello?');
+    await write(ADA, 'hello?');
     expect(desk()).toEqual([]);
     await rig.pass(HOUR);
-    await write('ada', 'hello??');
+    await write(ADA, 'hello??');
     expect(desk()).toHaveLength(1);
-    expect(await audit()).toEqual(['expire telegram ada']);
+    expect(await audit()).toEqual([`expire telegram ${ADA}`]);
   });
 
   it('that expired while the disk refuses everything are over all the same, and closed when it is back', async () => {
-    await write('ada');
+    await write(ADA);
     rig.disk.before = ({ path, kind }) => {
       if (path.includes('gateway-security') && kind === 'write') throw new Error('no');
     };
     await rig.pass(HOUR + 1000);
-    await write('ada', 'hello?');
-    expect(refusals()).toEqual(['ada pairing_cooldown']);
+    await write(ADA, 'hello?');
+    expect(refusals()).toEqual([`${ADA} pairing_cooldown`]);
     rig.disk.before = () => {};
     await rig.pass(2 * MINUTE);
     expect(desk()).toEqual([]);
-    expect(await audit()).toEqual(['expire telegram ada']);
+    expect(await audit()).toEqual([`expire telegram ${ADA}`]);
   });
 
   it('that expired while the gateway was down are expired', async () => {
-    await write('ada');
-    const code = codeOf('ada');
+    await write(ADA);
+    const code = codeOf(ADA);
     rig = await rig.crash(61 * MINUTE);
     await rig.pass(100);
     expect(desk()).toEqual([]);
@@ -397,22 +397,22 @@ describe('codes', () => {
   });
 
   it('are used once', async () => {
-    await write('ada');
-    const code = codeOf('ada');
+    await write(ADA);
+    const code = codeOf(ADA);
     await redeem(code);
     await rig.pass(100);
     await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
   });
 
   it('are not shown after a restart, but still count; a reminder carries a new one', async () => {
-    await write('ada');
-    const code = codeOf('ada');
+    await write(ADA);
+    const code = codeOf(ADA);
     rig = await rig.crash();
-    expect(desk()).toMatchObject([{ senderId: 'ada' }]);
+    expect(desk()).toMatchObject([{ senderId: ADA }]);
     expect(desk()[0]?.code).toBeUndefined();
     await redeem(code);
     await rig.pass(100);
-    expect(told('ada').at(-1)).toBe('You said: hello');
+    expect(told(ADA).at(-1)).toBe('You said: hello');
 
     await write('bob');
     rig = await rig.crash(11 * MINUTE);
@@ -422,15 +422,15 @@ describe('codes', () => {
   });
 
   it('lock after five wrong ones for an hour, also across a restart; the row can be approved all the same', async () => {
-    await write('ada');
-    const right = codeOf('ada');
+    await write(ADA);
+    const right = codeOf(ADA);
     for (let i = 0; i < 5; i += 1)
       await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
     await expect(redeem(right)).rejects.toMatchObject({ code: 'code_locked', status: 429 });
     rig = await rig.crash();
     await expect(redeem(right)).rejects.toMatchObject({ code: 'code_locked' });
-    await approve('ada');
-    expect(told('ada').at(-1)).toBe('You said: hello');
+    await approve(ADA);
+    expect(told(ADA).at(-1)).toBe('You said: hello');
     await write('bob');
     await expect(redeem(codeOf('bob'))).rejects.toMatchObject({ code: 'code_locked' });
     await rig.pass(HOUR - 10 * MINUTE);
@@ -440,11 +440,11 @@ describe('codes', () => {
   });
 
   it('that are right forgive the slips before them', async () => {
-    await write('ada');
+    await write(ADA);
     await write('bob');
     for (let i = 0; i < 4; i += 1)
       await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
-    await redeem(codeOf('ada'));
+    await redeem(codeOf(ADA));
     for (let i = 0; i < 4; i += 1)
       await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
     await redeem(codeOf('bob'));
@@ -453,15 +453,15 @@ describe('codes', () => {
   it('cannot be locked out while nobody waits', async () => {
     for (let i = 0; i < 9; i += 1)
       await expect(redeem(WRONG)).rejects.toMatchObject({ code: 'code_unknown' });
-    await write('ada');
-    await redeem(codeOf('ada'));
+    await write(ADA);
+    await redeem(codeOf(ADA));
   });
 
   it('never touch the disk or a log line', async () => {
-    await write('ada');
-    const code = codeOf('ada');
+    await write(ADA);
+    const code = codeOf(ADA);
     await rig.pass(11 * MINUTE);
-    await write('ada', 'hello?');
+    await write(ADA, 'hello?');
     for (const [, bytes] of rig.disk.contents()) {
       expect(bytes.includes(code)).toBe(false);
       expect(bytes.includes(code.replace('-', ''))).toBe(false);
@@ -472,41 +472,41 @@ describe('codes', () => {
 
 describe('a restart between the steps', () => {
   it('of an approval answers the held message once', async () => {
-    await write('ada', 'held');
+    await write(ADA, 'held');
     // The approval is stored; the process dies before the message is released.
     rig.disk.before = ({ path, kind }) => {
       if (path.includes('gateway-sessions') && kind === 'write') throw new Error('killed');
     };
-    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf('ada') }).catch(() => {});
+    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf(ADA) }).catch(() => {});
     await rig.settle();
     expect(rig.gateway.door.people.list()).toHaveLength(1);
     rig = await rig.crash();
     await rig.pass(1000);
-    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: held']);
+    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: held']);
   });
 
   it('of a first message makes a request of it', async () => {
     rig.disk.before = ({ path, kind }) => {
       if (path.includes('gateway-security') && kind === 'write') throw new Error('killed');
     };
-    await expect(write('ada', 'held')).rejects.toThrow();
+    await expect(write(ADA, 'held')).rejects.toThrow();
     rig = await rig.crash();
     await rig.pass(100);
-    expect(desk()).toMatchObject([{ senderId: 'ada', firstWords: 'held' }]);
-    await approve('ada');
-    expect(told('ada').at(-1)).toBe('You said: held');
+    expect(desk()).toMatchObject([{ senderId: ADA, firstWords: 'held' }]);
+    await approve(ADA);
+    expect(told(ADA).at(-1)).toBe('You said: held');
   });
 
   it('long after the first message answers it no more', async () => {
-    await write('ada', 'held');
+    await write(ADA, 'held');
     rig.disk.before = ({ path, kind }) => {
       if (path.includes('gateway-sessions') && kind === 'write') throw new Error('killed');
     };
-    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf('ada') }).catch(() => {});
+    void rig.operator.run({ type: 'pairing.approve', requestId: requestOf(ADA) }).catch(() => {});
     await rig.settle();
     rig = await rig.crash(2 * HOUR);
     await rig.pass(1000);
-    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!']);
+    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!']);
   });
 });
 
@@ -518,56 +518,56 @@ describe('an invitation', () => {
 
   it('lets its first user in, once', async () => {
     const code = await invite();
-    await write('ada', code);
+    await write(ADA, code);
     await rig.pass(100);
-    expect(told('ada')).toEqual(['You are in. Welcome!']);
+    expect(told(ADA)).toEqual(['You are in. Welcome!']);
     await write('bob', code);
-    expect(rig.gateway.door.people.list().map(({ userId }) => userId)).toEqual(['ada']);
-    expect(await audit()).toEqual(['accept invitation telegram ada']);
+    expect(rig.gateway.door.people.list().map(({ userId }) => userId)).toEqual([ADA]);
+    expect(await audit()).toEqual([`accept invitation telegram ${ADA}`]);
   });
 
   it('approves somebody who waits already, and answers what they wrote', async () => {
-    await write('ada', 'what is the time?');
-    await write('ada', await invite());
+    await write(ADA, 'what is the time?');
+    await write(ADA, await invite());
     await rig.pass(1000);
-    expect(told('ada').slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
+    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
     expect(desk()).toEqual([]);
   });
 
   it('is taken as the start command of a link, and its id is the note on the allowlist', async () => {
     const { data } = await rig.operator.run({ type: 'pairing.invite' });
     const { id, code } = data as { id: string; code: string };
-    await write('ada', `/start ${code}`);
-    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: 'ada', note: `invitation ${id}` }]);
+    await write(ADA, `/start ${code}`);
+    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: ADA, note: `invitation ${id}` }]);
     expect(id).not.toContain(code.slice(0, 4));
   });
 
   it('is over after an hour', async () => {
     const code = await invite();
     await rig.pass(HOUR + 1000);
-    await write('ada', code);
+    await write(ADA, code);
     expect(rig.gateway.door.people.list()).toEqual([]);
   });
 });
 
 describe('a held first message that is a command', () => {
   it.each(['/start', '/help', '/whoami'])('%s is carried out once its sender is approved', async (word) => {
-    await write('ada', word);
+    await write(ADA, word);
     await rig.pass(100);
-    await approve('ada');
+    await approve(ADA);
     await rig.pass(2000);
-    const said = told('ada').slice(1).join('\n');
+    const said = told(ADA).slice(1).join('\n');
     expect(said).not.toContain('You said');
-    expect(said).toMatch({ '/start': /Hi! Send me/, '/help': /\/new/, '/whoami': /id: ada/ }[word] ?? /^$/);
+    expect(said).toMatch({ '/start': /Hi! Send me/, '/help': /\/new/, '/whoami': /id: 7001/ }[word] ?? /^$/);
     expect(rig.gateway.conversations.views()).toEqual([]);
   });
 
   it('of the agent goes to the agent', async () => {
-    await write('ada', '/skill:tidy up');
+    await write(ADA, '/skill:tidy up');
     await rig.pass(100);
-    await approve('ada');
+    await approve(ADA);
     await rig.pass(2000);
-    expect(told('ada').at(-1)).toContain('You said: /skill:tidy up');
+    expect(told(ADA).at(-1)).toContain('You said: /skill:tidy up');
   });
 });
 
@@ -577,23 +577,23 @@ describe('codes that the operator makes', () => {
     rig.operator.run({ type: 'pairing.generate', platform: 'telegram', userId });
 
   it('for one user let exactly that user in when they are approved, with what they wrote meanwhile', async () => {
-    const { data } = await generate('ada');
+    const { data } = await generate(ADA);
     const { code } = data as { code: string };
-    expect(rows()).toMatchObject([{ kind: 'generated', senderId: 'ada', platform: 'telegram', code }]);
-    await write('ada', 'it is me');
+    expect(rows()).toMatchObject([{ kind: 'generated', senderId: ADA, platform: 'telegram', code }]);
+    await write(ADA, 'it is me');
     await write('bob', code);
     expect(rig.gateway.door.people.list()).toEqual([]);
     await rig.operator.run({ type: 'pairing.approve', code });
     await rig.pass(100);
-    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: 'ada', name: 'ADA' }]);
-    expect(told('ada').at(-1)).toBe('You said: it is me');
+    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: ADA, name: ADA }]);
+    expect(told(ADA).at(-1)).toBe('You said: it is me');
     expect(rows().map(({ senderId }) => senderId)).toEqual(['bob']);
-    await expect(generate('ada')).rejects.toMatchObject({ code: 'already_allowed' });
+    await expect(generate(ADA)).rejects.toMatchObject({ code: 'already_allowed' });
   });
 
   it('for one user survive a restart, and are replaced by a newer one', async () => {
-    const first = (await generate('ada')).data as { code: string };
-    const second = (await generate('ada')).data as { code: string };
+    const first = (await generate(ADA)).data as { code: string };
+    const second = (await generate(ADA)).data as { code: string };
     rig = await rig.crash();
     expect(rows()).toHaveLength(1);
     await expect(rig.operator.run({ type: 'pairing.approve', code: first.code })).rejects.toMatchObject({
@@ -601,13 +601,24 @@ describe('codes that the operator makes', () => {
     });
     await rig.operator.run({ type: 'pairing.approve', code: second.code });
     await rig.pass(100);
-    await write('ada', 'hello');
+    await write(ADA, 'hello');
     await rig.pass(100);
-    expect(told('ada')).toEqual(['You said: hello']);
+    expect(told(ADA)).toEqual(['You said: hello']);
+  });
+
+  it.each(['@ada', 'Ada', '', '7 1', '0'])('for %j are refused: no such user can ever write', async (id) => {
+    const refused = { code: 'bad_user_id', hint: expect.stringContaining('the pairing list shows their id') };
+    await expect(generate(id)).rejects.toMatchObject(refused);
+    for (const type of ['allow', 'block'] as const)
+      await expect(rig.operator.run({ type, platform: 'telegram', userId: id })).rejects.toMatchObject(
+        refused,
+      );
+    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(await rig.operator.query('blocked', {})).toEqual([]);
   });
 
   it('are listed with the others and can be withdrawn', async () => {
-    const generated = (await generate('ada')).data as { code: string; requestId: string };
+    const generated = (await generate(ADA)).data as { code: string; requestId: string };
     const invitation = (await rig.operator.run({ type: 'pairing.invite' })).data as {
       code: string;
       id: string;
@@ -622,12 +633,12 @@ describe('codes that the operator makes', () => {
     await rig.operator.run({ type: 'pairing.deny', code: invitation.code });
     await rig.operator.run({ type: 'pairing.deny', requestId: generated.requestId });
     expect(rows()).toEqual([]);
-    await write('ada', invitation.code);
+    await write(ADA, invitation.code);
     expect(rig.gateway.door.people.list()).toEqual([]);
     expect(await audit()).toEqual([
-      'withdraw telegram ada',
+      `withdraw telegram ${ADA}`,
       'withdraw an invitation',
-      'generate code telegram ada',
+      `generate code telegram ${ADA}`,
     ]);
   });
 
@@ -653,9 +664,9 @@ describe('codes that the operator makes', () => {
 
   it('are no guess when a new user sends the own pairing code back', async () => {
     await rig.operator.run({ type: 'pairing.invite' });
-    await write('ada');
-    const own = codeOf('ada');
-    for (let i = 0; i < 6; i += 1) await write('ada', own);
-    expect(refusals().every((line) => line === 'ada pairing_pending')).toBe(true);
+    await write(ADA);
+    const own = codeOf(ADA);
+    for (let i = 0; i < 6; i += 1) await write(ADA, own);
+    expect(refusals().every((line) => line === `${ADA} pairing_pending`)).toBe(true);
   });
 });

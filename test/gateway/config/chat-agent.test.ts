@@ -7,7 +7,7 @@ const LAYERED = {
   platforms: {
     telegram: {
       agent: { model: 'a/telegram', tools: ['read'], files: 'off' },
-      chats: { '-100.5': { agent: { cwd: '/project', systemPrompt: 'Be short.', files: 'ask' } } },
+      chats: { '-1005': { agent: { cwd: '/project', systemPrompt: 'Be short.', files: 'ask' } } },
     },
   },
 };
@@ -16,7 +16,7 @@ describe('the agent of a chat', () => {
   const settings = resolveSettings(checkConfig(LAYERED, 'test').config, {}, {}, '/started');
 
   it('takes what the chat, its platform and the general settings say, in this order', () => {
-    expect(settings.agentOf({ platform: 'telegram', chatId: '-100.5' })).toEqual({
+    expect(settings.agentOf({ platform: 'telegram', chatId: '-1005' })).toEqual({
       model: 'a/telegram',
       thinking: 'low',
       tools: ['read'],
@@ -31,7 +31,7 @@ describe('the agent of a chat', () => {
       systemPrompt: 'Be kind.',
       files: 'off',
     });
-    expect(settings.agentOf({ platform: 'discord', chatId: '-100.5' })).toMatchObject({
+    expect(settings.agentOf({ platform: 'discord', chatId: '-1005' })).toMatchObject({
       model: 'a/general',
       tools: undefined,
       files: 'session',

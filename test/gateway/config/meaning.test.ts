@@ -83,6 +83,14 @@ describe('a text of the configuration', () => {
     ['platforms.discord.guildId', 'my server'],
     ['platforms.slack.allowFrom.0', ' U1'],
     ['platforms.slack.groups.0', ''],
+    ['platforms.telegram.allowFrom.0', '@ada'],
+    ['platforms.telegram.groups.0', 'my group'],
+    ['platforms.discord.allowFrom.0', 'alice#1234'],
+    ['platforms.slack.allowFrom.0', 'ada'],
+    ['platforms.slack.groups.0', '#general'],
+    ['platforms.whatsapp.allowFrom.0', '+1 555 000 1111'],
+    ['platforms.twitch.allowFrom.0', 'alice'],
+    ['platforms.websocket.allowFrom.0', ' '],
     ['platforms.telegram.homeChat', '1:2:3'],
   ])('%s: %j is refused with the key, what is expected, and the fix', (key, value) => {
     const { message, hint } = refusal(withKey(key, value));
@@ -110,11 +118,29 @@ describe('a text of the configuration', () => {
     ['platforms.telegram.apiRoot', 'http://127.0.0.1:8081'],
     ['platforms.telegram.token', '!cat /run/secrets/token'],
     ['platforms.telegram.homeChat', '-100123:7'],
+    ['platforms.telegram.allowFrom', ['81234', '-1001234567890']],
+    ['platforms.telegram.groups', ['-1001234567890']],
+    ['platforms.discord.allowFrom', ['370000000000000001']],
+    ['platforms.slack.allowFrom', ['U0ADA', 'W0ADA', 'T01:U0ADA', 'E01:W0ADA']],
+    ['platforms.whatsapp.allowFrom', ['+15550001111', '15550001111@s.whatsapp.net', '4477@lid']],
+    ['platforms.twitch.groups', ['adas_room']],
+    ['platforms.websocket.allowFrom', ['anything at all']],
     ['platforms.twitch.channels', ['#AdasRoom', 'bob']],
     ['platforms.whatsapp.pairingPhone', '+49 30 123456'],
     ['platforms.whatsapp.sessionPath', './whatsapp'],
   ])('%s: %j is accepted', (key, value) => {
     expect(checkConfig(withKey(key, value), 'config.json').warnings).toEqual([]);
+  });
+
+  it('that names everyone names the policy instead', () => {
+    expect(refusal({ platforms: { slack: { allowFrom: ['*'] } } }).hint).toContain('set dmPolicy to "open"');
+    expect(refusal({ platforms: { slack: { groups: ['*'] } } }).hint).toContain('set groupPolicy to "open"');
+  });
+
+  it('of a chat is its id', () => {
+    const { message, hint } = refusal({ platforms: { slack: { chats: { '#general': {} } } } });
+    expect(message).toContain('platforms.slack.chats: "#general" is invalid: expected a Slack channel id');
+    expect(hint).toContain('open the channel details');
   });
 
   it('that is nearly right comes with what was probably meant', () => {

@@ -18,6 +18,31 @@ const acts = async (): Promise<string[]> =>
     `${action} ${subject} ${surface}`.trim(),
   );
 
+describe('the doctor', () => {
+  it('names who is on the allowlist under an id that can never match', async () => {
+    const add = (id: string): Promise<unknown> =>
+      rig.stores.security.write((tx) =>
+        tx.run(
+          `INSERT INTO allowlist (platform, user_id, name, origin, added_at) VALUES ('telegram', ?, 'Ada', 'manual', 1)`,
+          [id],
+        ),
+      );
+    await add('@ada'); // as an earlier version took it
+    await add('81234');
+    rig = await rig.crash();
+    const { message, data } = await rig.operator.run({ type: 'doctor' });
+    const lines = message.split('\n').filter((line) => line.startsWith('allowlist:'));
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^allowlist: telegram @ada can never match\. Expected a numeric .* Remove it: pi-gateway-tui revoke telegram @ada$/,
+      ),
+    ]);
+    expect(data).toMatchObject({ ok: false });
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: '@ada' });
+    expect((await rig.operator.run({ type: 'doctor' })).message).not.toContain('allowlist:');
+  });
+});
+
 describe('the audit', () => {
   it('has a line for each act of an operator, with the surface, the newest first', async () => {
     await rig.say('hello');

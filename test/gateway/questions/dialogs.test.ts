@@ -5,7 +5,7 @@ import type { Capabilities } from '../../../src/gateway/adapter.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
-import { Rig } from '../rig.ts';
+import { ADA, Rig } from '../rig.ts';
 
 const MINUTE = 60_000;
 let rig: Rig;
@@ -222,8 +222,8 @@ describe('a question of the agent', () => {
 
   it('ends when its requester loses access, and when the gateway stops', async () => {
     await start();
-    await rig.say('[ask input Name?] go');
-    await rig.operator.run({ type: 'block', platform: 'telegram', userId: 'ada' });
+    await rig.say('[ask input Name?] go', { from: ADA });
+    await rig.operator.run({ type: 'block', platform: 'telegram', userId: ADA });
     await rig.settle();
     expect(open()).toEqual([]);
     await rig.say('[ask input Name?] go', { from: 'bob' });

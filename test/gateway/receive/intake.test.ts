@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
-import { Rig, type RigOptions } from '../rig.ts';
+import { ADA, Rig, type RigOptions } from '../rig.ts';
 
 let rig: Rig;
 
@@ -18,7 +18,7 @@ const message = (id: string, over: Partial<InboundMessage> = {}): InboundMessage
   dedupeKey: id,
   chat: rig.chat(),
   chatKind: 'dm',
-  sender: { id: 'ada', name: 'Ada' },
+  sender: { id: ADA, name: 'Ada' },
   text: id,
   messageId: id,
   mentioned: true,
@@ -187,7 +187,7 @@ describe('pieces', () => {
 describe('a sender who loses access while a message is being stored', () => {
   it('is not answered', async () => {
     await start({ config: {} });
-    const allowed = rig.gateway.door.allow('telegram', 'ada', undefined, {
+    const allowed = rig.gateway.door.allow('telegram', ADA, undefined, {
       name: 'olga',
       surface: 'console',
     });
@@ -203,7 +203,7 @@ describe('a sender who loses access while a message is being stored', () => {
     });
     const taken = accept(message('u1', { promptId: 'p1' }));
     await rig.settle();
-    const revoked = rig.gateway.door.revoke('telegram', 'ada', { name: 'olga', surface: 'console' });
+    const revoked = rig.gateway.door.revoke('telegram', ADA, { name: 'olga', surface: 'console' });
     await rig.settle();
     await revoked;
     held.resolve();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { Rig, type RigOptions } from '../rig.ts';
+import { ADA, Rig, type RigOptions } from '../rig.ts';
 
 let rig: Rig;
 
@@ -90,10 +90,10 @@ describe('/btw', () => {
 
   it('ends when its sender loses access', async () => {
     await start({ config: { platforms: { telegram: { dmPolicy: 'allowlist' } } } });
-    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada' });
-    await rig.say('/btw [hang]');
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: ADA });
+    await rig.say('/btw [hang]', { from: ADA });
     await rig.pass(1000);
-    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' });
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.pass(1000);
     expect(rig.texts().at(-1)).toBe('Stopped the question beside the conversation.');
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ScheduleView } from '../../../src/gateway/model.ts';
-import { Rig } from '../rig.ts';
+import { ADA, Rig } from '../rig.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -193,10 +193,10 @@ describe('a run', () => {
     await rig.stop();
     rig.remove();
     rig = await Rig.start({ config: {}, capabilities: { edit: false } });
-    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: 'ada' });
-    await rig.say('/every 30m look');
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: ADA });
+    await rig.say('/every 30m look', { from: ADA });
     expect(only().state).toBe('active');
-    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: 'ada' });
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.settle();
     expect(only()).toMatchObject({ state: 'paused', pauseReason: 'its owner has no access any more' });
     await rig.operator.run({ type: 'schedule.resume', id: only().id });

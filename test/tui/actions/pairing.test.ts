@@ -148,5 +148,10 @@ describe('allowlist and refusals', () => {
     h.type('allow myspace 1');
     h.press('enter');
     expect(h.text().at(-1)).toContain('Which platform? One of telegram, discord');
+    h.press(':');
+    h.type('allow twitch alice');
+    h.press('enter');
+    expect(h.text().at(-1)).toContain('Expected a numeric Twitch user id such as 500123');
+    expect(h.operator.commands).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { followConfig } from '../../config/follow.ts';
 import type { Gateway } from '../../gateway.ts';
-import { PLATFORMS, type Platform } from '../../model.ts';
+import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
 import { type CommandResult, Id, operation } from './operation.ts';
 
 export const GATEWAY = [
@@ -76,6 +76,14 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
     const found = await diagnosePlatform(gateway, platform);
     lines.push(found.line);
     ok = ok && found.ok;
+  }
+  for (const { platform, userId } of gateway.door.people.list()) {
+    const fault = userIdFault(platform, userId);
+    if (fault === undefined) continue;
+    ok = false;
+    lines.push(
+      `allowlist: ${platform} ${userId} can never match. ${fault} Remove it: pi-gateway-tui revoke ${platform} ${userId}`,
+    );
   }
   for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
   return { message: lines.join('\n'), data: { agent, ok } };
