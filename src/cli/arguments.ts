@@ -1,6 +1,6 @@
 import { LOG_LEVELS, type LogLevel } from '../base/log.ts';
 import { closest } from '../gateway/config/suggest.ts';
-import { COMMANDS, type CommandName, commandOf } from './commands.ts';
+import type { CommandRow } from './program.ts';
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
@@ -25,7 +25,7 @@ export const SWITCHES = [
 ] as const;
 
 export interface Arguments {
-  readonly command: CommandName | undefined;
+  readonly command: string | undefined;
   readonly rest: readonly string[];
   readonly port: number | undefined;
   readonly host: string | undefined;
@@ -108,21 +108,20 @@ export function readTokens(argv: readonly string[]): Tokens {
   return { words, values, switches };
 }
 
-/** The command line as typed arguments. Throws UsageError for a word, flag or value that cannot be. */
-export function readArguments(argv: readonly string[]): Arguments {
-  const { words, values, switches } = readTokens(argv);
+/** The tokens as typed arguments. Throws UsageError for a word or value that cannot be. */
+export function argumentsOf({ words, values, switches }: Tokens, commands: readonly CommandRow[]): Arguments {
   const [word, ...rest] = words;
-  const command = commandOf(word);
+  const command = commands.find(({ name }) => name === word);
   if (word !== undefined && command === undefined) {
     const near = closest(
       word,
-      COMMANDS.map((each) => each.name),
+      commands.map((each) => each.name),
     );
     throw new UsageError(
       `unknown command "${word}".${near === undefined ? '' : ` Did you mean ${near}?`} pi-gateway-tui help lists the commands.`,
     );
   }
-  if (command !== undefined && !switches.has('help')) refuseExtra(command, rest);
+  if (command !== undefined && !switches.has('help')) refuseExtra(command, rest, commands);
   return {
     command: command?.name,
     rest,
@@ -147,19 +146,23 @@ export function readArguments(argv: readonly string[]): Arguments {
 }
 
 /** A word too many is a mistake: what it was meant to do would not happen. */
-function refuseExtra({ name, args, most }: (typeof COMMANDS)[number], rest: readonly string[]): void {
+function refuseExtra(
+  { name, args, most }: CommandRow,
+  rest: readonly string[],
+  commands: readonly CommandRow[],
+): void {
   const extra = rest[most ?? Number.POSITIVE_INFINITY];
   if (extra === undefined) return;
   throw new UsageError(
-    `${name} takes ${most === 0 ? 'no words' : `at most ${most} ${most === 1 ? 'word' : 'words'}`}: unexpected "${extra}". ${suggestion(extra)}Usage: pi-gateway-tui ${`${name} ${args}`.trim()}`,
+    `${name} takes ${most === 0 ? 'no words' : `at most ${most} ${most === 1 ? 'word' : 'words'}`}: unexpected "${extra}". ${suggestion(extra, commands)}Usage: pi-gateway-tui ${`${name} ${args}`.trim()}`,
   );
 }
 
 /** The extra word may be a command of its own, or a flag without its dashes. */
-function suggestion(word: string): string {
+function suggestion(word: string, commands: readonly CommandRow[]): string {
   const flag = [...VALUE_FLAGS, ...SWITCHES].find((each) => each === word);
   if (flag !== undefined) return `Did you mean --${flag}? `;
-  return commandOf(word) === undefined ? '' : `Did you mean pi-gateway-tui ${word}? `;
+  return commands.every(({ name }) => name !== word) ? '' : `Did you mean pi-gateway-tui ${word}? `;
 }
 
 function portOf(value: string | undefined): number | undefined {

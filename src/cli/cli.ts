@@ -4,7 +4,8 @@ import { HOSTED } from '../base/environment.ts';
 import { ConfigError, FolderLockedError, FolderLostError, GatewayError, messageOf } from '../base/errors.ts';
 import { settleTimeZone } from '../gateway/machine-zone.ts';
 import { VERSION } from '../version.ts';
-import { type Arguments, readArguments, UsageError } from './arguments.ts';
+import { type Arguments, argumentsOf, readTokens, UsageError } from './arguments.ts';
+import { PROGRAM } from './program.ts';
 
 const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const;
 
@@ -12,10 +13,23 @@ const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const
 export async function main(argv: readonly string[]): Promise<void> {
   try {
     settleTimeZone(process.env);
-    process.exitCode = await run(readArguments(argv));
+    process.exitCode = await run(await readArguments(argv));
   } catch (error) {
     process.exitCode = await explain(error);
   }
+}
+
+/** The console and the program's own words do not wait for the table of operations. */
+async function readArguments(argv: readonly string[]): Promise<Arguments> {
+  const tokens = readTokens(argv);
+  const [word] = tokens.words;
+  if (word === undefined || PROGRAM.some(({ name }) => name === word))
+    try {
+      return argumentsOf(tokens, PROGRAM);
+    } catch {
+      // Said below, with every word that may have been meant.
+    }
+  return argumentsOf(tokens, (await import('./commands.ts')).COMMANDS);
 }
 
 async function run(args: Arguments): Promise<number> {
@@ -25,7 +39,7 @@ async function run(args: Arguments): Promise<number> {
   }
   if (args.help || args.command === 'help') {
     const { helpText } = await import('./help.ts');
-    const topic = args.command === 'help' ? helpTopic(args.rest[0]) : args.command;
+    const topic = args.command === 'help' ? await helpTopic(args.rest[0]) : args.command;
     const { default: meow } = await import('meow');
     const { help } = meow(helpText(topic), {
       importMeta: import.meta,
@@ -83,8 +97,8 @@ async function run(args: Arguments): Promise<number> {
 }
 
 /** Throws UsageError for a word that is not a command. */
-function helpTopic(word: string | undefined): Arguments['command'] {
-  return word === undefined ? undefined : readArguments([word, '--help']).command;
+async function helpTopic(word: string | undefined): Promise<Arguments['command']> {
+  return word === undefined ? undefined : (await readArguments([word, '--help'])).command;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** `--help`: the page of the program, and one for each command. */
-import { COMMANDS, commandOf } from './commands.ts';
+import { COMMANDS } from './commands.ts';
 
 const TITLES = {
   start: 'Start and stop',
@@ -36,9 +36,9 @@ const EXIT = `Exit codes: 0 success, 1 failure, 2 usage error, 75 data directory
 78 invalid configuration`;
 
 /** The page of one command; without a name, that of the program. */
-export function helpText(name?: string): string {
-  const command = commandOf(name);
-  if (command === undefined) return programPage();
+export function helpText(name?: string, commands = COMMANDS): string {
+  const command = commands.find((each) => each.name === name);
+  if (command === undefined) return programPage(commands);
   const { args, help, example, once } = command;
   const flags = once === false ? '' : '\n  --json             machine-readable output';
   return `Usage: pi-gateway-tui ${`${command.name} ${args}`.trim()}
@@ -53,11 +53,11 @@ Example
 `;
 }
 
-function programPage(): string {
+function programPage(commands: typeof COMMANDS): string {
   const groups = Object.entries(TITLES).map(([group, title]) => {
-    const lines = COMMANDS.filter((each) => each.group === group).map(
-      ({ name, args, help }) => [`${name} ${args}`.trim(), help] as const,
-    );
+    const lines = commands
+      .filter((each) => each.group === group)
+      .map(({ name, args, help }) => [`${name} ${args}`.trim(), help] as const);
     return [title, ...[...(group === 'start' ? START : []), ...lines].map(line)].join('\n');
   });
   return `Usage: pi-gateway-tui [command] [flags]

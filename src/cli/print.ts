@@ -1,6 +1,7 @@
 import stringWidth from 'string-width';
 import type {
   AllowlistView,
+  DialogView,
   PairingView,
   ScheduleView,
   SessionView,
@@ -9,9 +10,9 @@ import type {
   TranscriptEntry,
   UsageTotal,
 } from '../gateway/model.ts';
+import { rowName } from '../gateway/operator/operations/names.ts';
 import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import { oneLine } from './output.ts';
-import { rowName } from './request-name.ts';
 
 /** Columns by display width, two spaces apart. */
 function table(head: readonly string[], rows: readonly (readonly string[])[], empty: string): string {
@@ -276,11 +277,21 @@ export function task(view: TaskView): string {
   ].join('\n');
 }
 
-export function invitation(data: unknown): string {
-  const { code, expiresAt } = (data ?? {}) as { readonly code?: unknown; readonly expiresAt?: unknown };
-  const minutes =
-    typeof expiresAt === 'number' ? Math.max(0, Math.round((expiresAt - Date.now()) / 60_000)) : 0;
-  return `Invite code: ${String(code)}\nGive it to one new user. The first person who sends it to the bot in a direct message is approved. It expires in ${minutes} minutes.`;
+/** Every open question with all that would run: whoever approves it has to see it. */
+export function questions(rows: readonly DialogView[]): string {
+  if (rows.length === 0) return 'No agent asks anything.';
+  return rows
+    .map((row) => {
+      const left = Math.max(0, Math.round((row.expiresAt - Date.now()) / 60_000));
+      const head = `#${row.number}  ${row.kind}  ${row.chat?.platform ?? ''}  ${row.requesterName ?? 'operator'}  ${left}m left`;
+      const lines =
+        row.call === undefined
+          ? [row.title, row.text ?? '', ...(row.options ?? []).map((option, i) => `${i + 1}. ${option}`)]
+          : [`${row.call.tool} – ${row.call.reason}`, row.call.arguments];
+      const body = lines.filter((line) => line !== '').join('\n');
+      return `${head}\n${'-'.repeat(Math.min(100, stringWidth(head)))}\n${body}`;
+    })
+    .join('\n\n');
 }
 
 export function findings(

@@ -13,8 +13,8 @@ import { Type } from 'typebox';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { printable } from '../cli/output.ts';
 import * as print from '../cli/print.ts';
-import { requestNamed } from '../cli/request-name.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
+import { requestNamed } from '../gateway/operator/operations/names.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { completions, runWords } from './words.ts';
@@ -128,7 +128,7 @@ export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: Gate
         case 'deny': {
           const result = await operator.run({
             type: `pairing.${params.action}`,
-            ...requestNamed(operator.snapshot().pairing, required(params.code, 'code')),
+            ...requestNamed(operator.snapshot(), required(params.code, 'code')),
           });
           return answer<unknown>(result.message, result.data);
         }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readArguments, readTokens, UsageError } from '../../src/cli/arguments.ts';
+import { readTokens, UsageError } from '../../src/cli/arguments.ts';
+import { readArguments } from '../../src/cli/commands.ts';
 
 describe('the command line', () => {
   it('takes a value after a space or an equals sign', () => {

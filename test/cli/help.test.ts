@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { readArguments, SWITCHES, VALUE_FLAGS } from '../../src/cli/arguments.ts';
-import { COMMANDS } from '../../src/cli/commands.ts';
+import { SWITCHES, VALUE_FLAGS } from '../../src/cli/arguments.ts';
+import { COMMANDS, readArguments } from '../../src/cli/commands.ts';
 import { completionScript } from '../../src/cli/completion.ts';
 import { helpText } from '../../src/cli/help.ts';
 

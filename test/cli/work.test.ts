@@ -1,45 +1,52 @@
 import { describe, expect, it } from 'vitest';
-import { adapterWork, homeWork, schedulesWork, sessionWork, tasksWork } from '../../src/cli/work.ts';
+import { UsageError } from '../../src/cli/arguments.ts';
+import { readWork } from '../../src/cli/work.ts';
 import type { Operator } from '../../src/gateway/operator/operator.ts';
 import { fakeOperator } from '../server/fake-operator.ts';
 
 const { operator } = fakeOperator();
-const command = (work: unknown): unknown => work;
+
+/** The command that a line asks for, or what it shows. */
+async function ask(words: readonly string[], of: Operator = operator): Promise<unknown> {
+  const work = await readWork(words, of, { online: true }, ({ usage }) => new UsageError(`usage: ${usage}`));
+  return 'command' in work ? { command: work.command } : work;
+}
 
 describe('one-shot commands', () => {
   it('start, run, retry, cancel and deliver tasks', async () => {
-    const run = (...words: string[]) => tasksWork(words, operator);
-    expect(command(await run('start', 'read', 'the', 'logs'))).toEqual({
+    const run = (...words: string[]) => ask(['tasks', ...words]);
+    expect(await run('start', 'read', 'the', 'logs')).toEqual({
       command: { type: 'task.start', command: 'read the logs' },
     });
-    expect(command(await run('program', 'ls', '-l', 'a b'))).toEqual({
+    expect(await run('program', 'ls', '-l', 'a b')).toEqual({
       command: { type: 'task.start', command: 'ls -l a b', argv: ['ls', '-l', 'a b'] },
     });
-    expect(command(await run('retry', 'bg-1'))).toEqual({ command: { type: 'task.retry', id: 'bg-1' } });
+    expect(await run('retry', 'bg-1')).toEqual({ command: { type: 'task.retry', id: 'bg-1' } });
     expect(await run()).toMatchObject({ value: [] });
     await expect(run('cancel')).rejects.toThrow('usage');
     await expect(run('canel', 'x')).rejects.toThrow('usage');
     await expect(run('start')).rejects.toThrow('usage');
+    expect(await ask(['task', 'cancel', 'bg-1'])).toEqual({ command: { type: 'task.cancel', id: 'bg-1' } });
   });
 
-  it('make and change schedules, with the quotes that the terminal took away', () => {
-    const run = (...words: string[]) => schedulesWork(words, operator);
-    expect(run('every', '0 9 * * 1-5', 'look', 'around')).toEqual({
+  it('make and change schedules, with the quotes that the terminal took away', async () => {
+    const run = (...words: string[]) => ask(['schedules', ...words]);
+    expect(await run('every', '0 9 * * 1-5', 'look', 'around')).toEqual({
       command: { type: 'schedule.write', text: 'every "0 9 * * 1-5" look around' },
     });
-    expect(run('at', '18:30', 'call')).toEqual({
+    expect(await run('at', '18:30', 'call')).toEqual({
       command: { type: 'schedule.write', text: 'at 18:30 call' },
     });
-    expect(run('remove', 'sc-1')).toEqual({ command: { type: 'schedule.remove', id: 'sc-1' } });
-    expect(run()).toMatchObject({ value: [] });
-    expect(() => run('every')).toThrow('usage');
-    expect(() => run('remove', 'a', 'b')).toThrow('usage');
+    expect(await run('remove', 'sc-1')).toEqual({ command: { type: 'schedule.remove', id: 'sc-1' } });
+    expect(await run()).toMatchObject({ value: [] });
+    await expect(run('every')).rejects.toThrow('usage');
+    await expect(run('remove', 'a', 'b')).rejects.toThrow('usage');
   });
 
   it('name home chats, list them, and remove one only when asked to', async () => {
     const config = [{ key: 'platforms.slack.homeChat', value: 'C7', source: 'file', help: '' }];
     const told: Operator = Object.assign(Object.create(operator), { query: async () => config });
-    const run = (...words: string[]) => homeWork(words, told);
+    const run = (...words: string[]) => ask(['home', ...words], told);
     expect(await run('slack', 'C1:17.5')).toEqual({
       command: { type: 'home.set', platform: 'slack', chat: 'C1:17.5' },
     });
@@ -53,16 +60,63 @@ describe('one-shot commands', () => {
   });
 
   it('act on one session and on an adapter', async () => {
-    await expect(sessionWork(['reset'], operator)).rejects.toThrow('usage');
-    await expect(sessionWork(['rest', 'x'], operator)).rejects.toThrow('usage');
-    await expect(sessionWork(['reset', 'no-such'], operator)).rejects.toMatchObject({
+    await expect(ask(['session', 'reset'])).rejects.toThrow('usage');
+    await expect(ask(['session', 'rest', 'x'])).rejects.toThrow('usage');
+    await expect(ask(['session', 'reset', 'no-such'])).rejects.toMatchObject({
       code: 'session_not_found',
     });
-    expect(adapterWork(['telegram', 'restart'])).toEqual({
+    expect(await ask(['adapter', 'telegram', 'restart'])).toEqual({
       command: { type: 'adapter.restart', platform: 'telegram' },
     });
-    expect(adapterWork(['stop', 'slack'])).toEqual({ command: { type: 'adapter.stop', platform: 'slack' } });
+    expect(await ask(['adapter', 'stop', 'slack'])).toEqual({
+      command: { type: 'adapter.stop', platform: 'slack' },
+    });
     for (const words of [[], ['telegram'], ['telegramm', 'stop'], ['telegram', 'stopp']])
-      expect(() => adapterWork(words)).toThrow('usage');
+      await expect(ask(['adapter', ...words])).rejects.toThrow(
+        'usage: adapter <platform> start|stop|restart|check',
+      );
+  });
+
+  it('decide about people and questions by code, by row and by number', async () => {
+    const seen = fakeOperator({
+      pairing: [{ id: 'ab12cd34', kind: 'asked' }] as never,
+      dialogs: [{ id: 'q2abcdef', number: 4 }] as never,
+    }).operator;
+    const run = async (...words: string[]) => ask(words, seen);
+    expect(await run('pair', 'KQ7M', '2XPD')).toEqual({
+      command: { type: 'pairing.approve', code: 'KQ7M2XPD' },
+    });
+    expect(await run('pair', 'row:ab12')).toEqual({
+      command: { type: 'pairing.approve', requestId: 'ab12cd34' },
+    });
+    expect(await run('deny', 'KQ7M-2XPD')).toEqual({ command: { type: 'pairing.deny', code: 'KQ7M-2XPD' } });
+    expect(await run('deny', '#4')).toEqual({
+      command: { type: 'dialog.answer', id: 'q2abcdef', decision: 'deny' },
+    });
+    expect(await run('approve', '4')).toEqual({
+      command: { type: 'dialog.answer', id: 'q2abcdef', decision: 'once' },
+    });
+    expect(await run('approve', '4', 'session')).toMatchObject({ command: { decision: 'session' } });
+    await expect(run('approve', '4', 'sesion')).rejects.toThrow('usage: approve <#n> [session]');
+    expect(await run('block', 'KQ7M-2XPD')).toEqual({
+      command: { type: 'pairing.block', code: 'KQ7M-2XPD' },
+    });
+    expect(await run('block', 'slack', 'U1')).toEqual({
+      command: { type: 'block', platform: 'slack', userId: 'U1' },
+    });
+    expect(await run('allow', 'slack', 'U1', 'from', 'sales')).toEqual({
+      command: { type: 'allow', platform: 'slack', userId: 'U1', note: 'from sales' },
+    });
+    expect(await run('allow', 'slack', 'U1')).toEqual({
+      command: { type: 'allow', platform: 'slack', userId: 'U1' },
+    });
+    expect(await run('invite')).toEqual({ command: { type: 'pairing.invite' } });
+    expect(await run('invite', 'slack', 'U1')).toMatchObject({ command: { type: 'pairing.generate' } });
+    expect(await run('send', 'slack', 'C1', 'all', 'is', 'well')).toEqual({
+      command: { type: 'send', platform: 'slack', channelId: 'C1', content: 'all is well' },
+    });
+    for (const words of [['invite', 'slack'], ['revoke', 'slack'], ['token'], ['send', 'slack', 'C1']])
+      await expect(run(...words)).rejects.toThrow('usage');
+    await expect(run('audit', '1.5')).rejects.toThrow('from 1 to 1000');
   });
 });

@@ -1,21 +1,31 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
+import { allCommands, readArguments } from '../../../src/cli/commands.ts';
+import { completionScript } from '../../../src/cli/completion.ts';
+import { helpText } from '../../../src/cli/help.ts';
+import { VIEWS } from '../../../src/cli/views.ts';
+import { readWork } from '../../../src/cli/work.ts';
+import { completions, wordsOf } from '../../../src/extension/words.ts';
 import {
   type Operation,
   operation,
   PlatformName,
 } from '../../../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../../../src/gateway/operator/operations/table.ts';
+import type { Words } from '../../../src/gateway/operator/operations/words.ts';
 import type { Operator } from '../../../src/gateway/operator/operator.ts';
 import { parseCommand } from '../../../src/server/command-schemas.ts';
 import { operationRoutes } from '../../../src/server/routes.ts';
+import { fakeOperator } from '../../server/fake-operator.ts';
 
+const wave: Words['read'] = ({ times, ...typed }) => ({ ...typed, times: Number(times) });
 const NEW: Operation = operation({
   name: 'adapter.wave',
-  help: 'Waves to a platform.',
+  help: 'wave to a platform',
   params: { platform: PlatformName, times: Type.Integer({ minimum: 1 }), note: Type.Optional(Type.String()) },
   audit: ({ platform }) => platform,
   http: 'POST /api/adapters/:platform/wave',
+  words: [{ say: 'wave <platform> <times> [note…]', group: 'start', example: 'wave slack 2', read: wave }],
   run: (_core, { platform, times }) => ({ message: `waved to ${platform} ${times} times` }),
 });
 const TABLE = [...OPERATIONS, NEW];
@@ -59,6 +69,32 @@ describe('the operations table', () => {
       message: 'missing: times',
       hint: 'Expected {"times", "note"?}.',
     });
+  });
+
+  it('reads the words of a new row, and knows them in help, usage and completion', async () => {
+    const commands = allCommands(TABLE);
+    expect(helpText(undefined, commands)).toMatch(
+      /^ {2}wave <platform> <times> \[note\] +wave to a platform$/m,
+    );
+    expect(helpText('wave', commands)).toContain('Usage: pi-gateway-tui wave <platform> <times> [note]');
+    expect(readArguments(['wave', 'slack', '2'], commands).command).toBe('wave');
+    expect(completionScript('bash', commands)).toMatch(/ wave\) words="telegram discord/);
+    expect(completions('wave sl', wordsOf(TABLE))?.map(({ value }) => value)).toEqual(['wave slack ']);
+    const { operator } = fakeOperator();
+    const read = (...line: string[]) =>
+      readWork(['wave', ...line], operator, { online: true }, ({ usage }) => new Error(usage), TABLE);
+    expect(await read('slack', '2', 'hi', 'you')).toMatchObject({
+      command: { type: 'adapter.wave', platform: 'slack', times: 2, note: 'hi you' },
+    });
+    await expect(read('slack')).rejects.toThrow('wave <platform> <times> [note]');
+  });
+
+  it('has one form with help, example and group for each first word', () => {
+    const forms = [...OPERATIONS, ...VIEWS].flatMap(({ words = [] }) => words);
+    const first = ({ say }: Words): string => say.split(' ')[0] ?? '';
+    const main = forms.filter(({ group, example }) => group !== undefined && example !== undefined);
+    expect(main.map(first).sort()).toEqual([...new Set(forms.map(first))].sort());
+    expect(new Set(forms.map(({ say }) => say)).size).toBe(forms.length);
   });
 
   it('has no name and no route twice', () => {

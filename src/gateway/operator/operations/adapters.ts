@@ -13,10 +13,20 @@ function told({ gateway }: OperatorCore, of: Platform): CommandResult {
 export const ADAPTERS = [
   operation({
     name: 'adapter.start',
-    help: 'Connects a platform.',
+    help: 'connect a platform',
     params: platform,
     audit: name,
     http: 'POST /api/adapters/:platform/start',
+    words: [
+      {
+        say: 'adapter <platform> start',
+        also: 'adapter start <platform>',
+        live: true,
+        group: 'start',
+        help: 'control the connection to a platform',
+        example: 'adapter telegram restart',
+      },
+    ],
     async run(core, params) {
       await core.gateway.adapters.start(params.platform);
       return told(core, params.platform);
@@ -24,10 +34,11 @@ export const ADAPTERS = [
   }),
   operation({
     name: 'adapter.stop',
-    help: 'Disconnects a platform: nobody is heard there until it is started again.',
+    help: 'disconnect a platform: nobody is heard there until it is started again',
     params: platform,
     audit: name,
     http: 'POST /api/adapters/:platform/stop',
+    words: [{ say: 'adapter <platform> stop', also: 'adapter stop <platform>', live: true }],
     async run(core, params) {
       await core.gateway.adapters.stop(params.platform);
       return told(core, params.platform);
@@ -35,10 +46,11 @@ export const ADAPTERS = [
   }),
   operation({
     name: 'adapter.restart',
-    help: 'Drops the connection to a platform and connects again.',
+    help: 'drop the connection to a platform and connect again',
     params: platform,
     audit: name,
     http: 'POST /api/adapters/:platform/restart',
+    words: [{ say: 'adapter <platform> restart', also: 'adapter restart <platform>', live: true }],
     async run(core, params) {
       await core.gateway.adapters.restart(params.platform);
       return told(core, params.platform);
@@ -50,11 +62,15 @@ export const ADAPTERS = [
      * `data` is an AdapterCheck. With `settings` (keys of `platforms.<platform>`, laid over those in config.json; an
      * empty text or null takes one away) nothing that runs and nothing that is stored is touched.
      */
-    help: 'Asks a platform who the bot is and what is missing.',
+    help: 'ask a platform who the bot is and what is missing',
     params: {
       ...platform,
       settings: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), Type.Unknown())),
     },
+    words: [
+      { say: 'adapter <platform> check', also: 'adapter check <platform>' },
+      { say: 'doctor <platform>' },
+    ],
     async run(core, params) {
       const check = await core.gateway.adapters.check(params.platform, params.settings);
       if (check === undefined) return told(core, params.platform);
@@ -64,9 +80,19 @@ export const ADAPTERS = [
   operation({
     name: 'home.set',
     /** `<chat>` or `<chat>:<thread>`. */
-    help: 'Sets the chat that "home:<platform>" means; without one it is taken away.',
+    help: 'set the chat that "home:<platform>" means, or remove it',
     params: { ...platform, chat: Type.Optional(Id) },
     audit: (params) => `${params.platform} ${params.chat ?? 'none'}`,
+    words: [
+      {
+        say: 'home <platform> <chat>',
+        args: '[platform [chat[:thread] | none]]',
+        group: 'configuration',
+        help: 'list home chats, set one, or remove it with "none"',
+        example: 'home telegram 81234',
+        read: ({ platform, chat }) => (chat === 'none' ? { platform } : { platform, chat }),
+      },
+    ],
     async run({ gateway, config }, params) {
       gateway.homes.set(params.platform, params.chat);
       await config.set(`platforms.${params.platform}.homeChat`, params.chat);

@@ -12,7 +12,7 @@ export const GATEWAY = [
      * `key` may name a section (`platforms.telegram`): then `value` holds the keys to change, null takes one away, and
      * the file is written once.
      */
-    help: 'Sets a configuration value; a change of a platform is in force at once.',
+    help: 'set a configuration value; a change of a platform is in force at once',
     params: { key: Id, value: Type.Unknown() },
     audit: ({ key }) => key,
     async run({ gateway, config }, { key, value }) {
@@ -23,9 +23,10 @@ export const GATEWAY = [
   }),
   operation({
     name: 'token.rotate',
-    help: 'Makes a new operator token, in force at once; links that came with the old one end.',
+    help: 'replace the operator token; the old one stops working immediately',
     params: {},
     audit: () => 'operator token',
+    words: [{ say: 'token rotate', group: 'access', example: 'token rotate' }],
     run({ rotateToken }) {
       rotateToken();
       return { message: 'the operator token is new; the old one no longer works' };
@@ -33,16 +34,26 @@ export const GATEWAY = [
   }),
   operation({
     name: 'doctor',
-    help: 'Checks agent and platforms and says what to do.',
+    help: 'check the setup and show how to fix it',
     params: {},
+    words: [{ say: 'doctor', args: '[platform]', group: 'start', example: 'doctor telegram' }],
     run: ({ gateway }) => diagnose(gateway),
   }),
   operation({
     name: 'restart',
-    help: 'Stops the gateway and starts it again with its configuration read anew.',
+    help: 'restart the gateway and reload the configuration',
     params: {},
     audit: () => 'gateway',
     ends: true,
+    words: [
+      {
+        say: 'restart',
+        live: true,
+        group: 'start',
+        help: 'restart it and reload the configuration',
+        example: 'restart',
+      },
+    ],
     run({ requestStop }) {
       requestStop('restart');
       return { message: 'restarting' };
@@ -50,10 +61,11 @@ export const GATEWAY = [
   }),
   operation({
     name: 'stop',
-    help: 'Stops the gateway.',
+    help: 'stop the running gateway',
     params: {},
     audit: () => 'gateway',
     ends: true,
+    words: [{ say: 'stop', live: true, group: 'start', example: 'stop' }],
     run({ requestStop }) {
       requestStop('stop');
       return { message: 'stopping' };

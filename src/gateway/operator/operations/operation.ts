@@ -4,6 +4,7 @@ import type { Actor } from '../../access/audit.ts';
 import type { ConfigAccess } from '../../config/access.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS } from '../../model.ts';
+import type { Words } from './words.ts';
 
 /** What operations work on. */
 export interface OperatorCore {
@@ -31,7 +32,7 @@ export type Params<P extends TProperties> = Frozen<Static<TObject<P>>>;
 export interface OperationRow<N extends string = string, P extends TProperties = TProperties> {
   /** Its name on the operator link, in the API and in the audit. */
   readonly name: N;
-  /** One sentence for the reference. */
+  /** What it does, as a phrase that an act begins: "cancel a task". */
   readonly help: string;
   /** One schema for every way in; unknown keys are refused. */
   readonly params: P;
@@ -44,6 +45,8 @@ export interface OperationRow<N extends string = string, P extends TProperties =
   readonly http?: `${'POST' | 'DELETE'} /api/${string}`;
   /** The body as an error shows it, where the names of its keys do not say enough. */
   readonly expects?: string;
+  /** How people type it. */
+  readonly words?: readonly Words[];
   /** Nothing can be written afterwards: the audit's line comes first. */
   readonly ends?: true;
   run(core: OperatorCore, params: Params<P>, actor: Actor): CommandResult | Promise<CommandResult>;

@@ -1,7 +1,9 @@
 /** What an operator decides about people: pairing requests, the allowlist, blocked senders. */
 import { Type } from 'typebox';
 import type { PairingRequest } from '../../access/pairing-request.ts';
+import { isQuestionName, requestNamed, type Seen } from './names.ts';
 import { type CommandResult, Id, operation, PlatformName } from './operation.ts';
+import type { Typed } from './words.ts';
 
 /** By row or by code; case, dash and spaces of a code are ignored. Over HTTP exactly one of them. */
 const request = {
@@ -10,6 +12,18 @@ const request = {
 };
 const expects = '{"code"} or {"requestId"}';
 const user = { platform: PlatformName, userId: Id };
+
+/** Cases, dashes and spaces of a code do not count. */
+function named({ code = '' }: Typed, seen: Seen) {
+  return requestNamed(seen, code.replaceAll(' ', ''));
+}
+
+function invitation(data: unknown): string {
+  const { code, expiresAt }: { readonly code?: unknown; readonly expiresAt?: unknown } = { ...Object(data) };
+  const minutes =
+    typeof expiresAt === 'number' ? Math.max(0, Math.round((expiresAt - Date.now()) / 60_000)) : 0;
+  return `Invite code: ${String(code)}\nGive it to one new user. The first person who sends it to the bot in a direct message is approved. It expires in ${minutes} minutes.`;
+}
 
 function decided({ id, chat, senderId, senderName }: PairingRequest, what: string): CommandResult {
   return {
@@ -22,19 +36,41 @@ function decided({ id, chat, senderId, senderName }: PairingRequest, what: strin
 export const PEOPLE = [
   operation({
     name: 'pairing.approve',
-    help: 'Approves a pairing request: its sender is on the allowlist.',
+    help: 'approve a pairing request: its sender is on the allowlist',
     params: request,
     http: 'POST /api/pairing/approve',
     expects,
+    words: [
+      {
+        say: 'pair <code…>',
+        args: '[code | row]',
+        most: 2,
+        group: 'access',
+        help: 'list pairing requests and open codes, or approve one',
+        example: 'pair KQ7M-2XPD',
+        read: named,
+      },
+    ],
     run: async ({ gateway }, target, actor) =>
       decided(await gateway.door.approve(target, actor), 'is let in'),
   }),
   operation({
     name: 'pairing.deny',
-    help: 'Denies a pairing request. Also withdraws a code that was generated, and an invitation ("requestId" is its id).',
+    help: 'deny a pairing request, or withdraw a code or an invitation ("requestId" is its id)',
     params: request,
     http: 'POST /api/pairing/deny',
     expects,
+    words: [
+      {
+        say: 'deny <code…>',
+        args: '<code> | <row> | <#n>',
+        most: 2,
+        group: 'access',
+        help: 'deny a pairing request or a tool call, or withdraw a code',
+        example: 'deny KQ7M-2XPD',
+        read: (typed, seen) => (isQuestionName(typed['code'] ?? '') ? undefined : named(typed, seen)),
+      },
+    ],
     async run({ gateway: { door } }, target, actor) {
       if (await door.codes.withdraw(target, actor)) return { message: 'the code was withdrawn' };
       return decided(await door.deny(target, actor), 'was denied');
@@ -42,18 +78,38 @@ export const PEOPLE = [
   }),
   operation({
     name: 'pairing.block',
-    help: 'Denies a pairing request and ignores its sender from then on.',
+    help: 'deny a pairing request and ignore its sender from then on',
     params: request,
     http: 'POST /api/pairing/block',
     expects,
+    words: [
+      {
+        say: 'block <code>',
+        args: '<code> | <row> | <platform> <user-id>',
+        group: 'access',
+        help: 'ignore a sender until unblocked',
+        example: 'block telegram 81234',
+        read: named,
+      },
+    ],
     run: async ({ gateway }, target, actor) =>
       decided(await gateway.door.blockRequest(target, actor), 'is blocked'),
   }),
   operation({
     name: 'pairing.invite',
     /** `data` is {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist. */
-    help: 'Makes a single-use code: who sends it to the bot is approved.',
+    help: 'create a single-use code: who sends it to the bot is approved',
     params: {},
+    words: [
+      {
+        say: 'invite',
+        args: '[platform user-id]',
+        group: 'access',
+        help: 'create an invite code, or a code for one user to approve',
+        example: 'invite',
+        told: invitation,
+      },
+    ],
     run({ gateway }, _params, actor) {
       const { id, code, expiresAt } = gateway.door.codes.invite(actor);
       return {
@@ -64,8 +120,9 @@ export const PEOPLE = [
   }),
   operation({
     name: 'pairing.generate',
-    help: 'Makes a code for one user on one platform; approving it gives exactly that user access.',
+    help: 'create a code for one user; approving it gives exactly that user access',
     params: user,
+    words: [{ say: 'invite <platform> <user-id>' }],
     async run({ gateway }, { platform, userId }, actor) {
       const { id, code, expiresAt } = await gateway.door.codes.generate(platform, userId, actor);
       return {
@@ -76,7 +133,7 @@ export const PEOPLE = [
   }),
   operation({
     name: 'pairing.undo',
-    help: 'Takes a decision back: an approved sender is revoked, a blocked one unblocked; the request waits again.',
+    help: 'take a decision back: an approved sender is revoked, a blocked one unblocked; the request waits again',
     params: { requestId: Id },
     run: async ({ gateway }, { requestId }, actor) => ({
       message: `${(await gateway.door.undo(requestId, actor)).senderName} waits again`,
@@ -84,9 +141,18 @@ export const PEOPLE = [
   }),
   operation({
     name: 'allow',
-    help: 'Adds a user to the allowlist.',
+    help: 'add a user to the allowlist',
     params: { ...user, note: Type.Optional(Type.String({ maxLength: 500 })) },
     http: 'POST /api/allowlist',
+    words: [
+      {
+        say: 'allow <platform> <user-id> [note…]',
+        args: '[platform user-id [note]]',
+        group: 'access',
+        help: 'show the allowlist, or add a user',
+        example: 'allow telegram 81234 "from the sales team"',
+      },
+    ],
     async run({ gateway }, { platform, userId, note }, actor) {
       await gateway.door.allow(platform, userId, note, actor);
       return { message: `${platform} ${userId} is on the allowlist` };
@@ -94,9 +160,10 @@ export const PEOPLE = [
   }),
   operation({
     name: 'revoke',
-    help: "Revokes a user's access, in force at once.",
+    help: "revoke a user's access immediately",
     params: user,
     http: 'DELETE /api/allowlist/:platform/:userId',
+    words: [{ say: 'revoke <platform> <user-id>', group: 'access', example: 'revoke telegram 81234' }],
     async run({ gateway }, { platform, userId }, actor) {
       await gateway.door.revoke(platform, userId, actor);
       return { message: `${platform} ${userId} has no access any more` };
@@ -104,8 +171,9 @@ export const PEOPLE = [
   }),
   operation({
     name: 'block',
-    help: 'Ignores a sender until unblocked.',
+    help: 'ignore a sender until unblocked',
     params: user,
+    words: [{ say: 'block <platform> <user-id>' }],
     async run({ gateway }, { platform, userId }, actor) {
       await gateway.door.block(platform, userId, actor);
       return { message: `${platform} ${userId} is blocked` };
@@ -113,8 +181,9 @@ export const PEOPLE = [
   }),
   operation({
     name: 'unblock',
-    help: 'Stops ignoring a sender.',
+    help: 'stop ignoring a sender',
     params: user,
+    words: [{ say: 'unblock <platform> <user-id>', group: 'access', example: 'unblock telegram 81234' }],
     async run({ gateway }, { platform, userId }, actor) {
       await gateway.door.unblock(platform, userId, actor);
       return { message: `${platform} ${userId} is no longer blocked` };

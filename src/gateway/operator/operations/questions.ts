@@ -5,13 +5,14 @@ import type { AgentAnswer } from '../../agent/question.ts';
 import type { Dialog } from '../../questions/dialog.ts';
 import { readAnswer } from '../../questions/reading.ts';
 import { answeredText } from '../../questions/wording.ts';
+import { isQuestionName, questionId } from './names.ts';
 import { Id, operation } from './operation.ts';
 
 export const QUESTIONS = [
   operation({
     name: 'dialog.answer',
     /** `value` is an option, a text, or "yes" and "no". */
-    help: 'Answers a question of an agent: "decision" for a tool call, and "deny" for any question that gets no answer; "value" for the others.',
+    help: 'answer a question of an agent: "decision" for a tool call, and "deny" for any question that gets no answer; "value" for the others',
     params: {
       id: Id,
       decision: Type.Optional(
@@ -21,6 +22,23 @@ export const QUESTIONS = [
     },
     http: 'POST /api/dialogs/:id/answer',
     expects: '{"decision": "once"|"session"|"deny"} or {"value"}',
+    words: [
+      {
+        say: 'approve <#n> [session]',
+        group: 'sessions',
+        help: 'allow a tool call once, or for the whole session',
+        example: 'approve 4 session',
+        read: ({ '#n': name = '', session: decision = 'once' }, seen) =>
+          decision === 'once' || decision === 'session'
+            ? { id: questionId(seen, name), decision }
+            : undefined,
+      },
+      {
+        say: 'deny <#n>',
+        read: ({ '#n': name = '' }, seen) =>
+          isQuestionName(name) ? { id: questionId(seen, name), decision: 'deny' } : undefined,
+      },
+    ],
     async run({ gateway: { dialogs } }, params, actor) {
       const dialog = dialogs.book.get(params.id);
       if (dialog === undefined) {

@@ -20,7 +20,7 @@ const place = { deliver: Type.Optional(Targets), sessionId: Type.Optional(Id) };
 export const SCHEDULES = [
   operation({
     name: 'schedule.add',
-    help: 'Adds a schedule; exactly one of "every", "cron" and "at".',
+    help: 'add a schedule; exactly one of "every", "cron" and "at"',
     params: {
       every: words,
       cron: words,
@@ -43,9 +43,20 @@ export const SCHEDULES = [
   }),
   operation({
     name: 'schedule.write',
-    help: 'Adds a schedule as people write it in a chat: "every 30m <text>", "at 18:30 <text>".',
+    help: 'add a schedule as people write it in a chat: "every 30m <text>", "at 18:30 <text>"',
     params: { text: Text, ...place },
     audit: () => 'a schedule',
+    words: [
+      {
+        say: 'schedules every <when…>',
+        args: '[every|at|pause|resume|run|remove …]',
+        group: 'automation',
+        help: 'list schedules, add one, or change one',
+        example: 'schedules every weekday 09:00 "summarize my mail"',
+        read: (_typed, _seen, rest) => ({ text: `every ${quoted(rest)}` }),
+      },
+      { say: 'schedules at <when…>', read: (_typed, _seen, rest) => ({ text: `at ${quoted(rest)}` }) },
+    ],
     run({ gateway }, params) {
       const [, word = '', rest = ''] = /^\/?(\w+)\s*([\s\S]*)$/.exec(params.text.trim()) ?? [];
       const parse = { every: parseEvery, at: parseAt }[word.toLowerCase()];
@@ -60,26 +71,29 @@ export const SCHEDULES = [
   }),
   operation({
     name: 'schedule.pause',
-    help: 'Pauses a schedule.',
+    help: 'pause a schedule',
     params: byId,
     audit: id,
     http: 'POST /api/schedules/:id/pause',
+    words: [{ say: 'schedules pause <id>' }],
     run: async ({ gateway }, params) => told(gateway, await gateway.schedules.pause(params.id), 'is paused'),
   }),
   operation({
     name: 'schedule.resume',
-    help: 'Lets a paused schedule go on.',
+    help: 'let a paused schedule go on',
     params: byId,
     audit: id,
     http: 'POST /api/schedules/:id/resume',
+    words: [{ say: 'schedules resume <id>' }],
     run: async ({ gateway }, params) => told(gateway, await gateway.schedules.resume(params.id), 'goes on'),
   }),
   operation({
     name: 'schedule.run',
-    help: 'Runs a schedule now, beside its times.',
+    help: 'run a schedule now, beside its times',
     params: byId,
     audit: id,
     http: 'POST /api/schedules/:id/run',
+    words: [{ say: 'schedules run <id>' }],
     async run({ gateway }, params) {
       const task = await gateway.schedules.run(params.id);
       return { message: `${params.id} runs now as ${task.id}`, data: taskView(task) };
@@ -87,15 +101,21 @@ export const SCHEDULES = [
   }),
   operation({
     name: 'schedule.remove',
-    help: 'Removes a schedule.',
+    help: 'remove a schedule',
     params: byId,
     audit: id,
     http: 'DELETE /api/schedules/:id',
+    words: [{ say: 'schedules remove <id>' }],
     run: async ({ gateway }, params) => ({
       message: `${(await gateway.schedules.remove(params.id)).id} is removed`,
     }),
   }),
 ] as const;
+
+/** The terminal has taken the quotes of a first word such as "0 9 * * 1-5" away: they go around it again. */
+function quoted([first = '', ...rest]: readonly string[]): string {
+  return [/\s/.test(first) ? `"${first}"` : first, ...rest].join(' ');
+}
 
 async function add(
   gateway: Gateway,

@@ -3,7 +3,9 @@ import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { SessionRecord } from '../../sessions/sessions.ts';
+import { findSession, type Seen } from './names.ts';
 import { Id, operation, PlatformName, Text } from './operation.ts';
+import type { Typed } from './words.ts';
 
 /** What a terminal needs to open a session. */
 export interface LentSession {
@@ -19,6 +21,10 @@ const id = (params: { readonly id: string }): string => params.id;
 const queued = { sessionId: Id, messageId: Id };
 const place = (params: { readonly sessionId: string; readonly messageId: string }): string =>
   `${params.sessionId} ${params.messageId}`;
+
+function named({ session = '' }: Typed, seen: Seen): { readonly id: string } {
+  return { id: findSession(seen, session).id };
+}
 
 /** @throws GatewayError 404 */
 export function sessionNamed({ sessions }: Gateway, wanted: string): SessionRecord {
@@ -36,10 +42,19 @@ function notFound(what: string, wanted: string): GatewayError {
 export const SESSIONS = [
   operation({
     name: 'session.reset',
-    help: 'Ends a session; the next message in its chat begins a new one.',
+    help: 'end a session; the next message in its chat begins a new one',
     params: byId,
     audit: id,
     http: 'POST /api/sessions/:id/reset',
+    words: [
+      {
+        say: 'session reset <session>',
+        group: 'sessions',
+        help: 'show one session, or act on it',
+        example: 'session show 4f2a',
+        read: named,
+      },
+    ],
     async run({ gateway }, params) {
       await gateway.conversations.endSession(sessionNamed(gateway, params.id), 'reset by the operator');
       return { message: 'the session was reset' };
@@ -47,7 +62,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.reopen',
-    help: 'Makes a session that was reset the current one of its chat again.',
+    help: 'make a session that was reset the current one of its chat again',
     params: byId,
     audit: id,
     async run({ gateway }, params) {
@@ -57,9 +72,10 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.stop',
-    help: 'Stops the turn that runs in a session.',
+    help: 'stop the turn that runs in a session',
     params: byId,
     audit: id,
+    words: [{ say: 'session stop <session>', live: true, read: named }],
     run({ gateway }, params) {
       const stopped = gateway.conversations.lane(sessionNamed(gateway, params.id).id)?.stop();
       return { message: stopped?.aborted ? 'stopping the turn' : 'nothing was running' };
@@ -67,9 +83,10 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.pause',
-    help: 'Pauses the agent in a session: messages wait while the operator answers by hand.',
+    help: 'pause the agent in a session: messages wait while the operator answers by hand',
     params: byId,
     audit: id,
+    words: [{ say: 'session pause <session>', live: true, read: named }],
     async run({ gateway: { conversations }, gateway }, params) {
       const session = sessionNamed(gateway, params.id);
       conversations.openLane(session).pause();
@@ -80,9 +97,10 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.resume',
-    help: 'Lets the agent go on in a session that was paused.',
+    help: 'let the agent go on in a session that was paused',
     params: byId,
     audit: id,
+    words: [{ say: 'session resume <session>', live: true, read: named }],
     async run({ gateway: { conversations, handoffs }, gateway }, params) {
       const session = sessionNamed(gateway, params.id);
       handoffs.refuse(session);
@@ -95,7 +113,7 @@ export const SESSIONS = [
   operation({
     name: 'session.lend',
     /** `data` is {@link LentSession}. */
-    help: 'Lends a session to a terminal; messages wait until it is handed back.',
+    help: 'lend a session to a terminal; messages wait until it is handed back',
     params: byId,
     audit: id,
     async run({ gateway }, params) {
@@ -105,7 +123,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.renew',
-    help: 'The sign of life of a terminal that has a session, well within the lease; "pid" is its pi.',
+    help: 'renew the lease of a terminal that has a session; "pid" is its pi',
     params: { ...byId, lease: Id, pid: Type.Optional(Type.Integer({ minimum: 1 })) },
     async run({ gateway }, params) {
       await gateway.handoffs.renew(sessionNamed(gateway, params.id), params.lease, params.pid);
@@ -114,7 +132,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.handBack',
-    help: 'Hands a session back that was lent to a terminal.',
+    help: 'hand a session back that was lent to a terminal',
     params: { ...byId, lease: Id },
     audit: id,
     async run({ gateway }, params) {
@@ -124,7 +142,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.write',
-    help: 'Writes into the chat of a session as the operator.',
+    help: 'write into the chat of a session as the operator',
     params: { ...byId, text: Text },
     audit: id,
     async run({ gateway: { conversations, outbox }, gateway }, params) {
@@ -140,7 +158,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'queue.drop',
-    help: 'Drops a message that waits in a session.',
+    help: 'drop a message that waits in a session',
     params: queued,
     audit: place,
     async run({ gateway }, { sessionId, messageId }) {
@@ -151,7 +169,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'queue.restore',
-    help: 'Takes a drop of the last minutes back: the message waits again, at the end of the queue.',
+    help: 'take a drop of the last minutes back: the message waits again, at the end of the queue',
     params: queued,
     audit: place,
     async run({ gateway }, { sessionId, messageId }) {
@@ -165,7 +183,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'queue.up',
-    help: 'Moves a message that waits in a session one place forward.',
+    help: 'move a message that waits in a session one place forward',
     params: queued,
     audit: place,
     run({ gateway }, { sessionId, messageId }) {
@@ -176,10 +194,18 @@ export const SESSIONS = [
   }),
   operation({
     name: 'send',
-    help: 'Sends a message to a chat as the operator.',
+    help: 'send a message to a chat as the operator',
     params: { platform: PlatformName, channelId: Id, content: Text },
     // No line in the audit: programs send every answer this way, the transcript and the outbox show it.
     http: 'POST /api/send',
+    words: [
+      {
+        say: 'send <platform> <chat> <text…>',
+        group: 'sessions',
+        example: 'send telegram 81234 "The build is green."',
+        read: ({ platform, chat, text }) => ({ platform, channelId: chat, content: text }),
+      },
+    ],
     async run({ gateway }, { platform, channelId, content }) {
       const row = await gateway.send(platform, channelId, content);
       return { message: 'on its way', data: { id: row.id } };
@@ -187,7 +213,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'outbox.retry',
-    help: 'Tries a delivery that failed again, now.',
+    help: 'try a delivery that failed again, now',
     params: byId,
     audit: id,
     async run({ gateway }, params) {
@@ -197,7 +223,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'outbox.abandon',
-    help: 'Gives a delivery up; it is never sent.',
+    help: 'give a delivery up; it is never sent',
     params: byId,
     audit: id,
     async run({ gateway }, params) {

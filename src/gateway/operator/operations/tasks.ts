@@ -11,7 +11,7 @@ const id = (params: { readonly id: string }): string => params.id;
 export const TASKS = [
   operation({
     name: 'task.start',
-    help: 'Starts a background task. "argv" runs a program instead of a prompt ("command" is then its title); "deliver" names targets.',
+    help: 'start a background task; "argv" runs a program instead of a prompt ("command" is then its title), "deliver" names targets',
     params: {
       sessionId: Type.Optional(Id),
       command: Text,
@@ -22,6 +22,20 @@ export const TASKS = [
     // The name of a program, not its arguments: they may hold secrets.
     audit: ({ argv }) => (argv === undefined ? 'a prompt' : `program ${argv[0] ?? ''}`),
     http: 'POST /api/background',
+    words: [
+      {
+        say: 'tasks start <text…>',
+        args: '[start|program|show|steps|retry|cancel|deliver …]',
+        group: 'automation',
+        help: 'list background tasks, start one, or act on one',
+        example: 'tasks start summarize the logs of today',
+        read: ({ text }) => ({ command: text }),
+      },
+      {
+        say: 'tasks program <argv…>',
+        read: ({ argv }, _seen, rest) => ({ command: argv, argv: rest }),
+      },
+    ],
     async run({ gateway }, { sessionId, command, argv, timeoutMs, deliver }) {
       const session = sessionId === undefined ? undefined : sessionNamed(gateway, sessionId);
       const task = await gateway.tasks.start({
@@ -37,10 +51,11 @@ export const TASKS = [
   }),
   operation({
     name: 'task.retry',
-    help: 'Tries a task that did not succeed once more, as a new one.',
+    help: 'try a task that did not succeed once more, as a new one',
     params: byId,
     audit: id,
     http: 'POST /api/tasks/:id/retry',
+    words: [{ say: 'tasks retry <id>' }],
     async run({ gateway }, params) {
       const task = await gateway.tasks.retry(params.id);
       return { message: `started ${task.id} in place of ${params.id}`, data: taskView(task) };
@@ -48,10 +63,11 @@ export const TASKS = [
   }),
   operation({
     name: 'task.cancel',
-    help: 'Cancels a task.',
+    help: 'cancel a task',
     params: byId,
     audit: id,
     http: 'POST /api/tasks/:id/cancel',
+    words: [{ say: 'tasks cancel <id>' }],
     async run({ gateway }, params) {
       const task = await gateway.tasks.cancel(params.id);
       return { message: `cancelling ${task.id}`, data: taskView(task) };
@@ -59,10 +75,11 @@ export const TASKS = [
   }),
   operation({
     name: 'task.deliver',
-    help: 'Sends the result of a task to its chat again.',
+    help: 'send the result of a task to its chat again',
     params: byId,
     audit: id,
     http: 'POST /api/tasks/:id/deliver',
+    words: [{ say: 'tasks deliver <id>' }],
     async run({ gateway }, params) {
       const task = await gateway.tasks.deliverAgain(params.id);
       return { message: `${task.id} is delivered again`, data: taskView(task) };

@@ -1,0 +1,175 @@
+/** What an operator can look at: rows with words like those of the operations, and how each is printed. */
+import { GatewayError } from '../base/errors.ts';
+import { PLATFORMS } from '../gateway/model.ts';
+import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
+import { findSession } from '../gateway/operator/operations/names.ts';
+import type { Typed, Worded, Words } from '../gateway/operator/operations/words.ts';
+import type { Operator } from '../gateway/operator/operator.ts';
+import { UsageError } from './arguments.ts';
+import * as print from './print.ts';
+
+export interface Shown {
+  /** For `--json`. */
+  readonly value: unknown;
+  readonly text: string;
+}
+
+export interface Around {
+  /** A gateway runs. */
+  readonly online: boolean;
+  readonly format?: ExportFormat;
+}
+
+export interface View extends Worded {
+  readonly words: readonly Words[];
+  show(operator: Operator, typed: Typed, around: Around): Shown | Promise<Shown>;
+}
+
+export const VIEWS: readonly View[] = [
+  {
+    words: [
+      {
+        say: 'status',
+        group: 'sessions',
+        help: 'show what is running, queued or failing',
+        example: 'status --json',
+      },
+    ],
+    show(operator, _typed, { online }) {
+      const snapshot = operator.snapshot();
+      return {
+        value: { ...snapshot.gateway, running: online, adapters: snapshot.adapters },
+        text: print.status(snapshot, online),
+      };
+    },
+  },
+  {
+    words: [{ say: 'sessions', group: 'sessions', help: 'list sessions', example: 'sessions' }],
+    show: (operator) => shown(operator.snapshot().sessions, print.sessions),
+  },
+  {
+    words: [{ say: 'session show <session>' }],
+    async show(operator, { session: wanted = '' }) {
+      const session = findSession(operator.snapshot(), wanted);
+      const transcript = await operator.query('transcript', { sessionId: session.id, limit: 50 });
+      return { value: { ...session, transcript }, text: print.session(session, transcript) };
+    },
+  },
+  {
+    words: [
+      {
+        say: 'search <words…>',
+        group: 'sessions',
+        help: 'search all transcripts, tasks and rejected messages',
+        example: 'search deploy staging',
+      },
+    ],
+    async show(operator, { words = '' }) {
+      const hits = await operator.query('search', { words, limit: 50 });
+      return { value: hits, text: print.hits(hits, operator.snapshot().sessions) };
+    },
+  },
+  {
+    words: [
+      {
+        say: 'export <session>',
+        group: 'sessions',
+        help: 'print a whole transcript; --format md, json or html',
+        example: 'export 4f2a --format html > transcript.html',
+      },
+    ],
+    async show(operator, { session: wanted = '' }, { format = 'md' }) {
+      const snapshot = operator.snapshot();
+      const listed = snapshot.sessions.find(({ id }) => id === wanted || id.startsWith(wanted));
+      const session = listed === undefined ? { id: wanted } : findSession(snapshot, wanted);
+      const entries = await wholeTranscript(operator, session.id);
+      // A session that is no longer listed is known by its whole id alone.
+      if (listed === undefined && entries.length === 0) findSession(snapshot, wanted);
+      return { value: { session, entries }, text: exported(entries, session, format).trimEnd() };
+    },
+  },
+  {
+    words: [
+      {
+        say: 'approvals',
+        group: 'sessions',
+        help: 'list tool calls and questions that need an answer',
+        example: 'approvals',
+      },
+    ],
+    show: (operator) => shown(operator.snapshot().dialogs ?? [], print.questions),
+  },
+  {
+    words: [
+      {
+        say: 'usage',
+        group: 'sessions',
+        help: 'show tokens and cost by day, user and session',
+        example: 'usage',
+      },
+    ],
+    show: async (operator) => shown(await operator.query('usage', {}), print.usage),
+  },
+  { words: [{ say: 'tasks' }], show: (operator) => shown(operator.snapshot().tasks, print.tasks) },
+  {
+    words: [{ say: 'tasks show <id>' }],
+    show(operator, { id = '' }) {
+      const task = operator.snapshot().tasks.find((each) => each.id === id);
+      if (task !== undefined) return shown(task, print.task);
+      throw new GatewayError('task_not_found', `no task has the id ${id}`, {
+        status: 404,
+        hint: 'List them with: pi-gateway-tui tasks',
+      });
+    },
+  },
+  {
+    words: [{ say: 'tasks steps <id>' }],
+    show: async (operator, { id = '' }) => shown(await operator.query('steps', { taskId: id }), print.steps),
+  },
+  {
+    words: [{ say: 'schedules' }],
+    show: (operator) => shown(operator.snapshot().schedules ?? [], print.schedules),
+  },
+  {
+    words: [{ say: 'home [platform]' }],
+    async show(operator, { platform }) {
+      const values = await operator.query('config', {});
+      const homes = PLATFORMS.filter((each) => platform === undefined || each === platform).flatMap(
+        (each) => {
+          const value = values.find(({ key }) => key === `platforms.${each}.homeChat`)?.value;
+          return typeof value === 'string' ? [{ platform: each, chat: value }] : [];
+        },
+      );
+      return shown(homes, print.homes);
+    },
+  },
+  { words: [{ say: 'pair' }], show: (operator) => shown(operator.snapshot().pairing, print.pairing) },
+  { words: [{ say: 'allow' }], show: (operator) => shown(operator.snapshot().allowlist, print.allowlist) },
+  {
+    words: [{ say: 'blocked', group: 'access', help: 'list blocked senders', example: 'blocked --json' }],
+    show: async (operator) => shown(await operator.query('blocked', {}), print.blocked),
+  },
+  {
+    words: [
+      {
+        say: 'audit [count]',
+        args: '[count]',
+        group: 'access',
+        help: 'show who decided what, newest first',
+        example: 'audit 100',
+      },
+    ],
+    show: async (operator, { count }) =>
+      shown(await operator.query('audit', { limit: countOf(count) }), print.audit),
+  },
+];
+
+function shown<T>(value: T, text: (value: T) => string): Shown {
+  return { value, text: text(value) };
+}
+
+function countOf(value = '50'): number {
+  const count = Number(value);
+  if (Number.isInteger(count) && count > 0 && count <= 1000) return count;
+  throw new UsageError(`audit: "${value}" is no number of lines; give a whole number from 1 to 1000.`);
+}
