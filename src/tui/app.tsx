@@ -1,5 +1,5 @@
 /** The console as an Ink app: reads the store, composes the screen, puts it on the terminal. */
-import { Box, useApp } from 'ink';
+import { Box, useApp, useCursor } from 'ink';
 import { type ReactNode, useEffect, useSyncExternalStore } from 'react';
 import { Lines } from './components/lines.tsx';
 import { StatusTableView } from './components/status-table.tsx';
@@ -31,6 +31,7 @@ export function App(props: AppProps): ReactNode {
   useSyncExternalStore(controller.subscribe, controller.getView);
   const size = useTerminalSize();
   const { suspendTerminal } = useApp();
+  const { setCursorPosition } = useCursor();
   useKeys(controller);
   useEffect(() => {
     onReady?.(suspendTerminal);
@@ -40,6 +41,7 @@ export function App(props: AppProps): ReactNode {
   const rows = Math.max(1, size.rows - spareRows);
   const ticker = new Ticker(slices.now);
   const screen = compose({ controller, columns, rows, theme, glyphs, ticker });
+  setCursorPosition(screen.cursor);
   useEffect(() => {
     store.wakeAt(ticker.next);
   });

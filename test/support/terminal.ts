@@ -62,6 +62,13 @@ export class TerminalProgram {
     return this.#terminal.buffer.active.type === 'alternate';
   }
 
+  /** The terminal's own cursor: its cell on the visible screen. */
+  get cursor(): { readonly x: number; readonly y: number; readonly hidden: boolean } {
+    const { cursorX, cursorY } = this.#terminal.buffer.active;
+    const hidden = this.raw.lastIndexOf('\u001b[?25l') > this.raw.lastIndexOf('\u001b[?25h');
+    return { x: cursorX, y: cursorY, hidden };
+  }
+
   type(keys: string): void {
     this.pty.write(keys);
   }

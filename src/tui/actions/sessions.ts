@@ -2,9 +2,10 @@
 import type { SessionView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';
+import { composing } from '../state/composer.ts';
 import { sentenceOf } from '../state/sentence.ts';
 import type { Undo } from '../state/undo.ts';
-import { type Mode, openedList, replaceMode, topMode } from '../state/view.ts';
+import { type Mode, openedList, replaceMode, topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
 function noSession(context: ActionContext): string | undefined {
@@ -131,18 +132,17 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['sessions', 'session'],
     keys: ['i'],
     label: 'write',
-    help: 'Write to the chat as the operator.',
+    help: 'Write to the chat as the bot, under its transcript.',
     hint: 11,
     disabled: ended,
     run(context) {
       const row = context.target('sessions');
       if (row === undefined) return;
-      context.prompt({
-        title: `Write to ${label(row)}`,
-        hint: 'The chat sees it as a message of the bot; the agent does not answer it.',
-        submit: (text) =>
-          text.trim() === '' ? undefined : { command: { type: 'session.write', id: row.id, text } },
-      });
+      const top = topMode(context.view);
+      const page: Mode = { kind: 'sheet', sheet: 'session', subject: row.id, top: undefined };
+      context.update((view) =>
+        composing(top?.kind === 'sheet' && top.sheet === 'session' ? view : withMode(view, page), row.id),
+      );
     },
   },
   {

@@ -21,7 +21,12 @@ export function fieldText(field: Field): string {
 
 /** Inserts typed or pasted text; line ends become blanks, control characters go. */
 export function insert(field: Field, text: string): Field {
-  const chars = graphemes(clean(text, LIMIT)).slice(0, LIMIT - field.chars.length);
+  return insertChars(field, graphemes(clean(text, LIMIT)));
+}
+
+/** Inserts characters as they are, as far as there is room. */
+export function insertChars(field: Field, added: readonly string[]): Field {
+  const chars = added.slice(0, LIMIT - field.chars.length);
   return {
     chars: [...field.chars.slice(0, field.cursor), ...chars, ...field.chars.slice(field.cursor)],
     cursor: field.cursor + chars.length,

@@ -36,6 +36,8 @@ export function keyNames(input: string, key: Key): string[] {
   if (key.eventType === 'release') return [];
   for (const [flag, name] of NAMED) {
     if (!key[flag]) continue;
+    // A line break in text; where one ends the text it must not.
+    if (name === 'enter' && (key.meta || key.shift)) return ['alt+enter'];
     const shifted = key.shift && (name === 'tab' || name === 'up' || name === 'down');
     return [`${key.ctrl ? 'ctrl+' : ''}${shifted ? 'shift+' : ''}${name}`];
   }

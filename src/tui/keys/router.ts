@@ -30,7 +30,14 @@ export function takesText(mode: Mode | undefined): boolean {
   return mode !== undefined && TEXT_MODES.has(mode.kind);
 }
 
-const TEXT_MODES: ReadonlySet<Mode['kind']> = new Set(['filter', 'search', 'palette', 'text', 'form']);
+const TEXT_MODES: ReadonlySet<Mode['kind']> = new Set([
+  'filter',
+  'search',
+  'palette',
+  'text',
+  'form',
+  'compose',
+]);
 /** Modes with keys of their own. */
 const OWN_KEYS: ReadonlySet<Mode['kind']> = new Set([...TEXT_MODES, 'dialog', 'setup']);
 

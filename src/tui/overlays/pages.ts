@@ -14,6 +14,7 @@ import { type TranscriptSheet, transcriptSheet } from '../sheets/transcript.ts';
 import { undoSheet } from '../sheets/undo.ts';
 import { foundLines, standing, topFor, withFound } from '../state/find.ts';
 import { findOf, type Mode, topMode } from '../state/view.ts';
+import { composerLines } from './composer.ts';
 import { framed, pagePlace } from './place.ts';
 
 type SheetMode = Extract<Mode, { kind: 'sheet' }>;
@@ -36,7 +37,12 @@ export function pageWindow(scene: Scene, mode: SheetMode, count: number, size: n
 export function sheetPage(scene: Scene, mode: SheetMode): Block {
   const place = pagePlace(scene);
   const inner = place.width - 2;
-  const height = Math.max(0, place.height - 2);
+  const front = topMode(scene.controller.view);
+  const typed =
+    front?.kind === 'compose' && mode.sheet === 'session'
+      ? composerLines(scene, front, inner - 2, place.height - 2)
+      : [];
+  const height = Math.max(0, place.height - 2 - typed.length);
   const sheet = sheetOf(scene, mode, inner - 2, height);
   const { view, lists } = scene.controller;
   const find = findOf(view);
@@ -56,6 +62,8 @@ export function sheetPage(scene: Scene, mode: SheetMode): Block {
   const lines = sheet.lines
     .slice(top, top + height)
     .map((line) => row(scene, [span(' '), ...withFound(line, find)], inner));
+  while (typed.length > 0 && lines.length < height) lines.push([]);
+  lines.push(...typed.map((line) => row(scene, [span(' '), ...line], inner)));
   const note =
     mode.sheet === 'session'
       ? followNote(mode, sheet, scene.controller.transcript.end())

@@ -123,7 +123,7 @@ type Menu =
 
 const PAGE = 9;
 /** What takes its keys itself. */
-const HELD: ReadonlySet<Mode['kind']> = new Set(['dialog', 'text', 'form', 'setup']);
+const HELD: ReadonlySet<Mode['kind']> = new Set(['dialog', 'text', 'form', 'setup', 'compose']);
 const LISTED: readonly ListId[] = [
   ...PANES,
   ...LIST_VIEWS.filter((list) => list !== 'queue' && list !== 'hits'),
@@ -162,7 +162,7 @@ export class Reader {
   key(name: string): void {
     const mode = topMode(this.#controller.view);
     if (name === 'ctrl+c' || (mode !== undefined && HELD.has(mode.kind))) {
-      if (mode?.kind === 'text' && mode.secret !== true && name === 'enter')
+      if ((mode?.kind === 'compose' || (mode?.kind === 'text' && mode.secret !== true)) && name === 'enter')
         this.say(`You wrote: ${fieldText(mode.field)}`);
       this.#controller.key(name);
       const left = topMode(this.#controller.view);
@@ -320,7 +320,11 @@ export class Reader {
       return;
     }
     this.#spoken = '';
-    if (mode.kind === 'dialog') {
+    if (mode.kind === 'compose') {
+      if (this.#prompted === mode.session) return;
+      this.#prompted = mode.session;
+      this.say('Write to the chat as the bot. Type, then Enter sends; Esc ends.');
+    } else if (mode.kind === 'dialog') {
       if (this.#prompted === mode.confirmed) return;
       this.#prompted = mode.confirmed;
       this.say(

@@ -164,11 +164,22 @@ export interface Screen {
   readonly lines: readonly string[];
   /** The status page is drawn by a table component into this place. */
   readonly table: StatusTable | undefined;
+  /** The cell of the terminal's cursor, where text is typed. */
+  readonly cursor: { readonly x: number; readonly y: number } | undefined;
 }
 
 export function compose(scene: Scene): Screen {
   const { lines, table } = composeLines(scene);
-  return { lines: lines.map((line) => paint(line, scene.theme)), table };
+  return { lines: lines.map((line) => paint(line, scene.theme)), table, cursor: cursorOf(lines) };
+}
+
+/** Where text is typed: an input method shows what it composes at the terminal's own cursor. */
+function cursorOf(lines: readonly Line[]): Screen['cursor'] {
+  for (const [y, line] of lines.entries()) {
+    const at = line.findIndex(({ style }) => style === 'caret');
+    if (at >= 0) return { x: lineWidth(line.slice(0, at)), y };
+  }
+  return undefined;
 }
 
 /**
@@ -256,6 +267,7 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
       return setupBlock(scene, mode);
     case 'filter':
     case 'search':
+    case 'compose':
     case 'sheet':
     case 'list':
       return undefined;

@@ -33,6 +33,13 @@ const MODE_HINTS: Partial<Record<ModeKind, readonly (readonly [string, string])[
     ['Enter', 'go on'],
     ['Esc', 'skip'],
   ],
+  compose: [
+    ['Enter', 'send'],
+    ['Alt+Enter', 'new line'],
+    ['Up', 'written before'],
+    ['PgUp', 'scroll'],
+    ['Esc', 'leave'],
+  ],
   text: [
     ['Enter', 'done'],
     ['Esc', 'cancel'],

@@ -38,7 +38,7 @@ import {
   activeList,
   INITIAL_VIEW,
   type Mode,
-  replaceMode,
+  replacePage,
   type Toast,
   topMode,
   type ViewState,
@@ -215,7 +215,8 @@ export class Controller implements ActionContext, Desk {
   }
 
   move(by: Movement): void {
-    const mode = topMode(this.#view);
+    const top = topMode(this.#view);
+    const mode = top?.kind === 'compose' ? this.#view.modes.findLast((each) => each.kind === 'sheet') : top;
     if (mode?.kind === 'sheet')
       this.#stand(mode, scrolled(standing(mode, this.lists.starts), this.lists.viewports.get('sheet'), by));
     else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
@@ -334,7 +335,7 @@ export class Controller implements ActionContext, Desk {
   #stand(from: SheetMode, to: SheetMode): void {
     const stops = from.top === undefined && to.top !== undefined;
     const sheet = stops ? { ...to, seen: this.transcript.end() } : to;
-    this.update((view) => replaceMode(view, anchored(sheet, this.lists.starts)));
+    this.update((view) => replacePage(view, anchored(sheet, this.lists.starts)));
     if (sheet.sheet === 'session' && sheet.top !== undefined && sheet.top < NEAR_TOP) this.transcript.older();
   }
 

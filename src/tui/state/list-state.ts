@@ -64,6 +64,7 @@ class Drawn {
     const front = this.#front;
     // Keys that arrive together change a field before it is drawn again: it is the same prompt.
     if (mode.kind === 'text') return front?.kind === 'text' && front.submit === mode.submit;
+    if (mode.kind === 'compose') return front?.kind === 'compose' && front.session === mode.session;
     if (mode.kind === 'dialog') return front?.kind === 'dialog' && front.confirmed === mode.confirmed;
     return front?.kind === mode.kind;
   }

@@ -6,6 +6,7 @@ import type { Bindings } from '../keys/bindings.ts';
 import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
 import { completed, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
 import { setupKey } from '../setup/keys.ts';
+import { composerKey, composerPaste } from './composer.ts';
 import { type Mode, replaceMode, withoutMode } from './view.ts';
 
 type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
@@ -27,6 +28,9 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
     case 'dialog':
       dialogKey(context, mode, key);
       return;
+    case 'compose':
+      composerKey(context, mode, key);
+      return;
     case 'form':
       formModeKey(context, mode, key);
       return;
@@ -46,6 +50,7 @@ export function modePaste(context: ActionContext, mode: Mode | undefined, text: 
       context.update((view) => replaceMode(view, { ...mode, form: formPaste(mode.form, text) }));
     return;
   }
+  if (mode?.kind === 'compose') composerPaste(context, mode, text);
   if (mode?.kind !== 'filter' && mode?.kind !== 'search' && mode?.kind !== 'text' && mode?.kind !== 'palette')
     return;
   if (mode.kind === 'text' && mode.busy === true) return;

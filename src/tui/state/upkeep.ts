@@ -2,7 +2,7 @@
 import type { ActionContext } from '../actions/action.ts';
 import { isLoaded } from './loaded.ts';
 import type { TranscriptFeed } from './transcript.ts';
-import { replaceMode, topMode } from './view.ts';
+import { replacePage } from './view.ts';
 
 type Desk = Pick<ActionContext, 'view' | 'slices' | 'update' | 'toast' | 'load'> & {
   readonly transcript: TranscriptFeed;
@@ -50,12 +50,12 @@ export class Upkeep {
   /** A page that was opened at a time stands there as soon as what was said then is loaded. */
   #standAtPlace(): void {
     const { view, transcript } = this.#desk;
-    const mode = topMode(view);
+    const mode = view.modes.findLast((each) => each.kind === 'sheet');
     if (mode?.kind !== 'sheet' || mode.place === undefined) return;
     const number = transcript.numberAt(mode.place);
     if (number === undefined) return;
     const { place: _reached, ...rest } = mode;
     const anchor = { number, line: 0 };
-    this.#desk.update((before) => replaceMode(before, { ...rest, top: 0, anchor, seen: transcript.end() }));
+    this.#desk.update((before) => replacePage(before, { ...rest, top: 0, anchor, seen: transcript.end() }));
   }
 }

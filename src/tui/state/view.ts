@@ -62,6 +62,15 @@ export type Mode =
       readonly place?: number;
     }
   | { readonly kind: 'search'; readonly field: Field }
+  | {
+      /** Stands under the transcript of its session. */
+      readonly kind: 'compose';
+      readonly session: string;
+      readonly field: Field;
+      /** How far back in what was written before, and what was typed in front of it. */
+      readonly back?: number;
+      readonly typed?: string;
+    }
   | { readonly kind: 'list'; readonly list: ListViewId; readonly subject?: string }
   | { readonly kind: 'filter'; readonly list: ListId; readonly field: Field; readonly before: string }
   | {
@@ -137,6 +146,9 @@ export interface ViewState {
   /** Least level and only source of the log lines that are shown; undefined: all. */
   readonly logLevel: LogLevel | undefined;
   readonly logSource: string | undefined;
+  /** What was written to chats, the newest first, and what was not sent yet, by session. */
+  readonly written: readonly string[];
+  readonly drafts: Readonly<Record<string, string>>;
   /** Tool calls in transcripts are shown with what they were given and returned. */
   readonly toolsOpen: boolean;
   /** Sessions whose last turn failed come first. */
@@ -163,6 +175,8 @@ export const INITIAL_VIEW: ViewState = {
   pending: new Set(),
   logLevel: undefined,
   logSource: undefined,
+  written: [],
+  drafts: {},
   toolsOpen: false,
   failuresFirst: false,
   logWrap: false,
@@ -197,6 +211,12 @@ export function findOf(view: ViewState): string {
 /** Replaces the mode on top. */
 export function replaceMode(view: ViewState, mode: Mode): ViewState {
   return { ...view, modes: [...view.modes.slice(0, -1), mode] };
+}
+
+/** Replaces the open page, whatever stands in front of it. */
+export function replacePage(view: ViewState, page: Extract<Mode, { kind: 'sheet' }>): ViewState {
+  const at = view.modes.findLastIndex((mode) => mode.kind === 'sheet');
+  return { ...view, modes: view.modes.map((mode, index) => (index === at ? page : mode)) };
 }
 
 export function withoutMode(view: ViewState): ViewState {

@@ -39,7 +39,22 @@ const SIZES = [
   [200, 54],
 ] as const;
 const PAUSES_MS = [5, 30, 30, 90, 250, 450, 1_200, 1_200];
-const TYPED = ['y', 'n', 'enter', 'enter', 'esc', 'tab', 'up', 'down', 'space', 'backspace', 'l', 't', 'e'];
+const TYPED = [
+  'alt+enter',
+  'y',
+  'n',
+  'enter',
+  'enter',
+  'esc',
+  'tab',
+  'up',
+  'down',
+  'space',
+  'backspace',
+  'l',
+  't',
+  'e',
+];
 const KEYS = [...new Set(ACTIONS.flatMap((action) => action.keys)), ...TYPED].filter(
   (key) => key !== 'ctrl+z' && key !== 'ctrl+l',
 );
@@ -76,6 +91,7 @@ const COMMANDS = [
   'allow sender',
   'zoom',
   'revoke',
+  'search x',
 ];
 
 /** Small, fast, and the same for the same seed. */
@@ -258,6 +274,13 @@ export async function walk(
       queue: ['m1', 'm2'].map((messageId) => ({ messageId, senderName: 'Q', text: messageId, at: NOW })),
       config: [{ key: 'port', value: 1, source: 'default', help: 'The port.' }],
       steps: [],
+      search: () => [
+        ...[...world.sessions.keys()]
+          .slice(-3)
+          .map((id) => ({ kind: 'message' as const, id, at: NOW, who: 'x', text: 'x' })),
+        { kind: 'task', id: 't1', at: NOW, who: 'running', text: 'x' },
+        { kind: 'refusal', id: 'r1', at: NOW, who: 'N1', text: 'x' },
+      ],
       transcript: [{ at: NOW, role: 'user', text: 'hello' }],
       usage: { today: total(), total: total(), rows: [] },
       audit: [],

@@ -1,0 +1,65 @@
+/** The built console in a pseudo-terminal: work on what is selected, on many rows at once, and on what was logged. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { ChatClient } from '../support/chat-client.ts';
+import { freePort, temporaryFolder } from '../support/gateway-process.ts';
+import { TerminalProgram } from '../support/terminal.ts';
+
+const ends: (() => Promise<unknown> | undefined)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+interface Opened {
+  readonly screen: TerminalProgram;
+  readonly folder: string;
+  /** Somebody writes; the request is in the pairing pane. */
+  person(text: string): Promise<ChatClient>;
+}
+
+async function opened(args: readonly string[] = []): Promise<Opened> {
+  const folder = temporaryFolder();
+  ends.push(async () => folder.remove());
+  const port = await freePort();
+  const screen = new TerminalProgram(
+    ['--data-dir', folder.path, '--port', String(port), '--agent', 'scripted', ...args],
+    { cwd: folder.path },
+  );
+  ends.push(() => screen.end());
+  await screen.shows('● running');
+  return {
+    screen,
+    folder: folder.path,
+    async person(text) {
+      const client = await ChatClient.connect(port);
+      ends.push(async () => client.close());
+      client.prompt('p1', text);
+      await client.next((frame) => frame.type === 'pairing_required');
+      await screen.shows(text);
+      return client;
+    },
+  };
+}
+
+describe('the composer', () => {
+  it('writes several lines to a chat, keeps pasted lines, and has the cursor where the text is', async () => {
+    const { screen, person } = await opened();
+    const ada = await person('hello from Ada');
+    screen.type('4a');
+    await ada.outcome('p1', 30_000);
+    screen.type('2i');
+    await screen.shows('Write to websocket');
+    screen.type('one');
+    screen.type('\u001b\r');
+    screen.type('\u001b[200~two\nthree\u001b[201~');
+    await screen.shows('three');
+    const y = screen.lines().findIndex((line) => line.includes('three'));
+    const x = (screen.lines()[y] ?? '').indexOf('three') + 'three'.length;
+    await expect.poll(() => screen.cursor).toEqual({ x, y, hidden: false });
+    screen.type('\r');
+    const said = await ada.next((frame) => JSON.stringify(frame).includes('one\\ntwo\\nthree'), 20_000);
+    expect(said).toBeDefined();
+    await screen.shows('operator');
+    screen.type('\u001b');
+    await expect.poll(() => screen.cursor.hidden).toBe(true);
+  }, 90_000);
+});
