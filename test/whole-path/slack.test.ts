@@ -691,24 +691,30 @@ describe('on Slack, in a channel', () => {
     await path.notAsked(() => inChannel({ text: 'fyi', attachments: [share({ text: `${MENTION} do it` })] }));
   });
 
-  it('a mention that an edit adds in time calls the bot', async () => {
+  it('a mention that an edit adds in time calls the bot once, in a thread with what stands above', async () => {
+    const root = thread({ text: 'Payments fail' });
     const ts = server.time();
-    const before = inChannel({ text: 'what is the time?', ts })['event'] as Json;
-    const { text } = await path.asked(() =>
+    const before = inChannel({ text: 'why?', ts, thread_ts: root })['event'] as Json;
+    const after = { ...before, text: `${MENTION} why?`, edited: { user: 'U0ADA', ts: server.time() } };
+    const { text } = await path.asked(() => {
+      server.post({ ...after, type: 'app_mention' });
       server.post({
         subtype: 'message_changed',
         hidden: true,
         channel: 'C0GEN',
         channel_type: 'channel',
-        message: {
-          ...before,
-          text: `${MENTION} what is the time?`,
-          edited: { user: 'U0ADA', ts: server.time() },
-        },
+        message: after,
         previous_message: before,
-      }),
+      });
+    });
+    expect(text).toBe(
+      answering(root, '> Payments fail', [], 'why?').replace(
+        ', in reply to "Bob"',
+        ', in reply to "Bob", edited',
+      ),
     );
-    expect(text).toBe(`${IN(ts, ', edited')}\nwhat is the time?`);
+    await path.settle();
+    await path.notAsked(() => undefined);
   });
 
   it('a group conversation is named as Slack names it', async () => {

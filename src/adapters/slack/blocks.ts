@@ -32,7 +32,7 @@ export function linkTo(address: string, label = ''): string {
 /** Parts that say something, each on lines of its own. */
 export function lines(parts: readonly string[]): string {
   return parts
-    .map((part) => part.replace(/\s+$/, ''))
+    .map((part) => part.trimEnd())
     .filter((part) => part.trim() !== '')
     .join('\n');
 }
@@ -211,8 +211,10 @@ function dateText(element: Fields): string {
 
 /** Marks stand close to the words they mark. */
 function styled(text: string, style: Fields): string {
-  const [, before = '', words = '', after = ''] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text) ?? [];
+  const words = text.trim();
   if (words === '') return text;
+  const before = text.slice(0, text.length - text.trimStart().length);
+  const after = text.slice(text.trimEnd().length);
   let marked = words;
   if (style['code'] === true) marked = `\`${marked}\``;
   if (style['bold'] === true) marked = `*${marked}*`;

@@ -14,6 +14,7 @@ import { chatOfEvent, messageOfEvent, namesWanted, readEvent } from './inbound.t
 import type { SlackSettings, SlackTiming } from './settings.ts';
 import { type Envelope, holdSocket } from './socket.ts';
 import { Threads } from './threads.ts';
+import { withTranscripts } from './transcripts.ts';
 import { isUsableToken, type WebClient } from './web-client.ts';
 
 interface Deletion {
@@ -259,7 +260,7 @@ export class SlackConnection {
     const taken = await this.#intake.take(chatOfEvent(body, me), async () => {
       const message = await this.#named(body, me);
       if (message === undefined || this.#refused(message)) return message;
-      welcome = await this.#inThread(body, message, me);
+      welcome = await this.#whole(body, message, me);
       return welcome;
     });
     if (taken && welcome !== undefined) this.#threads.taken(welcome);
@@ -279,11 +280,16 @@ export class SlackConnection {
     return message.mentioned && this.#host.refusal?.(message) !== undefined;
   }
 
-  /** With what stands above it. */
-  async #inThread(body: unknown, message: InboundMessage, me: SlackIdentity): Promise<InboundMessage> {
-    const around = await this.#threads.around(message, me);
-    const reading = around === undefined ? undefined : readEvent(body, me, this.#directory, around);
-    return reading !== undefined && 'message' in reading ? reading.message : message;
+  /** With what Slack did not send along: what it heard in a recording, and what stands above in the thread. */
+  async #whole(body: unknown, message: InboundMessage, me: SlackIdentity): Promise<InboundMessage> {
+    const { threadTimeoutMs } = this.#timing;
+    const [heard, around] = await Promise.all([
+      message.mentioned ? withTranscripts(body, this.#client, threadTimeoutMs) : body,
+      this.#threads.around(message, me),
+    ]);
+    if (heard === body && around === undefined) return message;
+    const reading = readEvent(heard, me, this.#directory, around);
+    return 'message' in reading ? reading.message : message;
   }
 
   /** What a slash command or a press of a button says about its person is less than Slack knows. */

@@ -40,8 +40,18 @@ export function readEvent(body: unknown, me: SlackIdentity, names: Names, around
   if (type === 'app_uninstalled') return { revoked: 'the app was removed from the workspace' };
   if (type === 'tokens_revoked') return revocation(event, me);
   if (type !== 'message' && type !== 'app_mention') return { ignored: `event ${type ?? 'without a type'}` };
-  if (textOf(event, 'subtype') === 'message_changed') return readEdit(payload, event, me, names);
-  return readMessage({ payload, event, message: event, me, names, around });
+  if (textOf(event, 'subtype') === 'message_changed') {
+    const message = fieldsOf(event['message']);
+    // Slack also reports its own link previews this way, and the edits of our own drafts.
+    if (writtenText(message) === writtenText(fieldsOf(event['previous_message'])))
+      return { ignored: 'edit without a new text' };
+    if (subtypeKind(textOf(message, 'subtype')) !== 'written') return { ignored: 'edit of a notice' };
+    return asEdit(readMessage({ payload, event, message, me, names, around }), event, message);
+  }
+  const reading = readMessage({ payload, event, message: event, me, names, around });
+  // An edit that adds a mention comes as a mention as well.
+  const edited = type === 'app_mention' && 'ts' in fieldsOf(event['edited']);
+  return edited ? asEdit(reading, event, event) : reading;
 }
 
 /** What of an event was written: an edit has it inside. */
@@ -76,13 +86,8 @@ export function chatOfEvent(body: unknown, me: SlackIdentity): ChatRef {
   return chatOf(me, textOf(event, 'channel') ?? '', kindOf(event), messageOfEvent(body));
 }
 
-function readEdit(payload: Fields, event: Fields, me: SlackIdentity, names: Names): Reading {
-  const message = fieldsOf(event['message']);
-  const before = fieldsOf(event['previous_message']);
-  // Slack also reports its own link previews this way, and the edits of our own drafts.
-  if (writtenText(message) === writtenText(before)) return { ignored: 'edit without a new text' };
-  if (subtypeKind(textOf(message, 'subtype')) !== 'written') return { ignored: 'edit of a notice' };
-  const reading = readMessage({ payload, event, message, me, names, around: undefined });
+/** One edit has one identity, under whichever event it comes. */
+function asEdit(reading: Reading, event: Fields, message: Fields): Reading {
   if (!('message' in reading)) return reading;
   const editedAt = textOf(fieldsOf(message['edited']), 'ts') ?? textOf(event, 'event_ts') ?? '';
   const { chat, messageId } = reading.message;

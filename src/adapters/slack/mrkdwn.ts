@@ -9,7 +9,7 @@ export interface Names {
 export const NO_NAMES: Names = { user: () => undefined, channel: () => undefined };
 
 /** `<@U1>`, `<#C1|name>`, `<!here>`, `<https://…|label>`; anything else in angle brackets is text. */
-const TOKEN = /<([@#!][^<>\s]+[^<>]*|[a-z][a-z0-9+.-]*:[^<>]+)>/gi;
+const TOKEN = /<([@#!][^<>\s][^<>]*|[a-z][a-z0-9+.-]*:[^<>]+)>/gi;
 /** Stands for the bot's own mention until it is known whether it only addresses the bot. */
 const SELF = '\u0000';
 
@@ -19,10 +19,17 @@ const SELF = '\u0000';
  * https://docs.slack.dev/messaging/formatting-message-text
  */
 export function decodeMrkdwn(text: string, botUserId: string, botName: string, names: Names): string {
-  return decoded(text, botUserId, names)
-    .replace(/^(?:\s*\u0000[:,]?\s*)+/, '')
-    .replace(/(?:\s*\u0000\s*)+$/, '')
-    .replaceAll(SELF, `@${botName}`);
+  const words = withoutAddress(decoded(text, botUserId, names));
+  return words.replaceAll(SELF, `@${botName}`);
+}
+
+/** Without the bot's mentions at both ends. In steps: a pattern would look at long runs of spaces again and again. */
+function withoutAddress(text: string): string {
+  let words = text;
+  while (words.trimStart().startsWith(SELF))
+    words = words.trimStart().slice(SELF.length).replace(/^[:,]/, '').trimStart();
+  while (words.trimEnd().endsWith(SELF)) words = words.trimEnd().slice(0, -SELF.length).trimEnd();
+  return words;
 }
 
 /** The same for a text that does not address the bot: nothing is taken out. */

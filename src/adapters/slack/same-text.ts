@@ -15,7 +15,7 @@ export function onlyNew(texts: readonly string[]): string {
     if (at < 0) kept.push({ text, words });
     else kept[at] = { text, words };
   }
-  return kept.map(({ text }) => text.replace(/\s+$/, '')).join('\n');
+  return kept.map(({ text }) => text.trimEnd()).join('\n');
 }
 
 /** Does a text say anything that the other one does not? */

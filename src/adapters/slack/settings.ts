@@ -49,7 +49,7 @@ export interface SlackTiming {
   readonly pingTimeoutMs: number;
   /** How long a message waits for the names in it before ids are shown instead. */
   readonly nameTimeoutMs: number;
-  /** How long a message waits for what stands above it in its thread. */
+  /** How long a message waits for what stands above it in its thread, and for what Slack hears in a recording. */
   readonly threadTimeoutMs: number;
   /** Messages to one channel; edits in all channels together. */
   readonly channelPace: PaceLimit;

@@ -42,9 +42,9 @@ export class Threads {
 
   /** What to add to a message; undefined: nothing is known beside the message itself. Never rejects. */
   async around(message: InboundMessage, me: SlackIdentity): Promise<Around | undefined> {
-    const { chat, chatKind, messageId, mentioned, edited } = message;
+    const { chat, chatKind, messageId, mentioned } = message;
     const { chatId, threadId } = chat;
-    if (threadId === undefined || threadId === messageId || edited === true) return undefined;
+    if (threadId === undefined || threadId === messageId) return undefined;
     const known = this.#known.get(keyOf(chatId, threadId)) === true;
     // Everything in a known thread of a direct conversation was for the bot. The second event of a mention adds nothing.
     const nothingNew = known && (chatKind === 'dm' || this.#had.get(keyOf(chatId, messageId)) === true);

@@ -247,3 +247,112 @@ describe('an event of Slack', () => {
     },
   );
 });
+
+describe('an event with anything in it', () => {
+  /** The same numbers at every run. */
+  function dice(seed: number): (sides: number) => number {
+    let state = seed;
+    return (sides) => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((state / 2 ** 32) * sides);
+    };
+  }
+  const KEYS = [
+    'type',
+    'subtype',
+    'text',
+    'blocks',
+    'attachments',
+    'files',
+    'elements',
+    'message',
+    'previous_message',
+    'channel',
+    'user',
+    'bot_id',
+    'ts',
+    'thread_ts',
+    'root',
+    'room',
+    'rows',
+    'fields',
+    'style',
+    'message_blocks',
+    'is_share',
+    'transcription',
+    'preview',
+    'mode',
+    'id',
+    'url',
+    'timestamp',
+    'indent',
+    'title',
+    'from',
+    'user_profile',
+    'edited',
+    'element',
+    'options',
+  ];
+  const WORDS = [
+    'message',
+    'message_changed',
+    'rich_text',
+    'rich_text_list',
+    'section',
+    'table',
+    'actions',
+    'call',
+    'text',
+    'link',
+    'date',
+    'mrkdwn',
+    'D1',
+    'C1',
+    'U1',
+    'UBOT',
+    '1.0',
+    'tombstone',
+    'external',
+    'email',
+    'huddle_thread',
+    '<@UBOT> x',
+    '<!date^x>',
+    '',
+  ];
+  function junk(roll: (sides: number) => number, depth: number): unknown {
+    const kind = roll(depth > 6 ? 6 : 10);
+    if (kind < 3) return WORDS[roll(WORDS.length)];
+    if (kind === 3) return [null, undefined, true, Number.NaN, -1, 1e99][roll(6)];
+    if (kind === 4) return roll(1000);
+    if (kind === 5) return `<${'x'.repeat(roll(9))}|&amp;>`;
+    const many = Array.from({ length: roll(5) }, () => junk(roll, depth + 1));
+    if (kind === 6) return many;
+    return Object.fromEntries(
+      Array.from({ length: roll(8) }, () => [KEYS[roll(KEYS.length)], junk(roll, depth + 1)]),
+    );
+  }
+
+  it('is read without an error', () => {
+    const roll = dice(7);
+    for (let round = 0; round < 1000; round += 1) {
+      const fields = junk(roll, 0);
+      const event = { ...dm, ...(typeof fields === 'object' ? fields : {}) };
+      const body = { ...payload(event), authorizations: junk(roll, 3), context_team_id: junk(roll, 3) };
+      expect(readEvent(body, { ...me, enterpriseId: 'E1' }, NO_NAMES)).toBeTypeOf('object');
+      expect(chatOfEvent(body, me).platform).toBe('slack');
+    }
+  });
+
+  it('is read however deep its blocks stand in each other', () => {
+    let block: Record<string, unknown> = {
+      type: 'rich_text_section',
+      elements: [{ type: 'text', text: 'deep' }],
+    };
+    for (let depth = 0; depth < 5000; depth += 1) block = { type: 'rich_text_list', elements: [block] };
+    expect(
+      message({ ...dm, text: 'flat', blocks: [{ type: 'rich_text', elements: [block] }] }).text,
+    ).toContain('flat');
+    for (let depth = 0; depth < 5000; depth += 1) block = { type: 'new', parts: [block] };
+    expect(message({ ...dm, text: 'flat', blocks: [block] }).text).toContain('flat');
+  });
+});

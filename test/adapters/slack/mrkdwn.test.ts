@@ -46,6 +46,18 @@ describe("Slack's inbound text", () => {
     });
   });
 
+  it.each([
+    ['spaces', `a${' '.repeat(200_000)}b`],
+    ['an unclosed token', `<@${'a'.repeat(200_000)}`],
+    ['many open brackets', '<@a|'.repeat(50_000)],
+    ['mentions of the bot', '<@UBOT> '.repeat(25_000)],
+  ])('takes no time for %s without end', (_what, text) => {
+    const startedAt = performance.now();
+    decode(text);
+    idsIn(text);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+  });
+
   it('knows a mention in both forms', () => {
     expect(mentions('<@UBOT> x', 'UBOT')).toBe(true);
     expect(mentions('<@UBOT|pibot> x', 'UBOT')).toBe(true);

@@ -149,6 +149,45 @@ function firstPage(ts: string): PlatformFault['reply'] {
   };
 }
 
+describe('a recording', () => {
+  const recorded = (): Json =>
+    server.upload('audio_message.m4a', 'audio/mp4', Buffer.from([0]), {
+      subtype: 'slack_audio',
+      transcription: { status: 'processing' },
+    });
+  const info = (transcription: Json): void => {
+    server.faults.push({
+      method: 'files.info',
+      reply: { status: 200, body: { ok: true, file: { id: 'F1', transcription } } },
+    });
+  };
+  const spoken = (): Promise<InboundMessage> =>
+    arrived({ channel: 'D0ADA', channel_type: 'im', subtype: 'file_share', text: '', files: [recorded()] });
+
+  it('that Slack still listens to brings the words once they are there', async () => {
+    await connected();
+    info({ status: 'processing' });
+    info({ status: 'complete', preview: { content: 'call me', has_more: false } });
+    expect(await spoken()).toMatchObject({ voice: true, text: '[transcript by Slack] call me' });
+    expect(asked('files.info')).toBe(2);
+  });
+
+  it.each<[string, PlatformFault['reply']]>([
+    ['never answers', 'hang'],
+    ['may not say it', missing('files:read')],
+    ['fails', { status: 500, body: 'oops' }],
+    ['heard nothing', { status: 200, body: { ok: true, file: { transcription: { status: 'none' } } } }],
+  ])('arrives without words where Slack %s', async (_what, reply) => {
+    await connected({ threadTimeoutMs: 200 });
+    server.faults.push({ method: 'files.info', reply });
+    expect(await spoken()).toMatchObject({
+      voice: true,
+      text: '',
+      attachments: [{ name: 'audio_message.m4a' }],
+    });
+  });
+});
+
 describe('in an organization of several workspaces', () => {
   it('people of all of them are known by the organization, also where only Slack’s directory says so', async () => {
     server.enterpriseId = 'E0ORG';
