@@ -11,7 +11,10 @@ import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.
 import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/inbound.ts';
 import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
+import { WORDS } from '../src/extension/words.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
+import { bodyOf } from '../src/gateway/operator/operations/operation.ts';
+import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
 import { harness } from '../test/tui/harness.ts';
@@ -108,6 +111,20 @@ const GENERATED: Readonly<Record<string, () => string>> = {
         `\`pi-gateway-tui ${row.name}${row.args === '' ? '' : ` ${row.args}`}\``,
         row.help,
       ]),
+    ),
+  'gateway-words': () =>
+    table(
+      ['Word', 'Does'],
+      WORDS.map(({ word, args, help }) => [`\`${`${word} ${args}`.trim()}\``, help]),
+    ),
+  operations: () =>
+    table(
+      ['Route', 'Body', 'Does'],
+      OPERATIONS.flatMap((row) => {
+        if (row.http === undefined) return [];
+        const { what } = bodyOf(row);
+        return [[`\`${row.http}\``, what === '{}' ? '' : `\`${what}\``, row.help]];
+      }),
     ),
   configuration,
   'discord-kinds': () => kinds(discord.GIVEN, discord.UNREADABLE),

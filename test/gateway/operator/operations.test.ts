@@ -16,6 +16,7 @@ import type { Words } from '../../../src/gateway/operator/operations/words.ts';
 import type { Operator } from '../../../src/gateway/operator/operator.ts';
 import { parseCommand } from '../../../src/server/command-schemas.ts';
 import { operationRoutes } from '../../../src/server/routes.ts';
+import { ACTIONS } from '../../../src/tui/actions/registry.ts';
 import { fakeOperator } from '../../server/fake-operator.ts';
 
 const wave: Words['read'] = ({ times, ...typed }) => ({ ...typed, times: Number(times) });
@@ -95,6 +96,13 @@ describe('the operations table', () => {
     const main = forms.filter(({ group, example }) => group !== undefined && example !== undefined);
     expect(main.map(first).sort()).toEqual([...new Set(forms.map(first))].sort());
     expect(new Set(forms.map(({ say }) => say)).size).toBe(forms.length);
+  });
+
+  it('has the first words of everything in the palette of the console that acts on a gateway', () => {
+    const known = new Set(wordsOf().map(({ word }) => word));
+    const own = ['help', 'quit', 'setup'];
+    const palette = ACTIONS.flatMap(({ words }) => (words === undefined ? [] : [words.split(' ')[0] ?? '']));
+    expect(palette.filter((word) => !known.has(word) && !own.includes(word))).toEqual([]);
   });
 
   it('has no name and no route twice', () => {
