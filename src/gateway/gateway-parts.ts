@@ -7,6 +7,7 @@ import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
 import { interactivePi } from './agent/interactive.ts';
 import { sessionFileFor } from './agent/session-file.ts';
+import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
 import { DecisionTrace } from './decisions.ts';
 import type { GatewayDeps } from './gateway.ts';
@@ -50,6 +51,7 @@ export interface GatewayParts {
   readonly outbox: Outbox;
   readonly asides: Asides;
   readonly handoffs: Handoffs;
+  readonly bindings: Bindings;
   readonly tasks: Tasks;
   readonly taskLines: TaskLines;
   readonly schedules: Schedules;
@@ -180,6 +182,8 @@ export function createParts(
     prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
+    bindings: { keyOf: (chat) => bindings.keyOf(chat), refuse: (session) => bindings.refuse(session) },
+    terminalOf: (session) => bindings.agentOf(session),
     events,
     clock,
     log: log.child('sessions'),
@@ -196,6 +200,18 @@ export function createParts(
     lane: (session) => conversations.openLane(session),
     close: (session) => conversations.closeConversation(session),
     show: (session) => conversations.show(session),
+  });
+  const bindings: Bindings = new Bindings({
+    db: stores.sessions,
+    sessions,
+    conversations,
+    outbox,
+    clock,
+    log: log.child('bindings'),
+    agentSessions: deps.folder.agentSessions,
+    sharesFiles: agentSharesFiles(settings.agent),
+    asksApproval: () => settings.agent.approvals !== 'off',
+    lent: (id) => handoffs.has(id),
   });
   const asides = new Asides({
     agent,
@@ -332,6 +348,7 @@ export function createParts(
     outbox,
     asides,
     handoffs,
+    bindings,
     tasks,
     taskLines,
     schedules,

@@ -57,6 +57,7 @@ export class Gateway {
   readonly homes: GatewayParts['homes'];
   readonly usage: GatewayParts['usage'];
   readonly handoffs: GatewayParts['handoffs'];
+  readonly bindings: GatewayParts['bindings'];
   readonly dialogs: GatewayParts['dialogs'];
   readonly archive: GatewayParts['archive'];
   readonly #parts: GatewayParts;
@@ -98,6 +99,7 @@ export class Gateway {
     this.homes = parts.homes;
     this.usage = parts.usage;
     this.handoffs = parts.handoffs;
+    this.bindings = parts.bindings;
     this.dialogs = parts.dialogs;
     this.archive = parts.archive;
     deps.agent?.watch?.(() => this.show());
@@ -138,6 +140,7 @@ export class Gateway {
   open(): void {
     this.sessions.load(this.deps.stores.sessions);
     this.handoffs.load();
+    this.bindings.load();
     this.door.load();
     this.tasks.load();
     this.schedules.load();
@@ -152,11 +155,13 @@ export class Gateway {
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
     this.handoffs.load();
+    this.bindings.load();
     this.door.load();
     this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
+    await this.bindings.recover();
     const { inbox, reception } = this.#parts;
     await recoverInbox({
       db: this.deps.stores.sessions,
@@ -233,6 +238,7 @@ export class Gateway {
     this.#health.stop();
     this.#parts.asides.stop();
     this.handoffs.stop();
+    this.bindings.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     this.#refusing.flush();
     this.#parts.decisions.stop();

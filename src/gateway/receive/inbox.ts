@@ -210,6 +210,20 @@ export class Inbox {
       );
   }
 
+  /** What has no outcome in a session, offers included, in the order of acceptance. */
+  openOf(sessionId: string): InboxItem[] {
+    return this.#db
+      .all("SELECT * FROM inbox WHERE state <> 'done' AND session_id = ? ORDER BY seq", [sessionId])
+      .map(itemOf);
+  }
+
+  /** From here on the message belongs to another session, with what is shown of it. */
+  move(tx: Tx, item: InboxItem, sessionId: string): void {
+    tx.run('UPDATE inbox SET session_id = ? WHERE id = ?', [sessionId, item.id]);
+    tx.run('UPDATE msg SET session_id = ? WHERE ref = ?', [sessionId, item.id]);
+    if (item.state === 'offered') this.#offers.add(sessionId);
+  }
+
   /** From here on the message runs only when its sender asks for it. */
   offer(tx: Tx, item: InboxItem, sessionId: string): void {
     this.setState(tx, item, 'offered');

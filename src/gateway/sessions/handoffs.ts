@@ -175,6 +175,11 @@ export class Handoffs {
 
   #placeOf(session: SessionRecord): { readonly sessionFile: string; readonly cwd: string } {
     const { sessionFile, cwd, host } = session;
+    if (session.bound?.to === 'terminal')
+      throw new GatewayError('session_lent', 'this session is open in a terminal already', {
+        status: 409,
+        hint: 'The chat is bound to that pi: unbind it there with /gateway unbind.',
+      });
     if (sessionFile === undefined)
       throw new GatewayError('session_empty', 'the agent has kept nothing of this session yet', {
         status: 409,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Tx } from '../../store/database.ts';
 import type { ResetSettings, Settings } from '../config/settings.ts';
-import type { InboundMessage } from '../model.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
 import { isResetReason, type ResetReason } from './reset-notice.ts';
-import { sessionKey } from './session-key.ts';
+import { isBoundKey, sessionKey } from './session-key.ts';
 import { sessionTitle } from './session-view.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
 
@@ -133,6 +133,8 @@ export interface PlacingDeps {
   readonly laneBusy: (sessionId: string) => boolean;
   /** A task of this session is at work. */
   readonly busyElsewhere: (sessionId: string) => boolean;
+  /** The key of the session that a chat is bound to; undefined: it has its own. */
+  readonly boundKey: (chat: ChatRef) => string | undefined;
 }
 
 /** Finds the session of a message. */
@@ -145,6 +147,8 @@ export class Placing {
 
   /** The key of the conversation that a message belongs to. */
   keyOf(message: InboundMessage): string {
+    const bound = this.#deps.boundKey(message.chat);
+    if (bound !== undefined) return bound;
     return sessionKey({
       chat: message.chat,
       chatKind: message.chatKind,
@@ -172,6 +176,8 @@ export class Placing {
 
   /** Why a session has to come to its end now, if it has to. */
   due(session: SessionRecord, now: number): ResetReason | undefined {
+    // A chat is bound until somebody unbinds it.
+    if (isBoundKey(session.key)) return undefined;
     const { settings, laneBusy, busyElsewhere } = this.#deps;
     const decision = resetDecision(
       settings.reset(session.chat.platform, session.chatKind),

@@ -42,5 +42,6 @@ export function sessionView(session: SessionRecord, lane: Lane | undefined): Ses
     ...(session.host === undefined ? {} : { host: session.host }),
     ...(session.model === undefined ? {} : { model: session.model }),
     ...(session.lastFailure === undefined ? {} : { lastFailure: session.lastFailure }),
+    ...(session.bound === undefined ? {} : { bound: session.bound }),
   };
 }

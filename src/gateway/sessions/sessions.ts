@@ -27,6 +27,8 @@ export interface SessionRecord {
   turns: number;
   /** Why the last turn did not end with an answer; not kept over a restart. */
   lastFailure?: SessionView['lastFailure'] | undefined;
+  /** The chat is bound to this session; known while the binding is in force. */
+  bound?: SessionView['bound'] | undefined;
 }
 
 /**

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../../base/deadline.ts';
+import { GatewayError } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Conversation } from '../agent/agent.ts';
+import type { Bindings } from '../bindings/bindings.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
 import type { InboxItem } from '../receive/inbox.ts';
@@ -11,6 +13,7 @@ import { type Place, Placing } from '../sessions/placing.ts';
 import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
 import { keepLine } from '../sessions/said.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
+import { isBoundKey } from '../sessions/session-key.ts';
 import { sessionView } from '../sessions/session-view.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { Beginning, Lane } from './lane.ts';
@@ -30,6 +33,8 @@ export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silen
   readonly busyElsewhere: (sessionId: string) => boolean;
   /** Sessions that the operator has in a terminal. */
   readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
+  /** Chats that are bound to a session of pi. */
+  readonly bindings: Pick<Bindings, 'keyOf' | 'refuse'>;
 }
 
 /** Sessions at work: which there are, which of them live, and when they end. */
@@ -44,7 +49,11 @@ export class Conversations {
   constructor(deps: ConversationsDeps) {
     this.#deps = deps;
     this.#feed = new SessionFeed(deps.events, deps.clock);
-    this.#placing = new Placing({ ...deps, laneBusy: (id) => !(this.lane(id)?.idle ?? true) });
+    this.#placing = new Placing({
+      ...deps,
+      laneBusy: (id) => !(this.lane(id)?.idle ?? true),
+      boundKey: (chat) => deps.bindings.keyOf(chat),
+    });
     this.#liveDeps = { ...deps, feed: this.#feed, silent: deps.agent === undefined };
   }
 
@@ -114,6 +123,12 @@ export class Conversations {
   enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode, begun?: Beginning): void {
     const { message } = item;
     const { platform } = message.chat;
+    if (session.endedAt !== undefined && isBoundKey(session.key)) {
+      // Accepted while its chat was unbound: it goes where the chat continues.
+      begun?.release();
+      void this.#moveOne(item).catch(() => {}); // the gateway stops, and takes it up again
+      return;
+    }
     this.#feed.say(session, 'user', message.text, { id: item.id, name: message.sender.name });
     this.#deps.events.emit({
       type: 'inbound',
@@ -127,7 +142,7 @@ export class Conversations {
     });
     this.#deps.handoffs.wrote(session);
     const live = this.#liveOf(session);
-    if (this.#deps.agent === undefined) {
+    if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined) {
       live.setAside(item);
       return;
     }
@@ -192,6 +207,7 @@ export class Conversations {
 
   /** Ends a session at once; the next message starts a new one. Resolves when that is durable. */
   async endSession(session: SessionRecord, reason: string): Promise<void> {
+    refuseBound(session);
     const now = this.#deps.clock();
     // Memory first: what is written in this very moment must not find the old session any more.
     this.#end(session, now, reason);
@@ -202,6 +218,8 @@ export class Conversations {
   async reopen(session: SessionRecord): Promise<void> {
     const { sessions, persist, clock } = this.#deps;
     const now = clock();
+    if (isBoundKey(session.key)) throw bindingOver();
+    this.#deps.bindings.refuse(session);
     const current = sessions.active(session.key);
     if (current === session) return;
     if (current !== undefined) this.#end(current, now, RESUMED);
@@ -214,6 +232,70 @@ export class Conversations {
       if (current !== undefined) sessions.end(tx, current.id, now, RESUMED);
       sessions.reopen(tx, session.id, now);
     });
+  }
+
+  /**
+   * A bound chat is unbound: its session ends, and what has no outcome goes on in the chat's own one. `more` is stored
+   * together with that. A turn ends at once, unless the model has been `reached` for it: then its agent ends it.
+   */
+  async moveOut(
+    session: SessionRecord,
+    reason: string,
+    more: (tx: Tx) => void,
+    reached = false,
+  ): Promise<void> {
+    const { sessions, inbox, persist, clock } = this.#deps;
+    const now = clock();
+    session.endedAt = now;
+    session.endReason = reason;
+    sessions.remember(session);
+    this.#deps.dialogs.ended(session.id);
+    const live = this.#live.get(session.id);
+    const closed = live?.lane.close();
+    if (!reached) live?.lane.abort('shutdown');
+    await closed;
+    const waiting = live?.lane.takeWaiting() ?? [];
+    const last = reached ? inbox.lastOf(session.id) : undefined;
+    const places = new Map<string, Place>();
+    const moves = [...(last === undefined ? [] : [last]), ...inbox.openOf(session.id)].map((item) => {
+      const key = this.keyOf(item.message);
+      const place = places.get(key) ?? this.place(item.message, now);
+      places.set(key, place);
+      return { item, place };
+    });
+    await persist((tx) => {
+      sessions.end(tx, session.id, now, reason);
+      more(tx);
+      for (const place of places.values()) this.commitPlace(tx, place, now);
+      for (const { item, place } of moves) inbox.move(tx, item, place.session.id);
+    });
+    for (const place of places.values()) this.rememberPlace(place, now);
+    this.show(session);
+    for (const item of waiting) {
+      const place = places.get(this.keyOf(item.message));
+      if (place !== undefined) this.#waitIn(place.session, item);
+    }
+    if (live !== undefined) this.#retire(live);
+  }
+
+  async #moveOne(item: InboxItem): Promise<void> {
+    const { inbox, persist, clock } = this.#deps;
+    const now = clock();
+    const place = this.place(item.message, now);
+    await persist((tx) => {
+      this.commitPlace(tx, place, now);
+      inbox.setState(tx, item, 'queued');
+      inbox.move(tx, item, place.session.id);
+    });
+    this.rememberPlace(place, now);
+    this.#waitIn(place.session, item);
+  }
+
+  #waitIn(session: SessionRecord, item: InboxItem): void {
+    const moved: InboxItem = { ...item, sessionId: session.id, state: 'queued' };
+    if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined)
+      this.#liveOf(session).setAside(moved);
+    else this.#liveOf(session).lane.push(moved, 'queue');
   }
 
   /** Stores a change of the session's own fields and shows it. */
@@ -230,7 +312,7 @@ export class Conversations {
     return this.#deps.sessions.all().map((session) => this.view(session));
   }
 
-  note(session: SessionRecord, role: 'operator' | 'notice', text: string): void {
+  note(session: SessionRecord, role: 'operator' | 'notice' | 'agent', text: string): void {
     this.#feed.say(session, role, text);
     void this.#deps
       .persist((tx) => keepLine(tx, { sessionId: session.id, at: this.#deps.clock(), role, text }))
@@ -351,4 +433,19 @@ export class Conversations {
   show(session: SessionRecord): void {
     this.#feed.show(session, this.lane(session.id));
   }
+}
+
+function refuseBound({ bound }: SessionRecord): void {
+  if (bound !== undefined)
+    throw new GatewayError('session_bound', 'This chat is bound to a session of pi.', {
+      status: 409,
+      hint: 'The operator unbinds it with /gateway unbind.',
+    });
+}
+
+function bindingOver(): GatewayError {
+  return new GatewayError('binding_over', 'That session was bound to the chat, and the binding is over.', {
+    status: 409,
+    hint: 'The operator binds it again with /gateway bind.',
+  });
 }

@@ -140,6 +140,11 @@ export class Lane {
     }
   }
 
+  /** Takes everything out that waits, for whoever cares for it from now on. */
+  takeWaiting(): InboxItem[] {
+    return this.#take(() => true);
+  }
+
   /** Takes one waiting message out. */
   drop(id: string): boolean {
     const [item] = this.#take((each) => each.id === id);

@@ -64,6 +64,8 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
   readonly agent: Agent | undefined;
+  /** The pi in a terminal that works in this session instead. */
+  readonly terminalOf: (session: SessionRecord) => Agent | undefined;
   readonly usage: Usage;
   readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
@@ -91,7 +93,8 @@ export class LiveSession {
 
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
-    const { agent, settings, adapter, dialogs } = this.#deps;
+    const { settings, adapter, dialogs, terminalOf } = this.#deps;
+    const agent = terminalOf(this.session) ?? this.#deps.agent;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', {
         status: 409,

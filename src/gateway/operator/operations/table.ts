@@ -2,6 +2,7 @@
 import { GatewayError } from '../../../base/errors.ts';
 import type { Actor } from '../../access/audit.ts';
 import { ADAPTERS } from './adapters.ts';
+import { BINDINGS } from './bindings.ts';
 import { GATEWAY } from './gateway.ts';
 import type { CommandResult, Operation, OperatorCore, Params, Query } from './operation.ts';
 import { PEOPLE } from './people.ts';
@@ -11,7 +12,16 @@ import { SCHEDULES } from './schedules.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
 
-const rows = [...ADAPTERS, ...PEOPLE, ...SESSIONS, ...QUESTIONS, ...TASKS, ...SCHEDULES, ...GATEWAY] as const;
+const rows = [
+  ...ADAPTERS,
+  ...PEOPLE,
+  ...SESSIONS,
+  ...BINDINGS,
+  ...QUESTIONS,
+  ...TASKS,
+  ...SCHEDULES,
+  ...GATEWAY,
+] as const;
 
 export const OPERATIONS: readonly Operation[] = rows;
 

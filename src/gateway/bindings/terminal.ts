@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayError } from '../../base/errors.ts';
+import type {
+  Agent,
+  AgentEvent,
+  AgentInput,
+  Conversation,
+  ConversationSpec,
+  TurnEnd,
+} from '../agent/agent.ts';
+import { type AgentAnswer, nobodyToAsk } from '../agent/question.ts';
+import { failedEnd } from '../agent/turn-end.ts';
+import type { NumberedOrder, Order, Orders, OrdersSeen, Report } from './wire.ts';
+
+interface Run {
+  readonly listener: (event: AgentEvent) => void;
+  readonly settle: (end: TurnEnd) => void;
+  readonly ask: NonNullable<ConversationSpec['ask']>;
+  readonly signal: AbortSignal;
+  started: boolean;
+}
+
+export interface Reported {
+  /** What was said in the terminal itself. */
+  readonly said: readonly {
+    readonly number: number;
+    readonly type: 'typed' | 'said';
+    readonly text: string;
+  }[];
+  /** Runs that nobody waits for any more. */
+  readonly unknown: readonly string[];
+}
+
+/** The pi in a terminal as an agent: its one conversation is the session that is open there. */
+export class Terminal {
+  readonly #epoch = randomUUID();
+  readonly #orders: NumberedOrder[] = [];
+  readonly #runs = new Map<string, Run>();
+  readonly #asks = new Map<string, AbortController>();
+  readonly #approvals: () => boolean;
+  #last = 0;
+  #reported = 0;
+  #wake: (() => void) | undefined;
+  #ended = false;
+
+  /** `approvals`: are tool calls asked about? */
+  constructor(approvals: () => boolean) {
+    this.#approvals = approvals;
+  }
+
+  /** The model has been reached for a message of the chat. */
+  get working(): boolean {
+    return [...this.#runs.values()].some(({ started }) => started);
+  }
+
+  readonly agent: Agent = {
+    backend: 'terminal',
+    check: async () => ({ ok: true, detail: 'a pi in a terminal' }),
+    open: (spec) => this.#open(spec),
+    stop: async () => {},
+  };
+
+  /** Orders that the terminal does not have yet; waits up to `waitMs` for one. */
+  async next(seen: OrdersSeen, waitMs: number): Promise<Orders> {
+    if (seen.epoch === this.#epoch)
+      while ((this.#orders[0]?.number ?? Number.POSITIVE_INFINITY) <= seen.number) this.#orders.shift();
+    if (this.#orders.length === 0 && !this.#ended) {
+      this.#wake?.();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, waitMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return { epoch: this.#epoch, orders: [...this.#orders] };
+  }
+
+  /** `first` is the number of the first report; those that were heard before are left out. */
+  report(first: number, reports: readonly Report[]): Reported {
+    const said: Reported['said'][number][] = [];
+    const unknown = new Set<string>();
+    for (const [i, report] of reports.entries()) {
+      const number = first + i;
+      if (number <= this.#reported) continue;
+      this.#reported = number;
+      if ('text' in report) said.push({ number, ...report });
+      else if (!this.#take(report)) unknown.add('run' in report ? report.run : report.ask);
+    }
+    return { said, unknown: [...unknown] };
+  }
+
+  /** Nobody works here any more. What had reached the model failed; the rest is as if it had never been handed over. */
+  end(why: string): void {
+    this.#ended = true;
+    for (const run of this.#runs.values())
+      run.settle(
+        run.started
+          ? failedEnd(
+              'agent_exited',
+              `${why} before the answer was finished. /retry runs the message here.`,
+              'The chat continues in its own session.',
+              { reachedModel: true },
+            )
+          : { status: 'aborted' },
+      );
+    for (const ask of this.#asks.values()) ask.abort();
+    this.#orders.length = 0;
+    this.release();
+  }
+
+  /** Ends a wait for orders. */
+  release(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  #order(order: Order): number {
+    this.#last += 1;
+    this.#orders.push({ number: this.#last, order });
+    this.release();
+    return this.#last;
+  }
+
+  #open(spec: ConversationSpec): Conversation {
+    return {
+      run: (input, listener, signal) => this.#run(spec, input, listener, signal),
+      // It waits for a turn of its own: what the operator writes meanwhile is never mixed with it.
+      steer: async () => false,
+      control: async () => {
+        throw new GatewayError('unsupported', 'This chat is bound to pi in a terminal.', {
+          status: 409,
+          hint: 'Use the command in that terminal.',
+        });
+      },
+      close: async () => {},
+    };
+  }
+
+  #run(
+    spec: ConversationSpec,
+    { id, text, images }: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    if (this.#ended || signal.aborted) return Promise.resolve({ status: 'aborted' });
+    const { promise, resolve } = Promise.withResolvers<TurnEnd>();
+    const number = this.#order({
+      type: 'run',
+      run: id,
+      text,
+      approvals: this.#approvals(),
+      ...(images === undefined || images.length === 0 ? {} : { images }),
+      ...(spec.systemPrompt === undefined ? {} : { note: spec.systemPrompt }),
+      ...(spec.tools === undefined ? {} : { tools: spec.tools }),
+    });
+    const abort = (): void => {
+      const at = this.#orders.findIndex((each) => each.number === number);
+      if (at >= 0) this.#orders.splice(at, 1);
+      // It may have been handed over all the same: the terminal forgets what it does not know.
+      this.#order({ type: 'abort', run: id });
+      if (this.#runs.get(id)?.started !== true) settle({ status: 'aborted' });
+    };
+    const settle = (end: TurnEnd): void => {
+      signal.removeEventListener('abort', abort);
+      this.#runs.delete(id);
+      resolve(end);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    this.#runs.set(id, { listener, settle, ask: spec.ask ?? nobodyToAsk, signal, started: false });
+    return promise;
+  }
+
+  /** False: nobody waits for it. */
+  #take(report: Exclude<Report, { text: string }>): boolean {
+    if (report.type === 'asked') {
+      this.#asks.get(report.ask)?.abort();
+      return true;
+    }
+    const run = this.#runs.get(report.run);
+    if (report.type === 'ask') void this.#ask(report);
+    else if (report.type === 'end') run?.settle(report.end);
+    else {
+      if (report.event.type === 'started' && run !== undefined) run.started = true;
+      run?.listener(report.event);
+    }
+    return run !== undefined;
+  }
+
+  async #ask({ run: id, ask, call }: Extract<Report, { type: 'ask' }>): Promise<void> {
+    const run = this.#runs.get(id);
+    const answered = new AbortController();
+    this.#asks.set(ask, answered);
+    const answer: AgentAnswer =
+      run === undefined
+        ? { type: 'cancelled', reason: 'the turn is over' }
+        : await run.ask(
+            { kind: 'approval', title: call.tool, call },
+            AbortSignal.any([answered.signal, run.signal]),
+          );
+    this.#asks.delete(ask);
+    if (answered.signal.aborted) return;
+    this.#order(
+      answer.type === 'approval'
+        ? {
+            type: 'decided',
+            ask,
+            decision: answer.decision,
+            ...(answer.reason === undefined ? {} : { reason: answer.reason }),
+          }
+        : {
+            type: 'decided',
+            ask,
+            decision: 'deny',
+            reason: `Not approved: ${answer.type === 'cancelled' ? answer.reason : 'nobody decided'}.`,
+          },
+    );
+  }
+}
