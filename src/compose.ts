@@ -383,6 +383,7 @@ function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
     })),
     clients: view.clients,
     sessions: sessions.length,
+    bindings: gateway.bindings.views(),
     agent: view.agent,
     tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,
     pairing: gateway.door.pairing().length,

@@ -83,12 +83,32 @@ export function sessions(rows: readonly SessionView[]): string {
       each.id,
       each.chat.platform,
       each.senderName,
-      each.doing ?? each.state,
+      `${each.doing ?? each.state}${each.bound === undefined ? '' : ', bound'}`,
       ...(hosts ? [each.host ?? ''] : []),
       ago(each.lastUserAt),
       each.title,
     ]),
     'No sessions yet. One begins with the first message of somebody who is let in.',
+  );
+}
+
+/** Chats that are bound to a session of pi. */
+export function bindings(rows: readonly SessionView[]): string {
+  return table(
+    ['PLATFORM', 'CHAT', 'BOUND TO', 'SESSION'],
+    rows.flatMap(({ chat, bound }) =>
+      bound === undefined
+        ? []
+        : [
+            [
+              chat.platform,
+              chat.threadId === undefined ? chat.chatId : `${chat.chatId}:${chat.threadId}`,
+              bound.to === 'terminal' ? 'pi in a terminal' : 'session',
+              bound.file ?? bound.piSession ?? '',
+            ],
+          ],
+    ),
+    'No chat is bound to a session. In pi: /gateway bind-current <platform> <chat>',
   );
 }
 

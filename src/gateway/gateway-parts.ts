@@ -182,7 +182,11 @@ export function createParts(
     prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
-    bindings: { keyOf: (chat) => bindings.keyOf(chat), refuse: (session) => bindings.refuse(session) },
+    bindings: {
+      keyOf: (chat) => bindings.keyOf(chat),
+      refuse: (session) => bindings.refuse(session),
+      tookLate: (item) => bindings.tookLate(item),
+    },
     terminalOf: (session) => bindings.agentOf(session),
     events,
     clock,
@@ -203,9 +207,12 @@ export function createParts(
   });
   const bindings: Bindings = new Bindings({
     db: stores.sessions,
+    persist: persistSessions,
     sessions,
     conversations,
+    inbox,
     outbox,
+    dialogs,
     clock,
     log: log.child('bindings'),
     agentSessions: deps.folder.agentSessions,

@@ -3,6 +3,7 @@
  * Times are milliseconds since the epoch unless the name says otherwise.
  */
 import type { LogLevel } from '../base/log.ts';
+import type { BoundView } from './bindings/wire.ts';
 
 export type { DecisionView, RefusalView } from './decision-view.ts';
 export { userIdFault } from './platform-ids.ts';
@@ -196,15 +197,7 @@ export interface SessionView {
   readonly model?: string;
   /** The last turn did not end with an answer; gone with the next answer. */
   readonly lastFailure?: { readonly at: number; readonly reason: string };
-  /** The chat is bound to this session of pi: one that is open in a terminal, or one that the gateway works in. */
-  readonly bound?: {
-    readonly to: 'terminal' | 'session';
-    /** pi's own id of the session. */
-    readonly piSession?: string;
-    readonly file?: string;
-    /** Where the terminal works. */
-    readonly cwd?: string;
-  };
+  readonly bound?: BoundView;
 }
 
 export type TaskStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost';

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Database, Tx } from '../../store/database.ts';
@@ -10,13 +9,16 @@ import {
   processIdentityOf,
 } from '../../store/process-identity.ts';
 import type { Agent } from '../agent/agent.ts';
-import { isObject } from '../agent/record.ts';
 import type { ChatRef, SessionView } from '../model.ts';
+import type { Dialogs } from '../questions/dialogs.ts';
+import type { InboxItem } from '../receive/inbox.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { boundKey } from '../sessions/session-key.ts';
-import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
-import type { Conversations } from '../turns/conversations.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
+import { type BoundPlace, boundSession, parseStored, type Stored } from './bound-session.ts';
 import { findPiSession, piSessionFolders } from './find-session.ts';
+import { type MoveOutDeps, moveLate, moveOut } from './move-out.ts';
+import { bindingOver } from './refusals.ts';
 import { Terminal } from './terminal.ts';
 import type { Orders, OrdersSeen, Report, TerminalLease, TerminalPi } from './wire.ts';
 
@@ -26,12 +28,6 @@ const LOOK_MS = 1000;
 /** Longest look for orders: well below the time that the operator link gives an answer. */
 const WAIT_MS = 20_000;
 const FACT = 'bound:';
-
-interface Stored {
-  readonly sessionId: string;
-  /** The pi in a terminal; absent for a session that the gateway works in. */
-  readonly terminal?: { readonly lease: string; readonly process: string };
-}
 
 interface Held {
   readonly session: SessionRecord;
@@ -43,12 +39,10 @@ interface Held {
   };
 }
 
-export interface BindingDeps {
+export interface BindingDeps extends MoveOutDeps {
   readonly db: Database;
-  readonly sessions: Sessions;
-  readonly conversations: Conversations;
   readonly outbox: Outbox;
-  readonly clock: Clock;
+  readonly dialogs: Pick<Dialogs, 'ended'>;
   readonly log: Logger;
   /** Directory of the session files of the gateway's own agents. */
   readonly agentSessions: string;
@@ -96,7 +90,11 @@ export class Bindings {
   /** What waited for a terminal that is gone goes back to its chat. Before anything of the inbox is taken up. */
   async recover(): Promise<void> {
     for (const session of this.#gone.splice(0))
-      await this.#deps.conversations.moveOut(session, ENDED, (tx) => forget(tx, session.key));
+      await moveOut(this.#deps, session, {
+        reason: ENDED,
+        more: (tx) => forget(tx, session.key),
+        reached: false,
+      });
   }
 
   /** Where messages of this chat belong; undefined: to the chat's own session. */
@@ -228,10 +226,27 @@ export class Bindings {
     await this.#end(held, UNBOUND);
   }
 
+  /** For whoever lists them. */
+  views(): object[] {
+    return [...this.#held.values()].map(({ session: { id, chat, bound } }) => ({
+      platform: chat.platform,
+      channelId: chat.chatId,
+      sessionId: id,
+      ...bound,
+    }));
+  }
+
   /** A session file that a bound chat writes to has no second writer. */
   refuse(session: SessionRecord): void {
     if (session.sessionFile !== undefined && this.#held.get(session.key)?.session !== session)
       this.#refuseFile(session.sessionFile);
+  }
+
+  /** A message was accepted for a session whose binding ended in this very moment. */
+  tookLate(item: InboxItem): void {
+    moveLate(this.#deps, item).catch((error: unknown) =>
+      this.#deps.log.warn('a message is taken up with the next start', { error: messageOf(error) }),
+    );
   }
 
   stop(): void {
@@ -259,10 +274,7 @@ export class Bindings {
   #leased(lease: string): Required<Held> {
     for (const held of this.#held.values())
       if (held.terminal?.lease === lease) return { ...held, terminal: held.terminal };
-    throw new GatewayError('binding_over', 'this pi is not bound to a chat any more', {
-      status: 410,
-      hint: 'Bind it again with /gateway bind-current.',
-    });
+    throw bindingOver();
   }
 
   #terminal(lease: string, process: ProcessIdentity): NonNullable<Held['terminal']> {
@@ -270,35 +282,9 @@ export class Bindings {
     return { lease, process, pi: new Terminal(asksApproval), heardAt: clock() };
   }
 
-  #record(
-    chat: ChatRef,
-    at: Pick<TerminalPi, 'sessionFile' | 'cwd'>,
-    title: string | undefined,
-  ): SessionRecord {
-    const { sessions, clock } = this.#deps;
-    const known = sessions.inChat(chat.platform, chat.chatId);
-    const now = clock();
-    return {
-      id: randomUUID(),
-      key: boundKey(chat),
-      chat,
-      chatKind: known?.chatKind ?? 'dm',
-      chatName: known?.chatName,
-      senderId: known?.senderId ?? chat.chatId,
-      senderName: known?.senderName ?? chat.chatId,
-      title: title ?? `pi in ${at.cwd}`,
-      createdAt: now,
-      lastUserAt: now,
-      endedAt: undefined,
-      endReason: undefined,
-      sessionFile: at.sessionFile,
-      cwd: at.cwd,
-      host: undefined,
-      model: undefined,
-      thinking: undefined,
-      paused: false,
-      turns: 0,
-    };
+  #record(chat: ChatRef, at: BoundPlace, title: string | undefined): SessionRecord {
+    const known = this.#deps.sessions.inChat(chat.platform, chat.chatId);
+    return boundSession(chat, known, at, title, this.#deps.clock());
   }
 
   /** Durable first, then in force. */
@@ -344,7 +330,8 @@ export class Bindings {
     session.bound = undefined;
     // What has reached the model is reported; everything else goes on in the chat's own session.
     const reached = terminal?.pi.working ?? false;
-    const over = this.#deps.conversations.moveOut(session, reason, (tx) => forget(tx, session.key), reached);
+    this.#deps.dialogs.ended(session.id);
+    const over = moveOut(this.#deps, session, { reason, more: (tx) => forget(tx, session.key), reached });
     terminal?.pi.end(reason === ENDED ? 'The pi in the terminal ended' : 'This chat was unbound');
     await over;
   }
@@ -406,20 +393,4 @@ function boundTo({ sessionId, sessionFile, cwd }: TerminalPi): NonNullable<Sessi
 
 function optionalFile(sessionFile: string | undefined): { sessionFile?: string } {
   return sessionFile === undefined ? {} : { sessionFile };
-}
-
-/** Undefined for what we did not write. */
-function parseStored(text: string): Stored | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (!isObject(value) || typeof value['sessionId'] !== 'string') return undefined;
-    const { sessionId, terminal } = value;
-    if (!isObject(terminal)) return { sessionId };
-    const { lease, process } = terminal;
-    return typeof lease === 'string' && typeof process === 'string'
-      ? { sessionId, terminal: { lease, process } }
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }

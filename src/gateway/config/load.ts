@@ -310,8 +310,10 @@ function expectation(schema: SchemaNode | undefined): string {
 
 /** Keys of @0xkobold/pi-gateway that have no effect here, and what to use. */
 const OLDER_KEYS: Readonly<Record<string, string>> = {
-  liveBridge: 'Use "pi-gateway-tui open <session>" to continue a chat in a terminal.',
-  'sessions.bindings': 'Use /resume in the chat to continue an earlier session.',
+  liveBridge:
+    'In pi: /gateway bind-current <platform> <channelId> ties a chat to the session that is open there.',
+  'sessions.bindings':
+    'Bind each chat once: pi-gateway-tui bind <platform> <channelId> <session> (it is kept), or /gateway bind in pi.',
 };
 
 function findUnknown(

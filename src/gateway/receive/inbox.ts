@@ -217,6 +217,12 @@ export class Inbox {
       .map(itemOf);
   }
 
+  /** Its turn was cut off: `/retry` runs it, whatever was said since. */
+  offerAgain(tx: Tx, id: string, sessionId: string): void {
+    tx.run("UPDATE inbox SET state = 'offered' WHERE id = ?", [id]);
+    this.#offers.add(sessionId);
+  }
+
   /** From here on the message belongs to another session, with what is shown of it. */
   move(tx: Tx, item: InboxItem, sessionId: string): void {
     tx.run('UPDATE inbox SET session_id = ? WHERE id = ?', [sessionId, item.id]);

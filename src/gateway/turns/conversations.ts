@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../../base/deadline.ts';
-import { GatewayError } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Conversation } from '../agent/agent.ts';
 import type { Bindings } from '../bindings/bindings.ts';
+import { bindingOver, refuseBound } from '../bindings/refusals.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
 import type { InboxItem } from '../receive/inbox.ts';
@@ -34,7 +34,7 @@ export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silen
   /** Sessions that the operator has in a terminal. */
   readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
   /** Chats that are bound to a session of pi. */
-  readonly bindings: Pick<Bindings, 'keyOf' | 'refuse'>;
+  readonly bindings: Pick<Bindings, 'keyOf' | 'refuse' | 'tookLate'>;
 }
 
 /** Sessions at work: which there are, which of them live, and when they end. */
@@ -126,7 +126,7 @@ export class Conversations {
     if (session.endedAt !== undefined && isBoundKey(session.key)) {
       // Accepted while its chat was unbound: it goes where the chat continues.
       begun?.release();
-      void this.#moveOne(item).catch(() => {}); // the gateway stops, and takes it up again
+      this.#deps.bindings.tookLate(item);
       return;
     }
     this.#feed.say(session, 'user', message.text, { id: item.id, name: message.sender.name });
@@ -234,68 +234,17 @@ export class Conversations {
     });
   }
 
-  /**
-   * A bound chat is unbound: its session ends, and what has no outcome goes on in the chat's own one. `more` is stored
-   * together with that. A turn ends at once, unless the model has been `reached` for it: then its agent ends it.
-   */
-  async moveOut(
-    session: SessionRecord,
-    reason: string,
-    more: (tx: Tx) => void,
-    reached = false,
-  ): Promise<void> {
-    const { sessions, inbox, persist, clock } = this.#deps;
-    const now = clock();
-    session.endedAt = now;
-    session.endReason = reason;
-    sessions.remember(session);
-    this.#deps.dialogs.ended(session.id);
+  /** A message waits in a session, whichever it was accepted in. */
+  waitIn(session: SessionRecord, item: InboxItem): void {
+    const live = this.#liveOf(session);
+    if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined) live.setAside(item);
+    else live.lane.push(item, 'queue');
+  }
+
+  /** Frees what an ended session holds. */
+  retire(session: SessionRecord): void {
     const live = this.#live.get(session.id);
-    const closed = live?.lane.close();
-    if (!reached) live?.lane.abort('shutdown');
-    await closed;
-    const waiting = live?.lane.takeWaiting() ?? [];
-    const last = reached ? inbox.lastOf(session.id) : undefined;
-    const places = new Map<string, Place>();
-    const moves = [...(last === undefined ? [] : [last]), ...inbox.openOf(session.id)].map((item) => {
-      const key = this.keyOf(item.message);
-      const place = places.get(key) ?? this.place(item.message, now);
-      places.set(key, place);
-      return { item, place };
-    });
-    await persist((tx) => {
-      sessions.end(tx, session.id, now, reason);
-      more(tx);
-      for (const place of places.values()) this.commitPlace(tx, place, now);
-      for (const { item, place } of moves) inbox.move(tx, item, place.session.id);
-    });
-    for (const place of places.values()) this.rememberPlace(place, now);
-    this.show(session);
-    for (const item of waiting) {
-      const place = places.get(this.keyOf(item.message));
-      if (place !== undefined) this.#waitIn(place.session, item);
-    }
     if (live !== undefined) this.#retire(live);
-  }
-
-  async #moveOne(item: InboxItem): Promise<void> {
-    const { inbox, persist, clock } = this.#deps;
-    const now = clock();
-    const place = this.place(item.message, now);
-    await persist((tx) => {
-      this.commitPlace(tx, place, now);
-      inbox.setState(tx, item, 'queued');
-      inbox.move(tx, item, place.session.id);
-    });
-    this.rememberPlace(place, now);
-    this.#waitIn(place.session, item);
-  }
-
-  #waitIn(session: SessionRecord, item: InboxItem): void {
-    const moved: InboxItem = { ...item, sessionId: session.id, state: 'queued' };
-    if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined)
-      this.#liveOf(session).setAside(moved);
-    else this.#liveOf(session).lane.push(moved, 'queue');
   }
 
   /** Stores a change of the session's own fields and shows it. */
@@ -433,19 +382,4 @@ export class Conversations {
   show(session: SessionRecord): void {
     this.#feed.show(session, this.lane(session.id));
   }
-}
-
-function refuseBound({ bound }: SessionRecord): void {
-  if (bound !== undefined)
-    throw new GatewayError('session_bound', 'This chat is bound to a session of pi.', {
-      status: 409,
-      hint: 'The operator unbinds it with /gateway unbind.',
-    });
-}
-
-function bindingOver(): GatewayError {
-  return new GatewayError('binding_over', 'That session was bound to the chat, and the binding is over.', {
-    status: 409,
-    hint: 'The operator binds it again with /gateway bind.',
-  });
 }

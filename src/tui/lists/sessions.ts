@@ -33,6 +33,12 @@ export function sessionName(row: SessionView, sub = '›'): string {
   return `${room}${thread} ${clean(sender)}`;
 }
 
+/** The session of pi that the chat is bound to, where it is not one of its own. */
+export function boundWords({ bound }: SessionView): string | undefined {
+  if (bound === undefined) return undefined;
+  return bound.to === 'terminal' ? 'bound to pi in a terminal' : 'bound to a session';
+}
+
 function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
   const waiting = row.waiting > 0 ? [span(` +${row.waiting} waiting`, 'warn')] : [];
   const quote = (text: string): Span[] => [
@@ -92,7 +98,7 @@ export const sessionsList: ListDefinition<SessionView> = {
   rows: ({ slices }) => slices.sessions,
   key: (row) => row.id,
   haystack: (row) =>
-    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.host ?? ''} ${row.id}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
+    `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.host ?? ''} ${row.id} ${boundWords(row) ?? ''}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
   height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);
@@ -113,6 +119,7 @@ export const sessionsList: ListDefinition<SessionView> = {
       ...(width >= 44 ? [span(fillTo(row.chat.platform, 9), 'dim'), span(' ')] : []),
       span(name, quiet ? 'dim' : 'strong'),
       span(' '.repeat(Math.max(1, nameWidth - cellWidth(name) + 1))),
+      ...(row.bound === undefined ? [] : [span(`${boundWords(row)} `, 'mark')]),
       ...stateWords(row, context),
     ];
     const right = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'dim')] : [];

@@ -5,7 +5,7 @@ import type { Glyphs } from '../draw/glyphs.ts';
 import { cutLine, type Line, type Span, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { clockTime, dayOf } from '../draw/times.ts';
-import { isWorking, sessionName, sessionSign } from '../lists/sessions.ts';
+import { boundWords, isWorking, sessionName, sessionSign } from '../lists/sessions.ts';
 import type { Scene } from '../screen/scene.ts';
 import type { Starts } from '../state/find.ts';
 import type { TranscriptSlice } from '../state/transcript.ts';
@@ -192,6 +192,9 @@ export function transcriptSheet(
       : [
           sessionSign(row.state, glyphs),
           span(isWorking(row) && row.state === 'paused' ? ' running, then paused' : ` ${row.state}`),
+          ...(row.bound === undefined
+            ? []
+            : [span(` ${boundWords(row)} ${clean(row.bound.piSession ?? '', 40)}`.trimEnd(), 'mark')]),
           span(row.waiting > 0 ? ` +${row.waiting}` : '', 'warn'),
         ];
   if (slice === undefined || slice.loading)

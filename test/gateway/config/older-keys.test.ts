@@ -8,7 +8,11 @@ it('keeps keys of the older package that have no effect, and names what to use',
   );
   expect(config).toHaveProperty('liveBridge');
   expect(warnings).toEqual([
-    expect.stringContaining('liveBridge of the older package is kept and ignored. Use "pi-gateway-tui open'),
-    expect.stringContaining('sessions.bindings of the older package is kept and ignored. Use /resume'),
+    expect.stringContaining(
+      'liveBridge of the older package is kept and ignored. In pi: /gateway bind-current',
+    ),
+    expect.stringContaining(
+      'sessions.bindings of the older package is kept and ignored. Bind each chat once: pi-gateway-tui bind',
+    ),
   ]);
 });

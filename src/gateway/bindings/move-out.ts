@@ -1,0 +1,88 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Tx } from '../../store/database.ts';
+import type { Inbox, InboxItem } from '../receive/inbox.ts';
+import type { Place } from '../sessions/placing.ts';
+import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
+import type { Conversations } from '../turns/conversations.ts';
+
+export interface MoveOutDeps {
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly inbox: Inbox;
+  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+  readonly clock: Clock;
+}
+
+/** How a binding ends. */
+export interface Ending {
+  readonly reason: string;
+  /** Stored together with the end. */
+  readonly more: (tx: Tx) => void;
+  /** The model has been reached for the running turn: whoever works on it ends it, and it is offered. */
+  readonly reached: boolean;
+}
+
+/**
+ * The chat of a bound session is unbound: the session ends, and what has no outcome goes on in the chat's own one. A turn
+ * that has not reached the model waits again. In one commit: nothing is lost, and nothing is there twice.
+ */
+export async function moveOut(
+  deps: MoveOutDeps,
+  session: SessionRecord,
+  { reason, more, reached }: Ending,
+): Promise<void> {
+  const { sessions, conversations, inbox, persist } = deps;
+  const now = deps.clock();
+  session.endedAt = now;
+  session.endReason = reason;
+  sessions.remember(session);
+  const lane = conversations.lane(session.id);
+  const closed = lane?.close();
+  if (!reached) lane?.abort('shutdown');
+  await closed;
+  const waiting = lane?.takeWaiting() ?? [];
+  const last = reached ? inbox.lastOf(session.id) : undefined;
+  const places = new Map<string, Place>();
+  const moves = [...(last === undefined ? [] : [last]), ...inbox.openOf(session.id)].map((item) => {
+    const key = conversations.keyOf(item.message);
+    const place = places.get(key) ?? conversations.place(item.message, now);
+    places.set(key, place);
+    return { item, place };
+  });
+  await persist((tx) => {
+    sessions.end(tx, session.id, now, reason);
+    more(tx);
+    for (const place of places.values()) conversations.commitPlace(tx, place, now);
+    for (const { item, place } of moves) {
+      inbox.move(tx, item, place.session.id);
+      if (item === last) inbox.offerAgain(tx, item.id, place.session.id);
+    }
+  });
+  for (const place of places.values()) conversations.rememberPlace(place, now);
+  conversations.show(session);
+  for (const item of waiting) {
+    const place = places.get(conversations.keyOf(item.message));
+    if (place !== undefined) conversations.waitIn(place.session, moved(item, place));
+  }
+  conversations.retire(session);
+}
+
+/** A message was accepted for a session whose binding ended in this very moment. */
+export async function moveLate(
+  { conversations, inbox, persist, clock }: MoveOutDeps,
+  item: InboxItem,
+): Promise<void> {
+  const now = clock();
+  const place = conversations.place(item.message, now);
+  await persist((tx) => {
+    conversations.commitPlace(tx, place, now);
+    inbox.setState(tx, item, 'queued');
+    inbox.move(tx, item, place.session.id);
+  });
+  conversations.rememberPlace(place, now);
+  conversations.waitIn(place.session, moved(item, place));
+}
+
+function moved(item: InboxItem, { session }: Place): InboxItem {
+  return { ...item, sessionId: session.id, state: 'queued' };
+}
