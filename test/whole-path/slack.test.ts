@@ -1,22 +1,30 @@
-/**
- * Events as Slack sends them (https://docs.slack.dev/reference/events/message, …/block-kit/blocks/rich-text-block,
- * …/objects/file-object), and what the model gets of each.
- */
+/** What the model gets of Slack's events, and what stands in the chat after its answers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSlackAdapter } from '../../src/adapters/slack/index.ts';
 import { QUICK } from '../adapters/slack/peer.ts';
-import { BOT, SlackServer, TEAM } from '../platforms/slack-server.ts';
+import { BOT, TEAM } from '../platforms/slack-server.ts';
 import type { Json } from '../platforms/slack-state.ts';
+import {
+  BINARY,
+  BLOCKS,
+  CARDS,
+  DM,
+  FILES,
+  MENTION,
+  PNG,
+  rich,
+  SHARED,
+  SLOW,
+  section,
+  server,
+  share,
+  shareOf,
+  upload,
+  WRITTEN,
+  word,
+} from './slack-rows.ts';
 import { WholePath } from './whole-path.ts';
 
-const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==',
-  'base64',
-);
-const BINARY = Buffer.from([0, 1, 2, 3]);
-const server = new SlackServer();
-server.channels.set('C0OPS', 'ops');
-server.channels.set('G0MPD', 'mpdm-ada--bob--pibot-1');
 let path: WholePath;
 
 beforeAll(async () => {
@@ -43,594 +51,6 @@ const dm = (fields: Json, outer: Json = {}): Json =>
 /** In the channel. */
 const inChannel = (fields: Json, outer: Json = {}): Json =>
   server.post({ channel: 'C0GEN', channel_type: 'channel', ...fields }, outer);
-const MENTION = `<@${BOT.user}>`;
-
-interface Row {
-  readonly what: string;
-  readonly fields: () => Json;
-  readonly text: string;
-  readonly images?: number;
-}
-
-const row = (what: string, fields: Json | (() => Json), text: string, images = 0): Row => ({
-  what,
-  fields: typeof fields === 'function' ? fields : () => fields,
-  text,
-  images,
-});
-
-const DM = (more = ''): string => `⟦Slack direct message, <time>${more}⟧`;
-const attached = (name: string): string =>
-  `⟦attached file "${name}" was saved to <dir>/${name.replace(/ /g, '_')}⟧`;
-const rich = (...elements: Json[]): Json => ({ type: 'rich_text', block_id: 'b1', elements });
-const section = (...elements: Json[]): Json => ({ type: 'rich_text_section', elements });
-const word = (text: string, style?: Json): Json => ({
-  type: 'text',
-  text,
-  ...(style === undefined ? {} : { style }),
-});
-
-const WRITTEN: readonly Row[] = [
-  row('a text', { text: 'hello', client_msg_id: 'c1' }, `${DM()}\nhello`),
-  row('several lines', { text: 'one\n\ntwo' }, `${DM()}\none\n\ntwo`),
-  row('escaped characters', { text: 'a &lt;b&gt; &amp;&amp; c' }, `${DM()}\na <b> && c`),
-  row(
-    'a link behind words',
-    { text: 'see <https://example.org/x?a=1&amp;b=2|the docs>' },
-    `${DM()}\nsee [the docs](https://example.org/x?a=1&b=2)`,
-  ),
-  row(
-    'a bare link and an address',
-    { text: '<https://example.org> <mailto:bob@example.org|bob@example.org>' },
-    `${DM()}\nhttps://example.org bob@example.org`,
-  ),
-  row(
-    'people, channels, groups and everybody',
-    { text: '<@U0BOB> in <#C0OPS> and <#C1|sales>, <!subteam^S1|@oncall> <!here>' },
-    `${DM()}\n@Bob in #ops and #sales, @oncall @here`,
-  ),
-  row(
-    'a date',
-    { text: 'at <!date^1392734382^{date_short}|Feb 18, 2014>, <!date^1392734382^{date}>' },
-    `${DM()}\nat Feb 18, 2014, 2014-02-18T14:39:42.000Z`,
-  ),
-  row('the bot’s own mention at the start', { text: `${MENTION} hi` }, `${DM()}\nhi`),
-  row('the bot’s own mention in the middle', { text: `ask ${MENTION} for it` }, `${DM()}\nask @pibot for it`),
-  row('an action', { subtype: 'me_message', text: 'waves' }, `${DM()}\nwaves`),
-  row(
-    'a text that blocks say again',
-    {
-      text: 'deploy *now*, see <https://a.example|it>',
-      blocks: [
-        rich(
-          section(word('deploy '), word('now', { bold: true }), word(', see '), {
-            type: 'link',
-            url: 'https://a.example',
-            text: 'it',
-          }),
-        ),
-      ],
-    },
-    `${DM()}\ndeploy *now*, see [it](https://a.example)`,
-  ),
-  row(
-    'a text with emoji that blocks say again',
-    {
-      text: 'nice :wave: :+1::skin-tone-3:',
-      blocks: [
-        rich(
-          section(word('nice '), { type: 'emoji', name: 'wave', unicode: '1f44b' }, word(' '), {
-            type: 'emoji',
-            name: '+1',
-            unicode: '1f44d-1f3fc',
-            skin_tone: 3,
-          }),
-        ),
-      ],
-    },
-    `${DM()}\nnice :wave: :+1::skin-tone-3:`,
-  ),
-];
-
-const BLOCKS: readonly Row[] = [
-  row(
-    'text that stands only in blocks',
-    { text: '', blocks: [rich(section(word('only '), word('here', { italic: true })))] },
-    `${DM()}\nonly _here_`,
-  ),
-  row(
-    'links, people and dates in blocks',
-    {
-      text: '',
-      blocks: [
-        rich(
-          section(
-            { type: 'user', user_id: 'U0BOB' },
-            word(' of '),
-            { type: 'channel', channel_id: 'C0OPS' },
-            word(' reads '),
-            { type: 'link', url: 'https://example.org/a&b', text: 'the docs' },
-            word(' with '),
-            { type: 'usergroup', usergroup_id: 'S0ONCALL' },
-            word(' '),
-            { type: 'broadcast', range: 'channel' },
-            word(' on '),
-            { type: 'date', timestamp: 1392734382, format: '{date_short}', fallback: 'Feb 18' },
-          ),
-        ),
-      ],
-    },
-    `${DM()}\n@Bob of #ops reads [the docs](https://example.org/a&b) with @S0ONCALL @channel on Feb 18`,
-  ),
-  row(
-    'lists within lists',
-    {
-      text: '',
-      blocks: [
-        rich(
-          section(word('Steps:\n')),
-          {
-            type: 'rich_text_list',
-            style: 'ordered',
-            indent: 0,
-            elements: [section(word('build')), section(word('test'))],
-          },
-          { type: 'rich_text_list', style: 'bullet', indent: 1, elements: [section(word('unit'))] },
-          {
-            type: 'rich_text_list',
-            style: 'ordered',
-            indent: 0,
-            offset: 2,
-            elements: [section(word('ship'))],
-          },
-        ),
-      ],
-    },
-    `${DM()}\nSteps:\n1. build\n2. test\n  - unit\n3. ship`,
-  ),
-  row(
-    'a quote and code',
-    {
-      text: '',
-      blocks: [
-        rich(
-          { type: 'rich_text_quote', elements: [word('first\nsecond')] },
-          { type: 'rich_text_preformatted', elements: [word('if (a < b) {}')] },
-          section(word('run '), word('npm ci', { code: true })),
-        ),
-      ],
-    },
-    `${DM()}\n> first\n> second\n\`\`\`\nif (a < b) {}\n\`\`\`\nrun \`npm ci\``,
-  ),
-  row(
-    'a text that only sums its blocks up',
-    {
-      text: 'New alert',
-      blocks: [
-        { type: 'header', text: { type: 'plain_text', text: 'New alert' } },
-        {
-          type: 'section',
-          text: { type: 'mrkdwn', text: 'CPU of <https://db.example|db-1>' },
-          fields: [{ type: 'mrkdwn', text: '*Load*\n97 %' }],
-        },
-        { type: 'divider' },
-        {
-          type: 'context',
-          elements: [
-            { type: 'image', image_url: 'https://i.example/a.png', alt_text: 'a' },
-            { type: 'mrkdwn', text: 'since <!date^1392734382^{time}|14:39>' },
-          ],
-        },
-      ],
-    },
-    `${DM()}\nNew alert\nCPU of [db-1](https://db.example)\n*Load*\n97 %\nsince 14:39`,
-  ),
-  row(
-    'a table',
-    {
-      text: '',
-      blocks: [
-        {
-          type: 'table',
-          rows: [
-            [
-              { type: 'raw_text', text: 'Name' },
-              { type: 'raw_text', text: 'Age' },
-            ],
-            [
-              { type: 'rich_text', elements: [section(word('Ada', { bold: true }))] },
-              { type: 'raw_text', text: '36' },
-            ],
-          ],
-        },
-      ],
-    },
-    `${DM()}\nName | Age\n*Ada* | 36`,
-  ),
-  row(
-    'buttons and a picture',
-    {
-      text: 'Lunch?',
-      blocks: [
-        { type: 'section', text: { type: 'plain_text', text: 'Lunch?' } },
-        {
-          type: 'actions',
-          elements: [
-            { type: 'button', action_id: 'a', text: { type: 'plain_text', text: 'Soup' } },
-            {
-              type: 'button',
-              action_id: 'b',
-              url: 'https://menu.example',
-              text: { type: 'plain_text', text: 'Menu' },
-            },
-          ],
-        },
-        { type: 'image', image_url: 'https://i.example/soup.png', alt_text: 'soup' },
-      ],
-    },
-    `${DM()}\nLunch?\n- Soup\n- [Menu](https://menu.example)\n[soup](https://i.example/soup.png)`,
-  ),
-  row(
-    'Markdown',
-    { text: '', blocks: [{ type: 'markdown', text: '**bold** & <b>' }] },
-    `${DM()}\n**bold** & <b>`,
-  ),
-  row(
-    'a kind of block that is new',
-    {
-      text: '',
-      blocks: [
-        {
-          type: 'hologram',
-          title: { type: 'plain_text', text: 'Seen' },
-          parts: [{ type: 'facet', text: { type: 'mrkdwn', text: 'in <#C0OPS>' } }],
-        },
-      ],
-    },
-    `${DM()}\nSeen\nin #ops`,
-  ),
-];
-
-const CARDS: readonly Row[] = [
-  row(
-    'a card of an app',
-    {
-      text: '',
-      attachments: [
-        {
-          id: 1,
-          fallback: 'Build 7: red',
-          pretext: 'CI says',
-          author_name: 'Jenkins',
-          title: 'Build 7',
-          title_link: 'https://ci.example/7',
-          text: 'It is *red* &amp; broken',
-          fields: [
-            { title: 'Branch', value: 'main', short: true },
-            { title: 'Took', value: '3 min' },
-          ],
-        },
-      ],
-    },
-    `${DM()}\nCI says\nJenkins\n[Build 7](https://ci.example/7)\nIt is *red* & broken\nBranch: main\nTook: 3 min`,
-  ),
-  row(
-    'a card with nothing but a fallback',
-    { text: '', attachments: [{ fallback: 'nothing else &lt;here&gt;' }] },
-    `${DM()}\nnothing else <here>`,
-  ),
-  row(
-    'the preview of a link',
-    {
-      text: 'look <https://blog.example/p>',
-      attachments: [
-        {
-          from_url: 'https://blog.example/p',
-          original_url: 'https://blog.example/p',
-          service_name: 'Blog',
-          title: 'A post',
-          title_link: 'https://blog.example/p',
-          text: 'About ships',
-          fallback: 'Blog: A post',
-        },
-      ],
-    },
-    `${DM()}\nlook https://blog.example/p\n[A post](https://blog.example/p)\nAbout ships`,
-  ),
-  row(
-    'a card that repeats the text',
-    { text: 'Build 7 is red', attachments: [{ text: 'Build 7 is red', fallback: 'Build 7 is red' }] },
-    `${DM()}\nBuild 7 is red`,
-  ),
-  row(
-    'a card of blocks',
-    {
-      text: '',
-      attachments: [
-        {
-          blocks: [{ type: 'section', text: { type: 'mrkdwn', text: 'from *blocks*' } }],
-          fallback: '[no preview available]',
-        },
-      ],
-    },
-    `${DM()}\nfrom *blocks*`,
-  ),
-];
-
-const share = (more: Json = {}): Json => ({
-  id: 1,
-  ts: '1392734382.000200',
-  channel_id: 'C0OPS',
-  channel_team: TEAM,
-  is_msg_unfurl: true,
-  is_share: true,
-  from_url: 'https://test.slack.com/archives/C0OPS/p1392734382000200',
-  author_id: 'U0BOB',
-  author_name: 'Bob',
-  author_subname: 'Bob',
-  fallback: '[February 18th, 2014 6:39 AM] bob: the <https://db.example|database> is slow',
-  text: 'the <https://db.example|database> is slow',
-  mrkdwn_in: ['text'],
-  footer: 'Posted in #ops',
-  message_blocks: [
-    {
-      team: TEAM,
-      channel: 'C0OPS',
-      ts: '1392734382.000200',
-      message: {
-        blocks: [
-          rich(
-            section(
-              word('the '),
-              { type: 'link', url: 'https://db.example', text: 'database' },
-              word(' is slow'),
-            ),
-          ),
-        ],
-      },
-    },
-  ],
-  ...more,
-});
-const ORIGIN = ', forwarded from "Bob in #ops"';
-const SLOW = 'the [database](https://db.example) is slow';
-const forwarding = (origin: string, quoted: string, text: string): string =>
-  `${DM(`, forwarded from ${origin}`)}\n⟦it forwards a message by ${origin}⟧\n${quoted}\n⟦message⟧\n${text}`;
-
-const SHARED: readonly Row[] = [
-  row('a forward', { text: '', attachments: [share()] }, `${DM(ORIGIN)}\n${SLOW}`),
-  row(
-    'a forward with a comment',
-    { text: 'why?', attachments: [share()] },
-    forwarding('"Bob in #ops"', `> ${SLOW}`, 'why?'),
-  ),
-  row(
-    'a forward that has its text only in blocks',
-    { text: '', attachments: [share({ text: '', fallback: '[no preview]' })] },
-    `${DM(ORIGIN)}\n${SLOW}`,
-  ),
-  row(
-    'a forward with a file',
-    () => ({
-      text: '',
-      attachments: [share({ files: [server.upload('notes.txt', 'text/plain', Buffer.from('the notes'))] })],
-    }),
-    `${DM(ORIGIN)}\n${SLOW}\n\n⟦attached file "notes.txt"⟧\n\`\`\`\nthe notes\n\`\`\``,
-  ),
-  row(
-    'a forward of only a picture, with a comment',
-    () => ({
-      text: 'this one',
-      attachments: [
-        share({
-          text: '',
-          fallback: 'a picture',
-          message_blocks: [],
-          files: [server.upload('a.png', 'image/png', PNG)],
-        }),
-      ],
-    }),
-    `${DM(ORIGIN)}\nthis one\n\n⟦forwarded file "a.png" is image 1⟧`,
-    1,
-  ),
-  row(
-    'a forward out of a direct conversation',
-    { text: '', attachments: [share({ channel_id: 'D0BOB', footer: 'Direct message' })] },
-    `${DM(', forwarded from "Bob"')}\n${SLOW}`,
-  ),
-  row(
-    'a forward of the bot’s own words',
-    { text: '', attachments: [share({ author_id: BOT.user, author_name: 'pibot' })] },
-    `${DM(', forwarded from you')}\n${SLOW}`,
-  ),
-  row(
-    'a forward of a card of an app',
-    {
-      text: '',
-      attachments: [
-        share({
-          text: '',
-          message_blocks: [],
-          title: 'Build 7',
-          title_link: 'https://ci.example/7',
-          fields: [{ title: 'Branch', value: 'main' }],
-        }),
-      ],
-    },
-    `${DM(ORIGIN)}\n[Build 7](https://ci.example/7)\nBranch: main`,
-  ),
-  row(
-    'two forwards in one message',
-    {
-      text: 'compare',
-      attachments: [
-        share(),
-        share({ author_name: 'Ada', author_id: 'U0ADA', message_blocks: [], text: 'not for me' }),
-      ],
-    },
-    forwarding('"Bob in #ops, Ada in #ops"', `> Bob in #ops: ${SLOW}\n> Ada in #ops: not for me`, 'compare'),
-  ),
-  row(
-    'a link to a message beside its preview',
-    {
-      text: '<https://test.slack.com/archives/C0OPS/p1392734382000200>',
-      attachments: [share({ is_share: undefined })],
-    },
-    forwarding('"Bob in #ops"', `> ${SLOW}`, 'https://test.slack.com/archives/C0OPS/p1392734382000200'),
-  ),
-];
-
-const upload = (name: string, type: string, bytes: Uint8Array, more: Json = {}): Json =>
-  server.upload(name, type, bytes, more);
-const shareOf = (text: string, ...files: Json[]): Json => ({
-  subtype: 'file_share',
-  upload: false,
-  text,
-  files,
-});
-
-const FILES: readonly Row[] = [
-  row('a picture', () => shareOf('', upload('a.png', 'image/png', PNG)), DM(), 1),
-  row(
-    'pictures with a text',
-    () => shareOf('which?', upload('a.png', 'image/png', PNG), upload('b.png', 'image/png', PNG)),
-    `${DM()}\nwhich?`,
-    2,
-  ),
-  row(
-    'a snippet',
-    () =>
-      shareOf(
-        '',
-        upload('run.py', 'text/plain', Buffer.from('print(1)'), {
-          mode: 'snippet',
-          filetype: 'python',
-          preview: 'print(1)',
-        }),
-      ),
-    `${DM()}\n\n⟦attached file "run.py"⟧\n\`\`\`\nprint(1)\n\`\`\``,
-  ),
-  row(
-    'any other file',
-    () => shareOf('', upload('a.zip', 'application/zip', BINARY)),
-    `${DM()}\n\n${attached('a.zip')}`,
-  ),
-  row(
-    'a canvas',
-    () =>
-      shareOf(
-        '',
-        upload('The_plan', 'text/html', Buffer.from('<h1>Plan</h1>'), {
-          title: 'The plan',
-          mode: 'quip',
-          filetype: 'quip',
-          mimetype: 'application/vnd.slack-docs',
-        }),
-      ),
-    `${DM()}\n\n⟦attached file "The plan"⟧\n\`\`\`\n<h1>Plan</h1>\n\`\`\``,
-  ),
-  row(
-    'a voice message with what Slack heard',
-    () =>
-      shareOf(
-        '',
-        upload('audio_message.m4a', 'audio/mp4', BINARY, {
-          subtype: 'slack_audio',
-          media_display_type: 'audio',
-          transcription: {
-            status: 'complete',
-            locale: 'en-US',
-            preview: { content: 'call me back', has_more: false },
-          },
-        }),
-      ),
-    `${DM(', voice message')}\n[transcript by Slack] call me back\n\n${attached('audio_message.m4a')}`,
-  ),
-  row(
-    'a long voice message that Slack calls a video',
-    () =>
-      shareOf(
-        'listen',
-        upload('audio_message.webm', 'video/webm', BINARY, {
-          subtype: 'slack_audio',
-          transcription: { status: 'complete', preview: { content: 'it began', has_more: true } },
-        }),
-      ),
-    `${DM(', voice message')}\nlisten\n[transcript by Slack] it began …\n\n${attached('audio_message.webm')}`,
-  ),
-  row(
-    'a voice message that Slack has not heard yet',
-    () =>
-      shareOf(
-        '',
-        upload('audio_message.m4a', 'audio/mp4', BINARY, {
-          subtype: 'slack_audio',
-          transcription: { status: 'processing' },
-        }),
-      ),
-    `${DM(', voice message')}\n\n${attached('audio_message.m4a')}`,
-  ),
-  row(
-    'a file of another service',
-    {
-      subtype: 'file_share',
-      text: 'this',
-      files: [
-        {
-          id: 'F9',
-          mode: 'external',
-          is_external: true,
-          external_type: 'gdrive',
-          title: 'Plan',
-          name: 'Plan',
-          mimetype: 'application/vnd.google-apps.document',
-          url_private: 'https://docs.google.com/d/1',
-        },
-      ],
-    },
-    `${DM()}\nthis\n[Plan](https://docs.google.com/d/1)`,
-  ),
-  row(
-    'an email',
-    {
-      subtype: 'file_share',
-      text: '',
-      files: [
-        {
-          id: 'F8',
-          mode: 'email',
-          filetype: 'email',
-          title: 'Invoice',
-          subject: 'Invoice',
-          from: [{ address: 'shop@example.org', name: 'Shop', original: 'Shop <shop@example.org>' }],
-          plain_text: 'Please pay.',
-        },
-      ],
-    },
-    `${DM()}\n[email "Invoice" from Shop <shop@example.org>]\nPlease pay.`,
-  ),
-  row(
-    'a file that needs to be asked for',
-    () => ({
-      ...shareOf('here'),
-      files: [
-        {
-          id: String(upload('c.txt', 'text/plain', Buffer.from('asked'))['id']),
-          file_access: 'check_file_info',
-          mode: 'file_access',
-          name: 'c.txt',
-        },
-      ],
-    }),
-    `${DM()}\nhere\n\n⟦attached file "c.txt"⟧\n\`\`\`\nasked\n\`\`\``,
-  ),
-  row(
-    'a file beside one that was deleted',
-    () =>
-      shareOf('both', upload('d.txt', 'text/plain', Buffer.from('kept')), { id: 'F3', mode: 'tombstone' }),
-    `${DM()}\nboth\n\n⟦it also contains "a file that was deleted", which cannot be read⟧\n\n⟦attached file "d.txt"⟧\n\`\`\`\nkept\n\`\`\``,
-  ),
-];
 
 describe('on Slack, in a direct message', () => {
   it.each([...WRITTEN, ...BLOCKS, ...CARDS, ...SHARED, ...FILES])(
@@ -1128,15 +548,72 @@ describe('on Slack, the answer', () => {
     }
   };
 
-  it('stands in the thread of the question, in Slack’s own markup, and pings nobody', async () => {
+  it('stands in the thread of the question', async () => {
     const ts = server.time();
-    const texts = await answer('**Bold**, [docs](https://example.org), <@U0BOB> & `code`', () =>
-      inChannel({ text: `${MENTION} hi`, ts }),
-    );
-    expect(texts).toHaveLength(1);
-    expect(texts[0]).toContain('*Bold*, <https://example.org|docs>');
-    expect(texts[0]).toContain('&lt;@U0BOB&gt; &amp; `code`');
+    expect(await answer('Because.', () => inChannel({ text: `${MENTION} why?`, ts }))).toEqual(['Because.']);
     expect(server.messages.at(-1)).toMatchObject({ channel: 'C0GEN', thread_ts: ts });
+  });
+
+  it.each<[string, string, string]>([
+    ['bold, italic and struck words', '**Bold**, *italic* and ~~gone~~', '*Bold*, _italic_ and ~gone~'],
+    ['links', '[docs](https://example.org/a?b=1&c=2)', '<https://example.org/a?b=1&amp;c=2|docs>'],
+    ['code', 'run `a < b && c`', 'run `a &lt; b &amp;&amp; c`'],
+    ['a block of code', '```js\nif (a < b) {}\n```', '```\nif (a &lt; b) {}\n```'],
+    ['a list', '1. one\n2. two\n   - deep', '1. one\n2. two\n   • deep'],
+    ['a heading', '# Plan\n\nStart.', '*Plan*\n\nStart.'],
+    ['a quote', '> said\n\nso', '> said\n\nso'],
+    ['characters of Slack’s own', 'a < b & c > d', 'a &lt; b &amp; c &gt; d'],
+    [
+      'what would ping people',
+      '<!channel> <@U0BOB> <!subteam^S1>',
+      '&lt;!channel&gt; &lt;@U0BOB&gt; &lt;!subteam^S1&gt;',
+    ],
+  ])('shows %s as Slack writes them', async (_what, markdown, text) => {
+    expect(await answer(markdown, () => inChannel({ text: `${MENTION} hi` }))).toEqual([text]);
+    const post = server.calls.findLast(({ method }) => method === 'chat.postMessage');
+    expect(post?.body).toMatchObject({ unfurl_links: 'false', unfurl_media: 'false', link_names: 'false' });
+  });
+
+  it.each<[string, Json]>([
+    ['too long for Slack', { ok: false, error: 'msg_too_long' }],
+    ['refused for a reason that nobody knows', { ok: false, error: 'moon_in_the_way' }],
+  ])('that is %s arrives all the same', async (_what, body) => {
+    const words = Array.from({ length: 300 }, (_, at) => `word${at}`);
+    const texts = await answer(words.join(' '), () => {
+      server.faults.push({ method: 'chat.postMessage', reply: { status: 200, body } });
+      inChannel({ text: `${MENTION} hi` });
+    });
+    expect(texts.join(' ').match(/word\d+/g)).toEqual(words);
+  });
+
+  it('waits as long as Slack wants, and comes once', async () => {
+    const texts = await answer('In time.', () => {
+      server.faults.push({
+        method: 'chat.postMessage',
+        reply: { status: 429, headers: { 'retry-after': '1' } },
+      });
+      inChannel({ text: `${MENTION} hi` });
+    });
+    expect(texts).toEqual(['In time.']);
+  });
+
+  it('that grew as a draft which cannot be edited any more stands alone', async () => {
+    const words = Array.from({ length: 120 }, (_, at) => `word${at}`);
+    path.model.pace(20, 8);
+    try {
+      const texts = await answer(words.join(' '), () => {
+        for (let at = 0; at < 20; at += 1)
+          server.faults.push({
+            method: 'chat.update',
+            reply: { status: 200, body: { ok: false, error: 'cant_update_message' } },
+          });
+        inChannel({ text: `${MENTION} tell me` });
+      });
+      expect(texts).toEqual([words.join(' ')]);
+    } finally {
+      path.model.pace(0);
+      server.faults.length = 0;
+    }
   });
 
   it('comes in parts when it is long, none of it lost', async () => {

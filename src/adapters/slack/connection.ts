@@ -259,9 +259,13 @@ export class SlackConnection {
     let welcome: InboundMessage | undefined;
     const taken = await this.#intake.take(chatOfEvent(body, me), async () => {
       const message = await this.#named(body, me);
-      if (message === undefined || this.#refused(message)) return message;
-      welcome = await this.#whole(body, message, me);
-      return welcome;
+      if (message === undefined) return undefined;
+      // Without a mention only the gateway knows whether the bot is meant: in a thread that it follows it may be.
+      const refused = this.#host.refusal?.(message) !== undefined;
+      if (refused && message.mentioned) return message;
+      const whole = await this.#whole(body, message, me, !refused);
+      welcome = refused ? undefined : whole;
+      return whole;
     });
     if (taken && welcome !== undefined) this.#threads.taken(welcome);
     return taken;
@@ -275,17 +279,20 @@ export class SlackConnection {
     return 'message' in reading ? reading.message : undefined;
   }
 
-  /** Nothing is looked up for whoever is refused. Without a mention it is the gateway that knows whether the bot is meant. */
-  #refused(message: InboundMessage): boolean {
-    return message.mentioned && this.#host.refusal?.(message) !== undefined;
-  }
-
-  /** With what Slack did not send along: what it heard in a recording, and what stands above in the thread. */
-  async #whole(body: unknown, message: InboundMessage, me: SlackIdentity): Promise<InboundMessage> {
+  /**
+   * With what Slack did not send along: what it heard in a recording, and what stands above in the thread. Nothing is
+   * asked for whoever is not `welcome`.
+   */
+  async #whole(
+    body: unknown,
+    message: InboundMessage,
+    me: SlackIdentity,
+    welcome: boolean,
+  ): Promise<InboundMessage> {
     const { threadTimeoutMs } = this.#timing;
     const [heard, around] = await Promise.all([
-      message.mentioned ? withTranscripts(body, this.#client, threadTimeoutMs) : body,
-      this.#threads.around(message, me),
+      welcome ? withTranscripts(body, this.#client, threadTimeoutMs) : body,
+      this.#threads.around(message, me, welcome),
     ]);
     if (heard === body && around === undefined) return message;
     const reading = readEvent(heard, me, this.#directory, around);

@@ -34,15 +34,15 @@ export function person(
   names: Names,
 ): Sender {
   const team = teams.find((each) => each !== undefined) ?? me.teamId;
-  const { enterpriseId } = me;
+  const organization = me.enterpriseId ?? organizations.find(([workspace]) => workspace === me.teamId)?.[1];
   const ours =
     team === me.teamId ||
-    (enterpriseId !== undefined &&
-      (team === enterpriseId ||
-        organizations.some(([workspace, owner]) => workspace === team && owner === enterpriseId) ||
+    (organization !== undefined &&
+      (team === organization ||
+        organizations.some(([workspace, owner]) => workspace === team && owner === organization) ||
         names.ours?.(user) === true));
   if (!ours) return { id: `${team}:${user}`, name };
-  const id = `${enterpriseId ?? me.teamId}:${user}`;
+  const id = `${me.enterpriseId ?? me.teamId}:${user}`;
   // The member id that Slack shows people, and the id as single workspaces know it.
   const aliases = new Set([user, `${me.teamId}:${user}`, `${team}:${user}`]);
   aliases.delete(id);

@@ -40,15 +40,19 @@ export class Threads {
     this.#options = options;
   }
 
-  /** What to add to a message; undefined: nothing is known beside the message itself. Never rejects. */
-  async around(message: InboundMessage, me: SlackIdentity): Promise<Around | undefined> {
+  /**
+   * What to add to a message; undefined: nothing is known beside the message itself. Slack is asked only about a
+   * message that is `welcome`. Never rejects.
+   */
+  async around(message: InboundMessage, me: SlackIdentity, welcome: boolean): Promise<Around | undefined> {
     const { chat, chatKind, messageId, mentioned } = message;
     const { chatId, threadId } = chat;
     if (threadId === undefined || threadId === messageId) return undefined;
     const known = this.#known.get(keyOf(chatId, threadId)) === true;
-    // Everything in a known thread of a direct conversation was for the bot. The second event of a mention adds nothing.
-    const nothingNew = known && (chatKind === 'dm' || this.#had.get(keyOf(chatId, messageId)) === true);
-    if (!mentioned || nothingNew) return known ? { known } : undefined;
+    // Who needs no mention has written nothing there that the agent did not get. The second event of a mention adds nothing.
+    const nothingNew =
+      known && (chatKind === 'dm' || !mentioned || this.#had.get(keyOf(chatId, messageId)) === true);
+    if (!welcome || nothingNew) return known ? { known } : undefined;
     const startedAt = performance.now();
     const found = new Map<string, Fields>();
     await within(this.#read(found, chatId, threadId, messageId), this.#options.timeoutMs);
@@ -70,9 +74,9 @@ export class Threads {
     };
   }
 
-  /** The gateway has taken a message that was meant for the bot. */
-  taken({ chat: { chatId, threadId }, messageId, mentioned }: InboundMessage): void {
-    if (!mentioned || threadId === undefined) return;
+  /** The gateway has taken a message that was welcome. */
+  taken({ chat: { chatId, threadId }, messageId }: InboundMessage): void {
+    if (threadId === undefined) return;
     this.#known.set(keyOf(chatId, threadId), true);
     this.#had.set(keyOf(chatId, messageId), true);
   }

@@ -216,6 +216,17 @@ describe('an event of Slack', () => {
     expect(reading).toMatchObject({ message: { sender: { id: 'E1:U1' } } });
   });
 
+  it('names the organization that the login did not name by the workspace of the bot', () => {
+    for (const [fields, outer] of [
+      [{ user_team: 'E1' }, { authorizations: [{ team_id: 'T1', enterprise_id: 'E1' }] }],
+      [{ user_team: 'E1' }, { team_id: 'T1', enterprise_id: 'E1' }],
+      [{ user_team: 'T1' }, {}],
+    ])
+      expect(readEvent({ ...payload({ ...posted, ...fields }), ...outer }, me, NO_NAMES)).toMatchObject({
+        message: { sender: { id: 'T1:U1' } },
+      });
+  });
+
   it('of a guest of another organization stays theirs, in whichever channel', () => {
     const grid = { ...me, enterpriseId: 'E1' };
     const from = { ...posted, team: 'T9', user_team: 'T9', source_team: 'T9' };

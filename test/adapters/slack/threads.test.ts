@@ -128,6 +128,22 @@ describe('a message that calls the bot into a thread', () => {
     expect((await called()).above).toHaveLength(1);
   });
 
+  it('or that needs no mention brings what stands above as well, once for the thread', async () => {
+    await connected();
+    const thread_ts = server.time();
+    server.history.push({ type: 'message', channel: 'C0GEN', user: 'U0BOB', ts: thread_ts, text: 'root' });
+    host.refusal = ({ mentioned }) => (mentioned ? undefined : 'not mentioned');
+    expect((await arrived({ text: 'aside', thread_ts })).replyTo).toEqual({ messageId: thread_ts });
+    expect(asked()).toBe(0);
+    host.refusal = () => undefined;
+    expect(await arrived({ text: 'hm', thread_ts })).toMatchObject({
+      replyTo: { text: 'root' },
+      above: [{ text: 'aside' }],
+    });
+    expect((await arrived({ text: 'and?', thread_ts })).replyTo).toBeUndefined();
+    expect(asked()).toBe(1);
+  });
+
   it('asks for nothing where it is the root itself', async () => {
     await connected();
     await arrived({ text: `<@${BOT.user}> help` });
