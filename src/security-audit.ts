@@ -207,6 +207,15 @@ function files(folder: DataFolder, { now }: Surroundings): Finding[] {
       },
     });
   }
+  const root = statSync(folder.root);
+  if ((root.mode & 0o022) !== 0)
+    found.push({
+      id: 'files.shared-root',
+      severity: 'critical',
+      what: `${folder.root} can be written by other users: they can replace what the gateway keeps there`,
+      fix: `chmod go-w ${folder.root}`,
+      repair: () => chmodSync(folder.root, root.mode & 0o7755),
+    });
   const parent = statSync(dirname(folder.root));
   if ((parent.mode & 0o002) !== 0 && (parent.mode & 0o1000) === 0)
     found.push({

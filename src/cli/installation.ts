@@ -1,10 +1,11 @@
 /** What `doctor` can see without the gateway: configuration, rights, tokens, and whether the port is free. */
 import { createServer } from 'node:net';
-import { ConfigError, messageOf } from '../base/errors.ts';
+import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
 import { checkWholeConfig } from '../config-check.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveTokens } from '../gateway/config/secrets.ts';
-import { resolveSettings } from '../gateway/config/settings.ts';
+import { resolveSettings, type Settings } from '../gateway/config/settings.ts';
+import { isPlatform } from '../gateway/model.ts';
 import { securityFindings } from '../security-audit.ts';
 import type { DataFolder } from '../store/data-folder.ts';
 import type { Arguments } from './arguments.ts';
@@ -30,6 +31,7 @@ export async function inspectInstallation(
     const settings = resolveSettings(config, given(args), env, cwd);
     const problems = await problemsOf([
       () => checkWholeConfig(config, folder.config),
+      () => checkDeliveries(settings),
       () => resolveTokens(settings.tokens, env),
     ]);
     const security = securityFindings(folder, { env, cwd, now: Date.now() });
@@ -58,7 +60,6 @@ export async function inspectPort(
   cwd: string,
 ): Promise<string | undefined> {
   const { port, host } = resolveSettings(loadConfig(folder.config).config, given(args), env, cwd);
-  if (port === 0) return undefined;
   const address = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[(.*)\]$/, '$1');
   const problem = await new Promise<string | undefined>((resolve) => {
     const server = createServer();
@@ -69,6 +70,18 @@ export async function inspectPort(
   return problem === 'EADDRINUSE'
     ? `port: ${port} on ${host} is in use by another program. Stop it, or choose another port: pi-gateway-tui config set port <n>`
     : `host: cannot listen on ${host}:${port} (${problem}). Set host to localhost, or to an address of this machine.`;
+}
+
+/** A schedule may be meant for a platform that is not enabled yet, so this is no error of the configuration. */
+async function checkDeliveries(settings: Settings): Promise<void> {
+  for (const { id, deliver } of settings.schedules) {
+    const platform = deliver?.split(':')[0];
+    if (isPlatform(platform) && !settings.enabled(platform))
+      throw new ConfigError(
+        `schedules: "${id}" delivers to ${platform}, which is not enabled`,
+        `Enable it (pi-gateway-tui config set platforms.${platform}.enabled true), or deliver elsewhere.`,
+      );
+  }
 }
 
 function given({ port, host }: Pick<Arguments, 'port' | 'host'>) {
@@ -86,7 +99,8 @@ async function problemsOf(checks: readonly (() => Promise<unknown>)[]): Promise<
   return found;
 }
 
-function sentences(error: unknown): string {
-  const hint = error instanceof ConfigError && error.hint !== undefined ? `. ${error.hint}` : '';
+/** What went wrong, and what to do. */
+export function sentences(error: unknown): string {
+  const hint = error instanceof GatewayError && error.hint !== undefined ? `. ${error.hint}` : '';
   return `${messageOf(error)}${hint}`;
 }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
@@ -46,13 +46,14 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
 
 /** What can be seen from outside first: opening the store already creates and repairs files. */
 async function doctor(args: Arguments, folder: DataFolder, findings: { ok: boolean }): Promise<string> {
-  const { inspectInstallation, inspectPort } = await import('./installation.ts');
+  const { inspectInstallation, inspectPort, sentences } = await import('./installation.ts');
   const seen = await inspectInstallation(args, folder, process.env, process.cwd());
   const lines = [...seen.lines];
   let data: unknown = {};
   let ok = seen.ok;
-  if (seen.usable) {
-    const session = await operatorSession(args);
+  const session = seen.usable ? await sessionFor(args, lines, sentences) : undefined;
+  if (session === undefined) ok = false;
+  else {
     try {
       const port = session.online ? undefined : await inspectPort(args, folder, process.env, process.cwd());
       if (port !== undefined) lines.push(port);
@@ -67,6 +68,21 @@ async function doctor(args: Arguments, folder: DataFolder, findings: { ok: boole
   findings.ok = ok;
   const message = lines.join('\n');
   return args.json ? JSON.stringify({ message, data, findings: seen.lines, ok }, null, 2) : message;
+}
+
+/** A store that cannot be opened is a finding like any other. */
+async function sessionFor(
+  args: Arguments,
+  lines: string[],
+  sentences: (error: unknown) => string,
+): Promise<OperatorSession | undefined> {
+  try {
+    return await operatorSession(args);
+  } catch (error) {
+    const found = sentences(error);
+    if (!lines.some((line) => line.includes(messageOf(error)))) lines.push(`gateway: ${found}`);
+    return undefined;
+  }
 }
 
 /** The running gateway of the data folder, or its store when none runs. */
