@@ -12,7 +12,7 @@ import { PLATFORMS } from './gateway/model.ts';
 import type { DataFolder } from './store/data-folder.ts';
 import { FolderLock } from './store/lock.ts';
 
-export type Severity = 'critical' | 'high' | 'medium' | 'low';
+type Severity = 'critical' | 'high' | 'medium' | 'low';
 
 export interface Finding {
   /** Stable: scripts and documentation name it. */

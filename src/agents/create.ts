@@ -2,7 +2,7 @@ import type { Agent } from '../gateway/agent/agent.ts';
 import type { AutoAgentOptions } from './auto.ts';
 import type { ScriptedAgentOptions } from './scripted/scripted.ts';
 
-export const AGENT_BACKENDS = ['auto', 'pi-rpc', 'pi-sdk', 'scripted'] as const;
+const AGENT_BACKENDS = ['auto', 'pi-rpc', 'pi-sdk', 'scripted'] as const;
 export type AgentBackend = (typeof AGENT_BACKENDS)[number];
 
 /** Everything that one of the backends may need; each takes its part. */

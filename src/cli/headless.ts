@@ -5,7 +5,7 @@ import type { LogSink } from '../gateway/log-hub.ts';
 import { removeRuntime, writeRuntime } from './runtime-file.ts';
 
 /** JSON lines for a log collector. A reader that went away must not take the gateway with it. */
-export function jsonLog(level: string): LogSink {
+function jsonLog(level: string): LogSink {
   const destination = pino.destination({ fd: 1, sync: true });
   destination.on('error', () => {}); // EPIPE: nobody reads any more
   const logger = pino({ level, base: { pid: process.pid } }, destination);

@@ -301,7 +301,7 @@ function holderOf(folder: DataFolder): FolderLockedError | undefined {
   }
 }
 
-export function isPortTaken(error: unknown): error is GatewayError {
+function isPortTaken(error: unknown): error is GatewayError {
   return error instanceof GatewayError && error.code === 'port_in_use';
 }
 

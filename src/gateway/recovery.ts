@@ -13,7 +13,7 @@ import type { SessionRecord, Sessions } from './sessions/sessions.ts';
 import type { Conversations } from './turns/conversations.ts';
 
 /** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
-export const RESUME_WITHIN_MS = 10 * 60_000;
+const RESUME_WITHIN_MS = 10 * 60_000;
 
 export interface RecoveryDeps {
   readonly db: Database;

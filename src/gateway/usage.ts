@@ -120,7 +120,7 @@ export class Usage {
 }
 
 /** `2026-05-06` in the machine's time zone. */
-export function dayOf(at: number): string {
+function dayOf(at: number): string {
   const date = new Date(at);
   const two = (n: number): string => String(n).padStart(2, '0');
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;

@@ -3,12 +3,7 @@
  * console sends commands and questions, each with an id that the answer carries. A second snapshot replaces
  * everything (events were left out because the peer read too slowly).
  */
-import type {
-  GatewayEvent,
-  OperatorCommand,
-  OperatorQueries,
-  OperatorSnapshot,
-} from '../gateway/operator/operator.ts';
+import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import type { ErrorBody } from './refusal.ts';
 
 /** Raised when an older peer could not understand the frames. */
@@ -19,14 +14,6 @@ export type LinkServerFrame =
   | { readonly type: 'events'; readonly data: readonly GatewayEvent[] }
   | { readonly type: 'result'; readonly id: string; readonly data: unknown }
   | { readonly type: 'error'; readonly id?: string; readonly data: ErrorBody & { readonly status: number } };
-
-export type LinkClientFrame =
-  | { readonly type: 'run'; readonly id: string; readonly data: OperatorCommand }
-  | {
-      readonly type: 'query';
-      readonly id: string;
-      readonly data: { readonly name: keyof OperatorQueries; readonly params: unknown };
-    };
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,7 +3,7 @@ export const OPERATOR_PATH = '/operator';
 /** Names the program at the other end of a link, for the audit. */
 export const SURFACE_HEADER = 'x-gateway-surface';
 /** Programs that link to a gateway beside the attached console. */
-export const LINK_SURFACES = ['attach', 'cli', 'extension'] as const;
+const LINK_SURFACES = ['attach', 'cli', 'extension'] as const;
 export type LinkSurface = (typeof LINK_SURFACES)[number];
 
 /** What a peer says it is; whoever says nothing known counts as an attached console. All of them hold the same token. */

@@ -1,7 +1,7 @@
 /** Who is at the other end, judged by the connection alone: forwarded headers never make a peer local. */
 
 /** `::ffff:127.0.0.1` -> `127.0.0.1`; a zone (`%eth0`) is dropped. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   const bare = address.replace(/%.*$/, '').toLowerCase();
   return bare.startsWith('::ffff:') && bare.includes('.') ? bare.slice('::ffff:'.length) : bare;
 }
@@ -32,7 +32,7 @@ export function peerKey(address: string): string {
 }
 
 /** The name in a `Host` header without its port; brackets of an IPv6 address are kept. */
-export function hostName(host: string): string {
+function hostName(host: string): string {
   return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }
 

@@ -146,7 +146,7 @@ function statusFor(access: Access, status: Status): object {
 }
 
 /** What a route's handler gets: parts of the path, and the body on demand. */
-export interface RouteCall {
+interface RouteCall {
   readonly access: Access;
   param(name: string): string;
   query(name: string): string | undefined;
@@ -164,8 +164,8 @@ export interface Route {
 }
 
 /** Lets another program find out that a gateway answers here. */
-export const SERVICE_NAME = 'pi-gateway-tui';
-export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const SERVICE_NAME = 'pi-gateway-tui';
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 function platformOf(call: RouteCall): Platform {
   const name = call.param('platform');

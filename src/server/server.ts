@@ -180,7 +180,7 @@ async function openOperatorSocket(
   }
 }
 
-export type { ExtraRoute, ServerDeps } from './deps.ts';
+export type { ServerDeps } from './deps.ts';
 
 /** The gateway's one port: HTTP API, health, chat sockets, operator link, adapters' own routes. */
 export class GatewayServer {

@@ -96,7 +96,7 @@ function apply(engine: Engine, json: string, dictionary: string[], wanted: boole
 }
 
 /** The segment that was written last. */
-export interface OpenSegment extends SegmentName {
+interface OpenSegment extends SegmentName {
   /** Where its good part ends; `torn` bytes follow that a crash left behind. */
   readonly end: number;
   readonly torn: number;

@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts';
 
 /** The store's own table: it tells our files from others and says how far a snapshot reaches. */
-export const META_TABLE = 'store_meta';
+const META_TABLE = 'store_meta';
 
 /** Layout of journal and snapshot; a higher one was written by a newer program. */
 export const FORMAT = 1;

@@ -44,7 +44,7 @@ export function runMigration(tx: Tx, migration: Migration): void {
 }
 
 /** `20260131T235959Z`: sorts by time and is a file name everywhere. */
-export function fileTimestamp(now: number): string {
+function fileTimestamp(now: number): string {
   return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
 }
 

@@ -11,7 +11,7 @@ import type { TurnEvent } from '../../src/gateway/events.ts';
 import type { AdapterState, Attachment, ChatRef, Platform } from '../../src/gateway/model.ts';
 import type { TestPlatform } from './test-platform.ts';
 
-export const EVERYTHING: Capabilities = {
+const EVERYTHING: Capabilities = {
   edit: true,
   delete: true,
   typing: true,

@@ -1,7 +1,7 @@
 import type { DiscordState, Json, StoredMessage } from './discord-state.ts';
 
 /** An answer of Discord's REST API. */
-export interface RestAnswer {
+interface RestAnswer {
   readonly status: number;
   readonly body?: unknown;
 }
@@ -20,7 +20,7 @@ export interface RestRoute {
   readonly handle: (state: DiscordState, request: RestRequest, origin: string) => RestAnswer;
 }
 
-export const refusal = (status: number, code: number, message: string): RestAnswer => ({
+const refusal = (status: number, code: number, message: string): RestAnswer => ({
   status,
   body: { code, message },
 });
@@ -41,7 +41,7 @@ function createMessage(state: DiscordState, request: RestRequest, origin: string
   return posted(state, channelId, request, nonce, files, origin);
 }
 
-export function posted(
+function posted(
   state: DiscordState,
   channelId: string,
   request: Pick<RestRequest, 'body'>,

@@ -9,10 +9,10 @@ import type {
   OperatorSnapshot,
 } from '../../src/gateway/operator/operator.ts';
 
-export type Answer = CommandResult | Error;
+type Answer = CommandResult | Error;
 
 /** Answers of queries, or what makes them; those that are not given reject. */
-export type QueryAnswers = {
+type QueryAnswers = {
   [K in keyof OperatorQueries]?:
     | OperatorQueries[K]['result']
     | ((params: OperatorQueries[K]['params']) => OperatorQueries[K]['result']);

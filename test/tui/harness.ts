@@ -49,7 +49,7 @@ export class ManualTimers implements Timers {
   }
 }
 
-export class RecordedEffects implements Effects {
+class RecordedEffects implements Effects {
   readonly left: LeaveReason[] = [];
   readonly copied: string[] = [];
   readonly opened: (readonly [id: string, lent: unknown])[] = [];

@@ -101,7 +101,7 @@ export interface SessionTuning extends StrategyTuning {
 const GATEWAY_URL = 'wss://gateway.discord.gg';
 
 /** Events of the gateway that mean something to us. */
-export const EVENTS = [
+const EVENTS = [
   'READY',
   'RESUMED',
   'MESSAGE_CREATE',

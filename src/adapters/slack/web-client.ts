@@ -42,7 +42,7 @@ export function createWebClient(settings: SlackSettings, timing: SlackTiming, lo
 }
 
 /** The libraries' log lines in ours. Debug is dropped: it holds whole messages and the address of the socket. */
-export function boltLogger(log: Logger): BoltLogger {
+function boltLogger(log: Logger): BoltLogger {
   const line = (parts: readonly unknown[]): string => parts.map(String).join(' ');
   return {
     debug() {},

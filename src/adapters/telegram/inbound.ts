@@ -245,7 +245,7 @@ function readMessage(
 }
 
 /** The name of the topic that the message stands in, where it says so: the head of the topic does. */
-export function topicName(message: TelegramMessage): string | undefined {
+function topicName(message: TelegramMessage): string | undefined {
   return (
     message.forum_topic_edited?.name ??
     message.forum_topic_created?.name ??

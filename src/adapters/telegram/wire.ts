@@ -125,7 +125,7 @@ const ExternalReply = Type.Object({
   message_id: Type.Optional(Type.Integer()),
 });
 
-export const Message = Type.Object({
+const Message = Type.Object({
   ...content,
   message_id: Type.Integer(),
   date: Type.Integer(),
@@ -187,8 +187,6 @@ export type TelegramMessage = Static<typeof Message>;
 export type TelegramContent = Static<typeof Content>;
 export type TelegramOrigin = Static<typeof Origin>;
 export type TelegramCallback = Static<typeof CallbackQuery>;
-export type TelegramUpdate = Static<typeof Update>;
-export type TelegramMe = Static<typeof Me>;
 
 /** The updates the adapter asks for: channel posts, reactions, polls and the like are never sent to us. */
 export const ALLOWED_UPDATES = ['message', 'edited_message', 'callback_query'] as const;

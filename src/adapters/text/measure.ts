@@ -25,7 +25,7 @@ export function measure(text: string, unit: TextUnit): number {
  * The largest index `end` in `start..stop` such that `text.slice(start, end)` measures at most `budget`.
  * Never inside a surrogate pair.
  */
-export function reachOf(text: string, start: number, stop: number, budget: number, unit: TextUnit): number {
+function reachOf(text: string, start: number, stop: number, budget: number, unit: TextUnit): number {
   if (budget <= 0) return start;
   if (unit === 'utf16') {
     const end = Math.min(stop, start + budget);

@@ -1,7 +1,7 @@
 /** The Markdown tree (mdast) and its parts by name. */
 import type { fromMarkdown } from 'mdast-util-from-markdown';
 
-export type Root = ReturnType<typeof fromMarkdown>;
+type Root = ReturnType<typeof fromMarkdown>;
 export type Node = Root['children'][number];
 export type NodeOf<Type extends Node['type']> = Extract<Node, { type: Type }>;
 export type Phrasing = NodeOf<'paragraph'>['children'][number];

@@ -39,7 +39,7 @@ const NUMBER = '\u0001';
  * The client's correlation id: a number, or text of at most 200 characters without control characters; undefined when
  * absent. Inside the gateway it is a text: `clientId` gives back what came.
  */
-export function frameId(frame: Frame): string | undefined {
+function frameId(frame: Frame): string | undefined {
   const { id } = frame;
   if (id === undefined || id === null) return undefined;
   if (typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER) return `${NUMBER}${id}`;

@@ -138,6 +138,6 @@ function nameOf(type: unknown): string {
   return type === undefined ? 'undefined' : typeof type;
 }
 
-export function chatOf(clientId: string): ChatRef {
+function chatOf(clientId: string): ChatRef {
   return { platform: 'websocket', accountId: 'default', chatId: clientId };
 }

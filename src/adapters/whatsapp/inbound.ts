@@ -107,7 +107,7 @@ export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
   };
 }
 
-export function sentAtOf(raw: WAMessage): number | undefined {
+function sentAtOf(raw: WAMessage): number | undefined {
   const seconds = numberOf(raw.messageTimestamp);
   return seconds === undefined || seconds === 0 ? undefined : seconds * 1000;
 }

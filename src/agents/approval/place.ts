@@ -3,7 +3,7 @@ import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
-export type Place =
+type Place =
   /** Below the working directory. */
   | 'inside'
   /** Below it, and what is written there steers agents or programs: settings, hooks, instructions, skills. */

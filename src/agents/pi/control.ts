@@ -78,7 +78,7 @@ async function setModel(session: LiveSession, name: string): Promise<ControlResu
 }
 
 /** The one model that `name` means: exactly, as the id without its provider, or as a unique part of the name. */
-export function matchModel(models: readonly string[], name: string): string {
+function matchModel(models: readonly string[], name: string): string {
   const wanted = name.trim().toLowerCase();
   const tests: ((model: string) => boolean)[] = [
     (model) => model === wanted,

@@ -3,8 +3,6 @@ import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import { oneLine, tellingLine } from './diagnosis.ts';
 import type { LinkEnd } from './link.ts';
 
-export type FailedTurn = Extract<TurnEnd, { status: 'failed' }>;
-
 /** A session could not be started; carries the outcome of the turn that wanted it. */
 export class StartFailure extends Error {
   override readonly name = 'StartFailure';

@@ -1,7 +1,7 @@
 const LF = 0x0a;
 
 /** The longest line that is taken; a longer one means that the other side has lost its way. */
-export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Splits a byte stream into lines on LF only. Bytes are joined before they are decoded, so characters that arrive in

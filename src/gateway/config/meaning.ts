@@ -148,7 +148,7 @@ export function nearlyTool(name: string): string | undefined {
 }
 
 /** A host name (RFC 1123, with `_` as some networks use it) or an address; four numbers are an address or nothing. */
-export function isHost(text: string): boolean {
+function isHost(text: string): boolean {
   const bare = text.replace(/^\[(.*)\]$/, '$1').replace(/%[\w.-]+$/, '');
   if (isIP(bare) !== 0) return true;
   if (text.length > 253 || /^[\d.]+$/.test(text)) return false;

@@ -3,25 +3,25 @@
  * of the schema.
  */
 
-export type Thinking = 'off' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
-export type Busy = 'steer' | 'queue' | 'interrupt';
-export type AnswerFiles = 'off' | 'ask' | 'session';
-export type AgentContext = 'off' | 'brief' | 'full';
+type Thinking = 'off' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+type Busy = 'steer' | 'queue' | 'interrupt';
+type AnswerFiles = 'off' | 'ask' | 'session';
+type AgentContext = 'off' | 'brief' | 'full';
 
-export interface SessionsOptions {
+interface SessionsOptions {
   resetPolicy?: 'idle' | 'daily' | 'both' | 'none';
   dailyHour?: number;
   idleMinutes?: number;
   timeZone?: string;
 }
 
-export interface PlatformSessionsOptions extends SessionsOptions {
+interface PlatformSessionsOptions extends SessionsOptions {
   dm?: SessionsOptions;
   group?: SessionsOptions;
 }
 
 /** What a platform or one of its chats may have of its own. */
-export interface ChatAgentOptions {
+interface ChatAgentOptions {
   model?: string;
   thinking?: Thinking;
   tools?: string[];
@@ -32,7 +32,7 @@ export interface ChatAgentOptions {
 }
 
 /** Keys that every platform takes. */
-export interface PlatformOptions {
+interface PlatformOptions {
   enabled?: boolean;
   dmPolicy?: 'pairing' | 'allowlist' | 'open' | 'disabled';
   groupPolicy?: 'allowlist' | 'open' | 'disabled';
@@ -49,13 +49,13 @@ export interface PlatformOptions {
   homeChat?: string;
 }
 
-export interface DiscordOptions extends PlatformOptions {
+interface DiscordOptions extends PlatformOptions {
   botToken?: string;
   guildId?: string;
   apiUrl?: string;
 }
 
-export interface TelegramOptions extends PlatformOptions {
+interface TelegramOptions extends PlatformOptions {
   token?: string;
   mode?: 'polling' | 'webhook';
   webhookUrl?: string;
@@ -64,14 +64,14 @@ export interface TelegramOptions extends PlatformOptions {
   apiRoot?: string;
 }
 
-export interface SlackOptions extends PlatformOptions {
+interface SlackOptions extends PlatformOptions {
   botToken?: string;
   appToken?: string;
   webhookUrl?: string;
   apiUrl?: string;
 }
 
-export interface WhatsAppOptions extends PlatformOptions {
+interface WhatsAppOptions extends PlatformOptions {
   sessionPath?: string;
   pairingPhone?: string;
   version?: string;
@@ -81,7 +81,7 @@ export interface WhatsAppOptions extends PlatformOptions {
   url?: string;
 }
 
-export interface TwitchOptions extends PlatformOptions {
+interface TwitchOptions extends PlatformOptions {
   username?: string;
   token?: string;
   clientId?: string;
@@ -97,7 +97,7 @@ export interface TwitchOptions extends PlatformOptions {
   eventSubUrl?: string;
 }
 
-export interface PlatformsOptions {
+interface PlatformsOptions {
   discord?: DiscordOptions;
   telegram?: TelegramOptions;
   slack?: SlackOptions;
@@ -106,14 +106,14 @@ export interface PlatformsOptions {
   websocket?: PlatformOptions;
 }
 
-export interface SecurityOptions {
+interface SecurityOptions {
   allowAll?: boolean;
   requirePairing?: boolean;
   openLoopback?: boolean;
   rateLimit?: { maxRequests?: number; windowMs?: number };
 }
 
-export interface AgentOptions {
+interface AgentOptions {
   backend?: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted';
   command?: string[];
   cwd?: string;

@@ -1,14 +1,7 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import {
-  AgentContextSchema,
-  minutes,
-  type PerKindSessions,
-  SessionsSchema,
-  text,
-  thinking,
-} from './schema-parts.ts';
+import { AgentContextSchema, minutes, SessionsSchema, text, thinking } from './schema-parts.ts';
 
 /** The part of the schema that says how the console looks and calls. */
 
@@ -377,6 +370,5 @@ export const ConfigSchema = Type.Object({
 export type Config = Static<typeof ConfigSchema>;
 export type PlatformsConfig = NonNullable<Config['platforms']>;
 export type SessionsConfig = Static<typeof SessionsSchema>;
-export type PlatformSessionsConfig = Static<typeof PerKindSessions>;
 export type ChatAgentConfig = Static<typeof ChatAgentSchema>;
 export type BusyMode = 'steer' | 'queue' | 'interrupt';

@@ -6,10 +6,6 @@ import type { Operator } from './operator.ts';
 export const EXPORT_FORMATS = ['md', 'json', 'html'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-export function isExportFormat(text: string | undefined): text is ExportFormat {
-  return EXPORT_FORMATS.some((format) => format === text);
-}
-
 const PAGE = 2_000;
 
 /** Every entry of a session, oldest first. */

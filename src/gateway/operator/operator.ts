@@ -21,7 +21,7 @@ import type { OperatorCommand, OperatorQueries } from './operations/table.ts';
 
 export type { LogLevel } from '../../base/log.ts';
 export type { ConfigKind, ConfigValue } from '../config/access.ts';
-export type { GatewayEvent, GatewayEventListener, PairingOutcome, TurnEvent } from '../events.ts';
+export type { GatewayEvent, GatewayEventListener, TurnEvent } from '../events.ts';
 export type { CommandResult } from './operations/operation.ts';
 export type { QueueEntry } from './operations/queries.ts';
 export type { LentSession } from './operations/sessions.ts';

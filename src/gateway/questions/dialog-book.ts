@@ -4,7 +4,7 @@ import { type ClosedDialog, type Dialog, isRequester, sameRoom } from './dialog.
 /** Questions that are over and still recognised: whoever answers late is told so. */
 export const CLOSED_KEPT = 500;
 /** Open questions of one session; an agent that asks more is not answered. */
-export const MAX_OPEN = 10;
+const MAX_OPEN = 10;
 const LAST_NUMBER = 999;
 
 /** Why somebody's words reach no question. */

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../sessions/sessions.ts';
 import { joinedText } from './edited-message.ts';
 import type { InboxItem } from './inbox.ts';
 
-export const BURST = {
+const BURST = {
   /** Pieces of one pasted text or of one album that arrive within this time are one message. */
   gapMs: 600,
   /** Whoever goes on pasting is not waited for for ever. */
@@ -97,7 +97,7 @@ function isPiece({ albumId, text }: Pick<InboundMessage, 'albumId' | 'text'>, te
 }
 
 /** One message out of its pieces: texts as they were cut, attachments in order, the first one's identity. */
-export function joinPieces(items: readonly InboxItem[], textLimit: number): InboxItem | undefined {
+function joinPieces(items: readonly InboxItem[], textLimit: number): InboxItem | undefined {
   const [first, ...rest] = items;
   if (first === undefined || rest.length === 0) return first;
   // A piece that is full to the last character was cut wherever that was; a shorter one at the end of a line.

@@ -47,7 +47,7 @@ export function gatewayLine(text: string): string {
 }
 
 /** Lines that a message's text is quoted with; nothing in it can end them. */
-export function quotedLines(text: string): string {
+function quotedLines(text: string): string {
   return plainText(text).replace(/^/gm, '> ');
 }
 

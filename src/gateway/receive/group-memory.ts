@@ -1,7 +1,7 @@
 import { ownText } from '../../base/own-text.ts';
 import { type ChatRef, chatKey, type InboundMessage, type ReferredMessage } from '../model.ts';
 
-export const GROUP_MEMORY = {
+const GROUP_MEMORY = {
   /** A thread that has been quiet for longer needs a mention again; messages older than this are not told. */
   dayMs: 24 * 60 * 60_000,
   /** Messages of one chat that are kept where the gateway listens, and of those given to the agent at once. */

@@ -97,7 +97,7 @@ function columnsOf(text: string): number {
 /** Shown for a sender, chat or file whose name has nothing to show. */
 export const NO_NAME = '(no name)';
 /** Widest name, in terminal columns. */
-export const NAME_COLUMNS = 64;
+const NAME_COLUMNS = 64;
 
 /** Anything but printable ASCII, line feed and tab: most texts have none of it and are done at once. */
 const UNUSUAL = /[^\n\t\x20-\x7e]/;

@@ -109,9 +109,9 @@ const QUOTES: Readonly<Record<string, string>> = {
   '`': '`',
 };
 
-export const EVERY_HINT =
+const EVERY_HINT =
   'Examples: /every 30m <text>, /every 2 hours <text>, /every day 09:00 <text>, /every weekday 9am <text>, /every mon,thu 18:30 <text>, /every "0 9 * * 1-5" <text>.';
-export const AT_HINT =
+const AT_HINT =
   'Examples: /at 18:30 <text>, /at tomorrow 9am <text>, /at monday 09:00 <text>, /at 2026-12-24 09:00 <text>, /at +20m <text>.';
 
 /** The words of a text, one at a time; what is left keeps its line breaks. */

@@ -15,7 +15,7 @@ import {
 import { DAY_MS } from './spec.ts';
 import { Wake } from './wake.ts';
 
-export const SCHEDULE_LIMITS = {
+const SCHEDULE_LIMITS = {
   perSender: 20,
   all: 500,
   /** Schedules that are over are kept this long. */

@@ -7,7 +7,7 @@ export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;
 
 /** When a schedule runs. Wall-clock kinds are read in the schedule's time zone. */
-export const SpecSchema = Type.Union([
+const SpecSchema = Type.Union([
   /** Five fields: minute, hour, day of month, month, day of week. */
   Type.Object({ kind: Type.Literal('cron'), cron: Type.String() }),
   /** A fixed distance in absolute time, counted from `anchor`: a clock change moves it on the wall. */
@@ -53,7 +53,7 @@ export function describeSpec(spec: ScheduleSpec): string {
   }
 }
 
-export function duration(ms: number): string {
+function duration(ms: number): string {
   const parts = [
     [Math.floor(ms / DAY_MS), 'd'],
     [Math.floor((ms % DAY_MS) / HOUR_MS), 'h'],

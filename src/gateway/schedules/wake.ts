@@ -1,5 +1,5 @@
 /** Timers run by a clock that stands still while the machine sleeps: the wall is looked at this often. */
-export const LOOK_MS = 60_000;
+const LOOK_MS = 60_000;
 
 /** One timer for the earliest of many moments. It keeps no process alive, and there is none while nothing waits. */
 export class Wake {

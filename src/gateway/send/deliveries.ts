@@ -93,7 +93,7 @@ function backOff(attempts: number, random: () => number): number {
 }
 
 /** Nothing older goes out by itself. */
-export const MAX_AGE_MS = 24 * 60 * 60_000;
+const MAX_AGE_MS = 24 * 60 * 60_000;
 
 export interface DeliveriesDeps
   extends Pick<OutboxDeps, 'clock' | 'events' | 'log' | 'decide' | 'adapter' | 'online' | 'random'> {

@@ -5,7 +5,7 @@ import type { Adapter, Part } from '../adapter.ts';
 import type { ChatRef } from '../model.ts';
 import type { Outbox } from './outbox.ts';
 
-export const DRAFT = {
+const DRAFT = {
   /** An answer that is complete sooner is one message and no edit: nobody could have read the draft. */
   holdMs: 80,
   /** After a failed try. */

@@ -18,7 +18,7 @@ import { OutboxRows } from './outbox-rows.ts';
 import { RowSender } from './row-sender.ts';
 
 /** No call to a platform takes longer. */
-export const SEND_DEADLINE_MS = 60_000;
+const SEND_DEADLINE_MS = 60_000;
 const STUCK_SHOWN = 200;
 /** A stop waits no longer for changes of messages that have arrived. */
 const AMENDED_MS = 2000;

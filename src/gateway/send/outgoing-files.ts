@@ -84,7 +84,7 @@ function codeSpans(line: string): [number, number][] {
   return spans;
 }
 
-export const OUTGOING_LIMITS = {
+const OUTGOING_LIMITS = {
   maxBytes: 20 * 1024 * 1024,
   /** Files of one answer. */
   maxFiles: 10,

@@ -8,7 +8,7 @@ import type { OutboundRow } from './outbound-row.ts';
 import type { OutboxRows } from './outbox-rows.ts';
 
 /** An edit rings nobody's phone: an answer whose turn took longer than this is a message of its own. */
-export const RINGS_AFTER_MS = 60_000;
+const RINGS_AFTER_MS = 60_000;
 /** The next part does not wait longer for the end of a draft. */
 const TAKEN_AWAY_MS = 3000;
 const TAKE_AWAY_TRIES = 5;

@@ -4,7 +4,7 @@ export interface Span {
   readonly end: number;
 }
 
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** Replaces the union of `spans`; ranges that touch or overlap become one. */
 export function redactSpans(text: string, spans: readonly Span[]): string {

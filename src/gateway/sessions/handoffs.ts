@@ -33,7 +33,7 @@ function parseLease(text: string): StoredLease | undefined {
 }
 
 /** A terminal that says nothing for this long is gone, unless its pi still runs. */
-export const LEASE_MS = 30_000;
+const LEASE_MS = 30_000;
 /** How often that is looked at. */
 const LOOK_MS = 5000;
 const KEY = 'lent:';

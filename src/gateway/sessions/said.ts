@@ -6,7 +6,7 @@ import type { Database, Row, Tx } from '../../store/database.ts';
 import type { MessageMark, TranscriptEntry } from '../model.ts';
 
 /** UTF-16 units of a text that are kept. */
-export const SAID_CHARS = 2_000;
+const SAID_CHARS = 2_000;
 
 /**
  * The words of the lines; filled in portions, behind what is said. Newest first, as a search reads it: it stops at the

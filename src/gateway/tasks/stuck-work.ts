@@ -1,6 +1,6 @@
 import type { TaskRecord } from './task-record.ts';
 
-export const STUCK = { queuedMs: 10 * 60_000, runningMs: 30 * 60_000 } as const;
+const STUCK = { queuedMs: 10 * 60_000, runningMs: 30 * 60_000 } as const;
 
 export interface StuckWork {
   readonly code: 'queued_long' | 'running_long';

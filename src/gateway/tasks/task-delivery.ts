@@ -14,7 +14,7 @@ import { chatsOf, type TaskRecord } from './task-record.ts';
 const PREFIX = 'task:';
 
 /** A result that would be more messages than this goes out as a file, where the platform takes files. */
-export const LONG_RESULT = { parts: 3, headChars: 600 } as const;
+const LONG_RESULT = { parts: 3, headChars: 600 } as const;
 
 export interface TaskDeliveryDeps {
   readonly outbox: Outbox;

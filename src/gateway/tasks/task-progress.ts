@@ -8,7 +8,7 @@ import type { TaskRecord } from './task-record.ts';
 import { STEPS_KEPT, storeProgress, storeSteps } from './task-rows.ts';
 
 /** Progress is stored and shown at most this often, however fast it comes. */
-export const PROGRESS_MS = 100;
+const PROGRESS_MS = 100;
 const STEP_LENGTH = 300;
 
 interface Pending {

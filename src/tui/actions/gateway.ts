@@ -175,7 +175,7 @@ export const GATEWAY: readonly Action[] = [
 ];
 
 /** Lines of a report: the sentences, then findings that are sentences themselves. */
-export function reportLines(message: string, data: unknown): string[] {
+function reportLines(message: string, data: unknown): string[] {
   const findings = Array.isArray(data) ? data.filter((entry) => typeof entry === 'string') : [];
   return [...message.split('\n'), ...findings].map((line) => clean(line));
 }

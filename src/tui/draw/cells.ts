@@ -24,7 +24,7 @@ const MARK_STORM = /(\p{M}{2})\p{M}+/gu;
 const LEADING_MARKS = /^\p{M}+/u;
 
 /** How much of a foreign text is looked at; a row never shows more. UTF-16 units. */
-export const CLEAN_LIMIT = 4096;
+const CLEAN_LIMIT = 4096;
 
 /**
  * One harmless line: no control or escape sequences, no bidi controls, no joined emoji (terminals disagree about

@@ -20,7 +20,7 @@ export interface Glyphs {
   readonly box: BoxGlyphs;
 }
 
-export interface BoxGlyphs {
+interface BoxGlyphs {
   readonly h: string;
   readonly v: string;
   readonly tl: string;

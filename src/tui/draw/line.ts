@@ -65,7 +65,7 @@ export function exact(line: Line, width: number, ellipsis: string, over?: Style)
 }
 
 /** The cells from `from` up to `to`; a wide character that is cut in half leaves a blank. */
-export function slice(line: Line, from: number, to: number): Line {
+function slice(line: Line, from: number, to: number): Line {
   const out: Span[] = [];
   let at = 0;
   for (const part of line) {

@@ -1,6 +1,6 @@
 /** What lies under a cell of the screen, by the same layout that drew it. */
 
-import { type ListId, PANES, type PaneId } from '../lists/list.ts';
+import type { ListId, PaneId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { pagePlace } from '../overlays/place.ts';
 import type { Controller } from '../state/controller.ts';
@@ -69,8 +69,4 @@ function rowAt(
   const { first } = controller.lists.viewports.get(list);
   const row = first + Math.floor((line - 1) / LISTS[list].height(Math.max(1, width - 4)));
   return row < controller.rows(list).length ? row : undefined;
-}
-
-export function isPane(list: ListId): list is PaneId {
-  return PANES.some((pane) => pane === list);
 }

@@ -16,7 +16,7 @@ export function invitePlatforms(adapters: readonly AdapterView[]): readonly Adap
 }
 
 /** A link that opens the chat with the code in it; undefined where the platform knows none. */
-export function inviteLink({ platform, account }: AdapterView, code: string): string | undefined {
+function inviteLink({ platform, account }: AdapterView, code: string): string | undefined {
   const name = account?.name ?? '';
   if (platform === 'telegram') {
     const user = /^@?([A-Za-z]\w{4,31})$/u.exec(name)?.[1];

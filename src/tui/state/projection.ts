@@ -149,7 +149,7 @@ export interface ProjectionLimits {
   readonly finishedTasks: number;
 }
 
-export const DEFAULT_LIMITS: ProjectionLimits = { log: 5_000, refusals: 500, finishedTasks: 1_000 };
+const DEFAULT_LIMITS: ProjectionLimits = { log: 5_000, refusals: 500, finishedTasks: 1_000 };
 
 export class Projection {
   readonly #limits: ProjectionLimits;

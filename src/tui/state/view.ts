@@ -15,7 +15,7 @@ export interface Cursor {
 }
 
 /** Everything that opens over the panes and scrolls as text. */
-export const SHEETS = [
+const SHEETS = [
   'help',
   'status',
   'adapter',

@@ -160,7 +160,8 @@ export function contractTest(
     it.skip(`${title} [no ${missing}: ${lacks[missing]}]`);
     return;
   }
-  it(title, { timeout: 90_000 }, () =>
+  // Each has a peer of its own, and mostly waits.
+  it(title, { timeout: 90_000, concurrent: true }, () =>
     withRig(makePeer, async (rig) => {
       await rig.connect();
       await body(rig);

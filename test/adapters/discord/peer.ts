@@ -12,7 +12,6 @@ import {
   CHANNEL,
   type DiscordUser,
   DM_OF,
-  GUILD,
   type Json,
   OTHER_BOT,
   THREAD,
@@ -239,4 +238,4 @@ function keysOf(components: unknown): { readonly label: string; readonly custom_
   );
 }
 
-export { ADA, BOB, CHANNEL, DM_OF, GUILD, OTHER_BOT, THREAD };
+export { ADA, THREAD };

@@ -66,7 +66,8 @@ describe.each(PEERS)('%s, when something goes wrong', (_name, makePeer) => {
       it.skip(`${title} [no ${missing}: ${lacks[missing]}]`);
       return;
     }
-    it(title, { timeout: 180_000 }, async () => {
+    // Each has a gateway and a server of its own, and mostly waits.
+    it(title, { timeout: 180_000, concurrent: true }, async () => {
       const peer = makePeer();
       await withPlatformGateway([peer], (rig) => body(rig, peer));
     });

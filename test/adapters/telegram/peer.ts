@@ -4,7 +4,7 @@ import type { TelegramSettings } from '../../../src/adapters/telegram/settings.t
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { TelegramServer } from '../../platforms/telegram-server.ts';
-import { ADA, BOB, GROUP, type Json, OTHER_BOT, TOPIC } from '../../platforms/telegram-state.ts';
+import { ADA, BOB, type Json, OTHER_BOT, TOPIC } from '../../platforms/telegram-state.ts';
 import { wayOf } from '../contract/peer.ts';
 import type {
   BotMessage,
@@ -227,4 +227,4 @@ function keysOf(markup: unknown): { readonly text: string; readonly callback_dat
   return (markup.inline_keyboard as { text: string; callback_data: string }[][]).flat();
 }
 
-export { ADA, BOB, GROUP, OTHER_BOT, TOPIC };
+export { ADA };

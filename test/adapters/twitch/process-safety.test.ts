@@ -10,9 +10,13 @@ describe('a process with the Twitch adapter and no global handler', () => {
     expect(names.length).toBeGreaterThanOrEqual(11);
   });
 
-  it.each(names)('survives and ends by itself: %s', { timeout: 90_000 }, async (scenario) => {
-    const { code, output } = await runChild(FIXTURE, scenario);
-    expect(output).toContain('survived');
-    expect(code).toBe(0);
-  });
+  it.each(names)(
+    'survives and ends by itself: %s',
+    { timeout: 90_000, concurrent: true },
+    async (scenario) => {
+      const { code, output } = await runChild(FIXTURE, scenario);
+      expect(output).toContain('survived');
+      expect(code).toBe(0);
+    },
+  );
 });

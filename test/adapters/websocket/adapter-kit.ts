@@ -11,7 +11,7 @@ import { ChatClient } from '../../server/chat-client.ts';
 import { startServer, type TestServer } from '../../server/server-kit.ts';
 
 /** What the adapter told the gateway, and how the gateway answers. */
-export function fakeHost() {
+function fakeHost() {
   const messages: InboundMessage[] = [];
   const healths: AdapterHealth[] = [];
   let accept: (message: InboundMessage) => Promise<void> = async () => {};

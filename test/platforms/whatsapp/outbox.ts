@@ -50,7 +50,7 @@ function hasContent(message: proto.IMessage): boolean {
 }
 
 /** A text message's words; also of an image or file with a caption. */
-export function textOf(message: proto.IMessage | null | undefined): string {
+function textOf(message: proto.IMessage | null | undefined): string {
   return (
     message?.conversation ??
     message?.extendedTextMessage?.text ??

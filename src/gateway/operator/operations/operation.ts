@@ -23,7 +23,7 @@ export interface CommandResult {
 }
 
 /** Lists that come in are only read. */
-export type Frozen<T> = {
+type Frozen<T> = {
   readonly [K in keyof T]: T[K] extends (infer E)[] | undefined ? readonly E[] | Exclude<T[K], E[]> : T[K];
 };
 
