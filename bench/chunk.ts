@@ -1,7 +1,7 @@
 /** Cutting 1 MB of laid-out text into parts, against cutting blindly. Run: node bench/chunk.ts */
 
 import { discordText } from '../src/adapters/text/discord.ts';
-import { parseMarkdown } from '../src/adapters/text/parse/markdown.ts';
+import { parseMarkdown } from '../src/adapters/text/parse.ts';
 import type { PlatformText } from '../src/adapters/text/platform.ts';
 import { chunk } from '../src/adapters/text/platform.ts';
 import { renderDocument } from '../src/adapters/text/render/document.ts';
@@ -46,7 +46,7 @@ report(
   '1 MB of what has no good place to cut, Telegram',
   Object.entries(hostile).map(([name, text]) => {
     const doc = renderDocument(
-      { blocks: [{ type: 'paragraph', children: [{ type: 'text', value: text }] }], definitions: new Map() },
+      [{ type: 'paragraph', children: [{ type: 'text', value: text }] }],
       telegramText.rules,
     );
     return figure(name, () => `${chunk(doc, telegramText.gauges).length} parts`);

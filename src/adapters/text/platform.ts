@@ -1,7 +1,7 @@
 import type { Part } from '../../gateway/adapter.ts';
 import { type Dialect, escapeOf, prefixOf, ZERO_WIDTH_SPACE } from './dialect.ts';
 import { measure, splitsPair, type TextUnit, takeFitting } from './measure.ts';
-import { parseMarkdown } from './parse/markdown.ts';
+import { parseMarkdown } from './parse.ts';
 import { renderDocument } from './render/document.ts';
 import type { RenderRules } from './render/rules.ts';
 import {

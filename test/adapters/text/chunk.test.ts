@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { discordText } from '../../../src/adapters/text/discord.ts';
 import { measure, type TextUnit } from '../../../src/adapters/text/measure.ts';
-import { parseMarkdown } from '../../../src/adapters/text/parse/markdown.ts';
+import { parseMarkdown } from '../../../src/adapters/text/parse.ts';
 import { plainDialect } from '../../../src/adapters/text/plain-dialect.ts';
 import type { PlatformText } from '../../../src/adapters/text/platform.ts';
 import { chunk, type Gauge, type Slice } from '../../../src/adapters/text/platform.ts';

@@ -8,7 +8,6 @@ import { formatPlain } from '../../../src/adapters/text/plain.ts';
 import { formatFor, type PlatformText } from '../../../src/adapters/text/platform.ts';
 import { formatSlack, slackText } from '../../../src/adapters/text/slack.ts';
 import { formatTelegram, telegramText } from '../../../src/adapters/text/telegram.ts';
-import type { Node } from '../../../src/adapters/text/tree.ts';
 import { formatWhatsapp, whatsappText } from '../../../src/adapters/text/whatsapp.ts';
 import type { Part } from '../../../src/gateway/adapter.ts';
 import { tries } from '../../support/tries.ts';
@@ -22,6 +21,8 @@ import {
   readWhatsapp,
   unescapeSlack,
 } from './reading.ts';
+
+type Node = ReturnType<typeof fromMarkdown>['children'][number];
 
 interface Subject {
   readonly format: (markdown: string) => readonly Part[];

@@ -2,14 +2,22 @@ import stringWidth from 'string-width';
 import { plainDialect } from '../plain-dialect.ts';
 import type { StyledText } from '../styled.ts';
 import { StyledBuilder } from '../styled-builder.ts';
-import { MAX_DEPTH, type MarkdownTree, type Node, type NodeOf, type Phrasing, textOf } from '../tree.ts';
+import {
+  type Align,
+  type Block,
+  type Code,
+  type Heading,
+  type List,
+  MAX_DEPTH,
+  type Phrasing,
+  type Quote,
+  type Table,
+  textOf,
+} from '../tree.ts';
 import { writeSlice } from '../write-slice.ts';
 import { renderHtmlBlock } from './html.ts';
 import { type Context, renderInline } from './inline.ts';
 import type { RenderRules } from './rules.ts';
-
-type Table = NodeOf<'table'>;
-type Align = 'left' | 'right' | 'center' | null | undefined;
 
 /** A table as aligned text in a code block, or as "key: value" lines when that would be too wide. */
 function renderTable(table: Table, context: Context): void {
@@ -24,7 +32,7 @@ function renderTable(table: Table, context: Context): void {
   );
   const total = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
   if (total > context.rules.tableWidth) renderPairs(table, context);
-  else renderGrid(rows, widths, table.align ?? [], context);
+  else renderGrid(rows, widths, table.align, context);
   context.out.breakHere();
 }
 
@@ -105,21 +113,21 @@ function oneLine(text: string): string {
 }
 
 /** Lays a parsed document out as visible text with marks, by the rules of one platform. */
-export function renderDocument(tree: MarkdownTree, rules: RenderRules): StyledText {
-  const context: Context = { out: new StyledBuilder(), rules, definitions: tree.definitions, depth: 0 };
-  renderBlocks(tree.blocks, context, 2);
+export function renderDocument(blocks: readonly Block[], rules: RenderRules): StyledText {
+  const context: Context = { out: new StyledBuilder(), rules, depth: 0 };
+  renderBlocks(blocks, context, 2);
   return context.out.build();
 }
 
 /** `newlines`: 2 leaves an empty line between blocks, 1 does not. */
-function renderBlocks(blocks: readonly Node[], context: Context, newlines: number): void {
+function renderBlocks(blocks: readonly Block[], context: Context, newlines: number): void {
   for (const [index, block] of blocks.entries()) {
     if (index > 0) context.out.gap(block.type === 'list' && newlines === 1 ? 1 : newlines);
     renderBlock(block, context);
   }
 }
 
-function renderBlock(block: Node, context: Context): void {
+function renderBlock(block: Block, context: Context): void {
   const { out, rules } = context;
   if (context.depth > MAX_DEPTH) {
     out.text(textOf([block]));
@@ -151,14 +159,6 @@ function renderBlock(block: Node, context: Context): void {
     case 'html':
       renderHtmlBlock(block.value, context);
       return;
-    case 'footnoteDefinition':
-      out.text(`[${block.label ?? block.identifier}] `);
-      renderBlocks(block.children, deeper(context), 2);
-      return;
-    case 'definition':
-      return;
-    default:
-      out.text(textOf([block]));
   }
 }
 
@@ -166,7 +166,7 @@ function deeper(context: Context): Context {
   return { ...context, depth: context.depth + 1 };
 }
 
-function renderHeading(heading: NodeOf<'heading'>, context: Context): void {
+function renderHeading(heading: Heading, context: Context): void {
   const { out, rules } = context;
   const mark =
     heading.depth <= rules.headingDepth && context.depth === 0
@@ -176,16 +176,16 @@ function renderHeading(heading: NodeOf<'heading'>, context: Context): void {
   out.keepWithNext();
 }
 
-function renderCode({ value, lang }: NodeOf<'code'>, { out }: Context): void {
+function renderCode({ value, lang }: Code, { out }: Context): void {
   if (value === '') return;
   out.freshLine();
-  const language = /^[\w+#.-]{1,30}/.exec(lang ?? '')?.[0] ?? '';
+  const language = /^[\w+#.-]{1,30}/.exec(lang)?.[0] ?? '';
   out.unindented(() => out.within({ type: 'pre', language }, () => out.text(value)));
   out.freshLine();
   out.breakHere();
 }
 
-function renderQuote(quote: NodeOf<'blockquote'>, context: Context): void {
+function renderQuote(quote: Quote, context: Context): void {
   const { out, rules } = context;
   const depth = out.marks.filter((mark) => mark.type === 'quote').length;
   const body = () => renderBlocks(quote.children, deeper(context), 2);
@@ -199,7 +199,7 @@ function renderQuote(quote: NodeOf<'blockquote'>, context: Context): void {
   out.breakHere();
 }
 
-function renderList(list: NodeOf<'list'>, context: Context): void {
+function renderList(list: List, context: Context): void {
   const { out, rules } = context;
   const inner = deeper(context);
   const loose = list.children.some(
@@ -207,7 +207,7 @@ function renderList(list: NodeOf<'list'>, context: Context): void {
   );
   for (const [index, item] of list.children.entries()) {
     if (index > 0) out.gap(loose ? 2 : 1);
-    const marker = list.ordered === true ? `${(list.start ?? 1) + index}. ` : rules.bullet;
+    const marker = list.ordered ? `${list.start + index}. ` : rules.bullet;
     const box = item.checked === true ? rules.done : item.checked === false ? rules.open : '';
     out.raw(marker);
     out.text(box);

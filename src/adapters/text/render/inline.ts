@@ -1,6 +1,6 @@
 import type { Mark } from '../styled.ts';
 import type { StyledBuilder } from '../styled-builder.ts';
-import { MAX_DEPTH, type Node, type NodeOf, type Phrasing, textOf } from '../tree.ts';
+import { MAX_DEPTH, type Phrasing, textOf } from '../tree.ts';
 import { isLineBreakTag, markOfTag, pairTags, tagName } from './html.ts';
 import type { RenderRules } from './rules.ts';
 
@@ -8,7 +8,6 @@ import type { RenderRules } from './rules.ts';
 export interface Context {
   readonly out: StyledBuilder;
   readonly rules: RenderRules;
-  readonly definitions: ReadonlyMap<string, NodeOf<'definition'>>;
   readonly depth: number;
   /** Line breaks become spaces (headings, link labels). */
   readonly oneLine?: boolean;
@@ -31,8 +30,7 @@ export function renderInline(nodes: readonly Phrasing[], context: Context): void
   }
 }
 
-function renderPhrasing(node: Node, context: Context): void {
-  const { out } = context;
+function renderPhrasing(node: Phrasing, context: Context): void {
   if (context.depth > MAX_DEPTH) {
     text(textOf([node]), context);
     return;
@@ -62,21 +60,10 @@ function renderPhrasing(node: Node, context: Context): void {
     case 'image':
       renderImage(node.url, node.alt, context);
       return;
-    case 'linkReference':
-      renderLink(context.definitions.get(node.identifier)?.url ?? '', node.children, context);
-      return;
-    case 'imageReference':
-      renderImage(context.definitions.get(node.identifier)?.url ?? '', node.alt, context);
-      return;
-    case 'footnoteReference':
-      text(`[${node.label ?? node.identifier}]`, context);
-      return;
     case 'html':
       if (isLineBreakTag(node.value)) text('\n', context);
       else if (!node.value.startsWith('<!--')) text(node.value, context);
       return;
-    default:
-      out.text(textOf([node]));
   }
 }
 
@@ -131,7 +118,7 @@ function place(alone: boolean, mark: Mark, out: StyledBuilder, body: () => void)
   else out.within(mark, body);
 }
 
-function renderImage(url: string, alt: string | null | undefined, context: Context): void {
-  const label: Phrasing = { type: 'text', value: alt == null || alt.trim() === '' ? 'image' : alt };
+function renderImage(url: string, alt: string, context: Context): void {
+  const label: Phrasing = { type: 'text', value: alt.trim() === '' ? 'image' : alt };
   renderLink(url, [label], context);
 }
