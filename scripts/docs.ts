@@ -2,9 +2,11 @@
  * Writes what the documentation takes from the code: tables of keys, commands, configuration and error codes, and the
  * pictures of the console. `--check` writes nothing and fails when a file is out of date.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type TProperties, type TSchema, Type } from 'typebox';
 import * as discord from '../src/adapters/discord/contents.ts';
 import * as slack from '../src/adapters/slack/contents.ts';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
@@ -13,7 +15,7 @@ import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { WORDS } from '../src/extension/words.ts';
 import { configKeys } from '../src/gateway/config/access.ts';
-import { bodyOf } from '../src/gateway/operator/operations/operation.ts';
+import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
@@ -153,6 +155,41 @@ function kinds(read: Readonly<Record<string, string>>, unreadable: Readonly<Reco
   );
 }
 
+/** The commands as plain types, for programs: they have no schema library. */
+function commandTypes(): string {
+  const file = 'src/gateway/operator/commands.ts';
+  const rows = OPERATIONS.map(
+    ({ name, help, params }) => `  /** ${help} */\n  | { readonly type: '${name}'; ${keysText(params)} }`,
+  );
+  const text = `/** Made of the rows in \`operations/\` by \`npm run docs\`. */\nimport type { Platform } from '../model.ts';\n\nexport type OperatorCommand =\n${rows.join('\n')};\n`;
+  const biome = join(root, 'node_modules/.bin/biome');
+  return execFileSync(biome, ['format', `--stdin-file-path=${file}`], {
+    cwd: root,
+    input: text,
+    encoding: 'utf8',
+  });
+}
+
+function keysText(properties: TProperties): string {
+  return Object.entries(properties)
+    .map(([key, schema]) => `readonly ${key}${Type.IsOptional(schema) ? '?' : ''}: ${typeText(schema)};`)
+    .join(' ');
+}
+
+function typeText(schema: TSchema): string {
+  if (JSON.stringify(schema) === JSON.stringify(PlatformName)) return 'Platform';
+  if (Type.IsUnion(schema)) return schema.anyOf.map(typeText).join(' | ');
+  if (Type.IsLiteral(schema)) return `'${String(schema.const)}'`;
+  if (Type.IsArray(schema)) return `readonly (${typeText(schema.items)})[]`;
+  if (Type.IsInteger(schema) || Type.IsNumber(schema)) return 'number';
+  if (Type.IsBoolean(schema)) return 'boolean';
+  if (Type.IsString(schema)) return 'string';
+  if (Type.IsRecord(schema)) return 'Readonly<Record<string, unknown>>';
+  if (Type.IsObject(schema)) return `{ ${keysText(schema.properties)} }`;
+  if (Type.IsUnknown(schema)) return 'unknown';
+  throw new Error(`commands.ts: no type is known for ${JSON.stringify(schema)}`);
+}
+
 const FILES = [
   'README.md',
   ...['docs', 'docs/adapters'].flatMap((folder) =>
@@ -177,5 +214,12 @@ for (const file of FILES) {
   stale += 1;
   process.stdout.write(`${file} ${check ? 'is out of date: run npm run docs' : 'updated'}\n`);
   if (!check) writeFileSync(join(root, file), after);
+}
+const commands = join(root, 'src/gateway/operator/commands.ts');
+const types = commandTypes();
+if (readFileSync(commands, 'utf8') !== types) {
+  stale += 1;
+  process.stdout.write(`commands.ts ${check ? 'is out of date: run npm run docs' : 'updated'}\n`);
+  if (!check) writeFileSync(commands, types);
 }
 if (check && stale > 0) process.exitCode = 1;

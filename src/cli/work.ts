@@ -1,7 +1,7 @@
 /** A line of words as what it asks for: a command for the operator, or something to look at. */
-import { OPERATIONS, type OperatorCommand } from '../gateway/operator/operations/table.ts';
+import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import { commandsOf, readLine, type Words } from '../gateway/operator/operations/words.ts';
-import type { Operator } from '../gateway/operator/operator.ts';
+import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import { parseCommand } from '../server/command-schemas.ts';
 import { type Around, type Shown, VIEWS } from './views.ts';
 

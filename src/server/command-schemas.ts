@@ -1,12 +1,7 @@
 /** Commands and questions as they arrive from outside, checked against the rows of the operations table. */
-import type { TSchema } from 'typebox';
-import {
-  OPERATIONS,
-  type OperatorCommand,
-  type OperatorQueries,
-  operationNamed,
-  queryNamed,
-} from '../gateway/operator/operations/table.ts';
+import { isQueryName, QUERIES } from '../gateway/operator/operations/queries.ts';
+import { OPERATIONS, operationNamed } from '../gateway/operator/operations/table.ts';
+import type { OperatorCommand, OperatorQueries } from '../gateway/operator/operator.ts';
 import { parseValue } from './parse.ts';
 import { RequestRefused } from './refusal.ts';
 
@@ -38,9 +33,8 @@ export interface ParsedQuery {
 
 /** A question from outside, or a 400 that names the key at fault. */
 export function parseQuery(name: unknown, params: unknown): ParsedQuery {
-  const row = queryNamed(name);
-  if (row === undefined) throw unknownName('query', name);
-  const schema: TSchema = row.schema;
-  const parsed = parseValue(schema, params, `parameters of the query "${shown(name)}"`);
-  return { name: row.name, params: parsed as ParsedQuery['params'] };
+  if (!isQueryName(name)) throw unknownName('query', name);
+  const parsed = parseValue(QUERIES[name].schema, params, `parameters of the query "${name}"`);
+  // The rows of the queries prove that this is what their schemas let through.
+  return { name, params: parsed as ParsedQuery['params'] };
 }

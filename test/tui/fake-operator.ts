@@ -70,7 +70,7 @@ export function createFakeOperator(options: FakeOperatorOptions) {
       const made: QueryAnswers[K] = queries[name];
       const answer = typeof made === 'function' ? made(params) : made;
       if (answer === undefined) throw new Error(`no answer prepared for the query ${name}`);
-      return answer;
+      return answer as OperatorQueries[K]['result'];
     },
     link: () => link,
     close: async (): Promise<void> => {},

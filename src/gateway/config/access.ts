@@ -1,28 +1,11 @@
 import { dirname } from 'node:path';
 import { GatewayError } from '../../base/errors.ts';
 import type { Platform } from '../model.ts';
+import type { ConfigKind, ConfigValue } from '../operator/operator.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
 import { environmentName } from './secrets.ts';
 import { closest } from './suggest.ts';
-
-/** What may be typed for a value; `other` is JSON. */
-export type ConfigKind = 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'other';
-
-export interface ConfigValue {
-  readonly key: string;
-  /** Secrets are masked, except for the name of an environment variable that holds one. */
-  readonly value: unknown;
-  readonly source: 'flag' | 'environment' | 'file' | 'default';
-  readonly help: string;
-  /** Absent when the gateway at the other end is older. */
-  readonly kind?: ConfigKind;
-  /** What a choice is made from. */
-  readonly choices?: readonly string[];
-  readonly secret?: boolean;
-  /** The default, where there is one. */
-  readonly fallback?: unknown;
-}
 
 /** The part of a schema that says what may be typed. */
 interface KindNode {

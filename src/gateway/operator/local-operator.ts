@@ -2,7 +2,8 @@ import { messageOf } from '../../base/errors.ts';
 import type { Actor } from '../access/audit.ts';
 import type { EventStream } from '../events.ts';
 import type { OperatorCore } from './operations/operation.ts';
-import { answerQuery, auditNote, operationNamed, runOperation } from './operations/table.ts';
+import { QUERIES } from './operations/queries.ts';
+import { auditNote, operationNamed, runOperation } from './operations/table.ts';
 import type {
   CommandResult,
   GatewayEventListener,
@@ -77,6 +78,6 @@ export class LocalOperator implements Operator {
     name: K,
     params: OperatorQueries[K]['params'],
   ): Promise<OperatorQueries[K]['result']> {
-    return answerQuery(name, params, this.#deps);
+    return QUERIES[name].answer(this.#deps, params);
   }
 }

@@ -11,22 +11,21 @@ import type {
   LogLine,
   OutboxView,
   PairingView,
+  Platform,
   RefusalView,
   ScheduleView,
   SessionView,
+  TaskStep,
   TaskView,
+  TranscriptEntry,
+  UsageRow,
+  UsageTotal,
 } from '../model.ts';
-import type { CommandResult } from './operations/operation.ts';
-import type { OperatorCommand, OperatorQueries } from './operations/table.ts';
+import type { OperatorCommand } from './commands.ts';
 
 export type { LogLevel } from '../../base/log.ts';
-export type { ConfigKind, ConfigValue } from '../config/access.ts';
 export type { GatewayEvent, GatewayEventListener, TurnEvent } from '../events.ts';
-export type { CommandResult } from './operations/operation.ts';
-export type { QueueEntry } from './operations/queries.ts';
-export type { LentSession } from './operations/sessions.ts';
-export type { OperatorCommand, OperatorQueries } from './operations/table.ts';
-export type { SearchHit } from './search-all.ts';
+export type { OperatorCommand } from './commands.ts';
 
 export interface OperatorSnapshot {
   readonly gateway: GatewayView;
@@ -44,6 +43,83 @@ export interface OperatorSnapshot {
   readonly dialogs?: readonly DialogView[];
   /** The last lines, oldest first (at most 500). */
   readonly log: readonly LogLine[];
+}
+
+/** What a terminal needs to open a session. */
+export interface LentSession {
+  readonly lease: string;
+  /** The lease ends after this many milliseconds without a renewal. */
+  readonly leaseMs: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+}
+
+export interface CommandResult {
+  /** One sentence for the toast or the terminal. */
+  readonly message: string;
+  readonly data?: unknown;
+}
+
+export interface QueueEntry {
+  readonly messageId: string;
+  readonly senderName: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+/** What may be typed for a value; `other` is JSON. */
+export type ConfigKind = 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'other';
+
+export interface ConfigValue {
+  readonly key: string;
+  /** Secrets are masked, except for the name of an environment variable that holds one. */
+  readonly value: unknown;
+  readonly source: 'flag' | 'environment' | 'file' | 'default';
+  readonly help: string;
+  /** Absent when the gateway at the other end is older. */
+  readonly kind?: ConfigKind;
+  /** What a choice is made from. */
+  readonly choices?: readonly string[];
+  readonly secret?: boolean;
+  /** The default, where there is one. */
+  readonly fallback?: unknown;
+}
+
+/** Questions whose answers are too large or too rare for the snapshot. */
+export interface SearchHit {
+  readonly kind: 'message' | 'task' | 'refusal';
+  /** Of the session, the task or the rejection. */
+  readonly id: string;
+  readonly at: number;
+  /** Who wrote or asked for it. */
+  readonly who: string;
+  readonly text: string;
+}
+
+export interface OperatorQueries {
+  /** The last entries of a session, also of an ended one; before the time `before`, when it is given. */
+  transcript: {
+    params: { sessionId: string; limit?: number; before?: number };
+    result: readonly TranscriptEntry[];
+  };
+  /** Messages, tasks and rejected senders with these words, the newest first. */
+  search: { params: { words: string; limit?: number }; result: readonly SearchHit[] };
+  queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
+  /** What a task did, oldest first; the last few hundred steps. */
+  steps: { params: { taskId: string }; result: readonly TaskStep[] };
+  config: { params: Record<string, never>; result: readonly ConfigValue[] };
+  audit: {
+    params: { limit?: number };
+    result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+  };
+  usage: {
+    params: { limit?: number };
+    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
+  };
+  blocked: {
+    params: Record<string, never>;
+    result: readonly { platform: Platform; userId: string; at: number }[];
+  };
 }
 
 export interface Operator {

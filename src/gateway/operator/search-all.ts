@@ -1,16 +1,7 @@
 /** Words in everything that an operator sees: what was said, tasks, and senders that were rejected. */
 import type { Gateway } from '../gateway.ts';
 import { snippet } from '../sessions/archive.ts';
-
-export interface SearchHit {
-  readonly kind: 'message' | 'task' | 'refusal';
-  /** Of the session, the task or the rejection. */
-  readonly id: string;
-  readonly at: number;
-  /** Who wrote or asked for it. */
-  readonly who: string;
-  readonly text: string;
-}
+import type { SearchHit } from './operator.ts';
 
 export async function searchAll(
   gateway: Gateway,

@@ -1,7 +1,8 @@
 /** What an operator does to the connections to the platforms. */
 import { Type } from 'typebox';
 import type { Platform } from '../../model.ts';
-import { type CommandResult, Id, type OperatorCore, operation, PlatformName } from './operation.ts';
+import type { CommandResult } from '../operator.ts';
+import { Id, type OperatorCore, operation, PlatformName } from './operation.ts';
 
 const platform = { platform: PlatformName };
 const name = (params: { readonly platform: Platform }): string => params.platform;

@@ -3,7 +3,8 @@ import { Type } from 'typebox';
 import { followConfig } from '../../config/follow.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
-import { type CommandResult, Id, operation } from './operation.ts';
+import type { CommandResult } from '../operator.ts';
+import { Id, operation } from './operation.ts';
 
 export const GATEWAY = [
   operation({

@@ -4,6 +4,7 @@ import type { Actor } from '../../access/audit.ts';
 import type { ConfigAccess } from '../../config/access.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS } from '../../model.ts';
+import type { CommandResult } from '../operator.ts';
 import type { Words } from './words.ts';
 
 /** What operations work on. */
@@ -16,14 +17,8 @@ export interface OperatorCore {
   readonly requestStop: (then: 'stop' | 'restart') => void;
 }
 
-export interface CommandResult {
-  /** One sentence for the toast or the terminal. */
-  readonly message: string;
-  readonly data?: unknown;
-}
-
 /** Lists that come in are only read. */
-type Frozen<T> = {
+export type Frozen<T> = {
   readonly [K in keyof T]: T[K] extends (infer E)[] | undefined ? readonly E[] | Exclude<T[K], E[]> : T[K];
 };
 
@@ -58,25 +53,12 @@ export interface Operation<N extends string = string, P extends TProperties = TP
   readonly schema: TSchema;
 }
 
-const strict = { additionalProperties: false } as const;
+export const strict = { additionalProperties: false } as const;
 
 export function operation<const N extends string, P extends TProperties>(
   row: OperationRow<N, P>,
 ): Operation<N, P> {
   return { ...row, schema: Type.Object({ type: Type.Literal(row.name), ...row.params }, strict) };
-}
-
-/** A question whose answer is too large or too rare for the snapshot. */
-export interface Query<N extends string = string, P extends TProperties = TProperties, R = unknown> {
-  readonly name: N;
-  readonly params: P;
-  answer(core: OperatorCore, params: Params<P>): R | Promise<R>;
-}
-
-export function query<const N extends string, P extends TProperties, R>(
-  row: Query<N, P, R>,
-): Query<N, P, R> & { readonly schema: TSchema } {
-  return { ...row, schema: Type.Object(row.params, strict) };
 }
 
 /** The body of an operation's route: what its path does not name. */

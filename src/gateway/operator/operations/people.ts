@@ -1,8 +1,9 @@
 /** What an operator decides about people: pairing requests, the allowlist, blocked senders. */
 import { Type } from 'typebox';
 import type { PairingRequest } from '../../access/pairing-request.ts';
+import type { CommandResult } from '../operator.ts';
 import { isQuestionName, requestNamed, type Seen } from './names.ts';
-import { type CommandResult, Id, operation, PlatformName } from './operation.ts';
+import { Id, operation, PlatformName } from './operation.ts';
 import type { Typed } from './words.ts';
 
 /** By row or by code; case, dash and spaces of a code are ignored. Over HTTP exactly one of them. */

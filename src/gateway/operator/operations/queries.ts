@@ -1,62 +1,54 @@
-/** What an operator can ask beside the snapshot: answers that are too large or too rare for it. */
-import { Type } from 'typebox';
+/** What an operator can ask beside the snapshot; `OperatorQueries` says what each answer is. */
+import { type Static, type TObject, type TProperties, Type } from 'typebox';
+import type { OperatorQueries } from '../operator.ts';
 import { searchAll } from '../search-all.ts';
-import { Id, query } from './operation.ts';
+import { Id, type OperatorCore, strict } from './operation.ts';
+
+type Name = keyof OperatorQueries;
+interface Query<N extends Name> {
+  readonly schema: TObject;
+  answer(
+    core: OperatorCore,
+    params: OperatorQueries[N]['params'],
+  ): OperatorQueries[N]['result'] | Promise<OperatorQueries[N]['result']>;
+}
+
+function query<N extends Name, P extends TProperties>(
+  params: P,
+  answer: (core: OperatorCore, params: Static<TObject<P>>) => ReturnType<Query<N>['answer']>,
+): Query<N> {
+  return { schema: Type.Object(params, strict), answer };
+}
 
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 }));
 
-export interface QueueEntry {
-  readonly messageId: string;
-  readonly senderName: string;
-  readonly text: string;
-  readonly at: number;
-}
+export const QUERIES: { readonly [N in Name]: Query<N> } = {
+  transcript: query(
+    { sessionId: Id, limit, before: Type.Optional(Type.Integer({ minimum: 0 })) },
+    ({ gateway }, p) => gateway.archive.page(p.sessionId, Math.min(p.limit ?? 200, 2_000), p.before),
+  ),
+  search: query({ words: Type.String({ minLength: 1, maxLength: 400 }), limit }, ({ gateway }, p) =>
+    searchAll(gateway, p.words, Math.min(p.limit ?? 50, 500)),
+  ),
+  queue: query({ sessionId: Id }, ({ gateway }, p) =>
+    (gateway.conversations.lane(p.sessionId)?.waiting ?? []).map((item) => ({
+      messageId: item.id,
+      senderName: item.message.sender.name,
+      text: item.message.text,
+      at: item.acceptedAt,
+    })),
+  ),
+  steps: query({ taskId: Id }, ({ gateway }, p) => gateway.tasks.steps(p.taskId)),
+  config: query({}, ({ config }) => config.values()),
+  audit: query({ limit }, ({ gateway }, p) => gateway.door.auditLines(p.limit ?? 100)),
+  usage: query({ limit }, ({ gateway: { usage } }, p) => ({
+    today: usage.total(true),
+    total: usage.total(false),
+    rows: usage.rows(p.limit ?? 200),
+  })),
+  blocked: query({}, ({ gateway }) => gateway.door.people.blockedList()),
+};
 
-export const QUERIES = [
-  /** The last entries of a session, also of an ended one; before the time `before`, when it is given. */
-  query({
-    name: 'transcript',
-    params: { sessionId: Id, limit, before: Type.Optional(Type.Integer({ minimum: 0 })) },
-    answer: ({ gateway }, p) => gateway.archive.page(p.sessionId, Math.min(p.limit ?? 200, 2_000), p.before),
-  }),
-  /** Messages, tasks and rejected senders with these words, the newest first. */
-  query({
-    name: 'search',
-    params: { words: Type.String({ minLength: 1, maxLength: 400 }), limit },
-    answer: ({ gateway }, p) => searchAll(gateway, p.words, Math.min(p.limit ?? 50, 500)),
-  }),
-  query({
-    name: 'queue',
-    params: { sessionId: Id },
-    answer: ({ gateway }, p): readonly QueueEntry[] =>
-      (gateway.conversations.lane(p.sessionId)?.waiting ?? []).map((item) => ({
-        messageId: item.id,
-        senderName: item.message.sender.name,
-        text: item.message.text,
-        at: item.acceptedAt,
-      })),
-  }),
-  /** What a task did, oldest first; the last few hundred steps. */
-  query({
-    name: 'steps',
-    params: { taskId: Id },
-    answer: ({ gateway }, p) => gateway.tasks.steps(p.taskId),
-  }),
-  query({ name: 'config', params: {}, answer: ({ config }) => config.values() }),
-  /** Who decided what, the newest first. */
-  query({
-    name: 'audit',
-    params: { limit },
-    answer: ({ gateway }, p) => gateway.door.auditLines(p.limit ?? 100),
-  }),
-  query({
-    name: 'usage',
-    params: { limit },
-    answer: ({ gateway: { usage } }, p) => ({
-      today: usage.total(true),
-      total: usage.total(false),
-      rows: usage.rows(p.limit ?? 200),
-    }),
-  }),
-  query({ name: 'blocked', params: {}, answer: ({ gateway }) => gateway.door.people.blockedList() }),
-] as const;
+export function isQueryName(name: unknown): name is Name {
+  return typeof name === 'string' && Object.hasOwn(QUERIES, name);
+}

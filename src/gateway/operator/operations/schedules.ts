@@ -8,7 +8,8 @@ import { type NewSchedule, optionsOf, parseWords } from '../../schedules/request
 import type { ScheduleRecord } from '../../schedules/schedule-record.ts';
 import { parseTargets } from '../../send/target.ts';
 import { taskView } from '../../tasks/task-record.ts';
-import { type CommandResult, Id, operation, Targets, Text } from './operation.ts';
+import type { CommandResult } from '../operator.ts';
+import { Id, operation, Targets, Text } from './operation.ts';
 import { sessionNamed } from './sessions.ts';
 
 const byId = { id: Id };

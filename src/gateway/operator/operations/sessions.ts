@@ -3,18 +3,10 @@ import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { SessionRecord } from '../../sessions/sessions.ts';
+import type { LentSession } from '../operator.ts';
 import { findSession, type Seen } from './names.ts';
 import { Id, operation, PlatformName, Text } from './operation.ts';
 import type { Typed } from './words.ts';
-
-/** What a terminal needs to open a session. */
-export interface LentSession {
-  readonly lease: string;
-  /** The lease ends after this many milliseconds without a renewal. */
-  readonly leaseMs: number;
-  readonly argv: readonly string[];
-  readonly cwd: string;
-}
 
 const byId = { id: Id };
 const id = (params: { readonly id: string }): string => params.id;
