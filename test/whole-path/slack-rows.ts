@@ -246,6 +246,23 @@ export const BLOCKS: readonly Row[] = [
     `${DM()}\n**bold** & <b>`,
   ),
   row(
+    'a poll of a kind of block that is new',
+    {
+      text: '',
+      blocks: [
+        {
+          type: 'poll',
+          question: { type: 'plain_text', text: 'Lunch?' },
+          options: [
+            { text: { type: 'plain_text', text: 'Soup' } },
+            { text: { type: 'mrkdwn', text: '*Salad*' } },
+          ],
+        },
+      ],
+    },
+    `${DM()}\nLunch?\nSoup\n*Salad*`,
+  ),
+  row(
     'a kind of block that is new',
     {
       text: '',
@@ -306,6 +323,21 @@ export const CARDS: readonly Row[] = [
       ],
     },
     `${DM()}\nlook https://blog.example/p\n[A post](https://blog.example/p)\nAbout ships`,
+  ),
+  row(
+    'a card with a picture',
+    {
+      text: '',
+      attachments: [
+        { title: 'Cats', text: 'Two of them', image_url: 'https://i.example/c.gif', fallback: 'Cats' },
+      ],
+    },
+    `${DM()}\nCats\nTwo of them\n[image](https://i.example/c.gif)`,
+  ),
+  row(
+    'a card that is only a picture',
+    { text: '', attachments: [{ title: 'cats', image_url: 'https://i.example/c.gif', fallback: 'cats' }] },
+    `${DM()}\ncats\n[image](https://i.example/c.gif)`,
   ),
   row(
     'a card that repeats the text',

@@ -77,6 +77,24 @@ describe('on Slack, in a channel', () => {
     await path.settle();
   });
 
+  it('a mention that says less than its message does not hide its file', async () => {
+    const ts = server.time();
+    const asked = await path.asked(() => {
+      server.post({ type: 'app_mention', channel: 'C0GEN', text: `${MENTION} read it`, ts });
+      inChannel({
+        ...shareOf(`${MENTION} read it`, upload('e.txt', 'text/plain', Buffer.from('words'))),
+        ts,
+      });
+    });
+    expect(asked.text).toBe(`${IN(ts)}\nread it\n\n⟦attached file "e.txt"⟧\n\`\`\`\nwords\n\`\`\``);
+  });
+
+  it('a mention that comes alone reaches the model, too', async () => {
+    const ts = server.time();
+    const alone = { type: 'app_mention', channel: 'C0GEN', text: `${MENTION} alone`, ts };
+    expect((await path.asked(() => server.post(alone))).text).toBe(`${IN(ts)}\nalone`);
+  });
+
   it('a message without a mention reaches nobody, nor do notices', async () => {
     await path.notAsked(() => {
       inChannel({ text: 'nobody is meant' });

@@ -73,8 +73,8 @@ export function cardText(attachment: Fields): string {
       return label === undefined ? '' : `- ${escaped(label)}`;
     }),
   ]);
-  if (text !== '') return text;
-  return image === undefined ? (textOf(attachment, 'fallback') ?? '') : linkTo(image, title || 'image');
+  const picture = image === undefined ? '' : linkTo(image, 'image');
+  return lines([text, picture]) || (textOf(attachment, 'fallback') ?? '');
 }
 
 function fieldText(field: Fields): string {

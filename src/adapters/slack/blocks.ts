@@ -120,21 +120,21 @@ function objectText(value: unknown): string {
   return textOf(object, 'type') === 'mrkdwn' ? text : escaped(text);
 }
 
-/** Slack adds kinds of blocks several times a year: whatever text stands in one is its text. */
+/** Slack adds kinds of blocks several times a year: whatever texts stand in one are its text. */
 function unknownText(value: Fields, depth: number): string {
   if (depth > MAX_DEPTH) return '';
   if (textOf(value, 'text') !== undefined) return objectText(value);
   return lines(
-    Object.entries(value).map(([key, inner]) => {
-      if (Array.isArray(inner)) {
-        const parts = inner.map(fieldsOf);
-        return parts.some((part) => 'type' in part) ? blocksText(parts, depth + 1) : '';
-      }
-      const fields = fieldsOf(inner);
-      if (!('type' in fields)) return '';
-      return key === 'text' || 'text' in fields ? objectText(fields) : blockText(fields, depth + 1);
+    Object.values(value).map((inner) => {
+      if (!Array.isArray(inner)) return innerText(fieldsOf(inner), depth + 1);
+      return lines(inner.map((each) => innerText(fieldsOf(each), depth + 1)));
     }),
   );
+}
+
+function innerText(value: Fields, depth: number): string {
+  const known = textOf(value, 'type') !== undefined && textOf(value, 'text') === undefined;
+  return known ? blockText(value, depth) : unknownText(value, depth);
 }
 
 function richText(element: Fields, depth: number): string {

@@ -15,6 +15,7 @@ import type { SlackSettings, SlackTiming } from './settings.ts';
 import { type Envelope, holdSocket } from './socket.ts';
 import { Threads } from './threads.ts';
 import { withTranscripts } from './transcripts.ts';
+import { Twins } from './twins.ts';
 import { isUsableToken, type WebClient } from './web-client.ts';
 
 interface Deletion {
@@ -71,6 +72,7 @@ export class SlackConnection {
   readonly #intake: Intake;
   readonly #directory: Directory;
   readonly #threads: Threads;
+  readonly #twins = new Twins();
   readonly #commands: ReadonlySet<string>;
   #stopped = false;
   #saidSendsOnly = false;
@@ -255,9 +257,11 @@ export class SlackConnection {
     return this.#takeMessage(body, me);
   }
 
-  async #takeMessage(body: unknown, me: SlackIdentity): Promise<boolean> {
+  async #takeMessage(told: unknown, me: SlackIdentity): Promise<boolean> {
     let welcome: InboundMessage | undefined;
-    const taken = await this.#intake.take(chatOfEvent(body, me), async () => {
+    this.#twins.note(told);
+    const taken = await this.#intake.take(chatOfEvent(told, me), async () => {
+      const body = await this.#twins.fuller(told);
       const message = await this.#named(body, me);
       if (message === undefined) return undefined;
       // Without a mention only the gateway knows whether the bot is meant: in a thread that it follows it may be.
