@@ -16,7 +16,7 @@ describe('formatDiscord', () => {
       '\\# a\n\\- b\n\\> c\n1\\. d\n-# e',
       '\\# a\n\\- b\n\\> c\n1\\. d\n\\-# e',
     ],
-    ['keeps italics off letters', 'in*tra*word', 'in\u200b_tra_\u200bword'],
+    ['keeps italics off letters', '前*中*後', '前\u200b_中_\u200b後'],
     ['keeps neighbouring marks apart', '**a**<b>b</b>', '**a**\u200b**b**'],
     [
       'leaves mentions readable',
