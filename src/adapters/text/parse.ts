@@ -92,12 +92,16 @@ function mayEmphasize(text: string, start: number, end: number): { open: boolean
       return { open: !name, close: !name };
     }
     case '*': {
+      // src/**/x, packages/*/src, {*.ts,*.js} and **/*.ts, but not **A**/**B**.
+      const rest = text.slice(end, end + 2);
+      const one = end - start === 1;
       const glob =
-        (before === '/' && after !== '' && /\S/.test(after)) ||
-        (before !== '' && /\S/.test(before) && /^(?:\.\w|\/)/.test(text.slice(end, end + 2)));
+        (before === '/' && (after === '/' || (one && after === '{'))) ||
+        (one && /\S/.test(before) && /^\.\w/.test(rest)) ||
+        (rest === '/*' && !/\S/.test(before));
       const inWord = WORD.test(before) && WORD.test(after);
       // Bold text may end inside a word; nothing begins there.
-      return { open: !glob && !inWord, close: !glob && !(inWord && end - start === 1) };
+      return { open: !glob && !inWord, close: !glob && !(inWord && one) };
     }
     default:
       return { open: true, close: true };
