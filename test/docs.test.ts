@@ -32,16 +32,22 @@ it('links only to files that exist', () => {
   expect(broken).toEqual([]);
 });
 
-it('tells a newcomer in this order: what it is, two commands, daily use, keys, configuration, security, trouble', () => {
+it('shows a newcomer two commands first, then why, and every other section in this order', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   expect([...readme.matchAll(/^## (.*)$/gm)].map((match) => match[1])).toEqual([
     'Two commands',
+    'Why',
+    'How it compares',
+    'Connect a platform',
     'Daily use',
     'Keys',
     'Configuration',
     'Security',
     'Troubleshooting',
+    'Documentation',
+    'Built with',
   ]);
+  expect(readme.split('\n').slice(0, 10).join('\n')).toContain('npx pi-gateway-tui');
   const commands = /## Two commands[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
   expect(commands).toMatch(/^npm install && npm start -- --demo/m);
   expect(commands).toMatch(/^npm install && npm test/m);

@@ -21,7 +21,7 @@ const FLAGS = `Flags
   --data-dir <dir>   data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)
   --port <n>         TCP port, 0 for any free port (default 3847, env PI_GATEWAY_PORT)
   --host <address>   address to listen on (default localhost, env PI_GATEWAY_HOST)
-  --agent <backend>  pi-rpc (default), pi-sdk or scripted
+  --agent <backend>  auto (default), pi-rpc, pi-sdk or scripted
   --no-agent         store messages for an API client; do not run an agent
   --accept-lost-changes  start although the newest changes of the data are lost
   --log-level <l>    debug, info (default), warn or error
