@@ -10,18 +10,18 @@ import { onlyNew, saysMore } from './same-text.ts';
 export const GIVEN = {
   text: 'the text; people, channels, groups and dates by name, links with their addresses',
   blocks:
-    'their texts, where `text` does not say the same: rich text with lists, quotes and code, sections, headers, tables, buttons',
+    'their texts unless `text` says the same: rich text with lists, quotes and code, sections, headers, tables, buttons',
   attachments: 'cards of apps and previews of links: title with its address, text, fields',
   is_share:
-    'the forwarded message with all of these and its files, marked as a forward; beside a comment it is quoted',
+    'the forwarded message with all of these and its files, marked as a forward, quoted below a comment',
   files: 'files and pictures, snippets and canvases, several in one message',
-  slack_audio: 'a file, and the words that Slack has understood; the message is marked as a voice message',
-  external: 'title and address of a file that another service keeps',
+  slack_audio: "a file and Slack's transcript; the message is marked as a voice message",
+  external: 'title and address of a file that another service stores',
   email: 'subject, sender and text',
-  thread_broadcast: 'like any answer in a thread',
+  thread_broadcast: 'the text, like any reply in a thread',
   me_message: 'the text',
   thread_ts:
-    'in a thread that is new to the bot: author, text and files of its first message, and up to 30 messages above',
+    'in a thread new to the bot: author, text and files of its first message, and up to 30 messages above',
 } as const satisfies Readonly<Record<string, string>>;
 
 /** Kinds that cannot be read, and what they are called. */
