@@ -42,6 +42,8 @@ export interface ConsoleOptions {
   readonly notifications?: 'off' | NotificationKind;
   /** Action id -> keys, separated by blanks: `{ "pairing.approve": "A" }`. */
   readonly keys?: Readonly<Record<string, string>>;
+  /** Saved filters, by name. */
+  readonly filters?: Readonly<Record<string, string>>;
   readonly env?: NodeJS.ProcessEnv;
   /** Ring the bell when somebody asks to pair; default false. */
   readonly bell?: boolean;
@@ -95,6 +97,7 @@ async function holdConsole(
   for (const problem of bindings.problems) store.note('warn', 'console', problem);
   const controller: Controller = new Controller({
     operator,
+    filters: options.filters ?? {},
     store,
     bindings,
     effects: {

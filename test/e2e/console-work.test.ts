@@ -40,6 +40,33 @@ async function opened(args: readonly string[] = []): Promise<Opened> {
   };
 }
 
+describe('marked rows', () => {
+  it('are approved together after one question, and taken back with one key', async () => {
+    const { screen, person } = await opened();
+    const people = [];
+    for (const name of ['one', 'two', 'three']) people.push(await person(`hello from ${name}`));
+    screen.type('4*');
+    await screen.shows('3 marked');
+    screen.type('a');
+    await screen.shows('Approve 3 requests?');
+    screen.type('y');
+    for (const client of people) await client.next((frame) => frame.type === 'paired', 20_000);
+    await screen.shows('3 requests approved');
+    await screen.shows('Sessions 3');
+    screen.type('2>');
+    await screen.shows('by name');
+    screen.type('/');
+    await screen.shows('Enter keeps');
+    screen.type('platform:websocket state:idle');
+    await screen.shows('state:idle');
+    screen.type('\r');
+    await screen.shows(/Sessions 3.*\/platform:websocket state:idle/u);
+    screen.type('u');
+    await screen.shows('3 decisions undone');
+    await screen.shows('Pairing 3');
+  }, 90_000);
+});
+
 describe('the composer', () => {
   it('writes several lines to a chat, keeps pasted lines, and has the cursor where the text is', async () => {
     const { screen, person } = await opened();

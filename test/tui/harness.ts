@@ -91,6 +91,7 @@ class RecordedEffects implements Effects {
 
 export interface HarnessOptions extends Partial<FakeOperatorOptions> {
   readonly keys?: Readonly<Record<string, string>>;
+  readonly filters?: Readonly<Record<string, string>>;
   readonly theme?: Theme;
   readonly glyphs?: Glyphs;
   /** Time that passes before each key; default none. */
@@ -119,7 +120,13 @@ export function harness(options: HarnessOptions = {}): Harness {
   const timers = new ManualTimers();
   const effects = new RecordedEffects();
   const store = new ConsoleStore(operator, { timers });
-  const controller = new Controller({ operator, store, bindings: bindKeys(options.keys), effects });
+  const controller = new Controller({
+    operator,
+    store,
+    bindings: bindKeys(options.keys),
+    effects,
+    filters: options.filters ?? {},
+  });
   const { theme = PLAIN_THEME, glyphs = UNICODE_GLYPHS } = options;
   let size: readonly [number, number] = [120, 40];
   const screen = (columns = 120, rows = 40): Screen => {

@@ -84,6 +84,11 @@ const ConsoleSchema = Type.Object({
       description: 'Remapped keys: action name to key.',
     }),
   ),
+  filters: Type.Optional(
+    Type.Record(Type.String(), Type.String({ 'x-is': 'filter' }), {
+      description: 'Saved filters of lists: name to filter, used as `@name`.',
+    }),
+  ),
 });
 
 const AgentHostSchema = Type.Object({

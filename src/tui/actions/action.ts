@@ -2,13 +2,9 @@
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
 import type { SessionView, TranscriptEntry } from '../../gateway/model.ts';
-import type {
-  CommandResult,
-  ConfigValue,
-  OperatorCommand,
-  OperatorQueries,
-} from '../../gateway/operator/operator.ts';
+import type { CommandResult, OperatorCommand, OperatorQueries } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
+import type { Bulk } from '../state/bulk.ts';
 import type { LoadedList } from '../state/loaded.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Undo } from '../state/undo.ts';
@@ -44,6 +40,8 @@ export interface Action {
   readonly careful?: ListId;
   /** From the palette it names its object and wants Enter again; undefined: it asks by itself, or there is nothing. */
   readonly confirm?: (context: ActionContext, args: readonly string[]) => Confirmation | undefined;
+  /** What it does to the marked rows of its list; undefined when none is marked. */
+  readonly bulk?: (context: ActionContext) => Bulk | undefined;
   /** Left out of the palette: moving about makes no sense there. */
   readonly keysOnly?: boolean;
   /** Why it cannot be done now; undefined when it can. */
@@ -141,6 +139,10 @@ export interface ActionContext {
   rows<K extends ListId>(list: K): readonly RowOf[K][];
   /** The row an action works on: the subject of the open sheet, else the selected row. */
   target<K extends ListId>(list: K): RowOf[K] | undefined;
+  /** Marked rows that pass the list's filter. */
+  marked<K extends ListId>(list: K): readonly RowOf[K][];
+  /** `@name` in a filter stands for the text from now on. */
+  saveFilter(name: string, text: string): void;
   /** Moves the selection of the active list, or scrolls the open sheet. */
   move(by: Movement): void;
   open(mode: Mode): void;
@@ -163,8 +165,6 @@ export interface ActionContext {
   ): void;
   /** Fetches the rows of a view that is not part of the snapshot. */
   load(list: LoadedList, subject?: string): void;
-  /** Asks for every configuration value; nothing happens when the gateway does not answer but a toast. */
-  config(then: (values: readonly ConfigValue[]) => void): void;
 }
 
 export type Movement =

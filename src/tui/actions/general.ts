@@ -86,6 +86,8 @@ export const GENERAL: readonly Action[] = [
     run: (context) =>
       context.update((state) => {
         const top = state.modes.at(-1);
+        if (top?.kind === 'list' && (state.marks[top.list]?.size ?? 0) > 0)
+          return { ...state, marks: { ...state.marks, [top.list]: new Set() } };
         const closed = withoutMode(state);
         return top?.kind === 'list' ? { ...closed, filters: { ...closed.filters, [top.list]: '' } } : closed;
       }),
@@ -95,11 +97,13 @@ export const GENERAL: readonly Action[] = [
     scopes: ['global'],
     keys: ['esc'],
     label: 'clear',
-    help: 'Go one step back: clear the filter, leave the zoom.',
+    help: 'Go one step back: clear the marks, clear the filter, leave the zoom.',
     keysOnly: true,
     run: (context) =>
       context.update((state) => {
         const list = activeList(state);
+        if ((state.marks[list]?.size ?? 0) > 0)
+          return { ...state, marks: { ...state.marks, [list]: new Set() } };
         if ((state.filters[list] ?? '') !== '')
           return { ...state, filters: { ...state.filters, [list]: '' } };
         if (list === 'log' && (state.logLevel !== undefined || state.logSource !== undefined))

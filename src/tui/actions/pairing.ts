@@ -4,6 +4,7 @@ import { clean } from '../draw/cells.ts';
 import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation, Prompted } from './action.ts';
 import { act } from './prompted.ts';
+import { bulkOf } from './volume.ts';
 
 function who(row: PairingView): string {
   return `${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
@@ -117,6 +118,20 @@ function codeConfirmation(
   };
 }
 
+/** The same decision about all marked requests. An invite code belongs to no one yet. */
+function decided(verb: 'approve' | 'deny' | 'block', done: string, means: string) {
+  return (context: ActionContext) =>
+    bulkOf(context, 'pairing', { verb, done, noun: 'request', means }, (row) =>
+      made(row)
+        ? undefined
+        : {
+            name: who(row),
+            command: { type: `pairing.${verb}`, requestId: row.id },
+            undo: { type: 'pairing.undo', requestId: row.id },
+          },
+    );
+}
+
 export const PAIRING: readonly Action[] = [
   {
     id: 'pairing.approve',
@@ -127,6 +142,7 @@ export const PAIRING: readonly Action[] = [
     hint: 10,
     careful: 'pairing',
     confirm: confirmation('approve', 'They can talk to the agent at once.'),
+    bulk: decided('approve', 'approved', 'They can talk to the agent at once.'),
     disabled: noPerson,
     run(context) {
       const row = context.target('pairing');
@@ -151,6 +167,7 @@ export const PAIRING: readonly Action[] = [
           }
         : confirmation('deny', 'They are notified once.')(context);
     },
+    bulk: decided('deny', 'denied', 'They are notified once.'),
     disabled: noRequest,
     run(context) {
       const row = context.target('pairing');
@@ -174,6 +191,7 @@ export const PAIRING: readonly Action[] = [
     hint: 12,
     careful: 'pairing',
     confirm: confirmation('block', 'The gateway ignores them until you unblock them.'),
+    bulk: decided('block', 'blocked', 'The gateway ignores them until you unblock them.'),
     disabled: noPerson,
     run(context) {
       const row = context.target('pairing');

@@ -15,7 +15,9 @@ import { QUESTIONS } from './questions.ts';
 import { SEARCH } from './search.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
+import { TRANSCRIPTS } from './transcripts.ts';
 import { VIEWS } from './views.ts';
+import { VOLUME } from './volume.ts';
 
 /** Schedules: prompts that run at their time. */
 
@@ -301,12 +303,14 @@ export const ACTIONS: readonly Action[] = [
   ...INVITE,
   ...QUESTIONS,
   ...SESSIONS,
+  ...TRANSCRIPTS,
   ...HOME,
   ...TASKS,
   ...SCHEDULES,
   ...ADAPTERS,
   ...VIEWS,
   ...SEARCH,
+  ...VOLUME,
   ...GATEWAY,
   ...GENERAL,
 ];

@@ -3,10 +3,10 @@ import type { SessionView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';
 import { composing } from '../state/composer.ts';
-import { sentenceOf } from '../state/sentence.ts';
 import type { Undo } from '../state/undo.ts';
-import { type Mode, openedList, replaceMode, topMode, withMode } from '../state/view.ts';
+import { type Mode, openedList, topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
+import { bulkOf } from './volume.ts';
 
 function noSession(context: ActionContext): string | undefined {
   return context.target('sessions') === undefined ? 'no session is selected' : undefined;
@@ -62,53 +62,6 @@ function askToStop(context: ActionContext, row: SessionView): void {
     verb: 'pause and stop the turn',
     confirmed: () => pause(() => context.run({ type: 'session.stop', id })),
     also: { key: 'l', verb: 'pause, let it finish', run: () => pause(() => {}) },
-  });
-}
-
-const FORMATS = ['md', 'json', 'html'] as const;
-
-/** Goes to the chat above or below in the list, and takes the cursor along. */
-function beside(context: ActionContext, step: 1 | -1): void {
-  const mode = topMode(context.view);
-  if (mode?.kind !== 'sheet') return;
-  const rows = context.rows('sessions');
-  const index = rows.findIndex((row) => row.id === mode.subject) + step;
-  const row = rows[index];
-  if (row === undefined || index < 0) {
-    context.toast(
-      step > 0 ? 'This is the last chat of the list.' : 'This is the first chat of the list.',
-      'warn',
-    );
-    return;
-  }
-  context.update((view) => {
-    const page: Mode = { kind: 'sheet', sheet: 'session', subject: row.id, top: undefined };
-    return { ...replaceMode(view, page), cursors: { ...view.cursors, sessions: { key: row.id, index } } };
-  });
-}
-
-function exportTranscript(context: ActionContext): void {
-  const mode = topMode(context.view);
-  if (mode?.kind !== 'sheet') return;
-  const id = mode.subject;
-  const session = context.target('sessions') ?? { id };
-  context.prompt({
-    title: 'Export the transcript',
-    hint: 'A new file on this machine; its ending chooses the format: .md, .json or .html.',
-    text: `${id.replaceAll(/[^\w.-]/gu, '_')}.md`,
-    submit(text) {
-      const path = text.trim();
-      const ending = /\.(\w+)$/u.exec(path)?.[1]?.toLowerCase();
-      if (path === '') return undefined;
-      const format = FORMATS.find((each) => each === ending);
-      if (format === undefined)
-        return `The name must end with ${FORMATS.map((each) => `.${each}`).join(', ')}.`;
-      context.effects.exportTranscript(session, path, format).then(
-        (said) => context.toast(said),
-        (error: unknown) => context.toast(sentenceOf(error), 'bad'),
-      );
-      return undefined;
-    },
   });
 }
 
@@ -205,6 +158,16 @@ export const SESSIONS: readonly Action[] = [
     help: 'Stop what the agent is doing for this chat.',
     hint: 13,
     careful: 'sessions',
+    bulk: (context) =>
+      bulkOf(
+        context,
+        'sessions',
+        { verb: 'stop', done: 'stopped', noun: 'turn', means: 'Their chats are notified.' },
+        (row) =>
+          isWorking(row) || row.state === 'queued' || row.waiting > 0
+            ? { name: label(row), command: { type: 'session.stop', id: row.id } }
+            : undefined,
+      ),
     disabled(context) {
       const row = context.target('sessions');
       if (row === undefined) return 'no session is selected';
@@ -238,6 +201,25 @@ export const SESSIONS: readonly Action[] = [
     words: 'session reset',
     args: '<id>',
     careful: 'sessions',
+    bulk: (context) =>
+      bulkOf(
+        context,
+        'sessions',
+        {
+          verb: 'reset',
+          done: 'reset',
+          noun: 'session',
+          means: 'Each starts again; the old ones stay in the list and can be resumed.',
+        },
+        (row) =>
+          row.state === 'ended'
+            ? undefined
+            : {
+                name: label(row),
+                command: { type: 'session.reset', id: row.id },
+                undo: { type: 'session.reopen', id: row.id },
+              },
+      ),
     disabled: ended,
     run(context, [id]) {
       const row =
@@ -263,43 +245,6 @@ export const SESSIONS: readonly Action[] = [
         ? undefined
         : 'no last turn has failed',
     run: (context) => context.update((view) => ({ ...view, failuresFirst: !view.failuresFirst })),
-  },
-  {
-    id: 'session.previous',
-    scopes: ['session'],
-    keys: ['['],
-    label: 'previous chat',
-    help: 'Show the transcript of the previous chat in the list.',
-    hint: 18,
-    run: (context) => beside(context, -1),
-  },
-  {
-    id: 'session.next',
-    scopes: ['session'],
-    keys: [']'],
-    label: 'next chat',
-    help: 'Show the transcript of the next chat in the list.',
-    hint: 18,
-    run: (context) => beside(context, 1),
-  },
-  {
-    id: 'session.tools',
-    scopes: ['session'],
-    keys: ['T'],
-    label: 'tool calls',
-    help: 'Show what tool calls were given and returned, or fold them to one line.',
-    hint: 16,
-    labelNow: ({ view }) => (view.toolsOpen ? 'fold tool calls' : 'open tool calls'),
-    run: (context) => context.update((view) => ({ ...view, toolsOpen: !view.toolsOpen })),
-  },
-  {
-    id: 'session.export',
-    scopes: ['session'],
-    keys: ['e'],
-    label: 'export',
-    help: 'Write the whole transcript to a file: Markdown, JSON or HTML.',
-    hint: 16,
-    run: exportTranscript,
   },
   {
     id: 'session.queue',

@@ -1,10 +1,11 @@
 /** Background tasks and the outbox: work that runs or waits beside the conversations. */
-import type { TaskView } from '../../gateway/model.ts';
+import type { OutboxView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext, Prompted } from './action.ts';
 import { act } from './prompted.ts';
+import { bulkOf } from './volume.ts';
 
 function cancel(context: ActionContext, task: TaskView): void {
   context.ask({
@@ -22,6 +23,10 @@ function cancel(context: ActionContext, task: TaskView): void {
 
 function noItem(context: ActionContext): string | undefined {
   return context.target('outbox') === undefined ? 'nothing waits to be sent' : undefined;
+}
+
+function outboxName({ chat, preview }: OutboxView): string {
+  return `${chat.platform} ${clean(chat.chatId, 40)}: ${clean(preview, 40)}`;
 }
 
 export const TASKS: readonly Action[] = [
@@ -48,6 +53,20 @@ export const TASKS: readonly Action[] = [
     words: 'task cancel',
     args: '<id>',
     careful: 'tasks',
+    bulk: (context) =>
+      bulkOf(
+        context,
+        'tasks',
+        { verb: 'cancel', done: 'canceled', noun: 'task', means: 'Their chats are notified.' },
+        (row) =>
+          isOpenTask(row)
+            ? {
+                name: `${clean(row.id, 40)} ${clean(row.command, 60)}`,
+                command: { type: 'task.cancel', id: row.id },
+                undo: { type: 'task.retry', id: row.id },
+              }
+            : undefined,
+      ),
     disabled(context) {
       const row = context.target('tasks');
       if (row === undefined) return 'no task is selected';
@@ -109,6 +128,19 @@ export const TASKS: readonly Action[] = [
     words: 'task retry',
     args: '<id>',
     careful: 'tasks',
+    bulk: (context) =>
+      bulkOf(
+        context,
+        'tasks',
+        { verb: 'retry', done: 'started again', noun: 'task', means: 'Each runs again as a new task.' },
+        (row) =>
+          isOpenTask(row) || row.status === 'succeeded'
+            ? undefined
+            : {
+                name: `${clean(row.id, 40)} ${clean(row.command, 60)}`,
+                command: { type: 'task.retry', id: row.id },
+              },
+      ),
     confirm: (context, [id]) => {
       const row =
         id === undefined ? context.target('tasks') : context.slices.tasks.find((task) => task.id === id);
@@ -165,6 +197,13 @@ export const TASKS: readonly Action[] = [
     help: 'Try to deliver the selected message now.',
     hint: 10,
     careful: 'outbox',
+    bulk: (context) =>
+      bulkOf(
+        context,
+        'outbox',
+        { verb: 'retry', done: 'tried again', noun: 'delivery', means: 'They are sent now.' },
+        (row) => ({ name: outboxName(row), command: { type: 'outbox.retry', id: row.id } }),
+      ),
     disabled: noItem,
     run(context) {
       const row = context.target('outbox');
@@ -179,6 +218,13 @@ export const TASKS: readonly Action[] = [
     help: 'Give the selected message up; it is never sent.',
     hint: 11,
     careful: 'outbox',
+    bulk: (context) =>
+      bulkOf(
+        context,
+        'outbox',
+        { verb: 'abandon', done: 'abandoned', noun: 'delivery', means: 'They are never sent.' },
+        (row) => ({ name: outboxName(row), command: { type: 'outbox.abandon', id: row.id } }),
+      ),
     disabled: noItem,
     run(context) {
       const row = context.target('outbox');

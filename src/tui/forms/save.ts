@@ -134,7 +134,7 @@ export interface OpenSettings extends Omit<SettingsFormOptions, 'values'> {
 
 /** Opens the form over whatever is open; asks the gateway for the values first. */
 export function openSettings(context: ActionContext, options: OpenSettings): void {
-  context.config((values) => {
+  context.query('config', {}, (values) => {
     const form = settingsForm({ ...options, values });
     const id = Symbol(options.platform);
     const desk = new FormDesk(context, options, id);

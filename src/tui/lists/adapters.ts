@@ -32,6 +32,12 @@ export const adaptersList: ListDefinition<AdapterView> = {
   rows: ({ slices }) => slices.adapters,
   key: (row) => row.platform,
   haystack: (row) => `${row.platform} ${row.state} ${row.detail} ${row.account?.name ?? ''}`,
+  columns: {
+    platform: (row) => row.platform,
+    state: (row) => row.state,
+    received: (row) => row.received,
+    sent: (row) => row.sent,
+  },
   height: oneLine,
   // As in the header: what is disabled is not expected to be there.
   count: (rows) =>

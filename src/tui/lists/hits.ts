@@ -17,6 +17,7 @@ export const hitsList: ListDefinition<Hit> = {
   rows: ({ loaded }) => loaded.hits,
   key: (row) => `${row.kind} ${row.id} ${row.at} ${row.text}`,
   haystack: (row) => `${row.kind} ${row.who} ${row.where} ${row.text}`,
+  columns: { kind: (row) => row.kind, who: (row) => row.who, where: (row) => row.where, at: (row) => row.at },
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => [

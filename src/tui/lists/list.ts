@@ -75,12 +75,30 @@ export interface DrawContext {
   readonly shift?: number;
 }
 
+/** What a row says in a column; `undefined` is not known. */
+export type Cell = string | number | undefined;
+
+/** Columns by which a list is sorted, and which a filter names: `state:failed`. */
+export type Columns<Row> = Readonly<Record<string, (row: Row) => Cell | readonly Cell[]>>;
+
+/** The cells of a column; a column may say more than one thing about a row. */
+export function cellsOf<Row extends object>(
+  columns: Columns<Row> | Columns<never>,
+  name: string,
+  row: Row,
+): readonly Cell[] {
+  const column: ((row: Row) => Cell | readonly Cell[]) | undefined = (columns as Columns<Row>)[name];
+  const cells = column?.(row);
+  return Array.isArray(cells) ? cells : [cells as Cell];
+}
+
 export interface ListDefinition<Row> {
   readonly title: string;
   readonly rows: (source: RowSource) => readonly Row[];
   readonly key: (row: Row) => string;
   /** What a filter looks at. */
   readonly haystack: (row: Row) => string;
+  readonly columns?: Columns<Row>;
   /** Lines of one row on that width; the same for all rows of a list. */
   readonly height: (width: number) => number;
   readonly draw: (row: Row, context: DrawContext) => readonly Line[];

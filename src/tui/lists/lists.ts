@@ -19,6 +19,12 @@ const schedulesList: ListDefinition<ScheduleView> = {
   key: (row) => row.id,
   haystack: (row) =>
     `${row.id} ${row.state} ${row.when} ${row.timezone} ${row.senderName ?? row.source} ${row.deliver.join(' ')} ${row.prompt}`,
+  columns: {
+    state: (row) => row.state,
+    next: (row) => row.nextRunAt,
+    last: (row) => row.lastStatus,
+    id: (row) => row.id,
+  },
   height: oneLine,
   count: (rows) => {
     const active = rows.filter(({ state }) => state === 'active').length;

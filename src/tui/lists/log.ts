@@ -47,6 +47,8 @@ export const logList: ListDefinition<LogEntry> = {
   rows: ({ slices }) => slices.log,
   key: (row) => String(row.seq),
   haystack: (row) => `${row.level} ${row.source} ${row.text}`,
+  // In the order of time only: it follows its end.
+  columns: { level: (row) => row.level, source: (row) => row.source },
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => ['Nothing was logged yet.', 'Connections, decisions and errors appear here as they happen.'],

@@ -29,6 +29,13 @@ export const pairingList: ListDefinition<PairingView> = {
   key: (row) => row.id,
   haystack: (row) =>
     `${row.platform} ${row.senderName} ${row.senderId} ${row.code ?? ''} ${row.firstWords} ${row.accountId}`,
+  columns: {
+    name: (row) => row.senderName,
+    platform: (row) => row.platform,
+    asked: (row) => row.createdAt,
+    account: (row) => row.accountId,
+    id: (row) => row.senderId,
+  },
   height: (width) => (width >= WIDE ? 2 : 3),
   count: (rows, slices) =>
     slices.gateway.turnedAway > 0

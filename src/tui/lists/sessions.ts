@@ -99,6 +99,16 @@ export const sessionsList: ListDefinition<SessionView> = {
   key: (row) => row.id,
   haystack: (row) =>
     `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.host ?? ''} ${row.id} ${boundWords(row) ?? ''}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
+  columns: {
+    name: (row) => sessionName(row),
+    platform: (row) => row.chat.platform,
+    state: (row) => (row.lastFailure === undefined ? row.state : [row.state, 'failed']),
+    turns: (row) => row.turns,
+    queued: (row) => row.waiting,
+    active: (row) => row.lastUserAt,
+    model: (row) => row.model,
+    kind: (row) => row.chatKind,
+  },
   height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);

@@ -46,6 +46,12 @@ export const tasksList: ListDefinition<TaskView> = {
   rows: ({ slices }) => slices.tasks,
   key: (row) => row.id,
   haystack: (row) => `${row.id} ${row.status} ${row.command} ${row.progressMessage ?? ''} ${row.error ?? ''}`,
+  columns: {
+    state: (row) => (isUndelivered(row) ? [row.status, 'undelivered'] : row.status),
+    progress: (row) => row.progress,
+    created: (row) => row.createdAt,
+    id: (row) => row.id,
+  },
   height: oneLine,
   count: (rows) => {
     const open = rows.filter(isOpenTask).length;

@@ -104,7 +104,11 @@ export function titleLine<K extends ListId>(
         ? `${counted}, ${shown} shown`
         : `${shown}/${all.length}`;
   line.push(span(' '), span(count, alarm ? 'mark' : 'dim'));
-  if (id === 'sessions' && controller.view.failuresFirst) line.push(span(' failures first', 'mark'));
+  const marked = controller.marked(id).length;
+  if (marked > 0) line.push(span(` ${marked} marked`, 'mark'));
+  const sort = controller.view.sorts[id];
+  if (sort !== undefined) line.push(span(` by ${sort.column}${sort.reversed ? ', reversed' : ''}`, 'mark'));
+  else if (id === 'sessions' && controller.view.failuresFirst) line.push(span(' failures first', 'mark'));
   if (id === 'log') {
     const { logLevel, logSource } = controller.view;
     if (logLevel !== undefined) line.push(span(` ${logLevel}${logLevel === 'error' ? '' : '+'}`, 'mark'));
@@ -154,13 +158,19 @@ function rowLines<K extends ListId>(
     pending: controller.view.pending,
     shift: id === 'log' ? controller.view.logShift : 0,
   };
+  const marks = controller.view.marks[id];
   const lines: Line[] = [];
   // One row more than fits whole: its first lines still show.
   for (let index = first; index < Math.min(rows.length, first + room + 1); index += 1) {
     const entry = rows[index];
     if (entry === undefined || lines.length >= box.height - 2) break;
     const selected = index === cursor;
-    const sign = selected ? span(glyphs.cursor, 'key') : span(' ');
+    const sign =
+      marks?.has(list.key(entry)) === true
+        ? span('*', 'mark')
+        : selected
+          ? span(glyphs.cursor, 'key')
+          : span(' ');
     const drawn = list.draw(entry, context);
     if (lines.length + drawn.length <= box.height - 2) {
       controller.lists.drawn.row(id, list.key(entry));

@@ -2,7 +2,6 @@
 import type { TranscriptEntry } from '../../gateway/model.ts';
 import type {
   CommandResult,
-  ConfigValue,
   Operator,
   OperatorCommand,
   OperatorQueries,
@@ -21,6 +20,7 @@ import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
+import { BulkDesk, NO_ANSWER } from './bulk-desk.ts';
 import { anchored, atNextPlace, type SheetMode, standing } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
@@ -59,6 +59,8 @@ export interface ControllerOptions {
   readonly store: ConsoleStore;
   readonly bindings: Bindings;
   readonly effects: Effects;
+  /** Saved filters, by name. */
+  readonly filters?: Readonly<Record<string, string>>;
 }
 
 export class Controller implements ActionContext, Desk {
@@ -71,6 +73,7 @@ export class Controller implements ActionContext, Desk {
   readonly #listeners = new Set<() => void>();
   readonly #held: HeldKeys;
   readonly #undos: UndoDesk;
+  readonly #bulks: BulkDesk;
   readonly #upkeep: Upkeep;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
@@ -88,9 +91,11 @@ export class Controller implements ActionContext, Desk {
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
-    this.#undos = new UndoDesk(this);
+    this.#undos = new UndoDesk(this, options.operator);
+    this.#bulks = new BulkDesk(this, options.operator, this.#undos);
     this.#upkeep = new Upkeep(this);
     this.lists.anchor('pairing');
+    this.lists.saveFilters(options.filters ?? {});
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -134,13 +139,20 @@ export class Controller implements ActionContext, Desk {
   }
 
   perform(action: Action): void {
-    const reason = this.#reasonAgainst(action);
-    if (reason !== undefined) this.toast(reason, 'warn');
+    const bulk = this.#bulks.of(action);
+    const reason = bulk === undefined ? this.#reasonAgainst(action) : undefined;
+    if (bulk !== undefined) this.#bulks.ask(bulk);
+    else if (reason !== undefined) this.toast(reason, 'warn');
     else if (action.careful === undefined) action.run(this, []);
     else this.deliberate(this.#bound(action, []));
   }
 
   performFromPalette(action: Action, args: readonly string[]): void {
+    const bulk = args.length === 0 ? this.#bulks.of(action) : undefined;
+    if (bulk !== undefined) {
+      this.#bulks.ask(bulk);
+      return;
+    }
     const reason = args.length === 0 ? this.#reasonAgainst(action) : undefined;
     if (reason !== undefined) {
       this.toast(reason, 'warn');
@@ -151,6 +163,14 @@ export class Controller implements ActionContext, Desk {
     if (asked === undefined) action.run(this, args);
     else this.ask({ ...asked, confirmed: this.#bound(action, args) });
     this.#fromPalette = false;
+  }
+
+  marked<K extends ListId>(list: K): readonly RowOf[K][] {
+    return this.lists.marked(list);
+  }
+
+  saveFilter(name: string, text: string): void {
+    this.lists.saveFilters({ [name]: text });
   }
 
   deliberate(run: () => void): void {
@@ -173,8 +193,7 @@ export class Controller implements ActionContext, Desk {
   /** Why an action cannot be run on what is selected now, as a sentence. */
   #reasonAgainst(action: Action): string | undefined {
     const { careful } = action;
-    if (careful !== undefined && this.slices.link.asOf !== undefined)
-      return 'Not now: the gateway does not answer, and the rows may be old.';
+    if (careful !== undefined && this.slices.link.asOf !== undefined) return NO_ANSWER;
     if (careful !== undefined && this.lists.justMoved(careful)) return JUST_MOVED;
     const reason = action.disabled?.(this);
     if (reason !== undefined) return `Not now: ${reason}.`;
@@ -305,10 +324,6 @@ export class Controller implements ActionContext, Desk {
         (error: unknown) => this.toast(sentenceOf(error), 'bad'),
       )
       .finally(() => this.#store.flush());
-  }
-
-  config(then: (values: readonly ConfigValue[]) => void): void {
-    this.query('config', {}, then);
   }
 
   said(): readonly TranscriptEntry[] {

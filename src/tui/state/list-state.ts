@@ -6,6 +6,7 @@ import { LISTS } from '../lists/lists.ts';
 import type { Starts } from './find.ts';
 import { FilteredRows, type Only } from './rows.ts';
 import type { Slices } from './slices.ts';
+import { SortedRows } from './sorting.ts';
 import { type Cursor, filterOf, type Mode, type SheetId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
 
@@ -148,6 +149,7 @@ export class ListState {
   loaded: LoadedRows = { config: [], queue: [], hits: [] };
   readonly #desk: Desk;
   readonly #filtered = new FilteredRows();
+  readonly #sorts = new SortedRows();
   #sorted: { readonly from: readonly object[]; readonly rows: readonly object[] } = { from: [], rows: [] };
   readonly #movedAt = new Map<ListId, number>();
   /** Cursors that go back to their rows as soon as those are there again. */
@@ -164,6 +166,8 @@ export class ListState {
     const mode = topMode(this.#desk.view);
     if (filter === '' && mode?.kind === 'filter' && mode.list === list) this.#filtered.warm(list, source);
     const rows = this.#filtered.rows(list, source, filter, this.#only(list));
+    const sort = this.#desk.view.sorts[list];
+    if (sort !== undefined) return this.#sorts.rows(list, rows, sort);
     return list === 'sessions' && this.#desk.view.failuresFirst ? this.#failuresFirst(rows) : rows;
   }
 
@@ -189,10 +193,22 @@ export class ListState {
     };
   }
 
+  saveFilters(filters: Readonly<Record<string, string>>): void {
+    this.#filtered.save(filters);
+  }
+
+  /** Marked rows that pass the filter: what it hides is not acted on. */
+  marked<K extends ListId>(list: K): readonly RowOf[K][] {
+    const marks = this.#desk.view.marks[list];
+    if (marks === undefined || marks.size === 0) return [];
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    return this.rows(list).filter((row) => marks.has(definition.key(row)));
+  }
+
   /** What is wrong with the filter of a list while it is typed. */
   filterError(list: ListId): string | undefined {
     const text = filterOf(this.#desk.view, list);
-    return text === '' ? undefined : this.#filtered.filter(text).error;
+    return text === '' ? undefined : this.#filtered.filter(list, text).error;
   }
 
   /** Index of the selected row, -1 without rows; undefined while the log follows its end. */
@@ -209,6 +225,11 @@ export class ListState {
     if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.subject(list, mode.subject);
     const index = this.cursor(list);
     return this.rows(list).at(index ?? -1);
+  }
+
+  keyOf<K extends ListId>(list: K, row: RowOf[K]): string {
+    const definition: ListDefinition<RowOf[K]> = LISTS[list];
+    return definition.key(row);
   }
 
   /** The key of what an action works on. */

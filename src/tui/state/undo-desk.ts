@@ -1,7 +1,9 @@
 /** Remembers decisions while they can be taken back, and takes them back. */
-import type { CommandResult } from '../../gateway/operator/operator.ts';
+import type { CommandResult, Operator, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { ActionContext } from '../actions/action.ts';
+import { runAll } from './bulk.ts';
 import type { ListState } from './list-state.ts';
+import { sentenceOf } from './sentence.ts';
 import { pushed, UNDO_MS, type Undo, type Undoable, without } from './undo.ts';
 
 type Desk = Pick<ActionContext, 'view' | 'update' | 'toast' | 'run' | 'load'> & {
@@ -11,9 +13,11 @@ type Desk = Pick<ActionContext, 'view' | 'update' | 'toast' | 'run' | 'load'> & 
 
 export class UndoDesk {
   readonly #desk: Desk;
+  readonly #operator: Operator;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, operator: Operator) {
     this.#desk = desk;
+    this.#operator = operator;
   }
 
   /** An act was sent: `u` takes it back from now on, as soon as its answer is there. */
@@ -54,6 +58,10 @@ export class UndoDesk {
       return;
     }
     if (entry.cursor !== undefined) this.#desk.lists.restore(entry.list, entry.cursor);
+    if (isMany(command)) {
+      this.#takeAllBack(entry, command);
+      return;
+    }
     this.#desk.run(command, {
       after: () => {
         this.#desk.toast(`Undone: ${entry.text}`);
@@ -67,4 +75,21 @@ export class UndoDesk {
       },
     });
   }
+
+  #takeAllBack(entry: Undoable, commands: readonly OperatorCommand[]): void {
+    const items = commands.map((command, index) => ({ key: String(index), name: '', command }));
+    runAll(this.#operator, { items, noun: 'decision', done: 'undone' }).then(
+      ({ message }) => this.#desk.toast(message),
+      (error: unknown) => {
+        this.#desk.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
+        this.#desk.toast(sentenceOf(error), 'bad');
+      },
+    );
+  }
+}
+
+function isMany(
+  command: OperatorCommand | readonly OperatorCommand[],
+): command is readonly OperatorCommand[] {
+  return Array.isArray(command);
 }

@@ -9,7 +9,7 @@ const KEPT = 50;
 /** How an act is taken back; undefined when its answer shows that nothing is to be taken back. */
 export interface Undo {
   readonly list: ListId;
-  readonly command: (result: CommandResult) => OperatorCommand | undefined;
+  readonly command: (result: CommandResult) => OperatorCommand | readonly OperatorCommand[] | undefined;
 }
 
 export interface Undoable extends Undo {

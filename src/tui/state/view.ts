@@ -5,6 +5,7 @@ import type { Also, Prompted } from '../actions/action.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
+import type { Sort } from './sorting.ts';
 import type { UndoStack } from './undo.ts';
 
 export interface Cursor {
@@ -138,6 +139,9 @@ export interface ViewState {
   readonly zoom: boolean;
   readonly cursors: Readonly<Partial<Record<ListId, Cursor>>>;
   readonly filters: Readonly<Partial<Record<ListId, string>>>;
+  /** Keys of the marked rows. */
+  readonly marks: Readonly<Partial<Record<ListId, ReadonlySet<string>>>>;
+  readonly sorts: Readonly<Partial<Record<ListId, Sort>>>;
   readonly modes: readonly Mode[];
   readonly toast: Toast | undefined;
   readonly undos: UndoStack;
@@ -169,6 +173,8 @@ export const INITIAL_VIEW: ViewState = {
   zoom: false,
   cursors: {},
   filters: {},
+  marks: {},
+  sorts: {},
   modes: [],
   toast: undefined,
   undos: [],
@@ -197,7 +203,8 @@ export function withMode(view: ViewState, mode: Mode): ViewState {
 export function openedList(view: ViewState, mode: Extract<Mode, { kind: 'list' }>): ViewState {
   const { [mode.list]: _filter, ...filters } = view.filters;
   const { [mode.list]: _cursor, ...cursors } = view.cursors;
-  return withMode({ ...view, filters, cursors }, mode);
+  const { [mode.list]: _marks, ...marks } = view.marks;
+  return withMode({ ...view, filters, cursors, marks }, mode);
 }
 
 /** The text that is searched in the open page. */

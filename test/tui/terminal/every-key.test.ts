@@ -136,6 +136,11 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     ],
     shows: 'telegram Ada',
   },
+  mark: { before: [['4', 'a approve']], shows: 'Pairing 2 1 marked' },
+  'mark.all': { before: [['4', 'a approve']], shows: 'Pairing 2 2 marked' },
+  'sort.next': { before: [PANE.sessions], shows: /Sessions 5.* by name/u },
+  'sort.previous': { before: [PANE.sessions], shows: /Sessions 5.* by kind/u },
+  'sort.reverse': { before: [PANE.sessions, ['>', 'by name']], shows: 'by name, reversed' },
   'session.terminal': { before: [PANE.sessions], command: { type: 'session.lend', id: 's1' } },
   'session.stop': {
     before: [PANE.sessions],

@@ -25,6 +25,8 @@ export interface WalkResult {
   readonly keys: number;
   /** Commands that reached the gateway, by their type. */
   readonly commands: Readonly<Record<string, number>>;
+  /** Commands about marked rows. */
+  readonly bulk: number;
   /** What was decided although it was not on the screen. */
   readonly faults: readonly string[];
 }
@@ -60,6 +62,8 @@ const KEYS = [...new Set(ACTIONS.flatMap((action) => action.keys)), ...TYPED].fi
 );
 /** Keys that decide something somewhere. */
 const DECIDING = [
+  'space',
+  '*',
   'a',
   'A',
   'd',
@@ -242,12 +246,26 @@ export async function walk(
   const done = new Set<string>();
   const subject = (command: OperatorCommand): string => JSON.stringify(objectOf(command, world)?.[0]);
 
+  /** Rows that had a mark when the last key was pressed, and acts on marked rows, by their question. */
+  let marked = new Set<string>();
+  const bulks = new Map<string, number>();
+  const rowKey = (command: OperatorCommand): string =>
+    'requestId' in command ? (command.requestId ?? '') : 'id' in command ? command.id : '';
+
   const judge = (command: OperatorCommand): void => {
     commands[command.type] = (commands[command.type] ?? 0) + 1;
     const wanted = objectOf(command, world);
     const undone = UNDOES[command.type]?.some((type) => done.has(`${type} ${subject(command)}`)) === true;
     done.add(`${command.type} ${subject(command)}`);
     const where = (): string => `${JSON.stringify(command)} by ${key}\n${frames.at(-1) ?? ''}`;
+    // Many rows at once: the question named their number, and each had its mark.
+    const bulk = /(?:Approve|Deny|Block|Cancel|Retry|Stop|Reset|Abandon) (\d+) \w+\?/u.exec(
+      frames.at(-1) ?? '',
+    );
+    if (bulk !== null && marked.has(rowKey(command)) && !undoing) {
+      bulks.set(bulk[0], (bulks.get(bulk[0]) ?? 0) + 1);
+      return;
+    }
     if (wanted !== undefined && !(undoing && undone)) {
       const shown = frames.some((frame) => wanted.some((word) => word !== '' && frame.includes(word)));
       if (!shown) faults.push(`not on the screen: ${where()}`);
@@ -371,6 +389,7 @@ export async function walk(
     // A key that comes back is decided a moment later: its frame still counts.
     frames = [...frames.slice(-3), frame];
     key = name;
+    marked = new Set(Object.values(h.controller.view.marks).flatMap((keys) => [...(keys ?? [])]));
     undoing = name === 'u' || (undoing && name === key);
     h.controller.key(name);
     for (let turn = 0; turn < 3; turn += 1) await Promise.resolve();
@@ -410,7 +429,7 @@ export async function walk(
       for (const id of world.questions.keys())
         if (!h.controller.slices.dialogs.some((row) => row.id === id)) world.questions.delete(id);
   }
-  return { keys, commands, faults };
+  return { keys, commands, bulk: [...bulks.values()].reduce((sum, count) => sum + count, 0), faults };
 }
 
 function total() {
@@ -423,12 +442,14 @@ if (process.argv[1] === import.meta.filename) {
     return at < 0 ? fallback : Number(process.argv[at + 1]);
   };
   const started = Date.now();
-  const { keys, commands, faults } = await walk(option('keys', 100_000), option('seed', 1), (done, found) =>
-    process.stdout.write(`${done} steps, ${found} faults\n`),
+  const { keys, commands, bulk, faults } = await walk(
+    option('keys', 100_000),
+    option('seed', 1),
+    (done, found) => process.stdout.write(`${done} steps, ${found} faults\n`),
   );
   const sent = Object.values(commands).reduce((sum, count) => sum + count, 0);
   process.stdout.write(
-    `${keys} steps in ${Math.round((Date.now() - started) / 1000)} s, ${sent} commands: ${JSON.stringify(commands)}\n`,
+    `${keys} steps in ${Math.round((Date.now() - started) / 1000)} s, ${sent} commands (${bulk} on marked rows): ${JSON.stringify(commands)}\n`,
   );
   for (const fault of faults.slice(0, 5)) process.stdout.write(`FAULT ${fault}\n`);
   process.stdout.write(`${faults.length} faults\n`);

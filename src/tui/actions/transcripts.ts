@@ -1,0 +1,91 @@
+/** Inside a transcript: the chats beside it, tool calls, the file it is exported to. */
+import { sentenceOf } from '../state/sentence.ts';
+import { type Mode, replaceMode, topMode } from '../state/view.ts';
+import type { Action, ActionContext } from './action.ts';
+
+const FORMATS = ['md', 'json', 'html'] as const;
+
+/** Goes to the chat above or below in the list, and takes the cursor along. */
+function beside(context: ActionContext, step: 1 | -1): void {
+  const mode = topMode(context.view);
+  if (mode?.kind !== 'sheet') return;
+  const rows = context.rows('sessions');
+  const index = rows.findIndex((row) => row.id === mode.subject) + step;
+  const row = rows[index];
+  if (row === undefined || index < 0) {
+    context.toast(
+      step > 0 ? 'This is the last chat of the list.' : 'This is the first chat of the list.',
+      'warn',
+    );
+    return;
+  }
+  context.update((view) => {
+    const page: Mode = { kind: 'sheet', sheet: 'session', subject: row.id, top: undefined };
+    return { ...replaceMode(view, page), cursors: { ...view.cursors, sessions: { key: row.id, index } } };
+  });
+}
+
+function exportTranscript(context: ActionContext): void {
+  const mode = topMode(context.view);
+  if (mode?.kind !== 'sheet') return;
+  const id = mode.subject;
+  const session = context.target('sessions') ?? { id };
+  context.prompt({
+    title: 'Export the transcript',
+    hint: 'A new file on this machine; its ending chooses the format: .md, .json or .html.',
+    text: `${id.replaceAll(/[^\w.-]/gu, '_')}.md`,
+    submit(text) {
+      const path = text.trim();
+      const ending = /\.(\w+)$/u.exec(path)?.[1]?.toLowerCase();
+      if (path === '') return undefined;
+      const format = FORMATS.find((each) => each === ending);
+      if (format === undefined)
+        return `The name must end with ${FORMATS.map((each) => `.${each}`).join(', ')}.`;
+      context.effects.exportTranscript(session, path, format).then(
+        (said) => context.toast(said),
+        (error: unknown) => context.toast(sentenceOf(error), 'bad'),
+      );
+      return undefined;
+    },
+  });
+}
+
+export const TRANSCRIPTS: readonly Action[] = [
+  {
+    id: 'session.previous',
+    scopes: ['session'],
+    keys: ['['],
+    label: 'previous chat',
+    help: 'Show the transcript of the previous chat in the list.',
+    hint: 18,
+    run: (context) => beside(context, -1),
+  },
+  {
+    id: 'session.next',
+    scopes: ['session'],
+    keys: [']'],
+    label: 'next chat',
+    help: 'Show the transcript of the next chat in the list.',
+    hint: 18,
+    run: (context) => beside(context, 1),
+  },
+  {
+    id: 'session.tools',
+    scopes: ['session'],
+    keys: ['T'],
+    label: 'tool calls',
+    help: 'Show what tool calls were given and returned, or fold them to one line.',
+    hint: 16,
+    labelNow: ({ view }) => (view.toolsOpen ? 'fold tool calls' : 'open tool calls'),
+    run: (context) => context.update((view) => ({ ...view, toolsOpen: !view.toolsOpen })),
+  },
+  {
+    id: 'session.export',
+    scopes: ['session'],
+    keys: ['e'],
+    label: 'export',
+    help: 'Write the whole transcript to a file: Markdown, JSON or HTML.',
+    hint: 16,
+    run: exportTranscript,
+  },
+];

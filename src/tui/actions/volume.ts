@@ -1,0 +1,159 @@
+/** Many rows at once: marks, the order of a list, and filters that have a name. */
+import { clean } from '../draw/cells.ts';
+import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
+import type { Bulk, BulkItem } from '../state/bulk.ts';
+import { otherColumn } from '../state/sorting.ts';
+import { activeList, filterOf, type ViewState } from '../state/view.ts';
+import type { Action, ActionContext } from './action.ts';
+
+/** Lists whose acts take many rows. */
+const MARKABLE: ReadonlySet<ListId> = new Set([
+  'pairing',
+  'sessions',
+  'tasks',
+  'outbox',
+  'refusals',
+  'allowlist',
+]);
+
+function keyOf<K extends ListId>(list: K, row: RowOf[K]): string {
+  const definition: ListDefinition<RowOf[K]> = LISTS[list];
+  return definition.key(row);
+}
+
+function marking(view: ViewState, list: ListId, keys: Iterable<string>): ViewState {
+  return { ...view, marks: { ...view.marks, [list]: new Set(keys) } };
+}
+
+function unmarkable({ view }: ActionContext): string | undefined {
+  return MARKABLE.has(activeList(view)) ? undefined : 'rows of this list are decided one by one';
+}
+
+function mark<K extends ListId>(context: ActionContext, list: K): void {
+  const row = context.target(list);
+  if (row === undefined) return;
+  const key = keyOf(list, row);
+  context.update((view) => {
+    const marks = new Set(view.marks[list]);
+    if (!marks.delete(key)) marks.add(key);
+    return marking(view, list, marks);
+  });
+  context.move({ kind: 'rows', rows: 1 });
+}
+
+/** All rows that pass the filter; again: none. Rows that come later are not marked. */
+function markAll(context: ActionContext, list: ListId): void {
+  const keys = context.rows(list).map((row) => keyOf(list, row));
+  const before = context.view.marks[list];
+  const all = keys.length > 0 && keys.every((key) => before?.has(key) === true);
+  context.update((view) => marking(view, list, all ? [] : keys));
+}
+
+function unsorted({ view }: ActionContext): string | undefined {
+  const list = activeList(view);
+  return list === 'log' || LISTS[list].columns === undefined ? 'this list has one order' : undefined;
+}
+
+function sort(context: ActionContext, step: 1 | -1): void {
+  const list = activeList(context.view);
+  const next = otherColumn(list, context.view.sorts[list], step);
+  context.update((view) => ({ ...view, sorts: { ...view.sorts, [list]: next } }));
+}
+
+/** What one act does to the marked rows it fits; undefined when no row is marked. */
+export function bulkOf<K extends ListId>(
+  context: ActionContext,
+  list: K,
+  words: Omit<Bulk, 'list' | 'items'>,
+  itemOf: (row: RowOf[K]) => Omit<BulkItem, 'key'> | undefined,
+): Bulk | undefined {
+  const rows = context.marked(list);
+  if (rows.length === 0) return undefined;
+  const items = rows.flatMap((row) => {
+    const item = itemOf(row);
+    return item === undefined ? [] : [{ key: keyOf(list, row), ...item }];
+  });
+  return { list, ...words, items };
+}
+
+export const VOLUME: readonly Action[] = [
+  {
+    id: 'mark',
+    scopes: ['list'],
+    keys: ['space'],
+    label: 'mark',
+    help: 'Mark the selected row, or take its mark away; acts then work on all marked rows.',
+    hint: 60,
+    disabled: unmarkable,
+    run: (context) => mark(context, activeList(context.view)),
+  },
+  {
+    id: 'mark.all',
+    scopes: ['list'],
+    keys: ['*'],
+    label: 'mark all',
+    help: 'Mark all rows that pass the filter; again: none.',
+    disabled: unmarkable,
+    run: (context) => markAll(context, activeList(context.view)),
+  },
+  {
+    id: 'sort.next',
+    scopes: ['list'],
+    keys: ['>'],
+    label: 'sort by next column',
+    help: 'Sort the list by its next column; after the last one in its usual order.',
+    disabled: unsorted,
+    run: (context) => sort(context, 1),
+  },
+  {
+    id: 'sort.previous',
+    scopes: ['list'],
+    keys: ['<'],
+    label: 'sort by previous column',
+    help: 'Sort the list by its previous column.',
+    disabled: unsorted,
+    run: (context) => sort(context, -1),
+  },
+  {
+    id: 'sort.reverse',
+    scopes: ['list'],
+    keys: ['|'],
+    label: 'reverse',
+    help: 'Turn the order of a sorted list round.',
+    disabled: ({ view }) =>
+      view.sorts[activeList(view)] === undefined ? 'the list is not sorted' : undefined,
+    run: (context) =>
+      context.update((view) => {
+        const list = activeList(view);
+        const before = view.sorts[list];
+        if (before === undefined) return view;
+        return { ...view, sorts: { ...view.sorts, [list]: { ...before, reversed: !before.reversed } } };
+      }),
+  },
+  {
+    id: 'filter.save',
+    scopes: ['list'],
+    keys: [],
+    label: 'save filter',
+    help: 'Save the filter of the list under a name; @name in a filter stands for it.',
+    words: 'filter save',
+    args: '<name>',
+    run(context, [name]) {
+      const text = filterOf(context.view, activeList(context.view));
+      if (name === undefined || !/^[\w-]{1,40}$/u.test(name))
+        context.toast('Which name? : filter save <name>', 'warn');
+      else if (text === '') context.toast('The list has no filter. / sets one.', 'warn');
+      else
+        context.run(
+          { type: 'config.set', key: `console.filters.${name}`, value: text },
+          {
+            after() {
+              context.saveFilter(name, text);
+              context.toast(`@${name} stands for ${clean(text, 60)}`);
+            },
+          },
+        );
+    },
+  },
+];
