@@ -4,6 +4,7 @@
  * in the same run.
  *
  *     node bench/agents.ts [largest number of sdk sessions, default 100]
+ *     node bench/agents.ts cold [chats, default 50]    all chats write at once to an agent that has not started anything
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,9 @@ import { bundledPi } from '../src/gateway/agent/pi-command.ts';
 import { type ModelServer, startModelServer } from '../test/agents/model-server.ts';
 
 const WARM_TURNS = 20;
-const largest = Number(process.argv[2] ?? 100);
+const onlyCold = process.argv[2] === 'cold';
+const chats = onlyCold ? Number(process.argv[3] ?? 50) : 50;
+const largest = onlyCold ? 0 : Number(process.argv[2] ?? 100);
 const print = (line = ''): void => void process.stdout.write(`${line}\n`);
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -113,6 +116,49 @@ async function withSpare(server: ModelServer): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** All chats write at once and nothing is running yet: until the first, the middle and the last has its whole answer. */
+async function cold(backend: 'auto' | 'pi-rpc' | 'pi-sdk', server: ModelServer, most: number): Promise<void> {
+  const options = backend === 'auto' ? { command: [] } : {};
+  const { agent, folder } = await make(backend, server, { maxChildren: most, ...options });
+  let highestMb = 0;
+  const look = setInterval(() => {
+    highestMb = Math.max(highestMb, residentMb());
+  }, 100);
+  const begin = performance.now();
+  const times = await Promise.all(
+    Array.from({ length: chats }, async (_, i) => {
+      const conversation = agent.open({ id: `c${i}`, kind: 'chat', cwd: folder, person: String(i) });
+      await firstText(conversation);
+      return performance.now() - begin;
+    }),
+  );
+  clearInterval(look);
+  times.sort((a, b) => a - b);
+  const seconds = (ms: number | undefined): string => `${((ms ?? Number.NaN) / 1000).toFixed(2)} s`;
+  const memory = Math.max(highestMb, residentMb()).toFixed(0);
+  print(
+    row([
+      backend,
+      String(most),
+      seconds(times[0]),
+      seconds(median(times)),
+      seconds(times.at(-1)),
+      `${memory} MB`,
+    ]),
+  );
+  await agent.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function measureCold(server: ModelServer): Promise<void> {
+  print(`\n${chats} chats at once, cold`);
+  print(row(['', 'processes', 'first', 'median', 'all', 'resident']));
+  await cold('auto', server, 4);
+  await cold('pi-sdk', server, 4);
+  await cold('pi-rpc', server, 4);
+  await cold('pi-rpc', server, 16);
+}
+
 async function measure(backend: 'pi-rpc' | 'pi-sdk', counts: readonly number[], server: ModelServer) {
   const { agent, folder } = await make(backend, server, { spare: false, maxChildren: Math.max(...counts) });
   const open: Conversation[] = [];
@@ -165,13 +211,16 @@ function row(cells: readonly string[]): string {
 const server = await startModelServer();
 try {
   await directly(server);
-  await measure('pi-rpc', [1, 10], server);
-  await withSpare(server);
-  await measure(
-    'pi-sdk',
-    [1, 10, 100, 1000].filter((count) => count <= largest),
-    server,
-  );
+  await measureCold(server);
+  if (!onlyCold) {
+    await measure('pi-rpc', [1, 10], server);
+    await withSpare(server);
+    await measure(
+      'pi-sdk',
+      [1, 10, 100, 1000].filter((count) => count <= largest),
+      server,
+    );
+  }
 } finally {
   await server.stop();
 }
