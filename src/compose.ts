@@ -173,9 +173,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const config = new ConfigAccess(
       folder.config,
       {
-        ...(options.port === undefined ? {} : { port: options.port }),
-        ...(options.host === undefined ? {} : { host: options.host }),
-        ...(options.backend === undefined ? {} : { 'agent.backend': options.backend }),
+        flags: { port: options.port, host: options.host, 'agent.backend': options.backend },
+        env,
+        cwd: options.cwd ?? process.cwd(),
+        started: loaded.config,
       },
       (key) => {
         const { config: now } = loadConfig(folder.config);

@@ -26,6 +26,7 @@ export function configRequest(
 ): { readonly show: string | undefined } | { readonly set: string; readonly value: string | undefined } {
   const [word, ...more] = rest;
   if (word === 'get') return { show: more[0] };
+  if (word === 'all' && more.length === 0) return { show: undefined };
   const [key, ...value] = word === 'set' ? more : rest;
   if (word === 'set' && key === undefined) throw new UsageError(USAGE);
   if (key === undefined || (word !== 'set' && value.length === 0)) return { show: key };
@@ -40,7 +41,16 @@ export async function runConfig(
   around: ConfigSurroundings,
 ): Promise<string> {
   const request = configRequest(args.rest);
-  const access = new ConfigAccess(folder.config, {}, () => false, checkWholeConfig);
+  const access = new ConfigAccess(
+    folder.config,
+    {
+      flags: { port: args.port, host: args.host, 'agent.backend': args.agent },
+      env: process.env,
+      cwd: process.cwd(),
+    },
+    () => false,
+    checkWholeConfig,
+  );
   const operator = await around.operator();
   try {
     if ('set' in request) {

@@ -231,10 +231,22 @@ export function allowlist(rows: readonly AllowlistView[]): string {
   );
 }
 
+function shown(value: unknown): string {
+  return value === undefined ? '' : JSON.stringify(value);
+}
+
+function later({ later: next, fallback }: ConfigValue): string {
+  return next === undefined ? '' : ` (${shown(next ?? fallback) || 'the default'} after a restart)`;
+}
+
 export function config(rows: readonly ConfigValue[]): string {
   return table(
     ['KEY', 'VALUE', 'FROM'],
-    rows.map((each) => [each.key, each.value === undefined ? '' : JSON.stringify(each.value), each.source]),
+    rows.map((each) => [
+      each.key,
+      `${shown(each.value)}${later(each)}`,
+      each.from === undefined ? each.source : each.source === 'file' ? `file ${each.from}` : each.from,
+    ]),
     'No such key.',
   );
 }

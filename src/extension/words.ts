@@ -2,11 +2,12 @@ import { GatewayError } from '../base/errors.ts';
 import * as print from '../cli/print.ts';
 import { VIEWS } from '../cli/views.ts';
 import { type Misused, readWork } from '../cli/work.ts';
-import { ConfigAccess } from '../gateway/config/access.ts';
+import { ConfigAccess, differs } from '../gateway/config/access.ts';
 import { closest } from '../gateway/config/suggest.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import { commandsOf, nextWords, type Worded } from '../gateway/operator/operations/words.ts';
+import type { ConfigValue } from '../gateway/operator/operator.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
@@ -23,7 +24,7 @@ const OWN: readonly Word[] = [
   { word: 'stop', args: '', help: 'stop it' },
   { word: 'status', args: '', help: 'show what is running, queued or failing' },
   { word: 'restart', args: '', help: 'restart it and reload the configuration' },
-  { word: 'config', args: '[key]', help: 'show values and where each comes from' },
+  { word: 'config', args: '[key|all]', help: 'show what differs from the default, and where it comes from' },
   { word: 'console', args: '', help: 'open pairing requests and adapters, with the keys of the console' },
 ];
 
@@ -61,8 +62,12 @@ export async function runWords(line: string, link: GatewayLink, env: NodeJS.Proc
         : print.status(operator.snapshot(), true);
     }
     case 'config': {
-      const values = new ConfigAccess(dataFolder(undefined, env).config).values();
-      return print.config(values.filter((each) => each.key.startsWith(rest[0] ?? '')));
+      const operator = await link.operator();
+      const values =
+        operator === undefined
+          ? new ConfigAccess(dataFolder(undefined, env).config, { env }).values()
+          : await operator.query('config', {});
+      return configText(values, rest[0]);
     }
   }
   if (!WORDS.some((each) => each.word === word)) throw unknownWord(word);
@@ -89,6 +94,16 @@ function misused({ usage, platform }: Misused): GatewayError {
     status: 400,
     hint: `Use one of ${PLATFORMS.join(', ')}.`,
   });
+}
+
+/** Without a word: what differs from the default. */
+export function configText(values: readonly ConfigValue[], word: string | undefined): string {
+  if (word === 'all') return print.config(values);
+  if (word !== undefined) return print.config(values.filter((each) => each.key.startsWith(word)));
+  const changed = values.filter(differs);
+  return changed.length === 0
+    ? 'Every value is the default. /gateway config all lists them.'
+    : `${print.config(changed)}\nThe rest is the default: /gateway config all lists everything.`;
 }
 
 /** Completions for what was typed behind `/gateway `. */

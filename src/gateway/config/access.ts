@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { GatewayError } from '../../base/errors.ts';
-import type { Platform } from '../model.ts';
+import { machineZone } from '../machine-zone.ts';
+import { PLATFORMS, type Platform } from '../model.ts';
 import type { ConfigKind, ConfigValue } from '../operator/operator.ts';
+import { keyLines } from './key-lines.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
 import { environmentName } from './secrets.ts';
+import { resolveSettings } from './settings.ts';
 import { closest } from './suggest.ts';
 
 /** The part of a schema that says what may be typed. */
@@ -23,6 +28,11 @@ function kindOf(node: KindNode): { readonly kind: ConfigKind; readonly choices?:
   if (node.type === 'integer' || node.type === 'number') return { kind: 'number' };
   if (node.type === 'array' && node.items?.type === 'string') return { kind: 'list' };
   return { kind: node.type === 'string' ? 'text' : 'other' };
+}
+
+/** Is the value, or the one to come, another than the default? */
+export function differs({ value, later, source, fallback }: ConfigValue): boolean {
+  return (source !== 'default' && !isDeepStrictEqual(value, fallback)) || later !== undefined;
 }
 
 type PlatformSettings<P extends Platform> = NonNullable<PlatformsConfig[P]>;
@@ -71,25 +81,39 @@ export function configKeys(schema: SchemaNode = ROOT, prefix = ''): ConfigKey[] 
 /** Throws ConfigError for what the schema cannot judge; `origin` names the file. */
 export type ConfigCheck = (config: Config, origin: string) => Promise<void> | void;
 
+/** What counts besides the file. */
+export interface ConfigSurroundings {
+  /** Values of the command line, by key. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Where the gateway was started. */
+  readonly cwd?: string;
+  /** The configuration that the running gateway was started with. */
+  readonly started?: Config;
+}
+
+const FLAG_NAMES: Readonly<Record<string, string>> = { 'agent.backend': '--agent' };
+const VARIABLES: Readonly<Record<string, string>> = { port: 'PI_GATEWAY_PORT', host: 'PI_GATEWAY_HOST' };
+
 /** Reads and changes `config.json` on the operator's word. */
 export class ConfigAccess {
   readonly #path: string;
-  readonly #flags: Readonly<Record<string, unknown>>;
+  readonly #around: ConfigSurroundings;
   readonly #stored: (key: string) => boolean;
   readonly #check: ConfigCheck;
 
   /**
-   * `flags`: values that the command line or the environment set, by key. `stored` hears of every key that was
-   * written and says whether it is in force already. `check` judges what the schema cannot.
+   * `stored` hears of every key that was written and says whether it is in force already. `check` judges what the
+   * schema cannot.
    */
   constructor(
     path: string,
-    flags: Readonly<Record<string, unknown>> = {},
+    around: ConfigSurroundings = {},
     stored: (key: string) => boolean = () => false,
     check: ConfigCheck = () => {},
   ) {
     this.#path = path;
-    this.#flags = flags;
+    this.#around = around;
     this.#stored = stored;
     this.#check = check;
   }
@@ -97,21 +121,82 @@ export class ConfigAccess {
   /** Each key with its value in force and where that comes from; secrets masked. */
   values(): ConfigValue[] {
     const { config } = loadConfig(this.#path);
-    return configKeys().map(({ key, description, fallback, secret, kind, choices }) => {
-      const flag = this.#flags[key];
-      const file = lookUp(config, key);
-      const value = flag ?? file ?? fallback;
+    const lines = keyLines(this.#text());
+    const defaults = this.#defaults(config);
+    return configKeys().map((known) => {
+      const { key, description, secret, kind, choices } = known;
+      const fallback = defaults[key] ?? known.fallback;
+      const inFile = lookUp(config, key);
+      const inForce = this.#followed(key) ? inFile : lookUp(this.#around.started ?? config, key);
+      const given = this.#given(key);
+      const changed = given === undefined && !isDeepStrictEqual(inForce, inFile);
+      const line = lines.get(key);
+      const shown = (value: unknown): unknown => (secret && isSet(value) ? shownSecret(value) : value);
       return {
         key,
-        value: secret && isSet(value) ? shownSecret(value) : value,
-        source: flag !== undefined ? 'flag' : file !== undefined ? 'file' : 'default',
+        value: shown(given?.value ?? inForce ?? fallback),
+        ...(changed ? { later: shown(inFile) ?? null } : {}),
+        source: given?.source ?? (inForce === undefined ? 'default' : 'file'),
+        ...(given !== undefined
+          ? { from: given.from }
+          : inForce === undefined || changed || line === undefined
+            ? {}
+            : { from: `line ${line}` }),
         help: description,
         kind,
         ...(choices === undefined ? {} : { choices }),
         ...(secret ? { secret } : {}),
-        ...(fallback === undefined ? {} : { fallback }),
+        ...(known.fallback === undefined ? {} : { fallback: known.fallback }),
       };
     });
+  }
+
+  /** What wins over the file. */
+  #given(key: string): { value: unknown; source: 'flag' | 'environment'; from: string } | undefined {
+    const { flags, env } = this.#around;
+    if (flags?.[key] !== undefined)
+      return { value: flags[key], source: 'flag', from: FLAG_NAMES[key] ?? `--${key}` };
+    const from = VARIABLES[key];
+    const text = from === undefined ? undefined : env?.[from];
+    if (from === undefined || text === undefined || text === '') return undefined;
+    return { value: key === 'port' ? Number(text) : text, source: 'environment', from };
+  }
+
+  /** Changes of it are in force at once. */
+  #followed(key: string): boolean {
+    return key.startsWith('platforms.') || key === 'schedules';
+  }
+
+  #text(): string {
+    try {
+      return readFileSync(this.#path, 'utf8');
+    } catch {
+      return ''; // there is none yet
+    }
+  }
+
+  /** Defaults that depend on other keys, or on the machine. */
+  #defaults(config: Config): Readonly<Record<string, unknown>> {
+    const { env, cwd } = this.#around;
+    if (env === undefined) return {};
+    // Its port and address are judged elsewhere.
+    const settings = resolveSettings(
+      { ...config, host: 'localhost' },
+      { host: 'localhost' },
+      env,
+      cwd ?? process.cwd(),
+    );
+    return {
+      'agent.cwd': settings.agent.cwd,
+      'agent.maxConcurrent': settings.agent.maxConcurrent,
+      'sessions.timeZone': machineZone(env),
+      ...Object.fromEntries(
+        PLATFORMS.flatMap((platform) => [
+          [`platforms.${platform}.enabled`, settings.enabled(platform)],
+          [`platforms.${platform}.dmPolicy`, settings.chats(platform).dmPolicy],
+        ]),
+      ),
+    };
   }
 
   /**

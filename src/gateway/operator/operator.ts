@@ -72,9 +72,13 @@ export type ConfigKind = 'text' | 'number' | 'boolean' | 'choice' | 'list' | 'ot
 
 export interface ConfigValue {
   readonly key: string;
-  /** Secrets are masked, except for the name of an environment variable that holds one. */
+  /** In force now. Secrets are masked, except for the name of an environment variable that holds one. */
   readonly value: unknown;
+  /** What the file says since the start, in force after the next one; null: nothing, so the default. */
+  readonly later?: unknown;
   readonly source: 'flag' | 'environment' | 'file' | 'default';
+  /** The line of the file, the variable, or the flag. */
+  readonly from?: string;
   readonly help: string;
   /** Absent when the gateway at the other end is older. */
   readonly kind?: ConfigKind;

@@ -45,7 +45,11 @@ function ordered(keys: readonly string[]): string[] {
 
 function fieldFor(key: string, value: ConfigValue, required: boolean): FormField {
   const secret = value.secret === true;
-  const stored = value.source !== 'default' && value.value !== undefined;
+  // What the file says counts here, also where it takes effect with the next start.
+  const stored =
+    value.later === undefined
+      ? value.source !== 'default' && value.value !== undefined
+      : value.later !== null;
   const text = stored && !secret ? shown(value) : '';
   return {
     key,
@@ -71,7 +75,7 @@ function fallbackOf({ fallback }: ConfigValue): string {
 function shown(value: ConfigValue): string {
   if (value.kind === 'boolean') return value.value === true ? 'yes' : 'no';
   if (value.kind === 'list' && Array.isArray(value.value)) return value.value.map(String).join(', ');
-  return configText(value.value);
+  return configText(value.later ?? value.value);
 }
 
 function optionsOf(value: ConfigValue): string[] {

@@ -131,13 +131,14 @@ export const configList: ListDefinition<ConfigValue> = {
   empty: () => ['Loading the configuration.'],
   draw(row, { width, glyphs }) {
     const keyWidth = Math.min(34, Math.floor(width / 2));
-    const changed = row.source !== 'default';
+    const changed = row.source !== 'default' || row.later !== undefined;
     const left: Span[] = [
       span(fillTo(clean(row.key, 80), keyWidth, 'left', glyphs.ellipsis), changed ? 'strong' : 'text'),
       span(' '),
       span(configText(row.value), changed ? 'accent' : 'dim'),
     ];
-    return [spread(left, [span(row.source, 'dim')], width, glyphs.ellipsis, 20)];
+    const after = row.later === undefined ? '' : 'changed, after a restart ';
+    return [spread(left, [span(after, 'warn'), span(row.source, 'dim')], width, glyphs.ellipsis, 20)];
   },
 };
 
