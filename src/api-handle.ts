@@ -62,7 +62,7 @@ function statusOf({ gateway, settings }: RunningGateway): GatewayStatus {
       .map(({ platform }) => platform),
     clientCount: view.clients,
     // The store of one that has stopped is closed.
-    sessionCount: running ? gateway.conversations.views().filter((each) => each.state !== 'ended').length : 0,
+    sessionCount: running ? gateway.sessions.counts.open : 0,
     agentConnected: !settings.noAgent && view.agent.ok,
     state: view.state,
     version: view.version,

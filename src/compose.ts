@@ -365,7 +365,6 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
 /** Body of `/api/status` and of `getStatus()`. */
 function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
   const view = gateway.view();
-  const sessions = gateway.conversations.views().filter((each) => each.state !== 'ended');
   return {
     running: view.state === 'running',
     state: view.state,
@@ -383,7 +382,7 @@ function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
       ...(nextStep === undefined ? {} : { nextStep }),
     })),
     clients: view.clients,
-    sessions: sessions.length,
+    sessions: gateway.sessions.counts.open,
     bindings: gateway.bindings.views(),
     agent: view.agent,
     tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,

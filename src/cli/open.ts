@@ -1,4 +1,4 @@
-import { findSession } from '../gateway/operator/operations/names.ts';
+import { findSession, seenWith } from '../gateway/operator/operations/names.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { holdSession, lentOf } from './handoff.ts';
 import { operatorSession } from './one-shot.ts';
@@ -12,7 +12,7 @@ export async function runOpen(args: Arguments): Promise<number> {
     throw new UsageError('open needs an interactive terminal.');
   const { operator, close } = await operatorSession(args);
   try {
-    const session = findSession(operator.snapshot(), wanted);
+    const session = findSession(await seenWith(operator, wanted), wanted);
     const lent = lentOf((await operator.run({ type: 'session.lend', id: session.id })).data);
     printNote(
       `opening "${session.title}" of ${session.senderName} (${session.chat.platform}); its messages are queued until you exit pi.`,

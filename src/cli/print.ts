@@ -38,7 +38,7 @@ function ago(at: number, now = Date.now()): string {
 
 export function status(snapshot: OperatorSnapshot, online: boolean): string {
   const { gateway } = snapshot;
-  const active = snapshot.sessions.filter((each) => each.state !== 'ended');
+  const active = gateway.sessions?.open ?? snapshot.sessions.filter((each) => each.state !== 'ended').length;
   const lines = [
     online
       ? `gateway ${gateway.version} ${gateway.state} on ${gateway.host}:${gateway.port}, up since ${ago(gateway.startedAt)}`
@@ -53,7 +53,7 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
       (host) =>
         `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} at work – ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
     ),
-    `sessions ${active.length}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, waiting to be let in ${snapshot.pairing.length}, turned away ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
+    `sessions ${active}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, waiting to be let in ${snapshot.pairing.length}, turned away ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
     ...gateway.badges.map((badge) => `WARNING ${badge}`),
   ];
   if (online)

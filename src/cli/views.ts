@@ -2,7 +2,7 @@
 import { GatewayError } from '../base/errors.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
-import { findSession } from '../gateway/operator/operations/names.ts';
+import { findSession, seenWith } from '../gateway/operator/operations/names.ts';
 import type { Typed, Worded, Words } from '../gateway/operator/operations/words.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import { UsageError } from './arguments.ts';
@@ -50,7 +50,7 @@ export const VIEWS: readonly View[] = [
   {
     words: [{ say: 'session show <session>' }],
     async show(operator, { session: wanted = '' }) {
-      const session = findSession(operator.snapshot(), wanted);
+      const session = findSession(await seenWith(operator, wanted), wanted);
       const transcript = await operator.query('transcript', { sessionId: session.id, limit: 50 });
       return { value: { ...session, transcript }, text: print.session(session, transcript) };
     },
@@ -79,7 +79,7 @@ export const VIEWS: readonly View[] = [
       },
     ],
     async show(operator, { session: wanted = '' }, { format = 'md' }) {
-      const snapshot = operator.snapshot();
+      const snapshot = await seenWith(operator, wanted);
       const listed = snapshot.sessions.find(({ id }) => id === wanted || id.startsWith(wanted));
       const session = listed === undefined ? { id: wanted } : findSession(snapshot, wanted);
       const entries = await wholeTranscript(operator, session.id);

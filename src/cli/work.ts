@@ -1,4 +1,5 @@
 /** A line of words as what it asks for: a command for the operator, or something to look at. */
+import { seenWith } from '../gateway/operator/operations/names.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import { commandsOf, readLine, type Words } from '../gateway/operator/operations/words.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
@@ -24,11 +25,13 @@ export async function readWork(
   refuse: (misused: Misused) => Error,
   table = OPERATIONS,
 ): Promise<Work> {
-  const found = readLine([...VIEWS, ...table], line, operator.snapshot());
+  const [head, , session] = line;
+  const seen = await seenWith(operator, head === 'session' ? session : undefined);
+  const found = readLine([...VIEWS, ...table], line, seen);
   if (found.row === undefined) {
-    const { head, platform } = found;
-    const args = commandsOf([...table, ...VIEWS]).find(({ name }) => name === head)?.args ?? '';
-    throw refuse({ usage: `${head} ${args}`.trim(), platform });
+    const { head: command, platform } = found;
+    const args = commandsOf([...table, ...VIEWS]).find(({ name }) => name === command)?.args ?? '';
+    throw refuse({ usage: `${command} ${args}`.trim(), platform });
   }
   const { row, words, params } = found;
   if ('show' in row) return row.show(operator, { ...params }, around);

@@ -322,6 +322,7 @@ export class Gateway {
       clients: this.#clients,
       badges: [...openBadges(settings), ...(problem === undefined ? [] : [problem])],
       turnedAway: this.door.desk.turnedAway,
+      sessions: this.sessions.counts,
     };
   }
 

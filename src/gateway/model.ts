@@ -396,4 +396,6 @@ export interface GatewayView {
   readonly badges: readonly string[];
   /** Strangers who got no code because too many were waiting. */
   readonly turnedAway: number;
+  /** How many there are in the store; absent where the gateway at the other end is older. */
+  readonly sessions?: { readonly open: number; readonly ended: number };
 }

@@ -56,7 +56,18 @@ export const GAUGES: readonly {
     name: 'sessions',
     help: 'Sessions by state.',
     labels: ['state'],
-    read: ({ sessions }) => countBy(sessions, (row) => row.state),
+    // Every session is either ended or, unless it is among those at work, idle.
+    read: ({ sessions, gateway }) => {
+      const seen = new Map(countBy(sessions, (row) => row.state).map(([[state = ''], n]) => [state, n]));
+      const count = gateway.sessions;
+      if (count !== undefined) {
+        const open = sessions.filter((row) => row.state !== 'ended').length;
+        const idle = (seen.get('idle') ?? 0) + Math.max(0, count.open - open);
+        if (idle > 0) seen.set('idle', idle);
+        if (count.ended > 0) seen.set('ended', count.ended);
+      }
+      return [...seen].map(([state, n]) => [[state], n]);
+    },
   },
   {
     name: 'tasks',

@@ -33,16 +33,13 @@ interface Page<T> {
 /**
  * One page of a list. The cursor names the last row that was seen, not a number of rows: rows that come and go between
  * two requests make none appear twice and none be skipped.
- * @throws RequestRefused 400
  */
 function pageOf<T>(
   all: readonly T[],
   keyOf: (row: T) => RowKey,
-  limit: string | undefined,
-  cursor: string | undefined,
+  size: number,
+  after: RowKey | undefined,
 ): Page<T> {
-  const size = sizeOf(limit);
-  const after = cursor === undefined ? undefined : keyFrom(cursor);
   const keyed = all.map((row) => ({ row, key: keyOf(row) })).sort((a, b) => order(a.key, b.key));
   const rest = after === undefined ? keyed : keyed.filter(({ key }) => order(key, after) > 0);
   const page = rest.slice(0, size);
@@ -58,6 +55,7 @@ function order(a: RowKey, b: RowKey): number {
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
 }
 
+/** @throws RequestRefused 400 */
 function sizeOf(limit: string | undefined): number {
   if (limit === undefined) return LARGEST;
   const size = Number(limit);
@@ -72,6 +70,7 @@ function cursorOf({ at, id }: RowKey): string {
   return Buffer.from(JSON.stringify([at, id])).toString('base64url');
 }
 
+/** @throws RequestRefused 400 */
 function keyFrom(cursor: string): RowKey {
   try {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
@@ -201,12 +200,26 @@ function list<T extends object>(
   keyOf: (row: T) => RowKey,
   shown: (row: T) => object = (row) => row,
 ): Route {
+  return paged(path, access, ({ limit, after }) => pageOf(rows(), keyOf, limit, after), shown);
+}
+
+/** The same where the rows are read page by page. */
+function paged<T extends object>(
+  path: string,
+  access: AccessLevel,
+  read: (wanted: { limit: number; after: RowKey | undefined }) => Page<T> | Promise<Page<T>>,
+  shown: (row: T) => object = (row) => row,
+): Route {
   return {
     method: 'GET',
     path,
     access,
-    handle: ({ query }) => {
-      const page = pageOf(rows(), keyOf, query('limit'), query('cursor'));
+    handle: async ({ query }) => {
+      const cursor = query('cursor');
+      const page = await read({
+        limit: sizeOf(query('limit')),
+        after: cursor === undefined ? undefined : keyFrom(cursor),
+      });
       const size = query('limit') === undefined ? '' : `limit=${page.rows.length}&`;
       return Response.json(page.rows.map(shown), {
         headers:
@@ -234,11 +247,25 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
       access: 'counts',
       handle: ({ access }) => statusFor(access, deps.status()),
     },
-    list(
+    paged(
       '/api/sessions',
       'read',
-      () => operator.snapshot().sessions,
-      (row) => ({ at: row.createdAt, id: row.id }),
+      async ({ limit, after }) => {
+        // One row more tells whether there is another page.
+        const found = await operator.query('sessions', {
+          limit: limit + 1,
+          ...(after === undefined ? {} : { after }),
+        });
+        const rows = found.slice(0, limit);
+        const last = rows.at(-1);
+        return {
+          rows,
+          next:
+            last !== undefined && found.length > limit
+              ? cursorOf({ at: last.createdAt, id: last.id })
+              : undefined,
+        };
+      },
       (row) => sessionRow(row, deps.resetOf?.(row.chat.platform, row.chatKind)),
     ),
     list(

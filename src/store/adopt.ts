@@ -12,7 +12,7 @@ import { segmentsOf } from './segment.ts';
 import { isOurs, publish, removeTemporaries, temporaryPath, writeSnapshot } from './snapshot.ts';
 import type { Row } from './sql.ts';
 import { RecordingTx, type Tx } from './transaction.ts';
-import { mergeWal } from './wal.ts';
+import { isInWalMode, mergeWal } from './wal.ts';
 
 /** What an older gateway left in a database file. */
 export interface Legacy {
@@ -47,13 +47,7 @@ export async function readLegacy(path: string, disk: Disk = nodeDisk): Promise<L
 }
 
 async function readLegacyFiles(path: string, disk: Disk): Promise<LegacyFiles | undefined> {
-  const paged = disk.paged?.(path);
-  if (paged !== undefined) {
-    // A big one of ours is not read twice.
-    const ours = isOurs(await paged.readOnDisk(0, 100));
-    paged.close();
-    if (ours) return undefined;
-  }
+  if (await isBigOfOurs(path, disk)) return undefined;
   const db = await disk.read(path);
   if (db === undefined || isOurs(db)) return undefined;
   const wal = await disk.read(`${path}-wal`);
@@ -71,6 +65,25 @@ async function readLegacyFiles(path: string, disk: Disk): Promise<LegacyFiles | 
     }
   } catch (error) {
     throw damaged(path, 0, messageOf(error), error);
+  }
+}
+
+/** A big one is not read twice, also when another program has written it or to it. */
+async function isBigOfOurs(path: string, disk: Disk): Promise<boolean> {
+  const paged = disk.paged?.(path);
+  if (paged === undefined) return false;
+  let engine: Engine | undefined;
+  try {
+    const header = await paged.readOnDisk(0, 100);
+    if (isOurs(header)) return true;
+    if (isInWalMode(header)) return false;
+    engine = await Engine.openPaged(paged);
+    return engine !== undefined && readMeta(engine) !== undefined;
+  } catch {
+    return false; // whoever reads it as a whole says what is wrong with it
+  } finally {
+    if (engine === undefined) paged.close();
+    else engine.close();
   }
 }
 

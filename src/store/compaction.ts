@@ -19,6 +19,7 @@ export async function foldSnapshot(disk: Disk, task: FoldTask): Promise<number> 
     path: task.path,
     before: task.target + 1,
     newStore: '',
+    lookedThrough: true,
   });
   try {
     if (seq !== task.target) throw new Error(`the journal ends at ${seq}, not at ${task.target}`);

@@ -77,9 +77,9 @@ export class Compactor {
     });
   }
 
-  /** Folds the journal into a new snapshot. Joins a compaction that is under way. */
-  compact(): Promise<void> {
-    this.#running ??= this.#compact().finally(() => {
+  /** Folds the journal into a new snapshot, `anyway` also without a change. Joins a compaction that is under way. */
+  compact(anyway = false): Promise<void> {
+    this.#running ??= this.#compact(anyway).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
@@ -99,11 +99,11 @@ export class Compactor {
     }
   }
 
-  async #compact(): Promise<void> {
+  async #compact(anyway: boolean): Promise<void> {
     const { path, journal, disk, log, committer } = this.#options;
     try {
       const target = await committer.betweenBatches(() => this.#closeSegment());
-      if (target <= this.#snapshot.seq) return;
+      if (target <= this.#snapshot.seq && !anyway) return;
       const started = performance.now();
       const { epoch } = journal;
       const task = { path, target, epoch, temporary: compactionPath(path, epoch) };

@@ -264,9 +264,10 @@ export class Database {
     this.#fence();
     await this.#tidy(loaded);
     if (pending.length > 0) await this.#migrate(pending, version, clock);
-    // Repeating a change of schema takes seconds on a big store: no later start should have to.
-    if (pending.length > 0 && loaded.snapshotBytes > this.#lastSnapshotBytes)
-      this.#compactor.compact().catch(() => {}); // logged where it happened
+    // Repeating a change of schema, or looking through what another program wrote, takes seconds on a big store: no later
+    // start should have to.
+    if ((pending.length > 0 || loaded.byOthers) && loaded.snapshotBytes > this.#lastSnapshotBytes)
+      this.#compactor.compact(true).catch(() => {}); // logged where it happened
   }
 
   /** Clears away what a crash left. */

@@ -121,6 +121,8 @@ export interface Loaded {
   readonly open: OpenSegment | undefined;
   /** The snapshot was put into WAL mode by another program: its log is read, and has to go with the next snapshot. */
   readonly inWalMode: boolean;
+  /** Another program wrote the snapshot or changed it: every start has to look through all of it. */
+  readonly byOthers: boolean;
   /** Segments that a snapshot has replaced, or that a crash left unborn: to be removed. */
   readonly leftovers: readonly string[];
 }
@@ -134,6 +136,8 @@ export interface LoadTask {
   readonly newStore: string;
   /** Go on without a journal that the snapshot names and that is gone. */
   readonly acceptLostChanges?: boolean;
+  /** This process has looked through the snapshot already. */
+  readonly lookedThrough?: boolean;
 }
 
 /**
@@ -148,7 +152,10 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
   if (snapshot?.stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
   const engine = snapshot?.engine ?? (await openEngine(path, snapshot?.bytes));
   try {
-    const meta = snapshot === undefined ? undefined : metaOf(path, snapshot.stamp, engine);
+    const meta =
+      snapshot === undefined
+        ? undefined
+        : metaOf(path, task.lookedThrough === true || snapshot.stamp === 'intact', engine);
     const successor = snapshot === undefined ? undefined : successorOf(snapshot.bytes);
     return {
       engine,
@@ -158,6 +165,7 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
       snapshotSeq: meta?.seq ?? 0,
       snapshotBytes: snapshot?.size ?? 0,
       inWalMode: snapshot?.inWalMode ?? false,
+      byOthers: snapshot?.stamp === 'unknown',
     };
   } catch (error) {
     engine.close();
@@ -213,7 +221,7 @@ async function openEngine(path: string, snapshot: Uint8Array | undefined): Promi
   }
 }
 
-function metaOf(path: string, stamp: 'intact' | 'unknown', engine: Engine): Meta {
+function metaOf(path: string, intact: boolean, engine: Engine): Meta {
   let meta: Meta | undefined;
   try {
     meta = readMeta(engine);
@@ -225,7 +233,7 @@ function metaOf(path: string, stamp: 'intact' | 'unknown', engine: Engine): Meta
       hint: `Move ${path} away, or restore the one that belongs to this gateway.`,
     });
   // Somebody wrote to the file with another program: SQLite itself has to say whether it is in order.
-  const integrity = stamp === 'intact' ? 'ok' : engine.integrity();
+  const integrity = intact ? 'ok' : engine.integrity();
   if (integrity !== 'ok') throw damaged(path, 0, integrity);
   if (meta.format > FORMAT)
     throw new GatewayError('storage_newer', `${path} was written by a newer version of the gateway`, {

@@ -125,10 +125,10 @@ export class PagedFile {
     fs.closeSync(this.#fd);
   }
 
-  /** A piece of the file as it is on the disk, read without holding up this thread. */
-  readOnDisk(from: number, length: number): Promise<Uint8Array> {
+  /** A piece of the file as it is on the disk, read without holding up this thread; `into` memory that is there. */
+  readOnDisk(from: number, length: number, into = new Uint8Array(length)): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      fs.read(this.#fd, new Uint8Array(length), 0, length, from, (error, read, bytes) =>
+      fs.read(this.#fd, into, 0, length, from, (error, read, bytes) =>
         error === null ? resolve(bytes.subarray(0, read)) : reject(error),
       );
     });
@@ -139,15 +139,21 @@ export class PagedFile {
     if (start === this.#lastChunk) return this.#last;
     let chunk = this.#chunks.get(start);
     if (chunk === undefined) {
-      chunk = new Uint8Array(CHUNK_BYTES);
-      for (let done = 0; done < CHUNK_BYTES && start + done < this.#onDisk; ) {
+      // The oldest goes, and its memory is used again: SQLite has copied what it wanted of it, and a scan of a big file
+      // would make gigabytes of garbage before the collector looks at it.
+      const [oldest] = this.#chunks.keys();
+      if (this.#chunks.size >= MAX_CHUNKS && oldest !== undefined) {
+        chunk = this.#chunks.get(oldest);
+        this.#chunks.delete(oldest);
+      }
+      chunk ??= new Uint8Array(CHUNK_BYTES);
+      let done = 0;
+      while (done < CHUNK_BYTES && start + done < this.#onDisk) {
         const read = fs.readSync(this.#fd, chunk, done, CHUNK_BYTES - done, start + done);
         if (read === 0) break;
         done += read;
       }
-      // The oldest goes: a scan should not cost more than it reads.
-      const [oldest] = this.#chunks.keys();
-      if (this.#chunks.size >= MAX_CHUNKS && oldest !== undefined) this.#chunks.delete(oldest);
+      chunk.fill(0, done);
       this.#chunks.set(start, chunk);
     }
     this.#lastChunk = start;

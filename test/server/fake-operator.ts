@@ -37,6 +37,26 @@ export function emptySnapshot(changes: Partial<OperatorSnapshot> = {}): Operator
   };
 }
 
+/** Sessions are paged from the snapshot. */
+function answerQuery<K extends keyof OperatorQueries>(
+  { sessions }: OperatorSnapshot,
+  name: K,
+  params: unknown,
+): OperatorQueries[K]['result'] | undefined {
+  if (name !== 'sessions') return undefined;
+  const { limit = 200, after, id } = params as OperatorQueries['sessions']['params'];
+  const rows = [...sessions]
+    .sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? -1 : 1))
+    .filter(
+      (row) =>
+        row.id.startsWith(id ?? '') &&
+        (after === undefined ||
+          row.createdAt < after.at ||
+          (row.createdAt === after.at && row.id > after.id)),
+    );
+  return rows.slice(0, limit) as unknown as OperatorQueries[K]['result'];
+}
+
 /** An operator whose state is set by the test and whose commands are recorded. */
 export function fakeOperator(initial: Partial<OperatorSnapshot> = {}) {
   const stream = new EventStream((error) => {
@@ -66,6 +86,8 @@ export function fakeOperator(initial: Partial<OperatorSnapshot> = {}) {
     },
     async query(name, params) {
       queries.push({ name, params });
+      const answered = answerQuery(snapshot, name, params);
+      if (answered !== undefined) return answered;
       throw new GatewayError('no_answer', `no answer to ${name}`, {
         status: 404,
         hint: 'Ask something else.',

@@ -92,6 +92,27 @@ describe('a database that stays on the disk', () => {
     }
   });
 
+  it('is written anew when another program has changed it, so that only one start looks through all of it', async () => {
+    const folder = temporaryFolder();
+    const db = await openIn(folder);
+    await addNote(db, 'one');
+    await db.close();
+    const path = databasePath(folder);
+    const bytes = readFileSync(path);
+    bytes.writeUInt32BE(7, 24); // the change counter: so SQLite's shell leaves it
+    bytes.writeUInt32BE(7, 92);
+    writeFileSync(path, bytes);
+    expect(checkStamp(readFileSync(path))).toBe('unknown');
+    const again = await openIn(folder, { disk: paging, lastSnapshotBytes: 1 });
+    await expect.poll(() => again.stats().compactions).toBe(1);
+    await addNote(again, 'two');
+    await again.close();
+    expect(checkStamp(readFileSync(path))).toBe('intact');
+    const last = await openIn(folder, { disk: paging });
+    expect(noteTexts(last)).toEqual(['one', 'two']);
+    await last.close();
+  });
+
   it('takes no snapshot at a clean stop when that would take long, and loses nothing by it', async () => {
     const folder = temporaryFolder();
     const db = await openIn(folder);

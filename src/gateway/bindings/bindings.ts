@@ -119,12 +119,11 @@ export class Bindings {
         status: 409,
         hint: 'Only sessions of this machine can be bound.',
       });
-    const known = [...sessions.recent()].filter(({ id, host }) => id.startsWith(name) && host === undefined);
+    const known = sessions.beginning(name, 20).filter(({ host }) => host === undefined);
     const own = known.find(({ id }) => id === name) ?? (known.length === 1 ? known[0] : undefined);
     const found = findPiSession(own?.sessionFile ?? name, [agentSessions, ...piSessionFolders(process.env)]);
     this.#refuseFile(found.file);
-    for (const user of sessions.recent()) {
-      if (user.sessionFile !== found.file || user.endedAt !== undefined) continue;
+    for (const user of sessions.openWithFile(found.file)) {
       if (lent(user.id) || conversations.lane(user.id)?.idle === false)
         throw new GatewayError('agent_busy', 'that session is at work or open in a terminal', {
           status: 409,
@@ -163,8 +162,8 @@ export class Bindings {
         );
     if (pi.sessionFile !== undefined) {
       this.#refuseFile(pi.sessionFile);
-      for (const user of this.#deps.sessions.recent())
-        if (user.sessionFile === pi.sessionFile && user.endedAt === undefined && !this.#deps.lent(user.id))
+      for (const user of this.#deps.sessions.openWithFile(pi.sessionFile))
+        if (!this.#deps.lent(user.id))
           throw new GatewayError(
             'session_in_use',
             `the gateway itself works in this session, for ${user.chat.platform} ${user.chat.chatId}`,

@@ -106,6 +106,11 @@ export interface OperatorQueries {
     params: { sessionId: string; limit?: number; before?: number };
     result: readonly TranscriptEntry[];
   };
+  /** Sessions, newest first: a page behind the one that began `at`; or those whose id begins with `id`. */
+  sessions: {
+    params: { limit?: number; after?: { at: number; id: string }; id?: string };
+    result: readonly SessionView[];
+  };
   /** Messages, tasks and rejected senders with these words, the newest first. */
   search: { params: { words: string; limit?: number }; result: readonly SearchHit[] };
   queue: { params: { sessionId: string }; result: readonly QueueEntry[] };

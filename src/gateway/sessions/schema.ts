@@ -80,4 +80,13 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
     // Filled again in portions, as after a loss.
     statements: ['DROP TABLE msg_index', MSG_INDEX, "DELETE FROM facts WHERE name = 'msg_indexed'"],
   },
+  {
+    version: 8,
+    name: 'sessions are listed in pages',
+    statements: [
+      'CREATE INDEX sessions_created ON sessions (created_at DESC, id)',
+      'CREATE INDEX sessions_open ON sessions (last_user_at, id) WHERE ended_at IS NULL',
+      'CREATE INDEX sessions_paused ON sessions (id) WHERE paused = 1',
+    ],
+  },
 ];

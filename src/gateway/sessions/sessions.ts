@@ -1,5 +1,6 @@
-import type { Database, Row, Tx } from '../../store/database.ts';
+import type { Database, Row, SqlValue, Tx } from '../../store/database.ts';
 import type { ChatKind, ChatRef, Platform, SessionView } from '../model.ts';
+import { boundKey } from './session-key.ts';
 
 export interface SessionRecord {
   readonly id: string;
@@ -31,82 +32,162 @@ export interface SessionRecord {
   bound?: SessionView['bound'] | undefined;
 }
 
+/** How many there are. */
+export interface SessionCounts {
+  readonly open: number;
+  readonly ended: number;
+}
+
+/** Where a page of a list begins: behind the session of this time and id. */
+export interface SessionKeyset {
+  readonly at: number;
+  readonly id: string;
+}
+
+const OPEN = 'ended_at IS NULL';
+/** Counting that many takes so long that not every change is worth it. */
+const MANY = 10_000;
+const COUNT_AGAIN_MS = 60_000;
+
 /**
- * The sessions. Those that run are mirrored in memory, with those that ended since the start; older ones are read when
- * somebody asks for them. Changes are made in the caller's transaction first, then remembered.
+ * The sessions. All of them are in the store, and a list of them is read from there in pages: neither a start nor a
+ * single step depends on how many there are. Open ones that somebody has used since the start are in memory; of every
+ * other one there is at most one object at a time, so that all who work with it see the same. Changes are made in the
+ * caller's transaction first, then remembered.
  */
 export class Sessions {
   readonly #byId = new Map<string, SessionRecord>();
   readonly #active = new Map<string, SessionRecord>();
-  /** The session of each key that was begun last. */
-  readonly #latest = new Map<string, SessionRecord>();
-  /** Ended ones that somebody works with: all of them have to see the same object. */
-  readonly #ended = new Map<string, WeakRef<SessionRecord>>();
+  /** Those that somebody works with and that are not kept. */
+  readonly #loose = new Map<string, WeakRef<SessionRecord>>();
+  /** Being stored; nobody finds them before they are remembered. */
+  readonly #unborn = new WeakSet<SessionRecord>();
   readonly #unused = new FinalizationRegistry<string>((id) => {
-    if (this.#ended.get(id)?.deref() === undefined) this.#ended.delete(id);
+    if (this.#loose.get(id)?.deref() === undefined) this.#loose.delete(id);
   });
   #db: Database | undefined;
+  #counts: SessionCounts | undefined;
+  #countAgainAt = 0;
 
   load(db: Database): void {
     this.#db = db;
-    let after = 0;
-    for (;;) {
-      const rows = db.all(
-        'SELECT rowid AS row, * FROM sessions WHERE ended_at IS NULL AND rowid > ? ORDER BY rowid LIMIT 2000',
-        [after],
-      );
-      for (const row of rows) this.remember(recordOf(row));
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      after = Number(last['row']);
-    }
   }
 
   get(id: string): SessionRecord | undefined {
-    const known = this.#byId.get(id) ?? this.#ended.get(id)?.deref();
-    if (known !== undefined || this.#db === undefined) return known;
-    const row = this.#db.get('SELECT * FROM sessions WHERE id = ?', [id]);
+    const known = this.#known(id);
+    if (known !== undefined) return known;
+    const row = this.#open?.get('SELECT * FROM sessions WHERE id = ?', [id]);
     return row === undefined ? undefined : this.#recordOf(row);
   }
 
   /** The running session of a key, if any. */
   active(key: string): SessionRecord | undefined {
-    return this.#active.get(key);
+    const known = this.#active.get(key);
+    if (known !== undefined) return known;
+    const sql = `SELECT * FROM sessions WHERE key = ? AND ${OPEN} ORDER BY created_at DESC, rowid DESC LIMIT 1`;
+    const row = this.#open?.get(sql, [key]);
+    const session = row === undefined ? undefined : this.#recordOf(row);
+    // Memory may be ahead of the store with its end, and must not be with its beginning.
+    if (session === undefined || session.endedAt !== undefined || this.#unborn.has(session)) return undefined;
+    this.remember(session);
+    return session;
   }
 
   /** The session of a key that was begun last, running or not. */
   latest(key: string): SessionRecord | undefined {
-    const known = this.#latest.get(key);
-    const row = this.#open?.get('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1', [
-      key,
+    const sql = 'SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC LIMIT 1';
+    const row = this.#open?.get(sql, [key]);
+    return row === undefined ? undefined : this.#recordOf(row);
+  }
+
+  /** One page of all sessions, the newest first. */
+  page(limit: number, after?: SessionKeyset): SessionRecord[] {
+    const from = after === undefined ? '' : 'WHERE created_at <= ? AND (created_at < ? OR id > ?)';
+    const params = after === undefined ? [] : [after.at, after.at, after.id];
+    return this.#records(`SELECT * FROM sessions ${from} ORDER BY created_at DESC, id LIMIT ?`, [
+      ...params,
+      limit,
     ]);
-    const stored = row === undefined ? undefined : this.#recordOf(row);
-    return (stored?.createdAt ?? 0) > (known?.createdAt ?? 0) ? stored : (known ?? stored);
   }
 
-  /** Those that run, and those that ended since the start. */
-  recent(): IterableIterator<SessionRecord> {
-    return this.#byId.values();
+  /** Those that were used last: `open` of them that run, and `ended` that do not. With all that are paused. */
+  recent(open: number, ended: number): SessionRecord[] {
+    return [
+      ...this.#records(`SELECT * FROM sessions WHERE paused = 1 AND ${OPEN} LIMIT ?`, [open]),
+      ...this.#records(`SELECT * FROM sessions WHERE ${OPEN} ORDER BY last_user_at DESC LIMIT ?`, [open]),
+      ...this.#records('SELECT * FROM sessions WHERE ended_at IS NOT NULL ORDER BY ended_at DESC LIMIT ?', [
+        ended,
+      ]),
+    ];
   }
 
-  /** Every session, oldest first. Reads all of them: only for whoever shows or lists them. */
-  all(): SessionRecord[] {
-    const rows = this.#open?.all('SELECT * FROM sessions WHERE ended_at IS NOT NULL') ?? [];
-    const older = rows
-      .filter((row) => !this.#byId.has(String(row['id'])))
-      .map((row) => this.#ended.get(String(row['id']))?.deref() ?? recordOf(row));
-    return [...older, ...this.#byId.values()].sort((a, b) => a.createdAt - b.createdAt);
+  /** One page of the sessions that run, the longest unused first. */
+  longestUnused(limit: number, after?: SessionKeyset): SessionRecord[] {
+    const { at, id } = after ?? { at: Number.MIN_SAFE_INTEGER, id: '' };
+    return this.#records(
+      `SELECT * FROM sessions WHERE ${OPEN} AND last_user_at >= ? AND (last_user_at > ? OR id > ?)
+         ORDER BY last_user_at, id LIMIT ?`,
+      [at, at, id, limit],
+    );
+  }
+
+  /** Those whose id begins so. */
+  beginning(id: string, limit: number): SessionRecord[] {
+    return this.#records('SELECT * FROM sessions WHERE id >= ? AND id < ? ORDER BY id LIMIT ?', [
+      id,
+      `${id}\u{10ffff}`,
+      limit,
+    ]);
+  }
+
+  /** Those that run with this session file of the agent. */
+  openWithFile(file: string): SessionRecord[] {
+    const stored = this.#records(`SELECT * FROM sessions WHERE session_file = ? AND ${OPEN}`, [file]);
+    return [...new Set([...stored, ...this.#byId.values()])].filter(
+      ({ sessionFile, endedAt }) => sessionFile === file && endedAt === undefined,
+    );
+  }
+
+  /** Counted again when a session has begun, ended or gone; where there are very many, once a minute. */
+  get counts(): SessionCounts {
+    const db = this.#open;
+    if (db === undefined || (this.#counts !== undefined && performance.now() < this.#countAgainAt))
+      return this.#counts ?? { open: this.#active.size, ended: 0 };
+    const began = performance.now();
+    this.#counts = {
+      open: Number(db.get(`SELECT count(*) AS n FROM sessions WHERE ${OPEN}`)?.['n'] ?? 0),
+      ended: Number(db.get('SELECT count(*) AS n FROM sessions WHERE ended_at IS NOT NULL')?.['n'] ?? 0),
+    };
+    const { open, ended } = this.#counts;
+    this.#countAgainAt = open + ended < MANY ? Number.POSITIVE_INFINITY : began + COUNT_AGAIN_MS;
+    return this.#counts;
+  }
+
+  /** Every change of their number comes by here. */
+  #countAgain(): void {
+    if (this.#countAgainAt === Number.POSITIVE_INFINITY) this.#counts = undefined;
   }
 
   /** A session of a chat, whoever wrote in it: what is known of the chat. */
   inChat(platform: Platform, chatId: string): SessionRecord | undefined {
-    for (const each of this.#byId.values())
-      if (each.chat.platform === platform && each.chat.chatId === chatId) return each;
-    const row = this.#open?.get(
-      `SELECT * FROM sessions WHERE ended_at IS NOT NULL AND instr(chat, ?) > 0
-         AND json_extract(chat, '$.platform') = ? AND json_extract(chat, '$.chatId') = ? ORDER BY created_at LIMIT 1`,
-      [JSON.stringify(chatId), platform, chatId],
-    );
+    // The key begins with platform, account and chat: one look for each account there is.
+    const bound = boundKey({ platform, chatId }).slice(0, -'null]'.length);
+    const within = (prefix: string): Row | undefined =>
+      this.#open?.get('SELECT * FROM sessions WHERE key > ? AND key < ? ORDER BY key LIMIT 1', [
+        prefix,
+        `${prefix}\u{10ffff}`,
+      ]);
+    const head = `[${JSON.stringify(platform)},`;
+    for (let row = within(head); row !== undefined; ) {
+      const account = JSON.stringify(chatOf(row).accountId);
+      const found = within(`${head}${account},${JSON.stringify(chatId)},`);
+      if (found !== undefined) return this.#recordOf(found);
+      row = this.#open?.get('SELECT * FROM sessions WHERE key > ? AND key < ? ORDER BY key LIMIT 1', [
+        `${head}${account},\u{10ffff}`,
+        `${head}\u{10ffff}`,
+      ]);
+    }
+    const row = within(bound);
     return row === undefined ? undefined : this.#recordOf(row);
   }
 
@@ -119,11 +200,7 @@ export class Sessions {
 
   /** Sessions of one key, newest first: what `/sessions` lists and `/resume` picks from. */
   ofKey(key: string): SessionRecord[] {
-    const stored = (this.#open?.all('SELECT * FROM sessions WHERE key = ?', [key]) ?? []).map((row) =>
-      this.#recordOf(row),
-    );
-    const remembered = [...this.#byId.values()].filter((each) => each.key === key);
-    return [...new Set([...stored, ...remembered])].sort((a, b) => b.createdAt - a.createdAt);
+    return this.#records('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC', [key]);
   }
 
   /** The store while it can be read. A gateway that has stopped is still asked for its status: it tells what it remembers. */
@@ -131,17 +208,32 @@ export class Sessions {
     return this.#db?.closed === true ? undefined : this.#db;
   }
 
+  #known(id: string): SessionRecord | undefined {
+    return this.#byId.get(id) ?? this.#loose.get(id)?.deref();
+  }
+
+  #records(sql: string, params: readonly SqlValue[]): SessionRecord[] {
+    return (this.#open?.all(sql, params) ?? []).map((row) => this.#recordOf(row));
+  }
+
   #recordOf(row: Row): SessionRecord {
-    const id = String(row['id']);
-    const known = this.#byId.get(id) ?? this.#ended.get(id)?.deref();
+    const known = this.#known(String(row['id']));
     if (known !== undefined) return known;
     const record = recordOf(row);
-    this.#ended.set(id, new WeakRef(record));
-    this.#unused.register(record, id);
+    this.#loosen(record);
     return record;
   }
 
+  #loosen(session: SessionRecord): void {
+    if (this.#loose.get(session.id)?.deref() === session) return;
+    this.#loose.set(session.id, new WeakRef(session));
+    this.#unused.register(session, session.id);
+  }
+
   insert(tx: Tx, session: SessionRecord): void {
+    this.#unborn.add(session);
+    this.#loosen(session);
+    this.#countAgain();
     tx.run(
       `INSERT INTO sessions (id, key, chat, chat_kind, chat_name, sender_id, sender_name, title, created_at,
          last_user_at, cwd, paused, turns) VALUES (?,?,?,?,?,?,?,?,?,?,?,0,0)`,
@@ -166,10 +258,12 @@ export class Sessions {
   }
 
   end(tx: Tx, id: string, at: number, reason: string): void {
+    this.#countAgain();
     tx.run('UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ?', [at, reason, id]);
   }
 
   reopen(tx: Tx, id: string, at: number): void {
+    this.#countAgain();
     tx.run('UPDATE sessions SET ended_at = NULL, end_reason = NULL, last_user_at = ? WHERE id = ?', [at, id]);
   }
 
@@ -192,22 +286,31 @@ export class Sessions {
     );
   }
 
+  /** What was changed in the store counts from now on, or will be changed there by whoever has this object. */
   remember(session: SessionRecord): void {
-    this.#byId.set(session.id, session);
-    if (session.createdAt >= (this.#latest.get(session.key)?.createdAt ?? 0))
-      this.#latest.set(session.key, session);
-    if (session.endedAt === undefined) this.#active.set(session.key, session);
-    else if (this.#active.get(session.key) === session) this.#active.delete(session.key);
+    this.#unborn.delete(session);
+    if (session.endedAt === undefined) {
+      this.#byId.set(session.id, session);
+      this.#active.set(session.key, session);
+      return;
+    }
+    this.#loosen(session);
+    this.#byId.delete(session.id);
+    if (this.#active.get(session.key) === session) this.#active.delete(session.key);
   }
 
   forget(id: string): void {
     const session = this.#byId.get(id);
-    this.#ended.delete(id);
+    this.#loose.delete(id);
+    this.#countAgain();
     if (session === undefined) return;
     this.#byId.delete(id);
     if (this.#active.get(session.key) === session) this.#active.delete(session.key);
-    if (this.#latest.get(session.key) === session) this.#latest.delete(session.key);
   }
+}
+
+function chatOf(row: Row): ChatRef {
+  return JSON.parse(String(row['chat'])) as ChatRef;
 }
 
 function recordOf(row: Row): SessionRecord {
@@ -218,7 +321,7 @@ function recordOf(row: Row): SessionRecord {
   return {
     id: String(row['id']),
     key: String(row['key']),
-    chat: JSON.parse(String(row['chat'])) as ChatRef,
+    chat: chatOf(row),
     chatKind: row['chat_kind'] === 'group' ? 'group' : 'dm',
     chatName: text('chat_name'),
     senderId: String(row['sender_id']),

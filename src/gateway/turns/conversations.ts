@@ -13,9 +13,9 @@ import { type Place, Placing } from '../sessions/placing.ts';
 import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
 import { keepLine } from '../sessions/said.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
-import { isBoundKey } from '../sessions/session-key.ts';
+import { isBoundKey, sessionKey } from '../sessions/session-key.ts';
 import { sessionView } from '../sessions/session-view.ts';
-import type { SessionRecord } from '../sessions/sessions.ts';
+import type { SessionKeyset, SessionRecord } from '../sessions/sessions.ts';
 import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 
@@ -24,6 +24,10 @@ export type { Place } from '../sessions/placing.ts';
 const RESUMED = 'another one was resumed';
 /** Dropped messages that can be restored. */
 const DROPPED_KEPT = 20;
+/** Sessions that an operator sees without asking for more: open ones, and ended ones. */
+const SHOWN = { open: 800, ended: 200 } as const;
+/** Sessions that one sweep looks at. */
+const SWEPT_AT_ONCE = 1_000;
 /** Longest time that turns get to end once they are aborted. */
 const ENDING_MS = 15_000;
 
@@ -45,6 +49,8 @@ export class Conversations {
   readonly #live = new Map<string, LiveSession>();
   readonly #dropped = new Map<string, InboxItem>();
   readonly #liveDeps: LiveSessionDeps;
+  /** Where the last sweep came to. */
+  #swept: SessionKeyset | undefined;
 
   constructor(deps: ConversationsDeps) {
     this.#deps = deps;
@@ -257,8 +263,21 @@ export class Conversations {
     return sessionView(session, this.lane(session.id));
   }
 
+  /** Those at work and those that were used last, oldest first: what an operator sees before asking for pages. */
   views(): SessionView[] {
-    return this.#deps.sessions.all().map((session) => this.view(session));
+    const found = new Set(this.#deps.sessions.recent(SHOWN.open, SHOWN.ended));
+    for (const { session, lane } of this.#live.values()) if (!lane.idle) found.add(session);
+    return [...found].sort((a, b) => a.createdAt - b.createdAt).map((session) => this.view(session));
+  }
+
+  /** One page of all sessions, newest first. */
+  page(limit: number, after?: SessionKeyset): SessionView[] {
+    return this.#deps.sessions.page(limit, after).map((session) => this.view(session));
+  }
+
+  /** Sessions whose id begins so. */
+  beginning(id: string, limit: number): SessionView[] {
+    return this.#deps.sessions.beginning(id, limit).map((session) => this.view(session));
   }
 
   note(session: SessionRecord, role: 'operator' | 'notice' | 'agent', text: string): void {
@@ -271,7 +290,12 @@ export class Conversations {
   /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */
   async sweep(now: number): Promise<SessionRecord[]> {
     const due: SessionRecord[] = [];
-    for (const session of this.#deps.sessions.recent()) {
+    const portion = this.#deps.sessions.longestUnused(SWEPT_AT_ONCE, this.#swept);
+    const last = portion.at(-1);
+    // With more sessions than this the sweep takes them in turn.
+    this.#swept =
+      last === undefined || portion.length < SWEPT_AT_ONCE ? undefined : { at: last.lastUserAt, id: last.id };
+    for (const session of portion) {
       const reason = session.endedAt === undefined ? this.#placing.due(session, now) : undefined;
       if (reason === undefined) continue;
       await this.endSession(session, reason);
@@ -328,15 +352,22 @@ export class Conversations {
 
   /** Where a chat's notices go: its present session, if one is known. */
   sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
-    for (const session of this.#deps.sessions.recent())
-      if (
-        session.endedAt === undefined &&
-        session.chat.platform === chat.platform &&
-        session.chat.chatId === chat.chatId &&
-        session.chat.threadId === chat.threadId &&
-        session.senderId === senderId
-      )
-        return session;
+    const { sessions, bindings } = this.#deps;
+    const bound = bindings.keyOf(chat);
+    if (bound !== undefined) return sessions.active(bound);
+    // Where not the message but only the chat is known, its account is that of the chat's sessions.
+    const accountId = sessions.inChat(chat.platform, chat.chatId)?.chat.accountId ?? chat.accountId;
+    for (const account of new Set([chat.accountId, accountId]))
+      for (const perUser of [true, false]) {
+        const place = {
+          chat: { ...chat, accountId: account },
+          chatKind: 'group',
+          senderId,
+          perUser,
+        } as const;
+        const session = sessions.active(sessionKey(place));
+        if (session?.senderId === senderId) return session;
+      }
     return undefined;
   }
 

@@ -9,6 +9,12 @@ export interface Seen {
   readonly dialogs?: readonly DialogView[];
 }
 
+/** Who is asked for them, and for sessions that are not in them. */
+interface Asked<T extends Seen> {
+  snapshot(): T;
+  query(name: 'sessions', params: { id: string; limit: number }): Promise<readonly SessionView[]>;
+}
+
 /** Of a pairing request that shows no code. */
 export function rowName({ id }: PairingView): string {
   return `row:${id.slice(0, 8)}`;
@@ -47,6 +53,16 @@ export function questionId({ dialogs = [] }: Seen, name: string): string {
     status: 404,
     hint: 'pi-gateway-tui approvals lists them.',
   });
+}
+
+/** The lists together with the sessions of that name that are not among them: a snapshot shows only so many. */
+export async function seenWith<T extends Seen>(operator: Asked<T>, wanted: string | undefined): Promise<T> {
+  const seen = operator.snapshot();
+  if (wanted === undefined || wanted === '' || seen.sessions.some(({ id }) => id === wanted)) return seen;
+  // A gateway of an older version knows no such question, and shows all of them.
+  const found = await operator.query('sessions', { id: wanted, limit: 20 }).catch(() => []);
+  const rows = new Map([...found, ...seen.sessions].map((row) => [row.id, row]));
+  return { ...seen, sessions: [...rows.values()] };
 }
 
 /** By id, or by the first characters of one. */

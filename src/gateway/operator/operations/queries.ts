@@ -30,6 +30,17 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
   search: query({ words: Type.String({ minLength: 1, maxLength: 400 }), limit }, ({ gateway }, p) =>
     searchAll(gateway, p.words, Math.min(p.limit ?? 50, 500)),
   ),
+  sessions: query(
+    {
+      limit,
+      after: Type.Optional(Type.Object({ at: Type.Number(), id: Id }, strict)),
+      id: Type.Optional(Id),
+    },
+    ({ gateway: { conversations } }, p) =>
+      p.id === undefined
+        ? conversations.page(Math.min(p.limit ?? 200, 2_000), p.after)
+        : conversations.beginning(p.id, Math.min(p.limit ?? 20, 2_000)),
+  ),
   queue: query({ sessionId: Id }, ({ gateway }, p) =>
     (gateway.conversations.lane(p.sessionId)?.waiting ?? []).map((item) => ({
       messageId: item.id,
