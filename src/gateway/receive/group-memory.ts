@@ -46,7 +46,7 @@ export interface GroupMemoryOptions {
   /** `groups.listen` */
   readonly listen: boolean;
   /** Threads of sessions that were active before this start, and when; asked once. */
-  readonly threads: () => Iterable<{ readonly chat: ChatRef; readonly lastUserAt: number }>;
+  readonly threads: (newest: number) => Iterable<{ readonly chat: ChatRef; readonly lastUserAt: number }>;
 }
 
 /**
@@ -140,7 +140,7 @@ export class GroupMemory {
   #known(): Map<string, number> {
     if (this.#threads !== undefined) return this.#threads;
     const found: [string, number][] = [];
-    for (const { chat, lastUserAt } of this.#options.threads())
+    for (const { chat, lastUserAt } of this.#options.threads(GROUP_MEMORY.chats))
       if (chat.threadId !== undefined) found.push([chatKey(chat), lastUserAt]);
     this.#threads = new Map(found.sort(([, a], [, b]) => a - b));
     trim(this.#threads, GROUP_MEMORY.chats);

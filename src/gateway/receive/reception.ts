@@ -26,7 +26,7 @@ import { type Admission, admit } from './admission.ts';
 import { ChatTails } from './chat-tails.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
-import { GROUP_MEMORY, GroupMemory } from './group-memory.ts';
+import { GroupMemory } from './group-memory.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { Intake } from './intake.ts';
 import { sanitiseName, sanitiseText } from './sanitise.ts';
@@ -139,7 +139,7 @@ export class Reception {
     this.#groups = new GroupMemory({
       follow: settings.followThreads,
       listen: settings.listenToGroups,
-      threads: () => deps.sessions.recent(GROUP_MEMORY.chats, 0),
+      threads: (newest) => deps.sessions.recent(newest, 0),
     });
     this.#intake = new Intake({
       ...deps,
