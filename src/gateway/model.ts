@@ -390,12 +390,10 @@ export interface GatewayView {
   readonly dataDir: string;
   readonly demo: boolean;
   readonly agent: AgentView;
-  /** Connected WebSocket clients. */
   readonly clients: number;
   /** Permanent red badges, one phrase each ("allowAll: everybody is let in"). */
   readonly badges: readonly string[];
   /** Strangers who got no code because too many were waiting. */
   readonly turnedAway: number;
-  /** How many there are in the store; absent where the gateway at the other end is older. */
   readonly sessions?: { readonly open: number; readonly ended: number };
 }

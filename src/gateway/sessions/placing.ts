@@ -174,6 +174,27 @@ export class Placing {
     };
   }
 
+  /** The running session of a sender in a chat, without a message. */
+  ofChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
+    const { sessions, boundKey } = this.#deps;
+    const bound = boundKey(chat);
+    if (bound !== undefined) return sessions.active(bound);
+    // Where not the message but only the chat is known, its account is that of the chat's sessions.
+    const accountId = sessions.inChat(chat.platform, chat.chatId)?.chat.accountId ?? chat.accountId;
+    for (const account of new Set([chat.accountId, accountId]))
+      for (const perUser of [true, false]) {
+        const place = {
+          chat: { ...chat, accountId: account },
+          chatKind: 'group',
+          senderId,
+          perUser,
+        } as const;
+        const session = sessions.active(sessionKey(place));
+        if (session?.senderId === senderId) return session;
+      }
+    return undefined;
+  }
+
   /** Why a session has to come to its end now, if it has to. */
   due(session: SessionRecord, now: number): ResetReason | undefined {
     // A chat is bound until somebody unbinds it.

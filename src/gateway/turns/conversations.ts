@@ -13,7 +13,7 @@ import { type Place, Placing } from '../sessions/placing.ts';
 import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
 import { keepLine } from '../sessions/said.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
-import { isBoundKey, sessionKey } from '../sessions/session-key.ts';
+import { isBoundKey } from '../sessions/session-key.ts';
 import { sessionView } from '../sessions/session-view.ts';
 import type { SessionKeyset, SessionRecord } from '../sessions/sessions.ts';
 import type { Beginning, Lane } from './lane.ts';
@@ -275,7 +275,6 @@ export class Conversations {
     return this.#deps.sessions.page(limit, after).map((session) => this.view(session));
   }
 
-  /** Sessions whose id begins so. */
   beginning(id: string, limit: number): SessionView[] {
     return this.#deps.sessions.beginning(id, limit).map((session) => this.view(session));
   }
@@ -352,23 +351,7 @@ export class Conversations {
 
   /** Where a chat's notices go: its present session, if one is known. */
   sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
-    const { sessions, bindings } = this.#deps;
-    const bound = bindings.keyOf(chat);
-    if (bound !== undefined) return sessions.active(bound);
-    // Where not the message but only the chat is known, its account is that of the chat's sessions.
-    const accountId = sessions.inChat(chat.platform, chat.chatId)?.chat.accountId ?? chat.accountId;
-    for (const account of new Set([chat.accountId, accountId]))
-      for (const perUser of [true, false]) {
-        const place = {
-          chat: { ...chat, accountId: account },
-          chatKind: 'group',
-          senderId,
-          perUser,
-        } as const;
-        const session = sessions.active(sessionKey(place));
-        if (session?.senderId === senderId) return session;
-      }
-    return undefined;
+    return this.#placing.ofChat(chat, senderId);
   }
 
   #liveOf(session: SessionRecord): LiveSession {
