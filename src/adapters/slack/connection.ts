@@ -11,6 +11,7 @@ import { rateLimitMs, unauthorisedCode } from './errors.ts';
 import { fieldsOf, textOf } from './fields.ts';
 import type { SlackIdentity } from './identity.ts';
 import { chatOfEvent, messageOfEvent, namesWanted, readEvent } from './inbound.ts';
+import { KnownThreads } from './known-threads.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';
 import { type Envelope, holdSocket } from './socket.ts';
 import { Threads } from './threads.ts';
@@ -71,6 +72,7 @@ export class SlackConnection {
   readonly #supervisor: Supervisor;
   readonly #intake: Intake;
   readonly #directory: Directory;
+  readonly #known: KnownThreads;
   readonly #threads: Threads;
   readonly #twins = new Twins();
   readonly #commands: ReadonlySet<string>;
@@ -95,23 +97,27 @@ export class SlackConnection {
     });
     this.#intake = new Intake({ accept: (message) => host.accept(message), log });
     this.#directory = new Directory(client, log);
+    this.#known = new KnownThreads(host.stateDir, host.clock, log);
     this.#threads = new Threads({
       client,
       directory: this.#directory,
+      known: this.#known,
       log,
       timeoutMs: timing.threadTimeoutMs,
     });
     this.#commands = new Set(host.commands.map((command) => command.name));
   }
 
-  start(): void {
-    this.#supervisor.start();
+  async start(): Promise<void> {
+    await this.#known.load();
+    if (!this.#stopped) this.#supervisor.start();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#intake.stop();
     await this.#supervisor.stop();
+    await this.#known.close();
   }
 
   /** A call with the bot token was refused for good: parks, whatever the socket says. */

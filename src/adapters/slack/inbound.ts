@@ -24,7 +24,7 @@ export type Reading =
 
 /** What the event itself does not say of the thread that a message answers in. */
 export interface Around {
-  /** The bot has spoken in this thread, or was called into it before: the agent knows how it began. */
+  /** The bot was called into this thread before: the agent knows how it began. */
   readonly known: boolean;
   /** The first message of the thread. */
   readonly parent?: ReferredMessage;

@@ -227,7 +227,7 @@ class SlackAdapter implements Adapter {
       stopped: stopped.signal,
     });
     this.#live = { connection, outbound, stopped };
-    connection.start();
+    await connection.start();
   }
 
   async stop(): Promise<void> {

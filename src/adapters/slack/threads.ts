@@ -10,6 +10,7 @@ import { missingScope, platformCode, rateLimitMs } from './errors.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 import type { SlackIdentity } from './identity.ts';
 import { type Around, namesWanted } from './inbound.ts';
+import type { KnownThreads } from './known-threads.ts';
 import { isOwn, referredOf } from './referred.ts';
 import type { WebClient } from './web-client.ts';
 
@@ -22,6 +23,7 @@ const MAX_REMEMBERED = 5000;
 export interface ThreadsOptions {
   readonly client: WebClient;
   readonly directory: Directory;
+  readonly known: KnownThreads;
   readonly log: Logger;
   /** No message waits longer for what stands above it. */
   readonly timeoutMs: number;
@@ -30,8 +32,7 @@ export interface ThreadsOptions {
 /** Reads threads for messages that call the bot into one. */
 export class Threads {
   readonly #options: ThreadsOptions;
-  /** Threads that the agent knows from their beginning, and messages that it has had. */
-  readonly #known = new LruMap<string, true>(MAX_REMEMBERED);
+  /** Messages that the agent has had. */
   readonly #had = new LruMap<string, true>(MAX_REMEMBERED);
   readonly #said = new Set<string>();
   #quietUntil = 0;
@@ -48,7 +49,7 @@ export class Threads {
     const { chat, chatKind, messageId, mentioned } = message;
     const { chatId, threadId } = chat;
     if (threadId === undefined || threadId === messageId) return undefined;
-    const known = this.#known.get(keyOf(chatId, threadId)) === true;
+    const known = this.#options.known.has(keyOf(chatId, threadId));
     // Who needs no mention has written nothing there that the agent did not get. The second event of a mention adds nothing.
     const nothingNew =
       known && (chatKind === 'dm' || !mentioned || this.#had.get(keyOf(chatId, messageId)) === true);
@@ -58,7 +59,7 @@ export class Threads {
     await within(this.#read(found, chatId, threadId, messageId), this.#options.timeoutMs);
     if (found.size === 0) return known ? { known } : undefined;
     const read = [...found].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1)).map(([, each]) => each);
-    const { begun, parent, rest } = this.#newIn(read, chatId, threadId, known, me);
+    const { parent, rest } = this.#newIn(read, chatId, threadId, known, me);
     await this.#learnNames(
       [...(parent === undefined ? [] : [parent]), ...rest],
       chatId,
@@ -66,7 +67,7 @@ export class Threads {
     );
     const { directory } = this.#options;
     return {
-      known: begun,
+      known,
       ...(parent === undefined ? {} : { parent: referredOf(parent, me, directory) }),
       above: rest
         .map((each) => referredOf(each, me, directory))
@@ -77,28 +78,27 @@ export class Threads {
   /** The gateway has taken a message that was welcome. */
   taken({ chat: { chatId, threadId }, messageId }: InboundMessage): void {
     if (threadId === undefined) return;
-    this.#known.set(keyOf(chatId, threadId), true);
+    this.#options.known.add(keyOf(chatId, threadId));
     this.#had.set(keyOf(chatId, messageId), true);
   }
 
-  /** Of what was read, what the agent does not have: all since the bot last spoke there. */
+  /** Of what was read, what the agent does not have: of a thread that it knows, all since the bot last spoke there. */
   #newIn(
     read: readonly Fields[],
     channel: string,
     threadId: string,
     known: boolean,
     me: SlackIdentity,
-  ): { readonly begun: boolean; readonly parent: Fields | undefined; readonly rest: readonly Fields[] } {
+  ): { readonly parent: Fields | undefined; readonly rest: readonly Fields[] } {
     const answers = read.filter((each) => textOf(each, 'ts') !== threadId);
-    const spoke = answers.findLastIndex((each) => isOwn(each, me));
-    const begun = known || spoke >= 0;
-    const parent = begun ? undefined : read.find((each) => textOf(each, 'ts') === threadId);
+    const spoke = known ? answers.findLastIndex((each) => isOwn(each, me)) : -1;
+    const parent = known ? undefined : read.find((each) => textOf(each, 'ts') === threadId);
     const rest = answers
       .slice(spoke + 1)
       .filter((each) => subtypeKind(textOf(each, 'subtype')) !== 'notice')
-      .filter((each) => this.#had.get(keyOf(channel, textOf(each, 'ts') ?? '')) !== true)
+      .filter((each) => !known || this.#had.get(keyOf(channel, textOf(each, 'ts') ?? '')) !== true)
       .slice(-MAX_ABOVE);
-    return { begun, parent, rest };
+    return { parent, rest };
   }
 
   /** Puts the messages of the thread before `messageId` into `found`, as far as they can be had. */

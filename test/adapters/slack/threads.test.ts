@@ -144,6 +144,38 @@ describe('a message that calls the bot into a thread', () => {
     expect(asked()).toBe(1);
   });
 
+  it('is told what the bot itself said there, unless the agent knows the thread, also after a restart', async () => {
+    await connected();
+    const thread_ts = server.time();
+    const told = { type: 'message', channel: 'C0GEN', user: 'U0BOB', thread_ts };
+    server.history.push({ ...told, ts: thread_ts, text: 'root' });
+    server.history.push({ ...told, ts: server.time(), user: BOT.user, bot_id: BOT.id, text: 'I looked' });
+    server.history.push({ ...told, ts: server.time(), text: 'thanks' });
+    const ask = (text: string): Promise<InboundMessage> =>
+      arrived({ text: `<@${BOT.user}> ${text}`, thread_ts });
+    expect(await ask('again?')).toMatchObject({
+      replyTo: { text: 'root' },
+      above: [
+        { fromBot: true, text: 'I looked' },
+        { author: 'Bob', text: 'thanks' },
+      ],
+    });
+    await adapter.stop();
+    host.healths.length = 0;
+    await connected();
+    server.history.push({
+      ...told,
+      ts: server.time(),
+      user: BOT.user,
+      bot_id: BOT.id,
+      text: 'I looked again',
+    });
+    server.history.push({ ...told, ts: server.time(), text: 'and?' });
+    const after = await ask('now?');
+    expect(after.replyTo).toBeUndefined();
+    expect(after.above?.map(({ text }) => text)).toEqual(['and?']);
+  });
+
   it('asks for nothing where it is the root itself', async () => {
     await connected();
     await arrived({ text: `<@${BOT.user}> help` });
