@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** Starts processes, terminals or the built program: `dist/` has to be current. */
@@ -22,6 +23,9 @@ const SYSTEM = [
 const PLATFORM = ['test/{adapters,platforms}/**/*.test.{ts,tsx}'];
 /** Below `test/adapters/`, but neither a library nor a server: text in, text out. */
 const TEXT = ['test/adapters/text/**/*.test.ts'];
+
+// Hundreds of processes start here, most of them the same few programs: compiled once.
+process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
 const common = {
   setupFiles: ['test/support/no-leaks.ts'],
@@ -47,7 +51,15 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { test: { ...common, name: 'platform', include: PLATFORM, exclude: [...SYSTEM, ...TEXT] } },
+      {
+        test: {
+          ...common,
+          name: 'platform',
+          include: PLATFORM,
+          exclude: [...SYSTEM, ...TEXT],
+          isolate: false,
+        },
+      },
       { test: { ...common, name: 'system', include: SYSTEM } },
     ],
   },

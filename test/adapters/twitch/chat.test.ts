@@ -208,7 +208,7 @@ describe('a message that Twitch does not confirm', () => {
 
   it('counts as sent on a server that confirms nothing', async () => {
     server.plain = true;
-    await start({ joinTimeoutMs: 50 });
+    await start({ joinTimeoutMs: 50, rejoinMs: 100 });
     await state('connected');
     await until(async () => {
       await send('best effort');
