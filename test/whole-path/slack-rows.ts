@@ -22,7 +22,7 @@ export interface Row {
   readonly images?: number;
 }
 
-export const row = (what: string, fields: Json | (() => Json), text: string, images = 0): Row => ({
+const row = (what: string, fields: Json | (() => Json), text: string, images = 0): Row => ({
   what,
   fields: typeof fields === 'function' ? fields : () => fields,
   text,
@@ -30,7 +30,7 @@ export const row = (what: string, fields: Json | (() => Json), text: string, ima
 });
 
 export const DM = (more = ''): string => `⟦Slack direct message, <time>${more}⟧`;
-export const attached = (name: string): string =>
+const attached = (name: string): string =>
   `⟦attached file "${name}" was saved to <dir>/${name.replace(/ /g, '_')}⟧`;
 export const rich = (...elements: Json[]): Json => ({ type: 'rich_text', block_id: 'b1', elements });
 export const section = (...elements: Json[]): Json => ({ type: 'rich_text_section', elements });
@@ -66,6 +66,7 @@ export const WRITTEN: readonly Row[] = [
   ),
   row('the bot’s own mention at the start', { text: `${MENTION} hi` }, `${DM()}\nhi`),
   row('the bot’s own mention in the middle', { text: `ask ${MENTION} for it` }, `${DM()}\nask @pibot for it`),
+  row('a text of a kind that is new', { subtype: 'sung_message', text: 'la la' }, `${DM()}\nla la`),
   row('an action', { subtype: 'me_message', text: 'waves' }, `${DM()}\nwaves`),
   row(
     'a text that blocks say again',

@@ -308,7 +308,11 @@ describe('on Slack, in a thread', () => {
   it('an answer that also goes to the channel is one message', async () => {
     const ts = thread({ text: 'root' });
     const { text } = await path.asked(() =>
-      call(ts, 'tell all', { subtype: 'thread_broadcast', root: { ts, text: 'root', user: 'U0BOB' } }),
+      call(ts, 'tell all', {
+        subtype: 'thread_broadcast',
+        root: { ts, text: 'root', user: 'U0BOB' },
+        attachments: [{ is_thread_root_unfurl: true, is_msg_unfurl: true, text: 'root', ts }],
+      }),
     );
     expect(text).toBe(answering(ts, '> root', [], 'tell all'));
   });

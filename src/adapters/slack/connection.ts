@@ -223,22 +223,19 @@ export class SlackConnection {
       if (await this.#takeEvent(body, me)) await this.#acknowledge(envelope);
       return;
     }
-    const fields = fieldsOf(body);
     const slash = (): InboundMessage | undefined =>
       type === 'slash_commands' ? readSlashCommand(body, me, this.#directory, this.#commands) : undefined;
     if (slash() !== undefined) {
       // Slack shows an error after 3 s and never delivers a command again: acknowledge first, then insist.
       await this.#acknowledge(envelope);
-      const command = await this.#knowing(textOf(fields, 'user_id'), slash);
-      if (command !== undefined) await this.#take(command);
+      await this.#take(slash, textOf(fieldsOf(body), 'user_id'));
       return;
     }
     const press = (): InboundMessage | undefined =>
       type === 'interactive' ? readButton(body, me, this.#directory) : undefined;
-    const button =
-      press() === undefined ? undefined : await this.#knowing(textOf(fieldsOf(fields['user']), 'id'), press);
     // A press that was not taken stays unacknowledged: Slack tells the person, who can press again.
-    if (button === undefined || (await this.#take(button))) await this.#acknowledge(envelope);
+    if (await this.#take(press, textOf(fieldsOf(fieldsOf(body)['user']), 'id')))
+      await this.#acknowledge(envelope);
   }
 
   /** True when the event may be acknowledged. */
@@ -309,15 +306,17 @@ export class SlackConnection {
     return 'message' in reading ? reading.message : message;
   }
 
-  /** What a slash command or a press of a button says about its person is less than Slack knows. */
-  async #knowing<T>(user: string | undefined, read: () => T): Promise<T> {
-    if (user !== undefined) await this.#directory.prepare([user], [], this.#timing.nameTimeoutMs);
-    return read();
-  }
-
-  #take(message: InboundMessage): Promise<boolean> {
-    const chat: ChatRef = message.chat;
-    return this.#intake.take(chat, async () => message);
+  /**
+   * A slash command or a press of a button: what it says about its person is less than Slack knows. True when there is
+   * nothing to take, too.
+   */
+  async #take(read: () => InboundMessage | undefined, user: string | undefined): Promise<boolean> {
+    const chat = read()?.chat;
+    if (chat === undefined) return true;
+    return this.#intake.take(chat, async () => {
+      if (user !== undefined) await this.#directory.prepare([user], [], this.#timing.nameTimeoutMs);
+      return read();
+    });
   }
 
   async #acknowledge(envelope: Envelope): Promise<void> {

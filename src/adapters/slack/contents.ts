@@ -81,7 +81,8 @@ export interface Contents {
 
 /** Pure; never throws. */
 export function readContents(message: Fields): Contents {
-  const attached = listOf(message, 'attachments');
+  // An answer that also goes to the channel shows there what it answers.
+  const attached = listOf(message, 'attachments').filter((each) => each['is_thread_root_unfurl'] !== true);
   const happened = happening(textOf(message, 'subtype'));
   // What stands in those is Slack's own sentence about them.
   const written = happened === undefined ? writtenText(message) : '';

@@ -147,7 +147,8 @@ async function downloadFile(attachment: Attachment, options: DownloadOptions): P
 function isOurs(url: URL, apiUrl: string): boolean {
   if (url.origin === new URL(apiUrl).origin) return true;
   return (
-    url.protocol === 'https:' && /(^|\.)(slack\.com|slack-edge\.com|slack-files\.com)$/.test(url.hostname)
+    url.protocol === 'https:' &&
+    /(^|\.)(slack\.com|slack-gov\.com|slack-edge\.com|slack-files\.com)$/.test(url.hostname)
   );
 }
 

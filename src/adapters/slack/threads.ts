@@ -34,6 +34,8 @@ export class Threads {
   readonly #options: ThreadsOptions;
   /** Messages that the agent has had. */
   readonly #had = new LruMap<string, true>(MAX_REMEMBERED);
+  /** Messages whose thread could not be read: the next one tries again. */
+  readonly #unread = new LruMap<string, true>(MAX_REMEMBERED);
   readonly #said = new Set<string>();
   #quietUntil = 0;
 
@@ -57,7 +59,10 @@ export class Threads {
     const startedAt = performance.now();
     const found = new Map<string, Fields>();
     await within(this.#read(found, chatId, threadId, messageId), this.#options.timeoutMs);
-    if (found.size === 0) return known ? { known } : undefined;
+    if (found.size === 0) {
+      this.#unread.set(keyOf(chatId, messageId), true);
+      return known ? { known } : undefined;
+    }
     const read = [...found].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1)).map(([, each]) => each);
     const { parent, rest } = this.#newIn(read, chatId, threadId, known, me);
     await this.#learnNames(
@@ -78,8 +83,9 @@ export class Threads {
   /** The gateway has taken a message that was welcome. */
   taken({ chat: { chatId, threadId }, messageId }: InboundMessage): void {
     if (threadId === undefined) return;
-    this.#options.known.add(keyOf(chatId, threadId));
-    this.#had.set(keyOf(chatId, messageId), true);
+    const message = keyOf(chatId, messageId);
+    this.#had.set(message, true);
+    if (this.#unread.get(message) !== true) this.#options.known.add(keyOf(chatId, threadId));
   }
 
   /** Of what was read, what the agent does not have: of a thread that it knows, all since the bot last spoke there. */

@@ -176,6 +176,18 @@ describe('a message that calls the bot into a thread', () => {
     expect(after.above?.map(({ text }) => text)).toEqual(['and?']);
   });
 
+  it('is told the whole thread later where it could not be read at first', async () => {
+    await connected();
+    const thread_ts = server.time();
+    server.history.push({ type: 'message', channel: 'C0GEN', user: 'U0BOB', ts: thread_ts, text: 'root' });
+    fail({ status: 500, body: 'oops' });
+    const ask = (text: string): Promise<InboundMessage> =>
+      arrived({ text: `<@${BOT.user}> ${text}`, thread_ts, parent_user_id: 'U0BOB' });
+    expect((await ask('first')).replyTo?.text).toBeUndefined();
+    expect((await ask('second')).replyTo).toMatchObject({ author: 'Bob', text: 'root' });
+    expect((await ask('third')).replyTo).toBeUndefined();
+  });
+
   it('asks for nothing where it is the root itself', async () => {
     await connected();
     await arrived({ text: `<@${BOT.user}> help` });
