@@ -47,6 +47,7 @@ export const VIEWS: readonly View[] = [
     words: [{ say: 'sessions', group: 'sessions', help: 'list sessions', example: 'sessions' }],
     show: (operator) => shown(operator.snapshot().sessions, print.sessions),
   },
+  { words: [{ say: 'bind' }], show: (operator) => shown(operator.snapshot().sessions, print.bindings) },
   {
     words: [{ say: 'session show <session>' }],
     async show(operator, { session: wanted = '' }) {

@@ -3,10 +3,9 @@
  * tool call, and lets the call run only with an approval of exactly these arguments.
  */
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
-import { type CallClass, classifyCall } from '../agents/approval/classify.ts';
 import { APPROVAL_TITLE, readReply, writeApproval } from '../agents/approval/wire.ts';
 import { PROGRESS_TOOL } from '../agents/pi/equipment.ts';
-import { canonicalJson, freezeDeep, toolHash } from '../gateway/agent/tool-hash.ts';
+import { guardCall } from './guard-call.ts';
 
 // pi loads an extension by its default export.
 // biome-ignore lint/style/noDefaultExport: a contract from outside asks for one
@@ -18,28 +17,9 @@ export default function approvalsExtension(pi: ExtensionAPI): void {
   pi.on('tool_call', async (event, ctx) => {
     // A report of our own to the gateway, which does nothing.
     if (event.toolName === PROGRESS_TOOL) return undefined;
-    // First of all: what is judged, shown and approved is what runs.
-    const input = freezeDeep(event.input);
-    const argumentsJson = canonicalJson(input);
-    const hash = toolHash(event.toolName, argumentsJson);
-    // Another extension may have put a tool of its own in the place of pi's.
-    const own = pi
-      .getAllTools()
-      .some(({ name, sourceInfo }) => name === event.toolName && sourceInfo.source === 'builtin');
-    const judge = (): CallClass => classifyCall(event.toolName, { ...input }, ctx.cwd, own);
-    const judged = judge();
-    const call = { tool: event.toolName, argumentsJson, hash, ...judged };
-    const reply = readReply(await ask(ctx, writeApproval({ type: 'call', call })));
-    if (reply !== undefined && reply.hash === hash && reply.decision !== 'deny') {
-      // Minutes may have passed: a link on the way may lead elsewhere by now.
-      const now = judge();
-      if (now.groupKey === judged.groupKey && now.reason === judged.reason) return undefined;
-      return {
-        block: true,
-        reason: 'The files have changed since the call was approved, so it was not run. Try again.',
-      };
-    }
-    return { block: true, reason: reply?.reason ?? 'Nobody approved this call, so it was not run.' };
+    return guardCall(pi, event, ctx, async (call) =>
+      readReply(await ask(ctx, writeApproval({ type: 'call', call }))),
+    );
   });
 }
 

@@ -16,6 +16,7 @@ import * as print from '../cli/print.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
 import { requestNamed } from '../gateway/operator/operations/names.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
+import { Binding, sessionWords } from './binding.ts';
 import { GatewayLink } from './gateway-link.ts';
 import { completions, runWords } from './words.ts';
 
@@ -203,6 +204,7 @@ function textOf(operator: Operator | undefined): string | undefined {
 export function registerGateway(pi: ExtensionAPI): void {
   const link = new GatewayLink(process.env, process.cwd());
   const line = new StatusLine();
+  const binding = new Binding(pi, link);
   const showStatus = async (ctx: ExtensionContext): Promise<void> => {
     const operator = await link.operator().catch(() => undefined); // the line is a courtesy
     line.follow(operator, ctx.ui);
@@ -213,7 +215,11 @@ export function registerGateway(pi: ExtensionAPI): void {
     getArgumentCompletions: completions,
     handler: async (args, ctx) => {
       try {
-        if (args.trim() === 'console') await openConsole(ctx, link);
+        const [word, ...rest] = args.trim().split(/\s+/);
+        if (word === 'console') await openConsole(ctx, link);
+        else if (word === 'bind-current')
+          await show(ctx, printable(await binding.bindCurrent(rest, ctx)), 'info');
+        else if (word === 'session-id') await show(ctx, printable(sessionWords(ctx)), 'info');
         else await show(ctx, printable(await runWords(args, link, process.env)), 'info');
       } catch (error) {
         const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
@@ -225,12 +231,15 @@ export function registerGateway(pi: ExtensionAPI): void {
   registerTools(pi, link);
   pi.on('session_start', async (_event, ctx) => {
     link.adopt();
+    await binding.adopt(ctx);
     // Nothing is looked for or connected before the operator asks: most sessions have nothing to do with a gateway.
     if (link.owns) await showStatus(ctx);
   });
-  pi.on('session_shutdown', (event) => {
+  pi.on('session_shutdown', async (event) => {
     line.stop();
-    return event.reason === 'quit' ? link.close() : link.handOver();
+    const ends = event.reason === 'quit';
+    await (ends ? binding.leave() : binding.handOver());
+    await (ends ? link.close() : link.handOver());
   });
 }
 

@@ -43,6 +43,7 @@ export class GatewayLink {
   readonly #cwd: string;
   #own: Own | undefined;
   #remote: Operator | undefined;
+  #finding: Promise<Operator | undefined> | undefined;
   /** Starts and stops never overlap. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -65,6 +66,14 @@ export class GatewayLink {
   /** The operator of the running gateway; undefined when none runs. */
   async operator(): Promise<Operator | undefined> {
     if (this.#own !== undefined) return this.#own.operator;
+    this.#finding ??= this.#find().finally(() => {
+      this.#finding = undefined;
+    });
+    return this.#finding;
+  }
+
+  /** One look at a time: two would open two connections. */
+  async #find(): Promise<Operator | undefined> {
     if (this.#remote !== undefined) {
       const link = this.#remote.link();
       if (link.kind === 'remote' && link.connected) return this.#remote;

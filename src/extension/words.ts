@@ -25,6 +25,13 @@ const OWN: readonly Word[] = [
   { word: 'status', args: '', help: 'show what is running, queued or failing' },
   { word: 'restart', args: '', help: 'restart it and reload the configuration' },
   { word: 'config', args: '[key|all]', help: 'show what differs from the default, and where it comes from' },
+  {
+    word: 'bind-current',
+    args: '<platform> <channelId>',
+    help: 'tie a chat to the session that is open here, until this pi ends',
+    forms: ['bind-current <platform> <channelId>'],
+  },
+  { word: 'session-id', args: '', help: 'show the id and the file of this session' },
   { word: 'console', args: '', help: 'open pairing requests and adapters, with the keys of the console' },
 ];
 

@@ -71,16 +71,16 @@ export type OperatorCommand =
   | { readonly type: 'outbox.retry'; readonly id: string }
   /** give a delivery up; it is never sent */
   | { readonly type: 'outbox.abandon'; readonly id: string }
-  /** Ties a chat to one session: a session of the gateway, or one of pi by its id or file. */
+  /** tie a chat to one session: one of the gateway, or one of pi by its id or file */
   | {
       readonly type: 'bind';
       readonly platform: Platform;
       readonly channelId: string;
       readonly session: string;
     }
-  /** Ends a binding: the chat continues in its own session, with what waits. */
+  /** end a binding: the chat continues in its own session, with what waits */
   | { readonly type: 'unbind'; readonly platform: Platform; readonly channelId: string }
-  /** Ties a chat to the pi in a terminal, until that pi ends. */
+  /** tie a chat to the pi in a terminal, until that pi ends */
   | {
       readonly type: 'bind.terminal';
       readonly platform: Platform;
@@ -93,7 +93,7 @@ export type OperatorCommand =
         readonly name?: string;
       };
     }
-  /** The pi in the terminal shows another session now. */
+  /** note that the pi in the terminal shows another session */
   | {
       readonly type: 'bind.move';
       readonly lease: string;
@@ -104,13 +104,13 @@ export type OperatorCommand =
         readonly name?: string;
       };
     }
-  /** Waits for what the pi in the terminal is to do. */
+  /** wait for what the pi in the terminal is to do */
   | {
       readonly type: 'bind.next';
       readonly lease: string;
       readonly seen: { readonly epoch?: string; readonly number: number };
     }
-  /** What the pi in the terminal did. */
+  /** note what the pi in the terminal did */
   | {
       readonly type: 'bind.report';
       readonly lease: string;
@@ -172,7 +172,7 @@ export type OperatorCommand =
         | { readonly type: 'typed' | 'said'; readonly text: string }
       )[];
     }
-  /** The pi in the terminal ends. */
+  /** note that the pi in the terminal ends */
   | { readonly type: 'bind.leave'; readonly lease: string }
   /** answer a question of an agent: "decision" for a tool call, and "deny" for any question that gets no answer; "value" for the others */
   | {

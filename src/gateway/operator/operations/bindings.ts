@@ -24,10 +24,19 @@ function chatOf(gateway: Gateway, { platform, channelId }: Named): ChatRef {
 export const BINDINGS = [
   operation({
     name: 'bind',
-    help: 'Ties a chat to one session: a session of the gateway, or one of pi by its id or file.',
+    help: 'tie a chat to one session: one of the gateway, or one of pi by its id or file',
     params: { ...chat, session: Type.String({ minLength: 1, maxLength: 4096 }) },
     audit: name,
     http: 'POST /api/bindings',
+    words: [
+      {
+        say: 'bind <platform> <channel-id> <session>',
+        args: '[platform channel-id session]',
+        group: 'sessions',
+        help: 'list bound chats, or tie a chat to one session of pi (id or file)',
+        example: 'bind telegram 81234 0199a2c4',
+      },
+    ],
     async run({ gateway }, params) {
       const session = await gateway.bindings.bind(chatOf(gateway, params), params.session);
       return {
@@ -38,10 +47,18 @@ export const BINDINGS = [
   }),
   operation({
     name: 'unbind',
-    help: 'Ends a binding: the chat continues in its own session, with what waits.',
+    help: 'end a binding: the chat continues in its own session, with what waits',
     params: chat,
     audit: name,
     http: 'DELETE /api/bindings/:platform/:channelId',
+    words: [
+      {
+        say: 'unbind <platform> <channel-id>',
+        group: 'sessions',
+        help: 'end a binding; the chat continues in its own session',
+        example: 'unbind telegram 81234',
+      },
+    ],
     async run({ gateway }, params) {
       await gateway.bindings.unbind(chatOf(gateway, params));
       return { message: `${name(params)} continues in its own session` };
@@ -50,7 +67,7 @@ export const BINDINGS = [
   operation({
     name: 'bind.terminal',
     /** `process` is the identity of that pi as JSON; `data` is a TerminalLease. */
-    help: 'Ties a chat to the pi in a terminal, until that pi ends.',
+    help: 'tie a chat to the pi in a terminal, until that pi ends',
     params: { ...chat, process: Type.String({ maxLength: 2000 }), pi: TerminalPi },
     audit: name,
     async run({ gateway }, params) {
@@ -60,7 +77,7 @@ export const BINDINGS = [
   }),
   operation({
     name: 'bind.move',
-    help: 'The pi in the terminal shows another session now.',
+    help: 'note that the pi in the terminal shows another session',
     params: { lease: Id, pi: TerminalPi },
     async run({ gateway }, { lease, pi }) {
       await gateway.bindings.move(lease, pi);
@@ -70,7 +87,7 @@ export const BINDINGS = [
   operation({
     name: 'bind.next',
     /** `data` is Orders. */
-    help: 'Waits for what the pi in the terminal is to do.',
+    help: 'wait for what the pi in the terminal is to do',
     params: {
       lease: Id,
       seen: Type.Object(
@@ -86,7 +103,7 @@ export const BINDINGS = [
   operation({
     name: 'bind.report',
     /** `first` numbers the first report; `data` lists the runs that nobody waits for. */
-    help: 'What the pi in the terminal did.',
+    help: 'note what the pi in the terminal did',
     params: {
       lease: Id,
       first: Type.Integer({ minimum: 1 }),
@@ -99,7 +116,7 @@ export const BINDINGS = [
   }),
   operation({
     name: 'bind.leave',
-    help: 'The pi in the terminal ends.',
+    help: 'note that the pi in the terminal ends',
     params: { lease: Id },
     async run({ gateway }, { lease }) {
       await gateway.bindings.leave(lease);

@@ -1,0 +1,184 @@
+/** The line between the pi in this terminal and the gateway while a chat is bound to it. */
+import { settlesWithin } from '../base/deadline.ts';
+import { GatewayError } from '../base/errors.ts';
+import { pause } from '../base/pause.ts';
+import { isObject } from '../gateway/agent/record.ts';
+import type { Order, Orders, OrdersSeen, Report } from '../gateway/bindings/wire.ts';
+import type { OperatorCommand } from '../gateway/operator/operator.ts';
+import type { GatewayLink } from './gateway-link.ts';
+
+/** Between two tries while no gateway can be reached. */
+const RETRY_MS = [250, 500, 1000, 2000] as const;
+/** Reports of one frame. */
+const BATCH = 200;
+/** Reports that nobody takes are kept up to here; then the oldest pieces of answers go. */
+const KEPT = 20_000;
+
+interface Numbered {
+  readonly number: number;
+  report: Report;
+  /** Told whether the gateway took it, and somebody waits for its run. */
+  readonly settle?: (taken: boolean) => void;
+}
+
+/** What the next instance of the extension goes on with. */
+export interface LineState {
+  readonly lease: string;
+  number: number;
+  seen: OrdersSeen;
+}
+
+export interface LineEvents {
+  order(order: Order): void;
+  /** The gateway was started anew: it knows the binding, and not what is shown here. */
+  renewed(): void;
+  /** The binding is over. */
+  over(): void;
+}
+
+export class BindingLine {
+  readonly state: LineState;
+  readonly #link: Pick<GatewayLink, 'operator'>;
+  readonly #events: LineEvents;
+  readonly #stop = new AbortController();
+  #queue: Numbered[] = [];
+  #flight: readonly Numbered[] = [];
+  #sending: Promise<void> = Promise.resolve();
+  #busy = false;
+
+  constructor(link: Pick<GatewayLink, 'operator'>, state: LineState, events: LineEvents) {
+    this.#link = link;
+    this.state = state;
+    this.#events = events;
+  }
+
+  start(): void {
+    void this.#listen();
+  }
+
+  /** In order, and until the gateway has it. */
+  report(report: Report): void {
+    this.#add(report);
+  }
+
+  /** Resolves when the gateway has it: false where nobody waits for that run any more, or the binding is over. */
+  confirm(report: Report): Promise<boolean> {
+    return new Promise((resolve) => this.#add(report, resolve));
+  }
+
+  /** Sends what is left, for a moment, and ends. */
+  async stop(graceMs: number): Promise<void> {
+    await settlesWithin(this.#sending, graceMs);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#stop.abort();
+    for (const { settle } of [...this.#flight, ...this.#queue]) settle?.(false);
+    this.#queue = [];
+  }
+
+  get #ended(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #add(report: Report, settle?: (taken: boolean) => void): void {
+    if (this.#ended) {
+      settle?.(false);
+      return;
+    }
+    const last = this.#queue.at(-1);
+    // Pieces of an answer that wait for their turn travel together.
+    if (
+      settle === undefined &&
+      last !== undefined &&
+      last.settle === undefined &&
+      report.type === 'event' &&
+      report.event.type === 'text_delta' &&
+      last.report.type === 'event' &&
+      last.report.event.type === 'text_delta' &&
+      last.report.run === report.run
+    ) {
+      const delta = last.report.event.delta + report.event.delta;
+      last.report = { ...report, event: { type: 'text_delta', delta } };
+    } else {
+      this.state.number += 1;
+      this.#queue.push({ number: this.state.number, report, ...(settle === undefined ? {} : { settle }) });
+      if (this.#queue.length > KEPT) this.#queue.shift();
+    }
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#sending = this.#send().finally(() => {
+      this.#busy = false;
+    });
+  }
+
+  async #send(): Promise<void> {
+    await null; // what is said in one go travels together
+    while (this.#queue.length > 0 && !this.#ended) {
+      const batch = this.#queue.splice(0, BATCH);
+      this.#flight = batch;
+      const [first] = batch;
+      if (first === undefined) return;
+      const unknown = await this.#run({
+        type: 'bind.report',
+        lease: this.state.lease,
+        first: first.number,
+        // The schema of the gateway checks what is said here.
+        reports: batch.map(({ report }) => report) as Extract<
+          OperatorCommand,
+          { type: 'bind.report' }
+        >['reports'],
+      });
+      this.#flight = [];
+      for (const { report, settle } of batch)
+        settle?.(Array.isArray(unknown) && !('run' in report && unknown.includes(report.run)));
+    }
+  }
+
+  async #listen(): Promise<void> {
+    while (!this.#ended) {
+      const answer = await this.#run({ type: 'bind.next', lease: this.state.lease, seen: this.state.seen });
+      if (this.#ended || !isOrders(answer)) continue;
+      const renewed = this.state.seen.epoch !== undefined && this.state.seen.epoch !== answer.epoch;
+      if (renewed || this.state.seen.epoch === undefined)
+        this.state.seen = { epoch: answer.epoch, number: 0 };
+      if (renewed) this.#events.renewed();
+      for (const { number, order } of answer.orders) {
+        if (number <= this.state.seen.number) continue;
+        this.state.seen = { epoch: answer.epoch, number };
+        this.#events.order(order);
+      }
+    }
+  }
+
+  /** Tries until the gateway answers. Undefined: it refused, or this is over. */
+  async #run(command: OperatorCommand): Promise<unknown> {
+    for (let attempt = 0; !this.#ended; attempt += 1) {
+      try {
+        const operator = await this.#link.operator();
+        if (operator !== undefined) return (await operator.run(command)).data;
+      } catch (error) {
+        const code = error instanceof GatewayError ? error.code : '';
+        if (code === 'binding_over' || code === 'unknown_command') {
+          this.#over();
+          return undefined;
+        }
+        // What the gateway cannot read it will not read the next time either.
+        if (error instanceof GatewayError && error.status === 400) return undefined;
+      }
+      await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 2000, this.#stop.signal);
+    }
+    return undefined;
+  }
+
+  #over(): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#events.over();
+  }
+}
+
+function isOrders(value: unknown): value is Orders {
+  return isObject(value) && typeof value['epoch'] === 'string' && Array.isArray(value['orders']);
+}
