@@ -1,19 +1,17 @@
 /** Puts the core together: which part knows which. Who calls what when is the gateway's business. */
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
-import type { Database, Tx } from '../store/database.ts';
 import { Door } from './access/door.ts';
-import type { Adapter } from './adapter.ts';
 import { AdapterManager } from './adapter-manager.ts';
 import { interactivePi } from './agent/interactive.ts';
 import { sessionFileFor } from './agent/session-file.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
-import { DecisionTrace } from './decisions.ts';
-import type { GatewayDeps } from './gateway.ts';
+import { createCores, type GatewayDeps } from './core.ts';
+import type { DecisionTrace } from './decisions.ts';
 import { createWork, type Work } from './gateway-work.ts';
 import { Maintenance } from './maintenance.ts';
-import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
+import type { ChatRef, InboundMessage, RefusalView } from './model.ts';
 import { createDialogs } from './questions/create.ts';
 import type { Dialogs } from './questions/dialogs.ts';
 import { isListed } from './receive/admission.ts';
@@ -27,7 +25,6 @@ import { Reception } from './receive/reception.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import { announcer } from './send/announcements.ts';
 import { AnswerFiles } from './send/answer-files.ts';
-import { egressText } from './send/egress.ts';
 import { filePolicy } from './send/file-policy.ts';
 import type { HomeChats } from './send/home-chats.ts';
 import { Outbox } from './send/outbox.ts';
@@ -39,7 +36,6 @@ import type { TaskLines } from './tasks/task-lines.ts';
 import type { Tasks } from './tasks/tasks.ts';
 import { Asides } from './turns/asides.ts';
 import { Conversations } from './turns/conversations.ts';
-import { persist } from './turns/persist.ts';
 import { TurnSlots } from './turns/turn-slots.ts';
 import { Usage } from './usage.ts';
 
@@ -77,27 +73,19 @@ export function createParts(
 ): GatewayParts {
   const { settings, stores, events, clock, agent } = deps;
   const log = deps.logs.logger('gateway');
-  const adapterOf = (platform: Platform): Adapter | undefined => adapters.get(platform);
-  const egress = (text: string): string => egressText(text, deps.redactor);
-  const storing =
-    (db: Database) =>
-    <T>(body: (tx: Tx) => T): Promise<T> =>
-      persist(db, body, stopping, log);
-  const persistSessions = storing(stores.sessions);
-
-  const decisions = new DecisionTrace({
-    clock,
-    log: log.child('decisions'),
-    show: (decision) => events.emit({ type: 'decision', decision }),
+  const cores = createCores(deps, stopping, {
+    adapter: (platform) => adapters.get(platform),
+    known: (platform) => adapters.known(platform),
   });
-  const decide = decisions.note;
+  const { decisions } = cores;
+  const { adapter: adapterOf, egress, decide, persist: persistSessions } = cores.of('sessions', 'sessions');
   // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
   const slots = new TurnSlots(
     settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
   );
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
-  const usage = new Usage({ db: stores.sessions, clock, events, log: log.child('usage') });
+  const usage = new Usage(cores.of('sessions', 'usage'));
   const outbox = new Outbox({
     db: stores.sessions,
     persist: persistSessions,
@@ -231,7 +219,7 @@ export function createParts(
   const { tasks, taskLines, schedules, homes, chatOf, chatsFor } = createWork({
     ...deps,
     persistSessions,
-    persistTasks: storing(stores.tasks),
+    persistTasks: cores.of('tasks', 'tasks').persist,
     sessions,
     conversations,
     outbox,
@@ -247,10 +235,7 @@ export function createParts(
     log,
   });
   const door = new Door({
-    db: stores.security,
-    clock,
-    events,
-    log: log.child('pairing'),
+    ...cores.of('security', 'pairing'),
     onApproved: (request) => reception.release(request),
     onRejected: (request, tell) => reception.reject(request, tell),
     onReopened: (request) => reception.holdAgain(request),

@@ -1,48 +1,22 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
 import { settlesWithin } from '../base/deadline.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { DataFolder } from '../store/data-folder.ts';
 import type { Database } from '../store/database.ts';
 import { StoreHealth } from '../store/health.ts';
-import type { Adapter } from './adapter.ts';
-import type { CandidateSettings } from './adapter-check.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
-import { openBadges, type Settings } from './config/settings.ts';
-import type { EventStream } from './events.ts';
+import { openBadges } from './config/settings.ts';
+import type { GatewayDeps } from './core.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
-import type { LogHub } from './log-hub.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import { recoverInbox } from './recovery.ts';
 import { Repeats } from './repeats.ts';
-import type { Redactor } from './send/egress.ts';
 import type { OutboundRow } from './send/outbound-row.ts';
 import type { Target } from './send/target.ts';
 
 const REFUSALS_KEPT = 200;
 /** Longest time that commands and messages under way get to end when the gateway stops. */
 const SETTLE_MS = 5000;
-
-export interface GatewayDeps {
-  readonly settings: Settings;
-  readonly folder: DataFolder;
-  readonly stores: { readonly sessions: Database; readonly security: Database; readonly tasks: Database };
-  /** Undefined: nobody gets an automatic answer. */
-  readonly agent: Agent | undefined;
-  /** With candidate settings: made only to check them. */
-  readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
-  readonly events: EventStream;
-  readonly logs: LogHub;
-  readonly redactor: Redactor;
-  readonly clock: Clock;
-  readonly version: string;
-  readonly demo: boolean;
-  /** Environment of programs that an operator starts as tasks; default: an empty one. */
-  readonly programEnv?: NodeJS.ProcessEnv;
-  /** Told about every change of a task that belongs to a chat. */
-  readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
-}
 
 /** The core: owns the way of a message from end to end. Sockets, flags and screens are somebody else's. */
 export class Gateway {

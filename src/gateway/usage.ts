@@ -1,9 +1,7 @@
-import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
-import type { Database, Row } from '../store/database.ts';
+import type { Row } from '../store/database.ts';
 import type { AgentEvent } from './agent/agent.ts';
-import type { EventStream } from './events.ts';
+import type { Core } from './core.ts';
 import type { Platform, UsageRow, UsageTotal } from './model.ts';
 
 /** Who an answer of the model is counted for. */
@@ -16,27 +14,20 @@ export interface UsageOwner {
   readonly sessionId: string;
 }
 
-export interface UsageDeps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
-}
-
 const SUMS = `COALESCE(SUM(answers), 0) AS answers, COALESCE(SUM(input_tokens), 0) AS input_tokens,
   COALESCE(SUM(output_tokens), 0) AS output_tokens, COALESCE(SUM(cost_usd), 0) AS cost_usd`;
 
 /** Tokens and cost, stored by day, sender and session. Days are those of the machine's time zone. */
 export class Usage {
-  readonly #deps: UsageDeps;
+  readonly #core: Pick<Core, 'db' | 'clock' | 'events' | 'log'>;
 
-  constructor(deps: UsageDeps) {
-    this.#deps = deps;
+  constructor(core: Pick<Core, 'db' | 'clock' | 'events' | 'log'>) {
+    this.#core = core;
   }
 
   /** Counts one answer of the model. Never throws: a count that cannot be stored is logged and lost. */
   add(owner: UsageOwner, event: Extract<AgentEvent, { type: 'usage' }>): void {
-    const { db, clock, events, log } = this.#deps;
+    const { db, clock, events, log } = this.#core;
     const { platform, senderId, senderName, sessionId } = owner;
     const { inputTokens, outputTokens, costUsd } = event;
     const where = platform === undefined ? {} : { platform };
@@ -72,19 +63,19 @@ export class Usage {
       ? this.#total('platform = ? AND sender_id = ? AND day = ?', [
           platform,
           senderId,
-          dayOf(this.#deps.clock()),
+          dayOf(this.#core.clock()),
         ])
       : this.#total('platform = ? AND sender_id = ?', [platform, senderId]);
   }
 
   /** Of everybody. */
   total(today: boolean): UsageTotal {
-    return today ? this.#total('day = ?', [dayOf(this.#deps.clock())]) : this.#total('1 = 1', []);
+    return today ? this.#total('day = ?', [dayOf(this.#core.clock())]) : this.#total('1 = 1', []);
   }
 
   /** The newest days first, and on a day the dearest first; at most `limit` rows. */
   rows(limit: number): UsageRow[] {
-    return this.#deps.db
+    return this.#core.db
       .all('SELECT * FROM usage ORDER BY day DESC, cost_usd DESC, input_tokens DESC LIMIT ?', [limit])
       .map((row) => ({
         day: String(row['day']),
@@ -98,11 +89,11 @@ export class Usage {
 
   /** Folds the sessions of one day before `before` into one row for each sender: nobody asks for them any more. */
   async fold(before: number): Promise<void> {
-    const oldest = this.#deps.db.get("SELECT MIN(day) AS day FROM usage WHERE day < ? AND session_id <> ''", [
+    const oldest = this.#core.db.get("SELECT MIN(day) AS day FROM usage WHERE day < ? AND session_id <> ''", [
       dayOf(before),
     ])?.['day'];
     if (typeof oldest !== 'string') return;
-    await this.#deps.db.write((tx) => {
+    await this.#core.db.write((tx) => {
       tx.run(
         `INSERT OR REPLACE INTO usage (day, platform, sender_id, session_id, sender_name, answers, input_tokens,
            output_tokens, cost_usd)
@@ -115,7 +106,7 @@ export class Usage {
   }
 
   #total(where: string, params: readonly (string | number)[]): UsageTotal {
-    return totalOf(this.#deps.db.get(`SELECT ${SUMS} FROM usage WHERE ${where}`, [...params]) ?? {});
+    return totalOf(this.#core.db.get(`SELECT ${SUMS} FROM usage WHERE ${where}`, [...params]) ?? {});
   }
 }
 

@@ -1,16 +1,12 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Database, Tx } from '../../store/database.ts';
-import type { EventStream } from '../events.ts';
+import type { Tx } from '../../store/database.ts';
+import type { Core } from '../core.ts';
 import type { AllowlistView, Platform } from '../model.ts';
 import type { Actor, Audit } from './audit.ts';
 import type { People } from './people.ts';
 
-export interface AccessListDeps {
-  readonly db: Database;
+export interface AccessListDeps extends Pick<Core, 'db' | 'clock' | 'events'> {
   readonly people: People;
   readonly audit: Audit;
-  readonly clock: Clock;
-  readonly events: EventStream;
   /** These ids lost access: end their turns and drop their queues. */
   readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
 }

@@ -1,16 +1,9 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database } from '../../store/database.ts';
-import type { EventStream } from '../events.ts';
+import type { Core } from '../core.ts';
 import type { Platform } from '../model.ts';
 import type { PairingRequest } from './pairing-request.ts';
 
 /** What the decisions about people need: a store, and who carries out what follows from them. */
-export interface DoorDeps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
+export interface DoorDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
   /** The stranger was let in: tell them and answer the held message. Idempotent. */
   readonly onApproved: (request: PairingRequest) => Promise<void>;
   /** The stranger was not let in: drop the held message; tell them once when `tell`. Idempotent. */

@@ -1,8 +1,5 @@
-import type { Clock } from '../../base/clock.ts';
 import { GatewayError } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database } from '../../store/database.ts';
-import type { EventStream } from '../events.ts';
+import type { Core } from '../core.ts';
 import type { PairingView, Platform } from '../model.ts';
 import { idFault } from '../platform-ids.ts';
 import { subject } from './access-list.ts';
@@ -15,11 +12,7 @@ import { showPairingCode } from './pairing-code.ts';
 import { type PairingRequest, pairingView, type WhichRequest } from './pairing-request.ts';
 import type { People } from './people.ts';
 
-export interface MadeCodesDeps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
+export interface MadeCodesDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
   readonly people: People;
   readonly desk: PairingDesk;
   readonly lock: CodeLock;

@@ -1,0 +1,105 @@
+/** What the parts of the gateway work with. A part takes this and what is its own, not an interface of its own for it. */
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { DataFolder } from '../store/data-folder.ts';
+import type { Database, Tx } from '../store/database.ts';
+import type { Adapter } from './adapter.ts';
+import type { CandidateSettings } from './adapter-check.ts';
+import type { Agent } from './agent/agent.ts';
+import type { Settings } from './config/settings.ts';
+import { type Decide, DecisionTrace } from './decisions.ts';
+import type { EventStream } from './events.ts';
+import type { LogHub } from './log-hub.ts';
+import type { ChatRef, Platform, TaskView } from './model.ts';
+import { egressText, type Redactor } from './send/egress.ts';
+import { persist } from './turns/persist.ts';
+
+interface Stores {
+  readonly sessions: Database;
+  readonly security: Database;
+  readonly tasks: Database;
+}
+
+/** What a gateway is made of; `compose.ts` and tests bring it. */
+export interface GatewayDeps {
+  readonly settings: Settings;
+  readonly folder: DataFolder;
+  readonly stores: Stores;
+  /** Undefined: nobody gets an automatic answer. */
+  readonly agent: Agent | undefined;
+  /** With candidate settings: made only to check them. */
+  readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
+  readonly events: EventStream;
+  readonly logs: LogHub;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly demo: boolean;
+  /** Environment of programs that an operator starts as tasks; default: an empty one. */
+  readonly programEnv?: NodeJS.ProcessEnv;
+  /** Told about every change of a task that belongs to a chat. */
+  readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
+}
+
+/** Stores what must not be lost: tries until the disk takes it, or nobody waits for it any more. */
+export type Persist = <T>(body: (tx: Tx) => T) => Promise<T>;
+
+export interface Core
+  extends Pick<
+    GatewayDeps,
+    | 'settings'
+    | 'folder'
+    | 'stores'
+    | 'agent'
+    | 'events'
+    | 'redactor'
+    | 'clock'
+    | 'programEnv'
+    | 'taskChanged'
+  > {
+  /** The store of this part, and the log under its name. */
+  readonly db: Database;
+  readonly persist: Persist;
+  readonly log: Logger;
+  readonly decide: Decide;
+  /** Of a platform that is connected. */
+  readonly adapter: (platform: Platform) => Adapter | undefined;
+  /** Also of one that is not connected right now. */
+  readonly known: (platform: Platform) => Adapter | undefined;
+  /** The one way of every text to the outside: secrets are left out. */
+  readonly egress: (text: string) => string;
+}
+
+export interface Cores {
+  readonly decisions: DecisionTrace;
+  /** The core as a part sees it: with its store, and its name in the log. */
+  of(store: keyof Stores, name: string): Core;
+}
+
+/** `stopping`: nobody waits for the store any more. */
+export function createCores(
+  deps: GatewayDeps,
+  stopping: AbortSignal,
+  adapters: Pick<Core, 'adapter' | 'known'>,
+): Cores {
+  const { settings, folder, stores, agent, events, redactor, clock, programEnv, taskChanged } = deps;
+  const log = deps.logs.logger('gateway');
+  const decisions = new DecisionTrace({
+    clock,
+    log: log.child('decisions'),
+    show: (decision) => events.emit({ type: 'decision', decision }),
+  });
+  const common = {
+    ...{ settings, folder, stores, agent, events, redactor, clock, programEnv, taskChanged },
+    ...adapters,
+    decide: decisions.note,
+    egress: (text: string): string => egressText(text, redactor),
+  };
+  return {
+    decisions,
+    of: (store, name) => {
+      const db = stores[store];
+      return { ...common, db, log: log.child(name), persist: (body) => persist(db, body, stopping, log) };
+    },
+  };
+}
