@@ -1,12 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
 import type { Adapter, AdapterCheck, AdapterHost, AdapterRoute, Announcement, Part } from './adapter.ts';
 import { type CandidateSettings, checkAdapter } from './adapter-check.ts';
-import type { EventStream } from './events.ts';
+import type { Core } from './core.ts';
 import {
   type AdapterHealth,
   type AdapterView,
@@ -20,13 +18,12 @@ const START_MS = 20_000;
 const STOP_MS = 8000;
 const ERRORS_KEPT = 20;
 
-export interface AdapterManagerDeps {
+export interface AdapterManagerDeps extends Core {
   /**
    * Makes the adapter of a platform (a lazy import), from candidate settings to check them; throws a GatewayError
    * when it is not configured.
    */
   readonly create: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
-  readonly enabled: (platform: Platform) => boolean;
   readonly open: (platform: Platform) => boolean;
   readonly accept: (message: InboundMessage) => Promise<void>;
   readonly refusal: NonNullable<AdapterHost['refusal']>;
@@ -34,14 +31,7 @@ export interface AdapterManagerDeps {
   readonly announce: (platform: Platform, announcement: Announcement) => Promise<void>;
   /** The platform works again: what waits for it may go out. */
   readonly onOnline: (platform: Platform) => void;
-  readonly secret: (value: string) => void;
-  /** Takes registered secrets out of a text. */
-  readonly redact: (text: string) => string;
   readonly commands: AdapterHost['commands'];
-  readonly stateRoot: string;
-  readonly events: EventStream;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 interface Slot {
@@ -68,7 +58,7 @@ export class AdapterManager {
       this.#slots.set(platform, {
         adapter: undefined,
         made: undefined,
-        health: restHealth(deps.enabled(platform) ? 'stopped' : 'disabled'),
+        health: restHealth(deps.settings.enabled(platform) ? 'stopped' : 'disabled'),
         errors: [],
         received: 0,
         sent: 0,
@@ -112,7 +102,7 @@ export class AdapterManager {
   /** Makes the enabled adapters without starting them. One that cannot be made is parked. */
   async prepareEnabled(): Promise<void> {
     await Promise.all(
-      PLATFORMS.filter((platform) => this.#deps.enabled(platform)).map(async (platform) => {
+      PLATFORMS.filter((platform) => this.#deps.settings.enabled(platform)).map(async (platform) => {
         const slot = this.#slot(platform);
         try {
           slot.made ??= { adapter: await this.#deps.create(platform), used: false };
@@ -147,7 +137,7 @@ export class AdapterManager {
   /** Starts every enabled adapter, side by side; a failure is that adapter's health, never an exception. */
   async startEnabled(): Promise<void> {
     await Promise.all(
-      PLATFORMS.filter((platform) => this.#deps.enabled(platform)).map((platform) =>
+      PLATFORMS.filter((platform) => this.#deps.settings.enabled(platform)).map((platform) =>
         this.start(platform).catch((error: unknown) =>
           this.#deps.log.child(platform).error(`could not be started: ${messageOf(error)}`),
         ),
@@ -187,8 +177,8 @@ export class AdapterManager {
     const running = candidate === undefined ? this.#slot(platform).adapter : undefined;
     return checkAdapter({
       make: () => (running === undefined ? this.#deps.create(platform, candidate) : Promise.resolve(running)),
-      stateDir: join(this.#deps.stateRoot, platform),
-      redact: this.#deps.redact,
+      stateDir: join(this.#deps.folder.adapters, platform),
+      redact: (text) => this.#deps.redactor.redact(text),
     });
   }
 
@@ -198,9 +188,9 @@ export class AdapterManager {
 
   async #start(platform: Platform, slot: Slot): Promise<void> {
     if (slot.adapter !== undefined) return;
-    const { clock, commands, secret, stateRoot } = this.#deps;
+    const { clock, commands, redactor, folder } = this.#deps;
     const log = this.#deps.log.child(platform);
-    const stateDir = join(stateRoot, platform);
+    const stateDir = join(folder.adapters, platform);
     try {
       const made =
         slot.made?.used === false ? slot.made : { adapter: await this.#deps.create(platform), used: false };
@@ -222,7 +212,7 @@ export class AdapterManager {
           clock,
           stateDir,
           commands,
-          secret,
+          secret: (value) => redactor.add(value),
         }),
       );
     } catch (error) {

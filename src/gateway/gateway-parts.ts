@@ -7,8 +7,7 @@ import { interactivePi } from './agent/interactive.ts';
 import { sessionFileFor } from './agent/session-file.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
-import { createCores, type GatewayDeps } from './core.ts';
-import type { DecisionTrace } from './decisions.ts';
+import { type Cores, createCores, type GatewayDeps } from './core.ts';
 import { createWork, type Work } from './gateway-work.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, RefusalView } from './model.ts';
@@ -59,7 +58,7 @@ export interface GatewayParts {
   readonly inbox: Inbox;
   readonly reception: Reception;
   readonly maintenance: Maintenance;
-  readonly decisions: DecisionTrace;
+  readonly cores: Cores;
   readonly slots: TurnSlots;
   readonly dialogs: Dialogs;
   readonly archive: Archive;
@@ -71,14 +70,14 @@ export function createParts(
   stopping: AbortSignal,
   onRefusal: (refusal: RefusalView) => void,
 ): GatewayParts {
-  const { settings, stores, events, clock, agent } = deps;
+  const { settings, stores, clock, agent } = deps;
   const log = deps.logs.logger('gateway');
   const cores = createCores(deps, stopping, {
     adapter: (platform) => adapters.get(platform),
     known: (platform) => adapters.known(platform),
   });
-  const { decisions } = cores;
-  const { adapter: adapterOf, egress, decide, persist: persistSessions } = cores.of('sessions', 'sessions');
+  const core = cores.of('sessions', 'sessions');
+  const { adapter: adapterOf, egress } = core;
   // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
   const slots = new TurnSlots(
     settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
@@ -87,14 +86,7 @@ export function createParts(
   const inbox = new Inbox(stores.sessions);
   const usage = new Usage(cores.of('sessions', 'usage'));
   const outbox = new Outbox({
-    db: stores.sessions,
-    persist: persistSessions,
-    clock,
-    events,
-    log: log.child('outbox'),
-    decide,
-    adapter: adapterOf,
-    // The one way of every text to the outside.
+    ...cores.of('sessions', 'outbox'),
     format: (platform, markdown) => adapters.format(platform, egress(markdown)),
     online: (platform) => adapters.online(platform),
     waits: (row) => inbox.inUse.holdAnswer(row),
@@ -116,8 +108,9 @@ export function createParts(
   });
   const sessionFileOf = (id: string): string =>
     sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id);
-  const archive = new Archive({ db: stores.sessions, sessionFileOf, redact: egress });
+  const archive = new Archive({ ...core, sessionFileOf, redact: egress });
   const files = new AnswerFiles({
+    ...cores.of('sessions', 'files'),
     outbox,
     // What an agent elsewhere calls a file of its own is none of ours.
     adapter: (platform) => (agent?.sharesFiles === false ? undefined : adapters.known(platform)),
@@ -125,26 +118,18 @@ export function createParts(
     policyOf: (chat) => filePolicy(settings.agentOf(chat), settings.agent.approvals),
     sessionFileOf,
     asker: (sessionId, addressee) => dialogs.asker({ sessionId, addressee: () => addressee }),
-    dataFolder: deps.folder.root,
-    filesFolder: deps.folder.files,
-    clock,
-    decide,
-    log: log.child('files'),
   });
   const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
     settings.allowAll ||
     door.people.isAllowed(chat.platform, sender) ||
     isListed(settings.chats(chat.platform), { sender });
   const { dialogs, answers } = createDialogs({
-    ...deps,
+    ...cores.of('security', 'dialogs'),
     outbox,
-    adapter: adapterOf,
-    egress,
     listed,
     prefix: prefixOf,
-    log: log.child('dialogs'),
   });
-  const words = new AgentWords({ agent, clock, log: log.child('commands') });
+  const words = new AgentWords(cores.of('sessions', 'commands'));
   const prepare = (message: InboundMessage, id: string): ReturnType<typeof prepareInput> =>
     prepareInput(message, adapterOf(message.chat.platform), join(deps.folder.files, id), {
       sharesFiles: agent?.sharesFiles,
@@ -153,20 +138,14 @@ export function createParts(
       isProgram: (word) => words.isProgram(word),
     });
   const conversations: Conversations = new Conversations({
+    ...core,
     dialogs,
-    db: stores.sessions,
     files,
-    settings,
     sessions,
     inbox,
     outbox,
     slots,
     usage,
-    agent,
-    adapter: adapterOf,
-    egress,
-    persist: persistSessions,
-    decide,
     prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
@@ -176,16 +155,11 @@ export function createParts(
       tookLate: (item) => bindings.tookLate(item),
     },
     terminalOf: (session) => bindings.agentOf(session),
-    events,
-    clock,
-    log: log.child('sessions'),
   });
   const handoffs: Handoffs = new Handoffs({
-    db: stores.sessions,
+    ...cores.of('sessions', 'handoff'),
     sessions,
     outbox,
-    clock,
-    log: log.child('handoff'),
     sharesFiles: agentSharesFiles(settings.agent),
     interactive: ({ id, cwd }, file) =>
       interactivePi(settings.agent.command, { id, file, cwd: cwd ?? settings.agent.cwd }, process.env),
@@ -194,32 +168,24 @@ export function createParts(
     show: (session) => conversations.show(session),
   });
   const bindings: Bindings = new Bindings({
-    db: stores.sessions,
-    persist: persistSessions,
+    ...cores.of('sessions', 'bindings'),
     sessions,
     conversations,
     inbox,
     outbox,
     dialogs,
-    clock,
-    log: log.child('bindings'),
     agentSessions: deps.folder.agentSessions,
     sharesFiles: agentSharesFiles(settings.agent),
     asksApproval: () => settings.agent.approvals !== 'off',
     lent: (id) => handoffs.has(id),
   });
   const asides = new Asides({
-    agent,
-    settings,
+    ...core,
     usage,
-    adapter: adapterOf,
     conversation: (session) => conversations.conversation(session),
     prepare,
   });
-  const { tasks, taskLines, schedules, homes, chatOf, chatsFor } = createWork({
-    ...deps,
-    persistSessions,
-    persistTasks: cores.of('tasks', 'tasks').persist,
+  const { tasks, taskLines, schedules, homes, chatOf, chatsFor } = createWork(cores, {
     sessions,
     conversations,
     outbox,
@@ -227,12 +193,7 @@ export function createParts(
     usage,
     dialogs,
     people: () => door.people,
-    adapter: adapterOf,
-    known: (platform) => adapters.known(platform),
     listed,
-    egress,
-    decide,
-    log,
   });
   const door = new Door({
     ...cores.of('security', 'pairing'),
@@ -249,29 +210,22 @@ export function createParts(
     },
   });
   const reception: Reception = new Reception({
-    db: stores.sessions,
+    ...cores.of('sessions', 'inbox'),
     sessions,
-    settings,
     door,
     inbox,
     outbox,
     conversations,
-    persist: persistSessions,
-    decide,
     commands: new ChatCommands({
+      ...cores.of('sessions', 'commands'),
       answers,
-      db: stores.sessions,
       inbox,
       outbox,
-      persist: persistSessions,
-      adapter: (chat) => adapterOf(chat.platform),
-      clock,
-      log: log.child('commands'),
       words,
       cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
       passOn: (message, more) => conversations.take(message, more),
       execute: createExecutor({
-        persist: persistSessions,
+        ...core,
         sessions,
         conversations,
         inbox,
@@ -280,44 +234,35 @@ export function createParts(
         usage,
         search: (words, limit, within) => archive.search(words, limit, within),
         asides,
-        clock,
         answers,
         listed,
         prefix: prefixOf,
       }),
     }),
-    adapter: (chat) => adapterOf(chat.platform),
-    events,
-    clock,
-    log: log.child('inbox'),
     onRefusal,
   });
   const adapters = new AdapterManager({
+    ...core,
+    log,
     create: deps.createAdapter,
-    enabled: (platform) => settings.enabled(platform),
     open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
     accept: (message) => reception.accept(message),
     refusal: (message) => reception.refusal(message),
     deleted: (chat, messageId) => reception.deleted(chat, messageId),
     announce: announcer({
+      ...core,
       outbox,
-      persist: persistSessions,
       chats: (targets) => chatsFor(targets, undefined),
     }),
     onOnline: (platform) => outbox.kick(platform),
-    secret: (value) => deps.redactor.add(value),
-    redact: (text) => deps.redactor.redact(text),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
       name,
       help,
       ...(args === undefined ? {} : { args }),
     })),
-    stateRoot: deps.folder.adapters,
-    events,
-    clock,
-    log,
   });
   const maintenance = new Maintenance({
+    ...cores.of('sessions', 'sweep'),
     heard: reception,
     archive,
     conversations,
@@ -325,12 +270,6 @@ export function createParts(
     tasks,
     usage,
     schedules,
-    sessions: stores.sessions,
-    security: stores.security,
-    files: deps.folder.files,
-    keptRows: settings.limits.keptRows,
-    clock,
-    log: log.child('sweep'),
   });
   return {
     adapters,
@@ -351,7 +290,7 @@ export function createParts(
     inbox,
     reception,
     maintenance,
-    decisions,
+    cores,
     slots,
     dialogs,
     archive,

@@ -1,13 +1,9 @@
 /** The part of the gateway that works by itself: background tasks, schedules, and where their results go. */
 
-import type { Logger } from '../base/log.ts';
-import type { Tx } from '../store/database.ts';
 import type { People } from './access/people.ts';
-import type { Adapter } from './adapter.ts';
-import type { GatewayDeps } from './core.ts';
-import type { Decide } from './decisions.ts';
+import type { Cores } from './core.ts';
 import { machineZone } from './machine-zone.ts';
-import type { ChatRef, InboundMessage, Platform } from './model.ts';
+import type { ChatRef, InboundMessage } from './model.ts';
 import type { Dialogs } from './questions/dialogs.ts';
 import { scheduleRules } from './schedules/rules.ts';
 import { Schedules } from './schedules/schedules.ts';
@@ -24,15 +20,7 @@ import { Tasks } from './tasks/tasks.ts';
 import type { Conversations } from './turns/conversations.ts';
 import type { Usage } from './usage.ts';
 
-type Persist = <T>(body: (tx: Tx) => T) => Promise<T>;
-
-export interface WorkDeps
-  extends Pick<
-    GatewayDeps,
-    'settings' | 'stores' | 'events' | 'clock' | 'agent' | 'folder' | 'programEnv' | 'taskChanged'
-  > {
-  readonly persistSessions: Persist;
-  readonly persistTasks: Persist;
+interface WorkParts {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly outbox: Outbox;
@@ -40,14 +28,7 @@ export interface WorkDeps
   readonly usage: Usage;
   readonly dialogs: Dialogs;
   readonly people: () => People;
-  /** Of a platform that is connected. */
-  readonly adapter: (platform: Platform) => Adapter | undefined;
-  /** Also of one that is not connected right now. */
-  readonly known: (platform: Platform) => Adapter | undefined;
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
-  readonly egress: (text: string) => string;
-  readonly decide: Decide;
-  readonly log: Logger;
 }
 
 export interface Work {
@@ -61,29 +42,21 @@ export interface Work {
   chatsFor(targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[];
 }
 
-export function createWork(deps: WorkDeps): Work {
-  const { settings, stores, events, clock, agent, folder, sessions, conversations, outbox, files, usage } =
-    deps;
-  const { dialogs, people, adapter, listed, egress, decide, persistSessions, persistTasks, log } = deps;
-  const taskDelivery = {
-    outbox,
-    files,
-    adapter: deps.known,
-    persist: persistSessions,
-    egress,
-    filesFolder: folder.files,
-    log: log.child('tasks'),
-  };
-  const taskLines = new TaskLines({ outbox, adapter, clock });
+export function createWork(cores: Cores, parts: WorkParts): Work {
+  const { sessions, conversations, outbox, files, usage, dialogs, people, listed } = parts;
+  const core = cores.of('tasks', 'tasks');
+  const { settings, agent, known, programEnv, taskChanged } = core;
+  // What is delivered is a row of the outbox, in the store of the sessions.
+  const taskDelivery = { ...cores.of('sessions', 'tasks'), outbox, files };
+  const taskLines = new TaskLines({ ...core, outbox });
   const tasks: Tasks = new Tasks({
-    db: stores.tasks,
-    agent,
+    ...core,
     agentOf: (chat) => {
       const own = settings.agentOf(chat);
       const sendsFiles =
         agent?.sharesFiles !== false &&
         chat !== undefined &&
-        (deps.known(chat.platform)?.capabilities.attachmentsOut ?? false);
+        (known(chat.platform)?.capabilities.attachmentsOut ?? false);
       const prompts = [
         sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
         own.systemPrompt,
@@ -102,12 +75,7 @@ export function createWork(deps: WorkDeps): Work {
         event,
       ),
     parallel: settings.agent.maxTasks,
-    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
-    clock,
-    events,
-    log: log.child('tasks'),
-    decide,
-    persist: persistTasks,
+    ...(programEnv === undefined ? {} : { env: programEnv }),
     deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
     ask: ({ id, chat, senderId }) =>
       dialogs.asker({
@@ -120,7 +88,7 @@ export function createWork(deps: WorkDeps): Work {
     changed: (task) => {
       taskLines.changed(task);
       schedules.taskChanged(task);
-      if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
+      if (task.chat !== undefined) taskChanged?.(task.chat, taskView(task));
     },
   });
   const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
@@ -132,12 +100,7 @@ export function createWork(deps: WorkDeps): Work {
   const chatsFor = (targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] =>
     resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
   const schedules: Schedules = new Schedules({
-    db: stores.tasks,
-    clock,
-    events,
-    log: log.child('schedules'),
-    decide,
-    persist: persistTasks,
+    ...cores.of('tasks', 'schedules'),
     tasks,
     zone: machineZone(),
     ...scheduleRules({ settings, people, listed, conversations, chatsFor }),

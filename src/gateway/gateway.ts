@@ -98,7 +98,7 @@ export class Gateway {
 
   /** What was refused, dropped, reset, retried or given up last, and why; oldest first. */
   decisions(limit: number): readonly DecisionView[] {
-    return this.#parts.decisions.last(limit);
+    return this.#parts.cores.decisions.last(limit);
   }
 
   /** A secret of this installation, made once: signs the identities of WebSocket clients. */
@@ -138,16 +138,12 @@ export class Gateway {
     await this.bindings.recover();
     const { inbox, reception } = this.#parts;
     await recoverInbox({
-      db: this.deps.stores.sessions,
+      ...this.#parts.cores.of('sessions', 'recovery'),
       inbox,
       outbox: this.outbox,
       sessions: this.sessions,
       conversations: this.conversations,
       door: this.door,
-      adapter: (chat) => this.adapters.known(chat.platform),
-      clock: this.deps.clock,
-      log: this.deps.logs.logger('recovery'),
-      decide: this.#parts.decisions.note,
       lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
       release: (request) => reception.release(request),
       reject: (request, tell) => reception.reject(request, tell),
@@ -215,7 +211,7 @@ export class Gateway {
     this.bindings.stop();
     await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
     this.#refusing.flush();
-    this.#parts.decisions.stop();
+    this.#parts.cores.decisions.stop();
     await settlesWithin(this.schedules.stop(), SETTLE_MS);
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
@@ -321,7 +317,7 @@ export class Gateway {
     if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
     this.deps.events.emit({ type: 'refusal', refusal });
     const { platform, chatId, senderId, code, reason } = refusal;
-    this.#parts.decisions.note({
+    this.#parts.cores.decisions.note({
       what: 'message',
       kind: 'refused',
       code,

@@ -1,9 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
-import type { Database } from '../store/database.ts';
+import type { Core } from './core.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Outbox } from './send/outbox.ts';
 import type { Tasks } from './tasks/tasks.ts';
@@ -24,7 +22,7 @@ const SWEEP_MS = 60_000;
 /** A message has several identities, and they are small: platforms may deliver it again after hours. */
 const SEEN_PER_ROW = 5;
 
-export interface MaintenanceDeps {
+export interface MaintenanceDeps extends Core {
   readonly conversations: Conversations;
   /** Messages of groups that are only listened to. */
   readonly heard: { sweep(now: number): void };
@@ -34,14 +32,6 @@ export interface MaintenanceDeps {
   readonly tasks: Tasks;
   readonly schedules: Schedules;
   readonly usage: Pick<Usage, 'fold'>;
-  readonly sessions: Database;
-  readonly security: Database;
-  /** Folder of the files that chats sent, one folder a session. */
-  readonly files: string;
-  /** Rows of each table that are kept only to look things up. */
-  readonly keptRows: number;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 /** The minute sweep: sessions that are due, deliveries that are too old, and old rows in bounded bites. */
@@ -92,7 +82,9 @@ export class Maintenance {
 
   /** Looking is cheap; a commit is made only when something is there to forget. By age first, then by number. */
   async #forgetMessages(before: number): Promise<void> {
-    const { sessions, keptRows } = this.#deps;
+    const { stores, settings } = this.#deps;
+    const { sessions } = stores;
+    const { keptRows } = settings.limits;
     const limit = RETENTION.rowsPerSweep;
     const settled = "state IN ('delivered', 'failed', 'abandoned')";
     const ended = "state IN ('done', 'offered')";
@@ -135,7 +127,7 @@ export class Maintenance {
   }
 
   async #forgetRequests(before: number): Promise<void> {
-    const { security } = this.#deps;
+    const { security } = this.#deps.stores;
     const old = security.get(
       "SELECT 1 AS yes FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT 1",
       [before],
@@ -151,7 +143,7 @@ export class Maintenance {
   }
 
   async #forgetAudit(before: number): Promise<void> {
-    const { security } = this.#deps;
+    const { security } = this.#deps.stores;
     // Lines are written in the order of time: the first is the oldest.
     const oldest = security.get('SELECT at FROM audit ORDER BY seq LIMIT 1');
     if (oldest === undefined || Number(oldest['at']) >= before) return;
@@ -164,7 +156,7 @@ export class Maintenance {
   }
 
   async #forgetQuestions(before: number): Promise<void> {
-    const { security } = this.#deps;
+    const { security } = this.#deps.stores;
     const old = security.get('SELECT 1 AS yes FROM dialogs WHERE closed_at < ? LIMIT 1', [before]);
     if (old === undefined) return;
     await security.write((tx) =>
@@ -177,11 +169,12 @@ export class Maintenance {
 
   /** The session is forgotten already: a folder that cannot be removed is only untidy. */
   async #removeFiles(sessionId: string): Promise<void> {
-    await rm(join(this.#deps.files, sessionId), { recursive: true, force: true }).catch((error: unknown) =>
-      this.#deps.log.warn('the files of an old session could not be removed', {
-        session: sessionId,
-        error: messageOf(error),
-      }),
+    await rm(join(this.#deps.folder.files, sessionId), { recursive: true, force: true }).catch(
+      (error: unknown) =>
+        this.#deps.log.warn('the files of an old session could not be removed', {
+          session: sessionId,
+          error: messageOf(error),
+        }),
     );
   }
 }

@@ -1,11 +1,7 @@
-import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
-import type { Database } from '../store/database.ts';
 import type { Door } from './access/door.ts';
 import type { PairingRequest } from './access/pairing-request.ts';
-import type { Adapter } from './adapter.ts';
-import type { Decide } from './decisions.ts';
+import type { Core } from './core.ts';
 import type { ChatRef } from './model.ts';
 import type { Inbox, InboxItem } from './receive/inbox.ts';
 import type { Outbox } from './send/outbox.ts';
@@ -15,17 +11,12 @@ import type { Conversations } from './turns/conversations.ts';
 /** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
 const RESUME_WITHIN_MS = 10 * 60_000;
 
-export interface RecoveryDeps {
-  readonly db: Database;
+export interface RecoveryDeps extends Core {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly door: Door;
-  readonly adapter: (chat: ChatRef) => Adapter | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly decide: Decide;
   /** Numbers of the questions of a session that nobody waits for any more. */
   readonly lostQuestions: (sessionId: string) => readonly number[];
   readonly release: (request: PairingRequest) => Promise<void>;
@@ -123,7 +114,7 @@ function voidText(lost: readonly number[]): string {
 
 function reportParts(deps: RecoveryDeps, chat: ChatRef, text: string, offered: boolean) {
   const parts = deps.outbox.format(chat, text);
-  if (!offered || !deps.adapter(chat)?.capabilities.buttons) return parts;
+  if (!offered || !deps.known(chat.platform)?.capabilities.buttons) return parts;
   const buttons = [
     { label: 'Run it', command: '/retry' },
     { label: 'Drop it', command: '/stop' },

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database, Tx } from '../../store/database.ts';
+import type { Tx } from '../../store/database.ts';
 import {
   aliveness,
   ownIdentity,
@@ -9,6 +8,7 @@ import {
   processIdentityOf,
 } from '../../store/process-identity.ts';
 import type { Agent } from '../agent/agent.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, SessionView } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import type { InboxItem } from '../receive/inbox.ts';
@@ -39,11 +39,9 @@ interface Held {
   };
 }
 
-export interface BindingDeps extends MoveOutDeps {
-  readonly db: Database;
+export interface BindingDeps extends MoveOutDeps, Core {
   readonly outbox: Outbox;
   readonly dialogs: Pick<Dialogs, 'ended'>;
-  readonly log: Logger;
   /** Directory of the session files of the gateway's own agents. */
   readonly agentSessions: string;
   /** False: sessions lie where this machine cannot open them. */

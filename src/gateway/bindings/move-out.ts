@@ -1,16 +1,14 @@
-import type { Clock } from '../../base/clock.ts';
 import type { Tx } from '../../store/database.ts';
+import type { Core } from '../core.ts';
 import type { Inbox, InboxItem } from '../receive/inbox.ts';
 import type { Place } from '../sessions/placing.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import type { Conversations } from '../turns/conversations.ts';
 
-export interface MoveOutDeps {
+export interface MoveOutDeps extends Pick<Core, 'persist' | 'clock'> {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly inbox: Inbox;
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  readonly clock: Clock;
 }
 
 /** How a binding ends. */

@@ -1,10 +1,5 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database } from '../../store/database.ts';
-import type { Adapter } from '../adapter.ts';
-import type { Settings } from '../config/settings.ts';
-import type { EventStream } from '../events.ts';
-import type { ChatRef, InboundMessage, Platform } from '../model.ts';
+import type { Core } from '../core.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { tellTurn } from '../send/tell-turn.ts';
 import { Approvals } from './approvals.ts';
@@ -13,9 +8,8 @@ import type { Dialog } from './dialog.ts';
 import { Dialogs, type DialogVoice } from './dialogs.ts';
 import { choicesOf, closedNotice, closedText, endLine, questionText, withButtons } from './wording.ts';
 
-interface ChatVoiceDeps {
+interface ChatVoiceDeps extends Pick<Core, 'adapter'> {
   readonly outbox: Outbox;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
   /** May the requester decide about tool calls? */
   readonly mayApprove: (chat: ChatRef, requester: NonNullable<Dialog['requester']>) => boolean;
   readonly prefix: (chat: ChatRef) => string;
@@ -88,17 +82,10 @@ function rowOf(dialogId: string): string {
   return `question:${dialogId}`;
 }
 
-export interface CreateDialogsDeps {
-  readonly settings: Settings;
-  readonly stores: { readonly security: Database };
+export interface CreateDialogsDeps extends Core {
   readonly outbox: Outbox;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
-  readonly egress: (text: string) => string;
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
   readonly prefix: (chat: ChatRef) => string;
-  readonly events: EventStream;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
 /** The questions of agents, and what chats say to them. */
@@ -106,12 +93,9 @@ export function createDialogs(deps: CreateDialogsDeps): {
   readonly dialogs: Dialogs;
   readonly answers: ChatAnswers;
 } {
-  const { settings, stores, outbox, adapter, egress, listed, prefix, events, clock, log } = deps;
+  const { settings, outbox, adapter, listed, prefix } = deps;
   const dialogs = new Dialogs({
-    db: stores.security,
-    clock,
-    events,
-    log,
+    ...deps,
     approvals: new Approvals(() => settings.agent.approvals),
     voice: chatVoice({
       outbox,
@@ -120,7 +104,6 @@ export function createDialogs(deps: CreateDialogsDeps): {
       prefix,
     }),
     timeoutMs: () => settings.agent.questionMs,
-    egress,
   });
   const answers = new ChatAnswers({
     dialogs,

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { type Actor, Audit } from '../access/audit.ts';
 import type { AgentAnswer, AgentQuestion, AskQuestion } from '../agent/question.ts';
-import type { EventStream, TurnEvent } from '../events.ts';
+import type { Core } from '../core.ts';
+import type { TurnEvent } from '../events.ts';
 import type { DialogOutcome, DialogView } from '../model.ts';
 import type { Approvals } from './approvals.ts';
 import { type Addressee, type ClosedDialog, type Dialog, dialogView, outcomeOf } from './dialog.ts';
@@ -106,18 +105,11 @@ export interface QuestionEnd {
   readonly by?: string;
 }
 
-export interface DialogsDeps {
-  /** The security database: questions and the audit of their answers. */
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
+export interface DialogsDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'egress'> {
   readonly approvals: Approvals;
   readonly voice: DialogVoice;
   /** How long a question waits, in milliseconds. */
   readonly timeoutMs: () => number;
-  /** Redacted text for the audit. */
-  readonly egress: (text: string) => string;
   /** An id that no other question has; default random. */
   readonly newId?: () => string;
 }

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
-import type { Database, Tx } from '../../store/database.ts';
-import type { Adapter } from '../adapter.ts';
+import type { Tx } from '../../store/database.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { TextBudget } from '../config/settings.ts';
-import type { Decide } from '../decisions.ts';
+import type { Core } from '../core.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
@@ -46,22 +44,17 @@ function wordlessAnswer(message: InboundMessage): { readonly text: string } | 's
   };
 }
 
-export interface IntakeDeps {
-  readonly db: Database;
+export interface IntakeDeps extends Core {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly conversations: Conversations;
   readonly commands: ChatCommands;
-  readonly adapter: (chat: ChatRef) => Adapter | undefined;
   /** Messages that may wait in one session. */
   readonly maxWaiting: number;
   readonly budget: TextBudget;
   readonly refused: (message: InboundMessage, code: string, reason: string) => void;
   /** May the sender still speak here? Asks without counting towards any limit. */
   readonly welcome: (message: InboundMessage) => boolean;
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  readonly decide: Decide;
-  readonly clock: Clock;
 }
 
 /** What becomes of a message whose sender may speak: a command, an edit, or a durable item of its session's lane. */
@@ -129,7 +122,7 @@ export class Intake {
     const { conversations, db, inbox, outbox, adapter } = this.#deps;
     const { session } = place;
     const lapsed = inbox.offered(session.id, message.sender.id);
-    const textLimit = adapter(message.chat)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+    const textLimit = adapter(message.chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
     const whole = mode !== undefined || this.#bursts.passes(message, session, textLimit);
     const id = randomUUID();
     let begun: Beginning | undefined;

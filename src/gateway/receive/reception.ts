@@ -1,15 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database, Tx } from '../../store/database.ts';
 import type { Door } from '../access/door.ts';
 import type { PairingRequest } from '../access/pairing-request.ts';
 import { LoopBreaker, RateLimiter } from '../access/rate-limit.ts';
-import type { Adapter } from '../adapter.ts';
-import type { Settings } from '../config/settings.ts';
-import type { Decide } from '../decisions.ts';
-import type { EventStream } from '../events.ts';
+import type { Core } from '../core.ts';
 import {
   type Attachment,
   type ChatRef,
@@ -93,21 +87,13 @@ function isTime(value: number | undefined): value is number {
 /** A chat is told at most this often that nothing can be stored. */
 const FULL_NOTICE_MS = 10 * 60_000;
 
-export interface ReceptionDeps {
-  readonly db: Database;
-  readonly settings: Settings;
+export interface ReceptionDeps extends Core {
   readonly door: Door;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly conversations: Conversations;
   readonly sessions: Pick<Sessions, 'recent'>;
   readonly commands: ChatCommands;
-  readonly adapter: (chat: ChatRef) => Adapter | undefined;
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  readonly events: EventStream;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly decide: Decide;
   readonly onRefusal: (refusal: RefusalView) => void;
 }
 
@@ -323,7 +309,7 @@ export class Reception {
   }
 
   async #unanswered({ chat, messageId }: InboundMessage): Promise<void> {
-    await this.#deps.adapter(chat)?.unanswered?.(chat, messageId);
+    await this.#deps.adapter(chat.platform)?.unanswered?.(chat, messageId);
   }
 
   async #called(called: InboundMessage): Promise<void> {

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Door } from '../access/door.ts';
 import { showPairingCode } from '../access/pairing-code.ts';
 import { PAIRING_LIMITS, type PairingRequest, pairingView, senderOf } from '../access/pairing-request.ts';
 import { RateLimiter } from '../access/rate-limit.ts';
-import type { Settings } from '../config/settings.ts';
-import type { EventStream } from '../events.ts';
+import type { Core } from '../core.ts';
 import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Conversations } from '../turns/conversations.ts';
@@ -22,8 +19,7 @@ const NOT_KEPT = 'This message was not kept. Send it again when you are approved
 const TOO_LATE = 'This message waited for more than an hour. Send it again.';
 const WELCOME = 'You are in. Welcome!';
 
-export interface StrangersDeps {
-  readonly settings: Pick<Settings, 'limits'>;
+export interface StrangersDeps extends Core {
   readonly door: Door;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
@@ -32,12 +28,7 @@ export interface StrangersDeps {
   readonly tails: ChatTails;
   /** One try; what rejects was not accepted. */
   readonly write: <T>(body: (tx: Tx) => T) => Promise<T>;
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly refused: (message: InboundMessage, code: string, reason: string) => void;
-  readonly events: EventStream;
-  readonly clock: Clock;
-  readonly log: Logger;
   /** True while only the store is open: what is decided is carried out at the next start. */
   readonly offline: () => boolean;
 }

@@ -1,5 +1,6 @@
 import type { People } from '../access/people.ts';
 import type { Settings } from '../config/settings.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, InboundMessage, Platform, Sender } from '../model.ts';
 import { admit } from '../receive/admission.ts';
 import { ORIGIN, type Target } from '../send/target.ts';
@@ -7,8 +8,7 @@ import type { Conversations } from '../turns/conversations.ts';
 import type { SchedulesDeps } from './deps.ts';
 import type { ScheduleRecord } from './schedule-record.ts';
 
-export interface ScheduleRulesDeps {
-  readonly settings: Settings;
+export interface ScheduleRulesDeps extends Pick<Core, 'settings'> {
   readonly people: () => Pick<People, 'isAllowed' | 'isBlocked'>;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;

@@ -1,8 +1,7 @@
-import type { Clock } from '../../base/clock.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
 import { pause } from '../../base/pause.ts';
 import type { Adapter, Part } from '../adapter.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import type { OutboundRow } from './outbound-row.ts';
 
@@ -11,15 +10,12 @@ const TRIES = 5;
 /** What the last message of a row is to say from now on; undefined: it stays as it is. */
 export type Amend = (last: Part, parts: number) => Part | undefined;
 
-export interface AmendmentsDeps {
+export interface AmendmentsDeps extends Pick<Core, 'adapter' | 'clock' | 'log'> {
   /** Sends in the chat's order; rejects with a DeliveryError. */
   readonly direct: <T>(
     chat: ChatRef,
     send: (adapter: Adapter, signal: AbortSignal) => Promise<T>,
   ) => Promise<T>;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly stopping: AbortSignal;
 }
 

@@ -1,13 +1,12 @@
-import type { Tx } from '../../store/database.ts';
 import type { Announcement } from '../adapter.ts';
+import type { Core } from '../core.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import type { OutboundRow } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
 import { parseTarget, type Target } from './target.ts';
 
-export interface AnnouncerDeps {
+export interface AnnouncerDeps extends Pick<Core, 'persist'> {
   readonly outbox: Pick<Outbox, 'addOnce' | 'format' | 'release'>;
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   /** The chats that targets mean now; throws a GatewayError for one that leads nowhere. */
   readonly chats: (targets: readonly Target[]) => readonly ChatRef[];
 }

@@ -1,13 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Adapter, Part } from '../adapter.ts';
+import type { Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 import { type AskQuestion, SEND_FILE_TOOL, type ToolCall } from '../agent/question.ts';
 import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
-import type { Decide } from '../decisions.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import { type FilePolicy, whyKept } from './file-policy.ts';
@@ -82,9 +80,8 @@ export class ToolTimes {
   }
 }
 
-export interface AnswerFilesDeps {
+export interface AnswerFilesDeps extends Core {
   readonly outbox: Outbox;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
   /** The working folder of the agent that answers in this session. */
   readonly cwdOf: (chat: ChatRef, sessionId: string) => string;
   readonly policyOf: (chat: ChatRef) => FilePolicy;
@@ -92,12 +89,6 @@ export interface AnswerFilesDeps {
   readonly sessionFileOf: (sessionId: string) => string;
   /** Who approves files of this session or task that are about to leave. */
   readonly asker: (sessionId: string, addressee: Addressee) => AskQuestion;
-  readonly dataFolder: string;
-  /** One folder a session below it. */
-  readonly filesFolder: string;
-  readonly clock: Clock;
-  readonly decide: Decide;
-  readonly log: Logger;
 }
 
 /** What an answer becomes: its text, files that follow it, and files that follow once they are approved. */
@@ -122,15 +113,15 @@ export class AnswerFiles {
   }
 
   async of(markdown: string, chat: ChatRef, sessionId: string): Promise<AnswerWithFiles> {
-    const { adapter, cwdOf, policyOf, dataFolder, filesFolder, decide } = this.#deps;
+    const { adapter, cwdOf, policyOf, folder, decide } = this.#deps;
     if (!adapter(chat.platform)?.capabilities.attachmentsOut) return { text: markdown, parts: [], asked: [] };
     const policy = policyOf(chat);
     const cwd = cwdOf(chat, sessionId);
     let runs: ReturnType<typeof toolRuns> | undefined;
     const answer = await takeOutgoingFiles(markdown, {
       cwd,
-      dataFolder,
-      sessionFolder: join(filesFolder, sessionId),
+      dataFolder: folder.root,
+      sessionFolder: join(folder.files, sessionId),
       closed: policy.mode === 'off' ? whyKept(policy, 'own') : undefined,
       pending: policy.asks,
       whyKept: async (file) => {
@@ -211,7 +202,7 @@ export class AnswerFiles {
 
   /** The copies have arrived; nobody needs them any more. */
   async delivered(row: OutboundRow): Promise<void> {
-    const own = this.#deps.filesFolder + sep;
+    const own = this.#deps.folder.files + sep;
     const folders = row.parts
       .map(({ attachment }) => (attachment === undefined ? '' : dirname(attachment.path)))
       .filter((folder) => folder.startsWith(own) && dirname(folder).endsWith(`${sep}sent`));

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
 import { settlesWithin, withDeadline } from '../../base/deadline.ts';
 import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database, Tx } from '../../store/database.ts';
+import type { Tx } from '../../store/database.ts';
 import type { Adapter, OutboundKind, Part } from '../adapter.ts';
-import type { Decide } from '../decisions.ts';
-import type { EventStream } from '../events.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, OutboxView, Platform } from '../model.ts';
 import { type Amend, Amendments } from './amendments.ts';
 import { ChatGates } from './chat-gates.ts';
@@ -25,16 +22,7 @@ const AMENDED_MS = 2000;
 /** Somebody in the chat waits for these. */
 const AWAITED: ReadonlySet<OutboundKind> = new Set(['reply', 'outcome', 'command', 'task']);
 
-export interface OutboxDeps {
-  readonly db: Database;
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
-  readonly decide: Decide;
-  /** The running adapter of a platform; undefined while it is stopped or disabled. */
-  readonly adapter: (platform: Platform) => Adapter | undefined;
+export interface OutboxDeps extends Core {
   /** Markdown to the platform's parts; works also while the adapter is stopped. */
   readonly format: (platform: Platform, markdown: string) => readonly Part[];
   /** False while the adapter is known to be offline: nothing is tried, `kick` resumes. */

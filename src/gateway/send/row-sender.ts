@@ -1,9 +1,8 @@
-import type { Clock } from '../../base/clock.ts';
 import { settlesWithin } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
 import { pause } from '../../base/pause.ts';
 import type { Adapter, Part, SendRequest } from '../adapter.ts';
+import type { Core } from '../core.ts';
 import type { OutboundRow } from './outbound-row.ts';
 import type { OutboxRows } from './outbox-rows.ts';
 
@@ -13,12 +12,10 @@ const RINGS_AFTER_MS = 60_000;
 const TAKEN_AWAY_MS = 3000;
 const TAKE_AWAY_TRIES = 5;
 
-export interface RowSenderDeps {
+export interface RowSenderDeps extends Pick<Core, 'clock' | 'log'> {
   readonly rows: OutboxRows;
   /** Every call to a platform is bounded, and ends when the gateway stops. */
   readonly bounded: <T>(send: (signal: AbortSignal) => Promise<T>) => Promise<T>;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly stopping: AbortSignal;
 }
 

@@ -1,5 +1,7 @@
 /** Reading what was said: pages of a transcript, and words in all of them. */
-import type { Database, Row } from '../../store/database.ts';
+
+import type { Row } from '../../store/database.ts';
+import type { Core } from '../core.ts';
 import type { TranscriptEntry } from '../model.ts';
 import { gramsOf, MSG_INDEX, runsIn, saidIn } from './said.ts';
 import { fileEntries, merged } from './transcript.ts';
@@ -20,8 +22,7 @@ export interface SaidHit {
   readonly entry: TranscriptEntry;
 }
 
-export interface ArchiveDeps {
-  readonly db: Database;
+export interface ArchiveDeps extends Pick<Core, 'db'> {
   readonly sessionFileOf: (sessionId: string) => string;
   readonly redact: (text: string) => string;
 }

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import type { Clock } from '../../base/clock.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database, Tx } from '../../store/database.ts';
+import type { Tx } from '../../store/database.ts';
 import { isRunning } from '../../store/process-identity.ts';
+import type { Core } from '../core.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Lane } from '../turns/lane.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
@@ -48,12 +47,9 @@ export interface Lent {
   readonly sessionFile: string;
 }
 
-export interface HandoffDeps {
-  readonly db: Database;
+export interface HandoffDeps extends Core {
   readonly sessions: Sessions;
   readonly outbox: Outbox;
-  readonly clock: Clock;
-  readonly log: Logger;
   /** False: sessions lie where no terminal of this machine can open them. */
   readonly sharesFiles: boolean;
   /** The command that opens a session in a terminal; undefined when pi is not to be found. */

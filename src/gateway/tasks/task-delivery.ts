@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Tx } from '../../store/database.ts';
-import type { Adapter, Part } from '../adapter.ts';
-import type { ChatRef, Platform } from '../model.ts';
+import type { Part } from '../adapter.ts';
+import type { Core } from '../core.ts';
+import type { ChatRef } from '../model.ts';
 import type { AnswerFiles, AnswerWithFiles } from '../send/answer-files.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
@@ -16,16 +15,9 @@ const PREFIX = 'task:';
 /** A result that would be more messages than this goes out as a file, where the platform takes files. */
 const LONG_RESULT = { parts: 3, headChars: 600 } as const;
 
-export interface TaskDeliveryDeps {
+export interface TaskDeliveryDeps extends Core {
   readonly outbox: Outbox;
   readonly files: AnswerFiles;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  /** The last step of every text to the outside: what is in a file passes it too. */
-  readonly egress: (text: string) => string;
-  /** One folder a session or task below it. */
-  readonly filesFolder: string;
-  readonly log: Logger;
 }
 
 /**
@@ -76,16 +68,16 @@ async function partsOf(
   chat: ChatRef,
   text: string,
 ): Promise<Pick<AnswerWithFiles, 'parts' | 'asked'>> {
-  const { outbox, files, adapter, log } = deps;
+  const { outbox, files, known, log } = deps;
   const answer: AnswerWithFiles =
     task.argv === undefined ? await files.of(text, chat, task.id) : { text, parts: [], asked: [] };
   const { asked } = answer;
   const parts = outbox.format(chat, answer.text);
-  if (parts.length <= LONG_RESULT.parts || !adapter(chat.platform)?.capabilities.attachmentsOut)
+  if (parts.length <= LONG_RESULT.parts || !known(chat.platform)?.capabilities.attachmentsOut)
     return { parts: [...parts, ...answer.parts], asked };
   try {
     const name = `${task.id}.md`;
-    const path = join(deps.filesFolder, task.id, 'sent', randomUUID(), name);
+    const path = join(deps.folder.files, task.id, 'sent', randomUUID(), name);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(path, deps.egress(answer.text), { mode: 0o600 });
     const [caption] = outbox.format(chat, name);

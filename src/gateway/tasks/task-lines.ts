@@ -1,6 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Adapter } from '../adapter.ts';
-import type { Platform } from '../model.ts';
+import type { Core } from '../core.ts';
 import { Draft } from '../send/draft.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -16,10 +14,8 @@ interface Line {
   draft: Draft | undefined;
 }
 
-export interface TaskLinesDeps {
+export interface TaskLinesDeps extends Pick<Core, 'adapter' | 'clock'> {
   readonly outbox: Outbox;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
-  readonly clock: Clock;
 }
 
 /**

@@ -1,8 +1,6 @@
-import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
 import { ownText } from '../../base/own-text.ts';
-import type { Database } from '../../store/database.ts';
+import type { Core } from '../core.ts';
 import type { TaskStep } from '../model.ts';
 import type { TaskRecord } from './task-record.ts';
 import { STEPS_KEPT, storeProgress, storeSteps } from './task-rows.ts';
@@ -16,10 +14,7 @@ interface Pending {
   readonly steps: TaskStep[];
 }
 
-export interface TaskProgressDeps {
-  readonly db: Database;
-  readonly clock: Clock;
-  readonly log: Logger;
+export interface TaskProgressDeps extends Pick<Core, 'db' | 'clock' | 'log'> {
   readonly show: (task: TaskRecord) => void;
 }
 

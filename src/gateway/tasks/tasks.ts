@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
 import { settlesWithin } from '../../base/deadline.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Database, Tx } from '../../store/database.ts';
-import type { Agent, AgentEvent } from '../agent/agent.ts';
+import type { Tx } from '../../store/database.ts';
+import type { AgentEvent } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
-import type { Decide } from '../decisions.ts';
-import type { EventStream } from '../events.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, Platform, TaskStep, TaskView } from '../model.ts';
 import { TurnSlots } from '../turns/turn-slots.ts';
 import { stuckWork } from './stuck-work.ts';
@@ -18,21 +15,14 @@ import { checkRequest, TASK_LIMITS, type TaskRequest } from './task-request.ts';
 import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
 import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
 
-export interface TasksDeps {
-  readonly db: Database;
-  readonly agent: Agent | undefined;
+export interface TasksDeps
+  extends Pick<Core, 'db' | 'agent' | 'clock' | 'events' | 'log' | 'decide' | 'persist'> {
   /** What the agent of a chat works with, of its tasks too. */
   readonly agentOf: (chat: ChatRef | undefined) => ChatAgent;
   /** Tasks that run at the same time; default 2. */
   readonly parallel?: number;
   /** What programs get as their environment; default: nothing but what a program needs to be found. */
   readonly env?: NodeJS.ProcessEnv;
-  readonly clock: Clock;
-  readonly events: EventStream;
-  readonly log: Logger;
-  readonly decide: Decide;
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   /**
    * Hands an ended task's text to the outbox; resolves when that is durable. `again` sends it once more, else it is
    * safe to repeat. The outbox tells `delivered` when it has arrived.

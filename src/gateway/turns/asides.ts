@@ -1,19 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../base/errors.ts';
-import type { Adapter } from '../adapter.ts';
-import type { Agent, AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
+import type { AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
 import { AnswerText } from '../agent/answer-text.ts';
-import type { Settings } from '../config/settings.ts';
+import type { Core } from '../core.ts';
 import type { InboundMessage, Platform } from '../model.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { Usage } from '../usage.ts';
 
-export interface AsidesDeps {
-  readonly agent: Agent | undefined;
-  readonly settings: Settings;
+export interface AsidesDeps extends Pick<Core, 'agent' | 'settings' | 'adapter'> {
   readonly usage: Usage;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly conversation: (session: SessionRecord) => Conversation;
   readonly prepare: (message: InboundMessage, id: string) => Promise<Omit<AgentInput, 'id'>>;
 }

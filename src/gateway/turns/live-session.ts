@@ -1,7 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Database } from '../../store/database.ts';
-import type { Adapter } from '../adapter.ts';
 import type {
   Agent,
   AgentEvent,
@@ -11,9 +8,7 @@ import type {
   TurnEnd,
 } from '../agent/agent.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
-import type { Settings } from '../config/settings.ts';
-import type { EventStream } from '../events.ts';
-import type { InboundMessage, Platform } from '../model.ts';
+import type { InboundMessage } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import { CONTEXT_PROMPT } from '../receive/context-header.ts';
@@ -59,19 +54,13 @@ function conversationSpec(
 }
 
 export interface LiveSessionDeps extends SettlementDeps {
-  readonly db: Database;
-  readonly settings: Settings;
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
-  readonly agent: Agent | undefined;
   /** The pi in a terminal that works in this session instead. */
   readonly terminalOf: (session: SessionRecord) => Agent | undefined;
   readonly usage: Usage;
-  readonly adapter: (platform: Platform) => Adapter | undefined;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
   readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
-  readonly events: EventStream;
-  readonly clock: Clock;
 }
 
 /** One session at work: its lane, the agent's conversation, and the reply that grows. */

@@ -1,8 +1,6 @@
 import { messageOf } from '../../base/errors.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Tx } from '../../store/database.ts';
 import type { OutboundMeta } from '../adapter.ts';
-import type { Decide } from '../decisions.ts';
+import type { Core } from '../core.ts';
 import type { InboundMessage, MessageMark } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Inbox, InboxItem } from '../receive/inbox.ts';
@@ -75,19 +73,13 @@ function markOf(outcome: Outcome): MessageMark {
   return outcome.by === 'interrupt' ? 'interrupted' : 'stopped';
 }
 
-export interface SettlementDeps {
+export interface SettlementDeps extends Core {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
   readonly feed: SessionFeed;
-  /** Well-formed, redacted text: the last step before anything leaves. */
-  readonly egress: (text: string) => string;
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
   /** With `noAgent` nobody gets an automatic answer. */
   readonly silent: boolean;
-  readonly decide: Decide;
-  readonly log: Logger;
 }
 
 /** Outcome and answer are durable. */

@@ -1,7 +1,6 @@
-import type { Clock } from '../../../base/clock.ts';
 import { messageOf } from '../../../base/errors.ts';
-import type { Logger } from '../../../base/log.ts';
-import type { Agent, AgentWord } from '../../agent/agent.ts';
+import type { AgentWord } from '../../agent/agent.ts';
+import type { Core } from '../../core.ts';
 
 /** Templates and skills change seldom; a word that is not on a list of this age is asked for again. */
 const FRESH_MS = 30_000;
@@ -12,11 +11,7 @@ interface Known {
   readonly words: readonly AgentWord[];
 }
 
-export interface AgentWordsDeps {
-  readonly agent: Pick<Agent, 'words'> | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
+export interface AgentWordsDeps extends Pick<Core, 'agent' | 'clock' | 'log'> {}
 
 /** The words that the agent itself knows, folder by folder: looked up at once, asked for behind the scenes. */
 export class AgentWords {

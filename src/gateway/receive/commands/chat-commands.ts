@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../base/clock.ts';
 import { withDeadline } from '../../../base/deadline.ts';
 import { GatewayError, messageOf } from '../../../base/errors.ts';
-import type { Logger } from '../../../base/log.ts';
-import type { Database, Tx } from '../../../store/database.ts';
-import type { Adapter } from '../../adapter.ts';
+import type { Tx } from '../../../store/database.ts';
 import type { BusyMode } from '../../config/schema.ts';
 import { closest } from '../../config/suggest.ts';
-import type { ChatRef, InboundMessage } from '../../model.ts';
+import type { Core } from '../../core.ts';
+import type { InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
 import { errorSentence } from '../../send/error-sentence.ts';
 import type { Outbox } from '../../send/outbox.ts';
@@ -27,15 +25,9 @@ const COMMAND_MS = 90_000;
 /** Those that let the agent work end by its own time limits; this only guards against one that does not. */
 const PATIENT_MS = 24 * 60 * 60_000;
 
-export interface ChatCommandsDeps {
-  readonly db: Database;
+export interface ChatCommandsDeps extends Core {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
-  readonly adapter: (chat: ChatRef) => Adapter | undefined;
-  readonly clock: Clock;
-  readonly log: Logger;
   /** Answers to open questions are commands too, also without a word of command. */
   readonly answers: Pick<ChatAnswers, 'takes'>;
   readonly words: AgentWords;
@@ -63,7 +55,7 @@ export class ChatCommands {
 
   /** The command that a message is, if it is one. pi's own skills ("/skill:name") are none. */
   parse(message: InboundMessage): ParsedCommand | undefined {
-    const adapter = this.#deps.adapter(message.chat);
+    const adapter = this.#deps.adapter(message.chat.platform);
     const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
     if (command === undefined && this.#deps.answers.takes(message))
       return { name: 'answer', args: message.text.trim(), known: 'answer' };
@@ -169,7 +161,7 @@ export class ChatCommands {
       });
     });
     if (row !== undefined) void outbox.release(row);
-    else await this.#deps.adapter(message.chat)?.unanswered?.(message.chat, message.messageId);
+    else await this.#deps.adapter(message.chat.platform)?.unanswered?.(message.chat, message.messageId);
   }
 }
 

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../../base/clock.ts';
 import { settlesWithin } from '../../../base/deadline.ts';
 import { GatewayError } from '../../../base/errors.ts';
 import { ownText } from '../../../base/own-text.ts';
-import type { Tx } from '../../../store/database.ts';
 import type { AgentControl } from '../../agent/agent.ts';
+import type { Core } from '../../core.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
 import type { Schedules } from '../../schedules/schedules.ts';
@@ -24,9 +23,7 @@ const SEARCH_HITS = 10;
 /** A control word is answered within a second. */
 const SOON_MS = 700;
 
-export interface ExecuteDeps {
-  /** Tries until the store takes it; rejects only when the gateway stops. */
-  readonly persist: <T>(body: (tx: Tx) => T) => Promise<T>;
+export interface ExecuteDeps extends Core {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly inbox: Inbox;
@@ -36,7 +33,6 @@ export interface ExecuteDeps {
   /** Lines of those sessions with all of the words, the newest first. */
   readonly search: (words: string, limit: number, sessions: readonly string[]) => Promise<readonly SaidHit[]>;
   readonly asides: Asides;
-  readonly clock: Clock;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
   readonly answers: ChatAnswers;
