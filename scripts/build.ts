@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { sourceFingerprint } from './fingerprint.ts';
+import { inkFrameCache } from './ink-frame-cache.ts';
 import { softwareBill, thirdPartyNotices } from './notices.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -105,7 +106,7 @@ const result = await build({
   legalComments: 'none',
   metafile: true,
   external: EXTERNAL,
-  plugins: [withoutDevtools, plainHttp],
+  plugins: [withoutDevtools, plainHttp, inkFrameCache],
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
   banner: {
     // What CommonJS packages expect to find.

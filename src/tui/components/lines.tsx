@@ -14,6 +14,11 @@ function same(a: LinesProps, b: LinesProps): boolean {
   );
 }
 
+/** React visits only the rows that changed. */
+const Row = memo(function Row({ line }: { readonly line: string }): ReactNode {
+  return <Text wrap="truncate-end">{withPlaceholders(line)}</Text>;
+});
+
 /** Painted lines one under the other. Rows never shrink: a fixed column would squeeze them to nothing. */
 export const Lines = memo(function Lines({ lines }: LinesProps): ReactNode {
   return (
@@ -21,9 +26,7 @@ export const Lines = memo(function Lines({ lines }: LinesProps): ReactNode {
       {lines.map((line, index) => (
         // Lines have no identity but their place on the screen.
         // biome-ignore lint/suspicious/noArrayIndexKey: the index is the row
-        <Text key={index} wrap="truncate-end">
-          {withPlaceholders(line)}
-        </Text>
+        <Row key={index} line={line} />
       ))}
     </Box>
   );

@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { inkFrameCache } from '../../../scripts/ink-frame-cache.ts';
 
 const withoutDevtools: Plugin = {
   name: 'without-devtools',
@@ -31,7 +32,7 @@ export async function bundleProgram(name: string, options: BundleOptions = {}): 
     platform: 'node',
     target: 'node22',
     jsx: 'automatic',
-    plugins: [withoutDevtools],
+    plugins: [withoutDevtools, inkFrameCache],
     define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
