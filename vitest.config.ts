@@ -27,6 +27,9 @@ const TEXT = ['test/adapters/text/**/*.test.ts'];
 // Hundreds of processes start here, most of them the same few programs: compiled once.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/compiled');
 
+/** Opt-in: they start services of the system (sshd, Slurm) and may install packages. */
+const RECIPES = process.env['RECIPES'] === undefined ? [] : ['test/recipes/**/*.test.ts'];
+
 const common = {
   setupFiles: ['test/support/no-leaks.ts'],
   testTimeout: 30_000,
@@ -47,7 +50,13 @@ export default defineConfig({
           ...common,
           name: 'pure',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: [...SYSTEM, 'test/adapters/!(text)/**', 'test/adapters/*.test.ts', 'test/platforms/**'],
+          exclude: [
+            ...SYSTEM,
+            'test/recipes/**',
+            'test/adapters/!(text)/**',
+            'test/adapters/*.test.ts',
+            'test/platforms/**',
+          ],
           isolate: false,
         },
       },
@@ -60,7 +69,7 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { test: { ...common, name: 'system', include: SYSTEM } },
+      { test: { ...common, name: 'system', include: [...SYSTEM, ...RECIPES] } },
     ],
   },
 });

@@ -277,6 +277,8 @@ class Starter {
         ...(end.status === 'failed' && { hint: end.hint }),
       };
     }
+    // A sandbox binds the directory into itself.
+    if (site.sharesFiles) mkdirSync(site.sessionDir, { recursive: true, mode: 0o700 });
     const { cwd, env, log, model, thinking, approvalsExtension, startTimeoutMs } = this.#options;
     const guard = approvalsExtension === undefined ? [] : ['--extension', approvalsExtension];
     const values = { cwd, session: sessionFileFor(site.sessionDir, 'check'), sessionDir: site.sessionDir };
