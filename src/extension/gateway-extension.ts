@@ -18,6 +18,7 @@ import { requestNamed } from '../gateway/operator/operations/names.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
 import { Binding, sessionWords } from './binding.ts';
 import { GatewayLink } from './gateway-link.ts';
+import type { Ask } from './start-choice.ts';
 import { completions, runWords } from './words.ts';
 
 /** Short text for the model, the whole as structured details. */
@@ -220,7 +221,7 @@ export function registerGateway(pi: ExtensionAPI): void {
         else if (word === 'bind-current')
           await show(ctx, printable(await binding.bindCurrent(rest, ctx)), 'info');
         else if (word === 'session-id') await show(ctx, printable(sessionWords(ctx)), 'info');
-        else await show(ctx, printable(await runWords(args, link, process.env)), 'info');
+        else await show(ctx, printable(await runWords(args, link, process.env, asking(ctx))), 'info');
       } catch (error) {
         const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
         await show(ctx, printable(`${messageOf(error)}${hint}`), 'error');
@@ -241,6 +242,16 @@ export function registerGateway(pi: ExtensionAPI): void {
     await (ends ? binding.leave() : binding.handOver());
     await (ends ? link.close() : link.handOver());
   });
+}
+
+const RPC_CHOICE_MS = 20_000;
+
+/** Choices are put where somebody can answer. */
+function asking(ctx: ExtensionContext): Ask | undefined {
+  if (!ctx.hasUI) return undefined;
+  // A program that shows no dialogs must not wait for ever.
+  const limit = ctx.mode === 'rpc' ? { timeout: RPC_CHOICE_MS } : {};
+  return (title, options) => ctx.ui.select(title, [...options], limit);
 }
 
 /** `pi -p` has nobody to notify: what a command says is what it prints. pi sends console.log to stderr there. */

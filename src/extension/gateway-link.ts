@@ -5,6 +5,17 @@ import { composeGateway, type RunningGateway } from '../compose.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import { connectOperator } from '../server/remote-operator.ts';
 import { dataFolder, readOperatorToken } from '../store/data-folder.ts';
+import {
+  type Ask,
+  ATTACH,
+  alreadyRuns,
+  CANCEL,
+  OTHER_PORT,
+  OTHER_PORT_TOO,
+  portHolder,
+  portTaken,
+  STOP,
+} from './start-choice.ts';
 
 /**
  * pi loads its extensions anew when the operator opens another session (`/new`, `/resume`, `/reload`): the old
@@ -97,16 +108,71 @@ export class GatewayLink {
     });
   }
 
-  /** Starts a gateway in this process, unless one runs already. Resolves with what to tell. */
-  start(port: number | undefined): Promise<string> {
+  /**
+   * Starts a gateway in this process. Where one runs already, or the port is taken, `ask` puts the choice; without it
+   * nothing is done, and the answer says what can be. Resolves with what to tell.
+   */
+  start(port: number | undefined, ask?: Ask): Promise<string> {
     return this.#next(async () => {
       const running = await this.operator();
-      if (running !== undefined) {
-        const { host, port: at } = running.snapshot().gateway;
-        return `A gateway already runs on ${host}:${at}.`;
-      }
-      return `The gateway runs on ${await this.#compose(port)}.`;
+      if (running === undefined) return this.#startOn(port, ask);
+      const { host, port: at } = running.snapshot().gateway;
+      const where = `${host}:${at}`;
+      if (this.#own !== undefined || ask === undefined) return alreadyRuns(where, this.#own !== undefined);
+      const choice = await ask(`A gateway of this data directory already runs on ${where}.`, [
+        ATTACH,
+        STOP,
+        OTHER_PORT_TOO,
+        CANCEL,
+      ]);
+      if (choice === ATTACH) return `Attached to the gateway on ${where}.`;
+      if (choice === undefined) return alreadyRuns(where, false);
+      if (choice !== STOP && choice !== OTHER_PORT_TOO) return 'Nothing has changed.';
+      await running.run({ type: 'stop' });
+      await this.#disconnect();
+      return this.#startAfter(choice === STOP ? port : 0);
     });
+  }
+
+  async #startOn(port: number | undefined, ask: Ask | undefined): Promise<string> {
+    try {
+      return `The gateway runs on ${await this.#compose(port)}.`;
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== 'port_in_use') throw error;
+      const folder = dataFolder(undefined, this.#env);
+      const holder = await portHolder(folder, port, this.#env);
+      if (ask === undefined) throw portTaken(error, holder);
+      const known = holder.token !== undefined;
+      const choice = await ask(`${holder.words}.`, [...(known ? [ATTACH, STOP] : []), OTHER_PORT, CANCEL]);
+      if (choice === undefined) throw portTaken(error, holder);
+      if (choice === OTHER_PORT) return `The gateway runs on ${await this.#compose(0)}.`;
+      // Only what has proved that it knows this token is ever stopped.
+      if (!known || (choice !== ATTACH && choice !== STOP)) return 'Nothing has changed.';
+      const other = await connectOperator(holder.url, () => holder.token, { surface: 'extension' });
+      if (choice === STOP) {
+        await other.run({ type: 'stop' });
+        await other.close();
+        return this.#startAfter(port);
+      }
+      await this.#disconnect();
+      this.#remote = other;
+      return `Attached to the gateway on ${holder.url}.`;
+    }
+  }
+
+  /** The other gateway lets its turns finish first. */
+  async #startAfter(port: number | undefined): Promise<string> {
+    const until = Date.now() + STOPPING_MS;
+    for (;;) {
+      try {
+        return `The gateway runs on ${await this.#compose(port)}.`;
+      } catch (error) {
+        const busy =
+          error instanceof GatewayError && (error.code === 'port_in_use' || error.code === 'folder_locked');
+        if (!busy || Date.now() > until) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    }
   }
 
   /** Stops the gateway: the own one here, another one by its operator command. */
@@ -195,5 +261,7 @@ interface Own {
   readonly operator: Operator;
 }
 
+/** A gateway that was asked to stop ends within this time: turns get 30 s. */
+const STOPPING_MS = 45_000;
 /** Running turns get this long when pi itself ends: its terminal waits for it. */
 const CLOSE_GRACE_MS = 5000;

@@ -10,6 +10,7 @@ import { commandsOf, nextWords, type Worded } from '../gateway/operator/operatio
 import type { ConfigValue } from '../gateway/operator/operator.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import type { GatewayLink } from './gateway-link.ts';
+import type { Ask } from './start-choice.ts';
 
 interface Word {
   readonly word: string;
@@ -50,14 +51,19 @@ export function wordsOf(table: readonly Worded[] = OPERATIONS): readonly Word[] 
 export const WORDS = wordsOf();
 
 /** Carries out `/gateway <words>` and returns what to show. Rejects with a GatewayError. */
-export async function runWords(line: string, link: GatewayLink, env: NodeJS.ProcessEnv): Promise<string> {
+export async function runWords(
+  line: string,
+  link: GatewayLink,
+  env: NodeJS.ProcessEnv,
+  ask?: Ask,
+): Promise<string> {
   const [word = 'status', ...rest] = line
     .trim()
     .split(/\s+/)
     .filter((each) => each !== '');
   switch (word) {
     case 'start':
-      return link.start(rest[0] === undefined ? undefined : portOf(rest[0]));
+      return link.start(rest[0] === undefined ? undefined : portOf(rest[0]), ask);
     case 'stop':
       return link.stop();
     case 'restart':

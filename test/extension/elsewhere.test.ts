@@ -40,9 +40,9 @@ describe('the extension beside a gateway that runs elsewhere', { timeout: 120_00
   it('acts on that one, and stops it when asked', async () => {
     const { gateway, port } = await headless();
     const pi = openPi();
-    expect(await pi.command('/gateway start')).toEqual({
+    expect(await pi.choose('/gateway start', 'Attach to it')).toMatchObject({
       kind: 'info',
-      text: `A gateway already runs on localhost:${port}.`,
+      text: `Attached to the gateway on localhost:${port}.`,
     });
     expect(pi.status()).toBe(`gateway :${port}`);
     const client = await ChatClient.connect(port);

@@ -81,6 +81,23 @@ export class RpcPi {
     return { text: String(line['message']), kind: String(line['notifyType'] ?? 'info') };
   }
 
+  /** The same for a command that asks first; `choice` begins one of the options. */
+  async choose(text: string, choice: string): Promise<Notification & { readonly options: string[] }> {
+    const from = this.lines.length;
+    // pi answers once the command has ended.
+    const ended = this.request({ type: 'prompt', message: text });
+    const asked = await this.line((each) => each['method'] === 'select', from);
+    const options = (asked['options'] as string[] | undefined) ?? [];
+    const value = options.find((each) => each.startsWith(choice));
+    if (value === undefined) throw new Error(`"${choice}" is not offered: ${options.join(', ')}`);
+    this.#child.stdin?.write(
+      `${JSON.stringify({ type: 'extension_ui_response', id: asked['id'], value })}\n`,
+    );
+    await ended;
+    const line = await this.line((each) => each['method'] === 'notify', from);
+    return { text: String(line['message']), kind: String(line['notifyType'] ?? 'info'), options };
+  }
+
   /** Sends a prompt, waits until the run has ended, and resolves with the outcomes of its tool calls. */
   async ask(message: string): Promise<ToolOutcome[]> {
     const from = this.lines.length;
