@@ -14,12 +14,14 @@ export interface ChatAnswersDeps {
   readonly buttons: (chat: ChatRef) => boolean;
   /** May this sender decide about tool calls? */
   readonly mayApprove: (message: InboundMessage) => boolean;
+  /** Does the question itself show in its chat what became of it? Then nothing is said beside it. */
+  readonly showsOutcome: (dialog: Dialog, chat: ChatRef) => boolean;
   readonly prefix: (chat: ChatRef) => string;
 }
 
 const NOTHING = 'Nothing waits for your answer.';
 
-/** What people in chats say to open questions. Every method returns the sentence that they read. */
+/** What people in chats say to open questions. Every method returns the sentence that they read; empty: none. */
 export class ChatAnswers {
   readonly #deps: ChatAnswersDeps;
 
@@ -99,7 +101,9 @@ export class ChatAnswers {
     const actor: Actor = { name: `${platform} ${message.sender.id}`, surface: 'chat' };
     const answer = said.type === 'approval' ? { ...said, ...denial(said.decision, message) } : said;
     try {
-      return answeredText(await this.#deps.dialogs.answer(dialog.id, answer, actor), answer);
+      const answered = await this.#deps.dialogs.answer(dialog.id, answer, actor);
+      const shown = message.promptId === undefined && this.#deps.showsOutcome(dialog, message.chat);
+      return shown ? '' : answeredText(answered, answer);
     } catch (error) {
       const closed = this.#deps.dialogs.book.closed(dialog.id);
       if (error instanceof GatewayError && error.code === 'dialog_over' && closed !== undefined)

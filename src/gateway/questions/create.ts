@@ -1,5 +1,5 @@
 import type { Core } from '../core.ts';
-import type { ChatRef, InboundMessage } from '../model.ts';
+import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { tellTurn } from '../send/tell-turn.ts';
 import { Approvals } from './approvals.ts';
@@ -108,6 +108,12 @@ export function createDialogs(deps: CreateDialogsDeps): {
   const answers = new ChatAnswers({
     dialogs,
     buttons: ({ platform }) => adapter(platform)?.capabilities.buttons ?? false,
+    showsOutcome: (dialog, chat) => {
+      const { edit = false, editWindowMs = Number.POSITIVE_INFINITY } =
+        adapter(chat.platform)?.capabilities ?? {};
+      const here = dialog.chat !== undefined && chatKey(dialog.chat) === chatKey(chat);
+      return edit && here && clock() - dialog.createdAt < editWindowMs;
+    },
     mayApprove: listed,
     prefix,
   });

@@ -156,6 +156,12 @@ export class Inbox {
     if (held?.state === 'held') this.inUse.hold(id, held.message);
   }
 
+  /** Its author deleted a held message: not even a decision that is undone brings it back. */
+  forgetHeld(tx: Tx, id: string): void {
+    this.inUse.release(id);
+    tx.run("DELETE FROM inbox WHERE id = ? AND state = 'held'", [id]);
+  }
+
   get(id: string): InboxItem | undefined {
     const row = this.#db.get('SELECT * FROM inbox WHERE id = ?', [id]);
     return row === undefined ? undefined : itemOf(row);
@@ -196,10 +202,10 @@ export class Inbox {
       .find(({ message }) => textOf(message, messageId) !== undefined);
   }
 
-  /** What is offered and has this id, in any session of a chat. */
-  offeredWithId({ platform, accountId, chatId }: ChatRef, messageId: string): InboxItem | undefined {
+  /** What is offered or held and has this id, in any session of a chat. */
+  asideWithId({ platform, accountId, chatId }: ChatRef, messageId: string): InboxItem | undefined {
     return this.#db
-      .all("SELECT * FROM inbox WHERE state = 'offered'")
+      .all("SELECT * FROM inbox WHERE state IN ('offered', 'held') AND state <> 'done'") // as the index says it
       .map(itemOf)
       .find(
         ({ message: { chat, messageId: id } }) =>

@@ -99,8 +99,9 @@ export class Intake {
     const found = conversations.deleted(chat, messageId);
     if (found !== undefined && 'changed' in found) await persist((tx) => inbox.setMessage(tx, found.changed));
     else if (found !== undefined) await found.stored;
-    const offered = inbox.offeredWithId(chat, messageId);
-    if (offered !== undefined) await persist((tx) => inbox.setState(tx, offered, 'done'));
+    const aside = inbox.asideWithId(chat, messageId);
+    if (aside?.state === 'held') await persist((tx) => inbox.forgetHeld(tx, aside.id));
+    else if (aside !== undefined) await persist((tx) => inbox.setState(tx, aside, 'done'));
   }
 
   /** Hands over the pieces that are waiting for more. */

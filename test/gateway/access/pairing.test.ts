@@ -571,6 +571,37 @@ describe('a held first message that is a command', () => {
   });
 });
 
+describe('a held first message that its author deletes', () => {
+  const deleted = async (): Promise<void> => {
+    const id = rig.stores.sessions.get("SELECT message FROM inbox WHERE state = 'held'")?.['message'];
+    const { messageId } = JSON.parse(String(id)) as { messageId: string };
+    await rig.adapter.host?.deleted?.(chatOf(ADA), messageId);
+  };
+
+  it('is not answered when its author is approved', async () => {
+    await write(ADA, 'my password is hunter2');
+    await deleted();
+    await approve(ADA);
+    await rig.pass(1000);
+    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!']);
+    await write(ADA, 'hello');
+    expect(told(ADA).at(-1)).toBe('You said: hello');
+  });
+
+  it('stays gone after a crash, and when a denial is undone', async () => {
+    await write(ADA, 'my password is hunter2');
+    await deleted();
+    rig = await rig.crash();
+    const requestId = requestOf(ADA);
+    await rig.operator.run({ type: 'pairing.deny', requestId });
+    await rig.operator.run({ type: 'pairing.undo', requestId });
+    await rig.operator.run({ type: 'pairing.approve', requestId });
+    await rig.pass(1000);
+    expect(told(ADA).at(-1)).toBe('You are in. Welcome!');
+    expect(JSON.stringify(rig.stores.sessions.all('SELECT message FROM inbox'))).not.toContain('hunter2');
+  });
+});
+
 describe('codes that the operator makes', () => {
   const rows = () => rig.operator.snapshot().pairing;
   const generate = (userId: string) =>

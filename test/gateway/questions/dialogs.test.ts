@@ -178,10 +178,33 @@ describe('a question of the agent', () => {
     await rig.pass(5000);
     expect(rig.texts()).toEqual([
       'I look first.',
-      expect.stringContaining('May I run this?'),
-      'Approved once (#1).',
+      expect.stringMatching(/May I run this\?[\s\S]*Approved by ada\.$/),
       'You said: go',
     ]);
+  });
+
+  it('shows its outcome in one place: in the question, or in an answer where that can no longer be edited', async () => {
+    await start({}, { edit: true, editWindowMs: 60_000 });
+    await rig.say('[tool bash rm x] go');
+    await rig.say('/approve');
+    await rig.pass(2000);
+    expect(rig.texts()).toEqual([expect.stringMatching(/Approved by ada\.$/), 'You said: go']);
+    await rig.say('[tool bash rm x] go');
+    await rig.pass(61_000);
+    await rig.say('/deny');
+    await rig.pass(2000);
+    const later = rig.texts().slice(2);
+    expect(later[0]).toContain('May I run this?');
+    expect(later[0]).not.toContain('Denied');
+    expect(later).toContain('Denied (#2).');
+  });
+
+  it('answers a program that decided, whatever the question shows', async () => {
+    await start({}, { edit: true });
+    await rig.say('[tool bash rm x] go');
+    await rig.say('/approve', { promptId: 'p1' });
+    await rig.pass(2000);
+    expect(rig.texts()).toContain('Approved once (#1).');
   });
 
   it('takes away a draft that only shows a tool', async () => {

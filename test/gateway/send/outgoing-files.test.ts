@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fileLinks, takeOutgoingFiles } from '../../../src/gateway/send/outgoing-files.ts';
-import { Rig } from '../rig.ts';
+import { ADA, Rig } from '../rig.ts';
 import { transcript } from './transcript.ts';
 
 let base: string;
@@ -256,7 +256,7 @@ describe('in a chat', () => {
     // What was shown is what is sent.
     writeFileSync(join(rig.folder, 'chart.png'), 'changed');
     await rig.say('/approve');
-    await says(...ASKED, 'Approved once (#1).');
+    await says(...ASKED, 'Approved by ada.');
     await vi.waitFor(async () => {
       await rig.pass(100);
       expect(sent()).toEqual(['chart.png']);
@@ -270,7 +270,7 @@ describe('in a chat', () => {
     expect(sent()).toEqual([]);
     await rig.say('and now?');
     await rig.say('/deny');
-    await says(...ASKED, 'You said: and now?', 'Denied (#1): nothing was sent.');
+    await says(...ASKED, 'Denied by ada.', 'You said: and now?');
     expect(sent()).toEqual([]);
     await vi.waitFor(
       () => expect(readdirSync(join(rig.folder, 'gateway/files', id, 'sent'))).toEqual([]),
@@ -280,11 +280,11 @@ describe('in a chat', () => {
 
   it('nothing is sent to whom the operator has blocked meanwhile', async () => {
     await start({ files: 'ask' });
-    await rig.say('![the chart](chart.png)');
+    await rig.say('![the chart](chart.png)', { from: ADA });
     await says(...ASKED);
     expect(sent()).toEqual([]);
     expect(rig.gateway.dialogs.views()).toHaveLength(1);
-    await rig.operator.run({ type: 'block', platform: 'telegram', userId: 'ada' });
+    await rig.operator.run({ type: 'block', platform: 'telegram', userId: ADA });
     await vi.waitFor(async () => {
       await rig.pass(100);
       expect(rig.gateway.dialogs.views()).toEqual([]);
