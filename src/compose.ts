@@ -222,7 +222,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         if (platform === 'websocket') return sockets;
         const { createPlatformAdapter } = await import('./adapters/registry.ts');
         const own = candidate === undefined ? settings.platform(platform) : config.with(platform, candidate);
-        return createPlatformAdapter(platform, own, env, (value) => redactor.add(value));
+        return createPlatformAdapter(platform, own, env, (value) => redactor.add(value), loaded.config.proxy);
       },
       events,
       logs,

@@ -2,7 +2,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { Adapter } from '../gateway/adapter.ts';
 import { configKeys } from '../gateway/config/access.ts';
 import type { PlatformsConfig } from '../gateway/config/schema.ts';
-import { resolveSecrets } from '../gateway/config/secrets.ts';
+import { resolveSecret, resolveSecrets } from '../gateway/config/secrets.ts';
 import type { Platform } from '../gateway/model.ts';
 import { DIRECT, namesProxy, type Way } from './kit/way.ts';
 
@@ -49,15 +49,19 @@ export async function createPlatformAdapter<P extends LibraryPlatform>(
   settings: NonNullable<PlatformsConfig[P]>,
   env: NodeJS.ProcessEnv,
   secret: (value: string) => void,
+  /** Of all platforms; that of the platform comes before it. */
+  proxy?: string,
 ): Promise<Adapter> {
   const resolved = await resolveSecrets(settings, `platforms.${platform}`, env);
+  const general = settings.proxy === undefined && proxy !== undefined;
+  if (general) resolved.proxy = await resolveSecret(proxy, 'proxy', env);
   for (const [key, value] of Object.entries(resolved)) {
     const name = `platforms.${platform}.${key}`;
     if (typeof value !== 'string' || !SECRET_KEYS.has(name)) continue;
     const bare = value.trim();
     // Of a proxy only the password is a secret: its host, or the word "direct", may stand anywhere.
     for (const hidden of key === 'proxy' ? passwordsOf(bare) : [bare]) secret(hidden);
-    checkSecret(name, bare);
+    checkSecret(key === 'proxy' && general ? key : name, bare);
     Object.assign(resolved, { [key]: bare });
   }
   const proxySettings = { proxy: resolved.proxy, env };

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { proxiedWay } from '../../src/adapters/kit/proxied.ts';
 import type { Way } from '../../src/adapters/kit/way.ts';
+import { createPlatformAdapter } from '../../src/adapters/registry.ts';
 import { startHttpProxy, startSocksProxy, type TestProxy } from '../platforms/proxy.ts';
+import { TelegramServer } from '../platforms/telegram-server.ts';
 import { type ContractPeer, withRig } from './contract.ts';
 import { DiscordPeer } from './discord/peer.ts';
 import { SlackPeer } from './slack/peer.ts';
@@ -46,6 +48,56 @@ describe.each(['http', 'socks'] as const)('behind a proxy over %s with a login',
         expect(direct).toBe(false);
       },
     );
+  });
+});
+
+describe('the proxy of a platform', () => {
+  const reached = async (
+    kind: 'http' | 'socks',
+    settings: (proxy: string) => { own?: string; general?: string; env?: NodeJS.ProcessEnv },
+  ): Promise<boolean> => {
+    const proxy = await (kind === 'http' ? startHttpProxy(LOGIN) : startSocksProxy(LOGIN));
+    proxies.push(proxy);
+    const server = new TelegramServer('1234567:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw');
+    await server.start();
+    const { own, general, env = {} } = settings(proxy.url);
+    const secrets: string[] = [];
+    const adapter = await createPlatformAdapter(
+      'telegram',
+      { token: server.token, apiRoot: server.url, ...(own === undefined ? {} : { proxy: own }) },
+      env,
+      (secret) => secrets.push(secret),
+      general,
+    );
+    try {
+      expect((await adapter.check?.(AbortSignal.timeout(10_000)))?.ok).toBe(true);
+    } finally {
+      await server.stop();
+    }
+    if (own === undefined && general !== undefined && general !== 'direct')
+      expect(secrets).toContain('s3cret');
+    return proxy.seen.length > 0;
+  };
+
+  it.each(['http', 'socks'] as const)('is that of the configuration for all, over %s', async (kind) => {
+    expect(await reached(kind, (general) => ({ general }))).toBe(true);
+  });
+
+  it('may come from a variable that the configuration names', async () => {
+    expect(await reached('http', (url) => ({ general: '$WAY_OUT', env: { WAY_OUT: url } }))).toBe(true);
+  });
+
+  it('is its own before that of all, and that of all before the environment', async () => {
+    expect(await reached('http', (own) => ({ own, general: 'http://127.0.0.1:9' }))).toBe(true);
+    expect(await reached('http', (general) => ({ own: 'direct', general }))).toBe(false);
+    expect(await reached('http', (url) => ({ general: 'direct', env: { HTTP_PROXY: url } }))).toBe(false);
+  });
+
+  it('is that of the environment, except for what NO_PROXY names', async () => {
+    expect(await reached('socks', (url) => ({ env: { ALL_PROXY: url } }))).toBe(true);
+    expect(await reached('http', (url) => ({ env: { http_proxy: url } }))).toBe(true);
+    expect(await reached('http', (url) => ({ env: { HTTP_PROXY: url, NO_PROXY: '127.0.0.1' } }))).toBe(false);
+    expect(await reached('http', (url) => ({ general: url, env: { no_proxy: '*' } }))).toBe(false);
   });
 });
 

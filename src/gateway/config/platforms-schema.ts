@@ -81,7 +81,7 @@ const common = {
   ),
   proxy: Type.Optional(
     secret(
-      'Proxy to the platform: http://…, https://…, socks5://…, or `direct`; default: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. NO_PROXY is obeyed.',
+      'Proxy to the platform: http://…, https://…, socks5://…, or `direct`; default: the general `proxy`, then HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. NO_PROXY is respected.',
     ),
   ),
   homeChat: Type.Optional(

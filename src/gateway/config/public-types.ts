@@ -132,6 +132,7 @@ export interface GatewayConfigFile {
   tokens?: string[];
   corsOrigins?: string[];
   enableWebSocket?: boolean;
+  proxy?: string;
   enableHttp?: boolean;
   security?: SecurityOptions;
   sessions?: SessionsOptions;

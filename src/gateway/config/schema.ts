@@ -1,7 +1,7 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import { AgentContextSchema, minutes, SessionsSchema, text, thinking } from './schema-parts.ts';
+import { AgentContextSchema, minutes, SessionsSchema, secret, text, thinking } from './schema-parts.ts';
 
 /** The part of the schema that says how the console looks and calls. */
 
@@ -147,6 +147,11 @@ export const ConfigSchema = Type.Object({
       description:
         'Web origins that may call the API, such as https://example.com; "*": any that has a token.',
     }),
+  ),
+  proxy: Type.Optional(
+    secret(
+      'Proxy to all platforms that have none of their own: http://…, https://…, socks5://…, or `direct`; default: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. NO_PROXY is respected.',
+    ),
   ),
   enableWebSocket: Type.Optional(
     Type.Boolean({ default: true, description: 'Serve WebSocket chat clients.' }),
