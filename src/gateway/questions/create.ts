@@ -93,7 +93,7 @@ export function createDialogs(deps: CreateDialogsDeps): {
   readonly dialogs: Dialogs;
   readonly answers: ChatAnswers;
 } {
-  const { settings, outbox, adapter, listed, prefix } = deps;
+  const { settings, outbox, adapter, listed, prefix, clock } = deps;
   const dialogs = new Dialogs({
     ...deps,
     approvals: new Approvals(() => settings.agent.approvals),
