@@ -127,6 +127,43 @@ describe.each([
   );
 
   it(
+    'leaves what the operator types alone, waits for their turn, and is stopped from the chat',
+    LONG,
+    async () => {
+      configure();
+      await headless();
+      const pi = await openPi();
+      await bind(pi);
+      let gate = Promise.withResolvers<void>();
+      model.reply(async ({ text }) => {
+        await gate.promise;
+        return { text: `Done: ${text.split('\n').at(-1)}` };
+      });
+      pi.type('for me\r');
+      await vi.waitFor(() => expect(model.requests).toHaveLength(1), SOON);
+      say('for the chat');
+      pi.type('half typed draft');
+      await pi.shows('half typed draft');
+      expect(model.requests).toHaveLength(1);
+      gate.resolve();
+      await vi.waitFor(() => expect(chat()).toContain('Done: for the chat'), SOON);
+      expect(model.requests.map(({ text }) => text.split('\n').at(-1))).toEqual(['for me', 'for the chat']);
+
+      gate = Promise.withResolvers<void>();
+      say('for ever');
+      await vi.waitFor(() => expect(model.requests).toHaveLength(3), SOON);
+      say('/stop');
+      await vi.waitFor(() => expect(chat()).toContain('Stopped.'), SOON);
+      gate.resolve();
+      await pi.shows('aborted', 30_000);
+      say('/model');
+      await vi.waitFor(() => expect(chat().at(-1)).toContain('bound to pi in a terminal'), SOON);
+      await pi.shows('half typed draft');
+      expect(chat().join()).not.toContain('Done: for ever');
+    },
+  );
+
+  it(
     'goes back to its own session when pi is killed: nothing is lost, nothing is there twice',
     LONG,
     async () => {
