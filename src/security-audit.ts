@@ -119,7 +119,7 @@ function network(config: Config, settings: Settings): Finding[] {
       what: 'security.openLoopback is true: every local user can read sessions, tasks and the allowlist',
       fix: 'pi-gateway-tui config set security.openLoopback false, and give readers a token',
     });
-  if (settings.corsOrigins.includes('*'))
+  if (config.corsOrigins?.includes('*') === true)
     found.push({
       id: 'network.any-origin',
       severity: 'low',

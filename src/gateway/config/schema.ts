@@ -143,9 +143,9 @@ export const ConfigSchema = Type.Object({
   ),
   corsOrigins: Type.Optional(
     Type.Array(Type.String({ 'x-is': 'origin' }), {
-      default: [],
+      default: ['*'],
       description:
-        'Web origins that may call the API, such as https://example.com; "*": any that has a token.',
+        'Web origins that may call the API, such as https://example.com; "*": any page that sends a token.',
     }),
   ),
   proxy: Type.Optional(

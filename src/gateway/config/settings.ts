@@ -127,7 +127,7 @@ export function resolveSettings(
       config.host ??
       'localhost',
     tokens: config.tokens ?? [],
-    corsOrigins: config.corsOrigins ?? [],
+    corsOrigins: config.corsOrigins ?? ['*'],
     enableHttp: config.enableHttp ?? true,
     enableWebSocket: config.enableWebSocket ?? true,
     allowAll,
