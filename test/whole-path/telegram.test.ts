@@ -653,6 +653,36 @@ describe('what is not for the model of Telegram:', () => {
     expect(said(GROUP.id)).toHaveLength(before);
   });
 
+  it('a post in a channel is not read', async () => {
+    const before = server.state.messages.length;
+    await path.notAsked(() =>
+      server.update({
+        channel_post: {
+          message_id: 5,
+          date: 1,
+          chat: { id: -100_77, type: 'channel', title: 'News' },
+          text: '@gate_bot hi',
+        },
+      }),
+    );
+    expect(server.state.messages.slice(before).filter((each) => each.chatId === -100_77)).toEqual([]);
+  });
+
+  it('a comment on the post of a linked channel brings the post along', async () => {
+    const news = { id: -100_77, type: 'channel', title: 'News' };
+    const post = {
+      ...earlier({ text: 'We ship today.' }),
+      chat: GROUP,
+      sender_chat: news,
+      is_automatic_forward: true,
+    };
+    const asked = await path.asked(() =>
+      server.message({ from: ADA, chat: GROUP, reply_to_message: post, ...mention('what?') }),
+    );
+    expect(asked.text).toContain('in reply to "News"');
+    expect(asked.text).toContain('> We ship today.');
+  });
+
   it('a bare mention gets a greeting, /start a welcome with or without a link’s payload', async () => {
     const before = said(GROUP.id).length;
     await path.notAsked(() => server.message({ from: ADA, chat: GROUP, ...mention('') }));

@@ -2,7 +2,7 @@
  * The whole way of a message: an update in a platform's own words, through the real adapter, the core and the real pi,
  * to the request that the model gets. One gateway and one pi serve a whole table.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
 import { createAgent } from '../../src/agents/create.ts';
@@ -28,6 +28,8 @@ export interface PathOptions {
   /** `platforms.<platform>` of the configuration; everybody is let in. */
   readonly platformConfig?: Record<string, unknown>;
   readonly config?: Partial<Config>;
+  /** pi's own settings, beside those that name the model. */
+  readonly piSettings?: Record<string, unknown>;
   /** Writes a message of its own, in a chat that no row uses, whose text reaches the model. */
   readonly probe: (text: string) => void;
 }
@@ -67,6 +69,11 @@ export class WholePath {
     mkdirSync(work);
     const model = await startModelServer();
     model.reply(() => ({ text: 'Fine.' }));
+    if (options.piSettings !== undefined) {
+      const file = join(model.agentDir, 'settings.json');
+      const settings: unknown = JSON.parse(readFileSync(file, 'utf8'));
+      writeFileSync(file, JSON.stringify(Object.assign({}, settings, options.piSettings)));
+    }
     const agent = await createAgent('pi-sdk', {
       command: piCommand(),
       cwd: work,
