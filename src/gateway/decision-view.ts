@@ -1,4 +1,4 @@
-import type { Platform } from './model.ts';
+import type { Platform } from './chat.ts';
 
 /** Why a message was not taken. `code` is stable, `reason` is a sentence. */
 export interface RefusalView {

@@ -3,33 +3,12 @@
  * Times are milliseconds since the epoch unless the name says otherwise.
  */
 import type { LogLevel } from '../base/log.ts';
-import type { BoundView } from './bindings/wire.ts';
+import type { ChatKind, ChatRef, Platform } from './chat.ts';
 
+export * from './chat.ts';
 export type { DecisionView, RefusalView } from './decision-view.ts';
 export { userIdFault } from './platform-ids.ts';
-
-export const PLATFORMS = ['telegram', 'discord', 'slack', 'whatsapp', 'twitch', 'websocket'] as const;
-export type Platform = (typeof PLATFORMS)[number];
-
-export function isPlatform(value: unknown): value is Platform {
-  return typeof value === 'string' && (PLATFORMS as readonly string[]).includes(value);
-}
-
-export type ChatKind = 'dm' | 'group';
-
-/** Where a message came from and where an answer goes. */
-export interface ChatRef {
-  readonly platform: Platform;
-  /** Which of our bots on that platform; "default" where there is one. */
-  readonly accountId: string;
-  readonly chatId: string;
-  readonly threadId?: string;
-}
-
-/** One string for one chat (thread included); used as a map key and a lane of delivery. */
-export function chatKey(chat: ChatRef): string {
-  return JSON.stringify([chat.platform, chat.accountId, chat.chatId, chat.threadId ?? null]);
-}
+export * from './work-view.ts';
 
 export interface Sender {
   /** The platform's stable id; never a name. */
@@ -172,6 +151,16 @@ export interface AdapterView extends AdapterHealth {
 
 export type SessionState = 'idle' | 'running' | 'queued' | 'paused' | 'ended';
 
+/** The session of pi that a chat is bound to: one that is open in a terminal, or one that the gateway works in. */
+export interface BoundView {
+  readonly to: 'terminal' | 'session';
+  /** pi's own id of the session. */
+  readonly piSession?: string;
+  readonly file?: string;
+  /** Where the terminal works. */
+  readonly cwd?: string;
+}
+
 export interface SessionView {
   readonly id: string;
   readonly chat: ChatRef;
@@ -200,44 +189,6 @@ export interface SessionView {
   readonly bound?: BoundView;
 }
 
-export type TaskStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost';
-
-export interface TaskView {
-  readonly id: string;
-  readonly sessionId: string;
-  readonly parentSessionId: string | null;
-  readonly command: string;
-  readonly status: TaskStatus;
-  /** 0–100. */
-  readonly progress: number;
-  readonly progressMessage?: string;
-  readonly result?: string;
-  readonly error?: string;
-  readonly createdAt: number;
-  readonly startedAt?: number;
-  readonly completedAt?: number;
-  readonly deliveredAt?: number;
-  /** A program that an operator started; absent for a prompt. */
-  readonly kind?: 'shell';
-  /** Of a program that ended by itself. */
-  readonly exitCode?: number;
-  /** The ended task that this one tries again. */
-  readonly retryOf?: string;
-  /** The schedule that started it. */
-  readonly scheduleId?: string;
-  /** Nobody waits for its result: it belongs to no chat, or it says itself that there is nothing to tell. */
-  readonly silent?: boolean;
-}
-
-/** One thing that a task did. */
-export interface TaskStep {
-  readonly at: number;
-  /** How far the task was, 0–100. */
-  readonly percent: number;
-  readonly text: string;
-}
-
-export type { ScheduleView } from './schedules/schedule-view.ts';
 export interface UsageTotal {
   /** Answers of the model. */
   readonly answers: number;

@@ -2,7 +2,7 @@
  * What the ids of each platform look like. Access is decided by comparing ids: an entry that has another shape matches
  * nobody, in silence, so it is refused wherever an operator can write one.
  */
-import type { Platform } from './model.ts';
+import type { Platform } from './chat.ts';
 
 /** `user`: who writes. `group`: where a bot listens. `chat`: any chat, direct messages included. */
 export type IdKind = 'user' | 'group' | 'chat';

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createPublicKey, verify } from 'node:crypto';
 import { ParkedError } from '../kit/supervisor.ts';
-import type { Baileys } from './baileys.ts';
+
+type Baileys = typeof import('baileys');
 
 /**
  * baileys 7.0.0-rc14 accepts every signature of 64 bytes: `Curve.verify` drops the boolean that libsignal 6 returns, and

@@ -6,12 +6,12 @@ import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gatew
 import { commandLine, placesFolder, sharesFiles } from '../../gateway/agent/command-line.ts';
 import { resolvePiCommand } from '../../gateway/agent/pi-command.ts';
 import { sessionFileFor } from '../../gateway/agent/session-file.ts';
-import { ALIVE_MS, type ModelChoice, START_TIMEOUT_MS } from '../pi/backend.ts';
+import { ALIVE_MS, START_TIMEOUT_MS } from '../pi/backend.ts';
 import { equipmentOf, leftOut } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
 import { LINK_BEAT, type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
-import { type Connect, onePlace } from '../pi/place.ts';
+import { type Connect, type ModelChoice, onePlace } from '../pi/place.ts';
 import { Seats } from '../pi/seats.ts';
 import { type AgentHostSpec, AgentHosts } from './agent-hosts.ts';
 import { checkPi } from './check.ts';

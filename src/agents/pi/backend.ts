@@ -1,12 +1,6 @@
 import type { Logger } from '../../base/log.ts';
 import type { LinkBeat } from './link.ts';
-import type { FindPlace } from './place.ts';
-
-/** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
-export interface ModelChoice {
-  readonly model: string | undefined;
-  readonly thinking: string | undefined;
-}
+import type { FindPlace, ModelChoice } from './place.ts';
 
 /** Default of `startTimeoutMs`. */
 export const START_TIMEOUT_MS = 20_000;

@@ -2,11 +2,11 @@ import { GatewayError } from '../../base/errors.ts';
 import type { AgentControl } from '../../gateway/agent/agent.ts';
 import { listAt, numberAt, objectAt } from '../../gateway/agent/record.ts';
 import { ask } from './ask.ts';
-import type { ModelChoice } from './backend.ts';
 import { oneLine } from './diagnosis.ts';
 import { StartFailure } from './failures.ts';
 import { PiRefusal } from './link.ts';
 import { type LiveSession, modelName } from './live-session.ts';
+import type { ModelChoice } from './place.ts';
 
 export interface ControlResult {
   /** Sentences for whoever asked. */

@@ -16,12 +16,12 @@ import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../ga
 import { abortedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
 import { ask } from './ask.ts';
-import type { ModelChoice, PiBackend } from './backend.ts';
+import type { PiBackend } from './backend.ts';
 import { busy, controlFailure, controlSession } from './control.ts';
 import { lostTurn, noFolder, StartFailure } from './failures.ts';
 import { watchLink } from './link.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
-import type { PiPlace } from './place.ts';
+import type { ModelChoice, PiPlace } from './place.ts';
 import { PiTurn } from './turn.ts';
 
 /** Two at work in one folder get in each other's way: a question beside the conversation only reads. */

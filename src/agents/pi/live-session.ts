@@ -3,11 +3,11 @@ import { messageOf } from '../../base/errors.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
 import { objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
-import type { ModelChoice, PiBackend } from './backend.ts';
+import type { PiBackend } from './backend.ts';
 import { PiDialogs } from './dialogs.ts';
 import { lostTurn, noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
-import type { PiPlace } from './place.ts';
+import type { ModelChoice, PiPlace } from './place.ts';
 import type { Seat } from './seats.ts';
 
 /** A started session that has answered once. */

@@ -1,7 +1,12 @@
 import type { ConversationSpec, TurnEnd } from '../../gateway/agent/agent.ts';
-import type { ModelChoice } from './backend.ts';
 import type { PiLink } from './link.ts';
 import type { Seat, Seats } from './seats.ts';
+
+/** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
+export interface ModelChoice {
+  readonly model: string | undefined;
+  readonly thinking: string | undefined;
+}
 
 export type Connect = (spec: ConversationSpec, choice: ModelChoice) => PiLink;
 

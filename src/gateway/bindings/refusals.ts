@@ -1,5 +1,14 @@
 import { GatewayError } from '../../base/errors.ts';
+import type { ChatRef } from '../model.ts';
+import type { InboxItem } from '../receive/inbox.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
+
+/** What the turns ask about chats that are bound. */
+export interface BoundChats {
+  readonly keyOf: (chat: ChatRef) => string | undefined;
+  readonly refuse: (session: SessionRecord) => void;
+  readonly tookLate: (item: InboxItem) => void;
+}
 
 /** The session of a bound chat does not end by itself. */
 export function refuseBound({ bound }: SessionRecord): void {

@@ -63,16 +63,6 @@ export interface TerminalPi {
   readonly name?: string;
 }
 
-/** The session of pi that a chat is bound to: one that is open in a terminal, or one that the gateway works in. */
-export interface BoundView {
-  readonly to: 'terminal' | 'session';
-  /** pi's own id of the session. */
-  readonly piSession?: string;
-  readonly file?: string;
-  /** Where the terminal works. */
-  readonly cwd?: string;
-}
-
 /** What `bind.terminal` answers. */
 export interface TerminalLease {
   readonly lease: string;

@@ -1,12 +1,12 @@
 import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
-import type { ChatRef } from '../model.ts';
+import type { Core } from '../core.ts';
+import type { ChatRef, Platform } from '../model.ts';
 import type { RetryIn } from './chat-gate.ts';
 import type { ChatGates } from './chat-gates.ts';
 import type { ChatPace } from './chat-pace.ts';
 import type { DeadChats } from './dead-chats.ts';
 import { type OutboundRow, outboxView, undeliveredText } from './outbound-row.ts';
-import type { OutboxDeps } from './outbox.ts';
 import type { OutboxRows } from './outbox-rows.ts';
 import { smallerParts } from './plain-parts.ts';
 import type { RowSender } from './row-sender.ts';
@@ -95,8 +95,9 @@ function backOff(attempts: number, random: () => number): number {
 /** Nothing older goes out by itself. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
-export interface DeliveriesDeps
-  extends Pick<OutboxDeps, 'clock' | 'events' | 'log' | 'decide' | 'adapter' | 'online' | 'random'> {
+export interface DeliveriesDeps extends Pick<Core, 'clock' | 'events' | 'log' | 'decide' | 'adapter'> {
+  readonly online: (platform: Platform) => boolean;
+  readonly random?: () => number;
   readonly rows: OutboxRows;
   readonly sender: RowSender;
   readonly gates: ChatGates;

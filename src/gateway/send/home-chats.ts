@@ -1,15 +1,18 @@
 import { GatewayError } from '../../base/errors.ts';
-import type { Settings } from '../config/settings.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import { parseTarget, type TargetContext } from './target.ts';
+
+interface HomeSettings {
+  readonly platform: (platform: Platform) => { readonly homeChat?: string };
+}
 
 /** The home chat of each platform: set by the configuration, changed by the operator while the gateway runs. */
 export class HomeChats {
   readonly #texts = new Map<Platform, string | undefined>();
-  readonly #settings: Settings;
+  readonly #settings: HomeSettings;
   readonly #chat: TargetContext['chat'];
 
-  constructor(settings: Settings, chat: TargetContext['chat']) {
+  constructor(settings: HomeSettings, chat: TargetContext['chat']) {
     this.#settings = settings;
     this.#chat = chat;
   }

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../../base/deadline.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Conversation } from '../agent/agent.ts';
-import type { Bindings } from '../bindings/bindings.ts';
-import { bindingOver, refuseBound } from '../bindings/refusals.ts';
+import { type BoundChats, bindingOver, refuseBound } from '../bindings/refusals.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
 import type { InboxItem } from '../receive/inbox.ts';
@@ -38,7 +37,7 @@ export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silen
   /** Sessions that the operator has in a terminal. */
   readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
   /** Chats that are bound to a session of pi. */
-  readonly bindings: Pick<Bindings, 'keyOf' | 'refuse' | 'tookLate'>;
+  readonly bindings: BoundChats;
 }
 
 /** Sessions at work: which there are, which of them live, and when they end. */

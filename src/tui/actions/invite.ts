@@ -1,6 +1,6 @@
 /** The operator's own phone: a single-use code, as QR where a link can carry it. */
 import { isPlatform, type Platform } from '../../gateway/model.ts';
-import { invitePlatforms } from '../sheets/invite.ts';
+import { invitePlatforms } from '../lists/invite-links.ts';
 import { type Invite, replaceMode, topMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 

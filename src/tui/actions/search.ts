@@ -1,5 +1,5 @@
 /** Looking for words in everything that was said, and opening the place. */
-import type { Hit } from '../lists/hits.ts';
+import type { Hit } from '../lists/list.ts';
 import { type Mode, openedList } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 

@@ -4,13 +4,8 @@ import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { momentOf } from '../draw/times.ts';
 import type { Slices } from '../state/slices.ts';
-import { type ListDefinition, oneLine } from './list.ts';
+import { type Hit, type ListDefinition, oneLine } from './list.ts';
 import { sessionName } from './sessions.ts';
-
-/** A place that a search found, with the name of the chat where that is known. */
-export interface Hit extends SearchHit {
-  readonly where: string;
-}
 
 export const hitsList: ListDefinition<Hit> = {
   title: 'Search',

@@ -10,12 +10,11 @@ import type {
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
-import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
+import type { ConfigValue, QueueEntry, SearchHit } from '../../gateway/operator/operator.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import type { Line } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { LogEntry, Slices } from '../state/slices.ts';
-import type { Hit } from './hits.ts';
 
 /** The five panes, in the order of their number keys. */
 export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as const;
@@ -35,6 +34,11 @@ export const LIST_VIEWS = [
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
 export type ListId = PaneId | ListViewId;
+
+/** A place that a search found, with the name of the chat where that is known. */
+export interface Hit extends SearchHit {
+  readonly where: string;
+}
 
 export interface RowOf {
   adapters: AdapterView;

@@ -7,7 +7,8 @@ import type { Starts } from './find.ts';
 import { FilteredRows, type Only } from './rows.ts';
 import type { Slices } from './slices.ts';
 import { SortedRows } from './sorting.ts';
-import { type Cursor, filterOf, type Mode, type SheetId, topMode, type ViewState } from './view.ts';
+import type { Cursor } from './undo.ts';
+import { filterOf, type Mode, type SheetId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
 
 /** What the last frame showed. An act is taken only on what could be read at that moment. */

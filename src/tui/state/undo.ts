@@ -1,10 +1,16 @@
 /** What can be taken back: a stack of decisions, each for 30 seconds, whatever notices come and go meanwhile. */
 import type { CommandResult, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { ListId } from '../lists/list.ts';
-import type { Cursor } from './view.ts';
 
 export const UNDO_MS = 30_000;
 const KEPT = 50;
+
+export interface Cursor {
+  /** Key of the selected row; the selection stays with its row while others move. */
+  readonly key?: string;
+  /** Where the row was when it was last seen: the place that takes over when the row is gone. */
+  readonly index: number;
+}
 
 /** How an act is taken back; undefined when its answer shows that nothing is to be taken back. */
 export interface Undo {

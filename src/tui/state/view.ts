@@ -1,19 +1,12 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
 import type { Platform } from '../../gateway/model.ts';
 import type { LogLevel } from '../../gateway/operator/operator.ts';
-import type { Also, Prompted } from '../actions/action.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
+import type { Also, Prompted } from './asking.ts';
 import type { Sort } from './sorting.ts';
-import type { UndoStack } from './undo.ts';
-
-export interface Cursor {
-  /** Key of the selected row; the selection stays with its row while others move. */
-  readonly key?: string;
-  /** Where the row was when it was last seen: the place that takes over when the row is gone. */
-  readonly index: number;
-}
+import type { Cursor, UndoStack } from './undo.ts';
 
 /** Everything that opens over the panes and scrolls as text. */
 const SHEETS = [

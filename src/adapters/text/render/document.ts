@@ -16,8 +16,8 @@ import {
 } from '../tree.ts';
 import { writeSlice } from '../write-slice.ts';
 import { renderHtmlBlock } from './html.ts';
-import { type Context, renderInline } from './inline.ts';
-import type { RenderRules } from './rules.ts';
+import { renderInline } from './inline.ts';
+import type { Context, RenderRules } from './rules.ts';
 
 /** A table as aligned text in a code block, or as "key: value" lines when that would be too wide. */
 function renderTable(table: Table, context: Context): void {

@@ -1,6 +1,6 @@
 import type { Mark } from '../styled.ts';
 import type { Phrasing } from '../tree.ts';
-import type { Context } from './inline.ts';
+import type { Context } from './rules.ts';
 
 /** Tags that a pair of which is understood; the mark they stand for, or nothing visible. */
 const TAGS: ReadonlyMap<string, 'bold' | 'italic' | 'strike' | 'none'> = new Map([

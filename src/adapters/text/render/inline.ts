@@ -2,16 +2,7 @@ import type { Mark } from '../styled.ts';
 import type { StyledBuilder } from '../styled-builder.ts';
 import { MAX_DEPTH, type Phrasing, textOf } from '../tree.ts';
 import { isLineBreakTag, markOfTag, pairTags, tagName } from './html.ts';
-import type { RenderRules } from './rules.ts';
-
-/** What every renderer gets: where to write, by which rules, how deep. */
-export interface Context {
-  readonly out: StyledBuilder;
-  readonly rules: RenderRules;
-  readonly depth: number;
-  /** Line breaks become spaces (headings, link labels). */
-  readonly oneLine?: boolean;
-}
+import type { Context } from './rules.ts';
 
 export function renderInline(nodes: readonly Phrasing[], context: Context): void {
   const pairs = nodes.some((node) => node.type === 'html') ? pairTags(nodes) : undefined;

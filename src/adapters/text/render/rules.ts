@@ -1,3 +1,5 @@
+import type { StyledBuilder } from '../styled-builder.ts';
+
 /** How a platform wants Markdown shown: the table that, with its dialect and counters, makes a platform. */
 export interface RenderRules {
   /** Marker of a bullet item; written unescaped. */
@@ -24,4 +26,14 @@ export interface RenderRules {
   readonly maxUrl: number;
   /** True where `url` works as markup behind `label`; otherwise both are shown. */
   linkable(url: string, label: string): boolean;
+}
+
+/** What is being written, and where. */
+/** What every renderer gets: where to write, by which rules, how deep. */
+export interface Context {
+  readonly out: StyledBuilder;
+  readonly rules: RenderRules;
+  readonly depth: number;
+  /** Line breaks become spaces (headings, link labels). */
+  readonly oneLine?: boolean;
 }
