@@ -6,6 +6,7 @@ import { resolveSettings } from '../gateway/config/settings.ts';
 import { findSocketPlace, type SocketPlace } from '../gateway/operator/operator-socket-path.ts';
 import { type GatewayAddress, knowsToken } from '../server/link-connection.ts';
 import { type DataFolder, readOperatorToken } from '../store/data-folder.ts';
+import { isRunning } from '../store/process-identity.ts';
 import type { Arguments } from './arguments.ts';
 import { answersAsGateway, readRuntime, urlOf } from './runtime-file.ts';
 
@@ -52,7 +53,13 @@ export async function gatewayOfFolder(folder: DataFolder): Promise<GatewayAddres
 
 async function holds(url: string, folder: DataFolder): Promise<boolean> {
   const token = readOperatorToken(folder);
-  return token !== undefined && (await knowsToken(url, token));
+  return token !== undefined && (await knowsToken(url, token, patienceMs(folder)));
+}
+
+/** While the process that last was ready here lives, silence may only mean a busy machine. */
+function patienceMs(folder: DataFolder): number {
+  const pid = readRuntime(folder)?.pid;
+  return pid !== undefined && isRunning(pid) ? 15_000 : 1_500;
 }
 
 /** A socket file that a crash left behind accepts nobody. */

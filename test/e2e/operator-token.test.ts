@@ -38,6 +38,13 @@ describe('the operator token', () => {
     (await fetch(`http://127.0.0.1:${port}/api/pairing`, { headers: { authorization: `Bearer ${token}` } }))
       .status;
 
+  it('is proven by a gateway that is busy for seconds, too: the command waits for it', async () => {
+    gateway.child.kill('SIGSTOP');
+    setTimeout(() => gateway.child.kill('SIGCONT'), 4_000);
+    const found = await runCli(['status', '--data-dir', folder.path, '--port', `${port}`]);
+    expect(found).toMatchObject({ code: 0, stdout: expect.stringContaining(`:${port}`) });
+  });
+
   it('is replaced by `token rotate`: the new one works at once, the old one does not, also after a restart', async () => {
     const old = operatorToken(folder.path);
     expect(await asked(old)).toBe(200);

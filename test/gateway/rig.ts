@@ -157,7 +157,10 @@ export class Rig {
   async crash(downMs = 0, change: RigOptions = {}): Promise<Rig> {
     this.adapter.die();
     const disk = this.disk.afterKill();
-    // A process that is dead writes nothing.
+    // A process that is dead has no timers and writes nothing.
+    const now = Date.now();
+    vi.clearAllTimers(); // which also sets the clock back to where it began
+    vi.setSystemTime(now);
     this.disk.before = () => {
       throw new Error('killed');
     };
@@ -208,6 +211,15 @@ export class Rig {
     }
     clearTimeout(mark);
     await this.settle();
+  }
+
+  /**
+   * Hours go by at once, as for a machine that slept: what is due comes in the last two minutes. Stepping through every
+   * timer of a day takes seconds.
+   */
+  async skip(ms: number): Promise<void> {
+    vi.setSystemTime(Date.now() + ms - 120_000);
+    await this.pass(120_000);
   }
 
   chat(over: Partial<ChatRef> = {}): ChatRef {

@@ -253,7 +253,7 @@ describe('/new, /sessions, /resume, /title', () => {
     expect(await ask('/resume 2')).toEqual(['Back in: The first']);
     expect(await ask('/status')).toEqual([expect.stringContaining('Session: The first')]);
     expect(await ask('/sessions')).toEqual(['1. two\n2. The first (current)']);
-    await rig.pass(25 * 3_600_000); // both are idle now
+    await rig.skip(25 * 3_600_000); // both are idle now
     expect(await ask('/sessions')).toEqual(['1. two\n2. The first']);
     expect(await ask('/resume')).toEqual(['Back in: two']);
     expect(await ask('/resume 9')).toEqual(['There is no session number 9. /sessions lists them.']);

@@ -157,7 +157,7 @@ describe('a session that is lent to a terminal', () => {
     const id = await start();
     const { lease } = await lend(id);
     await rig.operator.run({ type: 'session.renew', id, lease, pid: process.pid });
-    await rig.pass(30 * 60 * 60_000);
+    await rig.skip(30 * 60 * 60_000);
     expect(rig.operator.snapshot().sessions[0]).toMatchObject({ id, state: 'paused' });
   });
 });
