@@ -74,14 +74,20 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
   return lines.join('\n');
 }
 
+/** As it is written where a chat is meant: `<chat>` or `<chat>:<thread>`. */
+function chatName({ chat: { chatId, threadId } }: SessionView): string {
+  return threadId === undefined ? chatId : `${chatId}:${threadId}`;
+}
+
 export function sessions(rows: readonly SessionView[]): string {
   const active = rows.filter((each) => each.state !== 'ended');
   const hosts = active.some((each) => each.host !== undefined);
   return table(
-    ['ID', 'PLATFORM', 'WHO', 'STATE', ...(hosts ? ['HOST'] : []), 'LAST', 'TITLE'],
+    ['ID', 'PLATFORM', 'CHAT', 'WHO', 'STATE', ...(hosts ? ['HOST'] : []), 'LAST', 'TITLE'],
     active.map((each) => [
       each.id,
       each.chat.platform,
+      chatName(each),
       each.senderName,
       `${each.doing ?? each.state}${each.bound === undefined ? '' : ', bound'}`,
       ...(hosts ? [each.host ?? ''] : []),
@@ -96,18 +102,12 @@ export function sessions(rows: readonly SessionView[]): string {
 export function bindings(rows: readonly SessionView[]): string {
   return table(
     ['PLATFORM', 'CHAT', 'BOUND TO', 'SESSION'],
-    rows.flatMap(({ chat, bound }) =>
-      bound === undefined
-        ? []
-        : [
-            [
-              chat.platform,
-              chat.threadId === undefined ? chat.chatId : `${chat.chatId}:${chat.threadId}`,
-              bound.to === 'terminal' ? 'pi in a terminal' : 'session',
-              bound.file ?? bound.piSession ?? '',
-            ],
-          ],
-    ),
+    rows.flatMap((row) => {
+      const { chat, bound } = row;
+      if (bound === undefined) return [];
+      const to = bound.to === 'terminal' ? 'pi in a terminal' : 'session';
+      return [[chat.platform, chatName(row), to, bound.file ?? bound.piSession ?? '']];
+    }),
     'No chat is bound to a session. In pi: /gateway bind-current <platform> <chat>',
   );
 }

@@ -43,7 +43,7 @@ export class Binding {
     if (platform === undefined || channelId === undefined || more !== undefined)
       throw new GatewayError('wrong_usage', 'usage: /gateway bind-current <platform> <channelId>', {
         status: 400,
-        hint: 'For example: /gateway bind-current telegram 81234. The console and /gateway sessions show the chats.',
+        hint: 'For example: /gateway bind-current telegram 81234. /gateway sessions lists the chats.',
       });
     if (!isPlatform(platform))
       throw new GatewayError('unknown_platform', `"${platform}" is not a platform`, {

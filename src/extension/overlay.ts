@@ -82,7 +82,7 @@ export async function showOverlay(ctx: ExtensionCommandContext, operator: Operat
                 .join('  '),
             ),
             row(''),
-            ...(people.length === 0 ? [row('Nobody waits to be let in.')] : people),
+            ...(people.length === 0 ? [row('No pairing requests.')] : people),
             row(''),
             row(said),
             `└${'─'.repeat(inner + 2)}┘`,

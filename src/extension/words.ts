@@ -17,20 +17,29 @@ interface Word {
   readonly args: string;
   readonly help: string;
   readonly forms?: readonly string[];
+  readonly example?: string;
 }
 
 /** What the extension does by itself, because the gateway may be its own or not run at all. */
 const OWN: readonly Word[] = [
+  { word: 'help', args: '[word]', help: 'list the words, or show how one is used' },
   { word: 'start', args: '[port]', help: 'start the gateway' },
   { word: 'stop', args: '', help: 'stop it' },
   { word: 'status', args: '', help: 'show what is running, queued or failing' },
   { word: 'restart', args: '', help: 'restart it and reload the configuration' },
-  { word: 'config', args: '[key|all]', help: 'show what differs from the default, and where it comes from' },
+  {
+    word: 'config',
+    args: '[key|all]',
+    help: 'show what differs from the default, and where it comes from',
+    forms: ['config all'],
+    example: 'config agent',
+  },
   {
     word: 'bind-current',
     args: '<platform> <channelId>',
     help: 'tie a chat to the session that is open here, until this pi ends',
     forms: ['bind-current <platform> <channelId>'],
+    example: 'bind-current telegram 81234',
   },
   { word: 'session-id', args: '', help: 'show the id and the file of this session' },
   { word: 'console', args: '', help: 'open pairing requests and adapters, with the keys of the console' },
@@ -62,6 +71,8 @@ export async function runWords(
     .split(/\s+/)
     .filter((each) => each !== '');
   switch (word) {
+    case 'help':
+      return helpOf(rest[0]);
     case 'start':
       return link.start(rest[0] === undefined ? undefined : portOf(rest[0]), ask);
     case 'stop':
@@ -89,6 +100,24 @@ export async function runWords(
   if ('text' in work) return work.text;
   const result = await operator.run(work.command);
   return work.words.told?.(result.data) ?? result.message;
+}
+
+/** All words, one a line; or what can stand behind one. */
+function helpOf(wanted: string | undefined): string {
+  if (wanted === undefined)
+    return [
+      ...WORDS.map(({ word, args, help }) => `/gateway ${`${word} ${args}`.trim()}\n    ${help}`),
+      'How one is used: /gateway help <word>',
+    ].join('\n');
+  const found = WORDS.find(({ word }) => word === wanted);
+  if (found === undefined) throw unknownWord(wanted);
+  const { word, args, help, forms = [], example } = found;
+  const usage = forms.length > 1 ? forms : [`${word} ${args}`.trim()];
+  return [
+    help,
+    ...usage.map((form) => `  /gateway ${form}`),
+    ...(example === undefined ? [] : [`For example: /gateway ${example}`]),
+  ].join('\n');
 }
 
 function unknownWord(word: string): GatewayError {
@@ -141,10 +170,9 @@ export function completions(
           description: `${before} ${word}`,
         }));
   }
-  // A word typed in full is not offered again: Enter would only choose it, and not run it.
-  const found = words.filter(
-    ({ word, args }) => word.startsWith(begun) && (word !== begun || args.startsWith('<')),
-  );
+  // Nothing is offered behind a word typed in full that can run: Enter would only choose, and not run it.
+  if (words.some(({ word, args }) => word === begun && !args.startsWith('<'))) return null;
+  const found = words.filter(({ word }) => word.startsWith(begun));
   return found.length === 0
     ? null
     : found.map(({ word, args, help }) => ({

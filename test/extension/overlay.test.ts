@@ -87,13 +87,13 @@ describe('/gateway console inside pi’s own terminal', { timeout: 120_000 }, ()
       type: 'response',
       data: { text: 'You said: 可以帮我吗 👋' },
     });
-    await pi.shows('Nobody waits to be let in.');
+    await pi.shows('No pairing requests.');
 
     pi.type('q');
     const until = Date.now() + 15_000;
-    while (pi.text().includes('Nobody waits') && Date.now() < until)
+    while (pi.text().includes('No pairing requests') && Date.now() < until)
       await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(pi.text()).not.toContain('Nobody waits to be let in.');
+    expect(pi.text()).not.toContain('No pairing requests.');
     await pi.shows(`gateway :${port}`);
   });
 });

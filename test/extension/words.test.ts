@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { completions, WORDS } from '../../src/extension/words.ts';
+import { completions, runWords, WORDS } from '../../src/extension/words.ts';
 
 const values = (typed: string): string[] | undefined => completions(typed)?.map(({ value }) => value);
 
@@ -24,6 +24,9 @@ describe('completion behind /gateway', () => {
     for (const word of ['console', 'status', 'pair', 'doctor']) expect(values(word)).toBeUndefined();
     expect(values('allow')).toBeUndefined();
     expect(values('revoke')).toEqual(['revoke ']);
+    // Longer words with the same beginning would be chosen instead.
+    for (const word of ['bind', 'task']) expect(values(word)).toBeUndefined();
+    expect(values('bin')).toEqual(['bind-current ', 'bind ']);
   });
 
   it('completes platforms where one belongs, and nothing elsewhere', () => {
@@ -43,5 +46,23 @@ describe('completion behind /gateway', () => {
     expect(values('session ')).toContain('session reset ');
     expect(values('task ')).toEqual(expect.arrayContaining(['task cancel ', 'task retry ', 'task deliver ']));
     expect(values('schedule re')).toEqual(['schedule resume ', 'schedule remove ']);
+  });
+});
+
+describe('/gateway help', () => {
+  const help = (line: string) => runWords(line, {} as Parameters<typeof runWords>[1], {});
+
+  it('lists every word with what it does', async () => {
+    const text = await help('help');
+    for (const { word, help: does } of WORDS) {
+      expect(text).toContain(`/gateway ${word}`);
+      expect(text).toContain(does);
+    }
+  });
+
+  it('shows how one is used, with an example', async () => {
+    expect(await help('help bind-current')).toContain('For example: /gateway bind-current telegram 81234');
+    expect(await help('help adapter')).toContain('/gateway adapter <platform> restart');
+    await expect(help('help bindd')).rejects.toThrow('unknown word "bindd"');
   });
 });
