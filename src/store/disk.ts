@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as fsp from 'node:fs/promises';
+import { syncFile } from '../base/sync-file.ts';
 import { PagedFile } from './paged-file.ts';
 
 /** Files from here on stay on the disk: a small one is read faster as a whole, and then nobody can change it any more. */
@@ -168,7 +169,7 @@ export const nodeDisk: Disk = {
     if (process.platform === 'win32') return;
     const handle = await fsp.open(folder, 'r');
     try {
-      await handle.sync();
+      await syncFile(handle);
     } finally {
       await handle.close();
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { syncFile } from '../../base/sync-file.ts';
 
 /** Reads a small JSON file of an adapter; undefined when it is absent or damaged. */
 export async function readState(folder: string, name: string): Promise<unknown> {
@@ -18,7 +19,7 @@ export async function writeState(folder: string, name: string, value: unknown): 
   const file = await open(temporary, 'wx', 0o600);
   try {
     await file.writeFile(JSON.stringify(value));
-    await file.sync();
+    await syncFile(file);
   } finally {
     await file.close();
   }

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from '../../base/log.ts';
+import { syncData, syncFile } from '../../base/sync-file.ts';
 
 /** One value, set or (with null) removed. Values are JSON texts. */
 export interface SessionChange {
@@ -128,7 +129,7 @@ export class SessionFile {
   async #append(bytes: Buffer): Promise<void> {
     try {
       await this.#file.write(bytes, 0, bytes.length, this.#size);
-      await this.#file.datasync();
+      await syncData(this.#file);
       this.#size += bytes.length;
     } catch (error) {
       // Half a line may be on disk (disk full): cut it off, or later lines would come after a damaged one.
@@ -148,7 +149,7 @@ export class SessionFile {
     const file = await open(temporary, 'w', 0o600);
     try {
       await file.writeFile(bytes);
-      await file.sync();
+      await syncFile(file);
       await rename(temporary, this.path);
     } catch (error) {
       await file.close();
@@ -250,6 +251,7 @@ function parseLine(line: string): SessionChange[] | undefined {
 /** Makes a rename or removal durable. Not every file system can sync a folder; then there is nothing to do. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
+  if (handle === undefined) return;
+  await syncFile(handle).catch(() => undefined);
+  await handle.close();
 }
