@@ -6,7 +6,40 @@ import { expect, it, vi } from 'vitest';
 import { createTwitchAdapter } from '../../src/adapters/twitch/index.ts';
 import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/index.ts';
 import type { Adapter } from '../../src/gateway/adapter.ts';
-import { RecordingHost } from './contract.ts';
+import { type ContractPeer, RecordingHost, withRig } from './contract.ts';
+import { TwitchPeer } from './twitch/peer.ts';
+import { WhatsAppPeer } from './whatsapp/contract-peer.ts';
+
+/** Long enough that pauses which grow without end would show. */
+const OUTAGE_MS = Number(process.env['OUTAGE_MS'] ?? 20_000);
+
+it.concurrent.each<[string, () => ContractPeer & { pauses: object | undefined }]>([
+  ['whatsapp', () => new WhatsAppPeer()],
+  ['twitch', () => new TwitchPeer()],
+])(
+  '%s is back within seconds of a long outage, with the pauses of the product',
+  async (_platform, make) => {
+    await withRig(
+      () => {
+        const peer = make();
+        peer.pauses = {};
+        return peer;
+      },
+      async (rig) => {
+        await rig.connect();
+        await rig.peer.goDown();
+        await rig.until(() => expect(rig.host.current?.state).toBe('reconnecting'));
+        await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+        await rig.peer.comeBack();
+        const at = performance.now();
+        await rig.state('connected');
+        expect(performance.now() - at).toBeLessThan(10_000);
+        await rig.arrived(await rig.peer.dm('after'));
+      },
+    );
+  },
+  OUTAGE_MS + 60_000,
+);
 
 /** A port on which nobody listens. */
 async function closedPort(): Promise<number> {

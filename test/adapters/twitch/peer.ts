@@ -82,6 +82,9 @@ export class TwitchPeer implements ContractPeer {
     return this.server.stop();
   }
 
+  /** The pauses between two tries; absent: short ones for tests. */
+  pauses: Partial<TwitchTiming> | undefined;
+
   goDown(): Promise<void> {
     return this.server.goDown();
   }
@@ -97,7 +100,7 @@ export class TwitchPeer implements ContractPeer {
   createAdapter(): Adapter {
     return createTwitchAdapter(
       { ...settingsFor(this.server, { token: `oauth:${this.#token}` }), ...wayOf(this) },
-      QUICK,
+      this.pauses ?? QUICK,
     );
   }
 

@@ -43,6 +43,8 @@ export class WhatsAppPeer implements ContractPeer {
   /** How the adapter reaches the server; default: directly. */
   way?: Way;
   secrets: readonly string[] = [];
+  /** The pauses between two tries; absent: short ones for tests. */
+  pauses: { readonly minReconnectMs?: number; readonly maxReconnectMs?: number } | undefined;
   readonly #group = this.server.addGroup('Friends');
   readonly #files = new Map<string, Uint8Array>();
 
@@ -69,8 +71,7 @@ export class WhatsAppPeer implements ContractPeer {
       { url: this.server.url, ...wayOf(this) },
       {
         uploadAgent: new Agent({ rejectUnauthorized: false }),
-        minReconnectMs: 20,
-        maxReconnectMs: 200,
+        ...(this.pauses ?? { minReconnectMs: 20, maxReconnectMs: 200 }),
         ackTimeoutMs: 10_000,
       },
     );
