@@ -322,7 +322,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
           folder.config,
           () => void edits.look(),
           (error) =>
-            log.warn('edits of config.json count from the next start: its folder cannot be watched', {
+            log.warn('edits of config.json take effect after a restart: its directory cannot be watched', {
               error: messageOf(error),
             }),
         );

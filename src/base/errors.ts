@@ -34,7 +34,7 @@ export class FolderLockedError extends GatewayError {
   override readonly name = 'FolderLockedError';
   readonly pid: number;
   constructor(folder: string, pid: number, startedAt: string) {
-    super('folder_locked', `another gateway (pid ${pid}, started ${startedAt}) holds ${folder}`, {
+    super('folder_locked', `another gateway (pid ${pid}, started ${startedAt}) is using ${folder}`, {
       status: 409,
       hint: `Use the running gateway (pi-gateway-tui attach), or stop pid ${pid} first. If this directory is a copy of that gateway's, remove ${folder}/gateway.lock.`,
     });

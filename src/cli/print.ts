@@ -94,7 +94,7 @@ export function sessions(rows: readonly SessionView[]): string {
       ago(each.lastUserAt),
       each.title,
     ]),
-    'No sessions yet. One begins with the first message of somebody who is let in.',
+    'No sessions yet. A session starts with the first message of an approved user.',
   );
 }
 

@@ -342,7 +342,7 @@ export interface GatewayView {
   readonly demo: boolean;
   readonly agent: AgentView;
   readonly clients: number;
-  /** Permanent red badges, one phrase each ("allowAll: everybody is let in"). */
+  /** Permanent red badges, one phrase each ("allowAll: everybody has access"). */
   readonly badges: readonly string[];
   /** Strangers who got no code because too many were waiting. */
   readonly turnedAway: number;

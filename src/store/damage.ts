@@ -26,7 +26,7 @@ export function storageFailure(error: unknown, path: string): GatewayError {
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return new GatewayError('storage_full', `the disk is full: nothing can be stored in ${path}`, {
       status: 507,
-      hint: 'Free some space; the gateway goes on by itself.',
+      hint: 'Free some disk space. The gateway resumes automatically.',
       cause: error,
     });
   const detail = error instanceof Error ? error.message : String(error);

@@ -24,7 +24,7 @@ function open(): TerminalProgram {
 it('is led from an empty folder to a platform that runs, once', { timeout: 120_000 }, async () => {
   await screen.shows('1 of 3  the agent');
   screen.type('\r');
-  await screen.shows('Where do people write to it?');
+  await screen.shows('Which platform do you want to connect?');
   screen.type('6');
   screen.type('\r');
   await screen.shows('3 of 3  who may come in');

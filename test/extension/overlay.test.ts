@@ -81,7 +81,7 @@ describe('/gateway console inside pi’s own terminal', { timeout: 120_000 }, ()
 
     await pi.shows(new RegExp(`▸ websocket.*${first.code}`));
     pi.type('a');
-    await pi.shows('is let in');
+    await pi.shows('is approved');
     await first.client.next((each) => each.type === 'paired');
     expect(await first.client.outcome('p1')).toMatchObject({
       type: 'response',

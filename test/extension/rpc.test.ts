@@ -114,7 +114,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     expect(await say('pair ZZZZ-ZZZZ')).toMatchObject({ kind: 'error' });
     expect(await say(`pair ${code.toLowerCase().replace('-', ' ')}`)).toMatchObject({
       kind: 'info',
-      text: expect.stringContaining('is let in'),
+      text: expect.stringContaining('is approved'),
     });
     await client.next((frame) => frame.type === 'paired');
     expect(await client.outcome('p1')).toMatchObject({ data: { text: 'You said: hello from outside' } });
@@ -230,7 +230,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     });
     expect(await call('gateway_pairing', { action: 'approve', code })).toMatchObject({
       isError: false,
-      text: expect.stringContaining('is let in'),
+      text: expect.stringContaining('is approved'),
     });
     await client.next((frame) => frame.type === 'paired');
     const invited = await call('gateway_pairing', { action: 'generate' });

@@ -205,7 +205,7 @@ describe('a clean stop', () => {
     rig = await rig.restart(5000);
     await rig.pass(1000);
     expect(rig.texts()).toEqual([
-      'I was stopped by my operator while working on this. It was not finished. /retry runs it again.',
+      'This turn was interrupted because the gateway stopped. Send /retry to run it again.',
       'You said: two',
       'You said: three',
     ]);

@@ -77,7 +77,7 @@ describe('a disk that refuses', () => {
       code: 'storage_full',
       status: 507,
       message: `the disk is full: nothing can be stored in ${path}`,
-      hint: 'Free some space; the gateway goes on by itself.',
+      hint: 'Free some disk space. The gateway resumes automatically.',
     });
     heal(disk);
     await db.close();

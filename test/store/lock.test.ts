@@ -71,7 +71,7 @@ describe('the folder lock', () => {
     child.say('go');
     expect(await child.line(1)).toBe('won');
     expect(() => FolderLock.acquire(folder)).toThrow(
-      new RegExp(`pid ${child.pid}, started 20.*holds ${folder}`),
+      new RegExp(`pid ${child.pid}, started 20.*is using ${folder}`),
     );
   });
 

@@ -41,7 +41,7 @@ export async function redeemCode(
       hint: 'Ask the person to write to the bot again for a new code, or allow them by id.',
     });
   for (const each of meant) await lock.wrong(each, now);
-  throw new GatewayError('code_unknown', 'no waiting request has that code', {
+  throw new GatewayError('code_unknown', 'no pending request has that code', {
     status: 404,
     hint: 'Compare it with the pairing list (pi-gateway-tui pair); after 5 wrong codes entry is locked for an hour.',
   });

@@ -71,7 +71,7 @@ export class ConfigEdits {
       const now = [...change.platforms.keys(), ...(change.schedules ? ['schedules'] : [])];
       if (now.length > 0) log.info(`config.json was changed and is in force: ${now.join(', ')}`);
       if (change.later.length > 0)
-        log.warn(`config.json was changed; these keys count from the next start: ${change.later.join(', ')}`);
+        log.warn(`config.json changed. Restart the gateway to apply: ${change.later.join(', ')}`);
     } catch (error) {
       const text = messageOf(error);
       if (text === this.#complaint) return;

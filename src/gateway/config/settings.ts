@@ -208,7 +208,7 @@ export function isLoopbackHost(host: string): boolean {
 
 /** Badges that stay red as long as the configuration lets strangers in. */
 export function openBadges(settings: Settings): string[] {
-  const badges = settings.allowAll ? ['allowAll: everybody is let in'] : [];
+  const badges = settings.allowAll ? ['allowAll: everybody has access'] : [];
   if (settings.openLoopback) badges.push('openLoopback: every local user can read the API');
   for (const platform of PLATFORMS) {
     if (!settings.enabled(platform)) continue;

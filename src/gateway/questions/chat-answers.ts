@@ -142,7 +142,7 @@ export class ChatAnswers {
   }
 }
 
-const onlyListed = 'Only people whom my operator let in can approve that.';
+const onlyListed = 'Only approved users can approve that.';
 
 function denial(decision: ApprovalDecision, message: InboundMessage): { readonly reason?: string } {
   return decision === 'deny' ? { reason: `${message.sender.name} did not approve this call.` } : {};

@@ -66,7 +66,9 @@ export function admit(facts: AdmissionFacts): Admission {
   const rate = facts.control && unknown === undefined ? 'allowed' : facts.rate();
   if (rate !== 'allowed') {
     const notice =
-      rate === 'notice' && unknown === undefined ? 'That is a lot at once. Please wait a minute.' : undefined;
+      rate === 'notice' && unknown === undefined
+        ? "You're sending messages too fast. Please wait a minute."
+        : undefined;
     return refuse('rate_limited', 'too many messages in one window (security.rateLimit)', notice);
   }
   if (unknown !== undefined) return unknown;
@@ -98,6 +100,6 @@ function unknownSender({ message, policy, allowlisted, allowAll }: AdmissionFact
   return refuse(
     'sender_not_listed',
     'the sender is not on the allowlist (dmPolicy allowlist)',
-    'You are not on the list of people I may talk to.',
+    "You don't have access to this bot.",
   );
 }

@@ -17,7 +17,7 @@ import { overBudget, textBytes } from './text-budget.ts';
 const NOT_NOW = 'This gateway does not take messages from here right now.';
 const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';
 const TOO_LATE = 'This message waited for more than an hour. Send it again.';
-const WELCOME = 'You are in. Welcome!';
+const WELCOME = "You're approved. Welcome!";
 
 export interface StrangersDeps extends Core {
   readonly door: Door;
@@ -143,7 +143,7 @@ export class Strangers {
           code: 'refused',
           ...(promptId === undefined ? {} : { promptId }),
         },
-        parts: outbox.format(request.chat, told ? 'The operator did not let you in.' : NOT_NOW),
+        parts: outbox.format(request.chat, told ? 'Your request was denied.' : NOT_NOW),
       });
     });
     if (row !== undefined && !offline()) void outbox.release(row);
@@ -266,7 +266,7 @@ export class Strangers {
       this.#deps,
       message,
       'pairing',
-      `Hello! I do not know you yet. Please give this code to my operator: ${code}. It is good for ${minutes} minutes; your message is kept until then.`,
+      `Hi! You need approval to use this bot. Give this code to its operator: ${code}. It expires in ${minutes} minutes. Your message is saved and will be answered once you are approved.`,
       { kind: 'pairing', pairing: { code, expiresInMs } },
     );
   }

@@ -358,9 +358,7 @@ function done(words: Words, spec: ScheduleSpec, zone: string, hint = EVERY_HINT)
 
 function unread(word: string, hint = EVERY_HINT): Error {
   return badSchedule(
-    word === ''
-      ? 'say when, then what'
-      : `I do not understand "${word.slice(0, 40).toWellFormed()}" as a time`,
+    word === '' ? 'say when, then what' : `"${word.slice(0, 40).toWellFormed()}" is not a time`,
     hint,
   );
 }

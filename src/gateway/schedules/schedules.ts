@@ -175,7 +175,7 @@ export class Schedules {
   async run(id: string): Promise<TaskRecord> {
     const schedule = this.get(id);
     if (!this.#deps.mayRun(schedule))
-      throw new GatewayError('refused', `${schedule.senderName ?? 'its owner'} has no access any more`, {
+      throw new GatewayError('refused', `${schedule.senderName ?? 'its owner'} no longer has access`, {
         status: 403,
       });
     const task = await this.#start(schedule, {});
@@ -193,7 +193,7 @@ export class Schedules {
         senderId !== undefined &&
         senderIds.includes(senderId)
       )
-        void this.pause(id, 'its owner has no access any more').catch((error: unknown) =>
+        void this.pause(id, 'its owner no longer has access').catch((error: unknown) =>
           this.#deps.log.warn('a schedule could not be paused', { schedule: id, error: messageOf(error) }),
         );
   }
@@ -270,8 +270,8 @@ export class Schedules {
       );
     if (due.action === 'skip') return this.#advance(schedule, due.last, due.next);
     if (!this.#deps.mayRun(schedule)) {
-      this.#note(schedule, 'refused', 'not_allowed', 'its owner has no access any more');
-      await this.pause(schedule.id, 'its owner has no access any more');
+      this.#note(schedule, 'refused', 'not_allowed', 'its owner no longer has access');
+      await this.pause(schedule.id, 'its owner no longer has access');
       return;
     }
     const last = schedule.lastTaskId === undefined ? undefined : this.#deps.tasks.get(schedule.lastTaskId);

@@ -149,7 +149,7 @@ export class Handoffs {
         meta: { kind: 'notice', sessionId: session.id },
         parts: outbox.format(
           session.chat,
-          'My operator has this session in a terminal just now. Your message waits until it is handed back.',
+          'The operator has this session open in a terminal. Your message is queued until they close it.',
         ),
       })
       .catch((error: unknown) => log.warn('a notice was not stored', { error: messageOf(error) }));
@@ -199,7 +199,7 @@ export class Handoffs {
   #own(session: SessionRecord, leaseId: string): StoredLease {
     const lease = this.#lent.get(session.id);
     if (lease?.lease === leaseId) return lease;
-    throw new GatewayError('lease_lost', 'the session is not lent to this terminal any more', {
+    throw new GatewayError('lease_lost', 'this terminal no longer has the session open', {
       status: 409,
       hint: 'Close pi there: the gateway may be writing to the same session.',
     });

@@ -7,7 +7,7 @@ export function isResetReason(reason: string | undefined): reason is ResetReason
 
 const WHY: Record<ResetReason, string> = {
   idle: 'quiet for a long time',
-  daily: 'the day is over',
+  daily: 'daily reset',
   'reset by the operator': 'my operator began a new one',
 };
 

@@ -36,7 +36,7 @@ function outcomeText(outcome: Outcome, answer: string, message: InboundMessage):
     case 'interrupted':
       return withPartial(
         answer,
-        'I was stopped by my operator while working on this. It was not finished. /retry runs it again.',
+        'This turn was interrupted because the gateway stopped. Send /retry to run it again.',
         program,
       );
     case 'timed_out':

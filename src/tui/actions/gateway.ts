@@ -167,7 +167,10 @@ export const GATEWAY: readonly Action[] = [
     run: (context) =>
       context.ask({
         title: 'Stop the gateway?',
-        lines: [runningWork(context) ?? 'Nothing is running.', 'Nobody is heard until it is started again.'],
+        lines: [
+          runningWork(context) ?? 'Nothing is running.',
+          'No messages are received until it is started again.',
+        ],
         verb: 'stop the gateway',
         confirmed: () => context.run({ type: 'stop' }),
       }),

@@ -176,7 +176,7 @@ export const GENERAL: readonly Action[] = [
     scopes: ['global'],
     keys: ['ctrl+z'],
     label: 'suspend',
-    help: 'Put the console to sleep; fg in the shell wakes it.',
+    help: 'Suspend the console; run fg in the shell to resume.',
     run: (context) => context.effects.suspend(),
   },
   {

@@ -152,7 +152,7 @@ function none(context: ActionContext): string | undefined {
 function stop(context: ActionContext, platform: Platform): void {
   context.ask({
     title: `Stop ${platform}?`,
-    lines: ['Nobody is heard there until you start it again.'],
+    lines: ['Messages on this platform are not received until you start it again.'],
     verb: `stop ${platform}`,
     confirmed: () => context.run({ type: 'adapter.stop', platform }, { pending: platform }),
   });

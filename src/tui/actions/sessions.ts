@@ -131,7 +131,7 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['sessions', 'session'],
     keys: ['o'],
     label: 'open in pi',
-    help: 'Open the session with pi in this terminal; its chat waits until pi is left.',
+    help: 'Open the session with pi in this terminal; messages queue until you exit.',
     hint: 17,
     careful: 'sessions',
     disabled(context) {

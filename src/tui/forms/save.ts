@@ -209,7 +209,7 @@ class FormDesk {
   #refused(findings: readonly string[]): void {
     const notes: FormNote[] = [
       ...findings.map((text): FormNote => ({ text: clean(text, 600), tone: 'bad' })),
-      { text: 'Nothing is saved. Ctrl+S saves it all the same.', tone: 'warn' },
+      { text: 'Not saved. Press Ctrl+S to save anyway.', tone: 'warn' },
     ];
     this.#change((form) => idle({ ...form, notes }));
   }

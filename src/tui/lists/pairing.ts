@@ -41,10 +41,7 @@ export const pairingList: ListDefinition<PairingView> = {
     slices.gateway.turnedAway > 0
       ? `${rows.length}, ${slices.gateway.turnedAway} turned away`
       : String(rows.length),
-  empty: () => [
-    'Nobody is waiting.',
-    'A stranger who writes to a bot appears here: a lets them in, d denies, b blocks.',
-  ],
+  empty: () => ['Nobody is waiting.', 'New users who message a bot appear here: a approve, d deny, b block.'],
   draw(row, context) {
     const { width, glyphs, pending } = context;
     const platform = span(fillTo(row.platform, 9), 'dim');

@@ -68,12 +68,17 @@ function agentLines(scene: Scene, _mode: SetupMode, width: number): Line[] {
           ),
         ];
   return [
-    ...text('Welcome. Three short steps; Esc skips, and : setup opens this again.', width),
+    ...text('Welcome. Setup has three steps. Press Esc to skip it; type :setup to reopen it.', width),
     [],
     ...text(`Messages are answered by pi (${agent.backend}).`, width),
     ...state,
     ...(agent.hint === undefined || asking ? [] : text(agent.hint, width, 'mark')),
-    ...(agent.ok || asking ? [] : text('You can go on and mend it later: messages are kept.', width)),
+    ...(agent.ok || asking
+      ? []
+      : text(
+          'You can continue and fix this later. Until then, every message is answered with this error.',
+          width,
+        )),
     [],
     ...shell(['pi-gateway-tui doctor'], width),
     keys(['Enter', 'go on'], ['c', 'look again'], ['Esc', 'skip']),
@@ -84,7 +89,7 @@ function platformLines(scene: Scene, mode: SetupMode, width: number): Line[] {
   const { controller, glyphs } = scene;
   const { adapters } = controller.slices;
   return [
-    ...text('Where do people write to it?', width),
+    ...text('Which platform do you want to connect?', width),
     [],
     ...GUIDES.map(([platform, guide], at): Line => {
       const here = adapters.find((entry) => entry.platform === platform);
@@ -123,9 +128,12 @@ function doneLines(scene: Scene, mode: SetupMode, width: number): Line[] {
     ...state,
     ...(mode.said ?? []).slice(0, 3).flatMap((said) => text(said, width, 'dim')),
     [],
-    ...text('Nobody is let in by default: an agent with a shell must not answer strangers.', width),
+    ...text(
+      'No one can use the bot until you approve them: the agent can run commands on this machine.',
+      width,
+    ),
     ...text(doorStep(platform, here), width),
-    ...text('Whoever writes appears in the pairing pane: a lets them in, d denies, b blocks.', width),
+    ...text('New users appear in the Pairing pane: a approve, d deny, b block.', width),
     [],
     ...ways.map(([key, words]): Line => [span(key, 'key'), span(`  ${words}`)]),
     [],

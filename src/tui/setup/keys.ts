@@ -65,7 +65,10 @@ function choose(context: ActionContext, platform: Platform): void {
     only: guide.fields,
     required: guide.fields.filter((field) => guide.optional?.includes(field) !== true),
     title: `Set up ${platform}`,
-    intro: [...guide.from, 'A value may also be $ENV_NAME or !command. It is tried before it is saved.'],
+    intro: [
+      ...guide.from,
+      'You can also enter $ENV_NAME or !command. The value is tested before it is saved.',
+    ],
     always: { enabled: true },
     saved,
   });

@@ -18,7 +18,7 @@ export function adapterSheet(scene: Scene, row: AdapterView, width: number, heig
     ],
   ];
   if (row.nextStep !== undefined) lines.push(...paragraph(`Next step: ${row.nextStep}`, width, 'mark'));
-  if (row.open) lines.push([span(' everybody is let in on this platform ', 'badge')]);
+  if (row.open) lines.push([span(' everybody has access on this platform ', 'badge')]);
   lines.push(BLANK, ...facts(scene, row, width));
   if (row.qr !== undefined || row.pairingCode !== undefined)
     lines.push(BLANK, ...linking(scene, row, width, height - 2));

@@ -44,7 +44,7 @@ export class Upkeep {
     if (guest === undefined && slices.now < expiresAt) return;
     this.#desk.update((before) => ({ ...before, modes: before.modes.filter((entry) => entry !== mode) }));
     if (guest === undefined) this.#desk.toast('The code has expired; p makes a new one.', 'warn');
-    else this.#desk.toast(`${guest.name} (${guest.platform} ${guest.userId}) is let in.`);
+    else this.#desk.toast(`${guest.name} (${guest.platform} ${guest.userId}) is approved.`);
   }
 
   /** A page that was opened at a time stands there as soon as what was said then is loaded. */

@@ -94,10 +94,10 @@ describe('a stranger', () => {
     expect(told('d')).toEqual([]);
     expect(desk()[3]).toMatchObject({ senderName: 'D', firstWords: 'I am d' });
     await approve('e');
-    expect(told('e')).toEqual(['You are in. Welcome!', 'You said: I am e']);
+    expect(told('e')).toEqual(["You're approved. Welcome!", 'You said: I am e']);
     rig = await rig.crash();
     await approve('d');
-    expect(told('d')).toEqual(['You are in. Welcome!', 'You said: I am d']);
+    expect(told('d')).toEqual(["You're approved. Welcome!", 'You said: I am d']);
   });
 
   it('who waits without a code gets one when there is room and they write again', async () => {
@@ -192,7 +192,7 @@ describe('approving', () => {
   it('tells the person, and answers what they first wrote as if it had just arrived', async () => {
     await write(ADA, 'what is the time?');
     await approve(ADA);
-    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
+    expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: what is the time?']);
     expect(desk()).toEqual([]);
     expect(rig.gateway.door.people.list()).toMatchObject([
       { platform: 'telegram', userId: ADA, name: ADA, origin: 'pairing' },
@@ -221,7 +221,7 @@ describe('approving', () => {
     ]);
     await rig.pass(100);
     expect((await both).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
-    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: hello']);
+    expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: hello']);
   });
 
   it('does not mix up the sessions of somebody who writes in the same moment', async () => {
@@ -289,7 +289,7 @@ describe('denying and blocking', () => {
     await write(ADA);
     await rig.operator.run({ type: 'pairing.deny', requestId: requestOf(ADA) });
     await rig.pass(100);
-    expect(told(ADA).at(-1)).toBe('The operator did not let you in.');
+    expect(told(ADA).at(-1)).toBe('Your request was denied.');
     await write(ADA, 'why?');
     await rig.pass(59 * MINUTE);
     await write(ADA, 'please');
@@ -482,7 +482,7 @@ describe('a restart between the steps', () => {
     expect(rig.gateway.door.people.list()).toHaveLength(1);
     rig = await rig.crash();
     await rig.pass(1000);
-    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: held']);
+    expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: held']);
   });
 
   it('of a first message makes a request of it', async () => {
@@ -506,7 +506,7 @@ describe('a restart between the steps', () => {
     await rig.settle();
     rig = await rig.crash(2 * HOUR);
     await rig.pass(1000);
-    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!']);
+    expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!"]);
   });
 });
 
@@ -520,7 +520,7 @@ describe('an invitation', () => {
     const code = await invite();
     await write(ADA, code);
     await rig.pass(100);
-    expect(told(ADA)).toEqual(['You are in. Welcome!']);
+    expect(told(ADA)).toEqual(["You're approved. Welcome!"]);
     await write('bob', code);
     expect(rig.gateway.door.people.list().map(({ userId }) => userId)).toEqual([ADA]);
     expect(await audit()).toEqual([`accept invitation telegram ${ADA}`]);
@@ -530,7 +530,7 @@ describe('an invitation', () => {
     await write(ADA, 'what is the time?');
     await write(ADA, await invite());
     await rig.pass(1000);
-    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!', 'You said: what is the time?']);
+    expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: what is the time?']);
     expect(desk()).toEqual([]);
   });
 
@@ -583,7 +583,7 @@ describe('a held first message that its author deletes', () => {
     await deleted();
     await approve(ADA);
     await rig.pass(1000);
-    expect(told(ADA).slice(1)).toEqual(['You are in. Welcome!']);
+    expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!"]);
     await write(ADA, 'hello');
     expect(told(ADA).at(-1)).toBe('You said: hello');
   });
@@ -597,7 +597,7 @@ describe('a held first message that its author deletes', () => {
     await rig.operator.run({ type: 'pairing.undo', requestId });
     await rig.operator.run({ type: 'pairing.approve', requestId });
     await rig.pass(1000);
-    expect(told(ADA).at(-1)).toBe('You are in. Welcome!');
+    expect(told(ADA).at(-1)).toBe("You're approved. Welcome!");
     expect(JSON.stringify(rig.stores.sessions.all('SELECT message FROM inbox'))).not.toContain('hunter2');
   });
 });
@@ -690,7 +690,7 @@ describe('codes that the operator makes', () => {
     const again = (await rig.operator.run({ type: 'pairing.invite' })).data as { code: string };
     await write('friend', again.code);
     await rig.pass(100);
-    expect(told('friend').at(-1)).toBe('You are in. Welcome!');
+    expect(told('friend').at(-1)).toBe("You're approved. Welcome!");
   });
 
   it('are no guess when a new user sends the own pairing code back', async () => {

@@ -84,7 +84,7 @@ describe('an edit of config.json while the gateway runs', () => {
     await expect.poll(() => lines.join(''), SOON).toContain('is gone or empty');
     edit('');
     edit({ platforms: { telegram: { enabled: true } }, port: 4003 });
-    await expect.poll(() => lines.join(''), SOON).toContain('count from the next start: port');
+    await expect.poll(() => lines.join(''), SOON).toContain('Restart the gateway to apply: port');
     expect(made).toHaveLength(1);
     expect(telegram()).toBe('connected');
   });
@@ -101,7 +101,7 @@ describe('an edit of config.json while the gateway runs', () => {
 
   it('of what is read at the start alone is told as such', async () => {
     edit({ port: 4001 });
-    await expect.poll(() => lines.join(''), SOON).toContain('count from the next start: port');
+    await expect.poll(() => lines.join(''), SOON).toContain('Restart the gateway to apply: port');
   });
 
   it('that the operator made over the console is not done a second time', async () => {
@@ -109,7 +109,7 @@ describe('an edit of config.json while the gateway runs', () => {
     await operator.run({ type: 'config.set', key: 'platforms.telegram', value: { enabled: true } });
     expect(made).toHaveLength(1);
     edit({ platforms: { telegram: { enabled: true } }, port: 4002 });
-    await expect.poll(() => lines.join(''), SOON).toContain('count from the next start: port');
+    await expect.poll(() => lines.join(''), SOON).toContain('Restart the gateway to apply: port');
     expect(made).toHaveLength(1);
   });
 });

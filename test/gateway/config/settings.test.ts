@@ -75,7 +75,7 @@ describe('the settings', () => {
     });
     expect(open.allowAll).toBe(true);
     expect(openBadges(open)).toEqual([
-      'allowAll: everybody is let in',
+      'allowAll: everybody has access',
       'telegram: direct messages are open',
       'telegram: all groups are open',
     ]);

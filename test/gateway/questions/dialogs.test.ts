@@ -432,9 +432,9 @@ describe('who may answer', () => {
     await rig.say('[tool bash rm x] go', { ...GROUP, from: 'eve' });
     expect(last()).toContain('Only my operator can approve this.');
     await rig.say('/approve', { ...GROUP, from: 'eve' });
-    expect(last()).toBe('/approve is for people whom my operator let in.');
+    expect(last()).toBe('/approve is available to approved users only.');
     await rig.say('/answer #1 1', { ...GROUP, from: 'eve' });
-    expect(last()).toBe('Only people whom my operator let in can approve that.');
+    expect(last()).toBe('Only approved users can approve that.');
     await answer({ id: only().id, decision: 'once' });
     await rig.settle();
     expect(rig.texts().slice(-2)).toEqual(['My operator approved #1.', 'You said: go']);

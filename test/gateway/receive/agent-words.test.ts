@@ -46,7 +46,9 @@ describe('a word that is not ours', () => {
     await start();
     for (let i = 0; i < 3; i += 1) await rig.say('/frobnicate');
     await rig.pass(1000);
-    expect(rig.texts()).toEqual(Array(3).fill('I do not know /frobnicate. /help lists what I understand.'));
+    expect(rig.texts()).toEqual(
+      Array(3).fill('Unknown command /frobnicate. Send /help for the list of commands.'),
+    );
     expect(asked).toBe(1);
     await rig.pass(60_000);
     await rig.say('/frobnicate');
@@ -70,14 +72,14 @@ describe('a word that is not ours', () => {
     await start();
     await rig.say('/gateway pair ABCD-EFGH');
     await rig.pass(1000);
-    expect(rig.texts()[0]).toContain('I do not know /gateway');
+    expect(rig.texts()[0]).toContain('Unknown command /gateway');
   });
 
   it('gets the hint when the agent cannot be asked', async () => {
     await start(() => Promise.reject(new Error('no pi')));
     await rig.say('/fix-tests');
     await rig.pass(1000);
-    expect(rig.texts()[0]).toContain('I do not know /fix-tests');
+    expect(rig.texts()[0]).toContain('Unknown command /fix-tests');
   });
 
   it('is passed on with a slash where people write a bang', async () => {

@@ -77,9 +77,11 @@ describe('a command', () => {
   it('that nobody knows gets a hint and does not reach the agent', async () => {
     await start();
     expect(await ask('/hlep')).toEqual([
-      'I do not know /hlep. Did you mean /help? /help lists what I understand.',
+      'Unknown command /hlep. Did you mean /help? Send /help for the list of commands.',
     ]);
-    expect(await ask('/frobnicate')).toEqual(['I do not know /frobnicate. /help lists what I understand.']);
+    expect(await ask('/frobnicate')).toEqual([
+      'Unknown command /frobnicate. Send /help for the list of commands.',
+    ]);
   });
 
   it("that is pi's own reaches the agent", async () => {
@@ -133,7 +135,7 @@ describe('who may use what', () => {
     await start({ config: open });
     for (const { name, who } of CHAT_COMMANDS as readonly ChatCommand[]) {
       const [said] = await ask(`/${name}`);
-      if (who === 'listed') expect(said, name).toBe(`/${name} is for people whom my operator let in.`);
+      if (who === 'listed') expect(said, name).toBe(`/${name} is available to approved users only.`);
       else expect(said, name).not.toContain('is for people');
     }
   });
@@ -141,7 +143,7 @@ describe('who may use what', () => {
   it('people on the list use all of them', async () => {
     await start({ config: { ...open, platforms: { telegram: { dmPolicy: 'open', allowFrom: ['ada'] } } } });
     expect((await ask('/bg do it'))[0]).toMatch(/^Started task bg-/);
-    expect(await ask('/bg do it', { from: 'bob' })).toEqual(['/bg is for people whom my operator let in.']);
+    expect(await ask('/bg do it', { from: 'bob' })).toEqual(['/bg is available to approved users only.']);
   });
 });
 

@@ -91,11 +91,11 @@ it('the first message of a new user counts, until the operator decides', async (
   await rig.say('x'.repeat(6000), from('ada'));
   await rig.say('x'.repeat(6000), from('bob'));
   expect(texts('bob')).toContain('Too much is waiting at the moment.');
-  const code = /code to my operator: (\S+)\./.exec(texts('ada'))?.[1] ?? '';
+  const code = /code to its operator: (\S+)\./.exec(texts('ada'))?.[1] ?? '';
   await rig.operator.run({ type: 'pairing.deny', code });
   await rig.pass(100);
   await rig.say('x'.repeat(6000), from('bob'));
-  expect(texts('bob')).toContain('your message is kept until then');
+  expect(texts('bob')).toContain('Your message is saved');
   await rig.stop();
   rig.remove();
 });

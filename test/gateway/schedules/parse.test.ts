@@ -87,13 +87,13 @@ describe('/every', () => {
     expect(error(() => every('day 9 look'))).toBe('at what time every day?');
     expect(error(() => every('30m'))).toBe('say what is to be done');
     expect(error(() => every(''))).toBe('say when, then what');
-    expect(error(() => every('sometimes look'))).toBe('I do not understand "sometimes" as a time');
+    expect(error(() => every('sometimes look'))).toBe('"sometimes" is not a time');
     expect(error(() => every('0m look'))).toBe('once a minute is the most');
     expect(error(() => every('"* * * * * *" look'))).toContain('it has 6 fields');
     expect(error(() => every('"0 0 30 2 *" look'))).toContain('it never runs');
     expect(error(() => every('"61 0 * * *" look'))).toContain('not a cron expression');
     expect(error(() => every('day 25:00 look'))).toBe('at what time every day?');
-    expect(error(() => every('9 look'))).toBe('I do not understand "9" as a time');
+    expect(error(() => every('9 look'))).toBe('"9" is not a time');
   });
 });
 
@@ -123,7 +123,7 @@ describe('/at', () => {
     expect(error(() => at('2029-01-01 09:00 look'))).toBe('that is more than two years ahead');
     expect(error(() => at('tomorrow look'))).toBe('at what time tomorrow?');
     expect(error(() => at('18:30 tomorrow look'))).toContain('is "tomorrow" the day');
-    expect(error(() => at('9 look'))).toBe('I do not understand "9" as a time');
+    expect(error(() => at('9 look'))).toBe('"9" is not a time');
     expect(error(() => at('18:30'))).toBe('say what is to be done');
   });
 });

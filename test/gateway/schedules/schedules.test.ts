@@ -122,7 +122,7 @@ describe('/schedules', () => {
     rig = await Rig.start({ config: { platforms: { telegram: { dmPolicy: 'open' } } } });
     for (const text of ['/every 30m look', '/at +20m look', '/schedules']) {
       await rig.say(text);
-      expect(last()).toContain('is for people whom my operator let in');
+      expect(last()).toContain('is available to approved users only');
     }
   });
 
@@ -198,12 +198,14 @@ describe('a run', () => {
     expect(only().state).toBe('active');
     await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.settle();
-    expect(only()).toMatchObject({ state: 'paused', pauseReason: 'its owner has no access any more' });
+    expect(only()).toMatchObject({ state: 'paused', pauseReason: 'its owner no longer has access' });
     await rig.operator.run({ type: 'schedule.resume', id: only().id });
     await rig.pass(31 * MINUTE);
     expect(rig.gateway.tasks.list()).toEqual([]);
     expect(rig.decisions()).toContain('schedule refused not_allowed');
-    await expect(rig.operator.run({ type: 'schedule.run', id: only().id })).rejects.toThrow('no access');
+    await expect(rig.operator.run({ type: 'schedule.run', id: only().id })).rejects.toThrow(
+      'no longer has access',
+    );
   });
 
   it('waits no longer than a minute for a machine that slept', async () => {

@@ -62,7 +62,7 @@ async function lend(id: string): Promise<Lent> {
 
 const state = () => rig.operator.snapshot().sessions[0]?.state;
 const NOTICE =
-  'My operator has this session in a terminal just now. Your message waits until it is handed back.';
+  'The operator has this session open in a terminal. Your message is queued until they close it.';
 
 describe('a session that is lent to a terminal', () => {
   it('is closed by the gateway first, and opened by the agent’s own command', async () => {

@@ -217,7 +217,7 @@ describe('a reset', () => {
     expect(await ask('still before')).toHaveLength(1);
     await rig.pass(HOUR + MINUTE);
     expect(await ask('after noon')).toEqual([
-      'New session (the day is over). /resume goes back to the old one.',
+      'New session (daily reset). /resume goes back to the old one.',
       'You said: after noon',
     ]);
   });

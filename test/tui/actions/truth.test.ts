@@ -17,7 +17,7 @@ describe('a prompt', () => {
   it.each([
     ['a schedule', 't n', 'every wekday 09:00 look', 'there is no day "wekday"'],
     ['a task', '3 n', 'do something', 'the store is full'],
-    ['a code', '4 m', 'ABCD EFGH', 'no waiting request has that code'],
+    ['a code', '4 m', 'ABCD EFGH', 'no pending request has that code'],
     ['a message', '2 i', 'Hello', 'the chat is gone'],
   ])('of %s stays open with its text and what was wrong', async (_what, keys, text, problem) => {
     const h = harness({ answer: () => Object.assign(new Error(problem), { hint: 'Try again.' }) });

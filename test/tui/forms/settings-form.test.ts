@@ -90,7 +90,7 @@ describe('the settings form', () => {
     h.press('enter');
     await h.settle();
     expect(screen(h)).toContain('! Telegram refuses the token.');
-    expect(screen(h)).toContain('Ctrl+S saves it all the same');
+    expect(screen(h)).toContain('Press Ctrl+S to save anyway');
     h.press('ctrl+s');
     await h.settle();
     expect(h.operator.commands.map((command) => command.type)).toEqual(['adapter.check', 'config.set']);

@@ -276,17 +276,17 @@ describe('what is shown', () => {
   it('raises a badge for waiting requests and safety warnings that no size drops', () => {
     const snapshot = {
       ...busySnapshot(),
-      gateway: gatewayView({ badges: ['allowAll: everybody is let in'] }),
+      gateway: gatewayView({ badges: ['allowAll: everybody has access'] }),
     };
     const h = harness({ snapshot });
     expect(h.text(80, 24)[0]).toContain('pairing 2 !');
-    expect(h.text(80, 24)[0]).toContain('allowAll: everybody is let in');
+    expect(h.text(80, 24)[0]).toContain('allowAll: everybody has access');
     expect(h.text(60, 16)[0]).toContain('pairing 2 !');
   });
 
   it('says in an empty pane what will appear and which key starts it', () => {
     const text = harness({ snapshot: snapshotOf() }).text(120, 40).join('\n');
-    expect(text).toContain('A stranger who writes to a bot appears here');
+    expect(text).toContain('New users who message a bot appear here');
     expect(text).toContain('Nothing was logged yet.');
   });
 

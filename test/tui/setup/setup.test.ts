@@ -180,7 +180,7 @@ describe('the own phone', () => {
     h.operator.push({ type: 'allowlist', entry: { ...guest, userId: '2', note: 'invitation i7' } });
     h.timers.advance(300);
     expect(h.text(120, 40).join('\n')).not.toContain('Your own phone');
-    expect(h.text(120, 40).at(-1)).toContain('Olga (telegram 2) is let in');
+    expect(h.text(120, 40).at(-1)).toContain('Olga (telegram 2) is approved');
   });
 
   it('is gone when its hour is over', async () => {

@@ -53,7 +53,7 @@ export const PEOPLE = [
       },
     ],
     run: async ({ gateway }, target, actor) =>
-      decided(await gateway.door.approve(target, actor), 'is let in'),
+      decided(await gateway.door.approve(target, actor), 'is approved'),
   }),
   operation({
     name: 'pairing.deny',
@@ -167,7 +167,7 @@ export const PEOPLE = [
     words: [{ say: 'revoke <platform> <user-id>', group: 'access', example: 'revoke telegram 81234' }],
     async run({ gateway }, { platform, userId }, actor) {
       await gateway.door.revoke(platform, userId, actor);
-      return { message: `${platform} ${userId} has no access any more` };
+      return { message: `${platform} ${userId} no longer has access` };
     },
   }),
   operation({

@@ -174,5 +174,5 @@ function unknownCommand(name: string): string {
     name,
     CHAT_COMMANDS.map((row) => row.name),
   );
-  return `I do not know /${name}.${near === undefined ? '' : ` Did you mean /${near}?`} /help lists what I understand.`;
+  return `Unknown command /${name}.${near === undefined ? '' : ` Did you mean /${near}?`} Send /help for the list of commands.`;
 }

@@ -290,8 +290,7 @@ export function createExecutor(deps: ExecuteDeps) {
 
   return async (name: ChatCommandName, args: string, message: InboundMessage): Promise<string> => {
     const row = commandRow(name);
-    if (row.who === 'listed' && !deps.listed(message))
-      return `/${name} is for people whom my operator let in.`;
+    if (row.who === 'listed' && !deps.listed(message)) return `/${name} is available to approved users only.`;
     const session = current(message);
     const lane = session === undefined ? undefined : conversations.lane(session.id);
     const working = lane?.current !== undefined || lane?.doing !== undefined;
