@@ -30,6 +30,8 @@ function changed(): string {
   const parts = files
     .split('\n')
     .flatMap((file) => /^(?:src|test)\/([^/]+(?:\/[^/.]+)?)\//.exec(file)?.[1] ?? []);
+  // The whole program is made of everything.
+  if (/^src\//m.test(files)) parts.push('e2e');
   return [...new Set(parts)].join(',');
 }
 

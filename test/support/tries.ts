@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 const tests = dirname(import.meta.dirname);
 
 /**
- * How often a property is tried: a fifth of `full`, or all of it where `TEST_FULL` says so: `all`, or the directories
+ * How often a property or a random fault is tried: a fifth of `full`, or all of it where `TEST_FULL` says so: `all`, or the directories
  * of `test/` that changed, separated by commas (`npm run test:full`, `.ci/run`). `TEST_EFFORT=10` is for a long look.
  */
 export function tries(full: number): number {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { tries } from '../../support/tries.ts';
 import { WhatsAppRig } from './rig.ts';
 
 const folder = join(import.meta.dirname, 'child');
@@ -59,7 +60,7 @@ describe('the process', () => {
         await sleep(20);
       }
     })();
-    for (let n = 0; n < 8; n += 1) {
+    for (let n = 0; n < Math.max(4, tries(8)); n += 1) {
       const child = run('receiver.ts', rig.server.url, rig.stateDir, file);
       const logins = rig.server.logins;
       await vi.waitFor(() => expect(rig.server.logins).toBeGreaterThan(logins), { timeout: 20_000 });
