@@ -13,12 +13,26 @@ import { type Harness, harness } from '../harness.ts';
 
 const screen = (h: Harness): string => h.text().join('\n');
 
+describe('a message that cannot be sent', () => {
+  it('says why and gives its text back', async () => {
+    const h = harness({ answer: () => Object.assign(new Error('the chat is gone'), { hint: 'Try again.' }) });
+    h.press('2 i');
+    h.type('Hello');
+    h.press('enter');
+    await h.settle();
+    expect(screen(h)).toContain('the chat is gone');
+    expect(screen(h)).toContain('> Hello');
+    h.press('enter');
+    await h.settle();
+    expect(h.operator.commands).toHaveLength(2);
+  });
+});
+
 describe('a prompt', () => {
   it.each([
     ['a schedule', 't n', 'every wekday 09:00 look', 'there is no day "wekday"'],
     ['a task', '3 n', 'do something', 'the store is full'],
     ['a code', '4 m', 'ABCD EFGH', 'no pending request has that code'],
-    ['a message', '2 i', 'Hello', 'the chat is gone'],
   ])('of %s stays open with its text and what was wrong', async (_what, keys, text, problem) => {
     const h = harness({ answer: () => Object.assign(new Error(problem), { hint: 'Try again.' }) });
     h.press(keys);
