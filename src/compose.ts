@@ -27,6 +27,7 @@ import { Gateway } from './gateway/gateway.ts';
 import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
 import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
 import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
+import { openLogFiles } from './gateway/log-file.ts';
 import { LogHub, type LogSink } from './gateway/log-hub.ts';
 import { machineZoneProblem } from './gateway/machine-zone.ts';
 import type { Platform } from './gateway/model.ts';
@@ -130,7 +131,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     redactor.add(operatorToken);
     const tokens = options.offline ? [] : await resolveTokens(settings.tokens, env);
     for (const token of tokens) redactor.add(token);
+    const files = openLogFiles(folder.logs, options.offline);
+    cleanups.push(files.close);
     const logs = new LogHub({
+      file: files.log,
       level: options.logLevel ?? 'info',
       clock: systemClock,
       events,
@@ -230,6 +234,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       clock: systemClock,
       version: VERSION,
       demo: options.demo ?? false,
+      refusalFile: files.rejected,
       programEnv: withoutPlatformSecrets(loaded.config, env),
       taskChanged: (chat, task) => {
         if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
@@ -257,6 +262,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
           await metrics.stop();
           await server.stop();
         } finally {
+          await files.close();
           lock.release();
           resolveStopped(then);
         }

@@ -9,8 +9,9 @@ import type { Agent } from './agent/agent.ts';
 import type { Settings } from './config/settings.ts';
 import { type Decide, DecisionTrace } from './decisions.ts';
 import type { EventStream } from './events.ts';
+import type { LineFile } from './log-file.ts';
 import type { LogHub } from './log-hub.ts';
-import type { ChatRef, Platform, TaskView } from './model.ts';
+import type { ChatRef, Platform, RefusalView, TaskView } from './model.ts';
 import { egressText, type Redactor } from './send/egress.ts';
 import { persist } from './turns/persist.ts';
 
@@ -31,6 +32,8 @@ export interface GatewayDeps {
   readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
   readonly events: EventStream;
   readonly logs: LogHub;
+  /** Keeps rejected messages over restarts. */
+  readonly refusalFile?: LineFile<RefusalView> | undefined;
   readonly redactor: Redactor;
   readonly clock: Clock;
   readonly version: string;

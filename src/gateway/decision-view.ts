@@ -10,6 +10,8 @@ export interface RefusalView {
   readonly senderName: string;
   readonly code: string;
   readonly reason: string;
+  /** The beginning of what they wrote; kept on this machine for 7 days. */
+  readonly text?: string;
   /** Messages of that sender that the row stands for; absent for one. The first is shown at once, the others once a minute. */
   readonly count?: number;
 }

@@ -263,6 +263,7 @@ export function createParts(
   });
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
+    refusalFile: deps.refusalFile,
     heard: reception,
     archive,
     conversations,

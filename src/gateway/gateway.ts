@@ -8,6 +8,7 @@ import { type ClientTaskRequest, checkOwnSession, startClientTask } from './clie
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
+import { RETENTION } from './maintenance.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import { recoverInbox } from './recovery.ts';
 import { Repeats } from './repeats.ts';
@@ -76,6 +77,8 @@ export class Gateway {
     this.bindings = parts.bindings;
     this.dialogs = parts.dialogs;
     this.archive = parts.archive;
+    const kept = deps.clock() - RETENTION.settledMs;
+    this.#refusals.push(...(deps.refusalFile?.tail(REFUSALS_KEPT) ?? []).filter(({ at }) => at >= kept));
     deps.agent?.watch?.(() => this.show());
     deps.events.subscribe((event) => {
       if (event.type === 'session' || event.type === 'task') this.#showSoon();
@@ -311,8 +314,11 @@ export class Gateway {
     this.deps.events.emit({ type: 'gateway', gateway: this.view() });
   }
 
-  #showRefused(last: RefusalView, count: number): void {
+  #showRefused(said: RefusalView, count: number): void {
+    const { text } = said;
+    const last = text === undefined ? said : { ...said, text: this.deps.redactor.redact(text) };
     const refusal = count === 1 ? last : { ...last, id: randomUUID(), count };
+    this.deps.refusalFile?.write(refusal);
     this.#refusals.push(refusal);
     if (this.#refusals.length > REFUSALS_KEPT) this.#refusals.shift();
     this.deps.events.emit({ type: 'refusal', refusal });

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/log.ts';
 import type { EventStream } from './events.ts';
+import type { LineFile } from './log-file.ts';
 import type { LogLine } from './model.ts';
 import type { Redactor } from './send/egress.ts';
 
@@ -13,6 +14,8 @@ export interface LogHubOptions {
   readonly events: EventStream;
   readonly redactor: Redactor;
   readonly sink?: LogSink;
+  /** Keeps the lines over restarts. */
+  readonly file?: LineFile<LogLine> | undefined;
 }
 
 const KEPT_LINES = 500;
@@ -26,6 +29,7 @@ export class LogHub {
   constructor(options: LogHubOptions) {
     this.#options = options;
     this.#least = LOG_LEVELS.indexOf(options.level);
+    this.#lines.push(...(options.file?.tail(KEPT_LINES) ?? []));
   }
 
   logger(source: string): Logger {
@@ -47,12 +51,27 @@ export class LogHub {
     return [...this.#lines];
   }
 
+  /** Lines of that time, oldest first; the last `limit` of them. */
+  async past(since: number, until: number, limit: number): Promise<readonly LogLine[]> {
+    const takes = ({ at }: LogLine): boolean => at >= since && at <= until;
+    const { file } = this.#options;
+    return file === undefined ? this.#lines.filter(takes).slice(-limit) : file.read(takes, limit);
+  }
+
   #write(level: LogLevel, source: string, message: string, fields: LogFields): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
-    const { redactor, clock, events, sink } = this.#options;
+    const { redactor, clock, events, sink, file } = this.#options;
     const text = redactor.redact(message);
     const clean = redactFields(fields, redactor);
-    const line: LogLine = { at: clock(), level, source, text: withFields(text, clean) };
+    const shown = Object.entries(clean).map(([name, value]) => [name, String(value)] as const);
+    const line: LogLine = {
+      at: clock(),
+      level,
+      source,
+      text: withFields(text, clean),
+      ...(shown.length === 0 ? {} : { fields: Object.fromEntries(shown) }),
+    };
+    file?.write(line);
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     events.emit({ type: 'log', line });

@@ -32,6 +32,8 @@ export interface MaintenanceDeps extends Core {
   readonly tasks: Tasks;
   readonly schedules: Schedules;
   readonly usage: Pick<Usage, 'fold'>;
+  /** What rejected senders wrote. */
+  readonly refusalFile?: { forget(before: number): Promise<void> } | undefined;
 }
 
 /** The minute sweep: sessions that are due, deliveries that are too old, and old rows in bounded bites. */
@@ -74,6 +76,7 @@ export class Maintenance {
     const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
     await this.#deps.archive.sweep(now - RETENTION.endedSessionsMs);
+    await this.#deps.refusalFile?.forget(now - RETENTION.settledMs);
     await this.#forgetRequests(now - RETENTION.settledMs);
     await this.#forgetQuestions(now - RETENTION.settledMs);
     await this.#forgetAudit(now - RETENTION.auditMs);

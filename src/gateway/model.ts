@@ -302,6 +302,8 @@ export interface LogLine {
   readonly level: LogLevel;
   readonly source: string;
   readonly text: string;
+  /** What `text` ends with, one by one. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 export type { MessageMark, TranscriptEntry } from './sessions/transcript-entry.ts';

@@ -31,6 +31,8 @@ export interface DataFolder {
   readonly agentSessions: string;
   /** Files that chats sent. */
   readonly files: string;
+  /** The log, and what rejected senders wrote. */
+  readonly logs: string;
 }
 
 export function dataFolder(dataDir: string | undefined, env: NodeJS.ProcessEnv): DataFolder {
@@ -45,6 +47,7 @@ export function dataFolder(dataDir: string | undefined, env: NodeJS.ProcessEnv):
     adapters: join(root, 'gateway', 'adapters'),
     agentSessions: join(root, 'gateway', 'agent-sessions'),
     files: join(root, 'gateway', 'files'),
+    logs: join(root, 'gateway', 'logs'),
   };
 }
 

@@ -113,6 +113,11 @@ export interface OperatorQueries {
   };
   /** Messages, tasks and rejected senders with these words, the newest first. */
   search: { params: { words: string; limit?: number }; result: readonly SearchHit[] };
+  /** Lines of the log from a time on, also those before a restart, oldest first; the last `limit` of them. */
+  log: {
+    params: { since: number; until?: number; limit?: number };
+    result: readonly LogLine[];
+  };
   queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
   /** What a task did, oldest first; the last few hundred steps. */
   steps: { params: { taskId: string }; result: readonly TaskStep[] };

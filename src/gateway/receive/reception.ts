@@ -29,6 +29,8 @@ import { Strangers } from './strangers.ts';
 /** The longest text taken from outside; far above any platform's own limit, below a frame. */
 const MAX_TEXT_CHARS = 1_000_000;
 const MAX_ID_CHARS = 200;
+/** Of a rejected message. */
+const REFUSED_CHARS = 500;
 
 /** The longest quoted text, and the longest of a message above. */
 const MAX_QUOTE_CHARS = 4000;
@@ -342,8 +344,14 @@ export class Reception {
       senderName: message.sender.name,
       code,
       reason,
+      ...(isKept(message, code) ? { text: message.text.slice(0, REFUSED_CHARS).toWellFormed() } : {}),
     });
   }
+}
+
+/** What people say to each other in groups is nothing to keep, nor what a blocked sender goes on saying. */
+function isKept({ chatKind, text }: InboundMessage, code: string): boolean {
+  return chatKind === 'dm' && text !== '' && code !== 'blocked';
 }
 
 /** A program gets an outcome for each of its prompts. */

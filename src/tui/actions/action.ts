@@ -104,6 +104,8 @@ export interface ActionContext {
   /** Moves an open page to the next or previous place of what was searched. */
   findNext(step: 1 | -1): void;
   toast(text: string, tone?: Toast['tone']): void;
+  /** Adds a line to the console's own log pane. */
+  note(text: string): void;
   /** Takes the last decision back. */
   undo(): void;
   /** The open transcript as it is loaded. */

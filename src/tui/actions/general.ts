@@ -13,6 +13,7 @@ const SHEET_LIST = {
   task: 'tasks',
   request: 'pairing',
   question: 'questions',
+  refusal: 'refusals',
   line: 'log',
 } as const;
 
@@ -55,6 +56,10 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
       return context.target('allowlist')?.userId;
     case 'config':
       return context.target('config')?.key;
+    case 'past':
+      return context.target('past')?.text;
+    case 'blocked':
+      return context.target('blocked')?.userId;
     case 'hits':
       return context.target('hits')?.id;
     case 'queue':

@@ -316,37 +316,4 @@ export const PAIRING: readonly Action[] = [
       });
     },
   },
-  {
-    id: 'refusals.allow',
-    scopes: ['refusals'],
-    keys: ['a'],
-    label: 'allow sender',
-    help: 'Put the sender of the selected refusal on the allowlist.',
-    hint: 10,
-    careful: 'refusals',
-    confirm(context) {
-      const row = context.target('refusals');
-      return row === undefined
-        ? undefined
-        : {
-            title: `Allow ${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})?`,
-            lines: ['They can talk to the agent at once.'],
-            verb: 'allow',
-          };
-    },
-    disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
-    run(context) {
-      const row = context.target('refusals');
-      if (row === undefined) return;
-      const { platform, senderId: userId } = row;
-      context.run(
-        { type: 'allow', platform, userId, note: `was refused: ${row.code}` },
-        {
-          pending: `${platform} ${userId}`,
-          done: () => `${clean(row.senderName, 60)} (${platform} ${clean(userId, 40)}) is on the allowlist`,
-          undo: { list: 'refusals', command: () => ({ type: 'revoke', platform, userId }) },
-        },
-      );
-    },
-  },
 ];

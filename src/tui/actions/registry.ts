@@ -8,10 +8,12 @@ import type { Action, ActionContext, Confirmation, Prompted, Scope } from './act
 import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
 import { INVITE } from './invite.ts';
+import { LOG } from './log.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
 import { act } from './prompted.ts';
 import { QUESTIONS } from './questions.ts';
+import { REJECTED } from './rejected.ts';
 import { SEARCH } from './search.ts';
 import { SESSIONS } from './sessions.ts';
 import { TASKS } from './tasks.ts';
@@ -300,6 +302,7 @@ const HOME: readonly Action[] = [
 export const ACTIONS: readonly Action[] = [
   ...MOVING,
   ...PAIRING,
+  ...REJECTED,
   ...INVITE,
   ...QUESTIONS,
   ...SESSIONS,
@@ -308,6 +311,7 @@ export const ACTIONS: readonly Action[] = [
   ...TASKS,
   ...SCHEDULES,
   ...ADAPTERS,
+  ...LOG,
   ...VIEWS,
   ...SEARCH,
   ...VOLUME,
@@ -332,6 +336,9 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   config: 'Configuration',
   queue: 'Waiting messages',
   hits: 'Search results',
+  past: 'Log since a time',
+  blocked: 'Blocked senders',
+  refusal: 'Rejected sender',
   view: 'Open list',
   sheet: 'Open page',
   help: 'Help',

@@ -1,5 +1,6 @@
 /** Looking for words in everything that was said, and opening the place. */
 import type { Hit } from '../lists/list.ts';
+import { personKey } from '../lists/rejected.ts';
 import { type Mode, openedList } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
@@ -21,14 +22,17 @@ function marked(words: string, text: string): string {
 
 function open(context: ActionContext, hit: Hit, words: string): void {
   if (hit.kind === 'refusal') {
-    const index = context.rows('refusals').findIndex((row) => row.id === hit.id);
-    if (index < 0) {
+    const index = context
+      .rows('refusals')
+      .findIndex(({ messages }) => messages.some(({ id }) => id === hit.id));
+    const person = context.rows('refusals')[index];
+    if (person === undefined) {
       context.toast('This rejected message is no longer kept.', 'warn');
       return;
     }
     context.update((view) => {
       const opened = openedList(view, { kind: 'list', list: 'refusals' });
-      return { ...opened, cursors: { ...opened.cursors, refusals: { key: hit.id, index } } };
+      return { ...opened, cursors: { ...opened.cursors, refusals: { key: personKey(person), index } } };
     });
     return;
   }

@@ -5,12 +5,14 @@ import { clean } from '../draw/cells.ts';
 import type { ListViewId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { configText } from '../lists/views.ts';
-import { LEVELS } from '../state/list-state.ts';
-import type { LogEntry } from '../state/slices.ts';
 import { openedList } from '../state/view.ts';
 import type { Action } from './action.ts';
 
-function view(list: Exclude<ListViewId, 'queue' | 'hits'>, keys: readonly string[], help: string): Action {
+function view(
+  list: Exclude<ListViewId, 'queue' | 'hits' | 'past'>,
+  keys: readonly string[],
+  help: string,
+): Action {
   return {
     id: `open.${list}`,
     scopes: ['global'],
@@ -19,14 +21,10 @@ function view(list: Exclude<ListViewId, 'queue' | 'hits'>, keys: readonly string
     help,
     words: list,
     run(context) {
-      if (list === 'config') context.load('config');
+      if (list === 'config' || list === 'blocked') context.load(list);
       context.update((state) => openedList({ ...state, modes: [] }, { kind: 'list', list }));
     },
   };
-}
-
-function logText(row: LogEntry): string {
-  return `${new Date(row.at).toISOString()} ${row.level.padEnd(5)} ${clean(row.source, 40)} ${clean(row.text, 20_000)}`;
 }
 
 function said(entries: readonly TranscriptEntry[]): string[] {
@@ -70,66 +68,6 @@ export const VIEWS: readonly Action[] = [
       const row = context.target('pairing');
       if (row !== undefined) context.open({ kind: 'sheet', sheet: 'request', subject: row.id, top: 0 });
     },
-  },
-  {
-    id: 'log.open',
-    scopes: ['log'],
-    keys: ['enter'],
-    label: 'whole line',
-    help: 'Show the selected log line in full.',
-    hint: 10,
-    disabled: (context) => (context.target('log') === undefined ? 'the log is empty' : undefined),
-    run(context) {
-      const row = context.target('log');
-      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'line', subject: String(row.seq), top: 0 });
-    },
-  },
-  {
-    id: 'log.level',
-    scopes: ['log'],
-    keys: ['L'],
-    label: 'level',
-    help: 'Show all log lines, then from info, from warn, errors only.',
-    hint: 11,
-    run: (context) =>
-      context.update((state) => {
-        const at = LEVELS.indexOf(state.logLevel ?? 'debug');
-        return { ...state, logLevel: at === LEVELS.length - 1 ? undefined : LEVELS[at + 1] };
-      }),
-  },
-  {
-    id: 'log.source',
-    scopes: ['log'],
-    keys: ['s'],
-    label: 'source',
-    help: 'Show only lines from where the selected line came; again: from everywhere.',
-    hint: 12,
-    disabled: (context) =>
-      context.view.logSource === undefined && context.target('log') === undefined
-        ? 'no line is selected'
-        : undefined,
-    run(context) {
-      const source = context.view.logSource === undefined ? context.target('log')?.source : undefined;
-      context.update((state) => ({ ...state, logSource: source }));
-    },
-  },
-  {
-    id: 'log.wrap',
-    scopes: ['log'],
-    keys: ['W'],
-    label: 'wrap',
-    help: 'Wrap long log lines, or cut them again.',
-    hint: 14,
-    run: (context) => context.update((state) => ({ ...state, logWrap: !state.logWrap, logShift: 0 })),
-  },
-  {
-    id: 'log.page',
-    scopes: ['log'],
-    keys: ['v'],
-    label: 'pager',
-    help: 'Open the log, as it is filtered, in $PAGER.',
-    hint: 13,
-    run: (context) => context.effects.page(context.rows('log').map(logText)),
   },
   {
     id: 'session.page',
@@ -178,6 +116,7 @@ export const VIEWS: readonly Action[] = [
   view('refusals', ['f'], 'Show who was turned away and why; a allows the sender.'),
   view('outbox', ['o'], 'Show messages that wait or failed; retry or abandon them.'),
   view('schedules', ['t'], 'Show what runs at which time; pause, run or remove it.'),
+  view('blocked', ['B'], 'Show who is blocked; x unblocks.'),
   view('allowlist', ['w'], 'Show who may talk to the agent; add or revoke.'),
   view('config', [','], 'Show every configuration value and where it comes from.'),
 ];

@@ -98,6 +98,21 @@ export function momentOf(at: number, now: number): string {
   return day.slice(0, 4) === dayOf(now).slice(0, 4) ? `${day.slice(5)} ${clockTime(at).slice(0, 5)}` : day;
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: SECOND, m: MINUTE, h: HOUR, d: DAY };
+
+/** The time that `10m`, `2h`, `3d`, `09:30`, `2026-11-29` or `2026-11-29 09:30` means; undefined for anything else. */
+export function sinceOf(text: string, now: number): number | undefined {
+  const words = text.trim();
+  const age = /^(\d{1,5})([smhd])$/u.exec(words);
+  if (age !== null) return now - Number(age[1]) * (UNITS[age[2] ?? ''] ?? 0);
+  const moment = /^(?:(\d{4}-\d\d-\d\d)(?:[ T]|$))?(\d{1,2}:\d\d)?$/u.exec(words);
+  if (moment === null || words === '') return undefined;
+  const day = moment[1] ?? dayOf(now);
+  const time = Date.parse(`${day}T${(moment[2] ?? '00:00').padStart(5, '0')}:00`);
+  // 23:50 in the first minutes of a day means yesterday.
+  return Number.isNaN(time) ? undefined : moment[1] === undefined && time > now ? time - DAY : time;
+}
+
 /** Local wall-clock time, `HH:MM:SS`. */
 export function clockTime(at: number): string {
   const date = new Date(at);

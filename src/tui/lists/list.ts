@@ -10,7 +10,7 @@ import type {
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
-import type { ConfigValue, QueueEntry, SearchHit } from '../../gateway/operator/operator.ts';
+import type { ConfigValue, OperatorQueries, QueueEntry, SearchHit } from '../../gateway/operator/operator.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import type { Line } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';
@@ -30,6 +30,8 @@ export const LIST_VIEWS = [
   'questions',
   'queue',
   'hits',
+  'past',
+  'blocked',
 ] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
@@ -40,6 +42,13 @@ export interface Hit extends SearchHit {
   readonly where: string;
 }
 
+/** The last rejected message of a person, and all that are kept, oldest first. */
+export interface RejectedPerson extends RefusalView {
+  readonly messages: readonly RefusalView[];
+}
+
+export type Blocked = OperatorQueries['blocked']['result'][number];
+
 export interface RowOf {
   adapters: AdapterView;
   sessions: SessionView;
@@ -47,13 +56,15 @@ export interface RowOf {
   pairing: PairingView;
   log: LogEntry;
   questions: DialogView;
-  refusals: RefusalView;
+  refusals: RejectedPerson;
   outbox: OutboxView;
   schedules: ScheduleView;
   allowlist: AllowlistView;
   config: ConfigValue;
   queue: QueueEntry;
   hits: Hit;
+  past: LogEntry;
+  blocked: Blocked;
 }
 
 /** Answers of queries that belong to an open view. */
@@ -61,6 +72,9 @@ export interface LoadedRows {
   readonly config: readonly ConfigValue[];
   readonly queue: readonly QueueEntry[];
   readonly hits: readonly Hit[];
+  /** Lines of the log from a time on. */
+  readonly past: readonly LogEntry[];
+  readonly blocked: readonly Blocked[];
 }
 
 export interface RowSource {

@@ -6,12 +6,13 @@ import { type Span, span, spread } from '../draw/line.ts';
 import { adaptersList } from './adapters.ts';
 import { hitsList } from './hits.ts';
 import { type ListDefinition, type ListDefinitions, oneLine } from './list.ts';
-import { logList } from './log.ts';
+import { logList, pastList } from './log.ts';
 import { pairingList } from './pairing.ts';
 import { questionsList } from './questions.ts';
+import { blockedList, refusalsList } from './rejected.ts';
 import { sessionsList } from './sessions.ts';
 import { tasksList, taskWords } from './tasks.ts';
-import { allowlistList, configList, outboxList, queueList, refusalsList } from './views.ts';
+import { allowlistList, configList, outboxList, queueList } from './views.ts';
 
 const schedulesList: ListDefinition<ScheduleView> = {
   title: 'Schedules',
@@ -77,4 +78,6 @@ export const LISTS: ListDefinitions = {
   config: configList,
   queue: queueList,
   hits: hitsList,
+  past: pastList,
+  blocked: blockedList,
 };

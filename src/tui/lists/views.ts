@@ -1,45 +1,10 @@
-/** Lists that open over the panes: refusals, outbox, allowlist, configuration, queue of a session. */
-import type { AllowlistView, OutboxView, RefusalView } from '../../gateway/model.ts';
+/** Lists that open over the panes: outbox, allowlist, configuration, queue of a session. */
+import type { AllowlistView, OutboxView } from '../../gateway/model.ts';
 import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { allowlistKey } from '../state/orders.ts';
 import { type ListDefinition, oneLine } from './list.ts';
-
-export const refusalsList: ListDefinition<RefusalView> = {
-  title: 'Refusals',
-  rows: ({ slices }) => slices.refusals,
-  key: (row) => row.id,
-  haystack: (row) => `${row.platform} ${row.senderName} ${row.senderId} ${row.code} ${row.reason}`,
-  columns: {
-    platform: (row) => row.platform,
-    user: (row) => [row.senderName, row.senderId],
-    code: (row) => row.code,
-    at: (row) => row.at,
-  },
-  height: oneLine,
-  count: (rows) => String(rows.length),
-  empty: () => ['Nobody was turned away.', 'Every message that was not taken appears here with its reason.'],
-  draw(row, { width, glyphs, ticker, pending }) {
-    const left: Span[] = [
-      span(fillTo(row.platform, 9), 'dim'),
-      span(' '),
-      span(
-        fillTo(clean(row.senderName, 120), Math.min(20, Math.floor(width / 4)), 'left', glyphs.ellipsis),
-        'strong',
-      ),
-      span(' '),
-      ...(width >= 60 ? [span(`${clean(row.senderId, 40)} `, 'dim')] : []),
-      span(clean(row.reason, 300)),
-      ...(row.count === undefined ? [] : [span(` (${row.count} messages)`, 'dim')]),
-    ];
-    const key = `${row.platform} ${row.senderId}`;
-    const right = pending.has(key)
-      ? [span(`working${glyphs.ellipsis}`, 'dim')]
-      : [span(`${ticker.age(row.at)} ago`, 'dim')];
-    return [spread(left, right, width, glyphs.ellipsis)];
-  },
-};
 
 export const outboxList: ListDefinition<OutboxView> = {
   title: 'Outbox',

@@ -8,7 +8,7 @@ import { adapterSheet } from '../sheets/adapter.ts';
 import { helpSheet } from '../sheets/help.ts';
 import { inviteSheet } from '../sheets/invite.ts';
 import { questionSheet } from '../sheets/question.ts';
-import { lineSheet, requestSheet, taskSheet } from '../sheets/records.ts';
+import { lineSheet, refusalSheet, requestSheet, taskSheet } from '../sheets/records.ts';
 import { paragraph, type Sheet } from '../sheets/sheet.ts';
 import { type TranscriptSheet, transcriptSheet } from '../sheets/transcript.ts';
 import { undoSheet } from '../sheets/undo.ts';
@@ -149,6 +149,10 @@ export function sheetOf(
     case 'line': {
       const entry = controller.lists.subject('log', mode.subject);
       return entry === undefined ? gone('Log line') : lineSheet(entry, width);
+    }
+    case 'refusal': {
+      const entry = controller.lists.subject('refusals', mode.subject);
+      return entry === undefined ? gone('Rejected') : refusalSheet(scene, entry, width);
     }
     case 'invite':
       return mode.invite === undefined

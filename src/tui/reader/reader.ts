@@ -14,6 +14,7 @@ import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from 
 import { LISTS } from '../lists/lists.ts';
 import { doorStep, GUIDES } from '../setup/guide.ts';
 import type { Controller } from '../state/controller.ts';
+import { isLoaded } from '../state/loaded.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
 import { announce, describeAdapter, describeAll, describeRequest } from './announce.ts';
@@ -126,7 +127,7 @@ const PAGE = 9;
 const HELD: ReadonlySet<Mode['kind']> = new Set(['dialog', 'text', 'form', 'setup', 'compose']);
 const LISTED: readonly ListId[] = [
   ...PANES,
-  ...LIST_VIEWS.filter((list) => list !== 'queue' && list !== 'hits'),
+  ...LIST_VIEWS.filter((list) => list !== 'queue' && list !== 'hits' && list !== 'past'),
 ];
 
 export class Reader {
@@ -203,7 +204,7 @@ export class Reader {
       this.say('There is no such choice. ? repeats the choices.');
       return;
     }
-    if (list === 'config') this.#controller.load('config');
+    if (list === 'config' || list === 'blocked') this.#controller.load(list);
     this.#push({ kind: 'list', list, page: 0 });
   }
 
@@ -280,8 +281,7 @@ export class Reader {
     const rows = this.#controller.rows(list);
     const { slices } = this.#controller;
     // Rows that are asked for are spoken when they are there.
-    this.#awaited =
-      rows.length === 0 && (list === 'config' || list === 'queue' || list === 'hits') ? list : undefined;
+    this.#awaited = rows.length === 0 && isLoaded(list) ? list : undefined;
     if (rows.length === 0) {
       this.say(`${LISTS[list].title}: ${LISTS[list].empty(slices).join(' ')}`, '0 back.');
       return;

@@ -28,7 +28,7 @@ function wrappedLogLines(scene: Scene, rows: readonly LogEntry[], box: WrapBox, 
     const known = heights.get(index);
     if (entry === undefined || known !== undefined) return known ?? [];
     // A line of 100 kB must not fill the pane for ever.
-    const lines = wrappedLog(entry, width).slice(0, room);
+    const lines = wrappedLog(entry, width, scene.ticker.now).slice(0, room);
     heights.set(index, lines);
     return lines;
   };
@@ -115,7 +115,7 @@ export function titleLine<K extends ListId>(
     if (logSource !== undefined) line.push(span(` only ${clean(logSource, 40)}`, 'mark'));
   }
   const mode = topMode(controller.view);
-  if (id === 'hits' && mode?.kind === 'list' && mode.subject !== undefined)
+  if ((id === 'hits' || id === 'past') && mode?.kind === 'list' && mode.subject !== undefined)
     line.push(span(' '), span(clean(mode.subject, 60), 'mark'));
   if (filter !== '') line.push(span(' '), span(`/${clean(filter, 60)}`, 'mark'));
   return line;

@@ -1,13 +1,13 @@
 /** Sheets of one record: a task, a pairing request, a log line. */
-import type { PairingView, TaskView } from '../../gateway/model.ts';
+import type { LogLine, PairingView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { bar } from '../draw/frame.ts';
 import { type Line, span } from '../draw/line.ts';
-import { clockTime } from '../draw/times.ts';
+import { clockTime, dayOf } from '../draw/times.ts';
 import { codeWords } from '../lists/pairing.ts';
+import type { RejectedPerson } from '../lists/list.ts';
 import { isUndelivered, taskSign, taskWords } from '../lists/tasks.ts';
 import type { Scene } from '../screen/scene.ts';
-import type { LogEntry } from '../state/slices.ts';
 import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
 
 export function taskSheet({ glyphs, ticker }: Scene, row: TaskView, width: number): Sheet {
@@ -76,9 +76,44 @@ export function requestSheet({ ticker }: Scene, row: PairingView, width: number)
   };
 }
 
-export function lineSheet(row: LogEntry, width: number): Sheet {
+/** The whole record: when, what, and each of its fields on a line of its own. */
+export function lineSheet(row: LogLine, width: number): Sheet {
+  const fields = Object.entries(row.fields ?? {});
   return {
     title: `${row.level} of ${clean(row.source, 40)}`,
-    lines: [...fact('Time', clockTime(row.at), width), BLANK, ...paragraph(row.text, width)],
+    lines: [
+      ...fact('Time', `${dayOf(row.at)} ${clockTime(row.at)}`, width),
+      ...fact('Source', row.source, width),
+      BLANK,
+      ...paragraph(row.text, width),
+      ...(fields.length === 0 ? [] : [BLANK]),
+      ...fields.flatMap(([name, value]) => fact(clean(name, 13), value, width)),
+    ],
+  };
+}
+
+/** A person whose messages were rejected, and what they wrote. */
+export function refusalSheet({ ticker }: Scene, row: RejectedPerson, width: number): Sheet {
+  return {
+    title: `Rejected: ${clean(row.senderName, 60)}`,
+    lines: [
+      ...fact('Platform', row.platform, width),
+      ...fact('Name', row.senderName, width, 'strong'),
+      ...fact('Id', row.senderId, width),
+      ...fact('Chat', row.chatId, width),
+      ...fact('Messages', String(row.count ?? 1), width),
+      ...row.messages
+        .toReversed()
+        .flatMap((each) => [
+          BLANK,
+          [
+            span(`${dayOf(each.at)} ${clockTime(each.at)}`, 'title'),
+            span(`  ${ticker.age(each.at)} ago  `, 'dim'),
+            span(each.count === undefined ? '' : `${each.count} messages  `, 'dim'),
+            span(clean(each.reason, 200), 'warn'),
+          ],
+          ...(each.text === undefined ? [] : paragraph(each.text, width, 'text', '  ')),
+        ]),
+    ],
   };
 }

@@ -263,6 +263,10 @@ export class Controller implements ActionContext, Desk {
     this.update((view) => ({ ...view, toast }));
   }
 
+  note(text: string): void {
+    this.#store.note('info', 'console', text);
+  }
+
   undo(): void {
     this.#undos.undo();
   }

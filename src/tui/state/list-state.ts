@@ -126,6 +126,7 @@ const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
   adapter: 'adapters',
   session: 'sessions',
   task: 'tasks',
+  refusal: 'refusals',
   request: 'pairing',
   question: 'questions',
   line: 'log',
@@ -147,7 +148,7 @@ export class ListState {
   /** Where the entries of the open transcript began in the last frame. */
   starts: Starts = [];
   /** Answers of queries that belong to an open view. */
-  loaded: LoadedRows = { config: [], queue: [], hits: [] };
+  loaded: LoadedRows = { config: [], queue: [], hits: [], past: [], blocked: [] };
   readonly #desk: Desk;
   readonly #filtered = new FilteredRows();
   readonly #sorts = new SortedRows();

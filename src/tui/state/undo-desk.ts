@@ -66,7 +66,8 @@ export class UndoDesk {
       after: () => {
         this.#desk.toast(`Undone: ${entry.text}`);
         const open = this.#desk.view.modes.findLast((mode) => mode.kind === 'list');
-        if (open?.kind === 'list' && open.list === 'queue') this.#desk.load('queue', open.subject);
+        if (open?.kind === 'list' && (open.list === 'queue' || open.list === 'blocked'))
+          this.#desk.load(open.list, open.subject);
       },
       failed: (sentence) => {
         // It can be tried again: what was cancelled may not have ended yet.

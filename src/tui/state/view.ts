@@ -21,6 +21,7 @@ const SHEETS = [
   'report',
   'invite',
   'undo',
+  'refusal',
 ] as const;
 export type SheetId = (typeof SHEETS)[number];
 

@@ -57,6 +57,15 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
     total: usage.total(false),
     rows: usage.rows(p.limit ?? 200),
   })),
+  log: query(
+    {
+      since: Type.Integer({ minimum: 0 }),
+      until: Type.Optional(Type.Integer({ minimum: 0 })),
+      limit,
+    },
+    ({ gateway }, p) =>
+      gateway.deps.logs.past(p.since, p.until ?? Number.MAX_SAFE_INTEGER, Math.min(p.limit ?? 1_000, 5_000)),
+  ),
   blocked: query({}, ({ gateway }) => gateway.door.people.blockedList()),
 };
 
