@@ -35,6 +35,7 @@ import { LocalOperator } from './gateway/operator/local-operator.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
 import { Redactor } from './gateway/send/egress.ts';
 import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
+import { gatewayStatus } from './gateway/status.ts';
 import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
 import { Metrics } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';
@@ -366,38 +367,4 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     for (const cleanup of cleanups.reverse()) await cleanup();
     throw error;
   }
-}
-
-/** Body of `/api/status` and of `getStatus()`. */
-function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
-  const view = gateway.view();
-  return {
-    running: view.state === 'running',
-    state: view.state,
-    version: view.version,
-    host: view.host,
-    port: view.port,
-    startedAt: view.startedAt,
-    uptimeMs: Date.now() - view.startedAt,
-    adapters: gateway.adapters.views().map(({ platform, state, detail, received, sent, nextStep }) => ({
-      platform,
-      state,
-      detail,
-      received,
-      sent,
-      ...(nextStep === undefined ? {} : { nextStep }),
-    })),
-    clients: view.clients,
-    sessions: gateway.sessions.counts.open,
-    bindings: gateway.bindings.views(),
-    agent: view.agent,
-    tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,
-    pairing: gateway.door.pairing().length,
-    turnedAway: view.turnedAway,
-    outbox: gateway.outbox.pending,
-    refusals: gateway.refusals.slice(-20),
-    decisions: gateway.decisions(50),
-    badges: view.badges,
-    demo: view.demo,
-  };
 }

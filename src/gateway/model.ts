@@ -2,7 +2,6 @@
  * The words of the domain. Everything here is plain data: it crosses the operator socket as JSON.
  * Times are milliseconds since the epoch unless the name says otherwise.
  */
-import type { LogLevel } from '../base/log.ts';
 import type { ChatKind, ChatRef, Platform } from './chat.ts';
 
 export * from './chat.ts';
@@ -297,14 +296,7 @@ export interface OutboxView {
   readonly error?: string;
 }
 
-export interface LogLine {
-  readonly at: number;
-  readonly level: LogLevel;
-  readonly source: string;
-  readonly text: string;
-  /** What `text` ends with, one by one. */
-  readonly fields?: Readonly<Record<string, string>>;
-}
+export type { LogLine } from './log-file.ts';
 
 export type { MessageMark, TranscriptEntry } from './sessions/transcript-entry.ts';
 

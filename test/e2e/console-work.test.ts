@@ -1,4 +1,6 @@
 /** The built console in a pseudo-terminal: work on what is selected, on many rows at once, and on what was logged. */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChatClient } from '../support/chat-client.ts';
 import { freePort, temporaryFolder } from '../support/gateway-process.ts';
@@ -39,6 +41,36 @@ async function opened(args: readonly string[] = []): Promise<Opened> {
     },
   };
 }
+
+describe('what was logged and rejected', () => {
+  it('is kept: lines from a time on with their fields, and people with what they wrote', async () => {
+    const { screen, person, folder } = await opened();
+    const mallory = await person('hello from Mallory');
+    screen.type('4b');
+    await screen.shows('is blocked');
+    screen.type('B');
+    await screen.shows('Blocked 1');
+    screen.type('x');
+    await screen.shows(/y unblock|no longer blocked/u);
+    await screen.shows('No one is blocked');
+    screen.type('\u001b');
+    await person('let me in again').catch(() => mallory);
+    screen.type('5t');
+    await screen.shows('3d, 09:30');
+    screen.type('1h\r');
+    await screen.shows(/Log since \d+ 1h/u);
+    await screen.shows('pairing blocked');
+    screen.type('/');
+    await screen.shows('Enter keeps');
+    screen.type('pairing blocked\r');
+    await screen.shows(/Log since 1\/\d+.*pairing blocked/u);
+    screen.type('\r');
+    await screen.shows('by: operator');
+    const file = join(folder, 'gateway', 'logs', 'gateway.log');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).toContain('pairing blocked');
+  }, 90_000);
+});
 
 describe('marked rows', () => {
   it('are approved together after one question, and taken back with one key', async () => {

@@ -136,6 +136,19 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     ],
     shows: 'telegram Ada',
   },
+  'log.since': { before: [PANE.log], shows: 'Log since' },
+  'log.mark': { before: [PANE.log], shows: '---- mark at' },
+  'past.open': {
+    before: [PANE.log, ['t', 'Log since'], ['2h', '> 2h'], ['enter', 'Log since 1']],
+    shows: 'code: 42',
+  },
+  'refusals.open': { before: [['f', 'Refusals 2']], shows: 'Rejected: ' },
+  'refusals.block': { before: [['f', 'Refusals 2']], shows: 'done' },
+  'open.blocked': { shows: 'Blocked 1' },
+  'blocked.unblock': {
+    before: [['B', 'Blocked 1']],
+    command: { type: 'unblock', platform: 'telegram', userId: 'u5' },
+  },
   mark: { before: [['4', 'a approve']], shows: 'Pairing 2 1 marked' },
   'mark.all': { before: [['4', 'a approve']], shows: 'Pairing 2 2 marked' },
   'sort.next': { before: [PANE.sessions], shows: /Sessions 5.* by name/u },
@@ -249,7 +262,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
 };
 
 /** These give the terminal to another program; the pseudo-terminal tests press them. */
-const ELSEWHERE: ReadonlySet<string> = new Set(['suspend', 'log.page', 'session.page']);
+const ELSEWHERE: ReadonlySet<string> = new Set(['suspend', 'log.page', 'past.page', 'session.page']);
 
 const cases = ACTIONS.filter((action) => !ELSEWHERE.has(action.id)).flatMap((action) =>
   action.keys.map((key) => [action.id, key, action.help] as const),
@@ -292,6 +305,8 @@ describe('every key', () => {
         steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
         transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
+        log: [{ at: NOW, level: 'info', source: 'x', text: 'lost  code=42', fields: { code: '42' } }],
+        blocked: [{ platform: 'telegram', userId: 'u5', at: NOW }],
         search: [{ kind: 'message', id: 's1', at: NOW, who: 'agent', text: 'Good morning.' }],
         config: [
           { key: 'port', value: 3847, source: 'default', help: 'The port.' },

@@ -79,6 +79,7 @@ const DECIDING = [
   'enter',
   '!',
   'f',
+  'B',
   'w',
   'o',
   't',
@@ -196,6 +197,8 @@ function objectOf(command: OperatorCommand, world: World): readonly string[] | u
       return [command.id.replace('o', 'c')];
     case 'allow':
     case 'revoke':
+    case 'block':
+    case 'unblock':
       return [command.userId, command.userId.replace('u', 'N')];
     case 'queue.drop':
     case 'queue.up':
@@ -217,6 +220,8 @@ function objectOf(command: OperatorCommand, world: World): readonly string[] | u
 const UNDOES: Readonly<Record<string, readonly string[]>> = {
   revoke: ['allow'],
   allow: ['revoke'],
+  block: ['unblock'],
+  unblock: ['block'],
   'session.resume': ['session.pause'],
   'session.pause': ['session.resume'],
   'schedule.resume': ['schedule.pause'],
@@ -292,6 +297,8 @@ export async function walk(
       queue: ['m1', 'm2'].map((messageId) => ({ messageId, senderName: 'Q', text: messageId, at: NOW })),
       config: [{ key: 'port', value: 1, source: 'default', help: 'The port.' }],
       steps: [],
+      log: [{ at: NOW, level: 'info', source: 'x', text: 'line' }],
+      blocked: [{ platform: 'telegram', userId: 'u8', at: NOW }],
       search: () => [
         ...[...world.sessions.keys()]
           .slice(-3)
