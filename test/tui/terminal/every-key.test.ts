@@ -91,7 +91,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     asks: 'Revoke Linus?',
     command: { type: 'revoke', platform: 'discord', userId: '9' },
   },
-  'refusals.allow': { before: [['f', 'Refusals 2']], shows: 'is on the allowlist' },
+  'refusals.allow': { before: [['f', 'Refusals 1']], shows: 'is on the allowlist' },
   'session.open': { before: [PANE.sessions], shows: 'Good morning.' },
   'session.write': { before: [PANE.sessions], shows: 'Write to telegram Ada' },
   'session.pause': {
@@ -142,8 +142,8 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.log, ['t', 'Log since'], ['2h', '> 2h'], ['enter', 'Log since 1']],
     shows: 'code: 42',
   },
-  'refusals.open': { before: [['f', 'Refusals 2']], shows: 'Rejected: ' },
-  'refusals.block': { before: [['f', 'Refusals 2']], shows: 'done' },
+  'refusals.open': { before: [['f', 'Refusals 1']], shows: 'Rejected: ' },
+  'refusals.block': { before: [['f', 'Refusals 1']], shows: 'done' },
   'open.blocked': { shows: 'Blocked 1' },
   'blocked.unblock': {
     before: [['B', 'Blocked 1']],
@@ -247,7 +247,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     before: [PANE.sessions, ['/', 'Enter keeps'], ['u', '/u'], ['enter', 'i write']],
     shows: /Sessions 5,.*work ─/u,
   },
-  'open.refusals': { shows: 'Refusals 2' },
+  'open.refusals': { shows: 'Refusals 1' },
   'open.schedules': { shows: 'Schedules 1' },
   'open.outbox': { shows: 'Outbox 1' },
   'open.allowlist': { shows: 'Allowlist 2' },
