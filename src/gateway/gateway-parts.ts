@@ -249,11 +249,7 @@ export function createParts(
     accept: (message) => reception.accept(message),
     refusal: (message) => reception.refusal(message),
     deleted: (chat, messageId) => reception.deleted(chat, messageId),
-    announce: announcer({
-      ...core,
-      outbox,
-      chats: (targets) => chatsFor(targets, undefined),
-    }),
+    announce: announcer(core, outbox, (targets) => chatsFor(targets, undefined)),
     onOnline: (platform) => outbox.kick(platform),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
       name,

@@ -48,7 +48,7 @@ export function createWork(cores: Cores, parts: WorkParts): Work {
   const { settings, agent, known, programEnv, taskChanged } = core;
   // What is delivered is a row of the outbox, in the store of the sessions.
   const taskDelivery = { ...cores.of('sessions', 'tasks'), outbox, files };
-  const taskLines = new TaskLines({ ...core, outbox });
+  const taskLines = new TaskLines(core, outbox);
   const tasks: Tasks = new Tasks({
     ...core,
     agentOf: (chat) => {

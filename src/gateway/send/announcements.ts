@@ -5,17 +5,15 @@ import type { OutboundRow } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
 import { parseTarget, type Target } from './target.ts';
 
-export interface AnnouncerDeps extends Pick<Core, 'persist'> {
-  readonly outbox: Pick<Outbox, 'addOnce' | 'format' | 'release'>;
-  /** The chats that targets mean now; throws a GatewayError for one that leads nowhere. */
-  readonly chats: (targets: readonly Target[]) => readonly ChatRef[];
-}
-
 /**
- * Takes news of a platform to the chats that the operator named. Resolves when it is durable for each of them; the same
+ * Takes news of a platform to the chats that the operator named; `chats` are those that targets mean now. Resolves when it is durable for each of them; the same
  * news again, also after a restart, goes nowhere. Rejects with a GatewayError for a target that leads nowhere.
  */
-export function announcer({ outbox, persist, chats }: AnnouncerDeps) {
+export function announcer(
+  { persist }: Pick<Core, 'persist'>,
+  outbox: Pick<Outbox, 'addOnce' | 'format' | 'release'>,
+  chats: (targets: readonly Target[]) => readonly ChatRef[],
+) {
   return async (platform: Platform, { id, text, targets }: Announcement): Promise<void> => {
     const to = chats(targets.map(parseTarget));
     const rows: OutboundRow[] = await persist((tx) =>

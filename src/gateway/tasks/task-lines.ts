@@ -14,20 +14,18 @@ interface Line {
   draft: Draft | undefined;
 }
 
-export interface TaskLinesDeps extends Pick<Core, 'adapter' | 'clock'> {
-  readonly outbox: Outbox;
-}
-
 /**
  * One line in the chat of each running task, edited while it works, where the platform can edit. A courtesy, throttled
  * like drafts; the result is a message of its own, so that people are told of it.
  */
 export class TaskLines {
-  readonly #deps: TaskLinesDeps;
+  readonly #core: Pick<Core, 'adapter' | 'clock'>;
+  readonly #outbox: Outbox;
   readonly #lines = new Map<string, Line>();
 
-  constructor(deps: TaskLinesDeps) {
-    this.#deps = deps;
+  constructor(core: Pick<Core, 'adapter' | 'clock'>, outbox: Outbox) {
+    this.#core = core;
+    this.#outbox = outbox;
   }
 
   changed(task: TaskRecord): void {
@@ -56,7 +54,7 @@ export class TaskLines {
     const { chat } = task;
     // Nobody sits waiting for a scheduled run.
     if (chat === undefined || task.scheduleId !== undefined) return;
-    const capabilities = this.#deps.adapter(chat.platform)?.capabilities;
+    const capabilities = this.#core.adapter(chat.platform)?.capabilities;
     if (!capabilities?.edit || capabilities.streamsEvents) return;
     const line: Line = {
       task,
@@ -64,9 +62,9 @@ export class TaskLines {
       timer: setTimeout(() => {
         line.draft = new Draft({
           chat,
-          outbox: this.#deps.outbox,
-          clock: this.#deps.clock,
-          adapter: () => this.#deps.adapter(chat.platform),
+          outbox: this.#outbox,
+          clock: this.#core.clock,
+          adapter: () => this.#core.adapter(chat.platform),
           text: () => lineOf(line.task),
         });
         line.draft.changed();

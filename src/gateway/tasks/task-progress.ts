@@ -14,24 +14,22 @@ interface Pending {
   readonly steps: TaskStep[];
 }
 
-export interface TaskProgressDeps extends Pick<Core, 'db' | 'clock' | 'log'> {
-  readonly show: (task: TaskRecord) => void;
-}
-
 /**
  * How far the running tasks are. What comes within a tenth of a second is one write to the store and one event a task:
  * ten thousand reports a second cost no more than ten.
  */
 export class TaskProgress {
-  readonly #deps: TaskProgressDeps;
+  readonly #core: Pick<Core, 'db' | 'clock' | 'log'>;
+  readonly #show: (task: TaskRecord) => void;
   readonly #pending = new Map<string, Pending>();
   /** How many steps each running task has had. */
   readonly #counts = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #flushedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: TaskProgressDeps) {
-    this.#deps = deps;
+  constructor(core: Pick<Core, 'db' | 'clock' | 'log'>, show: (task: TaskRecord) => void) {
+    this.#core = core;
+    this.#show = show;
   }
 
   /** The task's progress has changed; `step` is what it does now, if that is new. */
@@ -41,7 +39,7 @@ export class TaskProgress {
       pending = { task, steps: [] };
       this.#pending.set(task.id, pending);
     }
-    const now = this.#deps.clock();
+    const now = this.#core.clock();
     if (step !== undefined && step !== '') {
       pending.steps.push({
         at: now,
@@ -67,7 +65,7 @@ export class TaskProgress {
 
   /** Stores and shows what has come together. */
   flush(): void {
-    const { db, log, clock, show } = this.#deps;
+    const { db, log, clock } = this.#core;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#pending.size === 0) return;
@@ -84,7 +82,7 @@ export class TaskProgress {
         if (steps.length > 0) storeSteps(tx, task.id, first, steps);
       }
     }).catch((error: unknown) => log.warn('progress was not stored', { error: messageOf(error) }));
-    for (const { task } of batch) if (task.completedAt === undefined) show(task);
+    for (const { task } of batch) if (task.completedAt === undefined) this.#show(task);
   }
 
   /** The task has ended: what was not shown yet is stored with everything else. */

@@ -60,7 +60,7 @@ export class Tasks {
     this.#deps = deps;
     this.#rows = new TaskRows(deps.db);
     this.#slots = new TurnSlots(deps.parallel ?? TASK_LIMITS.parallel);
-    this.#progress = new TaskProgress({ ...deps, show: (task) => this.#show(task) });
+    this.#progress = new TaskProgress(deps, (task) => this.#show(task));
   }
 
   /** After a start: what ran is lost and its chat is told; what waited runs; undelivered results go out. */

@@ -11,16 +11,14 @@ interface Known {
   readonly words: readonly AgentWord[];
 }
 
-export interface AgentWordsDeps extends Pick<Core, 'agent' | 'clock' | 'log'> {}
-
 /** The words that the agent itself knows, folder by folder: looked up at once, asked for behind the scenes. */
 export class AgentWords {
-  readonly #deps: AgentWordsDeps;
+  readonly #core: Pick<Core, 'agent' | 'clock' | 'log'>;
   readonly #known = new Map<string, Known>();
   readonly #asking = new Map<string, Promise<readonly AgentWord[]>>();
 
-  constructor(deps: AgentWordsDeps) {
-    this.#deps = deps;
+  constructor(core: Pick<Core, 'agent' | 'clock' | 'log'>) {
+    this.#core = core;
   }
 
   /** How the agent spells the word, without asking it; undefined: not on a list that we have. */
@@ -38,12 +36,12 @@ export class AgentWords {
   /** How the agent spells the word; it is asked unless it was a moment ago. Never rejects. */
   async find(word: string, cwd: string): Promise<string | undefined> {
     const known = this.#known.get(cwd);
-    const fresh = known !== undefined && this.#deps.clock() - known.at < FRESH_MS;
+    const fresh = known !== undefined && this.#core.clock() - known.at < FRESH_MS;
     return spelled(fresh ? known.words : await this.#ask(cwd), word);
   }
 
   async #ask(cwd: string): Promise<readonly AgentWord[]> {
-    const { agent, log, clock } = this.#deps;
+    const { agent, log, clock } = this.#core;
     if (agent?.words === undefined) return [];
     const asking =
       this.#asking.get(cwd) ??

@@ -8,11 +8,6 @@ import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.
 import type { ScheduleRecord } from '../../schedules/schedule-record.ts';
 import type { Schedules } from '../../schedules/schedules.ts';
 
-export interface ScheduleCommandsDeps {
-  readonly schedules: Schedules;
-  readonly clock: Clock;
-}
-
 const USAGE = '/schedules pause|resume|run|remove <id>';
 const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'list'>> = {
   pause: 'pause',
@@ -27,7 +22,13 @@ const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'li
   all: 'list',
 };
 
-export function createScheduleCommands({ schedules, clock }: ScheduleCommandsDeps) {
+export function createScheduleCommands({
+  schedules,
+  clock,
+}: {
+  readonly schedules: Schedules;
+  readonly clock: Clock;
+}) {
   async function add(
     args: string,
     message: InboundMessage,
