@@ -1,5 +1,5 @@
 /** Updates as the Bot API documents them (https://core.telegram.org/bots/api#message), and what the model gets of each. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createTelegramAdapter } from '../../src/adapters/telegram/index.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';
 import {
@@ -731,5 +731,32 @@ describe('whatever way a message takes, the model gets its line:', () => {
         /^⟦Telegram direct message, .*, in reply to "Bob"⟧\n⟦it answers a message by "Bob"⟧\n> x\n⟦message⟧\nand this$/,
       );
     await path.quiet();
+  });
+});
+
+describe('an answer of the model stands on Telegram as', () => {
+  const shown = (chatId = ADA.id): string[] =>
+    server.state.messages.filter((each) => each.chatId === chatId && !each.deleted).map(({ raw }) => raw);
+  const code = Array.from({ length: 300 }, (_, i) => `line ${i} of the program`).join('\n');
+  afterEach(() => path.model.reply(() => ({ text: 'Fine.' })));
+
+  it.each<[string, string, readonly (string | RegExp)[]]>([
+    ['a text', 'Hello.', ['Hello.']],
+    ['marks', '**bold** *it* `code` ~~gone~~', ['<b>bold</b> <i>it</i> <code>code</code> <s>gone</s>']],
+    ['names', 'Run __init__.py in src/**/x, 2*3*4.', ['Run __init__.py in src/**/x, 2*3*4.']],
+    ['what looks like markup', 'a < b && <b>c', ['a &lt; b &amp;&amp; &lt;b&gt;c']],
+    ['a link', '[the page](https://x.example/a)', ['<a href="https://x.example/a">the page</a>']],
+    [
+      'a long text in whole messages, each code block closed and opened again',
+      `Here:\n\n\`\`\`js\n${code}\n\`\`\``,
+      [/^Here:\n+<pre>[\s\S]*line 0 [\s\S]*<\/pre>$/, /^<pre>[\s\S]*line 299 of the program<\/code><\/pre>$/],
+    ],
+  ])('%s', async (_what, text, expected) => {
+    path.model.reply(() => ({ text }));
+    const before = shown().length;
+    await path.asked(() => server.say('go', ADA));
+    expect(shown().slice(before)).toEqual(
+      expected.map((each) => (typeof each === 'string' ? each : expect.stringMatching(each))),
+    );
   });
 });

@@ -169,6 +169,31 @@ describe('on Twitch', () => {
     await path.notAsked(() => server.say('lobby', '@pibot'));
     expect(said().slice(before)).toEqual([expect.stringMatching(/^Hi!/)]);
   });
+
+  it.each<[string, string, readonly string[]]>([
+    ['one line', 'Hello.', ['Hello.']],
+    ['text without marks', '**bold** and `code`', ['bold and code']],
+    ['one line of several', 'one\n\ntwo', ['one two']],
+    ['no command of the chat', '/ban ada', ['› /ban ada']],
+  ])('an answer of the model stands as %s', async (_what, text, expected) => {
+    path.model.reply(() => ({ text }));
+    const before = said().length;
+    await path.asked(() => server.say('lobby', '@pibot go'));
+    path.model.reply(() => ({ text: 'Fine.' }));
+    expect(said().slice(before)).toEqual(expected);
+  });
+
+  it('a long answer stands as whole lines of at most 500 characters', async () => {
+    const words = Array.from({ length: 200 }, (_, i) => `word${i}`);
+    path.model.reply(() => ({ text: words.join(' ') }));
+    const before = said().length;
+    await path.asked(() => server.say('lobby', '@pibot go'));
+    path.model.reply(() => ({ text: 'Fine.' }));
+    const lines = said().slice(before);
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(500);
+    expect(lines.join(' ').match(/word\d+/g)).toEqual(words);
+  });
 });
 
 describe('a new user on Twitch', () => {

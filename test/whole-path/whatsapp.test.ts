@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { proto } from 'baileys';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/index.ts';
 import type { TestGroup } from '../platforms/whatsapp/answers.ts';
 import { linkSession } from '../platforms/whatsapp/linked-session.ts';
@@ -644,5 +644,34 @@ describe('what is not for the model of WhatsApp:', () => {
     const before = heard(ops.jid).length;
     await path.notAsked(() => server.group(ops, ada, said('@900001111', { mentionedJid: [ME] })));
     await expect.poll(() => heard(ops.jid).slice(before)).toEqual([expect.stringMatching(/^Hi!/)]);
+  });
+});
+
+describe('an answer of the model stands on WhatsApp as', () => {
+  const shown = (): string[] =>
+    server
+      .chat(ada.lid)
+      .filter(({ deleted }) => !deleted)
+      .map(({ text }) => text);
+  const code = Array.from({ length: 300 }, (_, i) => `line ${i} of the program`).join('\n');
+  afterEach(() => path.model.reply(() => ({ text: 'Fine.' })));
+
+  it.each<[string, string, readonly (string | RegExp)[]]>([
+    ['a text', 'Hello.', ['Hello.']],
+    ['marks', '**bold** *it* `code` ~~gone~~', ['*bold* _it_ `code` ~gone~']],
+    ['names', 'Run __init__.py in src/**/x, 2*3*4.', ['Run __init__.py in src/**/x, 2*3*4.']],
+    ['a link behind its words', '[the page](https://x.example/a)', ['the page (https://x.example/a)']],
+    [
+      'a long text in whole messages, each code block closed and opened again',
+      `Here:\n\n\`\`\`js\n${code}\n\`\`\``,
+      [/^Here:\n+```\nline 0 [\s\S]*\n```$/, /^```\nline [\s\S]*line 299 of the program\n```$/],
+    ],
+  ])('%s', async (_what, text, expected) => {
+    path.model.reply(() => ({ text }));
+    const before = shown().length;
+    await path.asked(() => server.dm(ada, { conversation: 'go' }));
+    await expect
+      .poll(() => shown().slice(before))
+      .toEqual(expected.map((each) => (typeof each === 'string' ? each : expect.stringMatching(each))));
   });
 });
