@@ -7,6 +7,9 @@ import { MARK } from './environment.ts';
  * alone is not enough; on Linux the mark in the environment finds them even when pi itself is dead already.
  */
 export function killTree(pid: number, mark: string): void {
+  // Windows knows no groups; its own tool follows parents.
+  if (process.platform === 'win32')
+    spawnSync('taskkill', ['/pid', String(pid), '/T', '/F'], { stdio: 'ignore', timeout: 5000 });
   const family = new Set([...descendantsOf(pid), ...markedProcesses(mark)]);
   family.delete(process.pid);
   signalGroup(pid, 'SIGKILL');

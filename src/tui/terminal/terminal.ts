@@ -271,6 +271,8 @@ export class Terminal {
 
   /** Ctrl+Z: hands the terminal to the shell and sleeps until it wakes us. */
   suspend(): void {
+    // There is no shell with jobs there.
+    if (process.platform === 'win32') return;
     this.#lend(async () => {
       // The whole foreground job sleeps, as the terminal driver does it: npm or a wrapper around us, too.
       process.kill(0, 'SIGTSTP');
