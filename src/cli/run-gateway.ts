@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayError } from '../base/errors.ts';
+import { spareMemory } from '../base/memory.ts';
 import type { ComposeOptions } from '../compose.ts';
 import type { Arguments } from './arguments.ts';
 
@@ -9,6 +10,7 @@ import type { Arguments } from './arguments.ts';
 export async function runGateway(args: Arguments): Promise<number> {
   const throwAway =
     args.demo && args.dataDir === undefined ? mkdtempSync(join(tmpdir(), 'pi-gateway-demo-')) : undefined;
+  const spareNoMore = spareMemory();
   try {
     const options = await composeOptions(args, throwAway);
     const terminal = process.stdout.isTTY === true && process.stdin.isTTY === true;
@@ -28,6 +30,7 @@ export async function runGateway(args: Arguments): Promise<number> {
       });
     });
   } finally {
+    spareNoMore();
     if (throwAway !== undefined) rmSync(throwAway, { recursive: true, force: true });
   }
 }

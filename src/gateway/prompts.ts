@@ -44,7 +44,10 @@ export function rememberOutcome(tx: Tx, chat: ChatRef, meta: OutboundMeta, rowId
 }
 
 /** Undefined: nothing is known of this id any more. */
-export function findPrompt(db: Database, { chat, promptId, text }: InboundMessage): KnownPrompt | undefined {
+export function findPrompt(
+  db: Pick<Database, 'get'>,
+  { chat, promptId, text }: InboundMessage,
+): KnownPrompt | undefined {
   if (promptId === undefined) return undefined;
   const row = db.get('SELECT hash, outcome FROM prompts WHERE key = ?', [keyOf(chat, promptId)]);
   if (row === undefined) return undefined;

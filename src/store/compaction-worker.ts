@@ -4,7 +4,8 @@ import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../base/errors.ts';
 import { type FoldTask, foldSnapshot } from './compaction.ts';
-import { nodeDisk } from './disk.ts';
+import { type Disk, nodeDisk } from './disk.ts';
+import { PagedFile } from './paged-file.ts';
 
 function isFoldTask(value: unknown): value is FoldTask {
   return (
@@ -21,6 +22,13 @@ function isFoldTask(value: unknown): value is FoldTask {
   );
 }
 
+/** A second copy of the whole database in memory, only to fold into it, is more than the gateway itself needs. */
+const PAGED_FROM_BYTES = 1024 * 1024;
+const paging: Disk = {
+  ...nodeDisk,
+  paged: (path) => (process.platform === 'win32' ? undefined : PagedFile.open(path, PAGED_FROM_BYTES)),
+};
+
 /** Where both want the same core the main thread goes first. Linux can say that of a single thread. */
 function stepBack(): void {
   try {
@@ -34,7 +42,7 @@ function stepBack(): void {
 async function work(): Promise<number | string> {
   if (!isFoldTask(workerData)) return 'the compaction thread got no task';
   try {
-    return await foldSnapshot(nodeDisk, workerData);
+    return await foldSnapshot(paging, workerData);
   } catch (error) {
     return messageOf(error);
   }

@@ -39,7 +39,10 @@ export interface Fold {
 /** `foldSnapshot` on another thread, so that the sockets and the console do not feel it. */
 export function foldInWorker(task: FoldTask): Fold {
   const file = import.meta.url.endsWith('.ts') ? './compaction-worker.ts' : './compaction-worker.js';
-  const worker = new Worker(new URL(file, import.meta.url), { workerData: task });
+  const worker = new Worker(new URL(file, import.meta.url), {
+    workerData: task,
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  });
   const done = new Promise<number>((resolve, reject) => {
     worker.once('message', (answer: unknown) => {
       if (typeof answer === 'number') resolve(answer);

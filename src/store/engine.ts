@@ -215,8 +215,9 @@ export class Engine {
     const number = (sql: string): number => Number(this.#db.exec(sql)[0]?.values[0]?.[0]);
     const pageSize = number('PRAGMA page_size');
     const size = number('PRAGMA page_count') * pageSize;
+    const memory = new Uint8Array(Math.min(length, size));
     for (let at = 0; at < size; at += length) {
-      const piece = new Uint8Array(Math.min(length, size - at));
+      const piece = memory.subarray(0, Math.min(length, size - at));
       for (let done = 0; done < piece.length; done += pageSize)
         piece.set(paged.subarray(at + done, Math.min(at + done + pageSize, size)), done);
       yield piece;

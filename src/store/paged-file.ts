@@ -5,6 +5,8 @@ const CHUNK_BYTES = 64 * 1024;
 const MAX_CHUNKS = 128;
 /** Unit of what has changed. Every page size of SQLite is a multiple or a part of it. */
 const BLOCK_BYTES = 4096;
+/** Of such blocks. */
+const SLAB_BYTES = 256 * BLOCK_BYTES;
 /** SQLite reads and writes pages of at most 64 KiB: who asks for more takes the whole content over. */
 const MAX_PAGE_BYTES = 64 * 1024;
 
@@ -23,6 +25,8 @@ export class PagedFile {
   readonly #onDisk: number;
   readonly #changed = new Map<number, Uint8Array>();
   readonly #chunks = new Map<number, Uint8Array>();
+  #slab: Uint8Array = new Uint8Array();
+  #slabUsed = 0;
   #lastChunk = -1;
   #last: Uint8Array = new Uint8Array();
   #adopted = false;
@@ -109,7 +113,7 @@ export class PagedFile {
       const part = bytes.subarray(done, done + BLOCK_BYTES - offset);
       let changed = this.#changed.get(block);
       if (changed === undefined) {
-        changed = new Uint8Array(BLOCK_BYTES);
+        changed = this.#freeBlock();
         if (part.length < BLOCK_BYTES)
           changed.set(this.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES));
         this.#changed.set(block, changed);
@@ -132,6 +136,16 @@ export class PagedFile {
         error === null ? resolve(bytes.subarray(0, read)) : reject(error),
       );
     });
+  }
+
+  /** Of a larger piece: what is given back in one piece goes back to the system, thousands of small ones do not. */
+  #freeBlock(): Uint8Array {
+    if (this.#slabUsed === this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabUsed = 0;
+    }
+    this.#slabUsed += BLOCK_BYTES;
+    return this.#slab.subarray(this.#slabUsed - BLOCK_BYTES, this.#slabUsed);
   }
 
   /** Always `CHUNK_BYTES` long: behind the end of the file there is nothing but zeros. */

@@ -1,5 +1,5 @@
 /** Where a path really leads, looked up on the machine where the tool runs, at the moment of the question. */
-import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 
@@ -30,6 +30,8 @@ const HIDDEN_CHARACTERS = /[\p{Cc}\p{Cf}]/u;
 const WINDOWS_MEANING = /:|[. ](?:[\\/]|$)|~\d|^\\\\/;
 const INSTRUCTIONS = /^(?:agents|claude|gemini|append_system|system|skill)(?:\.[\w-]+)*\.md$/i;
 const SECRET_FILES = ['operator.token', 'config.json'];
+/** As many as are looked through for one question. */
+const MANY_FILES = 20_000;
 const STEERING_DIRECTORY = /^(?:skills|prompts|extensions)$/i;
 
 /** Throws nothing: what cannot be told is `unclear`. */
@@ -54,8 +56,10 @@ export function holdsSecrets(path: string): boolean {
   try {
     const real = followed(path);
     const { data, auth } = secrets();
-    return [data && join(data, 'gateway'), auth].some(
-      (secret) => secret !== undefined && isWithin(real, secret),
+    return (
+      [data && join(data, 'gateway'), auth].some(
+        (secret) => secret !== undefined && isWithin(real, secret),
+      ) || hasOtherNameOf(real)
     );
   } catch {
     return true;
@@ -94,18 +98,58 @@ function isSecret(real: string): boolean {
   if (data !== undefined && isWithin(data, real) && /^gateway(?:-|$)/i.test(firstStep(data, real)))
     return true;
   if (auth !== undefined && isWithin(auth, real)) return true;
-  return isOtherNameOf(real, [auth, ...SECRET_FILES.map((name) => data && join(data, 'gateway', name))]);
+  return isOtherNameOf(real, secretsWithOtherNames);
 }
 
 /** A hard link is no link to follow: it is another name of the same file. */
-function isOtherNameOf(real: string, secrets: readonly (string | undefined)[]): boolean {
-  const file = statSync(real, { bigint: true, throwIfNoEntry: false });
-  if (file === undefined || !file.isFile() || file.nlink < 2n) return false;
-  return secrets.some((secret) => {
-    const known =
-      secret === undefined ? undefined : statSync(secret, { bigint: true, throwIfNoEntry: false });
-    return known?.ino === file.ino && known.dev === file.dev;
-  });
+function isOtherNameOf(real: string, known: () => ReadonlySet<string>): boolean {
+  const id = identityOf(real);
+  return id !== undefined && known().has(id);
+}
+
+/**
+ * Does another name of a secret lie below this directory? Hardly ever a secret has one: then nothing has to be looked
+ * through. Of a directory with very many files it is assumed.
+ */
+function hasOtherNameOf(directory: string): boolean {
+  const known = secretsWithOtherNames();
+  if (known.size === 0) return false;
+  const files = filesBelow(directory, MANY_FILES);
+  return files === undefined || files.some((file) => isOtherNameOf(file, () => known));
+}
+
+/** Of a file that has more names than one. */
+function identityOf(path: string): string | undefined {
+  const file = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return file === undefined || !file.isFile() || file.nlink < 2n ? undefined : `${file.dev}:${file.ino}`;
+}
+
+function secretsWithOtherNames(): ReadonlySet<string> {
+  const { data, auth } = secrets();
+  const gateway = data === undefined ? undefined : join(data, 'gateway');
+  const files = [
+    auth,
+    ...(gateway === undefined ? [] : SECRET_FILES.map((name) => join(gateway, name))),
+    // What links a phone.
+    ...(gateway === undefined ? [] : (filesBelow(join(gateway, 'adapters'), MANY_FILES) ?? [])),
+  ];
+  return new Set(
+    files.flatMap((file) => (file === undefined ? [] : [identityOf(file)])).filter((id) => id !== undefined),
+  );
+}
+
+/** Every name below a path that is no directory, without following links; undefined: more than that many. */
+function filesBelow(path: string, atMost: number): string[] | undefined {
+  const files: string[] = [];
+  const open = [path];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (lstatSync(next, { throwIfNoEntry: false })?.isDirectory() !== true) files.push(next);
+    else
+      for (const entry of readdirSync(next, { withFileTypes: true }))
+        (entry.isDirectory() ? open : files).push(join(next, entry.name));
+    if (files.length + open.length > atMost) return undefined;
+  }
+  return files;
 }
 
 function firstStep(directory: string, path: string): string {

@@ -1,7 +1,7 @@
 import type { Database, Row, Tx } from '../../store/database.ts';
 import { KeptTexts } from '../kept-texts.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
-import { rememberPrompt } from '../prompts.ts';
+import { findPrompt, rememberPrompt } from '../prompts.ts';
 import { keepLine } from '../sessions/said.ts';
 import { textOf } from './edited-message.ts';
 import { TextInUse, textsOf } from './text-budget.ts';
@@ -34,7 +34,7 @@ const KEPT_CHARS = 16_000;
  * Of shorter texts this much is kept since the start, in characters; the oldest are forgotten first. A row of its own limit
  * alone (`limits.keptRows`) would let long messages of a few minutes fill the memory.
  */
-const ALL_KEPT_CHARS = 8_000_000;
+const ALL_KEPT_CHARS = 4_000_000;
 
 function textLength(message: InboundMessage): number {
   const pieces = (message.joinedFrom ?? []).reduce((sum, piece) => sum + piece.text.length, 0);
@@ -149,8 +149,15 @@ export class Inbox {
     return row !== undefined;
   }
 
+  /** Does it wait for the operator's word? */
+  isHeld(tx: Tx, id: string): boolean {
+    return tx.get("SELECT 1 AS yes FROM inbox WHERE id = ? AND state = 'held'", [id]) !== undefined;
+  }
+
   /** A held message that was dropped with its request waits again, when the denial is taken back. */
   holdAgain(tx: Tx, id: string): void {
+    const item = this.get(id);
+    if (item !== undefined && findPrompt(tx, item.message)?.outcome !== undefined) return;
     tx.run("UPDATE inbox SET state = 'held' WHERE id = ? AND state = 'done' AND session_id IS NULL", [id]);
     const held = this.get(id);
     if (held?.state === 'held') this.inUse.hold(id, held.message);

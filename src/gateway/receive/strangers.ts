@@ -132,9 +132,11 @@ export class Strangers {
     // A code that was made for somebody has no chat yet.
     const told = tell && request.kind === 'asked';
     if (held === undefined && !told) return;
-    const promptId = held?.state === 'held' ? held.message.promptId : undefined;
     const row = await persist((tx) => {
-      if (held !== undefined) inbox.setState(tx, held, 'done');
+      // The decision may have been taken back and changed meanwhile: what was released has another outcome to come.
+      const drops = held !== undefined && inbox.isHeld(tx, held.id);
+      const promptId = drops ? held.message.promptId : undefined;
+      if (drops) inbox.setState(tx, held, 'done');
       if (!told && promptId === undefined) return undefined;
       return outbox.add(tx, {
         chat: request.chat,
@@ -149,7 +151,10 @@ export class Strangers {
     if (row !== undefined && !offline()) void outbox.release(row);
   }
 
-  /** The operator took a denial or a block back: the first message is held again. Safe to repeat. */
+  /**
+   * The operator took a denial or a block back: the first message is held again. Except a prompt that has its outcome:
+   * its program sends another one. Safe to repeat.
+   */
   async holdAgain(request: PairingRequest): Promise<void> {
     const { inbox, persist } = this.#deps;
     await persist((tx) => inbox.holdAgain(tx, request.heldId));
@@ -191,7 +196,15 @@ export class Strangers {
 
   /** Access was taken away while the message was being stored: it came too late to be dropped with the others. */
   async #drop(held: InboxItem): Promise<void> {
-    await this.#deps.persist((tx) => this.#deps.inbox.setState(tx, held, 'done'));
+    const { inbox, outbox, persist } = this.#deps;
+    const { chat, promptId } = held.message;
+    const row = await persist((tx) => {
+      inbox.setState(tx, held, 'done');
+      if (promptId === undefined) return undefined;
+      const meta = { kind: 'outcome', code: 'refused', promptId } as const;
+      return outbox.add(tx, { chat, meta, parts: outbox.format(chat, NOT_NOW) });
+    });
+    if (row !== undefined) void outbox.release(row);
   }
 
   /** Too many wrong invite codes came from this platform: none is taken for a while, the right ones neither. */

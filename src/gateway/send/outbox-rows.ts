@@ -4,14 +4,14 @@ import { rememberOutcome } from '../prompts.ts';
 import { type OutboundRow, rowOf } from './outbound-row.ts';
 
 /** A delivered answer to a program that is kept to be told again. */
-const KEPT_CHARS = 64_000;
+const KEPT_CHARS = 128_000;
 /** Of all of them since the start, in characters; the oldest are forgotten first. */
-const ALL_KEPT_CHARS = 8_000_000;
+const ALL_KEPT_CHARS = 4_000_000;
 const GONE = 'The answer was delivered before, and was too long to be kept.';
 const FORGOTTEN = JSON.stringify([{ text: GONE, plain: GONE }]);
 
 function textLength({ parts }: OutboundRow): number {
-  return parts.reduce((sum, part) => sum + part.text.length, 0);
+  return parts.reduce((sum, { text, plain }) => sum + text.length + (plain?.length ?? 0), 0);
 }
 
 /** The outbox table. A row is `pending`, `sending` (may have arrived), or settled with its proof or its reason. */

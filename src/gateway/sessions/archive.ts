@@ -7,7 +7,7 @@ import { gramsOf, MSG_INDEX, runsIn, saidIn } from './said.ts';
 import { fileEntries, merged } from './transcript.ts';
 
 /** Lines that are kept, and UTF-16 units of their texts. Older ones go first. */
-const SAID_KEPT = { lines: 200_000, chars: 24_000_000 } as const;
+const SAID_KEPT = { lines: 200_000, chars: 8_000_000 } as const;
 /** Lines that are put into the index, or removed, in one commit. */
 const PORTION = 2_000;
 const PORTIONS_PER_SWEEP = 10;

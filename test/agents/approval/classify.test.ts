@@ -233,6 +233,43 @@ describe('what a tool call is taken for', () => {
     });
   });
 
+  it.each(['gateway/operator.token', 'gateway/adapters/whatsapp/creds.json'])(
+    'asks before everything below a directory is read that has another name of %s',
+    (secret) => {
+      const data = mkdtempSync(join(tmpdir(), 'classify-data-'));
+      vi.stubEnv('PI_GATEWAY_DATA', data);
+      mkdirSync(join(data, secret, '..'), { recursive: true });
+      writeFileSync(join(data, secret), 'x');
+      const deep = join(cwd, 'src/deep/er');
+      mkdirSync(deep, { recursive: true });
+      const grep = (path?: string) =>
+        classifyCall('grep', { pattern: 'x', ...(path === undefined ? {} : { path }) }, cwd).dangerous;
+      try {
+        expect(grep()).toBe(false);
+        linkSync(join(data, secret), join(deep, 'notes.txt'));
+        for (const path of [undefined, '.', 'src', 'src/deep', 'src/deep/er', 'near'])
+          expect(grep(path), path).toBe(true);
+        expect(bash('cat src/deep/er/notes.txt').dangerous).toBe(true);
+        for (const command of [
+          'grep -r x',
+          'grep -rn x src',
+          'grep --recursive x src/deep',
+          'grep -r x near',
+        ])
+          expect(bash(command).dangerous, command).toBe(true);
+        expect(grep('bare.git')).toBe(false);
+        expect(bash('ls src/deep/er').dangerous).toBe(false);
+        // The other name is gone: nothing is left to be careful about.
+        rmSync(join(deep, 'notes.txt'));
+        expect(grep()).toBe(false);
+      } finally {
+        vi.unstubAllEnvs();
+        rmSync(join(cwd, 'src/deep'), { recursive: true });
+        rmSync(data, { recursive: true });
+      }
+    },
+  );
+
   it('asks before the gateway’s own data is read, wherever it lies', () => {
     vi.stubEnv('PI_GATEWAY_DATA', cwd);
     mkdirSync(join(cwd, 'gateway'));

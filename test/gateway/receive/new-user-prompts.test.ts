@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChatRef } from '../../../src/gateway/model.ts';
+import { tries } from '../../support/tries.ts';
 import { Rig } from '../rig.ts';
 
 const MINUTE = 60_000;
@@ -136,4 +138,50 @@ describe('a prompt of a new user', () => {
     await rig.pass(1000);
     expect(heard('ada').at(-1)).toEqual(['denied', 'p1']);
   });
+
+  it('that was denied has its outcome: taking the denial back and approving gives no second one', async () => {
+    await prompt('ada', 'p1');
+    const requestId = requestOf('ada');
+    await rig.operator.run({ type: 'pairing.deny', requestId });
+    await rig.pass(100);
+    await rig.operator.run({ type: 'pairing.undo', requestId });
+    await approve('ada');
+    expect(heard('ada').slice(1)).toEqual([
+      ['denied', 'p1'],
+      ['paired', undefined],
+    ]);
+    await prompt('ada', 'p2');
+    await rig.pass(100);
+    expect(heard('ada').at(-1)).toEqual(['reply', 'p2']);
+  });
+
+  it('has exactly one outcome, whatever is decided about its sender and taken back, however fast', async () => {
+    const ends = new Set(['reply', 'command', 'outcome', 'denied']);
+    const acts = ['pairing.approve', 'pairing.deny', 'pairing.block', 'pairing.undo'] as const;
+    const step = fc.record({ act: fc.constantFrom(...acts), pause: fc.constantFrom(0, 0, 1, 50) });
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 7 }), async (steps) => {
+        runs += 1;
+        const who = `who${runs}`;
+        await prompt(who, 'p1');
+        const requestId = requestOf(who);
+        const done: Promise<unknown>[] = [];
+        for (const { act, pause } of steps) {
+          done.push(rig.operator.run({ type: act, requestId }).catch(() => {})); // not possible any more
+          if (pause > 0) await rig.pass(pause);
+        }
+        await rig.pass(100);
+        await Promise.all(done);
+        // Whoever still waits is decided at last.
+        await rig.operator.run({ type: 'pairing.deny', requestId }).catch(() => {});
+        await rig.pass(500);
+        const outcomes = heard(who).filter(([kind, id]) => id === 'p1' && ends.has(String(kind)));
+        expect(outcomes, JSON.stringify(steps)).toHaveLength(1);
+        // The next one of the limits on codes finds room again.
+        await rig.pass(2 * HOUR);
+      }),
+      { numRuns: tries(60) },
+    );
+  }, 120_000);
 });
