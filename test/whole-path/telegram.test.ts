@@ -738,6 +738,8 @@ describe('an answer of the model stands on Telegram as', () => {
   const shown = (chatId = ADA.id): string[] =>
     server.state.messages.filter((each) => each.chatId === chatId && !each.deleted).map(({ raw }) => raw);
   const code = Array.from({ length: 300 }, (_, i) => `line ${i} of the program`).join('\n');
+  // The last test before has asked the model more than once.
+  beforeAll(() => path.settle());
   afterEach(() => path.model.reply(() => ({ text: 'Fine.' })));
 
   it.each<[string, string, readonly (string | RegExp)[]]>([
