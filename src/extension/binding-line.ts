@@ -9,6 +9,8 @@ import type { GatewayLink } from './gateway-link.ts';
 
 /** Between two tries while no gateway can be reached. */
 const RETRY_MS = [250, 500, 1000, 2000] as const;
+/** Between two looks that brought nothing. */
+const IDLE_MS = 50;
 /** Reports of one frame. */
 const BATCH = 200;
 /** Reports that nobody takes are kept up to here; then the oldest pieces of answers go. */
@@ -144,6 +146,8 @@ export class BindingLine {
       if (renewed || this.state.seen.epoch === undefined)
         this.state.seen = { epoch: answer.epoch, number: 0 };
       if (renewed) this.#events.renewed();
+      // One that is about to stop answers at once.
+      if (answer.orders.length === 0) await pause(IDLE_MS, this.#stop.signal);
       for (const { number, order } of answer.orders) {
         if (number <= this.state.seen.number) continue;
         this.state.seen = { epoch: answer.epoch, number };

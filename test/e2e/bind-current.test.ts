@@ -9,7 +9,14 @@ import { bundledPi } from '../../src/gateway/agent/pi-command.ts';
 import { newerPi } from '../agents/contract.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';
-import { GatewayProcess, ROOT, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import {
+  GatewayProcess,
+  operatorToken,
+  ROOT,
+  runCli,
+  temporaryFolder,
+  writeConfig,
+} from '../support/gateway-process.ts';
 import { TerminalProgram } from '../support/terminal.ts';
 
 const LONG = { timeout: 240_000 };
@@ -95,7 +102,7 @@ describe.each([
     LONG,
     async () => {
       configure();
-      await headless();
+      const gateway = await headless();
       const pi = await openPi();
       await bind(pi);
       await pi.shows(`chat: telegram ${ADA}`);
@@ -118,6 +125,16 @@ describe.each([
       ).toHaveLength(2);
       const { stdout } = await runCli(['bind', '--data-dir', folder.path]);
       expect(stdout).toContain('pi in a terminal');
+      const get = async (path: string): Promise<unknown> =>
+        (
+          await fetch(`http://127.0.0.1:${await gateway.ready()}${path}`, {
+            headers: { Authorization: `Bearer ${operatorToken(folder.path)}` },
+          })
+        ).json();
+      expect(await get('/api/status')).toMatchObject({
+        bindings: [{ platform: 'telegram', channelId: ADA, to: 'terminal' }],
+      });
+      expect(await get('/api/sessions')).toMatchObject([{ channelId: ADA, bound: { to: 'terminal' } }]);
 
       await enter(pi, `/gateway unbind telegram ${ADA}`, 'continues in its own session');
       say('and now?');
@@ -248,7 +265,10 @@ describe.each([
     await bind(pi);
     say('one');
     await pi.shows('You said: one', 60_000);
+    const begun = Date.now();
     await first.stop();
+    // The look for orders of that pi keeps nothing open.
+    expect(Date.now() - begun).toBeLessThan(10_000);
     await headless();
     say('two');
     await pi.shows('You said: two', 60_000);

@@ -249,7 +249,7 @@ export class Bindings {
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    for (const { terminal } of this.#held.values()) terminal?.pi.release();
+    for (const { terminal } of this.#held.values()) terminal?.pi.close();
   }
 
   #refuseFile(file: string): void {

@@ -42,6 +42,7 @@ export class Terminal {
   #reported = 0;
   #wake: (() => void) | undefined;
   #ended = false;
+  #closed = false;
 
   /** `approvals`: are tool calls asked about? */
   constructor(approvals: () => boolean) {
@@ -64,10 +65,11 @@ export class Terminal {
   async next(seen: OrdersSeen, waitMs: number): Promise<Orders> {
     if (seen.epoch === this.#epoch)
       while ((this.#orders[0]?.number ?? Number.POSITIVE_INFINITY) <= seen.number) this.#orders.shift();
-    if (this.#orders.length === 0 && !this.#ended) {
+    if (this.#orders.length === 0 && !this.#ended && !this.#closed) {
       this.#wake?.();
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, waitMs);
+        timer.unref(); // no reason for a gateway that stops to stay
         this.#wake = () => {
           clearTimeout(timer);
           resolve();
@@ -107,11 +109,17 @@ export class Terminal {
       );
     for (const ask of this.#asks.values()) ask.abort();
     this.#orders.length = 0;
-    this.release();
+    this.#release();
+  }
+
+  /** The gateway stops: nobody waits for orders any more. */
+  close(): void {
+    this.#closed = true;
+    this.#release();
   }
 
   /** Ends a wait for orders. */
-  release(): void {
+  #release(): void {
     this.#wake?.();
     this.#wake = undefined;
   }
@@ -119,7 +127,7 @@ export class Terminal {
   #order(order: Order): number {
     this.#last += 1;
     this.#orders.push({ number: this.#last, order });
-    this.release();
+    this.#release();
     return this.#last;
   }
 
