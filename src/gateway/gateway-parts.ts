@@ -7,12 +7,11 @@ import { interactivePi } from './agent/interactive.ts';
 import { sessionFileFor } from './agent/session-file.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
-import { type Cores, createCores, type GatewayDeps } from './core.ts';
-import { createWork, type Work } from './gateway-work.ts';
+import { createCores, type GatewayDeps } from './core.ts';
+import { machineZone } from './machine-zone.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, RefusalView } from './model.ts';
 import { createDialogs } from './questions/create.ts';
-import type { Dialogs } from './questions/dialogs.ts';
 import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
@@ -21,55 +20,34 @@ import { CHAT_COMMANDS, type ChatCommand } from './receive/commands/command-tabl
 import { createExecutor } from './receive/commands/execute.ts';
 import { Inbox } from './receive/inbox.ts';
 import { Reception } from './receive/reception.ts';
-import type { Schedules } from './schedules/schedules.ts';
+import { scheduleRules } from './schedules/rules.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { announcer } from './send/announcements.ts';
 import { AnswerFiles } from './send/answer-files.ts';
-import { filePolicy } from './send/file-policy.ts';
-import type { HomeChats } from './send/home-chats.ts';
+import { filePolicy, filesPrompt } from './send/file-policy.ts';
+import { HomeChats } from './send/home-chats.ts';
 import { Outbox } from './send/outbox.ts';
+import { resolveTargets, type Target, type TargetContext } from './send/target.ts';
 import { Archive } from './sessions/archive.ts';
 import { Handoffs } from './sessions/handoffs.ts';
 import { Sessions } from './sessions/sessions.ts';
-import { taskOfRow, undelivered } from './tasks/task-delivery.ts';
-import type { TaskLines } from './tasks/task-lines.ts';
-import type { Tasks } from './tasks/tasks.ts';
+import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
+import { TaskLines } from './tasks/task-lines.ts';
+import { taskView } from './tasks/task-record.ts';
+import { Tasks } from './tasks/tasks.ts';
 import { Asides } from './turns/asides.ts';
 import { Conversations } from './turns/conversations.ts';
 import { TurnSlots } from './turns/turn-slots.ts';
 import { Usage } from './usage.ts';
 
-export interface GatewayParts {
-  readonly adapters: AdapterManager;
-  readonly door: Door;
-  readonly sessions: Sessions;
-  readonly conversations: Conversations;
-  readonly outbox: Outbox;
-  readonly asides: Asides;
-  readonly handoffs: Handoffs;
-  readonly bindings: Bindings;
-  readonly tasks: Tasks;
-  readonly taskLines: TaskLines;
-  readonly schedules: Schedules;
-  readonly homes: HomeChats;
-  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
-  readonly chatsFor: Work['chatsFor'];
-  readonly chatOf: Work['chatOf'];
-  readonly usage: Usage;
-  readonly inbox: Inbox;
-  readonly reception: Reception;
-  readonly maintenance: Maintenance;
-  readonly cores: Cores;
-  readonly slots: TurnSlots;
-  readonly dialogs: Dialogs;
-  readonly archive: Archive;
-}
+export type GatewayParts = ReturnType<typeof createParts>;
 
 /** `stopping`: nobody waits for the store any more. */
 export function createParts(
   deps: GatewayDeps,
   stopping: AbortSignal,
   onRefusal: (refusal: RefusalView) => void,
-): GatewayParts {
+) {
   const { settings, stores, clock, agent } = deps;
   const log = deps.logs.logger('gateway');
   const cores = createCores(deps, stopping, {
@@ -185,17 +163,68 @@ export function createParts(
     conversation: (session) => conversations.conversation(session),
     prepare,
   });
-  const { tasks, taskLines, schedules, homes, chatOf, chatsFor } = createWork(cores, {
-    sessions,
-    conversations,
-    outbox,
-    files,
-    usage,
-    dialogs,
-    people: () => door.people,
-    listed,
+  // What is delivered is a row of the outbox, in the store of the sessions.
+  const taskDelivery = { ...cores.of('sessions', 'tasks'), outbox, files };
+  const taskLines = new TaskLines(core, outbox);
+  const tasks: Tasks = new Tasks({
+    ...cores.of('tasks', 'tasks'),
+    agentOf: (chat) => {
+      const own = settings.agentOf(chat);
+      const sendsFiles =
+        agent?.sharesFiles !== false &&
+        chat !== undefined &&
+        (adapters.known(chat.platform)?.capabilities.attachmentsOut ?? false);
+      const prompts = [
+        sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
+        own.systemPrompt,
+      ].filter((each) => each !== undefined);
+      return prompts.length === 0 ? own : { ...own, systemPrompt: prompts.join('\n\n') };
+    },
+    saw: ({ id }, event) => (event === undefined ? files.ended(id) : files.saw(id, event)),
+    used: (task, event) =>
+      usage.add(
+        {
+          platform: task.chat?.platform,
+          senderId: task.senderId ?? '',
+          senderName: sessions.get(task.parentSessionId ?? '')?.senderName ?? '',
+          sessionId: task.parentSessionId ?? task.id,
+        },
+        event,
+      ),
+    parallel: settings.agent.maxTasks,
+    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
+    deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
+    ask: ({ id, chat, senderId }) =>
+      dialogs.asker({
+        sessionId: id,
+        addressee: () => ({
+          chat,
+          requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
+    changed: (task) => {
+      taskLines.changed(task);
+      schedules.taskChanged(task);
+      if (task.chat !== undefined) deps.taskChanged?.(task.chat, taskView(task));
+    },
   });
-  const door = new Door({
+  /** A chat, or a thread of it, as the gateway knows it: which account it belongs to. */
+  const chatOf: TargetContext['chat'] = (platform, chatId, threadId) => {
+    const known = sessions.inChat(platform, chatId);
+    const chat = { platform, accountId: known?.chat.accountId ?? 'default', chatId };
+    return threadId === undefined ? chat : { ...chat, threadId };
+  };
+  const homes = new HomeChats(settings, chatOf);
+  /** The chats that targets mean now. Throws GatewayError for one that leads nowhere. */
+  const chatsFor = (targets: readonly Target[], origin: ChatRef | undefined): readonly ChatRef[] =>
+    resolveTargets(targets, { origin, home: (platform) => homes.get(platform), chat: chatOf });
+  const schedules: Schedules = new Schedules({
+    ...cores.of('tasks', 'schedules'),
+    tasks,
+    zone: machineZone(),
+    ...scheduleRules({ settings, people: () => door.people, listed, conversations, chatsFor }),
+  });
+  const door: Door = new Door({
     ...cores.of('security', 'pairing'),
     onApproved: (request) => reception.release(request),
     onRejected: (request, tell) => reception.reject(request, tell),
@@ -241,7 +270,7 @@ export function createParts(
     }),
     onRefusal,
   });
-  const adapters = new AdapterManager({
+  const adapters: AdapterManager = new AdapterManager({
     ...core,
     log,
     create: deps.createAdapter,
