@@ -36,6 +36,7 @@ const controller = new Controller({
     redraw: () => {},
     suspend: () => {},
     exportTranscript: async () => '',
+    runProgram: async () => '',
     page: () => {},
     openSession: () => {},
     copy: () => false,

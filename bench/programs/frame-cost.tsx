@@ -28,6 +28,7 @@ const controller = new Controller({
     redraw: () => {},
     suspend: () => {},
     exportTranscript: async () => '',
+    runProgram: async () => '',
     page: () => {},
     openSession: () => {},
     copy: () => false,

@@ -19,6 +19,7 @@ export const SWITCHES = [
   'inline',
   'ascii',
   'screen-reader',
+  'readonly',
   'json',
   'help',
   'version',
@@ -41,6 +42,7 @@ export interface Arguments {
   readonly inline: boolean;
   readonly ascii: boolean;
   readonly screenReader: boolean;
+  readonly readOnly: boolean;
   readonly json: boolean;
   /** Of `security audit`: repair what can be repaired safely. */
   readonly fix: boolean;
@@ -138,6 +140,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     inline: switches.has('inline'),
     ascii: switches.has('ascii'),
     screenReader: switches.has('screen-reader'),
+    readOnly: switches.has('readonly'),
     json: switches.has('json'),
     fix: switches.has('fix'),
     help: switches.has('help'),
@@ -185,6 +188,9 @@ function choice<T extends string>(
 }
 
 /** The flags that concern the console. */
-export function consoleOptions(args: Arguments): { inline: boolean; ascii: boolean; screenReader: boolean } {
-  return { inline: args.inline, ascii: args.ascii, screenReader: args.screenReader };
+export function consoleOptions(
+  args: Arguments,
+): Pick<Arguments, 'inline' | 'ascii' | 'screenReader' | 'readOnly'> {
+  const { inline, ascii, screenReader, readOnly } = args;
+  return { inline, ascii, screenReader, readOnly };
 }

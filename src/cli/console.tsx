@@ -1,12 +1,15 @@
 /** Opens the operator's console over an `Operator`, and gives the terminal back on every way out. */
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { render } from 'ink';
 import type { ReactNode } from 'react';
+import { GatewayError } from '../base/errors.ts';
 import { type ExportFormat, exported, wholeTranscript } from '../gateway/operator/export.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import type { ExportedSession, LeaveReason } from '../tui/actions/action.ts';
+import type { OwnCommand } from '../tui/actions/own.ts';
 import { App, type SuspendTerminal } from '../tui/app.tsx';
 import type { OwnTheme } from '../tui/draw/own-theme.ts';
 import { bindKeys } from '../tui/keys/bindings.ts';
@@ -42,6 +45,10 @@ export interface ConsoleOptions {
   readonly notifications?: 'off' | NotificationKind;
   /** Action id -> keys, separated by blanks: `{ "pairing.approve": "A" }`. */
   readonly keys?: Readonly<Record<string, string>>;
+  /** Nothing is changed from this console. */
+  readonly readOnly?: boolean;
+  /** The operator's own commands on rows. */
+  readonly commands?: readonly OwnCommand[];
   /** Saved filters, by name. */
   readonly filters?: Readonly<Record<string, string>>;
   readonly env?: NodeJS.ProcessEnv;
@@ -73,7 +80,8 @@ export async function runConsole(operator: Operator, options: ConsoleOptions = {
     mouse: options.mouse === true && !appearance.linear,
   });
   try {
-    return await holdConsole(operator, options, { env, appearance, terminal });
+    const seen = options.readOnly === true ? readOnlyOperator(operator) : operator;
+    return await holdConsole(seen, options, { env, appearance, terminal });
   } finally {
     terminal.close();
   }
@@ -93,7 +101,7 @@ async function holdConsole(
   const store = new ConsoleStore(operator);
   terminal.onNote((level, source, text) => store.note(level, source, text));
   terminal.onFocus((focused) => store.setFocused(focused));
-  const bindings = bindKeys(options.keys);
+  const bindings = bindKeys(options.keys, options.commands);
   for (const problem of bindings.problems) store.note('warn', 'console', problem);
   const controller: Controller = new Controller({
     operator,
@@ -105,6 +113,7 @@ async function holdConsole(
       redraw: () => terminal.redraw(),
       suspend: () => terminal.suspend(),
       exportTranscript: (session, path, format) => exportTo(operator, session, path, format),
+      runProgram: (words) => runProgram(words, env),
       page: (lines) => terminal.page(lines, env),
       openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
       copy(text) {
@@ -114,6 +123,7 @@ async function holdConsole(
       },
     },
   });
+  if (options.readOnly === true) controller.update((view) => ({ ...view, readOnly: true }));
   if (options.firstRun === true) controller.open(FIRST_STEP);
   terminal.onMouse((event) => {
     const { columns, rows } = terminal.screen;
@@ -150,6 +160,36 @@ async function holdConsole(
     controller.stop();
     store.stop();
   }
+}
+
+/** What only asks is allowed. */
+function readOnlyOperator(operator: Operator): Operator {
+  return {
+    snapshot: () => operator.snapshot(),
+    subscribe: (listener) => operator.subscribe(listener),
+    query: (name, params) => operator.query(name, params),
+    link: () => operator.link(),
+    close: () => operator.close(),
+    async run(command) {
+      if (command.type === 'doctor') return operator.run(command);
+      throw new GatewayError('read_only', 'this console is read-only', {
+        hint: 'Start it without --readonly to change something.',
+      });
+    },
+  };
+}
+
+/** Own commands get their words as they are; no shell reads them. */
+async function runProgram(
+  [program = '', ...words]: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  const { promise, resolve: done, reject } = Promise.withResolvers<string>();
+  execFile(program, words, { env, timeout: 60_000, maxBuffer: 1_000_000 }, (error, stdout, stderr) => {
+    if (error === null) done(stdout + stderr);
+    else reject(new Error(stderr.trim().split('\n').at(-1) || error.message));
+  }).stdin?.end();
+  return promise;
 }
 
 /** Chats are private: the file is for its owner only, and none that exists is written over. */

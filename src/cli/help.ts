@@ -29,6 +29,7 @@ const FLAGS = `Flags
   --json             machine-readable output
   --fix              of security audit: repair what can be repaired safely
   --inline, --ascii, --screen-reader    console display: see docs/console.md
+  --readonly         a console that changes nothing
   -h, --help         show help; "pi-gateway-tui <command> --help" for one command
   -v, --version      show the version`;
 

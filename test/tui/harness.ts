@@ -1,5 +1,6 @@
 /** Puts store and controller together without React and without real time. */
 import type { Effects, LeaveReason } from '../../src/tui/actions/action.ts';
+import type { OwnCommand } from '../../src/tui/actions/own.ts';
 import { type Glyphs, UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
 import { PLAIN_THEME, type Theme } from '../../src/tui/draw/theme.ts';
 import { Ticker } from '../../src/tui/draw/times.ts';
@@ -55,6 +56,7 @@ class RecordedEffects implements Effects {
   readonly opened: (readonly [id: string, lent: unknown])[] = [];
   readonly paged: (readonly string[])[] = [];
   readonly exports: (readonly [id: string, path: string, format: string])[] = [];
+  readonly programs: (readonly string[])[] = [];
   redraws = 0;
   suspends = 0;
 
@@ -79,6 +81,11 @@ class RecordedEffects implements Effects {
     return `exported to /home/ada/${path}`;
   }
 
+  async runProgram(words: readonly string[]): Promise<string> {
+    this.programs.push(words);
+    return `ran ${words.join(' ')}`;
+  }
+
   page(lines: readonly string[]): void {
     this.paged.push(lines);
   }
@@ -91,6 +98,7 @@ class RecordedEffects implements Effects {
 
 export interface HarnessOptions extends Partial<FakeOperatorOptions> {
   readonly keys?: Readonly<Record<string, string>>;
+  readonly commands?: readonly OwnCommand[];
   readonly filters?: Readonly<Record<string, string>>;
   readonly theme?: Theme;
   readonly glyphs?: Glyphs;
@@ -123,7 +131,7 @@ export function harness(options: HarnessOptions = {}): Harness {
   const controller = new Controller({
     operator,
     store,
-    bindings: bindKeys(options.keys),
+    bindings: bindKeys(options.keys, options.commands),
     effects,
     filters: options.filters ?? {},
   });

@@ -68,6 +68,8 @@ export interface Effects {
   openSession(id: string, lent: unknown): void;
   /** Writes a whole transcript to a new file on this machine, for its owner only; says where it is. */
   exportTranscript(session: ExportedSession, path: string, format: 'md' | 'json' | 'html'): Promise<string>;
+  /** Runs a program of the operator without a shell; resolves with what it printed. */
+  runProgram(words: readonly string[]): Promise<string>;
   /** Shows lines in the operator's pager; the console waits behind it. */
   page(lines: readonly string[]): void;
 }

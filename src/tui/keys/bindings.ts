@@ -1,5 +1,6 @@
 /** Which key does what in which scope: the registry's defaults with the operator's own keys over them. */
 import type { Action, Scope } from '../actions/action.ts';
+import { type OwnCommand, ownActions } from '../actions/own.ts';
 import { ACTIONS } from '../actions/registry.ts';
 import { parseKey } from './names.ts';
 
@@ -8,6 +9,8 @@ export interface Bindings {
   find(scope: Scope, key: string): Action | undefined;
   /** The keys of an action, the first one is shown. */
   keys(action: Action): readonly string[];
+  /** The operator's own commands. */
+  readonly own: readonly Action[];
   /** What was wrong with the operator's own keys, one sentence each. */
   readonly problems: readonly string[];
 }
@@ -16,7 +19,10 @@ export interface Bindings {
  * `remapped`: action id -> keys, separated by blanks; an empty text takes the keys away.
  * A key that cannot be read, an unknown action and a clash are reported and the default stays.
  */
-export function bindKeys(remapped: Readonly<Record<string, string>> = {}): Bindings {
+export function bindKeys(
+  remapped: Readonly<Record<string, string>> = {},
+  commands: readonly OwnCommand[] = [],
+): Bindings {
   const problems: string[] = [];
   const keys = new Map<string, readonly string[]>();
   for (const [id, text] of Object.entries(remapped)) {
@@ -52,11 +58,31 @@ export function bindKeys(remapped: Readonly<Record<string, string>> = {}): Bindi
   // The operator's own keys come first: a default that clashes with one gives way silently.
   for (const action of ACTIONS) if (keys.has(action.id)) bind(action, true);
   for (const action of ACTIONS) if (!keys.has(action.id)) bind(action, false);
+  // A command of one's own takes no key that decides something already.
+  const own: Action[] = [];
+  for (const action of ownActions(commands)) {
+    const [name = ''] = action.keys;
+    const parsed = parseKey(name);
+    const taken = action.scopes.map((scope) =>
+      'key' in parsed
+        ? (table.get(scope)?.get(parsed.key) ??
+          table.get('list')?.get(parsed.key) ??
+          table.get('global')?.get(parsed.key))
+        : undefined,
+    )[0];
+    if ('problem' in parsed) problems.push(`commands.${action.label}: ${parsed.problem}`);
+    else if (taken !== undefined) problems.push(`commands.${action.label}: ${name} is taken by ${taken.id}`);
+    else {
+      const bound = { ...action, keys: [parsed.key] };
+      own.push(bound);
+      bind(bound, true);
+    }
+  }
   const kept = (action: Action): readonly string[] =>
     (keys.get(action.id) ?? action.keys).filter((key) =>
       action.scopes.some((scope) => table.get(scope)?.get(key) === action),
     );
-  return { find: (scope, key) => table.get(scope)?.get(key), keys: kept, problems };
+  return { find: (scope, key) => table.get(scope)?.get(key), keys: kept, own, problems };
 }
 
 function suggestion(id: string): string {

@@ -86,7 +86,7 @@ export function paletteEntries(text: string, context: ActionContext, bindings: B
   const typed = text.trim();
   const command = parseCommand(typed);
   const scored: { entry: PaletteEntry; score: number }[] = [];
-  for (const action of ACTIONS) {
+  for (const action of [...ACTIONS, ...bindings.own]) {
     if (action.keysOnly === true || !isOffered(action, context)) continue;
     const words = title(action);
     const exact = command?.action === action;
@@ -125,4 +125,24 @@ export function exactEntry(text: string, entries: readonly PaletteEntry[]): Pale
 export function completed(entry: PaletteEntry): string {
   const words = wordsOf(entry.action);
   return entry.action.args === undefined ? words : `${words} `;
+}
+
+/** The ids that an action takes, by the first word of its name. */
+function idsFor({ id }: Action, { slices }: ActionContext): readonly string[] {
+  if (id.startsWith('session.')) return slices.sessions.map((row) => row.id);
+  if (id.startsWith('task.')) return slices.tasks.map((row) => row.id);
+  return id.startsWith('schedule.') ? slices.schedules.map((row) => row.id) : [];
+}
+
+/** The command with its id completed, as far as all ids agree that begin with what was typed; undefined without one. */
+export function completedId(text: string, context: ActionContext): string | undefined {
+  const command = parseCommand(text);
+  const typed = command?.args[0] ?? '';
+  if (command === undefined || command.action.args !== '<id>' || command.args.length > 1) return undefined;
+  if (typed === '' && !text.endsWith(' ')) return undefined;
+  const [first, ...others] = idsFor(command.action, context).filter((id) => id.startsWith(typed));
+  if (first === undefined) return undefined;
+  let length = first.length;
+  for (const id of others) while (!id.startsWith(first.slice(0, length))) length -= 1;
+  return `${command.action.words ?? ''} ${first.slice(0, length)}`;
 }

@@ -3,6 +3,7 @@ import type { Action, Scope } from '../actions/action.ts';
 import type { Mode, ViewState } from '../state/view.ts';
 import { topMode } from '../state/view.ts';
 import type { Bindings } from './bindings.ts';
+import { latinOf } from './layouts.ts';
 
 export type Routed =
   | {
@@ -67,5 +68,6 @@ function find(key: string, view: ViewState, bindings: Bindings): Action | undefi
     const action = bindings.find(scope, key);
     if (action !== undefined) return action;
   }
-  return undefined;
+  const latin = latinOf(key);
+  return latin === undefined ? undefined : find(latin, view, bindings);
 }

@@ -96,6 +96,7 @@ function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
         ...(traffic.perMinute > 0 ? [span(` ${sparkline(traffic.history, glyphs)}`, 'accent')] : []),
       ],
     },
+    ...(controller.view.readOnly ? [{ weight: 97, line: [span(' read-only ', 'badge')] }] : []),
     ...gateway.badges.map((badge) => ({ weight: 97, line: [span(` ${clean(badge, 60)} `, 'badge')] })),
   ];
 }

@@ -87,13 +87,15 @@ function keyHints(scene: Scene): Line {
     return [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])];
   for (const { until } of controller.view.undos) scene.ticker.at(until);
   const scopes = scopesOf(controller.view);
-  const shown = ACTIONS.filter(
-    (action) =>
-      action.hint !== undefined &&
-      action.scopes.some((scope) => scopes.includes(scope)) &&
-      reachable(scene, action) &&
-      action.disabled?.(controller) === undefined,
-  ).sort((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
+  const shown = [...ACTIONS, ...controller.bindings.own]
+    .filter(
+      (action) =>
+        action.hint !== undefined &&
+        action.scopes.some((scope) => scopes.includes(scope)) &&
+        reachable(scene, action) &&
+        action.disabled?.(controller) === undefined,
+    )
+    .sort((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
   const hints = shown.map((action): Span[] => [
     span(keyLabel(controller.bindings.keys(action)[0] ?? '', ascii), 'key'),
     span(` ${action.labelNow?.(controller) ?? action.label}`, 'text'),

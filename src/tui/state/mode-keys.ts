@@ -4,10 +4,10 @@ import { formPaste } from '../forms/form.ts';
 import { formModeKey } from '../forms/keys.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
-import { completed, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
+import { completed, completedId, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
 import { setupKey } from '../setup/keys.ts';
 import { composerKey, composerPaste } from './composer.ts';
-import { type Mode, replaceMode, withoutMode } from './view.ts';
+import { type Mode, replaceMode, type ViewState, withoutMode } from './view.ts';
 
 type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
 
@@ -166,6 +166,12 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
   const text = fieldText(mode.field);
   const entries = paletteEntries(text, context, bindings);
   const chosen = mode.index < 0 ? undefined : entries[Math.min(mode.index, entries.length - 1)];
+  const { commands } = context.view;
+  const back = commands.indexOf(text.trim());
+  if (key === 'up' && mode.index < 0 && (text === '' || back >= 0) && commands[back + 1] !== undefined) {
+    context.update((view) => replaceMode(view, { ...mode, field: fieldOf(commands[back + 1] ?? '') }));
+    return;
+  }
   if (key === 'up' || key === 'ctrl+p' || key === 'down' || key === 'ctrl+n') {
     const step = key === 'up' || key === 'ctrl+p' ? -1 : 1;
     const from = mode.index < 0 && step < 0 ? 0 : mode.index;
@@ -174,6 +180,11 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
     return;
   }
   if (key === 'tab') {
+    const id = chosen === undefined ? completedId(text, context) : undefined;
+    if (id !== undefined) {
+      context.update((view) => replaceMode(view, { ...mode, field: fieldOf(id), index: -1 }));
+      return;
+    }
     const first = chosen ?? entries[0];
     if (first !== undefined)
       context.update((view) => replaceMode(view, { ...mode, field: fieldOf(completed(first)), index: -1 }));
@@ -189,13 +200,23 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
       context.toast(`Not now: ${entry.disabled}.`, 'warn');
       return;
     }
-    context.update(withoutMode);
+    context.update((view) =>
+      remembered(withoutMode(view), chosen === undefined ? text.trim() : completed(entry)),
+    );
     const command = parseCommand(text);
     context.performFromPalette(entry.action, command?.action === entry.action ? command.args : []);
     return;
   }
   const field = edit(mode.field, key);
   if (field !== undefined) context.update((view) => replaceMode(view, { ...mode, field, index: -1 }));
+}
+
+/** Commands that ↑ brings back. */
+const COMMANDS_KEPT = 50;
+
+function remembered(view: ViewState, text: string): ViewState {
+  const commands = [text.trim(), ...view.commands.filter((each) => each !== text.trim())];
+  return { ...view, commands: commands.slice(0, COMMANDS_KEPT) };
 }
 
 function noCommand(text: string, similar: number): string {

@@ -147,6 +147,10 @@ export interface ViewState {
   /** What was written to chats, the newest first, and what was not sent yet, by session. */
   readonly written: readonly string[];
   readonly drafts: Readonly<Record<string, string>>;
+  /** Commands of the palette, the newest first. */
+  readonly commands: readonly string[];
+  /** Nothing is changed from this console. */
+  readonly readOnly: boolean;
   /** Tool calls in transcripts are shown with what they were given and returned. */
   readonly toolsOpen: boolean;
   /** Sessions whose last turn failed come first. */
@@ -177,6 +181,8 @@ export const INITIAL_VIEW: ViewState = {
   logSource: undefined,
   written: [],
   drafts: {},
+  commands: [],
+  readOnly: false,
   toolsOpen: false,
   failuresFirst: false,
   logWrap: false,

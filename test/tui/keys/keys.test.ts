@@ -186,7 +186,7 @@ describe('the key table', () => {
 
   it('follows remapped keys', () => {
     const row = keyTable(bindKeys({ 'pairing.approve': 'A' })).find((entry) =>
-      entry.help.startsWith('Let the'),
+      entry.help.startsWith('Approve the'),
     );
     expect(row).toMatchObject({ keys: 'A', scope: 'Pairing' });
   });
