@@ -86,6 +86,10 @@ const RULES = {
       return /[\s,]/.test(text.trim()) ? 'Write each name as an entry of the list.' : undefined;
     },
   },
+  filter: {
+    expected: 'the words of a filter, on one line',
+    fits: (text) => text.trim() !== '' && isOneLine(text),
+  },
   word: { expected: 'text without line breaks', fits: (text) => text.trim() !== '' && isOneLine(text) },
   argument: {
     expected: 'a program, then its arguments',
