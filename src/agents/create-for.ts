@@ -23,21 +23,21 @@ export async function createAgentFor(
   const { agent } = settings;
   const { createAgent } = await import('./create.ts');
   return createAgent(agent.backend, {
-    ...(agent.command === undefined ? {} : { command: agent.command }),
-    ...(agent.sharesFiles === undefined ? {} : { sharesFiles: agent.sharesFiles }),
+    command: agent.command,
+    sharesFiles: agent.sharesFiles,
     pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
       name,
       command,
       maxConcurrent,
-      ...(sessionDir === undefined ? {} : { sessionDir }),
-      ...(sharesFiles === undefined ? {} : { sharesFiles }),
+      sessionDir,
+      sharesFiles,
     })),
     isolation: agent.isolation,
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
-    ...(agent.model === undefined ? {} : { model: agent.model }),
-    ...(agent.thinking === undefined ? {} : { thinking: agent.thinking }),
-    ...(agent.tools === undefined ? {} : { tools: agent.tools }),
+    model: agent.model,
+    thinking: agent.thinking,
+    tools: agent.tools,
     maxChildren: agent.maxConcurrent,
     idleMs: agent.idleMs,
     startTimeoutMs: agent.startMs,

@@ -1,3 +1,5 @@
+import { pause } from './pause.ts';
+
 /**
  * Runs `work` with a signal that aborts after `ms` or with `parent`, whichever is first. Settles no later than the
  * signal even when `work` ignores it; the reason is then thrown. No timer is left behind.
@@ -44,5 +46,38 @@ export async function settlesWithin(work: Promise<unknown>, ms: number): Promise
     return await Promise.race([done, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The result of `work`, or undefined when it takes longer than `ms` or `signal` aborts. Leaves no timer behind. */
+export async function within<T>(work: Promise<T>, ms: number, signal?: AbortSignal): Promise<T | undefined> {
+  const done = new AbortController();
+  const end = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
+  try {
+    return await Promise.race([work, pause(ms, end).then(() => undefined)]);
+  } finally {
+    done.abort('over'); // without a reason Node makes an error with a stack, for nobody
+  }
+}
+
+/** Settles as the promise does, or rejects with `aborted()` as soon as `signal` aborts; the promise is then left alone. */
+export async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  aborted: () => Error,
+): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => {
+      // Nobody waits for it any more.
+    });
+    throw aborted();
+  }
+  const cut = Promise.withResolvers<never>();
+  const abort = (): void => cut.reject(aborted());
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([promise, cut.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -45,7 +45,7 @@ export interface GatewayDeps {
 }
 
 /** Stores what must not be lost: tries until the disk takes it, or nobody waits for it any more. */
-export type Persist = <T>(body: (tx: Tx) => T) => Promise<T>;
+type Persist = <T>(body: (tx: Tx) => T) => Promise<T>;
 
 export interface Core
   extends Pick<

@@ -151,7 +151,7 @@ export interface AdapterView extends AdapterHealth {
 export type SessionState = 'idle' | 'running' | 'queued' | 'paused' | 'ended';
 
 /** The session of pi that a chat is bound to: one that is open in a terminal, or one that the gateway works in. */
-export interface BoundView {
+interface BoundView {
   readonly to: 'terminal' | 'session';
   /** pi's own id of the session. */
   readonly piSession?: string;

@@ -119,7 +119,7 @@ function componentText(components: unknown, depth = 0): string {
 }
 
 /** What is needed to fetch a file again after its address has expired. */
-export interface FileRef {
+interface FileRef {
   readonly channelId: string;
   readonly messageId: string;
   readonly attachmentId: string;

@@ -1,9 +1,9 @@
 import { Value } from 'typebox/value';
+import { within } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
 import type { Intake } from '../kit/intake.ts';
-import { within } from '../kit/within.ts';
 import type { ChannelBook } from './channels.ts';
 import { inboundMessage, type Place, readMessage } from './inbound.ts';
 import {

@@ -1,7 +1,7 @@
 import { SimpleShardingStrategy, type WebSocketOptions } from 'discord.js';
+import { within } from '../../base/deadline.ts';
 import { PULSE, Pulse } from '../kit/pulse.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import {
   askForHeartbeat,
   cutSocket,

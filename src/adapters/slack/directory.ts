@@ -1,6 +1,6 @@
+import { within } from '../../base/deadline.ts';
 import type { Logger } from '../../base/log.ts';
 import { LruMap } from '../kit/lru.ts';
-import { within } from '../kit/within.ts';
 import { platformCode } from './errors.ts';
 import { type Fields, fieldsOf, textOf } from './fields.ts';
 import type { Names } from './mrkdwn.ts';

@@ -1,4 +1,5 @@
 import { webApi } from '@slack/bolt';
+import { unlessAborted } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type {
@@ -13,7 +14,6 @@ import type {
 import type { Attachment, ChatRef } from '../../gateway/model.ts';
 import { attachmentUnavailable, readLimited } from '../kit/download.ts';
 import { scrubbedLogger, scrubber } from '../kit/scrub.ts';
-import { unlessAborted } from '../kit/unless-aborted.ts';
 import type { Way } from '../kit/way.ts';
 import { formatSlack } from '../text/slack.ts';
 import { SlackConnection } from './connection.ts';

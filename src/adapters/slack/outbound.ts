@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { types } from '@slack/bolt';
+import { unlessAborted, within } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { pause } from '../kit/supervisor.ts';
-import { unlessAborted } from '../kit/unless-aborted.ts';
 import type { Way } from '../kit/way.ts';
-import { within } from '../kit/within.ts';
 import { ACTION_PREFIX } from './commands.ts';
 import { platformCode, toDeliveryError, unauthorisedCode } from './errors.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';

@@ -1,8 +1,8 @@
 import { SocketModeReceiver } from '@slack/bolt';
+import { within } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import { platformCode, rateLimitMs, unauthorisedCode } from './errors.ts';
 import { type Fields, fieldsOf, numberOf, textOf } from './fields.ts';
 import type { SlackSettings, SlackTiming } from './settings.ts';

@@ -1,9 +1,10 @@
 /** What stands above a message in its thread: Slack sends the message alone. */
+
+import { within } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import { LruMap } from '../kit/lru.ts';
-import { within } from '../kit/within.ts';
 import { subtypeKind } from './contents.ts';
 import type { Directory } from './directory.ts';
 import { missingScope, platformCode, rateLimitMs } from './errors.ts';

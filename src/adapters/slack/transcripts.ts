@@ -1,5 +1,5 @@
+import { within } from '../../base/deadline.ts';
 import { pause } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 import type { WebClient } from './web-client.ts';
 

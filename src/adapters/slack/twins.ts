@@ -1,5 +1,5 @@
+import { within } from '../../base/deadline.ts';
 import { LruMap } from '../kit/lru.ts';
-import { within } from '../kit/within.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 
 /** A mention comes as two events, a moment apart. */

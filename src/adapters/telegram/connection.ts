@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { within } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
 import { ParkedError, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
 import type { UpdateTaker } from './updates.ts';
 import { keepWebhook } from './webhook.ts';

@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { within } from '../../base/deadline.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterRoute } from '../../gateway/adapter.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import type { BotClient } from './client.ts';
 import type { UpdateTaker } from './updates.ts';
 import { ALLOWED_UPDATES, UpdateId } from './wire.ts';

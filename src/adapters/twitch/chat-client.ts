@@ -1,9 +1,9 @@
 import type { Agent } from 'node:http';
 import { Client } from 'tmi.js';
 import { WebSocket } from 'ws';
+import { within } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { within } from '../kit/within.ts';
 import { type IrcLine, readLine } from './irc-line.ts';
 
 export interface ChatClientOptions {

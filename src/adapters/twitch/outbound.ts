@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { unlessAborted } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { Lanes } from '../kit/lanes.ts';
 import { LruMap } from '../kit/lru.ts';
-import { unlessAborted } from '../kit/unless-aborted.ts';
 import type { IrcLine } from './irc-line.ts';
 import { deliveryErrorOf } from './notices.ts';
 import { RateWindow } from './rate-window.ts';

@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
+import { within } from '../../base/deadline.ts';
 import type { Logger } from '../../base/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
 import { Pulse } from '../kit/pulse.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';
-import { within } from '../kit/within.ts';
 import { ChatClient } from './chat-client.ts';
 import { chatUrlOf, eventSubUrlOf } from './endpoints.ts';
 import { Helix } from './helix.ts';
@@ -48,6 +48,7 @@ export class ChatSession {
   readonly #client: ChatClient;
   readonly #over = Promise.withResolvers<void>();
   readonly #joined = Promise.withResolvers<void>();
+  #described = false;
   readonly #ended = new AbortController();
   readonly #rooms = new Map<string, string>();
   #deadline: NodeJS.Timeout | undefined;
@@ -123,7 +124,7 @@ export class ChatSession {
   }
 
   #line(line: IrcLine): void {
-    const { health, clock, outbound, channels } = this.#options;
+    const { health, clock, outbound } = this.#options;
     const { command, tags } = line;
     const [first = ''] = line.params;
     this.#pulse.heard();
@@ -133,8 +134,11 @@ export class ChatSession {
     if (command === 'GLOBALUSERSTATE') this.#userId = tags['user-id'] || undefined;
     if (command === 'ROOMSTATE' && tags['room-id']) this.#rooms.set(tags['room-id'], first.replace('#', ''));
     if (command === 'PING' || command === 'PONG') health.change({ lastHeartbeatAt: clock() });
+    const missing = this.#missing().length;
     outbound.line(line);
-    if (channels.every((channel) => outbound.joined(channel))) this.#joined.resolve();
+    if (this.#missing().length === 0) this.#joined.resolve();
+    // A channel that was joined late must not stay "not in" until the next look.
+    if (this.#described && this.#missing().length !== missing) this.#describe();
     if (command === 'PRIVMSG' || command === 'USERNOTICE') this.#message(line);
   }
 
@@ -181,6 +185,7 @@ export class ChatSession {
       outbound.settleJoins();
       if (this.#missing().length > 0 && !signal.aborted)
         log.warn('channels could not be joined', { channels: this.#missing().join(' ') });
+      this.#described = true;
       this.#describe();
       await pause(timing.rejoinMs, signal);
     }

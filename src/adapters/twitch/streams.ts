@@ -1,12 +1,12 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { WebSocket } from 'ws';
+import { within } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { LruMap } from '../kit/lru.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
-import { within } from '../kit/within.ts';
 import type { Helix } from './helix.ts';
 
 /** https://dev.twitch.tv/docs/eventsub/websocket-reference/ */

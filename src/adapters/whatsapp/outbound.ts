@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import type { AnyMessageContent, WAMessageKey } from 'baileys';
+import { within } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
-import { within } from '../kit/within.ts';
 import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { property } from './close-reason.ts';

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { AgentSession, AgentSessionEvent } from '@earendil-works/pi-coding-agent';
+import { settlesWithin } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import { listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
 import { leftOut } from '../pi/equipment.ts';
@@ -162,12 +163,7 @@ export class HostSession {
       await this.#session.abort();
       await this.#session.extensionRunner.emit({ type: 'session_shutdown', reason: 'quit' });
     };
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, GOODBYE_MS);
-    });
-    await Promise.race([goodbye().catch(() => undefined), limit]);
-    clearTimeout(timer);
+    await settlesWithin(goodbye(), GOODBYE_MS);
     this.drop();
   }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { unlessAborted } from '../../base/deadline.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type {
   AgentControl,
@@ -277,7 +278,7 @@ export class PiConversation implements Conversation {
     this.#users++;
     this.#present.add(this);
     try {
-      const session = await settleBefore(this.#live(), signal);
+      const session = await unlessAborted(this.#live(), signal, () => new Error('aborted'));
       unwatch = watchLink(session.link, this.#backend.beat, () => this.#turn?.alive());
       return await job(session);
     } finally {
@@ -361,18 +362,5 @@ export class PiConversation implements Conversation {
 
   #leave(): void {
     if (this.#users === 0 && this.#links === 0) this.#present.delete(this);
-  }
-}
-
-/** The result of `work`, unless `signal` fires first. */
-async function settleBefore<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(new Error('aborted'));
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

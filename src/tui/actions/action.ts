@@ -10,7 +10,7 @@ import type { LoadedList } from '../state/loaded.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
 
-export type { Also, Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/asking.ts';
+export type { Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/asking.ts';
 
 /**
  * Where a key works. `global` everywhere but in text fields and dialogs; `list` in every pane and list view; `view` in

@@ -150,14 +150,14 @@ export function lifecycleContract(makePeer: MakePeer): void {
         const started = performance.now();
         await rig.adapter.stop();
         expect(performance.now() - started).toBeLessThan(5000);
-        let after = held();
-        for (let n = 0; n < 100 && after.length > before.length; n += 1) {
-          await sleep(50);
-          after = held();
-        }
         // Timers of earlier tests may have run out meanwhile: only what is new counts.
-        for (const kind of before) if (after.includes(kind)) after.splice(after.indexOf(kind), 1);
-        expect(after).toEqual([]);
+        const fresh = (): string[] => {
+          const after = held();
+          for (const kind of before) if (after.includes(kind)) after.splice(after.indexOf(kind), 1);
+          return after;
+        };
+        for (let n = 0; n < 100 && fresh().length > 0; n += 1) await sleep(50);
+        expect(fresh()).toEqual([]);
       }),
     );
 

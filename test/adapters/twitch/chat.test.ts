@@ -225,6 +225,12 @@ describe('the connection to Twitch', () => {
     await until(() => expect(host.accepted[0]?.sender.id).toBe('1'));
   });
 
+  it('lists a channel as missing no longer than until Twitch confirms it, however late', async () => {
+    await start({ joinTimeoutMs: 1 });
+    await state('connected');
+    await until(() => expect(host.current?.detail).toBe('@pibot'));
+  });
+
   it('is renewed once when Twitch asks for it', async () => {
     await start();
     await state('connected');

@@ -22,7 +22,7 @@ export type Frozen<T> = {
   readonly [K in keyof T]: T[K] extends (infer E)[] | undefined ? readonly E[] | Exclude<T[K], E[]> : T[K];
 };
 
-export type Params<P extends TProperties> = Frozen<Static<TObject<P>>>;
+type Params<P extends TProperties> = Frozen<Static<TObject<P>>>;
 
 export interface OperationRow<N extends string = string, P extends TProperties = TProperties> {
   /** Its name on the operator link, in the API and in the audit. */

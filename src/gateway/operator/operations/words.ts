@@ -5,7 +5,7 @@
 import { isPlatform, PLATFORMS } from '../../model.ts';
 import type { Seen } from './names.ts';
 
-export type Group = 'start' | 'access' | 'sessions' | 'automation' | 'configuration' | 'help';
+type Group = 'start' | 'access' | 'sessions' | 'automation' | 'configuration' | 'help';
 
 /** What was typed where the form has `<name>`. */
 export type Typed = Readonly<Record<string, string>>;
