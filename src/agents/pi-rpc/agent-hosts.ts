@@ -313,12 +313,13 @@ function noneUp(views: readonly AgentHostView[]): TurnEnd {
   );
 }
 
-function hostDown({ name, detail, hint }: AgentHostView): TurnEnd {
+function hostDown({ name, state, detail, hint }: AgentHostView): TurnEnd {
   return failedEnd(
     'agent_unreachable',
     'The machine on which this conversation lives cannot be reached just now; /new starts a fresh one elsewhere.',
     `Host ${name}: ${detail} ${hint ?? ''}`.trim(),
-    { reachedModel: false },
+    // A line that was cut a moment ago may be back within the pauses of the turn.
+    { reachedModel: false, retryable: state === 'retrying' },
   );
 }
 
