@@ -136,7 +136,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     expect(await client.outcome('p1')).toMatchObject({ type: 'error', data: { code: 'refused' } });
     expect((await say('allow telegram 4711')).text).toContain('telegram 4711 is on the allowlist');
     expect((await say('allow')).text).toContain('4711');
-    expect((await say('revoke telegram 4711')).text).toContain('no access any more');
+    expect((await say('revoke telegram 4711')).text).toContain('no longer has access');
     expect((await say('allow')).text).not.toContain('4711');
     expect(await say('allow myspace 1')).toMatchObject({
       kind: 'error',
