@@ -242,6 +242,7 @@ export async function walk(
   };
   const world = new World();
   const commands: Record<string, number> = {};
+  let sent = 0;
   const faults: string[] = [];
   /** The frame in front of which the last keys were pressed, and the key. */
   let frames: string[] = [];
@@ -258,6 +259,7 @@ export async function walk(
     'requestId' in command ? (command.requestId ?? '') : 'id' in command ? command.id : '';
 
   const judge = (command: OperatorCommand): void => {
+    sent += 1;
     commands[command.type] = (commands[command.type] ?? 0) + 1;
     const wanted = objectOf(command, world);
     const undone = UNDOES[command.type]?.some((type) => done.has(`${type} ${subject(command)}`)) === true;
@@ -399,7 +401,11 @@ export async function walk(
     marked = new Set(Object.values(h.controller.view.marks).flatMap((keys) => [...(keys ?? [])]));
     undoing = name === 'u' || (undoing && name === key);
     h.controller.key(name);
-    for (let turn = 0; turn < 3; turn += 1) await Promise.resolve();
+    // An act on many rows sends its commands one after another; all belong to this key.
+    for (let before = -1, turns = 3; before !== sent; turns = 20) {
+      before = sent;
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    }
     undoing = false;
   };
 
