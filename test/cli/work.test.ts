@@ -29,6 +29,14 @@ describe('one-shot commands', () => {
     expect(await ask(['task', 'cancel', 'bg-1'])).toEqual({ command: { type: 'task.cancel', id: 'bg-1' } });
   });
 
+  it('need a running gateway where an agent or a program has to start', async () => {
+    for (const line of ['tasks start hi', 'tasks program ls', 'tasks retry bg-1', 'schedules run sc-1'])
+      expect(
+        await readWork(line.split(' '), operator, { online: false }, ({ usage }) => new UsageError(usage)),
+        line,
+      ).toMatchObject({ words: { live: true } });
+  });
+
   it('make and change schedules, with the quotes that the terminal took away', async () => {
     const run = (...words: string[]) => ask(['schedules', ...words]);
     expect(await run('every', '0 9 * * 1-5', 'look', 'around')).toEqual({

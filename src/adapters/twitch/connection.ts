@@ -75,7 +75,7 @@ export class TwitchConnection {
       if (this.#untried)
         throw new ParkedError(
           'Twitch refuses the refreshed token too',
-          'Authorise the account named in platforms.twitch.username again, with the scopes chat:read and chat:edit.',
+          'Authorize the account named in platforms.twitch.username again, with the scopes chat:read and chat:edit.',
           'revoked',
         );
       await this.#refresh(signal);

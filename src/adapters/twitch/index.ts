@@ -28,7 +28,7 @@ const Validation = Type.Object({
 });
 
 const AGAIN =
-  'Authorise the account again with the scopes chat:read and chat:edit, and put the new token into platforms.twitch.token.';
+  'Authorize the account again with the scopes chat:read and chat:edit, and put the new token into platforms.twitch.token.';
 
 const NEEDED = ['chat:read', 'chat:edit'];
 

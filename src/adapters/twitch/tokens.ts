@@ -25,7 +25,7 @@ const RefreshAnswer = Type.Object({
 });
 
 const AUTHORISE =
-  'Authorise the bot account again and put the new token and refreshToken into platforms.twitch (scopes chat:read and chat:edit).';
+  'Authorize the bot account again and put the new token and refreshToken into platforms.twitch (scopes chat:read and chat:edit).';
 /** A token is renewed when it has less than this left. */
 const MARGIN_MS = 120_000;
 const TIMEOUT_MS = 15_000;

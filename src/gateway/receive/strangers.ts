@@ -15,6 +15,8 @@ import type { Inbox, InboxItem } from './inbox.ts';
 import { overBudget, textBytes } from './text-budget.ts';
 
 const NOT_NOW = 'This gateway does not take messages from here right now.';
+const STILL_PENDING =
+  'Your request is pending. This message was not kept. Send it again when you are approved.';
 const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';
 const TOO_LATE = 'This message waited for more than an hour. Send it again.';
 const WELCOME = "You're approved. Welcome!";
@@ -54,8 +56,8 @@ export class Strangers {
       if (view.request !== undefined && this.#isHeld(view.request, message))
         return this.#stillWaits(view.request, message);
       this.#deps.refused(message, view.code, view.reason);
-      // A person is not told how pairing is doing.
-      return this.#refusePrompt(message, NOT_NOW);
+      // Only those who know of their request already read that it is pending; everything else stays untold.
+      return this.#refusePrompt(message, view.code === 'pairing_pending' ? STILL_PENDING : NOT_NOW);
     }
     if (view.answer === 'remind' || view.answer === 'code') {
       const { request } = view;

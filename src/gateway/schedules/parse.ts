@@ -214,8 +214,12 @@ function every(words: Words, zone: string, now: number): { spec: ScheduleSpec; z
   if (days === undefined) throw unread(word);
   words.take();
   const time = words.time();
-  if (time === undefined)
-    throw badSchedule(`at what time every ${word}?`, `Write /every ${word} 09:00 <text>.`);
+  if (time === undefined) {
+    const hint = `Write /every ${word} 09:00 <text>.`;
+    throw /^\d{1,2}:\d/.test(words.peek())
+      ? unread(words.peek(), hint)
+      : badSchedule(`at what time every ${word}?`, hint);
+  }
   const where = words.zone() ?? zone;
   return { spec: { kind: 'cron', cron: `${time.minute} ${time.hour} * * ${days}` }, zone: where };
 }

@@ -141,10 +141,11 @@ export const GENERAL: readonly Action[] = [
     label: 'copy',
     help: 'Copy the id of the selected row to the clipboard (works over SSH).',
     hint: 85,
+    disabled: (context) => (copyText(context) === undefined ? 'nothing is selected' : undefined),
     run(context) {
       const text = copyText(context);
-      if (text === undefined) context.toast('Nothing is selected.', 'warn');
-      else if (context.effects.copy(text)) context.toast(`Copied ${clean(text, 60)}`);
+      if (text === undefined) return;
+      if (context.effects.copy(text)) context.toast(`Copied ${clean(text, 60)}`);
       else context.toast('This terminal has no clipboard that a program may write to.', 'warn');
     },
   },

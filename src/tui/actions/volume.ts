@@ -26,8 +26,10 @@ function marking(view: ViewState, list: ListId, keys: Iterable<string>): ViewSta
   return { ...view, marks: { ...view.marks, [list]: new Set(keys) } };
 }
 
-function unmarkable({ view }: ActionContext): string | undefined {
-  return MARKABLE.has(activeList(view)) ? undefined : 'rows of this list are decided one by one';
+function unmarkable(context: ActionContext): string | undefined {
+  const list = activeList(context.view);
+  if (!MARKABLE.has(list)) return 'rows of this list are decided one by one';
+  return context.rows(list).length === 0 ? 'no row can be marked' : undefined;
 }
 
 function mark<K extends ListId>(context: ActionContext, list: K): void {

@@ -53,7 +53,7 @@ function facts({ ticker }: Scene, row: AdapterView, width: number): Line[] {
       width,
     ),
     ...fact(
-      'Authorisation',
+      'Authorization',
       row.authorisation,
       width,
       row.authorisation === 'valid' ? 'ok' : row.authorisation === 'unknown' ? 'dim' : 'bad',

@@ -64,6 +64,14 @@ describe('a stranger', () => {
     expect(refusals()).toEqual([`${ADA} pairing_pending`, `${ADA} pairing_pending`]);
   });
 
+  it('who is a program reads that its request is pending, for each further prompt', async () => {
+    const prompt = (promptId: string): Promise<void> =>
+      rig.say(promptId, { chat: chatOf(ADA), sender: { id: ADA, name: 'ADA' }, promptId });
+    await prompt('first');
+    await prompt('second');
+    expect(told(ADA).at(-1)).toMatch(/^Your request is pending\. This message was not kept/);
+  });
+
   it('who arrives twice in one moment has one request', async () => {
     const { host } = rig.adapter;
     const message = (id: string, chatId: string) => ({

@@ -92,7 +92,7 @@ describe('/every', () => {
     expect(error(() => every('"* * * * * *" look'))).toContain('it has 6 fields');
     expect(error(() => every('"0 0 30 2 *" look'))).toContain('it never runs');
     expect(error(() => every('"61 0 * * *" look'))).toContain('not a cron expression');
-    expect(error(() => every('day 25:00 look'))).toBe('at what time every day?');
+    expect(error(() => every('day 25:00 look'))).toBe('"25:00" is not a time');
     expect(error(() => every('9 look'))).toBe('"9" is not a time');
   });
 });

@@ -37,6 +37,14 @@ describe('/every and /at', () => {
     expect(last()).toContain('next and only run Wed 2026-05-06 10:20 (UTC)');
   });
 
+  it('that an operator writes are corrected in the words that an operator types', async () => {
+    await expect(
+      rig.operator.run({ type: 'schedule.write', text: 'every blurb look' }),
+    ).rejects.toMatchObject({
+      hint: expect.stringMatching(/^Examples: every 30m <text>, every 2 hours <text>[^/]*$/),
+    });
+  });
+
   it('run as tasks whose results come to the chat', async () => {
     await rig.say('/every 30m look');
     await rig.pass(95 * MINUTE);

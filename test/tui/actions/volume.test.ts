@@ -13,6 +13,16 @@ function requests(count: number, options: Partial<HarnessOptions> = {}): Harness
   return harness({ snapshot: snapshotOf({ pairing }), keyMs: 1_100, ...options });
 }
 
+describe('a list without rows', () => {
+  it('offers neither marking nor copying in the hint line, and y copies nothing', () => {
+    const h = requests(0);
+    h.press('4');
+    expect(h.text().at(-1)).not.toMatch(/mark|copy/);
+    h.press('y');
+    expect(h.text().at(-1)).toContain('nothing is selected');
+  });
+});
+
 describe('marked rows', () => {
   it('are decided together after one question that names the number, and one undo takes all back', async () => {
     const h = requests(30);

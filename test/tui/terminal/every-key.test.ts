@@ -213,7 +213,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     asks: 'Abandon this message?',
     command: { type: 'outbox.abandon', id: 'o1' },
   },
-  'adapter.open': { before: [PANE.adapters], shows: 'Authorisation' },
+  'adapter.open': { before: [PANE.adapters], shows: 'Authorization' },
   'adapter.toggle': {
     before: [PANE.adapters],
     asks: 'Stop telegram?',

@@ -66,7 +66,7 @@ export const SCHEDULES = [
           status: 400,
           hint: 'Examples: every weekday 09:00 <text>, at 18:30 <text>.',
         });
-      const parsed = parse(rest, gateway.schedules.zone, gateway.deps.clock());
+      const parsed = withoutSlashes(() => parse(rest, gateway.schedules.zone, gateway.deps.clock()));
       return add(gateway, params, parsed, { targets: parseTargets(params.deliver) });
     },
   }),
@@ -94,7 +94,7 @@ export const SCHEDULES = [
     params: byId,
     audit: id,
     http: 'POST /api/schedules/:id/run',
-    words: [{ say: 'schedules run <id>' }],
+    words: [{ say: 'schedules run <id>', live: true }],
     async run({ gateway }, params) {
       const task = await gateway.schedules.run(params.id);
       return { message: `${params.id} runs now as ${task.id}`, data: taskView(task) };
@@ -116,6 +116,17 @@ export const SCHEDULES = [
 /** The terminal has taken the quotes of a first word such as "0 9 * * 1-5" away: they go around it again. */
 function quoted([first = '', ...rest]: readonly string[]): string {
   return [/\s/.test(first) ? `"${first}"` : first, ...rest].join(' ');
+}
+
+/** The examples in an error are written for a chat; an operator types the same words without a slash. */
+function withoutSlashes<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof GatewayError) || error.hint === undefined) throw error;
+    const hint = error.hint.replace(/(^|\s)\/(?=every |at )/g, '$1');
+    throw new GatewayError(error.code, error.message, { status: error.status, hint });
+  }
 }
 
 async function add(

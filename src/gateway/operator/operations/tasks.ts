@@ -29,10 +29,12 @@ export const TASKS = [
         group: 'automation',
         help: 'list background tasks, start one, or act on one',
         example: 'tasks start summarize the logs of today',
+        live: true,
         read: ({ text }) => ({ command: text }),
       },
       {
         say: 'tasks program <argv…>',
+        live: true,
         read: ({ argv }, _seen, rest) => ({ command: argv, argv: rest }),
       },
     ],
@@ -55,7 +57,7 @@ export const TASKS = [
     params: byId,
     audit: id,
     http: 'POST /api/tasks/:id/retry',
-    words: [{ say: 'tasks retry <id>' }],
+    words: [{ say: 'tasks retry <id>', live: true }],
     async run({ gateway }, params) {
       const task = await gateway.tasks.retry(params.id);
       return { message: `started ${task.id} in place of ${params.id}`, data: taskView(task) };
