@@ -55,7 +55,7 @@ describe('a chat’s session in the operator’s terminal', () => {
   }
 
   const told = (frame: Frame) =>
-    frame.type === 'message' && String(frame.data?.['text']).includes('has this session in a terminal');
+    frame.type === 'message' && String(frame.data?.['text']).includes('has this session open in a terminal');
 
   it('runs pi there while messages wait, and goes on in the chat afterwards', LONG, async () => {
     const client = await chat(await gateway(FAKE));
