@@ -7,15 +7,7 @@ import type { ListId } from '../lists/list.ts';
 import { sentenceOf } from '../state/sentence.ts';
 import type { Action, ActionContext } from './action.ts';
 
-export const OWN_LISTS = [
-  'sessions',
-  'tasks',
-  'pairing',
-  'adapters',
-  'refusals',
-  'allowlist',
-  'outbox',
-] as const;
+const OWN_LISTS = ['sessions', 'tasks', 'pairing', 'adapters', 'refusals', 'allowlist', 'outbox'] as const;
 type OwnList = (typeof OWN_LISTS)[number];
 
 export interface OwnCommand {
