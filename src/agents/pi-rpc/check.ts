@@ -49,10 +49,13 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   const startMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
   // As long as today's start may take by itself, 10 s are enough to say that something is wrong.
   const limitMs = startMs <= START_TIMEOUT_MS ? LIMIT_MS.least : Math.min(startMs, LIMIT_MS.most);
+  const begin = performance.now();
   let silent = false;
   const giveUp = (): void => {
     silent = true;
-    link.kill();
+    // What waits in a queue takes its job back when it is asked to.
+    link.terminate();
+    setTimeout(() => link.kill(), RUNG_MS).unref();
   };
   const timer = setTimeout(giveUp, limitMs);
   signal.addEventListener('abort', giveUp, { once: true });
@@ -68,8 +71,9 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     );
   } catch (error) {
     if (!(error instanceof LinkLost)) return failed(silentStart(limitMs, String(error)), await version);
-    if (silent && startMs > LIMIT_MS.most && !signal.aborted) return stillStarting(limitMs, startMs);
-    const end = silent ? silentStart(limitMs, error.end.stderr) : startFailure(error.end);
+    const waitedMs = performance.now() - begin;
+    if (silent && startMs > START_TIMEOUT_MS && waitedMs < startMs) return stillStarting(waitedMs, startMs);
+    const end = silent ? silentStart(waitedMs, error.end.stderr) : startFailure(error.end);
     return failed(end, await version);
   } finally {
     clearTimeout(timer);
@@ -79,11 +83,11 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
 }
 
 /** It may wait in a queue: nothing is known to be wrong. */
-function stillStarting(limitMs: number, startMs: number): AgentCheck {
+function stillStarting(waitedMs: number, startMs: number): AgentCheck {
   return {
     ok: true,
     pending: true,
-    detail: `The agent command is still starting after ${limitMs / 1000} s; agent.startSeconds allows ${startMs / 1000} s.`,
+    detail: `The agent command is still starting after ${Math.round(waitedMs / 1000)} s; agent.startSeconds allows ${startMs / 1000} s.`,
     hint: 'If it waits in a queue, look there (squeue, kubectl get pods).',
   };
 }

@@ -71,6 +71,16 @@ describe('an agent command that waits in a queue', () => {
     expect(next.text()).toBe('echo: again');
   });
 
+  it('is not judged by a look that ends sooner than its limit', async () => {
+    const { made, folder } = await start(60_000);
+    expect(await made.agent.check(AbortSignal.timeout(1000))).toMatchObject({
+      ok: true,
+      pending: true,
+      detail: 'The agent command is still starting after 1 s; agent.startSeconds allows 60 s.',
+    });
+    await vi.waitFor(() => expect(existsSync(join(folder, 'taken-back'))).toBe(true), PATIENT);
+  });
+
   it('is ended the same way at the limit, which names the key', async () => {
     const { folder, conversation } = await start(1000);
     expect(await startTurn(conversation, 'hello').end).toMatchObject({
