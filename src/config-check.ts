@@ -27,9 +27,15 @@ function checkDirectories({ agent, platforms }: Config, origin: string): void {
   const session = platforms?.whatsapp?.sessionPath;
   if (session !== undefined) {
     const path = resolve(session.replace(/^~(?=$|\/)/, homedir()));
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false)
+    let isDirectory: boolean;
+    try {
+      isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true; // it will be made
+    } catch {
+      isDirectory = false; // a name that is too long, a parent that is a file
+    }
+    if (!isDirectory)
       throw new ConfigError(
-        `${origin}: platforms.whatsapp.sessionPath: ${JSON.stringify(session)} is not a directory`,
+        `${origin}: platforms.whatsapp.sessionPath: ${JSON.stringify(session.slice(0, 200))} is not a directory`,
         'Name a directory, or remove the key: the session is then in the data directory.',
       );
   }
