@@ -151,11 +151,11 @@ describe('lists', () => {
     h.press('f /');
     h.type('zzz');
     h.press('enter');
-    expect(screen(h)).toContain('Refusals 0/2 /zzz');
+    expect(screen(h)).toContain('Refusals 0/1 /zzz');
     h.press('/');
     expect(screen(h)).not.toContain('/zzz');
     h.press('esc esc f');
-    expect(screen(h)).toContain('Refusals 2');
+    expect(screen(h)).toContain('Refusals 1');
     h.press('/');
     h.type('zzz');
     h.press('enter 1 f');
@@ -163,10 +163,15 @@ describe('lists', () => {
   });
 
   it('open again at their newest row', () => {
-    const rows = Array.from({ length: 50 }, (_, n) => refusalView(`r${n}`, { senderName: `Sender ${n}` }));
+    const rows = Array.from({ length: 50 }, (_, n) =>
+      refusalView(`r${n}`, { senderId: `u${n}`, senderName: `Sender ${n}` }),
+    );
     const h = harness({ snapshot: snapshotOf({ refusals: rows }) });
     h.press('f G esc');
-    h.operator.push({ type: 'refusal', refusal: refusalView('new', { senderName: 'Newest' }) });
+    h.operator.push({
+      type: 'refusal',
+      refusal: refusalView('new', { at: NOW, senderId: 'new', senderName: 'Newest' }),
+    });
     h.timers.advance(300);
     h.press('f');
     expect(screen(h)).toMatch(/▸discord {3}Newest/u);
