@@ -115,8 +115,8 @@ export function scene(): OperatorSnapshot {
     log: [
       log(310, 'info', 'telegram', 'connected: @mybot'),
       log(240, 'error', 'slack', 'parked: token revoked'),
-      log(95, 'info', 'inbox', 'not taken: the bot was not mentioned  platform=discord'),
-      log(61, 'info', 'pairing', 'a stranger asks to be let in  platform=discord'),
+      log(95, 'info', 'inbox', 'rejected: the bot was not mentioned  platform=discord'),
+      log(61, 'info', 'pairing', 'a new user requests access  platform=discord'),
       log(12, 'warn', 'discord', 'disconnected: the other side closed  attempt=3'),
       log(4, 'info', 'sessions', 'turn answered  session=s1'),
     ],

@@ -18,7 +18,7 @@ export function lentOf(data: unknown): LentSession {
   )
     return { lease, leaseMs, argv, cwd };
   throw new GatewayError('bad_answer', 'the gateway gave an answer that this version does not understand', {
-    hint: 'Bring both to the same version.',
+    hint: 'Update both to the same version.',
   });
 }
 

@@ -42,8 +42,8 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
   const lines = [
     online
       ? `gateway ${gateway.version} ${gateway.state} on ${gateway.host}:${gateway.port}, up since ${ago(gateway.startedAt)}`
-      : 'no gateway runs; this is what the store says',
-    `data folder ${gateway.dataDir}`,
+      : 'no gateway is running; this is what the store says',
+    `data directory ${gateway.dataDir}`,
     ...(online
       ? [
           `agent ${gateway.agent.backend}: ${gateway.agent.detail}${gateway.agent.hint === undefined ? '' : `\n  next step: ${gateway.agent.hint}`}`,
@@ -53,7 +53,7 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
       (host) =>
         `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} at work – ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
     ),
-    `sessions ${active}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, waiting to be let in ${snapshot.pairing.length}, turned away ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
+    `sessions ${active}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, pairing requests ${snapshot.pairing.length}, rejected ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
     ...gateway.badges.map((badge) => `WARNING ${badge}`),
   ];
   if (online)
@@ -227,7 +227,7 @@ export function allowlist(rows: readonly AllowlistView[]): string {
       ago(each.addedAt),
       each.note ?? '',
     ]),
-    'Nobody is on the allowlist.',
+    'The allowlist is empty.',
   );
 }
 

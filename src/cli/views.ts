@@ -172,5 +172,5 @@ function shown<T>(value: T, text: (value: T) => string): Shown {
 function countOf(value = '50'): number {
   const count = Number(value);
   if (Number.isInteger(count) && count > 0 && count <= 1000) return count;
-  throw new UsageError(`audit: "${value}" is no number of lines; give a whole number from 1 to 1000.`);
+  throw new UsageError(`audit: "${value}" is not a number of lines; give a whole number from 1 to 1000.`);
 }

@@ -69,7 +69,7 @@ export class Binding {
         'bad_answer',
         'the gateway gave an answer that this version does not understand',
         {
-          hint: 'Bring both to the same version.',
+          hint: 'Update both to the same version.',
         },
       );
     // What is asked about a tool call depends on where the data of the gateway is.

@@ -239,7 +239,7 @@ export class AdapterManager {
     this.#report(platform, slot, {
       ...restHealth('parked'),
       detail: messageOf(error),
-      nextStep: hint ?? `Look at the log, then start it again: adapter ${platform} start`,
+      nextStep: hint ?? `Check the log, then start it again: adapter ${platform} start`,
     });
   }
 

@@ -338,7 +338,7 @@ export interface GatewayView {
   readonly clients: number;
   /** Permanent red badges, one phrase each ("allowAll: everybody has access"). */
   readonly badges: readonly string[];
-  /** Strangers who got no code because too many were waiting. */
+  /** New users who got no code because too many requests were pending. */
   readonly turnedAway: number;
   readonly sessions?: { readonly open: number; readonly ended: number };
 }

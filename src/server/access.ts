@@ -265,7 +265,7 @@ export class AccessGuard {
 
 function locked(ms: number): RequestRefused {
   const seconds = Math.ceil(ms / 1000);
-  return new RequestRefused('too_many_failures', 'too many wrong tokens came from this address', {
+  return new RequestRefused('too_many_failures', 'too many invalid tokens came from this address', {
     status: 429,
     hint: `Try again in ${seconds} s with the right token.`,
     headers: { 'Retry-After': String(seconds) },

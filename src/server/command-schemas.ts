@@ -13,7 +13,7 @@ function shown(name: unknown): string {
 function unknownName(kind: string, name: unknown): RequestRefused {
   return new RequestRefused(`unknown_${kind}`, `there is no ${kind} "${shown(name)}"`, {
     status: 400,
-    hint: 'The console may be newer than the gateway: bring both to the same version.',
+    hint: 'The console may be newer than the gateway: update both to the same version.',
   });
 }
 

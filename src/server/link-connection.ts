@@ -62,9 +62,9 @@ export function linkUrl(address: string): URL {
   const withScheme = /^[a-z]+:\/\//i.test(address) ? address : `ws://${address}`;
   const url = URL.parse(withScheme.replace(/^http/i, 'ws'));
   if (url === null || !/^wss?:$/.test(url.protocol) || url.hostname === '')
-    throw new GatewayError('bad_url', `"${address}" is no address of a gateway`, {
+    throw new GatewayError('bad_url', `"${address}" is not the address of a gateway`, {
       status: 400,
-      hint: 'Give host:port or a URL, for instance http://localhost:3847.',
+      hint: 'Give host:port or a URL, for example http://localhost:3847.',
     });
   // Credentials and tokens do not belong into a URL; they would end up in logs.
   url.username = '';
@@ -299,7 +299,7 @@ function otherVersion(): GatewayError {
     'protocol_mismatch',
     'the gateway speaks another version of the operator protocol',
     {
-      hint: 'Bring console and gateway to the same version.',
+      hint: 'Update the console and the gateway to the same version.',
     },
   );
 }

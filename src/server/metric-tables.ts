@@ -11,7 +11,7 @@ function countBy<T>(rows: readonly T[], label: (row: T) => string, always: reado
 /** Counters that events feed: name, help, labels. */
 export const COUNTERS = {
   messages: ['messages_total', 'Messages by platform and direction (in, out).', ['platform', 'direction']],
-  refusals: ['refusals_total', 'Messages that were not taken, by reason code.', ['platform', 'code']],
+  refusals: ['refusals_total', 'Rejected messages, by reason code.', ['platform', 'code']],
   turns: ['turns_total', 'Agent turns that were started.', []],
   tools: ['tool_calls_total', 'Tool calls of the agent, by outcome.', ['ok']],
   tasks: ['tasks_ended_total', 'Background tasks that ended, by status.', ['status']],
@@ -27,7 +27,7 @@ export const COUNTERS = {
 export const SERVER_COUNTERS = {
   badFrames: ['bad_frames_total', 'Malformed input on chat sockets.'],
   slowClients: ['slow_clients_total', 'Chat clients cut off because they did not read.'],
-  authFailures: ['auth_failures_total', 'Requests with a wrong token.'],
+  authFailures: ['auth_failures_total', 'Requests with an invalid token.'],
   originRefusals: ['origin_refusals_total', 'Requests refused because of their Origin or Host.'],
 } as const satisfies Record<keyof ServerCounters, readonly [name: string, help: string]>;
 
@@ -42,7 +42,7 @@ export const GAUGES: readonly {
 }[] = [
   {
     name: 'up',
-    help: '1 while the gateway runs.',
+    help: '1 while the gateway is running.',
     labels: ['version'],
     read: ({ gateway }) => [[[gateway.version], gateway.state === 'running' ? 1 : 0]],
   },
@@ -83,13 +83,13 @@ export const GAUGES: readonly {
   },
   {
     name: 'pairing_pending',
-    help: 'Pairing requests that wait for the operator.',
+    help: 'Pending pairing requests.',
     labels: [],
     read: ({ pairing }) => [[[], pairing.length]],
   },
   {
     name: 'pairing_turned_away',
-    help: 'Strangers who got no code because too many were waiting.',
+    help: 'New users who got no code because too many requests were pending.',
     labels: [],
     read: ({ gateway }) => [[[], gateway.turnedAway]],
   },

@@ -244,7 +244,7 @@ function parseFrame(text: string): RequestFrame {
   }
   const { type, id, data }: { type?: unknown; id?: unknown; data?: unknown } = { ...asObject(value) };
   if ((type === 'run' || type === 'query') && typeof id === 'string') return { type, id, data };
-  throw new GatewayError('bad_frame', 'the frame is no command and no query', {
+  throw new GatewayError('bad_frame', 'the frame is neither a command nor a query', {
     status: 400,
     hint: 'Expected {"type":"run"|"query","id","data"} as JSON text.',
   });

@@ -169,7 +169,7 @@ class RemoteOperator implements Operator {
     const data = await this.#ask('run', command);
     if (isCommandResult(data)) return data;
     throw new GatewayError('bad_answer', 'the gateway gave an answer that this version does not understand', {
-      hint: 'Bring console and gateway to the same version.',
+      hint: 'Update the console and the gateway to the same version.',
     });
   }
 

@@ -122,7 +122,7 @@ export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
   await rewrite(options, legacy, temporary);
   await publish(disk, temporary, path);
   const rows = [...legacy.tables].map(([table, { length }]) => `${table} ${length}`).join(', ');
-  log.info('took over the database of the older gateway', { file: path, backup, rows });
+  log.info('imported the database of @0xkobold/pi-gateway', { file: path, backup, rows });
   return true;
 }
 

@@ -59,8 +59,8 @@ export function openDataFolder(folder: DataFolder): string {
     chmodSync(join(folder.root, 'gateway'), 0o700);
   } catch (error) {
     throw new ConfigError(
-      `data folder ${folder.root} cannot be used: ${messageOf(error)}`,
-      'Give a writable folder with --data-dir or PI_GATEWAY_HOME.',
+      `data directory ${folder.root} cannot be used: ${messageOf(error)}`,
+      'Give a writable directory with --data-dir or PI_GATEWAY_HOME.',
     );
   }
   const known = readOperatorToken(folder);

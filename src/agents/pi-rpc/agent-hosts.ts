@@ -307,8 +307,8 @@ function noneUp(views: readonly AgentHostView[]): TurnEnd {
   const words = views.map((view) => `${view.name}: ${view.detail} ${view.hint ?? ''}`.trim()).join(' ');
   return failedEnd(
     'agent_unreachable',
-    'None of the machines on which I work can be reached just now.',
-    `All hosts of agent.hosts failed; they are looked at again by themselves. ${words}`,
+    'None of the machines on which I work can be reached right now.',
+    `All hosts of agent.hosts failed; they are checked again automatically. ${words}`,
     { reachedModel: false, retryable: true },
   );
 }
@@ -326,8 +326,8 @@ function hostDown({ name, state, detail, hint }: AgentHostView): TurnEnd {
 function unknownHost(name: string): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    'The machine on which this conversation lives is not there any more; /new starts a fresh one.',
-    `The session's file is on host "${name}", which agent.hosts does not have any more.`,
+    'The machine on which this conversation lives no longer exists; /new starts a fresh one.',
+    `The session's file is on host "${name}", which agent.hosts no longer has.`,
     { reachedModel: false },
   );
 }

@@ -8,7 +8,7 @@ export interface AgentHost {
   /** Argv that speaks pi's RPC on stdio; with the placeholders of `command`. */
   readonly command: readonly [string, ...string[]];
   readonly maxConcurrent: number;
-  /** Folder of its session files, as the host sees it. Default: that of the gateway, under the same path. */
+  /** Directory of its session files, as the host sees it. Default: that of the gateway, under the same path. */
   readonly sessionDir?: string;
   /** See {@link Agent.sharesFiles}. Default: by the name of the command's program. */
   readonly sharesFiles?: boolean;

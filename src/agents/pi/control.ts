@@ -50,7 +50,7 @@ export function controlFailure(error: unknown): GatewayError {
     return new GatewayError('agent_refused', `The agent refused: ${oneLine(error.message)}`, { status: 409 });
   return new GatewayError('agent_unreachable', 'The agent could not be reached.', {
     status: 503,
-    hint: 'Look at the log of the gateway, then try again.',
+    hint: 'Check the log of the gateway, then try again.',
     cause: error,
   });
 }
@@ -94,7 +94,7 @@ function matchModel(models: readonly string[], name: string): string {
         hint: `Write more of the name: ${found.slice(0, 5).join(', ')}${found.length > 5 ? ', …' : ''}.`,
       });
   }
-  throw new GatewayError('model_unknown', `No available model is called "${oneLine(name, 80)}".`, {
+  throw new GatewayError('model_unknown', `No available model is named "${oneLine(name, 80)}".`, {
     status: 404,
     hint: 'Ask for the list without a name; a model appears there once its provider has a key or login.',
   });

@@ -137,7 +137,7 @@ export function lostTurn(end: LinkEnd, reachedModel: boolean): TurnEnd {
     return failedEnd(
       'agent_unreachable',
       'The connection to the agent was lost before the answer was finished.',
-      `pi gave no sign of life (${endWords(end)}); the next message connects again. Check the network, and the machine on which pi runs.`,
+      `pi stopped responding (${endWords(end)}); the next message connects again. Check the network, and the machine on which pi runs.`,
       { reachedModel, retryable },
     );
   return failedEnd(
@@ -161,7 +161,7 @@ export function refusedPrompt(reason: string): TurnEnd {
   const busy = /compaction is in progress|already processing/i.test(reason);
   return failedEnd(
     'model_error',
-    busy ? 'The agent is tidying up its memory just now.' : 'The agent did not accept the message.',
+    busy ? 'The agent is compacting its memory right now.' : 'The agent did not accept the message.',
     `pi refused the prompt: ${oneLine(reason)}`,
     { reachedModel: false, retryable: busy },
   );

@@ -36,7 +36,7 @@ const RULES: readonly Rule[] = [
   },
   {
     when: /^429\b|rate.?limit|too many requests/i,
-    message: 'The model provider is limiting requests just now; please try again in a minute.',
+    message: 'The model provider is limiting requests right now; please try again in a minute.',
     hint: "Wait, lower agent.maxConcurrent, or raise the provider's limit.",
   },
   {
@@ -51,8 +51,8 @@ const RULES: readonly Rule[] = [
   },
   {
     when: /^5\d\d\b|overloaded|server.?error|unavailable|terminated|socket|stream (ended|closed)/i,
-    message: 'The model provider has a problem of its own just now; please try again later.',
-    hint: "Look at the provider's status page; pi has already tried again.",
+    message: 'The model provider has a problem right now; please try again later.',
+    hint: "Check the provider's status page; pi has already tried again.",
   },
 ];
 
@@ -63,7 +63,7 @@ export function modelError(errorMessage: string): TurnEnd {
   return failedEnd(
     'model_error',
     rule?.message ?? 'The model reported an error.',
-    `${rule?.hint ?? 'Look at the log of the gateway and at the provider.'} It said: ${said === '' ? '(nothing)' : said}`,
+    `${rule?.hint ?? 'Check the log of the gateway and the provider.'} It said: ${said === '' ? '(nothing)' : said}`,
     { reachedModel: true },
   );
 }

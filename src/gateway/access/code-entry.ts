@@ -27,7 +27,7 @@ export async function redeemCode(
   const meant = found === undefined ? [...waiting] : [found.chat.platform];
   const lockedUntil = Math.min(...meant.map((each) => lock.lockedUntil(each)));
   if (meant.length > 0 && lockedUntil > now)
-    throw new GatewayError('code_locked', 'too many wrong codes: code entry is locked', {
+    throw new GatewayError('code_locked', 'too many invalid codes: code entry is locked', {
       status: 429,
       hint: `Approve the row by key or by id, or wait ${Math.ceil((lockedUntil - now) / 60_000)} minutes.`,
     });

@@ -30,7 +30,7 @@ export function abortedEnd(signal: AbortSignal, reachedModel: boolean): TurnEnd 
   return failedEnd(
     'timed_out',
     'The answer took too long, so it was stopped.',
-    'Look at the session for the step that did not end, or raise the time limit of turns.',
+    'Check the session for the step that did not end, or raise the time limit of turns.',
     { reachedModel },
   );
 }

@@ -232,7 +232,7 @@ export class ConfigAccess {
     const { config } = checkConfig(next, this.#path);
     await this.#check(config, this.#path);
     file.store = next;
-    return `${key} is stored${this.#stored(key) ? '' : '; it counts from the next start'}`;
+    return `${key} is stored${this.#stored(key) ? '' : '; it takes effect after a restart'}`;
   }
 }
 

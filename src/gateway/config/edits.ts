@@ -69,7 +69,7 @@ export class ConfigEdits {
       for (const warning of warnings) log.warn(warning);
       await apply(change);
       const now = [...change.platforms.keys(), ...(change.schedules ? ['schedules'] : [])];
-      if (now.length > 0) log.info(`config.json was changed and is in force: ${now.join(', ')}`);
+      if (now.length > 0) log.info(`config.json changed and is active: ${now.join(', ')}`);
       if (change.later.length > 0)
         log.warn(`config.json changed. Restart the gateway to apply: ${change.later.join(', ')}`);
     } catch (error) {
@@ -77,7 +77,7 @@ export class ConfigEdits {
       if (text === this.#complaint) return;
       this.#complaint = text;
       const hint = error instanceof ConfigError && error.hint !== undefined ? { hint: error.hint } : {};
-      log.error(`config.json was changed, but the configuration in force stays: ${text}`, hint);
+      log.error(`config.json changed, but the active configuration stays: ${text}`, hint);
     }
   }
 }

@@ -58,7 +58,7 @@ const common = {
     }),
   ),
   groupSessionsPerUser: Type.Optional(
-    Type.Boolean({ default: true, description: 'In groups each user has an own session.' }),
+    Type.Boolean({ default: true, description: 'In groups each user has their own session.' }),
   ),
   busyMode: Type.Optional(
     Type.Union([Type.Literal('steer'), Type.Literal('queue'), Type.Literal('interrupt')], {
@@ -69,7 +69,7 @@ const common = {
   toolActivity: Type.Optional(
     Type.Union([Type.Literal('off'), Type.Literal('brief'), Type.Literal('verbose')], {
       default: 'brief',
-      description: 'How much of the tools at work is shown in the chat.',
+      description: 'How much of the running tools is shown in the chat.',
     }),
   ),
   sessions: Type.Optional(PerKindSessions),
@@ -138,7 +138,7 @@ export const PlatformsSchema = Type.Object({
     Type.Object({
       ...common,
       sessionPath: Type.Optional(
-        text('Folder of the linked device; default below the data folder.', { 'x-is': 'path' }),
+        text('Directory of the linked device; default below the data directory.', { 'x-is': 'path' }),
       ),
       pairingPhone: Type.Optional(
         text('Phone number to link by pairing code instead of QR.', { 'x-is': 'phone' }),
@@ -182,7 +182,7 @@ export const PlatformsSchema = Type.Object({
         Type.Array(Type.String({ 'x-is': 'target' }), {
           default: [],
           description:
-            'Chats that are told when a stream begins or ends: <platform>:<chat>[:<thread>] or home:<platform>; needs clientId.',
+            'Chats that are notified when a stream begins or ends: <platform>:<chat>[:<thread>] or home:<platform>; needs clientId.',
         }),
       ),
       server: Type.Optional(text('Host of a local chat server.', { 'x-is': 'host' })),

@@ -38,7 +38,7 @@ export const AgentContextSchema = Type.Union(
   {
     default: 'brief',
     description:
-      'What the agent is told about each message in a line before it: nothing, where it comes from, who wrote it and when, or every id as well.',
+      'What the agent gets about each message in a line before it: nothing, where it comes from, who wrote it and when, or every id as well.',
   },
 );
 
@@ -46,7 +46,7 @@ const ResetPolicySchema = Type.Union(
   [Type.Literal('idle'), Type.Literal('daily'), Type.Literal('both'), Type.Literal('none')],
   {
     default: 'idle',
-    description: 'When a session starts anew: after idle time, at a daily hour, both, or never.',
+    description: 'When a new session starts: after idle time, at a daily hour, both, or never.',
   },
 );
 

@@ -43,7 +43,7 @@ function adoptSession(tx: Tx, row: Row, seen: Set<string>, now: number): void {
       createdAt,
       timeOf(row, 'last_activity', createdAt),
       current ? null : now,
-      current ? null : 'taken over from the older gateway',
+      current ? null : 'imported from @0xkobold/pi-gateway',
     ],
   );
 }

@@ -4,7 +4,7 @@ import type { Platform } from '../model.ts';
 export type OperatorCommand =
   /** connect a platform */
   | { readonly type: 'adapter.start'; readonly platform: Platform }
-  /** disconnect a platform: nobody is heard there until it is started again */
+  /** disconnect a platform: no messages are received until it is started again */
   | { readonly type: 'adapter.stop'; readonly platform: Platform }
   /** drop the connection to a platform and connect again */
   | { readonly type: 'adapter.restart'; readonly platform: Platform }
@@ -26,7 +26,7 @@ export type OperatorCommand =
   | { readonly type: 'pairing.invite' }
   /** create a code for one user; approving it gives exactly that user access */
   | { readonly type: 'pairing.generate'; readonly platform: Platform; readonly userId: string }
-  /** take a decision back: an approved sender is revoked, a blocked one unblocked; the request waits again */
+  /** undo a decision: an approved sender is revoked, a blocked one unblocked; the request waits again */
   | { readonly type: 'pairing.undo'; readonly requestId: string }
   /** add a user to the allowlist */
   | { readonly type: 'allow'; readonly platform: Platform; readonly userId: string; readonly note?: string }
@@ -42,23 +42,23 @@ export type OperatorCommand =
   | { readonly type: 'session.reopen'; readonly id: string }
   /** stop the turn that runs in a session */
   | { readonly type: 'session.stop'; readonly id: string }
-  /** pause the agent in a session: messages wait while the operator answers by hand */
+  /** pause the agent in a session: messages queue while the operator answers */
   | { readonly type: 'session.pause'; readonly id: string }
-  /** let the agent go on in a session that was paused */
+  /** resume the agent in a paused session */
   | { readonly type: 'session.resume'; readonly id: string }
-  /** lend a session to a terminal; messages wait until it is handed back */
+  /** open a session in a terminal; messages queue until it is closed there */
   | { readonly type: 'session.lend'; readonly id: string }
   /** renew the lease of a terminal that has a session; "pid" is its pi */
   | { readonly type: 'session.renew'; readonly id: string; readonly lease: string; readonly pid?: number }
-  /** hand a session back that was lent to a terminal */
+  /** close a session that is open in a terminal */
   | { readonly type: 'session.handBack'; readonly id: string; readonly lease: string }
   /** write into the chat of a session as the operator */
   | { readonly type: 'session.write'; readonly id: string; readonly text: string }
   /** drop a message that waits in a session */
   | { readonly type: 'queue.drop'; readonly sessionId: string; readonly messageId: string }
-  /** take a drop of the last minutes back: the message waits again, at the end of the queue */
+  /** undo a drop of the last minutes: the message is queued again, at the end */
   | { readonly type: 'queue.restore'; readonly sessionId: string; readonly messageId: string }
-  /** move a message that waits in a session one place forward */
+  /** move a queued message one place forward */
   | { readonly type: 'queue.up'; readonly sessionId: string; readonly messageId: string }
   /** send a message to a chat as the operator */
   | {
@@ -69,7 +69,7 @@ export type OperatorCommand =
     }
   /** try a delivery that failed again, now */
   | { readonly type: 'outbox.retry'; readonly id: string }
-  /** give a delivery up; it is never sent */
+  /** abandon a delivery; it is never sent */
   | { readonly type: 'outbox.abandon'; readonly id: string }
   /** tie a chat to one session: one of the gateway, or one of pi by its id or file */
   | {
@@ -78,7 +78,7 @@ export type OperatorCommand =
       readonly channelId: string;
       readonly session: string;
     }
-  /** end a binding: the chat continues in its own session, with what waits */
+  /** end a binding: the chat continues in its own session, with its queued messages */
   | { readonly type: 'unbind'; readonly platform: Platform; readonly channelId: string }
   /** tie a chat to the pi in a terminal, until that pi ends */
   | {
@@ -190,7 +190,7 @@ export type OperatorCommand =
       readonly timeoutMs?: number;
       readonly deliver?: string;
     }
-  /** try a task that did not succeed once more, as a new one */
+  /** retry a failed task, as a new one */
   | { readonly type: 'task.retry'; readonly id: string }
   /** cancel a task */
   | { readonly type: 'task.cancel'; readonly id: string }
@@ -219,13 +219,13 @@ export type OperatorCommand =
     }
   /** pause a schedule */
   | { readonly type: 'schedule.pause'; readonly id: string }
-  /** let a paused schedule go on */
+  /** resume a paused schedule */
   | { readonly type: 'schedule.resume'; readonly id: string }
-  /** run a schedule now, beside its times */
+  /** run a schedule now, in addition to its times */
   | { readonly type: 'schedule.run'; readonly id: string }
   /** remove a schedule */
   | { readonly type: 'schedule.remove'; readonly id: string }
-  /** set a configuration value; a change of a platform is in force at once */
+  /** set a configuration value; a change of a platform takes effect immediately */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   /** replace the operator token; the old one stops working immediately */
   | { readonly type: 'token.rotate' }

@@ -180,7 +180,7 @@ export class Dialogs {
     if (waiting === undefined || !this.book.close(id, outcomeOf(answer)))
       throw new GatewayError('dialog_over', 'that question is over', {
         status: 409,
-        hint: 'Look at the open questions.',
+        hint: 'List the open questions.',
       });
     this.#waiting.delete(id);
     const { dialog } = waiting;

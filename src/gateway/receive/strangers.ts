@@ -243,7 +243,7 @@ export class Strangers {
     const { door, events, log } = this.#deps;
     await door.desk.store(request);
     if ((await door.arrived(request)) === 'decided') return;
-    log.info('a stranger asks to be let in', {
+    log.info('a new user requests access', {
       platform: message.chat.platform,
       user: message.sender.id,
     });

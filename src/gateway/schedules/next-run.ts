@@ -80,7 +80,7 @@ export function checkCron(cron: string, zone: string, now: number): string {
   const fail = (why: string): never => {
     throw badSchedule(
       `"${text.slice(0, 60)}" is not a cron expression: ${why}`,
-      'Five fields: minute hour day month weekday, for instance "0 9 * * 1-5".',
+      'Five fields: minute hour day month weekday, for example "0 9 * * 1-5".',
     );
   };
   if (!text.startsWith('@') && text.split(' ').length !== 5) fail(`it has ${text.split(' ').length} fields`);

@@ -233,7 +233,7 @@ export class Schedules {
         this.#arm();
       })
       .catch((error: unknown) =>
-        this.#deps.log.error('the schedules could not be looked at', { error: messageOf(error) }),
+        this.#deps.log.error('the schedules could not be checked', { error: messageOf(error) }),
       );
     return this.#looking;
   }

@@ -28,7 +28,7 @@ export function parseTarget(text: string): Target {
   const word = head.trim().toLowerCase();
   if (word === 'origin' && rest.length === 0) return ORIGIN;
   if (word === 'home') {
-    if (rest.length !== 1) throw badTarget(text, `Write home:<platform>, for instance home:telegram.`);
+    if (rest.length !== 1) throw badTarget(text, `Write home:<platform>, for example home:telegram.`);
     return { kind: 'home', platform: platformOf(rest[0] ?? '', text) };
   }
   const platform = platformOf(word, text);

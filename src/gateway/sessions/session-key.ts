@@ -4,7 +4,7 @@ export interface SessionKeyInput {
   readonly chat: ChatRef;
   readonly chatKind: ChatKind;
   readonly senderId: string;
-  /** In groups each user has an own session. */
+  /** In groups each user has their own session. */
   readonly perUser: boolean;
 }
 

@@ -87,7 +87,7 @@ export const GATEWAY: readonly Action[] = [
     scopes: ['global'],
     keys: [],
     label: 'set-up',
-    help: 'Walk through the set-up: agent, platform, who may come in.',
+    help: 'Open the setup: agent, platform, who gets access.',
     words: 'setup',
     run: (context) => context.update((view) => ({ ...view, modes: [FIRST_STEP] })),
   },
@@ -152,7 +152,7 @@ export const GATEWAY: readonly Action[] = [
     run: (context) =>
       context.ask({
         title: 'Restart the gateway?',
-        lines: [runningWork(context) ?? 'Nothing is running.', 'Waiting messages are kept.'],
+        lines: [runningWork(context) ?? 'Nothing is running.', 'Queued messages are kept.'],
         verb: 'restart',
         confirmed: () => context.run({ type: 'restart' }),
       }),

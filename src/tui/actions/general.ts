@@ -121,7 +121,7 @@ export const GENERAL: readonly Action[] = [
     scopes: ['global', 'list', 'sheet'],
     keys: ['u'],
     label: 'undo',
-    help: 'Take the last decision back, within 30 s; again: the one before.',
+    help: 'Undo the last decision, within 30 s; again: the one before.',
     hint: 70,
     disabled: (context) => (context.view.undos.length === 0 ? 'nothing can be taken back' : undefined),
     run: (context) => context.undo(),
@@ -131,7 +131,7 @@ export const GENERAL: readonly Action[] = [
     scopes: ['global'],
     keys: ['U'],
     label: 'undo list',
-    help: 'Show what can still be taken back.',
+    help: 'Show what can still be undone.',
     run: (context) => context.open({ kind: 'sheet', sheet: 'undo', subject: '', top: 0 }),
   },
   {

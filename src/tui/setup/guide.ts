@@ -70,7 +70,7 @@ export const GUIDES: readonly (readonly [Platform, PlatformGuide])[] = [
 export function doorStep(platform: Platform, row: AdapterView | undefined): string {
   const bot = row?.account?.name ?? 'the bot';
   if (platform === 'websocket')
-    return 'Write to it with: pi-gateway-tui chat. The first message asks to be let in, as on every platform.';
+    return 'Write to it with: pi-gateway-tui chat. The first message requests access, as on every platform.';
   if (platform === 'whatsapp')
     return row?.state === 'connected'
       ? `Write to ${bot} from another phone.`

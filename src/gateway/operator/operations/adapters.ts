@@ -35,7 +35,7 @@ export const ADAPTERS = [
   }),
   operation({
     name: 'adapter.stop',
-    help: 'disconnect a platform: nobody is heard there until it is started again',
+    help: 'disconnect a platform: no messages are received until it is started again',
     params: platform,
     audit: name,
     http: 'POST /api/adapters/:platform/stop',
@@ -100,7 +100,7 @@ export const ADAPTERS = [
       return {
         message:
           params.chat === undefined
-            ? `${params.platform} has no home chat any more`
+            ? `${params.platform} no longer has a home chat`
             : `home:${params.platform} is ${params.chat}`,
       };
     },

@@ -47,7 +47,7 @@ export const BINDINGS = [
   }),
   operation({
     name: 'unbind',
-    help: 'end a binding: the chat continues in its own session, with what waits',
+    help: 'end a binding: the chat continues in its own session, with its queued messages',
     params: chat,
     audit: name,
     http: 'DELETE /api/bindings/:platform/:channelId',

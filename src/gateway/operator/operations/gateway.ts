@@ -13,7 +13,7 @@ export const GATEWAY = [
      * `key` may name a section (`platforms.telegram`): then `value` holds the keys to change, null takes one away, and
      * the file is written once.
      */
-    help: 'set a configuration value; a change of a platform is in force at once',
+    help: 'set a configuration value; a change of a platform takes effect immediately',
     params: { key: Id, value: Type.Unknown() },
     audit: ({ key }) => key,
     async run({ gateway, config }, { key, value }) {

@@ -49,7 +49,7 @@ export function questionId({ dialogs = [] }: Seen, name: string): string {
     number === undefined ? each.id === name : each.number === Number(number),
   );
   if (found !== undefined) return found.id;
-  throw new GatewayError('dialog_not_found', `no open question is called ${name}`, {
+  throw new GatewayError('dialog_not_found', `no open question named ${name}`, {
     status: 404,
     hint: 'pi-gateway-tui approvals lists them.',
   });

@@ -134,7 +134,7 @@ export const PEOPLE = [
   }),
   operation({
     name: 'pairing.undo',
-    help: 'take a decision back: an approved sender is revoked, a blocked one unblocked; the request waits again',
+    help: 'undo a decision: an approved sender is revoked, a blocked one unblocked; the request waits again',
     params: { requestId: Id },
     run: async ({ gateway }, { requestId }, actor) => ({
       message: `${(await gateway.door.undo(requestId, actor)).senderName} waits again`,

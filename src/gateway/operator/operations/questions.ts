@@ -46,7 +46,7 @@ export const QUESTIONS = [
         throw new GatewayError(
           over ? 'dialog_over' : 'dialog_not_found',
           over ? 'that question is over; nothing has changed' : `no question has the id ${params.id}`,
-          { status: over ? 409 : 404, hint: 'Look at the open questions.' },
+          { status: over ? 409 : 404, hint: 'List the open questions.' },
         );
       }
       const answer = answerOf(dialog, params);

@@ -81,7 +81,7 @@ export const SCHEDULES = [
   }),
   operation({
     name: 'schedule.resume',
-    help: 'let a paused schedule go on',
+    help: 'resume a paused schedule',
     params: byId,
     audit: id,
     http: 'POST /api/schedules/:id/resume',
@@ -90,7 +90,7 @@ export const SCHEDULES = [
   }),
   operation({
     name: 'schedule.run',
-    help: 'run a schedule now, beside its times',
+    help: 'run a schedule now, in addition to its times',
     params: byId,
     audit: id,
     http: 'POST /api/schedules/:id/run',

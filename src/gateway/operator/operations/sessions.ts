@@ -75,7 +75,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.pause',
-    help: 'pause the agent in a session: messages wait while the operator answers by hand',
+    help: 'pause the agent in a session: messages queue while the operator answers',
     params: byId,
     audit: id,
     words: [{ say: 'session pause <session>', live: true, read: named }],
@@ -89,7 +89,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.resume',
-    help: 'let the agent go on in a session that was paused',
+    help: 'resume the agent in a paused session',
     params: byId,
     audit: id,
     words: [{ say: 'session resume <session>', live: true, read: named }],
@@ -105,7 +105,7 @@ export const SESSIONS = [
   operation({
     name: 'session.lend',
     /** `data` is {@link LentSession}. */
-    help: 'lend a session to a terminal; messages wait until it is handed back',
+    help: 'open a session in a terminal; messages queue until it is closed there',
     params: byId,
     audit: id,
     async run({ gateway }, params) {
@@ -124,7 +124,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'session.handBack',
-    help: 'hand a session back that was lent to a terminal',
+    help: 'close a session that is open in a terminal',
     params: { ...byId, lease: Id },
     audit: id,
     async run({ gateway }, params) {
@@ -161,7 +161,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'queue.restore',
-    help: 'take a drop of the last minutes back: the message waits again, at the end of the queue',
+    help: 'undo a drop of the last minutes: the message is queued again, at the end',
     params: queued,
     audit: place,
     async run({ gateway }, { sessionId, messageId }) {
@@ -175,7 +175,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'queue.up',
-    help: 'move a message that waits in a session one place forward',
+    help: 'move a queued message one place forward',
     params: queued,
     audit: place,
     run({ gateway }, { sessionId, messageId }) {
@@ -215,7 +215,7 @@ export const SESSIONS = [
   }),
   operation({
     name: 'outbox.abandon',
-    help: 'give a delivery up; it is never sent',
+    help: 'abandon a delivery; it is never sent',
     params: byId,
     audit: id,
     async run({ gateway }, params) {

@@ -53,7 +53,7 @@ export const TASKS = [
   }),
   operation({
     name: 'task.retry',
-    help: 'try a task that did not succeed once more, as a new one',
+    help: 'retry a failed task, as a new one',
     params: byId,
     audit: id,
     http: 'POST /api/tasks/:id/retry',

@@ -39,14 +39,14 @@ export const CHAT_COMMANDS = [
   },
   {
     name: 'stop',
-    help: 'Stop the running turn and drop your waiting messages.',
+    help: 'Stop the running turn and drop your queued messages.',
     midTurn: true,
     who: 'everyone',
     control: 'always',
   },
   {
     name: 'status',
-    help: 'Show what I am doing and what waits.',
+    help: 'Show what is running and queued.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -115,7 +115,7 @@ export const CHAT_COMMANDS = [
   {
     name: 'queue',
     args: '<text>',
-    help: 'Send a message that waits for its own turn.',
+    help: 'Queue a message for a turn of its own.',
     midTurn: true,
     who: 'everyone',
   },
@@ -173,7 +173,7 @@ export const CHAT_COMMANDS = [
   {
     name: 'btw',
     args: '<text>',
-    help: 'Ask something beside the conversation; it only reads, and is forgotten.',
+    help: 'Ask a side question: the agent only reads, and the session does not keep it.',
     midTurn: true,
     who: 'everyone',
     patient: true,
