@@ -109,7 +109,7 @@ describe('the real pi as a child', () => {
     [401, 'Incorrect API key provided', 'credentials'],
     [429, 'Rate limit reached for requests', 'limiting requests'],
     [404, 'The model `mock` does not exist', 'does not know'],
-    [503, 'The server is overloaded', 'problem of its own'],
+    [503, 'The server is overloaded', 'has a problem right now'],
   ])('names the reason when the provider answers %i', async (status, message, sentence) => {
     server.reply(() => ({ error: { status, message } }));
     const end = await turnOf(start(), 'hello', `status-${status}`).end;

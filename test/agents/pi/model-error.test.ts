@@ -11,7 +11,7 @@ describe('an error of the model', () => {
     ['429: {"error":{"message":"Rate limit reached"}}', 'limiting requests'],
     ['404: {"error":{"message":"The model `gpt-9` does not exist"}}', 'does not know'],
     ['Connection error. connect ECONNREFUSED 127.0.0.1:1', 'could not be reached'],
-    ['529 overloaded_error', 'problem of its own'],
+    ['529 overloaded_error', 'has a problem right now'],
     ['400: prompt is too long: 210000 tokens', 'too long'],
     ['something new', 'reported an error'],
   ])('says of "%s": %s', (said, sentence) => {

@@ -64,7 +64,7 @@ describe('an edit of config.json while the gateway runs', () => {
     await expect.poll(() => lines.join(''), SOON).toContain('not valid JSON');
     edit({ platforms: { telegram: { enabled: true, token: '1:A', dmPolicy: 'opne' } } });
     await expect.poll(() => lines.join(''), SOON).toContain('platforms.telegram.dmPolicy');
-    expect(lines.join('')).toContain('the configuration in force stays');
+    expect(lines.join('')).toContain('the active configuration stays');
     expect(telegram()).toBe('connected');
     expect(made).toHaveLength(1);
     edit({ platforms: { telegram: { enabled: false } } });
@@ -93,7 +93,7 @@ describe('an edit of config.json while the gateway runs', () => {
     edit({ schedules: [{ id: 'news', every: '1h', prompt: 'the news' }] });
     await expect.poll(() => running.gateway.schedules.views().map(({ id }) => id), SOON).toEqual(['news']);
     edit({ schedules: [{ id: 'news', every: 'now and then', prompt: 'the news' }] });
-    await expect.poll(() => lines.join(''), SOON).toContain('the configuration in force stays');
+    await expect.poll(() => lines.join(''), SOON).toContain('the active configuration stays');
     expect(running.gateway.schedules.views()).toHaveLength(1);
     edit({});
     await expect.poll(() => running.gateway.schedules.views(), SOON).toEqual([]);
