@@ -49,7 +49,7 @@ export const ConsoleSchema = Type.Object({
     Type.String({
       default: 'auto',
       'x-is': 'word',
-      description: 'Colours of the console: auto, dark, light, mono, or a name of `console.themes`.',
+      description: 'Colors of the console: auto, dark, light, mono, or a name of `console.themes`.',
     }),
   ),
   themes: Type.Optional(
@@ -67,13 +67,13 @@ export const ConsoleSchema = Type.Object({
     }),
   ),
   bell: Type.Optional(
-    Type.Boolean({ default: false, description: 'Ring the bell when somebody asks to be let in.' }),
+    Type.Boolean({ default: false, description: 'Ring the bell when a new user requests access.' }),
   ),
   notifications: Type.Optional(
     Type.Union([Type.Literal('off'), Type.Literal('osc9'), Type.Literal('osc777')], {
       default: 'off',
       description:
-        'Desktop notification when somebody asks to be let in, by the sequence the terminal knows (iTerm2, Windows Terminal, Ghostty: osc9; foot, rxvt, VTE: osc777).',
+        'Desktop notification when a new user requests access, by the sequence the terminal knows (iTerm2, Windows Terminal, Ghostty: osc9; foot, rxvt, VTE: osc777).',
     }),
   ),
   keys: Type.Optional(

@@ -10,7 +10,7 @@ const AgentHostSchema = Type.Object({
   maxConcurrent: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
   ),
-  sessionDir: Type.Optional(text('Folder of its session files, as the host sees it.', { 'x-is': 'path' })),
+  sessionDir: Type.Optional(text('Directory of its session files, as the host sees it.', { 'x-is': 'path' })),
   sharesFiles: Type.Optional(
     Type.Boolean({ description: 'It sees the gateway’s files under the same paths.' }),
   ),
@@ -75,13 +75,13 @@ export const ConfigSchema = Type.Object({
       allowAll: Type.Optional(
         Type.Boolean({
           default: false,
-          description: 'Let everybody in. Dangerous: an agent with a shell answers.',
+          description: 'Give everybody access. Dangerous: an agent with a shell answers.',
         }),
       ),
       requirePairing: Type.Optional(
         Type.Boolean({
           default: true,
-          description: 'Strangers get a pairing code; false: only listed senders.',
+          description: 'New users get a pairing code; false: only listed senders.',
         }),
       ),
       openLoopback: Type.Optional(
