@@ -1,4 +1,4 @@
-/** Rebuilds `dist/` when a source file changed since the last build; silent otherwise. */
+/** Rebuilds `dist/` when a source file changed since the last build, and says so; silent otherwise. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,6 +16,7 @@ function built(): string {
 }
 
 if (built() !== sourceFingerprint(root)) {
+  process.stderr.write('Building (a few seconds, only after a change) …\n');
   const run = spawnSync(process.execPath, [join(root, 'scripts/build.ts')], { stdio: 'inherit', cwd: root });
   if (run.status !== 0) process.exit(run.status ?? 1);
 }

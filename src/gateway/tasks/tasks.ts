@@ -354,7 +354,7 @@ export class Tasks {
     if (task === undefined)
       throw new GatewayError('task_not_found', `no task has the id ${id}`, {
         status: 404,
-        hint: 'List them with /tasks.',
+        hint: 'List the tasks to see their ids.',
       });
     return task;
   }
