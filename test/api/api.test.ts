@@ -224,7 +224,7 @@ describe('the programmatic API', () => {
       port: 3847,
       host: 'localhost',
       tokens: [],
-      corsOrigins: [],
+      corsOrigins: ['*'],
       enableWebSocket: true,
       enableHttp: true,
       security: { allowAll: false, requirePairing: true, openLoopback: false },

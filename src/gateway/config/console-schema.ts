@@ -85,7 +85,7 @@ export const ConsoleSchema = Type.Object({
     Type.Array(
       Type.Object(
         {
-          key: Type.String({ minLength: 1, 'x-is': 'key', description: 'The key that runs it.' }),
+          key: Type.String({ minLength: 1, 'x-is': 'word', description: 'The key that runs it.' }),
           name: Type.String({
             minLength: 1,
             maxLength: 40,
