@@ -184,7 +184,7 @@ describe('starting', () => {
     const name = await runCli(['allow', 'telegram', '@ada', ...dir]);
     expect(name.code).toBe(1);
     expect(name.stderr).toContain('expected a numeric Telegram user id');
-    expect((await runCli(['status', ...dir])).stdout).toContain('no gateway runs');
+    expect((await runCli(['status', ...dir])).stdout).toContain('no gateway is running');
     expect((await runCli(['revoke', 'telegram', '81234', ...dir])).code).toBe(0);
     const gone = await runCli(['revoke', 'telegram', '81234', ...dir]);
     expect(gone.code).toBe(1);

@@ -102,7 +102,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     expect((await say('sessions')).text).toContain('No sessions yet');
     expect((await say('tasks')).text).toContain('No background tasks');
     expect((await say('pair')).text).toContain('No pairing requests');
-    expect((await say('allow')).text).toContain('Nobody is on the allowlist');
+    expect((await say('allow')).text).toContain('The allowlist is empty');
   });
 
   it('lets a stranger in by /gateway pair <code>', async () => {

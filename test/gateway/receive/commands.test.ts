@@ -136,7 +136,7 @@ describe('who may use what', () => {
     for (const { name, who } of CHAT_COMMANDS as readonly ChatCommand[]) {
       const [said] = await ask(`/${name}`);
       if (who === 'listed') expect(said, name).toBe(`/${name} is available to approved users only.`);
-      else expect(said, name).not.toContain('is for people');
+      else expect(said, name).not.toContain('is available to approved users');
     }
   });
 
