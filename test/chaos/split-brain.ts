@@ -75,7 +75,7 @@ class Writer {
       const answer = await fetch(`http://127.0.0.1:${port}/api/allowlist`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ platform: 'telegram', userId }),
+        body: JSON.stringify({ platform: 'websocket', userId }),
       }).catch(() => undefined);
       if (answer === undefined) return;
       if (answer.ok) this.acknowledged.push({ userId, at: Date.now() });

@@ -25,7 +25,10 @@ it('search in console, shell and chat finds what was said, and only what is of t
     client.prompt(key, text);
     await client.next((frame) => frame.type === 'pairing_required');
     await screen.shows(text);
-    screen.type('4a');
+    screen.type('4');
+    // A row that has just come is not decided for 300 ms.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    screen.type('a');
     await client.outcome(key, 30_000);
     return client;
   };
