@@ -143,7 +143,8 @@ export function proxiedWay(settings: ProxySettings): Way {
       const target = input instanceof Request ? input.url : String(input);
       const way = dispatcher(target);
       if (way === undefined || input instanceof Request) return globalThis.fetch(input, init);
-      // A proxy needs undici's own fetch: that of Node is another copy, which shares neither forms nor dispatchers.
+      // A proxy needs undici's own fetch: that of Node is another copy, which shares neither forms nor dispatchers nor
+      // types; their responses are alike.
       const body = init?.body instanceof FormData ? copied(init.body) : init?.body;
       const options = { ...init, body, dispatcher: way };
       return (await Reflect.apply(undiciFetch, undefined, [target, options])) as unknown as Response;

@@ -1,7 +1,29 @@
 /** People whose messages were rejected, and those who are blocked. */
 import { clean } from '../draw/cells.ts';
 import { personKey } from '../lists/rejected.ts';
-import type { Action } from './action.ts';
+import type { Action, ActionContext } from './action.ts';
+
+/** What both decisions about the sender of the selected refusal share. */
+const ABOUT_SENDER = {
+  scopes: ['refusals', 'refusal'],
+  careful: 'refusals',
+  disabled: (context: ActionContext) =>
+    context.target('refusals') === undefined ? 'no message was rejected' : undefined,
+} as const;
+
+/** The question before such a decision, with the sender named. */
+function askAbout(verb: string, line: string): NonNullable<Action['confirm']> {
+  return (context) => {
+    const row = context.target('refusals');
+    return row === undefined
+      ? undefined
+      : {
+          title: `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})?`,
+          lines: [line],
+          verb,
+        };
+  };
+}
 
 export const REJECTED: readonly Action[] = [
   {
@@ -20,23 +42,12 @@ export const REJECTED: readonly Action[] = [
   },
   {
     id: 'refusals.block',
-    scopes: ['refusals', 'refusal'],
+    ...ABOUT_SENDER,
     keys: ['b'],
     label: 'block sender',
     help: 'Ignore the selected person until you unblock them.',
     hint: 11,
-    careful: 'refusals',
-    confirm: (context) => {
-      const row = context.target('refusals');
-      return row === undefined
-        ? undefined
-        : {
-            title: `Block ${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})?`,
-            lines: ['The gateway ignores them until you unblock them.'],
-            verb: 'block',
-          };
-    },
-    disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
+    confirm: askAbout('block', 'The gateway ignores them until you unblock them.'),
     run(context) {
       const row = context.target('refusals');
       if (row === undefined) return;
@@ -88,23 +99,12 @@ export const REJECTED: readonly Action[] = [
   },
   {
     id: 'refusals.allow',
-    scopes: ['refusals', 'refusal'],
+    ...ABOUT_SENDER,
     keys: ['a'],
     label: 'allow sender',
     help: 'Put the sender of the selected refusal on the allowlist.',
     hint: 10,
-    careful: 'refusals',
-    confirm(context) {
-      const row = context.target('refusals');
-      return row === undefined
-        ? undefined
-        : {
-            title: `Allow ${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})?`,
-            lines: ['They can talk to the agent at once.'],
-            verb: 'allow',
-          };
-    },
-    disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
+    confirm: askAbout('allow', 'They can talk to the agent at once.'),
     run(context) {
       const row = context.target('refusals');
       if (row === undefined) return;
