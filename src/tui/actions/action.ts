@@ -8,15 +8,15 @@ import type { Confirmation, Prompt, Question, RunOptions } from '../state/asking
 import type { Bulk } from '../state/bulk.ts';
 import type { LoadedList } from '../state/loaded.ts';
 import type { Slices } from '../state/slices.ts';
-import type { Mode, SheetId, Toast, ViewState } from '../state/view.ts';
+import type { Mode, PageId, Toast, ViewState } from '../state/view.ts';
 
 export type { Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/asking.ts';
 
 /**
  * Where a key works. `global` everywhere but in text fields and dialogs; `list` in every pane and list view; `view` in
- * list views that opened over the panes; `sheet` in everything that scrolls as text; the rest in the thing of that name.
+ * list views that opened over the panes; `page` in everything that scrolls as text; the rest in the thing of that name.
  */
-export type Scope = 'global' | 'list' | 'view' | 'sheet' | PaneId | ListViewId | SheetId;
+export type Scope = 'global' | 'list' | 'view' | 'page' | PaneId | ListViewId | PageId;
 
 export interface Action {
   /** Stable name, used to remap keys: "pairing.approve". */
@@ -90,13 +90,13 @@ export interface ActionContext {
   wasRead(call: string): boolean;
   /** Rows that pass the list's filter. */
   rows<K extends ListId>(list: K): readonly RowOf[K][];
-  /** The row an action works on: the subject of the open sheet, else the selected row. */
+  /** The row an action works on: the subject of the open page, else the selected row. */
   target<K extends ListId>(list: K): RowOf[K] | undefined;
   /** Marked rows that pass the list's filter. */
   marked<K extends ListId>(list: K): readonly RowOf[K][];
   /** `@name` in a filter stands for the text from now on. */
   saveFilter(name: string, text: string): void;
-  /** Moves the selection of the active list, or scrolls the open sheet. */
+  /** Moves the selection of the active list, or scrolls the open page. */
   move(by: Movement): void;
   open(mode: Mode): void;
   close(): void;

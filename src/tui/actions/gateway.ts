@@ -57,7 +57,7 @@ export const GATEWAY: readonly Action[] = [
     label: 'status',
     help: 'Show the state of the gateway, its agent and its connections in one table.',
     words: 'status',
-    run: (context) => context.open({ kind: 'sheet', sheet: 'status', subject: '', top: 0 }),
+    run: (context) => context.open({ kind: 'page', page: 'status', subject: '', top: 0 }),
   },
   {
     id: 'doctor',
@@ -72,8 +72,8 @@ export const GATEWAY: readonly Action[] = [
         {
           after: (result) =>
             context.open({
-              kind: 'sheet',
-              sheet: 'report',
+              kind: 'page',
+              page: 'report',
               subject: 'doctor',
               title: 'Doctor',
               top: 0,
@@ -101,8 +101,8 @@ export const GATEWAY: readonly Action[] = [
     run: (context) =>
       context.query('usage', {}, (usage) =>
         context.open({
-          kind: 'sheet',
-          sheet: 'report',
+          kind: 'page',
+          page: 'report',
           subject: 'usage',
           title: 'Usage',
           top: 0,
@@ -120,8 +120,8 @@ export const GATEWAY: readonly Action[] = [
     run: (context) =>
       context.query('audit', { limit: 500 }, (entries) =>
         context.open({
-          kind: 'sheet',
-          sheet: 'report',
+          kind: 'page',
+          page: 'report',
           subject: 'audit',
           title: 'Audit',
           top: 0,

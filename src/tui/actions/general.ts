@@ -7,7 +7,7 @@ import { runningWork } from './gateway.ts';
 
 /** What `y` copies: the id by which the selected thing is known elsewhere. */
 
-const SHEET_LIST = {
+const PAGE_LIST = {
   adapter: 'adapters',
   session: 'sessions',
   task: 'tasks',
@@ -19,11 +19,11 @@ const SHEET_LIST = {
 
 function copyText(context: ActionContext): string | undefined {
   const mode = topMode(context.view);
-  if (mode?.kind === 'sheet') {
-    if (mode.sheet === 'report') return mode.lines?.join('\n');
-    if (mode.sheet === 'invite') return mode.invite?.code;
-    if (mode.sheet === 'help' || mode.sheet === 'status' || mode.sheet === 'undo') return undefined;
-    return rowId(context, SHEET_LIST[mode.sheet]);
+  if (mode?.kind === 'page') {
+    if (mode.page === 'report') return mode.lines?.join('\n');
+    if (mode.page === 'invite') return mode.invite?.code;
+    if (mode.page === 'help' || mode.page === 'status' || mode.page === 'undo') return undefined;
+    return rowId(context, PAGE_LIST[mode.page]);
   }
   return rowId(context, activeList(context.view));
 }
@@ -82,7 +82,7 @@ function quit(context: ActionContext): void {
 export const GENERAL: readonly Action[] = [
   {
     id: 'back',
-    scopes: ['view', 'sheet'],
+    scopes: ['view', 'page'],
     keys: ['esc', 'q'],
     label: 'back',
     help: 'Close what is open and go one step back.',
@@ -118,7 +118,7 @@ export const GENERAL: readonly Action[] = [
   },
   {
     id: 'undo',
-    scopes: ['global', 'list', 'sheet'],
+    scopes: ['global', 'list', 'page'],
     keys: ['u'],
     label: 'undo',
     help: 'Undo the last decision, within 30 s; again: the one before.',
@@ -132,11 +132,11 @@ export const GENERAL: readonly Action[] = [
     keys: ['U'],
     label: 'undo list',
     help: 'Show what can still be undone.',
-    run: (context) => context.open({ kind: 'sheet', sheet: 'undo', subject: '', top: 0 }),
+    run: (context) => context.open({ kind: 'page', page: 'undo', subject: '', top: 0 }),
   },
   {
     id: 'copy',
-    scopes: ['list', 'sheet'],
+    scopes: ['list', 'page'],
     keys: ['y'],
     label: 'copy',
     help: 'Copy the id of the selected row to the clipboard (works over SSH).',
@@ -167,7 +167,7 @@ export const GENERAL: readonly Action[] = [
     help: 'Show every key.',
     hint: 91,
     words: 'help',
-    run: (context) => context.open({ kind: 'sheet', sheet: 'help', subject: '', top: 0 }),
+    run: (context) => context.open({ kind: 'page', page: 'help', subject: '', top: 0 }),
   },
   {
     id: 'redraw',

@@ -4,7 +4,7 @@ import { invitePlatforms } from '../lists/invite-links.ts';
 import { type Invite, replaceMode, topMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
-/** Makes a code and shows it; the sheet closes by itself when somebody comes in with it. */
+/** Makes a code and shows it; the page closes by itself when somebody comes in with it. */
 export function openInvite(context: ActionContext): void {
   context.run(
     { type: 'pairing.invite' },
@@ -14,7 +14,7 @@ export function openInvite(context: ActionContext): void {
         const invite = inviteOf(data);
         const subject = invitePlatforms(context.slices.adapters)[0]?.platform ?? '';
         if (invite === undefined) context.toast(message);
-        else context.open({ kind: 'sheet', sheet: 'invite', subject, top: 0, invite });
+        else context.open({ kind: 'page', page: 'invite', subject, top: 0, invite });
       },
     },
   );
@@ -25,13 +25,13 @@ function inviteOf(data: unknown): Invite | undefined {
     return undefined;
   const { code, expiresAt } = data;
   if (typeof code !== 'string' || typeof expiresAt !== 'number') return undefined;
-  // An older gateway names no id: the sheet is then closed by hand.
+  // An older gateway names no id: the page is then closed by hand.
   return { id: 'id' in data ? String(data.id) : '', code, expiresAt };
 }
 
 function turn(context: ActionContext): void {
   const mode = topMode(context.view);
-  if (mode?.kind !== 'sheet') return;
+  if (mode?.kind !== 'page') return;
   const platforms: readonly Platform[] = invitePlatforms(context.slices.adapters).map((row) => row.platform);
   const at = isPlatform(mode.subject) ? platforms.indexOf(mode.subject) : -1;
   const subject = platforms[(at + 1) % Math.max(1, platforms.length)] ?? mode.subject;

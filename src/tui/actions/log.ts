@@ -13,8 +13,8 @@ function logText(row: LogLine): string {
 /** A line of the file is no row of the pane: its page holds the text itself. */
 function openRecord(context: ActionContext, row: LogLine): void {
   context.open({
-    kind: 'sheet',
-    sheet: 'report',
+    kind: 'page',
+    page: 'report',
     subject: '',
     top: 0,
     title: `${row.level} of ${clean(row.source, 40)}`,
@@ -49,7 +49,7 @@ export const LOG: readonly Action[] = [
     disabled: (context) => (context.target('log') === undefined ? 'the log is empty' : undefined),
     run(context) {
       const row = context.target('log');
-      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'line', subject: String(row.seq), top: 0 });
+      if (row !== undefined) context.open({ kind: 'page', page: 'line', subject: String(row.seq), top: 0 });
     },
   },
   {

@@ -28,7 +28,7 @@ const panes: Action[] = PANES.map((pane, index) => ({
 function mover(id: string, keys: readonly string[], help: string, by: Movement): Action {
   return {
     id: `move.${id.replace(' ', '-')}`,
-    scopes: ['list', 'sheet'],
+    scopes: ['list', 'page'],
     keys,
     label: id,
     help,
@@ -130,7 +130,7 @@ export const MOVING: readonly Action[] = [
   },
   {
     id: 'search',
-    scopes: ['sheet'],
+    scopes: ['page'],
     keys: ['/'],
     label: 'search',
     help: 'Search the open page.',
@@ -140,7 +140,7 @@ export const MOVING: readonly Action[] = [
   },
   {
     id: 'search.next',
-    scopes: ['sheet'],
+    scopes: ['page'],
     keys: ['n'],
     label: 'next place',
     help: 'Go to the next place of what was searched.',
@@ -149,7 +149,7 @@ export const MOVING: readonly Action[] = [
   },
   {
     id: 'search.previous',
-    scopes: ['sheet'],
+    scopes: ['page'],
     keys: ['N'],
     label: 'previous place',
     help: 'Go to the previous place of what was searched.',

@@ -95,7 +95,7 @@ function run(context: ActionContext, command: OwnCommand, list: OwnList): void {
             .split('\n')
             .map((line) => clean(line, 4_000));
           if (output.trim() === '') context.toast(`${name}: done`);
-          else context.open({ kind: 'sheet', sheet: 'report', subject: '', top: 0, title: name, lines });
+          else context.open({ kind: 'page', page: 'report', subject: '', top: 0, title: name, lines });
         },
         (error: unknown) => context.toast(`${name}: ${sentenceOf(error)}`, 'bad'),
       );

@@ -23,8 +23,8 @@ function noCall(context: ActionContext): string | undefined {
 function unread(context: ActionContext, row: DialogView): boolean {
   if (context.wasRead(callKey(row))) return false;
   const mode = topMode(context.view);
-  if (mode?.kind !== 'sheet' || mode.sheet !== 'question')
-    context.open({ kind: 'sheet', sheet: 'question', subject: row.id, top: 0 });
+  if (mode?.kind !== 'page' || mode.page !== 'question')
+    context.open({ kind: 'page', page: 'question', subject: row.id, top: 0 });
   context.toast('Read the whole call first: PgDn goes on, G to its end. Then press the key again.', 'warn');
   return true;
 }
@@ -140,7 +140,7 @@ export const QUESTIONS: readonly Action[] = [
     disabled: noQuestion,
     run(context) {
       const row = context.target('questions');
-      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'question', subject: row.id, top: 0 });
+      if (row !== undefined) context.open({ kind: 'page', page: 'question', subject: row.id, top: 0 });
     },
   },
 ];

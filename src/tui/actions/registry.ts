@@ -171,7 +171,7 @@ const ADAPTERS: readonly Action[] = [
     disabled: none,
     run(context) {
       const row = context.target('adapters');
-      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'adapter', subject: row.platform, top: 0 });
+      if (row !== undefined) context.open({ kind: 'page', page: 'adapter', subject: row.platform, top: 0 });
     },
   },
   {
@@ -340,7 +340,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   blocked: 'Blocked senders',
   refusal: 'Rejected sender',
   view: 'Open list',
-  sheet: 'Open page',
+  page: 'Open page',
   help: 'Help',
   status: 'Status',
   adapter: 'Adapter',

@@ -36,8 +36,7 @@ export const REJECTED: readonly Action[] = [
     disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
     run(context) {
       const row = context.target('refusals');
-      if (row !== undefined)
-        context.open({ kind: 'sheet', sheet: 'refusal', subject: personKey(row), top: 0 });
+      if (row !== undefined) context.open({ kind: 'page', page: 'refusal', subject: personKey(row), top: 0 });
     },
   },
   {

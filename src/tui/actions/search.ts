@@ -39,8 +39,8 @@ function open(context: ActionContext, hit: Hit, words: string): void {
   const find = marked(words, hit.text);
   const page: Mode =
     hit.kind === 'task'
-      ? { kind: 'sheet', sheet: 'task', subject: hit.id, top: 0, find }
-      : { kind: 'sheet', sheet: 'session', subject: hit.id, top: undefined, find, place: hit.at };
+      ? { kind: 'page', page: 'task', subject: hit.id, top: 0, find }
+      : { kind: 'page', page: 'session', subject: hit.id, top: undefined, find, place: hit.at };
   context.open(page);
 }
 

@@ -76,8 +76,7 @@ export const SESSIONS: readonly Action[] = [
     disabled: noSession,
     run(context) {
       const row = context.target('sessions');
-      if (row !== undefined)
-        context.open({ kind: 'sheet', sheet: 'session', subject: row.id, top: undefined });
+      if (row !== undefined) context.open({ kind: 'page', page: 'session', subject: row.id, top: undefined });
     },
   },
   {
@@ -92,9 +91,9 @@ export const SESSIONS: readonly Action[] = [
       const row = context.target('sessions');
       if (row === undefined) return;
       const top = topMode(context.view);
-      const page: Mode = { kind: 'sheet', sheet: 'session', subject: row.id, top: undefined };
+      const page: Mode = { kind: 'page', page: 'session', subject: row.id, top: undefined };
       context.update((view) =>
-        composing(top?.kind === 'sheet' && top.sheet === 'session' ? view : withMode(view, page), row.id),
+        composing(top?.kind === 'page' && top.page === 'session' ? view : withMode(view, page), row.id),
       );
     },
   },

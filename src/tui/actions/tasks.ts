@@ -40,7 +40,7 @@ export const TASKS: readonly Action[] = [
     disabled: (context) => (context.target('tasks') === undefined ? 'no task is selected' : undefined),
     run(context) {
       const row = context.target('tasks');
-      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'task', subject: row.id, top: 0 });
+      if (row !== undefined) context.open({ kind: 'page', page: 'task', subject: row.id, top: 0 });
     },
   },
   {
@@ -176,8 +176,8 @@ export const TASKS: readonly Action[] = [
       if (row === undefined) return;
       context.query('steps', { taskId: row.id }, (steps) =>
         context.open({
-          kind: 'sheet',
-          sheet: 'report',
+          kind: 'page',
+          page: 'report',
           subject: row.id,
           top: 0,
           title: `Steps of ${clean(row.id, 40)}`,

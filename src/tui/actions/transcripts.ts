@@ -8,7 +8,7 @@ const FORMATS = ['md', 'json', 'html'] as const;
 /** Goes to the chat above or below in the list, and takes the cursor along. */
 function beside(context: ActionContext, step: 1 | -1): void {
   const mode = topMode(context.view);
-  if (mode?.kind !== 'sheet') return;
+  if (mode?.kind !== 'page') return;
   const rows = context.rows('sessions');
   const index = rows.findIndex((row) => row.id === mode.subject) + step;
   const row = rows[index];
@@ -20,14 +20,14 @@ function beside(context: ActionContext, step: 1 | -1): void {
     return;
   }
   context.update((view) => {
-    const page: Mode = { kind: 'sheet', sheet: 'session', subject: row.id, top: undefined };
+    const page: Mode = { kind: 'page', page: 'session', subject: row.id, top: undefined };
     return { ...replaceMode(view, page), cursors: { ...view.cursors, sessions: { key: row.id, index } } };
   });
 }
 
 function exportTranscript(context: ActionContext): void {
   const mode = topMode(context.view);
-  if (mode?.kind !== 'sheet') return;
+  if (mode?.kind !== 'page') return;
   const id = mode.subject;
   const session = context.target('sessions') ?? { id };
   context.prompt({

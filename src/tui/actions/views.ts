@@ -66,7 +66,7 @@ export const VIEWS: readonly Action[] = [
     disabled: (context) => (context.target('pairing') === undefined ? 'nobody is waiting' : undefined),
     run(context) {
       const row = context.target('pairing');
-      if (row !== undefined) context.open({ kind: 'sheet', sheet: 'request', subject: row.id, top: 0 });
+      if (row !== undefined) context.open({ kind: 'page', page: 'request', subject: row.id, top: 0 });
     },
   },
   {

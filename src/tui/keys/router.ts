@@ -21,7 +21,7 @@ export type Routed =
 /** Scopes in which a key is looked for, the nearest first. */
 export function scopesOf(view: ViewState): readonly Scope[] {
   const mode = topMode(view);
-  if (mode?.kind === 'sheet') return [mode.sheet, 'sheet', 'global'];
+  if (mode?.kind === 'page') return [mode.page, 'page', 'global'];
   if (mode?.kind === 'list') return [mode.list, 'list', 'view', 'global'];
   return [view.focus, 'list', 'global'];
 }

@@ -1,23 +1,23 @@
-/** Pages over the panes: sheets that scroll as text, and list views. */
+/** Over the panes: pages that scroll as text, and list views. */
 import { clean } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import { callKey } from '../lists/questions.ts';
+import { adapterPage } from '../pages/adapter.ts';
+import { helpPage } from '../pages/help.ts';
+import { invitePage } from '../pages/invite.ts';
+import { type Page, paragraph } from '../pages/page.ts';
+import { questionPage } from '../pages/question.ts';
+import { linePage, refusalPage, requestPage, taskPage } from '../pages/records.ts';
+import { type TranscriptPage, transcriptPage } from '../pages/transcript.ts';
+import { undoPage } from '../pages/undo.ts';
 import { listPane } from '../screen/list-pane.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
-import { adapterSheet } from '../sheets/adapter.ts';
-import { helpSheet } from '../sheets/help.ts';
-import { inviteSheet } from '../sheets/invite.ts';
-import { questionSheet } from '../sheets/question.ts';
-import { lineSheet, refusalSheet, requestSheet, taskSheet } from '../sheets/records.ts';
-import { paragraph, type Sheet } from '../sheets/sheet.ts';
-import { type TranscriptSheet, transcriptSheet } from '../sheets/transcript.ts';
-import { undoSheet } from '../sheets/undo.ts';
 import { foundLines, standing, topFor, withFound } from '../state/find.ts';
 import { findOf, type Mode, topMode } from '../state/view.ts';
 import { composerLines } from './composer.ts';
 import { framed, pagePlace } from './place.ts';
 
-type SheetMode = Extract<Mode, { kind: 'sheet' }>;
+type PageMode = Extract<Mode, { kind: 'page' }>;
 type ListMode = Extract<Mode, { kind: 'list' }>;
 
 export function listPage(scene: Scene, mode: ListMode): Block {
@@ -27,49 +27,49 @@ export function listPage(scene: Scene, mode: ListMode): Block {
 }
 
 /** The window of a page of `count` lines; tells the controller how far it can scroll. */
-export function pageWindow(scene: Scene, mode: SheetMode, count: number, size: number): number {
+export function pageWindow(scene: Scene, mode: PageMode, count: number, size: number): number {
   const last = Math.max(0, count - size);
   const top = Math.min(last, mode.top ?? last);
-  scene.controller.lists.viewports.set('sheet', { first: top, size, count });
+  scene.controller.lists.viewports.set('page', { first: top, size, count });
   return top;
 }
 
-export function sheetPage(scene: Scene, mode: SheetMode): Block {
+export function pagePane(scene: Scene, mode: PageMode): Block {
   const place = pagePlace(scene);
   const inner = place.width - 2;
   const front = topMode(scene.controller.view);
   const typed =
-    front?.kind === 'compose' && mode.sheet === 'session'
+    front?.kind === 'compose' && mode.page === 'session'
       ? composerLines(scene, front, inner - 2, place.height - 2)
       : [];
   const height = Math.max(0, place.height - 2 - typed.length);
-  const sheet = sheetOf(scene, mode, inner - 2, height);
+  const page = pageOf(scene, mode, inner - 2, height);
   const { view, lists } = scene.controller;
   const find = findOf(view);
-  lists.found = foundLines(sheet.lines, find);
-  lists.starts = 'starts' in sheet ? sheet.starts : [];
+  lists.found = foundLines(page.lines, find);
+  lists.starts = 'starts' in page ? page.starts : [];
   const stands = standing(mode, lists.starts);
   const top = pageWindow(
     scene,
-    searched(scene, stands, sheet.lines.length, height),
-    sheet.lines.length,
+    searched(scene, stands, page.lines.length, height),
+    page.lines.length,
     height,
   );
   const asked =
-    mode.sheet === 'question' ? scene.controller.lists.subject('questions', mode.subject) : undefined;
-  if (asked !== undefined && height > 0 && top + height >= sheet.lines.length)
+    mode.page === 'question' ? scene.controller.lists.subject('questions', mode.subject) : undefined;
+  if (asked !== undefined && height > 0 && top + height >= page.lines.length)
     scene.controller.lists.drawn.read(callKey(asked));
-  const lines = sheet.lines
+  const lines = page.lines
     .slice(top, top + height)
     .map((line) => row(scene, [span(' '), ...withFound(line, find)], inner));
   while (typed.length > 0 && lines.length < height) lines.push([]);
   lines.push(...typed.map((line) => row(scene, [span(' '), ...line], inner)));
   const note =
-    mode.sheet === 'session'
-      ? followNote(mode, sheet, scene.controller.transcript.end())
-      : positionNote(sheet.lines.length, top, height);
+    mode.page === 'session'
+      ? followNote(mode, page, scene.controller.transcript.end())
+      : positionNote(page.lines.length, top, height);
   const title: Line = [
-    span(sheet.title, 'title'),
+    span(page.title, 'title'),
     ...(find === '' ? [] : [span(` /${clean(find, 60)} ${foundWords(scene, stands)}`, 'mark')]),
   ];
   return framed(scene, place, title, lines, note);
@@ -79,11 +79,11 @@ function positionNote(count: number, top: number, height: number): Line {
   return count <= height ? [] : [span(`${top + 1}-${Math.min(count, top + height)} of ${count}`, 'dim')];
 }
 
-function followNote(mode: SheetMode, sheet: Sheet, entries: number): Line {
-  if (mode.top === undefined) return [...(sheet.note ?? []), span('  following', 'dim')];
+function followNote(mode: PageMode, page: Page, entries: number): Line {
+  if (mode.top === undefined) return [...(page.note ?? []), span('  following', 'dim')];
   const fresh = Math.max(0, entries - (mode.seen ?? entries));
   return [
-    ...(sheet.note ?? []),
+    ...(page.note ?? []),
     span('  paused', 'warn'),
     span(fresh > 0 ? `, ${fresh} new` : '', 'mark'),
     span(', G follows', 'warn'),
@@ -91,7 +91,7 @@ function followNote(mode: SheetMode, sheet: Sheet, entries: number): Line {
 }
 
 /** While the words are typed the page shows the place that is nearest to where it stood. */
-function searched(scene: Scene, mode: SheetMode, count: number, size: number): SheetMode {
+function searched(scene: Scene, mode: PageMode, count: number, size: number): PageMode {
   const { view, lists } = scene.controller;
   if (topMode(view)?.kind !== 'search' || lists.found.length === 0) return mode;
   const at =
@@ -102,33 +102,28 @@ function searched(scene: Scene, mode: SheetMode, count: number, size: number): S
 }
 
 /** "2/5": which of the places it is. */
-function foundWords({ controller }: Scene, mode: SheetMode): string {
+function foundWords({ controller }: Scene, mode: PageMode): string {
   const { found } = controller.lists;
   if (found.length === 0) return '0';
   const at = mode.foundAt === undefined ? -1 : found.indexOf(mode.foundAt);
   return at < 0 ? String(found.length) : `${at + 1}/${found.length}`;
 }
 
-function gone(title: string): Sheet {
+function gone(title: string): Page {
   return { title, lines: [[span('It is not there any more.', 'dim')]] };
 }
 
-export function sheetOf(
-  scene: Scene,
-  mode: SheetMode,
-  width: number,
-  height: number,
-): Sheet | TranscriptSheet {
+export function pageOf(scene: Scene, mode: PageMode, width: number, height: number): Page | TranscriptPage {
   const { controller } = scene;
-  switch (mode.sheet) {
+  switch (mode.page) {
     case 'help':
-      return helpSheet(scene, width);
+      return helpPage(scene, width);
     case 'adapter': {
       const entry = controller.lists.subject('adapters', mode.subject);
-      return entry === undefined ? gone('Adapter') : adapterSheet(scene, entry, width, height);
+      return entry === undefined ? gone('Adapter') : adapterPage(scene, entry, width, height);
     }
     case 'session':
-      return transcriptSheet(
+      return transcriptPage(
         scene,
         controller.lists.subject('sessions', mode.subject),
         controller.transcript.slice(),
@@ -136,30 +131,30 @@ export function sheetOf(
       );
     case 'task': {
       const entry = controller.lists.subject('tasks', mode.subject);
-      return entry === undefined ? gone('Task') : taskSheet(scene, entry, width);
+      return entry === undefined ? gone('Task') : taskPage(scene, entry, width);
     }
     case 'request': {
       const entry = controller.lists.subject('pairing', mode.subject);
-      return entry === undefined ? gone('Request') : requestSheet(scene, entry, width);
+      return entry === undefined ? gone('Request') : requestPage(scene, entry, width);
     }
     case 'question': {
       const entry = controller.lists.subject('questions', mode.subject);
-      return entry === undefined ? gone('Question') : questionSheet(scene, entry, width);
+      return entry === undefined ? gone('Question') : questionPage(scene, entry, width);
     }
     case 'line': {
       const entry = controller.lists.subject('log', mode.subject);
-      return entry === undefined ? gone('Log line') : lineSheet(entry, width);
+      return entry === undefined ? gone('Log line') : linePage(entry, width);
     }
     case 'refusal': {
       const entry = controller.lists.subject('refusals', mode.subject);
-      return entry === undefined ? gone('Rejected') : refusalSheet(scene, entry, width);
+      return entry === undefined ? gone('Rejected') : refusalPage(scene, entry, width);
     }
     case 'invite':
       return mode.invite === undefined
         ? gone('Your own phone')
-        : inviteSheet(scene, mode.invite, mode.subject, width, height);
+        : invitePage(scene, mode.invite, mode.subject, width, height);
     case 'undo':
-      return undoSheet(scene);
+      return undoPage(scene);
     case 'report':
     case 'status':
       return {

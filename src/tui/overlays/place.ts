@@ -10,7 +10,7 @@ export interface Place {
   readonly height: number;
 }
 
-/** Sheets and list views: nearly everything on a large screen, everything between header and hints on a small one. */
+/** Pages and list views: nearly everything on a large screen, everything between header and hints on a small one. */
 export function pagePlace({ columns, rows }: Pick<Scene, 'columns' | 'rows'>): Place {
   if (columns >= 100 && rows >= 30) return { x: 4, y: 2, width: columns - 8, height: rows - 4 };
   return { x: 0, y: 1, width: columns, height: Math.max(1, rows - 2) };

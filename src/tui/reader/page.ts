@@ -2,15 +2,15 @@
 import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { PLAIN_THEME } from '../draw/theme.ts';
 import { Ticker } from '../draw/times.ts';
-import { sheetOf } from '../overlays/pages.ts';
+import { pageOf } from '../overlays/pages.ts';
+import { statusRows } from '../pages/status.ts';
 import type { Scene } from '../screen/scene.ts';
-import { statusRows } from '../sheets/status.ts';
 import type { Controller } from '../state/controller.ts';
 import type { Mode } from '../state/view.ts';
 
 const WIDTH = 100;
 
-export function spokenPage(controller: Controller, mode: Extract<Mode, { kind: 'sheet' }>): string[] {
+export function spokenPage(controller: Controller, mode: Extract<Mode, { kind: 'page' }>): string[] {
   const scene: Scene = {
     controller,
     columns: WIDTH,
@@ -19,12 +19,12 @@ export function spokenPage(controller: Controller, mode: Extract<Mode, { kind: '
     glyphs: UNICODE_GLYPHS,
     ticker: new Ticker(controller.slices.now),
   };
-  if (mode.sheet === 'status')
+  if (mode.page === 'status')
     return ['Status:', ...statusRows(scene).map((row) => `${row.name}: ${row.value}`)];
-  const sheet = sheetOf(scene, mode, WIDTH, 0);
+  const page = pageOf(scene, mode, WIDTH, 0);
   return [
-    `${sheet.title}:`,
-    ...sheet.lines.map((line) =>
+    `${page.title}:`,
+    ...page.lines.map((line) =>
       line
         .map((part) => part.text)
         .join('')

@@ -344,7 +344,7 @@ export class Reader {
       );
     } else {
       // The transcript is on its way; its arrival is published.
-      if (mode.kind === 'sheet' && mode.sheet === 'session' && this.#controller.transcript.slice()?.loading)
+      if (mode.kind === 'page' && mode.page === 'session' && this.#controller.transcript.slice()?.loading)
         return;
       if (mode.kind === 'list') {
         // Stays open: its actions ask which session it belongs to. Going back closes it.

@@ -8,12 +8,12 @@ import { adapterSign } from '../lists/adapters.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
 import { levelWords } from '../lists/log.ts';
 import { sessionName } from '../lists/sessions.ts';
+import { dialogBlock, paletteBlock, textBlock } from '../overlays/dialogs.ts';
 import { formBlock } from '../overlays/form.ts';
-import { dialogBlock, paletteBlock, textBlock } from '../overlays/fronts.ts';
-import { listPage, pageWindow, sheetPage } from '../overlays/pages.ts';
+import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
 import { framed, type Place, pagePlace } from '../overlays/place.ts';
 import { setupBlock } from '../overlays/setup.ts';
-import { type StatusRow, statusRows } from '../sheets/status.ts';
+import { type StatusRow, statusRows } from '../pages/status.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
@@ -194,14 +194,14 @@ function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly
   drawn.begin();
   const layout = layoutOf(columns, rows, view.focus, view.zoom);
   if (layout.kind === 'notice') return { lines: notice(scene) };
-  const page = view.modes.findLast((mode) => mode.kind === 'sheet' || mode.kind === 'list');
+  const page = view.modes.findLast((mode) => mode.kind === 'page' || mode.kind === 'list');
   // Under a page that covers everything no pane is drawn at all.
   const covered = page !== undefined && pagePlace(scene).x === 0;
   const body = covered
     ? Array.from({ length: rows - 2 }, () => row(scene, [], columns))
     : layout.bands.flatMap((band) => bandLines(scene, band, page === undefined));
   const { block, table } = pageOf(scene, page);
-  if (page?.kind === 'sheet') drawn.sheet(page.subject);
+  if (page?.kind === 'page') drawn.page(page.subject);
   const front = view.modes.at(-1);
   if (front !== undefined) drawn.front(front);
   const over = front === undefined ? undefined : frontBlock(scene, front);
@@ -231,8 +231,8 @@ function place(lines: readonly Line[], block: Block, top: number): Line[] {
 
 function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: StatusTable } {
   if (page?.kind === 'list') return { block: listPage(scene, page) };
-  if (page?.kind !== 'sheet') return {};
-  if (page.sheet !== 'status') return { block: sheetPage(scene, page) };
+  if (page?.kind !== 'page') return {};
+  if (page.page !== 'status') return { block: pagePane(scene, page) };
   const place = pagePlace(scene);
   const all = statusRows(scene);
   // A table row and the rule under it, a head of three lines.
@@ -269,7 +269,7 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
     case 'filter':
     case 'search':
     case 'compose':
-    case 'sheet':
+    case 'page':
     case 'list':
       return undefined;
   }

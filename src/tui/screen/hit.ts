@@ -23,7 +23,7 @@ export function hitAt(controller: Controller, at: Pointed): Hit {
   const { view } = controller;
   const { columns, rows, x, y } = at;
   const top = view.modes.at(-1);
-  if (top?.kind === 'sheet') return { kind: 'page' };
+  if (top?.kind === 'page') return { kind: 'page' };
   if (top?.kind === 'list') {
     const { x: left, y: from, width, height } = pagePlace({ columns, rows });
     const inside = x > left && x < left + width - 1;

@@ -87,6 +87,6 @@ function doneKey(context: ActionContext, mode: SetupMode, key: string): void {
       row !== undefined &&
       (row.qr !== undefined || row.pairingCode !== undefined || row.state === 'parked')
     )
-      context.open({ kind: 'sheet', sheet: 'adapter', subject: row.platform, top: 0 });
+      context.open({ kind: 'page', page: 'adapter', subject: row.platform, top: 0 });
   }
 }

@@ -20,19 +20,19 @@ import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
-import { BulkDesk, NO_ANSWER } from './bulk-desk.ts';
-import { anchored, atNextPlace, type SheetMode, standing } from './find.ts';
+import { BulkActions, NO_ANSWER } from './bulk-actions.ts';
+import { anchored, atNextPlace, type PageMode, standing } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
 import { type LoadedList, loadRows } from './loaded.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
+import { scrolled } from './page-scroll.ts';
 import { sentenceOf } from './sentence.ts';
-import { scrolled } from './sheet-scroll.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
 import { alive } from './undo.ts';
-import { UndoDesk } from './undo-desk.ts';
+import { UndoStack } from './undo-stack.ts';
 import { Upkeep } from './upkeep.ts';
 import {
   activeList,
@@ -72,8 +72,8 @@ export class Controller implements ActionContext, Desk {
   readonly #store: ConsoleStore;
   readonly #listeners = new Set<() => void>();
   readonly #held: HeldKeys;
-  readonly #undos: UndoDesk;
-  readonly #bulks: BulkDesk;
+  readonly #undos: UndoStack;
+  readonly #bulks: BulkActions;
   readonly #upkeep: Upkeep;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
@@ -91,8 +91,8 @@ export class Controller implements ActionContext, Desk {
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
-    this.#undos = new UndoDesk(this, options.operator);
-    this.#bulks = new BulkDesk(this, options.operator, this.#undos);
+    this.#undos = new UndoStack(this, options.operator);
+    this.#bulks = new BulkActions(this, options.operator, this.#undos);
     this.#upkeep = new Upkeep(this);
     this.lists.anchor('pairing');
     this.lists.saveFilters(options.filters ?? {});
@@ -235,9 +235,9 @@ export class Controller implements ActionContext, Desk {
 
   move(by: Movement): void {
     const top = topMode(this.#view);
-    const mode = top?.kind === 'compose' ? this.#view.modes.findLast((each) => each.kind === 'sheet') : top;
-    if (mode?.kind === 'sheet')
-      this.#stand(mode, scrolled(standing(mode, this.lists.starts), this.lists.viewports.get('sheet'), by));
+    const mode = top?.kind === 'compose' ? this.#view.modes.findLast((each) => each.kind === 'page') : top;
+    if (mode?.kind === 'page')
+      this.#stand(mode, scrolled(standing(mode, this.lists.starts), this.lists.viewports.get('page'), by));
     else this.lists.select(mode?.kind === 'filter' ? mode.list : activeList(this.#view), by);
   }
 
@@ -342,20 +342,20 @@ export class Controller implements ActionContext, Desk {
 
   findNext(step: 1 | -1): void {
     const mode = topMode(this.#view);
-    if (mode?.kind !== 'sheet') return;
+    if (mode?.kind !== 'page') return;
     const here = standing(mode, this.lists.starts);
-    const next = atNextPlace(here, this.lists.found, this.lists.viewports.get('sheet'), step);
+    const next = atNextPlace(here, this.lists.found, this.lists.viewports.get('page'), step);
     if (next === undefined)
       this.toast(mode.find === undefined ? 'Search with / first.' : `Not found: ${mode.find}`, 'warn');
     else this.#stand(mode, next);
   }
 
   /** A transcript that no longer follows its end counts from now on what is new. */
-  #stand(from: SheetMode, to: SheetMode): void {
+  #stand(from: PageMode, to: PageMode): void {
     const stops = from.top === undefined && to.top !== undefined;
-    const sheet = stops ? { ...to, seen: this.transcript.end() } : to;
-    this.update((view) => replacePage(view, anchored(sheet, this.lists.starts)));
-    if (sheet.sheet === 'session' && sheet.top !== undefined && sheet.top < NEAR_TOP) this.transcript.older();
+    const page = stops ? { ...to, seen: this.transcript.end() } : to;
+    this.update((view) => replacePage(view, anchored(page, this.lists.starts)));
+    if (page.page === 'session' && page.top !== undefined && page.top < NEAR_TOP) this.transcript.older();
   }
 
   #interrupt(): void {
@@ -370,8 +370,8 @@ export class Controller implements ActionContext, Desk {
   }
 
   #followTranscript(): void {
-    const sheet = this.#view.modes.findLast((mode) => mode.kind === 'sheet' && mode.sheet === 'session');
-    if (sheet?.kind === 'sheet') this.transcript.open(sheet.subject, sheet.place);
+    const page = this.#view.modes.findLast((mode) => mode.kind === 'page' && mode.page === 'session');
+    if (page?.kind === 'page') this.transcript.open(page.subject, page.place);
     else this.transcript.close();
   }
 
@@ -392,8 +392,8 @@ export class Controller implements ActionContext, Desk {
     this.#expire(this.#store.now());
     this.#upkeep.published();
     const mode = topMode(this.#view);
-    // The request was decided (here or elsewhere): its sheet has nothing left to show.
-    if (mode?.kind === 'sheet' && mode.sheet === 'request' && this.target('pairing') === undefined)
+    // The request was decided (here or elsewhere): its page has nothing left to show.
+    if (mode?.kind === 'page' && mode.page === 'request' && this.target('pairing') === undefined)
       this.close();
   }
 }

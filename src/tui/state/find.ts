@@ -39,22 +39,22 @@ export function topFor(at: number, size: number, count: number): number {
   return Math.max(0, Math.min(count - size, at - Math.floor(size / 3)));
 }
 
-export type SheetMode = Extract<Mode, { kind: 'sheet' }>;
+export type PageMode = Extract<Mode, { kind: 'page' }>;
 
 /** Where the entries of a transcript begin: the number of an entry, and its first line. */
 export type Starts = readonly { readonly number: number; readonly line: number }[];
 
 /** The page tied to the entry at its top: lines that come or fold above it do not move it. */
-export function anchored(mode: SheetMode, starts: Starts): SheetMode {
+export function anchored(mode: PageMode, starts: Starts): PageMode {
   const { anchor: _old, ...rest } = mode;
   const { top } = mode;
-  if (mode.sheet !== 'session' || top === undefined) return rest;
+  if (mode.page !== 'session' || top === undefined) return rest;
   const at = starts.findLast(({ line }) => line <= top) ?? starts[0];
   return at === undefined ? rest : { ...rest, anchor: { number: at.number, line: top - at.line } };
 }
 
 /** The page where it stands among its lines of now. */
-export function standing(mode: SheetMode, starts: Starts): SheetMode {
+export function standing(mode: PageMode, starts: Starts): PageMode {
   const { anchor, top: before, foundAt } = mode;
   const at = anchor === undefined ? undefined : starts.find(({ number }) => number >= anchor.number);
   if (before === undefined || anchor === undefined || at === undefined) return mode;
@@ -64,11 +64,11 @@ export function standing(mode: SheetMode, starts: Starts): SheetMode {
 
 /** The page at the next or previous place, round and round; undefined when there is none. */
 export function atNextPlace(
-  mode: SheetMode,
+  mode: PageMode,
   found: readonly number[],
   { first, size, count }: Window,
   step: 1 | -1,
-): SheetMode | undefined {
+): PageMode | undefined {
   const from = mode.foundAt ?? (step > 0 && mode.top !== undefined ? first - 1 : count);
   const next =
     step > 0

@@ -8,7 +8,7 @@ import { FilteredRows, type Only } from './rows.ts';
 import type { Slices } from './slices.ts';
 import { SortedRows } from './sorting.ts';
 import type { Cursor } from './undo.ts';
-import { filterOf, type Mode, type SheetId, topMode, type ViewState } from './view.ts';
+import { filterOf, type Mode, type PageId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
 
 /** What the last frame showed. An act is taken only on what could be read at that moment. */
@@ -17,7 +17,7 @@ class Drawn {
   readonly #rows = new Map<ListId, Set<string>>();
   /** Tool calls whose text was on the screen to its end. */
   readonly #read = new Set<string>();
-  #sheet: string | undefined;
+  #page: string | undefined;
   #front: Mode | undefined;
   #begun = false;
 
@@ -30,7 +30,7 @@ class Drawn {
   begin(): void {
     this.#begun = true;
     this.#rows.clear();
-    this.#sheet = undefined;
+    this.#page = undefined;
     this.#front = undefined;
   }
 
@@ -40,8 +40,8 @@ class Drawn {
     this.#rows.set(list, keys.add(key));
   }
 
-  sheet(subject: string): void {
-    this.#sheet = subject;
+  page(subject: string): void {
+    this.#page = subject;
   }
 
   front(mode: Mode): void {
@@ -57,8 +57,8 @@ class Drawn {
     return !this.#begun || this.#rows.get(list)?.has(key) === true;
   }
 
-  hasSheet(subject: string): boolean {
-    return !this.#begun || this.#sheet === subject;
+  hasPage(subject: string): boolean {
+    return !this.#begun || this.#page === subject;
   }
 
   hasFront(mode: Mode): boolean {
@@ -121,8 +121,8 @@ const AWAITED_MS = 5_000;
 /** Time to notice that another row came under the cursor. */
 const SETTLE_MS = 300;
 
-/** The list whose row a sheet shows. */
-const SHEET_LIST: Partial<Record<SheetId, ListId>> = {
+/** The list whose row a page shows. */
+const PAGE_LIST: Partial<Record<PageId, ListId>> = {
   adapter: 'adapters',
   session: 'sessions',
   task: 'tasks',
@@ -221,10 +221,10 @@ export class ListState {
     return cursorIndex(this.rows(list), definition.key, cursor);
   }
 
-  /** What an action works on: the subject of the open sheet, else the selected row. */
+  /** What an action works on: the subject of the open page, else the selected row. */
   target<K extends ListId>(list: K): RowOf[K] | undefined {
     const mode = topMode(this.#desk.view);
-    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.subject(list, mode.subject);
+    if (mode?.kind === 'page' && PAGE_LIST[mode.page] === list) return this.subject(list, mode.subject);
     const index = this.cursor(list);
     return this.rows(list).at(index ?? -1);
   }
@@ -244,7 +244,7 @@ export class ListState {
   /** Whether the last frame showed what an action works on; true when there is nothing. */
   isDrawn(list: ListId): boolean {
     const mode = topMode(this.#desk.view);
-    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return this.drawn.hasSheet(mode.subject);
+    if (mode?.kind === 'page' && PAGE_LIST[mode.page] === list) return this.drawn.hasPage(mode.subject);
     const key = this.targetKey(list);
     return key === undefined || this.drawn.hasRow(list, key);
   }
@@ -293,7 +293,7 @@ export class ListState {
   justMoved(list: ListId): boolean {
     const mode = topMode(this.#desk.view);
     // A page stays with its row whatever the list behind it does.
-    if (mode?.kind === 'sheet' && SHEET_LIST[mode.sheet] === list) return false;
+    if (mode?.kind === 'page' && PAGE_LIST[mode.page] === list) return false;
     return this.#desk.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
   }
 

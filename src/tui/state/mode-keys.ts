@@ -37,7 +37,7 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
     case 'setup':
       setupKey(context, mode, key);
       return;
-    case 'sheet':
+    case 'page':
     case 'list':
       return;
   }
@@ -145,7 +145,7 @@ function searchKey(context: ActionContext, mode: Of<'search'>, key: string): voi
     context.update((view) => {
       const below = withoutMode(view);
       const page = below.modes.at(-1);
-      return page?.kind === 'sheet' ? replaceMode(below, { ...page, find }) : below;
+      return page?.kind === 'page' ? replaceMode(below, { ...page, find }) : below;
     });
     context.findNext(1);
     return;

@@ -37,8 +37,8 @@ export class Upkeep {
   /** The code was used, or its hour is over: a code that works no more is not shown. */
   #inviteOver(): void {
     const { slices, view } = this.#desk;
-    const mode = view.modes.find((entry) => entry.kind === 'sheet' && entry.sheet === 'invite');
-    if (mode?.kind !== 'sheet' || mode.invite === undefined) return;
+    const mode = view.modes.find((entry) => entry.kind === 'page' && entry.page === 'invite');
+    if (mode?.kind !== 'page' || mode.invite === undefined) return;
     const { id, expiresAt } = mode.invite;
     const guest = slices.allowlist.find((row) => row.note === `invitation ${id}`);
     if (guest === undefined && slices.now < expiresAt) return;
@@ -50,8 +50,8 @@ export class Upkeep {
   /** A page that was opened at a time stands there as soon as what was said then is loaded. */
   #standAtPlace(): void {
     const { view, transcript } = this.#desk;
-    const mode = view.modes.findLast((each) => each.kind === 'sheet');
-    if (mode?.kind !== 'sheet' || mode.place === undefined) return;
+    const mode = view.modes.findLast((each) => each.kind === 'page');
+    if (mode?.kind !== 'page' || mode.place === undefined) return;
     const number = transcript.numberAt(mode.place);
     if (number === undefined) return;
     const { place: _reached, ...rest } = mode;

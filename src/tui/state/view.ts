@@ -9,7 +9,7 @@ import type { Sort } from './sorting.ts';
 import type { Cursor, UndoStack } from './undo.ts';
 
 /** Everything that opens over the panes and scrolls as text. */
-const SHEETS = [
+const PAGES = [
   'help',
   'status',
   'adapter',
@@ -23,7 +23,7 @@ const SHEETS = [
   'undo',
   'refusal',
 ] as const;
-export type SheetId = (typeof SHEETS)[number];
+export type PageId = (typeof PAGES)[number];
 
 /** A single-use code for a new person: the operator's own phone. */
 export interface Invite {
@@ -34,8 +34,8 @@ export interface Invite {
 
 export type Mode =
   | {
-      readonly kind: 'sheet';
-      readonly sheet: SheetId;
+      readonly kind: 'page';
+      readonly page: PageId;
       /** Key of the row it shows. */
       readonly subject: string;
       /** First line shown; undefined follows the end (transcript). */
@@ -211,8 +211,8 @@ export function openedList(view: ViewState, mode: Extract<Mode, { kind: 'list' }
 export function findOf(view: ViewState): string {
   const top = view.modes.at(-1);
   if (top?.kind === 'search') return top.field.chars.join('');
-  const page = view.modes.findLast((mode) => mode.kind === 'sheet');
-  return page?.kind === 'sheet' ? (page.find ?? '') : '';
+  const page = view.modes.findLast((mode) => mode.kind === 'page');
+  return page?.kind === 'page' ? (page.find ?? '') : '';
 }
 
 /** Replaces the mode on top. */
@@ -221,8 +221,8 @@ export function replaceMode(view: ViewState, mode: Mode): ViewState {
 }
 
 /** Replaces the open page, whatever stands in front of it. */
-export function replacePage(view: ViewState, page: Extract<Mode, { kind: 'sheet' }>): ViewState {
-  const at = view.modes.findLastIndex((mode) => mode.kind === 'sheet');
+export function replacePage(view: ViewState, page: Extract<Mode, { kind: 'page' }>): ViewState {
+  const at = view.modes.findLastIndex((mode) => mode.kind === 'page');
   return { ...view, modes: view.modes.map((mode, index) => (index === at ? page : mode)) };
 }
 

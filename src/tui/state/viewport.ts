@@ -16,7 +16,7 @@ export function scrollTo(first: number, index: number, size: number, count: numb
 }
 
 export class Viewports {
-  readonly #windows = new Map<ListId | 'sheet', Window>();
+  readonly #windows = new Map<ListId | 'page', Window>();
 
   /**
    * Places the window of a list for this frame. Without an index (the log follows) it shows the end. A list without
@@ -39,11 +39,11 @@ export class Viewports {
     if (window !== undefined) this.#windows.set(id, { ...window, first: Math.max(0, window.first - rows) });
   }
 
-  set(id: ListId | 'sheet', window: Window): void {
+  set(id: ListId | 'page', window: Window): void {
     this.#windows.set(id, window);
   }
 
-  get(id: ListId | 'sheet'): Window {
+  get(id: ListId | 'page'): Window {
     return this.#windows.get(id) ?? { first: 0, size: 1, count: 0 };
   }
 }

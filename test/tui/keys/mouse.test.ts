@@ -36,7 +36,7 @@ describe('the mouse', () => {
     expect(h.controller.view.focus).toBe('adapters');
     expect(h.controller.target('adapters')?.platform).toBe('discord');
     click(h, 'discord   reconn');
-    expect(h.controller.view.modes).toMatchObject([{ kind: 'sheet', sheet: 'adapter', subject: 'discord' }]);
+    expect(h.controller.view.modes).toMatchObject([{ kind: 'page', page: 'adapter', subject: 'discord' }]);
   });
 
   it('finds rows of several lines, and panes that are folded', () => {

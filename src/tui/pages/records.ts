@@ -1,4 +1,4 @@
-/** Sheets of one record: a task, a pairing request, a log line. */
+/** Pages of one record: a task, a pairing request, a log line. */
 import type { LogLine, PairingView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { bar } from '../draw/frame.ts';
@@ -8,9 +8,9 @@ import type { RejectedPerson } from '../lists/list.ts';
 import { codeWords } from '../lists/pairing.ts';
 import { isUndelivered, taskSign, taskWords } from '../lists/tasks.ts';
 import type { Scene } from '../screen/scene.ts';
-import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
+import { BLANK, fact, heading, type Page, paragraph } from './page.ts';
 
-export function taskSheet({ glyphs, ticker }: Scene, row: TaskView, width: number): Sheet {
+export function taskPage({ glyphs, ticker }: Scene, row: TaskView, width: number): Page {
   const lines: Line[] = [
     [
       taskSign(row.status, glyphs),
@@ -53,7 +53,7 @@ export function taskSheet({ glyphs, ticker }: Scene, row: TaskView, width: numbe
   return { title: `Task ${clean(row.id, 40)}`, lines };
 }
 
-export function requestSheet({ ticker }: Scene, row: PairingView, width: number): Sheet {
+export function requestPage({ ticker }: Scene, row: PairingView, width: number): Page {
   return {
     title: `Request of ${clean(row.senderName, 60)}`,
     lines: [
@@ -77,7 +77,7 @@ export function requestSheet({ ticker }: Scene, row: PairingView, width: number)
 }
 
 /** The whole record: when, what, and each of its fields on a line of its own. */
-export function lineSheet(row: LogLine, width: number): Sheet {
+export function linePage(row: LogLine, width: number): Page {
   const fields = Object.entries(row.fields ?? {});
   return {
     title: `${row.level} of ${clean(row.source, 40)}`,
@@ -93,7 +93,7 @@ export function lineSheet(row: LogLine, width: number): Sheet {
 }
 
 /** A person whose messages were rejected, and what they wrote. */
-export function refusalSheet({ ticker }: Scene, row: RejectedPerson, width: number): Sheet {
+export function refusalPage({ ticker }: Scene, row: RejectedPerson, width: number): Page {
   return {
     title: `Rejected: ${clean(row.senderName, 60)}`,
     lines: [

@@ -5,10 +5,10 @@ import type { Line } from '../draw/line.ts';
 import { span } from '../draw/line.ts';
 import { commandTable, keyTable } from '../keys/key-table.ts';
 import type { Scene } from '../screen/scene.ts';
-import { BLANK, heading, type Sheet } from './sheet.ts';
+import { BLANK, heading, type Page } from './page.ts';
 
 /** Every key, then every command; made from the registry. */
-export function helpSheet({ controller, glyphs }: Scene, width: number): Sheet {
+export function helpPage({ controller, glyphs }: Scene, width: number): Page {
   const rows = keyTable(controller.bindings, glyphs !== UNICODE_GLYPHS);
   const keyWidth = widest(
     rows.map((row) => row.keys),

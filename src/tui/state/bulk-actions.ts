@@ -4,48 +4,48 @@ import type { Action, ActionContext } from '../actions/action.ts';
 import { type Bulk, counted, namesOf, runAll, undosOf } from './bulk.ts';
 import type { ListState } from './list-state.ts';
 import { sentenceOf } from './sentence.ts';
-import type { UndoDesk } from './undo-desk.ts';
+import type { UndoStack } from './undo-stack.ts';
 import { activeList, type Toast, topMode } from './view.ts';
 
 export const NO_ANSWER = 'Not now: the gateway does not answer, and the rows may be old.';
 
-type Desk = ActionContext & {
+type Host = ActionContext & {
   readonly lists: ListState;
   toast(text: string, tone?: Toast['tone'], undo?: boolean): void;
 };
 
-export class BulkDesk {
-  readonly #desk: Desk;
+export class BulkActions {
+  readonly #host: Host;
   readonly #operator: Operator;
-  readonly #undos: UndoDesk;
+  readonly #undos: UndoStack;
 
-  constructor(desk: Desk, operator: Operator, undos: UndoDesk) {
-    this.#desk = desk;
+  constructor(host: Host, operator: Operator, undos: UndoStack) {
+    this.#host = host;
     this.#operator = operator;
     this.#undos = undos;
   }
 
   /** The act on all marked rows, where their list has the keys. */
   of(action: Action): Bulk | undefined {
-    const { view } = this.#desk;
-    const bulk = topMode(view)?.kind === 'sheet' ? undefined : action.bulk?.(this.#desk);
+    const { view } = this.#host;
+    const bulk = topMode(view)?.kind === 'page' ? undefined : action.bulk?.(this.#host);
     return bulk !== undefined && bulk.list === activeList(view) ? bulk : undefined;
   }
 
   ask(bulk: Bulk): void {
     const { items, verb, noun, list } = bulk;
-    const desk = this.#desk;
-    if (desk.slices.link.asOf !== undefined) desk.toast(NO_ANSWER, 'warn');
+    const host = this.#host;
+    if (host.slices.link.asOf !== undefined) host.toast(NO_ANSWER, 'warn');
     else if (items.length === 0)
-      desk.toast(`Not now: ${verb} does not apply to any of the marked rows.`, 'warn');
+      host.toast(`Not now: ${verb} does not apply to any of the marked rows.`, 'warn');
     else
-      desk.ask({
+      host.ask({
         title: `${verb.slice(0, 1).toUpperCase()}${verb.slice(1)} ${counted(items.length, noun)}?`,
         lines: namesOf(bulk),
         verb: `${verb} ${items.length}`,
         confirmed: () => {
           // What has gone since is not acted on.
-          const there = new Set(desk.marked(list).map((row) => desk.lists.keyOf(list, row)));
+          const there = new Set(host.marked(list).map((row) => host.lists.keyOf(list, row)));
           this.#run({ ...bulk, items: items.filter(({ key }) => there.has(key)) });
         },
       });
@@ -53,9 +53,9 @@ export class BulkDesk {
 
   #run(bulk: Bulk): void {
     const { list, items } = bulk;
-    const desk = this.#desk;
+    const host = this.#host;
     const keys = items.map(({ key }) => key);
-    desk.update((view) => ({
+    host.update((view) => ({
       ...view,
       marks: { ...view.marks, [list]: new Set() },
       pending: new Set([...view.pending, ...keys]),
@@ -65,22 +65,22 @@ export class BulkDesk {
     const undoes = items.some(({ undo }) => undo !== undefined);
     const undo = undoes ? this.#undos.remember({ list, command: undosOf }, answer, said) : undefined;
     const settled = (): void =>
-      desk.update((view) => ({
+      host.update((view) => ({
         ...view,
         pending: new Set([...view.pending].filter((key) => !keys.includes(key))),
       }));
     answer.then(
       ({ message }) => {
         settled();
-        desk.toast(
+        host.toast(
           message,
           'ok',
-          desk.view.undos.some((entry) => entry.id === undo),
+          host.view.undos.some((entry) => entry.id === undo),
         );
       },
       (error: unknown) => {
         settled();
-        desk.toast(sentenceOf(error), 'bad');
+        host.toast(sentenceOf(error), 'bad');
       },
     );
   }

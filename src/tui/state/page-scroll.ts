@@ -3,9 +3,9 @@ import type { Movement } from '../actions/action.ts';
 import type { Mode } from './view.ts';
 import type { Window } from './viewport.ts';
 
-type SheetMode = Extract<Mode, { kind: 'sheet' }>;
+type PageMode = Extract<Mode, { kind: 'page' }>;
 
-export function scrolled(mode: SheetMode, { first, size, count }: Window, by: Movement): SheetMode {
+export function scrolled(mode: PageMode, { first, size, count }: Window, by: Movement): PageMode {
   const last = Math.max(0, count - size);
   const from = mode.top ?? last;
   const top = ((): number => {
@@ -20,6 +20,6 @@ export function scrolled(mode: SheetMode, { first, size, count }: Window, by: Mo
         return last;
     }
   })();
-  const follows = mode.sheet === 'session' && top >= last && (by.kind === 'last' || top > first);
+  const follows = mode.page === 'session' && top >= last && (by.kind === 'last' || top > first);
   return { ...mode, top: follows ? undefined : Math.min(last, Math.max(0, top)) };
 }

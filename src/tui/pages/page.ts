@@ -1,9 +1,9 @@
-/** A sheet: everything about one thing, as lines that scroll. */
+/** A page: everything about one thing, as lines that scroll. */
 import { clean, wrap } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 
-export interface Sheet {
+export interface Page {
   readonly title: string;
   /** All lines; the window that is shown is cut from them. */
   readonly lines: readonly Line[];

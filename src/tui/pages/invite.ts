@@ -5,16 +5,16 @@ import { type Line, span } from '../draw/line.ts';
 import { inviteLink, invitePlatforms } from '../lists/invite-links.ts';
 import type { Scene } from '../screen/scene.ts';
 import type { Invite } from '../state/view.ts';
+import { BLANK, fact, heading, type Page, paragraph } from './page.ts';
 import { qrLines } from './qr.ts';
-import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
 
-export function inviteSheet(
+export function invitePage(
   scene: Scene,
   invite: Invite,
   subject: string,
   width: number,
   height: number,
-): Sheet {
+): Page {
   const platforms = invitePlatforms(scene.controller.slices.adapters);
   const row = platforms.find((entry) => entry.platform === subject) ?? platforms[0];
   const head: Line[] = [

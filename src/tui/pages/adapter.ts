@@ -5,11 +5,11 @@ import { span } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
 import { adapterSign } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
+import { BLANK, fact, heading, type Page, paragraph } from './page.ts';
 import { qrLines } from './qr.ts';
-import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
 
 /** Health in three facts, the next step, the QR code where there is one, counters, the last errors. */
-export function adapterSheet(scene: Scene, row: AdapterView, width: number, height: number): Sheet {
+export function adapterPage(scene: Scene, row: AdapterView, width: number, height: number): Page {
   const lines: Line[] = [
     [
       adapterSign(row.state, scene.glyphs),

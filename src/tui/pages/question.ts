@@ -5,12 +5,12 @@ import { dangers, markedLines } from '../draw/danger.ts';
 import type { Line } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
 import type { Scene } from '../screen/scene.ts';
-import { BLANK, fact, heading, paragraph, type Sheet } from './sheet.ts';
+import { BLANK, fact, heading, type Page, paragraph } from './page.ts';
 
 /** Longer pieces would be cut. */
 const PIECE = 10_000;
 
-export function questionSheet({ ticker }: Scene, row: DialogView, width: number): Sheet {
+export function questionPage({ ticker }: Scene, row: DialogView, width: number): Page {
   const { call, chat } = row;
   return {
     title: call === undefined ? `Question #${row.number}` : `May it run? #${row.number}`,

@@ -2,9 +2,9 @@
 import { clean } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import type { Scene } from '../screen/scene.ts';
-import type { Sheet } from './sheet.ts';
+import type { Page } from './page.ts';
 
-export function undoSheet({ controller, ticker }: Scene): Sheet {
+export function undoPage({ controller, ticker }: Scene): Page {
   const entries = controller.view.undos.filter((entry) => entry.until > ticker.now).toReversed();
   for (const { until } of entries) ticker.at(until);
   return {

@@ -9,7 +9,7 @@ import { boundWords, isWorking, sessionName, sessionSign } from '../lists/sessio
 import type { Scene } from '../screen/scene.ts';
 import type { Starts } from '../state/find.ts';
 import type { TranscriptSlice } from '../state/transcript.ts';
-import { paragraph, type Sheet } from './sheet.ts';
+import { type Page, paragraph } from './page.ts';
 
 /**
  * Markdown for reading in a terminal: headings, lists, quotes, code and emphasis, line by line. It does not parse the
@@ -174,16 +174,16 @@ function saidLines(slice: TranscriptSlice, width: number, toolsOpen: boolean, gl
   return made;
 }
 
-export interface TranscriptSheet extends Sheet {
+export interface TranscriptPage extends Page {
   readonly starts: Starts;
 }
 
-export function transcriptSheet(
+export function transcriptPage(
   scene: Scene,
   row: SessionView | undefined,
   slice: TranscriptSlice | undefined,
   width: number,
-): TranscriptSheet {
+): TranscriptPage {
   const { glyphs } = scene;
   const title = row === undefined ? 'Session' : `${row.chat.platform} ${sessionName(row, glyphs.sub)}`;
   const note: Line =
