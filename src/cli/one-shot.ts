@@ -143,7 +143,7 @@ async function execute(
       hint: 'Start one: pi-gateway-tui, or pi-gateway-tui --no-tui for a service.',
     });
   const result = await operator.run(command);
-  if (args.command === 'doctor') findings.ok = !saysNotOk(result.data);
+  if (args.command === 'doctor' || args.command === 'audit') findings.ok = !saysNotOk(result.data);
   return show({ ...result, ok: findings.ok }, words.told?.(result.data) ?? result.message);
 }
 

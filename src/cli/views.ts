@@ -154,10 +154,11 @@ export const VIEWS: readonly View[] = [
     words: [
       {
         say: 'audit [count]',
-        args: '[count]',
+        args: '[count] | verify [head]',
         group: 'access',
-        help: 'show who decided what, newest first',
+        help: 'show who decided what, newest first, or check that no line was changed',
         example: 'audit 100',
+        read: ({ count = '' }) => (count === 'verify' ? undefined : { ...(count === '' ? {} : { count }) }),
       },
     ],
     show: async (operator, { count }) =>

@@ -289,6 +289,7 @@ export function createParts(
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
     refusalFile: deps.refusalFile,
+    audit: door.audit,
     heard: reception,
     archive,
     conversations,

@@ -134,6 +134,7 @@ export class Gateway {
     this.handoffs.load();
     this.bindings.load();
     this.door.load();
+    await this.door.audit.chain();
     this.dialogs.load();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
+import type { Audit } from './access/audit.ts';
 import type { Core } from './core.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Outbox } from './send/outbox.ts';
@@ -32,6 +33,7 @@ export interface MaintenanceDeps extends Core {
   readonly tasks: Tasks;
   readonly schedules: Schedules;
   readonly usage: Pick<Usage, 'fold'>;
+  readonly audit: Pick<Audit, 'forget'>;
   /** What rejected senders wrote. */
   readonly refusalFile?: { forget(before: number): Promise<void> } | undefined;
 }
@@ -65,7 +67,7 @@ export class Maintenance {
   }
 
   async sweep(now: number): Promise<void> {
-    const { conversations, outbox, tasks, schedules } = this.#deps;
+    const { conversations, outbox, tasks, schedules, audit } = this.#deps;
     this.#deps.heard.sweep(now);
     await conversations.sweep(now);
     outbox.sweep();
@@ -79,7 +81,7 @@ export class Maintenance {
     await this.#deps.refusalFile?.forget(now - RETENTION.settledMs);
     await this.#forgetRequests(now - RETENTION.settledMs);
     await this.#forgetQuestions(now - RETENTION.settledMs);
-    await this.#forgetAudit(now - RETENTION.auditMs);
+    await audit.forget(now - RETENTION.auditMs, RETENTION.rowsPerSweep);
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
   }
 
@@ -142,19 +144,6 @@ export class Maintenance {
            (SELECT id FROM pairing WHERE state <> 'pending' AND closed_at < ? LIMIT ?)`,
         [before, RETENTION.rowsPerSweep],
       ),
-    );
-  }
-
-  async #forgetAudit(before: number): Promise<void> {
-    const { security } = this.#deps.stores;
-    // Lines are written in the order of time: the first is the oldest.
-    const oldest = security.get('SELECT at FROM audit ORDER BY seq LIMIT 1');
-    if (oldest === undefined || Number(oldest['at']) >= before) return;
-    await security.write((tx) =>
-      tx.run('DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ? ORDER BY seq LIMIT ?)', [
-        before,
-        RETENTION.rowsPerSweep,
-      ]),
     );
   }
 

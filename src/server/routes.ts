@@ -317,6 +317,18 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
     ),
     {
       method: 'GET',
+      path: '/api/audit',
+      access: 'operator',
+      handle: () => operator.query('audit', { limit: 1_000 }),
+    },
+    {
+      method: 'GET',
+      path: '/api/audit/verify',
+      access: 'operator',
+      handle: async () => (await operator.run({ type: 'audit.verify' })).data,
+    },
+    {
+      method: 'GET',
       path: '/api/tasks/:id/steps',
       access: 'read',
       handle: (call) => operator.query('steps', { taskId: call.param('id') }),

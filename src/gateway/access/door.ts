@@ -4,7 +4,7 @@ import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { AccessList, subject } from './access-list.ts';
 import { Acts } from './acts.ts';
-import { type Actor, Audit, type AuditLine } from './audit.ts';
+import { type Actor, Audit } from './audit.ts';
 import { CodeLock } from './code-lock.ts';
 import type { DoorDeps } from './door-deps.ts';
 import { invitedBy } from './invitations.ts';
@@ -252,8 +252,8 @@ export class Door {
     return this.#deps.db.write((tx) => this.#audit.add(tx, actor, action, subject));
   }
 
-  auditLines(limit: number): AuditLine[] {
-    return this.#audit.lines(limit);
+  get audit(): Audit {
+    return this.#audit;
   }
 
   stop(): void {

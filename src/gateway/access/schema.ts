@@ -43,4 +43,15 @@ export const SECURITY_MIGRATIONS: readonly Migration[] = [
     // A request without a code has an empty hash.
     statements: ["ALTER TABLE pairing ADD COLUMN kind TEXT NOT NULL DEFAULT 'asked'"],
   },
+  {
+    version: 5,
+    name: 'lines of the audit log are chained',
+    // Lines without a hash are chained when the gateway starts, or with the next line.
+    statements: [
+      'ALTER TABLE audit ADD COLUMN salt TEXT',
+      'ALTER TABLE audit ADD COLUMN digest TEXT',
+      'ALTER TABLE audit ADD COLUMN hash TEXT',
+      'CREATE TABLE audit_head (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)',
+    ],
+  },
 ];

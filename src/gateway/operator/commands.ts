@@ -229,6 +229,8 @@ export type OperatorCommand =
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   /** replace the operator token; the old one stops working immediately */
   | { readonly type: 'token.rotate' }
+  /** check that no line of the audit log was changed, removed or moved */
+  | { readonly type: 'audit.verify'; readonly head?: string }
   /** check the setup and show how to fix it */
   | { readonly type: 'doctor' }
   /** restart the gateway and reload the configuration */

@@ -86,6 +86,9 @@ describe('the audit', () => {
     expect(await acts()).toHaveLength(1);
     vi.setSystemTime(Date.now() + 2 * 24 * 3_600_000);
     await rig.pass(61_000);
-    expect(await acts()).toEqual([]);
+    expect(await acts()).toEqual([
+      expect.stringMatching(/^audit\.cut lines to 1, hash [0-9a-f]{64} gateway$/),
+    ]);
+    expect((await rig.operator.run({ type: 'audit.verify' })).message).toContain('is intact: 1 line.');
   });
 });

@@ -1,5 +1,7 @@
 /** What an operator does to the gateway itself. */
 import { Type } from 'typebox';
+import { GatewayError } from '../../../base/errors.ts';
+import { type ChainHead, type ChainReport, headOf, headText } from '../../access/audit-chain.ts';
 import { followConfig } from '../../config/follow.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
@@ -31,6 +33,18 @@ export const GATEWAY = [
     run({ rotateToken }) {
       rotateToken();
       return { message: 'the operator token is new; the old one no longer works' };
+    },
+  }),
+  operation({
+    name: 'audit.verify',
+    /** `head` is what an earlier verification printed. `data` is a `ChainReport`. */
+    help: 'check that no line of the audit log was changed, removed or moved',
+    params: { head: Type.Optional(Type.String({ maxLength: 200 })) },
+    http: 'POST /api/audit/verify',
+    words: [{ say: 'audit verify [head]' }],
+    run({ gateway }, { head }) {
+      const report = gateway.door.audit.verify(head === undefined ? undefined : notedHead(head));
+      return { message: auditReport(report), data: report };
     },
   }),
   operation({
@@ -74,6 +88,31 @@ export const GATEWAY = [
   }),
 ] as const;
 
+/** @throws GatewayError 400 */
+function notedHead(text: string): ChainHead {
+  const head = headOf(text);
+  if (head !== undefined) return head;
+  throw new GatewayError('bad_head', `"${text.slice(0, 80)}" is not a head of the audit log`, {
+    status: 400,
+    hint: 'Give the number and the hash as "audit verify" printed them: <line>:<64 hexadecimal digits>.',
+  });
+}
+
+function auditReport(report: ChainReport): string {
+  const { ok, lines, head, problems, erased, unchained } = report;
+  if (!ok)
+    return [
+      `The audit log is NOT intact: ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}.`,
+      ...problems.map(({ text }) => `- ${text}`),
+      'Compare it with your backups and with the heads that you have kept.',
+    ].join('\n');
+  if (unchained > 0)
+    return `The audit log has ${unchained} lines of an older version. They are chained when the gateway starts.`;
+  if (head === undefined) return 'The audit log is empty.';
+  const without = erased === 0 ? '' : ` In ${erased} of them the words about erased people are gone.`;
+  return `The audit log is intact: ${lines} ${lines === 1 ? 'line' : 'lines'}.${without}\nHead: ${headText(head)}\nKeep the head outside of this machine. Later, "audit verify <head>" shows whether the lines up to it were rewritten.`;
+}
+
 async function diagnose(gateway: Gateway): Promise<CommandResult> {
   const agent = await gateway.checkAgent(AbortSignal.timeout(15_000));
   const lines = [
@@ -97,6 +136,12 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
     lines.push(
       `allowlist: ${platform} ${userId} can never match. ${fault} Remove it: pi-gateway-tui revoke ${platform} ${userId}`,
     );
+  }
+  const audit = gateway.door.audit.verify();
+  if (!audit.ok) {
+    ok = false;
+    const [first] = audit.problems;
+    lines.push(`audit log: NOT intact: ${first?.text ?? ''}. See all problems: pi-gateway-tui audit verify`);
   }
   for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
   return { message: lines.join('\n'), data: { agent, ok } };

@@ -51,7 +51,7 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
   ),
   steps: query({ taskId: Id }, ({ gateway }, p) => gateway.tasks.steps(p.taskId)),
   config: query({}, ({ config }) => config.values()),
-  audit: query({ limit }, ({ gateway }, p) => gateway.door.auditLines(p.limit ?? 100)),
+  audit: query({ limit }, ({ gateway }, p) => gateway.door.audit.lines(p.limit ?? 100)),
   usage: query({ limit }, ({ gateway: { usage } }, p) => ({
     today: usage.total(true),
     total: usage.total(false),
