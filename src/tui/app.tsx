@@ -44,6 +44,7 @@ export function App(props: AppProps): ReactNode {
   setCursorPosition(screen.cursor);
   useEffect(() => {
     store.wakeAt(ticker.next);
+    controller.preview.drawn(screen.previewed);
   });
 
   return (

@@ -139,7 +139,10 @@ export function harness(options: HarnessOptions = {}): Harness {
   let size: readonly [number, number] = [120, 40];
   const screen = (columns = 120, rows = 40): Screen => {
     size = [columns, rows];
-    return compose({ controller, columns, rows, theme, glyphs, ticker: new Ticker(store.getSlices().now) });
+    const ticker = new Ticker(store.getSlices().now);
+    const drawn = compose({ controller, columns, rows, theme, glyphs, ticker });
+    controller.preview.drawn(drawn.previewed);
+    return drawn;
   };
   // Keys are pressed in front of a frame.
   const press = (key: string): void => {

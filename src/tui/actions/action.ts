@@ -4,6 +4,7 @@
 import type { SessionView, TranscriptEntry } from '../../gateway/model.ts';
 import type { OperatorCommand, OperatorQueries } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
+import type { PaneBox } from '../screen/layout.ts';
 import type { Confirmation, Prompt, Question, RunOptions } from '../state/asking.ts';
 import type { Bulk } from '../state/bulk.ts';
 import type { LoadedList } from '../state/loaded.ts';
@@ -96,6 +97,8 @@ export interface ActionContext {
   marked<K extends ListId>(list: K): readonly RowOf[K][];
   /** `@name` in a filter stands for the text from now on. */
   saveFilter(name: string, text: string): void;
+  /** The lists and panes as the last frame showed them. */
+  readonly lists: { readonly boxes: readonly PaneBox[] };
   /** Moves the selection of the active list, or scrolls the open page. */
   move(by: Movement): void;
   open(mode: Mode): void;

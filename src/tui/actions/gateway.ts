@@ -60,6 +60,17 @@ export const GATEWAY: readonly Action[] = [
     run: (context) => context.open({ kind: 'page', page: 'status', subject: '', top: 0 }),
   },
   {
+    id: 'pulse',
+    scopes: ['global'],
+    keys: ['v'],
+    label: 'pulse',
+    help: 'Show what each platform did in the last ten minutes: messages, time to an answer, errors.',
+    hint: 89,
+    words: 'pulse',
+    disabled: ({ view }) => (view.modes.length === 0 ? undefined : 'a page is open, Esc closes it'),
+    run: (context) => context.open({ kind: 'page', page: 'pulse', subject: '', top: 0 }),
+  },
+  {
     id: 'doctor',
     scopes: ['global'],
     keys: [],

@@ -22,7 +22,8 @@ function copyText(context: ActionContext): string | undefined {
   if (mode?.kind === 'page') {
     if (mode.page === 'report') return mode.lines?.join('\n');
     if (mode.page === 'invite') return mode.invite?.code;
-    if (mode.page === 'help' || mode.page === 'status' || mode.page === 'undo') return undefined;
+    if (mode.page === 'help' || mode.page === 'status' || mode.page === 'pulse' || mode.page === 'undo')
+      return undefined;
     return rowId(context, PAGE_LIST[mode.page]);
   }
   return rowId(context, activeList(context.view));

@@ -3,6 +3,7 @@
 import { fieldOf } from '../keys/field.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
+import { besideIn } from '../screen/layout.ts';
 import { activeList, filterOf, type ViewState, withMode } from '../state/view.ts';
 import type { Action, ActionContext, Movement } from './action.ts';
 
@@ -102,7 +103,8 @@ export const MOVING: readonly Action[] = [
     help: 'Go to the pane on the left.',
     keysOnly: true,
     disabled: pageOpen,
-    run: (context) => context.update((view) => focus(view, beside(view.focus, 'left'))),
+    run: (context) =>
+      context.update((view) => focus(view, besideIn(context.lists.boxes, view.focus, 'left'))),
   },
   {
     id: 'focus.right',
@@ -112,7 +114,8 @@ export const MOVING: readonly Action[] = [
     help: 'Go to the pane on the right.',
     keysOnly: true,
     disabled: pageOpen,
-    run: (context) => context.update((view) => focus(view, beside(view.focus, 'right'))),
+    run: (context) =>
+      context.update((view) => focus(view, besideIn(context.lists.boxes, view.focus, 'right'))),
   },
   {
     id: 'filter',
@@ -166,9 +169,3 @@ export const MOVING: readonly Action[] = [
     run: (context) => context.update((view) => ({ ...view, zoom: !view.zoom })),
   },
 ];
-
-/** The grid: adapters left of sessions, tasks left of pairing; the log below has no neighbour. */
-function beside(pane: PaneId, side: 'left' | 'right'): PaneId {
-  if (side === 'left') return pane === 'sessions' ? 'adapters' : pane === 'pairing' ? 'tasks' : pane;
-  return pane === 'adapters' ? 'sessions' : pane === 'tasks' ? 'pairing' : pane;
-}

@@ -343,6 +343,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   page: 'Open page',
   help: 'Help',
   status: 'Status',
+  pulse: 'Pulse',
   adapter: 'Adapter',
   session: 'Transcript',
   task: 'Task',

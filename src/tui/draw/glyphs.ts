@@ -17,6 +17,8 @@ export interface Glyphs {
   readonly arrowOut: string;
   /** Lowest to highest. */
   readonly spark: string;
+  /** Nothing, in a chart. */
+  readonly dot: string;
   readonly box: BoxGlyphs;
 }
 
@@ -46,6 +48,7 @@ export const UNICODE_GLYPHS: Glyphs = {
   arrowIn: '←',
   arrowOut: '→',
   spark: '▁▂▃▄▅▆▇█',
+  dot: '·',
   box: { h: '─', v: '│', tl: '┌', tr: '┐', bl: '└', br: '┘' },
 };
 
@@ -67,5 +70,6 @@ export const ASCII_GLYPHS: Glyphs = {
   arrowIn: '<',
   arrowOut: '>',
   spark: '_.:-=+*#',
+  dot: ' ',
   box: { h: '-', v: '|', tl: '+', tr: '+', bl: '+', br: '+' },
 };

@@ -1,5 +1,6 @@
 import type { AdapterState, AdapterView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
+import { chart } from '../draw/chart.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
@@ -13,6 +14,9 @@ const SIGNS: Readonly<Record<AdapterState, { sign: (g: Glyphs) => string; style:
   stopped: { sign: (g) => g.off, style: 'dim' },
   disabled: { sign: (g) => g.off, style: 'dim' },
 };
+
+/** Columns of the chart in a row: two minutes. */
+const SPARK = 12;
 
 /** Sign of an adapter's state; each state that differs for the operator has its own. */
 export function adapterSign(state: AdapterState, glyphs: Glyphs): Span {
@@ -43,7 +47,7 @@ export const adaptersList: ListDefinition<AdapterView> = {
   count: (rows) =>
     `${rows.filter((row) => row.state === 'connected').length}/${rows.filter((row) => row.state !== 'disabled').length}`,
   empty: () => ['No adapter is configured.', 'Add one under "platforms" in the configuration (: config).'],
-  draw(row, { width, glyphs, ticker, pending }) {
+  draw(row, { width, glyphs, ticker, pending, pulse }) {
     const quiet = row.state === 'stopped' || row.state === 'disabled';
     const left: Span[] = [
       adapterSign(row.state, glyphs),
@@ -55,6 +59,16 @@ export const adaptersList: ListDefinition<AdapterView> = {
     ];
     const last = row.ingress.lastUpdateAt;
     const next = row.transport.nextTryAt;
+    const spark: Span[] = [];
+    if (width >= 50 && pulse !== undefined && !quiet) {
+      if (pulse.nextChangeAt !== undefined) ticker.at(pulse.nextChangeAt);
+      const values = pulse.platforms[row.platform]?.in;
+      if (values !== undefined)
+        spark.push(
+          ...(chart(values, { width: SPARK, height: 1, style: 'accent' }, glyphs)[0] ?? []),
+          span(' '),
+        );
+    }
     const right: Span[] = pending.has(row.platform)
       ? [span(`working${glyphs.ellipsis}`, 'dim')]
       : row.state === 'parked'
@@ -64,6 +78,6 @@ export const adaptersList: ListDefinition<AdapterView> = {
           : last !== undefined && !quiet
             ? [span(`in ${ticker.age(last)} ago`, 'dim')]
             : [];
-    return [spread(left, right, width, glyphs.ellipsis, 18)];
+    return [spread(left, [...spark, ...right], width, glyphs.ellipsis, 18)];
   },
 };

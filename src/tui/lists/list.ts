@@ -14,6 +14,7 @@ import type { ConfigValue, OperatorQueries, QueueEntry, SearchHit } from '../../
 import type { Glyphs } from '../draw/glyphs.ts';
 import type { Line } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';
+import type { PulseSlice } from '../state/pulse.ts';
 import type { LogEntry, Slices } from '../state/slices.ts';
 
 /** The five panes, in the order of their number keys. */
@@ -89,6 +90,9 @@ export interface DrawContext {
   readonly ticker: Ticker;
   /** Rows whose command is under way. */
   readonly pending: ReadonlySet<string>;
+  readonly pulse?: PulseSlice;
+  /** Cells of the widest `name` among the rows that are shown. */
+  readonly widest?: number;
   /** Columns cut off on the left, for lists that scroll sideways. */
   readonly shift?: number;
 }
@@ -117,6 +121,8 @@ export interface ListDefinition<Row> {
   /** What a filter looks at. */
   readonly haystack: (row: Row) => string;
   readonly columns?: Columns<Row>;
+  /** What its rows are called: that column is as wide as the rows that are shown need it. */
+  readonly name?: (row: Row, glyphs: Glyphs) => string;
   /** Lines of one row on that width; the same for all rows of a list. */
   readonly height: (width: number) => number;
   readonly draw: (row: Row, context: DrawContext) => readonly Line[];

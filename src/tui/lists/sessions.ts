@@ -109,6 +109,7 @@ export const sessionsList: ListDefinition<SessionView> = {
     model: (row) => row.model,
     kind: (row) => row.chatKind,
   },
+  name: (row, glyphs) => sessionName(row, glyphs.sub),
   height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);
@@ -119,8 +120,10 @@ export const sessionsList: ListDefinition<SessionView> = {
       ? ['No conversation yet.', 'Approve a request in pane 4 (key 4, then a): its chat starts here.']
       : ['No conversation yet.', 'Write to one of the bots: the chat appears here.'],
   draw(row, context) {
-    const { width, glyphs, pending } = context;
-    const nameWidth = Math.max(8, Math.min(24, Math.floor(width / 3)));
+    const { width, glyphs, pending, widest = 24 } = context;
+    // As wide as the names on the screen need, as long as enough is left for what they do.
+    const most = Math.floor(width * (width < 72 ? 0.36 : 0.45));
+    const nameWidth = Math.max(8, Math.min(widest, most));
     const name = fillTo(sessionName(row, glyphs.sub), nameWidth, 'left', glyphs.ellipsis);
     const quiet = row.state === 'ended';
     const left: Span[] = [

@@ -6,6 +6,7 @@ import { adapterPage } from '../pages/adapter.ts';
 import { helpPage } from '../pages/help.ts';
 import { invitePage } from '../pages/invite.ts';
 import { type Page, paragraph } from '../pages/page.ts';
+import { pulsePage } from '../pages/pulse.ts';
 import { questionPage } from '../pages/question.ts';
 import { linePage, refusalPage, requestPage, taskPage } from '../pages/records.ts';
 import { type TranscriptPage, transcriptPage } from '../pages/transcript.ts';
@@ -118,6 +119,8 @@ export function pageOf(scene: Scene, mode: PageMode, width: number, height: numb
   switch (mode.page) {
     case 'help':
       return helpPage(scene, width);
+    case 'pulse':
+      return pulsePage(scene, width, height);
     case 'adapter': {
       const entry = controller.lists.subject('adapters', mode.subject);
       return entry === undefined ? gone('Adapter') : adapterPage(scene, entry, width, height);

@@ -5,7 +5,7 @@ import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
 import { doorStep, GUIDES, shellWords } from '../setup/guide.ts';
 import type { Mode } from '../state/view.ts';
-import { framed, middlePlace } from './place.ts';
+import { framed, middlePlace, type Place } from './place.ts';
 
 type SetupMode = Extract<Mode, { kind: 'setup' }>;
 
@@ -23,12 +23,17 @@ export function setupBlock(scene: Scene, mode: SetupMode): Block {
     mode,
     width,
   );
-  // At the top: whoever asks to be let in meanwhile stays in sight below.
-  const place = { ...middlePlace(scene, WIDTH, lines.length + 3), y: 1 };
+  const place = asideOfPairing(scene, middlePlace(scene, WIDTH, lines.length + 3));
   const shown = [...lines.slice(0, place.height - 2)].map((line: Line) =>
     row(scene, [span(' '), ...line], place.width - 2),
   );
   return framed(scene, place, [span('Set-up', 'title'), span(`  ${TITLES[mode.step]}`, 'dim')], shown);
+}
+
+/** Whoever requests access meanwhile stays in sight: above in the grid, at the left on a wide screen, else below. */
+function asideOfPairing({ columns, rows }: Pick<Scene, 'columns' | 'rows'>, place: Place): Place {
+  if (columns < 100 || rows < 30) return { ...place, y: 1 };
+  return { ...place, x: columns < 160 ? place.x : columns - place.width - 2, y: rows - 2 - place.height };
 }
 
 function text(

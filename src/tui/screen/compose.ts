@@ -6,6 +6,7 @@ import { cutLine, type Line, lineWidth, overlay, paint, type Span, span, spread 
 import { clockTime } from '../draw/times.ts';
 import { adapterSign } from '../lists/adapters.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
+import { LISTS } from '../lists/lists.ts';
 import { levelWords } from '../lists/log.ts';
 import { sessionName } from '../lists/sessions.ts';
 import { dialogBlock, paletteBlock, textBlock } from '../overlays/dialogs.ts';
@@ -18,8 +19,10 @@ import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
 import { hintLine } from './hints.ts';
-import { layoutOf, MIN_COLUMNS, MIN_ROWS, type PaneBox } from './layout.ts';
+import { layoutFor } from './hit.ts';
+import { MIN_COLUMNS, MIN_ROWS, type PaneBox } from './layout.ts';
 import { listPane, titleLine } from './list-pane.ts';
+import { previewPane } from './preview.ts';
 import { type Block, row, type Scene } from './scene.ts';
 
 /** The first line: is it running, where, how long, what needs the operator. */
@@ -114,14 +117,33 @@ function stateWords(state: string, on: string, off: string): Line {
 
 /** A collapsed pane: its title and the one thing worth knowing, on one line. */
 
-function summaryLine(scene: Scene, pane: PaneId, digit: number, width: number): Line {
+function summaryLine(
+  scene: Scene,
+  pane: PaneId,
+  box: { readonly digit: number; readonly focused: boolean },
+  width: number,
+): Line {
   const { glyphs } = scene;
-  const rule = span(`${glyphs.box.h} `, 'border');
-  const title = titleLine(scene, pane, { digit, focused: false });
-  return spread([rule, ...title, span('  '), ...digest(scene, pane)], [], width, glyphs.ellipsis);
+  const line = spread(
+    [span(`${glyphs.box.h} `, 'border'), ...titleLine(scene, pane, box), ...digest(scene, pane)],
+    [],
+    width - 1,
+    glyphs.ellipsis,
+  );
+  // A rule to the border of the panes above and below.
+  const rest = width - lineWidth(line) - 1;
+  return rest < 1 ? line : [...line, span(' '), span(glyphs.box.h.repeat(rest), 'border')];
 }
 
-function digest({ controller, glyphs }: Scene, pane: PaneId): Line {
+function digest(scene: Scene, pane: PaneId): Line {
+  const { slices } = scene.controller;
+  const words = digestOf(scene, pane);
+  if (words.length > 0) return [span('  '), ...words];
+  const none = LISTS[pane].rows({ slices, loaded: scene.controller.lists.loaded }).length === 0;
+  return none ? [span(`  ${LISTS[pane].empty(slices)[0] ?? ''}`, 'dim')] : [];
+}
+
+function digestOf({ controller, glyphs }: Scene, pane: PaneId): Line {
   const { adapters, sessions, tasks, pairing, log } = controller.slices;
   switch (pane) {
     case 'adapters':
@@ -167,11 +189,18 @@ export interface Screen {
   readonly table: StatusTable | undefined;
   /** The cell of the terminal's cursor, where text is typed. */
   readonly cursor: { readonly x: number; readonly y: number } | undefined;
+  /** The session whose transcript stands beside the lists. */
+  readonly previewed: string | undefined;
 }
 
 export function compose(scene: Scene): Screen {
-  const { lines, table } = composeLines(scene);
-  return { lines: lines.map((line) => paint(line, scene.theme)), table, cursor: cursorOf(lines) };
+  const { lines, table, previewed } = composeLines(scene);
+  return {
+    lines: lines.map((line) => paint(line, scene.theme)),
+    table,
+    cursor: cursorOf(lines),
+    previewed,
+  };
 }
 
 /** Where text is typed: an input method shows what it composes at the terminal's own cursor. */
@@ -183,23 +212,30 @@ function cursorOf(lines: readonly Line[]): Screen['cursor'] {
   return undefined;
 }
 
+interface Composed {
+  readonly lines: readonly Line[];
+  readonly table?: StatusTable | undefined;
+  readonly previewed?: string | undefined;
+}
+
 /**
  * One line for each row of the terminal, panes and pages merged: a row that Ink measures otherwise than the terminal
  * (some Indic clusters) still comes out as it was laid out here.
  */
-function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly table?: StatusTable } {
+function composeLines(scene: Scene): Composed {
   const { columns, rows, controller } = scene;
   const { view } = controller;
   const { drawn } = controller.lists;
   drawn.begin();
-  const layout = layoutOf(columns, rows, view.focus, view.zoom);
+  const layout = layoutFor(controller, columns, rows);
   if (layout.kind === 'notice') return { lines: notice(scene) };
+  controller.lists.boxes = layout.boxes;
   const page = view.modes.findLast((mode) => mode.kind === 'page' || mode.kind === 'list');
   // Under a page that covers everything no pane is drawn at all.
   const covered = page !== undefined && pagePlace(scene).x === 0;
-  const body = covered
-    ? Array.from({ length: rows - 2 }, () => row(scene, [], columns))
-    : layout.bands.flatMap((band) => bandLines(scene, band, page === undefined));
+  const { body, previewed } = covered
+    ? { body: Array.from({ length: rows - 2 }, () => row(scene, [], columns)), previewed: undefined }
+    : bodyOf(scene, layout.boxes, page === undefined);
   const { block, table } = pageOf(scene, page);
   if (page?.kind === 'page') drawn.page(page.subject);
   const front = view.modes.at(-1);
@@ -213,7 +249,7 @@ function composeLines(scene: Scene): { readonly lines: readonly Line[]; readonly
   if (old) lines = lines.map(faded);
   lines = [old ? faded(header) : header, ...lines, row(scene, hintLine(scene), columns)];
   // The table is drawn on top of everything: it waits until nothing stands before it.
-  return over === undefined && table !== undefined ? { lines, table } : { lines };
+  return { lines, table: over === undefined ? table : undefined, previewed };
 }
 
 /** What lies behind something that opened steps back. */
@@ -275,17 +311,28 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
   }
 }
 
-function bandLines(scene: Scene, band: readonly PaneBox[], active: boolean): Line[] {
-  const columns = band.map((box) => paneLines(scene, box, active));
-  const height = band[0]?.height ?? 0;
-  return Array.from({ length: height }, (_, index) => columns.flatMap((lines) => lines[index] ?? []));
+/** The boxes of the layout, drawn beside and under each other. */
+function bodyOf(
+  scene: Scene,
+  boxes: readonly PaneBox[],
+  active: boolean,
+): { readonly body: Line[]; readonly previewed: string | undefined } {
+  const body: Span[][] = Array.from({ length: scene.rows - 2 }, () => []);
+  let previewed: string | undefined;
+  for (const box of boxes.toSorted((a, b) => a.x - b.x)) {
+    let lines: readonly Line[];
+    if (box.pane === 'preview') ({ lines, session: previewed } = previewPane(scene, box));
+    else lines = paneLines(scene, box.pane, box, active);
+    for (const [index, line] of lines.entries()) body[box.y - 1 + index]?.push(...line);
+  }
+  return { body, previewed };
 }
 
-function paneLines(scene: Scene, box: PaneBox, active: boolean): readonly Line[] {
-  const { pane, width, height, collapsed } = box;
+function paneLines(scene: Scene, pane: PaneId, box: PaneBox, active: boolean): readonly Line[] {
+  const { width, height, collapsed } = box;
   const digit = digitOf(pane);
-  if (collapsed) return [row(scene, summaryLine(scene, pane, digit, width), width)];
   const focused = active && scene.controller.view.focus === pane;
+  if (collapsed) return [row(scene, summaryLine(scene, pane, { digit, focused }, width), width)];
   return listPane(scene, pane, { width, height, focused, digit });
 }
 

@@ -4,7 +4,7 @@ import type { ListId, PaneId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { pagePlace } from '../overlays/place.ts';
 import type { Controller } from '../state/controller.ts';
-import { layoutOf } from './layout.ts';
+import { type Layout, layoutOf } from './layout.ts';
 
 export type Hit =
   | { readonly kind: 'pane'; readonly pane: PaneId; readonly row: number | undefined }
@@ -17,6 +17,14 @@ export interface Pointed {
   readonly rows: number;
   readonly x: number;
   readonly y: number;
+}
+
+/** The layout of what the console shows now. */
+export function layoutFor(controller: Controller, columns: number, rows: number): Layout {
+  const { focus, zoom } = controller.view;
+  const lines = (pane: PaneId, width: number): number =>
+    controller.rows(pane).length * LISTS[pane].height(Math.max(1, width - 4));
+  return layoutOf({ columns, rows, focus, zoom, lines });
 }
 
 export function hitAt(controller: Controller, at: Pointed): Hit {
@@ -35,26 +43,14 @@ export function hitAt(controller: Controller, at: Pointed): Hit {
   }
   // Dialogs, fields and forms are for the keyboard: a click beside one must not answer it.
   if (top !== undefined) return { kind: 'nothing' };
-  const layout = layoutOf(columns, rows, view.focus, view.zoom);
+  const layout = layoutFor(controller, columns, rows);
   if (layout.kind === 'notice') return { kind: 'nothing' };
-  let from = 1;
-  for (const band of layout.bands) {
-    const height = band[0]?.height ?? 0;
-    if (y >= from && y < from + height) {
-      let left = 0;
-      for (const box of band) {
-        if (x >= left && x < left + box.width)
-          return {
-            kind: 'pane',
-            pane: box.pane,
-            row: box.collapsed ? undefined : rowAt(controller, box.pane, y - from, box.width, height),
-          };
-        left += box.width;
-      }
-    }
-    from += height;
-  }
-  return { kind: 'nothing' };
+  const box = layout.boxes.find(
+    (each) => x >= each.x && x < each.x + each.width && y >= each.y && y < each.y + each.height,
+  );
+  if (box === undefined || box.pane === 'preview') return { kind: 'nothing' };
+  const row = box.collapsed ? undefined : rowAt(controller, box.pane, y - box.y, box.width, box.height);
+  return { kind: 'pane', pane: box.pane, row };
 }
 
 /** Index of the row on line `line` of the frame; undefined on the border and below the last row. */

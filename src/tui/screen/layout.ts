@@ -58,11 +58,7 @@ function wide(wanted: Wanted, body: number): PaneBox[] {
   const right = { x: width, y: 1, width: columns - width };
   if (focus === 'log') return [...left, boxed('log', right, body)];
   const log = Math.min(needed('log', right.width, wanted), Math.max(6, Math.round(body * 0.25)));
-  return [
-    ...left,
-    boxed('preview', right, body - log),
-    boxed('log', { ...right, y: 1 + body - log }, log),
-  ];
+  return [...left, boxed('preview', right, body - log), boxed('log', { ...right, y: 1 + body - log }, log)];
 }
 
 /** Two columns over the log. They get what they need, the log what is left. */

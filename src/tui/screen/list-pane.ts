@@ -1,6 +1,7 @@
 /** A list as lines: the rows that fit, the selection, a sentence when there are none. */
-import { clean, wrap } from '../draw/cells.ts';
+import { cellWidth, clean, wrap } from '../draw/cells.ts';
 import { frame } from '../draw/frame.ts';
+import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
 import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
@@ -156,6 +157,8 @@ function rowLines<K extends ListId>(
     glyphs,
     ticker,
     pending: controller.view.pending,
+    pulse: controller.slices.pulse,
+    widest: widestName(list, rows.slice(first, first + room + 1), glyphs),
     shift: id === 'log' ? controller.view.logShift : 0,
   };
   const marks = controller.view.marks[id];
@@ -183,6 +186,12 @@ function rowLines<K extends ListId>(
     }
   }
   return lines.slice(0, Math.max(0, box.height - 2));
+}
+
+function widestName<Row>({ name }: ListDefinition<Row>, rows: readonly Row[], glyphs: Glyphs): number {
+  return name === undefined
+    ? 0
+    : rows.reduce((width, entry) => Math.max(width, cellWidth(name(entry, glyphs))), 0);
 }
 
 function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): Line[] {

@@ -27,6 +27,7 @@ import { type Desk, ListState } from './list-state.ts';
 import { type LoadedList, loadRows } from './loaded.ts';
 import { modeKey, modePaste } from './mode-keys.ts';
 import { scrolled } from './page-scroll.ts';
+import { Preview } from './preview.ts';
 import { sentenceOf } from './sentence.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
@@ -68,6 +69,7 @@ export class Controller implements ActionContext, Desk {
   readonly effects: Effects;
   readonly lists: ListState;
   readonly transcript: TranscriptFeed;
+  readonly preview: Preview;
   readonly #operator: Operator;
   readonly #store: ConsoleStore;
   readonly #listeners = new Set<() => void>();
@@ -89,6 +91,7 @@ export class Controller implements ActionContext, Desk {
     this.effects = options.effects;
     this.#held = new HeldKeys(options.store.timers);
     this.transcript = new TranscriptFeed(options.operator, () => options.store.touch());
+    this.preview = new Preview(this.transcript, options.store.timers);
     options.store.subscribe(() => this.#published());
     this.lists = new ListState(this);
     this.#undos = new UndoStack(this, options.operator);
@@ -217,7 +220,7 @@ export class Controller implements ActionContext, Desk {
     const next = change(this.#view);
     if (next === this.#view) return;
     this.#view = next;
-    this.#followTranscript();
+    this.preview.changed(next);
     for (const listener of this.#listeners) listener();
   }
 
@@ -336,7 +339,7 @@ export class Controller implements ActionContext, Desk {
 
   stop(): void {
     this.#held.stop();
-    this.transcript.close();
+    this.preview.stop();
     this.#listeners.clear();
   }
 
@@ -367,12 +370,6 @@ export class Controller implements ActionContext, Desk {
     }
     this.update((view) => ({ ...view, interruptedAt: now }));
     this.toast('Press Ctrl+C once more to quit.', 'warn');
-  }
-
-  #followTranscript(): void {
-    const page = this.#view.modes.findLast((mode) => mode.kind === 'page' && mode.page === 'session');
-    if (page?.kind === 'page') this.transcript.open(page.subject, page.place);
-    else this.transcript.close();
   }
 
   #expire(now: number): void {

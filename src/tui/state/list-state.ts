@@ -3,6 +3,7 @@ import type { LogLevel } from '../../gateway/operator/operator.ts';
 import type { Movement } from '../actions/action.ts';
 import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
+import type { PaneBox } from '../screen/layout.ts';
 import type { Starts } from './find.ts';
 import { FilteredRows, type Only } from './rows.ts';
 import type { Slices } from './slices.ts';
@@ -145,6 +146,8 @@ export class ListState {
   readonly drawn = new Drawn();
   /** Lines of the open page in which the last frame found what is searched. */
   found: readonly number[] = [];
+  /** Where the panes stood in the last frame. */
+  boxes: readonly PaneBox[] = [];
   /** Where the entries of the open transcript began in the last frame. */
   starts: Starts = [];
   /** Answers of queries that belong to an open view. */

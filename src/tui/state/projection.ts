@@ -10,6 +10,7 @@ import type {
   Platform,
   RefusalView,
 } from '../../gateway/model.ts';
+import { isPlatform } from '../../gateway/model.ts';
 import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator/operator.ts';
 import {
   allowlistKey,
@@ -22,6 +23,7 @@ import {
   isOpenTask,
   platformRank,
 } from './orders.ts';
+import { Pulse } from './pulse.ts';
 import { Ring } from './ring.ts';
 import type { LinkSlice, LogEntry, Slices } from './slices.ts';
 import { Traffic } from './traffic.ts';
@@ -171,6 +173,7 @@ export class Projection {
   readonly #refusals: Ring<RefusalView>;
   readonly #log: Ring<LogEntry>;
   readonly #traffic = new Traffic();
+  readonly #pulse = new Pulse();
   #events = 0;
   #slices: Slices | undefined;
   #logSlice: readonly LogEntry[] = [];
@@ -215,9 +218,11 @@ export class Projection {
         this.#adapters.set(event.adapter);
         return true;
       case 'session':
+        this.#pulse.session(event.session, now);
         this.#sessions.set(event.session);
         return true;
       case 'session-removed':
+        this.#pulse.gone(event.id);
         return this.#sessions.delete(event.id);
       case 'task':
         this.#tasks.set(event.task);
@@ -243,6 +248,8 @@ export class Projection {
       case 'outbox':
         if (event.item.state === 'delivered' || event.item.state === 'abandoned')
           return this.#outbox.delete(event.item.id);
+        if (event.item.state === 'failed' && this.#outbox.get(event.item.id)?.state !== 'failed')
+          this.#pulse.error(event.item.chat.platform, now);
         this.#outbox.set(event.item);
         return true;
       case 'dialog':
@@ -252,10 +259,13 @@ export class Projection {
         return this.#dialogs.delete(event.id);
       case 'traffic':
         this.#traffic.count(event.direction, now);
+        this.#pulse.message(event.platform, event.direction, now);
         this.#countAt(event.platform, event.direction);
         return true;
       case 'log':
         this.#log.push({ ...event.line, seq: this.#log.end });
+        if (event.line.level === 'error' && isPlatform(event.line.source))
+          this.#pulse.error(event.line.source, now);
         return true;
       case 'decision':
       case 'inbound':
@@ -293,6 +303,7 @@ export class Projection {
       dialogs: this.#dialogs.rows(),
       log: this.#logSlice,
       traffic: this.#traffic.slice(now),
+      pulse: this.#pulse.slice(now),
       events: this.#events,
       now,
     };

@@ -12,6 +12,7 @@ import type {
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
+import type { PulseSlice } from './pulse.ts';
 import type { TrafficSlice } from './traffic.ts';
 
 export interface LogEntry extends LogLine {
@@ -42,6 +43,7 @@ export interface Slices {
   readonly dialogs: readonly DialogView[];
   readonly log: readonly LogEntry[];
   readonly traffic: TrafficSlice;
+  readonly pulse: PulseSlice;
   /** Events folded since the console opened; exact. */
   readonly events: number;
   /** When these slices were published, epoch milliseconds. */

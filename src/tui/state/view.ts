@@ -12,6 +12,7 @@ import type { Cursor, UndoStack } from './undo.ts';
 const PAGES = [
   'help',
   'status',
+  'pulse',
   'adapter',
   'session',
   'task',

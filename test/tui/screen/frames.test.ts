@@ -36,6 +36,7 @@ const SIZES = [
 const OVERLAYS: Readonly<Record<string, string>> = {
   help: '?',
   status: 'S',
+  pulse: 'v',
   refusals: 'f',
   outbox: 'o',
   allowlist: 'w',
@@ -224,10 +225,11 @@ describe('the layout', () => {
   it('is a grid of five panes from 100x30 on', () => {
     const lines = harness().text(100, 30);
     expect(titles(lines)).toHaveLength(5);
-    expect(lines.filter((line) => line.includes('┐┌'))).toHaveLength(2);
+    expect(lines[1]).toMatch(/^┌ 1 Adapters.*┐┌ 2 Sessions.*┐$/u);
+    expect(lines.findLast((line) => line.includes('5 Log'))).toMatch(/^┌ 5 Log.{80,}┐$/u);
   });
 
-  it('is one column with the focused pane open below that', () => {
+  it('is one column below that, each pane as high as it needs', () => {
     for (const [columns, rows] of [
       [99, 40],
       [120, 29],
@@ -235,8 +237,85 @@ describe('the layout', () => {
     ] as const) {
       const lines = harness().text(columns, rows);
       expect(titles(lines)).toHaveLength(5);
-      expect(lines.filter((line) => line.startsWith('┌'))).toHaveLength(1);
+      expect(lines.filter((line) => line.includes('┐┌'))).toEqual([]);
     }
+    const small = harness();
+    small.press('3');
+    const lines = small.text(60, 16);
+    expect(lines.filter((line) => line.startsWith('┌')).map((line) => titles([line])[0])).toContain(
+      '3 Tasks',
+    );
+    expect(lines.join('\n')).toContain('bg-90c');
+  });
+
+  it('leaves empty panes their title, and gives the room to the one in focus', () => {
+    const h = harness({ snapshot: snapshotOf({ adapters: [adapterView()], sessions: [sessionView('s1')] }) });
+    h.press('2');
+    const lines = h.text(120, 40);
+    expect(lines.find((line) => line.includes('3 Tasks'))).toMatch(/─ 3 Tasks 0 {2}No background task\. ─/u);
+    expect(lines.find((line) => line.includes('4 Pairing'))).toMatch(
+      /─ 4 Pairing 0 {2}Nobody is waiting\. ─/u,
+    );
+    h.press('3');
+    expect(h.text(120, 40).join('\n')).toContain('A chat starts one with /bg');
+  });
+
+  it('gives the log most of the room while it is in focus, and what is left otherwise', () => {
+    const shown = (h: Harness): number =>
+      h.text(120, 40).filter((line) => /something happened/u.test(line)).length;
+    const many = Array.from({ length: 60 }, (_, n) => sessionView(`s${n}`));
+    const h = harness({ snapshot: { ...busySnapshot(), sessions: many } });
+    h.press('2');
+    const before = shown(h);
+    h.press('5');
+    expect(before).toBeGreaterThan(5);
+    expect(shown(h)).toBeGreaterThan(before * 2);
+  });
+
+  it('shows what is selected beside the lists from 160 columns on', async () => {
+    const h = harness({
+      queries: { transcript: ({ sessionId }) => [{ at: NOW, role: 'agent', text: `Said in ${sessionId}.` }] },
+    });
+    h.press('2');
+    h.text(160, 45);
+    await h.settle();
+    expect(h.text(160, 45).join('\n')).toContain('Said in s1.');
+    h.press('j');
+    h.text(160, 45);
+    await h.settle();
+    const second = h.text(160, 45).join('\n');
+    expect(second).toContain('Said in s2.');
+    expect(second).not.toContain('Said in s1.');
+    h.press('3');
+    expect(h.text(160, 45).join('\n')).toContain('Task bg-7f2');
+    h.press('1');
+    expect(h.text(160, 45).join('\n')).toContain('Adapter telegram');
+    h.press('4');
+    expect(h.text(160, 45).join('\n')).toContain('Request of');
+    expect(h.text(159, 45).join('\n')).not.toContain('Request of');
+  });
+
+  it('asks for no transcript of the chats that the cursor only runs over', async () => {
+    const asked: string[] = [];
+    const h = harness({
+      queries: {
+        transcript({ sessionId }) {
+          asked.push(sessionId);
+          return [];
+        },
+      },
+    });
+    h.press('2');
+    h.text(160, 45);
+    h.press('j j j');
+    h.text(160, 45);
+    await h.settle();
+    expect(asked).toEqual(['s4']);
+    h.text(120, 40);
+    h.press('k');
+    h.text(120, 40);
+    await h.settle();
+    expect(asked).toEqual(['s4']);
   });
 
   it('is the focused pane alone below 60x16', () => {

@@ -253,6 +253,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   'open.allowlist': { shows: 'Allowlist 2' },
   'open.config': { shows: 'Configuration 2' },
   status: { shows: 'Listens on' },
+  pulse: { shows: /┌ ● telegram {2}@mybot/u },
   undo: { before: [['a', 'u undo']], command: { type: 'pairing.undo', requestId: 'p2' } },
   copy: { shows: 'Copied ABCD-EFGH', written: `]52;c;${Buffer.from('ABCD-EFGH').toString('base64')}` },
   palette: { shows: ' Command ' },

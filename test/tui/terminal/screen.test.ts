@@ -25,7 +25,7 @@ function expectStraightBorders(terminal: VirtualTerminal): void {
   const last = terminal.rows - 1;
   for (const column of [0, terminal.columns - 1])
     expect(terminal.column(column).slice(1, last), `column ${column}\n${terminal.text()}`).toMatch(
-      /^[┌┐└┘│]+$/u,
+      /^[┌┐└┘│─]+$/u,
     );
 }
 
