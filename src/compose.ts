@@ -14,7 +14,7 @@ import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
-import { ConfigEdits } from './gateway/config/edits.ts';
+import { ConfigEdits, isLive } from './gateway/config/edits.ts';
 import { followConfig } from './gateway/config/follow.ts';
 import { liveSettings } from './gateway/config/live-settings.ts';
 import { loadConfig } from './gateway/config/load.ts';
@@ -190,8 +190,9 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
           void edits.look(); // like an edit by hand, but at once
           return true;
         }
-        if (!key.startsWith('platforms.')) return false;
+        if (!key.startsWith('platforms.') && !isLive(key)) return false;
         putInForce(now);
+        if (isLive(key)) void gateway.notify.follow();
         return true;
       },
       checkWholeConfig,
@@ -206,7 +207,8 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       first: loaded.config,
       check: (now) => checkWholeConfig(now, folder.config),
       apply: async (change) => {
-        if (change.platforms.size > 0) putInForce(change.config);
+        if (change.platforms.size > 0 || change.live.length > 0) putInForce(change.config);
+        if (change.live.length > 0) await gateway.notify.follow();
         for (const [platform, names] of change.platforms)
           await followConfig(gateway, {
             key: `platforms.${platform}`,
@@ -237,6 +239,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       demo: options.demo ?? false,
       refusalFile: files.rejected,
       programEnv: withoutPlatformSecrets(loaded.config, env),
+      env,
       taskChanged: (chat, task) => {
         if (chat.platform === 'websocket') sockets.taskChanged(chat, task);
       },

@@ -5,11 +5,14 @@ import { resolve } from 'node:path';
 import { ConfigError } from './base/errors.ts';
 import { agentHosts, agentSharesFiles } from './gateway/config/agent-hosts.ts';
 import type { Config } from './gateway/config/schema.ts';
+import { checkAddresses, readOwners } from './gateway/notify/owners.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
 
 /** Throws ConfigError that names key, value and fix. `origin` names the file or surface. */
 export async function checkWholeConfig(config: Config, origin: string): Promise<void> {
   checkEntries(config.schedules ?? []);
+  readOwners(config.owners, () => 'UTC');
+  checkAddresses(config.notify, config.heartbeat?.url);
   checkDirectories(config, origin);
   const keys = config.console?.keys;
   if (keys === undefined) return;

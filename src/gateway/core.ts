@@ -40,6 +40,8 @@ export interface GatewayDeps {
   readonly demo: boolean;
   /** Environment of programs that an operator starts as tasks; default: an empty one. */
   readonly programEnv?: NodeJS.ProcessEnv;
+  /** Where `$NAME` of the configuration is looked up; default: nothing is set. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Told about every change of a task that belongs to a chat. */
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }

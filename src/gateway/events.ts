@@ -19,6 +19,8 @@ import type {
   TranscriptEntry,
 } from './model.ts';
 
+import type { Notice } from './notify/notice.ts';
+
 /** What a turn shows while it runs; also the `event` frames of the WebSocket. */
 export type TurnEvent =
   | { readonly type: 'queued'; readonly position: number }
@@ -101,6 +103,10 @@ export type GatewayEvent =
     }
   | { readonly type: 'turn'; readonly sessionId: string; readonly event: TurnEvent }
   | { readonly type: 'transcript'; readonly sessionId: string; readonly entry: TranscriptEntry }
+  /** The operator should know: it goes to owners and other ways (docs/notices.md). Any part may emit one. */
+  | { readonly type: 'notice'; readonly notice: Notice }
+  /** What a notice was about is over. */
+  | { readonly type: 'notice-over'; readonly key: string; readonly how: string }
   | { readonly type: 'log'; readonly line: LogLine };
 
 export type GatewayEventListener = (event: GatewayEvent) => void;

@@ -11,12 +11,13 @@ import { createCores, type GatewayDeps } from './core.ts';
 import { machineZone } from './machine-zone.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, RefusalView } from './model.ts';
+import { createNotify } from './notify/create.ts';
 import { createDialogs } from './questions/create.ts';
 import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
 import { ChatCommands } from './receive/commands/chat-commands.ts';
-import { CHAT_COMMANDS, type ChatCommand } from './receive/commands/command-table.ts';
+import { CHAT_COMMANDS, type ChatCommand, inMenus } from './receive/commands/command-table.ts';
 import { createExecutor } from './receive/commands/execute.ts';
 import { Inbox } from './receive/inbox.ts';
 import { Reception } from './receive/reception.ts';
@@ -264,6 +265,7 @@ export function createParts(
         search: (words, limit, within) => archive.search(words, limit, within),
         asides,
         answers,
+        owner: (args, message) => notify.commands.run(args, message),
         listed,
         prefix: prefixOf,
       }),
@@ -280,11 +282,25 @@ export function createParts(
     deleted: (chat, messageId) => reception.deleted(chat, messageId),
     announce: announcer(core, outbox, (targets) => chatsFor(targets, undefined)),
     onOnline: (platform) => outbox.kick(platform),
-    commands: (CHAT_COMMANDS as readonly ChatCommand[]).map(({ name, help, args }) => ({
+    commands: (CHAT_COMMANDS as readonly ChatCommand[]).filter(inMenus).map(({ name, help, args }) => ({
       name,
       help,
       ...(args === undefined ? {} : { args }),
     })),
+  });
+  const notify = createNotify({
+    ...cores.of('sessions', 'notify'),
+    outbox,
+    dialogs,
+    conversations,
+    tasks,
+    door: () => door,
+    adapters: () => adapters.views(),
+    listed,
+    chatOf,
+    isGroup: ({ chat }) => sessions.inChat(chat.platform, chat.chatId)?.chatKind === 'group',
+    prefix: prefixOf,
+    env: deps.env ?? {},
   });
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
@@ -297,6 +313,7 @@ export function createParts(
     tasks,
     usage,
     schedules,
+    notify,
   });
   return {
     adapters,
@@ -321,6 +338,7 @@ export function createParts(
     slots,
     dialogs,
     archive,
+    notify,
   };
 }
 

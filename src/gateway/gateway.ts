@@ -35,6 +35,7 @@ export class Gateway {
   readonly bindings: GatewayParts['bindings'];
   readonly dialogs: GatewayParts['dialogs'];
   readonly archive: GatewayParts['archive'];
+  readonly notify: GatewayParts['notify'];
   readonly #parts: GatewayParts;
   readonly #health: StoreHealth;
   readonly #refusals: RefusalView[] = [];
@@ -77,6 +78,7 @@ export class Gateway {
     this.bindings = parts.bindings;
     this.dialogs = parts.dialogs;
     this.archive = parts.archive;
+    this.notify = parts.notify;
     const kept = deps.clock() - RETENTION.settledMs;
     this.#refusals.push(...(deps.refusalFile?.tail(REFUSALS_KEPT) ?? []).filter(({ at }) => at >= kept));
     deps.agent?.watch?.(() => this.show());
@@ -136,12 +138,16 @@ export class Gateway {
     this.door.load();
     await this.door.audit.chain();
     this.dialogs.load();
+    await this.notify.start({
+      storeProblem: () => this.storeProblem,
+      agentProblem: () => (this.#agentCheck.ok ? undefined : this.#agentCheck.detail),
+    });
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
     await this.bindings.recover();
     const { inbox, reception } = this.#parts;
-    await recoverInbox({
+    const taken = await recoverInbox({
       ...this.#parts.cores.of('sessions', 'recovery'),
       inbox,
       outbox: this.outbox,
@@ -153,6 +159,7 @@ export class Gateway {
       reject: (request, tell) => reception.reject(request, tell),
       adopt: (item) => reception.adopt(item),
     });
+    this.notify.started(taken);
     await this.tasks.recover();
     await this.schedules.start(this.deps.settings.schedules);
     this.#parts.maintenance.start();
@@ -210,6 +217,7 @@ export class Gateway {
     this.#parts.reception.close();
     this.#parts.maintenance.stop();
     this.#health.stop();
+    this.notify.stop();
     this.#parts.asides.stop();
     this.handoffs.stop();
     this.bindings.stop();
@@ -222,6 +230,7 @@ export class Gateway {
     this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
     await tasksEnded;
+    await settlesWithin(this.notify.stopped(), SETTLE_MS);
     await this.outbox.drained(SETTLE_MS);
     this.door.stop();
     await this.adapters.stopAll();

@@ -34,6 +34,7 @@ export interface MaintenanceDeps extends Core {
   readonly schedules: Schedules;
   readonly usage: Pick<Usage, 'fold'>;
   readonly audit: Pick<Audit, 'forget'>;
+  readonly notify: { sweep(before: number): Promise<void> };
   /** What rejected senders wrote. */
   readonly refusalFile?: { forget(before: number): Promise<void> } | undefined;
 }
@@ -82,6 +83,7 @@ export class Maintenance {
     await this.#forgetRequests(now - RETENTION.settledMs);
     await this.#forgetQuestions(now - RETENTION.settledMs);
     await audit.forget(now - RETENTION.auditMs, RETENTION.rowsPerSweep);
+    await this.#deps.notify.sweep(now - RETENTION.settledMs);
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
   }
 

@@ -28,7 +28,9 @@ export interface RecoveryDeps extends Core {
  * After a stop or a crash everything accepted is queued again, reported as interrupted, or offered. A turn that may
  * have reached the model is never repeated by itself. Safe to repeat when it is itself cut off.
  */
-export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
+export async function recoverInbox(
+  deps: RecoveryDeps,
+): Promise<{ readonly resumed: number; readonly reported: number }> {
   let resumed = 0;
   // Written together: what a kill cut off is reported with one wait for the disk, in its order.
   const reports: Promise<void>[] = [];
@@ -51,6 +53,7 @@ export async function recoverInbox(deps: RecoveryDeps): Promise<void> {
   await Promise.all(reports);
   const reported = reports.length;
   if (resumed + reported > 0) deps.log.info('took up what the last run left', { resumed, reported });
+  return { resumed, reported };
 }
 
 /**

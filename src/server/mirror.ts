@@ -122,6 +122,8 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
       case 'turn':
       case 'usage':
       case 'transcript':
+      case 'notice':
+      case 'notice-over':
         // Passing events: nothing of them stays in a snapshot.
         break;
       default:

@@ -20,7 +20,16 @@ import {
 /** Who acts, and from where: every transition is an audit line with both. */
 export interface Actor {
   readonly name: string;
-  readonly surface: 'console' | 'cli' | 'http' | 'extension' | 'api' | 'attach' | 'gateway' | 'chat';
+  readonly surface:
+    | 'console'
+    | 'cli'
+    | 'http'
+    | 'extension'
+    | 'api'
+    | 'attach'
+    | 'gateway'
+    | 'chat'
+    | 'owner';
 }
 
 export interface AuditLine {

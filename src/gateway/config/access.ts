@@ -5,6 +5,7 @@ import { GatewayError } from '../../base/errors.ts';
 import { machineZone } from '../machine-zone.ts';
 import { PLATFORMS, type Platform } from '../model.ts';
 import type { ConfigKind, ConfigValue } from '../operator/operator.ts';
+import { isLive } from './edits.ts';
 import { keyLines } from './key-lines.ts';
 import { checkConfig, loadConfig } from './load.ts';
 import { type Config, ConfigSchema, type PlatformsConfig } from './schema.ts';
@@ -164,7 +165,7 @@ export class ConfigAccess {
 
   /** Changes of it are in force at once. */
   #followed(key: string): boolean {
-    return key.startsWith('platforms.') || key === 'schedules';
+    return key.startsWith('platforms.') || key === 'schedules' || isLive(key);
   }
 
   #text(): string {

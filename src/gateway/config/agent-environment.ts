@@ -10,7 +10,7 @@ const BASIC = new Set(['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'TERM
  */
 export function withoutPlatformSecrets(config: Config, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const named = new Set<string>();
-  collect([config.tokens, config.platforms, config.proxy], named);
+  collect([config.tokens, config.platforms, config.proxy, config.notify, config.heartbeat], named);
   return Object.fromEntries(Object.entries(env).filter(([name]) => BASIC.has(name) || !named.has(name)));
 }
 

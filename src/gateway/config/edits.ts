@@ -12,6 +12,8 @@ export interface ConfigChange {
   /** Names of the changed keys of each platform. */
   readonly platforms: ReadonlyMap<Platform, readonly string[]>;
   readonly schedules: boolean;
+  /** Sections that whoever reads them looks up when they are needed. */
+  readonly live: readonly string[];
   /** Sections that are read at the start alone. */
   readonly later: readonly string[];
 }
@@ -68,7 +70,7 @@ export class ConfigEdits {
       this.#known = config;
       for (const warning of warnings) log.warn(warning);
       await apply(change);
-      const now = [...change.platforms.keys(), ...(change.schedules ? ['schedules'] : [])];
+      const now = [...change.platforms.keys(), ...(change.schedules ? ['schedules'] : []), ...change.live];
       if (now.length > 0) log.info(`config.json changed and is active: ${now.join(', ')}`);
       if (change.later.length > 0)
         log.warn(`config.json changed. Restart the gateway to apply: ${change.later.join(', ')}`);
@@ -86,6 +88,14 @@ function isBlank(path: string): boolean {
   return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
+/** Changes of these are in force at once. */
+const LIVE: readonly string[] = ['owners', 'notify', 'heartbeat'];
+
+/** Is a change of this key in force as soon as it is stored? */
+export function isLive(key: string): boolean {
+  return LIVE.includes(key.split('.', 1)[0] ?? '');
+}
+
 /** Undefined: nothing that anybody has to follow. */
 export function changeOf(before: Config, after: Config): ConfigChange | undefined {
   const platforms = new Map<Platform, readonly string[]>();
@@ -95,10 +105,11 @@ export function changeOf(before: Config, after: Config): ConfigChange | undefine
     if (changed.length > 0) platforms.set(name, changed);
   }
   const sections = changedKeys(before, after).filter((key) => key !== 'platforms');
-  const later = sections.filter((key) => key !== 'schedules');
+  const live = sections.filter(isLive);
+  const later = sections.filter((key) => key !== 'schedules' && !isLive(key));
   const schedules = sections.includes('schedules');
   if (platforms.size === 0 && sections.length === 0) return undefined;
-  return { config: after, platforms, schedules, later };
+  return { config: after, platforms, schedules, live, later };
 }
 
 function keysOf(before: object | undefined, after: object | undefined): string[] {

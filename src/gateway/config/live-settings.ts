@@ -9,12 +9,21 @@ export interface LiveSettings {
 
 /**
  * Settings whose per-platform part can be exchanged while the gateway runs: who may write, how sessions end, what
- * the agent of new conversations works with, how an adapter connects. Port, backend and everything else stay as they were at the start.
+ * the agent of new conversations works with, how an adapter connects, who is told of what. Port, backend and everything else stay as they were at the start.
  */
 export function liveSettings(first: Settings): LiveSettings {
   let current = first;
   const settings: Settings = {
     ...first,
+    get owners() {
+      return current.owners;
+    },
+    get notify() {
+      return current.notify;
+    },
+    get heartbeat() {
+      return current.heartbeat;
+    },
     enabled: (platform) => current.enabled(platform),
     chats: (platform) => current.chats(platform),
     busyMode: (platform, kind) => current.busyMode(platform, kind),

@@ -1,6 +1,7 @@
 /** The one schema of `config.json`: types, validation, defaults and the documentation table come from here. */
 import { type Static, Type } from 'typebox';
 import { ConsoleSchema } from './console-schema.ts';
+import { HeartbeatSchema, NotifySchema, OwnersSchema } from './notify-schema.ts';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
 import { AgentContextSchema, minutes, SessionsSchema, secret, text, thinking } from './schema-parts.ts';
 
@@ -148,6 +149,9 @@ export const ConfigSchema = Type.Object({
         'Prompts that run at their time: [{id, every | cron | at, prompt, timezone?, deliver?, quietToken?, overlap?, missedMinutes?}].',
     }),
   ),
+  owners: Type.Optional(OwnersSchema),
+  notify: Type.Optional(NotifySchema),
+  heartbeat: Type.Optional(HeartbeatSchema),
   threads: Type.Optional(
     Type.Object({
       follow: Type.Optional(

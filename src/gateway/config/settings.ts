@@ -2,10 +2,12 @@ import { ConfigError, GatewayError, messageOf } from '../../base/errors.ts';
 import { machineZone } from '../machine-zone.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
+import { checkAddresses, type Owner, readOwners } from '../notify/owners.ts';
 import { parseTarget } from '../send/target.ts';
 import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';
+import type { HeartbeatConfig, NotifyConfig } from './notify-schema.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
 /** Values given on the command line; each wins over environment and file. */
@@ -59,6 +61,11 @@ export interface Settings {
   /** Messages of groups are kept in memory for the next call of the bot. */
   readonly listenToGroups: boolean;
   readonly schedules: NonNullable<Config['schedules']>;
+  /** Who gets notices in a chat, and what they may do there. */
+  readonly owners: readonly Owner[];
+  /** Other ways for notices; secrets are still `$NAME` or `!command`. */
+  readonly notify: NotifyConfig;
+  readonly heartbeat: HeartbeatConfig;
   readonly agent: {
     readonly backend: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted';
     readonly isolation: 'shared' | 'person' | 'session';
@@ -119,6 +126,7 @@ export function resolveSettings(
   };
   const hosts = agentHosts(config.agent, overrides.backend);
   checkNotices(platforms.twitch?.notices ?? []);
+  checkAddresses(config.notify, config.heartbeat?.url);
   const settings: Settings = {
     port: givenPort(overrides.port) ?? envPort(env) ?? config.port ?? 3847,
     host:
@@ -146,6 +154,9 @@ export function resolveSettings(
     followThreads: config.threads?.follow ?? true,
     listenToGroups: config.groups?.listen ?? false,
     schedules: config.schedules ?? [],
+    owners: readOwners(config.owners, localZone),
+    notify: config.notify ?? {},
+    heartbeat: config.heartbeat ?? {},
     agent: {
       backend: overrides.backend ?? config.agent?.backend ?? 'auto',
       isolation: config.agent?.isolation ?? 'shared',

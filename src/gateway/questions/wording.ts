@@ -38,7 +38,12 @@ function approvalLines({ question, number }: Pick<Dialog, 'question' | 'number'>
   ];
 }
 
-function isFile({ call }: AgentQuestion): boolean {
+/** All of what a tool call would do, as it is typed; undefined for any other question. */
+export function callText({ call }: AgentQuestion): string | undefined {
+  return call === undefined ? undefined : readable(call.tool, call.argumentsJson);
+}
+
+export function isFile({ call }: AgentQuestion): boolean {
   return call?.tool === SEND_FILE_TOOL;
 }
 

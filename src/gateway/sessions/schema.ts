@@ -89,4 +89,16 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX sessions_paused ON sessions (id) WHERE paused = 1',
     ],
   },
+  {
+    version: 9,
+    name: 'notices to owners, and to whom each went',
+    statements: [
+      `CREATE TABLE notices (key TEXT PRIMARY KEY, kind TEXT NOT NULL, at INTEGER NOT NULL, notice TEXT NOT NULL,
+         short TEXT, platform TEXT, person TEXT, ended TEXT) WITHOUT ROWID`,
+      `CREATE TABLE notice_sends (key TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
+         at INTEGER NOT NULL, next_at INTEGER NOT NULL, PRIMARY KEY (key, target)) WITHOUT ROWID`,
+      'CREATE INDEX notices_at ON notices (at)',
+      'CREATE INDEX notice_sends_state ON notice_sends (state)',
+    ],
+  },
 ];

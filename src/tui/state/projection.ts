@@ -272,6 +272,8 @@ export class Projection {
       case 'turn':
       case 'usage':
       case 'transcript':
+      case 'notice':
+      case 'notice-over':
         // Only an open transcript shows these; it listens for itself.
         return false;
       default:

@@ -16,6 +16,8 @@ export interface ChatCommand {
    * that whoever started something can stop it; `own` has a limit of the same size to itself.
    */
   readonly control?: 'always' | 'own';
+  /** For few: not in `/help` and not in the menus of platforms. */
+  readonly hidden?: true;
   /** Takes as long as the agent needs for an answer; the others are answered soon. */
   readonly patient?: boolean;
 }
@@ -203,6 +205,15 @@ export const CHAT_COMMANDS = [
     control: 'always',
   },
   {
+    name: 'owner',
+    args: '[approve|deny|block|show|stop <id>]',
+    help: 'For owners, in a direct message: list what is waiting, or decide about it.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'always',
+    hidden: true,
+  },
+  {
     name: 'whoami',
     help: 'Show the id under which I know you.',
     midTurn: true,
@@ -238,9 +249,15 @@ export function parseCommand(text: string, bang: boolean): ParsedCommand | undef
   return { name, args: (match[3] ?? '').trim(), known: row?.name };
 }
 
+/** Is the command offered to everyone? */
+export function inMenus({ hidden }: ChatCommand): boolean {
+  return hidden !== true;
+}
+
 /** `/help`, from the table. */
 export function helpText(prefix: string): string {
-  return CHAT_COMMANDS.map(
-    (row: ChatCommand) => `${prefix}${row.name}${row.args === undefined ? '' : ` ${row.args}`} – ${row.help}`,
-  ).join('\n');
+  return (CHAT_COMMANDS as readonly ChatCommand[])
+    .filter(inMenus)
+    .map((row) => `${prefix}${row.name}${row.args === undefined ? '' : ` ${row.args}`} – ${row.help}`)
+    .join('\n');
 }

@@ -36,6 +36,8 @@ export interface ExecuteDeps extends Core {
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
   readonly answers: ChatAnswers;
+  /** What an owner decides. */
+  readonly owner: (args: string, message: InboundMessage) => Promise<string>;
   /** `/word`, or `!word` where that is what people type. */
   readonly prefix: (chat: ChatRef) => string;
 }
@@ -276,6 +278,7 @@ export function createExecutor(deps: ExecuteDeps) {
     approve: (args, message) => deps.answers.approve(args, message),
     deny: (args, message) => deps.answers.deny(args, message),
     answer: (args, message) => deps.answers.answer(args, message),
+    owner: (args, message) => deps.owner(args, message),
     whoami: async (_args, message) =>
       `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
   };

@@ -1,0 +1,215 @@
+import { statfsSync } from 'node:fs';
+import { ConfigError } from '../../base/errors.ts';
+import type { Door } from '../access/door.ts';
+import { resolveSecret } from '../config/secrets.ts';
+import type { Core } from '../core.ts';
+import { machineZone } from '../machine-zone.ts';
+import type { AdapterView, ChatRef, InboundMessage, Platform } from '../model.ts';
+import type { Dialogs } from '../questions/dialogs.ts';
+import type { Outbox } from '../send/outbox.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import type { Conversations } from '../turns/conversations.ts';
+import { type Channel, command, webhook } from './channels.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Notices } from './notices.ts';
+import { OwnerCommands } from './owner-commands.ts';
+import { addressFault, type Owner } from './owners.ts';
+import { Watcher } from './watcher.ts';
+import { startNotice } from './worth.ts';
+
+const TICK_MS = 15_000;
+/** Set while a gateway that notifies runs; there at the next start: it did not end by itself. */
+const RUNNING = 'notify_running';
+
+export interface NotifyDeps extends Core {
+  readonly outbox: Outbox;
+  readonly dialogs: Dialogs;
+  readonly conversations: Conversations;
+  readonly tasks: Tasks;
+  readonly door: () => Door;
+  readonly adapters: () => readonly AdapterView[];
+  readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
+  readonly chatOf: (platform: Platform, chatId: string, threadId?: string) => ChatRef;
+  readonly isGroup: (owner: Owner) => boolean;
+  readonly prefix: (chat: ChatRef) => string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export type Notify = ReturnType<typeof createNotify>;
+
+/** Calls the operator: notices to owners, a webhook and a program, and a heartbeat for a watchdog outside. */
+export function createNotify(deps: NotifyDeps) {
+  const { settings, clock, db, door, dialogs, conversations, tasks, log, redactor, persist } = deps;
+  const stopping = new AbortController();
+  let refusal: () => string | undefined = () => undefined;
+  let agentProblem: () => string | undefined = () => undefined;
+  let crashed = false;
+  let marked = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const secret = async (value: string, key: string): Promise<string> => {
+    const found = await resolveSecret(value, key, deps.env);
+    redactor.add(found);
+    return found;
+  };
+  const address = async (value: string, key: string): Promise<string> => {
+    const url = await secret(value, key);
+    const fault = addressFault(url);
+    if (fault !== undefined) throw new ConfigError(`${key}: the address is invalid: expected ${fault}`);
+    return url;
+  };
+  const channels = (): readonly Channel[] => {
+    const { notify } = settings;
+    const found: Channel[] = [];
+    const { url, format = 'ntfy', token, detail = 'brief' } = notify.webhook ?? {};
+    if (url !== undefined)
+      found.push(
+        webhook(async () => ({
+          url: await address(url, 'notify.webhook.url'),
+          token: token === undefined ? undefined : await secret(token, 'notify.webhook.token'),
+          format,
+          detail,
+        })),
+      );
+    if (notify.command !== undefined)
+      found.push(command({ argv: notify.command, cwd: deps.folder.root, env: deps.programEnv ?? {} }));
+    return found;
+  };
+  const hasAccess = (owner: Owner): boolean => {
+    const { platform } = owner.chat;
+    const { people } = door();
+    const sender = {
+      id: owner.person,
+      aliases: [...people.idsFor(platform, owner.person), owner.person.split(':').at(-1) ?? ''],
+      name: '',
+    };
+    return (
+      !people.isBlocked(platform, sender) &&
+      deps.listed({ chat: deps.chatOf(platform, owner.chat.chatId), sender })
+    );
+  };
+  const notices = new Notices({
+    ...deps,
+    owners: () => settings.owners.filter((owner) => hasAccess(owner) && !deps.isGroup(owner)),
+    channels,
+    stopping: stopping.signal,
+  });
+  const running = () =>
+    conversations
+      .views()
+      .filter(({ state }) => state === 'running')
+      .map(({ id, title }) => ({ id, title }));
+  const commands = new OwnerCommands({
+    ...deps,
+    notices,
+    owners: () => settings.owners,
+    running,
+    async stop(sessionId) {
+      const task = tasks.get(sessionId);
+      if (task === undefined) return conversations.lane(sessionId)?.stop().aborted ?? false;
+      await tasks.cancel(task.id);
+      return true;
+    },
+  });
+  const watcher = new Watcher({
+    ...deps,
+    notices,
+    dialog: (id) => dialogs.book.get(id),
+    freeBytes: () => freeBytes(deps.folder.root),
+    refusal: () => refusal(),
+    zone: machineZone(),
+  });
+  const heartbeat = new Heartbeat({
+    url: async () => {
+      const { url } = settings.heartbeat;
+      return url === undefined ? undefined : address(url, 'heartbeat.url');
+    },
+    problems: () =>
+      [
+        refusal(),
+        agentProblem(),
+        ...deps
+          .adapters()
+          .filter(({ state }) => state === 'parked')
+          .map(({ platform, detail }) => `${platform}: ${detail}`),
+      ].flatMap((each) => (each === undefined ? [] : [deps.egress(each)])),
+    log,
+  });
+  const tick = async (): Promise<void> => {
+    watcher.tick();
+    await notices.tick();
+  };
+  const configured = (): boolean => settings.owners.length > 0 || channels().length > 0;
+  /** The settings changed, or the gateway starts. */
+  const follow = async (): Promise<void> => {
+    heartbeat.follow(settings.heartbeat.url !== undefined);
+    if (!configured()) {
+      clearInterval(timer);
+      timer = undefined;
+      return;
+    }
+    timer ??= setInterval(() => void tick(), TICK_MS).unref();
+    for (const owner of settings.owners)
+      if (!hasAccess(owner))
+        log.warn(`owner ${owner.name} gets no notices: the person is not an approved user`, {
+          next: `pi-gateway-tui allow ${owner.chat.platform} ${owner.person}`,
+        });
+    if (marked) return;
+    marked = true;
+    await persist((tx) =>
+      tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', [RUNNING, String(clock())]),
+    );
+  };
+
+  return {
+    notices,
+    commands,
+    tick,
+    follow,
+    /** How an owner is doing, for the doctor. */
+    hasAccess,
+    isGroup: deps.isGroup,
+    /** Before anything is taken up, so that nothing is missed. */
+    async start(facts: {
+      readonly storeProblem: () => string | undefined;
+      readonly agentProblem: () => string | undefined;
+    }): Promise<void> {
+      refusal = facts.storeProblem;
+      agentProblem = facts.agentProblem;
+      crashed = db.get('SELECT 1 AS yes FROM facts WHERE name = ?', [RUNNING]) !== undefined;
+      watcher.start();
+      await follow();
+    },
+    /** What the last run left has been taken up. */
+    started(taken: { readonly resumed: number; readonly reported: number }): void {
+      if (crashed && !marked) void persist((tx) => tx.run('DELETE FROM facts WHERE name = ?', [RUNNING]));
+      if (crashed && configured()) void notices.raise(startNotice(clock(), taken));
+      void notices.tick();
+    },
+    /** Ends the timers. */
+    stop(): void {
+      clearInterval(timer);
+      heartbeat.stop();
+      watcher.stop();
+    },
+    /** The gateway ends by itself; before the stores are closed. */
+    async stopped(): Promise<void> {
+      stopping.abort('stopping');
+      await notices.settled();
+      if (marked) await db.write((tx) => tx.run('DELETE FROM facts WHERE name = ?', [RUNNING]));
+    },
+    /** Forgets what is older. Called by the sweep. */
+    async sweep(before: number): Promise<void> {
+      if (notices.rows.hasOld(before)) await db.write((tx) => notices.rows.forget(tx, before));
+    },
+  };
+}
+
+function freeBytes(folder: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return Number.POSITIVE_INFINITY; // the store tells of a disk that is gone
+  }
+}

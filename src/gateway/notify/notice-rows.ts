@@ -1,0 +1,170 @@
+import type { Database, Row, Tx } from '../../store/database.ts';
+import type { Platform } from '../model.ts';
+import type { Notice, NoticeKind } from './notice.ts';
+
+/** `held`: waits for the end of quiet hours, or for room. `together`: told in one message with others. */
+export type SendState = 'held' | 'sent' | 'together' | 'pending' | 'failed' | 'dropped';
+
+export interface NoticeRow {
+  readonly notice: Notice;
+  readonly at: number;
+  /** What became of it. */
+  readonly end: string | undefined;
+}
+
+export interface SendRow extends NoticeRow {
+  readonly target: string;
+  readonly state: SendState;
+  readonly tries: number;
+  readonly nextAt: number;
+}
+
+/** Notices and to whom each went: a restart neither loses nor repeats one. */
+export class NoticeRows {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** False: it is there already. */
+  insert(tx: Tx, notice: Notice, at: number): boolean {
+    return (
+      tx.run(
+        `INSERT OR IGNORE INTO notices (key, kind, at, notice, short, platform, person) VALUES (?,?,?,?,?,?,?)`,
+        [
+          notice.key,
+          notice.kind,
+          at,
+          JSON.stringify(notice),
+          notice.ask?.short ?? null,
+          notice.person?.platform ?? null,
+          notice.person?.id ?? null,
+        ],
+      ) > 0
+    );
+  }
+
+  get(key: string): NoticeRow | undefined {
+    const row = this.#db.get('SELECT * FROM notices WHERE key = ?', [key]);
+    return row === undefined ? undefined : noticeRow(row);
+  }
+
+  /** The newest notice with this short name. */
+  named(short: string): NoticeRow | undefined {
+    const row = this.#db.get('SELECT * FROM notices WHERE short = ? ORDER BY at DESC LIMIT 1', [short]);
+    return row === undefined ? undefined : noticeRow(row);
+  }
+
+  /** What is not over yet. */
+  open(kind: NoticeKind): NoticeRow[] {
+    return this.#db
+      .all('SELECT * FROM notices WHERE ended IS NULL AND kind = ? ORDER BY at', [kind])
+      .map(noticeRow);
+  }
+
+  end(tx: Tx, key: string, end: string): void {
+    tx.run('UPDATE notices SET ended = ? WHERE key = ?', [end, key]);
+    tx.run("UPDATE notice_sends SET state = 'dropped' WHERE key = ? AND state = 'held'", [key]);
+  }
+
+  reopen(tx: Tx, key: string): void {
+    tx.run('UPDATE notices SET ended = NULL WHERE key = ?', [key]);
+  }
+
+  put(tx: Tx, key: string, target: string, state: SendState, at: number): void {
+    tx.run(
+      `INSERT OR REPLACE INTO notice_sends (key, target, state, tries, at, next_at) VALUES (?,?,?,0,?,?)`,
+      [key, target, state, at, at],
+    );
+  }
+
+  tried(
+    tx: Tx,
+    { notice, target }: SendRow,
+    state: SendState,
+    tries: number,
+    at: number,
+    nextAt: number,
+  ): void {
+    tx.run('UPDATE notice_sends SET state = ?, tries = ?, at = ?, next_at = ? WHERE key = ? AND target = ?', [
+      state,
+      tries,
+      at,
+      nextAt,
+      notice.key,
+      target,
+    ]);
+  }
+
+  sends(key: string): SendRow[] {
+    return this.#sends('s.key = ?', [key]);
+  }
+
+  /** The oldest first. */
+  inState(state: SendState): SendRow[] {
+    return this.#sends('s.state = ?', [state]);
+  }
+
+  /** Messages of a kind that a reader got since then. */
+  sentSince(target: string, kind: NoticeKind, since: number): number {
+    return Number(
+      this.#db.get(
+        `SELECT COUNT(DISTINCT CASE s.state WHEN 'together' THEN 'at ' || s.at ELSE s.key END) AS n
+           FROM notice_sends s JOIN notices n ON n.key = s.key
+           WHERE s.target = ? AND n.kind = ? AND s.at > ? AND s.state IN ('sent', 'together', 'pending')`,
+        [target, kind, since],
+      )?.['n'] ?? 0,
+    );
+  }
+
+  /** Whether there is anything older than `before`. Looking is cheap. */
+  hasOld(before: number): boolean {
+    return this.#db.get('SELECT 1 AS yes FROM notices WHERE at < ? LIMIT 1', [before]) !== undefined;
+  }
+
+  forget(tx: Tx, before: number): void {
+    tx.run('DELETE FROM notice_sends WHERE key IN (SELECT key FROM notices WHERE at < ?)', [before]);
+    tx.run('DELETE FROM notices WHERE at < ?', [before]);
+  }
+
+  /** Keys of the notices about a person, which are gone with this. */
+  forgetPerson(tx: Tx, platform: Platform, ids: readonly string[]): string[] {
+    const marks = ids.map(() => '?').join(',');
+    const where = `platform = ? AND person IN (${marks})`;
+    const keys = tx
+      .all(`SELECT key FROM notices WHERE ${where}`, [platform, ...ids])
+      .map((row) => String(row['key']));
+    tx.run(`DELETE FROM notice_sends WHERE key IN (SELECT key FROM notices WHERE ${where})`, [
+      platform,
+      ...ids,
+    ]);
+    tx.run(`DELETE FROM notices WHERE ${where}`, [platform, ...ids]);
+    return keys;
+  }
+
+  #sends(where: string, params: readonly string[]): SendRow[] {
+    return this.#db
+      .all(
+        `SELECT n.notice, n.at AS raised, n.ended, s.* FROM notice_sends s JOIN notices n ON n.key = s.key
+           WHERE ${where} ORDER BY n.at, n.key`,
+        params,
+      )
+      .map((row) => ({
+        ...noticeRow({ ...row, at: row['raised'] ?? 0 }),
+        target: String(row['target']),
+        state: row['state'] as SendState,
+        tries: Number(row['tries']),
+        nextAt: Number(row['next_at']),
+      }));
+  }
+}
+
+function noticeRow(row: Row): NoticeRow {
+  const end = row['ended'];
+  return {
+    notice: JSON.parse(String(row['notice'])) as Notice,
+    at: Number(row['at']),
+    end: end === null || end === undefined ? undefined : String(end),
+  };
+}

@@ -1,0 +1,128 @@
+/** What a notice is, and how it reads. */
+import type { ChatRef, Platform } from '../model.ts';
+import { fenced, visible } from '../questions/visible.ts';
+
+export type NoticeKind = 'pairing' | 'approval' | 'adapter' | 'disk' | 'limit' | 'agent' | 'start';
+
+/** Something that the operator should know. Any part of the gateway raises one with the event `notice`. */
+export interface Notice {
+  /** Names what happened, for ever: the same key is told once. What may happen again has its time in it. */
+  readonly key: string;
+  readonly kind: NoticeKind;
+  /** Also during quiet hours: the gateway does not work until somebody acts. */
+  readonly urgent?: true;
+  /** One line without anything that a person or an agent wrote: this goes to every webhook. */
+  readonly title: string;
+  /** Markdown. May hold what people and agents wrote. */
+  readonly text?: string;
+  /** The same in a few words, for a list of several; plain text. */
+  readonly line?: string;
+  /** Not told over this platform, which is what the notice is about. */
+  readonly notOver?: Platform;
+  /** Not told in this chat, which knows already. */
+  readonly notIn?: ChatRef;
+  /** What an owner can decide about it. */
+  readonly ask?: Ask;
+  /** Whom it is about: the text goes when that person's data is erased. */
+  readonly person?: { readonly platform: Platform; readonly id: string };
+}
+
+/** A decision that waits. */
+export interface Ask {
+  readonly about: 'pairing' | 'approval';
+  /** Of the request or the question. */
+  readonly id: string;
+  /** What people type; an id names something and gives no right. */
+  readonly short: string;
+  /** The text shows all of what would run: without that it cannot be approved from a chat. */
+  readonly whole: boolean;
+}
+
+/** The longest text of a tool call that is sent to an owner, in characters. */
+export const WHOLE_CHARS = 12_000;
+const CUT_CHARS = 1500;
+
+/** The text as it can be sent, and whether that is all of it. */
+export function wholeOr(text: string): { readonly text: string; readonly whole: boolean } {
+  if (text.length <= WHOLE_CHARS) return { text, whole: true };
+  return { text: text.slice(0, CUT_CHARS).toWellFormed(), whole: false };
+}
+
+export interface Choice {
+  readonly label: string;
+  readonly command: string;
+}
+
+export interface Reader {
+  readonly may: readonly ('pair' | 'approve' | 'stop')[];
+  /** Choices are shown as buttons. */
+  readonly buttons: boolean;
+  /** `/` or `!`. */
+  readonly prefix: string;
+}
+
+/** What this reader can press. */
+export function choicesOf({ ask }: Notice, { may, prefix }: Reader): Choice[] {
+  if (ask === undefined) return [];
+  const choice = (label: string, act: string): Choice => ({
+    label,
+    command: `${prefix}owner ${act} ${ask.short}`,
+  });
+  if (ask.about === 'pairing')
+    return may.includes('pair')
+      ? [choice('Approve', 'approve'), choice('Deny', 'deny'), choice('Block', 'block')]
+      : [];
+  return [
+    ...(may.includes('approve') && ask.whole ? [choice('Approve once', 'approve')] : []),
+    ...(may.includes('approve') ? [choice('Deny', 'deny')] : []),
+    ...(may.includes('stop') ? [choice('Stop the turn', 'stop')] : []),
+  ];
+}
+
+/** The notice as its reader sees it, in Markdown. `end`: what became of it; nothing is left to choose. */
+export function noticeText(notice: Notice, reader: Reader, end?: string): string {
+  const { title, text = '', ask } = notice;
+  const tooLong =
+    ask?.whole === false
+      ? 'This is too long to be shown here in full, so it cannot be approved from here. Approve it in the console.'
+      : '';
+  const choices = choicesOf(notice, reader);
+  const words =
+    end !== undefined || choices.length === 0 || reader.buttons
+      ? ''
+      : `Reply with one of:\n${choices.map(({ command }) => command).join('\n')}`;
+  return [`**${title}**`, text, tooLong, words, end ?? ''].filter((each) => each !== '').join('\n\n');
+}
+
+const TOGETHER: Readonly<Record<NoticeKind, (count: number) => string>> = {
+  pairing: (count) => `${count} more new users request access`,
+  approval: (count) => `${count} more tool calls are waiting for approval`,
+  adapter: (count) => `${count} more notices about platforms`,
+  disk: (count) => `${count} more notices about the disk`,
+  limit: (count) => `${count} more notices about limits`,
+  agent: (count) => `${count} more notices about the agent`,
+  start: (count) => `${count} more notices about starts`,
+};
+
+const LISTED = 10;
+
+/** Several of one kind as one notice. */
+export function together(notices: readonly Notice[], kind: NoticeKind, key: string, prefix: string): Notice {
+  const lines = notices.slice(0, LISTED).map(({ title, line }) =>
+    visible(line ?? title)
+      .replaceAll('\n', ' ')
+      .slice(0, 120)
+      .toWellFormed(),
+  );
+  if (notices.length > LISTED) lines.push(`and ${notices.length - LISTED} more`);
+  const asks = notices.some(({ ask }) => ask !== undefined);
+  return {
+    key,
+    kind,
+    title: TOGETHER[kind](notices.length),
+    text: [
+      fenced(lines.join('\n')),
+      ...(asks ? [`${prefix}owner lists what is waiting; the console shows everything.`] : []),
+    ].join('\n\n'),
+  };
+}

@@ -1,0 +1,376 @@
+import { messageOf } from '../../base/errors.ts';
+import type { Tx } from '../../store/database.ts';
+import { Acts } from '../access/acts.ts';
+import type { Part } from '../adapter.ts';
+import type { Core } from '../core.ts';
+import { type ChatRef, chatKey, type Platform } from '../model.ts';
+import { withButtons } from '../questions/wording.ts';
+import type { OutboundRow } from '../send/outbound-row.ts';
+import type { Outbox } from '../send/outbox.ts';
+import { writeTarget } from '../send/target.ts';
+import type { Channel } from './channels.ts';
+import { choicesOf, type Notice, type NoticeKind, noticeText, type Reader, together } from './notice.ts';
+import { NoticeRows, type SendRow } from './notice-rows.ts';
+import type { Owner } from './owners.ts';
+import { dueNow, isQuiet, paceOf } from './pace.ts';
+
+/** After a failed try of a channel; then it is given up. */
+const RETRY_MS = [15_000, 60_000, 5 * 60_000, 15 * 60_000, 60 * 60_000] as const;
+/** Kinds that are over by themselves: a channel that was told of one is told of its end. */
+const INCIDENTS: ReadonlySet<NoticeKind> = new Set(['adapter', 'disk', 'agent']);
+
+/** Who gets a notice: the chat of an owner, or another way (webhook, program). */
+type To =
+  | { readonly name: string; readonly owner: Owner; readonly chat: ChatRef; readonly reader: Reader }
+  | { readonly name: string; readonly channel: Channel };
+
+export interface NoticesDeps
+  extends Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'egress' | 'known' | 'persist'> {
+  readonly outbox: Outbox;
+  /** Owners who have access. */
+  readonly owners: () => readonly Owner[];
+  readonly channels: () => readonly Channel[];
+  readonly chatOf: (platform: Platform, chatId: string, threadId?: string) => ChatRef;
+  readonly prefix: (chat: ChatRef) => string;
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Takes notices to owners and channels: each once, also over restarts; folded where many come; after quiet hours where
+ * they can wait. A notice about a platform never goes over that platform, and its own delivery raises none.
+ */
+export class Notices {
+  readonly #deps: NoticesDeps;
+  readonly rows: NoticeRows;
+  readonly #acts = new Acts();
+  /** Sends of channels that run. */
+  readonly #underway = new Map<string, Promise<void>>();
+
+  constructor(deps: NoticesDeps) {
+    this.#deps = deps;
+    this.rows = new NoticeRows(deps.db);
+  }
+
+  /** Resolves when it is durable. Never rejects. */
+  raise(notice: Notice): Promise<void> {
+    return this.#run('a notice was not stored', () => this.#raise(notice, this.#readers(notice)));
+  }
+
+  /** What it was about is over: its messages say so and lose their buttons. Never rejects. */
+  end(key: string, how: string): Promise<void> {
+    return this.#run('the end of a notice was not stored', async () => {
+      const known = this.rows.get(key);
+      if (known === undefined || known.end !== undefined) return;
+      const sends = this.rows.sends(key);
+      const end = this.#deps.egress(how);
+      await this.#deps.persist((tx) => this.rows.end(tx, key, end));
+      const { notice } = known;
+      for (const { chat, reader } of this.#chatsTold(sends)) this.#amend(notice, chat, reader, end);
+      const told = this.#channelsTold(sends);
+      if (INCIDENTS.has(notice.kind) && told.length > 0)
+        await this.#raise({ key: `${key}:over`, kind: notice.kind, title: `${notice.title}: ${end}` }, told);
+    });
+  }
+
+  /** A decision was taken back: its messages ask again. Never rejects. */
+  reopen(key: string): Promise<void> {
+    return this.#run('a notice was not opened again', async () => {
+      const known = this.rows.get(key);
+      if (known?.end === undefined) return;
+      await this.#deps.persist((tx) => this.rows.reopen(tx, key));
+      for (const { chat, reader } of this.#chatsTold(this.rows.sends(key)))
+        this.#amend(known.notice, chat, reader, undefined);
+    });
+  }
+
+  /** Sends what waits for room, for the end of quiet hours or for another try. Never rejects. */
+  tick(): Promise<void> {
+    return this.#run('notices that wait were not sent', async () => {
+      const held = this.rows.inState('held');
+      if (held.length > 0) await this.#flush(held);
+      this.#pump();
+    });
+  }
+
+  /** The whole text of a decision once more, with its buttons. */
+  async show(notice: Notice, owner: Owner): Promise<void> {
+    const { outbox, clock } = this.#deps;
+    const to = this.#to(owner);
+    await outbox.post(
+      { chat: to.chat, meta: { kind: 'notice' }, parts: this.#parts(notice, to.chat, to.reader) },
+      `notice:shown:${notice.key}:${clock()}`,
+    );
+    await this.#deps.persist((tx) => this.rows.put(tx, notice.key, to.name, 'sent', clock()));
+  }
+
+  /** Has this owner got the whole text of it, as a message of its own? */
+  wasShown(key: string, owner: Owner): boolean {
+    const name = nameOf(owner);
+    return this.rows.sends(key).some(({ target, state }) => target === name && state === 'sent');
+  }
+
+  /** Resolves when no channel is being tried. */
+  async settled(): Promise<void> {
+    await this.#acts.run(async () => {});
+    await Promise.all(this.#underway.values());
+  }
+
+  #run(what: string, work: () => Promise<void>): Promise<void> {
+    return this.#acts
+      .run(work)
+      .catch((error: unknown) => this.#deps.log.warn(what, { error: messageOf(error) }));
+  }
+
+  #to(owner: Owner): Extract<To, { owner: Owner }> {
+    const { chatOf, known, prefix } = this.#deps;
+    const { platform, chatId, threadId } = owner.chat;
+    const chat = chatOf(platform, chatId, threadId);
+    const buttons = known(platform)?.capabilities.buttons ?? false;
+    return {
+      name: nameOf(owner),
+      owner,
+      chat,
+      reader: { may: owner.may, buttons, prefix: prefix(chat) },
+    };
+  }
+
+  #everybody(): To[] {
+    const { owners, channels } = this.#deps;
+    return [
+      ...owners().map((owner) => this.#to(owner)),
+      ...channels().map((channel) => ({ name: channel.name, channel })),
+    ];
+  }
+
+  #readers({ notOver, notIn }: Notice): To[] {
+    return this.#everybody().filter(
+      (to) =>
+        'channel' in to ||
+        (to.chat.platform !== notOver && (notIn === undefined || !isSameChat(to.chat, notIn))),
+    );
+  }
+
+  async #raise(raised: Notice, readers: readonly To[]): Promise<void> {
+    if (readers.length === 0) return;
+    const { db, clock, egress, outbox } = this.#deps;
+    const notice: Notice = {
+      ...raised,
+      title: egress(raised.title),
+      ...(raised.text === undefined ? {} : { text: egress(raised.text) }),
+      ...(raised.line === undefined ? {} : { line: egress(raised.line) }),
+    };
+    const now = clock();
+    let rows: OutboundRow[];
+    try {
+      rows = await db.write((tx) =>
+        this.rows.insert(tx, notice, now) ? readers.flatMap((to) => this.#place(tx, notice, to, now)) : [],
+      );
+    } catch (error) {
+      // A full disk is the very thing to tell: what cannot be stored is said once.
+      this.#deps.log.warn('a notice could not be stored; it is sent once', { error: messageOf(error) });
+      for (const to of readers) this.#sayOnce(notice, to);
+      return;
+    }
+    for (const row of rows) void outbox.release(row);
+    this.#pump();
+  }
+
+  #place(tx: Tx, notice: Notice, to: To, now: number): OutboundRow[] {
+    const before = this.rows
+      .inState('held')
+      .filter((row) => row.target === to.name && row.notice.kind === notice.kind);
+    const due = dueNow([...before.map((row) => heldOf(row.notice)), heldOf(notice)], notice.kind, {
+      sent: this.#sent(to, notice.kind, now),
+      quiet: 'owner' in to && isQuiet(to.owner.quiet, now),
+    });
+    if (due === 'wait' || before.length > 0) {
+      this.rows.put(tx, notice.key, to.name, 'held', now);
+      return [];
+    }
+    return this.#send(tx, notice, to, now);
+  }
+
+  #sent(to: To, kind: NoticeKind, now: number): number {
+    return this.rows.sentSince(to.name, kind, now - paceOf(kind).windowMs);
+  }
+
+  #send(tx: Tx, notice: Notice, to: To, now: number): OutboundRow[] {
+    if ('channel' in to) {
+      this.rows.put(tx, notice.key, to.name, 'pending', now);
+      return [];
+    }
+    this.rows.put(tx, notice.key, to.name, 'sent', now);
+    const row = this.#deps.outbox.addOnce(tx, rowId(notice, to.chat), {
+      chat: to.chat,
+      meta: { kind: 'notice', amendable: true },
+      parts: this.#parts(notice, to.chat, to.reader),
+    });
+    return row === undefined ? [] : [row];
+  }
+
+  async #flush(held: readonly SendRow[]): Promise<void> {
+    const { clock, outbox, persist } = this.#deps;
+    const now = clock();
+    const readers = new Map(this.#everybody().map((to) => [to.name, to]));
+    const groups = Map.groupBy(held, ({ target, notice }) => JSON.stringify([target, notice.kind]));
+    const sent = await persist((tx) =>
+      [...groups.values()].flatMap((group) => {
+        const [first] = group;
+        const to = first === undefined ? undefined : readers.get(first.target);
+        if (first === undefined || to === undefined) {
+          // No longer an owner.
+          for (const row of group) this.rows.put(tx, row.notice.key, row.target, 'dropped', now);
+          return [];
+        }
+        return this.#sendHeld(tx, group, first.notice.kind, to, now);
+      }),
+    );
+    for (const row of sent) void outbox.release(row);
+  }
+
+  #sendHeld(tx: Tx, group: readonly SendRow[], kind: NoticeKind, to: To, now: number): OutboundRow[] {
+    const notices = group.map(({ notice }) => notice);
+    const quiet = 'owner' in to && isQuiet(to.owner.quiet, now);
+    const facts = { sent: this.#sent(to, kind, now), quiet };
+    switch (dueNow(notices.map(heldOf), kind, facts)) {
+      case 'wait':
+        return [];
+      case 'each':
+        return notices.flatMap((notice) => this.#send(tx, notice, to, now));
+      case 'together': {
+        for (const { key } of notices) this.rows.put(tx, key, to.name, 'together', now);
+        const prefix = 'reader' in to ? to.reader.prefix : '/';
+        const one = together(notices, kind, `together:${kind}:${to.name}:${now}`, prefix);
+        if (!('channel' in to)) {
+          const parts = this.#parts(one, to.chat, to.reader);
+          return [this.#deps.outbox.add(tx, { chat: to.chat, meta: { kind: 'notice' }, parts })];
+        }
+        this.rows.insert(tx, one, now);
+        return this.#send(tx, one, to, now);
+      }
+    }
+  }
+
+  #parts(notice: Notice, chat: ChatRef, reader: Reader): readonly Part[] {
+    const parts = this.#deps.outbox.format(chat, noticeText(notice, reader));
+    return reader.buttons ? withButtons(parts, choicesOf(notice, reader)) : parts;
+  }
+
+  #amend(notice: Notice, chat: ChatRef, reader: Reader, end: string | undefined): void {
+    const { outbox, known } = this.#deps;
+    outbox.amend(rowId(notice, chat), (last, count) => {
+      if (end === undefined) return this.#parts(notice, chat, reader).at(-1);
+      const [only, ...more] = outbox.format(chat, noticeText(notice, reader, end));
+      if (count === 1 && more.length === 0) return only;
+      const [said] = outbox.format(chat, end);
+      if (said === undefined) return undefined;
+      const limit = known(chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
+      if (last.text.length + said.text.length + 2 > limit) return said;
+      return { text: `${last.text}\n\n${said.text}`, plain: `${last.plain}\n\n${said.plain}` };
+    });
+  }
+
+  /** The chats that have a message of their own about it; also of those who are no longer owners. */
+  #chatsTold(sends: readonly SendRow[]): Extract<To, { owner: Owner }>[] {
+    const names = new Set(sends.filter(({ state }) => state === 'sent').map(({ target }) => target));
+    return this.#everybody().filter(
+      (to): to is Extract<To, { owner: Owner }> => 'owner' in to && names.has(to.name),
+    );
+  }
+
+  #channelsTold(sends: readonly SendRow[]): To[] {
+    const names = new Set(
+      sends.filter(({ state }) => state === 'sent' || state === 'pending').map(({ target }) => target),
+    );
+    return this.#everybody().filter((to) => 'channel' in to && names.has(to.name));
+  }
+
+  /** Starts every send of a channel that is due. */
+  #pump(): void {
+    const { clock, channels, stopping } = this.#deps;
+    const now = clock();
+    for (const row of this.rows.inState('pending')) {
+      const id = JSON.stringify([row.notice.key, row.target]);
+      const channel = channels().find(({ name }) => name === row.target);
+      if (row.nextAt > now || this.#underway.has(id) || stopping.aborted) continue;
+      const work = this.#try(row, channel)
+        .catch((error: unknown) =>
+          this.#deps.log.warn('the delivery of a notice was not noted', { error: messageOf(error) }),
+        )
+        .finally(() => this.#underway.delete(id));
+      this.#underway.set(id, work);
+    }
+  }
+
+  async #try(row: SendRow, channel: Channel | undefined): Promise<void> {
+    const { clock, persist, log, stopping } = this.#deps;
+    if (channel === undefined) {
+      await persist((tx) => this.rows.tried(tx, row, 'dropped', row.tries, clock(), 0));
+      return;
+    }
+    const failed = await channel.send(row.notice, row.at, stopping).then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    );
+    if (stopping.aborted) return; // the next start tries it again
+    const now = clock();
+    const tries = row.tries + 1;
+    const waitMs = RETRY_MS[row.tries];
+    if (failed === undefined) await persist((tx) => this.rows.tried(tx, row, 'sent', tries, now, 0));
+    else if (waitMs !== undefined)
+      await persist((tx) => this.rows.tried(tx, row, 'pending', tries, row.nextAt, now + waitMs));
+    else await persist((tx) => this.rows.tried(tx, row, 'failed', tries, now, 0));
+    if (failed !== undefined)
+      log.warn(`a notice did not reach ${channel.name}`, {
+        error: failed,
+        tries,
+        again: waitMs !== undefined,
+      });
+  }
+
+  #sayOnce(notice: Notice, to: To): void {
+    const { outbox, clock, log, stopping } = this.#deps;
+    const sent =
+      'channel' in to
+        ? to.channel.send(notice, clock(), stopping)
+        : this.#parts(notice, to.chat, to.reader).reduce<Promise<unknown>>(
+            (before, part, partIndex, { length }) =>
+              before.then(() =>
+                outbox.direct(to.chat, (adapter, signal) =>
+                  adapter.send(
+                    {
+                      idempotencyKey: `notice:${notice.key}:${partIndex}`,
+                      chat: to.chat,
+                      part,
+                      partIndex,
+                      partCount: length,
+                      meta: { kind: 'notice' },
+                    },
+                    signal,
+                  ),
+                ),
+              ),
+            Promise.resolve(),
+          );
+    sent.catch((error: unknown) =>
+      log.warn(`a notice did not reach ${to.name}`, { error: messageOf(error) }),
+    );
+  }
+}
+
+function heldOf({ kind, urgent }: Notice): { readonly kind: NoticeKind; readonly urgent: boolean } {
+  return { kind, urgent: urgent === true };
+}
+
+function nameOf({ chat }: Owner): string {
+  return `owner ${writeTarget(chat)}`;
+}
+
+/** An account is not always known: a chat is its platform and id. */
+function isSameChat(a: ChatRef, b: ChatRef): boolean {
+  return a.platform === b.platform && a.chatId === b.chatId;
+}
+
+function rowId({ key }: Notice, chat: ChatRef): string {
+  return `notice:${key}:${chatKey({ ...chat, accountId: '' })}`;
+}

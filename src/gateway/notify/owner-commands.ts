@@ -1,0 +1,241 @@
+import { GatewayError } from '../../base/errors.ts';
+import type { Actor } from '../access/audit.ts';
+import type { Door } from '../access/door.ts';
+import type { Core } from '../core.ts';
+import type { ChatRef, InboundMessage } from '../model.ts';
+import type { Dialogs } from '../questions/dialogs.ts';
+import { visible } from '../questions/visible.ts';
+import type { Notices } from './notices.ts';
+import { judgeAct, type Owner, type OwnerRight } from './owners.ts';
+import { approvalKey, approvalNotice, pairingKey, shortOf } from './worth.ts';
+
+export interface OwnerCommandsDeps extends Pick<Core, 'decide' | 'clock' | 'known'> {
+  readonly notices: Notices;
+  readonly owners: () => readonly Owner[];
+  readonly door: () => Door;
+  readonly dialogs: Dialogs;
+  readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
+  /** Stops what runs in a session or task. False: nothing ran. */
+  readonly stop: (sessionId: string) => Promise<boolean>;
+  readonly running: () => readonly { readonly id: string; readonly title: string }[];
+  readonly prefix: (chat: ChatRef) => string;
+}
+
+type Act = 'approve' | 'deny' | 'block' | 'stop' | 'show' | 'list';
+const ACTS: readonly string[] = ['approve', 'deny', 'block', 'stop', 'show', 'list'] satisfies Act[];
+
+/** What the word names. */
+type Meant =
+  | { readonly about: 'pairing'; readonly id: string }
+  | { readonly about: 'approval'; readonly id: string }
+  | { readonly about: 'nothing'; readonly say: string };
+
+/**
+ * `/owner …`: what owners press or type. It is an act of the operator with a right of its own, judged at the moment
+ * when it is carried out, and audited under the id of the person.
+ */
+export class OwnerCommands {
+  readonly #deps: OwnerCommandsDeps;
+
+  constructor(deps: OwnerCommandsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The sentence that the chat reads; empty where the notice itself shows what became of it. */
+  async run(args: string, message: InboundMessage): Promise<string> {
+    const [word = '', name = '', ...rest] = args.split(/\s+/).filter((each) => each !== '');
+    const act = word === '' ? 'list' : word.toLowerCase();
+    const judged = this.#judge(message, undefined);
+    if (typeof judged === 'string') return judged;
+    if (!isAct(act) || rest.length > 0) return this.#usage(message.chat);
+    if (act === 'list') return this.#list(message);
+    if (act === 'stop' && name === 'all') return this.#stopAll(message);
+    if (name === '') return this.#usage(message.chat);
+    const meant = this.#named(name.toLowerCase());
+    if (meant.about === 'nothing') return meant.say;
+    if (act === 'show') return this.#show(meant, judged);
+    return meant.about === 'pairing'
+      ? this.#decidePairing(act, meant.id, message)
+      : this.#decideApproval(act, meant.id, message);
+  }
+
+  #judge(message: InboundMessage, right: OwnerRight | undefined): Owner | string {
+    const { owners, listed, decide } = this.#deps;
+    const judged = judgeAct({ owners: owners(), message, listed: listed(message), right });
+    if (judged.allowed) return judged.owner;
+    const { platform, chatId } = message.chat;
+    decide({
+      what: 'message',
+      kind: 'refused',
+      code: judged.code,
+      reason: judged.reason,
+      platform,
+      chatId,
+      senderId: message.sender.id,
+    });
+    return judged.say;
+  }
+
+  async #decidePairing(act: Act, id: string, message: InboundMessage): Promise<string> {
+    const owner = this.#judge(message, 'pair');
+    if (typeof owner === 'string') return owner;
+    const { door } = this.#deps;
+    const key = pairingKey(id);
+    const actor = actorOf(message);
+    switch (act) {
+      case 'approve':
+        return this.#settle(key, message, () => door().approve({ requestId: id }, actor));
+      case 'deny':
+        return this.#settle(key, message, () => door().deny({ requestId: id }, actor));
+      case 'block':
+        return this.#settle(key, message, () => door().blockRequest({ requestId: id }, actor));
+      default:
+        return 'A pairing request can be approved, denied or blocked.';
+    }
+  }
+
+  async #decideApproval(act: Act, id: string, message: InboundMessage): Promise<string> {
+    const owner = this.#judge(message, act === 'stop' ? 'stop' : 'approve');
+    if (typeof owner === 'string') return owner;
+    const { dialogs, notices, prefix } = this.#deps;
+    const key = approvalKey(id);
+    const actor = actorOf(message);
+    const dialog = dialogs.book.get(id);
+    if (dialog === undefined) return this.#over(key);
+    switch (act) {
+      case 'approve': {
+        const whole = notices.rows.get(key)?.notice.ask?.whole ?? true;
+        if (!whole)
+          return 'This is too long to be shown here in full. Approve it in the console. Nothing has changed.';
+        if (!notices.wasShown(key, owner))
+          return `Read it in full first: ${prefix(message.chat)}owner show ${id}`;
+        return this.#settle(key, message, () =>
+          dialogs.answer(id, { type: 'approval', decision: 'once' }, actor),
+        );
+      }
+      case 'deny':
+        return this.#settle(key, message, () =>
+          dialogs.answer(
+            id,
+            { type: 'approval', decision: 'deny', reason: 'The operator did not approve this call.' },
+            actor,
+          ),
+        );
+      case 'stop': {
+        const stopped = await this.#stop(dialog.sessionId, actor);
+        return stopped ? 'Stopped.' : 'Nothing was running.';
+      }
+      default:
+        return 'A tool call can be approved, denied or stopped.';
+    }
+  }
+
+  /** One decision counts: whoever comes second is told of the first. */
+  async #settle(key: string, message: InboundMessage, decide: () => Promise<unknown>): Promise<string> {
+    const { notices, known, clock } = this.#deps;
+    try {
+      await decide();
+    } catch (error) {
+      if (
+        error instanceof GatewayError &&
+        (error.code === 'request_not_found' || error.code === 'dialog_over')
+      )
+        return this.#over(key);
+      throw error;
+    }
+    await notices.settled();
+    const row = notices.rows.get(key);
+    const { edit = false, editWindowMs = Number.POSITIVE_INFINITY } =
+      known(message.chat.platform)?.capabilities ?? {};
+    const pressed = message.replyTo !== undefined && edit && row !== undefined;
+    // The message with the button shows it already.
+    return pressed && clock() - row.at < editWindowMs ? '' : (row?.end ?? 'Done.');
+  }
+
+  async #over(key: string): Promise<string> {
+    const { notices } = this.#deps;
+    await notices.settled();
+    const end = notices.rows.get(key)?.end;
+    return end === undefined
+      ? 'That is no longer waiting. Nothing has changed.'
+      : `Already decided: ${end} Nothing has changed.`;
+  }
+
+  /** Pending first: what is over is only told. */
+  #named(name: string): Meant {
+    const { door, dialogs, notices } = this.#deps;
+    const requests = door()
+      .desk.list()
+      .filter(({ id, kind }) => kind !== 'generated' && shortOf(id) === name);
+    if (requests.length > 1)
+      return { about: 'nothing', say: `Several requests have the name ${name}: decide in the console.` };
+    const [request] = requests;
+    if (request !== undefined) return { about: 'pairing', id: request.id };
+    if (dialogs.book.get(name) !== undefined || dialogs.book.closed(name) !== undefined)
+      return { about: 'approval', id: name };
+    const row = notices.rows.named(name);
+    if (row?.notice.ask !== undefined) return { about: row.notice.ask.about, id: row.notice.ask.id };
+    return { about: 'nothing', say: `Nothing with the name "${visible(name).slice(0, 20)}" is waiting.` };
+  }
+
+  async #show(meant: Exclude<Meant, { about: 'nothing' }>, owner: Owner): Promise<string> {
+    const { notices, dialogs } = this.#deps;
+    const key = meant.about === 'pairing' ? pairingKey(meant.id) : approvalKey(meant.id);
+    const known = notices.rows.get(key);
+    const dialog = dialogs.views().find(({ id }) => id === meant.id);
+    const notice =
+      known?.notice ??
+      (dialog === undefined ? undefined : approvalNotice(dialog, dialogs.book.get(meant.id)));
+    if (notice === undefined || known?.end !== undefined) return this.#over(key);
+    await notices.show(notice, owner);
+    return '';
+  }
+
+  #list(message: InboundMessage): string {
+    const { door, dialogs, running } = this.#deps;
+    const lines = [
+      ...door()
+        .desk.list()
+        .filter(({ kind }) => kind !== 'generated')
+        .map(
+          ({ id, platform, senderName, senderId }) =>
+            `${shortOf(id)}: access for ${visible(senderName)} (${platform} ${visible(senderId)})`,
+        ),
+      ...dialogs
+        .views()
+        .filter(({ kind }) => kind === 'approval')
+        .map(({ id, number, call }) => `${id}: tool call #${number}, ${call?.tool ?? ''}`),
+      ...running().map(({ title }) => `running: ${visible(title).slice(0, 80).toWellFormed()}`),
+    ];
+    if (lines.length === 0) return 'Nothing is waiting, and nothing is running.';
+    return [...lines.slice(0, 40), this.#usage(message.chat)].join('\n');
+  }
+
+  #usage(chat: ChatRef): string {
+    const owner = `${this.#deps.prefix(chat)}owner`;
+    return `${owner} approve <id>, deny <id>, block <id>, show <id>, stop <id>, stop all, or list`;
+  }
+
+  async #stopAll(message: InboundMessage): Promise<string> {
+    const owner = this.#judge(message, 'stop');
+    if (typeof owner === 'string') return owner;
+    const actor = actorOf(message);
+    const stopped = await Promise.all(this.#deps.running().map(({ id }) => this.#stop(id, actor)));
+    const count = stopped.filter(Boolean).length;
+    return count === 0 ? 'Nothing was running.' : `Stopped ${count} ${count === 1 ? 'turn' : 'turns'}.`;
+  }
+
+  async #stop(sessionId: string, actor: Actor): Promise<boolean> {
+    const stopped = await this.#deps.stop(sessionId);
+    await this.#deps.door().noteAct(actor, 'session.stop', sessionId);
+    return stopped;
+  }
+}
+
+function actorOf({ chat, sender }: InboundMessage): Actor {
+  return { name: `${chat.platform}:${sender.id}`, surface: 'owner' };
+}
+
+function isAct(word: string): word is Act {
+  return ACTS.includes(word);
+}

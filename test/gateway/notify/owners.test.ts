@@ -1,0 +1,250 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Config } from '../../../src/gateway/config/schema.ts';
+import type { ChatRef, InboundMessage } from '../../../src/gateway/model.ts';
+import { ADA, Rig, type RigOptions } from '../rig.ts';
+
+const EVE = '7009';
+let rig: Rig | undefined;
+
+afterEach(async () => {
+  await rig?.stop(0);
+  rig?.remove();
+  rig = undefined;
+  vi.useRealTimers();
+});
+
+interface Setup extends RigOptions {
+  readonly may?: ('pair' | 'approve' | 'stop')[];
+  readonly quiet?: { from: string; to: string; timeZone: string };
+  readonly settings?: Config;
+}
+
+/** Ada is the owner: her direct message is the chat 7001. */
+async function start({
+  may = ['pair', 'approve', 'stop'],
+  quiet,
+  settings,
+  ...more
+}: Setup = {}): Promise<Rig> {
+  rig = await Rig.start({
+    capabilities: { buttons: true },
+    ...more,
+    config: {
+      ...settings,
+      owners: [{ chat: `telegram:${ADA}`, may, ...(quiet === undefined ? {} : { quiet }) }],
+      platforms: { telegram: { enabled: true, groupPolicy: 'open', allowFrom: [ADA] } },
+    },
+  });
+  return rig;
+}
+
+const chatOf = (chatId: string): ChatRef => ({ platform: 'telegram', accountId: 'default', chatId });
+
+/** What stands in Ada's chat: texts and the labels of buttons. */
+function notices(of: Rig): { text: string; buttons: string[] }[] {
+  return of.world.shown({ chatId: ADA }).map(({ id, text, request }) => {
+    const changed = of.world.changes.findLast((change) => change.id === id)?.part;
+    return { text, buttons: ((changed ?? request.part).buttons ?? []).map(({ label }) => label) };
+  });
+}
+
+function command(of: Rig, label: string, nth = -1): string {
+  const found = of.world
+    .shown({ chatId: ADA })
+    .flatMap(({ request }) => request.part.buttons ?? [])
+    .filter((button) => button.label === label)
+    .at(nth)?.command;
+  if (found === undefined) throw new Error(`no button ${label}`);
+  return found;
+}
+
+/** Eve, who has no access, writes. */
+const asks = (of: Rig, from = EVE, text = 'please let me use it'): Promise<void> =>
+  of.say(text, { from, chat: chatOf(from) });
+
+/** Presses a button, or types its words. */
+const press = (of: Rig, text: string, from = ADA, over: Partial<InboundMessage> = {}): Promise<void> =>
+  of.say(text, { from, chat: chatOf(from), replyTo: { messageId: 'p1' }, ...over });
+
+const audit = (of: Rig): string[] =>
+  of.gateway.door
+    .auditLines(20)
+    .map(({ actor, surface, action, subject }) => `${actor} ${surface} ${action} ${subject}`);
+const allowed = (of: Rig, id = EVE): boolean =>
+  of.gateway.door.people.isAllowed('telegram', { id, name: '' });
+
+describe('an owner', () => {
+  it('is told of a new user, and approves with a button: one act, audited under the id of the owner', async () => {
+    const r = await start();
+    await asks(r);
+    expect(notices(r)).toHaveLength(1);
+    const [first] = notices(r);
+    expect(first?.text).toContain('A new user requests access on Telegram');
+    expect(first?.text).toContain(`${EVE} (${EVE})\n\nplease let me use it`);
+    expect(first?.text).not.toMatch(/[A-Z2-9]{4}-[A-Z2-9]{4}/); // the code is for the new user
+    expect(first?.buttons).toEqual(['Approve', 'Deny', 'Block']);
+    // Writing again tells nobody again.
+    await asks(r);
+    expect(notices(r)).toHaveLength(1);
+
+    await press(r, command(r, 'Approve'));
+    expect(allowed(r)).toBe(true);
+    expect(audit(r)[0]).toBe(`telegram:${ADA} owner approve telegram ${EVE}`);
+    const [after, ...more] = notices(r);
+    expect(more).toEqual([]);
+    expect(after?.text).toContain(`Approved by telegram:${ADA} (owner) at `);
+    expect(after?.buttons).toEqual([]);
+    // What the new user wrote is answered.
+    await r.pass(2000);
+    expect(r.texts({ chatId: EVE }).join('\n')).toContain('You said: please let me use it');
+  });
+
+  it('who presses after the console decided is told so, and nothing changes', async () => {
+    const r = await start();
+    await asks(r);
+    const approve = command(r, 'Approve');
+    const [request] = r.gateway.door.pairing();
+    await r.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' });
+    await r.settle();
+    expect(notices(r)[0]?.text).toContain('Denied by olga (console) at ');
+    expect(notices(r)[0]?.buttons).toEqual([]);
+    await press(r, approve);
+    expect(allowed(r)).toBe(false);
+    expect(r.texts({ chatId: ADA }).at(-1)).toContain('Already decided: Denied by olga (console)');
+  });
+
+  it('decides once when the console decides at the same moment', async () => {
+    const r = await start();
+    await asks(r);
+    const [request] = r.gateway.door.pairing();
+    const approve = command(r, 'Approve');
+    const denied = r.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' }).then(
+      () => true,
+      () => false,
+    );
+    await press(r, approve);
+    const lines = audit(r).filter((line) => /approve|deny/.test(line));
+    expect(lines).toHaveLength(1);
+    expect(await denied).toBe(!allowed(r));
+    expect(notices(r)[0]?.buttons).toEqual([]);
+  });
+
+  it('gets the buttons again when a decision is undone', async () => {
+    const r = await start();
+    await asks(r);
+    const [request] = r.gateway.door.pairing();
+    await r.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' });
+    await r.settle();
+    await r.operator.run({ type: 'pairing.undo', requestId: request?.id ?? '' });
+    await r.settle();
+    expect(notices(r)[0]?.buttons).toEqual(['Approve', 'Deny', 'Block']);
+    await press(r, command(r, 'Block'));
+    expect(notices(r)[0]?.text).toContain(`Blocked by telegram:${ADA} (owner)`);
+  });
+
+  it.each([
+    ['a new user', EVE, {}, 'no_rule'],
+    ['another approved user', '7002', {}, 'not_owner'],
+    ['the owner in a group', ADA, { chatKind: 'group', chat: chatOf('-100') }, 'owner_in_group'],
+  ] as const)('alone decides: a press of %s changes nothing', async (_who, from, over, code) => {
+    const r = await start();
+    await r.operator.run({ type: 'allow', platform: 'telegram', userId: '7002' });
+    await asks(r);
+    await press(r, command(r, 'Approve'), from, over as Partial<InboundMessage>);
+    expect(allowed(r)).toBe(false);
+    if (code !== 'no_rule') expect(r.decisions()).toContain(`message refused ${code}`);
+  });
+
+  it('without the right sees no buttons, and typed words are refused', async () => {
+    const r = await start({ may: ['approve'] });
+    await asks(r);
+    expect(notices(r)[0]?.buttons).toEqual([]);
+    await press(r, `/owner`);
+    const short = /^(p\w{5}):/m.exec(r.texts({ chatId: ADA }).at(-1) ?? '')?.[1];
+    await press(r, `/owner approve ${short}`);
+    expect(allowed(r)).toBe(false);
+    expect(r.texts({ chatId: ADA }).at(-1)).toContain('"pair" is not in your rights');
+    expect(r.decisions()).toContain('message refused owner_right');
+  });
+
+  it('who is blocked in the meantime neither decides nor reads', async () => {
+    const r = await start();
+    await asks(r);
+    const approve = command(r, 'Approve');
+    await r.operator.run({ type: 'block', platform: 'telegram', userId: ADA });
+    await press(r, approve);
+    expect(allowed(r)).toBe(false);
+    await asks(r, '7010');
+    expect(notices(r)).toHaveLength(1);
+  });
+
+  it('decides after a restart between the notice and the press', async () => {
+    const r = await start();
+    await asks(r);
+    const approve = command(r, 'Approve');
+    rig = await r.crash();
+    await press(rig, approve);
+    expect(allowed(rig)).toBe(true);
+    const all = notices(rig);
+    expect(all.filter(({ text }) => text.includes('new user'))).toHaveLength(1);
+    expect(all[0]?.text).toContain('Approved by');
+    expect(all[1]?.text).toContain('started again after a crash');
+    rig = await rig.restart();
+    expect(notices(rig)).toHaveLength(2); // a clean stop is nothing to tell
+  });
+
+  it('types words where there are no buttons', async () => {
+    const r = await start({ capabilities: { buttons: false } });
+    await asks(r);
+    const line = /^\/owner approve p\w{5}$/m.exec(notices(r)[0]?.text ?? '')?.[0] ?? '';
+    await press(r, line, ADA, {});
+    expect(allowed(r)).toBe(true);
+    expect(notices(r)[0]?.text).not.toContain('/owner');
+  });
+});
+
+describe('many new users', () => {
+  it('are three messages, then one with the others', async () => {
+    const r = await start();
+    for (let i = 0; i < 8; i += 1) await asks(r, String(8000 + i));
+    expect(notices(r)).toHaveLength(3);
+    await r.pass(11 * 60_000);
+    const all = notices(r);
+    expect(all).toHaveLength(4);
+    expect(all[3]?.text).toContain('5 more new users request access');
+    expect(all[3]?.text).toContain('8007 (8007)');
+    expect(all[3]?.buttons).toEqual([]);
+  });
+});
+
+describe('quiet hours', () => {
+  it('hold what can wait, and drop what was decided by then', async () => {
+    // It is 10:00.
+    const r = await start({ quiet: { from: '09:00', to: '10:20', timeZone: 'UTC' } });
+    await asks(r);
+    await asks(r, '7010');
+    expect(notices(r)).toEqual([]);
+    const gone = r.gateway.door.pairing().find(({ senderId }) => senderId === '7010');
+    await r.operator.run({ type: 'pairing.deny', requestId: gone?.id ?? '' });
+    rig = await r.crash(); // what is held is on the disk
+    await rig.pass(21 * 60_000);
+    const texts = notices(rig).map(({ text }) => text);
+    expect(texts.filter((text) => text.includes('requests access'))).toHaveLength(1);
+    expect(texts.join('\n')).toContain(EVE);
+    expect(notices(rig).some(({ buttons }) => buttons.includes('Approve'))).toBe(true);
+  });
+
+  it('let through what stops the gateway', async () => {
+    const r = await start({ quiet: { from: '00:00', to: '23:59', timeZone: 'UTC' } });
+    r.gateway.deps.events.emit({
+      type: 'notice',
+      notice: { key: 'limit:1', kind: 'limit', title: 'A spending limit is reached' },
+    });
+    r.gateway.deps.events.emit({
+      type: 'notice',
+      notice: { key: 'disk:1', kind: 'disk', urgent: true, title: 'The disk is nearly full' },
+    });
+    await r.settle();
+    expect(notices(r).map(({ text }) => text)).toEqual(['**The disk is nearly full**']);
+  });
+});
