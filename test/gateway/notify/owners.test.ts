@@ -67,8 +67,8 @@ const press = (of: Rig, text: string, from = ADA, over: Partial<InboundMessage> 
   of.say(text, { from, chat: chatOf(from), replyTo: { messageId: 'p1' }, ...over });
 
 const audit = (of: Rig): string[] =>
-  of.gateway.door
-    .auditLines(20)
+  of.gateway.door.audit
+    .lines(20)
     .map(({ actor, surface, action, subject }) => `${actor} ${surface} ${action} ${subject}`);
 const allowed = (of: Rig, id = EVE): boolean =>
   of.gateway.door.people.isAllowed('telegram', { id, name: '' });
