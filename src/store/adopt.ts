@@ -74,7 +74,7 @@ async function isBigOfOurs(path: string, disk: Disk): Promise<boolean> {
   if (paged === undefined) return false;
   let engine: Engine | undefined;
   try {
-    const header = await paged.readOnDisk(0, 100);
+    const header = await paged.readSnapshot(0, 100);
     if (isOurs(header)) return true;
     if (isInWalMode(header)) return false;
     engine = await Engine.openPaged(paged);

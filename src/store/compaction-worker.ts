@@ -26,7 +26,10 @@ function isFoldTask(value: unknown): value is FoldTask {
 const PAGED_FROM_BYTES = 1024 * 1024;
 const paging: Disk = {
   ...nodeDisk,
-  paged: (path) => (process.platform === 'win32' ? undefined : PagedFile.open(path, PAGED_FROM_BYTES)),
+  paged(path, whole) {
+    if (whole !== undefined || process.platform === 'win32') return undefined;
+    return PagedFile.open(path, PAGED_FROM_BYTES);
+  },
 };
 
 /** Where both want the same core the main thread goes first. Linux can say that of a single thread. */

@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { Disk } from './disk.ts';
 import { loadStore } from './load.ts';
-import { writeSnapshot } from './snapshot.ts';
+import type { FrozenPages } from './paged-file.ts';
+import { writePages, writeSnapshot } from './snapshot.ts';
 
 export interface FoldTask {
   readonly path: string;
@@ -10,10 +11,16 @@ export interface FoldTask {
   readonly epoch: number;
   /** Where the new snapshot is written. Putting it in place is the main thread's: only it knows whether it is still wanted. */
   readonly temporary: string;
+  /** The pages as they are after that record; absent where the database is in memory. */
+  readonly pages?: FrozenPages;
 }
 
-/** Reads the old snapshot and the closed segments and writes them as one new snapshot. Answers its size. */
+/**
+ * Writes the pages, or without them the old snapshot and what the closed segments say, as one new snapshot. Answers its
+ * size.
+ */
 export async function foldSnapshot(disk: Disk, task: FoldTask): Promise<number> {
+  if (task.pages !== undefined) return writePages(disk, task.temporary, task.pages);
   const { engine, seq } = await loadStore({
     disk,
     path: task.path,

@@ -3,7 +3,10 @@ import type { Logger } from '../base/log.ts';
 import type { Committer } from './committer.ts';
 import { type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
 import { type Disk, nodeDisk } from './disk.ts';
+import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
+import { writeMetaSnapshot } from './meta.ts';
+import { closeBase, type FrozenPages } from './paged-file.ts';
 import { compactionPath, nameSuccessor, publish } from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is under way. */
@@ -19,6 +22,7 @@ export interface CompactorOptions {
   readonly log: Logger;
   readonly committer: Committer;
   readonly journal: Journal;
+  readonly engine: Engine;
   /** Journals smaller than this, or than the snapshot (up to 32 MiB), are left alone. */
   readonly afterBytes: number;
   /** What the snapshot on the disk holds. */
@@ -100,21 +104,35 @@ export class Compactor {
   }
 
   async #compact(anyway: boolean): Promise<void> {
-    const { path, journal, disk, log, committer } = this.#options;
+    const { path, journal, disk, log, committer, engine } = this.#options;
     try {
-      const target = await committer.betweenBatches(() => this.#closeSegment());
-      if (target <= this.#snapshot.seq && !anyway) return;
-      const started = performance.now();
       const { epoch } = journal;
-      const task = { path, target, epoch, temporary: compactionPath(path, epoch) };
+      const started = performance.now();
+      const { target, freezing } = await committer.betweenBatches(() => this.#mark(anyway));
+      if (target <= this.#snapshot.seq && !anyway) return;
+      const pages = await freezing;
+      const task = {
+        path,
+        target,
+        epoch,
+        temporary: compactionPath(path, epoch),
+        ...(pages === undefined ? {} : { pages }),
+      };
       this.#fold =
         disk === nodeDisk ? foldInWorker(task) : { done: foldSnapshot(disk, task), cancel: async () => {} };
       const bytes = await this.#fold.done;
       await committer.betweenBatches(async () => {
         await nameSuccessor(disk, task.temporary, journal.successor);
         this.#options.fence();
-        await publish(disk, task.temporary, path);
+        const base = pages === undefined ? undefined : await disk.base?.(task.temporary);
+        try {
+          await publish(disk, task.temporary, path);
+        } catch (error) {
+          if (base !== undefined) closeBase(base);
+          throw error;
+        }
         this.#snapshot = { seq: target, bytes };
+        if (pages !== undefined && base !== undefined) engine.paged?.standOn(base, pages);
       });
       await journal.removeBefore(target + 1);
       this.#count++;
@@ -131,6 +149,18 @@ export class Compactor {
     } finally {
       this.#fold = undefined;
     }
+  }
+
+  /** Where the new snapshot ends; nothing of a later batch is in what is frozen here. */
+  async #mark(anyway: boolean): Promise<{ target: number; freezing: Promise<FrozenPages> | undefined }> {
+    const { committer, engine, journal } = this.#options;
+    if (committer.broken !== undefined) throw committer.broken;
+    const target = await this.#closeSegment();
+    if (target <= this.#snapshot.seq && !anyway) return { target, freezing: undefined };
+    return {
+      target,
+      freezing: engine.freeze(() => writeMetaSnapshot(engine, target, journal.epoch)),
+    };
   }
 
   /** Answers the last record of the closed segment. */

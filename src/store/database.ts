@@ -134,6 +134,7 @@ export class Database {
       log,
       committer: this.#committer,
       journal: this.#journal,
+      engine,
       afterBytes: options.compactAfterBytes ?? COMPACT_AFTER_BYTES,
       snapshot: { seq: loaded.snapshotSeq, bytes: loaded.snapshotBytes },
       fence,

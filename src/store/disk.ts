@@ -1,10 +1,10 @@
 import * as fs from 'node:fs';
 import * as fsp from 'node:fs/promises';
 import { syncFile } from '../base/sync-file.ts';
-import { PagedFile } from './paged-file.ts';
+import { type Base, openBase, PagedFile } from './paged-file.ts';
 
 /** Files from here on stay on the disk: a small one is read faster as a whole, and then nobody can change it any more. */
-const PAGED_FROM_BYTES = 64 * 1024 * 1024;
+const PAGED_FROM_BYTES = 4 * 1024 * 1024;
 /** No single call reads or writes 2 GiB. */
 const MAX_CALL_BYTES = 256 * 1024 * 1024;
 
@@ -27,8 +27,13 @@ export interface DiskFile {
 export interface Disk {
   /** The whole file, or undefined when there is none. */
   read(path: string): Promise<Uint8Array | undefined>;
-  /** A big file, to be read page by page; undefined for every other one. */
-  paged?(path: string): PagedFile | undefined;
+  /**
+   * A big file, to be read page by page; undefined for every other one, whose content the caller reads and gives here as
+   * `whole`. Absent where a database is kept in memory.
+   */
+  paged?(path: string, whole?: Uint8Array): PagedFile | undefined;
+  /** A new snapshot, for a paged file to stand on. */
+  base?(path: string): Promise<Base>;
   /** Names in a folder; empty when there is none. */
   list(folder: string): Promise<string[]>;
   /** Opens for writing, 0600; `create` demands that it does not exist yet, `existing` that it does. */
@@ -145,8 +150,12 @@ export const nodeDisk: Disk = {
       throw error;
     }
   },
-  // Windows replaces no file that is open.
-  paged: (path) => (process.platform === 'win32' ? undefined : PagedFile.open(path, PAGED_FROM_BYTES)),
+  paged(path, whole) {
+    // Windows replaces no file that is open.
+    if (process.platform === 'win32') return undefined;
+    return whole === undefined ? PagedFile.open(path, PAGED_FROM_BYTES) : PagedFile.of(path, whole);
+  },
+  base: async (path) => openBase(path),
   async list(folder) {
     try {
       return await fsp.readdir(folder);

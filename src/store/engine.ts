@@ -1,5 +1,5 @@
 import type { BindParams, Database as SqlJsDatabase, SqlJsStatic, Statement } from 'sql.js';
-import type { PagedFile } from './paged-file.ts';
+import type { FrozenPages, PagedFile } from './paged-file.ts';
 import { checkedParams, type Row, type SqlValue, type StatementKind, statementKind } from './sql.ts';
 
 /** Enough for every statement of the program; beyond it somebody builds SQL from values, and old ones go. */
@@ -111,6 +111,16 @@ export class Engine {
     return new Engine(new Database(bytes));
   }
 
+  /** The bytes of a database without a table. */
+  static async blank(): Promise<Uint8Array> {
+    const { Database } = await sqlJs();
+    const db = new Database();
+    db.exec('PRAGMA application_id=1'); // without any change there is no byte
+    const bytes = db.export();
+    db.close();
+    return bytes;
+  }
+
   /**
    * The same for a file that stays on the disk. Undefined when sql.js does not take it so: its way with files is not
    * part of its interface.
@@ -212,16 +222,23 @@ export class Engine {
       for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
       return;
     }
-    const number = (sql: string): number => Number(this.#db.exec(sql)[0]?.values[0]?.[0]);
-    const pageSize = number('PRAGMA page_size');
-    const size = number('PRAGMA page_count') * pageSize;
-    const memory = new Uint8Array(Math.min(length, size));
-    for (let at = 0; at < size; at += length) {
-      const piece = memory.subarray(0, Math.min(length, size - at));
-      for (let done = 0; done < piece.length; done += pageSize)
-        piece.set(paged.subarray(at + done, Math.min(at + done + pageSize, size)), done);
-      yield piece;
-    }
+    yield* paged.pieces(this.#size(), length);
+  }
+
+  /** The file behind it; undefined when all of it is in memory. */
+  get paged(): PagedFile | undefined {
+    return this.#paged?.detached === true ? undefined : this.#paged;
+  }
+
+  /**
+   * The pages as they are after `mark`, which has to change one, for another thread. Undefined when they are in no paged
+   * file, or no longer.
+   */
+  freeze(mark: () => void): Promise<FrozenPages> | undefined {
+    const before = this.paged?.writes;
+    mark();
+    const { paged } = this;
+    return paged === undefined || paged.writes === before ? undefined : paged.freeze(this.#size());
   }
 
   close(): void {
@@ -229,6 +246,11 @@ export class Engine {
     this.#control.clear();
     this.#db.close();
     this.#paged?.close();
+  }
+
+  #size(): number {
+    const number = (sql: string): number => Number(this.#db.exec(sql)[0]?.values[0]?.[0]);
+    return number('PRAGMA page_count') * number('PRAGMA page_size');
   }
 
   #compile(sql: string): Statement {

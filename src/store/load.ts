@@ -150,7 +150,7 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
   const found = segmentsOf(path, names);
   const snapshot = (await openPaged(disk, path)) ?? (await readSnapshot(disk, path));
   if (snapshot?.stamp === 'wrong') throw damaged(path, 0, 'its checksum does not fit its content');
-  const engine = snapshot?.engine ?? (await openEngine(path, snapshot?.bytes));
+  const engine = snapshot?.engine ?? (await openEngine(disk, path, snapshot?.bytes));
   try {
     const meta =
       snapshot === undefined
@@ -200,7 +200,7 @@ async function openPaged(disk: Disk, path: string): Promise<Snapshot | undefined
   let engine: Engine | undefined;
   try {
     await refuseHotJournal(path, disk);
-    const bytes = await file.readOnDisk(0, 100);
+    const bytes = await file.readSnapshot(0, 100);
     if (isInWalMode(bytes)) return undefined;
     const stamp = await checkPagedStamp(file);
     if (stamp !== 'wrong') engine = await Engine.openPaged(file);
@@ -213,9 +213,13 @@ async function openPaged(disk: Disk, path: string): Promise<Snapshot | undefined
   }
 }
 
-async function openEngine(path: string, snapshot: Uint8Array | undefined): Promise<Engine> {
+async function openEngine(disk: Disk, path: string, snapshot: Uint8Array | undefined): Promise<Engine> {
   try {
-    return await Engine.open(snapshot);
+    // Also what is small, or new, will not be for long.
+    const paged = disk.paged?.(path, snapshot ?? (await Engine.blank()));
+    const engine = paged === undefined ? undefined : await Engine.openPaged(paged);
+    if (engine === undefined) paged?.close();
+    return engine ?? (await Engine.open(snapshot));
   } catch (error) {
     throw damaged(path, 0, messageOf(error), error);
   }

@@ -1,41 +1,75 @@
 import * as fs from 'node:fs';
+import { BLOCK_BYTES, BlockLog, readAt, type StoredBlocks, scratchBeside } from './block-log.ts';
 
 /** Read at a time: SQLite asks for single pages, mostly in a row. */
 const CHUNK_BYTES = 64 * 1024;
 const MAX_CHUNKS = 128;
-/** Unit of what has changed. Every page size of SQLite is a multiple or a part of it. */
-const BLOCK_BYTES = 4096;
-/** Of such blocks. */
-const SLAB_BYTES = 256 * BLOCK_BYTES;
 /** SQLite reads and writes pages of at most 64 KiB: who asks for more takes the whole content over. */
 const MAX_PAGE_BYTES = 64 * 1024;
 
+/** What a file stands on: one on the disk, or bytes in memory. */
+export type Base = { readonly fd: number; readonly size: number } | { readonly bytes: Uint8Array };
+
+/** A small file is read as a whole, and then nobody can change it any more. */
+const SMALL_BYTES = 4 * 1024 * 1024;
+
+/** @throws Error when there is no such file */
+export function openBase(path: string): Base {
+  const fd = fs.openSync(path, 'r');
+  const { size } = fs.fstatSync(fd);
+  if (size > SMALL_BYTES) return { fd, size };
+  try {
+    const bytes = new Uint8Array(size);
+    readAt(fd, bytes, 0);
+    return { bytes };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+export function closeBase(base: Base): void {
+  if ('fd' in base) fs.closeSync(base.fd);
+}
+
+/** A content that no longer changes, as another thread reads it. */
+export interface FrozenPages {
+  readonly size: number;
+  readonly base: Base;
+  /** What has changed since then, the newest last. */
+  readonly logs: readonly StoredBlocks[];
+}
+
 /**
- * A big snapshot as the content of a database file, without having it in memory: what SQLite asks for is read from the
- * disk, what it writes stays in memory.
+ * The content of a database file, without having it in memory: what SQLite asks for is read from the last snapshot, what
+ * it writes goes to a log of changed blocks, most of which is in a scratch file. The next snapshot is the last one with
+ * these blocks, and once it is there the file stands on it and the log is gone.
  *
  * sql.js keeps a file's content in a typed array, of which it calls only `length`, `subarray` and `set` (and `slice`
- * once, when the file is made). This is such a thing. The file on the disk may be replaced meanwhile: it is read through
- * the descriptor.
+ * once, when the file is made). This is such a thing. The snapshot on the disk may be replaced at any time: it is read
+ * through the descriptor.
  */
 export class PagedFile {
   /** There is always room: nobody has to copy the content into something larger. */
   readonly length = Number.MAX_SAFE_INTEGER;
-  readonly #fd: number;
-  readonly #onDisk: number;
-  readonly #changed = new Map<number, Uint8Array>();
-  readonly #chunks = new Map<number, Uint8Array>();
-  #slab: Uint8Array = new Uint8Array();
-  #slabUsed = 0;
+  readonly #openScratch: () => number;
+  readonly #pool: Uint8Array[] = [];
+  #base: Base;
+  /** The oldest first; only the last one grows. */
+  #logs: readonly BlockLog[];
+  #log: BlockLog;
+  #chunks = new Map<number, Uint8Array>();
   #lastChunk = -1;
   #last: Uint8Array = new Uint8Array();
+  #writes = 0;
   #adopted = false;
   #detached = false;
   #closed = false;
 
-  private constructor(fd: number, size: number) {
-    this.#fd = fd;
-    this.#onDisk = size;
+  private constructor(path: string, base: Base, logs: readonly StoredBlocks[] = []) {
+    this.#base = base;
+    this.#openScratch = scratchBeside(path);
+    this.#log = this.#newLog();
+    this.#logs = [...logs.map((stored) => this.#newLog(stored)), this.#log];
   }
 
   /** Undefined when there is no file, or a smaller one. */
@@ -47,19 +81,36 @@ export class PagedFile {
       return undefined; // whoever reads it as a whole says what is wrong with it
     }
     const { size } = fs.fstatSync(fd);
-    if (size >= fromBytes) return new PagedFile(fd, size);
+    if (size >= fromBytes) return new PagedFile(path, { fd, size });
     fs.closeSync(fd);
     return undefined;
   }
 
-  /** Bytes on the disk. */
-  get size(): number {
-    return this.#onDisk;
+  /** A file whose content is in memory, and grows out of it beside `path`. */
+  static of(path: string, bytes: Uint8Array): PagedFile {
+    return new PagedFile(path, { bytes });
   }
 
-  /** Bytes in memory. */
-  get changedBytes(): number {
-    return this.#changed.size * BLOCK_BYTES;
+  static frozen(path: string, { base, logs }: FrozenPages): PagedFile {
+    return new PagedFile(path, base, logs);
+  }
+
+  /** Bytes of the snapshot. */
+  get size(): number {
+    return 'fd' in this.#base ? this.#base.size : this.#base.bytes.length;
+  }
+
+  /** Bytes of what has changed since the snapshot, and how many of them are in memory. */
+  get changed(): { readonly bytes: number; readonly memoryBytes: number } {
+    return {
+      bytes: this.#logs.reduce((sum, { bytes }) => sum + bytes, 0),
+      memoryBytes: this.#logs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+    };
+  }
+
+  /** Counts what SQLite has written here. */
+  get writes(): number {
+    return this.#writes;
   }
 
   /** SQLite's file has this content. */
@@ -75,7 +126,7 @@ export class PagedFile {
   /** What sql.js is given as the bytes of a new file. */
   get seed(): Uint8Array {
     const seed = {
-      length: this.#onDisk,
+      length: this.size,
       subarray: () => this,
       slice: () => {
         this.#adopted = true;
@@ -86,15 +137,53 @@ export class PagedFile {
     return seed as unknown as Uint8Array;
   }
 
+  /**
+   * What the file holds now, as the first `size` bytes: later changes go elsewhere. To be read by another thread once
+   * its promise is kept, as long as this file is open.
+   */
+  freeze(size: number): Promise<FrozenPages> {
+    const logs = this.#logs;
+    const base = this.#base;
+    this.#log = this.#newLog();
+    this.#logs = [...logs, this.#log];
+    return Promise.all(logs.map((log) => log.store())).then((stored) => ({ size, base, logs: stored }));
+  }
+
+  /** What was frozen is the content of a file now. */
+  standOn(base: Base, frozen: FrozenPages): void {
+    // SQLite finds the first page as it left it, and not with what a snapshot has in its header.
+    const first = this.#logs.findLast((log) => log.get(0) !== undefined)?.get(0);
+    if (first !== undefined) this.set(new Uint8Array(first));
+    const [old, gone] = [this.#base, this.#logs.slice(0, frozen.logs.length)];
+    this.#logs = this.#logs.slice(frozen.logs.length);
+    this.#base = base;
+    this.#chunks.clear();
+    this.#lastChunk = -1;
+    for (const log of gone) log.close();
+    closeBase(old);
+  }
+
+  /** The first `size` bytes in pieces, in order; each is valid until the next is asked for. */
+  *pieces(size: number, length: number): Generator<Uint8Array> {
+    const memory = new Uint8Array(Math.min(length, size));
+    for (let at = 0; at < size; at += length) {
+      const piece = memory.subarray(0, Math.min(length, size - at));
+      for (let done = 0; done < piece.length; done += BLOCK_BYTES)
+        piece.set(this.subarray(at + done, at + Math.min(done + BLOCK_BYTES, piece.length)), done);
+      yield piece;
+    }
+  }
+
   subarray(from: number, to: number): Uint8Array {
     if (to - from > MAX_PAGE_BYTES) this.#detached = true;
     const block = Math.floor(from / BLOCK_BYTES);
     if (to <= (block + 1) * BLOCK_BYTES) {
-      const changed = this.#changed.get(block);
       const base = block * BLOCK_BYTES;
-      if (changed !== undefined) return changed.subarray(from - base, to - base);
-      const start = Math.floor(from / CHUNK_BYTES) * CHUNK_BYTES;
-      return this.#chunk(start).subarray(from - start, to - start);
+      for (let index = this.#logs.length - 1; index >= 0; index--) {
+        const changed = this.#logs[index]?.get(block);
+        if (changed !== undefined) return changed.subarray(from - base, to - base);
+      }
+      return this.#ofBase(from, to);
     }
     const bytes = new Uint8Array(to - from);
     for (let at = from; at < to; ) {
@@ -106,19 +195,17 @@ export class PagedFile {
   }
 
   set(bytes: Uint8Array, position = 0): void {
+    this.#writes += 1;
     for (let done = 0; done < bytes.length; ) {
       const at = position + done;
       const block = Math.floor(at / BLOCK_BYTES);
-      const offset = at - block * BLOCK_BYTES;
-      const part = bytes.subarray(done, done + BLOCK_BYTES - offset);
-      let changed = this.#changed.get(block);
-      if (changed === undefined) {
-        changed = this.#freeBlock();
-        if (part.length < BLOCK_BYTES)
-          changed.set(this.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES));
-        this.#changed.set(block, changed);
-      }
-      changed.set(part, offset);
+      const start = block * BLOCK_BYTES;
+      const part = bytes.subarray(done, done + BLOCK_BYTES - (at - start));
+      const before =
+        part.length < BLOCK_BYTES ? new Uint8Array(this.subarray(start, start + BLOCK_BYTES)) : undefined;
+      const changed = this.#log.open(block);
+      if (before !== undefined && !changed.known) changed.bytes.set(before);
+      changed.bytes.set(part, at - start);
       done += part.length;
     }
   }
@@ -126,30 +213,40 @@ export class PagedFile {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    fs.closeSync(this.#fd);
+    for (const log of this.#logs) log.close();
+    closeBase(this.#base);
   }
 
-  /** A piece of the file as it is on the disk, read without holding up this thread; `into` memory that is there. */
-  readOnDisk(from: number, length: number, into = new Uint8Array(length)): Promise<Uint8Array> {
+  /** A piece of the snapshot, read without holding up this thread; `into` memory that is there. */
+  readSnapshot(from: number, length: number, into = new Uint8Array(length)): Promise<Uint8Array> {
+    const base = this.#base;
+    if (!('fd' in base)) return Promise.resolve(base.bytes.slice(from, from + length));
     return new Promise((resolve, reject) => {
-      fs.read(this.#fd, into, 0, length, from, (error, read, bytes) =>
+      fs.read(base.fd, into, 0, length, from, (error, read, bytes) =>
         error === null ? resolve(bytes.subarray(0, read)) : reject(error),
       );
     });
   }
 
-  /** Of a larger piece: what is given back in one piece goes back to the system, thousands of small ones do not. */
-  #freeBlock(): Uint8Array {
-    if (this.#slabUsed === this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_BYTES);
-      this.#slabUsed = 0;
+  #newLog(stored?: StoredBlocks): BlockLog {
+    return new BlockLog(this.#openScratch, this.#pool, stored);
+  }
+
+  #ofBase(from: number, to: number): Uint8Array {
+    const base = this.#base;
+    if ('fd' in base) {
+      const start = Math.floor(from / CHUNK_BYTES) * CHUNK_BYTES;
+      return this.#chunk(base.fd, start).subarray(from - start, to - start);
     }
-    this.#slabUsed += BLOCK_BYTES;
-    return this.#slab.subarray(this.#slabUsed - BLOCK_BYTES, this.#slabUsed);
+    const part = base.bytes.subarray(from, to);
+    if (part.length === to - from) return part;
+    const padded = new Uint8Array(to - from);
+    padded.set(part);
+    return padded;
   }
 
   /** Always `CHUNK_BYTES` long: behind the end of the file there is nothing but zeros. */
-  #chunk(start: number): Uint8Array {
+  #chunk(fd: number, start: number): Uint8Array {
     if (start === this.#lastChunk) return this.#last;
     let chunk = this.#chunks.get(start);
     if (chunk === undefined) {
@@ -161,13 +258,7 @@ export class PagedFile {
         this.#chunks.delete(oldest);
       }
       chunk ??= new Uint8Array(CHUNK_BYTES);
-      let done = 0;
-      while (done < CHUNK_BYTES && start + done < this.#onDisk) {
-        const read = fs.readSync(this.#fd, chunk, done, CHUNK_BYTES - done, start + done);
-        if (read === 0) break;
-        done += read;
-      }
-      chunk.fill(0, done);
+      readAt(fd, chunk, start);
       this.#chunks.set(start, chunk);
     }
     this.#lastChunk = start;

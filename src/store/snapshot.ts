@@ -3,7 +3,7 @@ import { crc32 } from './crc32.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import type { Engine } from './engine.ts';
 import { writeMetaSnapshot } from './meta.ts';
-import type { PagedFile } from './paged-file.ts';
+import { type FrozenPages, PagedFile } from './paged-file.ts';
 
 /**
  * A snapshot is a normal SQLite file. SQLite itself has no checksum for it, so three of the header's free fields carry
@@ -99,10 +99,19 @@ export async function writeSnapshot(
   pieceBytes = PIECE_BYTES,
 ): Promise<number> {
   writeMetaSnapshot(engine, seq, epoch);
+  return writePieces(disk, temporary, engine.pieces(pieceBytes));
+}
+
+/** The same for pages that were frozen after `writeMetaSnapshot`. */
+export function writePages(disk: Disk, temporary: string, pages: FrozenPages): Promise<number> {
+  return writePieces(disk, temporary, PagedFile.frozen(temporary, pages).pieces(pages.size, PIECE_BYTES));
+}
+
+function writePieces(disk: Disk, temporary: string, pieces: Iterable<Uint8Array>): Promise<number> {
   return writeFile(disk, temporary, async (file) => {
     let size = 0;
     let sum = 0;
-    for (const piece of engine.pieces(pieceBytes)) {
+    for (const piece of pieces) {
       if (size === 0) {
         stampHeader(piece);
         sum = checksum(piece);
@@ -133,18 +142,18 @@ export async function checkPagedStamp(
   file: PagedFile,
   pieceBytes = PIECE_BYTES,
 ): Promise<'intact' | 'wrong' | 'unknown'> {
-  const first = await file.readOnDisk(0, pieceBytes);
+  const first = await file.readSnapshot(0, pieceBytes);
   if (!isOurs(first) || viewOf(first).getUint32(CHANGE_COUNTER_AT) !== 1) return 'unknown';
   let sum = checksum(first);
   // The next piece is read while this one is summed up; two pieces of memory are enough for both.
   let [spare, other] = [new Uint8Array(pieceBytes), new Uint8Array(pieceBytes)];
-  let next = file.readOnDisk(first.length, pieceBytes, spare);
+  let next = file.readSnapshot(first.length, pieceBytes, spare);
   for (let at = first.length; at < file.size; ) {
     const piece = await next;
     if (piece.length === 0) return 'wrong';
     at += piece.length;
     [spare, other] = [other, spare];
-    next = file.readOnDisk(at, pieceBytes, spare);
+    next = file.readSnapshot(at, pieceBytes, spare);
     sum = crc32(piece, sum);
   }
   await next;

@@ -57,11 +57,12 @@ describe('after a crash at any moment', () => {
       steps: fc.array(step, { minLength: 1, maxLength: 12 }),
       crashAt: fc.integer({ min: 1, max: 90 }),
       powerCut: fc.boolean(),
+      paging: fc.boolean(),
       seed: fc.nat(),
     });
     await fc.assert(
-      fc.asyncProperty(run, async ({ steps, crashAt, powerCut, seed }) => {
-        const disk = new MemoryDisk();
+      fc.asyncProperty(run, async ({ steps, crashAt, powerCut, paging, seed }) => {
+        const disk = paging ? new MemoryDisk().paging() : new MemoryDisk();
         const ledger = new Ledger();
         const image = (): MemoryDisk => (powerCut ? disk.afterPowerCut(randomFrom(seed)) : disk.afterKill());
         let left: MemoryDisk | undefined;
@@ -92,7 +93,7 @@ describe('after a crash at any moment', () => {
   }, 120_000);
 
   it('finds everything at each step of a compaction, of a clean stop, and of the start after it', async () => {
-    const disk = new MemoryDisk();
+    const disk = new MemoryDisk().paging();
     const ledger = new Ledger();
     const put = (db: Database, key: number): Promise<void> =>
       ledger.write(db, { key, length: 900, action: 'put' });
@@ -104,7 +105,7 @@ describe('after a crash at any moment', () => {
     disk.after = (operation) => {
       const { acknowledged } = ledger;
       left.push({ operation, disk: disk.afterKill(), acknowledged });
-      for (let seed = 0; seed < 8; seed++)
+      for (let seed = 0; seed < 5; seed++)
         left.push({ operation, disk: disk.afterPowerCut(randomFrom(seed)), acknowledged });
     };
     let db = await open(disk);

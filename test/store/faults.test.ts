@@ -219,12 +219,13 @@ describe('a disk that refuses', () => {
         maxLength: 4,
       }),
       code: fc.constantFrom('ENOSPC', 'EIO', 'EDQUOT'),
+      paging: fc.boolean(),
       compactAfterBytes: fc.constantFrom(500, 5_000, 1_000_000),
       seed: fc.nat(),
     });
     await fc.assert(
-      fc.asyncProperty(run, async ({ groups, failing, code, compactAfterBytes, seed }) => {
-        const disk = new MemoryDisk();
+      fc.asyncProperty(run, async ({ groups, failing, code, paging, compactAfterBytes, seed }) => {
+        const disk = paging ? new MemoryDisk().paging() : new MemoryDisk();
         const ledger = new Ledger();
         const options = { path, migrations: ledgerMigrations, log: silentLogger, disk, compactAfterBytes };
         const db = await Database.open(options);

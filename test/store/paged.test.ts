@@ -9,7 +9,10 @@ import { checkPagedStamp, checkStamp, writeSnapshot } from '../../src/store/snap
 import { addNote, copyOf, databasePath, noteTexts, openIn, temporaryFolder } from './kit/folder.ts';
 
 /** Every snapshot stays on the disk, however small. */
-const paging: Disk = { ...nodeDisk, paged: (path) => PagedFile.open(path, 1) };
+const paging: Disk = {
+  ...nodeDisk,
+  paged: (path, whole) => (whole === undefined ? PagedFile.open(path, 1) : PagedFile.of(path, whole)),
+};
 
 async function filled(rows: number): Promise<Engine> {
   const engine = await Engine.open();

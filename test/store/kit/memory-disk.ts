@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import type { Disk, DiskFile } from '../../../src/store/disk.ts';
+import { PagedFile } from '../../../src/store/paged-file.ts';
 
 const SECTOR = 512;
 
@@ -54,10 +55,19 @@ export class MemoryDisk implements Disk {
   /** Called when an operation is over. */
   after: (operation: Operation) => void = () => {};
   operations = 0;
+  paged?: NonNullable<Disk['paged']>;
+  base?: NonNullable<Disk['base']>;
 
   constructor(files: Entries = new Map()) {
     this.#files = files;
     this.#durableFiles = new Map(files);
+  }
+
+  /** Databases are kept in a paged file, as on a real disk. */
+  paging(): this {
+    this.paged = (_, whole) => (whole === undefined ? undefined : PagedFile.of('unused', whole));
+    this.base = async (path) => ({ bytes: (await this.read(path)) ?? new Uint8Array() });
+    return this;
   }
 
   /** What the next process finds when this one was killed. */
