@@ -1,33 +1,15 @@
-/** Run as a process of its own: `node crash-fixture.ts <scenario>`. Prints `survived` at the end of a scenario. */
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** Run as a process of its own: `node crash-fixture.ts [scenario…]`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDiscordAdapter } from '../../../src/adapters/discord/index.ts';
-import type { AdapterState } from '../../../src/gateway/model.ts';
 import { DiscordServer } from '../../platforms/discord-server.ts';
 import { CHANNEL, GUILD, OTHER_GUILD } from '../../platforms/discord-state.ts';
-import { RecordingHost } from '../contract/recording-host.ts';
+import { playScenarios, type Scenarios } from '../crash-scenarios.ts';
 
 const TOKEN = 'TEST.discord.token';
 const TUNING = { minDelayMs: 20, maxDelayMs: 200, identifySpacingMs: 20 };
 
-const server = new DiscordServer(TOKEN);
-const host = new RecordingHost(await mkdtemp(join(tmpdir(), 'discord-crash-')));
-
-async function until(check: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 20_000;
-  while (!check()) {
-    if (Date.now() > giveUpAt) throw new Error(`waited in vain\n${host.lines.join('\n')}`);
-    await sleep(10);
-  }
-}
-
-const state = (wanted: AdapterState): Promise<void> => until(() => host.current?.state === wanted);
-const arrived = (text: string): Promise<void> => until(() => host.accepted.some((m) => m.text === text));
-
 /** Events whose data discord.js' own handlers cannot digest. */
-function nonsense(): void {
+function nonsense(server: DiscordServer): void {
   for (const type of [
     'CHANNEL_CREATE',
     'CHANNEL_UPDATE',
@@ -53,76 +35,85 @@ function nonsense(): void {
       server.gateway.dispatch(type, data);
 }
 
-const scenarios: Record<string, () => Promise<void>> = {
-  async 'events that cannot be digested'() {
-    nonsense();
+export const scenarios: Scenarios<DiscordServer> = {
+  async 'events that cannot be digested'(stage) {
+    const { server } = stage;
+    nonsense(server);
     for (const frame of ['null', '[]', 'x', '{"op":0}', '{"op":9}', '{"op":0,"t":"READY","s":1,"d":{}}'])
       server.gateway.raw(frame);
     await sleep(300);
     server.say('alive');
-    await arrived('alive');
+    await stage.arrived('alive');
   },
-  async 'events that cannot be digested, queued before the client is ready'() {
+  async 'events that cannot be digested, queued before the client is ready'(stage) {
+    const { server, adapter, host } = stage;
     await adapter.stop();
     const original = server.state.guild.bind(server.state);
     server.state.guild = () => ({ id: 'not a guild that was announced' });
     await adapter.start(host);
-    await until(() => server.logins.length > 1);
-    await state('connected');
-    nonsense();
+    await stage.until(() => server.logins.length > 1);
+    await stage.state('connected');
+    nonsense(server);
     // Only now is the client ready, and works off its queue.
     for (const id of [GUILD, OTHER_GUILD]) server.gateway.dispatch('GUILD_CREATE', original(id));
     await sleep(300);
     server.say('alive');
-    await arrived('alive');
+    await stage.arrived('alive');
   },
-  async 'a host that throws on a message'() {
+  async 'a host that throws on a message'(stage) {
+    const { server, host } = stage;
     host.refuse = (message) => {
       if (message.text === 'bad') throw new TypeError('a bug in the core');
       return false;
     };
     server.say('bad');
-    await until(() => host.offered.length > 1);
+    await stage.until(() => host.offered.length > 1);
     host.refuse = () => false;
-    await arrived('bad');
+    await stage.arrived('bad');
   },
-  async 'a token revoked while connected'() {
+  async 'a token revoked while connected'(stage) {
+    const { server } = stage;
     server.revoke();
-    await state('parked');
+    await stage.state('parked');
   },
-  async 'a missing intent after a reconnect'() {
+  async 'a missing intent after a reconnect'(stage) {
+    const { server } = stage;
     server.gateway.refuseIdentify = 4014;
     server.gateway.forget();
     server.drop();
-    await state('parked');
+    await stage.state('parked');
   },
-  async 'a session that is refused again and again'() {
+  async 'a session that is refused again and again'(stage) {
+    const { server } = stage;
     for (let n = 0; n < 3; n += 1) {
       server.gateway.forget();
       server.drop();
-      await until(() => server.logins.filter((login) => login.kind === 'identify').length > n + 1);
-      await state('connected');
+      await stage.until(() => server.logins.filter((login) => login.kind === 'identify').length > n + 1);
+      await stage.state('connected');
     }
   },
-  async 'stop while waiting for a hello'() {
+  async 'stop while waiting for a hello'(stage) {
+    const { server } = stage;
     server.gateway.mute = true;
     server.drop();
-    await until(() => !server.gateway.mute);
+    await stage.until(() => !server.gateway.mute);
   },
-  async 'stop while a handshake is not answered'() {
+  async 'stop while a handshake is not answered'(stage) {
+    const { server } = stage;
     const before = server.handshakeCount;
     server.handshakes = 'hold';
     server.drop();
-    await until(() => server.handshakeCount > before);
+    await stage.until(() => server.handshakeCount > before);
   },
-  async 'stop between two attempts'() {
+  async 'stop between two attempts'(stage) {
+    const { server, host } = stage;
     await server.goDown();
-    await until(() => (host.current?.transport.attempt ?? 0) > 1);
+    await stage.until(() => (host.current?.transport.attempt ?? 0) > 1);
   },
-  async 'stop right after a drop'() {
+  async 'stop right after a drop'({ server }) {
     server.drop();
   },
-  async 'stop at once after start'() {
+  async 'stop at once after start'({ adapter, host }) {
     await adapter.stop();
     for (const ms of [0, 1, 2, 5, 10, 20, 40]) {
       await adapter.start(host);
@@ -130,22 +121,25 @@ const scenarios: Record<string, () => Promise<void>> = {
       await adapter.stop();
     }
   },
-  async 'a server that is gone at login'() {
+  async 'a server that is gone at login'(stage) {
+    const { server, adapter, host } = stage;
     await adapter.stop();
     await server.goDown();
     await adapter.start(host);
-    await state('reconnecting');
+    await stage.state('reconnecting');
     await server.comeBack();
-    await state('connected');
+    await stage.state('connected');
   },
-  async 'a gateway that answers every handshake with an error'() {
+  async 'a gateway that answers every handshake with an error'(stage) {
+    const { server, host } = stage;
     server.handshakes = 'refuse';
     server.drop();
-    await until(() => (host.current?.transport.attempt ?? 0) > 2);
+    await stage.until(() => (host.current?.transport.attempt ?? 0) > 2);
     server.handshakes = 'accept';
-    await state('connected');
+    await stage.state('connected');
   },
-  async 'interactions that cannot be answered'() {
+  async 'interactions that cannot be answered'(stage) {
+    const { server, host } = stage;
     server.faults.push({ method: 'interactionCallback', reply: 'cut' });
     server.faults.push({
       method: 'interactionCallback',
@@ -153,35 +147,25 @@ const scenarios: Record<string, () => Promise<void>> = {
     });
     server.interact({ name: 'help' });
     server.interact({ custom_id: '/deny' }, CHANNEL, 3);
-    await until(() => server.faults.length === 0 && host.accepted.length === 2);
+    await stage.until(() => server.faults.length === 0 && host.accepted.length === 2);
   },
-  async 'slash commands and history that are refused'() {
+  async 'slash commands and history that are refused'(stage) {
+    const { server, adapter, host } = stage;
     server.say('mark');
-    await arrived('mark');
+    await stage.arrived('mark');
     await adapter.stop();
     for (const method of ['getCommands', 'getMessages'])
       server.faults.push({ method, reply: { status: 403, body: {} } });
     await adapter.start(host);
-    await until(() => server.faults.length === 0);
+    await stage.until(() => server.faults.length === 0);
     server.say('alive');
-    await arrived('alive');
+    await stage.arrived('alive');
   },
 };
 
-const scenario = scenarios[process.argv[2] ?? ''];
-if (scenario !== undefined) await server.start();
-const adapter = createDiscordAdapter(
-  { botToken: TOKEN, apiUrl: scenario === undefined ? '' : server.apiUrl },
-  TUNING,
-);
-
-if (scenario === undefined) {
-  process.stdout.write(`${Object.keys(scenarios).join('\n')}\n`);
-} else {
-  await adapter.start(host);
-  await state('connected');
-  await scenario();
-  await adapter.stop();
-  await server.stop();
-  process.stdout.write('survived\n');
-}
+if (import.meta.main)
+  await playScenarios(
+    scenarios,
+    () => new DiscordServer(TOKEN),
+    (server) => createDiscordAdapter({ botToken: TOKEN, apiUrl: server.apiUrl }, TUNING),
+  );

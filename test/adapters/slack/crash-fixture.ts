@@ -1,12 +1,7 @@
-/** Run as a process of its own: `node crash-fixture.ts <scenario>`. Prints `survived` at the end of a scenario. */
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** Run as a process of its own: `node crash-fixture.ts [scenario…]`. */
 import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/index.ts';
-import type { AdapterState } from '../../../src/gateway/model.ts';
 import { SlackServer } from '../../platforms/slack-server.ts';
-import { RecordingHost } from '../contract/recording-host.ts';
+import { playScenarios, type Scenarios } from '../crash-scenarios.ts';
 
 const TIMING: Partial<SlackTiming> = {
   minDelayMs: 20,
@@ -15,40 +10,32 @@ const TIMING: Partial<SlackTiming> = {
   pingTimeoutMs: 300,
 };
 
-const server = new SlackServer();
-const host = new RecordingHost(await mkdtemp(join(tmpdir(), 'slack-crash-')));
-async function until(check: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 20_000;
-  while (!check()) {
-    if (Date.now() > giveUpAt) throw new Error(`waited in vain\n${host.lines.join('\n')}`);
-    await sleep(10);
-  }
-}
+const say = (server: SlackServer, text: string) => server.say({ user: 'U0ADA', channel: 'D0ADA', text });
 
-const state = (wanted: AdapterState): Promise<void> => until(() => host.current?.state === wanted);
-const arrived = (text: string): Promise<void> => until(() => host.accepted.some((m) => m.text === text));
-const say = (text: string) => server.say({ user: 'U0ADA', channel: 'D0ADA', text });
-
-const scenarios: Record<string, () => Promise<void>> = {
-  async 'auth error while reconnecting'() {
+export const scenarios: Scenarios<SlackServer> = {
+  async 'auth error while reconnecting'(stage) {
+    const { server } = stage;
     server.refusals.app = 'invalid_auth';
     server.drop();
-    await state('parked');
+    await stage.state('parked');
   },
-  async 'account inactive while reconnecting'() {
+  async 'account inactive while reconnecting'(stage) {
+    const { server } = stage;
     server.refusals.bot = 'account_inactive';
     server.drop();
-    await state('parked');
+    await stage.state('parked');
   },
-  async 'server errors while reconnecting'() {
+  async 'server errors while reconnecting'(stage) {
+    const { server } = stage;
     for (const reply of [{ status: 500 }, { status: 429, headers: { 'retry-after': '0' } }, 'cut' as const])
       server.faults.push({ method: 'apps.connections.open', reply });
     server.drop();
-    await until(() => server.faults.length === 0);
-    say('back');
-    await arrived('back');
+    await stage.until(() => server.faults.length === 0);
+    say(server, 'back');
+    await stage.arrived('back');
   },
-  async 'frames that cannot be digested'() {
+  async 'frames that cannot be digested'(stage) {
+    const { server } = stage;
     for (const frame of [
       'null',
       '[]',
@@ -58,58 +45,54 @@ const scenarios: Record<string, () => Promise<void>> = {
     ])
       server.sockets.raw(frame);
     server.sockets.deliver('events_api', { type: 'app_rate_limited', event_id: 'E' });
-    say('alive');
-    await arrived('alive');
+    say(server, 'alive');
+    await stage.arrived('alive');
   },
-  async 'acknowledgement on a closed socket'() {
+  async 'acknowledgement on a closed socket'(stage) {
+    const { server, host } = stage;
     const durable = Promise.withResolvers<void>();
     host.hold = durable.promise;
-    say('late');
-    await until(() => host.offered.length > 0);
+    say(server, 'late');
+    await stage.until(() => host.offered.length > 0);
     server.drop();
     host.hold = undefined;
     durable.resolve();
-    await arrived('late');
-    await state('connected');
+    await stage.arrived('late');
+    await stage.state('connected');
   },
-  async 'a store that takes nothing'() {
+  async 'a store that takes nothing'(stage) {
+    const { server, host } = stage;
     host.refuse = () => true;
-    say('never');
-    await until(() => host.offered.length > 2);
+    say(server, 'never');
+    await stage.until(() => host.offered.length > 2);
   },
-  async 'no hello, then silence'() {
+  async 'no hello, then silence'(stage) {
+    const { server, host } = stage;
     server.sockets.withholdHello = true;
     server.drop();
-    await until(() => host.current?.detail.includes('hello') === true);
+    await stage.until(() => host.current?.detail.includes('hello') === true);
     server.sockets.withholdHello = false;
-    await state('connected');
+    await stage.state('connected');
     server.sockets.silent = true;
-    await state('reconnecting');
+    await stage.state('reconnecting');
   },
-  async 'stop while the socket is being opened'() {
+  async 'stop while the socket is being opened'(stage) {
+    const { server } = stage;
     server.faults.push({ method: 'apps.connections.open', reply: 'hang' });
     server.drop();
-    await until(() => server.faults.length === 0);
+    await stage.until(() => server.faults.length === 0);
   },
-  async 'the server goes away for good'() {
+  async 'the server goes away for good'(stage) {
+    const { server } = stage;
     await server.stop();
-    await state('reconnecting');
+    await stage.state('reconnecting');
   },
 };
 
-const scenario = scenarios[process.argv[2] ?? ''];
-if (scenario === undefined) {
-  console.log(Object.keys(scenarios).join('\n'));
-} else {
-  await server.start();
-  const adapter = createSlackAdapter(
-    { botToken: server.tokens.bot, appToken: server.tokens.app, apiUrl: server.url },
-    TIMING,
+if (import.meta.main)
+  await playScenarios(
+    scenarios,
+    () => new SlackServer(),
+    ({ tokens, url }) =>
+      createSlackAdapter({ botToken: tokens.bot, appToken: tokens.app, apiUrl: url }, TIMING),
   );
-  await adapter.start(host);
-  await state('connected');
-  await scenario();
-  await adapter.stop();
-  await server.stop();
-  console.log('survived');
-}

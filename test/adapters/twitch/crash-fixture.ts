@@ -1,30 +1,12 @@
-/** Run as a process of its own: `node crash-fixture.ts <scenario>`. Prints `survived` at the end of a scenario. */
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** Run as a process of its own: `node crash-fixture.ts [scenario…]`. */
 import { createTwitchAdapter } from '../../../src/adapters/twitch/index.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
-import type { AdapterState } from '../../../src/gateway/model.ts';
 import { TwitchServer } from '../../platforms/twitch-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';
+import { playScenarios, type Scenarios } from '../crash-scenarios.ts';
 import { QUICK, settingsFor } from './peer.ts';
 
-const server = new TwitchServer();
-server.tokens.add('sometoken');
-const host = new RecordingHost(await mkdtemp(join(tmpdir(), 'twitch-crash-')));
-
-async function until(check: () => boolean): Promise<void> {
-  const giveUpAt = Date.now() + 20_000;
-  while (!check()) {
-    if (Date.now() > giveUpAt) throw new Error(`waited in vain\n${host.lines.join('\n')}`);
-    await sleep(10);
-  }
-}
-
-const state = (wanted: AdapterState): Promise<void> => until(() => host.current?.state === wanted);
-const arrived = (text: string): Promise<void> => until(() => host.accepted.some((m) => m.text === text));
-const logins = (): number => server.calls.filter((call) => call.method === 'NICK').length;
+const logins = (server: TwitchServer): number => server.calls.filter((call) => call.method === 'NICK').length;
 
 function send(adapter: Adapter, text: string): Promise<unknown> {
   return adapter.send(
@@ -40,22 +22,25 @@ function send(adapter: Adapter, text: string): Promise<unknown> {
   );
 }
 
-const scenarios: Record<string, (adapter: Adapter) => Promise<void>> = {
-  async 'a drop, which the library reports twice'() {
+export const scenarios: Scenarios<TwitchServer> = {
+  async 'a drop, which the library reports twice'(stage) {
+    const { server } = stage;
     for (let n = 2; n <= 4; n += 1) {
       server.drop();
-      await until(() => logins() === n);
-      await state('connected');
+      await stage.until(() => logins(server) === n);
+      await stage.state('connected');
     }
   },
-  async 'a clean close before the welcome'() {
+  async 'a clean close before the welcome'(stage) {
+    const { server } = stage;
     server.hangUpBeforeWelcome = true;
     server.drop(1000);
-    await until(() => logins() >= 4);
+    await stage.until(() => logins(server) >= 4);
     server.hangUpBeforeWelcome = false;
-    await state('connected');
+    await stage.state('connected');
   },
-  async 'lines that the library cannot digest'() {
+  async 'lines that the library cannot digest'(stage) {
+    const { server } = stage;
     for (const line of [
       ':tmi.twitch.tv NOTICE *',
       ':ada!ada@x PRIVMSG #lobby',
@@ -66,66 +51,68 @@ const scenarios: Record<string, (adapter: Adapter) => Promise<void>> = {
     ])
       server.raw(line);
     server.say('lobby', 'alive');
-    await arrived('alive');
+    await stage.arrived('alive');
   },
-  async 'a refused login'() {
+  async 'a refused login'(stage) {
+    const { server } = stage;
     server.revoke();
-    await state('parked');
+    await stage.state('parked');
   },
-  async 'a join that nobody answers'() {
+  async 'a join that nobody answers'(stage) {
+    const { server, host } = stage;
     server.suspended.add('lobby');
     server.drop();
-    await until(() => host.lines.some((line) => line.includes('could not be joined')));
+    await stage.until(() => host.lines.some((line) => line.includes('could not be joined')));
   },
-  async 'RECONNECT and then stop'() {
+  async 'RECONNECT and then stop'(stage) {
+    const { server } = stage;
     server.reconnect();
-    await until(() => logins() === 2);
+    await stage.until(() => logins(server) === 2);
   },
-  async 'a long text whose tail the library would send unwatched'(adapter) {
+  async 'a long text whose tail the library would send unwatched'(stage) {
+    const { server, adapter } = stage;
     await send(adapter, 'x'.repeat(499));
     await send(adapter, 'y '.repeat(2000)).catch(() => {});
     server.drop();
-    await until(() => logins() === 2);
+    await stage.until(() => logins(server) === 2);
   },
-  async 'a cut in the middle of a send'(adapter) {
+  async 'a cut in the middle of a send'(stage) {
+    const { server, adapter } = stage;
     server.faults.push({ method: 'PRIVMSG', reply: 'cut' });
     await send(adapter, 'cut').catch(() => {});
-    await state('connected');
+    await stage.state('connected');
   },
-  async 'a store that takes nothing'() {
+  async 'a store that takes nothing'(stage) {
+    const { server, host } = stage;
     host.refuse = () => true;
     server.say('lobby', 'never');
-    await until(() => host.offered.length > 2);
+    await stage.until(() => host.offered.length > 2);
   },
-  async 'a host that does not exist'() {
+  async 'a host that does not exist'(stage) {
+    const { server, host } = stage;
     const lost = createTwitchAdapter(
       settingsFor(server, { server: 'no such host', channels: ['lobby'] }),
       QUICK,
     );
     const other = new RecordingHost(host.stateDir);
     await lost.start(other);
-    await until(() => (other.current?.transport.attempt ?? 0) >= 2);
+    await stage.until(() => (other.current?.transport.attempt ?? 0) >= 2);
     await lost.stop();
   },
-  async 'the server goes away for good'() {
+  async 'the server goes away for good'(stage) {
+    const { server } = stage;
     await server.stop();
-    await state('reconnecting');
+    await stage.state('reconnecting');
   },
 };
 
-const scenario = scenarios[process.argv[2] ?? ''];
-if (scenario === undefined) {
-  console.log(Object.keys(scenarios).join('\n'));
-} else {
-  await server.start();
-  const adapter = createTwitchAdapter(settingsFor(server, { channels: ['lobby'] }), {
-    ...QUICK,
-    joinTimeoutMs: 300,
-  });
-  await adapter.start(host);
-  await state('connected');
-  await scenario(adapter);
-  await adapter.stop();
-  await server.stop();
-  console.log('survived');
+function newServer(): TwitchServer {
+  const server = new TwitchServer();
+  server.tokens.add('sometoken');
+  return server;
 }
+
+if (import.meta.main)
+  await playScenarios(scenarios, newServer, (server) =>
+    createTwitchAdapter(settingsFor(server, { channels: ['lobby'] }), { ...QUICK, joinTimeoutMs: 300 }),
+  );
