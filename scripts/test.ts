@@ -2,10 +2,10 @@
  * Builds when needed, runs every test, and ends with one line: "N passed, N failed[, N skipped]".
  * With arguments only what they name runs, and nothing is built unless a named test drives the built program.
  * Properties are tried a fifth of their count; `--full`: all of it; `--full=changed`: all of it in the directories of
- * `test/` that this branch changed, or whose part of `src/` it changed.
+ * `test/` that this branch changed, or whose part of `src/` it changed, and less the more they are (see `tries.ts`).
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,12 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const node = process.execPath;
 const named = process.argv.slice(2).filter((word) => !word.startsWith('--full'));
+
+function everyTest(): string {
+  return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((file) => `test/${file.replaceAll('\\', '/')}`)
+    .join('\n');
+}
 
 /** The second level of `src/` and `test/` that differs from where this branch left main, or from the last commit. */
 function changed(): string {
@@ -26,12 +32,11 @@ function changed(): string {
     .find((at) => at && at !== head);
   const files = git('diff', '--name-only', base ?? 'HEAD~1');
   // Without a history there is nothing to compare with: everything counts as changed.
-  if (files === undefined) return 'all';
-  const parts = files
+  const parts = (files ?? everyTest())
     .split('\n')
     .flatMap((file) => /^(?:src|test)\/([^/]+(?:\/[^/.]+)?)\//.exec(file)?.[1] ?? []);
   // The whole program is made of everything.
-  if (/^src\//m.test(files)) parts.push('e2e');
+  if (files === undefined || /^src\//m.test(files)) parts.push('e2e');
   return [...new Set(parts)].join(',');
 }
 

@@ -21,6 +21,8 @@ describe.each([
   let test: AgentUnderTest;
   let sessions = 0;
   const fresh = () => test.agent.open(test.spec(`${backend}-${++sessions}`));
+  /** A pi takes a second of processor time to start: what does not need one of its own talks here. */
+  const shared = () => test.agent.open(test.spec(`${backend}-shared`));
 
   beforeAll(async () => {
     server = await startModelServer();
@@ -37,7 +39,7 @@ describe.each([
   });
 
   it('streams an answer between started and usage', async () => {
-    const turn = startTurn(fresh(), 'hello wide world');
+    const turn = startTurn(shared(), 'hello wide world');
     expect(await turn.end).toEqual({ status: 'answered' });
     expect(turn.text()).toBe('You said: hello wide world');
     expect(turn.events.filter((event) => event.type === 'text_delta').length).toBeGreaterThan(1);
@@ -50,7 +52,7 @@ describe.each([
   });
 
   it('streams a long answer whole, whatever is in it', async () => {
-    const turn = startTurn(fresh(), '[long 60000] 👩‍👩‍👧‍👦 你好');
+    const turn = startTurn(shared(), '[long 60000] 👩‍👩‍👧‍👦 你好');
     expect(await turn.end).toEqual({ status: 'answered' });
     expect(turn.text()).toHaveLength(60_000);
     expect(turn.text()).toContain('👩‍👩‍👧‍👦');
@@ -67,7 +69,7 @@ describe.each([
   });
 
   it('reports a tool by its name around its work', async () => {
-    const turn = startTurn(fresh(), '[tool bash] run it');
+    const turn = startTurn(shared(), '[tool bash] run it');
     expect(await turn.end).toEqual({ status: 'answered' });
     expect(turn.text()).toBe('You said: run it');
     const [start, end] = [only(turn.events, 'tool_start'), only(turn.events, 'tool_end')];
@@ -77,13 +79,13 @@ describe.each([
   });
 
   it('shows images to the model', async () => {
-    const turn = startTurn(fresh(), inputOf('look', [{ mimeType: 'image/png', dataBase64: PNG }]));
+    const turn = startTurn(shared(), inputOf('look', [{ mimeType: 'image/png', dataBase64: PNG }]));
     expect(await turn.end).toEqual({ status: 'answered' });
     expect(turn.text()).toBe('You said: look (1 image)');
   });
 
   it('stops in the middle of an answer when it is aborted, and answers the next message', async () => {
-    const conversation = fresh();
+    const conversation = shared();
     server.pace(50);
     const turn = startTurn(conversation, `[sleep 200] ${'word '.repeat(500)}`);
     await vi.waitFor(() => expect(typesOf(turn.events)).toContain('started'), PATIENT);
@@ -96,14 +98,14 @@ describe.each([
   });
 
   it('stops a tool that hangs', async () => {
-    const turn = startTurn(fresh(), '[tool bash] [hang]');
+    const turn = startTurn(shared(), '[tool bash] [hang]');
     await vi.waitFor(() => expect(typesOf(turn.events)).toContain('tool_start'), PATIENT);
     turn.abort('timed_out');
     expect(await turn.end).toMatchObject({ status: 'failed', code: 'timed_out', reachedModel: true });
   });
 
   it('takes a steered input into the running turn and says when', async () => {
-    const conversation = fresh();
+    const conversation = shared();
     const turn = startTurn(conversation, '[sleep 500] first');
     await vi.waitFor(() => expect(typesOf(turn.events)).toContain('started'), PATIENT);
     const steered = inputOf('second');
@@ -119,7 +121,7 @@ describe.each([
   });
 
   it('takes an input that is steered at any moment or leaves it, never both', async () => {
-    const conversation = fresh();
+    const conversation = shared();
     const taken: string[] = [];
     const left: string[] = [];
     /** A tenth of what a turn takes here, so that some inputs come at its very end. */
@@ -155,14 +157,14 @@ describe.each([
   });
 
   it('cannot be steered while nothing runs', async () => {
-    const conversation = fresh();
+    const conversation = shared();
     expect(await conversation.steer(inputOf('early'))).toBe(false);
     await startTurn(conversation, 'x').end;
     expect(await conversation.steer(inputOf('late'))).toBe(false);
   });
 
   it('fails with a sentence when the model does, and answers the next message', async () => {
-    const conversation = fresh();
+    const conversation = shared();
     const end = await startTurn(conversation, '[fail]').end;
     expect(end).toMatchObject({ status: 'failed', code: 'model_error', reachedModel: true });
     expect(await startTurn(conversation, 'better').end).toEqual({ status: 'answered' });
@@ -200,7 +202,7 @@ describe.each([
   }, 120_000);
 
   it('tells its usage and its model', async () => {
-    const conversation = fresh();
+    const conversation = shared();
     await startTurn(conversation, 'hello').end;
     expect(await conversation.control({ type: 'usage' })).toMatch(
       /^[\d,]+ tokens in, [\d,]+ tokens out, \$\d/,

@@ -3,17 +3,27 @@ import { expect } from 'vitest';
 
 const tests = dirname(import.meta.dirname);
 
+/** What a run of the tests tries at least. */
+const LOOP = 0.2;
+/** So many directories are tried in full; where more changed, as in the merge of a day, they share what these would cost. */
+const IN_FULL = 4;
+
 /**
- * How often a property or a random fault is tried: a fifth of `full`, or all of it where `TEST_FULL` says so: `all`, or the directories
- * of `test/` that changed, separated by commas (`npm run test:full`, `.ci/run`). `TEST_EFFORT=10` is for a long look.
+ * How often a property or a random fault is tried: a fifth of `full`, or more where `TEST_FULL` says so: `all`, or the
+ * directories of `test/` that changed, separated by commas (`npm run test:full`, `.ci/run`). `TEST_EFFORT=10` is for a long look.
  */
 export function tries(full: number): number {
-  const effort = Number(process.env['TEST_EFFORT'] ?? (isFull() ? 1 : 0.2));
-  return Math.max(1, Math.ceil(full * effort));
+  const { TEST_EFFORT, TEST_FULL = '' } = process.env;
+  const file = relative(tests, expect.getState().testPath ?? tests).replaceAll(sep, '/');
+  return Math.max(
+    1,
+    Math.ceil(full * (TEST_EFFORT === undefined ? effort(TEST_FULL, file) : Number(TEST_EFFORT))),
+  );
 }
 
-function isFull(): boolean {
-  const named = (process.env['TEST_FULL'] ?? '').split(',').filter((word) => word !== '');
-  const file = relative(tests, expect.getState().testPath ?? tests).replaceAll(sep, '/');
-  return named.some((word) => word === 'all' || file.startsWith(`${word}/`));
+export function effort(changed: string, file: string): number {
+  if (changed === 'all') return 1;
+  const parts = changed.split(',').filter((part) => part !== '');
+  if (!parts.some((part) => file.startsWith(`${part}/`))) return LOOP;
+  return LOOP + (1 - LOOP) * Math.min(1, IN_FULL / parts.length);
 }
