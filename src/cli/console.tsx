@@ -21,6 +21,7 @@ import { pointAt } from '../tui/state/mouse.ts';
 import { sentenceOf } from '../tui/state/sentence.ts';
 import { ConsoleStore } from '../tui/state/store.ts';
 import { type Appearance, appearanceOf } from '../tui/terminal/appearance.ts';
+import { askWidths } from '../tui/terminal/ask-widths.ts';
 import { watchAttention } from '../tui/terminal/attention.ts';
 import { clipboardSequence, type NotificationKind } from '../tui/terminal/modes.ts';
 import { openTerminal, type Terminal } from '../tui/terminal/terminal.ts';
@@ -130,6 +131,18 @@ async function holdConsole(
     pointAt(controller, event, columns, options.inline === true ? rows - 1 : rows);
     store.flush();
   });
+  const release = asksWidths(terminal, appearance)
+    ? askWidths({
+        stdin: terminal.stdin,
+        write: (text) => terminal.send(text),
+        inline: options.inline === true,
+        answered(drawn) {
+          store.flush();
+          // Cells were taken by other widths before.
+          if (drawn) terminal.redraw();
+        },
+      })
+    : () => {};
   const { notifications = 'off' } = options;
   const quiet = watchAttention(store, terminal, {
     bell: options.bell === true,
@@ -156,10 +169,15 @@ async function holdConsole(
     options.signal?.addEventListener('abort', leave, { once: true });
     return { reason: await terminal.hold(instance) };
   } finally {
+    release();
     quiet();
     controller.stop();
     store.stop();
   }
+}
+
+function asksWidths({ stdin, screen }: Terminal, { linear, dumb }: Appearance): boolean {
+  return !linear && !dumb && stdin.isTTY === true && screen.isTTY;
 }
 
 /** What only asks is allowed. */

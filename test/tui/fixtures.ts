@@ -246,6 +246,30 @@ export function busySnapshot(): OperatorSnapshot {
   });
 }
 
+/** Signs of several code points, which terminals show in different widths. */
+export const SIGNS: readonly string[] = [
+  '1️⃣2️⃣3️⃣#️⃣',
+  '🇩🇪🇫🇷 🇯🇵',
+  '👩‍👩‍👧‍👦 🏳️‍🌈 👨‍💻',
+  '👍🏽👋🏿 ❤️ ☎️',
+  'हिन्दी क्षि का',
+  'മലയാളം',
+  '\u202e\u2066🇩🇪\u200d\u200d1️⃣',
+];
+
+export function signsSnapshot(): OperatorSnapshot {
+  return snapshotOf({
+    adapters: [adapterView()],
+    sessions: SIGNS.map((text, n) =>
+      sessionView(`s${n}`, { senderName: text, title: `${text} `.repeat(30), lastUserAt: NOW - n * MINUTE }),
+    ),
+    pairing: SIGNS.map((text, n) =>
+      pairingView(`p${n}`, { senderName: text, firstWords: text.repeat(9), createdAt: NOW - n }),
+    ),
+    log: SIGNS.map((text) => ({ at: NOW, level: 'info' as const, source: 'x', text: text.repeat(40) })),
+  });
+}
+
 /** Moves every time of a fixture, so that `NOW` is the present. */
 export function alive<T>(value: T): T {
   const shift = Date.now() - NOW;

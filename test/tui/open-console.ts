@@ -60,7 +60,7 @@ export async function openConsole(options: OpenOptions = {}): Promise<OpenConsol
   // Keys before the first frame has its effects would be lost: Ink listens from then on.
   await vi.waitFor(
     () => {
-      if (!stdin.isRaw) throw new Error('the terminal is not in raw mode yet');
+      if (stdin.listenerCount('readable') === 0) throw new Error('nobody reads keys yet');
     },
     { timeout: 15_000 },
   );

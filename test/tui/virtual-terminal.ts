@@ -42,12 +42,42 @@ function charProperties(code: number, preceding: number): number {
   return ((joins ? Math.max(before, width) : width) << 1) | (joins ? 1 : 0);
 }
 
+/** A terminal that shows clusters as one sign, as kitty, Ghostty and WezTerm do; what it is in the middle of, above bit 3. */
+const IN = { nothing: 0, base: 1, joiner: 2, flag: 3, digit: 4, virama: 5 } as const;
+
+function graphemeProperties(code: number, preceding: number): number {
+  const character = String.fromCodePoint(code);
+  const before = preceding >> 3;
+  const cells = (preceding >> 1) & 3;
+  const joined = (width: number, state: number): number => (state << 3) | (width << 1) | 1;
+  const alone = (width: number, state: number): number => (state << 3) | (width << 1);
+  if (preceding !== 0 && cells > 0) {
+    if (code === 0x200d) return joined(cells, IN.joiner);
+    if (code === 0xfe0f) return joined(before === IN.base || before === IN.digit ? 2 : cells, before);
+    if (/\p{Emoji_Modifier}/u.test(character) && before === IN.base) return joined(2, IN.base);
+    if (before === IN.joiner && /\p{Extended_Pictographic}/u.test(character)) return joined(2, IN.base);
+    if (before === IN.flag && /\p{Regional_Indicator}/u.test(character)) return joined(2, IN.nothing);
+    if (before === IN.virama && /\p{L}/u.test(character)) return joined(cells, IN.nothing);
+    if (/[\u094d\u0d4d]/u.test(character)) return joined(cells, IN.virama);
+    if (/\p{M}/u.test(character)) return joined(cells, before);
+  }
+  const width = wcwidth(code);
+  if (/\p{Regional_Indicator}/u.test(character)) return alone(2, IN.flag);
+  if (/[\d#*]/u.test(character)) return alone(1, IN.digit);
+  return alone(width, /\p{Extended_Pictographic}/u.test(character) ? IN.base : IN.nothing);
+}
+
+export interface VirtualTerminalOptions {
+  /** Clusters of several code points are one sign of two cells; default: each code point has its own width. */
+  readonly joins?: boolean;
+}
+
 export class VirtualTerminal {
   readonly #terminal: InstanceType<typeof xterm.Terminal>;
   /** Everything that was written. */
   raw = '';
 
-  constructor(columns: number, rows: number) {
+  constructor(columns: number, rows: number, { joins = false }: VirtualTerminalOptions = {}) {
     this.#terminal = new xterm.Terminal({
       cols: columns,
       rows,
@@ -59,9 +89,14 @@ export class VirtualTerminal {
     this.#terminal.unicode.register({
       version: 'modern',
       wcwidth,
-      charProperties,
+      charProperties: joins ? graphemeProperties : charProperties,
     });
     this.#terminal.unicode.activeVersion = 'modern';
+  }
+
+  /** What the terminal answers to questions. */
+  onAnswer(listener: (data: string) => void): void {
+    this.#terminal.onData(listener);
   }
 
   get columns(): number {

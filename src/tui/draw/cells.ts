@@ -3,6 +3,7 @@
  * width on which terminals agree, so that a cut or padded text never moves a border.
  */
 import stringWidth from 'string-width';
+import { askedWidth, type ClusterWidths, IS_CLUSTER, keepingSigns, setClusterWidths } from './clusters.ts';
 
 const SEGMENTER = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const PRINTABLE_ASCII = /^[ -~]*$/;
@@ -27,16 +28,18 @@ const LEADING_MARKS = /^\p{M}+/u;
 const CLEAN_LIMIT = 4096;
 
 /**
- * One harmless line: no control or escape sequences, no bidi controls, no joined emoji (terminals disagree about
- * their width), flags as letters, at most two combining marks on a character. Looks at the first `limit` units.
+ * One harmless line: no control or escape sequences, no bidi controls, no joined emoji and flags as letters unless the
+ * terminal shows them as one sign, at most two combining marks on a character. Looks at the first `limit` units.
  */
 export function clean(text: string, limit = CLEAN_LIMIT): string {
   const head = text.length > limit ? text.slice(0, limit) : text;
   if (PRINTABLE_ASCII.test(head)) return head;
-  return head
-    .toWellFormed()
-    .replace(ESCAPES, '')
-    .replace(BLANKS, ' ')
+  return keepingSigns(head.toWellFormed().replace(ESCAPES, '').replace(BLANKS, ' '), plain);
+}
+
+/** Only what all terminals show alike. */
+function plain(text: string): string {
+  return text
     .replace(INVISIBLE, '')
     .replace(REGIONAL, (letter) => String.fromCharCode((letter.codePointAt(0) ?? 0x1f1e6) - 0x1f1e6 + 65))
     .normalize('NFC')
@@ -54,10 +57,22 @@ export function cellWidth(text: string): number {
   if (PRINTABLE_ASCII.test(text)) return text.length;
   const known = measured.get(text);
   if (known !== undefined) return known;
-  const width = stringWidth(text);
+  const width = IS_CLUSTER.test(text) ? clustersWidth(text) : stringWidth(text);
   if (measured.size >= MEASURED_LIMIT) measured.clear();
   measured.set(text, width);
   return width;
+}
+
+function clustersWidth(text: string): number {
+  let width = 0;
+  for (const { segment } of SEGMENTER.segment(text)) width += askedWidth(segment) ?? stringWidth(segment);
+  return width;
+}
+
+/** How wide this terminal shows signs of several code points; undefined: as the tables say. */
+export function measureAs(answer: ClusterWidths | undefined): void {
+  setClusterWidths(answer);
+  measured.clear();
 }
 
 /** At most `width` cells of a cleaned text; what is missing shows as `ellipsis`. */

@@ -4,22 +4,29 @@
  * character for each cell instead; the stream to the terminal puts the cluster back.
  */
 import { cellWidth, graphemes } from './cells.ts';
+import { IS_CLUSTER } from './clusters.ts';
 
 const FIRST = 0xe000;
 /** Stands for the second cell of a wide cluster. */
 const FILLER = '\uf8ff';
 const LIMIT = 0xf8ff - FIRST;
-const MARK = /\p{M}/u;
 const PRIVATE = /[\ue000-\uf8ff]/gu;
 
 const places = new Map<string, string>();
 const clusters: string[] = [];
 
+/** Widths have changed: clusters get places of their width from now on. Says whether any was drawn before. */
+export function renewPlaces(): boolean {
+  const drawn = places.size > 0;
+  places.clear();
+  return drawn;
+}
+
 /** The text with a private character in each cell of a cluster. */
 export function withPlaceholders(text: string): string {
-  if (!MARK.test(text)) return text;
+  if (!IS_CLUSTER.test(text)) return text;
   return graphemes(text)
-    .map((cluster) => (MARK.test(cluster) ? placeOf(cluster) : cluster))
+    .map((cluster) => (IS_CLUSTER.test(cluster) ? placeOf(cluster) : cluster))
     .join('');
 }
 

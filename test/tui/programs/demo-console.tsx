@@ -1,16 +1,18 @@
 /**
  * A runnable console over a fake operator, for tests in a pseudo-terminal and for looking at the screen.
- * Environment: DEMO_SCENE busy|empty, DEMO_RATE events a second, DEMO_CRASH (throws outside React after that many ms),
+ * Environment: DEMO_SCENE busy|empty|signs, DEMO_RATE events a second, DEMO_CRASH (throws outside React after that many ms),
  * DEMO_THROW (throws while drawing after that many ms), DEMO_OUT (file that gets the reason of leaving).
  */
 import { writeFileSync } from 'node:fs';
 import { runConsole } from '../../../src/cli/console.tsx';
 import type { SessionView } from '../../../src/gateway/model.ts';
 import { createFakeOperator } from '../fake-operator.ts';
-import { alive, busySnapshot, NOW, snapshotOf } from '../fixtures.ts';
+import { alive, busySnapshot, NOW, signsSnapshot, snapshotOf } from '../fixtures.ts';
 
 const scene = process.env['DEMO_SCENE'] ?? 'busy';
-const snapshot = alive(scene === 'empty' ? snapshotOf() : busySnapshot());
+const snapshot = alive(
+  scene === 'empty' ? snapshotOf() : scene === 'signs' ? signsSnapshot() : busySnapshot(),
+);
 const operator = createFakeOperator({
   snapshot,
   queries: {

@@ -258,7 +258,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   copy: { shows: 'Copied ABCD-EFGH', written: `]52;c;${Buffer.from('ABCD-EFGH').toString('base64')}` },
   palette: { shows: ' Command ' },
   help: { shows: ' Help ' },
-  redraw: { written: '\u001b[?1049l' },
+  redraw: { written: '\u001b[2K\u001b[1A'.repeat(30) },
   quit: { shows: 'Quit the gateway?' },
 };
 
