@@ -7,7 +7,7 @@ import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import { withButtons } from '../questions/wording.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
-import { writeTarget } from '../send/target.ts';
+import { parseTarget, writeTarget } from '../send/target.ts';
 import type { Channel } from './channels.ts';
 import { choicesOf, type Notice, type NoticeKind, noticeText, type Reader, together } from './notice.ts';
 import { NoticeRows, type SendRow } from './notice-rows.ts';
@@ -16,6 +16,8 @@ import { dueNow, isQuiet, paceOf } from './pace.ts';
 
 /** After a failed try of a channel; then it is given up. */
 const RETRY_MS = [15_000, 60_000, 5 * 60_000, 15 * 60_000, 60 * 60_000] as const;
+/** Names of owners as readers begin with it. */
+const OWNER = 'owner ';
 /** Kinds that are over by themselves: a channel that was told of one is told of its end. */
 const INCIDENTS: ReadonlySet<NoticeKind> = new Set(['adapter', 'disk', 'agent']);
 
@@ -109,9 +111,14 @@ export class Notices {
     return this.rows.sends(key).some(({ target, state }) => target === name && state === 'sent');
   }
 
-  /** Resolves when no channel is being tried. */
+  /** Resolves when everything that was raised and ended so far is stored. */
+  stored(): Promise<void> {
+    return this.#acts.run(async () => {});
+  }
+
+  /** The same, and no channel is being tried. */
   async settled(): Promise<void> {
-    await this.#acts.run(async () => {});
+    await this.stored();
     await Promise.all(this.#underway.values());
   }
 
@@ -122,16 +129,17 @@ export class Notices {
   }
 
   #to(owner: Owner): Extract<To, { owner: Owner }> {
+    return { name: nameOf(owner), owner, ...this.#place(owner.chat, owner.may) };
+  }
+
+  #place(
+    { platform, chatId, threadId }: Owner['chat'],
+    may: Owner['may'],
+  ): { chat: ChatRef; reader: Reader } {
     const { chatOf, known, prefix } = this.#deps;
-    const { platform, chatId, threadId } = owner.chat;
     const chat = chatOf(platform, chatId, threadId);
     const buttons = known(platform)?.capabilities.buttons ?? false;
-    return {
-      name: nameOf(owner),
-      owner,
-      chat,
-      reader: { may: owner.may, buttons, prefix: prefix(chat) },
-    };
+    return { chat, reader: { may, buttons, prefix: prefix(chat) } };
   }
 
   #everybody(): To[] {
@@ -163,7 +171,7 @@ export class Notices {
     let rows: OutboundRow[];
     try {
       rows = await db.write((tx) =>
-        this.rows.insert(tx, notice, now) ? readers.flatMap((to) => this.#place(tx, notice, to, now)) : [],
+        this.rows.insert(tx, notice, now) ? readers.flatMap((to) => this.#admit(tx, notice, to, now)) : [],
       );
     } catch (error) {
       // A full disk is the very thing to tell: what cannot be stored is said once.
@@ -175,7 +183,7 @@ export class Notices {
     this.#pump();
   }
 
-  #place(tx: Tx, notice: Notice, to: To, now: number): OutboundRow[] {
+  #admit(tx: Tx, notice: Notice, to: To, now: number): OutboundRow[] {
     const before = this.rows
       .inState('held')
       .filter((row) => row.target === to.name && row.notice.kind === notice.kind);
@@ -271,11 +279,13 @@ export class Notices {
   }
 
   /** The chats that have a message of their own about it; also of those who are no longer owners. */
-  #chatsTold(sends: readonly SendRow[]): Extract<To, { owner: Owner }>[] {
-    const names = new Set(sends.filter(({ state }) => state === 'sent').map(({ target }) => target));
-    return this.#everybody().filter(
-      (to): to is Extract<To, { owner: Owner }> => 'owner' in to && names.has(to.name),
-    );
+  #chatsTold(sends: readonly SendRow[]): { chat: ChatRef; reader: Reader }[] {
+    const owners = new Map(this.#deps.owners().map((owner) => [nameOf(owner), owner]));
+    return sends.flatMap(({ target, state }) => {
+      if (state !== 'sent' || !target.startsWith(OWNER)) return [];
+      const chat = parseTarget(target.slice(OWNER.length));
+      return chat.kind === 'chat' ? [this.#place(chat, owners.get(target)?.may ?? [])] : [];
+    });
   }
 
   #channelsTold(sends: readonly SendRow[]): To[] {
@@ -363,7 +373,7 @@ function heldOf({ kind, urgent }: Notice): { readonly kind: NoticeKind; readonly
 }
 
 function nameOf({ chat }: Owner): string {
-  return `owner ${writeTarget(chat)}`;
+  return `${OWNER}${writeTarget(chat)}`;
 }
 
 /** An account is not always known: a chat is its platform and id. */

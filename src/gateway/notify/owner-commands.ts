@@ -143,7 +143,7 @@ export class OwnerCommands {
         return this.#over(key);
       throw error;
     }
-    await notices.settled();
+    await notices.stored();
     const row = notices.rows.get(key);
     const { edit = false, editWindowMs = Number.POSITIVE_INFINITY } =
       known(message.chat.platform)?.capabilities ?? {};
@@ -154,7 +154,7 @@ export class OwnerCommands {
 
   async #over(key: string): Promise<string> {
     const { notices } = this.#deps;
-    await notices.settled();
+    await notices.stored();
     const end = notices.rows.get(key)?.end;
     return end === undefined
       ? 'That is no longer waiting. Nothing has changed.'
