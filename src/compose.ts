@@ -7,7 +7,7 @@ import { settlesWithin } from './base/deadline.ts';
 import { type FolderLostError, messageOf } from './base/errors.ts';
 import type { Logger, LogLevel } from './base/log.ts';
 import { checkWholeConfig } from './config-check.ts';
-import type { Actor } from './gateway/access/door.ts';
+import type { Actor } from './gateway/access/access.ts';
 import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';

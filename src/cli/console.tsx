@@ -25,7 +25,7 @@ import { askWidths } from '../tui/terminal/ask-widths.ts';
 import { watchAttention } from '../tui/terminal/attention.ts';
 import { clipboardSequence, type NotificationKind } from '../tui/terminal/modes.ts';
 import { openTerminal, type Terminal } from '../tui/terminal/terminal.ts';
-import { holdSession, lentOf } from './handoff.ts';
+import { holdSession, leaseOf } from './handoff.ts';
 
 export interface ConsoleOptions {
   /** Draw in the normal screen instead of the alternate one. */
@@ -234,17 +234,17 @@ function openSession(
   data: unknown,
 ): void {
   try {
-    const lent = lentOf(data);
+    const lease = leaseOf(data);
     const given = terminal.give(async () => {
       try {
-        await holdSession(operator, id, lent);
+        await holdSession(operator, id, lease);
         controller.toast('The session is handed back; its messages go on.');
       } catch (error) {
         controller.toast(sentenceOf(error), 'bad');
       }
     });
     // Nobody gets it: the chat must not wait for that.
-    if (!given) controller.run({ type: 'session.handBack', id, lease: lent.lease });
+    if (!given) controller.run({ type: 'session.handBack', id, lease: lease.lease });
   } catch (error) {
     controller.toast(sentenceOf(error), 'bad');
   }

@@ -1,14 +1,14 @@
 /** A session of a chat in the operator's own terminal: pi runs on its file, and the gateway gets it back at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { GatewayError, messageOf } from '../base/errors.ts';
-import type { LentSession, Operator } from '../gateway/operator/operator.ts';
+import type { LeasedSession, Operator } from '../gateway/operator/operator.ts';
 
 /** Signals that ask this program to go: pi goes first, and the session is handed back. */
 const LEAVE: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP'];
 
 /** What `session.lend` answers, checked. */
-export function lentOf(data: unknown): LentSession {
-  const { lease, leaseMs, argv, cwd }: Partial<Record<keyof LentSession, unknown>> = { ...Object(data) };
+export function leaseOf(data: unknown): LeasedSession {
+  const { lease, leaseMs, argv, cwd }: Partial<Record<keyof LeasedSession, unknown>> = { ...Object(data) };
   if (
     typeof lease === 'string' &&
     typeof leaseMs === 'number' &&
@@ -29,7 +29,7 @@ export function lentOf(data: unknown): LentSession {
 export async function holdSession(
   operator: Operator,
   id: string,
-  { lease, leaseMs, argv, cwd }: LentSession,
+  { lease, leaseMs, argv, cwd }: LeasedSession,
 ): Promise<number> {
   let child: ChildProcess | undefined;
   const renew = (): void => {

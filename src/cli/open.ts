@@ -1,6 +1,6 @@
 import { findSession, seenWith } from '../gateway/operator/operations/names.ts';
 import { type Arguments, UsageError } from './arguments.ts';
-import { holdSession, lentOf } from './handoff.ts';
+import { holdSession, leaseOf } from './handoff.ts';
 import { operatorSession } from './one-shot.ts';
 import { printNote } from './output.ts';
 
@@ -13,11 +13,11 @@ export async function runOpen(args: Arguments): Promise<number> {
   const { operator, close } = await operatorSession(args);
   try {
     const session = findSession(await seenWith(operator, wanted), wanted);
-    const lent = lentOf((await operator.run({ type: 'session.lend', id: session.id })).data);
+    const lease = leaseOf((await operator.run({ type: 'session.lend', id: session.id })).data);
     printNote(
       `opening "${session.title}" of ${session.senderName} (${session.chat.platform}); its messages are queued until you exit pi.`,
     );
-    const code = await holdSession(operator, session.id, lent);
+    const code = await holdSession(operator, session.id, lease);
     printNote('the session is closed in this terminal; its chat continues.');
     return code;
   } finally {

@@ -6,7 +6,7 @@ import { isObject } from '../gateway/agent/record.ts';
 import { isPlatform, PLATFORMS } from '../gateway/model.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import { ownIdentity } from '../store/process-identity.ts';
-import { leaveBinding, takeBinding } from './bound-shelf.ts';
+import { leaveBinding, takeBinding } from './bound-handover.ts';
 import { type BoundState, BoundTerminal, terminalPi } from './bound-terminal.ts';
 import type { GatewayLink } from './gateway-link.ts';
 

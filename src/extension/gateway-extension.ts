@@ -207,7 +207,7 @@ export function registerGateway(pi: ExtensionAPI): void {
   const line = new StatusLine();
   const binding = new Binding(pi, link);
   const showStatus = async (ctx: ExtensionContext): Promise<void> => {
-    const operator = await link.operator().catch(() => undefined); // the line is a courtesy
+    const operator = await link.operator().catch(() => undefined); // the line is best effort
     line.follow(operator, ctx.ui);
   };
 

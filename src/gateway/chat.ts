@@ -18,7 +18,7 @@ export interface ChatRef {
   readonly threadId?: string;
 }
 
-/** One string for one chat (thread included); used as a map key and a lane of delivery. */
+/** One string for one chat (thread included); used as a map key and the key of its send queue. */
 export function chatKey(chat: ChatRef): string {
   return JSON.stringify([chat.platform, chat.accountId, chat.chatId, chat.threadId ?? null]);
 }

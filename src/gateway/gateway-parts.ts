@@ -1,7 +1,7 @@
 /** Puts the core together: which part knows which. Who calls what when is the gateway's business. */
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
-import { Door } from './access/door.ts';
+import { Access } from './access/access.ts';
 import { AdapterManager } from './adapter-manager.ts';
 import { interactivePi } from './agent/interactive.ts';
 import { sessionFileFor } from './agent/session-file.ts';
@@ -20,7 +20,7 @@ import { ChatCommands } from './receive/commands/chat-commands.ts';
 import { CHAT_COMMANDS, type ChatCommand, inMenus } from './receive/commands/command-table.ts';
 import { createExecutor } from './receive/commands/execute.ts';
 import { Inbox } from './receive/inbox.ts';
-import { Reception } from './receive/reception.ts';
+import { Receiver } from './receive/receiver.ts';
 import { scheduleRules } from './schedules/rules.ts';
 import { Schedules } from './schedules/schedules.ts';
 import { announcer } from './send/announcements.ts';
@@ -36,8 +36,8 @@ import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
 import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
-import { Asides } from './turns/asides.ts';
 import { Conversations } from './turns/conversations.ts';
+import { SideQuestions } from './turns/side-questions.ts';
 import { TurnSlots } from './turns/turn-slots.ts';
 import { Usage } from './usage.ts';
 
@@ -100,7 +100,7 @@ export function createParts(
   });
   const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
     settings.allowAll ||
-    door.people.isAllowed(chat.platform, sender) ||
+    access.people.isAllowed(chat.platform, sender) ||
     isListed(settings.chats(chat.platform), { sender });
   const { dialogs, answers } = createDialogs({
     ...cores.of('security', 'dialogs'),
@@ -142,7 +142,7 @@ export function createParts(
     sharesFiles: agentSharesFiles(settings.agent),
     interactive: ({ id, cwd }, file) =>
       interactivePi(settings.agent.command, { id, file, cwd: cwd ?? settings.agent.cwd }, process.env),
-    lane: (session) => conversations.openLane(session),
+    queue: (session) => conversations.openQueue(session),
     close: (session) => conversations.closeConversation(session),
     show: (session) => conversations.show(session),
   });
@@ -156,9 +156,9 @@ export function createParts(
     agentSessions: deps.folder.agentSessions,
     sharesFiles: agentSharesFiles(settings.agent),
     asksApproval: () => settings.agent.approvals !== 'off',
-    lent: (id) => handoffs.has(id),
+    leased: (id) => handoffs.has(id),
   });
-  const asides = new Asides({
+  const sideQuestions = new SideQuestions({
     ...core,
     usage,
     conversation: (session) => conversations.conversation(session),
@@ -223,26 +223,26 @@ export function createParts(
     ...cores.of('tasks', 'schedules'),
     tasks,
     zone: machineZone(),
-    ...scheduleRules({ settings, people: () => door.people, listed, conversations, chatsFor }),
+    ...scheduleRules({ settings, people: () => access.people, listed, conversations, chatsFor }),
   });
-  const door: Door = new Door({
+  const access: Access = new Access({
     ...cores.of('security', 'pairing'),
-    onApproved: (request) => reception.release(request),
-    onRejected: (request, tell) => reception.reject(request, tell),
-    onReopened: (request) => reception.holdAgain(request),
+    onApproved: (request) => receiver.release(request),
+    onRejected: (request, tell) => receiver.reject(request, tell),
+    onReopened: (request) => receiver.holdAgain(request),
     onRevoked: (platform, ids) => {
-      reception.flush();
+      receiver.flush();
       conversations.cutOff(platform, ids);
       files.cutOff(platform, ids);
-      asides.stop(platform, ids);
+      sideQuestions.stop(platform, ids);
       tasks.cutOff(platform, ids);
       schedules.cutOff(platform, ids);
     },
   });
-  const reception: Reception = new Reception({
+  const receiver: Receiver = new Receiver({
     ...cores.of('sessions', 'inbox'),
     sessions,
-    door,
+    access,
     inbox,
     outbox,
     conversations,
@@ -263,7 +263,7 @@ export function createParts(
         schedules,
         usage,
         search: (words, limit, within) => archive.search(words, limit, within),
-        asides,
+        sideQuestions,
         answers,
         owner: (args, message) => notify.commands.run(args, message),
         listed,
@@ -277,9 +277,9 @@ export function createParts(
     log,
     create: deps.createAdapter,
     open: (platform) => settings.allowAll || settings.chats(platform).dmPolicy === 'open',
-    accept: (message) => reception.accept(message),
-    refusal: (message) => reception.refusal(message),
-    deleted: (chat, messageId) => reception.deleted(chat, messageId),
+    accept: (message) => receiver.accept(message),
+    refusal: (message) => receiver.refusal(message),
+    deleted: (chat, messageId) => receiver.deleted(chat, messageId),
     announce: announcer(core, outbox, (targets) => chatsFor(targets, undefined)),
     onOnline: (platform) => outbox.kick(platform),
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).filter(inMenus).map(({ name, help, args }) => ({
@@ -294,7 +294,7 @@ export function createParts(
     dialogs,
     conversations,
     tasks,
-    door: () => door,
+    access: () => access,
     adapters: () => adapters.views(),
     listed,
     chatOf,
@@ -305,8 +305,8 @@ export function createParts(
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
     refusalFile: deps.refusalFile,
-    audit: door.audit,
-    heard: reception,
+    audit: access.audit,
+    heard: receiver,
     archive,
     conversations,
     outbox,
@@ -317,11 +317,11 @@ export function createParts(
   });
   return {
     adapters,
-    door,
+    access,
     sessions,
     conversations,
     outbox,
-    asides,
+    sideQuestions,
     handoffs,
     bindings,
     tasks,
@@ -332,7 +332,7 @@ export function createParts(
     chatOf,
     usage,
     inbox,
-    reception,
+    receiver,
     maintenance,
     cores,
     slots,

@@ -23,7 +23,7 @@ const SETTLE_MS = 5000;
 export class Gateway {
   readonly deps: GatewayDeps;
   readonly adapters: GatewayParts['adapters'];
-  readonly door: GatewayParts['door'];
+  readonly access: GatewayParts['access'];
   readonly sessions: GatewayParts['sessions'];
   readonly conversations: GatewayParts['conversations'];
   readonly outbox: GatewayParts['outbox'];
@@ -66,7 +66,7 @@ export class Gateway {
       changed: () => this.show(),
     });
     this.adapters = parts.adapters;
-    this.door = parts.door;
+    this.access = parts.access;
     this.sessions = parts.sessions;
     this.conversations = parts.conversations;
     this.outbox = parts.outbox;
@@ -120,10 +120,10 @@ export class Gateway {
     this.sessions.load(this.deps.stores.sessions);
     this.handoffs.load();
     this.bindings.load();
-    this.door.load();
+    this.access.load();
     this.tasks.load();
     this.schedules.load();
-    this.#parts.reception.close();
+    this.#parts.receiver.close();
     this.#startedAt = this.deps.clock();
     this.#state = 'running';
   }
@@ -135,8 +135,8 @@ export class Gateway {
     this.sessions.load(this.deps.stores.sessions);
     this.handoffs.load();
     this.bindings.load();
-    this.door.load();
-    await this.door.audit.chain();
+    this.access.load();
+    await this.access.audit.chain();
     this.dialogs.load();
     await this.notify.start({
       storeProblem: () => this.storeProblem,
@@ -146,18 +146,18 @@ export class Gateway {
     await this.adapters.prepareEnabled();
     this.outbox.recover();
     await this.bindings.recover();
-    const { inbox, reception } = this.#parts;
+    const { inbox, receiver } = this.#parts;
     const taken = await recoverInbox({
       ...this.#parts.cores.of('sessions', 'recovery'),
       inbox,
       outbox: this.outbox,
       sessions: this.sessions,
       conversations: this.conversations,
-      door: this.door,
+      access: this.access,
       lostQuestions: (sessionId) => this.dialogs.lostOf(sessionId),
-      release: (request) => reception.release(request),
-      reject: (request, tell) => reception.reject(request, tell),
-      adopt: (item) => reception.adopt(item),
+      release: (request) => receiver.release(request),
+      reject: (request, tell) => receiver.reject(request, tell),
+      adopt: (item) => receiver.adopt(item),
     });
     this.notify.started(taken);
     await this.tasks.recover();
@@ -214,14 +214,14 @@ export class Gateway {
     if (this.#state === 'stopping' || this.#state === 'stopped') return;
     this.#state = 'stopping';
     this.show();
-    this.#parts.reception.close();
+    this.#parts.receiver.close();
     this.#parts.maintenance.stop();
     this.#health.stop();
     this.notify.stop();
-    this.#parts.asides.stop();
+    this.#parts.sideQuestions.stop();
     this.handoffs.stop();
     this.bindings.stop();
-    await settlesWithin(this.#parts.reception.settled(), SETTLE_MS);
+    await settlesWithin(this.#parts.receiver.settled(), SETTLE_MS);
     this.#refusing.flush();
     this.#parts.cores.decisions.stop();
     await settlesWithin(this.schedules.stop(), SETTLE_MS);
@@ -232,7 +232,7 @@ export class Gateway {
     await tasksEnded;
     await settlesWithin(this.notify.stopped(), SETTLE_MS);
     await this.outbox.drained(SETTLE_MS);
-    this.door.stop();
+    this.access.stop();
     await this.adapters.stopAll();
     this.outbox.stop();
     this.#stopping.abort();
@@ -272,7 +272,7 @@ export class Gateway {
   /** A chat client starts a task by a frame. */
   startClientTask(chat: ChatRef, sender: Sender, request: ClientTaskRequest): Promise<TaskView> {
     const { conversations, sessions, tasks } = this;
-    const judge = this.#parts.reception.judge.bind(this.#parts.reception);
+    const judge = this.#parts.receiver.judge.bind(this.#parts.receiver);
     return startClientTask({ judge, conversations, sessions, tasks }, chat, sender, request);
   }
 
@@ -304,7 +304,7 @@ export class Gateway {
       },
       clients: this.#clients,
       badges: [...openBadges(settings), ...(problem === undefined ? [] : [problem])],
-      turnedAway: this.door.desk.turnedAway,
+      turnedAway: this.access.requests.turnedAway,
       sessions: this.sessions.counts,
     };
   }

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.ts';
-import type { Door } from './access/door.ts';
+import type { Access } from './access/access.ts';
 import type { PairingRequest } from './access/pairing-request.ts';
 import type { Core } from './core.ts';
 import type { ChatRef } from './model.ts';
@@ -16,7 +16,7 @@ export interface RecoveryDeps extends Core {
   readonly outbox: Outbox;
   readonly sessions: Sessions;
   readonly conversations: Conversations;
-  readonly door: Door;
+  readonly access: Access;
   /** Numbers of the questions of a session that nobody waits for any more. */
   readonly lostQuestions: (sessionId: string) => readonly number[];
   readonly release: (request: PairingRequest) => Promise<void>;
@@ -127,9 +127,9 @@ function reportParts(deps: RecoveryDeps, chat: ChatRef, text: string, offered: b
 
 /** A held message goes with its request: still waiting, approved meanwhile, or gone; without one it gets one. */
 async function recoverHeld(deps: RecoveryDeps, item: InboxItem): Promise<void> {
-  const { desk } = deps.door;
-  if (desk.pendingFor(item.id) !== undefined) return;
-  const closed = desk.closedFor(item.id);
+  const { requests } = deps.access;
+  if (requests.pendingFor(item.id) !== undefined) return;
+  const closed = requests.closedFor(item.id);
   if (closed === undefined) return deps.adopt(item);
   if (closed.state === 'approved') return deps.release(closed.request);
   // Still held: the end came before anybody was told.

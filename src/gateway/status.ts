@@ -24,7 +24,7 @@ export function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown
     bindings: gateway.bindings.views(),
     agent: view.agent,
     tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,
-    pairing: gateway.door.pairing().length,
+    pairing: gateway.access.pairing().length,
     turnedAway: view.turnedAway,
     outbox: gateway.outbox.pending,
     // What rejected senders wrote stays with the operator.

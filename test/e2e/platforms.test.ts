@@ -73,8 +73,8 @@ describe.each(PEERS)('%s, from end to end', (_name, makePeer) => {
     withGateway(makePeer, async (peer, { gateway, operator: as }) => {
       const asked = await peer.dm('what is the answer?');
       if (peer.lacks.dm === undefined) {
-        await vi.waitFor(() => expect(gateway.door.desk.list()).toHaveLength(1), wait);
-        const request = gateway.door.desk.list()[0];
+        await vi.waitFor(() => expect(gateway.access.requests.list()).toHaveLength(1), wait);
+        const request = gateway.access.requests.list()[0];
         expect(request).toMatchObject({ senderId: asked.senderId, firstWords: 'what is the answer?' });
         await vi.waitFor(
           () =>

@@ -44,11 +44,11 @@ describe('the sweep', () => {
     await rig.say('one');
     await rig.pass(100);
     const [session] = rig.gateway.conversations.views();
-    rig.gateway.conversations.lane(session?.id ?? '')?.pause();
+    rig.gateway.conversations.queue(session?.id ?? '')?.pause();
     await rig.say('held back');
     await later(30 * DAY);
     expect(rig.stores.sessions.all('SELECT state FROM inbox')).toEqual([{ state: 'queued' }]);
-    rig.gateway.conversations.lane(session?.id ?? '')?.resume();
+    rig.gateway.conversations.queue(session?.id ?? '')?.resume();
     await rig.pass(1000);
     expect(rig.texts().at(-1)).toBe('You said: held back');
   });
@@ -135,6 +135,6 @@ describe('a session that ends while pieces of a message wait for more', () => {
     await rig.pass(2000);
     await ended;
     expect(rig.texts().join('')).toContain(`You said: ${'x'.repeat(190)}`);
-    expect(rig.gateway.conversations.lane(first.id)).toBeUndefined();
+    expect(rig.gateway.conversations.queue(first.id)).toBeUndefined();
   });
 });

@@ -216,7 +216,7 @@ describe('a new user on Twitch', () => {
     expect(more).toEqual([]);
     const code = /[A-Z0-9]{4}-[A-Z0-9]{4}/.exec(told)?.[0] ?? '';
     expect(code).not.toBe('');
-    const asked = await path.asked(() => path.running.gateway.door.approve({ code }, OPERATOR));
+    const asked = await path.asked(() => path.running.gateway.access.approve({ code }, OPERATOR));
     expect(asked.text).toBe(`${IN('', '"Cy" (3)')}\nhello`);
   });
 

@@ -93,7 +93,7 @@ export class EventTaker {
     return above.length === 0 ? read : inboundMessage(message, place, own, edited, { ...around, above });
   }
 
-  /** In the lane of its channel: the message itself may still be on its way. */
+  /** In the queue of its channel: the message itself may still be on its way. */
   deletion(raw: unknown): void {
     if (!Value.Check(Deletion, raw)) return;
     const { channels, deleted, guildId, log, signal } = this.#options;

@@ -64,7 +64,7 @@ export async function aboveIn(
       .map((each) => (each.type === THREAD_STARTER ? (each.referenced_message ?? each) : each))
       .map((each) => referredOf(each, threadId, own));
   } catch {
-    // A courtesy: the message itself is what counts.
+    // Best effort: the message itself is what counts.
     return [];
   }
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
+import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Logger } from '../../base/log.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../../gateway/model.ts';
-import { Lanes } from './lanes.ts';
 import { backoffMs, pause } from './supervisor.ts';
 
 export interface IntakeOptions {
@@ -23,7 +23,7 @@ export interface IntakeOptions {
  */
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #lanes = new Lanes();
+  readonly #chats = new KeyedQueue();
   readonly #stopped = new AbortController();
 
   constructor(options: IntakeOptions) {
@@ -36,15 +36,15 @@ export class Intake {
    * Never rejects, except with what `read` throws.
    */
   take(chat: ChatRef, read: () => Promise<InboundMessage | undefined>): Promise<boolean> {
-    const lane = chatKey(chat);
-    if (this.#lanes.waiting(lane) >= (this.#options.maxWaiting ?? 5000)) {
+    const key = chatKey(chat);
+    if (this.#chats.waiting(key) >= (this.#options.maxWaiting ?? 5000)) {
       this.#options.log.error('message not taken: too many messages of this chat are waiting', {
         chatId: chat.chatId,
       });
       return Promise.resolve(false);
     }
     const giveUpAt = performance.now() + (this.#options.patienceMs ?? 120_000);
-    return this.#lanes.run(lane, async () => {
+    return this.#chats.run(key, async () => {
       if (this.#stopped.signal.aborted) return false;
       const message = await read();
       return message === undefined ? true : this.#insist(message, giveUpAt);

@@ -246,7 +246,7 @@ export class SlackConnection {
     const nothing: Promise<boolean> = Promise.resolve(true);
     const deletion = readDeletion(body, me.teamId);
     if (deletion !== undefined)
-      // In the lane of its chat: the message itself may still be on its way.
+      // In the queue of its chat: the message itself may still be on its way.
       return this.#intake.take(deletion.chat, async () => {
         await this.#host.deleted?.(deletion.chat, deletion.messageId);
         return undefined;

@@ -19,7 +19,7 @@ const MAX_ENTRIES = 5000;
 /** Asked at once; further ones stay ids. */
 const MAX_ASKED = 30;
 
-/** Names of people and channels, asked once and kept for a while. A name is a courtesy: nothing waits long for it. */
+/** Names of people and channels, asked once and kept for a while. Best effort: nothing waits long for it. */
 export class Directory implements Names {
   readonly #client: WebClient;
   readonly #log: Logger;

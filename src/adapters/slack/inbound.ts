@@ -80,7 +80,7 @@ export function namesWanted(
   };
 }
 
-/** The chat of an event, known before anything else is: lanes are kept by it. */
+/** The chat of an event, known before anything else is: the queues go by it. */
 export function chatOfEvent(body: unknown, me: SlackIdentity): ChatRef {
   const event = fieldsOf(fieldsOf(body)['event']);
   return chatOf(me, textOf(event, 'channel') ?? '', kindOf(event), messageOfEvent(body));

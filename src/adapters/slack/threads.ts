@@ -138,7 +138,7 @@ export class Threads {
     }
   }
 
-  /** A courtesy: the message itself is what counts. Each reason is logged once. */
+  /** Best effort: the message itself is what counts. Each reason is logged once. */
   #failed(error: unknown): void {
     const scope = missingScope(error);
     const retryAfterMs = rateLimitMs(error);

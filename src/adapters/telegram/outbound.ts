@@ -188,7 +188,7 @@ export class Outbound {
         { signal, timeoutMs: TYPING_TIMEOUT_MS },
       );
     } catch (error) {
-      // Only a courtesy: the answer itself will report what is wrong.
+      // Best effort: the answer itself will report what is wrong.
       this.#options.log.debug('typing was not shown', { error: deliveryError(error).message });
     }
   }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { unlessAborted } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
+import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
-import { Lanes } from '../kit/lanes.ts';
 import { LruMap } from '../kit/lru.ts';
 import type { IrcLine } from './irc-line.ts';
 import { deliveryErrorOf } from './notices.ts';
@@ -96,7 +96,7 @@ export class TwitchOutbound {
   readonly #timing: TwitchTiming;
   readonly #channels: ReadonlySet<string>;
   readonly #stopped: AbortSignal;
-  readonly #lanes = new Lanes();
+  readonly #sendings = new KeyedQueue();
   readonly #window: RateWindow;
   readonly #repetitions: Repetitions;
   readonly #rooms = new Map<string, Room>();
@@ -157,7 +157,7 @@ export class TwitchOutbound {
     const channel = channelName(request.chat.chatId);
     const live = AbortSignal.any([signal, this.#stopped]);
     let onItsWay = false;
-    const sending = this.#lanes.run(channel, async () => {
+    const sending = this.#sendings.run(channel, async () => {
       const text = this.#sendable(channel, request.part.text, live);
       const { messages, moderatorMessages } = this.#timing;
       await this.#window.take(this.#room(channel).moderator ? moderatorMessages : messages, live);

@@ -78,7 +78,7 @@ interface ReceptionOptions {
 }
 
 /** Turns what baileys decrypts into messages for the gateway, each of them durable from the first moment. */
-class Reception {
+class Receiver {
   readonly #options: ReceptionOptions;
   readonly #known = new Set<string>();
   /** By address; in memory only. */
@@ -284,7 +284,7 @@ export class Session {
   readonly messages: MessageStore;
   readonly groups: Groups;
   readonly linking: Linking;
-  readonly reception: Reception;
+  readonly reception: Receiver;
   readonly #intake: Intake;
   readonly #options: OpenSession;
 
@@ -306,7 +306,7 @@ export class Session {
       remove: (id) => this.reception.remove(id),
       log: host.log,
     });
-    this.reception = new Reception({
+    this.reception = new Receiver({
       credentials,
       intake: this.#intake,
       groups: this.groups,

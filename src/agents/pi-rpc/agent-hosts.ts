@@ -4,7 +4,7 @@ import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
 import { StartFailure } from '../pi/failures.ts';
 import type { Connect, FindPlace, PiPlace } from '../pi/place.ts';
-import { type Seat, Seats } from '../pi/seats.ts';
+import { Pool, type PoolSlot } from '../pi/pool.ts';
 
 /** Pauses after a failed start: from the first to the longest, doubling. */
 const FIRST_PAUSE_MS = 2000;
@@ -16,17 +16,17 @@ const PARK_AFTER = 3;
 interface PoolHostOptions {
   readonly name: string;
   readonly maxConcurrent: number;
-  readonly seats: Seats;
-  readonly asideSeats: Seats;
+  readonly pool: Pool;
+  readonly sidePool: Pool;
   readonly clock: Clock;
   readonly changed: () => void;
 }
 
-/** One host of a pool: its seats, and what is known about how it is. */
+/** One host of a pool: its slots, and what is known about how it is. */
 class PoolHost {
   readonly name: string;
-  readonly seats: Seats;
-  readonly asideSeats: Seats;
+  readonly pool: Pool;
+  readonly sidePool: Pool;
   readonly #options: PoolHostOptions;
   #failures = 0;
   #detail = UNUSED;
@@ -38,8 +38,8 @@ class PoolHost {
 
   constructor(options: PoolHostOptions) {
     this.name = options.name;
-    this.seats = options.seats;
-    this.asideSeats = options.asideSeats;
+    this.pool = options.pool;
+    this.sidePool = options.sidePool;
     this.#options = options;
   }
 
@@ -65,7 +65,7 @@ class PoolHost {
     return {
       name,
       state: this.up ? 'up' : this.#parked ? 'parked' : 'retrying',
-      running: this.seats.working,
+      running: this.pool.working,
       maxConcurrent,
       detail: this.#detail,
       ...(this.up ? {} : { nextTryAt: this.#nextTryAt }),
@@ -132,7 +132,7 @@ export interface AgentHostsOptions {
   readonly hosts: readonly AgentHostSpec[];
   readonly idleMs: number;
   /** Questions beside conversations at the same time, on each host. */
-  readonly asides: number;
+  readonly sideQuestions: number;
   readonly clock: Clock;
 }
 
@@ -152,15 +152,15 @@ export class AgentHosts {
   #timer: NodeJS.Timeout | undefined;
   #changed: () => void = () => {};
 
-  constructor({ hosts, idleMs, asides, clock }: AgentHostsOptions) {
+  constructor({ hosts, idleMs, sideQuestions, clock }: AgentHostsOptions) {
     this.#entries = hosts.map((spec) => ({
       spec,
       looking: false,
       host: new PoolHost({
         name: spec.name,
         maxConcurrent: spec.maxConcurrent,
-        seats: new Seats(spec.maxConcurrent, idleMs),
-        asideSeats: new Seats(asides, idleMs),
+        pool: new Pool(spec.maxConcurrent, idleMs),
+        sidePool: new Pool(sideQuestions, idleMs),
         clock,
         changed: () => this.#hostChanged(),
       }),
@@ -181,8 +181,8 @@ export class AgentHosts {
     return this.#byLoad()[0]?.spec.name;
   }
 
-  readonly place: FindPlace = (spec, signal) => this.#place(spec, signal, (host) => host.seats);
-  readonly placeAside: FindPlace = (spec, signal) => this.#place(spec, signal, (host) => host.asideSeats);
+  readonly place: FindPlace = (spec, signal) => this.#place(spec, signal, (host) => host.pool);
+  readonly placeAside: FindPlace = (spec, signal) => this.#place(spec, signal, (host) => host.sidePool);
 
   /** Looks at every host. */
   async check(signal: AbortSignal): Promise<AgentCheck> {
@@ -206,17 +206,17 @@ export class AgentHosts {
   async #place(
     spec: ConversationSpec,
     signal: AbortSignal,
-    seatsOf: (host: PoolHost) => Seats,
+    seatsOf: (host: PoolHost) => Pool,
   ): Promise<PiPlace | undefined> {
     const candidates = this.#candidates(spec);
     const won = await firstSeat(
-      candidates.map((entry) => ({ entry, seats: seatsOf(entry.host) })),
+      candidates.map((entry) => ({ entry, pool: seatsOf(entry.host) })),
       signal,
     );
     if (won === undefined) return undefined;
     const { host, spec: hostSpec } = won.entry;
     return {
-      seat: won.seat,
+      slot: won.slot,
       host: host.name,
       localFolder: hostSpec.localFolder,
       connect: hostSpec.connect,
@@ -245,7 +245,7 @@ export class AgentHosts {
   }
 
   #byLoad(): Entry[] {
-    return this.#entries.filter(({ host }) => host.up).sort((a, b) => a.host.seats.load - b.host.seats.load);
+    return this.#entries.filter(({ host }) => host.up).sort((a, b) => a.host.pool.load - b.host.pool.load);
   }
 
   #hostChanged(): void {
@@ -277,28 +277,28 @@ export class AgentHosts {
   }
 }
 
-/** The first seat to be had; undefined when `signal` fires first. No other is kept. */
+/** The first slot to be had; undefined when `signal` fires first. No other is kept. */
 async function firstSeat(
-  wanted: readonly { readonly entry: Entry; readonly seats: Seats }[],
+  wanted: readonly { readonly entry: Entry; readonly pool: Pool }[],
   signal: AbortSignal,
-): Promise<{ readonly entry: Entry; readonly seat: Seat } | undefined> {
+): Promise<{ readonly entry: Entry; readonly slot: PoolSlot } | undefined> {
   const found = new AbortController();
   const either = AbortSignal.any([signal, found.signal]);
-  let winner: { readonly entry: Entry; readonly seat: Seat } | undefined;
-  const tries = wanted.map(async ({ entry, seats }) => {
+  let winner: { readonly entry: Entry; readonly slot: PoolSlot } | undefined;
+  const tries = wanted.map(async ({ entry, pool }) => {
     if (winner !== undefined) return;
-    const seat = await seats.take(either);
-    if (seat === undefined) return;
+    const slot = await pool.take(either);
+    if (slot === undefined) return;
     if (winner === undefined) {
-      winner = { entry, seat };
+      winner = { entry, slot };
       found.abort();
-    } else seat.leave();
+    } else slot.leave();
   });
   await Promise.all(tries);
   return winner;
 }
 
-/** Another host may do better: the lane tries again. */
+/** Another host may do better: the turn queue tries again. */
 function elsewhere(end: TurnEnd): TurnEnd {
   return end.status === 'failed' ? { ...end, retryable: !end.reachedModel } : end;
 }

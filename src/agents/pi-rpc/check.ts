@@ -41,7 +41,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     argv: options.argv,
     cwd: options.cwd,
     env: options.env,
-    rungMs: RUNG_MS,
+    graceMs: RUNG_MS,
     log: options.log,
   });
   const dialogs = new PiDialogs(link, undefined);

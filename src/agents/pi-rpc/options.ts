@@ -44,8 +44,8 @@ export interface PiRpcAgentOptions {
   readonly idleMs: number;
   /** Default: 20 000. */
   readonly startTimeoutMs?: number;
-  /** Between two rungs of the ending ladder (abort, terminate, kill). Default: 5000. */
-  readonly rungMs?: number;
+  /** Between two steps of ending a process (abort, terminate, kill). Default: 5000. */
+  readonly graceMs?: number;
   /** Between two signs of life of a turn that waits for its place or its start. Default: 60 000. */
   readonly aliveMs?: number;
   /** How the way to pi is watched while it is used. Default: given up after 24 s without any answer. */

@@ -12,7 +12,7 @@ import { startFailure } from '../pi/failures.ts';
 import { LINK_BEAT, type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type Connect, type ModelChoice, onePlace } from '../pi/place.ts';
-import { Seats } from '../pi/seats.ts';
+import { Pool } from '../pi/pool.ts';
 import { type AgentHostSpec, AgentHosts } from './agent-hosts.ts';
 import { checkPi } from './check.ts';
 import type { AgentHost, PiRpcAgentOptions } from './options.ts';
@@ -135,7 +135,7 @@ function hostSharesFiles(host: AgentHost): boolean {
 
 interface StarterOptions extends PiRpcAgentOptions {
   readonly env: NodeJS.ProcessEnv;
-  readonly rungMs: number;
+  readonly graceMs: number;
   readonly log: Logger;
 }
 
@@ -258,13 +258,13 @@ class Starter {
   ): RpcLink | undefined {
     const command = site.command();
     if (command === undefined) return undefined;
-    const { env, rungMs, log } = this.#options;
+    const { env, graceMs, log } = this.#options;
     const argv = commandLine(
       command,
       { cwd: kind.cwd, session: file, sessionDir: site.sessionDir, id },
       { mode: ['--mode', 'rpc'], session, flags: kind.flags },
     );
-    return new RpcLink({ argv, cwd: this.#folder(site, kind.cwd), env, rungMs, near: site.near, log });
+    return new RpcLink({ argv, cwd: this.#folder(site, kind.cwd), env, graceMs, near: site.near, log });
   }
 
   async #check(site: Site, signal: AbortSignal): Promise<AgentCheck> {
@@ -339,7 +339,7 @@ export type { AgentHost, PiRpcAgentOptions } from './options.ts';
 
 const RUNG_MS = 5000;
 /** Questions beside conversations at the same time. */
-const ASIDES = 2;
+const SIDE_QUESTIONS = 2;
 
 /** pi over its RPC mode: one child process for each active session. */
 export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
@@ -348,13 +348,13 @@ export function createPiRpcAgent(options: PiRpcAgentOptions): Agent {
 
 export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
   const env = options.env ?? process.env;
-  const rungMs = options.rungMs ?? RUNG_MS;
+  const graceMs = options.graceMs ?? RUNG_MS;
   const log = options.log.child('pi-rpc');
   const defaults: ModelChoice = { model: options.model, thinking: options.thinking };
-  const starter = new Starter({ ...options, env, rungMs, log });
+  const starter = new Starter({ ...options, env, graceMs, log });
   const common = {
     defaults,
-    rungMs,
+    graceMs,
     startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
     aliveMs: options.aliveMs ?? ALIVE_MS,
     beat: options.beat ?? LINK_BEAT,
@@ -366,7 +366,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     const hosts = new AgentHosts({
       hosts: options.pool.map((host) => starter.host(host)),
       idleMs: options.idleMs,
-      asides: ASIDES,
+      sideQuestions: SIDE_QUESTIONS,
       clock: options.clock ?? systemClock,
     });
     return {
@@ -386,8 +386,8 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     backend: 'pi-rpc',
     sessions: {
       ...common,
-      place: onePlace(new Seats(options.maxChildren, options.idleMs), only.connect, local),
-      placeAside: onePlace(new Seats(ASIDES, options.idleMs), only.connect, local),
+      place: onePlace(new Pool(options.maxChildren, options.idleMs), only.connect, local),
+      placeAside: onePlace(new Pool(SIDE_QUESTIONS, options.idleMs), only.connect, local),
     },
     check: only.check,
     words: (cwd, signal) => starter.words(cwd, signal),

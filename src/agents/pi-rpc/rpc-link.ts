@@ -9,7 +9,7 @@ export interface RpcLinkOptions {
   readonly argv: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly rungMs: number;
+  readonly graceMs: number;
   /** It is pi itself, on this machine: silent while something blocks it, which is no reason to end it. */
   readonly near?: boolean;
   readonly log: Logger;

@@ -104,7 +104,7 @@ export interface HostOptions {
   readonly pi: () => string | undefined;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly rungMs: number;
+  readonly graceMs: number;
   /** Without a sign of life for this long, a host counts as blocked and is named in the log. */
   readonly blockedMs: number;
   /** Without a sign of life for this long, a host is ended. */
@@ -136,7 +136,7 @@ export class HostProcess {
       argv: [process.execPath, ...RUNTIME_FLAGS, hostEntry(), options.pi() ?? ''],
       cwd: options.cwd,
       env: options.env,
-      rungMs: options.rungMs,
+      graceMs: options.graceMs,
       onLine: (line) => this.#line(line),
     });
     this.#heartbeat = new Heartbeat({

@@ -10,8 +10,8 @@ import { equipmentOf } from '../pi/equipment.ts';
 import { LINK_BEAT, type LinkEnd, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type ModelChoice, onePlace } from '../pi/place.ts';
+import { Pool } from '../pi/pool.ts';
 import { PendingRequests } from '../pi/requests.ts';
-import { Seats } from '../pi/seats.ts';
 import { checkPi } from '../pi-rpc/check.ts';
 import { RpcLink } from '../pi-rpc/rpc-link.ts';
 import { piWords } from '../pi-rpc/words.ts';
@@ -25,14 +25,14 @@ class SdkLink implements PiLink {
   readonly #link: string;
   readonly #requests = new PendingRequests();
   readonly #end = Promise.withResolvers<LinkEnd>();
-  readonly #rungMs: number;
+  readonly #graceMs: number;
   #listener: (record: PiRecord) => unknown = () => {};
   #heard = 0;
 
   /** `name` is our session id. */
-  constructor(host: HostProcess, name: string, session: OpenSession, rungMs: number) {
+  constructor(host: HostProcess, name: string, session: OpenSession, graceMs: number) {
     this.#host = host;
-    this.#rungMs = rungMs;
+    this.#graceMs = graceMs;
     this.ended = this.#end.promise;
     this.#link = host.add({
       name,
@@ -72,8 +72,8 @@ class SdkLink implements PiLink {
   async close(): Promise<void> {
     this.#host.send({ type: 'close', link: this.#link });
     const timers = [
-      setTimeout(() => this.terminate(), this.#rungMs),
-      setTimeout(() => this.kill(), 2 * this.#rungMs),
+      setTimeout(() => this.terminate(), this.#graceMs),
+      setTimeout(() => this.kill(), 2 * this.#graceMs),
     ];
     await this.ended;
     for (const timer of timers) clearTimeout(timer);
@@ -185,8 +185,8 @@ export interface PiSdkAgentOptions {
   readonly idleMs: number;
   /** Default: 20 000. */
   readonly startTimeoutMs?: number;
-  /** Between two rungs of the ending ladder (abort, drop, give up). Default: 5000. */
-  readonly rungMs?: number;
+  /** Between two steps of ending a process (abort, drop, give up). Default: 5000. */
+  readonly graceMs?: number;
   /** Between two signs of life of a turn that has nothing to show. Default: 60 000. */
   readonly aliveMs?: number;
   /** A host that gives no sign of life for this long is reported as blocked. Default: 5000. */
@@ -206,13 +206,13 @@ export interface PiSdkAgentOptions {
 const DEFAULTS = {
   maxSessions: 1000,
   startTimeoutMs: START_TIMEOUT_MS,
-  rungMs: 5000,
+  graceMs: 5000,
   blockedMs: 5000,
   deadMs: 30_000,
 } as const;
 
 /** Questions beside conversations at the same time. */
-const ASIDES = 20;
+const SIDE_QUESTIONS = 20;
 
 /** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
 export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
@@ -243,7 +243,7 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
     };
-    const link = new SdkLink(hosts.pick(personOf(spec)), spec.id, session, all.rungMs);
+    const link = new SdkLink(hosts.pick(personOf(spec)), spec.id, session, all.graceMs);
     void link.ended.then(() => hosts.released());
     return link;
   };
@@ -251,11 +251,11 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
   return {
     backend: 'pi-sdk',
     sessions: {
-      place: onePlace(new Seats(all.maxSessions, all.idleMs), connect),
-      placeAside: onePlace(new Seats(ASIDES, all.idleMs), connect),
+      place: onePlace(new Pool(all.maxSessions, all.idleMs), connect),
+      placeAside: onePlace(new Pool(SIDE_QUESTIONS, all.idleMs), connect),
       defaults,
       startTimeoutMs: all.startTimeoutMs,
-      rungMs: all.rungMs,
+      graceMs: all.graceMs,
       aliveMs: options.aliveMs ?? ALIVE_MS,
       beat: LINK_BEAT,
       guard: options.approvalsExtension !== undefined,
@@ -291,7 +291,7 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       const cli = pi()?.cli;
       if (cli === undefined) return [];
       const argv: [string, ...string[]] = [process.execPath, cli, '--mode', 'rpc', '--no-session'];
-      return await piWords(new RpcLink({ argv, cwd, env, rungMs: all.rungMs, log }), signal);
+      return await piWords(new RpcLink({ argv, cwd, env, graceMs: all.graceMs, log }), signal);
     },
     release: () => hosts.close(),
   };

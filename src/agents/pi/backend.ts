@@ -15,8 +15,8 @@ export interface PiBackend {
   readonly defaults: ModelChoice;
   /** Until the first answer of a fresh session, in milliseconds. */
   readonly startTimeoutMs: number;
-  /** Between two rungs of the ending ladder, in milliseconds. */
-  readonly rungMs: number;
+  /** Between two steps of ending a process, in milliseconds. */
+  readonly graceMs: number;
   /** Between two signs of life of a turn that waits for its place or its start, in milliseconds. */
   readonly aliveMs: number;
   /** How the link of a session is watched while it is used. */

@@ -11,7 +11,7 @@ export interface ChildOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   /** Between the request to leave by SIGTERM and the kill, in milliseconds. */
-  readonly rungMs: number;
+  readonly graceMs: number;
   /** One line of its standard output. */
   readonly onLine: (line: string) => void;
 }
@@ -26,7 +26,7 @@ const FLUSH_MS = 250;
 /** A child process that speaks lines on its standard streams, in a process group of its own. */
 export class LineChild {
   readonly ended: Promise<LinkEnd>;
-  readonly #rungMs: number;
+  readonly #graceMs: number;
   readonly #mark = randomUUID();
   readonly #stderr = new Tail();
   readonly #process: ChildProcess;
@@ -40,7 +40,7 @@ export class LineChild {
 
   constructor(options: ChildOptions) {
     const [program, ...args] = options.argv;
-    this.#rungMs = options.rungMs;
+    this.#graceMs = options.graceMs;
     this.#process = spawn(program, args, {
       cwd: options.cwd,
       env: agentEnvironment(options.env, this.#mark),
@@ -94,7 +94,7 @@ export class LineChild {
     this.#process.stdin?.end();
     const timers = [
       setTimeout(() => this.terminate(), LEAVE_MS),
-      setTimeout(() => this.kill(), LEAVE_MS + this.#rungMs),
+      setTimeout(() => this.kill(), LEAVE_MS + this.#graceMs),
     ];
     await this.ended;
     for (const timer of timers) clearTimeout(timer);

@@ -25,7 +25,7 @@ export async function controlSession(
   command: AgentControl,
   working: boolean,
   signal?: AbortSignal,
-  rungMs = 5000,
+  graceMs = 5000,
 ): Promise<ControlResult> {
   switch (command.type) {
     case 'model':
@@ -35,7 +35,7 @@ export async function controlSession(
         ? await tellThinking(session)
         : await setThinking(session, command.level);
     case 'compact':
-      return await compact(session, working, signal, rungMs);
+      return await compact(session, working, signal, graceMs);
     case 'usage':
       return await usage(session);
   }
@@ -138,18 +138,18 @@ async function compact(
   session: LiveSession,
   working: boolean,
   signal: AbortSignal | undefined,
-  rungMs: number,
+  graceMs: number,
 ): Promise<ControlResult> {
   if (working) throw busy();
   signal?.throwIfAborted();
   const { link } = session;
-  const rungs: NodeJS.Timeout[] = [];
+  const graces: NodeJS.Timeout[] = [];
   // pi's abort also ends a compaction; one that does not listen is cut, and its session is opened again from its file.
   const onAbort = (): void => {
     link.request({ type: 'abort' }).catch(() => undefined);
-    rungs.push(
-      setTimeout(() => link.terminate(), rungMs),
-      setTimeout(() => link.kill(), 2 * rungMs),
+    graces.push(
+      setTimeout(() => link.terminate(), graceMs),
+      setTimeout(() => link.kill(), 2 * graceMs),
     );
   };
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -159,7 +159,7 @@ async function compact(
     return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    for (const rung of rungs) clearTimeout(rung);
+    for (const grace of graces) clearTimeout(grace);
   }
 }
 

@@ -104,7 +104,7 @@ export class PiConversation implements Conversation {
   #choice: ModelChoice;
   #chosen: ModelChoice = { model: undefined, thinking: undefined };
   readonly #closing = new AbortController();
-  /** Ends the wait for a seat, and the start, when nobody wants the session any more. */
+  /** Ends the wait for a slot, and the start, when nobody wants the session any more. */
   #unwanted = new AbortController();
   #session: Promise<LiveSession> | undefined;
   /** Calls that use the session or wait for it. */
@@ -176,7 +176,7 @@ export class PiConversation implements Conversation {
       const wanted =
         signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
       return await this.#use(wanted, async (session) => {
-        const result = await controlSession(session, command, busy, signal, this.#backend.rungMs);
+        const result = await controlSession(session, command, busy, signal, this.#backend.graceMs);
         this.#choice = { ...this.#choice, ...result.choice };
         this.#chosen = { ...this.#chosen, ...result.choice };
         return result.text;
@@ -256,7 +256,7 @@ export class PiConversation implements Conversation {
       link: session.link,
       listener,
       signal,
-      rungMs: this.#backend.rungMs,
+      graceMs: this.#backend.graceMs,
       log: this.#backend.log,
     });
     this.#turn = turn;
@@ -293,7 +293,7 @@ export class PiConversation implements Conversation {
     if (this.#unwanted.signal.aborted) this.#unwanted = new AbortController();
     const session = (this.#session ?? Promise.reject(new Error('none'))).then(
       async (live) => {
-        if (live !== this.#stale && live.seat.work()) return live;
+        if (live !== this.#stale && live.slot.work()) return live;
         // One writer at a time: the old holder of the session file goes first.
         await live.link.ended;
         return await this.#connect();
@@ -312,7 +312,7 @@ export class PiConversation implements Conversation {
     const place = await this.#backend.place(this.#spec, this.#unwanted.signal);
     if (place === undefined) throw new Error('nobody waits any more');
     if (place.localFolder && !existsSync(this.#spec.cwd)) {
-      place.seat.leave();
+      place.slot.leave();
       throw new StartFailure(noFolder(this.#spec.cwd));
     }
     const session = await this.#start(place);
@@ -354,7 +354,7 @@ export class PiConversation implements Conversation {
     this.#unwanted.abort();
     this.#session?.then(
       (live) => {
-        if (this.#users === 0) live.seat.rest(() => void live.link.close());
+        if (this.#users === 0) live.slot.rest(() => void live.link.close());
       },
       () => undefined,
     );

@@ -31,9 +31,9 @@ export interface PiLink {
   giveUp(): void;
   /** Orderly end, bounded by {@link terminate} and {@link kill}; resolves when it is gone. */
   close(): Promise<void>;
-  /** Second rung of the ending ladder. */
+  /** Second step of ending a process. */
   terminate(): void;
-  /** Last rung: nothing of it survives, tools included. */
+  /** Last step: nothing of it survives, tools included. */
   kill(): void;
 }
 

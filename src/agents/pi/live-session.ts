@@ -8,12 +8,12 @@ import { PiDialogs } from './dialogs.ts';
 import { lostTurn, noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
 import type { ModelChoice, PiPlace } from './place.ts';
-import type { Seat } from './seats.ts';
+import type { PoolSlot } from './pool.ts';
 
 /** A started session that has answered once. */
 export interface LiveSession {
   readonly link: PiLink;
-  readonly seat: Seat;
+  readonly slot: PoolSlot;
   /** The host of a pool where it lives. */
   readonly host: string | undefined;
   readonly dialogs: PiDialogs;
@@ -37,7 +37,7 @@ export function modelName(model: unknown): string | undefined {
 }
 
 /**
- * Starts a session and waits for its first answer. Rejects with {@link StartFailure}; the seat is left as soon as the
+ * Starts a session and waits for its first answer. Rejects with {@link StartFailure}; the slot is left as soon as the
  * session is gone, whatever the reason. `signal` ends a session that is still starting.
  */
 export async function connectSession(
@@ -47,10 +47,10 @@ export async function connectSession(
   place: PiPlace,
   signal: AbortSignal,
 ): Promise<LiveSession> {
-  const { seat, host } = place;
+  const { slot, host } = place;
   const link = connect(spec, choice, place);
   void link.ended.then((end) => {
-    seat.leave();
+    slot.leave();
     // A dead way says something about the host, unlike a pi that ends.
     if (end.cause === 'silent') place.failed(lostTurn(end, false));
   });
@@ -70,7 +70,7 @@ export async function connectSession(
     throw new StartFailure(place.failed(unguarded()));
   }
   place.worked();
-  return { link, seat, host, dialogs, file: stringAt(state, 'sessionFile') };
+  return { link, slot, host, dialogs, file: stringAt(state, 'sessionFile') };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
@@ -78,7 +78,7 @@ function connect(spec: ConversationSpec, choice: ModelChoice, place: PiPlace): P
   try {
     return place.connect(spec, choice);
   } catch (error) {
-    place.seat.leave();
+    place.slot.leave();
     throw new StartFailure(startFailure({ cause: 'exited', detail: messageOf(error), stderr: '' }));
   }
 }
@@ -89,7 +89,7 @@ function blamed(failure: StartFailure, place: PiPlace): StartFailure {
 
 async function firstAnswer(
   link: PiLink,
-  { startTimeoutMs: timeoutMs, rungMs }: PiBackend,
+  { startTimeoutMs: timeoutMs, graceMs }: PiBackend,
   signal: AbortSignal,
 ): Promise<unknown> {
   let silent = false;
@@ -97,7 +97,7 @@ async function firstAnswer(
   // What waits in a queue (srun) has to hear of it to take its job back.
   const onAbort = (): void => {
     link.terminate();
-    timers.push(setTimeout(() => link.kill(), rungMs));
+    timers.push(setTimeout(() => link.kill(), graceMs));
   };
   timers.push(
     setTimeout(() => {

@@ -1,6 +1,6 @@
 import type { ConversationSpec, TurnEnd } from '../../gateway/agent/agent.ts';
 import type { PiLink } from './link.ts';
-import type { Seat, Seats } from './seats.ts';
+import type { Pool, PoolSlot } from './pool.ts';
 
 /** Model and thinking level that a session starts with; undefined leaves the choice to pi. */
 export interface ModelChoice {
@@ -10,9 +10,9 @@ export interface ModelChoice {
 
 export type Connect = (spec: ConversationSpec, choice: ModelChoice) => PiLink;
 
-/** A seat, and the way to the session that takes it. */
+/** A slot, and the way to the session that takes it. */
 export interface PiPlace {
-  readonly seat: Seat;
+  readonly slot: PoolSlot;
   /** The host of a pool; undefined where there is only one place for all. */
   readonly host: string | undefined;
   /** The session's folder has to exist on this machine. */
@@ -32,10 +32,10 @@ export interface PiPlace {
 export type FindPlace = (spec: ConversationSpec, signal: AbortSignal) => Promise<PiPlace | undefined>;
 
 /** All sessions live in one place. */
-export function onePlace(seats: Seats, connect: Connect, localFolder = true): FindPlace {
+export function onePlace(pool: Pool, connect: Connect, localFolder = true): FindPlace {
   return async (_spec, signal) => {
-    const seat = await seats.take(signal);
-    if (seat === undefined) return undefined;
-    return { seat, host: undefined, localFolder, connect, worked: () => {}, failed: (end) => end };
+    const slot = await pool.take(signal);
+    if (slot === undefined) return undefined;
+    return { slot, host: undefined, localFolder, connect, worked: () => {}, failed: (end) => end };
   };
 }

@@ -64,15 +64,15 @@ export interface PiTurnParts {
   readonly link: PiLink;
   readonly listener: (event: AgentEvent) => void;
   readonly signal: AbortSignal;
-  /** Time between two rungs of the ending ladder. */
-  readonly rungMs: number;
+  /** Time between two steps of ending a process. */
+  readonly graceMs: number;
   readonly log: Logger;
 }
 
 /** One turn over a link: from the prompt until pi has settled, or until the link or the caller's patience ends. */
 export class PiTurn {
   readonly #link: PiLink;
-  readonly #rungMs: number;
+  readonly #graceMs: number;
   readonly #listener: (event: AgentEvent) => void;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
@@ -93,7 +93,7 @@ export class PiTurn {
 
   constructor(parts: PiTurnParts) {
     this.#link = parts.link;
-    this.#rungMs = parts.rungMs;
+    this.#graceMs = parts.graceMs;
     this.#listener = parts.listener;
     this.#signal = parts.signal;
     this.#log = parts.log;
@@ -247,12 +247,12 @@ export class PiTurn {
   }
 
   /**
-   * What pi still holds would slip into the next turn, where the lane sends it as a prompt of its own. pi may take a
+   * What pi still holds would slip into the next turn, where the turn queue sends it as a prompt of its own. pi may take a
    * steer later than a `clear_queue` that was sent after it, so first every steer has to be answered.
    */
   async #dropSteering(): Promise<void> {
     if (!this.#steering.pending) return;
-    const kill = setTimeout(() => this.#link.kill(), this.#rungMs);
+    const kill = setTimeout(() => this.#link.kill(), this.#graceMs);
     try {
       await Promise.all(this.#steersInFlight);
       await this.#link.request({ type: 'clear_queue' });
@@ -263,11 +263,11 @@ export class PiTurn {
     }
   }
 
-  /** The ending ladder: politely, one rung, terminate, one rung, kill. */
+  /** Ends in steps: politely, a grace period, terminate, another, kill. */
   async #abort(): Promise<void> {
     this.#timers.push(
-      setTimeout(() => this.#link.terminate(), this.#rungMs),
-      setTimeout(() => this.#link.kill(), 2 * this.#rungMs),
+      setTimeout(() => this.#link.terminate(), this.#graceMs),
+      setTimeout(() => this.#link.kill(), 2 * this.#graceMs),
     );
     try {
       const accepted = this.#promptAnswered;
@@ -280,7 +280,7 @@ export class PiTurn {
       await this.#dropSteering();
       this.#finish(abortedEnd(this.#signal, this.#reachedModel));
     } catch (error) {
-      // `lost` tells of a lost link; a refusal leaves the rest to the next rung.
+      // `lost` tells of a lost link; a refusal leaves the rest to the next step.
       if (!(error instanceof LinkLost))
         this.#log.warn('the agent refused to abort', { reason: String(error) });
     }

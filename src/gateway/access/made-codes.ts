@@ -7,14 +7,14 @@ import type { Acts } from './acts.ts';
 import type { Actor, Audit } from './audit.ts';
 import type { CodeLock } from './code-lock.ts';
 import { type Invitation, Invitations } from './invitations.ts';
-import type { PairingDesk } from './pairing.ts';
 import { showPairingCode } from './pairing-code.ts';
 import { type PairingRequest, pairingView, type WhichRequest } from './pairing-request.ts';
+import type { PairingRequests } from './pairing-requests.ts';
 import type { People } from './people.ts';
 
 export interface MadeCodesDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
   readonly people: People;
-  readonly desk: PairingDesk;
+  readonly requests: PairingRequests;
   readonly lock: CodeLock;
   readonly audit: Audit;
   readonly acts: Acts;
@@ -61,10 +61,10 @@ export class MadeCodes {
           status: 409,
           hint: 'The user needs no code.',
         });
-      for (const old of this.#deps.desk.pendingOf(platform, [userId]))
+      for (const old of this.#deps.requests.pendingOf(platform, [userId]))
         if (old.kind === 'generated') await this.#withdraw(old, actor);
-      const request = this.#deps.desk.generate(platform, userId);
-      await this.#deps.desk.store(request);
+      const request = this.#deps.requests.generate(platform, userId);
+      await this.#deps.requests.store(request);
       await this.#note(actor, 'generate code', subject(platform, userId));
       const view = { ...pairingView(request), code: showPairingCode(request.code) };
       this.#deps.events.emit({ type: 'pairing', request: view });
@@ -79,7 +79,7 @@ export class MadeCodes {
         await this.#note(actor, 'withdraw', 'an invitation');
         return true;
       }
-      const request = requestId === undefined ? undefined : this.#deps.desk.get(requestId);
+      const request = requestId === undefined ? undefined : this.#deps.requests.get(requestId);
       if (request?.kind !== 'generated') return false;
       await this.#withdraw(request, actor);
       return true;
@@ -97,7 +97,7 @@ export class MadeCodes {
 
   async #withdraw(request: PairingRequest, actor: Actor): Promise<void> {
     await this.#deps.db.write((tx) => {
-      this.#deps.desk.close(tx, request, 'revoked');
+      this.#deps.requests.close(tx, request, 'revoked');
       this.#deps.audit.add(tx, actor, 'withdraw', subject(request.chat.platform, request.senderId));
     });
     this.#deps.withdrawn(request, actor);

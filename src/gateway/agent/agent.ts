@@ -1,6 +1,6 @@
 /**
  * Port: the agent behind the chats. One conversation per session; its events stream to a listener.
- * Failures are values (`TurnEnd`), never throws: the lane always has an outcome to show.
+ * Failures are values (`TurnEnd`), never throws: the queue always has an outcome to show.
  */
 
 import type { AgentHostView } from '../model.ts';
@@ -109,7 +109,7 @@ export interface Conversation {
   run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
   /**
    * Hands an input to the running turn. True: the agent holds it and will report `consumed` or, if the turn ends
-   * first, leaves it unconsumed (the lane then runs it as the next turn). False: nothing runs, or it cannot steer.
+   * first, leaves it unconsumed (the queue then runs it as the next turn). False: nothing runs, or it cannot steer.
    */
   steer(input: AgentInput): Promise<boolean>;
   /**

@@ -1,6 +1,6 @@
 import type { TurnEnd, TurnFailureCode } from './agent.ts';
 
-/** How far the turn had come when it failed; decides whether a lane may try it again. */
+/** How far the turn had come when it failed; decides whether a queue may try it again. */
 export interface FailureFacts {
   readonly reachedModel: boolean;
   /** Default: false. */

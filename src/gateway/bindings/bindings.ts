@@ -48,7 +48,7 @@ export interface BindingDeps extends MoveOutDeps, Core {
   readonly sharesFiles: boolean;
   readonly asksApproval: () => boolean;
   /** Sessions that are open in a terminal already (`open`). */
-  readonly lent: (sessionId: string) => boolean;
+  readonly leased: (sessionId: string) => boolean;
 }
 
 /**
@@ -111,7 +111,7 @@ export class Bindings {
 
   /** Ties a chat to a session for good: one of the gateway's (`id`), or a file of pi. */
   async bind(chat: ChatRef, name: string): Promise<SessionRecord> {
-    const { sessions, conversations, sharesFiles, agentSessions, lent } = this.#deps;
+    const { sessions, conversations, sharesFiles, agentSessions, leased } = this.#deps;
     if (!sharesFiles)
       throw new GatewayError('session_elsewhere', 'the agent runs elsewhere, and so do its sessions', {
         status: 409,
@@ -122,7 +122,7 @@ export class Bindings {
     const found = findPiSession(own?.sessionFile ?? name, [agentSessions, ...piSessionFolders(process.env)]);
     this.#refuseFile(found.file);
     for (const user of sessions.openWithFile(found.file)) {
-      if (lent(user.id) || conversations.lane(user.id)?.idle === false)
+      if (leased(user.id) || conversations.queue(user.id)?.idle === false)
         throw new GatewayError('agent_busy', 'that session is at work or open in a terminal', {
           status: 409,
           hint: 'Wait for the answer, or close it there.',
@@ -161,7 +161,7 @@ export class Bindings {
     if (pi.sessionFile !== undefined) {
       this.#refuseFile(pi.sessionFile);
       for (const user of this.#deps.sessions.openWithFile(pi.sessionFile))
-        if (!this.#deps.lent(user.id))
+        if (!this.#deps.leased(user.id))
           throw new GatewayError(
             'session_in_use',
             `the gateway itself works in this session, for ${user.chat.platform} ${user.chat.chatId}`,

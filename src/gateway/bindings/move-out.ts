@@ -1,7 +1,7 @@
 import type { Tx } from '../../store/database.ts';
 import type { Core } from '../core.ts';
 import type { Inbox, InboxItem } from '../receive/inbox.ts';
-import type { Place } from '../sessions/placing.ts';
+import type { Resolved } from '../sessions/resolve-session.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import type { Conversations } from '../turns/conversations.ts';
 
@@ -34,13 +34,13 @@ export async function moveOut(
   session.endedAt = now;
   session.endReason = reason;
   sessions.remember(session);
-  const lane = conversations.lane(session.id);
-  const closed = lane?.close();
-  if (!reached) lane?.abort('shutdown');
+  const queue = conversations.queue(session.id);
+  const closed = queue?.close();
+  if (!reached) queue?.abort('shutdown');
   await closed;
-  const waiting = lane?.takeWaiting() ?? [];
+  const waiting = queue?.takeWaiting() ?? [];
   const last = reached ? inbox.lastOf(session.id) : undefined;
-  const places = new Map<string, Place>();
+  const places = new Map<string, Resolved>();
   const moves = [...(last === undefined ? [] : [last]), ...inbox.openOf(session.id)].map((item) => {
     const key = conversations.keyOf(item.message);
     const place = places.get(key) ?? conversations.place(item.message, now);
@@ -50,13 +50,13 @@ export async function moveOut(
   await persist((tx) => {
     sessions.end(tx, session.id, now, reason);
     more(tx);
-    for (const place of places.values()) conversations.commitPlace(tx, place, now);
+    for (const place of places.values()) conversations.commitResolved(tx, place, now);
     for (const { item, place } of moves) {
       inbox.move(tx, item, place.session.id);
       if (item === last) inbox.offerAgain(tx, item.id, place.session.id);
     }
   });
-  for (const place of places.values()) conversations.rememberPlace(place, now);
+  for (const place of places.values()) conversations.rememberResolved(place, now);
   conversations.show(session);
   for (const item of waiting) {
     const place = places.get(conversations.keyOf(item.message));
@@ -73,14 +73,14 @@ export async function moveLate(
   const now = clock();
   const place = conversations.place(item.message, now);
   await persist((tx) => {
-    conversations.commitPlace(tx, place, now);
+    conversations.commitResolved(tx, place, now);
     inbox.setState(tx, item, 'queued');
     inbox.move(tx, item, place.session.id);
   });
-  conversations.rememberPlace(place, now);
+  conversations.rememberResolved(place, now);
   conversations.waitIn(place.session, moved(item, place));
 }
 
-function moved(item: InboxItem, { session }: Place): InboxItem {
+function moved(item: InboxItem, { session }: Resolved): InboxItem {
   return { ...item, sessionId: session.id, state: 'queued' };
 }

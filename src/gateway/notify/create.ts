@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { ConfigError } from '../../base/errors.ts';
-import type { Door } from '../access/door.ts';
+import type { Access } from '../access/access.ts';
 import { resolveSecret } from '../config/secrets.ts';
 import type { Core } from '../core.ts';
 import { machineZone } from '../machine-zone.ts';
@@ -26,7 +26,7 @@ export interface NotifyDeps extends Core {
   readonly dialogs: Dialogs;
   readonly conversations: Conversations;
   readonly tasks: Tasks;
-  readonly door: () => Door;
+  readonly access: () => Access;
   readonly adapters: () => readonly AdapterView[];
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
   readonly chatOf: (platform: Platform, chatId: string, threadId?: string) => ChatRef;
@@ -39,7 +39,7 @@ export type Notify = ReturnType<typeof createNotify>;
 
 /** Calls the operator: notices to owners, a webhook and a program, and a heartbeat for a watchdog outside. */
 export function createNotify(deps: NotifyDeps) {
-  const { settings, clock, db, door, dialogs, conversations, tasks, log, redactor, persist } = deps;
+  const { settings, clock, db, access, dialogs, conversations, tasks, log, redactor, persist } = deps;
   const stopping = new AbortController();
   let refusal: () => string | undefined = () => undefined;
   let agentProblem: () => string | undefined = () => undefined;
@@ -77,7 +77,7 @@ export function createNotify(deps: NotifyDeps) {
   };
   const hasAccess = (owner: Owner): boolean => {
     const { platform } = owner.chat;
-    const { people } = door();
+    const { people } = access();
     const sender = {
       id: owner.person,
       aliases: [...people.idsFor(platform, owner.person), owner.person.split(':').at(-1) ?? ''],
@@ -106,7 +106,7 @@ export function createNotify(deps: NotifyDeps) {
     running,
     async stop(sessionId) {
       const task = tasks.get(sessionId);
-      if (task === undefined) return conversations.lane(sessionId)?.stop().aborted ?? false;
+      if (task === undefined) return conversations.queue(sessionId)?.stop().aborted ?? false;
       await tasks.cancel(task.id);
       return true;
     },

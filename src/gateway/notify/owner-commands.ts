@@ -1,6 +1,6 @@
 import { GatewayError } from '../../base/errors.ts';
+import type { Access } from '../access/access.ts';
 import type { Actor } from '../access/audit.ts';
-import type { Door } from '../access/door.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -12,7 +12,7 @@ import { approvalKey, approvalNotice, pairingKey, shortOf } from './worth.ts';
 export interface OwnerCommandsDeps extends Pick<Core, 'decide' | 'clock' | 'known'> {
   readonly notices: Notices;
   readonly owners: () => readonly Owner[];
-  readonly door: () => Door;
+  readonly access: () => Access;
   readonly dialogs: Dialogs;
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
   /** Stops what runs in a session or task. False: nothing ran. */
@@ -79,16 +79,16 @@ export class OwnerCommands {
   async #decidePairing(act: Act, id: string, message: InboundMessage): Promise<string> {
     const owner = this.#judge(message, 'pair');
     if (typeof owner === 'string') return owner;
-    const { door } = this.#deps;
+    const { access } = this.#deps;
     const key = pairingKey(id);
     const actor = actorOf(message);
     switch (act) {
       case 'approve':
-        return this.#settle(key, message, () => door().approve({ requestId: id }, actor));
+        return this.#settle(key, message, () => access().approve({ requestId: id }, actor));
       case 'deny':
-        return this.#settle(key, message, () => door().deny({ requestId: id }, actor));
+        return this.#settle(key, message, () => access().deny({ requestId: id }, actor));
       case 'block':
-        return this.#settle(key, message, () => door().blockRequest({ requestId: id }, actor));
+        return this.#settle(key, message, () => access().blockRequest({ requestId: id }, actor));
       default:
         return 'A pairing request can be approved, denied or blocked.';
     }
@@ -163,9 +163,9 @@ export class OwnerCommands {
 
   /** Pending first: what is over is only told. */
   #named(name: string): Meant {
-    const { door, dialogs, notices } = this.#deps;
-    const requests = door()
-      .desk.list()
+    const { access, dialogs, notices } = this.#deps;
+    const requests = access()
+      .requests.list()
       .filter(({ id, kind }) => kind !== 'generated' && shortOf(id) === name);
     if (requests.length > 1)
       return { about: 'nothing', say: `Several requests have the name ${name}: decide in the console.` };
@@ -192,10 +192,10 @@ export class OwnerCommands {
   }
 
   #list(message: InboundMessage): string {
-    const { door, dialogs, running } = this.#deps;
+    const { access, dialogs, running } = this.#deps;
     const lines = [
-      ...door()
-        .desk.list()
+      ...access()
+        .requests.list()
         .filter(({ kind }) => kind !== 'generated')
         .map(
           ({ id, platform, senderName, senderId }) =>
@@ -227,7 +227,7 @@ export class OwnerCommands {
 
   async #stop(sessionId: string, actor: Actor): Promise<boolean> {
     const stopped = await this.#deps.stop(sessionId);
-    await this.#deps.door().noteAct(actor, 'session.stop', sessionId);
+    await this.#deps.access().noteAct(actor, 'session.stop', sessionId);
     return stopped;
   }
 }

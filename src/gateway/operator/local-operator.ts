@@ -34,8 +34,8 @@ export class LocalOperator implements Operator {
       sessions: gateway.conversations.views(),
       tasks: gateway.tasks.views(),
       schedules: gateway.schedules.views(),
-      pairing: gateway.door.pairing(),
-      allowlist: gateway.door.people.list(),
+      pairing: gateway.access.pairing(),
+      allowlist: gateway.access.people.list(),
       refusals: [...gateway.refusals],
       outbox: gateway.outbox.list(),
       dialogs: gateway.dialogs.views(),
@@ -65,7 +65,7 @@ export class LocalOperator implements Operator {
   /** What was done is done: a line that cannot be written is told in the log. */
   async #note({ action, subject }: { readonly action: string; readonly subject: string }): Promise<void> {
     const { gateway, actor } = this.#deps;
-    await gateway.door
+    await gateway.access
       .noteAct(actor, action, gateway.deps.redactor.redact(subject))
       .catch((error: unknown) =>
         gateway.deps.logs

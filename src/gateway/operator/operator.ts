@@ -46,7 +46,7 @@ export interface OperatorSnapshot {
 }
 
 /** What a terminal needs to open a session. */
-export interface LentSession {
+export interface LeasedSession {
   readonly lease: string;
   /** The lease ends after this many milliseconds without a renewal. */
   readonly leaseMs: number;

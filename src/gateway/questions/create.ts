@@ -68,7 +68,7 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
     tell(dialog, answer) {
       const { chat, requester } = dialog;
       if (chat === undefined || requester === undefined) return;
-      // A courtesy: the agent has its answer already.
+      // Best effort: the agent has its answer already.
       post(dialog, chat, outbox.format(chat, closedNotice(dialog, answer))).catch(() => {});
     },
     show({ chat, promptId }, event) {

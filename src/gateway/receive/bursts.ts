@@ -25,7 +25,7 @@ interface Burst {
 
 /**
  * Joins what the platform took apart. Only a message that looks like a piece waits: everything else passes at once.
- * The pieces are durable already; they become one with the first mark that the lane stores.
+ * The pieces are durable already; they become one with the first mark that the queue stores.
  */
 export class Bursts {
   readonly #bursts = new Map<string, Burst>();

@@ -7,8 +7,8 @@ import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { resetNotice } from '../sessions/reset-notice.ts';
-import type { Conversations, Place } from '../turns/conversations.ts';
-import type { Beginning, Lane } from '../turns/lane.ts';
+import type { Conversations, Resolved } from '../turns/conversations.ts';
+import type { Beginning, TurnQueue } from '../turns/turn-queue.ts';
 import { Bursts } from './bursts.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { editedMessage, textOf } from './edited-message.ts';
@@ -57,7 +57,7 @@ export interface IntakeDeps extends Core {
   readonly welcome: (message: InboundMessage) => boolean;
 }
 
-/** What becomes of a message whose sender may speak: a command, an edit, or a durable item of its session's lane. */
+/** What becomes of a message whose sender may speak: a command, an edit, or a durable item of its session's queue. */
 export class Intake {
   readonly #deps: IntakeDeps;
   readonly #bursts: Bursts;
@@ -116,7 +116,7 @@ export class Intake {
 
   async #accept(
     message: InboundMessage,
-    place: Place,
+    place: Resolved,
     now: number,
     mode: BusyMode | undefined,
   ): Promise<void> {
@@ -130,7 +130,7 @@ export class Intake {
     const storing = db.write((tx) => {
       if (!inbox.markSeen(tx, message, now)) return undefined;
       begun = whole ? conversations.begin(session) : undefined;
-      conversations.commitPlace(tx, place, now);
+      conversations.commitResolved(tx, place, now);
       for (const offer of lapsed) inbox.setState(tx, offer, 'done');
       const state = begun === undefined ? 'queued' : 'running';
       const item = inbox.add(tx, id, message, state, session.id, now);
@@ -150,7 +150,7 @@ export class Intake {
     });
     const accepted = await storing;
     if (accepted === undefined) return;
-    conversations.rememberPlace(place, now);
+    conversations.rememberResolved(place, now);
     if (accepted.notice !== undefined) void outbox.release(accepted.notice);
     for (const offer of lapsed) this.#lapsed(offer);
     if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);
@@ -214,10 +214,10 @@ export class Intake {
   async #edited(message: InboundMessage): Promise<void> {
     const { conversations, db, inbox, clock, refused } = this.#deps;
     const session = conversations.sessionOf(message);
-    const lane = session === undefined ? undefined : conversations.lane(session.id);
-    const grown = this.#grown(lane, message);
+    const queue = session === undefined ? undefined : conversations.queue(session.id);
+    const grown = this.#grown(queue, message);
     if (grown !== undefined) return this.#tooLong(message, grown);
-    const waiting = lane?.replaceText(message.messageId, message.text);
+    const waiting = queue?.replaceText(message.messageId, message.text);
     const taken =
       session === undefined || waiting !== undefined
         ? undefined
@@ -241,9 +241,9 @@ export class Intake {
   }
 
   /** Why a waiting message cannot take the text of an edit; undefined: it can, or it does not wait. */
-  #grown(lane: Lane | undefined, { messageId, text }: InboundMessage): ReturnType<typeof overBudget> {
+  #grown(queue: TurnQueue | undefined, { messageId, text }: InboundMessage): ReturnType<typeof overBudget> {
     const { inbox, budget } = this.#deps;
-    for (const { message } of lane?.waiting ?? []) {
+    for (const { message } of queue?.waiting ?? []) {
       const before = textOf(message, messageId);
       if (before === undefined) continue;
       const bytes = Buffer.byteLength(text) - Buffer.byteLength(before);

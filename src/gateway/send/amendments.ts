@@ -26,7 +26,7 @@ interface Change {
 }
 
 /**
- * Changes of messages that have arrived. A courtesy: where a platform cannot edit, or not any more, nothing is sent
+ * Changes of messages that have arrived. Best effort: where a platform cannot edit, or not any more, nothing is sent
  * instead. What a platform cannot take now waits until it is back.
  */
 export class Amendments {

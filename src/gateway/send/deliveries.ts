@@ -2,14 +2,14 @@ import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import type { RetryIn } from './chat-gate.ts';
-import type { ChatGates } from './chat-gates.ts';
 import type { ChatPace } from './chat-pace.ts';
 import type { DeadChats } from './dead-chats.ts';
 import { type OutboundRow, outboxView, undeliveredText } from './outbound-row.ts';
 import type { OutboxRows } from './outbox-rows.ts';
 import { smallerParts } from './plain-parts.ts';
 import type { RowSender } from './row-sender.ts';
+import type { RetryIn } from './send-queue.ts';
+import type { SendQueues } from './send-queues.ts';
 
 const RETRY = { minMs: 1000, maxMs: 60_000 } as const;
 
@@ -100,7 +100,7 @@ export interface DeliveriesDeps extends Pick<Core, 'clock' | 'events' | 'log' | 
   readonly random?: () => number;
   readonly rows: OutboxRows;
   readonly sender: RowSender;
-  readonly gates: ChatGates;
+  readonly queues: SendQueues;
   readonly dead: DeadChats;
   readonly pace: ChatPace;
   readonly stopping: AbortSignal;
@@ -136,10 +136,10 @@ export class Deliveries {
 
   /** Would a row for this chat be sent at once? Then its commit can say so already, and sending waits for no other. */
   sendsAtOnce(chat: ChatRef): boolean {
-    const { dead, adapter, online, pace, gates, stopping } = this.#deps;
+    const { dead, adapter, online, pace, queues, stopping } = this.#deps;
     return (
       !stopping.aborted &&
-      gates.idle(chat) &&
+      queues.idle(chat) &&
       adapter(chat.platform) !== undefined &&
       online(chat.platform) &&
       pace.restMs(chat) <= 0 &&
@@ -151,7 +151,7 @@ export class Deliveries {
   start(row: OutboundRow): Promise<void> {
     this.#open.set(row.id, row);
     const rested = new Promise<void>((resolve) => this.#rested.set(row.id, resolve));
-    this.#deps.gates.of(row.chat).push(() => this.#deliver(row));
+    this.#deps.queues.of(row.chat).push(() => this.#deliver(row));
     return rested;
   }
 

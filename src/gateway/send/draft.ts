@@ -18,7 +18,7 @@ export interface DraftDeps {
   readonly chat: ChatRef;
   /** The message that it answers, if it answers one. */
   readonly replyTo?: string;
-  readonly outbox: Pick<Outbox, 'courtesy' | 'direct' | 'pace'>;
+  readonly outbox: Pick<Outbox, 'bestEffort' | 'direct' | 'pace'>;
   readonly adapter: () => Adapter | undefined;
   readonly clock: Clock;
   /** What the draft is to show now; empty while there is nothing to show. */
@@ -26,7 +26,7 @@ export interface DraftDeps {
 }
 
 /**
- * A message that is edited while the answer grows. A courtesy: it gives way to everything else that is sent to the
+ * A message that is edited while the answer grows. Best effort: it gives way to everything else that is sent to the
  * chat, a failure only slows it down, and the final text goes through the outbox whatever happens here.
  */
 export class Draft {
@@ -100,7 +100,7 @@ export class Draft {
       this.#over = true;
       return;
     }
-    const work = outbox.courtesy(chat, (live, signal) =>
+    const work = outbox.bestEffort(chat, (live, signal) =>
       this.#put(live, this.#plain ? { ...part, text: part.plain } : part, signal),
     );
     // The chat is busy with something that matters more.

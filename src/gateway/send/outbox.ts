@@ -6,13 +6,13 @@ import type { Adapter, OutboundKind, Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, OutboxView, Platform } from '../model.ts';
 import { type Amend, Amendments } from './amendments.ts';
-import { ChatGates } from './chat-gates.ts';
 import { ChatPace } from './chat-pace.ts';
 import { DeadChats } from './dead-chats.ts';
 import { Deliveries } from './deliveries.ts';
 import { type NewOutbound, newRow, type OutboundRow, outboxView } from './outbound-row.ts';
 import { OutboxRows } from './outbox-rows.ts';
 import { RowSender } from './row-sender.ts';
+import { SendQueues } from './send-queues.ts';
 
 /** No call to a platform takes longer. */
 const SEND_DEADLINE_MS = 60_000;
@@ -41,7 +41,7 @@ type Send<T> = (adapter: Adapter, signal: AbortSignal) => Promise<T>;
 export class Outbox {
   readonly #deps: OutboxDeps;
   readonly #rows: OutboxRows;
-  readonly #gates: ChatGates;
+  readonly #queues: SendQueues;
   readonly #dead: DeadChats;
   readonly #deliveries: Deliveries;
   readonly #amendments: Amendments;
@@ -60,7 +60,7 @@ export class Outbox {
     this.#rows = new OutboxRows(db, persist);
     this.#dead = new DeadChats(db, clock, log);
     this.pace = new ChatPace(clock);
-    this.#gates = new ChatGates((error) =>
+    this.#queues = new SendQueues((error) =>
       log.error('a job of a chat failed inside the gateway', { error: messageOf(error) }),
     );
     this.#deliveries = new Deliveries({
@@ -73,7 +73,7 @@ export class Outbox {
         log,
         stopping: this.#stopping.signal,
       }),
-      gates: this.#gates,
+      queues: this.#queues,
       dead: this.#dead,
       pace: this.pace,
       stopping: this.#stopping.signal,
@@ -192,7 +192,7 @@ export class Outbox {
     const open = this.#deliveries.get(id);
     if (open?.state === 'pending' && open.done === 0) {
       this.#deliveries.giveUp(open, 'it was over before it could be sent');
-      this.#gates.wake(open.chat);
+      this.#queues.wake(open.chat);
       return;
     }
     const row = open ?? this.#rows.get(id);
@@ -204,7 +204,7 @@ export class Outbox {
   /** Sends something that must not be stored (a pairing code), in the chat's order. Never retried. */
   direct<T>(chat: ChatRef, send: Send<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#gates.of(chat).push(
+      this.#queues.of(chat).push(
         async () => {
           const adapter = this.#deps.adapter(chat.platform);
           if (adapter === undefined)
@@ -218,15 +218,15 @@ export class Outbox {
   }
 
   /** The same for what may be left out (a draft): undefined at once when anything else is sent to this chat. */
-  courtesy<T>(chat: ChatRef, send: Send<T>): Promise<T> | undefined {
-    return this.#gates.idle(chat) ? this.direct(chat, send) : undefined;
+  bestEffort<T>(chat: ChatRef, send: Send<T>): Promise<T> | undefined {
+    return this.#queues.idle(chat) ? this.direct(chat, send) : undefined;
   }
 
   /** The platform (or one of its chats) can be reached again. */
   kick(platform: Platform, chat?: ChatRef): void {
-    if (chat !== undefined) this.#gates.wake(chat);
+    if (chat !== undefined) this.#queues.wake(chat);
     else {
-      this.#gates.wakeAll(platform);
+      this.#queues.wakeAll(platform);
       this.#amendments.kick(platform);
     }
   }
@@ -256,7 +256,7 @@ export class Outbox {
     }
     this.#dead.revive(row.chat);
     if (open === undefined) void this.release(row);
-    else this.#gates.wake(row.chat);
+    else this.#queues.wake(row.chat);
   }
 
   /** The operator gives a row up. */
@@ -264,7 +264,7 @@ export class Outbox {
     const row = this.#deliveries.get(id);
     if (row === undefined) throw notFound(id);
     this.#deliveries.settle(row, 'abandoned', 'given up by the operator', 'by_operator');
-    this.#gates.wake(row.chat);
+    this.#queues.wake(row.chat);
     await this.#deps.db.flushed();
   }
 
@@ -283,7 +283,7 @@ export class Outbox {
 
   stop(): void {
     this.#stopping.abort(new DeliveryError('unknown', 'the gateway is stopping'));
-    this.#gates.stop();
+    this.#queues.stop();
     this.#deliveries.stop();
   }
 

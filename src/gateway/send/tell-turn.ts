@@ -2,7 +2,7 @@ import type { Adapter } from '../adapter.ts';
 import type { TurnEvent } from '../events.ts';
 import type { ChatRef } from '../model.ts';
 
-/** Shows a turn's event to a client that streams them. A courtesy: an adapter that throws over it harms no turn. */
+/** Shows a turn's event to a client that streams them. Best effort: an adapter that throws over it harms no turn. */
 export function tellTurn(
   adapter: Adapter | undefined,
   chat: ChatRef,

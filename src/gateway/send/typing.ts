@@ -9,7 +9,7 @@ export function showTyping(adapter: Adapter | undefined, chat: ChatRef, hardEndM
   const { typing } = adapter ?? {};
   if (adapter === undefined || typing === undefined || !adapter.capabilities.typing) return () => {};
   const call = (on: boolean): void => {
-    // A courtesy: its failure changes nothing, whichever way it comes.
+    // Best effort: its failure changes nothing, whichever way it comes.
     (async () => typing.call(adapter, chat, on))().catch(() => {});
   };
   let shown = false;

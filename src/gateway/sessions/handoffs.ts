@@ -5,7 +5,7 @@ import type { Tx } from '../../store/database.ts';
 import { isRunning } from '../../store/process-identity.ts';
 import type { Core } from '../core.ts';
 import type { Outbox } from '../send/outbox.ts';
-import type { Lane } from '../turns/lane.ts';
+import type { TurnQueue } from '../turns/turn-queue.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
 
 /** What is stored of a session that a terminal has. */
@@ -38,7 +38,7 @@ const LOOK_MS = 5000;
 const KEY = 'lent:';
 
 /** What a terminal needs to open a session. */
-export interface Lent {
+export interface TerminalLease {
   readonly lease: string;
   /** Renew well within this time. */
   readonly leaseMs: number;
@@ -54,7 +54,7 @@ export interface HandoffDeps extends Core {
   readonly sharesFiles: boolean;
   /** The command that opens a session in a terminal; undefined when pi is not to be found. */
   readonly interactive: (session: SessionRecord, sessionFile: string) => readonly string[] | undefined;
-  readonly lane: (session: SessionRecord) => Lane;
+  readonly queue: (session: SessionRecord) => TurnQueue;
   /** Ends the gateway's own conversation: one writer at a time. */
   readonly close: (session: SessionRecord) => Promise<void>;
   readonly show: (session: SessionRecord) => void;
@@ -66,7 +66,7 @@ export interface HandoffDeps extends Core {
  */
 export class Handoffs {
   readonly #deps: HandoffDeps;
-  readonly #lent = new Map<string, StoredLease>();
+  readonly #leases = new Map<string, StoredLease>();
   readonly #told = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -80,19 +80,19 @@ export class Handoffs {
       const session = this.#deps.sessions.get(String(row['name']).slice(KEY.length));
       const lease = parseLease(String(row['value']));
       if (session === undefined || lease === undefined) continue;
-      this.#lent.set(session.id, lease);
-      this.#deps.lane(session).pause();
+      this.#leases.set(session.id, lease);
+      this.#deps.queue(session).pause();
     }
     this.#watch();
   }
 
   has(sessionId: string): boolean {
-    return this.#lent.has(sessionId);
+    return this.#leases.has(sessionId);
   }
 
   /** Rejects with GatewayError when the session cannot be had now. */
-  async lend(session: SessionRecord): Promise<Lent> {
-    const { clock, lane: laneOf, close, interactive, show } = this.#deps;
+  async lend(session: SessionRecord): Promise<TerminalLease> {
+    const { clock, queue: laneOf, close, interactive, show } = this.#deps;
     const { sessionFile, cwd } = this.#placeOf(session);
     if (this.has(session.id))
       throw new GatewayError('session_lent', 'this session is open in a terminal already', { status: 409 });
@@ -102,18 +102,18 @@ export class Handoffs {
         status: 409,
         hint: 'Install pi (npm install -g @earendil-works/pi-coding-agent), or set agent.command.',
       });
-    const lane = laneOf(session);
-    if (lane.current !== undefined)
+    const queue = laneOf(session);
+    if (queue.current !== undefined)
       throw new GatewayError('agent_busy', 'the agent is at work in this session', {
         status: 409,
         hint: 'Wait for the answer, or stop the turn (x in the console, /stop in the chat).',
       });
     const lease: StoredLease = { lease: randomUUID(), until: clock() + LEASE_MS, pid: undefined };
     // First of all nothing begins any more; what follows cannot be overtaken.
-    this.#lent.set(session.id, lease);
-    lane.pause();
+    this.#leases.set(session.id, lease);
+    queue.pause();
     try {
-      await lane.settled();
+      await queue.settled();
       await close(session);
       await this.#store(session.id, lease);
     } catch (error) {
@@ -197,7 +197,7 @@ export class Handoffs {
   }
 
   #own(session: SessionRecord, leaseId: string): StoredLease {
-    const lease = this.#lent.get(session.id);
+    const lease = this.#leases.get(session.id);
     if (lease?.lease === leaseId) return lease;
     throw new GatewayError('lease_lost', 'this terminal no longer has the session open', {
       status: 409,
@@ -211,10 +211,10 @@ export class Handoffs {
   }
 
   #free(session: SessionRecord): void {
-    this.#lent.delete(session.id);
+    this.#leases.delete(session.id);
     this.#told.delete(session.id);
     // A takeover of its own goes on.
-    if (!session.paused) this.#deps.lane(session).resume();
+    if (!session.paused) this.#deps.queue(session).resume();
     this.#deps.show(session);
   }
 
@@ -226,17 +226,17 @@ export class Handoffs {
   }
 
   #watch(): void {
-    if (this.#lent.size === 0 || this.#timer !== undefined) return;
+    if (this.#leases.size === 0 || this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
   }
 
   #look(): void {
     const { clock, sessions, log } = this.#deps;
-    for (const [id, lease] of this.#lent) {
+    for (const [id, lease] of this.#leases) {
       if (clock() < lease.until || (lease.pid !== undefined && isRunning(lease.pid))) continue;
       const session = sessions.get(id);
-      if (session === undefined) this.#lent.delete(id);
+      if (session === undefined) this.#leases.delete(id);
       else {
         log.warn('a terminal went away without handing its session back', { session: id });
         void this.#end(session).catch((error: unknown) =>
@@ -244,6 +244,6 @@ export class Handoffs {
         );
       }
     }
-    if (this.#lent.size === 0) this.stop();
+    if (this.#leases.size === 0) this.stop();
   }
 }

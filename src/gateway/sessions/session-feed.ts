@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { EventStream } from '../events.ts';
 import type { TranscriptEntry } from '../model.ts';
-import type { Lane } from '../turns/lane.ts';
+import type { TurnQueue } from '../turns/turn-queue.ts';
 import { sessionView } from './session-view.ts';
 import type { SessionRecord } from './sessions.ts';
 
@@ -32,7 +32,7 @@ export class SessionFeed {
     this.#events.emit({ type: 'transcript', sessionId: session.id, entry });
   }
 
-  show(session: SessionRecord, lane: Lane | undefined): void {
+  show(session: SessionRecord, lane: TurnQueue | undefined): void {
     this.#events.emit({ type: 'session', session: sessionView(session, lane) });
   }
 

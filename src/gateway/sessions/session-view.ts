@@ -1,6 +1,6 @@
 import { ownText } from '../../base/own-text.ts';
 import type { SessionState, SessionView } from '../model.ts';
-import type { Lane } from '../turns/lane.ts';
+import type { TurnQueue } from '../turns/turn-queue.ts';
 import type { SessionRecord } from './sessions.ts';
 
 /** The first words of a conversation serve as its title until somebody gives it one. */
@@ -9,15 +9,15 @@ export function sessionTitle(text: string): string {
   return ownText(line.length > 60 ? `${line.slice(0, 59).toWellFormed()}…` : line);
 }
 
-function stateOf(session: SessionRecord, lane: Lane | undefined): SessionState {
+function stateOf(session: SessionRecord, queue: TurnQueue | undefined): SessionState {
   if (session.endedAt !== undefined) return 'ended';
-  if (session.paused || lane?.paused) return 'paused';
-  if (lane?.current !== undefined || lane?.doing !== undefined) return 'running';
-  return lane !== undefined && lane.waiting.length > 0 ? 'queued' : 'idle';
+  if (session.paused || queue?.paused) return 'paused';
+  if (queue?.current !== undefined || queue?.doing !== undefined) return 'running';
+  return queue !== undefined && queue.waiting.length > 0 ? 'queued' : 'idle';
 }
 
-export function sessionView(session: SessionRecord, lane: Lane | undefined): SessionView {
-  const current = lane?.current;
+export function sessionView(session: SessionRecord, queue: TurnQueue | undefined): SessionView {
+  const current = queue?.current;
   return {
     id: session.id,
     chat: session.chat,
@@ -26,18 +26,18 @@ export function sessionView(session: SessionRecord, lane: Lane | undefined): Ses
     senderName: session.senderName,
     ...(session.chatName === undefined ? {} : { chatName: session.chatName }),
     title: session.title,
-    state: stateOf(session, lane),
-    waiting: lane?.waiting.length ?? 0,
+    state: stateOf(session, queue),
+    waiting: queue?.waiting.length ?? 0,
     createdAt: session.createdAt,
     lastUserAt: session.lastUserAt,
     ...(session.endedAt === undefined ? {} : { endedAt: session.endedAt }),
     ...(session.endReason === undefined ? {} : { endReason: session.endReason }),
     ...(current !== undefined
       ? { current: sessionTitle(current.message.text) }
-      : lane?.doing === undefined
+      : queue?.doing === undefined
         ? {}
         : { current: '/compact' }),
-    ...(lane?.doing === undefined ? {} : { doing: lane.doing }),
+    ...(queue?.doing === undefined ? {} : { doing: queue.doing }),
     turns: session.turns,
     ...(session.host === undefined ? {} : { host: session.host }),
     ...(session.model === undefined ? {} : { model: session.model }),

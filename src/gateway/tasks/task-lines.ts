@@ -15,7 +15,7 @@ interface Line {
 }
 
 /**
- * One line in the chat of each running task, edited while it works, where the platform can edit. A courtesy, throttled
+ * One line in the chat of each running task, edited while it works, where the platform can edit. Best effort, throttled
  * like drafts; the result is a message of its own, so that people are told of it.
  */
 export class TaskLines {

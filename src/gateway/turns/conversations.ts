@@ -8,17 +8,17 @@ import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts
 import type { InboxItem } from '../receive/inbox.ts';
 import { tellTurn } from '../send/tell-turn.ts';
 import type { Handoffs } from '../sessions/handoffs.ts';
-import { type Place, Placing } from '../sessions/placing.ts';
 import { isResetReason, resetReason } from '../sessions/reset-notice.ts';
+import { type Resolved, SessionResolver } from '../sessions/resolve-session.ts';
 import { keepLine } from '../sessions/said.ts';
 import { SessionFeed } from '../sessions/session-feed.ts';
 import { isBoundKey } from '../sessions/session-key.ts';
 import { sessionView } from '../sessions/session-view.ts';
 import type { SessionKeyset, SessionRecord } from '../sessions/sessions.ts';
-import type { Beginning, Lane } from './lane.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
+import type { Beginning, TurnQueue } from './turn-queue.ts';
 
-export type { Place } from '../sessions/placing.ts';
+export type { Resolved } from '../sessions/resolve-session.ts';
 
 const RESUMED = 'another one was resumed';
 /** Dropped messages that can be restored. */
@@ -44,7 +44,7 @@ export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silen
 export class Conversations {
   readonly #deps: ConversationsDeps;
   readonly #feed: SessionFeed;
-  readonly #placing: Placing;
+  readonly #resolver: SessionResolver;
   readonly #live = new Map<string, LiveSession>();
   readonly #dropped = new Map<string, InboxItem>();
   readonly #liveDeps: LiveSessionDeps;
@@ -54,22 +54,22 @@ export class Conversations {
   constructor(deps: ConversationsDeps) {
     this.#deps = deps;
     this.#feed = new SessionFeed(deps.events, deps.clock);
-    this.#placing = new Placing({
+    this.#resolver = new SessionResolver({
       ...deps,
-      laneBusy: (id) => !(this.lane(id)?.idle ?? true),
+      queueBusy: (id) => !(this.queue(id)?.idle ?? true),
       boundKey: (chat) => deps.bindings.keyOf(chat),
     });
     this.#liveDeps = { ...deps, feed: this.#feed, silent: deps.agent === undefined };
   }
 
   /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
-  place(message: InboundMessage, now: number): Place {
-    return this.#placing.place(message, now);
+  place(message: InboundMessage, now: number): Resolved {
+    return this.#resolver.place(message, now);
   }
 
   /** The key of the conversation that a message belongs to. */
   keyOf(message: InboundMessage): string {
-    return this.#placing.keyOf(message);
+    return this.#resolver.keyOf(message);
   }
 
   /** The running session of a message's conversation, if there is one. */
@@ -78,20 +78,20 @@ export class Conversations {
   }
 
   /** The session's part of the transaction that accepts a message. */
-  commitPlace(tx: Tx, place: Place, now: number): void {
-    this.#placing.commit(tx, place, now);
+  commitResolved(tx: Tx, place: Resolved, now: number): void {
+    this.#resolver.commit(tx, place, now);
   }
 
   /** Memory follows once the transaction is durable. */
-  rememberPlace(place: Place, now: number): void {
+  rememberResolved(place: Resolved, now: number): void {
     if (place.ended !== undefined) this.#end(place.ended.session, now, place.ended.reason);
     place.session.lastUserAt = now;
     if (place.fresh) this.#deps.sessions.remember(place.session);
   }
 
-  /** Is there room in the session's lane for one more message? */
+  /** Is there room in the session's queue for one more message? */
   hasRoom(sessionId: string): boolean {
-    return !(this.#live.get(sessionId)?.lane.full ?? false);
+    return !(this.#live.get(sessionId)?.queue.full ?? false);
   }
 
   /**
@@ -105,26 +105,26 @@ export class Conversations {
     if (!this.hasRoom(place.session.id)) return false;
     const item = await persist((tx) => {
       more(tx);
-      this.commitPlace(tx, place, now);
+      this.commitResolved(tx, place, now);
       return inbox.add(tx, randomUUID(), message, 'queued', place.session.id, now);
     });
-    this.rememberPlace(place, now);
+    this.rememberResolved(place, now);
     this.enqueue(item, place.session);
     return true;
   }
 
-  /** Could a message of this session begin its turn this very moment? See `Lane.begin`. */
+  /** Could a message of this session begin its turn this very moment? See `TurnQueue.begin`. */
   begin(session: SessionRecord): Beginning | undefined {
     const { agent, slots } = this.#deps;
     if (agent === undefined) return undefined;
-    // A session that is only about to be has no lane yet: it gets one when its first message is durable.
-    const lane = this.lane(session.id);
-    if (lane !== undefined) return lane.begin();
+    // A session that is only about to be has no queue yet: it gets one when its first message is durable.
+    const queue = this.queue(session.id);
+    if (queue !== undefined) return queue.begin();
     const release = session.paused ? undefined : slots.tryAcquire();
     return release === undefined ? undefined : { release };
   }
 
-  /** Hands an accepted message to its lane; `begun` when it is stored as running. */
+  /** Hands an accepted message to its queue; `begun` when it is stored as running. */
   enqueue(item: InboxItem, session: SessionRecord, mode?: BusyMode, begun?: Beginning): void {
     const { message } = item;
     const { platform } = message.chat;
@@ -151,14 +151,14 @@ export class Conversations {
       live.setAside(item);
       return;
     }
-    const place = live.lane.push(
+    const place = live.queue.push(
       item,
       mode ?? this.#deps.settings.busyMode(platform, message.chatKind),
       begun,
     );
     // Accepted while its session came to an end: it is answered there, and nothing of it stays open.
-    if (session.endedAt !== undefined) void live.lane.settled().then(() => this.#retire(live));
-    if (place > 0 || live.lane.paused)
+    if (session.endedAt !== undefined) void live.queue.settled().then(() => this.#retire(live));
+    if (place > 0 || live.queue.paused)
       tellTurn(this.#deps.adapter(platform), message.chat, message.promptId, {
         type: 'queued',
         position: place,
@@ -167,9 +167,9 @@ export class Conversations {
 
   /** Takes one waiting message out; for a while it can be restored. False: it does not wait. */
   drop(session: SessionRecord, id: string): boolean {
-    const lane = this.lane(session.id);
-    const item = lane?.waiting.find((each) => each.id === id);
-    if (lane === undefined || item === undefined || !lane.drop(id)) return false;
+    const queue = this.queue(session.id);
+    const item = queue?.waiting.find((each) => each.id === id);
+    if (queue === undefined || item === undefined || !queue.drop(id)) return false;
     this.#dropped.set(id, item);
     const [oldest] = this.#dropped.keys();
     if (this.#dropped.size > DROPPED_KEPT && oldest !== undefined) this.#dropped.delete(oldest);
@@ -186,17 +186,17 @@ export class Conversations {
       inbox.add(tx, randomUUID(), item.message, 'queued', session.id, clock()),
     );
     // It waits, whatever it wanted to do to the turn that ran when it came.
-    this.openLane(session).push(again, 'queue');
+    this.openQueue(session).push(again, 'queue');
     return true;
   }
 
-  lane(sessionId: string): Lane | undefined {
-    return this.#live.get(sessionId)?.lane;
+  queue(sessionId: string): TurnQueue | undefined {
+    return this.#live.get(sessionId)?.queue;
   }
 
-  /** The session's lane, made when there is none yet. */
-  openLane(session: SessionRecord): Lane {
-    return this.#liveOf(session).lane;
+  /** The session's queue, made when there is none yet. */
+  openQueue(session: SessionRecord): TurnQueue {
+    return this.#liveOf(session).queue;
   }
 
   /** Opens (lazily) what controls the model of a session. */
@@ -243,7 +243,7 @@ export class Conversations {
   waitIn(session: SessionRecord, item: InboxItem): void {
     const live = this.#liveOf(session);
     if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined) live.setAside(item);
-    else live.lane.push(item, 'queue');
+    else live.queue.push(item, 'queue');
   }
 
   /** Frees what an ended session holds. */
@@ -259,13 +259,13 @@ export class Conversations {
   }
 
   view(session: SessionRecord): SessionView {
-    return sessionView(session, this.lane(session.id));
+    return sessionView(session, this.queue(session.id));
   }
 
   /** Those at work and those that were used last, oldest first: what an operator sees before asking for pages. */
   views(): SessionView[] {
     const found = new Set(this.#deps.sessions.recent(SHOWN.open, SHOWN.ended));
-    for (const { session, lane } of this.#live.values()) if (!lane.idle) found.add(session);
+    for (const { session, queue } of this.#live.values()) if (!queue.idle) found.add(session);
     return [...found].sort((a, b) => a.createdAt - b.createdAt).map((session) => this.view(session));
   }
 
@@ -294,7 +294,7 @@ export class Conversations {
     this.#swept =
       last === undefined || portion.length < SWEPT_AT_ONCE ? undefined : { at: last.lastUserAt, id: last.id };
     for (const session of portion) {
-      const reason = session.endedAt === undefined ? this.#placing.due(session, now) : undefined;
+      const reason = session.endedAt === undefined ? this.#resolver.due(session, now) : undefined;
       if (reason === undefined) continue;
       await this.endSession(session, reason);
       due.push(session);
@@ -323,9 +323,9 @@ export class Conversations {
   /** No new turns; running ones get `graceMs`, then are aborted. Bounded, also when the store takes nothing. */
   async stop(graceMs: number): Promise<void> {
     const live = [...this.#live.values()];
-    const ended = Promise.all(live.map(({ lane }) => lane.close()));
+    const ended = Promise.all(live.map(({ queue }) => queue.close()));
     if (!(await settlesWithin(ended, graceMs))) {
-      for (const { lane } of live) lane.abort('shutdown');
+      for (const { queue } of live) queue.abort('shutdown');
       await settlesWithin(ended, ENDING_MS);
     }
     await settlesWithin(Promise.all(live.map((each) => each.closeConversation())), ENDING_MS);
@@ -333,16 +333,16 @@ export class Conversations {
 
   /** People lost access: their turns end, what waits for them is dropped. */
   cutOff(platform: Platform, senderIds: readonly string[]): void {
-    for (const { session, lane } of this.#live.values())
-      if (session.chat.platform === platform) for (const id of senderIds) lane.stop(id);
+    for (const { session, queue } of this.#live.values())
+      if (session.chat.platform === platform) for (const id of senderIds) queue.stop(id);
   }
 
-  /** A message was deleted by its author; see `Lane.deleted`. */
-  deleted(chat: ChatRef, messageId: string): ReturnType<Lane['deleted']> {
-    for (const { session, lane } of this.#live.values()) {
+  /** A message was deleted by its author; see `TurnQueue.deleted`. */
+  deleted(chat: ChatRef, messageId: string): ReturnType<TurnQueue['deleted']> {
+    for (const { session, queue } of this.#live.values()) {
       const { platform, accountId, chatId } = session.chat;
       if (platform !== chat.platform || accountId !== chat.accountId || chatId !== chat.chatId) continue;
-      const found = lane.deleted(messageId);
+      const found = queue.deleted(messageId);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -350,7 +350,7 @@ export class Conversations {
 
   /** Where a chat's notices go: its present session, if one is known. */
   sessionOfChat(chat: ChatRef, senderId: string): SessionRecord | undefined {
-    return this.#placing.ofChat(chat, senderId);
+    return this.#resolver.ofChat(chat, senderId);
   }
 
   #liveOf(session: SessionRecord): LiveSession {
@@ -362,15 +362,15 @@ export class Conversations {
     return live;
   }
 
-  /** In memory: what runs is ended, what waits is dropped; the rest follows when the lane is at rest. */
+  /** In memory: what runs is ended, what waits is dropped; the rest follows when the queue is at rest. */
   #end(session: SessionRecord, now: number, reason: string): void {
     session.endedAt = now;
     session.endReason = reason;
     this.#deps.sessions.remember(session);
     const live = this.#live.get(session.id);
-    live?.lane.stop();
+    live?.queue.stop();
     this.#deps.dialogs.ended(session.id);
-    void live?.lane.settled().then(() => this.#retire(live));
+    void live?.queue.settled().then(() => this.#retire(live));
     const { platform, chatId } = session.chat;
     this.#deps.decide({
       what: 'session',
@@ -387,12 +387,12 @@ export class Conversations {
   /** Frees what an ended session holds, unless it was resumed meanwhile. */
   #retire(live: LiveSession): void {
     if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
-    if (!live.lane.idle) return; // something came after all
+    if (!live.queue.idle) return; // something came after all
     this.#live.delete(live.session.id);
     void live.closeConversation();
   }
 
   show(session: SessionRecord): void {
-    this.#feed.show(session, this.lane(session.id));
+    this.#feed.show(session, this.queue(session.id));
   }
 }

@@ -19,9 +19,9 @@ import type { ToolActivity } from '../send/tool-line.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import type { Usage } from '../usage.ts';
-import { Lane, type LanePort } from './lane.ts';
+import { type FinishTurnDeps, finishTurn, sayBeforeQuestion } from './finish-turn.ts';
 import type { Outcome } from './outcome.ts';
-import { type SettlementDeps, sayBeforeQuestion, settle } from './settlement.ts';
+import { TurnQueue, type TurnQueuePort } from './turn-queue.ts';
 import type { TurnSlots } from './turn-slots.ts';
 
 /**
@@ -53,7 +53,7 @@ function conversationSpec(
   };
 }
 
-export interface LiveSessionDeps extends SettlementDeps {
+export interface LiveSessionDeps extends FinishTurnDeps {
   readonly sessions: Sessions;
   readonly slots: TurnSlots;
   /** The pi in a terminal that works in this session instead. */
@@ -63,10 +63,10 @@ export interface LiveSessionDeps extends SettlementDeps {
   readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
 }
 
-/** One session at work: its lane, the agent's conversation, and the reply that grows. */
+/** One session at work: its queue, the agent's conversation, and the reply that grows. */
 export class LiveSession {
   readonly session: SessionRecord;
-  readonly lane: Lane;
+  readonly queue: TurnQueue;
   readonly #deps: LiveSessionDeps;
   #conversation: Conversation | undefined;
   #reply: Reply | undefined;
@@ -76,8 +76,8 @@ export class LiveSession {
   constructor(session: SessionRecord, deps: LiveSessionDeps) {
     this.session = session;
     this.#deps = deps;
-    this.lane = new Lane(this.#port());
-    if (session.paused) this.lane.pause();
+    this.queue = new TurnQueue(this.#port());
+    if (session.paused) this.queue.pause();
   }
 
   /** Opens (lazily) what controls the model. */
@@ -112,7 +112,7 @@ export class LiveSession {
   /** Whom the agent asks: the sender of the message that it works on. */
   #addressee(): Addressee {
     const { chat, senderId, senderName } = this.session;
-    const message = this.lane.current?.message;
+    const message = this.queue.current?.message;
     if (message === undefined) return { chat, requester: { id: senderId, name: senderName } };
     const { promptId } = message;
     return {
@@ -124,7 +124,7 @@ export class LiveSession {
 
   /** The answer goes on below the question, in a message of its own. A program gets its answer in one piece. */
   async #sayBeforeQuestion(): Promise<void> {
-    const { current } = this.lane;
+    const { current } = this.queue;
     const reply = this.#reply;
     if (current === undefined || reply?.message !== current.message || reply.message.promptId !== undefined)
       return;
@@ -139,11 +139,11 @@ export class LiveSession {
 
   /** A question waits: silence does not count, and nobody is typing. */
   #hold(): () => void {
-    const release = this.lane.hold();
+    const release = this.queue.hold();
     this.#endTyping();
     return () => {
       release();
-      const { current } = this.lane;
+      const { current } = this.queue;
       if (current !== undefined && this.#reply?.message === current.message) this.#showTyping(current);
     };
   }
@@ -169,7 +169,7 @@ export class LiveSession {
       this.session.lastFailure = { at: this.#deps.clock(), reason: 'it took too long' };
   }
 
-  #port(): LanePort {
+  #port(): TurnQueuePort {
     const { settings, slots, prepare, inbox, persist, feed } = this.#deps;
     const { session } = this;
     return {
@@ -188,7 +188,7 @@ export class LiveSession {
       event: (item, event) => this.#event(item, event),
       retried: (item, end) => this.#retried(item, end),
       settled: (item, outcome) => this.#settled(item, outcome),
-      changed: () => feed.show(session, this.lane),
+      changed: () => feed.show(session, this.queue),
     };
   }
 
@@ -210,7 +210,9 @@ export class LiveSession {
     const reply = own ?? this.#newReply(item, 'off');
     try {
       this.#noteFailure(outcome);
-      const { atRest } = await this.#inOrder(() => settle(this.#deps, this.session, item, outcome, reply));
+      const { atRest } = await this.#inOrder(() =>
+        finishTurn(this.#deps, this.session, item, outcome, reply),
+      );
       void atRest.then(endTyping);
     } catch (error) {
       endTyping();

@@ -284,7 +284,7 @@ export class Terminal {
   #lend(during: () => Promise<void>): boolean {
     if (this.#suspended || this.#suspend === undefined) return false;
     this.#suspended = true;
-    const lent = async (): Promise<void> => {
+    const lease = async (): Promise<void> => {
       if (this.#modes) this.screen.write(leaveModes(this.#mouse));
       // With Ink's listener gone ours alone would keep reading, and take the keys away from whoever has the terminal.
       this.stdin.off('data', this.#onData);
@@ -296,7 +296,7 @@ export class Terminal {
       await during();
       if (this.#modes) this.screen.write(enterModes(this.#mouse));
     };
-    this.#suspend(lent)
+    this.#suspend(lease)
       .catch((error: unknown) => this.#note('warn', 'console', String(error)))
       .finally(() => {
         this.#suspended = false;

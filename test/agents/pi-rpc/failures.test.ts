@@ -125,7 +125,7 @@ describe('when pi does not work', () => {
   });
 
   it('climbs the ladder for a pi that hears nothing, and leaves no process behind', async () => {
-    const turn = await turnOf('deaf', { rungMs: 400 });
+    const turn = await turnOf('deaf', { graceMs: 400 });
     await vi.waitFor(() => expect(turn.text()).toMatch(/\d \d/), PATIENT);
     const [pi, tool] = turn.text().split(' ').map(Number);
     if (pi === undefined || tool === undefined) throw new Error('no pids');

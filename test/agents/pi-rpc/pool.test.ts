@@ -204,7 +204,7 @@ describe('a tool that works for long', () => {
       idleMs: 60_000,
       aliveMs: 30,
       beat: { everyMs: 15, quiet: 2, dead: 1000 },
-      rungMs: 100,
+      graceMs: 100,
       log: silentLogger,
     });
     const working = startTurn(agent.open(spec()), 'x');

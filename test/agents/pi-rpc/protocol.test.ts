@@ -223,7 +223,7 @@ describe('the protocol of pi', () => {
     });
 
     it('are not waited for by a turn that was aborted in the queue', async () => {
-      const fake = await start('deaf', { maxChildren: 1, rungMs: 200 });
+      const fake = await start('deaf', { maxChildren: 1, graceMs: 200 });
       const busy = startTurn(fake.agent.open(fake.spec), 'x');
       await vi.waitFor(() => expect(busy.text()).not.toBe(''), PATIENT);
       const waiting = startTurn(fake.agent.open({ ...fake.spec, id: 's2' }), 'x');
@@ -238,7 +238,7 @@ describe('the protocol of pi', () => {
     });
 
     it('are all gone after a stop, and their turns have ended', async () => {
-      const fake = await start('deaf', { rungMs: 200 });
+      const fake = await start('deaf', { graceMs: 200 });
       const turn = startTurn(fake.agent.open(fake.spec), 'x');
       await vi.waitFor(() => expect(turn.text()).toMatch(/\d \d/), PATIENT);
       await fake.agent.stop();

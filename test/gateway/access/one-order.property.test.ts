@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
-import { Door } from '../../../src/gateway/access/door.ts';
+import { Access } from '../../../src/gateway/access/access.ts';
 import { SECURITY_MIGRATIONS } from '../../../src/gateway/access/schema.ts';
 import { EventStream } from '../../../src/gateway/events.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
@@ -73,14 +73,14 @@ function slow<T extends object>(disk: T, random: () => number): T {
   });
 }
 
-async function open(memory: MemoryDisk, random: () => number): Promise<{ door: Door; db: Database }> {
+async function open(memory: MemoryDisk, random: () => number): Promise<{ access: Access; db: Database }> {
   const db = await Database.open({
     path: '/data/gateway-security.db',
     migrations: SECURITY_MIGRATIONS,
     log: silentLogger,
     disk: slow(memory, random),
   });
-  const door = new Door({
+  const access = new Access({
     db,
     clock: () => 1_000_000,
     events: new EventStream((error) => {
@@ -92,55 +92,56 @@ async function open(memory: MemoryDisk, random: () => number): Promise<{ door: D
     onReopened: async () => {},
     onRevoked: () => {},
   });
-  door.load();
-  return { door, db };
+  access.load();
+  return { access, db };
 }
 
-async function write(door: Door, who: string): Promise<void> {
+async function write(access: Access, who: string): Promise<void> {
   const asked = message(who);
-  if (door.people.isBlocked(PLATFORM, asked.sender) || door.people.isAllowed(PLATFORM, asked.sender)) return;
-  const view = door.desk.consider(asked);
+  if (access.people.isBlocked(PLATFORM, asked.sender) || access.people.isAllowed(PLATFORM, asked.sender))
+    return;
+  const view = access.requests.consider(asked);
   if (view.answer !== 'new') return;
-  const request = door.desk.begin(asked, `held-${who}`, view.coded);
+  const request = access.requests.begin(asked, `held-${who}`, view.coded);
   await turns(2);
-  await door.desk.store(request);
-  await door.arrived(request);
+  await access.requests.store(request);
+  await access.arrived(request);
 }
 
 /** What the operator or the person does; `rows` are the requests that the operator saw when it began. */
-function start(door: Door, { act, who }: Act, rows: ReadonlyMap<string, string>): Promise<unknown> {
+function start(access: Access, { act, who }: Act, rows: ReadonlyMap<string, string>): Promise<unknown> {
   const requestId = rows.get(who) ?? 'none';
   switch (act) {
     case 'approve':
-      return door.approve({ requestId }, OLGA);
+      return access.approve({ requestId }, OLGA);
     case 'deny':
-      return door.deny({ requestId }, OLGA);
+      return access.deny({ requestId }, OLGA);
     case 'block request':
-      return door.blockRequest({ requestId }, OLGA);
+      return access.blockRequest({ requestId }, OLGA);
     case 'undo':
-      return door.undo(requestId, OLGA);
+      return access.undo(requestId, OLGA);
     case 'allow':
-      return door.allow(PLATFORM, who, who === 'bob' ? 'a note' : undefined, OLGA);
+      return access.allow(PLATFORM, who, who === 'bob' ? 'a note' : undefined, OLGA);
     case 'revoke':
-      return door.revoke(PLATFORM, who, OLGA);
+      return access.revoke(PLATFORM, who, OLGA);
     case 'block':
-      return door.block(PLATFORM, who, OLGA);
+      return access.block(PLATFORM, who, OLGA);
     case 'unblock':
-      return door.unblock(PLATFORM, who, OLGA);
+      return access.unblock(PLATFORM, who, OLGA);
     case 'invite':
-      return door.acceptInvitation({ ...message(who), text: door.codes.invite(OLGA).code });
+      return access.acceptInvitation({ ...message(who), text: access.codes.invite(OLGA).code });
     case 'write':
-      return write(door, who);
+      return write(access, who);
   }
 }
 
-function state(door: Door): unknown {
+function state(access: Access): unknown {
   const order = (a: object, b: object): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
   return {
-    allowed: door.people.list().toSorted(order),
-    blocked: door.people.blockedList().toSorted(order),
-    persons: Object.keys(ALIASES).map((who) => door.people.idsFor(PLATFORM, who).toSorted()),
-    waiting: door.desk
+    allowed: access.people.list().toSorted(order),
+    blocked: access.people.blockedList().toSorted(order),
+    persons: Object.keys(ALIASES).map((who) => access.people.idsFor(PLATFORM, who).toSorted()),
+    waiting: access.requests
       .list()
       .map(({ code: _, ...row }) => row)
       .toSorted(order),
@@ -156,22 +157,22 @@ async function run(
   acts: readonly Act[],
   random: () => number,
   together: boolean,
-): Promise<{ door: Door; db: Database; memory: MemoryDisk }> {
+): Promise<{ access: Access; db: Database; memory: MemoryDisk }> {
   const memory = new MemoryDisk();
-  const { door, db } = await open(memory, random);
-  await write(door, 'ada');
-  await write(door, 'bob');
-  const rows = new Map(door.desk.list().map((row) => [row.senderId, row.id]));
+  const { access, db } = await open(memory, random);
+  await write(access, 'ada');
+  await write(access, 'bob');
+  const rows = new Map(access.requests.list().map((row) => [row.senderId, row.id]));
   const racing: Promise<unknown>[] = [];
   for (const each of acts) {
-    const mine = start(door, each, rows).catch(() => {});
+    const mine = start(access, each, rows).catch(() => {});
     if (together) racing.push(mine);
     else await mine;
     await turns(each.pause);
   }
   await Promise.all(racing);
   await turns(2);
-  return { door, db, memory };
+  return { access, db, memory };
 }
 
 it('acts on one person that race leave the same in memory and on the disk, whatever the disk is doing', async () => {
@@ -181,12 +182,12 @@ it('acts on one person that race leave the same in memory and on the disk, whate
       fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
       async (acts, delays) => {
         const random = (): number => delays.next().value ?? 0;
-        const { door, db, memory } = await run(acts, random, true);
-        const before = state(door);
-        door.stop();
+        const { access, db, memory } = await run(acts, random, true);
+        const before = state(access);
+        access.stop();
         const again = await open(memory.afterKill(), () => 0);
-        expect(state(again.door)).toEqual(before);
-        again.door.stop();
+        expect(state(again.access)).toEqual(before);
+        again.access.stop();
         await Promise.all([db.close(), again.db.close()]);
       },
     ),
@@ -195,16 +196,16 @@ it('acts on one person that race leave the same in memory and on the disk, whate
 });
 
 it('the last word about a person is what counts, as if every act had waited for the one before', async () => {
-  const decided = ({ door }: { door: Door }): unknown => ({
-    allowed: door.people
+  const decided = ({ access }: { access: Access }): unknown => ({
+    allowed: access.people
       .list()
       .map(({ userId }) => userId)
       .toSorted(),
-    blocked: door.people
+    blocked: access.people
       .blockedList()
       .map(({ userId }) => userId)
       .toSorted(),
-    waiting: door.desk
+    waiting: access.requests
       .list()
       .map(({ senderId }) => senderId)
       .toSorted(),
@@ -217,8 +218,8 @@ it('the last word about a person is what counts, as if every act had waited for 
         const raced = await run(acts, () => delays.next().value ?? 0, true);
         const calm = await run(acts, () => 0, false);
         expect(decided(raced)).toEqual(decided(calm));
-        raced.door.stop();
-        calm.door.stop();
+        raced.access.stop();
+        calm.access.stop();
         await Promise.all([raced.db.close(), calm.db.close()]);
       },
     ),
@@ -227,36 +228,36 @@ it('the last word about a person is what counts, as if every act had waited for 
 });
 
 it('a revocation is in force at once, even while an approval before it is still being stored', async () => {
-  const { door, db } = await open(new MemoryDisk(), () => 0.9);
-  await write(door, 'ada');
-  const [row] = door.desk.list();
+  const { access, db } = await open(new MemoryDisk(), () => 0.9);
+  await write(access, 'ada');
+  const [row] = access.requests.list();
   const sender = { id: 'ada-lid', name: 'Ada' };
   const seen = new Set<boolean>();
-  const approved = door.approve({ requestId: row?.id ?? '' }, OLGA);
-  const revoked = door.revoke(PLATFORM, 'ada', OLGA);
+  const approved = access.approve({ requestId: row?.id ?? '' }, OLGA);
+  const revoked = access.revoke(PLATFORM, 'ada', OLGA);
   const watching = (async () => {
     for (let i = 0; i < 200; i += 1) {
-      seen.add(door.people.isAllowed(PLATFORM, { ...sender, aliases: ['ada'] }));
+      seen.add(access.people.isAllowed(PLATFORM, { ...sender, aliases: ['ada'] }));
       await turns(1);
     }
   })();
   await Promise.all([approved, revoked, watching]);
   expect([...seen]).toEqual([false]);
-  expect(door.people.list()).toEqual([]);
-  door.stop();
+  expect(access.people.list()).toEqual([]);
+  access.stop();
   await db.close();
 });
 
 it('unblocking one id of a person unblocks all that were blocked with it, also after a restart', async () => {
   const memory = new MemoryDisk();
   const first = await open(memory, () => 0);
-  await write(first.door, 'ada');
-  await first.door.blockRequest({ requestId: first.door.desk.list()[0]?.id ?? '' }, OLGA);
-  expect(first.door.people.blockedList()).toHaveLength(2);
-  first.door.stop();
+  await write(first.access, 'ada');
+  await first.access.blockRequest({ requestId: first.access.requests.list()[0]?.id ?? '' }, OLGA);
+  expect(first.access.people.blockedList()).toHaveLength(2);
+  first.access.stop();
   const second = await open(memory.afterKill(), () => 0);
-  await second.door.unblock(PLATFORM, 'ada-lid', OLGA);
-  expect(second.door.people.blockedList()).toEqual([]);
-  second.door.stop();
+  await second.access.unblock(PLATFORM, 'ada-lid', OLGA);
+  expect(second.access.people.blockedList()).toEqual([]);
+  second.access.stop();
   await Promise.all([first.db.close(), second.db.close()]);
 });

@@ -22,9 +22,9 @@ const chatOf = (who: string): ChatRef => rig.chat({ chatId: `dm-${who}` });
 const write = (who: string, text = 'hello', more: { aliases?: string[] } = {}): Promise<void> =>
   rig.say(text, { chat: chatOf(who), sender: { id: who, name: who.toUpperCase(), ...more } });
 const told = (who: string): string[] => rig.texts({ chatId: `dm-${who}` });
-const desk = () => rig.gateway.door.desk.list();
-const codeOf = (who: string): string => desk().find(({ senderId }) => senderId === who)?.code ?? '';
-const requestOf = (who: string): string => desk().find(({ senderId }) => senderId === who)?.id ?? '';
+const requests = () => rig.gateway.access.requests.list();
+const codeOf = (who: string): string => requests().find(({ senderId }) => senderId === who)?.code ?? '';
+const requestOf = (who: string): string => requests().find(({ senderId }) => senderId === who)?.id ?? '';
 const refusals = (): string[] => rig.gateway.refusals.map(({ senderId, code }) => `${senderId} ${code}`);
 const audit = async () =>
   (await rig.operator.query('audit', {})).map(({ action, subject }) => `${action} ${subject}`);
@@ -39,7 +39,7 @@ describe('a stranger', () => {
     await rig.pass(100);
     expect(told(ADA)).toHaveLength(1);
     expect(told(ADA)[0]).toContain(codeOf(ADA));
-    const [request] = desk();
+    const [request] = requests();
     expect(request).toMatchObject({ senderId: ADA, senderName: ADA, platform: 'telegram' });
     expect(request?.code).toMatch(/^[A-HJKMNP-Z2-9]{4}-[A-HJKMNP-Z2-9]{4}$/);
     expect(request?.firstWords).toHaveLength(500);
@@ -60,7 +60,7 @@ describe('a stranger', () => {
     await rig.pass(30 * MINUTE);
     await write(ADA, 'hello???');
     expect(told(ADA)).toHaveLength(2);
-    expect(desk()).toHaveLength(1);
+    expect(requests()).toHaveLength(1);
     expect(refusals()).toEqual([`${ADA} pairing_pending`, `${ADA} pairing_pending`]);
   });
 
@@ -86,13 +86,13 @@ describe('a stranger', () => {
     const both = Promise.all([host?.accept(message('x1', 'a')), host?.accept(message('x2', 'b'))]);
     await rig.settle();
     await both;
-    expect(desk()).toHaveLength(1);
+    expect(requests()).toHaveLength(1);
   });
 
   it('who comes when three have a code waits without one, hears nothing, and can be approved by row', async () => {
     for (const who of ['a', 'b', 'c', 'd', 'e']) await write(who, `I am ${who}`);
     await rig.pass(100);
-    expect(desk().map(({ senderId, kind }) => [senderId, kind])).toEqual([
+    expect(requests().map(({ senderId, kind }) => [senderId, kind])).toEqual([
       ['a', undefined],
       ['b', undefined],
       ['c', undefined],
@@ -100,7 +100,7 @@ describe('a stranger', () => {
       ['e', 'queued'],
     ]);
     expect(told('d')).toEqual([]);
-    expect(desk()[3]).toMatchObject({ senderName: 'D', firstWords: 'I am d' });
+    expect(requests()[3]).toMatchObject({ senderName: 'D', firstWords: 'I am d' });
     await approve('e');
     expect(told('e')).toEqual(["You're approved. Welcome!", 'You said: I am e']);
     rig = await rig.crash();
@@ -135,10 +135,10 @@ describe('a stranger', () => {
       await rig.operator.run({ type: 'pairing.deny', requestId: requestOf(`p${i}`) });
     }
     await write('late');
-    expect(desk()).toMatchObject([{ senderId: 'late', kind: 'queued' }]);
+    expect(requests()).toMatchObject([{ senderId: 'late', kind: 'queued' }]);
     rig = await rig.crash(1000);
     await write('later');
-    expect(desk()).toMatchObject([{ kind: 'queued' }, { kind: 'queued' }]);
+    expect(requests()).toMatchObject([{ kind: 'queued' }, { kind: 'queued' }]);
     await rig.pass(HOUR);
     await write('later');
     expect(codeOf('later')).not.toBe('');
@@ -150,20 +150,20 @@ describe('a stranger', () => {
       for (let i = 0; i < 65; i += 1) await write(`m${minute}n${i}`);
       await rig.pass(61_000);
     }
-    const queued = desk().filter(({ kind }) => kind === 'queued');
+    const queued = requests().filter(({ kind }) => kind === 'queued');
     expect(queued).toHaveLength(200);
     expect(queued.at(-1)?.senderId).toBe('m4n59');
     expect(rig.gateway.view().turnedAway).toBe(25);
     const before = queued.map(({ senderId }) => senderId);
     rig = await rig.crash();
     expect(
-      desk()
+      requests()
         .filter(({ kind }) => kind === 'queued')
         .map(({ senderId }) => senderId),
     ).toEqual(before);
     // Whoever had to give way was refused nothing: there is no hour of silence.
     await write('m0n0');
-    expect(desk().at(-1)?.senderId).toBe('m0n0');
+    expect(requests().at(-1)?.senderId).toBe('m0n0');
   });
 
   it('is not more than three with a code when all come in the same moment', async () => {
@@ -183,14 +183,14 @@ describe('a stranger', () => {
     );
     await rig.settle();
     await all;
-    expect(desk().filter(({ kind }) => kind === undefined)).toHaveLength(3);
-    expect(desk()).toHaveLength(6);
+    expect(requests().filter(({ kind }) => kind === undefined)).toHaveLength(3);
+    expect(requests()).toHaveLength(6);
   });
 
   it('is never paired in a group', async () => {
     await rig.say('hi', { chat: rig.chat({ chatId: 'g1' }), chatKind: 'group', from: ADA });
     await rig.pass(100);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     expect(rig.texts()).toEqual([]);
     expect(refusals()).toEqual([`${ADA} sender_not_listed`]);
   });
@@ -201,8 +201,8 @@ describe('approving', () => {
     await write(ADA, 'what is the time?');
     await approve(ADA);
     expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: what is the time?']);
-    expect(desk()).toEqual([]);
-    expect(rig.gateway.door.people.list()).toMatchObject([
+    expect(requests()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toMatchObject([
       { platform: 'telegram', userId: ADA, name: ADA, origin: 'pairing' },
     ]);
     await write(ADA, 'and now?');
@@ -255,11 +255,11 @@ describe('approving', () => {
     await rig.operator.run({ type: 'pairing.undo', requestId });
     await rig.pass(100);
     expect(rig.gateway.conversations.views()[0]?.state).toBe('idle');
-    expect(rig.gateway.door.people.list()).toEqual([]);
-    expect(desk()).toHaveLength(1);
+    expect(rig.gateway.access.people.list()).toEqual([]);
+    expect(requests()).toHaveLength(1);
     expect(await audit()).toEqual([`undo approve telegram ${ADA}`, `approve telegram ${ADA}`]);
     await approve(ADA);
-    expect(rig.gateway.door.people.list()).toHaveLength(1);
+    expect(rig.gateway.access.people.list()).toHaveLength(1);
     await expect(rig.operator.run({ type: 'pairing.undo', requestId: 'nope' })).rejects.toMatchObject({
       code: 'undo_too_late',
     });
@@ -272,10 +272,10 @@ describe('approving', () => {
       const requestId = requestOf(ADA);
       await rig.operator.run({ type, requestId });
       await rig.pass(100);
-      expect(desk()).toEqual([]);
+      expect(requests()).toEqual([]);
       await rig.operator.run({ type: 'pairing.undo', requestId });
-      expect(desk()).toHaveLength(1);
-      expect(rig.gateway.door.people.blockedList()).toEqual([]);
+      expect(requests()).toHaveLength(1);
+      expect(rig.gateway.access.people.blockedList()).toEqual([]);
       await rig.operator.run({ type: 'pairing.approve', requestId });
       await rig.pass(100);
       expect(told(ADA).at(-1)).toBe('You said: hello');
@@ -287,8 +287,8 @@ describe('approving', () => {
     await rig.operator.run({ type: 'allow', platform: 'telegram', userId: ADA, note: 'from the meetup' });
     await rig.pass(100);
     expect(told(ADA).at(-1)).toBe('You said: hello');
-    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: ADA, note: 'from the meetup' }]);
-    expect(desk()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toMatchObject([{ userId: ADA, note: 'from the meetup' }]);
+    expect(requests()).toEqual([]);
   });
 });
 
@@ -302,11 +302,11 @@ describe('denying and blocking', () => {
     await rig.pass(59 * MINUTE);
     await write(ADA, 'please');
     expect(told(ADA)).toHaveLength(2);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     expect(refusals()).toEqual([`${ADA} pairing_cooldown`, `${ADA} pairing_cooldown`]);
     await rig.pass(2 * MINUTE);
     await write(ADA, 'now?');
-    expect(desk()).toHaveLength(1);
+    expect(requests()).toHaveLength(1);
   });
 
   it('never hears a blocked one again, also after a restart, until unblocked', async () => {
@@ -320,7 +320,7 @@ describe('denying and blocking', () => {
     expect(await rig.operator.query('blocked', {})).toMatchObject([{ userId: ADA }]);
     await rig.operator.run({ type: 'unblock', platform: 'telegram', userId: ADA });
     await write(ADA, 'hello???');
-    expect(desk()).toHaveLength(1);
+    expect(requests()).toHaveLength(1);
     expect(await audit()).toEqual([`unblock telegram ${ADA}`, `block telegram ${ADA}`]);
   });
 });
@@ -338,7 +338,7 @@ describe('revoking', () => {
     await rig.pass(100);
     expect(rig.texts().filter((text) => text.includes('still there'))).toEqual([]);
     rig = await rig.crash();
-    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toEqual([]);
     await expect(
       rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA }),
     ).rejects.toMatchObject({ code: 'not_allowed' });
@@ -348,7 +348,7 @@ describe('revoking', () => {
     await write(ADA);
     await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.pass(100);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     expect(told(ADA)).toHaveLength(1);
   });
 
@@ -371,13 +371,13 @@ describe('codes', () => {
     await write(ADA);
     const code = codeOf(ADA);
     await rig.pass(HOUR + 1000);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
     await write(ADA, 'hello?');
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     await rig.pass(HOUR);
     await write(ADA, 'hello??');
-    expect(desk()).toHaveLength(1);
+    expect(requests()).toHaveLength(1);
     expect(await audit()).toEqual([`expire telegram ${ADA}`]);
   });
 
@@ -391,7 +391,7 @@ describe('codes', () => {
     expect(refusals()).toEqual([`${ADA} pairing_cooldown`]);
     rig.disk.before = () => {};
     await rig.pass(2 * MINUTE);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     expect(await audit()).toEqual([`expire telegram ${ADA}`]);
   });
 
@@ -400,7 +400,7 @@ describe('codes', () => {
     const code = codeOf(ADA);
     rig = await rig.crash(61 * MINUTE);
     await rig.pass(100);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
     await expect(redeem(code)).rejects.toMatchObject({ code: 'code_expired' });
   });
 
@@ -416,8 +416,8 @@ describe('codes', () => {
     await write(ADA);
     const code = codeOf(ADA);
     rig = await rig.crash();
-    expect(desk()).toMatchObject([{ senderId: ADA }]);
-    expect(desk()[0]?.code).toBeUndefined();
+    expect(requests()).toMatchObject([{ senderId: ADA }]);
+    expect(requests()[0]?.code).toBeUndefined();
     await redeem(code);
     await rig.pass(100);
     expect(told(ADA).at(-1)).toBe('You said: hello');
@@ -487,7 +487,7 @@ describe('a restart between the steps', () => {
     };
     void rig.operator.run({ type: 'pairing.approve', requestId: requestOf(ADA) }).catch(() => {});
     await rig.settle();
-    expect(rig.gateway.door.people.list()).toHaveLength(1);
+    expect(rig.gateway.access.people.list()).toHaveLength(1);
     rig = await rig.crash();
     await rig.pass(1000);
     expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: held']);
@@ -500,7 +500,7 @@ describe('a restart between the steps', () => {
     await expect(write(ADA, 'held')).rejects.toThrow();
     rig = await rig.crash();
     await rig.pass(100);
-    expect(desk()).toMatchObject([{ senderId: ADA, firstWords: 'held' }]);
+    expect(requests()).toMatchObject([{ senderId: ADA, firstWords: 'held' }]);
     await approve(ADA);
     expect(told(ADA).at(-1)).toBe('You said: held');
   });
@@ -530,7 +530,7 @@ describe('an invitation', () => {
     await rig.pass(100);
     expect(told(ADA)).toEqual(["You're approved. Welcome!"]);
     await write('bob', code);
-    expect(rig.gateway.door.people.list().map(({ userId }) => userId)).toEqual([ADA]);
+    expect(rig.gateway.access.people.list().map(({ userId }) => userId)).toEqual([ADA]);
     expect(await audit()).toEqual([`accept invitation telegram ${ADA}`]);
   });
 
@@ -539,14 +539,14 @@ describe('an invitation', () => {
     await write(ADA, await invite());
     await rig.pass(1000);
     expect(told(ADA).slice(1)).toEqual(["You're approved. Welcome!", 'You said: what is the time?']);
-    expect(desk()).toEqual([]);
+    expect(requests()).toEqual([]);
   });
 
   it('is taken as the start command of a link, and its id is the note on the allowlist', async () => {
     const { data } = await rig.operator.run({ type: 'pairing.invite' });
     const { id, code } = data as { id: string; code: string };
     await write(ADA, `/start ${code}`);
-    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: ADA, note: `invitation ${id}` }]);
+    expect(rig.gateway.access.people.list()).toMatchObject([{ userId: ADA, note: `invitation ${id}` }]);
     expect(id).not.toContain(code.slice(0, 4));
   });
 
@@ -554,7 +554,7 @@ describe('an invitation', () => {
     const code = await invite();
     await rig.pass(HOUR + 1000);
     await write(ADA, code);
-    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toEqual([]);
   });
 });
 
@@ -621,10 +621,10 @@ describe('codes that the operator makes', () => {
     expect(rows()).toMatchObject([{ kind: 'generated', senderId: ADA, platform: 'telegram', code }]);
     await write(ADA, 'it is me');
     await write('bob', code);
-    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toEqual([]);
     await rig.operator.run({ type: 'pairing.approve', code });
     await rig.pass(100);
-    expect(rig.gateway.door.people.list()).toMatchObject([{ userId: ADA, name: ADA }]);
+    expect(rig.gateway.access.people.list()).toMatchObject([{ userId: ADA, name: ADA }]);
     expect(told(ADA).at(-1)).toBe('You said: it is me');
     expect(rows().map(({ senderId }) => senderId)).toEqual(['bob']);
     await expect(generate(ADA)).rejects.toMatchObject({ code: 'already_allowed' });
@@ -652,7 +652,7 @@ describe('codes that the operator makes', () => {
       await expect(rig.operator.run({ type, platform: 'telegram', userId: id })).rejects.toMatchObject(
         refused,
       );
-    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toEqual([]);
     expect(await rig.operator.query('blocked', {})).toEqual([]);
   });
 
@@ -673,7 +673,7 @@ describe('codes that the operator makes', () => {
     await rig.operator.run({ type: 'pairing.deny', requestId: generated.requestId });
     expect(rows()).toEqual([]);
     await write(ADA, invitation.code);
-    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toEqual([]);
     expect(await audit()).toEqual([
       `withdraw telegram ${ADA}`,
       'withdraw an invitation',
@@ -687,7 +687,7 @@ describe('codes that the operator makes', () => {
     await write('friend', code);
     await write('friend', code);
     await rig.pass(100);
-    expect(rig.gateway.door.people.list()).toEqual([]);
+    expect(rig.gateway.access.people.list()).toEqual([]);
     expect(told('friend')).toEqual([
       'Invite codes are not accepted right now. Please try again in an hour, or ask the operator.',
     ]);

@@ -250,7 +250,7 @@ describe('a chat that is bound to the pi in a terminal', () => {
     await terminal.bind();
     await rig.say('let me in');
     expect(await terminal.orders()).toEqual([]);
-    expect(rig.gateway.door.pairing()).toHaveLength(1);
+    expect(rig.gateway.access.pairing()).toHaveLength(1);
   });
 });
 

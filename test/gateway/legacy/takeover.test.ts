@@ -72,11 +72,11 @@ describe('the older gateway’s files', () => {
         's-new idle',
         's-old ended',
       ]);
-      expect(gateway.door.people.list()).toMatchObject([
+      expect(gateway.access.people.list()).toMatchObject([
         { platform: 'telegram', userId: '7', note: 'me', addedAt: T },
         { platform: 'discord', userId: '370000000000000001' },
       ]);
-      expect(gateway.door.people.isAllowed('telegram', { id: '8', name: 'used a code' })).toBe(false);
+      expect(gateway.access.people.isAllowed('telegram', { id: '8', name: 'used a code' })).toBe(false);
       expect(
         gateway.tasks
           .list()

@@ -68,11 +68,11 @@ const press = (of: Rig, text: string, from = ADA, over: Partial<InboundMessage> 
   of.say(text, { from, chat: chatOf(from), replyTo: { messageId: 'p1' }, ...over });
 
 const audit = (of: Rig): string[] =>
-  of.gateway.door.audit
+  of.gateway.access.audit
     .lines(20)
     .map(({ actor, surface, action, subject }) => `${actor} ${surface} ${action} ${subject}`);
 const allowed = (of: Rig, id = EVE): boolean =>
-  of.gateway.door.people.isAllowed('telegram', { id, name: '' });
+  of.gateway.access.people.isAllowed('telegram', { id, name: '' });
 
 describe('an owner', () => {
   it('is told of a new user, and approves with a button: one act, audited under the id of the owner', async () => {
@@ -104,7 +104,7 @@ describe('an owner', () => {
     const r = await start();
     await asks(r);
     const approve = command(r, 'Approve');
-    const [request] = r.gateway.door.pairing();
+    const [request] = r.gateway.access.pairing();
     await r.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' });
     await r.settle();
     expect(notices(r)[0]?.text).toContain('Denied by olga (console) at ');
@@ -117,7 +117,7 @@ describe('an owner', () => {
   it('decides once when the console decides at the same moment', async () => {
     const r = await start();
     await asks(r);
-    const [request] = r.gateway.door.pairing();
+    const [request] = r.gateway.access.pairing();
     const approve = command(r, 'Approve');
     const denied = r.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' }).then(
       () => true,
@@ -133,7 +133,7 @@ describe('an owner', () => {
   it('gets the buttons again when a decision is undone', async () => {
     const r = await start();
     await asks(r);
-    const [request] = r.gateway.door.pairing();
+    const [request] = r.gateway.access.pairing();
     await r.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' });
     await r.settle();
     await r.operator.run({ type: 'pairing.undo', requestId: request?.id ?? '' });
@@ -225,7 +225,7 @@ describe('quiet hours', () => {
     await asks(r);
     await asks(r, '7010');
     expect(notices(r)).toEqual([]);
-    const gone = r.gateway.door.pairing().find(({ senderId }) => senderId === '7010');
+    const gone = r.gateway.access.pairing().find(({ senderId }) => senderId === '7010');
     await r.operator.run({ type: 'pairing.deny', requestId: gone?.id ?? '' });
     rig = await r.crash(); // what is held is on the disk
     await rig.pass(21 * 60_000);

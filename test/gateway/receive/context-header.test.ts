@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { type InputOptions, prepareInput } from '../../../src/gateway/receive/attachments.ts';
-import { cleanMessage } from '../../../src/gateway/receive/reception.ts';
+import { cleanMessage } from '../../../src/gateway/receive/receiver.ts';
 import { tries } from '../../support/tries.ts';
 import { InTestAdapter } from '../in-test-adapter.ts';
 import { TestPlatform } from '../test-platform.ts';

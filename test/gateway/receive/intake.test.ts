@@ -193,7 +193,7 @@ describe('pieces', () => {
 describe('a sender who loses access while a message is being stored', () => {
   it('is not answered', async () => {
     await start({ config: {} });
-    const allowed = rig.gateway.door.allow('telegram', ADA, undefined, {
+    const allowed = rig.gateway.access.allow('telegram', ADA, undefined, {
       name: 'olga',
       surface: 'console',
     });
@@ -209,7 +209,7 @@ describe('a sender who loses access while a message is being stored', () => {
     });
     const taken = accept(message('u1', { promptId: 'p1' }));
     await rig.settle();
-    const revoked = rig.gateway.door.revoke('telegram', ADA, { name: 'olga', surface: 'console' });
+    const revoked = rig.gateway.access.revoke('telegram', ADA, { name: 'olga', surface: 'console' });
     await rig.settle();
     await revoked;
     held.resolve();

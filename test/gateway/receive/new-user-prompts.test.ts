@@ -36,7 +36,7 @@ describe('a prompt of a new user', () => {
       return [meta.kind, meta.promptId, typeof meta.pairing.code];
     });
   const requestOf = (who: string): string =>
-    rig.gateway.door.desk.list().find(({ senderId }) => senderId === who)?.id ?? '';
+    rig.gateway.access.requests.list().find(({ senderId }) => senderId === who)?.id ?? '';
   const approve = async (who: string): Promise<void> => {
     await rig.operator.run({ type: 'pairing.approve', requestId: requestOf(who) });
     await rig.pass(100);
@@ -130,10 +130,10 @@ describe('a prompt of a new user', () => {
 
   it('whose request ended in the very moment of a crash hears of it after the restart', async () => {
     await prompt('ada', 'p1');
-    const { door } = rig.gateway;
-    const request = door.desk.get(requestOf('ada'));
+    const { access } = rig.gateway;
+    const request = access.requests.get(requestOf('ada'));
     if (request === undefined) throw new Error('no request');
-    await rig.stores.security.write((tx) => door.desk.close(tx, request, 'denied'));
+    await rig.stores.security.write((tx) => access.requests.close(tx, request, 'denied'));
     rig = await rig.crash();
     await rig.pass(1000);
     expect(heard('ada').at(-1)).toEqual(['denied', 'p1']);

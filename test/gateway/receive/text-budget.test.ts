@@ -74,7 +74,7 @@ it('an edit that makes a waiting message exceed the budget is not taken, and its
   expect(rig.texts()[0]).toMatch(/^Your edit was not taken\. /);
   await rig.say('short enough', { messageId: 'w1', edited: true });
   await rig.say('e'.repeat(20_000), { messageId: 'w1', edited: true });
-  rig.gateway.conversations.lane([...rig.gateway.conversations.views()][0]?.id ?? '')?.abort('interrupted');
+  rig.gateway.conversations.queue([...rig.gateway.conversations.views()][0]?.id ?? '')?.abort('interrupted');
   await rig.pass(1000);
   expect(rig.texts().at(-1)).toBe('You said: short enough');
   await rig.stop();

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
-import { lentOf } from '../../../src/cli/handoff.ts';
+import { leaseOf } from '../../../src/cli/handoff.ts';
 import type { Agent, Conversation } from '../../../src/gateway/agent/agent.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
-import type { Lent } from '../../../src/gateway/sessions/handoffs.ts';
+import type { TerminalLease } from '../../../src/gateway/sessions/handoffs.ts';
 import { Rig } from '../rig.ts';
 
 let rig: Rig;
@@ -55,9 +55,9 @@ async function start(config = CONFIG): Promise<string> {
   return rig.operator.snapshot().sessions[0]?.id ?? '';
 }
 
-async function lend(id: string): Promise<Lent> {
+async function lend(id: string): Promise<TerminalLease> {
   const { data } = await rig.operator.run({ type: 'session.lend', id });
-  return { ...lentOf(data), sessionFile: join(rig.folder, 'session.jsonl') };
+  return { ...leaseOf(data), sessionFile: join(rig.folder, 'session.jsonl') };
 }
 
 const state = () => rig.operator.snapshot().sessions[0]?.state;

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { ownText } from '../../../src/base/own-text.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
-import { cleanMessage } from '../../../src/gateway/receive/reception.ts';
+import { cleanMessage } from '../../../src/gateway/receive/receiver.ts';
 import { sessionTitle } from '../../../src/gateway/sessions/session-view.ts';
 
 setFlagsFromString('--expose-gc');

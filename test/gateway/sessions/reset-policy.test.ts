@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ResetSettings } from '../../../src/gateway/config/settings.ts';
-import { latestDailyBoundary, resetDecision } from '../../../src/gateway/sessions/placing.ts';
+import { latestDailyBoundary, resetDecision } from '../../../src/gateway/sessions/resolve-session.ts';
 import { tries } from '../../support/tries.ts';
 
 const BERLIN = 'Europe/Berlin';

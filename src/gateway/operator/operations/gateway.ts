@@ -43,7 +43,7 @@ export const GATEWAY = [
     http: 'POST /api/audit/verify',
     words: [{ say: 'audit verify [head]' }],
     run({ gateway }, { head }) {
-      const report = gateway.door.audit.verify(head === undefined ? undefined : notedHead(head));
+      const report = gateway.access.audit.verify(head === undefined ? undefined : notedHead(head));
       return { message: auditReport(report), data: report };
     },
   }),
@@ -129,7 +129,7 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
     lines.push(found.line);
     ok = ok && found.ok;
   }
-  for (const { platform, userId } of gateway.door.people.list()) {
+  for (const { platform, userId } of gateway.access.people.list()) {
     const fault = userIdFault(platform, userId);
     if (fault === undefined) continue;
     ok = false;
@@ -137,7 +137,7 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
       `allowlist: ${platform} ${userId} can never match. ${fault} Remove it: pi-gateway-tui revoke ${platform} ${userId}`,
     );
   }
-  const audit = gateway.door.audit.verify();
+  const audit = gateway.access.audit.verify();
   if (!audit.ok) {
     ok = false;
     const [first] = audit.problems;

@@ -53,7 +53,7 @@ export const PEOPLE = [
       },
     ],
     run: async ({ gateway }, target, actor) =>
-      decided(await gateway.door.approve(target, actor), 'is approved'),
+      decided(await gateway.access.approve(target, actor), 'is approved'),
   }),
   operation({
     name: 'pairing.deny',
@@ -72,9 +72,9 @@ export const PEOPLE = [
         read: (typed, seen) => (isQuestionName(typed['code'] ?? '') ? undefined : named(typed, seen)),
       },
     ],
-    async run({ gateway: { door } }, target, actor) {
-      if (await door.codes.withdraw(target, actor)) return { message: 'the code was withdrawn' };
-      return decided(await door.deny(target, actor), 'was denied');
+    async run({ gateway: { access } }, target, actor) {
+      if (await access.codes.withdraw(target, actor)) return { message: 'the code was withdrawn' };
+      return decided(await access.deny(target, actor), 'was denied');
     },
   }),
   operation({
@@ -94,7 +94,7 @@ export const PEOPLE = [
       },
     ],
     run: async ({ gateway }, target, actor) =>
-      decided(await gateway.door.blockRequest(target, actor), 'is blocked'),
+      decided(await gateway.access.blockRequest(target, actor), 'is blocked'),
   }),
   operation({
     name: 'pairing.invite',
@@ -112,7 +112,7 @@ export const PEOPLE = [
       },
     ],
     run({ gateway }, _params, actor) {
-      const { id, code, expiresAt } = gateway.door.codes.invite(actor);
+      const { id, code, expiresAt } = gateway.access.codes.invite(actor);
       return {
         message: `Send this to the bot from the new person’s account within the hour: ${code}`,
         data: { id, code, expiresAt },
@@ -125,7 +125,7 @@ export const PEOPLE = [
     params: user,
     words: [{ say: 'invite <platform> <user-id>' }],
     async run({ gateway }, { platform, userId }, actor) {
-      const { id, code, expiresAt } = await gateway.door.codes.generate(platform, userId, actor);
+      const { id, code, expiresAt } = await gateway.access.codes.generate(platform, userId, actor);
       return {
         message: `Code for ${platform} ${userId}: ${code}. Approve it within the hour to give exactly this user access.`,
         data: { requestId: id, code, platform, userId, expiresAt },
@@ -137,7 +137,7 @@ export const PEOPLE = [
     help: 'undo a decision: an approved sender is revoked, a blocked one unblocked; the request waits again',
     params: { requestId: Id },
     run: async ({ gateway }, { requestId }, actor) => ({
-      message: `${(await gateway.door.undo(requestId, actor)).senderName} waits again`,
+      message: `${(await gateway.access.undo(requestId, actor)).senderName} waits again`,
     }),
   }),
   operation({
@@ -155,7 +155,7 @@ export const PEOPLE = [
       },
     ],
     async run({ gateway }, { platform, userId, note }, actor) {
-      await gateway.door.allow(platform, userId, note, actor);
+      await gateway.access.allow(platform, userId, note, actor);
       return { message: `${platform} ${userId} is on the allowlist` };
     },
   }),
@@ -166,7 +166,7 @@ export const PEOPLE = [
     http: 'DELETE /api/allowlist/:platform/:userId',
     words: [{ say: 'revoke <platform> <user-id>', group: 'access', example: 'revoke telegram 81234' }],
     async run({ gateway }, { platform, userId }, actor) {
-      await gateway.door.revoke(platform, userId, actor);
+      await gateway.access.revoke(platform, userId, actor);
       return { message: `${platform} ${userId} no longer has access` };
     },
   }),
@@ -176,7 +176,7 @@ export const PEOPLE = [
     params: user,
     words: [{ say: 'block <platform> <user-id>' }],
     async run({ gateway }, { platform, userId }, actor) {
-      await gateway.door.block(platform, userId, actor);
+      await gateway.access.block(platform, userId, actor);
       return { message: `${platform} ${userId} is blocked` };
     },
   }),
@@ -186,7 +186,7 @@ export const PEOPLE = [
     params: user,
     words: [{ say: 'unblock <platform> <user-id>', group: 'access', example: 'unblock telegram 81234' }],
     async run({ gateway }, { platform, userId }, actor) {
-      await gateway.door.unblock(platform, userId, actor);
+      await gateway.access.unblock(platform, userId, actor);
       return { message: `${platform} ${userId} is no longer blocked` };
     },
   }),

@@ -42,7 +42,7 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
         : conversations.beginning(p.id, Math.min(p.limit ?? 20, 2_000)),
   ),
   queue: query({ sessionId: Id }, ({ gateway }, p) =>
-    (gateway.conversations.lane(p.sessionId)?.waiting ?? []).map((item) => ({
+    (gateway.conversations.queue(p.sessionId)?.waiting ?? []).map((item) => ({
       messageId: item.id,
       senderName: item.message.sender.name,
       text: item.message.text,
@@ -51,7 +51,7 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
   ),
   steps: query({ taskId: Id }, ({ gateway }, p) => gateway.tasks.steps(p.taskId)),
   config: query({}, ({ config }) => config.values()),
-  audit: query({ limit }, ({ gateway }, p) => gateway.door.audit.lines(p.limit ?? 100)),
+  audit: query({ limit }, ({ gateway }, p) => gateway.access.audit.lines(p.limit ?? 100)),
   usage: query({ limit }, ({ gateway: { usage } }, p) => ({
     today: usage.total(true),
     total: usage.total(false),
@@ -66,7 +66,7 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
     ({ gateway }, p) =>
       gateway.deps.logs.past(p.since, p.until ?? Number.MAX_SAFE_INTEGER, Math.min(p.limit ?? 1_000, 5_000)),
   ),
-  blocked: query({}, ({ gateway }) => gateway.door.people.blockedList()),
+  blocked: query({}, ({ gateway }) => gateway.access.people.blockedList()),
 };
 
 export function isQueryName(name: unknown): name is Name {

@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { SessionRecord } from '../../sessions/sessions.ts';
-import type { LentSession } from '../operator.ts';
+import type { LeasedSession } from '../operator.ts';
 import { findSession, type Seen } from './names.ts';
 import { Id, operation, PlatformName, Text } from './operation.ts';
 import type { Typed } from './words.ts';
@@ -69,7 +69,7 @@ export const SESSIONS = [
     audit: id,
     words: [{ say: 'session stop <session>', live: true, read: named }],
     run({ gateway }, params) {
-      const stopped = gateway.conversations.lane(sessionNamed(gateway, params.id).id)?.stop();
+      const stopped = gateway.conversations.queue(sessionNamed(gateway, params.id).id)?.stop();
       return { message: stopped?.aborted ? 'stopping the turn' : 'nothing was running' };
     },
   }),
@@ -81,7 +81,7 @@ export const SESSIONS = [
     words: [{ say: 'session pause <session>', live: true, read: named }],
     async run({ gateway: { conversations }, gateway }, params) {
       const session = sessionNamed(gateway, params.id);
-      conversations.openLane(session).pause();
+      conversations.openQueue(session).pause();
       session.paused = true;
       await conversations.save(session);
       return { message: 'the agent is paused in this chat; messages wait' };
@@ -98,7 +98,7 @@ export const SESSIONS = [
       handoffs.refuse(session);
       session.paused = false;
       await conversations.save(session);
-      conversations.openLane(session).resume();
+      conversations.openQueue(session).resume();
       return { message: 'the agent goes on in this chat' };
     },
   }),
@@ -109,8 +109,8 @@ export const SESSIONS = [
     params: byId,
     audit: id,
     async run({ gateway }, params) {
-      const lent: LentSession = await gateway.handoffs.lend(sessionNamed(gateway, params.id));
-      return { message: 'the agent waits; pi can be opened', data: lent };
+      const lease: LeasedSession = await gateway.handoffs.lend(sessionNamed(gateway, params.id));
+      return { message: 'the agent waits; pi can be opened', data: lease };
     },
   }),
   operation({
@@ -179,8 +179,8 @@ export const SESSIONS = [
     params: queued,
     audit: place,
     run({ gateway }, { sessionId, messageId }) {
-      const lane = gateway.conversations.lane(sessionNamed(gateway, sessionId).id);
-      if (!lane?.up(messageId)) throw notFound('waiting message', messageId);
+      const queue = gateway.conversations.queue(sessionNamed(gateway, sessionId).id);
+      if (!queue?.up(messageId)) throw notFound('waiting message', messageId);
       return { message: 'moved up' };
     },
   }),

@@ -44,7 +44,7 @@ export type Handled =
   | { readonly handled: true }
   | { readonly handled: false; readonly message: InboundMessage; readonly mode?: BusyMode };
 
-/** The control lane: commands never wait for a turn. */
+/** Control commands: commands never wait for a turn. */
 export class ChatCommands {
   readonly #deps: ChatCommandsDeps;
   readonly #underway = new Set<Promise<void>>();

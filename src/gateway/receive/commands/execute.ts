@@ -11,8 +11,8 @@ import type { SaidHit } from '../../sessions/archive.ts';
 import { sessionTitle } from '../../sessions/session-view.ts';
 import type { SessionRecord, Sessions } from '../../sessions/sessions.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
-import type { Asides } from '../../turns/asides.ts';
 import type { Conversations } from '../../turns/conversations.ts';
+import type { SideQuestions } from '../../turns/side-questions.ts';
 import { type Usage, usageWords } from '../../usage.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
@@ -32,7 +32,7 @@ export interface ExecuteDeps extends Core {
   readonly usage: Usage;
   /** Lines of those sessions with all of the words, the newest first. */
   readonly search: (words: string, limit: number, sessions: readonly string[]) => Promise<readonly SaidHit[]>;
-  readonly asides: Asides;
+  readonly sideQuestions: SideQuestions;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: InboundMessage) => boolean;
   readonly answers: ChatAnswers;
@@ -44,7 +44,7 @@ export interface ExecuteDeps extends Core {
 
 /** Carries out the chat commands of an admitted sender. Each returns the sentence or list that the chat reads. */
 export function createExecutor(deps: ExecuteDeps) {
-  const { conversations, sessions, tasks, usage, asides, inbox, persist, clock } = deps;
+  const { conversations, sessions, tasks, usage, sideQuestions, inbox, persist, clock } = deps;
 
   const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
   const need = (message: InboundMessage): SessionRecord =>
@@ -64,13 +64,13 @@ export function createExecutor(deps: ExecuteDeps) {
     return answer;
   }
 
-  /** Work of the lane: what is written meanwhile waits behind it, and `/stop` ends it. */
+  /** Work of the queue: what is written meanwhile waits behind it, and `/stop` ends it. */
   async function compact(message: InboundMessage): Promise<string> {
     const session = need(message);
     const conversation = conversations.conversation(session);
     let stopped: AbortSignal | undefined;
     try {
-      return await conversations.openLane(session).compact(message.sender.id, (signal) => {
+      return await conversations.openQueue(session).compact(message.sender.id, (signal) => {
         stopped = signal;
         return conversation.control({ type: 'compact' }, signal);
       });
@@ -88,7 +88,7 @@ export function createExecutor(deps: ExecuteDeps) {
     const session = need(message);
     const conversation = conversations.conversation(session);
     if (conversation.undo === undefined) return 'This agent cannot take a turn back. /new starts afresh.';
-    if (!(conversations.lane(session.id)?.idle ?? true))
+    if (!(conversations.queue(session.id)?.idle ?? true))
       return '/undo has to wait until I am done. /stop ends the running turn.';
     const owner = inbox.lastOf(session.id)?.message.sender.id;
     if (owner !== undefined && owner !== message.sender.id)
@@ -116,8 +116,10 @@ export function createExecutor(deps: ExecuteDeps) {
       const session = current(message);
       const { id: senderId } = message.sender;
       if (session === undefined)
-        return asides.stop(message.chat.platform, [senderId], true) ? 'Stopped.' : 'Nothing is running.';
-      const result = conversations.lane(session.id)?.stop(senderId, true);
+        return sideQuestions.stop(message.chat.platform, [senderId], true)
+          ? 'Stopped.'
+          : 'Nothing is running.';
+      const result = conversations.queue(session.id)?.stop(senderId, true);
       // Said once it is true for good; a store that is slow is no reason to keep a person waiting.
       if (result !== undefined) await settlesWithin(result.stored, SOON_MS);
       const offers = inbox.offered(session.id, senderId);
@@ -125,7 +127,7 @@ export function createExecutor(deps: ExecuteDeps) {
         await persist((tx) => {
           for (const offer of offers) inbox.setState(tx, offer, 'done');
         });
-      const aside = asides.stop(message.chat.platform, [senderId], true);
+      const aside = sideQuestions.stop(message.chat.platform, [senderId], true);
       const dropped = (result?.dropped ?? 0) + offers.length;
       const said = [
         ...(result?.aborted || aside ? ['Stopped.'] : []),
@@ -139,7 +141,7 @@ export function createExecutor(deps: ExecuteDeps) {
       const view = conversations.view(session);
       const lines = [
         `Session: ${view.title || view.id}`,
-        `State: ${conversations.lane(session.id)?.doing ?? view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
+        `State: ${conversations.queue(session.id)?.doing ?? view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
         `Waiting: ${view.waiting}`,
         `Turns: ${view.turns}`,
         ...(view.model === undefined ? [] : [`Model: ${view.model}`]),
@@ -193,7 +195,7 @@ export function createExecutor(deps: ExecuteDeps) {
       const session = need(message);
       const offers = inbox.offered(session.id, message.sender.id);
       if (offers.length > 0) return retryOffers(session, offers);
-      if (conversations.lane(session.id)?.current?.message.sender.id === message.sender.id)
+      if (conversations.queue(session.id)?.current?.message.sender.id === message.sender.id)
         return 'I am still working on your last message.';
       const last = inbox.last(session.id, message.sender.id);
       if (last === undefined) return 'There is nothing to run again.';
@@ -274,7 +276,7 @@ export function createExecutor(deps: ExecuteDeps) {
     btw: async (args, message) =>
       args === ''
         ? 'Say what you want to know: /btw <text>'
-        : asides.ask({ ...message, text: args }, current(message)),
+        : sideQuestions.ask({ ...message, text: args }, current(message)),
     approve: (args, message) => deps.answers.approve(args, message),
     deny: (args, message) => deps.answers.deny(args, message),
     answer: (args, message) => deps.answers.answer(args, message),
@@ -295,8 +297,8 @@ export function createExecutor(deps: ExecuteDeps) {
     const row = commandRow(name);
     if (row.who === 'listed' && !deps.listed(message)) return `/${name} is available to approved users only.`;
     const session = current(message);
-    const lane = session === undefined ? undefined : conversations.lane(session.id);
-    const working = lane?.current !== undefined || lane?.doing !== undefined;
+    const queue = session === undefined ? undefined : conversations.queue(session.id);
+    const working = queue?.current !== undefined || queue?.doing !== undefined;
     if (working && !row.midTurn) return `/${name} has to wait until I am done. /stop ends the running turn.`;
     return actions[name](args, message);
   };

@@ -117,7 +117,7 @@ function momentOf(year: number, month: number, day: number, hour: number, timeZo
 const TASK_KEEPS_MS = 24 * 60 * 60_000;
 
 /** What the inbox commits together with a message: its session, new or known, and what the user is told about it. */
-export interface Place {
+export interface Resolved {
   readonly session: SessionRecord;
   readonly fresh: boolean;
   /** The session that this message ends. */
@@ -126,11 +126,11 @@ export interface Place {
   readonly notice: ResetReason | undefined;
 }
 
-export interface PlacingDeps {
+export interface SessionResolverDeps {
   readonly settings: Settings;
   readonly sessions: Sessions;
   /** A turn runs or waits in this session: it is not reset. */
-  readonly laneBusy: (sessionId: string) => boolean;
+  readonly queueBusy: (sessionId: string) => boolean;
   /** A task of this session is at work. */
   readonly busyElsewhere: (sessionId: string) => boolean;
   /** The key of the session that a chat is bound to; undefined: it has its own. */
@@ -138,10 +138,10 @@ export interface PlacingDeps {
 }
 
 /** Finds the session of a message. */
-export class Placing {
-  readonly #deps: PlacingDeps;
+export class SessionResolver {
+  readonly #deps: SessionResolverDeps;
 
-  constructor(deps: PlacingDeps) {
+  constructor(deps: SessionResolverDeps) {
     this.#deps = deps;
   }
 
@@ -158,7 +158,7 @@ export class Placing {
   }
 
   /** The session that a message belongs to, after a due reset. Nothing has happened until it is committed. */
-  place(message: InboundMessage, now: number): Place {
+  place(message: InboundMessage, now: number): Resolved {
     const { sessions } = this.#deps;
     const key = this.keyOf(message);
     const known = sessions.active(key);
@@ -199,19 +199,19 @@ export class Placing {
   due(session: SessionRecord, now: number): ResetReason | undefined {
     // A chat is bound until somebody unbinds it.
     if (isBoundKey(session.key)) return undefined;
-    const { settings, laneBusy, busyElsewhere } = this.#deps;
+    const { settings, queueBusy, busyElsewhere } = this.#deps;
     const decision = resetDecision(
       settings.reset(session.chat.platform, session.chatKind),
       session.lastUserAt,
       now,
     );
-    if (!decision.reset || laneBusy(session.id)) return undefined;
+    if (!decision.reset || queueBusy(session.id)) return undefined;
     if (now - decision.boundary < TASK_KEEPS_MS && busyElsewhere(session.id)) return undefined;
     return decision.reason;
   }
 
   /** The session's part of the transaction that accepts a message. */
-  commit(tx: Tx, place: Place, now: number): void {
+  commit(tx: Tx, place: Resolved, now: number): void {
     const { sessions } = this.#deps;
     if (place.ended !== undefined) sessions.end(tx, place.ended.session.id, now, place.ended.reason);
     if (place.fresh) sessions.insert(tx, place.session);

@@ -1,15 +1,14 @@
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
+import type { Core } from '../core.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { AccessList, subject } from './access-list.ts';
 import { Acts } from './acts.ts';
 import { type Actor, Audit } from './audit.ts';
 import { CodeLock } from './code-lock.ts';
-import type { DoorDeps } from './door-deps.ts';
 import { invitedBy } from './invitations.ts';
 import { MadeCodes, needsId } from './made-codes.ts';
-import { PairingDesk } from './pairing.ts';
 import {
   decidedMeanwhile,
   type PairingRequest,
@@ -17,6 +16,7 @@ import {
   senderOf,
   type WhichRequest,
 } from './pairing-request.ts';
+import { PairingRequests } from './pairing-requests.ts';
 import { People } from './people.ts';
 import { type Decided, idsOf, RecentDecisions } from './recent-decisions.ts';
 
@@ -25,33 +25,45 @@ export type { Actor } from './audit.ts';
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 const INVITATION: Actor = { name: 'invitation', surface: 'gateway' };
 
+/** What the decisions about people need: a store, and who carries out what follows from them. */
+export interface AccessDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
+  /** A new user was approved: notify them and answer the held message. Idempotent. */
+  readonly onApproved: (request: PairingRequest) => Promise<void>;
+  /** A new user was denied or blocked: drop the held message; notify them once when `tell`. Idempotent. */
+  readonly onRejected: (request: PairingRequest, tell: boolean) => Promise<void>;
+  /** A denial or a block was taken back: hold the first message again. Idempotent. */
+  readonly onReopened: (request: PairingRequest) => Promise<void>;
+  /** These ids lost access: end their turns and drop their queues. */
+  readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
+}
+
 /**
- * Decides who is let in, on the operator's word. Durable first, then in force, then told; what takes access away is in
+ * Decides who has access, on the operator's word. Durable first, then in force, then announced; what takes access away is in
  * force first. Acts run one after the other, in the order in which they were asked for: the last word is what counts,
  * in memory and on the disk, whatever ids it names.
  */
-export class Door {
+export class Access {
   readonly people = new People();
-  readonly desk: PairingDesk;
+  readonly requests: PairingRequests;
   /** Codes that operators make. */
   readonly codes: MadeCodes;
-  readonly #deps: DoorDeps;
+  readonly #deps: AccessDeps;
   readonly #audit: Audit;
   readonly #access: AccessList;
   readonly #lock: CodeLock;
   readonly #recent = new RecentDecisions();
   readonly #acts = new Acts();
 
-  constructor(deps: DoorDeps) {
+  constructor(deps: AccessDeps) {
     this.#deps = deps;
     this.#audit = new Audit(deps.db, deps.clock);
     this.#access = new AccessList({ ...deps, people: this.people, audit: this.#audit });
     this.#lock = new CodeLock(deps.db);
-    this.desk = new PairingDesk(deps.db, deps.clock, this.#lock, (request) => this.#expired(request));
+    this.requests = new PairingRequests(deps.db, deps.clock, this.#lock, (request) => this.#expired(request));
     this.codes = new MadeCodes({
       ...deps,
       people: this.people,
-      desk: this.desk,
+      requests: this.requests,
       lock: this.#lock,
       audit: this.#audit,
       acts: this.#acts,
@@ -62,19 +74,19 @@ export class Door {
   load(): void {
     this.people.load(this.#deps.db);
     this.#lock.load();
-    this.desk.load();
+    this.requests.load();
   }
 
   /** Everything that waits or is open: requests, and codes that were made by an operator. */
   pairing(): PairingView[] {
-    return [...this.desk.list(), ...this.codes.invitations.list()];
+    return [...this.requests.list(), ...this.codes.invitations.list()];
   }
 
   /** Resolves when the person is let in and their held message is on its way to the agent. */
   async approve(which: WhichRequest, actor: Actor, note?: string): Promise<PairingRequest> {
     const { request, asked } = await this.#acts.run(async () => {
       const found = await this.#find(which);
-      return { request: found, asked: await this.#letIn(found, actor, note) };
+      return { request: found, asked: await this.#approve(found, actor, note) };
     });
     if (asked !== undefined) await this.#deps.onApproved(asked);
     return request;
@@ -86,7 +98,7 @@ export class Door {
 
   /** Never heard again until unblocked. */
   async blockRequest(which: WhichRequest, actor: Actor): Promise<PairingRequest> {
-    const request = which.requestId === undefined ? undefined : this.desk.get(which.requestId);
+    const request = which.requestId === undefined ? undefined : this.requests.get(which.requestId);
     const lift =
       request === undefined ? () => {} : this.people.bar(request.chat.platform, idsOf(request), 'block');
     return this.#reject(which, 'blocked', actor).finally(lift);
@@ -97,19 +109,19 @@ export class Door {
     const { platform } = request.chat;
     const sender = senderOf(request);
     const state = await this.#acts.run(async () => {
-      if (this.desk.get(request.id) !== request) return 'closed';
+      if (this.requests.get(request.id) !== request) return 'closed';
       if (this.people.isBlocked(platform, sender)) {
         await this.#block(platform, idsOf(request), GATEWAY);
         return 'blocked';
       }
       if (!this.people.isAllowed(platform, sender)) return undefined;
-      await this.#letIn(request, GATEWAY, undefined);
-      return 'let in';
+      await this.#approve(request, GATEWAY, undefined);
+      return 'approved';
     });
     if (state === 'blocked') await this.#deps.onRejected(request, false);
-    if (state === 'let in') this.#releaseSoon(request);
+    if (state === 'approved') this.#releaseSoon(request);
     // Newer ones are shown; the oldest without a code give way.
-    for (const old of this.desk.surplus()) await this.#expired(old);
+    for (const old of this.requests.surplus()) await this.#expired(old);
     return state === undefined ? 'waits' : 'decided';
   }
 
@@ -127,7 +139,7 @@ export class Door {
     if (invitedBy(text) === undefined) return undefined;
     return this.#acts.run(async () => {
       const invitation = await this.codes.invitations.use(platform, text, (code) =>
-        this.desk.isOwn(platform, [sender.id, ...aliases], code),
+        this.requests.isOwn(platform, [sender.id, ...aliases], code),
       );
       if (invitation === undefined || invitation === 'locked') return invitation;
       const note = `invitation ${invitation.id}`;
@@ -135,7 +147,7 @@ export class Door {
       if (this.people.wasBlocked(platform, sender)) return undefined;
       const waiting = this.#live(platform, [sender.id, ...aliases]);
       if (waiting?.kind === 'asked') {
-        await this.#letIn(waiting, INVITATION, note);
+        await this.#approve(waiting, INVITATION, note);
         this.#releaseSoon(waiting);
         return 'approved';
       }
@@ -152,7 +164,7 @@ export class Door {
         INVITATION,
         'accept invitation',
       );
-      return 'let in';
+      return 'approved';
     });
   }
 
@@ -182,7 +194,7 @@ export class Door {
 
   async #reopen({ request, state }: Decided, actor: Actor): Promise<void> {
     const { platform } = request.chat;
-    const reopen = (tx: Tx): void => this.desk.reopen(tx, request);
+    const reopen = (tx: Tx): void => this.requests.reopen(tx, request);
     if (state === 'approved') {
       const ids = this.people.idsFor(platform, ...idsOf(request));
       await this.#access.takeAway(platform, ids, actor, 'undo approve', reopen);
@@ -194,7 +206,7 @@ export class Door {
         if (state === 'denied') this.#audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
       });
     }
-    this.desk.remember(request);
+    this.requests.remember(request);
     this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
   }
 
@@ -203,7 +215,7 @@ export class Door {
     needsId(platform, userId);
     const waiting = await this.#acts.run(async () => {
       const found = this.#live(platform, [userId]);
-      if (found !== undefined) return this.#letIn(found, actor, note);
+      if (found !== undefined) return this.#approve(found, actor, note);
       this.#recent.forget(platform, [userId], 'approved');
       await this.#access.allow(platform, userId, note, actor);
       return undefined;
@@ -225,7 +237,7 @@ export class Door {
           });
         this.#recent.forget(platform, ids);
         await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
-          for (const request of requests) this.desk.close(tx, request, 'revoked');
+          for (const request of requests) this.requests.close(tx, request, 'revoked');
         });
         for (const request of requests) this.#closed(request, 'revoked', actor);
         return requests;
@@ -258,19 +270,19 @@ export class Door {
 
   stop(): void {
     this.codes.invitations.stop();
-    this.desk.stop();
+    this.requests.stop();
   }
 
   async #find(which: WhichRequest): Promise<PairingRequest> {
     if (which.requestId !== undefined) {
-      const request = this.desk.get(which.requestId);
+      const request = this.requests.get(which.requestId);
       const live = request !== undefined && request.expiresAt > this.#deps.clock();
-      if (live && this.desk.isStored(request)) return request;
+      if (live && this.requests.isStored(request)) return request;
       throw decidedMeanwhile();
     }
     if (which.code !== undefined) {
       this.codes.noInvitation(which.code);
-      return this.desk.redeem(which.code, which.platform);
+      return this.requests.redeem(which.code, which.platform);
     }
     throw new GatewayError('bad_request', 'name a code or a requestId', {
       status: 400,
@@ -280,7 +292,7 @@ export class Door {
 
   /** What waits for one of these ids and can be decided. */
   #decidable(platform: Platform, ids: readonly string[]): PairingRequest[] {
-    return this.desk.pendingOf(platform, ids).filter((request) => this.desk.isStored(request));
+    return this.requests.pendingOf(platform, ids).filter((request) => this.requests.isStored(request));
   }
 
   /** The request of one of these ids, rather than a code that was made for them. */
@@ -290,7 +302,7 @@ export class Door {
   }
 
   /** Closes everything that waits for the person. Returns their request, if they have asked. */
-  async #letIn(
+  async #approve(
     decided: PairingRequest,
     actor: Actor,
     note: string | undefined,
@@ -311,7 +323,7 @@ export class Door {
       actor,
       'approve',
       (tx) => {
-        for (const each of together) this.desk.close(tx, each, 'approved');
+        for (const each of together) this.requests.close(tx, each, 'approved');
       },
     );
     for (const each of together) this.#closed(each, 'approved', actor);
@@ -339,7 +351,7 @@ export class Door {
       }
       const all = [...new Set([found, ...this.#decidable(platform, idsOf(found))])];
       await this.#deps.db.write((tx) => {
-        for (const each of all) this.desk.close(tx, each, state);
+        for (const each of all) this.requests.close(tx, each, state);
         this.#audit.add(tx, actor, 'deny', subject(platform, found.senderId));
       });
       for (const each of all) this.#closed(each, state, actor);
@@ -356,7 +368,7 @@ export class Door {
     const ids = this.people.idsFor(platform, ...known, ...requests.flatMap(idsOf));
     this.#recent.forget(platform, ids);
     await this.#access.block(platform, ids, actor, (tx) => {
-      for (const request of requests) this.desk.close(tx, request, 'blocked');
+      for (const request of requests) this.requests.close(tx, request, 'blocked');
     });
     for (const request of requests) this.#closed(request, 'blocked', actor);
     return requests;
@@ -366,9 +378,9 @@ export class Door {
   async #expired(request: PairingRequest): Promise<void> {
     try {
       const expired = await this.#acts.run(async () => {
-        if (this.desk.get(request.id) !== request) return false;
+        if (this.requests.get(request.id) !== request) return false;
         await this.#deps.db.write((tx) => {
-          this.desk.close(tx, request, 'expired');
+          this.requests.close(tx, request, 'expired');
           // Only a code expires; who gives way in the queue is no decision about a person.
           if (request.stored !== undefined)
             this.#audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
@@ -386,7 +398,7 @@ export class Door {
   }
 
   #closed(request: PairingRequest, outcome: PairingOutcome, actor: Actor): void {
-    this.desk.forget(request, outcome);
+    this.requests.forget(request, outcome);
     const by = { by: actor.name, surface: actor.surface };
     const { platform } = request.chat;
     this.#deps.log.info(`pairing ${outcome}`, { platform, user: request.senderId, ...by });

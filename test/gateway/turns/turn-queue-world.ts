@@ -1,7 +1,7 @@
 import type { Conversation } from '../../../src/gateway/agent/agent.ts';
 import type { BusyMode } from '../../../src/gateway/config/schema.ts';
 import type { InboxItem, InboxState } from '../../../src/gateway/receive/inbox.ts';
-import { Lane, type LanePort } from '../../../src/gateway/turns/lane.ts';
+import { TurnQueue, type TurnQueuePort } from '../../../src/gateway/turns/turn-queue.ts';
 import { TurnSlots } from '../../../src/gateway/turns/turn-slots.ts';
 import { type RunPlan, ScriptedModel } from './scripted-model.ts';
 
@@ -25,7 +25,7 @@ export interface WorldOptions {
 }
 
 interface Session {
-  lane: Lane;
+  queue: TurnQueue;
   readonly model: ScriptedModel;
   /** Its changes are stored one after the other. */
   storing: Promise<unknown>;
@@ -57,7 +57,7 @@ export class LaneWorld {
         model: new ScriptedModel(options.plans),
         storing: Promise.resolve(),
         accepting: Promise.resolve(),
-        lane: new Lane(this.#port(() => session)),
+        queue: new TurnQueue(this.#port(() => session)),
       };
       return session;
     });
@@ -72,8 +72,8 @@ export class LaneWorld {
     return this.#life;
   }
 
-  lane(session: number): Lane {
-    return this.#session(session).lane;
+  queue(session: number): TurnQueue {
+    return this.#session(session).queue;
   }
 
   state(id: string): InboxState | undefined {
@@ -104,9 +104,9 @@ export class LaneWorld {
 
   /** The message is stored, as begun if it can begin; what is returned hands it to the lane. */
   #commit(session: number, sender: string, mode: BusyMode): (() => void) | undefined {
-    const { lane } = this.#session(session);
-    if (lane.full) return undefined;
-    const begun = lane.begin();
+    const { queue } = this.#session(session);
+    if (queue.full) return undefined;
+    const begun = queue.begin();
     const seq = this.accepted.length + 1;
     const id = `m${seq}`;
     const item: InboxItem = {
@@ -127,7 +127,7 @@ export class LaneWorld {
     };
     this.accepted.push({ item, session, sender, mode });
     this.#states.set(id, begun === undefined ? 'queued' : 'running');
-    return () => lane.push(item, mode, begun);
+    return () => queue.push(item, mode, begun);
   }
 
   storeDown(): void {
@@ -147,11 +147,11 @@ export class LaneWorld {
       session.model.kill();
       session.storing = Promise.resolve();
       session.accepting = Promise.resolve();
-      session.lane = new Lane(this.#port(() => session));
+      session.queue = new TurnQueue(this.#port(() => session));
     }
     for (const { item, session } of this.accepted) {
       const state = this.#states.get(item.id);
-      if (state === 'queued') this.lane(session).push(item, 'queue');
+      if (state === 'queued') this.queue(session).push(item, 'queue');
       else if (state === 'running' || state === 'steering') this.#done(item.id, 'interrupted');
     }
   }
@@ -159,9 +159,9 @@ export class LaneWorld {
   /** A clean stop within `graceMs`, and the start after it. Resolves when it is up again. */
   async restart(graceMs: number): Promise<void> {
     await Promise.all(this.sessions.map(({ accepting }) => accepting));
-    const ended = Promise.all(this.sessions.map(({ lane }) => lane.close()));
+    const ended = Promise.all(this.sessions.map(({ queue }) => queue.close()));
     const timer = setTimeout(() => {
-      for (const { lane } of this.sessions) lane.abort('shutdown');
+      for (const { queue } of this.sessions) queue.abort('shutdown');
     }, graceMs);
     await ended;
     clearTimeout(timer);
@@ -192,7 +192,7 @@ export class LaneWorld {
     return mine;
   }
 
-  #port(session: () => Session): LanePort {
+  #port(session: () => Session): TurnQueuePort {
     const life = this.#life;
     let conversation: Conversation | undefined;
     return {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import type { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Tx } from '../../store/database.ts';
-import type { Door } from '../access/door.ts';
+import type { Access } from '../access/access.ts';
 import { showPairingCode } from '../access/pairing-code.ts';
 import { PAIRING_LIMITS, type PairingRequest, pairingView, senderOf } from '../access/pairing-request.ts';
 import { RateLimiter } from '../access/rate-limit.ts';
@@ -8,7 +9,6 @@ import type { Core } from '../core.ts';
 import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Conversations } from '../turns/conversations.ts';
-import type { ChatTails } from './chat-tails.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
@@ -21,13 +21,13 @@ const NOT_KEPT = 'This message was not kept. Send it again when you are approved
 const TOO_LATE = 'This message waited for more than an hour. Send it again.';
 const WELCOME = "You're approved. Welcome!";
 
-export interface StrangersDeps extends Core {
-  readonly door: Door;
+export interface PairingDeps extends Core {
+  readonly access: Access;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly conversations: Conversations;
   readonly commands: Pick<ChatCommands, 'held'>;
-  readonly tails: ChatTails;
+  readonly chats: KeyedQueue;
   /** One try; what rejects was not accepted. */
   readonly write: <T>(body: (tx: Tx) => T) => Promise<T>;
   readonly refused: (message: InboundMessage, code: string, reason: string) => void;
@@ -36,22 +36,22 @@ export interface StrangersDeps extends Core {
 }
 
 /** What becomes of people who are not let in yet, and of their first words. */
-export class Strangers {
-  readonly #deps: StrangersDeps;
+export class Pairing {
+  readonly #deps: PairingDeps;
   readonly #lockNotices = new RateLimiter(1, PAIRING_LIMITS.lockMs);
 
-  constructor(deps: StrangersDeps) {
+  constructor(deps: PairingDeps) {
     this.#deps = deps;
   }
 
   /** A stranger wrote. Resolves when what is kept of it is durable. */
   async wrote(message: InboundMessage): Promise<void> {
-    const { door, inbox, write, clock } = this.#deps;
+    const { access, inbox, write, clock } = this.#deps;
     const now = clock();
-    const invited = await door.acceptInvitation(message);
+    const invited = await access.acceptInvitation(message);
     if (invited === 'locked') return this.#locked(message);
     if (invited !== undefined) return this.#invited(message, invited);
-    const view = door.desk.consider(message);
+    const view = access.requests.consider(message);
     if (view.answer === 'silent') {
       if (view.request !== undefined && this.#isHeld(view.request, message))
         return this.#stillWaits(view.request, message);
@@ -61,7 +61,9 @@ export class Strangers {
     }
     if (view.answer === 'remind' || view.answer === 'code') {
       const { request } = view;
-      const code = await (view.answer === 'code' ? door.desk.promote(request) : door.desk.remind(request));
+      const code = await (view.answer === 'code'
+        ? access.requests.promote(request)
+        : access.requests.remind(request));
       this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
       const { promptId: _, ...asked } = message;
       const kept = inbox.get(request.heldId)?.message.promptId;
@@ -83,7 +85,7 @@ export class Strangers {
     const kept = over === undefined && (view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars);
     // What is refused was not accepted: a program may send it again under the same id.
     const refused = !kept && message.promptId !== undefined;
-    const request = door.desk.begin(message, kept ? randomUUID() : '', view.coded);
+    const request = access.requests.begin(message, kept ? randomUUID() : '', view.coded);
     try {
       // Two files, two steps: a held message whose request was cut off gets a new one at the next start.
       const held = await write((tx) =>
@@ -91,10 +93,10 @@ export class Strangers {
           ? !kept || inbox.add(tx, request.heldId, message, 'held', undefined, now)
           : undefined,
       );
-      if (held === undefined) return door.desk.cancel(request);
+      if (held === undefined) return access.requests.cancel(request);
     } catch (error) {
       inbox.inUse.release(request.heldId);
-      door.desk.cancel(request);
+      access.requests.cancel(request);
       throw error;
     }
     await this.#ask(request, message);
@@ -103,10 +105,10 @@ export class Strangers {
 
   /** A held message without a request: the gateway was killed between the two steps. */
   async adopt(item: InboxItem): Promise<void> {
-    const { door, inbox, outbox, persist, refused } = this.#deps;
-    const view = door.desk.consider(item.message);
+    const { access, inbox, outbox, persist, refused } = this.#deps;
+    const view = access.requests.consider(item.message);
     if (view.answer === 'new')
-      return this.#ask(door.desk.begin(item.message, item.id, view.coded), item.message);
+      return this.#ask(access.requests.begin(item.message, item.id, view.coded), item.message);
     if (view.answer === 'silent') refused(item.message, view.code, view.reason);
     const { chat, promptId } = item.message;
     const row = await persist((tx) => {
@@ -121,7 +123,7 @@ export class Strangers {
   /** The stranger was let in: the held first message is answered as if it had just arrived. Safe to repeat. */
   release(request: PairingRequest): Promise<void> {
     // In the chat's own order: what the person writes next must not find another session.
-    return this.#deps.tails.run(chatKey(request.chat), () => this.#release(request));
+    return this.#deps.chats.run(chatKey(request.chat), () => this.#release(request));
   }
 
   /**
@@ -163,19 +165,19 @@ export class Strangers {
   }
 
   async #release(request: PairingRequest): Promise<void> {
-    const { door, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
+    const { access, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
     const now = clock();
     const held = inbox.get(request.heldId);
     const sender = senderOf(request);
     // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
-    if (!door.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
+    if (!access.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
     const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
     const command = young ? this.#deps.commands.held(held.message) : undefined;
     const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
     const { rows, released } = await persist((tx) => {
       const taken =
         held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
-      if (taken) conversations.commitPlace(tx, place, now);
+      if (taken) conversations.commitResolved(tx, place, now);
       else if (held?.state === 'held')
         // Where only the store is open nobody could answer a command: the person sends it again.
         inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
@@ -190,9 +192,9 @@ export class Strangers {
     if (!offline()) for (const row of rows) void outbox.release(row);
     if (held !== undefined && command !== undefined && !offline()) command({ ...held, state: 'running' });
     if (held === undefined || place === undefined || !released) return;
-    conversations.rememberPlace(place, now);
+    conversations.rememberResolved(place, now);
     if (offline()) return; // only the store is open: the next start takes it up
-    if (!door.people.isAllowed(request.chat.platform, sender)) return this.#drop(held);
+    if (!access.people.isAllowed(request.chat.platform, sender)) return this.#drop(held);
     conversations.enqueue({ ...held, state: 'queued', sessionId: place.session.id }, place.session);
   }
 
@@ -240,9 +242,9 @@ export class Strangers {
   }
 
   async #ask(request: PairingRequest, message: InboundMessage): Promise<void> {
-    const { door, events, log } = this.#deps;
-    await door.desk.store(request);
-    if ((await door.arrived(request)) === 'decided') return;
+    const { access, events, log } = this.#deps;
+    await access.requests.store(request);
+    if ((await access.arrived(request)) === 'decided') return;
     log.info('a new user requests access', {
       platform: message.chat.platform,
       user: message.sender.id,

@@ -35,7 +35,7 @@ export type Consideration =
 export type ClosedState = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
 
 /** Requests of strangers to be let in: one live request a sender, bounded in number and time. */
-export class PairingDesk {
+export class PairingRequests {
   readonly #db: Database;
   readonly #clock: Clock;
   readonly #onExpired: (request: PairingRequest) => Promise<void>;

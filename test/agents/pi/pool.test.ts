@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Seat, Seats } from '../../../src/agents/pi/seats.ts';
+import { Pool, type PoolSlot } from '../../../src/agents/pi/pool.ts';
 
 const never = new AbortController().signal;
 
-async function taken(promise: Promise<Seat | undefined>): Promise<Seat> {
-  const seat = await promise;
-  if (seat === undefined) throw new Error('no seat');
-  return seat;
+async function taken(promise: Promise<PoolSlot | undefined>): Promise<PoolSlot> {
+  const slot = await promise;
+  if (slot === undefined) throw new Error('no seat');
+  return slot;
 }
 
 describe('seats', () => {
@@ -18,13 +18,13 @@ describe('seats', () => {
   });
 
   it('hands out as many as there are, then serves who has waited longest', async () => {
-    const seats = new Seats(2, 1000);
-    const [a] = [await taken(seats.take(never)), await taken(seats.take(never))];
+    const pool = new Pool(2, 1000);
+    const [a] = [await taken(pool.take(never)), await taken(pool.take(never))];
     const order: string[] = [];
-    const third = seats.take(never).then(() => order.push('third'));
-    const fourth = seats.take(never).then((seat) => {
+    const third = pool.take(never).then(() => order.push('third'));
+    const fourth = pool.take(never).then((slot) => {
       order.push('fourth');
-      return seat;
+      return slot;
     });
     a.leave();
     await third;
@@ -36,17 +36,17 @@ describe('seats', () => {
   });
 
   it('asks the longest resting seat back for whoever waits, and only as many as are needed', async () => {
-    const seats = new Seats(3, 60_000);
+    const pool = new Pool(3, 60_000);
     const [a, b, c] = [
-      await taken(seats.take(never)),
-      await taken(seats.take(never)),
-      await taken(seats.take(never)),
+      await taken(pool.take(never)),
+      await taken(pool.take(never)),
+      await taken(pool.take(never)),
     ];
     const asked: string[] = [];
     b.rest(() => asked.push('b'));
     a.rest(() => asked.push('a'));
     expect(asked).toEqual([]);
-    const waiting = seats.take(never);
+    const waiting = pool.take(never);
     expect(asked).toEqual(['b']);
     expect(b.work()).toBe(false);
     expect(a.work()).toBe(true);
@@ -56,9 +56,9 @@ describe('seats', () => {
   });
 
   it('asks a seat back as soon as it rests while somebody waits', async () => {
-    const seats = new Seats(1, 60_000);
-    const a = await taken(seats.take(never));
-    const waiting = seats.take(never);
+    const pool = new Pool(1, 60_000);
+    const a = await taken(pool.take(never));
+    const waiting = pool.take(never);
     const vacate = vi.fn(() => a.leave());
     a.rest(vacate);
     expect(vacate).toHaveBeenCalledOnce();
@@ -66,8 +66,8 @@ describe('seats', () => {
   });
 
   it('asks a seat back that has rested too long, but not one that went back to work', async () => {
-    const seats = new Seats(2, 1000);
-    const [a, b] = [await taken(seats.take(never)), await taken(seats.take(never))];
+    const pool = new Pool(2, 1000);
+    const [a, b] = [await taken(pool.take(never)), await taken(pool.take(never))];
     const asked: string[] = [];
     a.rest(() => asked.push('a'));
     b.rest(() => asked.push('b'));
@@ -78,19 +78,19 @@ describe('seats', () => {
   });
 
   it('forgets who gave up waiting', async () => {
-    const seats = new Seats(1, 1000);
-    const a = await taken(seats.take(never));
+    const pool = new Pool(1, 1000);
+    const a = await taken(pool.take(never));
     const impatient = new AbortController();
-    const gone = seats.take(impatient.signal);
-    const next = seats.take(never);
+    const gone = pool.take(impatient.signal);
+    const next = pool.take(never);
     impatient.abort();
     expect(await gone).toBeUndefined();
     a.leave();
     await taken(next);
-    expect(await seats.take(AbortSignal.abort())).toBeUndefined();
+    expect(await pool.take(AbortSignal.abort())).toBeUndefined();
   });
 
   it('refuses a number of seats that makes no sense', () => {
-    expect(() => new Seats(0, 1000)).toThrow('expected at least one seat, received 0');
+    expect(() => new Pool(0, 1000)).toThrow('expected at least one slot, received 0');
   });
 });

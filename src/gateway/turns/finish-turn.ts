@@ -73,7 +73,7 @@ function markOf(outcome: Outcome): MessageMark {
   return outcome.by === 'interrupt' ? 'interrupted' : 'stopped';
 }
 
-export interface SettlementDeps extends Core {
+export interface FinishTurnDeps extends Core {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
@@ -83,19 +83,19 @@ export interface SettlementDeps extends Core {
 }
 
 /** Outcome and answer are durable. */
-export interface Settled {
+export interface FinishedTurn {
   /** Resolves when the answer is delivered, or has to wait for another try. */
   readonly atRest: Promise<void>;
 }
 
 /** Outcome and answer of a message in one commit; then the delivery starts. */
-export async function settle(
-  deps: SettlementDeps,
+export async function finishTurn(
+  deps: FinishTurnDeps,
   session: SessionRecord,
   item: InboxItem,
   outcome: Outcome,
   reply: Reply,
-): Promise<Settled> {
+): Promise<FinishedTurn> {
   const { inbox, outbox, egress, log } = deps;
   const over = outcome.kind === 'answered' && reply.continues && reply.text.trim() === '';
   const answer = withoutSilence(reply.text);
@@ -148,7 +148,7 @@ export async function settle(
  * A question of the agent goes to the chat: what was said so far becomes a message of its own, above it. Never rejects.
  */
 export async function sayBeforeQuestion(
-  deps: SettlementDeps,
+  deps: FinishTurnDeps,
   session: SessionRecord,
   reply: Reply,
 ): Promise<void> {
@@ -177,7 +177,7 @@ function addresseeOf({ chat, sender, promptId }: InboundMessage): Addressee {
 
 /** Every turn that ended otherwise than with an answer leaves its reason. */
 function noteOutcome(
-  { decide, log, silent }: SettlementDeps,
+  { decide, log, silent }: FinishTurnDeps,
   session: SessionRecord,
   item: InboxItem,
   outcome: Outcome,

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BusyMode } from '../../../src/gateway/config/schema.ts';
 import { tries } from '../../support/tries.ts';
-import { LaneWorld } from './lane-world.ts';
 import type { RunPlan } from './scripted-model.ts';
+import { LaneWorld } from './turn-queue-world.ts';
 
 const RUNS = 1500;
 const SESSIONS = 2;
@@ -122,13 +122,13 @@ async function play({
   for (const each of actions) {
     await act(world, each, dropped);
     for (let i = 0; i < SESSIONS; i += 1)
-      expect(world.lane(i).waiting.length, 'waiting messages of a session').toBeLessThanOrEqual(
+      expect(world.queue(i).waiting.length, 'waiting messages of a session').toBeLessThanOrEqual(
         MAX_WAITING + plans.length,
       );
     expect(world.running).toBeLessThanOrEqual(SLOTS);
   }
   world.storeUp();
-  for (let i = 0; i < SESSIONS; i += 1) world.lane(i).resume();
+  for (let i = 0; i < SESSIONS; i += 1) world.queue(i).resume();
   // Every turn ends by its deadline at the latest, and no more than these wait.
   await vi.advanceTimersByTimeAsync(world.accepted.length * 200_000 + 10_000);
   return { world, dropped };
@@ -140,10 +140,10 @@ async function act(world: LaneWorld, action: Action, dropped: Map<string, number
       world.push(action.session, action.sender, action.mode);
       break;
     case 'stop': {
-      const before = new Set(world.lane(action.session).waiting.map(({ id }) => id));
-      const current = world.lane(action.session).current;
-      const result = world.lane(action.session).stop(action.sender);
-      const after = new Set(world.lane(action.session).waiting.map(({ id }) => id));
+      const before = new Set(world.queue(action.session).waiting.map(({ id }) => id));
+      const current = world.queue(action.session).current;
+      const result = world.queue(action.session).stop(action.sender);
+      const after = new Set(world.queue(action.session).waiting.map(({ id }) => id));
       const gone = [...before].filter((id) => !after.has(id));
       expect(result.dropped, 'the number that is reported as dropped').toBe(gone.length);
       for (const id of gone) {
@@ -163,15 +163,15 @@ async function act(world: LaneWorld, action: Action, dropped: Map<string, number
       break;
     }
     case 'drop': {
-      const item = world.lane(action.session).waiting[action.at];
-      if (item !== undefined && world.lane(action.session).drop(item.id)) dropped.set(item.id, world.life);
+      const item = world.queue(action.session).waiting[action.at];
+      if (item !== undefined && world.queue(action.session).drop(item.id)) dropped.set(item.id, world.life);
       break;
     }
     case 'pause':
-      world.lane(action.session).pause();
+      world.queue(action.session).pause();
       break;
     case 'resume':
-      world.lane(action.session).resume();
+      world.queue(action.session).resume();
       break;
     case 'pass':
       await vi.advanceTimersByTimeAsync(action.ms);

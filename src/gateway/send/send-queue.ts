@@ -1,8 +1,8 @@
 /**
- * One gate per chat: everything that is sent there passes one at a time, in order. A job that returns a delay
+ * One queue per chat: everything that is sent there passes one at a time, in order. A job that returns a delay
  * stays at the head and runs again after it; `wake` runs it at once.
  */
-export type GateJob = () => Promise<RetryIn | undefined>;
+export type SendJob = () => Promise<RetryIn | undefined>;
 
 /** Run the same job again after `ms`; Infinity waits for `wake`. */
 export interface RetryIn {
@@ -10,12 +10,12 @@ export interface RetryIn {
 }
 
 interface Entry {
-  readonly job: GateJob;
-  /** Told when the gate stops before the job has run to its end. */
+  readonly job: SendJob;
+  /** Told when the queue stops before the job has run to its end. */
   readonly dropped: (() => void) | undefined;
 }
 
-export interface ChatGateOptions {
+export interface SendQueueOptions {
   readonly onIdle: () => void;
   /** A job threw, which no job should: it is over, and the next one runs. */
   readonly onFault: (error: unknown) => void;
@@ -23,9 +23,9 @@ export interface ChatGateOptions {
 
 const LONGEST_TIMER_MS = 2_147_483_647;
 
-export class ChatGate {
+export class SendQueue {
   readonly #entries: Entry[] = [];
-  readonly #options: ChatGateOptions;
+  readonly #options: SendQueueOptions;
   #busy = false;
   #timer: NodeJS.Timeout | undefined;
   #sleeping = false;
@@ -33,7 +33,7 @@ export class ChatGate {
   /** `wake` was called while a job ran: its wish to wait is out of date. */
   #woken = false;
 
-  constructor(options: ChatGateOptions) {
+  constructor(options: SendQueueOptions) {
     this.#options = options;
   }
 
@@ -41,7 +41,7 @@ export class ChatGate {
     return !this.#busy && this.#entries.length === 0;
   }
 
-  push(job: GateJob, dropped?: () => void): void {
+  push(job: SendJob, dropped?: () => void): void {
     if (this.#stopped) {
       dropped?.();
       return;
@@ -89,7 +89,7 @@ export class ChatGate {
     this.#options.onIdle();
   }
 
-  async #run(job: GateJob): Promise<RetryIn | undefined> {
+  async #run(job: SendJob): Promise<RetryIn | undefined> {
     try {
       return await job();
     } catch (error) {

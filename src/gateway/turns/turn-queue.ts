@@ -6,8 +6,8 @@ import type { AbortReason } from './outcome.ts';
 import { type Doing, Turn, type TurnPort } from './turn.ts';
 import type { TurnSlots } from './turn-slots.ts';
 
-/** What a lane needs from the outside. */
-export interface LanePort extends TurnPort {
+/** What a queue needs from the outside. */
+export interface TurnQueuePort extends TurnPort {
   readonly slots: TurnSlots;
   readonly maxWaiting: number;
 }
@@ -31,9 +31,9 @@ export interface Stopped {
   readonly stored: Promise<void>;
 }
 
-/** One lane per session: first in, first out, one turn at a time. */
-export class Lane {
-  readonly #port: LanePort;
+/** One queue per session: first in, first out, one turn at a time. */
+export class TurnQueue {
+  readonly #port: TurnQueuePort;
   readonly #waiting: Waiting[] = [];
   #turn: Turn<Waiting> | undefined;
   #pumping = false;
@@ -44,7 +44,7 @@ export class Lane {
   #stopWaiting: AbortController | undefined;
   #settled: (() => void)[] = [];
 
-  constructor(port: LanePort) {
+  constructor(port: TurnQueuePort) {
     this.#port = port;
   }
 
@@ -57,7 +57,7 @@ export class Lane {
     return this.#turn?.current;
   }
 
-  /** What the lane does that is no turn, or a turn does before it goes on; undefined: nothing of the kind. */
+  /** What the queue does that is no turn, or a turn does before it goes on; undefined: nothing of the kind. */
   get doing(): Doing | undefined {
     return this.#work !== undefined ? 'compacting' : this.#turn?.doing;
   }

@@ -8,7 +8,7 @@ import { showTyping } from '../send/typing.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { Usage } from '../usage.ts';
 
-export interface AsidesDeps extends Pick<Core, 'agent' | 'settings' | 'adapter'> {
+export interface SideQuestionsDeps extends Pick<Core, 'agent' | 'settings' | 'adapter'> {
   readonly usage: Usage;
   readonly conversation: (session: SessionRecord) => Conversation;
   readonly prepare: (message: InboundMessage, id: string) => Promise<Omit<AgentInput, 'id'>>;
@@ -21,11 +21,11 @@ interface Asking {
 }
 
 /** Questions beside the conversations: each is answered on a copy, and leaves no trace in its session. */
-export class Asides {
-  readonly #deps: AsidesDeps;
+export class SideQuestions {
+  readonly #deps: SideQuestionsDeps;
   readonly #asking = new Set<Asking>();
 
-  constructor(deps: AsidesDeps) {
+  constructor(deps: SideQuestionsDeps) {
     this.#deps = deps;
   }
 

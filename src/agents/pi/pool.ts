@@ -1,24 +1,24 @@
 /**
- * The places for live sessions, handed out first come, first served. A session that has nothing to do keeps its seat
+ * The places for live sessions, handed out first come, first served. A session that has nothing to do keeps its slot
  * until somebody else needs one (the longest resting goes first) or until it has rested for `idleMs`.
  */
-export class Seats {
+export class Pool {
   readonly #max: number;
   readonly #idleMs: number;
-  readonly #taken = new Set<Seat>();
-  /** Resting seats, the longest resting first. */
-  readonly #resting = new Map<Seat, () => void>();
-  readonly #waiting: ((seat: Seat) => void)[] = [];
-  /** Seats that were asked back and are not free yet. */
+  readonly #taken = new Set<PoolSlot>();
+  /** Resting slots, the longest resting first. */
+  readonly #resting = new Map<PoolSlot, () => void>();
+  readonly #waiting: ((slot: PoolSlot) => void)[] = [];
+  /** Slots that were asked back and are not free yet. */
   #leaving = 0;
 
   constructor(max: number, idleMs: number) {
-    if (!Number.isInteger(max) || max < 1) throw new Error(`expected at least one seat, received ${max}`);
+    if (!Number.isInteger(max) || max < 1) throw new Error(`expected at least one slot, received ${max}`);
     this.#max = max;
     this.#idleMs = idleMs;
   }
 
-  /** Sessions that have a seat or wait for one, for each seat. */
+  /** Sessions that have a slot or wait for one, for each slot. */
   get load(): number {
     return (this.#taken.size + this.#waiting.length) / this.#max;
   }
@@ -27,19 +27,19 @@ export class Seats {
     return this.#taken.size;
   }
 
-  /** Seats whose session has something to do. */
+  /** Slots whose session has something to do. */
   get working(): number {
     return this.#taken.size - this.#resting.size;
   }
 
-  /** Resolves with a seat, or with undefined when `signal` fired first. */
-  take(signal: AbortSignal): Promise<Seat | undefined> {
+  /** Resolves with a slot, or with undefined when `signal` fired first. */
+  take(signal: AbortSignal): Promise<PoolSlot | undefined> {
     if (signal.aborted) return Promise.resolve(undefined);
-    if (this.#taken.size < this.#max && this.#waiting.length === 0) return Promise.resolve(this.#seat());
+    if (this.#taken.size < this.#max && this.#waiting.length === 0) return Promise.resolve(this.#slot());
     return new Promise((resolve) => {
-      const serve = (seat: Seat): void => {
+      const serve = (slot: PoolSlot): void => {
         signal.removeEventListener('abort', giveUp);
-        resolve(seat);
+        resolve(slot);
       };
       const giveUp = (): void => {
         this.#waiting.splice(this.#waiting.indexOf(serve), 1);
@@ -51,41 +51,41 @@ export class Seats {
     });
   }
 
-  #seat(): Seat {
+  #slot(): PoolSlot {
     let timer: NodeJS.Timeout | undefined;
     let leaving = false;
     const askBack = (vacate: () => void): void => {
       clearTimeout(timer);
-      this.#resting.delete(seat);
+      this.#resting.delete(slot);
       leaving = true;
       this.#leaving++;
       vacate();
     };
-    const seat: Seat = {
+    const slot: PoolSlot = {
       rest: (vacate) => {
-        if (leaving || !this.#taken.has(seat)) return;
+        if (leaving || !this.#taken.has(slot)) return;
         timer = setTimeout(() => askBack(vacate), this.#idleMs);
         // A resting session must not keep the process alive.
         timer.unref();
-        this.#resting.set(seat, () => askBack(vacate));
+        this.#resting.set(slot, () => askBack(vacate));
         this.#askBack();
       },
       work: () => {
-        if (leaving || !this.#taken.has(seat)) return false;
+        if (leaving || !this.#taken.has(slot)) return false;
         clearTimeout(timer);
-        this.#resting.delete(seat);
+        this.#resting.delete(slot);
         return true;
       },
       leave: () => {
-        if (!this.#taken.delete(seat)) return;
+        if (!this.#taken.delete(slot)) return;
         clearTimeout(timer);
-        this.#resting.delete(seat);
+        this.#resting.delete(slot);
         if (leaving) this.#leaving--;
-        this.#waiting.shift()?.(this.#seat());
+        this.#waiting.shift()?.(this.#slot());
       },
     };
-    this.#taken.add(seat);
-    return seat;
+    this.#taken.add(slot);
+    return slot;
   }
 
   #askBack(): void {
@@ -96,11 +96,11 @@ export class Seats {
   }
 }
 
-export interface Seat {
-  /** Nothing to do: from now on the seat may be asked back, once, by calling `vacate`. */
+export interface PoolSlot {
+  /** Nothing to do: from now on the slot may be asked back, once, by calling `vacate`. */
   rest(vacate: () => void): void;
-  /** Back to work. False when the seat has been asked back or left. */
+  /** Back to work. False when the slot has been asked back or left. */
   work(): boolean;
-  /** The seat is free. Every seat is left in the end; leaving twice does nothing. */
+  /** The slot is free. Every slot is left in the end; leaving twice does nothing. */
   leave(): void;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type { Door } from '../access/door.ts';
+import { KeyedQueue } from '../../base/keyed-queue.ts';
+import type { Access } from '../access/access.ts';
 import type { PairingRequest } from '../access/pairing-request.ts';
 import { LoopBreaker, RateLimiter } from '../access/rate-limit.ts';
 import type { Core } from '../core.ts';
@@ -17,14 +18,13 @@ import type { Outbox } from '../send/outbox.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Conversations } from '../turns/conversations.ts';
 import { type Admission, admit } from './admission.ts';
-import { ChatTails } from './chat-tails.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
 import { GroupMemory } from './group-memory.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { Intake } from './intake.ts';
+import { Pairing } from './pairing.ts';
 import { sanitiseName, sanitiseText } from './sanitise.ts';
-import { Strangers } from './strangers.ts';
 
 /** The longest text taken from outside; far above any platform's own limit, below a frame. */
 const MAX_TEXT_CHARS = 1_000_000;
@@ -89,8 +89,8 @@ function isTime(value: number | undefined): value is number {
 /** A chat is told at most this often that nothing can be stored. */
 const FULL_NOTICE_MS = 10 * 60_000;
 
-export interface ReceptionDeps extends Core {
-  readonly door: Door;
+export interface ReceiverDeps extends Core {
+  readonly access: Access;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly conversations: Conversations;
@@ -100,8 +100,8 @@ export interface ReceptionDeps extends Core {
 }
 
 /** The way in: clean, recognise, admit, make durable, hand over. `accept` resolves when nothing can be lost any more. */
-export class Reception {
-  readonly #deps: ReceptionDeps;
+export class Receiver {
+  readonly #deps: ReceiverDeps;
   readonly #rates: RateLimiter;
   /** Of control words. */
   readonly #controls: RateLimiter;
@@ -111,13 +111,13 @@ export class Reception {
   /** Updates being accepted right now: a duplicate that arrives meanwhile shares their fate. */
   readonly #underway = new Map<string, Promise<void>>();
   /** Messages of one chat are accepted one after the other, so that their order is the order of arrival. */
-  readonly #tails = new ChatTails();
+  readonly #chats = new KeyedQueue();
   readonly #intake: Intake;
-  readonly #strangers: Strangers;
+  readonly #pairing: Pairing;
   readonly #groups: GroupMemory;
   #closed = false;
 
-  constructor(deps: ReceptionDeps) {
+  constructor(deps: ReceiverDeps) {
     const { settings } = deps;
     const refused = this.#refused.bind(this);
     this.#deps = deps;
@@ -136,9 +136,9 @@ export class Reception {
       refused,
       welcome: (message) => this.#admission(message, false).decision === 'allow',
     });
-    this.#strangers = new Strangers({
+    this.#pairing = new Pairing({
       ...deps,
-      tails: this.#tails,
+      chats: this.#chats,
       write: (body) => deps.db.write(body),
       refused,
       offline: () => this.#closed,
@@ -159,7 +159,7 @@ export class Reception {
     // A program may use an id for another text: its prompts are looked at one by one.
     const same = message.promptId === undefined ? this.#underway.get(identity) : undefined;
     if (same !== undefined) return same;
-    const mine = this.#tails
+    const mine = this.#chats
       .run(chatKey(message.chat), () => this.#take(message))
       .catch((error: unknown) => {
         this.#notTaken(message, error);
@@ -177,7 +177,7 @@ export class Reception {
   async deleted(chat: ChatRef, messageId: string): Promise<void> {
     this.#groups.forget(chat, messageId);
     if (this.#closed) return;
-    await this.#tails
+    await this.#chats
       .run(chatKey(chat), () => this.#intake.deleted(chat, messageId))
       .catch((error: unknown) =>
         this.#deps.log.warn('a deleted message may still be answered', { error: messageOf(error) }),
@@ -192,7 +192,7 @@ export class Reception {
 
   /** Resolves when every message that came before `close` is accepted or refused, and every command answered. */
   async settled(): Promise<void> {
-    await this.#tails.idle();
+    await this.#chats.idle();
     await this.#deps.commands.settled();
   }
 
@@ -220,15 +220,15 @@ export class Reception {
   }
 
   #admission(message: InboundMessage, counting: boolean): Admission {
-    const { settings, door, clock } = this.#deps;
+    const { settings, access, clock } = this.#deps;
     const { platform } = message.chat;
     const now = clock();
     return admit({
       message,
       policy: settings.chats(platform),
       allowAll: settings.allowAll,
-      blocked: door.people.isBlocked(platform, message.sender),
-      allowlisted: door.people.isAllowed(platform, message.sender),
+      blocked: access.people.isBlocked(platform, message.sender),
+      allowlisted: access.people.isAllowed(platform, message.sender),
       control: this.#passes(message, now, counting),
       rate: () =>
         counting ? this.#rates.hit(JSON.stringify([platform, message.sender.id]), now) : 'allowed',
@@ -246,22 +246,22 @@ export class Reception {
 
   /** The stranger was let in. */
   release(request: PairingRequest): Promise<void> {
-    return this.#strangers.release(request);
+    return this.#pairing.release(request);
   }
 
   /** The stranger was not let in. */
   reject(request: PairingRequest, tell: boolean): Promise<void> {
-    return this.#strangers.reject(request, tell);
+    return this.#pairing.reject(request, tell);
   }
 
   /** The operator took a denial or a block back. */
   holdAgain(request: PairingRequest): Promise<void> {
-    return this.#strangers.holdAgain(request);
+    return this.#pairing.holdAgain(request);
   }
 
   /** A stranger's held message was found without a request. */
   adopt(item: InboxItem): Promise<void> {
-    return this.#strangers.adopt(item);
+    return this.#pairing.adopt(item);
   }
 
   async #take(received: InboundMessage): Promise<void> {
@@ -279,7 +279,7 @@ export class Reception {
       case 'allow':
         return this.#called(message);
       case 'pair':
-        return this.#strangers.wrote(message);
+        return this.#pairing.wrote(message);
       case 'refuse':
         this.#refused(message, admission.code, admission.reason);
         if (admission.notice !== undefined) this.#tell(message, admission.notice);
@@ -306,7 +306,7 @@ export class Reception {
       return this.#tell(message, refusedPrompt(admission.code));
     if (known.outcome !== undefined) {
       if (!(await outbox.repeat(known.outcome))) throw duplicateId('its outcome is no longer kept');
-    } else if (admission.decision === 'pair') await this.#strangers.wrote(message);
+    } else if (admission.decision === 'pair') await this.#pairing.wrote(message);
     // Otherwise it is being worked on: the outcome that comes is the outcome of both.
   }
 
