@@ -126,14 +126,14 @@ export class Access {
   }
 
   /**
-   * A stranger's message that is nothing but a live invitation lets its sender in, once.
-   * `approved`: a request of theirs waited and was approved along with it, which tells them.
+   * A new user's message that is nothing but a live invitation gives its sender access, once.
+   * `approved`: a request of theirs waited and was approved along with it, which notifies them.
    */
   async acceptInvitation({
     chat,
     sender,
     text,
-  }: InboundMessage): Promise<'approved' | 'let in' | 'locked' | undefined> {
+  }: InboundMessage): Promise<'approved' | 'admitted' | 'locked' | undefined> {
     const { platform } = chat;
     const aliases = sender.aliases ?? [];
     if (invitedBy(text) === undefined) return undefined;
@@ -164,7 +164,7 @@ export class Access {
         INVITATION,
         'accept invitation',
       );
-      return 'approved';
+      return 'admitted';
     });
   }
 

@@ -225,7 +225,7 @@ export class Pairing {
   }
 
   /** The message is the code and nothing to answer. */
-  async #invited(message: InboundMessage, how: 'approved' | 'let in'): Promise<void> {
+  async #invited(message: InboundMessage, how: 'approved' | 'admitted'): Promise<void> {
     const { inbox, outbox, write, clock } = this.#deps;
     const rows = await write((tx) => {
       inbox.markSeen(tx, message, clock());
