@@ -1,8 +1,8 @@
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
-import type { Core } from '../core.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import type { AccessDeps } from './access-deps.ts';
 import { AccessList, subject } from './access-list.ts';
 import { Acts } from './acts.ts';
 import { type Actor, Audit } from './audit.ts';
@@ -24,18 +24,6 @@ export type { Actor } from './audit.ts';
 
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 const INVITATION: Actor = { name: 'invitation', surface: 'gateway' };
-
-/** What the decisions about people need: a store, and who carries out what follows from them. */
-export interface AccessDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
-  /** A new user was approved: notify them and answer the held message. Idempotent. */
-  readonly onApproved: (request: PairingRequest) => Promise<void>;
-  /** A new user was denied or blocked: drop the held message; notify them once when `tell`. Idempotent. */
-  readonly onRejected: (request: PairingRequest, tell: boolean) => Promise<void>;
-  /** A denial or a block was taken back: hold the first message again. Idempotent. */
-  readonly onReopened: (request: PairingRequest) => Promise<void>;
-  /** These ids lost access: end their turns and drop their queues. */
-  readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
-}
 
 /**
  * Decides who has access, on the operator's word. Durable first, then in force, then announced; what takes access away is in
