@@ -23,6 +23,9 @@ interface Shape {
 
 const SEEN = 'when someone writes to the bot, the pairing list shows their id';
 
+/** Discord's ids begin with the milliseconds since 2015: shorter ones were never given out. */
+const SNOWFLAKE = /^\d{15,20}$/;
+
 const SHAPES: Readonly<Record<Platform, Readonly<Record<IdKind, Shape>>>> = {
   telegram: {
     // Channels and anonymous administrators write under the (negative) id of their chat.
@@ -44,8 +47,8 @@ const SHAPES: Readonly<Record<Platform, Readonly<Record<IdKind, Shape>>>> = {
   },
   discord: {
     user: shape(
-      /^\d{1,20}$/,
-      'a numeric Discord user id such as 370000000000000001; names never match',
+      SNOWFLAKE,
+      'a Discord user id of 15 to 20 digits such as 370000000000000001; names never match',
       'To find it: turn on Developer Mode in Discord (Settings, Advanced), then right-click the user and select Copy User ID.',
     ),
     group: discordChannel(),
@@ -53,7 +56,7 @@ const SHAPES: Readonly<Record<Platform, Readonly<Record<IdKind, Shape>>>> = {
   },
   slack: {
     user: shape(
-      /^(?:[TE][A-Z\d]+:)?[UWB][A-Z\d]+$/,
+      /^(?:[TE][A-Z\d]+:)?[UWB][A-Z\d]{3,}$/,
       'a Slack member id such as U0123ABCD, or <team>:<member> such as T0123ABCD:U0123ABCD; names never match',
       'To find it: open the profile of the user in Slack, then More and Copy member ID.',
     ),
@@ -127,15 +130,15 @@ function shape(fits: RegExp, expected: string, find: string): Shape {
 
 function discordChannel(): Shape {
   return shape(
-    /^\d{1,20}$/,
-    'a numeric Discord channel id such as 370000000000000001; names never match',
+    SNOWFLAKE,
+    'a Discord channel id of 15 to 20 digits such as 370000000000000001; names never match',
     'To find it: turn on Developer Mode in Discord (Settings, Advanced), then right-click the channel and select Copy Channel ID.',
   );
 }
 
 function slackChannel(first: string, expected: string): Shape {
   return shape(
-    new RegExp(`^[${first}][A-Z\\d]+$`),
+    new RegExp(`^[${first}][A-Z\\d]{3,}$`),
     expected,
     'To find it: open the channel details in Slack; the channel id is at the bottom.',
   );

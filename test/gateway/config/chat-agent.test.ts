@@ -50,9 +50,9 @@ describe('the agent of a chat', () => {
     expect(() => checkConfig(wrong, 'config.json')).toThrow(
       'config.json: platforms.whatsapp.chats.1@s.whatsapp.net.agent.tools: "bash" is invalid',
     );
-    const odd = { platforms: { slack: { chats: { C1: { agent: { modle: 'x' } } } } } };
+    const odd = { platforms: { slack: { chats: { C0GEN: { agent: { modle: 'x' } } } } } };
     expect(checkConfig(odd, 'config.json').warnings).toEqual([
-      'config.json: unknown key platforms.slack.chats.C1.agent.modle is kept and ignored. Did you mean platforms.slack.chats.C1.agent.model?',
+      'config.json: unknown key platforms.slack.chats.C0GEN.agent.modle is kept and ignored. Did you mean platforms.slack.chats.C0GEN.agent.model?',
     ]);
   });
 });
