@@ -75,7 +75,7 @@ export class Binding {
     // What is asked about a tool call depends on where the data of the gateway is.
     process.env[DATA_VARIABLE] ??= dataFolder(undefined, process.env).root;
     this.#start({ lease, number: 0, seen: { number: 0 }, platform, channelId, waiting: [] }, ctx);
-    return `${message}. What you write here and the answers are shown in the chat, until /gateway unbind ${platform} ${channelId}.`;
+    return `${message.replace(/\.$/, '')}. What you write here and the answers are shown in the chat, until /gateway unbind ${platform} ${channelId}.`;
   }
 
   /** The extension is loaded anew in this process. */

@@ -195,6 +195,7 @@ export class Access {
       });
     }
     this.requests.remember(request);
+    this.#log(`pairing ${state} was undone: the request is pending again`, request, actor);
     this.#deps.events.emit({ type: 'pairing', request: pairingView(request) });
   }
 
@@ -387,10 +388,11 @@ export class Access {
 
   #closed(request: PairingRequest, outcome: PairingOutcome, actor: Actor): void {
     this.requests.forget(request, outcome);
-    const by = { by: actor.name, surface: actor.surface };
-    const { platform } = request.chat;
-    this.#deps.log.info(`pairing ${outcome}`, { platform, user: request.senderId, ...by });
+    this.#log(`pairing ${outcome}`, request, actor);
     const decidedBy = `${actor.name} (${actor.surface})`;
     this.#deps.events.emit({ type: 'pairing-closed', id: request.id, outcome, actor: decidedBy });
+  }
+  #log(message: string, { chat, senderId }: PairingRequest, { name, surface }: Actor): void {
+    this.#deps.log.info(message, { platform: chat.platform, user: senderId, by: name, surface });
   }
 }

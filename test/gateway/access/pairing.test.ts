@@ -248,6 +248,10 @@ describe('approving', () => {
   });
 
   it('can be taken back: revoked at once, and the request waits again', async () => {
+    const logged: string[] = [];
+    rig.gateway.deps.events.subscribe((event) => {
+      if (event.type === 'log') logged.push(event.line.text);
+    });
     await write(ADA, '[hang]');
     const requestId = requestOf(ADA);
     await approve(ADA);
@@ -258,6 +262,7 @@ describe('approving', () => {
     expect(rig.gateway.access.people.list()).toEqual([]);
     expect(requests()).toHaveLength(1);
     expect(await audit()).toEqual([`undo approve telegram ${ADA}`, `approve telegram ${ADA}`]);
+    expect(logged.join('\n')).toContain('pairing approved was undone: the request is pending again');
     await approve(ADA);
     expect(rig.gateway.access.people.list()).toHaveLength(1);
     await expect(rig.operator.run({ type: 'pairing.undo', requestId: 'nope' })).rejects.toMatchObject({

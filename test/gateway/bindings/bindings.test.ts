@@ -276,11 +276,17 @@ describe('a chat that is bound to a session for good', () => {
   const bind = (session: string, channelId = 'c1') =>
     rig.operator.run({ type: 'bind', platform: 'telegram', channelId, session });
 
+  it('is bound with a warning when nothing has come from it yet: its id may be wrong', async () => {
+    const { message } = await bind(sessionFile('0199-early'), 'c9');
+    expect(message).toContain('nothing has been received from this chat yet. Check its id');
+    expect(message).toContain('Expected a numeric Telegram chat id');
+  });
+
   it('is worked on in that session, over restarts, until it is unbound', async () => {
     await rig.say('own');
     await rig.pass(1000);
     const file = sessionFile('0199-desk');
-    await bind(file);
+    expect((await bind(file)).message).not.toContain('Warning');
     await rig.say('bound');
     await rig.pass(1000);
     const view = rig.gateway.conversations.views().find((each) => each.bound !== undefined);

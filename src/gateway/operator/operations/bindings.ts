@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import type { Gateway } from '../../gateway.ts';
 import type { ChatRef, Platform } from '../../model.ts';
+import { idFault } from '../../platform-ids.ts';
 import { parseHome } from '../../send/home-chats.ts';
 import { BindReport, TerminalPi } from './binding-schemas.ts';
 import { Id, operation, PlatformName } from './operation.ts';
@@ -21,6 +22,15 @@ function chatOf(gateway: Gateway, { platform, channelId }: Named): ChatRef {
   return threadId === undefined ? found : { ...found, threadId };
 }
 
+/** A wrong id is noticed by nobody: no message ever comes from there. */
+function unheard(gateway: Gateway, { platform, channelId }: Named): string {
+  const { chatId } = parseHome(platform, channelId);
+  if (gateway.sessions.inChat(platform, chatId) !== undefined) return '';
+  const fault = idFault(platform, 'chat', chatId);
+  const expected = fault === undefined ? '' : ` Expected ${fault.expected}.`;
+  return `. Warning: nothing has been received from this chat yet. Check its id: pi-gateway-tui sessions.${expected}`;
+}
+
 export const BINDINGS = [
   operation({
     name: 'bind',
@@ -38,9 +48,10 @@ export const BINDINGS = [
       },
     ],
     async run({ gateway }, params) {
+      const warning = unheard(gateway, params);
       const session = await gateway.bindings.bind(chatOf(gateway, params), params.session);
       return {
-        message: `${name(params)} is bound to ${session.sessionFile ?? session.id}`,
+        message: `${name(params)} is bound to ${session.sessionFile ?? session.id}${warning}`,
         data: { id: session.id, ...session.bound },
       };
     },
@@ -71,8 +82,9 @@ export const BINDINGS = [
     params: { ...chat, process: Type.String({ maxLength: 2000 }), pi: TerminalPi },
     audit: name,
     async run({ gateway }, params) {
+      const warning = unheard(gateway, params);
       const data = await gateway.bindings.bindTerminal(chatOf(gateway, params), params.pi, params.process);
-      return { message: `${name(params)} is bound to this pi`, data };
+      return { message: `${name(params)} is bound to this pi${warning}`, data };
     },
   }),
   operation({
