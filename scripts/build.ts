@@ -86,6 +86,7 @@ const entries = [
   'src/extension/extension.ts',
   'src/extension/hosted-extension.ts',
   'src/extension/approvals-extension.ts',
+  'src/extension/spending-extension.ts',
   ...WORKERS,
 ].filter((f) => existsSync(join(root, f)));
 

@@ -101,6 +101,14 @@ export type GatewayEvent =
       readonly outputTokens: number;
       readonly costUsd: number;
     }
+  /** `near` and `reached` come once in a window of a spending limit; `text` is a sentence for operators. */
+  | {
+      readonly type: 'limit';
+      readonly what: 'near' | 'reached' | 'refused' | 'raised';
+      readonly scope: string;
+      readonly subject: string;
+      readonly text: string;
+    }
   | { readonly type: 'turn'; readonly sessionId: string; readonly event: TurnEvent }
   | { readonly type: 'transcript'; readonly sessionId: string; readonly entry: TranscriptEntry }
   /** The operator should know: it goes to owners and other ways (docs/notices.md). Any part may emit one. */

@@ -32,6 +32,7 @@ import { resolveTargets, type Target, type TargetContext } from './send/target.t
 import { Archive } from './sessions/archive.ts';
 import { Handoffs } from './sessions/handoffs.ts';
 import { Sessions } from './sessions/sessions.ts';
+import { Spending } from './spending/spending.ts';
 import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
 import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
@@ -64,6 +65,7 @@ export function createParts(
   const sessions = new Sessions();
   const inbox = new Inbox(stores.sessions);
   const usage = new Usage(cores.of('sessions', 'usage'));
+  const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend);
   const outbox = new Outbox({
     ...cores.of('sessions', 'outbox'),
     format: (platform, markdown) => adapters.format(platform, egress(markdown)),
@@ -125,6 +127,7 @@ export function createParts(
     outbox,
     slots,
     usage,
+    spending,
     prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
@@ -163,6 +166,12 @@ export function createParts(
     usage,
     conversation: (session) => conversations.conversation(session),
     prepare,
+    meter: ({ chat, sender }, sessionId) =>
+      spending.meter({
+        sessionId,
+        caller: () => ({ chat, sender }),
+        ask: dialogs.asker({ sessionId, operator: true, addressee: () => ({ chat, requester: undefined }) }),
+      }),
   });
   // What is delivered is a row of the outbox, in the store of the sessions.
   const taskDelivery = { ...cores.of('sessions', 'tasks'), outbox, files };
@@ -201,6 +210,24 @@ export function createParts(
         addressee: () => ({
           chat,
           requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
+        }),
+      }),
+    reserve: ({ id, chat, senderId, parentSessionId, scheduleId }) =>
+      spending.meter({
+        sessionId: id,
+        caller: () => ({
+          chat,
+          sender:
+            senderId === undefined
+              ? undefined
+              : { id: senderId, name: sessions.get(parentSessionId ?? '')?.senderName ?? '' },
+          taskId: id,
+          scheduleId,
+        }),
+        ask: dialogs.asker({
+          sessionId: id,
+          operator: true,
+          addressee: () => ({ chat, requester: undefined }),
         }),
       }),
     changed: (task) => {
@@ -262,6 +289,7 @@ export function createParts(
         tasks,
         schedules,
         usage,
+        spending,
         search: (words, limit, within) => archive.search(words, limit, within),
         sideQuestions,
         answers,
@@ -312,6 +340,7 @@ export function createParts(
     outbox,
     tasks,
     usage,
+    spending,
     schedules,
     notify,
   });
@@ -331,6 +360,7 @@ export function createParts(
     chatsFor,
     chatOf,
     usage,
+    spending,
     inbox,
     receiver,
     maintenance,

@@ -31,6 +31,7 @@ export class Gateway {
   readonly schedules: GatewayParts['schedules'];
   readonly homes: GatewayParts['homes'];
   readonly usage: GatewayParts['usage'];
+  readonly spending: GatewayParts['spending'];
   readonly handoffs: GatewayParts['handoffs'];
   readonly bindings: GatewayParts['bindings'];
   readonly dialogs: GatewayParts['dialogs'];
@@ -74,6 +75,7 @@ export class Gateway {
     this.schedules = parts.schedules;
     this.homes = parts.homes;
     this.usage = parts.usage;
+    this.spending = parts.spending;
     this.handoffs = parts.handoffs;
     this.bindings = parts.bindings;
     this.dialogs = parts.dialogs;
@@ -123,6 +125,7 @@ export class Gateway {
     this.access.load();
     this.tasks.load();
     this.schedules.load();
+    this.spending.load();
     this.#parts.receiver.close();
     this.#startedAt = this.deps.clock();
     this.#state = 'running';
@@ -142,6 +145,8 @@ export class Gateway {
       storeProblem: () => this.storeProblem,
       agentProblem: () => (this.#agentCheck.ok ? undefined : this.#agentCheck.detail),
     });
+    this.spending.load();
+    await this.spending.recover();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();

@@ -5,6 +5,7 @@ import type { Audit } from './access/audit.ts';
 import type { Core } from './core.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Outbox } from './send/outbox.ts';
+import type { Spending } from './spending/spending.ts';
 import type { Tasks } from './tasks/tasks.ts';
 import type { Conversations } from './turns/conversations.ts';
 import type { Usage } from './usage.ts';
@@ -35,6 +36,7 @@ export interface MaintenanceDeps extends Core {
   readonly usage: Pick<Usage, 'fold'>;
   readonly audit: Pick<Audit, 'forget'>;
   readonly notify: { sweep(before: number): Promise<void> };
+  readonly spending: Pick<Spending, 'sweep'>;
   /** What rejected senders wrote. */
   readonly refusalFile?: { forget(before: number): Promise<void> } | undefined;
 }
@@ -85,6 +87,7 @@ export class Maintenance {
     await audit.forget(now - RETENTION.auditMs, RETENTION.rowsPerSweep);
     await this.#deps.notify.sweep(now - RETENTION.settledMs);
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
+    await this.#deps.spending.sweep(now);
   }
 
   /** Looking is cheap; a commit is made only when something is there to forget. By age first, then by number. */

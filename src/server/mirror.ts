@@ -121,6 +121,7 @@ export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEve
       case 'inbound':
       case 'turn':
       case 'usage':
+      case 'limit':
       case 'transcript':
       case 'notice':
       case 'notice-over':

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AgentBackend, createAgent } from '../../src/agents/create.ts';
+import { type AgentBackend, type CreateAgentOptions, createAgent } from '../../src/agents/create.ts';
 import { longAnswer, parseScript } from '../../src/agents/scripted/scripted.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Agent, ConversationSpec } from '../../src/gateway/agent/agent.ts';
@@ -37,6 +37,7 @@ export async function underTest(
   backend: AgentBackend,
   server: ModelServer,
   pi?: PiPackage,
+  more: Partial<CreateAgentOptions> = {},
 ): Promise<AgentUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), `contract-${backend}-`));
   const make = () =>
@@ -50,6 +51,7 @@ export async function underTest(
       startTimeoutMs: 60_000,
       log: silentLogger,
       env: server.env,
+      ...more,
     });
   const agents = [await make()];
   const [agent] = agents;

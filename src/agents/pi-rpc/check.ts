@@ -7,9 +7,10 @@ import type { AgentCheck, TurnEnd } from '../../gateway/agent/agent.ts';
 import { listAt, objectAt } from '../../gateway/agent/record.ts';
 import { START_TIMEOUT_MS } from '../pi/backend.ts';
 import { PiDialogs } from '../pi/dialogs.ts';
-import { noFolder, noModel, silentStart, startFailure, unguarded } from '../pi/failures.ts';
+import { noFolder, noModel, silentStart, startFailure, unguarded, unlimited } from '../pi/failures.ts';
 import { LinkLost } from '../pi/link.ts';
 import { modelName } from '../pi/live-session.ts';
+import { CallMeter } from '../spending/call-meter.ts';
 import { RpcLink } from './rpc-link.ts';
 
 /** A look waits no longer, and no shorter, whatever a start may take. */
@@ -30,7 +31,33 @@ export interface CheckOptions {
   readonly startTimeoutMs?: number;
   /** pi has to show that it asks before every tool call. Default: false. */
   readonly guard?: boolean;
+  /** pi has to show that it reserves every call of a model. Default: false. */
+  readonly limited?: boolean;
   readonly log: Logger;
+}
+
+export function modelFlags({
+  model,
+  thinking,
+}: {
+  readonly model?: string | undefined;
+  readonly thinking?: string | undefined;
+}): string[] {
+  return [
+    ...(model === undefined ? [] : ['--model', model]),
+    ...(thinking === undefined ? [] : ['--thinking', thinking]),
+  ];
+}
+
+/** The extensions of ours without which a session is not used. */
+export function guardFlags(options: {
+  readonly approvalsExtension?: string;
+  readonly spendingExtension?: string;
+}): string[] {
+  const { approvalsExtension, spendingExtension } = options;
+  return [approvalsExtension, spendingExtension].flatMap((path) =>
+    path === undefined ? [] : ['--extension', path],
+  );
 }
 
 /** Starts pi once without a session and asks it for its version and model. Takes at most a minute. */
@@ -45,7 +72,8 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     log: options.log,
   });
   const dialogs = new PiDialogs(link, undefined);
-  link.listen((record) => dialogs.take(record));
+  const meter = new CallMeter(link, undefined);
+  link.listen((record) => meter.take(record) || dialogs.take(record));
   const startMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
   // As long as today's start may take by itself, 10 s are enough to say that something is wrong.
   const limitMs = startMs <= START_TIMEOUT_MS ? LIMIT_MS.least : Math.min(startMs, LIMIT_MS.most);
@@ -63,6 +91,8 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     const state = await link.request({ type: 'get_state' });
     if (options.guard && !(await settlesWithin(dialogs.guarded, GUARD_MS)))
       return failed(unguarded(), await version);
+    if (options.limited && !(await settlesWithin(meter.guarded, GUARD_MS)))
+      return failed(unlimited(), await version);
     const available = listAt(await link.request({ type: 'get_available_models' }), 'models');
     return judge(
       modelName(objectAt(state, 'model')),

@@ -58,4 +58,9 @@ export interface PiRpcAgentOptions {
    * load it is not used. Default: none.
    */
   readonly approvalsExtension?: string;
+  /**
+   * File of the pi extension that reserves every call of a model. Given: spending limits are set, and a session that does
+   * not reserve its calls is not used. Default: none.
+   */
+  readonly spendingExtension?: string;
 }

@@ -14,7 +14,7 @@ import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type Connect, type ModelChoice, onePlace } from '../pi/place.ts';
 import { Pool } from '../pi/pool.ts';
 import { type AgentHostSpec, AgentHosts } from './agent-hosts.ts';
-import { checkPi } from './check.ts';
+import { checkPi, guardFlags, modelFlags } from './check.ts';
 import type { AgentHost, PiRpcAgentOptions } from './options.ts';
 import { RpcLink } from './rpc-link.ts';
 import { piWords } from './words.ts';
@@ -279,18 +279,20 @@ class Starter {
     }
     // A sandbox binds the directory into itself.
     if (site.sharesFiles) mkdirSync(site.sessionDir, { recursive: true, mode: 0o700 });
-    const { cwd, env, log, model, thinking, approvalsExtension, startTimeoutMs } = this.#options;
-    const guard = approvalsExtension === undefined ? [] : ['--extension', approvalsExtension];
+    const { cwd, env, log, model, thinking, startTimeoutMs } = this.#options;
+    const { approvalsExtension, spendingExtension } = this.#options;
+    const guards = guardFlags(this.#options);
     const values = { cwd, session: sessionFileFor(site.sessionDir, 'check'), sessionDir: site.sessionDir };
     const line = (mode: readonly string[], session: readonly string[]): [string, ...string[]] =>
       commandLine(command, { ...values, id: 'check' }, { mode, session, flags: [] });
     return await checkPi(
       {
-        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking }), ...guard], ['--no-session']),
+        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking }), ...guards], ['--no-session']),
         versionArgv: line(['--version'], []),
         cwd: this.#folder(site, cwd),
         env,
-        guard: guard.length > 0,
+        guard: approvalsExtension !== undefined,
+        limited: spendingExtension !== undefined,
         ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }),
         log,
       },
@@ -314,13 +316,6 @@ function toolFlags(tools: readonly string[] | undefined): string[] {
     '--tools',
     tools.join(','),
     ...(excluded.length === 0 ? [] : ['--exclude-tools', excluded.join(',')]),
-  ];
-}
-
-function modelFlags(choice: ModelChoice): string[] {
-  return [
-    ...(choice.model === undefined ? [] : ['--model', choice.model]),
-    ...(choice.thinking === undefined ? [] : ['--thinking', choice.thinking]),
   ];
 }
 
@@ -359,6 +354,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     aliveMs: options.aliveMs ?? ALIVE_MS,
     beat: options.beat ?? LINK_BEAT,
     guard: options.approvalsExtension !== undefined,
+    limited: options.spendingExtension !== undefined,
     log,
   };
 

@@ -23,6 +23,19 @@ export class HostDialogs {
     for (const settle of this.#open.values()) settle({ type: 'extension_ui_response', cancelled: true });
   }
 
+  /** A question of our own, with what is answered. */
+  async input(
+    title: string,
+    placeholder: string,
+    signal: AbortSignal | undefined,
+  ): Promise<string | undefined> {
+    const answer = await this.#ask(
+      { method: 'input', title, placeholder },
+      signal === undefined ? {} : { signal },
+    );
+    return stringAt(answer, 'value');
+  }
+
   /** The context for extensions; what needs a terminal stays as in `base`. */
   context(base: ExtensionUIContext): ExtensionUIContext {
     const context: ExtensionUIContext = Object.create(base);

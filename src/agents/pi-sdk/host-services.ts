@@ -1,4 +1,6 @@
 import type { AgentSessionServices, ModelRuntime } from '@earendil-works/pi-coding-agent';
+import { guardRuntime } from '../spending/guard-runtime.ts';
+import { callerOf } from './host-calls.ts';
 import type { Pi } from './load-pi.ts';
 import type { OpenSession } from './wire.ts';
 
@@ -6,7 +8,7 @@ import type { OpenSession } from './wire.ts';
 const FRESH_MS = 30_000;
 
 /** What a session has beside what its folder gives it. */
-export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extensions'>;
+export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extensions' | 'limited'>;
 
 interface Shared {
   readonly services: Promise<AgentSessionServices>;
@@ -55,6 +57,8 @@ export class HostServices {
   async #create(cwd: string, own: OwnResources): Promise<AgentSessionServices> {
     const { systemPrompt, extensions } = own;
     this.#models ??= this.#pi.ModelRuntime.create({ allowModelNetwork: false });
+    if (own.limited && !guardRuntime(await this.#models, callerOf))
+      throw new Error('This version of pi cannot be held to spending limits.');
     const agentDir = this.#pi.getAgentDir();
     const services = await this.#pi.createAgentSessionServices({
       cwd,

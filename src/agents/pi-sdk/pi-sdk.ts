@@ -12,7 +12,7 @@ import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type ModelChoice, onePlace } from '../pi/place.ts';
 import { Pool } from '../pi/pool.ts';
 import { PendingRequests } from '../pi/requests.ts';
-import { checkPi } from '../pi-rpc/check.ts';
+import { checkPi, guardFlags, modelFlags } from '../pi-rpc/check.ts';
 import { RpcLink } from '../pi-rpc/rpc-link.ts';
 import { piWords } from '../pi-rpc/words.ts';
 import { type HostOptions, HostProcess } from './host-process.ts';
@@ -201,6 +201,11 @@ export interface PiSdkAgentOptions {
    * load it is not used. Default: none.
    */
   readonly approvalsExtension?: string;
+  /**
+   * File of the pi extension that reserves every call of a model. Given: spending limits are set, and a session that does
+   * not reserve its calls is not used. Default: none.
+   */
+  readonly spendingExtension?: string;
 }
 
 const DEFAULTS = {
@@ -232,13 +237,16 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
 
   const connect = (spec: ConversationSpec, choice: ModelChoice): PiLink => {
     mkdirSync(options.sessionDir, { recursive: true, mode: 0o700 });
-    const { tools, extensions } = equipmentOf(spec, options);
+    // The host guards the models of its sessions itself: they go on sharing what they have in common.
+    const { spendingExtension, ...others } = options;
+    const { tools, extensions } = equipmentOf(spec, others);
     const session = {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
       sessionFile: spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id),
       ...(choice.model === undefined ? {} : { model: choice.model }),
       ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
+      ...(spendingExtension === undefined ? {} : { limited: true as const }),
       ...(tools === undefined ? {} : { tools }),
       ...(extensions.length === 0 ? {} : { extensions }),
       ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
@@ -259,6 +267,7 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       aliveMs: options.aliveMs ?? ALIVE_MS,
       beat: LINK_BEAT,
       guard: options.approvalsExtension !== undefined,
+      limited: options.spendingExtension !== undefined,
       log,
     },
     check: async (signal) => {
@@ -269,19 +278,22 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
           detail: 'No pi package was found: the backend pi-sdk loads it into a process of the gateway.',
           hint: 'Install pi (npm install -g @earendil-works/pi-coding-agent), or set agent.backend to "pi-rpc".',
         };
-      const modelFlags = [
-        ...(options.model === undefined ? [] : ['--model', options.model]),
-        ...(options.thinking === undefined ? [] : ['--thinking', options.thinking]),
-      ];
-      const guard =
-        options.approvalsExtension === undefined ? [] : ['--extension', options.approvalsExtension];
       return await checkPi(
         {
-          argv: [process.execPath, cli, '--mode', 'rpc', '--no-session', ...modelFlags, ...guard],
+          argv: [
+            process.execPath,
+            cli,
+            '--mode',
+            'rpc',
+            '--no-session',
+            ...modelFlags(defaults),
+            ...guardFlags(options),
+          ],
           versionArgv: [process.execPath, cli, '--version'],
           cwd: options.cwd,
           env,
-          guard: guard.length > 0,
+          guard: options.approvalsExtension !== undefined,
+          limited: options.spendingExtension !== undefined,
           log,
         },
         signal,

@@ -6,6 +6,9 @@ import { enableCompileCache } from 'node:module';
 import { messageOf } from '../../base/errors.ts';
 import type { PiRecord } from '../../gateway/agent/record.ts';
 import { LineSplitter } from '../pi/jsonl.ts';
+import { type GuardedSession, guardedSession } from '../spending/guard-runtime.ts';
+import { SPENDING_TITLE, writeSpending } from '../spending/wire.ts';
+import { callsOf } from './host-calls.ts';
 import { HostDialogs } from './host-dialogs.ts';
 import { HostServices } from './host-services.ts';
 import { HostSession } from './host-session.ts';
@@ -15,6 +18,8 @@ import { type FromHost, readToHost, type ToHost } from './wire.ts';
 interface Entry {
   readonly opened: Promise<HostSession>;
   readonly dialogs: HostDialogs;
+  /** Undefined: nothing is limited. */
+  readonly calls: GuardedSession | undefined;
 }
 
 /** The sessions of one host process. */
@@ -54,15 +59,24 @@ class Host {
     // An extension may ask while the session is still opening.
     if (entry === undefined || entry.dialogs.take(record)) return;
     // Commands keep their order: each waits for the same opened session.
-    await (await entry.opened).take(record);
+    const session = await entry.opened;
+    await callsOf(entry.calls, () => session.take(record));
   }
 
   #open(frame: Extract<ToHost, { type: 'open' }>): void {
     const { link, session } = frame;
     const send = (record: PiRecord): void => this.#send({ type: 'from', link, record });
     const dialogs = new HostDialogs(send);
-    const opened = HostSession.open(this.#pi, this.#services, session, { send, dialogs });
-    this.#sessions.set(link, { opened, dialogs });
+    const ask = (message: string, signal: AbortSignal | undefined): Promise<string | undefined> =>
+      dialogs.input(SPENDING_TITLE, message, signal);
+    const calls = session.limited ? guardedSession(ask) : undefined;
+    const opened = callsOf(calls, () =>
+      HostSession.open(this.#pi, this.#services, session, { send, dialogs }),
+    );
+    this.#sessions.set(link, { opened, dialogs, calls });
+    // It has opened, so its runtime is guarded.
+    if (calls !== undefined)
+      opened.then(() => ask(writeSpending({ type: 'hello' }), undefined)).catch(() => undefined);
     opened.catch((error: unknown) => {
       this.#sessions.delete(link);
       this.#send({ type: 'gone', link, reason: messageOf(error) });

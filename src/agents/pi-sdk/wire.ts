@@ -11,6 +11,8 @@ export interface OpenSession {
   readonly systemPrompt?: string;
   /** Files of further extensions. */
   readonly extensions?: readonly string[];
+  /** Every call of a model is reserved at the gateway first. */
+  readonly limited?: true;
 }
 
 /** Lines from the gateway to the host. `link` names one connection to one session. */

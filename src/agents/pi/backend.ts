@@ -23,5 +23,7 @@ export interface PiBackend {
   readonly beat: LinkBeat;
   /** Sessions must have shown that they ask before every tool call; one that has not is not used. */
   readonly guard: boolean;
+  /** Sessions must have shown that they reserve every call of a model; one that has not is not used. */
+  readonly limited: boolean;
   readonly log: Logger;
 }

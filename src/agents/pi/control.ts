@@ -153,11 +153,17 @@ async function compact(
     );
   };
   signal?.addEventListener('abort', onAbort, { once: true });
+  session.meter.during(undefined, signal);
   try {
     const result = await ask(session, { type: 'compact' }, COMPACT_MS);
     const [before, after] = [numberAt(result, 'tokensBefore'), numberAt(result, 'estimatedTokensAfter')];
     return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };
+  } catch (error) {
+    const { refusal } = session.meter;
+    if (!(error instanceof PiRefusal) || refusal === undefined) throw error;
+    throw new GatewayError('limit_reached', refusal.sentence, { status: 409, hint: refusal.hint });
   } finally {
+    session.meter.during(undefined, undefined);
     signal?.removeEventListener('abort', onAbort);
     for (const grace of graces) clearTimeout(grace);
   }

@@ -13,9 +13,11 @@ import type {
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
+import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/record.ts';
-import { abortedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import type { CallMeter } from '../spending/call-meter.ts';
 import { ask } from './ask.ts';
 import type { PiBackend } from './backend.ts';
 import { busy, controlFailure, controlSession } from './control.ts';
@@ -89,6 +91,15 @@ async function undoTurn(session: LiveSession): Promise<Undone & { readonly file:
 
 /** A start that takes longer than this part of what it may take is reported; at most 5 s. */
 const SLOW_START = { part: 1 / 4, mostMs: 5000 } as const;
+
+/** A turn that ends because a call was refused, or its answer held short, says so: by our own mark, not by pi's words. */
+function limitedEnd(end: TurnEnd, { refusal, cut }: CallMeter): TurnEnd {
+  const failed = end.status === 'failed' && end.code === 'model_error' ? refusal : undefined;
+  const short = end.status === 'answered' && end.cutShort === true ? cut : undefined;
+  const { sentence, hint } = failed ?? short ?? {};
+  if (sentence === undefined || hint === undefined) return end;
+  return failedEnd('limit_reached', sentence, hint, { reachedModel: true });
+}
 
 /** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
@@ -206,10 +217,12 @@ export class PiConversation implements Conversation {
     input: AgentInput,
     listener: (event: AgentEvent) => void,
     signal: AbortSignal,
+    reserve?: ReserveCall,
   ): Promise<TurnEnd> {
     const { model, thinking } = this.#choice;
     const spec = await asideSpec({
       ...this.#spec,
+      ...(reserve === undefined ? {} : { reserve }),
       ...(model === undefined ? {} : { model }),
       ...(thinking === undefined ? {} : { thinking }),
     });
@@ -261,12 +274,15 @@ export class PiConversation implements Conversation {
     });
     this.#turn = turn;
     const over = new AbortController();
-    session.dialogs.during(AbortSignal.any([signal, over.signal]));
+    const during = AbortSignal.any([signal, over.signal]);
+    session.dialogs.during(during);
+    session.meter.during(input.id, during);
     try {
-      return await turn.run(input);
+      return limitedEnd(await turn.run(input), session.meter);
     } finally {
       this.#turn = undefined;
       session.dialogs.during(undefined);
+      session.meter.during(undefined, undefined);
       over.abort();
     }
   }
@@ -326,7 +342,7 @@ export class PiConversation implements Conversation {
     if (sessionFile !== undefined) this.#spec = { ...this.#spec, sessionFile };
     if (host !== undefined) this.#spec = { ...this.#spec, host };
     session.link.listen((record) => {
-      if (!session.dialogs.take(record)) this.#turn?.take(record);
+      if (!session.meter.take(record) && !session.dialogs.take(record)) this.#turn?.take(record);
     });
     return session;
   }

@@ -40,11 +40,12 @@ export function equipmentOf(
     readonly tools?: readonly string[];
     readonly taskExtension?: string;
     readonly approvalsExtension?: string;
+    readonly spendingExtension?: string;
   },
 ): Equipment {
-  const { taskExtension, approvalsExtension } = options;
+  const { taskExtension, approvalsExtension, spendingExtension } = options;
   const tools = own ?? options.tools;
-  const guard = approvalsExtension === undefined ? [] : [approvalsExtension];
+  const guard = [approvalsExtension, spendingExtension].filter((each) => each !== undefined);
   if (kind !== 'task' || taskExtension === undefined) return { tools, extensions: guard };
   // A configured list of tools is complete: what is not on it does not exist.
   return {

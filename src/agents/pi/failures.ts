@@ -47,6 +47,11 @@ const START_RULES: readonly Rule[] = [
     hint: 'The session file is damaged; start a new session, or repair the file.',
   },
   {
+    when: /Failed to load extension "([^"]*spending-extension[^"]*)"/,
+    message: 'The agent cannot keep to the spending limits here, so it was not started.',
+    hint: 'limits.spend is set, but pi cannot load $1. Make that file readable where pi runs, or remove limits.spend.',
+  },
+  {
     when: /Failed to load extension "([^"]*approvals-extension[^"]*)"/,
     message: 'The agent cannot ask for approval here, so it was not started.',
     hint: 'agent.approvals is on, but pi cannot load $1. Make that file readable where pi runs, or set agent.approvals to "off".',
@@ -102,6 +107,16 @@ export function unguarded(): TurnEnd {
     'agent_unconfigured',
     'The agent cannot ask for approval here, so it was not started.',
     'agent.approvals is on, but pi did not load the extension of the gateway that asks. agent.command has to pass its arguments on to pi and to reach the files of the gateway; or set agent.approvals to "off".',
+    NOT_REACHED,
+  );
+}
+
+/** Spending limits are set, and this pi would call models without asking. */
+export function unlimited(): TurnEnd {
+  return failedEnd(
+    'agent_unconfigured',
+    'The agent cannot keep to the spending limits here, so it was not started.',
+    'limits.spend is set, but pi did not load the extension of the gateway that reserves calls of the model, or is a version that it does not know. agent.command has to pass its arguments on to pi and to reach the files of the gateway; update the gateway, or remove limits.spend.',
     NOT_REACHED,
   );
 }

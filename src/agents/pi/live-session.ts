@@ -3,9 +3,18 @@ import { messageOf } from '../../base/errors.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
 import { objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import { CallMeter } from '../spending/call-meter.ts';
 import type { PiBackend } from './backend.ts';
 import { PiDialogs } from './dialogs.ts';
-import { lostTurn, noModel, StartFailure, silentStart, startFailure, unguarded } from './failures.ts';
+import {
+  lostTurn,
+  noModel,
+  StartFailure,
+  silentStart,
+  startFailure,
+  unguarded,
+  unlimited,
+} from './failures.ts';
 import { LinkLost, type PiLink, PiRefusal } from './link.ts';
 import type { ModelChoice, PiPlace } from './place.ts';
 import type { PoolSlot } from './pool.ts';
@@ -17,6 +26,7 @@ export interface LiveSession {
   /** The host of a pool where it lives. */
   readonly host: string | undefined;
   readonly dialogs: PiDialogs;
+  readonly meter: CallMeter;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
 }
@@ -56,7 +66,8 @@ export async function connectSession(
   });
   // An extension may ask something before the session has answered for the first time.
   const dialogs = new PiDialogs(link, spec.ask);
-  link.listen((record) => dialogs.take(record));
+  const meter = new CallMeter(link, spec.reserve);
+  link.listen((record) => meter.take(record) || dialogs.take(record));
   const state = await firstAnswer(link, backend, signal).catch((error: unknown) => {
     throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
   });
@@ -69,8 +80,12 @@ export async function connectSession(
     void link.close();
     throw new StartFailure(place.failed(unguarded()));
   }
+  if (backend.limited && !(await settlesWithin(meter.guarded, GUARD_MS))) {
+    void link.close();
+    throw new StartFailure(place.failed(unlimited()));
+  }
   place.worked();
-  return { link, slot, host, dialogs, file: stringAt(state, 'sessionFile') };
+  return { link, slot, host, dialogs, meter, file: stringAt(state, 'sessionFile') };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */

@@ -93,6 +93,7 @@ export class RunEvents {
   outcome(): TurnEnd {
     if (this.#stopReason === 'error') return modelError(this.#errorMessage);
     if (this.#stopReason === 'aborted') return { status: 'aborted' };
+    if (this.#stopReason === 'length') return { status: 'answered', cutShort: true };
     return { status: 'answered' };
   }
 

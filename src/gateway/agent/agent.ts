@@ -4,6 +4,7 @@
  */
 
 import type { AgentHostView } from '../model.ts';
+import type { ReserveCall } from './model-call.ts';
 import type { AskQuestion } from './question.ts';
 
 /** What a conversation needs to exist; the same values resume it after a restart. */
@@ -26,6 +27,8 @@ export interface ConversationSpec {
   readonly systemPrompt?: string;
   /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
   readonly ask?: AskQuestion;
+  /** Reserves every call of a model under the spending limits; absent: there are none. */
+  readonly reserve?: ReserveCall;
 }
 
 /** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */
@@ -83,11 +86,14 @@ export type TurnFailureCode =
   | 'agent_silent'
   | 'agent_crashed'
   | 'model_error'
+  /** A spending limit leaves no room for the next call. */
+  | 'limit_reached'
   | 'timed_out'
   | 'agent_stopped';
 
 export type TurnEnd =
-  | { readonly status: 'answered' }
+  /** `cutShort`: the model had no more room for its answer. */
+  | { readonly status: 'answered'; readonly cutShort?: true }
   | { readonly status: 'aborted' }
   | {
       readonly status: 'failed';
@@ -126,7 +132,13 @@ export interface Conversation {
    * Answers beside the conversation, on a copy of what it had come to: may run while a turn runs, has its own place,
    * only reads, and leaves no trace. Settles like `run`. Absent: the agent cannot.
    */
-  aside?(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
+  aside?(
+    input: AgentInput,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+    /** Counts its calls, in the place of `reserve` of the conversation. */
+    reserve?: ReserveCall,
+  ): Promise<TurnEnd>;
   /** The agent's own session file, as far as it is known. */
   readonly sessionFile?: string | undefined;
   /** The model and thinking level that `control` has set, by their full names; undefined: none was set here. */

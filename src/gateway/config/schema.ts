@@ -33,6 +33,22 @@ const ScheduleSchema = Type.Object({
   missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
 });
 
+const SpendLimitSchema = Type.Object({
+  scope: Type.Union(
+    (['person', 'chat', 'platform', 'schedule', 'task', 'all'] as const).map((each) => Type.Literal(each)),
+  ),
+  match: Type.Optional(Type.String({ 'x-is': 'word' })),
+  per: Type.Union((['turn', 'hour', 'day', 'week', 'month'] as const).map((each) => Type.Literal(each))),
+  max: Type.Object({
+    usd: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
+    tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000 })),
+  }),
+  warnAt: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  // biome-ignore lint/suspicious/noThenProperty: the key that people read best; nothing awaits a schema
+  then: Type.Optional(Type.Union([Type.Literal('refuse'), Type.Literal('ask')])),
+  timezone: Type.Optional(Type.String({ 'x-is': 'zone' })),
+});
+
 export const ConfigSchema = Type.Object({
   port: Type.Optional(
     Type.Integer({
@@ -129,6 +145,13 @@ export const ConfigSchema = Type.Object({
           minimum: 10_000,
           default: 64_000_000,
           description: 'The same for all chats together.',
+        }),
+      ),
+      spend: Type.Optional(
+        Type.Array(SpendLimitSchema, {
+          default: [],
+          description:
+            'Spending limits: [{scope: person | chat | platform | schedule | task | all, match?, per: turn | hour | day | week | month, max: {usd?, tokens?}, warnAt?, then?: refuse | ask, timezone?}]. See docs/limits.md.',
         }),
       ),
       keptRows: Type.Optional(

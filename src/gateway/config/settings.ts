@@ -4,6 +4,7 @@ import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
 import { checkAddresses, type Owner, readOwners } from '../notify/owners.ts';
 import { parseTarget } from '../send/target.ts';
+import { readLimits, type SpendLimit } from '../spending/limit.ts';
 import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';
@@ -54,7 +55,7 @@ export interface Settings {
   readonly allowAll: boolean;
   readonly openLoopback: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
-  readonly limits: TextBudget & { readonly keptRows: number };
+  readonly limits: TextBudget & { readonly keptRows: number; readonly spend: readonly SpendLimit[] };
   readonly noAgent: boolean;
   /** Follow-ups in a thread in which the bot was called need no mention. */
   readonly followThreads: boolean;
@@ -145,6 +146,7 @@ export function resolveSettings(
       chatBytes: config.limits?.chatBytes ?? 8_000_000,
       totalBytes: config.limits?.totalBytes ?? 64_000_000,
       keptRows: config.limits?.keptRows ?? 20_000,
+      spend: readLimits(config.limits?.spend ?? [], localZone),
     },
     rateLimit: {
       maxRequests: config.security?.rateLimit?.maxRequests ?? 60,

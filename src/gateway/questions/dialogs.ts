@@ -79,6 +79,8 @@ const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 export interface AskerOrigin {
   readonly sessionId: string;
   readonly addressee: () => Addressee;
+  /** Asked of the operator, whether or not the work belongs to a chat. */
+  readonly operator?: true;
   /** A question waits: the clock of silence stands still. Returns what sets it going again. */
   readonly hold?: () => () => void;
   /** Before the question is sent: what was said so far is brought to its end, so that the order is right. */
@@ -226,7 +228,8 @@ export class Dialogs {
       if (known !== undefined) return known;
     }
     if (this.#stopped || signal.aborted) return { type: 'cancelled', reason: 'nobody waits for an answer' };
-    if (addressee.chat === undefined) return { type: 'cancelled', reason: 'nobody can be asked' };
+    if (addressee.chat === undefined && origin.operator !== true)
+      return { type: 'cancelled', reason: 'nobody can be asked' };
     if (!this.book.hasRoom(sessionId))
       return { type: 'cancelled', reason: 'too many questions are open already' };
     const now = clock();

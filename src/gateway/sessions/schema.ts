@@ -1,4 +1,5 @@
 import type { Migration } from '../../store/database.ts';
+import { SPEND_TABLES } from '../spending/spend-rows.ts';
 import { MSG_INDEX } from './said.ts';
 
 /** `gateway-sessions.db`: sessions, inbox and outbox live together, so that one step of a message is one commit. */
@@ -100,5 +101,10 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX notices_at ON notices (at)',
       'CREATE INDEX notice_sends_state ON notice_sends (state)',
     ],
+  },
+  {
+    version: 10,
+    name: 'what is spent under limits, and calls that are not settled',
+    statements: [...SPEND_TABLES],
   },
 ];

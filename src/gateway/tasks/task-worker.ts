@@ -6,6 +6,7 @@ import { ownText } from '../../base/own-text.ts';
 import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
 import type { Agent, AgentEvent, ConversationSpec, TurnEnd } from '../agent/agent.ts';
+import type { ReserveCall } from '../agent/model-call.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { TaskStatus } from '../model.ts';
@@ -215,6 +216,8 @@ export interface TaskWorkerDeps {
   readonly saw: (task: TaskRecord, event: AgentEvent | undefined) => void;
   /** Who answers the questions of the task. */
   readonly ask: AskQuestion;
+  /** Counts the calls of the task under the spending limits. */
+  readonly reserve?: ReserveCall | undefined;
 }
 
 /** Runs one task to its end. `signal` aborts with the reason `cancelled`, `timed_out` or `stopped`. */
@@ -228,11 +231,15 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { settings, progressed, used, saw, ask }: TaskWorkerDeps,
+  { settings, progressed, used, saw, ask, reserve }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();
-  const conversation = agent.open({ ...taskSpec(task.id, settings), ask });
+  const conversation = agent.open({
+    ...taskSpec(task.id, settings),
+    ask,
+    ...(reserve === undefined ? {} : { reserve }),
+  });
   let end: TurnEnd;
   try {
     end = await conversation.run(

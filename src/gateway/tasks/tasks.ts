@@ -3,6 +3,7 @@ import { settlesWithin } from '../../base/deadline.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { AgentEvent } from '../agent/agent.ts';
+import type { ReserveCall } from '../agent/model-call.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { Core } from '../core.ts';
@@ -34,6 +35,8 @@ export interface TasksDeps
   readonly saw?: (task: TaskRecord, event: AgentEvent | undefined) => void;
   /** Who answers the questions of a task. */
   readonly ask: (task: TaskRecord) => AskQuestion;
+  /** Counts the calls of a task under the spending limits; undefined: there are none. */
+  readonly reserve?: (task: TaskRecord) => ReserveCall | undefined;
   /** Called on every change: WebSocket clients see their tasks. */
   readonly changed: (task: TaskRecord) => void;
 }
@@ -287,6 +290,7 @@ export class Tasks {
             started: (each, identity) =>
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
             ask: this.#deps.ask(task),
+            reserve: this.#deps.reserve?.(task),
             used: (each, event) => this.#deps.used(each, event),
             saw: (each, event) => this.#deps.saw?.(each, event),
             progressed: (each, step) => this.#progress.note(each, step),

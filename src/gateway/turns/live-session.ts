@@ -18,6 +18,8 @@ import { Reply } from '../send/reply.ts';
 import type { ToolActivity } from '../send/tool-line.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
+import type { Caller } from '../spending/limit.ts';
+import type { Spending } from '../spending/spending.ts';
 import type { Usage } from '../usage.ts';
 import { type FinishTurnDeps, finishTurn, sayBeforeQuestion } from './finish-turn.ts';
 import type { Outcome } from './outcome.ts';
@@ -59,6 +61,7 @@ export interface LiveSessionDeps extends FinishTurnDeps {
   /** The pi in a terminal that works in this session instead. */
   readonly terminalOf: (session: SessionRecord) => Agent | undefined;
   readonly usage: Usage;
+  readonly spending: Spending;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
   readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
 }
@@ -82,7 +85,7 @@ export class LiveSession {
 
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
-    const { settings, adapter, dialogs, terminalOf } = this.#deps;
+    const { settings, adapter, dialogs, spending, terminalOf } = this.#deps;
     const agent = terminalOf(this.session) ?? this.#deps.agent;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', {
@@ -97,6 +100,16 @@ export class LiveSession {
       own.context === 'off' ? undefined : CONTEXT_PROMPT,
       sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
     ].filter((prompt) => prompt !== undefined);
+    const reserve = spending.meter({
+      sessionId: this.session.id,
+      caller: () => this.#caller(),
+      ask: dialogs.asker({
+        sessionId: this.session.id,
+        operator: true,
+        addressee: () => ({ chat, requester: undefined }),
+        hold: () => this.#hold(),
+      }),
+    });
     this.#conversation ??= agent.open({
       ...conversationSpec(this.session, own, prompts),
       ask: dialogs.asker({
@@ -105,8 +118,15 @@ export class LiveSession {
         hold: () => this.#hold(),
         before: () => this.#sayBeforeQuestion(),
       }),
+      ...(reserve === undefined ? {} : { reserve }),
     });
     return this.#conversation;
+  }
+
+  /** Its calls count for the sender of the message that the agent works on. */
+  #caller(): Caller {
+    const { chat, requester } = this.#addressee();
+    return { chat, sender: requester };
   }
 
   /** Whom the agent asks: the sender of the message that it works on. */

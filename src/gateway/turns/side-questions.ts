@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../base/errors.ts';
 import type { AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
 import { AnswerText } from '../agent/answer-text.ts';
+import type { ReserveCall } from '../agent/model-call.ts';
 import type { Core } from '../core.ts';
 import type { InboundMessage, Platform } from '../model.ts';
 import { showTyping } from '../send/typing.ts';
@@ -10,6 +11,8 @@ import type { Usage } from '../usage.ts';
 
 export interface SideQuestionsDeps extends Pick<Core, 'agent' | 'settings' | 'adapter'> {
   readonly usage: Usage;
+  /** Counts the calls of a question under the spending limits; undefined: there are none. */
+  readonly meter: (message: InboundMessage, sessionId: string) => ReserveCall | undefined;
   readonly conversation: (session: SessionRecord) => Conversation;
   readonly prepare: (message: InboundMessage, id: string) => Promise<Omit<AgentInput, 'id'>>;
 }
@@ -81,7 +84,7 @@ export class SideQuestions {
       if (event.type === 'usage') this.#count(message, session?.id ?? id, event);
     };
     const input = { id, ...(await this.#deps.prepare(message, session?.id ?? id)) };
-    const end = await conversation.aside(input, listen, signal);
+    const end = await conversation.aside(input, listen, signal, this.#deps.meter(message, session?.id ?? id));
     // A copy of the conversation can only be made of a file that we see.
     const marked = this.#deps.agent?.sharesFiles === false ? ', without knowing it' : '';
     if (end.status === 'answered') return `(beside the conversation${marked}) ${answer.text}`;

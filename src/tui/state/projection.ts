@@ -271,6 +271,7 @@ export class Projection {
       case 'inbound':
       case 'turn':
       case 'usage':
+      case 'limit':
       case 'transcript':
       case 'notice':
       case 'notice-over':

@@ -10,6 +10,7 @@ import type { Schedules } from '../../schedules/schedules.ts';
 import type { SaidHit } from '../../sessions/archive.ts';
 import { sessionTitle } from '../../sessions/session-view.ts';
 import type { SessionRecord, Sessions } from '../../sessions/sessions.ts';
+import type { Spending } from '../../spending/spending.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
 import type { Conversations } from '../../turns/conversations.ts';
 import type { SideQuestions } from '../../turns/side-questions.ts';
@@ -30,6 +31,7 @@ export interface ExecuteDeps extends Core {
   readonly tasks: Tasks;
   readonly schedules: Schedules;
   readonly usage: Usage;
+  readonly spending: Spending;
   /** Lines of those sessions with all of the words, the newest first. */
   readonly search: (words: string, limit: number, sessions: readonly string[]) => Promise<readonly SaidHit[]>;
   readonly sideQuestions: SideQuestions;
@@ -239,6 +241,7 @@ export function createExecutor(deps: ExecuteDeps) {
         ...(session === undefined ? [] : [`This session: ${usageWords(usage.ofSession(session.id))}`]),
         `You today: ${usageWords(usage.ofSender(platform, message.sender.id, true))}`,
         `You in all: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
+        ...deps.spending.ownLines(message),
       ];
       return lines.join('\n');
     },

@@ -1,0 +1,158 @@
+/** What is spent and reserved, in memory, and whether a call fits. No clock, no disk: time comes in. */
+import type { ModelCall } from '../agent/model-call.ts';
+import {
+  type Amount,
+  type Caller,
+  falls,
+  NANO,
+  NOTHING,
+  plus,
+  type Scope,
+  type SpendLimit,
+} from './limit.ts';
+import { type Per, type Window, windowAt } from './window.ts';
+
+/** An answer is never held to fewer tokens than this: nothing useful fits into less. */
+export const LEAST_OUTPUT = 2048;
+const MILLION = 1_000_000;
+
+/** What one subject has used in one window. */
+export interface Cell {
+  readonly key: string;
+  readonly scope: Scope;
+  readonly subject: string;
+  /** Of a person, as last seen. */
+  name: string;
+  readonly per: Per;
+  readonly zone: string;
+  readonly window: Window;
+  spent: Amount;
+  /** Reserved by calls that are not settled yet. */
+  held: Amount;
+  /** What the operator has added to every limit of this cell. */
+  raised: Amount;
+  /** The operator does not want to be asked again in this window. */
+  denied: boolean;
+}
+
+/** A limit, and the cell that counts for it at this moment. */
+export interface Applied {
+  readonly limit: SpendLimit;
+  readonly cell: Cell;
+}
+
+export type Decision =
+  /** `by`: the limit that holds the answer to fewer tokens than asked for. */
+  | { readonly kind: 'fits'; readonly outputTokens: number; readonly by: Applied | undefined }
+  /** It fits once others have settled. */
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'full'; readonly by: Applied }
+  | { readonly kind: 'unpriced'; readonly by: Applied };
+
+export class Ledger {
+  readonly #cells = new Map<string, Cell>();
+
+  /** The limits that the call falls under, with their cells, which are made where they are missing. */
+  apply(limits: readonly SpendLimit[], caller: Caller, turn: string, now: number): readonly Applied[] {
+    return limits.flatMap((limit) => {
+      const subject = falls(limit, caller);
+      if (subject === undefined) return [];
+      const { scope, per, zone } = limit;
+      const cell = this.cell({ scope, subject, per, zone, window: windowAt(per, now, zone, turn) });
+      if (scope === 'person') cell.name = caller.sender?.name ?? cell.name;
+      return [{ limit, cell }];
+    });
+  }
+
+  cell(of: Pick<Cell, 'scope' | 'subject' | 'per' | 'zone' | 'window'>): Cell {
+    const key = JSON.stringify([of.scope, of.subject, of.per, of.zone, of.window.id]);
+    const known = this.#cells.get(key);
+    if (known !== undefined) return known;
+    const cell: Cell = {
+      ...of,
+      key,
+      name: '',
+      spent: NOTHING,
+      held: NOTHING,
+      raised: NOTHING,
+      denied: false,
+    };
+    this.#cells.set(key, cell);
+    return cell;
+  }
+
+  get(key: string): Cell | undefined {
+    return this.#cells.get(key);
+  }
+
+  cells(): Iterable<Cell> {
+    return this.#cells.values();
+  }
+
+  forget(key: string): void {
+    this.#cells.delete(key);
+  }
+}
+
+/** The most that a call can cost when its answer has so many tokens. */
+export function worst({ inputTokens, price }: ModelCall, outputTokens: number): Amount {
+  return {
+    tokens: inputTokens + outputTokens,
+    nano:
+      price === undefined
+        ? 0
+        : Math.ceil(((inputTokens * price.input + outputTokens * price.output) / MILLION) * NANO),
+  };
+}
+
+/** Does the call fit, and with how long an answer? `blocked`: cells for which others wait already. */
+export function decide(
+  call: ModelCall,
+  applied: readonly Applied[],
+  blocked: ReadonlySet<string> = new Set(),
+): Decision {
+  const unpriced = applied.find(({ limit }) => limit.nano !== undefined && call.price === undefined);
+  if (unpriced !== undefined) return { kind: 'unpriced', by: unpriced };
+  const least = call.shrinks ? Math.min(call.outputTokens, LEAST_OUTPUT) : call.outputTokens;
+  let now = call.outputTokens;
+  /** When everything that is reserved turns out to be free. */
+  let later = call.outputTokens;
+  let by: Applied | undefined;
+  for (const each of applied) {
+    const { spent, held } = each.cell;
+    now = Math.min(now, answerIn(call, each, plus(spent, held)));
+    const room = answerIn(call, each, spent);
+    if (room < later) {
+      later = room;
+      by = each;
+    }
+  }
+  if (later < least && by !== undefined) return { kind: 'full', by };
+  if (now < later || applied.some(({ cell }) => blocked.has(cell.key))) return { kind: 'wait' };
+  return { kind: 'fits', outputTokens: now, by };
+}
+
+/** Tokens of the answer that are left when so much is used; may be negative. */
+function answerIn(call: ModelCall, { limit, cell }: Applied, used: Amount): number {
+  const { price, inputTokens } = call;
+  const byTokens =
+    limit.tokens === undefined
+      ? Number.POSITIVE_INFINITY
+      : limit.tokens + cell.raised.tokens - used.tokens - inputTokens;
+  if (limit.nano === undefined || price === undefined) return byTokens;
+  const nano = limit.nano + cell.raised.nano - used.nano - worst(call, 0).nano;
+  const each = (price.output / MILLION) * NANO;
+  // One less than the quotient: sums are rounded up.
+  const byCost = each === 0 ? (nano < 0 ? -1 : Number.POSITIVE_INFINITY) : Math.floor((nano - 1) / each);
+  return Math.min(byTokens, byCost);
+}
+
+/** How full the limit is, from 0; more than 1 only when a provider reported more than was possible. */
+export function shareOf({ limit, cell }: Applied, what: Amount = plus(cell.spent, cell.held)): number {
+  const part = (used: number, max: number | undefined, raised: number): number =>
+    max === undefined ? 0 : max + raised <= 0 ? 1 : used / (max + raised);
+  return Math.max(
+    part(what.tokens, limit.tokens, cell.raised.tokens),
+    part(what.nano, limit.nano, cell.raised.nano),
+  );
+}

@@ -1,0 +1,110 @@
+/** Limits as people see them. Pure. */
+import { type Applied, type Ledger, shareOf } from './ledger.ts';
+import { type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
+import { type Per, windowAt } from './window.ts';
+import { bar, type LimitState, maxWords, stateOf, usedWords } from './wording.ts';
+
+/** Rows that are shown; the fullest are the first. */
+const SHOWN = 500;
+
+/** One limit in its present window. */
+export interface LimitView {
+  readonly scope: Scope;
+  /** "telegram:123", "websocket", the id of a schedule, "tasks" or "all". */
+  readonly subject: string;
+  /** Of a person, as last seen. */
+  readonly name?: string;
+  readonly per: Per;
+  readonly timezone: string;
+  /** When it resets; absent for a limit per turn. */
+  readonly endsAt?: number;
+  readonly max: { readonly usd?: number; readonly tokens?: number };
+  readonly spent: { readonly usd: number; readonly tokens: number };
+  /** Reserved by calls that run now. */
+  readonly held: { readonly usd: number; readonly tokens: number };
+  /** Of the limit, from 0 to 1; reserved amounts included. */
+  readonly share: number;
+  readonly state: LimitState;
+  readonly asks: boolean;
+}
+
+export function limitViews(limits: readonly SpendLimit[], ledger: Ledger, now: number): readonly LimitView[] {
+  const found = limits.flatMap((limit) => presentCells(limit, ledger, now).map((cell) => ({ limit, cell })));
+  return found
+    .map(viewOf)
+    .sort((a, b) => b.share - a.share)
+    .slice(0, SHOWN);
+}
+
+/** The cells of a limit's present window; one that nobody has used is shown where it is known whose it is. */
+function presentCells(limit: SpendLimit, ledger: Ledger, now: number): readonly Applied['cell'][] {
+  const { scope, per, zone, match } = limit;
+  const present = per === 'turn' ? undefined : windowAt(per, now, zone, '').id;
+  const used = [...ledger.cells()].filter(
+    (cell) =>
+      cell.scope === scope &&
+      cell.per === per &&
+      cell.zone === zone &&
+      (match === undefined || cell.subject === match) &&
+      // Of turns, those that run.
+      (present === undefined ? cell.held.tokens > 0 : cell.window.id === present),
+  );
+  const subject = match ?? subjectOf(scope, { chat: undefined, sender: undefined, taskId: '-' });
+  if (used.length > 0 || subject === undefined || present === undefined) return used;
+  return [ledger.cell({ scope, subject, per, zone, window: windowAt(per, now, zone, '') })];
+}
+
+function viewOf(applied: Applied): LimitView {
+  const { limit, cell } = applied;
+  const { tokens, nano } = limit;
+  return {
+    scope: limit.scope,
+    subject: cell.subject,
+    ...(cell.name === '' ? {} : { name: cell.name }),
+    per: limit.per,
+    timezone: limit.zone,
+    ...(cell.window.endsAt === undefined ? {} : { endsAt: cell.window.endsAt }),
+    max: {
+      ...(nano === undefined ? {} : { usd: (nano + cell.raised.nano) / NANO }),
+      ...(tokens === undefined ? {} : { tokens: tokens + cell.raised.tokens }),
+    },
+    spent: { usd: cell.spent.nano / NANO, tokens: cell.spent.tokens },
+    held: { usd: cell.held.nano / NANO, tokens: cell.held.tokens },
+    share: Math.round(shareOf(applied) * 10_000) / 10_000,
+    state: stateOf(applied),
+    asks: limit.asks,
+  };
+}
+
+/** For `/usage`: the person's own limits and those of the chat, not how much others use. */
+export function ownLines(
+  limits: readonly SpendLimit[],
+  ledger: Ledger,
+  caller: Caller,
+  now: number,
+): readonly string[] {
+  return limits.flatMap((limit) => {
+    if ((limit.scope !== 'person' && limit.scope !== 'chat') || limit.per === 'turn') return [];
+    if (falls(limit, caller) === undefined) return [];
+    return ledger.apply([limit], caller, '', now).map((applied) => {
+      const whose = limit.scope === 'person' ? 'Your limit' : 'Limit of this chat';
+      return `${whose}: ${bar(shareOf(applied))} of ${maxWords(applied)} (${usedWords(applied)} used)`;
+    });
+  });
+}
+
+/** How operators read a list of limits. */
+export function limitLines(views: readonly LimitView[]): string[] {
+  return views.map((view) => {
+    const { scope, subject, name, per, max, spent, share, state } = view;
+    const who =
+      subject === scope || scope === 'task'
+        ? scope
+        : `${scope} ${subject}${name === undefined ? '' : ` (${name})`}`;
+    const usd = max.usd === undefined ? [] : [`$${spent.usd.toFixed(2)} of $${max.usd.toFixed(2)}`];
+    const count = (n: number): string => n.toLocaleString('en-US');
+    const tokens = max.tokens === undefined ? [] : [`${count(spent.tokens)} of ${count(max.tokens)} tokens`];
+    const note = state === 'ok' ? '' : `  ${state}`;
+    return `${bar(share)}  ${who}  ${[...usd, ...tokens].join(', ')} per ${per}${note}`;
+  });
+}

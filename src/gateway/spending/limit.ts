@@ -1,0 +1,119 @@
+/** Which limits there are, and which of them a call falls under. Pure. */
+import { ConfigError } from '../../base/errors.ts';
+import { isPlatform, type Platform, userIdFault } from '../model.ts';
+import type { Per } from './window.ts';
+
+export const SCOPES = ['person', 'chat', 'platform', 'schedule', 'task', 'all'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** Tokens, and billionths of a US dollar: whole numbers, so that sums are exact. */
+export interface Amount {
+  readonly tokens: number;
+  readonly nano: number;
+}
+
+export const NOTHING: Amount = { tokens: 0, nano: 0 };
+export const NANO = 1_000_000_000;
+
+export const plus = (a: Amount, b: Amount): Amount => ({
+  tokens: a.tokens + b.tokens,
+  nano: a.nano + b.nano,
+});
+
+export interface SpendLimit {
+  readonly scope: Scope;
+  /** The one subject that it is for; undefined: each subject has a limit of its own. */
+  readonly match: string | undefined;
+  readonly per: Per;
+  readonly zone: string;
+  /** Undefined: not limited in this unit. */
+  readonly tokens: number | undefined;
+  readonly nano: number | undefined;
+  /** Part of the limit from which on it is near. */
+  readonly warnAt: number;
+  readonly asks: boolean;
+}
+
+/** Whose call it is. */
+export interface Caller {
+  /** Undefined: a task of the operator. */
+  readonly chat: { readonly platform: Platform; readonly chatId: string } | undefined;
+  readonly sender: { readonly id: string; readonly name: string } | undefined;
+  readonly taskId?: string | undefined;
+  readonly scheduleId?: string | undefined;
+}
+
+/** What a call counts for under a limit of this scope; undefined: nothing. */
+export function subjectOf(scope: Scope, { chat, sender, taskId, scheduleId }: Caller): string | undefined {
+  switch (scope) {
+    case 'person':
+      return chat === undefined || sender === undefined ? undefined : `${chat.platform}:${sender.id}`;
+    case 'chat':
+      return chat === undefined ? undefined : `${chat.platform}:${chat.chatId}`;
+    case 'platform':
+      return chat?.platform;
+    case 'schedule':
+      return scheduleId;
+    case 'task':
+      return taskId === undefined ? undefined : 'tasks';
+    case 'all':
+      return 'all';
+  }
+}
+
+/** The subject of the caller under this limit; undefined when it does not apply. */
+export function falls(limit: SpendLimit, caller: Caller): string | undefined {
+  const subject = subjectOf(limit.scope, caller);
+  return limit.match === undefined || limit.match === subject ? subject : undefined;
+}
+
+/** As the configuration has it. */
+export interface SpendConfig {
+  readonly scope: Scope;
+  readonly match?: string;
+  readonly per: Per;
+  readonly max: { readonly usd?: number; readonly tokens?: number };
+  readonly warnAt?: number;
+  readonly then?: 'refuse' | 'ask';
+  readonly timezone?: string;
+}
+
+/** Throws ConfigError for a limit that could never do what it says. */
+export function readLimits(list: readonly SpendConfig[], localZone: () => string): readonly SpendLimit[] {
+  return list.map((each, index) => {
+    const name = `limits.spend.${index}`;
+    const { scope, match, per, max } = each;
+    if (max.usd === undefined && max.tokens === undefined)
+      throw new ConfigError(`${name}.max: nothing is limited`, 'Give "usd", "tokens" or both.');
+    if (match !== undefined) checkMatch(`${name}.match`, scope, match);
+    return {
+      scope,
+      match,
+      per,
+      zone: each.timezone ?? (per === 'turn' ? 'UTC' : localZone()),
+      tokens: max.tokens,
+      nano: max.usd === undefined ? undefined : Math.floor(max.usd * NANO),
+      warnAt: each.warnAt ?? 0.8,
+      asks: each.then === 'ask',
+    };
+  });
+}
+
+function checkMatch(name: string, scope: Scope, match: string): void {
+  if (scope === 'task' || scope === 'all')
+    throw new ConfigError(
+      `${name}: a limit with the scope "${scope}" takes no match`,
+      'Remove the key: this limit is one for everything of that scope.',
+    );
+  if (scope === 'schedule') return;
+  const [platform, ...rest] = match.split(':');
+  const id = rest.join(':');
+  const expected = scope === 'platform' ? 'the name of a platform' : `<platform>:<${scope} id>`;
+  if (!isPlatform(platform) || (scope === 'platform' ? match.includes(':') : id === ''))
+    throw new ConfigError(
+      `${name}: ${JSON.stringify(match)} is invalid: expected ${expected}`,
+      scope === 'platform' ? 'For example "telegram".' : 'For example "telegram:12345".',
+    );
+  const fault = scope === 'person' ? userIdFault(platform, id) : undefined;
+  if (fault !== undefined) throw new ConfigError(`${name}: ${JSON.stringify(match)} can never match`, fault);
+}

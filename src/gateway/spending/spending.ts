@@ -1,0 +1,359 @@
+import { randomUUID } from 'node:crypto';
+import { messageOf } from '../../base/errors.ts';
+import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';
+import type { AskQuestion } from '../agent/question.ts';
+import type { Core } from '../core.ts';
+import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
+import { type Amount, type Caller, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
+import { type LimitView, limitViews, ownLines } from './limit-view.ts';
+import { noLimit, type RaiseTarget, raiseTarget } from './raise.ts';
+import { type OpenCall, SpendRows } from './spend-rows.ts';
+import { limitWords, maxWords, refusalOf, usedWords } from './wording.ts';
+
+/** Cells that a sweep forgets at once. */
+const FORGOTTEN_AT_ONCE = 5000;
+const NOT_STORED: CallRefusal = {
+  sentence: 'The call of the model could not be counted, so it was not made.',
+  hint: 'The store does not take changes: check the disk.',
+};
+
+/** Who makes calls: a session, a task, a question beside a conversation. */
+export interface CallSource {
+  readonly sessionId: string;
+  readonly caller: () => Caller;
+  /** Asks the operator, and nobody in the chat. */
+  readonly ask: AskQuestion;
+}
+
+/** A decision with what it holds. */
+interface Taken {
+  readonly decision: Exclude<Decision, { kind: 'wait' }>;
+  readonly open: OpenCall;
+}
+
+interface Waiting {
+  /** Looks again; true: it does not wait any more. */
+  readonly look: (blocked: ReadonlySet<string>) => boolean;
+  readonly cells: readonly Cell[];
+}
+
+/**
+ * Spending limits. Every call of a model is reserved against all limits that it falls under before it is sent, durably,
+ * with the most that it can cost; what the provider reports replaces the reservation. A call that fits only once others
+ * are settled waits for them, first come, first served.
+ */
+export class Spending {
+  readonly #core: Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'persist' | 'decide'>;
+  readonly #limits: readonly SpendLimit[];
+  readonly #ledger = new Ledger();
+  readonly #rows: SpendRows;
+  readonly #waiting = new Set<Waiting>();
+  /** Questions that the operator has open, by cell. */
+  readonly #asking = new Map<string, Promise<boolean>>();
+  /** Told once in a window that it is near, and that it is reached. */
+  readonly #told = new Set<string>();
+  #lost: readonly OpenCall[] = [];
+
+  constructor(
+    core: Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'persist' | 'decide'>,
+    limits: readonly SpendLimit[],
+  ) {
+    this.#core = core;
+    this.#limits = limits;
+    this.#rows = new SpendRows(core.db);
+  }
+
+  get limits(): readonly SpendLimit[] {
+    return this.#limits;
+  }
+
+  load(): void {
+    const { clock, log } = this.#core;
+    this.#lost = this.#rows.load(this.#ledger, clock());
+    if (this.#lost.length > 0)
+      log.warn('calls of a model were running when the gateway ended; they count as spent in full', {
+        count: this.#lost.length,
+      });
+  }
+
+  /** What was open in an earlier run becomes spent for good. */
+  async recover(): Promise<void> {
+    const lost = this.#lost;
+    this.#lost = [];
+    if (lost.length === 0) return;
+    const now = this.#core.clock();
+    await this.#core.persist((tx) => {
+      for (const call of lost) this.#rows.settle(tx, call, call.amount, now);
+    });
+  }
+
+  /** What counts the calls of one source; undefined: nothing is limited. */
+  meter(source: CallSource): ReserveCall | undefined {
+    if (this.#limits.length === 0) return undefined;
+    return async (call, turn, signal) => {
+      try {
+        return await this.#reserve(source, call, turn, signal);
+      } catch (error) {
+        this.#core.log.error('a call of a model could not be reserved', { error: messageOf(error) });
+        return NOT_STORED;
+      }
+    };
+  }
+
+  /** Limits in their present windows; the fullest first. */
+  views(): readonly LimitView[] {
+    return limitViews(this.#limits, this.#ledger, this.#core.clock());
+  }
+
+  /** What a person may know of the limits that hold for them. */
+  ownLines(caller: Caller): readonly string[] {
+    return ownLines(this.#limits, this.#ledger, caller, this.#core.clock());
+  }
+
+  /** Adds to every limit of a subject until its window ends; without amounts, as much again as the limit is. */
+  async raise(
+    of: RaiseTarget,
+    by: { readonly usd?: number | undefined; readonly tokens?: number | undefined },
+  ): Promise<string> {
+    const { limit, caller } = raiseTarget(this.#limits, of);
+    const [applied] = this.#ledger.apply([limit], caller, '', this.#core.clock());
+    if (applied === undefined) throw noLimit(of);
+    const given = by.usd === undefined && by.tokens === undefined;
+    await this.#raise(applied.cell, {
+      tokens: given ? (limit.tokens ?? 0) : (by.tokens ?? 0),
+      nano: given ? (limit.nano ?? 0) : Math.round((by.usd ?? 0) * NANO),
+    });
+    return `raised until it resets: ${limitWords(applied)} (${usedWords(applied)} used)`;
+  }
+
+  /** Forgets windows that are over. */
+  async sweep(now: number): Promise<void> {
+    for (const cell of this.#ledger.cells()) {
+      const { endsAt } = cell.window;
+      if (endsAt === undefined || endsAt >= now || cell.held.tokens > 0) continue;
+      this.#ledger.forget(cell.key);
+      this.#told.delete(`near ${cell.key}`);
+      this.#told.delete(`reached ${cell.key}`);
+    }
+    await this.#rows.forget(now, FORGOTTEN_AT_ONCE);
+  }
+
+  async #reserve(
+    source: CallSource,
+    call: ModelCall,
+    turn: string,
+    signal: AbortSignal,
+  ): Promise<Reservation | CallRefusal> {
+    const { clock, db } = this.#core;
+    for (;;) {
+      if (signal.aborted) return { sentence: 'It was stopped.', hint: 'Nothing to do.' };
+      const applied = this.#ledger.apply(this.#limits, source.caller(), turn, clock());
+      const found = this.#take(call, applied, this.#blocked()) ?? (await this.#turnOf(call, applied, signal));
+      if (found === undefined) continue;
+      const { decision, open } = found;
+      if (decision.kind === 'fits') {
+        try {
+          await db.write((tx) => this.#rows.open(tx, open, clock()));
+        } catch (error) {
+          this.#free(open, NOTHING);
+          throw error;
+        }
+        return this.#reservation(open, applied, decision, call.model);
+      }
+      if (decision.kind === 'full' && decision.by.limit.asks) {
+        if (await this.#asked(source, decision.by, call, signal)) continue;
+      }
+      this.#refused(source, decision.by);
+      return refusalOf(decision, call.model);
+    }
+  }
+
+  /** Decides, and holds what is granted in the same step; undefined: others have to settle first. */
+  #take(call: ModelCall, applied: readonly Applied[], blocked: ReadonlySet<string>): Taken | undefined {
+    const decision = decide(call, applied, blocked);
+    if (decision.kind === 'wait') return undefined;
+    const cells = cellsOf(applied);
+    if (decision.kind !== 'fits') return { decision, open: { id: '', amount: NOTHING, cells } };
+    const open: OpenCall = { id: randomUUID(), amount: worst(call, decision.outputTokens), cells };
+    for (const cell of cells) cell.held = plus(cell.held, open.amount);
+    return { decision, open };
+  }
+
+  /** Cells for which somebody waits: whoever comes later waits behind. */
+  #blocked(): ReadonlySet<string> {
+    return new Set([...this.#waiting].flatMap(({ cells }) => cells.map(({ key }) => key)));
+  }
+
+  /** Waits until the call is decided; undefined: `signal` has fired. */
+  #turnOf(call: ModelCall, applied: readonly Applied[], signal: AbortSignal): Promise<Taken | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Taken | undefined>();
+    const end = (taken: Taken | undefined): void => {
+      this.#waiting.delete(waiting);
+      signal.removeEventListener('abort', onAbort);
+      resolve(taken);
+    };
+    const waiting: Waiting = {
+      cells: cellsOf(applied),
+      look: (blocked) => {
+        const taken = this.#take(call, applied, blocked);
+        if (taken !== undefined) end(taken);
+        return taken !== undefined;
+      },
+    };
+    const onAbort = (): void => {
+      end(undefined);
+      this.#wake();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.add(waiting);
+    return promise;
+  }
+
+  /** Something was settled: those who wait look again, in their order. */
+  #wake(): void {
+    const blocked = new Set<string>();
+    for (const waiting of [...this.#waiting])
+      if (!waiting.look(blocked)) for (const { key } of waiting.cells) blocked.add(key);
+  }
+
+  #reservation(
+    open: OpenCall,
+    applied: readonly Applied[],
+    { outputTokens, by }: Extract<Decision, { kind: 'fits' }>,
+    model: string,
+  ): Reservation {
+    let settled = false;
+    return {
+      outputTokens,
+      cut: by === undefined ? undefined : refusalOf({ kind: 'full', by }, model),
+      settle: (use) => {
+        if (settled) return;
+        settled = true;
+        const used = this.#usedOf(open, use, model);
+        this.#free(open, used);
+        this.#tell(applied);
+        const { persist, clock, log } = this.#core;
+        persist((tx) => this.#rows.settle(tx, open, used, clock())).catch((error: unknown) =>
+          // The gateway stops. What is on the disk counts in full.
+          log.warn('what a call cost was not stored; it counts in full', { error: messageOf(error) }),
+        );
+      },
+    };
+  }
+
+  #usedOf({ amount }: OpenCall, use: ModelUse | 'cut' | 'unused', model: string): Amount {
+    if (use === 'unused') return NOTHING;
+    if (use === 'cut') return amount;
+    const used = { tokens: Math.ceil(use.tokens), nano: Math.ceil(use.costUsd * NANO) };
+    if (used.tokens > amount.tokens || used.nano > amount.nano)
+      this.#core.log.warn('a call of a model cost more than was possible by its request', {
+        model,
+        reservedTokens: amount.tokens,
+        tokens: used.tokens,
+        reservedUsd: amount.nano / NANO,
+        usd: use.costUsd,
+      });
+    return used;
+  }
+
+  #free({ amount, cells }: OpenCall, used: Amount): void {
+    for (const cell of cells) {
+      cell.held = { tokens: cell.held.tokens - amount.tokens, nano: cell.held.nano - amount.nano };
+      cell.spent = plus(cell.spent, used);
+    }
+    this.#wake();
+  }
+
+  /** Asks the operator for as much again. Calls that need the same wait for one answer. */
+  async #asked(source: CallSource, by: Applied, call: ModelCall, signal: AbortSignal): Promise<boolean> {
+    const { cell, limit } = by;
+    if (cell.denied) return false;
+    const known = this.#asking.get(cell.key);
+    if (known !== undefined) return unlessAborted(known, signal);
+    const asked = (async (): Promise<boolean> => {
+      const answer = await source.ask(
+        {
+          kind: 'confirm',
+          title: `Spending limit reached: ${limitWords(by)}. Allow the same amount again until it resets?`,
+          text: `${usedWords(by)} used. A call of ${call.model} waits; it may take up to ${call.inputTokens.toLocaleString('en-US')} tokens in.`,
+        },
+        signal,
+      );
+      if (answer.type !== 'confirm') return false;
+      if (answer.confirmed) await this.#raise(cell, { tokens: limit.tokens ?? 0, nano: limit.nano ?? 0 });
+      else {
+        cell.denied = true;
+        await this.#core.persist((tx) => this.#rows.decide(tx, cell, this.#core.clock()));
+      }
+      return answer.confirmed;
+    })();
+    this.#asking.set(cell.key, asked);
+    try {
+      return await asked;
+    } finally {
+      this.#asking.delete(cell.key);
+    }
+  }
+
+  async #raise(cell: Cell, by: Amount): Promise<void> {
+    cell.raised = plus(cell.raised, by);
+    cell.denied = false;
+    this.#told.delete(`near ${cell.key}`);
+    this.#told.delete(`reached ${cell.key}`);
+    await this.#core.persist((tx) => this.#rows.decide(tx, cell, this.#core.clock()));
+    this.#core.events.emit({
+      type: 'limit',
+      what: 'raised',
+      scope: cell.scope,
+      subject: cell.subject,
+      text: '',
+    });
+    this.#wake();
+  }
+
+  /** Once in a window: who watches should hear before somebody is refused. */
+  #tell(applied: readonly Applied[]): void {
+    for (const each of applied) {
+      const key = `near ${each.cell.key}`;
+      if (shareOf(each, each.cell.spent) < each.limit.warnAt || this.#told.has(key)) continue;
+      this.#told.add(key);
+      this.#say('near', each, `spending limit is near: ${limitWords(each)}, ${usedWords(each)} used`);
+    }
+  }
+
+  #refused(source: CallSource, by: Applied): void {
+    const { scope, subject } = by.cell;
+    const key = `reached ${by.cell.key}`;
+    const text = `spending limit reached: ${limitWords(by)}, ${usedWords(by)} used`;
+    if (!this.#told.has(key)) {
+      this.#told.add(key);
+      this.#say('reached', by, text);
+    }
+    this.#core.events.emit({ type: 'limit', what: 'refused', scope, subject, text });
+    this.#core.log.info('a call of a model was refused', {
+      limit: maxWords(by),
+      subject,
+      session: source.sessionId,
+    });
+  }
+
+  #say(what: 'near' | 'reached', { cell: { scope, subject } }: Applied, text: string): void {
+    this.#core.log.warn(text);
+    this.#core.events.emit({ type: 'limit', what, scope, subject, text });
+  }
+}
+
+function cellsOf(applied: readonly Applied[]): readonly Cell[] {
+  return [...new Set(applied.map(({ cell }) => cell))];
+}
+
+async function unlessAborted(answer: Promise<boolean>, signal: AbortSignal): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const onAbort = (): void => resolve(false);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

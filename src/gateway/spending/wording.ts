@@ -1,0 +1,128 @@
+/** What people read about limits. Pure. */
+import { type Applied, type Decision, shareOf } from './ledger.ts';
+import { NANO, type SpendLimit } from './limit.ts';
+import { endWords, type Per } from './window.ts';
+
+const PER_WORDS: Readonly<Record<Per, string>> = {
+  turn: 'per message',
+  hour: 'per hour',
+  day: 'per day',
+  week: 'per week',
+  month: 'per month',
+};
+
+export function dollars(nano: number): string {
+  const usd = nano / NANO;
+  if (nano === 0 || usd >= 0.01) return `$${usd.toFixed(2)}`;
+  return nano < 0 ? `-${dollars(-nano)}` : '<$0.01';
+}
+
+const tokens = (count: number): string => `${Math.round(count).toLocaleString('en-US')} tokens`;
+
+/** `$5.00 and 1,000,000 tokens`. */
+export function amountWords(amount: {
+  readonly tokens?: number | undefined;
+  readonly nano?: number | undefined;
+}): string {
+  const parts = [
+    ...(amount.nano === undefined ? [] : [dollars(amount.nano)]),
+    ...(amount.tokens === undefined ? [] : [tokens(amount.tokens)]),
+  ];
+  return parts.join(' and ');
+}
+
+/** `$5.00 per day`, with what the operator has added. */
+export function maxWords({ limit, cell }: Applied): string {
+  const { tokens, nano } = limit;
+  const all = {
+    tokens: tokens === undefined ? undefined : tokens + cell.raised.tokens,
+    nano: nano === undefined ? undefined : nano + cell.raised.nano,
+  };
+  return `${amountWords(all)} ${PER_WORDS[limit.per]}`;
+}
+
+/** The same units that the limit has. */
+export function usedWords({ limit, cell }: Applied): string {
+  return amountWords({
+    tokens: limit.tokens === undefined ? undefined : cell.spent.tokens + cell.held.tokens,
+    nano: limit.nano === undefined ? undefined : cell.spent.nano + cell.held.nano,
+  });
+}
+
+function whose({ limit }: Applied): string {
+  switch (limit.scope) {
+    case 'person':
+      return limit.per === 'turn' ? 'the limit of' : 'your limit of';
+    case 'chat':
+      return 'the limit of this chat,';
+    case 'platform':
+      return 'the limit of this platform,';
+    case 'schedule':
+      return 'the limit of this schedule,';
+    case 'task':
+      return 'the limit of background tasks,';
+    case 'all':
+      return 'the limit of this gateway,';
+  }
+}
+
+/** The one sentence for the chat. */
+export function refusalSentence(by: Applied): string {
+  const { limit, cell } = by;
+  const until = endWords(cell.window, limit.zone);
+  const reset = until === undefined ? '' : `; it resets on ${until}`;
+  return `Not enough is left of ${whose(by)} ${maxWords(by)} (${usedWords(by)} used)${reset}.`;
+}
+
+/** `person telegram:1, $5.00 per day`: for operators. */
+export function limitWords({ limit, cell }: Applied): string {
+  const subject = cell.subject === limit.scope || limit.scope === 'task' ? '' : ` ${cell.subject}`;
+  const name = cell.name === '' ? '' : ` (${cell.name})`;
+  return `${limit.scope}${subject}${name}, ${maxWords({ limit, cell })}`;
+}
+
+export function refusalHint(by: Applied): string {
+  return `Spending limit reached: ${limitWords(by)}, ${usedWords(by)} used. Raise it until it resets: pi-gateway-tui limits raise ${raiseWords(by)}`;
+}
+
+/** How the cell is named in `limits raise`. */
+export function raiseWords({ limit, cell }: Applied): string {
+  return `${limit.scope} ${limit.per}${limit.scope === 'task' || limit.scope === 'all' ? '' : ` ${cell.subject}`}`;
+}
+
+export function unpricedSentence(): string {
+  return 'The price of the model is unknown, so it cannot be used under a limit in dollars.';
+}
+
+export function unpricedHint(model: string, by: Applied): string {
+  return `${model} has no price, and this limit is in dollars: ${limitWords(by)}. Set "cost" of the model in models.json of pi (dollars per million tokens: input, output, cacheRead, cacheWrite), or limit tokens instead of dollars.`;
+}
+
+/** A decision that ends a call, in words. */
+export function refusalOf(decision: Extract<Decision, { by: Applied }>, model: string) {
+  return decision.kind === 'unpriced'
+    ? { sentence: unpricedSentence(), hint: unpricedHint(model, decision.by) }
+    : { sentence: refusalSentence(decision.by), hint: refusalHint(decision.by) };
+}
+
+const BAR_CELLS = 20;
+
+/** `█████░░░░░  52 %`. */
+export function bar(share: number): string {
+  const full = Math.max(0, Math.min(BAR_CELLS, Math.round(share * BAR_CELLS)));
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)} ${String(Math.floor(share * 100)).padStart(3)} %`;
+}
+
+export type LimitState = 'ok' | 'near' | 'reached';
+
+/** `reached`: hardly any call fits any more. */
+export function stateOf(applied: Applied): LimitState {
+  const share = shareOf(applied);
+  if (share >= 0.98) return 'reached';
+  return share >= applied.limit.warnAt ? 'near' : 'ok';
+}
+
+export function describe(limit: SpendLimit): string {
+  const match = limit.match === undefined ? '' : ` ${limit.match}`;
+  return `${limit.scope}${match}: ${amountWords(limit)} ${PER_WORDS[limit.per]}`;
+}

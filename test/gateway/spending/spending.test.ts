@@ -1,0 +1,300 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../src/base/log.ts';
+import {
+  isRefusal,
+  type ModelCall,
+  type Reservation,
+  type ReserveCall,
+} from '../../../src/gateway/agent/model-call.ts';
+import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
+import { EventStream, type GatewayEvent } from '../../../src/gateway/events.ts';
+import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
+import { type Caller, readLimits, type SpendConfig } from '../../../src/gateway/spending/limit.ts';
+import { Spending } from '../../../src/gateway/spending/spending.ts';
+import { windowAt } from '../../../src/gateway/spending/window.ts';
+import { Database } from '../../../src/store/database.ts';
+import { MemoryDisk } from '../../store/kit/memory-disk.ts';
+
+const NOON = Date.UTC(2026, 4, 6, 12);
+const ADA: Caller = { chat: { platform: 'telegram', chatId: '1' }, sender: { id: '7', name: 'Ada' } };
+const BOB: Caller = { chat: { platform: 'telegram', chatId: '2' }, sender: { id: '8', name: 'Bob' } };
+const signal = new AbortController().signal;
+
+function call(inputTokens: number, outputTokens: number, more: Partial<ModelCall> = {}): ModelCall {
+  return {
+    model: 'local/mock',
+    inputTokens,
+    outputTokens,
+    shrinks: true,
+    price: { input: 1, output: 2 },
+    ...more,
+  };
+}
+
+/** Spending over a disk in memory; it can be killed, and what the disk had is what the next one finds. */
+class Desk {
+  readonly disk = new MemoryDisk();
+  readonly seen: GatewayEvent[] = [];
+  readonly questions: AgentQuestion[] = [];
+  answer: (question: AgentQuestion) => Promise<boolean> = async () => false;
+  now = NOON;
+  #db: Database | undefined;
+
+  async open(spend: readonly SpendConfig[], disk: MemoryDisk = this.disk): Promise<Spending> {
+    const db = await Database.open({
+      path: '/data/s.db',
+      migrations: SESSION_MIGRATIONS,
+      log: silentLogger,
+      disk,
+    });
+    this.#db = db;
+    const events = new EventStream();
+    events.subscribe((event) => this.seen.push(event));
+    const spending = new Spending(
+      {
+        db,
+        clock: () => this.now,
+        events,
+        log: silentLogger,
+        persist: (body) => db.write(body),
+        decide: () => {},
+      },
+      readLimits(spend, () => 'UTC'),
+    );
+    spending.load();
+    await spending.recover();
+    return spending;
+  }
+
+  flushed(): Promise<void> | undefined {
+    return this.#db?.flushed();
+  }
+
+  meter(spending: Spending, caller: Caller): ReserveCall {
+    const meter = spending.meter({
+      sessionId: 's1',
+      caller: () => caller,
+      ask: async (question) => {
+        this.questions.push(question);
+        return { type: 'confirm', confirmed: await this.answer(question) };
+      },
+    });
+    if (meter === undefined) throw new Error('nothing is limited');
+    return meter;
+  }
+}
+
+async function made(outcome: ReturnType<ReserveCall>): Promise<Reservation> {
+  const it = await outcome;
+  if (isRefusal(it)) throw new Error(it.sentence);
+  return it;
+}
+
+const DAY: SpendConfig = { scope: 'person', per: 'day', max: { tokens: 10_000 } };
+
+describe('a spending limit', () => {
+  it('counts the worst case until the provider has reported', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([DAY]);
+    const ada = desk.meter(spending, ADA);
+    const first = await made(ada(call(4000, 4000), 't1', signal));
+    expect(spending.views()).toMatchObject([{ spent: { tokens: 0 }, held: { tokens: 8000 }, name: 'Ada' }]);
+    first.settle({ tokens: 1500, costUsd: 0 });
+    expect(spending.views()).toMatchObject([{ spent: { tokens: 1500 }, held: { tokens: 0 } }]);
+    // Each person has one of their own.
+    expect(isRefusal(await desk.meter(spending, BOB)(call(4000, 4000), 't2', signal))).toBe(false);
+  });
+
+  it('holds the last answer to what is left, says so, and then refuses with one sentence', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([DAY]);
+    const ada = desk.meter(spending, ADA);
+    const last = await made(ada(call(4000, 8000), 't1', signal));
+    expect(last.outputTokens).toBe(6000);
+    expect(last.cut?.sentence).toContain('your limit of 10,000 tokens per day');
+    last.settle('cut');
+    expect(await ada(call(1, 100), 't2', signal)).toEqual({
+      sentence:
+        'Not enough is left of your limit of 10,000 tokens per day (10,000 tokens used); it resets on Thu 2026-05-07 00:00 (UTC).',
+      hint: expect.stringContaining('limits raise person day telegram:7'),
+    });
+    expect(desk.seen.map((event) => (event.type === 'limit' ? event.what : ''))).toEqual([
+      'near',
+      'reached',
+      'refused',
+    ]);
+    desk.now += 12 * 3_600_000;
+    expect(isRefusal(await ada(call(4000, 4000), 't3', signal))).toBe(false);
+  });
+
+  it('lets a call wait for others that hold the room, first come, first served', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([{ ...DAY, scope: 'all' }]);
+    const ada = desk.meter(spending, ADA);
+    const first = await made(ada(call(4000, 4000), 't1', signal));
+    const order: string[] = [];
+    const second = ada(call(4000, 4000), 't2', signal).finally(() => order.push('second'));
+    const third = ada(call(100, 100), 't3', signal).finally(() => order.push('third'));
+    await desk.flushed();
+    expect(order).toEqual([]);
+    first.settle({ tokens: 500, costUsd: 0 });
+    const granted = await made(second);
+    granted.settle({ tokens: 500, costUsd: 0 });
+    (await made(third)).settle('unused');
+    expect(order).toEqual(['second', 'third']);
+    expect(spending.views()).toMatchObject([{ spent: { tokens: 1000 }, held: { tokens: 0 } }]);
+    const stop = new AbortController();
+    const held = await made(ada(call(4000, 5000), 't4', signal));
+    const waiting = ada(call(4000, 4000), 't5', stop.signal);
+    stop.abort();
+    expect(isRefusal(await waiting)).toBe(true);
+    held.settle('unused');
+  });
+
+  it('counts calls that ran when the gateway was killed in full, in the window of their own', async () => {
+    const desk = new Desk();
+    const before = await desk.open([DAY, { ...DAY, per: 'turn' }]);
+    const ada = desk.meter(before, ADA);
+    (await made(ada(call(1000, 1000), 't1', signal))).settle({ tokens: 300, costUsd: 0.1 });
+    await made(ada(call(2000, 3000), 't1', signal));
+    await desk.flushed();
+    const after = await desk.open([DAY, { ...DAY, per: 'turn' }], desk.disk.afterKill());
+    expect(after.views()).toMatchObject([{ per: 'day', spent: { tokens: 5300 }, held: { tokens: 0 } }]);
+    // The turn goes on with what it has left.
+    expect((await made(desk.meter(after, ADA)(call(1000, 9000), 't1', signal))).outputTokens).toBe(3700);
+  });
+
+  it('refuses a model without a price under a limit in dollars, and says how to set one', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([{ scope: 'all', per: 'month', max: { usd: 5 } }]);
+    expect(await desk.meter(spending, ADA)(call(10, 10, { price: undefined }), 't', signal)).toMatchObject({
+      sentence: 'The price of the model is unknown, so it cannot be used under a limit in dollars.',
+      hint: expect.stringContaining('Set "cost" of the model in models.json'),
+    });
+  });
+
+  it('asks the operator once for all that wait, and raises until the window ends', async () => {
+    const desk = new Desk();
+    const answer = Promise.withResolvers<boolean>();
+    desk.answer = () => answer.promise;
+    // biome-ignore lint/suspicious/noThenProperty: the key of the configuration
+    const spending = await desk.open([{ ...DAY, then: 'ask' }]);
+    const ada = desk.meter(spending, ADA);
+    (await made(ada(call(4000, 6000), 't1', signal))).settle('cut');
+    const both = Promise.all([ada(call(1000, 3000), 't2', signal), ada(call(1000, 3000), 't3', signal)]);
+    await expect.poll(() => desk.questions.length).toBe(1);
+    answer.resolve(true);
+    expect((await both).map(isRefusal)).toEqual([false, false]);
+    expect(desk.questions).toHaveLength(1);
+    expect(desk.questions[0]?.title).toContain('person telegram:7 (Ada), 10,000 tokens per day');
+    expect(spending.views()).toMatchObject([{ max: { tokens: 20_000 } }]);
+    // A no counts until the window ends.
+    desk.answer = async () => false;
+    expect(isRefusal(await ada(call(19_000, 3000), 't4', signal))).toBe(true);
+    expect(isRefusal(await ada(call(19_000, 3000), 't5', signal))).toBe(true);
+    expect(desk.questions).toHaveLength(2);
+  });
+
+  it('can be raised by its name, and not beyond its window', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([DAY]);
+    const ada = desk.meter(spending, ADA);
+    (await made(ada(call(4000, 6000), 't1', signal))).settle('cut');
+    await spending.raise({ scope: 'person', per: 'day', subject: 'telegram:7' }, { tokens: 5000 });
+    expect((await made(ada(call(1000, 9000), 't2', signal))).outputTokens).toBe(4000);
+    await expect(spending.raise({ scope: 'chat', per: 'day' }, {})).rejects.toMatchObject({
+      code: 'limit_not_found',
+    });
+    desk.now += 12 * 3_600_000;
+    expect(spending.ownLines(ADA)).toEqual([
+      'Your limit: ░░░░░░░░░░░░░░░░░░░░   0 % of 10,000 tokens per day (0 tokens used)',
+    ]);
+  });
+
+  it('is never exceeded and nearly used up, whatever runs at the same time', async () => {
+    const size = fc.integer({ min: 1, max: 3000 });
+    const run = fc.record({
+      input: size,
+      output: size,
+      used: fc.double({ min: 0, max: 1, noNaN: true }),
+      end: fc.nat(9),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(run, { minLength: 60, maxLength: 90 }),
+        fc.integer({ min: 60_000, max: 90_000 }),
+        async (runs, max) => {
+          const desk = new Desk();
+          const spending = await desk.open([
+            { ...DAY, scope: 'all', max: { tokens: max, usd: max / 1_000_000 } },
+          ]);
+          const ada = desk.meter(spending, ADA);
+          let charged = 0;
+          let chargedUsd = 0;
+          await Promise.all(
+            runs.map(async ({ input, output, used, end }) => {
+              const it = await ada(call(input, output), 't', signal);
+              if (isRefusal(it)) return;
+              const [tokensIn, tokensOut] = [Math.floor(input * used), Math.floor(it.outputTokens * used)];
+              const costUsd = (tokensIn + 2 * tokensOut) / 1_000_000;
+              charged += tokensIn + tokensOut;
+              chargedUsd += costUsd;
+              await new Promise((resolve) => setImmediate(resolve));
+              it.settle(end === 0 ? 'cut' : { tokens: tokensIn + tokensOut, costUsd });
+            }),
+          );
+          const [view] = spending.views();
+          expect(charged).toBeLessThanOrEqual(max);
+          expect(chargedUsd).toBeLessThanOrEqual(max / 1_000_000);
+          expect(view?.held).toEqual({ tokens: 0, usd: 0 });
+          expect(view?.share).toBeLessThanOrEqual(1);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it.each([
+    [
+      { scope: 'person', match: 'ada', per: 'day', max: { tokens: 1 } },
+      'limits.spend.0.match: "ada" is invalid',
+    ],
+    [{ scope: 'all', match: 'x', per: 'day', max: { tokens: 1 } }, 'takes no match'],
+    [{ scope: 'platform', match: 'icq', per: 'day', max: { tokens: 1 } }, 'expected the name of a platform'],
+    [{ scope: 'all', per: 'day', max: {} }, 'limits.spend.0.max: nothing is limited'],
+  ] satisfies [SpendConfig, string][])(
+    'is refused at the start when it could do nothing: %j',
+    (limit, words) => {
+      expect(() => readLimits([limit], () => 'UTC')).toThrow(words);
+    },
+  );
+});
+
+describe('windows', () => {
+  const at = (iso: string): number => Date.parse(iso);
+
+  it('begin with the calendar of their zone', () => {
+    expect(windowAt('day', at('2026-05-06T21:59:00Z'), 'Europe/Berlin', '').endsAt).toBe(
+      at('2026-05-06T22:00:00Z'),
+    );
+    expect(windowAt('week', at('2026-05-06T12:00:00Z'), 'UTC', '').endsAt).toBe(at('2026-05-11T00:00:00Z'));
+    expect(windowAt('month', at('2026-12-31T12:00:00Z'), 'UTC', '').endsAt).toBe(at('2027-01-01T00:00:00Z'));
+    expect(windowAt('hour', at('2026-05-06T12:10:00Z'), 'Asia/Kolkata', '').endsAt).toBe(
+      at('2026-05-06T12:30:00Z'),
+    );
+    expect(windowAt('turn', NOON, 'UTC', 't1')).toEqual({ id: 't1', endsAt: undefined });
+  });
+
+  it('have one end and one id for all their moments, also where clocks change', () => {
+    for (const per of ['hour', 'day', 'week', 'month'] as const)
+      for (let t = at('2026-10-24T20:00:00Z'); t < at('2026-10-26T04:00:00Z'); t += 37 * 60_000) {
+        const { id, endsAt = 0 } = windowAt(per, t, 'Europe/Berlin', '');
+        expect(windowAt(per, endsAt - 1, 'Europe/Berlin', '').id).toBe(id);
+        expect(windowAt(per, endsAt, 'Europe/Berlin', '').id).not.toBe(id);
+      }
+    // The hour that clocks repeat is two.
+    const first = windowAt('hour', at('2026-10-25T00:30:00Z'), 'Europe/Berlin', '');
+    expect(windowAt('hour', at('2026-10-25T01:30:00Z'), 'Europe/Berlin', '').id).not.toBe(first.id);
+  });
+});
