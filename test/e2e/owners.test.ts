@@ -124,11 +124,11 @@ async function press(
   return peerOf(platform).press?.(chatOf(platform), id, label, { user });
 }
 const allowed = (platform: Platform): boolean =>
-  running.gateway.door.people.list().some((entry) => entry.platform === platform);
+  running.gateway.access.people.list().some((entry) => entry.platform === platform);
 const refused = (code: string): number =>
   running.gateway.decisions(200).filter((each) => each.code === code).length;
 const audit = (): string[] =>
-  running.gateway.door.audit.lines(50).map(({ actor, surface, action }) => `${actor} ${surface} ${action}`);
+  running.gateway.access.audit.lines(50).map(({ actor, surface, action }) => `${actor} ${surface} ${action}`);
 
 describe('owners on four platforms', () => {
   it('hear of a new user, and a press of anybody else decides nothing', async () => {
@@ -143,9 +143,9 @@ describe('owners on four platforms', () => {
     const words = await typed('approve', 'may I use it, from Telegram?');
     for (const platform of ['telegram', 'discord', 'slack'] as const)
       await press(platform, 'may I use it, from Telegram?', 'Approve', 1);
-    await vi.waitFor(() => expect(running.gateway.door.pairing()).toHaveLength(3), PATIENT);
+    await vi.waitFor(() => expect(running.gateway.access.pairing()).toHaveLength(3), PATIENT);
     await peerOf('whatsapp').dm(words, { user: 1 });
-    await vi.waitFor(() => expect(running.gateway.door.pairing()).toHaveLength(4), PATIENT);
+    await vi.waitFor(() => expect(running.gateway.access.pairing()).toHaveLength(4), PATIENT);
     expect(allowed('telegram')).toBe(false);
     // The fourth of a kind waits for the others.
     await noticed('discord', 'access on Slack');
@@ -154,7 +154,7 @@ describe('owners on four platforms', () => {
 
   it('decide once, also with the console at the same moment; the others are told', async () => {
     const text = 'may I use it, from Telegram?';
-    const [request] = running.gateway.door.pairing().filter(({ platform }) => platform === 'telegram');
+    const [request] = running.gateway.access.pairing().filter(({ platform }) => platform === 'telegram');
     const [, , console] = await Promise.all([
       press('telegram', text, 'Approve'),
       press('discord', text, 'Deny'),
