@@ -49,7 +49,7 @@ export function App(props: AppProps): ReactNode {
 
   return (
     <Box width={columns} height={rows} flexDirection="column">
-      <Lines lines={screen.lines} />
+      <Lines lines={screen.lines} width={columns} />
       {screen.table === undefined ? null : (
         <StatusTableView table={screen.table} theme={theme} glyphs={glyphs} />
       )}

@@ -52,9 +52,12 @@ function plain(text: string): string {
 const measured = new Map<string, number>();
 const MEASURED_LIMIT = 4_000;
 
+/** Characters that take one column each, whatever stands beside them: ASCII, Latin letters, boxes, blocks, our glyphs. */
+export const NARROW = /^[ -~¡-¬®-ɏ–—‘’“”•…›←-↓─-▟▲●◐○◌▸✓✕]*$/;
+
 /** Cells of a cleaned text. */
 export function cellWidth(text: string): number {
-  if (PRINTABLE_ASCII.test(text)) return text.length;
+  if (NARROW.test(text)) return text.length;
   const known = measured.get(text);
   if (known !== undefined) return known;
   const width = IS_CLUSTER.test(text) ? clustersWidth(text) : stringWidth(text);

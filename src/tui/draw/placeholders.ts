@@ -8,7 +8,7 @@ import { IS_CLUSTER } from './clusters.ts';
 
 const FIRST = 0xe000;
 /** Stands for the second cell of a wide cluster. */
-const FILLER = '\uf8ff';
+export const FILLER = '\uf8ff';
 const LIMIT = 0xf8ff - FIRST;
 const PRIVATE = /[\ue000-\uf8ff]/gu;
 

@@ -1,31 +1,85 @@
 /**
  * Makes a frame of Ink cost what changed in it. Ink 8 tokenizes, measures and paints every row of every frame anew. The
- * build wraps four of its modules with what is here (scripts/ink-frame-cache.ts), so that a row which Ink has painted
+ * build wraps five of its modules with what is here (scripts/ink-frame-cache.ts), so that a row which Ink has painted
  * before is taken as it was. Without the build everything works as well, only slower.
  */
 
-/** Rows kept; a screen has some dozens, a list that scrolls some hundreds. */
-const MOST = 2_000;
+import { NARROW } from '../draw/cells.ts';
+
+/** Rows kept, twice; a screen has some dozens, a list that scrolls some hundreds. */
+const MOST = 500;
+
+/** Two generations: what was not used since the last change is forgotten. */
+class Recent<Value> {
+  #recent = new Map<string, Value>();
+  #older = new Map<string, Value>();
+
+  get(text: string): Value | undefined {
+    return this.#recent.get(text) ?? this.#older.get(text);
+  }
+
+  set(text: string, value: Value): void {
+    if (this.#recent.size >= MOST) {
+      this.#older = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(text, value);
+  }
+}
+
+/** Rows that the console has painted, with their cells. */
+const paintedRows = new Recent<number>();
+
+/**
+ * Tells of a whole row of the screen: it takes `cells`, and it is written as Ink itself would write it (`sgr.ts`). Ink
+ * then neither measures it nor takes it apart.
+ */
+export function painted(row: string, cells: number): string {
+  paintedRows.set(row, cells);
+  return row;
+}
+
+/** Cells of a row that the console has painted. */
+export function paintedCells(row: string): number | undefined {
+  return paintedRows.get(row);
+}
 
 /** `compute`, which depends on its text alone, remembering the results of the last texts. */
 export function memoized<Result>(compute: (text: string) => Result): (text: string) => Result {
-  let recent = new Map<string, Result>();
-  let older = new Map<string, Result>();
+  const results = new Recent<{ readonly value: Result }>();
   return (text) => {
-    let result = recent.get(text);
-    if (result !== undefined) return result;
-    result = older.get(text) ?? compute(text);
-    if (recent.size >= MOST) {
-      older = recent;
-      recent = new Map();
-    }
-    recent.set(text, result);
-    return result;
+    const known = results.get(text);
+    if (known !== undefined) return known.value;
+    const value = compute(text);
+    results.set(text, { value });
+    return value;
   };
 }
 
-/** Characters that take one column each, whatever stands beside them: ASCII, Latin letters, boxes, blocks, our glyphs. */
-const NARROW = /^[ -~¡-¬®-ɏ–—‘’“”•…←-↓─-▟●○◌▸✓✕]*$/;
+/** Ink's `sanitizeAnsi`: what the console has painted is clean. */
+export function withPaintedText(sanitize: (text: string) => string): (text: string) => string {
+  const clean = memoized(sanitize);
+  return (text) => (paintedRows.get(text) === undefined ? clean(text) : text);
+}
+
+/** `widest-line` for rows whose cells are known. */
+export function withPaintedWidths(widest: (text: string) => number): (text: string) => number {
+  const measure = memoized(widest);
+  return (text) => paintedRows.get(text) ?? measure(text);
+}
+
+interface Dimensions {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Ink's `measureText`, which would keep thousands of rows. */
+export function withPaintedSizes(measure: (text: string) => Dimensions): (text: string) => Dimensions {
+  return (text) => {
+    const width = paintedRows.get(text);
+    return width === undefined ? measure(text) : { width, height: 1 };
+  };
+}
 
 /** `width`, answered at once for text of narrow characters only. */
 export function withNarrowText(width: (text: string) => number): (text: string) => number {
@@ -126,7 +180,13 @@ export function withRowCache(Original: InkOutputClass): InkOutputClass {
       const lines = Array.from({ length: this.#height }, (_, y) => {
         const write = rows[y];
         if (write === undefined) return '';
-        return paint(write.transformers.reduce((line, transform) => transform(line, 0), plain(write.text)));
+        const { text, transformers } = write;
+        const known = paintedRows.get(text);
+        const line = transformers.reduce(
+          (before, transform) => transform(before, 0),
+          known === undefined ? plain(text) : text,
+        );
+        return known === this.#width && line === text ? text.trimEnd() : paint(line);
       });
       return { output: lines.join('\n'), height: lines.length };
     }
