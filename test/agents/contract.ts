@@ -46,7 +46,10 @@ export async function underTest(
       ...(pi === undefined ? {} : { pi: () => pi }),
       cwd: folder,
       sessionDir: join(folder, 'sessions'),
-      maxChildren: 4,
+      // Each process costs a second of processor time. The spare one has tests of its own.
+      maxChildren: 2,
+      hosts: 1,
+      spare: false,
       idleMs: 60_000,
       startTimeoutMs: 60_000,
       log: silentLogger,

@@ -42,19 +42,25 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
     let server: ModelServer;
     let folder: string;
     let agent: Agent;
-    let sessions = 0;
     const asked: AgentQuestion[] = [];
     let reply: (question: AgentQuestion, signal: AbortSignal) => Promise<AgentAnswer>;
-    const fresh = (kind: 'chat' | 'task' = 'chat'): Conversation =>
-      agent.open({
-        id: `${backend}-${++sessions}`,
-        kind,
-        cwd: join(folder, 'work'),
-        ask: (question, signal) => {
-          asked.push(question);
-          return reply(question, signal);
-        },
-      });
+    /** One session for all: what was asked and approved before counts for nothing. */
+    const conversations = new Map<string, Conversation>();
+    const open = (kind: 'chat' | 'task' = 'chat'): Conversation => {
+      const conversation =
+        conversations.get(kind) ??
+        agent.open({
+          id: `${backend}-${kind}`,
+          kind,
+          cwd: join(folder, 'work'),
+          ask: (question, signal) => {
+            asked.push(question);
+            return reply(question, signal);
+          },
+        });
+      conversations.set(kind, conversation);
+      return conversation;
+    };
     const answers = (answer: AgentAnswer): void => {
       reply = async () => answer;
     };
@@ -74,6 +80,8 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
         cwd: folder,
         sessionDir: join(folder, 'sessions'),
         maxChildren: 4,
+        hosts: 1,
+        spare: false,
         idleMs: 60_000,
         startTimeoutMs: 60_000,
         approvalsExtension: join(ROOT, 'src/extension/approvals-extension.ts'),
@@ -106,7 +114,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
     ] as const)('puts "%s" to people and takes the answer', async (question, answer, told) => {
       const approve = reply;
       reply = async (asking, signal) => (asking.kind === 'approval' ? approve(asking, signal) : answer);
-      const turn = startTurn(fresh(), `[ask ${question}] done`);
+      const turn = startTurn(open(), `[ask ${question}] done`);
       expect(await turn.end).toEqual({ status: 'answered' });
       expect(turn.text()).toContain(`answer: ${told}`);
       const [kind, title] = question.split('|', 1)[0]?.split(/ (.*)/s) ?? [];
@@ -120,13 +128,13 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
     });
 
     it('goes on without an answer when nobody gives one', async () => {
-      const turn = startTurn(fresh(), '[ask input Name?] done');
+      const turn = startTurn(open(), '[ask input Name?] done');
       expect(await turn.end).toEqual({ status: 'answered' });
       expect(turn.text()).toContain('no answer');
     });
 
     it('asks before a tool with the exact arguments, and runs what was approved', async () => {
-      const turn = startTurn(fresh(), '[tool bash touch "made here"; echo 1 > two] done');
+      const turn = startTurn(open(), '[tool bash touch "made here"; echo 1 > two] done');
       expect(await turn.end).toEqual({ status: 'answered' });
       expect(asked).toHaveLength(1);
       expect(asked[0]?.call).toMatchObject({
@@ -142,7 +150,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
 
     it('tells the model why a call was denied, and runs nothing', async () => {
       answers({ type: 'approval', decision: 'deny', reason: 'Ada said no.' });
-      const turn = startTurn(fresh(), '[tool bash touch denied] done');
+      const turn = startTurn(open(), '[tool bash touch denied] done');
       expect(await turn.end).toEqual({ status: 'answered' });
       expect(turn.text()).toContain('Ada said no.');
       expect(turn.events).toContainEqual(
@@ -158,7 +166,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
         { type: 'confirm', confirmed: true },
       ] as const) {
         answers(answer);
-        const turn = startTurn(fresh(), '[tool bash touch unasked] done');
+        const turn = startTurn(open(), '[tool bash touch unasked] done');
         expect(await turn.end).toEqual({ status: 'answered' });
         expect(turn.events).toContainEqual(expect.objectContaining({ type: 'tool_end', ok: false }));
       }
@@ -173,7 +181,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
           signal.addEventListener('abort', () => resolve({ type: 'cancelled', reason: 'the turn ended' })),
         );
       };
-      const conversation = fresh();
+      const conversation = open();
       const turn = startTurn(conversation, '[tool bash touch aborted] done');
       await vi.waitFor(() => expect(signals).toHaveLength(1), PATIENT);
       turn.abort();
@@ -187,14 +195,14 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
     if (backend !== 'scripted') {
       it('asks in background tasks as well', async () => {
         answers({ type: 'approval', decision: 'deny', reason: 'not now.' });
-        const turn = startTurn(fresh('task'), '[tool bash touch task] done');
+        const turn = startTurn(open('task'), '[tool bash touch task] done');
         expect(await turn.end).toEqual({ status: 'answered' });
         expect(asked).toHaveLength(1);
         expect(existsSync(join(folder, 'work/task'))).toBe(false);
       });
 
       it('lets no other extension change what was approved', async () => {
-        const turn = startTurn(fresh(), '[tool bash echo tamper > honest] done');
+        const turn = startTurn(open(), '[tool bash echo tamper > honest] done');
         expect(await turn.end).toEqual({ status: 'answered' });
         // Whether pi runs the call as it was approved or not at all is its own affair.
         expect(asked).toHaveLength(1);
@@ -206,7 +214,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
         for (const name of ['before', 'after']) await writeFile(join(folder, name), `the file ${name}`);
         symlinkSync(join(folder, 'before'), link);
         try {
-          const turn = startTurn(fresh(), '[tool read {"path":"elsewhere"}] done');
+          const turn = startTurn(open(), '[tool read {"path":"elsewhere"}] done');
           expect(await turn.end).toEqual({ status: 'answered' });
           expect(turn.text()).toContain('the file before');
           expect(asked[0]?.call?.reason).toContain(join(folder, 'before'));
@@ -215,7 +223,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
             symlinkSync(join(folder, 'after'), link);
             return { type: 'approval', decision: 'once' };
           };
-          const next = startTurn(fresh(), '[tool read {"path":"elsewhere"}] done');
+          const next = startTurn(open(), '[tool read {"path":"elsewhere"}] done');
           expect(await next.end).toEqual({ status: 'answered' });
           expect(next.text()).toContain('The files have changed since the call was approved');
           expect(next.text()).not.toContain('the file after');
@@ -227,7 +235,7 @@ describe.each(['scripted', 'pi-rpc', 'pi-sdk'] as const)(
       it('knows harmless calls from others', async () => {
         await writeFile(join(folder, 'work/note'), 'a note');
         const turn = startTurn(
-          fresh(),
+          open(),
           '[tool read {"path":"note"}] [tool write {"path":"/elsewhere/x","content":"y"}] done',
         );
         expect(await turn.end).toEqual({ status: 'answered' });

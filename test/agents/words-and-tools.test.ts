@@ -27,6 +27,8 @@ describe.each(['pi-rpc', 'pi-sdk'] as const)('what a session of %s brings along'
       cwd: folder,
       sessionDir: join(folder, 'sessions'),
       maxChildren: 4,
+      hosts: 1,
+      spare: false,
       idleMs: 60_000,
       startTimeoutMs: 60_000,
       log: silentLogger,

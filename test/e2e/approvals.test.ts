@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway } from '../../src/compose.ts';
 import type { ContractPeer } from '../adapters/contract/peer.ts';
@@ -87,7 +87,7 @@ describe.each(['pi-rpc', 'pi-sdk'] as const)(
     let gateway: GatewayProcess;
     const clients: ChatClient[] = [];
 
-    beforeEach(async () => {
+    beforeAll(async () => {
       folder = temporaryFolder();
       model = await startModelServer();
       writeConfig(folder.path, {
@@ -97,8 +97,10 @@ describe.each(['pi-rpc', 'pi-sdk'] as const)(
       gateway = new GatewayProcess(['--no-tui', '--port', '0', '--data-dir', folder.path], model.env);
       port = await gateway.ready();
     });
-    afterEach(async () => {
+    afterEach(() => {
       for (const client of clients.splice(0)) client.close();
+    });
+    afterAll(async () => {
       await gateway.stop();
       await model.stop();
       folder.remove();
@@ -169,6 +171,8 @@ describe.each(['pi-rpc', 'pi-sdk'] as const)(
       ada.prompt('a5', 'and now?');
       await dialog(ada, 'a5');
       expect(made('later')).toBe(false);
+      ada.prompt('a6', '/deny');
+      await ada.outcome('a5', 60_000);
     });
 
     it('are decided by the operator over HTTP and by words, and ask nothing for what only reads', async () => {
@@ -181,8 +185,8 @@ describe.each(['pi-rpc', 'pi-sdk'] as const)(
       ada.prompt('a2', 'make it');
       await dialog(ada, 'a2');
       const { json } = await api('/api/dialogs');
-      expect(json).toMatchObject([{ kind: 'approval', call: { tool: 'bash' }, number: 1 }]);
-      const [{ id } = { id: '' }] = json as { id: string }[];
+      const [{ id, number } = { id: '', number: 0 }] = json as { id: string; number: number }[];
+      expect(json).toMatchObject([{ kind: 'approval', call: { tool: 'bash' } }]);
       expect((await fetch(`http://127.0.0.1:${port}/api/dialogs`)).status).toBe(401);
       expect((await api(`/api/dialogs/${id}/answer`, { value: 'yes' })).status).toBe(400);
       expect((await api('/api/dialogs/qzzzzzzz/answer', { decision: 'once' })).status).toBe(404);
@@ -196,7 +200,7 @@ describe.each(['pi-rpc', 'pi-sdk'] as const)(
       await dialog(ada, 'a3');
       const cli = (...args: string[]) => runCli([...args, '--data-dir', folder.path]);
       expect((await cli('approvals')).stdout).toContain('touch by-words');
-      expect((await cli('approve', '#2')).stdout).toContain('Approved once (#2)');
+      expect((await cli('approve', `#${number + 1}`)).stdout).toContain(`Approved once (#${number + 1})`);
       await ada.outcome('a3', 60_000);
       expect(made('by-words')).toBe(true);
     });

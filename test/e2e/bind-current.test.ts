@@ -98,7 +98,7 @@ describe.each([
     enter(pi, `/gateway bind-current telegram ${ADA}`, /is bound to this\s+pi/);
 
   it(
-    'carries messages there and answers to both places, beside a gateway of its own process',
+    'carries messages there and answers to both places, beside a gateway of its own process, also when that is started anew',
     LONG,
     async () => {
       configure();
@@ -136,15 +136,26 @@ describe.each([
       });
       expect(await get('/api/sessions')).toMatchObject([{ channelId: ADA, bound: { to: 'terminal' } }]);
 
+      // It stays bound when the gateway is started anew.
+      const begun = Date.now();
+      await gateway.stop();
+      // The look for orders of that pi keeps nothing open.
+      expect(Date.now() - begun).toBeLessThan(10_000);
+      await headless();
+      say('after the restart');
+      await pi.shows('You said: after the restart', 60_000);
+      await vi.waitFor(() => expect(chat()).toContain('You said: after the restart'), SOON);
+      expect(model.requests).toHaveLength(3);
+
       await enter(pi, `/gateway unbind telegram ${ADA}`, 'continues in its own session');
       say('and now?');
       await vi.waitFor(() => expect(chat().at(-1)).toContain('and now?'), SOON);
-      expect(model.requests).toHaveLength(2);
+      expect(model.requests).toHaveLength(3);
     },
   );
 
   it(
-    'leaves what the operator types alone, waits for their turn, and is stopped from the chat',
+    'leaves what the operator types alone, waits for their turn, is stopped from the chat, and goes back to its own session when pi is killed',
     LONG,
     async () => {
       configure();
@@ -177,24 +188,15 @@ describe.each([
       await vi.waitFor(() => expect(chat().at(-1)).toContain('bound to pi in a terminal'), SOON);
       await pi.shows('half typed draft');
       expect(chat().join()).not.toContain('Done: for ever');
-    },
-  );
 
-  it(
-    'goes back to its own session when pi is killed: nothing is lost, nothing is there twice',
-    LONG,
-    async () => {
-      configure();
-      await headless();
-      const pi = await openPi();
-      await bind(pi);
-      const gate = Promise.withResolvers<void>();
+      // Killed: nothing is lost, nothing is there twice.
+      gate = Promise.withResolvers<void>();
       model.reply(async () => {
         await gate.promise;
         return { text: 'too late' };
       });
       say('begun');
-      await vi.waitFor(() => expect(model.requests).toHaveLength(1), SOON);
+      await vi.waitFor(() => expect(model.requests).toHaveLength(4), SOON);
       say('waits');
       process.kill(pi.pty.pid, 'SIGKILL');
       await vi.waitFor(
@@ -256,27 +258,6 @@ describe.each([
     use('read', { path: 'secret.txt' });
     say('read it');
     await vi.waitFor(() => expect(chat().join()).toContain('may not use read'), SOON);
-  });
-
-  it('stays bound when the gateway is started anew', LONG, async () => {
-    configure();
-    const first = await headless();
-    const pi = await openPi();
-    await bind(pi);
-    say('one');
-    await pi.shows('You said: one', 60_000);
-    const begun = Date.now();
-    await first.stop();
-    // The look for orders of that pi keeps nothing open.
-    expect(Date.now() - begun).toBeLessThan(10_000);
-    await headless();
-    say('two');
-    await pi.shows('You said: two', 60_000);
-    await vi.waitFor(
-      () => expect(chat().filter((text) => text.startsWith('You said'))).toHaveLength(2),
-      SOON,
-    );
-    expect(model.requests).toHaveLength(2);
   });
 
   it('can be bound to the session for good once that pi has ended', LONG, async () => {

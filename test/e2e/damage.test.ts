@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ChatClient, type ChatIdentity } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder } from '../support/gateway-process.ts';
 
@@ -18,9 +18,8 @@ describe('after kill -9, with files that are not whole', () => {
   let copy: ReturnType<typeof temporaryFolder>;
   let identity: ChatIdentity;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = temporaryFolder();
-    copy = temporaryFolder();
     const gateway = start(folder.path);
     const client = await ChatClient.connect(await gateway.ready());
     identity = client.identity;
@@ -35,11 +34,13 @@ describe('after kill -9, with files that are not whole', () => {
     await gateway.kill();
     client.close();
   });
+  afterAll(() => folder.remove());
 
-  afterEach(() => {
-    folder.remove();
-    copy.remove();
+  beforeEach(() => {
+    copy = temporaryFolder();
+    cpSync(folder.path, copy.path, { recursive: true });
   });
+  afterEach(() => copy.remove());
 
   const start = (path: string): GatewayProcess =>
     new GatewayProcess(['--no-tui', '--port', '0', '--agent', 'scripted', '--data-dir', path]);
@@ -62,7 +63,8 @@ describe('after kill -9, with files that are not whole', () => {
     timeout: 180_000,
   }, async () => {
     const whole = readFileSync(journal(folder.path, 'sessions'));
-    for (const cut of [1, 2, 3, 7, 16, 33, 64, 150, 400]) {
+    // Every other place is cut in the tests of the store.
+    for (const cut of [1, 16, 150]) {
       cpSync(folder.path, copy.path, { recursive: true });
       copyFileSync(journal(folder.path, 'sessions'), journal(copy.path, 'sessions'));
       truncateSync(journal(copy.path, 'sessions'), whole.byteLength - cut);
@@ -78,26 +80,27 @@ describe('after kill -9, with files that are not whole', () => {
     }
   });
 
-  it.each(['security', 'sessions', 'background-tasks'])(
-    'does not start when a byte within the %s journal is another, and says which file and what to do',
-    async (store) => {
-      // Give every journal a record that is not its last.
-      const again = start(folder.path);
-      await again.ready();
-      await runCli(['allow', 'telegram', '1', '--data-dir', folder.path]);
-      await again.kill();
-      const file = largest(folder.path, store);
-      const bytes = readFileSync(file);
+  it('does not start when a byte within a journal is another, and says which file and what to do', async () => {
+    // Give every journal a record that is not its last.
+    const again = start(copy.path);
+    await again.ready();
+    await runCli(['allow', 'telegram', '1', '--data-dir', copy.path]);
+    await again.kill();
+    for (const store of ['security', 'sessions', 'background-tasks']) {
+      const file = largest(copy.path, store);
+      const whole = readFileSync(file);
+      const bytes = Buffer.from(whole);
       const at = 40;
       bytes[at] = (bytes[at] ?? 0) ^ 0x20;
       writeFileSync(file, bytes);
-      const gateway = start(folder.path);
+      const gateway = start(copy.path);
       const { code } = await gateway.exited;
-      expect(code).not.toBe(0);
+      expect(code, store).not.toBe(0);
       expect(gateway.stdout).not.toContain('"msg":"ready"');
       expect(gateway.stderr).toContain(file);
       expect(gateway.stderr).toMatch(/damaged/);
       expect(readFileSync(file).equals(bytes)).toBe(true);
-    },
-  );
+      writeFileSync(file, whole);
+    }
+  });
 });

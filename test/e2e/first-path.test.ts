@@ -27,10 +27,10 @@ describe('a stranger writes, the operator decides, the real pi answers', () => {
     folder.remove();
   });
 
-  async function headless(): Promise<number> {
+  function headless(): GatewayProcess {
     const gateway = new GatewayProcess(['--no-tui', '--port', '0', '--data-dir', folder.path], model.env);
     ends.push(() => gateway.stop());
-    return gateway.ready();
+    return gateway;
   }
 
   async function stranger(port: number): Promise<{ client: ChatClient; code: string }> {
@@ -83,35 +83,27 @@ describe('a stranger writes, the operator decides, the real pi answers', () => {
     expect(screen.alternate).toBe(false);
   });
 
-  it('lets a stranger in with a one-shot command', { timeout: 120_000 }, async () => {
-    const port = await headless();
+  it('lets strangers in with a one-shot command and over HTTP, and keeps the conversation when the gateway is restarted', {
+    timeout: 180_000,
+  }, async () => {
+    const gateway = headless();
+    const port = await gateway.ready();
     const { client, code } = await stranger(port);
     const approved = await runCli(['pair', code.toLowerCase().replace('-', ' '), '--data-dir', folder.path]);
     expect(approved).toMatchObject({ code: 0, stderr: '' });
     await expectAnswer(client);
-  });
 
-  it('lets a stranger in over HTTP', { timeout: 120_000 }, async () => {
-    const port = await headless();
-    const { client, code } = await stranger(port);
+    const other = await stranger(port);
     const response = await fetch(`http://127.0.0.1:${port}/api/pairing/approve`, {
       method: 'POST',
       headers: { authorization: `Bearer ${operatorToken(folder.path)}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ code }),
+      body: JSON.stringify({ code: other.code }),
     });
     expect(response.status).toBe(200);
-    await expectAnswer(client);
-  });
-
-  it('keeps the conversation when the gateway is restarted', { timeout: 120_000 }, async () => {
-    const gateway = new GatewayProcess(['--no-tui', '--port', '0', '--data-dir', folder.path], model.env);
-    const port = await gateway.ready();
-    const { client, code } = await stranger(port);
-    await runCli(['pair', code, '--data-dir', folder.path]);
-    await expectAnswer(client);
+    await expectAnswer(other.client);
     expect(await gateway.stop()).toBe(0);
 
-    const again = await headless();
+    const again = await headless().ready();
     const back = await ChatClient.connect(again, client.identity);
     ends.push(async () => back.close());
     back.prompt('p2', 'and the question?');

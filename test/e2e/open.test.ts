@@ -57,59 +57,53 @@ describe('a chat’s session in the operator’s terminal', () => {
   const told = (frame: Frame) =>
     frame.type === 'message' && String(frame.data?.['text']).includes('has this session open in a terminal');
 
-  it('runs pi there while messages wait, and goes on in the chat afterwards', LONG, async () => {
-    const client = await chat(await gateway(FAKE));
-    client.prompt('p1', 'hello');
-    expect(await client.outcome('p1', 60_000)).toMatchObject({ data: { text: 'echo: hello' } });
-    const id = await sessionId();
-    const pi = terminal(['open', id.slice(0, 8)]);
-    await pi.shows('INTERACTIVE', 60_000);
-    expect(pi.text()).toContain(`tty=true in ${folder.path}`);
-    await pi.shows(`SESSION ${id}.jsonl`);
-    client.prompt('p2', 'are you there?');
-    await client.next(told, 60_000);
-    expect((await runCli(['open', id, ...dir()])).code).toBe(2);
-    pi.type('q');
-    expect((await pi.exited).exitCode).toBe(0);
-    expect(pi.text()).toContain('the session is closed in this terminal');
-    expect(await client.outcome('p2', 60_000)).toMatchObject({ data: { text: 'echo: are you there?' } });
-  });
+  it(
+    'runs pi there while messages wait, goes on in the chat afterwards, and outlives its program and the gateway',
+    LONG,
+    async () => {
+      const running = await gateway(FAKE);
+      const client = await chat(running);
+      client.prompt('p1', 'hello');
+      expect(await client.outcome('p1', 60_000)).toMatchObject({ data: { text: 'echo: hello' } });
+      const id = await sessionId();
+      const pi = terminal(['open', id.slice(0, 8)]);
+      await pi.shows('INTERACTIVE', 60_000);
+      expect(pi.text()).toContain(`tty=true in ${folder.path}`);
+      await pi.shows(`SESSION ${id}.jsonl`);
+      client.prompt('p2', 'are you there?');
+      await client.next(told, 60_000);
+      expect((await runCli(['open', id, ...dir()])).code).toBe(2);
+      pi.type('q');
+      expect((await pi.exited).exitCode).toBe(0);
+      expect(pi.text()).toContain('the session is closed in this terminal');
+      expect(await client.outcome('p2', 60_000)).toMatchObject({ data: { text: 'echo: are you there?' } });
 
-  it('is held as long as pi runs, also when the program around it was killed', LONG, async () => {
-    const client = await chat(await gateway(FAKE));
-    client.prompt('p1', 'hello');
-    await client.outcome('p1', 60_000);
-    const id = await sessionId();
-    const pi = terminal(['open', id]);
-    await pi.shows('INTERACTIVE', 60_000);
-    const pid = Number(/pid=(\d+)/.exec(pi.text())?.[1]);
-    // The first renewal tells the gateway which pi it is.
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    process.kill(pi.pty.pid, 'SIGKILL');
-    client.prompt('p2', 'waiting');
-    await client.next(told, 60_000);
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // Its terminal is gone, and so is it.
-    }
-    expect(await client.outcome('p2', 120_000)).toMatchObject({ data: { text: 'echo: waiting' } });
-  });
+      // It is held as long as pi runs, also when the program around it was killed.
+      const killed = terminal(['open', id]);
+      await killed.shows('INTERACTIVE', 60_000);
+      const pid = Number(/pid=(\d+)/.exec(killed.text())?.[1]);
+      // The first renewal tells the gateway which pi it is.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      process.kill(killed.pty.pid, 'SIGKILL');
+      client.prompt('p3', 'waiting');
+      await vi.waitFor(() => expect(client.frames.filter(told)).toHaveLength(2), { timeout: 60_000 });
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Its terminal is gone, and so is it.
+      }
+      expect(await client.outcome('p3', 120_000)).toMatchObject({ data: { text: 'echo: waiting' } });
 
-  it('is opened from the store when no gateway runs; none starts beside it', LONG, async () => {
-    const running = await gateway(FAKE);
-    const client = await chat(running);
-    client.prompt('p1', 'hello');
-    await client.outcome('p1', 60_000);
-    const id = await sessionId();
-    await running.stop();
-    const pi = terminal(['open', id]);
-    await pi.shows('INTERACTIVE', 60_000);
-    const second = await runCli(['--no-tui', '--port', '0', ...dir()]);
-    expect(second.code).toBe(75);
-    pi.type('q');
-    expect((await pi.exited).exitCode).toBe(0);
-  });
+      // It is opened from the store when no gateway runs; none starts beside it.
+      await running.stop();
+      const alone = terminal(['open', id]);
+      await alone.shows('INTERACTIVE', 60_000);
+      const second = await runCli(['--no-tui', '--port', '0', ...dir()]);
+      expect(second.code).toBe(75);
+      alone.type('q');
+      expect((await alone.exited).exitCode).toBe(0);
+    },
+  );
 
   it('is opened from the console, which comes back', LONG, async () => {
     writeConfig(folder.path, { security: { allowAll: true }, agent: { command: FAKE, cwd: folder.path } });

@@ -24,34 +24,32 @@ describe('starting', () => {
       ...more,
     ]);
 
-  it('is ready when /readyz says so, on both loopback families', async () => {
-    const gateway = start();
+  it('is ready when /readyz says so, without a terminal with one line, and keeps everything private to the user', async () => {
+    const gateway = new GatewayProcess(['--port', '0', '--agent', 'scripted', '--data-dir', folder.path]);
     const port = await gateway.ready();
+    expect(gateway.stderr.trim().split('\n')).toEqual([expect.stringContaining('headless')]);
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
     expect((await fetch(`http://127.0.0.1:${port}/nowhere`)).status).toBe(404);
-    expect(await gateway.stop()).toBe(0);
-  });
-
-  it('keeps everything private to the user', async () => {
-    const gateway = start();
-    await gateway.ready();
     const mode = (name: string): number => statSync(join(folder.path, name)).mode & 0o777;
     expect(mode('gateway')).toBe(0o700);
     expect(mode('gateway/operator.token')).toBe(0o600);
-    await gateway.stop();
+    expect(await gateway.stop()).toBe(0);
     for (const name of ['sessions', 'security', 'background-tasks'])
       expect(mode(`gateway-${name}.db`)).toBe(0o600);
   });
 
-  it('makes config.json private, and warns where it cannot', async () => {
-    writeConfig(folder.path, {});
+  it('makes config.json private, warns where it cannot, and about unknown keys with a suggestion', async () => {
+    writeConfig(folder.path, { prot: 1, security: { rateLimits: {} } });
     const path = join(folder.path, 'gateway', 'config.json');
     chmodSync(path, 0o644);
     const gateway = start();
     await gateway.ready();
     await gateway.stop();
     expect(statSync(path).mode & 0o777).toBe(0o600);
+    const warnings = gateway.records.filter((record) => record.level === 40).map((record) => record.msg);
+    expect(warnings.join('\n')).toMatch(/unknown key prot .*Did you mean port\?/);
+    expect(warnings.join('\n')).toMatch(/security\.rateLimits.*Did you mean security\.rateLimit\?/);
     const shared = join(folder.path, 'shared.json');
     renameSync(path, shared);
     chmodSync(shared, 0o640);
@@ -82,19 +80,13 @@ describe('starting', () => {
     expect(await gateway.stop()).toBe(0);
   });
 
-  it('lets only one process hold a folder, and names the first', async () => {
+  it('lets only one process hold a folder, names the first, and takes over at once after kill -9', async () => {
     const first = start();
     await first.ready();
     const second = start();
     const { code } = await second.exited;
     expect(code).toBe(75);
     expect(second.stderr).toContain(`pid ${first.child.pid}`);
-    await first.stop();
-  });
-
-  it('takes over at once after kill -9', async () => {
-    const first = start();
-    await first.ready();
     await first.kill();
     const next = start();
     await next.ready(10_000);
@@ -148,16 +140,6 @@ describe('starting', () => {
     },
   );
 
-  it('keeps and warns about unknown keys, with a suggestion', async () => {
-    writeConfig(folder.path, { prot: 1, security: { rateLimits: {} } });
-    const gateway = start();
-    await gateway.ready();
-    const warnings = gateway.records.filter((record) => record.level === 40).map((record) => record.msg);
-    expect(warnings.join('\n')).toMatch(/unknown key prot .*Did you mean port\?/);
-    expect(warnings.join('\n')).toMatch(/security\.rateLimits.*Did you mean security\.rateLimit\?/);
-    await gateway.stop();
-  });
-
   it.each([
     [['--prot', '1'], '--port'],
     [['stauts'], 'status'],
@@ -168,13 +150,6 @@ describe('starting', () => {
     const { code, stderr } = await runCli([...args, '--data-dir', folder.path]);
     expect(code).toBe(2);
     expect(stderr).toContain(word);
-  });
-
-  it('runs headless with one line when there is no terminal', async () => {
-    const gateway = new GatewayProcess(['--port', '0', '--agent', 'scripted', '--data-dir', folder.path]);
-    await gateway.ready();
-    expect(gateway.stderr.trim().split('\n')).toEqual([expect.stringContaining('headless')]);
-    await gateway.stop();
   });
 
   it('answers one-shot commands from the store when no gateway runs', async () => {

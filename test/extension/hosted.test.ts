@@ -62,7 +62,7 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
   });
 
   for (const backend of ['pi-rpc', 'pi-sdk'])
-    it(`gives a chat user nothing to approve a friend with, however obedient the model (${backend})`, async () => {
+    it(`gives a chat user nothing to approve a friend with, however obedient the model, and lets tasks report (${backend})`, async () => {
       writeConfig(folder.path, {
         agent: { backend, cwd: folder.path },
         platforms: { telegram: { enabled: false, token: '$MY_BOT_TOKEN' } },
@@ -173,17 +173,9 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
         friend.client.identity.clientId,
       );
       expect(friend.client.frames.map((frame) => frame.type)).not.toContain('paired');
-    });
 
-  for (const backend of ['pi-rpc', 'pi-sdk'])
-    it(`lets a task report its progress (${backend})`, async () => {
-      writeConfig(folder.path, { agent: { backend, cwd: folder.path } });
-      const gateway = new GatewayProcess(['--no-tui', '--port', '0', '--data-dir', folder.path], model.env);
-      ends.push(() => gateway.stop());
-      const port = await gateway.ready();
-      const client = await ChatClient.connect(port);
-      ends.push(async () => client.close());
-      await runCli(['allow', 'websocket', client.identity.clientId, '--data-dir', folder.path]);
+      // A task reports its progress.
+      const { client } = guest;
       model.reply(
         (request): ModelReply =>
           request.toolResults.length > 0
@@ -204,8 +196,8 @@ describe('the extension inside a session that the gateway hosts', { timeout: 120
       ).toBeDefined();
       expect(model.requests.at(-1)?.toolResults).toEqual(['noted']);
       // A chat shows its work by itself.
-      client.prompt('p1', 'hello');
       model.reply(() => ({ text: 'hi' }));
+      client.prompt('p1', 'hello');
       await client.outcome('p1', 60_000);
       expect(model.requests.at(-1)?.toolNames).not.toContain('report_progress');
     });

@@ -52,6 +52,12 @@ export function childEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { PATH, HOME, LANG, ...(TMPDIR === undefined ? {} : { TMPDIR }), ...extra };
 }
 
+/** Where the programs of a test run keep compiled code, whatever their home is. */
+export function compileCache(): NodeJS.ProcessEnv {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+}
+
 export class GatewayProcess {
   readonly child: ChildProcess;
   readonly records: LogRecord[] = [];

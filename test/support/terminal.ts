@@ -1,7 +1,7 @@
 /** The built program in a real pseudo-terminal, its screen read cell by cell with a headless terminal emulator. */
 import { type IPty, spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
-import { BIN, childEnv } from './gateway-process.ts';
+import { BIN, childEnv, compileCache } from './gateway-process.ts';
 
 export class TerminalProgram {
   readonly pty: IPty;
@@ -30,7 +30,14 @@ export class TerminalProgram {
       cols,
       rows,
       name: 'xterm-256color',
-      env: { ...childEnv({ TERM: 'xterm-256color', ...options.env }) } as Record<string, string>,
+      env: {
+        ...childEnv({
+          TERM: 'xterm-256color',
+          // Our own program keeps compiled code by itself.
+          ...(options.bin === undefined ? {} : compileCache()),
+          ...options.env,
+        }),
+      } as Record<string, string>,
     });
     this.pty.onData((data) => {
       this.raw += data;

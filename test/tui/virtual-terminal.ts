@@ -15,6 +15,18 @@ export interface Cell {
 
 /** Cell width as today's terminals have it (Unicode 15), written independently of what the console uses. */
 function wcwidth(code: number): 0 | 1 | 2 {
+  // Every cell of every frame asks.
+  if (code >= 0x20 && code < 0x7f) return 1;
+  const known = widths.get(code);
+  if (known !== undefined) return known;
+  const width = measured(code);
+  widths.set(code, width);
+  return width;
+}
+
+const widths = new Map<number, 0 | 1 | 2>();
+
+function measured(code: number): 0 | 1 | 2 {
   const character = String.fromCodePoint(code);
   if (/[\p{Mn}\p{Me}\p{Cf}]/u.test(character)) return 0;
   if (/\p{Emoji_Presentation}/u.test(character) && !/\p{Regional_Indicator}/u.test(character)) return 2;

@@ -79,6 +79,7 @@ export class WholePath {
       cwd: work,
       sessionDir: join(folder.path, 'sessions'),
       maxChildren: 4,
+      hosts: 1,
       idleMs: 60_000,
       startTimeoutMs: 60_000,
       log: silentLogger,

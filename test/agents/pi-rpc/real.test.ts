@@ -39,6 +39,7 @@ describe('the real pi as a child', () => {
       cwd: folder,
       sessionDir: join(folder, 'sessions'),
       maxChildren: 2,
+      spare: false,
       idleMs: 60_000,
       startTimeoutMs: 60_000,
       log: silentLogger,
@@ -105,20 +106,22 @@ describe('the real pi as a child', () => {
     });
   });
 
-  it.each([
-    [401, 'Incorrect API key provided', 'credentials'],
-    [429, 'Rate limit reached for requests', 'limiting requests'],
-    [404, 'The model `mock` does not exist', 'does not know'],
-    [503, 'The server is overloaded', 'has a problem right now'],
-  ])('names the reason when the provider answers %i', async (status, message, sentence) => {
-    server.reply(() => ({ error: { status, message } }));
-    const end = await turnOf(start(), 'hello', `status-${status}`).end;
-    expect(end).toMatchObject({
-      code: 'model_error',
-      reachedModel: true,
-      message: expect.stringContaining(sentence),
-      hint: expect.stringContaining(String(status)),
-    });
+  it('names the reason when the provider refuses', async () => {
+    const conversation = start().open({ id: 'refused-by-provider', kind: 'chat', cwd: folder });
+    for (const [status, message, sentence] of [
+      [401, 'Incorrect API key provided', 'credentials'],
+      [429, 'Rate limit reached for requests', 'limiting requests'],
+      [404, 'The model `mock` does not exist', 'does not know'],
+      [503, 'The server is overloaded', 'has a problem right now'],
+    ] as const) {
+      server.reply(() => ({ error: { status, message } }));
+      expect(await startTurn(conversation, 'hello').end).toMatchObject({
+        code: 'model_error',
+        reachedModel: true,
+        message: expect.stringContaining(sentence),
+        hint: expect.stringContaining(String(status)),
+      });
+    }
   });
 
   it('names the reason when there is no model server', async () => {
@@ -196,7 +199,7 @@ describe('the real pi as a child', () => {
         ? { text: request.toolResults[0] ?? '' }
         : { tools: [{ name: 'bash', arguments: { command: 'echo $PPID $PI_SESSION_FILE' } }] },
     );
-    const agent = start({ model: 'local/other', maxChildren: 4 });
+    const agent = start({ model: 'local/other', maxChildren: 4, spare: true });
     const first = turnOf(agent, 'first', 'spare-first');
     expect(await first.end).toEqual({ status: 'answered' });
     const spares = () => children().filter((pid) => !first.text().startsWith(`${pid} `));

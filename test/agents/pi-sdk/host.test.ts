@@ -15,24 +15,28 @@ describe('the host of pi sessions', () => {
   let server: ModelServer;
   let folder = '';
   const agents: Agent[] = [];
+  /** For what needs no host process of its own. */
+  let shared: Agent;
 
   beforeAll(async () => {
     server = await startModelServer();
     folder = await mkdtemp(join(tmpdir(), 'pi-sdk-'));
     await mkdir(join(server.agentDir, 'extensions'));
     await cp(join(import.meta.dirname, 'extension.mjs'), join(server.agentDir, 'extensions/test.js'));
+    shared = make();
   });
   afterEach(async () => {
     await Promise.all(agents.splice(0).map((agent) => agent.stop()));
     server.reply(obedientModel);
   });
   afterAll(async () => {
+    await shared.stop();
     await server.stop();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  const start = (options: Partial<PiSdkAgentOptions> = {}): Agent => {
-    const agent = createPiSdkAgent({
+  const make = (options: Partial<PiSdkAgentOptions> = {}): Agent =>
+    createPiSdkAgent({
       cwd: folder,
       sessionDir: join(folder, 'sessions'),
       hosts: 1,
@@ -42,6 +46,8 @@ describe('the host of pi sessions', () => {
       env: server.env,
       ...options,
     });
+  const start = (options: Partial<PiSdkAgentOptions>): Agent => {
+    const agent = make(options);
     agents.push(agent);
     return agent;
   };
@@ -67,12 +73,11 @@ describe('the host of pi sessions', () => {
             ],
           },
     );
-    const agent = start();
     const answers = await Promise.all(
       ['one', 'two', 'three'].map(async (id) => {
         const cwd = join(folder, id);
         await mkdir(cwd);
-        return await answer(startTurn(agent.open({ id, kind: 'chat', cwd }), 'where?'));
+        return await answer(startTurn(shared.open({ id, kind: 'chat', cwd }), 'where?'));
       }),
     );
     expect(answers).toEqual(
@@ -82,30 +87,28 @@ describe('the host of pi sessions', () => {
 
   it('gives each session its own instances of extensions', async () => {
     callsTools();
-    const agent = start();
-    const first = agent.open({ id: 'count-1', kind: 'chat', cwd: folder });
+    const first = shared.open({ id: 'count-1', kind: 'chat', cwd: folder });
     expect(await answer(startTurn(first, 'count'))).toBe('1');
     expect(await answer(startTurn(first, 'count'))).toBe('2');
-    expect(await answer(turnOf(agent, 'count', 'count-2'))).toBe('1');
+    expect(await answer(turnOf(shared, 'count', 'count-2'))).toBe('1');
   });
 
   it('is not confused by what extensions print or forget to catch', async () => {
     callsTools();
-    const agent = start();
-    expect(await answer(turnOf(agent, 'shout', 'noisy'))).toBe('shouted');
-    expect(await answer(turnOf(agent, 'forget', 'careless'))).toBe('forgotten');
-    expect(await answer(turnOf(agent, 'count', 'calm'))).toBe('1');
+    expect(await answer(turnOf(shared, 'shout', 'noisy'))).toBe('shouted');
+    expect(await answer(turnOf(shared, 'forget', 'careless'))).toBe('forgotten');
+    expect(await answer(turnOf(shared, 'count', 'calm'))).toBe('1');
   });
 
   it('ends a turn that a command of an extension has answered by itself', async () => {
-    expect(await answer(turnOf(start(), '/hello', 'command'))).toBe('');
+    expect(await answer(turnOf(shared, '/hello', 'command'))).toBe('');
   });
 
   it('carries questions of extensions out, and denies them when nobody can be asked', async () => {
     callsTools();
-    expect(await answer(turnOf(start(), 'ask', 'nobody'))).toBe('false');
+    expect(await answer(turnOf(shared, 'ask', 'nobody'))).toBe('false');
     const asked: string[] = [];
-    const asking = start().open({
+    const asking = shared.open({
       id: 'somebody',
       kind: 'chat',
       cwd: folder,
@@ -177,9 +180,8 @@ describe('the host of pi sessions', () => {
   });
 
   it('says what is wrong with a session that cannot start', async () => {
-    const agent = start();
     const spec = { kind: 'chat', cwd: folder } as const;
-    const failing = (extra: object) => startTurn(agent.open({ ...spec, id: 'failing', ...extra }), 'x').end;
+    const failing = (extra: object) => startTurn(shared.open({ ...spec, id: 'failing', ...extra }), 'x').end;
     expect(await failing({ model: 'typo-9000' })).toMatchObject({
       code: 'agent_unconfigured',
       message: 'The agent does not know the configured model.',
@@ -204,7 +206,7 @@ describe('the host of pi sessions', () => {
   });
 
   it('does what the controls ask', async () => {
-    const conversation = start().open({ id: 'controls', kind: 'chat', cwd: folder });
+    const conversation = shared.open({ id: 'controls', kind: 'chat', cwd: folder });
     expect(await conversation.control({ type: 'model', name: 'local/other' })).toBe('Model: local/other');
     expect(await conversation.control({ type: 'thinking', level: 'low' })).toBe('Thinking: low');
     await answer(startTurn(conversation, 'hello'));
@@ -215,10 +217,9 @@ describe('the host of pi sessions', () => {
   });
 
   it('holds a hundred conversations that talk at the same time', async () => {
-    const agent = start();
     await Promise.all(
       Array.from({ length: 100 }, async (_, i) =>
-        expect(await answer(turnOf(agent, `I am ${i}`, `crowd-${i}`))).toBe(`You said: I am ${i}`),
+        expect(await answer(turnOf(shared, `I am ${i}`, `crowd-${i}`))).toBe(`You said: I am ${i}`),
       ),
     );
   });
