@@ -141,7 +141,7 @@ export function schedules(rows: readonly ScheduleView[]): string {
       each.when,
       clock(each.nextRunAt),
       each.lastStatus ?? '',
-      each.deliver.join(', '),
+      each.deliver.map((to) => (to === 'origin' ? 'its own chat' : to)).join(', '),
       each.prompt.replaceAll(/\s+/g, ' ').slice(0, 50),
     ]),
     'No schedules. /every <when> <text> in a chat makes one, or: pi-gateway-tui schedules every 30m <text>',

@@ -177,10 +177,15 @@ export class Handoffs {
         hint: 'The chat is bound to that pi: unbind it there with /gateway unbind.',
       });
     if (sessionFile === undefined)
-      throw new GatewayError('session_empty', 'the agent has kept nothing of this session yet', {
-        status: 409,
-        hint: 'It can be opened after its first answer.',
-      });
+      throw session.turns > 0
+        ? new GatewayError('session_empty', 'this agent keeps no session file that pi could open', {
+            status: 409,
+            hint: 'Only sessions of pi can be opened in a terminal. Read this one with Enter in the console.',
+          })
+        : new GatewayError('session_empty', 'this session has no answer yet', {
+            status: 409,
+            hint: 'You can open it after its first answer.',
+          });
     const where = `In the agent's folder ${cwd ?? ''}: pi --session ${sessionFile}`;
     if (!this.#deps.sharesFiles || host !== undefined)
       throw new GatewayError(

@@ -95,10 +95,13 @@ export interface ActionContext {
   target<K extends ListId>(list: K): RowOf[K] | undefined;
   /** Marked rows that pass the list's filter. */
   marked<K extends ListId>(list: K): readonly RowOf[K][];
-  /** `@name` in a filter stands for the text from now on. */
-  saveFilter(name: string, text: string): void;
   /** The lists and panes as the last frame showed them. */
-  readonly lists: { readonly boxes: readonly PaneBox[] };
+  readonly lists: {
+    readonly boxes: readonly PaneBox[];
+    readonly savedFilters: Readonly<Record<string, string>>;
+    /** `@name` in a filter stands for the text from now on; undefined: for nothing any more. */
+    saveFilters(filters: Readonly<Record<string, string | undefined>>): void;
+  };
   /** Moves the selection of the active list, or scrolls the open page. */
   move(by: Movement): void;
   open(mode: Mode): void;

@@ -290,9 +290,12 @@ const HOME: readonly Action[] = [
       const { platform: own, chatId, threadId } = row.chat;
       const named = `${escaped(chatId)}${threadId === undefined ? '' : `:${escaped(threadId)}`}`;
       context.ask({
-        title: `Make this the home chat of ${own}?`,
-        lines: [clean(row.chatName ?? row.senderName, 80), `Results for home:${own} go there.`],
-        verb: 'make it home',
+        title: `Set the home chat of ${own}?`,
+        lines: [
+          `Chat: ${clean(row.chatName ?? row.senderName, 80)}`,
+          `Tasks and schedules that deliver to home:${own} send their results to it.`,
+        ],
+        verb: 'set it',
         confirmed: () => context.run({ type: 'home.set', platform: own, chat: named }),
       });
     },
@@ -329,7 +332,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   adapters: 'Adapters',
   log: 'Log',
   questions: 'Questions',
-  refusals: 'Refusals',
+  refusals: 'Rejected',
   outbox: 'Outbox',
   schedules: 'Schedules',
   allowlist: 'Allowlist',

@@ -101,7 +101,7 @@ export const REJECTED: readonly Action[] = [
     ...ABOUT_SENDER,
     keys: ['a'],
     label: 'allow sender',
-    help: 'Put the sender of the selected refusal on the allowlist.',
+    help: 'Add the sender of the selected rejected message to the allowlist.',
     hint: 10,
     confirm: askAbout('allow', 'They can talk to the agent at once.'),
     run(context) {

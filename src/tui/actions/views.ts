@@ -113,7 +113,7 @@ export const VIEWS: readonly Action[] = [
       });
     },
   },
-  view('refusals', ['f'], 'Show who was turned away and why; a allows the sender.'),
+  view('refusals', ['f'], 'Show rejected messages by sender, with the reason; a allows the sender.'),
   view('outbox', ['o'], 'Show messages that wait or failed; retry or abandon them.'),
   view('schedules', ['t'], 'Show what runs at which time; pause, run or remove it.'),
   view('blocked', ['B'], 'Show who is blocked; x unblocks.'),

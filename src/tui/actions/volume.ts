@@ -85,7 +85,7 @@ export const VOLUME: readonly Action[] = [
     scopes: ['list'],
     keys: ['space'],
     label: 'mark',
-    help: 'Mark the selected row, or take its mark away; acts then work on all marked rows.',
+    help: 'Mark the selected row or remove its mark, and go to the next row. Keys then act on all marked rows.',
     hint: 60,
     disabled: unmarkable,
     run: (context) => mark(context, activeList(context.view)),
@@ -134,6 +134,48 @@ export const VOLUME: readonly Action[] = [
       }),
   },
   {
+    id: 'group',
+    scopes: ['list'],
+    keys: ['#'],
+    label: 'group by platform',
+    labelNow: ({ view }) => (view.grouped.has(activeList(view)) ? 'ungroup' : 'group by platform'),
+    help: 'Group the list by platform, or show it as one list again.',
+    disabled: ({ view }) =>
+      LISTS[activeList(view)].columns?.['platform'] === undefined ? 'this list has no platforms' : undefined,
+    run: (context) =>
+      context.update((view) => {
+        const grouped = new Set(view.grouped);
+        const list = activeList(view);
+        if (!grouped.delete(list)) grouped.add(list);
+        return { ...view, grouped };
+      }),
+  },
+  {
+    id: 'filter.remove',
+    scopes: ['list'],
+    keys: [],
+    label: 'remove filter',
+    help: 'Remove a saved filter.',
+    words: 'filter remove',
+    args: '<name>',
+    run(context, [name]) {
+      if (name === undefined || context.lists.savedFilters[name] === undefined) {
+        const names = Object.keys(context.lists.savedFilters);
+        const saved = names.length === 0 ? 'No filter is saved.' : `Saved filters: ${names.join(', ')}.`;
+        context.toast(saved, 'warn');
+      } else
+        context.run(
+          { type: 'config.set', key: `console.filters.${name}`, value: null },
+          {
+            after() {
+              context.lists.saveFilters({ [name]: undefined });
+              context.toast(`Removed @${name}`);
+            },
+          },
+        );
+    },
+  },
+  {
     id: 'filter.save',
     scopes: ['list'],
     keys: [],
@@ -151,7 +193,7 @@ export const VOLUME: readonly Action[] = [
           { type: 'config.set', key: `console.filters.${name}`, value: text },
           {
             after() {
-              context.saveFilter(name, text);
+              context.lists.saveFilters({ [name]: text });
               context.toast(`@${name} stands for ${clean(text, 60)}`);
             },
           },

@@ -14,37 +14,48 @@ export interface StatusTableProps {
 }
 
 const PADDING = 1;
-/** Three rules and one blank on each side of both columns. */
-const FIXED = 3 + 4 * PADDING;
 
 /**
- * The facts of the gateway in a table. `ink-table` measures with `String.length`; column titles padded to the width we
- * want fix its columns, and the cells are padded again by display width.
+ * The facts of the gateway in a table without rules between its rows, two facts beside each other where there is room.
+ * `ink-table` measures with `String.length`; column titles padded to the width we want fix its columns, and the cells are
+ * padded again by display width.
  */
 export function StatusTableView({ table, theme, glyphs }: StatusTableProps): ReactNode {
-  const first = Math.min(14, Math.max(6, table.width - FIXED - 8));
-  const widths = [first, Math.max(4, table.width - FIXED - first)];
-  const [nameTitle = '', valueTitle = ''] = ['What', 'State'].map((title, index) =>
-    fillTo(title, widths[index] ?? 0),
-  );
+  const { beside } = table;
+  const widths = widthsOf(table);
+  const titles = widths.map((width, index) => fillTo(index % 2 === 0 ? 'What' : 'State', width));
   const cell = ({ children, column }: CellProps): ReactNode => {
     const text = String(children).trim();
     const width = (widths[column] ?? 0) + 2 * PADDING;
-    const style = column === 0 ? (text === 'WARNING' ? 'bad' : 'dim') : 'text';
+    const style = column % 2 === 0 ? (text === 'WARNING' ? 'bad' : 'dim') : 'text';
     return <Text>{paint(exact([span(' '), span(text, style)], width, glyphs.ellipsis), theme)}</Text>;
   };
+  // Before every row comes a rule; only the one under the head is shown. Its pieces are drawn from left to right.
+  let rules = 0;
+  let within = false;
   const skeleton = ({ children }: PropsWithChildren): ReactNode => {
     const text = String(children);
-    return <Text>{paint([span(boxed(text, glyphs), 'border')], theme)}</Text>;
+    if (text === '┌') rules = 0;
+    if (text === '├') {
+      rules += 1;
+      within = true;
+    }
+    const hidden = within && rules > 1;
+    if (text === '┤') within = false;
+    return hidden ? null : <Text>{paint([span(boxed(text, glyphs), 'border')], theme)}</Text>;
   };
   const header = ({ children }: PropsWithChildren): ReactNode => {
     const text = String(children);
     return <Text>{paint([span(text, 'title')], theme)}</Text>;
   };
-  const data = table.rows.map((row) => ({
-    [nameTitle]: bounded(row.name, widths[0] ?? 0, glyphs),
-    [valueTitle]: bounded(row.value, widths[1] ?? 0, glyphs),
-  }));
+  const half = Math.ceil(table.rows.length / beside);
+  const data = table.rows.slice(0, half).map((row, at) => {
+    const facts = beside === 1 ? [row] : [row, table.rows[half + at]];
+    const texts = facts.flatMap((fact) => [fact?.name ?? '', fact?.value ?? '']);
+    return Object.fromEntries(
+      titles.map((title, column) => [title, bounded(texts[column] ?? '', widths[column] ?? 0, glyphs)]),
+    );
+  });
   return (
     <Box
       position="absolute"
@@ -56,8 +67,10 @@ export function StatusTableView({ table, theme, glyphs }: StatusTableProps): Rea
     >
       <Box flexShrink={0}>
         <Table
+          // It keeps the components with which it was made.
+          key={titles.join()}
           data={data}
-          columns={[nameTitle, valueTitle]}
+          columns={titles}
           padding={PADDING}
           cell={cell}
           skeleton={skeleton}
@@ -66,6 +79,16 @@ export function StatusTableView({ table, theme, glyphs }: StatusTableProps): Rea
       </Box>
     </Box>
   );
+}
+
+/** Cells of each column: rules and blanks around them are not theirs. */
+function widthsOf({ width, beside }: StatusTable): number[] {
+  const columns = 2 * beside;
+  const room = width - (columns + 1) - 2 * PADDING * columns;
+  const name = Math.min(14, Math.max(6, Math.floor(room / beside) - 8));
+  const value = Math.max(4, Math.floor(room / beside) - name);
+  // The titles of the columns tell them apart: no two of the same words are of one width.
+  return beside === 1 ? [name, value] : [name, value, name + 1, Math.max(4, room - 2 * name - value - 1)];
 }
 
 /** At most `width` cells and at most `width` UTF-16 units: more of either would widen the table's own rules. */

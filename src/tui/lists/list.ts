@@ -7,15 +7,15 @@ import type {
   PairingView,
   RefusalView,
   ScheduleView,
-  SessionView,
   TaskView,
 } from '../../gateway/model.ts';
 import type { ConfigValue, OperatorQueries, QueueEntry, SearchHit } from '../../gateway/operator/operator.ts';
+import { fillTo } from '../draw/cells.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
-import type { Line } from '../draw/line.ts';
+import { type Line, type Span, span } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { PulseSlice } from '../state/pulse.ts';
-import type { LogEntry, Slices } from '../state/slices.ts';
+import type { LogEntry, SessionRow, Slices } from '../state/slices.ts';
 
 /** The five panes, in the order of their number keys. */
 export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as const;
@@ -52,7 +52,7 @@ export type Blocked = OperatorQueries['blocked']['result'][number];
 
 export interface RowOf {
   adapters: AdapterView;
-  sessions: SessionView;
+  sessions: SessionRow;
   tasks: TaskView;
   pairing: PairingView;
   log: LogEntry;
@@ -91,6 +91,8 @@ export interface DrawContext {
   /** Rows whose command is under way. */
   readonly pending: ReadonlySet<string>;
   readonly pulse?: PulseSlice;
+  /** The list is grouped by platform; `first`: this row begins a group. */
+  readonly group?: { readonly first: boolean };
   /** Cells of the widest `name` among the rows that are shown. */
   readonly widest?: number;
   /** Columns cut off on the left, for lists that scroll sideways. */
@@ -133,6 +135,12 @@ export interface ListDefinition<Row> {
 }
 
 export type ListDefinitions = { readonly [K in ListId]: ListDefinition<RowOf[K]> };
+
+/** The platform of a row; in a grouped list once for each group. */
+export function platformCell(platform: string, { group }: Pick<DrawContext, 'group'>): Span {
+  if (group === undefined) return span(fillTo(platform, 9), 'dim');
+  return group.first ? span(fillTo(platform, 9), 'accent') : span(' '.repeat(9));
+}
 
 /** Height of a list whose rows are one line each. */
 export const oneLine = (): number => 1;

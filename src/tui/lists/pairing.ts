@@ -1,8 +1,8 @@
 import type { PairingView } from '../../gateway/model.ts';
-import { clean, cut, fillTo } from '../draw/cells.ts';
+import { clean, cut } from '../draw/cells.ts';
 import { cutLine, type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
-import type { DrawContext, ListDefinition } from './list.ts';
+import { type DrawContext, type ListDefinition, platformCell } from './list.ts';
 
 /** Below this width the facts of a request take two lines instead of one: the id must be seen whole, names lie. */
 const WIDE = 84;
@@ -44,7 +44,7 @@ export const pairingList: ListDefinition<PairingView> = {
   empty: () => ['Nobody is waiting.', 'New users who message a bot appear here: a approve, d deny, b block.'],
   draw(row, context) {
     const { width, glyphs, pending } = context;
-    const platform = span(fillTo(row.platform, 9), 'dim');
+    const platform = platformCell(row.platform, context);
     const id = row.senderId === '' ? [] : [span('id ', 'dim'), span(clean(row.senderId, 80))];
     const state = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'warn')] : times(row, context);
     const made =

@@ -2,7 +2,7 @@
 import type { RefusalView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
-import { type Blocked, type ListDefinition, oneLine, type RejectedPerson } from './list.ts';
+import { type Blocked, type ListDefinition, oneLine, platformCell, type RejectedPerson } from './list.ts';
 
 export function personKey({ platform, senderId }: Pick<RefusalView, 'platform' | 'senderId'>): string {
   return `${platform} ${senderId}`;
@@ -29,7 +29,7 @@ function byPerson(refusals: readonly RefusalView[]): readonly RejectedPerson[] {
 }
 
 export const refusalsList: ListDefinition<RejectedPerson> = {
-  title: 'Refusals',
+  title: 'Rejected',
   rows: ({ slices }) => byPerson(slices.refusals),
   key: personKey,
   haystack: (row) =>
@@ -44,9 +44,9 @@ export const refusalsList: ListDefinition<RejectedPerson> = {
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => ['Nobody was turned away.', 'Every message that was not taken appears here with its reason.'],
-  draw(row, { width, glyphs, ticker, pending }) {
+  draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
-      span(fillTo(row.platform, 9), 'dim'),
+      platformCell(row.platform, context),
       span(' '),
       span(
         fillTo(clean(row.senderName, 120), Math.min(20, Math.floor(width / 4)), 'left', glyphs.ellipsis),
@@ -76,9 +76,9 @@ export const blockedList: ListDefinition<Blocked> = {
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => ['No one is blocked.', 'b blocks the sender of a request or of a rejected message.'],
-  draw(row, { width, glyphs, ticker, pending }) {
+  draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
-      span(fillTo(row.platform, 9), 'dim'),
+      platformCell(row.platform, context),
       span(' '),
       span(clean(row.userId, 80), 'strong'),
     ];

@@ -3,8 +3,9 @@ import { cellWidth, clean, fillTo } from '../draw/cells.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
+import type { SessionRow } from '../state/slices.ts';
 import type { DrawContext, ListDefinition } from './list.ts';
-import { oneLine } from './list.ts';
+import { oneLine, platformCell } from './list.ts';
 
 const SIGNS: Readonly<Record<SessionState, { sign: (g: Glyphs) => string; style: Style }>> = {
   running: { sign: (g) => g.on, style: 'ok' },
@@ -81,6 +82,12 @@ function stateWords(row: SessionView, { ticker, glyphs }: DrawContext): Line {
   }
 }
 
+/** "940", "12k", "3.1M". */
+function shortCount(count: number): string {
+  if (count < 1_000) return String(count);
+  return count < 1_000_000 ? `${Math.round(count / 1_000)}k` : `${(count / 1_000_000).toFixed(1)}M`;
+}
+
 /** Rows are immutable, and there may be thousands: they are counted once. */
 const counted = new WeakMap<readonly SessionView[], number>();
 
@@ -93,7 +100,7 @@ function activeOf(rows: readonly SessionView[]): number {
   return active;
 }
 
-export const sessionsList: ListDefinition<SessionView> = {
+export const sessionsList: ListDefinition<SessionRow> = {
   title: 'Sessions',
   rows: ({ slices }) => slices.sessions,
   key: (row) => row.id,
@@ -104,6 +111,7 @@ export const sessionsList: ListDefinition<SessionView> = {
     platform: (row) => row.chat.platform,
     state: (row) => (row.lastFailure === undefined ? row.state : [row.state, 'failed']),
     turns: (row) => row.turns,
+    tok: (row) => row.tokens,
     queued: (row) => row.waiting,
     active: (row) => row.lastUserAt,
     model: (row) => row.model,
@@ -129,13 +137,17 @@ export const sessionsList: ListDefinition<SessionView> = {
     const left: Span[] = [
       sessionSign(row.state, glyphs),
       span(' '),
-      ...(width >= 44 ? [span(fillTo(row.chat.platform, 9), 'dim'), span(' ')] : []),
+      ...(width >= 44 ? [platformCell(row.chat.platform, context), span(' ')] : []),
       span(name, quiet ? 'dim' : 'strong'),
       span(' '.repeat(Math.max(1, nameWidth - cellWidth(name) + 1))),
       ...(row.bound === undefined ? [] : [span(`${boundWords(row)} `, 'mark')]),
       ...stateWords(row, context),
     ];
-    const right = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'dim')] : [];
+    const right = pending.has(row.id)
+      ? [span(`working${glyphs.ellipsis}`, 'dim')]
+      : row.tokens === undefined || width < 60
+        ? []
+        : [span(`${shortCount(row.tokens)} tok`, 'dim')];
     return [spread(left, right, width, glyphs.ellipsis)];
   },
 };

@@ -4,7 +4,7 @@ import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { allowlistKey } from '../state/orders.ts';
-import { type ListDefinition, oneLine } from './list.ts';
+import { type ListDefinition, oneLine, platformCell } from './list.ts';
 
 export const outboxList: ListDefinition<OutboxView> = {
   title: 'Outbox',
@@ -21,13 +21,15 @@ export const outboxList: ListDefinition<OutboxView> = {
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => ['Everything is delivered.', 'Messages that wait or failed appear here.'],
-  draw(row, { width, glyphs, ticker, pending }) {
+  draw(row, { width, glyphs, ticker, pending, ...context }) {
     const failed = row.state === 'failed';
     const left: Span[] = [
       failed ? span(glyphs.bad, 'bad') : span(glyphs.wait, 'warn'),
       span(' '),
       span(fillTo(row.state, 8), failed ? 'bad' : 'warn'),
-      span(` ${fillTo(row.chat.platform, 9)} `, 'dim'),
+      span(' '),
+      platformCell(row.chat.platform, context),
+      span(' '),
       span(`${clean(row.chat.chatId, 40)} `, 'strong'),
       ...(row.error === undefined ? [] : [span(`${clean(row.error, 200)} `, 'warn')]),
       span(clean(row.preview, 200), 'dim'),
@@ -60,9 +62,9 @@ export const allowlistList: ListDefinition<AllowlistView> = {
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => ['Nobody is on the list.', 'Approve a pairing request, or : allow <platform> <userId>.'],
-  draw(row, { width, glyphs, ticker, pending }) {
+  draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
-      span(fillTo(row.platform, 9), 'dim'),
+      platformCell(row.platform, context),
       span(' '),
       span(
         fillTo(clean(row.name, 120), Math.min(24, Math.floor(width / 3)), 'left', glyphs.ellipsis),

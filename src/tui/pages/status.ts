@@ -63,7 +63,7 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Pairing', `${pairing.length} waiting, ${gateway.turnedAway} turned away`),
     row('Questions', dialogs.length),
     row('Allowlist', allowlist.length),
-    row('Refusals', refusals.length),
+    row('Rejected', refusals.length),
     row('Schedules', schedules.filter(({ state }) => state === 'active').length),
     row('Outbox', outbox.length),
     row(

@@ -178,8 +178,13 @@ function digestOf({ controller, glyphs }: Scene, pane: PaneId): Line {
   }
 }
 
+/** From this width on the status page has two columns of facts. */
+const DENSE = 90;
+
 export interface StatusTable extends Place {
   readonly rows: readonly StatusRow[];
+  /** Facts in one row of the table. */
+  readonly beside: 1 | 2;
 }
 
 export interface Screen {
@@ -271,9 +276,11 @@ function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: 
   if (page.page !== 'status') return { block: pagePane(scene, page) };
   const place = pagePlace(scene);
   const all = statusRows(scene);
-  // A table row and the rule under it, a head of three lines.
-  const size = Math.max(1, Math.floor((place.height - 2 - 4) / 2));
-  const top = pageWindow(scene, page, all.length, size);
+  // Two facts beside each other where there is room; a head of three lines, a rule at the end.
+  const beside = place.width >= DENSE ? 2 : 1;
+  const size = Math.max(1, (place.height - 2 - 4) * beside);
+  const from = pageWindow(scene, page, all.length, size);
+  const top = from - (from % beside);
   const note: Line =
     all.length <= size
       ? []
@@ -286,6 +293,7 @@ function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: 
       width: place.width - 2,
       height: place.height - 2,
       rows: all.slice(top, top + size),
+      beside,
     },
   };
 }

@@ -3,7 +3,7 @@ import { cellWidth, clean, wrap } from '../draw/cells.ts';
 import { frame } from '../draw/frame.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
-import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
+import { cellsOf, type ListDefinition, type ListId, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { wrappedLog } from '../lists/log.ts';
 import { callKey, showsWholeCall } from '../lists/questions.ts';
@@ -109,7 +109,9 @@ export function titleLine<K extends ListId>(
   if (marked > 0) line.push(span(` ${marked} marked`, 'mark'));
   const sort = controller.view.sorts[id];
   if (sort !== undefined) line.push(span(` by ${sort.column}${sort.reversed ? ', reversed' : ''}`, 'mark'));
-  else if (id === 'sessions' && controller.view.failuresFirst) line.push(span(' failures first', 'mark'));
+  if (controller.view.grouped.has(id)) line.push(span(' by platform', 'mark'));
+  if (sort === undefined && id === 'sessions' && controller.view.failuresFirst)
+    line.push(span(' failures first', 'mark'));
   if (id === 'log') {
     const { logLevel, logSource } = controller.view;
     if (logLevel !== undefined) line.push(span(` ${logLevel}${logLevel === 'error' ? '' : '+'}`, 'mark'));
@@ -162,6 +164,7 @@ function rowLines<K extends ListId>(
     shift: id === 'log' ? controller.view.logShift : 0,
   };
   const marks = controller.view.marks[id];
+  const grouped = controller.view.grouped.has(id);
   const lines: Line[] = [];
   // One row more than fits whole: its first lines still show.
   for (let index = first; index < Math.min(rows.length, first + room + 1); index += 1) {
@@ -174,7 +177,10 @@ function rowLines<K extends ListId>(
         : selected
           ? span(glyphs.cursor, 'key')
           : span(' ');
-    const drawn = list.draw(entry, context);
+    const drawn = list.draw(
+      entry,
+      grouped ? { ...context, group: { first: beginsGroup(list, rows, index, first) } } : context,
+    );
     if (lines.length + drawn.length <= box.height - 2) {
       controller.lists.drawn.row(id, list.key(entry));
       const asked = id === 'questions' ? controller.lists.subject('questions', list.key(entry)) : undefined;
@@ -186,6 +192,18 @@ function rowLines<K extends ListId>(
     }
   }
   return lines.slice(0, Math.max(0, box.height - 2));
+}
+
+/** The first row that is shown names its platform, too. */
+function beginsGroup<Row extends object>(
+  { columns }: ListDefinition<Row>,
+  rows: readonly Row[],
+  index: number,
+  first: number,
+): boolean {
+  const [entry, before] = [rows[index], rows[index - 1]];
+  if (columns === undefined || entry === undefined || before === undefined || index === first) return true;
+  return cellsOf(columns, 'platform', entry)[0] !== cellsOf(columns, 'platform', before)[0];
 }
 
 function widestName<Row>({ name }: ListDefinition<Row>, rows: readonly Row[], glyphs: Glyphs): number {

@@ -1,5 +1,5 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
-import type { TranscriptEntry } from '../../gateway/model.ts';
+import type { TranscriptEntry, UsageRow } from '../../gateway/model.ts';
 import type {
   CommandResult,
   Operator,
@@ -172,8 +172,8 @@ export class Controller implements ActionContext, Desk {
     return this.lists.marked(list);
   }
 
-  saveFilter(name: string, text: string): void {
-    this.lists.saveFilters({ [name]: text });
+  countUsage(usage: readonly UsageRow[]): void {
+    this.#store.countUsage(usage);
   }
 
   deliberate(run: () => void): void {

@@ -7,7 +7,7 @@ import type { PaneBox } from '../screen/layout.ts';
 import type { Starts } from './find.ts';
 import { FilteredRows, type Only } from './rows.ts';
 import type { Slices } from './slices.ts';
-import { SortedRows } from './sorting.ts';
+import { type Sort, SortedRows } from './sorting.ts';
 import type { Cursor } from './undo.ts';
 import { filterOf, type Mode, type PageId, topMode, type ViewState } from './view.ts';
 import { Viewports } from './viewport.ts';
@@ -116,6 +116,8 @@ export function moved(index: number, count: number, page: number, by: Movement):
 /** From the least to the most important. */
 export const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
+const BY_PLATFORM: Sort = { column: 'platform', reversed: false };
+
 /** Longest wait for a row that was asked back. */
 const AWAITED_MS = 5_000;
 
@@ -155,6 +157,7 @@ export class ListState {
   readonly #desk: Desk;
   readonly #filtered = new FilteredRows();
   readonly #sorts = new SortedRows();
+  readonly #groups = new SortedRows();
   #sorted: { readonly from: readonly object[]; readonly rows: readonly object[] } = { from: [], rows: [] };
   readonly #movedAt = new Map<ListId, number>();
   /** Cursors that go back to their rows as soon as those are there again. */
@@ -171,9 +174,15 @@ export class ListState {
     const mode = topMode(this.#desk.view);
     if (filter === '' && mode?.kind === 'filter' && mode.list === list) this.#filtered.warm(list, source);
     const rows = this.#filtered.rows(list, source, filter, this.#only(list));
-    const sort = this.#desk.view.sorts[list];
-    if (sort !== undefined) return this.#sorts.rows(list, rows, sort);
-    return list === 'sessions' && this.#desk.view.failuresFirst ? this.#failuresFirst(rows) : rows;
+    const { sorts, grouped, failuresFirst } = this.#desk.view;
+    const sort = sorts[list];
+    const sorted =
+      sort !== undefined
+        ? this.#sorts.rows(list, rows, sort)
+        : list === 'sessions' && failuresFirst
+          ? this.#failuresFirst(rows)
+          : rows;
+    return grouped.has(list) ? this.#groups.rows(list, sorted, BY_PLATFORM) : sorted;
   }
 
   #failuresFirst<Row extends object>(rows: readonly Row[]): readonly Row[] {
@@ -198,8 +207,12 @@ export class ListState {
     };
   }
 
-  saveFilters(filters: Readonly<Record<string, string>>): void {
+  saveFilters(filters: Readonly<Record<string, string | undefined>>): void {
     this.#filtered.save(filters);
+  }
+
+  get savedFilters(): Readonly<Record<string, string>> {
+    return this.#filtered.saved;
   }
 
   /** Marked rows that pass the filter: what it hides is not acted on. */

@@ -9,6 +9,8 @@ import type {
   LogLine,
   Platform,
   RefusalView,
+  SessionView,
+  UsageRow,
 } from '../../gateway/model.ts';
 import { isPlatform } from '../../gateway/model.ts';
 import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator/operator.ts';
@@ -25,7 +27,7 @@ import {
 } from './orders.ts';
 import { Pulse } from './pulse.ts';
 import { Ring } from './ring.ts';
-import type { LinkSlice, LogEntry, Slices } from './slices.ts';
+import type { LinkSlice, LogEntry, SessionRow, Slices } from './slices.ts';
 import { Traffic } from './traffic.ts';
 
 /**
@@ -160,7 +162,8 @@ export class Projection {
     key: (row) => row.platform,
     compare: (a, b) => platformRank(a.platform) - platformRank(b.platform),
   });
-  readonly #sessions = new SortedRows({ key: (row) => row.id, compare: compareSessions });
+  readonly #sessions = new SortedRows<SessionRow>({ key: (row) => row.id, compare: compareSessions });
+  readonly #tokens = new Map<string, number>();
   readonly #tasks = new SortedRows({ key: (row) => row.id, compare: compareTasks });
   readonly #schedules = new SortedRows({ key: (row) => row.id, compare: compareSchedules });
   readonly #pairing = new SortedRows({ key: (row) => row.id, compare: comparePairing });
@@ -191,7 +194,7 @@ export class Projection {
   load(snapshot: OperatorSnapshot): void {
     this.#gateway = snapshot.gateway;
     this.#adapters.replace(snapshot.adapters);
-    this.#sessions.replace(snapshot.sessions);
+    this.#sessions.replace(snapshot.sessions.map((row) => this.#withTokens(row)));
     this.#tasks.replace(snapshot.tasks);
     this.#schedules.replace(snapshot.schedules ?? []);
     this.#pairing.replace(snapshot.pairing);
@@ -219,10 +222,11 @@ export class Projection {
         return true;
       case 'session':
         this.#pulse.session(event.session, now);
-        this.#sessions.set(event.session);
+        this.#sessions.set(this.#withTokens(event.session));
         return true;
       case 'session-removed':
         this.#pulse.gone(event.id);
+        this.#tokens.delete(event.id);
         return this.#sessions.delete(event.id);
       case 'task':
         this.#tasks.set(event.task);
@@ -245,6 +249,8 @@ export class Projection {
       case 'refusal':
         this.#refusals.push(event.refusal);
         return true;
+      case 'usage':
+        return this.#countTokens(event.sessionId, event.inputTokens + event.outputTokens);
       case 'outbox':
         if (event.item.state === 'delivered' || event.item.state === 'abandoned')
           return this.#outbox.delete(event.item.id);
@@ -270,7 +276,6 @@ export class Projection {
       case 'decision':
       case 'inbound':
       case 'turn':
-      case 'usage':
       case 'limit':
       case 'transcript':
       case 'notice':
@@ -280,6 +285,27 @@ export class Projection {
       default:
         return unknownEvent(event);
     }
+  }
+
+  /** The tokens that were counted before the console opened. */
+  countUsage(usage: readonly UsageRow[]): void {
+    this.#tokens.clear();
+    for (const { sessionId, inputTokens, outputTokens } of usage)
+      this.#tokens.set(sessionId, (this.#tokens.get(sessionId) ?? 0) + inputTokens + outputTokens);
+    this.#sessions.replace(this.#sessions.rows().map((row) => this.#withTokens(row)));
+  }
+
+  /** False where no row shows it. */
+  #countTokens(sessionId: string, tokens: number): boolean {
+    this.#tokens.set(sessionId, (this.#tokens.get(sessionId) ?? 0) + tokens);
+    const row = this.#sessions.get(sessionId);
+    if (row !== undefined) this.#sessions.set(this.#withTokens(row));
+    return row !== undefined;
+  }
+
+  #withTokens(row: SessionView): SessionRow {
+    const tokens = this.#tokens.get(row.id);
+    return tokens === undefined ? row : { ...row, tokens };
   }
 
   /** A line of the console itself; not an event of the gateway. */

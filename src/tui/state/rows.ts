@@ -89,9 +89,16 @@ export class FilteredRows {
   }
 
   /** Saved filters, by name: `@name` stands for one. */
-  save(filters: Readonly<Record<string, string>>): void {
-    this.#saved = { ...this.#saved, ...filters };
+  save(filters: Readonly<Record<string, string | undefined>>): void {
+    const saved = Object.entries({ ...this.#saved, ...filters });
+    this.#saved = Object.fromEntries(
+      saved.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])),
+    );
     this.#filters.clear();
+  }
+
+  get saved(): Readonly<Record<string, string>> {
+    return this.#saved;
   }
 
   /** Rows are immutable objects: the text that a filter looks at, in lower case, is made once for each. */

@@ -20,6 +20,11 @@ export interface LogEntry extends LogLine {
   readonly seq: number;
 }
 
+/** A session with the tokens that were read and written for it, as far as the console knows. */
+export interface SessionRow extends SessionView {
+  readonly tokens?: number;
+}
+
 export interface LinkSlice {
   readonly kind: 'local' | 'remote';
   readonly url?: string;
@@ -32,7 +37,7 @@ export interface Slices {
   readonly gateway: GatewayView;
   readonly link: LinkSlice;
   readonly adapters: readonly AdapterView[];
-  readonly sessions: readonly SessionView[];
+  readonly sessions: readonly SessionRow[];
   readonly tasks: readonly TaskView[];
   readonly schedules: readonly ScheduleView[];
   readonly pairing: readonly PairingView[];

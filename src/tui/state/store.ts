@@ -1,5 +1,5 @@
 /** Ties the operator's event stream to the projection and the scheduler; React reads it with useSyncExternalStore. */
-import type { LogLine } from '../../gateway/model.ts';
+import type { LogLine, UsageRow } from '../../gateway/model.ts';
 import type { Operator } from '../../gateway/operator/operator.ts';
 import { Projection, type ProjectionLimits } from './projection.ts';
 import { Scheduler, systemTimers, type Timers } from './scheduler.ts';
@@ -81,6 +81,12 @@ export class ConsoleStore {
   /** Adds a line to the console's own log pane (not to the gateway's log). */
   note(level: LogLine['level'], source: string, text: string): void {
     this.#projection.note({ at: this.#timers.now(), level, source, text });
+    this.#scheduler.touch();
+  }
+
+  /** Tokens of sessions from before the console opened. */
+  countUsage(usage: readonly UsageRow[]): void {
+    this.#projection.countUsage(usage);
     this.#scheduler.touch();
   }
 

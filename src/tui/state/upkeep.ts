@@ -1,16 +1,22 @@
 /** After each publication: what is over goes away, what was lost is asked for again. */
+import type { UsageRow } from '../../gateway/model.ts';
 import type { ActionContext } from '../actions/action.ts';
 import { isLoaded } from './loaded.ts';
 import type { TranscriptFeed } from './transcript.ts';
-import { replacePage } from './view.ts';
+import { filterOf, replacePage } from './view.ts';
 
-type Desk = Pick<ActionContext, 'view' | 'slices' | 'update' | 'toast' | 'load'> & {
+/** One for each session of a day. */
+const USAGE_ROWS = 10_000;
+
+type Desk = Pick<ActionContext, 'view' | 'slices' | 'update' | 'toast' | 'load' | 'query'> & {
+  countUsage(usage: readonly UsageRow[]): void;
   readonly transcript: TranscriptFeed;
 };
 
 export class Upkeep {
   readonly #desk: Desk;
   #connected = true;
+  #usage = false;
 
   constructor(desk: Desk) {
     this.#desk = desk;
@@ -20,6 +26,19 @@ export class Upkeep {
     this.#catchUp();
     this.#inviteOver();
     this.#standAtPlace();
+    this.#askUsage();
+  }
+
+  /** Tokens of sessions are asked for once somebody filters or sorts by them. */
+  #askUsage(): void {
+    const { view } = this.#desk;
+    if (
+      this.#usage ||
+      !(view.sorts.sessions?.column === 'tok' || filterOf(view, 'sessions').includes('tok:'))
+    )
+      return;
+    this.#usage = true;
+    this.#desk.query('usage', { limit: USAGE_ROWS }, ({ rows }) => this.#desk.countUsage(rows));
   }
 
   /** The link is back: what is not part of the snapshot is asked for again. */

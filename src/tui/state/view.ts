@@ -137,6 +137,8 @@ export interface ViewState {
   /** Keys of the marked rows. */
   readonly marks: Readonly<Partial<Record<ListId, ReadonlySet<string>>>>;
   readonly sorts: Readonly<Partial<Record<ListId, Sort>>>;
+  /** Lists whose rows stand together by platform. */
+  readonly grouped: ReadonlySet<ListId>;
   readonly modes: readonly Mode[];
   readonly toast: Toast | undefined;
   readonly undos: UndoStack;
@@ -174,6 +176,7 @@ export const INITIAL_VIEW: ViewState = {
   filters: {},
   marks: {},
   sorts: {},
+  grouped: new Set(),
   modes: [],
   toast: undefined,
   undos: [],

@@ -172,13 +172,14 @@ describe('a session is not lent', () => {
     });
   });
 
-  it('before the agent has kept anything of it', async () => {
+  it('of an agent that keeps no session files, although it answered', async () => {
     rig = await Rig.start({ capabilities: { edit: false, typing: false } });
     await rig.say('hello');
     await rig.pass(1000);
     const id = rig.operator.snapshot().sessions[0]?.id ?? '';
     await expect(rig.operator.run({ type: 'session.lend', id })).rejects.toMatchObject({
       code: 'session_empty',
+      message: 'this agent keeps no session file that pi could open',
     });
   });
 

@@ -72,7 +72,7 @@ describe('rejected messages', () => {
   it('are one row for each person, and Enter shows what they wrote', () => {
     const h = harness({ snapshot: snapshotOf({ refusals }), keyMs: 1_100 });
     h.press('f');
-    expect(screen(h)).toContain('Refusals 2');
+    expect(screen(h)).toContain('Rejected 2');
     expect(screen(h)).toMatch(/Mallory.*\(5 messages\)/u);
     h.press('/');
     h.type('mallory');

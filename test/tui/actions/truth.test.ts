@@ -151,11 +151,11 @@ describe('lists', () => {
     h.press('f /');
     h.type('zzz');
     h.press('enter');
-    expect(screen(h)).toContain('Refusals 0/1 /zzz');
+    expect(screen(h)).toContain('Rejected 0/1 /zzz');
     h.press('/');
     expect(screen(h)).not.toContain('/zzz');
     h.press('esc esc f');
-    expect(screen(h)).toContain('Refusals 1');
+    expect(screen(h)).toContain('Rejected 1');
     h.press('/');
     h.type('zzz');
     h.press('enter 1 f');

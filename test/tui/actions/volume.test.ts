@@ -192,3 +192,87 @@ describe('a list', () => {
     expect(names(h)).toEqual(['Ada']);
   });
 });
+
+describe('groups by platform', () => {
+  const chat = (platform: 'telegram' | 'slack', id: string) => ({
+    platform,
+    accountId: 'default',
+    chatId: id,
+  });
+  const sessions = [
+    sessionView('s1', { senderName: 'Zoe', chat: chat('telegram', '1'), lastUserAt: NOW }),
+    sessionView('s2', { senderName: 'Yan', chat: chat('slack', '2'), lastUserAt: NOW - 1 }),
+    sessionView('s3', { senderName: 'Xia', chat: chat('telegram', '3'), lastUserAt: NOW - 2 }),
+  ];
+
+  it('keep the order within each, name each platform once, and keep the selected row', () => {
+    const h = harness({ snapshot: snapshotOf({ sessions }) });
+    h.press('2 #');
+    expect(h.controller.rows('sessions').map(({ id }) => id)).toEqual(['s2', 's1', 's3']);
+    expect(h.controller.target('sessions')?.id).toBe('s1');
+    const shown = h.text(120, 40).join('\n');
+    expect(shown).toContain('Sessions 3 by platform');
+    expect(shown.match(/○ telegram/gu)).toHaveLength(1);
+    h.press('> #');
+    expect(h.controller.rows('sessions').map(({ senderName }) => senderName)).toEqual(['Xia', 'Yan', 'Zoe']);
+  });
+
+  it('are not offered where rows have no platform', () => {
+    const h = harness();
+    h.press('3 #');
+    expect(h.text(120, 40).at(-1)).toContain('this list has no platforms');
+  });
+});
+
+describe('the tokens of sessions', () => {
+  it('are asked for once somebody filters by them, and go on counting', async () => {
+    const row = {
+      day: '2025-06-01',
+      platform: 'telegram',
+      senderId: '1',
+      senderName: 'A',
+      answers: 1,
+      costUsd: 0,
+    };
+    const asked: unknown[] = [];
+    const h = harness({
+      snapshot: snapshotOf({ sessions: [sessionView('s1'), sessionView('s2', { senderName: 'Bo' })] }),
+      queries: {
+        usage(params) {
+          asked.push(params);
+          const rows = [{ ...row, sessionId: 's1', inputTokens: 9_000, outputTokens: 2_000 }];
+          const total = { answers: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 };
+          return { today: total, total, rows };
+        },
+      },
+    });
+    h.press('2 /');
+    h.type('tok:>10k');
+    h.press('enter');
+    await h.settle();
+    expect(h.controller.rows('sessions').map(({ id }) => id)).toEqual(['s1']);
+    expect(h.text(120, 40).join('\n')).toContain('11k tok');
+    const usage = { senderId: '1', sessionId: 's2', inputTokens: 20_000, outputTokens: 1, costUsd: 0 };
+    h.operator.push({ type: 'usage', ...usage });
+    h.operator.push({ type: 'session', session: sessionView('s2', { senderName: 'Bo' }) });
+    await h.settle();
+    expect(h.controller.rows('sessions').map(({ id }) => id)).toEqual(['s1', 's2']);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('a saved filter', () => {
+  it('is removed by its name', async () => {
+    const h = harness({ filters: { work: 'state:running' } });
+    h.press(':');
+    h.type('filter remove nothing');
+    h.press('enter');
+    expect(h.text(120, 40).at(-1)).toContain('Saved filters: work.');
+    h.press(':');
+    h.type('filter remove work');
+    h.press('enter');
+    await h.settle();
+    expect(h.operator.commands).toEqual([{ type: 'config.set', key: 'console.filters.work', value: null }]);
+    expect(h.controller.lists.savedFilters).toEqual({});
+  });
+});

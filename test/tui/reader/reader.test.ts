@@ -48,7 +48,7 @@ describe('the linear console', () => {
     expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 at work.');
     expect(lines.join('\n')).toContain('4 of 6 adapters connected.');
     expect(lines.at(-1)).toBe(
-      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Refusals, 7 Outbox, 8 Allowlist, 9 Configuration, a Schedules, b Questions, c Blocked, s status, q quit.',
+      'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Rejected, 7 Outbox, 8 Allowlist, 9 Configuration, a Schedules, b Questions, c Blocked, s status, q quit.',
     );
   });
 

@@ -53,6 +53,7 @@ const OVERLAYS: Readonly<Record<string, string>> = {
   'text field over a page': '2 enter i',
   filter: '2 /',
   zoom: 'z',
+  'grouped sessions': '2 #',
   queue: '2 Q',
   'settings form': '1 e',
   'settings form with typed text': '1 e tab 漢 字 tab tab',
