@@ -86,9 +86,11 @@ function widthsOf({ width, beside }: StatusTable): number[] {
   const columns = 2 * beside;
   const room = width - (columns + 1) - 2 * PADDING * columns;
   const name = Math.min(14, Math.max(6, Math.floor(room / beside) - 8));
-  const value = Math.max(4, Math.floor(room / beside) - name);
-  // The titles of the columns tell them apart: no two of the same words are of one width.
-  return beside === 1 ? [name, value] : [name, value, name + 1, Math.max(4, room - 2 * name - value - 1)];
+  if (beside === 1) return [name, Math.max(4, room - name)];
+  // The titles tell the columns apart: no two of the same words may be of one width.
+  const values = room - 2 * name - 1;
+  const first = Math.floor((values - 1) / 2);
+  return [name, first, name + 1, values - first];
 }
 
 /** At most `width` cells and at most `width` UTF-16 units: more of either would widen the table's own rules. */

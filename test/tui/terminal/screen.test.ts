@@ -192,3 +192,21 @@ describe('on a real terminal', () => {
     await console.quit();
   });
 });
+
+describe('the status page', () => {
+  it('has two facts in a row on a wide terminal, and no rules between rows', async () => {
+    const console = await openConsole({ columns: 120, rows: 40 });
+    await console.type('S', 'Listens on');
+    await console.shows('Messages');
+    expect(console.terminal.lines().filter((line) => line.includes('├'))).toHaveLength(1);
+    expect(console.terminal.text()).toMatch(
+      /│ Gateway +│ running, version .*│ websocket +│ connected, 1 client/u,
+    );
+    expect(console.terminal.text()).toMatch(/│ Listens on +│ localhost:3847 +│ Sessions +│ 5, 1 at work/u);
+    console.terminal.resize(80, 24);
+    console.stdout.emit('resize');
+    await console.shows(/^│┌─+┬─+┐│$/mu);
+    await console.shows(/│ Connection +│ same process +││/u);
+    await console.quit();
+  });
+});
