@@ -42,8 +42,8 @@ const common = {
 export default defineConfig({
   test: {
     // Much of what runs here waits for a process or a timer: one worker would leave a core idle.
-    maxConcurrency: 4,
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxConcurrency: 8,
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {
         test: {

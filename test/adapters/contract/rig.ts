@@ -110,7 +110,7 @@ export class Rig {
   async close(): Promise<void> {
     await this.adapter.stop();
     await this.peer.stop();
-    await rm(this.stateDir, { recursive: true, force: true });
+    await rm(this.stateDir, { recursive: true, force: true, maxRetries: 5 });
     const output = [...this.#past, this.host].map((host) => host.output()).join('\n') + failures(this.errors);
     for (const secret of this.peer.secrets)
       expect(output.includes(secret), 'a secret was found in the output').toBe(false);

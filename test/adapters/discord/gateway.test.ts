@@ -8,7 +8,8 @@ import { withDiscord } from './with-discord.ts';
 const attempts = (calls: readonly { method: string }[]): number =>
   calls.filter((call) => call.method === 'gateway').length;
 
-describe("Discord's gateway", () => {
+// Each has a server of its own, and mostly waits.
+describe.concurrent("Discord's gateway", () => {
   it('is asked for guild and direct messages with their content', () =>
     withDiscord(async (rig, server) => {
       await rig.connect();
@@ -231,7 +232,7 @@ describe("Discord's gateway", () => {
         server.group('from elsewhere', {}, OTHER_CHANNEL);
         await rig.arrived(await rig.peer.group('from home'));
         expect(rig.host.accepted.map((m) => m.text)).toEqual(['from home']);
-        expect(server.state.commands.get(GUILD)).toHaveLength(3);
+        await rig.until(() => expect(server.state.commands.get(GUILD)).toHaveLength(3));
       },
       () => new DiscordPeer({ guildId: GUILD }),
     ));

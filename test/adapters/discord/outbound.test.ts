@@ -12,7 +12,8 @@ function lastBody(server: DiscordPeer['server'], method: string): Json {
   return (server.calls.findLast((call) => call.method === method)?.body ?? {}) as Json;
 }
 
-describe('sending to Discord', () => {
+// Each has a server of its own, and mostly waits.
+describe.concurrent('sending to Discord', () => {
   it('pings nobody, fetches no address, and replies with the first part only', () =>
     withDiscord(async (rig, server) => {
       await rig.connect();
@@ -96,7 +97,7 @@ describe('sending to Discord', () => {
   });
 });
 
-describe('slash commands', () => {
+describe.concurrent('slash commands', () => {
   it('are registered once, and again only when they have changed', () =>
     withDiscord(async (rig, server) => {
       await rig.connect();

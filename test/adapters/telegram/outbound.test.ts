@@ -24,7 +24,8 @@ async function picture(rig: { stateDir: string }): Promise<NonNullable<Part['att
   return { path, name: 'dot.png', mimeType: 'image/png' };
 }
 
-describe('sending to Telegram', () => {
+// Each has a server of its own, and mostly waits.
+describe.concurrent('sending to Telegram', () => {
   it('sends marked parts as HTML and unmarked ones as they are, so that neither is an error', () =>
     withTelegram(async (rig, _server, peer) => {
       await rig.connect();

@@ -7,7 +7,8 @@ import { withTelegram } from './with-telegram.ts';
 const polls = (calls: readonly { method: string }[]): number =>
   calls.filter((call) => call.method === 'getUpdates').length;
 
-describe('the long poll', () => {
+// Each has a server of its own, and mostly waits.
+describe.concurrent('the long poll', () => {
   it('does not confirm a message that was refused, so that a restart gets it again', () =>
     withTelegram(async (rig, server) => {
       await rig.connect();

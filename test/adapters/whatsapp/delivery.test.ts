@@ -3,7 +3,8 @@ import { messageIdOf } from '../../../src/adapters/whatsapp/outbound.ts';
 import { attr, node } from '../../platforms/whatsapp/nodes.ts';
 import { chatOf, WhatsAppRig } from './rig.ts';
 
-describe('a send', () => {
+// Each has a server of its own, and mostly waits.
+describe.concurrent('a send', () => {
   it('is proven by the ack of the server, and has the same id at every try', async () => {
     const rig = await WhatsAppRig.connected();
     const jid = rig.server.ada.lid;

@@ -5,7 +5,8 @@ import { chatOf, WhatsAppRig } from './rig.ts';
 
 const { MESSAGE_EDIT, REVOKE } = proto.Message.ProtocolMessage.Type;
 
-describe('direct messages', () => {
+// Each has a server of its own, and mostly waits.
+describe.concurrent('direct messages', () => {
   it('come from the same person, whether addressed by LID or by number', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada } = rig.server;
@@ -145,7 +146,7 @@ describe('direct messages', () => {
   });
 });
 
-describe('group messages', () => {
+describe.concurrent('group messages', () => {
   it('mention the bot by LID, by number, or by answering it', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada, bot } = rig.server;
@@ -228,7 +229,7 @@ describe('group messages', () => {
   });
 });
 
-describe('messages from the time while the gateway was off', () => {
+describe.concurrent('messages from the time while the gateway was off', () => {
   it('arrive in order, with those of the live connection behind them', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada, bob } = rig.server;
