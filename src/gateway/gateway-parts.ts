@@ -254,6 +254,7 @@ export function createParts(
   });
   const access: Access = new Access({
     ...cores.of('security', 'pairing'),
+    limits: deps.settings.pairing,
     onApproved: (request) => receiver.release(request),
     onRejected: (request, tell) => receiver.reject(request, tell),
     onReopened: (request) => receiver.holdAgain(request),

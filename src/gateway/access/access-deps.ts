@@ -1,9 +1,11 @@
+import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { Core } from '../core.ts';
 import type { Platform } from '../model.ts';
 import type { PairingRequest } from './pairing-request.ts';
 
 /** What the decisions about people need: a store, and who carries out what follows from them. */
 export interface AccessDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
+  readonly limits: PairingLimits;
   /** A new user was approved: notify them and answer the held message. Idempotent. */
   readonly onApproved: (request: PairingRequest) => Promise<void>;
   /** A new user was denied or blocked: drop the held message; notify them once when `tell`. Idempotent. */

@@ -46,8 +46,8 @@ export class Access {
     this.#deps = deps;
     this.#audit = new Audit(deps.db, deps.clock);
     this.#access = new AccessList({ ...deps, people: this.people, audit: this.#audit });
-    this.#lock = new CodeLock(deps.db);
-    this.requests = new PairingRequests(deps.db, deps.clock, this.#lock, (request) => this.#expired(request));
+    this.#lock = new CodeLock(deps.db, deps.limits);
+    this.requests = new PairingRequests(deps, this.#lock, (request) => this.#expired(request));
     this.codes = new MadeCodes({
       ...deps,
       people: this.people,
@@ -124,7 +124,7 @@ export class Access {
   }: InboundMessage): Promise<'approved' | 'admitted' | 'locked' | undefined> {
     const { platform } = chat;
     const aliases = sender.aliases ?? [];
-    if (invitedBy(text) === undefined) return undefined;
+    if (invitedBy(text, this.#deps.limits) === undefined) return undefined;
     return this.#acts.run(async () => {
       const invitation = await this.codes.invitations.use(platform, text, (code) =>
         this.requests.isOwn(platform, [sender.id, ...aliases], code),

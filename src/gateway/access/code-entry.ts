@@ -1,5 +1,6 @@
 import { GatewayError } from '../../base/errors.ts';
 import type { Database } from '../../store/database.ts';
+import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { Platform } from '../model.ts';
 import type { CodeLock } from './code-lock.ts';
 import { matchesPairingCode, readPairingCode } from './pairing-code.ts';
@@ -9,7 +10,17 @@ const DAY_MS = 24 * 60 * 60_000;
 
 /** The request that a typed code belongs to. Wrong codes are counted; too many lock code entry for an hour. */
 export async function redeemCode(
-  { db, lock, now }: { readonly db: Database; readonly lock: CodeLock; readonly now: number },
+  {
+    db,
+    lock,
+    now,
+    limits,
+  }: {
+    readonly db: Database;
+    readonly lock: CodeLock;
+    readonly now: number;
+    readonly limits: PairingLimits;
+  },
   requests: readonly PairingRequest[],
   input: string,
   platform: Platform | undefined,
@@ -43,7 +54,7 @@ export async function redeemCode(
   for (const each of meant) await lock.wrong(each, now);
   throw new GatewayError('code_unknown', 'no pending request has that code', {
     status: 404,
-    hint: 'Compare it with the pairing list (pi-gateway-tui pair); after 5 wrong codes entry is locked for an hour.',
+    hint: `Compare it with the pairing list (pi-gateway-tui pair); after ${limits.wrongCodes} invalid codes entry is locked for ${inWords(limits.lockMs)}.`,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Database } from '../../store/database.ts';
-import { PAIRING_LIMITS } from './pairing-request.ts';
+import type { PairingLimits } from '../config/pairing-schema.ts';
 
 interface Lock {
   failures: number;
@@ -7,15 +7,17 @@ interface Lock {
 }
 
 /**
- * Counts wrong codes per platform: five of them lock code entry there for an hour, also across a restart. What operators
+ * Counts wrong codes per platform: too many lock code entry there for a time, also across a restart. What operators
  * type and what new users send are counted apart: a guesser must not lock the operator out.
  */
 export class CodeLock {
   readonly #db: Database;
+  readonly #limits: PairingLimits;
   readonly #locks = new Map<string, Lock>();
 
-  constructor(db: Database) {
+  constructor(db: Database, limits: PairingLimits) {
     this.#db = db;
+    this.#limits = limits;
   }
 
   load(): void {
@@ -38,7 +40,7 @@ export class CodeLock {
     const failures = (over ? 0 : known.failures) + 1;
     await this.#set(platform, {
       failures,
-      lockedUntil: failures >= PAIRING_LIMITS.wrongCodes ? now + PAIRING_LIMITS.lockMs : 0,
+      lockedUntil: failures >= this.#limits.wrongCodes ? now + this.#limits.lockMs : 0,
     });
   }
 

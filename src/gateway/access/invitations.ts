@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
+import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';
 import type { CodeLock } from './code-lock.ts';
 import { newPairingCode, readPairingCode, showPairingCode } from './pairing-code.ts';
-import { PAIRING_LIMITS } from './pairing-request.ts';
 
 export interface Invitation {
   /** Tells one invitation from another without giving its code away. */
@@ -18,8 +18,8 @@ export interface Invitation {
  * The code that a message is and nothing else. A link into Telegram (`https://t.me/<bot>?start=<code>`) sends its code as
  * `/start <code>`.
  */
-export function invitedBy(text: string): string | undefined {
-  return text.length > 100 ? undefined : readPairingCode(text.replace(/^\s*\/start\s+/iu, ''));
+export function invitedBy(text: string, { codeLength }: PairingLimits): string | undefined {
+  return text.length > 100 ? undefined : readPairingCode(text.replace(/^\s*\/start\s+/iu, ''), codeLength);
 }
 
 /**
@@ -29,11 +29,18 @@ export function invitedBy(text: string): string | undefined {
 export class Invitations {
   readonly #clock: Clock;
   readonly #lock: CodeLock;
+  readonly #limits: PairingLimits;
   /** An invitation is over: it was used, withdrawn, or its time has passed. */
   readonly #over: (id: string, outcome: PairingOutcome) => void;
   readonly #live = new Map<string, PairingView & { readonly timer: NodeJS.Timeout }>();
 
-  constructor(clock: Clock, lock: CodeLock, over: (id: string, outcome: PairingOutcome) => void) {
+  constructor(
+    clock: Clock,
+    lock: CodeLock,
+    limits: PairingLimits,
+    over: (id: string, outcome: PairingOutcome) => void,
+  ) {
+    this.#limits = limits;
     this.#clock = clock;
     this.#lock = lock;
     this.#over = over;
@@ -41,10 +48,10 @@ export class Invitations {
 
   make(): Invitation {
     const now = this.#clock();
-    const code = newPairingCode();
+    const code = newPairingCode(this.#limits.codeLength);
     const id = randomUUID().slice(0, 8);
-    const expiresAt = now + PAIRING_LIMITS.lifetimeMs;
-    const timer = setTimeout(() => this.#end(code, 'expired'), PAIRING_LIMITS.lifetimeMs);
+    const expiresAt = now + this.#limits.lifetimeMs;
+    const timer = setTimeout(() => this.#end(code, 'expired'), this.#limits.lifetimeMs);
     timer.unref();
     const shown = showPairingCode(code);
     this.#live.set(code, {
@@ -92,7 +99,7 @@ export class Invitations {
     text: string,
     own: (code: string) => boolean,
   ): Promise<{ readonly id: string } | 'locked' | undefined> {
-    const code = invitedBy(text);
+    const code = invitedBy(text, this.#limits);
     if (code === undefined || own(code)) return undefined;
     const lock = `invitation ${platform}`;
     const now = this.#clock();

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../base/errors.ts';
+import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { Core } from '../core.ts';
 import type { PairingView, Platform } from '../model.ts';
 import { idFault } from '../platform-ids.ts';
@@ -16,6 +17,7 @@ export interface MadeCodesDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'l
   readonly people: People;
   readonly requests: PairingRequests;
   readonly lock: CodeLock;
+  readonly limits: PairingLimits;
   readonly audit: Audit;
   readonly acts: Acts;
   readonly withdrawn: (request: PairingRequest, actor: Actor) => void;
@@ -28,7 +30,7 @@ export class MadeCodes {
 
   constructor(deps: MadeCodesDeps) {
     this.#deps = deps;
-    this.invitations = new Invitations(deps.clock, deps.lock, (id, outcome) =>
+    this.invitations = new Invitations(deps.clock, deps.lock, deps.limits, (id, outcome) =>
       deps.events.emit({ type: 'pairing-closed', id, outcome, actor: 'invitation (gateway)' }),
     );
   }

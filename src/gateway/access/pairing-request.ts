@@ -1,28 +1,9 @@
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/own-text.ts';
 import type { Row } from '../../store/database.ts';
+import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { ChatRef, InboundMessage, PairingView, Platform, Sender } from '../model.ts';
 import { type HashedCode, hashPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
-
-export const PAIRING_LIMITS = {
-  lifetimeMs: 60 * 60_000,
-  reminderAfterMs: 10 * 60_000,
-  cooldownMs: 60 * 60_000,
-  perPlatform: 3,
-  inAll: 20,
-  /** New codes on one platform, within an hour. */
-  codesAnHour: 10,
-  /** Requests without a code that wait; the oldest gives way to a new one. */
-  queued: 200,
-  queuedMs: 24 * 60 * 60_000,
-  /** New requests without a code on one platform, within a minute; what comes beyond is only counted. */
-  queuedAMinute: 60,
-  /** A longer first message of a request without a code is not held. */
-  queuedHeldChars: 16 * 1024,
-  wrongCodes: 5,
-  lockMs: 60 * 60_000,
-  firstWordsChars: 500,
-} as const;
 
 /**
  * One person's wish to be let in (`asked`), or a code that the operator made for one person before they wrote
@@ -65,8 +46,9 @@ export function newRequest(
   heldId: string,
   now: number,
   coded: boolean,
+  limits: PairingLimits,
 ): PairingRequest {
-  const code = coded ? newPairingCode() : undefined;
+  const code = coded ? newPairingCode(limits.codeLength) : undefined;
   return {
     id,
     kind: 'asked',
@@ -74,10 +56,10 @@ export function newRequest(
     senderId: message.sender.id,
     aliases: message.sender.aliases ?? [],
     senderName: message.sender.name,
-    firstWords: ownText(message.text.slice(0, PAIRING_LIMITS.firstWordsChars).toWellFormed()),
+    firstWords: ownText(message.text.slice(0, limits.firstWordsChars).toWellFormed()),
     heldId,
     createdAt: now,
-    expiresAt: now + (coded ? PAIRING_LIMITS.lifetimeMs : PAIRING_LIMITS.queuedMs),
+    expiresAt: now + (coded ? limits.lifetimeMs : limits.queuedMs),
     remindedAt: undefined,
     stored: code === undefined ? undefined : hashPairingCode(code),
     code,
@@ -90,8 +72,9 @@ export function generatedRequest(
   platform: Platform,
   userId: string,
   now: number,
+  limits: PairingLimits,
 ): PairingRequest & { readonly code: string } {
-  const code = newPairingCode();
+  const code = newPairingCode(limits.codeLength);
   return {
     id,
     kind: 'generated',
@@ -102,7 +85,7 @@ export function generatedRequest(
     firstWords: '',
     heldId: '',
     createdAt: now,
-    expiresAt: now + PAIRING_LIMITS.lifetimeMs,
+    expiresAt: now + limits.lifetimeMs,
     remindedAt: undefined,
     stored: hashPairingCode(code),
     code,

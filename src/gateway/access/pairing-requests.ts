@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { Database, Tx } from '../../store/database.ts';
+import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import type { AccessDeps } from './access-deps.ts';
 import { redeemCode } from './code-entry.ts';
 import type { CodeLock } from './code-lock.ts';
 import { hashPairingCode, matchesPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
 import {
   generatedRequest,
   newRequest,
-  PAIRING_LIMITS,
   type PairingRequest,
   pairingView,
   requestOf,
@@ -47,18 +48,20 @@ export class PairingRequests {
   /** When codes were given out on a platform, within the last hour. */
   readonly #given = new Map<Platform, number[]>();
   /** New requests without a code, by platform. */
-  readonly #queuing = new RateLimiter(PAIRING_LIMITS.queuedAMinute, 60_000);
+  readonly #queuing: RateLimiter;
+  readonly #limits: PairingLimits;
   readonly #lock: CodeLock;
   #timer: NodeJS.Timeout | undefined;
   turnedAway = 0;
 
   /** `onExpired` closes a request for good; when it rejects it is called again after a minute. */
   constructor(
-    db: Database,
-    clock: Clock,
+    { db, clock, limits }: Pick<AccessDeps, 'db' | 'clock' | 'limits'>,
     lock: CodeLock,
     onExpired: (request: PairingRequest) => Promise<void>,
   ) {
+    this.#limits = limits;
+    this.#queuing = new RateLimiter(limits.queuedAMinute, 60_000);
     this.#db = db;
     this.#clock = clock;
     this.#onExpired = onExpired;
@@ -73,12 +76,12 @@ export class PairingRequests {
       this.#pending.set(String(row['id']), requestOf(row));
     for (const row of this.#db.all(
       "SELECT platform, sender_id, aliases, closed_at FROM pairing WHERE (state = 'denied' OR (state = 'expired' AND hash <> '')) AND closed_at > ?",
-      [now - PAIRING_LIMITS.cooldownMs],
+      [now - this.#limits.cooldownMs],
     ))
       this.#coolDown(
         row['platform'] as Platform,
         [String(row['sender_id']), ...(JSON.parse(String(row['aliases'])) as string[])],
-        Number(row['closed_at']) + PAIRING_LIMITS.cooldownMs,
+        Number(row['closed_at']) + this.#limits.cooldownMs,
       );
     for (const row of this.#db.all(
       "SELECT platform, created_at FROM pairing WHERE kind = 'asked' AND hash <> '' AND created_at > ?",
@@ -140,8 +143,7 @@ export class PairingRequests {
               reason: 'the sender waits for approval, without a code',
               request,
             };
-      const due =
-        request.remindedAt === undefined && now >= request.createdAt + PAIRING_LIMITS.reminderAfterMs;
+      const due = request.remindedAt === undefined && now >= request.createdAt + this.#limits.reminderAfterMs;
       return due
         ? { answer: 'remind', request }
         : {
@@ -156,7 +158,7 @@ export class PairingRequests {
       return {
         answer: 'silent',
         code: 'pairing_cooldown',
-        reason: 'denied or expired less than an hour ago',
+        reason: `denied or expired less than ${inWords(this.#limits.cooldownMs)} ago`,
       };
     if (this.#hasRoom(platform, now)) return { answer: 'new', coded: true };
     if (this.#queuing.hit(platform, now) === 'allowed') return { answer: 'new', coded: false };
@@ -175,9 +177,9 @@ export class PairingRequests {
     );
     const samePlatform = coded.filter(({ chat }) => chat.platform === platform).length;
     return (
-      samePlatform < PAIRING_LIMITS.perPlatform &&
-      coded.length < PAIRING_LIMITS.inAll &&
-      this.#givenOn(platform, now).length < PAIRING_LIMITS.codesAnHour
+      samePlatform < this.#limits.perPlatform &&
+      coded.length < this.#limits.inAll &&
+      this.#givenOn(platform, now).length < this.#limits.codesAnHour
     );
   }
 
@@ -193,7 +195,7 @@ export class PairingRequests {
    */
   begin(message: InboundMessage, heldId: string, coded: boolean): PairingRequest {
     const now = this.#clock();
-    const request = newRequest(randomUUID(), message, heldId, now, coded);
+    const request = newRequest(randomUUID(), message, heldId, now, coded, this.#limits);
     if (coded) this.#givenOn(message.chat.platform, now).push(now);
     this.#begin(request);
     return request;
@@ -201,7 +203,7 @@ export class PairingRequests {
 
   /** A code for one person, made by the operator; the caps are for what others ask for. */
   generate(platform: Platform, userId: string): PairingRequest & { readonly code: string } {
-    const request = generatedRequest(randomUUID(), platform, userId, this.#clock());
+    const request = generatedRequest(randomUUID(), platform, userId, this.#clock(), this.#limits);
     this.#begin(request);
     return request;
   }
@@ -216,7 +218,7 @@ export class PairingRequests {
     const queued = [...this.#pending.values()].filter(
       (request) => request.stored === undefined && this.isStored(request),
     );
-    return queued.slice(0, Math.max(0, queued.length - PAIRING_LIMITS.queued));
+    return queued.slice(0, Math.max(0, queued.length - this.#limits.queued));
   }
 
   cancel(request: PairingRequest): void {
@@ -273,14 +275,14 @@ export class PairingRequests {
   async promote(request: PairingRequest): Promise<string> {
     const now = this.#clock();
     this.#givenOn(request.chat.platform, now).push(now);
-    request.expiresAt = now + PAIRING_LIMITS.lifetimeMs;
+    request.expiresAt = now + this.#limits.lifetimeMs;
     const code = await this.#giveCode(request);
     this.#arm();
     return code;
   }
 
   async #giveCode(request: PairingRequest): Promise<string> {
-    const code = request.code ?? newPairingCode();
+    const code = request.code ?? newPairingCode(this.#limits.codeLength);
     const stored = request.code === undefined ? undefined : request.stored;
     const { salt, hash } = stored ?? hashPairingCode(code);
     request.code = code;
@@ -307,7 +309,7 @@ export class PairingRequests {
   /** The request that a typed code belongs to. Wrong codes are counted; too many lock code entry for an hour. */
   redeem(input: string, platform?: Platform): Promise<PairingRequest> {
     return redeemCode(
-      { db: this.#db, lock: this.#lock, now: this.#clock() },
+      { db: this.#db, lock: this.#lock, now: this.#clock(), limits: this.#limits },
       [...this.#pending.values()],
       input,
       platform,
@@ -330,7 +332,7 @@ export class PairingRequests {
       this.#coolDown(
         request.chat.platform,
         [request.senderId, ...request.aliases],
-        this.#clock() + PAIRING_LIMITS.cooldownMs,
+        this.#clock() + this.#limits.cooldownMs,
       );
     this.#arm();
   }

@@ -111,6 +111,7 @@ interface SecurityOptions {
   requirePairing?: boolean;
   openLoopback?: boolean;
   rateLimit?: { maxRequests?: number; windowMs?: number };
+  botLoop?: { messages?: number; minutes?: number; muteMinutes?: number };
 }
 
 interface AgentOptions {

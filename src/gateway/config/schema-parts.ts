@@ -13,6 +13,20 @@ export function text(
   return Type.String({ description, ...options });
 }
 
+/** Two bots that answer each other are stopped. */
+export const BotLoopSchema = Type.Object({
+  messages: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 10_000,
+      default: 20,
+      description: 'Messages of one bot that mute a chat.',
+    }),
+  ),
+  minutes: Type.Optional(minutes('Minutes within which they arrive.', 5)),
+  muteMinutes: Type.Optional(minutes('Minutes that the chat is muted for bots.', 10)),
+});
+
 /** pi's own levels (`--thinking`). */
 export const thinking = (description: string) =>
   Type.Optional(

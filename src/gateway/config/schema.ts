@@ -2,8 +2,17 @@
 import { type Static, Type } from 'typebox';
 import { ConsoleSchema } from './console-schema.ts';
 import { HeartbeatSchema, NotifySchema, OwnersSchema } from './notify-schema.ts';
+import { PairingSchema } from './pairing-schema.ts';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import { AgentContextSchema, minutes, SessionsSchema, secret, text, thinking } from './schema-parts.ts';
+import {
+  AgentContextSchema,
+  BotLoopSchema,
+  minutes,
+  SessionsSchema,
+  secret,
+  text,
+  thinking,
+} from './schema-parts.ts';
 
 const AgentHostSchema = Type.Object({
   name: text('Stays with the sessions that live there.', { minLength: 1, 'x-is': 'word' }),
@@ -121,8 +130,10 @@ export const ConfigSchema = Type.Object({
           ),
         }),
       ),
+      botLoop: Type.Optional(BotLoopSchema),
     }),
   ),
+  pairing: Type.Optional(PairingSchema),
   limits: Type.Optional(
     Type.Object({
       personBytes: Type.Optional(

@@ -9,6 +9,7 @@ import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';
 import type { HeartbeatConfig, NotifyConfig } from './notify-schema.ts';
+import { type PairingLimits, pairingConflict, pairingLimits } from './pairing-schema.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
 /** Values given on the command line; each wins over environment and file. */
@@ -55,6 +56,9 @@ export interface Settings {
   readonly allowAll: boolean;
   readonly openLoopback: boolean;
   readonly rateLimit: { readonly maxRequests: number; readonly windowMs: number };
+  /** Messages of one bot within a time that mute a chat. */
+  readonly botLoop: { readonly messages: number; readonly windowMs: number; readonly muteMs: number };
+  readonly pairing: PairingLimits;
   readonly limits: TextBudget & { readonly keptRows: number; readonly spend: readonly SpendLimit[] };
   readonly noAgent: boolean;
   /** Follow-ups in a thread in which the bot was called need no mention. */
@@ -152,6 +156,12 @@ export function resolveSettings(
       maxRequests: config.security?.rateLimit?.maxRequests ?? 60,
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,
     },
+    botLoop: {
+      messages: config.security?.botLoop?.messages ?? 20,
+      windowMs: (config.security?.botLoop?.minutes ?? 5) * 60_000,
+      muteMs: (config.security?.botLoop?.muteMinutes ?? 10) * 60_000,
+    },
+    pairing: pairingLimits(config.pairing),
     noAgent: overrides.noAgent ?? false,
     followThreads: config.threads?.follow ?? true,
     listenToGroups: config.groups?.listen ?? false,
@@ -206,6 +216,12 @@ export function resolveSettings(
     },
     platform: (platform) => platforms[platform] ?? {},
   };
+  const conflict = pairingConflict(settings.pairing);
+  if (conflict !== undefined)
+    throw new ConfigError(
+      `${conflict.key} is invalid: ${conflict.text}`,
+      'Change one of the two in config.json, or remove both for the defaults.',
+    );
   if (!isLoopbackHost(settings.host) && settings.tokens.length === 0)
     throw new ConfigError(
       `host: "${settings.host}" is reachable from other machines, but tokens is empty`,

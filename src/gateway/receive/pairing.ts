@@ -3,8 +3,9 @@ import type { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
 import { showPairingCode } from '../access/pairing-code.ts';
-import { PAIRING_LIMITS, type PairingRequest, pairingView, senderOf } from '../access/pairing-request.ts';
+import { type PairingRequest, pairingView, senderOf } from '../access/pairing-request.ts';
 import { RateLimiter } from '../access/rate-limit.ts';
+import { inWords } from '../config/pairing-schema.ts';
 import type { Core } from '../core.ts';
 import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
@@ -18,7 +19,6 @@ const NOT_NOW = 'This gateway does not take messages from here right now.';
 const STILL_PENDING =
   'Your request is pending. This message was not kept. Send it again when you are approved.';
 const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';
-const TOO_LATE = 'This message waited for more than an hour. Send it again.';
 const WELCOME = "You're approved. Welcome!";
 
 export interface PairingDeps extends Core {
@@ -38,10 +38,11 @@ export interface PairingDeps extends Core {
 /** What becomes of people who are not let in yet, and of their first words. */
 export class Pairing {
   readonly #deps: PairingDeps;
-  readonly #lockNotices = new RateLimiter(1, PAIRING_LIMITS.lockMs);
+  readonly #lockNotices: RateLimiter;
 
   constructor(deps: PairingDeps) {
     this.#deps = deps;
+    this.#lockNotices = new RateLimiter(1, deps.settings.pairing.lockMs);
   }
 
   /** A stranger wrote. Resolves when what is kept of it is durable. */
@@ -82,7 +83,9 @@ export class Pairing {
       return sayDirectly(this.#deps, message, 'refusal', over.text, { kind: 'outcome', code: 'refused' });
     }
     // Many may be queued: only what is short is kept until somebody decides.
-    const kept = over === undefined && (view.coded || message.text.length <= PAIRING_LIMITS.queuedHeldChars);
+    const kept =
+      over === undefined &&
+      (view.coded || message.text.length <= this.#deps.settings.pairing.queuedHeldChars);
     // What is refused was not accepted: a program may send it again under the same id.
     const refused = !kept && message.promptId !== undefined;
     const request = access.requests.begin(message, kept ? randomUUID() : '', view.coded);
@@ -171,7 +174,8 @@ export class Pairing {
     const sender = senderOf(request);
     // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
     if (!access.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
-    const young = held?.state === 'held' && now - held.acceptedAt < PAIRING_LIMITS.lifetimeMs;
+    const tooLate = `This message waited for more than ${inWords(this.#deps.settings.pairing.lifetimeMs)}. Send it again.`;
+    const young = held?.state === 'held' && now - held.acceptedAt < this.#deps.settings.pairing.lifetimeMs;
     const command = young ? this.#deps.commands.held(held.message) : undefined;
     const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
     const { rows, released } = await persist((tx) => {
@@ -186,7 +190,7 @@ export class Pairing {
       if (held?.state !== 'held' || young || held.message.promptId === undefined)
         return { released: taken, rows: [welcome] };
       const meta = { kind: 'outcome', code: 'refused', promptId: held.message.promptId } as const;
-      const late = outbox.add(tx, { chat, meta, parts: outbox.format(chat, TOO_LATE) });
+      const late = outbox.add(tx, { chat, meta, parts: outbox.format(chat, tooLate) });
       return { released: taken, rows: [welcome, late] };
     });
     if (!offline()) for (const row of rows) void outbox.release(row);
@@ -213,13 +217,14 @@ export class Pairing {
 
   /** Too many wrong invite codes came from this platform: none is taken for a while, the right ones neither. */
   #locked(message: InboundMessage): void {
-    this.#deps.refused(message, 'code_locked', 'too many wrong invite codes: none is accepted for an hour');
+    const time = inWords(this.#deps.settings.pairing.lockMs);
+    this.#deps.refused(message, 'code_locked', `too many invalid invite codes: none is accepted for ${time}`);
     if (this.#lockNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
       sayDirectly(
         this.#deps,
         message,
         'refusal',
-        'Invite codes are not accepted right now. Please try again in an hour, or ask the operator.',
+        `Invite codes are not accepted right now. Please try again in ${time}, or ask the operator.`,
         { kind: 'outcome', code: 'refused' },
       );
   }
@@ -251,7 +256,7 @@ export class Pairing {
     });
     events.emit({ type: 'pairing', request: pairingView(request) });
     if (request.code !== undefined)
-      this.#sendCode(message, showPairingCode(request.code), PAIRING_LIMITS.lifetimeMs);
+      this.#sendCode(message, showPairingCode(request.code), this.#deps.settings.pairing.lifetimeMs);
     else if (request.heldId !== '') this.#stillWaits(request, message);
   }
 

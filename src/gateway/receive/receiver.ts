@@ -105,7 +105,7 @@ export class Receiver {
   readonly #rates: RateLimiter;
   /** Of control words. */
   readonly #controls: RateLimiter;
-  readonly #loops = new LoopBreaker();
+  readonly #loops: LoopBreaker;
   /** One notice a chat and window about a full disk. */
   readonly #fullNotices = new RateLimiter(1, FULL_NOTICE_MS);
   /** Updates being accepted right now: a duplicate that arrives meanwhile shares their fate. */
@@ -123,6 +123,8 @@ export class Receiver {
     this.#deps = deps;
     const { maxRequests, windowMs } = settings.rateLimit;
     this.#rates = new RateLimiter(maxRequests, windowMs);
+    const { botLoop } = settings;
+    this.#loops = new LoopBreaker(botLoop.messages, botLoop.windowMs, botLoop.muteMs);
     this.#controls = new RateLimiter(maxRequests, windowMs);
     this.#groups = new GroupMemory({
       follow: settings.followThreads,

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { Access } from '../../../src/gateway/access/access.ts';
 import { SECURITY_MIGRATIONS } from '../../../src/gateway/access/schema.ts';
+import { pairingLimits } from '../../../src/gateway/config/pairing-schema.ts';
 import { EventStream } from '../../../src/gateway/events.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { Database } from '../../../src/store/database.ts';
@@ -87,6 +88,7 @@ async function open(memory: MemoryDisk, random: () => number): Promise<{ access:
       throw error;
     }),
     log: silentLogger,
+    limits: pairingLimits(),
     onApproved: async () => {},
     onRejected: async () => {},
     onReopened: async () => {},

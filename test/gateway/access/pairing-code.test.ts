@@ -13,7 +13,7 @@ describe('a pairing code', () => {
   it('has eight symbols without those that look alike, every one of them in use', () => {
     const seen = new Set<string>();
     for (let i = 0; i < 2000; i += 1) {
-      const code = newPairingCode();
+      const code = newPairingCode(8);
       expect(code).toMatch(/^[A-HJKMNP-Z2-9]{8}$/);
       for (const symbol of code) seen.add(symbol);
     }
@@ -26,7 +26,7 @@ describe('a pairing code', () => {
         fc.array(fc.constantFrom('', ' ', '-', '–', '\t'), { minLength: 9, maxLength: 9 }),
         fc.boolean(),
         (gaps, lower) => {
-          const code = newPairingCode();
+          const code = newPairingCode(8);
           const typed = gaps.map((gap, i) => gap + (code[i] ?? '')).join('');
           expect(readPairingCode(lower ? typed.toLowerCase() : typed)).toBe(code);
         },
@@ -35,16 +35,26 @@ describe('a pairing code', () => {
     expect(readPairingCode(showPairingCode('KQ7M2XPD'))).toBe('KQ7M2XPD');
   });
 
-  it.each(['', 'ABCD', 'ABCD-EFG0', 'ABCD-EFGI', 'ABCD-EFGH-J', 'hello there'])('cannot be %j', (text) => {
-    expect(readPairingCode(text)).toBeUndefined();
+  it.each(['', 'ABCD', 'ABCD-EFG0', 'ABCD-EFGI', 'ABCDEFGH-ABCDEFGH-J', 'hello there'])(
+    'cannot be %j',
+    (text) => {
+      expect(readPairingCode(text)).toBeUndefined();
+    },
+  );
+
+  it('of another length is none where the length is known', () => {
+    expect(readPairingCode('ABCD-EFGH-J', 8)).toBeUndefined();
+    expect(readPairingCode('THANKS')).toBe('THANKS');
+    expect(readPairingCode('THANKS', 8)).toBeUndefined();
+    expect(readPairingCode('ABCD-EF', 6)).toBe('ABCDEF');
   });
 
   it('is recognised by its salted hash alone', () => {
-    const code = newPairingCode();
+    const code = newPairingCode(8);
     const stored = hashPairingCode(code);
     expect(JSON.stringify(stored)).not.toContain(code);
     expect(matchesPairingCode(code, stored)).toBe(true);
-    expect(matchesPairingCode(newPairingCode(), stored)).toBe(false);
+    expect(matchesPairingCode(newPairingCode(8), stored)).toBe(false);
     expect(hashPairingCode(code).hash).not.toBe(stored.hash);
   });
 });

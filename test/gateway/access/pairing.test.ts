@@ -694,7 +694,7 @@ describe('codes that the operator makes', () => {
     await rig.pass(100);
     expect(rig.gateway.access.people.list()).toEqual([]);
     expect(told('friend')).toEqual([
-      'Invite codes are not accepted right now. Please try again in an hour, or ask the operator.',
+      'Invite codes are not accepted right now. Please try again in one hour, or ask the operator.',
     ]);
     expect(refusals().at(-1)).toBe('friend code_locked');
     // What new users guess does not lock the operator out.

@@ -35,6 +35,13 @@ describe('the settings', () => {
     expect(openBadges(plain)).toEqual([]);
   });
 
+  it.each<[NonNullable<Config['pairing']>, string]>([
+    [{ codeMinutes: 5, reminderMinutes: 5 }, 'pairing.reminderMinutes'],
+    [{ maxPerPlatform: 21 }, 'pairing.maxPerPlatform'],
+  ])('of pairing that contradict each other are refused: %j', (pairing, key) => {
+    expect(() => settings({ pairing })).toThrow(key);
+  });
+
   it('come from the flag before the environment, before the file, before the default', () => {
     const file: Config = { port: 1, host: '127.0.0.2' };
     const env = { PI_GATEWAY_PORT: '2', PI_GATEWAY_HOST: '127.0.0.3' };
