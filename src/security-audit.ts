@@ -48,6 +48,7 @@ export function securityFindings(folder: DataFolder, around: Surroundings): Find
     ...access(settings),
     ...network(config, settings),
     ...agent(settings, folder),
+    ...owners(settings),
     ...files(folder, around),
     ...stale(folder),
     ...units(around.units ?? UNIT_DIRECTORIES),
@@ -173,6 +174,26 @@ function agent(settings: Settings, folder: DataFolder): Finding[] {
       severity: 'high',
       what: `${place} can be written by every local user: instructions for the agent can be planted there`,
       fix: 'Set agent.cwd to a directory that only this user can write',
+    });
+  return found;
+}
+
+/** What can be decided from a chat is as safe as the account and the phone it is decided from. */
+function owners(settings: Settings): Finding[] {
+  const found: Finding[] = settings.owners
+    .filter(({ may }) => may.length > 0)
+    .map(({ name, chat, person, may }) => ({
+      id: `owners.rights.${name}`,
+      severity: may.includes('pair') || may.includes('approve') ? 'medium' : 'low',
+      what: `owner ${name} may ${may.join(', ')}: whoever can use the ${chat.platform} account ${person} decides like you`,
+      fix: 'Protect that account (two-step verification, screen lock), or remove rights from owners[].may',
+    }));
+  if (settings.notify.webhook?.detail === 'full')
+    found.push({
+      id: 'notify.full-detail',
+      severity: 'medium',
+      what: 'notify.webhook.detail is full: what users write and the arguments of tool calls go to that server',
+      fix: 'pi-gateway-tui config set notify.webhook.detail brief, or use a server of your own',
     });
   return found;
 }

@@ -48,6 +48,8 @@ describe('the security audit', () => {
     ['network.any-origin', { corsOrigins: ['*'] }],
     ['network.weak-token.0', { tokens: ['secret'] }],
     ['agent.shell-without-approvals', {}],
+    ['owners.rights.telegram:1001', { owners: [{ chat: 'telegram:1001', may: ['approve'] }] }],
+    ['notify.full-detail', { notify: { webhook: { url: 'https://ntfy.example/secret', detail: 'full' } } }],
     ['agent.home-directory', { agent: { approvals: 'all', cwd: homedir() } }],
     ['agent.home-directory', { agent: { approvals: 'all', cwd: '/' } }],
   ])('finds %s in %j', (id, config) => {

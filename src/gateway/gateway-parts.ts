@@ -327,7 +327,7 @@ export function createParts(
     adapters: () => adapters.views(),
     listed,
     chatOf,
-    isGroup: ({ chat }) => sessions.inChat(chat.platform, chat.chatId)?.chatKind === 'group',
+    chatKind: ({ platform, chatId }) => sessions.inChat(platform, chatId)?.chatKind,
     prefix: prefixOf,
     env: deps.env ?? {},
   });

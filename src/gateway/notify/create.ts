@@ -1,10 +1,10 @@
 import { statfsSync } from 'node:fs';
-import { ConfigError } from '../../base/errors.ts';
+import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Access } from '../access/access.ts';
 import { resolveSecret } from '../config/secrets.ts';
 import type { Core } from '../core.ts';
 import { machineZone } from '../machine-zone.ts';
-import type { AdapterView, ChatRef, InboundMessage, Platform } from '../model.ts';
+import type { AdapterView, ChatKind, ChatRef, InboundMessage, Platform } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Tasks } from '../tasks/tasks.ts';
@@ -13,7 +13,7 @@ import { type Channel, command, webhook } from './channels.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Notices } from './notices.ts';
 import { OwnerCommands } from './owner-commands.ts';
-import { addressFault, type Owner } from './owners.ts';
+import { addressFault, type Finding, type Owner, ownerFinding } from './owners.ts';
 import { Watcher } from './watcher.ts';
 import { startNotice } from './worth.ts';
 
@@ -30,7 +30,8 @@ export interface NotifyDeps extends Core {
   readonly adapters: () => readonly AdapterView[];
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
   readonly chatOf: (platform: Platform, chatId: string, threadId?: string) => ChatRef;
-  readonly isGroup: (owner: Owner) => boolean;
+  /** Of a chat that wrote before; undefined: none did. */
+  readonly chatKind: (chat: Owner['chat']) => ChatKind | undefined;
   readonly prefix: (chat: ChatRef) => string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -90,7 +91,8 @@ export function createNotify(deps: NotifyDeps) {
   };
   const notices = new Notices({
     ...deps,
-    owners: () => settings.owners.filter((owner) => hasAccess(owner) && !deps.isGroup(owner)),
+    owners: () =>
+      settings.owners.filter((owner) => hasAccess(owner) && deps.chatKind(owner.chat) !== 'group'),
     channels,
     stopping: stopping.signal,
   });
@@ -166,9 +168,32 @@ export function createNotify(deps: NotifyDeps) {
     commands,
     tick,
     follow,
-    /** How an owner is doing, for the doctor. */
-    hasAccess,
-    isGroup: deps.isGroup,
+    /** Whether notices can arrive, a line for each way; for the doctor. */
+    async check(): Promise<Finding[]> {
+      const owners = settings.owners.map((owner) =>
+        ownerFinding(owner, {
+          enabled: settings.enabled(owner.chat.platform),
+          access: hasAccess(owner),
+          kind: deps.chatKind(owner.chat),
+        }),
+      );
+      const { webhook: hook } = settings.notify;
+      const addresses = [
+        ['notify.webhook.url', hook?.url, address],
+        ['notify.webhook.token', hook?.token, secret],
+        ['heartbeat.url', settings.heartbeat.url, address],
+      ] as const;
+      const broken = await Promise.all(
+        addresses.map(async ([key, value, read]) => {
+          if (value === undefined) return undefined;
+          return read(value, key).then(
+            () => undefined,
+            (error: unknown) => ({ line: `notices: NOT OK: ${messageOf(error)}`, ok: false }),
+          );
+        }),
+      );
+      return [...owners, ...broken.filter((each) => each !== undefined)];
+    },
     /** Before anything is taken up, so that nothing is missed. */
     async start(facts: {
       readonly storeProblem: () => string | undefined;

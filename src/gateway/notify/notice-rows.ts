@@ -1,5 +1,4 @@
 import type { Database, Row, Tx } from '../../store/database.ts';
-import type { Platform } from '../model.ts';
 import type { Notice, NoticeKind } from './notice.ts';
 
 /** `held`: waits for the end of quiet hours, or for room. `together`: told in one message with others. */
@@ -126,21 +125,6 @@ export class NoticeRows {
   forget(tx: Tx, before: number): void {
     tx.run('DELETE FROM notice_sends WHERE key IN (SELECT key FROM notices WHERE at < ?)', [before]);
     tx.run('DELETE FROM notices WHERE at < ?', [before]);
-  }
-
-  /** Keys of the notices about a person, which are gone with this. */
-  forgetPerson(tx: Tx, platform: Platform, ids: readonly string[]): string[] {
-    const marks = ids.map(() => '?').join(',');
-    const where = `platform = ? AND person IN (${marks})`;
-    const keys = tx
-      .all(`SELECT key FROM notices WHERE ${where}`, [platform, ...ids])
-      .map((row) => String(row['key']));
-    tx.run(`DELETE FROM notice_sends WHERE key IN (SELECT key FROM notices WHERE ${where})`, [
-      platform,
-      ...ids,
-    ]);
-    tx.run(`DELETE FROM notices WHERE ${where}`, [platform, ...ids]);
-    return keys;
   }
 
   #sends(where: string, params: readonly string[]): SendRow[] {

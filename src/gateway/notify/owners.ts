@@ -187,3 +187,34 @@ export function judgeAct({ owners, message, listed, right }: Acting): Judgement 
     `You may not do that here: "${right}" is not in your rights. Nothing has changed.`,
   );
 }
+
+/** A line of the doctor. */
+export interface Finding {
+  readonly line: string;
+  readonly ok: boolean;
+}
+
+/** Whether notices reach an owner, and what they may do. Pure. */
+export function ownerFinding(
+  { name, chat, person, may }: Owner,
+  facts: {
+    readonly enabled: boolean;
+    /** The person is an approved user. */
+    readonly access: boolean;
+    /** Undefined: nobody wrote from that chat so far. */
+    readonly kind: 'dm' | 'group' | undefined;
+  },
+): Finding {
+  const bad = (what: string): Finding => ({ line: `owner ${name}: NOT OK: ${what}`, ok: false });
+  if (!facts.enabled)
+    return bad(`${chat.platform} is not enabled, so no notice arrives. Enable it, or use another chat.`);
+  if (facts.kind === 'group')
+    return bad('the chat is a group, so no notice is sent there. Name a direct message in owners.');
+  if (!facts.access)
+    return bad(
+      `${person} is not an approved user, so no notice is sent. Run: pi-gateway-tui allow ${chat.platform} ${person}`,
+    );
+  const rights = may.length === 0 ? 'reads notices' : `may ${may.join(', ')}`;
+  const unknown = 'No message came from this chat yet: check its id, and write to the bot from there once.';
+  return { line: `owner ${name}: ok: ${rights}.${facts.kind === undefined ? ` ${unknown}` : ''}`, ok: true };
+}

@@ -12,6 +12,7 @@ import {
   clockTime,
   diskProblem,
   endOf,
+  FAILED_TURNS,
   pairingKey,
   pairingNotice,
   storeProblem,
@@ -62,7 +63,8 @@ export class Watcher {
   tick(): void {
     const { adapters, clock, freeBytes, refusal } = this.#deps;
     const now = clock();
-    for (const view of adapters()) this.#look(view, now);
+    // Before it is started for the first time an adapter is neither well nor ill.
+    for (const view of adapters()) if (!isAtRest(view)) this.#look(view, now);
     this.#incident('disk', diskProblem(freeBytes(), this.#open.has('disk')), now);
     this.#incident('store', storeProblem(refusal()), now);
   }
@@ -93,17 +95,23 @@ export class Watcher {
         this.#look(event.adapter, now);
         return;
       case 'gateway': {
+        const before = this.#agent;
         this.#agent = event.gateway.agent;
-        this.#incident('agent', agentProblem(this.#agent, this.#failedTurns), now);
+        // Before anything was checked nothing is known to be well: an answer, or a check that succeeds now, ends it.
+        if (!this.#agent.ok || !before.ok)
+          this.#incident('agent', agentProblem(this.#agent, this.#failedTurns), now);
         return;
       }
       case 'decision':
         if (event.decision.what !== 'turn' || event.decision.kind !== 'failed') return;
         this.#failedTurns += 1;
-        this.#incident('agent', agentProblem(this.#agent, this.#failedTurns), now);
+        // A failed turn is no sign of health.
+        if (this.#failedTurns >= FAILED_TURNS)
+          this.#incident('agent', agentProblem(this.#agent, this.#failedTurns), now);
         return;
       case 'turn':
-        if (event.event.type !== 'text_delta' || this.#failedTurns === 0) return;
+        if (event.event.type !== 'text_delta' || (this.#failedTurns === 0 && !this.#open.has('agent')))
+          return;
         this.#failedTurns = 0;
         this.#incident('agent', agentProblem(this.#agent, 0), now);
         return;
@@ -126,16 +134,15 @@ export class Watcher {
     // One that starts again is not well yet.
     const open = this.#open.has(`adapter:${platform}`);
     if (open && this.#away.has(platform)) return;
-    this.#incident(`adapter:${platform}`, adapterProblem(view, this.#away.get(platform), now), now);
+    if (open && isAtRest(view)) this.#over(`adapter:${platform}`, `It was stopped at ${this.#time(now)}.`);
+    else this.#incident(`adapter:${platform}`, adapterProblem(view, this.#away.get(platform), now), now);
   }
 
   #incident(name: string, problem: Omit<Notice, 'key'> | undefined, now: number): void {
     const { notices } = this.#deps;
     const known = this.#open.get(name);
     if (problem === undefined) {
-      if (known === undefined) return;
-      this.#open.delete(name);
-      void notices.end(known.key, `It works again since ${this.#time(now)}.`);
+      this.#over(name, `It works again since ${this.#time(now)}.`);
       return;
     }
     if (known !== undefined && (known.urgent || !problem.urgent)) return;
@@ -145,7 +152,19 @@ export class Watcher {
     void notices.raise(notice);
   }
 
+  #over(name: string, how: string): void {
+    const known = this.#open.get(name);
+    if (known === undefined) return;
+    this.#open.delete(name);
+    void this.#deps.notices.end(known.key, how);
+  }
+
   #time(now: number): string {
     return clockTime(now, this.#deps.zone);
   }
+}
+
+/** Not running because nobody wants it to. */
+function isAtRest({ state }: AdapterView): boolean {
+  return state === 'stopped' || state === 'disabled';
 }

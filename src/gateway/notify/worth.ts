@@ -12,7 +12,7 @@ const AWAY_MS = 5 * 60_000;
 /** Connected, and nothing came for so long. Some platforms send a sign of life only every five minutes. */
 const SILENT_MS = 6 * 60_000;
 /** Turns that failed one after the other, in whatever session. */
-const FAILED_TURNS = 3;
+export const FAILED_TURNS = 3;
 const DISK_LOW_BYTES = 256 * 1024 * 1024;
 /** Room that ends the warning: around the limit nobody is told again and again. */
 const DISK_FINE_BYTES = 384 * 1024 * 1024;

@@ -11,6 +11,7 @@ afterEach(async () => {
   await rig?.stop(0);
   rig?.remove();
   rig = undefined;
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -339,5 +340,95 @@ describe('a tool call that waits', () => {
     await press(r, `/owner approve ${id}`);
     await r.pass(1000);
     expect(bobSees(r)).toContain('You said: go');
+  });
+});
+
+describe('a platform that failed', () => {
+  const HEALTH = { transport: { alive: false }, ingress: {}, authorisation: 'unknown' } as const;
+
+  /** What a webhook is told. */
+  function hook(): { readonly told: string[]; readonly settings: Config } {
+    const told: string[] = [];
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (_url, init) => {
+      told.push(String(JSON.parse(String(init?.body))['message']));
+      return new Response('{}');
+    });
+    return { told, settings: { notify: { webhook: { url: 'http://127.0.0.1:9/topic' } } } };
+  }
+
+  it('is told elsewhere and not over itself, once, until it works again', async () => {
+    const { told, settings } = hook();
+    const r = await start({ settings });
+    const park = (): void =>
+      r.adapter.host?.health({ ...HEALTH, state: 'parked', detail: 'token revoked', nextStep: 'Set one.' });
+    park();
+    await r.pass(1000);
+    park();
+    await r.pass(60_000);
+    expect(told).toEqual(['Telegram has failed and needs you']);
+    r.adapter.host?.health({ ...HEALTH, state: 'starting', detail: 'once more' });
+    await r.pass(1000);
+    expect(told).toHaveLength(1);
+    r.adapter.host?.health({ ...HEALTH, state: 'connected', detail: 'well' });
+    await r.pass(1000);
+    expect(told.at(-1)).toMatch(/^Telegram has failed and needs you: It works again since \d\d:\d\d\.$/);
+    park();
+    await r.pass(1000);
+    await r.gateway.adapters.stop('telegram');
+    await r.pass(11 * 60_000); // the fourth of a kind waits
+    expect(told.at(-1)).toContain('It was stopped at');
+    expect(notices(r)).toEqual([]);
+  });
+
+  it('is told after five minutes without a connection, and again when it needs somebody', async () => {
+    const { told, settings } = hook();
+    const r = await start({ settings });
+    r.adapter.host?.health({ ...HEALTH, state: 'reconnecting', detail: 'try 3' });
+    await r.pass(4 * 60_000);
+    expect(told).toEqual([]);
+    await r.pass(2 * 60_000);
+    expect(told).toEqual(['Telegram has not been connected for more than 5 minutes']);
+    r.adapter.host?.health({ ...HEALTH, state: 'parked', detail: 'token revoked' });
+    await r.pass(1000);
+    expect(told.at(-1)).toBe('Telegram has failed and needs you');
+  });
+});
+
+describe('an agent that does not work', () => {
+  it('is told when three turns failed one after the other, once over a restart, and when it answers', async () => {
+    rig = await start();
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: '7002' });
+    const fails = async (times: number): Promise<void> => {
+      for (let i = 0; i < times; i += 1) {
+        await rig?.say('[fail] go', { from: '7002', chat: chatOf('7002') });
+        await rig?.pass(30_000);
+      }
+    };
+    const texts = (): string[] => (rig === undefined ? [] : notices(rig).map(({ text }) => text));
+    await fails(3);
+    rig = await rig.restart();
+    await fails(3);
+    expect(texts().filter((text) => text.includes('The last 3 turns of the agent failed'))).toHaveLength(1);
+    await rig.say('go', { from: '7002', chat: chatOf('7002') });
+    await rig.pass(2000);
+    expect(texts()[0]).toContain('It works again since');
+  });
+});
+
+describe('a full disk', () => {
+  it('is told although the notice cannot be stored', async () => {
+    const r = await start();
+    r.disk.before = () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    };
+    await asks(r).catch(() => {});
+    await r.pass(40_000);
+    expect(
+      notices(r)
+        .map(({ text }) => text)
+        .join('\n'),
+    ).toContain('Messages cannot be stored');
+    r.disk.before = () => {};
+    await r.pass(10_000);
   });
 });

@@ -143,6 +143,10 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
     const [first] = audit.problems;
     lines.push(`audit log: NOT intact: ${first?.text ?? ''}. See all problems: pi-gateway-tui audit verify`);
   }
+  for (const { line, ok: fine } of await gateway.notify.check()) {
+    lines.push(line);
+    ok = ok && fine;
+  }
   for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
   return { message: lines.join('\n'), data: { agent, ok } };
 }
