@@ -87,6 +87,7 @@ const entries = [
   'src/extension/hosted-extension.ts',
   'src/extension/approvals-extension.ts',
   'src/extension/spending-extension.ts',
+  'src/extension/resume-extension.ts',
   ...WORKERS,
 ].filter((f) => existsSync(join(root, f)));
 

@@ -8,7 +8,9 @@ import type { DataFolder } from '../store/data-folder.ts';
 import { DATA_VARIABLE } from './approval/place.ts';
 
 /** The file of an extension for the agent: bundled beside this module, or its source. */
-function extensionFile(name: 'hosted-extension' | 'approvals-extension' | 'spending-extension'): string {
+function extensionFile(
+  name: 'hosted-extension' | 'approvals-extension' | 'resume-extension' | 'spending-extension',
+): string {
   const built = join(import.meta.dirname, `${name}.js`);
   return existsSync(built) ? built : join(import.meta.dirname, '../extension', `${name}.ts`);
 }
@@ -45,6 +47,7 @@ export async function createAgentFor(
     ...(agent.command === undefined && agent.hosts.length === 0
       ? { taskExtension: extensionFile('hosted-extension') }
       : {}),
+    ...(agent.resume === 'off' ? {} : { resumeExtension: extensionFile('resume-extension') }),
     // Wherever the agent runs: one that cannot load it must not run at all while approvals are on.
     ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
     ...(settings.limits.spend.length === 0 ? {} : { spendingExtension: extensionFile('spending-extension') }),

@@ -16,9 +16,11 @@ export function killTree(pid: number, mark: string): void {
   for (const member of family) signalOne(member, 'SIGKILL');
 }
 
-/** Kills what a dead agent has left behind. Finds it on Linux only. */
-export function killMarked(mark: string): void {
-  for (const pid of markedProcesses(mark)) if (pid !== process.pid) signalOne(pid, 'SIGKILL');
+/** Kills what a dead agent has left behind. Finds it on Linux only. True: there was something. */
+export function killMarked(mark: string): boolean {
+  const found = markedProcesses(mark).filter((pid) => pid !== process.pid);
+  for (const pid of found) signalOne(pid, 'SIGKILL');
+  return found.length > 0;
 }
 
 /** Was the process halted (SIGSTOP, a debugger)? False where that cannot be told. */

@@ -27,7 +27,8 @@ export async function guardCall(
     .some(({ name, sourceInfo }) => name === event.toolName && sourceInfo.source === 'builtin');
   const judge = (): CallClass => classifyCall(event.toolName, { ...input }, ctx.cwd, own);
   const judged = judge();
-  const reply = await ask({ tool: event.toolName, argumentsJson, hash, ...judged });
+  const { toolName: tool, toolCallId: callId } = event;
+  const reply = await ask({ tool, callId, argumentsJson, hash, ...judged });
   if (reply !== undefined && reply.hash === hash && reply.decision !== 'deny') {
     // Minutes may have passed: a link on the way may lead elsewhere by now.
     const now = judge();

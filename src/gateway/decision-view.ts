@@ -28,6 +28,8 @@ export interface DecisionView {
     /** Not done by itself any more: whoever wrote it may ask for it again. */
     | 'offered'
     | 'interrupted'
+    /** A turn or task that was cut off continues. */
+    | 'resumed'
     | 'aborted'
     | 'timed_out'
     | 'failed'

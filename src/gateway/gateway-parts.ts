@@ -1,4 +1,5 @@
 /** Puts the core together: which part knows which. Who calls what when is the gateway's business. */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import { Access } from './access/access.ts';
@@ -39,6 +40,7 @@ import { taskView } from './tasks/task-record.ts';
 import { Tasks } from './tasks/tasks.ts';
 import { Conversations } from './turns/conversations.ts';
 import { SideQuestions } from './turns/side-questions.ts';
+import { TurnJournal } from './turns/turn-journal.ts';
 import { TurnSlots } from './turns/turn-slots.ts';
 import { Usage } from './usage.ts';
 
@@ -63,7 +65,10 @@ export function createParts(
     settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
   );
   const sessions = new Sessions();
-  const inbox = new Inbox(stores.sessions);
+  const sessionFileOf = (id: string): string =>
+    sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id);
+  const journal = new TurnJournal(stores.sessions, clock, (id) => lengthOf(sessionFileOf(id)));
+  const inbox = new Inbox(stores.sessions, journal);
   const usage = new Usage(cores.of('sessions', 'usage'));
   const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend);
   const outbox = new Outbox({
@@ -87,8 +92,6 @@ export function createParts(
           );
     },
   });
-  const sessionFileOf = (id: string): string =>
-    sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id);
   const archive = new Archive({ ...core, sessionFileOf, redact: egress });
   const files = new AnswerFiles({
     ...cores.of('sessions', 'files'),
@@ -128,6 +131,8 @@ export function createParts(
     slots,
     usage,
     spending,
+    journal,
+    sessionFileOf,
     prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
@@ -370,7 +375,12 @@ export function createParts(
     dialogs,
     archive,
     notify,
+    journal,
   };
+}
+
+function lengthOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** What people type before a word of command. */

@@ -150,6 +150,8 @@ export class Gateway {
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     this.outbox.recover();
+    // What a killed agent has left running could still change what its turn did.
+    await this.deps.agent?.endLeftOver?.(this.#parts.journal.marks());
     await this.bindings.recover();
     const { inbox, receiver } = this.#parts;
     const taken = await recoverInbox({
@@ -230,6 +232,7 @@ export class Gateway {
     this.#refusing.flush();
     this.#parts.cores.decisions.stop();
     await settlesWithin(this.schedules.stop(), SETTLE_MS);
+    this.conversations.cutQuestions();
     this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
     this.#parts.taskLines.stop();

@@ -7,6 +7,7 @@ import type { Inbox, InboxItem } from './receive/inbox.ts';
 import type { Outbox } from './send/outbox.ts';
 import type { SessionRecord, Sessions } from './sessions/sessions.ts';
 import type { Conversations } from './turns/conversations.ts';
+import type { CutOff } from './turns/resume.ts';
 
 /** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
 const RESUME_WITHIN_MS = 10 * 60_000;
@@ -25,8 +26,8 @@ export interface RecoveryDeps extends Core {
 }
 
 /**
- * After a stop or a crash everything accepted is queued again, reported as interrupted, or offered. A turn that may
- * have reached the model is never repeated by itself. Safe to repeat when it is itself cut off.
+ * After a stop or a crash everything accepted is queued again, continued, reported as interrupted, or offered. A
+ * turn that may have reached the model is never repeated from its beginning by itself. Safe to repeat when it is itself cut off.
  */
 export async function recoverInbox(
   deps: RecoveryDeps,
@@ -34,16 +35,21 @@ export async function recoverInbox(
   let resumed = 0;
   // Written together: what a kill cut off is reported with one wait for the disk, in its order.
   const reports: Promise<void>[] = [];
-  for (const item of deps.inbox.open()) {
+  const open = deps.inbox.open();
+  const cut = open.filter(({ state }) => state === 'running' || state === 'steering');
+  const left = await resumeCut(deps, cut);
+  for (const item of left) reports.push(report(deps, item, sessionOf(deps, item)));
+  resumed += cut.length - left.length;
+  for (const item of open) {
+    if (item.state === 'running' || item.state === 'steering') continue;
     if (item.state === 'held') {
       await recoverHeld(deps, item).catch((error: unknown) =>
         deps.log.error('a held message could not be taken up', { error: messageOf(error) }),
       );
       continue;
     }
-    const session = item.sessionId === undefined ? undefined : deps.sessions.get(item.sessionId);
-    const young = deps.clock() - item.acceptedAt < RESUME_WITHIN_MS;
-    if (item.state === 'queued' && young && session !== undefined) {
+    const session = sessionOf(deps, item);
+    if (young(deps, item) && session !== undefined) {
       deps.conversations.enqueue(item, session, 'queue');
       resumed += 1;
     } else {
@@ -54,6 +60,77 @@ export async function recoverInbox(
   const reported = reports.length;
   if (resumed + reported > 0) deps.log.info('took up what the last run left', { resumed, reported });
   return { resumed, reported };
+}
+
+function sessionOf({ sessions }: RecoveryDeps, { sessionId }: InboxItem): SessionRecord | undefined {
+  return sessionId === undefined ? undefined : sessions.get(sessionId);
+}
+
+function young({ clock }: RecoveryDeps, { acceptedAt }: InboxItem): boolean {
+  return clock() - acceptedAt < RESUME_WITHIN_MS;
+}
+
+/** Takes up the turns that were cut off; resolves with the messages that are to be reported instead. */
+async function resumeCut(deps: RecoveryDeps, cut: readonly InboxItem[]): Promise<InboxItem[]> {
+  const reported: InboxItem[] = [];
+  for (const [id, items] of Map.groupBy(cut, ({ sessionId }) => sessionId)) {
+    const session = id === undefined ? undefined : deps.sessions.get(id);
+    const rest =
+      session === undefined
+        ? items
+        : await resumeTurn(deps, session, items).catch((error: unknown) => {
+            deps.log.error('a turn that was cut off could not be taken up', { error: messageOf(error) });
+            return items;
+          });
+    reported.push(...rest);
+  }
+  return reported.sort((a, b) => a.seq - b.seq);
+}
+
+/** All messages of one turn: those that the model took, and those that it had not taken yet. */
+async function resumeTurn(
+  deps: RecoveryDeps,
+  session: SessionRecord,
+  items: readonly InboxItem[],
+): Promise<readonly InboxItem[]> {
+  const { conversations, decide, inbox, db } = deps;
+  const live = conversations.live(session);
+  const cut = await live.examine(items);
+  const { kind, code, reason } = cut.decision;
+  if (kind === 'report') return items;
+  const at = Math.max(
+    0,
+    cut.taken.findLastIndex((each) => each !== undefined),
+  );
+  const current = items[at];
+  if (current === undefined) return items;
+  for (const [i, item] of items.slice(0, at).entries())
+    await live.settleCut(item, saidTo(cut, cut.taken[i]), current);
+  decide({
+    what: 'turn',
+    kind: 'resumed',
+    code,
+    reason: kind === 'ask' ? `asking whether to continue: ${reason}` : reason,
+    platform: session.chat.platform,
+    chatId: session.chat.chatId,
+    senderId: current.message.sender.id,
+    sessionId: session.id,
+    id: current.id,
+  });
+  live.resume(current, cut);
+  conversations.enqueue(current, session, 'queue');
+  // What a template has made of a later message is not recognised: the model may have seen it.
+  const unclear = ({ message }: InboxItem): boolean => message.text.startsWith('/');
+  const later = items.slice(at + 1);
+  for (const item of later.filter((each) => !unclear(each))) {
+    await db.write((tx) => inbox.setState(tx, item, 'queued'));
+    conversations.enqueue({ ...item, state: 'queued' }, session, 'queue');
+  }
+  return later.filter(unclear);
+}
+
+function saidTo({ messages }: CutOff, place: number | undefined): string {
+  return place === undefined ? '' : (messages[place]?.said ?? '');
 }
 
 /**

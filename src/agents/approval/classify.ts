@@ -145,6 +145,8 @@ export interface CallClass {
 
 type Arguments = Readonly<Record<string, unknown>>;
 
+const HARMLESS_GROUP = 'bash harmless';
+
 /** Programs whose second word says what they do. */
 const WITH_SUBCOMMAND = new Set(['git', 'npm', 'pnpm', 'yarn', 'cargo', 'go', 'make']);
 
@@ -175,6 +177,12 @@ export function classifyCall(tool: string, args: Arguments, cwd: string, own = t
   }
 }
 
+/** Does this call of one of pi's own tools only read? Whatever is not known to is taken to have effects. */
+export function onlyReads(tool: string, args: Arguments, cwd: string): boolean {
+  if (tool === 'bash') return classifyBash(args, cwd).groupKey === HARMLESS_GROUP;
+  return ['read', 'grep', 'find', 'ls'].includes(tool);
+}
+
 function classifyBash(args: Arguments, cwd: string): CallClass {
   const { command } = args;
   const exact = (reason: string): CallClass => ({
@@ -191,7 +199,7 @@ function classifyBash(args: Arguments, cwd: string): CallClass {
     return {
       dangerous: false,
       reason: 'it only reads below the working directory',
-      groupKey: 'bash harmless',
+      groupKey: HARMLESS_GROUP,
       group: 'every command that only reads',
     };
   const [words = []] = commands;

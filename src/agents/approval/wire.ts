@@ -28,14 +28,15 @@ export function readRequest(text: string): ApprovalRequest | undefined {
   const message = parsed(text);
   if (message['type'] === 'hello') return { type: 'hello' };
   const call = object(message['call']);
-  const { tool, argumentsJson, hash, dangerous, reason, groupKey, group } = call;
+  const { tool, callId, argumentsJson, hash, dangerous, reason, groupKey, group } = call;
   if (message['type'] !== 'call' || typeof dangerous !== 'boolean') return undefined;
   if (typeof tool !== 'string' || typeof argumentsJson !== 'string' || typeof hash !== 'string')
     return undefined;
   if (typeof reason !== 'string' || typeof groupKey !== 'string' || typeof group !== 'string')
     return undefined;
   if (toolHash(tool, argumentsJson) !== hash) return undefined;
-  return { type: 'call', call: { tool, argumentsJson, hash, dangerous, reason, groupKey, group } };
+  const known = typeof callId === 'string' ? { callId } : {};
+  return { type: 'call', call: { tool, ...known, argumentsJson, hash, dangerous, reason, groupKey, group } };
 }
 
 /** Undefined for anything that the gateway does not send. */

@@ -63,4 +63,6 @@ export interface PiRpcAgentOptions {
    * not reserve its calls is not used. Default: none.
    */
   readonly spendingExtension?: string;
+  /** File of the pi extension by which a turn that was cut off is continued. Default: none, and no turn is. */
+  readonly resumeExtension?: string;
 }

@@ -118,6 +118,7 @@ class MissingLink implements PiLink {
     return Promise.reject(new LinkLost(this.#end));
   }
 
+  readonly mark = undefined;
   readonly heard = 0;
   readonly unanswered = 0;
 
@@ -245,7 +246,7 @@ class Starter {
     const session = ['--session-dir', sessionDir, '--session', file];
     const link = waiting ?? this.#start(site, kind, spec.id, session, file);
     if (link === undefined) return new MissingLink(NOT_FOUND);
-    if (spare !== undefined) prepareLater(link, () => spare.prepare(kind));
+    if (spare !== undefined && spec.resumes !== true) prepareLater(link, () => spare.prepare(kind));
     return link;
   }
 
@@ -355,6 +356,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     beat: options.beat ?? LINK_BEAT,
     guard: options.approvalsExtension !== undefined,
     limited: options.spendingExtension !== undefined,
+    resumes: options.resumeExtension !== undefined,
     log,
   };
 

@@ -38,6 +38,10 @@ export class RpcLink implements PiLink {
     });
   }
 
+  get mark(): string {
+    return this.#child.mark;
+  }
+
   get heard(): number {
     return this.#child.heard;
   }

@@ -163,6 +163,10 @@ export class HostProcess {
   /** Our id of the session that most likely ended it; undefined when it had none. */
   readonly culprit: Promise<string | undefined>;
 
+  get mark(): string {
+    return this.#child.mark;
+  }
+
   /** Sessions that live in it. */
   get load(): number {
     return this.#peers.size;

@@ -11,7 +11,7 @@ import type { OpenSession } from './wire.ts';
 
 /**
  * The record of a session event as pi's RPC mode would write it, reduced to what the gateway reads. Undefined for
- * everything else: thinking, tool arguments and tool results stay inside the host.
+ * everything else: thinking and tool arguments stay inside the host.
  */
 function recordOf(event: AgentSessionEvent): PiRecord | undefined {
   switch (event.type) {
@@ -42,19 +42,21 @@ function recordOf(event: AgentSessionEvent): PiRecord | undefined {
       const args = toolName === 'report_progress' ? objectAt(event, 'args') : {};
       return { type: event.type, toolCallId, toolName, args };
     }
-    case 'tool_execution_end':
-      return {
-        type: event.type,
-        toolCallId: event.toolCallId,
-        toolName: event.toolName,
-        isError: event.isError,
-      };
+    case 'tool_execution_end': {
+      const { toolCallId, toolName, isError } = event;
+      return { type: event.type, toolCallId, toolName, isError, result: { content: resultOf(event.result) } };
+    }
     default:
       return undefined;
   }
 }
 
 type Part = { readonly type: string };
+
+/** The words of a result, for the journal of the turn. */
+function resultOf(result: unknown): readonly unknown[] {
+  return listAt(result, 'content').filter((part) => stringAt(part, 'type') === 'text');
+}
 
 function textOnly(content: string | readonly Part[]): string | readonly Part[] {
   return typeof content === 'string' ? content : content.filter((part) => part.type === 'text');

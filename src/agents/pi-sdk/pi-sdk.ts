@@ -45,6 +45,10 @@ class SdkLink implements PiLink {
     host.send({ type: 'open', link: this.#link, session });
   }
 
+  get mark(): string {
+    return this.#host.mark;
+  }
+
   get heard(): number {
     return this.#heard;
   }
@@ -206,6 +210,8 @@ export interface PiSdkAgentOptions {
    * not reserve its calls is not used. Default: none.
    */
   readonly spendingExtension?: string;
+  /** File of the pi extension by which a turn that was cut off is continued. Default: none, and no turn is. */
+  readonly resumeExtension?: string;
 }
 
 const DEFAULTS = {
@@ -268,6 +274,7 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       beat: LINK_BEAT,
       guard: options.approvalsExtension !== undefined,
       limited: options.spendingExtension !== undefined,
+      resumes: options.resumeExtension !== undefined,
       log,
     },
     check: async (signal) => {

@@ -25,5 +25,7 @@ export interface PiBackend {
   readonly guard: boolean;
   /** Sessions must have shown that they reserve every call of a model; one that has not is not used. */
   readonly limited: boolean;
+  /** Turns that were cut off can be continued. */
+  readonly resumes: boolean;
   readonly log: Logger;
 }

@@ -27,7 +27,8 @@ const FLUSH_MS = 250;
 export class LineChild {
   readonly ended: Promise<LinkEnd>;
   readonly #graceMs: number;
-  readonly #mark = randomUUID();
+  /** In the environment of everything that it starts. */
+  readonly mark = randomUUID();
   readonly #stderr = new Tail();
   readonly #process: ChildProcess;
   #cause: LinkEnd['cause'] = 'exited';
@@ -43,7 +44,7 @@ export class LineChild {
     this.#graceMs = options.graceMs;
     this.#process = spawn(program, args, {
       cwd: options.cwd,
-      env: agentEnvironment(options.env, this.#mark),
+      env: agentEnvironment(options.env, this.mark),
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: process.platform !== 'win32',
       windowsHide: true,
@@ -112,7 +113,7 @@ export class LineChild {
       this.#cause = why.cause;
       this.#detail = why.detail;
     }
-    killTree(this.pid, this.#mark);
+    killTree(this.pid, this.mark);
   }
 
   #awaitEnd(program: string): Promise<LinkEnd> {
@@ -120,7 +121,7 @@ export class LineChild {
       const settle = (cause: LinkEnd['cause'], detail: string): void => {
         if (this.#over) return;
         this.#over = true;
-        if (!this.#orderly) killMarked(this.#mark);
+        if (!this.#orderly) killMarked(this.mark);
         this.#process.stdout?.destroy();
         resolve({ cause, detail, stderr: this.#stderr.toString() });
       };

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import { unlessAborted } from '../../base/deadline.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type {
@@ -10,59 +8,28 @@ import type {
   AgentInput,
   Conversation,
   ConversationSpec,
+  CutTurn,
+  Resumption,
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
 import type { ReserveCall } from '../../gateway/agent/model-call.ts';
-import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/record.ts';
+import { listAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import { onlyReads } from '../approval/classify.ts';
 import type { CallMeter } from '../spending/call-meter.ts';
 import { ask } from './ask.ts';
 import type { PiBackend } from './backend.ts';
 import { busy, controlFailure, controlSession } from './control.ts';
+import { completeFile, cutTurn, readSince } from './cut-session.ts';
+import { PROGRESS_TOOL } from './equipment.ts';
 import { lostTurn, noFolder, StartFailure } from './failures.ts';
 import { watchLink } from './link.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
 import type { ModelChoice, PiPlace } from './place.ts';
+import { asideSpec, removeAside } from './side-session.ts';
 import { PiTurn } from './turn.ts';
-
-/** Two at work in one folder get in each other's way: a question beside the conversation only reads. */
-const ASIDE_TOOLS: readonly string[] = ['read', 'grep', 'find', 'ls'];
-
-/** What the conversation for a question beside that of `spec` is opened with; on a copy of its file, if it has one. */
-async function asideSpec(spec: ConversationSpec): Promise<ConversationSpec> {
-  const id = `aside-${randomUUID()}`;
-  const { sessionFile, ...rest } = spec;
-  const tools = ASIDE_TOOLS.filter((name) => spec.tools?.includes(name) ?? true);
-  const copy = sessionFile === undefined ? undefined : await copySession(sessionFile, id);
-  return { ...rest, id, tools, ...(copy === undefined ? {} : { sessionFile: copy }) };
-}
-
-/** Nothing is left of it. */
-async function removeAside(file: string | undefined): Promise<void> {
-  // A file that the agent named itself may lie on another machine: only ours is taken away.
-  if (file !== undefined && basename(file).startsWith('aside-')) await rm(file, { force: true });
-}
-
-/** A copy up to the last finished answer: a turn that runs may be in the middle of a line or of a tool's work. */
-async function copySession(file: string, id: string): Promise<string | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => ''); // not written before the first answer
-  const lines = text.split('\n');
-  const end = lines.findLastIndex((line) => {
-    const record = parseRecord(line);
-    return record !== undefined && isFinished(record);
-  });
-  if (end < 0) return undefined;
-  const copy = join(dirname(file), `${id}.jsonl`);
-  await writeFile(copy, `${lines.slice(0, end + 1).join('\n')}\n`, { mode: 0o600, flag: 'wx' });
-  return copy;
-}
-
-function isFinished(record: PiRecord): boolean {
-  const message = record.type === 'message' ? objectAt(record, 'message') : {};
-  return message['role'] === 'assistant' && stringAt(message, 'stopReason') !== 'toolUse';
-}
 
 /**
  * Takes the last turn of a resting session back: pi makes a new session file that ends before the last message. What
@@ -141,7 +108,37 @@ export class PiConversation implements Conversation {
     this.#told = spec.sessionFile;
   }
 
-  async run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd> {
+  run(input: AgentInput, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd> {
+    return this.#drive(input.id, (turn) => turn.run(input), listener, signal);
+  }
+
+  async cut(file: string, since: number): Promise<CutTurn | undefined> {
+    if (!this.#backend.resumes) return undefined;
+    const text = await readSince(file, since);
+    return text === undefined
+      ? undefined
+      : cutTurn(text, (tool, args) => tool !== PROGRESS_TOOL && !onlyReads(tool, args, this.#spec.cwd));
+  }
+
+  /** Nothing has the session file open yet: what is missing in it is written before pi reads it. */
+  async resume(
+    how: Resumption,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
+    if (this.#session === undefined) {
+      this.#spec = { ...this.#spec, sessionFile: how.file, resumes: true };
+      await completeFile(how, systemClock());
+    }
+    return await this.#drive(how.id, (turn) => turn.resume(how.note ?? ''), listener, signal);
+  }
+
+  async #drive(
+    id: string,
+    work: (turn: PiTurn) => Promise<TurnEnd>,
+    listener: (event: AgentEvent) => void,
+    signal: AbortSignal,
+  ): Promise<TurnEnd> {
     const stop = AbortSignal.any([signal, this.#closing.signal]);
     let reachedModel = false;
     const hear = (event: AgentEvent): void => {
@@ -157,7 +154,7 @@ export class PiConversation implements Conversation {
       end = await this.#use(stop, (session) => {
         this.#starting = () => {};
         clearInterval(waiting);
-        return this.#runOn(session, input, hear, stop);
+        return this.#runOn(session, id, work, hear, stop);
       });
     } catch (error) {
       this.#starting = () => {};
@@ -256,7 +253,8 @@ export class PiConversation implements Conversation {
 
   async #runOn(
     session: LiveSession,
-    input: AgentInput,
+    id: string,
+    work: (turn: PiTurn) => Promise<TurnEnd>,
     listener: (event: AgentEvent) => void,
     signal: AbortSignal,
   ): Promise<TurnEnd> {
@@ -265,9 +263,13 @@ export class PiConversation implements Conversation {
       const { file: sessionFile, host } = session;
       listener({ type: 'session', sessionFile, ...(host === undefined ? {} : { host }) });
     }
+    const { mark } = session.link;
+    const { journal = () => {} } = this.#spec;
+    journal({ kind: 'process', mark, guarded: this.#backend.guard });
     const turn = new PiTurn({
       link: session.link,
       listener,
+      journal,
       signal,
       graceMs: this.#backend.graceMs,
       log: this.#backend.log,
@@ -276,9 +278,9 @@ export class PiConversation implements Conversation {
     const over = new AbortController();
     const during = AbortSignal.any([signal, over.signal]);
     session.dialogs.during(during);
-    session.meter.during(input.id, during);
+    session.meter.during(id, during);
     try {
-      return limitedEnd(await turn.run(input), session.meter);
+      return limitedEnd(await work(turn), session.meter);
     } finally {
       this.#turn = undefined;
       session.dialogs.during(undefined);

@@ -35,17 +35,19 @@ export interface Equipment {
 
 /** A task can tell how far it is; a chat shows its work by itself. The tools of the session win over the general ones. */
 export function equipmentOf(
-  { kind, tools: own }: Pick<ConversationSpec, 'kind' | 'tools'>,
+  { kind, tools: own, resumes }: Pick<ConversationSpec, 'kind' | 'tools' | 'resumes'>,
   options: {
     readonly tools?: readonly string[];
     readonly taskExtension?: string;
     readonly approvalsExtension?: string;
     readonly spendingExtension?: string;
+    readonly resumeExtension?: string;
   },
 ): Equipment {
-  const { taskExtension, approvalsExtension, spendingExtension } = options;
+  const { taskExtension, approvalsExtension, spendingExtension, resumeExtension } = options;
   const tools = own ?? options.tools;
-  const guard = [approvalsExtension, spendingExtension].filter((each) => each !== undefined);
+  const resume = resumes === true ? resumeExtension : undefined;
+  const guard = [approvalsExtension, spendingExtension, resume].filter((each) => each !== undefined);
   if (kind !== 'task' || taskExtension === undefined) return { tools, extensions: guard };
   // A configured list of tools is complete: what is not on it does not exist.
   return {

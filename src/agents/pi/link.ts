@@ -23,6 +23,8 @@ export interface PiLink {
   listen(listener: (record: PiRecord) => unknown): void;
   /** Resolves, and never rejects, when the link is gone and nothing of it is left running. */
   readonly ended: Promise<LinkEnd>;
+  /** Finds what its process has started, even after its end; undefined: there is no process of this machine. */
+  readonly mark: string | undefined;
   /** Grows with everything that comes over the link. */
   readonly heard: number;
   /** Bytes that were sent since something came over the link. */

@@ -1,3 +1,5 @@
+import { pause } from '../../base/pause.ts';
+import { killMarked } from '../../base/process-tree.ts';
 import type {
   Agent,
   AgentCheck,
@@ -20,6 +22,10 @@ export interface PiAgentParts {
   /** Called after every conversation has been closed. */
   release?(): Promise<void>;
 }
+
+/** Killed processes are looked for again: one that is just being started is missed by the first look. */
+const LEFT_OVER = { tries: 40, everyMs: 50 } as const;
+const NEVER = new AbortController().signal;
 
 /** The agent behind both ways of running pi. */
 export class PiAgent implements Agent {
@@ -55,6 +61,12 @@ export class PiAgent implements Agent {
 
   open(spec: ConversationSpec): Conversation {
     return new PiConversation(this.#parts.sessions, spec, this.#present);
+  }
+
+  async endLeftOver(marks: readonly string[]): Promise<void> {
+    for (const mark of marks) {
+      for (let i = 0; i < LEFT_OVER.tries && killMarked(mark); i += 1) await pause(LEFT_OVER.everyMs, NEVER);
+    }
   }
 
   async stop(): Promise<void> {

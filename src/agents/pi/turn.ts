@@ -1,8 +1,9 @@
 import type { Logger } from '../../base/log.ts';
 import { pause } from '../../base/pause.ts';
-import type { AgentEvent, AgentInput, TurnEnd } from '../../gateway/agent/agent.ts';
+import type { AgentEvent, AgentInput, TurnEnd, TurnRecord } from '../../gateway/agent/agent.ts';
 import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
 import { abortedEnd } from '../../gateway/agent/turn-end.ts';
+import { RESUME_COMMAND } from './cut-session.ts';
 import { lostTurn, refusedPrompt } from './failures.ts';
 import { type LinkEnd, LinkLost, type PiLink, PiRefusal } from './link.ts';
 import { RunEvents } from './run-events.ts';
@@ -17,6 +18,11 @@ class Steering {
   #queued = 0;
   #taken = 0;
   #prompted = false;
+
+  /** The run goes on without a prompt: the first user message is one that was handed over. */
+  withoutPrompt(): void {
+    this.#prompted = true;
+  }
 
   add(input: AgentInput): void {
     this.#waiting.push(input);
@@ -63,6 +69,8 @@ const COMPACTION_CHECK_MS = 500;
 export interface PiTurnParts {
   readonly link: PiLink;
   readonly listener: (event: AgentEvent) => void;
+  /** Hears what is to be noted of the turn. */
+  readonly journal: (record: TurnRecord) => void;
   readonly signal: AbortSignal;
   /** Time between two steps of ending a process. */
   readonly graceMs: number;
@@ -74,6 +82,7 @@ export class PiTurn {
   readonly #link: PiLink;
   readonly #graceMs: number;
   readonly #listener: (event: AgentEvent) => void;
+  readonly #journal: (record: TurnRecord) => void;
   readonly #signal: AbortSignal;
   readonly #log: Logger;
   readonly #events: RunEvents;
@@ -95,6 +104,7 @@ export class PiTurn {
     this.#link = parts.link;
     this.#graceMs = parts.graceMs;
     this.#listener = parts.listener;
+    this.#journal = parts.journal;
     this.#signal = parts.signal;
     this.#log = parts.log;
     this.#events = new RunEvents((event) => this.#emit(event));
@@ -104,7 +114,17 @@ export class PiTurn {
    * Settles exactly once and never rejects. Meanwhile {@link take} needs every record of the link, and {@link lost}
    * the end of it.
    */
-  async run(input: AgentInput): Promise<TurnEnd> {
+  run(input: AgentInput): Promise<TurnEnd> {
+    return this.#drive({ message: messageOf(input), ...imagesOf(input) });
+  }
+
+  /** The same for a turn that was cut off: our extension starts pi without a message. */
+  resume(note: string): Promise<TurnEnd> {
+    this.#steering.withoutPrompt();
+    return this.#drive({ message: `/${RESUME_COMMAND} ${note}` });
+  }
+
+  async #drive(prompt: Readonly<Record<string, unknown>>): Promise<TurnEnd> {
     const onAbort = (): void => void this.#abort();
     try {
       if (this.#signal.aborted) return abortedEnd(this.#signal, false);
@@ -112,8 +132,7 @@ export class PiTurn {
       // `streamingBehavior` matters only when an extension has started a run of its own a moment ago.
       this.#accepted = this.#prompt({
         type: 'prompt',
-        message: messageOf(input),
-        ...imagesOf(input),
+        ...prompt,
         streamingBehavior: 'followUp',
       });
       this.#accepted.then(
@@ -173,6 +192,8 @@ export class PiTurn {
     const call = stringAt(record, 'toolCallId') ?? '';
     if (record.type === 'tool_execution_start') this.#tools.add(call);
     else if (record.type === 'tool_execution_end') this.#tools.delete(call);
+    const entry = journalled(record, call);
+    if (entry !== undefined) this.#journal(entry);
     const consumed = this.#steering.take(record);
     if (consumed !== undefined) this.#emit({ type: 'consumed', inputId: consumed.id });
     if (record.type === 'agent_start') {
@@ -305,12 +326,27 @@ export class PiTurn {
   }
 }
 
+/** Of a longer result the end is not kept: the model may read it again. */
+const RESULT_CHARS = 32_000;
+
+function journalled(record: PiRecord, id: string): TurnRecord | undefined {
+  if (record.type === 'tool_execution_start')
+    return { kind: 'start', id, tool: stringAt(record, 'toolName') ?? 'tool' };
+  if (record.type !== 'tool_execution_end') return undefined;
+  const whole = contentText(listAt(objectAt(record, 'result'), 'content'));
+  const text =
+    whole.length > RESULT_CHARS
+      ? `${whole.slice(0, RESULT_CHARS).toWellFormed()}\n[The rest was lost.]`
+      : whole;
+  return { kind: 'end', id, text, isError: record['isError'] === true };
+}
+
 /**
  * Words of a chat. The operator's own command would be inert in a session that the gateway starts; where somebody else
- * starts pi (a container, another host) that is not certain, so it is no command in the first place.
+ * starts pi (a container, another host) that is not certain, so it is no command in the first place. Nor is our own.
  */
 function messageOf({ text }: AgentInput): string {
-  return /^\/gateway\b/i.test(text) ? ` ${text}` : text;
+  return /^\/(?:gateway|pi-gateway-resume)\b/i.test(text) ? ` ${text}` : text;
 }
 
 function imagesOf(input: AgentInput): { readonly images?: readonly unknown[] } {

@@ -29,6 +29,10 @@ export interface ConversationSpec {
   readonly ask?: AskQuestion;
   /** Reserves every call of a model under the spending limits; absent: there are none. */
   readonly reserve?: ReserveCall;
+  /** Hears what is to be noted of a turn, to continue it after a crash. */
+  readonly journal?: (record: TurnRecord) => void;
+  /** A turn that was cut off is to be continued in it. */
+  readonly resumes?: boolean;
 }
 
 /** A prompt template, skill or command that the agent itself knows; it is run by a message that begins with `/name`. */
@@ -76,6 +80,49 @@ export type AgentEvent =
       readonly outputTokens: number;
       readonly costUsd: number;
     };
+
+/** What happens in a turn that its session file does not tell, or tells too late. */
+export type TurnRecord =
+  /** The process that works on it. `mark` finds what it started; `guarded`: it asks before every tool call. */
+  | { readonly kind: 'process'; readonly mark: string | undefined; readonly guarded: boolean }
+  | { readonly kind: 'start'; readonly id: string; readonly tool: string }
+  | { readonly kind: 'end'; readonly id: string; readonly text: string; readonly isError: boolean };
+
+/** A tool call of a turn that was cut off, without a result that can be trusted. */
+export interface CutCall {
+  readonly id: string;
+  readonly tool: string;
+  readonly argumentsJson: string;
+  /** False: it only reads. */
+  readonly effects: boolean;
+  /** The session file has a result of it: that it was stopped. */
+  readonly noted: boolean;
+}
+
+/** What the agent's session file has of a turn that was cut off. */
+export interface CutTurn {
+  /** The messages that the model took, in order, each with what the agent said to it. */
+  readonly messages: readonly { readonly text: string; readonly said: string }[];
+  /** The last message has its whole answer. */
+  readonly answered: boolean;
+  readonly calls: readonly CutCall[];
+  /** What the agent said in the message that made those calls; a part of what it said to the last message. */
+  readonly saidWithCalls: string;
+}
+
+/** How a turn that was cut off is continued. */
+export interface Resumption {
+  /** Our message id. */
+  readonly id: string;
+  /** Its session file, and how long that was when the turn began. */
+  readonly file: string;
+  readonly since: number;
+  /** The model decides again about the calls without a result, instead of getting `results` for them. */
+  readonly forget: boolean;
+  readonly results: readonly { readonly id: string; readonly text: string; readonly isError: boolean }[];
+  /** What the model is told before it continues; nobody else reads it. */
+  readonly note?: string;
+}
 
 export type TurnFailureCode =
   | 'agent_missing'
@@ -139,6 +186,13 @@ export interface Conversation {
     /** Counts its calls, in the place of `reserve` of the conversation. */
     reserve?: ReserveCall,
   ): Promise<TurnEnd>;
+  /**
+   * What `file` has of a turn that began when it was `since` bytes long. Undefined: it cannot be read, or not be
+   * continued. Absent: the agent cannot continue turns.
+   */
+  cut?(file: string, since: number): Promise<CutTurn | undefined>;
+  /** Continues a turn that was cut off. Safe to repeat while the model was not reached. Settles like `run`. */
+  resume?(how: Resumption, listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<TurnEnd>;
   /** The agent's own session file, as far as it is known. */
   readonly sessionFile?: string | undefined;
   /** The model and thinking level that `control` has set, by their full names; undefined: none was set here. */
@@ -181,6 +235,8 @@ export interface Agent {
   hosts?(): readonly AgentHostView[];
   /** Sets who is told when `hosts` would answer otherwise. */
   watch?(changed: () => void): void;
+  /** Ends what an earlier run of the gateway has left of agents with these marks, and waits for it. */
+  endLeftOver?(marks: readonly string[]): Promise<void>;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
 }

@@ -9,6 +9,8 @@ export const SEND_FILE_TOOL = 'send_file';
 export interface ToolCall {
   /** Name of the tool. */
   readonly tool: string;
+  /** The agent's own id of the call, where it has one. */
+  readonly callId?: string;
   /** The exact arguments as canonical JSON. */
   readonly argumentsJson: string;
   /** SHA-256 of name and arguments, in hex: what is approved is what runs. */

@@ -305,6 +305,13 @@ export const ConfigSchema = Type.Object({
             'Which tool calls wait for an approval: none, those not known to be harmless, or every one.',
         }),
       ),
+      resume: Type.Optional(
+        Type.Union([Type.Literal('auto'), Type.Literal('ask'), Type.Literal('off')], {
+          default: 'auto',
+          description:
+            'What becomes of a turn that a crash or restart cut off: it continues, asking first only where a tool with effects was cut off; it always asks first; or it is reported as interrupted.',
+        }),
+      ),
       files: Type.Optional(
         Type.Union([Type.Literal('off'), Type.Literal('ask'), Type.Literal('session')], {
           default: 'session',

@@ -89,6 +89,7 @@ export interface Settings {
     readonly silenceMs: number;
     readonly maxWaiting: number;
     readonly approvals: 'off' | 'dangerous' | 'all';
+    readonly resume: 'auto' | 'ask' | 'off';
     /** How long a question of the agent waits, in milliseconds. */
     readonly questionMs: number;
   };
@@ -187,6 +188,7 @@ export function resolveSettings(
       silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,
       maxWaiting: config.agent?.maxWaiting ?? 20,
       approvals: config.agent?.approvals ?? 'off',
+      resume: config.agent?.resume ?? 'auto',
       questionMs: (config.agent?.questionMinutes ?? 10) * 60_000,
     },
     enabled: (platform) => platforms[platform]?.enabled ?? platform === 'websocket',

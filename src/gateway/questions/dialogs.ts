@@ -6,6 +6,7 @@ import type { AgentAnswer, AgentQuestion, AskQuestion } from '../agent/question.
 import type { Core } from '../core.ts';
 import type { TurnEvent } from '../events.ts';
 import type { DialogOutcome, DialogView } from '../model.ts';
+import type { TurnNotes } from '../turns/turn-journal.ts';
 import type { Approvals } from './approvals.ts';
 import { type Addressee, type ClosedDialog, type Dialog, dialogView, outcomeOf } from './dialog.ts';
 import { CLOSED_KEPT, DialogBook } from './dialog-book.ts';
@@ -204,6 +205,25 @@ export class Dialogs {
     this.#settle(waiting, answer, outcomeOf(answer), actor);
     if (actor.surface !== 'chat') this.#deps.voice.tell(dialog, answer);
     return dialog;
+  }
+
+  /** What had been approved when a restart cut a turn off counts again in the rest of it. */
+  approvedBefore(
+    sessionId: string,
+    requesterId: string | undefined,
+    decided: TurnNotes['decided'],
+    cut: ReadonlySet<string>,
+  ): void {
+    const { approvals } = this.#deps;
+    for (const { id, call, decision } of decided.values()) {
+      if (decision === 'session') approvals.grant(call, sessionId, requesterId);
+      if (decision === 'once' && cut.has(id)) approvals.allowAgain(call, sessionId, requesterId);
+    }
+  }
+
+  /** The rest of such a turn is over. */
+  turnEnded(sessionId: string): void {
+    this.#deps.approvals.forgetAgain(sessionId);
   }
 
   /** The session is over: nothing that was approved for it counts any more. */

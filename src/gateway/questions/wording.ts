@@ -33,7 +33,7 @@ function approvalLines({ question, number }: Pick<Dialog, 'question' | 'number'>
   if (call === undefined) return [];
   return [
     `**${isFile(question) ? 'May I send this?' : 'May I run this?'}** (#${number})`,
-    fenced(shortened(readable(call.tool, call.argumentsJson))),
+    shownCall(call.tool, call.argumentsJson),
     `Tool: ${visible(call.tool)}. I ask because ${visible(call.reason)}.`,
   ];
 }
@@ -41,6 +41,11 @@ function approvalLines({ question, number }: Pick<Dialog, 'question' | 'number'>
 /** All of what a tool call would do, as it is typed; undefined for any other question. */
 export function callText({ call }: AgentQuestion): string | undefined {
   return call === undefined ? undefined : readable(call.tool, call.argumentsJson);
+}
+
+/** A tool call as people read it in a chat. */
+export function shownCall(tool: string, argumentsJson: string): string {
+  return fenced(shortened(readable(tool, argumentsJson)));
 }
 
 export function isFile({ call }: AgentQuestion): boolean {

@@ -3,6 +3,7 @@ import { KeptTexts } from '../kept-texts.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import { findPrompt, rememberPrompt } from '../prompts.ts';
 import { keepLine } from '../sessions/said.ts';
+import type { TurnJournal } from '../turns/turn-journal.ts';
 import { textOf } from './edited-message.ts';
 import { TextInUse, textsOf } from './text-budget.ts';
 
@@ -55,6 +56,7 @@ const FORGET_TEXT = `UPDATE inbox SET message = json_set(
 /** The durable list of everything that was accepted. What is in here is answered, queued or reported. */
 export class Inbox {
   readonly #db: Database;
+  readonly #journal: Pick<TurnJournal, 'began' | 'forget'> | undefined;
   /** Sessions in which something is offered. */
   readonly #offers: Set<string>;
   /** Text of what has no outcome yet. */
@@ -62,8 +64,10 @@ export class Inbox {
   readonly #kept = new KeptTexts(ALL_KEPT_CHARS);
   #seq: number;
 
-  constructor(db: Database) {
+  /** `journal` hears in the same transaction when a turn begins to work on a message, and when that has its outcome. */
+  constructor(db: Database, journal: Pick<TurnJournal, 'began' | 'forget'> | undefined = undefined) {
     this.#db = db;
+    this.#journal = journal;
     this.#seq = Number(db.get('SELECT COALESCE(MAX(seq), 0) AS top FROM inbox')?.['top'] ?? 0);
     this.#offers = new Set(
       db
@@ -108,12 +112,17 @@ export class Inbox {
       at,
     ]);
     if (sessionId !== undefined && state !== 'held') keepMessage(tx, item, sessionId, at);
+    if (sessionId !== undefined && state === 'running') this.#journal?.began(tx, id, sessionId);
     return item;
   }
 
   /** Moves an item on, with the pieces that were joined into it. What is done stays done. */
   setState(tx: Tx, item: Pick<InboxItem, 'id' | 'message' | 'pieces'>, state: InboxState): void {
     if (item.pieces !== undefined) this.setMessage(tx, item);
+    if (state === 'running') {
+      const sessionId = tx.get('SELECT session_id FROM inbox WHERE id = ?', [item.id])?.['session_id'];
+      if (typeof sessionId === 'string') this.#journal?.began(tx, item.id, sessionId);
+    } else if (state !== 'steering') this.#journal?.forget(tx, item.id);
     // An offer runs only when it is asked for; what is done is forgotten.
     if (state === 'done' || state === 'offered') this.inUse.release(item.id);
     if (state === 'done' && textLength(item.message) > KEPT_CHARS) {

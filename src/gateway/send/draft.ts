@@ -23,6 +23,9 @@ export interface DraftDeps {
   readonly clock: Clock;
   /** What the draft is to show now; empty while there is nothing to show. */
   readonly text: () => string;
+  /** The message that is the draft, when it was sent before. */
+  readonly known?: { readonly id: string; readonly at: number };
+  readonly sent?: (id: string) => void;
 }
 
 /**
@@ -43,6 +46,8 @@ export class Draft {
 
   constructor(deps: DraftDeps) {
     this.#deps = deps;
+    this.#id = deps.known?.id;
+    this.#sentAt = deps.known?.at ?? 0;
   }
 
   /** The text has changed: shows it as soon as the chat's pace allows. */
@@ -134,6 +139,7 @@ export class Draft {
     );
     this.#id = receipt.messageId;
     this.#sentAt = this.#deps.clock();
+    this.#deps.sent?.(receipt.messageId);
   }
 
   #failed(error: unknown): void {

@@ -22,6 +22,10 @@ export interface ReplyDeps {
   readonly egress: (text: string) => string;
   /** The beginning of the answer stands above a question of the agent already. */
   readonly continues?: boolean;
+  /** A draft that an earlier run of the gateway has sent. */
+  readonly draft?: { readonly id: string; readonly at: number };
+  /** A draft stands in the chat. */
+  readonly drafted?: (id: string) => void;
 }
 
 /**
@@ -50,7 +54,11 @@ export class Reply {
       adapter: deps.adapter,
       clock: deps.clock,
       text: () => this.#draftText(),
+      ...(deps.draft === undefined ? {} : { known: deps.draft }),
+      ...(deps.drafted === undefined ? {} : { sent: deps.drafted }),
     });
+    // What answers a message after a restart replaces what stands there.
+    if (deps.draft !== undefined) this.#beganAt = deps.draft.at;
   }
 
   get text(): string {
@@ -65,6 +73,11 @@ export class Reply {
   /** Nothing of it is to be sent: a draft that stands there is taken away. */
   discard(): Promise<void> {
     return this.#draft.discard();
+  }
+
+  /** The gateway stops: what stands in the chat stays there, to be replaced later. */
+  async leave(): Promise<void> {
+    await this.#draft.close();
   }
 
   /** No answer follows. */

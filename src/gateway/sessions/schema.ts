@@ -107,4 +107,14 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
     name: 'what is spent under limits, and calls that are not settled',
     statements: [...SPEND_TABLES],
   },
+  {
+    version: 11,
+    name: 'turns keep a journal, to be continued after a crash',
+    statements: [
+      // `turn`: the inbox row of its message, or a task.
+      `CREATE TABLE turn_journal (seq INTEGER PRIMARY KEY, turn TEXT NOT NULL, at INTEGER NOT NULL,
+         kind TEXT NOT NULL, data TEXT NOT NULL)`,
+      'CREATE INDEX turn_journal_turn ON turn_journal (turn)',
+    ],
+  },
 ];

@@ -5,6 +5,7 @@ import type { Conversation } from '../agent/agent.ts';
 import { type BoundChats, bindingOver, refuseBound } from '../bindings/refusals.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { ChatRef, InboundMessage, Platform, SessionView } from '../model.ts';
+import { sameRoom } from '../questions/dialog.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { tellTurn } from '../send/tell-turn.ts';
 import type { Handoffs } from '../sessions/handoffs.ts';
@@ -146,7 +147,7 @@ export class Conversations {
       text: message.text,
     });
     this.#deps.handoffs.wrote(session);
-    const live = this.#liveOf(session);
+    const live = this.live(session);
     if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined) {
       live.setAside(item);
       return;
@@ -196,13 +197,13 @@ export class Conversations {
 
   /** The session's queue, made when there is none yet. */
   openQueue(session: SessionRecord): TurnQueue {
-    return this.#liveOf(session).queue;
+    return this.live(session).queue;
   }
 
   /** Opens (lazily) what controls the model of a session. */
   conversation(session: SessionRecord): Conversation {
     this.#deps.handoffs.refuse(session);
-    return this.#liveOf(session).conversation();
+    return this.live(session).conversation();
   }
 
   /** Ends what the agent holds of a session; the next use opens it again. */
@@ -241,15 +242,14 @@ export class Conversations {
 
   /** A message waits in a session, whichever it was accepted in. */
   waitIn(session: SessionRecord, item: InboxItem): void {
-    const live = this.#liveOf(session);
+    const live = this.live(session);
     if (this.#deps.agent === undefined && this.#deps.terminalOf(session) === undefined) live.setAside(item);
     else live.queue.push(item, 'queue');
   }
 
   /** Frees what an ended session holds. */
   retire(session: SessionRecord): void {
-    const live = this.#live.get(session.id);
-    if (live !== undefined) this.#retire(live);
+    this.#retire(this.#live.get(session.id));
   }
 
   /** Stores a change of the session's own fields and shows it. */
@@ -320,6 +320,11 @@ export class Conversations {
     return this.#deps.slots.running;
   }
 
+  /** Turns that wait for an answer of people: see `Turn.cutQuestion`. */
+  cutQuestions(): void {
+    for (const { queue } of this.#live.values()) queue.cutQuestion();
+  }
+
   /** No new turns; running ones get `graceMs`, then are aborted. Bounded, also when the store takes nothing. */
   async stop(graceMs: number): Promise<void> {
     const live = [...this.#live.values()];
@@ -340,9 +345,7 @@ export class Conversations {
   /** A message was deleted by its author; see `TurnQueue.deleted`. */
   deleted(chat: ChatRef, messageId: string): ReturnType<TurnQueue['deleted']> {
     for (const { session, queue } of this.#live.values()) {
-      const { platform, accountId, chatId } = session.chat;
-      if (platform !== chat.platform || accountId !== chat.accountId || chatId !== chat.chatId) continue;
-      const found = queue.deleted(messageId);
+      const found = sameRoom(session.chat, chat) ? queue.deleted(messageId) : undefined;
       if (found !== undefined) return found;
     }
     return undefined;
@@ -353,12 +356,10 @@ export class Conversations {
     return this.#resolver.ofChat(chat, senderId);
   }
 
-  #liveOf(session: SessionRecord): LiveSession {
-    let live = this.#live.get(session.id);
-    if (live === undefined) {
-      live = new LiveSession(session, this.#liveDeps);
-      this.#live.set(session.id, live);
-    }
+  /** The session at work, made when it is not yet. */
+  live(session: SessionRecord): LiveSession {
+    const live = this.#live.get(session.id) ?? new LiveSession(session, this.#liveDeps);
+    this.#live.set(session.id, live);
     return live;
   }
 
@@ -385,8 +386,8 @@ export class Conversations {
   }
 
   /** Frees what an ended session holds, unless it was resumed meanwhile. */
-  #retire(live: LiveSession): void {
-    if (live.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
+  #retire(live: LiveSession | undefined): void {
+    if (live?.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
     if (!live.queue.idle) return; // something came after all
     this.#live.delete(live.session.id);
     void live.closeConversation();

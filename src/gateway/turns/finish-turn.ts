@@ -13,6 +13,7 @@ import { keepLine, markLine } from '../sessions/said.ts';
 import type { SessionFeed } from '../sessions/session-feed.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { Outcome } from './outcome.ts';
+import type { TurnJournal } from './turn-journal.ts';
 
 /** What the chat reads when a turn has its outcome; undefined where nothing is sent. */
 function outcomeText(outcome: Outcome, answer: string, message: InboundMessage): string | undefined {
@@ -78,6 +79,7 @@ export interface FinishTurnDeps extends Core {
   readonly outbox: Outbox;
   readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
   readonly feed: SessionFeed;
+  readonly journal: Pick<TurnJournal, 'noteIn'>;
   /** With `noAgent` nobody gets an automatic answer. */
   readonly silent: boolean;
 }
@@ -151,6 +153,7 @@ export async function sayBeforeQuestion(
   deps: FinishTurnDeps,
   session: SessionRecord,
   reply: Reply,
+  item: InboxItem,
 ): Promise<void> {
   const { outbox, egress, log } = deps;
   try {
@@ -160,6 +163,7 @@ export async function sayBeforeQuestion(
     if (outbound === undefined) return;
     const row = await deps.persist((tx) => {
       keepLine(tx, { sessionId: session.id, at: deps.feed.now(), role: 'agent', text });
+      deps.journal.noteIn(tx, item.id, { kind: 'said', chars: reply.text.length });
       return outbox.add(tx, outbound);
     });
     deps.feed.say(session, 'agent', text);

@@ -1,13 +1,6 @@
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import type {
-  Agent,
-  AgentEvent,
-  AgentInput,
-  Conversation,
-  ConversationSpec,
-  TurnEnd,
-} from '../agent/agent.ts';
-import type { ChatAgent } from '../config/chat-agent.ts';
+import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
+import type { AskQuestion } from '../agent/question.ts';
 import type { InboundMessage } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -21,39 +14,13 @@ import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import type { Caller } from '../spending/limit.ts';
 import type { Spending } from '../spending/spending.ts';
 import type { Usage } from '../usage.ts';
+import { conversationSpec } from './conversation-spec.ts';
 import { type FinishTurnDeps, finishTurn, sayBeforeQuestion } from './finish-turn.ts';
 import type { Outcome } from './outcome.ts';
+import { type CutOff, examine, ResumedTurn } from './resume.ts';
+import { decided, type JournalEntry, type TurnJournal, type TurnNotes } from './turn-journal.ts';
 import { TurnQueue, type TurnQueuePort } from './turn-queue.ts';
 import type { TurnSlots } from './turn-slots.ts';
-
-/**
- * What the agent's conversation of a session is opened with. The session's own model and thinking level win over the
- * settings, and so does the folder in which it began: its file belongs there.
- */
-function conversationSpec(
-  session: SessionRecord,
-  settings: ChatAgent,
-  prompts: readonly string[],
-): ConversationSpec {
-  const { id, sessionFile, host } = session;
-  const model = session.model ?? settings.model;
-  const thinking = session.thinking ?? settings.thinking;
-  const { tools } = settings;
-  const systemPrompt = [...prompts, ...(settings.systemPrompt === undefined ? [] : [settings.systemPrompt])];
-  session.cwd ??= settings.cwd;
-  return {
-    id,
-    kind: 'chat',
-    cwd: session.cwd,
-    person: JSON.stringify([session.chat.platform, session.senderId]),
-    ...(sessionFile === undefined ? {} : { sessionFile }),
-    ...(host === undefined ? {} : { host }),
-    ...(model === undefined ? {} : { model }),
-    ...(thinking === undefined ? {} : { thinking }),
-    ...(tools === undefined ? {} : { tools }),
-    ...(systemPrompt.length === 0 ? {} : { systemPrompt: systemPrompt.join('\n\n') }),
-  };
-}
 
 export interface LiveSessionDeps extends FinishTurnDeps {
   readonly sessions: Sessions;
@@ -63,7 +30,9 @@ export interface LiveSessionDeps extends FinishTurnDeps {
   readonly usage: Usage;
   readonly spending: Spending;
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
-  readonly dialogs: Pick<Dialogs, 'asker' | 'ended'>;
+  readonly dialogs: Pick<Dialogs, 'asker' | 'ended' | 'approvedBefore' | 'turnEnded'>;
+  readonly journal: TurnJournal;
+  readonly sessionFileOf: (sessionId: string) => string;
 }
 
 /** One session at work: its queue, the agent's conversation, and the reply that grows. */
@@ -72,9 +41,12 @@ export class LiveSession {
   readonly queue: TurnQueue;
   readonly #deps: LiveSessionDeps;
   #conversation: Conversation | undefined;
+  #asker: AskQuestion | undefined;
   #reply: Reply | undefined;
   #endTyping: () => void = () => {};
   #storing: Promise<void> = Promise.resolve();
+  /** Turns that were cut off, by their message. */
+  readonly #resumed = new Map<string, ResumedTurn>();
 
   constructor(session: SessionRecord, deps: LiveSessionDeps) {
     this.session = session;
@@ -112,12 +84,11 @@ export class LiveSession {
     });
     this.#conversation ??= agent.open({
       ...conversationSpec(this.session, own, prompts),
-      ask: dialogs.asker({
-        sessionId: this.session.id,
-        addressee: () => this.#addressee(),
-        hold: () => this.#hold(),
-        before: () => this.#sayBeforeQuestion(),
-      }),
+      ask: this.#ask,
+      journal: (record) => {
+        const { unaborted } = this.queue;
+        if (unaborted !== undefined) this.#note(unaborted, record);
+      },
       ...(reserve === undefined ? {} : { reserve }),
     });
     return this.#conversation;
@@ -127,6 +98,59 @@ export class LiveSession {
   #caller(): Caller {
     const { chat, requester } = this.#addressee();
     return { chat, sender: requester };
+  }
+
+  readonly #ask: AskQuestion = async (question, signal) => {
+    this.#asker ??= this.#deps.dialogs.asker({
+      sessionId: this.session.id,
+      addressee: () => this.#addressee(),
+      hold: () => this.#hold(),
+      before: () => this.#sayBeforeQuestion(),
+    });
+    const answer = await this.#asker(question, signal);
+    const { current } = this.queue;
+    if (current === undefined || signal.aborted) return answer;
+    return decided(question, answer, (entry) => this.#deps.journal.note(current.id, entry));
+  };
+
+  /** What session file and journal tell of a turn that was cut off, with all its messages. */
+  examine(items: readonly InboxItem[]): Promise<CutOff> {
+    const { settings, agent, journal, clock, terminalOf, sessionFileOf } = this.#deps;
+    const here = agent !== undefined && agent.sharesFiles !== false && terminalOf(this.session) === undefined;
+    return examine(
+      items.map(({ id, message, state }) => ({ id, text: message.text, steered: state === 'steering' })),
+      {
+        journal,
+        mode: settings.agent.resume,
+        now: clock(),
+        conversation: here ? this.conversation() : undefined,
+        file: sessionFileOf(this.session.id),
+      },
+    );
+  }
+
+  /** A message has its outcome without a turn: what the agent had said to it, or that it joined a later one. */
+  async settleCut(item: InboxItem, said: string, to: InboxItem): Promise<void> {
+    const reply = this.#newReply(item, 'off');
+    if (said !== '') reply.take({ type: 'text_delta', delta: said });
+    const outcome: Outcome = said === '' ? { kind: 'joined', to } : { kind: 'answered' };
+    await this.#inOrder(() => finishTurn(this.#deps, this.session, item, outcome, reply));
+  }
+
+  /** Takes up a turn that was cut off, in which the agent works on this message. */
+  resume(item: InboxItem, cut: CutOff): void {
+    const { prepare, journal, dialogs } = this.#deps;
+    const { session } = this;
+    const turn = new ResumedTurn(cut, {
+      id: item.id,
+      conversation: () => this.conversation(),
+      ask: this.#ask,
+      note: (entry) => journal.note(item.id, entry),
+      request: item.message.text,
+      prepare: async () => ({ id: item.id, ...(await prepare(item.message, session)) }),
+      allow: (known, calls) => dialogs.approvedBefore(session.id, item.message.sender.id, known, calls),
+    });
+    this.#resumed.set(item.id, turn);
   }
 
   /** Whom the agent asks: the sender of the message that it works on. */
@@ -154,7 +178,7 @@ export class LiveSession {
     if (capabilities === undefined || capabilities.streamsEvents || (nothing && !capabilities.delete)) return;
     const continues = reply.continues || !nothing;
     this.#reply = this.#newReply(current, this.#deps.settings.chats(chat.platform).toolActivity, continues);
-    await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply));
+    await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply, current));
   }
 
   /** A question waits: silence does not count, and nobody is typing. */
@@ -189,6 +213,13 @@ export class LiveSession {
       this.session.lastFailure = { at: this.#deps.clock(), reason: 'it took too long' };
   }
 
+  /** The agent may be able to continue what a stop cuts off. */
+  get #continuable(): boolean {
+    const { settings, agent, terminalOf } = this.#deps;
+    if (settings.agent.resume === 'off' || agent?.sharesFiles === false) return false;
+    return terminalOf(this.session) === undefined && this.#conversation?.resume !== undefined;
+  }
+
   #port(): TurnQueuePort {
     const { settings, slots, prepare, inbox, persist, feed } = this.#deps;
     const { session } = this;
@@ -199,6 +230,10 @@ export class LiveSession {
       silenceMs: settings.agent.silenceMs,
       retryDelaysMs: [500, 2000, 8000],
       conversation: () => this.conversation(),
+      resumed: (item) => this.#resumed.get(item.id),
+      isContinuable: () => this.#continuable,
+      cutOff: (item) => this.#cutOff(item),
+      tookOver: (item, from) => this.#tookOver(item, from),
       discard: () => {
         void this.closeConversation();
       },
@@ -222,7 +257,25 @@ export class LiveSession {
     return mine;
   }
 
+  /** Its turn stays in the store as it is; nobody types any more, and the draft stays as it is. */
+  async #cutOff({ id }: InboxItem): Promise<void> {
+    this.#endTyping();
+    await this.#reply?.leave();
+    this.#deps.log.info('a turn is cut off by the stop; the next start continues it', { id });
+  }
+
+  #tookOver(item: InboxItem, from: InboxItem): void {
+    const { persist, journal, inbox } = this.#deps;
+    void this.#inOrder(() =>
+      persist((tx) => {
+        journal.tookOver(tx, item.id, from.id);
+        inbox.setState(tx, item, 'running');
+      }),
+    ).catch(() => {}); // the gateway stops
+  }
+
   async #settled(item: InboxItem, outcome: Outcome): Promise<void> {
+    if (this.#resumed.delete(item.id)) this.#deps.dialogs.turnEnded(this.session.id);
     const own = this.#reply?.message === item.message ? this.#reply : undefined;
     if (own !== undefined) this.#reply = undefined;
     const endTyping = own === undefined ? () => {} : this.#endTyping;
@@ -245,7 +298,9 @@ export class LiveSession {
 
   #began(item: InboxItem): void {
     const { settings } = this.#deps;
-    this.#reply = this.#newReply(item, settings.chats(item.message.chat.platform).toolActivity);
+    const { toolActivity } = settings.chats(item.message.chat.platform);
+    const notes = this.#resumed.get(item.id)?.cut.notes;
+    this.#reply = this.#newReply(item, toolActivity, (notes?.said.length ?? 0) > 0, notes?.draft);
     this.#showTyping(item);
   }
 
@@ -255,7 +310,12 @@ export class LiveSession {
     this.#endTyping = showTyping(adapter(chat.platform), chat, settings.agent.turnMs);
   }
 
-  #newReply(item: InboxItem, toolActivity: ToolActivity, continues = false): Reply {
+  #newReply(
+    item: InboxItem,
+    toolActivity: ToolActivity,
+    continues = false,
+    draft: TurnNotes['draft'] = undefined,
+  ): Reply {
     const { adapter, outbox, egress, clock } = this.#deps;
     const { platform } = item.message.chat;
     return new Reply(item.message, {
@@ -265,7 +325,17 @@ export class LiveSession {
       toolActivity,
       egress,
       continues,
+      ...(draft === undefined ? {} : { draft }),
+      drafted: (id) => this.#note(item, { kind: 'draft', id }),
     });
+  }
+
+  #note(item: InboxItem, entry: JournalEntry): void {
+    this.#deps.journal
+      .note(item.id, entry)
+      .catch((error: unknown) =>
+        this.#deps.log.warn('the journal of a turn is incomplete', { id: item.id, error: messageOf(error) }),
+      );
   }
 
   #retried(item: InboxItem, { code, message }: Extract<TurnEnd, { status: 'failed' }>): void {

@@ -57,6 +57,11 @@ export class TurnQueue {
     return this.#turn?.current;
   }
 
+  /** The same, as long as nothing has told its turn to end. */
+  get unaborted(): InboxItem | undefined {
+    return this.#turn?.aborted === false ? this.#turn.current : undefined;
+  }
+
   /** What the queue does that is no turn, or a turn does before it goes on; undefined: nothing of the kind. */
   get doing(): Doing | undefined {
     return this.#work !== undefined ? 'compacting' : this.#turn?.doing;
@@ -226,6 +231,11 @@ export class TurnQueue {
   /** See `Turn.hold`; nothing happens where no turn runs. */
   hold(): () => void {
     return this.#turn?.hold() ?? (() => {});
+  }
+
+  /** See `Turn.cutQuestion`. */
+  cutQuestion(): void {
+    this.#turn?.cutQuestion();
   }
 
   /** Ends the running turn now. */

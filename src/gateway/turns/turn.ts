@@ -3,6 +3,7 @@ import { pause } from '../../base/pause.ts';
 import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
+import type { ResumedEnd, ResumedTurn } from './resume.ts';
 
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
@@ -20,6 +21,14 @@ export interface TurnPort {
   /** Waits between tries of a turn that has not reached the model; one entry a retry. */
   readonly retryDelaysMs: readonly number[];
   conversation(): Conversation;
+  /** The rest of a turn that was cut off, for the message of which it was. */
+  resumed(item: InboxItem): Pick<ResumedTurn, 'run'> | undefined;
+  /** Can the next start of the gateway continue what is cut off now? */
+  isContinuable(): boolean;
+  /** The gateway stops, and the message keeps its turn: the next start continues it. */
+  cutOff(item: InboxItem): Promise<void>;
+  /** The model took the second message in the turn of the first. */
+  tookOver(item: InboxItem, from: InboxItem): void;
   /** The conversation does not end its turn: forget it, the next use opens a new one. */
   discard(): void;
   prepare(item: InboxItem): Promise<AgentInput>;
@@ -71,7 +80,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
   #deadline: NodeJS.Timeout | undefined;
   /** Questions that wait for people. */
   #holds = 0;
-  #outcome: Outcome | undefined;
+  #outcome: Outcome | 'waits' | 'cut' | undefined;
   /** Back in the queue because the model did not take them. */
   #late: readonly W[] = [];
 
@@ -86,6 +95,11 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** The message that is being answered now. */
   get current(): InboxItem {
     return this.#current;
+  }
+
+  /** It was told to end: what its tools report from here on is no end of their own. */
+  get aborted(): boolean {
+    return this.#abort.signal.aborted;
   }
 
   get steered(): InboxItem[] {
@@ -119,6 +133,12 @@ export class Turn<W extends { readonly item: InboxItem }> {
     };
   }
 
+  /** The gateway stops: nobody will answer the question that the turn waits for, and the next start asks again. */
+  cutQuestion(): void {
+    if (this.#holds > 0 && (this.#port.isContinuable() || this.#port.resumed(this.#current) !== undefined))
+      this.abort('shutdown');
+  }
+
   /** Takes back what was handed over and not taken yet. The model may hold it: the caller ends the turn as well. */
   drop(fits: (item: InboxItem) => boolean): InboxItem[] {
     const dropped = this.steered.filter(fits);
@@ -142,7 +162,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     // Back at once, so that a /stop or a look at the queue finds them; the next turn begins only after `finish`.
     const late = [...this.#steered.values()];
     this.#steered.clear();
-    if (this.#outcome === undefined) late.unshift(this.#first);
+    if (this.#outcome === 'waits') late.unshift(this.#first);
     this.#queue.putBack(late);
     this.#late = late;
   }
@@ -151,14 +171,19 @@ export class Turn<W extends { readonly item: InboxItem }> {
   async finish(): Promise<void> {
     await this.#steering;
     await Promise.all(this.#settling);
-    if (this.#outcome !== undefined) await this.#settle(this.#current, this.#outcome);
+    if (this.#outcome === 'cut') await this.#port.cutOff(this.#current).catch(() => {});
+    else if (this.#outcome !== undefined && this.#outcome !== 'waits')
+      await this.#settle(this.#current, this.#outcome);
     // A mark that is not stored makes the next start report the message instead of running it.
     for (const { item } of this.#late)
       if (this.#queue.has(item)) await this.#port.mark(item, 'queued').catch(() => {});
   }
 
-  /** The outcome of the message that is current at the end; undefined: it never began and waits on. */
-  async #answer(): Promise<Outcome | undefined> {
+  /**
+   * The outcome of the message that is current at the end. `waits`: it never began, and waits on; `cut`: the next start
+   * of the gateway continues it.
+   */
+  async #answer(): Promise<Outcome | 'waits' | 'cut'> {
     const { signal } = this.#abort;
     try {
       if (!this.#begun) await this.#port.mark(this.#first.item, 'running');
@@ -167,9 +192,14 @@ export class Turn<W extends { readonly item: InboxItem }> {
         this.#startClock();
         this.#listenForSilence();
       }
-      const end = await this.#tries(this.#first.item);
-      if (signal.reason === 'shutdown' && !this.#started && end.status !== 'answered') return undefined;
-      return outcomeOf(end, signal);
+      const resumed = this.#port.resumed(this.#first.item);
+      const end = await this.#tries(this.#first.item, resumed);
+      if (end === 'interrupted' && !signal.aborted) return { kind: 'interrupted' };
+      if (signal.reason === 'shutdown' && (end === 'interrupted' || end.status !== 'answered')) {
+        if (resumed !== undefined || (this.#started && this.#port.isContinuable())) return 'cut';
+        if (!this.#started) return 'waits';
+      }
+      return outcomeOf(end === 'interrupted' ? { status: 'aborted' } : end, signal);
     } catch (error) {
       return outcomeOf(brokenEnd(error, this.#started), signal);
     } finally {
@@ -190,15 +220,17 @@ export class Turn<W extends { readonly item: InboxItem }> {
   }
 
   /** A turn that has not reached the model is tried again, with back-off; one that has is never repeated. */
-  async #tries(first: InboxItem): Promise<TurnEnd> {
+  async #tries(first: InboxItem, resumed: Pick<ResumedTurn, 'run'> | undefined): Promise<ResumedEnd> {
     const { signal } = this.#abort;
     if (signal.aborted) return { status: 'aborted' };
-    const input = await this.#unlessAborted(this.#port.prepare(first));
+    const input = resumed === undefined ? await this.#unlessAborted(this.#port.prepare(first)) : undefined;
+    const work = resumed ?? (input === undefined ? undefined : this.#fresh(input));
     for (let attempt = 0; ; attempt += 1) {
-      if (signal.aborted || input === undefined) return { status: 'aborted' };
-      const end = await this.#runOnce(input);
+      if (signal.aborted || work === undefined) return { status: 'aborted' };
+      const end = await this.#runOnce(work);
       const delay = this.#port.retryDelaysMs[attempt];
       const again =
+        end !== 'interrupted' &&
         end.status === 'failed' &&
         end.retryable &&
         !end.reachedModel &&
@@ -210,9 +242,12 @@ export class Turn<W extends { readonly item: InboxItem }> {
     }
   }
 
-  async #runOnce(input: AgentInput): Promise<TurnEnd> {
-    const run = (async () =>
-      this.#port.conversation().run(input, (event) => this.#listen(event), this.#abort.signal))();
+  #fresh(input: AgentInput): Pick<ResumedTurn, 'run'> {
+    return { run: (listener, signal) => this.#port.conversation().run(input, listener, signal) };
+  }
+
+  async #runOnce(work: Pick<ResumedTurn, 'run'>): Promise<ResumedEnd> {
+    const run = (async () => work.run((event) => this.#listen(event), this.#abort.signal))();
     const end = run.catch((error: unknown) => brokenEnd(error, this.#started));
     const given = new AbortController();
     try {
@@ -274,6 +309,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     this.#steered.delete(inputId);
     const previous = this.#current;
     this.#current = next;
+    this.#port.tookOver(next, previous);
     const outcome: Outcome = this.#spoke ? { kind: 'answered' } : { kind: 'joined', to: next };
     this.#spoke = false;
     this.#settling.push(this.#settle(previous, outcome));

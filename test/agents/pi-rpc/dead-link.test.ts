@@ -21,6 +21,7 @@ function fakeLink(answers: boolean) {
   const state = { heard: 0, unanswered: 0, asked: 0, givenUp: 0 };
   const end = { cause: 'silent', detail: '', stderr: '' } as const;
   const link: PiLink = {
+    mark: undefined,
     get heard() {
       return state.heard;
     },

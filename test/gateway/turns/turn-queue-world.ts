@@ -218,6 +218,10 @@ export class LaneWorld {
         this.#store(life, session(), () => {
           if (this.#states.get(item.id) !== 'done') this.#states.set(item.id, state);
         }),
+      resumed: () => undefined,
+      isContinuable: () => false,
+      cutOff: async () => {},
+      tookOver: () => {},
       began: () => {},
       event: () => {},
       retried: () => {},

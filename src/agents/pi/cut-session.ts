@@ -1,0 +1,199 @@
+/**
+ * What pi's session file has of a turn that was cut off, and what has to be added to it before pi continues. The file is
+ * a tree of lines that only grows: every entry names the one before it, and the last line is where pi goes on.
+ */
+import { randomBytes } from 'node:crypto';
+import { appendFile, readFile } from 'node:fs/promises';
+import type { CutCall, CutTurn, Resumption } from '../../gateway/agent/agent.ts';
+import {
+  contentText,
+  listAt,
+  objectAt,
+  type PiRecord,
+  parseRecord,
+  stringAt,
+} from '../../gateway/agent/record.ts';
+import { canonicalJson } from '../../gateway/agent/tool-hash.ts';
+
+/** Names the entries that continue a turn. */
+export const RESUME_TYPE = 'pi-gateway-tui/resume';
+/** The command of our extension that continues the turn. */
+export const RESUME_COMMAND = 'pi-gateway-resume';
+
+/** A result that pi writes for a call that it stopped, or did not run because it was stopped. */
+const STOPPED = /abort|not approved|nobody approved/i;
+
+interface Call extends CutCall {
+  /** The session file has an answer to it, trusted or not. */
+  readonly answered: boolean;
+}
+
+/** A turn as its part of the session file tells it. */
+interface Reading {
+  readonly messages: { text: string; said: string }[];
+  readonly answered: boolean;
+  readonly calls: readonly Call[];
+  readonly saidWithCalls: string;
+  /** Where the next entry belongs. */
+  readonly leaf: string | null;
+  /** Where the next entry belongs when the message with the calls is to be forgotten. */
+  readonly before: string | null;
+}
+
+/** `text`: what was written since the turn began. `effects` tells of a call whether it does more than read. */
+function read(text: string, effects: (tool: string, args: Record<string, unknown>) => boolean): Reading {
+  const messages: { text: string; said: string }[] = [];
+  let calls: { id: string; tool: string; args: Record<string, unknown> }[] = [];
+  const results = new Map<string, { text: string; isError: boolean }>();
+  let answered = false;
+  let stopped = false;
+  let saidWithCalls = '';
+  let before: string | null = null;
+  const path = pathOf(text);
+  for (const entry of path) {
+    if (entry.type !== 'message') continue;
+    const message = objectAt(entry, 'message');
+    const said = contentText(message['content']);
+    if (message['role'] === 'user') {
+      messages.push({ text: said, said: '' });
+      calls = [];
+      answered = false;
+      stopped = false;
+    } else if (message['role'] === 'assistant') {
+      const reason = stringAt(message, 'stopReason');
+      stopped = reason === 'aborted';
+      // No later request contains it, nor its calls.
+      if (reason === 'aborted' || reason === 'error') continue;
+      const last = messages.at(-1);
+      if (last !== undefined && said.trim() !== '')
+        last.said = last.said === '' ? said : `${last.said}\n\n${said}`;
+      calls = callsOf(message);
+      results.clear();
+      answered = calls.length === 0;
+      saidWithCalls = said.trim() === '' ? '' : said;
+      before = stringAt(entry, 'parentId') ?? null;
+    } else if (message['role'] === 'toolResult')
+      results.set(stringAt(message, 'toolCallId') ?? '', {
+        text: said,
+        isError: message['isError'] === true,
+      });
+  }
+  const open = calls.flatMap(({ id, tool, args }): Call[] => {
+    const result = results.get(id);
+    const noted = result !== undefined && stopped && result.isError && STOPPED.test(result.text);
+    if (result !== undefined && !noted) return [];
+    return [
+      { id, tool, argumentsJson: canonicalJson(args), effects: effects(tool, args), noted, answered: noted },
+    ];
+  });
+  return { messages, answered, calls: open, saidWithCalls, leaf: idOf(path.at(-1)) ?? null, before };
+}
+
+/** The entries that lead to the last line, oldest first. A torn last line is none. */
+function pathOf(text: string): PiRecord[] {
+  const entries = text
+    .split('\n')
+    .map(parseRecord)
+    .filter(
+      (entry) => entry !== undefined && idOf(entry) !== undefined && entry.type !== 'session',
+    ) as PiRecord[];
+  const byId = new Map(entries.map((entry) => [idOf(entry), entry]));
+  const path: PiRecord[] = [];
+  for (let entry = entries.at(-1); entry !== undefined; entry = byId.get(stringAt(entry, 'parentId'))) {
+    if (path.includes(entry)) break;
+    path.push(entry);
+  }
+  return path.reverse();
+}
+
+function idOf(entry: PiRecord | undefined): string | undefined {
+  return stringAt(entry, 'id');
+}
+
+function callsOf(message: Readonly<Record<string, unknown>>) {
+  return listAt(message, 'content').flatMap((part) => {
+    const [id, tool] = [stringAt(part, 'id'), stringAt(part, 'name')];
+    if (stringAt(part, 'type') !== 'toolCall' || id === undefined || tool === undefined) return [];
+    return [{ id, tool, args: { ...objectAt(part, 'arguments') } }];
+  });
+}
+
+export function cutTurn(
+  text: string,
+  effects: (tool: string, args: Record<string, unknown>) => boolean,
+): CutTurn {
+  const { messages, answered, calls, saidWithCalls } = read(text, effects);
+  return {
+    messages,
+    answered,
+    calls: calls.map(({ id, tool, argumentsJson, effects, noted }) => ({
+      id,
+      tool,
+      argumentsJson,
+      effects,
+      noted,
+    })),
+    saidWithCalls,
+  };
+}
+
+/** The lines that have to be written at the end of the file; none when everything stands there already. */
+function missingLines(text: string, how: Pick<Resumption, 'forget' | 'results'>, now: number): string[] {
+  const { calls, leaf, before } = read(text, () => true);
+  if (calls.length === 0) return [];
+  const timestamp = new Date(now).toISOString();
+  const newId = (): string => randomBytes(4).toString('hex');
+  if (how.forget) {
+    const entry = {
+      type: 'custom',
+      customType: RESUME_TYPE,
+      data: {},
+      id: newId(),
+      parentId: before,
+      timestamp,
+    };
+    return [JSON.stringify(entry)];
+  }
+  let parentId = leaf;
+  return calls
+    .filter(({ answered }) => !answered)
+    .flatMap(({ id: toolCallId, tool: toolName }) => {
+      const result = how.results.find(({ id }) => id === toolCallId);
+      if (result === undefined) return [];
+      const id = newId();
+      const message = {
+        role: 'toolResult',
+        toolCallId,
+        toolName,
+        content: [{ type: 'text', text: result.text }],
+        isError: result.isError,
+        timestamp: now,
+      };
+      const line = JSON.stringify({ type: 'message', id, parentId, timestamp, message });
+      parentId = id;
+      return [line];
+    });
+}
+
+/** What was written to a session file since it was `since` bytes long; undefined: it is not what it was. */
+export async function readSince(file: string, since: number): Promise<string | undefined> {
+  const bytes = await readFile(file).catch((error: unknown) => {
+    if (since === 0 && isAbsent(error)) return Buffer.alloc(0);
+    return undefined;
+  });
+  return bytes === undefined || bytes.length < since ? undefined : bytes.subarray(since).toString('utf8');
+}
+
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+/** Writes what is missing in the file of a turn that was cut off. */
+export async function completeFile(how: Resumption, now: number): Promise<void> {
+  const text = await readSince(how.file, how.since);
+  const lines = text === undefined ? [] : missingLines(text, how, now);
+  if (text === undefined || lines.length === 0) return;
+  // A kill may have torn the last line.
+  const from = text === '' || text.endsWith('\n') ? '' : '\n';
+  await appendFile(how.file, `${from}${lines.join('\n')}\n`, { mode: 0o600 });
+}

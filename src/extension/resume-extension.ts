@@ -1,0 +1,25 @@
+/**
+ * pi extension for sessions in which a turn is continued that was cut off: its command starts the agent without a message
+ * of a person.
+ */
+import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
+import { RESUME_COMMAND, RESUME_TYPE } from '../agents/pi/cut-session.ts';
+
+// pi loads an extension by its default export.
+// biome-ignore lint/style/noDefaultExport: a contract from outside asks for one
+export default function resumeExtension(pi: ExtensionAPI): void {
+  pi.registerCommand(RESUME_COMMAND, {
+    description: 'Continues a turn that was cut off. For the gateway itself.',
+    handler: async (note) => {
+      const content = note.trim() === '' ? [] : [{ type: 'text' as const, text: note }];
+      pi.sendMessage({ customType: RESUME_TYPE, content, display: false }, { triggerTurn: true });
+    },
+  });
+  // The model sees the history as it was: an empty mark is for pi alone.
+  pi.on('context', ({ messages }) => ({
+    messages: messages.filter(
+      (message) =>
+        message.role !== 'custom' || message.customType !== RESUME_TYPE || message.content.length > 0,
+    ),
+  }));
+}

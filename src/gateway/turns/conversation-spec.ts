@@ -1,0 +1,32 @@
+import type { ConversationSpec } from '../agent/agent.ts';
+import type { ChatAgent } from '../config/chat-agent.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
+
+/**
+ * What the agent's conversation of a session is opened with. The session's own model and thinking level win over the
+ * settings, and so does the folder in which it began: its file belongs there.
+ */
+export function conversationSpec(
+  session: SessionRecord,
+  settings: ChatAgent,
+  prompts: readonly string[],
+): ConversationSpec {
+  const { id, sessionFile, host } = session;
+  const model = session.model ?? settings.model;
+  const thinking = session.thinking ?? settings.thinking;
+  const { tools } = settings;
+  const systemPrompt = [...prompts, ...(settings.systemPrompt === undefined ? [] : [settings.systemPrompt])];
+  session.cwd ??= settings.cwd;
+  return {
+    id,
+    kind: 'chat',
+    cwd: session.cwd,
+    person: JSON.stringify([session.chat.platform, session.senderId]),
+    ...(sessionFile === undefined ? {} : { sessionFile }),
+    ...(host === undefined ? {} : { host }),
+    ...(model === undefined ? {} : { model }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(tools === undefined ? {} : { tools }),
+    ...(systemPrompt.length === 0 ? {} : { systemPrompt: systemPrompt.join('\n\n') }),
+  };
+}

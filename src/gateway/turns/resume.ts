@@ -1,0 +1,282 @@
+/** Carries out what was decided about a turn that was cut off. */
+import type {
+  AgentEvent,
+  AgentInput,
+  Conversation,
+  CutCall,
+  CutTurn,
+  Resumption,
+  TurnEnd,
+} from '../agent/agent.ts';
+import { AnswerText } from '../agent/answer-text.ts';
+import type { AskQuestion } from '../agent/question.ts';
+import { shownCall } from '../questions/wording.ts';
+import {
+  type CallFate,
+  type CutFacts,
+  decideResume,
+  type ResumeDecision,
+  type ResumeMode,
+  takenBy,
+} from './resume-decision.ts';
+import type { JournalEntry, TurnJournal, TurnNotes } from './turn-journal.ts';
+
+const CONTINUE = 'Continue';
+const LOOK = 'Look first';
+const DROP = 'Drop';
+/** Of what the agent found when it looked. */
+const FOUND_CHARS = 3000;
+
+type Call = CutCall & { readonly fate: CallFate };
+
+/** A turn that was cut off, as far as it is known. */
+export interface CutOff {
+  readonly decision: ResumeDecision;
+  readonly notes: TurnNotes;
+  /** For each of its messages: which of the taken ones it is; undefined: the model has not seen it. */
+  readonly taken: readonly (number | undefined)[];
+  readonly messages: CutTurn['messages'];
+  readonly calls: readonly Call[];
+  /**
+   * Nobody has decided about any of its last calls, and nothing of what was said with them was sent: the model decides
+   * again, as if it had not called.
+   */
+  readonly forget: boolean;
+  readonly saidWithCalls: string;
+  readonly file: string;
+}
+
+/** A message of the turn; `steered`: it was handed to the turn while that ran. */
+export interface CutMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly steered: boolean;
+}
+
+export interface ExamineOptions {
+  readonly journal: Pick<TurnJournal, 'notes'>;
+  readonly mode: ResumeMode;
+  readonly now: number;
+  /** Undefined: what the agent works on is not within reach. */
+  readonly conversation: Pick<Conversation, 'cut' | 'resume'> | undefined;
+  readonly file: string;
+}
+
+/** Reads journal and session file, and decides. Never rejects. */
+export async function examine(messages: readonly CutMessage[], options: ExamineOptions): Promise<CutOff> {
+  const { journal, mode, now, conversation, file } = options;
+  const notes = journal.notes(messages.map(({ id }) => id));
+  const { since } = notes;
+  const cut =
+    since === undefined || mode === 'off' || conversation?.resume === undefined
+      ? undefined
+      : await conversation.cut?.(file, since).catch(() => undefined);
+  const taken = takenBy(messages, cut?.messages ?? []);
+  const calls = (cut?.calls ?? []).map((call): Call => ({ ...call, fate: fateOf(call, notes) }));
+  const first =
+    messages[
+      Math.max(
+        0,
+        taken.findLastIndex((each) => each !== undefined),
+      )
+    ];
+  const decision = decideResume({
+    mode,
+    continuable: cut !== undefined,
+    taken: taken.some((each) => each !== undefined),
+    program: first?.text.startsWith('/') ?? false,
+    answered: cut?.answered ?? false,
+    calls,
+    attempts: notes.resumed,
+    cutForMs: now - notes.at,
+  } satisfies CutFacts);
+  const { messages: said = [], saidWithCalls = '' } = cut ?? {};
+  const undecided = calls.length > 0 && calls.every(({ fate }) => fate === 'undecided');
+  const forget = undecided && (saidWithCalls === '' || notes.said.length === 0);
+  return { decision, notes, taken, calls, messages: said, forget, saidWithCalls, file };
+}
+
+function fateOf({ id }: CutCall, { ended, decided, guarded }: TurnNotes): CallFate {
+  if (ended.has(id)) return 'ended';
+  const decision = decided.get(id)?.decision;
+  if (decision === undefined) return guarded ? 'undecided' : 'cut';
+  return decision === 'deny' ? 'refused' : 'cut';
+}
+
+export interface ResumeParts {
+  /** Of the message, or the task. */
+  readonly id: string;
+  readonly conversation: () => Conversation;
+  readonly ask: AskQuestion;
+  readonly note: (entry: JournalEntry) => Promise<void>;
+  /** What the turn is about, in the words of the person. */
+  readonly request: string;
+  readonly prepare: () => Promise<AgentInput>;
+  /** People want it to go on: what they had approved need not be approved again. */
+  readonly allow: (decided: TurnNotes['decided'], cut: ReadonlySet<string>) => void;
+}
+
+/** `interrupted`: it cannot be continued, or nobody said how. */
+export type ResumedEnd = TurnEnd | 'interrupted';
+
+/** The rest of a turn that was cut off. May be run again while the model was not reached. */
+export class ResumedTurn {
+  readonly cut: CutOff;
+  readonly #parts: ResumeParts;
+  #agreed: boolean;
+  #told = false;
+  #counted = false;
+  #found: string | undefined;
+
+  constructor(cut: CutOff, parts: ResumeParts) {
+    this.cut = cut;
+    this.#parts = parts;
+    this.#agreed = cut.decision.kind !== 'ask';
+  }
+
+  async run(listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<ResumedEnd> {
+    const { decision, taken } = this.cut;
+    this.#tellSaid(listener);
+    if (decision.kind === 'deliver') return { status: 'answered' };
+    if (!this.#agreed) {
+      const answer = await this.#ask(listener, signal);
+      if (signal.aborted || answer === DROP) return { status: 'aborted' };
+      if (answer === undefined) return 'interrupted';
+      this.#agreed = true;
+    }
+    const { conversation, note, prepare, allow } = this.#parts;
+    if (!this.#counted) await note({ kind: 'resumed' });
+    this.#counted = true;
+    const cutCalls = this.cut.calls.filter(({ fate }) => fate === 'cut').map(({ id }) => id);
+    allow(this.cut.notes.decided, new Set(cutCalls));
+    const work = conversation();
+    const end = taken.every((each) => each === undefined)
+      ? await work.run(await prepare(), listener, signal)
+      : await work.resume?.(resumptionOf(this.#parts.id, this.cut, this.#found), listener, signal);
+    if (end === undefined) return 'interrupted';
+    return end.status === 'failed' && !end.reachedModel && !end.retryable ? 'interrupted' : end;
+  }
+
+  /** What stood in the answer when it was cut off. */
+  #tellSaid(listener: (event: AgentEvent) => void): void {
+    if (this.#told) return;
+    this.#told = true;
+    const said = saidBefore(this.cut);
+    if (said === '') return;
+    listener({ type: 'text_delta', delta: said });
+    listener({ type: 'text_end' });
+  }
+
+  async #ask(listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<string | undefined> {
+    const { aside } = this.#parts.conversation();
+    const calls = this.#unclear();
+    const canLook = aside !== undefined && calls.length > 0;
+    const first = await this.#put(questionText(calls), [CONTINUE, ...(canLook ? [LOOK] : []), DROP], signal);
+    if (first !== LOOK) return first;
+    this.#found = await this.#look(listener, signal);
+    if (signal.aborted) return undefined;
+    return this.#put(this.#found, [CONTINUE, DROP], signal, 'This is what I found. Continue?');
+  }
+
+  #unclear(): Call[] {
+    return this.cut.calls.filter(({ effects, fate }) => effects && fate === 'cut');
+  }
+
+  async #put(
+    text: string,
+    options: readonly string[],
+    signal: AbortSignal,
+    title = 'The gateway was restarted while I worked on this. Continue?',
+  ): Promise<string | undefined> {
+    const answer = await this.#parts.ask({ kind: 'select', title, text, options }, signal);
+    return answer.type === 'value' && options.includes(answer.value) ? answer.value : undefined;
+  }
+
+  /** The agent inspects with tools that only read, on a copy. */
+  async #look(listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<string> {
+    const said = new AnswerText();
+    const hear = (event: AgentEvent): void => {
+      said.take(event);
+      listener(event.type === 'usage' ? event : { type: 'alive' });
+    };
+    const work = this.#parts.conversation();
+    const text = lookingText(this.#parts.request, this.#unclear());
+    const end = await work.aside?.({ id: 'look', text }, hear, signal);
+    if (end?.status === 'failed') return `I could not look: ${end.message}`;
+    const found = said.text.trim();
+    return found === '' ? 'I found nothing to tell.' : found.slice(0, FOUND_CHARS).toWellFormed();
+  }
+}
+
+/** What the agent had said to the message, without what was sent as a message of its own already. */
+export function saidBefore(
+  cut: Pick<CutOff, 'taken' | 'messages' | 'notes' | 'forget' | 'saidWithCalls'>,
+): string {
+  const { taken, messages, notes, forget, saidWithCalls } = cut;
+  const at = taken.findLast((each) => each !== undefined);
+  let rest = at === undefined ? '' : (messages[at]?.said ?? '');
+  if (forget) rest = rest.slice(0, rest.length - saidWithCalls.length).trimEnd();
+  for (const chars of notes.said) rest = rest.slice(chars).replace(/^\s+/, '');
+  return rest;
+}
+
+function questionText(calls: readonly Call[]): string {
+  if (calls.length === 0) return '';
+  const which = calls.length === 1 ? 'This was cut off. It' : 'These were cut off. Each';
+  const shown = calls.map(({ tool, argumentsJson }) => `${tool}:\n\n${shownCall(tool, argumentsJson)}`);
+  return [`${which} may have had all of its effects, some, or none:`, ...shown].join('\n\n');
+}
+
+function lookingText(request: string, calls: readonly Call[]): string {
+  const shown = calls.map(({ tool, argumentsJson }) => `${tool} ${argumentsJson}`).join('\n');
+  return [
+    'The gateway was restarted while you worked on this request:',
+    request,
+    'These tool calls were cut off; they may have had all of their effects, some, or none:',
+    shown,
+    'Inspect, with tools that only read, what effects they have had. Change nothing and do not continue the work. Then say in a few sentences what you found.',
+  ].join('\n\n');
+}
+
+function resumptionOf(id: string, cut: CutOff, found: string | undefined): Resumption {
+  const { calls, file, notes, forget } = cut;
+  const sentences = forget ? [] : calls.filter(({ noted }) => noted).flatMap((call) => noteOf(call));
+  if (found !== undefined)
+    sentences.push(`Before you continue: you looked at the effects, and found: ${found}`);
+  return {
+    id,
+    file,
+    since: notes.since ?? 0,
+    forget,
+    results: calls.map((call) => ({ id: call.id, ...resultOf(call, notes) })),
+    ...(sentences.length === 0 ? {} : { note: sentences.join('\n') }),
+  };
+}
+
+const NOT_RUN =
+  'was not run: the gateway was restarted before anyone had decided about it. Call it again if it is still needed.';
+const UNKNOWN =
+  'was cut off by a restart of the gateway. Its effects are unknown: inspect them before you repeat it.';
+const UNREAD = 'was cut off by a restart of the gateway. Call it again if it is still needed.';
+
+function resultOf(
+  { id, fate, effects }: Call,
+  { ended, decided }: TurnNotes,
+): { readonly text: string; readonly isError: boolean } {
+  switch (fate) {
+    case 'ended':
+      return ended.get(id) ?? { text: '', isError: false };
+    case 'refused':
+      return { text: decided.get(id)?.reason ?? 'Not approved.', isError: true };
+    case 'undecided':
+      return { text: `This call ${NOT_RUN}`, isError: true };
+    case 'cut':
+      return { text: `This call ${effects ? UNKNOWN : UNREAD}`, isError: true };
+  }
+}
+
+/** Its result in the session file says that it was stopped, which is not the whole truth. */
+function noteOf({ tool, fate, effects }: Call): string[] {
+  if (fate === 'undecided') return [`Your call of ${tool} ${NOT_RUN}`];
+  return fate === 'cut' ? [`Your call of ${tool} ${effects ? UNKNOWN : UNREAD}`] : [];
+}
