@@ -3,7 +3,7 @@
  * pictures of the console. `--check` writes nothing and fails when a file is out of date.
  */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type TProperties, type TSchema, Type } from 'typebox';
@@ -18,9 +18,12 @@ import { configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
+import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
+import { NOW } from '../test/tui/fixtures.ts';
 import { harness } from '../test/tui/harness.ts';
-import { scene } from './scene.ts';
+import { play, said, scene } from './scene.ts';
+import { svgOf } from './svg.ts';
 
 process.env['TZ'] = 'UTC'; // the picture's log pane shows local times
 
@@ -40,6 +43,38 @@ function picture(columns: number, rows: number, keys = ''): string {
   console.store.stop();
   return `\`\`\`text\n${lines.join('\n')}\n\`\`\``;
 }
+
+/** The console with ten minutes of traffic behind it, in color. */
+async function image(columns: number, rows: number, title: string, keys: string): Promise<string> {
+  const console = harness({
+    snapshot: scene(),
+    theme: themeNamed('dark'),
+    queries: { transcript: said() },
+    startAt: NOW - 600_000,
+  });
+  play(console.operator, (ms) => console.timers.advance(ms));
+  console.screen(columns, rows);
+  if (keys !== '') console.press(keys);
+  console.screen(columns, rows);
+  await console.settle();
+  const { lines } = console.screen(columns, rows);
+  console.store.stop();
+  return svgOf(lines, columns, title);
+}
+
+const IMAGES: Readonly<Record<string, () => Promise<string>>> = {
+  'docs/media/console.svg': () =>
+    image(
+      120,
+      30,
+      'The console: adapters, sessions, tasks, a pairing request to approve with one key, and the log',
+      '',
+    ),
+  'docs/media/console-wide.svg': () =>
+    image(160, 40, 'On a wide terminal the transcript follows the selected session', '2'),
+  'docs/media/pulse.svg': () =>
+    image(120, 38, 'The pulse view: traffic, time to an answer and errors by platform', 'v'),
+};
 
 function configuration(): string {
   return table(
@@ -81,7 +116,6 @@ function readable(text: string): string {
 }
 
 const GENERATED: Readonly<Record<string, () => string>> = {
-  picture: () => picture(100, 30),
   'picture-small': () => picture(72, 22, '4'),
   'picture-help': () => picture(100, 34, '?'),
   keys: () =>
@@ -214,6 +248,14 @@ for (const file of FILES) {
   stale += 1;
   process.stdout.write(`${file} ${check ? 'is out of date: run npm run docs' : 'updated'}\n`);
   if (!check) writeFileSync(join(root, file), after);
+}
+for (const [file, make] of Object.entries(IMAGES)) {
+  const path = join(root, file);
+  const after = await make();
+  if (existsSync(path) && readFileSync(path, 'utf8') === after) continue;
+  stale += 1;
+  process.stdout.write(`${file} ${check ? 'is out of date: run npm run docs' : 'updated'}\n`);
+  if (!check) writeFileSync(path, after);
 }
 const commands = join(root, 'src/gateway/operator/commands.ts');
 const types = commandTypes();

@@ -1,5 +1,6 @@
 /** The fixed scene that the documentation's pictures show. */
-import type { OperatorSnapshot } from '../src/gateway/operator/operator.ts';
+import type { TranscriptEntry } from '../src/gateway/model.ts';
+import type { OperatorEvent, OperatorSnapshot } from '../src/gateway/operator/operator.ts';
 import {
   adapterView,
   gatewayView,
@@ -121,4 +122,70 @@ export function scene(): OperatorSnapshot {
       log(4, 'info', 'sessions', 'turn answered  session=s1'),
     ],
   };
+}
+
+/** What was said in every chat of the scene. */
+export function said(): readonly TranscriptEntry[] {
+  const at = (seconds: number): number => NOW - seconds * 1000;
+  return [
+    {
+      at: at(190),
+      role: 'user',
+      name: 'Ada Lovelace',
+      text: 'the parser is hard to read. can you look at it?',
+    },
+    { at: at(186), role: 'tool', name: 'read', text: 'read src/parser.ts\n412 lines' },
+    {
+      at: at(171),
+      role: 'agent',
+      text: 'It does three things at once. I would split it:\n\n- `tokens.ts` reads characters\n- `tree.ts` builds the tree\n- `parser.ts` keeps the **public API**\n\n```ts\nexport function parse(text: string): Tree {\n  return tree(tokens(text));\n}\n```\n\nShall I go ahead?',
+    },
+    { at: at(40), role: 'user', name: 'Ada Lovelace', text: 'yes. refactor the parser, and run the tests' },
+    { at: at(31), role: 'tool', name: 'edit', text: 'edit src/tokens.ts\n+148' },
+    { at: at(18), role: 'tool', name: 'bash', text: 'npm test -- parser\nok' },
+  ];
+}
+
+/** Ten minutes of traffic, the same each time. */
+export function play(operator: { push(event: OperatorEvent): void }, pass: (ms: number) => void): void {
+  let state = 11;
+  const random = (): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+    return state / 0x7fff_ffff;
+  };
+  const busy = { telegram: 0.9, discord: 0.6, whatsapp: 0.35, twitch: 0.5, websocket: 0.15 } as const;
+  const turns = new Map<string, number>();
+  const { sessions } = scene();
+  for (let second = 0; second < 600; second += 5) {
+    for (const [platform, share] of Object.entries(busy) as [keyof typeof busy, number][]) {
+      const wave = share * (0.6 + 0.4 * Math.sin(second / 70 + share * 9));
+      for (let n = 0; n < 3; n += 1) {
+        if (random() < wave) operator.push({ type: 'traffic', direction: 'in', platform, at: 0 });
+        if (random() < wave * 0.8) operator.push({ type: 'traffic', direction: 'out', platform, at: 0 });
+      }
+    }
+    if (second % 200 === 65)
+      operator.push({
+        type: 'log',
+        line: log(
+          3 - Math.floor(second / 200),
+          'error',
+          'discord',
+          `could not connect  attempt=${4 + Math.floor(second / 200)}`,
+        ),
+      });
+    for (const row of sessions) {
+      const turn = turns.get(row.id) ?? 0;
+      const working = turn % 2 === 1;
+      if (random() > (working ? 0.45 : 0.3)) continue;
+      turns.set(row.id, turn + 1);
+      const current = working ? {} : { current: `turn ${turn}` };
+      operator.push({
+        type: 'session',
+        session: { ...row, state: working ? 'idle' : 'running', turns: turn, ...current },
+      });
+    }
+    pass(5_000);
+  }
+  for (const session of sessions) operator.push({ type: 'session', session });
 }

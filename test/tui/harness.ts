@@ -102,6 +102,8 @@ export interface HarnessOptions extends Partial<FakeOperatorOptions> {
   readonly filters?: Readonly<Record<string, string>>;
   readonly theme?: Theme;
   readonly glyphs?: Glyphs;
+  /** Epoch milliseconds; default `NOW`. */
+  readonly startAt?: number;
   /** Time that passes before each key; default none. */
   readonly keyMs?: number;
 }
@@ -125,7 +127,7 @@ export interface Harness {
 
 export function harness(options: HarnessOptions = {}): Harness {
   const operator = createFakeOperator({ snapshot: busySnapshot(), ...options });
-  const timers = new ManualTimers();
+  const timers = new ManualTimers(options.startAt);
   const effects = new RecordedEffects();
   const store = new ConsoleStore(operator, { timers });
   const controller = new Controller({
