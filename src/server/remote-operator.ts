@@ -7,6 +7,7 @@ import type {
   CommandResult,
   GatewayEvent,
   GatewayEventListener,
+  LinkWaiting,
   LogLevel,
   Operator,
   OperatorCommand,
@@ -23,66 +24,17 @@ import {
 } from './link-connection.ts';
 import { foldEvents } from './mirror.ts';
 import type { LinkSurface } from './operator-path.ts';
+import { PendingAnswers } from './pending-answers.ts';
 import { eventsBetween } from './snapshot-diff.ts';
 
-interface Waiting {
-  readonly resolve: (data: unknown) => void;
-  readonly reject: (error: GatewayError) => void;
-  readonly timer: NodeJS.Timeout;
-}
-
-/** Requests on a link whose answers are still to come, each with a deadline. */
-class PendingAnswers {
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #answerMs: number;
-  #last = 0;
-
-  constructor(answerMs: number) {
-    this.#answerMs = answerMs;
-  }
-
-  /** `send` gets the id of the request and says whether it went out. */
-  ask(send: (id: string) => boolean): Promise<unknown> {
-    this.#last += 1;
-    const id = String(this.#last);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(
-          new GatewayError('link_timeout', 'the gateway did not answer in time', {
-            status: 503,
-            hint: 'The command may still be running: look before you repeat it.',
-          }),
-        );
-      }, this.#answerMs);
-      this.#waiting.set(id, { resolve, reject, timer });
-      if (send(id)) return;
-      this.settle(id, {
-        error: new GatewayError('link_down', 'the gateway cannot be reached just now', {
-          status: 503,
-          hint: 'The link is being restored; try again when it is back.',
-        }),
-      });
-    });
-  }
-
-  /** An answer came in; one that nobody waits for (any more) is ignored. */
-  settle(id: string, answer: { readonly data: unknown } | { readonly error: GatewayError }): void {
-    const waiting = this.#waiting.get(id);
-    if (waiting === undefined) return;
-    this.#waiting.delete(id);
-    clearTimeout(waiting.timer);
-    if ('error' in answer) waiting.reject(answer.error);
-    else waiting.resolve(answer.data);
-  }
-
-  failAll(error: GatewayError): void {
-    for (const id of [...this.#waiting.keys()]) this.settle(id, { error });
-  }
-}
-
-/** The operator token, or how to read it: asked again before every connection. The operator socket needs none. */
-export type TokenSource = string | undefined | (() => string | undefined | Promise<string | undefined>);
+/**
+ * The operator token, or how to read it: asked again before every connection, with `refused` when the last one was
+ * wrong. The operator socket needs none.
+ */
+export type TokenSource =
+  | string
+  | undefined
+  | ((refused: boolean) => string | undefined | Promise<string | undefined>);
 
 export interface ConnectOptions {
   /** What the audit calls this end; default `attach`. */
@@ -114,13 +66,28 @@ export async function connectOperator(
   token: TokenSource,
   options: ConnectOptions = {},
 ): Promise<Operator> {
-  const operator = new RemoteOperator(linkAddress(address), token, options);
+  const operator = new RemoteOperator([linkAddress(address)], token, options);
   await operator.connect();
   return operator;
 }
 
+/**
+ * The same without waiting for a gateway that is down: `link()` says what it waits for, and everything arrives when one
+ * of the addresses answers and has proved itself. Several addresses are those of one gateway that may move: they are
+ * tried in turn.
+ */
+export function attachOperator(
+  addresses: readonly GatewayAddress[],
+  token: TokenSource,
+  options: ConnectOptions = {},
+): Operator {
+  const operator = new RemoteOperator(addresses.map(linkAddress), token, options);
+  operator.begin();
+  return operator;
+}
+
 class RemoteOperator implements Operator {
-  readonly #address: LinkAddress;
+  readonly #addresses: readonly LinkAddress[];
   readonly #token: TokenSource;
   readonly #surface: LinkSurface;
   readonly #times: LinkTimes;
@@ -134,9 +101,14 @@ class RemoteOperator implements Operator {
   #mirror: OperatorSnapshot | undefined;
   #connection: LinkConnection | undefined;
   #heardAt: number | undefined;
+  /** The address that answered last: it is tried first. */
+  #at = 0;
+  #refused = false;
+  #waiting: LinkWaiting | undefined;
 
-  constructor(address: LinkAddress, token: TokenSource, options: ConnectOptions) {
-    this.#address = address;
+  constructor(addresses: readonly LinkAddress[], token: TokenSource, options: ConnectOptions) {
+    if (addresses.length === 0) throw new Error('an attached gateway needs an address');
+    this.#addresses = addresses;
     this.#token = token;
     this.#surface = options.surface ?? 'attach';
     this.#times = { connectMs: options.connectMs ?? 10_000, silenceMs: options.silenceMs ?? 75_000 };
@@ -148,17 +120,43 @@ class RemoteOperator implements Operator {
     this.#pending = new PendingAnswers(options.answerMs ?? 60_000);
   }
 
+  /** Tries every address once, beginning with the one that answered last; rejects with the last reason. */
   async connect(): Promise<void> {
-    const token = typeof this.#token === 'function' ? await this.#token() : this.#token;
+    const token = typeof this.#token === 'function' ? await this.#token(this.#refused) : this.#token;
     const login = { token, surface: this.#surface };
-    const connection = await LinkConnection.open(this.#address, login, this.#handlers(), this.#times);
-    if (this.#ending.signal.aborted) await connection.close(CLOSE_MS);
-    else this.#connection = connection;
+    const count = this.#addresses.length;
+    let last: unknown;
+    for (let step = 0; step < count && !this.#ending.signal.aborted; step += 1) {
+      const at = (this.#at + step) % count;
+      const address = this.#addresses[at];
+      if (address === undefined) continue;
+      try {
+        const connection = await LinkConnection.open(address, login, this.#handlers(), this.#times);
+        if (this.#ending.signal.aborted) await connection.close(CLOSE_MS);
+        else this.#connection = connection;
+        this.#at = at;
+        this.#refused = false;
+        this.#waiting = undefined;
+        return;
+      } catch (error) {
+        // What one address refuses is more to the point than that another is silent.
+        if (last === undefined || isRefusal(error) || !isRefusal(last)) last = error;
+      }
+    }
+    this.#refused = isRefusal(last);
+    throw last;
+  }
+
+  /** Connects as soon as the gateway answers. */
+  begin(): void {
+    this.#waiting = { address: this.#names(), since: this.#clock(), reason: 'not tried yet' };
+    void this.#reconnect(0);
   }
 
   snapshot(): OperatorSnapshot {
-    if (this.#mirror === undefined) throw new Error('not connected yet');
-    return this.#mirror;
+    if (this.#mirror !== undefined) return this.#mirror;
+    if (this.#waiting === undefined) throw new Error('not connected yet');
+    return unknownGateway(this.#addresses[0]?.url, this.#waiting.since);
   }
 
   subscribe(listener: GatewayEventListener): () => void {
@@ -183,11 +181,13 @@ class RemoteOperator implements Operator {
 
   link(): ReturnType<Operator['link']> {
     const heardAt = this.#connection?.heardAt ?? this.#heardAt;
+    const address = this.#addresses[this.#at];
     return {
       kind: 'remote',
-      url: this.#address.socket === undefined ? this.#address.url.href : this.#address.name,
+      url: address === undefined || address.socket !== undefined ? this.#names() : address.url.href,
       connected: this.#connection !== undefined,
       ...(heardAt === undefined ? {} : { heardAt }),
+      ...(this.#waiting === undefined ? {} : { waiting: this.#waiting }),
     };
   }
 
@@ -241,30 +241,97 @@ class RemoteOperator implements Operator {
     this.#connection = undefined;
     this.#pending.failAll(linkLost(reason));
     if (this.#ending.signal.aborted) return;
-    this.#note('warn', `the link to ${this.#address.name} broke (${reason}); connecting again`);
-    void this.#reconnect();
+    this.#waiting = { address: this.#names(), since: this.#clock(), reason };
+    this.#note('warn', `the link to ${this.#names()} broke (${reason}); connecting again`);
+    void this.#reconnect(this.#retryMs[0]);
   }
 
-  async #reconnect(): Promise<void> {
+  /** All addresses, as a sentence names them. */
+  #names(): string {
+    return this.#addresses.map(({ name }) => name).join(', ');
+  }
+
+  async #reconnect(firstMs: number): Promise<void> {
     const [first, longest] = this.#retryMs;
-    let pauseMs = first;
+    let pauseMs = firstMs;
     let last = '';
     while (!this.#ending.signal.aborted) {
       try {
-        await sleep(pauseMs * (0.5 + this.#random() / 2), undefined, { signal: this.#ending.signal });
+        const ms = pauseMs * (0.5 + this.#random() / 2);
+        this.#wait({ nextAt: this.#clock() + ms });
+        await sleep(ms, undefined, { signal: this.#ending.signal });
+        this.#wait({ nextAt: undefined });
         await this.connect();
-        this.#note('info', `the link to ${this.#address.name} is back`);
+        this.#note('info', `the link to ${this.#addresses[this.#at]?.name ?? ''} is back`);
         return;
       } catch (error) {
         if (this.#ending.signal.aborted) return;
+        this.#wait({ reason: sentenceOf(error) });
         // The same reason is said once, not every few seconds.
         if (messageOf(error) !== last) this.#note('warn', messageOf(error));
         last = messageOf(error);
-        const refused = error instanceof GatewayError && [401, 403, 429].includes(error.status);
-        pauseMs = refused ? Math.max(REFUSED_MS, longest) : Math.min(pauseMs * 2, longest);
+        // A gateway that did not prove itself got no proof either, so it counts nothing against this end.
+        const counted = isRefusal(error) && !isCode(error, 'gateway_not_proven');
+        pauseMs = counted
+          ? Math.max(REFUSED_MS, longest)
+          : Math.min(Math.max(pauseMs, first / 2) * 2, longest);
       }
     }
   }
+
+  #wait({ nextAt, reason }: { readonly nextAt?: number | undefined; readonly reason?: string }): void {
+    if (this.#waiting === undefined) return;
+    const { address, since, reason: before } = this.#waiting;
+    this.#waiting = {
+      address,
+      since,
+      reason: reason ?? before,
+      ...(nextAt === undefined ? {} : { nextAt }),
+    };
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof GatewayError && error.code === code;
+}
+
+/** The gateway answered, and does not want this end: asking often would lock this address out. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof GatewayError && [401, 403, 429].includes(error.status);
+}
+
+/** What went wrong and what to do, on one line. */
+function sentenceOf(error: unknown): string {
+  const hint = error instanceof GatewayError && isRefusal(error) ? error.hint : undefined;
+  return hint === undefined ? messageOf(error) : `${messageOf(error)}. ${hint.replace(/\.$/, '')}`;
+}
+
+/** What is known of a gateway that has not answered yet. */
+function unknownGateway(url: URL | undefined, since: number): OperatorSnapshot {
+  return {
+    gateway: {
+      version: '',
+      state: 'stopped',
+      host: url?.hostname ?? '',
+      port: Number(url?.port ?? 0),
+      startedAt: since,
+      dataDir: '',
+      demo: false,
+      agent: { backend: '', running: 0, maxConcurrent: 0, ok: true, detail: '' },
+      clients: 0,
+      badges: [],
+      turnedAway: 0,
+    },
+    adapters: [],
+    sessions: [],
+    tasks: [],
+    pairing: [],
+    allowlist: [],
+    refusals: [],
+    outbox: [],
+    dialogs: [],
+    log: [],
+  };
 }
 
 function isCommandResult(value: unknown): value is CommandResult {

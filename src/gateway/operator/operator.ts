@@ -136,6 +136,17 @@ export interface OperatorQueries {
   };
 }
 
+/** An attached gateway that does not answer. */
+export interface LinkWaiting {
+  /** Where it should answer, as a person reads it. */
+  readonly address: string;
+  readonly since: number;
+  /** Absent while a try is in progress. */
+  readonly nextAt?: number;
+  /** Why the last try failed, a sentence without a period. */
+  readonly reason: string;
+}
+
 export interface Operator {
   /** Current state; a remote operator answers from its mirror. */
   snapshot(): OperatorSnapshot;
@@ -156,6 +167,10 @@ export interface Operator {
         readonly connected: boolean;
         /** When the gateway was heard last, epoch milliseconds; absent where that is not known. */
         readonly heardAt?: number;
+        /** It does not answer: what is tried, and when again. */
+        readonly waiting?: LinkWaiting;
+        /** Another number: the snapshot is another one, whatever events said. */
+        readonly epoch?: number;
       };
   /** Ends the connection (remote) or nothing (local). */
   close(): Promise<void>;
