@@ -8,7 +8,7 @@ export class UsageError extends Error {
 }
 
 /** Flags with a value. */
-export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'agent', 'log-level', 'format'] as const;
+export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'context', 'agent', 'log-level', 'format'] as const;
 /** Flags without one. */
 export const SWITCHES = [
   'no-agent',
@@ -31,6 +31,8 @@ export interface Arguments {
   readonly port: number | undefined;
   readonly host: string | undefined;
   readonly dataDir: string | undefined;
+  /** The name of a gateway in `contexts`. */
+  readonly context: string | undefined;
   readonly agent: 'auto' | 'pi-rpc' | 'pi-sdk' | 'scripted' | undefined;
   readonly logLevel: LogLevel | undefined;
   /** Of `export`. */
@@ -130,6 +132,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     port: portOf(values.get('port')),
     host: values.get('host'),
     dataDir: values.get('data-dir'),
+    context: values.get('context'),
     agent: choice('agent', values.get('agent'), ['auto', 'pi-rpc', 'pi-sdk', 'scripted']),
     logLevel: choice('log-level', values.get('log-level'), LOG_LEVELS),
     format: choice('format', values.get('format'), ['md', 'json', 'html']),

@@ -1,9 +1,11 @@
 import { GatewayError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
+import type { Operator } from '../gateway/operator/operator.ts';
 import type { GatewayAddress } from '../server/link-connection.ts';
-import { connectOperator } from '../server/remote-operator.ts';
-import { dataFolder, readOperatorToken } from '../store/data-folder.ts';
+import { attachOperator, connectOperator, type TokenSource } from '../server/remote-operator.ts';
+import { type DataFolder, dataFolder } from '../store/data-folder.ts';
 import { type Arguments, consoleOptions, UsageError } from './arguments.ts';
+import { consoleContexts, gatewayNamed, localToken } from './contexts.ts';
 import { findGateway } from './find-gateway.ts';
 
 /** The console for a gateway in another process. The token comes from the data folder or PI_GATEWAY_TOKEN. */
@@ -11,7 +13,14 @@ export async function runAttach(args: Arguments): Promise<number> {
   if (process.stdout.isTTY !== true || process.stdin.isTTY !== true)
     throw new UsageError('attach needs an interactive terminal; use status, sessions, pair … in scripts.');
   const folder = dataFolder(args.dataDir, process.env);
-  const address = args.rest[0] ?? (await findGateway(args, folder));
+  const [url] = args.rest;
+  if (args.context !== undefined) {
+    if (url !== undefined) throw new UsageError('attach takes an address or --context, not both.');
+    const { name, addresses, token } = gatewayNamed(args.context, folder);
+    await showConsole(args, folder, await attached(addresses, token), name);
+    return 0;
+  }
+  const address = url ?? (await findGateway(args, folder));
   if (address === undefined)
     throw new GatewayError('no_gateway', 'no gateway answers here', {
       hint: 'Start one with pi-gateway-tui, or give its URL: pi-gateway-tui attach http://host:port',
@@ -23,13 +32,34 @@ export async function runAttach(args: Arguments): Promise<number> {
 /** The console for the gateway at an address that is known. */
 export async function attachTo(args: Arguments, address: GatewayAddress): Promise<void> {
   const folder = dataFolder(args.dataDir, process.env);
-  // Read again for every connection: `token rotate` may have made a new one.
-  const token = (): string | undefined => process.env['PI_GATEWAY_TOKEN'] ?? readOperatorToken(folder);
+  const token = localToken(folder);
   if (typeof address === 'string' && token() === undefined)
     throw new GatewayError('no_operator_token', `the operator token of ${address} is not known here`, {
       hint: 'Set PI_GATEWAY_TOKEN to the content of gateway/operator.token of that gateway.',
     });
-  const operator = await connectOperator(address, token);
+  await showConsole(args, folder, await attached([address], token));
+}
+
+/** A gateway that is down is waited for, in the console; one that says no is told at once. */
+async function attached(addresses: readonly GatewayAddress[], token: TokenSource): Promise<Operator> {
+  const [address] = addresses;
+  if (address === undefined || addresses.length > 1) return attachOperator(addresses, token);
+  try {
+    return await connectOperator(address, token);
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'gateway_unreachable')
+      return attachOperator(addresses, token);
+    throw error;
+  }
+}
+
+async function showConsole(
+  args: Arguments,
+  folder: DataFolder,
+  operator: Operator,
+  name?: string,
+): Promise<void> {
+  const others = consoleContexts(folder);
   try {
     const { runConsole } = await import('./console.tsx');
     const look = loadConfig(folder.config).config.console ?? {};
@@ -37,8 +67,10 @@ export async function attachTo(args: Arguments, address: GatewayAddress): Promis
       ...look,
       ...consoleOptions(args),
       ascii: args.ascii || look.ascii === true,
+      contexts: others.contexts,
+      ...(name === undefined ? {} : { name }),
     });
   } finally {
-    await operator.close();
+    await Promise.all([operator.close(), others.close()]);
   }
 }

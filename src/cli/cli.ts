@@ -9,6 +9,9 @@ import { PROGRAM } from './program.ts';
 
 const EXIT = { done: 0, failed: 1, usage: 2, tryAgain: 75, config: 78 } as const;
 
+/** Words that no gateway elsewhere can be asked for. */
+const HERE_ONLY: ReadonlySet<string | undefined> = new Set(['open', 'chat', 'completion']);
+
 /** Runs the program; sets the exit code and returns when everything is closed. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
@@ -50,9 +53,15 @@ async function run(args: Arguments): Promise<number> {
     process.stdout.write(`${help.trim()}\n`);
     return EXIT.done;
   }
+  if (args.context !== undefined && HERE_ONLY.has(args.command))
+    throw new UsageError(`${args.command} works on this machine: leave --context out.`);
   if (process.env[HOSTED] === '1' && !args.demo) throw hosted();
   switch (args.command) {
     case undefined: {
+      if (args.context !== undefined) {
+        const { runAttach } = await import('./attach.ts');
+        return runAttach(args);
+      }
       const { runGateway } = await import('./run-gateway.ts');
       return runGateway(args);
     }

@@ -12,7 +12,7 @@ import type { ExportedSession, LeaveReason } from '../tui/actions/action.ts';
 import type { OwnCommand } from '../tui/actions/own.ts';
 import { App, type SuspendTerminal } from '../tui/app.tsx';
 import type { OwnTheme } from '../tui/draw/own-theme.ts';
-import { bindKeys } from '../tui/keys/bindings.ts';
+import { type Bindings, bindKeys } from '../tui/keys/bindings.ts';
 import { Reader } from '../tui/reader/reader.ts';
 import { ReaderApp } from '../tui/reader/reader-app.tsx';
 import { FIRST_STEP } from '../tui/setup/keys.ts';
@@ -26,6 +26,7 @@ import { watchAttention } from '../tui/terminal/attention.ts';
 import { clipboardSequence, type NotificationKind } from '../tui/terminal/modes.ts';
 import { openTerminal, type Terminal } from '../tui/terminal/terminal.ts';
 import { holdSession, leaseOf } from './handoff.ts';
+import { type ConsoleContext, type OneScreen, Screens } from './screens.ts';
 
 export interface ConsoleOptions {
   /** Draw in the normal screen instead of the alternate one. */
@@ -52,6 +53,10 @@ export interface ConsoleOptions {
   readonly commands?: readonly OwnCommand[];
   /** Saved filters, by name. */
   readonly filters?: Readonly<Record<string, string>>;
+  /** Other gateways that this console can show. */
+  readonly contexts?: readonly ConsoleContext[];
+  /** The name of the gateway that it opens with; default: `here`. */
+  readonly name?: string;
   readonly env?: NodeJS.ProcessEnv;
   /** Ring the bell when somebody asks to pair; default false. */
   readonly bell?: boolean;
@@ -97,13 +102,114 @@ interface Opened {
 async function holdConsole(
   operator: Operator,
   options: ConsoleOptions,
-  { env, appearance, terminal }: Opened,
+  opened: Opened,
 ): Promise<ConsoleResult> {
-  const store = new ConsoleStore(operator);
-  terminal.onNote((level, source, text) => store.note(level, source, text));
-  terminal.onFocus((focused) => store.setFocused(focused));
+  const { env, appearance, terminal } = opened;
+  const { notifications = 'off' } = options;
   const bindings = bindKeys(options.keys, options.commands);
+  const watch = ({ store }: OneScreen): (() => void) =>
+    watchAttention(store, terminal, {
+      bell: options.bell === true,
+      titles: !appearance.linear,
+      ...(notifications === 'off' || appearance.dumb ? {} : { notify: { kind: notifications, env } }),
+    });
+  let quiet = (): void => {};
+  let draw = (_screen: Screen): void => {};
+  const screens: Screens<Screen> = new Screens(
+    [
+      { name: options.name ?? OWN_GATEWAY, address: addressOf(operator), open: () => operator },
+      ...others(options),
+    ],
+    options.name ?? OWN_GATEWAY,
+    (each, name) => makeScreen(each, name, { screens, bindings, options, opened }),
+    (screen) => {
+      quiet();
+      draw(screen);
+      quiet = watch(screen);
+    },
+  );
+  const { store, controller } = screens.current;
   for (const problem of bindings.problems) store.note('warn', 'console', problem);
+  terminal.onNote((level, source, text) => screens.current.store.note(level, source, text));
+  terminal.onFocus((focused) => screens.current.store.setFocused(focused));
+  if (options.firstRun === true) controller.open(FIRST_STEP);
+  terminal.onMouse((event) => {
+    const { columns, rows } = terminal.screen;
+    pointAt(screens.current.controller, event, columns, options.inline === true ? rows - 1 : rows);
+    screens.current.store.flush();
+  });
+  const release = asksWidths(terminal, appearance)
+    ? askWidths({
+        stdin: terminal.stdin,
+        write: (text) => terminal.send(text),
+        inline: options.inline === true,
+        answered(drawn) {
+          screens.current.store.flush();
+          // Cells were taken by other widths before.
+          if (drawn) terminal.redraw();
+        },
+      })
+    : () => {};
+  quiet = watch(screens.current);
+  try {
+    const inline = options.inline === true;
+    const instance = render(rootOf(screens.current, { appearance, terminal, inline }), {
+      stdin: terminal.stdin,
+      stdout: terminal.screen,
+      // Ink would write libraries' output over the frame; the guard sends it to the log pane.
+      patchConsole: false,
+      exitOnCtrlC: false,
+      // Without this a CI variable in the environment makes Ink write one frame at the end.
+      interactive: true,
+      alternateScreen: !inline && !appearance.linear,
+      incrementalRendering: true,
+      maxFps: 60,
+      isScreenReaderEnabled: appearance.linear,
+    });
+    draw = (screen) => instance.rerender(rootOf(screen, { appearance, terminal, inline }));
+    const leave = (): void => terminal.leave('quit');
+    if (options.signal?.aborted) leave();
+    options.signal?.addEventListener('abort', leave, { once: true });
+    return { reason: await terminal.hold(instance) };
+  } finally {
+    release();
+    quiet();
+    for (const screen of screens.all) {
+      screen.controller.stop();
+      screen.store.stop();
+    }
+  }
+}
+
+/** The gateway that the console was opened for, where it has no name of its own. */
+const OWN_GATEWAY = 'here';
+
+function others({ contexts = [], name, readOnly }: ConsoleOptions): readonly ConsoleContext[] {
+  return contexts
+    .filter((each) => each.name !== name)
+    .map((each) => (readOnly === true ? { ...each, open: () => readOnlyOperator(each.open()) } : each));
+}
+
+function addressOf(operator: Operator): string {
+  const link = operator.link();
+  return link.kind === 'local' ? 'this process' : link.url;
+}
+
+interface Making {
+  readonly screens: Screens<Screen>;
+  readonly bindings: Bindings;
+  readonly options: ConsoleOptions;
+  readonly opened: Opened;
+}
+
+/** The console of one gateway: it stays as it is while another one is on the screen. */
+function makeScreen(
+  operator: Operator,
+  name: string,
+  { screens, bindings, options, opened }: Making,
+): Screen {
+  const { env, appearance, terminal } = opened;
+  const store = new ConsoleStore(operator, { contexts: () => screens.views() });
   const controller: Controller = new Controller({
     operator,
     filters: options.filters ?? {},
@@ -113,6 +219,7 @@ async function holdConsole(
       leave: (reason) => terminal.leave(reason),
       redraw: () => terminal.redraw(),
       suspend: () => terminal.suspend(),
+      contexts: { show: (next) => screens.show(next), connect: () => screens.connect() },
       exportTranscript: (session, path, format) => exportTo(operator, session, path, format),
       runProgram: (words) => runProgram(words, env),
       page: (lines) => terminal.page(lines, env),
@@ -125,55 +232,9 @@ async function holdConsole(
     },
   });
   if (options.readOnly === true) controller.update((view) => ({ ...view, readOnly: true }));
-  if (options.firstRun === true) controller.open(FIRST_STEP);
-  terminal.onMouse((event) => {
-    const { columns, rows } = terminal.screen;
-    pointAt(controller, event, columns, options.inline === true ? rows - 1 : rows);
-    store.flush();
-  });
-  const release = asksWidths(terminal, appearance)
-    ? askWidths({
-        stdin: terminal.stdin,
-        write: (text) => terminal.send(text),
-        inline: options.inline === true,
-        answered(drawn) {
-          store.flush();
-          // Cells were taken by other widths before.
-          if (drawn) terminal.redraw();
-        },
-      })
-    : () => {};
-  const { notifications = 'off' } = options;
-  const quiet = watchAttention(store, terminal, {
-    bell: options.bell === true,
-    titles: !appearance.linear,
-    ...(notifications === 'off' || appearance.dumb ? {} : { notify: { kind: notifications, env } }),
-  });
-  try {
-    const view = rootOf({ appearance, store, controller, terminal, inline: options.inline === true });
-    const instance = render(view, {
-      stdin: terminal.stdin,
-      stdout: terminal.screen,
-      // Ink would write libraries' output over the frame; the guard sends it to the log pane.
-      patchConsole: false,
-      exitOnCtrlC: false,
-      // Without this a CI variable in the environment makes Ink write one frame at the end.
-      interactive: true,
-      alternateScreen: options.inline !== true && !appearance.linear,
-      incrementalRendering: true,
-      maxFps: 60,
-      isScreenReaderEnabled: appearance.linear,
-    });
-    const leave = (): void => terminal.leave('quit');
-    if (options.signal?.aborted) leave();
-    options.signal?.addEventListener('abort', leave, { once: true });
-    return { reason: await terminal.hold(instance) };
-  } finally {
-    release();
-    quiet();
-    controller.stop();
-    store.stop();
-  }
+  // Nothing is decided before the first frame has shown it.
+  if (!appearance.linear) controller.lists.drawn.begin();
+  return { name, store, controller };
 }
 
 function asksWidths({ stdin, screen }: Terminal, { linear, dumb }: Appearance): boolean {
@@ -229,7 +290,7 @@ function openSession(
     operator,
     controller,
     terminal,
-  }: Pick<Parts, 'controller' | 'terminal'> & { readonly operator: Operator },
+  }: Pick<Opened, 'terminal'> & { readonly operator: Operator; readonly controller: Controller },
   id: string,
   data: unknown,
 ): void {
@@ -250,19 +311,24 @@ function openSession(
   }
 }
 
-interface Parts {
-  readonly appearance: Appearance;
-  readonly store: ConsoleStore;
-  readonly controller: Controller;
-  readonly terminal: Terminal;
+interface Screen extends OneScreen {
+  readonly name: string;
+  reader?: Reader;
+}
+
+interface RootOptions extends Pick<Opened, 'appearance' | 'terminal'> {
   readonly inline: boolean;
 }
 
-function rootOf({ appearance, store, controller, terminal, inline }: Parts): ReactNode {
+function rootOf(screen: Screen, { appearance, terminal, inline }: RootOptions): ReactNode {
+  const { store, controller } = screen;
   const onReady = (suspend: SuspendTerminal): void => terminal.ready(suspend);
   if (appearance.linear) {
-    const reader = new Reader(controller, store, (line) => terminal.send(`${line}\n`));
-    return <ReaderApp reader={reader} onReady={onReady} />;
+    screen.reader ??= new Reader(controller, store, (line) => {
+      // What is not on the screen is silent.
+      if (controller.shown) terminal.send(`${line}\n`);
+    });
+    return <ReaderApp reader={screen.reader} onReady={onReady} />;
   }
   return (
     <App

@@ -19,6 +19,7 @@ const START = [
 
 const FLAGS = `Flags
   --data-dir <dir>   data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)
+  --context <name>   act on a gateway of "contexts" in the configuration
   --port <n>         TCP port, 0 for any free port (default 3847, env PI_GATEWAY_PORT)
   --host <address>   address to listen on (default localhost, env PI_GATEWAY_HOST)
   --agent <backend>  auto (default), pi-rpc, pi-sdk or scripted

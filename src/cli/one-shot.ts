@@ -3,7 +3,7 @@ import { composeGateway, type RunningGateway } from '../compose.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import type { GatewayAddress } from '../server/link-connection.ts';
-import { connectOperator } from '../server/remote-operator.ts';
+import { connectFirst, connectOperator } from '../server/remote-operator.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 import { findGateway, gatewayOfFolder } from './find-gateway.ts';
@@ -23,6 +23,7 @@ export async function runOneShot(args: Arguments): Promise<OneShotOutcome> {
 
 async function output(args: Arguments, findings: { ok: boolean }): Promise<string> {
   const folder = dataFolder(args.dataDir, process.env);
+  if (args.context !== undefined) return elsewhere(args, folder, args.context, findings);
   if (args.command === 'config') {
     const { runConfig } = await import('./config-command.ts');
     return runConfig(args, folder, {
@@ -41,6 +42,28 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
     return await execute(args, session.operator, session.online, findings);
   } finally {
     await session.close();
+  }
+}
+
+/** Commands that read the files of this machine. */
+const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security']);
+
+/** On a gateway of `contexts`: the address that answers and proves itself. */
+async function elsewhere(
+  args: Arguments,
+  folder: DataFolder,
+  name: string,
+  findings: { ok: boolean },
+): Promise<string> {
+  if (LOCAL.has(args.command))
+    throw new UsageError(`${args.command} works on this machine's data directory: leave --context out.`);
+  const { gatewayNamed } = await import('./contexts.ts');
+  const { addresses, token } = gatewayNamed(name, folder);
+  const operator = await connectFirst(addresses, token, { surface: 'cli' });
+  try {
+    return await execute(args, operator, true, findings);
+  } finally {
+    await operator.close();
   }
 }
 

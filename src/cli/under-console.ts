@@ -19,7 +19,7 @@ import { type DataFolder, dataFolder, openDataFolder } from '../store/data-folde
 import { FolderLock } from '../store/lock.ts';
 import { VERSION } from '../version.ts';
 import { type Arguments, consoleOptions } from './arguments.ts';
-import type { ConsoleResult } from './console.tsx';
+import type { ConsoleOptions, ConsoleResult } from './console.tsx';
 import { removeRuntime, writeRuntime } from './runtime-file.ts';
 
 interface StartingFacts {
@@ -216,12 +216,14 @@ export async function underConsole(
   const leave = new AbortController();
   const look = config.console ?? {};
   const { runConsole } = await import('./console.tsx');
+  const others = await otherGateways(folder, config.contexts);
   const onScreen = runConsole(operator, {
     ...look,
     ...consoleOptions(args),
     ascii: args.ascii || look.ascii === true,
     firstRun: !existsSync(folder.config),
     signal: leave.signal,
+    ...(others.contexts === undefined ? {} : { contexts: others.contexts }),
   });
   onScreen.catch(() => {}); // awaited below, once the gateway is up or has failed
   await new Promise(setImmediate);
@@ -233,6 +235,7 @@ export async function underConsole(
     starting.failed(error);
     leave.abort();
     await onScreen;
+    await others.close();
     if (!(error instanceof FolderLockedError) && !isPortTaken(error)) throw error;
     return attachInstead(args, error);
   }
@@ -255,10 +258,21 @@ export async function underConsole(
     return 0;
   } finally {
     leave.abort();
+    await others.close();
     process.off('SIGTERM', stop);
     await running.stop();
     if (running.lost() === undefined) removeRuntime(running.folder);
   }
+}
+
+/** Other gateways that this console can show; what attaches to them is only loaded where there are some. */
+async function otherGateways(
+  folder: DataFolder,
+  named: readonly object[] = [],
+): Promise<Pick<ConsoleOptions, 'contexts'> & { close(): Promise<void> }> {
+  if (named.length === 0) return { close: async () => {} };
+  const { consoleContexts } = await import('./contexts.ts');
+  return consoleContexts(folder);
 }
 
 /** Waits until the operator leaves or the gateway stops; a restart goes on with the next gateway. */

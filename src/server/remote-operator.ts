@@ -66,7 +66,16 @@ export async function connectOperator(
   token: TokenSource,
   options: ConnectOptions = {},
 ): Promise<Operator> {
-  const operator = new RemoteOperator([linkAddress(address)], token, options);
+  return connectFirst([address], token, options);
+}
+
+/** The same with several addresses of one gateway: the first that answers and proves itself. */
+export async function connectFirst(
+  addresses: readonly GatewayAddress[],
+  token: TokenSource,
+  options: ConnectOptions = {},
+): Promise<Operator> {
+  const operator = new RemoteOperator(addresses.map(linkAddress), token, options);
   await operator.connect();
   return operator;
 }

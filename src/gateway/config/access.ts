@@ -17,7 +17,7 @@ import { closest } from './suggest.ts';
 interface KindNode {
   readonly type?: string;
   readonly anyOf?: readonly { readonly const?: unknown }[];
-  readonly items?: { readonly type?: string };
+  readonly items?: { readonly type?: string; readonly properties?: Readonly<Record<string, object>> };
 }
 
 /** How a value of this schema is typed and shown; a form is made from it. */
@@ -57,6 +57,8 @@ export interface ConfigKey {
   readonly description: string;
   readonly fallback: unknown;
   readonly secret: boolean;
+  /** In a list of objects: the keys of one that hold a secret. */
+  readonly secretsInside: readonly string[];
   readonly kind: ConfigKind;
   /** What a choice is made from. */
   readonly choices?: readonly string[];
@@ -72,6 +74,9 @@ export function configKeys(schema: SchemaNode = ROOT, prefix = ''): ConfigKey[] 
             description: node.description ?? '',
             fallback: node.default,
             secret: node['x-secret'] === true,
+            secretsInside: Object.entries(node.items?.properties ?? {})
+              .filter(([, child]) => 'x-secret' in child && child['x-secret'] === true)
+              .map(([child]) => child),
             ...kindOf(node),
           },
         ]
@@ -132,7 +137,8 @@ export class ConfigAccess {
       const given = this.#given(key);
       const changed = given === undefined && !isDeepStrictEqual(inForce, inFile);
       const line = lines.get(key);
-      const shown = (value: unknown): unknown => (secret && isSet(value) ? shownSecret(value) : value);
+      const shown = (value: unknown): unknown =>
+        secret && isSet(value) ? shownSecret(value) : withoutSecrets(value, known.secretsInside);
       return {
         key,
         value: shown(given?.value ?? inForce ?? fallback),
@@ -272,6 +278,21 @@ function lookUp(config: Config, key: string): unknown {
 /** The name of a variable gives nothing away and says where the secret comes from. */
 function shownSecret(value: unknown): unknown {
   return typeof value === 'string' && environmentName(value) !== undefined ? value : MASK;
+}
+
+/** A list of objects as it is shown. */
+function withoutSecrets(value: unknown, secrets: readonly string[]): unknown {
+  if (secrets.length === 0 || !Array.isArray(value)) return value;
+  return value.map((entry: unknown) =>
+    typeof entry !== 'object' || entry === null
+      ? entry
+      : Object.fromEntries(
+          Object.entries(entry).map(([key, child]) => [
+            key,
+            secrets.includes(key) && isSet(child) ? shownSecret(child) : child,
+          ]),
+        ),
+  );
 }
 
 function isSet(value: unknown): boolean {

@@ -101,6 +101,7 @@ export function checkConfig(value: unknown, origin: string): Omit<LoadedConfig, 
   });
   checkChats(cleaned, origin);
   checkTheme(cleaned, origin);
+  checkContexts(cleaned, origin);
   warnings.push(...doubtfulTools(cleaned, origin));
   return { config: cleaned, warnings };
 }
@@ -129,6 +130,25 @@ function checkTheme({ console: look }: Config, origin: string): void {
     `${origin}: console.theme: ${show(look.theme)} is invalid: expected one of ${names.join(', ')}`,
     `${near === undefined ? '' : `Did you mean "${near}"? `}Set console.theme to one of them, or add it to console.themes.`,
   );
+}
+
+/** Each gateway is named once, and every address of one can be one. */
+function checkContexts({ contexts = [] }: Config, origin: string): void {
+  for (const [i, { name, url }] of contexts.entries()) {
+    if (contexts.findIndex((each) => each.name === name) < i)
+      throw new ConfigError(
+        `${origin}: contexts.${i}.name: "${name}" is defined twice`,
+        'Give each gateway its own name.',
+      );
+    for (const address of [url].flat()) {
+      const parsed = URL.parse(/^[a-z]+:\/\//i.test(address) ? address : `ws://${address}`);
+      if (parsed === null || !/^(ws|http)s?:$/.test(parsed.protocol) || parsed.hostname === '')
+        throw new ConfigError(
+          `${origin}: contexts.${i}.url: ${show(address)} is invalid: expected host:port or a URL such as https://host`,
+          'Write the address that "attach" would get.',
+        );
+    }
+  }
 }
 
 /** Calls `complain` for the first text that does not mean what its key asks for. */
@@ -186,7 +206,7 @@ interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   /** A record with keys of the operator's choice: one pattern that fits every key. */
   readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
-  readonly anyOf?: readonly { readonly const?: unknown }[];
+  readonly anyOf?: readonly { readonly const?: unknown; readonly type?: string }[];
   readonly default?: unknown;
   readonly description?: string;
   /** What a pattern asks for, in words. */

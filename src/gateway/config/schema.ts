@@ -58,6 +58,23 @@ const SpendLimitSchema = Type.Object({
   timezone: Type.Optional(Type.String({ 'x-is': 'zone' })),
 });
 
+const ContextSchema = Type.Object({
+  name: Type.String({
+    pattern: '^(?!(all|here)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,23}$',
+    'x-pattern': 'at most 24 letters, digits, -, _ and ., but not "all" or "here"',
+  }),
+  url: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })], {
+    'x-pattern': 'an address such as host:3847 or https://host, or a list of them',
+  }),
+  token: Type.Optional(
+    Type.String({
+      pattern: '^(\\$[A-Za-z_][A-Za-z0-9_]*|!.+)$',
+      'x-pattern': '"$ENV_NAME" or "!command", which print the token: the token itself does not belong here',
+      'x-secret': true,
+    }),
+  ),
+});
+
 export const ConfigSchema = Type.Object({
   port: Type.Optional(
     Type.Integer({
@@ -333,6 +350,13 @@ export const ConfigSchema = Type.Object({
     }),
   ),
   console: Type.Optional(ConsoleSchema),
+  contexts: Type.Optional(
+    Type.Array(ContextSchema, {
+      default: [],
+      description:
+        'Other gateways for the console and the command line: [{name, url, token?}]. `url` may be a list of addresses of one gateway. `token` is "$ENV_NAME" or "!command" for the operator token there.',
+    }),
+  ),
 });
 
 export type Config = Static<typeof ConfigSchema>;

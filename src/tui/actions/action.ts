@@ -71,6 +71,13 @@ export interface Effects {
   exportTranscript(session: ExportedSession, path: string, format: 'md' | 'json' | 'html'): Promise<string>;
   /** Runs a program of the operator without a shell; resolves with what it printed. */
   runProgram(words: readonly string[]): Promise<string>;
+  /** Other gateways that the console can show; absent where there is only the one. */
+  readonly contexts?: {
+    /** Puts another gateway on the screen, or all of them. What is shown now stays as it is behind it. */
+    show(name: string): void;
+    /** Connects to all, so that the list can say how they are. */
+    connect(): void;
+  };
   /** Shows lines in the operator's pager; the console waits behind it. */
   page(lines: readonly string[]): void;
 }

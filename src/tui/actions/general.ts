@@ -61,6 +61,8 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
       return context.target('past')?.text;
     case 'blocked':
       return context.target('blocked')?.userId;
+    case 'contexts':
+      return context.target('contexts')?.address;
     case 'hits':
       return context.target('hits')?.id;
     case 'queue':

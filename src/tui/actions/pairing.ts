@@ -1,13 +1,14 @@
 /** Pairing: who may talk to the agent. One key decides; an approval can be taken back for five seconds. */
 import { isPlatform, type PairingView, PLATFORMS, type Platform, userIdFault } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { originWords } from '../lists/origin.ts';
 import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation, Prompted } from './action.ts';
 import { act } from './prompted.ts';
 import { bulkOf } from './volume.ts';
 
 function who(row: PairingView): string {
-  return `${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
+  return `${originWords(row.id)}${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})`;
 }
 
 function noRequest(context: ActionContext): string | undefined {

@@ -1,12 +1,13 @@
 /** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens by itself. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { originWords } from '../lists/origin.ts';
 import { callKey, questionWords } from '../lists/questions.ts';
 import { openedList, topMode } from '../state/view.ts';
 import type { Action, ActionContext, Confirmation } from './action.ts';
 
 function what(row: DialogView): string {
-  return `#${row.number} ${clean(row.call?.tool ?? row.title, 60)}`;
+  return `${originWords(row.id)}#${row.number} ${clean(row.call?.tool ?? row.title, 60)}`;
 }
 
 function noQuestion(context: ActionContext): string | undefined {

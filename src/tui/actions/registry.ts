@@ -5,6 +5,7 @@ import { clean } from '../draw/cells.ts';
 import { openSettings } from '../forms/save.ts';
 import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation, Prompted, Scope } from './action.ts';
+import { CONTEXTS } from './contexts.ts';
 import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
 import { INVITE } from './invite.ts';
@@ -318,6 +319,7 @@ export const ACTIONS: readonly Action[] = [
   ...VIEWS,
   ...SEARCH,
   ...VOLUME,
+  ...CONTEXTS,
   ...GATEWAY,
   ...GENERAL,
 ];
@@ -341,6 +343,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   hits: 'Search results',
   past: 'Log since a time',
   blocked: 'Blocked senders',
+  contexts: 'Gateways',
   refusal: 'Rejected sender',
   view: 'Open list',
   page: 'Open page',

@@ -1,6 +1,7 @@
 /** Sessions: watch a conversation, write into it, take it over, stop or reset it. */
 import type { SessionView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { originWords } from '../lists/origin.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';
 import { composing } from '../state/composer.ts';
 import type { Undo } from '../state/undo.ts';
@@ -19,7 +20,7 @@ function ended(context: ActionContext): string | undefined {
 }
 
 function label(row: SessionView): string {
-  return `${row.chat.platform} ${sessionName(row)}`;
+  return `${originWords(row.id)}${row.chat.platform} ${sessionName(row)}`;
 }
 
 function reset(context: ActionContext, id: string, name: string): void {

@@ -9,7 +9,7 @@ import { openedList } from '../state/view.ts';
 import type { Action } from './action.ts';
 
 function view(
-  list: Exclude<ListViewId, 'queue' | 'hits' | 'past'>,
+  list: Exclude<ListViewId, 'queue' | 'hits' | 'past' | 'contexts'>,
   keys: readonly string[],
   help: string,
 ): Action {

@@ -5,6 +5,7 @@ import type { Glyphs } from '../draw/glyphs.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { type ListDefinition, oneLine } from './list.ts';
+import { gatewayOf, originSpans, ownId } from './origin.ts';
 
 const SIGNS: Readonly<Record<AdapterState, { sign: (g: Glyphs) => string; style: Style }>> = {
   connected: { sign: (g) => g.on, style: 'ok' },
@@ -41,6 +42,7 @@ export const adaptersList: ListDefinition<AdapterView> = {
     state: (row) => row.state,
     received: (row) => row.received,
     sent: (row) => row.sent,
+    gateway: (row) => gatewayOf(row.platform),
   },
   height: oneLine,
   // As in the header: what is disabled is not expected to be there.
@@ -52,7 +54,8 @@ export const adaptersList: ListDefinition<AdapterView> = {
     const left: Span[] = [
       adapterSign(row.state, glyphs),
       span(' '),
-      span(fillTo(row.platform, 9), quiet ? 'dim' : 'strong'),
+      ...originSpans(row.platform, glyphs.ellipsis),
+      span(fillTo(ownId(row.platform), 9), quiet ? 'dim' : 'strong'),
       span(' '),
       ...(row.open ? [span('OPEN', 'badge'), span(' ')] : []),
       span(adapterPhrase(row), row.state === 'parked' ? 'bad' : quiet ? 'dim' : 'text'),

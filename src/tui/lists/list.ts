@@ -15,7 +15,7 @@ import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { PulseSlice } from '../state/pulse.ts';
-import type { LogEntry, SessionRow, Slices } from '../state/slices.ts';
+import type { ContextView, LogEntry, SessionRow, Slices } from '../state/slices.ts';
 
 /** The five panes, in the order of their number keys. */
 export const PANES = ['adapters', 'sessions', 'tasks', 'pairing', 'log'] as const;
@@ -33,6 +33,7 @@ export const LIST_VIEWS = [
   'hits',
   'past',
   'blocked',
+  'contexts',
 ] as const;
 export type ListViewId = (typeof LIST_VIEWS)[number];
 
@@ -66,6 +67,7 @@ export interface RowOf {
   hits: Hit;
   past: LogEntry;
   blocked: Blocked;
+  contexts: ContextView;
 }
 
 /** Answers of queries that belong to an open view. */

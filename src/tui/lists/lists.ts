@@ -4,6 +4,7 @@ import type { ScheduleView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { adaptersList } from './adapters.ts';
+import { contextsList } from './contexts.ts';
 import { hitsList } from './hits.ts';
 import { type ListDefinition, type ListDefinitions, oneLine } from './list.ts';
 import { logList, pastList } from './log.ts';
@@ -80,4 +81,5 @@ export const LISTS: ListDefinitions = {
   hits: hitsList,
   past: pastList,
   blocked: blockedList,
+  contexts: contextsList,
 };

@@ -3,6 +3,7 @@ import { clean, cut } from '../draw/cells.ts';
 import { cutLine, type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { type DrawContext, type ListDefinition, platformCell } from './list.ts';
+import { gatewayOf, originSpans } from './origin.ts';
 
 /** Below this width the facts of a request take two lines instead of one: the id must be seen whole, names lie. */
 const WIDE = 84;
@@ -28,13 +29,14 @@ export const pairingList: ListDefinition<PairingView> = {
   rows: ({ slices }) => slices.pairing,
   key: (row) => row.id,
   haystack: (row) =>
-    `${row.platform} ${row.senderName} ${row.senderId} ${row.code ?? ''} ${row.firstWords} ${row.accountId}`,
+    `${gatewayOf(row.id) ?? ''} ${row.platform} ${row.senderName} ${row.senderId} ${row.code ?? ''} ${row.firstWords} ${row.accountId}`,
   columns: {
     name: (row) => row.senderName,
     platform: (row) => row.platform,
     asked: (row) => row.createdAt,
     account: (row) => row.accountId,
     id: (row) => row.senderId,
+    gateway: (row) => gatewayOf(row.id),
   },
   height: (width) => (width >= WIDE ? 2 : 3),
   count: (rows, slices) =>
@@ -44,7 +46,7 @@ export const pairingList: ListDefinition<PairingView> = {
   empty: () => ['Nobody is waiting.', 'New users who message a bot appear here: a approve, d deny, b block.'],
   draw(row, context) {
     const { width, glyphs, pending } = context;
-    const platform = platformCell(row.platform, context);
+    const platform = [...originSpans(row.id, glyphs.ellipsis), platformCell(row.platform, context)];
     const id = row.senderId === '' ? [] : [span('id ', 'dim'), span(clean(row.senderId, 80))];
     const state = pending.has(row.id) ? [span(`working${glyphs.ellipsis}`, 'warn')] : times(row, context);
     const made =
@@ -63,11 +65,11 @@ export const pairingList: ListDefinition<PairingView> = {
           ];
     const name = span(cut(clean(row.senderName, 120), Math.floor(width / 3), glyphs.ellipsis), 'strong');
     if (width >= WIDE) {
-      const facts = [platform, span(' '), name, span('  '), ...id, span('  ')];
+      const facts = [...platform, span(' '), name, span('  '), ...id, span('  ')];
       return [spread(facts, [codeWords(row), span('  '), ...state], width, glyphs.ellipsis, 20), words];
     }
     return [
-      spread([platform, span(' '), name], state, width, glyphs.ellipsis, 14),
+      spread([...platform, span(' '), name], state, width, glyphs.ellipsis, 14),
       cutLine([span('  '), codeWords(row), span('  '), ...id], width, glyphs.ellipsis).line,
       words,
     ];

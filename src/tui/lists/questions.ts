@@ -4,6 +4,7 @@ import { clean, fillTo } from '../draw/cells.ts';
 import { hides, marked } from '../draw/danger.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
 import { type ListDefinition, oneLine } from './list.ts';
+import { gatewayOf, originSpans } from './origin.ts';
 
 /** A call or question as one line. */
 export function questionWords({ call, title }: DialogView): string {
@@ -30,7 +31,8 @@ export const questionsList: ListDefinition<DialogView> = {
   rows: ({ slices }) => slices.dialogs,
   key: (row) => row.id,
   haystack: (row) =>
-    `#${row.number} ${row.kind} ${row.chat?.platform ?? ''} ${row.requesterName ?? ''} ${questionWords(row)}`,
+    `${gatewayOf(row.id) ?? ''} #${row.number} ${row.kind} ${row.chat?.platform ?? ''} ${row.requesterName ?? ''} ${questionWords(row)}`,
+  columns: { gateway: (row) => gatewayOf(row.id) },
   height: oneLine,
   count: (rows) => String(rows.length),
   empty: () => [
@@ -39,6 +41,7 @@ export const questionsList: ListDefinition<DialogView> = {
   ],
   draw(row, { width, glyphs, ticker, pending }) {
     const left: Span[] = [
+      ...originSpans(row.id, glyphs.ellipsis),
       // Never cut: it is what an answer in the chat names.
       span(`#${row.number}`.padEnd(4), 'strong'),
       span(' '),

@@ -6,6 +6,7 @@ import type { Style } from '../draw/theme.ts';
 import type { SessionRow } from '../state/slices.ts';
 import type { DrawContext, ListDefinition } from './list.ts';
 import { oneLine, platformCell } from './list.ts';
+import { gatewayOf, originSpans, showsAll } from './origin.ts';
 
 const SIGNS: Readonly<Record<SessionState, { sign: (g: Glyphs) => string; style: Style }>> = {
   running: { sign: (g) => g.on, style: 'ok' },
@@ -116,6 +117,7 @@ export const sessionsList: ListDefinition<SessionRow> = {
     active: (row) => row.lastUserAt,
     model: (row) => row.model,
     kind: (row) => row.chatKind,
+    gateway: (row) => gatewayOf(row.id),
   },
   name: (row, glyphs) => sessionName(row, glyphs.sub),
   height: oneLine,
@@ -124,9 +126,11 @@ export const sessionsList: ListDefinition<SessionRow> = {
     return active > 0 ? `${rows.length}, ${active} at work` : String(rows.length);
   },
   empty: (slices) =>
-    slices.pairing.length > 0
-      ? ['No conversation yet.', 'Approve a request in pane 4 (key 4, then a): its chat starts here.']
-      : ['No conversation yet.', 'Write to one of the bots: the chat appears here.'],
+    showsAll(slices)
+      ? ['No session has failed.', 'Sessions whose last turn failed appear here, from all gateways.']
+      : slices.pairing.length > 0
+        ? ['No conversation yet.', 'Approve a request in pane 4 (key 4, then a): its chat starts here.']
+        : ['No conversation yet.', 'Write to one of the bots: the chat appears here.'],
   draw(row, context) {
     const { width, glyphs, pending, widest = 24 } = context;
     // As wide as the names on the screen need, as long as enough is left for what they do.
@@ -137,6 +141,7 @@ export const sessionsList: ListDefinition<SessionRow> = {
     const left: Span[] = [
       sessionSign(row.state, glyphs),
       span(' '),
+      ...originSpans(row.id, glyphs.ellipsis),
       ...(width >= 44 ? [platformCell(row.chat.platform, context), span(' ')] : []),
       span(name, quiet ? 'dim' : 'strong'),
       span(' '.repeat(Math.max(1, nameWidth - cellWidth(name) + 1))),

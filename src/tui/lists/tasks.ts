@@ -6,6 +6,7 @@ import { type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { isOpenTask } from '../state/orders.ts';
 import { type ListDefinition, oneLine } from './list.ts';
+import { gatewayOf, originSpans, ownId, showsAll } from './origin.ts';
 
 const SIGNS: Readonly<Record<TaskStatus, { sign: (g: Glyphs) => string; style: Style; words: string }>> = {
   queued: { sign: (g) => g.wait, style: 'warn', words: 'queued' },
@@ -51,17 +52,27 @@ export const tasksList: ListDefinition<TaskView> = {
     progress: (row) => row.progress,
     created: (row) => row.createdAt,
     id: (row) => row.id,
+    gateway: (row) => gatewayOf(row.id),
   },
   height: oneLine,
   count: (rows) => {
     const open = rows.filter(isOpenTask).length;
     return open > 0 ? `${open} open of ${rows.length}` : String(rows.length);
   },
-  empty: () => ['No background task.', 'A chat starts one with /bg <text>; the API and the agent can too.'],
+  empty: (slices) =>
+    showsAll(slices)
+      ? ['No task has failed.', 'Failed tasks of all gateways appear here.']
+      : ['No background task.', 'A chat starts one with /bg <text>; the API and the agent can too.'],
   draw(row, { width, glyphs, ticker, pending }) {
     const barWidth = width >= 60 ? 10 : width >= 36 ? 6 : 0;
-    const id = clean(row.id, 40);
-    const left: Span[] = [taskSign(row.status, glyphs), span(' '), span(id, 'strong'), span(' ')];
+    const id = clean(ownId(row.id), 40);
+    const left: Span[] = [
+      taskSign(row.status, glyphs),
+      span(' '),
+      ...originSpans(row.id, glyphs.ellipsis),
+      span(id, 'strong'),
+      span(' '),
+    ];
     const right: Span[] = [];
     const stuck = stuckAt(row);
     if (stuck !== undefined) {

@@ -5,6 +5,7 @@ import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { allowlistKey } from '../state/orders.ts';
 import { type ListDefinition, oneLine, platformCell } from './list.ts';
+import { gatewayOf, originSpans } from './origin.ts';
 
 export const outboxList: ListDefinition<OutboxView> = {
   title: 'Outbox',
@@ -17,6 +18,7 @@ export const outboxList: ListDefinition<OutboxView> = {
     platform: (row) => row.chat.platform,
     tries: (row) => row.attempts,
     kind: (row) => row.kind,
+    gateway: (row) => gatewayOf(row.id),
   },
   height: oneLine,
   count: (rows) => String(rows.length),
@@ -26,6 +28,7 @@ export const outboxList: ListDefinition<OutboxView> = {
     const left: Span[] = [
       failed ? span(glyphs.bad, 'bad') : span(glyphs.wait, 'warn'),
       span(' '),
+      ...originSpans(row.id, glyphs.ellipsis),
       span(fillTo(row.state, 8), failed ? 'bad' : 'warn'),
       span(' '),
       platformCell(row.chat.platform, context),

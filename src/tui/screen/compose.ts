@@ -14,6 +14,7 @@ import { formBlock } from '../overlays/form.ts';
 import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
 import { framed, type Place, pagePlace } from '../overlays/place.ts';
 import { setupBlock } from '../overlays/setup.ts';
+import { waitingBlock } from '../overlays/waiting.ts';
 import { type StatusRow, statusRows } from '../pages/status.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
@@ -49,7 +50,8 @@ function headerLine(scene: Scene): Line {
 }
 
 function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
-  const { gateway, link, adapters, pairing, dialogs, traffic, tasks, outbox } = controller.slices;
+  const { gateway, link, adapters, pairing, dialogs, traffic, tasks, outbox, contexts } = controller.slices;
+  const shown = contexts.find((each) => each.shown);
   if (traffic.nextChangeAt !== undefined) ticker.at(traffic.nextChangeAt);
   const up = adapters.filter((row) => row.state === 'connected').length;
   const wanted = adapters.filter((row) => row.state !== 'disabled').length;
@@ -60,6 +62,7 @@ function headerPieces({ controller, glyphs, ticker }: Scene): Piece[] {
   return [
     { weight: 90, line: [span('pi-gateway', 'title')] },
     { weight: 99, line: stateWords(knownState(gateway.state, link), glyphs.on, glyphs.off) },
+    ...(shown === undefined ? [] : [{ weight: 95, line: [span(clean(shown.name, 24), 'mark')] }]),
     ...(gateway.demo ? [{ weight: 45, line: [span('demo', 'mark')] }] : []),
     {
       weight: 50,
@@ -245,7 +248,7 @@ function composeLines(scene: Scene): Composed {
   if (page?.kind === 'page') drawn.page(page.subject);
   const front = view.modes.at(-1);
   if (front !== undefined) drawn.front(front);
-  const over = front === undefined ? undefined : frontBlock(scene, front);
+  const over = front === undefined ? waitingBlock(scene) : frontBlock(scene, front);
   // Nobody knows what has changed since: nothing of it looks like the present.
   const old = controller.slices.link.asOf !== undefined;
   let lines = body;

@@ -1,11 +1,6 @@
 /** Turns keys into what happens: holds the view, runs actions, sends commands, keeps loaded rows and transcript. */
 import type { TranscriptEntry, UsageRow } from '../../gateway/model.ts';
-import type {
-  CommandResult,
-  Operator,
-  OperatorCommand,
-  OperatorQueries,
-} from '../../gateway/operator/operator.ts';
+import type { Operator, OperatorCommand, OperatorQueries } from '../../gateway/operator/operator.ts';
 import type {
   Action,
   ActionContext,
@@ -21,6 +16,7 @@ import { fieldOf } from '../keys/field.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
 import { BulkActions, NO_ANSWER } from './bulk-actions.ts';
+import { CommandRunner } from './command-runner.ts';
 import { anchored, atNextPlace, type PageMode, standing } from './find.ts';
 import { HeldKeys } from './held-keys.ts';
 import { type Desk, ListState } from './list-state.ts';
@@ -77,12 +73,15 @@ export class Controller implements ActionContext, Desk {
   readonly #undos: UndoStack;
   readonly #bulks: BulkActions;
   readonly #upkeep: Upkeep;
+  readonly #commands: CommandRunner;
   #view: ViewState = INITIAL_VIEW;
   #key = '';
   /** A key is being worked on; what runs without one was chosen otherwise. */
   #keyed = false;
   /** An action runs that was chosen in the palette: Enter again confirms what it asks. */
   #fromPalette = false;
+  /** Another gateway is on the screen: keys are not for this one. */
+  #hidden = false;
 
   constructor(options: ControllerOptions) {
     this.#operator = options.operator;
@@ -97,6 +96,7 @@ export class Controller implements ActionContext, Desk {
     this.#undos = new UndoStack(this, options.operator);
     this.#bulks = new BulkActions(this, options.operator, this.#undos);
     this.#upkeep = new Upkeep(this);
+    this.#commands = new CommandRunner(this, options, this.#undos);
     this.lists.anchor('pairing');
     this.lists.saveFilters(options.filters ?? {});
   }
@@ -120,6 +120,7 @@ export class Controller implements ActionContext, Desk {
 
   /** One key, by its name. */
   key(name: string): void {
+    if (this.#hidden) return;
     this.#held.press(name);
     this.#key = name;
     this.#keyed = true;
@@ -137,6 +138,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   paste(text: string): void {
+    if (this.#hidden) return;
     modePaste(this, topMode(this.#view), text);
     this.#store.flush();
   }
@@ -275,40 +277,7 @@ export class Controller implements ActionContext, Desk {
   }
 
   run(command: OperatorCommand, options: RunOptions = {}): void {
-    const { pending } = options;
-    if (pending !== undefined) {
-      if (this.#view.pending.has(pending)) {
-        this.toast('The last command for it is still under way.', 'warn');
-        return;
-      }
-      this.update((view) => ({ ...view, pending: new Set([...view.pending, pending]) }));
-    }
-    const settled = (): void => {
-      if (pending !== undefined)
-        this.update((view) => ({
-          ...view,
-          pending: new Set([...view.pending].filter((key) => key !== pending)),
-        }));
-      this.#store.flush();
-    };
-    // An operator that throws instead of rejecting must not take the key handler down.
-    const answer = (async () => this.#operator.run(command))();
-    const said = (result: CommandResult): string => options.done?.(result) ?? result.message;
-    const undo = options.undo === undefined ? undefined : this.#undos.remember(options.undo, answer, said);
-    answer.then(
-      (result) => {
-        options.succeeded?.();
-        const live = this.#view.undos.some((entry) => entry.id === undo);
-        if (options.after !== undefined) options.after(result);
-        else this.toast(said(result), 'ok', live);
-        settled();
-      },
-      (error: unknown) => {
-        if (options.failed !== undefined) options.failed(sentenceOf(error));
-        else this.toast(sentenceOf(error), 'bad');
-        settled();
-      },
-    );
+    this.#commands.run(command, options);
   }
 
   query<K extends keyof OperatorQueries>(
@@ -335,6 +304,17 @@ export class Controller implements ActionContext, Desk {
 
   said(): readonly TranscriptEntry[] {
     return this.transcript.slice()?.entries ?? [];
+  }
+
+  get shown(): boolean {
+    return !this.#hidden;
+  }
+
+  /** Comes on the screen, or leaves it. What an earlier frame showed counts no more: nothing is decided before the next. */
+  setShown(shown: boolean): void {
+    this.#hidden = !shown;
+    if (this.lists.drawn.begun) this.lists.drawn.begin();
+    this.#store.setFocused(shown);
   }
 
   stop(): void {

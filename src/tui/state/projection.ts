@@ -27,7 +27,7 @@ import {
 } from './orders.ts';
 import { Pulse } from './pulse.ts';
 import { Ring } from './ring.ts';
-import type { LinkSlice, LogEntry, SessionRow, Slices } from './slices.ts';
+import type { ContextView, LinkSlice, LogEntry, SessionRow, Slices } from './slices.ts';
 import { Traffic } from './traffic.ts';
 
 /**
@@ -313,7 +313,7 @@ export class Projection {
     this.#log.push({ ...line, seq: this.#log.end });
   }
 
-  publish(now: number, link: LinkSlice): Slices {
+  publish(now: number, link: LinkSlice, contexts: readonly ContextView[] = []): Slices {
     this.#dropFinishedTasks();
     if (this.#logChanged()) this.#logSlice = this.#log.toArray();
     if (this.#refusalsChanged()) this.#refusalSlice = this.#refusals.toArray().reverse();
@@ -331,6 +331,7 @@ export class Projection {
       outbox: this.#outbox.rows(),
       dialogs: this.#dialogs.rows(),
       log: this.#logSlice,
+      contexts,
       traffic: this.#traffic.slice(now),
       pulse: this.#pulse.slice(now),
       events: this.#events,
@@ -367,7 +368,13 @@ export class Projection {
 }
 
 function sameLink(a: LinkSlice, b: LinkSlice): boolean {
-  return a.kind === b.kind && a.url === b.url && a.connected === b.connected && a.asOf === b.asOf;
+  return (
+    a.kind === b.kind &&
+    a.url === b.url &&
+    a.connected === b.connected &&
+    a.asOf === b.asOf &&
+    a.waiting === b.waiting
+  );
 }
 
 /** A newer gateway at the other end may send events that this console does not know. */

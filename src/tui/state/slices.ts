@@ -12,6 +12,7 @@ import type {
   SessionView,
   TaskView,
 } from '../../gateway/model.ts';
+import type { LinkWaiting } from '../../gateway/operator/operator.ts';
 import type { PulseSlice } from './pulse.ts';
 import type { TrafficSlice } from './traffic.ts';
 
@@ -31,6 +32,23 @@ export interface LinkSlice {
   readonly connected: boolean;
   /** The gateway is silent: everything is as it was at this time. */
   readonly asOf?: number;
+  /** It does not answer: which address is tried, since when, and when again. */
+  readonly waiting?: LinkWaiting;
+}
+
+/** A gateway that this console can show. */
+export interface ContextView {
+  readonly name: string;
+  /** Where it answers, for people. */
+  readonly address: string;
+  /** It is the one on the screen. */
+  readonly shown: boolean;
+  /** `unopened`: nobody has looked at it yet. */
+  readonly state: 'unopened' | 'connected' | 'waiting' | 'silent';
+  readonly waiting?: LinkWaiting;
+  readonly pairing: number;
+  readonly questions: number;
+  readonly failures: number;
 }
 
 export interface Slices {
@@ -47,6 +65,8 @@ export interface Slices {
   /** Open questions of agents, the oldest first. */
   readonly dialogs: readonly DialogView[];
   readonly log: readonly LogEntry[];
+  /** Empty where there is only the one gateway. */
+  readonly contexts: readonly ContextView[];
   readonly traffic: TrafficSlice;
   readonly pulse: PulseSlice;
   /** Events folded since the console opened; exact. */

@@ -3,13 +3,15 @@ import type { LogLine, UsageRow } from '../../gateway/model.ts';
 import type { Operator } from '../../gateway/operator/operator.ts';
 import { Projection, type ProjectionLimits } from './projection.ts';
 import { Scheduler, systemTimers, type Timers } from './scheduler.ts';
-import type { LinkSlice, Slices } from './slices.ts';
+import type { ContextView, LinkSlice, Slices } from './slices.ts';
 
 export interface StoreOptions {
   readonly timers?: Timers;
   readonly limits?: ProjectionLimits;
   /** Publishes every event at once; only the benchmark asks for it, to show what the projection is worth. */
   readonly unbatched?: boolean;
+  /** The gateways that the console can show; the same array as long as nothing about them changed. */
+  readonly contexts?: () => readonly ContextView[];
 }
 
 /** A remote link has no event of its own when it breaks: it is looked at this often. */
@@ -24,11 +26,14 @@ export class ConsoleStore {
   readonly #scheduler: Scheduler;
   readonly #listeners = new Set<() => void>();
   readonly #unsubscribe: () => void;
+  readonly #contexts: () => readonly ContextView[];
+  #epoch: number | undefined;
   #slices: Slices;
 
   constructor(operator: Operator, options: StoreOptions = {}) {
     this.#operator = operator;
     this.#timers = options.timers ?? systemTimers;
+    this.#contexts = options.contexts ?? (() => []);
     // Events "after the snapshot taken in the same tick": nothing can slip in between these two calls.
     this.#projection = new Projection(operator.snapshot(), options.limits);
     this.#scheduler = new Scheduler({
@@ -36,7 +41,7 @@ export class ConsoleStore {
       publish: () => this.#publish(),
       ...(options.unbatched === true ? { intervalMs: 0, gatherMs: 0 } : {}),
     });
-    this.#slices = this.#projection.publish(this.#timers.now(), this.#link());
+    this.#slices = this.#projection.publish(this.#timers.now(), this.#link(), this.#contexts());
     this.#unsubscribe = operator.subscribe((event) => {
       if (!this.#projection.fold(event, this.#timers.now())) return;
       if (options.unbatched === true) this.#scheduler.flush();
@@ -109,17 +114,26 @@ export class ConsoleStore {
   }
 
   #publish(): void {
+    const epoch = this.#epoch;
     const link = this.#link();
-    if (link.connected && !this.#slices.link.connected) this.#projection.load(this.#operator.snapshot());
-    this.#slices = this.#projection.publish(link.asOf ?? this.#timers.now(), link);
+    if ((link.connected && !this.#slices.link.connected) || epoch !== this.#epoch)
+      this.#projection.load(this.#operator.snapshot());
+    this.#slices = this.#projection.publish(link.asOf ?? this.#timers.now(), link, this.#contexts());
     for (const listener of this.#listeners) listener();
   }
 
   #link(): LinkSlice {
     const link = this.#operator.link();
     if (link.kind === 'local') return { kind: 'local', connected: true };
-    const { url, connected, heardAt } = link;
+    const { url, connected, heardAt, waiting, epoch } = link;
+    this.#epoch = epoch;
     const silent = heardAt !== undefined && this.#timers.now() - heardAt >= SILENT_MS;
-    return { kind: 'remote', url, connected, ...(silent ? { asOf: heardAt } : {}) };
+    return {
+      kind: 'remote',
+      url,
+      connected,
+      ...(silent ? { asOf: heardAt } : {}),
+      ...(waiting === undefined ? {} : { waiting }),
+    };
   }
 }
