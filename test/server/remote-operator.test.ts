@@ -7,7 +7,13 @@ import { linkUrl } from '../../src/server/link-connection.ts';
 import { LINK_PROTOCOL } from '../../src/server/link-frames.ts';
 import { OperatorChallenge } from '../../src/server/operator-challenge.ts';
 import { surfaceOf } from '../../src/server/operator-path.ts';
-import { type ConnectOptions, connectOperator, type TokenSource } from '../../src/server/remote-operator.ts';
+import {
+  attachOperator,
+  type ConnectOptions,
+  connectFirst,
+  connectOperator,
+  type TokenSource,
+} from '../../src/server/remote-operator.ts';
 import { one, outboxRow, sessionRow } from './arbitrary-state.ts';
 import { emptySnapshot, fakeOperator } from './fake-operator.ts';
 import { OPERATOR_TOKEN, startServer } from './server-kit.ts';
@@ -207,6 +213,62 @@ describe('a link that breaks', () => {
     token = 'the-new-one';
     await startServer({ port: before.port, operatorToken: token }, fake);
     await vi.waitFor(() => expect(operator.link()).toMatchObject({ connected: true }), GENEROUS);
+  });
+});
+
+describe('a gateway that is down, or has moved', () => {
+  it('is waited for: the address, since when, why, and when again; then everything arrives', async () => {
+    const fake = fakeOperator();
+    const down = await startServer({}, fake);
+    await down.server.stop();
+    const operator = attachOperator([`127.0.0.1:${down.port}`], OPERATOR_TOKEN, QUICK);
+    onTestFinished(() => operator.close());
+    const events: GatewayEvent[] = [];
+    operator.subscribe((event) => events.push(event));
+    expect(operator.snapshot().sessions).toEqual([]);
+    await vi.waitFor(
+      () =>
+        expect(operator.link()).toMatchObject({
+          connected: false,
+          waiting: {
+            address: `127.0.0.1:${down.port}`,
+            since: expect.any(Number),
+            reason: expect.stringContaining('ECONNREFUSED'),
+            nextAt: expect.any(Number),
+          },
+        }),
+      GENEROUS,
+    );
+    await expect(operator.run({ type: 'doctor' })).rejects.toMatchObject({ code: 'link_down' });
+    fake.silently({ type: 'session', session });
+    await startServer({ port: down.port }, fake);
+    await vi.waitFor(() => expect(operator.link()).toMatchObject({ connected: true }), GENEROUS);
+    expect(operator.link()).not.toHaveProperty('waiting');
+    expect(operator.snapshot().sessions).toEqual([session]);
+    expect(events.some((event) => event.type === 'log' && event.line.text.includes('is back'))).toBe(true);
+  });
+
+  it('is found at another of its addresses after a take-over, past one that belongs to somebody else', async () => {
+    const fake = fakeOperator();
+    const first = await startServer({}, fake);
+    const stranger = await startServer({ operatorToken: 'another' });
+    const second = await startServer({}, fake);
+    await second.server.stop();
+    const addresses = [first, stranger, second].map(({ port }) => `127.0.0.1:${port}`);
+    const operator = await connectFirst(addresses, OPERATOR_TOKEN, QUICK);
+    onTestFinished(() => operator.close());
+    expect(operator.link()).toMatchObject({ url: `ws://127.0.0.1:${first.port}/operator` });
+    await first.server.stop();
+    await startServer({ port: second.port }, fake);
+    await vi.waitFor(
+      () =>
+        expect(operator.link()).toMatchObject({
+          connected: true,
+          url: `ws://127.0.0.1:${second.port}/operator`,
+        }),
+      GENEROUS,
+    );
+    expect(stranger.server.counters().authFailures).toBe(0);
   });
 });
 

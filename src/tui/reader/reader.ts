@@ -199,12 +199,13 @@ export class Reader {
       this.#perform('status');
       return;
     }
-    const list = LISTED[choiceIndex(name)];
+    const list = this.#listed()[choiceIndex(name)];
     if (list === undefined) {
       this.say('There is no such choice. ? repeats the choices.');
       return;
     }
     if (list === 'config' || list === 'blocked') this.#controller.load(list);
+    if (list === 'contexts') this.#controller.effects.contexts?.connect();
     this.#push({ kind: 'list', list, page: 0 });
   }
 
@@ -265,10 +266,16 @@ export class Reader {
     this.#sayMenu();
   }
 
+  /** With one gateway there is no choice among them. */
+  #listed(): readonly ListId[] {
+    const several = this.#controller.slices.contexts.length > 1;
+    return several ? LISTED : LISTED.filter((list) => list !== 'contexts');
+  }
+
   #sayMenu(): void {
     const menu = this.#menus.at(-1) ?? { kind: 'main' };
     if (menu.kind === 'main') {
-      const choices = LISTED.map((list, index) => `${choiceKey(index)} ${LISTS[list].title}`);
+      const choices = this.#listed().map((list, index) => `${choiceKey(index)} ${LISTS[list].title}`);
       this.say(`Choose: ${choices.join(', ')}, s status, q quit.`);
     } else if (menu.kind === 'list') this.#sayList(menu.list, menu.page);
     else {

@@ -1,6 +1,7 @@
 /** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
 import { describe, expect, it } from 'vitest';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
+import { createFakeOperator } from '../fake-operator.ts';
 import {
   alive,
   busySnapshot,
@@ -260,6 +261,9 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   palette: { shows: ' Command ' },
   help: { shows: ' Help ' },
   redraw: { written: '\u001b[2K\u001b[1A'.repeat(30) },
+  contexts: { shows: 'Gateways 2' },
+  'contexts.all': { shows: 'all gateways' },
+  'contexts.switch': { before: [['C', 'Gateways 2']], shows: 'all gateways' },
   quit: { shows: 'Quit the gateway?' },
 };
 
@@ -301,8 +305,14 @@ describe('every key', () => {
             }),
           ],
         };
+    const other = {
+      name: 'other',
+      address: 'elsewhere:3847',
+      open: () => createFakeOperator({ snapshot: busySnapshot() }),
+    };
     const console = await openConsole({
       snapshot: alive(snapshot),
+      ...(id.startsWith('contexts') ? { console: { contexts: [other] } } : {}),
       queries: {
         steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
         queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
