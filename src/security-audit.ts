@@ -185,7 +185,7 @@ function owners(settings: Settings): Finding[] {
     .map(({ name, chat, person, may }) => ({
       id: `owners.rights.${name}`,
       severity: may.includes('pair') || may.includes('approve') ? 'medium' : 'low',
-      what: `owner ${name} may ${may.join(', ')}: whoever can use the ${chat.platform} account ${person} decides like you`,
+      what: `owner ${name} may ${may.join(', ')}: anyone who can use the ${chat.platform} account ${person} decides like you`,
       fix: 'Protect that account (two-step verification, screen lock), or remove rights from owners[].may',
     }));
   if (settings.notify.webhook?.detail === 'full')

@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { ConfigError, messageOf } from '../../base/errors.ts';
+import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
 import { resolveSecret } from '../config/secrets.ts';
 import type { Core } from '../core.ts';
@@ -15,7 +16,7 @@ import { Notices } from './notices.ts';
 import { OwnerCommands } from './owner-commands.ts';
 import { addressFault, type Finding, type Owner, ownerFinding } from './owners.ts';
 import { Watcher } from './watcher.ts';
-import { startNotice } from './worth.ts';
+import { pairingNotice, startNotice } from './worth.ts';
 
 const TICK_MS = 15_000;
 /** Set while a gateway that notifies runs; there at the next start: it did not end by itself. */
@@ -40,7 +41,7 @@ export type Notify = ReturnType<typeof createNotify>;
 
 /** Calls the operator: notices to owners, a webhook and a program, and a heartbeat for a watchdog outside. */
 export function createNotify(deps: NotifyDeps) {
-  const { settings, clock, db, access, dialogs, conversations, tasks, log, redactor, persist } = deps;
+  const { settings, clock, db, access, dialogs, conversations, tasks, log, redactor } = deps;
   const stopping = new AbortController();
   let refusal: () => string | undefined = () => undefined;
   let agentProblem: () => string | undefined = () => undefined;
@@ -141,6 +142,11 @@ export function createNotify(deps: NotifyDeps) {
     watcher.tick();
     await notices.tick();
   };
+  /** A full disk must not keep the gateway from its start or its end. */
+  const note = (body: (tx: Tx) => unknown): Promise<unknown> =>
+    db
+      .write(body)
+      .catch((error: unknown) => log.warn('the start of a run was not noted', { error: messageOf(error) }));
   const configured = (): boolean => settings.owners.length > 0 || channels().length > 0;
   /** The settings changed, or the gateway starts. */
   const follow = async (): Promise<void> => {
@@ -158,7 +164,7 @@ export function createNotify(deps: NotifyDeps) {
         });
     if (marked) return;
     marked = true;
-    await persist((tx) =>
+    await note((tx) =>
       tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', [RUNNING, String(clock())]),
     );
   };
@@ -207,8 +213,19 @@ export function createNotify(deps: NotifyDeps) {
     },
     /** What the last run left has been taken up. */
     started(taken: { readonly resumed: number; readonly reported: number }): void {
-      if (crashed && !marked) void persist((tx) => tx.run('DELETE FROM facts WHERE name = ?', [RUNNING]));
+      if (crashed && !marked) void note((tx) => tx.run('DELETE FROM facts WHERE name = ?', [RUNNING]));
       if (crashed && configured()) void notices.raise(startNotice(clock(), taken));
+      for (const { notice } of notices.rows.open('approval'))
+        if (dialogs.book.get(notice.ask?.id ?? '') === undefined)
+          void notices.end(notice.key, 'Void: the gateway was restarted.');
+      for (const { notice } of notices.rows.open('pairing'))
+        if (access().requests.get(notice.ask?.id ?? '') === undefined)
+          void notices.end(notice.key, 'Decided while the gateway was not running.');
+      // A crash may have come between a request and its notice.
+      for (const request of access().pairing()) {
+        const notice = pairingNotice(request);
+        if (notice !== undefined) void notices.raise(notice);
+      }
       void notices.tick();
     },
     /** Ends the timers. */
@@ -221,7 +238,7 @@ export function createNotify(deps: NotifyDeps) {
     async stopped(): Promise<void> {
       stopping.abort('stopping');
       await notices.settled();
-      if (marked) await db.write((tx) => tx.run('DELETE FROM facts WHERE name = ?', [RUNNING]));
+      if (marked) await note((tx) => tx.run('DELETE FROM facts WHERE name = ?', [RUNNING]));
     },
     /** Forgets what is older. Called by the sweep. */
     async sweep(before: number): Promise<void> {

@@ -65,7 +65,7 @@ export class Notices {
       if (known === undefined || known.end !== undefined) return;
       const sends = this.rows.sends(key);
       const end = this.#deps.egress(how);
-      await this.#deps.persist((tx) => this.rows.end(tx, key, end));
+      await this.#note((tx) => this.rows.end(tx, key, end));
       const { notice } = known;
       for (const { chat, reader } of this.#chatsTold(sends)) this.#amend(notice, chat, reader, end);
       const told = this.#channelsTold(sends);
@@ -79,7 +79,7 @@ export class Notices {
     return this.#run('a notice was not opened again', async () => {
       const known = this.rows.get(key);
       if (known?.end === undefined) return;
-      await this.#deps.persist((tx) => this.rows.reopen(tx, key));
+      await this.#note((tx) => this.rows.reopen(tx, key));
       for (const { chat, reader } of this.#chatsTold(this.rows.sends(key)))
         this.#amend(known.notice, chat, reader, undefined);
     });
@@ -102,7 +102,7 @@ export class Notices {
       { chat: to.chat, meta: { kind: 'notice' }, parts: this.#parts(notice, to.chat, to.reader) },
       `notice:shown:${notice.key}:${clock()}`,
     );
-    await this.#deps.persist((tx) => this.rows.put(tx, notice.key, to.name, 'sent', clock()));
+    await this.#note((tx) => this.rows.put(tx, notice.key, to.name, 'sent', clock()));
   }
 
   /** Has this owner got the whole text of it, as a message of its own? */
@@ -120,6 +120,16 @@ export class Notices {
   async settled(): Promise<void> {
     await this.stored();
     await Promise.all(this.#underway.values());
+  }
+
+  /** A full disk holds nothing up: what cannot be noted is shown all the same. */
+  async #note(body: (tx: Tx) => void): Promise<void> {
+    const { db, log } = this.#deps;
+    await db
+      .write(body)
+      .catch((error: unknown) =>
+        log.warn('the state of a notice was not stored', { error: messageOf(error) }),
+      );
   }
 
   #run(what: string, work: () => Promise<void>): Promise<void> {
@@ -217,11 +227,11 @@ export class Notices {
   }
 
   async #flush(held: readonly SendRow[]): Promise<void> {
-    const { clock, outbox, persist } = this.#deps;
+    const { clock, outbox, db } = this.#deps;
     const now = clock();
     const readers = new Map(this.#everybody().map((to) => [to.name, to]));
     const groups = Map.groupBy(held, ({ target, notice }) => JSON.stringify([target, notice.kind]));
-    const sent = await persist((tx) =>
+    const sent = await db.write((tx) =>
       [...groups.values()].flatMap((group) => {
         const [first] = group;
         const to = first === undefined ? undefined : readers.get(first.target);

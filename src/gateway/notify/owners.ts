@@ -121,7 +121,13 @@ export function checkAddresses(notify: NotifyConfig | undefined, heartbeat: stri
     if (fault !== undefined)
       throw new ConfigError(`${key}: the address is invalid: expected ${fault}`, `Correct ${key}.`);
   }
-  if (notify?.webhook !== undefined && notify.webhook.url === undefined)
+  const { url, format = 'ntfy' } = notify?.webhook ?? {};
+  if (url !== undefined && format === 'ntfy' && URL.parse(url)?.pathname === '/')
+    throw new ConfigError(
+      'notify.webhook.url: the address names no topic',
+      'Add the topic, as in https://ntfy.sh/<topic>, or set notify.webhook.format.',
+    );
+  if (notify?.webhook !== undefined && url === undefined)
     throw new ConfigError(
       'notify.webhook: url is missing',
       'Set notify.webhook.url, or remove notify.webhook.',

@@ -134,7 +134,8 @@ export class Watcher {
     // One that starts again is not well yet.
     const open = this.#open.has(`adapter:${platform}`);
     if (open && this.#away.has(platform)) return;
-    if (open && isAtRest(view)) this.#over(`adapter:${platform}`, `It was stopped at ${this.#time(now)}.`);
+    if (open && isAtRest(view))
+      this.#over(`adapter:${platform}`, `Stopped by the operator at ${this.#time(now)}.`);
     else this.#incident(`adapter:${platform}`, adapterProblem(view, this.#away.get(platform), now), now);
   }
 
@@ -142,11 +143,12 @@ export class Watcher {
     const { notices } = this.#deps;
     const known = this.#open.get(name);
     if (problem === undefined) {
-      this.#over(name, `It works again since ${this.#time(now)}.`);
+      this.#over(name, `Working again since ${this.#time(now)}.`);
       return;
     }
     if (known !== undefined && (known.urgent || !problem.urgent)) return;
-    if (known !== undefined) void notices.end(known.key, `It got worse at ${this.#time(now)}.`);
+    if (known !== undefined)
+      void notices.end(known.key, `Replaced by the next notice at ${this.#time(now)}.`);
     const notice = { ...problem, key: `${name}:${now}` };
     this.#open.set(name, notice);
     void notices.raise(notice);

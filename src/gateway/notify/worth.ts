@@ -121,7 +121,7 @@ export function adapterProblem(
     return {
       ...about,
       urgent: true,
-      title: `${name} has failed and needs you`,
+      title: `${name} failed and needs your attention`,
       text: [visible(view.detail), visible(view.nextStep ?? '')].filter((each) => each !== '').join('\n\n'),
     };
   if (awaySince !== undefined && now - awaySince > AWAY_MS)
@@ -145,7 +145,7 @@ export function agentProblem(
     return {
       kind: 'agent',
       urgent: true,
-      title: 'The agent does not work',
+      title: 'The agent is not working',
       text: [visible(agent.detail), visible(agent.hint ?? '')].filter((each) => each !== '').join('\n\n'),
     };
   if (failedTurns < FAILED_TURNS) return undefined;

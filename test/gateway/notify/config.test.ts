@@ -54,6 +54,11 @@ describe('owners in the configuration', () => {
       { notify: { webhook: { url: 'https://u:p@ntfy.example/' } } },
       'notify.webhook.url: the address is invalid',
     ],
+    [
+      { notify: { webhook: { url: 'https://ntfy.example' } } },
+      'notify.webhook.url: the address names no topic',
+    ],
+    [{ notify: { webhook: { url: 'https://gotify.example', format: 'gotify' } } }, 'fine'],
     [{ notify: { webhook: { format: 'gotify' } } }, 'notify.webhook: url is missing'],
     [{ heartbeat: { url: 'http://hc.example/uuid' } }, 'heartbeat.url: the address is invalid'],
   ])('%j: %s', async (config, said) => {

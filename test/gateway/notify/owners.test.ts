@@ -313,6 +313,8 @@ describe('a tool call that waits', () => {
     const r = await bobAsks();
     const approve = command(r, 'Approve once');
     rig = await r.crash();
+    expect(notices(rig)[0]).toMatchObject({ buttons: [] });
+    expect(notices(rig)[0]?.text).toContain('Void: the gateway was restarted.');
     await press(rig, approve);
     expect(rig.texts({ chatId: ADA }).at(-1)).toContain('Nothing has changed');
   });
@@ -365,18 +367,20 @@ describe('a platform that failed', () => {
     await r.pass(1000);
     park();
     await r.pass(60_000);
-    expect(told).toEqual(['Telegram has failed and needs you']);
+    expect(told).toEqual(['Telegram failed and needs your attention']);
     r.adapter.host?.health({ ...HEALTH, state: 'starting', detail: 'once more' });
     await r.pass(1000);
     expect(told).toHaveLength(1);
     r.adapter.host?.health({ ...HEALTH, state: 'connected', detail: 'well' });
     await r.pass(1000);
-    expect(told.at(-1)).toMatch(/^Telegram has failed and needs you: It works again since \d\d:\d\d\.$/);
+    expect(told.at(-1)).toMatch(
+      /^Telegram failed and needs your attention: Working again since \d\d:\d\d\.$/,
+    );
     park();
     await r.pass(1000);
     await r.gateway.adapters.stop('telegram');
     await r.pass(11 * 60_000); // the fourth of a kind waits
-    expect(told.at(-1)).toContain('It was stopped at');
+    expect(told.at(-1)).toContain('Stopped by the operator at');
     expect(notices(r)).toEqual([]);
   });
 
@@ -390,7 +394,7 @@ describe('a platform that failed', () => {
     expect(told).toEqual(['Telegram has not been connected for more than 5 minutes']);
     r.adapter.host?.health({ ...HEALTH, state: 'parked', detail: 'token revoked' });
     await r.pass(1000);
-    expect(told.at(-1)).toBe('Telegram has failed and needs you');
+    expect(told.at(-1)).toBe('Telegram failed and needs your attention');
   });
 });
 
@@ -411,7 +415,7 @@ describe('an agent that does not work', () => {
     expect(texts().filter((text) => text.includes('The last 3 turns of the agent failed'))).toHaveLength(1);
     await rig.say('go', { from: '7002', chat: chatOf('7002') });
     await rig.pass(2000);
-    expect(texts()[0]).toContain('It works again since');
+    expect(texts()[0]).toContain('Working again since');
   });
 });
 

@@ -62,7 +62,7 @@ describe('what is worth a notice', () => {
   });
 
   it.each([
-    ['parked', undefined, undefined, 'Slack has failed and needs you'],
+    ['parked', undefined, undefined, 'Slack failed and needs your attention'],
     ['reconnecting', 5 * MINUTE, undefined, undefined],
     ['reconnecting', 5 * MINUTE + 1, undefined, 'Slack has not been connected for more than 5 minutes'],
     ['connected', undefined, 5 * MINUTE, undefined],
