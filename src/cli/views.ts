@@ -111,6 +111,18 @@ export const VIEWS: readonly View[] = [
     ],
     show: async (operator) => shown(await operator.query('usage', {}), print.usage),
   },
+  {
+    words: [
+      {
+        say: 'limits',
+        args: '[raise <scope> <per> [subject] [amount]]',
+        group: 'sessions',
+        help: 'show spending limits and what is used of them, or raise one until it resets',
+        example: 'limits raise person day telegram:12345 $5',
+      },
+    ],
+    show: async (operator) => shown(await operator.query('limits', {}), print.limits),
+  },
   { words: [{ say: 'tasks' }], show: (operator) => shown(operator.snapshot().tasks, print.tasks) },
   {
     words: [{ say: 'tasks show <id>' }],

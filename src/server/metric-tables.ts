@@ -1,5 +1,5 @@
 /** Which metrics there are. The names are part of the product's surface: dashboards use them. */
-import type { OperatorSnapshot } from '../gateway/operator/operator.ts';
+import type { OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import type { ServerCounters } from './counters.ts';
 
 function countBy<T>(rows: readonly T[], label: (row: T) => string, always: readonly string[] = []): Sample[] {
@@ -18,6 +18,7 @@ export const COUNTERS = {
   answers: ['model_answers_total', 'Answers of the model, by platform of the chat.', ['platform']],
   tokens: ['model_tokens_total', 'Tokens by platform and direction (in, out).', ['platform', 'direction']],
   cost: ['model_cost_usd_total', 'Cost of the model in US dollars, by platform.', ['platform']],
+  limits: ['limit_events_total', 'Spending limits: near, reached, calls refused, raised.', ['what', 'scope']],
   outbox: ['outbox_rows_total', 'Outgoing messages that reached a final state.', ['state']],
   pairings: ['pairing_closed_total', 'Pairing requests by outcome.', ['outcome']],
   log: ['log_lines_total', 'Log lines by level.', ['level']],
@@ -31,6 +32,11 @@ export const SERVER_COUNTERS = {
   originRefusals: ['origin_refusals_total', 'Requests refused because of their Origin or Host.'],
 } as const satisfies Record<keyof ServerCounters, readonly [name: string, help: string]>;
 
+/** What gauges are read from. */
+export interface MetricSnapshot extends OperatorSnapshot {
+  readonly limits: OperatorQueries['limits']['result'];
+}
+
 type Sample = readonly [labels: readonly string[], value: number];
 
 /** Gauges that are read from the snapshot when somebody asks. */
@@ -38,7 +44,7 @@ export const GAUGES: readonly {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
-  read(snapshot: OperatorSnapshot): readonly Sample[];
+  read(snapshot: MetricSnapshot): readonly Sample[];
 }[] = [
   {
     name: 'up',
@@ -92,6 +98,13 @@ export const GAUGES: readonly {
     help: 'New users who got no code because too many requests were pending.',
     labels: [],
     read: ({ gateway }) => [[[], gateway.turnedAway]],
+  },
+  {
+    name: 'limit_used_ratio',
+    help: 'Part of a spending limit that is used or reserved, in its present window (the 100 fullest).',
+    labels: ['scope', 'subject', 'per'],
+    read: ({ limits }) =>
+      limits.slice(0, 100).map(({ scope, subject, per, share }) => [[scope, subject, per], share]),
   },
   { name: 'clients', help: 'Chat clients.', labels: [], read: ({ gateway }) => [[[], gateway.clients]] },
   {

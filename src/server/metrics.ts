@@ -1,6 +1,11 @@
 import type { Registry } from 'prom-client';
 import type { TaskView } from '../gateway/model.ts';
-import type { GatewayEvent, Operator, OperatorSnapshot } from '../gateway/operator/operator.ts';
+import type {
+  GatewayEvent,
+  Operator,
+  OperatorQueries,
+  OperatorSnapshot,
+} from '../gateway/operator/operator.ts';
 import type { ServerCounters } from './counters.ts';
 import { COUNTERS } from './metric-tables.ts';
 
@@ -44,6 +49,7 @@ export class Metrics {
   readonly #liveTasks: Set<string>;
   /** All gauges of one answer are read from the same moment. */
   #snapshot: OperatorSnapshot;
+  #limits: OperatorQueries['limits']['result'] = [];
   #registry: Promise<Registry> | undefined;
 
   constructor(operator: Operator, options: MetricsOptions = {}) {
@@ -61,6 +67,7 @@ export class Metrics {
       throw error;
     });
     const registry = await this.#registry;
+    this.#limits = await this.#operator.query('limits', {});
     this.#snapshot = this.#operator.snapshot();
     return registry.metrics();
   }
@@ -98,6 +105,9 @@ export class Metrics {
         this.#counts.get('cost')?.addSome(event.costUsd, platform);
         break;
       }
+      case 'limit':
+        this.#add('limits', event.what, event.scope);
+        break;
       case 'task':
         if (!isOver(event.task)) this.#liveTasks.add(event.task.id);
         else if (this.#liveTasks.delete(event.task.id)) this.#add('tasks', event.task.status);
@@ -121,7 +131,7 @@ export class Metrics {
     return createRegistry({
       counted: (key) => this.#counts.get(key)?.entries() ?? [],
       server: () => this.#options.server?.(),
-      snapshot: () => this.#snapshot,
+      snapshot: () => ({ ...this.#snapshot, limits: this.#limits }),
     });
   }
 }

@@ -3,14 +3,13 @@
  * exports when it is imported dynamically.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import type { OperatorSnapshot } from '../gateway/operator/operator.ts';
 import type { ServerCounters } from './counters.ts';
-import { COUNTERS, GAUGES, SERVER_COUNTERS } from './metric-tables.ts';
+import { COUNTERS, GAUGES, type MetricSnapshot, SERVER_COUNTERS } from './metric-tables.ts';
 
 export interface MetricSources {
   counted(key: string): Iterable<{ readonly labels: readonly string[]; readonly count: number }>;
   server(): Readonly<ServerCounters> | undefined;
-  snapshot(): OperatorSnapshot;
+  snapshot(): MetricSnapshot;
 }
 
 const PREFIX = 'pi_gateway_';

@@ -281,6 +281,7 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
       (row) => ({ at: 0, id: row.id }),
     ),
     read('/api/usage', () => operator.query('usage', {})),
+    read('/api/limits', () => operator.query('limits', {})),
     list(
       '/api/allowlist',
       'read',

@@ -13,11 +13,13 @@ import type {
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
+import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { type AskQuestion, nobodyToAsk } from '../../gateway/agent/question.ts';
 import { canonicalJson, toolHash } from '../../gateway/agent/tool-hash.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
 import { classifyCall } from '../approval/classify.ts';
+import { metered, tokensOf } from './metered.ts';
 
 /** What a text asks of the scripted agent, in the order in which it asks. */
 type Directive =
@@ -153,6 +155,8 @@ export interface ScriptedAgentOptions {
 type Listener = (event: AgentEvent) => void;
 
 interface Turn {
+  /** Of the message that it began with. */
+  readonly id: string;
   readonly listener: Listener;
   /** Fires when the caller aborts (with the caller's reason) and when the conversation is closed. */
   readonly signal: AbortSignal;
@@ -227,7 +231,7 @@ class ScriptedConversation implements Conversation {
     const forward = (): void => stop.abort(signal.reason);
     if (signal.aborted) forward();
     else signal.addEventListener('abort', forward, { once: true });
-    const turn: Turn = { listener, signal: stop.signal, steered: [] };
+    const turn: Turn = { id: input.id, listener, signal: stop.signal, steered: [] };
     this.#turn = turn;
     this.#stop = stop;
     this.#busy.add(this);
@@ -265,13 +269,14 @@ class ScriptedConversation implements Conversation {
     );
   }
 
-  aside(input: AgentInput, listener: Listener, signal: AbortSignal): Promise<TurnEnd> {
+  aside(input: AgentInput, listener: Listener, signal: AbortSignal, reserve?: ReserveCall): Promise<TurnEnd> {
     const options = {
       delayMs: this.#delayMs,
       chunkDelayMs: this.#chunkDelayMs,
       approvals: this.#approvals,
     };
-    return new ScriptedConversation(this.#spec, options, this.#busy).run(input, listener, signal);
+    const spec = reserve === undefined ? this.#spec : { ...this.#spec, reserve };
+    return new ScriptedConversation(spec, options, this.#busy).run(input, listener, signal);
   }
 
   async close(): Promise<void> {
@@ -326,7 +331,12 @@ class ScriptedConversation implements Conversation {
       }
     }
 
-    if (!(await this.#stream(answer, turn))) return cutShort(turn.signal);
+    const { id, signal } = turn;
+    const [inputTokens, outputTokens] = [tokensOf(input.text), tokensOf(answer)];
+    const said = await metered(this.#spec.reserve, { inputTokens, outputTokens, turn: id, signal }, () =>
+      this.#stream(answer, turn),
+    );
+    if (said !== true) return said === false ? cutShort(signal) : said;
     for (const tool of tools.reverse()) turn.listener({ type: 'tool_end', ...tool, ok: true });
     turn.listener({ type: 'text_end' });
     this.#count(input.text, answer, turn);
@@ -354,8 +364,7 @@ class ScriptedConversation implements Conversation {
   }
 
   #count(question: string, answer: string, turn: Turn): void {
-    const inputTokens = Math.ceil(withoutHeader(question).length / 4);
-    const outputTokens = Math.ceil(answer.length / 4);
+    const [inputTokens, outputTokens] = [tokensOf(question), tokensOf(answer)];
     this.#inputTokens += inputTokens;
     this.#outputTokens += outputTokens;
     turn.listener({ type: 'usage', inputTokens, outputTokens, costUsd: 0 });

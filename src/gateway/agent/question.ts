@@ -4,6 +4,8 @@
 
 /** The name under which the gateway asks before files of an answer leave. */
 export const SEND_FILE_TOOL = 'send_file';
+/** The name under which the gateway asks the operator to raise a spending limit until it resets. */
+export const RAISE_LIMIT_TOOL = 'raise_limit';
 
 /** One tool call as it will run. */
 export interface ToolCall {

@@ -43,11 +43,22 @@ const ScheduleSchema = Type.Object({
 });
 
 const SpendLimitSchema = Type.Object({
-  scope: Type.Union(
-    (['person', 'chat', 'platform', 'schedule', 'task', 'all'] as const).map((each) => Type.Literal(each)),
-  ),
+  scope: Type.Union([
+    Type.Literal('person'),
+    Type.Literal('chat'),
+    Type.Literal('platform'),
+    Type.Literal('schedule'),
+    Type.Literal('task'),
+    Type.Literal('all'),
+  ]),
   match: Type.Optional(Type.String({ 'x-is': 'word' })),
-  per: Type.Union((['turn', 'hour', 'day', 'week', 'month'] as const).map((each) => Type.Literal(each))),
+  per: Type.Union([
+    Type.Literal('turn'),
+    Type.Literal('hour'),
+    Type.Literal('day'),
+    Type.Literal('week'),
+    Type.Literal('month'),
+  ]),
   max: Type.Object({
     usd: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
     tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000 })),

@@ -74,7 +74,8 @@ export function approvalNotice(view: DialogView, dialog: Dialog | undefined): No
     text: `${fenced(text)}\n\n${about}`,
     line: `#${view.number} ${call}`,
     ask: { about: 'approval', id: view.id, short: view.id, whole },
-    ...(view.chat === undefined ? {} : { notIn: view.chat }),
+    // A question for the operator alone was not put to anybody in its chat.
+    ...(view.chat === undefined || view.requesterId === undefined ? {} : { notIn: view.chat }),
     ...(view.chat === undefined || view.requesterId === undefined
       ? {}
       : { person: { platform: view.chat.platform, id: view.requesterId } }),

@@ -225,6 +225,15 @@ export type OperatorCommand =
   | { readonly type: 'schedule.run'; readonly id: string }
   /** remove a schedule */
   | { readonly type: 'schedule.remove'; readonly id: string }
+  /** raise a spending limit until it resets; without an amount, by as much as the limit is */
+  | {
+      readonly type: 'limit.raise';
+      readonly scope: 'person' | 'chat' | 'platform' | 'schedule' | 'task' | 'all';
+      readonly per: 'turn' | 'hour' | 'day' | 'week' | 'month';
+      readonly subject?: string;
+      readonly usd?: number;
+      readonly tokens?: number;
+    }
   /** set a configuration value; a change of a platform takes effect immediately */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   /** replace the operator token; the old one stops working immediately */

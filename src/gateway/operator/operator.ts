@@ -2,6 +2,7 @@
  * Port: what an operator can see and do. The console, the CLI, the extension and `attach` all go through it,
  * whether the gateway sits in the same process or on the other end of a socket.
  */
+
 import type { GatewayEvent, GatewayEventListener } from '../events.ts';
 import type {
   AdapterView,
@@ -21,6 +22,7 @@ import type {
   UsageRow,
   UsageTotal,
 } from '../model.ts';
+import type { LimitView } from '../spending/limit-view.ts';
 import type { OperatorCommand } from './commands.ts';
 
 export type { LogLevel } from '../../base/log.ts';
@@ -128,8 +130,16 @@ export interface OperatorQueries {
   };
   usage: {
     params: { limit?: number };
-    result: { today: UsageTotal; total: UsageTotal; rows: readonly UsageRow[] };
+    result: {
+      today: UsageTotal;
+      total: UsageTotal;
+      rows: readonly UsageRow[];
+      /** The fullest first. */
+      limits?: readonly LimitView[];
+    };
   };
+  /** Spending limits in their present windows, the fullest first. */
+  limits: { params: Record<string, never>; result: readonly LimitView[] };
   blocked: {
     params: Record<string, never>;
     result: readonly { platform: Platform; userId: string; at: number }[];

@@ -1,7 +1,12 @@
 /** Which limit an operator means to raise. Pure. */
 import { GatewayError } from '../../base/errors.ts';
+import type { ModelCall } from '../agent/model-call.ts';
+import { RAISE_LIMIT_TOOL, type ToolCall } from '../agent/question.ts';
+import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
+import type { Applied } from './ledger.ts';
 import { type Caller, type Scope, type SpendLimit, subjectOf } from './limit.ts';
 import type { Per } from './window.ts';
+import { amountWords, limitWords, usedWords } from './wording.ts';
 
 export interface RaiseTarget {
   readonly scope: Scope;
@@ -35,6 +40,28 @@ export function noLimit({ scope, per, subject }: RaiseTarget): GatewayError {
     status: 404,
     hint: 'List them with: pi-gateway-tui limits',
   });
+}
+
+/** The question to the operator, as one about a tool call: every place that asks can show and answer it. */
+export function raiseCall(by: Applied, call: ModelCall): ToolCall {
+  const { limit, cell } = by;
+  const argumentsJson = canonicalJson({
+    limit: limitWords(by),
+    used: usedWords(by),
+    'raise by': amountWords(limit),
+    'waiting call': `${call.model}, up to ${call.inputTokens.toLocaleString('en-US')} tokens in`,
+  });
+  return {
+    tool: RAISE_LIMIT_TOOL,
+    argumentsJson,
+    hash: toolHash(RAISE_LIMIT_TOOL, argumentsJson),
+    dangerous: true,
+    always: true,
+    reason: 'a spending limit is reached',
+    // Never the same twice: an approval raises it once.
+    groupKey: `${RAISE_LIMIT_TOOL} ${cell.key} ${cell.raised.tokens} ${cell.raised.nano}`,
+    group: 'this raise and no other',
+  };
 }
 
 const NOBODY: Caller = { chat: undefined, sender: undefined };

@@ -1,7 +1,7 @@
 import type { Database, Row, Tx } from '../../store/database.ts';
 import type { Cell, Ledger } from './ledger.ts';
 import { type Amount, plus, SCOPES, type Scope } from './limit.ts';
-import type { Per } from './window.ts';
+import { PERS } from './window.ts';
 
 /** A turn may be continued after a restart: what it has used is remembered for this long after its last call. */
 const TURN_KEPT_MS = 2 * 86_400_000;
@@ -114,5 +114,3 @@ function cellOf(ledger: Ledger, key: string, endsAt: number | undefined): Cell |
   const window = { id, endsAt: every === 'turn' ? undefined : endsAt };
   return ledger.cell({ scope: known satisfies Scope, subject, per: every, zone, window });
 }
-
-const PERS: readonly Per[] = ['turn', 'hour', 'day', 'week', 'month'];

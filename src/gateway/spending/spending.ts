@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
 import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';
-import type { AskQuestion } from '../agent/question.ts';
+import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
+import { visible } from '../questions/visible.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
 import { type Amount, type Caller, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
-import { noLimit, type RaiseTarget, raiseTarget } from './raise.ts';
+import { noLimit, type RaiseTarget, raiseCall, raiseTarget } from './raise.ts';
 import { type OpenCall, SpendRows } from './spend-rows.ts';
-import { limitWords, maxWords, refusalOf, usedWords } from './wording.ts';
+import { describe, limitWords, maxWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
 const FORGOTTEN_AT_ONCE = 5000;
+/** What the first call of a session with pi's own instructions and tools is reserved as. */
+const LEAST_USEFUL = 20_000;
 const NOT_STORED: CallRefusal = {
   sentence: 'The call of the model could not be counted, so it was not made.',
   hint: 'The store does not take changes: check the disk.',
@@ -103,6 +106,17 @@ export class Spending {
   /** Limits in their present windows; the fullest first. */
   views(): readonly LimitView[] {
     return limitViews(this.#limits, this.#ledger, this.#core.clock());
+  }
+
+  /** For `doctor`: what is set, and what could not work. */
+  findings(): readonly string[] {
+    return this.#limits.map((limit) => {
+      const small = limit.tokens !== undefined && limit.tokens < LEAST_USEFUL;
+      const note = small
+        ? ` This is less than most first calls need (about ${LEAST_USEFUL.toLocaleString('en-US')} tokens are reserved for one): raise it.`
+        : '';
+      return `limit: ${describe(limit)}.${note}`;
+    });
   }
 
   /** What a person may know of the limits that hold for them. */
@@ -271,21 +285,16 @@ export class Spending {
     const known = this.#asking.get(cell.key);
     if (known !== undefined) return unlessAborted(known, signal);
     const asked = (async (): Promise<boolean> => {
-      const answer = await source.ask(
-        {
-          kind: 'confirm',
-          title: `Spending limit reached: ${limitWords(by)}. Allow the same amount again until it resets?`,
-          text: `${usedWords(by)} used. A call of ${call.model} waits; it may take up to ${call.inputTokens.toLocaleString('en-US')} tokens in.`,
-        },
-        signal,
-      );
-      if (answer.type !== 'confirm') return false;
-      if (answer.confirmed) await this.#raise(cell, { tokens: limit.tokens ?? 0, nano: limit.nano ?? 0 });
+      const question = { kind: 'approval', title: RAISE_LIMIT_TOOL, call: raiseCall(by, call) } as const;
+      const answer = await source.ask(question, signal);
+      if (answer.type !== 'approval') return false;
+      const yes = answer.decision !== 'deny';
+      if (yes) await this.#raise(cell, { tokens: limit.tokens ?? 0, nano: limit.nano ?? 0 });
       else {
         cell.denied = true;
         await this.#core.persist((tx) => this.#rows.decide(tx, cell, this.#core.clock()));
       }
-      return answer.confirmed;
+      return yes;
     })();
     this.#asking.set(cell.key, asked);
     try {
@@ -337,9 +346,18 @@ export class Spending {
     });
   }
 
-  #say(what: 'near' | 'reached', { cell: { scope, subject } }: Applied, text: string): void {
-    this.#core.log.warn(text);
-    this.#core.events.emit({ type: 'limit', what, scope, subject, text });
+  #say(what: 'near' | 'reached', { limit, cell }: Applied, text: string): void {
+    const { log, events } = this.#core;
+    const { scope, subject, key, raised } = cell;
+    log.warn(text);
+    events.emit({ type: 'limit', what, scope, subject, text });
+    const notice = {
+      key: `limit:${what}:${key}:${raised.tokens}:${raised.nano}`,
+      kind: 'limit',
+      title: `A spending limit is ${what}: ${describe(limit)}`,
+      text: visible(text),
+    } as const;
+    events.emit({ type: 'notice', notice });
   }
 }
 

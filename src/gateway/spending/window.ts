@@ -1,7 +1,8 @@
 /** The stretch of time that a limit counts. Pure. */
 import { dayNumber, wallTime, writeTime } from '../schedules/local-time.ts';
 
-export type Per = 'turn' | 'hour' | 'day' | 'week' | 'month';
+export const PERS = ['turn', 'hour', 'day', 'week', 'month'] as const;
+export type Per = (typeof PERS)[number];
 
 export interface Window {
   /** The same for every moment of one window. */

@@ -1,6 +1,7 @@
 /** The gateway as a whole. */
 import type { UsageTotal } from '../../gateway/model.ts';
 import type { OperatorQueries } from '../../gateway/operator/operator.ts';
+import { limitLines } from '../../gateway/spending/limit-view.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { isWorking } from '../lists/sessions.ts';
@@ -20,10 +21,15 @@ export function runningWork(context: ActionContext): string | undefined {
 }
 
 /** The report of `usage`: the sums, then each day. */
-function usageLines({ today, total, rows }: OperatorQueries['usage']['result']): string[] {
+function usageLines({ today, total, rows, limits = [] }: OperatorQueries['usage']['result']): string[] {
   const words = (each: UsageTotal): string =>
     `${each.answers} answers, ${each.inputTokens.toLocaleString('en-US')} tokens in, ${each.outputTokens.toLocaleString('en-US')} out, $${each.costUsd.toFixed(4)}`;
-  const lines = [`Today   ${words(today)}`, `In all  ${words(total)}`];
+  const limited = limitLines(limits).map((line) => `  ${clean(line, 160)}`);
+  const lines = [
+    `Today   ${words(today)}`,
+    `In all  ${words(total)}`,
+    ...(limited.length === 0 ? [] : ['', 'Spending limits', ...limited]),
+  ];
   let day = '';
   for (const row of rows) {
     if (row.day !== day) lines.push('', row.day);
@@ -107,7 +113,7 @@ export const GATEWAY: readonly Action[] = [
     scopes: ['global'],
     keys: [],
     label: 'usage',
-    help: 'Show tokens and cost by day, sender and session.',
+    help: 'Show tokens and cost by day, sender and session, and how full the spending limits are.',
     words: 'usage',
     run: (context) =>
       context.query('usage', {}, (usage) =>

@@ -77,7 +77,7 @@ class Desk {
       caller: () => caller,
       ask: async (question) => {
         this.questions.push(question);
-        return { type: 'confirm', confirmed: await this.answer(question) };
+        return { type: 'approval', decision: (await this.answer(question)) ? 'once' : 'deny' };
       },
     });
     if (meter === undefined) throw new Error('nothing is limited');
@@ -119,7 +119,7 @@ describe('a spending limit', () => {
         'Not enough is left of your limit of 10,000 tokens per day (10,000 tokens used); it resets on Thu 2026-05-07 00:00 (UTC).',
       hint: expect.stringContaining('limits raise person day telegram:7'),
     });
-    expect(desk.seen.map((event) => (event.type === 'limit' ? event.what : ''))).toEqual([
+    expect(desk.seen.flatMap((event) => (event.type === 'limit' ? event.what : []))).toEqual([
       'near',
       'reached',
       'refused',
@@ -187,7 +187,9 @@ describe('a spending limit', () => {
     answer.resolve(true);
     expect((await both).map(isRefusal)).toEqual([false, false]);
     expect(desk.questions).toHaveLength(1);
-    expect(desk.questions[0]?.title).toContain('person telegram:7 (Ada), 10,000 tokens per day');
+    expect(desk.questions[0]?.call?.argumentsJson).toContain(
+      'person telegram:7 (Ada), 10,000 tokens per day',
+    );
     expect(spending.views()).toMatchObject([{ max: { tokens: 20_000 } }]);
     // A no counts until the window ends.
     desk.answer = async () => false;

@@ -147,6 +147,7 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
     lines.push(line);
     ok = ok && fine;
   }
+  lines.push(...gateway.spending.findings());
   for (const badge of gateway.view().badges) lines.push(`security: ${badge}`);
   return { message: lines.join('\n'), data: { agent, ok } };
 }

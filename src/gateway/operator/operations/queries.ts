@@ -52,11 +52,13 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
   steps: query({ taskId: Id }, ({ gateway }, p) => gateway.tasks.steps(p.taskId)),
   config: query({}, ({ config }) => config.values()),
   audit: query({ limit }, ({ gateway }, p) => gateway.access.audit.lines(p.limit ?? 100)),
-  usage: query({ limit }, ({ gateway: { usage } }, p) => ({
+  usage: query({ limit }, ({ gateway: { usage, spending } }, p) => ({
     today: usage.total(true),
     total: usage.total(false),
     rows: usage.rows(p.limit ?? 200),
+    limits: spending.views(),
   })),
+  limits: query({}, ({ gateway }) => gateway.spending.views()),
   log: query(
     {
       since: Type.Integer({ minimum: 0 }),

@@ -7,6 +7,7 @@ import type { CommandResult } from '../operator.ts';
 import { ADAPTERS } from './adapters.ts';
 import { BINDINGS } from './bindings.ts';
 import { GATEWAY } from './gateway.ts';
+import { LIMITS } from './limits.ts';
 import type { Frozen, Operation, OperatorCore } from './operation.ts';
 import { PEOPLE } from './people.ts';
 import { QUESTIONS } from './questions.ts';
@@ -22,6 +23,7 @@ const rows = [
   ...QUESTIONS,
   ...TASKS,
   ...SCHEDULES,
+  ...LIMITS,
   ...GATEWAY,
 ] as const;
 
