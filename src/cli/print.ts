@@ -12,7 +12,7 @@ import type {
 } from '../gateway/model.ts';
 import { rowName } from '../gateway/operator/operations/names.ts';
 import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
-import { limitLines } from '../gateway/spending/limit-view.ts';
+import { bar } from '../gateway/spending/wording.ts';
 import { oneLine } from './output.ts';
 
 /** Columns by display width, two spaces apart. */
@@ -174,7 +174,9 @@ export function audit(entries: OperatorQueries['audit']['result']): string {
 export function limits(views: OperatorQueries['limits']['result']): string {
   return views.length === 0
     ? 'No spending limits are set. See docs/limits.md.'
-    : limitLines(views).join('\n');
+    : views
+        .map((view) => `${bar(view.share)}  ${view.text}${view.state === 'ok' ? '' : `  ${view.state}`}`)
+        .join('\n');
 }
 
 export function usage({ today, total, rows }: OperatorQueries['usage']['result']): string {

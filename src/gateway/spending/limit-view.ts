@@ -2,7 +2,7 @@
 import { type Applied, type Ledger, shareOf } from './ledger.ts';
 import { type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
 import { type Per, windowAt } from './window.ts';
-import { bar, type LimitState, maxWords, stateOf, usedWords } from './wording.ts';
+import { bar, dollars, type LimitState, maxWords, stateOf, usedWords } from './wording.ts';
 
 /** Rows that are shown; the fullest are the first. */
 const SHOWN = 500;
@@ -26,6 +26,8 @@ export interface LimitView {
   readonly share: number;
   readonly state: LimitState;
   readonly asks: boolean;
+  /** In words: `person telegram:7 (Ada)  $1.20 of $5.00 per day`. */
+  readonly text: string;
 }
 
 export function limitViews(limits: readonly SpendLimit[], ledger: Ledger, now: number): readonly LimitView[] {
@@ -73,6 +75,7 @@ function viewOf(applied: Applied): LimitView {
     share: Math.round(shareOf(applied) * 10_000) / 10_000,
     state: stateOf(applied),
     asks: limit.asks,
+    text: textOf(applied),
   };
 }
 
@@ -93,18 +96,17 @@ export function ownLines(
   });
 }
 
-/** How operators read a list of limits. */
-export function limitLines(views: readonly LimitView[]): string[] {
-  return views.map((view) => {
-    const { scope, subject, name, per, max, spent, share, state } = view;
-    const who =
-      subject === scope || scope === 'task'
-        ? scope
-        : `${scope} ${subject}${name === undefined ? '' : ` (${name})`}`;
-    const usd = max.usd === undefined ? [] : [`$${spent.usd.toFixed(2)} of $${max.usd.toFixed(2)}`];
-    const count = (n: number): string => n.toLocaleString('en-US');
-    const tokens = max.tokens === undefined ? [] : [`${count(spent.tokens)} of ${count(max.tokens)} tokens`];
-    const note = state === 'ok' ? '' : `  ${state}`;
-    return `${bar(share)}  ${who}  ${[...usd, ...tokens].join(', ')} per ${per}${note}`;
-  });
+function textOf({ limit, cell }: Applied): string {
+  const { scope, per, tokens, nano } = limit;
+  const subject = cell.subject === scope || scope === 'task' ? '' : ` ${cell.subject}`;
+  const name = cell.name === '' ? '' : ` (${cell.name})`;
+  const parts = [
+    ...(nano === undefined ? [] : [`${dollars(cell.spent.nano)} of ${dollars(nano + cell.raised.nano)}`]),
+    ...(tokens === undefined
+      ? []
+      : [`${count(cell.spent.tokens)} of ${count(tokens + cell.raised.tokens)} tokens`]),
+  ];
+  return `${scope}${subject}${name}  ${parts.join(', ')} per ${per}`;
 }
+
+const count = (n: number): string => n.toLocaleString('en-US');

@@ -1,7 +1,6 @@
 /** The gateway as a whole. */
 import type { UsageTotal } from '../../gateway/model.ts';
 import type { OperatorQueries } from '../../gateway/operator/operator.ts';
-import { limitLines } from '../../gateway/spending/limit-view.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { isWorking } from '../lists/sessions.ts';
@@ -20,11 +19,24 @@ export function runningWork(context: ActionContext): string | undefined {
   return parts.length === 0 ? undefined : `${parts.join(' and ')}.`;
 }
 
-/** The report of `usage`: the sums, then each day. */
+const BAR_CELLS = 20;
+
+/** `██████████░░░░░░░░░░  52 %  person telegram:7 (Ada)  $2.60 of $5.00 per day`, and whether it is near or reached. */
+function limitLine({
+  share,
+  text,
+  state,
+}: NonNullable<OperatorQueries['usage']['result']['limits']>[number]): string {
+  const full = Math.max(0, Math.min(BAR_CELLS, Math.round(share * BAR_CELLS)));
+  const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)} ${String(Math.floor(share * 100)).padStart(3)} %`;
+  return `  ${bar}  ${clean(text, 120)}${state === 'ok' ? '' : `  ${state}`}`;
+}
+
+/** The report of `usage`: the sums, how full the limits are, then each day. */
 function usageLines({ today, total, rows, limits = [] }: OperatorQueries['usage']['result']): string[] {
   const words = (each: UsageTotal): string =>
     `${each.answers} answers, ${each.inputTokens.toLocaleString('en-US')} tokens in, ${each.outputTokens.toLocaleString('en-US')} out, $${each.costUsd.toFixed(4)}`;
-  const limited = limitLines(limits).map((line) => `  ${clean(line, 160)}`);
+  const limited = limits.map(limitLine);
   const lines = [
     `Today   ${words(today)}`,
     `In all  ${words(total)}`,
