@@ -177,9 +177,30 @@ export class AdapterManager {
     const running = candidate === undefined ? this.#slot(platform).adapter : undefined;
     return checkAdapter({
       make: () => (running === undefined ? this.#deps.create(platform, candidate) : Promise.resolve(running)),
-      stateDir: join(this.#deps.folder.adapters, platform),
+      stateDir: this.stateDir(platform),
       redact: (text) => this.#deps.redactor.redact(text),
     });
+  }
+
+  /** Works on the files of an adapter that is stopped meanwhile. `made` is undefined where it is not configured. */
+  whileStopped(
+    platform: Platform,
+    work: (made: Adapter | undefined, stateDir: string) => Promise<void>,
+  ): Promise<void> {
+    return this.#enqueue(platform, async (slot) => {
+      const runs = slot.adapter !== undefined;
+      await this.#stop(platform, slot);
+      try {
+        const made = slot.made?.adapter ?? (await this.#deps.create(platform).catch(() => undefined));
+        await work(made, this.stateDir(platform));
+      } finally {
+        if (runs) await this.#start(platform, slot);
+      }
+    });
+  }
+
+  stateDir(platform: Platform): string {
+    return join(this.#deps.folder.adapters, platform);
   }
 
   async stopAll(): Promise<void> {
@@ -188,9 +209,9 @@ export class AdapterManager {
 
   async #start(platform: Platform, slot: Slot): Promise<void> {
     if (slot.adapter !== undefined) return;
-    const { clock, commands, redactor, folder } = this.#deps;
+    const { clock, commands, redactor } = this.#deps;
     const log = this.#deps.log.child(platform);
-    const stateDir = join(folder.adapters, platform);
+    const stateDir = this.stateDir(platform);
     try {
       const made =
         slot.made?.used === false ? slot.made : { adapter: await this.#deps.create(platform), used: false };

@@ -172,6 +172,14 @@ export interface Adapter {
    * `stateDir` is the private folder, which may not exist yet: it is only read.
    */
   check?(signal: AbortSignal, stateDir?: string): Promise<AdapterCheck>;
+  /**
+   * Takes what is kept about a person out of the private folder; called while the adapter is stopped. Only for files that
+   * are not JSON: entries of those are taken out without it.
+   */
+  forget?(
+    person: { readonly ids: readonly string[]; readonly chatIds: readonly string[] },
+    stateDir: string,
+  ): Promise<void>;
 }
 
 export interface AdapterCheck {

@@ -44,6 +44,13 @@ export class DecisionTrace {
     show(view);
   };
 
+  /** Takes decisions out, with what is counted about them. */
+  forget(concerns: (decision: DecisionView) => boolean): void {
+    this.#refused.flush();
+    const kept = this.#kept.filter((decision) => !concerns(decision));
+    this.#kept.splice(0, this.#kept.length, ...kept);
+  }
+
   /** Writes what is counted and not in the log yet. */
   stop(): void {
     this.#refused.flush();

@@ -11,8 +11,9 @@ import { agentSharesFiles } from './config/agent-hosts.ts';
 import { createCores, type GatewayDeps } from './core.ts';
 import { machineZone } from './machine-zone.ts';
 import { Maintenance } from './maintenance.ts';
-import type { ChatRef, InboundMessage, RefusalView } from './model.ts';
+import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { createNotify } from './notify/create.ts';
+import { Erasures, type ErasuresDeps } from './personal-data/erasures.ts';
 import { createDialogs } from './questions/create.ts';
 import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
@@ -51,6 +52,7 @@ export function createParts(
   deps: GatewayDeps,
   stopping: AbortSignal,
   onRefusal: (refusal: RefusalView) => void,
+  forgetRefusals: ErasuresDeps['forgetRefusals'],
 ) {
   const { settings, stores, clock, agent } = deps;
   const log = deps.logs.logger('gateway');
@@ -257,20 +259,22 @@ export function createParts(
     zone: machineZone(),
     ...scheduleRules({ settings, people: () => access.people, listed, conversations, chatsFor }),
   });
+  /** These people lost access: what runs for them ends. */
+  const cutOff = (platform: Platform, ids: readonly string[]): void => {
+    receiver.flush();
+    conversations.cutOff(platform, ids);
+    files.cutOff(platform, ids);
+    sideQuestions.stop(platform, ids);
+    tasks.cutOff(platform, ids);
+    schedules.cutOff(platform, ids);
+  };
   const access: Access = new Access({
     ...cores.of('security', 'pairing'),
     limits: deps.settings.pairing,
     onApproved: (request) => receiver.release(request),
     onRejected: (request, tell) => receiver.reject(request, tell),
     onReopened: (request) => receiver.holdAgain(request),
-    onRevoked: (platform, ids) => {
-      receiver.flush();
-      conversations.cutOff(platform, ids);
-      files.cutOff(platform, ids);
-      sideQuestions.stop(platform, ids);
-      tasks.cutOff(platform, ids);
-      schedules.cutOff(platform, ids);
-    },
+    onRevoked: cutOff,
   });
   const receiver: Receiver = new Receiver({
     ...cores.of('sessions', 'inbox'),
@@ -336,6 +340,26 @@ export function createParts(
     prefix: prefixOf,
     env: deps.env ?? {},
   });
+  const erasures = new Erasures({
+    ...cores.of('security', 'erasure'),
+    ...{
+      access,
+      adapters,
+      receiver,
+      inbox,
+      outbox,
+      conversations,
+      archive,
+      handoffs,
+      bindings,
+      tasks,
+      schedules,
+    },
+    decisions: cores.decisions,
+    logs: deps.logs,
+    cutOff,
+    forgetRefusals,
+  });
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
     refusalFile: deps.refusalFile,
@@ -370,6 +394,7 @@ export function createParts(
     inbox,
     receiver,
     maintenance,
+    erasures,
     cores,
     slots,
     dialogs,

@@ -37,6 +37,7 @@ export class Gateway {
   readonly dialogs: GatewayParts['dialogs'];
   readonly archive: GatewayParts['archive'];
   readonly notify: GatewayParts['notify'];
+  readonly erasures: GatewayParts['erasures'];
   readonly #parts: GatewayParts;
   readonly #health: StoreHealth;
   readonly #refusals: RefusalView[] = [];
@@ -56,10 +57,15 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
-    const parts = createParts(deps, this.#stopping.signal, (refusal) => {
-      const { platform, chatId, senderId, code } = refusal;
-      this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
-    });
+    const parts = createParts(
+      deps,
+      this.#stopping.signal,
+      (refusal) => {
+        const { platform, chatId, senderId, code } = refusal;
+        this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
+      },
+      (concerns) => this.#forgetRefusals(concerns),
+    );
     this.#parts = parts;
     this.#health = new StoreHealth({
       folder: deps.folder.root,
@@ -81,6 +87,7 @@ export class Gateway {
     this.dialogs = parts.dialogs;
     this.archive = parts.archive;
     this.notify = parts.notify;
+    this.erasures = parts.erasures;
     const kept = deps.clock() - RETENTION.settledMs;
     this.#refusals.push(...(deps.refusalFile?.tail(REFUSALS_KEPT) ?? []).filter(({ at }) => at >= kept));
     deps.agent?.watch?.(() => this.show());
@@ -101,6 +108,17 @@ export class Gateway {
 
   get refusals(): readonly RefusalView[] {
     return this.#refusals;
+  }
+
+  /** Takes rejected messages out of memory and of their file. */
+  async #forgetRefusals(concerns: (refusal: RefusalView) => boolean): Promise<void> {
+    this.#refusing.flush();
+    const kept = this.#refusals.filter((refusal) => !concerns(refusal));
+    this.#refusals.splice(0, this.#refusals.length, ...kept);
+    await this.deps.refusalFile?.edit((line) => {
+      const refusal: unknown = JSON.parse(line);
+      return concerns(refusal as RefusalView) ? undefined : line;
+    });
   }
 
   /** What was refused, dropped, reset, retried or given up last, and why; oldest first. */
@@ -149,6 +167,7 @@ export class Gateway {
     await this.spending.recover();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
+    await this.erasures.resume();
     this.outbox.recover();
     // What a killed agent has left running could still change what its turn did.
     await this.deps.agent?.endLeftOver?.(this.#parts.journal.marks());

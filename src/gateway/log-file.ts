@@ -137,6 +137,19 @@ export class LineFile<Line extends Timed> {
     }
   }
 
+  /** Takes lines out, or changes them; resolves with how many. Nothing is written meanwhile. */
+  async edit(change: (line: string) => string | undefined): Promise<number> {
+    await this.#written();
+    let edited = 0;
+    const work = this.#writing.then(async () => {
+      for (let n = 0; n < this.#options.files; n += 1) edited += await editLines(this.#pathOf(n), change);
+      this.#size = statSync(this.#options.path, { throwIfNoEntry: false })?.size ?? 0;
+    });
+    this.#writing = work.catch(() => {}); // told to whoever asked
+    await work;
+    return edited;
+  }
+
   /** Writes what waits. Nothing is written afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -174,6 +187,23 @@ export class LineFile<Line extends Timed> {
   #pathOf(n: number): string {
     return n === 0 ? this.#options.path : `${this.#options.path}.${n}`;
   }
+}
+
+/** Rewrites a file of lines without those that `change` takes out; resolves with how many it has changed. */
+export async function editLines(path: string, change: (line: string) => string | undefined): Promise<number> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  if (text === '') return 0;
+  let edited = 0;
+  const kept = text.split('\n').flatMap((line) => {
+    if (line === '') return [];
+    const now = change(line);
+    if (now !== line) edited += 1;
+    return now === undefined ? [] : [`${now}\n`];
+  });
+  if (edited === 0) return 0;
+  writeFileSync(`${path}.tmp`, kept.join(''), { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+  return edited;
 }
 
 /** A line that was torn by a crash is left out. */

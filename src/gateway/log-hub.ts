@@ -58,6 +58,16 @@ export class LogHub {
     return file === undefined ? this.#lines.filter(takes).slice(-limit) : file.read(takes, limit);
   }
 
+  /** Takes lines out of memory and of the files, or changes them. */
+  async edit(change: (line: string) => string | undefined): Promise<void> {
+    const kept = this.#lines.flatMap((line) => {
+      const now = change(JSON.stringify(line));
+      return now === undefined ? [] : [JSON.parse(now) as LogLine];
+    });
+    this.#lines.splice(0, this.#lines.length, ...kept);
+    await this.#options.file?.edit(change);
+  }
+
   #write(level: LogLevel, source: string, message: string, fields: LogFields): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
     const { redactor, clock, events, sink, file } = this.#options;

@@ -78,7 +78,7 @@ export class Maintenance {
     await Promise.all(ended.map((id) => this.#removeFiles(id)));
     await schedules.sweep(now);
     await this.#forgetMessages(now - RETENTION.settledMs);
-    const gone = await conversations.forgetEnded(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
+    const gone = await conversations.gone.ended(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
     await this.#deps.archive.sweep(now - RETENTION.endedSessionsMs);
     await this.#deps.refusalFile?.forget(now - RETENTION.settledMs);

@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
 import { writeMetaSnapshot } from './meta.ts';
 import { closeBase, type FrozenPages } from './paged-file.ts';
-import { compactionPath, nameSuccessor, publish } from './snapshot.ts';
+import { compactionPath, nameSuccessor, publish, temporaryPath, writeSnapshot } from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is under way. */
 const GRACE_MS = 1_500;
@@ -29,6 +29,21 @@ export interface CompactorOptions {
   readonly snapshot: SnapshotState;
   /** Throws when another process has taken over: nothing may be put in place or removed any more. */
   readonly fence: () => void;
+}
+
+export interface DatabaseStats {
+  /** Bytes that a start would have to replay. */
+  readonly journalBytes: number;
+  readonly segments: number;
+  readonly snapshotBytes: number;
+  /** The last record that is on the disk. */
+  readonly seq: number;
+  /** Bodies waiting for their turn. */
+  readonly waiting: number;
+  readonly commits: number;
+  readonly syncs: number;
+  readonly compactions: number;
+  readonly compacting: boolean;
 }
 
 export interface SnapshotState {
@@ -87,6 +102,37 @@ export class Compactor {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /**
+   * Writes a snapshot in which nothing is left of what was deleted, and removes the journal that still shows it. It is
+   * written here, while all changes wait: the memory of the engine is cleaned along with it.
+   */
+  async purge(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.catch(() => {}); // logged where it happened
+    this.#running = this.#purge().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #purge(): Promise<void> {
+    const { path, journal, disk, committer, engine } = this.#options;
+    const seq = await committer.betweenBatches(async () => {
+      engine.vacuum();
+      const target = await this.#closeSegment();
+      const temporary = temporaryPath(path, journal.epoch);
+      const bytes = await writeSnapshot(disk, temporary, engine, { seq: target, epoch: journal.epoch });
+      await nameSuccessor(disk, temporary, journal.successor);
+      this.#options.fence();
+      await publish(disk, temporary, path);
+      this.#snapshot = { seq: target, bytes };
+      // SQLite has taken the whole content into memory: it goes back to the disk.
+      const paged = disk.paged?.(path);
+      if (paged !== undefined) await engine.moveTo(paged);
+      return target;
+    });
+    await journal.removeBefore(seq + 1);
   }
 
   /** Starts nothing more, and waits for what runs; what takes too long is cancelled. */

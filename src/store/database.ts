@@ -5,14 +5,14 @@ import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { adoptLegacy, type Legacy } from './adopt.ts';
 import { Committer } from './committer.ts';
-import { Compactor } from './compactor.ts';
+import { Compactor, type DatabaseStats } from './compactor.ts';
 import { closedError, storageFailure } from './damage.ts';
 import { type Disk, nodeDisk, systemCode } from './disk.ts';
-import { Engine, type Prepared } from './engine.ts';
+import type { Engine, Prepared } from './engine.ts';
 import { cutOff, Journal } from './journal.ts';
 import { type Loaded, loadStore } from './load.ts';
-import { createMeta, readMeta } from './meta.ts';
-import { backupPath, type Migration, pendingMigrations, runMigration } from './migrations.ts';
+import { readMeta } from './meta.ts';
+import { backupPath, copiesOf, type Migration, pendingMigrations, runMigration } from './migrations.ts';
 import { segmentPath } from './segment.ts';
 import {
   nameSuccessor,
@@ -21,6 +21,7 @@ import {
   removeWal,
   type Successor,
   temporaryPath,
+  writeEmpty,
   writeSnapshot,
   writeTemporary,
 } from './snapshot.ts';
@@ -54,21 +55,6 @@ export interface DatabaseOptions {
   readonly fence?: () => void;
   /** Start although the journal that the snapshot names is gone: its changes are lost, and the log says so. */
   readonly acceptLostChanges?: boolean;
-}
-
-export interface DatabaseStats {
-  /** Bytes that a start would have to replay. */
-  readonly journalBytes: number;
-  readonly segments: number;
-  readonly snapshotBytes: number;
-  /** The last record that is on the disk. */
-  readonly seq: number;
-  /** Bodies waiting for their turn. */
-  readonly waiting: number;
-  readonly commits: number;
-  readonly syncs: number;
-  readonly compactions: number;
-  readonly compacting: boolean;
 }
 
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
@@ -222,6 +208,22 @@ export class Database {
     return this.#compactor.compact();
   }
 
+  /**
+   * What was deleted is gone from the files, too: from the free parts of the snapshot, from the journal, and with the
+   * copies that were kept before changes of the schema. Takes as long as writing the whole database.
+   */
+  async purge(): Promise<void> {
+    if (this.#closing !== undefined) throw closedError(this.#path);
+    await this.#compactor.purge();
+    this.#hasSnapshot = true;
+    for (const copy of await this.copies()) await this.#disk.remove(copy);
+  }
+
+  /** Paths of the copies that were kept before changes of the schema and before an import. */
+  copies(): Promise<string[]> {
+    return copiesOf(this.#disk, this.#path);
+  }
+
   /** Nothing can be read or written any more. */
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -303,16 +305,10 @@ export class Database {
   async #nameSuccessor(segment: Successor, store: string): Promise<void> {
     if (!this.#hasSnapshot) {
       // A new store: its journal begins at nothing, and that is what its snapshot says.
-      const engine = await Engine.open();
-      try {
-        createMeta(engine, store);
-        const temporary = temporaryPath(this.#path, this.#journal.epoch);
-        await writeSnapshot(this.#disk, temporary, engine, { seq: 0, epoch: this.#journal.epoch });
-        this.#fence();
-        await publish(this.#disk, temporary, this.#path);
-      } finally {
-        engine.close();
-      }
+      const temporary = temporaryPath(this.#path, this.#journal.epoch);
+      await writeEmpty(this.#disk, temporary, store, this.#journal.epoch);
+      this.#fence();
+      await publish(this.#disk, temporary, this.#path);
       this.#hasSnapshot = true;
     }
     this.#named = true;

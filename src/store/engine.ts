@@ -84,25 +84,29 @@ export class Prepared {
   }
 }
 
+/** The file behind a database is memory: its own rollback journal and syncs would only cost time. */
+function configure(db: SqlJsDatabase, paged: boolean): void {
+  db.exec(
+    'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000',
+  );
+  // A rollback must not have to take pages back out of the file.
+  if (paged) db.exec('PRAGMA cache_spill=OFF');
+}
+
 /**
  * SQLite in memory, with prepared statements kept. Knows nothing of files: durability is the journal's.
  * Statements that control transactions go through methods; everything else through `prepare`.
  */
 export class Engine {
-  readonly #db: SqlJsDatabase;
+  #db: SqlJsDatabase;
   readonly #prepared = new Map<string, Prepared>();
   readonly #control = new Map<string, Statement>();
-  readonly #paged: PagedFile | undefined;
+  #paged: PagedFile | undefined;
 
   private constructor(db: SqlJsDatabase, paged?: PagedFile) {
     this.#db = db;
     this.#paged = paged;
-    // The file behind this database is memory: its own rollback journal and syncs would only cost time.
-    db.exec(
-      'PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000',
-    );
-    // A rollback must not have to take pages back out of the file.
-    if (paged !== undefined) db.exec('PRAGMA cache_spill=OFF');
+    configure(db, paged !== undefined);
   }
 
   /** @throws Error when `bytes` are not an SQLite file */
@@ -200,6 +204,28 @@ export class Engine {
   integrity(): string {
     const first = this.#db.exec('PRAGMA integrity_check(1)')[0]?.values[0]?.[0];
     return String(first ?? 'no answer');
+  }
+
+  /** Builds every page from what is there: nothing is left of deleted rows. No transaction may be open. */
+  vacuum(): void {
+    this.forgetStatements();
+    try {
+      this.#db.exec('VACUUM');
+    } catch (error) {
+      throw asError(error);
+    }
+    this.#paged?.detach();
+  }
+
+  /** Goes on with a file of the same content that stays on the disk. No transaction may be open. */
+  async moveTo(paged: PagedFile): Promise<void> {
+    const { Database } = await sqlJs();
+    const db = new Database(paged.seed);
+    if (!paged.adopted) return db.close();
+    this.close();
+    this.#db = db;
+    this.#paged = paged;
+    configure(db, true);
   }
 
   /** The whole database as the bytes of an SQLite file. No transaction may be open. */

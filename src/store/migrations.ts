@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { GatewayError } from '../base/errors.ts';
 import type { Disk } from './disk.ts';
 import { SET_META } from './meta.ts';
@@ -55,6 +55,14 @@ export async function backupPath(disk: Disk, path: string, now: number): Promise
   let backup = wanted;
   for (let n = 2; names.includes(basename(backup)); n++) backup = `${wanted}-${n}`;
   return backup;
+}
+
+/** Paths of the copies of a database. */
+export async function copiesOf(disk: Disk, path: string): Promise<string[]> {
+  const names = await disk.list(dirname(path));
+  return names
+    .filter((name) => name.startsWith(`${basename(path)}.bak-`))
+    .map((name) => join(dirname(path), name));
 }
 
 /** Writes a file that is there in full or not at all. */

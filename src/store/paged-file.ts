@@ -123,6 +123,11 @@ export class PagedFile {
     return this.#detached;
   }
 
+  /** SQLite has made its file shorter: what it works with is a copy, however small that is. */
+  detach(): void {
+    this.#detached = true;
+  }
+
   /** What sql.js is given as the bytes of a new file. */
   get seed(): Uint8Array {
     const seed = {

@@ -1,8 +1,8 @@
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from './crc32.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import type { Engine } from './engine.ts';
-import { writeMetaSnapshot } from './meta.ts';
+import { Engine } from './engine.ts';
+import { createMeta, writeMetaSnapshot } from './meta.ts';
 import { type FrozenPages, PagedFile } from './paged-file.ts';
 
 /**
@@ -124,6 +124,17 @@ function writePieces(disk: Disk, temporary: string, pieces: Iterable<Uint8Array>
     await file.write(stamp, USER_VERSION_AT);
     return size;
   });
+}
+
+/** The snapshot of a new store, in which there is nothing but its name. */
+export async function writeEmpty(disk: Disk, temporary: string, store: string, epoch: number): Promise<void> {
+  const engine = await Engine.open();
+  try {
+    createMeta(engine, store);
+    await writeSnapshot(disk, temporary, engine, { seq: 0, epoch });
+  } finally {
+    engine.close();
+  }
 }
 
 /** Whether the first bytes of a file say that we wrote it. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { GatewayError, messageOf } from '../../base/errors.ts';
+import { silentLogger } from '../../base/log.ts';
 import type {
   Adapter,
   AdapterCheck,
@@ -22,6 +23,7 @@ import { formatWhatsapp } from '../text/whatsapp.ts';
 import { type Baileys, loadBaileys } from './baileys.ts';
 import { runConnection } from './connection.ts';
 import { ACCOUNT, SESSION_FILE } from './credentials.ts';
+import { forgetPerson } from './forget.ts';
 import { userOf } from './jid.ts';
 import { type MediaRef, mediaOfRef } from './media-ref.ts';
 import { type Line, Outbound } from './outbound.ts';
@@ -337,6 +339,10 @@ class WhatsAppAdapter implements Adapter {
       ? [`Linked as ${current.account?.name ?? 'unknown'}.`]
       : [current.detail, ...(current.nextStep === undefined ? [] : [current.nextStep])];
     return { ok, findings };
+  }
+
+  forget(person: Parameters<typeof forgetPerson>[1], stateDir: string): Promise<void> {
+    return forgetPerson(sessionFolder(this.#settings, stateDir), person, silentLogger);
   }
 
   async #connect(run: Run, host: AdapterHost, connected: () => void, signal: AbortSignal): Promise<void> {

@@ -81,6 +81,16 @@ export class SessionFile {
     return [...(this.#data.get(bucket) ?? [])];
   }
 
+  get buckets(): string[] {
+    return [...this.#data.keys()];
+  }
+
+  /** Nothing of what was taken out stays in the file. */
+  async rewrite(): Promise<void> {
+    await this.#flushing;
+    await this.#compact();
+  }
+
   /** Resolves when all changes are on disk; rejects, with none of them made, when they cannot be. */
   write(changes: readonly SessionChange[]): Promise<void> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);

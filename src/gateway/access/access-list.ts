@@ -1,7 +1,7 @@
 import type { Tx } from '../../store/database.ts';
 import type { Core } from '../core.ts';
 import type { AllowlistView, Platform } from '../model.ts';
-import type { Actor, Audit } from './audit.ts';
+import type { Actor, Audit, AuditLine } from './audit.ts';
 import type { People } from './people.ts';
 
 export interface AccessListDeps extends Pick<Core, 'db' | 'clock' | 'events'> {
@@ -85,6 +85,28 @@ export class AccessList {
       people.block(tx, platform, ids, now);
       also(tx);
     });
+  }
+
+  /**
+   * What is kept about a person goes, with the line that says who did it and without what earlier lines say about them.
+   * `rows` is the rest of the transaction.
+   */
+  async erase(
+    platform: Platform,
+    ids: readonly string[],
+    actor: Actor,
+    concerns: (line: AuditLine) => boolean,
+    rows: (tx: Tx) => void,
+  ): Promise<void> {
+    const { db, people, audit, events } = this.#deps;
+    const listed = [...new Set(ids.flatMap((id) => people.find(platform, id)?.userId ?? []))];
+    await db.write((tx) => {
+      rows(tx);
+      audit.erase(tx, actor, subject(platform, ids[0] ?? ''), concerns);
+    });
+    people.forget(platform, ids);
+    people.forgetBlocked(platform, ids);
+    for (const userId of listed) events.emit({ type: 'allowlist-removed', platform, userId });
   }
 
   async unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {

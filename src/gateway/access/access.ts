@@ -36,7 +36,7 @@ export class Access {
   /** Codes that operators make. */
   readonly codes: MadeCodes;
   readonly #deps: AccessDeps;
-  readonly #audit: Audit;
+  readonly audit: Audit;
   readonly #access: AccessList;
   readonly #lock: CodeLock;
   readonly #recent = new RecentDecisions();
@@ -44,8 +44,8 @@ export class Access {
 
   constructor(deps: AccessDeps) {
     this.#deps = deps;
-    this.#audit = new Audit(deps.db, deps.clock);
-    this.#access = new AccessList({ ...deps, people: this.people, audit: this.#audit });
+    this.audit = new Audit(deps.db, deps.clock);
+    this.#access = new AccessList({ ...deps, people: this.people, audit: this.audit });
     this.#lock = new CodeLock(deps.db, deps.limits);
     this.requests = new PairingRequests(deps, this.#lock, (request) => this.#expired(request));
     this.codes = new MadeCodes({
@@ -53,7 +53,7 @@ export class Access {
       people: this.people,
       requests: this.requests,
       lock: this.#lock,
-      audit: this.#audit,
+      audit: this.audit,
       acts: this.#acts,
       withdrawn: (request, actor) => this.#closed(request, 'revoked', actor),
     });
@@ -191,7 +191,7 @@ export class Access {
       for (const id of blocked) await this.#access.unblock(platform, id, actor);
       await this.#deps.db.write((tx) => {
         reopen(tx);
-        if (state === 'denied') this.#audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
+        if (state === 'denied') this.audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
       });
     }
     this.requests.remember(request);
@@ -248,13 +248,15 @@ export class Access {
     return this.#acts.run(() => this.#access.unblock(platform, userId, actor));
   }
 
-  /** Notes an act of an operator that is no decision about a person. */
-  noteAct(actor: Actor, action: string, subject: string): Promise<void> {
-    return this.#deps.db.write((tx) => this.#audit.add(tx, actor, action, subject));
-  }
-
-  get audit(): Audit {
-    return this.#audit;
+  /** Takes out what is kept here about a person: from then on they are new. See `AccessList.erase`. */
+  erase(...erased: Parameters<AccessList['erase']>): Promise<void> {
+    return this.#acts.run(async () => {
+      await this.#access.erase(...erased);
+      const [platform, ids] = erased;
+      this.#recent.forget(platform, ids);
+      for (const { id } of this.requests.erase(platform, ids))
+        this.#deps.events.emit({ type: 'pairing-closed', id, outcome: 'revoked', actor: erased[2].name });
+    });
   }
 
   stop(): void {
@@ -341,7 +343,7 @@ export class Access {
       const all = [...new Set([found, ...this.#decidable(platform, idsOf(found))])];
       await this.#deps.db.write((tx) => {
         for (const each of all) this.requests.close(tx, each, state);
-        this.#audit.add(tx, actor, 'deny', subject(platform, found.senderId));
+        this.audit.add(tx, actor, 'deny', subject(platform, found.senderId));
       });
       for (const each of all) this.#closed(each, state, actor);
       this.#recent.remember(found, state);
@@ -372,7 +374,7 @@ export class Access {
           this.requests.close(tx, request, 'expired');
           // Only a code expires; who gives way in the queue is no decision about a person.
           if (request.stored !== undefined)
-            this.#audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
+            this.audit.add(tx, GATEWAY, 'expire', subject(request.chat.platform, request.senderId));
         });
         this.#closed(request, 'expired', GATEWAY);
         return true;

@@ -62,6 +62,11 @@ export class Audit {
     write(tx, { at: this.#clock(), actor: actor.name, surface: actor.surface, action, subject });
   }
 
+  /** Notes an act of an operator that is no decision about a person. */
+  note(actor: Actor, action: string, subject: string): Promise<void> {
+    return this.#db.write((tx) => this.add(tx, actor, action, subject));
+  }
+
   /** Chains what an older version wrote; the first line that is written does it, too. */
   async chain(): Promise<void> {
     if (this.#db.get('SELECT 1 AS yes FROM audit WHERE hash IS NULL LIMIT 1') === undefined) return;

@@ -283,8 +283,7 @@ export class PairingRequests {
 
   async #giveCode(request: PairingRequest): Promise<string> {
     const code = request.code ?? newPairingCode(this.#limits.codeLength);
-    const stored = request.code === undefined ? undefined : request.stored;
-    const { salt, hash } = stored ?? hashPairingCode(code);
+    const { salt, hash } = (request.code && request.stored) || hashPairingCode(code);
     request.code = code;
     request.stored = { salt, hash };
     await this.#db.write((tx) =>
@@ -337,6 +336,15 @@ export class PairingRequests {
     this.#arm();
   }
 
+  /** Nothing is remembered of these ids: who writes again is new. */
+  erase(platform: Platform, ids: readonly string[]): PairingRequest[] {
+    const gone = this.pendingOf(platform, ids);
+    for (const { id } of gone) this.#pending.delete(id);
+    for (const id of ids) this.#cooldowns.delete(senderKey(platform, id));
+    this.#arm();
+    return gone;
+  }
+
   /** Puts a decided request back (undo). */
   reopen(tx: Tx, request: PairingRequest): void {
     tx.run("UPDATE pairing SET state = 'pending', closed_at = NULL WHERE id = ?", [request.id]);
@@ -358,7 +366,6 @@ export class PairingRequests {
   /** One timer for the earliest expiry; none while nobody waits. */
   #arm(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     let next = Number.POSITIVE_INFINITY;
     for (const request of this.#pending.values())
       if (!this.#closing.has(request)) next = Math.min(next, request.expiresAt);

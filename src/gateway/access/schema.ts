@@ -54,4 +54,11 @@ export const SECURITY_MIGRATIONS: readonly Migration[] = [
       'CREATE TABLE audit_head (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)',
     ],
   },
+  {
+    version: 6,
+    name: 'erasures of people that have begun',
+    statements: [
+      'CREATE TABLE erasures (id TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, holdings TEXT NOT NULL)',
+    ],
+  },
 ];

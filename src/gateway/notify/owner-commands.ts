@@ -227,7 +227,7 @@ export class OwnerCommands {
 
   async #stop(sessionId: string, actor: Actor): Promise<boolean> {
     const stopped = await this.#deps.stop(sessionId);
-    await this.#deps.access().noteAct(actor, 'session.stop', sessionId);
+    await this.#deps.access().audit.note(actor, 'session.stop', sessionId);
     return stopped;
   }
 }

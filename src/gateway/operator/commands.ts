@@ -34,6 +34,12 @@ export type OperatorCommand =
   | { readonly type: 'revoke'; readonly platform: Platform; readonly userId: string }
   /** ignore a sender until unblocked */
   | { readonly type: 'block'; readonly platform: Platform; readonly userId: string }
+  /** show what is kept about a person, under every id of theirs */
+  | { readonly type: 'person.show'; readonly platform: Platform; readonly userId: string }
+  /** write everything that is kept about a person to a directory */
+  | { readonly type: 'person.export'; readonly platform: Platform; readonly userId: string }
+  /** erase everything that is kept about a person; this cannot be undone */
+  | { readonly type: 'person.erase'; readonly platform: Platform; readonly userId: string }
   /** stop ignoring a sender */
   | { readonly type: 'unblock'; readonly platform: Platform; readonly userId: string }
   /** end a session; the next message in its chat begins a new one */

@@ -65,8 +65,8 @@ export class LocalOperator implements Operator {
   /** What was done is done: a line that cannot be written is told in the log. */
   async #note({ action, subject }: { readonly action: string; readonly subject: string }): Promise<void> {
     const { gateway, actor } = this.#deps;
-    await gateway.access
-      .noteAct(actor, action, gateway.deps.redactor.redact(subject))
+    await gateway.access.audit
+      .note(actor, action, gateway.deps.redactor.redact(subject))
       .catch((error: unknown) =>
         gateway.deps.logs
           .logger('gateway')

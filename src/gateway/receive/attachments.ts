@@ -6,6 +6,7 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { AgentImage, AgentInput } from '../agent/agent.ts';
 import type { Attachment, InboundMessage } from '../model.ts';
+import { fileTag } from '../personal-data/person.ts';
 import { errorSentence } from '../send/error-sentence.ts';
 import {
   aboveBlock,
@@ -65,7 +66,12 @@ export async function prepareInput(
 ): Promise<Omit<AgentInput, 'id'>> {
   const { replyTo, forwardedFrom, above = [], unreadable } = message;
   const { sharesFiles = true, context = 'brief', now = Date.now() } = options;
-  const files = new InputFiles(adapter, folder, sharesFiles);
+  const files = new InputFiles(
+    adapter,
+    folder,
+    sharesFiles,
+    fileTag(message.chat.platform, message.sender.id),
+  );
   await files.add(message.attachments ?? [], 'attached');
   await files.add(forwardedFrom?.attachments ?? [], 'forwarded');
   await files.add(replyTo?.attachments ?? [], 'quoted');
@@ -123,11 +129,14 @@ class InputFiles {
   readonly #adapter: Adapter | undefined;
   readonly #folder: string;
   readonly #sharesFiles: boolean;
+  /** Says whose files these are, so that they can be found when that is asked for. */
+  readonly #tag: string;
   #count = 0;
 
-  constructor(adapter: Adapter | undefined, folder: string, sharesFiles: boolean) {
+  constructor(adapter: Adapter | undefined, folder: string, sharesFiles: boolean, tag: string) {
     this.#adapter = adapter;
     this.#folder = folder;
+    this.#tag = tag;
     this.#sharesFiles = sharesFiles;
   }
 
@@ -159,7 +168,7 @@ class InputFiles {
     const text = asText(bytes);
     if (text !== undefined) return `${gatewayLine(name)}\n${fenced(plainText(text))}`;
     if (this.#sharesFiles)
-      return gatewayLine(`${name} was saved to ${await save(attachment, bytes, this.#folder)}`);
+      return gatewayLine(`${name} was saved to ${await save(attachment, bytes, this.#folder, this.#tag)}`);
     return gatewayLine(
       `${name} (${bytes.byteLength} bytes) cannot be opened here: it is on another machine than you. Say so to the person who sent it.`,
     );
@@ -200,13 +209,13 @@ function asText(bytes: Uint8Array): string | undefined {
 }
 
 /** The name from outside never becomes a path: only its harmless characters, below a random folder name. */
-async function save(attachment: Attachment, bytes: Uint8Array, folder: string): Promise<string> {
+async function save(attachment: Attachment, bytes: Uint8Array, folder: string, tag: string): Promise<string> {
   const safe =
     attachment.name
       .replace(/[^\p{L}\p{N}._-]+/gu, '_')
       .replace(/^\.+/, '')
       .slice(0, 100) || 'file';
-  const own = join(folder, randomUUID());
+  const own = join(folder, `${tag}-${randomUUID()}`);
   await mkdir(own, { recursive: true, mode: 0o700 });
   const path = join(own, safe);
   await writeFile(path, bytes, { mode: 0o600, flag: 'wx' });

@@ -207,6 +207,16 @@ export class GroupMemory {
       listening.heard = listening.heard.filter((each) => each.messageId !== messageId);
   }
 
+  /** What people with these ids or names said. */
+  forgetPeople(ids: readonly string[], names: readonly string[]): void {
+    for (const listening of this.#listening.values()) {
+      listening.heard = listening.heard.filter(
+        ({ calledBy, message }) => !ids.includes(calledBy ?? '') && !names.includes(message.author ?? ''),
+      );
+      for (const id of ids) listening.told.delete(id);
+    }
+  }
+
   /** Drops what is older than a day, also where nobody speaks any more. Called by the minute sweep. */
   sweep(now: number): void {
     for (const [key, listening] of this.#listening) {

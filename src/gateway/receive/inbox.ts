@@ -1,6 +1,8 @@
 import type { Database, Row, Tx } from '../../store/database.ts';
 import { KeptTexts } from '../kept-texts.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
+import { senderKey } from '../personal-data/person.ts';
+import { forgottenKey } from '../personal-data/rows.ts';
 import { findPrompt, rememberPrompt } from '../prompts.ts';
 import { keepLine } from '../sessions/said.ts';
 import type { TurnJournal } from '../turns/turn-journal.ts';
@@ -63,11 +65,14 @@ export class Inbox {
   readonly inUse = new TextInUse();
   readonly #kept = new KeptTexts(ALL_KEPT_CHARS);
   #seq: number;
+  /** Updates of people who were erased are known by their hash. */
+  #forgotten: boolean;
 
   /** `journal` hears in the same transaction when a turn begins to work on a message, and when that has its outcome. */
   constructor(db: Database, journal: Pick<TurnJournal, 'began' | 'forget'> | undefined = undefined) {
     this.#db = db;
     this.#journal = journal;
+    this.#forgotten = db.get("SELECT 1 AS yes FROM seen WHERE key LIKE '#%' LIMIT 1") !== undefined;
     this.#seq = Number(db.get('SELECT COALESCE(MAX(seq), 0) AS top FROM inbox')?.['top'] ?? 0);
     this.#offers = new Set(
       db
@@ -78,14 +83,25 @@ export class Inbox {
 
   /** True when this update (under any of its identities) was accepted before. */
   hasSeen(message: InboundMessage): boolean {
-    return seenKeys(message).some(
-      (key) => this.#db.get('SELECT 1 AS yes FROM seen WHERE key = ?', [key]) !== undefined,
+    return this.#knows(this.#db, message);
+  }
+
+  #knows(db: Pick<Database, 'get'>, message: InboundMessage): boolean {
+    const keys = seenKeys(message);
+    return [...keys, ...(this.#forgotten ? keys.map(forgottenKey) : [])].some(
+      (key) => db.get('SELECT 1 AS yes FROM seen WHERE key = ?', [key]) !== undefined,
     );
+  }
+
+  /** A person was erased: from now on updates are known by their hash, too. `ids` are the rows that went. */
+  erased(ids: readonly string[]): void {
+    this.#forgotten = true;
+    for (const id of ids) this.inUse.release(id);
   }
 
   /** Remembers the update's identities. False: it was seen before, and nothing may be done for it. */
   markSeen(tx: Tx, message: InboundMessage, at: number): boolean {
-    let fresh = true;
+    let fresh = !(this.#forgotten && this.#knows(tx, message));
     for (const key of seenKeys(message))
       if (tx.run('INSERT OR IGNORE INTO seen (key, at) VALUES (?,?)', [key, at]) === 0) fresh = false;
     if (fresh) rememberPrompt(tx, message, at);
@@ -282,7 +298,9 @@ export class Inbox {
 function keepMessage(tx: Tx, { id, message }: InboxItem, sessionId: string, at: number): void {
   const files = (message.attachments ?? []).map(({ name }) => `[${name}]`).join(' ');
   const text = message.text === '' ? files : message.text;
-  keepLine(tx, { sessionId, at, role: 'user', name: message.sender.name, text, ref: id });
+  const { name, id: senderId } = message.sender;
+  const sender = senderKey(message.chat.platform, senderId);
+  keepLine(tx, { sessionId, at, role: 'user', name, text, ref: id, sender });
 }
 
 /** Identities of an update, unique over platforms and accounts. */

@@ -198,6 +198,16 @@ export class Receiver {
     await this.#deps.commands.settled();
   }
 
+  /** Resolves when what has arrived until now is accepted or refused. */
+  caughtUp(): Promise<void> {
+    return this.#chats.idle();
+  }
+
+  /** Nothing that these people said in groups is told to anybody any more. */
+  forget(ids: readonly string[], names: readonly string[]): void {
+    this.#groups.forgetPeople(ids, names);
+  }
+
   /** Forgets what is too old to be told. Called by the minute sweep. */
   sweep(now: number): void {
     this.#groups.sweep(now);

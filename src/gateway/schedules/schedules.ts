@@ -198,6 +198,12 @@ export class Schedules {
         );
   }
 
+  /** Schedules that are no longer in the store. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) this.#forget(id);
+    this.#arm();
+  }
+
   /** A task that a schedule started has changed: its row shows how the last run went. */
   taskChanged(task: TaskRecord): void {
     const schedule = task.scheduleId === undefined ? undefined : this.#all.get(task.scheduleId);

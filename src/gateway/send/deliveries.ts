@@ -170,6 +170,16 @@ export class Deliveries {
     return this.settle(row, 'abandoned', reason, 'over');
   }
 
+  /** The row is no longer in the store: nothing is sent and nothing is noted. */
+  forget(id: string): void {
+    const row = this.#open.get(id);
+    if (row === undefined) return;
+    row.state = 'abandoned';
+    this.#open.delete(id);
+    this.#rest(id);
+    this.#notifyIdle();
+  }
+
   abandonOld(row: OutboundRow): undefined {
     return this.settle(row, 'abandoned', 'older than 24 hours', 'too_old');
   }

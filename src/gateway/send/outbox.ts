@@ -268,6 +268,11 @@ export class Outbox {
     await this.#deps.db.flushed();
   }
 
+  /** Rows that are no longer in the store. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) this.#deliveries.forget(id);
+  }
+
   /** Gives up what has waited longer than a day. */
   sweep(): void {
     this.#deliveries.sweep();

@@ -23,6 +23,8 @@ export interface Line {
   readonly name?: string;
   /** The inbox row of a person's message. */
   readonly ref?: string;
+  /** Who wrote it, or whose message it answers: `telegram:81234`. */
+  readonly sender?: string;
 }
 
 /** Scripts that put no blanks between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese. */
@@ -43,9 +45,9 @@ export function gramsOf(text: string): string | undefined {
   return grams.length === 0 ? undefined : grams.join(' ');
 }
 
-export function keepLine(tx: Tx, { sessionId, at, role, text, name, ref }: Line): void {
+export function keepLine(tx: Tx, { sessionId, at, role, text, name, ref, sender }: Line): void {
   const kept = text.length > SAID_CHARS ? `${text.slice(0, SAID_CHARS).toWellFormed()}…` : text;
-  tx.run('INSERT INTO msg (session_id, at, role, name, text, grams, ref) VALUES (?,?,?,?,?,?,?)', [
+  tx.run('INSERT INTO msg (session_id, at, role, name, text, grams, ref, sender) VALUES (?,?,?,?,?,?,?,?)', [
     sessionId,
     at,
     role,
@@ -53,6 +55,7 @@ export function keepLine(tx: Tx, { sessionId, at, role, text, name, ref }: Line)
     kept,
     gramsOf(kept) ?? null,
     ref ?? null,
+    sender ?? null,
   ]);
 }
 

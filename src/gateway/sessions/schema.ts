@@ -117,4 +117,12 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX turn_journal_turn ON turn_journal (turn)',
     ],
   },
+  {
+    version: 12,
+    name: 'lines of transcripts know who wrote them',
+    statements: [
+      'ALTER TABLE msg ADD COLUMN sender TEXT',
+      'CREATE INDEX msg_sender ON msg (sender) WHERE sender IS NOT NULL',
+    ],
+  },
 ];

@@ -50,7 +50,7 @@ export class Tasks {
   readonly #tasks = new Map<string, TaskRecord>();
   readonly #views = new Map<string, TaskView>();
   readonly #running = new Map<string, AbortController>();
-  readonly #work = new Set<Promise<void>>();
+  readonly #work = new Map<string, Promise<void>>();
   /** Open tasks of which it was said that they are stuck. */
   readonly #flagged = new Set<string>();
   /** Those that have not ended. */
@@ -194,6 +194,24 @@ export class Tasks {
         );
   }
 
+  /** Ends these tasks; resolves when they are at rest. */
+  async quiet(ids: readonly string[]): Promise<void> {
+    const open = [...this.#open].filter(({ id }) => ids.includes(id));
+    const running = open.flatMap(({ id }) => (this.#running.has(id) ? (this.#work.get(id) ?? []) : []));
+    await Promise.all(open.map(({ id }) => this.cancel(id).catch(() => {}))); // it has just ended
+    await settlesWithin(Promise.all(running), TASK_LIMITS.stopMs);
+  }
+
+  /** Tasks that are no longer in the store. */
+  forget(ids: readonly string[]): void {
+    for (const id of ids) {
+      const task = this.#tasks.get(id);
+      if (task !== undefined) this.#open.delete(task);
+      this.#tasks.delete(id);
+      this.#views.delete(id);
+    }
+  }
+
   /** Sends the result of an ended task once more. */
   async deliverAgain(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
@@ -246,12 +264,14 @@ export class Tasks {
     this.#progress.flush();
     for (const abort of this.#running.values()) abort.abort('stopped');
     const programs = [...this.#running.keys()].some((id) => this.#tasks.get(id)?.argv !== undefined);
-    if (programs) await settlesWithin(Promise.all(this.#work), TASK_LIMITS.stopMs);
+    if (programs) await settlesWithin(Promise.all(this.#work.values()), TASK_LIMITS.stopMs);
   }
 
   #begin(task: TaskRecord): void {
-    const work = this.#run(task).finally(() => this.#work.delete(work));
-    this.#work.add(work);
+    this.#work.set(
+      task.id,
+      this.#run(task).finally(() => this.#work.delete(task.id)),
+    );
   }
 
   async #run(task: TaskRecord): Promise<void> {

@@ -16,6 +16,7 @@ import { SessionFeed } from '../sessions/session-feed.ts';
 import { isBoundKey } from '../sessions/session-key.ts';
 import { sessionView } from '../sessions/session-view.ts';
 import type { SessionKeyset, SessionRecord } from '../sessions/sessions.ts';
+import { GoneSessions } from './gone-sessions.ts';
 import { LiveSession, type LiveSessionDeps } from './live-session.ts';
 import type { Beginning, TurnQueue } from './turn-queue.ts';
 
@@ -302,18 +303,9 @@ export class Conversations {
     return due;
   }
 
-  /** Forgets sessions that ended before `before`, at most `limit` of them; returns their ids. */
-  async forgetEnded(before: number, limit: number): Promise<string[]> {
-    const old = this.#deps.sessions.endedBefore(before, limit);
-    if (old.length === 0) return old;
-    await this.#deps.db.write((tx) => {
-      for (const id of old) tx.run('DELETE FROM sessions WHERE id = ?', [id]);
-    });
-    for (const id of old) {
-      this.#deps.sessions.forget(id);
-      this.#feed.removed(id);
-    }
-    return old;
+  /** What is forgotten of sessions, by age or with their person. */
+  get gone(): GoneSessions {
+    return new GoneSessions({ ...this.#deps, live: this.#live, dropped: this.#dropped, feed: this.#feed });
   }
 
   get running(): number {

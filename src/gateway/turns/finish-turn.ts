@@ -2,6 +2,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { OutboundMeta } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { InboundMessage, MessageMark } from '../model.ts';
+import { senderKey } from '../personal-data/person.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Inbox, InboxItem } from '../receive/inbox.ts';
 import type { AnswerFiles } from '../send/answer-files.ts';
@@ -123,7 +124,13 @@ export async function finishTurn(
       inbox.setState(tx, item, 'done');
       markLine(tx, item.id, mark);
       if (text !== undefined && text !== '')
-        keepLine(tx, { sessionId: session.id, at: deps.feed.now(), role, text });
+        keepLine(tx, {
+          sessionId: session.id,
+          at: deps.feed.now(),
+          role,
+          text,
+          sender: senderOf(item.message),
+        });
       if (outcome.kind === 'answered')
         tx.run('UPDATE sessions SET turns = turns + 1 WHERE id = ?', [session.id]);
       return outbound === undefined ? undefined : outbox.add(tx, outbound);
@@ -162,7 +169,13 @@ export async function sayBeforeQuestion(
     const outbound = await reply.finish(egress(text), { kind: 'reply', sessionId: session.id }, parts);
     if (outbound === undefined) return;
     const row = await deps.persist((tx) => {
-      keepLine(tx, { sessionId: session.id, at: deps.feed.now(), role: 'agent', text });
+      keepLine(tx, {
+        sessionId: session.id,
+        at: deps.feed.now(),
+        role: 'agent',
+        text,
+        sender: senderOf(reply.message),
+      });
       deps.journal.noteIn(tx, item.id, { kind: 'said', chars: reply.text.length });
       return outbox.add(tx, outbound);
     });
@@ -172,6 +185,11 @@ export async function sayBeforeQuestion(
   } catch (error) {
     log.error('the beginning of an answer was lost', { session: session.id, error: messageOf(error) });
   }
+}
+
+/** Whose message a line answers. */
+function senderOf({ chat, sender }: InboundMessage): string {
+  return senderKey(chat.platform, sender.id);
 }
 
 /** The person whose message was answered. */

@@ -1,6 +1,7 @@
 /** What an operator decides about people: pairing requests, the allowlist, blocked senders. */
 import { Type } from 'typebox';
 import type { PairingRequest } from '../../access/pairing-request.ts';
+import type { PersonView } from '../../personal-data/erasures.ts';
 import type { CommandResult } from '../operator.ts';
 import { isQuestionName, requestNamed, type Seen } from './names.ts';
 import { Id, operation, PlatformName } from './operation.ts';
@@ -31,6 +32,15 @@ function decided({ id, chat, senderId, senderName }: PairingRequest, what: strin
     message: `${senderName} (${chat.platform}) ${what}`,
     data: { requestId: id, platform: chat.platform, userId: senderId },
   };
+}
+
+function personText({ platform, userId, ids, names, goes, stays }: PersonView): string {
+  const also = ids.filter((id) => id !== userId);
+  return [
+    `${platform} ${userId}${names.length === 0 ? '' : `, ${names.join(', ')}`}${also.length === 0 ? '' : `, also ${also.join(', ')}`}`,
+    ...goes.map((line) => `- ${line}`),
+    ...(stays.length === 0 ? [] : ['Stays after "person erase":', ...stays.map((line) => `- ${line}`)]),
+  ].join('\n');
 }
 
 /** The access rules write their own lines of the audit: chats decide too. */
@@ -178,6 +188,51 @@ export const PEOPLE = [
     async run({ gateway }, { platform, userId }, actor) {
       await gateway.access.block(platform, userId, actor);
       return { message: `${platform} ${userId} is blocked` };
+    },
+  }),
+  operation({
+    name: 'person.show',
+    /** `data` is a `PersonView`. */
+    help: 'show what is kept about a person, under every id of theirs',
+    params: user,
+    http: 'POST /api/people/:platform/:userId/show',
+    words: [
+      {
+        say: 'person show <platform> <user-id>',
+        group: 'access',
+        help: 'show, export or erase everything that is kept about a person',
+        example: 'person show telegram 81234',
+      },
+    ],
+    async run({ gateway }, { platform, userId }) {
+      const person = await gateway.erasures.show(platform, userId);
+      return { message: personText(person), data: person };
+    },
+  }),
+  operation({
+    name: 'person.export',
+    /** `data` is {path}, on the machine of the gateway. */
+    help: 'write everything that is kept about a person to a directory',
+    params: user,
+    audit: ({ platform, userId }) => `${platform} ${userId}`,
+    http: 'POST /api/people/:platform/:userId/export',
+    words: [{ say: 'person export <platform> <user-id>' }],
+    async run({ gateway }, { platform, userId }) {
+      const path = await gateway.erasures.export(platform, userId);
+      return { message: `exported to ${path}`, data: { path } };
+    },
+  }),
+  operation({
+    name: 'person.erase',
+    /** `data` is {left}: what could not be erased. Its line of the audit log is part of the erasure. */
+    help: 'erase everything that is kept about a person; this cannot be undone',
+    params: user,
+    http: 'DELETE /api/people/:platform/:userId',
+    words: [{ say: 'person erase <platform> <user-id>' }],
+    async run({ gateway }, { platform, userId }, actor) {
+      const { left } = await gateway.erasures.erase(platform, userId, actor);
+      const rest = left.length === 0 ? '' : `\nNot erased:\n${left.map((each) => `- ${each}`).join('\n')}`;
+      return { message: `${platform} ${userId} is erased${rest}`, data: { left } };
     },
   }),
   operation({

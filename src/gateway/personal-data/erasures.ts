@@ -1,0 +1,289 @@
+/**
+ * Erasing everything that is kept about one person. It begins with a durable note of what has to go; a kill in the
+ * middle is made up for at the next start, before any message is taken up.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import type { Access } from '../access/access.ts';
+import { Acts } from '../access/acts.ts';
+import type { Actor, AuditLine } from '../access/audit.ts';
+import type { AdapterManager } from '../adapter-manager.ts';
+import type { Bindings } from '../bindings/bindings.ts';
+import type { Core } from '../core.ts';
+import type { DecisionTrace } from '../decisions.ts';
+import type { LogHub } from '../log-hub.ts';
+import type { Platform, RefusalView } from '../model.ts';
+import type { Inbox } from '../receive/inbox.ts';
+import type { Receiver } from '../receive/receiver.ts';
+import type { Schedules } from '../schedules/schedules.ts';
+import type { Outbox } from '../send/outbox.ts';
+import type { Archive } from '../sessions/archive.ts';
+import type { Handoffs } from '../sessions/handoffs.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import type { Conversations } from '../turns/conversations.ts';
+import { exportPerson, summary } from './export-person.ts';
+import { type Holdings, holdingsOf, isNothing, ownIds } from './holdings.ts';
+import { type Mentions, mentionsOf, type Person } from './person.ts';
+import { eraseSecurityRows, eraseSessionRows, eraseTaskRows } from './rows.ts';
+import { editDirectory, eraseInState, isRefusalOf, logEdit, stateFilesOf } from './traces.ts';
+
+export interface ErasuresDeps extends Core {
+  readonly access: Access;
+  readonly adapters: AdapterManager;
+  readonly receiver: Receiver;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly conversations: Conversations;
+  readonly archive: Archive;
+  readonly handoffs: Handoffs;
+  readonly bindings: Bindings;
+  readonly tasks: Tasks;
+  readonly schedules: Schedules;
+  readonly decisions: DecisionTrace;
+  readonly logs: LogHub;
+  /** These ids lose access: their turns and tasks end. */
+  readonly cutOff: (platform: Platform, ids: readonly string[]) => void;
+  readonly forgetRefusals: (concerns: (refusal: RefusalView) => boolean) => Promise<void>;
+}
+
+export interface PersonView extends Person {
+  /** What an erasure takes away, and what it leaves and why. */
+  readonly goes: readonly string[];
+  readonly stays: readonly string[];
+}
+
+/** What could not be erased, one sentence each. */
+export interface Erased {
+  readonly left: readonly string[];
+}
+
+export class Erasures {
+  readonly #deps: ErasuresDeps;
+  readonly #acts = new Acts();
+
+  constructor(deps: ErasuresDeps) {
+    this.#deps = deps;
+  }
+
+  holdings(platform: Platform, userId: string): Holdings {
+    const { stores, folder, access } = this.#deps;
+    return holdingsOf(
+      { stores, folder, listed: (each, id) => access.people.idsFor(each, id) },
+      platform,
+      userId,
+    );
+  }
+
+  /** Resolves when nothing is left but the line of the audit log that says so. */
+  erase(platform: Platform, userId: string, actor: Actor): Promise<Erased> {
+    return this.#acts.run(async () => {
+      const { access } = this.#deps;
+      const finished = await this.resume();
+      const first = this.holdings(platform, userId);
+      const { ids } = first.person;
+      if (
+        this.#isNothing(first) &&
+        finished.some((each) => each.platform === platform && each.ids.includes(userId))
+      )
+        return { left: [] };
+      this.#check(first);
+      // From now on they are new to the gateway, whatever is still being stored; what they write stays.
+      const lift = access.people.bar(platform, ids, 'revoke');
+      try {
+        await this.#quiet(first);
+        const holdings = this.#withoutNew(this.holdings(platform, userId), first);
+        const id = randomUUID();
+        await this.#begin(id, holdings, actor);
+        return await this.#carryOut(id, holdings);
+      } finally {
+        lift();
+      }
+    });
+  }
+
+  /** Everything that is kept, for the operator. @throws GatewayError `person_unknown` */
+  async show(platform: Platform, userId: string): Promise<PersonView> {
+    const holdings = this.holdings(platform, userId);
+    if (this.#isNothing(holdings)) throw unknown(holdings.person);
+    const copies = await Promise.all(Object.values(this.#deps.stores).map((db) => db.copies()));
+    return { ...holdings.person, ...summary(holdings, copies.flat().length) };
+  }
+
+  /** Writes a directory with it; resolves with its path. @throws GatewayError `person_unknown` */
+  async export(platform: Platform, userId: string): Promise<string> {
+    const { stores, folder, archive, clock, adapters } = this.#deps;
+    const holdings = this.holdings(platform, userId);
+    if (this.#isNothing(holdings)) throw unknown(holdings.person);
+    const stateDir = adapters.stateDir(platform);
+    return exportPerson({ stores, folder, archive, now: clock(), stateDir, listed: () => [] }, holdings);
+  }
+
+  /** Finishes what an earlier run had begun. Before anything of the stores is taken up. */
+  async resume(): Promise<readonly Person[]> {
+    const { stores, log } = this.#deps;
+    const finished: Person[] = [];
+    for (const row of stores.security.all('SELECT * FROM erasures ORDER BY at')) {
+      const id = String(row['id']);
+      log.info('finishing an erasure that was cut off', { id });
+      if (row['state'] === 'rows') {
+        const holdings = JSON.parse(String(row['holdings'])) as Holdings;
+        await this.#carryOut(id, holdings);
+        finished.push(holdings.person);
+      } else await this.#end(id);
+    }
+    return finished;
+  }
+
+  #isNothing(holdings: Holdings): boolean {
+    return isNothing(holdings) && this.#stateFiles(holdings.person).length === 0;
+  }
+
+  #check(holdings: Holdings): void {
+    if (this.#isNothing(holdings)) throw unknown(holdings.person);
+    const lent = holdings.sessions.find(({ id }) => this.#deps.handoffs.has(id));
+    if (lent !== undefined)
+      throw new GatewayError('session_lent', `their session ${lent.id} is open in a terminal`, {
+        status: 409,
+        hint: 'Close it there, then erase.',
+      });
+  }
+
+  /** Without the requests that came after it began: they are of somebody new. */
+  #withoutNew(now: Holdings, first: Holdings): Holdings {
+    const held = this.#deps.stores.sessions.all("SELECT id FROM inbox WHERE state = 'held'");
+    const fresh = new Set(held.map((row) => String(row['id'])).filter((id) => !first.inbox.includes(id)));
+    return {
+      ...now,
+      inbox: now.inbox.filter((id) => !fresh.has(id)),
+      pairing: now.pairing.filter((id) => first.pairing.includes(id)),
+    };
+  }
+
+  /** What runs for them ends, and what is being stored is stored. */
+  async #quiet({ person, sessions, tasks }: Holdings): Promise<void> {
+    const { cutOff, receiver, conversations, bindings, tasks: work } = this.#deps;
+    cutOff(person.platform, person.ids);
+    await receiver.caughtUp();
+    for (const chat of person.chats) if (bindings.keyOf(chat) !== undefined) await bindings.unbind(chat);
+    await conversations.gone.quiet(sessions.map(({ id }) => id));
+    await work.quiet(tasks);
+  }
+
+  /** One transaction: they are unknown from here on, and the rest is certain to follow. */
+  async #begin(id: string, holdings: Holdings, actor: Actor): Promise<void> {
+    const { access, clock } = this.#deps;
+    const { platform, ids, userId } = holdings.person;
+    const mentions = mentionsOf(holdings.person, ownIds(holdings));
+    const at = clock();
+    await access.erase(
+      platform,
+      [userId, ...ids.filter((each) => each !== userId)],
+      actor,
+      concerns(holdings, mentions),
+      (tx) => {
+        eraseSecurityRows(tx, holdings, mentions);
+        tx.run("INSERT INTO erasures (id, at, state, holdings) VALUES (?,?,'rows',?)", [
+          id,
+          at,
+          JSON.stringify(holdings),
+        ]);
+      },
+    );
+  }
+
+  /** Every step may be repeated. */
+  async #carryOut(id: string, holdings: Holdings): Promise<Erased> {
+    const { stores, log } = this.#deps;
+    const mentions = mentionsOf(holdings.person, ownIds(holdings));
+    const left: string[] = [];
+    await this.#eraseRows(holdings, mentions);
+    for (const path of [...holdings.directories, ...holdings.sessionFiles, ...holdings.exports])
+      await rm(path, { recursive: true, force: true });
+    left.push(...(await this.#eraseState(holdings.person, mentions)));
+    await this.#eraseLogs(holdings, mentions);
+    // What ended in the middle may have written once more.
+    await this.#eraseRows(holdings, mentions);
+    for (const path of holdings.sessionFiles) await rm(path, { force: true });
+    await stores.sessions.purge();
+    await stores.tasks.purge();
+    await stores.security.write((tx) =>
+      tx.run("UPDATE erasures SET state = 'purge', holdings = '' WHERE id = ?", [id]),
+    );
+    await this.#end(id);
+    for (const path of [...holdings.sessionFiles, ...holdings.directories])
+      if (existsSync(path)) left.push(`${path} could not be removed`);
+    log.info('a person was erased');
+    return { left: [...left, ...holdings.elsewhere] };
+  }
+
+  async #end(id: string): Promise<void> {
+    const { security } = this.#deps.stores;
+    await security.purge();
+    await security.write((tx) => tx.run('DELETE FROM erasures WHERE id = ?', [id]));
+  }
+
+  async #eraseRows(holdings: Holdings, mentions: Mentions): Promise<void> {
+    const { stores, inbox, outbox, conversations, tasks, schedules, archive } = this.#deps;
+    await stores.sessions.write((tx) => eraseSessionRows(tx, holdings, mentions));
+    inbox.erased(holdings.inbox);
+    outbox.forget(holdings.outbox);
+    conversations.gone.forget(holdings.sessions.map(({ id }) => id));
+    for (const { id } of holdings.shared) conversations.gone.rename(id, holdings.person.ids);
+    await stores.tasks.write((tx) => eraseTaskRows(tx, holdings, mentions));
+    tasks.forget(holdings.tasks);
+    schedules.forget(holdings.schedules);
+    await archive.index();
+  }
+
+  #stateFiles(person: Person): string[] {
+    return stateFilesOf(this.#deps.adapters.stateDir(person.platform), mentionsOf(person));
+  }
+
+  /** What adapters remember. */
+  async #eraseState(person: Person, mentions: Mentions): Promise<string[]> {
+    const { adapters, log } = this.#deps;
+    const { platform, ids, chats } = person;
+    const made = adapters.known(platform);
+    if (this.#stateFiles(person).length === 0 && made?.forget === undefined) return [];
+    await adapters
+      .whileStopped(platform, async (adapter, stateDir) => {
+        await adapter?.forget?.({ ids, chatIds: chats.map(({ chatId }) => chatId) }, stateDir);
+        for (const path of this.#stateFiles(person)) eraseInState(path, mentions);
+      })
+      .catch((error: unknown) =>
+        log.warn(`the files of ${platform} could not be erased`, { error: messageOf(error) }),
+      );
+    return this.#stateFiles(person).map((path) => `${path} still names them`);
+  }
+
+  async #eraseLogs({ person, sessions }: Holdings, mentions: Mentions): Promise<void> {
+    const { decisions, logs, folder, forgetRefusals } = this.#deps;
+    const own = new Set(sessions.map(({ id }) => id));
+    decisions.forget(
+      ({ platform, senderId, chatId, sessionId }) =>
+        own.has(sessionId ?? '') ||
+        (platform === person.platform &&
+          (person.ids.includes(senderId ?? '') || person.chats.some((chat) => chat.chatId === chatId))),
+    );
+    await forgetRefusals(isRefusalOf(person));
+    await logs.edit(logEdit(mentions));
+    await editDirectory(folder.logs, logEdit(mentions));
+    this.#deps.receiver.forget(person.ids, person.names);
+  }
+}
+
+function unknown({ platform, userId }: Person): GatewayError {
+  return new GatewayError('person_unknown', `nothing is kept about ${platform} ${userId}`, {
+    status: 404,
+    hint: 'Use the id of the platform, as the lists of sessions and users show it; a name is not enough.',
+  });
+}
+
+/** A line about a person names them with their platform, or something of theirs, or they wrote it in a chat. */
+function concerns({ person }: Holdings, mentions: Mentions): (line: AuditLine) => boolean {
+  const { ids, names } = person;
+  return ({ surface, actor, subject }) =>
+    mentions.named(subject) || (surface === 'chat' && (ids.includes(actor) || names.includes(actor)));
+}

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { addNote, copyOf, notesIn, openIn, temporaryFolder } from './kit/folder.ts';
+
+const CANARY = 'canary-4711';
+
+/** Files of the folder in which a word is found. */
+function filesWith(folder: string, word: string): string[] {
+  return readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(word));
+}
+
+describe('a purge', () => {
+  it.each([
+    ['in the memory of the process', 40],
+    ['that stays on the disk', 4_000],
+  ])('leaves nothing of deleted rows in any file of a store %s, and all others', async (_which, rows) => {
+    const folder = temporaryFolder();
+    let db = await openIn(folder);
+    const text = (i: number): string => `${i % 3 === 0 ? CANARY : 'kept'} ${i} ${'x'.repeat(400)}`;
+    const add = (from: number, to: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: to - from }, (_, i) => addNote(db, text(from + i))));
+    await add(0, rows);
+    await db.close();
+    writeFileSync(join(folder, 'gateway-sessions.db.bak-20260101T000000Z'), `an old ${CANARY}`);
+    db = await openIn(folder);
+    await add(rows, rows + 20);
+    expect(filesWith(folder, CANARY)).toHaveLength(3); // snapshot, journal, copy
+    await db.write((tx) => tx.run('DELETE FROM notes WHERE text LIKE ?', [`${'canary'}%`]));
+    await db.purge();
+    expect(filesWith(folder, CANARY)).toEqual([]);
+    await db.write((tx) => tx.run('UPDATE notes SET score = 1 WHERE id = 2'));
+    const kept = Array.from({ length: rows + 20 }, (_, i) => text(i)).filter((each) =>
+      each.startsWith('kept'),
+    );
+    // What a kill leaves is whole; so is what is written afterwards, and what a clean stop leaves.
+    expect(await notesIn(copyOf(folder))).toEqual(kept);
+    await addNote(db, 'later');
+    await db.compact();
+    await addNote(db, 'last');
+    expect(await notesIn(copyOf(folder))).toEqual([...kept, 'later', 'last']);
+    await db.close();
+    expect(await notesIn(folder)).toEqual([...kept, 'later', 'last']);
+    expect(filesWith(folder, CANARY)).toEqual([]);
+  });
+});
