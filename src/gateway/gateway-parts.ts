@@ -13,7 +13,6 @@ import { machineZone } from './machine-zone.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
 import { createNotify } from './notify/create.ts';
-import { Erasures, type ErasuresDeps } from './personal-data/erasures.ts';
 import { createDialogs } from './questions/create.ts';
 import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
@@ -52,7 +51,6 @@ export function createParts(
   deps: GatewayDeps,
   stopping: AbortSignal,
   onRefusal: (refusal: RefusalView) => void,
-  forgetRefusals: ErasuresDeps['forgetRefusals'],
 ) {
   const { settings, stores, clock, agent } = deps;
   const log = deps.logs.logger('gateway');
@@ -340,26 +338,6 @@ export function createParts(
     prefix: prefixOf,
     env: deps.env ?? {},
   });
-  const erasures = new Erasures({
-    ...cores.of('security', 'erasure'),
-    ...{
-      access,
-      adapters,
-      receiver,
-      inbox,
-      outbox,
-      conversations,
-      archive,
-      handoffs,
-      bindings,
-      tasks,
-      schedules,
-    },
-    decisions: cores.decisions,
-    logs: deps.logs,
-    cutOff,
-    forgetRefusals,
-  });
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
     refusalFile: deps.refusalFile,
@@ -394,7 +372,7 @@ export function createParts(
     inbox,
     receiver,
     maintenance,
-    erasures,
+    cutOff,
     cores,
     slots,
     dialogs,

@@ -10,6 +10,7 @@ import type { GatewayDeps } from './core.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
 import { RETENTION } from './maintenance.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
+import { Erasures } from './personal-data/erasures.ts';
 import { recoverInbox } from './recovery.ts';
 import { Repeats } from './repeats.ts';
 import type { OutboundRow } from './send/outbound-row.ts';
@@ -37,7 +38,7 @@ export class Gateway {
   readonly dialogs: GatewayParts['dialogs'];
   readonly archive: GatewayParts['archive'];
   readonly notify: GatewayParts['notify'];
-  readonly erasures: GatewayParts['erasures'];
+  readonly erasures: Erasures;
   readonly #parts: GatewayParts;
   readonly #health: StoreHealth;
   readonly #refusals: RefusalView[] = [];
@@ -57,15 +58,10 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
-    const parts = createParts(
-      deps,
-      this.#stopping.signal,
-      (refusal) => {
-        const { platform, chatId, senderId, code } = refusal;
-        this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
-      },
-      (concerns) => this.#forgetRefusals(concerns),
-    );
+    const parts = createParts(deps, this.#stopping.signal, (refusal) => {
+      const { platform, chatId, senderId, code } = refusal;
+      this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
+    });
     this.#parts = parts;
     this.#health = new StoreHealth({
       folder: deps.folder.root,
@@ -87,7 +83,13 @@ export class Gateway {
     this.dialogs = parts.dialogs;
     this.archive = parts.archive;
     this.notify = parts.notify;
-    this.erasures = parts.erasures;
+    this.erasures = new Erasures({
+      ...parts.cores.of('security', 'erasure'),
+      ...parts,
+      decisions: parts.cores.decisions,
+      logs: deps.logs,
+      forgetRefusals: (concerns) => this.#forgetRefusals(concerns),
+    });
     const kept = deps.clock() - RETENTION.settledMs;
     this.#refusals.push(...(deps.refusalFile?.tail(REFUSALS_KEPT) ?? []).filter(({ at }) => at >= kept));
     deps.agent?.watch?.(() => this.show());

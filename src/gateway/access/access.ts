@@ -252,16 +252,15 @@ export class Access {
   erase(...erased: Parameters<AccessList['erase']>): Promise<void> {
     return this.#acts.run(async () => {
       await this.#access.erase(...erased);
-      const [platform, ids] = erased;
+      const [platform, ids, { name: actor }] = erased;
       this.#recent.forget(platform, ids);
       for (const { id } of this.requests.erase(platform, ids))
-        this.#deps.events.emit({ type: 'pairing-closed', id, outcome: 'revoked', actor: erased[2].name });
+        this.#deps.events.emit({ type: 'pairing-closed', id, outcome: 'revoked', actor });
     });
   }
 
   stop(): void {
-    this.codes.invitations.stop();
-    this.requests.stop();
+    for (const timed of [this.codes.invitations, this.requests]) timed.stop();
   }
 
   async #find(which: WhichRequest): Promise<PairingRequest> {
