@@ -338,10 +338,9 @@ export class PairingRequests {
 
   /** Nothing is remembered of these ids: who writes again is new. */
   erase(platform: Platform, ids: readonly string[]): PairingRequest[] {
-    const gone = this.pendingOf(platform, ids);
-    for (const { id } of gone) this.#pending.delete(id);
     for (const id of ids) this.#cooldowns.delete(senderKey(platform, id));
-    this.#arm();
+    const gone = this.pendingOf(platform, ids);
+    for (const request of gone) this.cancel(request);
     return gone;
   }
 
@@ -397,5 +396,4 @@ export class PairingRequests {
     timer.unref();
   }
 }
-
 const senderKey = (platform: Platform, id: string): string => `${platform}\n${id}`;

@@ -134,7 +134,8 @@ export function eraseSessionRows(tx: Tx, holdings: Holdings, mentions: Mentions)
   for (const row of tx.all('SELECT key FROM spend'))
     if (mentions.named(String(row['key']))) tx.run('DELETE FROM spend WHERE key = ?', [String(row['key'])]);
   for (const row of tx.all('SELECT id, cells FROM spend_open'))
-    if (mentions.named(String(row['cells']))) tx.run('DELETE FROM spend_open WHERE id = ?', [String(row['id'])]);
+    if (mentions.named(String(row['cells'])))
+      tx.run('DELETE FROM spend_open WHERE id = ?', [String(row['id'])]);
   eraseNotices(tx, holdings, mentions);
   eraseQuotes(tx, holdings, mentions);
   // Shared sessions were begun by somebody: by another name from now on.
