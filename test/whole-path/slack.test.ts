@@ -1,5 +1,5 @@
 /** What the model gets of Slack's events, and what stands in the chat after its answers. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createSlackAdapter } from '../../src/adapters/slack/index.ts';
 import { QUICK } from '../adapters/slack/peer.ts';
 import { BOT, TEAM } from '../platforms/slack-server.ts';
@@ -350,6 +350,14 @@ describe('on Slack, in a thread', () => {
     server.faults.push({ method: 'conversations.replies', reply });
     const { text } = await path.asked(() => call(ts, 'help'));
     expect(text).toBe(`${IN(ts, ', in reply to "Bob"')}\nhelp`);
+    // The next thread is read whole, once the wait that Slack named is over.
+    await vi.waitFor(
+      async () => {
+        const next = thread({ text: 'next root' });
+        expect((await path.asked(() => call(next, 'help'))).text).toContain('> next root');
+      },
+      { timeout: 10_000, interval: 200 },
+    );
   });
 });
 
