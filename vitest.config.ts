@@ -69,7 +69,7 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { test: { ...common, name: 'system', include: [...SYSTEM, ...RECIPES] } },
+      { test: { ...common, name: 'system', include: [...SYSTEM, ...RECIPES], isolate: false } },
     ],
   },
 });
