@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Starts processes, terminals or the built program: `dist/` has to be current. */
 const SYSTEM = [
@@ -30,6 +31,30 @@ process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.c
 /** Opt-in: they start services of the system (sshd, Slurm) and may install packages. */
 const RECIPES = process.env['RECIPES'] === undefined ? [] : ['test/recipes/**/*.test.ts'];
 
+/** What takes longest begins first, so that no worker is left with it at the end. A new machine knows no durations. */
+const LONGEST = [
+  'test/agents/contract.test.ts',
+  'test/e2e/bind-current.test.ts',
+  'test/extension/hosted.test.ts',
+  'test/package.test.ts',
+  'test/e2e/answer-files.test.ts',
+  'test/agents/pi-rpc/real.test.ts',
+  'test/whole-path/whatsapp.test.ts',
+  'test/tui/terminal/every-key.test.ts',
+  'test/adapters/telegram/contract.test.ts',
+  'test/adapters/faults/faults.test.ts',
+].map((file) => join(import.meta.dirname, file).replaceAll('\\', '/'));
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.indexOf(moduleId);
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
 const common = {
   setupFiles: ['test/support/no-leaks.ts'],
   testTimeout: 30_000,
@@ -43,6 +68,7 @@ export default defineConfig({
   test: {
     // Much of what runs here waits for a process or a timer: one worker would leave a core idle.
     maxConcurrency: 8,
+    sequence: { sequencer: LongestFirst },
     maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {
@@ -69,7 +95,7 @@ export default defineConfig({
           isolate: false,
         },
       },
-      { test: { ...common, name: 'system', include: [...SYSTEM, ...RECIPES], isolate: false } },
+      { test: { ...common, name: 'system', include: [...SYSTEM, ...RECIPES] } },
     ],
   },
 });

@@ -13,7 +13,7 @@ interface Server {
 }
 
 /** A server of its own for each scenario, with an adapter that is connected to it. */
-export class Stage<S extends Server> {
+class Stage<S extends Server> {
   readonly server: S;
   readonly adapter: Adapter;
   readonly host: RecordingHost;

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   GatewayProcess,
   operatorToken,
@@ -15,7 +15,7 @@ describe('the operator token', () => {
   let gateway: GatewayProcess;
   let port: number;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = temporaryFolder();
     gateway = new GatewayProcess([
       '--no-tui',
@@ -29,7 +29,7 @@ describe('the operator token', () => {
     port = await gateway.ready();
   });
 
-  afterEach(async () => {
+  afterAll(async () => {
     await gateway.stop();
     folder.remove();
   });
@@ -75,6 +75,22 @@ describe('the operator token', () => {
     expect(audit.stdout).toContain('token.rotate');
   });
 
+  it('decides which gateway a command is for: another one on the configured port is left alone', async () => {
+    const mine = temporaryFolder();
+    try {
+      writeConfig(mine.path, { port });
+      const allowed = await runCli(['allow', 'telegram', '42', '--data-dir', mine.path]);
+      expect(allowed).toMatchObject({ code: 0 });
+      expect((await runCli(['allow', '--json', '--data-dir', mine.path])).stdout).toContain('"42"');
+      expect((await runCli(['allow', '--json', '--data-dir', folder.path])).stdout).not.toContain('"42"');
+      const named = await runCli(['status', '--port', String(port), '--data-dir', mine.path]);
+      expect(named).toMatchObject({ code: 1, stderr: expect.stringContaining('does not hold') });
+    } finally {
+      mine.remove();
+    }
+  });
+
+  // Last: it ends the gateway that the others share.
   it('is shown to nobody who takes the port of a gateway that was killed', { timeout: 60_000 }, async () => {
     const token = operatorToken(folder.path);
     gateway.child.kill('SIGKILL');
@@ -101,21 +117,6 @@ describe('the operator token', () => {
     } finally {
       impostor.closeAllConnections();
       await new Promise((resolve) => impostor.close(resolve));
-    }
-  });
-
-  it('decides which gateway a command is for: another one on the configured port is left alone', async () => {
-    const mine = temporaryFolder();
-    try {
-      writeConfig(mine.path, { port });
-      const allowed = await runCli(['allow', 'telegram', '42', '--data-dir', mine.path]);
-      expect(allowed).toMatchObject({ code: 0 });
-      expect((await runCli(['allow', '--json', '--data-dir', mine.path])).stdout).toContain('"42"');
-      expect((await runCli(['allow', '--json', '--data-dir', folder.path])).stdout).not.toContain('"42"');
-      const named = await runCli(['status', '--port', String(port), '--data-dir', mine.path]);
-      expect(named).toMatchObject({ code: 1, stderr: expect.stringContaining('does not hold') });
-    } finally {
-      mine.remove();
     }
   });
 });
