@@ -88,7 +88,7 @@ export function scene(): OperatorSnapshot {
       taskView('bg-81a0d3e2', {
         status: 'succeeded',
         progress: 100,
-        command: 'summarise the issues',
+        command: 'summarize the issues',
         completedAt: NOW - 9 * MINUTE,
         deliveredAt: NOW - 9 * MINUTE,
       }),
@@ -115,10 +115,10 @@ export function scene(): OperatorSnapshot {
     outbox: [],
     log: [
       log(310, 'info', 'telegram', 'connected: @mybot'),
-      log(240, 'error', 'slack', 'parked: token revoked'),
+      log(240, 'error', 'slack', 'failed: token revoked'),
       log(95, 'info', 'inbox', 'rejected: the bot was not mentioned  platform=discord'),
       log(61, 'info', 'pairing', 'a new user requests access  platform=discord'),
-      log(12, 'warn', 'discord', 'disconnected: the other side closed  attempt=3'),
+      log(12, 'warn', 'discord', 'disconnected: the peer closed the connection  attempt=3'),
       log(4, 'info', 'sessions', 'turn answered  session=s1'),
     ],
   };

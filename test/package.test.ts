@@ -147,7 +147,7 @@ describe('the package', () => {
       execFileSync(process.execPath, [pi, 'install', join(home, 'package')], { env, cwd: home });
       const session = new RpcPi([], { pi, env, cwd: home });
       try {
-        expect((await session.command('/gateway status')).text).toContain('No gateway runs');
+        expect((await session.command('/gateway status')).text).toContain('No gateway is running');
         const started = (await session.command('/gateway start 0')).text;
         const client = await ChatClient.connect(Number(/:(\d+)/.exec(started)?.[1]));
         client.prompt('p1', 'hello');

@@ -87,7 +87,9 @@ async function run(args: Arguments): Promise<number> {
       const folder = dataFolder(args.dataDir, process.env);
       const address = args.rest[0] ?? (await findGateway(args, folder));
       if (address === undefined)
-        throw new GatewayError('no_gateway', 'no gateway runs here', { hint: 'Start one: pi-gateway-tui' });
+        throw new GatewayError('no_gateway', 'no gateway is running here', {
+          hint: 'Start one: pi-gateway-tui',
+        });
       await runChat(address, process.env['PI_GATEWAY_CHAT_TOKEN'], folder, {
         input: process.stdin,
         output: process.stdout,

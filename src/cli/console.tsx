@@ -299,7 +299,7 @@ function openSession(
     const given = terminal.give(async () => {
       try {
         await holdSession(operator, id, lease);
-        controller.toast('The session is handed back; its messages go on.');
+        controller.toast('The session is closed here. Its queued messages run now.');
       } catch (error) {
         controller.toast(sentenceOf(error), 'bad');
       }

@@ -52,7 +52,7 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
       : []),
     ...(online ? (gateway.agent.hosts ?? []) : []).map(
       (host) =>
-        `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} at work – ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
+        `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} running: ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
     ),
     `sessions ${active}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, pairing requests ${snapshot.pairing.length}, rejected ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
     ...gateway.badges.map((badge) => `WARNING ${badge}`),
@@ -167,7 +167,7 @@ export function audit(entries: OperatorQueries['audit']['result']): string {
       actor,
       surface,
     ]),
-    'Nobody has decided anything yet.',
+    'No decisions yet.',
   );
 }
 
@@ -198,7 +198,7 @@ export function usage({ today, total, rows }: OperatorQueries['usage']['result']
         ...cells(each),
       ]),
       ['today', '', '', '', ...cells(today)],
-      ['in all', '', '', '', ...cells(total)],
+      ['total', '', '', '', ...cells(total)],
     ],
     '',
   );

@@ -235,7 +235,7 @@ export class BoundTerminal {
       end: failedEnd(
         'agent_unconfigured',
         'The pi in the terminal did not take the message.',
-        'Look at that terminal: it may have no model, or wait for a login.',
+        'Check that terminal: it may have no model, or it may need a login.',
         { reachedModel: false },
       ),
     });

@@ -34,11 +34,11 @@ export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: Gate
   pi.registerTool({
     name: 'gateway_status',
     label: 'Gateway status',
-    description: 'Shows whether the messaging gateway runs, its adapters, its agent, and what waits.',
+    description: 'Shows whether the messaging gateway runs, its adapters, its agent, and what is pending.',
     parameters: Type.Object({}),
     async execute() {
       const operator = await link.operator();
-      if (operator === undefined) return answer('No gateway runs.', { running: false });
+      if (operator === undefined) return answer('No gateway is running.', { running: false });
       const { gateway, adapters } = operator.snapshot();
       return answer(print.status(operator.snapshot(), true), { running: true, gateway, adapters });
     },
@@ -274,7 +274,7 @@ function printed(text: string): Promise<void> {
 async function openConsole(ctx: ExtensionCommandContext, link: GatewayLink): Promise<void> {
   const operator = await link.need();
   if (ctx.mode !== 'tui')
-    throw new GatewayError('no_terminal', 'the console needs pi’s own terminal', {
+    throw new GatewayError('no_terminal', 'the console needs the terminal of pi', {
       status: 409,
       hint: 'Use /gateway status and /gateway pair here.',
     });

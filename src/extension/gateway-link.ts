@@ -102,7 +102,7 @@ export class GatewayLink {
   async need(): Promise<Operator> {
     const operator = await this.operator();
     if (operator !== undefined) return operator;
-    throw new GatewayError('not_running', 'no gateway runs', {
+    throw new GatewayError('not_running', 'no gateway is running', {
       status: 409,
       hint: 'Start one with /gateway start.',
     });

@@ -38,5 +38,5 @@ export async function guardCall(
       reason: 'The files have changed since the call was approved, so it was not run. Try again.',
     };
   }
-  return { block: true, reason: reply?.reason ?? 'Nobody approved this call, so it was not run.' };
+  return { block: true, reason: reply?.reason ?? 'No one approved this call, so it was not run.' };
 }

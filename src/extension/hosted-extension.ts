@@ -12,7 +12,7 @@ export default function hostedExtension(pi: ExtensionAPI): void {
     name: 'report_progress',
     label: 'Report progress',
     description:
-      'Tells the person who waits for this task how far it is. Call it when a step begins that takes a while.',
+      'Reports the progress of this task to the person who asked for it. Call it when a step begins that takes a while.',
     parameters: Type.Object({
       percent: Type.Number({ minimum: 0, maximum: 100, description: 'How much is done, 0 to 100.' }),
       message: Type.String({ description: 'What happens now, in a few words.' }),

@@ -18,7 +18,7 @@ export const OTHER_PORT_TOO = 'Other port: stop it and start here on a free one'
 export const CANCEL = 'Cancel';
 
 export function alreadyRuns(where: string, here: boolean): string {
-  const said = `A gateway already runs on ${where}.`;
+  const said = `A gateway is already running on ${where}.`;
   return here
     ? said
     : `${said} Every /gateway word acts on it. To run it here instead: /gateway stop, then /gateway start.`;

@@ -82,7 +82,7 @@ export async function runWords(
     case 'status': {
       const operator = await link.operator();
       return operator === undefined
-        ? 'No gateway runs. /gateway start starts one.'
+        ? 'No gateway is running. /gateway start starts one.'
         : print.status(operator.snapshot(), true);
     }
     case 'config': {

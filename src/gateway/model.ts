@@ -336,7 +336,7 @@ export interface GatewayView {
   readonly demo: boolean;
   readonly agent: AgentView;
   readonly clients: number;
-  /** Permanent red badges, one phrase each ("allowAll: everybody has access"). */
+  /** Permanent red badges, one phrase each ("allowAll: everyone has access"). */
   readonly badges: readonly string[];
   /** New users who got no code because too many requests were pending. */
   readonly turnedAway: number;

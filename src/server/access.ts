@@ -258,7 +258,7 @@ export class AccessGuard {
     });
     return new RequestRefused('origin_refused', `web pages of ${origin ?? ''} may not use this gateway`, {
       status: 403,
-      hint: 'Add the origin to corsOrigins; the entry "*" only lets pages in that send a token.',
+      hint: 'Add the origin to corsOrigins; the entry "*" only allows pages that send a token.',
     });
   }
 }

@@ -50,7 +50,7 @@ function preflight(
       {
         error: `web pages of ${origin} may not use this gateway`,
         code: 'origin_refused',
-        hint: 'Add the origin to corsOrigins; the entry "*" only lets pages in that send a token.',
+        hint: 'Add the origin to corsOrigins; the entry "*" only allows pages that send a token.',
       },
       { status: 403, headers: { Vary: 'Origin' } },
     );

@@ -211,7 +211,7 @@ class RemoteOperator implements Operator {
     const connection = this.#connection;
     if (connection === undefined)
       return Promise.reject(
-        new GatewayError('link_down', 'the gateway cannot be reached just now', {
+        new GatewayError('link_down', 'the gateway cannot be reached', {
           status: 503,
           hint: 'The link is being restored; try again when it is back.',
         }),

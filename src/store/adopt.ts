@@ -110,9 +110,9 @@ export async function adoptLegacy(options: AdoptOptions): Promise<boolean> {
   if (segmentsOf(path, await disk.list(folder)).length > 0)
     throw new GatewayError(
       'storage_foreign',
-      `${path} is another program's, but our journal lies beside it`,
+      `${path} belongs to another program, but the gateway's journal is next to it`,
       {
-        hint: `Restore our ${basename(path)}, or move the ${basename(path, '.db')}-*.log files away to take over this one.`,
+        hint: `Restore the gateway's ${basename(path)}, or move the ${basename(path, '.db')}-*.log files away to import this one.`,
       },
     );
   await disk.protectFolder(folder);

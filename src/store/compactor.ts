@@ -188,7 +188,7 @@ export class Compactor {
     } catch (error) {
       this.#above = journal.bytes * 2;
       this.#maxSegments = journal.segments * 2;
-      log.warn('the journal could not be folded into the snapshot; it stays as it is', {
+      log.warn('the journal could not be merged into the snapshot; it remains unchanged', {
         error: messageOf(error),
       });
       throw error;

@@ -15,7 +15,7 @@ export function journalMissing(path: string, segment: string): GatewayError {
     'journal_missing',
     `${segment} was removed or emptied: changes made after ${path} was last written are missing`,
     {
-      hint: `Restore ${segment} from a backup. To go on without these changes (people who were revoked since may have access again), start once with --accept-lost-changes.`,
+      hint: `Restore ${segment} from a backup. To continue without these changes (people who were revoked since may have access again), start once with --accept-lost-changes.`,
     },
   );
 }
@@ -31,7 +31,7 @@ export function storageFailure(error: unknown, path: string): GatewayError {
     });
   const detail = error instanceof Error ? error.message : String(error);
   return new GatewayError('storage_failed', `the disk refused to store in ${path}: ${detail}`, {
-    hint: 'Check the disk and the rights of the data folder; the gateway tries again with the next message.',
+    hint: 'Check the disk and the rights of the data directory; the gateway tries again with the next message.',
     cause: error,
   });
 }

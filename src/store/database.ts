@@ -278,7 +278,7 @@ export class Database {
     const { open, closed, leftovers, inWalMode, snapshotBytes, successor } = loaded;
     await removeTemporaries(this.#disk, this.#path);
     if (open !== undefined && open.torn > 0) {
-      this.#log.warn('dropped the end of the journal, torn by a crash before it was acknowledged', {
+      this.#log.warn('dropped the incomplete end of the journal: it was not acknowledged', {
         file: open.path,
         offset: open.end,
         bytes: open.torn,

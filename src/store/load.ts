@@ -59,8 +59,7 @@ function replaySegment(engine: Engine, task: ReplayTask): Replayed {
     if (line.json === '') {
       if (line.seq !== seq) throw damaged(path, offset, `record ${seq + 1} is missing`);
     } else {
-      if (line.seq !== seq + 1)
-        throw damaged(path, offset, `record ${line.seq} stands where ${seq + 1} belongs`);
+      if (line.seq !== seq + 1) throw damaged(path, offset, `record ${line.seq} is where ${seq + 1} belongs`);
       seq = line.seq;
       try {
         apply(engine, line.json, dictionary, seq > task.seq);

@@ -159,7 +159,7 @@ export class FolderLock {
 }
 
 function takenOver({ pid, startedAt }: Holder): string {
-  return `another gateway (pid ${pid}, started ${startedAt}) has taken over`;
+  return `another gateway (pid ${pid}, started ${startedAt}) is now in charge`;
 }
 
 /** Makes a file that names this process and its own inode. */

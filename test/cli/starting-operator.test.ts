@@ -18,7 +18,7 @@ describe('before the gateway is up', () => {
     expect(gateway).toMatchObject({
       state: 'starting',
       port: 4000,
-      badges: ['allowAll: everybody has access'],
+      badges: ['allowAll: everyone has access'],
     });
     expect(adapters.filter((row) => row.state === 'starting').map((row) => row.platform)).toEqual([
       'telegram',

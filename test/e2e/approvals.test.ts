@@ -61,7 +61,7 @@ describe.each(PEERS)('approvals on %s', (_name, makePeer) => {
       const press = (user: 0 | 1) => peer.press?.(asked.chat, question()?.id ?? '', 'Approve once', { user });
 
       press(1);
-      await vi.waitFor(() => expect(texts()).toContain('only they or my operator can answer it'), wait);
+      await vi.waitFor(() => expect(texts()).toContain('only they or the operator can answer it'), wait);
       expect(texts()).not.toContain('You said');
       press(0);
       await vi.waitFor(() => expect(texts()).toContain('clean up'), wait);

@@ -189,7 +189,7 @@ describe.each([
       await pi.shows('half typed draft');
       expect(chat().join()).not.toContain('Done: for ever');
 
-      // Killed: nothing is lost, nothing is there twice.
+      // Killed: nothing is lost, nothing is defined twice.
       gate = Promise.withResolvers<void>();
       model.reply(async () => {
         await gate.promise;

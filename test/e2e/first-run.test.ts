@@ -27,7 +27,7 @@ it('is led from an empty folder to a platform that runs, once', { timeout: 120_0
   await screen.shows('Which platform do you want to connect?');
   screen.type('6');
   screen.type('\r');
-  await screen.shows('3 of 3  who may come in');
+  await screen.shows('3 of 3  who has access');
   const file: unknown = JSON.parse(readFileSync(join(folder.path, 'gateway', 'config.json'), 'utf8'));
   expect(file).toEqual({ platforms: { websocket: { enabled: true } } });
   // A shell beside it speaks with the gateway that runs: a policy is in force at once.

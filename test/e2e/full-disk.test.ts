@@ -77,7 +77,7 @@ describe.skipIf(!mounted)('a disk that runs full (needs the right to mount a tmp
     fill();
     client.prompt('refused', `no room ${BIG}`);
     expect((await client.outcome('refused')).data).toEqual({
-      error: 'messages cannot be taken right now: the disk is full',
+      error: 'messages cannot be accepted right now: the disk is full',
       code: 'storage_full',
     });
     const ready = async (): Promise<unknown> => {

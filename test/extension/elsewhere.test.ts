@@ -65,7 +65,7 @@ describe('the extension beside a gateway that runs elsewhere', { timeout: 120_00
 
     expect(await pi.command('/gateway stop')).toEqual({ kind: 'info', text: 'The gateway is stopping.' });
     expect((await gateway.exited).code).toBe(0);
-    expect((await pi.command('/gateway status')).text).toContain('No gateway runs');
+    expect((await pi.command('/gateway status')).text).toContain('No gateway is running');
     expect(pi.status()).toBeUndefined();
   });
 

@@ -62,10 +62,10 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
   it('starts nothing by being loaded, and says how to start', async () => {
     expect(existsSync(join(folder.path, 'gateway', 'operator.token'))).toBe(false);
     expect(await say('')).toMatchObject({ kind: 'info', text: expect.stringContaining('/gateway start') });
-    expect(await say('status')).toMatchObject({ text: expect.stringContaining('No gateway runs') });
+    expect(await say('status')).toMatchObject({ text: expect.stringContaining('No gateway is running') });
     expect(await say('sessions')).toEqual({
       kind: 'error',
-      text: 'no gateway runs\nStart one with /gateway start.',
+      text: 'no gateway is running\nStart one with /gateway start.',
     });
     expect(await say('start seventy')).toMatchObject({
       kind: 'error',
@@ -78,12 +78,12 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
   it('throws from tools that need a gateway while none runs', async () => {
     expect(await call('gateway_status', {})).toMatchObject({
       isError: false,
-      text: 'No gateway runs.',
+      text: 'No gateway is running.',
       details: { running: false },
     });
     expect(await call('gateway_sessions', {})).toMatchObject({
       isError: true,
-      text: expect.stringContaining('no gateway runs'),
+      text: expect.stringContaining('no gateway is running'),
     });
   });
 
@@ -92,7 +92,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     expect(started).toMatchObject({ kind: 'info', text: expect.stringMatching(/runs on localhost:\d+/) });
     expect(started.text).toContain(String(runtimePort()));
     expect(pi.status()).toBe(`gateway :${runtimePort()}`);
-    expect(await say('start')).toMatchObject({ text: expect.stringContaining('already runs') });
+    expect(await say('start')).toMatchObject({ text: expect.stringContaining('already running') });
     const status = await say('status');
     expect(status.text).toContain('agent scripted');
     expect(status.text).toMatch(/websocket\s+connected/);

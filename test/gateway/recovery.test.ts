@@ -69,7 +69,7 @@ describe('after a crash', () => {
     expect(rig.texts().slice(before)).toEqual(['Running 3 messages.']); // the first one hangs again
     await rig.say('/stop');
     await rig.pass(1000);
-    expect(rig.texts().slice(before + 1)).toEqual(['Stopped. Dropped 2 waiting messages.']);
+    expect(rig.texts().slice(before + 1)).toEqual(['Stopped. Dropped 2 queued messages.']);
   });
 
   it('what is offered is dropped by /stop', async () => {

@@ -41,10 +41,10 @@ describe('the usage of the model', () => {
       [
         'This session: 8 tokens in, 14 out, $0.00',
         'You today: 4 tokens in, 7 out, $0.00',
-        'You in all: 16 tokens in, 28 out, $0.00',
+        'You in total: 16 tokens in, 28 out, $0.00',
       ].join('\n'),
     );
-    expect(await ask('/usage', 'bob')).toContain('You in all: 0 tokens in, 0 out, $0.00');
+    expect(await ask('/usage', 'bob')).toContain('You in total: 0 tokens in, 0 out, $0.00');
   });
 
   it('is told while the agent works', async () => {
@@ -79,7 +79,7 @@ describe('the usage of the model', () => {
       ['ada', false, 2],
       ['bob', false, 1],
     ]);
-    expect(await ask('/usage')).toContain('You in all: 12 tokens in, 21 out');
+    expect(await ask('/usage')).toContain('You in total: 12 tokens in, 21 out');
   });
 
   it('is there for the operator, by day, sender and session, and for metrics', async () => {

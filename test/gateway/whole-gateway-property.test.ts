@@ -130,7 +130,7 @@ function expectSound(told: readonly Told[], commands: boolean): void {
   for (const { id, chatId, taken } of told) {
     const chat = rig.world.shown({ chatId });
     const about = (message: ShownMessage): boolean =>
-      message.request.replyToMessageId === id && !message.text.startsWith('My disk is full');
+      message.request.replyToMessageId === id && !message.text.startsWith('The disk of the gateway is full');
     const outcomes = chat.filter(about);
     if (!taken) {
       expect(outcomes, `${id} was not taken`).toEqual([]);

@@ -69,7 +69,7 @@ describe('a journal', () => {
       const again = await openIn(cut, { log });
       expect(noteTexts(again)).toEqual(['one', 'two']);
       expect(warnings).toEqual(
-        size === before ? [] : ['dropped the end of the journal, torn by a crash before it was acknowledged'],
+        size === before ? [] : ['dropped the incomplete end of the journal: it was not acknowledged'],
       );
       expect(statSync(join(cut, JOURNAL)).size).toBe(before);
       await addNote(again, 'four');

@@ -218,7 +218,9 @@ describe('a holder', () => {
     const lock = FolderLock.acquire(folder);
     rmSync(lockIn(folder));
     const second = FolderLock.acquire(folder);
-    expect(() => lock.check()).toThrow(new RegExp(`another gateway \\(pid ${process.pid}, .*has taken over`));
+    expect(() => lock.check()).toThrow(
+      new RegExp(`another gateway \\(pid ${process.pid}, .*is now in charge`),
+    );
     lock.release();
     expect(() => second.check()).not.toThrow();
     second.release();
@@ -270,7 +272,7 @@ describe.skipIf(!namespaces)(
         await addNote(db, 'and another');
         await db.close();
         lock.release();
-        expect(child.lines.at(-1)).toMatch(/^ended: this gateway no longer holds .*has taken over$/);
+        expect(child.lines.at(-1)).toMatch(/^ended: this gateway no longer holds .*is now in charge$/);
         const acknowledged = [...child.lines.slice(0, -1), 'of the successor', 'and another'];
         expect(await notesIn(folder)).toEqual(expect.arrayContaining(acknowledged));
       }

@@ -83,12 +83,12 @@ describe('the app', () => {
     const gateway = { ...base.gateway, dataDir: '/home/漢字の名前/👩‍👩‍👧/e\u0301', host: 'x'.repeat(300) };
     const rendered = show(harness({ snapshot: { ...base, gateway } }), 40);
     await press(rendered, 'S');
-    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data folder'));
+    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'));
     const lines = rendered.lastFrame()?.split('\n') ?? [];
     const rules = lines.filter((line) => line.includes('┼'));
     expect(rules.length).toBeGreaterThan(5);
     expect(new Set(rules.map((line) => line.indexOf('┼'))).size).toBe(1);
-    const folder = lines.find((line) => line.includes('Data folder')) ?? '';
+    const folder = lines.find((line) => line.includes('Data directory')) ?? '';
     expect(folder).toContain('漢字の名前');
     expect(folder.endsWith('│')).toBe(true);
   });

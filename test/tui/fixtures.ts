@@ -72,7 +72,7 @@ export function taskView(id: string, over: Partial<TaskView> = {}): TaskView {
     id,
     sessionId: 's1',
     parentSessionId: null,
-    command: 'summarise the logs of yesterday',
+    command: 'summarize the logs of yesterday',
     status: 'running',
     progress: 62,
     progressMessage: 'reading logs',

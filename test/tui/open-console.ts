@@ -77,7 +77,7 @@ export async function openConsole(options: OpenOptions = {}): Promise<OpenConsol
     },
     async quit() {
       stdin.type('\u0003');
-      await shows('once more to quit');
+      await shows('again to quit');
       stdin.type('\u0003');
       return done;
     },

@@ -68,7 +68,7 @@ export class CatchUp {
       }
     } catch (error) {
       if (!signal.aborted)
-        log.warn(`messages written meanwhile could not be read: ${messageOf(error)}`, {
+        log.warn(`messages written in the meantime could not be read: ${messageOf(error)}`, {
           channelId: mark.channelId,
         });
     }

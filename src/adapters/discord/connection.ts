@@ -116,7 +116,7 @@ function fatalClose(code: number): ParkedError | undefined {
     case 4011:
       return new ParkedError(
         'the bot is in too many servers',
-        'Discord wants this bot to be sharded, which is not supported: use a bot that is in fewer than 2500 servers.',
+        'Discord requires sharding for this bot, which is not supported: use a bot that is in fewer than 2500 servers.',
         'valid',
       );
     case 4012:
@@ -314,8 +314,12 @@ export class DiscordConnection {
 
   #silent(): void {
     const { health, log } = this.#options;
-    log.warn('Discord has gone silent; connecting anew');
-    health.change({ state: 'reconnecting', alive: false, detail: 'reconnecting: Discord has gone silent' });
+    log.warn('Discord stopped responding; reconnecting');
+    health.change({
+      state: 'reconnecting',
+      alive: false,
+      detail: 'reconnecting: Discord stopped responding',
+    });
   }
 
   #waiting(attempt: number, waitMs: number): void {

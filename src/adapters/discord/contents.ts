@@ -24,8 +24,8 @@ export const UNREADABLE = {
 
 /** Notices that Discord writes in somebody's name, where a quote or a thread shows them. Others are "a notice". */
 const NOTICES: Readonly<Record<number, string>> = {
-  1: 'added somebody to the group',
-  2: 'removed somebody from the group',
+  1: 'added someone to the group',
+  2: 'removed someone from the group',
   3: 'called',
   4: 'renamed the channel',
   5: 'changed the icon of the channel',

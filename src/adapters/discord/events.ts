@@ -72,7 +72,7 @@ export class EventTaker {
         if (taken && !edited)
           marks.advance({ channelId, messageId, ...(from === undefined ? {} : { guildId: from }) });
       })
-      .catch((error: unknown) => log.error(`a message was not taken: ${messageOf(error)}`));
+      .catch((error: unknown) => log.error(`a message was not stored: ${messageOf(error)}`));
   }
 
   /** Nothing is looked up for whoever is refused anyway. */
@@ -105,7 +105,7 @@ export class EventTaker {
         for (const id of raw.ids ?? (raw.id === undefined ? [] : [raw.id])) await deleted(chat, id);
         return undefined;
       })
-      .catch((error: unknown) => log.error(`a deletion was not taken: ${messageOf(error)}`));
+      .catch((error: unknown) => log.error(`a deletion was not applied: ${messageOf(error)}`));
   }
 
   interaction(raw: unknown): void {

@@ -35,7 +35,7 @@ const ignored = (reason: string): Reading => ({ type: 'ignored', reason });
 /** Decides whether an event brings a message for the gateway at all. Pure; never throws. */
 export function readMessage(raw: unknown, rules: ReadingRules): Reading {
   if (!Value.Check(Message, raw)) return ignored('malformed message');
-  if (raw.author.id === rules.ownId) return ignored('our own message');
+  if (raw.author.id === rules.ownId) return ignored('own message');
   if (raw.guild_id !== undefined && rules.guildId !== undefined && raw.guild_id !== rules.guildId)
     return ignored('another server');
   // Joins, pins, boosts and the like: nobody wrote them.

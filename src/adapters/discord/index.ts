@@ -155,7 +155,7 @@ async function fetchFile(
       const fresh = holders
         .flatMap((holder) => holder.attachments ?? [])
         .find((entry) => entry.id === ref.attachmentId);
-      if (fresh === undefined) throw attachmentUnavailable(name, 'its message has no such file any more');
+      if (fresh === undefined) throw attachmentUnavailable(name, 'its message no longer has such a file');
       response = await get(fresh.url);
     }
     if (!response.ok) {

@@ -115,7 +115,7 @@ export class Outbound {
   }
 
   async send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt> {
-    if (signal.aborted) throw new DeliveryError('unreachable', 'the send was given up before it began');
+    if (signal.aborted) throw new DeliveryError('unreachable', 'the delivery was canceled before it began');
     const target = targetOf(request.chat);
     // The library forgets some waits, and knocking too early counts against the bot.
     this.#pacer.check(target);
@@ -183,7 +183,7 @@ export class Outbound {
         signal,
       });
     } catch (error) {
-      log.debug('"thinking…" was not taken away', { error: messageOf(error) });
+      log.debug('"thinking…" was not removed', { error: messageOf(error) });
     }
   }
 

@@ -106,7 +106,7 @@ export class DiscordRest {
         signal: AbortSignal.any([options.signal, deadline.signal]),
       });
     } catch (error) {
-      if (options.signal.aborted) throw new DiscordFailure('aborted', `${what} was given up`);
+      if (options.signal.aborted) throw new DiscordFailure('aborted', `${what} was canceled`);
       if (deadline.signal.aborted) throw new DiscordFailure('timeout', `${what} got no answer in time`);
       throw failureOf(what, error, this.scrub);
     } finally {

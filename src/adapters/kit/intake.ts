@@ -38,7 +38,7 @@ export class Intake {
   take(chat: ChatRef, read: () => Promise<InboundMessage | undefined>): Promise<boolean> {
     const key = chatKey(chat);
     if (this.#chats.waiting(key) >= (this.#options.maxWaiting ?? 5000)) {
-      this.#options.log.error('message not taken: too many messages of this chat are waiting', {
+      this.#options.log.error('message rejected: too many messages of this chat are queued', {
         chatId: chat.chatId,
       });
       return Promise.resolve(false);
@@ -66,15 +66,15 @@ export class Intake {
         return true;
       } catch (error) {
         if (performance.now() >= giveUpAt) {
-          log.error(`message not taken, given up: ${messageOf(error)}`, { ...facts, attempt });
+          log.error(`message not stored, no further retry: ${messageOf(error)}`, { ...facts, attempt });
           return false;
         }
         const delayMs = backoffMs(attempt, minDelayMs, maxDelayMs, Math.random);
-        log.warn(`message not taken, offered again: ${messageOf(error)}`, { ...facts, attempt, delayMs });
+        log.warn(`message not stored, retrying: ${messageOf(error)}`, { ...facts, attempt, delayMs });
         await pause(delayMs, signal);
       }
     }
-    log.error('message not taken: the adapter was stopped', facts);
+    log.error('message not stored: the adapter was stopped', facts);
     return false;
   }
 }

@@ -49,7 +49,7 @@ async function socksConnect(proxy: URL, host: string, port: number): Promise<Soc
     const [version, method] = await read(socket, 2);
     if (version !== 5) throw new Error('the proxy does not speak SOCKS 5');
     if (method === PASSWORD && user !== '') await logIn(socket, user, password);
-    else if (method !== NO_LOGIN) throw new Error('the SOCKS proxy wants a login');
+    else if (method !== NO_LOGIN) throw new Error('the SOCKS proxy requires a login');
     socket.write(
       Buffer.concat([Buffer.from([5, 1, 0]), addressOf(host), Buffer.from([port >> 8, port & 255])]),
     );
@@ -120,7 +120,7 @@ const KEPT = { keepAlive: true, timeout: 4000 } as const;
 
 /** The way out where a proxy is named for some targets. */
 export function proxiedWay(settings: ProxySettings): Way {
-  // What is no address of a proxy is told at once, and not by every connection.
+  // What is not a proxy address is told at once, and not by every connection.
   for (const target of ['https://platform.invalid', 'http://platform.invalid']) proxyFor(target, settings);
   const dispatchers = new Map<string, Dispatcher>();
   const dispatcher = (target: string): Dispatcher | undefined => {

@@ -124,7 +124,7 @@ export class Supervisor {
         reason = messageOf(error);
         away = isAway(error);
         if (error instanceof ParkedError) {
-          log.error(`parked: ${reason}`, { nextStep: error.nextStep });
+          log.error(`failed: ${reason}`, { nextStep: error.nextStep });
           health.change({
             state: 'parked',
             detail: reason,

@@ -41,7 +41,7 @@ export function namesProxy({ proxy, env }: ProxySettings): boolean {
 
 /**
  * The proxy for a target; undefined: none. Pure. The configuration comes before the environment, and NO_PROXY counts for
- * both. Throws GatewayError `proxy_invalid` for what is no address of a proxy.
+ * both. Throws GatewayError `proxy_invalid` for what is not a proxy address.
  */
 export function proxyFor(target: string, { proxy, env }: ProxySettings): URL | undefined {
   const url = new URL(target);
@@ -66,7 +66,7 @@ function parsed(text: string, whose: string): URL {
   const full = URL.canParse(address) ? new URL(address) : undefined;
   // The text may hold a password: it is not repeated.
   if (full === undefined || !SCHEMES.has(full.protocol) || full.hostname === '')
-    throw new GatewayError('proxy_invalid', `${whose} is no address of a proxy`, {
+    throw new GatewayError('proxy_invalid', `${whose} is not a proxy address`, {
       status: 400,
       hint: 'Write http://host:port or socks5://host:port, with user:password@ before the host where it needs them.',
     });

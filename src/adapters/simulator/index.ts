@@ -118,9 +118,9 @@ class SimulatorAdapter implements Adapter {
       await pause(waitMs, signal);
       livedMs += waitMs;
       if (signal.aborted) return;
-      if (livedMs > dropsAt) throw new Error('the connection was reset by the other side');
+      if (livedMs > dropsAt) throw new Error('the connection was reset by the peer');
       await this.#someoneWrites().catch((error: unknown) =>
-        this.#host?.log.warn('a message was not taken', { error: String(error) }),
+        this.#host?.log.warn('a message was not stored', { error: String(error) }),
       );
     }
   }

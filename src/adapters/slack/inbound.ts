@@ -125,7 +125,7 @@ function readMessage({ payload, event, message, me, names, around }: Source): Re
   const sender = senderOf(payload, message, me, names);
   if (channel === undefined || ts === undefined || eventId === undefined || sender === undefined)
     return { ignored: 'message without channel, time, id or sender' };
-  if (sender.isSelf === true) return { ignored: 'our own message' };
+  if (sender.isSelf === true) return { ignored: 'own message' };
   const contents = readContents(message);
   const chatName = kind === 'group' ? names.channel(channel) : undefined;
   const said = saidIn(contents, me, names);

@@ -124,13 +124,13 @@ const MAX_REDIRECTS = 3;
  */
 async function downloadFile(attachment: Attachment, options: DownloadOptions): Promise<Uint8Array> {
   const ref = readRef(attachment.ref);
-  if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is no file of Slack');
+  if (ref === undefined) throw attachmentUnavailable(attachment.name, 'this is not a Slack file');
   let url = ref.url ?? urlOf(fieldsOf((await options.client.files.info({ file: ref.id })).file));
   const origin = url === undefined ? '' : new URL(url).origin;
   for (let hop = 0; url !== undefined && hop <= MAX_REDIRECTS; hop += 1) {
     const here = new URL(url);
     if (!isOurs(here, options.apiUrl))
-      throw attachmentUnavailable(attachment.name, `it lies outside Slack, at ${here.host}`);
+      throw attachmentUnavailable(attachment.name, `it is outside Slack, at ${here.host}`);
     const response: Response = await options.way.fetch(here.href, {
       headers: { authorization: `Bearer ${options.botToken}` },
       redirect: 'manual',

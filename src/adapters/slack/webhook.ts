@@ -94,7 +94,7 @@ export class SlackWebhookAdapter implements Adapter {
       return status === 400 && !GONE.has(text)
         ? {
             ok: true,
-            findings: ['The webhook works. It only sends: nobody can write to the gateway this way.'],
+            findings: ['The webhook works. It only sends: no one can write to the gateway this way.'],
           }
         : { ok: false, findings: [`The webhook does not work: ${status} ${text}.`] };
     } catch (error) {

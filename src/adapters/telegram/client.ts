@@ -121,7 +121,7 @@ export class BotClient {
       // The declared type is that of a polyfill; node-fetch takes every AbortSignal.
       return await this.#telegram.callApi(method, payload, { signal: signal as never });
     } catch (error) {
-      if (options.signal.aborted) throw new TelegramFailure('aborted', `${method} was given up`);
+      if (options.signal.aborted) throw new TelegramFailure('aborted', `${method} was canceled`);
       if (deadline.signal.aborted) throw new TelegramFailure('timeout', `${method} got no answer in time`);
       throw this.#failure(method, error);
     } finally {

@@ -277,7 +277,7 @@ export class Outbound {
   /** A send: paced, and with a block of the chat after a 429. */
   async #deliver<T>(chat: ChatRef, body: (target: Target) => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.#options.sendLimits) await this.#pacer.slot(paceOf(chat), signal);
-    if (signal.aborted) throw new DeliveryError('unreachable', 'the send was given up before it began');
+    if (signal.aborted) throw new DeliveryError('unreachable', 'the delivery was canceled before it began');
     try {
       return await this.#guarded(chat, body);
     } catch (error) {

@@ -6,7 +6,7 @@ export const TELEGRAM_API_ROOT = 'https://api.telegram.org';
 /** What `platforms.telegram` of config.json says about the connection itself. */
 export const telegramSettingsSchema = Type.Object({
   token: Type.String({
-    description: 'The bot token from @BotFather, for instance "123456:ABC…".',
+    description: 'The bot token from @BotFather, for example "123456:ABC…".',
     default: '',
   }),
   mode: Type.Union([Type.Literal('polling'), Type.Literal('webhook')], {
@@ -37,7 +37,7 @@ export const telegramSettingsSchema = Type.Object({
   sendLimits: Type.Optional(
     Type.Boolean({
       description:
-        "Stay under Telegram's send limits (1 a second per chat, 20 a minute per group, 30 a second in all).",
+        "Stay under Telegram's send limits (1 a second per chat, 20 a minute per group, 30 a second in total).",
       default: true,
     }),
   ),

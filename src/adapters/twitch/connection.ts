@@ -113,7 +113,7 @@ export class TwitchConnection {
     if (targets.length === 0) return;
     const text = online
       ? `#${channel} is live: https://www.twitch.tv/${channel}`
-      : `The stream of #${channel} is over.`;
+      : `The stream of #${channel} has ended.`;
     try {
       await host.announce?.({ id: `stream:${id}`, text, targets });
     } catch (error) {
@@ -133,8 +133,8 @@ export class TwitchConnection {
     if (this.#channels.length === 0) park('there is no channel to join', 'channels', 'the channels to join');
     const odd = this.#channels.find((channel) => !NAME.test(channel));
     if (odd !== undefined)
-      park(`${JSON.stringify(odd)} is no channel`, 'channels', 'login names of channels');
+      park(`${JSON.stringify(odd)} is not a channel`, 'channels', 'login names of channels');
     if (settings.port !== undefined && (settings.port < 1 || settings.port > 65_535))
-      park(`${settings.port} is no port`, 'port', 'a port');
+      park(`${settings.port} is not a port`, 'port', 'a port');
   }
 }

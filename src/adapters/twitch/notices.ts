@@ -34,7 +34,7 @@ const HINTS: Readonly<Record<string, string>> = {
   msg_emoteonly: 'The channel is in emote-only mode; a moderator can make the bot a moderator.',
   msg_followersonly: 'The channel is for followers only: let the bot follow it or make the bot a moderator.',
   msg_subsonly: 'The channel is for subscribers only: make the bot a moderator.',
-  msg_verified_email: "Verify the e-mail address of the bot's account.",
+  msg_verified_email: "Verify the email address of the bot's account.",
   msg_requires_verified_phone_number: "Verify the phone number of the bot's account.",
   msg_banned: 'The bot is banned from the channel.',
 };

@@ -70,7 +70,7 @@ export class ChatSession {
           // Not connected any more: the end of the connection says so.
         });
       },
-      silent: () => this.#over.reject(new Error('Twitch has gone silent')),
+      silent: () => this.#over.reject(new Error('Twitch stopped responding')),
     });
     this.#client = new ChatClient({
       url: chatUrlOf(options.settings),

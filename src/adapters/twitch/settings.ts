@@ -27,7 +27,7 @@ export const twitchSettingsSchema = Type.Object({
   ),
   refreshToken: Type.Optional(
     Type.String({
-      description: 'Refresh token that came with the token. Later ones are kept in the data folder.',
+      description: 'Refresh token that came with the token. Later ones are kept in the data directory.',
       default: '',
     }),
   ),
@@ -38,7 +38,7 @@ export const twitchSettingsSchema = Type.Object({
   notices: Type.Optional(
     Type.Array(Type.String(), {
       description:
-        'Chats that are told when a stream of a joined channel begins or ends, as <platform>:<chat>[:<thread>] or home:<platform>. Needs clientId.',
+        'Chats that get a notice when a stream of a joined channel begins or ends, as <platform>:<chat>[:<thread>] or home:<platform>. Needs clientId.',
       default: [],
     }),
   ),
@@ -69,7 +69,7 @@ export const twitchSettingsSchema = Type.Object({
   eventSubUrl: Type.Optional(
     Type.String({
       description:
-        'EventSub WebSocket that tells when streams begin and end; for a local server. Used when clientId is set.',
+        'EventSub WebSocket that reports when streams begin and end; for a local server. Used when clientId is set.',
       default: TWITCH.eventSub,
     }),
   ),

@@ -158,7 +158,10 @@ export class StreamWatch {
     const heard = (): void => {
       clearTimeout(timer);
       if (watched)
-        timer = setTimeout(() => over.reject(new Error('EventSub has gone silent')), keepaliveMs + SLACK_MS);
+        timer = setTimeout(
+          () => over.reject(new Error('EventSub stopped responding')),
+          keepaliveMs + SLACK_MS,
+        );
     };
     socket.on('message', (data) => {
       const message = readStreamMessage(String(data));

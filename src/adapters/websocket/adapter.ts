@@ -69,7 +69,7 @@ class HealthReport {
  */
 async function provenBy(proof: Promise<void>, signal: AbortSignal): Promise<void> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(new Error('the time for the delivery is over'));
+  const abort = (): void => reject(new Error('the time for the delivery has passed'));
   signal.addEventListener('abort', abort, { once: true });
   try {
     await Promise.race([proof, aborted]);

@@ -71,7 +71,7 @@ export class ClientProtocol {
       throw new GatewayError(
         'bad_client_key',
         'the client key does not belong to this client id; this connection stays what it was',
-        { hint: 'Send the key that came with this id in the greeting, or go on as the new client.' },
+        { hint: 'Send the key that came with this id in the greeting, or continue as the new client.' },
       );
     }
     // Answers to what was already sent would go to a person that is no longer there.

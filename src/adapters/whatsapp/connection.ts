@@ -155,7 +155,7 @@ export async function runConnection(
     closed.resolve(new Error(`the server answers HTTP ${property(response, 'statusCode')}`)),
   );
 
-  const pulse = watch(socket, options, () => closed.resolve(new Error('WhatsApp has gone silent')));
+  const pulse = watch(socket, options, () => closed.resolve(new Error('WhatsApp stopped responding')));
   const onUpdate = (update: Partial<ConnectionState>): void => {
     if (update.connection === 'close') closed.resolve(update.lastDisconnect?.error);
     if (signal.aborted) return;
@@ -296,7 +296,7 @@ function watch(
       const attrs = { id: socket.generateMessageTag(), to: 's.whatsapp.net', type: 'get', xmlns: 'w:p' };
       socket
         .sendNode({ tag: 'iq', attrs, content: [{ tag: 'ping', attrs: {} }] })
-        .catch((error: unknown) => log.debug(`the question for a sign of life failed: ${messageOf(error)}`));
+        .catch((error: unknown) => log.debug(`the heartbeat failed: ${messageOf(error)}`));
     },
     silent,
   });

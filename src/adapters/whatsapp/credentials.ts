@@ -258,7 +258,7 @@ async function takeOver(folder: string, file: SessionFile, baileys: Baileys, log
     { bucket: ACCOUNT, id: 'creds', value: JSON.stringify(session.creds, replacer) },
   ]);
   await retireMultiFileSession(folder);
-  log.info('the existing WhatsApp session was taken over', { folder, keys: session.keys.length });
+  log.info('the existing WhatsApp session was imported', { folder, keys: session.keys.length });
 }
 
 function isRecord(value: unknown): value is { [key: string]: unknown } {

@@ -17,7 +17,7 @@ export const GIVEN = {
 export const DESCRIBED = {
   locationMessage: 'coordinates, name and address',
   liveLocationMessage: 'coordinates at the moment of sending, and its caption',
-  contactMessage: 'name, phone numbers and e-mail addresses',
+  contactMessage: 'name, phone numbers and email addresses',
   contactsArrayMessage: 'the same of each contact',
   pollCreationMessage: 'question and options',
   pollResultSnapshotMessage: 'question and options, with votes',

@@ -168,7 +168,7 @@ export class Outbound {
     if (line === undefined) throw new DeliveryError('unreachable', 'WhatsApp is not connected');
     const jid = jidOfChat(chat.chatId);
     if (jid === undefined)
-      throw new DeliveryError('rejected', `"${chat.chatId}" is no WhatsApp chat`, {
+      throw new DeliveryError('rejected', `"${chat.chatId}" is not a WhatsApp chat`, {
         hint: 'Use the chat id the console shows, or a phone number with country code.',
       });
     if (isBroadcast(jid))
@@ -206,8 +206,8 @@ export class Outbound {
       // An empty list is also what baileys makes of no answer at all.
       const known = isPhone(jid) ? await before(socket.onWhatsApp(jid), stop, BEFORE_SENDING) : undefined;
       throw known?.length === 0
-        ? new DeliveryError('gone', 'nobody uses WhatsApp with this number')
-        : new DeliveryError('unreachable', 'WhatsApp does not say which devices this person has');
+        ? new DeliveryError('gone', 'this number does not use WhatsApp')
+        : new DeliveryError('unreachable', 'WhatsApp did not report the devices of this person');
     } catch (error) {
       const failure = failureOf(error);
       // Whatever happened here happened before the message was sent.

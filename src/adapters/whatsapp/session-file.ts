@@ -64,7 +64,7 @@ export class SessionFile {
     const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     await chmod(path, 0o600);
     if (goodBytes < bytes.length) {
-      log.warn('the last record of the session file was torn and is dropped', { path });
+      log.warn('the last record of the session file was incomplete and is dropped', { path });
       await file.truncate(goodBytes);
     }
     const session = new SessionFile(path, file, goodBytes);
@@ -144,7 +144,7 @@ export class SessionFile {
     } catch (error) {
       // Half a line may be on disk (disk full): cut it off, or later lines would come after a damaged one.
       await this.#file.truncate(this.#size).catch((cause: unknown) => {
-        this.#broken = new Error('the session file cannot be written any more', { cause });
+        this.#broken = new Error('the session file can no longer be written', { cause });
       });
       throw error;
     }

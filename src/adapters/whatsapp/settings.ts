@@ -11,7 +11,7 @@ export const whatsappSettingsSchema = Type.Object({
   sessionPath: Type.Optional(
     Type.String({
       description:
-        'Folder of the linked session (private keys, 0600). Empty: a private folder in the data folder. A session that an older gateway left there is taken over.',
+        'Directory of the linked session (private keys, 0600). Empty: a private directory in the data directory. An existing session of @0xkobold/pi-gateway is imported.',
       default: '',
     }),
   ),
@@ -25,7 +25,7 @@ export const whatsappSettingsSchema = Type.Object({
   pairingPhone: Type.Optional(
     Type.String({
       description:
-        'Phone number of the account with country code: a pairing code to type on the phone is shown beside the QR code. Empty: QR code only.',
+        'Phone number of the account with country code: a pairing code to type on the phone is shown next to the QR code. Empty: QR code only.',
       default: '',
       pattern: '^(?:\\+?[0-9 ().-]{6,24})?$',
     }),
@@ -33,7 +33,7 @@ export const whatsappSettingsSchema = Type.Object({
   version: Type.Optional(
     Type.String({
       description:
-        'WhatsApp Web version to report, for instance "2.3000.1043857760". Only needed when WhatsApp refuses this client as too old. Empty: the one baileys was built for.',
+        'WhatsApp Web version to report, for example "2.3000.1043857760". Only needed when WhatsApp refuses this client as too old. Empty: the one baileys was built for.',
       default: '',
       pattern: '^(?:\\d+\\.\\d+\\.\\d+)?$',
     }),
@@ -54,7 +54,7 @@ export const whatsappSettingsSchema = Type.Object({
   ),
   maxMessageAgeHours: Type.Optional(
     Type.Number({
-      description: 'Messages that waited longer than this while the gateway was off are not answered.',
+      description: 'Messages older than this when the gateway starts are not answered.',
       default: 24,
       minimum: 0,
     }),

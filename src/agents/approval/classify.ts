@@ -170,7 +170,7 @@ export function classifyCall(tool: string, args: Arguments, cwd: string, own = t
     default:
       return {
         dangerous: true,
-        reason: 'this tool is not one of pi’s own',
+        reason: 'this is not a tool of pi',
         groupKey: `tool ${tool}`,
         group: `every call of the tool ${tool}`,
       };

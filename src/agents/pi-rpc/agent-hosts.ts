@@ -316,7 +316,7 @@ function noneUp(views: readonly AgentHostView[]): TurnEnd {
 function hostDown({ name, state, detail, hint }: AgentHostView): TurnEnd {
   return failedEnd(
     'agent_unreachable',
-    'The machine on which this conversation lives cannot be reached just now; /new starts a fresh one elsewhere.',
+    'The machine of this conversation cannot be reached. /new starts a new session on another one.',
     `Host ${name}: ${detail} ${hint ?? ''}`.trim(),
     // A line that was cut a moment ago may be back within the pauses of the turn.
     { reachedModel: false, retryable: state === 'retrying' },
@@ -326,7 +326,7 @@ function hostDown({ name, state, detail, hint }: AgentHostView): TurnEnd {
 function unknownHost(name: string): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    'The machine on which this conversation lives no longer exists; /new starts a fresh one.',
+    'The machine of this conversation no longer exists. /new starts a new session.',
     `The session's file is on host "${name}", which agent.hosts no longer has.`,
     { reachedModel: false },
   );

@@ -91,7 +91,7 @@ class SdkLink implements PiLink {
   kill(): void {
     this.terminate();
     this.#host.remove(this.#link);
-    this.#gone({ cause: 'exited', detail: 'given up', stderr: '' });
+    this.#gone({ cause: 'exited', detail: 'stopped', stderr: '' });
   }
 
   #gone(end: LinkEnd): void {

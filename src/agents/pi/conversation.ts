@@ -40,13 +40,13 @@ async function undoTurn(session: LiveSession): Promise<Undone & { readonly file:
   const last = messages.at(-1);
   const entryId = stringAt(last, 'entryId');
   if (entryId === undefined)
-    throw new GatewayError('nothing_to_undo', 'there is no turn to take back', {
+    throw new GatewayError('nothing_to_undo', 'there is no turn to undo', {
       status: 409,
       hint: 'This conversation is empty.',
     });
   const forked = objectAt({ it: await ask(session, { type: 'fork', entryId }) }, 'it');
   if (forked['cancelled'] === true)
-    throw new GatewayError('agent_refused', 'an extension of the agent did not let the turn be taken back', {
+    throw new GatewayError('agent_refused', 'an extension of the agent did not allow the undo', {
       status: 409,
     });
   const file =
@@ -328,7 +328,7 @@ export class PiConversation implements Conversation {
 
   async #connect(): Promise<LiveSession> {
     const place = await this.#backend.place(this.#spec, this.#unwanted.signal);
-    if (place === undefined) throw new Error('nobody waits any more');
+    if (place === undefined) throw new Error('the request was canceled');
     if (place.localFolder && !existsSync(this.#spec.cwd)) {
       place.slot.leave();
       throw new StartFailure(noFolder(this.#spec.cwd));

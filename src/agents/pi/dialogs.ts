@@ -74,7 +74,7 @@ export class PiDialogs {
           ...(answer.reason === undefined ? {} : { reason: answer.reason }),
         }),
       };
-    const why = answer.type === 'cancelled' ? answer.reason : 'nobody decided';
+    const why = answer.type === 'cancelled' ? answer.reason : 'no decision';
     return { value: writeApproval({ hash, decision: 'deny', reason: `Not approved: ${why}.` }) };
   }
 

@@ -38,12 +38,12 @@ const START_RULES: readonly Rule[] = [
   },
   {
     when: /Stored session working directory does not exist: ?(\S*)/i,
-    message: 'The working folder of this conversation is gone; /new starts a fresh one.',
-    hint: 'Restore the folder $1, or start a new session.',
+    message: 'The working directory of this conversation is gone. /new starts a new session.',
+    hint: 'Restore the directory $1, or start a new session.',
   },
   {
     when: /Session file is not a valid/,
-    message: 'The saved conversation could not be opened; /new starts a fresh one.',
+    message: 'The saved conversation could not be opened. /new starts a new session.',
     hint: 'The session file is damaged; start a new session, or repair the file.',
   },
   {
@@ -125,7 +125,7 @@ export function unlimited(): TurnEnd {
 export function noFolder(cwd: string): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    "The agent's working folder does not exist.",
+    "The agent's working directory does not exist.",
     `Create the folder ${oneLine(cwd)}, or set agent.cwd.`,
     NOT_REACHED,
   );

@@ -264,9 +264,7 @@ class ScriptedConversation implements Conversation {
   undo(): Promise<Undone> {
     const text = this.#answered.pop();
     if (text !== undefined) return Promise.resolve({ text });
-    return Promise.reject(
-      new GatewayError('nothing_to_undo', 'there is no turn to take back', { status: 409 }),
-    );
+    return Promise.reject(new GatewayError('nothing_to_undo', 'there is no turn to undo', { status: 409 }));
   }
 
   aside(input: AgentInput, listener: Listener, signal: AbortSignal, reserve?: ReserveCall): Promise<TurnEnd> {

@@ -132,6 +132,6 @@ export function requestOf(row: Row): PairingRequest {
 export function decidedMeanwhile(): GatewayError {
   return new GatewayError('request_not_found', 'no pending request with that id', {
     status: 404,
-    hint: 'It was decided or expired meanwhile; the person can write again.',
+    hint: 'It was already decided or has expired. The person can write again.',
   });
 }

@@ -63,4 +63,4 @@ export type AskQuestion = (question: AgentQuestion, signal: AbortSignal) => Prom
 
 /** Nobody can be asked. */
 export const nobodyToAsk: AskQuestion = () =>
-  Promise.resolve({ type: 'cancelled', reason: 'nobody can be asked' });
+  Promise.resolve({ type: 'cancelled', reason: 'there is no one to ask' });

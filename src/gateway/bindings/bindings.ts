@@ -123,7 +123,7 @@ export class Bindings {
     this.#refuseFile(found.file);
     for (const user of sessions.openWithFile(found.file)) {
       if (leased(user.id) || conversations.queue(user.id)?.idle === false)
-        throw new GatewayError('agent_busy', 'that session is at work or open in a terminal', {
+        throw new GatewayError('agent_busy', 'that session is running or open in a terminal', {
           status: 409,
           hint: 'Wait for the answer, or close it there.',
         });
@@ -131,7 +131,10 @@ export class Bindings {
         throw new GatewayError(
           'session_in_use',
           `that session belongs to another chat: ${user.chat.platform} ${user.chat.chatId}`,
-          { status: 409, hint: 'Reset that chat’s session first: two chats cannot write to one session.' },
+          {
+            status: 409,
+            hint: 'Reset the session of that chat first: two chats cannot write to one session.',
+          },
         );
       // One writer at a time.
       await conversations.closeConversation(user);

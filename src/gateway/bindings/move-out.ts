@@ -22,7 +22,7 @@ export interface Ending {
 
 /**
  * The chat of a bound session is unbound: the session ends, and what has no outcome goes on in the chat's own one. A turn
- * that has not reached the model waits again. In one commit: nothing is lost, and nothing is there twice.
+ * that has not reached the model waits again. In one commit: nothing is lost, and nothing is defined twice.
  */
 export async function moveOut(
   deps: MoveOutDeps,

@@ -20,7 +20,7 @@ export function refuseBound({ bound }: SessionRecord): void {
 }
 
 export function bindingOver(): GatewayError {
-  return new GatewayError('binding_over', 'That binding is over.', {
+  return new GatewayError('binding_over', 'That binding has ended.', {
     status: 410,
     hint: 'The operator binds the chat again with /gateway bind or bind-current.',
   });

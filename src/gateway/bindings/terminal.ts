@@ -202,7 +202,7 @@ export class Terminal {
     this.#asks.set(ask, answered);
     const answer: AgentAnswer =
       run === undefined
-        ? { type: 'cancelled', reason: 'the turn is over' }
+        ? { type: 'cancelled', reason: 'the turn has ended' }
         : await run.ask(
             { kind: 'approval', title: call.tool, call },
             AbortSignal.any([answered.signal, run.signal]),
@@ -221,7 +221,7 @@ export class Terminal {
             type: 'decided',
             ask,
             decision: 'deny',
-            reason: `Not approved: ${answer.type === 'cancelled' ? answer.reason : 'nobody decided'}.`,
+            reason: `Not approved: ${answer.type === 'cancelled' ? answer.reason : 'no decision'}.`,
           },
     );
   }

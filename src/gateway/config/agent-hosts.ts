@@ -26,7 +26,7 @@ export function agentHosts(agent: Config['agent'], override: string | undefined)
     if (program === undefined) throw new ConfigError(`agent.hosts.${i}.command: is empty`, 'Name a program.');
     if (names.has(name))
       throw new ConfigError(
-        `agent.hosts.${i}.name: "${name}" is there twice`,
+        `agent.hosts.${i}.name: "${name}" is defined twice`,
         'Sessions find their host by its name: give each host its own.',
       );
     names.add(name);

@@ -119,7 +119,7 @@ export const PlatformsSchema = Type.Object({
       sendLimits: Type.Optional(
         Type.Boolean({
           default: true,
-          description: 'Keep to Telegram’s own send limits; false only for a local server.',
+          description: 'Keep to the send limits of Telegram; false only for a local server.',
         }),
       ),
       apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.', { 'x-is': 'http' })),

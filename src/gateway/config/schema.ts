@@ -22,7 +22,7 @@ const AgentHostSchema = Type.Object({
   ),
   sessionDir: Type.Optional(text('Directory of its session files, as the host sees it.', { 'x-is': 'path' })),
   sharesFiles: Type.Optional(
-    Type.Boolean({ description: 'It sees the gateway’s files under the same paths.' }),
+    Type.Boolean({ description: 'It sees the files of the gateway under the same paths.' }),
   ),
 });
 
@@ -129,7 +129,7 @@ export const ConfigSchema = Type.Object({
       allowAll: Type.Optional(
         Type.Boolean({
           default: false,
-          description: 'Give everybody access. Dangerous: an agent with a shell answers.',
+          description: 'Give everyone access. Dangerous: an agent with a shell answers.',
         }),
       ),
       requirePairing: Type.Optional(
@@ -266,7 +266,7 @@ export const ConfigSchema = Type.Object({
       sharesFiles: Type.Optional(
         Type.Boolean({
           description:
-            'The agent sees the gateway’s files under the same paths; default: false for ssh, docker, podman, kubectl and the like.',
+            'The agent sees the files of the gateway under the same paths; default: false for ssh, docker, podman, kubectl and similar commands.',
         }),
       ),
       hosts: Type.Optional(

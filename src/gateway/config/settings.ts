@@ -239,7 +239,7 @@ export function isLoopbackHost(host: string): boolean {
 
 /** Badges that stay red as long as the configuration lets strangers in. */
 export function openBadges(settings: Settings): string[] {
-  const badges = settings.allowAll ? ['allowAll: everybody has access'] : [];
+  const badges = settings.allowAll ? ['allowAll: everyone has access'] : [];
   if (settings.openLoopback) badges.push('openLoopback: every local user can read the API');
   for (const platform of PLATFORMS) {
     if (!settings.enabled(platform)) continue;
@@ -307,6 +307,6 @@ function checkNotices(targets: readonly string[]): void {
         error instanceof GatewayError ? error.hint : undefined,
       );
     }
-    throw new ConfigError(`${name}: nobody asks for a stream notice, so it has no origin`, 'Name a chat.');
+    throw new ConfigError(`${name}: a stream notice has no origin`, 'Name a chat.');
   }
 }

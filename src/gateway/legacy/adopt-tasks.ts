@@ -32,7 +32,7 @@ function adoptTask(tx: Tx, row: Row, now: number): void {
       progress,
       textOf(row, 'progress_message') ?? null,
       textOf(row, 'result') ?? null,
-      status === 'lost' ? 'The older gateway ended while the task ran.' : (textOf(row, 'error') ?? null),
+      status === 'lost' ? '@0xkobold/pi-gateway ended while the task ran.' : (textOf(row, 'error') ?? null),
       createdAt,
       timeOf(row, 'started_at', createdAt),
       completedAt,

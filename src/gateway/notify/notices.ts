@@ -87,7 +87,7 @@ export class Notices {
 
   /** Sends what waits for room, for the end of quiet hours or for another try. Never rejects. */
   tick(): Promise<void> {
-    return this.#run('notices that wait were not sent', async () => {
+    return this.#run('pending notices were not sent', async () => {
       const held = this.rows.inState('held');
       if (held.length > 0) await this.#flush(held);
       this.#pump();

@@ -44,7 +44,7 @@ export class ChatAnswers {
   /** `/answer [#n] <text>`, and plain messages that are answers. */
   async answer(args: string, message: InboundMessage): Promise<string> {
     const { dialogs, prefix } = this.#deps;
-    if (args === '') return `Say the answer: ${prefix(message.chat)}answer #n <text>`;
+    if (args === '') return `Reply with the answer: ${prefix(message.chat)}answer #n <text>`;
     const { which, text } = readAddress(args);
     const found = dialogs.book.find(
       message.chat,
@@ -64,7 +64,7 @@ export class ChatAnswers {
   /** `/approve [once|session] [#n]` */
   async approve(args: string, message: InboundMessage): Promise<string> {
     const match = /^(once|session)?\s*(\S*)$/i.exec(args);
-    if (match === null) return 'Say /approve once or /approve session.';
+    if (match === null) return 'Send /approve once or /approve session.';
     const decision: ApprovalDecision = match[1]?.toLowerCase() === 'session' ? 'session' : 'once';
     return this.#decide(match[2] ?? '', decision, message);
   }
@@ -137,8 +137,8 @@ export class ChatAnswers {
     const prefix = this.#deps.prefix(chat);
     if (question.kind === 'approval')
       return `To let it run, say ${prefix}approve #${number}; to refuse, ${prefix}deny #${number}.`;
-    if (question.kind === 'confirm') return `Say yes or no: #${number} yes`;
-    return `Say one of the choices by its number: #${number} 1 to #${number} ${question.options?.length ?? 1}.`;
+    if (question.kind === 'confirm') return `Reply with yes or no: #${number} yes`;
+    return `Reply with the number of a choice: #${number} 1 to #${number} ${question.options?.length ?? 1}.`;
   }
 }
 

@@ -181,7 +181,7 @@ export class Dialogs {
   async answer(id: string, answer: AgentAnswer, actor: Actor): Promise<Dialog> {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined || !this.book.close(id, outcomeOf(answer)))
-      throw new GatewayError('dialog_over', 'that question is over', {
+      throw new GatewayError('dialog_over', 'that question is closed', {
         status: 409,
         hint: 'List the open questions.',
       });
@@ -247,9 +247,9 @@ export class Dialogs {
       const known = approvals.answer(question.call, sessionId, addressee.requester?.id);
       if (known !== undefined) return known;
     }
-    if (this.#stopped || signal.aborted) return { type: 'cancelled', reason: 'nobody waits for an answer' };
+    if (this.#stopped || signal.aborted) return { type: 'cancelled', reason: 'the question was withdrawn' };
     if (addressee.chat === undefined && origin.operator !== true)
-      return { type: 'cancelled', reason: 'nobody can be asked' };
+      return { type: 'cancelled', reason: 'there is no one to ask' };
     if (!this.book.hasRoom(sessionId))
       return { type: 'cancelled', reason: 'too many questions are open already' };
     const now = clock();
@@ -265,7 +265,7 @@ export class Dialogs {
     };
     await db.write((tx) => this.#rows.insert(tx, dialog, egress(question.title).slice(0, 200)));
     // While it was stored the turn may have ended.
-    if (this.#isOver(signal)) return { type: 'cancelled', reason: 'nobody waits for an answer' };
+    if (this.#isOver(signal)) return { type: 'cancelled', reason: 'the question was withdrawn' };
     const answer = this.#open(origin, dialog, waitMs, signal);
     await origin.before?.().catch((error: unknown) => {
       this.#deps.log.warn('what was said before a question could not be ended', { error: messageOf(error) });
@@ -306,7 +306,7 @@ export class Dialogs {
   #expire(dialog: Dialog): void {
     const minutes = Math.max(1, Math.round((dialog.expiresAt - dialog.createdAt) / 60_000));
     const within = `${minutes} ${minutes === 1 ? 'minute' : 'minutes'}`;
-    if (this.#close(dialog.id, 'timed_out', `nobody answered within ${within}`))
+    if (this.#close(dialog.id, 'timed_out', `no answer within ${within}`))
       this.#deps.voice.tell(dialog, 'timed_out');
   }
 
@@ -336,7 +336,7 @@ export class Dialogs {
     answered(answer);
     this.#deps.events.emit({ type: 'dialog-closed', id: dialog.id, outcome, actor: actor.name });
     this.#deps.voice.show(dialog, { type: 'dialog_closed', id: dialog.id, outcome });
-    const by = actor.surface === 'chat' ? dialog.requester?.name : 'my operator';
+    const by = actor.surface === 'chat' ? dialog.requester?.name : 'the operator';
     const end = { outcome, answer, ...(actor === GATEWAY || by === undefined ? {} : { by }) };
     this.#deps.voice.closed(dialog, end);
   }

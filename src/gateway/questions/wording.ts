@@ -75,7 +75,7 @@ function readable(tool: string, argumentsJson: string): string {
 function shortened(text: string): string {
   if (text.length <= SHOWN_CHARS) return text;
   const [head, tail] = [text.slice(0, SHOWN_CHARS - 700).toWellFormed(), text.slice(-700).toWellFormed()];
-  return `${head}\n… ${text.length - SHOWN_CHARS} more characters, which my operator's console shows …\n${tail}`;
+  return `${head}\n… ${text.length - SHOWN_CHARS} more characters, which the operator sees in the console …\n${tail}`;
 }
 
 interface Choice {
@@ -116,7 +116,7 @@ function choiceLines(dialog: Dialog, wording: Wording): string[] {
     .join('\n');
   switch (question.kind) {
     case 'approval': {
-      if (!mayApprove) return ['Only my operator can approve this.'];
+      if (!mayApprove) return ['Only the operator can approve this.'];
       const session = `"For this session" means: ${visible(question.call?.group ?? '')}.`;
       if (buttons) return [session];
       return [
@@ -142,7 +142,7 @@ function choiceLines(dialog: Dialog, wording: Wording): string[] {
 
 function waitLine({ requester, createdAt, expiresAt }: Dialog): string {
   const minutes = Math.max(1, Math.round((expiresAt - createdAt) / 60_000));
-  return `I wait ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} for ${visible(requester?.name ?? 'my operator')}.`;
+  return `I wait ${minutes} ${minutes === 1 ? 'minute' : 'minutes'} for ${visible(requester?.name ?? 'the operator')}.`;
 }
 
 /** The parts with the choices as buttons below the last one. */
@@ -171,10 +171,10 @@ export function closedNotice(dialog: Dialog, answer: AgentAnswer | 'timed_out'):
   const { number, question } = dialog;
   if (answer === 'timed_out')
     return question.kind === 'approval'
-      ? `Nobody approved #${number} in time, so it was not ${isFile(question) ? 'sent' : 'run'}.`
-      : `Nobody answered #${number} in time; I go on without.`;
-  if (answer.type !== 'approval') return `My operator has answered #${number}.`;
-  return answer.decision === 'deny' ? `My operator denied #${number}.` : `My operator approved #${number}.`;
+      ? `No one approved #${number} in time, so it was not ${isFile(question) ? 'sent' : 'run'}.`
+      : `No one answered #${number} in time. I'll continue without an answer.`;
+  if (answer.type !== 'approval') return `The operator has answered #${number}.`;
+  return answer.decision === 'deny' ? `The operator denied #${number}.` : `The operator approved #${number}.`;
 }
 
 /** The question as its chat reads it once it is over, in Markdown: nothing is left to choose. */
@@ -202,7 +202,7 @@ export function endLine({ outcome, answer, by }: QuestionEnd): string {
     case 'cancelled':
       return 'No answer was given.';
     case 'timed_out':
-      return 'Nobody answered in time.';
+      return 'No answer in time.';
     case 'withdrawn':
       return 'Withdrawn.';
     case 'void':
@@ -217,9 +217,9 @@ export function overText({ number, outcome }: ClosedDialog): string {
     approved_session: 'was approved already',
     denied: 'was denied already',
     answered: 'was answered already',
-    cancelled: 'is over',
+    cancelled: 'is closed',
     timed_out: 'has timed out',
-    withdrawn: 'is over: the agent does not wait any more',
+    withdrawn: 'is closed: the agent no longer needs an answer',
     void: 'is void: I was restarted since',
   }[outcome];
   return `Question #${number} ${said}. Nothing has changed.`;
@@ -227,8 +227,8 @@ export function overText({ number, outcome }: ClosedDialog): string {
 
 export function notYoursText({ number, requester }: Dialog): string {
   return requester === undefined
-    ? `Only my operator can answer question #${number}.`
-    : `Question #${number} is for ${visible(requester.name)}; only they or my operator can answer it.`;
+    ? `Only the operator can answer question #${number}.`
+    : `Question #${number} is for ${visible(requester.name)}; only they or the operator can answer it.`;
 }
 
 export function whichText(dialogs: readonly Dialog[], prefix: string): string {
@@ -238,5 +238,5 @@ export function whichText(dialogs: readonly Dialog[], prefix: string): string {
   const list = dialogs
     .map(({ number, question }) => `#${number} ${visible(question.title).slice(0, 80)}`)
     .join('\n');
-  return `I have asked more than one thing:\n${list}\nSay which, like: ${example}`;
+  return `I have asked more than one thing:\n${list}\nReply with the number, for example: ${example}`;
 }

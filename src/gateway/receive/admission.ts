@@ -41,7 +41,7 @@ const FOR_ANOTHER = /^\s*\/[A-Za-z]\w*@\w/;
 /** May this sender speak, here, now? Order matters: cheap and silent answers first. */
 export function admit(facts: AdmissionFacts): Admission {
   const { message, policy } = facts;
-  if (message.sender.isSelf) return ignore('own_message', 'our own message or its echo');
+  if (message.sender.isSelf) return ignore('own_message', 'own message or its echo');
   if (message.sender.isBot && !facts.allowlisted) return ignore('bot', 'the sender is a bot');
   if (facts.blocked) return ignore('blocked', 'the sender is blocked');
 

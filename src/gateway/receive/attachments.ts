@@ -170,7 +170,7 @@ class InputFiles {
     if (this.#sharesFiles)
       return gatewayLine(`${name} was saved to ${await save(attachment, bytes, this.#folder, this.#tag)}`);
     return gatewayLine(
-      `${name} (${bytes.byteLength} bytes) cannot be opened here: it is on another machine than you. Say so to the person who sent it.`,
+      `${name} (${bytes.byteLength} bytes) cannot be opened here: it is on another machine than you. Let the sender know.`,
     );
   }
 }

@@ -183,13 +183,13 @@ export class Intake {
     refused(item.message, 'revoked', 'the sender lost access while the message was being stored');
     await persist((tx) => inbox.setState(tx, item, 'done'));
     if (item.message.promptId !== undefined)
-      await this.#refuse(item.message, 'This gateway does not take messages from here.');
+      await this.#refuse(item.message, 'This gateway does not accept messages from here.');
   }
 
   /** Beyond the cap the newest is refused, with a sentence. */
   async #full(message: InboundMessage): Promise<void> {
     const { refused, maxWaiting } = this.#deps;
-    refused(message, 'queue_full', 'too many messages wait in this session');
+    refused(message, 'queue_full', 'too many messages are queued in this session');
     await this.#refuse(
       message,
       `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
@@ -263,7 +263,7 @@ export class Intake {
         ? outbox.add(tx, {
             chat: message.chat,
             meta: { kind: 'notice' },
-            parts: outbox.format(message.chat, `Your edit was not taken. ${over.text}`),
+            parts: outbox.format(message.chat, `Your edit was rejected. ${over.text}`),
             replyTo: message.messageId,
           })
         : undefined,

@@ -15,7 +15,7 @@ import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { overBudget, textBytes } from './text-budget.ts';
 
-const NOT_NOW = 'This gateway does not take messages from here right now.';
+const NOT_NOW = 'This gateway does not accept messages from here right now.';
 const STILL_PENDING =
   'Your request is pending. This message was not kept. Send it again when you are approved.';
 const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';

@@ -338,7 +338,10 @@ export class Receiver {
     this.#refused(message, error.code, error.message);
     if (error.code !== 'storage_full' || message.promptId !== undefined) return;
     if (this.#fullNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
-      this.#tell(message, 'My disk is full, so I cannot take messages right now. My operator knows.');
+      this.#tell(
+        message,
+        'The disk of the gateway is full, so it accepts no messages right now. The operator knows.',
+      );
   }
 
   /** A sentence for a refused sender. Not stored: nothing was accepted. */
@@ -370,14 +373,14 @@ function isKept({ chatKind, text }: InboundMessage, code: string): boolean {
 function refusedPrompt(code: string): string {
   return code === 'rate_limited'
     ? 'Too many messages (rate_limited). Please wait a minute.'
-    : 'This gateway does not take messages from here.';
+    : 'This gateway does not accept messages from here.';
 }
 
 /** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */
 function forClients(error: unknown): unknown {
   if (!(error instanceof GatewayError) || !error.code.startsWith('storage_')) return error;
   const reason = error.code === 'storage_full' ? 'the disk is full' : 'the store does not work';
-  return new GatewayError(error.code, `messages cannot be taken right now: ${reason}`, {
+  return new GatewayError(error.code, `messages cannot be accepted right now: ${reason}`, {
     status: error.status,
     cause: error,
   });

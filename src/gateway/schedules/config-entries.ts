@@ -26,7 +26,7 @@ export function followConfig(
     const { id } = entry;
     if (named.has(id))
       throw new ConfigError(
-        `schedules.${i}.id: "${id}" is there twice`,
+        `schedules.${i}.id: "${id}" is defined twice`,
         'Give each schedule an id of its own.',
       );
     named.add(id);

@@ -329,7 +329,7 @@ function moment(words: Words, zone: string, now: number): { at: number; zone: st
 /** A moment within the time that `/at` looks ahead. */
 function within(at: number | undefined, zone: string, now: number, words: Words) {
   const where = words.zone() ?? zone;
-  if (at === undefined || at <= now) throw badSchedule('that time is over', AT_HINT);
+  if (at === undefined || at <= now) throw badSchedule('that time has passed', AT_HINT);
   if (at > now + AHEAD_MS) throw badSchedule('that is more than two years ahead', AT_HINT);
   return { at, zone: where };
 }
@@ -356,13 +356,15 @@ function onDate(
 }
 
 function done(words: Words, spec: ScheduleSpec, zone: string, hint = EVERY_HINT): ParsedSchedule {
-  if (words.rest === '') throw badSchedule('say what is to be done', hint);
+  if (words.rest === '') throw badSchedule('the prompt is missing', hint);
   return { spec, zone, words: undefined, prompt: words.rest };
 }
 
 function unread(word: string, hint = EVERY_HINT): Error {
   return badSchedule(
-    word === '' ? 'say when, then what' : `"${word.slice(0, 40).toWellFormed()}" is not a time`,
+    word === ''
+      ? 'the time and the prompt are missing'
+      : `"${word.slice(0, 40).toWellFormed()}" is not a time`,
     hint,
   );
 }

@@ -40,9 +40,9 @@ export interface ScheduleWords {
 export function parseWords(words: ScheduleWords, zone: string, now: number): ParsedSchedule {
   const { every, cron, at } = words;
   const where = words.timezone === undefined ? zone : needZone(words.timezone);
-  if (words.prompt.trim() === '') throw badSchedule('say what is to be done', 'Give "prompt".');
+  if (words.prompt.trim() === '') throw badSchedule('the prompt is missing', 'Give "prompt".');
   if ([every, cron, at].filter((each) => each !== undefined).length !== 1)
-    throw badSchedule('say when, in one way', 'Give exactly one of "every", "cron" and "at".');
+    throw badSchedule('exactly one time rule is required', 'Give exactly one of "every", "cron" and "at".');
   // Quotes keep the prompt apart from the time whatever words it begins with.
   const quoted = (text: string): string => `"${text.replaceAll('"', '')}" prompt`;
   const parsed =

@@ -282,7 +282,7 @@ export class Schedules {
     }
     const last = schedule.lastTaskId === undefined ? undefined : this.#deps.tasks.get(schedule.lastTaskId);
     if (schedule.overlap === 'skip' && last !== undefined && last.completedAt === undefined) {
-      this.#note(schedule, 'dropped', 'overlap', `its last run, ${last.id}, is still at work`);
+      this.#note(schedule, 'dropped', 'overlap', `its last run, ${last.id}, is still running`);
       return this.#advance(schedule, due.due, due.next);
     }
     try {
@@ -336,7 +336,7 @@ export class Schedules {
   #open(id: string): ScheduleRecord {
     const schedule = this.get(id);
     if (schedule.endedAt === undefined) return schedule;
-    throw new GatewayError('schedule_ended', `schedule ${id} is over`, {
+    throw new GatewayError('schedule_ended', `schedule ${id} has ended`, {
       status: 409,
       hint: 'Make a new one.',
     });

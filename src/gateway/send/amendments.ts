@@ -75,7 +75,7 @@ export class Amendments {
 
   #begin(change: Change): void {
     const work = this.#make(change)
-      .catch((error: unknown) => this.#deps.log.debug(`a message stays as it is: ${messageOf(error)}`))
+      .catch((error: unknown) => this.#deps.log.debug(`a message is left unchanged: ${messageOf(error)}`))
       .finally(() => this.#underway.delete(work));
     this.#underway.add(work);
   }

@@ -229,7 +229,7 @@ export class Deliveries {
     const { clock } = this.#deps;
     if (!this.#open.has(row.id)) return undefined; // abandoned meanwhile
     if (this.#deps.dead.has(row.chat) && !row.insisted)
-      return this.settle(row, 'abandoned', 'the chat takes no messages any more', 'chat_dead');
+      return this.settle(row, 'abandoned', 'the chat no longer accepts messages', 'chat_dead');
     if (this.tooOld(row)) return this.abandonOld(row);
     const adapter = this.#deps.adapter(row.chat.platform);
     if (adapter === undefined || !this.#deps.online(row.chat.platform))

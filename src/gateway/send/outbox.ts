@@ -151,7 +151,7 @@ export class Outbox {
     if (row.state === 'delivered' && id !== undefined) return id;
     throw new GatewayError(
       'not_delivered',
-      `${row.chat.platform} has not taken the message${row.error === undefined ? '' : `: ${row.error}`}`,
+      `${row.chat.platform} has not accepted the message${row.error === undefined ? '' : `: ${row.error}`}`,
       {
         status: 409,
         hint:
@@ -263,7 +263,7 @@ export class Outbox {
   async abandon(id: string): Promise<void> {
     const row = this.#deliveries.get(id);
     if (row === undefined) throw notFound(id);
-    this.#deliveries.settle(row, 'abandoned', 'given up by the operator', 'by_operator');
+    this.#deliveries.settle(row, 'abandoned', 'discarded by the operator', 'by_operator');
     this.#queues.wake(row.chat);
     await this.#deps.db.flushed();
   }
@@ -295,7 +295,7 @@ export class Outbox {
   /** Whoever waits for an answer that the platform does not take hears so; the operator has its text. */
   #sayRefused({ id, chat, meta, replyTo, done }: OutboundRow): void {
     if (!AWAITED.has(meta.kind)) return;
-    const text = `${done === 0 ? 'My answer' : 'The rest of my answer'} was refused here, even as plain text. My operator can read it in the console.`;
+    const text = `${done === 0 ? 'My answer' : 'The rest of my answer'} was refused here, even as plain text. The operator can read it in the console.`;
     const { promptId } = meta;
     this.#deps
       .persist((tx) =>

@@ -206,10 +206,10 @@ async function confine(
     ),
   );
   const root = [session, cwd].find((folder) => folder !== undefined && isBelow(folder, real));
-  if (root === undefined) return 'it lies outside of my folder';
+  if (root === undefined) return 'it is outside of my directory';
   // The working folder may hold the data folder, or lie in it: our own files are known by their names.
   const [first = ''] = data !== undefined && isBelow(data, real) ? relative(data, real).split(sep) : [];
-  if (root !== session && /^gateway(?:-|$)/.test(first)) return 'it lies outside of my folder';
+  if (root !== session && /^gateway(?:-|$)/.test(first)) return 'it is outside of my directory';
   const hidden = relative(root, real)
     .split(sep)
     .some((step) => step.startsWith('.'));

@@ -104,7 +104,7 @@ export class Handoffs {
       });
     const queue = laneOf(session);
     if (queue.current !== undefined)
-      throw new GatewayError('agent_busy', 'the agent is at work in this session', {
+      throw new GatewayError('agent_busy', 'the agent is running in this session', {
         status: 409,
         hint: 'Wait for the answer, or stop the turn (x in the console, /stop in the chat).',
       });
@@ -160,7 +160,7 @@ export class Handoffs {
     if (this.has(session.id))
       throw new GatewayError('session_lent', 'the operator has this session in a terminal', {
         status: 409,
-        hint: 'It goes on here when it is handed back; /new starts another.',
+        hint: 'Your message runs when that terminal closes the session. /new starts another session.',
       });
   }
 
@@ -186,15 +186,15 @@ export class Handoffs {
             status: 409,
             hint: 'You can open it after its first answer.',
           });
-    const where = `In the agent's folder ${cwd ?? ''}: pi --session ${sessionFile}`;
+    const where = `In the agent's directory ${cwd ?? ''}: pi --session ${sessionFile}`;
     if (!this.#deps.sharesFiles || host !== undefined)
       throw new GatewayError(
         'session_elsewhere',
         `this session lies ${host === undefined ? 'where the agent runs' : `on host ${host}`}, not on this machine`,
-        { status: 409, hint: `Pause it here, and open it over there. ${where}` },
+        { status: 409, hint: `Pause it here, and open it on that host. ${where}` },
       );
     if (!existsSync(sessionFile) || cwd === undefined || !existsSync(cwd))
-      throw new GatewayError('session_gone', 'the session file or its folder is not there any more', {
+      throw new GatewayError('session_gone', 'the session file or its directory no longer exists', {
         status: 409,
         hint: where,
       });

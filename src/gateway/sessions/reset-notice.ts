@@ -8,14 +8,14 @@ export function isResetReason(reason: string | undefined): reason is ResetReason
 const WHY: Record<ResetReason, string> = {
   idle: 'quiet for a long time',
   daily: 'daily reset',
-  'reset by the operator': 'my operator began a new one',
+  'reset by the operator': 'the operator began a new one',
 };
 
 /** The same for the operator. */
 export function resetReason(reason: string): string {
   switch (reason) {
     case 'idle':
-      return 'nobody wrote for as long as the policy allows';
+      return 'no messages for as long as the policy allows';
     case 'daily':
       return 'the hour of the daily reset has passed';
     default:

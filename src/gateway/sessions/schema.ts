@@ -36,7 +36,7 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 3,
-    name: 'sessions know their folder and host; usage is counted',
+    name: 'sessions know their directory and host; usage is counted',
     statements: [
       'ALTER TABLE sessions ADD COLUMN cwd TEXT',
       'ALTER TABLE sessions ADD COLUMN host TEXT',
@@ -65,7 +65,7 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 6,
-    name: 'what is said in sessions is kept, to be read and searched',
+    name: 'messages of sessions are kept, to be read and searched',
     statements: [
       // `grams`: pairs of characters of scripts without blanks. `ref`: the inbox row of a person's message.
       `CREATE TABLE msg (seq INTEGER PRIMARY KEY, session_id TEXT NOT NULL, at INTEGER NOT NULL, role TEXT NOT NULL,
@@ -77,7 +77,7 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 7,
-    name: 'the words of what is said are read from the newest on',
+    name: 'the search index is read from the newest message on',
     // Filled again in portions, as after a loss.
     statements: ['DROP TABLE msg_index', MSG_INDEX, "DELETE FROM facts WHERE name = 'msg_indexed'"],
   },
@@ -92,7 +92,7 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 9,
-    name: 'notices to owners, and to whom each went',
+    name: 'notices to owners, and their recipients',
     statements: [
       `CREATE TABLE notices (key TEXT PRIMARY KEY, kind TEXT NOT NULL, at INTEGER NOT NULL, notice TEXT NOT NULL,
          short TEXT, platform TEXT, person TEXT, ended TEXT) WITHOUT ROWID`,

@@ -44,7 +44,7 @@ export function checkRequest(
   if (command.trim() === '' || argv?.length === 0 || argv?.[0] === '')
     throw new GatewayError('bad_command', 'the task has no text', {
       status: 400,
-      hint: 'Say what the task is to do.',
+      hint: 'Describe the task.',
     });
   if (timeoutMs !== undefined && !(timeoutMs >= 1000 && timeoutMs <= TASK_LIMITS.longestMs))
     throw new GatewayError('bad_timeout', `${timeoutMs} ms is not a time limit`, {

@@ -223,7 +223,7 @@ export class Tasks {
     if (chatsOf(task).length === 0)
       throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, {
         status: 409,
-        hint: 'Its result stands in the console and in GET /api/background.',
+        hint: 'Its result is in the console and in GET /api/background.',
       });
     await this.#deps.deliver(task, resultText(task), true);
     return task;

@@ -242,7 +242,7 @@ function resumptionOf(id: string, cut: CutOff, found: string | undefined): Resum
   const { calls, file, notes, forget } = cut;
   const sentences = forget ? [] : calls.filter(({ noted }) => noted).flatMap((call) => noteOf(call));
   if (found !== undefined)
-    sentences.push(`Before you continue: you looked at the effects, and found: ${found}`);
+    sentences.push(`Before you continue: you inspected the effects, and found: ${found}`);
   return {
     id,
     file,

@@ -38,7 +38,7 @@ export class SideQuestions {
     const { platform } = message.chat;
     const senderId = message.sender.id;
     if ([...this.#asking].some((each) => each.platform === platform && each.senderId === senderId))
-      return 'I am still at your last question beside the conversation. /stop ends it.';
+      return 'I am still answering your last side question. /stop ends it.';
     const asking: Asking = { platform, senderId, abort: new AbortController() };
     this.#asking.add(asking);
     const deadline = setTimeout(() => asking.abort.abort('timed_out'), settings.agent.turnMs);
@@ -74,7 +74,7 @@ export class SideQuestions {
     const id = `aside-${randomUUID()}`;
     const conversation = session === undefined ? this.#fresh(message, id) : this.#deps.conversation(session);
     if (conversation.aside === undefined)
-      throw new GatewayError('unsupported', 'this agent cannot answer beside a conversation', {
+      throw new GatewayError('unsupported', 'this agent cannot answer side questions', {
         status: 409,
         hint: '/bg runs it in the background.',
       });
@@ -87,11 +87,11 @@ export class SideQuestions {
     const end = await conversation.aside(input, listen, signal, this.#deps.meter(message, session?.id ?? id));
     // A copy of the conversation can only be made of a file that we see.
     const marked = this.#deps.agent?.sharesFiles === false ? ', without knowing it' : '';
-    if (end.status === 'answered') return `(beside the conversation${marked}) ${answer.text}`;
+    if (end.status === 'answered') return `(side question${marked}) ${answer.text}`;
     if (end.status === 'failed') return end.message;
     // A program waits for an answer to every prompt id.
     if (signal.reason === 'told' && message.promptId === undefined) return '';
-    return 'Stopped the question beside the conversation.';
+    return 'Stopped the side question.';
   }
 
   #fresh({ chat }: InboundMessage, id: string): Conversation {

@@ -360,7 +360,7 @@ function brokenEnd(error: unknown, reachedModel: boolean): TurnEnd {
     status: 'failed',
     code: 'agent_crashed',
     message: 'Something went wrong inside the gateway while working on this.',
-    hint: `Look at the log: ${messageOf(error)}`,
+    hint: `Check the log: ${messageOf(error)}`,
     reachedModel,
     retryable: false,
   };

@@ -13,7 +13,7 @@ export function runningWork(context: ActionContext): string | undefined {
   const turns = context.slices.sessions.filter(isWorking).length;
   const tasks = context.slices.tasks.filter(isOpenTask).length;
   const parts = [
-    turns === 0 ? '' : turns === 1 ? '1 answer is under way' : `${turns} answers are under way`,
+    turns === 0 ? '' : turns === 1 ? '1 answer is in progress' : `${turns} answers are in progress`,
     tasks === 0 ? '' : tasks === 1 ? '1 task is open' : `${tasks} tasks are open`,
   ].filter((part) => part !== '');
   return parts.length === 0 ? undefined : `${parts.join(' and ')}.`;
@@ -55,7 +55,7 @@ function usageLines({ today, total, rows, limits = [] }: OperatorQueries['usage'
 
 /** The report of `audit`: one line an act, under its day. */
 function auditLines(entries: OperatorQueries['audit']['result']): string[] {
-  if (entries.length === 0) return ['Nobody has decided anything yet.'];
+  if (entries.length === 0) return ['No decisions yet.'];
   const lines: string[] = [];
   let day = '';
   for (const { at, actor, surface, action, subject } of entries) {
@@ -176,7 +176,7 @@ export const GATEWAY: readonly Action[] = [
     scopes: ['global'],
     keys: [],
     label: 'restart',
-    help: 'Stop the gateway and start it again with its configuration read anew.',
+    help: 'Stop the gateway and start it again with the configuration reloaded.',
     words: 'restart',
     run: (context) =>
       context.ask({

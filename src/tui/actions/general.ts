@@ -126,7 +126,7 @@ export const GENERAL: readonly Action[] = [
     label: 'undo',
     help: 'Undo the last decision, within 30 s; again: the one before.',
     hint: 70,
-    disabled: (context) => (context.view.undos.length === 0 ? 'nothing can be taken back' : undefined),
+    disabled: (context) => (context.view.undos.length === 0 ? 'nothing can be undone' : undefined),
     run: (context) => context.undo(),
   },
   {

@@ -84,7 +84,7 @@ function run(context: ActionContext, command: OwnCommand, list: OwnList): void {
   const words = wordsOf(command.run, values);
   const name = clean(command.name, 40);
   if (context.view.readOnly) context.toast('This console is read-only.', 'warn');
-  else if (typeof words === 'string') context.toast(`Not now: ${words}.`, 'warn');
+  else if (typeof words === 'string') context.toast(`Cannot do this: ${words}.`, 'warn');
   else {
     const start = (): void => {
       context.toast(`${name} is running.`);

@@ -12,7 +12,7 @@ function who(row: PairingView): string {
 }
 
 function noRequest(context: ActionContext): string | undefined {
-  return context.target('pairing') === undefined ? 'nobody is waiting' : undefined;
+  return context.target('pairing') === undefined ? 'no pending requests' : undefined;
 }
 
 /** An invite code belongs to no one yet: it can only be withdrawn. */
@@ -155,7 +155,7 @@ export const PAIRING: readonly Action[] = [
     scopes: ['pairing', 'request'],
     keys: ['d'],
     label: 'deny',
-    help: 'Deny the selected request; they are notified once (u takes it back within 30 s).',
+    help: 'Deny the selected request; the sender is notified once (u undoes it within 30 s).',
     hint: 11,
     careful: 'pairing',
     confirm(context) {
@@ -163,7 +163,7 @@ export const PAIRING: readonly Action[] = [
       return row !== undefined && made(row)
         ? {
             title: `Withdraw the code of ${who(row)}?`,
-            lines: ['Nobody can use it any longer.'],
+            lines: ['It can no longer be used.'],
             verb: 'withdraw',
           }
         : confirmation('deny', 'They are notified once.')(context);
@@ -211,8 +211,8 @@ export const PAIRING: readonly Action[] = [
     id: 'pairing.match',
     scopes: ['pairing'],
     keys: ['m'],
-    label: 'match code',
-    help: 'Type the code that a stranger told you.',
+    label: 'enter code',
+    help: 'Type the code that a new user gave you.',
     hint: 13,
     words: 'pair',
     args: '<code>',
@@ -227,8 +227,8 @@ export const PAIRING: readonly Action[] = [
       if (code !== undefined) act(context, submit(code));
       else
         context.prompt({
-          title: 'Match a code',
-          hint: 'The 8 characters the stranger was sent; dash and case do not matter.',
+          title: 'Enter a code',
+          hint: 'The 8 characters the new user received. Dash and case do not matter.',
           submit,
         });
     },
@@ -238,7 +238,7 @@ export const PAIRING: readonly Action[] = [
     scopes: ['pairing'],
     keys: [],
     label: 'deny code',
-    help: 'Turn away the stranger who holds this code.',
+    help: 'Deny the new user who has this code.',
     words: 'deny',
     args: '<code>',
     confirm: (context, [code]) => codeConfirmation(context, code, 'deny'),
@@ -252,7 +252,7 @@ export const PAIRING: readonly Action[] = [
     scopes: ['allowlist'],
     keys: ['a'],
     label: 'add',
-    help: 'Put a person on the allowlist by platform and id.',
+    help: 'Add a person to the allowlist by platform and id.',
     hint: 10,
     words: 'allow',
     args: '<platform> <userId>',
@@ -278,7 +278,7 @@ export const PAIRING: readonly Action[] = [
       else
         context.prompt({
           title: 'Allow',
-          hint: '<platform> <userId> [note], for instance: telegram 81234 Grace',
+          hint: '<platform> <user-id> [note], for example: telegram 81234 Grace',
           submit: (text) => submit(text.trim().split(/\s+/u)),
         });
     },
@@ -293,7 +293,7 @@ export const PAIRING: readonly Action[] = [
     words: 'revoke',
     args: '<platform> <userId>',
     careful: 'allowlist',
-    disabled: (context) => (context.target('allowlist') === undefined ? 'nobody is selected' : undefined),
+    disabled: (context) => (context.target('allowlist') === undefined ? 'no person is selected' : undefined),
     run(context, [platform, userId]) {
       const row = context.target('allowlist');
       const wanted =
@@ -309,8 +309,8 @@ export const PAIRING: readonly Action[] = [
       context.ask({
         title: `Revoke ${clean(wanted.name, 60)}?`,
         lines: [
-          `${wanted.platform} ${clean(wanted.userId, 60)} is locked out at once:`,
-          'the running answer stops and waiting messages are dropped.',
+          `${wanted.platform} ${clean(wanted.userId, 60)} loses access immediately:`,
+          'the running answer stops and queued messages are dropped.',
         ],
         verb: 'revoke',
         confirmed: () => revoke(context, wanted.platform, wanted.userId),

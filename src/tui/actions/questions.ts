@@ -17,7 +17,7 @@ function noQuestion(context: ActionContext): string | undefined {
 function noCall(context: ActionContext): string | undefined {
   const row = context.target('questions');
   if (row === undefined) return 'nothing is asked';
-  return row.kind === 'approval' ? undefined : 'this question wants an answer: Enter, then i';
+  return row.kind === 'approval' ? undefined : 'this question needs an answer: Enter, then i';
 }
 
 /** A call that was not read to its end is shown instead of approved. */
@@ -26,7 +26,10 @@ function unread(context: ActionContext, row: DialogView): boolean {
   const mode = topMode(context.view);
   if (mode?.kind !== 'page' || mode.page !== 'question')
     context.open({ kind: 'page', page: 'question', subject: row.id, top: 0 });
-  context.toast('Read the whole call first: PgDn goes on, G to its end. Then press the key again.', 'warn');
+  context.toast(
+    'Read the whole call first: PgDn scrolls, G goes to the end. Then press the key again.',
+    'warn',
+  );
   return true;
 }
 
@@ -67,7 +70,7 @@ export const QUESTIONS: readonly Action[] = [
     scopes: ['global'],
     keys: ['!'],
     label: 'questions',
-    help: 'Show what agents ask: tool calls that wait for an approval, and other questions.',
+    help: 'Show questions of agents: tool calls that need approval, and others.',
     words: 'approvals',
     run: (context) =>
       context.update((state) => openedList({ ...state, modes: [] }, { kind: 'list', list: 'questions' })),

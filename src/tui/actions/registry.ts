@@ -50,7 +50,7 @@ function noSchedule(context: ActionContext): string | undefined {
 }
 
 function isOver(context: ActionContext): string | undefined {
-  return noSchedule(context) ?? (context.target('schedules')?.state === 'ended' ? 'it is over' : undefined);
+  return noSchedule(context) ?? (context.target('schedules')?.state === 'ended' ? 'it has ended' : undefined);
 }
 
 const SCHEDULES: readonly Action[] = [
@@ -60,7 +60,7 @@ const SCHEDULES: readonly Action[] = [
     keys: ['P'],
     label: 'pause',
     labelNow: (context) => (context.target('schedules')?.state === 'paused' ? 'resume' : 'pause'),
-    help: 'Pause the selected schedule, or let it go on.',
+    help: 'Pause or resume the selected schedule.',
     hint: 10,
     words: 'schedule pause',
     args: '<id>',
@@ -84,7 +84,7 @@ const SCHEDULES: readonly Action[] = [
     scopes: ['schedules'],
     keys: ['r'],
     label: 'run now',
-    help: 'Run the selected schedule now, beside its times.',
+    help: 'Run the selected schedule now, in addition to its times.',
     hint: 11,
     words: 'schedule run',
     args: '<id>',
@@ -232,7 +232,7 @@ const ADAPTERS: readonly Action[] = [
     scopes: ['adapters', 'adapter'],
     keys: ['e'],
     label: 'settings',
-    help: 'Edit the settings of the selected adapter; they are tried before they are saved.',
+    help: 'Edit the settings of the selected adapter. They are tested before saving.',
     hint: 14,
     disabled: none,
     run(context) {
@@ -339,7 +339,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   schedules: 'Schedules',
   allowlist: 'Allowlist',
   config: 'Configuration',
-  queue: 'Waiting messages',
+  queue: 'Queued messages',
   hits: 'Search results',
   past: 'Log since a time',
   blocked: 'Blocked senders',
@@ -357,7 +357,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   question: 'Question',
   line: 'Log line',
   report: 'Report',
-  invite: 'Own phone',
+  invite: 'Pair my phone',
   undo: 'Undo',
 };
 

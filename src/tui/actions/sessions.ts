@@ -26,7 +26,7 @@ function label(row: SessionView): string {
 function reset(context: ActionContext, id: string, name: string): void {
   context.ask({
     title: `Reset ${name}?`,
-    lines: ['The conversation starts anew; the old one stays listed and can be resumed.'],
+    lines: ['A new session starts. The old one remains in the list and can be resumed.'],
     verb: 'reset',
     confirmed: () =>
       context.run(
@@ -57,8 +57,8 @@ function askToStop(context: ActionContext, row: SessionView): void {
     lines: [
       `It works on: ${clean(row.current ?? row.title, 120)}`,
       row.waiting > 0
-        ? 'Stopping it also drops the messages that wait.'
-        : 'Later messages wait until you resume.',
+        ? 'Stopping it also drops the queued messages.'
+        : 'Later messages are queued until you resume.',
     ],
     verb: 'pause and stop the turn',
     confirmed: () => pause(() => context.run({ type: 'session.stop', id })),
@@ -103,14 +103,18 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['sessions', 'session'],
     keys: ['P'],
     label: 'pause/resume',
-    help: 'Pause the agent for this chat and answer by hand, or let it go on.',
+    help: 'Pause the agent for this chat and answer by hand, or resume it.',
     hint: 12,
     careful: 'sessions',
     labelNow: (context) => (context.target('sessions')?.state === 'paused' ? 'resume' : 'pause'),
     confirm(context) {
       const row = context.target('sessions');
       if (row === undefined || row.state === 'paused' || isWorking(row)) return undefined;
-      return { title: `Pause ${label(row)}?`, lines: ['Messages wait while you answer.'], verb: 'pause' };
+      return {
+        title: `Pause ${label(row)}?`,
+        lines: ['Messages are queued while you answer.'],
+        verb: 'pause',
+      };
     },
     disabled: ended,
     run(context) {
@@ -182,9 +186,9 @@ export const SESSIONS: readonly Action[] = [
         title: `Stop the turn of ${label(row)}?`,
         lines: [
           row.current === undefined
-            ? 'The answer under way ends here.'
+            ? 'The current answer ends here.'
             : `It works on: ${clean(row.current, 120)}`,
-          'The chat is told that it was stopped.',
+          'The chat is notified that it was stopped.',
         ],
         verb: 'stop the turn',
         confirmed: () => context.run({ type: 'session.stop', id: row.id }, { pending: row.id }),
@@ -196,7 +200,7 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['sessions', 'session'],
     keys: ['r'],
     label: 'reset',
-    help: 'Start the conversation anew; the old one stays listed.',
+    help: 'Start a new session. The old one remains in the list.',
     hint: 14,
     words: 'session reset',
     args: '<id>',
@@ -251,7 +255,7 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['sessions', 'session'],
     keys: ['Q'],
     label: 'queue',
-    help: 'Show the messages that wait in this session.',
+    help: 'Show the queued messages of this session.',
     hint: 15,
     disabled: noSession,
     run(context) {
@@ -266,10 +270,10 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['queue'],
     keys: ['x'],
     label: 'drop',
-    help: 'Drop the selected waiting message.',
+    help: 'Drop the selected queued message.',
     hint: 10,
     careful: 'queue',
-    disabled: (context) => (context.target('queue') === undefined ? 'no message waits' : undefined),
+    disabled: (context) => (context.target('queue') === undefined ? 'no message is queued' : undefined),
     run(context) {
       const row = context.target('queue');
       const sessionId = queueSession(context);
@@ -300,10 +304,10 @@ export const SESSIONS: readonly Action[] = [
     scopes: ['queue'],
     keys: ['K'],
     label: 'move up',
-    help: 'Move the selected waiting message up by one.',
+    help: 'Move the selected queued message up by one.',
     hint: 11,
     careful: 'queue',
-    disabled: (context) => (context.target('queue') === undefined ? 'no message waits' : undefined),
+    disabled: (context) => (context.target('queue') === undefined ? 'no message is queued' : undefined),
     run(context) {
       const row = context.target('queue');
       const sessionId = queueSession(context);

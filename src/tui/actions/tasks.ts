@@ -10,7 +10,7 @@ import { bulkOf } from './volume.ts';
 function cancel(context: ActionContext, task: TaskView): void {
   context.ask({
     title: `Cancel task ${clean(task.id, 40)}?`,
-    lines: [clean(task.command, 160), `It is at ${Math.round(task.progress)} %; the chat is told.`],
+    lines: [clean(task.command, 160), `It is at ${Math.round(task.progress)} %. The chat is notified.`],
     verb: 'cancel the task',
     confirmed: () =>
       context.run(
@@ -35,7 +35,7 @@ export const TASKS: readonly Action[] = [
     scopes: ['tasks'],
     keys: ['enter'],
     label: 'details',
-    help: 'Show what the task was told, its progress and its result.',
+    help: 'Show the prompt, progress and result of the task.',
     hint: 10,
     disabled: (context) => (context.target('tasks') === undefined ? 'no task is selected' : undefined),
     run(context) {
@@ -107,7 +107,7 @@ export const TASKS: readonly Action[] = [
     scopes: ['tasks'],
     keys: ['n'],
     label: 'new',
-    help: 'Start a background task; its result stands here.',
+    help: 'Start a background task. Its result appears here.',
     hint: 15,
     words: 'task start',
     args: '<text>',
@@ -123,7 +123,7 @@ export const TASKS: readonly Action[] = [
     scopes: ['tasks', 'task'],
     keys: ['r'],
     label: 'retry',
-    help: 'Try a task that did not succeed once more, as a new one.',
+    help: 'Run a task that did not succeed again, as a new one.',
     hint: 13,
     words: 'task retry',
     args: '<id>',
@@ -215,7 +215,7 @@ export const TASKS: readonly Action[] = [
     scopes: ['outbox'],
     keys: ['x'],
     label: 'abandon',
-    help: 'Give the selected message up; it is never sent.',
+    help: 'Discard the selected message. It is never sent.',
     hint: 11,
     careful: 'outbox',
     bulk: (context) =>

@@ -61,9 +61,9 @@ export const VIEWS: readonly Action[] = [
     scopes: ['pairing'],
     keys: ['enter'],
     label: 'details',
-    help: 'Show the whole request of the selected stranger.',
+    help: 'Show the whole request of the selected new user.',
     hint: 14,
-    disabled: (context) => (context.target('pairing') === undefined ? 'nobody is waiting' : undefined),
+    disabled: (context) => (context.target('pairing') === undefined ? 'no pending requests' : undefined),
     run(context) {
       const row = context.target('pairing');
       if (row !== undefined) context.open({ kind: 'page', page: 'request', subject: row.id, top: 0 });
@@ -114,7 +114,7 @@ export const VIEWS: readonly Action[] = [
     },
   },
   view('refusals', ['f'], 'Show rejected messages by sender, with the reason; a allows the sender.'),
-  view('outbox', ['o'], 'Show messages that wait or failed; retry or abandon them.'),
+  view('outbox', ['o'], 'Show pending and failed deliveries. Retry or discard them.'),
   view('schedules', ['t'], 'Show what runs at which time; pause, run or remove it.'),
   view('blocked', ['B'], 'Show who is blocked; x unblocks.'),
   view('allowlist', ['w'], 'Show who may talk to the agent; add or revoke.'),

@@ -33,7 +33,7 @@ const FIXED: readonly KeyTableRow[] = [
   { scope: 'Forms', keys: 'Tab Shift+Tab ↑ ↓', help: 'Next field, previous field.' },
   { scope: 'Forms', keys: '← → Space', help: 'Another choice.' },
   { scope: 'Forms', keys: 'Enter', help: 'Try what was typed against the platform, then save it.' },
-  { scope: 'Forms', keys: 'Ctrl+S', help: 'Save it without trying.' },
+  { scope: 'Forms', keys: 'Ctrl+S', help: 'Save without testing.' },
   { scope: 'Forms', keys: 'Esc', help: 'Leave the form as it was.' },
   { scope: 'Palette', keys: '↑ ↓ Ctrl+N Ctrl+P', help: 'Choose a command.' },
   { scope: 'Palette', keys: 'Tab', help: 'Complete the command.' },

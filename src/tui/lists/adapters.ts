@@ -25,21 +25,28 @@ export function adapterSign(state: AdapterState, glyphs: Glyphs): Span {
   return span(sign(glyphs), style);
 }
 
-/** The phrase of the row; a state that the phrase does not say by itself comes first. */
+/** What operators read for a state: `parked` (the name in the API) is a failure that needs them. */
+export function stateWord(state: AdapterState): string {
+  return state === 'parked' ? 'failed' : state;
+}
+
+/** The phrase of the row; a state that the phrase does not contain comes first. */
 export function adapterPhrase(row: AdapterView): string {
   const detail = clean(row.detail);
   if (row.state === 'connected') return detail;
-  return detail === '' ? row.state : detail.includes(row.state) ? detail : `${row.state}: ${detail}`;
+  const word = stateWord(row.state);
+  return detail === '' ? word : detail.includes(word) ? detail : `${word}: ${detail}`;
 }
 
 export const adaptersList: ListDefinition<AdapterView> = {
   title: 'Adapters',
   rows: ({ slices }) => slices.adapters,
   key: (row) => row.platform,
-  haystack: (row) => `${row.platform} ${row.state} ${row.detail} ${row.account?.name ?? ''}`,
+  haystack: (row) =>
+    `${row.platform} ${row.state} ${stateWord(row.state)} ${row.detail} ${row.account?.name ?? ''}`,
   columns: {
     platform: (row) => row.platform,
-    state: (row) => row.state,
+    state: (row) => stateWord(row.state),
     received: (row) => row.received,
     sent: (row) => row.sent,
     gateway: (row) => gatewayOf(row.platform),

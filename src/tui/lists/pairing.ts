@@ -41,9 +41,12 @@ export const pairingList: ListDefinition<PairingView> = {
   height: (width) => (width >= WIDE ? 2 : 3),
   count: (rows, slices) =>
     slices.gateway.turnedAway > 0
-      ? `${rows.length}, ${slices.gateway.turnedAway} turned away`
+      ? `${rows.length}, ${slices.gateway.turnedAway} rejected`
       : String(rows.length),
-  empty: () => ['Nobody is waiting.', 'New users who message a bot appear here: a approve, d deny, b block.'],
+  empty: () => [
+    'No pending requests.',
+    'New users who message a bot appear here: a approve, d deny, b block.',
+  ],
   draw(row, context) {
     const { width, glyphs, pending } = context;
     const platform = [...originSpans(row.id, glyphs.ellipsis), platformCell(row.platform, context)];

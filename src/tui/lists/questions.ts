@@ -37,7 +37,7 @@ export const questionsList: ListDefinition<DialogView> = {
   count: (rows) => String(rows.length),
   empty: () => [
     'No agent asks anything.',
-    'Tool calls that wait for an approval (agent.approvals) and other questions appear here.',
+    'Tool calls that need approval (agent.approvals) and other questions appear here.',
   ],
   draw(row, { width, glyphs, ticker, pending }) {
     const left: Span[] = [

@@ -43,7 +43,7 @@ export const refusalsList: ListDefinition<RejectedPerson> = {
   },
   height: oneLine,
   count: (rows) => String(rows.length),
-  empty: () => ['Nobody was turned away.', 'Every message that was not taken appears here with its reason.'],
+  empty: () => ['No rejected messages.', 'Every rejected message appears here with its reason.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
       platformCell(row.platform, context),

@@ -123,7 +123,7 @@ export const sessionsList: ListDefinition<SessionRow> = {
   height: oneLine,
   count: (rows) => {
     const active = activeOf(rows);
-    return active > 0 ? `${rows.length}, ${active} at work` : String(rows.length);
+    return active > 0 ? `${rows.length}, ${active} running` : String(rows.length);
   },
   empty: (slices) =>
     showsAll(slices)

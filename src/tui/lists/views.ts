@@ -22,7 +22,7 @@ export const outboxList: ListDefinition<OutboxView> = {
   },
   height: oneLine,
   count: (rows) => String(rows.length),
-  empty: () => ['Everything is delivered.', 'Messages that wait or failed appear here.'],
+  empty: () => ['Everything is delivered.', 'Pending and failed deliveries appear here.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const failed = row.state === 'failed';
     const left: Span[] = [
@@ -64,7 +64,7 @@ export const allowlistList: ListDefinition<AllowlistView> = {
   },
   height: oneLine,
   count: (rows) => String(rows.length),
-  empty: () => ['Nobody is on the list.', 'Approve a pairing request, or : allow <platform> <userId>.'],
+  empty: () => ['The allowlist is empty.', 'Approve a pairing request, or : allow <platform> <userId>.'],
   draw(row, { width, glyphs, ticker, pending, ...context }) {
     const left: Span[] = [
       platformCell(row.platform, context),
@@ -113,13 +113,13 @@ export const configList: ListDefinition<ConfigValue> = {
 };
 
 export const queueList: ListDefinition<QueueEntry> = {
-  title: 'Waiting messages',
+  title: 'Queued messages',
   rows: ({ loaded }) => loaded.queue,
   key: (row) => row.messageId,
   haystack: (row) => `${row.senderName} ${row.text}`,
   height: oneLine,
   count: (rows) => String(rows.length),
-  empty: () => ['No message waits in this session.'],
+  empty: () => ['No message is queued in this session.'],
   draw(row, { width, glyphs, ticker }) {
     const left: Span[] = [span(`${clean(row.senderName, 60)} `, 'strong'), span(clean(row.text, 300))];
     return [spread(left, [span(`${ticker.age(row.at)} ago`, 'dim')], width, glyphs.ellipsis)];

@@ -99,7 +99,7 @@ function entryLine({ glyphs }: Scene, entry: PaletteEntry, words: number, width:
     span(' '),
     span(fillTo(entry.words, words, 'left', glyphs.ellipsis), off ? 'dim' : 'strong'),
     span('  '),
-    span(off ? `not now: ${entry.disabled}` : entry.action.help, off ? 'warn' : 'text'),
+    span(off ? `unavailable: ${entry.disabled}` : entry.action.help, off ? 'warn' : 'text'),
   ];
   const keys = entry.keys.map((key) => keyLabel(key, ascii)).join(' ');
   return spread(left, [span(keys, 'key'), span(' ')], width, glyphs.ellipsis, words);

@@ -111,7 +111,7 @@ function foundWords({ controller }: Scene, mode: PageMode): string {
 }
 
 function gone(title: string): Page {
-  return { title, lines: [[span('It is not there any more.', 'dim')]] };
+  return { title, lines: [[span('It no longer exists.', 'dim')]] };
 }
 
 export function pageOf(scene: Scene, mode: PageMode, width: number, height: number): Page | TranscriptPage {
@@ -154,7 +154,7 @@ export function pageOf(scene: Scene, mode: PageMode, width: number, height: numb
     }
     case 'invite':
       return mode.invite === undefined
-        ? gone('Your own phone')
+        ? gone('Pair my phone')
         : invitePage(scene, mode.invite, mode.subject, width, height);
     case 'undo':
       return undoPage(scene);

@@ -13,7 +13,7 @@ const WIDTH = 84;
 const TITLES = {
   agent: '1 of 3  the agent',
   platform: '2 of 3  a platform',
-  done: '3 of 3  who may come in',
+  done: '3 of 3  who has access',
 };
 
 export function setupBlock(scene: Scene, mode: SetupMode): Block {
@@ -86,7 +86,7 @@ function agentLines(scene: Scene, _mode: SetupMode, width: number): Line[] {
         )),
     [],
     ...shell(['pi-gateway-tui doctor'], width),
-    keys(['Enter', 'go on'], ['c', 'look again'], ['Esc', 'skip']),
+    keys(['Enter', 'continue'], ['c', 'check again'], ['Esc', 'skip']),
   ];
 }
 
@@ -126,7 +126,7 @@ function doneLines(scene: Scene, mode: SetupMode, width: number): Line[] {
           ...(here.nextStep === undefined ? [] : text(`Next step: ${here.nextStep}`, width, 'mark')),
         ];
   const ways: readonly (readonly [string, string])[] = [
-    ['p', 'your own phone: makes a code that lets one person in'],
+    ['p', 'pair my phone: makes a code for one person'],
     ['a', 'another platform'],
   ];
   return [

@@ -3,7 +3,7 @@ import { clean } from '../draw/cells.ts';
 import type { Line } from '../draw/line.ts';
 import { span } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
-import { adapterSign } from '../lists/adapters.ts';
+import { adapterSign, stateWord } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
 import { BLANK, fact, heading, type Page, paragraph } from './page.ts';
 import { qrLines } from './qr.ts';
@@ -13,12 +13,12 @@ export function adapterPage(scene: Scene, row: AdapterView, width: number, heigh
   const lines: Line[] = [
     [
       adapterSign(row.state, scene.glyphs),
-      span(` ${row.state}`, 'strong'),
+      span(` ${stateWord(row.state)}`, 'strong'),
       span(row.detail === row.state ? '' : `  ${clean(row.detail)}`),
     ],
   ];
   if (row.nextStep !== undefined) lines.push(...paragraph(`Next step: ${row.nextStep}`, width, 'mark'));
-  if (row.open) lines.push([span(' everybody has access on this platform ', 'badge')]);
+  if (row.open) lines.push([span(' everyone has access on this platform ', 'badge')]);
   lines.push(BLANK, ...facts(scene, row, width));
   if (row.qr !== undefined || row.pairingCode !== undefined)
     lines.push(BLANK, ...linking(scene, row, width, height - 2));

@@ -26,7 +26,7 @@ export function invitePage(
     ),
     BLANK,
   ];
-  const title = 'Your own phone';
+  const title = 'Pair my phone';
   if (row === undefined)
     return {
       title,

@@ -15,7 +15,7 @@ export function questionPage({ ticker }: Scene, row: DialogView, width: number):
   return {
     title: call === undefined ? `Question #${row.number}` : `May it run? #${row.number}`,
     lines: [
-      ...fact('Asked by', row.requesterName ?? 'nobody in a chat', width, 'strong'),
+      ...fact('Asked by', row.requesterName ?? 'no one in a chat', width, 'strong'),
       ...(row.requesterId === undefined ? [] : fact('Id', row.requesterId, width)),
       ...(chat === undefined ? [] : fact('Chat', `${chat.platform} ${chat.chatId}`, width)),
       ...fact('Session', row.sessionId, width),
@@ -56,7 +56,7 @@ function argumentLines(call: NonNullable<DialogView['call']>, width: number): re
 /** The words that are marked below, for a call of many pages. */
 function warning(text: string, width: number): Line[] {
   const found = dangers(text);
-  return found.length === 0 ? [] : [...fact('Look at', found.join(', '), width, 'bad'), BLANK];
+  return found.length === 0 ? [] : [...fact('Check', found.join(', '), width, 'bad'), BLANK];
 }
 
 /** To the very end: whoever approves a call has to see all of it. */

@@ -64,7 +64,7 @@ export function requestPage({ ticker }: Scene, row: PairingView, width: number):
       ...fact('Asked', `${clockTime(row.createdAt)}, ${ticker.age(row.createdAt)} ago`, width),
       ...fact('Expires', `in ${ticker.left(row.expiresAt)}`, width),
       BLANK,
-      heading('First words'),
+      heading('First message'),
       ...paragraph(row.firstWords, width, 'text', '  '),
       BLANK,
       ...paragraph(

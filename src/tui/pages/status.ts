@@ -1,6 +1,7 @@
 /** The facts of the status page, as rows of a table. */
 import type { AdapterView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { stateWord } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
 import { isOpenTask } from '../state/orders.ts';
 
@@ -10,7 +11,8 @@ export interface StatusRow {
 }
 
 function adapterState(row: AdapterView): string {
-  return row.detail.startsWith(row.state) ? row.detail : `${row.state}, ${row.detail}`;
+  const word = stateWord(row.state);
+  return row.detail.startsWith(word) ? row.detail : `${word}, ${row.detail}`;
 }
 
 export function statusRows({ controller, ticker }: Scene): StatusRow[] {
@@ -45,22 +47,22 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
         : `${link.url ?? ''} ${link.connected ? 'connected' : 'NO ANSWER'}`,
     ),
     row('Up', ticker.uptime(gateway.startedAt)),
-    row('Data folder', gateway.dataDir),
-    row('Agent', `${agent.backend}, ${agent.running} of ${agent.maxConcurrent} at work: ${agent.detail}`),
+    row('Data directory', gateway.dataDir),
+    row('Agent', `${agent.backend}, ${agent.running} of ${agent.maxConcurrent} running: ${agent.detail}`),
     ...(agent.hint === undefined ? [] : [row('Next step', agent.hint)]),
     ...(agent.hosts ?? []).map((host) =>
       row(
         `Host ${host.name}`,
-        `${host.state}, ${host.running} of ${host.maxConcurrent} at work: ${host.hint ?? host.detail}`,
+        `${host.state}, ${host.running} of ${host.maxConcurrent} running: ${host.hint ?? host.detail}`,
       ),
     ),
     row('Clients', gateway.clients),
     ...adapters.map((entry) =>
       row(entry.platform, `${adapterState(entry)}, ${entry.received} in, ${entry.sent} out`),
     ),
-    row('Sessions', `${sessions.length}, ${working} at work`),
+    row('Sessions', `${sessions.length}, ${working} running`),
     row('Tasks', `${tasks.filter(isOpenTask).length} open of ${tasks.length}`),
-    row('Pairing', `${pairing.length} waiting, ${gateway.turnedAway} turned away`),
+    row('Pairing', `${pairing.length} waiting, ${gateway.turnedAway} rejected`),
     row('Questions', dialogs.length),
     row('Allowlist', allowlist.length),
     row('Rejected', refusals.length),

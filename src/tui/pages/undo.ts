@@ -11,7 +11,7 @@ export function undoPage({ controller, ticker }: Scene): Page {
     title: 'Undo',
     lines:
       entries.length === 0
-        ? [[span('Nothing can be taken back.', 'dim')]]
+        ? [[span('Nothing can be undone.', 'dim')]]
         : entries.map(
             ({ text, until }, at): Line => [
               span(at === 0 ? 'u  ' : '   ', 'key'),

@@ -10,7 +10,7 @@ import type { Slices } from '../state/slices.ts';
 export function describeRequest(row: PairingView, now: number): string {
   const code = row.code !== undefined ? `, code ${row.code}` : row.kind === 'queued' ? ', no code' : '';
   const left = shortDuration(row.expiresAt - now);
-  const words = row.firstWords === '' ? '' : ` First words: ${clean(row.firstWords, 300)}`;
+  const words = row.firstWords === '' ? '' : ` First message: ${clean(row.firstWords, 300)}`;
   return `${clean(row.senderName, 80)} on ${row.platform}, id ${clean(row.senderId, 60)}${code}, ${left} left.${words}`;
 }
 
@@ -26,9 +26,9 @@ export function describeAll({ gateway, adapters, sessions, tasks, pairing }: Sli
   const connected = adapters.filter((row) => row.state === 'connected').length;
   const working = sessions.filter((row) => row.state === 'running').length;
   return [
-    `pi-gateway ${gateway.state} on ${gateway.host}:${gateway.port}, agent ${gateway.agent.backend} ${gateway.agent.running} of ${gateway.agent.maxConcurrent} at work.`,
+    `pi-gateway ${gateway.state} on ${gateway.host}:${gateway.port}, agent ${gateway.agent.backend} ${gateway.agent.running} of ${gateway.agent.maxConcurrent} running.`,
     ...gateway.badges.map((badge) => `Warning: ${clean(badge)}.`),
-    `${connected} of ${adapters.length} adapters connected. ${sessions.length} sessions, ${working} at work. ${tasks.filter(isOpenTask).length} open tasks. ${pairing.length} pairing requests.`,
+    `${connected} of ${adapters.length} adapters connected. ${sessions.length} sessions, ${working} running. ${tasks.filter(isOpenTask).length} open tasks. ${pairing.length} pairing requests.`,
   ];
 }
 

@@ -54,8 +54,8 @@ function setupWords(controller: Controller, mode: Extract<Mode, { kind: 'setup' 
   const { adapters, gateway } = controller.slices;
   if (mode.step === 'agent')
     return [
-      `Set-up, the agent: ${clean(gateway.agent.detail)}. ${clean(gateway.agent.hint ?? '')}`.trim(),
-      'Enter goes on, c looks again, Esc skips.',
+      `Setup, the agent: ${clean(gateway.agent.detail)}. ${clean(gateway.agent.hint ?? '')}`.trim(),
+      'Enter continues, c checks again, Esc skips.',
     ];
   if (mode.step === 'platform') {
     const [platform, guide] = GUIDES[mode.index] ?? ['', { needs: '' }];
@@ -71,7 +71,7 @@ function setupWords(controller: Controller, mode: Extract<Mode, { kind: 'setup' 
     ...(mode.said ?? []),
     ...(row === undefined ? [] : [`${platform}: ${adapterPhrase(row)}. ${clean(row.nextStep ?? '')}`.trim()]),
     doorStep(platform, row),
-    'p makes a code for your own phone, a sets up another platform, Enter ends.',
+    'p makes a code for your phone, a sets up another platform, Enter ends.',
   ];
 }
 
@@ -313,9 +313,7 @@ export class Reader {
     const { view } = this.#controller;
     const toast = view.toast === undefined ? '' : `${view.toast.until} ${view.toast.text}`;
     if (toast !== this.#toast && view.toast !== undefined)
-      this.say(
-        `${view.toast.text}${view.toast.undo === undefined ? '' : ' u takes it back within 30 seconds.'}`,
-      );
+      this.say(`${view.toast.text}${view.toast.undo === undefined ? '' : ' u undoes it within 30 seconds.'}`);
     this.#toast = toast;
     const mode = topMode(view);
     if (mode === undefined || mode.kind === 'filter' || mode.kind === 'search' || mode.kind === 'palette')

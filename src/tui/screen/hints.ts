@@ -26,11 +26,11 @@ const MODE_HINTS: Partial<Record<ModeKind, readonly (readonly [string, string])[
   form: [
     ['Enter', 'try and save'],
     ['Tab', 'next'],
-    ['Ctrl+S', 'save untried'],
+    ['Ctrl+S', 'save without testing'],
     ['Esc', 'leave'],
   ],
   setup: [
-    ['Enter', 'go on'],
+    ['Enter', 'continue'],
     ['Esc', 'skip'],
   ],
   compose: [

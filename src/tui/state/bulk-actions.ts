@@ -7,7 +7,7 @@ import { sentenceOf } from './sentence.ts';
 import type { UndoStack } from './undo-stack.ts';
 import { activeList, type Toast, topMode } from './view.ts';
 
-export const NO_ANSWER = 'Not now: the gateway does not answer, and the rows may be old.';
+export const NO_ANSWER = 'Cannot decide: the gateway does not respond, and the rows may be out of date.';
 
 type Host = ActionContext & {
   readonly lists: ListState;
@@ -36,8 +36,7 @@ export class BulkActions {
     const { items, verb, noun, list } = bulk;
     const host = this.#host;
     if (host.slices.link.asOf !== undefined) host.toast(NO_ANSWER, 'warn');
-    else if (items.length === 0)
-      host.toast(`Not now: ${verb} does not apply to any of the marked rows.`, 'warn');
+    else if (items.length === 0) host.toast(`${verb} does not apply to any of the marked rows.`, 'warn');
     else
       host.ask({
         title: `${verb.slice(0, 1).toUpperCase()}${verb.slice(1)} ${counted(items.length, noun)}?`,

@@ -49,7 +49,7 @@ const TOAST_MS = 4_000;
 /** So near to the first line older ones are asked for. */
 const NEAR_TOP = 30;
 const INTERRUPT_MS = 2_000;
-const JUST_MOVED = 'The list has just moved. Look again, then press the key again.';
+const JUST_MOVED = 'The list has just moved. Check the row, then press the key again.';
 
 export interface ControllerOptions {
   readonly operator: Operator;
@@ -201,10 +201,10 @@ export class Controller implements ActionContext, Desk {
     if (careful !== undefined && this.slices.link.asOf !== undefined) return NO_ANSWER;
     if (careful !== undefined && this.lists.justMoved(careful)) return JUST_MOVED;
     const reason = action.disabled?.(this);
-    if (reason !== undefined) return `Not now: ${reason}.`;
+    if (reason !== undefined) return `Cannot do this: ${reason}.`;
     return careful === undefined || this.lists.isDrawn(careful)
       ? undefined
-      : 'Not now: the row is not on the screen. Make room, or open it with Enter.';
+      : 'The row is not on the screen. Make room, or open it with Enter.';
   }
 
   /** The action on what is selected now: when that has changed by the time it runs, nothing is done. */
@@ -349,7 +349,7 @@ export class Controller implements ActionContext, Desk {
       return;
     }
     this.update((view) => ({ ...view, interruptedAt: now }));
-    this.toast('Press Ctrl+C once more to quit.', 'warn');
+    this.toast('Press Ctrl+C again to quit.', 'warn');
   }
 
   #expire(now: number): void {

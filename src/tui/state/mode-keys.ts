@@ -197,7 +197,7 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
       return;
     }
     if (entry.disabled !== undefined) {
-      context.toast(`Not now: ${entry.disabled}.`, 'warn');
+      context.toast(`Cannot do this: ${entry.disabled}.`, 'warn');
       return;
     }
     context.update((view) =>

@@ -25,7 +25,7 @@ export class UndoStack {
     const id = Symbol('undo');
     const until = this.#host.now() + UNDO_MS;
     const cursor = this.#host.view.cursors[undo.list];
-    const entry: Undoable = { ...undo, id, until, cursor, answer, text: 'a decision that is under way' };
+    const entry: Undoable = { ...undo, id, until, cursor, answer, text: 'a decision in progress' };
     this.#host.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
     answer.then(
       (result) =>
@@ -54,7 +54,7 @@ export class UndoStack {
   #takeBack(entry: Undoable, result: CommandResult): void {
     const command = entry.command(result);
     if (command === undefined) {
-      this.#host.toast(`There is nothing to take back: ${entry.text}`, 'warn');
+      this.#host.toast(`Nothing to undo: ${entry.text}`, 'warn');
       return;
     }
     if (entry.cursor !== undefined) this.#host.lists.restore(entry.list, entry.cursor);

@@ -102,7 +102,7 @@ export type Mode =
     }
   | {
       readonly kind: 'form';
-      /** Tells this form from a later one while answers are under way. */
+      /** Tells this form from a later one while answers are in progress. */
       readonly id: symbol;
       readonly form: Form;
       /** Takes the form as it is; without `checked` it is not tried first. */

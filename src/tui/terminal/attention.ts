@@ -28,7 +28,7 @@ export function watchAttention(
     const [first] = fresh;
     if (notify !== undefined && first !== undefined) {
       const others = fresh.length === 1 ? '' : ` and ${fresh.length - 1} more`;
-      const words = `${first.senderName} (${first.platform})${others} asks to be let in`;
+      const words = `${first.senderName} (${first.platform})${others} requests access`;
       terminal.send(notificationSequence(notify.kind, 'pi-gateway', words, notify.env));
     }
     known = new Set(pairing.map((row) => row.id));

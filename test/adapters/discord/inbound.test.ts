@@ -143,7 +143,7 @@ describe('a Discord message', () => {
   });
 
   it.each([
-    ['our own words', raw({ author: ME }), 'our own message'],
+    ['our own words', raw({ author: ME }), 'own message'],
     ['joins and pins', raw({ type: 7 }), 'a notice of Discord'],
     ['empty ones in a server', raw({ content: '', guild_id: '9' }), 'nothing to read'],
     ['nonsense', { id: 5 }, 'malformed message'],

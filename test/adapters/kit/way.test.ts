@@ -52,10 +52,10 @@ describe('the proxy for a target', () => {
   it('that is none is refused without repeating it: it may hold a password', () => {
     for (const proxy of ['ftp://u:hunter2@p', 'not a proxy hunter2', 'http://'])
       expect(() => chosen('https://here/', {}, proxy)).toThrow(
-        /^the configured proxy is no address of a proxy$/,
+        /^the configured proxy is not a proxy address$/,
       );
     expect(() => chosen('https://here/', { HTTPS_PROXY: 'gopher://x' })).toThrow(
-      /^HTTPS_PROXY is no address/,
+      /^HTTPS_PROXY is not a proxy address/,
     );
   });
 });

@@ -86,7 +86,7 @@ describe('an event of Slack', () => {
 
   it('of the bot itself is ignored, its edits too', () => {
     const own = { ...posted, user: 'UBOT', bot_id: 'BBOT' };
-    expect(read(own)).toEqual({ ignored: 'our own message' });
+    expect(read(own)).toEqual({ ignored: 'own message' });
     expect(read({ ...posted, user: undefined, subtype: 'bot_message', bot_id: 'BBOT' })).toHaveProperty(
       'ignored',
     );

@@ -311,7 +311,7 @@ describe('the connection to Twitch', () => {
     server.say('lobby', 'lost');
     await until(() => expect(host.offered.length).toBeGreaterThan(1));
     await adapter.stop();
-    await until(() => expect(host.lines.join('\n')).toContain('error adapter: message not taken'));
+    await until(() => expect(host.lines.join('\n')).toContain('error adapter: message not stored'));
   });
 
   it.each([

@@ -103,7 +103,7 @@ describe('a pool of agents', () => {
     const lost = await turn(pool, { host: 'down' });
     expect(lost.end).toMatchObject({
       code: 'agent_unreachable',
-      message: expect.stringContaining('cannot be reached just now; /new starts a fresh one elsewhere'),
+      message: expect.stringContaining('cannot be reached. /new starts a new session on another one'),
       hint: expect.stringContaining('Host down:'),
     });
     expect((await turn(pool, { host: 'gone' })).end).toMatchObject({

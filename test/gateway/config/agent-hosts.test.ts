@@ -18,7 +18,7 @@ describe('agent.hosts', () => {
   });
 
   it.each([
-    [{ hosts: [A, A] }, 'agent.hosts.1.name: "a" is there twice'],
+    [{ hosts: [A, A] }, 'agent.hosts.1.name: "a" is defined twice'],
     [{ hosts: [A], backend: 'pi-sdk' }, 'agent.hosts: the backend pi-sdk runs in this machine only'],
     [{ hosts: [{ name: 'a' }] }, 'config.json: agent.hosts.0'],
     [{ hosts: [{ ...A, command: 'ssh a pi' }] }, 'config.json: agent.hosts.0.command: "ssh a pi" is invalid'],

@@ -82,7 +82,7 @@ describe('the settings', () => {
     });
     expect(open.allowAll).toBe(true);
     expect(openBadges(open)).toEqual([
-      'allowAll: everybody has access',
+      'allowAll: everyone has access',
       'telegram: direct messages are open',
       'telegram: all groups are open',
     ]);

@@ -106,7 +106,7 @@ describe('a question of the agent', () => {
     await start({}, PLAIN);
     await rig.say('[ask select Which one?|red|blue] go');
     await rig.say('7');
-    expect(last()).toBe('Say one of the choices by its number: #1 1 to #1 2.');
+    expect(last()).toBe('Reply with the number of a choice: #1 1 to #1 2.');
     expect(open()).toHaveLength(1);
   });
 
@@ -117,7 +117,7 @@ describe('a question of the agent', () => {
     expect(open()).toHaveLength(1);
     await rig.pass(2 * MINUTE);
     expect(rig.texts().slice(1)).toEqual([
-      'Nobody answered #1 in time; I go on without.',
+      "No one answered #1 in time. I'll continue without an answer.",
       'You said: go (no answer)',
     ]);
     await rig.say('/answer #1 Ada');
@@ -240,7 +240,7 @@ describe('a question of the agent', () => {
     await rig.pass(1000);
     expect(open()).toEqual([]);
     await rig.say('/answer #1 Ada');
-    expect(last()).toBe('Question #1 is over: the agent does not wait any more. Nothing has changed.');
+    expect(last()).toBe('Question #1 is closed: the agent no longer needs an answer. Nothing has changed.');
   });
 
   it('ends when its requester loses access, and when the gateway stops', async () => {
@@ -277,7 +277,7 @@ describe('a question of the agent', () => {
     expect(open().map(({ number }) => number)).toEqual([1, 2]);
     await rig.say('2');
     expect(last()).toBe(
-      'I have asked more than one thing:\n#1 Colour?\n#2 Size?\nSay which, like: #1 and your answer',
+      'I have asked more than one thing:\n#1 Colour?\n#2 Size?\nReply with the number, for example: #1 and your answer',
     );
     await rig.say('#2 1');
     expect(last()).toBe('You said: go (answer: small)');
@@ -325,8 +325,8 @@ describe('a tool call', () => {
     await rig.say('[tool bash rm x] go');
     await rig.pass(4 * MINUTE);
     expect(rig.texts().slice(1)).toEqual([
-      'Nobody approved #1 in time, so it was not run.',
-      'You said: go (bash was not run: nobody answered within 3 minutes)',
+      'No one approved #1 in time, so it was not run.',
+      'You said: go (bash was not run: no answer within 3 minutes)',
     ]);
   });
 
@@ -378,7 +378,7 @@ describe('a tool call', () => {
     await rig.operator.run({ type: 'task.start', command: '[tool bash rm x] alone' });
     await rig.settle();
     expect(open()).toEqual([]);
-    expect(rig.operator.snapshot().tasks.at(-1)?.result).toContain('nobody can be asked');
+    expect(rig.operator.snapshot().tasks.at(-1)?.result).toContain('there is no one to ask');
   });
 });
 
@@ -407,7 +407,7 @@ describe('who may answer', () => {
       await press('Approve once', { ...GROUP, from });
       expect(open()).toHaveLength(1);
     }
-    expect(rig.texts()).toContain('Question #1 is for ada; only they or my operator can answer it.');
+    expect(rig.texts()).toContain('Question #1 is for ada; only they or the operator can answer it.');
     for (const text of ['/approve', '#1 1', '1', 'yes', '/approve session #1', '/deny', '/answer #1 yes'])
       await rig.say(text, { ...GROUP, from: 'bob' });
     expect(open()).toHaveLength(1);
@@ -430,14 +430,14 @@ describe('who may answer', () => {
   it('is nobody whom only an open chat lets in: the operator decides', async () => {
     await startGroup();
     await rig.say('[tool bash rm x] go', { ...GROUP, from: 'eve' });
-    expect(last()).toContain('Only my operator can approve this.');
+    expect(last()).toContain('Only the operator can approve this.');
     await rig.say('/approve', { ...GROUP, from: 'eve' });
     expect(last()).toBe('/approve is available to approved users only.');
     await rig.say('/answer #1 1', { ...GROUP, from: 'eve' });
     expect(last()).toBe('Only approved users can approve that.');
     await answer({ id: only().id, decision: 'once' });
     await rig.settle();
-    expect(rig.texts().slice(-2)).toEqual(['My operator approved #1.', 'You said: go']);
+    expect(rig.texts().slice(-2)).toEqual(['The operator approved #1.', 'You said: go']);
     expect((await audit())[0]).toBe('olga console dialog.approved');
   });
 
@@ -535,10 +535,10 @@ describe('the message with a question', () => {
     await rig.say('[ask confirm Really?] go');
     await answer({ id: only().id, value: 'yes' });
     await rig.pass(1000);
-    expect(shown()?.text).toBe('**Really?** (#1)\n\nAnswered by my operator: yes.');
+    expect(shown()?.text).toBe('**Really?** (#1)\n\nAnswered by the operator: yes.');
     await rig.say('[ask confirm Sure?] go');
     await rig.pass(11 * MINUTE);
-    expect(rig.texts()).toContain('**Sure?** (#2)\n\nNobody answered in time.');
+    expect(rig.texts()).toContain('**Sure?** (#2)\n\nNo answer in time.');
   });
 
   it('is changed as soon as its platform can be reached again', async () => {

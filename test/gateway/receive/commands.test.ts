@@ -191,7 +191,7 @@ describe('/stop', () => {
     await rig.say('[hang]');
     await rig.say('/queue one');
     await rig.say('/queue two');
-    expect(await ask('/stop')).toEqual(['Stopped. Dropped 2 waiting messages.']);
+    expect(await ask('/stop')).toEqual(['Stopped. Dropped 2 queued messages.']);
     expect(await ask('/stop')).toEqual(['Nothing is running.']);
     expect(await ask('next')).toEqual(['You said: next']);
     expect(rig.decisions()).toEqual([
@@ -323,8 +323,8 @@ describe('/queue and /steer', () => {
     await rig.say('/queue second');
     await rig.pass(2000);
     expect(rig.texts()).toEqual(['You said: first', 'You said: second']);
-    expect(await ask('/queue')).toEqual(['Say what is to be queued: /queue <text>']);
-    expect(await ask('/steer')).toEqual(['Say what is to be handed over: /steer <text>']);
+    expect(await ask('/queue')).toEqual(['Add the text to queue: /queue <text>']);
+    expect(await ask('/steer')).toEqual(['Add the text to send into the running turn: /steer <text>']);
   });
 });
 
@@ -381,6 +381,6 @@ describe('/bg, /tasks, /cancel', () => {
       `No task of this chat has the id "${id}". /tasks lists them.`,
     ]);
     expect(await ask(`/cancel ${id}`)).toEqual([`Cancelling ${id}.`, `Task ${id} was cancelled.`].sort());
-    expect(await ask('/bg')).toEqual(['Say what the task is to do: /bg <text>']);
+    expect(await ask('/bg')).toEqual(['Describe the task: /bg <text>']);
   });
 });

@@ -46,7 +46,9 @@ describe('a full disk', () => {
     await expect(rig.say('two')).rejects.toMatchObject({ code: 'storage_full' });
     await expect(rig.say('three', { promptId: 'p3' })).rejects.toMatchObject({ code: 'storage_full' });
     await rig.pass(1000);
-    expect(rig.texts()).toEqual(['My disk is full, so I cannot take messages right now. My operator knows.']);
+    expect(rig.texts()).toEqual([
+      'The disk of the gateway is full, so it accepts no messages right now. The operator knows.',
+    ]);
     expect(refusals()).toEqual(['storage_full']);
     empty();
     await rig.say('four');

@@ -216,7 +216,7 @@ describe('a sender who loses access while a message is being stored', () => {
     await rig.settle();
     await taken;
     await rig.pass(1000);
-    expect(rig.texts()).toEqual(['This gateway does not take messages from here.']);
+    expect(rig.texts()).toEqual(['This gateway does not accept messages from here.']);
     expect(refusals()).toEqual(['revoked']);
     expect(rig.gateway.conversations.running).toBe(0);
     expect(sessions.all("SELECT state FROM inbox WHERE state <> 'done'")).toEqual([]);

@@ -71,7 +71,7 @@ it('an edit that makes a waiting message exceed the budget is not taken, and its
   await rig.say('/queue as it was', { messageId: 'w1' });
   await rig.say('e'.repeat(20_000), { messageId: 'w1', edited: true });
   await rig.pass(100);
-  expect(rig.texts()[0]).toMatch(/^Your edit was not taken\. /);
+  expect(rig.texts()[0]).toMatch(/^Your edit was rejected\. /);
   await rig.say('short enough', { messageId: 'w1', edited: true });
   await rig.say('e'.repeat(20_000), { messageId: 'w1', edited: true });
   rig.gateway.conversations.queue([...rig.gateway.conversations.views()][0]?.id ?? '')?.abort('interrupted');

@@ -25,7 +25,7 @@ describe('/undo', () => {
     await ask('first');
     await ask('second');
     expect(await ask('/undo')).toBe(
-      'Took back “second” and the answer to it. What was changed in files stays changed. /retry runs it again.',
+      'Undid “second” and the answer to it. Changes to files remain. /retry runs it again.',
     );
     await ask('/retry');
     expect(rig.texts().slice(-2).sort()).toEqual(['Running your last message again.', 'You said: second']);
@@ -36,7 +36,7 @@ describe('/undo', () => {
     expect(await ask('/undo')).toContain('There is no session here yet');
     await ask('first');
     await ask('/undo');
-    expect((await ask('/undo')).toLowerCase()).toContain('there is no turn to take back');
+    expect((await ask('/undo')).toLowerCase()).toContain('there is no turn to undo');
   });
 
   it('does not take back what somebody else said in a chat that people share', async () => {
@@ -51,10 +51,10 @@ describe('/undo', () => {
     await rig.pass(1000);
     await rig.say('/undo', group);
     await rig.pass(1000);
-    expect(rig.texts().at(-1)).toBe('The last turn here is not yours to take back.');
+    expect(rig.texts().at(-1)).toBe('The last turn is not yours, so you cannot undo it.');
     await rig.say('/undo', { from: 'bob', ...group });
     await rig.pass(1000);
-    expect(rig.texts().at(-1)).toContain('Took back “from bob”');
+    expect(rig.texts().at(-1)).toContain('Undid “from bob”');
   });
 });
 
@@ -63,13 +63,13 @@ describe('/btw', () => {
     await start();
     await rig.say('[hang]');
     await rig.pass(1000);
-    expect(await ask('/btw what time is it?')).toBe('(beside the conversation) You said: what time is it?');
+    expect(await ask('/btw what time is it?')).toBe('(side question) You said: what time is it?');
     expect((await ask('/status')).split('\n')[1]).toMatch(/^State: running/);
   });
 
   it('is answered before anything else was said, and begins no session', async () => {
     await start();
-    expect(await ask('/btw hello')).toBe('(beside the conversation) You said: hello');
+    expect(await ask('/btw hello')).toBe('(side question) You said: hello');
     expect(await ask('/sessions')).toBe('No sessions yet.');
   });
 
@@ -77,10 +77,10 @@ describe('/btw', () => {
     await start();
     await rig.say('/btw [sleep 200000] slow');
     await rig.pass(150_000);
-    expect(await ask('/btw another')).toContain('I am still at your last question');
+    expect(await ask('/btw another')).toContain('I am still answering your last side question');
     expect(await ask('/btw from bob', 'bob')).toContain('You said: from bob');
     await rig.pass(60_000);
-    expect(rig.texts().at(-1)).toBe('(beside the conversation) You said: slow');
+    expect(rig.texts().at(-1)).toBe('(side question) You said: slow');
     await rig.say('/btw [hang]');
     await ask('/stop');
     const before = rig.texts().length;
@@ -95,7 +95,7 @@ describe('/btw', () => {
     await rig.pass(1000);
     await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
     await rig.pass(1000);
-    expect(rig.texts().at(-1)).toBe('Stopped the question beside the conversation.');
+    expect(rig.texts().at(-1)).toBe('Stopped the side question.');
   });
 
   it('holds up no clean stop', async () => {
@@ -105,6 +105,6 @@ describe('/btw', () => {
     const at = Date.now();
     await rig.stop();
     expect(Date.now() - at).toBeLessThan(20_000);
-    expect(rig.texts()).toEqual(['Stopped the question beside the conversation.']);
+    expect(rig.texts()).toEqual(['Stopped the side question.']);
   });
 });

@@ -85,8 +85,8 @@ describe('/every', () => {
   it('asks again in doubt', () => {
     expect(error(() => every('day look'))).toBe('at what time every day?');
     expect(error(() => every('day 9 look'))).toBe('at what time every day?');
-    expect(error(() => every('30m'))).toBe('say what is to be done');
-    expect(error(() => every(''))).toBe('say when, then what');
+    expect(error(() => every('30m'))).toBe('the prompt is missing');
+    expect(error(() => every(''))).toBe('the time and the prompt are missing');
     expect(error(() => every('sometimes look'))).toBe('"sometimes" is not a time');
     expect(error(() => every('0m look'))).toBe('once a minute is the most');
     expect(error(() => every('"* * * * * *" look'))).toContain('it has 6 fields');
@@ -117,14 +117,14 @@ describe('/at', () => {
   });
 
   it('asks again in doubt', () => {
-    expect(error(() => at('today 9am look'))).toBe('that time is over');
-    expect(error(() => at('2026-05-05 09:00 look'))).toBe('that time is over');
+    expect(error(() => at('today 9am look'))).toBe('that time has passed');
+    expect(error(() => at('2026-05-05 09:00 look'))).toBe('that time has passed');
     expect(error(() => at('2027-02-29 09:00 look'))).toBe('there is no 2027-2-29 in the calendar');
     expect(error(() => at('2029-01-01 09:00 look'))).toBe('that is more than two years ahead');
     expect(error(() => at('tomorrow look'))).toBe('at what time tomorrow?');
     expect(error(() => at('18:30 tomorrow look'))).toContain('is "tomorrow" the day');
     expect(error(() => at('9 look'))).toBe('"9" is not a time');
-    expect(error(() => at('18:30'))).toBe('say what is to be done');
+    expect(error(() => at('18:30'))).toBe('the prompt is missing');
   });
 });
 

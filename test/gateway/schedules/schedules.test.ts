@@ -293,8 +293,10 @@ describe('schedules of the configuration', () => {
     await expect(follow({ ...entry, every: 'day' })).rejects.toThrow(
       'schedules.0 ("mail"): at what time every day?',
     );
-    await expect(follow({ ...entry, cron: '* * * * *' })).rejects.toThrow('say when, in one way');
-    await expect(follow(entry, entry)).rejects.toThrow('is there twice');
+    await expect(follow({ ...entry, cron: '* * * * *' })).rejects.toThrow(
+      'exactly one time rule is required',
+    );
+    await expect(follow(entry, entry)).rejects.toThrow('is defined twice');
     await expect(follow({ ...entry, timezone: 'Mars' })).rejects.toThrow('"Mars" is not a time zone');
   });
 });

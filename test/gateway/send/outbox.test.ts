@@ -111,7 +111,7 @@ describe('a delivery', () => {
     await rig.say('b');
     await rig.pass(1000);
     expect(rig.texts()).toEqual([
-      'My answer was refused here, even as plain text. My operator can read it in the console.',
+      'My answer was refused here, even as plain text. The operator can read it in the console.',
     ]);
     expect(rig.gateway.outbox.list()).toMatchObject([{ state: 'failed', text: 'You said: b' }]);
     rig = await rig.crash();

@@ -207,7 +207,7 @@ describe('in a chat', () => {
   it('files follow the answer, and their copies go when they have arrived', async () => {
     wrote(await start());
     await rig.say('see ![the chart](chart.png) and ![this](/etc/passwd)');
-    await says('You said: see the chart and this (not sent: it lies outside of my folder)', 'the chart');
+    await says('You said: see the chart and this (not sent: it is outside of my directory)', 'the chart');
     const file = rig.world.shown().at(-1);
     expect(file?.request.part.attachment).toMatchObject({ name: 'chart.png', mimeType: 'image/png' });
     expect(rig.decisions()).toEqual(['message refused file_not_sent']);

@@ -261,7 +261,7 @@ describe('a reset', () => {
     await rig.operator.run({ type: 'session.reset', id: rig.gateway.conversations.views()[0]?.id ?? '' });
     await rig.pass(10);
     expect(await ask('two')).toEqual([
-      'New session (my operator began a new one). /resume goes back to the old one.',
+      'New session (the operator began a new one). /resume goes back to the old one.',
       'You said: two',
     ]);
   });

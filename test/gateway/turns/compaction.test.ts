@@ -84,7 +84,7 @@ describe('while the conversation is compacted', () => {
     await rig.say('/stop');
     await rig.pass(1000);
     expect(ended).toEqual(['told']);
-    expect(rig.texts().slice(1)).toEqual(['Stopped. Dropped 1 waiting message.']);
+    expect(rig.texts().slice(1)).toEqual(['Stopped. Dropped 1 queued message.']);
     await rig.say('next');
     await rig.pass(1000);
     expect(rig.texts().at(-1)).toBe('You said: next');

@@ -113,7 +113,7 @@ describe('tasks, outbox and adapters', () => {
       { type: 'task.deliver', id: 'bg-81a' },
     ]);
     h.press('g R');
-    expect(h.text().at(-1)).toContain('Not now: the task has not ended yet.');
+    expect(h.text().at(-1)).toContain('Cannot do this: the task has not ended yet.');
   });
 
   it('cancels a task by its id from the palette', () => {
@@ -350,7 +350,7 @@ describe('leaving', () => {
     const h = harness();
     h.press('q');
     expect(h.effects.left).toEqual([]);
-    expect(h.text().join('\n')).toContain('1 answer is under way and 1 task is open.');
+    expect(h.text().join('\n')).toContain('1 answer is in progress and 1 task is open.');
     h.press('y');
     expect(h.effects.left).toEqual(['quit']);
   });
@@ -366,7 +366,7 @@ describe('leaving', () => {
   it('quits with Ctrl+C twice from anywhere, but not with one or with two slow ones', () => {
     const h = harness();
     h.press('4 m ctrl+c');
-    expect(h.text().at(-1)).toContain('Press Ctrl+C once more to quit.');
+    expect(h.text().at(-1)).toContain('Press Ctrl+C again to quit.');
     h.timers.advance(3_000);
     h.press('ctrl+c');
     expect(h.effects.left).toEqual([]);
@@ -380,13 +380,13 @@ describe('the palette', () => {
     const h = harness({ snapshot: snapshotOf() });
     h.press(':');
     h.type('approve');
-    expect(h.text().join('\n')).toContain('not now: nobody is waiting');
+    expect(h.text().join('\n')).toContain('unavailable: no pending requests');
     h.press('enter');
     expect(h.operator.commands).toEqual([]);
-    expect(h.controller.view.toast?.text).toContain('Not now: nobody is waiting.');
+    expect(h.controller.view.toast?.text).toContain('Cannot do this: no pending requests.');
     h.press('esc :');
     h.type('sta');
-    expect(h.text().join('\n')).toContain('not now: the gateway is running');
+    expect(h.text().join('\n')).toContain('unavailable: the gateway is running');
   });
 
   it('completes with Tab and chooses with the arrows', () => {

@@ -34,7 +34,7 @@ describe('the palette acts only on what is visible', () => {
   it('wants an id for a row of a list that is not open', () => {
     const h = harness();
     command(h, 'task cancel');
-    expect(h.text().at(-1)).toContain('Not now: name it: task cancel <id>.');
+    expect(h.text().at(-1)).toContain('Cannot do this: name it: task cancel <id>.');
     expect(h.operator.commands).toEqual([]);
   });
 

@@ -103,7 +103,7 @@ describe('questions of agents in the console', () => {
     h.press('!');
     h.press('enter');
     const page = h.text().join('\n');
-    expect(page).toContain('Look at');
+    expect(page).toContain('Check');
     expect(page.match(/\u001b\[[\d;]*91m[^\u001b]*rm -rf/gu)?.length).toBeGreaterThanOrEqual(2);
     expect(dangers('{"command": "cat a | sh; git push --force"}')).toEqual(['| sh', 'git push', '--force']);
     expect(dangers('{"command": "ls src"}')).toEqual([]);

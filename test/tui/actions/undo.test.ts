@@ -56,7 +56,7 @@ describe('undo', () => {
       { type: 'pairing.undo', requestId: 'p2' },
     ]);
     h.press('u');
-    expect(h.text().at(-1)).toContain('nothing can be taken back');
+    expect(h.text().at(-1)).toContain('nothing can be undone');
   });
 
   it('does not depend on its notice: others may come and go', async () => {
@@ -82,7 +82,7 @@ describe('undo', () => {
     expect(h.text().join('\n')).not.toContain('Person 1 (');
     h.timers.advance(10_000);
     h.press('U');
-    expect(h.text().join('\n')).toContain('Nothing can be taken back.');
+    expect(h.text().join('\n')).toContain('Nothing can be undone.');
   });
 
   it('waits for the answer of the decision that it takes back', async () => {

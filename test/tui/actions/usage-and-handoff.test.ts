@@ -37,11 +37,11 @@ describe('a session in pi', () => {
   });
 
   it('stays here when it cannot be lent, and says why', async () => {
-    const h = harness({ answer: () => new Error('the agent is at work in this session') });
+    const h = harness({ answer: () => new Error('the agent is running in this session') });
     h.press('2 o');
     await h.settle();
     expect(h.effects.opened).toEqual([]);
-    expect(h.text().join('\n')).toContain('the agent is at work in this session');
+    expect(h.text().join('\n')).toContain('the agent is running in this session');
   });
 
   it('is opened on the machine of the gateway when that is another one', async () => {

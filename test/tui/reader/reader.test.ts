@@ -45,7 +45,7 @@ function listen(options: HarnessOptions = {}): Spoken {
 describe('the linear console', () => {
   it('begins with the state of everything and the choices', () => {
     const { lines } = listen();
-    expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 at work.');
+    expect(lines[0]).toBe('pi-gateway running on localhost:3847, agent pi-rpc 2 of 8 running.');
     expect(lines.join('\n')).toContain('4 of 6 adapters connected.');
     expect(lines.at(-1)).toBe(
       'Choose: 1 Adapters, 2 Sessions, 3 Tasks, 4 Pairing, 5 Log, 6 Rejected, 7 Outbox, 8 Allowlist, 9 Configuration, a Schedules, b Questions, c Blocked, s status, q quit.',
@@ -60,7 +60,7 @@ describe('the linear console', () => {
     h.timers.advance(300);
     const said = lines.filter((line) => line.startsWith('New pairing request'));
     expect(said).toEqual([
-      "New pairing request: Grace Hopper on telegram, id 81234, code KQ7M-2XPD, 48m left. First words: hi, it's me from the meetup",
+      "New pairing request: Grace Hopper on telegram, id 81234, code KQ7M-2XPD, 48m left. First message: hi, it's me from the meetup",
     ]);
   });
 
@@ -68,10 +68,10 @@ describe('the linear console', () => {
     const { h, press } = listen();
     expect(await press('4')).toContain('2 Grace Hopper on telegram, id 81234');
     expect(await press('2')).toContain(
-      'Choose: 1 approve, 2 deny, 3 block, 4 match code, 5 own phone, 6 details, 0 back.',
+      'Choose: 1 approve, 2 deny, 3 block, 4 enter code, 5 pair my phone, 6 details, 0 back.',
     );
     expect(await press('1')).toContain(
-      'Grace Hopper (telegram 81234) is approved u takes it back within 30 seconds.',
+      'Grace Hopper (telegram 81234) is approved u undoes it within 30 seconds.',
     );
     expect(h.operator.commands).toEqual([{ type: 'pairing.approve', requestId: 'p1' }]);
     await press('u');
@@ -173,7 +173,7 @@ describe('the linear console', () => {
     h.operator.push({ type: 'log', line: { at: NOW, level: 'error', source: 'slack', text: 'broken' } });
     h.timers.advance(300);
     expect(lines.slice(from)).toEqual([
-      'Adapter telegram parked: token revoked. Put in a new token.',
+      'Adapter telegram failed: token revoked. Put in a new token.',
       'Task t1 timed out: too slow.',
       'Error of slack: broken',
     ]);

@@ -255,7 +255,7 @@ describe('the layout', () => {
     const lines = h.text(120, 40);
     expect(lines.find((line) => line.includes('3 Tasks'))).toMatch(/─ 3 Tasks 0 {2}No background task\. ─/u);
     expect(lines.find((line) => line.includes('4 Pairing'))).toMatch(
-      /─ 4 Pairing 0 {2}Nobody is waiting\. ─/u,
+      /─ 4 Pairing 0 {2}No pending requests\. ─/u,
     );
     h.press('3');
     expect(h.text(120, 40).join('\n')).toContain('A chat starts one with /bg');
@@ -356,11 +356,11 @@ describe('what is shown', () => {
   it('raises a badge for waiting requests and safety warnings that no size drops', () => {
     const snapshot = {
       ...busySnapshot(),
-      gateway: gatewayView({ badges: ['allowAll: everybody has access'] }),
+      gateway: gatewayView({ badges: ['allowAll: everyone has access'] }),
     };
     const h = harness({ snapshot });
     expect(h.text(80, 24)[0]).toContain('pairing 2 !');
-    expect(h.text(80, 24)[0]).toContain('allowAll: everybody has access');
+    expect(h.text(80, 24)[0]).toContain('allowAll: everyone has access');
     expect(h.text(60, 16)[0]).toContain('pairing 2 !');
   });
 

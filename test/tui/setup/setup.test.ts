@@ -48,7 +48,7 @@ describe('the first run', () => {
       { type: 'adapter.check', platform: 'telegram', settings: { token: '1:TOKEN', enabled: true } },
       { type: 'config.set', key: 'platforms.telegram', value: { token: '1:TOKEN', enabled: true } },
     ]);
-    expect(screen(h)).toContain('3 of 3  who may come in');
+    expect(screen(h)).toContain('3 of 3  who has access');
     expect(screen(h)).toContain('The bot is @mybot (id 7).');
     h.operator.push({ type: 'adapter', adapter: adapterView() });
     h.timers.advance(300);
@@ -176,10 +176,10 @@ describe('the own phone', () => {
     } as const;
     h.operator.push({ type: 'allowlist', entry: guest });
     h.timers.advance(300);
-    expect(h.text(120, 40).join('\n')).toContain('Your own phone');
+    expect(h.text(120, 40).join('\n')).toContain('Pair my phone');
     h.operator.push({ type: 'allowlist', entry: { ...guest, userId: '2', note: 'invitation i7' } });
     h.timers.advance(300);
-    expect(h.text(120, 40).join('\n')).not.toContain('Your own phone');
+    expect(h.text(120, 40).join('\n')).not.toContain('Pair my phone');
     expect(h.text(120, 40).at(-1)).toContain('Olga (telegram 2) is approved');
   });
 

@@ -89,7 +89,7 @@ describe('on a real terminal', () => {
   it('does nothing with a pasted paragraph in a list, and puts it into a text field', async () => {
     const console = await openConsole();
     const paragraph = 'a quick brown fox\ndenies and blocks\nq';
-    await console.type(`4\u001b[200~${paragraph}\u001b[201~m`, 'Match a code');
+    await console.type(`4\u001b[200~${paragraph}\u001b[201~m`, 'Enter a code');
     expect(console.operator.commands).toEqual([]);
     await console.type(`\u001b[200~${paragraph}\u001b[201~`, 'a quick brown fox denies and blocks q');
     await console.quit();
@@ -100,7 +100,7 @@ describe('on a real terminal', () => {
     await console.type('aaabbbddd, and more of the same text');
     // The next key must not arrive in the same read.
     await new Promise((resolve) => setTimeout(resolve, 100));
-    await console.type('m', 'Match a code');
+    await console.type('m', 'Enter a code');
     expect(console.operator.commands).toEqual([]);
     await console.quit();
   });
@@ -163,8 +163,8 @@ describe('on a real terminal', () => {
 
   it('puts a new request on the desktop where that is configured', async () => {
     for (const [kind, sequence] of [
-      ['osc9', ']9;pi-gateway: Grace, Hopper (telegram) asks to be let in\u0007'],
-      ['osc777', ']777;notify;pi-gateway;Grace, Hopper (telegram) asks to be let in\u0007'],
+      ['osc9', ']9;pi-gateway: Grace, Hopper (telegram) requests access\u0007'],
+      ['osc777', ']777;notify;pi-gateway;Grace, Hopper (telegram) requests access\u0007'],
       ['off', undefined],
     ] as const) {
       const console = await openConsole({ snapshot: snapshotOf(), console: { notifications: kind } });

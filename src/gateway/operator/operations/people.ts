@@ -124,7 +124,7 @@ export const PEOPLE = [
     run({ gateway }, _params, actor) {
       const { id, code, expiresAt } = gateway.access.codes.invite(actor);
       return {
-        message: `Send this to the bot from the new person’s account within the hour: ${code}`,
+        message: `Send this to the bot from the account of the new user within one hour: ${code}`,
         data: { id, code, expiresAt },
       };
     },

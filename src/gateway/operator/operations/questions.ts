@@ -45,7 +45,9 @@ export const QUESTIONS = [
         const over = dialogs.book.closed(params.id) !== undefined;
         throw new GatewayError(
           over ? 'dialog_over' : 'dialog_not_found',
-          over ? 'that question is over; nothing has changed' : `no question has the id ${params.id}`,
+          over
+            ? 'that question is already closed; nothing has changed'
+            : `no question has the id ${params.id}`,
           { status: over ? 409 : 404, hint: 'List the open questions.' },
         );
       }

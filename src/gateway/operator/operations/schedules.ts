@@ -86,7 +86,7 @@ export const SCHEDULES = [
     audit: id,
     http: 'POST /api/schedules/:id/resume',
     words: [{ say: 'schedules resume <id>' }],
-    run: async ({ gateway }, params) => told(gateway, await gateway.schedules.resume(params.id), 'goes on'),
+    run: async ({ gateway }, params) => told(gateway, await gateway.schedules.resume(params.id), 'resumed'),
   }),
   operation({
     name: 'schedule.run',

@@ -59,7 +59,7 @@ export const SESSIONS = [
     audit: id,
     async run({ gateway }, params) {
       await gateway.conversations.reopen(sessionNamed(gateway, params.id));
-      return { message: 'the session goes on' };
+      return { message: 'the session was resumed' };
     },
   }),
   operation({
@@ -84,7 +84,7 @@ export const SESSIONS = [
       conversations.openQueue(session).pause();
       session.paused = true;
       await conversations.save(session);
-      return { message: 'the agent is paused in this chat; messages wait' };
+      return { message: 'the agent is paused in this chat; messages are queued' };
     },
   }),
   operation({
@@ -99,7 +99,7 @@ export const SESSIONS = [
       session.paused = false;
       await conversations.save(session);
       conversations.openQueue(session).resume();
-      return { message: 'the agent goes on in this chat' };
+      return { message: 'the agent is resumed in this chat' };
     },
   }),
   operation({
@@ -129,7 +129,7 @@ export const SESSIONS = [
     audit: id,
     async run({ gateway }, params) {
       await gateway.handoffs.handBack(sessionNamed(gateway, params.id), params.lease);
-      return { message: 'the agent goes on in this chat' };
+      return { message: 'the agent is resumed in this chat' };
     },
   }),
   operation({
@@ -155,7 +155,7 @@ export const SESSIONS = [
     audit: place,
     async run({ gateway }, { sessionId, messageId }) {
       const session = sessionNamed(gateway, sessionId);
-      if (!gateway.conversations.drop(session, messageId)) throw notFound('waiting message', messageId);
+      if (!gateway.conversations.drop(session, messageId)) throw notFound('queued message', messageId);
       return { message: 'dropped' };
     },
   }),
@@ -170,7 +170,7 @@ export const SESSIONS = [
           status: 409,
           hint: 'Ask the sender to write it again.',
         });
-      return { message: 'the message waits again' };
+      return { message: 'the message is queued again' };
     },
   }),
   operation({
@@ -180,7 +180,7 @@ export const SESSIONS = [
     audit: place,
     run({ gateway }, { sessionId, messageId }) {
       const queue = gateway.conversations.queue(sessionNamed(gateway, sessionId).id);
-      if (!queue?.up(messageId)) throw notFound('waiting message', messageId);
+      if (!queue?.up(messageId)) throw notFound('queued message', messageId);
       return { message: 'moved up' };
     },
   }),
@@ -200,7 +200,7 @@ export const SESSIONS = [
     ],
     async run({ gateway }, { platform, channelId, content }) {
       const row = await gateway.send(platform, channelId, content);
-      return { message: 'on its way', data: { id: row.id } };
+      return { message: 'sending', data: { id: row.id } };
     },
   }),
   operation({
@@ -220,7 +220,7 @@ export const SESSIONS = [
     audit: id,
     async run({ gateway }, params) {
       await gateway.outbox.abandon(params.id);
-      return { message: 'that delivery was given up' };
+      return { message: 'that delivery was discarded' };
     },
   }),
 ] as const;

@@ -111,7 +111,7 @@ export class ChatCommands {
     const passed = await passOn({ ...item.message, text: wordText(own, args) }, (tx) =>
       inbox.setState(tx, item, 'done'),
     );
-    return passed ? undefined : 'Too many messages wait already.';
+    return passed ? undefined : 'Too many messages are already queued.';
   }
 
   async #run(

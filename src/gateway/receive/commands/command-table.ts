@@ -234,7 +234,7 @@ export interface ParsedCommand {
 /** The row of a command. */
 export function commandRow(name: ChatCommandName): ChatCommand {
   const row: ChatCommand | undefined = CHAT_COMMANDS.find((each) => each.name === name);
-  if (row === undefined) throw new RangeError(`no chat command is called ${name}`);
+  if (row === undefined) throw new RangeError(`no chat command named ${name}`);
   return row;
 }
 

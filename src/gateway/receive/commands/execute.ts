@@ -89,18 +89,18 @@ export function createExecutor(deps: ExecuteDeps) {
   async function undo(message: InboundMessage): Promise<string> {
     const session = need(message);
     const conversation = conversations.conversation(session);
-    if (conversation.undo === undefined) return 'This agent cannot take a turn back. /new starts afresh.';
+    if (conversation.undo === undefined) return 'This agent cannot undo a turn. /new starts a new session.';
     if (!(conversations.queue(session.id)?.idle ?? true))
       return '/undo has to wait until I am done. /stop ends the running turn.';
     const owner = inbox.lastOf(session.id)?.message.sender.id;
     if (owner !== undefined && owner !== message.sender.id)
-      return 'The last turn here is not yours to take back.';
+      return 'The last turn is not yours, so you cannot undo it.';
     const { text } = await conversation.undo();
     session.sessionFile = conversation.sessionFile ?? session.sessionFile;
     await conversations.save(session);
     const words = sessionTitle(text);
-    conversations.note(session, 'notice', `taken back: ${words}`);
-    return `Took back “${words}” and the answer to it. What was changed in files stays changed. /retry runs it again.`;
+    conversations.note(session, 'notice', `undone: ${words}`);
+    return `Undid “${words}” and the answer to it. Changes to files remain. /retry runs it again.`;
   }
 
   const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
@@ -133,7 +133,7 @@ export function createExecutor(deps: ExecuteDeps) {
       const dropped = (result?.dropped ?? 0) + offers.length;
       const said = [
         ...(result?.aborted || aside ? ['Stopped.'] : []),
-        ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'waiting message')}.`]),
+        ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'queued message')}.`]),
       ];
       return said.length === 0 ? 'Nothing is running.' : said.join(' ');
     },
@@ -202,7 +202,7 @@ export function createExecutor(deps: ExecuteDeps) {
       const last = inbox.last(session.id, message.sender.id);
       if (last === undefined) return 'There is nothing to run again.';
       if (last.message.textForgotten) return 'That message was too long to be kept. Please send it again.';
-      if (!conversations.hasRoom(session.id)) return 'Too many messages wait already.';
+      if (!conversations.hasRoom(session.id)) return 'Too many messages are already queued.';
       const { promptId, ...rest } = last.message;
       const again = await persist((tx) =>
         inbox.add(
@@ -240,15 +240,15 @@ export function createExecutor(deps: ExecuteDeps) {
       const lines = [
         ...(session === undefined ? [] : [`This session: ${usageWords(usage.ofSession(session.id))}`]),
         `You today: ${usageWords(usage.ofSender(platform, message.sender.id, true))}`,
-        `You in all: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
+        `You in total: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
         ...deps.spending.ownLines(message),
       ];
       return lines.join('\n');
     },
-    queue: async () => 'Say what is to be queued: /queue <text>',
-    steer: async () => 'Say what is to be handed over: /steer <text>',
+    queue: async () => 'Add the text to queue: /queue <text>',
+    steer: async () => 'Add the text to send into the running turn: /steer <text>',
     async bg(args, message) {
-      if (args === '') return 'Say what the task is to do: /bg <text>';
+      if (args === '') return 'Describe the task: /bg <text>';
       const task = await tasks.start({
         command: args,
         parentSessionId: current(message)?.id ?? null,
@@ -278,7 +278,7 @@ export function createExecutor(deps: ExecuteDeps) {
     ...createScheduleCommands(deps),
     btw: async (args, message) =>
       args === ''
-        ? 'Say what you want to know: /btw <text>'
+        ? 'Add your question: /btw <text>'
         : sideQuestions.ask({ ...message, text: args }, current(message)),
     approve: (args, message) => deps.answers.approve(args, message),
     deny: (args, message) => deps.answers.deny(args, message),

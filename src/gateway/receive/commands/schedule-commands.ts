@@ -85,7 +85,7 @@ export function createScheduleCommands({
       switch (verb) {
         case 'pause':
           await schedules.pause(mine.id);
-          return `${mine.id} is paused. /schedules resume ${mine.id} lets it go on.`;
+          return `${mine.id} is paused. /schedules resume ${mine.id} resumes it.`;
         case 'resume':
           return announce(await schedules.resume(mine.id), clock());
         case 'run':
