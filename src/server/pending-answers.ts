@@ -33,7 +33,7 @@ export class PendingAnswers {
       this.#waiting.set(id, { resolve, reject, timer });
       if (send(id)) return;
       this.settle(id, {
-        error: new GatewayError('link_down', 'the gateway cannot be reached just now', {
+        error: new GatewayError('link_down', 'the gateway cannot be reached', {
           status: 503,
           hint: 'The link is being restored; try again when it is back.',
         }),

@@ -158,7 +158,7 @@ describe('the console', () => {
     await console.type('C', 'Gateways 2');
     await console.type('jj');
     await console.type('\r', 'Ada of work');
-    await console.type('u', 'nothing can be taken back');
+    await console.type('u', 'nothing can be undone');
     await console.type(':ctx here\r', 'Zoe of here');
     console.stdin.type('u');
     await expect

@@ -39,7 +39,7 @@ function usageLines({ today, total, rows, limits = [] }: OperatorQueries['usage'
   const limited = limits.map(limitLine);
   const lines = [
     `Today   ${words(today)}`,
-    `In all  ${words(total)}`,
+    `Total   ${words(total)}`,
     ...(limited.length === 0 ? [] : ['', 'Spending limits', ...limited]),
   ];
   let day = '';

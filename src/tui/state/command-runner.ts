@@ -32,7 +32,7 @@ export class CommandRunner {
     const { pending } = options;
     if (pending !== undefined) {
       if (this.#console.view.pending.has(pending)) {
-        this.#console.toast('The last command for it is still under way.', 'warn');
+        this.#console.toast('The last command for it is still running.', 'warn');
         return;
       }
       this.#console.update((view) => ({ ...view, pending: new Set([...view.pending, pending]) }));
