@@ -6,7 +6,14 @@ import type { Dialog } from './dialog.ts';
 import type { Miss } from './dialog-book.ts';
 import type { Dialogs } from './dialogs.ts';
 import { readAddress, readAnswer } from './reading.ts';
-import { answeredText, notYoursText, overText, whichText } from './wording.ts';
+import {
+  answeredText,
+  isShownWhole,
+  notYoursText,
+  overText,
+  TOO_LONG_TO_APPROVE,
+  whichText,
+} from './wording.ts';
 
 export interface ChatAnswersDeps {
   readonly dialogs: Dialogs;
@@ -99,6 +106,8 @@ export class ChatAnswers {
   async #settle(dialog: Dialog, said: AgentAnswer, message: InboundMessage): Promise<string> {
     const { platform } = message.chat;
     const actor: Actor = { name: `${platform} ${message.sender.id}`, surface: 'chat' };
+    if (said.type === 'approval' && said.decision !== 'deny' && !isShownWhole(dialog.question))
+      return TOO_LONG_TO_APPROVE;
     const answer = said.type === 'approval' ? { ...said, ...denial(said.decision, message) } : said;
     try {
       const answered = await this.#deps.dialogs.answer(dialog.id, answer, actor);

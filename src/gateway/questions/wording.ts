@@ -48,6 +48,14 @@ export function shownCall(tool: string, argumentsJson: string): string {
   return fenced(shortened(readable(tool, argumentsJson)));
 }
 
+/** Does the chat show all of what would run? Nobody approves what they have not seen. */
+export function isShownWhole(question: AgentQuestion): boolean {
+  return (callText(question)?.length ?? 0) <= SHOWN_CHARS;
+}
+
+export const TOO_LONG_TO_APPROVE =
+  'This is too long to be shown here in full, so it cannot be approved from here. The operator can approve it in the console.';
+
 export function isFile({ call }: AgentQuestion): boolean {
   return call?.tool === SEND_FILE_TOOL;
 }
@@ -88,6 +96,7 @@ export function choicesOf({ id, question }: Dialog, { prefix, mayApprove }: Word
   switch (question.kind) {
     case 'approval':
       if (!mayApprove) return [];
+      if (!isShownWhole(question)) return [{ label: 'Deny', command: `${prefix}deny ${id}` }];
       return [
         { label: 'Approve once', command: `${prefix}approve once ${id}` },
         { label: 'For this session', command: `${prefix}approve session ${id}` },
@@ -117,6 +126,8 @@ function choiceLines(dialog: Dialog, wording: Wording): string[] {
   switch (question.kind) {
     case 'approval': {
       if (!mayApprove) return ['Only the operator can approve this.'];
+      if (!isShownWhole(question))
+        return [TOO_LONG_TO_APPROVE, ...(buttons ? [] : [`Answer ${prefix}deny to refuse it.`])];
       const session = `"For this session" means: ${visible(question.call?.group ?? '')}.`;
       if (buttons) return [session];
       return [
