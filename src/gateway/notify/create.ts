@@ -37,8 +37,6 @@ export interface NotifyDeps extends Core {
   readonly env: NodeJS.ProcessEnv;
 }
 
-export type Notify = ReturnType<typeof createNotify>;
-
 /** Calls the operator: notices to owners, a webhook and a program, and a heartbeat for a watchdog outside. */
 export function createNotify(deps: NotifyDeps) {
   const { settings, clock, db, access, dialogs, conversations, tasks, log, redactor } = deps;

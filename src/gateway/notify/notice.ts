@@ -28,7 +28,7 @@ export interface Notice {
 }
 
 /** A decision that waits. */
-export interface Ask {
+interface Ask {
   readonly about: 'pairing' | 'approval';
   /** Of the request or the question. */
   readonly id: string;
@@ -39,7 +39,7 @@ export interface Ask {
 }
 
 /** The longest text of a tool call that is sent to an owner, in characters. */
-export const WHOLE_CHARS = 12_000;
+const WHOLE_CHARS = 12_000;
 const CUT_CHARS = 1500;
 
 /** The text as it can be sent, and whether that is all of it. */
