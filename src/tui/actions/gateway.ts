@@ -85,7 +85,6 @@ export const GATEWAY: readonly Action[] = [
     help: 'Show what each platform did in the last ten minutes: messages, time to an answer, errors.',
     hint: 89,
     words: 'pulse',
-    disabled: ({ view }) => (view.modes.length === 0 ? undefined : 'a page is open, Esc closes it'),
     run: (context) => context.open({ kind: 'page', page: 'pulse', subject: '', top: 0 }),
   },
   {
