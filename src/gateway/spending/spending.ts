@@ -4,6 +4,7 @@ import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from 
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { visible } from '../questions/visible.ts';
+import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
 import { type Amount, type Caller, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
@@ -259,7 +260,8 @@ export class Spending {
     if (use === 'unused') return NOTHING;
     if (use === 'cut') return amount;
     const used = { tokens: Math.ceil(use.tokens), nano: Math.ceil(use.costUsd * NANO) };
-    if (used.tokens > amount.tokens || used.nano > amount.nano)
+    // Of a terminal nothing but a token of room was reserved.
+    if (model !== TERMINAL && (used.tokens > amount.tokens || used.nano > amount.nano))
       this.#core.log.warn('a call of a model cost more than was possible by its request', {
         model,
         reservedTokens: amount.tokens,

@@ -11,6 +11,7 @@ import { Reply } from '../send/reply.ts';
 import type { ToolActivity } from '../send/tool-line.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
+import { counted } from '../spending/counted.ts';
 import type { Caller } from '../spending/limit.ts';
 import type { Spending } from '../spending/spending.ts';
 import type { Usage } from '../usage.ts';
@@ -58,7 +59,8 @@ export class LiveSession {
   /** Opens (lazily) what controls the model. */
   conversation(): Conversation {
     const { settings, adapter, dialogs, spending, terminalOf } = this.#deps;
-    const agent = terminalOf(this.session) ?? this.#deps.agent;
+    const terminal = terminalOf(this.session);
+    const agent = terminal ?? this.#deps.agent;
     if (agent === undefined)
       throw new GatewayError('no_agent', 'this gateway runs without an agent', {
         status: 409,
@@ -82,7 +84,8 @@ export class LiveSession {
         hold: () => this.#hold(),
       }),
     });
-    this.#conversation ??= agent.open({
+    if (this.#conversation !== undefined) return this.#conversation;
+    const opened = agent.open({
       ...conversationSpec(this.session, own, prompts),
       ask: this.#ask,
       journal: (record) => {
@@ -91,6 +94,7 @@ export class LiveSession {
       },
       ...(reserve === undefined ? {} : { reserve }),
     });
+    this.#conversation = terminal === undefined ? opened : counted(opened, reserve);
     return this.#conversation;
   }
 

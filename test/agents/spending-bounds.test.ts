@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { chargeOf, guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
+import { InputBound } from '../../src/agents/spending/input-bound.ts';
+import { outputBound, priceOf, shrinks } from '../../src/agents/spending/model-bound.ts';
+import { readSpending } from '../../src/agents/spending/wire.ts';
+
+const user = (content: unknown) => ({ role: 'user', content });
+
+describe('the bound of the input', () => {
+  it('is at least the bytes of everything that is said, whatever the script', () => {
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.base64String());
+    fc.assert(
+      fc.property(text, fc.array(text, { maxLength: 5 }), (system, said) => {
+        const bytes = [system, ...said].reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+        const bound = new InputBound().of('m', { systemPrompt: system, messages: said.map(user) });
+        expect(bound.tokens).toBeGreaterThanOrEqual(bytes);
+      }),
+    );
+  });
+
+  it('takes what the provider has counted for the same beginning to the same model, and bytes for the rest', () => {
+    const bound = new InputBound();
+    const first = { systemPrompt: 'x'.repeat(40_000), messages: [user('a')] };
+    const next = { ...first, messages: [user('a'), user('b'.repeat(1000))] };
+    bound.of('m', first).learn(10_000);
+    expect(bound.of('m', next).tokens).toBeGreaterThan(11_000);
+    expect(bound.of('m', next).tokens).toBeLessThan(13_000);
+    expect(bound.of('other', next).tokens).toBeGreaterThan(41_000);
+    expect(bound.of('m', { ...next, systemPrompt: `y${'x'.repeat(40_000)}` }).tokens).toBeGreaterThan(41_000);
+    // A report that cannot be true teaches nothing.
+    bound.of('m', first).learn(12);
+    expect(bound.of('m', next).tokens).toBeGreaterThan(41_000);
+  });
+
+  it('counts an image as its data, up to a most', () => {
+    const image = (data: string) => user([{ type: 'image', mimeType: 'image/png', data }]);
+    const of = (data: string) => new InputBound().of('m', { messages: [image(data)] }).tokens;
+    expect(of('a'.repeat(5_000_000))).toBeLessThan(52_000);
+    expect(of('a'.repeat(5_000_000))).toBeGreaterThan(49_152);
+    expect(of('a'.repeat(100))).toBeLessThan(1400);
+  });
+});
+
+describe('the bound of an answer', () => {
+  const model = { maxTokens: 64_000, contextWindow: 200_000, api: 'anthropic-messages' };
+
+  it('includes a thinking budget that providers add', () => {
+    expect(outputBound(model, undefined)).toBe(64_000);
+    expect(outputBound(model, { maxTokens: 1000 })).toBe(1000);
+    expect(outputBound(model, { maxTokens: 1000, reasoning: 'high' })).toBe(17_384);
+    expect(outputBound(model, { maxTokens: 1 })).toBe(16);
+    expect(outputBound({ contextWindow: 9000 }, {})).toBe(9000);
+    expect(shrinks(model)).toBe(true);
+    expect(shrinks({ ...model, api: 'openai-codex-responses' })).toBe(false);
+  });
+
+  it('costs the dearest that may apply; without a price nobody knows', () => {
+    const cost = { input: 3, output: 15, cacheRead: 0.3, cacheWrite: 3.75 };
+    expect(priceOf({ cost }, {})).toEqual({ input: 6, output: 15 });
+    const tiers = [{ inputTokensAbove: 200_000, input: 6, output: 22.5, cacheRead: 0.6, cacheWrite: 0 }];
+    expect(priceOf({ cost: { ...cost, cacheWrite: 0, tiers } }, {})).toEqual({ input: 6, output: 22.5 });
+    expect(priceOf({ cost: { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 } }, {})).toBeUndefined();
+  });
+});
+
+describe('what a call is charged', () => {
+  const usage = { input: 100, output: 20, cacheRead: 30, cacheWrite: 0, cost: { total: 0.5 } };
+
+  it.each([
+    ['stop', usage, undefined, true, { tokens: 150, costUsd: 0.5 }],
+    ['length', usage, undefined, true, { tokens: 150, costUsd: 0.5 }],
+    ['stop', { ...usage, input: 0, cacheRead: 0 }, undefined, true, 'cut'],
+    ['aborted', usage, 'Request was aborted', true, 'cut'],
+    ['error', {}, '529 overloaded', false, 'unused'],
+    ['error', {}, '529 overloaded', true, 'cut'],
+    ['error', {}, '504 gateway timeout', false, 'cut'],
+    ['error', {}, 'fetch failed', false, 'cut'],
+  ])('%s with %j (%s) is %s', (stopReason, given, errorMessage, answered, charged) => {
+    expect(chargeOf({ stopReason, usage: given, errorMessage }, answered)).toEqual(charged);
+  });
+});
+
+describe('the guard', () => {
+  const model = { id: 'm', provider: 'p', api: 'a', maxTokens: 9000, cost: { input: 1, output: 1 } };
+  const done = { stopReason: 'stop', usage: { input: 5, output: 1, cost: { total: 0.1 } } };
+
+  function runtime() {
+    const sent: unknown[] = [];
+    const send = (...args: readonly unknown[]) => {
+      sent.push(args);
+      return {
+        result: async () => done,
+        async *[Symbol.asyncIterator]() {
+          yield { type: 'done' };
+        },
+      };
+    };
+    return { sent, stream: send, streamSimple: send, classify: async () => 'yes' };
+  }
+
+  it('sends nothing without an answer of the gateway, and what it sends is held to what was granted', async () => {
+    const open = runtime();
+    const asked: ReturnType<typeof readSpending>[] = [];
+    let reply: string | undefined;
+    const session = guardedSession(async (message) => {
+      asked.push(readSpending(message));
+      return reply;
+    });
+    expect(guardRuntime(open, () => session)).toBe(true);
+    expect(guardRuntime(open, () => session)).toBe(true);
+    const refused = open.streamSimple(model, { messages: [] }, {});
+    expect(await refused.result()).toMatchObject({ stopReason: 'error' });
+    await expect(open.classify()).rejects.toThrow('could not be counted');
+    expect(open.sent).toEqual([]);
+    reply = JSON.stringify({ id: 'c2', outputTokens: 3000 });
+    const stream = open.streamSimple(model, { messages: [] }, { maxRetries: 5 });
+    const events: unknown[] = [];
+    for await (const event of stream) events.push(event);
+    expect(events).toEqual([{ type: 'done' }]);
+    expect(open.sent).toMatchObject([[{ id: 'm', maxTokens: 3000 }, {}, { maxTokens: 3000, maxRetries: 0 }]]);
+    expect(asked.at(-1)).toEqual({ type: 'settle', id: 'c2', use: { tokens: 6, costUsd: 0.1 } });
+    expect(session.open).toBe(0);
+  });
+
+  it('knows nobody: no call; knows a session without limits: as before; no runtime: no promise', async () => {
+    const open = runtime();
+    guardRuntime(open, () => undefined);
+    expect(await open.stream(model, {}, {}).result()).toMatchObject({ stopReason: 'error' });
+    guardRuntime(open, () => 'free');
+    expect(await open.stream(model, {}, {}).result()).toBe(done);
+    expect(await open.classify()).toBe('yes');
+    expect(guardRuntime(undefined, () => 'free')).toBe(false);
+    expect(guardRuntime({ stream: 1 }, () => 'free')).toBe(false);
+  });
+});
