@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, operatorToken, runCli, temporaryFolder } from '../support/gateway-process.ts';
 
@@ -9,7 +9,7 @@ describe('the surface of the built program', () => {
   let port: number;
   const clients: ChatClient[] = [];
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = temporaryFolder();
     gateway = new GatewayProcess([
       ...['--no-tui', '--port', '0', '--agent', 'scripted', '--data-dir', folder.path],
@@ -17,9 +17,11 @@ describe('the surface of the built program', () => {
     port = await gateway.ready();
   });
 
-  afterEach(async () => {
+  afterEach(() => {
     for (const client of clients.splice(0)) client.close();
-    await gateway.stop();
+  });
+  afterAll(async () => {
+    expect(await gateway.stop()).toBe(0);
     folder.remove();
   });
 
@@ -34,7 +36,6 @@ describe('the surface of the built program', () => {
     const metrics = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: operator() });
     expect(metrics.status).toBe(200);
     expect(await metrics.text()).toContain('# TYPE pi_gateway_messages_total counter');
-    expect(await gateway.stop()).toBe(0);
   });
 
   it('confirms a background task before the first news of it', async () => {
