@@ -103,6 +103,8 @@ export class ClientSocket implements ChatSocket, Flushable {
   #onFrame: FrameListener | undefined;
   #closeListeners: (() => void)[] = [];
   #closed = false;
+  /** We have said goodbye: what the peer still says counts no more, whether it answers that or not. */
+  #closing = false;
   #corked = false;
   #inFlight = 0;
   /** Heard from since the last heartbeat. */
@@ -170,6 +172,7 @@ export class ClientSocket implements ChatSocket, Flushable {
 
   close(code: number, reason: string): void {
     if (this.#closed) return;
+    this.#closing = true;
     this.#ws.close(code, reason);
     this.#terminateLater();
   }
@@ -217,6 +220,7 @@ export class ClientSocket implements ChatSocket, Flushable {
 
   #receive(data: RawData, isBinary: boolean): void {
     this.#heard = true;
+    if (this.#closing) return;
     const frame = parseFrame(data, isBinary);
     if (typeof frame === 'string') {
       this.#deps.counters.badFrames += 1;

@@ -45,7 +45,14 @@ export class OperatorChallenge {
         return;
       }
       ws.off('message', receive);
-      if (nonces !== undefined && frame.type === 'proof' && proves('client', token, nonces, frame.proof)) {
+      // It may have been rotated since the hello: then what proves the old one proves nothing.
+      const stillRight = token === deps.operatorToken();
+      if (
+        stillRight &&
+        nonces !== undefined &&
+        frame.type === 'proof' &&
+        proves('client', token, nonces, frame.proof)
+      ) {
         ended();
         deps.proven(new Seal('server', token, nonces));
         return;

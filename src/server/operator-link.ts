@@ -161,6 +161,7 @@ class LinkPeer {
 
   #flush(): void {
     this.#timer = undefined;
+    if (this.#expired) return;
     const events = this.#waiting;
     this.#waiting = [];
     const waitingBytes = this.#ws.bufferedAmount;
@@ -218,6 +219,11 @@ class LinkPeer {
   async #carryOut(frame: RequestFrame): Promise<unknown> {
     // Loaded with the first frame of the first console: at start nobody needs the schemas yet.
     const { parseCommand, parseQuery } = await import('./command-schemas.ts');
+    if (this.#expired)
+      throw new GatewayError('token_changed', 'the operator token has changed', {
+        status: 401,
+        hint: 'Attach again with the new one.',
+      });
     if (frame.type === 'run') return this.#operator.run(parseCommand(frame.data));
     const { name, params }: { name?: unknown; params?: unknown } = { ...asObject(frame.data) };
     const query = parseQuery(name, params ?? {});

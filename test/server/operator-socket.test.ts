@@ -5,6 +5,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
 import type { Operator } from '../../src/gateway/operator/operator.ts';
 import { findSocketPlace, prepareSocketPlace } from '../../src/gateway/operator/operator-socket-path.ts';
+import { challengeOf } from '../../src/server/operator-challenge.ts';
+import { newNonce, proofOf } from '../../src/server/operator-proof.ts';
 import { connectOperator } from '../../src/server/remote-operator.ts';
 import { temporaryFolder } from '../store/kit/folder.ts';
 import { OPERATOR_TOKEN, startServer } from './server-kit.ts';
@@ -199,5 +201,55 @@ describe('an operator link over TCP', () => {
     await expect(connectOperator(`127.0.0.1:${port}`, OPERATOR_TOKEN)).rejects.toMatchObject({
       code: 'gateway_not_proven',
     });
+  });
+
+  it('is refused to a peer that began with the old token and proves it after it was rotated', async () => {
+    const { port, server, fake } = await startServer();
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/operator`);
+    const nonce = newNonce();
+    const closed = new Promise<number>((resolve) => {
+      socket.onclose = (event) => resolve(event.code);
+    });
+    socket.onopen = () => socket.send(JSON.stringify({ type: 'hello', nonce }));
+    socket.onmessage = (event) => {
+      const challenge = challengeOf(String(event.data));
+      if (challenge === undefined) return;
+      server.replaceOperatorToken('the-new-token');
+      const nonces = { client: nonce, server: challenge.nonce };
+      socket.send(JSON.stringify({ type: 'proof', proof: proofOf('client', OPERATOR_TOKEN, nonces) }));
+    };
+    expect(await closed).toBe(1008);
+    expect(fake.commands).toEqual([]);
+  });
+
+  it('ends chats that the old token opened: what their clients still say is not heard', async () => {
+    const heard: unknown[] = [];
+    const { port, server } = await startServer({
+      tokens: ['another'],
+      chatSockets: { accept: (socket) => socket.onFrame((frame) => void heard.push(frame['type'])) },
+    });
+    // A client that never answers a close frame, and goes on talking.
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    let received = Buffer.alloc(0);
+    socket.on('data', (data) => {
+      received = Buffer.concat([received, data]);
+    });
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\nAuthorization: Bearer ${OPERATOR_TOKEN}\r\n\r\n`,
+    );
+    const say = (type: string): void => {
+      const text = Buffer.from(JSON.stringify({ type }));
+      socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), text]));
+    };
+    await expect.poll(() => received.toString('latin1')).toContain('101 Switching Protocols');
+    say('before');
+    await expect.poll(() => heard).toEqual(['before']);
+    server.replaceOperatorToken('the-new-token');
+    say('after');
+    await expect.poll(() => received.toString('latin1')).toContain('the operator token has changed');
+    say('later');
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(heard).toEqual(['before']);
   });
 });
