@@ -139,9 +139,8 @@ const PROOFS: Readonly<Record<string, () => unknown>> = {
       'doctor whatsapp',
     ),
   '`sessions.bindings`': () =>
-    expect(warnings({ sessions: { bindings: { 'telegram:1': 's' } } })).toContain(
-      'pi-gateway-tui bind <platform>',
-    ),
+    // That they are applied is proved in test/gateway/bindings/bindings.test.ts.
+    expect(warnings({ sessions: { bindings: { 'telegram:1': 's' } } })).toBe(''),
   '`liveBridge`': () =>
     expect(warnings({ liveBridge: { enabled: true } })).toContain('/gateway bind-current <platform>'),
   '`/gateway telegram-mode`': () => {

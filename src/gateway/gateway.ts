@@ -8,6 +8,7 @@ import { type ClientTaskRequest, checkOwnSession, startClientTask } from './clie
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
+import { applyOlderBindings } from './legacy/older-bindings.ts';
 import { RETENTION } from './maintenance.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import { Erasures } from './personal-data/erasures.ts';
@@ -186,6 +187,13 @@ export class Gateway {
       release: (request) => receiver.release(request),
       reject: (request, tell) => receiver.reject(request, tell),
       adopt: (item) => receiver.adopt(item),
+    });
+    await applyOlderBindings(this.deps.settings.olderBindings, {
+      ...this.#parts.cores.of('sessions', 'bindings'),
+      chatOf: this.#parts.chatOf,
+      bound: (chat) => this.bindings.keyOf(chat) !== undefined,
+      session: (id) => this.sessions.get(id),
+      bind: (chat, session) => this.bindings.bind(chat, session),
     });
     this.notify.started(taken);
     await this.tasks.recover();

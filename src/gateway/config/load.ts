@@ -333,8 +333,6 @@ const OLDER_KEYS: Readonly<Record<string, string>> = {
   liveBridge:
     'In pi: /gateway bind-current <platform> <channelId> ties a chat to the session that is open there.',
   'platforms.whatsapp.printQr': 'The console and "pi-gateway-tui doctor whatsapp" show the QR code.',
-  'sessions.bindings':
-    'Bind each chat once: pi-gateway-tui bind <platform> <channelId> <session> (it is kept), or /gateway bind in pi.',
 };
 
 function findUnknown(

@@ -203,7 +203,17 @@ export const ConfigSchema = Type.Object({
       ),
     }),
   ),
-  sessions: Type.Optional(SessionsSchema),
+  sessions: Type.Optional(
+    Type.Object({
+      ...SessionsSchema.properties,
+      bindings: Type.Optional(
+        Type.Record(Type.String(), Type.String({ 'x-is': 'word' }), {
+          description:
+            'Chats tied to one session of pi, as @0xkobold/pi-gateway had them: {"<platform>:<chat>": session}. Each is applied once, at a start; then `bind` and `unbind` change it.',
+        }),
+      ),
+    }),
+  ),
   schedules: Type.Optional(
     Type.Array(ScheduleSchema, {
       default: [],

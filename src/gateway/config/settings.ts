@@ -66,6 +66,8 @@ export interface Settings {
   /** Messages of groups are kept in memory for the next call of the bot. */
   readonly listenToGroups: boolean;
   readonly schedules: NonNullable<Config['schedules']>;
+  /** `sessions.bindings` of the older package. */
+  readonly olderBindings: Readonly<Record<string, string>>;
   /** Who gets notices in a chat, and what they may do there. */
   readonly owners: readonly Owner[];
   /** Other ways for notices; secrets are still `$NAME` or `!command`. */
@@ -167,6 +169,7 @@ export function resolveSettings(
     followThreads: config.threads?.follow ?? true,
     listenToGroups: config.groups?.listen ?? false,
     schedules: config.schedules ?? [],
+    olderBindings: config.sessions?.bindings ?? {},
     owners: readOwners(config.owners, localZone),
     notify: config.notify ?? {},
     heartbeat: config.heartbeat ?? {},

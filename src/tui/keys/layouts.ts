@@ -12,6 +12,11 @@ for (const layout of LAYOUTS)
     if (upper !== letter && !SAME_KEY.has(upper)) SAME_KEY.set(upper, latin.toUpperCase());
   }
 
+/** A letter of another alphabet: whoever types it may not know why nothing happens. */
+export function isForeign(key: string): boolean {
+  return /^\p{L}$/u.test(key) && !/^\p{Script=Latin}$/u.test(key);
+}
+
 /** `a` for `ф`; undefined for a letter that no known layout has. */
 export function latinOf(key: string): string | undefined {
   return SAME_KEY.get(key);

@@ -13,6 +13,7 @@ import type {
 import { clean } from '../draw/cells.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { fieldOf } from '../keys/field.ts';
+import { isForeign, latinOf } from '../keys/layouts.ts';
 import { route } from '../keys/router.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
 import { BulkActions, NO_ANSWER } from './bulk-actions.ts';
@@ -50,6 +51,8 @@ const TOAST_MS = 4_000;
 const NEAR_TOP = 30;
 const INTERRUPT_MS = 2_000;
 const JUST_MOVED = 'The list has just moved. Check the row, then press the key again.';
+
+const OTHER_LAYOUT = 'This key has no meaning here. Keys are those of a Latin keyboard: switch the layout.';
 
 export interface ControllerOptions {
   readonly operator: Operator;
@@ -132,7 +135,7 @@ export class Controller implements ActionContext, Desk {
     else if (routed.kind === 'action') {
       if (routed.leaves === true) this.update(withoutMode);
       this.perform(routed.action);
-    }
+    } else if (isForeign(name)) this.toast(OTHER_LAYOUT, 'warn');
     this.#keyed = false;
     this.#store.flush();
   }
@@ -255,7 +258,12 @@ export class Controller implements ActionContext, Desk {
   }
 
   ask(question: Question): void {
-    this.open({ kind: 'dialog', ...question, onConfirm: this.#fromPalette, openedBy: this.#key });
+    this.open({
+      kind: 'dialog',
+      ...question,
+      onConfirm: this.#fromPalette,
+      openedBy: latinOf(this.#key) ?? this.#key,
+    });
   }
 
   prompt({ text = '', ...prompt }: Prompt): void {

@@ -4,6 +4,7 @@ import { formPaste } from '../forms/form.ts';
 import { formModeKey } from '../forms/keys.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
+import { latinOf } from '../keys/layouts.ts';
 import { completed, completedId, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
 import { setupKey } from '../setup/keys.ts';
 import { composerKey, composerPaste } from './composer.ts';
@@ -26,7 +27,7 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
       paletteKey(context, mode, key, bindings);
       return;
     case 'dialog':
-      dialogKey(context, mode, key);
+      dialogKey(context, mode, latinOf(key) ?? key);
       return;
     case 'compose':
       composerKey(context, mode, key);
@@ -35,7 +36,7 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
       formModeKey(context, mode, key);
       return;
     case 'setup':
-      setupKey(context, mode, key);
+      setupKey(context, mode, latinOf(key) ?? key);
       return;
     case 'page':
     case 'list':

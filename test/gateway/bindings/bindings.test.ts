@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Orders, Report, TerminalLease } from '../../../src/gateway/bindings/wire.ts';
 import { identityOf, ownIdentity } from '../../../src/store/process-identity.ts';
-import { Rig } from '../rig.ts';
+import { Rig, type RigOptions } from '../rig.ts';
 
 /** The extension's end of a binding, played by hand. The process behind it is a real one. */
 class Terminal {
@@ -300,6 +300,38 @@ describe('a chat that is bound to a session for good', () => {
     await rig.pass(1000);
     const own = rig.gateway.conversations.views().find((each) => each.title === 'own');
     expect(own).toMatchObject({ turns: 2, state: 'idle' });
+  });
+
+  it('of the older configuration is bound once; one that cannot be is told at every start', async () => {
+    await rig.say('own');
+    await rig.pass(1000);
+    const sessions = join(rig.folder, 'agent', 'sessions', 'desk');
+    mkdirSync(sessions, { recursive: true });
+    const line = JSON.stringify({ type: 'session', version: 3, id: '0199-older', cwd: rig.folder });
+    writeFileSync(join(sessions, '2026_0199-older.jsonl'), `${line}\n`);
+    vi.stubEnv('PI_CODING_AGENT_DIR', join(rig.folder, 'agent'));
+    const config: RigOptions['config'] = {
+      platforms: { telegram: { dmPolicy: 'open' } },
+      sessions: { bindings: { 'telegram:c1': '0199-older', 'telegram:c2': 'gone', 'matrix:1': 'x' } },
+    };
+    const told = () =>
+      rig.seen.flatMap((event) =>
+        event.type === 'log' && event.line.text.startsWith('sessions.bindings could not be applied')
+          ? [event.line.fields?.['chat']]
+          : [],
+      );
+    rig = await rig.restart(30_000, 0, { config });
+    await rig.say('bound');
+    await rig.pass(1000);
+    expect(rig.gateway.bindings.views()).toMatchObject([{ platform: 'telegram', channelId: 'c1' }]);
+    expect(rig.gateway.conversations.views().find((each) => each.bound !== undefined)?.turns).toBe(1);
+    expect(told()).toEqual(['telegram:c2', 'matrix:1']);
+    // What was unbound stays so.
+    await rig.operator.run({ type: 'unbind', platform: 'telegram', channelId: 'c1' });
+    rig = await rig.restart(30_000, 0, { config });
+    expect(rig.gateway.bindings.views()).toEqual([]);
+    expect(told()).toEqual(['telegram:c2', 'matrix:1']);
+    vi.unstubAllEnvs();
   });
 
   it('refuses what does not exist, what is no session, and what another chat uses', async () => {

@@ -11,8 +11,5 @@ it('keeps keys of the older package that have no effect, and names what to use',
     expect.stringContaining(
       'liveBridge of the older package is kept and ignored. In pi: /gateway bind-current',
     ),
-    expect.stringContaining(
-      'sessions.bindings of the older package is kept and ignored. Bind each chat once: pi-gateway-tui bind',
-    ),
   ]);
 });

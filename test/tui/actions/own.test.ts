@@ -85,3 +85,15 @@ it('takes a letter of another keyboard layout for the key it is on', () => {
   h.press('П');
   expect(h.operator.commands).toHaveLength(1);
 });
+
+it('takes it in dialogs, too, and gives a hint for a letter of no known layout', () => {
+  const h = harness({ snapshot: snapshotOf({ sessions: [sessionView('s1')] }), keyMs: 1_100 });
+  h.press('2 к');
+  expect(screen(h)).toContain('Reset telegram');
+  h.press('т');
+  expect(screen(h)).not.toContain('Reset telegram');
+  h.press('к н');
+  expect(h.operator.commands).toEqual([{ type: 'session.reset', id: 's1' }]);
+  h.press('あ');
+  expect(screen(h)).toContain('switch the layout');
+});
