@@ -58,8 +58,11 @@ export class Notices {
     return this.#run('a notice was not stored', () => this.#raise(notice, this.#readers(notice)));
   }
 
-  /** What it was about is over: its messages say so and lose their buttons. Never rejects. */
-  end(key: string, how: string): Promise<void> {
+  /**
+   * What it was about is over: its messages say so and lose their buttons. `replaced`: another notice says the rest, so
+   * channels are not told of the end. Never rejects.
+   */
+  end(key: string, how: string, { replaced = false } = {}): Promise<void> {
     return this.#run('the end of a notice was not stored', async () => {
       const known = this.rows.get(key);
       if (known === undefined || known.end !== undefined) return;
@@ -69,7 +72,7 @@ export class Notices {
       const { notice } = known;
       for (const { chat, reader } of this.#chatsTold(sends)) this.#amend(notice, chat, reader, end);
       const told = this.#channelsTold(sends);
-      if (INCIDENTS.has(notice.kind) && told.length > 0)
+      if (INCIDENTS.has(notice.kind) && told.length > 0 && !replaced)
         await this.#raise({ key: `${key}:over`, kind: notice.kind, title: `${notice.title}: ${end}` }, told);
     });
   }

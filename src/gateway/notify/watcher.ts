@@ -148,8 +148,9 @@ export class Watcher {
     }
     if (known !== undefined && (known.urgent || !problem.urgent)) return;
     if (known !== undefined)
-      void notices.end(known.key, `Replaced by the next notice at ${this.#time(now)}.`);
-    const notice = { ...problem, key: `${name}:${now}` };
+      void notices.end(known.key, `Replaced by the next notice at ${this.#time(now)}.`, { replaced: true });
+    // Never the key of the one before, also within one millisecond.
+    const notice = { ...problem, key: `${name}:${known === undefined ? now : now + 1}` };
     this.#open.set(name, notice);
     void notices.raise(notice);
   }

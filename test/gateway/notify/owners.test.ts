@@ -68,6 +68,13 @@ const asks = (of: Rig, from = EVE, text = 'please let me use it'): Promise<void>
 const press = (of: Rig, text: string, from = ADA, over: Partial<InboundMessage> = {}): Promise<void> =>
   of.say(text, { from, chat: chatOf(from), replyTo: { messageId: 'p1' }, ...over });
 
+/** Notices look at the clock again after this time: stepping through every timer in between takes seconds. */
+async function later(of: Rig, ms: number): Promise<void> {
+  vi.setSystemTime(Date.now() + ms);
+  await of.gateway.notify.tick();
+  await of.settle();
+}
+
 const audit = (of: Rig): string[] =>
   of.gateway.access.audit
     .lines(20)
@@ -210,7 +217,7 @@ describe('many new users', () => {
     const r = await start();
     for (let i = 0; i < 8; i += 1) await asks(r, String(8000 + i));
     expect(notices(r)).toHaveLength(3);
-    await r.pass(11 * 60_000);
+    await later(r, 11 * 60_000);
     const all = notices(r);
     expect(all).toHaveLength(4);
     expect(all[3]?.text).toContain('5 more new users request access');
@@ -229,7 +236,7 @@ describe('quiet hours', () => {
     const gone = r.gateway.access.pairing().find(({ senderId }) => senderId === '7010');
     await r.operator.run({ type: 'pairing.deny', requestId: gone?.id ?? '' });
     rig = await r.crash(); // what is held is on the disk
-    await rig.pass(21 * 60_000);
+    await later(rig, 21 * 60_000);
     const texts = notices(rig).map(({ text }) => text);
     expect(texts.filter((text) => text.includes('requests access'))).toHaveLength(1);
     expect(texts.join('\n')).toContain(EVE);
@@ -379,7 +386,7 @@ describe('a platform that failed', () => {
     park();
     await r.pass(1000);
     await r.gateway.adapters.stop('telegram');
-    await r.pass(11 * 60_000); // the fourth of a kind waits
+    await later(r, 11 * 60_000); // the fourth of a kind waits
     expect(told.at(-1)).toContain('Stopped by the operator at');
     expect(notices(r)).toEqual([]);
   });
@@ -388,13 +395,13 @@ describe('a platform that failed', () => {
     const { told, settings } = hook();
     const r = await start({ settings });
     r.adapter.host?.health({ ...HEALTH, state: 'reconnecting', detail: 'try 3' });
-    await r.pass(4 * 60_000);
+    await later(r, 4 * 60_000);
     expect(told).toEqual([]);
-    await r.pass(2 * 60_000);
+    await later(r, 2 * 60_000);
     expect(told).toEqual(['Telegram has not been connected for more than 5 minutes']);
     r.adapter.host?.health({ ...HEALTH, state: 'parked', detail: 'token revoked' });
     await r.pass(1000);
-    expect(told.at(-1)).toBe('Telegram failed and needs your attention');
+    expect(told.slice(1)).toEqual(['Telegram failed and needs your attention']);
   });
 });
 
@@ -405,7 +412,7 @@ describe('an agent that does not work', () => {
     const fails = async (times: number): Promise<void> => {
       for (let i = 0; i < times; i += 1) {
         await rig?.say('[fail] go', { from: '7002', chat: chatOf('7002') });
-        await rig?.pass(30_000);
+        await rig?.pass(5000);
       }
     };
     const texts = (): string[] => (rig === undefined ? [] : notices(rig).map(({ text }) => text));
