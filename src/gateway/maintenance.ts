@@ -1,7 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Audit } from './access/audit.ts';
+import { sessionFileFor } from './agent/session-file.ts';
 import type { Core } from './core.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Outbox } from './send/outbox.ts';
@@ -21,6 +22,10 @@ export const RETENTION = {
 } as const;
 
 const SWEEP_MS = 60_000;
+/** Identities of messages: they hold no text. */
+const KEYS = /FROM (?:seen|prompts) /u;
+/** Looking at files costs: hourly is enough. */
+const FILES_EVERY_MS = 60 * 60_000;
 /** A message has several identities, and they are small: platforms may deliver it again after hours. */
 const SEEN_PER_ROW = 5;
 
@@ -46,6 +51,7 @@ export class Maintenance {
   readonly #deps: MaintenanceDeps;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  #filesLooked = Number.NEGATIVE_INFINITY;
 
   constructor(deps: MaintenanceDeps) {
     this.#deps = deps;
@@ -74,24 +80,29 @@ export class Maintenance {
     this.#deps.heard.sweep(now);
     await conversations.sweep(now);
     outbox.sweep();
-    const ended = await tasks.sweep(now);
+    const kept = this.#deps.settings.retention;
+    // What has no limit is older than nothing.
+    const before = (ms: number): number => (Number.isFinite(ms) ? now - ms : 0);
+    const ended = await tasks.sweep(now, kept.messagesMs);
     await Promise.all(ended.map((id) => this.#removeFiles(id)));
     await schedules.sweep(now);
-    await this.#forgetMessages(now - RETENTION.settledMs);
-    const gone = await conversations.gone.ended(now - RETENTION.endedSessionsMs, RETENTION.rowsPerSweep);
+    await this.#forgetMessages(before(kept.messagesMs), now - RETENTION.settledMs);
+    const gone = await conversations.gone.ended(before(kept.transcriptsMs), RETENTION.rowsPerSweep);
     await Promise.all(gone.map((id) => this.#removeFiles(id)));
-    await this.#deps.archive.sweep(now - RETENTION.endedSessionsMs);
-    await this.#deps.refusalFile?.forget(now - RETENTION.settledMs);
-    await this.#forgetRequests(now - RETENTION.settledMs);
-    await this.#forgetQuestions(now - RETENTION.settledMs);
-    await audit.forget(now - RETENTION.auditMs, RETENTION.rowsPerSweep);
-    await this.#deps.notify.sweep(now - RETENTION.settledMs);
+    if (kept.sessionFiles) await Promise.all(gone.map((id) => this.#removeSessionFile(id)));
+    await this.#deps.archive.sweep(before(kept.transcriptsMs));
+    if (Number.isFinite(kept.refusalsMs)) await this.#deps.refusalFile?.forget(now - kept.refusalsMs);
+    await this.#forgetRequests(before(kept.messagesMs));
+    await this.#forgetQuestions(before(kept.messagesMs));
+    await audit.forget(before(kept.auditMs), RETENTION.rowsPerSweep);
+    if (Number.isFinite(kept.filesMs)) await this.#forgetFiles(now, now - kept.filesMs);
+    await this.#deps.notify.sweep(before(kept.messagesMs));
     await this.#deps.usage.fold(now - RETENTION.endedSessionsMs);
     await this.#deps.spending.sweep(now);
   }
 
   /** Looking is cheap; a commit is made only when something is there to forget. By age first, then by number. */
-  async #forgetMessages(before: number): Promise<void> {
+  async #forgetMessages(before: number, beforeKeys: number): Promise<void> {
     const { stores, settings } = this.#deps;
     const { sessions } = stores;
     const { keptRows } = settings.limits;
@@ -126,7 +137,8 @@ export class Maintenance {
     ];
     for (const { old, surplus, remove } of rules)
       for (const [select, params] of [
-        [old, [before, limit]],
+        // A platform may send an update again for days, however short its text is kept.
+        [old, [KEYS.test(remove) ? beforeKeys : before, limit]],
         [surplus, [limit, remove.includes('seen') ? keptRows * SEEN_PER_ROW : keptRows]],
       ] as const)
         for (let bite = 0; bite < RETENTION.bitesPerSweep; bite += 1) {
@@ -173,5 +185,28 @@ export class Maintenance {
           error: messageOf(error),
         }),
     );
+  }
+
+  /** Of a session that is forgotten, unless another one goes on with the same file. */
+  async #removeSessionFile(sessionId: string): Promise<void> {
+    const { folder, stores, log } = this.#deps;
+    const path = sessionFileFor(folder.agentSessions, sessionId);
+    if (stores.sessions.get('SELECT 1 AS yes FROM sessions WHERE session_file = ? LIMIT 1', [path])) return;
+    await rm(path, { force: true }).catch((error: unknown) =>
+      log.warn('the session file of an old session could not be removed', { error: messageOf(error) }),
+    );
+  }
+
+  /** Each file lies in a directory of its own below that of its session or task. */
+  async #forgetFiles(now: number, before: number): Promise<void> {
+    if (now - this.#filesLooked < FILES_EVERY_MS) return;
+    this.#filesLooked = now;
+    const { files } = this.#deps.folder;
+    for (const owner of await readdir(files).catch(() => []))
+      for (const name of await readdir(join(files, owner)).catch(() => [])) {
+        const path = join(files, owner, name);
+        const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: now }));
+        if (mtimeMs < before) await rm(path, { recursive: true, force: true }).catch(() => {}); // tried again
+      }
   }
 }

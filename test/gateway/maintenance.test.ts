@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RETENTION } from '../../src/gateway/maintenance.ts';
@@ -38,6 +38,65 @@ describe('the sweep', () => {
     await later(DAY);
     expect([count('inbox'), count('outbox'), count('seen')]).toEqual([0, 0, 0]);
     expect(count('sessions')).toBe(1);
+  });
+
+  it('keeps each kind of text for as long as the configuration says', async () => {
+    await rig.stop();
+    rig.remove();
+    rig = await Rig.start({
+      config: {
+        security: { allowAll: true },
+        sessions: { resetPolicy: 'none' },
+        retention: { messages: '2d', transcripts: '3d', files: '1d', audit: '2d' },
+      },
+    });
+    await rig.say('one');
+    await rig.pass(100);
+    const [session] = rig.gateway.conversations.views();
+    const id = session?.id ?? '';
+    const piFile = join(rig.folder, 'gateway', 'agent-sessions', `${id}.jsonl`);
+    const photo = join(rig.folder, 'gateway', 'files', id, 'tag-1', 'photo.jpg');
+    for (const path of [piFile, photo]) {
+      mkdirSync(join(path, '..'), { recursive: true });
+      writeFileSync(path, 'x');
+    }
+    const wrote = new Date(Date.now());
+    utimesSync(join(photo, '..'), wrote, wrote);
+    await rig.operator.run({ type: 'session.reset', id });
+    const kept = (): unknown => [
+      ...['inbox', 'outbox', 'msg', 'sessions'].map(count),
+      rig.gateway.access.audit.lines(10).filter(({ action }) => action === 'session.reset').length,
+      existsSync(photo),
+      existsSync(piFile),
+    ];
+    await later(20 * 3_600_000);
+    expect(kept()).toEqual([1, 1, 2, 1, 1, true, true]);
+    await later(5 * 3_600_000); // a day
+    expect(kept()).toEqual([1, 1, 2, 1, 1, false, true]);
+    await later(DAY);
+    expect(kept()).toEqual([0, 0, 2, 1, 0, false, true]);
+    expect(count('seen')).toBe(1); // the update may still come again
+    await later(DAY);
+    expect(kept()).toEqual([0, 0, 0, 0, 0, false, false]);
+  });
+
+  it('keeps what is set to have no limit', async () => {
+    await rig.stop();
+    rig.remove();
+    rig = await Rig.start({
+      config: {
+        security: { allowAll: true },
+        retention: { messages: 'off', transcripts: 'off', audit: 'off' },
+      },
+    });
+    await rig.say('one');
+    await rig.pass(100);
+    const [session] = rig.gateway.conversations.views();
+    await rig.operator.run({ type: 'session.reset', id: session?.id ?? '' });
+    await later(800 * DAY);
+    expect(['inbox', 'outbox', 'sessions'].map(count)).toEqual([1, 1, 1]);
+    expect(count('msg')).toBeGreaterThan(1);
+    expect(rig.gateway.access.audit.lines(10)).toHaveLength(1);
   });
 
   it('never forgets what still waits', async () => {

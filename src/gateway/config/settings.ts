@@ -10,6 +10,7 @@ import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';
 import type { HeartbeatConfig, NotifyConfig } from './notify-schema.ts';
 import { type PairingLimits, pairingConflict, pairingLimits } from './pairing-schema.ts';
+import { type Retention, readRetention } from './retention.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
 /** Values given on the command line; each wins over environment and file. */
@@ -59,6 +60,7 @@ export interface Settings {
   /** Messages of one bot within a time that mute a chat. */
   readonly botLoop: { readonly messages: number; readonly windowMs: number; readonly muteMs: number };
   readonly pairing: PairingLimits;
+  readonly retention: Retention;
   readonly limits: TextBudget & { readonly keptRows: number; readonly spend: readonly SpendLimit[] };
   readonly noAgent: boolean;
   /** Follow-ups in a thread in which the bot was called need no mention. */
@@ -155,6 +157,7 @@ export function resolveSettings(
       keptRows: config.limits?.keptRows ?? 20_000,
       spend: readLimits(config.limits?.spend ?? [], localZone),
     },
+    retention: readRetention(config.retention),
     rateLimit: {
       maxRequests: config.security?.rateLimit?.maxRequests ?? 60,
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,

@@ -239,12 +239,11 @@ export class Tasks {
   }
 
   /** Forgets what ended more than 7 days ago, and points at what waits or runs for too long. Resolves with what is forgotten. */
-  async sweep(now: number): Promise<readonly string[]> {
+  async sweep(now: number, keptMs: number = TASK_LIMITS.keptMs): Promise<readonly string[]> {
     const old: string[] = [];
     for (const task of this.#tasks.values()) {
       if (task.completedAt === undefined) this.#audit(task, now);
-      else if (task.completedAt < now - TASK_LIMITS.keptMs && old.length < TASK_LIMITS.perSweep)
-        old.push(task.id);
+      else if (task.completedAt < now - keptMs && old.length < TASK_LIMITS.perSweep) old.push(task.id);
     }
     if (old.length === 0) return old;
     await this.#rows.remove(old);
