@@ -93,7 +93,6 @@ export class PairingRequests {
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 
   list(): PairingView[] {
@@ -336,12 +335,15 @@ export class PairingRequests {
     this.#arm();
   }
 
-  /** Nothing is remembered of these ids: who writes again is new. */
+  /** Nothing is remembered of these ids; a request that came meanwhile, whose row is there, is of somebody new. */
   erase(platform: Platform, ids: readonly string[]): PairingRequest[] {
     for (const id of ids) this.#cooldowns.delete(senderKey(platform, id));
-    const gone = this.pendingOf(platform, ids);
-    for (const request of gone) this.cancel(request);
-    return gone;
+    return this.pendingOf(platform, ids).filter((each) => {
+      const row = this.#db.get('SELECT 1 AS yes FROM pairing WHERE id = ?', [each.id]);
+      if (row !== undefined || !this.isStored(each)) return false;
+      this.cancel(each);
+      return true;
+    });
   }
 
   /** Puts a decided request back (undo). */
@@ -370,8 +372,7 @@ export class PairingRequests {
       if (!this.#closing.has(request)) next = Math.min(next, request.expiresAt);
     if (!Number.isFinite(next)) return;
     const delay = Math.min(Math.max(next - this.#clock(), 0), HOUR_MS);
-    this.#timer = setTimeout(() => this.#expire(), delay);
-    this.#timer.unref();
+    this.#timer = setTimeout(() => this.#expire(), delay).unref();
   }
 
   #expire(): void {
@@ -389,11 +390,10 @@ export class PairingRequests {
 
   /** The store did not take it. */
   #tryLater(request: PairingRequest): void {
-    const timer = setTimeout(() => {
+    setTimeout(() => {
       this.#closing.delete(request);
       this.#arm();
-    }, RETRY_MS);
-    timer.unref();
+    }, RETRY_MS).unref();
   }
 }
 const senderKey = (platform: Platform, id: string): string => `${platform}\n${id}`;

@@ -172,4 +172,84 @@ describe('erasing a person', () => {
     await say('hello again');
     expect(rig.operator.snapshot().pairing).toMatchObject([{ senderId: ADA, firstWords: 'hello again' }]);
   });
+
+  it('is finished at the next start when the gateway is killed anywhere in it', {
+    timeout: 120_000,
+  }, async () => {
+    await start();
+    const planted = await used();
+    // Killed at a write to the disk, again and again: the first time before anything is durable.
+    let kills = 0;
+    for (const at of [1, 6, 9, 2, 14, 25, 5]) {
+      let left = at;
+      rig.disk.before = () => {
+        left -= 1;
+        if (left <= 0) throw new Error('killed');
+      };
+      const pending = rig.stores.security.get('SELECT 1 AS yes FROM erasures') !== undefined;
+      const erasing = (
+        pending ? rig.gateway.erasures.resume() : rig.operator.run({ type: 'person.erase', ...person })
+      ).then(
+        () => 'done',
+        () => 'killed',
+      );
+      await rig.pass(20_000);
+      if ((await erasing) === 'killed') kills += 1;
+      rig.disk.before = () => {};
+      const disk = rig.disk.afterKill();
+      void disk;
+      if (rig.stores.security.get('SELECT 1 AS yes FROM erasures') === undefined && kills > 1) break;
+    }
+    expect(kills).toBeGreaterThan(1);
+    rig = await rig.crash();
+    await rig.pass(1_000);
+    if (places(CANARY).length > 0) await rig.operator.run({ type: 'person.erase', ...person });
+    expectErased(planted);
+    expect(rig.stores.security.all('SELECT * FROM erasures')).toEqual([]);
+  });
+
+  it('stops the turn of the person first, and takes what they write meanwhile as that of a new user', async () => {
+    await start();
+    await say(`[hang] ${CANARY}`);
+    await rig.pass(500);
+    expect(rig.gateway.conversations.running).toBe(1);
+    let over = false;
+    const erasing = rig.operator.run({ type: 'person.erase', ...person }).then(() => {
+      over = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(over).toBe(false);
+    const writing = say('is anybody there');
+    await rig.pass(30_000);
+    await Promise.all([erasing, writing]);
+    expect(rig.gateway.conversations.running).toBe(0);
+    expect(places('[hang]')).toEqual([]); // their name is there again: it came with the new message
+    expect(rig.operator.snapshot().pairing).toMatchObject([
+      { senderId: ADA, firstWords: 'is anybody there' },
+    ]);
+    const [request] = rig.operator.snapshot().pairing;
+    await rig.operator.run({ type: 'pairing.approve', requestId: request?.id ?? '' });
+    await rig.pass(2_000);
+    expect(rig.texts(DM).at(-1)).toContain('You said: is anybody there');
+  });
+
+  it('writes a directory with everything first, when that is asked for', async () => {
+    await start();
+    await used();
+    const { data } = await rig.operator.run({ type: 'person.export', ...person });
+    const { path } = { path: '', ...Object(data) } as { path: string };
+    const written: unknown = JSON.parse(readFileSync(join(path, 'person.json'), 'utf8'));
+    expect(written).toMatchObject({
+      person: { platform: 'telegram', userId: ADA, names: [ADA_NAME] },
+      allowlist: [{ user_id: ADA }],
+      schedules: [{ prompt: `look ${CANARY}` }],
+      sessionsOfOthers: [{ name: '-100' }],
+    });
+    const transcripts = readdirSync(join(path, 'transcripts')).sort();
+    expect(transcripts.some((name) => name.endsWith('-own-lines.md'))).toBe(true);
+    const markdown = transcripts.find((name) => name.endsWith('.md') && !name.includes('own-lines')) ?? '';
+    expect(readFileSync(join(path, 'transcripts', markdown), 'utf8')).toContain(`private ${CANARY}`);
+    expect(readFileSync(join(path, 'README.md'), 'utf8')).toContain(`Data about telegram ${ADA}`);
+    expect(JSON.stringify(written)).not.toContain('of bob');
+  });
 });
