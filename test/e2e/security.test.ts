@@ -106,7 +106,7 @@ describe('nobody gets in by themselves', () => {
     expect(await client.outcome('p1')).toMatchObject({ type: 'response' });
   });
 
-  it('keeps codes off the disk and out of the log', async () => {
+  it('keeps codes off the disk and out of the log, and refuses web pages and operator routes without the token', async () => {
     const client = await connect();
     client.prompt('p1', 'hello');
     const clear = await code(client);
@@ -119,9 +119,7 @@ describe('nobody gets in by themselves', () => {
       expect(bytes.includes(clear) || bytes.includes(bare)).toBe(false);
     }
     expect(gateway.stdout.includes(clear) || gateway.stdout.includes(bare)).toBe(false);
-  });
 
-  it('refuses a WebSocket from a web page and operator routes without the token', async () => {
     const page = new WsClient(`ws://127.0.0.1:${port}/`, { origin: 'https://evil.example' });
     const answer = await new Promise((resolve) => {
       page.on('open', () => resolve('open'));
@@ -138,10 +136,16 @@ describe('nobody gets in by themselves', () => {
     expect((await api('GET', '/api/status', undefined, '')).status).toBe(200);
   });
 
-  it('takes access away at once: running turn ended, queue dropped', async () => {
+  it('lets only the holder of the key be a known client again, and takes access away at once: running turn ended, queue dropped', async () => {
     const client = await connect();
     const { clientId } = client.identity;
     await runCli(['allow', 'websocket', clientId, '--data-dir', folder.path]);
+    const thief = await connect();
+    thief.send({ type: 'hello', data: { clientId, clientKey: thief.identity.clientKey, name: 'x' } });
+    await thief.next((frame) => frame.type === 'error' && frame.data?.['code'] === 'bad_client_key');
+    thief.prompt('p1', 'let me in');
+    await thief.next((frame) => frame.type === 'pairing_required');
+
     client.prompt('p1', '[hang]');
     await client.next((frame) => frame.id === 'p1' && frame.type === 'event');
     expect((await api('DELETE', `/api/allowlist/websocket/${encodeURIComponent(clientId)}`)).status).toBe(
@@ -150,19 +154,6 @@ describe('nobody gets in by themselves', () => {
     expect(await client.outcome('p1')).toMatchObject({ type: 'error', data: { code: 'aborted' } });
     client.prompt('p2', 'still there?');
     await client.next((frame) => frame.type === 'pairing_required' && frame.id === 'p2');
-  });
-
-  it('lets only the holder of the key be a known client again', async () => {
-    const client = await connect();
-    await runCli(['allow', 'websocket', client.identity.clientId, '--data-dir', folder.path]);
-    const thief = await connect();
-    thief.send({
-      type: 'hello',
-      data: { clientId: client.identity.clientId, clientKey: thief.identity.clientKey, name: 'x' },
-    });
-    await thief.next((frame) => frame.type === 'error' && frame.data?.['code'] === 'bad_client_key');
-    thief.prompt('p1', 'let me in');
-    await thief.next((frame) => frame.type === 'pairing_required');
   });
 });
 
