@@ -2,6 +2,7 @@
 import { render } from 'ink-testing-library';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { App } from '../../src/tui/app.tsx';
+import { cellWidth } from '../../src/tui/draw/cells.ts';
 import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
 import { PLAIN_THEME } from '../../src/tui/draw/theme.ts';
 import { sessionView, snapshotOf } from './fixtures.ts';
@@ -86,10 +87,16 @@ describe('the app', () => {
     await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'));
     const lines = rendered.lastFrame()?.split('\n') ?? [];
     const rules = lines.filter((line) => line.includes('┼'));
-    expect(rules.length).toBeGreaterThan(5);
-    expect(new Set(rules.map((line) => line.indexOf('┼'))).size).toBe(1);
+    expect(rules).toHaveLength(1);
     const folder = lines.find((line) => line.includes('Data directory')) ?? '';
     expect(folder).toContain('漢字の名前');
-    expect(folder.endsWith('│')).toBe(true);
+    // Both columns stand where the rule under the head says.
+    const rule = rules[0] ?? '';
+    for (const label of ['Listens on', 'Data directory']) {
+      const line = lines.find((each) => each.includes(label)) ?? '';
+      const before = line.slice(0, line.indexOf('│', line.indexOf(label)));
+      expect(cellWidth(before), label).toBe(cellWidth(rule.slice(0, rule.indexOf('┼'))));
+    }
+    expect(folder, lines.join('\n')).toMatch(/││.{4}$/u);
   });
 });

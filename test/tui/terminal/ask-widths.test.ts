@@ -137,61 +137,65 @@ describe('in a pseudo-terminal', () => {
   afterEach(() => pty?.kill('SIGKILL'));
 
   it.each([
-    ['shows signs whole', { joins: true, answers: true }, '🇩🇪🇫🇷 🇯🇵'],
-    ['shows every code point', { joins: false, answers: true }, 'DEFR JP'],
-    ['never answers', { joins: false, answers: false }, 'DEFR JP'],
-  ])('a terminal that %s keeps its borders and no stale cell', async (_name, { joins, answers }, flags) => {
-    const terminal = new VirtualTerminal(120, 40, { joins });
-    const opened = spawn(process.execPath, [program], {
-      cols: 120,
-      rows: 40,
-      name: 'xterm-256color',
-      env: { PATH: process.env['PATH'] ?? '', HOME: '/tmp', LANG: 'C.UTF-8', DEMO_SCENE: 'signs' },
-    });
-    pty = opened;
-    let code: number | undefined;
-    opened.onExit(({ exitCode }) => {
-      code = exitCode;
-    });
-    opened.onData((data) => terminal.write(data));
-    if (answers) terminal.onAnswer((data) => opened.write(data));
-    const shows = (expected: string | RegExp): Promise<void> =>
-      vi.waitFor(
-        async () => {
-          await terminal.drawn();
-          if (!new RegExp(expected, 'u').test(terminal.text()))
-            throw new Error(`no ${String(expected)} in:\n${terminal.text()}`);
-        },
-        { timeout: 20_000, interval: 25 },
-      );
-    const solid = async (): Promise<string> => {
-      await terminal.drawn();
-      for (const column of [0, 119])
-        expect(terminal.column(column).slice(1, -1), terminal.text()).toMatch(/^[┌┐└┘│─]+$/u);
-      expect(terminal.text()).not.toMatch(/\d;\d+R/u);
-      return terminal.text();
-    };
-    await shows(flags);
-    await solid();
-    // Rows move and change; then everything is drawn anew, and nothing is different.
-    for (const [keys, expected] of [
-      ['2', 'i write'],
-      ['jjj', '▸. telegram'],
-      ['/', 'Enter keeps'],
-      ['x', '/x'],
-      ['\u001b', 'i write'],
-      ['4', 'a approve'],
-    ] as const) {
-      opened.write(keys);
-      await shows(expected);
+    ['shows signs whole', { joins: true, answers: true }, '🇩🇪🇫🇷 🇯🇵', '👩‍👩‍👧‍👦'],
+    ['shows every code point', { joins: false, answers: true }, '🇩🇪🇫🇷 🇯🇵', '👩👩👧👦'],
+    ['never answers', { joins: false, answers: false }, 'DEFR JP', '👩👩👧👦'],
+  ])(
+    'a terminal that %s keeps its borders and no stale cell',
+    async (_name, { joins, answers }, flags, family) => {
+      const terminal = new VirtualTerminal(120, 40, { joins });
+      const opened = spawn(process.execPath, [program], {
+        cols: 120,
+        rows: 40,
+        name: 'xterm-256color',
+        env: { PATH: process.env['PATH'] ?? '', HOME: '/tmp', LANG: 'C.UTF-8', DEMO_SCENE: 'signs' },
+      });
+      pty = opened;
+      let code: number | undefined;
+      opened.onExit(({ exitCode }) => {
+        code = exitCode;
+      });
+      opened.onData((data) => terminal.write(data));
+      if (answers) terminal.onAnswer((data) => opened.write(data));
+      const shows = (expected: string | RegExp): Promise<void> =>
+        vi.waitFor(
+          async () => {
+            await terminal.drawn();
+            if (!new RegExp(expected, 'u').test(terminal.text()))
+              throw new Error(`no ${String(expected)} in:\n${terminal.text()}`);
+          },
+          { timeout: 20_000, interval: 25 },
+        );
+      const solid = async (): Promise<string> => {
+        await terminal.drawn();
+        for (const column of [0, 119])
+          expect(terminal.column(column).slice(1, -1), terminal.text()).toMatch(/^[┌┐└┘│─]+$/u);
+        expect(terminal.text()).not.toMatch(/\d;\d+R/u);
+        return terminal.text();
+      };
+      await shows(flags);
+      await shows(family);
       await solid();
-    }
-    const before = await solid();
-    opened.write('\u000c');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    await shows('a approve');
-    expect((await solid()).replaceAll(/\d+[smh]/gu, '')).toBe(before.replaceAll(/\d+[smh]/gu, ''));
-    opened.write('q');
-    await vi.waitFor(() => expect(code).toBe(0), { timeout: 20_000 });
-  });
+      // Rows move and change; then everything is drawn anew, and nothing is different.
+      for (const [keys, expected] of [
+        ['2', 'i write'],
+        ['jjj', '▸. telegram'],
+        ['/', 'Enter keeps'],
+        ['x', '/x'],
+        ['\u001b', 'i write'],
+        ['4', 'a approve'],
+      ] as const) {
+        opened.write(keys);
+        await shows(expected);
+        await solid();
+      }
+      const before = await solid();
+      opened.write('\u000c');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await shows('a approve');
+      expect((await solid()).replaceAll(/\d+[smh]/gu, '')).toBe(before.replaceAll(/\d+[smh]/gu, ''));
+      opened.write('q');
+      await vi.waitFor(() => expect(code).toBe(0), { timeout: 20_000 });
+    },
+  );
 });
