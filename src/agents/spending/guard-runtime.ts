@@ -10,7 +10,7 @@ import { nameOf, outputBound, priceOf, shrinks } from './model-bound.ts';
 import { readSpendingReply, type SpendingRequest, writeSpending } from './wire.ts';
 
 /** pi does not repeat an error that begins with this. */
-export const REFUSED = 'Out of budget: ';
+const REFUSED = 'Out of budget: ';
 const NOT_COUNTED = `${REFUSED}this call could not be counted against the spending limits, so it was not made.`;
 
 /** One session that makes calls, as the guard sees it. */

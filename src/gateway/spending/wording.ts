@@ -67,7 +67,7 @@ function whose({ limit }: Applied): string {
 }
 
 /** The one sentence for the chat. */
-export function refusalSentence(by: Applied): string {
+function refusalSentence(by: Applied): string {
   const { limit, cell } = by;
   const until = endWords(cell.window, limit.zone);
   const reset = until === undefined ? '' : `; it resets on ${until}`;
@@ -81,20 +81,20 @@ export function limitWords({ limit, cell }: Applied): string {
   return `${limit.scope}${subject}${name}, ${maxWords({ limit, cell })}`;
 }
 
-export function refusalHint(by: Applied): string {
+function refusalHint(by: Applied): string {
   return `Spending limit reached: ${limitWords(by)}, ${usedWords(by)} used. Raise it until it resets: pi-gateway-tui limits raise ${raiseWords(by)}`;
 }
 
 /** How the cell is named in `limits raise`. */
-export function raiseWords({ limit, cell }: Applied): string {
+function raiseWords({ limit, cell }: Applied): string {
   return `${limit.scope} ${limit.per}${limit.scope === 'task' || limit.scope === 'all' ? '' : ` ${cell.subject}`}`;
 }
 
-export function unpricedSentence(): string {
+function unpricedSentence(): string {
   return 'The price of the model is unknown, so it cannot be used under a limit in dollars.';
 }
 
-export function unpricedHint(model: string, by: Applied): string {
+function unpricedHint(model: string, by: Applied): string {
   return `${model} has no price, and this limit is in dollars: ${limitWords(by)}. Set "cost" of the model in models.json of pi (dollars per million tokens: input, output, cacheRead, cacheWrite), or limit tokens instead of dollars.`;
 }
 
