@@ -229,7 +229,7 @@ it('the last word about a person is what counts, as if every act had waited for 
   );
 });
 
-it('a revocation is in force at once, even while an approval before it is still being stored', async () => {
+it('a revocation takes effect immediately, even while an approval before it is still being stored', async () => {
   const { access, db } = await open(new MemoryDisk(), () => 0.9);
   await write(access, 'ada');
   const [row] = access.requests.list();
