@@ -12,6 +12,7 @@ import { INVITE } from './invite.ts';
 import { LOG } from './log.ts';
 import { MOVING } from './moving.ts';
 import { PAIRING } from './pairing.ts';
+import { PEOPLE } from './people.ts';
 import { act } from './prompted.ts';
 import { QUESTIONS } from './questions.ts';
 import { REJECTED } from './rejected.ts';
@@ -306,6 +307,7 @@ const HOME: readonly Action[] = [
 export const ACTIONS: readonly Action[] = [
   ...MOVING,
   ...PAIRING,
+  ...PEOPLE,
   ...REJECTED,
   ...INVITE,
   ...QUESTIONS,
