@@ -10,16 +10,12 @@ import { RESUME_COMMAND, RESUME_TYPE } from '../agents/pi/cut-session.ts';
 export default function resumeExtension(pi: ExtensionAPI): void {
   pi.registerCommand(RESUME_COMMAND, {
     description: 'Continues a turn that was cut off. For the gateway itself.',
-    handler: async (note) => {
-      const content = note.trim() === '' ? [] : [{ type: 'text' as const, text: note }];
-      pi.sendMessage({ customType: RESUME_TYPE, content, display: false }, { triggerTurn: true });
+    handler: async () => {
+      pi.sendMessage({ customType: RESUME_TYPE, content: [], display: false }, { triggerTurn: true });
     },
   });
-  // The model sees the history as it was: an empty mark is for pi alone.
+  // The model sees the history as it was: the mark is for pi alone.
   pi.on('context', ({ messages }) => ({
-    messages: messages.filter(
-      (message) =>
-        message.role !== 'custom' || message.customType !== RESUME_TYPE || message.content.length > 0,
-    ),
+    messages: messages.filter((message) => message.role !== 'custom' || message.customType !== RESUME_TYPE),
   }));
 }

@@ -1,5 +1,4 @@
 /** Puts the core together: which part knows which. Who calls what when is the gateway's business. */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import { Access } from './access/access.ts';
@@ -37,6 +36,7 @@ import { Spending } from './spending/spending.ts';
 import { deliverTask, taskOfRow, undelivered } from './tasks/task-delivery.ts';
 import { TaskLines } from './tasks/task-lines.ts';
 import { taskView } from './tasks/task-record.ts';
+import { TaskTurns } from './tasks/task-turns.ts';
 import { Tasks } from './tasks/tasks.ts';
 import { Conversations } from './turns/conversations.ts';
 import { SideQuestions } from './turns/side-questions.ts';
@@ -67,7 +67,7 @@ export function createParts(
   const sessions = new Sessions();
   const sessionFileOf = (id: string): string =>
     sessions.get(id)?.sessionFile ?? sessionFileFor(deps.folder.agentSessions, id);
-  const journal = new TurnJournal(stores.sessions, clock, (id) => lengthOf(sessionFileOf(id)));
+  const journal = new TurnJournal(stores.sessions, clock, sessionFileOf);
   const inbox = new Inbox(stores.sessions, journal);
   const usage = new Usage(cores.of('sessions', 'usage'));
   const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend);
@@ -132,7 +132,6 @@ export function createParts(
     usage,
     spending,
     journal,
-    sessionFileOf,
     prepare: (message, session) => prepare(message, session.id),
     busyElsewhere: (sessionId) => tasks.busy(sessionId) || handoffs.has(sessionId),
     handoffs: { refuse: (session) => handoffs.refuse(session), wrote: (session) => handoffs.wrote(session) },
@@ -217,6 +216,7 @@ export function createParts(
           requester: senderId === undefined ? undefined : { id: senderId, name: senderId },
         }),
       }),
+    turns: new TaskTurns({ ...cores.of('sessions', 'tasks'), journal, dialogs }),
     reserve: ({ id, chat, senderId, parentSessionId, scheduleId }) =>
       spending.meter({
         sessionId: id,
@@ -380,10 +380,6 @@ export function createParts(
     notify,
     journal,
   };
-}
-
-function lengthOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** What people type before a word of command. */

@@ -262,8 +262,8 @@ export class Gateway {
     this.#parts.cores.decisions.stop();
     await settlesWithin(this.schedules.stop(), SETTLE_MS);
     this.conversations.cutQuestions();
-    this.dialogs.stop();
     const tasksEnded = this.tasks.stop();
+    this.dialogs.stop();
     this.#parts.taskLines.stop();
     await this.conversations.stop(graceMs);
     await tasksEnded;

@@ -130,7 +130,7 @@ export class PiConversation implements Conversation {
       this.#spec = { ...this.#spec, sessionFile: how.file, resumes: true };
       await completeFile(how, systemClock());
     }
-    return await this.#drive(how.id, (turn) => turn.resume(how.note ?? ''), listener, signal);
+    return await this.#drive(how.id, (turn) => turn.resume(), listener, signal);
   }
 
   async #drive(

@@ -23,32 +23,31 @@ export const RESUME_COMMAND = 'pi-gateway-resume';
 /** A result that pi writes for a call that it stopped, or did not run because it was stopped. */
 const STOPPED = /abort|not approved|nobody approved/i;
 
-interface Call extends CutCall {
-  /** The session file has an answer to it, trusted or not. */
-  readonly answered: boolean;
-}
-
 /** A turn as its part of the session file tells it. */
 interface Reading {
   readonly messages: { text: string; said: string }[];
   readonly answered: boolean;
-  readonly calls: readonly Call[];
+  readonly calls: readonly CutCall[];
   readonly saidWithCalls: string;
   /** Where the next entry belongs. */
   readonly leaf: string | null;
   /** Where the next entry belongs when the message with the calls is to be forgotten. */
   readonly before: string | null;
+  /** The message with the calls, and what the file has as results of all of them. */
+  readonly caller: string | null;
+  readonly results: ReadonlyMap<string, Readonly<Record<string, unknown>> | undefined>;
 }
 
 /** `text`: what was written since the turn began. `effects` tells of a call whether it does more than read. */
 function read(text: string, effects: (tool: string, args: Record<string, unknown>) => boolean): Reading {
   const messages: { text: string; said: string }[] = [];
   let calls: { id: string; tool: string; args: Record<string, unknown> }[] = [];
-  const results = new Map<string, { text: string; isError: boolean }>();
+  const results = new Map<string, Readonly<Record<string, unknown>>>();
   let answered = false;
   let stopped = false;
   let saidWithCalls = '';
   let before: string | null = null;
+  let caller: string | null = null;
   const path = pathOf(text);
   for (const entry of path) {
     if (entry.type !== 'message') continue;
@@ -72,21 +71,22 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
       answered = calls.length === 0;
       saidWithCalls = said.trim() === '' ? '' : said;
       before = stringAt(entry, 'parentId') ?? null;
+      caller = idOf(entry) ?? null;
     } else if (message['role'] === 'toolResult')
       results.set(stringAt(message, 'toolCallId') ?? '', {
         text: said,
         isError: message['isError'] === true,
       });
   }
-  const open = calls.flatMap(({ id, tool, args }): Call[] => {
+  const open = calls.flatMap(({ id, tool, args }): CutCall[] => {
     const result = results.get(id);
-    const noted = result !== undefined && stopped && result.isError && STOPPED.test(result.text);
+    const noted = stopped && result?.['isError'] === true && STOPPED.test(contentText(result['content']));
     if (result !== undefined && !noted) return [];
-    return [
-      { id, tool, argumentsJson: canonicalJson(args), effects: effects(tool, args), noted, answered: noted },
-    ];
+    return [{ id, tool, argumentsJson: canonicalJson(args), effects: effects(tool, args), noted }];
   });
-  return { messages, answered, calls: open, saidWithCalls, leaf: idOf(path.at(-1)) ?? null, before };
+  const all = new Map(calls.map(({ id }) => [id, results.get(id)]));
+  const leaf = idOf(path.at(-1)) ?? null;
+  return { messages, answered, calls: open, saidWithCalls, leaf, before, caller, results: all };
 }
 
 /** The entries that lead to the last line, oldest first. A torn last line is none. */
@@ -123,23 +123,15 @@ export function cutTurn(
   effects: (tool: string, args: Record<string, unknown>) => boolean,
 ): CutTurn {
   const { messages, answered, calls, saidWithCalls } = read(text, effects);
-  return {
-    messages,
-    answered,
-    calls: calls.map(({ id, tool, argumentsJson, effects, noted }) => ({
-      id,
-      tool,
-      argumentsJson,
-      effects,
-      noted,
-    })),
-    saidWithCalls,
-  };
+  return { messages, answered, calls, saidWithCalls };
 }
 
-/** The lines that have to be written at the end of the file; none when everything stands there already. */
+/**
+ * The lines that have to be written at the end of the file; none when everything stands there already. Where the file has
+ * results that say no more than that a call was stopped, all results are written anew, behind the message with the calls.
+ */
 function missingLines(text: string, how: Pick<Resumption, 'forget' | 'results'>, now: number): string[] {
-  const { calls, leaf, before } = read(text, () => true);
+  const { calls, leaf, before, caller, results } = read(text, () => true);
   if (calls.length === 0) return [];
   const timestamp = new Date(now).toISOString();
   const newId = (): string => randomBytes(4).toString('hex');
@@ -154,25 +146,28 @@ function missingLines(text: string, how: Pick<Resumption, 'forget' | 'results'>,
     };
     return [JSON.stringify(entry)];
   }
-  let parentId = leaf;
-  return calls
-    .filter(({ answered }) => !answered)
-    .flatMap(({ id: toolCallId, tool: toolName }) => {
-      const result = how.results.find(({ id }) => id === toolCallId);
-      if (result === undefined) return [];
-      const id = newId();
-      const message = {
-        role: 'toolResult',
-        toolCallId,
-        toolName,
-        content: [{ type: 'text', text: result.text }],
-        isError: result.isError,
-        timestamp: now,
-      };
-      const line = JSON.stringify({ type: 'message', id, parentId, timestamp, message });
-      parentId = id;
-      return [line];
-    });
+  const anew = calls.some(({ noted }) => noted);
+  let parentId = anew ? caller : leaf;
+  return [...results].flatMap(([toolCallId, known]) => {
+    const open = calls.find(({ id }) => id === toolCallId);
+    const result = how.results.find(({ id }) => id === toolCallId);
+    if (open === undefined ? !anew || known === undefined : result === undefined) return [];
+    const message =
+      open === undefined
+        ? known
+        : {
+            role: 'toolResult',
+            toolCallId,
+            toolName: open.tool,
+            content: [{ type: 'text', text: result?.text }],
+            isError: result?.isError,
+            timestamp: now,
+          };
+    const id = newId();
+    const line = JSON.stringify({ type: 'message', id, parentId, timestamp, message });
+    parentId = id;
+    return [line];
+  });
 }
 
 /** What was written to a session file since it was `since` bytes long; undefined: it is not what it was. */

@@ -119,9 +119,9 @@ export class PiTurn {
   }
 
   /** The same for a turn that was cut off: our extension starts pi without a message. */
-  resume(note: string): Promise<TurnEnd> {
+  resume(): Promise<TurnEnd> {
     this.#steering.withoutPrompt();
-    return this.#drive({ message: `/${RESUME_COMMAND} ${note}` });
+    return this.#drive({ message: `/${RESUME_COMMAND}` });
   }
 
   async #drive(prompt: Readonly<Record<string, unknown>>): Promise<TurnEnd> {

@@ -120,8 +120,6 @@ export interface Resumption {
   /** The model decides again about the calls without a result, instead of getting `results` for them. */
   readonly forget: boolean;
   readonly results: readonly { readonly id: string; readonly text: string; readonly isError: boolean }[];
-  /** What the model is told before it continues; nobody else reads it. */
-  readonly note?: string;
 }
 
 export type TurnFailureCode =

@@ -5,12 +5,13 @@ import { messageOf } from '../../base/errors.ts';
 import { ownText } from '../../base/own-text.ts';
 import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
-import type { Agent, AgentEvent, ConversationSpec, TurnEnd } from '../agent/agent.ts';
+import type { Agent, AgentEvent, ConversationSpec } from '../agent/agent.ts';
 import type { ReserveCall } from '../agent/model-call.ts';
-import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { TaskStatus } from '../model.ts';
+import type { ResumedEnd } from '../turns/resume.ts';
 import type { TaskRecord } from './task-record.ts';
+import type { TaskTurn } from './task-turns.ts';
 
 const SHELL_LIMITS = {
   /** Of the output: the end is kept. */
@@ -195,7 +196,7 @@ export type UsageEvent = Extract<AgentEvent, { type: 'usage' }>;
 
 /** How a task ended, and what it had said by then. */
 export interface TaskEnd {
-  readonly status: Extract<TaskStatus, 'succeeded' | 'failed' | 'cancelled' | 'timed_out'>;
+  readonly status: Extract<TaskStatus, 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost'>;
   readonly error?: string;
   readonly result?: string;
   readonly exitCode?: number;
@@ -214,8 +215,8 @@ export interface TaskWorkerDeps {
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
   /** Everything that the agent does; undefined: it has ended. */
   readonly saw: (task: TaskRecord, event: AgentEvent | undefined) => void;
-  /** Who answers the questions of the task. */
-  readonly ask: AskQuestion;
+  /** The turn of its agent, from the beginning or from where a restart cut it off. */
+  readonly turn: TaskTurn;
   /** Counts the calls of the task under the spending limits. */
   readonly reserve?: ReserveCall | undefined;
 }
@@ -231,19 +232,20 @@ export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: Abo
 async function workAgent(
   task: TaskRecord,
   agent: Agent,
-  { settings, progressed, used, saw, ask, reserve }: TaskWorkerDeps,
+  { settings, progressed, used, saw, turn, reserve }: TaskWorkerDeps,
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const run = new TaskRun();
   const conversation = agent.open({
     ...taskSpec(task.id, settings),
-    ask,
+    ask: turn.ask,
+    journal: turn.journal,
     ...(reserve === undefined ? {} : { reserve }),
   });
-  let end: TurnEnd;
+  let end: ResumedEnd;
   try {
-    end = await conversation.run(
-      { id: task.id, text: task.command },
+    end = await turn.run(
+      conversation,
       (event) => {
         run.take(event);
         saw(task, event);
@@ -260,6 +262,10 @@ async function workAgent(
     await conversation.close();
     saw(task, undefined);
   }
+  if (end === 'interrupted')
+    return signal.aborted
+      ? { status: 'cancelled' }
+      : { status: 'lost', error: 'The gateway was restarted while the task ran, and it was not continued.' };
   if (end.status === 'answered') return { status: 'succeeded', result: run.text };
   if (signal.reason === 'timed_out') return timedOut(task);
   return end.status === 'failed' ? { status: 'failed', error: end.message } : { status: 'cancelled' };

@@ -14,6 +14,7 @@ import { TaskProgress } from './task-progress.ts';
 import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
 import { checkRequest, TASK_LIMITS, type TaskRequest } from './task-request.ts';
 import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
+import { type TaskTurns, taskTurn } from './task-turns.ts';
 import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
 
 export interface TasksDeps
@@ -35,6 +36,8 @@ export interface TasksDeps
   readonly saw?: (task: TaskRecord, event: AgentEvent | undefined) => void;
   /** Who answers the questions of a task. */
   readonly ask: (task: TaskRecord) => AskQuestion;
+  /** By which running tasks continue after a restart; absent: they are lost then. */
+  readonly turns?: TaskTurns;
   /** Counts the calls of a task under the spending limits; undefined: there are none. */
   readonly reserve?: (task: TaskRecord) => ReserveCall | undefined;
   /** Called on every change: WebSocket clients see their tasks. */
@@ -66,14 +69,15 @@ export class Tasks {
     this.#progress = new TaskProgress(deps, (task) => this.#show(task));
   }
 
-  /** After a start: what ran is lost and its chat is told; what waited runs; undelivered results go out. */
+  /** After a start: what ran continues, or is lost and its chat is told; what waited runs; undelivered results go out. */
   async recover(): Promise<void> {
     endLeftOver(this.#rows.processes());
     this.load();
     for (const task of this.#tasks.values()) {
-      if (task.status === 'running')
-        await this.#finish(task, 'lost', 'The gateway was restarted while the task ran.');
-      else if (task.status === 'queued') this.#begin(task);
+      if (task.status === 'running') {
+        if (await this.#deps.turns?.takeUp(task, this.#deps.agentOf(task.chat).cwd)) this.#begin(task);
+        else await this.#finish(task, 'lost', 'The gateway was restarted while the task ran.');
+      } else if (task.status === 'queued') this.#begin(task);
       else if (task.deliveredAt === undefined && !isQuiet(task) && chatsOf(task).length > 0)
         await this.#deps.deliver(task, resultText(task), false);
     }
@@ -255,7 +259,7 @@ export class Tasks {
   }
 
   /**
-   * Running tasks end as `lost` at the next start: their agents go down with the gateway. Resolves when the programs
+   * Running tasks continue at the next start, or end as `lost`: their agents go down with the gateway. Resolves when the programs
    * among them have ended, within seven seconds.
    */
   async stop(): Promise<void> {
@@ -278,7 +282,8 @@ export class Tasks {
     const release = await this.#slots.acquire();
     if (release === undefined) return;
     try {
-      if (task.status === 'queued' && !this.#stopped) await this.#perform(task);
+      const runs = task.status === 'queued' || this.#deps.turns?.continues(task);
+      if (runs && !this.#stopped) await this.#perform(task);
     } catch (error) {
       log.error('a task failed inside the gateway', { task: task.id, error: messageOf(error) });
       if (!this.#stopped)
@@ -289,14 +294,15 @@ export class Tasks {
   }
 
   async #perform(task: TaskRecord): Promise<void> {
-    const { clock, agent, agentOf, env } = this.#deps;
+    const { clock, agent, agentOf, env, turns } = this.#deps;
     const abort = new AbortController();
     this.#running.set(task.id, abort);
     task.status = 'running';
-    task.startedAt = clock();
+    task.startedAt ??= clock();
     let end: TaskEnd;
     try {
       await this.#store(task);
+      await turns?.began(task);
       this.#show(task);
       const timer = setTimeout(() => abort.abort('timed_out'), task.timeoutMs);
       try {
@@ -308,7 +314,7 @@ export class Tasks {
             env: env ?? {},
             started: (each, identity) =>
               void this.#deps.persist((tx) => storeProcess(tx, each.id, identity)).catch(() => {}),
-            ask: this.#deps.ask(task),
+            turn: taskTurn(turns, task, this.#deps.ask(task), abort.signal),
             reserve: this.#deps.reserve?.(task),
             used: (each, event) => this.#deps.used(each, event),
             saw: (each, event) => this.#deps.saw?.(each, event),
@@ -323,17 +329,13 @@ export class Tasks {
       this.#running.delete(task.id);
       this.#progress.end(task.id);
     }
-    if (this.#stopped) return; // stays `running`: the next start calls it lost
+    if (this.#stopped) return; // stays `running`: the next start continues it, or calls it lost
     task.result = end.result;
     task.exitCode = end.exitCode;
     await this.#finish(task, end.status, end.error);
   }
 
-  async #finish(
-    task: TaskRecord,
-    status: TaskEnd['status'] | 'lost',
-    error: string | undefined,
-  ): Promise<void> {
+  async #finish(task: TaskRecord, status: TaskEnd['status'], error: string | undefined): Promise<void> {
     this.#open.delete(task);
     this.#flagged.delete(`${task.id} queued_long`);
     this.#flagged.delete(`${task.id} running_long`);
@@ -342,6 +344,7 @@ export class Tasks {
     task.completedAt = this.#deps.clock();
     if (status === 'succeeded') task.progress = 100;
     await this.#store(task);
+    this.#deps.turns?.ended(task);
     this.#show(task);
     if (status !== 'succeeded') this.#note(task, error);
     if (chatsOf(task).length > 0 && !isQuiet(task)) await this.#deps.deliver(task, resultText(task), false);

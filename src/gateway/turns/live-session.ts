@@ -33,7 +33,6 @@ export interface LiveSessionDeps extends FinishTurnDeps {
   readonly prepare: (message: InboundMessage, session: SessionRecord) => Promise<Omit<AgentInput, 'id'>>;
   readonly dialogs: Pick<Dialogs, 'asker' | 'ended' | 'approvedBefore' | 'turnEnded'>;
   readonly journal: TurnJournal;
-  readonly sessionFileOf: (sessionId: string) => string;
 }
 
 /** One session at work: its queue, the agent's conversation, and the reply that grows. */
@@ -119,7 +118,7 @@ export class LiveSession {
 
   /** What session file and journal tell of a turn that was cut off, with all its messages. */
   examine(items: readonly InboxItem[]): Promise<CutOff> {
-    const { settings, agent, journal, clock, terminalOf, sessionFileOf } = this.#deps;
+    const { settings, agent, journal, clock, terminalOf } = this.#deps;
     const here = agent !== undefined && agent.sharesFiles !== false && terminalOf(this.session) === undefined;
     return examine(
       items.map(({ id, message, state }) => ({ id, text: message.text, steered: state === 'steering' })),
@@ -128,7 +127,6 @@ export class LiveSession {
         mode: settings.agent.resume,
         now: clock(),
         conversation: here ? this.conversation() : undefined,
-        file: sessionFileOf(this.session.id),
       },
     );
   }
@@ -335,11 +333,13 @@ export class LiveSession {
   }
 
   #note(item: InboxItem, entry: JournalEntry): void {
-    this.#deps.journal
-      .note(item.id, entry)
-      .catch((error: unknown) =>
-        this.#deps.log.warn('the journal of a turn is incomplete', { id: item.id, error: messageOf(error) }),
-      );
+    this.#noted(item, this.#deps.journal.note(item.id, entry));
+  }
+
+  #noted(item: InboxItem, noting: Promise<void>): void {
+    noting.catch((error: unknown) =>
+      this.#deps.log.warn('the journal of a turn is incomplete', { id: item.id, error: messageOf(error) }),
+    );
   }
 
   #retried(item: InboxItem, { code, message }: Extract<TurnEnd, { status: 'failed' }>): void {
@@ -360,6 +360,7 @@ export class LiveSession {
     const { db, sessions, events, log } = this.#deps;
     if (event.type === 'session') {
       this.session.sessionFile = event.sessionFile;
+      this.#noted(item, this.#deps.journal.uses(item.id, event.sessionFile));
       this.session.host = event.host;
       db.write((tx) => sessions.save(tx, this.session)).catch((error: unknown) =>
         log.warn('the session file could not be noted', { error: messageOf(error) }),

@@ -43,7 +43,6 @@ export interface CutOff {
    */
   readonly forget: boolean;
   readonly saidWithCalls: string;
-  readonly file: string;
 }
 
 /** A message of the turn; `steered`: it was handed to the turn while that ran. */
@@ -59,18 +58,17 @@ export interface ExamineOptions {
   readonly now: number;
   /** Undefined: what the agent works on is not within reach. */
   readonly conversation: Pick<Conversation, 'cut' | 'resume'> | undefined;
-  readonly file: string;
 }
 
 /** Reads journal and session file, and decides. Never rejects. */
 export async function examine(messages: readonly CutMessage[], options: ExamineOptions): Promise<CutOff> {
-  const { journal, mode, now, conversation, file } = options;
+  const { journal, mode, now, conversation } = options;
   const notes = journal.notes(messages.map(({ id }) => id));
-  const { since } = notes;
+  const { began } = notes;
   const cut =
-    since === undefined || mode === 'off' || conversation?.resume === undefined
+    began === undefined || mode === 'off' || conversation?.resume === undefined
       ? undefined
-      : await conversation.cut?.(file, since).catch(() => undefined);
+      : await conversation.cut?.(began.file, began.since).catch(() => undefined);
   const taken = takenBy(messages, cut?.messages ?? []);
   const calls = (cut?.calls ?? []).map((call): Call => ({ ...call, fate: fateOf(call, notes) }));
   const first =
@@ -93,7 +91,7 @@ export async function examine(messages: readonly CutMessage[], options: ExamineO
   const { messages: said = [], saidWithCalls = '' } = cut ?? {};
   const undecided = calls.length > 0 && calls.every(({ fate }) => fate === 'undecided');
   const forget = undecided && (saidWithCalls === '' || notes.said.length === 0);
-  return { decision, notes, taken, calls, messages: said, forget, saidWithCalls, file };
+  return { decision, notes, taken, calls, messages: said, forget, saidWithCalls };
 }
 
 function fateOf({ id }: CutCall, { ended, decided, guarded }: TurnNotes): CallFate {
@@ -239,17 +237,13 @@ function lookingText(request: string, calls: readonly Call[]): string {
 }
 
 function resumptionOf(id: string, cut: CutOff, found: string | undefined): Resumption {
-  const { calls, file, notes, forget } = cut;
-  const sentences = forget ? [] : calls.filter(({ noted }) => noted).flatMap((call) => noteOf(call));
-  if (found !== undefined)
-    sentences.push(`Before you continue: you inspected the effects, and found: ${found}`);
+  const { calls, notes, forget } = cut;
   return {
     id,
-    file,
-    since: notes.since ?? 0,
+    file: notes.began?.file ?? '',
+    since: notes.began?.since ?? 0,
     forget,
-    results: calls.map((call) => ({ id: call.id, ...resultOf(call, notes) })),
-    ...(sentences.length === 0 ? {} : { note: sentences.join('\n') }),
+    results: calls.map((call) => ({ id: call.id, ...resultOf(call, notes, found) })),
   };
 }
 
@@ -257,11 +251,13 @@ const NOT_RUN =
   'was not run: the gateway was restarted before anyone had decided about it. Call it again if it is still needed.';
 const UNKNOWN =
   'was cut off by a restart of the gateway. Its effects are unknown: inspect them before you repeat it.';
+const LOOKED = 'was cut off by a restart of the gateway. You then inspected its effects, and found:';
 const UNREAD = 'was cut off by a restart of the gateway. Call it again if it is still needed.';
 
 function resultOf(
   { id, fate, effects }: Call,
   { ended, decided }: TurnNotes,
+  found: string | undefined,
 ): { readonly text: string; readonly isError: boolean } {
   switch (fate) {
     case 'ended':
@@ -271,12 +267,8 @@ function resultOf(
     case 'undecided':
       return { text: `This call ${NOT_RUN}`, isError: true };
     case 'cut':
-      return { text: `This call ${effects ? UNKNOWN : UNREAD}`, isError: true };
+      if (!effects) return { text: `This call ${UNREAD}`, isError: true };
+      if (found === undefined) return { text: `This call ${UNKNOWN}`, isError: true };
+      return { text: `This call ${LOOKED} ${found}`, isError: true };
   }
-}
-
-/** Its result in the session file says that it was stopped, which is not the whole truth. */
-function noteOf({ tool, fate, effects }: Call): string[] {
-  if (fate === 'undecided') return [`Your call of ${tool} ${NOT_RUN}`];
-  return fate === 'cut' ? [`Your call of ${tool} ${effects ? UNKNOWN : UNREAD}`] : [];
 }

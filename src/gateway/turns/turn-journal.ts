@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Database, Tx } from '../../store/database.ts';
 import type { TurnRecord } from '../agent/agent.ts';
 import type { AgentAnswer, AgentQuestion, ApprovalDecision, ToolCall } from '../agent/question.ts';
@@ -5,8 +6,8 @@ import type { AgentAnswer, AgentQuestion, ApprovalDecision, ToolCall } from '../
 /** What is noted of a turn while it runs. It is forgotten with its outcome. */
 export type JournalEntry =
   | TurnRecord
-  /** The turn began; its session file had so many bytes. */
-  | { readonly kind: 'began'; readonly since: number }
+  /** The turn began, or came to another session file; that had so many bytes. */
+  | { readonly kind: 'began'; readonly file: string; readonly since: number }
   /** Somebody, or a rule, decided about a tool call. */
   | {
       readonly kind: 'decided';
@@ -24,8 +25,8 @@ export type JournalEntry =
 
 /** What the journal has of a turn. */
 export interface TurnNotes {
-  /** Undefined: nothing was noted when it began. */
-  readonly since: number | undefined;
+  /** Its session file, and how long that was when the turn began; undefined: nothing was noted. */
+  readonly began: { readonly file: string; readonly since: number } | undefined;
   /** Of the last entry. */
   readonly at: number;
   readonly marks: readonly string[];
@@ -43,7 +44,7 @@ export interface TurnNotes {
 export function notesOf(
   entries: readonly { readonly at: number; readonly entry: JournalEntry }[],
 ): TurnNotes {
-  let since: number | undefined;
+  let began: TurnNotes['began'];
   let draft: TurnNotes['draft'];
   let resumed = 0;
   const marks: string[] = [];
@@ -55,7 +56,7 @@ export function notesOf(
   for (const { at, entry } of entries) {
     switch (entry.kind) {
       case 'began':
-        since ??= entry.since;
+        began = { file: entry.file, since: entry.since };
         break;
       case 'process':
         if (entry.mark !== undefined) marks.push(entry.mark);
@@ -83,7 +84,11 @@ export function notesOf(
   }
   const guarded = guards.length > 0 && guards.every((each) => each);
   const at = entries.at(-1)?.at ?? 0;
-  return { since, at, marks, guarded, started, ended, decided, draft, said, resumed };
+  return { began, at, marks, guarded, started, ended, decided, draft, said, resumed };
+}
+
+function beginningIn(file: string): JournalEntry {
+  return { kind: 'began', file, since: statSync(file, { throwIfNoEntry: false })?.size ?? 0 };
 }
 
 /** These only read: whether they were allowed to need not be known after a crash. */
@@ -120,25 +125,35 @@ export async function decided(
 export class TurnJournal {
   readonly #db: Database;
   readonly #clock: () => number;
-  /** How long the session file of a session is now. */
-  readonly #length: (sessionId: string) => number;
+  /** The session file of a session. */
+  readonly #fileOf: (sessionId: string) => string;
 
-  constructor(db: Database, clock: () => number, length: (sessionId: string) => number) {
+  constructor(db: Database, clock: () => number, fileOf: (sessionId: string) => string) {
     this.#db = db;
     this.#clock = clock;
-    this.#length = length;
+    this.#fileOf = fileOf;
   }
 
   /** A turn begins to work on a message. The first beginning counts. */
   began(tx: Tx, id: string, sessionId: string): void {
     const known = tx.get("SELECT 1 AS yes FROM turn_journal WHERE turn = ? AND kind = 'began'", [id]);
-    if (known === undefined) this.noteIn(tx, id, { kind: 'began', since: this.#length(sessionId) });
+    if (known === undefined) this.noteIn(tx, id, beginningIn(this.#fileOf(sessionId)));
+  }
+
+  /** The same for a task, whose session has its id. Resolves when that is durable. */
+  async beganTask(id: string): Promise<void> {
+    await this.#db.write((tx) => this.began(tx, id, id));
+  }
+
+  /** The turn works in this session file, to which nothing of it was written yet. Resolves when that is durable. */
+  async uses(id: string, file: string): Promise<void> {
+    if (this.notes([id]).began?.file !== file) await this.note(id, beginningIn(file));
   }
 
   /** The turn goes on for a later message: it began where the turn did. */
   tookOver(tx: Tx, id: string, from: string): void {
-    const { since } = this.notes([from]);
-    if (since !== undefined) this.noteIn(tx, id, { kind: 'began', since });
+    const { began } = this.notes([from]);
+    if (began !== undefined) this.noteIn(tx, id, { kind: 'began', ...began });
   }
 
   /** Resolves when it is durable. */
@@ -149,6 +164,11 @@ export class TurnJournal {
   /** It has its outcome. */
   forget(tx: Tx, id: string): void {
     tx.run('DELETE FROM turn_journal WHERE turn = ?', [id]);
+  }
+
+  /** The same for a turn whose outcome is in another store. */
+  async drop(id: string): Promise<void> {
+    await this.#db.write((tx) => this.forget(tx, id));
   }
 
   notes(ids: readonly string[]): TurnNotes {
