@@ -20,7 +20,10 @@ export const RESUME_TYPE = 'pi-gateway-tui/resume';
 /** The command of our extension that continues the turn. */
 export const RESUME_COMMAND = 'pi-gateway-resume';
 
-/** A result that pi writes for a call that it stopped, or did not run because it was stopped. */
+/**
+ * A result that pi writes for a call that it stopped, or did not run because it was stopped. Of a call that ended by itself
+ * the journal has the end.
+ */
 const STOPPED = /abort|not approved|nobody approved/i;
 
 /** A turn as its part of the session file tells it. */
@@ -44,7 +47,6 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
   let calls: { id: string; tool: string; args: Record<string, unknown> }[] = [];
   const results = new Map<string, Readonly<Record<string, unknown>>>();
   let answered = false;
-  let stopped = false;
   let saidWithCalls = '';
   let before: string | null = null;
   let caller: string | null = null;
@@ -57,10 +59,8 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
       messages.push({ text: said, said: '' });
       calls = [];
       answered = false;
-      stopped = false;
     } else if (message['role'] === 'assistant') {
       const reason = stringAt(message, 'stopReason');
-      stopped = reason === 'aborted';
       // No later request contains it, nor its calls.
       if (reason === 'aborted' || reason === 'error') continue;
       const last = messages.at(-1);
@@ -80,7 +80,7 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
   }
   const open = calls.flatMap(({ id, tool, args }): CutCall[] => {
     const result = results.get(id);
-    const noted = stopped && result?.['isError'] === true && STOPPED.test(contentText(result['content']));
+    const noted = result?.['isError'] === true && STOPPED.test(contentText(result['content']));
     if (result !== undefined && !noted) return [];
     return [{ id, tool, argumentsJson: canonicalJson(args), effects: effects(tool, args), noted }];
   });
