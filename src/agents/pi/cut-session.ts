@@ -72,11 +72,7 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
       saidWithCalls = said.trim() === '' ? '' : said;
       before = stringAt(entry, 'parentId') ?? null;
       caller = idOf(entry) ?? null;
-    } else if (message['role'] === 'toolResult')
-      results.set(stringAt(message, 'toolCallId') ?? '', {
-        text: said,
-        isError: message['isError'] === true,
-      });
+    } else if (message['role'] === 'toolResult') results.set(stringAt(message, 'toolCallId') ?? '', message);
   }
   const open = calls.flatMap(({ id, tool, args }): CutCall[] => {
     const result = results.get(id);
