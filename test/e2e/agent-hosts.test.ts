@@ -52,7 +52,7 @@ describe('a gateway with a pool of hosts', () => {
           expect(await status()).toMatch(/host gone: parked.*\n.*next step: .*no-such-program-anywhere/),
         { timeout: 60_000, interval: 500 },
       );
-      expect(await status()).toMatch(/host good: \w+, \d of 3 at work/);
+      expect(await status()).toMatch(/host good: \w+, \d of 3 running/);
       const { stdout: json } = await runCli(['status', '--json', '--data-dir', folder.path]);
       expect(JSON.parse(json)).toMatchObject({
         agent: { maxConcurrent: 8, hosts: [{ name: 'gone' }, {}, {}] },

@@ -37,7 +37,7 @@ describe('a gateway that does not answer', () => {
     h.store.flush();
     h.press('4 a');
     expect(h.operator.commands).toEqual([]);
-    expect(plain(h).at(-1)).toContain('the gateway does not answer');
+    expect(plain(h).at(-1)).toContain('the gateway does not respond');
   });
 
   it('is right again without a key when it is back, whether the link had broken or not', async () => {

@@ -247,7 +247,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   back: { before: [['?', ' Help ']], shows: 'a approve' },
   clear: {
     before: [PANE.sessions, ['/', 'Enter keeps'], ['u', '/u'], ['enter', 'i write']],
-    shows: /Sessions 5,.*work ─/u,
+    shows: /Sessions 5,.*running ─/u,
   },
   'open.refusals': { shows: 'Rejected 1' },
   'open.schedules': { shows: 'Schedules 1' },
