@@ -23,7 +23,7 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-export interface ChainProblem {
+interface ChainProblem {
   readonly kind: 'changed' | 'removed' | 'reordered' | 'truncated' | 'erased' | 'unchained' | 'head';
   /** The first line that it concerns. */
   readonly seq: number;

@@ -93,7 +93,7 @@ export async function exportPerson(deps: ExportDeps, holdings: Holdings): Promis
   return path;
 }
 
-export async function wholeTranscript(
+async function wholeTranscript(
   archive: Pick<Archive, 'page'>,
   sessionId: string,
 ): Promise<readonly TranscriptEntry[]> {

@@ -44,8 +44,7 @@ export const NAMED_TABLES: readonly string[] = [
 ];
 
 /** What a column of any other table has to be called for its rows to go with the person. */
-export const PERSON_COLUMNS = ['sender_id', 'user_id', 'person_id', 'requester_id'] as const;
-export const OWN_COLUMNS = ['session_id', 'task_id', 'schedule_id', 'inbox_id', 'sender', 'person'] as const;
+const PERSON_COLUMNS = ['sender_id', 'user_id', 'person_id', 'requester_id'] as const;
 
 export function tablesOf(db: Pick<Database, 'all'>): string[] {
   return db
@@ -214,7 +213,7 @@ export function forgottenKey(key: string): string {
 }
 
 /** What somebody wrote stays theirs; what it quotes of the person goes. */
-export function withoutQuotes(message: InboundMessage, { person }: Pick<Holdings, 'person'>): InboundMessage {
+function withoutQuotes(message: InboundMessage, { person }: Pick<Holdings, 'person'>): InboundMessage {
   const theirs = ({ author }: ReferredMessage): boolean => person.names.includes(author ?? '');
   const { replyTo, forwardedFrom, above, ...rest } = message;
   const others = above?.filter((each) => !theirs(each));

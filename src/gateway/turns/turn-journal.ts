@@ -41,7 +41,7 @@ export interface TurnNotes {
   readonly resumed: number;
 }
 
-export function notesOf(
+function notesOf(
   entries: readonly { readonly at: number; readonly entry: JournalEntry }[],
 ): TurnNotes {
   let began: TurnNotes['began'];

@@ -30,10 +30,6 @@ export function setClusterWidths(answer: ClusterWidths | undefined): void {
   widths = answer;
 }
 
-export function clusterWidths(): ClusterWidths | undefined {
-  return widths;
-}
-
 /** Something in it is of a kind that is asked for. */
 export const IS_CLUSTER = /[\p{M}\p{Regional_Indicator}\p{Emoji_Modifier}]|\u200d/u;
 

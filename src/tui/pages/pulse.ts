@@ -156,6 +156,6 @@ function labelled(lines: readonly Line[], { label, value, style, width, ellipsis
 }
 
 /** "0.8s", "4.2s", "20s", "3m". */
-export function answerTime(ms: number): string {
+function answerTime(ms: number): string {
   return ms < 10_000 ? `${(ms / 1_000).toFixed(1)}s` : shortDuration(ms);
 }

@@ -4,7 +4,7 @@
  */
 import type { Platform, SessionView } from '../../gateway/model.ts';
 
-export const PULSE_BUCKET_MS = 10_000;
+const PULSE_BUCKET_MS = 10_000;
 export const PULSE_BUCKETS = 60;
 
 interface Bucket {

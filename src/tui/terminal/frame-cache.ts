@@ -56,13 +56,19 @@ export function memoized<Result>(compute: (text: string) => Result): (text: stri
   };
 }
 
-/** Ink's `sanitizeAnsi`: what the console has painted is clean. */
+/**
+ * Ink's `sanitizeAnsi`: what the console has painted is clean.
+ * @public For the build: scripts/ink-frame-cache.ts.
+ */
 export function withPaintedText(sanitize: (text: string) => string): (text: string) => string {
   const clean = memoized(sanitize);
   return (text) => (paintedRows.get(text) === undefined ? clean(text) : text);
 }
 
-/** `widest-line` for rows whose cells are known. */
+/**
+ * `widest-line` for rows whose cells are known.
+ * @public For the build: scripts/ink-frame-cache.ts.
+ */
 export function withPaintedWidths(widest: (text: string) => number): (text: string) => number {
   const measure = memoized(widest);
   return (text) => paintedRows.get(text) ?? measure(text);
@@ -73,7 +79,10 @@ interface Dimensions {
   readonly height: number;
 }
 
-/** Ink's `measureText`, which would keep thousands of rows. */
+/**
+ * Ink's `measureText`, which would keep thousands of rows.
+ * @public For the build: scripts/ink-frame-cache.ts.
+ */
 export function withPaintedSizes(measure: (text: string) => Dimensions): (text: string) => Dimensions {
   return (text) => {
     const width = paintedRows.get(text);
@@ -101,7 +110,7 @@ interface Painted {
 }
 
 /** Ink's own class: writes are collected, then painted cell by cell. */
-export interface InkOutput {
+interface InkOutput {
   write(x: number, y: number, text: string, options: { readonly transformers: readonly Transformer[] }): void;
   clip(clip: unknown): void;
   unclip(): void;
