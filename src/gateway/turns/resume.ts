@@ -207,9 +207,7 @@ export class ResumedTurn {
 }
 
 /** What the agent had said to the message, without what was sent as a message of its own already. */
-function saidBefore(
-  cut: Pick<CutOff, 'taken' | 'messages' | 'notes' | 'forget' | 'saidWithCalls'>,
-): string {
+function saidBefore(cut: Pick<CutOff, 'taken' | 'messages' | 'notes' | 'forget' | 'saidWithCalls'>): string {
   const { taken, messages, notes, forget, saidWithCalls } = cut;
   const at = taken.findLast((each) => each !== undefined);
   let rest = at === undefined ? '' : (messages[at]?.said ?? '');

@@ -41,9 +41,7 @@ export interface TurnNotes {
   readonly resumed: number;
 }
 
-function notesOf(
-  entries: readonly { readonly at: number; readonly entry: JournalEntry }[],
-): TurnNotes {
+function notesOf(entries: readonly { readonly at: number; readonly entry: JournalEntry }[]): TurnNotes {
   let began: TurnNotes['began'];
   let draft: TurnNotes['draft'];
   let resumed = 0;
