@@ -63,7 +63,7 @@ export function pagePane(scene: Scene, mode: PageMode): Block {
   const lines = page.lines
     .slice(top, top + height)
     .map((line) => row(scene, [span(' '), ...withFound(line, find)], inner));
-  while (typed.length > 0 && lines.length < height) lines.push([]);
+  while (typed.length > 0 && lines.length < height) lines.push(row(scene, [], inner));
   lines.push(...typed.map((line) => row(scene, [span(' '), ...line], inner)));
   const note =
     mode.page === 'session'

@@ -128,4 +128,23 @@ describe('the composer', () => {
       expect(cursor?.y).toBeLessThan(rows - 1);
     }
   });
+
+  it('keeps the frame of the page whole above it when little was said', async () => {
+    const h = await composer({ queries: { transcript: said.slice(0, 1) } });
+    for (const [columns, rows] of [
+      [160, 50],
+      [120, 40],
+      [80, 24],
+      [44, 12],
+    ] as const) {
+      const { lines } = h.screen(columns, rows);
+      const foot = lines.findIndex((line) => line.includes('Write to telegram'));
+      const left = columns >= 100 ? 4 : 0;
+      const right = columns - 1 - left;
+      const empty = lines.slice(0, foot).filter((line) => /^\s*$/u.test(line.slice(left + 1, right)));
+      expect(empty.length).toBeGreaterThan(0);
+      for (const line of lines.slice(left === 0 ? 2 : 3, foot))
+        expect([line[left], line[right], /│/u.test(line.slice(left + 1, right))]).toEqual(['│', '│', false]);
+    }
+  });
 });
