@@ -14,7 +14,7 @@ import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/inbound.ts';
 import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { WORDS } from '../src/extension/words.ts';
-import { configKeys } from '../src/gateway/config/access.ts';
+import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
@@ -79,12 +79,23 @@ const IMAGES: Readonly<Record<string, () => Promise<string>>> = {
 function configuration(): string {
   return table(
     ['Key', 'Default', 'Meaning'],
-    configKeys().map(({ key, fallback, description }) => [
+    configKeys().map(({ key, fallback, description, choices, range }) => [
       `\`${key}\``,
       fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``,
-      description,
+      [description, allowed(choices, range)].filter((text) => text !== '').join(' '),
     ]),
   );
+}
+
+/** What a key may be set to, where the schema limits it. */
+function allowed(choices: ConfigKey['choices'], range: ConfigKey['range']): string {
+  if (choices !== undefined) return `One of ${choices.map((choice) => `\`${choice}\``).join(', ')}.`;
+  if (range === undefined) return '';
+  const { minimum, maximum } = range;
+  if (minimum === undefined) return `At most ${maximum?.toLocaleString('en')}.`;
+  return maximum === undefined || maximum >= 2 ** 31 - 1
+    ? `At least ${minimum.toLocaleString('en')}.`
+    : `From ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}.`;
 }
 
 /** Every code that an error can carry, read from the places that make them. */

@@ -31,6 +31,10 @@ function kindOf(node: KindNode): { readonly kind: ConfigKind; readonly choices?:
   return { kind: node.type === 'string' ? 'text' : 'other' };
 }
 
+function rangeOf({ minimum, maximum }: SchemaNode): Pick<ConfigKey, 'range'> {
+  return minimum === undefined && maximum === undefined ? {} : { range: { minimum, maximum } };
+}
+
 /** Is the value, or the one to come, another than the default? */
 export function differs({ value, later, source, fallback }: ConfigValue): boolean {
   return (source !== 'default' && !isDeepStrictEqual(value, fallback)) || later !== undefined;
@@ -42,6 +46,8 @@ interface SchemaNode extends KindNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly default?: unknown;
   readonly description?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly 'x-secret'?: boolean;
 }
 
@@ -62,6 +68,8 @@ export interface ConfigKey {
   readonly kind: ConfigKind;
   /** What a choice is made from. */
   readonly choices?: readonly string[];
+  /** What a number may be, ends included. */
+  readonly range?: { readonly minimum?: number; readonly maximum?: number };
 }
 
 /** Every key of the schema, depth first: the configuration view and the documentation table come from it. */
@@ -78,6 +86,7 @@ export function configKeys(schema: SchemaNode = ROOT, prefix = ''): ConfigKey[] 
               .filter(([, child]) => 'x-secret' in child && child['x-secret'] === true)
               .map(([child]) => child),
             ...kindOf(node),
+            ...rangeOf(node),
           },
         ]
       : configKeys(node, `${prefix}${name}.`),
