@@ -166,6 +166,7 @@ export type OperatorCommand =
             readonly ask: string;
             readonly call: {
               readonly tool: string;
+              readonly callId?: string;
               readonly argumentsJson: string;
               readonly hash: string;
               readonly dangerous: boolean;

@@ -59,6 +59,7 @@ const Ended = Type.Union([
 const Call = Type.Object(
   {
     tool: Type.String({ maxLength: 500 }),
+    callId: Type.Optional(Type.String({ maxLength: 500 })),
     argumentsJson: Long,
     hash: Type.String({ maxLength: 128 }),
     dangerous: Type.Boolean(),

@@ -1,5 +1,6 @@
 /** What an operator does to spending limits. */
 import { Type } from 'typebox';
+import { GatewayError } from '../../../base/errors.ts';
 import { Id, operation } from './operation.ts';
 
 export const LIMITS = [
@@ -23,8 +24,8 @@ export const LIMITS = [
         Type.Literal('month'),
       ]),
       subject: Type.Optional(Id),
-      usd: Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000 })),
-      tokens: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000_000 })),
+      usd: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
+      tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000 })),
     },
     audit: ({ scope, per, subject, usd, tokens }) =>
       [
@@ -39,22 +40,47 @@ export const LIMITS = [
       {
         say: 'limits raise <scope> <per> [subject] [amount]',
         live: true,
-        read: ({ scope, per, subject, amount }) => ({ scope, per, ...namesOf(subject, amount) }),
+        read: ({ scope, per, subject, amount }) => ({ scope, per, ...namesOf(scope ?? '', subject, amount) }),
       },
     ],
     async run({ gateway }, { scope, per, subject, usd, tokens }) {
+      if (subject !== undefined && WITHOUT_SUBJECT.has(scope))
+        throw new GatewayError('bad_subject', `a limit on "${scope}" has no subject`, {
+          status: 400,
+          hint: `Leave "${subject.slice(0, 40).toWellFormed()}" out.`,
+        });
       return { message: await gateway.spending.raise({ scope, per, subject }, { usd, tokens }) };
     },
   }),
 ] as const;
 
-/** `telegram:7`, `$5`, `100000`: a limit without subjects is followed by its amount at once. */
-function namesOf(subject: string | undefined, amount: string | undefined): object {
-  const only = amount === undefined && subject !== undefined && /^\$?[\d.,]+$/.test(subject);
+/** A limit on everything, or on all tasks, has one counter: what follows is its amount. */
+const WITHOUT_SUBJECT = new Set(['all', 'task']);
+
+/** `5usd`, `$5`, `100000`, `100,000 tokens` without the blank. */
+const AMOUNT = /^(?<dollars>\$)?(?<number>\d[\d,]*(\.\d+)?)(?<unit>usd|tokens)?$/i;
+
+/** The subject and the amount of a raise as it was typed. Rejects what is neither. */
+function namesOf(scope: string, subject: string | undefined, amount: string | undefined): object {
+  const only =
+    amount === undefined && subject !== undefined && (WITHOUT_SUBJECT.has(scope) || AMOUNT.test(subject));
   const [who, much] = only ? [undefined, subject] : [subject, amount];
-  const number = much === undefined ? Number.NaN : Number(much.replace(/[$,]/g, ''));
-  return {
-    ...(who === undefined ? {} : { subject: who }),
-    ...(much === undefined ? {} : much.startsWith('$') ? { usd: number } : { tokens: number }),
-  };
+  return { ...(who === undefined ? {} : { subject: who }), ...(much === undefined ? {} : amountOf(much)) };
+}
+
+function amountOf(typed: string): { usd: number } | { tokens: number } {
+  const { dollars, number = '', unit } = AMOUNT.exec(typed)?.groups ?? {};
+  const value = Number(number.replaceAll(',', ''));
+  const usd = dollars !== undefined || unit?.toLowerCase() === 'usd';
+  if (number === '' || !(value > 0) || (dollars !== undefined && unit?.toLowerCase() === 'tokens'))
+    throw notAnAmount(typed);
+  if (!usd && !Number.isInteger(value)) throw notAnAmount(typed);
+  return usd ? { usd: value } : { tokens: value };
+}
+
+function notAnAmount(typed: string): GatewayError {
+  return new GatewayError('bad_amount', `"${typed.slice(0, 40).toWellFormed()}" is not an amount`, {
+    status: 400,
+    hint: 'Write 5usd for dollars, or 100000 for tokens.',
+  });
 }
