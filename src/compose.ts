@@ -249,7 +249,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       events.subscribe((event) => {
         if (event.type === 'inbound') sockets.tellPrivileged({ type: 'event', data: event });
       });
-    sockets.onClientReady((chat) => gateway.outbox.kick('websocket', chat));
+    sockets.onClientReady((chat) => {
+      gateway.outbox.kick('websocket', chat);
+      gateway.dialogs.showOpen(chat);
+    });
     let stopping: Promise<void> | undefined;
     let then: 'stop' | 'restart' = 'stop';
     let resolveStopped: (value: 'stop' | 'restart') => void = () => {};

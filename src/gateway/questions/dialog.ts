@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { AgentAnswer, AgentQuestion } from '../agent/question.ts';
 import type { ChatRef, DialogOutcome, DialogView, Sender } from '../model.ts';
 import { visible } from './visible.ts';
@@ -86,4 +87,15 @@ export function sameRoom(
   b: ChatRef,
 ): boolean {
   return a?.platform === b.platform && a.accountId === b.accountId && a.chatId === b.chatId;
+}
+
+const SYMBOLS = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/**
+ * "q", a digit so that it is no word, and 30 random bits: short enough for every platform's buttons. An id names a
+ * question and gives no right.
+ */
+export function randomId(): string {
+  const [first = 0, ...rest] = randomBytes(7);
+  return `q${2 + (first % 6)}${rest.map((byte) => SYMBOLS[byte % 32]).join('')}`;
 }

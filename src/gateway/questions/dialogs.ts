@@ -1,14 +1,21 @@
-import { randomBytes } from 'node:crypto';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { type Actor, Audit } from '../access/audit.ts';
 import type { AgentAnswer, AgentQuestion, AskQuestion } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import type { TurnEvent } from '../events.ts';
-import type { DialogOutcome, DialogView } from '../model.ts';
+import type { ChatRef, DialogOutcome, DialogView } from '../model.ts';
 import type { TurnNotes } from '../turns/turn-journal.ts';
 import type { Approvals } from './approvals.ts';
-import { type Addressee, type ClosedDialog, type Dialog, dialogView, outcomeOf } from './dialog.ts';
+import {
+  type Addressee,
+  type ClosedDialog,
+  type Dialog,
+  dialogView,
+  outcomeOf,
+  randomId,
+  sameRoom,
+} from './dialog.ts';
 import { CLOSED_KEPT, DialogBook } from './dialog-book.ts';
 
 /** A question that was open when the gateway ended: nobody waits for its answer any more. */
@@ -165,6 +172,12 @@ export class Dialogs {
     return this.book.list().map(dialogView);
   }
 
+  /** A program is back: it sees what is open in its chat. */
+  showOpen(chat: ChatRef): void {
+    for (const { dialog } of this.#waiting.values())
+      if (sameRoom(dialog.chat, chat)) this.#deps.voice.show(dialog, turnEvent(dialogView(dialog)));
+  }
+
   /** Who answers the questions of one conversation. */
   asker(origin: AskerOrigin): AskQuestion {
     return async (question, signal) => {
@@ -214,10 +227,9 @@ export class Dialogs {
     decided: TurnNotes['decided'],
     cut: ReadonlySet<string>,
   ): void {
-    const { approvals } = this.#deps;
     for (const { id, call, decision } of decided.values()) {
-      if (decision === 'session') approvals.grant(call, sessionId, requesterId);
-      if (decision === 'once' && cut.has(id)) approvals.allowAgain(call, sessionId, requesterId);
+      if (decision === 'session') this.#deps.approvals.grant(call, sessionId, requesterId);
+      if (decision === 'once' && cut.has(id)) this.#deps.approvals.allowAgain(call, sessionId, requesterId);
     }
   }
 
@@ -384,15 +396,4 @@ function turnEvent({
     ...(call === undefined ? {} : { call: { tool: call.tool, arguments: call.arguments } }),
     expiresAt,
   };
-}
-
-const SYMBOLS = 'abcdefghijklmnopqrstuvwxyz234567';
-
-/**
- * "q", a digit so that it is no word, and 30 random bits: short enough for every platform's buttons. An id names a
- * question and gives no right.
- */
-function randomId(): string {
-  const [first = 0, ...rest] = randomBytes(7);
-  return `q${2 + (first % 6)}${rest.map((byte) => SYMBOLS[byte % 32]).join('')}`;
 }
