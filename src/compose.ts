@@ -1,12 +1,13 @@
 /** The one place that puts a gateway together from its parts. */
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { createAgentFor } from './agents/create-for.ts';
 import { systemClock } from './base/clock.ts';
 import { settlesWithin } from './base/deadline.ts';
 import { type FolderLostError, messageOf } from './base/errors.ts';
 import type { Logger, LogLevel } from './base/log.ts';
-import { checkWholeConfig } from './config-check.ts';
+import { checkStart } from './config-check.ts';
 import type { Actor } from './gateway/access/access.ts';
 import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
 import type { Adapter } from './gateway/adapter.ts';
@@ -90,6 +91,8 @@ export interface RunningGateway {
   broadcast(event: string, data: unknown): void;
   /** Reads config.json again and follows it; what is wrong with it is logged and changes nothing. */
   reload(): Promise<void>;
+  /** Throws ConfigError when config.json, as it is now, would be refused at a start. */
+  checkRestart(): Promise<void>;
   /** Begins connecting the adapters; resolves when each supervises itself. */
   connect(): Promise<void>;
   /** Clean stop, once: later calls wait for the first. */
@@ -108,7 +111,11 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const env = options.env ?? process.env;
   const folder = dataFolder(options.dataDir, env);
   const loaded = loadConfig(folder.config);
-  const base = resolveSettings(loaded.config, options, env, options.cwd ?? process.cwd());
+  const around = { overrides: options, env, cwd: options.cwd ?? process.cwd() };
+  // Offline only the store is used: what the rest would need is the next start's business.
+  const base = options.offline
+    ? resolveSettings(loaded.config, options, env, around.cwd)
+    : await checkStart(loaded.config, folder.config, around);
   const alsoEnabled = (from: Settings): Settings =>
     options.alsoEnabled === undefined
       ? from
@@ -119,9 +126,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const live = liveSettings(alsoEnabled(base));
   const { settings } = live;
   const agentEnv = withoutPlatformSecrets(loaded.config, env);
-  // Offline only the store is used: what the rest would need is the next start's business.
   if (options.offline) checkEntries(settings.schedules);
-  else await checkWholeConfig(loaded.config, folder.config);
   let operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
@@ -175,12 +180,18 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
       ownSession: (chat, sender, sessionId) => gateway.checkOwnSession(chat, sender, sessionId),
     });
+    const check = async (now: Config, origin: string): Promise<void> => {
+      await checkStart(now, origin, around);
+      // A token may be a command: it is not run for a change of something else.
+      if (!options.offline && !isDeepStrictEqual(now.tokens ?? [], loaded.config.tokens ?? []))
+        await resolveTokens(now.tokens ?? [], env);
+    };
     const config = new ConfigAccess(
       folder.config,
       {
         flags: { port: options.port, host: options.host, 'agent.backend': options.backend },
         env,
-        cwd: options.cwd ?? process.cwd(),
+        cwd: around.cwd,
         started: loaded.config,
       },
       (key) => {
@@ -195,17 +206,17 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         if (isLive(key)) void gateway.notify.follow();
         return true;
       },
-      checkWholeConfig,
+      check,
     );
     const putInForce = (now: Config): void => {
-      live.replace(alsoEnabled(resolveSettings(now, options, env, options.cwd ?? process.cwd())));
+      live.replace(alsoEnabled(resolveSettings(now, options, env, around.cwd)));
       const allowed = withoutPlatformSecrets(now, env);
       for (const name of Object.keys(agentEnv)) if (!(name in allowed)) delete agentEnv[name];
     };
     const edits = new ConfigEdits({
       path: folder.config,
       first: loaded.config,
-      check: (now) => checkWholeConfig(now, folder.config),
+      check: (now) => check(now, folder.config),
       apply: async (change) => {
         if (change.platforms.size > 0 || change.live.length > 0) putInForce(change.config);
         if (change.live.length > 0) await gateway.notify.follow();
@@ -365,6 +376,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         await gateway.connect();
       },
       reload: () => edits.look(),
+      checkRestart: () => config.checkStored(),
       stop,
       stopped,
       lost: () => lock.lost,

@@ -5,8 +5,27 @@ import { resolve } from 'node:path';
 import { ConfigError } from './base/errors.ts';
 import { agentHosts, agentSharesFiles } from './gateway/config/agent-hosts.ts';
 import type { Config } from './gateway/config/schema.ts';
+import { type Overrides, resolveSettings, type Settings } from './gateway/config/settings.ts';
 import { checkAddresses, readOwners } from './gateway/notify/owners.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
+
+/** What counts at a start besides the file. */
+export interface StartSurroundings {
+  readonly overrides: Overrides;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+/** Judges as a start does, so that nothing is stored that the next start refuses. Throws ConfigError. */
+export async function checkStart(
+  config: Config,
+  origin: string,
+  { overrides, env, cwd }: StartSurroundings,
+): Promise<Settings> {
+  const settings = resolveSettings(config, overrides, env, cwd);
+  await checkWholeConfig(config, origin);
+  return settings;
+}
 
 /** Throws ConfigError that names key, value and fix. `origin` names the file or surface. */
 export async function checkWholeConfig(config: Config, origin: string): Promise<void> {

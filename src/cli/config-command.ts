@@ -2,11 +2,12 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { GatewayError } from '../base/errors.ts';
-import { checkWholeConfig } from '../config-check.ts';
+import { checkStart } from '../config-check.ts';
 import { ConfigAccess, configKeys } from '../gateway/config/access.ts';
 import type { ConfigValue, Operator } from '../gateway/operator/operator.ts';
 import type { DataFolder } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
+import { given } from './installation.ts';
 import * as print from './print.ts';
 
 export interface ConfigSurroundings {
@@ -41,15 +42,15 @@ export async function runConfig(
   around: ConfigSurroundings,
 ): Promise<string> {
   const request = configRequest(args.rest);
+  const env = process.env;
+  const cwd = process.cwd();
   const access = new ConfigAccess(
     folder.config,
-    {
-      flags: { port: args.port, host: args.host, 'agent.backend': args.agent },
-      env: process.env,
-      cwd: process.cwd(),
-    },
+    { flags: { port: args.port, host: args.host, 'agent.backend': args.agent }, env, cwd },
     () => false,
-    checkWholeConfig,
+    async (config, origin) => {
+      await checkStart(config, origin, { overrides: given(args), env, cwd });
+    },
   );
   const operator = await around.operator();
   try {

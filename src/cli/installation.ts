@@ -84,7 +84,7 @@ async function checkDeliveries(settings: Settings): Promise<void> {
   }
 }
 
-function given({ port, host }: Pick<Arguments, 'port' | 'host'>) {
+export function given({ port, host }: Pick<Arguments, 'port' | 'host'>) {
   return { ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host }) };
 }
 

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { FolderLockedError, GatewayError, messageOf } from '../base/errors.ts';
 import type { ComposeOptions, RunningGateway } from '../compose.ts';
-import { checkWholeConfig } from '../config-check.ts';
+import { checkStart } from '../config-check.ts';
 import { loadConfig } from '../gateway/config/load.ts';
-import { openBadges, resolveSettings, type Settings } from '../gateway/config/settings.ts';
+import { openBadges, type Settings } from '../gateway/config/settings.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import type {
   CommandResult,
@@ -198,8 +198,11 @@ export async function underConsole(
   const folder = dataFolder(options.dataDir, process.env);
   // What stops every start is told without a console that comes and goes.
   const { config } = loadConfig(folder.config);
-  const settings = resolveSettings(config, options, process.env, process.cwd());
-  await checkWholeConfig(config, folder.config);
+  const settings = await checkStart(config, folder.config, {
+    overrides: options,
+    env: process.env,
+    cwd: process.cwd(),
+  });
   openDataFolder(folder);
   const taken = holderOf(folder);
   if (taken !== undefined) return attachInstead(args, taken);

@@ -195,6 +195,7 @@ export class GatewayLink {
         await (await this.need()).run({ type: 'restart' });
         return 'The gateway is restarting.';
       }
+      await own.running.checkRestart(); // a file that the start refuses would end it for good
       await own.running.stop();
       return `The gateway runs again on ${await this.#compose(own.running.port)}.`;
     });

@@ -50,6 +50,25 @@ describe('config', () => {
     expect(printed).not.toContain('123:ABC');
   });
 
+  it.each([
+    ['limits.spend', '[{"scope":"all","per":"day","max":{}}]', 'limits.spend.0.max: nothing is limited'],
+    [
+      'limits.spend',
+      '[{"scope":"person","match":"12345","per":"day","max":{"usd":0.5}}]',
+      'limits.spend.0.match: "12345" is invalid',
+    ],
+    ['host', '0.0.0.0', 'is reachable from other machines, but tokens is empty'],
+    ['agent.cwd', '/not/there', 'is not there'],
+  ])('stores nothing that the next start refuses: %s %s', async (key, value, message) => {
+    await run(['set', 'port', '4000']);
+    await expect(run(['set', key, value])).rejects.toMatchObject({
+      name: 'ConfigError',
+      status: 400,
+      message: expect.stringContaining(message),
+    });
+    expect(stored()).toEqual({ port: 4000 });
+  });
+
   it('keeps ids of digits as text, takes lists with commas, and null takes a key away', async () => {
     await run(['set', 'platforms.discord.guildId', '1234567890123456789']);
     await run(['set', 'platforms.twitch.channels', 'ada, linus']);

@@ -228,6 +228,11 @@ export class ConfigAccess {
     return config.platforms?.[platform] ?? {};
   }
 
+  /** Throws ConfigError when a start would refuse the file as it is now. */
+  async checkStored(): Promise<void> {
+    await this.#check(loadConfig(this.#path).config, this.#path);
+  }
+
   /**
    * Checks the new value with everything around it, then writes the file once and atomically; unknown keys are kept.
    * `key` may name a section such as `platforms.telegram`: then `value` holds the keys to change, and null takes one

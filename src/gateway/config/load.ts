@@ -218,6 +218,7 @@ interface SchemaNode {
   readonly minItems?: number;
   readonly minLength?: number;
   readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
   readonly maximum?: number;
   readonly items?: SchemaNode;
 }
@@ -311,9 +312,12 @@ function expectation(schema: SchemaNode | undefined): string {
   switch (schema?.type) {
     case 'integer':
     case 'number': {
-      const { minimum, maximum } = schema;
+      const { type, minimum, exclusiveMinimum, maximum } = schema;
+      const what = type === 'integer' ? 'a whole number' : 'a number';
+      const most = maximum === undefined ? '' : ` and at most ${maximum}`;
+      if (exclusiveMinimum !== undefined) return `${what} above ${exclusiveMinimum}${most}`;
       const range = maximum === undefined ? ` of at least ${minimum}` : ` from ${minimum} to ${maximum}`;
-      return `a whole number${minimum === undefined ? '' : range}`;
+      return `${what}${minimum === undefined ? '' : range}`;
     }
     case 'boolean':
       return 'true or false';
@@ -364,6 +368,10 @@ function findUnknown(
       !Array.isArray(child)
     ) {
       findUnknown(child, known, `${name}.`, origin, warnings);
+    } else if (known.items?.properties !== undefined && Array.isArray(child)) {
+      for (const [i, entry] of child.entries())
+        if (typeof entry === 'object' && entry !== null && !Array.isArray(entry))
+          findUnknown(entry, known.items, `${name}.${i}.`, origin, warnings);
     }
   }
 }

@@ -55,7 +55,9 @@ export class LocalOperator implements Operator {
 
   async run(command: OperatorCommand): Promise<CommandResult> {
     const note = auditNote(command);
-    const first = operationNamed(command.type)?.ends === true;
+    const operation = operationNamed(command.type);
+    const first = operation?.ends === true;
+    await operation?.check?.(this.#deps);
     if (note !== undefined && first) await this.#note(note);
     const result = await runOperation(command, this.#deps, this.#deps.actor);
     if (note !== undefined && !first) await this.#note(note);

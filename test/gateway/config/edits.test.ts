@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -111,6 +111,30 @@ describe('an edit of config.json while the gateway runs', () => {
     edit({ platforms: { telegram: { enabled: true } }, port: 4002 });
     await expect.poll(() => lines.join(''), SOON).toContain('Restart the gateway to apply: port');
     expect(made).toHaveLength(1);
+  });
+
+  it('that a start would refuse is not stored, and no restart is begun with it', async () => {
+    const operator = running.operator({ name: 'olga', surface: 'console' });
+    const spend = [{ scope: 'all', per: 'day', max: {} }];
+    const refused = {
+      status: 400,
+      message: expect.stringContaining('limits.spend.0.max: nothing is limited'),
+    };
+    await expect(
+      operator.run({ type: 'config.set', key: 'limits.spend', value: spend }),
+    ).rejects.toMatchObject(refused);
+    await expect(
+      operator.run({ type: 'config.set', key: 'tokens', value: ['$NOT_SET_ANYWHERE'] }),
+    ).rejects.toMatchObject({ message: expect.stringContaining('NOT_SET_ANYWHERE is not set') });
+    expect(existsSync(path())).toBe(false);
+    edit({ limits: { spend } });
+    await expect(operator.run({ type: 'restart' })).rejects.toMatchObject(refused);
+    await expect(running.checkRestart()).rejects.toMatchObject(refused);
+    expect(running.gateway.state).toBe('running');
+    expect(await operator.query('audit', { limit: 5 })).toEqual([]);
+    edit({});
+    await operator.run({ type: 'restart' });
+    expect(await running.stopped).toBe('restart');
   });
 });
 

@@ -76,6 +76,12 @@ describe('config.json', () => {
       message: expect.stringMatching(/port: "many" is invalid/),
       hint: expect.stringContaining('Set port to a whole number from 0 to 65535'),
     });
+    const limit = (extra: object): ConfigError =>
+      wrong({ limits: { spend: [{ scope: 'all', per: 'day', max: { usd: 1 }, ...extra }] } });
+    expect(limit({ max: { usd: -1 } }).message).toContain('-1 is invalid: expected a number above 0');
+    expect(limit({ max: { usd: 0 } }).message).toContain('0 is invalid: expected a number above 0');
+    expect(limit({ warnAt: 80 }).message).toContain('80 is invalid: expected a number from 0 to 1');
+    expect(limit({ max: { tokens: 0.5 } }).message).toContain('expected a whole number from 1');
     expect(wrong({ sessions: { resetPolicy: 'weekly' } })).toMatchObject({
       message: expect.stringMatching(
         /sessions\.resetPolicy: "weekly" is invalid: expected one of "idle", "daily", "both", "none"/,
@@ -101,6 +107,14 @@ describe('config.json', () => {
         expect.stringContaining('f: unknown key mine is kept and ignored.'),
       ],
     });
+  });
+
+  it('with an unknown key inside a list is taken, with the same warning', () => {
+    const spend = [{ scope: 'all', per: 'day', max: { usd: 1, token: 5 }, wrnAt: 0.5 }];
+    expect(checkConfig({ limits: { spend } }, 'f').warnings).toEqual([
+      'f: unknown key limits.spend.0.max.token is kept and ignored. Did you mean limits.spend.0.max.tokens?',
+      'f: unknown key limits.spend.0.wrnAt is kept and ignored. Did you mean limits.spend.0.warnAt?',
+    ]);
   });
 
   it('never throws anything but an error with a next step, whatever JSON it holds', () => {

@@ -69,6 +69,8 @@ export const GATEWAY = [
         example: 'restart',
       },
     ],
+    /** A file that the start refuses would end the gateway for good. */
+    check: ({ config }) => config.checkStored(),
     run({ requestStop }) {
       requestStop('restart');
       return { message: 'restarting' };

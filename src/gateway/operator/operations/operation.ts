@@ -42,6 +42,8 @@ export interface OperationRow<N extends string = string, P extends TProperties =
   readonly expects?: string;
   /** How people type it. */
   readonly words?: readonly Words[];
+  /** Throws when it cannot be done now: nothing is noted in the audit then. */
+  check?(core: OperatorCore): Promise<void>;
   /** Nothing can be written afterwards: the audit's line comes first. */
   readonly ends?: true;
   run(core: OperatorCore, params: Params<P>, actor: Actor): CommandResult | Promise<CommandResult>;
