@@ -8,6 +8,7 @@ import { bindKeys } from '../../src/tui/keys/bindings.ts';
 import { compose, type Screen } from '../../src/tui/screen/compose.ts';
 import { Controller } from '../../src/tui/state/controller.ts';
 import type { Timers } from '../../src/tui/state/scheduler.ts';
+import type { ContextView } from '../../src/tui/state/slices.ts';
 import { ConsoleStore } from '../../src/tui/state/store.ts';
 import { createFakeOperator, type FakeOperator, type FakeOperatorOptions } from './fake-operator.ts';
 import { busySnapshot, NOW } from './fixtures.ts';
@@ -102,6 +103,8 @@ export interface HarnessOptions extends Partial<FakeOperatorOptions> {
   readonly filters?: Readonly<Record<string, string>>;
   readonly theme?: Theme;
   readonly glyphs?: Glyphs;
+  /** The gateways of the console; default: there is only the one. */
+  readonly contexts?: readonly ContextView[];
   /** Epoch milliseconds; default `NOW`. */
   readonly startAt?: number;
   /** Time that passes before each key; default none. */
@@ -129,7 +132,7 @@ export function harness(options: HarnessOptions = {}): Harness {
   const operator = createFakeOperator({ snapshot: busySnapshot(), ...options });
   const timers = new ManualTimers(options.startAt);
   const effects = new RecordedEffects();
-  const store = new ConsoleStore(operator, { timers });
+  const store = new ConsoleStore(operator, { timers, contexts: () => options.contexts ?? [] });
   const controller = new Controller({
     operator,
     store,

@@ -1,12 +1,12 @@
 /** Other gateways in the same console: one after the other, or what needs an operator on all of them. */
 import { clean } from '../draw/cells.ts';
-import { ALL_GATEWAYS } from '../lists/origin.ts';
+import { ALL_GATEWAYS, showsAll } from '../lists/origin.ts';
 import { openedList } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
 function onlyOne({ effects, slices }: ActionContext): string | undefined {
   return effects.contexts === undefined || slices.contexts.length < 2
-    ? 'this console has one gateway; name others under "contexts" in the configuration'
+    ? 'this console has one gateway; name others under "contexts" in config.json'
     : undefined;
 }
 
@@ -24,6 +24,47 @@ function show(context: ActionContext, name: string): void {
       `There is no gateway ${clean(name, 40)}. Known: ${contexts.map((each) => each.name).join(', ')}.`,
       'warn',
     );
+}
+
+/** They name no row, so they go to the one gateway on the screen. */
+const ON_ONE_GATEWAY: ReadonlySet<string> = new Set([
+  'gateway.start',
+  'gateway.restart',
+  'gateway.stop',
+  'doctor',
+  'setup',
+  'usage',
+  'audit',
+  'pairing.phone',
+  'allow',
+  'allowlist.erase',
+  'task.start',
+  'schedule.new',
+  'adapter.command',
+  'log.since',
+  'open.allowlist',
+  'open.blocked',
+  'open.config',
+  'open.refusals',
+  'open.schedules',
+]);
+
+/** The action, refused before it asks anything while all gateways are on the screen. */
+export function onOneGateway(action: Action): Action {
+  if (!ON_ONE_GATEWAY.has(action.id)) return action;
+  return {
+    ...action,
+    disabled: (context) =>
+      showsAll(context.slices)
+        ? 'this needs one gateway: choose one with :ctx <name>'
+        : action.disabled?.(context),
+  };
+}
+
+/** "the gateway", with its name where the console has several. */
+export function gatewayWords({ contexts }: ActionContext['slices']): string {
+  const shown = contexts.find((each) => each.shown);
+  return shown === undefined ? 'the gateway' : `the gateway "${clean(shown.name, 40)}"`;
 }
 
 export const CONTEXTS: readonly Action[] = [

@@ -7,6 +7,7 @@ import { isWorking } from '../lists/sessions.ts';
 import { FIRST_STEP } from '../setup/keys.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext } from './action.ts';
+import { gatewayWords } from './contexts.ts';
 
 /** Work that would be cut off by leaving. */
 export function runningWork(context: ActionContext): string | undefined {
@@ -179,7 +180,7 @@ export const GATEWAY: readonly Action[] = [
     words: 'restart',
     run: (context) =>
       context.ask({
-        title: 'Restart the gateway?',
+        title: `Restart ${gatewayWords(context.slices)}?`,
         lines: [runningWork(context) ?? 'Nothing is running.', 'Queued messages are kept.'],
         verb: 'restart',
         confirmed: () => context.run({ type: 'restart' }),
@@ -194,12 +195,12 @@ export const GATEWAY: readonly Action[] = [
     words: 'stop',
     run: (context) =>
       context.ask({
-        title: 'Stop the gateway?',
+        title: `Stop ${gatewayWords(context.slices)}?`,
         lines: [
           runningWork(context) ?? 'Nothing is running.',
           'No messages are received until it is started again.',
         ],
-        verb: 'stop the gateway',
+        verb: `stop ${gatewayWords(context.slices)}`,
         confirmed: () => context.run({ type: 'stop' }),
       }),
   },

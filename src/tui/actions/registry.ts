@@ -5,7 +5,7 @@ import { clean } from '../draw/cells.ts';
 import { openSettings } from '../forms/save.ts';
 import type { Undo } from '../state/undo.ts';
 import type { Action, ActionContext, Confirmation, Prompted, Scope } from './action.ts';
-import { CONTEXTS } from './contexts.ts';
+import { CONTEXTS, onOneGateway } from './contexts.ts';
 import { GATEWAY } from './gateway.ts';
 import { GENERAL } from './general.ts';
 import { INVITE } from './invite.ts';
@@ -324,7 +324,7 @@ export const ACTIONS: readonly Action[] = [
   ...CONTEXTS,
   ...GATEWAY,
   ...GENERAL,
-];
+].map(onOneGateway);
 
 /** How a scope is called in help and in the key table, and in which order they come. */
 export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {

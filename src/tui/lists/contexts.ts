@@ -53,7 +53,8 @@ export const contextsList: ListDefinition<ContextView> = {
   count: (rows) => String(rows.filter(({ name }) => name !== ALL_GATEWAYS).length),
   empty: () => [
     'This console has one gateway.',
-    'Name others under "contexts" in the configuration (: config), and start the console again.',
+    'To add others, name them under "contexts" in config.json and start the console again:',
+    '{ "contexts": [{ "name": "work", "url": "https://work.example.com", "token": "$WORK_TOKEN" }] }',
   ],
   draw(row, { width, glyphs }) {
     const left: Span[] = [

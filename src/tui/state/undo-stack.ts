@@ -4,7 +4,7 @@ import type { ActionContext } from '../actions/action.ts';
 import { runAll } from './bulk.ts';
 import type { ListState } from './list-state.ts';
 import { sentenceOf } from './sentence.ts';
-import { pushed, UNDO_MS, type Undo, type Undoable, without } from './undo.ts';
+import { pushed, UNDO_MS, type Undo, type Undoable, undoneWords, without } from './undo.ts';
 
 type Host = Pick<ActionContext, 'view' | 'update' | 'toast' | 'run' | 'load'> & {
   readonly lists: ListState;
@@ -64,7 +64,7 @@ export class UndoStack {
     }
     this.#host.run(command, {
       after: () => {
-        this.#host.toast(`Undone: ${entry.text}`);
+        this.#host.toast(undoneWords(entry.text));
         const open = this.#host.view.modes.findLast((mode) => mode.kind === 'list');
         if (open?.kind === 'list' && (open.list === 'queue' || open.list === 'blocked'))
           this.#host.load(open.list, open.subject);

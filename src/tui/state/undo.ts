@@ -45,3 +45,12 @@ export function without(stack: UndoStack, id: symbol): UndoStack {
 export function alive(stack: UndoStack, now: number): UndoStack {
   return stack.every((entry) => entry.until > now) ? stack : stack.filter((entry) => entry.until > now);
 }
+
+/** What a decision said it made of its object. Other sentences are quoted: alone they would read as still true. */
+const MADE = /^(.+) is (approved|denied|blocked|paused|allowed|canceled|on the allowlist)\.?$/su;
+
+/** "Ada (telegram 7) is no longer blocked": what is so once `text` is undone. */
+export function undoneWords(text: string): string {
+  const made = MADE.exec(text);
+  return made === null ? `Undid: "${text}"` : `Undone: ${made[1]} is no longer ${made[2]}.`;
+}

@@ -409,6 +409,41 @@ describe('the palette', () => {
     expect(h.operator.commands).toEqual([{ type: 'restart' }]);
   });
 
+  it('asks nothing that needs one gateway while all are shown, and names the one that it would stop', async () => {
+    const context = (name: string, shown: boolean) =>
+      ({ name, address: '', shown, state: 'connected', pairing: 0, questions: 0, failures: 0 }) as const;
+    const all = harness({ contexts: [context('all', true), context('here', false), context('work', false)] });
+    for (const words of [
+      'stop',
+      'restart',
+      'start',
+      'doctor',
+      'invite',
+      'allow telegram 7',
+      'task start x',
+    ]) {
+      all.press(':');
+      all.type(words);
+      all.press('enter');
+      await all.settle();
+      expect(all.text().join('\n'), words).toContain('this needs one gateway: choose one with :ctx <name>');
+      all.press('esc esc esc');
+    }
+    expect(all.operator.commands).toEqual([]);
+    const one = harness({ contexts: [context('all', false), context('here', false), context('work', true)] });
+    one.press(':');
+    one.type('stop');
+    one.press('enter');
+    expect(one.text().join('\n')).toContain('Stop the gateway "work"?');
+  });
+
+  it('says how to add a gateway where there is only one', () => {
+    const h = harness();
+    h.press('C');
+    expect(h.text(120, 40).join('\n')).toContain('name them under "contexts" in config.json');
+    expect(h.text(120, 40).join('\n')).toContain('{ "contexts": [{ "name": "work", "url":');
+  });
+
   it('shows the findings of the doctor', async () => {
     const h = harness({
       answer: () => ({ message: 'One thing is wrong.', data: ['pi is not on the PATH'] }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
+import { undoneWords } from '../../../src/tui/state/undo.ts';
 import { busySnapshot, pairingView, scheduleView, snapshotOf } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';
 
@@ -134,5 +135,27 @@ describe('undo', () => {
     expect(h.text().at(-1)).toContain('not yet');
     await decide(h, 'u');
     expect(h.operator.commands.filter(({ type }) => type === 'task.retry')).toHaveLength(2);
+  });
+
+  it('says what is so afterwards, never the decision that no longer holds', async () => {
+    const h = desk();
+    for (const [key, left] of [
+      ['a', 'is no longer approved'],
+      ['d', 'is no longer denied'],
+      ['b', 'is no longer blocked'],
+    ] as const) {
+      await decide(h, key);
+      h.press('u');
+      await h.settle();
+      expect(h.text().at(-1)).toMatch(new RegExp(`Undone: Person 1 \\(.*\\) ${left}`, 'u'));
+      h.timers.advance(1_000);
+    }
+    expect(undoneWords('Ada (telegram 7) is on the allowlist')).toBe(
+      'Undone: Ada (telegram 7) is no longer on the allowlist.',
+    );
+    expect(undoneWords('x is blocked (slack U1) is paused')).toBe(
+      'Undone: x is blocked (slack U1) is no longer paused.',
+    );
+    expect(undoneWords('revoked telegram:7')).toBe('Undid: "revoked telegram:7"');
   });
 });
