@@ -5,6 +5,7 @@ import { App } from '../../src/tui/app.tsx';
 import { cellWidth } from '../../src/tui/draw/cells.ts';
 import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
 import { PLAIN_THEME } from '../../src/tui/draw/theme.ts';
+import { statusLayout, statusWidths } from '../../src/tui/pages/status.ts';
 import { sessionView, snapshotOf } from './fixtures.ts';
 import { type Harness, harness } from './harness.ts';
 
@@ -98,5 +99,31 @@ describe('the app', () => {
       expect(cellWidth(before), label).toBe(cellWidth(rule.slice(0, rule.indexOf('┼'))));
     }
     expect(folder, lines.join('\n')).toMatch(/││.{4}$/u);
+  });
+
+  it('shows every value of the status as a whole, whatever the width', async () => {
+    const detail = `scripted answers, ${'word '.repeat(20)}end.`;
+    const base = snapshotOf();
+    const { agent } = base.gateway;
+    const snapshot = { ...base, gateway: { ...base.gateway, agent: { ...agent, detail } } };
+    const rendered = show(harness({ snapshot }), 40);
+    await press(rendered, 'S');
+    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'));
+    expect(rendered.lastFrame()).toContain('end.');
+    expect(rendered.lastFrame()).not.toMatch(/word…|wor…|…\s*│/u);
+    const facts = Array.from({ length: 30 }, (_, n) => ({ name: `fact ${n}`, value: `${detail} ${n}` }));
+    for (const [width, height] of [
+      [150, 60],
+      [110, 30],
+      [78, 16],
+      [40, 6],
+    ] as const) {
+      const { rows, beside } = statusLayout(facts, width, height);
+      const room = statusWidths(width, beside)[1] ?? 0;
+      expect(rows.every(({ value }) => cellWidth(value) <= room)).toBe(true);
+      expect(rows.map(({ value }) => value).join(' ')).toBe(facts.map(({ value }) => value).join(' '));
+    }
+    expect(statusLayout(facts, 150, 60).beside).toBe(1);
+    expect(statusLayout(facts, 110, 30).beside).toBe(2);
   });
 });

@@ -5,6 +5,7 @@ import { fillTo } from '../draw/cells.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { exact, paint, span } from '../draw/line.ts';
 import type { Theme } from '../draw/theme.ts';
+import { STATUS_PADDING, statusWidths } from '../pages/status.ts';
 import type { StatusTable } from '../screen/compose.ts';
 
 export interface StatusTableProps {
@@ -13,8 +14,6 @@ export interface StatusTableProps {
   readonly glyphs: Glyphs;
 }
 
-const PADDING = 1;
-
 /**
  * The facts of the gateway in a table without rules between its rows, two facts beside each other where there is room.
  * `ink-table` measures with `String.length`; column titles padded to the width we want fix its columns, and the cells are
@@ -22,11 +21,11 @@ const PADDING = 1;
  */
 export function StatusTableView({ table, theme, glyphs }: StatusTableProps): ReactNode {
   const { beside } = table;
-  const widths = widthsOf(table);
+  const widths = statusWidths(table.width, beside);
   const titles = widths.map((width, index) => fillTo(index % 2 === 0 ? 'What' : 'State', width));
   const cell = ({ children, column }: CellProps): ReactNode => {
     const text = String(children).trim();
-    const width = (widths[column] ?? 0) + 2 * PADDING;
+    const width = (widths[column] ?? 0) + 2 * STATUS_PADDING;
     const style = column % 2 === 0 ? (text === 'WARNING' ? 'bad' : 'dim') : 'text';
     return <Text>{paint(exact([span(' '), span(text, style)], width, glyphs.ellipsis), theme)}</Text>;
   };
@@ -71,7 +70,7 @@ export function StatusTableView({ table, theme, glyphs }: StatusTableProps): Rea
           key={titles.join()}
           data={data}
           columns={titles}
-          padding={PADDING}
+          padding={STATUS_PADDING}
           cell={cell}
           skeleton={skeleton}
           header={header}
@@ -79,18 +78,6 @@ export function StatusTableView({ table, theme, glyphs }: StatusTableProps): Rea
       </Box>
     </Box>
   );
-}
-
-/** Cells of each column: rules and blanks around them are not theirs. */
-function widthsOf({ width, beside }: StatusTable): number[] {
-  const columns = 2 * beside;
-  const room = width - (columns + 1) - 2 * PADDING * columns;
-  const name = Math.min(14, Math.max(6, Math.floor(room / beside) - 8));
-  if (beside === 1) return [name, Math.max(4, room - name)];
-  // The titles tell the columns apart: no two of the same words may be of one width.
-  const values = room - 2 * name - 1;
-  const first = Math.floor((values - 1) / 2);
-  return [name, first, name + 1, values - first];
 }
 
 /** At most `width` cells and at most `width` UTF-16 units: more of either would widen the table's own rules. */

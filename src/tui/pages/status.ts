@@ -1,6 +1,6 @@
 /** The facts of the status page, as rows of a table. */
 import type { AdapterView } from '../../gateway/model.ts';
-import { clean } from '../draw/cells.ts';
+import { clean, wrap } from '../draw/cells.ts';
 import { stateWord } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
 import { isOpenTask } from '../state/orders.ts';
@@ -75,4 +75,40 @@ export function statusRows({ controller, ticker }: Scene): StatusRow[] {
     row('Events', events),
     ...gateway.badges.map((badge) => row('WARNING', badge)),
   ];
+}
+
+/** Blank cells on either side of a text in the table. */
+export const STATUS_PADDING = 1;
+
+/** Cells of each column: rules and blanks around them are not theirs. */
+export function statusWidths(width: number, beside: 1 | 2): number[] {
+  const columns = 2 * beside;
+  const room = width - (columns + 1) - 2 * STATUS_PADDING * columns;
+  const name = Math.min(14, Math.max(6, Math.floor(room / beside) - 8));
+  if (beside === 1) return [name, Math.max(4, room - name)];
+  // The titles tell the columns apart: no two of the same words may be of one width.
+  const values = room - 2 * name - 1;
+  const first = Math.floor((values - 1) / 2);
+  return [name, first, name + 1, values - first];
+}
+
+/** From this width on the table may have two columns of facts. */
+const DENSE = 88;
+
+/** Rows whose values are whole: one fact beside the other only when they do not fit under each other. */
+export function statusLayout(
+  facts: readonly StatusRow[],
+  width: number,
+  height: number,
+): { readonly rows: readonly StatusRow[]; readonly beside: 1 | 2 } {
+  const single = wrapped(facts, statusWidths(width, 1)[1] ?? 0);
+  if (width < DENSE || single.length <= height) return { rows: single, beside: 1 };
+  return { rows: wrapped(facts, statusWidths(width, 2)[1] ?? 0), beside: 2 };
+}
+
+/** What does not fit beside a name goes on under it. */
+function wrapped(facts: readonly StatusRow[], width: number): StatusRow[] {
+  return facts.flatMap(({ name, value }) =>
+    wrap(value, width).map((part, index) => ({ name: index === 0 ? name : '', value: part })),
+  );
 }

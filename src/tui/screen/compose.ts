@@ -15,7 +15,7 @@ import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
 import { framed, type Place, pagePlace } from '../overlays/place.ts';
 import { setupBlock } from '../overlays/setup.ts';
 import { waitingBlock } from '../overlays/waiting.ts';
-import { type StatusRow, statusRows } from '../pages/status.ts';
+import { type StatusRow, statusLayout, statusRows } from '../pages/status.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
@@ -181,9 +181,6 @@ function digestOf({ controller, glyphs }: Scene, pane: PaneId): Line {
   }
 }
 
-/** From this width on the status page has two columns of facts. */
-const DENSE = 90;
-
 export interface StatusTable extends Place {
   readonly rows: readonly StatusRow[];
   /** Facts in one row of the table. */
@@ -278,10 +275,10 @@ function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: 
   if (page?.kind !== 'page') return {};
   if (page.page !== 'status') return { block: pagePane(scene, page) };
   const place = pagePlace(scene);
-  const all = statusRows(scene);
-  // Two facts beside each other where there is room; a head of three lines, a rule at the end.
-  const beside = place.width >= DENSE ? 2 : 1;
-  const size = Math.max(1, (place.height - 2 - 4) * beside);
+  // A head of three lines, a rule at the end.
+  const room = Math.max(1, place.height - 2 - 4);
+  const { rows: all, beside } = statusLayout(statusRows(scene), place.width - 2, room);
+  const size = room * beside;
   const from = pageWindow(scene, page, all.length, size);
   const top = from - (from % beside);
   const note: Line =

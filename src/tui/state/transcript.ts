@@ -22,6 +22,8 @@ const CAPACITY = 10_000;
 const PAGE = 500;
 /** On the way to a place far back. */
 const LONG_PAGE = 2_000;
+/** A gateway cuts a page of several megabytes short; a short page of less text than this has nothing before it. */
+const SHORT_PAGE_CHARS = 1_000_000;
 /** The end of a streamed answer that is kept until its entry arrives. UTF-16 units. */
 const LIVE_LIMIT = 20_000;
 
@@ -137,7 +139,7 @@ export class TranscriptFeed {
         const older = page.filter(({ at }) => at < before);
         this.#entries = [...older, ...this.#entries];
         this.#first -= older.length;
-        this.#older = older.length === 0 ? 'none' : 'more';
+        this.#older = older.length === 0 || isFirstPage(page, limit) ? 'none' : 'more';
         if (this.#place !== undefined) this.#reach(this.#place);
         this.#touch();
       },
@@ -166,7 +168,7 @@ export class TranscriptFeed {
     this.#entries = [...entries, ...this.#early.filter((entry) => !known.has(entryKey(entry)))];
     this.#early = [];
     this.#loading = false;
-    if (entries.length === 0) this.#older = 'none';
+    if (isFirstPage(entries, PAGE)) this.#older = 'none';
     if (this.#place !== undefined) this.#reach(this.#place);
     this.#touch();
   }
@@ -237,6 +239,11 @@ export class TranscriptFeed {
     this.#slice = undefined;
     this.#changed();
   }
+}
+
+/** Nothing was said before the page: it has room left. */
+function isFirstPage(page: readonly TranscriptEntry[], limit: number): boolean {
+  return page.length < limit && page.reduce((sum, { text }) => sum + text.length, 0) < SHORT_PAGE_CHARS;
 }
 
 function entryKey(entry: TranscriptEntry): string {

@@ -59,6 +59,16 @@ describe('a transcript', () => {
     expect(screen(h)).toContain('message 1499.');
   });
 
+  it('points to older messages only where there are some', async () => {
+    const short = await opened(LONG.slice(0, 3));
+    expect(screen(short)).toContain('message 0.');
+    expect(screen(short)).not.toContain('older messages');
+    const long = await opened(LONG);
+    long.press('g');
+    // What is loaded in front is not there yet.
+    expect(screen(long)).toMatch(/older messages/u);
+  });
+
   it('shows names and dates, and what became of each message', async () => {
     const at = NOW - 2 * DAY;
     const h = await opened([
