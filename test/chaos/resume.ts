@@ -55,6 +55,9 @@ const UNCLEAR: readonly Point[] = [
   'in a clean stop',
 ];
 
+/** Those at which the turns are not all equally far. */
+const MIXED: readonly Point[] = ['as a writing tool is approved', 'in the delivery', 'accepted'];
+
 export interface ResumeOptions {
   readonly people: number;
   /** Of pi; default: the one that is installed. */
@@ -497,7 +500,7 @@ function judge(point: Point, person: Person, choice: string): string[] {
   }
   for (const line of ['began', 'ended', 'first'])
     if (ledger.filter((each) => each === line).length > 1) problems.push(`"${line}" was written twice`);
-  if (UNCLEAR.includes(point) !== person.asked > 0 && point !== 'as a writing tool is approved')
+  if (!MIXED.includes(point) && UNCLEAR.includes(point) !== person.asked > 0)
     problems.push(`asked ${person.asked} times how to continue`);
   return problems.length === 0
     ? []
