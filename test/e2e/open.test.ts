@@ -122,7 +122,7 @@ describe('a chat’s session in the operator’s terminal', () => {
     client.prompt('p2', 'are you there?');
     await client.next(told, 60_000);
     console.type('q');
-    await console.shows('handed back');
+    await console.shows('closed here');
     expect(console.alternate).toBe(true);
     expect(await client.outcome('p2', 60_000)).toMatchObject({ data: { text: 'echo: are you there?' } });
   });

@@ -82,7 +82,7 @@ describe('stream notices', () => {
     server.eventSub.notify('stream.online', LOBBY, id);
     server.eventSub.notify('stream.offline', OTHER);
     await until(() => expect(host.announced).toHaveLength(2));
-    expect(host.announced[1]?.text).toBe('The stream of #other is over.');
+    expect(host.announced[1]?.text).toBe('The stream of #other has ended.');
   });
 
   it('also tell of a stream that began while the connection was lost', async () => {

@@ -4,7 +4,7 @@ import { attr, node } from '../../platforms/whatsapp/nodes.ts';
 import { chatOf, WhatsAppRig } from './rig.ts';
 
 // Each has a server of its own, and mostly waits.
-describe.concurrent('a send', () => {
+describe('a send', () => {
   it('is proven by the ack of the server, and has the same id at every try', async () => {
     const rig = await WhatsAppRig.connected();
     const jid = rig.server.ada.lid;

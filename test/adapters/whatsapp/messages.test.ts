@@ -6,7 +6,7 @@ import { chatOf, WhatsAppRig } from './rig.ts';
 const { MESSAGE_EDIT, REVOKE } = proto.Message.ProtocolMessage.Type;
 
 // Each has a server of its own, and mostly waits.
-describe.concurrent('direct messages', () => {
+describe('direct messages', () => {
   it('come from the same person, whether addressed by LID or by number', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada } = rig.server;
@@ -146,7 +146,7 @@ describe.concurrent('direct messages', () => {
   });
 });
 
-describe.concurrent('group messages', () => {
+describe('group messages', () => {
   it('mention the bot by LID, by number, or by answering it', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada, bot } = rig.server;
@@ -229,7 +229,7 @@ describe.concurrent('group messages', () => {
   });
 });
 
-describe.concurrent('messages from the time while the gateway was off', () => {
+describe('messages from the time while the gateway was off', () => {
   it('arrive in order, with those of the live connection behind them', async () => {
     const rig = await WhatsAppRig.connected();
     const { ada, bob } = rig.server;
