@@ -113,6 +113,8 @@ export class StreamWatch {
   readonly #options: StreamWatchOptions;
   /** EventSub may deliver a notice more than once. */
   readonly #seen = new LruMap<string, true>(500);
+  /** Broadcasters with a notice since the list of live streams was asked for. */
+  readonly #noticed = new Set<string>();
 
   constructor(options: StreamWatchOptions) {
     this.#options = options;
@@ -207,14 +209,18 @@ export class StreamWatch {
     }
     if (without.length === rooms.size) throw reason;
     if (without.length > 0) log.warn(`no stream notices for #${without.join(' #')}: ${messageOf(reason)}`);
+    this.#noticed.clear();
     const live = await helix.live([...rooms.keys()], signal);
-    for (const broadcaster of rooms.keys())
+    for (const broadcaster of rooms.keys()) {
+      // A notice that came while the list was on its way is newer than the list.
+      if (this.#noticed.has(broadcaster)) continue;
       this.#set(
         broadcaster,
         live.includes(broadcaster),
         `${this.#options.now()}:${broadcaster}`,
         known.complete,
       );
+    }
     known.complete = true;
     this.#options.changed([...known.live].sort());
   }
@@ -223,8 +229,10 @@ export class StreamWatch {
     if (this.#seen.get(message.id) === true) return;
     this.#seen.set(message.id, true);
     if (message.type === 'revoked') this.#options.log.warn(`Twitch ended a stream notice: ${message.why}`);
-    if (message.type === 'online' || message.type === 'offline')
+    if (message.type === 'online' || message.type === 'offline') {
+      this.#noticed.add(message.broadcaster);
       this.#set(message.broadcaster, message.type === 'online', message.id, true);
+    }
   }
 
   #set(broadcaster: string, online: boolean, id: string, isNews: boolean): void {
