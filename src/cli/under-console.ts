@@ -6,13 +6,14 @@ import { checkStart } from '../config-check.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { openBadges, type Settings } from '../gateway/config/settings.ts';
 import { PLATFORMS } from '../gateway/model.ts';
-import type {
-  CommandResult,
-  GatewayEventListener,
-  Operator,
-  OperatorCommand,
-  OperatorQueries,
-  OperatorSnapshot,
+import {
+  type CommandResult,
+  type GatewayEventListener,
+  NO_ROWS,
+  type Operator,
+  type OperatorCommand,
+  type OperatorQueries,
+  type OperatorSnapshot,
 } from '../gateway/operator/operator.ts';
 import { eventsBetween } from '../server/snapshot-diff.ts';
 import { type DataFolder, dataFolder, openDataFolder } from '../store/data-folder.ts';
@@ -115,13 +116,7 @@ function startingSnapshot({ settings, version, dataDir, demo, now }: StartingFac
       sent: 0,
       open: false,
     })),
-    sessions: [],
-    tasks: [],
-    pairing: [],
-    allowlist: [],
-    refusals: [],
-    outbox: [],
-    log: [],
+    ...NO_ROWS,
   };
 }
 

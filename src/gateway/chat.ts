@@ -1,6 +1,16 @@
 /** Platforms and their chats: the words that every other word of the domain stands on. */
 
 export const PLATFORMS = ['telegram', 'discord', 'slack', 'whatsapp', 'twitch', 'websocket'] as const;
+
+/** As people write them. */
+export const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
+  telegram: 'Telegram',
+  discord: 'Discord',
+  slack: 'Slack',
+  whatsapp: 'WhatsApp',
+  twitch: 'Twitch',
+  websocket: 'WebSocket',
+};
 export type Platform = (typeof PLATFORMS)[number];
 
 export function isPlatform(value: unknown): value is Platform {

@@ -3,16 +3,17 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { EventStream } from '../gateway/events.ts';
-import type {
-  CommandResult,
-  GatewayEvent,
-  GatewayEventListener,
-  LinkWaiting,
-  LogLevel,
-  Operator,
-  OperatorCommand,
-  OperatorQueries,
-  OperatorSnapshot,
+import {
+  type CommandResult,
+  type GatewayEvent,
+  type GatewayEventListener,
+  type LinkWaiting,
+  type LogLevel,
+  NO_ROWS,
+  type Operator,
+  type OperatorCommand,
+  type OperatorQueries,
+  type OperatorSnapshot,
 } from '../gateway/operator/operator.ts';
 import {
   type GatewayAddress,
@@ -332,14 +333,7 @@ function unknownGateway(url: URL | undefined, since: number): OperatorSnapshot {
       turnedAway: 0,
     },
     adapters: [],
-    sessions: [],
-    tasks: [],
-    pairing: [],
-    allowlist: [],
-    refusals: [],
-    outbox: [],
-    dialogs: [],
-    log: [],
+    ...NO_ROWS,
   };
 }
 

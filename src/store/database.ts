@@ -330,7 +330,11 @@ export class Database {
     }
     for (const migration of pending) {
       await this.write((tx) => runMigration(tx, migration));
-      this.#log.info('schema changed', { version: migration.version, name: migration.name });
+      // A new file has every step before it: only a change of an existing one is worth a line.
+      this.#log[version > 0 ? 'info' : 'debug']('schema changed', {
+        version: migration.version,
+        name: migration.name,
+      });
     }
   }
 

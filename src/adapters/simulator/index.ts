@@ -114,7 +114,7 @@ class SimulatorAdapter implements Adapter {
     const dropsAt = this.#between(60_000, 240_000);
     let livedMs = 0;
     while (!signal.aborted) {
-      const waitMs = this.#between(2500, 14_000);
+      const waitMs = this.#opens ? 1_000 / this.#speed : this.#between(2500, 14_000);
       await pause(waitMs, signal);
       livedMs += waitMs;
       if (signal.aborted) return;
@@ -125,9 +125,15 @@ class SimulatorAdapter implements Adapter {
     }
   }
 
+  /** Somebody new writes at once on one platform: whoever tries the demo has something to approve. */
+  get #opens(): boolean {
+    return this.platform === 'telegram' && this.#count === 0;
+  }
+
   async #someoneWrites(): Promise<void> {
     this.#health?.change({ lastUpdateAt: Date.now() });
-    const strangerDue = this.platform !== 'twitch' && this.#random() < (this.#strangers === 0 ? 0.5 : 0.07);
+    const strangerDue =
+      this.#opens || (this.platform !== 'twitch' && this.#random() < (this.#strangers === 0 ? 0.5 : 0.07));
     const person = strangerDue
       ? this.#pick(newPeople(this.platform))
       : this.#pick(REGULARS[this.platform] ?? []);

@@ -43,23 +43,29 @@ const ScheduleSchema = Type.Object({
   missedMinutes: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_080 })),
 });
 
+/** Whose calls a spending limit counts. */
+export const SpendScopeSchema = Type.Union([
+  Type.Literal('person'),
+  Type.Literal('chat'),
+  Type.Literal('platform'),
+  Type.Literal('schedule'),
+  Type.Literal('task'),
+  Type.Literal('all'),
+]);
+
+/** The stretch of time that it counts. */
+export const SpendPerSchema = Type.Union([
+  Type.Literal('turn'),
+  Type.Literal('hour'),
+  Type.Literal('day'),
+  Type.Literal('week'),
+  Type.Literal('month'),
+]);
+
 const SpendLimitSchema = Type.Object({
-  scope: Type.Union([
-    Type.Literal('person'),
-    Type.Literal('chat'),
-    Type.Literal('platform'),
-    Type.Literal('schedule'),
-    Type.Literal('task'),
-    Type.Literal('all'),
-  ]),
+  scope: SpendScopeSchema,
   match: Type.Optional(Type.String({ 'x-is': 'word' })),
-  per: Type.Union([
-    Type.Literal('turn'),
-    Type.Literal('hour'),
-    Type.Literal('day'),
-    Type.Literal('week'),
-    Type.Literal('month'),
-  ]),
+  per: SpendPerSchema,
   max: Type.Object({
     usd: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
     tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000 })),

@@ -1,6 +1,13 @@
 /** What of all that happens is worth a notice, and how it reads. Pure. */
 import type { PairingOutcome } from '../events.ts';
-import type { AdapterView, AgentView, DialogOutcome, DialogView, PairingView, Platform } from '../model.ts';
+import {
+  type AdapterView,
+  type AgentView,
+  type DialogOutcome,
+  type DialogView,
+  type PairingView,
+  PLATFORM_NAMES,
+} from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
 import { fenced, visible } from '../questions/visible.ts';
 import { callText, isFile } from '../questions/wording.ts';
@@ -16,15 +23,6 @@ export const FAILED_TURNS = 3;
 const DISK_LOW_BYTES = 256 * 1024 * 1024;
 /** Room that ends the warning: around the limit nobody is told again and again. */
 const DISK_FINE_BYTES = 384 * 1024 * 1024;
-
-const PLATFORM_NAMES: Readonly<Record<Platform, string>> = {
-  telegram: 'Telegram',
-  discord: 'Discord',
-  slack: 'Slack',
-  whatsapp: 'WhatsApp',
-  twitch: 'Twitch',
-  websocket: 'WebSocket',
-};
 
 const SYMBOLS = 'abcdefghijkmnpqrstuvwxyz23456789';
 

@@ -47,6 +47,18 @@ export interface OperatorSnapshot {
   readonly log: readonly LogLine[];
 }
 
+/** The lists of a gateway that is not up yet. */
+export const NO_ROWS = {
+  sessions: [],
+  tasks: [],
+  pairing: [],
+  allowlist: [],
+  refusals: [],
+  outbox: [],
+  dialogs: [],
+  log: [],
+} as const satisfies Partial<OperatorSnapshot>;
+
 /** What a terminal needs to open a session. */
 export interface LeasedSession {
   readonly lease: string;

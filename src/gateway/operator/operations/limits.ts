@@ -1,6 +1,7 @@
 /** What an operator does to spending limits. */
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
+import { SpendPerSchema, SpendScopeSchema } from '../../config/schema.ts';
 import { Id, operation } from './operation.ts';
 
 export const LIMITS = [
@@ -8,21 +9,8 @@ export const LIMITS = [
     name: 'limit.raise',
     help: 'raise a spending limit until it resets; without an amount, by as much as the limit is',
     params: {
-      scope: Type.Union([
-        Type.Literal('person'),
-        Type.Literal('chat'),
-        Type.Literal('platform'),
-        Type.Literal('schedule'),
-        Type.Literal('task'),
-        Type.Literal('all'),
-      ]),
-      per: Type.Union([
-        Type.Literal('turn'),
-        Type.Literal('hour'),
-        Type.Literal('day'),
-        Type.Literal('week'),
-        Type.Literal('month'),
-      ]),
+      scope: SpendScopeSchema,
+      per: SpendPerSchema,
       subject: Type.Optional(Id),
       usd: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
       tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000_000 })),
