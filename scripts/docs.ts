@@ -224,7 +224,8 @@ function keysText(properties: TProperties): string {
 function typeText(schema: TSchema): string {
   if (JSON.stringify(schema) === JSON.stringify(PlatformName)) return 'Platform';
   if (Type.IsUnion(schema)) return schema.anyOf.map(typeText).join(' | ');
-  if (Type.IsLiteral(schema)) return `'${String(schema.const)}'`;
+  if (Type.IsLiteral(schema))
+    return typeof schema.const === 'string' ? `'${schema.const}'` : String(schema.const);
   if (Type.IsArray(schema)) return `readonly (${typeText(schema.items)})[]`;
   if (Type.IsInteger(schema) || Type.IsNumber(schema)) return 'number';
   if (Type.IsBoolean(schema)) return 'boolean';

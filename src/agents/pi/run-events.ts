@@ -1,4 +1,4 @@
-import type { AgentEvent, TurnEnd } from '../../gateway/agent/agent.ts';
+import type { TurnEnd } from '../../gateway/agent/agent.ts';
 import {
   contentText,
   listAt,
@@ -8,6 +8,7 @@ import {
   stringAt,
 } from '../../gateway/agent/record.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
+import type { ReportedEvent } from '../../gateway/bindings/wire.ts';
 import { oneLine } from './diagnosis.ts';
 import { PROGRESS_TOOL } from './equipment.ts';
 
@@ -73,12 +74,12 @@ export function modelError(errorMessage: string): TurnEnd {
  * Remembers how the last assistant message ended, which decides the outcome.
  */
 export class RunEvents {
-  readonly #emit: (event: AgentEvent) => void;
+  readonly #emit: (event: ReportedEvent) => void;
   #streamed = false;
   #stopReason: string | undefined;
   #errorMessage = '';
 
-  constructor(emit: (event: AgentEvent) => void) {
+  constructor(emit: (event: ReportedEvent) => void) {
     this.#emit = emit;
   }
 

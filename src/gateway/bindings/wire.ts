@@ -44,11 +44,19 @@ export interface Orders {
   readonly orders: readonly NumberedOrder[];
 }
 
-/** From the terminal. */
+/** What a run in the terminal tells of itself: which file it uses, and what else it takes up, is not its to say. */
+export type ReportedEvent = Exclude<AgentEvent, { type: 'starting' | 'consumed' | 'session' }>;
+
+/** From the terminal. Its schema is `BindReport`; a test of types keeps the two the same. */
 export type Report =
-  | { readonly type: 'event'; readonly run: string; readonly event: AgentEvent }
+  | { readonly type: 'event'; readonly run: string; readonly event: ReportedEvent }
   | { readonly type: 'end'; readonly run: string; readonly end: TurnEnd }
-  | { readonly type: 'ask'; readonly run: string; readonly ask: string; readonly call: ToolCall }
+  | {
+      readonly type: 'ask';
+      readonly run: string;
+      readonly ask: string;
+      readonly call: Omit<ToolCall, 'always'>;
+    }
   /** Somebody at the terminal has answered it. */
   | { readonly type: 'asked'; readonly ask: string }
   /** The operator wrote this in the terminal, or the model answered it there. */

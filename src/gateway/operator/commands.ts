@@ -150,10 +150,21 @@ export type OperatorCommand =
             readonly type: 'end';
             readonly run: string;
             readonly end:
-              | { readonly status: 'answered' | 'aborted' }
+              | { readonly status: 'answered'; readonly cutShort?: true }
+              | { readonly status: 'aborted' }
               | {
                   readonly status: 'failed';
-                  readonly code: 'agent_unconfigured' | 'agent_exited' | 'model_error';
+                  readonly code:
+                    | 'agent_missing'
+                    | 'agent_unreachable'
+                    | 'agent_unconfigured'
+                    | 'agent_exited'
+                    | 'agent_silent'
+                    | 'agent_crashed'
+                    | 'model_error'
+                    | 'limit_reached'
+                    | 'timed_out'
+                    | 'agent_stopped';
                   readonly message: string;
                   readonly hint: string;
                   readonly reachedModel: boolean;

@@ -38,14 +38,22 @@ const RunEvent = Type.Union([
 ]);
 
 const Ended = Type.Union([
-  Type.Object({ status: Type.Union([Type.Literal('answered'), Type.Literal('aborted')]) }, strict),
+  Type.Object({ status: Type.Literal('answered'), cutShort: Type.Optional(Type.Literal(true)) }, strict),
+  Type.Object({ status: Type.Literal('aborted') }, strict),
   Type.Object(
     {
       status: Type.Literal('failed'),
       code: Type.Union([
+        Type.Literal('agent_missing'),
+        Type.Literal('agent_unreachable'),
         Type.Literal('agent_unconfigured'),
         Type.Literal('agent_exited'),
+        Type.Literal('agent_silent'),
+        Type.Literal('agent_crashed'),
         Type.Literal('model_error'),
+        Type.Literal('limit_reached'),
+        Type.Literal('timed_out'),
+        Type.Literal('agent_stopped'),
       ]),
       message: Sentence,
       hint: Sentence,
