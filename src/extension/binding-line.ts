@@ -16,6 +16,8 @@ const BATCH = 200;
 /** Reports that nobody takes are kept up to here; then the oldest pieces of answers go. */
 const KEPT = 20_000;
 
+type BindCommand = Extract<OperatorCommand, { type: 'bind.report' | 'bind.next' }>;
+
 interface Numbered {
   readonly number: number;
   report: Report;
@@ -34,6 +36,8 @@ export interface LineEvents {
   order(order: Order): void;
   /** The gateway was started anew: it knows the binding, and not what is shown here. */
   renewed(): void;
+  /** The gateway cannot read this report, and never will: it is given up. */
+  refused(report: Report, why: GatewayError): void;
   /** The binding is over. */
   over(): void;
 }
@@ -122,26 +126,36 @@ export class BindingLine {
       this.#flight = batch;
       const [first] = batch;
       if (first === undefined) return;
-      const unknown = await this.#run({
-        type: 'bind.report',
-        lease: this.state.lease,
-        first: first.number,
-        // The schema of the gateway checks what is said here.
-        reports: batch.map(({ report }) => report) as Extract<
-          OperatorCommand,
-          { type: 'bind.report' }
-        >['reports'],
-      });
+      await this.#deliver(first.number, batch);
       this.#flight = [];
+    }
+  }
+
+  async #deliver(first: number, batch: readonly Numbered[]): Promise<void> {
+    const reports = batch.map(({ report }) => report);
+    const answer = await this.#run({ type: 'bind.report', lease: this.state.lease, first, reports });
+    if (!(answer instanceof GatewayError)) {
       for (const { report, settle } of batch)
-        settle?.(Array.isArray(unknown) && !('run' in report && unknown.includes(report.run)));
+        settle?.(Array.isArray(answer) && !('run' in report && answer.includes(report.run)));
+      return;
+    }
+    // None of them was taken: one that cannot be read must not take the others with it.
+    for (const each of batch) {
+      if (batch.length > 1) await this.#deliver(each.number, [each]);
+      else {
+        each.settle?.(false);
+        this.#events.refused(each.report, answer);
+      }
     }
   }
 
   async #listen(): Promise<void> {
     while (!this.#ended) {
       const answer = await this.#run({ type: 'bind.next', lease: this.state.lease, seen: this.state.seen });
-      if (this.#ended || !isOrders(answer)) continue;
+      if (this.#ended || !isOrders(answer)) {
+        await pause(RETRY_MS[3], this.#stop.signal); // a gateway of another version
+        continue;
+      }
       const renewed = this.state.seen.epoch !== undefined && this.state.seen.epoch !== answer.epoch;
       if (renewed || this.state.seen.epoch === undefined)
         this.state.seen = { epoch: answer.epoch, number: 0 };
@@ -156,8 +170,8 @@ export class BindingLine {
     }
   }
 
-  /** Tries until the gateway answers. Undefined: it refused, or this is over. */
-  async #run(command: OperatorCommand): Promise<unknown> {
+  /** Tries until the gateway answers: with data, or that it cannot read this. Undefined: this is over. */
+  async #run(command: BindCommand): Promise<unknown> {
     for (let attempt = 0; !this.#ended; attempt += 1) {
       try {
         const operator = await this.#link.operator();
@@ -169,7 +183,7 @@ export class BindingLine {
           return undefined;
         }
         // What the gateway cannot read it will not read the next time either.
-        if (error instanceof GatewayError && error.status === 400) return undefined;
+        if (error instanceof GatewayError && error.status === 400) return error;
       }
       await pause(RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 2000, this.#stop.signal);
     }

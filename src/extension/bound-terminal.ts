@@ -7,11 +7,12 @@ import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-a
 import type { ApprovalReply } from '../agents/approval/wire.ts';
 import { RunEvents } from '../agents/pi/run-events.ts';
 import { settlesWithin } from '../base/deadline.ts';
+import type { GatewayError } from '../base/errors.ts';
 import type { AgentEvent, TurnEnd } from '../gateway/agent/agent.ts';
 import type { ToolCall } from '../gateway/agent/question.ts';
 import { contentText, isObject, type PiRecord } from '../gateway/agent/record.ts';
 import { failedEnd } from '../gateway/agent/turn-end.ts';
-import type { Order, TerminalPi } from '../gateway/bindings/wire.ts';
+import type { Order, Report, TerminalPi } from '../gateway/bindings/wire.ts';
 import { BindingLine, type LineState } from './binding-line.ts';
 import type { GatewayLink } from './gateway-link.ts';
 import { guardCall } from './guard-call.ts';
@@ -77,6 +78,7 @@ export class BoundTerminal {
     this.#line = new BindingLine(link, state, {
       order: (order) => this.#take(order),
       renewed: () => this.#renewed(),
+      refused: (report, why) => this.#refused(report, why),
       over: () => this.#ended(),
     });
   }
@@ -261,6 +263,34 @@ export class BoundTerminal {
     if (this.#working !== undefined) this.#working.orphan = true;
     this.#state.waiting.length = 0;
     void this.moved().catch(() => undefined); // the next look for orders says what is wrong
+  }
+
+  /** The gateway is of another version. What waits for this report gets its end in another way. */
+  #refused(report: Report, { message, hint }: GatewayError): void {
+    if (this.#ctx.hasUI)
+      this.#ctx.ui.notify(
+        `The gateway of ${this.chat} refused a report of this pi: ${message}. ${hint ?? 'Update both to the same version.'}`,
+        'error',
+      );
+    if (report.type === 'ask') {
+      const reason = 'Not approved: the chat could not be asked.';
+      this.#asks.get(report.ask)?.({ hash: '', decision: 'deny', reason });
+    }
+    const ends = report.type === 'end' && report.end.status === 'failed';
+    if ((report.type !== 'end' && report.type !== 'event') || ends) return;
+    const working = this.#working?.order.run === report.run ? this.#working : undefined;
+    // The answer goes on, and comes as one of the terminal.
+    if (working !== undefined) working.orphan = true;
+    this.#line.report({
+      type: 'end',
+      run: report.run,
+      end: failedEnd(
+        'agent_exited',
+        'The gateway could not read what the pi in the terminal reported.',
+        'Update pi-gateway-tui here and in that terminal to the same version.',
+        { reachedModel: working === undefined || working.agreed },
+      ),
+    });
   }
 
   #ended(): void {
