@@ -108,12 +108,13 @@ export class Audit {
 
   /**
    * Takes out what lines say about a person, and notes who did it. When they were written, from where, and what was
-   * done stays, and so does the chain. Earlier erasures of the same person stay as they are.
+   * done stays, and so does the chain. Earlier erasures of the same person stay as they are, and so do lines of the
+   * chain itself, whose numbers and words may look like somebody's id.
    */
   erase(tx: Tx, actor: Actor, subject: string, concerns: (line: AuditLine) => boolean): void {
     chainOlder(tx, this.#clock());
     const erased = tx
-      .all('SELECT * FROM audit WHERE salt IS NOT NULL AND action <> ?', [ERASE])
+      .all('SELECT * FROM audit WHERE salt IS NOT NULL AND action NOT IN (?, ?, ?)', [ERASE, CUT, ANCHOR])
       .filter((row) => concerns(lineOf(row)))
       .map((row) => Number(row['seq']));
     for (const seq of erased)

@@ -159,6 +159,32 @@ describe('the chain of the audit log', () => {
     await behind("UPDATE audit SET actor = 'eve' WHERE seq = 4");
     expect(found()).toEqual(['changed 4']);
   });
+
+  it('holds when somebody is erased whose id looks like the words of a cut or an anchor', async () => {
+    await db.close();
+    disk = new MemoryDisk();
+    await opened(SECURITY_MIGRATIONS.slice(0, 4));
+    for (const id of ['7001', '7002'])
+      await behind("INSERT INTO audit (at, actor, surface, action, subject) VALUES (?,'o','cli','allow',?)", [
+        now,
+        `telegram ${id}`,
+      ]);
+    await db.close();
+    await opened();
+    await audit.chain(); // an anchor
+    now += HOUR;
+    await wrote(2);
+    await audit.forget(now - HOUR / 2, 2); // a cut
+    await db.write((tx) => audit.erase(tx, OLGA, 'websocket lines', ({ subject }) => /lines/.test(subject)));
+    expect(audit.lines(10).map(({ action, subject }) => `${action} ${subject}`)).toEqual([
+      'person.erase websocket lines',
+      expect.stringMatching(/^audit.cut lines to 2, hash /),
+      'allow telegram 7001',
+      'allow telegram 7000',
+      expect.stringMatching(/^audit.anchor lines 1 to 2 /),
+    ]);
+    expect(audit.verify()).toMatchObject({ ok: true, firstSeq: 3 });
+  });
 });
 
 describe('the numbers of lines', () => {
