@@ -12,6 +12,7 @@ import { applyOlderBindings } from './legacy/older-bindings.ts';
 import { RETENTION } from './maintenance.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
 import { Erasures } from './personal-data/erasures.ts';
+import { refusalEdit } from './personal-data/traces.ts';
 import { recoverInbox } from './recovery.ts';
 import { Repeats } from './repeats.ts';
 import type { OutboundRow } from './send/outbound-row.ts';
@@ -118,10 +119,7 @@ export class Gateway {
     this.#refusing.flush();
     const kept = this.#refusals.filter((refusal) => !concerns(refusal));
     this.#refusals.splice(0, this.#refusals.length, ...kept);
-    await this.deps.refusalFile?.edit((line) => {
-      const refusal: unknown = JSON.parse(line);
-      return concerns(refusal as RefusalView) ? undefined : line;
-    });
+    await this.deps.refusalFile?.edit(refusalEdit(concerns));
   }
 
   /** What was refused, dropped, reset, retried or given up last, and why; oldest first. */

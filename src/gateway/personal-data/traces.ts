@@ -24,6 +24,19 @@ export function isRefusalOf(person: Person): (refusal: RefusalView) => boolean {
     platform === person.platform && (person.ids.includes(senderId) || isChatOf(person, { platform, chatId }));
 }
 
+/** Nobody reads a line that a kill has torn, and whose it was cannot be told: it goes as well. */
+export function refusalEdit(
+  concerns: (refusal: RefusalView) => boolean,
+): (line: string) => string | undefined {
+  return (line) => {
+    try {
+      return concerns(JSON.parse(line) as RefusalView) ? undefined : line;
+    } catch {
+      return undefined;
+    }
+  };
+}
+
 /** Every file of the directory, whoever wrote it. */
 export async function editDirectory(
   folder: string,
@@ -54,7 +67,7 @@ export function stateFilesOf(folder: string, { named }: Mentions): string[] {
     const facts = statSync(path, { throwIfNoEntry: false });
     if (facts?.isDirectory() === true) return stateFilesOf(path, { named, withoutNames: (text) => text });
     if (facts === undefined || facts.size > MOST_BYTES) return [];
-    return named(name) || named(readFileSync(path, 'latin1')) ? [path] : [];
+    return named(name) || named(readFileSync(path, 'utf8')) ? [path] : [];
   });
 }
 

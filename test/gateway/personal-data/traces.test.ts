@@ -1,0 +1,39 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { editLines } from '../../../src/gateway/log-file.ts';
+import { mentionsOf, type Person } from '../../../src/gateway/personal-data/person.ts';
+import { isRefusalOf, refusalEdit, stateFilesOf } from '../../../src/gateway/personal-data/traces.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'traces-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const person = (id: string): Person => ({
+  platform: 'websocket',
+  userId: id,
+  ids: [id],
+  names: [],
+  chats: [],
+});
+
+describe('traces of a person in files', () => {
+  it('go out of what was rejected, and a line that a kill has torn is no obstacle', async () => {
+    const line = (senderId: string): string => JSON.stringify({ platform: 'websocket', senderId, text: 'x' });
+    const path = join(folder, 'rejected.jsonl');
+    writeFileSync(path, `${line('ada')}\n${line('ada').slice(0, 20)}\n${line('bob')}\n`);
+    await editLines(path, refusalEdit(isRefusalOf(person('ada'))));
+    expect(readFileSync(path, 'utf8')).toBe(`${line('bob')}\n`);
+  });
+
+  it('are found whatever letters an id has, also between bytes that are no text', () => {
+    writeFileSync(join(folder, 'known.json'), JSON.stringify({ from: 'Zoë' }));
+    writeFileSync(join(folder, 'cache.bin'), Buffer.from([0xe9, ...Buffer.from('Zoë'), 0xe9]));
+    writeFileSync(join(folder, 'others.json'), JSON.stringify({ from: 'Zoëlle' }));
+    const found = stateFilesOf(folder, mentionsOf(person('Zoë')));
+    expect(found.sort()).toEqual([join(folder, 'cache.bin'), join(folder, 'known.json')]);
+  });
+});
