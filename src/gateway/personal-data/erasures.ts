@@ -21,6 +21,7 @@ import type { Schedules } from '../schedules/schedules.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Archive } from '../sessions/archive.ts';
 import type { Handoffs } from '../sessions/handoffs.ts';
+import type { Spending } from '../spending/spending.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { Conversations } from '../turns/conversations.ts';
 import { exportPerson, summary } from './export-person.ts';
@@ -41,6 +42,7 @@ export interface ErasuresDeps extends Core {
   readonly bindings: Bindings;
   readonly tasks: Tasks;
   readonly schedules: Schedules;
+  readonly spending: Pick<Spending, 'erased'>;
   readonly decisions: DecisionTrace;
   readonly logs: LogHub;
   /** These ids lose access: their turns and tasks end. */
@@ -225,7 +227,8 @@ export class Erasures {
   }
 
   async #eraseRows(holdings: Holdings, mentions: Mentions): Promise<void> {
-    const { stores, inbox, outbox, conversations, tasks, schedules, archive } = this.#deps;
+    const { stores, inbox, outbox, conversations, tasks, schedules, spending, archive } = this.#deps;
+    spending.erased(mentions.named);
     await stores.sessions.write((tx) => eraseSessionRows(tx, holdings, mentions));
     inbox.erased(holdings.inbox);
     outbox.forget(holdings.outbox);

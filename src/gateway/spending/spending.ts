@@ -146,11 +146,20 @@ export class Spending {
     for (const cell of this.#ledger.cells()) {
       const { endsAt } = cell.window;
       if (endsAt === undefined || endsAt >= now || cell.held.tokens > 0) continue;
-      this.#ledger.forget(cell.key);
-      this.#told.delete(`near ${cell.key}`);
-      this.#told.delete(`reached ${cell.key}`);
+      this.#forget(cell.key);
     }
     await this.#rows.forget(now, FORGOTTEN_AT_ONCE);
+  }
+
+  /** A person was erased, and the rows that name them: a call of theirs that still runs writes none again. */
+  erased(named: (text: string) => boolean): void {
+    for (const { key } of this.#ledger.cells()) if (named(key)) this.#forget(key);
+  }
+
+  #forget(key: string): void {
+    this.#ledger.forget(key);
+    this.#told.delete(`near ${key}`);
+    this.#told.delete(`reached ${key}`);
   }
 
   async #reserve(
@@ -248,7 +257,8 @@ export class Spending {
         this.#free(open, used);
         this.#tell(applied);
         const { persist, clock, log } = this.#core;
-        persist((tx) => this.#rows.settle(tx, open, used, clock())).catch((error: unknown) =>
+        const cells = open.cells.filter((cell) => this.#ledger.get(cell.key) === cell);
+        persist((tx) => this.#rows.settle(tx, { ...open, cells }, used, clock())).catch((error: unknown) =>
           // The gateway stops. What is on the disk counts in full.
           log.warn('what a call cost was not stored; it counts in full', { error: messageOf(error) }),
         );

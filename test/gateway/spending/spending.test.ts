@@ -106,6 +106,22 @@ describe('a spending limit', () => {
     expect(isRefusal(await desk.meter(spending, BOB)(call(4000, 4000), 't2', signal))).toBe(false);
   });
 
+  it('counts nothing more of somebody who is erased, also what they still had running', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([DAY, { scope: 'all', per: 'day', max: { tokens: 50_000 } }]);
+    const running = await made(desk.meter(spending, ADA)(call(100, 100), 't1', signal));
+    const bob = desk.meter(spending, BOB);
+    const others = await made(bob(call(100, 100), 't2', signal));
+    spending.erased((text) => text.includes('telegram:7'));
+    for (const each of [running, others]) each.settle({ tokens: 150, costUsd: 0 });
+    await made(bob(call(100, 100), 't3', signal)); // stored, and so is what was before it
+    const names = (of: Spending): string[] => of.views().map(({ name, scope }) => name || scope);
+    expect(names(spending).sort()).toEqual(['Bob', 'all']);
+    expect(spending.views().find(({ scope }) => scope === 'all')?.spent.tokens).toBe(300);
+    const next = await desk.open([DAY], desk.disk.afterKill());
+    expect(names(next)).toEqual(['Bob']);
+  });
+
   it('holds the last answer to what is left, says so, and then refuses with one sentence', async () => {
     const desk = new Desk();
     const spending = await desk.open([DAY]);
