@@ -63,7 +63,10 @@ interface Scope {
 }
 
 /** Rows of a table that says by its columns whose they are. */
-export function scopeOf(columns: readonly string[], holdings: Holdings): Scope | undefined {
+export function scopeOf(
+  columns: readonly string[],
+  holdings: Pick<Holdings, 'person' | 'sessions' | 'tasks' | 'schedules' | 'inbox'>,
+): Scope | undefined {
   const { person, sessions, tasks, schedules, inbox } = holdings;
   const { platform, ids } = person;
   const own = {
