@@ -13,13 +13,18 @@ export async function wholeTranscript(
   operator: Pick<Operator, 'query'>,
   sessionId: string,
 ): Promise<readonly TranscriptEntry[]> {
+  return allPages((limit, before) =>
+    operator.query('transcript', { sessionId, limit, ...(before === undefined ? {} : { before }) }),
+  );
+}
+
+/** Every entry, oldest first, read from the newest page on. */
+export async function allPages(
+  read: (limit: number, before: number | undefined) => Promise<readonly TranscriptEntry[]>,
+): Promise<readonly TranscriptEntry[]> {
   const pages: (readonly TranscriptEntry[])[] = [];
   for (let before = Number.MAX_SAFE_INTEGER; ; ) {
-    const page = await operator.query('transcript', {
-      sessionId,
-      limit: PAGE,
-      ...(pages.length === 0 ? {} : { before }),
-    });
+    const page = await read(PAGE, pages.length === 0 ? undefined : before);
     const first = page[0];
     if (first === undefined || first.at >= before) return pages.reverse().flat();
     pages.push(page);

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import type { Row } from '../../store/database.ts';
 import type { TranscriptEntry } from '../model.ts';
-import { exported } from '../operator/export.ts';
+import { allPages, exported } from '../operator/export.ts';
 import type { Archive } from '../sessions/archive.ts';
 import { type Holdings, ownIds } from './holdings.ts';
 import type { Kept } from './own-sessions.ts';
@@ -11,8 +11,6 @@ import { IN, mentionsOf, senderKeys } from './person.ts';
 import { exportName, exportsFolder } from './person-files.ts';
 import { columnsOf, NAMED_TABLES, scopeOf, tablesOf } from './rows.ts';
 import { linesWith, stateFilesOf } from './traces.ts';
-
-const PAGE = 2_000;
 
 export interface ExportDeps extends Kept {
   readonly archive: Pick<Archive, 'page'>;
@@ -71,7 +69,7 @@ export async function exportPerson(deps: ExportDeps, holdings: Holdings): Promis
   const data = dataOf(deps, holdings);
   write('person.json', `${JSON.stringify(data, null, 2)}\n`);
   for (const session of holdings.sessions) {
-    const entries = await wholeTranscript(deps.archive, session.id);
+    const entries = await allPages((limit, before) => deps.archive.page(session.id, limit, before));
     write(
       `transcripts/${basename(session.id)}.md`,
       exported(entries, { id: session.id, title: session.title }, 'md'),
@@ -91,20 +89,6 @@ export async function exportPerson(deps: ExportDeps, holdings: Holdings): Promis
     cpSync(directory, join(path, 'files', relative(folder.files, directory)), { recursive: true });
   write('README.md', readme(holdings, now));
   return path;
-}
-
-async function wholeTranscript(
-  archive: Pick<Archive, 'page'>,
-  sessionId: string,
-): Promise<readonly TranscriptEntry[]> {
-  const pages: (readonly TranscriptEntry[])[] = [];
-  for (let before = Number.MAX_SAFE_INTEGER; ; ) {
-    const page = await archive.page(sessionId, PAGE, before);
-    const first = page[0];
-    if (first === undefined || first.at >= before) return pages.reverse().flat();
-    pages.push(page);
-    before = first.at;
-  }
 }
 
 function ownLines({ stores }: ExportDeps, { lines }: Holdings, sessionId: string): TranscriptEntry[] {
