@@ -197,7 +197,7 @@ export class Erasures {
 
   /** Every step may be repeated. */
   async #carryOut(id: string, holdings: Holdings): Promise<Erased> {
-    const { stores, log } = this.#deps;
+    const { stores, archive, log } = this.#deps;
     const mentions = mentionsOf(holdings.person, ownIds(holdings));
     const left: string[] = [];
     await this.#eraseRows(holdings, mentions);
@@ -208,6 +208,7 @@ export class Erasures {
     // What ended in the middle may have written once more.
     await this.#eraseRows(holdings, mentions);
     for (const path of holdings.sessionFiles) await rm(path, { force: true });
+    await archive.index();
     await stores.sessions.purge();
     await stores.tasks.purge();
     await stores.security.write((tx) =>
@@ -227,7 +228,7 @@ export class Erasures {
   }
 
   async #eraseRows(holdings: Holdings, mentions: Mentions): Promise<void> {
-    const { stores, inbox, outbox, conversations, tasks, schedules, spending, archive } = this.#deps;
+    const { stores, inbox, outbox, conversations, tasks, schedules, spending } = this.#deps;
     spending.erased(mentions.named);
     await stores.sessions.write((tx) => eraseSessionRows(tx, holdings, mentions));
     inbox.erased(holdings.inbox);
@@ -237,7 +238,6 @@ export class Erasures {
     await stores.tasks.write((tx) => eraseTaskRows(tx, holdings, mentions));
     tasks.forget(holdings.tasks);
     schedules.forget(holdings.schedules);
-    await archive.index();
   }
 
   #stateFiles(person: Person): string[] {
