@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Value } from 'typebox/value';
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import { PLATFORMS } from '../model.ts';
@@ -24,7 +24,7 @@ export function loadConfig(path: string): LoadedConfig {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { path, config: {}, warnings: [] };
     throw new ConfigError(
       `${path}: cannot be read: ${messageOf(error)}`,
-      'Make the file readable for this user.',
+      unreadable(ownerOf(path), process.getuid?.()),
     );
   }
   if (text.trim() === '') return { path, config: {}, warnings: [] };
@@ -39,6 +39,22 @@ export function loadConfig(path: string): LoadedConfig {
     );
   }
   return { path, ...checkConfig(value, path) };
+}
+
+/** The file may hold secrets: what is somebody else's must not be opened to this user. */
+export function unreadable(owner: number | undefined, self: number | undefined): string {
+  return self === undefined || owner === self
+    ? 'Make the file readable for this user.'
+    : 'Run as the user that owns it.';
+}
+
+/** Undefined where not even the directory may be looked into. */
+function ownerOf(path: string): number | undefined {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where the syntax breaks. The engine's own message quotes the text around it, and that may be a token. */

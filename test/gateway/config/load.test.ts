@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../src/base/errors.ts';
-import { checkConfig, loadConfig } from '../../../src/gateway/config/load.ts';
+import { checkConfig, loadConfig, unreadable } from '../../../src/gateway/config/load.ts';
 
 let folder: string;
 let path: string;
@@ -16,6 +16,13 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('config.json', () => {
+  it('that belongs to somebody else is not to be opened to this user', () => {
+    expect(unreadable(1000, 1000)).toBe('Make the file readable for this user.');
+    expect(unreadable(1000, 1001)).toBe('Run as the user that owns it.');
+    expect(unreadable(undefined, 1001)).toBe('Run as the user that owns it.'); // not even its directory is
+    expect(unreadable(0, undefined)).toBe('Make the file readable for this user.'); // Windows
+  });
+
   it('is not needed: missing, empty and blank files are an empty configuration', () => {
     expect(loadConfig(path)).toEqual({ path, config: {}, warnings: [] });
     for (const text of ['', ' \n\t', '{}']) {
