@@ -5,7 +5,7 @@ import { App } from '../../src/tui/app.tsx';
 import { cellWidth } from '../../src/tui/draw/cells.ts';
 import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
 import { PLAIN_THEME } from '../../src/tui/draw/theme.ts';
-import { statusLayout, statusWidths } from '../../src/tui/pages/status.ts';
+import { statusColumns, statusLayout, statusWidths } from '../../src/tui/pages/status.ts';
 import { sessionView, snapshotOf } from './fixtures.ts';
 import { type Harness, harness } from './harness.ts';
 
@@ -125,5 +125,29 @@ describe('the app', () => {
     }
     expect(statusLayout(facts, 150, 60).beside).toBe(1);
     expect(statusLayout(facts, 110, 30).beside).toBe(2);
+  });
+
+  it('begins the second column of the status with a name, and shows every row of it', async () => {
+    const facts = Array.from({ length: 24 }, (_, n) => ({
+      name: `fact ${n}`,
+      value: 'word '.repeat(1 + ((n * 7) % 30)).trim(),
+    }));
+    for (const [count, height] of [
+      [24, 28],
+      [24, 22],
+      [24, 12],
+      [24, 4],
+      [11, 9],
+    ] as const) {
+      const { rows, beside, most } = statusLayout(facts.slice(0, count), 100, height);
+      expect(beside).toBe(2);
+      for (let top = 0; top <= Math.max(0, rows.length - most); top += 1) {
+        const shown = rows.slice(top, top + most);
+        const columns = statusColumns(shown, beside, height);
+        expect(columns.flat()).toEqual(shown);
+        expect(Math.max(...columns.map(({ length }) => length))).toBeLessThanOrEqual(height);
+        expect(columns[1]?.[0]?.name, `${count} facts, ${height} rows, from ${top}`).not.toBe('');
+      }
+    }
   });
 });

@@ -20,8 +20,8 @@ export interface StatusTableProps {
  * padded again by display width.
  */
 export function StatusTableView({ table, theme, glyphs }: StatusTableProps): ReactNode {
-  const { beside } = table;
-  const widths = statusWidths(table.width, beside);
+  const { columns } = table;
+  const widths = statusWidths(table.width, columns.length === 2 ? 2 : 1);
   const titles = widths.map((width, index) => fillTo(index % 2 === 0 ? 'What' : 'State', width));
   const cell = ({ children, column }: CellProps): ReactNode => {
     const text = String(children).trim();
@@ -47,9 +47,9 @@ export function StatusTableView({ table, theme, glyphs }: StatusTableProps): Rea
     const text = String(children);
     return <Text>{paint([span(text, 'title')], theme)}</Text>;
   };
-  const half = Math.ceil(table.rows.length / beside);
-  const data = table.rows.slice(0, half).map((row, at) => {
-    const facts = beside === 1 ? [row] : [row, table.rows[half + at]];
+  const rows = Math.max(...columns.map(({ length }) => length));
+  const data = Array.from({ length: rows }, (_, at) => {
+    const facts = columns.map((column) => column[at]);
     const texts = facts.flatMap((fact) => [fact?.name ?? '', fact?.value ?? '']);
     return Object.fromEntries(
       titles.map((title, column) => [title, bounded(texts[column] ?? '', widths[column] ?? 0, glyphs)]),

@@ -95,15 +95,46 @@ export function statusWidths(width: number, beside: 1 | 2): number[] {
 /** From this width on the table may have two columns of facts. */
 const DENSE = 88;
 
-/** Rows whose values are whole: one fact beside the other only when they do not fit under each other. */
-export function statusLayout(
-  facts: readonly StatusRow[],
-  width: number,
-  height: number,
-): { readonly rows: readonly StatusRow[]; readonly beside: 1 | 2 } {
+export interface StatusLayout {
+  /** Rows whose values are whole. */
+  readonly rows: readonly StatusRow[];
+  readonly beside: 1 | 2;
+  /** So many of them fit at once, wherever the first one is. */
+  readonly most: number;
+}
+
+/** One fact beside the other only when they do not fit under each other. */
+export function statusLayout(facts: readonly StatusRow[], width: number, height: number): StatusLayout {
   const single = wrapped(facts, statusWidths(width, 1)[1] ?? 0);
-  if (width < DENSE || single.length <= height) return { rows: single, beside: 1 };
-  return { rows: wrapped(facts, statusWidths(width, 2)[1] ?? 0), beside: 2 };
+  if (width < DENSE || single.length <= height) return { rows: single, beside: 1, most: height };
+  const rows = wrapped(facts, statusWidths(width, 2)[1] ?? 0);
+  if (columnBreak(rows, height) !== undefined) return { rows, beside: 2, most: rows.length };
+  let tallest = 0;
+  let tall = 0;
+  for (const { name } of rows) {
+    tall = name === '' ? tall + 1 : 1;
+    tallest = Math.max(tallest, tall);
+  }
+  return { rows, beside: 2, most: Math.max(height, 2 * height - tallest + 1) };
+}
+
+/** The columns that stand beside each other, `height` rows at most: no fact is torn apart between two of them. */
+export function statusColumns(
+  rows: readonly StatusRow[],
+  beside: 1 | 2,
+  height: number,
+): readonly (readonly StatusRow[])[] {
+  if (beside === 1) return [rows];
+  const at = columnBreak(rows, height) ?? Math.min(height, rows.length);
+  return [rows.slice(0, at), rows.slice(at)];
+}
+
+/** Where the second column begins: at the name that makes both as equal as can be; undefined where none does. */
+function columnBreak(rows: readonly StatusRow[], height: number): number | undefined {
+  const longer = (at: number): number => Math.max(at, rows.length - at);
+  return [...rows.keys(), rows.length]
+    .filter((at) => longer(at) <= height && rows[at]?.name !== '')
+    .toSorted((a, b) => longer(a) - longer(b) || b - a)[0];
 }
 
 /** What does not fit beside a name goes on under it. */

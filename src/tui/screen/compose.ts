@@ -15,7 +15,7 @@ import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
 import { framed, type Place, pagePlace } from '../overlays/place.ts';
 import { setupBlock } from '../overlays/setup.ts';
 import { waitingBlock } from '../overlays/waiting.ts';
-import { type StatusRow, statusLayout, statusRows } from '../pages/status.ts';
+import { type StatusRow, statusColumns, statusLayout, statusRows } from '../pages/status.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
@@ -182,9 +182,8 @@ function digestOf({ controller, glyphs }: Scene, pane: PaneId): Line {
 }
 
 export interface StatusTable extends Place {
-  readonly rows: readonly StatusRow[];
-  /** Facts in one row of the table. */
-  readonly beside: 1 | 2;
+  /** One beside the other. */
+  readonly columns: readonly (readonly StatusRow[])[];
 }
 
 export interface Screen {
@@ -277,14 +276,12 @@ function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: 
   const place = pagePlace(scene);
   // A head of three lines, a rule at the end.
   const room = Math.max(1, place.height - 2 - 4);
-  const { rows: all, beside } = statusLayout(statusRows(scene), place.width - 2, room);
-  const size = room * beside;
-  const from = pageWindow(scene, page, all.length, size);
-  const top = from - (from % beside);
+  const { rows: all, beside, most } = statusLayout(statusRows(scene), place.width - 2, room);
+  const top = pageWindow(scene, page, all.length, most);
   const note: Line =
-    all.length <= size
+    all.length <= most
       ? []
-      : [span(`${top + 1}-${Math.min(all.length, top + size)} of ${all.length}`, 'dim')];
+      : [span(`${top + 1}-${Math.min(all.length, top + most)} of ${all.length}`, 'dim')];
   return {
     block: framed(scene, place, [span('Status', 'title')], [], note),
     table: {
@@ -292,8 +289,7 @@ function pageOf(scene: Scene, page: Mode | undefined): { block?: Block; table?: 
       y: place.y + 1,
       width: place.width - 2,
       height: place.height - 2,
-      rows: all.slice(top, top + size),
-      beside,
+      columns: statusColumns(all.slice(top, top + most), beside, room),
     },
   };
 }
