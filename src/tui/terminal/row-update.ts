@@ -37,11 +37,25 @@ export function rowUpdate(previous: string, next: string, columns: number): stri
   return `${ESC}[${column + 1}G${change}${after.length === 0 ? '' : `${ESC}[0m`}`;
 }
 
+/**
+ * The greatest length up to `most` that is the same. Whole texts are compared instead of characters: on a quiet console
+ * this code runs too seldom to be compiled, and a loop over some hundred characters was a tenth of a frame.
+ */
+function longest(most: number, isSame: (length: number) => boolean): number {
+  let low = 0;
+  let high = most;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (isSame(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
 /** Where the rows begin to differ: not within a sequence, and not within a character. */
 function startOfChange(previous: string, next: string): number {
   const most = Math.min(previous.length, next.length);
-  let at = 0;
-  while (at < most && previous.charCodeAt(at) === next.charCodeAt(at)) at += 1;
+  let at = longest(most, (length) => previous.startsWith(next.slice(0, length)));
   const sequence = next.lastIndexOf(ESC, at - 1);
   if (sequence >= 0 && !next.slice(sequence, at).includes('m')) at = sequence;
   while (at > 0 && isInside(previous, next, at)) at -= 1;
@@ -56,12 +70,7 @@ function isInside(previous: string, next: string, at: number): boolean {
 /** How many characters at the end are the same; begins with a whole character outside of sequences. */
 function commonEnd(previous: string, next: string, from: number): number {
   const most = Math.min(previous.length, next.length) - from;
-  let kept = 0;
-  while (
-    kept < most &&
-    previous.charCodeAt(previous.length - 1 - kept) === next.charCodeAt(next.length - 1 - kept)
-  )
-    kept += 1;
+  let kept = longest(most, (length) => previous.endsWith(next.slice(next.length - length)));
   for (;;) {
     const first = next[next.length - kept] ?? '';
     if (kept === 0) return 0;
