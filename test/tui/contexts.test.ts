@@ -89,6 +89,7 @@ describe('all gateways as one', () => {
       { type: 'task', task: taskView('t2', { status: 'failed' }) },
       { type: 'outbox', item: outboxView('o1', { state: 'pending' }) },
       { type: 'adapter', adapter: adapterView({ platform: 'slack', state: 'parked' }) },
+      { type: 'adapter', adapter: adapterView({ platform: 'slack', state: 'disabled' }) },
       { type: 'traffic', direction: 'in', platform: 'slack', at: NOW },
       { type: 'allowlist-removed', platform: 'slack', userId: 'U1' },
     );
@@ -97,7 +98,8 @@ describe('all gateways as one', () => {
       { type: 'session-removed', id: 'home›s2' },
       { type: 'task', task: { id: 'home›t2' } },
       { type: 'outbox', item: { id: 'home›o1', state: 'abandoned' } },
-      { type: 'adapter', adapter: { platform: 'home›slack' } },
+      { type: 'adapter', adapter: { platform: 'home›slack', state: 'parked' } },
+      { type: 'adapter', adapter: { platform: 'home›slack', state: 'disabled' } },
       { type: 'traffic', platform: 'home›slack' },
     ]);
   });

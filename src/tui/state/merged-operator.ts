@@ -251,7 +251,8 @@ function plain(code: string): string {
 function eventOf(name: string, event: GatewayEvent): GatewayEvent | undefined {
   switch (event.type) {
     case 'adapter':
-      return isWanted(event.adapter) ? { ...event, adapter: taggedAdapter(name, event.adapter) } : undefined;
+      // Also one that was switched off: its row must not stay as it was.
+      return { ...event, adapter: taggedAdapter(name, event.adapter) };
     case 'session':
       return event.session.lastFailure === undefined
         ? { type: 'session-removed', id: withOrigin(name, event.session.id) }
