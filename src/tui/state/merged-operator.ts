@@ -171,10 +171,11 @@ export class MergedOperator implements Operator {
   #gateway(): GatewayView {
     const now = this.#now();
     const live = this.#members.filter((member) => isLive(member, now));
+    // A snapshot of the gateway in this process is made anew each time: one of each is enough.
     const views = live.map(({ operator }) => operator.snapshot().gateway);
     const sum = (of: (view: GatewayView) => number): number =>
       views.reduce((total, view) => total + of(view), 0);
-    const ill = live.filter(({ operator }) => !operator.snapshot().gateway.agent.ok).map(({ name }) => name);
+    const ill = live.filter((_, index) => views[index]?.agent.ok === false).map(({ name }) => name);
     return {
       version: views[0]?.version ?? '',
       state: views.every(({ state }) => state === 'running') ? 'running' : 'starting',
