@@ -1,5 +1,5 @@
 /** The last line: a notice while there is one, the filter while it is typed, else the keys that do something here. */
-import type { Action } from '../actions/action.ts';
+import type { Action, Scope } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
 import { cellWidth } from '../draw/cells.ts';
 import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
@@ -78,6 +78,13 @@ export function hintLine(scene: Scene): Line {
   return keyHints(scene);
 }
 
+/** By their place in the line, the same for every frame. */
+const HINTED = byPlace(ACTIONS);
+
+function byPlace(actions: readonly Action[]): readonly Action[] {
+  return actions.filter(({ hint }) => hint !== undefined).toSorted((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
+}
+
 function keyHints(scene: Scene): Line {
   const { controller, columns, glyphs } = scene;
   const ascii = glyphs !== UNICODE_GLYPHS;
@@ -87,15 +94,13 @@ function keyHints(scene: Scene): Line {
     return [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])];
   for (const { until } of controller.view.undos) scene.ticker.at(until);
   const scopes = scopesOf(controller.view);
-  const shown = [...ACTIONS, ...controller.bindings.own]
-    .filter(
-      (action) =>
-        action.hint !== undefined &&
-        action.scopes.some((scope) => scopes.includes(scope)) &&
-        reachable(scene, action) &&
-        action.disabled?.(controller) === undefined,
-    )
-    .sort((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
+  const { own } = controller.bindings;
+  const shown = (own.length === 0 ? HINTED : byPlace([...ACTIONS, ...own])).filter(
+    (action) =>
+      action.scopes.some((scope) => scopes.includes(scope)) &&
+      reachable(scene, action, scopes) &&
+      action.disabled?.(controller) === undefined,
+  );
   const hints = shown.map((action): Span[] => [
     span(keyLabel(controller.bindings.keys(action)[0] ?? '', ascii), 'key'),
     span(` ${action.labelNow?.(controller) ?? action.label}`, 'text'),
@@ -120,10 +125,10 @@ function hintWidth(hint: readonly Span[]): number {
 }
 
 /** The key of an action may belong to another action in a nearer scope. */
-function reachable({ controller }: Scene, action: Action): boolean {
+function reachable({ controller }: Scene, action: Action, scopes: readonly Scope[]): boolean {
   const key = controller.bindings.keys(action)[0];
   if (key === undefined) return false;
-  for (const scope of scopesOf(controller.view)) {
+  for (const scope of scopes) {
     const found = controller.bindings.find(scope, key);
     if (found !== undefined) return found === action;
   }
