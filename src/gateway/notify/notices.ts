@@ -97,15 +97,21 @@ export class Notices {
     });
   }
 
-  /** The whole text of a decision once more, with its buttons. */
-  async show(notice: Notice, owner: Owner): Promise<void> {
-    const { outbox, clock } = this.#deps;
+  /** The whole text of a decision, with its buttons: for the first time, or once more. */
+  async show(asked: Notice, owner: Owner): Promise<void> {
+    const { outbox, clock, db } = this.#deps;
     const to = this.#to(owner);
-    await outbox.post(
-      { chat: to.chat, meta: { kind: 'notice' }, parts: this.#parts(notice, to.chat, to.reader) },
-      `notice:shown:${notice.key}:${clock()}`,
-    );
-    await this.#note((tx) => this.rows.put(tx, notice.key, to.name, 'sent', clock()));
+    const notice = this.#clean(asked);
+    const message = { chat: to.chat, parts: this.#parts(notice, to.chat, to.reader) };
+    const row = await db.write((tx) => {
+      this.rows.insert(tx, notice, clock()); // asked before there were owners
+      this.rows.put(tx, notice.key, to.name, 'sent', clock());
+      return (
+        outbox.addOnce(tx, rowId(notice, to.chat), { ...message, meta: { kind: 'notice', amendable: true } }) ??
+        outbox.add(tx, { ...message, meta: { kind: 'notice' } })
+      );
+    });
+    void outbox.release(row);
   }
 
   /** Has this owner got the whole text of it, as a message of its own? */
@@ -171,15 +177,21 @@ export class Notices {
     );
   }
 
-  async #raise(raised: Notice, readers: readonly To[]): Promise<void> {
-    if (readers.length === 0) return;
-    const { db, clock, egress, outbox } = this.#deps;
-    const notice: Notice = {
+  /** Without secrets: nothing else is stored or sent. */
+  #clean(raised: Notice): Notice {
+    const { egress } = this.#deps;
+    return {
       ...raised,
       title: egress(raised.title),
       ...(raised.text === undefined ? {} : { text: egress(raised.text) }),
       ...(raised.line === undefined ? {} : { line: egress(raised.line) }),
     };
+  }
+
+  async #raise(raised: Notice, readers: readonly To[]): Promise<void> {
+    if (readers.length === 0) return;
+    const { db, clock, outbox } = this.#deps;
+    const notice = this.#clean(raised);
     const now = clock();
     let rows: OutboundRow[];
     try {
