@@ -107,8 +107,10 @@ export class Notices {
       this.rows.insert(tx, notice, clock()); // asked before there were owners
       this.rows.put(tx, notice.key, to.name, 'sent', clock());
       return (
-        outbox.addOnce(tx, rowId(notice, to.chat), { ...message, meta: { kind: 'notice', amendable: true } }) ??
-        outbox.add(tx, { ...message, meta: { kind: 'notice' } })
+        outbox.addOnce(tx, rowId(notice, to.chat), {
+          ...message,
+          meta: { kind: 'notice', amendable: true },
+        }) ?? outbox.add(tx, { ...message, meta: { kind: 'notice' } })
       );
     });
     void outbox.release(row);

@@ -7,7 +7,7 @@ import type { Dialogs } from '../questions/dialogs.ts';
 import { visible } from '../questions/visible.ts';
 import type { Notices } from './notices.ts';
 import { judgeAct, type Owner, type OwnerRight } from './owners.ts';
-import { approvalKey, approvalNotice, pairingKey, shortOf } from './worth.ts';
+import { answersOf, approvalKey, approvalNotice, pairingKey, shortOf } from './worth.ts';
 
 export interface OwnerCommandsDeps extends Pick<Core, 'decide' | 'clock' | 'known'> {
   readonly notices: Notices;
@@ -23,6 +23,9 @@ export interface OwnerCommandsDeps extends Pick<Core, 'decide' | 'clock' | 'know
 
 type Act = 'approve' | 'deny' | 'block' | 'stop' | 'show' | 'list';
 const ACTS: readonly string[] = ['approve', 'deny', 'block', 'stop', 'show', 'list'] satisfies Act[];
+
+const NOT_FOR_OWNERS =
+  'That question can be answered only in its chat and in the console. Nothing has changed.';
 
 /** What the word names. */
 type Meant =
@@ -102,6 +105,10 @@ export class OwnerCommands {
     const actor = actorOf(message);
     const dialog = dialogs.book.get(id);
     if (dialog === undefined) return this.#over(key);
+    if (act === 'stop')
+      return (await this.#stop(dialog.sessionId, actor)) ? 'Stopped.' : 'Nothing was running.';
+    const answers = answersOf(dialog.question);
+    if (answers === undefined) return NOT_FOR_OWNERS;
     switch (act) {
       case 'approve': {
         const whole = notices.rows.get(key)?.notice.ask?.whole ?? true;
@@ -109,22 +116,10 @@ export class OwnerCommands {
           return 'This is too long to be shown here in full. Approve it in the console. Nothing has changed.';
         if (!notices.wasShown(key, owner))
           return `Read it in full first: ${prefix(message.chat)}owner show ${id}`;
-        return this.#settle(key, message, () =>
-          dialogs.answer(id, { type: 'approval', decision: 'once' }, actor),
-        );
+        return this.#settle(key, message, () => dialogs.answer(id, answers.approve, actor));
       }
       case 'deny':
-        return this.#settle(key, message, () =>
-          dialogs.answer(
-            id,
-            { type: 'approval', decision: 'deny', reason: 'The operator did not approve this call.' },
-            actor,
-          ),
-        );
-      case 'stop': {
-        const stopped = await this.#stop(dialog.sessionId, actor);
-        return stopped ? 'Stopped.' : 'Nothing was running.';
-      }
+        return this.#settle(key, message, () => dialogs.answer(id, answers.deny, actor));
       default:
         return 'A tool call can be approved, denied or stopped.';
     }
@@ -186,6 +181,7 @@ export class OwnerCommands {
     const notice =
       known?.notice ??
       (dialog === undefined ? undefined : approvalNotice(dialog, dialogs.book.get(meant.id)));
+    if (notice === undefined && dialog !== undefined) return NOT_FOR_OWNERS;
     if (notice === undefined || known?.end !== undefined) return this.#over(key);
     await notices.show(notice, owner);
     return '';

@@ -1,4 +1,5 @@
 /** What of all that happens is worth a notice, and how it reads. Pure. */
+import type { AgentAnswer, AgentQuestion } from '../agent/question.ts';
 import type { PairingOutcome } from '../events.ts';
 import {
   type AdapterView,
@@ -54,6 +55,17 @@ export function pairingNotice(request: PairingView): Notice | undefined {
     line: `${senderName} (${senderId})`,
     ask: { about: 'pairing', id, short: shortOf(id), whole: true },
     person: { platform, id: senderId },
+  };
+}
+
+/** What an owner's word means to whoever asked; undefined: only its chat and the console can answer that question. */
+export function answersOf({
+  call,
+}: AgentQuestion): Readonly<Record<'approve' | 'deny', AgentAnswer>> | undefined {
+  if (call === undefined) return undefined;
+  return {
+    approve: { type: 'approval', decision: 'once' },
+    deny: { type: 'approval', decision: 'deny', reason: 'The operator did not approve this call.' },
   };
 }
 

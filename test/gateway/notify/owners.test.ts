@@ -352,6 +352,31 @@ describe('a tool call that waits', () => {
   });
 });
 
+describe('a question that is no tool call', () => {
+  it('is not answered by words that are for tool calls', async () => {
+    const r = await start();
+    const ask = r.gateway.dialogs.asker({
+      sessionId: 's1',
+      addressee: () => ({ chat: chatOf('7002'), requester: { id: '7002', name: 'Bob' } }),
+    });
+    const question = { kind: 'select', title: 'Which?', options: ['red', 'blue'] } as const;
+    const answer = ask(question, AbortSignal.timeout(60_000));
+    await r.settle();
+    const [dialog] = r.gateway.dialogs.views();
+    for (const act of ['approve', 'deny', 'show']) {
+      await press(r, `/owner ${act} ${dialog?.id}`);
+      expect(r.texts({ chatId: ADA }).at(-1)).toContain('only in its chat and in the console');
+    }
+    expect(r.operator.snapshot().dialogs).toHaveLength(1);
+    await r.gateway.dialogs.answer(
+      dialog?.id ?? '',
+      { type: 'value', value: 'red' },
+      { name: 'olga', surface: 'console' },
+    );
+    expect(await answer).toEqual({ type: 'value', value: 'red' });
+  });
+});
+
 describe('a tool call that waited before there was an owner', () => {
   it('is shown without secrets, approved by the copy that was shown, and that copy says so', async () => {
     const r = await start({
@@ -368,7 +393,7 @@ describe('a tool call that waited before there was an owner', () => {
     });
     gone.mockRestore();
     expect(notices(r)).toEqual([]);
-    const [dialog] = r.operator.snapshot().dialogs;
+    const [dialog] = r.gateway.dialogs.views();
     await press(r, `/owner show ${dialog?.id}`);
     expect(notices(r).at(-1)?.text).toContain('curl -H');
     expect(notices(r).at(-1)?.text).not.toContain(secret);
