@@ -42,6 +42,8 @@ export interface AgentQuestion {
   readonly timeoutMs?: number;
   /** For `approval`. */
   readonly call?: ToolCall;
+  /** Owners are told as well: a turn that was cut off waits. The first option goes on with it, the last drops it. */
+  readonly resume?: true;
 }
 
 export type ApprovalDecision = 'once' | 'session' | 'deny';

@@ -29,7 +29,7 @@ export interface Notice {
 
 /** A decision that waits. */
 interface Ask {
-  readonly about: 'pairing' | 'approval';
+  readonly about: 'pairing' | 'approval' | 'resume';
   /** Of the request or the question. */
   readonly id: string;
   /** What people type; an id names something and gives no right. */
@@ -72,9 +72,10 @@ export function choicesOf({ ask }: Notice, { may, prefix }: Reader): Choice[] {
     return may.includes('pair')
       ? [choice('Approve', 'approve'), choice('Deny', 'deny'), choice('Block', 'block')]
       : [];
+  const [yes, no] = ask.about === 'resume' ? ['Continue', 'Drop'] : ['Approve once', 'Deny'];
   return [
-    ...(may.includes('approve') && ask.whole ? [choice('Approve once', 'approve')] : []),
-    ...(may.includes('approve') ? [choice('Deny', 'deny')] : []),
+    ...(may.includes('approve') && ask.whole ? [choice(yes, 'approve')] : []),
+    ...(may.includes('approve') ? [choice(no, 'deny')] : []),
     ...(may.includes('stop') ? [choice('Stop the turn', 'stop')] : []),
   ];
 }
@@ -96,7 +97,7 @@ export function noticeText(notice: Notice, reader: Reader, end?: string): string
 
 const TOGETHER: Readonly<Record<NoticeKind, (count: number) => string>> = {
   pairing: (count) => `${count} more new users request access`,
-  approval: (count) => `${count} more tool calls are waiting for approval`,
+  approval: (count) => `${count} more questions are waiting for a decision`,
   adapter: (count) => `${count} more notices about platforms`,
   disk: (count) => `${count} more notices about the disk`,
   limit: (count) => `${count} more notices about limits`,

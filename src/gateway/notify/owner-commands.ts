@@ -3,6 +3,7 @@ import type { Access } from '../access/access.ts';
 import type { Actor } from '../access/audit.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
+import type { Dialog } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import { visible } from '../questions/visible.ts';
 import type { Notices } from './notices.ts';
@@ -169,7 +170,10 @@ export class OwnerCommands {
     if (dialogs.book.get(name) !== undefined || dialogs.book.closed(name) !== undefined)
       return { about: 'approval', id: name };
     const row = notices.rows.named(name);
-    if (row?.notice.ask !== undefined) return { about: row.notice.ask.about, id: row.notice.ask.id };
+    if (row?.notice.ask !== undefined) {
+      const { about, id } = row.notice.ask;
+      return { about: about === 'pairing' ? 'pairing' : 'approval', id };
+    }
     return { about: 'nothing', say: `Nothing with the name "${visible(name).slice(0, 20)}" is waiting.` };
   }
 
@@ -199,8 +203,12 @@ export class OwnerCommands {
         ),
       ...dialogs
         .views()
-        .filter(({ kind }) => kind === 'approval')
-        .map(({ id, number, call }) => `${id}: tool call #${number}, ${call?.tool ?? ''}`),
+        .filter(({ id }) => isDecidable(dialogs.book.get(id)))
+        .map(({ id, number, call }) =>
+          call === undefined
+            ? `${id}: interrupted turn #${number}`
+            : `${id}: tool call #${number}, ${call.tool}`,
+        ),
       ...running().map(({ title }) => `running: ${visible(title).slice(0, 80).toWellFormed()}`),
     ];
     if (lines.length === 0) return 'Nothing is waiting, and nothing is running.';
@@ -230,6 +238,10 @@ export class OwnerCommands {
 
 function actorOf({ chat, sender }: InboundMessage): Actor {
   return { name: `${chat.platform}:${sender.id}`, surface: 'owner' };
+}
+
+function isDecidable(dialog: Dialog | undefined): boolean {
+  return dialog !== undefined && answersOf(dialog.question) !== undefined;
 }
 
 function isAct(word: string): word is Act {

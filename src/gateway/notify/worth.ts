@@ -61,7 +61,12 @@ export function pairingNotice(request: PairingView): Notice | undefined {
 /** What an owner's word means to whoever asked; undefined: only its chat and the console can answer that question. */
 export function answersOf({
   call,
+  resume,
+  options = [],
 }: AgentQuestion): Readonly<Record<'approve' | 'deny', AgentAnswer>> | undefined {
+  const [first, last] = [options[0], options.at(-1)];
+  if (resume === true && first !== undefined && last !== undefined)
+    return { approve: { type: 'value', value: first }, deny: { type: 'value', value: last } };
   if (call === undefined) return undefined;
   return {
     approve: { type: 'approval', decision: 'once' },
@@ -71,25 +76,35 @@ export function answersOf({
 
 /** Undefined for questions that only their chat can answer. */
 export function approvalNotice(view: DialogView, dialog: Dialog | undefined): Notice | undefined {
-  const call = dialog === undefined ? undefined : callText(dialog.question);
-  if (dialog === undefined || view.call === undefined || call === undefined) return undefined;
-  const { text, whole } = wholeOr(call);
+  if (dialog === undefined || answersOf(dialog.question) === undefined) return undefined;
+  const { question } = dialog;
+  const asked =
+    callText(question) ?? [view.title, view.text ?? ''].filter((each) => each !== '').join('\n\n');
+  const { text, whole } = wholeOr(asked);
   const asker = view.requesterName === undefined ? '' : ` for ${visible(view.requesterName)}`;
   const minutes = Math.max(1, Math.round((view.expiresAt - view.createdAt) / 60_000));
-  const about = `Tool: ${view.call.tool}${asker}. Reason: ${visible(view.call.reason)}. Expires in ${minutes} min.`;
+  const about =
+    view.call === undefined
+      ? `Asked in its chat${asker}, where the agent can also look first. Expires in ${minutes} min.`
+      : `Tool: ${view.call.tool}${asker}. Reason: ${visible(view.call.reason)}. Expires in ${minutes} min.`;
   return {
     key: approvalKey(view.id),
     kind: 'approval',
-    title: `${isFile(dialog.question) ? 'Sending files' : 'A tool call'} is waiting for approval (#${view.number})`,
+    title: `${waitingOf(question)} (#${view.number})`,
     text: `${fenced(text)}\n\n${about}`,
-    line: `#${view.number} ${call}`,
-    ask: { about: 'approval', id: view.id, short: view.id, whole },
+    line: `#${view.number} ${asked}`,
+    ask: { about: view.call === undefined ? 'resume' : 'approval', id: view.id, short: view.id, whole },
     // A question for the operator alone was not put to anybody in its chat.
     ...(view.chat === undefined || view.requesterId === undefined ? {} : { notIn: view.chat }),
     ...(view.chat === undefined || view.requesterId === undefined
       ? {}
       : { person: { platform: view.chat.platform, id: view.requesterId } }),
   };
+}
+
+function waitingOf(question: AgentQuestion): string {
+  if (question.resume === true) return 'An interrupted turn is waiting for a decision';
+  return `${isFile(question) ? 'Sending files' : 'A tool call'} is waiting for approval`;
 }
 
 const PAIRING_ENDS: Readonly<Record<PairingOutcome, string>> = {

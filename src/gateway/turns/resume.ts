@@ -186,7 +186,7 @@ export class ResumedTurn {
     signal: AbortSignal,
     title = 'The gateway was restarted while I worked on this. Continue?',
   ): Promise<string | undefined> {
-    const answer = await this.#parts.ask({ kind: 'select', title, text, options }, signal);
+    const answer = await this.#parts.ask({ kind: 'select', title, text, options, resume: true }, signal);
     return answer.type === 'value' && options.includes(answer.value) ? answer.value : undefined;
   }
 

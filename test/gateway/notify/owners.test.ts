@@ -352,6 +352,37 @@ describe('a tool call that waits', () => {
   });
 });
 
+describe('an interrupted turn', () => {
+  it.each([
+    ['Continue', 'Continue'],
+    ['Drop', 'Drop'],
+  ])('is told to the owner, whose button %s answers for its person', async (label, value) => {
+    const r = await start();
+    const ask = r.gateway.dialogs.asker({
+      sessionId: 's1',
+      addressee: () => ({ chat: chatOf('7002'), requester: { id: '7002', name: 'Bob' } }),
+    });
+    const options = ['Continue', 'Look first', 'Drop'];
+    const text = 'bash:\n\n```\nrm **all**\n```';
+    const answer = ask(
+      { kind: 'select', title: 'Continue?', text, options, resume: true },
+      AbortSignal.timeout(60_000),
+    );
+    await r.settle();
+    expect(notices(r)).toHaveLength(1);
+    expect(notices(r)[0]?.text).toContain('An interrupted turn is waiting for a decision (#1)');
+    expect(notices(r)[0]?.text).toContain('rm **all**');
+    expect(notices(r)[0]?.buttons).toEqual(['Continue', 'Drop', 'Stop the turn']);
+    await press(r, '/owner');
+    expect(r.texts({ chatId: ADA }).at(-1)).toContain('interrupted turn #1');
+    await press(r, command(r, label));
+    expect(await answer).toEqual({ type: 'value', value });
+    expect(notices(r)[0]?.text).toContain(`Answered by telegram:${ADA}`);
+    expect(notices(r)[0]?.buttons).toEqual([]);
+    expect(audit(r)[0]).toContain(`telegram:${ADA} owner dialog.answered #1`);
+  });
+});
+
 describe('a question that is no tool call', () => {
   it('is not answered by words that are for tool calls', async () => {
     const r = await start();
