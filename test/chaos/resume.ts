@@ -64,6 +64,8 @@ export interface ResumeOptions {
   readonly command?: readonly string[];
   /** What people say when they are asked how to continue. */
   readonly choice?: 'Continue' | 'Look first' | 'Drop';
+  /** The operator has to get a notice of every such question. */
+  readonly notices?: true;
 }
 
 export interface ResumeResult {
@@ -76,6 +78,8 @@ export interface ResumeResult {
 /** Long enough that a stream can be cut in it. */
 const ANSWER = `the whole answer of this turn, ${'in many words '.repeat(12)}to its end`;
 const BEGIN = 'I begin.';
+/** A program of the operator's. */
+const KEEP_NOTICE = "process.stdin.pipe(require('node:fs').createWriteStream('notices', { flags: 'a' }))";
 
 const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -190,6 +194,7 @@ class Scene {
   readonly people: readonly Person[];
   readonly model: ModelServer;
   readonly choice: string;
+  readonly #notices: boolean;
   gateway: GatewayProcess | undefined;
   /** Requests that wait go on when this resolves. */
   held = Promise.withResolvers<void>();
@@ -200,6 +205,7 @@ class Scene {
     const { people, command, choice = 'Continue' } = options;
     this.model = model;
     this.choice = choice;
+    this.#notices = options.notices === true;
     this.people = Array.from({ length: people }, (_, i) => new Person(`c${i}e`, this.folder.path));
     const approvals = ASKING.includes(point) ? 'all' : 'off';
     writeConfig(this.folder.path, {
@@ -212,6 +218,7 @@ class Scene {
         maxConcurrent: people,
         ...(command === undefined ? {} : { command }),
       },
+      ...(this.#notices ? { notify: { command: [process.execPath, '-e', KEEP_NOTICE] } } : {}),
     });
   }
 
@@ -288,8 +295,21 @@ class Scene {
       for (const person of this.people) person.answer(this.choice);
       return this.people.every(({ outcomes }) => outcomes.length > 0);
     });
+    if (this.#notices)
+      await until('a notice of every question', () => {
+        const asked = this.people.reduce((sum, person) => sum + person.asked, 0);
+        return this.#told === asked;
+      });
     await delay(200); // a late double would come now
     for (const person of this.people) person.close();
+  }
+
+  /** Notices of turns that wait, as the operator's program got them. */
+  get #told(): number {
+    const file = join(this.folder.path, 'notices');
+    return existsSync(file)
+      ? readFileSync(file, 'utf8').split('An interrupted turn is waiting').length - 1
+      : 0;
   }
 
   async end(): Promise<void> {

@@ -16,10 +16,14 @@ describe('what a kill -9 cut off', () => {
     await model.stop();
   });
 
-  it('continues with one answer, after the person has let the agent look first', {
+  it('continues with one answer, after the person has let the agent look first; the operator gets notices', {
     timeout: 240_000,
   }, async () => {
-    const result = await killAt('in a writing tool', 'pi-sdk', model, { people: 1, choice: 'Look first' });
+    const result = await killAt('in a writing tool', 'pi-sdk', model, {
+      people: 1,
+      choice: 'Look first',
+      notices: true,
+    });
     expect(result).toEqual({ turns: 1, asked: 2, problems: [] });
     // It looked with tools that only read.
     const looked = model.requests.find(({ text }) => text.includes('Inspect, with tools that only read'));
