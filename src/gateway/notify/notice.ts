@@ -48,6 +48,17 @@ export function wholeOr(text: string): { readonly text: string; readonly whole: 
   return { text: text.slice(0, CUT_CHARS).toWellFormed(), whole: false };
 }
 
+/** As it is stored and sent. `egress`: takes secrets out of a text. */
+export function withoutSecrets(notice: Notice, egress: (text: string) => string): Notice {
+  const { title, text, line } = notice;
+  return {
+    ...notice,
+    title: egress(title),
+    ...(text === undefined ? {} : { text: egress(text) }),
+    ...(line === undefined ? {} : { line: egress(line) }),
+  };
+}
+
 export interface Choice {
   readonly label: string;
   readonly command: string;

@@ -9,7 +9,15 @@ import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { parseTarget, writeTarget } from '../send/target.ts';
 import type { Channel } from './channels.ts';
-import { choicesOf, type Notice, type NoticeKind, noticeText, type Reader, together } from './notice.ts';
+import {
+  choicesOf,
+  type Notice,
+  type NoticeKind,
+  noticeText,
+  type Reader,
+  together,
+  withoutSecrets,
+} from './notice.ts';
 import { NoticeRows, type SendRow } from './notice-rows.ts';
 import type { Owner } from './owners.ts';
 import { dueNow, isQuiet, paceOf } from './pace.ts';
@@ -101,7 +109,7 @@ export class Notices {
   async show(asked: Notice, owner: Owner): Promise<void> {
     const { outbox, clock, db } = this.#deps;
     const to = this.#to(owner);
-    const notice = this.#clean(asked);
+    const notice = withoutSecrets(asked, this.#deps.egress);
     const message = { chat: to.chat, parts: this.#parts(notice, to.chat, to.reader) };
     const row = await db.write((tx) => {
       this.rows.insert(tx, notice, clock()); // asked before there were owners
@@ -179,21 +187,10 @@ export class Notices {
     );
   }
 
-  /** Without secrets: nothing else is stored or sent. */
-  #clean(raised: Notice): Notice {
-    const { egress } = this.#deps;
-    return {
-      ...raised,
-      title: egress(raised.title),
-      ...(raised.text === undefined ? {} : { text: egress(raised.text) }),
-      ...(raised.line === undefined ? {} : { line: egress(raised.line) }),
-    };
-  }
-
   async #raise(raised: Notice, readers: readonly To[]): Promise<void> {
     if (readers.length === 0) return;
-    const { db, clock, outbox } = this.#deps;
-    const notice = this.#clean(raised);
+    const { db, clock, egress, outbox } = this.#deps;
+    const notice = withoutSecrets(raised, egress);
     const now = clock();
     let rows: OutboundRow[];
     try {
@@ -203,7 +200,7 @@ export class Notices {
     } catch (error) {
       // A full disk is the very thing to tell: what cannot be stored is said once.
       this.#deps.log.warn('a notice could not be stored; it is sent once', { error: messageOf(error) });
-      for (const to of readers) this.#sayOnce(notice, to);
+      for (const to of readers) void this.#sayOnce(notice, to);
       return;
     }
     for (const row of rows) void outbox.release(row);
@@ -365,33 +362,22 @@ export class Notices {
       });
   }
 
-  #sayOnce(notice: Notice, to: To): void {
+  /** Nothing of it is stored. Never rejects. */
+  async #sayOnce(notice: Notice, to: To): Promise<void> {
     const { outbox, clock, log, stopping } = this.#deps;
-    const sent =
-      'channel' in to
-        ? to.channel.send(notice, clock(), stopping)
-        : this.#parts(notice, to.chat, to.reader).reduce<Promise<unknown>>(
-            (before, part, partIndex, { length }) =>
-              before.then(() =>
-                outbox.direct(to.chat, (adapter, signal) =>
-                  adapter.send(
-                    {
-                      idempotencyKey: `notice:${notice.key}:${partIndex}`,
-                      chat: to.chat,
-                      part,
-                      partIndex,
-                      partCount: length,
-                      meta: { kind: 'notice' },
-                    },
-                    signal,
-                  ),
-                ),
-              ),
-            Promise.resolve(),
-          );
-    sent.catch((error: unknown) =>
-      log.warn(`a notice did not reach ${to.name}`, { error: messageOf(error) }),
-    );
+    try {
+      if ('channel' in to) return await to.channel.send(notice, clock(), stopping);
+      const { chat, reader } = to;
+      const parts = this.#parts(notice, chat, reader);
+      const meta = { kind: 'notice' } as const;
+      for (const [partIndex, part] of parts.entries()) {
+        const idempotencyKey = `notice:${notice.key}:${partIndex}`;
+        const message = { idempotencyKey, chat, part, partIndex, partCount: parts.length, meta };
+        await outbox.direct(chat, (adapter, signal) => adapter.send(message, signal));
+      }
+    } catch (error) {
+      log.warn(`a notice did not reach ${to.name}`, { error: messageOf(error) });
+    }
   }
 }
 
