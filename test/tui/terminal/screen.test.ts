@@ -198,8 +198,12 @@ describe('the status page', () => {
     const console = await openConsole({ columns: 120, rows: 20 });
     await console.type('S', 'Listens on');
     expect(console.terminal.lines().filter((line) => line.includes('├'))).toHaveLength(1);
-    expect(console.terminal.text()).toMatch(/│ Up +│ 3h12m +│ websocket +│ connected, 1 client/u);
-    expect(console.terminal.text()).toMatch(/│ Data directory +│ \/home.* +│ Sessions +│ 5, 1 /u);
+    // The second column begins with a name: what does not fit in the state of WhatsApp goes on under it.
+    expect(console.terminal.text()).toMatch(/│ Gateway +│ running.* +│ whatsapp +│ connected, /u);
+    expect(console.terminal.text()).toMatch(
+      /│ Data directory +│ \/home.* +│ websocket +│ connected, 1 client/u,
+    );
+    expect(console.terminal.text()).toMatch(/│ Agent +│ pi-rpc.* +│ Sessions +│ 5, 1 /u);
     console.terminal.resize(80, 24);
     console.stdout.emit('resize');
     await console.shows(/^│┌─+┬─+┐│$/mu);
