@@ -59,7 +59,8 @@ export class Ledger {
       if (subject === undefined) return [];
       const { scope, per, zone } = limit;
       const cell = this.cell({ scope, subject, per, zone, window: windowAt(per, now, zone, turn) });
-      if (scope === 'person') cell.name = caller.sender?.name ?? cell.name;
+      // Who is named by an operator has no name.
+      if (scope === 'person') cell.name = caller.sender?.name || cell.name;
       return [{ limit, cell }];
     });
   }

@@ -2,7 +2,7 @@
 import { type Applied, type Ledger, shareOf } from './ledger.ts';
 import { type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
 import { type Per, windowAt } from './window.ts';
-import { bar, dollars, type LimitState, maxWords, stateOf, usedWords } from './wording.ts';
+import { bar, dollars, type LimitState, maxWords, stateOf, subjectWords, usedWords } from './wording.ts';
 
 /** Rows that are shown; the fullest are the first. */
 const SHOWN = 500;
@@ -14,6 +14,8 @@ export interface LimitView {
   readonly subject: string;
   /** Of a person, as last seen. */
   readonly name?: string;
+  /** The limit is for this subject only; absent: each subject has one. */
+  readonly match?: string;
   readonly per: Per;
   readonly timezone: string;
   /** When it resets; absent for a limit per turn. */
@@ -63,6 +65,7 @@ function viewOf(applied: Applied): LimitView {
     scope: limit.scope,
     subject: cell.subject,
     ...(cell.name === '' ? {} : { name: cell.name }),
+    ...(limit.match === undefined ? {} : { match: limit.match }),
     per: limit.per,
     timezone: limit.zone,
     ...(cell.window.endsAt === undefined ? {} : { endsAt: cell.window.endsAt }),
@@ -96,17 +99,16 @@ export function ownLines(
   });
 }
 
-function textOf({ limit, cell }: Applied): string {
-  const { scope, per, tokens, nano } = limit;
-  const subject = cell.subject === scope || scope === 'task' ? '' : ` ${cell.subject}`;
-  const name = cell.name === '' ? '' : ` (${cell.name})`;
+function textOf(applied: Applied): string {
+  const { limit, cell } = applied;
+  const { per, tokens, nano } = limit;
   const parts = [
     ...(nano === undefined ? [] : [`${dollars(cell.spent.nano)} of ${dollars(nano + cell.raised.nano)}`]),
     ...(tokens === undefined
       ? []
       : [`${count(cell.spent.tokens)} of ${count(tokens + cell.raised.tokens)} tokens`]),
   ];
-  return `${scope}${subject}${name}  ${parts.join(', ')} per ${per}`;
+  return `${subjectWords(applied)}  ${parts.join(', ')} per ${per}`;
 }
 
 const count = (n: number): string => n.toLocaleString('en-US');

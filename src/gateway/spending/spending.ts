@@ -8,9 +8,9 @@ import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
 import { type Amount, type Caller, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
-import { noLimit, type RaiseTarget, raiseCall, raiseTarget } from './raise.ts';
+import { isRaised, type RaiseTarget, raiseAmount, raiseCall, raiseTarget } from './raise.ts';
 import { type OpenCall, SpendRows } from './spend-rows.ts';
-import { describe, limitWords, maxWords, refusalOf, usedWords } from './wording.ts';
+import { describe, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
 const FORGOTTEN_AT_ONCE = 5000;
@@ -125,20 +125,17 @@ export class Spending {
     return ownLines(this.#limits, this.#ledger, caller, this.#core.clock());
   }
 
-  /** Adds to every limit of a subject until its window ends; without amounts, as much again as the limit is. */
+  /** Adds to every limit of a subject until its window ends, and says which they are and what they are now. */
   async raise(
     of: RaiseTarget,
     by: { readonly usd?: number | undefined; readonly tokens?: number | undefined },
   ): Promise<string> {
-    const { limit, caller } = raiseTarget(this.#limits, of);
-    const [applied] = this.#ledger.apply([limit], caller, '', this.#core.clock());
-    if (applied === undefined) throw noLimit(of);
-    const given = by.usd === undefined && by.tokens === undefined;
-    await this.#raise(applied.cell, {
-      tokens: given ? (limit.tokens ?? 0) : (by.tokens ?? 0),
-      nano: given ? (limit.nano ?? 0) : Math.round((by.usd ?? 0) * NANO),
-    });
-    return `raised until it resets: ${limitWords(applied)} (${usedWords(applied)} used)`;
+    const { limits, caller } = raiseTarget(this.#limits, of);
+    const amount = raiseAmount(limits, by);
+    const applied = this.#ledger.apply(limits, caller, '', this.#core.clock());
+    const raised = applied.filter(({ limit }) => isRaised(limit, amount));
+    for (const cell of cellsOf(raised)) await this.#raise(cell, amount);
+    return raisedWords(raised, amount);
   }
 
   /** Forgets windows that are over. */

@@ -1,6 +1,6 @@
 /** What people read about limits. Pure. */
 import { type Applied, type Decision, shareOf } from './ledger.ts';
-import { NANO, type SpendLimit } from './limit.ts';
+import { type Amount, NANO, type SpendLimit } from './limit.ts';
 import { endWords, type Per } from './window.ts';
 
 const PER_WORDS: Readonly<Record<Per, string>> = {
@@ -74,11 +74,26 @@ function refusalSentence(by: Applied): string {
   return `Not enough is left of ${whose(by)} ${maxWords(by)} (${usedWords(by)} used)${reset}.`;
 }
 
-/** `person telegram:1, $5.00 per day`: for operators. */
-export function limitWords({ limit, cell }: Applied): string {
+/** `person telegram:1 (Ada) [match]`: whose limit it is, and that it is for this one only. For operators. */
+export function subjectWords({ limit, cell }: Applied): string {
   const subject = cell.subject === limit.scope || limit.scope === 'task' ? '' : ` ${cell.subject}`;
   const name = cell.name === '' ? '' : ` (${cell.name})`;
-  return `${limit.scope}${subject}${name}, ${maxWords({ limit, cell })}`;
+  return `${limit.scope}${subject}${name}${limit.match === undefined ? '' : ' [match]'}`;
+}
+
+/** `person telegram:1, $5.00 per day`: for operators. */
+export function limitWords(applied: Applied): string {
+  return `${subjectWords(applied)}, ${maxWords(applied)}`;
+}
+
+/** What a raise has changed, limit by limit. */
+export function raisedWords(raised: readonly Applied[], by: Amount): string {
+  const amount = amountWords({
+    tokens: by.tokens > 0 ? by.tokens : undefined,
+    nano: by.nano > 0 ? by.nano : undefined,
+  });
+  const each = raised.map((applied) => `${limitWords(applied)} (${usedWords(applied)} used)`);
+  return `raised by ${amount} until ${each.length === 1 ? 'it resets' : 'they reset'}: ${each.join('; ')}`;
 }
 
 function refusalHint(by: Applied): string {

@@ -230,6 +230,46 @@ describe('a spending limit', () => {
     ]);
   });
 
+  it('of one person only is told from the one that everybody has; a raise is for both and names both', async () => {
+    const desk = new Desk();
+    const usd = (amount: number): SpendConfig => ({ scope: 'person', per: 'day', max: { usd: amount } });
+    const spending = await desk.open([
+      usd(5),
+      { ...usd(1), match: 'telegram:7' },
+      { ...usd(2), match: 'telegram:7', timezone: 'Asia/Tokyo' },
+    ]);
+    await made(desk.meter(spending, ADA)(call(1000, 1000), 't1', signal));
+    const shown = (): readonly string[] => spending.views().map(({ text }) => text);
+    expect(shown()).toEqual([
+      'person telegram:7 (Ada) [match]  $0.00 of $1.00 per day',
+      'person telegram:7 (Ada) [match]  $0.00 of $2.00 per day',
+      'person telegram:7 (Ada)  $0.00 of $5.00 per day',
+    ]);
+    expect(spending.views().map(({ match }) => match)).toEqual(['telegram:7', 'telegram:7', undefined]);
+    const ada = { scope: 'person', per: 'day', subject: 'telegram:7' } as const;
+    expect(await spending.raise(ada, { usd: 5 })).toBe(
+      'raised by $5.00 until they reset: person telegram:7 (Ada), $10.00 per day (<$0.01 used); ' +
+        'person telegram:7 (Ada) [match], $6.00 per day (<$0.01 used); ' +
+        'person telegram:7 (Ada) [match], $7.00 per day (<$0.01 used)',
+    );
+    // Without an amount by the smallest.
+    expect(await spending.raise(ada, {})).toContain('raised by $1.00 until');
+    expect(await spending.raise({ ...ada, subject: 'telegram:8' }, { usd: 1 })).toBe(
+      'raised by $1.00 until it resets: person telegram:8, $6.00 per day ($0.00 used)',
+    );
+  });
+
+  it.each([
+    [{ subject: 'telegram:7' }, { usd: 5 }, 'this limit is in tokens, not in dollars'],
+    [{ subject: '7' }, {}, '"7" is not a person of a limit'],
+    [{ subject: 'icq:7' }, {}, '"icq:7" is not a person of a limit'],
+    [{}, {}, 'it is not clear which person is meant'],
+  ] as const)('is not raised where that would change nothing: %j by %j', async (of, by, words) => {
+    const spending = await new Desk().open([DAY, { ...DAY, match: 'telegram:7' }]);
+    await expect(spending.raise({ scope: 'person', per: 'day', ...of }, by)).rejects.toThrow(words);
+    expect(spending.views().every(({ max }) => max.tokens === 10_000)).toBe(true);
+  });
+
   it('is never exceeded and nearly used up, whatever runs at the same time', async () => {
     const size = fc.integer({ min: 1, max: 3000 });
     const run = fc.record({
