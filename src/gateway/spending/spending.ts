@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { unlessAborted } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
@@ -287,16 +288,17 @@ export class Spending {
     this.#wake();
   }
 
-  /** Asks the operator for as much again. Calls that need the same wait for one answer. */
+  /** Asks the operator for as much again; true: look again. Calls that need the same wait for one answer. */
   async #asked(source: CallSource, by: Applied, call: ModelCall, signal: AbortSignal): Promise<boolean> {
     const { cell, limit } = by;
     if (cell.denied) return false;
     const known = this.#asking.get(cell.key);
-    if (known !== undefined) return unlessAborted(known, signal);
+    if (known !== undefined) return unlessAborted(known, signal, stopped).catch(unlessStopped);
     const asked = (async (): Promise<boolean> => {
       const question = { kind: 'approval', title: RAISE_LIMIT_TOOL, call: raiseCall(by, call) } as const;
       const answer = await source.ask(question, signal);
-      if (answer.type !== 'approval') return false;
+      // Withdrawn with the call that asked: others that need it ask for themselves.
+      if (answer.type !== 'approval') return signal.aborted;
       const yes = answer.decision !== 'deny';
       if (yes) await this.#raise(cell, { tokens: limit.tokens ?? 0, nano: limit.nano ?? 0 });
       else {
@@ -374,13 +376,11 @@ function cellsOf(applied: readonly Applied[]): readonly Cell[] {
   return [...new Set(applied.map(({ cell }) => cell))];
 }
 
-async function unlessAborted(answer: Promise<boolean>, signal: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const onAbort = (): void => resolve(false);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+class Stopped extends Error {}
+
+const stopped = (): Error => new Stopped();
+
+function unlessStopped(error: unknown): boolean {
+  if (error instanceof Stopped) return true;
+  throw error;
 }

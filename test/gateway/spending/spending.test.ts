@@ -37,7 +37,8 @@ class Desk {
   readonly disk = new MemoryDisk();
   readonly seen: GatewayEvent[] = [];
   readonly questions: AgentQuestion[] = [];
-  answer: (question: AgentQuestion) => Promise<boolean> = async () => false;
+  /** Undefined: the question is withdrawn. */
+  answer: (signal: AbortSignal) => Promise<boolean | undefined> = async () => false;
   now = NOON;
   #db: Database | undefined;
 
@@ -75,9 +76,11 @@ class Desk {
     const meter = spending.meter({
       sessionId: 's1',
       caller: () => caller,
-      ask: async (question) => {
+      ask: async (question, until) => {
         this.questions.push(question);
-        return { type: 'approval', decision: (await this.answer(question)) ? 'once' : 'deny' };
+        const yes = await this.answer(until);
+        if (yes === undefined) return { type: 'cancelled', reason: 'the turn has ended' };
+        return { type: 'approval', decision: yes ? 'once' : 'deny' };
       },
     });
     if (meter === undefined) throw new Error('nothing is limited');
@@ -212,6 +215,26 @@ describe('a spending limit', () => {
     expect(isRefusal(await ada(call(19_000, 3000), 't4', signal))).toBe(true);
     expect(isRefusal(await ada(call(19_000, 3000), 't5', signal))).toBe(true);
     expect(desk.questions).toHaveLength(2);
+  });
+
+  it('is asked about again when the call that had asked was stopped, and nobody else is refused for that', async () => {
+    const desk = new Desk();
+    desk.answer = (until) =>
+      new Promise((resolve) => until.addEventListener('abort', () => resolve(undefined)));
+    // biome-ignore lint/suspicious/noThenProperty: the key of the configuration
+    const spending = await desk.open([{ ...DAY, then: 'ask' }]);
+    const ada = desk.meter(spending, ADA);
+    (await made(ada(call(4000, 6000), 't1', signal))).settle('cut');
+    const stop = new AbortController();
+    const first = ada(call(1000, 3000), 't2', stop.signal);
+    const second = ada(call(1000, 3000), 't3', signal);
+    await expect.poll(() => desk.questions.length).toBe(1);
+    desk.answer = async () => true;
+    stop.abort();
+    expect(await first).toMatchObject({ sentence: 'It was stopped.' });
+    expect(isRefusal(await second)).toBe(false);
+    expect(desk.questions).toHaveLength(2);
+    expect(desk.seen.some((event) => event.type === 'limit' && event.what === 'refused')).toBe(false);
   });
 
   it('can be raised by its name, and not beyond its window', async () => {
