@@ -104,7 +104,11 @@ export const GAUGES: readonly {
     help: 'Part of a spending limit that is used or reserved, in its present window (the 100 fullest).',
     labels: ['scope', 'subject', 'per'],
     read: ({ limits }) =>
-      limits.slice(0, 100).map(({ scope, subject, per, share }) => [[scope, subject, per], share]),
+      limits
+        .slice(0, 100)
+        // Of limits with the same labels the fullest counts: what comes later replaces.
+        .toReversed()
+        .map(({ scope, subject, per, share }) => [[scope, subject, per], share]),
   },
   { name: 'clients', help: 'Chat clients.', labels: [], read: ({ gateway }) => [[[], gateway.clients]] },
   {

@@ -35,6 +35,19 @@ describe('metrics', () => {
     expect((await read('pi_gateway_messages_total'))[1]).toMatch(/ 2$/);
   });
 
+  it('show the fullest of several limits of one person', async () => {
+    const fake = fakeOperator();
+    const limit = { scope: 'person', subject: 'telegram:7', per: 'day' };
+    const query = async () => [
+      { ...limit, share: 0.9 },
+      { ...limit, share: 0.2 },
+    ];
+    const { read } = metricsOf({ ...fake, operator: Object.assign(fake.operator, { query }) });
+    expect(await read('pi_gateway_limit_used_ratio')).toEqual([
+      'pi_gateway_limit_used_ratio{scope="person",subject="telegram:7",per="day"} 0.9',
+    ]);
+  });
+
   it('count refusals by code, turns, tools, log lines and pairing outcomes', async () => {
     const { fake, read } = metricsOf();
     fake.emit({
