@@ -35,9 +35,10 @@ export interface LimitView {
 export function limitViews(limits: readonly SpendLimit[], ledger: Ledger, now: number): readonly LimitView[] {
   const found = limits.flatMap((limit) => presentCells(limit, ledger, now).map((cell) => ({ limit, cell })));
   return found
-    .map(viewOf)
+    .map((applied) => ({ applied, share: shareOf(applied) }))
     .sort((a, b) => b.share - a.share)
-    .slice(0, SHOWN);
+    .slice(0, SHOWN)
+    .map(({ applied }) => viewOf(applied));
 }
 
 /** The cells of a limit's present window; one that nobody has used is shown where it is known whose it is. */
