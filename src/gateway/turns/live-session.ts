@@ -65,6 +65,7 @@ export class LiveSession {
         status: 409,
         hint: 'Start it without --no-agent.',
       });
+    if (this.#conversation !== undefined) return this.#conversation;
     const { chat } = this.session;
     const own = settings.agentOf(chat);
     const sendsFiles =
@@ -83,7 +84,6 @@ export class LiveSession {
         hold: () => this.#hold(),
       }),
     });
-    if (this.#conversation !== undefined) return this.#conversation;
     const opened = agent.open({
       ...conversationSpec(this.session, own, prompts),
       ask: this.#ask,
