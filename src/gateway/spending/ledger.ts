@@ -33,6 +33,8 @@ export interface Cell {
   raised: Amount;
   /** The operator does not want to be asked again in this window. */
   denied: boolean;
+  /** When a call fell under it last. */
+  usedAt: number;
 }
 
 /** A limit, and the cell that counts for it at this moment. */
@@ -59,6 +61,7 @@ export class Ledger {
       if (subject === undefined) return [];
       const { scope, per, zone } = limit;
       const cell = this.cell({ scope, subject, per, zone, window: windowAt(per, now, zone, turn) });
+      cell.usedAt = now;
       // Who is named by an operator has no name.
       if (scope === 'person') cell.name = caller.sender?.name || cell.name;
       return [{ limit, cell }];
@@ -77,6 +80,7 @@ export class Ledger {
       held: NOTHING,
       raised: NOTHING,
       denied: false,
+      usedAt: 0,
     };
     this.#cells.set(key, cell);
     return cell;

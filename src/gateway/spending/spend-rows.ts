@@ -4,7 +4,7 @@ import { type Amount, plus, SCOPES, type Scope } from './limit.ts';
 import { PERS } from './window.ts';
 
 /** A turn may be continued after a restart: what it has used is remembered for this long after its last call. */
-const TURN_KEPT_MS = 2 * 86_400_000;
+export const TURN_KEPT_MS = 2 * 86_400_000;
 
 /** One row for each cell, one for each call that is not settled. Part of the schema of the sessions' store. */
 export const SPEND_TABLES: readonly string[] = [
@@ -36,6 +36,7 @@ export class SpendRows {
       const cell = cellOf(ledger, String(row['key']), Number(row['ends_at']));
       if (cell === undefined) continue;
       cell.name = String(row['name']);
+      if (cell.window.endsAt === undefined) cell.usedAt = Number(row['ends_at']) - TURN_KEPT_MS;
       cell.spent = amountOf(row);
       cell.raised = { tokens: Number(row['raised_tokens']), nano: Number(row['raised_nano']) };
       cell.denied = row['denied'] === 1;
@@ -49,7 +50,10 @@ export class SpendRows {
             ? (cellOf(ledger, key, typeof endsAt === 'number' ? endsAt : undefined) ?? [])
             : [],
       );
-      for (const cell of cells) cell.spent = plus(cell.spent, amount);
+      for (const cell of cells) {
+        cell.spent = plus(cell.spent, amount);
+        cell.usedAt = now;
+      }
       return { id: String(row['id']), amount, cells };
     });
   }

@@ -10,7 +10,7 @@ import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst 
 import { type Amount, type Caller, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
 import { isRaised, type RaiseTarget, raiseAmount, raiseCall, raiseTarget } from './raise.ts';
-import { type OpenCall, SpendRows } from './spend-rows.ts';
+import { type OpenCall, SpendRows, TURN_KEPT_MS } from './spend-rows.ts';
 import { describe, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
@@ -142,8 +142,8 @@ export class Spending {
   /** Forgets windows that are over. */
   async sweep(now: number): Promise<void> {
     for (const cell of this.#ledger.cells()) {
-      const { endsAt } = cell.window;
-      if (endsAt === undefined || endsAt >= now || cell.held.tokens > 0) continue;
+      const { endsAt = cell.usedAt + TURN_KEPT_MS } = cell.window;
+      if (endsAt >= now || cell.held.tokens > 0) continue;
       this.#forget(cell.key);
     }
     await this.#rows.forget(now, FORGOTTEN_AT_ONCE);

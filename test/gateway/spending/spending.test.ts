@@ -184,6 +184,24 @@ describe('a spending limit', () => {
     expect((await made(desk.meter(after, ADA)(call(1000, 9000), 't1', signal))).outputTokens).toBe(3700);
   });
 
+  it('of a turn is forgotten days after its last call, and not before: nothing piles up', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([{ ...DAY, per: 'turn' }]);
+    const ada = desk.meter(spending, ADA);
+    const left = async (): Promise<number> => {
+      const again = await made(ada(call(1000, 20_000), 't1', signal));
+      again.settle('unused');
+      return again.outputTokens;
+    };
+    (await made(ada(call(1000, 1000), 't1', signal))).settle({ tokens: 2000, costUsd: 0 });
+    desk.now += 24 * 3_600_000;
+    await spending.sweep(desk.now);
+    expect(await left()).toBe(7000);
+    desk.now += 49 * 3_600_000;
+    await spending.sweep(desk.now);
+    expect(await left()).toBe(9000);
+  });
+
   it('refuses a model without a price under a limit in dollars, and says how to set one', async () => {
     const desk = new Desk();
     const spending = await desk.open([{ scope: 'all', per: 'month', max: { usd: 5 } }]);
