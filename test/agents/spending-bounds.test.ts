@@ -123,6 +123,41 @@ describe('the guard', () => {
     expect(session.open).toBe(0);
   });
 
+  it('passes words on at once, and the end only after the call is settled', async () => {
+    let settled = false;
+    const session = guardedSession(async (message) => {
+      const request = readSpending(message);
+      if (request?.type === 'settle') settled = true;
+      return request?.type === 'reserve' ? JSON.stringify({ id: request.id, outputTokens: 9000 }) : undefined;
+    });
+    const heard = Promise.withResolvers<void>();
+    const stream = () => ({
+      result: async () => done,
+      async *[Symbol.asyncIterator]() {
+        yield { type: 'text_delta', delta: 'now' };
+        // The provider says nothing more until this was heard.
+        await heard.promise;
+        yield { type: 'done' };
+      },
+    });
+    const open = { stream, streamSimple: stream };
+    guardRuntime(open, () => session);
+    const seen: unknown[] = [];
+    const guarded: AsyncIterable<{ readonly type: string }> = Reflect.apply(open.stream, open, [
+      model,
+      {},
+      {},
+    ]);
+    for await (const { type } of guarded) {
+      seen.push([type, settled]);
+      heard.resolve();
+    }
+    expect(seen).toEqual([
+      ['text_delta', false],
+      ['done', true],
+    ]);
+  });
+
   it('knows nobody: no call; knows a session without limits: as before; no runtime: no promise', async () => {
     const open = runtime();
     guardRuntime(open, () => undefined);

@@ -154,9 +154,10 @@ async function relay(
     );
     let last: unknown;
     for await (const event of stream) {
-      // The end is passed on only once it is settled: what follows finds the true sum.
+      // The end is passed on only once it is settled: what follows finds the true sum. Words do not wait for that.
       if (last !== undefined) out.push(last);
-      last = event;
+      last = isEnd(event) ? event : undefined;
+      if (last === undefined) out.push(event);
     }
     const result = await stream.result();
     use = chargeOf(result, answered);
@@ -170,6 +171,11 @@ async function relay(
   } finally {
     session.open -= 1;
   }
+}
+
+function isEnd(event: unknown): boolean {
+  const type = stringAt(event, 'type');
+  return type === 'done' || type === 'error';
 }
 
 /** The longest answer as a property of the model as well: some providers add a thinking budget to what is asked for. */
