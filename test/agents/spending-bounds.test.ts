@@ -102,10 +102,12 @@ describe('the guard', () => {
   it('sends nothing without an answer of the gateway, and what it sends is held to what was granted', async () => {
     const open = runtime();
     const asked: ReturnType<typeof readSpending>[] = [];
-    let reply: string | undefined;
+    let granted: number | undefined;
     const session = guardedSession(async (message) => {
-      asked.push(readSpending(message));
-      return reply;
+      const request = readSpending(message);
+      asked.push(request);
+      if (request?.type !== 'reserve' || granted === undefined) return undefined;
+      return JSON.stringify({ id: request.id, outputTokens: granted });
     });
     expect(guardRuntime(open, () => session)).toBe(true);
     expect(guardRuntime(open, () => session)).toBe(true);
@@ -113,14 +115,32 @@ describe('the guard', () => {
     expect(await refused.result()).toMatchObject({ stopReason: 'error' });
     await expect(open.classify()).rejects.toThrow('could not be counted');
     expect(open.sent).toEqual([]);
-    reply = JSON.stringify({ id: 'c2', outputTokens: 3000 });
+    granted = 3000;
     const stream = open.streamSimple(model, { messages: [] }, { maxRetries: 5 });
     const events: unknown[] = [];
     for await (const event of stream) events.push(event);
     expect(events).toEqual([{ type: 'done' }]);
     expect(open.sent).toMatchObject([[{ id: 'm', maxTokens: 3000 }, {}, { maxTokens: 3000, maxRetries: 0 }]]);
-    expect(asked.at(-1)).toEqual({ type: 'settle', id: 'c2', use: { tokens: 6, costUsd: 0.1 } });
+    const ids = asked.map((each) => (each?.type === 'hello' ? undefined : each?.id));
+    expect(asked.at(-1)).toEqual({ type: 'settle', id: ids.at(-2), use: { tokens: 6, costUsd: 0.1 } });
+    // The first was not sent: reserved, settled; the second: the same, by an id of its own.
+    expect([ids.length, new Set(ids).size]).toEqual([4, 2]);
     expect(session.open).toBe(0);
+  });
+
+  it('gives calls of sessions that follow each other on one link ids of their own', async () => {
+    const ids: unknown[] = [];
+    for (const _ of [1, 2]) {
+      const open = runtime();
+      const session = guardedSession(async (message) => {
+        const request = readSpending(message);
+        if (request?.type === 'reserve') ids.push(request.id);
+        return undefined;
+      });
+      guardRuntime(open, () => session);
+      await open.stream(model, {}, {}).result();
+    }
+    expect(new Set(ids).size).toBe(2);
   });
 
   it('passes words on at once, and the end only after the call is settled', async () => {

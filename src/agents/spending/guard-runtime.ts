@@ -2,6 +2,7 @@
  * The one door to models inside pi: every request of a session, its retries, compactions, side requests of extensions and
  * cache warming end in `stream` or `streamSimple` of its model runtime. Guarded, a call is sent only once it is reserved.
  */
+import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
 import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import { isObject, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
@@ -20,12 +21,10 @@ export interface GuardedSession {
   readonly bound: InputBound;
   /** Calls that are reserved and not settled. */
   open: number;
-  /** Numbers its calls. */
-  calls: number;
 }
 
 export function guardedSession(ask: GuardedSession['ask']): GuardedSession {
-  return { ask, bound: new InputBound(), open: 0, calls: 0 };
+  return { ask, bound: new InputBound(), open: 0 };
 }
 
 /** Whose call it is; `free`: a session without limits. Undefined: nobody knows, so it is not made. */
@@ -116,7 +115,8 @@ async function relay(
   if (session === undefined) return out.fail(model, 'error', NOT_COUNTED);
   const given: unknown = isObject(options) ? options['signal'] : undefined;
   const signal = given instanceof AbortSignal ? given : undefined;
-  const id = `c${++session.calls}`;
+  // Never the same twice: on one link several sessions follow each other, and calls of the last may still run.
+  const id = randomUUID();
   const input = session.bound.of(nameOf(model), context);
   const wanted = outputBound(model, options);
   const tell = (message: SpendingRequest, until?: AbortSignal): Promise<string | undefined> =>
