@@ -330,8 +330,6 @@ export class PiTurn {
 const RESULT_CHARS = 32_000;
 
 function journalled(record: PiRecord, id: string): TurnRecord | undefined {
-  if (record.type === 'tool_execution_start')
-    return { kind: 'start', id, tool: stringAt(record, 'toolName') ?? 'tool' };
   if (record.type !== 'tool_execution_end') return undefined;
   const whole = contentText(listAt(objectAt(record, 'result'), 'content'));
   const text =

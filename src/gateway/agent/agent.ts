@@ -85,7 +85,6 @@ export type AgentEvent =
 export type TurnRecord =
   /** The process that works on it. `mark` finds what it started; `guarded`: it asks before every tool call. */
   | { readonly kind: 'process'; readonly mark: string | undefined; readonly guarded: boolean }
-  | { readonly kind: 'start'; readonly id: string; readonly tool: string }
   | { readonly kind: 'end'; readonly id: string; readonly text: string; readonly isError: boolean };
 
 /** A tool call of a turn that was cut off, without a result that can be trusted. */

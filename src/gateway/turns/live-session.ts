@@ -136,6 +136,8 @@ export class LiveSession {
     const reply = this.#newReply(item, 'off');
     if (said !== '') reply.take({ type: 'text_delta', delta: said });
     const outcome: Outcome = said === '' ? { kind: 'joined', to } : { kind: 'answered' };
+    // The end may have come before that was noted: its own notes go with its outcome.
+    this.#tookOver(to, item);
     await this.#inOrder(() => finishTurn(this.#deps, this.session, item, outcome, reply));
   }
 

@@ -29,10 +29,10 @@ export interface TurnNotes {
   readonly began: { readonly file: string; readonly since: number } | undefined;
   /** Of the last entry. */
   readonly at: number;
-  readonly marks: readonly string[];
-  /** Every process that worked on it asked before each call of a tool. */
+  /** Those that worked on it. */
+  readonly processes: readonly Extract<JournalEntry, { kind: 'process' }>[];
+  /** Every one of them asked before each call of a tool. */
   readonly guarded: boolean;
-  readonly started: ReadonlySet<string>;
   readonly ended: ReadonlyMap<string, { readonly text: string; readonly isError: boolean }>;
   readonly decided: ReadonlyMap<string, Extract<JournalEntry, { kind: 'decided' }>>;
   readonly draft: { readonly id: string; readonly at: number } | undefined;
@@ -45,9 +45,7 @@ function notesOf(entries: readonly { readonly at: number; readonly entry: Journa
   let began: TurnNotes['began'];
   let draft: TurnNotes['draft'];
   let resumed = 0;
-  const marks: string[] = [];
-  const guards: boolean[] = [];
-  const started = new Set<string>();
+  const processes: Extract<JournalEntry, { kind: 'process' }>[] = [];
   const ended = new Map<string, { text: string; isError: boolean }>();
   const decided = new Map<string, Extract<JournalEntry, { kind: 'decided' }>>();
   const said: number[] = [];
@@ -57,11 +55,7 @@ function notesOf(entries: readonly { readonly at: number; readonly entry: Journa
         began = { file: entry.file, since: entry.since };
         break;
       case 'process':
-        if (entry.mark !== undefined) marks.push(entry.mark);
-        guards.push(entry.guarded);
-        break;
-      case 'start':
-        started.add(entry.id);
+        processes.push(entry);
         break;
       case 'end':
         ended.set(entry.id, { text: entry.text, isError: entry.isError });
@@ -80,9 +74,9 @@ function notesOf(entries: readonly { readonly at: number; readonly entry: Journa
         resumed += 1;
     }
   }
-  const guarded = guards.length > 0 && guards.every((each) => each);
+  const guarded = processes.length > 0 && processes.every((each) => each.guarded);
   const at = entries.at(-1)?.at ?? 0;
-  return { began, at, marks, guarded, started, ended, decided, draft, said, resumed };
+  return { began, at, processes, guarded, ended, decided, draft, said, resumed };
 }
 
 function beginningIn(file: string): JournalEntry {
@@ -148,10 +142,11 @@ export class TurnJournal {
     if (this.notes([id]).began?.file !== file) await this.note(id, beginningIn(file));
   }
 
-  /** The turn goes on for a later message: it began where the turn did. */
+  /** The turn goes on for a later message: it began where the turn did, and the same processes work on it. */
   tookOver(tx: Tx, id: string, from: string): void {
-    const { began } = this.notes([from]);
+    const { began, processes } = this.notes([from]);
     if (began !== undefined) this.noteIn(tx, id, { kind: 'began', ...began });
+    for (const each of processes) this.noteIn(tx, id, each);
   }
 
   /** Resolves when it is durable. */
