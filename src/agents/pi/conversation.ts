@@ -120,13 +120,16 @@ export class PiConversation implements Conversation {
       : cutTurn(text, (tool, args) => tool !== PROGRESS_TOOL && !onlyReads(tool, args, this.#spec.cwd));
   }
 
-  /** Nothing has the session file open yet: what is missing in it is written before pi reads it. */
+  /** What is missing in the session file is written before pi reads it, while nothing has it open. */
   async resume(
     how: Resumption,
     listener: (event: AgentEvent) => void,
     signal: AbortSignal,
   ): Promise<TurnEnd> {
-    if (this.#session === undefined) {
+    if (this.#spec.resumes !== true) {
+      // A command may have opened it meanwhile, without what continues a turn.
+      this.#stale = await this.#session?.catch(() => undefined);
+      await this.#stale?.link.close();
       this.#spec = { ...this.#spec, sessionFile: how.file, resumes: true };
       await completeFile(how, systemClock());
     }

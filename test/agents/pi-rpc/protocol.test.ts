@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { leftOut } from '../../../src/agents/pi/equipment.ts';
 import type { AgentEvent } from '../../../src/gateway/agent/agent.ts';
-import { inputOf, startTurn, typesOf } from '../turns.ts';
+import { inputOf, startTurn, textOf, typesOf } from '../turns.ts';
 import { type FakePi, isAlive, startFakePi } from './fake.ts';
 
 const PATIENT = { timeout: 15_000, interval: 20 };
@@ -66,6 +66,20 @@ describe('the protocol of pi', () => {
       ...['--exclude-tools', leftOut(['read', 'bash']).join()],
       ...['--append-system-prompt', 'Be kind.'],
     ]);
+  });
+
+  it('opens a session anew to continue a turn that was cut off, whoever has opened it before', async () => {
+    const fake = await start('argv', { resumeExtension: '/x/resume.mjs' });
+    const file = join(fake.folder, 'cut.jsonl');
+    const conversation = fake.agent.open({ ...fake.spec, sessionFile: file });
+    // As a command of the person does while they are asked whether to continue.
+    expect((await finished(startTurn(conversation, 'x'))).text()).not.toContain('resume.mjs');
+    const events: AgentEvent[] = [];
+    const how = { id: 't1', file, since: 0, forget: false, results: [] };
+    const end = conversation.resume?.(how, (event) => events.push(event), new AbortController().signal);
+    expect(await end).toEqual({ status: 'answered' });
+    const flags: string[] = JSON.parse(textOf(events));
+    expect(flags).toEqual(expect.arrayContaining(['--session', file, '--extension', '/x/resume.mjs']));
   });
 
   it('marks the child as hosted and keeps our secrets from it', async () => {
