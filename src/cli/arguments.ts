@@ -21,6 +21,7 @@ export const SWITCHES = [
   'screen-reader',
   'readonly',
   'json',
+  'yes',
   'help',
   'version',
 ] as const;
@@ -46,6 +47,8 @@ export interface Arguments {
   readonly screenReader: boolean;
   readonly readOnly: boolean;
   readonly json: boolean;
+  /** Asks nothing. */
+  readonly yes: boolean;
   /** Of `security audit`: repair what can be repaired safely. */
   readonly fix: boolean;
   readonly help: boolean;
@@ -145,6 +148,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     screenReader: switches.has('screen-reader'),
     readOnly: switches.has('readonly'),
     json: switches.has('json'),
+    yes: switches.has('yes'),
     fix: switches.has('fix'),
     help: switches.has('help'),
     version: switches.has('version'),

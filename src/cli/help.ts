@@ -28,6 +28,7 @@ const FLAGS = `Flags
   --log-level <l>    debug, info (default), warn or error
   --format <f>       of export: md (default), json or html
   --json             machine-readable output
+  --yes              of person erase: do not ask
   --fix              of security audit: repair what can be repaired safely
   --inline, --ascii, --screen-reader    console display: see docs/console.md
   --readonly         a console that changes nothing

@@ -165,9 +165,29 @@ async function execute(
     throw new GatewayError('no_gateway', 'no gateway is running here', {
       hint: 'Start one: pi-gateway-tui, or pi-gateway-tui --no-tui for a service.',
     });
+  if (words.asks !== undefined && !args.yes && !(await agreed(words.asks, process.stdin, process.stderr)))
+    throw new GatewayError('not_confirmed', 'nothing was changed', { hint: 'With --yes it does not ask.' });
   const result = await operator.run(command);
   if (args.command === 'doctor' || args.command === 'audit') findings.ok = !saysNotOk(result.data);
   return show({ ...result, ok: findings.ok }, words.told?.(result.data) ?? result.message);
+}
+
+/** Asks a person in a terminal; a script has decided already. */
+export async function agreed(
+  question: string,
+  input: NodeJS.ReadableStream & { readonly isTTY?: boolean },
+  output: NodeJS.WritableStream,
+): Promise<boolean> {
+  if (input.isTTY !== true) return true;
+  const { createInterface } = await import('node:readline');
+  const lines = createInterface({ input, output });
+  try {
+    output.write(`${question} [y/N] `);
+    for await (const line of lines) return /^y(?:es)?$/iu.test(line.trim());
+    return false;
+  } finally {
+    lines.close();
+  }
 }
 
 function misused({ usage, platform }: Misused): UsageError {

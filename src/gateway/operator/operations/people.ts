@@ -228,7 +228,12 @@ export const PEOPLE = [
     help: 'erase everything that is kept about a person; this cannot be undone',
     params: user,
     http: 'DELETE /api/people/:platform/:userId',
-    words: [{ say: 'person erase <platform> <user-id>' }],
+    words: [
+      {
+        say: 'person erase <platform> <user-id>',
+        asks: 'Erase everything that is kept about this person? This cannot be undone.',
+      },
+    ],
     async run({ gateway }, { platform, userId }, actor) {
       const { left } = await gateway.erasures.erase(platform, userId, actor);
       const rest = left.length === 0 ? '' : `\nNot erased:\n${left.map((each) => `- ${each}`).join('\n')}`;

@@ -17,6 +17,8 @@ export interface Words {
   readonly also?: string;
   /** Only a running gateway can do it. */
   readonly live?: true;
+  /** What a person in a terminal is asked first, because there is no way back. */
+  readonly asks?: string;
   /** The page of the first word in the help; one form of each first word has it. */
   readonly group?: Group;
   readonly example?: string;
