@@ -119,16 +119,16 @@ export class Compactor {
   async #purge(): Promise<void> {
     const { path, journal, disk, committer, engine } = this.#options;
     const seq = await committer.betweenBatches(async () => {
-      engine.vacuum();
       const target = await this.#closeSegment();
+      engine.vacuum();
       const temporary = temporaryPath(path, journal.epoch);
       const bytes = await writeSnapshot(disk, temporary, engine, { seq: target, epoch: journal.epoch });
       await nameSuccessor(disk, temporary, journal.successor);
       this.#options.fence();
       await publish(disk, temporary, path);
       this.#snapshot = { seq: target, bytes };
-      // SQLite has taken the whole content into memory: it goes back to the disk.
-      const paged = disk.paged?.(path);
+      // SQLite has taken the whole content into memory: it goes back to the disk, also what is small and will grow.
+      const paged = disk.paged?.(path) ?? disk.paged?.(path, await disk.read(path));
       if (paged !== undefined) await engine.moveTo(paged);
       return target;
     });
@@ -199,8 +199,7 @@ export class Compactor {
 
   /** Where the new snapshot ends; nothing of a later batch is in what is frozen here. */
   async #mark(anyway: boolean): Promise<{ target: number; freezing: Promise<FrozenPages> | undefined }> {
-    const { committer, engine, journal } = this.#options;
-    if (committer.broken !== undefined) throw committer.broken;
+    const { engine, journal } = this.#options;
     const target = await this.#closeSegment();
     if (target <= this.#snapshot.seq && !anyway) return { target, freezing: undefined };
     return {
@@ -212,6 +211,7 @@ export class Compactor {
   /** Answers the last record of the closed segment. */
   async #closeSegment(): Promise<number> {
     const { journal, committer } = this.#options;
+    if (committer.broken !== undefined) throw committer.broken;
     const { seq } = committer;
     if (journal.hasRecords(seq)) await journal.rotate(seq + 1);
     return seq;

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Disk, nodeDisk } from '../../src/store/disk.ts';
+import { PagedFile } from '../../src/store/paged-file.ts';
 import { addNote, copyOf, notesIn, openIn, temporaryFolder } from './kit/folder.ts';
 
 const CANARY = 'canary-4711';
@@ -42,5 +44,29 @@ describe('a purge', () => {
     await db.close();
     expect(await notesIn(folder)).toEqual([...kept, 'later', 'last']);
     expect(filesWith(folder, CANARY)).toEqual([]);
+  });
+
+  it('leaves a small store on the disk as well: it may grow', async () => {
+    const files: PagedFile[] = [];
+    const paging: Disk = {
+      ...nodeDisk,
+      paged(path, whole) {
+        const file = whole === undefined ? PagedFile.open(path, 2 ** 22) : PagedFile.of(path, whole);
+        if (file !== undefined) files.push(file);
+        return file;
+      },
+    };
+    const folder = temporaryFolder();
+    const db = await openIn(folder, { disk: paging });
+    await addNote(db, 'kept');
+    await db.purge();
+    await addNote(db, 'later');
+    const [, behind] = files;
+    expect(behind).toMatchObject({ adopted: true, detached: false });
+    expect(behind?.changed.bytes).toBeGreaterThan(0);
+    await db.compact();
+    expect(behind?.changed.bytes).toBe(4096); // the first page only
+    expect(await notesIn(copyOf(folder))).toEqual(['kept', 'later']);
+    await db.close();
   });
 });
