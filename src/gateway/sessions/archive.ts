@@ -1,6 +1,6 @@
 /** Reading what was said: pages of a transcript, and words in all of them. */
 
-import type { Row } from '../../store/database.ts';
+import type { Database, Row } from '../../store/database.ts';
 import type { Core } from '../core.ts';
 import type { TranscriptEntry } from '../model.ts';
 import { gramsOf, MSG_INDEX, runsIn, saidIn } from './said.ts';
@@ -110,7 +110,7 @@ export class Archive {
   async #index(portions: number): Promise<void> {
     const { db } = this.#deps;
     for (let done = 0; done < portions; done += 1) {
-      const from = this.#indexed();
+      const from = indexedIn(db);
       const to = Number(
         db.get('SELECT MAX(seq) AS seq FROM (SELECT seq FROM msg WHERE seq > ? ORDER BY seq LIMIT ?)', [
           from,
@@ -119,6 +119,8 @@ export class Archive {
       );
       if (to === 0) return;
       await db.write((tx) => {
+        // The index was made new meanwhile, and begins again.
+        if (indexedIn(tx) !== from) return;
         tx.run(
           'INSERT INTO msg_index (docid, text, grams) SELECT seq, text, grams FROM msg WHERE seq > ? AND seq <= ?',
           [from, to],
@@ -126,10 +128,6 @@ export class Archive {
         tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?,?)', [INDEXED, String(to)]);
       });
     }
-  }
-
-  #indexed(): number {
-    return Number(this.#deps.db.get('SELECT value FROM facts WHERE name = ?', [INDEXED])?.['value'] ?? 0);
   }
 
   /** Makes the index from the lines again; the portions of the next sweeps and searches fill it. */
@@ -159,12 +157,17 @@ export class Archive {
   async #forget(count: number, before: number | undefined): Promise<void> {
     const oldest = `SELECT seq FROM (SELECT seq, at FROM msg ORDER BY seq LIMIT ?) ${before === undefined ? '' : 'WHERE at < ?'}`;
     const params = [count, ...(before === undefined ? [] : [before])];
-    const indexed = this.#indexed();
+    const indexed = indexedIn(this.#deps.db);
     await this.#deps.db.write((tx) => {
       tx.run(`DELETE FROM msg_index WHERE docid IN (${oldest}) AND docid <= ?`, [...params, indexed]);
       tx.run(`DELETE FROM msg WHERE seq IN (${oldest})`, params);
     });
   }
+}
+
+/** The last line that is in the index. */
+function indexedIn(db: Pick<Database, 'get'>): number {
+  return Number(db.get('SELECT value FROM facts WHERE name = ?', [INDEXED])?.['value'] ?? 0);
 }
 
 /** The end of the entries, as much as fits; entries of one moment are not torn apart. */

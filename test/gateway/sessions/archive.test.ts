@@ -158,6 +158,16 @@ describe('the search', () => {
     await db.close();
   });
 
+  it('misses no line when the index is made new while lines are put into it', async () => {
+    const { db, archive } = await store();
+    await say(db, ['first apple']);
+    await archive.index();
+    await say(db, ['second apple']);
+    await Promise.all([archive.rebuild(), archive.index()]);
+    expect(await found(archive, 'apple')).toEqual(['second apple', 'first apple']);
+    await db.close();
+  });
+
   it('covers tasks and sessions of the whole gateway', async () => {
     rig = await Rig.start({ capabilities: { edit: false, typing: false } });
     await rig.say('a zebra crossed the road');
