@@ -55,8 +55,8 @@ export class Spending {
   readonly #waiting = new Set<Waiting>();
   /** Questions that the operator has open, by cell. */
   readonly #asking = new Map<string, Promise<boolean>>();
-  /** Told once in a window that it is near, and that it is reached. */
-  readonly #told = new Set<string>();
+  /** Told once in a window of a limit that it is near, and that it is reached; by cell. */
+  readonly #told = new Map<string, Set<string>>();
   #lost: readonly OpenCall[] = [];
 
   constructor(
@@ -156,8 +156,7 @@ export class Spending {
 
   #forget(key: string): void {
     this.#ledger.forget(key);
-    this.#told.delete(`near ${key}`);
-    this.#told.delete(`reached ${key}`);
+    this.#told.delete(key);
   }
 
   async #reserve(
@@ -318,8 +317,7 @@ export class Spending {
   async #raise(cell: Cell, by: Amount): Promise<void> {
     cell.raised = plus(cell.raised, by);
     cell.denied = false;
-    this.#told.delete(`near ${cell.key}`);
-    this.#told.delete(`reached ${cell.key}`);
+    this.#told.delete(cell.key);
     await this.#core.persist((tx) => this.#rows.decide(tx, cell, this.#core.clock()));
     this.#core.events.emit({
       type: 'limit',
@@ -334,21 +332,24 @@ export class Spending {
   /** Once in a window: who watches should hear before somebody is refused. */
   #tell(applied: readonly Applied[]): void {
     for (const each of applied) {
-      const key = `near ${each.cell.key}`;
-      if (shareOf(each, each.cell.spent) < each.limit.warnAt || this.#told.has(key)) continue;
-      this.#told.add(key);
+      if (shareOf(each, each.cell.spent) < each.limit.warnAt || !this.#isNew('near', each)) continue;
       this.#say('near', each, `spending limit is near: ${limitWords(each)}, ${usedWords(each)} used`);
     }
   }
 
+  /** Limits of one cell are told of each by itself. */
+  #isNew(what: 'near' | 'reached', { limit, cell }: Applied): boolean {
+    const told = this.#told.get(cell.key) ?? new Set();
+    const key = `${what} ${describe(limit)}`;
+    if (told.has(key)) return false;
+    this.#told.set(cell.key, told.add(key));
+    return true;
+  }
+
   #refused(source: CallSource, by: Applied): void {
     const { scope, subject } = by.cell;
-    const key = `reached ${by.cell.key}`;
     const text = `spending limit reached: ${limitWords(by)}, ${usedWords(by)} used`;
-    if (!this.#told.has(key)) {
-      this.#told.add(key);
-      this.#say('reached', by, text);
-    }
+    if (this.#isNew('reached', by)) this.#say('reached', by, text);
     this.#core.events.emit({ type: 'limit', what: 'refused', scope, subject, text });
     this.#core.log.info('a call of a model was refused', {
       limit: maxWords(by),
@@ -363,7 +364,7 @@ export class Spending {
     log.warn(text);
     events.emit({ type: 'limit', what, scope, subject, text });
     const notice = {
-      key: `limit:${what}:${key}:${raised.tokens}:${raised.nano}`,
+      key: `limit:${what}:${key}:${describe(limit)}:${raised.tokens}:${raised.nano}`,
       kind: 'limit',
       title: `A spending limit is ${what}: ${describe(limit)}`,
       text: visible(text),

@@ -300,6 +300,26 @@ describe('a spending limit', () => {
     );
   });
 
+  it('of one person only and the one that everybody has are each told of when they are near', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([
+      DAY,
+      { ...DAY, match: 'telegram:7', max: { tokens: 9000 }, warnAt: 0.1 },
+    ]);
+    const ada = desk.meter(spending, ADA);
+    for (const turn of ['t1', 't2', 't3', 't4'])
+      (await made(ada(call(1000, 1500, { shrinks: false }), turn, signal))).settle({
+        tokens: 2100,
+        costUsd: 0,
+      });
+    const notices = desk.seen.flatMap((event) => (event.type === 'notice' ? event.notice : []));
+    expect(notices.map(({ title }) => title)).toEqual([
+      'A spending limit is near: person telegram:7: 9,000 tokens per day',
+      'A spending limit is near: person: 10,000 tokens per day',
+    ]);
+    expect(new Set(notices.map(({ key }) => key)).size).toBe(2);
+  });
+
   it.each([
     [{ subject: 'telegram:7' }, { usd: 5 }, 'this limit is in tokens, not in dollars'],
     [{ subject: '7' }, {}, '"7" is not a person of a limit'],
