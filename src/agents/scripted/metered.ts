@@ -31,8 +31,12 @@ export async function metered(
     return signal.aborted
       ? false
       : failedEnd('limit_reached', held.sentence, held.hint, { reachedModel: true });
-  const whole = await say();
   const costUsd = (inputTokens * PRICE.input + outputTokens * PRICE.output) / 1_000_000;
-  held.settle(whole ? { tokens: inputTokens + outputTokens, costUsd } : 'cut');
-  return whole;
+  let whole = false;
+  try {
+    whole = await say();
+    return whole;
+  } finally {
+    held.settle(whole ? { tokens: inputTokens + outputTokens, costUsd } : 'cut');
+  }
 }
