@@ -22,8 +22,6 @@ export const RETENTION = {
 } as const;
 
 const SWEEP_MS = 60_000;
-/** Identities of messages: they hold no text. */
-const KEYS = /FROM (?:seen|prompts) /u;
 /** Looking at files costs: hourly is enough. */
 const FILES_EVERY_MS = 60 * 60_000;
 /** A message has several identities, and they are small: platforms may deliver it again after hours. */
@@ -109,42 +107,56 @@ export class Maintenance {
     const limit = RETENTION.rowsPerSweep;
     const settled = "state IN ('delivered', 'failed', 'abandoned')";
     const ended = "state IN ('done', 'offered')";
-    const rules: readonly { readonly old: string; readonly surplus: string; readonly remove: string }[] = [
+    const rules: readonly {
+      readonly before: number;
+      readonly kept: number;
+      readonly old: string;
+      readonly surplus: string;
+      readonly remove: string;
+    }[] = [
+      // Identities hold no text, and a platform may send an update again for days, however short its text is kept.
       {
+        before: beforeKeys,
+        kept: keptRows * SEEN_PER_ROW,
         old: 'SELECT key AS row FROM seen WHERE at < ? LIMIT ?',
         surplus:
           'SELECT key AS row FROM seen ORDER BY at LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM seen) - ?))',
         remove: 'DELETE FROM seen WHERE key IN',
       },
       {
+        before: beforeKeys,
+        kept: keptRows,
         old: 'SELECT key AS row FROM prompts WHERE at < ? LIMIT ?',
         surplus:
           'SELECT key AS row FROM prompts ORDER BY at LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM prompts) - ?))',
         remove: 'DELETE FROM prompts WHERE key IN',
       },
       {
+        before,
+        kept: keptRows,
         old: 'SELECT seq AS row FROM outbox WHERE settled_at < ? LIMIT ?',
         surplus: `SELECT seq AS row FROM outbox WHERE ${settled} ORDER BY state = 'delivered' DESC, seq
           LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM outbox WHERE ${settled}) - ?))`,
         remove: 'DELETE FROM outbox WHERE seq IN',
       },
       {
+        before,
+        kept: keptRows,
         old: `SELECT seq AS row FROM inbox WHERE ${ended} AND accepted_at < ? LIMIT ?`,
         surplus: `SELECT seq AS row FROM inbox WHERE state = 'done' ORDER BY seq
           LIMIT MAX(0, MIN(?, (SELECT COUNT(*) FROM inbox WHERE state = 'done') - ?))`,
         remove: 'DELETE FROM inbox WHERE seq IN',
       },
     ];
-    for (const { old, surplus, remove } of rules)
+    for (const rule of rules)
       for (const [select, params] of [
-        // A platform may send an update again for days, however short its text is kept.
-        [old, [KEYS.test(remove) ? beforeKeys : before, limit]],
-        [surplus, [limit, remove.includes('seen') ? keptRows * SEEN_PER_ROW : keptRows]],
+        [rule.old, [rule.before, limit]],
+        [rule.surplus, [limit, rule.kept]],
       ] as const)
         for (let bite = 0; bite < RETENTION.bitesPerSweep; bite += 1) {
           const first = sessions.get(select, params);
           if (first === undefined) break;
-          await sessions.write((tx) => tx.run(`${remove} (${select})`, params));
+          await sessions.write((tx) => tx.run(`${rule.remove} (${select})`, params));
         }
   }
 
