@@ -1,5 +1,5 @@
 /** What is kept about a person, as a summary for the operator and as a directory that can be handed to the person. */
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import type { Row } from '../../store/database.ts';
 import type { TranscriptEntry } from '../model.ts';
@@ -84,7 +84,11 @@ export async function exportPerson(deps: ExportDeps, holdings: Holdings): Promis
     if (entries.length > 0)
       write(`transcripts/${basename(id)}-own-lines.md`, exported(entries, { id }, 'md'));
   }
-  for (const file of holdings.sessionFiles) cpSync(file, join(path, 'pi-sessions', basename(file)));
+  for (const file of holdings.sessionFiles) {
+    const copy = join(path, 'pi-sessions', basename(file));
+    cpSync(file, copy);
+    chmodSync(copy, 0o600); // pi writes them with the rights of its umask
+  }
   for (const directory of holdings.directories)
     cpSync(directory, join(path, 'files', relative(folder.files, directory)), { recursive: true });
   write('README.md', readme(holdings, now));

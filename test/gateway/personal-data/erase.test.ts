@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sessionFileFor } from '../../../src/gateway/agent/session-file.ts';
@@ -251,5 +251,9 @@ describe('erasing a person', () => {
     expect(readFileSync(join(path, 'transcripts', markdown), 'utf8')).toContain(`private ${CANARY}`);
     expect(readFileSync(join(path, 'README.md'), 'utf8')).toContain(`Data about telegram ${ADA}`);
     expect(JSON.stringify(written)).not.toContain('of bob');
+    const sessions = readdirSync(join(path, 'pi-sessions'));
+    expect(sessions).toContain('branch.jsonl');
+    if (process.platform !== 'win32')
+      for (const name of sessions) expect(statSync(join(path, 'pi-sessions', name)).mode & 0o777).toBe(0o600);
   });
 });
