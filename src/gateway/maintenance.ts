@@ -90,7 +90,9 @@ export class Maintenance {
     if (kept.sessionFiles) await Promise.all(gone.map((id) => this.#removeSessionFile(id)));
     await this.#deps.archive.sweep(before(kept.transcriptsMs));
     if (Number.isFinite(kept.refusalsMs)) await this.#deps.refusalFile?.forget(now - kept.refusalsMs);
-    await this.#forgetRequests(before(kept.messagesMs));
+    // A denial holds over a restart, however short texts are kept.
+    const { cooldownMs } = this.#deps.settings.pairing;
+    await this.#forgetRequests(Math.min(before(kept.messagesMs), now - cooldownMs));
     await this.#forgetQuestions(before(kept.messagesMs));
     await audit.forget(before(kept.auditMs), RETENTION.rowsPerSweep);
     if (Number.isFinite(kept.filesMs)) await this.#forgetFiles(now, now - kept.filesMs);

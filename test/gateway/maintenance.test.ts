@@ -40,6 +40,23 @@ describe('the sweep', () => {
     expect(count('sessions')).toBe(1);
   });
 
+  it('keeps a denied request until its sender may ask again, however short texts are kept', async () => {
+    await rig.stop();
+    rig.remove();
+    rig = await Rig.start({ config: { retention: { messages: '1h' }, pairing: { cooldownMinutes: 300 } } });
+    const requests = (): number => rig.stores.security.all('SELECT id FROM pairing').length;
+    await rig.say('let me ask', { sender: { id: '99', name: 'Eve' } });
+    const [request] = rig.operator.snapshot().pairing;
+    await rig.operator.run({ type: 'pairing.deny', requestId: request?.id ?? '' });
+    await later(2 * 3_600_000);
+    expect(requests()).toBe(1);
+    rig = await rig.restart();
+    await rig.say('again', { sender: { id: '99', name: 'Eve' } });
+    expect(rig.operator.snapshot().pairing).toEqual([]);
+    await later(4 * 3_600_000);
+    expect(requests()).toBe(0);
+  });
+
   it('keeps each kind of text for as long as the configuration says', async () => {
     await rig.stop();
     rig.remove();
