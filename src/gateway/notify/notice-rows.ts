@@ -14,6 +14,7 @@ export interface NoticeRow {
 export interface SendRow extends NoticeRow {
   readonly target: string;
   readonly state: SendState;
+  /** Of a channel. For a chat: how often `/owner show` sent it again. */
   readonly tries: number;
   readonly nextAt: number;
 }
@@ -71,10 +72,10 @@ export class NoticeRows {
     tx.run('UPDATE notices SET ended = NULL WHERE key = ?', [key]);
   }
 
-  put(tx: Tx, key: string, target: string, state: SendState, at: number): void {
+  put(tx: Tx, key: string, target: string, state: SendState, at: number, tries = 0): void {
     tx.run(
-      `INSERT OR REPLACE INTO notice_sends (key, target, state, tries, at, next_at) VALUES (?,?,?,0,?,?)`,
-      [key, target, state, at, at],
+      `INSERT OR REPLACE INTO notice_sends (key, target, state, tries, at, next_at) VALUES (?,?,?,?,?,?)`,
+      [key, target, state, tries, at, at],
     );
   }
 

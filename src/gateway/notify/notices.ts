@@ -5,6 +5,7 @@ import type { Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import { withButtons } from '../questions/wording.ts';
+import type { Amend } from '../send/amendments.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { parseTarget, writeTarget } from '../send/target.ts';
@@ -33,6 +34,9 @@ const INCIDENTS: ReadonlySet<NoticeKind> = new Set(['adapter', 'disk', 'agent'])
 type To =
   | { readonly name: string; readonly owner: Owner; readonly chat: ChatRef; readonly reader: Reader }
   | { readonly name: string; readonly channel: Channel };
+
+/** A chat that has the message, and so many further copies of it. */
+type Told = { readonly chat: ChatRef; readonly reader: Reader; readonly copies: number };
 
 export interface NoticesDeps
   extends Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'egress' | 'known' | 'persist'> {
@@ -78,7 +82,7 @@ export class Notices {
       const end = this.#deps.egress(how);
       await this.#note((tx) => this.rows.end(tx, key, end));
       const { notice } = known;
-      for (const { chat, reader } of this.#chatsTold(sends)) this.#amend(notice, chat, reader, end);
+      for (const to of this.#chatsTold(sends)) this.#amend(notice, to, end);
       const told = this.#channelsTold(sends);
       if (INCIDENTS.has(notice.kind) && told.length > 0 && !replaced)
         await this.#raise({ key: `${key}:over`, kind: notice.kind, title: `${notice.title}: ${end}` }, told);
@@ -91,8 +95,7 @@ export class Notices {
       const known = this.rows.get(key);
       if (known?.end === undefined) return;
       await this.#note((tx) => this.rows.reopen(tx, key));
-      for (const { chat, reader } of this.#chatsTold(this.rows.sends(key)))
-        this.#amend(known.notice, chat, reader, undefined);
+      for (const to of this.#chatsTold(this.rows.sends(key))) this.#amend(known.notice, to, undefined);
     });
   }
 
@@ -110,16 +113,14 @@ export class Notices {
     const { outbox, clock, db } = this.#deps;
     const to = this.#to(owner);
     const notice = withoutSecrets(asked, this.#deps.egress);
-    const message = { chat: to.chat, parts: this.#parts(notice, to.chat, to.reader) };
+    const parts = this.#parts(notice, to.chat, to.reader);
     const row = await db.write((tx) => {
       this.rows.insert(tx, notice, clock()); // asked before there were owners
-      this.rows.put(tx, notice.key, to.name, 'sent', clock());
-      return (
-        outbox.addOnce(tx, rowId(notice, to.chat), {
-          ...message,
-          meta: { kind: 'notice', amendable: true },
-        }) ?? outbox.add(tx, { ...message, meta: { kind: 'notice' } })
-      );
+      const before = this.rows.sends(notice.key).find(({ target }) => target === to.name);
+      const copy = before?.state === 'sent' ? before.tries + 1 : 0;
+      this.rows.put(tx, notice.key, to.name, 'sent', clock(), copy);
+      const meta = { kind: 'notice', amendable: true } as const;
+      return outbox.add(tx, { chat: to.chat, meta, parts }, rowId(notice, to.chat, copy));
     });
     void outbox.release(row);
   }
@@ -183,7 +184,9 @@ export class Notices {
     return this.#everybody().filter(
       (to) =>
         'channel' in to ||
-        (to.chat.platform !== notOver && (notIn === undefined || !isSameChat(to.chat, notIn))),
+        (to.chat.platform !== notOver &&
+          // An account is not always known: a chat is its platform and id.
+          (to.chat.platform !== notIn?.platform || to.chat.chatId !== notIn.chatId)),
     );
   }
 
@@ -288,9 +291,9 @@ export class Notices {
     return reader.buttons ? withButtons(parts, choicesOf(notice, reader)) : parts;
   }
 
-  #amend(notice: Notice, chat: ChatRef, reader: Reader, end: string | undefined): void {
+  #amend(notice: Notice, { chat, reader, copies }: Told, end: string | undefined): void {
     const { outbox, known } = this.#deps;
-    outbox.amend(rowId(notice, chat), (last, count) => {
+    const amend: Amend = (last, count) => {
       if (end === undefined) return this.#parts(notice, chat, reader).at(-1);
       const [only, ...more] = outbox.format(chat, noticeText(notice, reader, end));
       if (count === 1 && more.length === 0) return only;
@@ -299,16 +302,17 @@ export class Notices {
       const limit = known(chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
       if (last.text.length + said.text.length + 2 > limit) return said;
       return { text: `${last.text}\n\n${said.text}`, plain: `${last.plain}\n\n${said.plain}` };
-    });
+    };
+    for (let copy = 0; copy <= copies; copy += 1) outbox.amend(rowId(notice, chat, copy), amend);
   }
 
   /** The chats that have a message of their own about it; also of those who are no longer owners. */
-  #chatsTold(sends: readonly SendRow[]): { chat: ChatRef; reader: Reader }[] {
+  #chatsTold(sends: readonly SendRow[]): Told[] {
     const owners = new Map(this.#deps.owners().map((owner) => [nameOf(owner), owner]));
-    return sends.flatMap(({ target, state }) => {
+    return sends.flatMap(({ target, state, tries: copies }) => {
       if (state !== 'sent' || !target.startsWith(OWNER)) return [];
       const chat = parseTarget(target.slice(OWNER.length));
-      return chat.kind === 'chat' ? [this.#place(chat, owners.get(target)?.may ?? [])] : [];
+      return chat.kind === 'chat' ? [{ ...this.#place(chat, owners.get(target)?.may ?? []), copies }] : [];
     });
   }
 
@@ -389,11 +393,7 @@ function nameOf({ chat }: Owner): string {
   return `${OWNER}${writeTarget(chat)}`;
 }
 
-/** An account is not always known: a chat is its platform and id. */
-function isSameChat(a: ChatRef, b: ChatRef): boolean {
-  return a.platform === b.platform && a.chatId === b.chatId;
-}
-
-function rowId({ key }: Notice, chat: ChatRef): string {
-  return `notice:${key}:${chatKey({ ...chat, accountId: '' })}`;
+/** `copy`: how often it had been sent there before. */
+function rowId({ key }: Notice, chat: ChatRef, copy = 0): string {
+  return `notice:${key}:${chatKey({ ...chat, accountId: '' })}${copy === 0 ? '' : `:${copy}`}`;
 }

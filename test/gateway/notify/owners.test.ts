@@ -383,6 +383,20 @@ describe('an interrupted turn', () => {
   });
 });
 
+describe('a notice that an owner had shown again', () => {
+  it('says in every copy what was decided, and loses its buttons there', async () => {
+    const r = await start();
+    await asks(r);
+    const name = command(r, 'Approve').split(' ').at(-1);
+    await press(r, `/owner show ${name}`);
+    await press(r, `/owner show ${name}`);
+    expect(notices(r).map(({ buttons }) => buttons.length)).toEqual([3, 3, 3]);
+    await press(r, command(r, 'Deny'));
+    expect(notices(r).map(({ buttons }) => buttons.length)).toEqual([0, 0, 0]);
+    for (const { text } of notices(r)) expect(text).toContain(`Denied by telegram:${ADA}`);
+  });
+});
+
 describe('a question that is no tool call', () => {
   it('is not answered by words that are for tool calls', async () => {
     const r = await start();
