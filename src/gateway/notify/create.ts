@@ -46,6 +46,7 @@ export function createNotify(deps: NotifyDeps) {
   let crashed = false;
   let marked = false;
   let timer: NodeJS.Timeout | undefined;
+  let resolved: { readonly from: string; readonly address: string } | undefined;
 
   const secret = async (value: string, key: string): Promise<string> => {
     const found = await resolveSecret(value, key, deps.env);
@@ -123,7 +124,10 @@ export function createNotify(deps: NotifyDeps) {
   const heartbeat = new Heartbeat({
     url: async () => {
       const { url } = settings.heartbeat;
-      return url === undefined ? undefined : address(url, 'heartbeat.url');
+      if (url === undefined) return undefined;
+      // It may be a command: that is not run every minute.
+      if (resolved?.from !== url) resolved = { from: url, address: await address(url, 'heartbeat.url') };
+      return resolved.address;
     },
     problems: () =>
       [

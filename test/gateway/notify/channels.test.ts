@@ -198,6 +198,23 @@ describe('the heartbeat', () => {
     expect(got[1]).toMatchObject({ path: '/ping/uuid/fail', body: 'telegram: token revoked' });
   });
 
+  it('asks the command that prints its address once', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'heartbeat-'));
+    const ran = join(folder, 'ran');
+    rig = await Rig.start({
+      config: {
+        heartbeat: { url: `!echo ran >> '${ran}'; echo ${base}/ping/uuid` },
+        platforms: { telegram: { enabled: true } },
+      },
+    });
+    await until(rig, 1);
+    await rig.pass(60_000);
+    await until(rig, 2);
+    expect(got.map(({ path }) => path)).toEqual(['/ping/uuid', '/ping/uuid']);
+    expect(readFileSync(ran, 'utf8')).toBe('ran\n');
+    rmSync(folder, { recursive: true });
+  });
+
   it('that is not answered is logged once until it works again', async () => {
     const lines: string[] = [];
     const log = {
