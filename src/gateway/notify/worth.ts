@@ -1,5 +1,5 @@
 /** What of all that happens is worth a notice, and how it reads. Pure. */
-import type { AgentAnswer, AgentQuestion } from '../agent/question.ts';
+import { type AgentAnswer, type AgentQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { PairingOutcome } from '../events.ts';
 import {
   type AdapterView,
@@ -104,6 +104,7 @@ export function approvalNotice(view: DialogView, dialog: Dialog | undefined): No
 
 function waitingOf(question: AgentQuestion): string {
   if (question.resume === true) return 'An interrupted turn is waiting for a decision';
+  if (question.call?.tool === RAISE_LIMIT_TOOL) return 'Raising a spending limit is waiting for approval';
   return `${isFile(question) ? 'Sending files' : 'A tool call'} is waiting for approval`;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type AgentQuestion, RAISE_LIMIT_TOOL, SEND_FILE_TOOL } from '../../../src/gateway/agent/question.ts';
 import type { AdapterState } from '../../../src/gateway/model.ts';
 import { type Notice, noticeText, together, wholeOr } from '../../../src/gateway/notify/notice.ts';
 import { ownerFinding, readOwners } from '../../../src/gateway/notify/owners.ts';
@@ -6,11 +7,13 @@ import { dueNow, isQuiet } from '../../../src/gateway/notify/pace.ts';
 import {
   adapterProblem,
   agentProblem,
+  approvalNotice,
   diskProblem,
   endOf,
   pairingNotice,
   shortOf,
 } from '../../../src/gateway/notify/worth.ts';
+import { dialogView } from '../../../src/gateway/questions/dialog.ts';
 
 const MINUTE = 60_000;
 const at = (time: string): number => Date.parse(`2026-05-06T${time}:00Z`);
@@ -87,6 +90,37 @@ describe('what is worth a notice', () => {
       urgent: true,
       text: 'no model\n\nLog in.',
     });
+  });
+
+  it('a question to the operator, by what it is about', () => {
+    const title = (question: Omit<AgentQuestion, 'kind' | 'title'>): string | undefined => {
+      const asked: AgentQuestion = {
+        kind: question.call ? 'approval' : 'select',
+        title: 'bash',
+        ...question,
+      };
+      const about = { id: 'q2abc', number: 1, sessionId: 's1', createdAt: 0, expiresAt: MINUTE };
+      const dialog = { ...about, question: asked, chat: undefined, requester: undefined };
+      return approvalNotice(dialogView(dialog), dialog)?.title;
+    };
+    const call = {
+      tool: 'bash',
+      argumentsJson: '{"command":"ls"}',
+      hash: '',
+      dangerous: true,
+      reason: 'r',
+      groupKey: 'k',
+      group: 'g',
+    };
+    const raise = { ...call, tool: RAISE_LIMIT_TOOL };
+    const file = { ...call, tool: SEND_FILE_TOOL, argumentsJson: '{"files":[]}' };
+    expect(title({ call })).toBe('A tool call is waiting for approval (#1)');
+    expect(title({ call: file })).toBe('Sending files is waiting for approval (#1)');
+    expect(title({ call: raise })).toBe('Raising a spending limit is waiting for approval (#1)');
+    expect(title({ options: ['Continue', 'Drop'], resume: true })).toBe(
+      'An interrupted turn is waiting for a decision (#1)',
+    );
+    expect(title({ options: ['red', 'blue'] })).toBeUndefined();
   });
 
   it('a disk below 256 MiB, until there is clearly more', () => {
