@@ -35,8 +35,11 @@ export function readRequest(text: string): ApprovalRequest | undefined {
   if (typeof reason !== 'string' || typeof groupKey !== 'string' || typeof group !== 'string')
     return undefined;
   if (toolHash(tool, argumentsJson) !== hash) return undefined;
-  const known = typeof callId === 'string' ? { callId } : {};
-  return { type: 'call', call: { tool, ...known, argumentsJson, hash, dangerous, reason, groupKey, group } };
+  // A new field of a call does not compile until it is read here: it would be lost on the way.
+  const needed = { tool, argumentsJson, hash, dangerous, reason, groupKey, group } satisfies Required<
+    Omit<ToolCall, 'callId' | 'always'>
+  >;
+  return { type: 'call', call: { ...needed, ...(typeof callId === 'string' ? { callId } : {}) } };
 }
 
 /** Undefined for anything that the gateway does not send. */
