@@ -26,7 +26,7 @@ function show(context: ActionContext, name: string): void {
     );
 }
 
-/** They name no row, so they go to the one gateway on the screen. */
+/** They name no row of one gateway, so they go to the one on the screen. */
 const ON_ONE_GATEWAY: ReadonlySet<string> = new Set([
   'gateway.start',
   'gateway.restart',
@@ -38,6 +38,8 @@ const ON_ONE_GATEWAY: ReadonlySet<string> = new Set([
   'pairing.phone',
   'allow',
   'allowlist.erase',
+  'home.set',
+  'session.erase',
   'task.start',
   'schedule.new',
   'adapter.command',
@@ -49,16 +51,15 @@ const ON_ONE_GATEWAY: ReadonlySet<string> = new Set([
   'open.schedules',
 ]);
 
+/** Why it cannot be done while all gateways are on the screen. */
+export function needsOneGateway({ slices }: ActionContext): string | undefined {
+  return showsAll(slices) ? 'this needs one gateway: choose one with :ctx <name>' : undefined;
+}
+
 /** The action, refused before it asks anything while all gateways are on the screen. */
 export function onOneGateway(action: Action): Action {
   if (!ON_ONE_GATEWAY.has(action.id)) return action;
-  return {
-    ...action,
-    disabled: (context) =>
-      showsAll(context.slices)
-        ? 'this needs one gateway: choose one with :ctx <name>'
-        : action.disabled?.(context),
-  };
+  return { ...action, disabled: (context) => needsOneGateway(context) ?? action.disabled?.(context) };
 }
 
 /** "the gateway", with its name where the console has several. */

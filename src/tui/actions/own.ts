@@ -6,6 +6,7 @@ import { clean } from '../draw/cells.ts';
 import type { ListId } from '../lists/list.ts';
 import { sentenceOf } from '../state/sentence.ts';
 import type { Action, ActionContext } from './action.ts';
+import { needsOneGateway } from './contexts.ts';
 
 const OWN_LISTS = ['sessions', 'tasks', 'pairing', 'adapters', 'refusals', 'allowlist', 'outbox'] as const;
 type OwnList = (typeof OWN_LISTS)[number];
@@ -123,7 +124,9 @@ export function ownActions(commands: readonly OwnCommand[] = []): readonly Actio
         help: `Your command: ${clean(command.run.join(' '), 80)}`,
         hint: 30,
         careful: list,
-        disabled: (context) => (context.target(list) === undefined ? 'no row is selected' : undefined),
+        // A program is not told of which gateway the row is: it would act on the wrong one.
+        disabled: (context) =>
+          needsOneGateway(context) ?? (context.target(list) === undefined ? 'no row is selected' : undefined),
         run: (context) => run(context, command, list),
       }),
     ),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { outboxView, sessionView, snapshotOf, taskView } from '../fixtures.ts';
+import { NOW, outboxView, sessionView, snapshotOf, taskView } from '../fixtures.ts';
 import { harness } from '../harness.ts';
 
 describe('sessions', () => {
@@ -420,6 +420,7 @@ describe('the palette', () => {
       'doctor',
       'invite',
       'allow telegram 7',
+      'home telegram',
       'task start x',
     ]) {
       all.press(':');
@@ -429,7 +430,21 @@ describe('the palette', () => {
       expect(all.text().join('\n'), words).toContain('this needs one gateway: choose one with :ctx <name>');
       all.press('esc esc esc');
     }
-    expect(all.operator.commands).toEqual([]);
+    // Its row names a platform and a person, but no gateway.
+    const session = sessionView('work›s1', { lastFailure: { at: NOW, reason: 'no model' } });
+    const failed = harness({
+      contexts: [context('all', true), context('here', false), context('work', false)],
+      snapshot: snapshotOf({ sessions: [session] }),
+      commands: [{ key: 'X', name: 'ticket', run: ['ticket', '{id}'] }],
+      keyMs: 1_100,
+    });
+    for (const keys of ['H', 'X']) {
+      failed.press(`2 ${keys}`);
+      await failed.settle();
+      expect(failed.text().at(-1), keys).toContain('this needs one gateway');
+    }
+    expect(failed.effects.programs).toEqual([]);
+    expect([...all.operator.commands, ...failed.operator.commands]).toEqual([]);
     const one = harness({ contexts: [context('all', false), context('here', false), context('work', true)] });
     one.press(':');
     one.type('stop');
