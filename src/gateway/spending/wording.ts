@@ -97,7 +97,12 @@ export function raisedWords(raised: readonly Applied[], by: Amount): string {
 }
 
 function refusalHint(by: Applied): string {
-  return `Spending limit reached: ${limitWords(by)}, ${usedWords(by)} used. Raise it until it resets: pi-gateway-tui limits raise ${raiseWords(by)}`;
+  // Nobody can name a turn from outside of it.
+  const step =
+    by.limit.per === 'turn'
+      ? 'Change limits.spend, or set "then": "ask" to be asked while the turn waits.'
+      : `Raise it until it resets: pi-gateway-tui limits raise ${raiseWords(by)}`;
+  return `Spending limit reached: ${limitWords(by)}, ${usedWords(by)} used. ${step}`;
 }
 
 /** How the cell is named in `limits raise`. */

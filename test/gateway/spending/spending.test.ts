@@ -202,6 +202,17 @@ describe('a spending limit', () => {
     expect(await left()).toBe(9000);
   });
 
+  it('of a turn is not said to be raised by a command that cannot raise it', async () => {
+    const spending = await new Desk().open([{ ...DAY, per: 'turn' }]);
+    const refusal = await new Desk().meter(spending, ADA)(call(20_000, 100), 't1', signal);
+    expect(isRefusal(refusal) ? refusal.hint : '').toMatch(
+      /used\. Change limits\.spend, or set "then": "ask"/,
+    );
+    await expect(
+      spending.raise({ scope: 'person', per: 'turn', subject: 'telegram:7' }, {}),
+    ).rejects.toMatchObject({ code: 'limit_of_turn' });
+  });
+
   it('refuses a model without a price under a limit in dollars, and says how to set one', async () => {
     const desk = new Desk();
     const spending = await desk.open([{ scope: 'all', per: 'month', max: { usd: 5 } }]);
