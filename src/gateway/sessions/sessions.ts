@@ -8,7 +8,8 @@ export interface SessionRecord {
   readonly chat: ChatRef;
   readonly chatKind: ChatKind;
   readonly chatName: string | undefined;
-  readonly senderId: string;
+  /** Who began it; `erased` once everything about them is. */
+  senderId: string;
   senderName: string;
   title: string;
   readonly createdAt: number;

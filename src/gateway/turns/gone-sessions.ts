@@ -68,6 +68,7 @@ export class GoneSessions {
     const { live, sessions, feed } = this.#deps;
     const session = sessions.get(id);
     if (session === undefined || !senderIds.includes(session.senderId)) return;
+    session.senderId = 'erased';
     session.senderName = 'erased';
     session.title = '';
     feed.show(session, live.get(id)?.queue);

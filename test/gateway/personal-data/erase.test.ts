@@ -147,6 +147,9 @@ describe('erasing a person', () => {
     const done = await rig.operator.run({ type: 'person.erase', ...person });
     expect(done.message).toBe(`telegram ${ADA} is erased`);
     expectErased(planted);
+    // Memory forgets who began the session of the group as the store does: questions there name the beginner.
+    const group = rig.operator.snapshot().sessions.find(({ chat }) => chat.chatId === '-100');
+    expect(group).toMatchObject({ senderId: 'erased', senderName: 'erased' });
     // The id is in the line that says who erased whom, and nowhere else.
     expect(places(ADA)).toEqual(['/data/gateway-security.db']);
     const [line] = await rig.operator.query('audit', { limit: 1 });
