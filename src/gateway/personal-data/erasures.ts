@@ -201,13 +201,13 @@ export class Erasures {
     const mentions = mentionsOf(holdings.person, ownIds(holdings));
     const left: string[] = [];
     await this.#eraseRows(holdings, mentions);
-    for (const path of [...holdings.directories, ...holdings.sessionFiles, ...holdings.exports])
-      await rm(path, { recursive: true, force: true });
+    const paths = [...holdings.directories, ...holdings.sessionFiles, ...holdings.exports];
+    for (const path of paths) await remove(path);
     left.push(...(await this.#eraseState(holdings.person, mentions)));
     await this.#eraseLogs(holdings, mentions);
     // What ended in the middle may have written once more.
     await this.#eraseRows(holdings, mentions);
-    for (const path of holdings.sessionFiles) await rm(path, { force: true });
+    for (const path of holdings.sessionFiles) await remove(path);
     await archive.index();
     await stores.sessions.purge();
     await stores.tasks.purge();
@@ -215,8 +215,7 @@ export class Erasures {
       tx.run("UPDATE erasures SET state = 'purge', holdings = '' WHERE id = ?", [id]),
     );
     await this.#end(id);
-    for (const path of [...holdings.sessionFiles, ...holdings.directories])
-      if (existsSync(path)) left.push(`${path} could not be removed`);
+    for (const path of paths) if (existsSync(path)) left.push(`${path} could not be removed`);
     log.info('a person was erased');
     return { left: [...left, ...holdings.elsewhere] };
   }
@@ -275,6 +274,11 @@ export class Erasures {
     await editDirectory(folder.logs, logEdit(mentions));
     this.#deps.receiver.forget(person.ids, person.names);
   }
+}
+
+/** What cannot be removed is named at the end: it must not hold up the rest, or a start. */
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => {});
 }
 
 function unknown({ platform, userId }: Person): GatewayError {

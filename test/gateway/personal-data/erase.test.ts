@@ -211,6 +211,19 @@ describe('erasing a person', () => {
     expect(rig.stores.security.all('SELECT * FROM erasures')).toEqual([]);
   });
 
+  it('goes on without a file that cannot be removed, and names it', async () => {
+    await start();
+    await say(`private ${CANARY}`);
+    await rig.pass(1_000);
+    // Not even root removes this one; on other systems it is not there.
+    const file = '/proc/version';
+    await rig.stores.sessions.write((tx) => tx.run('UPDATE sessions SET session_file = ?', [file]));
+    const { data } = await rig.operator.run({ type: 'person.erase', ...person });
+    expect(data).toEqual({ left: existsSync(file) ? [`${file} could not be removed`] : [] });
+    expect(places(CANARY)).toEqual([]);
+    expect(rig.stores.security.all('SELECT * FROM erasures')).toEqual([]);
+  });
+
   it('stops the turn of the person first, and takes what they write meanwhile as that of a new user', async () => {
     await start();
     await say(`[hang] ${CANARY}`);
