@@ -92,8 +92,8 @@ export function rangesOf(numbers: readonly number[]): string {
 }
 
 /** Whether the line of an erasure names this line. */
-function namesLine({ action, subject }: ChainedLine, seq: number): boolean {
-  const list = action === ERASE ? /; audit lines (.+)$/u.exec(subject)?.[1] : undefined;
+function namesLine({ subject }: ChainedLine, seq: number): boolean {
+  const list = /; audit lines (.+)$/u.exec(subject)?.[1];
   return (list?.split(', ') ?? []).some((range) => {
     const [from, to = from] = range.split('-').map(Number);
     return from !== undefined && to !== undefined && seq >= from && seq <= to;
@@ -139,7 +139,8 @@ export function verifyChain(
       before = { seq: line.seq, hash: line.hash ?? '' };
     }
     problems.push(...named(failed, lines));
-    for (const line of lines) if (isErased(line)) unnamedErasure(line, lines, add);
+    const erasures = lines.filter(({ action }) => action === ERASE);
+    for (const line of lines) if (isErased(line)) unnamedErasure(line, erasures, add);
     ending(last, head, add);
   }
   if (noted !== undefined) compare(lines, noted, add);
@@ -224,8 +225,8 @@ function named(failed: readonly ChainedLine[], lines: readonly ChainedLine[]): C
   });
 }
 
-function unnamedErasure(line: ChainedLine, lines: readonly ChainedLine[], add: Add): void {
-  if (lines.some((each) => each.seq > line.seq && namesLine(each, line.seq))) return;
+function unnamedErasure(line: ChainedLine, erasures: readonly ChainedLine[], add: Add): void {
+  if (erasures.some((each) => each.seq > line.seq && namesLine(each, line.seq))) return;
   add(
     'erased',
     line.seq,
