@@ -66,7 +66,7 @@ export function stateFilesOf(folder: string, { named }: Mentions): string[] {
     const path = join(folder, name);
     const facts = statSync(path, { throwIfNoEntry: false });
     if (facts?.isDirectory() === true) return stateFilesOf(path, { named, withoutNames: (text) => text });
-    if (facts === undefined || facts.size > MOST_BYTES) return [];
+    if (facts?.isFile() !== true || facts.size > MOST_BYTES) return [];
     return named(name) || named(readFileSync(path, 'utf8')) ? [path] : [];
   });
 }

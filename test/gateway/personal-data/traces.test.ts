@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -27,6 +29,14 @@ describe('traces of a person in files', () => {
     writeFileSync(path, `${line('ada')}\n${line('ada').slice(0, 20)}\n${line('bob')}\n`);
     await editLines(path, refusalEdit(isRefusalOf(person('ada'))));
     expect(readFileSync(path, 'utf8')).toBe(`${line('bob')}\n`);
+  });
+
+  it('are looked for in files, and not in sockets of a program that runs', async () => {
+    if (process.platform === 'win32') return; // no sockets in directories
+    const server = createServer().listen(join(folder, 'program.sock'));
+    await once(server, 'listening');
+    expect(stateFilesOf(folder, mentionsOf(person('ada')))).toEqual([]);
+    server.close();
   });
 
   it('are found whatever letters an id has, also between bytes that are no text', () => {
