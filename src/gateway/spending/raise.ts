@@ -66,7 +66,7 @@ export function isRaised({ tokens, nano }: SpendLimit, by: Amount): boolean {
   return (tokens !== undefined && by.tokens > 0) || (nano !== undefined && by.nano > 0);
 }
 
-export function noLimit({ scope, per, subject }: RaiseTarget): GatewayError {
+function noLimit({ scope, per, subject }: RaiseTarget): GatewayError {
   const whose = subject === undefined ? '' : ` ${subject}`;
   return new GatewayError('limit_not_found', `no spending limit is set for ${scope}${whose} per ${per}`, {
     status: 404,
