@@ -13,6 +13,7 @@ import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.
 import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/inbound.ts';
 import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
+import { GROUPS, helpText } from '../src/cli/help.ts';
 import { WORDS } from '../src/extension/words.ts';
 import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
@@ -22,6 +23,7 @@ import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
 import { NOW } from '../test/tui/fixtures.ts';
 import { harness } from '../test/tui/harness.ts';
+import { errorRows, rejectionRows } from './error-reference.ts';
 import { play, said, scene } from './scene.ts';
 import { svgOf } from './svg.ts';
 
@@ -98,34 +100,6 @@ function allowed(choices: ConfigKey['choices'], range: ConfigKey['range']): stri
     : `From ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}.`;
 }
 
-/** Every code that an error can carry, read from the places that make them. */
-function errorCodes(): string {
-  const found = new Map<string, { message: string; hint: string }>();
-  for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue;
-    const code = readFileSync(join(entry.parentPath, entry.name), 'utf8');
-    for (const match of code.matchAll(
-      /new (?:GatewayError|RequestRefused)\(\s*'([a-z_]+)',\s*([`'"])((?:\\.|(?!\2).)*)\2([\s\S]{0,400}?)\n? *\);/g,
-    )) {
-      const hint = /hint:\s*([`'"])((?:\\.|(?!\1).)*)\1/.exec(match[4] ?? '')?.[2] ?? '';
-      // The same error may be made in several places: the one that says what to do speaks for them.
-      if (!found.has(match[1] ?? '') || (found.get(match[1] ?? '')?.hint === '' && hint !== ''))
-        found.set(match[1] ?? '', { message: readable(match[3] ?? ''), hint: readable(hint) });
-    }
-  }
-  return table(
-    ['Code', 'Says', 'What to do'],
-    [...found]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([code, { message, hint }]) => [`\`${code}\``, message, hint]),
-  );
-}
-
-/** A template's holes become dots. */
-function readable(text: string): string {
-  return text.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, '…').replaceAll("\\'", "'");
-}
-
 const GENERATED: Readonly<Record<string, () => string>> = {
   'picture-small': () => picture(72, 22, '4'),
   'picture-help': () => picture(100, 34, '?'),
@@ -152,11 +126,22 @@ const GENERATED: Readonly<Record<string, () => string>> = {
       ]),
     ),
   'cli-commands': () =>
+    Object.entries(GROUPS)
+      .map(([group, title]) => {
+        const rows = COMMANDS.filter((row) => row.group === group).map((row) => [
+          `\`pi-gateway-tui ${`${row.name} ${row.args}`.trim()}\``,
+          row.help,
+          `\`${row.example}\``,
+        ]);
+        return `### ${title}\n\n${table(['Command', 'Does', 'Example'], rows)}`;
+      })
+      .join('\n\n'),
+  'cli-flags': () =>
     table(
-      ['Command', 'Does'],
-      COMMANDS.map((row) => [
-        `\`pi-gateway-tui ${row.name}${row.args === '' ? '' : ` ${row.args}`}\``,
-        row.help,
+      ['Flag', 'Meaning'],
+      [...helpText().matchAll(/^ {2}(-{1,2}\S.*?):? {2,}(\S.*)$/gm)].map(([, flag = '', meaning = '']) => [
+        `\`${flag}\``,
+        meaning,
       ]),
     ),
   'gateway-words': () =>
@@ -175,7 +160,8 @@ const GENERATED: Readonly<Record<string, () => string>> = {
     ),
   configuration,
   'discord-kinds': () => kinds(discord.GIVEN, discord.UNREADABLE),
-  errors: errorCodes,
+  errors: () => table(['Code', 'Message or cause', 'What to do'], errorRows(root)),
+  rejections: () => table(['Code', 'Reason', 'What to do'], rejectionRows(root)),
   'slack-kinds': () => kinds(slack.GIVEN, slack.UNREADABLE),
   'telegram-kinds': () => kinds({ ...GIVEN, ...DESCRIBED }, UNREADABLE),
   'twitch-kinds': () =>

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ROOT } from './support/gateway-process.ts';
 
-it('keeps every generated table and picture of the documentation up to date', () => {
+it('keeps every generated table and picture of the documentation up to date', { timeout: 120_000 }, () => {
   const run = spawnSync(process.execPath, [join(ROOT, 'scripts/docs.ts'), '--check'], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -12,17 +12,50 @@ it('keeps every generated table and picture of the documentation up to date', ()
   expect(run.stdout + run.stderr).toBe('');
 });
 
+const PAGES = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`)
+  .sort();
+const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
+
+it('names every page in the index', () => {
+  const linked = new Set(
+    [...read('docs/README.md').matchAll(/\]\(([^)#]+)/g)].map((match) => `docs/${match[1]}`),
+  );
+  expect(PAGES.filter((page) => page !== 'docs/README.md' && !linked.has(page))).toEqual([]);
+});
+
+/** What a reader may want: the first word of every page. Decisions tell why, and begin as they like. */
+const WISHES =
+  /^(Approve|Attach|Change|Chat|Control|Find|Get|Keep|Let|Look|Measure|Migrate|Open|Operate|Run|See|Send|Set|Show|Stop|Talk|Translate|Understand|Watch|Back|Choose|Make) /;
+
+it('begins every page with its title and with what the reader can do there', () => {
+  const wrong = PAGES.filter((page) => !page.startsWith('docs/decisions/')).filter((page) => {
+    const [title = '', blank, first = ''] = read(page).split('\n');
+    return !/^# \S/.test(title) || blank !== '' || !WISHES.test(first);
+  });
+  expect(wrong).toEqual([]);
+});
+
+it('lists every error code that a test expects anywhere, with no source text in the tables', () => {
+  const errors = read('docs/errors.md');
+  const listed = new Set([...errors.matchAll(/^\| `([a-z_]+)` \|/gm)].map((match) => match[1]));
+  /** Reasons of decisions, which are no errors, and a code that a test makes up. */
+  const others = new Set(['no_tool', 'no_answer']);
+  const expected = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .flatMap((name) => [...read(`test/${name}`).matchAll(/code: '([a-z]+(?:_[a-z]+)+)'/g)])
+    .map((match) => match[1] ?? '');
+  expect(expected.length).toBeGreaterThan(50);
+  expect([...new Set(expected)].filter((code) => !listed.has(code) && !others.has(code))).toEqual([]);
+  expect(errors).not.toMatch(/\$\{|undefined|=>|\?\?/);
+});
+
 const withoutCode = (text: string): string =>
   text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
 
 it('links only to files that exist', () => {
-  const pages = [
-    'README.md',
-    'CONTRIBUTING.md',
-    ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => `docs/${name}`),
-  ];
+  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...PAGES];
   const broken = pages.flatMap((page) =>
     [...withoutCode(readFileSync(join(ROOT, page), 'utf8')).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
       .map((match) => match[1] ?? '')

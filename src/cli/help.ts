@@ -1,7 +1,7 @@
 /** `--help`: the page of the program, and one for each command. */
 import { COMMANDS } from './commands.ts';
 
-const TITLES = {
+export const GROUPS = {
   start: 'Start and stop',
   access: 'Access',
   sessions: 'Sessions',
@@ -57,7 +57,7 @@ Example
 }
 
 function programPage(commands: typeof COMMANDS): string {
-  const groups = Object.entries(TITLES).map(([group, title]) => {
+  const groups = Object.entries(GROUPS).map(([group, title]) => {
     const lines = commands
       .filter((each) => each.group === group)
       .map(({ name, args, help }) => [`${name} ${args}`.trim(), help] as const);

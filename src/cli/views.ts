@@ -118,7 +118,7 @@ export const VIEWS: readonly View[] = [
         args: '[raise <scope> <per> [subject] [amount]]',
         group: 'sessions',
         help: 'show spending limits and what is used of them, or raise one until it resets',
-        example: 'limits raise person day telegram:12345 $5',
+        example: 'limits raise person day telegram:12345 5usd',
       },
     ],
     show: async (operator) => shown(await operator.query('limits', {}), print.limits),
