@@ -1,10 +1,10 @@
-import { Box, Text } from 'ink';
+import { Text } from 'ink';
 import { memo, type ReactNode } from 'react';
 import { withPlaceholders } from '../draw/placeholders.ts';
-import { painted } from '../terminal/frame-cache.ts';
+import { paintedScreen } from '../terminal/frame-cache.ts';
 
 export interface LinesProps {
-  /** Painted, each exactly as wide as its place. */
+  /** Painted, each exactly as wide as the screen. */
   readonly lines: readonly string[];
   readonly width: number;
 }
@@ -17,20 +17,7 @@ function same(a: LinesProps, b: LinesProps): boolean {
   );
 }
 
-/** React visits only the rows that changed. */
-const Row = memo(function Row({ line, width }: { readonly line: string; readonly width: number }): ReactNode {
-  return <Text wrap="truncate-end">{painted(withPlaceholders(line), width)}</Text>;
-});
-
-/** Painted lines one under the other. Rows never shrink: a fixed column would squeeze them to nothing. */
+/** Painted lines one under the other, as one text: React and the layout have nothing to do for a line. */
 export const Lines = memo(function Lines({ lines, width }: LinesProps): ReactNode {
-  return (
-    <Box flexDirection="column" flexShrink={0}>
-      {lines.map((line, index) => (
-        // Lines have no identity but their place on the screen.
-        // biome-ignore lint/suspicious/noArrayIndexKey: the index is the row
-        <Row key={index} line={line} width={width} />
-      ))}
-    </Box>
-  );
+  return <Text wrap="truncate-end">{paintedScreen(lines.map(withPlaceholders), width)}</Text>;
 }, same);

@@ -44,6 +44,41 @@ export function paintedCells(row: string): number | undefined {
   return paintedRows.get(row);
 }
 
+/** A whole screen that the console has painted. */
+interface PaintedScreen {
+  readonly text: string;
+  readonly rows: readonly string[];
+  readonly cells: number;
+}
+
+/** Ink asks for the one that it draws, and for the one before while a frame is thrown away; the newest comes first. */
+let screens: readonly PaintedScreen[] = [];
+const SCREENS_KEPT = 3;
+
+/**
+ * Tells of a screen: rows as in `painted`, one under the other. Ink gets it as one text, so that neither React nor the
+ * layout has to visit rows. The same rows give the same text.
+ */
+export function paintedScreen(rows: readonly string[], cells: number): string {
+  const before = screens[0];
+  for (const [at, row] of rows.entries()) if (row !== before?.rows[at]) painted(row, cells);
+  const screen: PaintedScreen = { text: rows.join('\n'), rows, cells };
+  screens = [screen, ...screens.slice(0, SCREENS_KEPT - 1)];
+  return screen.text;
+}
+
+function screenOf(text: string): PaintedScreen | undefined {
+  return screens.find((screen) => screen.text === text);
+}
+
+/** What the console has painted as a whole: its widest row and its number of rows. */
+function paintedSize(text: string): Dimensions | undefined {
+  const screen = screenOf(text);
+  if (screen !== undefined) return { width: screen.cells, height: screen.rows.length };
+  const width = paintedRows.get(text);
+  return width === undefined ? undefined : { width, height: 1 };
+}
+
 /** `compute`, which depends on its text alone, remembering the results of the last texts. */
 export function memoized<Result>(compute: (text: string) => Result): (text: string) => Result {
   const results = new Recent<{ readonly value: Result }>();
@@ -62,7 +97,7 @@ export function memoized<Result>(compute: (text: string) => Result): (text: stri
  */
 export function withPaintedText(sanitize: (text: string) => string): (text: string) => string {
   const clean = memoized(sanitize);
-  return (text) => (paintedRows.get(text) === undefined ? clean(text) : text);
+  return (text) => (paintedSize(text) === undefined ? clean(text) : text);
 }
 
 /**
@@ -71,7 +106,7 @@ export function withPaintedText(sanitize: (text: string) => string): (text: stri
  */
 export function withPaintedWidths(widest: (text: string) => number): (text: string) => number {
   const measure = memoized(widest);
-  return (text) => paintedRows.get(text) ?? measure(text);
+  return (text) => paintedSize(text)?.width ?? measure(text);
 }
 
 interface Dimensions {
@@ -84,10 +119,7 @@ interface Dimensions {
  * @public For the build: scripts/ink-frame-cache.ts.
  */
 export function withPaintedSizes(measure: (text: string) => Dimensions): (text: string) => Dimensions {
-  return (text) => {
-    const width = paintedRows.get(text);
-    return width === undefined ? measure(text) : { width, height: 1 };
-  };
+  return (text) => paintedSize(text) ?? measure(text);
 }
 
 /** `width`, answered at once for text of narrow characters only. */
@@ -101,6 +133,8 @@ interface Write {
   readonly x: number;
   readonly y: number;
   readonly text: string;
+  /** Its place in the text that was written. */
+  readonly index: number;
   readonly transformers: readonly Transformer[];
 }
 
@@ -170,10 +204,18 @@ export function withRowCache(Original: InkOutputClass): InkOutputClass {
       options: { transformers: readonly Transformer[] },
     ): void {
       super.write(x, y, text, options);
-      if (text === '' || this.#rows === undefined) return;
+      if (text === '') return;
+      const lines = screenOf(text)?.rows ?? [text];
+      for (const [index, line] of lines.entries())
+        this.#row({ x, y: y + index, text: line, index, transformers: options.transformers });
+    }
+
+    #row(write: Write): void {
+      const { x, y, text } = write;
+      if (this.#rows === undefined) return;
       const simple =
         x === 0 && Number.isInteger(y) && y >= 0 && !text.includes('\n') && this.#rows[y] === undefined;
-      if (simple) this.#rows[y] = { x, y, text, transformers: options.transformers };
+      if (simple) this.#rows[y] = write;
       else this.#rows = undefined;
     }
 
@@ -189,10 +231,10 @@ export function withRowCache(Original: InkOutputClass): InkOutputClass {
       const lines = Array.from({ length: this.#height }, (_, y) => {
         const write = rows[y];
         if (write === undefined) return '';
-        const { text, transformers } = write;
+        const { text, index, transformers } = write;
         const known = paintedRows.get(text);
         const line = transformers.reduce(
-          (before, transform) => transform(before, 0),
+          (before, transform) => transform(before, index),
           known === undefined ? plain(text) : text,
         );
         return known === this.#width && line === text ? text.trimEnd() : paint(line);

@@ -7,7 +7,15 @@ import { exact, type Line, paint, span } from '../../../src/tui/draw/line.ts';
 import { ownTheme } from '../../../src/tui/draw/own-theme.ts';
 import { withClusters, withPlaceholders } from '../../../src/tui/draw/placeholders.ts';
 import { isStyle, type Style, themeNamed } from '../../../src/tui/draw/theme.ts';
-import { type InkOutputClass, painted, withRowCache } from '../../../src/tui/terminal/frame-cache.ts';
+import {
+  type InkOutputClass,
+  painted,
+  paintedScreen,
+  withPaintedSizes,
+  withPaintedText,
+  withPaintedWidths,
+  withRowCache,
+} from '../../../src/tui/terminal/frame-cache.ts';
 import { rowUpdate, withRowUpdates } from '../../../src/tui/terminal/row-update.ts';
 import { tries } from '../../support/tries.ts';
 import { VirtualTerminal } from '../virtual-terminal.ts';
@@ -76,6 +84,59 @@ describe('a painted row', () => {
       }),
       { numRuns: tries(3_000) },
     );
+  });
+
+  it('stands in a screen of one text as Ink writes that text', () => {
+    const overlap = fc.option(fc.record({ x: fc.nat(WIDTH), y: fc.nat(8) }), { nil: undefined });
+    fc.assert(
+      fc.property(
+        fc.array(line, { minLength: 1, maxLength: 8 }),
+        theme,
+        fc.nat(9),
+        overlap,
+        (lines, look, height, over) => {
+          const rows = lines.map((pieces) => withPlaceholders(paint(rowOf(pieces), look)));
+          const written = (Output: InkOutputClass): unknown => {
+            const output = new Output({ width: WIDTH, height });
+            output.write(0, 0, rows.join('\n'), { transformers: [(each) => each] });
+            if (over !== undefined) output.write(over.x, over.y, 'table', { transformers: [] });
+            return output.get();
+          };
+          const expected = written(Original);
+          expect(written(Cached)).toEqual(expected);
+          const text = paintedScreen(rows, WIDTH);
+          expect(text).toBe(rows.join('\n'));
+          expect(written(Cached)).toEqual(expected);
+        },
+      ),
+      { numRuns: tries(3_000) },
+    );
+  });
+
+  it('is neither cleaned nor measured again, alone or in a screen', () => {
+    const asked: string[] = [];
+    const text = paintedScreen(['first row ', 'second row'], 10);
+    const clean = withPaintedText((each) => {
+      asked.push(each);
+      return each;
+    });
+    const width = withPaintedWidths((each) => {
+      asked.push(each);
+      return 0;
+    });
+    const size = withPaintedSizes((each) => {
+      asked.push(each);
+      return { width: 0, height: 0 };
+    });
+    expect([clean(text), width(text), size(text)]).toEqual([text, 10, { width: 10, height: 2 }]);
+    expect([clean('first row '), width('first row '), size('second row').height]).toEqual([
+      'first row ',
+      10,
+      1,
+    ]);
+    expect(asked).toEqual([]);
+    expect(size('another\ntext')).toEqual({ width: 0, height: 0 });
+    expect(asked).toEqual(['another\ntext']);
   });
 
   it('shows after a change what it shows when it is written whole', async () => {
