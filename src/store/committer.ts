@@ -1,8 +1,8 @@
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { storageFailure } from './damage.ts';
 import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
+
 import { RecordingTx, type Tx } from './transaction.ts';
 
 /** Below this a sync is typically over before another thread could have taken it up and answered. */
@@ -57,9 +57,12 @@ interface Batch {
 const BATCH_MS = 8;
 const BATCH_BYTES = 1024 * 1024;
 
+/** What a journal has to be able to do: a file's, or PostgreSQL's. */
+type JournalWriter = Pick<Journal, 'prepare' | 'add' | 'discard' | 'pendingBytes' | 'flush' | 'seal'>;
+
 export interface CommitterOptions {
   readonly engine: Engine;
-  readonly journal: Journal;
+  readonly journal: JournalWriter;
   readonly log: Logger;
   /** Names the database in errors. */
   readonly path: string;
@@ -71,6 +74,8 @@ export interface CommitterOptions {
   readonly diskBusy: () => boolean;
   /** Throws when another process has taken over the data directory. */
   readonly fence: () => void;
+  /** What callers hear when the journal did not take a batch. */
+  readonly failureOf: (error: unknown) => GatewayError;
 }
 
 /**
@@ -308,7 +313,7 @@ export class Committer {
 
   #failure(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error;
-    const failure = storageFailure(error, this.#options.path);
+    const failure = this.#options.failureOf(error);
     // Said once, not with every message that comes in meanwhile.
     if (this.#refused === undefined) this.#options.log.error(failure.message, { code: failure.code });
     this.#refused = failure;
