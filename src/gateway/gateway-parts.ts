@@ -379,6 +379,7 @@ export function createParts(
     archive,
     notify,
     journal,
+    sessionFileOf,
   };
 }
 

@@ -4,6 +4,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { Database } from '../store/database.ts';
 import { StoreHealth } from '../store/health.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
+import type { ModelUse } from './agent/model-call.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
@@ -165,13 +166,13 @@ export class Gateway {
       agentProblem: () => (this.#agentCheck.ok ? undefined : this.#agentCheck.detail),
     });
     this.spending.load();
-    await this.spending.recover();
     // Made before anything is taken up: answers need the platform's markup even while it is offline.
     await this.adapters.prepareEnabled();
     await this.erasures.resume();
     this.outbox.recover();
     // What a killed agent has left running could still change what its turn did.
     await this.deps.agent?.endLeftOver?.(this.#parts.journal.marks());
+    await this.spending.recover((session, calls) => this.#reportedUse(session, calls));
     await this.bindings.recover();
     const { inbox, receiver } = this.#parts;
     const taken = await recoverInbox({
@@ -199,6 +200,12 @@ export class Gateway {
     this.#parts.maintenance.start();
     this.#health.start();
     this.#state = 'running';
+  }
+
+  /** What a gateway that was killed did not hear of any more. */
+  async #reportedUse(session: string, calls: readonly string[]): Promise<ReadonlyMap<string, ModelUse>> {
+    const { agent } = this.deps;
+    return (await agent?.reported?.(this.#parts.sessionFileOf(session), calls)) ?? new Map();
   }
 
   /** Connects the enabled adapters; resolves when each has begun its own supervision. */

@@ -24,6 +24,7 @@ class Till {
     this.made.push(made);
     const outputTokens = Math.min(call.outputTokens, this.outputTokens);
     return {
+      id: `r${this.made.length}`,
       outputTokens,
       cut: outputTokens < call.outputTokens ? { sentence: 'Cut.', hint: 'Wait.' } : undefined,
       settle: (use) => {
@@ -73,6 +74,10 @@ describe.each([
       expect(use.tokens).toBeLessThanOrEqual(call.inputTokens + call.outputTokens);
       expect(use.costUsd).toBeGreaterThan(0);
     }
+    // For a gateway that is killed before it hears of it.
+    const file = open().sessionFile ?? '';
+    const reported = await test.agent.reported?.(file, ['r1', 'r2', 'r3']);
+    expect(reported).toEqual(new Map(till.made.map(({ use }, n) => [`r${n + 1}`, use])));
     await open().aside?.({ id: 'aside', text: 'and?' }, () => {}, AbortSignal.timeout(20_000), till.reserve);
     expect(till.made).toHaveLength(3);
     server.reply(() => ({ error: { status: 529, message: 'overloaded' } }));

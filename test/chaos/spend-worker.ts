@@ -3,9 +3,12 @@
  * limits, meter and guard, with 64 conversations that talk to the model server of the parent until each is refused.
  */
 
+import { appendFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { LinkEnd, PiLink } from '../../src/agents/pi/link.ts';
 import { CallMeter } from '../../src/agents/spending/call-meter.ts';
 import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
+import { reportedIn } from '../../src/agents/spending/reported.ts';
 import { SPENDING_TITLE } from '../../src/agents/spending/wire.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
@@ -23,6 +26,12 @@ export interface WorkerJob {
   readonly maxTokens: number;
   readonly maxUsd: number;
   readonly aborts: boolean;
+  /** After a kill it looks into session files for what calls have cost. */
+  readonly asks: boolean;
+}
+
+function sessionFile({ store }: WorkerJob, session: string): string {
+  return join(dirname(store), `${session}.jsonl`);
 }
 
 const MODEL = {
@@ -141,6 +150,7 @@ async function chat(spending: Spending, job: WorkerJob, n: number): Promise<void
     new Reply(request(job.url, context, options));
   const runtime = { stream: send, streamSimple: send };
   if (!guardRuntime(runtime, () => mine)) throw new Error('not guarded');
+  const file = sessionFile(job, `s${n}`);
   let messages: { role: string; content: string }[] = [];
   for (let turn = 0; calls.refusal === undefined; turn += 1) {
     if (messages.length > 8) messages = [];
@@ -158,6 +168,11 @@ async function chat(spending: Spending, job: WorkerJob, n: number): Promise<void
     );
     for await (const _ of stream);
     const result = await stream.result();
+    // As pi does it: at once, and before anything else.
+    appendFileSync(
+      file,
+      `${JSON.stringify({ type: 'message', message: { role: 'assistant', ...Object(result) } })}\n`,
+    );
     if (stop.signal.aborted) calls.during(`t${n}-${turn}`, undefined);
     messages.push({ role: 'assistant', content: stringAt(result, 'text') ?? '' });
   }
@@ -180,8 +195,18 @@ const spending = new Spending(
   ),
 );
 spending.load();
-await spending.recover();
-process.send?.({ type: 'ready' });
+const lost = db.all('SELECT id FROM spend_open').length;
+let found = 0;
+await spending.recover(
+  job.asks
+    ? async (session, calls) => {
+        const uses = await reportedIn(sessionFile(job, session), calls);
+        found += uses.size;
+        return uses;
+      }
+    : undefined,
+);
+process.send?.({ type: 'ready', lost, found });
 await Promise.all(Array.from({ length: job.chats }, (_, n) => chat(spending, job, n)));
 await db.flushed();
 const [view] = spending.views();

@@ -21,6 +21,8 @@ export interface SpendRun {
   readonly aborts: boolean;
   /** Tokens that one byte of text counts as; 1 is the worst that a tokenizer can do. */
   readonly density: number;
+  /** False: as if there were no session files to look into after a kill. Default: true. */
+  readonly asks?: boolean;
 }
 
 export interface SpendResult {
@@ -31,6 +33,9 @@ export interface SpendResult {
   readonly calls: number;
   /** Part of the limit that the gateway counts as used when everybody is refused. */
   readonly counted: number;
+  /** Calls that a kill has cut off, and those of them whose use the session file had. */
+  readonly lost: number;
+  readonly found: number;
 }
 
 const LIMIT_TOKENS = 250_000;
@@ -111,11 +116,13 @@ export async function proveSpend(run: SpendRun): Promise<SpendResult> {
     maxTokens: LIMIT_TOKENS,
     maxUsd: limitUsd,
     aborts: run.aborts,
+    asks: run.asks ?? true,
   };
+  const cut = { lost: 0, found: 0 };
   try {
     let counted: number | undefined;
     for (let kill = 0; counted === undefined; kill += 1)
-      counted = await work(job, kill < run.kills ? Math.random() * 400 : undefined);
+      counted = await work(job, kill < run.kills ? Math.random() * 1500 : undefined, cut);
     return {
       limitTokens: LIMIT_TOKENS,
       limitUsd,
@@ -123,6 +130,7 @@ export async function proveSpend(run: SpendRun): Promise<SpendResult> {
       chargedUsd: provider.usd,
       calls: provider.calls,
       counted,
+      ...cut,
     };
   } finally {
     server.closeAllConnections();
@@ -132,7 +140,11 @@ export async function proveSpend(run: SpendRun): Promise<SpendResult> {
 }
 
 /** One life of the gateway's part; undefined when it was killed before everybody was refused. */
-async function work(job: WorkerJob, killAfterMs: number | undefined): Promise<number | undefined> {
+async function work(
+  job: WorkerJob,
+  killAfterMs: number | undefined,
+  cut: { lost: number; found: number },
+): Promise<number | undefined> {
   const child: ChildProcess = fork(join(import.meta.dirname, 'spend-worker.ts'), {
     env: { ...process.env, SPEND_JOB: JSON.stringify(job) },
     execArgv: [],
@@ -141,7 +153,12 @@ async function work(job: WorkerJob, killAfterMs: number | undefined): Promise<nu
   let counted: number | undefined;
   child.on('message', (message: unknown) => {
     if (stringAt(message, 'type') === 'done') counted = numberAt(message, 'share');
-    else if (killAfterMs !== undefined) setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    else {
+      cut.lost += numberAt(message, 'lost');
+      cut.found += numberAt(message, 'found');
+    }
+    if (stringAt(message, 'type') === 'ready' && killAfterMs !== undefined)
+      setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   });
   const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
   if (counted === undefined && killAfterMs === undefined) throw new Error(`the worker ended with ${code}`);
@@ -154,35 +171,75 @@ export function fault(run: SpendRun, result: SpendResult): string | undefined {
     return `${result.chargedTokens} tokens charged of ${result.limitTokens}`;
   if (result.chargedUsd > result.limitUsd) return `$${result.chargedUsd} charged of $${result.limitUsd}`;
   if (result.counted < 0.9) return `refused at ${result.counted} of the limit`;
-  const used = Math.max(result.chargedTokens / result.limitTokens, result.chargedUsd / result.limitUsd);
+  const used = usable(result);
   // Only what was cut counts for more than was charged.
   if (!run.aborts && run.kills === 0 && used < 0.9) return `only ${used} of the limit was usable`;
   return undefined;
 }
 
+/** How much of the limit the provider has charged when everybody is refused. */
+function usable({ chargedTokens, limitTokens, chargedUsd, limitUsd }: SpendResult): number {
+  return Math.max(chargedTokens / limitTokens, chargedUsd / limitUsd);
+}
+
+const percent = (part: number): string => `${(part * 100).toFixed(1)} %`;
+
+/** Usable part of the limit in runs of one kind. */
+class Tally {
+  #runs = 0;
+  #sum = 0;
+  #least = 1;
+  #lost = 0;
+  #found = 0;
+
+  add(result: SpendResult): void {
+    const used = usable(result);
+    this.#runs += 1;
+    this.#sum += used;
+    this.#least = Math.min(this.#least, used);
+    this.#lost += result.lost;
+    this.#found += result.found;
+  }
+
+  toString(): string {
+    const mean = percent(this.#sum / this.#runs);
+    const cut = this.#lost === 0 ? '' : `; ${this.#found} of ${this.#lost} cut calls found in session files`;
+    return `${this.#runs} runs, usable ${mean} on average, ${percent(this.#least)} at least${cut}`;
+  }
+}
+
 if (process.argv[1] === import.meta.filename) {
   const { values } = parseArgs({
-    options: { runs: { type: 'string', default: '500' }, chats: { type: 'string', default: '64' } },
+    options: {
+      runs: { type: 'string', default: '500' },
+      chats: { type: 'string', default: '64' },
+      'no-session-files': { type: 'boolean', default: false },
+    },
   });
   const runs = Number(values.runs);
   let broken = 0;
-  let least = 1;
+  const tallies = new Map<string, Tally>();
   for (let n = 1; n <= runs; n += 1) {
     const run: SpendRun = {
       chats: Number(values.chats),
       kills: n % 3,
       aborts: n % 2 === 0,
       density: n % 5 === 0 ? 1 : 0.25 + Math.random() * 0.5,
+      asks: !values['no-session-files'],
     };
     const result = await proveSpend(run);
     const wrong = fault(run, result);
     if (wrong !== undefined) broken += 1;
-    const used = Math.max(result.chargedTokens / result.limitTokens, result.chargedUsd / result.limitUsd);
-    if (!run.aborts && run.kills === 0) least = Math.min(least, used);
+    const kind = `${run.kills} kills, ${run.aborts ? 'aborts and provider errors' : 'no aborts'}`;
+    const tally = tallies.get(kind) ?? new Tally();
+    tally.add(result);
+    tallies.set(kind, tally);
     if (wrong !== undefined || n % 10 === 0 || n === runs)
       console.log(
-        `run ${n}/${runs}: ${wrong ?? 'holds'}; ${result.calls} calls, ${(used * 100).toFixed(1)} % charged, ${(result.counted * 100).toFixed(1)} % counted; broken ${broken}; least usable ${(least * 100).toFixed(1)} %`,
+        `run ${n}/${runs}: ${wrong ?? 'holds'}; ${result.calls} calls, ${percent(usable(result))} charged, ${percent(result.counted)} counted; broken ${broken}`,
       );
   }
+  for (const [kind, tally] of [...tallies].sort(([a], [b]) => a.localeCompare(b)))
+    console.log(`${kind}: ${tally}`);
   process.exitCode = broken === 0 ? 0 : 1;
 }

@@ -7,7 +7,9 @@ import type {
   Conversation,
   ConversationSpec,
 } from '../../gateway/agent/agent.ts';
+import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
+import { reportedIn } from '../spending/reported.ts';
 import type { PiBackend } from './backend.ts';
 import { PiConversation } from './conversation.ts';
 
@@ -67,6 +69,10 @@ export class PiAgent implements Agent {
     for (const mark of marks) {
       for (let i = 0; i < LEFT_OVER.tries && killMarked(mark); i += 1) await pause(LEFT_OVER.everyMs, NEVER);
     }
+  }
+
+  reported(file: string, calls: readonly string[]): Promise<ReadonlyMap<string, ModelUse>> {
+    return reportedIn(file, calls);
   }
 
   async stop(): Promise<void> {

@@ -105,7 +105,7 @@ export class CallMeter {
       else this.#open.set(id, outcome);
       this.#refusal = undefined;
       this.#cut = outcome.cut;
-      return writeSpending({ id, outputTokens: outcome.outputTokens });
+      return writeSpending({ id, outputTokens: outcome.outputTokens, reservation: outcome.id });
     } finally {
       this.#waiting.delete(id);
     }

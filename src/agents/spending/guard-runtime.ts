@@ -8,6 +8,7 @@ import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import { isObject, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { InputBound, reportedInput } from './input-bound.ts';
 import { nameOf, outputBound, priceOf, shrinks } from './model-bound.ts';
+import { chargeOf, markAnswer } from './reported.ts';
 import { readSpendingReply, type SpendingRequest, writeSpending } from './wire.ts';
 
 /** pi does not repeat an error that begins with this. */
@@ -162,6 +163,7 @@ async function relay(
     const result = await stream.result();
     use = chargeOf(result, answered);
     if (typeof use !== 'string') input.learn(reportedInput(objectAt(result, 'usage')));
+    markAnswer(result, reply.reservation);
     settle(use);
     if (last !== undefined) out.push(last);
     out.end(result);
@@ -205,23 +207,6 @@ function withOptions(
         : undefined;
     },
   };
-}
-
-/** Refused by the provider before it began to work: nothing is charged. */
-const NOT_BEGUN = /^(?:400|401|402|403|404|405|413|415|422|429|503|529)\b/;
-
-/** What a finished call counts as. Of one that was cut nobody knows what is charged. */
-export function chargeOf(result: unknown, answered: boolean): ModelUse | 'cut' | 'unused' {
-  const reason = stringAt(result, 'stopReason');
-  const usage = objectAt(result, 'usage');
-  const tokens = reportedInput(usage) + numberAt(usage, 'output');
-  if (reason === 'error' && !answered && tokens === 0)
-    return NOT_BEGUN.test(stringAt(result, 'errorMessage') ?? '') ? 'unused' : 'cut';
-  if (reason === 'error' || reason === 'aborted' || reason === undefined) return 'cut';
-  // Without a report of both sides it is none.
-  if (reportedInput(usage) === 0) return 'cut';
-  const cost = objectAt(usage, 'cost');
-  return { tokens, costUsd: Math.max(numberAt(cost, 'total'), numberAt(cost, 'totalFromProvider')) };
 }
 
 /** What pi's own streams look like to their readers. */

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { isObject, listAt, numberAt } from '../../gateway/agent/record.ts';
+import { RESERVED_AS } from './wire.ts';
 
 /** What providers add by themselves: Anthropic's instructions for tools are the longest known (fewer than 900). */
 const MARGIN = 1024;
@@ -73,7 +74,7 @@ function partsOf(context: unknown): readonly Part[] {
 /** Without what pi keeps beside a message. */
 function asSent(message: unknown): unknown {
   if (!isObject(message)) return message;
-  const { details: _details, usage: _usage, timestamp: _at, ...sent } = message;
+  const { details: _details, usage: _usage, timestamp: _at, [RESERVED_AS]: _reserved, ...sent } = message;
   return sent;
 }
 

@@ -7,6 +7,9 @@ import { isObject } from '../../gateway/agent/record.ts';
 
 export const SPENDING_TITLE = 'pi-gateway-tui/spending/1';
 
+/** Stands in the answer of a call that was reserved: the id of its reservation. */
+export const RESERVED_AS = 'piGatewayReservation';
+
 /** From pi. `id` names one call of one process. */
 export type SpendingRequest =
   /** Every call of a model will be reserved before it is sent. */
@@ -16,7 +19,7 @@ export type SpendingRequest =
 
 /** From the gateway. */
 export type SpendingReply =
-  | { readonly id: string; readonly outputTokens: number }
+  | { readonly id: string; readonly outputTokens: number; readonly reservation?: string }
   | { readonly id: string; readonly refused: string };
 
 export function writeSpending(message: SpendingRequest | SpendingReply): string {
@@ -39,10 +42,11 @@ export function readSpending(text: string): SpendingRequest | undefined {
 
 /** Undefined for anything that the gateway does not send. */
 export function readSpendingReply(text: string | undefined): SpendingReply | undefined {
-  const { id, outputTokens, refused } = parsed(text ?? '');
+  const { id, outputTokens, refused, reservation } = parsed(text ?? '');
   if (typeof id !== 'string') return undefined;
   if (typeof refused === 'string') return { id, refused };
-  return isCount(outputTokens) ? { id, outputTokens } : undefined;
+  if (!isCount(outputTokens)) return undefined;
+  return { id, outputTokens, ...(typeof reservation === 'string' ? { reservation } : {}) };
 }
 
 function readCall(value: unknown): ModelCall | undefined {

@@ -4,7 +4,7 @@
  */
 
 import type { AgentHostView } from '../model.ts';
-import type { ReserveCall } from './model-call.ts';
+import type { ModelUse, ReserveCall } from './model-call.ts';
 import type { AskQuestion } from './question.ts';
 
 /** What a conversation needs to exist; the same values resume it after a restart. */
@@ -234,6 +234,8 @@ export interface Agent {
   watch?(changed: () => void): void;
   /** Ends what an earlier run of the gateway has left of agents with these marks, and waits for it. */
   endLeftOver?(marks: readonly string[]): Promise<void>;
+  /** What `file`, a session file, has as the use of these calls, by the ids of their reservations. */
+  reported?(file: string, calls: readonly string[]): Promise<ReadonlyMap<string, ModelUse>>;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
 }

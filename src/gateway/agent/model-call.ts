@@ -29,6 +29,8 @@ export interface ModelUse {
 }
 
 export interface Reservation {
+  /** The agent notes it with what the provider has reported, for a gateway that was killed before it heard of it. */
+  readonly id: string;
   /** Tokens that the answer may have: fewer than asked for when no more fits. */
   readonly outputTokens: number;
   /** What to say when the answer ends because of `outputTokens`; undefined: it has all that it asked for. */

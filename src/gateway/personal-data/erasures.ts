@@ -27,7 +27,7 @@ import type { Conversations } from '../turns/conversations.ts';
 import { exportPerson, summary } from './export-person.ts';
 import { type Holdings, holdingsOf, isNothing, ownIds } from './holdings.ts';
 import { type Mentions, mentionsOf, type Person } from './person.ts';
-import { eraseSecurityRows, eraseSessionRows, eraseTaskRows } from './rows.ts';
+import { eraseSecurityRows, eraseSessionRows, eraseTaskRows, spendersOf } from './rows.ts';
 import { editDirectory, eraseInState, isRefusalOf, logEdit, stateFilesOf } from './traces.ts';
 
 export interface ErasuresDeps extends Core {
@@ -228,8 +228,8 @@ export class Erasures {
 
   async #eraseRows(holdings: Holdings, mentions: Mentions): Promise<void> {
     const { stores, inbox, outbox, conversations, tasks, schedules, spending } = this.#deps;
-    spending.erased(mentions.named);
     await stores.sessions.write((tx) => eraseSessionRows(tx, holdings, mentions));
+    spending.erased(spendersOf(holdings));
     inbox.erased(holdings.inbox);
     outbox.forget(holdings.outbox);
     conversations.gone.forget(holdings.sessions.map(({ id }) => id));

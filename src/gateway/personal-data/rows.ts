@@ -4,6 +4,7 @@ import type { Database, Tx } from '../../store/database.ts';
 import { ERASED } from '../access/audit-chain.ts';
 import type { InboundMessage, ReferredMessage } from '../model.ts';
 import { MSG_INDEX } from '../sessions/said.ts';
+import { type ErasedSubjects, hideSpend } from '../spending/spend-rows.ts';
 import type { Holdings } from './holdings.ts';
 import { IN, type Mentions, senderKeys, withTexts } from './person.ts';
 
@@ -111,6 +112,16 @@ function eraseLegacy(tx: Tx, mentions: Mentions): void {
       tx.run('DELETE FROM legacy_rows WHERE rowid = ?', [Number(row['id'])]);
 }
 
+/** Under which names they are in spending limits. */
+export function spendersOf({ person, schedules, sessions, tasks }: Holdings): ErasedSubjects {
+  const { platform, ids, chats } = person;
+  return {
+    subjects: [...ids, ...chats.map(({ chatId }) => chatId)].map((id) => `${platform}:${id}`),
+    schedules,
+    sessions: [...sessions.map(({ id }) => id), ...tasks],
+  };
+}
+
 export function eraseSessionRows(tx: Tx, holdings: Holdings, mentions: Mentions): void {
   const { person, sessions, shared, inbox, outbox, lines, prompts, deadChats, seen, quoting } = holdings;
   const own = JSON.stringify(sessions.map(({ id }) => id));
@@ -133,11 +144,7 @@ export function eraseSessionRows(tx: Tx, holdings: Holdings, mentions: Mentions)
     tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
   }
   tx.run(`DELETE FROM turn_journal WHERE turn ${IN}`, [JSON.stringify([...inbox, ...holdings.tasks])]);
-  for (const row of tx.all('SELECT key FROM spend'))
-    if (mentions.named(String(row['key']))) tx.run('DELETE FROM spend WHERE key = ?', [String(row['key'])]);
-  for (const row of tx.all('SELECT id, cells FROM spend_open'))
-    if (mentions.named(String(row['cells'])))
-      tx.run('DELETE FROM spend_open WHERE id = ?', [String(row['id'])]);
+  hideSpend(tx, spendersOf(holdings));
   eraseNotices(tx, holdings, mentions);
   eraseQuotes(tx, holdings, mentions);
   // Shared sessions were begun by somebody: by another name from now on.

@@ -1,5 +1,5 @@
 import type { Migration } from '../../store/database.ts';
-import { SPEND_TABLES } from '../spending/spend-rows.ts';
+import { SPEND_SESSION, SPEND_TABLES } from '../spending/spend-rows.ts';
 import { MSG_INDEX } from './said.ts';
 
 /** `gateway-sessions.db`: sessions, inbox and outbox live together, so that one step of a message is one commit. */
@@ -124,5 +124,10 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       'ALTER TABLE msg ADD COLUMN sender TEXT',
       'CREATE INDEX msg_sender ON msg (sender) WHERE sender IS NOT NULL',
     ],
+  },
+  {
+    version: 13,
+    name: 'calls of a model know their session',
+    statements: [SPEND_SESSION],
   },
 ];

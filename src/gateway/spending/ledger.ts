@@ -18,9 +18,10 @@ const MILLION = 1_000_000;
 
 /** What one subject has used in one window. */
 export interface Cell {
-  readonly key: string;
+  key: string;
   readonly scope: Scope;
-  readonly subject: string;
+  /** A hash once the person was erased, so that nothing names them. */
+  subject: string;
   /** Of a person, as last seen. */
   name: string;
   readonly per: Per;
@@ -51,8 +52,22 @@ export type Decision =
   | { readonly kind: 'full'; readonly by: Applied }
   | { readonly kind: 'unpriced'; readonly by: Applied };
 
+/** Begins what stands in the place of a subject who was erased. */
+const HIDDEN = '#';
+
+export const isHidden = ({ scope, subject }: Pick<Cell, 'scope' | 'subject'>): boolean =>
+  (scope === 'person' || scope === 'chat') && subject.startsWith(HIDDEN);
+
+/** The key of the same cell without its subject. */
+export function hiddenKey(key: string, hash: (subject: string) => string): string {
+  const [scope, subject, ...rest]: readonly string[] = JSON.parse(key);
+  return JSON.stringify([scope, `${HIDDEN}${hash(subject ?? '')}`, ...rest]);
+}
+
 export class Ledger {
   readonly #cells = new Map<string, Cell>();
+  /** Hashes subjects; undefined: nobody was erased. */
+  hash: ((subject: string) => string) | undefined;
 
   /** The limits that the call falls under, with their cells, which are made where they are missing. */
   apply(limits: readonly SpendLimit[], caller: Caller, turn: string, now: number): readonly Applied[] {
@@ -72,11 +87,13 @@ export class Ledger {
     const key = JSON.stringify([of.scope, of.subject, of.per, of.zone, of.window.id]);
     const known = this.#cells.get(key);
     if (known !== undefined) return known;
+    // Whoever comes back after an erasure has used what they had used.
+    const before = this.hash && this.#cells.get(hiddenKey(key, this.hash));
     const cell: Cell = {
       ...of,
       key,
       name: '',
-      spent: NOTHING,
+      spent: before === undefined ? NOTHING : plus(before.spent, before.held),
       held: NOTHING,
       raised: NOTHING,
       denied: false,
@@ -90,8 +107,22 @@ export class Ledger {
     return this.#cells.get(key);
   }
 
-  cells(): Iterable<Cell> {
+  /** Hidden ones as well. */
+  all(): Iterable<Cell> {
     return this.#cells.values();
+  }
+
+  cells(): Iterable<Cell> {
+    return [...this.#cells.values()].filter((cell) => !isHidden(cell));
+  }
+
+  /** It counts on, and names nobody. Calls that hold it settle it under its new key. */
+  hide(cell: Cell, hash: (subject: string) => string): void {
+    this.#cells.delete(cell.key);
+    cell.key = hiddenKey(cell.key, hash);
+    cell.subject = String((JSON.parse(cell.key) as readonly string[])[1]);
+    cell.name = '';
+    this.#cells.set(cell.key, cell);
   }
 
   forget(key: string): void {

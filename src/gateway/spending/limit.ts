@@ -20,6 +20,11 @@ export const plus = (a: Amount, b: Amount): Amount => ({
   nano: a.nano + b.nano,
 });
 
+export const minus = (a: Amount, b: Amount): Amount => ({
+  tokens: a.tokens - b.tokens,
+  nano: a.nano - b.nano,
+});
+
 export interface SpendLimit {
   readonly scope: Scope;
   /** The one subject that it is for; undefined: each subject has a limit of its own. */

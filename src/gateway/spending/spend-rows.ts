@@ -1,5 +1,6 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Row, Tx } from '../../store/database.ts';
-import type { Cell, Ledger } from './ledger.ts';
+import { type Cell, hiddenKey, isHidden, type Ledger } from './ledger.ts';
 import { type Amount, plus, SCOPES, type Scope } from './limit.ts';
 import { PERS } from './window.ts';
 
@@ -15,11 +16,86 @@ export const SPEND_TABLES: readonly string[] = [
   'CREATE TABLE spend_open (id TEXT PRIMARY KEY, at INTEGER NOT NULL, tokens INTEGER NOT NULL, nano INTEGER NOT NULL, cells TEXT NOT NULL) WITHOUT ROWID',
 ];
 
+/** Whose session file may have what an open call cost. */
+export const SPEND_SESSION = "ALTER TABLE spend_open ADD COLUMN session TEXT NOT NULL DEFAULT ''";
+
 /** A call that was reserved and not settled. */
 export interface OpenCall {
   readonly id: string;
   readonly amount: Amount;
   readonly cells: readonly Cell[];
+  readonly session: string;
+}
+
+/** Whose use is hidden: somebody who is erased, in chats where nobody else writes. */
+export interface ErasedSubjects {
+  /** "telegram:123", of the person and of those chats. */
+  readonly subjects: readonly string[];
+  readonly schedules: readonly string[];
+  readonly sessions: readonly string[];
+}
+
+/** What becomes of a cell when somebody is erased: it counts on without a name, it goes, or it is of others. */
+export function fateOf(
+  { scope, subject, per }: Pick<Cell, 'scope' | 'subject' | 'per'>,
+  erased: ErasedSubjects,
+): 'hide' | 'drop' | 'keep' {
+  if (scope === 'schedule') return erased.schedules.includes(subject) ? 'drop' : 'keep';
+  if ((scope !== 'person' && scope !== 'chat') || !erased.subjects.includes(subject)) return 'keep';
+  return per === 'turn' ? 'drop' : 'hide';
+}
+
+const SECRET = 'spend_secret';
+
+/** Hashes subjects with a secret of this installation; undefined while nobody was erased. */
+function hashOf(db: Pick<Database, 'get'>): ((subject: string) => string) | undefined {
+  const secret = db.get('SELECT value FROM facts WHERE name = ?', [SECRET])?.['value'];
+  if (typeof secret !== 'string') return undefined;
+  return (subject) => createHmac('sha256', secret).update(subject).digest('base64url');
+}
+
+/**
+ * Somebody is erased: no row names them, and until the limits reset what they have used counts on, for whoever comes with
+ * their id. May be repeated.
+ */
+export function hideSpend(tx: Tx, erased: ErasedSubjects): void {
+  if (hashOf(tx) === undefined)
+    tx.run('INSERT INTO facts (name, value) VALUES (?,?)', [SECRET, randomBytes(32).toString('hex')]);
+  const hash = hashOf(tx);
+  if (hash === undefined) return;
+  const newKey = (key: string): string | undefined => {
+    const parts = partsOf(key);
+    const fate = parts === undefined ? 'keep' : fateOf(parts, erased);
+    return fate === 'keep' ? key : fate === 'hide' ? hiddenKey(key, hash) : undefined;
+  };
+  for (const row of tx.all('SELECT key, ends_at, tokens, nano FROM spend')) {
+    const key = String(row['key']);
+    const now = newKey(key);
+    if (now === key) continue;
+    tx.run('DELETE FROM spend WHERE key = ?', [key]);
+    if (now !== undefined) addUse(tx, now, '', Number(row['ends_at']), amountOf(row));
+  }
+  for (const row of tx.all('SELECT id, cells, session FROM spend_open')) {
+    const cells = keysOf(row).flatMap(({ key, endsAt }) => {
+      const now = newKey(key);
+      return now === undefined ? [] : { key: now, endsAt };
+    });
+    const session = erased.sessions.includes(String(row['session'])) ? '' : String(row['session']);
+    tx.run('UPDATE spend_open SET cells = ?, session = ? WHERE id = ?', [
+      JSON.stringify(cells),
+      session,
+      String(row['id']),
+    ]);
+  }
+}
+
+function addUse(tx: Tx, key: string, name: string, endsAt: number, { tokens, nano }: Amount): void {
+  tx.run(
+    `INSERT INTO spend (key, name, ends_at, tokens, nano) VALUES (?,?,?,?,?)
+       ON CONFLICT (key) DO UPDATE SET name = excluded.name, ends_at = excluded.ends_at,
+         tokens = tokens + excluded.tokens, nano = nano + excluded.nano`,
+    [key, name, endsAt, tokens, nano],
+  );
 }
 
 /** What is spent and reserved, on disk. */
@@ -30,54 +106,55 @@ export class SpendRows {
     this.#db = db;
   }
 
-  /** Fills the ledger. Calls of an earlier run count as spent in full: nobody will tell what they cost. */
+  hash(): ((subject: string) => string) | undefined {
+    return hashOf(this.#db);
+  }
+
+  /** Fills the ledger. Calls of an earlier run count as spent in full until it is known what they cost. */
   load(ledger: Ledger, now: number): readonly OpenCall[] {
-    for (const row of this.#db.all('SELECT * FROM spend WHERE ends_at > ?', [now])) {
+    ledger.hash = this.hash();
+    const rows = this.#db.all('SELECT * FROM spend WHERE ends_at > ?', [now]);
+    // Hidden ones first: whoever has come back begins with them.
+    const hidden = (row: Row): boolean => {
+      const parts = partsOf(String(row['key']));
+      return parts !== undefined && isHidden(parts);
+    };
+    for (const row of [...rows.filter(hidden), ...rows.filter((row) => !hidden(row))]) {
       const cell = cellOf(ledger, String(row['key']), Number(row['ends_at']));
       if (cell === undefined) continue;
       cell.name = String(row['name']);
       if (cell.window.endsAt === undefined) cell.usedAt = Number(row['ends_at']) - TURN_KEPT_MS;
-      cell.spent = amountOf(row);
+      cell.spent = plus(cell.spent, amountOf(row));
       cell.raised = { tokens: Number(row['raised_tokens']), nano: Number(row['raised_nano']) };
       cell.denied = row['denied'] === 1;
     }
     return this.#db.all('SELECT * FROM spend_open').map((row) => {
       const amount = amountOf(row);
-      const keys: unknown = JSON.parse(String(row['cells']));
-      const cells = (Array.isArray(keys) ? keys : []).flatMap(
-        ({ key, endsAt }: { key?: unknown; endsAt?: unknown }) =>
-          typeof key === 'string'
-            ? (cellOf(ledger, key, typeof endsAt === 'number' ? endsAt : undefined) ?? [])
-            : [],
-      );
+      const cells = keysOf(row).flatMap(({ key, endsAt }) => cellOf(ledger, key, endsAt) ?? []);
       for (const cell of cells) {
         cell.spent = plus(cell.spent, amount);
         cell.usedAt = now;
       }
-      return { id: String(row['id']), amount, cells };
+      return { id: String(row['id']), amount, cells, session: String(row['session']) };
     });
   }
 
-  open(tx: Tx, { id, amount, cells }: OpenCall, now: number): void {
-    tx.run('INSERT INTO spend_open (id, at, tokens, nano, cells) VALUES (?,?,?,?,?)', [
+  open(tx: Tx, { id, amount, cells, session }: OpenCall, now: number): void {
+    tx.run('INSERT INTO spend_open (id, at, tokens, nano, cells, session) VALUES (?,?,?,?,?,?)', [
       id,
       now,
       amount.tokens,
       amount.nano,
       JSON.stringify(cells.map(({ key, window }) => ({ key, endsAt: window.endsAt }))),
+      session,
     ]);
   }
 
   /** The call is over; `used` of it counts. */
   settle(tx: Tx, { id, cells }: OpenCall, used: Amount, now: number): void {
     tx.run('DELETE FROM spend_open WHERE id = ?', [id]);
-    for (const cell of cells)
-      tx.run(
-        `INSERT INTO spend (key, name, ends_at, tokens, nano) VALUES (?,?,?,?,?)
-         ON CONFLICT (key) DO UPDATE SET name = excluded.name, ends_at = excluded.ends_at,
-           tokens = tokens + excluded.tokens, nano = nano + excluded.nano`,
-        [cell.key, cell.name, cell.window.endsAt ?? now + TURN_KEPT_MS, used.tokens, used.nano],
-      );
+    for (const { key, name, window } of cells)
+      addUse(tx, key, name, window.endsAt ?? now + TURN_KEPT_MS, used);
   }
 
   /** What the operator has decided about a cell. */
@@ -106,8 +183,17 @@ function amountOf(row: Row): Amount {
   return { tokens: Number(row['tokens']), nano: Number(row['nano']) };
 }
 
+function keysOf(row: Row): { readonly key: string; readonly endsAt: number | undefined }[] {
+  const keys: unknown = JSON.parse(String(row['cells']));
+  return (Array.isArray(keys) ? keys : []).flatMap(({ key, endsAt }: { key?: unknown; endsAt?: unknown }) =>
+    typeof key === 'string' ? [{ key, endsAt: typeof endsAt === 'number' ? endsAt : undefined }] : [],
+  );
+}
+
 /** Undefined for a key that this version does not write. */
-function cellOf(ledger: Ledger, key: string, endsAt: number | undefined): Cell | undefined {
+function partsOf(
+  key: string,
+): (Pick<Cell, 'scope' | 'subject' | 'per' | 'zone'> & { id: string }) | undefined {
   const parts: unknown = JSON.parse(key);
   if (!Array.isArray(parts) || parts.length !== 5 || !parts.every((part) => typeof part === 'string'))
     return undefined;
@@ -115,6 +201,12 @@ function cellOf(ledger: Ledger, key: string, endsAt: number | undefined): Cell |
   const known = SCOPES.find((each) => each === scope);
   const every = PERS.find((each) => each === per);
   if (known === undefined || every === undefined) return undefined;
-  const window = { id, endsAt: every === 'turn' ? undefined : endsAt };
-  return ledger.cell({ scope: known satisfies Scope, subject, per: every, zone, window });
+  return { scope: known satisfies Scope, subject, per: every, zone, id };
+}
+
+function cellOf(ledger: Ledger, key: string, endsAt: number | undefined): Cell | undefined {
+  const parts = partsOf(key);
+  if (parts === undefined) return undefined;
+  const { id, ...of } = parts;
+  return ledger.cell({ ...of, window: { id, endsAt: of.per === 'turn' ? undefined : endsAt } });
 }

@@ -7,10 +7,10 @@ import type { Core } from '../core.ts';
 import { visible } from '../questions/visible.ts';
 import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
-import { type Amount, type Caller, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
+import { type Amount, type Caller, minus, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
 import { isRaised, type RaiseTarget, raiseAmount, raiseCall, raiseTarget } from './raise.ts';
-import { type OpenCall, SpendRows, TURN_KEPT_MS } from './spend-rows.ts';
+import { type ErasedSubjects, fateOf, type OpenCall, SpendRows, TURN_KEPT_MS } from './spend-rows.ts';
 import { describe, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
@@ -29,6 +29,12 @@ export interface CallSource {
   /** Asks the operator, and nobody in the chat. */
   readonly ask: AskQuestion;
 }
+
+/** What the session file of a session has as the use of these calls. */
+export type ReportedUse = (
+  session: string,
+  calls: readonly string[],
+) => Promise<ReadonlyMap<string, ModelUse>>;
 
 /** A decision with what it holds. */
 interface Taken {
@@ -81,15 +87,34 @@ export class Spending {
       });
   }
 
-  /** What was open in an earlier run becomes spent for good. */
-  async recover(): Promise<void> {
+  /**
+   * What was open in an earlier run becomes spent for good: as the agent's session files tell it, and in full where they
+   * do not.
+   */
+  async recover(reported?: ReportedUse): Promise<void> {
     const lost = this.#lost;
     this.#lost = [];
     if (lost.length === 0) return;
+    const known = new Map<string, ModelUse>();
+    for (const [session, calls] of Map.groupBy(lost, (call) => call.session)) {
+      const ids = calls.map(({ id }) => id);
+      const uses = session === '' ? undefined : await reported?.(session, ids).catch(() => undefined);
+      for (const [id, use] of uses ?? []) known.set(id, use);
+    }
     const now = this.#core.clock();
-    await this.#core.persist((tx) => {
-      for (const call of lost) this.#rows.settle(tx, call, call.amount, now);
+    const settled = lost.map((call) => {
+      const use = known.get(call.id);
+      const used = use === undefined ? call.amount : this.#usedOf(call, use, '');
+      for (const cell of call.cells) cell.spent = plus(minus(cell.spent, call.amount), used);
+      return { call, used };
     });
+    await this.#core.persist((tx) => {
+      for (const { call, used } of settled) this.#rows.settle(tx, call, used, now);
+    });
+    if (known.size > 0)
+      this.#core.log.info('what interrupted calls of a model cost was found in session files', {
+        count: known.size,
+      });
   }
 
   /** What counts the calls of one source; undefined: nothing is limited. */
@@ -141,7 +166,7 @@ export class Spending {
 
   /** Forgets windows that are over. */
   async sweep(now: number): Promise<void> {
-    for (const cell of this.#ledger.cells()) {
+    for (const cell of this.#ledger.all()) {
       const { endsAt = cell.usedAt + TURN_KEPT_MS } = cell.window;
       if (endsAt >= now || cell.held.tokens > 0) continue;
       this.#forget(cell.key);
@@ -149,9 +174,16 @@ export class Spending {
     await this.#rows.forget(now, FORGOTTEN_AT_ONCE);
   }
 
-  /** A person was erased, and the rows that name them: a call of theirs that still runs writes none again. */
-  erased(named: (text: string) => boolean): void {
-    for (const { key } of this.#ledger.cells()) if (named(key)) this.#forget(key);
+  /** A person was erased, and no row names them: nor does memory, nor what a call of theirs that still runs will write. */
+  erased(erased: ErasedSubjects): void {
+    this.#ledger.hash = this.#rows.hash();
+    for (const cell of this.#ledger.cells()) {
+      const fate = fateOf(cell, erased);
+      if (fate === 'keep') continue;
+      this.#told.delete(cell.key);
+      if (fate === 'hide' && this.#ledger.hash !== undefined) this.#ledger.hide(cell, this.#ledger.hash);
+      else this.#forget(cell.key);
+    }
   }
 
   #forget(key: string): void {
@@ -169,7 +201,10 @@ export class Spending {
     for (;;) {
       if (signal.aborted) return { sentence: 'It was stopped.', hint: 'Nothing to do.' };
       const applied = this.#ledger.apply(this.#limits, source.caller(), turn, clock());
-      const found = this.#take(call, applied, this.#blocked()) ?? (await this.#turnOf(call, applied, signal));
+      const { sessionId } = source;
+      const found =
+        this.#take(call, applied, this.#blocked(), sessionId) ??
+        (await this.#turnOf(call, applied, signal, sessionId));
       if (found === undefined) continue;
       const { decision, open } = found;
       if (decision.kind === 'fits') {
@@ -190,12 +225,18 @@ export class Spending {
   }
 
   /** Decides, and holds what is granted in the same step; undefined: others have to settle first. */
-  #take(call: ModelCall, applied: readonly Applied[], blocked: ReadonlySet<string>): Taken | undefined {
+  #take(
+    call: ModelCall,
+    applied: readonly Applied[],
+    blocked: ReadonlySet<string>,
+    session: string,
+  ): Taken | undefined {
     const decision = decide(call, applied, blocked);
     if (decision.kind === 'wait') return undefined;
     const cells = cellsOf(applied);
-    if (decision.kind !== 'fits') return { decision, open: { id: '', amount: NOTHING, cells } };
-    const open: OpenCall = { id: randomUUID(), amount: worst(call, decision.outputTokens), cells };
+    if (decision.kind !== 'fits') return { decision, open: { id: '', amount: NOTHING, cells, session } };
+    const amount = worst(call, decision.outputTokens);
+    const open: OpenCall = { id: randomUUID(), amount, cells, session };
     for (const cell of cells) cell.held = plus(cell.held, open.amount);
     return { decision, open };
   }
@@ -206,7 +247,12 @@ export class Spending {
   }
 
   /** Waits until the call is decided; undefined: `signal` has fired. */
-  #turnOf(call: ModelCall, applied: readonly Applied[], signal: AbortSignal): Promise<Taken | undefined> {
+  #turnOf(
+    call: ModelCall,
+    applied: readonly Applied[],
+    signal: AbortSignal,
+    session: string,
+  ): Promise<Taken | undefined> {
     const { promise, resolve } = Promise.withResolvers<Taken | undefined>();
     const end = (taken: Taken | undefined): void => {
       this.#waiting.delete(waiting);
@@ -216,7 +262,7 @@ export class Spending {
     const waiting: Waiting = {
       cells: cellsOf(applied),
       look: (blocked) => {
-        const taken = this.#take(call, applied, blocked);
+        const taken = this.#take(call, applied, blocked, session);
         if (taken !== undefined) end(taken);
         return taken !== undefined;
       },
@@ -245,6 +291,7 @@ export class Spending {
   ): Reservation {
     let settled = false;
     return {
+      id: open.id,
       outputTokens,
       cut: by === undefined ? undefined : refusalOf({ kind: 'full', by }, model),
       settle: (use) => {
@@ -281,7 +328,7 @@ export class Spending {
 
   #free({ amount, cells }: OpenCall, used: Amount): void {
     for (const cell of cells) {
-      cell.held = { tokens: cell.held.tokens - amount.tokens, nano: cell.held.nano - amount.nano };
+      cell.held = minus(cell.held, amount);
       cell.spent = plus(cell.spent, used);
     }
     this.#wake();
@@ -290,8 +337,9 @@ export class Spending {
   /** Asks the operator for as much again; true: look again. Calls that need the same wait for one answer. */
   async #asked(source: CallSource, by: Applied, call: ModelCall, signal: AbortSignal): Promise<boolean> {
     const { cell, limit } = by;
+    const { key } = cell;
     if (cell.denied) return false;
-    const known = this.#asking.get(cell.key);
+    const known = this.#asking.get(key);
     if (known !== undefined) return unlessAborted(known, signal, stopped).catch(unlessStopped);
     const asked = (async (): Promise<boolean> => {
       const question = { kind: 'approval', title: RAISE_LIMIT_TOOL, call: raiseCall(by, call) } as const;
@@ -306,11 +354,11 @@ export class Spending {
       }
       return yes;
     })();
-    this.#asking.set(cell.key, asked);
+    this.#asking.set(key, asked);
     try {
       return await asked;
     } finally {
-      this.#asking.delete(cell.key);
+      this.#asking.delete(key);
     }
   }
 

@@ -5,6 +5,7 @@ import type { ReserveCall } from '../../../src/gateway/agent/model-call.ts';
 it('settles what it has reserved, whatever way the answer ends', async () => {
   const settled: unknown[] = [];
   const reserve: ReserveCall = async ({ outputTokens }) => ({
+    id: 'r',
     outputTokens,
     cut: undefined,
     settle: (use) => settled.push(use),

@@ -10,7 +10,7 @@ it('counts what the pi in a terminal has reported, and starts nothing once a lim
   let left = true;
   const reserve: ReserveCall = async ({ outputTokens }) =>
     left
-      ? { outputTokens, cut: undefined, settle: (use) => used.push(use) }
+      ? { id: 'r', outputTokens, cut: undefined, settle: (use) => used.push(use) }
       : { sentence: 'Nothing is left.', hint: 'Wait.' };
   const conversation = counted(createScriptedAgent().open({ id: 's', kind: 'chat', cwd: '/' }), reserve);
   expect(await conversation.run({ id: '1', text: 'hi' }, () => {}, signal)).toEqual({ status: 'answered' });

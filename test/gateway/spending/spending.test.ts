@@ -11,7 +11,8 @@ import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
 import { EventStream, type GatewayEvent } from '../../../src/gateway/events.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
 import { type Caller, readLimits, type SpendConfig } from '../../../src/gateway/spending/limit.ts';
-import { Spending } from '../../../src/gateway/spending/spending.ts';
+import { hideSpend } from '../../../src/gateway/spending/spend-rows.ts';
+import { type ReportedUse, Spending } from '../../../src/gateway/spending/spending.ts';
 import { windowAt } from '../../../src/gateway/spending/window.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
@@ -42,7 +43,11 @@ class Desk {
   now = NOON;
   #db: Database | undefined;
 
-  async open(spend: readonly SpendConfig[], disk: MemoryDisk = this.disk): Promise<Spending> {
+  async open(
+    spend: readonly SpendConfig[],
+    disk: MemoryDisk = this.disk,
+    reported?: ReportedUse,
+  ): Promise<Spending> {
     const db = await Database.open({
       path: '/data/s.db',
       migrations: SESSION_MIGRATIONS,
@@ -64,8 +69,15 @@ class Desk {
       readLimits(spend, () => 'UTC'),
     );
     spending.load();
-    await spending.recover();
+    await spending.recover(reported);
     return spending;
+  }
+
+  /** As an erasure does it. */
+  async erase(spending: Spending): Promise<void> {
+    const erased = { subjects: ['telegram:7', 'telegram:1'], schedules: [], sessions: ['s1'] };
+    await this.#db?.write((tx) => hideSpend(tx, erased));
+    spending.erased(erased);
   }
 
   flushed(): Promise<void> | undefined {
@@ -109,20 +121,61 @@ describe('a spending limit', () => {
     expect(isRefusal(await desk.meter(spending, BOB)(call(4000, 4000), 't2', signal))).toBe(false);
   });
 
-  it('counts nothing more of somebody who is erased, also what they still had running', async () => {
+  it('counts on without a name when somebody is erased: whoever comes with their id has used it', async () => {
     const desk = new Desk();
-    const spending = await desk.open([DAY, { scope: 'all', per: 'day', max: { tokens: 50_000 } }]);
-    const running = await made(desk.meter(spending, ADA)(call(100, 100), 't1', signal));
+    const limits: SpendConfig[] = [
+      DAY,
+      { scope: 'chat', per: 'day', max: { tokens: 20_000 } },
+      { scope: 'all', per: 'day', max: { tokens: 50_000 } },
+    ];
+    const spending = await desk.open(limits);
+    const ada = desk.meter(spending, ADA);
+    (await made(ada(call(2000, 3000), 't0', signal))).settle('cut');
+    const running = await made(ada(call(500, 500), 't1', signal));
     const bob = desk.meter(spending, BOB);
     const others = await made(bob(call(100, 100), 't2', signal));
-    spending.erased((text) => text.includes('telegram:7'));
+    await desk.erase(spending);
+    await desk.erase(spending); // a repeated step changes nothing
+    const names = (of: Spending): string[] => of.views().map(({ name, scope }) => name || scope);
+    expect(names(spending).sort()).toEqual(['Bob', 'all', 'chat']);
     for (const each of [running, others]) each.settle({ tokens: 150, costUsd: 0 });
     await made(bob(call(100, 100), 't3', signal)); // stored, and so is what was before it
-    const names = (of: Spending): string[] => of.views().map(({ name, scope }) => name || scope);
-    expect(names(spending).sort()).toEqual(['Bob', 'all']);
-    expect(spending.views().find(({ scope }) => scope === 'all')?.spent.tokens).toBe(300);
-    const next = await desk.open([DAY], desk.disk.afterKill());
-    expect(names(next)).toEqual(['Bob']);
+    const all = (of: Spending): number | undefined =>
+      of.views().find(({ scope }) => scope === 'all')?.spent.tokens;
+    expect(all(spending)).toBe(5300);
+    await desk.flushed();
+    const disk = desk.disk.afterKill();
+    const next = await desk.open(limits, disk);
+    expect(names(next).sort()).toEqual(['Bob', 'all', 'chat']);
+    for (const each of [spending, next]) {
+      const back = await made(desk.meter(each, ADA)(call(100, 4000), 't4', signal));
+      expect(each.views().find(({ name }) => name === 'Ada')?.spent.tokens).toBe(5150);
+      back.settle({ tokens: 1000, costUsd: 0 });
+    }
+    // Erased again, and back again.
+    await desk.erase(next);
+    const last = await desk.open(limits, disk.afterKill());
+    expect(isRefusal(await desk.meter(last, ADA)(call(2000, 3000), 't5', signal))).toBe(true);
+  });
+
+  it('counts what a kill cut off as the session file has it, and in full where that has nothing', async () => {
+    const desk = new Desk();
+    const spending = await desk.open([DAY]);
+    const ada = desk.meter(spending, ADA);
+    const known = await made(ada(call(1000, 2000), 't1', signal));
+    await made(ada(call(1000, 1000), 't1', signal));
+    const asked: unknown[] = [];
+    const disk = desk.disk.afterKill();
+    const next = await desk.open([DAY], disk, async (session, calls) => {
+      asked.push(session, calls.length);
+      return new Map([[known.id, { tokens: 700, costUsd: 0 }]]);
+    });
+    expect(asked).toEqual(['s1', 2]);
+    expect(next.views()).toMatchObject([{ spent: { tokens: 2700 } }]);
+    // Once and for all.
+    await desk.flushed();
+    const later = await desk.open([DAY], disk.afterKill());
+    expect(later.views()).toMatchObject([{ spent: { tokens: 2700 } }]);
   });
 
   it('holds the last answer to what is left, says so, and then refuses with one sentence', async () => {
