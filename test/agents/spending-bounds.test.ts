@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
-import { chargeOf } from '../../src/agents/spending/reported.ts';
 import { InputBound } from '../../src/agents/spending/input-bound.ts';
 import { outputBound, priceOf, shrinks } from '../../src/agents/spending/model-bound.ts';
+import { chargeOf } from '../../src/agents/spending/reported.ts';
 import { readSpending } from '../../src/agents/spending/wire.ts';
 
 const user = (content: unknown) => ({ role: 'user', content });

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Row, Tx } from '../../store/database.ts';
+import type { ModelUse } from '../agent/model-call.ts';
 import { type Cell, hiddenKey, isHidden, type Ledger } from './ledger.ts';
 import { type Amount, plus, SCOPES, type Scope } from './limit.ts';
 import { PERS } from './window.ts';
@@ -25,6 +26,25 @@ export interface OpenCall {
   readonly amount: Amount;
   readonly cells: readonly Cell[];
   readonly session: string;
+}
+
+/** What the session file of a session has as the use of these calls. */
+export type ReportedUse = (
+  session: string,
+  calls: readonly string[],
+) => Promise<ReadonlyMap<string, ModelUse>>;
+
+export async function usesOf(
+  calls: readonly OpenCall[],
+  reported: ReportedUse | undefined,
+): Promise<ReadonlyMap<string, ModelUse>> {
+  const known = new Map<string, ModelUse>();
+  for (const session of new Set(calls.map((call) => call.session))) {
+    const ids = calls.filter((call) => call.session === session).map(({ id }) => id);
+    const uses = session === '' ? undefined : await reported?.(session, ids).catch(() => undefined);
+    for (const [id, use] of uses ?? []) known.set(id, use);
+  }
+  return known;
 }
 
 /** Whose use is hidden: somebody who is erased, in chats where nobody else writes. */

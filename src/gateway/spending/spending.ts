@@ -10,7 +10,15 @@ import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst 
 import { type Amount, type Caller, minus, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
 import { type LimitView, limitViews, ownLines } from './limit-view.ts';
 import { isRaised, type RaiseTarget, raiseAmount, raiseCall, raiseTarget } from './raise.ts';
-import { type ErasedSubjects, fateOf, type OpenCall, SpendRows, TURN_KEPT_MS } from './spend-rows.ts';
+import {
+  type ErasedSubjects,
+  fateOf,
+  type OpenCall,
+  type ReportedUse,
+  SpendRows,
+  TURN_KEPT_MS,
+  usesOf,
+} from './spend-rows.ts';
 import { describe, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
@@ -29,12 +37,6 @@ export interface CallSource {
   /** Asks the operator, and nobody in the chat. */
   readonly ask: AskQuestion;
 }
-
-/** What the session file of a session has as the use of these calls. */
-export type ReportedUse = (
-  session: string,
-  calls: readonly string[],
-) => Promise<ReadonlyMap<string, ModelUse>>;
 
 /** A decision with what it holds. */
 interface Taken {
@@ -95,12 +97,7 @@ export class Spending {
     const lost = this.#lost;
     this.#lost = [];
     if (lost.length === 0) return;
-    const known = new Map<string, ModelUse>();
-    for (const [session, calls] of Map.groupBy(lost, (call) => call.session)) {
-      const ids = calls.map(({ id }) => id);
-      const uses = session === '' ? undefined : await reported?.(session, ids).catch(() => undefined);
-      for (const [id, use] of uses ?? []) known.set(id, use);
-    }
+    const known = await usesOf(lost, reported);
     const now = this.#core.clock();
     const settled = lost.map((call) => {
       const use = known.get(call.id);
