@@ -19,6 +19,7 @@ import {
   TURN_KEPT_MS,
   usesOf,
 } from './spend-rows.ts';
+import { WaitingCalls } from './waiting-calls.ts';
 import { describe, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
@@ -44,12 +45,6 @@ interface Taken {
   readonly open: OpenCall;
 }
 
-interface Waiting {
-  /** Looks again; true: it does not wait any more. */
-  readonly look: (blocked: ReadonlySet<string>) => boolean;
-  readonly cells: readonly Cell[];
-}
-
 /**
  * Spending limits. Every call of a model is reserved against all limits that it falls under before it is sent, durably,
  * with the most that it can cost; what the provider reports replaces the reservation. A call that fits only once others
@@ -60,7 +55,7 @@ export class Spending {
   readonly #limits: readonly SpendLimit[];
   readonly #ledger = new Ledger();
   readonly #rows: SpendRows;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new WaitingCalls();
   /** Questions that the operator has open, by cell. */
   readonly #asking = new Map<string, Promise<boolean>>();
   /** Told once in a window of a limit that it is near, and that it is reached; by cell. */
@@ -198,10 +193,10 @@ export class Spending {
     for (;;) {
       if (signal.aborted) return { sentence: 'It was stopped.', hint: 'Nothing to do.' };
       const applied = this.#ledger.apply(this.#limits, source.caller(), turn, clock());
-      const { sessionId } = source;
+      const take = (blocked: ReadonlySet<string>): Taken | undefined =>
+        this.#take(call, applied, blocked, source.sessionId);
       const found =
-        this.#take(call, applied, this.#blocked(), sessionId) ??
-        (await this.#turnOf(call, applied, signal, sessionId));
+        take(this.#waiting.blocked()) ?? (await this.#waiting.turnOf(cellsOf(applied), take, signal));
       if (found === undefined) continue;
       const { decision, open } = found;
       if (decision.kind === 'fits') {
@@ -236,48 +231,6 @@ export class Spending {
     const open: OpenCall = { id: randomUUID(), amount, cells, session };
     for (const cell of cells) cell.held = plus(cell.held, open.amount);
     return { decision, open };
-  }
-
-  /** Cells for which somebody waits: whoever comes later waits behind. */
-  #blocked(): ReadonlySet<string> {
-    return new Set([...this.#waiting].flatMap(({ cells }) => cells.map(({ key }) => key)));
-  }
-
-  /** Waits until the call is decided; undefined: `signal` has fired. */
-  #turnOf(
-    call: ModelCall,
-    applied: readonly Applied[],
-    signal: AbortSignal,
-    session: string,
-  ): Promise<Taken | undefined> {
-    const { promise, resolve } = Promise.withResolvers<Taken | undefined>();
-    const end = (taken: Taken | undefined): void => {
-      this.#waiting.delete(waiting);
-      signal.removeEventListener('abort', onAbort);
-      resolve(taken);
-    };
-    const waiting: Waiting = {
-      cells: cellsOf(applied),
-      look: (blocked) => {
-        const taken = this.#take(call, applied, blocked, session);
-        if (taken !== undefined) end(taken);
-        return taken !== undefined;
-      },
-    };
-    const onAbort = (): void => {
-      end(undefined);
-      this.#wake();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#waiting.add(waiting);
-    return promise;
-  }
-
-  /** Something was settled: those who wait look again, in their order. */
-  #wake(): void {
-    const blocked = new Set<string>();
-    for (const waiting of [...this.#waiting])
-      if (!waiting.look(blocked)) for (const { key } of waiting.cells) blocked.add(key);
   }
 
   #reservation(
@@ -328,7 +281,7 @@ export class Spending {
       cell.held = minus(cell.held, amount);
       cell.spent = plus(cell.spent, used);
     }
-    this.#wake();
+    this.#waiting.wake();
   }
 
   /** Asks the operator for as much again; true: look again. Calls that need the same wait for one answer. */
@@ -371,7 +324,7 @@ export class Spending {
       subject: cell.subject,
       text: '',
     });
-    this.#wake();
+    this.#waiting.wake();
   }
 
   /** Once in a window: who watches should hear before somebody is refused. */
