@@ -6,7 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Starts processes, terminals or the built program: `dist/` has to be current. */
 const SYSTEM = [
   'test/{e2e,extension,api,cli,foreign,whole-path}/**/*.test.{ts,tsx}',
-  'test/docs.test.ts',
+  'test/docs/**/*.test.ts',
   'test/package.test.ts',
   'test/adapters/check/candidates.test.ts',
   'test/adapters/whatsapp/process.test.ts',

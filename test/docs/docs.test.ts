@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ROOT } from './support/gateway-process.ts';
+import { ROOT } from '../support/gateway-process.ts';
 
 it('keeps every generated table and picture of the documentation up to date', { timeout: 120_000 }, () => {
   const run = spawnSync(process.execPath, [join(ROOT, 'scripts/docs.ts'), '--check'], {
