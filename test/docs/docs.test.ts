@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ROOT } from '../support/gateway-process.ts';
+import { PAGES, read } from './snippets.ts';
 
 it('keeps every generated table and picture of the documentation up to date', { timeout: 120_000 }, () => {
   const run = spawnSync(process.execPath, [join(ROOT, 'scripts/docs.ts'), '--check'], {
@@ -12,17 +13,13 @@ it('keeps every generated table and picture of the documentation up to date', { 
   expect(run.stdout + run.stderr).toBe('');
 });
 
-const PAGES = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.md'))
-  .map((name) => `docs/${name}`)
-  .sort();
-const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
+const DOCS = PAGES.filter((page) => page.startsWith('docs/'));
 
 it('names every page in the index', () => {
   const linked = new Set(
     [...read('docs/README.md').matchAll(/\]\(([^)#]+)/g)].map((match) => `docs/${match[1]}`),
   );
-  expect(PAGES.filter((page) => page !== 'docs/README.md' && !linked.has(page))).toEqual([]);
+  expect(DOCS.filter((page) => page !== 'docs/README.md' && !linked.has(page))).toEqual([]);
 });
 
 /** What a reader may want: the first word of every page. Decisions tell why, and begin as they like. */
@@ -30,7 +27,7 @@ const WISHES =
   /^(Approve|Attach|Change|Chat|Control|Find|Get|Keep|Let|Look|Measure|Migrate|Open|Operate|Run|See|Send|Set|Show|Stop|Talk|Translate|Understand|Watch|Back|Choose|Make) /;
 
 it('begins every page with its title and with what the reader can do there', () => {
-  const wrong = PAGES.filter((page) => !page.startsWith('docs/decisions/')).filter((page) => {
+  const wrong = DOCS.filter((page) => !page.startsWith('docs/decisions/')).filter((page) => {
     const [title = '', blank, first = ''] = read(page).split('\n');
     return !/^# \S/.test(title) || blank !== '' || !WISHES.test(first);
   });
@@ -55,9 +52,8 @@ const withoutCode = (text: string): string =>
   text.replace(/^```[\s\S]*?^```/gm, '').replace(/`[^`\n]*`/g, '');
 
 it('links only to files that exist', () => {
-  const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...PAGES];
-  const broken = pages.flatMap((page) =>
-    [...withoutCode(readFileSync(join(ROOT, page), 'utf8')).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+  const broken = PAGES.flatMap((page) =>
+    [...withoutCode(read(page)).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
       .map((match) => match[1] ?? '')
       .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
       .map((target) => `${page}: ${target}`),
@@ -66,7 +62,7 @@ it('links only to files that exist', () => {
 });
 
 it('shows a newcomer two commands first, then why, and every other section in this order', () => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const readme = read('README.md');
   expect([...readme.matchAll(/^## (.*)$/gm)].map((match) => match[1])).toEqual([
     'Two commands',
     'Why',
