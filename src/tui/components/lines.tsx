@@ -1,5 +1,5 @@
 import { Text } from 'ink';
-import { memo, type ReactNode } from 'react';
+import { memo, type ReactNode, useRef } from 'react';
 import { withPlaceholders } from '../draw/placeholders.ts';
 import { paintedScreen } from '../terminal/frame-cache.ts';
 
@@ -19,5 +19,14 @@ function same(a: LinesProps, b: LinesProps): boolean {
 
 /** Painted lines one under the other, as one text: React and the layout have nothing to do for a line. */
 export const Lines = memo(function Lines({ lines, width }: LinesProps): ReactNode {
-  return <Text wrap="truncate-end">{paintedScreen(lines.map(withPlaceholders), width)}</Text>;
+  const before = useRef<{ readonly lines: readonly string[]; readonly shown: readonly string[] }>({
+    lines: [],
+    shown: [],
+  });
+  const last = before.current;
+  const shown = lines.map((line, at) =>
+    line === last.lines[at] ? (last.shown[at] ?? line) : withPlaceholders(line),
+  );
+  before.current = { lines, shown };
+  return <Text wrap="truncate-end">{paintedScreen(shown, width)}</Text>;
 }, same);

@@ -72,10 +72,18 @@ function clustersWidth(text: string): number {
   return width;
 }
 
+let measuring = 0;
+
 /** How wide this terminal shows signs of several code points; undefined: as the tables say. */
 export function measureAs(answer: ClusterWidths | undefined): void {
   setClusterWidths(answer);
   measured.clear();
+  measuring += 1;
+}
+
+/** Another number: text is measured otherwise, and what was laid out before counts no more. */
+export function measureCount(): number {
+  return measuring;
 }
 
 /** At most `width` cells of a cleaned text; what is missing shows as `ellipsis`. */

@@ -2,6 +2,7 @@
 import { cellWidth } from './cells.ts';
 import type { Glyphs } from './glyphs.ts';
 import { cutLine, exact, type Line, lineWidth, type Span, span } from './line.ts';
+import type { Style } from './theme.ts';
 
 export interface FrameOptions {
   readonly width: number;
@@ -20,13 +21,47 @@ export function frame(inner: readonly Line[], options: FrameOptions): Line[] {
   const { width, height, glyphs, focused } = options;
   if (width < 1 || height < 1) return [];
   const { ellipsis } = glyphs;
-  const side = span(glyphs.box.v, focused ? 'borderFocus' : 'border');
-  const blank = [span(' '.repeat(Math.max(0, width - 2)))];
+  const side = sideOf(glyphs.box.v, focused ? 'borderFocus' : 'border');
+  const blank = blankOf(Math.max(0, width - 2));
   const rows = Array.from({ length: Math.max(0, height - 2) }, (_, row) =>
-    exact([side, ...(inner[row] ?? blank), side], width, ellipsis),
+    between(side, inner[row] ?? blank, width, ellipsis),
   );
   const top = exact(edge('top', options), width, ellipsis);
   return height === 1 ? [top] : [top, ...rows, exact(edge('bottom', options), width, ellipsis)];
+}
+
+const sides = new Map<string, Span>();
+
+/** The same object for the same side: rows between sides are remembered. */
+function sideOf(text: string, style: Style): Span {
+  const key = `${text} ${style}`;
+  const side = sides.get(key) ?? span(text, style);
+  sides.set(key, side);
+  return side;
+}
+
+let blank: { readonly width: number; readonly line: Line } = { width: 0, line: [] };
+
+function blankOf(width: number): Line {
+  if (blank.width !== width) blank = { width, line: [span(' '.repeat(width))] };
+  return blank.line;
+}
+
+interface Sided {
+  readonly side: Span;
+  readonly width: number;
+  readonly line: Line;
+}
+
+/** A line that did not change stays the same object with its sides: it is not laid out and painted again. */
+const sided = new WeakMap<Line, Sided>();
+
+function between(side: Span, inner: Line, width: number, ellipsis: string): Line {
+  const known = sided.get(inner);
+  if (known?.side === side && known.width === width) return known.line;
+  const line = exact([side, ...inner, side], width, ellipsis);
+  sided.set(inner, { side, width, line });
+  return line;
 }
 
 function edge(which: 'top' | 'bottom', options: FrameOptions): Line {

@@ -3,6 +3,7 @@
 import { clean } from '../draw/cells.ts';
 import { sparkline } from '../draw/frame.ts';
 import { cutLine, type Line, lineWidth, overlay, paint, type Span, span, spread } from '../draw/line.ts';
+import type { Theme } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
 import { adapterSign } from '../lists/adapters.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
@@ -200,11 +201,22 @@ export interface Screen {
 export function compose(scene: Scene): Screen {
   const { lines, table, previewed } = composeLines(scene);
   return {
-    lines: lines.map((line) => paint(line, scene.theme)),
+    lines: lines.map((line) => paintedLine(line, scene.theme)),
     table,
     cursor: cursorOf(lines),
     previewed,
   };
+}
+
+/** Lines that did not change are the same objects as in the frame before, and are not painted again. */
+const paintedLines = new WeakMap<Line, { readonly theme: Theme; readonly text: string }>();
+
+function paintedLine(line: Line, theme: Theme): string {
+  const known = paintedLines.get(line);
+  if (known?.theme === theme) return known.text;
+  const text = paint(line, theme);
+  paintedLines.set(line, { theme, text });
+  return text;
 }
 
 /** Where text is typed: an input method shows what it composes at the terminal's own cursor. */
@@ -256,9 +268,13 @@ function composeLines(scene: Scene): Composed {
   return { lines, table: over === undefined ? table : undefined, previewed };
 }
 
+const fadedLines = new WeakMap<Line, Line>();
+
 /** What lies behind something that opened steps back. */
 function faded(line: Line): Line {
-  return line.map(({ text }) => ({ text, style: 'dim' }));
+  const known = fadedLines.get(line) ?? line.map(({ text }) => ({ text, style: 'dim' }));
+  fadedLines.set(line, known);
+  return known;
 }
 
 /** `lines` begin at row `top` of the screen. */
@@ -321,15 +337,29 @@ function bodyOf(
   boxes: readonly PaneBox[],
   active: boolean,
 ): { readonly body: Line[]; readonly previewed: string | undefined } {
-  const body: Span[][] = Array.from({ length: scene.rows - 2 }, () => []);
+  const body: (Line | undefined)[] = Array.from({ length: scene.rows - 2 });
   let previewed: string | undefined;
   for (const box of boxes.toSorted((a, b) => a.x - b.x)) {
     let lines: readonly Line[];
     if (box.pane === 'preview') ({ lines, session: previewed } = previewPane(scene, box));
     else lines = paneLines(scene, box.pane, box, active);
-    for (const [index, line] of lines.entries()) body[box.y - 1 + index]?.push(...line);
+    for (const [index, line] of lines.entries()) {
+      const y = box.y - 1 + index;
+      if (y < body.length) body[y] = beside(body[y], line);
+    }
   }
-  return { body, previewed };
+  return { body: body.map((line) => line ?? []), previewed };
+}
+
+const besides = new WeakMap<Line, { readonly right: Line; readonly both: Line }>();
+
+function beside(left: Line | undefined, right: Line): Line {
+  if (left === undefined) return right;
+  const known = besides.get(left);
+  if (known?.right === right) return known.both;
+  const both = [...left, ...right];
+  besides.set(left, { right, both });
+  return both;
 }
 
 function paneLines(scene: Scene, pane: PaneId, box: PaneBox, active: boolean): readonly Line[] {

@@ -1,9 +1,10 @@
 /** A list as lines: the rows that fit, the selection, a sentence when there are none. */
-import { cellWidth, clean, wrap } from '../draw/cells.ts';
+import { cellWidth, clean, measureCount, wrap } from '../draw/cells.ts';
 import { frame } from '../draw/frame.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
-import { cellsOf, type ListDefinition, type ListId, type RowOf } from '../lists/list.ts';
+import { dayOf, Ticker } from '../draw/times.ts';
+import { cellsOf, type DrawContext, type ListDefinition, type ListId, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import { wrappedLog } from '../lists/log.ts';
 import { callKey, showsWholeCall } from '../lists/questions.ts';
@@ -154,44 +155,116 @@ function rowLines<K extends ListId>(
   const cursor = controller.lists.cursor(id);
   const room = Math.max(1, Math.floor((box.height - 2) / height));
   const { first } = controller.lists.viewports.place(id, rows.length, cursor, room, box.focused);
-  const context = {
+  const context: DrawContext = {
     width,
     glyphs,
     ticker,
     pending: controller.view.pending,
-    pulse: controller.slices.pulse,
+    ...(id === 'adapters' ? { pulse: controller.slices.pulse } : {}),
     widest: widestName(list, rows.slice(first, first + room + 1), glyphs),
     shift: id === 'log' ? controller.view.logShift : 0,
   };
   const marks = controller.view.marks[id];
   const grouped = controller.view.grouped.has(id);
   const lines: Line[] = [];
+  const pane = paneOf(id, [
+    inner,
+    glyphs,
+    context.pending,
+    context.pulse,
+    context.widest,
+    context.shift,
+    dayOf(ticker.now),
+    measureCount(),
+  ]);
   // One row more than fits whole: its first lines still show.
   for (let index = first; index < Math.min(rows.length, first + room + 1); index += 1) {
     const entry = rows[index];
     if (entry === undefined || lines.length >= box.height - 2) break;
     const selected = index === cursor;
-    const sign =
-      marks?.has(list.key(entry)) === true
-        ? span('*', 'mark')
-        : selected
-          ? span(glyphs.cursor, 'key')
-          : span(' ');
-    const drawn = list.draw(
-      entry,
-      grouped ? { ...context, group: { first: beginsGroup(list, rows, index, first) } } : context,
-    );
+    const marked = marks?.has(list.key(entry)) === true;
+    const cover = selected && box.focused ? 'select' : undefined;
+    const group = grouped ? { first: beginsGroup(list, rows, index, first) } : undefined;
+    const look = `${marked} ${selected} ${cover} ${group?.first}`;
+    const { drawn, shown } = remembered(entry, { pane, look, ticker }, (own) => {
+      const sign = marked ? span('*', 'mark') : selected ? span(glyphs.cursor, 'key') : span(' ');
+      const made = list.draw(entry, { ...context, ticker: own, ...(group === undefined ? {} : { group }) });
+      return {
+        drawn: made,
+        shown: made.map((line, at) => row(scene, [at === 0 ? sign : span(' '), ...line], inner, cover)),
+      };
+    });
     if (lines.length + drawn.length <= box.height - 2) {
       controller.lists.drawn.row(id, list.key(entry));
       const asked = id === 'questions' ? controller.lists.subject('questions', list.key(entry)) : undefined;
       if (asked !== undefined && showsWholeCall(asked, drawn)) controller.lists.drawn.read(callKey(asked));
     }
-    for (const [at, line] of drawn.entries()) {
-      const gutter = at === 0 ? sign : span(' ');
-      lines.push(row(scene, [gutter, ...line], inner, selected && box.focused ? 'select' : undefined));
-    }
+    lines.push(...shown);
   }
   return lines.slice(0, Math.max(0, box.height - 2));
+}
+
+/** What all rows of a pane are drawn with; the same object while nothing of it changes. */
+interface PaneLook {
+  readonly parts: readonly unknown[];
+}
+
+const paneLooks = new Map<ListId, PaneLook>();
+
+function paneOf(id: ListId, parts: readonly unknown[]): PaneLook {
+  const before = paneLooks.get(id);
+  if (before?.parts.every((part, at) => part === parts[at]) === true) return before;
+  const look = { parts };
+  paneLooks.set(id, look);
+  return look;
+}
+
+interface RowLook {
+  readonly pane: PaneLook;
+  /** What concerns this row only: marked, selected. */
+  readonly look: string;
+  readonly ticker: Ticker;
+}
+
+interface DrawnRow {
+  /** As its list draws it. */
+  readonly drawn: readonly Line[];
+  /** With its sign, as wide as the pane. */
+  readonly shown: readonly Line[];
+}
+
+interface Remembered extends DrawnRow {
+  readonly pane: PaneLook;
+  readonly look: string;
+  readonly from: number;
+  /** When one of its labels changes. */
+  readonly until: number | undefined;
+}
+
+/** Rows are immutable objects: one that looks as before is not drawn again. */
+const rowsDrawn = new WeakMap<object, Remembered>();
+
+function remembered(
+  entry: object,
+  { pane, look, ticker }: RowLook,
+  make: (own: Ticker) => DrawnRow,
+): DrawnRow {
+  const known = rowsDrawn.get(entry);
+  const now = ticker.now;
+  let made = known;
+  if (
+    made === undefined ||
+    made.pane !== pane ||
+    made.look !== look ||
+    now < made.from ||
+    (made.until !== undefined && now >= made.until)
+  ) {
+    const own = new Ticker(now);
+    made = { ...make(own), pane, look, from: now, until: own.next };
+    rowsDrawn.set(entry, made);
+  }
+  if (made.until !== undefined) ticker.at(made.until);
+  return made;
 }
 
 /** The first row that is shown names its platform, too. */

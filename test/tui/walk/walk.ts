@@ -5,6 +5,7 @@
  */
 import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
+import { measureAs } from '../../../src/tui/draw/cells.ts';
 import { takesText } from '../../../src/tui/keys/router.ts';
 import { topMode } from '../../../src/tui/state/view.ts';
 import {
@@ -40,6 +41,8 @@ const SIZES = [
   [30, 8],
   [200, 54],
 ] as const;
+/** Every so many frames is drawn a second time, without the rows that are remembered from frames before. */
+const REMEMBERED_EVERY = 5;
 const PAUSES_MS = [5, 30, 30, 90, 250, 450, 1_200, 1_200];
 const TYPED = [
   'alt+enter',
@@ -334,6 +337,15 @@ export async function walk(
   };
 
   const events: readonly (() => void)[] = [
+    () => {
+      const line = {
+        at: NOW,
+        level: pick(['info', 'warn', 'error'] as const),
+        source: 'x',
+        text: `n${world.next()}`,
+      };
+      h.operator.push({ type: 'log', line });
+    },
     () => h.operator.push({ type: 'pairing', request: world.request() }),
     () => h.operator.push({ type: 'session', session: world.session(pick) }),
     () => h.operator.push({ type: 'dialog', dialog: world.question(below(2) === 0) }),
@@ -392,8 +404,15 @@ export async function walk(
   ];
 
   let size: readonly [number, number] = SIZES[0];
+  let presses = 0;
   const press = async (name: string): Promise<void> => {
     const frame = h.screen(...size).lines.join('\n');
+    presses += 1;
+    if (presses % REMEMBERED_EVERY === 0) {
+      measureAs(undefined);
+      const anew = h.screen(...size).lines.join('\n');
+      if (anew !== frame) faults.push(`drawn otherwise when nothing is remembered:\n${frame}\n${anew}`);
+    }
     for (const { end } of world.questions.values()) if (frame.includes(end)) read.add(end);
     // A key that comes back is decided a moment later: its frame still counts.
     frames = [...frames.slice(-3), frame];
