@@ -13,6 +13,7 @@ import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
+import { finishRestore } from './gateway/backup/restore.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
 import { ConfigEdits, isLive } from './gateway/config/edits.ts';
@@ -110,6 +111,7 @@ const LOST_STOP_MS = 3_000;
 export async function composeGateway(options: ComposeOptions = {}): Promise<RunningGateway> {
   const env = options.env ?? process.env;
   const folder = dataFolder(options.dataDir, env);
+  finishRestore(folder);
   const loaded = loadConfig(folder.config);
   const around = { overrides: options, env, cwd: options.cwd ?? process.cwd() };
   // Offline only the store is used: what the rest would need is the next start's business.

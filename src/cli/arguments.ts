@@ -16,6 +16,7 @@ export const SWITCHES = [
   'demo',
   'accept-lost-changes',
   'fix',
+  'force',
   'inline',
   'ascii',
   'screen-reader',
@@ -51,6 +52,8 @@ export interface Arguments {
   readonly yes: boolean;
   /** Of `security audit`: repair what can be repaired safely. */
   readonly fix: boolean;
+  /** Of `restore`: also over data that are there. */
+  readonly force: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -150,6 +153,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     json: switches.has('json'),
     yes: switches.has('yes'),
     fix: switches.has('fix'),
+    force: switches.has('force'),
     help: switches.has('help'),
     version: switches.has('version'),
   };

@@ -30,6 +30,7 @@ const FLAGS = `Flags
   --json             machine-readable output
   --yes              of person erase: do not ask
   --fix              of security audit: repair what can be repaired safely
+  --force            of restore: move the present data aside and replace them
   --inline, --ascii, --screen-reader    console display: see docs/console.md
   --readonly         a console that changes nothing
   -h, --help         show help; "pi-gateway-tui <command> --help" for one command

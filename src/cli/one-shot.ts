@@ -1,5 +1,6 @@
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
+import { finishRestore } from '../gateway/backup/restore.ts';
 import { PLATFORMS } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import type { GatewayAddress } from '../server/link-connection.ts';
@@ -23,6 +24,7 @@ export async function runOneShot(args: Arguments): Promise<OneShotOutcome> {
 
 async function output(args: Arguments, findings: { ok: boolean }): Promise<string> {
   const folder = dataFolder(args.dataDir, process.env);
+  finishRestore(folder);
   if (args.context !== undefined) return elsewhere(args, folder, args.context, findings);
   if (args.command === 'config') {
     const { runConfig } = await import('./config-command.ts');
@@ -36,6 +38,10 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
     const { runSecurityAudit } = await import('./security-command.ts');
     return runSecurityAudit(args, folder, findings);
   }
+  if (args.command === 'restore' || (args.command === 'backup' && args.rest[0] === 'verify')) {
+    const { runRestore, runVerify } = await import('./restore-command.ts');
+    return args.command === 'restore' ? runRestore(args, folder) : runVerify(args);
+  }
   if (args.command === 'doctor' && args.rest.length === 0) return doctor(args, folder, findings);
   const session = await operatorSession(args);
   try {
@@ -46,7 +52,7 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
 }
 
 /** Commands that read the files of this machine. */
-const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security']);
+const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security', 'restore']);
 
 /** On a gateway of `contexts`: the address that answers and proves itself. */
 async function elsewhere(

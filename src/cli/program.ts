@@ -62,6 +62,14 @@ export const PROGRAM: readonly CommandRow[] = [
     example: 'security audit --fix',
   },
   {
+    name: 'restore',
+    group: 'start',
+    args: '<file> [--force]',
+    help: 'replace the data of a stopped gateway with a backup',
+    most: 1,
+    example: 'restore gateway.tar.gz',
+  },
+  {
     name: 'help',
     group: 'help',
     args: '[command]',

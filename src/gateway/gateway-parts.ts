@@ -5,6 +5,7 @@ import { Access } from './access/access.ts';
 import { AdapterManager } from './adapter-manager.ts';
 import { interactivePi } from './agent/interactive.ts';
 import { sessionFileFor } from './agent/session-file.ts';
+import type { Backups } from './backup/backups.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
 import { createCores, type GatewayDeps } from './core.ts';
@@ -51,6 +52,7 @@ export function createParts(
   deps: GatewayDeps,
   stopping: AbortSignal,
   onRefusal: (refusal: RefusalView) => void,
+  backups: Backups,
 ) {
   const { settings, stores, clock, agent } = deps;
   const log = deps.logs.logger('gateway');
@@ -341,6 +343,7 @@ export function createParts(
   const maintenance = new Maintenance({
     ...cores.of('sessions', 'sweep'),
     refusalFile: deps.refusalFile,
+    backups,
     audit: access.audit,
     heard: receiver,
     archive,

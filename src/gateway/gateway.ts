@@ -5,6 +5,7 @@ import type { Database } from '../store/database.ts';
 import { StoreHealth } from '../store/health.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import type { ModelUse } from './agent/model-call.ts';
+import { Backups } from './backup/backups.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
@@ -42,6 +43,7 @@ export class Gateway {
   readonly archive: GatewayParts['archive'];
   readonly notify: GatewayParts['notify'];
   readonly erasures: Erasures;
+  readonly backups: Backups;
   readonly #parts: GatewayParts;
   readonly #health: StoreHealth;
   readonly #refusals: RefusalView[] = [];
@@ -61,10 +63,12 @@ export class Gateway {
 
   constructor(deps: GatewayDeps) {
     this.deps = deps;
-    const parts = createParts(deps, this.#stopping.signal, (refusal) => {
+    this.backups = new Backups({ ...deps, changed: () => this.show() });
+    const refused = (refusal: RefusalView): void => {
       const { platform, chatId, senderId, code } = refusal;
       this.#refusing.note(JSON.stringify([platform, chatId, senderId, code]), refusal);
-    });
+    };
+    const parts = createParts(deps, this.#stopping.signal, refused, this.backups);
     this.#parts = parts;
     this.#health = new StoreHealth({
       folder: deps.folder.root,
@@ -91,6 +95,7 @@ export class Gateway {
       ...parts,
       decisions: parts.cores.decisions,
       logs: deps.logs,
+      backups: this.backups,
       forgetRefusals: (concerns) => this.#forgetRefusals(concerns),
     });
     const kept = deps.clock() - RETENTION.settledMs;
@@ -345,7 +350,7 @@ export class Gateway {
         ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),
       },
       clients: this.#clients,
-      badges: [...openBadges(settings), ...(problem === undefined ? [] : [problem])],
+      badges: [...openBadges(settings), problem, this.backups.problem].filter((each) => each !== undefined),
       turnedAway: this.access.requests.turnedAway,
       sessions: this.sessions.counts,
     };

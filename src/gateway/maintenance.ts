@@ -40,6 +40,7 @@ export interface MaintenanceDeps extends Core {
   readonly audit: Pick<Audit, 'forget'>;
   readonly notify: { sweep(before: number): Promise<void> };
   readonly spending: Pick<Spending, 'sweep'>;
+  readonly backups: { daily(now: number): unknown };
   /** What rejected senders wrote. */
   readonly refusalFile?: { forget(before: number): Promise<void> } | undefined;
 }
@@ -76,6 +77,7 @@ export class Maintenance {
   async sweep(now: number): Promise<void> {
     const { conversations, outbox, tasks, schedules, audit } = this.#deps;
     this.#deps.heard.sweep(now);
+    this.#deps.backups.daily(now); // takes its time beside the sweep
     await conversations.sweep(now);
     outbox.sweep();
     const kept = this.#deps.settings.retention;

@@ -44,6 +44,8 @@ interface Folding {
   consider(): void;
   /** Folds the journal into a new snapshot. Joins a compaction that is under way. */
   compact(): Promise<void>;
+  /** See `Database.copyTo`; absent where the engine is in memory as a whole. */
+  copy?(target: string, moment: () => Promise<void>): Promise<void>;
   /** Starts nothing more, and waits for what runs. */
   end(): Promise<void>;
 }

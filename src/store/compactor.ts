@@ -2,12 +2,20 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Committer } from './committer.ts';
 import { type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
+import { closedError } from './damage.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
 import { writeMetaSnapshot } from './meta.ts';
 import { closeBase, type FrozenPages } from './paged-file.ts';
-import { compactionPath, nameSuccessor, publish, temporaryPath, writeSnapshot } from './snapshot.ts';
+import {
+  compactionPath,
+  nameSuccessor,
+  publish,
+  temporaryPath,
+  writeBytes,
+  writeSnapshot,
+} from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is under way. */
 const GRACE_MS = 1_500;
@@ -60,6 +68,7 @@ export class Compactor {
   readonly #options: CompactorOptions;
   #snapshot: SnapshotState;
   #running: Promise<void> | undefined;
+  #copying: Promise<void> | undefined;
   #fold: Fold | undefined;
   #ending = false;
   /** Raised after a failure, so that a full disk is not asked again with every batch. */
@@ -78,7 +87,7 @@ export class Compactor {
   }
 
   get running(): boolean {
-    return this.#running !== undefined;
+    return this.#running !== undefined || this.#copying !== undefined;
   }
 
   get count(): number {
@@ -98,10 +107,47 @@ export class Compactor {
 
   /** Folds the journal into a new snapshot, `anyway` also without a change. Joins a compaction that is under way. */
   compact(anyway = false): Promise<void> {
-    this.#running ??= this.#compact(anyway).finally(() => {
+    this.#running ??= this.#afterCopy(() => this.#compact(anyway)).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /**
+   * Writes everything as it is at `moment` to a file of its own, a snapshot that stands alone, while changes go on. What
+   * is copied must stay where it is: no compaction meanwhile.
+   */
+  async copy(target: string, moment: () => Promise<void>): Promise<void> {
+    while (this.running) await Promise.allSettled([this.#running, this.#copying]);
+    if (this.#ending) throw closedError(this.#options.path);
+    this.#copying = this.#copy(target, moment).finally(() => {
+      this.#copying = undefined;
+      this.#fold = undefined;
+    });
+    return this.#copying;
+  }
+
+  async #copy(target: string, moment: () => Promise<void>): Promise<void> {
+    const { path, journal, disk, committer, engine } = this.#options;
+    const { epoch } = journal;
+    const { seq, content } = await committer.betweenBatches(async () => {
+      await moment();
+      if (committer.broken !== undefined) throw committer.broken;
+      const { seq } = committer;
+      const freezing = engine.freeze(() => writeMetaSnapshot(engine, seq, epoch));
+      return { seq, content: freezing ?? engine.export() };
+    });
+    // What is in memory alone has been copied there already.
+    if (content instanceof Uint8Array) return void (await writeBytes(nodeDisk, target, content));
+    const task = { path, target: seq, epoch, temporary: target, pages: await content };
+    this.#fold =
+      disk === nodeDisk ? foldInWorker(task) : { done: foldSnapshot(nodeDisk, task), cancel: async () => {} };
+    await this.#fold.done;
+  }
+
+  async #afterCopy(work: () => Promise<void>): Promise<void> {
+    await this.#copying?.catch(() => {}); // its caller hears of it
+    return work();
   }
 
   /**
@@ -109,7 +155,7 @@ export class Compactor {
    * written here, while all changes wait: the memory of the engine is cleaned along with it.
    */
   async purge(): Promise<void> {
-    while (this.#running !== undefined) await this.#running.catch(() => {}); // logged where it happened
+    while (this.running) await Promise.allSettled([this.#running, this.#copying]); // logged where it happened
     this.#running = this.#purge().finally(() => {
       this.#running = undefined;
     });
@@ -138,10 +184,10 @@ export class Compactor {
   /** Starts nothing more, and waits for what runs; what takes too long is cancelled. */
   async end(): Promise<void> {
     this.#ending = true;
-    if (this.#running === undefined) return;
+    if (!this.running) return;
     const grace = setTimeout(() => void this.#fold?.cancel(), GRACE_MS);
     try {
-      await this.#running;
+      await Promise.all([this.#running, this.#copying]);
     } catch {
       // Logged where it happened; the journal still holds everything.
     } finally {

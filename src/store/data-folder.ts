@@ -33,6 +33,8 @@ export interface DataFolder {
   readonly files: string;
   /** The log, and what rejected senders wrote. */
   readonly logs: string;
+  /** Backups that the gateway made. */
+  readonly backups: string;
 }
 
 export function dataFolder(dataDir: string | undefined, env: NodeJS.ProcessEnv): DataFolder {
@@ -48,6 +50,7 @@ export function dataFolder(dataDir: string | undefined, env: NodeJS.ProcessEnv):
     agentSessions: join(root, 'gateway', 'agent-sessions'),
     files: join(root, 'gateway', 'files'),
     logs: join(root, 'gateway', 'logs'),
+    backups: join(root, 'gateway', 'backups'),
   };
 }
 

@@ -5,11 +5,12 @@ import type { Backing, DatabaseOptions } from './backing.ts';
 import type { Committer } from './committer.ts';
 import type { DatabaseStats } from './compactor.ts';
 import { closedError, storageFailure } from './damage.ts';
-import { systemCode } from './disk.ts';
+import { nodeDisk, systemCode } from './disk.ts';
 import type { Engine, Prepared } from './engine.ts';
 import { FileBacking } from './file-backing.ts';
 import { readMeta } from './meta.ts';
 import { type Migration, pendingMigrations, runMigration } from './migrations.ts';
+import { writeBytes } from './snapshot.ts';
 import { checkedParams, type Row, type SqlValue } from './sql.ts';
 import type { Tx } from './transaction.ts';
 
@@ -118,6 +119,19 @@ export class Database {
   /** Paths of the copies that were kept before changes of the schema and before an import. */
   copies(): Promise<string[]> {
     return this.#backing.copies();
+  }
+
+  /** Writes everything as it is at `moment` to a new file, which is a whole database, while changes go on. */
+  copyTo(path: string, moment: () => Promise<void>): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(closedError(this.#path));
+    const { folding } = this.#backing;
+    if (folding.copy !== undefined) return folding.copy(path, moment);
+    return this.#committer
+      .betweenBatches(async () => {
+        await moment();
+        return this.#engine.export();
+      })
+      .then(async (bytes) => void (await writeBytes(nodeDisk, path, bytes)));
   }
 
   /** Nothing can be read or written any more. */

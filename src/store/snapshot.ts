@@ -107,6 +107,11 @@ export function writePages(disk: Disk, temporary: string, pages: FrozenPages): P
   return writePieces(disk, temporary, PagedFile.frozen(temporary, pages).pieces(pages.size, PIECE_BYTES));
 }
 
+/** The same for bytes that are a database already. */
+export function writeBytes(disk: Disk, temporary: string, bytes: Uint8Array): Promise<number> {
+  return writePieces(disk, temporary, [bytes]);
+}
+
 function writePieces(disk: Disk, temporary: string, pieces: Iterable<Uint8Array>): Promise<number> {
   return writeFile(disk, temporary, async (file) => {
     let size = 0;

@@ -1,4 +1,4 @@
-/** How long texts and files are kept. */
+/** How long texts and files are kept, and how many backups. */
 import { type Static, Type } from 'typebox';
 
 const HOUR_MS = 60 * 60_000;
@@ -29,6 +29,23 @@ export const RetentionSchema = Type.Object({
   ),
   refusals: kept('7d', 'How long the texts of rejected messages are kept.'),
   audit: kept('365d', 'How long lines of the audit log are kept.'),
+});
+
+export const BackupSchema = Type.Object({
+  daily: Type.Optional(
+    Type.Boolean({
+      default: true,
+      description: 'Make a backup every day on which something changed, in gateway/backups.',
+    }),
+  ),
+  keep: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1000,
+      default: 7,
+      description: 'Daily backups that are kept; older ones are removed.',
+    }),
+  ),
 });
 
 export interface Retention {

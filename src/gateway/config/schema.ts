@@ -4,7 +4,7 @@ import { ConsoleSchema } from './console-schema.ts';
 import { HeartbeatSchema, NotifySchema, OwnersSchema } from './notify-schema.ts';
 import { PairingSchema } from './pairing-schema.ts';
 import { type ChatAgentSchema, PlatformsSchema } from './platforms-schema.ts';
-import { RetentionSchema } from './retention.ts';
+import { BackupSchema, RetentionSchema } from './retention.ts';
 import {
   AgentContextSchema,
   BotLoopSchema,
@@ -170,6 +170,7 @@ export const ConfigSchema = Type.Object({
   ),
   pairing: Type.Optional(PairingSchema),
   retention: Type.Optional(RetentionSchema),
+  backup: Type.Optional(BackupSchema),
   limits: Type.Optional(
     Type.Object({
       personBytes: Type.Optional(

@@ -61,6 +61,7 @@ export interface Settings {
   readonly botLoop: { readonly messages: number; readonly windowMs: number; readonly muteMs: number };
   readonly pairing: PairingLimits;
   readonly retention: Retention;
+  readonly backup: { readonly daily: boolean; readonly keep: number };
   readonly limits: TextBudget & { readonly keptRows: number; readonly spend: readonly SpendLimit[] };
   readonly noAgent: boolean;
   /** Follow-ups in a thread in which the bot was called need no mention. */
@@ -158,6 +159,7 @@ export function resolveSettings(
       spend: readLimits(config.limits?.spend ?? [], localZone),
     },
     retention: readRetention(config.retention),
+    backup: { daily: config.backup?.daily ?? true, keep: config.backup?.keep ?? 7 },
     rateLimit: {
       maxRequests: config.security?.rateLimit?.maxRequests ?? 60,
       windowMs: config.security?.rateLimit?.windowMs ?? 60_000,

@@ -260,6 +260,10 @@ export type OperatorCommand =
   | { readonly type: 'audit.verify'; readonly head?: string }
   /** check the setup and show how to fix it */
   | { readonly type: 'doctor' }
+  /** write the data of the gateway to one file while it is running or stopped */
+  | { readonly type: 'backup'; readonly file?: string }
+  /** check a backup and show what it holds */
+  | { readonly type: 'backup.verify'; readonly file: string }
   /** restart the gateway and reload the configuration */
   | { readonly type: 'restart' }
   /** stop the running gateway */

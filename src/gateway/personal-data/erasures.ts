@@ -10,6 +10,7 @@ import type { Access } from '../access/access.ts';
 import { Acts } from '../access/acts.ts';
 import type { Actor, AuditLine } from '../access/audit.ts';
 import type { AdapterManager } from '../adapter-manager.ts';
+import type { Backups } from '../backup/backups.ts';
 import type { Bindings } from '../bindings/bindings.ts';
 import type { Core } from '../core.ts';
 import type { DecisionTrace } from '../decisions.ts';
@@ -45,6 +46,7 @@ export interface ErasuresDeps extends Core {
   readonly spending: Pick<Spending, 'erased'>;
   readonly decisions: DecisionTrace;
   readonly logs: LogHub;
+  readonly backups: Backups;
   /** These ids lose access: their turns and tasks end. */
   readonly cutOff: (platform: Platform, ids: readonly string[]) => void;
   readonly forgetRefusals: (concerns: (refusal: RefusalView) => boolean) => Promise<void>;
@@ -109,8 +111,10 @@ export class Erasures {
   async show(platform: Platform, userId: string): Promise<PersonView> {
     const holdings = this.holdings(platform, userId);
     if (this.#isNothing(holdings)) throw unknown(holdings.person);
-    const copies = await Promise.all(Object.values(this.#deps.stores).map((db) => db.copies()));
-    return { ...holdings.person, ...summary(holdings, copies.flat().length) };
+    const { stores, backups } = this.#deps;
+    const copies = await Promise.all(Object.values(stores).map((db) => db.copies()));
+    const { goes, stays } = summary(holdings, { copies: copies.flat().length, backups: backups.count });
+    return { ...holdings.person, goes, stays: [...stays, ...backups.elsewhere().map(asBackup)] };
   }
 
   /** Writes a directory with it; resolves with its path. @throws GatewayError `person_unknown` */
@@ -217,12 +221,15 @@ export class Erasures {
     await this.#end(id);
     for (const path of paths) if (existsSync(path)) left.push(`${path} could not be removed`);
     log.info('a person was erased');
-    return { left: [...left, ...holdings.elsewhere] };
+    const kept = this.#deps.backups.elsewhere().map(asBackup);
+    return { left: [...left, ...holdings.elsewhere, ...kept] };
   }
 
   async #end(id: string): Promise<void> {
     const { security } = this.#deps.stores;
     await security.purge();
+    // Last: one that was being made until now may have read what is gone.
+    await this.#deps.backups.forget();
     await security.write((tx) => tx.run('DELETE FROM erasures WHERE id = ?', [id]));
   }
 
@@ -274,6 +281,10 @@ export class Erasures {
     await editDirectory(folder.logs, logEdit(mentions));
     this.#deps.receiver.forget(person.ids, person.names);
   }
+}
+
+function asBackup(path: string): string {
+  return `${path} may hold them: a copy that you keep`;
 }
 
 /** What cannot be removed is named at the end: it must not hold up the rest, or a start. */

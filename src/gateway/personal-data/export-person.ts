@@ -21,7 +21,7 @@ export interface ExportDeps extends Kept {
 /** One line for each kind of thing; the console asks with them. */
 export function summary(
   holdings: Holdings,
-  copies: number,
+  { copies, backups }: { readonly copies: number; readonly backups: number },
 ): { readonly goes: string[]; readonly stays: string[] } {
   const { person, sessions, shared, tasks, schedules, sessionFiles, elsewhere, config } = holdings;
   const goes = [
@@ -40,6 +40,7 @@ export function summary(
     counted(holdings.directories.length, 'directory', 'with received or sent files', 'directories'),
     counted(holdings.exports.length, 'earlier export'),
     counted(copies, 'copy', 'of the databases from upgrades, as a whole', 'copies'),
+    counted(backups, 'backup', 'in gateway/backups, as a whole'),
   ].filter((line) => line !== '');
   const stays = [
     ...shared.map(
@@ -192,7 +193,7 @@ function parsed(text: string): unknown {
 }
 
 function readme(holdings: Holdings, now: number): string {
-  const { goes, stays } = summary(holdings, 0);
+  const { goes, stays } = summary(holdings, { copies: 0, backups: 0 });
   const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join('\n');
   return `# Data about ${holdings.person.platform} ${holdings.person.userId}
 

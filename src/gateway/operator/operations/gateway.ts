@@ -1,7 +1,9 @@
 /** What an operator does to the gateway itself. */
+import { resolve } from 'node:path';
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import { type ChainHead, type ChainReport, headOf, headText } from '../../access/audit-chain.ts';
+import { backupText, sizeText, verifyBackup } from '../../backup/verify.ts';
 import { followConfig } from '../../config/follow.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
@@ -53,6 +55,45 @@ export const GATEWAY = [
     params: {},
     words: [{ say: 'doctor', args: '[platform]', group: 'start', example: 'doctor telegram' }],
     run: ({ gateway }) => diagnose(gateway),
+  }),
+  operation({
+    name: 'backup',
+    /** `file`: on the machine of the gateway. `data` is {path, bytes, leftOut}. */
+    help: 'write the data of the gateway to one file while it is running or stopped',
+    params: { file: Type.Optional(Id) },
+    audit: ({ file }) => file ?? 'gateway/backups',
+    words: [
+      {
+        say: 'backup [file]',
+        args: '[file] | verify <file>',
+        group: 'start',
+        example: 'backup /mnt/usb/gateway.tar.gz',
+        read: ({ file }) =>
+          file === 'verify' ? undefined : { ...(file === undefined ? {} : { file: resolve(file) }) },
+      },
+    ],
+    async run({ gateway }, { file }) {
+      const { path, bytes, manifest } = await gateway.backups.create(file);
+      const { leftOut } = manifest;
+      return {
+        message: [
+          `wrote ${path} (${sizeText(bytes)}, ${manifest.entries.length} files). It holds secrets: keep it private.`,
+          ...leftOut.map((each) => `not in it: ${each}`),
+        ].join('\n'),
+        data: { path, bytes, leftOut },
+      };
+    },
+  }),
+  operation({
+    name: 'backup.verify',
+    /** `data` is a `BackupReport`. */
+    help: 'check a backup and show what it holds',
+    params: { file: Id },
+    words: [{ say: 'backup verify <file>', read: ({ file = '' }) => ({ file: resolve(file) }) }],
+    async run(_core, { file }) {
+      const report = await verifyBackup(file);
+      return { message: backupText(report), data: report };
+    },
   }),
   operation({
     name: 'restart',

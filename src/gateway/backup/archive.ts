@@ -1,0 +1,204 @@
+/** One file that holds a gateway: a compressed tar archive whose last entry lists every other one with its checksum. */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync, lstatSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { GatewayError, messageOf } from '../../base/errors.ts';
+import { nodeDisk, systemCode } from '../../store/disk.ts';
+import { filesOf, type TarFile, tarOf } from './tar.ts';
+
+const MANIFEST = 'manifest.json';
+const FORMAT = 1;
+const MOST_MANIFEST_BYTES = 64 * 1024 * 1024;
+
+const ManifestSchema = Type.Object({
+  format: Type.Integer({ minimum: 1 }),
+  /** Of the program that wrote it. */
+  version: Type.String(),
+  at: Type.Integer(),
+  /** A daily copy leaves the files of chats out. */
+  files: Type.Boolean(),
+  entries: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      size: Type.Integer({ minimum: 0 }),
+      sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    }),
+  ),
+  /** What belongs to the gateway and is not in it, one phrase each. */
+  leftOut: Type.Array(Type.String()),
+});
+
+export type Manifest = Static<typeof ManifestSchema>;
+
+/** What is known before it is written. */
+export type About = Omit<Manifest, 'entries' | 'format'>;
+
+/**
+ * Writes the archive (0600) under a temporary name and puts it in place when it is whole and on the disk.
+ * @throws GatewayError `backup_exists`, `storage_full`, `backup_failed`: nothing is left then
+ */
+export async function writeArchive(
+  path: string,
+  files: AsyncIterable<TarFile>,
+  about: About,
+): Promise<Manifest> {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+    throw new GatewayError('backup_exists', `${path} exists; a backup replaces no file`, {
+      status: 409,
+      hint: 'Give another file name, or none: then the name holds the time.',
+    });
+  const partial = `${path}.partial`;
+  const entries: Manifest['entries'] = [];
+  const listed = async function* (): AsyncGenerator<TarFile> {
+    for await (const file of files) {
+      const hash = createHash('sha256');
+      const { name, size } = file;
+      yield { ...file, content: hashed(file, hash) };
+      entries.push({ name, size, sha256: hash.digest('hex') });
+    }
+    const bytes = Buffer.from(JSON.stringify({ format: FORMAT, ...about, entries }));
+    yield { name: MANIFEST, size: bytes.length, at: about.at, content: [bytes] };
+  };
+  try {
+    await rm(partial, { force: true });
+    await pipeline(
+      Readable.from(tarOf(listed())),
+      createGzip({ level: 6 }),
+      createWriteStream(partial, { flags: 'wx', mode: 0o600, flush: true }),
+    );
+    await rename(partial, path);
+    await nodeDisk.syncFolder(dirname(path));
+    return { format: FORMAT, ...about, entries };
+  } catch (error) {
+    await rm(partial, { force: true }).catch(() => {});
+    throw backupFailure(error, path);
+  }
+}
+
+async function* hashed(
+  { content, size }: TarFile,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array> {
+  let left = size;
+  for await (const chunk of content) {
+    const part = chunk.subarray(0, left);
+    left -= part.length;
+    hash.update(part);
+    yield part;
+    if (left === 0) return; // what was added since its size was read
+  }
+}
+
+/** Also for what another thread says in words only. */
+export function backupFailure(error: unknown, path: string): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (/^E(?:NOSPC|DQUOT)\b/u.test(systemCode(error) ?? messageOf(error)))
+    return new GatewayError('storage_full', `the disk is full: no backup was written to ${path}`, {
+      status: 507,
+      hint: 'Free some space, or name a file on another disk. The gateway itself continues.',
+      cause: error,
+    });
+  return new GatewayError('backup_failed', `no backup was written to ${path}: ${messageOf(error)}`, {
+    hint: 'Check that the directory exists and that this user can write there.',
+    cause: error,
+  });
+}
+
+function damaged(path: string, why: string, cause?: unknown): GatewayError {
+  return new GatewayError('backup_damaged', `${path} is not a whole backup: ${why}`, {
+    status: 400,
+    hint: 'Use another backup: pi-gateway-tui backup verify <file> checks one. Nothing was changed.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/**
+ * Reads the whole archive and compares every file with the list. `take` gets each file before that is known: what it
+ * makes of it counts only when this resolves. A file that it does not read is read here.
+ * @throws GatewayError `backup_not_found`, `backup_damaged`, `backup_newer`
+ */
+export async function readArchive(
+  path: string,
+  take: (name: string, content: AsyncIterable<Uint8Array>) => Promise<void> = async () => {},
+): Promise<Manifest> {
+  if (!existsSync(path))
+    throw new GatewayError('backup_not_found', `there is no file ${path}`, {
+      status: 404,
+      hint: 'The backups of a gateway are in gateway/backups of its data directory.',
+    });
+  const found = new Map<string, { size: number; sha256: string }>();
+  let manifest: Manifest | undefined;
+  const source = createReadStream(path);
+  const gunzip = createGunzip();
+  const flowing = pipeline(source, gunzip);
+  flowing.catch(() => {}); // the reader hears of it
+  try {
+    for await (const { name, size, content } of filesOf(gunzip)) {
+      if (manifest !== undefined) throw damaged(path, 'something follows its list of contents');
+      if (name === MANIFEST) {
+        if (size > MOST_MANIFEST_BYTES) throw damaged(path, 'its list of contents is too long');
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of content) chunks.push(chunk);
+        manifest = manifestOf(path, Buffer.concat(chunks).toString('utf8'));
+        continue;
+      }
+      if (!isInside(name) || found.has(name))
+        throw damaged(path, `an entry is called ${JSON.stringify(name)}`);
+      const hash = createHash('sha256');
+      const seen = (async function* () {
+        for await (const chunk of content) {
+          hash.update(chunk);
+          yield chunk;
+        }
+      })();
+      await take(name, seen);
+      for await (const _chunk of seen);
+      found.set(name, { size, sha256: hash.digest('hex') });
+    }
+  } catch (error) {
+    if (error instanceof GatewayError || systemCode(error) !== undefined) throw error;
+    throw damaged(path, messageOf(error), error);
+  } finally {
+    source.destroy();
+    gunzip.destroy();
+  }
+  if (manifest === undefined) throw damaged(path, 'its list of contents is missing');
+  const wrong = manifest.entries.find(
+    ({ name, size, sha256 }) => found.get(name)?.size !== size || found.get(name)?.sha256 !== sha256,
+  );
+  if (wrong !== undefined) throw damaged(path, `${wrong.name} is missing or was changed`);
+  if (manifest.entries.length !== found.size) throw damaged(path, 'it holds files that are not in its list');
+  return manifest;
+}
+
+function manifestOf(path: string, text: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(path, 'its list of contents cannot be read', error);
+  }
+  const format = Number(Object(value).format);
+  if (format > FORMAT)
+    throw new GatewayError('backup_newer', `${path} was written by a newer version of the gateway`, {
+      status: 400,
+      hint: 'Install that version (pi-gateway-tui version) and restore with it.',
+    });
+  if (!Value.Check(ManifestSchema, value)) throw damaged(path, 'its list of contents is invalid');
+  return value;
+}
+
+/** Below the directory that it is unpacked into, on every system. */
+function isInside(name: string): boolean {
+  return (
+    name !== '' &&
+    !/[\\:\0]|^\//u.test(name) &&
+    name.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
+}
