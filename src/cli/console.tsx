@@ -166,6 +166,13 @@ async function holdConsole(
       maxFps: 60,
       isScreenReaderEnabled: appearance.linear,
     });
+    // Nobody types a command before the first frame: the table of operations is not on its way.
+    setImmediate(() => {
+      import('./console-words.ts').then(
+        ({ wordedForms }) => bindings.offer(wordedForms()),
+        (error: unknown) => screens.current.store.note('warn', 'console', sentenceOf(error)),
+      );
+    });
     draw = (screen) => instance.rerender(rootOf(screen, { appearance, terminal, inline }));
     const leave = (): void => terminal.leave('quit');
     if (options.signal?.aborted) leave();
@@ -222,6 +229,7 @@ function makeScreen(
       contexts: { show: (next) => screens.show(next), connect: () => screens.connect() },
       exportTranscript: (session, path, format) => exportTo(operator, session, path, format),
       runProgram: (words) => runProgram(words, env),
+      runWords: async (line) => (await import('./console-words.ts')).runWords(operator, line),
       page: (lines) => terminal.page(lines, env),
       openSession: (id, data) => openSession({ operator, controller, terminal }, id, data),
       copy(text) {
@@ -250,7 +258,7 @@ function readOnlyOperator(operator: Operator): Operator {
     link: () => operator.link(),
     close: () => operator.close(),
     async run(command) {
-      if (command.type === 'doctor') return operator.run(command);
+      if ((await import('./console-words.ts')).onlyLooks(command)) return operator.run(command);
       throw new GatewayError('read_only', 'this console is read-only', {
         hint: 'Start it without --readonly to change something.',
       });

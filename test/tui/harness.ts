@@ -58,6 +58,7 @@ class RecordedEffects implements Effects {
   readonly paged: (readonly string[])[] = [];
   readonly exports: (readonly [id: string, path: string, format: string])[] = [];
   readonly programs: (readonly string[])[] = [];
+  readonly lines: (readonly string[])[] = [];
   redraws = 0;
   suspends = 0;
 
@@ -80,6 +81,12 @@ class RecordedEffects implements Effects {
   async exportTranscript({ id }: { readonly id: string }, path: string, format: string): Promise<string> {
     this.exports.push([id, path, format]);
     return `exported to /home/ada/${path}`;
+  }
+
+  async runWords(line: readonly string[]): Promise<string> {
+    this.lines.push(line);
+    if (line.includes('nobody')) throw new Error('no such person');
+    return line[0] === 'wave' ? 'waved' : 'first line\nsecond line';
   }
 
   async runProgram(words: readonly string[]): Promise<string> {

@@ -36,6 +36,10 @@ export interface Action {
   readonly words?: string;
   /** What follows the words, `<code>`. */
   readonly args?: string;
+  /** The whole line word by word, where a word follows what is typed: `adapter <platform> check`. */
+  readonly form?: readonly string[];
+  /** Why it cannot be run with what was typed behind its words. */
+  readonly wants?: (args: readonly string[]) => string | undefined;
   /**
    * Decides about one row of that list. Runs only while the row is on the screen, not in the moment after it came under
    * the cursor by itself, and once for a key that is held down.
@@ -71,6 +75,8 @@ export interface Effects {
   exportTranscript(session: ExportedSession, path: string, format: 'md' | 'json' | 'html'): Promise<string>;
   /** Runs a program of the operator without a shell; resolves with what it printed. */
   runProgram(words: readonly string[]): Promise<string>;
+  /** Runs a line of the words that were handed in (`WordedForm`); resolves with what there is to read. */
+  runWords?(line: readonly string[]): Promise<string>;
   /** Other gateways that the console can show; absent where there is only the one. */
   readonly contexts?: {
     /** Puts another gateway on the screen, or all of them. What is shown now stays as it is behind it. */

@@ -2,6 +2,7 @@
 import type { Action, Scope } from '../actions/action.ts';
 import { type OwnCommand, ownActions } from '../actions/own.ts';
 import { ACTIONS } from '../actions/registry.ts';
+import { type WordedForm, wordedActions } from '../actions/worded.ts';
 import { parseKey } from './names.ts';
 
 export interface Bindings {
@@ -11,6 +12,10 @@ export interface Bindings {
   keys(action: Action): readonly string[];
   /** The operator's own commands. */
   readonly own: readonly Action[];
+  /** Commands for the palette that were handed in; see `offer`. */
+  readonly worded: readonly Action[];
+  /** Forms of commands for the palette: they come after the first frame. */
+  offer(forms: readonly WordedForm[]): void;
   /** What was wrong with the operator's own keys, one sentence each. */
   readonly problems: readonly string[];
 }
@@ -82,7 +87,19 @@ export function bindKeys(
     (keys.get(action.id) ?? action.keys).filter((key) =>
       action.scopes.some((scope) => table.get(scope)?.get(key) === action),
     );
-  return { find: (scope, key) => table.get(scope)?.get(key), keys: kept, own, problems };
+  let worded: readonly Action[] = [];
+  return {
+    find: (scope, key) => table.get(scope)?.get(key),
+    keys: kept,
+    own,
+    get worded() {
+      return worded;
+    },
+    offer(forms) {
+      worded = wordedActions(forms, ACTIONS);
+    },
+    problems,
+  };
 }
 
 function suggestion(id: string): string {

@@ -1,6 +1,7 @@
 /** The command palette: every action by the words of `/gateway` or by its name, found by a few letters. */
 import type { Action, ActionContext } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
+import { sameWord } from '../actions/worded.ts';
 import type { Bindings } from './bindings.ts';
 import { scopesOf } from './router.ts';
 
@@ -44,17 +45,35 @@ export function fuzzyScore(query: string, text: string): number | undefined {
   return score;
 }
 
-/** The action whose words the text begins with, and what follows them. The longest words win. */
-export function parseCommand(text: string): { readonly action: Action; readonly args: string[] } | undefined {
-  const typed = text.trim().split(/\s+/u);
-  let best: { action: Action; words: number } | undefined;
-  for (const action of ACTIONS) {
-    if (action.words === undefined) continue;
-    const words = action.words.split(' ');
-    const same = words.every((word, index) => typed[index]?.toLowerCase() === word);
-    if (same && (best === undefined || words.length > best.words)) best = { action, words: words.length };
+/** How much of an action's words the typed ones say; undefined: they are of another command. */
+function said({ words = '', args, form }: Action, typed: readonly string[]): number | undefined {
+  if (words === '') return undefined;
+  const parts = form ?? words.split(' ');
+  const literals = parts.map((part, index) => ({ part, index })).filter(({ part }) => !/^[<[]/u.test(part));
+  let exact = 0;
+  for (const { part, index } of literals) {
+    const word = typed[index]?.toLowerCase() ?? '';
+    if (word === part) exact += 1;
+    else if (index > 0 || sameWord(word) !== sameWord(part)) return undefined;
   }
-  return best === undefined ? undefined : { action: best.action, args: typed.slice(best.words) };
+  const fits = typed.length <= words.split(' ').length || args !== undefined;
+  return literals.length * 4 + (fits ? 2 : 0) + (exact === literals.length ? 1 : 0);
+}
+
+/** The action whose words the text begins with, and what follows them. The longest words win. */
+export function parseCommand(
+  text: string,
+  worded: readonly Action[] = [],
+): { readonly action: Action; readonly args: string[] } | undefined {
+  const typed = text.trim().split(/\s+/u);
+  let best: { action: Action; score: number } | undefined;
+  for (const action of [...ACTIONS, ...worded]) {
+    const score = said(action, typed);
+    if (score !== undefined && (best === undefined || score > best.score)) best = { action, score };
+  }
+  return best === undefined
+    ? undefined
+    : { action: best.action, args: typed.slice(best.action.words?.split(' ').length) };
 }
 
 /** The action works in the place that the palette was opened over. */
@@ -84,16 +103,17 @@ function reasonAgainst(
 /** What the palette lists for a text, best first. */
 export function paletteEntries(text: string, context: ActionContext, bindings: Bindings): PaletteEntry[] {
   const typed = text.trim();
-  const command = parseCommand(typed);
+  const command = parseCommand(typed, bindings.worded);
   const scored: { entry: PaletteEntry; score: number }[] = [];
-  for (const action of [...ACTIONS, ...bindings.own]) {
+  for (const action of [...ACTIONS, ...bindings.own, ...bindings.worded]) {
     if (action.keysOnly === true || !isOffered(action, context)) continue;
     const words = title(action);
     const exact = command?.action === action;
     const score = exact ? 10_000 : (fuzzyScore(typed, wordsOf(action)) ?? fuzzyText(typed, action));
     if (score === undefined) continue;
     const args = exact ? command.args : [];
-    const disabled = reasonAgainst(action, args, context, exact);
+    const disabled =
+      reasonAgainst(action, args, context, exact) ?? (exact ? action.wants?.(args) : undefined);
     const entry = { action, words, keys: bindings.keys(action), disabled };
     scored.push({ entry, score });
   }
@@ -111,11 +131,15 @@ function fuzzyText(typed: string, action: Action): number | undefined {
  * The entry whose words were typed in full: words of `/gateway` with what follows them, or the whole name of an action
  * that no other entry has. A word that only resembles one runs nothing.
  */
-export function exactEntry(text: string, entries: readonly PaletteEntry[]): PaletteEntry | undefined {
+export function exactEntry(
+  text: string,
+  entries: readonly PaletteEntry[],
+  worded: readonly Action[] = [],
+): PaletteEntry | undefined {
   const typed = text.trim().toLowerCase();
   const named = entries.filter(({ action }) => action.words === undefined && action.label === typed);
   if (named.length === 1) return named[0];
-  const command = parseCommand(text);
+  const command = parseCommand(text, worded);
   if (command === undefined || (command.args.length > 0 && command.action.args === undefined))
     return undefined;
   return entries.find((entry) => entry.action === command.action);

@@ -192,7 +192,7 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
     return;
   }
   if (key === 'enter') {
-    const entry = chosen ?? exactEntry(text, entries);
+    const entry = chosen ?? exactEntry(text, entries, bindings.worded);
     if (entry === undefined) {
       context.toast(noCommand(text, entries.length), 'warn');
       return;
@@ -201,11 +201,18 @@ function paletteKey(context: ActionContext, mode: Of<'palette'>, key: string, bi
       context.toast(`Cannot do this: ${entry.disabled}.`, 'warn');
       return;
     }
+    const command = parseCommand(text, bindings.worded);
+    const args = command?.action === entry.action ? command.args : [];
+    if (entry.action.wants?.(args) !== undefined) {
+      // It was chosen before it was said what with.
+      const field = fieldOf(completed(entry));
+      context.update((view) => replaceMode(view, { ...mode, field, index: -1 }));
+      return;
+    }
     context.update((view) =>
       remembered(withoutMode(view), chosen === undefined ? text.trim() : completed(entry)),
     );
-    const command = parseCommand(text);
-    context.performFromPalette(entry.action, command?.action === entry.action ? command.args : []);
+    context.performFromPalette(entry.action, args);
     return;
   }
   const field = edit(mode.field, key);

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { allCommands, readArguments } from '../../../src/cli/commands.ts';
 import { completionScript } from '../../../src/cli/completion.ts';
+import { runWords, wordedForms } from '../../../src/cli/console-words.ts';
 import { helpText } from '../../../src/cli/help.ts';
 import { VIEWS } from '../../../src/cli/views.ts';
 import { readWork } from '../../../src/cli/work.ts';
@@ -17,6 +18,8 @@ import type { Operator } from '../../../src/gateway/operator/operator.ts';
 import { parseCommand } from '../../../src/server/command-schemas.ts';
 import { operationRoutes } from '../../../src/server/routes.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
+import { bindKeys } from '../../../src/tui/keys/bindings.ts';
+import { parseCommand as parsePalette } from '../../../src/tui/keys/palette.ts';
 import { fakeOperator } from '../../server/fake-operator.ts';
 
 const wave: Words['read'] = ({ times, ...typed }) => ({ ...typed, times: Number(times) });
@@ -104,6 +107,51 @@ describe('the operations table', () => {
     const same = ACTIONS.filter(({ id, words }) => names.has(id) && words !== undefined);
     expect(same.length).toBeGreaterThan(5);
     expect(same.filter(({ words = '' }) => !known.has(words.split(' ')[0] ?? ''))).toEqual([]);
+  });
+
+  it('hands a new row to the palette of the console, which runs it', async () => {
+    const bindings = bindKeys();
+    bindings.offer(wordedForms(TABLE));
+    const wave = bindings.worded.find(({ words }) => words === 'wave');
+    expect(wave).toMatchObject({ args: '<platform> <times> [note]', help: 'Wave to a platform.' });
+    const { operator } = fakeOperator();
+    const asked: unknown[] = [];
+    const waving = {
+      ...operator,
+      snapshot: () => operator.snapshot(),
+      run: async (command: unknown) => {
+        asked.push(command);
+        return { message: 'waved' };
+      },
+    };
+    expect(await runWords(waving as unknown as Operator, ['wave', 'slack', '2'], TABLE)).toBe('waved');
+    expect(asked).toEqual([{ type: 'adapter.wave', platform: 'slack', times: 2 }]);
+    await expect(runWords(operator, ['wave', 'fax', '2'], TABLE)).rejects.toThrow('usage: wave');
+  });
+
+  it('is whole in the palette: every form is said by an action of the console or handed in', () => {
+    const bindings = bindKeys();
+    bindings.offer(wordedForms());
+    const lines = [...OPERATIONS, ...VIEWS].flatMap(({ words = [] }) =>
+      words.map(({ say }) =>
+        say.replaceAll(/[<[]platform[>\]]/gu, 'slack').replaceAll(/[<[].*?[>\]]/gu, 'x'),
+      ),
+    );
+    const unknown = lines.filter((line) => parsePalette(line, bindings.worded) === undefined);
+    expect(unknown).toEqual([]);
+    const said = (line: string) => parsePalette(line, bindings.worded)?.action.id;
+    expect(['person show slack x', 'limits', 'limits raise x x', 'audit verify'].map(said)).toEqual([
+      'words.person show <platform> <user-id>',
+      'words.limits',
+      'words.limits raise <scope> <per> [subject] [amount]',
+      'words.audit verify [head]',
+    ]);
+    // What changes nothing is not asked about.
+    const looking = bindings.worded.filter(({ confirm }) => confirm === undefined).map(({ words }) => words);
+    expect(looking).toEqual(
+      expect.arrayContaining(['person show', 'audit verify', 'limits', 'session show']),
+    );
+    expect(looking).not.toContain('limits raise');
   });
 
   it('has no name and no route twice', () => {

@@ -85,6 +85,85 @@ describe('the palette acts only on what is visible', () => {
   });
 });
 
+describe('the palette with words that were handed in', () => {
+  const FORMS = [
+    { say: 'person show <platform> <user-id>', help: 'show what is kept about a person', looks: true },
+    { say: 'wave <platform> [note…]', help: 'wave to a platform', looks: false },
+    { say: 'adapter <platform> check', help: 'ask a platform who the bot is', looks: true },
+    // The console says these itself.
+    { say: 'tasks cancel <id>', help: 'cancel a task', looks: false },
+    { say: 'adapter <platform> stop', help: 'stop an adapter', looks: false },
+    { say: 'pair', help: 'list pairing requests', looks: true },
+  ];
+
+  function offered(): Harness {
+    const h = harness();
+    h.controller.bindings.offer(FORMS);
+    return h;
+  }
+
+  it('lists each of them once, and keeps what it says itself', () => {
+    const h = offered();
+    expect(h.controller.bindings.worded.map(({ id }) => id)).toEqual([
+      'words.person show <platform> <user-id>',
+      'words.wave <platform> [note…]',
+      'words.adapter <platform> check',
+    ]);
+    h.press(':');
+    h.type('person sh');
+    expect(h.text().join('\n')).toMatch(
+      /person show <platform> <user-id> +Show what is kept about a person\./u,
+    );
+    h.press('esc');
+    command(h, 'tasks cancel bg-7f2');
+    expect(h.text().join('\n')).toMatch(/Cancel .*bg-7f2/u);
+  });
+
+  it('runs at once what only looks, and shows what it said', async () => {
+    const h = offered();
+    command(h, 'person show telegram 81234');
+    await h.settle();
+    expect(h.effects.lines).toEqual([['person', 'show', 'telegram', '81234']]);
+    const page = h.text().join('\n');
+    expect(page).toContain('person show telegram 81234');
+    expect(page).toContain('second line');
+    h.press('esc');
+    command(h, 'adapter slack check');
+    await h.settle();
+    expect(h.effects.lines.at(-1)).toEqual(['adapter', 'slack', 'check']);
+  });
+
+  it('shows an act in one line and wants Enter again', async () => {
+    const h = offered();
+    command(h, 'wave slack to all of you');
+    expect(h.text().join('\n')).toContain('wave slack to all of you');
+    expect(h.effects.lines).toEqual([]);
+    h.timers.advance(400);
+    h.press('enter');
+    h.timers.advance(120);
+    await h.settle();
+    expect(h.effects.lines).toEqual([['wave', 'slack', 'to', 'all', 'of', 'you']]);
+    expect(h.text().at(-1)).toContain('waved');
+    command(h, 'wave slack');
+    h.press('esc');
+    expect(h.effects.lines).toHaveLength(1);
+  });
+
+  it('says what is missing, keeps the words, and says what went wrong', async () => {
+    const h = offered();
+    command(h, 'person show telegram');
+    expect(h.text().at(-1)).toContain('give: person show <platform> <user-id>');
+    expect(h.text().join('\n')).toContain(': person show telegram');
+    h.press('esc :');
+    h.type('person sho');
+    h.press('down enter');
+    h.type('telegram nobody');
+    h.press('enter');
+    await h.settle();
+    expect(h.text().at(-1)).toContain('person show telegram nobody: no such person');
+  });
+});
+
 describe('keys act only on what is visible', () => {
   it('decides nothing where the terminal is too small to show it, nor confirms it', () => {
     const h = harness();

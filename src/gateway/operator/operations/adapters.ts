@@ -59,6 +59,7 @@ export const ADAPTERS = [
   }),
   operation({
     name: 'adapter.check',
+    looks: true,
     /**
      * `data` is an AdapterCheck. With `settings` (keys of `platforms.<platform>`, laid over those in config.json; an
      * empty text or null takes one away) nothing that runs and nothing that is stored is touched.

@@ -39,6 +39,7 @@ export const GATEWAY = [
   }),
   operation({
     name: 'audit.verify',
+    looks: true,
     /** `head` is what an earlier verification printed. `data` is a `ChainReport`. */
     help: 'check that no line of the audit log was changed, removed or moved',
     params: { head: Type.Optional(Type.String({ maxLength: 200 })) },
@@ -51,6 +52,7 @@ export const GATEWAY = [
   }),
   operation({
     name: 'doctor',
+    looks: true,
     help: 'check the setup and show how to fix it',
     params: {},
     words: [{ say: 'doctor', args: '[platform]', group: 'start', example: 'doctor telegram' }],

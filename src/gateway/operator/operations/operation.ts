@@ -40,6 +40,8 @@ export interface OperationRow<N extends string = string, P extends TProperties =
   readonly http?: `${'POST' | 'DELETE'} /api/${string}`;
   /** The body as an error shows it, where the names of its keys do not say enough. */
   readonly expects?: string;
+  /** Nothing changes: it only looks. */
+  readonly looks?: true;
   /** How people type it. */
   readonly words?: readonly Words[];
   /** Throws when it cannot be done now: nothing is noted in the audit then. */

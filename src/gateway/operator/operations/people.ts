@@ -192,6 +192,7 @@ export const PEOPLE = [
   }),
   operation({
     name: 'person.show',
+    looks: true,
     /** `data` is a `PersonView`. */
     help: 'show what is kept about a person, under every id of theirs',
     params: user,
