@@ -17,6 +17,7 @@ import {
 } from '../agents/model-server.ts';
 import { ChatClient, type ChatIdentity, type Frame } from '../support/chat-client.ts';
 import { GatewayProcess, ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import { ANSWER, BEGIN, bash, childrenOf, delay, ledgerIn, type Tools, until } from './resume-kit.ts';
 
 export type ResumeBackend = 'pi-rpc' | 'pi-sdk';
 
@@ -64,6 +65,8 @@ export interface ResumeOptions {
   readonly command?: readonly string[];
   /** What people say when they are asked how to continue. */
   readonly choice?: 'Continue' | 'Look first' | 'Drop';
+  /** `agent.resume`; default: auto. */
+  readonly mode?: 'auto' | 'ask';
   /** The operator has to get a notice of every such question. */
   readonly notices?: true;
 }
@@ -75,21 +78,8 @@ export interface ResumeResult {
   readonly problems: readonly string[];
 }
 
-/** Long enough that a stream can be cut in it. */
-const ANSWER = `the whole answer of this turn, ${'in many words '.repeat(12)}to its end`;
-const BEGIN = 'I begin.';
 /** A program of the operator's. */
 const KEEP_NOTICE = "process.stdin.pipe(require('node:fs').createWriteStream('notices', { flags: 'a' }))";
-
-const delay = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(what: string, true_: () => boolean, timeoutMs = 120_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!true_()) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${timeoutMs} ms`);
-    await delay(10);
-  }
-}
 
 /** One person with one turn, over all connections. */
 class Person {
@@ -149,12 +139,7 @@ class Person {
   }
 
   get ledger(): string[] {
-    const file = this.file('ledger');
-    return existsSync(file)
-      ? readFileSync(file, 'utf8')
-          .split('\n')
-          .filter((line) => line !== '')
-      : [];
+    return ledgerIn(this.#folder, this.name);
   }
 
   /** Answers what is asked now. */
@@ -202,7 +187,7 @@ class Scene {
   readonly #requests = new Map<string, number>();
 
   constructor(point: Point, backend: ResumeBackend, model: ModelServer, options: ResumeOptions) {
-    const { people, command, choice = 'Continue' } = options;
+    const { people, command, choice = 'Continue', mode = 'auto' } = options;
     this.model = model;
     this.choice = choice;
     this.#notices = options.notices === true;
@@ -215,6 +200,7 @@ class Scene {
         cwd: this.folder.path,
         approvals,
         startSeconds: 120,
+        resume: mode,
         maxConcurrent: people,
         ...(command === undefined ? {} : { command }),
       },
@@ -320,20 +306,6 @@ class Scene {
   }
 }
 
-/** Direct children: the processes of pi. */
-function childrenOf(pid: number): number[] {
-  try {
-    return execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-      .split('\n')
-      .map(Number)
-      .filter((each) => each > 0);
-  } catch {
-    return []; // none
-  }
-}
-
-type Tools = NonNullable<ModelReply['tools']>;
-
 /** The model calls tools first, and then answers. A call that was not run is made again. */
 function calls(scene: Scene, tools: (name: string) => Tools, holdAnswer = false): void {
   scene.plays(
@@ -345,7 +317,6 @@ function calls(scene: Scene, tools: (name: string) => Tools, holdAnswer = false)
   );
 }
 
-const bash = (command: string): Tools[number] => ({ name: 'bash', arguments: { command } });
 const reading = (name: string): Tools => [bash(`cat notes-${name}`)];
 /** It is still at work when the kill comes. */
 const slowWriting = (name: string): Tools => [
@@ -492,7 +463,7 @@ export async function killAt(
     await scene.end();
   }
   for (const person of scene.people) {
-    const wrong = judge(point, person, options.choice ?? 'Continue');
+    const wrong = judge(point, person, options);
     if (wrong.length > 0) problems.push(`${person.name}: ${wrong.join('; ')}`);
   }
   if (problems.length > 0)
@@ -504,7 +475,8 @@ export async function killAt(
   };
 }
 
-function judge(point: Point, person: Person, choice: string): string[] {
+function judge(point: Point, person: Person, options: ResumeOptions): string[] {
+  const { choice, mode } = options;
   const problems: string[] = [];
   const { outcomes, ledger } = person;
   if (outcomes.length === 0) problems.push('nothing was told');
@@ -520,7 +492,7 @@ function judge(point: Point, person: Person, choice: string): string[] {
   }
   for (const line of ['began', 'ended', 'first'])
     if (ledger.filter((each) => each === line).length > 1) problems.push(`"${line}" was written twice`);
-  if (!MIXED.includes(point) && UNCLEAR.includes(point) !== person.asked > 0)
+  if (!MIXED.includes(point) && (mode === 'ask' || UNCLEAR.includes(point)) !== person.asked > 0)
     problems.push(`asked ${person.asked} times how to continue`);
   return problems.length === 0
     ? []
@@ -542,9 +514,10 @@ if (process.argv[1] === import.meta.filename) {
       backend: { type: 'string' },
       pi: { type: 'string' },
       choice: { type: 'string' },
+      mode: { type: 'string' },
     },
   });
-  const { point, backend, pi, choice = 'Continue' } = values;
+  const { point, backend, pi, choice = 'Continue', mode = 'auto' } = values;
   const points = POINTS.filter((each) => each.includes(point ?? ''));
   const backends = (['pi-rpc', 'pi-sdk'] as const).filter((each) => each === (backend ?? each));
   const times = Number(values.times ?? 20);
@@ -559,6 +532,7 @@ if (process.argv[1] === import.meta.filename) {
         const result = await killAt(at, each, model, {
           people: Math.min(people, times - turns),
           choice: choice as NonNullable<ResumeOptions['choice']>,
+          mode: mode as NonNullable<ResumeOptions['mode']>,
           ...(pi === '1.6' ? { command: PI_1_6 } : {}),
         });
         turns += result.turns;

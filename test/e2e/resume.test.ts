@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { killAt } from '../chaos/resume.ts';
+import { killOverTelegram } from '../chaos/resume-telegram.ts';
 import { ChatClient } from '../support/chat-client.ts';
 import { GatewayProcess, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
@@ -28,6 +29,14 @@ describe('what a kill -9 cut off', () => {
     // It looked with tools that only read.
     const looked = model.requests.find(({ text }) => text.includes('Inspect, with tools that only read'));
     expect([...(looked?.toolNames ?? [])].sort()).toEqual(['find', 'grep', 'ls', 'read']);
+  });
+
+  it('is asked about first over Telegram with agent.resume "ask", and ends by the button Drop', {
+    timeout: 240_000,
+  }, async () => {
+    const how = { people: 1, choice: 'Drop', mode: 'ask' } as const;
+    const result = await killOverTelegram('in the answer', 'pi-sdk', model, how);
+    expect(result).toEqual({ turns: 1, asked: 1, problems: [] });
   });
 
   it('continues as a background task too', { timeout: 240_000 }, async () => {
