@@ -14,6 +14,7 @@
 import { handleOf } from './api-handle.ts';
 import type { AdapterHandle, GatewayHandle, GatewayStatus } from './api-types.ts';
 import { settlesWithin } from './base/deadline.ts';
+import { defined } from './base/defined.ts';
 import { ConfigError, GatewayError } from './base/errors.ts';
 import type { LogLevel } from './base/log.ts';
 import { removeRuntime, urlOf, writeRuntime } from './cli/runtime-file.ts';
@@ -280,11 +281,13 @@ export function broadcast(event: string, data: unknown): void {
 function composeOptions(options: StartGatewayOptions): ComposeOptions {
   const { onLog, createAdapter } = options;
   return {
-    ...(options.port === undefined ? {} : { port: options.port }),
-    ...(options.host === undefined ? {} : { host: options.host }),
-    ...(options.noAgent === undefined ? {} : { noAgent: options.noAgent }),
-    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
-    ...(options.agent === undefined ? {} : { backend: options.agent }),
+    ...defined({
+      port: options.port,
+      host: options.host,
+      noAgent: options.noAgent,
+      dataDir: options.dataDir,
+      backend: options.agent,
+    }),
     ...(createAdapter === undefined ? {} : { createAdapter: (platform) => createAdapter(platform) }),
     ...(onLog === undefined ? {} : { logSink: (level, source, message) => onLog(level, source, message) }),
   };

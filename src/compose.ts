@@ -1,10 +1,12 @@
 /** The one place that puts a gateway together from its parts. */
+
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { createAgentFor } from './agents/create-for.ts';
 import { systemClock } from './base/clock.ts';
 import { settlesWithin } from './base/deadline.ts';
+import { defined } from './base/defined.ts';
 import { type FolderLostError, messageOf } from './base/errors.ts';
 import type { Logger, LogLevel } from './base/log.ts';
 import { checkStart } from './config-check.ts';
@@ -147,7 +149,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       clock: systemClock,
       events,
       redactor,
-      ...(options.logSink === undefined ? {} : { sink: options.logSink }),
+      ...defined({ sink: options.logSink }),
     });
     const log = logs.logger('gateway');
     for (const warning of [...loaded.warnings, closeToOthers(folder.config), machineZoneProblem(env)])
@@ -163,7 +165,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         log: logs.logger('store'),
         fence: () => lock.check(),
         ...(options.acceptLostChanges ? { acceptLostChanges: true } : {}),
-        ...(adopt === undefined ? {} : { adopt }),
+        ...defined({ adopt }),
       });
       cleanups.push(() => db.close());
       return db;

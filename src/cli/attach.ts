@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
@@ -68,7 +69,7 @@ async function showConsole(
       ...consoleOptions(args),
       ascii: args.ascii || look.ascii === true,
       contexts: others.contexts,
-      ...(name === undefined ? {} : { name }),
+      ...defined({ name }),
     });
   } finally {
     await Promise.all([operator.close(), others.close()]);

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
@@ -25,8 +26,7 @@ export async function findGateway(
   const settings = resolveSettings(
     loadConfig(folder.config).config,
     {
-      ...(args.port === undefined ? {} : { port: args.port }),
-      ...(args.host === undefined ? {} : { host: args.host }),
+      ...defined({ port: args.port, host: args.host }),
     },
     process.env,
     process.cwd(),

@@ -1,5 +1,7 @@
 /** A session of a chat in the operator's own terminal: pi runs on its file, and the gateway gets it back at the end. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { LeasedSession, Operator } from '../gateway/operator/operator.ts';
 
@@ -35,9 +37,7 @@ export async function holdSession(
   const renew = (): void => {
     const pid = child?.pid;
     // A link that is down comes back by itself; whether the lease is lost is said at the end.
-    operator
-      .run({ type: 'session.renew', id, lease, ...(pid === undefined ? {} : { pid }) })
-      .catch(() => undefined);
+    operator.run({ type: 'session.renew', id, lease, ...defined({ pid }) }).catch(() => undefined);
   };
   const timer = setInterval(renew, leaseMs / 4);
   const ignore = (): void => {}; // Ctrl+C is pi's

@@ -1,5 +1,7 @@
 /** What `doctor` can see without the gateway: configuration, rights, tokens, and whether the port is free. */
+
 import { createServer } from 'node:net';
+import { defined } from '../base/defined.ts';
 import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
 import { checkWholeConfig } from '../config-check.ts';
 import { loadConfig } from '../gateway/config/load.ts';
@@ -85,7 +87,7 @@ async function checkDeliveries(settings: Settings): Promise<void> {
 }
 
 export function given({ port, host }: Pick<Arguments, 'port' | 'host'>) {
-  return { ...(port === undefined ? {} : { port }), ...(host === undefined ? {} : { host }) };
+  return { ...defined({ port, host }) };
 }
 
 async function problemsOf(checks: readonly (() => Promise<unknown>)[]): Promise<string[]> {

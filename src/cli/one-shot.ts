@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { finishRestore } from '../gateway/backup/restore.ts';
@@ -142,10 +143,10 @@ async function servingOperator(folder: DataFolder): Promise<Operator | undefined
 /** The store itself, without port, agent or platforms. What is decided here is carried out at the next start. */
 async function openOffline(args: Arguments): Promise<OperatorSession> {
   const running: RunningGateway = await composeGateway({
-    ...(args.dataDir === undefined ? {} : { dataDir: args.dataDir }),
+    ...defined({ dataDir: args.dataDir }),
     offline: true,
     withAgent: args.command === 'doctor' && !args.noAgent,
-    ...(args.agent === undefined ? {} : { backend: args.agent }),
+    ...defined({ backend: args.agent }),
     logLevel: args.logLevel ?? 'error',
   });
   const operator = running.operator({ name: 'operator', surface: 'cli' });

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { spareMemory } from '../base/memory.ts';
 import type { ComposeOptions } from '../compose.ts';
@@ -55,11 +56,7 @@ function demoPortTaken(args: Arguments, error: unknown): boolean {
 async function composeOptions(args: Arguments, throwAway: string | undefined): Promise<ComposeOptions> {
   const dataDir = throwAway ?? args.dataDir;
   const base: ComposeOptions = {
-    ...(dataDir === undefined ? {} : { dataDir }),
-    ...(args.port === undefined ? {} : { port: args.port }),
-    ...(args.host === undefined ? {} : { host: args.host }),
-    ...(args.agent === undefined ? {} : { backend: args.agent }),
-    ...(args.logLevel === undefined ? {} : { logLevel: args.logLevel }),
+    ...defined({ dataDir, port: args.port, host: args.host, backend: args.agent, logLevel: args.logLevel }),
     ...(args.noAgent ? { noAgent: true } : {}),
     ...(args.acceptLostChanges ? { acceptLostChanges: true } : {}),
   };

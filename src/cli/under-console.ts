@@ -1,5 +1,7 @@
 /** The gateway under its own console: the console is drawn first, the gateway starts behind it. */
+
 import { existsSync } from 'node:fs';
+import { defined } from '../base/defined.ts';
 import { FolderLockedError, GatewayError, messageOf } from '../base/errors.ts';
 import type { ComposeOptions, RunningGateway } from '../compose.ts';
 import { checkStart } from '../config-check.ts';
@@ -221,7 +223,7 @@ export async function underConsole(
     ascii: args.ascii || look.ascii === true,
     firstRun: !existsSync(folder.config),
     signal: leave.signal,
-    ...(others.contexts === undefined ? {} : { contexts: others.contexts }),
+    ...defined({ contexts: others.contexts }),
   });
   onScreen.catch(() => {}); // awaited below, once the gateway is up or has failed
   await new Promise(setImmediate);

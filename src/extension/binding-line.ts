@@ -1,5 +1,7 @@
 /** The line between the pi in this terminal and the gateway while a chat is bound to it. */
+
 import { settlesWithin } from '../base/deadline.ts';
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { pause } from '../base/pause.ts';
 import { isObject } from '../gateway/agent/record.ts';
@@ -109,7 +111,7 @@ export class BindingLine {
       last.report = { ...report, event: { type: 'text_delta', delta } };
     } else {
       this.state.number += 1;
-      this.#queue.push({ number: this.state.number, report, ...(settle === undefined ? {} : { settle }) });
+      this.#queue.push({ number: this.state.number, report, ...defined({ settle }) });
       if (this.#queue.length > KEPT) this.#queue.shift();
     }
     if (this.#busy) return;

@@ -2,11 +2,13 @@
  * A chat that is bound to the pi in this terminal: its messages become user messages here, one at a time and never
  * beside a turn of the operator; answers go back to the chat, and so does what the operator and pi say to each other.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import type { ApprovalReply } from '../agents/approval/wire.ts';
 import { RunEvents } from '../agents/pi/run-events.ts';
 import { settlesWithin } from '../base/deadline.ts';
+import { defined } from '../base/defined.ts';
 import type { GatewayError } from '../base/errors.ts';
 import type { AgentEvent, TurnEnd } from '../gateway/agent/agent.ts';
 import type { ToolCall } from '../gateway/agent/question.ts';
@@ -185,7 +187,7 @@ export class BoundTerminal {
         break;
       case 'decided': {
         const { ask, decision, reason } = order;
-        this.#asks.get(ask)?.({ hash: '', decision, ...(reason === undefined ? {} : { reason }) });
+        this.#asks.get(ask)?.({ hash: '', decision, ...defined({ reason }) });
         break;
       }
     }
@@ -359,8 +361,7 @@ export function terminalPi(ctx: ExtensionContext): TerminalPi {
   return {
     sessionId: sessionManager.getSessionId(),
     cwd,
-    ...(sessionFile === undefined ? {} : { sessionFile }),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ sessionFile, name }),
   };
 }
 

@@ -3,6 +3,7 @@
  * when it is loaded, and end with the session. Nothing here imports a value of pi: this chunk is loaded by Node itself,
  * which does not find pi beside an installed package.
  */
+
 import { writeFile } from 'node:fs';
 import type {
   ExtensionAPI,
@@ -10,6 +11,7 @@ import type {
   ExtensionContext,
 } from '@earendil-works/pi-coding-agent';
 import { Type } from 'typebox';
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { printable } from '../cli/output.ts';
 import * as print from '../cli/print.ts';
@@ -82,7 +84,7 @@ export function registerTools(pi: Pick<ExtensionAPI, 'registerTool'>, link: Gate
           const result = await operator.run({
             type: 'task.start',
             command: required(params.command, 'command'),
-            ...(params.sessionId === undefined ? {} : { sessionId: params.sessionId }),
+            ...defined({ sessionId: params.sessionId }),
           });
           return answer<unknown>(result.message, result.data);
         }

@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { findGateway } from '../cli/find-gateway.ts';
 import { removeRuntime, writeRuntime } from '../cli/runtime-file.ts';
@@ -222,7 +223,7 @@ export class GatewayLink {
     const running = await composeGateway({
       env: this.#env,
       cwd: this.#cwd,
-      ...(port === undefined ? {} : { port }),
+      ...defined({ port }),
     });
     const { host } = running.settings;
     writeRuntime(running.folder, { pid: process.pid, port: running.port, host });

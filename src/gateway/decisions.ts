@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { defined } from '../base/defined.ts';
 import type { LogFields, Logger } from '../base/log.ts';
 import type { DecisionView } from './model.ts';
 import { Repeats } from './repeats.ts';
@@ -67,10 +68,6 @@ export class DecisionTrace {
 function fieldsOf({ code, platform, chatId, senderId, sessionId, id }: Decision): LogFields {
   return {
     code,
-    ...(platform === undefined ? {} : { platform }),
-    ...(chatId === undefined ? {} : { chat: chatId }),
-    ...(senderId === undefined ? {} : { sender: senderId }),
-    ...(sessionId === undefined ? {} : { session: sessionId }),
-    ...(id === undefined ? {} : { id }),
+    ...defined({ platform, chat: chatId, sender: senderId, session: sessionId, id }),
   };
 }

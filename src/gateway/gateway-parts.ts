@@ -1,5 +1,7 @@
 /** Puts the core together: which part knows which. Who calls what when is the gateway's business. */
+
 import { join } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { messageOf } from '../base/errors.ts';
 import { Access } from './access/access.ts';
 import { AdapterManager } from './adapter-manager.ts';
@@ -208,7 +210,7 @@ export function createParts(
         event,
       ),
     parallel: settings.agent.maxTasks,
-    ...(deps.programEnv === undefined ? {} : { env: deps.programEnv }),
+    ...defined({ env: deps.programEnv }),
     deliver: (task, text, again) => deliverTask(taskDelivery, task, text, again),
     ask: ({ id, chat, senderId }) =>
       dialogs.asker({
@@ -323,7 +325,7 @@ export function createParts(
     commands: (CHAT_COMMANDS as readonly ChatCommand[]).filter(inMenus).map(({ name, help, args }) => ({
       name,
       help,
-      ...(args === undefined ? {} : { args }),
+      ...defined({ args }),
     })),
   });
   const notify = createNotify({

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { settlesWithin } from '../base/deadline.ts';
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Database } from '../store/database.ts';
 import { StoreHealth } from '../store/health.ts';
@@ -347,7 +348,7 @@ export class Gateway {
         ...(hosts.length === 0 ? {} : { hosts }),
         ok: this.#agentCheck.ok,
         detail: this.#agentCheck.detail,
-        ...(this.#agentCheck.hint === undefined ? {} : { hint: this.#agentCheck.hint }),
+        ...defined({ hint: this.#agentCheck.hint }),
       },
       clients: this.#clients,
       badges: [...openBadges(settings), problem, this.backups.problem].filter((each) => each !== undefined),

@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Access } from './access/access.ts';
 import type { PairingRequest } from './access/pairing-request.ts';
@@ -156,7 +157,7 @@ async function report(
         kind: 'outcome',
         code: 'interrupted',
         ...(session === undefined ? {} : { sessionId: session.id }),
-        ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+        ...defined({ promptId: message.promptId }),
       },
       parts: reportParts(deps, message.chat, reportText(message.text, waited, offered, lost), offered),
       replyTo: message.messageId,

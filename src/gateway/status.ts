@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import type { Gateway } from './gateway.ts';
 
 /** Body of `/api/status` and of `getStatus()`. */
@@ -17,7 +18,7 @@ export function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown
       detail,
       received,
       sent,
-      ...(nextStep === undefined ? {} : { nextStep }),
+      ...defined({ nextStep }),
     })),
     clients: view.clients,
     sessions: gateway.sessions.counts.open,

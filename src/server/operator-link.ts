@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { GatewayEvent, Operator } from '../gateway/operator/operator.ts';
@@ -212,7 +213,7 @@ class LinkPeer {
     } catch (error) {
       const { status, body } = errorBody(error);
       if (status >= 500) this.#log.error('an operator command failed', { error });
-      this.#send({ type: 'error', ...(id === undefined ? {} : { id }), data: { ...body, status } });
+      this.#send({ type: 'error', ...defined({ id }), data: { ...body, status } });
     }
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { EventStream } from '../gateway/events.ts';
@@ -196,8 +197,7 @@ class RemoteOperator implements Operator {
       kind: 'remote',
       url: address === undefined || address.socket !== undefined ? this.#names() : address.url.href,
       connected: this.#connection !== undefined,
-      ...(heardAt === undefined ? {} : { heardAt }),
-      ...(this.#waiting === undefined ? {} : { waiting: this.#waiting }),
+      ...defined({ heardAt, waiting: this.#waiting }),
     };
   }
 
@@ -296,7 +296,7 @@ class RemoteOperator implements Operator {
       address,
       since,
       reason: reason ?? before,
-      ...(nextAt === undefined ? {} : { nextAt }),
+      ...defined({ nextAt }),
     };
   }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import type { ResetSettings } from '../gateway/config/settings.ts';
 import {
   type AgentView,
@@ -185,7 +186,7 @@ export function healthRoutes(deps: ServerDeps): readonly Route[] {
       handle: () => {
         const reason = deps.problem?.();
         const ready = deps.ready() && reason === undefined;
-        const body = { ready, service: SERVICE_NAME, ...(reason === undefined ? {} : { reason }) };
+        const body = { ready, service: SERVICE_NAME, ...defined({ reason }) };
         return Response.json(body, { status: ready ? 200 : 503 });
       },
     },
@@ -254,7 +255,7 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
         // One row more tells whether there is another page.
         const found = await operator.query('sessions', {
           limit: limit + 1,
-          ...(after === undefined ? {} : { after }),
+          ...defined({ after }),
         });
         const rows = found.slice(0, limit);
         const last = rows.at(-1);

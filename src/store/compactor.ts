@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Committer } from './committer.ts';
@@ -208,7 +209,7 @@ export class Compactor {
         target,
         epoch,
         temporary: compactionPath(path, epoch),
-        ...(pages === undefined ? {} : { pages }),
+        ...defined({ pages }),
       };
       this.#fold =
         disk === nodeDisk ? foldInWorker(task) : { done: foldSnapshot(disk, task), cancel: async () => {} };

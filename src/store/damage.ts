@@ -1,3 +1,4 @@
+import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { systemCode } from './disk.ts';
 
@@ -5,7 +6,7 @@ import { systemCode } from './disk.ts';
 export function damaged(path: string, offset: number, what: string, cause?: unknown): GatewayError {
   return new GatewayError('storage_damaged', `${path} is damaged at byte ${offset}: ${what}`, {
     hint: `No file was changed. Restore ${path} and the files of the same name from a backup, or move them all away to start empty.`,
-    ...(cause === undefined ? {} : { cause }),
+    ...defined({ cause }),
   });
 }
 

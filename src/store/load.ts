@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { damaged, journalMissing } from './damage.ts';
 import type { Disk } from './disk.ts';
@@ -204,7 +205,7 @@ async function openPaged(disk: Disk, path: string): Promise<Snapshot | undefined
     const stamp = await checkPagedStamp(file);
     if (stamp !== 'wrong') engine = await Engine.openPaged(file);
     if (stamp !== 'wrong' && engine === undefined) return undefined;
-    return { bytes, size: file.size, stamp, inWalMode: false, ...(engine === undefined ? {} : { engine }) };
+    return { bytes, size: file.size, stamp, inWalMode: false, ...defined({ engine }) };
   } catch (error) {
     throw error instanceof GatewayError ? error : damaged(path, 0, messageOf(error), error);
   } finally {

@@ -1,4 +1,5 @@
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import type { ChatRef } from '../../gateway/model.ts';
 import { LruMap } from '../kit/lru.ts';
 import { pause } from '../kit/supervisor.ts';
@@ -49,7 +50,7 @@ export class ChannelBook {
         chat: chatRef(facts.parentId, channelId),
         kind: 'group',
         ...(parent === undefined ? {} : { name: `#${parent}` }),
-        ...(facts.name === undefined ? {} : { threadName: facts.name }),
+        ...defined({ threadName: facts.name }),
       };
     }
     return { chat: chatRef(channelId), kind: 'group', ...name };
@@ -89,6 +90,6 @@ function chatRef(chatId: string, threadId?: string): ChatRef {
     platform: 'discord',
     accountId: 'default',
     chatId,
-    ...(threadId === undefined ? {} : { threadId }),
+    ...defined({ threadId }),
   };
 }

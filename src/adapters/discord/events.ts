@@ -1,5 +1,6 @@
 import { Value } from 'typebox/value';
 import { within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { ChatRef, InboundMessage } from '../../gateway/model.ts';
@@ -69,8 +70,7 @@ export class EventTaker {
       return this.#withAround(message, place, this.#ownName(own, from), edited);
     })
       .then((taken) => {
-        if (taken && !edited)
-          marks.advance({ channelId, messageId, ...(from === undefined ? {} : { guildId: from }) });
+        if (taken && !edited) marks.advance({ channelId, messageId, ...defined({ guildId: from }) });
       })
       .catch((error: unknown) => log.error(`a message was not stored: ${messageOf(error)}`));
   }
@@ -86,7 +86,7 @@ export class EventTaker {
     const bare = inboundMessage(message, place, own, edited);
     if (refusal(bare) !== undefined) return bare;
     const quoted = await quotedBy(message, rest, signal);
-    const around = { ...(quoted === undefined ? {} : { quoted }) };
+    const around = { ...defined({ quoted }) };
     const read = inboundMessage(message, place, own, edited, around);
     if (!read.mentioned) return read;
     const above = await aboveIn(place, message.id, own, rest, signal);

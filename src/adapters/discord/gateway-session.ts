@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Client, GatewayIntentBits, Options, Partials } from 'discord.js';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { pause } from '../kit/supervisor.ts';
@@ -64,7 +65,7 @@ function forward(way: Way, target: URL, request: IncomingMessage, client: Duplex
     port: target.port || (secure ? 443 : 80),
     path: `${target.pathname}${target.search}`,
     headers: { ...request.headers, host: target.host },
-    ...(agent === undefined ? {} : { agent }),
+    ...defined({ agent }),
   });
   upstream.on('upgrade', (answer, server: Duplex, head) => {
     hold(open, server);

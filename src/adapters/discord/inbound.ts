@@ -1,4 +1,5 @@
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
 import { contentText, filesOf, isVoice, isWritten, UNREADABLE, unreadableOf } from './contents.ts';
 import { namedText, type OwnName, readableText } from './mentions.ts';
@@ -85,8 +86,7 @@ export function inboundMessage(
     dedupeKey: edited ? `dc:${message.id}:${message.edited_timestamp}` : `dc:${message.id}`,
     chat: place.chat,
     chatKind: place.kind,
-    ...(place.name === undefined ? {} : { chatName: place.name }),
-    ...(place.threadName === undefined ? {} : { threadName: place.threadName }),
+    ...defined({ chatName: place.name, threadName: place.threadName }),
     sender: senderOf(message),
     text,
     messageId: message.id,
@@ -101,7 +101,7 @@ export function inboundMessage(
       : {}),
     ...(above.length === 0 ? {} : { above }),
     ...(voice ? { voice } : {}),
-    ...(unreadable === undefined ? {} : { unreadable }),
+    ...defined({ unreadable }),
     mentioned,
     ...(attachments.length === 0 ? {} : { attachments }),
     ...(edited ? { edited: true } : {}),

@@ -1,4 +1,5 @@
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import { LruMap } from '../kit/lru.ts';
 import { type Place, personOf } from './inbound.ts';
@@ -42,7 +43,7 @@ export function interactionMessage(
     dedupeKey: `dc:${interaction.id}`,
     chat: place.chat,
     chatKind: place.kind,
-    ...(place.name === undefined ? {} : { chatName: place.name }),
+    ...defined({ chatName: place.name }),
     sender: personOf(user, member?.nick),
     text,
     // A command is no message: its answer is found by the interaction's own id.

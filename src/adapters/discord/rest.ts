@@ -1,4 +1,5 @@
 import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
@@ -99,9 +100,9 @@ export class DiscordRest {
       // A refused call makes the library forget the token.
       this.#rest.setToken(this.#token);
       return await this.#rest[VERBS[method]](route, {
-        ...(options.body === undefined ? {} : { body: options.body }),
+        ...defined({ body: options.body }),
         ...(options.files === undefined ? {} : { files: [...options.files] }),
-        ...(options.query === undefined ? {} : { query: options.query }),
+        ...defined({ query: options.query }),
         auth: options.auth ?? true,
         signal: AbortSignal.any([options.signal, deadline.signal]),
       });

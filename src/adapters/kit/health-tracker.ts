@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { AdapterHealth, AdapterState } from '../../gateway/model.ts';
 
 /** What an adapter may change about its health; everything else is kept. */
@@ -43,18 +44,13 @@ export class HealthTracker {
       detail: f.detail ?? '',
       transport: {
         alive: f.alive ?? false,
-        ...(f.attempt === undefined ? {} : { attempt: f.attempt }),
-        ...(f.nextTryAt === undefined ? {} : { nextTryAt: f.nextTryAt }),
+        ...defined({ attempt: f.attempt, nextTryAt: f.nextTryAt }),
       },
       ingress: {
-        ...(f.lastUpdateAt === undefined ? {} : { lastUpdateAt: f.lastUpdateAt }),
-        ...(f.lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: f.lastHeartbeatAt }),
+        ...defined({ lastUpdateAt: f.lastUpdateAt, lastHeartbeatAt: f.lastHeartbeatAt }),
       },
       authorisation: f.authorisation ?? 'unknown',
-      ...(f.account === undefined ? {} : { account: f.account }),
-      ...(f.nextStep === undefined ? {} : { nextStep: f.nextStep }),
-      ...(f.qr === undefined ? {} : { qr: f.qr }),
-      ...(f.pairingCode === undefined ? {} : { pairingCode: f.pairingCode }),
+      ...defined({ account: f.account, nextStep: f.nextStep, qr: f.qr, pairingCode: f.pairingCode }),
     };
   }
 }

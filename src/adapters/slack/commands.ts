@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { ChatKind, ChatRef, InboundMessage } from '../../gateway/model.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 import { originOfCommand, originOfPress, person, type SlackIdentity } from './identity.ts';
@@ -99,6 +100,6 @@ function pressedIn(
     platform: 'slack',
     accountId: me.teamId,
     chatId: channel,
-    ...(thread === undefined ? {} : { threadId: thread }),
+    ...defined({ threadId: thread }),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
@@ -46,7 +47,7 @@ function readDeletion(body: unknown, teamId: string): Deletion | undefined {
       platform: 'slack',
       accountId: teamId,
       chatId: channel,
-      ...(threadId === undefined ? {} : { threadId }),
+      ...defined({ threadId }),
     },
     messageId,
   };

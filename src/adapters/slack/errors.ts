@@ -1,4 +1,5 @@
 import { webApi } from '@slack/bolt';
+import { defined } from '../../base/defined.ts';
 import { DeliveryError, type DeliveryFailure, messageOf } from '../../base/errors.ts';
 
 /** Errors that say the token itself is worth nothing any more. */
@@ -111,7 +112,7 @@ function refused(method: string, code: string): DeliveryError {
   // A dead token says nothing about the message: it goes out once the operator has put a new one in.
   const failure = UNAUTHORISED.has(code) ? 'unreachable' : (FAILURES[code] ?? 'rejected');
   return new DeliveryError(failure, `${method}: ${code}`, {
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
     ...(failure === 'rate-limited' ? { retryAfterMs: DEFAULT_RETRY_MS } : {}),
   });
 }

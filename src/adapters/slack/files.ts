@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Attachment } from '../../gateway/model.ts';
 import { escaped, linkTo } from './blocks.ts';
 import { type Fields, fieldsOf, listOf, numberOf, textOf } from './fields.ts';
@@ -112,13 +113,13 @@ function attachmentOf(file: Fields): Attachment | undefined {
   const mimeType = mimeTypeOf(file);
   const url = urlOf(file);
   const sizeBytes = numberOf(file, 'size');
-  const ref: FileRef = { id, ...(url === undefined ? {} : { url }) };
+  const ref: FileRef = { id, ...defined({ url }) };
   const [name, title] = [textOf(file, 'name'), textOf(file, 'title')];
   return {
     kind: kindOf(mimeType),
     name: (isCanvas(file) ? (title ?? name) : (name ?? title)) ?? id,
     mimeType,
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    ...defined({ sizeBytes }),
     ref: JSON.stringify(ref),
   };
 }
@@ -139,7 +140,7 @@ export function readRef(ref: string): FileRef | undefined {
     const fields = fieldsOf(JSON.parse(ref));
     const id = textOf(fields, 'id');
     const url = textOf(fields, 'url');
-    return id === undefined ? undefined : { id, ...(url === undefined ? {} : { url }) };
+    return id === undefined ? undefined : { id, ...defined({ url }) };
   } catch {
     // Not JSON, so not ours: the caller says so.
     return undefined;

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { ChatKind, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
 import { readContents, subtypeKind, UNREADABLE, writtenText } from './contents.ts';
 import { type Fields, fieldsOf, textOf } from './fields.ts';
@@ -149,10 +150,10 @@ function readMessage({ payload, event, message, me, names, around }: Source): Re
         mentions(contents.written, me.userId) ||
         textOf(message, 'parent_user_id') === me.userId,
       ...replyOf(message, me, names, around),
-      ...(said.forwardedFrom === undefined ? {} : { forwardedFrom: said.forwardedFrom }),
+      ...defined({ forwardedFrom: said.forwardedFrom }),
       ...((around?.above ?? []).length === 0 ? {} : { above: around?.above ?? [] }),
       ...(contents.voice ? { voice: true } : {}),
-      ...(unreadable === undefined ? {} : { unreadable }),
+      ...defined({ unreadable }),
       ...(said.attachments.length === 0 ? {} : { attachments: said.attachments }),
       ...sentAtOf(ts),
     },
@@ -176,7 +177,7 @@ function replyOf(
   const parent = textOf(message, 'parent_user_id');
   if (parent === me.userId) return { replyTo: { messageId: threadTs, fromBot: true } };
   const author = parent === undefined ? undefined : (names.user(parent) ?? parent);
-  return { replyTo: { messageId: threadTs, ...(author === undefined ? {} : { author }) } };
+  return { replyTo: { messageId: threadTs, ...defined({ author }) } };
 }
 
 /**
@@ -189,7 +190,7 @@ function chatOf(me: SlackIdentity, channel: string, kind: ChatKind, message: Fie
     platform: 'slack',
     accountId: me.teamId,
     chatId: channel,
-    ...(thread === undefined ? {} : { threadId: thread }),
+    ...defined({ threadId: thread }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { types } from '@slack/bolt';
 import { unlessAborted, within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
@@ -194,8 +195,7 @@ export class SlackOutbound {
       const { ts } = await this.#client.chat.postMessage({
         channel: chat.chatId,
         text: part.text,
-        ...(blocks === undefined ? {} : { blocks }),
-        ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+        ...defined({ blocks, thread_ts: threadTs }),
         // What the model writes must neither ping a channel nor load a page from it.
         link_names: false,
         unfurl_links: false,

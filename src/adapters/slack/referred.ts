@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Attachment, ReferredMessage } from '../../gateway/model.ts';
 import type { SharedMessage } from './attached.ts';
 import { type Contents, readContents, subtypeKind } from './contents.ts';
@@ -86,7 +87,7 @@ function forwardedOf(shared: SharedMessage, me: SlackIdentity, names: Names): Re
   const author = originOf(shared, names);
   return {
     ...(own ? { fromBot: true } : {}),
-    ...(author === undefined ? {} : { author }),
+    ...defined({ author }),
     ...(text === '' ? {} : { text }),
     ...(files.attachments.length === 0 ? {} : { attachments: files.attachments }),
     ...(shared.ts === undefined ? {} : sentAtOf(shared.ts)),

@@ -1,5 +1,6 @@
 import { SocketModeReceiver } from '@slack/bolt';
 import { within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { ParkedError, RetryAfterError } from '../kit/supervisor.ts';
@@ -48,7 +49,7 @@ export async function holdSocket(options: SocketOptions, signal: AbortSignal): P
   const receiver = new SocketModeReceiver({
     appToken: settings.appToken ?? '',
     autoReconnectEnabled: false,
-    ...(dispatcher === undefined ? {} : { dispatcher }),
+    ...defined({ dispatcher }),
     clientPingTimeout: timing.pingTimeoutMs,
     logger: webClientOptions(settings, timing, log).logger,
     installerOptions: { clientOptions: webClientOptions(settings, timing, log, requests.signal) },

@@ -1,6 +1,7 @@
 /** What stands above a message in its thread: Slack sends the message alone. */
 
 import { within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
@@ -122,7 +123,7 @@ export class Threads {
             latest: messageId,
             inclusive: false,
             limit: PAGE,
-            ...(cursor === undefined ? {} : { cursor }),
+            ...defined({ cursor }),
           }),
         );
         for (const each of listOf(answer, 'messages')) {

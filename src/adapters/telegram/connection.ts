@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
@@ -254,8 +255,7 @@ export class TelegramConnection {
     };
     const { pollSeconds, pollGraceMs } = this.#options;
     const tuning = {
-      ...(pollSeconds === undefined ? {} : { pollSeconds }),
-      ...(pollGraceMs === undefined ? {} : { pollGraceMs }),
+      ...defined({ pollSeconds, pollGraceMs }),
     };
     return poll({ ...tuning, client, taker, window: this.#window, onPoll }, connected, signal);
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
 import { contentText, described, unreadableOf } from './contents.ts';
 import { addressed, linked, type OwnName } from './entities.ts';
@@ -39,7 +40,7 @@ function attachment(
     kind,
     name: file.file_name ?? `${fallback.stem}.${extension}`,
     mimeType,
-    ...(file.file_size === undefined ? {} : { sizeBytes: file.file_size }),
+    ...defined({ sizeBytes: file.file_size }),
     // Valid for this bot for ever, also after a restart; says nothing without the token.
     ref: file.file_id,
   };
@@ -54,7 +55,7 @@ function attachmentsOf(message: TelegramContent, id: number): readonly Attachmen
         kind: 'image',
         name: `photo-${id}.jpg`,
         mimeType: 'image/jpeg',
-        ...(largest.file_size === undefined ? {} : { sizeBytes: largest.file_size }),
+        ...defined({ sizeBytes: largest.file_size }),
         ref: largest.file_id,
       },
     ];
@@ -105,7 +106,7 @@ function originOf(origin: TelegramOrigin, ownId: number): ReferredMessage {
           ? `${title} (${origin.author_signature})`
           : (title ?? origin.author_signature)));
   return {
-    ...(name === undefined ? {} : { author: name }),
+    ...defined({ author: name }),
     ...(origin.sender_user?.id === ownId ? { fromBot: true } : {}),
     ...(origin.date === undefined ? {} : { sentAt: origin.date * 1000 }),
   };
@@ -131,7 +132,7 @@ function repliedTo(
     const author = chat?.title ?? (from === undefined ? undefined : nameOf(from));
     return {
       messageId: String(id),
-      ...(author === undefined ? {} : { author }),
+      ...defined({ author }),
       ...(from?.id === ownId ? { fromBot: true } : {}),
       ...(date === undefined ? {} : { sentAt: date * 1000 }),
       ...contents(marked ?? contentText(replied), attachmentsOf(replied, id)),
@@ -139,7 +140,7 @@ function repliedTo(
   }
   if (story === undefined) return undefined;
   const author = story.chat.title ?? story.chat.username;
-  return { messageId: 'story', text: '[story]', ...(author === undefined ? {} : { author }) };
+  return { messageId: 'story', text: '[story]', ...defined({ author }) };
 }
 
 function contents(
@@ -223,21 +224,21 @@ function readMessage(
       alsoKnownAs: [messageKey(message, edited)],
       chat: ref,
       chatKind: dm ? 'dm' : 'group',
-      ...(chat.title === undefined ? {} : { chatName: chat.title }),
+      ...defined({ chatName: chat.title }),
       ...(ref.threadId === undefined ? {} : { topic: true }),
       ...(ref.threadId === undefined || threadName === undefined ? {} : { threadName }),
       sender,
       text: [text, beside].filter((part) => part !== '').join('\n'),
       messageId: String(message.message_id),
-      ...(replyTo === undefined ? {} : { replyTo }),
+      ...defined({ replyTo }),
       ...(message.forward_origin === undefined
         ? {}
         : { forwardedFrom: originOf(message.forward_origin, context.own.id) }),
       ...(message.voice === undefined ? {} : { voice: true }),
-      ...(unreadable === undefined ? {} : { unreadable }),
+      ...defined({ unreadable }),
       mentioned: dm || mentioned || (replyTo?.fromBot === true && message.external_reply === undefined),
       ...(attachments.length === 0 ? {} : { attachments }),
-      ...(message.media_group_id === undefined ? {} : { albumId: message.media_group_id }),
+      ...defined({ albumId: message.media_group_id }),
       ...(edited ? { edited: true } : {}),
       sentAt: (message.edit_date ?? message.date) * 1000,
     },
@@ -265,13 +266,13 @@ function readCallback(updateId: number, callback: TelegramCallback, context: Inb
       alsoKnownAs: [`tg:button:${callback.id}`],
       chat: chatRef(message, context),
       chatKind: dm ? 'dm' : 'group',
-      ...(message.chat.title === undefined ? {} : { chatName: message.chat.title }),
+      ...defined({ chatName: message.chat.title }),
       sender: personOf(callback.from, context.own),
       text: data,
       messageId: String(message.message_id),
       replyTo: {
         messageId: String(message.message_id),
-        ...(message.text === undefined ? {} : { text: message.text }),
+        ...defined({ text: message.text }),
       },
       mentioned: true,
     },

@@ -1,4 +1,5 @@
 import type { InlineKeyboardMarkup } from 'telegraf/types';
+import { defined } from '../../base/defined.ts';
 import type { Part } from '../../gateway/adapter.ts';
 
 /**
@@ -84,8 +85,7 @@ export function markedText(part: Part, quiet: boolean): MarkedText {
 export function asCaption({ text, parse_mode, entities }: MarkedText): MarkedCaption {
   return {
     caption: text,
-    ...(parse_mode === undefined ? {} : { parse_mode }),
-    ...(entities === undefined ? {} : { caption_entities: entities }),
+    ...defined({ parse_mode, caption_entities: entities }),
   };
 }
 

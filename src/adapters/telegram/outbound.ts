@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
@@ -206,8 +207,7 @@ export class Outbound {
           ...markedText(request.part, isGroup(request.chat)),
           // A preview makes Telegram fetch the address: text of a model must not be able to call one.
           link_preview_options: { is_disabled: true },
-          ...(reply === undefined ? {} : { reply_parameters: reply }),
-          ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
+          ...defined({ reply_parameters: reply, reply_markup: keyboard }),
         },
         { signal },
       ),
@@ -251,7 +251,7 @@ export class Outbound {
     const common = {
       ...target,
       ...caption,
-      ...(keyboard === undefined ? {} : { reply_markup: keyboard }),
+      ...defined({ reply_markup: keyboard }),
     };
     // telegraf encodes only some fields of an upload: the reply would be dropped if it were an object.
     const reply = replyOf(request);

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http';
 import { Client } from 'tmi.js';
 import { WebSocket } from 'ws';
 import { within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { type IrcLine, readLine } from './irc-line.ts';
@@ -105,7 +106,7 @@ export class ChatClient {
     const socket = new WebSocket(this.#options.url, 'irc', {
       handshakeTimeout: this.#options.handshakeTimeoutMs,
       maxPayload: MAX_FRAME_BYTES,
-      ...(agent === undefined ? {} : { agent }),
+      ...defined({ agent }),
     });
     socket.on('open', () => this.#call('_onOpen'));
     socket.on('message', (data, isBinary) => {

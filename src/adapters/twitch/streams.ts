@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { WebSocket } from 'ws';
 import { within } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { LruMap } from '../kit/lru.ts';
@@ -151,7 +152,7 @@ export class StreamWatch {
     const socket = new WebSocket(target.url, {
       handshakeTimeout: HANDSHAKE_MS,
       maxPayload: MAX_FRAME_BYTES,
-      ...(agent === undefined ? {} : { agent }),
+      ...defined({ agent }),
     });
     const stop = (): void => over.resolve(undefined);
     let keepaliveMs = HANDSHAKE_MS;

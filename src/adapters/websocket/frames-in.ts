@@ -1,4 +1,5 @@
 /** Narrow guards for what clients send; hand-written because every prompt passes here. */
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { BAD_FRAME, type Frame } from '../../gateway/chat-sockets.ts';
 
@@ -85,7 +86,7 @@ export function parseHello(frame: Frame): HelloFrame {
   return {
     clientId: textOf(data, 'clientId'),
     clientKey: textOf(data, 'clientKey'),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ name }),
   };
 }
 
@@ -93,12 +94,12 @@ export function parseHello(frame: Frame): HelloFrame {
 export function parsePrompt(frame: Frame): PromptFrame {
   const id = frameId(frame);
   const data = dataOf(frame);
-  return { message: textOf(data, 'message'), ...(id === undefined ? {} : { id }), ...sessionOf(data) };
+  return { message: textOf(data, 'message'), ...defined({ id }), ...sessionOf(data) };
 }
 
 /** @throws BadFrame */
 export function parseBackground(frame: Frame): BackgroundFrame {
   const id = frameId(frame);
   const data = dataOf(frame);
-  return { command: textOf(data, 'command'), ...(id === undefined ? {} : { id }), ...sessionOf(data) };
+  return { command: textOf(data, 'command'), ...defined({ id }), ...sessionOf(data) };
 }

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:https';
 import type { BinaryNode, ConnectionState, UserFacingSocketConfig } from 'baileys';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
@@ -234,7 +235,7 @@ function openSocket(options: ConnectionOptions, gate: SignalGate): Socket {
     waWebSocketUrl: settings.url ?? WHATSAPP_URL,
     ...(version === undefined ? {} : { version: versionOf(version) }),
     ...agentsOf(options),
-    ...(options.qrTimeoutMs === undefined ? {} : { qrTimeout: options.qrTimeoutMs }),
+    ...defined({ qrTimeout: options.qrTimeoutMs }),
   };
   try {
     return withProvenServer(settings.url ?? WHATSAPP_URL, () => baileys.makeWASocket(config));

@@ -1,4 +1,5 @@
 import type { proto } from 'baileys';
+import { defined } from '../../base/defined.ts';
 import type { Attachment } from '../../gateway/model.ts';
 import { NO_CONTENT, UNREADABLE } from './kinds.ts';
 import { type MediaType, refOfMedia } from './media-ref.ts';
@@ -293,7 +294,7 @@ function attachment(
     kind: KINDS[type],
     name: fileName || `${type}.${subtype === 'jpeg' ? 'jpg' : subtype}`,
     mimeType,
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    ...defined({ sizeBytes }),
     ref: refOfMedia({
       type,
       key: Buffer.from(found.mediaKey).toString('base64'),

@@ -1,4 +1,5 @@
 import type { proto, WAMessage } from 'baileys';
+import { defined } from '../../base/defined.ts';
 import type { InboundMessage, ReferredMessage } from '../../gateway/model.ts';
 import { type Content, contentOf, numberOf, unwrap } from './content.ts';
 import {
@@ -86,7 +87,7 @@ export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
       ...identity(raw, group ? remote : undefined, person, senderId),
       chat: { platform: 'whatsapp', accountId: 'default', chatId },
       chatKind: group ? 'group' : 'dm',
-      ...(groupName === undefined ? {} : { chatName: groupName }),
+      ...defined({ chatName: groupName }),
       sender: {
         id: senderId,
         aliases: personAliases(person),
@@ -94,15 +95,14 @@ export function mapInbound(raw: WAMessage, context: InboundContext): Mapped {
       },
       text: group ? withoutMention(content.text, context.me) : content.text,
       messageId: edit?.messageId ?? key.id,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      ...(forwardedFrom === undefined ? {} : { forwardedFrom }),
+      ...defined({ replyTo, forwardedFrom }),
       ...(content.voice === true ? { voice: true } : {}),
-      ...(content.unreadable === undefined ? {} : { unreadable: content.unreadable }),
+      ...defined({ unreadable: content.unreadable }),
       ...(albumId === undefined || edit !== undefined ? {} : { albumId }),
       mentioned,
       ...(content.attachments.length === 0 ? {} : { attachments: content.attachments }),
       ...(edit === undefined ? {} : { edited: true }),
-      ...(sentAt === undefined ? {} : { sentAt }),
+      ...defined({ sentAt }),
     },
   };
 }
@@ -154,8 +154,7 @@ function replyOf(
   const { author, fromBot } = context.participant ? authorOf(context.participant) : {};
   return {
     messageId: context.stanzaId,
-    ...(author === undefined ? {} : { author }),
-    ...(fromBot === undefined ? {} : { fromBot }),
+    ...defined({ author, fromBot }),
     ...(text === '' ? {} : { text }),
     ...(attachments.length === 0 ? {} : { attachments }),
   };

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import { silentLogger } from '../../base/log.ts';
 import type {
@@ -124,7 +125,7 @@ interface MediaKeys {
 function decrypt(encrypted: Buffer, { iv, cipherKey, macKey }: MediaKeys, media: MediaRef): Buffer {
   const damaged = (cause?: unknown): GatewayError =>
     new GatewayError('attachment_damaged', 'the attachment is damaged or was not encrypted by its sender', {
-      ...(cause === undefined ? {} : { cause }),
+      ...defined({ cause }),
     });
   if (encrypted.length <= MAC_BYTES || macKey === undefined) throw damaged();
   const body = encrypted.subarray(0, -MAC_BYTES);
@@ -265,7 +266,7 @@ class WhatsAppAdapter implements Adapter {
     this.#tuning = tuning;
     this.#outbound = new Outbound({
       line: () => this.#line,
-      ...(tuning.ackTimeoutMs === undefined ? {} : { ackTimeoutMs: tuning.ackTimeoutMs }),
+      ...defined({ ackTimeoutMs: tuning.ackTimeoutMs }),
     });
   }
 
@@ -280,8 +281,7 @@ class WhatsAppAdapter implements Adapter {
       health,
       log: host.log,
       now: host.clock,
-      ...(minReconnectMs === undefined ? {} : { minDelayMs: minReconnectMs }),
-      ...(maxReconnectMs === undefined ? {} : { maxDelayMs: maxReconnectMs }),
+      ...defined({ minDelayMs: minReconnectMs, maxDelayMs: maxReconnectMs }),
       run: (connected, signal) => this.#connect(run, host, connected, signal),
     });
     const run: Run = { health, supervisor };
@@ -324,7 +324,7 @@ class WhatsAppAdapter implements Adapter {
     const url = chosen(this.#settings.url);
     return fetchMedia(attachment, maxBytes, {
       baileys,
-      ...(this.#settings.way === undefined ? {} : { way: this.#settings.way }),
+      ...defined({ way: this.#settings.way }),
       signal,
       ...(url === undefined ? {} : { localHost: new URL(url).hostname }),
     });
@@ -368,10 +368,7 @@ class WhatsAppAdapter implements Adapter {
         onLine: (line) => {
           this.#line = line;
         },
-        ...(uploadAgent === undefined ? {} : { uploadAgent }),
-        ...(qrTimeoutMs === undefined ? {} : { qrTimeoutMs }),
-        ...(quietMs === undefined ? {} : { quietMs }),
-        ...(answerMs === undefined ? {} : { answerMs }),
+        ...defined({ uploadAgent, qrTimeoutMs, quietMs, answerMs }),
       },
       connected,
       signal,

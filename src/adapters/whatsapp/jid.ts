@@ -1,3 +1,5 @@
+import { defined } from '../../base/defined.ts';
+
 /**
  * WhatsApp addresses. A person has two: a LID (`…@lid`, stable) and a phone number (`…@s.whatsapp.net`); either may
  * carry a device (`user:7@…`), which names one of the person's devices and is never part of an identity.
@@ -62,7 +64,7 @@ export function personOf(
   const knownPhone = bare.find(isPhone);
   const lid = knownLid ?? (knownPhone === undefined ? undefined : bareJid(other(knownPhone)));
   const phone = knownPhone ?? (knownLid === undefined ? undefined : bareJid(other(knownLid)));
-  return { ...(lid === undefined ? {} : { lid }), ...(phone === undefined ? {} : { phone }) };
+  return { ...defined({ lid, phone }) };
 }
 
 /** The stable id of a person: the LID, or the phone number as long as no LID is known. */

@@ -1,4 +1,5 @@
 import type { proto, WAMessage } from 'baileys';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
@@ -145,7 +146,7 @@ class Receiver {
       groupName: (jid) => groups.name(jid),
       nameOf: (jid) => this.#names.get(jid),
       now: now(),
-      ...(linkedAt === undefined ? {} : { linkedAt }),
+      ...defined({ linkedAt }),
       maxAgeMs,
     });
     if (mapped.ignored === 'revoked') {
@@ -299,7 +300,7 @@ export class Session {
       health,
       log: host.log,
       phone: chosen(settings.pairingPhone),
-      ...(maxQrSeries === undefined ? {} : { maxSeries: maxQrSeries }),
+      ...defined({ maxSeries: maxQrSeries }),
     });
     this.#intake = new Intake({
       accept: (message) => host.accept(message),

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { systemClock } from '../../base/clock.ts';
+import { defined } from '../../base/defined.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gateway/agent/agent.ts';
 import { commandLine, placesFolder, sharesFiles } from '../../gateway/agent/command-line.ts';
@@ -294,7 +295,7 @@ class Starter {
         env,
         guard: approvalsExtension !== undefined,
         limited: spendingExtension !== undefined,
-        ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }),
+        ...defined({ startTimeoutMs }),
         log,
       },
       signal,

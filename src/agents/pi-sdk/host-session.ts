@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AgentSession, AgentSessionEvent } from '@earendil-works/pi-coding-agent';
 import { settlesWithin } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import { listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
 import { leftOut } from '../pi/equipment.ts';
@@ -134,8 +135,7 @@ export class HostSession {
     const { session } = await pi.createAgentSessionFromServices({
       services: shared,
       sessionManager: manager,
-      ...(model === undefined ? {} : { model }),
-      ...(thinkingLevel === undefined ? {} : { thinkingLevel }),
+      ...defined({ model, thinkingLevel }),
       ...(spec.tools === undefined ? {} : { tools: [...spec.tools], excludeTools: [...leftOut(spec.tools)] }),
     });
     if (session.model === undefined || session.model.provider === 'unknown') services.forget();

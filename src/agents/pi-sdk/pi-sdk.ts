@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { defined } from '../../base/defined.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Agent, ConversationSpec } from '../../gateway/agent/agent.ts';
 import { type PiPackage, piPackage } from '../../gateway/agent/pi-command.ts';
@@ -250,12 +251,11 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       cwd: spec.cwd,
       sessionDir: options.sessionDir,
       sessionFile: spec.sessionFile ?? sessionFileFor(options.sessionDir, spec.id),
-      ...(choice.model === undefined ? {} : { model: choice.model }),
-      ...(choice.thinking === undefined ? {} : { thinking: choice.thinking }),
+      ...defined({ model: choice.model, thinking: choice.thinking }),
       ...(spendingExtension === undefined ? {} : { limited: true as const }),
-      ...(tools === undefined ? {} : { tools }),
+      ...defined({ tools }),
       ...(extensions.length === 0 ? {} : { extensions }),
-      ...(spec.systemPrompt === undefined ? {} : { systemPrompt: spec.systemPrompt }),
+      ...defined({ systemPrompt: spec.systemPrompt }),
     };
     const link = new SdkLink(hosts.pick(personOf(spec)), spec.id, session, all.graceMs);
     void link.ended.then(() => hosts.released());

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { unlessAborted } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type {
   AgentControl,
@@ -222,9 +223,7 @@ export class PiConversation implements Conversation {
     const { model, thinking } = this.#choice;
     const spec = await asideSpec({
       ...this.#spec,
-      ...(reserve === undefined ? {} : { reserve }),
-      ...(model === undefined ? {} : { model }),
-      ...(thinking === undefined ? {} : { thinking }),
+      ...defined({ reserve, model, thinking }),
     });
     const beside = new PiConversation(
       { ...this.#backend, place: this.#backend.placeAside },
@@ -264,7 +263,7 @@ export class PiConversation implements Conversation {
     if (session.file !== undefined && session.file !== this.#told) {
       this.#told = session.file;
       const { file: sessionFile, host } = session;
-      listener({ type: 'session', sessionFile, ...(host === undefined ? {} : { host }) });
+      listener({ type: 'session', sessionFile, ...defined({ host }) });
     }
     const { mark } = session.link;
     const { journal = () => {} } = this.#spec;

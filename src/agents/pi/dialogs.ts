@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import {
   type AgentAnswer,
   type AgentQuestion,
@@ -71,7 +72,7 @@ export class PiDialogs {
         value: writeApproval({
           hash,
           decision: answer.decision,
-          ...(answer.reason === undefined ? {} : { reason: answer.reason }),
+          ...defined({ reason: answer.reason }),
         }),
       };
     const why = answer.type === 'cancelled' ? answer.reason : 'no decision';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { defined } from '../../base/defined.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
 import { objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/record.ts';
 
@@ -13,7 +14,7 @@ export async function asideSpec(spec: ConversationSpec): Promise<ConversationSpe
   const { sessionFile, journal: _, ...rest } = spec;
   const tools = ASIDE_TOOLS.filter((name) => spec.tools?.includes(name) ?? true);
   const copy = sessionFile === undefined ? undefined : await copySession(sessionFile, id);
-  return { ...rest, id, tools, ...(copy === undefined ? {} : { sessionFile: copy }) };
+  return { ...rest, id, tools, ...defined({ sessionFile: copy }) };
 }
 
 /** Nothing is left of it. */

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/own-text.ts';
 import { pause } from '../../base/pause.ts';
@@ -56,8 +57,7 @@ export function parseScript(source: string): Script {
     const [, timed, amount, tool, command, kind, question, percent, message, end] = match;
     if (timed === 'sleep') directives.push({ type: 'sleep', ms: Number(amount) });
     else if (timed === 'long') directives.push({ type: 'long', length: Number(amount) });
-    else if (tool !== undefined)
-      directives.push({ type: 'tool', name: tool, ...(command === undefined ? {} : { command }) });
+    else if (tool !== undefined) directives.push({ type: 'tool', name: tool, ...defined({ command }) });
     else if (kind !== undefined) {
       const [title = '', ...options] = String(question)
         .split('|')

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Core } from '../core.ts';
 import type { AllowlistView, Platform } from '../model.ts';
@@ -46,7 +47,7 @@ export class AccessList {
     const known = people.find(platform, userId);
     const entry: AllowlistView = {
       ...(known ?? { platform, userId, name: userId, addedAt: clock(), origin: 'manual' }),
-      ...(note === undefined ? {} : { note }),
+      ...defined({ note }),
     };
     await this.letIn(entry, [], actor, 'allow');
   }

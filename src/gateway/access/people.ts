@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
 import type { AllowlistView, Platform, Sender } from '../model.ts';
 
@@ -87,7 +88,7 @@ export class People {
     const known = this.#allowed.get(personKey(entry.platform, entry.userId));
     if (known === undefined) return entry;
     const note = entry.note ?? known.note;
-    return { ...known, name: entry.name, ...(note === undefined ? {} : { note }) };
+    return { ...known, name: entry.name, ...defined({ note }) };
   }
 
   allow(tx: Tx, entry: AllowlistView, aliases: readonly string[]): void {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import {
@@ -313,7 +314,7 @@ export class Bindings {
     const { session, terminal } = held;
     session.bound ??=
       terminal === undefined
-        ? { to: 'session', ...(session.sessionFile === undefined ? {} : { file: session.sessionFile }) }
+        ? { to: 'session', ...defined({ file: session.sessionFile }) }
         : boundTo({ sessionId: '', cwd: session.cwd ?? '', ...optionalFile(session.sessionFile) });
     this.#held.set(session.key, held);
     this.#deps.sessions.remember(session);
@@ -387,7 +388,7 @@ function boundTo({ sessionId, sessionFile, cwd }: TerminalPi): NonNullable<Sessi
     to: 'terminal',
     cwd,
     piSession: sessionId,
-    ...(sessionFile === undefined ? {} : { file: sessionFile }),
+    ...defined({ file: sessionFile }),
   };
 }
 

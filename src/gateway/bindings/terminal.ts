@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type {
   Agent,
@@ -160,8 +161,7 @@ export class Terminal {
       text,
       approvals: this.#approvals(),
       ...(images === undefined || images.length === 0 ? {} : { images }),
-      ...(spec.systemPrompt === undefined ? {} : { note: spec.systemPrompt }),
-      ...(spec.tools === undefined ? {} : { tools: spec.tools }),
+      ...defined({ note: spec.systemPrompt, tools: spec.tools }),
     });
     const abort = (): void => {
       const at = this.#orders.findIndex((each) => each.number === number);
@@ -215,7 +215,7 @@ export class Terminal {
             type: 'decided',
             ask,
             decision: answer.decision,
-            ...(answer.reason === undefined ? {} : { reason: answer.reason }),
+            ...defined({ reason: answer.reason }),
           }
         : {
             type: 'decided',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { machineZone } from '../machine-zone.ts';
 import { PLATFORMS, type Platform } from '../model.ts';
@@ -160,9 +161,9 @@ export class ConfigAccess {
             : { from: `line ${line}` }),
         help: description,
         kind,
-        ...(choices === undefined ? {} : { choices }),
+        ...defined({ choices }),
         ...(secret ? { secret } : {}),
-        ...(known.fallback === undefined ? {} : { fallback: known.fallback }),
+        ...defined({ fallback: known.fallback }),
       };
     });
   }

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Core } from '../core.ts';
 import { type ChatRef, isPlatform, type Platform } from '../model.ts';
@@ -40,7 +41,7 @@ export async function applyOlderBindings(
         chat: name,
         session: wanted,
         error: messageOf(error),
-        ...(hint === undefined ? {} : { hint }),
+        ...defined({ hint }),
       });
     }
   }

@@ -1,5 +1,7 @@
 /** Other ways to reach the operator: a server that pushes to phones (ntfy, Gotify), or a program of theirs. */
+
 import { spawn } from 'node:child_process';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Notice } from './notice.ts';
 
@@ -34,9 +36,9 @@ export function noticeJson({ key, kind, urgent, title, text, ask, person }: Noti
     kind,
     urgent: urgent === true,
     title,
-    ...(text === undefined ? {} : { text }),
+    ...defined({ text }),
     ...(ask === undefined ? {} : { request: ask.short }),
-    ...(person === undefined ? {} : { person }),
+    ...defined({ person }),
     at: new Date(at).toISOString(),
   };
 }
@@ -76,7 +78,7 @@ export function webhookRequest(notice: Notice, at: number, settings: WebhookSett
         address.pathname = `${address.pathname.replace(/\/$/, '')}/message`;
       return {
         url: address.href,
-        headers: { ...json, ...(token === undefined ? {} : { 'x-gotify-key': token }) },
+        headers: { ...json, ...defined({ 'x-gotify-key': token }) },
         body: JSON.stringify({
           title: detail === 'full' ? notice.title : 'pi-gateway-tui',
           message,

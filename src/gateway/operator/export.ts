@@ -1,4 +1,5 @@
 /** A transcript as a file: Markdown, JSON or HTML. Nothing that was said can steer a terminal or run in a browser. */
+import { defined } from '../../base/defined.ts';
 import type { SessionView, TranscriptEntry } from '../model.ts';
 import { sanitiseText } from '../receive/sanitise.ts';
 import type { Operator } from './operator.ts';
@@ -14,7 +15,7 @@ export async function wholeTranscript(
   sessionId: string,
 ): Promise<readonly TranscriptEntry[]> {
   return allPages((limit, before) =>
-    operator.query('transcript', { sessionId, limit, ...(before === undefined ? {} : { before }) }),
+    operator.query('transcript', { sessionId, limit, ...defined({ before }) }),
   );
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import type { AgentAnswer, AgentQuestion } from '../agent/question.ts';
 import type { ChatRef, DialogOutcome, DialogView, Sender } from '../model.ts';
 import { visible } from './visible.ts';
@@ -55,7 +56,7 @@ export function dialogView(dialog: Dialog): DialogView {
           },
         }),
     sessionId,
-    ...(chat === undefined ? {} : { chat }),
+    ...defined({ chat }),
     ...(requester === undefined ? {} : { requesterId: requester.id, requesterName: requester.name }),
     createdAt,
     expiresAt,

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { type Actor, Audit } from '../access/audit.ts';
@@ -390,9 +391,7 @@ function turnEvent({
     number,
     kind,
     title,
-    ...(text === undefined ? {} : { text }),
-    ...(options === undefined ? {} : { options }),
-    ...(preset === undefined ? {} : { preset }),
+    ...defined({ text, options, preset }),
     ...(call === undefined ? {} : { call: { tool: call.tool, arguments: call.arguments } }),
     expiresAt,
   };

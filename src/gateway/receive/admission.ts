@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { RateDecision } from '../access/rate-limit.ts';
 import type { ChatPolicy } from '../config/settings.ts';
 import type { InboundMessage } from '../model.ts';
@@ -32,7 +33,7 @@ const refuse = (code: string, reason: string, notice?: string): Admission => ({
   decision: 'refuse',
   code,
   reason,
-  ...(notice === undefined ? {} : { notice }),
+  ...defined({ notice }),
 });
 
 /** `/word@bot`: an adapter has taken our own name away. */

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { ownText } from '../../base/own-text.ts';
 import { type ChatRef, chatKey, type InboundMessage, type ReferredMessage } from '../model.ts';
 
@@ -174,7 +175,7 @@ export class GroupMemory {
       messageId,
       author: sender.name,
       text: ownText(text.slice(0, GROUP_MEMORY.chars).toWellFormed()),
-      ...(attachments === undefined ? {} : { attachments }),
+      ...defined({ attachments }),
       sentAt: sentAt ?? now,
     };
     const known = listening.heard.find((each) => each.messageId === messageId);

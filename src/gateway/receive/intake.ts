@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import type { Tx } from '../../store/database.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { TextBudget } from '../config/settings.ts';
@@ -167,7 +168,7 @@ export class Intake {
         chat: message.chat,
         meta: {
           kind: 'command',
-          ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+          ...defined({ promptId: message.promptId }),
         },
         parts: outbox.format(message.chat, answer.text),
         replyTo: message.messageId,
@@ -203,7 +204,7 @@ export class Intake {
       meta: {
         kind: 'outcome',
         code: 'refused',
-        ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+        ...defined({ promptId: message.promptId }),
       },
       parts: outbox.format(message.chat, text),
       replyTo: message.messageId,
@@ -295,7 +296,7 @@ export class Intake {
       platform: message.chat.platform,
       chatId: message.chat.chatId,
       id,
-      ...(sessionId === undefined ? {} : { sessionId }),
+      ...defined({ sessionId }),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import type { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
@@ -150,7 +151,7 @@ export class Pairing {
         meta: {
           kind: told ? 'denied' : 'outcome',
           code: 'refused',
-          ...(promptId === undefined ? {} : { promptId }),
+          ...defined({ promptId }),
         },
         parts: outbox.format(request.chat, told ? 'Your request was denied.' : NOT_NOW),
       });

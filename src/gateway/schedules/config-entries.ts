@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { ConfigError, GatewayError } from '../../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { machineZone } from '../machine-zone.ts';
@@ -73,7 +74,7 @@ function read(entry: ConfigSchedule, index: number, zone: string, now: number): 
             words: undefined,
             prompt: entry.prompt,
           }
-        : parseWords({ ...rest, ...(at === undefined ? {} : { at }) }, zone, now);
+        : parseWords({ ...rest, ...defined({ at }) }, zone, now);
     return newSchedule({ parsed, source: 'config', id: entry.id, ...optionsOf(entry) }, now);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;

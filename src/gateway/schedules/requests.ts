@@ -1,5 +1,7 @@
 /** What a new schedule is made from, whoever asks for it. */
+
 import { randomBytes } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { ChatKind, ChatRef, ScheduleView } from '../model.ts';
 import { ORIGIN, parseTargets, type Target } from '../send/target.ts';
@@ -67,8 +69,7 @@ export function optionsOf(
     throw badSchedule('the quiet token is empty', 'Leave it out, or give a word such as [SILENT].');
   return {
     targets: parseTargets(words.deliver),
-    ...(quietToken === undefined ? {} : { quietToken }),
-    ...(overlap === undefined ? {} : { overlap }),
+    ...defined({ quietToken, overlap }),
     ...(missedMinutes === undefined ? {} : { missedMs: missedMinutes * MINUTE_MS }),
   };
 }

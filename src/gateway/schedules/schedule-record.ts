@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Row, Tx } from '../../store/database.ts';
 import type { ChatKind, ChatRef, ScheduleView, TaskStatus } from '../model.ts';
 import { parseTargets, type Target, writeTarget } from '../send/target.ts';
@@ -44,23 +45,18 @@ export function scheduleView(schedule: ScheduleRecord, lastStatus: TaskStatus | 
     id,
     source,
     state,
-    ...(paused === undefined ? {} : { pauseReason: paused }),
+    ...defined({ pauseReason: paused }),
     when: schedule.words === undefined ? describeSpec(schedule.spec) : `every ${schedule.words}`,
     timezone: schedule.zone,
     prompt: schedule.prompt,
     deliver: schedule.targets.map(writeTarget),
-    ...(chat === undefined ? {} : { chat }),
-    ...(senderId === undefined ? {} : { senderId }),
-    ...(senderName === undefined ? {} : { senderName }),
+    ...defined({ chat, senderId, senderName }),
     quietToken: schedule.quietToken,
     overlap: schedule.overlap,
     missedWithinMs: schedule.missedMs,
     createdAt: schedule.createdAt,
     ...(state !== 'active' || schedule.nextRunAt === undefined ? {} : { nextRunAt: schedule.nextRunAt }),
-    ...(lastRunAt === undefined ? {} : { lastRunAt }),
-    ...(lastTaskId === undefined ? {} : { lastTaskId }),
-    ...(lastStatus === undefined ? {} : { lastStatus }),
-    ...(endedAt === undefined ? {} : { endedAt }),
+    ...defined({ lastRunAt, lastTaskId, lastStatus, endedAt }),
   };
 }
 

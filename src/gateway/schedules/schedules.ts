@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Platform, ScheduleView } from '../model.ts';
 import type { TaskRecord } from '../tasks/task-record.ts';
@@ -309,7 +310,7 @@ export class Schedules {
           targets: to,
           scheduleId: schedule.id,
           quietToken: schedule.quietToken,
-          ...(schedule.senderId === undefined ? {} : { senderId: schedule.senderId }),
+          ...defined({ senderId: schedule.senderId }),
         },
         (tx, task) => {
           Object.assign(schedule, change, { lastTaskId: task.id, lastRunAt: clock() });
@@ -377,7 +378,7 @@ export class Schedules {
       reason,
       id,
       ...(chat === undefined ? {} : { platform: chat.platform, chatId: chat.chatId }),
-      ...(senderId === undefined ? {} : { senderId }),
+      ...defined({ senderId }),
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { settlesWithin } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { DeliveryError } from '../../base/errors.ts';
 import type { Adapter, Part } from '../adapter.ts';
 import type { ChatRef } from '../model.ts';
@@ -132,7 +133,7 @@ export class Draft {
         part,
         partIndex: 0,
         partCount: 1,
-        ...(replyTo === undefined ? {} : { replyToMessageId: replyTo }),
+        ...defined({ replyToMessageId: replyTo }),
         meta: { kind: 'reply' },
       },
       signal,

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Row } from '../../store/database.ts';
 import type { OutboundMeta, Part } from '../adapter.ts';
 import type { ChatRef, OutboxState, OutboxView } from '../model.ts';
@@ -105,8 +106,7 @@ export function outboxView(row: OutboundRow): OutboxView {
     preview: (row.parts[0]?.plain ?? '').slice(0, 120),
     ...(row.state === 'failed' ? { text: undeliveredText(row) } : {}),
     createdAt: row.createdAt,
-    ...(row.nextTryAt === undefined ? {} : { nextTryAt: row.nextTryAt }),
-    ...(row.error === undefined ? {} : { error: row.error }),
+    ...defined({ nextTryAt: row.nextTryAt, error: row.error }),
   };
 }
 

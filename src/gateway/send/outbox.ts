@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { settlesWithin, withDeadline } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Adapter, OutboundKind, Part } from '../adapter.ts';
@@ -301,7 +302,7 @@ export class Outbox {
       .persist((tx) =>
         this.addOnce(tx, `${id}:refused`, {
           chat,
-          meta: { kind: 'notice', ...(promptId === undefined ? {} : { promptId }) },
+          meta: { kind: 'notice', ...defined({ promptId }) },
           parts: this.format(chat, text),
           ...(replyTo === undefined || done > 0 ? {} : { replyTo }),
         }),

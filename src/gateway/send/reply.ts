@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { defined } from '../../base/defined.ts';
 import type { Adapter, OutboundMeta, Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 import type { TurnEvent } from '../events.ts';
@@ -54,8 +55,7 @@ export class Reply {
       adapter: deps.adapter,
       clock: deps.clock,
       text: () => this.#draftText(),
-      ...(deps.draft === undefined ? {} : { known: deps.draft }),
-      ...(deps.drafted === undefined ? {} : { sent: deps.drafted }),
+      ...defined({ known: deps.draft, sent: deps.drafted }),
     });
     // What answers a message after a restart replaces what stands there.
     if (deps.draft !== undefined) this.#beganAt = deps.draft.at;
@@ -114,12 +114,12 @@ export class Reply {
       chat: this.message.chat,
       meta: {
         ...meta,
-        ...(promptId === undefined ? {} : { promptId }),
+        ...defined({ promptId }),
         ...(draftId === undefined || this.#beganAt === undefined ? {} : { draftAt: this.#beganAt }),
       },
       parts: parts.length === 0 ? [{ text: '', plain: '' }] : parts,
       replyTo: this.message.messageId,
-      ...(draftId === undefined ? {} : { draftId }),
+      ...defined({ draftId }),
     };
   }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { closest } from '../config/suggest.ts';
 import { type ChatRef, chatKey, isPlatform, PLATFORMS, type Platform } from '../model.ts';
@@ -38,7 +39,7 @@ export function parseTarget(text: string): Target {
       text,
       `Write ${platform}:<chat> or ${platform}:<chat>:<thread>; a colon in an id is %3A.`,
     );
-  return { kind: 'chat', platform, chatId, ...(threadId === undefined ? {} : { threadId }) };
+  return { kind: 'chat', platform, chatId, ...defined({ threadId }) };
 }
 
 /** Several targets, as a list or as one text with commas; nothing means the origin. Throws GatewayError `bad_target`. */

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { ownText } from '../../base/own-text.ts';
 import type { SessionState, SessionView } from '../model.ts';
 import type { TurnQueue } from '../turns/turn-queue.ts';
@@ -24,14 +25,13 @@ export function sessionView(session: SessionRecord, queue: TurnQueue | undefined
     chatKind: session.chatKind,
     senderId: session.senderId,
     senderName: session.senderName,
-    ...(session.chatName === undefined ? {} : { chatName: session.chatName }),
+    ...defined({ chatName: session.chatName }),
     title: session.title,
     state: stateOf(session, queue),
     waiting: queue?.waiting.length ?? 0,
     createdAt: session.createdAt,
     lastUserAt: session.lastUserAt,
-    ...(session.endedAt === undefined ? {} : { endedAt: session.endedAt }),
-    ...(session.endReason === undefined ? {} : { endReason: session.endReason }),
+    ...defined({ endedAt: session.endedAt, endReason: session.endReason }),
     ...(current !== undefined
       ? { current: sessionTitle(current.message.text) }
       : queue?.doing === undefined
@@ -39,9 +39,11 @@ export function sessionView(session: SessionRecord, queue: TurnQueue | undefined
         : { current: '/compact' }),
     ...(queue?.doing === undefined ? {} : { doing: queue.doing }),
     turns: session.turns,
-    ...(session.host === undefined ? {} : { host: session.host }),
-    ...(session.model === undefined ? {} : { model: session.model }),
-    ...(session.lastFailure === undefined ? {} : { lastFailure: session.lastFailure }),
-    ...(session.bound === undefined ? {} : { bound: session.bound }),
+    ...defined({
+      host: session.host,
+      model: session.model,
+      lastFailure: session.lastFailure,
+      bound: session.bound,
+    }),
   };
 }

@@ -1,4 +1,5 @@
 /** Limits as people see them. Pure. */
+import { defined } from '../../base/defined.ts';
 import { type Applied, type Ledger, shareOf } from './ledger.ts';
 import { type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
 import { type Per, windowAt } from './window.ts';
@@ -66,10 +67,10 @@ function viewOf(applied: Applied): LimitView {
     scope: limit.scope,
     subject: cell.subject,
     ...(cell.name === '' ? {} : { name: cell.name }),
-    ...(limit.match === undefined ? {} : { match: limit.match }),
+    ...defined({ match: limit.match }),
     per: limit.per,
     timezone: limit.zone,
-    ...(cell.window.endsAt === undefined ? {} : { endsAt: cell.window.endsAt }),
+    ...defined({ endsAt: cell.window.endsAt }),
     max: {
       ...(nano === undefined ? {} : { usd: (nano + cell.raised.nano) / NANO }),
       ...(tokens === undefined ? {} : { tokens: tokens + cell.raised.tokens }),

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { Row } from '../../store/database.ts';
 import type { ChatRef, TaskStatus, TaskView } from '../model.ts';
 
@@ -80,17 +81,11 @@ export function taskView(task: TaskRecord): TaskView {
     command: task.command,
     status: task.status,
     progress: task.progress,
-    ...(task.progressMessage === undefined ? {} : { progressMessage: task.progressMessage }),
-    ...(task.result === undefined ? {} : { result: task.result }),
-    ...(task.error === undefined ? {} : { error: task.error }),
+    ...defined({ progressMessage: task.progressMessage, result: task.result, error: task.error }),
     createdAt: task.createdAt,
-    ...(task.startedAt === undefined ? {} : { startedAt: task.startedAt }),
-    ...(task.completedAt === undefined ? {} : { completedAt: task.completedAt }),
-    ...(task.deliveredAt === undefined ? {} : { deliveredAt: task.deliveredAt }),
+    ...defined({ startedAt: task.startedAt, completedAt: task.completedAt, deliveredAt: task.deliveredAt }),
     ...(task.argv === undefined ? {} : { kind: 'shell' as const }),
-    ...(task.exitCode === undefined ? {} : { exitCode: task.exitCode }),
-    ...(task.retryOf === undefined ? {} : { retryOf: task.retryOf }),
-    ...(task.scheduleId === undefined ? {} : { scheduleId: task.scheduleId }),
+    ...defined({ exitCode: task.exitCode, retryOf: task.retryOf, scheduleId: task.scheduleId }),
     ...(quiet ? { silent: true } : chatsOf(task).length === 0 ? { silent: true } : {}),
   };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { defined } from '../../base/defined.ts';
 import { agentEnvironment } from '../../base/environment.ts';
 import { messageOf } from '../../base/errors.ts';
 import { ownText } from '../../base/own-text.ts';
@@ -185,10 +186,7 @@ function taskSpec(id: string, settings: ChatAgent): ConversationSpec {
     id,
     kind: 'task',
     cwd,
-    ...(model === undefined ? {} : { model }),
-    ...(thinking === undefined ? {} : { thinking }),
-    ...(tools === undefined ? {} : { tools }),
-    ...(systemPrompt === undefined ? {} : { systemPrompt }),
+    ...defined({ model, thinking, tools, systemPrompt }),
   };
 }
 
@@ -240,7 +238,7 @@ async function workAgent(
     ...taskSpec(task.id, settings),
     ask: turn.ask,
     journal: turn.journal,
-    ...(reserve === undefined ? {} : { reserve }),
+    ...defined({ reserve }),
   });
   let end: ResumedEnd;
   try {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { settlesWithin } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { AgentEvent } from '../agent/agent.ts';
@@ -163,11 +164,7 @@ export class Tasks {
       chat,
       timeoutMs,
       retryOf: id,
-      ...(senderId === undefined ? {} : { senderId }),
-      ...(targets === undefined ? {} : { targets }),
-      ...(scheduleId === undefined ? {} : { scheduleId }),
-      ...(quietToken === undefined ? {} : { quietToken }),
-      ...(argv === undefined ? {} : { argv }),
+      ...defined({ senderId, targets, scheduleId, quietToken, argv }),
     });
   }
 

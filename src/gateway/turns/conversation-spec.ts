@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import type { ConversationSpec } from '../agent/agent.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
@@ -22,11 +23,7 @@ export function conversationSpec(
     kind: 'chat',
     cwd: session.cwd,
     person: JSON.stringify([session.chat.platform, session.senderId]),
-    ...(sessionFile === undefined ? {} : { sessionFile }),
-    ...(host === undefined ? {} : { host }),
-    ...(model === undefined ? {} : { model }),
-    ...(thinking === undefined ? {} : { thinking }),
-    ...(tools === undefined ? {} : { tools }),
+    ...defined({ sessionFile, host, model, thinking, tools }),
     ...(systemPrompt.length === 0 ? {} : { systemPrompt: systemPrompt.join('\n\n') }),
   };
 }

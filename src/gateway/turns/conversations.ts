@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../../base/deadline.ts';
+import { defined } from '../../base/defined.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Conversation } from '../agent/agent.ts';
 import { type BoundChats, bindingOver, refuseBound } from '../bindings/refusals.ts';
@@ -142,7 +143,7 @@ export class Conversations {
       chat: message.chat,
       sessionId: session.id,
       messageId: item.id,
-      ...(message.promptId === undefined ? {} : { promptId: message.promptId }),
+      ...defined({ promptId: message.promptId }),
       senderId: message.sender.id,
       senderName: message.sender.name,
       text: message.text,

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { OutboundMeta } from '../adapter.ts';
 import type { Core } from '../core.ts';
@@ -194,7 +195,7 @@ function senderOf({ chat, sender }: InboundMessage): string {
 
 /** The person whose message was answered. */
 function addresseeOf({ chat, sender, promptId }: InboundMessage): Addressee {
-  return { chat, requester: sender, ...(promptId === undefined ? {} : { promptId }) };
+  return { chat, requester: sender, ...defined({ promptId }) };
 }
 
 /** Every turn that ended otherwise than with an answer leaves its reason. */

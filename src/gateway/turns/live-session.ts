@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
@@ -91,7 +92,7 @@ export class LiveSession {
         const { unaborted } = this.queue;
         if (unaborted !== undefined) this.#note(unaborted, record);
       },
-      ...(reserve === undefined ? {} : { reserve }),
+      ...defined({ reserve }),
     });
     this.#conversation = terminal === undefined ? opened : counted(opened, reserve);
     return this.#conversation;
@@ -166,7 +167,7 @@ export class LiveSession {
     return {
       chat: message.chat,
       requester: message.sender,
-      ...(promptId === undefined ? {} : { promptId }),
+      ...defined({ promptId }),
     };
   }
 
@@ -329,7 +330,7 @@ export class LiveSession {
       toolActivity,
       egress,
       continues,
-      ...(draft === undefined ? {} : { draft }),
+      ...defined({ draft }),
       drafted: (id) => this.#note(item, { kind: 'draft', id }),
     });
   }

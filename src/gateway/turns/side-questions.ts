@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
 import { AnswerText } from '../agent/answer-text.ts';
@@ -106,9 +107,7 @@ export class SideQuestions {
       id,
       kind: 'chat',
       cwd,
-      ...(model === undefined ? {} : { model }),
-      ...(thinking === undefined ? {} : { thinking }),
-      ...(tools === undefined ? {} : { tools }),
+      ...defined({ model, thinking, tools }),
     });
   }
 

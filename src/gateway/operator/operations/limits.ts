@@ -1,5 +1,7 @@
 /** What an operator does to spending limits. */
+
 import { Type } from 'typebox';
+import { defined } from '../../../base/defined.ts';
 import { GatewayError } from '../../../base/errors.ts';
 import { SpendPerSchema, SpendScopeSchema } from '../../config/schema.ts';
 import { Id, operation } from './operation.ts';
@@ -53,7 +55,7 @@ function namesOf(scope: string, subject: string | undefined, amount: string | un
   const only =
     amount === undefined && subject !== undefined && (WITHOUT_SUBJECT.has(scope) || AMOUNT.test(subject));
   const [who, much] = only ? [undefined, subject] : [subject, amount];
-  return { ...(who === undefined ? {} : { subject: who }), ...(much === undefined ? {} : amountOf(much)) };
+  return { ...defined({ subject: who }), ...(much === undefined ? {} : amountOf(much)) };
 }
 
 function amountOf(typed: string): { usd: number } | { tokens: number } {

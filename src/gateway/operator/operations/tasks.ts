@@ -1,5 +1,7 @@
 /** What an operator does to background tasks. */
+
 import { Type } from 'typebox';
+import { defined } from '../../../base/defined.ts';
 import { parseTargets } from '../../send/target.ts';
 import { taskView } from '../../tasks/task-record.ts';
 import { Id, operation, Targets, Text } from './operation.ts';
@@ -45,8 +47,7 @@ export const TASKS = [
         parentSessionId: session?.id ?? null,
         chat: session?.chat,
         ...(deliver === undefined ? {} : { targets: gateway.chatsOf(parseTargets(deliver), session?.chat) }),
-        ...(argv === undefined ? {} : { argv }),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        ...defined({ argv, timeoutMs }),
       });
       return { message: `started ${task.id}`, data: taskView(task) };
     },

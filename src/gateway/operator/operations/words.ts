@@ -2,6 +2,7 @@
  * The words that people type for an operation, on the command line and behind `/gateway`: `adapter <platform> start`.
  * Usage, help, completion and what is read of a line are made of this one form.
  */
+import { defined } from '../../../base/defined.ts';
 import { isPlatform, PLATFORMS } from '../../model.ts';
 import type { Seen } from './names.ts';
 
@@ -75,7 +76,7 @@ export function commandsOf(rows: readonly Worded[]): readonly Command[] {
     const longest = Math.max(...forms.map((form) => split(form).length - 1));
     const most = main.most ?? (takesText ? undefined : longest);
     const args = main.args ?? sideBySide(forms.map((form) => split(form).slice(1)));
-    return [{ name, group, args, help, example, forms, ...(most === undefined ? {} : { most }) }];
+    return [{ name, group, args, help, example, forms, ...defined({ most }) }];
   });
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '../../../base/deadline.ts';
+import { defined } from '../../../base/defined.ts';
 import { GatewayError, messageOf } from '../../../base/errors.ts';
 import type { Tx } from '../../../store/database.ts';
 import type { BusyMode } from '../../config/schema.ts';
@@ -154,7 +155,7 @@ export class ChatCommands {
       if (silent && message.promptId === undefined) return undefined;
       return outbox.add(tx, {
         chat: message.chat,
-        meta: { kind: 'command', ...(message.promptId === undefined ? {} : { promptId: message.promptId }) },
+        meta: { kind: 'command', ...defined({ promptId: message.promptId }) },
         // A program waits for the outcome of its prompt, also when there is nothing to say.
         parts: silent ? [{ text: '', plain: '' }] : outbox.format(message.chat, text),
         replyTo: message.messageId,
