@@ -100,7 +100,44 @@ function allowed(choices: ConfigKey['choices'], range: ConfigKey['range']): stri
     : `From ${minimum.toLocaleString('en')} to ${maximum.toLocaleString('en')}.`;
 }
 
+/** What the bundled packages do here. A test of the package compares the names with its software bill. */
+const USES: Readonly<Record<string, string>> = {
+  ink: 'draws the console',
+  '@alcalzone/ink-table': 'draws tables in it',
+  react: 'holds the parts of the console together',
+  'string-width': 'measures text in cells',
+  telegraf: 'connects Telegram',
+  'discord.js': 'connects Discord',
+  '@slack/bolt': 'connects Slack',
+  'tmi.js': 'connects Twitch',
+  ws: 'serves and opens WebSockets',
+  hono: 'routes HTTP requests',
+  undici: 'sends HTTP requests, through proxies too',
+  'sql.js': 'holds the data (SQLite in WebAssembly)',
+  typebox: 'checks configuration, commands and frames',
+  conf: 'writes the configuration file',
+  'markdown-it': "reads the agent's Markdown",
+  meow: 'prints the help',
+  croner: 'calculates the times of schedules',
+  pino: 'writes the log',
+  'prom-client': 'keeps the figures of `/metrics`',
+  uqr: 'draws QR codes',
+};
+
+function builtWith(): string {
+  const rows = Object.entries(USES).map(([name, use]) => {
+    // ink-table is installed under its old name.
+    const folder = name === '@alcalzone/ink-table' ? 'ink-table' : name;
+    const { license, version } = JSON.parse(
+      readFileSync(join(root, 'node_modules', folder, 'package.json'), 'utf8'),
+    ) as { readonly license: string; readonly version: string };
+    return [`[${name}](https://www.npmjs.com/package/${name})`, version.split('.')[0] ?? '', use, license];
+  });
+  return table(['Package', 'Major version', 'What it does here', 'License'], rows);
+}
+
 const GENERATED: Readonly<Record<string, () => string>> = {
+  'built-with': builtWith,
   'picture-small': () => picture(72, 22, '4'),
   'picture-help': () => picture(100, 34, '?'),
   keys: () =>

@@ -110,8 +110,14 @@ function escaped(text: string): string {
 
 /** One picture; the same for the same rows. */
 export function svgOf(rows: readonly string[], columns: number, title: string): string {
+  const body = rows.flatMap((row, index) => drawn(row, MARGIN.top + index * CELL.height));
+  return windowed(rows.length, columns, title, body);
+}
+
+/** The window of a terminal around what is drawn in it. */
+function windowed(rows: number, columns: number, title: string, body: readonly string[]): string {
   const width = columns * CELL.width + 2 * MARGIN.side;
-  const height = rows.length * CELL.height + MARGIN.top + MARGIN.bottom;
+  const height = rows * CELL.height + MARGIN.top + MARGIN.bottom;
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${n(width)} ${n(height)}" role="img" aria-label="${escaped(title)}">`,
     `<title>${escaped(title)}</title>`,
@@ -120,11 +126,62 @@ export function svgOf(rows: readonly string[], columns: number, title: string): 
       (color, index) => `<circle cx="${22 + index * 20}" cy="20" r="6" fill="${color}"/>`,
     ),
     `<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14" fill="${FOREGROUND}" xml:space="preserve">`,
-    ...rows.flatMap((row, index) => drawn(row, MARGIN.top + index * CELL.height)),
+    ...body,
     '</g>',
     '</svg>',
   ];
   return `${parts.join('\n')}\n`;
+}
+
+/** A screen of a recording, and how long it is shown. */
+export interface Frame {
+  readonly rows: readonly string[];
+  readonly caption: string;
+  readonly ms: number;
+}
+
+/** Screens one after the other, for ever. Each row is drawn once for each text that it has, and shown while it has it. */
+export function animationOf(frames: readonly Frame[], columns: number, title: string): string {
+  const total = frames.reduce((sum, { ms }) => sum + ms, 0);
+  const rows = Math.max(...frames.map((frame) => frame.rows.length));
+  /** When each text of each row is on the screen: from, to. */
+  const shown = new Map<string, [number, number][]>();
+  let at = 0;
+  for (const { rows: screen, caption, ms } of frames) {
+    const lines = [...screen, ...Array.from<string>({ length: rows - screen.length }).fill(''), caption];
+    for (const [index, text] of lines.entries()) {
+      const spans = shown.get(`${index}|${text}`) ?? [];
+      const last = spans.at(-1);
+      if (last?.[1] === at) last[1] = at + ms;
+      else spans.push([at, at + ms]);
+      shown.set(`${index}|${text}`, spans);
+    }
+    at += ms;
+  }
+  const body = [...shown].flatMap(([key, spans]) => {
+    const index = Number(key.slice(0, key.indexOf('|')));
+    const text = key.slice(key.indexOf('|') + 1);
+    const parts =
+      index === rows
+        ? [
+            `<text x="${n((columns * CELL.width) / 2 + MARGIN.side)}" y="25" text-anchor="middle" fill="${PALETTE[11]}">${escaped(text)}</text>`,
+          ]
+        : drawn(text, MARGIN.top + index * CELL.height);
+    if (parts.length === 0) return [];
+    return [`<g visibility="hidden">${visible(spans, total)}`, ...parts, '</g>'];
+  });
+  return windowed(rows, columns, title, body);
+}
+
+/** Shows what it stands in during some spans of the whole. */
+function visible(spans: readonly (readonly [number, number])[], total: number): string {
+  const steps = new Map<number, string>([[0, 'hidden']]);
+  for (const [from, to] of spans) {
+    steps.set(from, 'visible');
+    if (to < total) steps.set(to, 'hidden');
+  }
+  const times = [...steps.keys()].map((time) => String(Math.round((time / total) * 10_000) / 10_000));
+  return `<animate attributeName="visibility" calcMode="discrete" dur="${n(total / 1000)}s" repeatCount="indefinite" keyTimes="${times.join(';')}" values="${[...steps.values()].join(';')}"/>`;
 }
 
 function drawn(row: string, top: number): string[] {

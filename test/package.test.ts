@@ -101,6 +101,12 @@ describe('the package', () => {
       expect.arrayContaining(['discord.js', 'telegraf', '@slack/bolt', 'tmi.js', 'sql.js', 'ink']),
     );
     expect(names).not.toContain('libsignal');
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const builtWith = [...readme.matchAll(/^\| \[([^\]]+)\]\(https:\/\/www\.npmjs\.com/gm)].map(
+      ([, name]) => name,
+    );
+    expect(builtWith.length).toBeGreaterThan(15);
+    expect(builtWith.filter((name) => !names.includes(name ?? ''))).toEqual([]);
     for (const { name, version } of bill.components) expect(notices).toContain(`${name} ${version} (`);
   });
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { DEMO_SCENE } from '../../scripts/demo-scene.ts';
 import { ROOT } from '../support/gateway-process.ts';
 import { PAGES, read } from './snippets.ts';
 
@@ -64,10 +65,10 @@ it('links only to files that exist', () => {
 it('shows a newcomer two commands first, then why, and every other section in this order', () => {
   const readme = read('README.md');
   expect([...readme.matchAll(/^## (.*)$/gm)].map((match) => match[1])).toEqual([
-    'Two commands',
+    'Two commands from a clone',
     'Why',
     'How it compares',
-    'Connect a platform',
+    'Quick start',
     'Daily use',
     'Keys',
     'Configuration',
@@ -77,7 +78,18 @@ it('shows a newcomer two commands first, then why, and every other section in th
     'Built with',
   ]);
   expect(readme.split('\n').slice(0, 10).join('\n')).toContain('npx pi-gateway-tui');
-  const commands = /## Two commands[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  const commands = /## Two commands from a clone[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
   expect(commands).toMatch(/^npm install && npm start -- --demo/m);
   expect(commands).toMatch(/^npm install && npm test/m);
+});
+
+it('shows an animation of a real run, made by the script of its scene', () => {
+  const svg = read('docs/media/demo.svg');
+  expect(svg.length).toBeLessThan(300_000);
+  const captions = [...svg.matchAll(/text-anchor="middle" fill="[^"]*">([^<]*)</g)].map(([, text]) => text);
+  expect(captions).toEqual(DEMO_SCENE.map(({ caption }) => caption));
+  const drawn = [...svg.matchAll(/<text [^>]*>([^<]*)</g)].map(([, text]) => text).join(' ');
+  for (const { shows } of DEMO_SCENE) for (const word of shows.split(' ')) expect(drawn).toContain(word);
+  expect(svg.match(/<animate /g)?.length).toBeGreaterThan(50);
+  expect(read('README.md')).toContain('(docs/media/demo.svg)');
 });

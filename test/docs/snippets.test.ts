@@ -18,7 +18,10 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
     /^npx pi-gateway-tui( --demo)?$/,
     'needs the registry; newcomer.test.ts runs the same program from a tarball',
   ],
-  [/^npm install -g pi-gateway-tui$/, 'needs the registry; newcomer.test.ts installs the tarball'],
+  [
+    /^npm install -g pi-gateway-tui( @earendil-works\/pi-coding-agent)?$/,
+    'needs the registry; newcomer.test.ts installs the tarball',
+  ],
   [
     /^npm (install|ci)( --no-audit --no-fund)?( && npm (start -- --demo|test))?$/,
     'a clone of its own: newcomer.test.ts',

@@ -1,6 +1,7 @@
 /** The built program in a real pseudo-terminal, its screen read cell by cell with a headless terminal emulator. */
 import { type IPty, spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
+import { cellWidth } from '../../src/tui/draw/cells.ts';
 import { BIN, childEnv, compileCache } from './gateway-process.ts';
 
 export class TerminalProgram {
@@ -60,6 +61,35 @@ export class TerminalProgram {
     );
   }
 
+  /** The visible rows with their colors, as a program would write them: the sixteen colors, bold, dim, underline, inverse. */
+  styled(): string[] {
+    const buffer = this.#terminal.buffer.active;
+    return Array.from({ length: this.#terminal.rows }, (_, y) => {
+      const line = buffer.getLine(buffer.baseY + y);
+      let text = '';
+      let look = '';
+      for (let x = 0; x < this.#terminal.cols; x += 1) {
+        const cell = line?.getCell(x);
+        if (cell === undefined || cell.getWidth() === 0) continue;
+        const codes = [
+          '0',
+          ...(cell.isBold() ? ['1'] : []),
+          ...(cell.isDim() ? ['2'] : []),
+          ...(cell.isUnderline() ? ['4'] : []),
+          ...(cell.isInverse() ? ['7'] : []),
+          ...(cell.isFgPalette() ? [String(colorCode(cell.getFgColor(), 30))] : []),
+          ...(cell.isBgPalette() ? [String(colorCode(cell.getBgColor(), 40))] : []),
+        ].join(';');
+        if (codes !== look) text += `\u001b[${codes}m`;
+        look = codes;
+        const chars = cell.getChars() || ' ';
+        // As many cells as the terminal gave it, whatever a reader of these rows takes it for.
+        text += cellWidth(chars) === cell.getWidth() ? chars : '?'.padEnd(cell.getWidth());
+      }
+      return text.trimEnd();
+    });
+  }
+
   text(): string {
     return this.lines().join('\n');
   }
@@ -102,4 +132,9 @@ export class TerminalProgram {
     if (!this.ended) this.pty.kill('SIGKILL');
     await this.exited;
   }
+}
+
+/** The code of one of the sixteen colors, for text (30) or ground (40). */
+function colorCode(color: number, base: 30 | 40): number {
+  return color < 8 ? base + color : base + 60 + (color - 8);
 }
