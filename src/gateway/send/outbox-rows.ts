@@ -44,11 +44,6 @@ export class OutboxRows {
       .map(rowOf);
   }
 
-  get(id: string): OutboundRow | undefined {
-    const row = this.#db.get('SELECT * FROM outbox WHERE id = ?', [id]);
-    return row === undefined ? undefined : rowOf(row);
-  }
-
   stuckRow(id: string): OutboundRow | undefined {
     const row = this.#db.get("SELECT * FROM outbox WHERE id = ? AND state IN ('failed','abandoned')", [id]);
     return row === undefined ? undefined : rowOf(row);

@@ -196,7 +196,7 @@ export class Outbox {
       this.#queues.wake(open.chat);
       return;
     }
-    const row = open ?? this.#rows.get(id);
+    const row = open ?? this.#rows.find(id);
     if (open !== undefined || row?.state === 'sending') this.#amendments.later(id, amend);
     else if (row?.state === 'pending') this.#deliveries.giveUp(row, 'it was over before it could be sent');
     else if (row !== undefined) this.#amendments.now(row, amend);
