@@ -339,7 +339,7 @@ class DiscordAdapter implements Adapter {
   }
 }
 
-export { type DiscordSettings, discordSettingsSchema } from './settings.ts';
+export type { DiscordSettings } from './settings.ts';
 
 /** A Discord bot through discord.js. `tuning` is for tests. */
 export function createDiscordAdapter(settings: DiscordSettings, tuning?: DiscordTuning): Adapter {

@@ -279,7 +279,7 @@ class SlackAdapter implements Adapter {
   }
 }
 
-export { type SlackSettings, type SlackTiming, slackSettingsSchema } from './settings.ts';
+export type { SlackSettings, SlackTiming } from './settings.ts';
 
 /**
  * The Slack adapter. With only `webhookUrl` it posts to that webhook and receives nothing.

@@ -1,37 +1,9 @@
-import { type Static, Type } from 'typebox';
+import type { PlatformsConfig } from '../../gateway/config/schema.ts';
 import type { PaceLimit } from '../kit/pacer.ts';
 import type { Way } from '../kit/way.ts';
 
-/** The keys of `platforms.slack` that the adapter itself reads. */
-export const slackSettingsSchema = Type.Object({
-  botToken: Type.Optional(
-    Type.String({
-      description: 'Bot token of the Slack app (xoxb-…): sends, edits, downloads files.',
-      default: '',
-    }),
-  ),
-  appToken: Type.Optional(
-    Type.String({
-      description:
-        'App-level token (xapp-…) with the scope connections:write: receives events in socket mode.',
-      default: '',
-    }),
-  ),
-  webhookUrl: Type.Optional(
-    Type.String({
-      description:
-        'Incoming webhook. Used only without botToken: the adapter then posts to that one channel and receives nothing.',
-      default: '',
-    }),
-  ),
-  apiUrl: Type.Optional(
-    Type.String({
-      description: "Base address of the Web API; for a self-hosted or local server. Empty means Slack's own.",
-      default: 'https://slack.com/api/',
-    }),
-  ),
-});
-export type SlackSettings = Static<typeof slackSettingsSchema> & {
+/** `platforms.slack` of the configuration, and how the platform is reached. */
+export type SlackSettings = NonNullable<PlatformsConfig['slack']> & {
   /** How the platform is reached; default: directly. */
   readonly way?: Way;
 };

@@ -235,7 +235,7 @@ class TelegramAdapter implements Adapter {
   }
 }
 
-export { type TelegramSettings, telegramSettingsSchema } from './settings.ts';
+export type { TelegramSettings } from './settings.ts';
 
 /** A Telegram bot through telegraf, by long poll or webhook. `tuning` is for tests. */
 export function createTelegramAdapter(settings: TelegramSettings, tuning?: TelegramTuning): Adapter {

@@ -157,7 +157,7 @@ class TwitchAdapter implements Adapter {
   }
 }
 
-export { type TwitchSettings, type TwitchTiming, twitchSettingsSchema } from './settings.ts';
+export type { TwitchSettings, TwitchTiming } from './settings.ts';
 
 /**
  * The Twitch chat adapter.

@@ -1,80 +1,13 @@
-import { type Static, Type } from 'typebox';
+import type { PlatformsConfig } from '../../gateway/config/schema.ts';
 import { PULSE } from '../kit/pulse.ts';
 import { REACH_MS } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
-import { TWITCH } from './endpoints.ts';
 
-/** The keys of `platforms.twitch` that the adapter itself reads. */
-export const twitchSettingsSchema = Type.Object({
-  username: Type.String({ description: "Login name of the bot's Twitch account.", default: '' }),
-  token: Type.String({
-    description:
-      'User access token of that account with the scopes chat:read and chat:edit (with or without "oauth:").',
-    default: '',
-  }),
-  clientId: Type.Optional(
-    Type.String({
-      description: 'Client id of the Twitch application; needed to refresh the token.',
-      default: '',
-    }),
-  ),
-  clientSecret: Type.Optional(
-    Type.String({
-      description:
-        'Client secret of the Twitch application; needed to refresh the token of a confidential client.',
-      default: '',
-    }),
-  ),
-  refreshToken: Type.Optional(
-    Type.String({
-      description: 'Refresh token that came with the token. Later ones are kept in the data directory.',
-      default: '',
-    }),
-  ),
-  channels: Type.Array(Type.String(), {
-    description: 'Channels to join, by login name, with or without "#". The bot writes nowhere else.',
-    default: [],
-  }),
-  notices: Type.Optional(
-    Type.Array(Type.String(), {
-      description:
-        'Chats that get a notice when a stream of a joined channel begins or ends, as <platform>:<chat>[:<thread>] or home:<platform>. Needs clientId.',
-      default: [],
-    }),
-  ),
-  server: Type.Optional(
-    Type.String({
-      description: 'Host of the chat server; for a local server.',
-      default: TWITCH.chat,
-    }),
-  ),
-  port: Type.Optional(
-    Type.Integer({ description: 'Port of the chat server. Default 443, or 80 without TLS.', default: 443 }),
-  ),
-  secure: Type.Optional(
-    Type.Boolean({ description: 'TLS. Default true, or false when `server` is another one.', default: true }),
-  ),
-  authUrl: Type.Optional(
-    Type.String({
-      description: 'Base address of the OAuth endpoints (validate, refresh); for a local server.',
-      default: TWITCH.auth,
-    }),
-  ),
-  apiUrl: Type.Optional(
-    Type.String({
-      description: 'Base address of the Helix API, asked about streams; for a local server.',
-      default: TWITCH.api,
-    }),
-  ),
-  eventSubUrl: Type.Optional(
-    Type.String({
-      description:
-        'EventSub WebSocket that reports when streams begin and end; for a local server. Used when clientId is set.',
-      default: TWITCH.eventSub,
-    }),
-  ),
-});
-export type TwitchSettings = Static<typeof twitchSettingsSchema> & {
+/** `platforms.twitch` of the configuration, and how the platform is reached. */
+export type TwitchSettings = NonNullable<PlatformsConfig['twitch']> & {
+  readonly username: string;
+  readonly token: string;
+  readonly channels: readonly string[];
   /** How the platform is reached; default: directly. */
   readonly way?: Way;
 };

@@ -377,7 +377,7 @@ class WhatsAppAdapter implements Adapter {
 }
 
 export { BAILEYS_VERSION } from './baileys.ts';
-export { type WhatsAppSettings, whatsappSettingsSchema } from './settings.ts';
+export type { WhatsAppSettings } from './settings.ts';
 
 /** WhatsApp as a linked device, through baileys. `tuning` is for tests. */
 export function createWhatsAppAdapter(settings: WhatsAppSettings, tuning?: WhatsAppTuning): Adapter {

@@ -1,67 +1,13 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Static, Type } from 'typebox';
+import type { PlatformsConfig } from '../../gateway/config/schema.ts';
 import type { Way } from '../kit/way.ts';
 
 /** Where baileys connects to by itself. */
 export const WHATSAPP_URL = 'wss://web.whatsapp.com/ws/chat';
 
-/** What `platforms.whatsapp` of config.json says about the connection itself. */
-export const whatsappSettingsSchema = Type.Object({
-  sessionPath: Type.Optional(
-    Type.String({
-      description:
-        'Directory of the linked session (private keys, 0600). Empty: a private directory in the data directory. An existing session of @0xkobold/pi-gateway is imported.',
-      default: '',
-    }),
-  ),
-  url: Type.Optional(
-    Type.String({
-      description: 'WebSocket address of the server, for a local one.',
-      default: WHATSAPP_URL,
-      pattern: '^wss?://',
-    }),
-  ),
-  pairingPhone: Type.Optional(
-    Type.String({
-      description:
-        'Phone number of the account with country code: a pairing code to type on the phone is shown next to the QR code. Empty: QR code only.',
-      default: '',
-      pattern: '^(?:\\+?[0-9 ().-]{6,24})?$',
-    }),
-  ),
-  version: Type.Optional(
-    Type.String({
-      description:
-        'WhatsApp Web version to report, for example "2.3000.1043857760". Only needed when WhatsApp refuses this client as too old. Empty: the one baileys was built for.',
-      default: '',
-      pattern: '^(?:\\d+\\.\\d+\\.\\d+)?$',
-    }),
-  ),
-  readReceipts: Type.Optional(
-    Type.Boolean({
-      description:
-        'Mark messages as read (blue ticks) once they are taken. False keeps the unread counters of a phone in private use.',
-      default: false,
-    }),
-  ),
-  markOnline: Type.Optional(
-    Type.Boolean({
-      description:
-        'Show the account as online while connected. The phone gets no notifications while a linked device is online.',
-      default: false,
-    }),
-  ),
-  maxMessageAgeHours: Type.Optional(
-    Type.Number({
-      description: 'Messages older than this when the gateway starts are not answered.',
-      default: 24,
-      minimum: 0,
-    }),
-  ),
-});
-
-export type WhatsAppSettings = Static<typeof whatsappSettingsSchema> & {
+/** `platforms.whatsapp` of the configuration, and how the platform is reached. */
+export type WhatsAppSettings = NonNullable<PlatformsConfig['whatsapp']> & {
   /** How the platform is reached; default: directly. */
   readonly way?: Way;
 };

@@ -95,8 +95,12 @@ export const PlatformsSchema = Type.Object({
   discord: Type.Optional(
     Type.Object({
       ...common,
-      botToken: Type.Optional(secret('Bot token.')),
-      guildId: Type.Optional(text('Listen only in this server.', { 'x-is': 'snowflake' })),
+      botToken: Type.Optional(secret('Bot token from the Discord developer portal (Bot > Reset Token).')),
+      guildId: Type.Optional(
+        text('Listen only in this server; direct messages always work. Default: every server of the bot.', {
+          'x-is': 'snowflake',
+        }),
+      ),
       apiUrl: Type.Optional(
         text('Base URL of the REST API of a self-hosted or local server.', { 'x-is': 'http' }),
       ),
@@ -105,21 +109,30 @@ export const PlatformsSchema = Type.Object({
   telegram: Type.Optional(
     Type.Object({
       ...common,
-      token: Type.Optional(secret('Bot token from @BotFather.')),
+      token: Type.Optional(secret('Bot token from @BotFather, for example "123456:ABC…".')),
       mode: Type.Optional(
         Type.Union([Type.Literal('polling'), Type.Literal('webhook')], {
           default: 'polling',
-          description: 'How updates arrive.',
+          description:
+            'How messages arrive: polling works everywhere, webhook needs a public HTTPS address (webhookUrl).',
         }),
       ),
       webhookUrl: Type.Optional(
-        text('Public URL that Telegram posts to (mode webhook).', { 'x-is': 'http' }),
+        text(
+          'Public HTTPS address that leads to this gateway (mode webhook). A bare host gets the path /webhooks/telegram.',
+          { 'x-is': 'http' },
+        ),
       ),
-      webhookSecret: Type.Optional(secret('Secret token that Telegram sends along (mode webhook).')),
+      webhookSecret: Type.Optional(
+        secret(
+          'Secret that Telegram sends with every webhook request (A-Z a-z 0-9 _ -). Default: a new one at each start.',
+        ),
+      ),
       sendLimits: Type.Optional(
         Type.Boolean({
           default: true,
-          description: 'Keep to the send limits of Telegram; false only for a local server.',
+          description:
+            "Stay under Telegram's send limits (1 per second per chat, 20 per minute per group, 30 per second in total); false only for a local server.",
         }),
       ),
       apiRoot: Type.Optional(text('Root URL of a self-hosted or local Bot API server.', { 'x-is': 'http' })),
@@ -128,9 +141,17 @@ export const PlatformsSchema = Type.Object({
   slack: Type.Optional(
     Type.Object({
       ...common,
-      botToken: Type.Optional(secret('Bot token (xoxb-…).')),
-      appToken: Type.Optional(secret('App token for socket mode (xapp-…).')),
-      webhookUrl: Type.Optional(secret('Incoming webhook: alone it makes an outbound-only adapter.')),
+      botToken: Type.Optional(
+        secret('Bot token of the Slack app (xoxb-…): sends, edits and downloads files.'),
+      ),
+      appToken: Type.Optional(
+        secret('App-level token (xapp-…) with the scope connections:write: receives events in socket mode.'),
+      ),
+      webhookUrl: Type.Optional(
+        secret(
+          'Incoming webhook. Used only without botToken: the adapter then posts to that one channel and receives nothing.',
+        ),
+      ),
       apiUrl: Type.Optional(text('Base URL of the Web API of a local server.', { 'x-is': 'http' })),
     }),
   ),
@@ -138,30 +159,44 @@ export const PlatformsSchema = Type.Object({
     Type.Object({
       ...common,
       sessionPath: Type.Optional(
-        text('Directory of the linked device; default below the data directory.', { 'x-is': 'path' }),
+        text(
+          'Directory of the linked session (private keys, 0600); default: a private directory in the data directory. An existing session of @0xkobold/pi-gateway is imported.',
+          { 'x-is': 'path' },
+        ),
       ),
       pairingPhone: Type.Optional(
-        text('Phone number to link by pairing code instead of QR.', { 'x-is': 'phone' }),
+        text(
+          'Phone number of the account with country code: a pairing code to type on the phone is shown next to the QR code. Default: QR code only.',
+          { 'x-is': 'phone' },
+        ),
       ),
       version: Type.Optional(
-        text('WhatsApp Web version to report, as 2.3000.x; only when the built-in one is refused.', {
-          'x-is': 'version',
-        }),
+        text(
+          'WhatsApp Web version to report, for example "2.3000.1043857760". Only needed when WhatsApp refuses this client as too old.',
+          {
+            'x-is': 'version',
+          },
+        ),
       ),
       readReceipts: Type.Optional(
         Type.Boolean({
           default: false,
-          description: 'Mark messages as read (blue ticks) once the gateway has them.',
+          description:
+            'Mark messages as read (blue ticks) once they are accepted. False keeps the unread counters of a phone in private use.',
         }),
       ),
       markOnline: Type.Optional(
-        Type.Boolean({ default: false, description: 'Show the linked device as online.' }),
+        Type.Boolean({
+          default: false,
+          description:
+            'Show the account as online while connected. The phone gets no notifications while a linked device is online.',
+        }),
       ),
       maxMessageAgeHours: Type.Optional(
         Type.Integer({
           minimum: 1,
           default: 24,
-          description: 'Older messages that arrive late are ignored.',
+          description: 'Messages older than this when the gateway starts are ignored.',
         }),
       ),
       url: Type.Optional(text('WebSocket URL of a local server.', { 'x-is': 'ws' })),
@@ -170,13 +205,28 @@ export const PlatformsSchema = Type.Object({
   twitch: Type.Optional(
     Type.Object({
       ...common,
-      username: Type.Optional(text('Login name of the bot.', { 'x-is': 'login' })),
-      token: Type.Optional(secret('OAuth token of the bot (oauth:…).')),
-      clientId: Type.Optional(text('Client id, for token refresh.', { 'x-is': 'word' })),
-      clientSecret: Type.Optional(secret('Client secret, for token refresh.')),
-      refreshToken: Type.Optional(secret('Refresh token.')),
+      username: Type.Optional(text("Login name of the bot's Twitch account.", { 'x-is': 'login' })),
+      token: Type.Optional(
+        secret(
+          'User access token of that account with the scopes chat:read and chat:edit, with or without "oauth:".',
+        ),
+      ),
+      clientId: Type.Optional(
+        text('Client id of the Twitch application; needed to refresh the token.', { 'x-is': 'word' }),
+      ),
+      clientSecret: Type.Optional(
+        secret(
+          'Client secret of the Twitch application; needed to refresh the token of a confidential client.',
+        ),
+      ),
+      refreshToken: Type.Optional(
+        secret('Refresh token that came with the token. Later ones are kept in the data directory.'),
+      ),
       channels: Type.Optional(
-        Type.Array(Type.String({ 'x-is': 'login' }), { default: [], description: 'Channels to join.' }),
+        Type.Array(Type.String({ 'x-is': 'login' }), {
+          default: [],
+          description: 'Channels to join, by login name, with or without "#". The bot writes nowhere else.',
+        }),
       ),
       notices: Type.Optional(
         Type.Array(Type.String({ 'x-is': 'target' }), {

@@ -1,14 +1,9 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Value } from 'typebox/value';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadBaileys } from '../../../src/adapters/whatsapp/baileys.ts';
-import {
-  BAILEYS_VERSION,
-  createWhatsAppAdapter,
-  whatsappSettingsSchema,
-} from '../../../src/adapters/whatsapp/index.ts';
+import { BAILEYS_VERSION, createWhatsAppAdapter } from '../../../src/adapters/whatsapp/index.ts';
 import { RecordingHost } from '../contract.ts';
 import { WhatsAppRig } from './rig.ts';
 
@@ -93,38 +88,5 @@ describe('the adapter', () => {
     await rig.adapter.start(rig.host);
     await rig.state('connected');
     expect(rig.server.logins).toBe(2);
-  });
-});
-
-describe('the settings', () => {
-  it('are all optional, described, and have their default named', () => {
-    expect(Value.Check(whatsappSettingsSchema, {})).toBe(true);
-    for (const [key, schema] of Object.entries(whatsappSettingsSchema.properties)) {
-      const description: unknown = Reflect.get(schema, 'description');
-      expect(description, key).toMatch(/\w+.*\./);
-      const preset: unknown = Reflect.get(schema, 'default');
-      expect(preset, key).toBeDefined();
-      expect(Value.Check(whatsappSettingsSchema, { [key]: preset }), key).toBe(true);
-    }
-  });
-
-  it('are in the manual with the same defaults', async () => {
-    const manual = await readFile(join(import.meta.dirname, '../../../docs/adapters/whatsapp.md'), 'utf8');
-    expect(manual.split('\n')[0]).toBe('Configuration: `platforms.whatsapp` in config.json');
-    for (const [key, schema] of Object.entries(whatsappSettingsSchema.properties)) {
-      const preset: unknown = Reflect.get(schema, 'default');
-      const shown = preset === '' ? '""' : String(preset);
-      const row = manual.split('\n').find((line) => line.startsWith(`| \`${key}\` `));
-      expect(row, key).toContain(`| \`${shown}\` `);
-    }
-  });
-
-  it.each<[string, object]>([
-    ['an address without WebSocket', { url: 'http://127.0.0.1' }],
-    ['a phone number with letters', { pairingPhone: 'my phone' }],
-    ['a version in words', { version: 'latest' }],
-    ['a negative age', { maxMessageAgeHours: -1 }],
-  ])('refuse %s', (_name, settings) => {
-    expect(Value.Check(whatsappSettingsSchema, settings)).toBe(false);
   });
 });
