@@ -17,6 +17,8 @@ export const SWITCHES = [
   'accept-lost-changes',
   'fix',
   'force',
+  'system',
+  'fall-back',
   'inline',
   'ascii',
   'screen-reader',
@@ -52,8 +54,12 @@ export interface Arguments {
   readonly yes: boolean;
   /** Of `security audit`: repair what can be repaired safely. */
   readonly fix: boolean;
-  /** Of `restore`: also over data that are there. */
+  /** Of `restore`: also over data that are there; of `service install`: also over a file of somebody else. */
   readonly force: boolean;
+  /** Of `service`: of the machine, not of this user. */
+  readonly system: boolean;
+  /** A configuration that does not start is replaced by the last one that did. */
+  readonly fallBack: boolean;
   readonly help: boolean;
   readonly version: boolean;
 }
@@ -154,6 +160,8 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     yes: switches.has('yes'),
     fix: switches.has('fix'),
     force: switches.has('force'),
+    system: switches.has('system'),
+    fallBack: switches.has('fall-back'),
     help: switches.has('help'),
     version: switches.has('version'),
   };

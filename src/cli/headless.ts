@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
 import type { LogSink } from '../gateway/log-hub.ts';
 import { removeRuntime, writeRuntime } from './runtime-file.ts';
+import { type ServiceManager, serviceManager } from './service/manager.ts';
 
 /** JSON lines for a log collector. A reader that went away must not take the gateway with it. */
 function jsonLog(level: string): LogSink {
@@ -16,25 +17,30 @@ function jsonLog(level: string): LogSink {
 export async function runHeadless(options: ComposeOptions): Promise<number> {
   // A terminal that closes sends SIGHUP: a gateway in the background stays, also while it starts or restarts.
   let running: RunningGateway | undefined;
+  const manager = serviceManager(process.env, () => running?.log);
   const onHangup = (): void => {
-    running?.log.info('reloading config.json (SIGHUP)');
-    void running?.reload();
+    if (running === undefined) return;
+    running.log.info('reloading config.json (SIGHUP)');
+    manager.reloading();
+    void running.reload().finally(() => manager.ready('reloaded'));
   };
   process.on('SIGHUP', onHangup);
   try {
     while (
-      (await runOnce(options, (now) => {
+      (await runOnce(options, manager, (now) => {
         running = now;
       })) === 'restart'
     );
     return 0;
   } finally {
+    await manager.end();
     process.off('SIGHUP', onHangup);
   }
 }
 
 async function runOnce(
   options: ComposeOptions,
+  manager: ServiceManager,
   begun: (running: RunningGateway) => void,
 ): Promise<'stop' | 'restart'> {
   const running = await composeGateway({ ...options, logSink: jsonLog(options.logLevel ?? 'info') });
@@ -43,6 +49,7 @@ async function runOnce(
   let asked = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     asked += 1;
+    manager.stopping();
     log.info(`stopping (${signal})`, asked > 1 ? { grace: 'none: asked twice' } : {});
     void running.stop();
     if (asked > 1) void running.gateway.conversations.stop(0);
@@ -53,6 +60,8 @@ async function runOnce(
     writeRuntime(folder, { pid: process.pid, port, host: settings.host });
     const connecting = running.connect();
     log.info('ready', { port, host: settings.host, dataDir: folder.root });
+    manager.ready(`ready on port ${port}`);
+    manager.watch(() => isHealthy(running));
     await connecting;
     const then = await running.stopped;
     const lost = running.lost();
@@ -65,4 +74,11 @@ async function runOnce(
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
   }
+}
+
+/** Whether a restart would help nothing: a store that failed works again only after one; a full disk stays full. */
+function isHealthy({ gateway }: RunningGateway): boolean {
+  return Object.values(gateway.deps.stores).every(
+    ({ refusal }) => refusal === undefined || refusal.code === 'storage_full',
+  );
 }

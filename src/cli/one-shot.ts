@@ -39,6 +39,10 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
     const { runSecurityAudit } = await import('./security-command.ts');
     return runSecurityAudit(args, folder, findings);
   }
+  if (args.command === 'service') {
+    const { runService, thisMachine } = await import('./service/command.ts');
+    return runService(args, folder, thisMachine(), findings);
+  }
   if (args.command === 'restore' || (args.command === 'backup' && args.rest[0] === 'verify')) {
     const { runRestore, runVerify } = await import('./restore-command.ts');
     return args.command === 'restore' ? runRestore(args, folder) : runVerify(args);
@@ -53,7 +57,7 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
 }
 
 /** Commands that read the files of this machine. */
-const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security', 'restore']);
+const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security', 'restore', 'service']);
 
 /** On a gateway of `contexts`: the address that answers and proves itself. */
 async function elsewhere(

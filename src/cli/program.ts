@@ -62,6 +62,15 @@ export const PROGRAM: readonly CommandRow[] = [
     example: 'security audit --fix',
   },
   {
+    name: 'service',
+    group: 'start',
+    args: 'install|uninstall|status|logs [--system]',
+    help: 'run the gateway as a service of this user, or of the system',
+    most: 1,
+    forms: ['service install', 'service uninstall', 'service status', 'service logs'],
+    example: 'service install',
+  },
+  {
     name: 'restore',
     group: 'start',
     args: '<file> [--force]',

@@ -14,7 +14,8 @@ import { blocks, inlineCode, type Snippet, shellLines } from './snippets.ts';
 
 /** Lines that need the world outside, a terminal or an installed package: what they need, or which test runs them. */
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
-  [/^pi-gateway-tui restore /, 'needs a gateway that is stopped: test/gateway/backup/backups.test.ts'],
+  [/^pi-gateway-tui restore /, 'needs a gateway that is stopped: test/e2e/service.test.ts'],
+  [/^pi-gateway-tui service /, 'changes the machine: test/cli/service.test.ts'],
   [
     /^npx pi-gateway-tui( --demo)?$/,
     'needs the registry; newcomer.test.ts runs the same program from a tarball',
