@@ -19,6 +19,7 @@ import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
 import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
+import { COUNTERS, GAUGES, HISTOGRAMS, SERVER_COUNTERS } from '../src/server/metric-tables.ts';
 import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
 import { NOW } from '../test/tui/fixtures.ts';
@@ -196,6 +197,16 @@ const GENERATED: Readonly<Record<string, () => string>> = {
       }),
     ),
   configuration,
+  metrics: () =>
+    table(
+      ['Metric', 'Type', 'Labels', 'Meaning'],
+      [
+        ...Object.values(HISTOGRAMS).map(([name, help, label]) => [name, 'histogram', label, help]),
+        ...GAUGES.map(({ name, help, labels }) => [name, 'gauge', labels.join(', '), help]),
+        ...Object.values(COUNTERS).map(([name, help, labels]) => [name, 'counter', labels.join(', '), help]),
+        ...Object.values(SERVER_COUNTERS).map(([name, help]) => [name, 'counter', '', help]),
+      ].map(([name, ...rest]) => [`\`pi_gateway_${name}\``, ...rest]),
+    ),
   'discord-kinds': () => kinds(discord.GIVEN, discord.UNREADABLE),
   errors: () => table(['Code', 'Message or cause', 'What to do'], errorRows(root)),
   rejections: () => table(['Code', 'Reason', 'What to do'], rejectionRows(root)),

@@ -41,6 +41,7 @@ import { Redactor } from './gateway/send/egress.ts';
 import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
 import { gatewayStatus } from './gateway/status.ts';
 import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
+import { measuresOf } from './server/measures.ts';
 import { Metrics } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';
 import {
@@ -309,7 +310,10 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         },
       });
     const httpOperator = operator({ name: 'operator', surface: 'http' });
-    const metrics: Metrics = new Metrics(httpOperator, { server: () => server.counters() });
+    const metrics: Metrics = new Metrics(httpOperator, {
+      server: () => server.counters(),
+      measures: () => measuresOf(gateway),
+    });
     let ready = false;
     const status = (): Readonly<Record<string, unknown>> => gatewayStatus(gateway);
     const server: GatewayServer = new GatewayServer({

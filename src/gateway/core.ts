@@ -13,6 +13,7 @@ import type { LineFile } from './log-file.ts';
 import type { LogHub } from './log-hub.ts';
 import type { ChatRef, Platform, RefusalView, TaskView } from './model.ts';
 import { egressText, type Redactor } from './send/egress.ts';
+import { Timings } from './timings/timings.ts';
 import { persist } from './turns/persist.ts';
 
 interface Stores {
@@ -67,6 +68,8 @@ export interface Core
   readonly persist: Persist;
   readonly log: Logger;
   readonly decide: Decide;
+  /** How long the steps of messages take. */
+  readonly timings: Timings;
   /** Of a platform that is connected. */
   readonly adapter: (platform: Platform) => Adapter | undefined;
   /** Also of one that is not connected right now. */
@@ -98,6 +101,7 @@ export function createCores(
     ...{ settings, folder, stores, agent, events, redactor, clock, programEnv, taskChanged },
     ...adapters,
     decide: decisions.note,
+    timings: new Timings({ clock }),
     egress: (text: string): string => egressText(text, redactor),
   };
   return {

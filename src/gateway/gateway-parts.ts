@@ -81,6 +81,7 @@ export function createParts(
     online: (platform) => adapters.online(platform),
     waits: (row) => inbox.inUse.holdAnswer(row),
     settled: (row) => {
+      core.timings.settled(row);
       inbox.inUse.releaseAnswer(row.id);
       if (row.state === 'delivered')
         void files
@@ -377,6 +378,7 @@ export function createParts(
     inbox,
     receiver,
     maintenance,
+    timings: core.timings,
     cutOff,
     cores,
     slots,

@@ -43,6 +43,7 @@ export class Gateway {
   readonly dialogs: GatewayParts['dialogs'];
   readonly archive: GatewayParts['archive'];
   readonly notify: GatewayParts['notify'];
+  readonly timings: GatewayParts['timings'];
   readonly erasures: Erasures;
   readonly backups: Backups;
   readonly #parts: GatewayParts;
@@ -91,6 +92,7 @@ export class Gateway {
     this.dialogs = parts.dialogs;
     this.archive = parts.archive;
     this.notify = parts.notify;
+    this.timings = parts.timings;
     this.erasures = new Erasures({
       ...parts.cores.of('security', 'erasure'),
       ...parts,

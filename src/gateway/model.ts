@@ -308,6 +308,10 @@ export interface AgentHostView {
   /** Turns at work there. */
   readonly running: number;
   readonly maxConcurrent: number;
+  /** Sessions that have a place there, at work or resting. Absent from a gateway that is older. */
+  readonly sessions?: number;
+  /** Places that a session could take at once. */
+  readonly free?: number;
   readonly detail: string;
   readonly nextTryAt?: number;
   /** The operator's next step; only when parked. */

@@ -1,4 +1,6 @@
 /** Which metrics there are. The names are part of the product's surface: dashboards use them. */
+import type { Histogram } from '../base/histogram.ts';
+import type { AgentHostView } from '../gateway/model.ts';
 import type { OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import type { ServerCounters } from './counters.ts';
 
@@ -32,20 +34,56 @@ export const SERVER_COUNTERS = {
   originRefusals: ['origin_refusals_total', 'Requests refused because of their Origin or Host.'],
 } as const satisfies Record<keyof ServerCounters, readonly [name: string, help: string]>;
 
+/** Histograms, in seconds: name, help, label. */
+export const HISTOGRAMS = {
+  queueWait: ['queue_wait_seconds', 'From the acceptance of a message until its turn begins.', 'platform'],
+  turn: ['turn_seconds', 'What the agent needs for a turn, by outcome.', 'outcome'],
+  firstToken: ['first_token_seconds', 'From the beginning of a turn until its first words.', 'platform'],
+  modelCall: ['model_call_seconds', 'Calls to the model, by success.', 'ok'],
+  delivery: ['delivery_seconds', 'From a stored outgoing message until the platform has it.', 'platform'],
+  commit: ['commit_seconds', 'Until a batch of changes is safe, by store.', 'store'],
+  replay: ['store_replay_seconds', 'How long a start took to read a store.', 'store'],
+} as const satisfies Record<string, readonly [name: string, help: string, label: string]>;
+
+/** What the gateway has measured, as it is read when somebody asks. */
+export interface Measures {
+  readonly histograms: {
+    readonly [K in keyof typeof HISTOGRAMS]: Iterable<readonly [label: string, histogram: Histogram]>;
+  };
+  /** When the message was accepted that has waited longest for its turn. */
+  readonly waitingSince: number | undefined;
+  /** Now, on the same clock. */
+  readonly now: number;
+}
+
 /** What gauges are read from. */
 export interface MetricSnapshot extends OperatorSnapshot {
   readonly limits: OperatorQueries['limits']['result'];
+  readonly measures: Measures | undefined;
 }
 
 type Sample = readonly [labels: readonly string[], value: number];
 
-/** Gauges that are read from the snapshot when somebody asks. */
-export const GAUGES: readonly {
+const HOST_STATES = ['up', 'retrying', 'parked'] as const satisfies readonly AgentHostView['state'][];
+
+function hostGauge(name: string, help: string, value: (host: AgentHostView) => number): Gauge {
+  return {
+    name: `agent_host_${name}`,
+    help,
+    labels: ['host'],
+    read: ({ gateway }) => (gateway.agent.hosts ?? []).map((host) => [[host.name], value(host)]),
+  };
+}
+
+interface Gauge {
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
   read(snapshot: MetricSnapshot): readonly Sample[];
-}[] = [
+}
+
+/** Gauges that are read from the snapshot when somebody asks. */
+export const GAUGES: readonly Gauge[] = [
   {
     name: 'up',
     help: '1 while the gateway is running.',
@@ -110,6 +148,33 @@ export const GAUGES: readonly {
         .toReversed()
         .map(({ scope, subject, per, share }) => [[scope, subject, per], share]),
   },
+  {
+    name: 'build_info',
+    help: 'Always 1; the labels say what runs.',
+    labels: ['version', 'node', 'backend'],
+    read: ({ gateway }) => [[[gateway.version, process.versions.node, gateway.agent.backend], 1]],
+  },
+  {
+    name: 'oldest_waiting_seconds',
+    help: 'Age of the message that has waited longest for its turn; 0 when none waits.',
+    labels: [],
+    read: ({ measures }) => {
+      const since = measures?.waitingSince;
+      return [[[], since === undefined ? 0 : Math.max(0, ((measures?.now ?? since) - since) / 1000)]];
+    },
+  },
+  {
+    name: 'agent_host_state',
+    help: '1 for the state that a host of agent.hosts is in.',
+    labels: ['host', 'state'],
+    read: ({ gateway }) =>
+      (gateway.agent.hosts ?? []).flatMap(({ name, state }) =>
+        HOST_STATES.map((each): Sample => [[name, each], each === state ? 1 : 0]),
+      ),
+  },
+  hostGauge('sessions', 'Sessions that have a place on a host.', ({ sessions }) => sessions ?? 0),
+  hostGauge('running', 'Turns that run on a host now.', ({ running }) => running),
+  hostGauge('free', 'Places on a host that a session could take now.', ({ free }) => free ?? 0),
   { name: 'clients', help: 'Chat clients.', labels: [], read: ({ gateway }) => [[[], gateway.clients]] },
   {
     name: 'turns_running',

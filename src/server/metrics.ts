@@ -7,7 +7,7 @@ import type {
   OperatorSnapshot,
 } from '../gateway/operator/operator.ts';
 import type { ServerCounters } from './counters.ts';
-import { COUNTERS } from './metric-tables.ts';
+import { COUNTERS, type Measures } from './metric-tables.ts';
 
 /** Counts by labels, as cheap as a map lookup: every message passes here. */
 class Tally {
@@ -32,6 +32,8 @@ class Tally {
 export interface MetricsOptions {
   /** The server's own counters, once there is a server. */
   readonly server?: () => Readonly<ServerCounters> | undefined;
+  /** What the gateway has measured. */
+  readonly measures?: () => Measures;
 }
 
 const FINAL_ROW = new Set(['delivered', 'failed', 'abandoned']);
@@ -131,7 +133,12 @@ export class Metrics {
     return createRegistry({
       counted: (key) => this.#counts.get(key)?.entries() ?? [],
       server: () => this.#options.server?.(),
-      snapshot: () => ({ ...this.#snapshot, limits: this.#limits }),
+      measures: () => this.#options.measures?.(),
+      snapshot: () => ({
+        ...this.#snapshot,
+        limits: this.#limits,
+        measures: this.#options.measures?.(),
+      }),
     });
   }
 }

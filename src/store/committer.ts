@@ -1,8 +1,8 @@
 import { GatewayError, messageOf } from '../base/errors.ts';
+import { Histogram } from '../base/histogram.ts';
 import type { Logger } from '../base/log.ts';
 import type { Engine } from './engine.ts';
 import type { Journal } from './journal.ts';
-
 import { RecordingTx, type Tx } from './transaction.ts';
 
 /** Below this a sync is typically over before another thread could have taken it up and answered. */
@@ -53,12 +53,33 @@ interface Batch {
   readonly done: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
+/** Seconds. */
+const REPLAY_BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+const COMMIT_BOUNDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5,
+];
+
 /** A batch ends at whichever comes first: the main thread has other work, and a record should not wait for a novel. */
 const BATCH_MS = 8;
 const BATCH_BYTES = 1024 * 1024;
 
 /** What a journal has to be able to do: a file's, or PostgreSQL's. */
 type JournalWriter = Pick<Journal, 'prepare' | 'add' | 'discard' | 'pendingBytes' | 'flush' | 'seal'>;
+
+interface StoreTimes {
+  /** How long batches took until they were safe. */
+  readonly commit: Histogram;
+  /** How long snapshot and journal took to be read at the start. */
+  readonly replay: Histogram;
+}
+
+export interface StoreCounts {
+  /** Bodies waiting for their turn. */
+  readonly waiting: number;
+  readonly commits: number;
+  readonly syncs: number;
+  readonly times: StoreTimes;
+}
 
 export interface CommitterOptions {
   readonly engine: Engine;
@@ -68,6 +89,8 @@ export interface CommitterOptions {
   readonly path: string;
   /** The last record in database and journal. */
   readonly seq: number;
+  /** How long the start took to read them. */
+  readonly replayedInMs?: number;
   /** Called after each batch. */
   readonly onBatch: () => void;
   /** Whether something else of ours is working the disk. */
@@ -88,6 +111,10 @@ export interface CommitterOptions {
  * has not read is not acknowledged.
  */
 export class Committer {
+  readonly #times: StoreTimes = {
+    commit: new Histogram(COMMIT_BOUNDS),
+    replay: new Histogram(REPLAY_BOUNDS),
+  };
   readonly #options: CommitterOptions;
   readonly #policy = new SyncPolicy();
   #seq: number;
@@ -104,6 +131,7 @@ export class Committer {
   constructor(options: CommitterOptions) {
     this.#options = options;
     this.#seq = options.seq;
+    if (options.replayedInMs !== undefined) this.#times.replay.observe(options.replayedInMs / 1000);
   }
 
   /** The last record that is on the disk. */
@@ -111,8 +139,9 @@ export class Committer {
     return this.#seq;
   }
 
-  get counts(): { readonly waiting: number; readonly commits: number; readonly syncs: number } {
-    return { waiting: this.#queue.length, commits: this.#commits, syncs: this.#syncs };
+  get counts(): StoreCounts {
+    const times = this.#times;
+    return { waiting: this.#queue.length, commits: this.#commits, syncs: this.#syncs, times };
   }
 
   /** Set when memory and journal have parted: only a new start helps. */
@@ -298,6 +327,7 @@ export class Committer {
     await this.#options.journal.flush(where);
     const ended = performance.now();
     this.#policy.note(ended - started, ended);
+    this.#times.commit.observe((ended - started) / 1000);
     this.#syncs++;
   }
 

@@ -1,7 +1,7 @@
 import { defined } from '../base/defined.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Committer } from './committer.ts';
+import type { Committer, StoreCounts } from './committer.ts';
 import { type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
 import { closedError } from './damage.ts';
 import { type Disk, nodeDisk } from './disk.ts';
@@ -40,17 +40,13 @@ export interface CompactorOptions {
   readonly fence: () => void;
 }
 
-export interface DatabaseStats {
+export interface DatabaseStats extends StoreCounts {
   /** Bytes that a start would have to replay. */
   readonly journalBytes: number;
   readonly segments: number;
   readonly snapshotBytes: number;
   /** The last record that is on the disk. */
   readonly seq: number;
-  /** Bodies waiting for their turn. */
-  readonly waiting: number;
-  readonly commits: number;
-  readonly syncs: number;
   readonly compactions: number;
   readonly compacting: boolean;
 }

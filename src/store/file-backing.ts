@@ -76,6 +76,7 @@ export class FileBacking implements Backing {
       log,
       path,
       seq,
+      replayedInMs: loaded.tookMs,
       onBatch: () => this.folding.consider(),
       diskBusy: () => this.folding.running,
       fence,

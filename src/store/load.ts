@@ -104,6 +104,8 @@ interface OpenSegment extends SegmentName {
 
 export interface Loaded {
   readonly engine: Engine;
+  /** How long snapshot and journal took to be read. */
+  readonly tookMs: number;
   readonly store: string;
   /** The last record in the database. */
   readonly seq: number;
@@ -146,6 +148,7 @@ export interface LoadTask {
  */
 export async function loadStore(task: LoadTask): Promise<Loaded> {
   const { disk, path } = task;
+  const began = performance.now();
   const names = await disk.list(dirname(path));
   const found = segmentsOf(path, names);
   const snapshot = (await openPaged(disk, path)) ?? (await readSnapshot(disk, path));
@@ -166,6 +169,7 @@ export async function loadStore(task: LoadTask): Promise<Loaded> {
       snapshotBytes: snapshot?.size ?? 0,
       inWalMode: snapshot?.inWalMode ?? false,
       byOthers: snapshot?.stamp === 'unknown',
+      tookMs: performance.now() - began,
     };
   } catch (error) {
     engine.close();

@@ -67,6 +67,8 @@ class PoolHost {
       state: this.up ? 'up' : this.#parked ? 'parked' : 'retrying',
       running: this.pool.working,
       maxConcurrent,
+      sessions: this.pool.taken,
+      free: this.up ? maxConcurrent - this.pool.working : 0,
       detail: this.#detail,
       ...(this.up ? {} : { nextTryAt: this.#nextTryAt }),
       ...(this.#parked && this.#hint !== undefined ? { hint: this.#hint } : {}),

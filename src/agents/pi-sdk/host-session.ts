@@ -17,6 +17,7 @@ import type { OpenSession } from './wire.ts';
 function recordOf(event: AgentSessionEvent): PiRecord | undefined {
   switch (event.type) {
     case 'agent_start':
+    case 'turn_start':
     case 'agent_settled':
     case 'compaction_start':
     case 'compaction_end':

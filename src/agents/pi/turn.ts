@@ -206,7 +206,17 @@ export class PiTurn {
       if (this.#promptAnswered) void this.#conclude();
     } else if (record.type === 'compaction_start' || record.type === 'compaction_end')
       this.#emit({ type: 'compacting', on: record.type === 'compaction_start' });
-    else this.#events.take(record);
+    else if (record.type === 'turn_start') this.#emit({ type: 'model', on: true });
+    else {
+      if (record.type === 'message_end') this.#modelEnded(objectAt(record, 'message'));
+      this.#events.take(record);
+    }
+  }
+
+  #modelEnded(message: Readonly<Record<string, unknown>>): void {
+    if (message['role'] !== 'assistant') return;
+    const reason = stringAt(message, 'stopReason');
+    this.#emit({ type: 'model', on: false, ok: reason !== 'error' && reason !== 'aborted' });
   }
 
   /** pi has answered a question in between. A tool may work for long without a word; a model that is silent hangs. */

@@ -331,9 +331,11 @@ class ScriptedConversation implements Conversation {
 
     const { id, signal } = turn;
     const [inputTokens, outputTokens] = [tokensOf(input.text), tokensOf(answer)];
+    turn.listener({ type: 'model', on: true });
     const said = await metered(this.#spec.reserve, { inputTokens, outputTokens, turn: id, signal }, () =>
       this.#stream(answer, turn),
     );
+    turn.listener({ type: 'model', on: false, ok: said === true });
     if (said !== true) return said === false ? cutShort(signal) : said;
     for (const tool of tools.reverse()) turn.listener({ type: 'tool_end', ...tool, ok: true });
     turn.listener({ type: 'text_end' });

@@ -70,6 +70,9 @@ export type AgentEvent =
   | { readonly type: 'starting'; readonly on: boolean }
   /** The agent begins or ends to shorten its own history: the turn goes on afterwards. */
   | { readonly type: 'compacting'; readonly on: boolean }
+  /** A request to the model begins, or has its whole answer. Agents that do not know leave it out. */
+  | { readonly type: 'model'; readonly on: true }
+  | { readonly type: 'model'; readonly on: false; readonly ok: boolean }
   /** A steered input was taken by the model: text from here on answers it. */
   | { readonly type: 'consumed'; readonly inputId: string }
   /** The agent's own session file became known or changed. */

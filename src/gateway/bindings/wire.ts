@@ -45,7 +45,7 @@ export interface Orders {
 }
 
 /** What a run in the terminal tells of itself: which file it uses, and what else it takes up, is not its to say. */
-export type ReportedEvent = Exclude<AgentEvent, { type: 'starting' | 'consumed' | 'session' }>;
+export type ReportedEvent = Exclude<AgentEvent, { type: 'starting' | 'consumed' | 'session' | 'model' }>;
 
 /** From the terminal. Its schema is `BindReport`; a test of types keeps the two the same. */
 export type Report =

@@ -121,8 +121,9 @@ export class Intake {
     now: number,
     mode: BusyMode | undefined,
   ): Promise<void> {
-    const { conversations, db, inbox, outbox, adapter } = this.#deps;
+    const { conversations, db, inbox, outbox, adapter, timings } = this.#deps;
     const { session } = place;
+    const arrived = timings.now();
     const lapsed = inbox.offered(session.id, message.sender.id);
     const textLimit = adapter(message.chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
     const whole = mode !== undefined || this.#bursts.passes(message, session, textLimit);
@@ -155,6 +156,7 @@ export class Intake {
     if (accepted.notice !== undefined) void outbox.release(accepted.notice);
     for (const offer of lapsed) this.#lapsed(offer);
     if (!this.#deps.welcome(message)) return this.#cutOff(accepted.item, begun);
+    timings.accepted(accepted.item, arrived);
     if (whole) return conversations.enqueue(accepted.item, session, mode, begun);
     return this.#bursts.add(accepted.item, session, textLimit);
   }

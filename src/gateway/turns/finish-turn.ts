@@ -140,6 +140,7 @@ export async function finishTurn(
       log.error('an outcome could not be stored', { id: item.id, error: messageOf(error) });
       return undefined;
     });
+  deps.timings.answered(item, row);
   // Counted together with the delivery that begins below: who sees the turn finds its answer on the way.
   if (outcome.kind === 'answered') session.turns += 1;
   noteOutcome(deps, session, item, outcome);

@@ -7,7 +7,7 @@ import type { LiveSession, LiveSessionDeps } from './live-session.ts';
 /** Longest time that a turn gets to end once it is aborted. */
 const ENDING_MS = 15_000;
 
-export interface GoneSessionsDeps extends Pick<LiveSessionDeps, 'dialogs' | 'db'> {
+export interface GoneSessionsDeps extends Pick<LiveSessionDeps, 'dialogs' | 'db' | 'timings'> {
   readonly sessions: Sessions;
   readonly live: Map<string, LiveSession>;
   /** Messages that could be restored. */
@@ -38,7 +38,7 @@ export class GoneSessions {
 
   /** Forgets sessions that ended before `before`, at most `limit` of them; returns their ids. */
   async ended(before: number, limit: number): Promise<string[]> {
-    const { db, sessions, feed } = this.#deps;
+    const { db, sessions, feed, timings } = this.#deps;
     const old = sessions.endedBefore(before, limit);
     if (old.length === 0) return old;
     await db.write((tx) => {
@@ -48,12 +48,14 @@ export class GoneSessions {
       sessions.forget(id);
       feed.removed(id);
     }
+    timings.forget(old);
     return old;
   }
 
   /** They are no longer in the store. */
   forget(ids: readonly string[]): void {
-    const { live, dropped, dialogs, sessions, feed } = this.#deps;
+    const { live, dropped, dialogs, sessions, feed, timings } = this.#deps;
+    timings.forget(ids);
     for (const id of ids) {
       live.delete(id);
       dialogs.ended(id);

@@ -111,7 +111,8 @@ export class LiveSession {
       hold: () => this.#hold(),
       before: () => this.#sayBeforeQuestion(),
     });
-    const answer = await this.#asker(question, signal);
+    const answered = this.#deps.timings.asked(this.queue.current);
+    const answer = await this.#asker(question, signal).finally(answered);
     const { current } = this.queue;
     if (current === undefined || signal.aborted) return answer;
     return decided(question, answer, (entry) => this.#deps.journal.note(current.id, entry));
@@ -270,7 +271,8 @@ export class LiveSession {
   }
 
   #tookOver(item: InboxItem, from: InboxItem): void {
-    const { persist, journal, inbox } = this.#deps;
+    const { persist, journal, inbox, timings } = this.#deps;
+    timings.tookOver(item, from);
     void this.#inOrder(() =>
       persist((tx) => {
         journal.tookOver(tx, item.id, from.id);
@@ -280,6 +282,7 @@ export class LiveSession {
   }
 
   async #settled(item: InboxItem, outcome: Outcome): Promise<void> {
+    this.#deps.timings.ended(item, outcome.kind);
     if (this.#resumed.delete(item.id)) this.#deps.dialogs.turnEnded(this.session.id);
     const own = this.#reply?.message === item.message ? this.#reply : undefined;
     if (own !== undefined) this.#reply = undefined;
@@ -302,7 +305,8 @@ export class LiveSession {
   }
 
   #began(item: InboxItem): void {
-    const { settings } = this.#deps;
+    const { settings, timings } = this.#deps;
+    timings.began(item);
     const { toolActivity } = settings.chats(item.message.chat.platform);
     const notes = this.#resumed.get(item.id)?.cut.notes;
     this.#reply = this.#newReply(item, toolActivity, (notes?.said.length ?? 0) > 0, notes?.draft);
@@ -360,7 +364,9 @@ export class LiveSession {
   }
 
   #event(item: InboxItem, event: AgentEvent): void {
-    const { db, sessions, events, log } = this.#deps;
+    const { db, sessions, events, log, timings } = this.#deps;
+    timings.saw(item, event);
+    if (event.type === 'model') return;
     if (event.type === 'session') {
       this.session.sessionFile = event.sessionFile;
       this.#noted(item, this.#deps.journal.uses(item.id, event.sessionFile));
