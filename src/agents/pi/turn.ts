@@ -98,6 +98,8 @@ export class PiTurn {
   /** Between `agent_start` and `agent_settled`. */
   #running = false;
   #settled = false;
+  /** A request to the model has no whole answer yet. */
+  #asksModel = false;
   #finished = false;
 
   constructor(parts: PiTurnParts) {
@@ -206,16 +208,19 @@ export class PiTurn {
       if (this.#promptAnswered) void this.#conclude();
     } else if (record.type === 'compaction_start' || record.type === 'compaction_end')
       this.#emit({ type: 'compacting', on: record.type === 'compaction_start' });
-    else if (record.type === 'turn_start') this.#emit({ type: 'model', on: true });
-    else {
+    else if (record.type === 'turn_start') {
+      this.#asksModel = true;
+      this.#emit({ type: 'model', on: true });
+    } else {
       if (record.type === 'message_end') this.#modelEnded(objectAt(record, 'message'));
       this.#events.take(record);
     }
   }
 
   #modelEnded(message: Readonly<Record<string, unknown>>): void {
-    if (message['role'] !== 'assistant') return;
+    if (message['role'] !== 'assistant' || !this.#asksModel) return;
     const reason = stringAt(message, 'stopReason');
+    this.#asksModel = false;
     this.#emit({ type: 'model', on: false, ok: reason !== 'error' && reason !== 'aborted' });
   }
 

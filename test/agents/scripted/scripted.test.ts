@@ -18,7 +18,7 @@ describe('scripted agent', () => {
       'big\n',
       'world',
     ]);
-    expect(typesOf(turn.events)).toEqual(['started', 'text_end', 'usage']);
+    expect(typesOf(turn.events)).toEqual(['started', 'model', 'model', 'text_end', 'usage']);
   });
 
   it('reports nothing before run has returned', async () => {
@@ -84,7 +84,9 @@ describe('scripted agent', () => {
     expect(turn.events.map((e) => e.type)).toEqual([
       'started',
       'tool_start',
+      'model',
       ...Array(4).fill('text_delta'),
+      'model',
       'tool_end',
       'text_end',
       'usage',
@@ -156,7 +158,7 @@ describe('scripted agent', () => {
     expect(await Promise.all(taken)).toEqual([true, true]);
     expect(turn.text()).toBe('You said: firstYou said: secondYou said: third');
     expect(typesOf(turn.events)).toEqual(
-      'started text_end usage consumed text_end usage consumed text_end usage'.split(' '),
+      `started ${Array(3).fill('model model text_end usage').join(' consumed ')}`.split(' '),
     );
     expect(turn.events.filter((e) => e.type === 'consumed').map((e) => e.inputId)).toEqual([a.id, b.id]);
   });
