@@ -38,7 +38,7 @@ export const SERVER_COUNTERS = {
 export const HISTOGRAMS = {
   queueWait: ['queue_wait_seconds', 'From the acceptance of a message until its turn begins.', 'platform'],
   turn: ['turn_seconds', 'What the agent needs for a turn, by outcome.', 'outcome'],
-  firstToken: ['first_token_seconds', 'From the beginning of a turn until its first words.', 'platform'],
+  firstToken: ['first_token_seconds', 'From the beginning of a turn until the first text of its answer.', 'platform'],
   modelCall: ['model_call_seconds', 'Calls to the model, by success.', 'ok'],
   delivery: ['delivery_seconds', 'From a stored outgoing message until the platform has it.', 'platform'],
   commit: ['commit_seconds', 'Until a batch of changes is safe, by store.', 'store'],
@@ -150,7 +150,7 @@ export const GAUGES: readonly Gauge[] = [
   },
   {
     name: 'build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1. The labels name the versions.',
     labels: ['version', 'node', 'backend'],
     read: ({ gateway }) => [[[gateway.version, process.versions.node, gateway.agent.backend], 1]],
   },

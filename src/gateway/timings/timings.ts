@@ -1,8 +1,6 @@
 import { Histograms } from '../../base/histogram.ts';
 import type { AgentEvent } from '../agent/agent.ts';
-import type { InboxItem } from '../receive/inbox.ts';
-import type { OutboundRow } from '../send/outbound-row.ts';
-import type { Outcome } from '../turns/outcome.ts';
+import type { ChatRef, OutboxState } from '../model.ts';
 import type { StepKind, Timeline, TimelineStep } from './timeline.ts';
 
 /** Seconds. From a store that answers at once to a turn of an hour. */
@@ -15,6 +13,23 @@ const KEPT = { timelines: 1000, steps: 20_000 } as const;
 const STEPS_OF_ONE = 200;
 /** Messages without an outcome, and answers that are being sent. Of more than this the oldest are not measured. */
 const OPEN = 5000;
+
+/** What is known of a message in the inbox. */
+interface Message {
+  readonly id: string;
+  readonly sessionId: string | undefined;
+  readonly acceptedAt: number;
+  readonly message: { readonly chat: ChatRef };
+  readonly pieces?: readonly string[];
+}
+
+/** A row of the outbox. */
+interface Answer {
+  readonly id: string;
+  readonly state: OutboxState;
+  readonly chat: ChatRef;
+  readonly createdAt: number;
+}
 
 type Step = { -readonly [K in keyof TimelineStep]: TimelineStep[K] };
 
@@ -81,14 +96,14 @@ export class Timings {
   }
 
   /** A message is durable. `since`: when it arrived. */
-  accepted(item: InboxItem, since: number): void {
+  accepted(item: Message, since: number): void {
     const open = this.#begin(item, since, true);
     this.#step(open, 'accept', 0).to = this.#after(open);
     open.last = this.#step(open, 'queue', this.#after(open));
   }
 
   /** A turn begins to work on a message. */
-  began(item: InboxItem): void {
+  began(item: Message): void {
     const now = this.#monotonic();
     const open =
       this.#open.get(item.id) ??
@@ -106,7 +121,7 @@ export class Timings {
   }
 
   /** The model took the message in the turn of another one: the call that has begun is for this one. */
-  tookOver(item: InboxItem, from: InboxItem): void {
+  tookOver(item: Message, from: Message): void {
     const before = this.#open.get(from.id);
     const model = before?.model;
     this.began(item);
@@ -120,7 +135,7 @@ export class Timings {
   }
 
   /** What the agent shows while it works on a message. */
-  saw(item: InboxItem, event: AgentEvent): void {
+  saw(item: Message, event: AgentEvent): void {
     const open = this.#open.get(item.id);
     if (open === undefined) return;
     switch (event.type) {
@@ -158,7 +173,7 @@ export class Timings {
   }
 
   /** The agent waits for people; returns what ends that. */
-  asked(item: InboxItem | undefined): () => void {
+  asked(item: Message | undefined): () => void {
     const open = item === undefined ? undefined : this.#open.get(item.id);
     if (open === undefined) return () => {};
     const step = this.#step(open, 'question', this.#after(open));
@@ -168,7 +183,7 @@ export class Timings {
   }
 
   /** The message has its outcome; the answer is not stored yet. */
-  ended(item: InboxItem, outcome: Outcome['kind']): void {
+  ended(item: Message, outcome: string): void {
     const open = this.#open.get(item.id);
     if (open === undefined || open.outcome !== undefined) return;
     const at = this.#after(open);
@@ -180,7 +195,7 @@ export class Timings {
   }
 
   /** Its answer is durable and will be sent; without a row there is none. */
-  answered(item: InboxItem, row: OutboundRow | undefined): void {
+  answered(item: Message, row: Answer | undefined): void {
     const open = this.#open.get(item.id);
     if (open === undefined) return;
     this.#open.delete(item.id);
@@ -195,7 +210,7 @@ export class Timings {
   }
 
   /** A row of the outbox is settled. */
-  settled(row: OutboundRow): void {
+  settled(row: Answer): void {
     if (row.state === 'delivered')
       this.delivery.observe(row.chat.platform, (this.#clock() - row.createdAt) / 1000);
     const open = this.#sending.get(row.id);
@@ -228,7 +243,7 @@ export class Timings {
     this.#steps = kept.reduce((sum, { steps }) => sum + steps.length, 0);
   }
 
-  #begin({ id, sessionId = '', message, acceptedAt }: InboxItem, zero: number, whole: boolean): Open {
+  #begin({ id, sessionId = '', message, acceptedAt }: Message, zero: number, whole: boolean): Open {
     const open: Open = {
       id,
       sessionId,
