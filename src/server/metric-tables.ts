@@ -38,7 +38,11 @@ export const SERVER_COUNTERS = {
 export const HISTOGRAMS = {
   queueWait: ['queue_wait_seconds', 'From the acceptance of a message until its turn begins.', 'platform'],
   turn: ['turn_seconds', 'What the agent needs for a turn, by outcome.', 'outcome'],
-  firstToken: ['first_token_seconds', 'From the beginning of a turn until the first text of its answer.', 'platform'],
+  firstToken: [
+    'first_token_seconds',
+    'From the beginning of a turn until the first text of its answer.',
+    'platform',
+  ],
   modelCall: ['model_call_seconds', 'Calls to the model, by success.', 'ok'],
   delivery: ['delivery_seconds', 'From a stored outgoing message until the platform has it.', 'platform'],
   commit: ['commit_seconds', 'Until a batch of changes is safe, by store.', 'store'],
