@@ -72,11 +72,8 @@ export class Gateway {
     };
     const parts = createParts(deps, this.#stopping.signal, refused, this.backups);
     this.#parts = parts;
-    this.#health = new StoreHealth({
-      folder: deps.folder.root,
-      stores: Object.values(deps.stores),
-      changed: () => this.show(),
-    });
+    const [folder, stores] = [deps.folder.root, Object.values(deps.stores)];
+    this.#health = new StoreHealth({ folder, stores, changed: () => this.show() });
     this.adapters = parts.adapters;
     this.access = parts.access;
     this.sessions = parts.sessions;

@@ -15,7 +15,10 @@ export function measuresOf({ timings, conversations, deps }: Gateway): Measures 
       commit: stores.map(([name, { commit }]) => [name, commit] as const),
       replay: stores.map(([name, { replay }]) => [name, replay] as const),
     },
-    waitingSince: conversations.waitingSince,
+    waitingSince: conversations.waiting.reduce<number | undefined>(
+      (oldest, { acceptedAt }) => Math.min(oldest ?? acceptedAt, acceptedAt),
+      undefined,
+    ),
     now: deps.clock(),
   };
 }

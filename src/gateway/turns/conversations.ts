@@ -313,12 +313,9 @@ export class Conversations {
     return this.#deps.slots.running;
   }
 
-  /** When the message was accepted that has waited longest for its turn. */
-  get waitingSince(): number | undefined {
-    let oldest: number | undefined;
-    for (const { queue } of this.#live.values())
-      for (const { acceptedAt } of queue.waiting) if (acceptedAt < (oldest ?? Infinity)) oldest = acceptedAt;
-    return oldest;
+  /** Messages that wait for their turns. */
+  get waiting(): InboxItem[] {
+    return [...this.#live.values()].flatMap(({ queue }) => queue.waiting);
   }
 
   /** Turns that wait for an answer of people: see `Turn.cutQuestion`. */
