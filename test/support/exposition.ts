@@ -2,7 +2,7 @@
  * A strict reader of Prometheus' text format 0.0.4: throws for anything that the format does not allow, and for
  * histograms that contradict themselves.
  */
-export interface Sample {
+interface Sample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;

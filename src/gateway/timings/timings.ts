@@ -4,8 +4,8 @@ import type { ChatRef, OutboxState } from '../model.ts';
 import type { StepKind, Timeline, TimelineStep } from './timeline.ts';
 
 /** Seconds. From a store that answers at once to a turn of an hour. */
-export const WAITS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
-export const WORK = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
+const WAITS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+const WORK = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 
 /** Timelines of messages that have their outcome, and steps in all of them together. */
 const KEPT = { timelines: 1000, steps: 20_000 } as const;
