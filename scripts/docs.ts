@@ -2,6 +2,7 @@
  * Writes what the documentation takes from the code: tables of keys, commands, configuration and error codes, and the
  * pictures of the console. `--check` writes nothing and fails when a file is out of date.
  */
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,7 +19,7 @@ import { WORDS } from '../src/extension/words.ts';
 import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
-import { CHAT_COMMANDS, type ChatCommand } from '../src/gateway/receive/commands/command-table.ts';
+import { CHAT_COMMANDS, helpOf, type NamedCommand } from '../src/gateway/receive/commands/command-table.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS, SERVER_COUNTERS } from '../src/server/metric-tables.ts';
 import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
@@ -156,9 +157,9 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'chat-commands': () =>
     table(
       ['Command', 'Does', 'While the agent works', 'Who'],
-      (CHAT_COMMANDS as readonly ChatCommand[]).map((row) => [
+      CHAT_COMMANDS.map((row: NamedCommand) => [
         `\`/${row.name}${row.args === undefined ? '' : ` ${row.args}`}\`${(row.aliases ?? []).map((alias) => ` \`/${alias}\``).join('')}`,
-        row.help,
+        helpOf(row.name).in('en'),
         row.midTurn ? 'at once' : 'when it is idle',
         row.who === 'everyone' ? 'everyone who may write' : 'people on the allowlist',
       ]),

@@ -1,7 +1,10 @@
 /** Finds every code that an error can carry, with the sentences that come with it, in the syntax trees of `src/`. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSync } from 'vite';
+import { english } from '../src/gateway/language/english/english.ts';
+import { type Piece, parseMessage } from '../src/gateway/language/icu.ts';
 
 export interface FoundCode {
   readonly code: string;
@@ -99,6 +102,7 @@ function hole(node: Node): string {
 
 function sentence(node: Node | undefined): string | undefined {
   if (node?.type === 'Literal') return typeof node['value'] === 'string' ? node['value'] : undefined;
+  if (node?.type === 'CallExpression' && nameOf(node['callee']) === 'say') return inCatalogue(node);
   if (node?.type !== 'TemplateLiteral') return undefined;
   const holes = listOf(node['expressions']).map(hole);
   return listOf(node['quasis'])
@@ -107,6 +111,22 @@ function sentence(node: Node | undefined): string | undefined {
       return cooked + (holes[index] ?? '');
     })
     .join('');
+}
+
+/** A sentence that people in chats read in their language: in English here. */
+function inCatalogue(node: Node): string | undefined {
+  const key = nameOf(listOf(node['arguments'])[0]);
+  if (!Object.hasOwn(english, key)) return undefined;
+  const written = (pieces: readonly Piece[]): string =>
+    pieces
+      .map((piece) => {
+        if (piece.kind === 'text') return piece.text;
+        if (piece.kind === 'plural' || piece.kind === 'select')
+          return written(piece.options.get('other') ?? []);
+        return piece.kind === 'pound' ? '<count>' : `<${kebab(piece.name)}>`;
+      })
+      .join('');
+  return written(parseMessage(english[key as keyof typeof english]));
 }
 
 function property(node: Node | undefined, name: string): Node | undefined {
@@ -185,7 +205,7 @@ export function errorCodes(root: string): FoundCode[] {
   const read = sources(root);
   const errors = classes(read);
   /** Of these the code is the first argument; the others give it to `super`. */
-  const generic = new Set(['GatewayError', 'RequestRefused']);
+  const generic = new Set(['GatewayError', 'ChatError', 'RequestRefused']);
   return read.flatMap((source) => {
     const made = makers(source);
     const at = (node: Node): string =>

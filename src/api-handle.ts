@@ -3,6 +3,7 @@ import type { AdapterHandle, GatewayHandle, GatewayStatus } from './api-types.ts
 import { GatewayError } from './base/errors.ts';
 import type { RunningGateway } from './compose.ts';
 import type { Adapter } from './gateway/adapter.ts';
+import { raw } from './gateway/language/chat-text.ts';
 import { type ChatRef, isPlatform, PLATFORMS, type Platform } from './gateway/model.ts';
 
 export function handleOf(running: RunningGateway): GatewayHandle {
@@ -82,7 +83,7 @@ function adapterHandle({ gateway }: RunningGateway, platform: Platform): Adapter
     },
     async editMessage(channelId, messageId, text) {
       const chat = chatOf(channelId);
-      const [part] = gateway.outbox.format(chat, text);
+      const [part] = gateway.outbox.format(chat, raw(text));
       if (part === undefined) throw empty();
       await gateway.outbox.direct(chat, async (adapter, signal) => {
         if (adapter.edit === undefined) throw unable(platform, 'edit messages');

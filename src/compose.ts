@@ -342,7 +342,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     cleanups.push(() => server.stop());
     // The port first: a second gateway must not touch the agent or a platform before it learns that it is second.
     const { port } = options.offline ? { port: settings.port } : await server.listen();
-    if (options.offline) gateway.open();
+    if (options.offline) await gateway.open();
     else {
       await gateway.start();
       // Sockets are served from the first moment on; platforms connect when somebody asks for it.

@@ -15,6 +15,7 @@ import type { ToolCall } from '../gateway/agent/question.ts';
 import { contentText, isObject, type PiRecord } from '../gateway/agent/record.ts';
 import { failedEnd } from '../gateway/agent/turn-end.ts';
 import type { Order, Report, TerminalPi } from '../gateway/bindings/wire.ts';
+import { say } from '../gateway/language/chat-text.ts';
 import { BindingLine, type LineState } from './binding-line.ts';
 import type { GatewayLink } from './gateway-link.ts';
 import { guardCall } from './guard-call.ts';
@@ -238,7 +239,7 @@ export class BoundTerminal {
       run: order.run,
       end: failedEnd(
         'agent_unconfigured',
-        'The pi in the terminal did not take the message.',
+        say('failure.terminalRefused'),
         'Check that terminal: it may have no model, or it may need a login.',
         { reachedModel: false },
       ),
@@ -288,7 +289,7 @@ export class BoundTerminal {
       run: report.run,
       end: failedEnd(
         'agent_exited',
-        'The gateway could not read what the pi in the terminal reported.',
+        say('failure.reportUnreadable'),
         'Update pi-gateway-tui here and in that terminal to the same version.',
         { reachedModel: working === undefined || working.agreed },
       ),
@@ -376,22 +377,14 @@ function ownAnswer(): { readonly events: RunEvents; text(): string } {
 }
 
 function cutOff(reachedModel: boolean): TurnEnd {
-  return failedEnd(
-    'agent_exited',
-    'Another session was opened in the terminal before the answer was finished. /retry runs the message again.',
-    'Nothing has to be done.',
-    { reachedModel },
-  );
+  return failedEnd('agent_exited', say('failure.otherSession'), 'Nothing has to be done.', { reachedModel });
 }
 
 /** Without the word of the gateway the model was not asked. */
 function reportable(end: TurnEnd, agreed: boolean): TurnEnd {
   return agreed || end.status === 'failed'
     ? end
-    : failedEnd(
-        'agent_exited',
-        'The terminal could not reach the gateway in time. /retry runs the message again.',
-        'Nothing has to be done.',
-        { reachedModel: false },
-      );
+    : failedEnd('agent_exited', say('failure.terminalLate'), 'Nothing has to be done.', {
+        reachedModel: false,
+      });
 }

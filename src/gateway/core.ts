@@ -9,6 +9,7 @@ import type { Agent } from './agent/agent.ts';
 import type { Settings } from './config/settings.ts';
 import { type Decide, DecisionTrace } from './decisions.ts';
 import type { EventStream } from './events.ts';
+import { Readers } from './language/readers.ts';
 import type { LineFile } from './log-file.ts';
 import type { LogHub } from './log-hub.ts';
 import type { ChatRef, Platform, RefusalView, TaskView } from './model.ts';
@@ -70,6 +71,8 @@ export interface Core
   readonly decide: Decide;
   /** How long the steps of messages take. */
   readonly timings: Timings;
+  /** Who reads which language. */
+  readonly readers: Readers;
   /** Of a platform that is connected. */
   readonly adapter: (platform: Platform) => Adapter | undefined;
   /** Also of one that is not connected right now. */
@@ -97,8 +100,9 @@ export function createCores(
     log: log.child('decisions'),
     show: (decision) => events.emit({ type: 'decision', decision }),
   });
+  const readers = new Readers(stores.sessions, settings, log.child('languages'));
   const common = {
-    ...{ settings, folder, stores, agent, events, redactor, clock, programEnv, taskChanged },
+    ...{ readers, settings, folder, stores, agent, events, redactor, clock, programEnv, taskChanged },
     ...adapters,
     decide: decisions.note,
     timings: new Timings({ clock }),

@@ -11,6 +11,7 @@ import type { Backups } from './backup/backups.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
 import { createCores, type GatewayDeps } from './core.ts';
+import { raw } from './language/chat-text.ts';
 import { machineZone } from './machine-zone.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
@@ -20,7 +21,7 @@ import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
 import { ChatCommands } from './receive/commands/chat-commands.ts';
-import { CHAT_COMMANDS, type ChatCommand, inMenus } from './receive/commands/command-table.ts';
+import { CHAT_COMMANDS, helpOf, inMenus, type NamedCommand } from './receive/commands/command-table.ts';
 import { createExecutor } from './receive/commands/execute.ts';
 import { Inbox } from './receive/inbox.ts';
 import { Receiver } from './receive/receiver.ts';
@@ -306,7 +307,7 @@ export function createParts(
         search: (words, limit, within) => archive.search(words, limit, within),
         sideQuestions,
         answers,
-        owner: (args, message) => notify.commands.run(args, message),
+        owner: async (args, message) => raw(await notify.commands.run(args, message)),
         listed,
         prefix: prefixOf,
       }),
@@ -323,9 +324,9 @@ export function createParts(
     deleted: (chat, messageId) => receiver.deleted(chat, messageId),
     announce: announcer(core, outbox, (targets) => chatsFor(targets, undefined)),
     onOnline: (platform) => outbox.kick(platform),
-    commands: (CHAT_COMMANDS as readonly ChatCommand[]).filter(inMenus).map(({ name, help, args }) => ({
+    commands: CHAT_COMMANDS.filter((row) => inMenus(row)).map(({ name, args }: NamedCommand) => ({
       name,
-      help,
+      help: helpOf(name).in('en'),
       ...defined({ args }),
     })),
   });
@@ -360,6 +361,7 @@ export function createParts(
   });
   return {
     adapters,
+    readers: core.readers,
     access,
     sessions,
     conversations,

@@ -11,6 +11,7 @@ import { type ClientTaskRequest, checkOwnSession, startClientTask } from './clie
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
+import { raw } from './language/chat-text.ts';
 import { applyOlderBindings } from './legacy/older-bindings.ts';
 import { RETENTION } from './maintenance.ts';
 import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender, TaskView } from './model.ts';
@@ -143,8 +144,9 @@ export class Gateway {
   }
 
   /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
-  open(): void {
+  async open(): Promise<void> {
     this.sessions.load(this.deps.stores.sessions);
+    await this.#parts.readers.load();
     this.handoffs.load();
     this.bindings.load();
     this.access.load();
@@ -161,6 +163,7 @@ export class Gateway {
     this.#state = 'starting';
     this.#startedAt = this.deps.clock();
     this.sessions.load(this.deps.stores.sessions);
+    await this.#parts.readers.load();
     this.handoffs.load();
     this.bindings.load();
     this.access.load();
@@ -303,7 +306,11 @@ export class Gateway {
         status: 409,
         hint: `Start it with: adapter ${platform} start`,
       });
-    return this.outbox.post({ chat, meta: { kind: 'operator' }, parts: this.outbox.format(chat, content) });
+    return this.outbox.post({
+      chat,
+      meta: { kind: 'operator' },
+      parts: this.outbox.format(chat, raw(content)),
+    });
   }
 
   /** The chat of a channel id. Throws GatewayError for one that cannot be. */

@@ -110,6 +110,8 @@ export interface InboundMessage {
   readonly edited?: boolean;
   /** When the platform says it was sent; absent where unknown. */
   readonly sentAt?: number;
+  /** The language code that the platform gives for the sender (`de`, `pt-BR`); absent where it gives none. */
+  readonly language?: string;
 }
 
 // ---- what an operator sees ------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@ import { messageOf } from '../base/errors.ts';
 import type { Access } from './access/access.ts';
 import type { PairingRequest } from './access/pairing-request.ts';
 import type { Core } from './core.ts';
-import type { ChatRef } from './model.ts';
+import { type ChatText, joined, say } from './language/chat-text.ts';
+import type { InboundMessage } from './model.ts';
 import type { Inbox, InboxItem } from './receive/inbox.ts';
 import type { Outbox } from './send/outbox.ts';
 import type { SessionRecord, Sessions } from './sessions/sessions.ts';
@@ -148,6 +149,7 @@ async function report(
   const waited = item.state === 'queued';
   const offered = session !== undefined && message.promptId === undefined;
   const lost = waited || session === undefined ? [] : deps.lostQuestions(session.id);
+  await deps.readers.heard(message);
   const row = await db.write((tx) => {
     if (offered) inbox.offer(tx, item, session.id);
     else inbox.setState(tx, item, 'done');
@@ -159,7 +161,7 @@ async function report(
         ...(session === undefined ? {} : { sessionId: session.id }),
         ...defined({ promptId: message.promptId }),
       },
-      parts: reportParts(deps, message.chat, reportText(message.text, waited, offered, lost), offered),
+      parts: reportParts(deps, message, reportText(message.text, waited, offered, lost), offered),
       replyTo: message.messageId,
     });
   });
@@ -179,26 +181,31 @@ async function report(
   });
 }
 
-function reportText(text: string, waited: boolean, offered: boolean, lost: readonly number[]): string {
-  const what = `"${firstWords(text)}"`;
-  const next = offered ? ' /retry runs it, /stop drops it.' : ' Send it again if it still matters.';
-  return waited
-    ? `I was away for a while and did not work on this: ${what}.${next}`
-    : `I was restarted while working on this: ${what}. It was not finished.${voidText(lost)}${next}`;
+function reportText(text: string, waited: boolean, offered: boolean, lost: readonly number[]): ChatText {
+  const what = firstWords(text);
+  return joined(
+    [
+      waited ? say('turn.away', { what }) : say('turn.restarted', { what }),
+      ...(waited || lost.length === 0
+        ? []
+        : [
+            say('turn.questionsVoid', {
+              n: lost.length,
+              which: lost.map((number) => `#${number}`).join(', '),
+            }),
+          ]),
+      offered ? say('turn.offer') : say('turn.sendAgain'),
+    ],
+    ' ',
+  );
 }
 
-function voidText(lost: readonly number[]): string {
-  if (lost.length === 0) return '';
-  const which = lost.map((number) => `#${number}`).join(', ');
-  return lost.length === 1 ? ` My question ${which} is void.` : ` My questions ${which} are void.`;
-}
-
-function reportParts(deps: RecoveryDeps, chat: ChatRef, text: string, offered: boolean) {
-  const parts = deps.outbox.format(chat, text);
+function reportParts(deps: RecoveryDeps, { chat, sender }: InboundMessage, text: ChatText, offered: boolean) {
+  const parts = deps.outbox.format(chat, text, sender);
   if (!offered || !deps.known(chat.platform)?.capabilities.buttons) return parts;
   const buttons = [
-    { label: 'Run it', command: '/retry' },
-    { label: 'Drop it', command: '/stop' },
+    { label: deps.outbox.words(chat, say('button.runIt'), sender), command: '/retry' },
+    { label: deps.outbox.words(chat, say('button.dropIt'), sender), command: '/stop' },
   ];
   return parts.map((part, i) => (i === parts.length - 1 ? { ...part, buttons } : part));
 }

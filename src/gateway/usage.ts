@@ -2,6 +2,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Row } from '../store/database.ts';
 import type { AgentEvent } from './agent/agent.ts';
 import type { Core } from './core.ts';
+import { type ChatText, say } from './language/chat-text.ts';
 import type { Platform, UsageRow, UsageTotal } from './model.ts';
 
 /** Who an answer of the model is counted for. */
@@ -126,9 +127,8 @@ function totalOf(row: Row): UsageTotal {
   };
 }
 
-/** `1,204 in, 310 out, $0.02`. */
-export function usageWords({ inputTokens, outputTokens, costUsd }: UsageTotal): string {
-  const n = (count: number): string => Math.round(count).toLocaleString('en-US');
+/** `1,204 tokens in, 310 out, $0.02`. */
+export function usageText({ inputTokens, outputTokens, costUsd }: UsageTotal): ChatText {
   const cost = costUsd > 0 && costUsd < 0.01 ? '<$0.01' : `$${costUsd.toFixed(2)}`;
-  return `${n(inputTokens)} tokens in, ${n(outputTokens)} out, ${cost}`;
+  return say('command.usage', { input: Math.round(inputTokens), output: Math.round(outputTokens), cost });
 }

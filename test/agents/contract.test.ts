@@ -214,10 +214,10 @@ describe.each([
   it('tells its usage and its model', async () => {
     const conversation = shared();
     await startTurn(conversation, 'hello').end;
-    expect(await conversation.control({ type: 'usage' })).toMatch(
+    expect(String(await conversation.control({ type: 'usage' }))).toMatch(
       /^[\d,]+ tokens in, [\d,]+ tokens out, \$\d/,
     );
-    expect(await conversation.control({ type: 'model' })).not.toBe('');
+    expect(String(await conversation.control({ type: 'model' }))).not.toBe('');
   });
 
   it.skipIf(backend === 'scripted')('compacts, and stops that at once when it is told to', async () => {
@@ -243,7 +243,7 @@ describe.each([
     expect(performance.now() - at).toBeLessThan(4000);
     expect(await startTurn(conversation, 'and now').end).toEqual({ status: 'answered' });
     server.reply((request) => (summarises(request) ? { text: 'a summary' } : obedientModel(request)));
-    expect(await conversation.control({ type: 'compact' })).toMatch(/^Compacted: from about/);
+    expect(String(await conversation.control({ type: 'compact' }))).toMatch(/^Compacted: from about/);
     server.reply(obedientModel);
   });
 

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModelCall, ModelUse, ReserveCall } from '../../src/gateway/agent/model-call.ts';
+import { raw } from '../../src/gateway/language/chat-text.ts';
 import { type AgentUnderTest, newerPi, obedientModel, underTest } from './contract.ts';
 import { type ModelServer, startModelServer } from './model-server.ts';
 import { startTurn } from './turns.ts';
@@ -19,14 +20,14 @@ class Till {
   outputTokens = Number.POSITIVE_INFINITY;
 
   readonly reserve: ReserveCall = async (call, turn) => {
-    if (this.refuse) return { sentence: 'Nothing is left.', hint: 'Wait.' };
+    if (this.refuse) return { sentence: raw('Nothing is left.'), hint: 'Wait.' };
     const made: Made = { call, turn, use: undefined };
     this.made.push(made);
     const outputTokens = Math.min(call.outputTokens, this.outputTokens);
     return {
       id: `r${this.made.length}`,
       outputTokens,
-      cut: outputTokens < call.outputTokens ? { sentence: 'Cut.', hint: 'Wait.' } : undefined,
+      cut: outputTokens < call.outputTokens ? { sentence: raw('Cut.'), hint: 'Wait.' } : undefined,
       settle: (use) => {
         made.use = use;
       },

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { usageWords } from '../../src/gateway/usage.ts';
+import { usageText } from '../../src/gateway/usage.ts';
 import { Metrics } from '../../src/server/metrics.ts';
 import { Rig } from './rig.ts';
 
@@ -105,7 +105,7 @@ describe('the usage of the model', () => {
 });
 
 it('is said without a cost that rounds to nothing', () => {
-  expect(usageWords({ answers: 1, inputTokens: 1234, outputTokens: 5, costUsd: 0.001 })).toBe(
+  expect(String(usageText({ answers: 1, inputTokens: 1234, outputTokens: 5, costUsd: 0.001 }))).toBe(
     '1,234 tokens in, 5 out, <$0.01',
   );
 });

@@ -7,6 +7,7 @@ export interface TelegramUser {
   readonly first_name: string;
   readonly last_name?: string;
   readonly username?: string;
+  readonly language_code?: string;
 }
 
 export interface StoredMessage {

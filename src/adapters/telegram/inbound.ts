@@ -241,6 +241,7 @@ function readMessage(
       ...defined({ albumId: message.media_group_id }),
       ...(edited ? { edited: true } : {}),
       sentAt: (message.edit_date ?? message.date) * 1000,
+      ...languageOf(message.from),
     },
   };
 }
@@ -275,8 +276,14 @@ function readCallback(updateId: number, callback: TelegramCallback, context: Inb
         ...defined({ text: message.text }),
       },
       mentioned: true,
+      ...languageOf(callback.from),
     },
   };
+}
+
+/** Telegram gives the language of the person's app. */
+function languageOf(user: TelegramUser | undefined): { readonly language?: string } {
+  return user?.language_code === undefined ? {} : { language: user.language_code };
 }
 
 /** The message itself, whatever the update id. Two edits in one second differ in their text only. */

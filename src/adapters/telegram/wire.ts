@@ -11,6 +11,7 @@ const User = Type.Object({
   first_name: Type.String(),
   last_name: Type.Optional(Type.String()),
   username: Type.Optional(Type.String()),
+  language_code: Type.Optional(Type.String()),
 });
 
 const Chat = Type.Object({

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { AgentCheck, ConversationSpec, TurnEnd } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
+import { say } from '../../gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
 import { StartFailure } from '../pi/failures.ts';
 import type { Connect, FindPlace, PiPlace } from '../pi/place.ts';
@@ -309,7 +310,7 @@ function noneUp(views: readonly AgentHostView[]): TurnEnd {
   const words = views.map((view) => `${view.name}: ${view.detail} ${view.hint ?? ''}`.trim()).join(' ');
   return failedEnd(
     'agent_unreachable',
-    'None of the machines on which I work can be reached right now.',
+    say('failure.noMachine'),
     `All hosts of agent.hosts failed; they are checked again automatically. ${words}`,
     { reachedModel: false, retryable: true },
   );
@@ -318,7 +319,7 @@ function noneUp(views: readonly AgentHostView[]): TurnEnd {
 function hostDown({ name, state, detail, hint }: AgentHostView): TurnEnd {
   return failedEnd(
     'agent_unreachable',
-    'The machine of this conversation cannot be reached. /new starts a new session on another one.',
+    say('failure.machineAway'),
     `Host ${name}: ${detail} ${hint ?? ''}`.trim(),
     // A line that was cut a moment ago may be back within the pauses of the turn.
     { reachedModel: false, retryable: state === 'retrying' },
@@ -328,7 +329,7 @@ function hostDown({ name, state, detail, hint }: AgentHostView): TurnEnd {
 function unknownHost(name: string): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    'The machine of this conversation no longer exists. /new starts a new session.',
+    say('failure.machineGone'),
     `The session's file is on host "${name}", which agent.hosts no longer has.`,
     { reachedModel: false },
   );

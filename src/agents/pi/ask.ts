@@ -1,6 +1,7 @@
 import { withDeadline } from '../../base/deadline.ts';
-import { GatewayError } from '../../base/errors.ts';
 import type { PiRecord } from '../../gateway/agent/record.ts';
+import { ChatError } from '../../gateway/language/chat-error.ts';
+import { say } from '../../gateway/language/chat-text.ts';
 import type { LiveSession } from './live-session.ts';
 
 /** An answer of pi that only reads or sets something. */
@@ -10,9 +11,9 @@ const QUICK_MS = 15_000;
 export async function ask(session: LiveSession, command: PiRecord, limitMs = QUICK_MS): Promise<unknown> {
   return withDeadline(limitMs, () => session.link.request(command), {
     reason: () =>
-      new GatewayError('agent_silent', 'The agent did not answer in time.', {
+      new ChatError('agent_silent', say('agent.silentNow'), {
         status: 504,
-        hint: 'Wait for the running turn, or stop it with /stop.',
+        hint: say('agent.silentNowHint'),
       }),
   });
 }

@@ -1,6 +1,9 @@
 import { GatewayError } from '../../base/errors.ts';
 import type { AgentControl } from '../../gateway/agent/agent.ts';
 import { listAt, numberAt, objectAt } from '../../gateway/agent/record.ts';
+import { endText } from '../../gateway/agent/turn-end.ts';
+import { ChatError } from '../../gateway/language/chat-error.ts';
+import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { ask } from './ask.ts';
 import { oneLine } from './diagnosis.ts';
 import { StartFailure } from './failures.ts';
@@ -10,7 +13,7 @@ import type { ModelChoice } from './place.ts';
 
 export interface ControlResult {
   /** Sentences for whoever asked. */
-  readonly text: string;
+  readonly text: ChatText;
   /** What the session has to be started with from now on. */
   readonly choice: Partial<ModelChoice>;
 }
@@ -45,12 +48,14 @@ export async function controlSession(
 export function controlFailure(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   if (error instanceof StartFailure && error.turn.status === 'failed')
-    return new GatewayError(error.turn.code, error.turn.message, { status: 503, hint: error.turn.hint });
+    return new ChatError(error.turn.code, endText(error.turn), { status: 503, hint: raw(error.turn.hint) });
   if (error instanceof PiRefusal)
-    return new GatewayError('agent_refused', `The agent refused: ${oneLine(error.message)}`, { status: 409 });
-  return new GatewayError('agent_unreachable', 'The agent could not be reached.', {
+    return new ChatError('agent_refused', say('agent.refused', { reason: oneLine(error.message) }), {
+      status: 409,
+    });
+  return new ChatError('agent_unreachable', say('agent.unreachable'), {
     status: 503,
-    hint: 'Check the log of the gateway, then try again.',
+    hint: say('agent.unreachableHint'),
     cause: error,
   });
 }
@@ -63,9 +68,11 @@ async function availableModels(session: LiveSession): Promise<string[]> {
 async function tellModel(session: LiveSession): Promise<ControlResult> {
   const state = await ask(session, { type: 'get_state' });
   const models = await availableModels(session);
-  const more = models.length > LISTED ? ` and ${models.length - LISTED} more` : '';
+  const model = modelName(objectAt(state, 'model')) ?? say('agent.noModelSet');
+  const listed = { model, models: models.slice(0, LISTED).join(', ') };
+  const more = models.length - LISTED;
   return {
-    text: `Model: ${modelName(objectAt(state, 'model')) ?? 'none'}\nAvailable: ${models.slice(0, LISTED).join(', ')}${more}`,
+    text: more > 0 ? say('agent.modelMore', { ...listed, n: more }) : say('agent.model', listed),
     choice: {},
   };
 }
@@ -74,7 +81,7 @@ async function setModel(session: LiveSession, name: string): Promise<ControlResu
   const found = matchModel(await availableModels(session), name);
   const slash = found.indexOf('/');
   await ask(session, { type: 'set_model', provider: found.slice(0, slash), modelId: found.slice(slash + 1) });
-  return { text: `Model: ${found}`, choice: { model: found } };
+  return { text: say('agent.modelIs', { model: found }), choice: { model: found } };
 }
 
 /** The one model that `name` means: exactly, as the id without its provider, or as a unique part of the name. */
@@ -89,14 +96,20 @@ function matchModel(models: readonly string[], name: string): string {
     const found = models.filter((model) => test(model.toLowerCase()));
     if (found.length === 1 && found[0] !== undefined) return found[0];
     if (found.length > 1)
-      throw new GatewayError('model_ambiguous', `"${oneLine(name, 80)}" fits ${found.length} models.`, {
-        status: 409,
-        hint: `Write more of the name: ${found.slice(0, 5).join(', ')}${found.length > 5 ? ', …' : ''}.`,
-      });
+      throw new ChatError(
+        'model_ambiguous',
+        say('agent.modelAmbiguous', { name: oneLine(name, 80), n: found.length }),
+        {
+          status: 409,
+          hint: say('agent.modelAmbiguousHint', {
+            names: `${found.slice(0, 5).join(', ')}${found.length > 5 ? ', …' : ''}`,
+          }),
+        },
+      );
   }
-  throw new GatewayError('model_unknown', `No available model is named "${oneLine(name, 80)}".`, {
+  throw new ChatError('model_unknown', say('agent.modelUnknown', { name: oneLine(name, 80) }), {
     status: 404,
-    hint: 'Ask for the list without a name; a model appears there once its provider has a key or login.',
+    hint: say('agent.modelUnknownHint'),
   });
 }
 
@@ -109,7 +122,7 @@ async function tellThinking(session: LiveSession): Promise<ControlResult> {
   const state = objectAt({ state: await ask(session, { type: 'get_state' }) }, 'state');
   const levels = await thinkingLevels(session);
   return {
-    text: `Thinking: ${String(state['thinkingLevel'])}\nAvailable: ${levels.join(', ')}`,
+    text: say('agent.thinking', { level: String(state['thinkingLevel']), levels: levels.join(', ') }),
     choice: {},
   };
 }
@@ -118,19 +131,19 @@ async function setThinking(session: LiveSession, wanted: string): Promise<Contro
   const level = wanted.trim().toLowerCase();
   const levels = await thinkingLevels(session);
   if (!levels.includes(level))
-    throw new GatewayError('thinking_unknown', `This model has no thinking level "${oneLine(wanted, 40)}".`, {
+    throw new ChatError('thinking_unknown', say('agent.thinkingUnknown', { level: oneLine(wanted, 40) }), {
       status: 404,
-      hint: `It has: ${levels.join(', ')}.`,
+      hint: say('agent.thinkingUnknownHint', { levels: levels.join(', ') }),
     });
   await ask(session, { type: 'set_thinking_level', level });
-  return { text: `Thinking: ${level}`, choice: { thinking: level } };
+  return { text: say('agent.thinkingIs', { level }), choice: { thinking: level } };
 }
 
 /** What changes the conversation has to wait for the answer. */
 export function busy(): GatewayError {
-  return new GatewayError('agent_busy', 'That is not possible while the agent works.', {
+  return new ChatError('agent_busy', say('agent.busy'), {
     status: 409,
-    hint: 'Wait for the answer, or stop it with /stop.',
+    hint: say('agent.busyHint'),
   });
 }
 
@@ -157,11 +170,14 @@ async function compact(
   try {
     const result = await ask(session, { type: 'compact' }, COMPACT_MS);
     const [before, after] = [numberAt(result, 'tokensBefore'), numberAt(result, 'estimatedTokensAfter')];
-    return { text: `Compacted: from about ${thousands(before)} to ${thousands(after)} tokens.`, choice: {} };
+    return {
+      text: say('agent.compacted', { before: Math.round(before), after: Math.round(after) }),
+      choice: {},
+    };
   } catch (error) {
     const { refusal } = session.meter;
     if (!(error instanceof PiRefusal) || refusal === undefined) throw error;
-    throw new GatewayError('limit_reached', refusal.sentence, { status: 409, hint: refusal.hint });
+    throw new ChatError('limit_reached', refusal.sentence, { status: 409, hint: raw(refusal.hint) });
   } finally {
     session.meter.during(undefined, undefined);
     signal?.removeEventListener('abort', onAbort);
@@ -174,16 +190,21 @@ async function usage(session: LiveSession): Promise<ControlResult> {
   const tokens = objectAt(stats, 'tokens');
   const input = numberAt(tokens, 'input') + numberAt(tokens, 'cacheRead') + numberAt(tokens, 'cacheWrite');
   const context = objectAt(stats, 'contextUsage');
-  const share =
-    typeof context['percent'] === 'number'
-      ? `, context ${Math.round(context['percent'])} % of ${thousands(numberAt(context, 'contextWindow'))}`
-      : '';
+  const spent = {
+    input: Math.round(input),
+    output: Math.round(numberAt(tokens, 'output')),
+    cost: `$${numberAt(stats, 'cost').toFixed(2)}`,
+  };
+  const percent = context['percent'];
   return {
-    text: `${thousands(input)} tokens in, ${thousands(numberAt(tokens, 'output'))} tokens out, $${numberAt(stats, 'cost').toFixed(2)}${share}`,
+    text:
+      typeof percent === 'number'
+        ? say('agent.usageContext', {
+            ...spent,
+            percent: Math.round(percent),
+            window: Math.round(numberAt(context, 'contextWindow')),
+          })
+        : say('agent.usage', spent),
     choice: {},
   };
-}
-
-function thousands(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
 }

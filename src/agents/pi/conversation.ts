@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { unlessAborted } from '../../base/deadline.ts';
 import { defined } from '../../base/defined.ts';
-import { GatewayError } from '../../base/errors.ts';
 import type {
   AgentControl,
   AgentEvent,
@@ -17,6 +16,8 @@ import type {
 import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { listAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import { ChatError } from '../../gateway/language/chat-error.ts';
+import { type ChatText, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
 import { onlyReads } from '../approval/classify.ts';
 import type { CallMeter } from '../spending/call-meter.ts';
@@ -41,19 +42,18 @@ async function undoTurn(session: LiveSession): Promise<Undone & { readonly file:
   const last = messages.at(-1);
   const entryId = stringAt(last, 'entryId');
   if (entryId === undefined)
-    throw new GatewayError('nothing_to_undo', 'there is no turn to undo', {
+    throw new ChatError('nothing_to_undo', say('agent.nothingToUndo'), {
       status: 409,
-      hint: 'This conversation is empty.',
+      hint: say('agent.emptyConversation'),
     });
   const forked = objectAt({ it: await ask(session, { type: 'fork', entryId }) }, 'it');
   if (forked['cancelled'] === true)
-    throw new GatewayError('agent_refused', 'an extension of the agent did not allow the undo', {
+    throw new ChatError('agent_refused', say('agent.undoRefused'), {
       status: 409,
     });
   const file =
     stringAt(forked, 'sessionFile') ?? stringAt(await ask(session, { type: 'get_state' }), 'sessionFile');
-  if (file === undefined)
-    throw new GatewayError('unsupported', 'this agent keeps no session file to go back in', { status: 409 });
+  if (file === undefined) throw new ChatError('unsupported', say('agent.undoNoFile'), { status: 409 });
   return { text: withoutHeader(stringAt(last, 'text') ?? ''), file };
 }
 
@@ -182,7 +182,7 @@ export class PiConversation implements Conversation {
     return (await this.#turn?.steer(input)) ?? false;
   }
 
-  async control(command: AgentControl, signal?: AbortSignal): Promise<string> {
+  async control(command: AgentControl, signal?: AbortSignal): Promise<ChatText> {
     const busy = this.#turn !== undefined;
     try {
       const wanted =

@@ -1,5 +1,6 @@
 import type { TurnEnd } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
+import { type ChatText, say } from '../../gateway/language/chat-text.ts';
 import { oneLine, tellingLine } from './diagnosis.ts';
 import type { LinkEnd } from './link.ts';
 
@@ -19,7 +20,7 @@ const LOGIN =
 
 interface Rule {
   readonly when: RegExp;
-  readonly message: string;
+  readonly message: ChatText;
   /** `$1` is what the pattern captured. */
   readonly hint: string;
 }
@@ -28,32 +29,32 @@ interface Rule {
 const START_RULES: readonly Rule[] = [
   {
     when: /Model "([^"]*)" not found/,
-    message: 'The agent does not know the configured model.',
+    message: say('failure.modelUnknown'),
     hint: 'pi knows no model "$1": choose one of "pi --list-models" and set agent.model.',
   },
   {
     when: /No models available|No model selected|No API key found/,
-    message: 'The agent has no model to answer with.',
+    message: say('failure.noModel'),
     hint: LOGIN,
   },
   {
     when: /Stored session working directory does not exist: ?(\S*)/i,
-    message: 'The working directory of this conversation is gone. /new starts a new session.',
+    message: say('failure.directoryGone'),
     hint: 'Restore the directory $1, or start a new session.',
   },
   {
     when: /Session file is not a valid/,
-    message: 'The saved conversation could not be opened. /new starts a new session.',
+    message: say('failure.sessionDamaged'),
     hint: 'The session file is damaged; start a new session, or repair the file.',
   },
   {
     when: /Failed to load extension "([^"]*spending-extension[^"]*)"/,
-    message: 'The agent cannot keep to the spending limits here, so it was not started.',
+    message: say('failure.noLimits'),
     hint: 'limits.spend is set, but pi cannot load $1. Make that file readable where pi runs, or remove limits.spend.',
   },
   {
     when: /Failed to load extension "([^"]*approvals-extension[^"]*)"/,
-    message: 'The agent cannot ask for approval here, so it was not started.',
+    message: say('failure.noApprovals'),
     hint: 'agent.approvals is on, but pi cannot load $1. Make that file readable where pi runs, or set agent.approvals to "off".',
   },
 ];
@@ -63,7 +64,7 @@ export function startFailure(end: LinkEnd): TurnEnd {
   if (end.cause === 'missing')
     return failedEnd(
       'agent_missing',
-      'The agent is not installed on this machine.',
+      say('failure.notInstalled'),
       `${oneLine(end.detail)} Install pi (npm install -g @earendil-works/pi-coding-agent), or set agent.command.`,
       NOT_REACHED,
     );
@@ -79,7 +80,7 @@ export function startFailure(end: LinkEnd): TurnEnd {
   }
   return failedEnd(
     'agent_exited',
-    'The agent stopped as soon as it was started.',
+    say('failure.stoppedAtStart'),
     `pi ended at its start (${endWords(end)}). Run it in a terminal to see why.`,
     { reachedModel: false, retryable: true },
   );
@@ -90,7 +91,7 @@ export function silentStart(waitedMs: number, stderr: string): TurnEnd {
   const line = tellingLine(stderr);
   return failedEnd(
     'agent_silent',
-    'The agent was started but does not answer.',
+    say('failure.silentStart'),
     `pi did not answer within ${Math.round(waitedMs / 1000)} s${line === '' ? '' : ` (${line})`}. Check agent.command: it must speak pi's RPC on its standard input and output. If it waits in a queue or for a container, raise agent.startSeconds.`,
     NOT_REACHED,
   );
@@ -98,14 +99,14 @@ export function silentStart(waitedMs: number, stderr: string): TurnEnd {
 
 /** pi runs without a usable model. */
 export function noModel(): TurnEnd {
-  return failedEnd('agent_unconfigured', 'The agent has no model to answer with.', LOGIN, NOT_REACHED);
+  return failedEnd('agent_unconfigured', say('failure.noModel'), LOGIN, NOT_REACHED);
 }
 
 /** Approvals are on, and this pi would run tools without asking. */
 export function unguarded(): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    'The agent cannot ask for approval here, so it was not started.',
+    say('failure.noApprovals'),
     'agent.approvals is on, but pi did not load the extension of the gateway that asks. agent.command has to pass its arguments on to pi and to reach the files of the gateway; or set agent.approvals to "off".',
     NOT_REACHED,
   );
@@ -115,7 +116,7 @@ export function unguarded(): TurnEnd {
 export function unlimited(): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    'The agent cannot keep to the spending limits here, so it was not started.',
+    say('failure.noLimits'),
     'limits.spend is set, but pi did not load the extension of the gateway that reserves calls of the model, or is a version that it does not know. agent.command has to pass its arguments on to pi and to reach the files of the gateway; update the gateway, or remove limits.spend.',
     NOT_REACHED,
   );
@@ -125,7 +126,7 @@ export function unlimited(): TurnEnd {
 export function noFolder(cwd: string): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
-    "The agent's working directory does not exist.",
+    say('failure.noDirectory'),
     `Create the folder ${oneLine(cwd)}, or set agent.cwd.`,
     NOT_REACHED,
   );
@@ -137,27 +138,27 @@ export function lostTurn(end: LinkEnd, reachedModel: boolean): TurnEnd {
   if (end.cause === 'oversize')
     return failedEnd(
       'agent_crashed',
-      'The agent sent more at once than can be handled and was stopped.',
+      say('failure.tooMuch'),
       'A single record of pi was larger than 16 MiB, most likely a huge tool result.',
       { reachedModel, retryable: false },
     );
   if (end.cause === 'blocked')
     return failedEnd(
       'agent_crashed',
-      'The agent stopped reacting and was restarted.',
+      say('failure.blocked'),
       `The agent host was blocked (${oneLine(end.detail)}).`,
       { reachedModel, retryable },
     );
   if (end.cause === 'silent')
     return failedEnd(
       'agent_unreachable',
-      'The connection to the agent was lost before the answer was finished.',
+      say('failure.connectionLost'),
       `pi stopped responding (${endWords(end)}); the next message connects again. Check the network, and the machine on which pi runs.`,
       { reachedModel, retryable },
     );
   return failedEnd(
     reachedModel ? 'agent_crashed' : 'agent_exited',
-    'The agent stopped unexpectedly before it had finished the answer.',
+    say('failure.stoppedUnexpectedly'),
     `pi ended while it was working (${endWords(end)}); the next message starts it again.`,
     { reachedModel, retryable },
   );
@@ -169,14 +170,14 @@ export function refusedPrompt(reason: string): TurnEnd {
   if (/Authentication failed/.test(reason))
     return failedEnd(
       'agent_unconfigured',
-      "The agent's login at the model provider has expired.",
+      say('failure.loginExpired'),
       'Run "pi" on this machine and log in again with /login.',
       NOT_REACHED,
     );
   const busy = /compaction is in progress|already processing/i.test(reason);
   return failedEnd(
     'model_error',
-    busy ? 'The agent is compacting its memory right now.' : 'The agent did not accept the message.',
+    busy ? say('failure.compacting') : say('failure.notAccepted'),
     `pi refused the prompt: ${oneLine(reason)}`,
     { reachedModel: false, retryable: busy },
   );

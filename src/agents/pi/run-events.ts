@@ -9,12 +9,13 @@ import {
 } from '../../gateway/agent/record.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ReportedEvent } from '../../gateway/bindings/wire.ts';
+import { type ChatText, say } from '../../gateway/language/chat-text.ts';
 import { oneLine } from './diagnosis.ts';
 import { PROGRESS_TOOL } from './equipment.ts';
 
 interface Rule {
   readonly when: RegExp;
-  readonly message: string;
+  readonly message: ChatText;
   readonly hint: string;
 }
 
@@ -22,37 +23,37 @@ interface Rule {
 const RULES: readonly Rule[] = [
   {
     when: /context.{0,20}(length|window|overflow)|too many tokens|prompt is too long|maximum context/i,
-    message: 'The conversation has become too long for the model; /compact or /new helps.',
+    message: say('failure.tooLong'),
     hint: 'Compact or reset the session, or choose a model with a larger context.',
   },
   {
     when: /^40[13]\b|unauthori[sz]ed|forbidden|invalid.{0,20}(api.?key|token|credential)|authentication/i,
-    message: "The model provider refused the gateway's credentials.",
+    message: say('failure.credentials'),
     hint: 'Check the API key or login of the provider ("pi auth check --provider <name>").',
   },
   {
     when: /^402\b|billing|insufficient.{0,20}(credit|quota|fund|balance)|exceeded your current quota/i,
-    message: 'The account at the model provider has no credit left.',
+    message: say('failure.noCredit'),
     hint: 'Check plan and billing at the model provider.',
   },
   {
     when: /^429\b|rate.?limit|too many requests/i,
-    message: 'The model provider is limiting requests right now; please try again in a minute.',
+    message: say('failure.rateLimited'),
     hint: "Wait, lower agent.maxConcurrent, or raise the provider's limit.",
   },
   {
     when: /^404\b|model.{0,40}(not found|does not exist|not exist|unknown)/i,
-    message: 'The model provider does not know the configured model.',
+    message: say('failure.providerModel'),
     hint: 'Choose one of "pi --list-models" and set agent.model.',
   },
   {
     when: /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|connection (error|refused)|fetch failed|network/i,
-    message: 'The model could not be reached.',
+    message: say('failure.modelUnreachable'),
     hint: "Check the network and the provider's base URL; a local model server may not be running.",
   },
   {
     when: /^5\d\d\b|overloaded|server.?error|unavailable|terminated|socket|stream (ended|closed)/i,
-    message: 'The model provider has a problem right now; please try again later.',
+    message: say('failure.providerTrouble'),
     hint: "Check the provider's status page; pi has already tried again.",
   },
 ];
@@ -63,7 +64,7 @@ export function modelError(errorMessage: string): TurnEnd {
   const rule = RULES.find((candidate) => candidate.when.test(errorMessage));
   return failedEnd(
     'model_error',
-    rule?.message ?? 'The model reported an error.',
+    rule?.message ?? say('failure.model'),
     `${rule?.hint ?? 'Check the log of the gateway and the provider.'} It said: ${said === '' ? '(nothing)' : said}`,
     { reachedModel: true },
   );

@@ -18,6 +18,8 @@ import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { type AskQuestion, nobodyToAsk } from '../../gateway/agent/question.ts';
 import { canonicalJson, toolHash } from '../../gateway/agent/tool-hash.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
+import { ChatError } from '../../gateway/language/chat-error.ts';
+import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
 import { classifyCall } from '../approval/classify.ts';
 import { metered, tokensOf } from './metered.ts';
@@ -249,10 +251,12 @@ class ScriptedConversation implements Conversation {
     return Promise.resolve(this.#turn !== undefined);
   }
 
-  control(command: AgentControl): Promise<string> {
+  control(command: AgentControl): Promise<ChatText> {
     if (command.type === 'usage')
-      return Promise.resolve(`${this.#inputTokens} tokens in, ${this.#outputTokens} tokens out, $0.00`);
-    if (command.type === 'model' && command.name === undefined) return Promise.resolve('scripted');
+      return Promise.resolve(
+        say('agent.usage', { input: this.#inputTokens, output: this.#outputTokens, cost: '$0.00' }),
+      );
+    if (command.type === 'model' && command.name === undefined) return Promise.resolve(raw('scripted'));
     return Promise.reject(
       new GatewayError('unsupported', `The scripted agent cannot do "${command.type}".`, {
         status: 409,
@@ -264,7 +268,7 @@ class ScriptedConversation implements Conversation {
   undo(): Promise<Undone> {
     const text = this.#answered.pop();
     if (text !== undefined) return Promise.resolve({ text });
-    return Promise.reject(new GatewayError('nothing_to_undo', 'there is no turn to undo', { status: 409 }));
+    return Promise.reject(new ChatError('nothing_to_undo', say('agent.nothingToUndo'), { status: 409 }));
   }
 
   aside(input: AgentInput, listener: Listener, signal: AbortSignal, reserve?: ReserveCall): Promise<TurnEnd> {
@@ -386,9 +390,9 @@ async function obey(directive: Action, turn: Turn): Promise<TurnEnd | undefined>
       turn.listener({ type: 'progress', percent: directive.percent, message: directive.message });
       return undefined;
     case 'fail':
-      return failedEnd('model_error', 'The model reported an error.', 'The message asked for it.', reached);
+      return failedEnd('model_error', say('failure.model'), 'The message asked for it.', reached);
     case 'crash':
-      return failedEnd('agent_crashed', 'The agent crashed.', 'The message asked for it.', reached);
+      return failedEnd('agent_crashed', say('failure.crashed'), 'The message asked for it.', reached);
   }
 }
 

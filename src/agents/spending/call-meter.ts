@@ -98,7 +98,7 @@ export class CallMeter {
       const outcome = await this.#reserve(call, this.#turn ?? randomUUID(), signal);
       if (isRefusal(outcome)) {
         this.#refusal = outcome;
-        return writeSpending({ id, refused: outcome.sentence });
+        return writeSpending({ id, refused: outcome.sentence.in('en') });
       }
       if (given.signal.aborted) outcome.settle('unused');
       else if (this.#gone.signal.aborted) outcome.settle('cut');

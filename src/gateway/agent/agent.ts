@@ -3,6 +3,7 @@
  * Failures are values (`TurnEnd`), never throws: the queue always has an outcome to show.
  */
 
+import type { ChatText } from '../language/chat-text.ts';
 import type { AgentHostView } from '../model.ts';
 import type { ModelUse, ReserveCall } from './model-call.ts';
 import type { AskQuestion } from './question.ts';
@@ -169,7 +170,7 @@ export interface Conversation {
    * Control of the model where the agent can; rejects with GatewayError `unsupported` where not. `signal` ends a
    * compaction; the history is then as it was.
    */
-  control(command: AgentControl, signal?: AbortSignal): Promise<string>;
+  control(command: AgentControl, signal?: AbortSignal): Promise<ChatText>;
   /**
    * Takes the last turn back: the next one goes on before it. Only while nothing runs. Rejects with GatewayError, with
    * `nothing_to_undo` when there is none. Absent: the agent cannot.

@@ -2,6 +2,7 @@
  * Port: a request that an agent is about to send to a model. It is reserved before it is sent and settled after, so that
  * what is spent stays below the limits whatever happens in between.
  */
+import { type ChatText, say } from '../language/chat-text.ts';
 
 /** US dollars per million tokens, the dearest that may apply. */
 export interface CallPrice {
@@ -41,7 +42,7 @@ export interface Reservation {
 
 export interface CallRefusal {
   /** One sentence for the chat. */
-  readonly sentence: string;
+  readonly sentence: ChatText;
   /** The operator's next step. */
   readonly hint: string;
 }
@@ -62,6 +63,6 @@ export const isRefusal = (outcome: Reservation | CallRefusal): outcome is CallRe
 /** Limits are set, and nobody knows whose call it is. */
 export const nobodyCounts: ReserveCall = () =>
   Promise.resolve({
-    sentence: 'Spending limits are set, but this call could not be counted, so it was not made.',
+    sentence: say('limit.notCounted'),
     hint: 'Report this: a call of the model came from a place that spending limits do not know.',
   });

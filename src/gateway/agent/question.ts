@@ -1,6 +1,7 @@
 /**
  * Port: a question that an agent puts to the people behind a conversation, and that blocks it until it is answered.
  */
+import type { ChatText } from '../language/chat-text.ts';
 
 /** The name under which the gateway asks before files of an answer leave. */
 export const SEND_FILE_TOOL = 'send_file';
@@ -44,6 +45,10 @@ export interface AgentQuestion {
   readonly call?: ToolCall;
   /** Owners are told as well: a turn that was cut off waits. The first option goes on with it, the last drops it. */
   readonly resume?: true;
+  /** What the chat reads instead of title, text and options, where they are words of ours. */
+  readonly titleText?: ChatText;
+  readonly bodyText?: ChatText;
+  readonly optionTexts?: readonly ChatText[];
 }
 
 export type ApprovalDecision = 'once' | 'session' | 'deny';

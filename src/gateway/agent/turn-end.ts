@@ -1,3 +1,4 @@
+import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import type { TurnEnd, TurnFailureCode } from './agent.ts';
 
 /** How far the turn had come when it failed; decides whether a queue may try it again. */
@@ -7,21 +8,31 @@ export interface FailureFacts {
   readonly retryable?: boolean;
 }
 
+/** What the chat reads of ends that were made here; one from another process has its English words only. */
+const texts = new WeakMap<TurnEnd, ChatText>();
+
 /** A failed turn. `message` is read in the chat, `hint` by the operator. */
 export function failedEnd(
   code: TurnFailureCode,
-  message: string,
+  message: ChatText,
   hint: string,
   facts: FailureFacts,
-): TurnEnd {
-  return {
+): Extract<TurnEnd, { status: 'failed' }> {
+  const end = {
     status: 'failed',
     code,
-    message,
+    message: message.in('en'),
     hint,
     reachedModel: facts.reachedModel,
     retryable: facts.retryable ?? false,
-  };
+  } as const;
+  texts.set(end, message);
+  return end;
+}
+
+/** What the chat reads of a failed turn. */
+export function endText(end: Extract<TurnEnd, { status: 'failed' }>): ChatText {
+  return texts.get(end) ?? recognized(end.message, 'failure.');
 }
 
 /** The outcome of a turn whose signal fired: a deadline is a failure, everything else is a wish. */
@@ -29,7 +40,7 @@ export function abortedEnd(signal: AbortSignal, reachedModel: boolean): TurnEnd 
   if (signal.reason !== 'timed_out') return { status: 'aborted' };
   return failedEnd(
     'timed_out',
-    'The answer took too long, so it was stopped.',
+    say('failure.tookTooLong'),
     'Check the session for the step that did not end, or raise the time limit of turns.',
     { reachedModel },
   );
@@ -39,7 +50,7 @@ export function abortedEnd(signal: AbortSignal, reachedModel: boolean): TurnEnd 
 export function stoppedEnd(reachedModel: boolean): TurnEnd {
   return failedEnd(
     'agent_stopped',
-    'The agent was stopped before it could finish the answer.',
+    say('failure.stopped'),
     'Send the message again once the gateway is running.',
     { reachedModel, retryable: !reachedModel },
   );

@@ -10,6 +10,7 @@ import {
 } from '../../store/process-identity.ts';
 import type { Agent } from '../agent/agent.ts';
 import type { Core } from '../core.ts';
+import { raw, say } from '../language/chat-text.ts';
 import type { ChatRef, SessionView } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import type { InboxItem } from '../receive/inbox.ts';
@@ -333,7 +334,7 @@ export class Bindings {
     const reached = terminal?.pi.working ?? false;
     this.#deps.dialogs.ended(session.id);
     const over = moveOut(this.#deps, session, { reason, more: (tx) => forget(tx, session.key), reached });
-    terminal?.pi.end(reason === ENDED ? 'The pi in the terminal ended' : 'This chat was unbound');
+    terminal?.pi.end(reason === ENDED ? say('failure.terminalGone') : say('failure.unbound'));
     await over;
   }
 
@@ -367,7 +368,7 @@ export class Bindings {
     const message = {
       chat: session.chat,
       meta: { kind: 'operator', sessionId: session.id } as const,
-      parts: outbox.format(session.chat, type === 'typed' ? `Terminal: ${text}` : text),
+      parts: outbox.format(session.chat, type === 'typed' ? say('send.fromTerminal', { text }) : raw(text)),
     };
     const row = await db.write((tx) => outbox.addOnce(tx, id, message));
     if (row === undefined) return;

@@ -1,4 +1,5 @@
-import { GatewayError } from '../../base/errors.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import type { ChatRef } from '../model.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
@@ -13,15 +14,15 @@ export interface BoundChats {
 /** The session of a bound chat does not end by itself. */
 export function refuseBound({ bound }: SessionRecord): void {
   if (bound !== undefined)
-    throw new GatewayError('session_bound', 'This chat is bound to a session of pi.', {
+    throw new ChatError('session_bound', say('agent.bound'), {
       status: 409,
-      hint: 'The operator unbinds it with /gateway unbind.',
+      hint: say('agent.boundHint'),
     });
 }
 
-export function bindingOver(): GatewayError {
-  return new GatewayError('binding_over', 'That binding has ended.', {
+export function bindingOver(): ChatError {
+  return new ChatError('binding_over', say('agent.bindingOver'), {
     status: 410,
-    hint: 'The operator binds the chat again with /gateway bind or bind-current.',
+    hint: say('agent.bindingOverHint'),
   });
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
-import { GatewayError } from '../../base/errors.ts';
 import type {
   Agent,
   AgentEvent,
@@ -11,6 +10,8 @@ import type {
 } from '../agent/agent.ts';
 import { type AgentAnswer, nobodyToAsk } from '../agent/question.ts';
 import { failedEnd } from '../agent/turn-end.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { NumberedOrder, Order, Orders, OrdersSeen, Report } from './wire.ts';
 
 interface Run {
@@ -95,14 +96,14 @@ export class Terminal {
   }
 
   /** Nobody works here any more. What had reached the model failed; the rest is as if it had never been handed over. */
-  end(why: string): void {
+  end(why: ChatText): void {
     this.#ended = true;
     for (const run of this.#runs.values())
       run.settle(
         run.started
           ? failedEnd(
               'agent_exited',
-              `${why} before the answer was finished. /retry runs the message here.`,
+              say('failure.terminalEnded', { why }),
               'The chat continues in its own session.',
               { reachedModel: true },
             )
@@ -138,9 +139,9 @@ export class Terminal {
       // It waits for a turn of its own: what the operator writes meanwhile is never mixed with it.
       steer: async () => false,
       control: async () => {
-        throw new GatewayError('unsupported', 'This chat is bound to pi in a terminal.', {
+        throw new ChatError('unsupported', say('agent.inTerminal'), {
           status: 409,
-          hint: 'Use the command in that terminal.',
+          hint: say('agent.inTerminalHint'),
         });
       },
       close: async () => {},

@@ -26,6 +26,7 @@ export function liveSettings(first: Settings): LiveSettings {
     },
     enabled: (platform) => current.enabled(platform),
     chats: (platform) => current.chats(platform),
+    language: (chat) => current.language(chat),
     busyMode: (platform, kind) => current.busyMode(platform, kind),
     reset: (platform, kind) => current.reset(platform, kind),
     platform: (platform) => current.platform(platform),

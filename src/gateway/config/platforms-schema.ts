@@ -1,6 +1,6 @@
 /** `platforms` of the configuration: what all of them take, and the keys of each. */
 import { Type } from 'typebox';
-import { AgentContextSchema, PerKindSessions, secret, text, thinking } from './schema-parts.ts';
+import { AgentContextSchema, language, PerKindSessions, secret, text, thinking } from './schema-parts.ts';
 
 /** What a platform or one of its chats may have of its own; what is absent comes from the level above. */
 export const ChatAgentSchema = Type.Object({
@@ -72,12 +72,23 @@ const common = {
       description: 'How much of the running tools is shown in the chat.',
     }),
   ),
+  language: language(
+    'Language of what the gateway itself says on this platform; default: the general `language`.',
+  ),
   sessions: Type.Optional(PerKindSessions),
   agent: Type.Optional(ChatAgentSchema),
   chats: Type.Optional(
-    Type.Record(Type.String(), Type.Object({ agent: Type.Optional(ChatAgentSchema) }), {
-      description: 'Own settings of single chats by chat id: {"<chatId>": {"agent": {…}}}.',
-    }),
+    Type.Record(
+      Type.String(),
+      Type.Object({
+        agent: Type.Optional(ChatAgentSchema),
+        language: language('Language of what the gateway itself says in this chat.'),
+      }),
+      {
+        description:
+          'Own settings of single chats by chat id: {"<chatId>": {"agent": {…}, "language": "de"}}.',
+      },
+    ),
   ),
   proxy: Type.Optional(
     secret(

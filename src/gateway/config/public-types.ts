@@ -5,6 +5,7 @@
 
 type Thinking = 'off' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 type Busy = 'steer' | 'queue' | 'interrupt';
+type LanguageOption = 'auto' | 'en' | 'de';
 type AnswerFiles = 'off' | 'ask' | 'session';
 type AgentContext = 'off' | 'brief' | 'full';
 
@@ -42,9 +43,10 @@ interface PlatformOptions {
   groupSessionsPerUser?: boolean;
   busyMode?: Busy;
   toolActivity?: 'off' | 'brief' | 'verbose';
+  language?: LanguageOption;
   sessions?: PlatformSessionsOptions;
   agent?: ChatAgentOptions;
-  chats?: Record<string, { agent?: ChatAgentOptions }>;
+  chats?: Record<string, { agent?: ChatAgentOptions; language?: LanguageOption }>;
   proxy?: string;
   homeChat?: string;
 }
@@ -130,6 +132,7 @@ interface AgentOptions {
 export interface GatewayConfigFile {
   port?: number;
   host?: string;
+  language?: LanguageOption;
   tokens?: string[];
   corsOrigins?: string[];
   enableWebSocket?: boolean;

@@ -27,6 +27,19 @@ export const BotLoopSchema = Type.Object({
   muteMinutes: Type.Optional(minutes('Minutes that the chat is muted for bots.', 10)),
 });
 
+export const language = (description: string, value?: 'auto') =>
+  Type.Optional(
+    Type.Union([Type.Literal('auto'), Type.Literal('en'), Type.Literal('de')], {
+      description,
+      ...(value === undefined ? {} : { default: value }),
+    }),
+  );
+
+export const generalLanguage = language(
+  'Language of what the gateway itself says in chats; `auto`: what the platform says about the person, else English.',
+  'auto',
+);
+
 /** pi's own levels (`--thinking`). */
 export const thinking = (description: string) =>
   Type.Optional(

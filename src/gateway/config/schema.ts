@@ -8,6 +8,7 @@ import { BackupSchema, RetentionSchema } from './retention.ts';
 import {
   AgentContextSchema,
   BotLoopSchema,
+  generalLanguage,
   minutes,
   SessionsSchema,
   secret,
@@ -108,6 +109,7 @@ export const ConfigSchema = Type.Object({
       'x-is': 'host',
     }),
   ),
+  language: generalLanguage,
   tokens: Type.Optional(
     Type.Array(Type.String({ 'x-is': 'secret' }), {
       default: [],

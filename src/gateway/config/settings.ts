@@ -1,4 +1,5 @@
 import { ConfigError, GatewayError, messageOf } from '../../base/errors.ts';
+import type { Language, LanguageSetting } from '../language/languages.ts';
 import { machineZone } from '../machine-zone.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
@@ -103,6 +104,11 @@ export interface Settings {
   /** What the agent of a chat works with; of nobody's chat (a task of the operator): the general settings. */
   agentOf(chat: Pick<ChatRef, 'platform' | 'chatId'> | undefined): ChatAgent;
   busyMode(platform: Platform, kind: ChatKind): BusyMode;
+  /** In which language a chat is written to, as far as its people have not chosen; `used`: all that are configured. */
+  language(chat?: Pick<ChatRef, 'platform' | 'chatId'>): {
+    readonly setting: LanguageSetting;
+    readonly used: readonly Language[];
+  };
   reset(platform: Platform, kind: ChatKind): ResetSettings;
   platform<P extends Platform>(platform: P): NonNullable<PlatformsConfig[P]>;
 }
@@ -212,6 +218,13 @@ export function resolveSettings(
     },
     busyMode: (platform, kind) =>
       platforms[platform]?.busyMode ?? config.agent?.busyMode ?? (kind === 'dm' ? 'steer' : 'queue'),
+    language: (chat) => {
+      const own = chat === undefined ? undefined : platforms[chat.platform];
+      return {
+        setting: own?.chats?.[chat?.chatId ?? '']?.language ?? own?.language ?? config.language ?? 'auto',
+        used: languagesOf(config),
+      };
+    },
     reset: (platform, kind) => {
       const own = platforms[platform]?.sessions;
       const layers: readonly (SessionsConfig | undefined)[] = [own?.[kind], own, config.sessions];
@@ -238,6 +251,15 @@ export function resolveSettings(
       'Set "tokens" in config.json to at least one long random text, or set host to "localhost".',
     );
   return settings;
+}
+
+/** The languages that the configuration names. */
+function languagesOf({ language, platforms = {} }: Config): readonly Language[] {
+  const named = Object.values(platforms).flatMap((each) => [
+    each?.language,
+    ...Object.values(each?.chats ?? {}).map((chat) => chat.language),
+  ]);
+  return [language, ...named].filter((each) => each !== undefined && each !== 'auto');
 }
 
 /** True for names and addresses that only this machine can reach. */

@@ -3,6 +3,7 @@ import type { Tx } from '../../store/database.ts';
 import { Acts } from '../access/acts.ts';
 import type { Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
+import { raw } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import { withButtons } from '../questions/wording.ts';
 import type { Amend } from '../send/amendments.ts';
@@ -265,8 +266,7 @@ export class Notices {
 
   #sendHeld(tx: Tx, group: readonly SendRow[], kind: NoticeKind, to: To, now: number): OutboundRow[] {
     const notices = group.map(({ notice }) => notice);
-    const quiet = 'owner' in to && isQuiet(to.owner.quiet, now);
-    const facts = { sent: this.#sent(to, kind, now), quiet };
+    const facts = { sent: this.#sent(to, kind, now), quiet: 'owner' in to && isQuiet(to.owner.quiet, now) };
     switch (dueNow(notices.map(heldOf), kind, facts)) {
       case 'wait':
         return [];
@@ -287,7 +287,7 @@ export class Notices {
   }
 
   #parts(notice: Notice, chat: ChatRef, reader: Reader): readonly Part[] {
-    const parts = this.#deps.outbox.format(chat, noticeText(notice, reader));
+    const parts = this.#deps.outbox.format(chat, raw(noticeText(notice, reader)));
     return reader.buttons ? withButtons(parts, choicesOf(notice, reader)) : parts;
   }
 
@@ -295,9 +295,9 @@ export class Notices {
     const { outbox, known } = this.#deps;
     const amend: Amend = (last, count) => {
       if (end === undefined) return this.#parts(notice, chat, reader).at(-1);
-      const [only, ...more] = outbox.format(chat, noticeText(notice, reader, end));
+      const [only, ...more] = outbox.format(chat, raw(noticeText(notice, reader, end)));
       if (count === 1 && more.length === 0) return only;
-      const [said] = outbox.format(chat, end);
+      const [said] = outbox.format(chat, raw(end));
       if (said === undefined) return undefined;
       const limit = known(chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
       if (last.text.length + said.text.length + 2 > limit) return said;

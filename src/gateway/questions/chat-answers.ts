@@ -1,6 +1,7 @@
 import { GatewayError } from '../../base/errors.ts';
 import type { Actor } from '../access/audit.ts';
 import type { AgentAnswer, ApprovalDecision } from '../agent/question.ts';
+import { type ChatText, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { Dialog } from './dialog.ts';
 import type { Miss } from './dialog-book.ts';
@@ -26,7 +27,7 @@ export interface ChatAnswersDeps {
   readonly prefix: (chat: ChatRef) => string;
 }
 
-const NOTHING = 'Nothing waits for your answer.';
+const NOTHING = say('answer.nothingWaits');
 
 /** What people in chats say to open questions. Every method returns the sentence that they read; empty: none. */
 export class ChatAnswers {
@@ -49,9 +50,9 @@ export class ChatAnswers {
   }
 
   /** `/answer [#n] <text>`, and plain messages that are answers. */
-  async answer(args: string, message: InboundMessage): Promise<string> {
+  async answer(args: string, message: InboundMessage): Promise<ChatText> {
     const { dialogs, prefix } = this.#deps;
-    if (args === '') return `Reply with the answer: ${prefix(message.chat)}answer #n <text>`;
+    if (args === '') return say('answer.how', { prefix: prefix(message.chat) });
     const { which, text } = readAddress(args);
     const found = dialogs.book.find(
       message.chat,
@@ -69,21 +70,21 @@ export class ChatAnswers {
   }
 
   /** `/approve [once|session] [#n]` */
-  async approve(args: string, message: InboundMessage): Promise<string> {
+  async approve(args: string, message: InboundMessage): Promise<ChatText> {
     const match = /^(once|session)?\s*(\S*)$/i.exec(args);
-    if (match === null) return 'Send /approve once or /approve session.';
+    if (match === null) return say('answer.onceOrSession');
     const decision: ApprovalDecision = match[1]?.toLowerCase() === 'session' ? 'session' : 'once';
     return this.#decide(match[2] ?? '', decision, message);
   }
 
   /** `/deny [#n]`: no to a tool call or a yes-or-no question, no answer to any other. */
-  async deny(args: string, message: InboundMessage): Promise<string> {
+  async deny(args: string, message: InboundMessage): Promise<ChatText> {
     return this.#decide(args, 'deny', message);
   }
 
-  async #decide(name: string, decision: ApprovalDecision, message: InboundMessage): Promise<string> {
+  async #decide(name: string, decision: ApprovalDecision, message: InboundMessage): Promise<ChatText> {
     const { which, text } = readAddress(name);
-    if (text !== '') return `I do not know the question "${text.slice(0, 40)}".`;
+    if (text !== '') return say('answer.unknown', { name: text.slice(0, 40) });
     const found = this.#deps.dialogs.book.find(
       message.chat,
       message.sender,
@@ -92,7 +93,7 @@ export class ChatAnswers {
     );
     if ('miss' in found)
       return found.miss === 'none' && which === undefined
-        ? 'Nothing waits for your approval.'
+        ? say('answer.nothingToApprove')
         : this.#missed(found, message);
     const { dialog } = found;
     const { kind } = dialog.question;
@@ -103,7 +104,7 @@ export class ChatAnswers {
     return this.#settle(dialog, { type: 'cancelled', reason: 'no answer was given' }, message);
   }
 
-  async #settle(dialog: Dialog, said: AgentAnswer, message: InboundMessage): Promise<string> {
+  async #settle(dialog: Dialog, said: AgentAnswer, message: InboundMessage): Promise<ChatText> {
     const { platform } = message.chat;
     const actor: Actor = { name: `${platform} ${message.sender.id}`, surface: 'chat' };
     if (said.type === 'approval' && said.decision !== 'deny' && !isShownWhole(dialog.question))
@@ -112,7 +113,7 @@ export class ChatAnswers {
     try {
       const answered = await this.#deps.dialogs.answer(dialog.id, answer, actor);
       const shown = message.promptId === undefined && this.#deps.showsOutcome(dialog, message.chat);
-      return shown ? '' : answeredText(answered, answer);
+      return shown ? SILENCE : answeredText(answered, answer);
     } catch (error) {
       const closed = this.#deps.dialogs.book.closed(dialog.id);
       if (error instanceof GatewayError && error.code === 'dialog_over' && closed !== undefined)
@@ -129,7 +130,7 @@ export class ChatAnswers {
     return !this.#deps.buttons(chat);
   }
 
-  #missed(miss: Miss, { chat }: InboundMessage): string {
+  #missed(miss: Miss, { chat }: InboundMessage): ChatText {
     switch (miss.miss) {
       case 'none':
         return NOTHING;
@@ -142,16 +143,15 @@ export class ChatAnswers {
     }
   }
 
-  #unclear({ number, question }: Dialog, chat: ChatRef): string {
+  #unclear({ number, question }: Dialog, chat: ChatRef): ChatText {
     const prefix = this.#deps.prefix(chat);
-    if (question.kind === 'approval')
-      return `To let it run, say ${prefix}approve #${number}; to refuse, ${prefix}deny #${number}.`;
-    if (question.kind === 'confirm') return `Reply with yes or no: #${number} yes`;
-    return `Reply with the number of a choice: #${number} 1 to #${number} ${question.options?.length ?? 1}.`;
+    if (question.kind === 'approval') return say('answer.unclearApproval', { prefix, number });
+    if (question.kind === 'confirm') return say('answer.unclearConfirm', { number });
+    return say('answer.unclearSelect', { number, last: question.options?.length ?? 1 });
   }
 }
 
-const onlyListed = 'Only approved users can approve that.';
+const onlyListed = say('answer.onlyApproved');
 
 function denial(decision: ApprovalDecision, message: InboundMessage): { readonly reason?: string } {
   return decision === 'deny' ? { reason: `${message.sender.name} did not approve this call.` } : {};

@@ -44,21 +44,23 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
         buttons: adapter(chat.platform)?.capabilities.buttons ?? false,
         mayApprove: question.kind !== 'approval' || mayApprove(chat, requester),
       };
-      const parts = outbox.format(chat, questionText(dialog, wording));
-      const shown = wording.buttons ? withButtons(parts, choicesOf(dialog, wording)) : parts;
+      const parts = outbox.format(chat, questionText(dialog, wording), requester);
+      const shown = wording.buttons
+        ? withButtons(parts, labelled(outbox, dialog, choicesOf(dialog, wording)))
+        : parts;
       await post(dialog, chat, shown, rowOf(dialog.id));
     },
-    closed({ id, chat, number, question }, end) {
+    closed({ id, chat, number, question, requester }, end) {
       if (chat === undefined) return;
       const line = endLine(end);
       outbox.amend(rowOf(id), (last, count) => {
         const whole =
           count === 1 && question !== undefined && number !== undefined
-            ? outbox.format(chat, closedText({ question, number }, line))
+            ? outbox.format(chat, closedText({ question, number }, line), requester)
             : [];
         const [only, ...more] = whole;
         if (only !== undefined && more.length === 0) return only;
-        const [said] = outbox.format(chat, line);
+        const [said] = outbox.format(chat, line, requester);
         if (said === undefined) return undefined;
         const limit = adapter(chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
         if (last.text.length + said.text.length + 2 > limit) return said;
@@ -69,12 +71,24 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
       const { chat, requester } = dialog;
       if (chat === undefined || requester === undefined) return;
       // Best effort: the agent has its answer already.
-      post(dialog, chat, outbox.format(chat, closedNotice(dialog, answer))).catch(() => {});
+      post(dialog, chat, outbox.format(chat, closedNotice(dialog, answer), requester)).catch(() => {});
     },
     show({ chat, promptId }, event) {
       if (chat !== undefined) tellTurn(adapter(chat.platform), chat, promptId, event);
     },
   };
+}
+
+/** Buttons as the requester reads them. */
+function labelled(
+  outbox: Outbox,
+  { chat, requester }: Dialog,
+  choices: ReturnType<typeof choicesOf>,
+): { readonly label: string; readonly command: string }[] {
+  return choices.map(({ label, command }) => ({
+    label: chat === undefined ? label.in('en') : outbox.words(chat, label, requester),
+    command,
+  }));
 }
 
 /** The row of a question, found again when it is over, also after a restart. */

@@ -113,7 +113,7 @@ export interface QuestionEnd {
   readonly outcome: DialogOutcome | 'void';
   readonly answer?: AgentAnswer;
   /** Who settled it, when a person did. */
-  readonly by?: string;
+  readonly by?: 'operator' | { readonly name: string };
 }
 
 export interface DialogsDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'egress'> {
@@ -349,7 +349,7 @@ export class Dialogs {
     answered(answer);
     this.#deps.events.emit({ type: 'dialog-closed', id: dialog.id, outcome, actor: actor.name });
     this.#deps.voice.show(dialog, { type: 'dialog_closed', id: dialog.id, outcome });
-    const by = actor.surface === 'chat' ? dialog.requester?.name : 'the operator';
+    const by = actor.surface === 'chat' ? dialog.requester : ('operator' as const);
     const end = { outcome, answer, ...(actor === GATEWAY || by === undefined ? {} : { by }) };
     this.#deps.voice.closed(dialog, end);
   }

@@ -1,6 +1,7 @@
 import { defined } from '../../base/defined.ts';
 import type { RateDecision } from '../access/rate-limit.ts';
 import type { ChatPolicy } from '../config/settings.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
 
 /** Everything the decision rests on; gathered by the caller so that the decision itself is pure. */
@@ -26,10 +27,15 @@ export type Admission =
   | { readonly decision: 'allow' }
   | { readonly decision: 'pair' }
   | { readonly decision: 'ignore'; readonly code: string; readonly reason: string }
-  | { readonly decision: 'refuse'; readonly code: string; readonly reason: string; readonly notice?: string };
+  | {
+      readonly decision: 'refuse';
+      readonly code: string;
+      readonly reason: string;
+      readonly notice?: ChatText;
+    };
 
 const ignore = (code: string, reason: string): Admission => ({ decision: 'ignore', code, reason });
-const refuse = (code: string, reason: string, notice?: string): Admission => ({
+const refuse = (code: string, reason: string, notice?: ChatText): Admission => ({
   decision: 'refuse',
   code,
   reason,
@@ -66,10 +72,7 @@ export function admit(facts: AdmissionFacts): Admission {
   // Before a new user costs anything: what is beyond the limit is neither paired nor answered.
   const rate = facts.control && unknown === undefined ? 'allowed' : facts.rate();
   if (rate !== 'allowed') {
-    const notice =
-      rate === 'notice' && unknown === undefined
-        ? "You're sending messages too fast. Please wait a minute."
-        : undefined;
+    const notice = rate === 'notice' && unknown === undefined ? say('access.tooFast') : undefined;
     return refuse('rate_limited', 'too many messages in one window (security.rateLimit)', notice);
   }
   if (unknown !== undefined) return unknown;
@@ -101,6 +104,6 @@ function unknownSender({ message, policy, allowlisted, allowAll }: AdmissionFact
   return refuse(
     'sender_not_listed',
     'the sender is not on the allowlist (dmPolicy allowlist)',
-    "You don't have access to this bot.",
+    say('access.none'),
   );
 }

@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { OutboundMeta } from '../adapter.ts';
+import type { ChatText } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 
@@ -12,12 +13,12 @@ export function sayDirectly(
   deps: { readonly outbox: Outbox; readonly log: Logger },
   message: InboundMessage,
   what: string,
-  text: string,
+  text: ChatText,
   meta: OutboundMeta,
 ): void {
   const { outbox, log } = deps;
-  const { chat, messageId, promptId } = message;
-  const [part] = outbox.format(chat, text);
+  const { chat, messageId, promptId, sender } = message;
+  const [part] = outbox.format(chat, text, sender);
   if (part === undefined) return;
   outbox
     .direct(chat, (adapter, signal) =>

@@ -4,6 +4,7 @@ import type { Tx } from '../../store/database.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { TextBudget } from '../config/settings.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
@@ -32,16 +33,13 @@ function hasContent({ text, attachments, forwardedFrom, replyTo, above }: Inboun
  * What a message without anything to read is answered with, so that the agent is not asked about nothing; undefined
  * for every other message. `silent`: nothing is sent, because the message was not meant for the bot.
  */
-function wordlessAnswer(message: InboundMessage): { readonly text: string } | 'silent' | undefined {
+function wordlessAnswer(message: InboundMessage): { readonly text: ChatText } | 'silent' | undefined {
   if (hasContent(message)) return undefined;
   if (message.chatKind === 'group' && !message.mentioned) return 'silent';
   if (message.unreadable !== undefined)
-    return { text: `I cannot read ${message.unreadable}. Please send it as text, or as a file.` };
+    return { text: say('receive.unreadable', { what: message.unreadable }) };
   return {
-    text:
-      message.chatKind === 'group'
-        ? 'Hi! Write your question in the same message as the mention, or mention me in a reply.'
-        : 'Hi! Send me a message.',
+    text: message.chatKind === 'group' ? say('receive.emptyMention') : say('receive.empty'),
   };
 }
 
@@ -87,8 +85,8 @@ export class Intake {
     const { inbox, budget, refused } = this.#deps;
     const over = overBudget(inbox.inUse.of(message), textBytes(message), budget);
     if (over !== undefined) {
-      refused(message, over.code, over.text);
-      return this.#refuse(message, over.text);
+      refused(message, over.code, over.say.in('en'));
+      return this.#refuse(message, over.say);
     }
     await this.#accept(message, place, now, mode);
   }
@@ -142,7 +140,7 @@ export class Intake {
           : outbox.add(tx, {
               chat: message.chat,
               meta: { kind: 'notice', sessionId: session.id },
-              parts: outbox.format(message.chat, resetNotice(place.notice)),
+              parts: outbox.format(message.chat, resetNotice(place.notice), message.sender),
             });
       return { item, notice };
     });
@@ -162,7 +160,7 @@ export class Intake {
   }
 
   /** Nothing for the agent: answered here, once, or not at all. */
-  async #wordless(message: InboundMessage, answer: { readonly text: string } | 'silent'): Promise<void> {
+  async #wordless(message: InboundMessage, answer: { readonly text: ChatText } | 'silent'): Promise<void> {
     const { db, inbox, outbox, clock } = this.#deps;
     const row = await db.write((tx) => {
       if (!inbox.markSeen(tx, message, clock()) || answer === 'silent') return undefined;
@@ -172,7 +170,7 @@ export class Intake {
           kind: 'command',
           ...defined({ promptId: message.promptId }),
         },
-        parts: outbox.format(message.chat, answer.text),
+        parts: outbox.format(message.chat, answer.text, message.sender),
         replyTo: message.messageId,
       });
     });
@@ -185,21 +183,17 @@ export class Intake {
     const { persist, inbox, refused } = this.#deps;
     refused(item.message, 'revoked', 'the sender lost access while the message was being stored');
     await persist((tx) => inbox.setState(tx, item, 'done'));
-    if (item.message.promptId !== undefined)
-      await this.#refuse(item.message, 'This gateway does not accept messages from here.');
+    if (item.message.promptId !== undefined) await this.#refuse(item.message, say('access.notHere'));
   }
 
   /** Beyond the cap the newest is refused, with a sentence. */
   async #full(message: InboundMessage): Promise<void> {
     const { refused, maxWaiting } = this.#deps;
     refused(message, 'queue_full', 'too many messages are queued in this session');
-    await this.#refuse(
-      message,
-      `There are already ${maxWaiting} messages waiting here. Wait for an answer, or /stop.`,
-    );
+    await this.#refuse(message, say('receive.full', { n: maxWaiting }));
   }
 
-  async #refuse(message: InboundMessage, text: string): Promise<void> {
+  async #refuse(message: InboundMessage, text: ChatText): Promise<void> {
     const { outbox } = this.#deps;
     await outbox.post({
       chat: message.chat,
@@ -208,7 +202,7 @@ export class Intake {
         code: 'refused',
         ...defined({ promptId: message.promptId }),
       },
-      parts: outbox.format(message.chat, text),
+      parts: outbox.format(message.chat, text, message.sender),
       replyTo: message.messageId,
     });
   }
@@ -258,7 +252,7 @@ export class Intake {
   /** The message stays as it was. */
   async #tooLong(
     message: InboundMessage,
-    over: { readonly code: string; readonly text: string },
+    over: { readonly code: string; readonly say: ChatText },
   ): Promise<void> {
     const { db, inbox, clock, outbox, refused } = this.#deps;
     const told = await db.write((tx) =>
@@ -266,25 +260,26 @@ export class Intake {
         ? outbox.add(tx, {
             chat: message.chat,
             meta: { kind: 'notice' },
-            parts: outbox.format(message.chat, `Your edit was rejected. ${over.text}`),
+            parts: outbox.format(
+              message.chat,
+              say('receive.editRejected', { why: over.say }),
+              message.sender,
+            ),
             replyTo: message.messageId,
           })
         : undefined,
     );
-    refused(message, over.code, over.text);
+    refused(message, over.code, over.say.in('en'));
     if (told !== undefined) void outbox.release(told);
   }
 
   /** Once for each message, however often it is edited. */
-  #tooLate(tx: Tx, { chat, messageId }: InboundMessage): OutboundRow | undefined {
+  #tooLate(tx: Tx, { chat, messageId, sender }: InboundMessage): OutboundRow | undefined {
     const { outbox } = this.#deps;
     return outbox.addOnce(tx, `late-edit:${chatKey(chat)}:${messageId}`, {
       chat,
       meta: { kind: 'notice' },
-      parts: outbox.format(
-        chat,
-        'Your edit came too late: I took the message as it was. Send the new text as a new message.',
-      ),
+      parts: outbox.format(chat, say('receive.editTooLate'), sender),
       replyTo: messageId,
     });
   }

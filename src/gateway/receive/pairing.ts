@@ -8,6 +8,8 @@ import { type PairingRequest, pairingView, senderOf } from '../access/pairing-re
 import { RateLimiter } from '../access/rate-limit.ts';
 import { inWords } from '../config/pairing-schema.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
+import { timeText } from '../language/time-text.ts';
 import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Conversations } from '../turns/conversations.ts';
@@ -16,11 +18,10 @@ import { sayDirectly } from './direct-line.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { overBudget, textBytes } from './text-budget.ts';
 
-const NOT_NOW = 'This gateway does not accept messages from here right now.';
-const STILL_PENDING =
-  'Your request is pending. This message was not kept. Send it again when you are approved.';
-const NOT_KEPT = 'This message was not kept. Send it again when you are approved.';
-const WELCOME = "You're approved. Welcome!";
+const NOT_NOW = say('access.notNow');
+const STILL_PENDING = say('access.pending');
+const NOT_KEPT = say('access.notKept');
+const WELCOME = say('access.welcome');
 
 export interface PairingDeps extends Core {
   readonly access: Access;
@@ -80,8 +81,8 @@ export class Pairing {
     }
     const over = overBudget(inbox.inUse.of(message), textBytes(message), this.#deps.settings.limits);
     if (over !== undefined && view.coded) {
-      this.#deps.refused(message, over.code, over.text);
-      return sayDirectly(this.#deps, message, 'refusal', over.text, { kind: 'outcome', code: 'refused' });
+      this.#deps.refused(message, over.code, over.say.in('en'));
+      return sayDirectly(this.#deps, message, 'refusal', over.say, { kind: 'outcome', code: 'refused' });
     }
     // Many may be queued: only what is short is kept until somebody decides.
     const kept =
@@ -114,12 +115,12 @@ export class Pairing {
     if (view.answer === 'new')
       return this.#ask(access.requests.begin(item.message, item.id, view.coded), item.message);
     if (view.answer === 'silent') refused(item.message, view.code, view.reason);
-    const { chat, promptId } = item.message;
+    const { chat, promptId, sender } = item.message;
     const row = await persist((tx) => {
       inbox.setState(tx, item, 'done');
       if (promptId === undefined) return undefined;
       const meta = { kind: 'outcome', code: 'refused', promptId } as const;
-      return outbox.add(tx, { chat, meta, parts: outbox.format(chat, NOT_NOW) });
+      return outbox.add(tx, { chat, meta, parts: outbox.format(chat, NOT_NOW, sender) });
     });
     if (row !== undefined) void outbox.release(row);
   }
@@ -137,6 +138,7 @@ export class Pairing {
   async reject(request: PairingRequest, tell: boolean): Promise<void> {
     const { inbox, persist, outbox, offline } = this.#deps;
     const held = inbox.get(request.heldId);
+    if (held !== undefined) await this.#deps.readers.heard(held.message);
     // A code that was made for somebody has no chat yet.
     const told = tell && request.kind === 'asked';
     if (held === undefined && !told) return;
@@ -153,7 +155,7 @@ export class Pairing {
           code: 'refused',
           ...defined({ promptId }),
         },
-        parts: outbox.format(request.chat, told ? 'Your request was denied.' : NOT_NOW),
+        parts: outbox.format(request.chat, told ? say('access.denied') : NOT_NOW, senderOf(request)),
       });
     });
     if (row !== undefined && !offline()) void outbox.release(row);
@@ -169,13 +171,15 @@ export class Pairing {
   }
 
   async #release(request: PairingRequest): Promise<void> {
-    const { access, inbox, persist, conversations, clock, outbox, offline } = this.#deps;
+    const { access, inbox, persist, conversations, clock, outbox, offline, readers } = this.#deps;
     const now = clock();
     const held = inbox.get(request.heldId);
+    // After a restart the message is all that tells their language.
+    if (held !== undefined) await readers.heard(held.message);
     const sender = senderOf(request);
     // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
     if (!access.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);
-    const tooLate = `This message waited for more than ${inWords(this.#deps.settings.pairing.lifetimeMs)}. Send it again.`;
+    const tooLate = say('access.tooLate', { time: timeText(this.#deps.settings.pairing.lifetimeMs) });
     const young = held?.state === 'held' && now - held.acceptedAt < this.#deps.settings.pairing.lifetimeMs;
     const command = young ? this.#deps.commands.held(held.message) : undefined;
     const place = young && command === undefined ? conversations.place(held.message, now) : undefined;
@@ -187,11 +191,15 @@ export class Pairing {
         // Where only the store is open nobody could answer a command: the person sends it again.
         inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
       const { chat } = request;
-      const welcome = outbox.add(tx, { chat, meta: { kind: 'paired' }, parts: outbox.format(chat, WELCOME) });
+      const welcome = outbox.add(tx, {
+        chat,
+        meta: { kind: 'paired' },
+        parts: outbox.format(chat, WELCOME, sender),
+      });
       if (held?.state !== 'held' || young || held.message.promptId === undefined)
         return { released: taken, rows: [welcome] };
       const meta = { kind: 'outcome', code: 'refused', promptId: held.message.promptId } as const;
-      const late = outbox.add(tx, { chat, meta, parts: outbox.format(chat, tooLate) });
+      const late = outbox.add(tx, { chat, meta, parts: outbox.format(chat, tooLate, sender) });
       return { released: taken, rows: [welcome, late] };
     });
     if (!offline()) for (const row of rows) void outbox.release(row);
@@ -206,12 +214,12 @@ export class Pairing {
   /** Access was taken away while the message was being stored: it came too late to be dropped with the others. */
   async #drop(held: InboxItem): Promise<void> {
     const { inbox, outbox, persist } = this.#deps;
-    const { chat, promptId } = held.message;
+    const { chat, promptId, sender } = held.message;
     const row = await persist((tx) => {
       inbox.setState(tx, held, 'done');
       if (promptId === undefined) return undefined;
       const meta = { kind: 'outcome', code: 'refused', promptId } as const;
-      return outbox.add(tx, { chat, meta, parts: outbox.format(chat, NOT_NOW) });
+      return outbox.add(tx, { chat, meta, parts: outbox.format(chat, NOT_NOW, sender) });
     });
     if (row !== undefined) void outbox.release(row);
   }
@@ -225,7 +233,7 @@ export class Pairing {
         this.#deps,
         message,
         'refusal',
-        `Invite codes are not accepted right now. Please try again in ${time}, or ask the operator.`,
+        say('access.locked', { time: timeText(this.#deps.settings.pairing.lockMs) }),
         { kind: 'outcome', code: 'refused' },
       );
   }
@@ -235,8 +243,8 @@ export class Pairing {
     const { inbox, outbox, write, clock } = this.#deps;
     const rows = await write((tx) => {
       inbox.markSeen(tx, message, clock());
-      const { chat, promptId } = message;
-      const parts = outbox.format(chat, WELCOME);
+      const { chat, promptId, sender } = message;
+      const parts = outbox.format(chat, WELCOME, sender);
       return [
         ...(how === 'approved' ? [] : [outbox.add(tx, { chat, meta: { kind: 'paired' }, parts })]),
         ...(promptId === undefined
@@ -270,14 +278,14 @@ export class Pairing {
   #stillWaits(request: PairingRequest, message: InboundMessage): void {
     if (message.promptId === undefined) return;
     const code = request.code === undefined ? null : showPairingCode(request.code);
-    sayDirectly(this.#deps, message, 'pairing', 'Waiting for the operator.', {
+    sayDirectly(this.#deps, message, 'pairing', say('access.waiting'), {
       kind: 'pairing',
       pairing: { code, expiresInMs: request.expiresAt - this.#deps.clock() },
     });
   }
 
   /** A program waits for an outcome of each of its prompts. */
-  #refusePrompt(message: InboundMessage, text: string): void {
+  #refusePrompt(message: InboundMessage, text: ChatText): void {
     if (message.promptId !== undefined)
       sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code: 'refused' });
   }
@@ -285,12 +293,9 @@ export class Pairing {
   /** The code goes out directly: it must never touch the disk or a log line. */
   #sendCode(message: InboundMessage, code: string, expiresInMs: number): void {
     const minutes = Math.max(1, Math.round(expiresInMs / 60_000));
-    sayDirectly(
-      this.#deps,
-      message,
-      'pairing',
-      `Hi! You need approval to use this bot. Give this code to its operator: ${code}. It expires in ${minutes} minutes. Your message is saved and will be answered once you are approved.`,
-      { kind: 'pairing', pairing: { code, expiresInMs } },
-    );
+    sayDirectly(this.#deps, message, 'pairing', say('access.code', { code, minutes }), {
+      kind: 'pairing',
+      pairing: { code, expiresInMs },
+    });
   }
 }

@@ -5,6 +5,8 @@ import type { Access } from '../access/access.ts';
 import type { PairingRequest } from '../access/pairing-request.ts';
 import { LoopBreaker, RateLimiter } from '../access/rate-limit.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
+import { languageOf } from '../language/languages.ts';
 import {
   type Attachment,
   type ChatRef,
@@ -29,6 +31,7 @@ import { sanitiseName, sanitiseText } from './sanitise.ts';
 /** The longest text taken from outside; far above any platform's own limit, below a frame. */
 const MAX_TEXT_CHARS = 1_000_000;
 const MAX_ID_CHARS = 200;
+const MAX_CODE_CHARS = 35;
 /** Of a rejected message. */
 const REFUSED_CHARS = 500;
 
@@ -44,8 +47,9 @@ const id = (raw: string): string => sanitiseText(raw, MAX_ID_CHARS).replaceAll('
 
 /** The one place where text from outside is cleaned: everything behind it may show it as it is. */
 export function cleanMessage(raw: InboundMessage): InboundMessage {
-  const { replyTo, forwardedFrom, above, chatName, threadName, unreadable, sentAt, attachments, ...rest } =
+  const { replyTo, forwardedFrom, above, chatName, threadName, unreadable, sentAt, attachments, ...more } =
     raw;
+  const { language, ...rest } = more;
   return {
     ...rest,
     text: sanitiseText(raw.text, MAX_TEXT_CHARS),
@@ -54,6 +58,7 @@ export function cleanMessage(raw: InboundMessage): InboundMessage {
     ...(threadName === undefined ? {} : { threadName: sanitiseName(threadName) }),
     ...(unreadable === undefined ? {} : { unreadable: sanitiseName(unreadable) }),
     ...(isTime(sentAt) ? { sentAt } : {}),
+    ...(languageOf(language) === undefined ? {} : { language: language?.slice(0, MAX_CODE_CHARS) }),
     ...(replyTo === undefined
       ? {}
       : { replyTo: { ...cleanReferred(replyTo, MAX_QUOTE_CHARS), messageId: replyTo.messageId } }),
@@ -228,7 +233,7 @@ export class Receiver {
     const admission = this.#admission(cleanMessage(message), false);
     return admission.decision === 'allow' || admission.decision === 'pair'
       ? undefined
-      : refusedPrompt(admission.code);
+      : refusedPrompt(admission.code).in(this.#deps.readers.of(message.chat, message.sender));
   }
 
   #admission(message: InboundMessage, counting: boolean): Admission {
@@ -277,7 +282,7 @@ export class Receiver {
   }
 
   async #take(received: InboundMessage): Promise<void> {
-    const { inbox, db, outbox, clock, events } = this.#deps;
+    const { inbox, db, outbox, clock, events, readers } = this.#deps;
     if (inbox.hasSeen(received)) {
       await db.flushed(); // seen in memory may be a moment ahead of the disk
       if (received.promptId !== undefined) await this.#again(received);
@@ -286,9 +291,11 @@ export class Receiver {
     events.emit({ type: 'traffic', direction: 'in', platform: received.chat.platform, at: clock() });
     outbox.revive(received.chat);
     const message = this.#groups.read(received, clock());
+    await readers.heard(message);
     const admission = this.judge(message);
     switch (admission.decision) {
       case 'allow':
+        void readers.keep(message);
         return this.#called(message);
       case 'pair':
         return this.#pairing.wrote(message);
@@ -338,14 +345,11 @@ export class Receiver {
     this.#refused(message, error.code, error.message);
     if (error.code !== 'storage_full' || message.promptId !== undefined) return;
     if (this.#fullNotices.hit(chatKey(message.chat), this.#deps.clock()) === 'allowed')
-      this.#tell(
-        message,
-        'The disk of the gateway is full, so it accepts no messages right now. The operator knows.',
-      );
+      this.#tell(message, say('receive.diskFull'));
   }
 
   /** A sentence for a refused sender. Not stored: nothing was accepted. */
-  #tell(message: InboundMessage, text: string): void {
+  #tell(message: InboundMessage, text: ChatText): void {
     sayDirectly(this.#deps, message, 'refusal', text, { kind: 'outcome', code: 'refused' });
   }
 
@@ -370,10 +374,8 @@ function isKept({ chatKind, text }: InboundMessage, code: string): boolean {
 }
 
 /** A program gets an outcome for each of its prompts. */
-function refusedPrompt(code: string): string {
-  return code === 'rate_limited'
-    ? 'Too many messages (rate_limited). Please wait a minute.'
-    : 'This gateway does not accept messages from here.';
+function refusedPrompt(code: string): ChatText {
+  return code === 'rate_limited' ? say('access.rateLimited') : say('access.notHere');
 }
 
 /** What a client hears of a failed store: a sentence without the operator's paths. The log has the rest. */

@@ -1,4 +1,5 @@
 import type { TextBudget } from '../config/settings.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 
@@ -12,23 +13,23 @@ export function overBudget(
   used: { readonly person: number; readonly chat: number; readonly total: number },
   bytes: number,
   budget: TextBudget,
-): { readonly code: string; readonly text: string } | undefined {
+): { readonly code: string; readonly say: ChatText } | undefined {
   if (bytes > budget.personBytes)
     return {
       code: 'message_too_large',
-      text: 'That message is too long. Please send it as a file, or in parts.',
+      say: say('receive.tooLong'),
     };
   if (used.person + bytes > budget.personBytes)
-    return { code: 'person_budget', text: 'Too much of your text is waiting. Wait for an answer, or /stop.' };
+    return { code: 'person_budget', say: say('receive.personBudget') };
   if (used.chat + bytes > budget.chatBytes)
     return {
       code: 'chat_budget',
-      text: 'Too much text is waiting in this chat. Wait for an answer, or /stop.',
+      say: say('receive.chatBudget'),
     };
   if (used.total + bytes > budget.totalBytes)
     return {
       code: 'total_budget',
-      text: 'Too much is waiting at the moment. Please try again in a few minutes.',
+      say: say('receive.totalBudget'),
     };
   return undefined;
 }

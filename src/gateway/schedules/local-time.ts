@@ -1,4 +1,5 @@
 /** Wall-clock readings in a time zone. */
+import { say } from '../language/chat-text.ts';
 import { knownZone } from '../machine-zone.ts';
 import { badSchedule } from './spec.ts';
 
@@ -79,8 +80,5 @@ export function findZone(name: string): string | undefined {
 export function needZone(name: string): string {
   const zone = findZone(name);
   if (zone !== undefined) return zone;
-  throw badSchedule(
-    `"${name.slice(0, 60)}" is not a time zone`,
-    'Use an IANA name, for example Europe/Berlin or UTC.',
-  );
+  throw badSchedule(say('schedule.notZone', { name: name.slice(0, 60) }), say('schedule.zoneHint'));
 }

@@ -2,8 +2,10 @@
  * When a schedule runs next. Pure: the same spec, zone and moment always give the same answer. A wall-clock time that
  * a clock change leaves out runs at the first moment after the gap; one that comes twice runs at the first of the two.
  */
+
 import { Cron } from 'croner';
 import { messageOf } from '../../base/errors.ts';
+import { say } from '../language/chat-text.ts';
 import { dayNumber, wallTime } from './local-time.ts';
 import { badSchedule, type ScheduleSpec } from './spec.ts';
 
@@ -78,10 +80,7 @@ function compile(cron: string, zone: string): Cron {
 export function checkCron(cron: string, zone: string, now: number): string {
   const text = cron.trim().replace(/\s+/g, ' ');
   const fail = (why: string): never => {
-    throw badSchedule(
-      `"${text.slice(0, 60)}" is not a cron expression: ${why}`,
-      'Five fields: minute hour day month weekday, for example "0 9 * * 1-5".',
-    );
+    throw badSchedule(say('schedule.notCron', { text: text.slice(0, 60), why }), say('schedule.cronHint'));
   };
   if (!text.startsWith('@') && text.split(' ').length !== 5) fail(`it has ${text.split(' ').length} fields`);
   let next: number | undefined;

@@ -2,6 +2,7 @@
  * Reads what people write after `/every` and `/at`: first when, then what. Forgiving about spelling, strict in doubt:
  * a time that could mean two things is asked for again instead of guessed.
  */
+import { say } from '../language/chat-text.ts';
 import { findZone, wallTime } from './local-time.ts';
 import { checkCron, nextRun } from './next-run.ts';
 import { badSchedule, DAY_MS, MINUTE_MS, type ScheduleSpec } from './spec.ts';
@@ -109,10 +110,8 @@ const QUOTES: Readonly<Record<string, string>> = {
   '`': '`',
 };
 
-const EVERY_HINT =
-  'Examples: /every 30m <text>, /every 2 hours <text>, /every day 09:00 <text>, /every weekday 9am <text>, /every mon,thu 18:30 <text>, /every "0 9 * * 1-5" <text>.';
-const AT_HINT =
-  'Examples: /at 18:30 <text>, /at tomorrow 9am <text>, /at monday 09:00 <text>, /at 2026-12-24 09:00 <text>, /at +20m <text>.';
+const EVERY_HINT = say('schedule.everyHint');
+const AT_HINT = say('schedule.atHint');
 
 /** The words of a text, one at a time; what is left keeps its line breaks. */
 class Words {
@@ -215,10 +214,10 @@ function every(words: Words, zone: string, now: number): { spec: ScheduleSpec; z
   words.take();
   const time = words.time();
   if (time === undefined) {
-    const hint = `Write /every ${word} 09:00 <text>.`;
+    const hint = say('schedule.everyAtWhatHint', { word });
     throw /^\d{1,2}:\d/.test(words.peek())
       ? unread(words.peek(), hint)
-      : badSchedule(`at what time every ${word}?`, hint);
+      : badSchedule(say('schedule.everyAtWhat', { word }), hint);
   }
   const where = words.zone() ?? zone;
   return { spec: { kind: 'cron', cron: `${time.minute} ${time.hour} * * ${days}` }, zone: where };
@@ -226,8 +225,8 @@ function every(words: Words, zone: string, now: number): { spec: ScheduleSpec; z
 
 /** Whole days stay at their time on the wall; anything shorter is a distance in time. */
 function interval(words: Words, minutes: number, zone: string, now: number) {
-  if (minutes < 1) throw badSchedule('once a minute is the most', EVERY_HINT);
-  if (minutes > 366 * 1440) throw badSchedule('that is more than a year', EVERY_HINT);
+  if (minutes < 1) throw badSchedule(say('schedule.tooOften'), EVERY_HINT);
+  if (minutes > 366 * 1440) throw badSchedule(say('schedule.overYear'), EVERY_HINT);
   const days = minutes % 1440 === 0 ? minutes / 1440 : undefined;
   if (days !== undefined) {
     const time = words.time();
@@ -267,7 +266,7 @@ export function parseMoment(text: string, zone: string): number {
       ? undefined
       : onDate(Number(match[1]), Number(match[2]), Number(match[3]), time, zone, 0);
   if (at === undefined)
-    throw badSchedule(`"${text.slice(0, 40)}" is not a date with a time`, 'Write it as 2026-12-24 09:00.');
+    throw badSchedule(say('schedule.notDate', { text: text.slice(0, 40) }), say('schedule.dateHint'));
   return at;
 }
 
@@ -318,10 +317,7 @@ function moment(words: Words, zone: string, now: number): { at: number; zone: st
   if (time === undefined) throw unread(word, AT_HINT);
   const after = words.peek();
   if (/^(today|tomorrow)$/i.test(after) || weekday(after) !== undefined)
-    throw badSchedule(
-      `is "${after}" the day, or what is to be done?`,
-      'Write the day first: /at tomorrow 9am <text>.',
-    );
+    throw badSchedule(say('schedule.dayOrText', { word: after }), say('schedule.dayFirst'));
   const where = words.zone() ?? zone;
   return within(cronAt(time, '* * *', where, now), where, now, words);
 }
@@ -329,8 +325,8 @@ function moment(words: Words, zone: string, now: number): { at: number; zone: st
 /** A moment within the time that `/at` looks ahead. */
 function within(at: number | undefined, zone: string, now: number, words: Words) {
   const where = words.zone() ?? zone;
-  if (at === undefined || at <= now) throw badSchedule('that time has passed', AT_HINT);
-  if (at > now + AHEAD_MS) throw badSchedule('that is more than two years ahead', AT_HINT);
+  if (at === undefined || at <= now) throw badSchedule(say('schedule.passed'), AT_HINT);
+  if (at > now + AHEAD_MS) throw badSchedule(say('schedule.tooFar'), AT_HINT);
   return { at, zone: where };
 }
 
@@ -348,7 +344,7 @@ function onDate(
 ): number | undefined {
   const real = new Date(Date.UTC(year, month - 1, day));
   if (real.getUTCMonth() !== month - 1 || real.getUTCDate() !== day)
-    throw badSchedule(`there is no ${year}-${month}-${day} in the calendar`, AT_HINT);
+    throw badSchedule(say('schedule.noSuchDate', { date: `${year}-${month}-${day}` }), AT_HINT);
   // From a day and a half before that date: the pattern's next match is the one of this year.
   const from = Math.max(now, real.getTime() - 1.5 * DAY_MS);
   const at = cronAt(time, `${day} ${month} *`, zone, from);
@@ -356,19 +352,19 @@ function onDate(
 }
 
 function done(words: Words, spec: ScheduleSpec, zone: string, hint = EVERY_HINT): ParsedSchedule {
-  if (words.rest === '') throw badSchedule('the prompt is missing', hint);
+  if (words.rest === '') throw badSchedule(say('schedule.noPrompt'), hint);
   return { spec, zone, words: undefined, prompt: words.rest };
 }
 
 function unread(word: string, hint = EVERY_HINT): Error {
   return badSchedule(
     word === ''
-      ? 'the time and the prompt are missing'
-      : `"${word.slice(0, 40).toWellFormed()}" is not a time`,
+      ? say('schedule.noTimeNoPrompt')
+      : say('schedule.notTime', { word: word.slice(0, 40).toWellFormed() }),
     hint,
   );
 }
 
 function noTime(word: string): Error {
-  return badSchedule(`at what time ${word}?`, AT_HINT);
+  return badSchedule(say('schedule.atWhat', { word }), AT_HINT);
 }

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
+import { raw, say } from '../language/chat-text.ts';
 import type { ChatKind, ChatRef, ScheduleView } from '../model.ts';
 import { ORIGIN, parseTargets, type Target } from '../send/target.ts';
 import { needZone } from './local-time.ts';
@@ -42,9 +43,12 @@ export interface ScheduleWords {
 export function parseWords(words: ScheduleWords, zone: string, now: number): ParsedSchedule {
   const { every, cron, at } = words;
   const where = words.timezone === undefined ? zone : needZone(words.timezone);
-  if (words.prompt.trim() === '') throw badSchedule('the prompt is missing', 'Give "prompt".');
+  if (words.prompt.trim() === '') throw badSchedule(say('schedule.noPrompt'), raw('Give "prompt".'));
   if ([every, cron, at].filter((each) => each !== undefined).length !== 1)
-    throw badSchedule('exactly one time rule is required', 'Give exactly one of "every", "cron" and "at".');
+    throw badSchedule(
+      raw('exactly one time rule is required'),
+      raw('Give exactly one of "every", "cron" and "at".'),
+    );
   // Quotes keep the prompt apart from the time whatever words it begins with.
   const quoted = (text: string): string => `"${text.replaceAll('"', '')}" prompt`;
   const parsed =
@@ -66,7 +70,7 @@ export function optionsOf(
 ): Pick<NewSchedule, 'targets' | 'quietToken' | 'overlap' | 'missedMs'> {
   const { quietToken, overlap, missedMinutes } = words;
   if (quietToken !== undefined && quietToken.trim() === '')
-    throw badSchedule('the quiet token is empty', 'Leave it out, or give a word such as [SILENT].');
+    throw badSchedule(raw('the quiet token is empty'), raw('Leave it out, or give a word such as [SILENT].'));
   return {
     targets: parseTargets(words.deliver),
     ...defined({ quietToken, overlap }),

@@ -1,5 +1,6 @@
 import { defined } from '../../base/defined.ts';
 import type { Row, Tx } from '../../store/database.ts';
+import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import type { ChatKind, ChatRef, ScheduleView, TaskStatus } from '../model.ts';
 import { parseTargets, type Target, writeTarget } from '../send/target.ts';
 import { describeSpec, HOUR_MS, readSpec, type ScheduleSpec } from './spec.ts';
@@ -38,6 +39,16 @@ export interface ScheduleRecord {
   nextRunAt: number | undefined;
 }
 
+/** When it runs, as a list shows it. */
+export function whenText({ words, spec }: Pick<ScheduleRecord, 'words' | 'spec'>): ChatText {
+  return words === undefined ? describeSpec(spec) : say('schedule.every', { words });
+}
+
+/** Why a schedule is paused, as its owner reads it: stored in English. */
+export function pausedText(reason: string | undefined): ChatText {
+  return reason === undefined ? say('schedule.pausedState') : recognized(reason, 'schedule.paused');
+}
+
 export function scheduleView(schedule: ScheduleRecord, lastStatus: TaskStatus | undefined): ScheduleView {
   const { id, source, chat, senderId, senderName, endedAt, paused, lastRunAt, lastTaskId } = schedule;
   const state = endedAt !== undefined ? 'ended' : paused !== undefined ? 'paused' : 'active';
@@ -46,7 +57,7 @@ export function scheduleView(schedule: ScheduleRecord, lastStatus: TaskStatus | 
     source,
     state,
     ...defined({ pauseReason: paused }),
-    when: schedule.words === undefined ? describeSpec(schedule.spec) : `every ${schedule.words}`,
+    when: whenText(schedule).in('en'),
     timezone: schedule.zone,
     prompt: schedule.prompt,
     deliver: schedule.targets.map(writeTarget),

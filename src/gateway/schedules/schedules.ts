@@ -1,5 +1,7 @@
 import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import type { Platform, ScheduleView } from '../model.ts';
 import type { TaskRecord } from '../tasks/task-record.ts';
 import { type ConfigSchedule, followConfig } from './config-entries.ts';
@@ -130,9 +132,9 @@ export class Schedules {
       open.length >= SCHEDULE_LIMITS.all ||
       (senderId !== undefined && own.length >= SCHEDULE_LIMITS.perSender)
     )
-      throw new GatewayError('too_many_schedules', 'there are too many schedules already', {
+      throw new ChatError('too_many_schedules', say('schedule.tooMany'), {
         status: 429,
-        hint: 'Remove some: /schedules lists them.',
+        hint: say('schedule.tooManyHint'),
       });
     const now = this.#deps.clock();
     const schedule = newSchedule(request, now);
@@ -162,9 +164,9 @@ export class Schedules {
   async remove(id: string): Promise<ScheduleRecord> {
     const schedule = this.get(id);
     if (schedule.source === 'config')
-      throw new GatewayError('schedule_configured', `${id} is set in config.json`, {
+      throw new ChatError('schedule_configured', say('schedule.configured', { id }), {
         status: 409,
-        hint: 'Remove it there and restart, or pause it.',
+        hint: say('schedule.configuredHint'),
       });
     await this.#deps.persist((tx) => removeSchedule(tx, id));
     this.#forget(id);
@@ -176,9 +178,11 @@ export class Schedules {
   async run(id: string): Promise<TaskRecord> {
     const schedule = this.get(id);
     if (!this.#deps.mayRun(schedule))
-      throw new GatewayError('refused', `${schedule.senderName ?? 'its owner'} no longer has access`, {
-        status: 403,
-      });
+      throw new ChatError(
+        'refused',
+        say('schedule.noAccess', { name: schedule.senderName ?? say('schedule.itsOwner') }),
+        { status: 403 },
+      );
     const task = await this.#start(schedule, {});
     this.#show(schedule);
     return task;
@@ -337,9 +341,9 @@ export class Schedules {
   #open(id: string): ScheduleRecord {
     const schedule = this.get(id);
     if (schedule.endedAt === undefined) return schedule;
-    throw new GatewayError('schedule_ended', `schedule ${id} has ended`, {
+    throw new ChatError('schedule_ended', say('schedule.ended', { id }), {
       status: 409,
-      hint: 'Make a new one.',
+      hint: say('schedule.endedHint'),
     });
   }
 

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { GatewayError } from '../../base/errors.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { type ChatText, raw, say } from '../language/chat-text.ts';
 
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
@@ -36,20 +37,20 @@ export type ScheduleSpec =
 export function readSpec(json: string): ScheduleSpec {
   const value: unknown = JSON.parse(json);
   if (Value.Check(SpecSchema, value)) return value;
-  throw badSchedule('a stored schedule cannot be read', 'Remove it and make it again.');
+  throw badSchedule(raw('a stored schedule cannot be read'), raw('Remove it and make it again.'));
 }
 
 /** The spec in words, as a list shows it. */
-export function describeSpec(spec: ScheduleSpec): string {
+export function describeSpec(spec: ScheduleSpec): ChatText {
   switch (spec.kind) {
     case 'cron':
-      return `cron ${spec.cron}`;
+      return say('schedule.cron', { cron: spec.cron });
     case 'interval':
-      return `every ${duration(spec.everyMs)}`;
+      return say('schedule.every', { words: duration(spec.everyMs) });
     case 'days':
-      return spec.every === 1 ? 'every day' : `every ${spec.every} days`;
+      return say('schedule.everyDays', { n: spec.every });
     case 'at':
-      return 'once';
+      return say('schedule.once');
   }
 }
 
@@ -66,6 +67,6 @@ function duration(ms: number): string {
   return text === '' ? `${Math.round(ms / 1000)}s` : text;
 }
 
-export function badSchedule(message: string, hint: string): GatewayError {
-  return new GatewayError('bad_schedule', message, { status: 400, hint });
+export function badSchedule(message: ChatText, hint: ChatText): ChatError {
+  return new ChatError('bad_schedule', message, { status: 400, hint });
 }

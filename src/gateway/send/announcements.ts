@@ -1,5 +1,6 @@
 import type { Announcement } from '../adapter.ts';
 import type { Core } from '../core.ts';
+import { raw } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import type { OutboundRow } from './outbound-row.ts';
 import type { Outbox } from './outbox.ts';
@@ -18,7 +19,7 @@ export function announcer(
     const to = chats(targets.map(parseTarget));
     const rows: OutboundRow[] = await persist((tx) =>
       to.flatMap((chat) => {
-        const parts = outbox.format(chat, text);
+        const parts = outbox.format(chat, raw(text));
         const row = outbox.addOnce(tx, `news:${platform}:${id}:${chatKey(chat)}`, {
           chat,
           meta: { kind: 'notice' },

@@ -6,6 +6,7 @@ import type { AgentEvent } from '../agent/agent.ts';
 import { type AskQuestion, SEND_FILE_TOOL, type ToolCall } from '../agent/question.ts';
 import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
 import type { Core } from '../core.ts';
+import { raw, recognized, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import { type FilePolicy, whyKept } from './file-policy.ts';
@@ -124,6 +125,7 @@ export class AnswerFiles {
       sessionFolder: join(folder.files, sessionId),
       closed: policy.mode === 'off' ? whyKept(policy, 'own') : undefined,
       pending: policy.asks,
+      words: (text) => this.#deps.outbox.words(chat, text),
       whyKept: async (file) => {
         if (file.inSessionFolder) return whyKept(policy, 'own');
         runs ??= toolRuns(this.#deps.sessionFileOf(sessionId));
@@ -171,7 +173,10 @@ export class AnswerFiles {
         await outbox.post({
           chat,
           meta,
-          parts: outbox.format(chat, `${namesOf(files)} was not sent: ${answer.reason}.`),
+          parts: outbox.format(
+            chat,
+            say('file.wasNotSent', { files: namesOf(files), why: recognized(answer.reason, 'file.') }),
+          ),
         });
     } catch (error) {
       log.warn('files that waited for an approval were not sent', {
@@ -210,7 +215,7 @@ export class AnswerFiles {
   }
 
   #part(chat: ChatRef, { label, path, name, mimeType }: OutgoingFile): Part {
-    const [caption] = this.#deps.outbox.format(chat, label);
+    const [caption] = this.#deps.outbox.format(chat, raw(label));
     return {
       text: caption?.text ?? label,
       plain: caption?.plain ?? label,

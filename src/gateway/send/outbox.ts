@@ -5,7 +5,8 @@ import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Adapter, OutboundKind, Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
-import type { ChatRef, OutboxView, Platform } from '../model.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
+import type { ChatRef, OutboxView, Platform, Sender } from '../model.ts';
 import { type Amend, Amendments } from './amendments.ts';
 import { ChatPace } from './chat-pace.ts';
 import { DeadChats } from './dead-chats.ts';
@@ -70,6 +71,7 @@ export class Outbox {
       sender: new RowSender({
         rows: this.#rows,
         bounded: (send) => this.#bounded(send),
+        say: (chat, key) => this.format(chat, say(key))[0],
         clock,
         log,
         stopping: this.#stopping.signal,
@@ -122,9 +124,14 @@ export class Outbox {
     return this.#rows.has(tx, id) ? undefined : this.add(tx, message, id);
   }
 
-  /** A text as the parts that its chat takes. */
-  format(chat: ChatRef, markdown: string): readonly Part[] {
-    return this.#deps.format(chat.platform, markdown);
+  /** A text as the parts that its chat takes, in the language of the person, or else of the chat. */
+  format(chat: ChatRef, text: ChatText, person?: Pick<Sender, 'id'>): readonly Part[] {
+    return this.#deps.format(chat.platform, this.words(chat, text, person));
+  }
+
+  /** A text in the language of the person, or else of the chat. */
+  words(chat: ChatRef, text: ChatText, person?: Pick<Sender, 'id'>): string {
+    return text.in(this.#deps.readers.of(chat, person));
   }
 
   /** Starts the delivery of a durable row. Resolves when it is settled or has to wait for another try. */
@@ -296,7 +303,7 @@ export class Outbox {
   /** Whoever waits for an answer that the platform does not take hears so; the operator has its text. */
   #sayRefused({ id, chat, meta, replyTo, done }: OutboundRow): void {
     if (!AWAITED.has(meta.kind)) return;
-    const text = `${done === 0 ? 'My answer' : 'The rest of my answer'} was refused here, even as plain text. The operator can read it in the console.`;
+    const text = done === 0 ? say('send.refused') : say('send.restRefused');
     const { promptId } = meta;
     this.#deps
       .persist((tx) =>

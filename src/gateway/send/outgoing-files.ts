@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, realpath, writeFile } from 'node:fs/promises';
 import { basename, extname, join, relative, resolve, sep } from 'node:path';
+import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import type { FoundFile } from './own-files.ts';
 
 /** A link or image of a Markdown text whose target may be a file. */
@@ -91,6 +92,8 @@ const OUTGOING_LIMITS = {
 } as const;
 
 export interface OutgoingOptions {
+  /** Words of ours in the language of the chat. */
+  readonly words: (text: ChatText) => string;
   /** Where the agent works; relative paths begin here. */
   readonly cwd: string;
   /** The session's own folder: what the chat sent, and what the agent keeps for it. */
@@ -148,10 +151,10 @@ export async function takeOutgoingFiles(markdown: string, options: OutgoingOptio
     text += markdown.slice(at, link.start);
     if (typeof result === 'string') {
       refused.push(`${label}: ${result}`);
-      text += `${label} (not sent: ${result})`;
+      text += options.words(say('file.notSent', { label, why: recognized(result, 'file.') }));
     } else {
       files.push(result);
-      text += options.pending ? `${label} (pending approval)` : label;
+      text += options.pending ? options.words(say('file.pending', { label })) : label;
     }
     at = link.end;
   }

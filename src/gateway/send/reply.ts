@@ -3,6 +3,7 @@ import { defined } from '../../base/defined.ts';
 import type { Adapter, OutboundMeta, Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';
 import type { TurnEvent } from '../events.ts';
+import { raw } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
 import { Draft } from './draft.ts';
 import type { NewOutbound } from './outbound-row.ts';
@@ -106,7 +107,7 @@ export class Reply {
     files: readonly Part[] = [],
   ): Promise<NewOutbound | undefined> {
     const draftId = await this.#draft.close();
-    const parts = [...this.#deps.outbox.format(this.message.chat, text), ...files];
+    const parts = [...this.#deps.outbox.format(this.message.chat, raw(text)), ...files];
     // A program waits for its prompt id even when there is nothing to say.
     if (parts.length === 0 && this.message.promptId === undefined) return undefined;
     const { promptId } = this.message;
@@ -152,7 +153,8 @@ export class Reply {
     const limit = this.#deps.adapter()?.capabilities.textLimit ?? 0;
     const early = this.#text.length < FIRST_DRAFT_CHARS || mayBecomeSilence(this.#text);
     const said = early ? '' : this.#text.slice(0, limit);
-    const shown = [said, this.#tools.text()].filter((each) => each !== '').join('\n\n');
+    const tools = this.#deps.outbox.words(this.message.chat, this.#tools.text(), this.message.sender);
+    const shown = [said, tools].filter((each) => each !== '').join('\n\n');
     return this.#deps.egress(shown);
   }
 }

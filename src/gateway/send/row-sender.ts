@@ -3,6 +3,7 @@ import { DeliveryError, messageOf } from '../../base/errors.ts';
 import { pause } from '../../base/pause.ts';
 import type { Adapter, Part, SendRequest } from '../adapter.ts';
 import type { Core } from '../core.ts';
+import type { ChatRef } from '../model.ts';
 import type { OutboundRow } from './outbound-row.ts';
 import type { OutboxRows } from './outbox-rows.ts';
 
@@ -17,6 +18,8 @@ export interface RowSenderDeps extends Pick<Core, 'clock' | 'log'> {
   /** Every call to a platform is bounded, and ends when the gateway stops. */
   readonly bounded: <T>(send: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   readonly stopping: AbortSignal;
+  /** Words of ours between deliveries, for this chat. */
+  readonly say: (chat: ChatRef, key: 'send.answerBelow' | 'send.mayRepeat') => Part | undefined;
 }
 
 /** Sends the parts of a row that are still due, and notes the proof of each. */
@@ -87,7 +90,7 @@ export class RowSender {
         await pause(retryAfterMs ?? 1000 * 2 ** tries, stopping);
       }
     }
-    const [part] = adapter.format('(My answer is below.)');
+    const part = this.#deps.say(chat, 'send.answerBelow');
     if (part === undefined || adapter.edit === undefined) return;
     await bounded(async (signal) => adapter.edit?.(chat, draftId, part, signal)).catch((error: unknown) =>
       log.warn('a draft could not be taken away', { id: row.id, error: messageOf(error) }),
@@ -111,9 +114,7 @@ export class RowSender {
   }
 
   async #announceRepeat(row: OutboundRow, adapter: Adapter): Promise<void> {
-    const [part] = adapter.format(
-      '(The connection was lost while sending: the next message may be a repeat.)',
-    );
+    const part = this.#deps.say(row.chat, 'send.mayRepeat');
     if (part === undefined) return;
     const request: SendRequest = {
       idempotencyKey: `${row.id}:${row.done}:repeat`,

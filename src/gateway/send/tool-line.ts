@@ -1,4 +1,5 @@
 import type { AgentEvent } from '../agent/agent.ts';
+import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 
 export type ToolActivity = 'off' | 'brief' | 'verbose';
 
@@ -36,9 +37,9 @@ export class ToolLine {
   }
 
   /** Empty where there is nothing to show or nothing may be shown. */
-  text(): string {
-    if (this.#level === 'off') return '';
-    if (this.#starting) return '⚙ The agent is starting. Send /stop to cancel.';
+  text(): ChatText {
+    if (this.#level === 'off') return SILENCE;
+    if (this.#starting) return joined([raw('⚙ '), say('turn.starting')], '');
     const tools =
       this.#level === 'verbose'
         ? this.#tools
@@ -47,6 +48,6 @@ export class ToolLine {
             .join(' › ')
         : [...new Set(this.#tools.map(({ name }) => name))].slice(-BRIEF_TOOLS).join(', ');
     const line = [tools, this.#progress].filter((each) => each !== '').join(' · ');
-    return line === '' ? '' : `⚙ ${line}`;
+    return line === '' ? SILENCE : raw(`⚙ ${line}`);
   }
 }

@@ -4,6 +4,8 @@ import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import { isRunning } from '../../store/process-identity.ts';
 import type { Core } from '../core.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { TurnQueue } from '../turns/turn-queue.ts';
 import type { SessionRecord, Sessions } from './sessions.ts';
@@ -147,10 +149,7 @@ export class Handoffs {
       .post({
         chat: session.chat,
         meta: { kind: 'notice', sessionId: session.id },
-        parts: outbox.format(
-          session.chat,
-          'The operator has this session open in a terminal. Your message is queued until they close it.',
-        ),
+        parts: outbox.format(session.chat, say('send.inTerminal')),
       })
       .catch((error: unknown) => log.warn('a notice was not stored', { error: messageOf(error) }));
   }
@@ -158,9 +157,9 @@ export class Handoffs {
   /** Rejects what would write to the session beside the terminal. */
   refuse(session: SessionRecord): void {
     if (this.has(session.id))
-      throw new GatewayError('session_lent', 'the operator has this session in a terminal', {
+      throw new ChatError('session_lent', say('agent.sessionLent'), {
         status: 409,
-        hint: 'Your message runs when that terminal closes the session. /new starts another session.',
+        hint: say('agent.sessionLentHint'),
       });
   }
 

@@ -130,4 +130,13 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
     name: 'calls of a model know their session',
     statements: [SPEND_SESSION],
   },
+  {
+    version: 14,
+    name: 'languages of people',
+    statements: [
+      // `code`: what the platform says; `chosen`: what they have chosen; `chat_id`: their direct message.
+      `CREATE TABLE languages (platform TEXT NOT NULL, person_id TEXT NOT NULL, chat_id TEXT, code TEXT, chosen TEXT,
+         PRIMARY KEY (platform, person_id)) WITHOUT ROWID`,
+    ],
+  },
 ];

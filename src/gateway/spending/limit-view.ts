@@ -1,9 +1,10 @@
 /** Limits as people see them. Pure. */
 import { defined } from '../../base/defined.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import { type Applied, type Ledger, shareOf } from './ledger.ts';
 import { type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
 import { type Per, windowAt } from './window.ts';
-import { bar, dollars, type LimitState, maxWords, stateOf, subjectWords, usedWords } from './wording.ts';
+import { bar, dollars, type LimitState, maxText, stateOf, subjectWords, usedText } from './wording.ts';
 
 /** Rows that are shown; the fullest are the first. */
 const SHOWN = 500;
@@ -90,13 +91,13 @@ export function ownLines(
   ledger: Ledger,
   caller: Caller,
   now: number,
-): readonly string[] {
+): readonly ChatText[] {
   return limits.flatMap((limit) => {
     if ((limit.scope !== 'person' && limit.scope !== 'chat') || limit.per === 'turn') return [];
     if (falls(limit, caller) === undefined) return [];
     return ledger.apply([limit], caller, '', now).map((applied) => {
-      const whose = limit.scope === 'person' ? 'Your limit' : 'Limit of this chat';
-      return `${whose}: ${bar(shareOf(applied))} of ${maxWords(applied)} (${usedWords(applied)} used)`;
+      const key = limit.scope === 'person' ? 'limit.yours' : 'limit.ofChat';
+      return say(key, { bar: bar(shareOf(applied)), max: maxText(applied), used: usedText(applied) });
     });
   });
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import { visible } from '../questions/visible.ts';
 import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
@@ -27,7 +28,7 @@ const FORGOTTEN_AT_ONCE = 5000;
 /** What the first call of a session with pi's own instructions and tools is reserved as. */
 const LEAST_USEFUL = 20_000;
 const NOT_STORED: CallRefusal = {
-  sentence: 'The call of the model could not be counted, so it was not made.',
+  sentence: say('limit.notStored'),
   hint: 'The store does not take changes: check the disk.',
 };
 
@@ -139,7 +140,7 @@ export class Spending {
   }
 
   /** What a person may know of the limits that hold for them. */
-  ownLines(caller: Caller): readonly string[] {
+  ownLines(caller: Caller): readonly ChatText[] {
     return ownLines(this.#limits, this.#ledger, caller, this.#core.clock());
   }
 
@@ -191,7 +192,7 @@ export class Spending {
   ): Promise<Reservation | CallRefusal> {
     const { clock, db } = this.#core;
     for (;;) {
-      if (signal.aborted) return { sentence: 'It was stopped.', hint: 'Nothing to do.' };
+      if (signal.aborted) return { sentence: say('limit.stopped'), hint: 'Nothing to do.' };
       const applied = this.#ledger.apply(this.#limits, source.caller(), turn, clock());
       const take = (blocked: ReadonlySet<string>): Taken | undefined =>
         this.#take(call, applied, blocked, source.sessionId);

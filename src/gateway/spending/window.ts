@@ -1,5 +1,5 @@
 /** The stretch of time that a limit counts. Pure. */
-import { dayNumber, wallTime, writeTime } from '../schedules/local-time.ts';
+import { dayNumber, wallTime } from '../schedules/local-time.ts';
 
 export const PERS = ['turn', 'hour', 'day', 'week', 'month'] as const;
 export type Per = (typeof PERS)[number];
@@ -55,9 +55,4 @@ function endOf(per: Exclude<Per, 'turn'>, at: number, zone: string, id: string):
     else high = middle;
   }
   return high * MINUTE_MS;
-}
-
-/** `Tue 2026-12-01 00:00 (Europe/Berlin)`. */
-export function endWords({ endsAt }: Window, zone: string): string | undefined {
-  return endsAt === undefined ? undefined : `${writeTime(endsAt, zone)} (${zone})`;
 }

@@ -1,7 +1,8 @@
 /** What people read about limits. Pure. */
+import { type ChatText, moment, raw, say } from '../language/chat-text.ts';
 import { type Applied, type Decision, shareOf } from './ledger.ts';
 import { type Amount, NANO, type SpendLimit } from './limit.ts';
-import { endWords, type Per } from './window.ts';
+import type { Per } from './window.ts';
 
 const PER_WORDS: Readonly<Record<Per, string>> = {
   turn: 'per message',
@@ -49,29 +50,49 @@ export function usedWords({ limit, cell }: Applied): string {
   });
 }
 
-function whose({ limit }: Applied): string {
-  switch (limit.scope) {
-    case 'person':
-      return limit.per === 'turn' ? 'the limit of' : 'your limit of';
-    case 'chat':
-      return 'the limit of this chat,';
-    case 'platform':
-      return 'the limit of this platform,';
-    case 'schedule':
-      return 'the limit of this schedule,';
-    case 'task':
-      return 'the limit of background tasks,';
-    case 'all':
-      return 'the limit of this gateway,';
-  }
+/** Amounts for a chat, in its own way of writing numbers. */
+function amountText(amount: {
+  readonly tokens?: number | undefined;
+  readonly nano?: number | undefined;
+}): ChatText {
+  const money = amount.nano === undefined ? undefined : dollars(amount.nano);
+  const count = amount.tokens === undefined ? undefined : Math.round(amount.tokens);
+  if (money !== undefined && count !== undefined) return say('limit.moneyAndTokens', { money, n: count });
+  return count === undefined ? raw(money ?? '') : say('limit.tokens', { n: count });
+}
+
+/** `$5.00 per day`, for a chat. */
+export function maxText({ limit, cell }: Applied): ChatText {
+  const { tokens, nano } = limit;
+  const amount = amountText({
+    tokens: tokens === undefined ? undefined : tokens + cell.raised.tokens,
+    nano: nano === undefined ? undefined : nano + cell.raised.nano,
+  });
+  return say(`limit.per_${limit.per}`, { amount });
+}
+
+/** The same units that the limit has, for a chat. */
+export function usedText({ limit, cell }: Applied): ChatText {
+  return amountText({
+    tokens: limit.tokens === undefined ? undefined : cell.spent.tokens + cell.held.tokens,
+    nano: limit.nano === undefined ? undefined : cell.spent.nano + cell.held.nano,
+  });
 }
 
 /** The one sentence for the chat. */
-function refusalSentence(by: Applied): string {
+function refusalSentence(by: Applied): ChatText {
   const { limit, cell } = by;
-  const until = endWords(cell.window, limit.zone);
-  const reset = until === undefined ? '' : `; it resets on ${until}`;
-  return `Not enough is left of ${whose(by)} ${maxWords(by)} (${usedWords(by)} used)${reset}.`;
+  const values = {
+    whose: say(
+      limit.scope === 'person' && limit.per === 'turn' ? 'limit.of_turn' : `limit.of_${limit.scope}`,
+    ),
+    max: maxText(by),
+    used: usedText(by),
+  };
+  const { endsAt } = cell.window;
+  return endsAt === undefined
+    ? say('limit.reached', values)
+    : say('limit.reachedUntil', { ...values, time: moment(endsAt, limit.zone), zone: limit.zone });
 }
 
 /** `person telegram:1 (Ada) [match]`: whose limit it is, and that it is for this one only. For operators. */
@@ -110,10 +131,6 @@ function raiseWords({ limit, cell }: Applied): string {
   return `${limit.scope} ${limit.per}${limit.scope === 'task' || limit.scope === 'all' ? '' : ` ${cell.subject}`}`;
 }
 
-function unpricedSentence(): string {
-  return 'The price of the model is unknown, so it cannot be used under a limit in dollars.';
-}
-
 function unpricedHint(model: string, by: Applied): string {
   return `${model} has no price, and this limit is in dollars: ${limitWords(by)}. Set "cost" of the model in models.json of pi (dollars per million tokens: input, output, cacheRead, cacheWrite), or limit tokens instead of dollars.`;
 }
@@ -121,7 +138,7 @@ function unpricedHint(model: string, by: Applied): string {
 /** A decision that ends a call, in words. */
 export function refusalOf(decision: Extract<Decision, { by: Applied }>, model: string) {
   return decision.kind === 'unpriced'
-    ? { sentence: unpricedSentence(), hint: unpricedHint(model, decision.by) }
+    ? { sentence: say('limit.unpriced'), hint: unpricedHint(model, decision.by) }
     : { sentence: refusalSentence(decision.by), hint: refusalHint(decision.by) };
 }
 

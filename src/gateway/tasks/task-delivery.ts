@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import type { Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, joined, raw, say } from '../language/chat-text.ts';
 import type { ChatRef } from '../model.ts';
 import type { AnswerFiles, AnswerWithFiles } from '../send/answer-files.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
@@ -27,7 +28,7 @@ export interface TaskDeliveryDeps extends Core {
 export async function deliverTask(
   deps: TaskDeliveryDeps,
   task: TaskRecord,
-  text: string,
+  text: ChatText,
   again: boolean,
 ): Promise<void> {
   const { outbox, persist } = deps;
@@ -66,13 +67,14 @@ async function partsOf(
   deps: TaskDeliveryDeps,
   task: TaskRecord,
   chat: ChatRef,
-  text: string,
+  said: ChatText,
 ): Promise<Pick<AnswerWithFiles, 'parts' | 'asked'>> {
   const { outbox, files, known, log } = deps;
+  const text = outbox.words(chat, said);
   const answer: AnswerWithFiles =
     task.argv === undefined ? await files.of(text, chat, task.id) : { text, parts: [], asked: [] };
   const { asked } = answer;
-  const parts = outbox.format(chat, answer.text);
+  const parts = outbox.format(chat, raw(answer.text));
   if (parts.length <= LONG_RESULT.parts || !known(chat.platform)?.capabilities.attachmentsOut)
     return { parts: [...parts, ...answer.parts], asked };
   try {
@@ -80,13 +82,20 @@ async function partsOf(
     const path = join(deps.folder.files, task.id, 'sent', randomUUID(), name);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(path, deps.egress(answer.text), { mode: 0o600 });
-    const [caption] = outbox.format(chat, name);
+    const [caption] = outbox.format(chat, raw(name));
     const file: Part = {
       text: caption?.text ?? name,
       plain: caption?.plain ?? name,
       attachment: { path, name, mimeType: 'text/markdown' },
     };
-    return { parts: [...outbox.format(chat, headOf(answer.text)), file, ...answer.parts], asked };
+    return {
+      parts: [
+        ...outbox.format(chat, joined([raw(headOf(answer.text)), say('task.wholeInFile')], '\n\n')),
+        file,
+        ...answer.parts,
+      ],
+      asked,
+    };
   } catch (error) {
     log.warn('a long result could not be written to a file', { task: task.id, error: messageOf(error) });
     return { parts: [...parts, ...answer.parts], asked }; // many messages are better than none
@@ -100,7 +109,7 @@ function headOf(text: string): string {
   const head = (end > LONG_RESULT.headChars / 3 ? cut.slice(0, end) : cut).toWellFormed().trimEnd();
   // A fence that is cut open would swallow the sentence behind it.
   const open = (head.match(/^```/gm)?.length ?? 0) % 2 === 1;
-  return `${head}${open ? '\n```' : ''}\n\n… The whole result is in the file.`;
+  return `${head}${open ? '\n```' : ''}`;
 }
 
 async function discard(parts: readonly Part[]): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Core } from '../core.ts';
+import { type ChatText, SILENCE, say } from '../language/chat-text.ts';
 import { Draft } from '../send/draft.ts';
 import type { Outbox } from '../send/outbox.ts';
-import type { TaskRecord } from './task-record.ts';
+import { statusText, type TaskRecord } from './task-record.ts';
 
 /** A task that ends sooner needs no line about its progress. */
 const FIRST_MS = 3000;
@@ -65,7 +66,7 @@ export class TaskLines {
           outbox: this.#outbox,
           clock: this.#core.clock,
           adapter: () => this.#core.adapter(chat.platform),
-          text: () => lineOf(line.task),
+          text: () => this.#outbox.words(chat, lineOf(line.task)),
         });
         line.draft.changed();
       }, FIRST_MS),
@@ -92,9 +93,11 @@ export class TaskLines {
 }
 
 /** Empty while there is nothing to show. */
-function lineOf(task: TaskRecord): string {
-  if (task.completedAt !== undefined) return `Task ${task.id}: ${task.status.replace('_', ' ')}.`;
+function lineOf(task: TaskRecord): ChatText {
+  if (task.completedAt !== undefined)
+    return say('task.state', { id: task.id, status: statusText(task.status) });
   const step = task.progressMessage?.replaceAll(/\s+/g, ' ').slice(0, 80).toWellFormed();
-  if (step === undefined && task.progress === 0) return '';
-  return `Task ${task.id}: ${task.progress}%${step === undefined ? '' : ` – ${step}`}`;
+  if (step === undefined && task.progress === 0) return SILENCE;
+  const values = { id: task.id, percent: task.progress };
+  return step === undefined ? say('task.progress', values) : say('task.progressStep', { ...values, step });
 }

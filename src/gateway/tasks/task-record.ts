@@ -1,5 +1,6 @@
 import { defined } from '../../base/defined.ts';
 import type { Row } from '../../store/database.ts';
+import { type ChatText, joined, raw, recognized, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, TaskStatus, TaskView } from '../model.ts';
 
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
@@ -30,6 +31,8 @@ export interface TaskRecord {
   progressMessage: string | undefined;
   result: string | undefined;
   error: string | undefined;
+  /** The same for its chat; not stored. */
+  errorText?: ChatText | undefined;
   startedAt: number | undefined;
   completedAt: number | undefined;
   deliveredAt: number | undefined;
@@ -90,21 +93,28 @@ export function taskView(task: TaskRecord): TaskView {
   };
 }
 
+/** The state of a task in one word. */
+export function statusText(status: TaskStatus): ChatText {
+  return say(`status.${status}`);
+}
+
 /** What the chat reads when a task has ended. */
-export function resultText(task: TaskRecord): string {
-  const head = `Task ${task.id}`;
-  const said = task.result === undefined || task.result === '' ? '' : `\n\n${textOf(task.result, task.argv)}`;
+export function resultText(task: TaskRecord): ChatText {
+  const { id, result, argv } = task;
+  const said = result === undefined || result === '' ? SILENCE : raw(textOf(result, argv));
+  const why = task.errorText ?? recognized(task.error ?? '', 'task.');
   switch (task.status) {
     case 'succeeded':
-      return `${head} is done.${said}`;
+      return joined([say('task.done', { id }), said], '\n\n');
     case 'cancelled':
-      return `${head} was cancelled.`;
+      return say('task.cancelled', { id });
     case 'lost':
-      return `${head} was lost: ${task.error ?? 'the gateway was restarted.'}`;
+      return say('task.lost', { id, why: task.error === undefined ? say('task.restarted') : why });
     default: {
-      const what = task.status === 'timed_out' ? 'timed out' : 'failed';
+      const head =
+        task.status === 'timed_out' ? say('task.timedOut', { id, why }) : say('task.failed', { id, why });
       // Of a program, what it wrote last says why.
-      return `${head} ${what}: ${task.error ?? ''}`.trim() + (task.argv === undefined ? '' : said);
+      return argv === undefined ? head : joined([head, said], '\n\n');
     }
   }
 }

@@ -1,5 +1,8 @@
 import { GatewayError } from '../../base/errors.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import type { ChatRef } from '../model.ts';
+import { statusText, type TaskRecord } from './task-record.ts';
 
 export const TASK_LIMITS = {
   parallel: 2,
@@ -37,14 +40,14 @@ export function checkRequest(
   open: number,
 ): void {
   if (!hasAgent && argv === undefined)
-    throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+    throw new ChatError('no_agent', say('command.noAgent'), {
       status: 409,
-      hint: 'Start it without --no-agent.',
+      hint: say('command.noAgentHint'),
     });
   if (command.trim() === '' || argv?.length === 0 || argv?.[0] === '')
-    throw new GatewayError('bad_command', 'the task has no text', {
+    throw new ChatError('bad_command', say('task.noText'), {
       status: 400,
-      hint: 'Describe the task.',
+      hint: say('task.noTextHint'),
     });
   if (timeoutMs !== undefined && !(timeoutMs >= 1000 && timeoutMs <= TASK_LIMITS.longestMs))
     throw new GatewayError('bad_timeout', `${timeoutMs} ms is not a time limit`, {
@@ -52,8 +55,22 @@ export function checkRequest(
       hint: 'Give between one second and 24 hours.',
     });
   if (open >= TASK_LIMITS.maxOpen)
-    throw new GatewayError('too_many_tasks', `${open} tasks are open already`, {
+    throw new ChatError('too_many_tasks', say('task.tooMany', { n: open }), {
       status: 429,
-      hint: 'Wait for some, or cancel some.',
+      hint: say('task.tooManyHint'),
     });
+}
+
+export function notEnded(id: string): GatewayError {
+  return new GatewayError('task_open', `task ${id} has not ended yet`, {
+    status: 409,
+    hint: 'Wait for its end, or cancel it.',
+  });
+}
+
+export function endedAlready({ id, status }: Pick<TaskRecord, 'id' | 'status'>): ChatError {
+  return new ChatError('task_ended', say('task.ended', { id, status: statusText(status) }), {
+    status: 409,
+    hint: say('task.endedHint'),
+  });
 }

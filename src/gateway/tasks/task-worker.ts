@@ -8,7 +8,9 @@ import { killMarked, killTree, signalGroup } from '../../base/process-tree.ts';
 import { aliveness, identityOf, ownIdentity, type ProcessIdentity } from '../../store/process-identity.ts';
 import type { Agent, AgentEvent, ConversationSpec } from '../agent/agent.ts';
 import type { ReserveCall } from '../agent/model-call.ts';
+import { endText } from '../agent/turn-end.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { TaskStatus } from '../model.ts';
 import type { ResumedEnd } from '../turns/resume.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -195,7 +197,7 @@ export type UsageEvent = Extract<AgentEvent, { type: 'usage' }>;
 /** How a task ended, and what it had said by then. */
 export interface TaskEnd {
   readonly status: Extract<TaskStatus, 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost'>;
-  readonly error?: string;
+  readonly error?: ChatText;
   readonly result?: string;
   readonly exitCode?: number;
 }
@@ -223,7 +225,7 @@ export interface TaskWorkerDeps {
 export async function workOn(task: TaskRecord, deps: TaskWorkerDeps, signal: AbortSignal): Promise<TaskEnd> {
   if (task.argv !== undefined) return workProgram(task, task.argv, deps, signal);
   const { agent } = deps;
-  if (agent === undefined) return { status: 'failed', error: 'This gateway runs without an agent.' };
+  if (agent === undefined) return { status: 'failed', error: say('task.noAgent') };
   return workAgent(task, agent, deps, signal);
 }
 
@@ -261,12 +263,10 @@ async function workAgent(
     saw(task, undefined);
   }
   if (end === 'interrupted')
-    return signal.aborted
-      ? { status: 'cancelled' }
-      : { status: 'lost', error: 'The gateway was restarted while the task ran, and it was not continued.' };
+    return signal.aborted ? { status: 'cancelled' } : { status: 'lost', error: say('task.notContinued') };
   if (end.status === 'answered') return { status: 'succeeded', result: run.text };
   if (signal.reason === 'timed_out') return timedOut(task);
-  return end.status === 'failed' ? { status: 'failed', error: end.message } : { status: 'cancelled' };
+  return end.status === 'failed' ? { status: 'failed', error: endText(end) } : { status: 'cancelled' };
 }
 
 function isProgress(event: AgentEvent): boolean {
@@ -292,25 +292,26 @@ async function workProgram(
     },
   });
   if (end.kind === 'not_started')
-    return { status: 'failed', error: `It could not be started: ${end.reason}.` };
+    return { status: 'failed', error: say('task.notStarted', { reason: end.reason }) };
   const said = end.output === '' ? {} : { result: end.output };
   if (signal.reason === 'timed_out') return { ...timedOut(task), ...said };
   if (signal.aborted) return { status: 'cancelled', ...said };
-  if (end.kind === 'killed') return { status: 'failed', error: `It was ended by ${end.signal}.`, ...said };
+  if (end.kind === 'killed')
+    return { status: 'failed', error: say('task.endedBy', { signal: end.signal }), ...said };
   return end.code === 0
     ? { status: 'succeeded', exitCode: 0, result: end.output }
-    : { status: 'failed', exitCode: end.code, error: `It ended with exit code ${end.code}.`, ...said };
+    : { status: 'failed', exitCode: end.code, error: say('task.exitCode', { code: end.code }), ...said };
 }
 
 function timedOut({ timeoutMs }: TaskRecord): TaskEnd {
   const minutes = Math.round(timeoutMs / 60_000);
   const time =
     timeoutMs < 60_000
-      ? `${Math.round(timeoutMs / 1000)} seconds`
+      ? say('task.seconds', { n: Math.round(timeoutMs / 1000) })
       : minutes === 60
-        ? 'an hour'
-        : `${minutes} minute${minutes === 1 ? '' : 's'}`;
-  return { status: 'timed_out', error: `It took longer than ${time}.` };
+        ? say('task.hour')
+        : say('task.minutes', { n: minutes });
+  return { status: 'timed_out', error: say('task.tookLonger', { time }) };
 }
 
 /** Ends what the programs of a gateway that was killed have left running. */

@@ -8,12 +8,13 @@ import type { ReserveCall } from '../agent/model-call.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform, TaskStep, TaskView } from '../model.ts';
 import { TurnSlots } from '../turns/turn-slots.ts';
 import { stuckWork } from './stuck-work.ts';
 import { TaskProgress } from './task-progress.ts';
 import { chatsOf, isQuiet, newTask, resultText, type TaskRecord, taskView } from './task-record.ts';
-import { checkRequest, TASK_LIMITS, type TaskRequest } from './task-request.ts';
+import { checkRequest, endedAlready, notEnded, TASK_LIMITS, type TaskRequest } from './task-request.ts';
 import { insertTask, storeProcess, storeTask, TaskRows } from './task-rows.ts';
 import { type TaskTurns, taskTurn } from './task-turns.ts';
 import { endLeftOver, type TaskEnd, type UsageEvent, workOn } from './task-worker.ts';
@@ -30,7 +31,7 @@ export interface TasksDeps
    * Hands an ended task's text to the outbox; resolves when that is durable. `again` sends it once more, else it is
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
-  readonly deliver: (task: TaskRecord, text: string, again: boolean) => Promise<void>;
+  readonly deliver: (task: TaskRecord, text: ChatText, again: boolean) => Promise<void>;
   /** The model has answered once. */
   readonly used: (task: TaskRecord, event: UsageEvent) => void;
   /** Everything that the agent of a task does; undefined: it has ended. */
@@ -77,7 +78,7 @@ export class Tasks {
     for (const task of this.#tasks.values()) {
       if (task.status === 'running') {
         if (await this.#deps.turns?.takeUp(task, this.#deps.agentOf(task.chat).cwd)) this.#begin(task);
-        else await this.#finish(task, 'lost', 'The gateway was restarted while the task ran.');
+        else await this.#finish(task, 'lost', say('task.restartedWhile'));
       } else if (task.status === 'queued') this.#begin(task);
       else if (task.deliveredAt === undefined && !isQuiet(task) && chatsOf(task).length > 0)
         await this.#deps.deliver(task, resultText(task), false);
@@ -146,11 +147,7 @@ export class Tasks {
   /** Tries an ended task once more, as a new one. What succeeded is not repeated. */
   async retry(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
-    if (task.completedAt === undefined)
-      throw new GatewayError('task_open', `task ${id} has not ended yet`, {
-        status: 409,
-        hint: 'Wait for its end, or cancel it.',
-      });
+    if (task.completedAt === undefined) throw notEnded(id);
     if (task.status === 'succeeded')
       throw new GatewayError('task_succeeded', `task ${id} has succeeded`, {
         status: 409,
@@ -170,11 +167,7 @@ export class Tasks {
 
   async cancel(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
-    if (task.completedAt !== undefined)
-      throw new GatewayError('task_ended', `task ${id} has ended already (${task.status})`, {
-        status: 409,
-        hint: 'Retry it to run it again.',
-      });
+    if (task.completedAt !== undefined) throw endedAlready(task);
     const running = this.#running.get(id);
     if (running !== undefined) running.abort('cancelled');
     else await this.#finish(task, 'cancelled', undefined);
@@ -216,11 +209,7 @@ export class Tasks {
   /** Sends the result of an ended task once more. */
   async deliverAgain(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
-    if (task.completedAt === undefined)
-      throw new GatewayError('task_open', `task ${id} has not ended yet`, {
-        status: 409,
-        hint: 'Wait for its end, or cancel it.',
-      });
+    if (task.completedAt === undefined) throw notEnded(id);
     if (chatsOf(task).length === 0)
       throw new GatewayError('task_no_chat', `task ${id} belongs to no chat`, {
         status: 409,
@@ -283,8 +272,7 @@ export class Tasks {
       if (runs && !this.#stopped) await this.#perform(task);
     } catch (error) {
       log.error('a task failed inside the gateway', { task: task.id, error: messageOf(error) });
-      if (!this.#stopped)
-        await this.#finish(task, 'failed', 'Something went wrong inside the gateway.').catch(() => {});
+      if (!this.#stopped) await this.#finish(task, 'failed', say('task.gatewayFault')).catch(() => {});
     } finally {
       release();
     }
@@ -332,18 +320,19 @@ export class Tasks {
     await this.#finish(task, end.status, end.error);
   }
 
-  async #finish(task: TaskRecord, status: TaskEnd['status'], error: string | undefined): Promise<void> {
+  async #finish(task: TaskRecord, status: TaskEnd['status'], error: ChatText | undefined): Promise<void> {
     this.#open.delete(task);
     this.#flagged.delete(`${task.id} queued_long`);
     this.#flagged.delete(`${task.id} running_long`);
     task.status = status;
-    task.error = error;
+    task.error = error?.in('en');
+    task.errorText = error;
     task.completedAt = this.#deps.clock();
     if (status === 'succeeded') task.progress = 100;
     await this.#store(task);
     this.#deps.turns?.ended(task);
     this.#show(task);
-    if (status !== 'succeeded') this.#note(task, error);
+    if (status !== 'succeeded') this.#note(task, task.error);
     if (chatsOf(task).length > 0 && !isQuiet(task)) await this.#deps.deliver(task, resultText(task), false);
   }
 

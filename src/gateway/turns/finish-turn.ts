@@ -1,7 +1,9 @@
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { OutboundMeta } from '../adapter.ts';
+import { endText } from '../agent/turn-end.ts';
 import type { Core } from '../core.ts';
+import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { InboundMessage, MessageMark } from '../model.ts';
 import { senderKey } from '../personal-data/person.ts';
 import type { Addressee } from '../questions/dialog.ts';
@@ -18,40 +20,36 @@ import type { Outcome } from './outcome.ts';
 import type { TurnJournal } from './turn-journal.ts';
 
 /** What the chat reads when a turn has its outcome; undefined where nothing is sent. */
-function outcomeText(outcome: Outcome, answer: string, message: InboundMessage): string | undefined {
+function outcomeText(outcome: Outcome, answer: string, message: InboundMessage): ChatText | undefined {
   // A program on a socket waits for every prompt id; in a chat one "stopped" line is enough.
   const program = message.promptId !== undefined;
   switch (outcome.kind) {
     case 'answered':
-      return answer.trim() === '' ? '(The agent finished without saying anything.)' : answer;
+      return answer.trim() === '' ? say('turn.saidNothing') : raw(answer);
     case 'joined':
-      return program ? '' : undefined;
+      return program ? SILENCE : undefined;
     case 'dropped':
-      return program ? 'Dropped before its turn began.' : undefined;
+      return program ? say('turn.dropped') : undefined;
     case 'aborted':
       if (outcome.by === 'told' && !program)
-        return answer.trim() === '' ? undefined : `${answer.trimEnd()} …`;
+        return answer.trim() === '' ? undefined : raw(`${answer.trimEnd()} …`);
       return withPartial(
         answer,
-        outcome.by === 'interrupt' ? 'Interrupted by your next message.' : 'Stopped.',
+        outcome.by === 'interrupt' ? say('turn.interruptedByNext') : say('turn.stopped'),
         program,
       );
     case 'interrupted':
-      return withPartial(
-        answer,
-        'This turn was interrupted because the gateway stopped. Send /retry to run it again.',
-        program,
-      );
+      return withPartial(answer, say('turn.gatewayStopped'), program);
     case 'timed_out':
-      return withPartial(answer, 'This took too long and was ended.', program);
+      return withPartial(answer, say('turn.tookTooLong'), program);
     case 'failed':
-      return withPartial(answer, outcome.end.message, program);
+      return withPartial(answer, endText(outcome.end), program);
   }
 }
 
 /** What was already said stays readable in a chat, with the outcome below it. */
-function withPartial(answer: string, sentence: string, program: boolean): string {
-  return program || answer.trim() === '' ? sentence : `${answer}\n\n${sentence}`;
+function withPartial(answer: string, sentence: ChatText, program: boolean): ChatText {
+  return program || answer.trim() === '' ? sentence : joined([raw(answer), sentence], '\n\n');
 }
 
 function outcomeMeta(outcome: Outcome, sessionId: string): OutboundMeta {
@@ -107,13 +105,17 @@ export async function finishTurn(
   const said = over || silent ? undefined : outcomeText(outcome, answer, item.message);
   // Nothing follows that could replace what a draft shows.
   if (said === undefined) await reply.discard();
+  const { chat, sender } = item.message;
+  const shown = said === undefined ? undefined : outbox.words(chat, said, sender);
   const { text, parts, asked } =
-    outcome.kind === 'answered' && said !== undefined
-      ? await deps.files.of(said, item.message.chat, session.id).catch((error: unknown) => {
+    outcome.kind === 'answered' && shown !== undefined
+      ? await deps.files.of(shown, chat, session.id).catch((error: unknown) => {
           log.error('the files of an answer were left out', { id: item.id, error: messageOf(error) });
-          return { text: said, parts: [], asked: [] };
+          return { text: shown, parts: [], asked: [] };
         })
-      : { text: said, parts: [], asked: [] };
+      : { text: shown, parts: [], asked: [] };
+  // The transcript is the operator's: words of ours stand there in English.
+  const kept = outcome.kind === 'answered' && answer.trim() !== '' ? text : said?.in('en');
   const outbound: NewOutbound | undefined =
     text === undefined || (outcome.kind === 'dropped' && deps.silent)
       ? undefined
@@ -124,12 +126,12 @@ export async function finishTurn(
     .persist((tx) => {
       inbox.setState(tx, item, 'done');
       markLine(tx, item.id, mark);
-      if (text !== undefined && text !== '')
+      if (kept !== undefined && kept !== '')
         keepLine(tx, {
           sessionId: session.id,
           at: deps.feed.now(),
           role,
-          text,
+          text: kept,
           sender: senderOf(item.message),
         });
       if (outcome.kind === 'answered')
@@ -144,8 +146,8 @@ export async function finishTurn(
   // Counted together with the delivery that begins below: who sees the turn finds its answer on the way.
   if (outcome.kind === 'answered') session.turns += 1;
   noteOutcome(deps, session, item, outcome);
-  if (text !== undefined && text !== '')
-    deps.feed.say(session, role, text, { settles: { id: item.id, mark } });
+  if (kept !== undefined && kept !== '')
+    deps.feed.say(session, role, kept, { settles: { id: item.id, mark } });
   if (row !== undefined) {
     const atRest = outbox.release(row);
     void deps.files.ask(asked, addresseeOf(item.message), session.id);

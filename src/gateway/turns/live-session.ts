@@ -1,7 +1,9 @@
 import { defined } from '../../base/defined.ts';
-import { GatewayError, messageOf } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -62,9 +64,9 @@ export class LiveSession {
     const terminal = terminalOf(this.session);
     const agent = terminal ?? this.#deps.agent;
     if (agent === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+      throw new ChatError('no_agent', say('command.noAgent'), {
         status: 409,
-        hint: 'Start it without --no-agent.',
+        hint: say('command.noAgentHint'),
       });
     if (this.#conversation !== undefined) return this.#conversation;
     const { chat } = this.session;

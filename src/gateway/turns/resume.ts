@@ -1,4 +1,5 @@
 /** Carries out what was decided about a turn that was cut off. */
+
 import type {
   AgentEvent,
   AgentInput,
@@ -9,7 +10,9 @@ import type {
   TurnEnd,
 } from '../agent/agent.ts';
 import { AnswerText } from '../agent/answer-text.ts';
-import type { AskQuestion } from '../agent/question.ts';
+import type { AgentQuestion, AskQuestion } from '../agent/question.ts';
+import { endText } from '../agent/turn-end.ts';
+import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import { shownCall } from '../questions/wording.ts';
 import {
   type CallFate,
@@ -24,6 +27,11 @@ import type { JournalEntry, TurnJournal, TurnNotes } from './turn-journal.ts';
 const CONTINUE = 'Continue';
 const LOOK = 'Look first';
 const DROP = 'Drop';
+const LABELS: Readonly<Record<string, ChatText>> = {
+  [CONTINUE]: say('resume.continue'),
+  [LOOK]: say('resume.look'),
+  [DROP]: say('resume.drop'),
+};
 /** Of what the agent found when it looked. */
 const FOUND_CHARS = 3000;
 
@@ -124,7 +132,7 @@ export class ResumedTurn {
   #agreed: boolean;
   #told = false;
   #counted = false;
-  #found: string | undefined;
+  #found: ChatText | undefined;
 
   constructor(cut: CutOff, parts: ResumeParts) {
     this.cut = cut;
@@ -150,7 +158,7 @@ export class ResumedTurn {
     const work = conversation();
     const end = taken.every((each) => each === undefined)
       ? await work.run(await prepare(), listener, signal)
-      : await work.resume?.(resumptionOf(this.#parts.id, this.cut, this.#found), listener, signal);
+      : await work.resume?.(resumptionOf(this.#parts.id, this.cut, this.#found?.in('en')), listener, signal);
     if (end === undefined) return 'interrupted';
     return end.status === 'failed' && !end.reachedModel && !end.retryable ? 'interrupted' : end;
   }
@@ -173,7 +181,7 @@ export class ResumedTurn {
     if (first !== LOOK) return first;
     this.#found = await this.#look(listener, signal);
     if (signal.aborted) return undefined;
-    return this.#put(this.#found, [CONTINUE, DROP], signal, 'This is what I found. Continue?');
+    return this.#put(this.#found, [CONTINUE, DROP], signal, say('resume.found'));
   }
 
   #unclear(): Call[] {
@@ -181,17 +189,27 @@ export class ResumedTurn {
   }
 
   async #put(
-    text: string,
+    text: ChatText,
     options: readonly string[],
     signal: AbortSignal,
-    title = 'The gateway was restarted while I worked on this. Continue?',
+    title = say('resume.question'),
   ): Promise<string | undefined> {
-    const answer = await this.#parts.ask({ kind: 'select', title, text, options, resume: true }, signal);
+    const question: AgentQuestion = {
+      kind: 'select',
+      title: title.in('en'),
+      text: text.in('en'),
+      options,
+      resume: true,
+      titleText: title,
+      bodyText: text,
+      optionTexts: options.map((option) => LABELS[option] ?? raw(option)),
+    };
+    const answer = await this.#parts.ask(question, signal);
     return answer.type === 'value' && options.includes(answer.value) ? answer.value : undefined;
   }
 
   /** The agent inspects with tools that only read, on a copy. */
-  async #look(listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<string> {
+  async #look(listener: (event: AgentEvent) => void, signal: AbortSignal): Promise<ChatText> {
     const said = new AnswerText();
     const hear = (event: AgentEvent): void => {
       said.take(event);
@@ -200,9 +218,9 @@ export class ResumedTurn {
     const work = this.#parts.conversation();
     const text = lookingText(this.#parts.request, this.#unclear());
     const end = await work.aside?.({ id: 'look', text }, hear, signal);
-    if (end?.status === 'failed') return `I could not look: ${end.message}`;
+    if (end?.status === 'failed') return say('resume.couldNotLook', { why: endText(end) });
     const found = said.text.trim();
-    return found === '' ? 'I found nothing to tell.' : found.slice(0, FOUND_CHARS).toWellFormed();
+    return found === '' ? say('resume.foundNothing') : raw(found.slice(0, FOUND_CHARS).toWellFormed());
   }
 }
 
@@ -216,11 +234,10 @@ function saidBefore(cut: Pick<CutOff, 'taken' | 'messages' | 'notes' | 'forget' 
   return rest;
 }
 
-function questionText(calls: readonly Call[]): string {
-  if (calls.length === 0) return '';
-  const which = calls.length === 1 ? 'This was cut off. It' : 'These were cut off. Each';
-  const shown = calls.map(({ tool, argumentsJson }) => `${tool}:\n\n${shownCall(tool, argumentsJson)}`);
-  return [`${which} may have had all of its effects, some, or none:`, ...shown].join('\n\n');
+function questionText(calls: readonly Call[]): ChatText {
+  if (calls.length === 0) return SILENCE;
+  const shown = calls.flatMap(({ tool, argumentsJson }) => [raw(`${tool}:`), shownCall(tool, argumentsJson)]);
+  return joined([say('resume.cutOff', { n: calls.length }), ...shown], '\n\n');
 }
 
 function lookingText(request: string, calls: readonly Call[]): string {

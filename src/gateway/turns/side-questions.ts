@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
-import { GatewayError } from '../../base/errors.ts';
 import type { AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
 import { AnswerText } from '../agent/answer-text.ts';
 import type { ReserveCall } from '../agent/model-call.ts';
+import { endText } from '../agent/turn-end.ts';
 import type { Core } from '../core.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { type ChatText, SILENCE, say } from '../language/chat-text.ts';
 import type { InboundMessage, Platform } from '../model.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
@@ -34,12 +36,12 @@ export class SideQuestions {
   }
 
   /** Resolves with what the chat reads; empty for nothing. One question of a person at a time. */
-  async ask(message: InboundMessage, session: SessionRecord | undefined): Promise<string> {
+  async ask(message: InboundMessage, session: SessionRecord | undefined): Promise<ChatText> {
     const { settings, adapter } = this.#deps;
     const { platform } = message.chat;
     const senderId = message.sender.id;
     if ([...this.#asking].some((each) => each.platform === platform && each.senderId === senderId))
-      return 'I am still answering your last side question. /stop ends it.';
+      return say('command.btwBusy');
     const asking: Asking = { platform, senderId, abort: new AbortController() };
     this.#asking.add(asking);
     const deadline = setTimeout(() => asking.abort.abort('timed_out'), settings.agent.turnMs);
@@ -71,13 +73,13 @@ export class SideQuestions {
     message: InboundMessage,
     session: SessionRecord | undefined,
     signal: AbortSignal,
-  ): Promise<string> {
+  ): Promise<ChatText> {
     const id = `aside-${randomUUID()}`;
     const conversation = session === undefined ? this.#fresh(message, id) : this.#deps.conversation(session);
     if (conversation.aside === undefined)
-      throw new GatewayError('unsupported', 'this agent cannot answer side questions', {
+      throw new ChatError('unsupported', say('command.btwUnsupported'), {
         status: 409,
-        hint: '/bg runs it in the background.',
+        hint: say('command.bgInstead'),
       });
     const answer = new AnswerText();
     const listen = (event: AgentEvent): void => {
@@ -87,20 +89,20 @@ export class SideQuestions {
     const input = { id, ...(await this.#deps.prepare(message, session?.id ?? id)) };
     const end = await conversation.aside(input, listen, signal, this.#deps.meter(message, session?.id ?? id));
     // A copy of the conversation can only be made of a file that we see.
-    const marked = this.#deps.agent?.sharesFiles === false ? ', without knowing it' : '';
-    if (end.status === 'answered') return `(side question${marked}) ${answer.text}`;
-    if (end.status === 'failed') return end.message;
+    const key = this.#deps.agent?.sharesFiles === false ? 'command.btwAnswerAside' : 'command.btwAnswer';
+    if (end.status === 'answered') return say(key, { answer: answer.text });
+    if (end.status === 'failed') return endText(end);
     // A program waits for an answer to every prompt id.
-    if (signal.reason === 'told' && message.promptId === undefined) return '';
-    return 'Stopped the side question.';
+    if (signal.reason === 'told' && message.promptId === undefined) return SILENCE;
+    return say('command.btwStopped');
   }
 
   #fresh({ chat }: InboundMessage, id: string): Conversation {
     const { agent, settings } = this.#deps;
     if (agent === undefined)
-      throw new GatewayError('no_agent', 'this gateway runs without an agent', {
+      throw new ChatError('no_agent', say('command.noAgent'), {
         status: 409,
-        hint: 'Start it without --no-agent.',
+        hint: say('command.noAgentHint'),
       });
     const { cwd, model, thinking, tools } = settings.agentOf(chat);
     return agent.open({

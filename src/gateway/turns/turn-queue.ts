@@ -1,5 +1,6 @@
-import { GatewayError } from '../../base/errors.ts';
 import type { BusyMode } from '../config/schema.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import { editedMessage, withoutPiece } from '../receive/edited-message.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { AbortReason } from './outcome.ts';
@@ -126,9 +127,9 @@ export class TurnQueue {
    */
   async compact<T>(senderId: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#pumping || this.#stopped)
-      throw new GatewayError('agent_busy', 'That has to wait until I am done.', {
+      throw new ChatError('agent_busy', say('command.waitUntilDone'), {
         status: 409,
-        hint: '/stop ends what runs.',
+        hint: say('command.stopEnds'),
       });
     const abort = new AbortController();
     this.#pumping = true;

@@ -1,6 +1,8 @@
 import { messageOf } from '../../base/errors.ts';
 import { pause } from '../../base/pause.ts';
 import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
+import { failedEnd } from '../agent/turn-end.ts';
+import { say } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
 import type { ResumedEnd, ResumedTurn } from './resume.ts';
@@ -356,12 +358,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
 }
 
 function brokenEnd(error: unknown, reachedModel: boolean): TurnEnd {
-  return {
-    status: 'failed',
-    code: 'agent_crashed',
-    message: 'Something went wrong inside the gateway while working on this.',
-    hint: `Check the log: ${messageOf(error)}`,
+  return failedEnd('agent_crashed', say('failure.gateway'), `Check the log: ${messageOf(error)}`, {
     reachedModel,
-    retryable: false,
-  };
+  });
 }

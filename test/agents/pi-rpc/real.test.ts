@@ -149,14 +149,14 @@ describe('the real pi as a child', () => {
   it('keeps the model and thinking level that were chosen, also in the next process', async () => {
     const agent = start({ idleMs: 1 });
     const conversation = agent.open({ id: 'choice', kind: 'chat', cwd: folder });
-    expect(await conversation.control({ type: 'model' })).toBe(
+    expect(String(await conversation.control({ type: 'model' }))).toBe(
       'Model: local/mock\nAvailable: local/mock, local/other',
     );
-    expect(await conversation.control({ type: 'model', name: 'OTHER' })).toBe('Model: local/other');
-    expect(await conversation.control({ type: 'thinking', level: 'High' })).toBe('Thinking: high');
+    expect(String(await conversation.control({ type: 'model', name: 'OTHER' }))).toBe('Model: local/other');
+    expect(String(await conversation.control({ type: 'thinking', level: 'High' }))).toBe('Thinking: high');
     await startTurn(conversation, 'hello').end;
     expect(server.requests.at(-1)?.model).toBe('other');
-    expect(await conversation.control({ type: 'thinking' })).toMatch(/^Thinking: high\n/);
+    expect(String(await conversation.control({ type: 'thinking' }))).toMatch(/^Thinking: high\n/);
     await expect(conversation.control({ type: 'model', name: 'local' })).rejects.toMatchObject({
       code: 'model_ambiguous',
     });

@@ -207,12 +207,16 @@ describe('the host of pi sessions', () => {
 
   it('does what the controls ask', async () => {
     const conversation = shared.open({ id: 'controls', kind: 'chat', cwd: folder });
-    expect(await conversation.control({ type: 'model', name: 'local/other' })).toBe('Model: local/other');
-    expect(await conversation.control({ type: 'thinking', level: 'low' })).toBe('Thinking: low');
+    expect(String(await conversation.control({ type: 'model', name: 'local/other' }))).toBe(
+      'Model: local/other',
+    );
+    expect(String(await conversation.control({ type: 'thinking', level: 'low' }))).toBe('Thinking: low');
     await answer(startTurn(conversation, 'hello'));
     expect(server.requests.at(-1)?.model).toBe('other');
-    expect(await conversation.control({ type: 'thinking' })).toMatch(/^Thinking: low\nAvailable: off, /);
-    expect(await conversation.control({ type: 'usage' })).toMatch(/tokens in/);
+    expect(String(await conversation.control({ type: 'thinking' }))).toMatch(
+      /^Thinking: low\nAvailable: off, /,
+    );
+    expect(String(await conversation.control({ type: 'usage' }))).toMatch(/tokens in/);
     await expect(conversation.control({ type: 'compact' })).rejects.toMatchObject({ code: 'agent_refused' });
   });
 

@@ -185,8 +185,8 @@ describe('scripted agent', () => {
   it('tells usage and model, and refuses the controls it does not have', async () => {
     const conversation = open();
     await startTurn(conversation, 'hello').end;
-    expect(await conversation.control({ type: 'usage' })).toMatch(/^2 tokens in, 4 tokens out/);
-    expect(await conversation.control({ type: 'model' })).toBe('scripted');
+    expect(String(await conversation.control({ type: 'usage' }))).toMatch(/^2 tokens in, 4 tokens out/);
+    expect(String(await conversation.control({ type: 'model' }))).toBe('scripted');
     await expect(conversation.control({ type: 'compact' })).rejects.toMatchObject({ code: 'unsupported' });
   });
 

@@ -48,6 +48,7 @@ const take = (markdown: string) =>
     dataFolder: data,
     sessionFolder: session,
     pending: false,
+    words: String,
     whyKept: async () => undefined,
   });
 const contents = async (markdown: string): Promise<string[]> =>

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import type { ModelUse, ReserveCall } from '../../../src/gateway/agent/model-call.ts';
+import { raw } from '../../../src/gateway/language/chat-text.ts';
 import { counted } from '../../../src/gateway/spending/counted.ts';
 
 const signal = new AbortController().signal;
@@ -11,7 +12,7 @@ it('counts what the pi in a terminal has reported, and starts nothing once a lim
   const reserve: ReserveCall = async ({ outputTokens }) =>
     left
       ? { id: 'r', outputTokens, cut: undefined, settle: (use) => used.push(use) }
-      : { sentence: 'Nothing is left.', hint: 'Wait.' };
+      : { sentence: raw('Nothing is left.'), hint: 'Wait.' };
   const conversation = counted(createScriptedAgent().open({ id: 's', kind: 'chat', cwd: '/' }), reserve);
   expect(await conversation.run({ id: '1', text: 'hi' }, () => {}, signal)).toEqual({ status: 'answered' });
   expect(used).toEqual([{ tokens: 4, costUsd: 0 }]);
@@ -20,5 +21,5 @@ it('counts what the pi in a terminal has reported, and starts nothing once a lim
     code: 'limit_reached',
     message: 'Nothing is left.',
   });
-  expect(await conversation.control({ type: 'usage' })).toContain('1 tokens in');
+  expect(String(await conversation.control({ type: 'usage' }))).toContain('1 tokens in');
 });

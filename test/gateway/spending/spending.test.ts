@@ -100,9 +100,12 @@ class Desk {
   }
 }
 
+/** With every text of a chat in English. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
 async function made(outcome: ReturnType<ReserveCall>): Promise<Reservation> {
   const it = await outcome;
-  if (isRefusal(it)) throw new Error(it.sentence);
+  if (isRefusal(it)) throw new Error(it.sentence.in('en'));
   return it;
 }
 
@@ -184,9 +187,9 @@ describe('a spending limit', () => {
     const ada = desk.meter(spending, ADA);
     const last = await made(ada(call(4000, 8000), 't1', signal));
     expect(last.outputTokens).toBe(6000);
-    expect(last.cut?.sentence).toContain('your limit of 10,000 tokens per day');
+    expect(String(last.cut?.sentence)).toContain('your limit of 10,000 tokens per day');
     last.settle('cut');
-    expect(await ada(call(1, 100), 't2', signal)).toEqual({
+    expect(plain(await ada(call(1, 100), 't2', signal))).toEqual({
       sentence:
         'Not enough is left of your limit of 10,000 tokens per day (10,000 tokens used); it resets on Thu 2026-05-07 00:00 (UTC).',
       hint: expect.stringContaining('limits raise person day telegram:7'),
@@ -269,7 +272,8 @@ describe('a spending limit', () => {
   it('refuses a model without a price under a limit in dollars, and says how to set one', async () => {
     const desk = new Desk();
     const spending = await desk.open([{ scope: 'all', per: 'month', max: { usd: 5 } }]);
-    expect(await desk.meter(spending, ADA)(call(10, 10, { price: undefined }), 't', signal)).toMatchObject({
+    const refusal = await desk.meter(spending, ADA)(call(10, 10, { price: undefined }), 't', signal);
+    expect(plain(refusal)).toMatchObject({
       sentence: 'The price of the model is unknown, so it cannot be used under a limit in dollars.',
       hint: expect.stringContaining('Set "cost" of the model in models.json'),
     });
@@ -313,7 +317,7 @@ describe('a spending limit', () => {
     await expect.poll(() => desk.questions.length).toBe(1);
     desk.answer = async () => true;
     stop.abort();
-    expect(await first).toMatchObject({ sentence: 'It was stopped.' });
+    expect(plain(await first)).toMatchObject({ sentence: 'It was stopped.' });
     expect(isRefusal(await second)).toBe(false);
     expect(desk.questions).toHaveLength(2);
     expect(desk.seen.some((event) => event.type === 'limit' && event.what === 'refused')).toBe(false);
@@ -330,7 +334,7 @@ describe('a spending limit', () => {
       code: 'limit_not_found',
     });
     desk.now += 12 * 3_600_000;
-    expect(spending.ownLines(ADA)).toEqual([
+    expect(plain(spending.ownLines(ADA))).toEqual([
       'Your limit: ░░░░░░░░░░░░░░░░░░░░   0 % of 10,000 tokens per day (0 tokens used)',
     ]);
   });

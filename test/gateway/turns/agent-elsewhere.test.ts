@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Agent, Conversation, ConversationSpec } from '../../../src/gateway/agent/agent.ts';
+import { SILENCE } from '../../../src/gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../../src/gateway/model.ts';
 import { withoutHeader } from '../../../src/gateway/receive/context-header.ts';
 import { recordingAgent } from '../recording-agent.ts';
@@ -41,7 +42,7 @@ function elsewhere(specs: ConversationSpec[], views: () => readonly AgentHostVie
           return { status: 'answered' };
         },
         steer: async () => false,
-        control: async () => '',
+        control: async () => SILENCE,
         close: async () => {},
       };
     },

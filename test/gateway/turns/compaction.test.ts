@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import type { Agent } from '../../../src/gateway/agent/agent.ts';
+import { raw } from '../../../src/gateway/language/chat-text.ts';
 import { Rig } from '../rig.ts';
 
 let rig: Rig;
@@ -26,7 +27,7 @@ function compactingAgent(): Agent {
             ? conversation.control(command)
             : new Promise((resolve, reject) => {
                 const timer = Number.isFinite(takesMs)
-                  ? setTimeout(() => resolve('Compacted.'), takesMs)
+                  ? setTimeout(() => resolve(raw('Compacted.')), takesMs)
                   : undefined;
                 signal?.addEventListener('abort', () => {
                   clearTimeout(timer);

@@ -53,7 +53,10 @@ export const QUESTIONS = [
       }
       const answer = answerOf(dialog, params);
       await dialogs.answer(dialog.id, answer, actor);
-      return { message: answeredText(dialog, answer), data: { id: dialog.id, sessionId: dialog.sessionId } };
+      return {
+        message: answeredText(dialog, answer).in('en'),
+        data: { id: dialog.id, sessionId: dialog.sessionId },
+      };
     },
   }),
 ] as const;

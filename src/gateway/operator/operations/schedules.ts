@@ -144,7 +144,10 @@ async function add(
     ...options,
     ...(session === undefined ? {} : { chat: session.chat, chatKind: session.chatKind }),
   });
-  return { message: announce(schedule, gateway.deps.clock()), data: gateway.schedules.view(schedule) };
+  return {
+    message: announce(schedule, gateway.deps.clock()).in('en'),
+    data: gateway.schedules.view(schedule),
+  };
 }
 
 function told({ schedules }: Gateway, schedule: ScheduleRecord, what: string): CommandResult {

@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Gateway } from '../../gateway.ts';
+import { raw } from '../../language/chat-text.ts';
 import type { SessionRecord } from '../../sessions/sessions.ts';
 import type { LeasedSession } from '../operator.ts';
 import { findSession, type Seen } from './names.ts';
@@ -142,7 +143,7 @@ export const SESSIONS = [
       await outbox.post({
         chat: session.chat,
         meta: { kind: 'operator', sessionId: session.id },
-        parts: outbox.format(session.chat, params.text),
+        parts: outbox.format(session.chat, raw(params.text)),
       });
       conversations.note(session, 'operator', params.text);
       return { message: 'written' };

@@ -6,6 +6,8 @@ import type { Tx } from '../../../store/database.ts';
 import type { BusyMode } from '../../config/schema.ts';
 import { closest } from '../../config/suggest.ts';
 import type { Core } from '../../core.ts';
+import { ChatError } from '../../language/chat-error.ts';
+import { type ChatText, raw, say } from '../../language/chat-text.ts';
 import type { InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
 import { errorSentence } from '../../send/error-sentence.ts';
@@ -37,7 +39,7 @@ export interface ChatCommandsDeps extends Core {
   /** Hands a message that turned out to be none of our commands to its conversation. False: there is no room. */
   readonly passOn: (message: InboundMessage, tx: (tx: Tx) => void) => Promise<boolean>;
   /** Carries a command out and returns what the chat reads, empty for nothing. A GatewayError becomes its sentence. */
-  readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<string>;
+  readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<ChatText>;
 }
 
 /** What reception does with a message that may be a command. */
@@ -105,19 +107,19 @@ export class ChatCommands {
   }
 
   /** A word that is not ours: it may be the agent's own. */
-  async #ask(item: InboxItem, name: string, args: string): Promise<string | undefined> {
+  async #ask(item: InboxItem, name: string, args: string): Promise<ChatText | undefined> {
     const { words, cwdOf, passOn, inbox } = this.#deps;
     const own = await words.find(name, cwdOf(item.message));
     if (own === undefined) return unknownCommand(name);
     const passed = await passOn({ ...item.message, text: wordText(own, args) }, (tx) =>
       inbox.setState(tx, item, 'done'),
     );
-    return passed ? undefined : 'Too many messages are already queued.';
+    return passed ? undefined : say('receive.queueFull');
   }
 
   async #run(
     message: InboundMessage,
-    work: (item: InboxItem) => Promise<string | undefined>,
+    work: (item: InboxItem) => Promise<ChatText | undefined>,
     limitMs = COMMAND_MS,
   ): Promise<void> {
     const { db, inbox, clock } = this.#deps;
@@ -130,7 +132,7 @@ export class ChatCommands {
     if (item !== undefined) this.#begin(item, () => work(item), limitMs);
   }
 
-  #begin(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): void {
+  #begin(item: InboxItem, work: () => Promise<ChatText | undefined>, limitMs: number): void {
     const answered = this.#answer(item, work, limitMs)
       .catch((error: unknown) =>
         this.#deps.log.error('a command was not answered', { error: messageOf(error) }),
@@ -139,25 +141,26 @@ export class ChatCommands {
     this.#underway.add(answered);
   }
 
-  async #answer(item: InboxItem, work: () => Promise<string | undefined>, limitMs: number): Promise<void> {
+  async #answer(item: InboxItem, work: () => Promise<ChatText | undefined>, limitMs: number): Promise<void> {
     const { persist, inbox, outbox, log } = this.#deps;
     const { message } = item;
     const text = await withDeadline(limitMs, work).catch((error: unknown) => {
+      if (error instanceof ChatError) return error.text;
       if (error instanceof GatewayError)
-        return [errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' ');
+        return raw([errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' '));
       log.error('a command failed', { error: messageOf(error) });
-      return 'That did not work; the operator can see why in the log.';
+      return say('command.failed');
     });
     if (text === undefined) return;
     const row = await persist((tx) => {
       inbox.setState(tx, item, 'done');
-      const silent = text === '';
+      const silent = text.isEmpty;
       if (silent && message.promptId === undefined) return undefined;
       return outbox.add(tx, {
         chat: message.chat,
         meta: { kind: 'command', ...defined({ promptId: message.promptId }) },
         // A program waits for the outcome of its prompt, also when there is nothing to say.
-        parts: silent ? [{ text: '', plain: '' }] : outbox.format(message.chat, text),
+        parts: silent ? [{ text: '', plain: '' }] : outbox.format(message.chat, text, message.sender),
         replyTo: message.messageId,
       });
     });
@@ -170,10 +173,10 @@ function wordText(word: string, args: string): string {
   return args === '' ? `/${word}` : `/${word} ${args}`;
 }
 
-function unknownCommand(name: string): string {
+function unknownCommand(name: string): ChatText {
   const near = closest(
     name,
     CHAT_COMMANDS.map((row) => row.name),
   );
-  return `Unknown command /${name}.${near === undefined ? '' : ` Did you mean /${near}?`} Send /help for the list of commands.`;
+  return near === undefined ? say('command.unknown', { name }) : say('command.unknownNear', { name, near });
 }

@@ -1,9 +1,10 @@
+import { type ChatText, joined, raw, say } from '../../language/chat-text.ts';
+
 /** One table declares every chat command: platform menus, `/help` and the documentation come from it. */
 export interface ChatCommand {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly args?: string;
-  readonly help: string;
   /** May it run while the agent works? Those that may never wait for a turn. */
   readonly midTurn: boolean;
   /**
@@ -25,37 +26,32 @@ export interface ChatCommand {
 export const CHAT_COMMANDS = [
   {
     name: 'start',
-    help: 'Say hello and show how to begin.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
   },
-  { name: 'help', help: 'Show what I understand.', midTurn: true, who: 'everyone', control: 'own' },
+  { name: 'help', midTurn: true, who: 'everyone', control: 'own' },
   {
     name: 'new',
     aliases: ['reset'],
-    help: 'Start a new session; the old one is kept.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
   },
   {
     name: 'stop',
-    help: 'Stop the running turn and drop your queued messages.',
     midTurn: true,
     who: 'everyone',
     control: 'always',
   },
   {
     name: 'status',
-    help: 'Show what is running and queued.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
   },
   {
     name: 'sessions',
-    help: 'List your sessions of this chat.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -63,7 +59,6 @@ export const CHAT_COMMANDS = [
   {
     name: 'resume',
     args: '<n>',
-    help: 'Go back to session number n of /sessions.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -71,17 +66,15 @@ export const CHAT_COMMANDS = [
   {
     name: 'search',
     args: '<words>',
-    help: 'Search your sessions of this chat.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
   },
-  { name: 'retry', help: 'Run your last message again.', midTurn: true, who: 'everyone' },
-  { name: 'undo', help: 'Take your last message and its answer back.', midTurn: false, who: 'everyone' },
+  { name: 'retry', midTurn: true, who: 'everyone' },
+  { name: 'undo', midTurn: false, who: 'everyone' },
   {
     name: 'title',
     args: '<text>',
-    help: 'Give this session a title.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -89,27 +82,23 @@ export const CHAT_COMMANDS = [
   {
     name: 'model',
     args: '[name]',
-    help: 'Show or change the model of this session.',
     midTurn: false,
     who: 'listed',
   },
   {
     name: 'thinking',
     args: '[level]',
-    help: 'Show or change the thinking level.',
     midTurn: false,
     who: 'listed',
   },
   {
     name: 'compact',
-    help: 'Shorten what the agent remembers of this session.',
     midTurn: false,
     patient: true,
     who: 'listed',
   },
   {
     name: 'usage',
-    help: 'Show tokens and cost of this session and of you.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -117,14 +106,12 @@ export const CHAT_COMMANDS = [
   {
     name: 'queue',
     args: '<text>',
-    help: 'Queue a message for a turn of its own.',
     midTurn: true,
     who: 'everyone',
   },
   {
     name: 'steer',
     args: '<text>',
-    help: 'Send a message into the running turn.',
     midTurn: true,
     who: 'everyone',
   },
@@ -132,13 +119,11 @@ export const CHAT_COMMANDS = [
     name: 'bg',
     aliases: ['background'],
     args: '<text>',
-    help: 'Run a task in the background.',
     midTurn: true,
     who: 'listed',
   },
   {
     name: 'tasks',
-    help: 'List background tasks of this chat.',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -146,7 +131,6 @@ export const CHAT_COMMANDS = [
   {
     name: 'cancel',
     args: '<id>',
-    help: 'Cancel a background task.',
     midTurn: true,
     who: 'listed',
     control: 'always',
@@ -154,28 +138,24 @@ export const CHAT_COMMANDS = [
   {
     name: 'every',
     args: '<when> <text>',
-    help: 'Run a task again and again: /every weekday 09:00 <text>.',
     midTurn: true,
     who: 'listed',
   },
   {
     name: 'at',
     args: '<when> <text>',
-    help: 'Run a task once at a time: /at 18:30 <text>, /at +20m <text>.',
     midTurn: true,
     who: 'listed',
   },
   {
     name: 'schedules',
     args: '[pause|resume|run|remove <id>]',
-    help: 'List your schedules of this chat, or change one.',
     midTurn: true,
     who: 'listed',
   },
   {
     name: 'btw',
     args: '<text>',
-    help: 'Ask a side question: the agent only reads, and the session does not keep it.',
     midTurn: true,
     who: 'everyone',
     patient: true,
@@ -183,7 +163,6 @@ export const CHAT_COMMANDS = [
   {
     name: 'approve',
     args: '[once|session] [#n]',
-    help: 'Allow what the agent asks for.',
     midTurn: true,
     who: 'listed',
     control: 'always',
@@ -191,7 +170,6 @@ export const CHAT_COMMANDS = [
   {
     name: 'deny',
     args: '[#n]',
-    help: 'Refuse what the agent asks for.',
     midTurn: true,
     who: 'everyone',
     control: 'always',
@@ -199,7 +177,6 @@ export const CHAT_COMMANDS = [
   {
     name: 'answer',
     args: '[#n] <text>',
-    help: 'Answer a question of the agent.',
     midTurn: true,
     who: 'everyone',
     control: 'always',
@@ -207,7 +184,6 @@ export const CHAT_COMMANDS = [
   {
     name: 'owner',
     args: '[approve|deny|block|show|stop <id>]',
-    help: 'For owners, in a direct message: list what is waiting, or decide about it.',
     midTurn: true,
     who: 'everyone',
     control: 'always',
@@ -215,7 +191,13 @@ export const CHAT_COMMANDS = [
   },
   {
     name: 'whoami',
-    help: 'Show the id under which I know you.',
+    midTurn: true,
+    who: 'everyone',
+    control: 'own',
+  },
+  {
+    name: 'language',
+    args: '[code]',
     midTurn: true,
     who: 'everyone',
     control: 'own',
@@ -223,6 +205,8 @@ export const CHAT_COMMANDS = [
 ] as const satisfies readonly ChatCommand[];
 
 export type ChatCommandName = (typeof CHAT_COMMANDS)[number]['name'];
+
+export type NamedCommand = ChatCommand & { readonly name: ChatCommandName };
 
 export interface ParsedCommand {
   readonly name: string;
@@ -254,10 +238,18 @@ export function inMenus({ hidden }: ChatCommand): boolean {
   return hidden !== true;
 }
 
+/** What a command does, in one line. */
+export function helpOf(name: ChatCommandName): ChatText {
+  return say(`help.${name}`);
+}
+
 /** `/help`, from the table. */
-export function helpText(prefix: string): string {
-  return (CHAT_COMMANDS as readonly ChatCommand[])
-    .filter(inMenus)
-    .map((row) => `${prefix}${row.name}${row.args === undefined ? '' : ` ${row.args}`} – ${row.help}`)
-    .join('\n');
+export function helpText(prefix: string): ChatText {
+  const rows = CHAT_COMMANDS.filter((row) => inMenus(row));
+  return joined(
+    rows.map(({ name, ...row }: NamedCommand) =>
+      joined([raw(`${prefix}${name}${row.args === undefined ? '' : ` ${row.args}`}`), helpOf(name)], ' – '),
+    ),
+    '\n',
+  );
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../../../base/deadline.ts';
-import { GatewayError } from '../../../base/errors.ts';
 import { ownText } from '../../../base/own-text.ts';
 import type { AgentControl } from '../../agent/agent.ts';
 import type { Core } from '../../core.ts';
+import { ChatError } from '../../language/chat-error.ts';
+import { type ChatText, joined, raw, SILENCE, say } from '../../language/chat-text.ts';
+import { LANGUAGE_NAMES, LANGUAGES, readLanguage } from '../../language/languages.ts';
 import type { ChatRef, InboundMessage } from '../../model.ts';
 import type { ChatAnswers } from '../../questions/chat-answers.ts';
 import type { Schedules } from '../../schedules/schedules.ts';
@@ -11,10 +13,11 @@ import type { SaidHit } from '../../sessions/archive.ts';
 import { sessionTitle } from '../../sessions/session-view.ts';
 import type { SessionRecord, Sessions } from '../../sessions/sessions.ts';
 import type { Spending } from '../../spending/spending.ts';
+import { statusText } from '../../tasks/task-record.ts';
 import type { Tasks } from '../../tasks/tasks.ts';
 import type { Conversations } from '../../turns/conversations.ts';
 import type { SideQuestions } from '../../turns/side-questions.ts';
-import { type Usage, usageWords } from '../../usage.ts';
+import { type Usage, usageText } from '../../usage.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import { type ChatCommandName, commandRow, helpText } from './command-table.ts';
 import { createScheduleCommands } from './schedule-commands.ts';
@@ -39,7 +42,7 @@ export interface ExecuteDeps extends Core {
   readonly listed: (message: InboundMessage) => boolean;
   readonly answers: ChatAnswers;
   /** What an owner decides. */
-  readonly owner: (args: string, message: InboundMessage) => Promise<string>;
+  readonly owner: (args: string, message: InboundMessage) => Promise<ChatText>;
   /** `/word`, or `!word` where that is what people type. */
   readonly prefix: (chat: ChatRef) => string;
 }
@@ -50,11 +53,11 @@ export function createExecutor(deps: ExecuteDeps) {
 
   const current = (message: InboundMessage): SessionRecord | undefined => conversations.sessionOf(message);
   const need = (message: InboundMessage): SessionRecord =>
-    current(message) ?? fail('no_session', 'there is no session here yet', 'Write something first.');
+    current(message) ?? fail('no_session', say('command.noSession'), say('command.writeFirst'));
   /** Sessions of this conversation, the newest first. */
   const listOf = (message: InboundMessage): SessionRecord[] => sessions.ofKey(conversations.keyOf(message));
 
-  async function control(message: InboundMessage, command: AgentControl): Promise<string> {
+  async function control(message: InboundMessage, command: AgentControl): Promise<ChatText> {
     const session = need(message);
     const conversation = conversations.conversation(session);
     const answer = await conversation.control(command);
@@ -67,7 +70,7 @@ export function createExecutor(deps: ExecuteDeps) {
   }
 
   /** Work of the queue: what is written meanwhile waits behind it, and `/stop` ends it. */
-  async function compact(message: InboundMessage): Promise<string> {
+  async function compact(message: InboundMessage): Promise<ChatText> {
     const session = need(message);
     const conversation = conversations.conversation(session);
     let stopped: AbortSignal | undefined;
@@ -80,47 +83,44 @@ export function createExecutor(deps: ExecuteDeps) {
       if (stopped?.aborted !== true) throw error;
       // Whoever stopped it has a sentence already; a program waits for an answer to every prompt id.
       return stopped.reason === 'told' && message.promptId === undefined
-        ? ''
-        : 'Stopped. Nothing was compacted.';
+        ? SILENCE
+        : say('command.notCompacted');
     }
   }
 
   /** In a chat that people share, only the last turn of all can be taken back, by whoever it belongs to. */
-  async function undo(message: InboundMessage): Promise<string> {
+  async function undo(message: InboundMessage): Promise<ChatText> {
     const session = need(message);
     const conversation = conversations.conversation(session);
-    if (conversation.undo === undefined) return 'This agent cannot undo a turn. /new starts a new session.';
-    if (!(conversations.queue(session.id)?.idle ?? true))
-      return '/undo has to wait until I am done. /stop ends the running turn.';
+    if (conversation.undo === undefined) return say('command.noUndo');
+    if (!(conversations.queue(session.id)?.idle ?? true)) return say('command.busy', { name: 'undo' });
     const owner = inbox.lastOf(session.id)?.message.sender.id;
-    if (owner !== undefined && owner !== message.sender.id)
-      return 'The last turn is not yours, so you cannot undo it.';
+    if (owner !== undefined && owner !== message.sender.id) return say('command.notYourTurn');
     const { text } = await conversation.undo();
     session.sessionFile = conversation.sessionFile ?? session.sessionFile;
     await conversations.save(session);
     const words = sessionTitle(text);
     conversations.note(session, 'notice', `undone: ${words}`);
-    return `Undid “${words}” and the answer to it. Changes to files remain. /retry runs it again.`;
+    return say('command.undone', { words });
   }
 
-  const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<string>> = {
+  const actions: Record<ChatCommandName, (args: string, message: InboundMessage) => Promise<ChatText>> = {
     // Telegram sends it when a person opens the bot; what a link adds to it means nothing to somebody who has access.
-    start: async (_args, message) =>
-      `Hi! Send me a message, and I get to work. ${deps.prefix(message.chat)}help lists the commands.`,
+    start: async (_args, message) => say('command.hello', { prefix: deps.prefix(message.chat) }),
     help: async (_args, message) => helpText(deps.prefix(message.chat)),
     async new(_args, message) {
       const session = current(message);
-      if (session === undefined) return 'This is a new session already.';
+      if (session === undefined) return say('command.newAlready');
       await conversations.endSession(session, 'new session asked for');
-      return 'Started a new session. /resume goes back to the old one.';
+      return say('command.newStarted');
     },
     async stop(_args, message) {
       const session = current(message);
       const { id: senderId } = message.sender;
       if (session === undefined)
         return sideQuestions.stop(message.chat.platform, [senderId], true)
-          ? 'Stopped.'
-          : 'Nothing is running.';
+          ? say('command.stopped')
+          : say('command.nothingRuns');
       const result = conversations.queue(session.id)?.stop(senderId, true);
       // Said once it is true for good; a store that is slow is no reason to keep a person waiting.
       if (result !== undefined) await settlesWithin(result.stored, SOON_MS);
@@ -132,34 +132,38 @@ export function createExecutor(deps: ExecuteDeps) {
       const aside = sideQuestions.stop(message.chat.platform, [senderId], true);
       const dropped = (result?.dropped ?? 0) + offers.length;
       const said = [
-        ...(result?.aborted || aside ? ['Stopped.'] : []),
-        ...(dropped === 0 ? [] : [`Dropped ${count(dropped, 'queued message')}.`]),
+        ...(result?.aborted || aside ? [say('command.stopped')] : []),
+        ...(dropped === 0 ? [] : [say('command.dropped', { n: dropped })]),
       ];
-      return said.length === 0 ? 'Nothing is running.' : said.join(' ');
+      return said.length === 0 ? say('command.nothingRuns') : joined(said, ' ');
     },
     async status(_args, message) {
       const session = current(message);
-      if (session === undefined) return 'No session yet. Write something.';
+      if (session === undefined) return say('command.statusNone');
       const view = conversations.view(session);
+      const state = say(`state.${conversations.queue(session.id)?.doing ?? view.state}`);
       const lines = [
-        `Session: ${view.title || view.id}`,
-        `State: ${conversations.queue(session.id)?.doing ?? view.state}${view.current === undefined ? '' : ` – ${view.current}`}`,
-        `Waiting: ${view.waiting}`,
-        `Turns: ${view.turns}`,
-        ...(view.model === undefined ? [] : [`Model: ${view.model}`]),
+        say('command.session', { title: view.title || view.id }),
+        view.current === undefined
+          ? say('command.state', { state })
+          : say('command.stateOf', { state, current: view.current }),
+        say('command.waiting', { n: view.waiting }),
+        say('command.turns', { n: view.turns }),
+        ...(view.model === undefined ? [] : [say('command.model', { name: view.model })]),
       ];
-      return lines.join('\n');
+      return joined(lines, '\n');
     },
     async sessions(_args, message) {
       const list = listOf(message);
-      if (list.length === 0) return 'No sessions yet.';
-      return list
-        .slice(0, 20)
-        .map(
-          (each, i) =>
-            `${i + 1}. ${each.title || '(no title)'}${each.endedAt === undefined ? ' (current)' : ''}`,
-        )
-        .join('\n');
+      if (list.length === 0) return say('command.noSessions');
+      const titles = list.slice(0, 20).map(({ title, endedAt }) => {
+        const shown = title === '' ? say('command.untitled') : raw(title);
+        return endedAt === undefined ? say('command.current', { title: shown }) : shown;
+      });
+      return joined(
+        titles.map((title, i) => joined([raw(`${i + 1}. `), title], '')),
+        '\n',
+      );
     },
     async resume(args, message) {
       const list = listOf(message);
@@ -167,14 +171,14 @@ export function createExecutor(deps: ExecuteDeps) {
       if (chosen === undefined)
         fail(
           'no_such_session',
-          args === '' ? 'there is no earlier session' : `there is no session number ${args}`,
-          '/sessions lists them.',
+          args === '' ? say('command.noEarlier') : say('command.noSuchSession', { n: args }),
+          say('command.sessionsLists'),
         );
       await conversations.reopen(chosen);
-      return `Back in: ${chosen.title || chosen.id}`;
+      return say('command.back', { title: chosen.title || chosen.id });
     },
     async search(args, message) {
-      if (args === '') return 'Send the words to look for: /search <words>';
+      if (args === '') return say('command.searchWhat');
       // What was said elsewhere stays there: another chat has other readers.
       const list = listOf(message);
       const found = await deps.search(
@@ -182,27 +186,38 @@ export function createExecutor(deps: ExecuteDeps) {
         SEARCH_HITS,
         list.map(({ id }) => id),
       );
-      if (found.length === 0) return 'Nothing was found in your sessions of this chat.';
-      return found
-        .map(({ sessionId, entry }) => {
-          const n = list.findIndex(({ id }) => id === sessionId) + 1;
-          const who = entry.role === 'user' ? (entry.name ?? 'you') : entry.role;
-          const day = new Date(entry.at).toISOString().slice(0, 10);
-          return `${n}. ${day} ${who}: ${entry.text.replaceAll(/\s+/gu, ' ').trim()}`;
-        })
-        .concat('/resume <n> goes back to that session.')
-        .join('\n');
+      if (found.length === 0) return say('command.searchNone');
+      return joined(
+        [
+          ...found.map(({ sessionId, entry }) => {
+            const n = list.findIndex(({ id }) => id === sessionId) + 1;
+            const who =
+              entry.role !== 'user'
+                ? raw(entry.role)
+                : entry.name === undefined
+                  ? say('command.searchYou')
+                  : raw(entry.name);
+            const day = new Date(entry.at).toISOString().slice(0, 10);
+            return joined(
+              [raw(`${n}. ${day} `), who, raw(`: ${entry.text.replaceAll(/\s+/gu, ' ').trim()}`)],
+              '',
+            );
+          }),
+          say('command.searchBack'),
+        ],
+        '\n',
+      );
     },
     async retry(_args, message) {
       const session = need(message);
       const offers = inbox.offered(session.id, message.sender.id);
       if (offers.length > 0) return retryOffers(session, offers);
       if (conversations.queue(session.id)?.current?.message.sender.id === message.sender.id)
-        return 'I am still working on your last message.';
+        return say('command.retryWorking');
       const last = inbox.last(session.id, message.sender.id);
-      if (last === undefined) return 'There is nothing to run again.';
-      if (last.message.textForgotten) return 'That message was too long to be kept. Please send it again.';
-      if (!conversations.hasRoom(session.id)) return 'Too many messages are already queued.';
+      if (last === undefined) return say('command.retryNothing');
+      if (last.message.textForgotten) return say('command.retryForgotten');
+      if (!conversations.hasRoom(session.id)) return say('receive.queueFull');
       const { promptId, ...rest } = last.message;
       const again = await persist((tx) =>
         inbox.add(
@@ -219,15 +234,16 @@ export function createExecutor(deps: ExecuteDeps) {
         ),
       );
       conversations.enqueue(again, session, 'queue');
-      return 'Running your last message again.';
+      return say('command.retrying');
     },
     undo: (_args, message) => undo(message),
     async title(args, message) {
       const session = need(message);
-      if (args === '') return `Title: ${session.title || '(none)'}`;
+      if (args === '')
+        return say('command.title', { title: session.title === '' ? say('command.noTitle') : session.title });
       session.title = ownText(args.replaceAll('\n', ' ').slice(0, 80).toWellFormed());
       await conversations.save(session);
-      return `Title: ${session.title}`;
+      return say('command.title', { title: session.title });
     },
     model: (args, message) =>
       control(message, args === '' ? { type: 'model' } : { type: 'model', name: args }),
@@ -238,24 +254,26 @@ export function createExecutor(deps: ExecuteDeps) {
       const session = current(message);
       const { platform } = message.chat;
       const lines = [
-        ...(session === undefined ? [] : [`This session: ${usageWords(usage.ofSession(session.id))}`]),
-        `You today: ${usageWords(usage.ofSender(platform, message.sender.id, true))}`,
-        `You in total: ${usageWords(usage.ofSender(platform, message.sender.id, false))}`,
+        ...(session === undefined
+          ? []
+          : [say('command.usageSession', { usage: usageText(usage.ofSession(session.id)) })]),
+        say('command.usageToday', { usage: usageText(usage.ofSender(platform, message.sender.id, true)) }),
+        say('command.usageTotal', { usage: usageText(usage.ofSender(platform, message.sender.id, false)) }),
         ...deps.spending.ownLines(message),
       ];
-      return lines.join('\n');
+      return joined(lines, '\n');
     },
-    queue: async () => 'Add the text to queue: /queue <text>',
-    steer: async () => 'Add the text to send into the running turn: /steer <text>',
+    queue: async () => say('command.queueWhat'),
+    steer: async () => say('command.steerWhat'),
     async bg(args, message) {
-      if (args === '') return 'Describe the task: /bg <text>';
+      if (args === '') return say('command.bgWhat');
       const task = await tasks.start({
         command: args,
         parentSessionId: current(message)?.id ?? null,
         chat: message.chat,
         senderId: message.sender.id,
       });
-      return `Started task ${task.id}. /tasks shows it, /cancel ${task.id} ends it.`;
+      return say('command.bgStarted', { id: task.id });
     },
     async tasks(_args, message) {
       const mine = tasks
@@ -263,46 +281,79 @@ export function createExecutor(deps: ExecuteDeps) {
         .filter((task) => sameChat(task.chat, message))
         .slice(-20)
         .reverse();
-      if (mine.length === 0) return 'No background tasks.';
-      return mine
-        .map((task) => `${task.id}  ${task.status}  ${task.progress}%  ${task.command.slice(0, 60)}`)
-        .join('\n');
+      if (mine.length === 0) return say('command.noTasks');
+      return joined(
+        mine.map((task) =>
+          joined(
+            [raw(task.id), statusText(task.status), raw(`${task.progress}%`), raw(task.command.slice(0, 60))],
+            '  ',
+          ),
+        ),
+        '\n',
+      );
     },
     async cancel(args, message) {
       const task = tasks.get(args);
       if (task === undefined || !sameChat(task.chat, message))
-        fail('task_not_found', `no task of this chat has the id "${args}"`, '/tasks lists them.');
+        fail('task_not_found', say('command.noSuchTask', { id: args }), say('command.tasksLists'));
       await tasks.cancel(task.id);
-      return `Cancelling ${task.id}.`;
+      return say('command.cancelling', { id: task.id });
     },
     ...createScheduleCommands(deps),
     btw: async (args, message) =>
-      args === ''
-        ? 'Add your question: /btw <text>'
-        : sideQuestions.ask({ ...message, text: args }, current(message)),
+      args === '' ? say('command.btwWhat') : sideQuestions.ask({ ...message, text: args }, current(message)),
     approve: (args, message) => deps.answers.approve(args, message),
     deny: (args, message) => deps.answers.deny(args, message),
     answer: (args, message) => deps.answers.answer(args, message),
     owner: (args, message) => deps.owner(args, message),
     whoami: async (_args, message) =>
-      `${message.sender.name}\nplatform: ${message.chat.platform}\nid: ${message.sender.id}${(message.sender.aliases ?? []).map((alias) => `\nalso: ${alias}`).join('')}`,
+      joined(
+        [
+          say('command.whoami', {
+            name: message.sender.name,
+            platform: message.chat.platform,
+            id: message.sender.id,
+          }),
+          ...(message.sender.aliases ?? []).map((id) => say('command.alias', { id })),
+        ],
+        '\n',
+      ),
+    language: (args, message) => language(args, message),
   };
 
-  async function retryOffers(session: SessionRecord, offers: readonly InboxItem[]): Promise<string> {
+  /** Shows the language of this person, or changes it. */
+  async function language(args: string, message: InboundMessage): Promise<ChatText> {
+    const { readers } = deps;
+    const codes = ['auto', ...LANGUAGES].join(', ');
+    const nameOf = (): ChatText => raw(LANGUAGE_NAMES[readers.of(message.chat, message.sender)]);
+    if (args === '') {
+      const values = { name: nameOf(), prefix: deps.prefix(message.chat), codes };
+      const chosen = readers.chosen(message) ?? 'auto';
+      return chosen === 'auto' ? say('command.languageAuto', values) : say('command.languageIs', values);
+    }
+    const chosen = readLanguage(args);
+    if (chosen === undefined) return say('command.languageUnknown', { word: args.slice(0, 40), codes });
+    await readers.choose(message, chosen);
+    return chosen === 'auto'
+      ? say('command.languageSetAuto', { name: nameOf() })
+      : say('command.languageSet');
+  }
+
+  async function retryOffers(session: SessionRecord, offers: readonly InboxItem[]): Promise<ChatText> {
     const now = clock();
     const taken = await persist((tx) => offers.filter((offer) => inbox.takeOffer(tx, offer.id, now)));
     for (const offer of taken)
       conversations.enqueue({ ...offer, state: 'queued', acceptedAt: now }, session, 'queue');
-    return taken.length === 1 ? 'Running it.' : `Running ${count(taken.length, 'message')}.`;
+    return taken.length === 1 ? say('command.runningIt') : say('command.runningThem', { n: taken.length });
   }
 
-  return async (name: ChatCommandName, args: string, message: InboundMessage): Promise<string> => {
+  return async (name: ChatCommandName, args: string, message: InboundMessage): Promise<ChatText> => {
     const row = commandRow(name);
-    if (row.who === 'listed' && !deps.listed(message)) return `/${name} is available to approved users only.`;
+    if (row.who === 'listed' && !deps.listed(message)) return say('command.approvedOnly', { name });
     const session = current(message);
     const queue = session === undefined ? undefined : conversations.queue(session.id);
     const working = queue?.current !== undefined || queue?.doing !== undefined;
-    if (working && !row.midTurn) return `/${name} has to wait until I am done. /stop ends the running turn.`;
+    if (working && !row.midTurn) return say('command.busy', { name });
     return actions[name](args, message);
   };
 }
@@ -311,10 +362,6 @@ function sameChat(chat: { platform: string; chatId: string } | undefined, messag
   return chat?.platform === message.chat.platform && chat.chatId === message.chat.chatId;
 }
 
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
-}
-
-function fail(code: string, message: string, hint: string): never {
-  throw new GatewayError(code, message, { status: 404, hint });
+function fail(code: string, message: ChatText, hint: ChatText): never {
+  throw new ChatError(code, message, { status: 404, hint });
 }

@@ -1,12 +1,14 @@
 /** `/every`, `/at` and `/schedules`: what a person of a chat does to schedules, their own ones only. */
+
 import type { Clock } from '../../../base/clock.ts';
-import { GatewayError } from '../../../base/errors.ts';
+import { ChatError } from '../../language/chat-error.ts';
+import { type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import type { InboundMessage, ScheduleView } from '../../model.ts';
 import { announce } from '../../schedules/announce.ts';
-import { writeTime } from '../../schedules/local-time.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
-import type { ScheduleRecord } from '../../schedules/schedule-record.ts';
+import { pausedText, type ScheduleRecord, whenText } from '../../schedules/schedule-record.ts';
 import type { Schedules } from '../../schedules/schedules.ts';
+import { statusText } from '../../tasks/task-record.ts';
 
 const USAGE = '/schedules pause|resume|run|remove <id>';
 const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'list'>> = {
@@ -33,7 +35,7 @@ export function createScheduleCommands({
     args: string,
     message: InboundMessage,
     parse: (text: string, zone: string, now: number) => ParsedSchedule,
-  ): Promise<string> {
+  ): Promise<ChatText> {
     const now = clock();
     const schedule = await schedules.add({
       parsed: parse(args, schedules.zone, now),
@@ -43,7 +45,7 @@ export function createScheduleCommands({
       senderId: message.sender.id,
       senderName: message.sender.name,
     });
-    return `${announce(schedule, now)} /schedules lists yours.`;
+    return joined([announce(schedule, now), say('schedule.listsYours')], ' ');
   }
 
   /** Those that this person made in this chat, the next one first. */
@@ -64,49 +66,54 @@ export function createScheduleCommands({
   return {
     every: (args: string, message: InboundMessage) => add(args, message, parseEvery),
     at: (args: string, message: InboundMessage) => add(args, message, parseAt),
-    async schedules(args: string, message: InboundMessage): Promise<string> {
+    async schedules(args: string, message: InboundMessage): Promise<ChatText> {
       const [word = 'list', id, ...more] = args.split(/\s+/).filter((each) => each !== '');
       const verb = VERBS[word.toLowerCase()];
       if (verb === 'list') {
         const shown = own(message).filter(
           ({ endedAt }) => word.toLowerCase() === 'all' || endedAt === undefined,
         );
-        if (shown.length === 0) return 'No schedules. /every 30m <text> or /at 18:30 <text> makes one.';
-        return shown.map((each) => line(schedules.view(each))).join('\n');
+        if (shown.length === 0) return say('schedule.none');
+        return joined(
+          shown.map((each) => line(schedules.view(each), whenText(each))),
+          '\n',
+        );
       }
       if (verb === undefined || id === undefined || more.length > 0)
-        throw new GatewayError('bad_schedule', 'I did not understand that', { status: 400, hint: USAGE });
+        throw new ChatError('bad_schedule', say('schedule.notUnderstood'), { status: 400, hint: raw(USAGE) });
       const mine = own(message).find((each) => each.id === id.toLowerCase());
       if (mine === undefined)
-        throw new GatewayError('schedule_not_found', `you have no schedule ${id} here`, {
+        throw new ChatError('schedule_not_found', say('schedule.notFound', { id }), {
           status: 404,
-          hint: '/schedules lists yours.',
+          hint: say('schedule.listsYours'),
         });
       switch (verb) {
         case 'pause':
           await schedules.pause(mine.id);
-          return `${mine.id} is paused. /schedules resume ${mine.id} resumes it.`;
+          return say('schedule.paused', { id: mine.id });
         case 'resume':
           return announce(await schedules.resume(mine.id), clock());
         case 'run':
-          return `${mine.id} runs now as ${(await schedules.run(mine.id)).id}.`;
+          return say('schedule.runs', { id: mine.id, task: (await schedules.run(mine.id)).id });
         case 'remove':
           await schedules.remove(mine.id);
-          return `${mine.id} is removed.`;
+          return say('schedule.removed', { id: mine.id });
       }
     },
   };
 }
 
-function line(view: ScheduleView): string {
-  const { id, when, timezone, prompt, nextRunAt, state, pauseReason, lastStatus } = view;
+function line(view: ScheduleView, when: ChatText): ChatText {
+  const { id, timezone, prompt, nextRunAt, state, pauseReason, lastStatus } = view;
   const next =
     state === 'active' && nextRunAt !== undefined
-      ? `next ${writeTime(nextRunAt, timezone)}`
+      ? say('schedule.lineNext', { time: moment(nextRunAt, timezone) })
       : state === 'paused'
-        ? (pauseReason ?? 'paused')
-        : 'over';
-  const last = lastStatus === undefined ? '' : `, last run ${lastStatus.replace('_', ' ')}`;
+        ? pausedText(pauseReason)
+        : say('schedule.over');
+  const last = lastStatus === undefined ? [] : [say('schedule.lastRun', { status: statusText(lastStatus) })];
   const text = prompt.replaceAll(/\s+/g, ' ');
-  return `${id}  ${when} (${timezone}), ${next}${last}: ${text.length > 60 ? `${text.slice(0, 59).toWellFormed()}…` : text}`;
+  const shown = text.length > 60 ? `${text.slice(0, 59).toWellFormed()}…` : text;
+  const facts = joined([joined([raw(`${id}  `), when, raw(` (${timezone})`)], ''), next, ...last], ', ');
+  return joined([facts, raw(`: ${shown}`)], '');
 }

@@ -1,0 +1,160 @@
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Database } from '../../store/database.ts';
+import type { Settings } from '../config/settings.ts';
+import type { ChatRef, InboundMessage, Sender } from '../model.ts';
+import { isLoaded, loadCatalogue } from './catalogues.ts';
+import { type Language, type LanguageSetting, languageOf, readLanguage } from './languages.ts';
+
+/** What is known of a person. */
+interface Known {
+  /** What the platform says about them. */
+  readonly code: Language | undefined;
+  /** What they have chosen with `/language`; undefined: nothing. */
+  readonly chosen: LanguageSetting | undefined;
+}
+
+const NOTHING: Known = { code: undefined, chosen: undefined };
+
+/** People and chats that are remembered; the oldest are forgotten first. */
+const MOST = 20_000;
+
+/** The order of what decides: the person's own choice, the configuration, what the platform says, English. */
+export function languageFor(known: Known | undefined, configured: LanguageSetting): Language {
+  const setting = known?.chosen ?? configured;
+  return setting === 'auto' ? (known?.code ?? 'en') : setting;
+}
+
+/** Who reads which language. */
+export class Readers {
+  readonly #db: Database;
+  readonly #settings: Pick<Settings, 'language'>;
+  readonly #log: Logger;
+  readonly #people = new Map<string, Known>();
+  /** The person whose language a chat has: in a direct message the only one, in a group the last who called the bot. */
+  readonly #chats = new Map<string, string>();
+
+  constructor(db: Database, settings: Pick<Settings, 'language'>, log: Logger) {
+    this.#db = db;
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  /** What the last run has stored; resolves when every language that may be needed at once is read. */
+  async load(): Promise<void> {
+    for (const row of this.#db.all('SELECT platform, person_id, chat_id, code, chosen FROM languages')) {
+      const person = personKey(String(row['platform']), String(row['person_id']));
+      this.#people.set(person, {
+        code: languageOf(textOf(row['code'])),
+        chosen: readLanguage(textOf(row['chosen']) ?? ''),
+      });
+      const chat = textOf(row['chat_id']);
+      if (chat !== undefined) this.#chats.set(personKey(String(row['platform']), chat), person);
+    }
+    const used = new Set<Language>(this.#settings.language().used);
+    for (const known of this.#people.values()) used.add(languageFor(known, 'auto'));
+    await Promise.all([...used].map((language) => this.#ready(language)));
+  }
+
+  /** A person wrote: from now on their chat is answered in their language. Resolves when that language is read. */
+  async heard(
+    message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender' | 'language' | 'mentioned'>,
+  ): Promise<void> {
+    const { chat, chatKind, sender } = message;
+    const key = personKey(chat.platform, sender.id);
+    const code = languageOf(message.language);
+    const known = this.#people.get(key);
+    if (code !== undefined && known?.code !== code)
+      remember(this.#people, key, { ...(known ?? NOTHING), code });
+    if (this.#people.has(key) && (chatKind === 'dm' || message.mentioned))
+      remember(this.#chats, personKey(chat.platform, chat.chatId), key);
+    await this.#ready(this.of(chat, sender));
+  }
+
+  /** A person who has access wrote: their language is known after a restart. Never rejects. */
+  async keep(message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender'>): Promise<void> {
+    const { platform, chatId } = message.chat;
+    const known = this.#people.get(personKey(platform, message.sender.id));
+    if (known === undefined) return;
+    const row = this.#db.get(
+      'SELECT chat_id, code, chosen FROM languages WHERE platform = ? AND person_id = ?',
+      [platform, message.sender.id],
+    );
+    const chat = message.chatKind === 'dm' ? chatId : textOf(row?.['chat_id']);
+    if (
+      row !== undefined &&
+      textOf(row['code']) === known.code &&
+      textOf(row['chosen']) === known.chosen &&
+      textOf(row['chat_id']) === chat
+    )
+      return;
+    await this.#db
+      .write((tx) =>
+        tx.run(
+          'INSERT OR REPLACE INTO languages (platform, person_id, chat_id, code, chosen) VALUES (?,?,?,?,?)',
+          [platform, message.sender.id, chat ?? null, known.code ?? null, known.chosen ?? null],
+        ),
+      )
+      .catch((error: unknown) =>
+        this.#log.warn('the language of a person was not stored', { error: messageOf(error) }),
+      );
+  }
+
+  /** The language of a person in a chat; without a person that of the chat. */
+  of(chat: Pick<ChatRef, 'platform' | 'chatId'>, person?: Pick<Sender, 'id'>): Language {
+    const key =
+      person === undefined
+        ? this.#chats.get(personKey(chat.platform, chat.chatId))
+        : personKey(chat.platform, person.id);
+    const known = key === undefined ? undefined : this.#people.get(key);
+    const language = languageFor(known, this.#settings.language(chat).setting);
+    if (!isLoaded(language)) void this.#ready(language);
+    return language;
+  }
+
+  /** What this person has chosen. */
+  chosen({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): LanguageSetting | undefined {
+    return this.#people.get(personKey(chat.platform, sender.id))?.chosen;
+  }
+
+  /** The person's own choice; resolves when it is stored and its language is read. */
+  async choose(
+    message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender' | 'language' | 'mentioned'>,
+    chosen: LanguageSetting,
+  ): Promise<void> {
+    const key = personKey(message.chat.platform, message.sender.id);
+    remember(this.#people, key, { ...(this.#people.get(key) ?? NOTHING), chosen });
+    await this.heard(message);
+    await this.keep(message);
+  }
+
+  /** Nothing is known about these people any more. */
+  forget(platform: string, ids: readonly string[]): void {
+    for (const id of ids) this.#people.delete(personKey(platform, id));
+  }
+
+  async #ready(language: Language): Promise<void> {
+    await loadCatalogue(language).catch((error: unknown) =>
+      this.#log.error('a language could not be read, so English is used', {
+        language,
+        error: messageOf(error),
+      }),
+    );
+  }
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= MOST) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}
+
+function personKey(platform: string, id: string): string {
+  return JSON.stringify([platform, id]);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

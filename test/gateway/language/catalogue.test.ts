@@ -1,0 +1,127 @@
+/** Every language has every message, with the same values and the plural forms that its grammar needs. */
+import { describe, expect, it } from 'vitest';
+import { loadCatalogue, type MessageKey } from '../../../src/gateway/language/catalogues.ts';
+import { english } from '../../../src/gateway/language/english/english.ts';
+import { formatMessage, type Piece, parseMessage } from '../../../src/gateway/language/icu.ts';
+import { LANGUAGES, LOCALES, languageOf, readLanguage } from '../../../src/gateway/language/languages.ts';
+
+const keys = Object.keys(english) as MessageKey[];
+
+interface Use {
+  readonly name: string;
+  readonly kind: string;
+}
+
+function usesOf(pieces: readonly Piece[]): Use[] {
+  return pieces.flatMap((piece): Use[] => {
+    switch (piece.kind) {
+      case 'argument':
+      case 'number':
+        return [{ name: piece.name, kind: piece.kind }];
+      case 'plural':
+      case 'select':
+        return [{ name: piece.name, kind: piece.kind }, ...[...piece.options.values()].flatMap(usesOf)];
+      default:
+        return [];
+    }
+  });
+}
+
+function pluralsOf(pieces: readonly Piece[]): (readonly string[])[] {
+  return pieces.flatMap((piece) =>
+    piece.kind === 'plural' || piece.kind === 'select'
+      ? [
+          ...(piece.kind === 'plural' ? [[...piece.options.keys()]] : []),
+          ...[...piece.options.values()].flatMap(pluralsOf),
+        ]
+      : [],
+  );
+}
+
+/** What a text has to keep as it is: commands, words in angle brackets, config names. */
+function fixedWords(text: string): string[] {
+  return [
+    ...(text.match(/(?<![\w/{}])\/[a-z]{2,}(?:-[a-z]+)*/g) ?? []),
+    ...(text.match(/<[a-z]+>|--[a-z-]+|config\.json|rate_limited|sha256/g) ?? []),
+  ].sort();
+}
+
+const SAMPLES = [0, 1, 2, 3, 5, 11, 21, 100, 1_000_000];
+
+describe.each(LANGUAGES)('%s', (language) => {
+  it('has exactly the messages of English', async () => {
+    expect(Object.keys(await loadCatalogue(language)).sort()).toEqual([...keys].sort());
+  });
+
+  it('uses the same values in each, and keeps commands and codes', async () => {
+    const catalogue = await loadCatalogue(language);
+    const wrong = keys.filter((key) => {
+      const names = (text: string): string =>
+        [...new Set(usesOf(parseMessage(text)).map(({ name }) => name))].sort().join();
+      const unique = (text: string): string => [...new Set(fixedWords(text))].join();
+      return names(catalogue[key]) !== names(english[key]) || unique(catalogue[key]) !== unique(english[key]);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('has the plural forms of its grammar, and no others', async () => {
+    const catalogue = await loadCatalogue(language);
+    const needed = new Intl.PluralRules(LOCALES[language])
+      .resolvedOptions()
+      .pluralCategories.filter((name) => !(name === 'many' && ['fr', 'es', 'pt'].includes(language)));
+    const wrong = keys.flatMap((key) =>
+      pluralsOf(parseMessage(catalogue[key])).flatMap((options) => {
+        const named = options.filter((name) => !name.startsWith('='));
+        // English says "=1" where the other forms are one and the same.
+        const missing = needed.filter(
+          (name) => !named.includes(name) && !(options.includes('=1') && name === 'one'),
+        );
+        const extra = named.filter((name) => name !== 'many' && !(needed as string[]).includes(name));
+        return [...missing, ...extra].map((name) => `${key}: ${name}`);
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('is written without gaps: no message is empty or ends in a blank', async () => {
+    const catalogue = await loadCatalogue(language);
+    const faults = keys.flatMap((key) => {
+      const pieces = parseMessage(catalogue[key]);
+      return SAMPLES.flatMap((n) => {
+        const values = Object.fromEntries(usesOf(pieces).map(({ name }) => [name, n]));
+        const text = formatMessage(pieces, values, LOCALES[language]);
+        return text.trim() === '' || text !== text.trim() || /undefined|NaN/.test(text)
+          ? [`${key}: "${text}"`]
+          : [];
+      });
+    });
+    expect(faults).toEqual([]);
+  });
+
+  it('has labels that fit every button, and texts that fit every platform in one message', async () => {
+    const catalogue = await loadCatalogue(language);
+    // Discord: 80 characters, Slack: 75 with what stands around them; Twitch: 500 bytes a line in one of several.
+    const labels = keys.filter((key) => key.startsWith('button.') || key.startsWith('resume.'));
+    expect(
+      labels.filter(
+        (key) => /^(button|resume\.(continue|look|drop))/.test(key) && catalogue[key].length > 25,
+      ),
+    ).toEqual([]);
+    // Telegram shows 256 characters of a command's description, Discord 100.
+    expect(keys.filter((key) => key.startsWith('help.') && catalogue[key].length > 100)).toEqual([]);
+    expect(keys.filter((key) => catalogue[key].length > 500)).toEqual([]);
+  });
+});
+
+it('reads the codes of platforms and the words of people', () => {
+  expect(['de', 'de-AT', 'pt_BR', 'EN-us', 'xx', '', undefined].map(languageOf)).toEqual([
+    'de',
+    'de',
+    ...(languageOf('pt') === undefined ? [undefined] : ['pt']),
+    'en',
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(['auto', 'Deutsch', 'DE', 'klingon'].map(readLanguage)).toEqual(['auto', 'de', 'de', undefined]);
+});
