@@ -143,13 +143,17 @@ export class Gateway {
     return secret;
   }
 
-  /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
-  async open(): Promise<void> {
+  async #load(): Promise<void> {
     this.sessions.load(this.deps.stores.sessions);
     await this.#parts.readers.load();
     this.handoffs.load();
     this.bindings.load();
     this.access.load();
+  }
+
+  /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
+  async open(): Promise<void> {
+    await this.#load();
     this.tasks.load();
     this.schedules.load();
     this.spending.load();
@@ -162,11 +166,7 @@ export class Gateway {
   async start(): Promise<void> {
     this.#state = 'starting';
     this.#startedAt = this.deps.clock();
-    this.sessions.load(this.deps.stores.sessions);
-    await this.#parts.readers.load();
-    this.handoffs.load();
-    this.bindings.load();
-    this.access.load();
+    await this.#load();
     await this.access.audit.chain();
     this.dialogs.load();
     await this.notify.start({
