@@ -16,6 +16,7 @@ import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
 import { finishRestore } from './gateway/backup/restore.ts';
+import { clientSecret } from './gateway/client-secret.ts';
 import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
 import { ConfigEdits, isLive } from './gateway/config/edits.ts';
@@ -181,7 +182,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         ? undefined
         : (options.agent ?? (await createAgentFor(settings, folder, logs.logger('agent'), agentEnv)));
     const sockets = createWebSocketAdapter({
-      secret: await Gateway.clientSecret(sessions),
+      secret: await clientSecret(sessions),
       background: (chat, sender, request) => gateway.startClientTask(chat, sender, request),
       ownSession: (chat, sender, sessionId) => gateway.checkOwnSession(chat, sender, sessionId),
     });

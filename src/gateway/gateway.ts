@@ -1,8 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { settlesWithin } from '../base/deadline.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
-import type { Database } from '../store/database.ts';
 import { StoreHealth } from '../store/health.ts';
 import type { Agent, AgentCheck } from './agent/agent.ts';
 import type { ModelUse } from './agent/model-call.ts';
@@ -132,15 +131,6 @@ export class Gateway {
   /** What was refused, dropped, reset, retried or given up last, and why; oldest first. */
   decisions(limit: number): readonly DecisionView[] {
     return this.#parts.cores.decisions.last(limit);
-  }
-
-  /** A secret of this installation, made once: signs the identities of WebSocket clients. */
-  static async clientSecret(db: Database): Promise<string> {
-    const known = db.get("SELECT value FROM facts WHERE name = 'client_secret'")?.['value'];
-    if (typeof known === 'string') return known;
-    const secret = randomBytes(32).toString('hex');
-    await db.write((tx) => tx.run("INSERT INTO facts (name, value) VALUES ('client_secret', ?)", [secret]));
-    return secret;
   }
 
   async #load(): Promise<void> {
