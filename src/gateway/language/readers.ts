@@ -20,7 +20,7 @@ const NOTHING: Known = { code: undefined, chosen: undefined };
 const MOST = 20_000;
 
 /** The order of what decides: the person's own choice, the configuration, what the platform says, English. */
-export function languageFor(known: Known | undefined, configured: LanguageSetting): Language {
+function languageFor(known: Known | undefined, configured: LanguageSetting): Language {
   const setting = known?.chosen ?? configured;
   return setting === 'auto' ? (known?.code ?? 'en') : setting;
 }
