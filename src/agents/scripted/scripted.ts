@@ -18,7 +18,6 @@ import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { type AskQuestion, nobodyToAsk } from '../../gateway/agent/question.ts';
 import { canonicalJson, toolHash } from '../../gateway/agent/tool-hash.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
-import { ChatError } from '../../gateway/language/chat-error.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
 import { classifyCall } from '../approval/classify.ts';
@@ -252,10 +251,8 @@ class ScriptedConversation implements Conversation {
   }
 
   control(command: AgentControl): Promise<ChatText> {
-    if (command.type === 'usage')
-      return Promise.resolve(
-        say('agent.usage', { input: this.#inputTokens, output: this.#outputTokens, cost: '$0.00' }),
-      );
+    const spent = { input: this.#inputTokens, output: this.#outputTokens, cost: '$0.00' };
+    if (command.type === 'usage') return Promise.resolve(say('agent.usage', spent));
     if (command.type === 'model' && command.name === undefined) return Promise.resolve(raw('scripted'));
     return Promise.reject(
       new GatewayError('unsupported', `The scripted agent cannot do "${command.type}".`, {
@@ -268,7 +265,7 @@ class ScriptedConversation implements Conversation {
   undo(): Promise<Undone> {
     const text = this.#answered.pop();
     if (text !== undefined) return Promise.resolve({ text });
-    return Promise.reject(new ChatError('nothing_to_undo', say('agent.nothingToUndo'), { status: 409 }));
+    return Promise.reject(new GatewayError('nothing_to_undo', 'there is no turn to undo', { status: 409 }));
   }
 
   aside(input: AgentInput, listener: Listener, signal: AbortSignal, reserve?: ReserveCall): Promise<TurnEnd> {
