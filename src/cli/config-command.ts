@@ -55,9 +55,13 @@ export async function runConfig(
   const operator = await around.operator();
   try {
     if ('set' in request) {
-      const value = readValue(request.set, request.value ?? (await valueFrom(around, request.set)));
-      if (operator === undefined) return await access.set(request.set, value);
-      return (await operator.run({ type: 'config.set', key: request.set, value })).message;
+      const { set } = request;
+      const value = readValue(set, request.value ?? (await valueFrom(around, set)));
+      return await misuse(access, async () =>
+        operator === undefined
+          ? access.set(set, value)
+          : (await operator.run({ type: 'config.set', key: set, value })).message,
+      );
     }
     const key = request.show;
     const all: readonly ConfigValue[] =
@@ -66,13 +70,25 @@ export async function runConfig(
       (each) => key === undefined || each.key === key || each.key.startsWith(`${key}.`),
     );
     if (values.length === 0)
-      throw new GatewayError('unknown_key', `unknown configuration key "${key ?? ''}"`, {
-        status: 400,
-        hint: 'pi-gateway-tui config lists all keys.',
-      });
+      throw new UsageError(`unknown configuration key "${key ?? ''}"\npi-gateway-tui config lists all keys.`);
     return args.json ? JSON.stringify(values, null, 2) : `${folder.config}\n${print.config(values)}`;
   } finally {
     await operator?.close();
+  }
+}
+
+/** A key or value that cannot be is wrong usage; a file that no start takes is a configuration error all the same. */
+async function misuse(access: ConfigAccess, set: () => Promise<string>): Promise<string> {
+  try {
+    return await set();
+  } catch (error) {
+    if (
+      !(error instanceof GatewayError) ||
+      !['config_invalid', 'unknown_key', 'masked_value'].includes(error.code)
+    )
+      throw error;
+    await access.checkStored();
+    throw new UsageError(error.hint === undefined ? error.message : `${error.message}\n${error.hint}`);
   }
 }
 

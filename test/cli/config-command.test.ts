@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GatewayError } from '../../src/base/errors.ts';
 import { UsageError } from '../../src/cli/arguments.ts';
 import { readArguments } from '../../src/cli/commands.ts';
 import { configRequest, runConfig } from '../../src/cli/config-command.ts';
@@ -62,11 +63,30 @@ describe('config', () => {
   ])('stores nothing that the next start refuses: %s %s', async (key, value, message) => {
     await run(['set', 'port', '4000']);
     await expect(run(['set', key, value])).rejects.toMatchObject({
-      name: 'ConfigError',
-      status: 400,
+      name: 'UsageError', // exit code 2, as without a gateway
       message: expect.stringContaining(message),
     });
     expect(stored()).toEqual({ port: 4000 });
+  });
+
+  it('says of an unknown key and of a bad value that the command is wrong, and of a bad file that the file is', async () => {
+    await expect(run(['nonsense'])).rejects.toBeInstanceOf(UsageError);
+    await expect(run(['set', 'prot', '4000'])).rejects.toThrow(/unknown configuration key "prot"\n.*port/s);
+    const refusing = createFakeOperator({ snapshot: snapshotOf() });
+    refusing.run = () =>
+      Promise.reject(new GatewayError('config_invalid', 'port: 70000 is invalid', { hint: 'Lower it.' }));
+    await expect(run(['set', 'port', '70000'], '', refusing)).rejects.toEqual(
+      new UsageError('port: 70000 is invalid\nLower it.'),
+    );
+    await run(['set', 'port', '4000']);
+    writeFileSync(join(folder, 'gateway', 'config.json'), '{ "port": "no" }');
+    await expect(run(['set', 'host', 'localhost'])).rejects.toMatchObject({ name: 'ConfigError' });
+  });
+
+  it('makes the directories for their owner alone', async () => {
+    await run(['set', 'port', '4000']);
+    expect(statSync(join(folder, 'gateway')).mode & 0o777).toBe(0o700);
+    expect(statSync(join(folder, 'gateway/config.json')).mode & 0o777).toBe(0o600);
   });
 
   it('keeps ids of digits as text, takes lists with commas, and null takes a key away', async () => {

@@ -93,3 +93,86 @@ it('shows an animation of a real run, made by the script of its scene', () => {
   expect(svg.match(/<animate /g)?.length).toBeGreaterThan(50);
   expect(read('README.md')).toContain('(docs/media/demo.svg)');
 });
+
+/** Hosts of the documentation and the manifest that exist; everything else is an example and looks like one. */
+const HOSTS = new Set([
+  ...[
+    'pi.dev',
+    't.me',
+    'ntfy.sh',
+    'gotify.net',
+    'healthchecks.io',
+    'hc-ping.com',
+    'github.com',
+    'www.npmjs.com',
+  ],
+  ...['discord.com', 'slack.com', 'api.slack.com', 'api.telegram.org', 'core.telegram.org'],
+  ...['id.twitch.tv', 'dev.twitch.tv', 'www.apple.com', 'docs.openclaw.ai', 'hermes-agent.nousresearch.com'],
+]);
+const EXAMPLES = /^(localhost|127\.0\.0\.1|host|<.*|…|.*\.(example|internal)|(.*\.)?example\.(com|org))$/;
+
+it('names no address that was made up', () => {
+  const found = [...PAGES, 'CHANGELOG.md', 'package.json'].flatMap((page) =>
+    [...read(page).matchAll(/\bhttps?:\/\/(?:[^\s/@)"'`]*@)?([^\s/:)"'`>,;]+)/g)].map(
+      ([, host = '']) => `${page}: ${host.replace(/\.$/, '')}`,
+    ),
+  );
+  const unknown = found.filter((each) => {
+    const host = each.slice(each.indexOf(': ') + 2);
+    return !HOSTS.has(host) && !EXAMPLES.test(host);
+  });
+  expect([...new Set(unknown)]).toEqual([]);
+});
+
+/** What a reader wants to know, the heading under which they look, and words of the answer. */
+const QUESTIONS: readonly (readonly [question: string, page: string, heading: string, answer: RegExp])[] = [
+  [
+    'How do I let a new user in?',
+    'docs/quick-start.md',
+    '4. Approve yourself',
+    /press `4` and `a`.*pair KQ7M-2XPD/s,
+  ],
+  [
+    'How do I take access away?',
+    'docs/pairing.md',
+    'Revoke, block and unblock',
+    /revoke telegram.*running turn/s,
+  ],
+  [
+    'Where is the operator token?',
+    'docs/attach.md',
+    'The operator token (`PI_GATEWAY_TOKEN`)',
+    /gateway\/operator\.token/,
+  ],
+  [
+    'How do I open the console from my laptop?',
+    'docs/attach.md',
+    'From another machine',
+    /ssh -N -L.*attach http/s,
+  ],
+  ['How does the agent send me a file?', 'docs/files.md', 'Get a file from the agent', /10 files.*20 MB/s],
+  ['Why was a file not sent?', 'docs/files.md', 'When a file is not sent', /agent\.files/],
+  ['What happens to a turn after a crash?', 'docs/agents.md', 'After a crash or a restart', /Continue/],
+  ['What does an exit code mean?', 'docs/errors.md', 'Exit codes', /75.*data directory.*78/s],
+  [
+    'How do I make the agent ask first?',
+    'docs/approvals.md',
+    'Turn approvals on',
+    /"approvals": "dangerous"/,
+  ],
+  [
+    'What is different from @0xkobold/pi-gateway?',
+    'docs/coming-from-pi-gateway.md',
+    'What is different',
+    /allowAll.*false/s,
+  ],
+  ['How do I stop it from spending too much?', 'docs/limits.md', 'Set a limit', /"per": "day".*"usd"/s],
+  ['How do I get a message on my phone?', 'docs/notices.md', 'Get a message on your phone', /ntfy/],
+];
+
+it.each(QUESTIONS)('answers from its headings: %s', (_question, page, heading, answer) => {
+  const sections = read(page).split(/^(?=##+ )/m);
+  const found = sections.find((section) => section.split('\n')[0]?.replace(/^#+ /, '') === heading);
+  expect(found, `${page} has no heading "${heading}"`).toMatch(answer);
+  expect(read('docs/README.md')).toContain(`(${page.slice('docs/'.length)}`);
+});

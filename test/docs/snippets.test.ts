@@ -44,6 +44,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
     'needs a host with ssh; test/e2e/operator-token.test.ts attaches with the token',
   ],
   [/^docker run /, 'needs Docker'],
+  [/^mkdir -p ~\/agent && cd ~\/agent$/, 'newcomer.test.ts'],
   [/^twitch /, "needs Twitch's own command-line tool"],
   [/^npm install --prefix .* baileys@/, 'needs the registry; a test of the adapter compares the version'],
   [/^pi (install|-e) /, 'needs the registry; test/extension loads the extension into the real pi'],

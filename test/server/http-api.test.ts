@@ -216,6 +216,15 @@ describe('writing over HTTP', () => {
     expect(answer.json).toMatchObject({ code: 'internal' });
   });
 
+  it('needs no body where every part of it is optional', async () => {
+    const { port, fake } = await startServer();
+    const options = { method: 'POST', headers: bearer(OPERATOR_TOKEN) };
+    expect((await call(port, '/api/audit/verify', options)).status).toBe(200);
+    expect(fake.commands).toEqual([{ type: 'audit.verify' }]);
+    expect((await call(port, '/api/send', options)).json).toMatchObject({ code: 'bad_json' });
+    expect((await call(port, '/api/pairing/approve', options)).json).toMatchObject({ code: 'bad_request' });
+  });
+
   it('refuses a body over 1 MiB, announced or not', async () => {
     const { port, fake } = await startServer();
     const content = 'x'.repeat(1024 * 1024 + 1);

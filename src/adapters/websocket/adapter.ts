@@ -12,7 +12,7 @@ import type { TurnEvent } from '../../gateway/events.ts';
 import type { AdapterHealth, ChatRef, TaskView } from '../../gateway/model.ts';
 import { Clients, type Connection } from './clients.ts';
 import { connectedFrame, outboundFrame, withId } from './frames-out.ts';
-import { ClientIdentity, randomId } from './identity.ts';
+import { ClientIdentity, clientName, randomId } from './identity.ts';
 import { ClientProtocol, type OwnSession, type StartBackground } from './protocol.ts';
 
 /** Changes of this span are one report: clients may come, go and write a thousand times a second. */
@@ -190,7 +190,7 @@ class SocketAdapter implements WebSocketAdapter {
       return;
     }
     const clientId = this.#newId();
-    const name = `client ${clientId.slice(0, 6)}`;
+    const name = clientName(clientId);
     const connection: Connection = { socket, clientId, name, used: false, starting: 0, news: [] };
     this.#clients.add(connection);
     socket.onFrame((frame) => this.#protocol.receive(connection, frame));

@@ -30,3 +30,8 @@ export function randomId(): string {
     if (!id.startsWith('-')) return id;
   }
 }
+
+/** Of a client that gave no name. */
+export function clientName(clientId: string): string {
+  return `client ${clientId.slice(0, 6)}`;
+}

@@ -5,7 +5,7 @@ import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
 import { type Clients, type Connection, confirmFirst } from './clients.ts';
 import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';
 import { connectedFrame, withId } from './frames-out.ts';
-import type { ClientIdentity } from './identity.ts';
+import { type ClientIdentity, clientName } from './identity.ts';
 
 /**
  * Starts a background task for a client; the answer is the task. Decides itself whether this sender may: throws a
@@ -80,6 +80,7 @@ export class ClientProtocol {
         hint: 'Connect again and send hello before anything else.',
       });
     if (name !== undefined && name.trim() !== '') connection.name = name;
+    else if (clientId !== connection.clientId) connection.name = clientName(clientId);
     this.#deps.clients.remove(connection);
     connection.clientId = clientId;
     const surplus = this.#deps.clients.add(connection);

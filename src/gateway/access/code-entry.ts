@@ -51,7 +51,8 @@ export async function redeemCode(
       status: 404,
       hint: 'Ask the person to write to the bot again for a new code, or allow them by id.',
     });
-  for (const each of meant) await lock.wrong(each, now);
+  // What cannot be a code, such as the number of a row, is no guess.
+  if (code !== undefined) for (const each of meant) await lock.wrong(each, now);
   throw new GatewayError('code_unknown', 'no pending request has that code', {
     status: 404,
     hint: `Compare it with the pairing list (pi-gateway-tui pair); after ${limits.wrongCodes} invalid codes entry is locked for ${inWords(limits.lockMs)}.`,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { defined } from '../../base/defined.ts';
@@ -241,6 +241,7 @@ export class ConfigAccess {
    */
   async set(key: string, value: unknown): Promise<string> {
     const changes = changesOf(key, value);
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     const { default: Conf } = await import('conf');
     const file = new Conf({
       cwd: dirname(this.#path),

@@ -24,7 +24,7 @@ export function loadConfig(path: string): LoadedConfig {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { path, config: {}, warnings: [] };
     throw new ConfigError(
       `${path}: cannot be read: ${messageOf(error)}`,
-      unreadable(ownerOf(path), process.getuid?.()),
+      unreadable(path, ownerOf(path), process.getuid?.()),
     );
   }
   if (text.trim() === '') return { path, config: {}, warnings: [] };
@@ -42,10 +42,11 @@ export function loadConfig(path: string): LoadedConfig {
 }
 
 /** The file may hold secrets: what is somebody else's must not be opened to this user. */
-export function unreadable(owner: number | undefined, self: number | undefined): string {
-  return self === undefined || owner === self
-    ? 'Make the file readable for this user.'
-    : 'Run as the user that owns it.';
+export function unreadable(path: string, owner: number | undefined, self: number | undefined): string {
+  if (self === undefined || owner === self) return 'Make the file readable for this user.';
+  return owner === undefined
+    ? 'Run as the user that owns it.'
+    : `It belongs to the user with the id ${owner}: run as that user, or give it to this one (chown ${self} ${path}).`;
 }
 
 /** Undefined where not even the directory may be looked into. */

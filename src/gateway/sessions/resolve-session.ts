@@ -124,6 +124,8 @@ export interface Resolved {
   readonly ended: { readonly session: SessionRecord; readonly reason: ResetReason } | undefined;
   /** The session before this one came to its end by itself, now or a while ago: told once. */
   readonly notice: ResetReason | undefined;
+  /** What the person who began the session is called now, when that changed: a client may say its name late. */
+  readonly renamed?: string;
 }
 
 export interface SessionResolverDeps {
@@ -215,7 +217,7 @@ export class SessionResolver {
     const { sessions } = this.#deps;
     if (place.ended !== undefined) sessions.end(tx, place.ended.session.id, now, place.ended.reason);
     if (place.fresh) sessions.insert(tx, place.session);
-    else sessions.touch(tx, place.session.id, now);
+    else sessions.touch(tx, place.session.id, now, place.renamed ?? place.session.senderName);
   }
 }
 

@@ -254,8 +254,8 @@ export class Sessions {
     );
   }
 
-  touch(tx: Tx, id: string, at: number): void {
-    tx.run('UPDATE sessions SET last_user_at = ? WHERE id = ?', [at, id]);
+  touch(tx: Tx, id: string, at: number, senderName: string): void {
+    tx.run('UPDATE sessions SET last_user_at = ?, sender_name = ? WHERE id = ?', [at, senderName, id]);
   }
 
   end(tx: Tx, id: string, at: number, reason: string): void {

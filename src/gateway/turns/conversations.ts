@@ -67,7 +67,11 @@ export class Conversations {
 
   /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
   place(message: InboundMessage, now: number): Resolved {
-    return this.#resolver.place(message, now);
+    const place = this.#resolver.place(message, now);
+    const { session } = place;
+    return session.senderId !== message.sender.id || session.senderName === message.sender.name
+      ? place
+      : { ...place, renamed: message.sender.name };
   }
 
   /** The key of the conversation that a message belongs to. */
@@ -89,6 +93,7 @@ export class Conversations {
   rememberResolved(place: Resolved, now: number): void {
     if (place.ended !== undefined) this.#end(place.ended.session, now, place.ended.reason);
     place.session.lastUserAt = now;
+    if (place.renamed !== undefined) place.session.senderName = place.renamed;
     if (place.fresh) this.#deps.sessions.remember(place.session);
   }
 

@@ -63,6 +63,13 @@ describe('hello', () => {
     client.send({ type: 'prompt', id: 'p1', data: { message: 'hi' } });
     await vi.waitFor(() => expect(gateway.messages.length).toBe(1), GENEROUS);
     expect(gateway.messages[0]?.sender).toEqual({ id: first.clientId, name: 'Ada' });
+
+    const other = await greeted(port);
+    other.client.send({ type: 'hello', data: { clientId: first.clientId, clientKey: first.clientKey } });
+    await other.client.next('connected');
+    other.client.send({ type: 'prompt', id: 'p2', data: { message: 'hi' } });
+    await vi.waitFor(() => expect(gateway.messages.length).toBe(2), GENEROUS);
+    expect(gateway.messages[1]?.sender.name).toBe(`client ${first.clientId.slice(0, 6)}`);
   });
 
   it('works with the key of an earlier run of the gateway', async () => {

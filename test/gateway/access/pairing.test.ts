@@ -434,6 +434,13 @@ describe('codes', () => {
     await redeem(codeOf('bob'));
   });
 
+  it('do not count what cannot be a code, such as the number of a row', async () => {
+    await write(ADA);
+    for (let i = 0; i < 6; i += 1) await expect(redeem('1')).rejects.toMatchObject({ code: 'code_unknown' });
+    await redeem(codeOf(ADA));
+    expect(told(ADA).at(-1)).toBe('You said: hello');
+  });
+
   it('lock after five wrong ones for an hour, also across a restart; the row can be approved all the same', async () => {
     await write(ADA);
     const right = codeOf(ADA);

@@ -17,10 +17,12 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('config.json', () => {
   it('that belongs to somebody else is not to be opened to this user', () => {
-    expect(unreadable(1000, 1000)).toBe('Make the file readable for this user.');
-    expect(unreadable(1000, 1001)).toBe('Run as the user that owns it.');
-    expect(unreadable(undefined, 1001)).toBe('Run as the user that owns it.'); // not even its directory is
-    expect(unreadable(0, undefined)).toBe('Make the file readable for this user.'); // Windows
+    expect(unreadable('/d/config.json', 1000, 1000)).toBe('Make the file readable for this user.');
+    expect(unreadable('/d/config.json', 1000, 1001)).toBe(
+      'It belongs to the user with the id 1000: run as that user, or give it to this one (chown 1001 /d/config.json).',
+    );
+    expect(unreadable('/d/config.json', undefined, 1001)).toBe('Run as the user that owns it.'); // not even its directory is
+    expect(unreadable('/d/config.json', 0, undefined)).toBe('Make the file readable for this user.'); // Windows
   });
 
   it('is not needed: missing, empty and blank files are an empty configuration', () => {

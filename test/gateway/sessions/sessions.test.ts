@@ -82,6 +82,16 @@ describe('groups and threads', () => {
     expect(sessions()).toEqual(['a1: idle', 'b1: idle', 'a2: idle']);
   });
 
+  it('carry the name that their person has now', async () => {
+    await start({}, { capabilities: { edit: false, typing: false } });
+    await ask('hi', { sender: { id: 'a1', name: 'client 3af1' } });
+    await ask('hi again', { sender: { id: 'a1', name: 'Ada' } });
+    const names = () => rig.gateway.conversations.views().map(({ senderName }) => senderName);
+    expect(names()).toEqual(['Ada']);
+    rig = await rig.crash();
+    expect(names()).toEqual(['Ada']);
+  });
+
   it('are answered in the thread in which they were asked', async () => {
     await start(OPEN);
     await ask('there', { ...inGroup('t1') });
