@@ -166,7 +166,13 @@ export class SessionResolver {
     const known = sessions.active(key);
     const due = known === undefined ? undefined : this.due(known, now);
     if (known !== undefined && due === undefined)
-      return { session: known, fresh: false, ended: undefined, notice: undefined };
+      return {
+        session: known,
+        fresh: false,
+        ended: undefined,
+        notice: undefined,
+        ...renamed(known, message),
+      };
     const before = sessions.latest(key)?.endReason;
     return {
       session: fresh(key, message, now, this.#deps.settings.agentOf(message.chat).cwd),
@@ -219,6 +225,10 @@ export class SessionResolver {
     if (place.fresh) sessions.insert(tx, place.session);
     else sessions.touch(tx, place.session.id, now, place.renamed ?? place.session.senderName);
   }
+}
+
+function renamed(session: SessionRecord, { sender }: InboundMessage): { readonly renamed?: string } {
+  return session.senderId === sender.id && session.senderName !== sender.name ? { renamed: sender.name } : {};
 }
 
 function fresh(key: string, message: InboundMessage, now: number, cwd: string): SessionRecord {

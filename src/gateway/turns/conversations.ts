@@ -67,11 +67,7 @@ export class Conversations {
 
   /** The session that a message of this chat and sender belongs to, after a due reset. Pure until committed. */
   place(message: InboundMessage, now: number): Resolved {
-    const place = this.#resolver.place(message, now);
-    const { session } = place;
-    return session.senderId !== message.sender.id || session.senderName === message.sender.name
-      ? place
-      : { ...place, renamed: message.sender.name };
+    return this.#resolver.place(message, now);
   }
 
   /** The key of the conversation that a message belongs to. */
