@@ -205,7 +205,7 @@ export function errorCodes(root: string): FoundCode[] {
   const read = sources(root);
   const errors = classes(read);
   /** Of these the code is the first argument; the others give it to `super`. */
-  const generic = new Set(['GatewayError', 'ChatError', 'RequestRefused']);
+  const generic = new Set(['GatewayError', 'ChatError', 'RequestRefused', 'LeaderError']);
   return read.flatMap((source) => {
     const made = makers(source);
     const at = (node: Node): string =>

@@ -7,11 +7,10 @@ import { createAgentFor } from './agents/create-for.ts';
 import { systemClock } from './base/clock.ts';
 import { settlesWithin } from './base/deadline.ts';
 import { defined } from './base/defined.ts';
-import { type FolderLostError, messageOf } from './base/errors.ts';
+import { type GatewayError, messageOf } from './base/errors.ts';
 import type { Logger, LogLevel } from './base/log.ts';
 import { checkStart } from './config-check.ts';
 import type { Actor } from './gateway/access/access.ts';
-import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import type { CandidateSettings } from './gateway/adapter-check.ts';
 import type { Agent } from './gateway/agent/agent.ts';
@@ -29,9 +28,6 @@ import { type Overrides, resolveSettings, type Settings } from './gateway/config
 import { watchFile } from './gateway/config/watch.ts';
 import { EventStream } from './gateway/events.ts';
 import { Gateway } from './gateway/gateway.ts';
-import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
-import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
-import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
 import { openLogFiles } from './gateway/log-file.ts';
 import { LogHub, type LogSink } from './gateway/log-hub.ts';
 import { machineZoneProblem } from './gateway/machine-zone.ts';
@@ -39,9 +35,8 @@ import type { Platform } from './gateway/model.ts';
 import { LocalOperator } from './gateway/operator/local-operator.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
 import { Redactor } from './gateway/send/egress.ts';
-import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
+import { gated } from './gateway/send/send-gate.ts';
 import { gatewayStatus } from './gateway/status.ts';
-import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
 import { measuresOf } from './server/measures.ts';
 import { Metrics } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';
@@ -52,8 +47,7 @@ import {
   openDataFolder,
   replaceOperatorToken,
 } from './store/data-folder.ts';
-import { Database, type DatabaseOptions, type Migration } from './store/database.ts';
-import { FolderLock } from './store/lock.ts';
+import { StoreHold, storeUrl } from './store-hold.ts';
 import { VERSION } from './version.ts';
 
 export interface ComposeOptions extends Overrides {
@@ -67,6 +61,8 @@ export interface ComposeOptions extends Overrides {
   readonly offline?: boolean;
   /** Start although a journal was removed or emptied. */
   readonly acceptLostChanges?: boolean;
+  /** The store, held already (a standby that has become the leader). */
+  readonly hold?: StoreHold;
   /** Offline, but with the agent at hand: to look whether it would work. */
   readonly withAgent?: boolean;
   /** Replaces the configured agent (tests, demo). */
@@ -105,7 +101,7 @@ export interface RunningGateway {
   /** Resolves when `stop` has ended, whoever asked for it, with what is to come then. */
   readonly stopped: Promise<'stop' | 'restart'>;
   /** Why the gateway stopped by itself: another process has the data directory now. */
-  readonly lost: () => FolderLostError | undefined;
+  readonly lost: () => GatewayError | undefined;
 }
 
 /** Longest time that a gateway without its data directory takes to end. */
@@ -136,8 +132,8 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   let operatorToken = openDataFolder(folder);
   const cleanups: (() => Promise<void> | void)[] = [];
   try {
-    const lock = FolderLock.acquire(folder.root);
-    cleanups.push(() => lock.release());
+    const hold = options.hold ?? StoreHold.acquire(folder);
+    cleanups.push(() => hold.release());
     const events = new EventStream();
     const redactor = new Redactor();
     redactor.add(operatorToken);
@@ -156,27 +152,13 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
     const log = logs.logger('gateway');
     for (const warning of [...loaded.warnings, closeToOthers(folder.config), machineZoneProblem(env)])
       if (warning !== undefined) log.warn(warning);
-    const open = async (
-      path: string,
-      migrations: readonly Migration[],
-      adopt: DatabaseOptions['adopt'],
-    ): Promise<Database> => {
-      const db = await Database.open({
-        path,
-        migrations,
-        log: logs.logger('store'),
-        fence: () => lock.check(),
-        ...(options.acceptLostChanges ? { acceptLostChanges: true } : {}),
-        ...defined({ adopt }),
-      });
-      cleanups.push(() => db.close());
-      return db;
-    };
-    const [sessions, security, tasks] = await Promise.all([
-      open(folder.sessionsDb, SESSION_MIGRATIONS, adoptSessions(systemClock())),
-      open(folder.securityDb, SECURITY_MIGRATIONS, adoptSecurity(systemClock())),
-      open(folder.tasksDb, TASK_MIGRATIONS, adoptTasks(systemClock())),
-    ]);
+    const url = await storeUrl(loaded.config.store?.url, env, redactor);
+    if (url !== undefined)
+      await (hold.cluster ?? (await hold.connect(url, folder, logs.logger('store')))).lead();
+    const { sessions, security, tasks } = await hold.open(folder, logs.logger('store'), {
+      acceptLostChanges: options.acceptLostChanges ?? false,
+      opened: (db) => cleanups.push(() => db.close()),
+    });
     const agent =
       settings.noAgent || (options.offline && !options.withAgent)
         ? undefined
@@ -243,10 +225,18 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       createAdapter: async (platform, candidate) => {
         const replaced = await options.createAdapter?.(platform, candidate);
         if (replaced !== undefined) return replaced;
-        if (platform === 'websocket') return sockets;
+        if (platform === 'websocket')
+          return hold.cluster === undefined ? sockets : gated(sockets, () => hold.refusal());
         const { createPlatformAdapter } = await import('./adapters/registry.ts');
         const own = candidate === undefined ? settings.platform(platform) : config.with(platform, candidate);
-        return createPlatformAdapter(platform, own, env, (value) => redactor.add(value), loaded.config.proxy);
+        const made = await createPlatformAdapter(
+          platform,
+          own,
+          env,
+          (value) => redactor.add(value),
+          loaded.config.proxy,
+        );
+        return hold.cluster === undefined ? made : gated(made, () => hold.refusal());
       },
       events,
       logs,
@@ -282,12 +272,12 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
           unwatch();
           const stopping = gateway.stop(graceMs);
           // Without the lock nothing can be stored any more: what still waits for that is not waited for.
-          await (lock.lost === undefined ? stopping : settlesWithin(stopping, LOST_STOP_MS));
+          await (hold.lost === undefined ? stopping : settlesWithin(stopping, LOST_STOP_MS));
           await metrics.stop();
           await server.stop();
         } finally {
           await files.close();
-          lock.release();
+          await hold.release();
           resolveStopped(then);
         }
       })();
@@ -331,6 +321,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       linkOperator: (surface) => operator({ name: 'operator', surface }),
       status,
       ready: () => ready && gateway.state === 'running',
+      ...(hold.cluster === undefined ? {} : { role: 'leader' }),
       problem: () => gateway.storeProblem,
       resetOf: (platform, kind) => settings.reset(platform, kind),
       metrics: () => metrics.text(),
@@ -361,7 +352,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         );
     cleanups.push(unwatch);
     gateway.listening(port);
-    lock.onLost((error) => {
+    hold.onLost((error) => {
       log.error(error.message, { code: error.code, next: error.hint ?? '' });
       void stop(0);
     });
@@ -388,7 +379,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       checkRestart: () => config.checkStored(),
       stop,
       stopped,
-      lost: () => lock.lost,
+      lost: () => hold.lost,
     };
   } catch (error) {
     for (const cleanup of cleanups.reverse()) await cleanup();

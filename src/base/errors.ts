@@ -53,6 +53,11 @@ export class FolderLostError extends GatewayError {
   }
 }
 
+/** Another gateway leads the store that this one was given, or has taken it over: exit code 75. */
+export class LeaderError extends GatewayError {
+  override readonly name = 'LeaderError';
+}
+
 /**
  * Why a message did not reach its chat.
  * - `unreachable`: certainly not delivered, worth another try

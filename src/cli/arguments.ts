@@ -13,6 +13,7 @@ export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'context', 'agent', 'log
 export const SWITCHES = [
   'no-agent',
   'no-tui',
+  'standby',
   'demo',
   'accept-lost-changes',
   'fix',
@@ -43,6 +44,8 @@ export interface Arguments {
   readonly format: 'md' | 'json' | 'html' | undefined;
   readonly noAgent: boolean;
   readonly noTui: boolean;
+  /** Wait while another gateway leads the same store. */
+  readonly standby: boolean;
   readonly demo: boolean;
   readonly acceptLostChanges: boolean;
   readonly inline: boolean;
@@ -150,6 +153,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     format: choice('format', values.get('format'), ['md', 'json', 'html']),
     noAgent: switches.has('no-agent'),
     noTui: switches.has('no-tui'),
+    standby: switches.has('standby'),
     demo: switches.has('demo'),
     acceptLostChanges: switches.has('accept-lost-changes'),
     inline: switches.has('inline'),

@@ -1,7 +1,14 @@
 /** The command line: decides console, headless, attach or one-shot, and owns the exit codes. */
 import { userInfo } from 'node:os';
 import { HOSTED } from '../base/environment.ts';
-import { ConfigError, FolderLockedError, FolderLostError, GatewayError, messageOf } from '../base/errors.ts';
+import {
+  ConfigError,
+  FolderLockedError,
+  FolderLostError,
+  GatewayError,
+  LeaderError,
+  messageOf,
+} from '../base/errors.ts';
 import { settleTimeZone } from '../gateway/machine-zone.ts';
 import { VERSION } from '../version.ts';
 import { type Arguments, argumentsOf, readTokens, UsageError } from './arguments.ts';
@@ -132,7 +139,7 @@ async function explain(error: unknown): Promise<number> {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.config;
   if (error instanceof FolderLockedError) return EXIT.tryAgain;
-  if (error instanceof FolderLostError) {
+  if (error instanceof FolderLostError || error instanceof LeaderError) {
     // Agents and platforms are told to stop; the directory is another's, so nothing of ours is waited for.
     setTimeout(() => process.exit(EXIT.tryAgain), 1_000).unref();
     return EXIT.tryAgain;

@@ -1,7 +1,10 @@
 /** Runs the gateway without a terminal: JSON log lines on stdout, a clean stop on SIGTERM and SIGINT, a reload on SIGHUP. */
 import { pino } from 'pino';
 import { type ComposeOptions, composeGateway, type RunningGateway } from '../compose.ts';
+import { loadConfig } from '../gateway/config/load.ts';
 import type { LogSink } from '../gateway/log-hub.ts';
+import { dataFolder } from '../store/data-folder.ts';
+import type { StoreHold } from '../store-hold.ts';
 import { removeRuntime, writeRuntime } from './runtime-file.ts';
 import { type ServiceManager, serviceManager } from './service/manager.ts';
 
@@ -13,11 +16,13 @@ function jsonLog(level: string): LogSink {
   return (lineLevel, source, message, fields) => logger[lineLevel]({ source, ...fields }, message);
 }
 
-/** Resolves with the exit code when the gateway has stopped for good. */
-export async function runHeadless(options: ComposeOptions): Promise<number> {
+/** Resolves with the exit code when the gateway has stopped for good. `asked`: it was started as a standby. */
+export async function runHeadless(options: ComposeOptions, asked = false): Promise<number> {
   // A terminal that closes sends SIGHUP: a gateway in the background stays, also while it starts or restarts.
   let running: RunningGateway | undefined;
   const manager = serviceManager(process.env, () => running?.log);
+  // A second start on the same store waits, too, whether or not it was asked to.
+  const standby = asked || sharesStore(options);
   const onHangup = (): void => {
     if (running === undefined) return;
     running.log.info('reloading config.json (SIGHUP)');
@@ -27,7 +32,7 @@ export async function runHeadless(options: ComposeOptions): Promise<number> {
   process.on('SIGHUP', onHangup);
   try {
     while (
-      (await runOnce(options, manager, (now) => {
+      (await runOnce(options, manager, standby, (now) => {
         running = now;
       })) === 'restart'
     );
@@ -39,11 +44,15 @@ export async function runHeadless(options: ComposeOptions): Promise<number> {
 }
 
 async function runOnce(
-  options: ComposeOptions,
+  given: ComposeOptions,
   manager: ServiceManager,
+  standby: boolean,
   begun: (running: RunningGateway) => void,
 ): Promise<'stop' | 'restart'> {
-  const running = await composeGateway({ ...options, logSink: jsonLog(options.logLevel ?? 'info') });
+  const options = { ...given, logSink: jsonLog(given.logLevel ?? 'info') };
+  const hold = standby ? await holdAsStandby(options, manager) : undefined;
+  if (standby && hold === undefined) return 'stop';
+  const running = await composeGateway({ ...options, ...(hold === undefined ? {} : { hold }) });
   const { log, folder, port, settings } = running;
   begun(running);
   let asked = 0;
@@ -76,9 +85,38 @@ async function runOnce(
   }
 }
 
-/** Whether a restart would help nothing: a store that failed works again only after one; a full disk stays full. */
+/**
+ * Whether a restart would help nothing: a store that failed works again only after one; a full disk stays full, and a
+ * database that is away stays away.
+ */
 function isHealthy({ gateway }: RunningGateway): boolean {
   return Object.values(gateway.deps.stores).every(
-    ({ refusal }) => refusal === undefined || refusal.code === 'storage_full',
+    ({ refusal }) =>
+      refusal === undefined || refusal.code === 'storage_full' || refusal.code === 'storage_unreachable',
   );
+}
+
+function sharesStore({ dataDir, env = process.env }: ComposeOptions): boolean {
+  return loadConfig(dataFolder(dataDir, env).config).config.store?.url !== undefined;
+}
+
+/** Undefined when it was stopped while it waited. */
+async function holdAsStandby(
+  options: ComposeOptions,
+  manager: ServiceManager,
+): Promise<StoreHold | undefined> {
+  const { standBy } = await import('../standby.ts');
+  const waiting = new AbortController();
+  const onSignal = (): void => waiting.abort();
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  try {
+    return await standBy(options, waiting.signal, (port) => {
+      manager.ready(`standby on port ${port}`);
+      manager.watch(() => true);
+    });
+  } finally {
+    process.off('SIGTERM', onSignal);
+    process.off('SIGINT', onSignal);
+  }
 }

@@ -15,7 +15,7 @@ export async function runGateway(args: Arguments): Promise<number> {
   try {
     const options = await composeOptions(args, throwAway);
     const terminal = process.stdout.isTTY === true && process.stdin.isTTY === true;
-    if (args.noTui) return await headless(args, options);
+    if (args.noTui || args.standby) return await headless(args, options);
     if (!terminal) {
       const { printNote } = await import('./output.ts');
       printNote('this is not an interactive terminal, so the gateway runs headless (as with --no-tui).');
@@ -39,7 +39,7 @@ export async function runGateway(args: Arguments): Promise<number> {
 async function headless(args: Arguments, options: ComposeOptions): Promise<number> {
   const { runHeadless } = await import('./headless.ts');
   try {
-    return await runHeadless(options);
+    return await runHeadless(options, args.standby);
   } catch (error) {
     if (demoPortTaken(args, error)) return runHeadless({ ...options, port: 0 });
     throw error;

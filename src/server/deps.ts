@@ -37,6 +37,8 @@ export interface ServerDeps {
   /** Body of `GET /api/status`. */
   status(): Readonly<Record<string, unknown>>;
   ready(): boolean;
+  /** What it is among the gateways that share a store, for the health routes. */
+  readonly role?: string;
   /** Why a running gateway cannot do its work at present (a full disk), for `/readyz`. */
   problem?(): string | undefined;
   /** When sessions of such a chat are reset. */

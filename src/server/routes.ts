@@ -178,8 +178,14 @@ function platformOf(call: RouteCall): Platform {
 }
 
 export function healthRoutes(deps: ServerDeps): readonly Route[] {
+  const role = deps.role === undefined ? {} : { role: deps.role };
   return [
-    { method: 'GET', path: '/healthz', access: 'open', handle: () => ({ ok: true, service: SERVICE_NAME }) },
+    {
+      method: 'GET',
+      path: '/healthz',
+      access: 'open',
+      handle: () => ({ ok: true, service: SERVICE_NAME, ...role }),
+    },
     {
       method: 'GET',
       path: '/readyz',
@@ -187,7 +193,7 @@ export function healthRoutes(deps: ServerDeps): readonly Route[] {
       handle: () => {
         const reason = deps.problem?.();
         const ready = deps.ready() && reason === undefined;
-        const body = { ready, service: SERVICE_NAME, ...defined({ reason }) };
+        const body = { ready, service: SERVICE_NAME, ...role, ...defined({ reason }) };
         return Response.json(body, { status: ready ? 200 : 503 });
       },
     },

@@ -101,13 +101,13 @@ async function openLoopback(handlers: ListenerHandlers, port: number, log: Logge
   }
 }
 
-interface Listeners {
+export interface Listeners {
   readonly servers: readonly Server[];
   readonly port: number;
 }
 
 /** Listens on `host`; `localhost` means 127.0.0.1 and ::1 on the same port. Rejects with a `GatewayError`. */
-async function openListeners(
+export async function openListeners(
   handlers: ListenerHandlers,
   host: string,
   port: number,
@@ -126,7 +126,7 @@ async function openListeners(
 }
 
 /** Takes no new connections, lets running requests finish for `graceMs`, then drops what is left. */
-async function closeListeners(servers: readonly Server[], graceMs: number): Promise<void> {
+export async function closeListeners(servers: readonly Server[], graceMs: number): Promise<void> {
   const timer = setTimeout(() => {
     for (const server of servers) server.closeAllConnections();
   }, graceMs);

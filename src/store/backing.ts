@@ -35,7 +35,7 @@ export interface DatabaseOptions {
 }
 
 /** What keeps the journal short. */
-interface Folding {
+export interface Folding {
   readonly running: boolean;
   readonly count: number;
   /** What the newest snapshot holds. */

@@ -64,7 +64,7 @@ const BATCH_MS = 8;
 const BATCH_BYTES = 1024 * 1024;
 
 /** What a journal has to be able to do: a file's, or PostgreSQL's. */
-type JournalWriter = Pick<Journal, 'prepare' | 'add' | 'discard' | 'pendingBytes' | 'flush' | 'seal'>;
+export type JournalWriter = Pick<Journal, 'prepare' | 'add' | 'discard' | 'pendingBytes' | 'flush' | 'seal'>;
 
 interface StoreTimes {
   /** How long batches took until they were safe. */
@@ -158,7 +158,7 @@ export class Committer {
   accepted(): void {
     if (this.#refused === undefined) return;
     this.#refused = undefined;
-    this.#options.log.info('the disk takes records again', { file: this.#options.path });
+    this.#options.log.info('changes can be stored again', { file: this.#options.path });
   }
 
   write<T>(body: (tx: Tx) => T): Promise<T> {

@@ -50,6 +50,8 @@ export class StoreHealth {
     if (this.#free < LOW_BYTES) return 'disk full: no messages can be stored';
     const refusal = this.#options.stores.map((db) => db.refusal).find((each) => each !== undefined);
     if (refusal === undefined) return undefined;
+    if (refusal.code === 'storage_unreachable' || refusal.code === 'leader_lost')
+      return 'the database does not answer: no messages can be stored or sent';
     return refusal.code === 'storage_full'
       ? 'disk full: no messages can be stored'
       : 'the disk refuses changes: no messages can be stored';

@@ -1,15 +1,8 @@
 import { dirname } from 'node:path';
 import { type Disk, type DiskFile, systemCode } from './disk.ts';
-import { LineBuffer, type StoredStatement, storeValue } from './record.ts';
+import { encodeStatements, type JournalStatement, LineBuffer } from './record.ts';
 import { headerJson, type SegmentName, segmentPath } from './segment.ts';
 import type { Successor } from './snapshot.ts';
-import type { SqlValue } from './sql.ts';
-
-export interface JournalStatement {
-  readonly sql: string;
-  readonly params: readonly SqlValue[];
-  readonly changes: number;
-}
 
 export interface JournalOptions {
   readonly disk: Disk;
@@ -109,17 +102,8 @@ export class Journal {
   }
 
   add(seq: number, base: number, statements: readonly JournalStatement[]): void {
-    const stored = statements.map(({ sql, params, changes }): StoredStatement => {
-      let name: string | number | undefined = this.#numbers.get(sql);
-      if (name === undefined) {
-        this.#numbers.set(sql, this.#numbers.size);
-        this.#newTexts.push(sql);
-        name = sql;
-      }
-      const values = params.map(storeValue);
-      return changes === 0 ? [name, values] : [name, values, changes];
-    });
-    this.#lines.add(seq, base, JSON.stringify(stored));
+    const json = encodeStatements(statements, this.#numbers, (sql) => this.#newTexts.push(sql));
+    this.#lines.add(seq, base, json);
   }
 
   /** Forgets what was added since the last flush. */

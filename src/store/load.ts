@@ -76,7 +76,7 @@ function replaySegment(engine: Engine, task: ReplayTask): Replayed {
 }
 
 /** Statement numbers are given in order of appearance, so skipped records are read too. */
-function apply(engine: Engine, json: string, dictionary: string[], wanted: boolean): void {
+export function apply(engine: Engine, json: string, dictionary: string[], wanted: boolean): void {
   for (const statement of parseStatements(json)) {
     let sql: string | undefined;
     if (typeof statement.sql === 'string') {

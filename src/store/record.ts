@@ -21,17 +21,38 @@ export interface Line {
 }
 
 /** A statement as the journal keeps it: its text at first use in a segment, later its number; parameters; changed rows. */
-export type StoredStatement = readonly [
-  sql: string | number,
-  params: readonly StoredValue[],
-  changes?: number,
-];
+type StoredStatement = readonly [sql: string | number, params: readonly StoredValue[], changes?: number];
 
 /** JSON has no bytes. */
-export type StoredValue = string | number | null | { readonly b: string };
+type StoredValue = string | number | null | { readonly b: string };
 
-export function storeValue(value: SqlValue): StoredValue {
+function storeValue(value: SqlValue): StoredValue {
   return value instanceof Uint8Array ? { b: Buffer.from(value).toString('base64') } : value;
+}
+
+export interface JournalStatement {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+  readonly changes: number;
+}
+
+/** The JSON of a record. `numbers` are those of the texts that came before; a new one gets the next. */
+export function encodeStatements(
+  statements: readonly JournalStatement[],
+  numbers: Map<string, number>,
+  added?: (sql: string) => void,
+): string {
+  const stored = statements.map(({ sql, params, changes }): StoredStatement => {
+    let name: string | number | undefined = numbers.get(sql);
+    if (name === undefined) {
+      numbers.set(sql, numbers.size);
+      added?.(sql);
+      name = sql;
+    }
+    const values = params.map(storeValue);
+    return changes === 0 ? [name, values] : [name, values, changes];
+  });
+  return JSON.stringify(stored);
 }
 
 function restoreValue(value: unknown): SqlValue {

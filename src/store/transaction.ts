@@ -1,5 +1,5 @@
 import type { Engine } from './engine.ts';
-import type { JournalStatement } from './journal.ts';
+import type { JournalStatement } from './record.ts';
 import { checkedParams, type Row, type SqlValue } from './sql.ts';
 
 /** What a `write` body works with. Usable only while the body runs. */

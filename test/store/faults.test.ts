@@ -99,7 +99,7 @@ describe('a disk that refuses', () => {
     for (let i = 0; i < 3; i++) await addNote(db, `kept ${i}`);
     expect(lines).toEqual([
       `the disk is full: nothing can be stored in ${path}`,
-      'the disk takes records again',
+      'changes can be stored again',
     ]);
     await db.close();
   });

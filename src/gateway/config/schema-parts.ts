@@ -93,3 +93,29 @@ export const PerKindSessions = Type.Object({
   dm: Type.Optional(SessionsSchema),
   group: Type.Optional(SessionsSchema),
 });
+
+export const StoreSchema = Type.Object({
+  url: Type.Optional(
+    secret(
+      'Keep everything in PostgreSQL instead of files, so that a second gateway can take over: postgres://user:password@host:5432/database. See docs/standby.md.',
+    ),
+  ),
+});
+
+/** A gateway that a console can show, by name. */
+export const ContextSchema = Type.Object({
+  name: Type.String({
+    pattern: '^(?!(all|here)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,23}$',
+    'x-pattern': 'at most 24 letters, digits, -, _ and ., but not "all" or "here"',
+  }),
+  url: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })], {
+    'x-pattern': 'an address such as host:3847 or https://host, or a list of them',
+  }),
+  token: Type.Optional(
+    Type.String({
+      pattern: '^(\\$[A-Za-z_][A-Za-z0-9_]*|!.+)$',
+      'x-pattern': '"$ENV_NAME" or "!command", which print the token: the token itself does not belong here',
+      'x-secret': true,
+    }),
+  ),
+});

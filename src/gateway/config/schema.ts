@@ -8,9 +8,11 @@ import { BackupSchema, RetentionSchema } from './retention.ts';
 import {
   AgentContextSchema,
   BotLoopSchema,
+  ContextSchema,
   generalLanguage,
   minutes,
   SessionsSchema,
+  StoreSchema,
   secret,
   text,
   thinking,
@@ -77,23 +79,6 @@ const SpendLimitSchema = Type.Object({
   timezone: Type.Optional(Type.String({ 'x-is': 'zone' })),
 });
 
-const ContextSchema = Type.Object({
-  name: Type.String({
-    pattern: '^(?!(all|here)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,23}$',
-    'x-pattern': 'at most 24 letters, digits, -, _ and ., but not "all" or "here"',
-  }),
-  url: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })], {
-    'x-pattern': 'an address such as host:3847 or https://host, or a list of them',
-  }),
-  token: Type.Optional(
-    Type.String({
-      pattern: '^(\\$[A-Za-z_][A-Za-z0-9_]*|!.+)$',
-      'x-pattern': '"$ENV_NAME" or "!command", which print the token: the token itself does not belong here',
-      'x-secret': true,
-    }),
-  ),
-});
-
 export const ConfigSchema = Type.Object({
   port: Type.Optional(
     Type.Integer({
@@ -129,6 +114,7 @@ export const ConfigSchema = Type.Object({
       'Proxy to all platforms that have none of their own: http://…, https://…, socks5://…, or `direct`; default: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY. NO_PROXY is respected.',
     ),
   ),
+  store: Type.Optional(StoreSchema),
   enableWebSocket: Type.Optional(
     Type.Boolean({ default: true, description: 'Serve WebSocket chat clients.' }),
   ),

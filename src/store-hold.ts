@@ -1,0 +1,109 @@
+/** Who may write to the store: the data directory's lock, and with `store.url` the leadership in PostgreSQL. */
+import { systemClock } from './base/clock.ts';
+import type { GatewayError } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
+import { resolveSecret } from './gateway/config/secrets.ts';
+import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
+import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
+import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
+import type { Redactor } from './gateway/send/egress.ts';
+import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
+import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
+import type { DataFolder } from './store/data-folder.ts';
+import { Database, type DatabaseOptions } from './store/database.ts';
+import { FolderLock } from './store/lock.ts';
+import type { Cluster } from './store/postgres/cluster.ts';
+
+/** The URL of the store in PostgreSQL, kept out of everything that is shown; undefined: the store is in files. */
+export async function storeUrl(
+  configured: string | undefined,
+  env: NodeJS.ProcessEnv,
+  redactor: Redactor,
+): Promise<string | undefined> {
+  if (configured === undefined) return undefined;
+  const url = await resolveSecret(configured, 'store.url', env);
+  redactor.add(url);
+  if (URL.canParse(url)) {
+    const { password } = new URL(url);
+    if (password !== '') for (const each of [password, decodeURIComponent(password)]) redactor.add(each);
+  }
+  return url;
+}
+
+type Schema = Required<Pick<DatabaseOptions, 'migrations' | 'adopt'>>;
+
+export class StoreHold {
+  readonly #lock: FolderLock;
+  #cluster: Cluster | undefined;
+
+  private constructor(lock: FolderLock) {
+    this.#lock = lock;
+  }
+
+  /** @throws FolderLockedError */
+  static acquire(folder: DataFolder): StoreHold {
+    return new StoreHold(FolderLock.acquire(folder.root));
+  }
+
+  /** @throws GatewayError when the database cannot be used */
+  async connect(url: string, folder: DataFolder, log: Logger): Promise<Cluster> {
+    const { Cluster: Store } = await import('./store/postgres/cluster.ts');
+    this.#cluster = await Store.connect(url, folder, log);
+    return this.#cluster;
+  }
+
+  /** The gateways that share the store; undefined for one in files, and before `connect`. */
+  get cluster(): Cluster | undefined {
+    return this.#cluster;
+  }
+
+  /** Opens the three databases. `opened` hears of each, so that it is closed when another one fails. */
+  async open(
+    folder: DataFolder,
+    log: Logger,
+    { acceptLostChanges, opened }: { acceptLostChanges: boolean; opened: (db: Database) => void },
+  ): Promise<{ sessions: Database; security: Database; tasks: Database }> {
+    const cluster = this.#cluster;
+    const open = async (path: string, { migrations, adopt }: Schema): Promise<Database> => {
+      const db = await Database.open({
+        path,
+        migrations,
+        adopt,
+        log,
+        fence: () => this.#lock.check(),
+        ...(acceptLostChanges ? { acceptLostChanges } : {}),
+        ...(cluster === undefined ? {} : { remote: cluster }),
+      });
+      opened(db);
+      return db;
+    };
+    const now = systemClock();
+    const [sessions, security, tasks] = await Promise.all([
+      open(folder.sessionsDb, { migrations: SESSION_MIGRATIONS, adopt: adoptSessions(now) }),
+      open(folder.securityDb, { migrations: SECURITY_MIGRATIONS, adopt: adoptSecurity(now) }),
+      open(folder.tasksDb, { migrations: TASK_MIGRATIONS, adopt: adoptTasks(now) }),
+    ]);
+    return { sessions, security, tasks };
+  }
+
+  /** Why nothing may be sent to anybody at present. */
+  refusal(): GatewayError | undefined {
+    return this.#lock.lost ?? this.#cluster?.leadership?.refusal;
+  }
+
+  /** Why this process no longer holds the store. */
+  get lost(): GatewayError | undefined {
+    return this.#lock.lost ?? this.#cluster?.leadership?.lost;
+  }
+
+  onLost(listener: (error: GatewayError) => void): void {
+    this.#lock.onLost(listener);
+    this.#cluster?.leadership?.onLost(listener);
+  }
+
+  async release(): Promise<void> {
+    await this.#cluster?.release();
+    this.#lock.release();
+  }
+}

@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { LeaderError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Backing, DatabaseOptions } from '../backing.ts';
+import type { DataFolder } from '../data-folder.ts';
+import { ownIdentity } from '../process-identity.ts';
+import { Election, type Leadership } from './leadership.ts';
+import { isRefusal, PgLink, placeOf } from './link.ts';
+import { databaseName, PgBacking } from './pg-backing.ts';
+import { Replica } from './replica.ts';
+import { createTables } from './tables.ts';
+
+const CHANNEL = 'pi_gateway';
+/** How often a standby looks for a beat. */
+const LOOK_MS = 250;
+/** A standby reads on at least so often, also when no notification comes. */
+const READ_MS = 2_000;
+/** A leader tells standbys about new rows at most so often. */
+const NOTIFY_MS = 100;
+
+interface Followed {
+  readonly link: PgLink;
+  readonly replica: Replica;
+}
+
+/** The gateways that share a store in PostgreSQL, as one of them sees it. */
+export class Cluster {
+  readonly #url: string;
+  readonly #name: string;
+  readonly #log: Logger;
+  readonly #scratch: string;
+  readonly #control: PgLink;
+  readonly #election: Election;
+  readonly #followed = new Map<string, Followed>();
+  #listening = 0;
+  #news = true;
+  #readAt = 0;
+  #silent = false;
+  #notifying: NodeJS.Timeout | undefined;
+  #leadership: Leadership | undefined;
+
+  private constructor(url: string, folder: DataFolder, log: Logger) {
+    this.#url = url;
+    this.#log = log;
+    this.#name = `pi-gateway-tui ${hostname()} ${process.pid}`;
+    this.#scratch = join(folder.root, 'gateway', 'postgres');
+    this.#control = new PgLink(url, this.#name);
+    this.#control.onNotification = () => {
+      this.#news = true;
+    };
+    const self = { holder: holderOf(folder), name: `${hostname()}, process ${process.pid}` };
+    this.#election = new Election(this.#control, self, log);
+  }
+
+  /** The data directory has to be locked. @throws GatewayError when the database cannot be used as a store */
+  static async connect(url: string, folder: DataFolder, log: Logger): Promise<Cluster> {
+    const cluster = new Cluster(url, folder, log);
+    mkdirSync(cluster.#scratch, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(cluster.#scratch)) rmSync(join(cluster.#scratch, name), { force: true });
+    try {
+      await createTables(cluster.#control);
+    } catch (error) {
+      cluster.close();
+      throw explained(error, url);
+    }
+    return cluster;
+  }
+
+  get leadership(): Leadership | undefined {
+    return this.#leadership;
+  }
+
+  /** For people: who leads, as of the last look. */
+  get leader(): string {
+    return this.#election.leader?.name || 'another gateway';
+  }
+
+  /** Whether this gateway leads now: it does where nobody else does. */
+  async leads(): Promise<boolean> {
+    this.#leadership ??= await this.#election.run();
+    return this.#leadership !== undefined;
+  }
+
+  /** @throws LeaderError while another one leads */
+  async lead(): Promise<void> {
+    if (await this.leads()) return;
+    throw new LeaderError('leader_elsewhere', `the gateway on ${this.leader} leads ${placeOf(this.#url)}`, {
+      status: 409,
+      hint: 'Use that gateway, or start this one as a standby: pi-gateway-tui --no-tui --standby.',
+    });
+  }
+
+  /** Follows the leader until there is none, and leads then. False when `signal` ends the wait. */
+  async standBy(databases: readonly string[], signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted) {
+      try {
+        if (await this.leads()) return true;
+        await this.#follow(databases);
+        if (this.#silent) this.#log.info('the store can be read again');
+        this.#silent = false;
+      } catch (error) {
+        if (!this.#silent) this.#log.error('the store cannot be read', { error: messageOf(error) });
+        this.#silent = true;
+      }
+      await this.#pause(signal);
+    }
+    return false;
+  }
+
+  /** How far the standby is: for its health. */
+  positions(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#followed].map(([name, { replica }]) => [name, replica.seq]));
+  }
+
+  /** Opens a database as the leader. */
+  async open(options: DatabaseOptions): Promise<Backing> {
+    const leadership = this.#leadership;
+    if (leadership === undefined) throw new Error('only a leader opens a database');
+    const database = databaseName(options.path);
+    const { link, replica } = this.#follower(database);
+    this.#followed.delete(database);
+    try {
+      await replica.follow();
+    } catch (error) {
+      replica.close();
+      link.close();
+      throw explained(error, this.#url);
+    }
+    const scratch = join(this.#scratch, database);
+    return new PgBacking(
+      { link, database, scratch, leadership, replica, stored: () => this.#notify() },
+      options,
+    );
+  }
+
+  /** Lets go; a leader has stopped everything before. */
+  async release(): Promise<void> {
+    clearTimeout(this.#notifying);
+    await this.#leadership?.release();
+    this.close();
+  }
+
+  close(): void {
+    for (const { link, replica } of this.#followed.values()) {
+      replica.close();
+      link.close();
+    }
+    this.#followed.clear();
+    this.#control.close();
+  }
+
+  #follower(database: string): Followed {
+    let followed = this.#followed.get(database);
+    if (followed === undefined) {
+      const link = new PgLink(this.#url, this.#name);
+      const scratch = join(this.#scratch, database);
+      followed = { link, replica: new Replica({ link, database, scratch }) };
+      this.#followed.set(database, followed);
+    }
+    return followed;
+  }
+
+  async #follow(databases: readonly string[]): Promise<void> {
+    if (this.#listening !== this.#control.generation) {
+      await this.#control.query(`LISTEN ${CHANNEL}`);
+      this.#listening = this.#control.generation;
+      this.#news = true;
+    }
+    if (!this.#news && performance.now() - this.#readAt < READ_MS) return;
+    this.#news = false;
+    this.#readAt = performance.now();
+    for (const database of databases) await this.#follower(database).replica.follow();
+  }
+
+  /** Wakes standbys, once for everything that is stored in a short time. */
+  #notify(): void {
+    if (this.#notifying !== undefined) return;
+    this.#notifying = setTimeout(() => {
+      this.#notifying = undefined;
+      this.#control.query(`NOTIFY ${CHANNEL}`).catch(() => {}); // they look by themselves, too
+    }, NOTIFY_MS);
+    this.#notifying.unref();
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, LOOK_MS);
+      function done(): void {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+      signal.addEventListener('abort', done);
+    });
+  }
+}
+
+/**
+ * The same for every run on this data directory as long as the machine runs, and for nobody else: a copy of the directory
+ * has another inode. Whoever holds the lock of the directory knows that an earlier run with this name is over.
+ */
+function holderOf({ root }: DataFolder): string {
+  const { bootId, pidNamespace, hostname: host } = ownIdentity();
+  const { ino, dev } = statSync(root, { bigint: true });
+  const parts = [bootId, pidNamespace, host, root, String(dev), String(ino)];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+}
+
+function explained(error: unknown, url: string): unknown {
+  if (error instanceof LeaderError || (error instanceof Error && error.name === 'GatewayError')) return error;
+  const what = isRefusal(error) ? 'refuses the gateway' : 'does not answer';
+  return new LeaderError(
+    'store_unreachable',
+    `the database of store.url (${placeOf(url)}) ${what}: ${messageOf(error)}`,
+    {
+      status: 503,
+      hint: 'Check that PostgreSQL runs there, and the user, password and rights in store.url.',
+    },
+  );
+}

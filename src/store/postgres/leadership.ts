@@ -1,0 +1,239 @@
+import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { BEAT_MS, type LeaderRow, leaderClock, maySend, takeOver, type Watch, watched } from './lease.ts';
+import { isRefusal, type PgLink } from './link.ts';
+import { LOCK_KEY } from './tables.ts';
+
+/** A beat that is answered later than this was of no use. */
+const BEAT_ANSWER_MS = 2_000;
+const LOCK_TRIES = 3;
+
+/** Who this process is, for the row of the leader. */
+export interface Candidate {
+  /** The same for every run on this data directory and machine, and for nobody else. */
+  readonly holder: string;
+  /** For people: host and process. */
+  readonly name: string;
+}
+
+interface StoredRow {
+  readonly term: string;
+  readonly beat: string;
+  readonly released: boolean;
+  readonly holder: string;
+  readonly name: string;
+  readonly backend: number;
+}
+
+/** Watches the row of the leader and takes it over when it may. */
+export class Election {
+  readonly #link: PgLink;
+  readonly #self: Candidate;
+  readonly #log: Logger;
+  #watch: Watch | undefined;
+  #row: LeaderRow | undefined;
+
+  constructor(link: PgLink, self: Candidate, log: Logger) {
+    this.#link = link;
+    this.#self = self;
+    this.#log = log;
+  }
+
+  /** Who leads, as of the last look. */
+  get leader(): LeaderRow | undefined {
+    return this.#row;
+  }
+
+  /** Looks, and leads where nobody else does. Undefined while somebody does. */
+  async run(): Promise<Leadership | undefined> {
+    const { rows } = await this.#link.query<StoredRow>('SELECT * FROM pi_gateway_leader');
+    const stored = rows[0];
+    if (stored === undefined) throw new Error('the table pi_gateway_leader has no row');
+    const row = { ...stored, term: Number(stored.term), beat: Number(stored.beat) };
+    const now = performance.now();
+    this.#row = row;
+    this.#watch = watched(this.#watch, row, now);
+    const decision = takeOver(row, this.#watch, now, this.#self.holder);
+    if (!decision.take) return undefined;
+    if (!(await this.#lock(stored.backend))) return undefined;
+    const clock = leaderClock();
+    const askedMs = clock();
+    const term = await this.#begin(row);
+    if (term === undefined) return undefined;
+    this.#log.info('leading the store', {
+      term,
+      because: decision.reason,
+      ...(row.name === '' ? {} : { after: row.name }),
+    });
+    return new Leadership({ link: this.#link, term, log: this.#log, clock, askedMs });
+  }
+
+  /**
+   * The session lock is for one candidate at a time. A leader that is frozen, or cut off without the database noticing,
+   * still has it: its time is over, so its session is ended.
+   */
+  async #lock(backend: number): Promise<boolean> {
+    for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
+      const { rows } = await this.#link.query<{ got: boolean }>(
+        `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS got`,
+      );
+      if (rows[0]?.got) return true;
+      try {
+        await this.#link.query(
+          `SELECT pg_terminate_backend(pid), pg_sleep(0.1) FROM pg_locks
+            WHERE locktype = 'advisory' AND pid = $1 AND pid <> pg_backend_pid() AND granted
+              AND ((classid::bigint << 32) | objid::bigint) = ${LOCK_KEY}`,
+          [backend],
+        );
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        // The session of another role is not ours to end. What counts is the row; the lock only keeps the order.
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Only what was seen is taken over: in one statement, which waits for every insert that has looked at the row. */
+  async #begin(seen: LeaderRow): Promise<number | undefined> {
+    const { holder, name } = this.#self;
+    const { count } = await this.#link.query(
+      `WITH seen AS (SELECT 1 FROM pi_gateway_leader WHERE term = $1 AND beat = $2 FOR UPDATE)
+        UPDATE pi_gateway_leader SET term = term + 1, beat = 0, released = false,
+          holder = $3, name = $4, backend = pg_backend_pid()
+        WHERE EXISTS (SELECT FROM seen)`,
+      [seen.term, seen.beat, holder, name],
+    );
+    if (count === 1) return seen.term + 1;
+    await this.#link.query(`SELECT pg_advisory_unlock(${LOCK_KEY})`);
+    return undefined;
+  }
+}
+
+interface LeadershipOptions {
+  /** The session that holds the lock. */
+  readonly link: PgLink;
+  readonly term: number;
+  readonly log: Logger;
+  readonly clock: () => number;
+  /** When the term was asked for. */
+  readonly askedMs: number;
+}
+
+/** One term. Ends for good when another gateway has begun the next one. */
+export class Leadership {
+  readonly term: number;
+  readonly #options: LeadershipOptions;
+  readonly #timer: NodeJS.Timeout;
+  readonly #listeners: ((error: LeaderError) => void)[] = [];
+  #askedMs: number;
+  #generation: number;
+  #beating = false;
+  #released = false;
+  #silent = false;
+  #lost: LeaderError | undefined;
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options;
+    this.term = options.term;
+    this.#askedMs = options.askedMs;
+    this.#generation = options.link.generation;
+    this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
+    this.#timer.unref();
+  }
+
+  /** Set for good when another gateway has taken over. */
+  get lost(): LeaderError | undefined {
+    return this.#lost;
+  }
+
+  onLost(listener: (error: LeaderError) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Why nothing may be sent at present; it may be allowed again later, unless the term is over. */
+  get refusal(): GatewayError | undefined {
+    if (this.#lost !== undefined) return this.#lost;
+    if (maySend(this.#askedMs, this.#options.clock())) return undefined;
+    return unreachable();
+  }
+
+  /** The term is over: what was asked of the database proves it. */
+  lose(): LeaderError {
+    if (this.#lost !== undefined) return this.#lost;
+    this.#lost = new LeaderError('leader_lost', 'another gateway leads the store now', {
+      status: 503,
+      hint: 'Everything that was acknowledged is stored, and the other gateway continues with it. Start this one again as a standby.',
+    });
+    clearInterval(this.#timer);
+    for (const listener of this.#listeners.splice(0)) listener(this.#lost);
+    return this.#lost;
+  }
+
+  /** Lets the next one begin at once. Everything has to be stopped. Bounded, never rejects. */
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    clearInterval(this.#timer);
+    const { link, term } = this.#options;
+    if (this.#lost === undefined)
+      await link
+        .query(
+          'UPDATE pi_gateway_leader SET released = true, beat = beat + 1 WHERE term = $1',
+          [term],
+          BEAT_ANSWER_MS,
+        )
+        .catch(() => {}); // then the next one waits until the lease is over
+    link.close();
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#beating || this.#released) return;
+    this.#beating = true;
+    const { link, clock, log, term } = this.#options;
+    const asked = clock();
+    try {
+      const { count } = await link.query(
+        { name: 'beat', text: 'UPDATE pi_gateway_leader SET beat = beat + 1 WHERE term = $1' },
+        [term],
+        BEAT_ANSWER_MS,
+      );
+      if (count === 0) {
+        if (!this.#released) this.lose();
+        return;
+      }
+      this.#askedMs = asked;
+      if (this.#silent) log.info('the database answers again');
+      this.#silent = false;
+      if (this.#generation !== link.generation) await this.#lockAgain();
+    } catch (error) {
+      if (!this.#silent)
+        log.error('the database does not answer: nothing is sent or accepted until it does', {
+          error: messageOf(error),
+        });
+      this.#silent = true;
+    } finally {
+      this.#beating = false;
+    }
+  }
+
+  /** The lock went with the session; a standby may hold it for a moment, and gives it back when it sees the beat. */
+  async #lockAgain(): Promise<void> {
+    const { link } = this.#options;
+    const { generation } = link;
+    const { rows } = await link.query<{ got: boolean }>(
+      `UPDATE pi_gateway_leader SET backend = pg_backend_pid() WHERE term = $1
+        RETURNING pg_try_advisory_lock(${LOCK_KEY}) AS got`,
+      [this.term],
+    );
+    if (rows[0]?.got) this.#generation = generation;
+  }
+}
+
+export function unreachable(cause?: unknown): GatewayError {
+  return new GatewayError('storage_unreachable', 'the database does not answer: nothing can be stored', {
+    status: 503,
+    hint: 'The gateway resumes as soon as it answers again.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * Who may send, and who may take over. A leader proves with every beat that it is there, and may send for a while after
+ * the moment at which it asked for one that was granted. A standby takes over when it has seen the same beat for longer
+ * than that. Each measures with its own clock; only that both run at nearly the same speed is relied on.
+ */
+const LEASE_MS = 4_000;
+export const BEAT_MS = 1_000;
+/** What a standby waits longer than a leader sends: clocks that differ by a tenth, and a request on its way. */
+const MARGIN_MS = LEASE_MS / 10;
+
+/** What the database says about its leader. */
+export interface LeaderRow {
+  readonly term: number;
+  readonly beat: number;
+  /** It has ended and said so. */
+  readonly released: boolean;
+  /** The data directory and machine of the leader. */
+  readonly holder: string;
+  /** For people. */
+  readonly name: string;
+}
+
+/** Since when a standby sees the same beat, by its own clock. */
+export interface Watch {
+  readonly term: number;
+  readonly beat: number;
+  readonly sinceMs: number;
+}
+
+/** Every look at the row; a beat that is new starts the time again. */
+export function watched(before: Watch | undefined, row: LeaderRow, nowMs: number): Watch {
+  if (before !== undefined && before.term === row.term && before.beat === row.beat) return before;
+  return { term: row.term, beat: row.beat, sinceMs: nowMs };
+}
+
+export type TakeOver =
+  | { readonly take: true; readonly reason: 'no leader' | 'released' | 'own' | 'silent' }
+  | { readonly take: false; readonly waitMs: number };
+
+/**
+ * `holder` is who asks. Its own row is of a run that is over: the lock on the data directory, which it holds, says so.
+ * What is taken has to be exactly the row that was seen: a beat that comes between prevents it.
+ */
+export function takeOver(row: LeaderRow, watch: Watch, nowMs: number, holder: string): TakeOver {
+  if (row.term === 0) return { take: true, reason: 'no leader' };
+  if (row.released) return { take: true, reason: 'released' };
+  if (row.holder === holder) return { take: true, reason: 'own' };
+  const waitMs = watch.sinceMs + LEASE_MS - nowMs;
+  return waitMs <= 0 ? { take: true, reason: 'silent' } : { take: false, waitMs };
+}
+
+/** `askedMs`: when the last beat that was granted had been asked for. */
+export function maySend(askedMs: number, nowMs: number): boolean {
+  return nowMs - askedMs < LEASE_MS - MARGIN_MS;
+}
+
+/** A clock that also runs while the process, or the whole machine, is suspended. Never goes back. */
+export function leaderClock(
+  monotonic: () => number = () => performance.now(),
+  wall: () => number = () => Date.now(),
+): () => number {
+  let last = 0;
+  let [lastMonotonic, lastWall] = [monotonic(), wall()];
+  return () => {
+    const [nowMonotonic, nowWall] = [monotonic(), wall()];
+    last += Math.max(0, nowMonotonic - lastMonotonic, nowWall - lastWall);
+    [lastMonotonic, lastWall] = [nowMonotonic, nowWall];
+    return last;
+  };
+}

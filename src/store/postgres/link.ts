@@ -1,0 +1,139 @@
+import type { Client, QueryResultRow } from 'pg';
+import { withDeadline } from '../../base/deadline.ts';
+import { GatewayError } from '../../base/errors.ts';
+
+/** A database that is there answers sooner, also under load. */
+const CONNECT_MS = 3_000;
+const ANSWER_MS = 10_000;
+
+/** A statement that is sent often keeps its plan under this name. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+}
+
+/** What a URL leads to, without who may: for people. */
+export function placeOf(url: string): string {
+  try {
+    const { hostname, port, pathname, searchParams } = new URL(url);
+    const host = hostname || searchParams.get('host') || 'localhost';
+    return `${host}${port === '' ? '' : `:${port}`}${pathname}`;
+  } catch {
+    return 'the database of store.url';
+  }
+}
+
+/**
+ * One connection, made when it is needed and made anew when it was lost. What was sent when it broke may have been
+ * carried out: whoever cares looks. An error never repeats the URL.
+ */
+export class PgLink {
+  readonly #url: string;
+  readonly #name: string;
+  #client: Promise<Client> | undefined;
+  #generation = 0;
+  #ended = false;
+  /** Called for each NOTIFY of a channel that this connection listens to. */
+  onNotification: (() => void) | undefined;
+
+  constructor(url: string, name: string) {
+    this.#url = url;
+    this.#name = name;
+  }
+
+  /** Counts connections: what belonged to the session (locks, LISTEN) is gone with an earlier one. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** @throws Error of PostgreSQL, or of the system when it does not answer */
+  async query<R extends QueryResultRow>(
+    statement: Statement | string,
+    values: readonly unknown[] = [],
+    answerMs = ANSWER_MS,
+  ): Promise<{ rows: R[]; count: number }> {
+    const client = await this.#connected();
+    const query = typeof statement === 'string' ? { text: statement } : statement;
+    try {
+      const result = await withDeadline(answerMs, () => client.query<R>({ ...query, values: [...values] }), {
+        reason: () => new Error(`the database did not answer within ${answerMs / 1000} s`),
+      });
+      return { rows: result.rows, count: result.rowCount ?? 0 };
+    } catch (error) {
+      // Nobody knows what a connection without an answer still does: the next statement has another.
+      if (!isRefusal(error)) this.#drop(client);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#ended = true;
+    const client = this.#client;
+    this.#client = undefined;
+    client?.then(
+      (open) => void open.end().catch(() => {}),
+      () => {},
+    );
+  }
+
+  #connected(): Promise<Client> {
+    if (this.#ended) return Promise.reject(new Error('the connection to the database is closed'));
+    this.#client ??= this.#connect().catch((error: unknown) => {
+      this.#client = undefined;
+      throw error;
+    });
+    return this.#client;
+  }
+
+  async #connect(): Promise<Client> {
+    const { default: pg } = await import('pg');
+    let client: Client;
+    try {
+      client = new pg.Client({
+        connectionString: this.#url,
+        application_name: this.#name,
+        connectionTimeoutMillis: CONNECT_MS,
+        keepAlive: true,
+      });
+    } catch {
+      throw new GatewayError('store_url', 'store.url is not an address of a PostgreSQL database', {
+        status: 400,
+        hint: 'Write it as postgres://user:password@host:5432/database.',
+      });
+    }
+    client.on('error', () => this.#drop(client)); // also told by the next statement
+    client.on('notification', () => this.onNotification?.());
+    await client.connect();
+    // A commit that is answered has to be on the disk there, whatever the database does for others.
+    await client.query(
+      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+    );
+    this.#generation += 1;
+    return client;
+  }
+
+  #drop(client: Client): void {
+    void this.#client?.then(
+      (current) => {
+        if (current === client) this.#client = undefined;
+      },
+      () => {},
+    );
+    this.#client = undefined;
+    client.on('error', () => {}); // it is of no interest any more
+    client.connection.stream.destroy();
+  }
+}
+
+/** The database has answered that it will not: the connection is in order. */
+export function isRefusal(error: unknown): boolean {
+  const state = stateOf(error);
+  // 08: connection, 57P: the server stops or starts.
+  return state !== undefined && !state.startsWith('08') && !state.startsWith('57P');
+}
+
+/** SQLSTATE of an answer of PostgreSQL. */
+export function stateOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('severity' in error)) return undefined;
+  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : undefined;
+}

@@ -1,0 +1,133 @@
+import { GatewayError } from '../../base/errors.ts';
+import type { PgLink, Statement } from './link.ts';
+
+/** Raised when an older program could no longer read the tables. */
+const FORMAT = 1;
+
+/**
+ * One gateway in one schema of a PostgreSQL database. The log is the journal: the records of one group commit are a row,
+ * named by the first of them. That name can be taken once: whoever writes what was already written learns it there.
+ *
+ * `leader.term` counts leaders. A row of the log is inserted together with a look at it, under a lock that a take-over
+ * waits for: nothing of an earlier term comes after a later one has begun to read.
+ */
+const TABLES = `
+CREATE TABLE IF NOT EXISTS pi_gateway_leader (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  format integer NOT NULL,
+  term bigint NOT NULL,
+  beat bigint NOT NULL,
+  released boolean NOT NULL,
+  holder text NOT NULL,
+  name text NOT NULL,
+  backend integer NOT NULL
+);
+INSERT INTO pi_gateway_leader VALUES (true, ${FORMAT}, 0, 0, true, '', '', 0) ON CONFLICT DO NOTHING;
+CREATE TABLE IF NOT EXISTS pi_gateway_log (
+  database text NOT NULL,
+  sequence bigint NOT NULL,
+  last bigint NOT NULL,
+  term bigint NOT NULL,
+  id text NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (database, sequence)
+);
+CREATE TABLE IF NOT EXISTS pi_gateway_snapshot (
+  database text NOT NULL,
+  sequence bigint NOT NULL,
+  term bigint NOT NULL,
+  bytes bigint NOT NULL,
+  PRIMARY KEY (database, sequence, term)
+);
+CREATE TABLE IF NOT EXISTS pi_gateway_chunk (
+  database text NOT NULL,
+  sequence bigint NOT NULL,
+  term bigint NOT NULL,
+  part integer NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (database, sequence, term, part)
+);
+`;
+
+/** The same number in every gateway that uses the schema, and another in other schemas of the database. */
+export const LOCK_KEY = `hashtextextended('pi-gateway:' || current_schema(), 0)`;
+
+export async function createTables(link: PgLink): Promise<void> {
+  // Two that start together would both find nothing, and one of them then fails.
+  await link.query(
+    `DO $$ BEGIN PERFORM pg_advisory_xact_lock(${LOCK_KEY} + 1); ${TABLES.replaceAll('\n', ' ')} END $$`,
+  );
+  const { rows } = await link.query<{ format: number }>('SELECT format FROM pi_gateway_leader');
+  if ((rows[0]?.format ?? 0) > FORMAT)
+    throw new GatewayError('storage_newer', 'the database was written by a newer version of the gateway', {
+      hint: 'Install that version again.',
+    });
+}
+
+/** Answers a row exactly while this term leads; a take-over that begins meanwhile waits for the statement's end. */
+const LEADS = 'SELECT 1 FROM pi_gateway_leader WHERE term = $1 FOR KEY SHARE';
+
+/** $1 term, $2 database, $3 first, $4 last, $5 id, $6 data */
+export const APPEND: Statement = {
+  name: 'append',
+  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_log (database, sequence, last, term, id, data)
+    SELECT $2, $3, $4, $1, $5, $6 FROM leader`,
+};
+
+/** $1 term, $2 database, $3 the first record to take back */
+export const CUT: Statement = {
+  text: `WITH leader AS (${LEADS}), gone AS (
+      DELETE FROM pi_gateway_log WHERE database = $2 AND sequence >= $3 AND EXISTS (SELECT FROM leader) RETURNING 1)
+    SELECT (SELECT count(*) FROM leader)::int AS leads, (SELECT count(*) FROM gone)::int AS gone`,
+};
+
+/** $1 database, $2 sequence */
+export const FIND: Statement = {
+  text: 'SELECT term, id FROM pi_gateway_log WHERE database = $1 AND sequence = $2',
+};
+
+/** $1 database, $2 the first one wanted */
+export const READ: Statement = {
+  name: 'read',
+  text: `SELECT sequence, last, id, data FROM pi_gateway_log
+    WHERE database = $1 AND sequence >= $2 ORDER BY sequence LIMIT 200`,
+};
+
+/** $1 term, $2 database, $3 sequence, $4 bytes: the chunks are there, from now on it counts. */
+export const PUBLISH: Statement = {
+  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_snapshot (database, sequence, term, bytes)
+    SELECT $2, $3, $1, $4 FROM leader`,
+};
+
+/** $1 term, $2 database, $3 sequence, $4 part, $5 data */
+export const PUT_CHUNK: Statement = {
+  name: 'chunk',
+  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_chunk (database, sequence, term, part, data)
+    SELECT $2, $3, $1, $4, $5 FROM leader`,
+};
+
+/** Everything in one look, so that no compaction comes between. $1 database */
+export const NEWEST_SNAPSHOT: Statement = {
+  text: `SELECT sequence, term, bytes FROM pi_gateway_snapshot WHERE database = $1
+    ORDER BY sequence DESC, term DESC LIMIT 1`,
+};
+
+/** $1 database, $2 sequence, $3 term, $4 part */
+export const CHUNK: Statement = {
+  name: 'get-chunk',
+  text: 'SELECT data FROM pi_gateway_chunk WHERE database = $1 AND sequence = $2 AND term = $3 AND part = $4',
+};
+
+/** $1 term, $2 database, $3 the snapshot of this term that stays. Never what a later leader has written. */
+export const DROP_OLD_SNAPSHOTS: readonly Statement[] = ['pi_gateway_snapshot', 'pi_gateway_chunk'].map(
+  (table) => ({
+    text: `WITH leader AS (${LEADS}) DELETE FROM ${table}
+      WHERE database = $2 AND (sequence, term) <> ($3, $1) AND EXISTS (SELECT FROM leader)`,
+  }),
+);
+
+/** $1 term, $2 database, $3 the last record that is not needed */
+export const DROP_OLD_LOG: Statement = {
+  text: `WITH leader AS (${LEADS}) DELETE FROM pi_gateway_log
+    WHERE database = $2 AND last <= $3 AND EXISTS (SELECT FROM leader)`,
+};

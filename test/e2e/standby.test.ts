@@ -1,0 +1,161 @@
+/** Two built gateways on one PostgreSQL: what was accepted survives, one sends, the other takes over. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ChatClient, type ChatIdentity } from '../support/chat-client.ts';
+import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import { Postgres, postgresPrograms } from '../support/postgres.ts';
+
+const missing = postgresPrograms() === undefined;
+
+describe.skipIf(missing)(
+  `a store in PostgreSQL${missing ? ' (skipped: PostgreSQL is not installed)' : ''}`,
+  () => {
+    const folders = [temporaryFolder(), temporaryFolder()] as const;
+    const running = new Set<GatewayProcess>();
+    let postgres: Postgres;
+    let leader: GatewayProcess;
+    let standby: GatewayProcess;
+    let port = 0;
+    let identity: ChatIdentity;
+
+    const start = (which: 0 | 1): GatewayProcess => {
+      const args = ['--no-tui', '--agent', 'scripted', '--port', '0', '--data-dir', folders[which].path];
+      const gateway = new GatewayProcess(args, { STORE_URL: postgres.url });
+      running.add(gateway);
+      void gateway.exited.then(() => running.delete(gateway));
+      return gateway;
+    };
+    const waiting = async (gateway: GatewayProcess): Promise<number> => {
+      await expect
+        .poll(() => gateway.records.some(({ msg }) => msg === 'standby'), { timeout: 20_000 })
+        .toBe(true);
+      return gateway.records.find(({ msg }) => msg === 'standby')?.port ?? 0;
+    };
+    const get = async (at: number, path: string): Promise<{ status: number; body: unknown }> => {
+      const answer = await fetch(`http://127.0.0.1:${at}${path}`);
+      return { status: answer.status, body: await answer.json() };
+    };
+    const say = async (id: string, text: string): Promise<string> => {
+      const client = await ChatClient.connect(port, identity);
+      identity ??= client.identity;
+      try {
+        client.prompt(id, text);
+        const answered = () => client.frames.find((frame) => frame.id === id && frame.type !== 'event');
+        await expect.poll(answered, { timeout: 15_000 }).toBeDefined();
+        return String(answered()?.data?.['text'] ?? answered()?.data?.['code']);
+      } finally {
+        client.close();
+      }
+    };
+
+    beforeAll(async () => {
+      postgres = await Postgres.start();
+      for (const { path } of folders)
+        writeConfig(path, { store: { url: '$STORE_URL' }, security: { allowAll: true } });
+    }, 60_000);
+
+    afterAll(async () => {
+      await Promise.all([...running].map((gateway) => gateway.kill()));
+      await postgres.stop();
+      for (const folder of folders) folder.remove();
+    });
+
+    it('keeps what was accepted over kill -9, and nothing of it in files', async () => {
+      leader = start(0);
+      port = await leader.ready();
+      expect(await say('p1', 'one')).toBe('You said: one');
+      await leader.kill();
+      leader = start(0);
+      port = await leader.ready();
+      expect(await say('p1', 'one')).toBe('You said: one'); // the stored answer: the id is known
+      expect(
+        Number(postgres.sql("SELECT max(last) FROM pi_gateway_log WHERE database = 'gateway-sessions'")),
+      ).toBeGreaterThan(5);
+      expect(leader.records.find(({ msg }) => msg === 'leading the store')?.['because']).toBe('own');
+    });
+
+    it('lets a second start wait: it says so, and refuses work with a sentence', async () => {
+      standby = start(1);
+      const at = await waiting(standby);
+      expect(await get(at, '/healthz')).toEqual({
+        status: 200,
+        body: { ok: true, service: 'pi-gateway-tui', role: 'standby' },
+      });
+      const ready = await get(at, '/readyz');
+      expect(ready.status).toBe(503);
+      expect(ready.body).toMatchObject({
+        ready: false,
+        role: 'standby',
+        reason: expect.stringMatching(/^standby: the gateway on .* leads$/),
+      });
+      expect(await get(at, '/api/status')).toMatchObject({
+        status: 503,
+        body: { error: { code: 'standby' } },
+      });
+      expect((await get(port, '/healthz')).body).toMatchObject({ role: 'leader' });
+    });
+
+    it('takes over from a leader that is frozen, which sends nothing when it goes on and ends with 75', async () => {
+      const client = await ChatClient.connect(port, identity);
+      client.prompt('p2', 'two [sleep 1500]');
+      await expect.poll(() => client.frames.some(({ id }) => id === 'p2'), { timeout: 10_000 }).toBe(true);
+      const before = client.frames.length;
+      leader.child.kill('SIGSTOP');
+      port = await standby.ready(15_000);
+      leader.child.kill('SIGCONT');
+      expect(await leader.exited).toEqual({ code: 75, signal: null });
+      expect(leader.stderr).toContain('another gateway leads the store now');
+      expect(
+        client.frames.slice(before).filter(({ type }) => type === 'response' || type === 'error'),
+      ).toEqual([]);
+      client.close();
+      // The prompt was accepted: its outcome comes from the new leader.
+      expect(await say('p2', 'two [sleep 1500]')).toMatch(/You said: two|interrupted/);
+      leader = standby;
+    });
+
+    it('takes over from a leader that stops, at once', async () => {
+      standby = start(0);
+      await waiting(standby);
+      expect(await leader.stop()).toBe(0);
+      port = await standby.ready(10_000);
+      leader = standby;
+      expect(leader.records.find(({ msg }) => msg === 'leading the store')?.['because']).toBe('released');
+      expect(await say('p1', 'one')).toBe('You said: one');
+    });
+
+    it('accepts nothing while the database is down, says so, and goes on when it is back', async () => {
+      await postgres.down('immediate');
+      const reason = async (): Promise<unknown> => (await get(port, '/readyz')).body;
+      await expect.poll(reason, { timeout: 10_000 }).toMatchObject({
+        ready: false,
+        reason: 'the database does not answer: no messages can be stored or sent',
+      });
+      const client = await ChatClient.connect(port, identity);
+      client.prompt('p3', 'three');
+      await expect
+        .poll(() => client.frames.find(({ id }) => id === 'p3')?.data?.['code'], { timeout: 15_000 })
+        .toBe('storage_unreachable');
+      client.close();
+      await postgres.up();
+      await expect
+        .poll(reason, { timeout: 10_000 })
+        .toEqual({ ready: true, role: 'leader', service: 'pi-gateway-tui' });
+      expect(await say('p3', 'three')).toBe('You said: three');
+    });
+
+    it('never shows the address of the database', async () => {
+      const other = await runCli(['sessions', '--data-dir', folders[1].path], { STORE_URL: postgres.url });
+      expect(other).toMatchObject({
+        code: 75,
+        stderr: expect.stringMatching(/^pi-gateway-tui: the gateway on .* leads 127/),
+      });
+      const unreachable = await runCli(['--no-tui', '--port', '0', '--data-dir', folders[1].path], {
+        STORE_URL: 'postgres://gateway:secret-of-the-store@127.0.0.1:1/postgres',
+      });
+      expect(unreachable).toMatchObject({ code: 75, stderr: expect.stringContaining('does not answer') });
+      const output = [...running].map(({ stdout, stderr }) => stdout + stderr).join('\n');
+      for (const text of [output, other.stdout + other.stderr, unreachable.stdout + unreachable.stderr])
+        expect(text).not.toContain('secret-of-the-store');
+    });
+  },
+);
