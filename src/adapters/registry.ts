@@ -15,23 +15,24 @@ const LOADERS: {
   [P in LibraryPlatform]: (settings: NonNullable<PlatformsConfig[P]>, way: Way) => Promise<Adapter>;
 } = {
   telegram: async (settings, way) =>
-    (await import('./telegram/index.ts')).createTelegramAdapter({
+    (await import('./telegram/definition.ts')).createTelegramAdapter({
       mode: 'polling',
       ...settings,
       way,
       token: need('telegram', 'token', settings.token),
     }),
   discord: async (settings, way) =>
-    (await import('./discord/index.ts')).createDiscordAdapter({
+    (await import('./discord/definition.ts')).createDiscordAdapter({
       ...settings,
       way,
       botToken: need('discord', 'botToken', settings.botToken),
     }),
-  slack: async (settings, way) => (await import('./slack/index.ts')).createSlackAdapter({ ...settings, way }),
+  slack: async (settings, way) =>
+    (await import('./slack/definition.ts')).createSlackAdapter({ ...settings, way }),
   whatsapp: async (settings, way) =>
-    (await import('./whatsapp/index.ts')).createWhatsAppAdapter({ ...settings, way }),
+    (await import('./whatsapp/definition.ts')).createWhatsAppAdapter({ ...settings, way }),
   twitch: async (settings, way) =>
-    (await import('./twitch/index.ts')).createTwitchAdapter({
+    (await import('./twitch/definition.ts')).createTwitchAdapter({
       ...settings,
       way,
       username: need('twitch', 'username', settings.username),

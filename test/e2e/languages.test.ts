@@ -1,6 +1,6 @@
 /** The whole path: what Telegram says of a person's language, and what that person then reads. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createTelegramAdapter } from '../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../src/adapters/telegram/definition.ts';
 import { createScriptedAgent } from '../../src/agents/scripted/scripted.ts';
 import { composeGateway, type RunningGateway } from '../../src/compose.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';

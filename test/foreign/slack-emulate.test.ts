@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createSlackAdapter } from '../../src/adapters/slack/index.ts';
+import { createSlackAdapter } from '../../src/adapters/slack/definition.ts';
 import type { Adapter, Part, SendReceipt } from '../../src/gateway/adapter.ts';
 import { RecordingHost } from '../adapters/contract/recording-host.ts';
 import { LocalHttp } from '../platforms/local-http.ts';

@@ -6,7 +6,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createTelegramAdapter } from '../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../src/adapters/telegram/definition.ts';
 import type { Adapter, SendReceipt } from '../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../src/gateway/model.ts';
 import { RecordingHost } from '../adapters/contract/recording-host.ts';

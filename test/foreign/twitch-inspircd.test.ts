@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { createTwitchAdapter } from '../../src/adapters/twitch/index.ts';
+import { createTwitchAdapter } from '../../src/adapters/twitch/definition.ts';
 import type { Adapter } from '../../src/gateway/adapter.ts';
 import { RecordingHost } from '../adapters/contract/recording-host.ts';
 import { LocalHttp } from '../platforms/local-http.ts';

@@ -1,6 +1,6 @@
 /** Messages as Discord documents them (https://discord.com/developers/docs/resources/message), and what the model gets of each. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createDiscordAdapter } from '../../src/adapters/discord/index.ts';
+import { createDiscordAdapter } from '../../src/adapters/discord/definition.ts';
 import { DiscordServer } from '../platforms/discord-server.ts';
 import {
   ADA,

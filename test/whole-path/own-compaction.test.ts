@@ -1,6 +1,6 @@
 /** pi compacts by itself when a conversation has become long: chats may write meanwhile, ask, and stop it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTelegramAdapter } from '../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../src/adapters/telegram/definition.ts';
 import type { ModelRequest } from '../agents/model-server.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';
 import { ADA, BOB } from '../platforms/telegram-state.ts';

@@ -1,7 +1,7 @@
 /** One person over all workspaces of an organization (Enterprise Grid), and nobody of another one (Slack Connect). */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSlackAdapter } from '../../src/adapters/slack/index.ts';
+import { createSlackAdapter } from '../../src/adapters/slack/definition.ts';
 import { QUICK } from '../adapters/slack/peer.ts';
 import { BOT, SlackServer, TEAM } from '../platforms/slack-server.ts';
 import type { Json } from '../platforms/slack-state.ts';

@@ -1,6 +1,6 @@
 /** What the model gets of Slack's events, and what stands in the chat after its answers. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createSlackAdapter } from '../../src/adapters/slack/index.ts';
+import { createSlackAdapter } from '../../src/adapters/slack/definition.ts';
 import { QUICK } from '../adapters/slack/peer.ts';
 import { BOT, TEAM } from '../platforms/slack-server.ts';
 import type { Json } from '../platforms/slack-state.ts';

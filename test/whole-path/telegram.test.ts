@@ -1,6 +1,6 @@
 /** Updates as the Bot API documents them (https://core.telegram.org/bots/api#message), and what the model gets of each. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createTelegramAdapter } from '../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../src/adapters/telegram/definition.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';
 import {
   ADA,

@@ -1,6 +1,6 @@
 /** Lines as Twitch's chat sends them (https://dev.twitch.tv/docs/chat/irc/), and what the model gets of each. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTwitchAdapter } from '../../src/adapters/twitch/index.ts';
+import { createTwitchAdapter } from '../../src/adapters/twitch/definition.ts';
 import { QUICK, settingsFor } from '../adapters/twitch/peer.ts';
 import { ADA, BOB, BOT, roomId, type SayOptions, TwitchServer } from '../platforms/twitch-server.ts';
 import { type PathOptions, WholePath } from './whole-path.ts';

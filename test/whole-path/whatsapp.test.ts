@@ -4,7 +4,7 @@ import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { proto } from 'baileys';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/index.ts';
+import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/definition.ts';
 import type { TestGroup } from '../platforms/whatsapp/answers.ts';
 import { linkSession } from '../platforms/whatsapp/linked-session.ts';
 import type { FileKind } from '../platforms/whatsapp/media-host.ts';

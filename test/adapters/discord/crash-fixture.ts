@@ -1,6 +1,6 @@
 /** Run as a process of its own: `node crash-fixture.ts [scenario…]`. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDiscordAdapter } from '../../../src/adapters/discord/index.ts';
+import { createDiscordAdapter } from '../../../src/adapters/discord/definition.ts';
 import { DiscordServer } from '../../platforms/discord-server.ts';
 import { CHANNEL, GUILD, OTHER_GUILD } from '../../platforms/discord-state.ts';
 import { playScenarios, type Scenarios } from '../crash-scenarios.ts';

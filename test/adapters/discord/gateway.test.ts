@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createDiscordAdapter } from '../../../src/adapters/discord/index.ts';
+import { createDiscordAdapter } from '../../../src/adapters/discord/definition.ts';
 import { ADA, CHANNEL, GUILD, OTHER_CHANNEL, THREAD } from '../../platforms/discord-state.ts';
 import { DiscordPeer, FAST, said, TOKEN } from './peer.ts';
 import { withDiscord } from './with-discord.ts';

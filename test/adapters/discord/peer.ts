@@ -1,5 +1,5 @@
-import type { DiscordTuning } from '../../../src/adapters/discord/index.ts';
-import { createDiscordAdapter } from '../../../src/adapters/discord/index.ts';
+import type { DiscordTuning } from '../../../src/adapters/discord/definition.ts';
+import { createDiscordAdapter } from '../../../src/adapters/discord/definition.ts';
 import type { DiscordSettings } from '../../../src/adapters/discord/settings.ts';
 import type { Way } from '../../../src/adapters/kit/way.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';

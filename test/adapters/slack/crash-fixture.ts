@@ -1,5 +1,5 @@
 /** Run as a process of its own: `node crash-fixture.ts [scenario…]`. */
-import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/index.ts';
+import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/definition.ts';
 import { SlackServer } from '../../platforms/slack-server.ts';
 import { playScenarios, type Scenarios } from '../crash-scenarios.ts';
 

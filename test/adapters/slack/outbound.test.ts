@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createSlackAdapter } from '../../../src/adapters/slack/index.ts';
+import { createSlackAdapter } from '../../../src/adapters/slack/definition.ts';
 import type { Adapter, Part, SendReceipt } from '../../../src/gateway/adapter.ts';
 import { SlackServer, TEAM } from '../../platforms/slack-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';

@@ -1,5 +1,5 @@
 import type { Way } from '../../../src/adapters/kit/way.ts';
-import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/index.ts';
+import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { BOT, type Said, SlackServer, TEAM } from '../../platforms/slack-server.ts';

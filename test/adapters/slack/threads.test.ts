@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/index.ts';
+import { createSlackAdapter, type SlackTiming } from '../../../src/adapters/slack/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import type { PlatformFault } from '../../platforms/control.ts';

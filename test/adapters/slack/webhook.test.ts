@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSlackAdapter } from '../../../src/adapters/slack/index.ts';
+import { createSlackAdapter } from '../../../src/adapters/slack/definition.ts';
 import type { Adapter, SendReceipt } from '../../../src/gateway/adapter.ts';
 import { SlackServer } from '../../platforms/slack-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';

@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createTelegramAdapter } from '../../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
 import { TelegramServer } from '../../platforms/telegram-server.ts';
 import { playScenarios, type Scenarios } from '../crash-scenarios.ts';
 

@@ -1,5 +1,5 @@
 import type { Way } from '../../../src/adapters/kit/way.ts';
-import { createTelegramAdapter } from '../../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
 import type { TelegramSettings } from '../../../src/adapters/telegram/settings.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTelegramAdapter } from '../../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
 import { ADA, BOB } from '../../platforms/telegram-state.ts';
 import { TelegramPeer, TOKEN } from './peer.ts';
 import { withTelegram } from './with-telegram.ts';

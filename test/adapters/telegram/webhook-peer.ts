@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createTelegramAdapter } from '../../../src/adapters/telegram/index.ts';
+import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ContractPeer } from '../contract.ts';
 import { TelegramPeer, TOKEN } from './peer.ts';

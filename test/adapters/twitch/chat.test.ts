@@ -3,7 +3,7 @@ import {
   createTwitchAdapter,
   type TwitchSettings,
   type TwitchTiming,
-} from '../../../src/adapters/twitch/index.ts';
+} from '../../../src/adapters/twitch/definition.ts';
 import type { Adapter, SendReceipt } from '../../../src/gateway/adapter.ts';
 import { TwitchServer } from '../../platforms/twitch-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';

@@ -1,5 +1,5 @@
 /** Run as a process of its own: `node crash-fixture.ts [scenario…]`. */
-import { createTwitchAdapter } from '../../../src/adapters/twitch/index.ts';
+import { createTwitchAdapter } from '../../../src/adapters/twitch/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import { TwitchServer } from '../../platforms/twitch-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';

@@ -3,7 +3,7 @@ import {
   createTwitchAdapter,
   type TwitchSettings,
   type TwitchTiming,
-} from '../../../src/adapters/twitch/index.ts';
+} from '../../../src/adapters/twitch/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { ADA, BOB, BOT, TwitchServer } from '../../platforms/twitch-server.ts';

@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createTwitchAdapter, type TwitchSettings } from '../../../src/adapters/twitch/index.ts';
+import { createTwitchAdapter, type TwitchSettings } from '../../../src/adapters/twitch/definition.ts';
 import { readStreamMessage } from '../../../src/adapters/twitch/streams.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import { roomId, TwitchServer } from '../../platforms/twitch-server.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createTwitchAdapter, type TwitchSettings } from '../../../src/adapters/twitch/index.ts';
+import { createTwitchAdapter, type TwitchSettings } from '../../../src/adapters/twitch/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import { TwitchServer } from '../../platforms/twitch-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';

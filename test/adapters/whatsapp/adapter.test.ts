@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadBaileys } from '../../../src/adapters/whatsapp/baileys.ts';
-import { BAILEYS_VERSION, createWhatsAppAdapter } from '../../../src/adapters/whatsapp/index.ts';
+import { BAILEYS_VERSION, createWhatsAppAdapter } from '../../../src/adapters/whatsapp/definition.ts';
 import { RecordingHost } from '../contract.ts';
 import { WhatsAppRig } from './rig.ts';
 

@@ -1,7 +1,7 @@
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import type { Way } from '../../../src/adapters/kit/way.ts';
-import { createWhatsAppAdapter } from '../../../src/adapters/whatsapp/index.ts';
+import { createWhatsAppAdapter } from '../../../src/adapters/whatsapp/definition.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../../src/gateway/model.ts';
 import { DEVICE_REMOVED, linkSession } from '../../platforms/whatsapp/linked-session.ts';

@@ -4,7 +4,7 @@
  */
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWhatsAppAdapter } from '../../../../src/adapters/whatsapp/index.ts';
+import { createWhatsAppAdapter } from '../../../../src/adapters/whatsapp/definition.ts';
 import { plainHost } from './host.ts';
 
 const [url = '', stateDir = '', file = ''] = process.argv.slice(2);

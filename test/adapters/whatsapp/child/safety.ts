@@ -7,7 +7,7 @@ import { Agent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createWhatsAppAdapter } from '../../../../src/adapters/whatsapp/index.ts';
+import { createWhatsAppAdapter } from '../../../../src/adapters/whatsapp/definition.ts';
 import type { SendRequest } from '../../../../src/gateway/adapter.ts';
 import type { AdapterHealth, InboundMessage } from '../../../../src/gateway/model.ts';
 import { linkSession } from '../../../platforms/whatsapp/linked-session.ts';
