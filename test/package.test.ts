@@ -1,6 +1,6 @@
 /** What `npm install pi-gateway-tui` brings: the packed tarball, installed into an empty directory. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -38,6 +38,14 @@ describe('the package', () => {
       .filter((entry) => entry.isFile())
       .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
     expect(bytes).toBeLessThan(12_000_000);
+  });
+
+  it('is the same, byte by byte, when it is packed again later', () => {
+    const again = mkdtempSync(join(folder, 'again-'));
+    utimesSync(join(root, 'dist/bin.js'), new Date(), new Date(Date.now() + 60_000));
+    npm(['pack', '--silent', '--pack-destination', again], root);
+    const second = join(again, readdirSync(again).find((name) => name.endsWith('.tgz')) ?? '');
+    expect(readFileSync(second).equals(readFileSync(tarball))).toBe(true);
   });
 
   it('leaves pi to its user, as an optional peer', () => {

@@ -176,3 +176,14 @@ it.each(QUESTIONS)('answers from its headings: %s', (_question, page, heading, a
   expect(found, `${page} has no heading "${heading}"`).toMatch(answer);
   expect(read('docs/README.md')).toContain(`(${page.slice('docs/'.length)}`);
 });
+
+it('has workflows that run only scripts of the package', () => {
+  const { scripts } = JSON.parse(read('package.json')) as {
+    readonly scripts: Readonly<Record<string, string>>;
+  };
+  const run = readdirSync(join(ROOT, '.github/workflows')).flatMap((file) =>
+    [...read(`.github/workflows/${file}`).matchAll(/npm run ([\w:]+)/g)].map(([, name = '']) => name),
+  );
+  expect(run).toEqual(expect.arrayContaining(['check', 'check:package', 'check:reproducible']));
+  expect(run.filter((name) => !(name in scripts))).toEqual([]);
+});
