@@ -14,6 +14,8 @@ export interface ConfigSurroundings {
   /** The gateway that serves this folder; undefined when none runs: then the file alone is read and written. */
   readonly operator: () => Promise<Operator | undefined>;
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** Of the terminal that the result is printed to. */
+  readonly columns?: number | undefined;
   /** Where a person is asked; never stdout. */
   readonly output: NodeJS.WritableStream;
 }
@@ -71,7 +73,9 @@ export async function runConfig(
     );
     if (values.length === 0)
       throw new UsageError(`unknown configuration key "${key ?? ''}"\npi-gateway-tui config lists all keys.`);
-    return args.json ? JSON.stringify(values, null, 2) : `${folder.config}\n${print.config(values)}`;
+    return args.json
+      ? JSON.stringify(values, null, 2)
+      : `${folder.config}\n${print.config(values, around.columns)}`;
   } finally {
     await operator?.close();
   }

@@ -332,6 +332,7 @@ function rootOf(screen: Screen, { appearance, terminal, inline }: RootOptions): 
   const { store, controller } = screen;
   const onReady = (suspend: SuspendTerminal): void => terminal.ready(suspend);
   if (appearance.linear) {
+    if (screen.reader !== undefined) screen.reader.begin();
     screen.reader ??= new Reader(controller, store, (line) => {
       // What is not on the screen is silent.
       if (controller.shown) terminal.send(`${line}\n`);

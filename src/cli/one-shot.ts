@@ -33,6 +33,7 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
       operator: () => servingOperator(folder),
       input: process.stdin,
       output: process.stderr,
+      columns: process.stdout.isTTY ? process.stdout.columns : undefined,
     });
   }
   if (args.command === 'security') {

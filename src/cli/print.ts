@@ -13,6 +13,7 @@ import type {
 import { rowName } from '../gateway/operator/operations/names.ts';
 import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
 import { bar } from '../gateway/spending/wording.ts';
+import { wrap } from '../tui/draw/cells.ts';
 import { oneLine } from './output.ts';
 
 /** Columns by display width, two spaces apart. */
@@ -248,16 +249,38 @@ function later({ later: next, fallback }: ConfigValue): string {
   return next === undefined ? '' : ` (${shown(next ?? fallback) || 'the default'} after a restart)`;
 }
 
-export function config(rows: readonly ConfigValue[]): string {
-  return table(
-    ['KEY', 'VALUE', 'FROM'],
-    rows.map((each) => [
-      each.key,
-      `${shown(each.value)}${later(each)}`,
-      each.from === undefined ? each.source : each.source === 'file' ? `file ${each.from}` : each.from,
-    ]),
-    'No such key.',
-  );
+/** `columns`: of the terminal; a long value goes on under where it begins. Without them each value is one line. */
+export function config(rows: readonly ConfigValue[], columns?: number): string {
+  const cells = rows.map((each) => [
+    oneLine(each.key),
+    oneLine(`${shown(each.value)}${later(each)}`),
+    oneLine(each.from === undefined ? each.source : each.source === 'file' ? `file ${each.from}` : each.from),
+  ]);
+  const widest = (at: number, least: number): number =>
+    Math.max(least, ...cells.map((row) => stringWidth(row[at] ?? '')));
+  const [key, value, from] = [widest(0, 3), widest(1, 5), widest(2, 4)];
+  if (columns === undefined || key + value + from + 4 <= columns)
+    return table(['KEY', 'VALUE', 'FROM'], cells, 'No such key.');
+  // The file that a value comes from is the same for most: it gives way first, but stays readable.
+  const room = Math.max(24, columns - key - 4);
+  const source = Math.min(from, Math.max(12, Math.floor(room / 3)));
+  const widths = [key, Math.max(12, Math.min(value, room - source)), source];
+  const lines = cells.flatMap((row) => {
+    const parts = row.map((cell, at) => wrap(cell, widths[at] ?? 12));
+    return Array.from({ length: Math.max(...parts.map(({ length }) => length)) }, (_, line) =>
+      parts.map((part) => part[line] ?? ''),
+    );
+  });
+  const head = ['KEY', 'VALUE', 'FROM'].map((title, at) => title.padEnd(widths[at] ?? 0));
+  return [
+    head.join('  ').trimEnd(),
+    ...lines.map((line) =>
+      line
+        .map((cell, at) => cell + ' '.repeat(Math.max(0, (widths[at] ?? 0) - stringWidth(cell))))
+        .join('  ')
+        .trimEnd(),
+    ),
+  ].join('\n');
 }
 
 export function homes(rows: readonly { readonly platform: string; readonly chat: string }[]): string {

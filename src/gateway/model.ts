@@ -15,6 +15,8 @@ export interface Sender {
   /** Other stable ids of the same person (WhatsApp: phone JID beside LID). */
   readonly aliases?: readonly string[];
   readonly name: string;
+  /** The platform knows no name: the one here is made up, and no better one gives way to it. */
+  readonly unnamed?: true;
   readonly isBot?: boolean;
   /** True for our own bot's messages and the platform's echo of them. */
   readonly isSelf?: boolean;

@@ -88,6 +88,7 @@ class LinkPeer {
   readonly #operator: Operator;
   readonly #log: Logger;
   readonly #seal: Seal | undefined;
+  readonly #surface: LinkSurface;
   #waiting: GatewayEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
   #skipped = false;
@@ -96,11 +97,17 @@ class LinkPeer {
   #expired = false;
 
   /** `seal`: the peer came over TCP and proved itself; every frame is sealed. */
-  constructor(ws: WebSocket, operator: Operator, log: Logger, seal?: Seal) {
+  constructor(
+    ws: WebSocket,
+    operator: Operator,
+    log: Logger,
+    { seal, surface }: { readonly seal?: Seal | undefined; readonly surface: LinkSurface },
+  ) {
     this.#ws = ws;
     this.#operator = operator;
     this.#log = log;
     this.#seal = seal;
+    this.#surface = surface;
   }
 
   start(): void {
@@ -123,9 +130,15 @@ class LinkPeer {
       unsubscribe();
       clearTimeout(this.#timer);
       this.#waiting = [];
-      this.#log.info('a console detached');
+      this.#note('detached');
     });
-    this.#log.info('a console attached');
+    this.#note('attached');
+  }
+
+  /** A command that asks one thing and goes is no news: scripts run them all day. */
+  #note(what: string): void {
+    if (this.#surface === 'cli') this.#log.debug(`a command ${what}`);
+    else this.#log.info(`a console ${what}`);
   }
 
   /** Drops a peer that was silent since the last beat. */
@@ -284,8 +297,8 @@ export class OperatorLink {
 
   /** Takes over a socket whose peer has shown that it is the operator. */
   open(ws: WebSocket, incoming: IncomingMessage, { byToken, seal }: LinkProof): void {
-    const operator = this.#deps.operator(surfaceOf(incoming.headers[SURFACE_HEADER]));
-    const peer = new LinkPeer(ws, operator, this.#deps.log, seal);
+    const surface = surfaceOf(incoming.headers[SURFACE_HEADER]);
+    const peer = new LinkPeer(ws, this.#deps.operator(surface), this.#deps.log, { seal, surface });
     this.#peers.add(peer);
     if (byToken) this.#tokenHolders.add(peer);
     ws.on('close', () => {

@@ -19,13 +19,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(words: readonly string[], typed = '', operator?: Operator): Promise<string> {
+function run(words: readonly string[], typed = '', operator?: Operator, columns?: number): Promise<string> {
   const input = new PassThrough();
   input.end(typed);
   return runConfig(readArguments(['config', '--', ...words]), dataFolder(folder, {}), {
     operator: async () => operator,
     input,
     output: new PassThrough(),
+    columns,
   });
 }
 
@@ -43,6 +44,21 @@ describe('config', () => {
       value: undefined,
     });
     expect(() => configRequest(['set'])).toThrow(UsageError);
+  });
+
+  it('keeps to the width of the terminal, and cuts nothing off', async () => {
+    await run([
+      'set',
+      'platforms.telegram.groups',
+      Array.from({ length: 20 }, (_, n) => `-100${n}`).join(','),
+    ]);
+    const wide = await run([]);
+    const narrow = await run([], '', undefined, 80);
+    expect(Math.max(...wide.split('\n').map((line) => line.length))).toBeGreaterThan(90);
+    const [, ...lines] = narrow.split('\n');
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    const letters = (text: string): string => [...text.replaceAll(/\s/gu, '')].sort().join('');
+    expect(letters(narrow)).toBe(letters(wide));
   });
 
   it('reads a secret from stdin and writes it to the file of a folder that no gateway has used', async () => {

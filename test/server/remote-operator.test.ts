@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { GatewayError } from '../../src/base/errors.ts';
+import { type Logger, silentLogger } from '../../src/base/log.ts';
 import type { GatewayEvent, Operator } from '../../src/gateway/operator/operator.ts';
 import { linkUrl } from '../../src/server/link-connection.ts';
 import { LINK_PROTOCOL } from '../../src/server/link-frames.ts';
@@ -70,6 +71,21 @@ describe('an attached console', () => {
     expect([surfaceOf('console'), surfaceOf(['cli', 'cli']), surfaceOf(undefined)]).toEqual(
       Array(3).fill('attach'),
     );
+  });
+
+  it('is in the log of the gateway as a console, and not as a command that comes and goes', async () => {
+    const lines: string[] = [];
+    const log: Logger = { ...silentLogger, info: (text) => void lines.push(text), child: () => log };
+    const { port } = await startServer({ log });
+    const command = await attach(port, OPERATOR_TOKEN, { ...QUICK, surface: 'cli' });
+    await command.operator.close();
+    const console = await attach(port);
+    await console.operator.close();
+    await vi.waitFor(() => expect(lines).toContain('a console detached'), GENEROUS);
+    expect(lines.filter((line) => line.includes('tached'))).toEqual([
+      'a console attached',
+      'a console detached',
+    ]);
   });
 
   it('loses no event of a burst', async () => {

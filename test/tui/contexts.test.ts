@@ -95,7 +95,7 @@ describe('all gateways as one', () => {
     );
     expect(events).toMatchObject([
       { type: 'session', session: { id: 'home›s1' } },
-      { type: 'session-removed', id: 'home›s2' },
+      { type: 'session', session: { id: 'home›s2' } },
       { type: 'task', task: { id: 'home›t2' } },
       { type: 'outbox', item: { id: 'home›o1', state: 'abandoned' } },
       { type: 'adapter', adapter: { platform: 'home›slack', state: 'parked' } },

@@ -59,6 +59,8 @@ class RecordedEffects implements Effects {
   readonly exports: (readonly [id: string, path: string, format: string])[] = [];
   readonly programs: (readonly string[])[] = [];
   readonly lines: (readonly string[])[] = [];
+  readonly shown: string[] = [];
+  readonly contexts = { show: (name: string): void => void this.shown.push(name), connect: (): void => {} };
   redraws = 0;
   suspends = 0;
 

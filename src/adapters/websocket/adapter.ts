@@ -191,7 +191,15 @@ class SocketAdapter implements WebSocketAdapter {
     }
     const clientId = this.#newId();
     const name = clientName(clientId);
-    const connection: Connection = { socket, clientId, name, used: false, starting: 0, news: [] };
+    const connection: Connection = {
+      socket,
+      clientId,
+      name,
+      named: false,
+      used: false,
+      starting: 0,
+      news: [],
+    };
     this.#clients.add(connection);
     socket.onFrame((frame) => this.#protocol.receive(connection, frame));
     socket.onClose(() => {

@@ -5,6 +5,8 @@ export interface Connection {
   readonly socket: ChatSocket;
   clientId: string;
   name: string;
+  /** Its hello gave the name. */
+  named: boolean;
   /** Something was taken from it: its identity is settled. */
   used: boolean;
   /** Starts of tasks that were not confirmed yet; until then news of tasks waits in `news`. */

@@ -79,8 +79,10 @@ export class ClientProtocol {
       throw new GatewayError('late_hello', 'hello has to be the first frame of a connection', {
         hint: 'Connect again and send hello before anything else.',
       });
-    if (name !== undefined && name.trim() !== '') connection.name = name;
-    else if (clientId !== connection.clientId) connection.name = clientName(clientId);
+    if (name !== undefined && name.trim() !== '') {
+      connection.name = name;
+      connection.named = true;
+    } else if (clientId !== connection.clientId) connection.name = clientName(clientId);
     this.#deps.clients.remove(connection);
     connection.clientId = clientId;
     const surplus = this.#deps.clients.add(connection);
@@ -93,7 +95,11 @@ export class ClientProtocol {
     const prompt = parsePrompt(frame);
     const host = this.#runningHost();
     const { clientId } = connection;
-    const sender = { id: clientId, name: connection.name };
+    const sender: Sender = {
+      id: clientId,
+      name: connection.name,
+      ...(connection.named ? {} : { unnamed: true }),
+    };
     if (prompt.sessionId !== undefined) this.#deps.ownSession?.(chatOf(clientId), sender, prompt.sessionId);
     const id = prompt.id ?? this.#deps.newId();
     connection.used = true;

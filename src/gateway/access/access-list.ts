@@ -1,7 +1,7 @@
 import { defined } from '../../base/defined.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Core } from '../core.ts';
-import type { AllowlistView, Platform } from '../model.ts';
+import type { AllowlistView, Platform, Sender } from '../model.ts';
 import type { Actor, Audit, AuditLine } from './audit.ts';
 import type { People } from './people.ts';
 
@@ -50,6 +50,15 @@ export class AccessList {
       ...defined({ note }),
     };
     await this.letIn(entry, [], actor, 'allow');
+  }
+
+  /** Somebody on the list is called otherwise now. Nothing is decided by a name. */
+  async rename(platform: Platform, sender: Sender): Promise<void> {
+    const { db, people, events } = this.#deps;
+    const entry = people.renamed(platform, sender);
+    if (entry === undefined) return;
+    await db.write((tx) => people.rename(tx, entry));
+    if (people.rememberRenamed(entry)) events.emit({ type: 'allowlist', entry });
   }
 
   /** Every id of a person goes, at once. */

@@ -37,7 +37,7 @@ export class Access {
   readonly codes: MadeCodes;
   readonly #deps: AccessDeps;
   readonly audit: Audit;
-  readonly #access: AccessList;
+  readonly list: AccessList;
   readonly #lock: CodeLock;
   readonly #recent = new RecentDecisions();
   readonly #acts = new Acts();
@@ -45,7 +45,7 @@ export class Access {
   constructor(deps: AccessDeps) {
     this.#deps = deps;
     this.audit = new Audit(deps.db, deps.clock);
-    this.#access = new AccessList({ ...deps, people: this.people, audit: this.audit });
+    this.list = new AccessList({ ...deps, people: this.people, audit: this.audit });
     this.#lock = new CodeLock(deps.db, deps.limits);
     this.requests = new PairingRequests(deps, this.#lock, (request) => this.#expired(request));
     this.codes = new MadeCodes({
@@ -139,7 +139,7 @@ export class Access {
         this.#releaseSoon(waiting);
         return 'approved';
       }
-      await this.#access.letIn(
+      await this.list.letIn(
         {
           platform,
           userId: sender.id,
@@ -185,10 +185,10 @@ export class Access {
     const reopen = (tx: Tx): void => this.requests.reopen(tx, request);
     if (state === 'approved') {
       const ids = this.people.idsFor(platform, ...idsOf(request));
-      await this.#access.takeAway(platform, ids, actor, 'undo approve', reopen);
+      await this.list.takeAway(platform, ids, actor, 'undo approve', reopen);
     } else {
       const blocked = state === 'blocked' ? idsOf(request) : [];
-      for (const id of blocked) await this.#access.unblock(platform, id, actor);
+      for (const id of blocked) await this.list.unblock(platform, id, actor);
       await this.#deps.db.write((tx) => {
         reopen(tx);
         if (state === 'denied') this.audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));
@@ -206,7 +206,7 @@ export class Access {
       const found = this.#live(platform, [userId]);
       if (found !== undefined) return this.#approve(found, actor, note);
       this.#recent.forget(platform, [userId], 'approved');
-      await this.#access.allow(platform, userId, note, actor);
+      await this.list.allow(platform, userId, note, actor);
       return undefined;
     });
     if (waiting !== undefined) await this.#deps.onApproved(waiting);
@@ -225,7 +225,7 @@ export class Access {
             hint: 'List it with: pi-gateway-tui allow',
           });
         this.#recent.forget(platform, ids);
-        await this.#access.takeAway(platform, ids, actor, 'revoke', (tx) => {
+        await this.list.takeAway(platform, ids, actor, 'revoke', (tx) => {
           for (const request of requests) this.requests.close(tx, request, 'revoked');
         });
         for (const request of requests) this.#closed(request, 'revoked', actor);
@@ -245,13 +245,13 @@ export class Access {
   }
 
   unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
-    return this.#acts.run(() => this.#access.unblock(platform, userId, actor));
+    return this.#acts.run(() => this.list.unblock(platform, userId, actor));
   }
 
   /** Takes out what is kept here about a person: from then on they are new. See `AccessList.erase`. */
   erase(...erased: Parameters<AccessList['erase']>): Promise<void> {
     return this.#acts.run(async () => {
-      await this.#access.erase(...erased);
+      await this.list.erase(...erased);
       const [platform, ids, { name: actor }] = erased;
       this.#recent.forget(platform, ids);
       for (const { id } of this.requests.erase(platform, ids))
@@ -300,7 +300,7 @@ export class Access {
     const together = new Set([decided, ...this.#decidable(decided.chat.platform, idsOf(decided))]);
     const asked = [...together].find(({ kind }) => kind === 'asked');
     const request = asked ?? decided;
-    await this.#access.letIn(
+    await this.list.letIn(
       {
         platform: request.chat.platform,
         userId: request.senderId,
@@ -357,7 +357,7 @@ export class Access {
     const requests = this.#decidable(platform, this.people.idsFor(platform, ...known));
     const ids = this.people.idsFor(platform, ...known, ...requests.flatMap(idsOf));
     this.#recent.forget(platform, ids);
-    await this.#access.block(platform, ids, actor, (tx) => {
+    await this.list.block(platform, ids, actor, (tx) => {
       for (const request of requests) this.requests.close(tx, request, 'blocked');
     });
     for (const request of requests) this.#closed(request, 'blocked', actor);

@@ -91,6 +91,26 @@ export class People {
     return { ...known, name: entry.name, ...defined({ note }) };
   }
 
+  /** The row of a person who is called otherwise now; undefined: nobody on the list, or the name it has. */
+  renamed(platform: Platform, { id, name, unnamed }: Sender): AllowlistView | undefined {
+    const known = this.find(platform, id);
+    if (known === undefined || unnamed === true || name.trim() === '' || known.name === name)
+      return undefined;
+    return { ...known, name };
+  }
+
+  rename(tx: Tx, { platform, userId, name }: AllowlistView): void {
+    tx.run('UPDATE allowlist SET name = ? WHERE platform = ? AND user_id = ?', [name, platform, userId]);
+  }
+
+  /** False: they were taken off the list meanwhile. */
+  rememberRenamed(entry: AllowlistView): boolean {
+    const key = personKey(entry.platform, entry.userId);
+    if (!this.#allowed.has(key)) return false;
+    this.#allowed.set(key, entry);
+    return true;
+  }
+
   allow(tx: Tx, entry: AllowlistView, aliases: readonly string[]): void {
     tx.run(
       `INSERT OR REPLACE INTO allowlist (platform, user_id, name, note, origin, added_at) VALUES (?,?,?,?,?,?)`,

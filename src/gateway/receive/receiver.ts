@@ -337,6 +337,10 @@ export class Receiver {
     const { pieces, message } = this.#groups.called(called, this.#deps.clock());
     for (const piece of pieces) await this.#intake.take(piece);
     await this.#intake.take(message);
+    const { access, log } = this.#deps;
+    access.list
+      .rename(message.chat.platform, message.sender)
+      .catch((error: unknown) => log.warn('a new name was not stored', { error: messageOf(error) }));
   }
 
   /** Nothing was stored. A program hears of it as an error; a person gets one sentence. */

@@ -228,7 +228,8 @@ export class SessionResolver {
 }
 
 function renamed(session: SessionRecord, { sender }: InboundMessage): { readonly renamed?: string } {
-  return session.senderId === sender.id && session.senderName !== sender.name ? { renamed: sender.name } : {};
+  if (session.senderId !== sender.id || session.senderName === sender.name) return {};
+  return sender.unnamed === true ? {} : { renamed: sender.name };
 }
 
 function fresh(key: string, message: InboundMessage, now: number, cwd: string): SessionRecord {

@@ -49,6 +49,8 @@ export interface Action {
   readonly confirm?: (context: ActionContext, args: readonly string[]) => Confirmation | undefined;
   /** What it does to the marked rows of its list; undefined when none is marked. */
   readonly bulk?: (context: ActionContext) => Bulk | undefined;
+  /** It belongs to a list and needs no row of it. */
+  readonly rowless?: true;
   /** Left out of the palette: moving about makes no sense there. */
   readonly keysOnly?: boolean;
   /** Why it cannot be done now; undefined when it can. */

@@ -1,6 +1,7 @@
 /** The console itself: back, undo, copy, palette, help, leaving. */
 import { clean } from '../draw/cells.ts';
 import { fieldOf } from '../keys/field.ts';
+import { ownId } from '../lists/origin.ts';
 import { activeList, topMode, withoutMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 import { runningWork } from './gateway.ts';
@@ -17,6 +18,7 @@ const PAGE_LIST = {
   line: 'log',
 } as const;
 
+/** Ids as their gateway knows them, also where rows of several are on the screen. */
 function copyText(context: ActionContext): string | undefined {
   const mode = topMode(context.view);
   if (mode?.kind === 'page') {
@@ -29,16 +31,20 @@ function copyText(context: ActionContext): string | undefined {
   return rowId(context, activeList(context.view));
 }
 
+function plain(id: string | undefined): string | undefined {
+  return id === undefined ? undefined : ownId(id);
+}
+
 function rowId(context: ActionContext, list: ReturnType<typeof activeList>): string | undefined {
   switch (list) {
     case 'adapters': {
       const row = context.target('adapters');
-      return row?.pairingCode ?? row?.account?.id ?? row?.platform;
+      return row?.pairingCode ?? row?.account?.id ?? plain(row?.platform);
     }
     case 'sessions':
-      return context.target('sessions')?.id;
+      return plain(context.target('sessions')?.id);
     case 'tasks':
-      return context.target('tasks')?.id;
+      return plain(context.target('tasks')?.id);
     case 'pairing': {
       const row = context.target('pairing');
       return row?.code ?? row?.senderId;
@@ -46,13 +52,13 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
     case 'log':
       return context.target('log')?.text;
     case 'questions':
-      return context.target('questions')?.id;
+      return plain(context.target('questions')?.id);
     case 'refusals':
       return context.target('refusals')?.senderId;
     case 'schedules':
-      return context.target('schedules')?.id;
+      return plain(context.target('schedules')?.id);
     case 'outbox':
-      return context.target('outbox')?.text ?? context.target('outbox')?.id;
+      return context.target('outbox')?.text ?? plain(context.target('outbox')?.id);
     case 'allowlist':
       return context.target('allowlist')?.userId;
     case 'config':
@@ -64,7 +70,7 @@ function rowId(context: ActionContext, list: ReturnType<typeof activeList>): str
     case 'contexts':
       return context.target('contexts')?.address;
     case 'hits':
-      return context.target('hits')?.id;
+      return plain(context.target('hits')?.id);
     case 'queue':
       return context.target('queue')?.messageId;
   }

@@ -41,6 +41,7 @@ function turn(context: ActionContext): void {
 export const INVITE: readonly Action[] = [
   {
     id: 'pairing.phone',
+    rowless: true,
     scopes: ['pairing'],
     keys: ['p'],
     label: 'pair my phone',

@@ -209,6 +209,7 @@ export const PAIRING: readonly Action[] = [
   },
   {
     id: 'pairing.match',
+    rowless: true,
     scopes: ['pairing'],
     keys: ['m'],
     label: 'enter code',
@@ -249,6 +250,7 @@ export const PAIRING: readonly Action[] = [
   },
   {
     id: 'allow',
+    rowless: true,
     scopes: ['allowlist'],
     keys: ['a'],
     label: 'add',

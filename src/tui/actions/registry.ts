@@ -124,6 +124,7 @@ const SCHEDULES: readonly Action[] = [
   },
   {
     id: 'schedule.new',
+    rowless: true,
     scopes: ['schedules'],
     keys: ['n'],
     label: 'new',

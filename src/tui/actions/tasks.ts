@@ -104,6 +104,7 @@ export const TASKS: readonly Action[] = [
   },
   {
     id: 'task.start',
+    rowless: true,
     scopes: ['tasks'],
     keys: ['n'],
     label: 'new',

@@ -140,8 +140,11 @@ export const VOLUME: readonly Action[] = [
     label: 'group by platform',
     labelNow: ({ view }) => (view.grouped.has(activeList(view)) ? 'ungroup' : 'group by platform'),
     help: 'Group the list by platform, or show it as one list again.',
-    disabled: ({ view }) =>
-      LISTS[activeList(view)].columns?.['platform'] === undefined ? 'this list has no platforms' : undefined,
+    disabled: ({ view }) => {
+      const list = activeList(view);
+      if (list === 'adapters') return 'each row is a platform of its own';
+      return LISTS[list].columns?.['platform'] === undefined ? 'this list has no platforms' : undefined;
+    },
     run: (context) =>
       context.update((view) => {
         const grouped = new Set(view.grouped);

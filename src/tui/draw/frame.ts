@@ -82,7 +82,8 @@ function edge(which: 'top' | 'bottom', options: FrameOptions): Line {
   }
   const rightWidth = lineWidth(right);
   const rest = width - used - 1;
-  if (rightWidth > 0 && rightWidth + 3 <= rest) {
+  // At least a piece of the border between them: else they read as one.
+  if (rightWidth > 0 && rightWidth + 4 <= rest) {
     parts.push(span(box.h.repeat(rest - rightWidth - 3), style), span(' '), ...right, span(' '));
     parts.push(span(box.h, style));
   } else {

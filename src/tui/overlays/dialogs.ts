@@ -23,10 +23,8 @@ export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
   const buttons: Line = [
     span(' '),
     button('Cancel', !mode.onConfirm),
-    span('  '),
+    span(mode.openedBy === 'y' ? '  ' : '   y', 'key'),
     button(mode.verb, mode.onConfirm),
-    span(mode.openedBy === 'y' ? '' : '   y', 'key'),
-    span(mode.openedBy === 'y' ? '' : ` ${mode.verb}`, 'dim'),
     span(mode.also === undefined ? '' : `   ${mode.also.key}`, 'key'),
     span(mode.also === undefined ? '' : ` ${mode.also.verb}`, 'dim'),
   ];

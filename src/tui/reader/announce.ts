@@ -3,6 +3,7 @@ import type { AdapterView, PairingView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { shortDuration } from '../draw/times.ts';
 import { adapterPhrase } from '../lists/adapters.ts';
+import { showsAll } from '../lists/origin.ts';
 import { questionWords } from '../lists/questions.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Slices } from '../state/slices.ts';
@@ -22,11 +23,16 @@ export function describeAdapter(row: AdapterView): string {
 }
 
 /** One paragraph about the whole. */
-export function describeAll({ gateway, adapters, sessions, tasks, pairing }: Slices): string[] {
+export function describeAll(slices: Slices): string[] {
+  const { gateway, adapters, sessions, tasks, pairing, contexts } = slices;
+  const name = contexts.find(({ shown }) => shown)?.name;
+  const where = showsAll(slices)
+    ? `All gateways together ${gateway.state}`
+    : `${name === undefined ? '' : `Gateway ${clean(name, 40)}: `}pi-gateway ${gateway.state} on ${gateway.host}:${gateway.port}`;
   const connected = adapters.filter((row) => row.state === 'connected').length;
   const working = sessions.filter((row) => row.state === 'running').length;
   return [
-    `pi-gateway ${gateway.state} on ${gateway.host}:${gateway.port}, agent ${gateway.agent.backend} ${gateway.agent.running} of ${gateway.agent.maxConcurrent} running.`,
+    `${where}, agent ${gateway.agent.backend} ${gateway.agent.running} of ${gateway.agent.maxConcurrent} running.`,
     ...gateway.badges.map((badge) => `Warning: ${clean(badge)}.`),
     `${connected} of ${adapters.length} adapters connected. ${sessions.length} sessions, ${working} running. ${tasks.filter(isOpenTask).length} open tasks. ${pairing.length} pairing requests.`,
   ];

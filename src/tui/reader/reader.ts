@@ -4,76 +4,18 @@
  */
 import type { Action, Scope } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
-import { clean } from '../draw/cells.ts';
 import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { Ticker } from '../draw/times.ts';
-import type { Form } from '../forms/form.ts';
 import { fieldText } from '../keys/field.ts';
-import { adapterPhrase } from '../lists/adapters.ts';
 import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { doorStep, GUIDES } from '../setup/guide.ts';
 import type { Controller } from '../state/controller.ts';
 import { isLoaded } from '../state/loaded.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
 import { announce, describeAdapter, describeAll, describeRequest } from './announce.ts';
+import { spokenForm } from './form.ts';
 import { spokenPage } from './page.ts';
-
-/** A form and the guided set-up as sentences. What is typed into a field is not repeated; secrets never are. */
-
-type Spoken = Extract<Mode, { kind: 'form' | 'setup' }>;
-
-function spokenForm(controller: Controller, mode: Spoken): string[] {
-  return mode.kind === 'form' ? formWords(mode.form) : setupWords(controller, mode);
-}
-
-function formWords(form: Form): string[] {
-  const field = form.fields[form.index];
-  if (form.busy !== undefined) return [form.busy];
-  const notes = [
-    ...(field?.problem === undefined ? [] : [field.problem]),
-    ...form.notes.map(({ text }) => text),
-  ];
-  if (field === undefined) return notes;
-  const chosen = fieldText(field.field);
-  const now =
-    field.options.length > 0
-      ? `Now: ${chosen === '' ? `default ${field.fallback}` : chosen}. Left and right choose.`
-      : field.stored
-        ? 'It is set.'
-        : 'Type it.';
-  const place = `${form.index + 1} of ${form.fields.length}`;
-  return [
-    ...notes,
-    `${form.title}, ${place}: ${field.key}. ${field.help} ${now} Tab next field, Enter saves, Esc leaves.`,
-  ];
-}
-
-function setupWords(controller: Controller, mode: Extract<Mode, { kind: 'setup' }>): string[] {
-  const { adapters, gateway } = controller.slices;
-  if (mode.step === 'agent')
-    return [
-      `Setup, the agent: ${clean(gateway.agent.detail)}. ${clean(gateway.agent.hint ?? '')}`.trim(),
-      'Enter continues, c checks again, Esc skips.',
-    ];
-  if (mode.step === 'platform') {
-    const [platform, guide] = GUIDES[mode.index] ?? ['', { needs: '' }];
-    const names = GUIDES.map(([name], at) => `${at + 1} ${name}`).join(', ');
-    return [
-      `Set-up, a platform: ${names}.`,
-      `${platform} needs ${guide.needs}. Enter chooses it, Esc skips.`,
-    ];
-  }
-  const platform = mode.platform ?? 'websocket';
-  const row = adapters.find((entry) => entry.platform === platform);
-  return [
-    ...(mode.said ?? []),
-    ...(row === undefined ? [] : [`${platform}: ${adapterPhrase(row)}. ${clean(row.nextStep ?? '')}`.trim()]),
-    doorStep(platform, row),
-    'p makes a code for your phone, a sets up another platform, Enter ends.',
-  ];
-}
 
 /** One row of a list as plain text, drawn by the same definition that draws it on the screen. */
 
@@ -122,6 +64,9 @@ type Menu =
   | { readonly kind: 'list'; readonly list: ListId; readonly page: number }
   | { readonly kind: 'row'; readonly list: ListId; readonly actions: readonly Action[] };
 
+/** Shows all gateways together; a letter that no list has. */
+const ALL_KEY = 'g';
+
 const PAGE = 9;
 /** What takes its keys itself. */
 const HELD: ReadonlySet<Mode['kind']> = new Set(['dialog', 'text', 'form', 'setup', 'compose']);
@@ -150,10 +95,17 @@ export class Reader {
     this.#store = store;
     this.#write = write;
     this.#seen = store.getSlices();
-    this.say(...describeAll(this.#seen));
-    this.#sayMenu();
+    this.begin();
     store.subscribe(() => this.#changed());
     controller.subscribe(() => this.#spokenModes());
+  }
+
+  /** It comes on the screen: what there is, from the first choices on. */
+  begin(): void {
+    this.#menus = [{ kind: 'main' }];
+    this.#seen = this.#store.getSlices();
+    this.say(...describeAll(this.#seen));
+    this.#sayMenu();
   }
 
   say(...texts: string[]): void {
@@ -199,6 +151,10 @@ export class Reader {
       this.#perform('status');
       return;
     }
+    if (name === ALL_KEY && this.#several()) {
+      this.#perform('contexts.all');
+      return;
+    }
     const list = this.#listed()[choiceIndex(name)];
     if (list === undefined) {
       this.say('There is no such choice. ? repeats the choices.');
@@ -211,6 +167,13 @@ export class Reader {
 
   #chooseRow(menu: Extract<Menu, { kind: 'list' }>, name: string): void {
     const rows = this.#controller.rows(menu.list);
+    if (rows.length === 0) {
+      const action = this.#offeredWithoutRow(menu.list)[choiceIndex(name)];
+      if (action === undefined) this.say('There is no such choice. ? repeats the choices.');
+      else this.#controller.perform(action);
+      this.#store.flush();
+      return;
+    }
     const pages = Math.max(1, Math.ceil(rows.length / PAGE));
     if (name === 'n' || name === 'p') {
       const page = (menu.page + (name === 'n' ? 1 : -1) + pages) % pages;
@@ -268,15 +231,31 @@ export class Reader {
 
   /** With one gateway there is no choice among them. */
   #listed(): readonly ListId[] {
-    const several = this.#controller.slices.contexts.length > 1;
-    return several ? LISTED : LISTED.filter((list) => list !== 'contexts');
+    return this.#several() ? LISTED : LISTED.filter((list) => list !== 'contexts');
+  }
+
+  #several(): boolean {
+    return this.#controller.slices.contexts.length > 1;
+  }
+
+  /** What can be done in a list that has no rows. */
+  #offeredWithoutRow(list: ListId): readonly Action[] {
+    return ACTIONS.filter(
+      (action) =>
+        action.scopes.includes(list) &&
+        action.keysOnly !== true &&
+        action.hint !== undefined &&
+        action.rowless === true &&
+        action.disabled?.(this.#controller) === undefined,
+    );
   }
 
   #sayMenu(): void {
     const menu = this.#menus.at(-1) ?? { kind: 'main' };
     if (menu.kind === 'main') {
       const choices = this.#listed().map((list, index) => `${choiceKey(index)} ${LISTS[list].title}`);
-      this.say(`Choose: ${choices.join(', ')}, s status, q quit.`);
+      const all = this.#several() ? [`${ALL_KEY} all gateways together`] : [];
+      this.say(`Choose: ${[...choices, ...all].join(', ')}, s status, q quit.`);
     } else if (menu.kind === 'list') this.#sayList(menu.list, menu.page);
     else {
       const choices = menu.actions.map((action, index) => `${choiceKey(index)} ${action.label}`);
@@ -290,7 +269,14 @@ export class Reader {
     // Rows that are asked for are spoken when they are there.
     this.#awaited = rows.length === 0 && isLoaded(list) ? list : undefined;
     if (rows.length === 0) {
-      this.say(`${LISTS[list].title}: ${LISTS[list].empty(slices).join(' ')}`, '0 back.');
+      // The rest of it names keys of the screen, which mean something else here.
+      const choices = this.#offeredWithoutRow(list).map(
+        (action, index) => `${choiceKey(index)} ${action.label}`,
+      );
+      this.say(
+        `${LISTS[list].title}: ${LISTS[list].empty(slices)[0] ?? 'There are none.'}`,
+        choices.length === 0 ? '0 back.' : `Choose: ${[...choices, '0 back'].join(', ')}.`,
+      );
       return;
     }
     const pages = Math.ceil(rows.length / PAGE);

@@ -69,14 +69,20 @@ export function hintLine(scene: Scene): Line {
   if (notice !== undefined) {
     const undo = notice.undo === undefined ? [] : [span('  u', 'key'), span(' undo')];
     const room = columns - lineWidth(undo) - 2;
-    return [
+    const said: Line = [
       span(' '),
       ...cutLine([span(notice.text, TONES[notice.tone])], room, glyphs.ellipsis).line,
       ...undo,
     ];
+    // The keys stay as far as there is room.
+    const left = columns - lineWidth(said) - 2;
+    return left < LEAST_HINTS ? said : [...said, span('  '), ...keyHints(scene, left)];
   }
-  return keyHints(scene);
+  return keyHints(scene, columns);
 }
+
+/** Cells from which on keys are shown beside a notice. */
+const LEAST_HINTS = 24;
 
 /** By their place in the line, the same for every frame. */
 const HINTED = byPlace(ACTIONS);
@@ -85,13 +91,17 @@ function byPlace(actions: readonly Action[]): readonly Action[] {
   return actions.filter(({ hint }) => hint !== undefined).toSorted((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
 }
 
-function keyHints(scene: Scene): Line {
-  const { controller, columns, glyphs } = scene;
+function keyHints(scene: Scene, columns: number): Line {
+  const { controller, glyphs } = scene;
   const ascii = glyphs !== UNICODE_GLYPHS;
   const mode = topMode(controller.view);
   const fixed = mode === undefined ? undefined : MODE_HINTS[mode.kind];
   if (fixed !== undefined)
-    return [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])];
+    return cutLine(
+      [span(' '), ...fixed.flatMap(([key, label]) => [span(key, 'key'), span(` ${label}  `)])],
+      columns,
+      glyphs.ellipsis,
+    ).line;
   for (const { until } of controller.view.undos) scene.ticker.at(until);
   const scopes = scopesOf(controller.view);
   const { own } = controller.bindings;

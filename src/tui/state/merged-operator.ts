@@ -255,9 +255,8 @@ function eventOf(name: string, event: GatewayEvent): GatewayEvent | undefined {
       // Also one that was switched off: its row must not stay as it was.
       return { ...event, adapter: taggedAdapter(name, event.adapter) };
     case 'session':
-      return event.session.lastFailure === undefined
-        ? { type: 'session-removed', id: withOrigin(name, event.session.id) }
-        : { ...event, session: tagged(name, event.session) };
+      // Also one without a failure: its answer counts in the pulse, and its row must not stay.
+      return { ...event, session: tagged(name, event.session) };
     case 'task':
       return FAILED_TASK.has(event.task.status) ? { ...event, task: tagged(name, event.task) } : undefined;
     case 'pairing':

@@ -14,6 +14,7 @@ import type {
 } from '../../gateway/model.ts';
 import { isPlatform } from '../../gateway/model.ts';
 import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator/operator.ts';
+import { gatewayOf, originOf, ownId, withOrigin } from '../lists/origin.ts';
 import {
   allowlistKey,
   compareAllowlist,
@@ -221,7 +222,10 @@ export class Projection {
         this.#adapters.set(event.adapter);
         return true;
       case 'session':
-        this.#pulse.session(event.session, now);
+        this.#pulse.session(event.session, pulseOf(event.session.id, event.session.chat.platform), now);
+        // Of several gateways only failures are rows; the others count as well.
+        if (originOf(event.session.id) !== undefined && event.session.lastFailure === undefined)
+          return this.#sessions.delete(event.session.id);
         this.#sessions.set(this.#withTokens(event.session));
         return true;
       case 'session-removed':
@@ -255,7 +259,7 @@ export class Projection {
         if (event.item.state === 'delivered' || event.item.state === 'abandoned')
           return this.#outbox.delete(event.item.id);
         if (event.item.state === 'failed' && this.#outbox.get(event.item.id)?.state !== 'failed')
-          this.#pulse.error(event.item.chat.platform, now);
+          this.#pulse.error(pulseOf(event.item.id, event.item.chat.platform), now);
         this.#outbox.set(event.item);
         return true;
       case 'dialog':
@@ -270,8 +274,8 @@ export class Projection {
         return true;
       case 'log':
         this.#log.push({ ...event.line, seq: this.#log.end });
-        if (event.line.level === 'error' && isPlatform(event.line.source))
-          this.#pulse.error(event.line.source, now);
+        if (event.line.level === 'error' && isPlatform(ownId(event.line.source)))
+          this.#pulse.error(event.line.source as Platform, now);
         return true;
       case 'decision':
       case 'inbound':
@@ -365,6 +369,12 @@ export class Projection {
     // Finished tasks are listed newest first, behind the open ones: the tail is what goes.
     for (const task of rows.slice(open + this.#limits.finishedTasks)) this.#tasks.delete(task.id);
   }
+}
+
+/** As the adapter of a row is called: with its gateway, where rows of several are on the screen. */
+function pulseOf(id: string, platform: Platform): Platform {
+  const gateway = gatewayOf(id);
+  return gateway === undefined ? platform : (withOrigin(gateway, platform) as Platform);
 }
 
 function sameLink(a: LinkSlice, b: LinkSlice): boolean {

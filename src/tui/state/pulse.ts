@@ -57,13 +57,13 @@ export class Pulse {
   }
 
   /** A session's row changed: a turn began or ended. */
-  session(row: SessionView, now: number): void {
+  session(row: SessionView, platform: Platform, now: number): void {
     const turn = this.#turns.get(row.id);
     const running = row.state === 'running' || (row.state === 'paused' && row.current !== undefined);
     const message = running ? `${row.turns} ${row.current ?? ''}` : undefined;
     if (turn?.message === message) return;
     if (turn !== undefined) {
-      const bucket = this.#bucket(row.chat.platform, now);
+      const bucket = this.#bucket(platform, now);
       if (row.lastFailure !== undefined && row.lastFailure.at >= turn.since) bucket.errors += 1;
       else {
         bucket.answers += 1;

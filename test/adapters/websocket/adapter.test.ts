@@ -125,7 +125,7 @@ describe('a prompt', () => {
         dedupeKey: `${clientId}:p1`,
         chat,
         chatKind: 'dm',
-        sender: { id: clientId, name: expect.stringMatching(/^client /) },
+        sender: { id: clientId, name: expect.stringMatching(/^client /), unnamed: true },
         text: ' hello\n👋 ',
         messageId: 'p1',
         promptId: 'p1',

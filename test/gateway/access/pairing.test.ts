@@ -33,6 +33,32 @@ const approve = async (who: string): Promise<void> => {
   await rig.pass(100);
 };
 
+describe('a user who is called otherwise now', () => {
+  it('has the new name in the allowlist and in the session, and a made-up name takes no other away', async () => {
+    await rig.say('hello', { chat: chatOf(ADA), sender: { id: ADA, name: 'client 4f2a', unnamed: true } });
+    await approve(ADA);
+    expect(rig.gateway.conversations.views()).toHaveLength(1);
+    const names = () => [
+      rig.gateway.access.people.list()[0]?.name,
+      rig.gateway.conversations.views()[0]?.senderName,
+    ];
+    expect(names()).toEqual(['client 4f2a', 'client 4f2a']);
+    await rig.say('again', { chat: chatOf(ADA), sender: { id: ADA, name: 'Ada' } });
+    await rig.settle();
+    expect(names()).toEqual(['Ada', 'Ada']);
+    await rig.say('and again', {
+      chat: chatOf(ADA),
+      sender: { id: ADA, name: 'client 9999', unnamed: true },
+    });
+    await rig.settle();
+    expect(names()).toEqual(['Ada', 'Ada']);
+    rig = await rig.restart();
+    expect(names()).toEqual(['Ada', 'Ada']);
+    await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
+    expect(rig.gateway.access.people.list()).toEqual([]);
+  });
+});
+
 describe('a stranger', () => {
   it('gets one message with a code; the agent hears nothing; the operator sees who it is', async () => {
     await write(ADA, `${'please '.repeat(100)}let me in`);

@@ -52,6 +52,33 @@ describe('the linear console', () => {
     );
   });
 
+  it('offers all gateways together where there are several, with a key that is no list', async () => {
+    const one = { address: 'x', state: 'connected', pairing: 0, questions: 0, failures: 0 } as const;
+    const names = ['all', 'home', 'work'];
+    const contexts = names.map((name) => ({ ...one, name, shown: name === 'home' }));
+    const { h, lines, press } = listen({ contexts });
+    expect(lines[0]).toMatch(/^Gateway home: pi-gateway running/u);
+    expect(lines.at(-1)).toMatch(/d Gateways, g all gateways together, s status, q quit\.$/u);
+    await press('g');
+    expect(h.effects.shown).toEqual(['all']);
+  });
+
+  it('says what an empty list is for and what can be done there, by its own keys', async () => {
+    const { h, press } = listen({ snapshot: snapshotOf() });
+    const allowlist = await press('8');
+    expect(allowlist).toContain('Choose: 1 add, 0 back.');
+    expect(await press('0', 'a')).toContain('Schedules: Nothing is scheduled.\nChoose: 1 new, 0 back.');
+    expect(await press('9')).toContain('There is no such choice');
+    expect(await press('1')).toContain('Esc cancels.');
+    await press('esc');
+    for (const key of '123456789abc') {
+      const said = await press('0', key);
+      expect(said).not.toMatch(/key \d|pane \d|\(:|^[a-z] makes/mu);
+      await press('0');
+    }
+    expect(h.operator.commands).toEqual([]);
+  });
+
   it('announces a request once, with everything needed to decide', () => {
     const { h, lines } = listen({ snapshot: snapshotOf() });
     h.operator.push({ type: 'pairing', request: pairingView('p1') });

@@ -61,6 +61,25 @@ describe('the projection', () => {
     expect(ids()).toEqual(['old', 'ended']);
   });
 
+  it('counts answers and errors of several gateways apart, and shows only failures of their sessions', () => {
+    const projection = new Projection(snapshotOf());
+    const running = sessionView('work›s1', { state: 'running', current: 'hello', turns: 1 });
+    projection.fold({ type: 'session', session: running }, NOW);
+    projection.fold({ type: 'session', session: sessionView('work›s1', { turns: 1 }) }, NOW + 2_000);
+    const error = { at: NOW, level: 'error', source: 'work›telegram', text: 'x' } as const;
+    projection.fold({ type: 'log', line: error }, NOW + 2_000);
+    const { sessions, pulse } = projection.publish(NOW + 3_000, LOCAL);
+    expect(sessions).toEqual([]);
+    expect(Object.keys(pulse.platforms)).toEqual(['work›telegram']);
+    expect(Object.values(pulse.platforms)[0]).toMatchObject({ answers: 1, meanMs: 2_000 });
+    expect(Object.values(pulse.platforms)[0]?.errors.at(-1)).toBe(1);
+    const failed = { ...running, state: 'idle', lastFailure: { at: NOW, reason: 'no model' } } as const;
+    projection.fold({ type: 'session', session: failed }, NOW + 4_000);
+    expect(projection.publish(NOW + 5_000, LOCAL).sessions).toHaveLength(1);
+    projection.fold({ type: 'session', session: running }, NOW + 6_000);
+    expect(projection.publish(NOW + 7_000, LOCAL).sessions).toEqual([]);
+  });
+
   it('keeps what is not delivered and forgets what is', () => {
     const projection = new Projection(snapshotOf({ outbox: [outboxView('o1')] }));
     projection.fold({ type: 'outbox', item: outboxView('o2', { state: 'pending' }) }, NOW);

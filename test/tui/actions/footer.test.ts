@@ -1,0 +1,68 @@
+/** What the last line, titles and questions say. */
+import { describe, expect, it } from 'vitest';
+import { frame } from '../../../src/tui/draw/frame.ts';
+import { UNICODE_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
+import { span } from '../../../src/tui/draw/line.ts';
+import { sessionView, snapshotOf } from '../fixtures.ts';
+import { harness } from '../harness.ts';
+
+describe('the last line', () => {
+  it('keeps the keys beside a notice, as far as there is room', () => {
+    const h = harness();
+    h.press('2 u');
+    expect(h.text().at(-1)).toMatch(/nothing can be undone.* {2}Enter transcript.*\? help {2}q quit/u);
+    expect(h.text(40, 12).at(-1)).toContain('nothing can be undone');
+    for (const width of [40, 60, 80, 100, 120, 200]) expect(h.text(width, 30).at(-1)).toHaveLength(width);
+  });
+
+  it('says under `#` in the adapters why nothing is grouped', () => {
+    const h = harness();
+    h.press('1 #');
+    expect(h.text().at(-1)).toContain('each row is a platform of its own');
+    expect(h.text().join('\n')).not.toContain('by platform');
+  });
+});
+
+describe('a question', () => {
+  it('says once what it does', () => {
+    const h = harness({
+      snapshot: snapshotOf({ sessions: [sessionView('s1', { state: 'running', current: 'x' })] }),
+    });
+    h.press('2 space x');
+    expect(
+      h
+        .text()
+        .join('\n')
+        .match(/stop 1/gu),
+    ).toHaveLength(1);
+    expect(h.text().join('\n')).toMatch(/\[ Cancel \] {3}y {2}stop 1/u);
+  });
+});
+
+describe('ids of one of several gateways', () => {
+  it('are copied as their gateway knows them', () => {
+    const failed = { at: 0, reason: 'no model' };
+    const h = harness({
+      snapshot: snapshotOf({ sessions: [sessionView('work›s1', { lastFailure: failed })] }),
+    });
+    h.press('2 y');
+    expect(h.effects.copied).toEqual(['s1']);
+  });
+});
+
+describe('the title of a pane', () => {
+  it('never runs into what stands at the right', () => {
+    for (let width = 10; width < 60; width += 1) {
+      const [top = []] = frame([], {
+        width,
+        height: 3,
+        title: [span('5 Log 8/43')],
+        note: [span('following')],
+        focused: false,
+        glyphs: UNICODE_GLYPHS,
+      });
+      const text = top.map((part) => part.text).join('');
+      if (text.includes('following')) expect(text).toMatch(/43 ─+ following/u);
+    }
+  });
+});
