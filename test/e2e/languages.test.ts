@@ -76,6 +76,10 @@ it('greets a new person in their language, keeps to it, and changes it when they
   expect(await answer('/language klingon', UTE)).toContain('„klingon“ spreche ich nicht.');
   expect(await answer('/language en', UTE)).toBe('From now on I write to you in English.');
   expect(await answer('/status', UTE)).toMatch(/^Session: hallo/);
+  expect(await answer('/language 日本語', UTE)).toBe('これからは日本語で書きます。');
+  expect(await answer('/nope', UTE)).toBe('/nope は不明なコマンドです。/help でコマンドの一覧を表示します。');
+  expect(await answer('/language ru', UTE)).toBe('Теперь я пишу Вам по-русски.');
+  expect(await answer('/at', UTE)).toContain('Не указано, когда и что сделать. Примеры: /at 18:30 <text>');
   expect(await answer('/language auto', UTE)).toContain('Deutsch');
 }, 90_000);
 

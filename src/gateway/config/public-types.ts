@@ -5,7 +5,7 @@
 
 type Thinking = 'off' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 type Busy = 'steer' | 'queue' | 'interrupt';
-type LanguageOption = 'auto' | 'en' | 'de';
+type LanguageOption = 'auto' | 'en' | 'de' | 'fr' | 'es' | 'pt' | 'zh' | 'ja' | 'ru';
 type AnswerFiles = 'off' | 'ask' | 'session';
 type AgentContext = 'off' | 'brief' | 'full';
 

@@ -29,10 +29,23 @@ export const BotLoopSchema = Type.Object({
 
 export const language = (description: string, value?: 'auto') =>
   Type.Optional(
-    Type.Union([Type.Literal('auto'), Type.Literal('en'), Type.Literal('de')], {
-      description,
-      ...(value === undefined ? {} : { default: value }),
-    }),
+    Type.Union(
+      [
+        Type.Literal('auto'),
+        Type.Literal('en'),
+        Type.Literal('de'),
+        Type.Literal('fr'),
+        Type.Literal('es'),
+        Type.Literal('pt'),
+        Type.Literal('zh'),
+        Type.Literal('ja'),
+        Type.Literal('ru'),
+      ],
+      {
+        description,
+        ...(value === undefined ? {} : { default: value }),
+      },
+    ),
   );
 
 export const generalLanguage = language(

@@ -10,6 +10,12 @@ type Catalogue = Readonly<Record<MessageKey, string>>;
 
 const LOADERS: Readonly<Record<Exclude<Language, 'en'>, () => Promise<Catalogue>>> = {
   de: async () => (await import('./de.json', { with: { type: 'json' } })).default,
+  fr: async () => (await import('./fr.json', { with: { type: 'json' } })).default,
+  es: async () => (await import('./es.json', { with: { type: 'json' } })).default,
+  pt: async () => (await import('./pt.json', { with: { type: 'json' } })).default,
+  zh: async () => (await import('./zh.json', { with: { type: 'json' } })).default,
+  ja: async () => (await import('./ja.json', { with: { type: 'json' } })).default,
+  ru: async () => (await import('./ru.json', { with: { type: 'json' } })).default,
 };
 
 const loaded = new Map<Language, Catalogue>([['en', english]]);

@@ -10,7 +10,7 @@ import { type Language, LOCALES } from './languages.ts';
 import { writeMoment } from './moments.ts';
 
 /** Languages without blanks between sentences. */
-const UNSPACED: ReadonlySet<Language> = new Set();
+const UNSPACED: ReadonlySet<Language> = new Set(['zh', 'ja']);
 
 type Value = string | number | ChatText;
 

@@ -1,5 +1,5 @@
 /** The languages in which the gateway itself speaks in chats. */
-export const LANGUAGES = ['en', 'de'] as const;
+export const LANGUAGES = ['en', 'de', 'fr', 'es', 'pt', 'zh', 'ja', 'ru'] as const;
 
 export type Language = (typeof LANGUAGES)[number];
 
@@ -10,12 +10,24 @@ export type LanguageSetting = Language | 'auto';
 export const LANGUAGE_NAMES: Readonly<Record<Language, string>> = {
   en: 'English',
   de: 'Deutsch',
+  fr: 'Français',
+  es: 'Español',
+  pt: 'Português',
+  zh: '中文',
+  ja: '日本語',
+  ru: 'Русский',
 };
 
 /** How numbers and dates are written. */
 export const LOCALES: Readonly<Record<Language, string>> = {
   en: 'en-US',
   de: 'de',
+  fr: 'fr',
+  es: 'es',
+  pt: 'pt-BR',
+  zh: 'zh-Hans',
+  ja: 'ja',
+  ru: 'ru',
 };
 
 const CODE_CHARS = 35;

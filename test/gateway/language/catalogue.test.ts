@@ -1,6 +1,9 @@
 /** Every language has every message, with the same values and the plural forms that its grammar needs. */
+
 import { describe, expect, it } from 'vitest';
 import { loadCatalogue, type MessageKey } from '../../../src/gateway/language/catalogues.ts';
+import { ChatError } from '../../../src/gateway/language/chat-error.ts';
+import { moment, recognized, say, sentence } from '../../../src/gateway/language/chat-text.ts';
 import { english } from '../../../src/gateway/language/english/english.ts';
 import { formatMessage, type Piece, parseMessage } from '../../../src/gateway/language/icu.ts';
 import { LANGUAGES, LOCALES, languageOf, readLanguage } from '../../../src/gateway/language/languages.ts';
@@ -117,11 +120,36 @@ it('reads the codes of platforms and the words of people', () => {
   expect(['de', 'de-AT', 'pt_BR', 'EN-us', 'xx', '', undefined].map(languageOf)).toEqual([
     'de',
     'de',
-    ...(languageOf('pt') === undefined ? [undefined] : ['pt']),
+    'pt',
     'en',
     undefined,
     undefined,
     undefined,
   ]);
   expect(['auto', 'Deutsch', 'DE', 'klingon'].map(readLanguage)).toEqual(['auto', 'de', 'de', undefined]);
+});
+
+it('says one, two and five messages as Russian does, and joins sentences as each script does', async () => {
+  await Promise.all(LANGUAGES.map((language) => loadCatalogue(language)));
+  expect([1, 2, 5].map((n) => say('command.dropped', { n }).in('ru'))).toEqual([
+    'Убрано из очереди: 1 сообщение.',
+    'Убрано из очереди: 2 сообщения.',
+    'Убрано из очереди: 5 сообщений.',
+  ]);
+  const failed = new ChatError('agent_busy', say('agent.busy'), { hint: say('agent.busyHint') });
+  expect(failed.message).toBe('That is not possible while the agent works.');
+  expect(failed.text.in('ja')).toBe(
+    'エージェントの作業中は実行できません。回答を待つか、/stop で停止してください。',
+  );
+  expect(failed.text.in('en')).toBe(
+    'That is not possible while the agent works. Wait for the answer, or stop it with /stop.',
+  );
+  // A phrase of a log becomes a sentence; what was stored in English is recognized.
+  expect(sentence(say('schedule.passed')).in('en')).toBe('That time has passed.');
+  expect(recognized('it reads outside the working directory: `/etc/passwd`', 'why.').in('de')).toBe(
+    'es liest außerhalb des Arbeitsverzeichnisses: `/etc/passwd`',
+  );
+  expect(recognized('something else', 'why.').in('de')).toBe('something else');
+  expect(moment(Date.UTC(2026, 11, 24, 8), 'Europe/Berlin').in('en')).toBe('Thu 2026-12-24 09:00');
+  expect(moment(Date.UTC(2026, 11, 24, 8), 'Europe/Berlin').in('de')).toBe('Do., 24.12.2026, 09:00');
 });
