@@ -68,10 +68,13 @@ const withoutDevtools: Plugin = {
 const plainHttp: Plugin = {
   name: 'plain-http',
   setup(b) {
-    b.onResolve({ filter: /^(node:)?https?$/ }, (args) => ({
-      path: args.path.replace('node:', ''),
-      namespace: 'plain-http',
-    }));
+    b.onResolve({ filter: /^(node:)?https?$/ }, ({ path, kind }) => {
+      const name = path.replace('node:', '');
+      // Whoever imports it only when it is needed wants its named exports, which a plain object has not.
+      return kind === 'dynamic-import'
+        ? { path: `node:${name}`, external: true }
+        : { path: name, namespace: 'plain-http' };
+    });
     b.onLoad({ filter: /.*/, namespace: 'plain-http' }, (args) => ({
       contents: `module.exports = process.getBuiltinModule('node:${args.path}')`,
       loader: 'js',

@@ -40,6 +40,7 @@ import { gatewayStatus } from './gateway/status.ts';
 import { measuresOf } from './server/measures.ts';
 import { Metrics } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';
+import { traceMessages } from './server/traces.ts';
 import {
   closeToOthers,
   type DataFolder,
@@ -260,6 +261,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       gateway.outbox.kick('websocket', chat);
       gateway.dialogs.showOpen(chat);
     });
+    const endTraces = await traceMessages(gateway, options.offline ? {} : env);
     let stopping: Promise<void> | undefined;
     let then: 'stop' | 'restart' = 'stop';
     let resolveStopped: (value: 'stop' | 'restart') => void = () => {};
@@ -274,6 +276,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
           // Without the lock nothing can be stored any more: what still waits for that is not waited for.
           await (hold.lost === undefined ? stopping : settlesWithin(stopping, LOST_STOP_MS));
           await metrics.stop();
+          await endTraces();
           await server.stop();
         } finally {
           await files.close();

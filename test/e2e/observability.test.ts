@@ -1,7 +1,7 @@
 /** What can be seen of a running gateway from outside: metrics, the dashboard over them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { piCommand } from '../agents/contract.ts';
 import { type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
@@ -14,6 +14,9 @@ import {
   temporaryFolder,
   writeConfig,
 } from '../support/gateway-process.ts';
+import { startCollector, type TraceCollector } from '../support/trace-collector.ts';
+
+const TOKEN = 'collector-token-7f3a';
 
 describe('a gateway whose agent is pi on a host', () => {
   const folder = temporaryFolder();
@@ -21,19 +24,34 @@ describe('a gateway whose agent is pi on a host', () => {
   let gateway: GatewayProcess;
   let port = 0;
   let client: ChatClient;
+  let collector: TraceCollector;
 
   beforeAll(async () => {
     model = await startModelServer();
+    collector = await startCollector();
     model.reply(({ toolResults }) =>
       toolResults.length === 0
-        ? { text: 'Let me look.', tools: [{ name: 'bash', arguments: { command: 'sleep 0.3; echo there' } }] }
-        : { text: 'It is there.' },
+        ? {
+            text: 'Let me look.',
+            tools: [
+              {
+                name: 'bash',
+                arguments: { command: 'sleep 0.3; env | grep OTEL_EXPORTER_OTLP_HEADERS | wc -l' },
+              },
+            ],
+          }
+        : { text: `It is there: ${toolResults.join(' ')}` },
     );
     writeConfig(folder.path, {
       security: { allowAll: true },
       agent: { cwd: folder.path, hosts: [{ name: 'here', command: piCommand(), maxConcurrent: 3 }] },
     });
-    gateway = new GatewayProcess(['--no-tui', '--port', '0', '--data-dir', folder.path], model.env);
+    gateway = new GatewayProcess(['--no-tui', '--port', '0', '--data-dir', folder.path], {
+      ...model.env,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_TIMEOUT: '1500',
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${TOKEN}`,
+    });
     port = await gateway.ready();
     client = await ChatClient.connect(port);
     client.prompt('one', 'look at it');
@@ -44,6 +62,7 @@ describe('a gateway whose agent is pi on a host', () => {
     client.close();
     await gateway.stop();
     await model.stop();
+    await collector.stop();
     folder.remove();
   });
 
@@ -109,5 +128,80 @@ describe('a gateway whose agent is pi on a host', () => {
     });
     expect(unknown).toEqual([]);
     expect(empty).toEqual(['pi_gateway_refusals_total', 'pi_gateway_limit_used_ratio']);
+  });
+
+  it('sends one trace for a message, with each step below its own parent', async () => {
+    await vi.waitFor(() => expect(collector.spans.length).toBeGreaterThan(8), { timeout: 10_000 });
+    const spans = collector.spans;
+    expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+    const name = (id: string | undefined): string | undefined =>
+      spans.find(({ spanId }) => spanId === id)?.name;
+    const tree = spans
+      .toSorted((a, b) => a.from - b.from)
+      .map((span) => [name(span.parentSpanId) ?? '', span.name].join(' > '));
+    expect(tree.toSorted()).toEqual(
+      [
+        ' > message',
+        'message > accept',
+        'message > queue',
+        'message > agent turn',
+        'agent turn > agent start',
+        'agent turn > model call',
+        'agent turn > tool bash',
+        'agent turn > model call',
+        'message > store answer',
+        'message > send',
+      ].toSorted(),
+    );
+    const one = (wanted: string): (typeof spans)[number] => {
+      const found = spans.find((span) => span.name === wanted);
+      if (found === undefined) throw new Error(`no span ${wanted}`);
+      return found;
+    };
+    for (const span of spans) {
+      const parent = spans.find(({ spanId }) => spanId === span.parentSpanId) ?? span;
+      expect(span.from, span.name).toBeGreaterThanOrEqual(parent.from - 0.01);
+      expect(span.to, span.name).toBeLessThanOrEqual(parent.to + 0.01);
+      expect(span.error, span.name).toBe(false);
+    }
+    expect(one('tool bash').to - one('tool bash').from).toBeGreaterThan(300);
+    expect(one('model call').events).toContain('first text');
+    expect(one('send').events).toEqual(['receipt']);
+    expect(one('message').attributes).toMatchObject({
+      'pi_gateway.platform': 'websocket',
+      'pi_gateway.outcome': 'answered',
+      'pi_gateway.agent.host': 'here',
+    });
+    // Nothing of people, nothing that anybody wrote, and no token; not even the agent has the collector's.
+    const sent = collector.bodies.join('');
+    for (const secret of ['look at it', 'Let me look', 'It is there', client.identity.clientId, TOKEN])
+      expect(sent).not.toContain(secret);
+    expect(client.frames.find(({ type }) => type === 'response')?.data?.['text']).toMatch(/It is there: 0/);
+    expect(gateway.stdout).not.toContain(TOKEN);
+  });
+
+  it('answers as ever while the collector hangs or is gone, and says so once', {
+    timeout: 60_000,
+  }, async () => {
+    const losses = (): number =>
+      gateway.records.filter(({ msg }) => msg.startsWith('traces are lost')).length;
+    const ask = async (id: string): Promise<number> => {
+      const began = performance.now();
+      client.prompt(id, 'once more');
+      expect((await client.outcome(id, 30_000)).type).toBe('response');
+      return performance.now() - began;
+    };
+    collector.hang();
+    await ask('hang');
+    // The answer is there while the exporter still waits for the collector.
+    expect(losses()).toBe(0);
+    await vi.waitFor(() => expect(losses()).toBe(1), { timeout: 20_000 });
+    await collector.stop();
+    await ask('gone');
+    collector = await startCollector(Number(new URL(collector.url).port));
+    await ask('back');
+    const again = (): number => gateway.records.filter(({ msg }) => /takes traces again/.test(msg)).length;
+    await vi.waitFor(() => expect([losses(), again()]).toEqual([1, 1]), { timeout: 20_000 });
+    expect(collector.spans.length).toBeGreaterThan(0);
   });
 });

@@ -13,6 +13,11 @@ describe('the environment of an agent', () => {
     });
   });
 
+  it('lacks the token of a collector of traces', () => {
+    const collector = { OTEL_EXPORTER_OTLP_HEADERS: 'a=b', OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'a=b' };
+    expect(withoutPlatformSecrets({}, { ...env, ...collector })).toEqual(env);
+  });
+
   it('keeps what only looks like a reference, and what every program needs', () => {
     const config = {
       platforms: {
