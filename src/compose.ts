@@ -20,7 +20,7 @@ import { ConfigAccess } from './gateway/config/access.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
 import { ConfigEdits, isLive } from './gateway/config/edits.ts';
 import { followConfig } from './gateway/config/follow.ts';
-import { liveSettings } from './gateway/config/live-settings.ts';
+import { liveSettings, withEnabled } from './gateway/config/live-settings.ts';
 import { loadConfig } from './gateway/config/load.ts';
 import type { Config } from './gateway/config/schema.ts';
 import { resolveTokens } from './gateway/config/secrets.ts';
@@ -66,6 +66,9 @@ export interface ComposeOptions extends Overrides {
   readonly hold?: StoreHold;
   /** Offline, but with the agent at hand: to look whether it would work. */
   readonly withAgent?: boolean;
+  /** Start with this configuration; config.json is still the one that is followed. */
+  readonly configFile?: string;
+  readonly badges?: readonly string[];
   /** Replaces the configured agent (tests, demo). */
   readonly agent?: Agent;
   /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
@@ -113,19 +116,13 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
   const env = options.env ?? process.env;
   const folder = dataFolder(options.dataDir, env);
   finishRestore(folder);
-  const loaded = loadConfig(folder.config);
+  const loaded = loadConfig(options.configFile ?? folder.config);
   const around = { overrides: options, env, cwd: options.cwd ?? process.cwd() };
-  // Offline only the store is used: what the rest would need is the next start's business.
+  // Offline only the store is used.
   const base = options.offline
     ? resolveSettings(loaded.config, options, env, around.cwd)
     : await checkStart(loaded.config, folder.config, around);
-  const alsoEnabled = (from: Settings): Settings =>
-    options.alsoEnabled === undefined
-      ? from
-      : {
-          ...from,
-          enabled: (platform) => from.enabled(platform) || (options.alsoEnabled?.includes(platform) ?? false),
-        };
+  const alsoEnabled = (from: Settings): Settings => withEnabled(from, options.alsoEnabled);
   const live = liveSettings(alsoEnabled(base));
   const { settings } = live;
   const agentEnv = withoutPlatformSecrets(loaded.config, env);
@@ -245,6 +242,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
       clock: systemClock,
       version: VERSION,
       demo: options.demo ?? false,
+      ...(options.badges === undefined ? {} : { badges: options.badges }),
       refusalFile: files.rejected,
       programEnv: withoutPlatformSecrets(loaded.config, env),
       env,

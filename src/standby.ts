@@ -24,7 +24,7 @@ export async function standBy(
 ): Promise<StoreHold | undefined> {
   const env = options.env ?? process.env;
   const folder = dataFolder(options.dataDir, env);
-  const { config } = loadConfig(folder.config);
+  const { config } = loadConfig(options.configFile ?? folder.config);
   if (config.store?.url === undefined)
     throw new ConfigError(
       'a standby needs a store that it shares with the other gateway',

@@ -16,13 +16,16 @@ function jsonLog(level: string): LogSink {
   return (lineLevel, source, message, fields) => logger[lineLevel]({ source, ...fields }, message);
 }
 
+interface HeadlessOptions extends ComposeOptions {
+  /** A configuration that does not start is left aside for the last one that did. */
+  readonly fallBack?: boolean;
+}
+
 /** Resolves with the exit code when the gateway has stopped for good. `asked`: it was started as a standby. */
-export async function runHeadless(options: ComposeOptions, asked = false): Promise<number> {
+export async function runHeadless(options: HeadlessOptions, asked = false): Promise<number> {
   // A terminal that closes sends SIGHUP: a gateway in the background stays, also while it starts or restarts.
   let running: RunningGateway | undefined;
   const manager = serviceManager(process.env, () => running?.log);
-  // A second start on the same store waits, too, whether or not it was asked to.
-  const standby = asked || sharesStore(options);
   const onHangup = (): void => {
     if (running === undefined) return;
     running.log.info('reloading config.json (SIGHUP)');
@@ -32,7 +35,7 @@ export async function runHeadless(options: ComposeOptions, asked = false): Promi
   process.on('SIGHUP', onHangup);
   try {
     while (
-      (await runOnce(options, manager, standby, (now) => {
+      (await runOnce(options, manager, asked, (now) => {
         running = now;
       })) === 'restart'
     );
@@ -44,24 +47,31 @@ export async function runHeadless(options: ComposeOptions, asked = false): Promi
 }
 
 async function runOnce(
-  given: ComposeOptions,
+  { fallBack = false, ...given }: HeadlessOptions,
   manager: ServiceManager,
-  standby: boolean,
+  asked: boolean,
   begun: (running: RunningGateway) => void,
 ): Promise<'stop' | 'restart'> {
-  const options = { ...given, logSink: jsonLog(given.logLevel ?? 'info') };
+  const logSink = jsonLog(given.logLevel ?? 'info');
+  const guard = fallBack
+    ? await (await import('./service/last-good.ts')).prepareStart({ ...given, logSink }, logSink)
+    : undefined;
+  const options = guard?.options ?? { ...given, logSink };
+  // A second start on the same store waits, too, whether or not it was asked to.
+  const standby = asked || sharesStore(options);
   const hold = standby ? await holdAsStandby(options, manager) : undefined;
   if (standby && hold === undefined) return 'stop';
-  const running = await composeGateway({ ...options, ...(hold === undefined ? {} : { hold }) });
+  const compose = () => composeGateway({ ...options, ...(hold === undefined ? {} : { hold }) });
+  const running = guard === undefined ? await compose() : await guard.within(compose);
   const { log, folder, port, settings } = running;
   begun(running);
-  let asked = 0;
+  let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
-    asked += 1;
+    signals += 1;
     manager.stopping();
-    log.info(`stopping (${signal})`, asked > 1 ? { grace: 'none: asked twice' } : {});
+    log.info(`stopping (${signal})`, signals > 1 ? { grace: 'none: asked twice' } : {});
     void running.stop();
-    if (asked > 1) void running.gateway.conversations.stop(0);
+    if (signals > 1) void running.gateway.conversations.stop(0);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
@@ -69,6 +79,7 @@ async function runOnce(
     writeRuntime(folder, { pid: process.pid, port, host: settings.host });
     const connecting = running.connect();
     log.info('ready', { port, host: settings.host, dataDir: folder.root });
+    guard?.ready();
     manager.ready(`ready on port ${port}`);
     manager.watch(() => isHealthy(running));
     await connecting;
@@ -96,8 +107,8 @@ function isHealthy({ gateway }: RunningGateway): boolean {
   );
 }
 
-function sharesStore({ dataDir, env = process.env }: ComposeOptions): boolean {
-  return loadConfig(dataFolder(dataDir, env).config).config.store?.url !== undefined;
+function sharesStore({ dataDir, configFile, env = process.env }: ComposeOptions): boolean {
+  return loadConfig(configFile ?? dataFolder(dataDir, env).config).config.store?.url !== undefined;
 }
 
 /** Undefined when it was stopped while it waited. */

@@ -39,7 +39,7 @@ export async function runGateway(args: Arguments): Promise<number> {
 async function headless(args: Arguments, options: ComposeOptions): Promise<number> {
   const { runHeadless } = await import('./headless.ts');
   try {
-    return await runHeadless(options, args.standby);
+    return await runHeadless({ ...options, fallBack: args.fallBack }, args.standby);
   } catch (error) {
     if (demoPortTaken(args, error)) return runHeadless({ ...options, port: 0 });
     throw error;

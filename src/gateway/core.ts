@@ -40,6 +40,8 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly version: string;
   readonly demo: boolean;
+  /** Shown in red for the whole run, one phrase each. */
+  readonly badges?: readonly string[];
   /** Environment of programs that an operator starts as tasks; default: an empty one. */
   readonly programEnv?: NodeJS.ProcessEnv;
   /** Where `$NAME` of the configuration is looked up; default: nothing is set. */

@@ -326,7 +326,7 @@ export class Gateway {
   }
 
   view(): GatewayView {
-    const { settings, version, demo, agent, folder } = this.deps;
+    const { settings, version, demo, agent, folder, badges = [] } = this.deps;
     const hosts = agent?.hosts?.() ?? [];
     const problem = this.storeProblem;
     return {
@@ -347,7 +347,9 @@ export class Gateway {
         ...defined({ hint: this.#agentCheck.hint }),
       },
       clients: this.#clients,
-      badges: [...openBadges(settings), problem, this.backups.problem].filter((each) => each !== undefined),
+      badges: [...badges, ...openBadges(settings), problem, this.backups.problem].filter(
+        (each) => each !== undefined,
+      ),
       turnedAway: this.access.requests.turnedAway,
       sessions: this.sessions.counts,
     };

@@ -3,6 +3,7 @@ import type { Database } from './database.ts';
 import { nodeDisk } from './disk.ts';
 import { loadStore } from './load.ts';
 import { readMeta } from './meta.ts';
+import { writeSnapshot } from './snapshot.ts';
 
 /**
  * Copies several databases as they are at one moment: all of them hold their changes back until the last one has come to
@@ -30,6 +31,16 @@ export async function copyTogether(
     ),
   );
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** The same for a database that nobody has open: what snapshot and journal say, with the schema that they have. */
+export async function copyCold(from: string, to: string): Promise<void> {
+  const { engine, seq, nextEpoch } = await loadStore({ disk: nodeDisk, path: from, newStore: '' });
+  try {
+    await writeSnapshot(nodeDisk, to, engine, { seq, epoch: nextEpoch });
+  } finally {
+    engine.close();
+  }
 }
 
 export interface Inspected {

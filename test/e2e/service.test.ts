@@ -1,5 +1,5 @@
 /** The built program under a service manager, and a backup of it while it is running. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChatClient } from '../support/chat-client.ts';
@@ -30,7 +30,7 @@ describe.skipIf(process.platform === 'win32')('a gateway that is a service', () 
     writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$NOTIFY_SOCKET $*" >> ${told}\n`);
     chmodSync(join(bin, 'systemd-notify'), 0o755);
     writeConfig(data, { security: { allowAll: true } });
-    gateway = new GatewayProcess(args(data), {
+    gateway = new GatewayProcess([...args(data), '--fall-back'], {
       PATH: `${bin}:${process.env['PATH']}`,
       NOTIFY_SOCKET: '/run/test/notify',
       WATCHDOG_USEC: '900000',
@@ -70,8 +70,23 @@ describe.skipIf(process.platform === 'win32')('a gateway that is a service', () 
     client.close();
   });
 
-  it('says that it stops', async () => {
+  it('says that it stops; with a broken configuration it starts with the last good one, and says so everywhere', async () => {
     expect(await gateway.stop()).toBe(0);
     expect(states().some((line) => line.endsWith('STOPPING=1'))).toBe(true);
+    writeFileSync(join(data, 'gateway', 'config.json'), '{ "security": ');
+    // Another version was here before: its data are kept as they were.
+    const state = join(data, 'gateway', 'last-good', 'state.json');
+    writeFileSync(state, readFileSync(state, 'utf8').replace(/"version":"[^"]*"/u, '"version":"0.0.1"'));
+    expect(await new GatewayProcess(args(data)).exited).toMatchObject({ code: 78 });
+    gateway = new GatewayProcess([...args(data), '--fall-back']);
+    await gateway.ready();
+    expect(gateway.stdout).toContain('The last good configuration is used instead');
+    const status = await runCli(['status', '--data-dir', data]);
+    expect(status.stdout).toContain('WARNING last good configuration');
+    const [upgrade = ''] = readdirSync(join(data, 'gateway', 'backups')).filter((name) =>
+      name.startsWith('upgrade-0.0.1-'),
+    );
+    const kept = await runCli(['backup', 'verify', join(data, 'gateway', 'backups', upgrade)]);
+    expect(kept).toMatchObject({ code: 0, stdout: expect.stringContaining('sessions 1') });
   });
 });

@@ -279,7 +279,7 @@ function outside({ settings, folder }: BackupsDeps): string[] {
 }
 
 /** Each file as it is when its turn comes; one that is gone by then is none. */
-async function* contentOf(files: readonly Found[]): AsyncGenerator<TarFile> {
+export async function* contentOf(files: readonly Found[]): AsyncGenerator<TarFile> {
   for (const { name, path, at } of files) {
     let handle: Awaited<ReturnType<typeof open>>;
     try {

@@ -1,3 +1,4 @@
+import type { Platform } from '../model.ts';
 import type { Settings } from './settings.ts';
 
 export interface LiveSettings {
@@ -38,4 +39,9 @@ export function liveSettings(first: Settings): LiveSettings {
       current = next;
     },
   };
+}
+
+/** The same settings with more platforms enabled. */
+export function withEnabled(from: Settings, platforms: readonly Platform[] = []): Settings {
+  return { ...from, enabled: (platform) => from.enabled(platform) || platforms.includes(platform) };
 }
