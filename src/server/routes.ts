@@ -324,12 +324,16 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
       () => operator.snapshot().outbox,
       (row) => ({ at: row.createdAt, id: row.id }),
     ),
-    {
-      method: 'GET',
-      path: '/api/audit',
-      access: 'operator',
-      handle: () => operator.query('audit', { limit: 1_000 }),
-    },
+    paged('/api/audit', 'operator', async ({ limit, after }) => {
+      const found = await operator.query('audit', {
+        limit: limit + 1,
+        ...(after === undefined ? {} : { before: Number(after.id) || 0 }),
+      });
+      const rows = found.slice(0, limit);
+      const last = rows.at(-1);
+      const more = last?.seq !== undefined && found.length > limit;
+      return { rows, next: more ? cursorOf({ at: last.at, id: String(last.seq) }) : undefined };
+    }),
     {
       method: 'GET',
       path: '/api/audit/verify',

@@ -40,6 +40,11 @@ export interface AuditLine {
   readonly subject: string;
 }
 
+/** With its number in the chain. */
+export interface NumberedLine extends AuditLine {
+  readonly seq: number;
+}
+
 const GATEWAY: Actor = { name: 'gateway', surface: 'gateway' };
 /** Each cut is a line itself: old lines wait for each other. */
 const CUT_EVERY_MS = 60 * 60_000;
@@ -73,9 +78,11 @@ export class Audit {
     await this.#db.write((tx) => chainOlder(tx, this.#clock()));
   }
 
-  /** The newest first. */
-  lines(limit: number): AuditLine[] {
-    return this.#db.all('SELECT * FROM audit ORDER BY seq DESC LIMIT ?', [limit]).map(lineOf);
+  /** The newest first; `before`: older than the line with this number. */
+  lines(limit: number, before = Number.MAX_SAFE_INTEGER): NumberedLine[] {
+    return this.#db
+      .all('SELECT * FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?', [before, limit])
+      .map((row) => ({ seq: Number(row['seq']), ...lineOf(row) }));
   }
 
   /** Whether a line was changed, removed or moved since it was written. `noted`: a head that was kept elsewhere. */

@@ -137,8 +137,17 @@ export interface OperatorQueries {
   steps: { params: { taskId: string }; result: readonly TaskStep[] };
   config: { params: Record<string, never>; result: readonly ConfigValue[] };
   audit: {
-    params: { limit?: number };
-    result: readonly { at: number; actor: string; surface: string; action: string; subject: string }[];
+    /** `before`: the number of a line; older ones. */
+    params: { limit?: number; before?: number };
+    result: readonly {
+      /** Its number in the chain; absent from an older gateway. */
+      seq?: number;
+      at: number;
+      actor: string;
+      surface: string;
+      action: string;
+      subject: string;
+    }[];
   };
   usage: {
     params: { limit?: number };

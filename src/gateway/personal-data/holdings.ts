@@ -69,7 +69,7 @@ export function holdingsOf(kept: Kept, platform: Person['platform'], userId: str
       return ids.includes(String(row['sender_id'])) || isChatOf(person, chat);
     })
     .map((row) => String(row['id']));
-  const sessionFiles = own.flatMap(({ file }) => file ?? []);
+  const sessionFiles = own.flatMap(({ file, moved }) => [file, moved].filter((each) => each !== undefined));
   for (const id of tasks) {
     const file = sessionFileFor(folder.agentSessions, id);
     if (existsSync(file)) sessionFiles.push(file);

@@ -1,5 +1,6 @@
 /** Which sessions are a person's alone, and in which others write as well. */
 import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
 import { sessionFileFor } from '../agent/session-file.ts';
 import type { ChatRef } from '../model.ts';
@@ -15,6 +16,8 @@ export interface OwnSession {
   readonly endedAt: number | undefined;
   /** The agent's file; absent when it is not theirs alone, or on another machine. */
   readonly file: string | undefined;
+  /** The same file where the data directory is now: it was moved, or is a restored backup. */
+  readonly moved: string | undefined;
 }
 
 /** Somebody else wrote there, too, or it is a session of the operator: named, and what is theirs in it is erased. */
@@ -81,6 +84,7 @@ export function sessionsOf(
       endedAt:
         row['ended_at'] === null || row['ended_at'] === undefined ? undefined : Number(row['ended_at']),
       file: bound || typeof host === 'string' ? undefined : here,
+      moved: bound || typeof host === 'string' ? undefined : movedFile(folder, session.id, file),
     });
   }
   // A file that another session writes to as well is not theirs alone.
@@ -93,11 +97,18 @@ export function sessionsOf(
   );
   return {
     own: own.map((each) =>
-      each.file !== undefined && others.has(each.file) ? { ...each, file: undefined } : each,
+      each.file !== undefined && others.has(each.file)
+        ? { ...each, file: undefined, moved: undefined }
+        : each,
     ),
     shared,
     elsewhere,
   };
+}
+
+function movedFile({ agentSessions }: DataFolder, id: string, file: string): string | undefined {
+  const paths = [join(agentSessions, basename(file)), sessionFileFor(agentSessions, id)];
+  return paths.find((path) => path !== file && existsSync(path));
 }
 
 /** In groups each person may have a session of their own: their id is the last part of its key. */

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import { silentLogger } from '../../../src/base/log.ts';
+import { composeGateway } from '../../../src/compose.ts';
 import { SECURITY_MIGRATIONS } from '../../../src/gateway/access/schema.ts';
 import { columnsOf, NAMED_TABLES, scopeOf, tablesOf } from '../../../src/gateway/personal-data/rows.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
 import { TASK_MIGRATIONS } from '../../../src/gateway/tasks/schema.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
+import { temporaryFolder } from '../../support/gateway-process.ts';
+import { FOLDER_KINDS, undecidedFiles } from './file-kinds.ts';
 
 /** Tables whose rows are found by their columns: by the id of the person, or by what is theirs. */
 const BY_COLUMNS = ['usage'];
@@ -39,6 +43,19 @@ describe('the erasure of a person', () => {
     expect([...new Set([...tables, ...OF_ANY_STORE])].sort()).toEqual(
       [...new Set([...NAMED_TABLES, ...BY_COLUMNS])].sort(),
     );
+  });
+
+  it('accounts for every path of the data directory, and for every file that a gateway makes there', async () => {
+    const folder = temporaryFolder();
+    const running = await composeGateway({ dataDir: folder.path, port: 0, agent: createScriptedAgent() });
+    try {
+      const paths = Object.keys(running.folder).filter((name) => name !== 'root');
+      expect(Object.keys(FOLDER_KINDS).sort()).toEqual(paths.sort());
+      expect(undecidedFiles(folder.path)).toEqual([]);
+    } finally {
+      await running.stop(0);
+      folder.remove();
+    }
   });
 
   it('finds the rows of a table that it does not name by its columns', () => {

@@ -51,7 +51,9 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
   ),
   steps: query({ taskId: Id }, ({ gateway }, p) => gateway.tasks.steps(p.taskId)),
   config: query({}, ({ config }) => config.values()),
-  audit: query({ limit }, ({ gateway }, p) => gateway.access.audit.lines(p.limit ?? 100)),
+  audit: query({ limit, before: Type.Optional(Type.Number()) }, ({ gateway }, p) =>
+    gateway.access.audit.lines(p.limit ?? 100, p.before),
+  ),
   usage: query({ limit }, ({ gateway: { usage, spending } }, p) => ({
     today: usage.total(true),
     total: usage.total(false),
