@@ -1,7 +1,7 @@
 /** The gateway of `npm run prove:erase`, in a process of its own that is killed: real adapters on the parent's local servers. */
 import { Agent } from 'node:https';
-import { createTelegramAdapter } from '../../src/adapters/telegram/index.ts';
-import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/index.ts';
+import { createTelegramAdapter } from '../../src/adapters/telegram/definition.ts';
+import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/definition.ts';
 import { composeGateway } from '../../src/compose.ts';
 import { trustTestRoot } from '../platforms/whatsapp/noise.ts';
 
