@@ -23,9 +23,10 @@ interface Running {
   process: GatewayProcess;
 }
 
-async function gateway(port?: number): Promise<Running> {
+async function gateway(port?: number, config?: object): Promise<Running> {
   const folder = temporaryFolder();
   ends.push(async () => folder.remove());
+  if (config !== undefined) writeConfig(folder.path, config);
   const chosen = port ?? (await freePort());
   const process = start(folder.path, chosen);
   await process.ready();
@@ -145,6 +146,56 @@ describe('a console with several gateways', () => {
     expect(impostor.process.stdout).not.toContain(env.WORK_TOKEN);
     expect(screen.raw).not.toContain(env.WORK_TOKEN);
   }, 120_000);
+});
+
+describe('a console with all gateways on the screen', () => {
+  it('lets a tool call run on the gateway that asked, and only there', async () => {
+    const asking = { security: { allowAll: true }, agent: { approvals: 'dangerous' } };
+    const [home, work] = await Promise.all([gateway(undefined, asking), gateway(undefined, asking)]);
+    const own = temporaryFolder();
+    ends.push(async () => own.remove());
+    const context = (name: string, { port, folder }: Running) => ({
+      name,
+      url: `localhost:${port}`,
+      token: `!cat ${join(folder, 'gateway/operator.token')}`,
+    });
+    writeConfig(own.path, { contexts: [context('home', home), context('work', work)] });
+    const [eve, ada] = await Promise.all([home, work].map(({ port }) => ChatClient.connect(port)));
+    if (eve === undefined || ada === undefined) throw new Error('two people');
+    for (const client of [eve, ada]) ends.push(async () => client.close());
+    eve.prompt('p1', '[tool bash rm -rf home-build] clean up');
+    ada.prompt('p1', '[tool bash rm -rf work-build] clean up');
+
+    const screen = new TerminalProgram(['--context', 'home', '--data-dir', own.path], { cwd: own.path });
+    ends.push(() => screen.end());
+    await screen.shows(/questions 1/u);
+    screen.type('0');
+    await screen.shows(/questions 2/u);
+    screen.type('!');
+    await screen.shows(/home +#1.*rm -rf home-build/u);
+    await screen.shows(/work +#1.*rm -rf work-build/u);
+    screen.type('/gateway:work\r');
+    await screen.shows(/Questions 1\/2/u);
+    await new Promise((resolve) => setTimeout(resolve, 350)); // a row that has just moved is not decided on
+    screen.type('a');
+    await screen.shows(/work: /u);
+    const answer = await ada.next((frame) => frame.type === 'response', 20_000);
+    expect(JSON.stringify(answer)).toContain('clean up');
+    expect(eve.frames.filter(({ type }) => type === 'response')).toEqual([]);
+    const open = async ({ folder }: Running): Promise<unknown[]> =>
+      JSON.parse((await runCli(['approvals', '--json', '--data-dir', folder])).stdout);
+    expect(await open(work)).toEqual([]);
+    expect(await open(home)).toMatchObject([{ number: 1 }]);
+    // One-shot commands asked them all the time: only consoles are news.
+    for (const { process } of [home, work])
+      expect((process.stderr + process.stdout).match(/a console attached/gu)).toHaveLength(1);
+    screen.type('\u001b\u001b');
+    await screen.shows(/questions 1/u);
+    screen.type(':approvals\r');
+    await screen.shows(/home +#1/u);
+    screen.type('d');
+    await expect.poll(() => open(home), { timeout: 15_000 }).toEqual([]);
+  }, 90_000);
 });
 
 describe('an attach', () => {

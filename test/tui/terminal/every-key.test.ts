@@ -1,7 +1,16 @@
 /** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
-import { describe, expect, it } from 'vitest';
+import { type Instance, render, Text } from 'ink';
+import { createElement } from 'react';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import type { Effects } from '../../../src/tui/actions/action.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
-import { createFakeOperator } from '../fake-operator.ts';
+import { App } from '../../../src/tui/app.tsx';
+import { UNICODE_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
+import { themeNamed } from '../../../src/tui/draw/theme.ts';
+import { bindKeys } from '../../../src/tui/keys/bindings.ts';
+import { Controller } from '../../../src/tui/state/controller.ts';
+import { ConsoleStore } from '../../../src/tui/state/store.ts';
+import { createFakeOperator, type FakeOperatorOptions } from '../fake-operator.ts';
 import {
   alive,
   busySnapshot,
@@ -12,7 +21,8 @@ import {
   sessionView,
   snapshotOf,
 } from '../fixtures.ts';
-import { openConsole } from '../open-console.ts';
+import { type OpenConsole, openConsole } from '../open-console.ts';
+import { FakeStdin, FakeStdout, VirtualTerminal } from '../virtual-terminal.ts';
 
 /** What a keyboard sends for a key. */
 const BYTES: Readonly<Record<string, string>> = {
@@ -282,66 +292,158 @@ describe('every key', () => {
 
   it.each(cases)('%s: %s: %s', async (id, key) => {
     const effect = EFFECTS[id] ?? {};
-    const many = Array.from({ length: 100 }, (_, n) =>
-      sessionView(`s${n}`, { senderName: `user ${String(n).padStart(2, '0')}`, lastUserAt: NOW - n }),
-    );
-    const snapshot = id.startsWith('move.')
-      ? snapshotOf({ sessions: many })
-      : {
-          ...busySnapshot(),
-          outbox: [outboxView('o1')],
-          sessions: busySnapshot().sessions.map((row) =>
-            row.id === 's5' ? { ...row, lastFailure: { at: NOW, reason: 'no model' } } : row,
-          ),
-          schedules: [scheduleView('sc-1')],
-          dialogs: [
-            questionView({ id: 'q1', createdAt: Date.now() }),
-            questionView({
-              id: 'q2',
-              number: 5,
-              kind: 'input',
-              title: 'Which branch?',
-              createdAt: Date.now(),
-            }),
-          ],
-        };
-    const other = {
-      name: 'other',
-      address: 'elsewhere:3847',
-      open: () => createFakeOperator({ snapshot: busySnapshot() }),
-    };
-    const console = await openConsole({
-      snapshot: alive(snapshot),
-      ...(id.startsWith('contexts') ? { console: { contexts: [other] } } : {}),
-      queries: {
-        steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
-        queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
-        transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
-        log: [{ at: NOW, level: 'info', source: 'x', text: 'lost  code=42', fields: { code: '42' } }],
-        blocked: [{ platform: 'telegram', userId: 'u5', at: NOW }],
-        search: [{ kind: 'message', id: 's1', at: NOW, who: 'agent', text: 'Good morning.' }],
-        config: [
-          { key: 'port', value: 3847, source: 'default', help: 'The port.' },
-          { key: 'platforms.telegram.token', value: '••••••', source: 'file', help: 'Token.', secret: true },
-        ],
-      },
-      answer: ({ type }) =>
-        type === 'pairing.invite'
-          ? { message: '', data: { id: '7', code: 'ABCD-EFGH', expiresAt: NOW * 2 } }
-          : { message: 'done' },
-    });
-    await console.shows('5 Log');
-    for (const [step, shows] of effect.before ?? []) await console.type(bytes(step), shows);
-    await console.type(bytes(key));
+    const place = APART.has(id) ? await alone(id) : await onTheTerminal(id);
+    const from = place.terminal.raw.length;
+    for (const [step, shows] of effect.before ?? []) await place.type(bytes(step), shows);
+    await place.type(bytes(key));
     if (effect.asks !== undefined) {
-      await console.shows(effect.asks);
-      await console.type('y');
+      await place.shows(effect.asks);
+      await place.type('y');
     }
-    if (effect.shows !== undefined) await console.shows(effect.shows);
+    if (effect.shows !== undefined) await place.shows(effect.shows);
     if (effect.command !== undefined)
-      await expect.poll(() => console.operator.commands, { timeout: 15_000 }).toContainEqual(effect.command);
+      await expect.poll(() => place.operator.commands, { timeout: 15_000 }).toContainEqual(effect.command);
     if (effect.written !== undefined)
-      await expect.poll(() => console.terminal.raw, { timeout: 15_000 }).toContain(effect.written);
-    await console.quit();
+      await expect.poll(() => place.terminal.raw.slice(from), { timeout: 15_000 }).toContain(effect.written);
+    await place.leave();
   });
 });
+
+/** What the console does around its screen: each has a whole console of its own. */
+const APART: ReadonlySet<string> = new Set([
+  'quit',
+  'redraw',
+  'copy',
+  'contexts',
+  'contexts.all',
+  'contexts.switch',
+]);
+
+interface Place extends Pick<OpenConsole, 'operator' | 'terminal' | 'type' | 'shows'> {
+  leave(): Promise<void>;
+}
+
+async function alone(id: string): Promise<Place> {
+  const other = {
+    name: 'other',
+    address: 'elsewhere:3847',
+    open: () => createFakeOperator({ snapshot: busySnapshot() }),
+  };
+  const console = await openConsole({
+    ...gatewayFor(id),
+    ...(id.startsWith('contexts') ? { console: { contexts: [other] } } : {}),
+  });
+  await console.shows('5 Log');
+  return { ...console, leave: async () => void (await console.quit()) };
+}
+
+const terminal = new VirtualTerminal(120, 40);
+const stdin = new FakeStdin().setMaxListeners(0);
+const empty = createElement(Text, null, 'nothing here');
+let instance: Instance | undefined;
+afterAll(() => instance?.unmount());
+
+async function shows(expected: string | RegExp): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      await terminal.drawn();
+      const text = terminal.text();
+      const found = typeof expected === 'string' ? text.includes(expected) : expected.test(text);
+      if (!found) throw new Error(`${String(expected)} is not on the screen:\n${text}`);
+    },
+    { timeout: 15_000, interval: 10 },
+  );
+}
+
+/** A gateway and a console that nobody has touched, on the terminal that all keys share. */
+async function onTheTerminal(id: string): Promise<Place> {
+  instance ??= render(empty, {
+    stdin: stdin as unknown as NodeJS.ReadStream,
+    stdout: new FakeStdout(terminal) as unknown as NodeJS.WriteStream,
+    patchConsole: false,
+    exitOnCtrlC: false,
+    interactive: true,
+    alternateScreen: true,
+    incrementalRendering: true,
+    maxFps: 60,
+  });
+  // What the key before has left there shows nothing for this one.
+  await shows(/^\s*nothing here\s*$/u);
+  const operator = createFakeOperator(gatewayFor(id));
+  const store = new ConsoleStore(operator);
+  const effects: Effects = {
+    leave: () => {},
+    redraw: () => {},
+    suspend: () => {},
+    copy: () => false,
+    page: () => {},
+    openSession: () => {},
+    exportTranscript: async () => '',
+    runProgram: async () => '',
+  };
+  const controller = new Controller({ operator, store, bindings: bindKeys(), effects });
+  controller.lists.drawn.begin();
+  const look = { theme: themeNamed('dark'), glyphs: UNICODE_GLYPHS };
+  instance.rerender(createElement(App, { store, controller, ...look }));
+  await shows('5 Log');
+  return {
+    operator,
+    terminal,
+    shows,
+    async type(text, expected) {
+      stdin.type(text);
+      if (expected !== undefined) await shows(expected);
+    },
+    async leave() {
+      instance?.rerender(empty);
+      controller.stop();
+      store.stop();
+    },
+  };
+}
+
+/** What the gateway of a key holds and answers. */
+function gatewayFor(id: string): FakeOperatorOptions {
+  const many = Array.from({ length: 100 }, (_, n) =>
+    sessionView(`s${n}`, { senderName: `user ${String(n).padStart(2, '0')}`, lastUserAt: NOW - n }),
+  );
+  const snapshot = id.startsWith('move.')
+    ? snapshotOf({ sessions: many })
+    : {
+        ...busySnapshot(),
+        outbox: [outboxView('o1')],
+        sessions: busySnapshot().sessions.map((row) =>
+          row.id === 's5' ? { ...row, lastFailure: { at: NOW, reason: 'no model' } } : row,
+        ),
+        schedules: [scheduleView('sc-1')],
+        dialogs: [
+          questionView({ id: 'q1', createdAt: Date.now() }),
+          questionView({
+            id: 'q2',
+            number: 5,
+            kind: 'input',
+            title: 'Which branch?',
+            createdAt: Date.now(),
+          }),
+        ],
+      };
+  return {
+    snapshot: alive(snapshot),
+    queries: {
+      steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
+      queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
+      transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
+      log: [{ at: NOW, level: 'info', source: 'x', text: 'lost  code=42', fields: { code: '42' } }],
+      blocked: [{ platform: 'telegram', userId: 'u5', at: NOW }],
+      search: [{ kind: 'message', id: 's1', at: NOW, who: 'agent', text: 'Good morning.' }],
+      config: [
+        { key: 'port', value: 3847, source: 'default', help: 'The port.' },
+        { key: 'platforms.telegram.token', value: '••••••', source: 'file', help: 'Token.', secret: true },
+      ],
+    },
+    answer: ({ type }) =>
+      type === 'pairing.invite'
+        ? { message: '', data: { id: '7', code: 'ABCD-EFGH', expiresAt: NOW * 2 } }
+        : { message: 'done' },
+  };
+}
