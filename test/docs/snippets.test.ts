@@ -45,6 +45,8 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   ],
   [/^docker (run|compose) /, 'needs Docker; test/deploy.test.ts reads the files'],
   [/^cp deploy\//, 'belongs to it'],
+  [/^sudo -u postgres create(user|db) /, 'needs PostgreSQL and its superuser; test/e2e/standby.test.ts'],
+  [/^export STORE_URL=|--standby$/, 'needs PostgreSQL: test/e2e/standby.test.ts'],
   [/^mkdir -p ~\/agent && cd ~\/agent$/, 'newcomer.test.ts'],
   [/^twitch /, "needs Twitch's own command-line tool"],
   [/^npm install --prefix .* baileys@/, 'needs the registry; a test of the adapter compares the version'],
