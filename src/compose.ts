@@ -296,6 +296,7 @@ export async function composeGateway(options: ComposeOptions = {}): Promise<Runn
         actor,
         config,
         rotateToken,
+        ...(options.offline ? {} : { metrics: () => metrics.text() }),
         requestStop: (wish) => {
           then = wish;
           void stop();

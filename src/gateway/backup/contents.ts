@@ -8,7 +8,7 @@ import type { DataFolder } from '../../store/data-folder.ts';
  * elsewhere, and logs.
  */
 const STAYS =
-  /^(?:backups|exports|logs|restore|operator\..*|runtime\.json|chat-client\.json|last-good|.*\.tmp|.*\.new)$/u;
+  /^(?:backups|exports|debug|logs|restore|operator\..*|runtime\.json|chat-client\.json|last-good|.*\.tmp|.*\.new)$/u;
 /** Libraries that are installed again when they are missing. */
 const INSTALLED = /^gateway\/adapters\/[^/]+\/packages$/u;
 const FILES = 'gateway/files';

@@ -264,6 +264,8 @@ export type OperatorCommand =
   | { readonly type: 'backup'; readonly file?: string }
   /** check a backup and show what it holds */
   | { readonly type: 'backup.verify'; readonly file: string }
+  /** write a file for a bug report: no secrets, no people, no messages */
+  | { readonly type: 'debug.bundle'; readonly file?: string }
   /** restart the gateway and reload the configuration */
   | { readonly type: 'restart' }
   /** stop the running gateway */

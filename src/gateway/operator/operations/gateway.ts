@@ -7,6 +7,7 @@ import { backupText, sizeText, verifyBackup } from '../../backup/verify.ts';
 import { followConfig } from '../../config/follow.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
+import { writeDebugBundle } from '../debug-bundle.ts';
 import type { CommandResult } from '../operator.ts';
 import { Id, operation } from './operation.ts';
 
@@ -95,6 +96,38 @@ export const GATEWAY = [
     async run(_core, { file }) {
       const report = await verifyBackup(file);
       return { message: backupText(report), data: report };
+    },
+  }),
+  operation({
+    name: 'debug.bundle',
+    /** `file`: on the machine of the gateway. `data` is {path}. */
+    help: 'write a file for a bug report: no secrets, no people, no messages',
+    params: { file: Type.Optional(Id) },
+    audit: ({ file }) => file ?? 'gateway/debug',
+    words: [
+      {
+        say: 'debug bundle [file]',
+        group: 'help',
+        example: 'debug bundle /tmp/debug.tar.gz',
+        read: ({ file }) => (file === undefined ? {} : { file: resolve(file) }),
+      },
+    ],
+    async run({ gateway, config, metrics }, { file }) {
+      const path = await writeDebugBundle(
+        {
+          gateway,
+          config: config.values(),
+          doctor: async () => (await diagnose(gateway)).message,
+          metrics,
+          env: { ...process.env, ...gateway.deps.env },
+        },
+        gateway.deps.clock(),
+        file,
+      );
+      return {
+        message: `wrote ${path}. Look through it before you send it to anyone: tar -xzf shows every file.`,
+        data: { path },
+      };
     },
   }),
   operation({

@@ -13,6 +13,8 @@ export interface OperatorCore {
   readonly config: ConfigAccess;
   /** Replaces the operator token in the data directory and in force. */
   readonly rotateToken: () => void;
+  /** Absent while no gateway is running. */
+  readonly metrics?: () => Promise<string>;
   /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read anew. */
   readonly requestStop: (then: 'stop' | 'restart') => void;
 }
