@@ -80,15 +80,43 @@ const IMAGES: Readonly<Record<string, () => Promise<string>>> = {
     image(120, 38, 'The pulse view: traffic, time to an answer and errors by platform', 'v'),
 };
 
+/** Keys that every platform has come once; a row whose default or meaning differs stays with its platform. */
 function configuration(): string {
-  return table(
-    ['Key', 'Default', 'Meaning'],
-    configKeys().map(({ key, fallback, description, choices, range }) => [
-      `\`${key}\``,
-      fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``,
-      [description, allowed(choices, range)].filter((text) => text !== '').join(' '),
-    ]),
-  );
+  const row = ({ key, fallback, description, choices, range }: ConfigKey): readonly string[] => [
+    `\`${key}\``,
+    fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``,
+    [description, allowed(choices, range)].filter((text) => text !== '').join(' '),
+  ];
+  const parts = (key: string): readonly [platform: string, rest: string] | undefined => {
+    const [, platform, rest] = /^platforms\.(\w+)\.(.+)$/.exec(key) ?? [];
+    return platform === undefined || rest === undefined ? undefined : [platform, rest];
+  };
+  const platforms = new Set(configKeys().flatMap(({ key }) => parts(key)?.[0] ?? []));
+  /** By what a row says of any platform: of how many it says so. */
+  const said = new Map<string, number>();
+  const anywhere = (each: ConfigKey): string => {
+    const [platform, rest] = parts(each.key) ?? [];
+    return platform === undefined ? '' : row({ ...each, key: `platforms.<platform>.${rest}` }).join('|');
+  };
+  for (const each of configKeys()) said.set(anywhere(each), (said.get(anywhere(each)) ?? 0) + 1);
+  const shared = (each: ConfigKey): boolean =>
+    parts(each.key) !== undefined && said.get(anywhere(each)) === platforms.size;
+  const head = ['Key', 'Default', 'Meaning'];
+  const general = configKeys().filter(({ key }) => parts(key) === undefined);
+  const [first = ''] = platforms;
+  const common = configKeys().filter((each) => shared(each) && parts(each.key)?.[0] === first);
+  const own = configKeys().filter((each) => parts(each.key) !== undefined && !shared(each));
+  return [
+    '## General',
+    table(head, general.map(row)),
+    '## Every platform\n\nBelow `platforms.discord`, `platforms.slack`, `platforms.telegram`, `platforms.twitch`, `platforms.websocket` and\n`platforms.whatsapp`:',
+    table(
+      head,
+      common.map((each) => row({ ...each, key: parts(each.key)?.[1] ?? '' })),
+    ),
+    '## One platform',
+    table(head, own.map(row)),
+  ].join('\n\n');
 }
 
 /** What a key may be set to, where the schema limits it. */
