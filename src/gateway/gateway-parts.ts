@@ -11,7 +11,6 @@ import type { Backups } from './backup/backups.ts';
 import { Bindings } from './bindings/bindings.ts';
 import { agentSharesFiles } from './config/agent-hosts.ts';
 import { createCores, type GatewayDeps } from './core.ts';
-import { raw } from './language/chat-text.ts';
 import { machineZone } from './machine-zone.ts';
 import { Maintenance } from './maintenance.ts';
 import type { ChatRef, InboundMessage, Platform, RefusalView } from './model.ts';
@@ -307,7 +306,7 @@ export function createParts(
         search: (words, limit, within) => archive.search(words, limit, within),
         sideQuestions,
         answers,
-        owner: async (args, message) => raw(await notify.commands.run(args, message)),
+        owner: (args, message) => notify.commands.run(args, message),
         listed,
         prefix: prefixOf,
       }),

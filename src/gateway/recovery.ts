@@ -149,7 +149,8 @@ async function report(
   const waited = item.state === 'queued';
   const offered = session !== undefined && message.promptId === undefined;
   const lost = waited || session === undefined ? [] : deps.lostQuestions(session.id);
-  await deps.readers.heard(message);
+  const read = deps.readers.heard(message);
+  if (read !== undefined) await read;
   const row = await db.write((tx) => {
     if (offered) inbox.offer(tx, item, session.id);
     else inbox.setState(tx, item, 'done');

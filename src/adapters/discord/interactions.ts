@@ -57,6 +57,7 @@ export function interactionMessage(
           },
         }),
     mentioned: true,
+    ...defined({ language: interaction.locale }),
   };
 }
 

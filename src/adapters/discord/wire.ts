@@ -126,6 +126,8 @@ export const Interaction = Type.Object({
   channel_id: Type.String(),
   guild_id: Type.Optional(Type.String()),
   channel: Type.Optional(Channel),
+  /** The language of the person's app. */
+  locale: Type.Optional(Type.String()),
   user: Type.Optional(User),
   member: Type.Optional(Type.Object({ nick: Nullable(Type.String()), user: User })),
   data: Type.Optional(

@@ -10,6 +10,7 @@ interface Entry {
   readonly name: string | undefined;
   /** The organization of a user. */
   readonly enterprise?: string | undefined;
+  readonly locale?: string | undefined;
   readonly until: number;
 }
 
@@ -40,6 +41,10 @@ export class Directory implements Names {
 
   channel(id: string): string | undefined {
     return this.#entries.get(id)?.name;
+  }
+
+  locale(userId: string): string | undefined {
+    return this.#entries.get(userId)?.locale;
   }
 
   ours(userId: string): boolean | undefined {
@@ -85,12 +90,13 @@ export class Directory implements Names {
     this.#entries.set(id, {
       name: found.name ?? before?.name,
       enterprise: found.enterprise ?? before?.enterprise,
+      locale: found.locale ?? before?.locale,
       until: Date.now() + (found.name === undefined ? UNKNOWN_MS : KNOWN_MS),
     });
   }
 
   async #askUser(id: string): Promise<Omit<Entry, 'until'>> {
-    const user: Fields = fieldsOf((await this.#client.users.info({ user: id })).user);
+    const user: Fields = fieldsOf((await this.#client.users.info({ user: id, include_locale: true })).user);
     const profile = fieldsOf(user['profile']);
     return {
       name:
@@ -99,6 +105,7 @@ export class Directory implements Names {
         textOf(user, 'real_name') ??
         textOf(user, 'name'),
       enterprise: textOf(fieldsOf(user['enterprise_user']), 'enterprise_id'),
+      locale: textOf(user, 'locale'),
     };
   }
 

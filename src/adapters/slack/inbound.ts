@@ -153,7 +153,7 @@ function readMessage({ payload, event, message, me, names, around }: Source): Re
       ...defined({ forwardedFrom: said.forwardedFrom }),
       ...((around?.above ?? []).length === 0 ? {} : { above: around?.above ?? [] }),
       ...(contents.voice ? { voice: true } : {}),
-      ...defined({ unreadable }),
+      ...defined({ unreadable, language: names.locale?.(sender.id) }),
       ...(said.attachments.length === 0 ? {} : { attachments: said.attachments }),
       ...sentAtOf(ts),
     },

@@ -4,6 +4,8 @@ export interface Names {
   channel(id: string): string | undefined;
   /** Does Slack say that this user belongs to the bot's own organization? Undefined: it does not say. */
   ours?(userId: string): boolean | undefined;
+  /** The language code of this user's Slack. */
+  locale?(userId: string): string | undefined;
 }
 
 export const NO_NAMES: Names = { user: () => undefined, channel: () => undefined };

@@ -7,6 +7,8 @@ export interface Connection {
   name: string;
   /** Its hello gave the name. */
   named: boolean;
+  /** The language code that its hello gave. */
+  language?: string;
   /** Something was taken from it: its identity is settled. */
   used: boolean;
   /** Starts of tasks that were not confirmed yet; until then news of tasks waits in `news`. */

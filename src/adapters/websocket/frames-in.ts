@@ -7,6 +7,8 @@ export interface HelloFrame {
   readonly clientId: string;
   readonly clientKey: string;
   readonly name?: string;
+  /** A language code such as `de` or `pt-BR`: what the gateway itself says comes in it. */
+  readonly language?: string;
 }
 
 export interface PromptFrame {
@@ -86,7 +88,7 @@ export function parseHello(frame: Frame): HelloFrame {
   return {
     clientId: textOf(data, 'clientId'),
     clientKey: textOf(data, 'clientKey'),
-    ...defined({ name }),
+    ...defined({ name, language: optionalText(data, 'language')?.slice(0, NAME_LENGTH) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
 import type { Frame } from '../../gateway/chat-sockets.ts';
@@ -63,7 +64,7 @@ export class ClientProtocol {
   }
 
   #hello(connection: Connection, frame: Frame): void {
-    const { clientId, clientKey, name } = parseHello(frame);
+    const { clientId, clientKey, name, language } = parseHello(frame);
     if (!this.#deps.identity.proves(clientId, clientKey)) {
       this.#deps.host()?.log.warn('a client showed a key that does not belong to its id', {
         peer: connection.socket.remoteAddress,
@@ -83,6 +84,7 @@ export class ClientProtocol {
       connection.name = name;
       connection.named = true;
     } else if (clientId !== connection.clientId) connection.name = clientName(clientId);
+    if (language !== undefined) connection.language = language;
     this.#deps.clients.remove(connection);
     connection.clientId = clientId;
     const surplus = this.#deps.clients.add(connection);
@@ -114,6 +116,7 @@ export class ClientProtocol {
       messageId: id,
       promptId: id,
       mentioned: true,
+      ...defined({ language: connection.language }),
     });
   }
 

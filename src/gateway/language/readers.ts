@@ -56,10 +56,10 @@ export class Readers {
     await Promise.all([...used].map((language) => this.#ready(language)));
   }
 
-  /** A person wrote: from now on their chat is answered in their language. Resolves when that language is read. */
-  async heard(
+  /** A person wrote: from now on their chat is answered in their language. A promise where that has to be read first. */
+  heard(
     message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender' | 'language' | 'mentioned'>,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const { chat, chatKind, sender } = message;
     const key = personKey(chat.platform, sender.id);
     const code = languageOf(message.language);
@@ -68,7 +68,8 @@ export class Readers {
       remember(this.#people, key, { ...(known ?? NOTHING), code });
     if (this.#people.has(key) && (chatKind === 'dm' || message.mentioned))
       remember(this.#chats, personKey(chat.platform, chat.chatId), key);
-    await this.#ready(this.of(chat, sender));
+    const language = this.of(chat, sender);
+    return isLoaded(language) ? undefined : this.#ready(language);
   }
 
   /** A person who has access wrote: their language is known after a restart. Never rejects. */

@@ -1,4 +1,5 @@
 /** What a notice is, and how it reads. */
+import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
 import { fenced, visible } from '../questions/visible.ts';
 
@@ -60,7 +61,7 @@ export function withoutSecrets(notice: Notice, egress: (text: string) => string)
 }
 
 export interface Choice {
-  readonly label: string;
+  readonly label: ChatText;
   readonly command: string;
 }
 
@@ -75,35 +76,38 @@ export interface Reader {
 /** What this reader can press. */
 export function choicesOf({ ask }: Notice, { may, prefix }: Reader): Choice[] {
   if (ask === undefined) return [];
-  const choice = (label: string, act: string): Choice => ({
+  const choice = (label: ChatText, act: string): Choice => ({
     label,
     command: `${prefix}owner ${act} ${ask.short}`,
   });
   if (ask.about === 'pairing')
     return may.includes('pair')
-      ? [choice('Approve', 'approve'), choice('Deny', 'deny'), choice('Block', 'block')]
+      ? [
+          choice(say('button.approve'), 'approve'),
+          choice(say('button.deny'), 'deny'),
+          choice(say('button.block'), 'block'),
+        ]
       : [];
-  const [yes, no] = ask.about === 'resume' ? ['Continue', 'Drop'] : ['Approve once', 'Deny'];
+  const resume = ask.about === 'resume';
+  const yes = resume ? say('resume.continue') : say('button.approveOnce');
+  const no = resume ? say('resume.drop') : say('button.deny');
   return [
     ...(may.includes('approve') && ask.whole ? [choice(yes, 'approve')] : []),
     ...(may.includes('approve') ? [choice(no, 'deny')] : []),
-    ...(may.includes('stop') ? [choice('Stop the turn', 'stop')] : []),
+    ...(may.includes('stop') ? [choice(say('button.stopTurn'), 'stop')] : []),
   ];
 }
 
 /** The notice as its reader sees it, in Markdown. `end`: what became of it; nothing is left to choose. */
-export function noticeText(notice: Notice, reader: Reader, end?: string): string {
+export function noticeText(notice: Notice, reader: Reader, end?: string): ChatText {
   const { title, text = '', ask } = notice;
-  const tooLong =
-    ask?.whole === false
-      ? 'This is too long to be shown here in full, so it cannot be approved from here. Approve it in the console.'
-      : '';
+  const tooLong = ask?.whole === false ? say('notice.tooLong') : SILENCE;
   const choices = choicesOf(notice, reader);
   const words =
     end !== undefined || choices.length === 0 || reader.buttons
-      ? ''
-      : `Reply with one of:\n${choices.map(({ command }) => command).join('\n')}`;
-  return [`**${title}**`, text, tooLong, words, end ?? ''].filter((each) => each !== '').join('\n\n');
+      ? SILENCE
+      : say('notice.replyWith', { commands: choices.map(({ command }) => command).join('\n') });
+  return joined([raw(`**${title}**`), raw(text), tooLong, words, raw(end ?? '')], '\n\n');
 }
 
 const TOGETHER: Readonly<Record<NoticeKind, (count: number) => string>> = {

@@ -287,15 +287,15 @@ export class Notices {
   }
 
   #parts(notice: Notice, chat: ChatRef, reader: Reader): readonly Part[] {
-    const parts = this.#deps.outbox.format(chat, raw(noticeText(notice, reader)));
-    return reader.buttons ? withButtons(parts, choicesOf(notice, reader)) : parts;
+    const parts = this.#deps.outbox.format(chat, noticeText(notice, reader));
+    return reader.buttons ? withButtons(parts, choicesOf(notice, reader), this.#deps.outbox, chat) : parts;
   }
 
   #amend(notice: Notice, { chat, reader, copies }: Told, end: string | undefined): void {
     const { outbox, known } = this.#deps;
     const amend: Amend = (last, count) => {
       if (end === undefined) return this.#parts(notice, chat, reader).at(-1);
-      const [only, ...more] = outbox.format(chat, raw(noticeText(notice, reader, end)));
+      const [only, ...more] = outbox.format(chat, noticeText(notice, reader, end));
       if (count === 1 && more.length === 0) return only;
       const [said] = outbox.format(chat, raw(end));
       if (said === undefined) return undefined;

@@ -2,6 +2,7 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Access } from '../access/access.ts';
 import type { Actor } from '../access/audit.ts';
 import type { Core } from '../core.ts';
+import { ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -25,14 +26,13 @@ export interface OwnerCommandsDeps extends Pick<Core, 'decide' | 'clock' | 'know
 type Act = 'approve' | 'deny' | 'block' | 'stop' | 'show' | 'list';
 const ACTS: readonly string[] = ['approve', 'deny', 'block', 'stop', 'show', 'list'] satisfies Act[];
 
-const NOT_FOR_OWNERS =
-  'That question can be answered only in its chat and in the console. Nothing has changed.';
+const NOT_FOR_OWNERS = say('owner.notForOwners');
 
 /** What the word names. */
 type Meant =
   | { readonly about: 'pairing'; readonly id: string }
   | { readonly about: 'approval'; readonly id: string }
-  | { readonly about: 'nothing'; readonly say: string };
+  | { readonly about: 'nothing'; readonly say: ChatText };
 
 /**
  * `/owner …`: what owners press or type. It is an act of the operator with a right of its own, judged at the moment
@@ -46,11 +46,11 @@ export class OwnerCommands {
   }
 
   /** The sentence that the chat reads; empty where the notice itself shows what became of it. */
-  async run(args: string, message: InboundMessage): Promise<string> {
+  async run(args: string, message: InboundMessage): Promise<ChatText> {
     const [word = '', name = '', ...rest] = args.split(/\s+/).filter((each) => each !== '');
     const act = word === '' ? 'list' : word.toLowerCase();
     const judged = this.#judge(message, undefined);
-    if (typeof judged === 'string') return judged;
+    if (judged instanceof ChatText) return judged;
     if (!isAct(act) || rest.length > 0) return this.#usage(message.chat);
     if (act === 'list') return this.#list(message);
     if (act === 'stop' && name === 'all') return this.#stopAll(message);
@@ -63,7 +63,7 @@ export class OwnerCommands {
       : this.#decideApproval(act, meant.id, message);
   }
 
-  #judge(message: InboundMessage, right: OwnerRight | undefined): Owner | string {
+  #judge(message: InboundMessage, right: OwnerRight | undefined): Owner | ChatText {
     const { owners, listed, decide } = this.#deps;
     const judged = judgeAct({ owners: owners(), message, listed: listed(message), right });
     if (judged.allowed) return judged.owner;
@@ -80,9 +80,9 @@ export class OwnerCommands {
     return judged.say;
   }
 
-  async #decidePairing(act: Act, id: string, message: InboundMessage): Promise<string> {
+  async #decidePairing(act: Act, id: string, message: InboundMessage): Promise<ChatText> {
     const owner = this.#judge(message, 'pair');
-    if (typeof owner === 'string') return owner;
+    if (owner instanceof ChatText) return owner;
     const { access } = this.#deps;
     const key = pairingKey(id);
     const actor = actorOf(message);
@@ -94,40 +94,39 @@ export class OwnerCommands {
       case 'block':
         return this.#settle(key, message, () => access().blockRequest({ requestId: id }, actor));
       default:
-        return 'A pairing request can be approved, denied or blocked.';
+        return say('owner.pairingActs');
     }
   }
 
-  async #decideApproval(act: Act, id: string, message: InboundMessage): Promise<string> {
+  async #decideApproval(act: Act, id: string, message: InboundMessage): Promise<ChatText> {
     const owner = this.#judge(message, act === 'stop' ? 'stop' : 'approve');
-    if (typeof owner === 'string') return owner;
+    if (owner instanceof ChatText) return owner;
     const { dialogs, notices, prefix } = this.#deps;
     const key = approvalKey(id);
     const actor = actorOf(message);
     const dialog = dialogs.book.get(id);
     if (dialog === undefined) return this.#over(key);
     if (act === 'stop')
-      return (await this.#stop(dialog.sessionId, actor)) ? 'Stopped.' : 'Nothing was running.';
+      return (await this.#stop(dialog.sessionId, actor)) ? say('command.stopped') : say('owner.nothingRan');
     const answers = answersOf(dialog.question);
     if (answers === undefined) return NOT_FOR_OWNERS;
     switch (act) {
       case 'approve': {
         const whole = notices.rows.get(key)?.notice.ask?.whole ?? true;
-        if (!whole)
-          return 'This is too long to be shown here in full. Approve it in the console. Nothing has changed.';
+        if (!whole) return say('owner.tooLong');
         if (!notices.wasShown(key, owner))
-          return `Read it in full first: ${prefix(message.chat)}owner show ${id}`;
+          return say('owner.readFirst', { prefix: prefix(message.chat), id });
         return this.#settle(key, message, () => dialogs.answer(id, answers.approve, actor));
       }
       case 'deny':
         return this.#settle(key, message, () => dialogs.answer(id, answers.deny, actor));
       default:
-        return 'A tool call can be approved, denied or stopped.';
+        return say('owner.callActs');
     }
   }
 
   /** One decision counts: whoever comes second is told of the first. */
-  async #settle(key: string, message: InboundMessage, decide: () => Promise<unknown>): Promise<string> {
+  async #settle(key: string, message: InboundMessage, decide: () => Promise<unknown>): Promise<ChatText> {
     const { notices, known, clock } = this.#deps;
     try {
       await decide();
@@ -145,16 +144,18 @@ export class OwnerCommands {
       known(message.chat.platform)?.capabilities ?? {};
     const pressed = message.replyTo !== undefined && edit && row !== undefined;
     // The message with the button shows it already.
-    return pressed && clock() - row.at < editWindowMs ? '' : (row?.end ?? 'Done.');
+    return pressed && clock() - row.at < editWindowMs
+      ? SILENCE
+      : row?.end === undefined
+        ? say('owner.done')
+        : raw(row.end);
   }
 
-  async #over(key: string): Promise<string> {
+  async #over(key: string): Promise<ChatText> {
     const { notices } = this.#deps;
     await notices.stored();
     const end = notices.rows.get(key)?.end;
-    return end === undefined
-      ? 'That is no longer waiting. Nothing has changed.'
-      : `Already decided: ${end} Nothing has changed.`;
+    return end === undefined ? say('owner.over') : say('owner.decided', { end });
   }
 
   /** Pending first: what is over is only told. */
@@ -163,8 +164,7 @@ export class OwnerCommands {
     const requests = access()
       .requests.list()
       .filter(({ id, kind }) => kind !== 'generated' && shortOf(id) === name);
-    if (requests.length > 1)
-      return { about: 'nothing', say: `Several requests have the name ${name}: decide in the console.` };
+    if (requests.length > 1) return { about: 'nothing', say: say('owner.severalNamed', { name }) };
     const [request] = requests;
     if (request !== undefined) return { about: 'pairing', id: request.id };
     if (dialogs.book.get(name) !== undefined || dialogs.book.closed(name) !== undefined)
@@ -174,10 +174,10 @@ export class OwnerCommands {
       const { about, id } = row.notice.ask;
       return { about: about === 'pairing' ? 'pairing' : 'approval', id };
     }
-    return { about: 'nothing', say: `Nothing with the name "${visible(name).slice(0, 20)}" is waiting.` };
+    return { about: 'nothing', say: say('owner.noneNamed', { name: visible(name).slice(0, 20) }) };
   }
 
-  async #show(meant: Exclude<Meant, { about: 'nothing' }>, owner: Owner): Promise<string> {
+  async #show(meant: Exclude<Meant, { about: 'nothing' }>, owner: Owner): Promise<ChatText> {
     const { notices, dialogs } = this.#deps;
     const key = meant.about === 'pairing' ? pairingKey(meant.id) : approvalKey(meant.id);
     const known = notices.rows.get(key);
@@ -188,45 +188,51 @@ export class OwnerCommands {
     if (notice === undefined && dialog !== undefined) return NOT_FOR_OWNERS;
     if (notice === undefined || known?.end !== undefined) return this.#over(key);
     await notices.show(notice, owner);
-    return '';
+    return SILENCE;
   }
 
-  #list(message: InboundMessage): string {
+  #list(message: InboundMessage): ChatText {
     const { access, dialogs, running } = this.#deps;
     const lines = [
       ...access()
         .requests.list()
         .filter(({ kind }) => kind !== 'generated')
-        .map(
-          ({ id, platform, senderName, senderId }) =>
-            `${shortOf(id)}: access for ${visible(senderName)} (${platform} ${visible(senderId)})`,
+        .map(({ id, platform, senderName, senderId }) =>
+          say('owner.lineAccess', {
+            id: shortOf(id),
+            name: visible(senderName),
+            platform,
+            user: visible(senderId),
+          }),
         ),
       ...dialogs
         .views()
         .filter(({ id }) => isDecidable(dialogs.book.get(id)))
         .map(({ id, number, call }) =>
           call === undefined
-            ? `${id}: interrupted turn #${number}`
-            : `${id}: tool call #${number}, ${call.tool}`,
+            ? say('owner.lineTurn', { id, number })
+            : say('owner.lineCall', { id, number, tool: call.tool }),
         ),
-      ...running().map(({ title }) => `running: ${visible(title).slice(0, 80).toWellFormed()}`),
+      ...running().map(({ title }) =>
+        say('owner.lineRunning', { title: visible(title).slice(0, 80).toWellFormed() }),
+      ),
     ];
-    if (lines.length === 0) return 'Nothing is waiting, and nothing is running.';
-    return [...lines.slice(0, 40), this.#usage(message.chat)].join('\n');
+    if (lines.length === 0) return say('owner.nothing');
+    return joined([...lines.slice(0, 40), this.#usage(message.chat)], '\n');
   }
 
-  #usage(chat: ChatRef): string {
+  #usage(chat: ChatRef): ChatText {
     const owner = `${this.#deps.prefix(chat)}owner`;
-    return `${owner} approve <id>, deny <id>, block <id>, show <id>, stop <id>, stop all, or list`;
+    return say('owner.usage', { owner });
   }
 
-  async #stopAll(message: InboundMessage): Promise<string> {
+  async #stopAll(message: InboundMessage): Promise<ChatText> {
     const owner = this.#judge(message, 'stop');
-    if (typeof owner === 'string') return owner;
+    if (owner instanceof ChatText) return owner;
     const actor = actorOf(message);
     const stopped = await Promise.all(this.#deps.running().map(({ id }) => this.#stop(id, actor)));
     const count = stopped.filter(Boolean).length;
-    return count === 0 ? 'Nothing was running.' : `Stopped ${count} ${count === 1 ? 'turn' : 'turns'}.`;
+    return count === 0 ? say('owner.nothingRan') : say('owner.stoppedAll', { n: count });
   }
 
   async #stop(sessionId: string, actor: Actor): Promise<boolean> {

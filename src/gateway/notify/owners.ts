@@ -1,7 +1,9 @@
 /** Who the owners are: read from the configuration, and what one of them may do. */
+
 import { ConfigError, GatewayError } from '../../base/errors.ts';
 import type { NotifyConfig, OwnersConfig } from '../config/notify-schema.ts';
 import { environmentName } from '../config/secrets.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage, Platform } from '../model.ts';
 import { idFault } from '../platform-ids.ts';
 import { parseTarget, type Target } from '../send/target.ts';
@@ -160,9 +162,14 @@ export interface Acting {
 
 export type Judgement =
   | { readonly allowed: true; readonly owner: Owner }
-  | { readonly allowed: false; readonly code: string; readonly reason: string; readonly say: string };
+  | { readonly allowed: false; readonly code: string; readonly reason: string; readonly say: ChatText };
 
-const no = (code: string, reason: string, say: string): Judgement => ({ allowed: false, code, reason, say });
+const no = (code: string, reason: string, text: ChatText): Judgement => ({
+  allowed: false,
+  code,
+  reason,
+  say: text,
+});
 
 /** May this person do that here, now? An owner is a person who has access, in a direct message. */
 export function judgeAct({ owners, message, listed, right }: Acting): Judgement {
@@ -170,27 +177,17 @@ export function judgeAct({ owners, message, listed, right }: Acting): Judgement 
   const ids = [sender.id, ...(sender.aliases ?? [])];
   const mine = owners.filter((each) => each.chat.platform === chat.platform && ids.includes(each.person));
   const [first] = mine;
-  if (first === undefined)
-    return no('not_owner', 'the sender is not an owner', 'Only an owner of this gateway can do that.');
+  if (first === undefined) return no('not_owner', 'the sender is not an owner', say('owner.onlyOwner'));
   if (chatKind !== 'dm')
-    return no(
-      'owner_in_group',
-      'an owner can act only in a direct message',
-      'That works only in a direct message. Nothing has changed.',
-    );
-  if (!listed)
-    return no(
-      'owner_without_access',
-      'the owner is not an approved user',
-      'You no longer have access. Nothing has changed.',
-    );
+    return no('owner_in_group', 'an owner can act only in a direct message', say('owner.dmOnly'));
+  if (!listed) return no('owner_without_access', 'the owner is not an approved user', say('owner.noAccess'));
   if (right === undefined) return { allowed: true, owner: first };
   const owner = mine.find(({ may }) => may.includes(right));
   if (owner !== undefined) return { allowed: true, owner };
   return no(
     'owner_right',
     `the owner has no right to ${right} (owners.may)`,
-    `You may not do that here: "${right}" is not in your rights. Nothing has changed.`,
+    say('owner.noRight', { right }),
   );
 }
 

@@ -280,6 +280,7 @@ export class Erasures {
     await logs.edit(logEdit(mentions));
     await editDirectory(folder.logs, logEdit(mentions));
     this.#deps.receiver.forget(person.ids, person.names);
+    this.#deps.readers.forget(person.platform, person.ids);
   }
 }
 

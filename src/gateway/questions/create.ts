@@ -46,7 +46,7 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
       };
       const parts = outbox.format(chat, questionText(dialog, wording), requester);
       const shown = wording.buttons
-        ? withButtons(parts, labelled(outbox, dialog, choicesOf(dialog, wording)))
+        ? withButtons(parts, choicesOf(dialog, wording), outbox, chat, requester)
         : parts;
       await post(dialog, chat, shown, rowOf(dialog.id));
     },
@@ -77,18 +77,6 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
       if (chat !== undefined) tellTurn(adapter(chat.platform), chat, promptId, event);
     },
   };
-}
-
-/** Buttons as the requester reads them. */
-function labelled(
-  outbox: Outbox,
-  { chat, requester }: Dialog,
-  choices: ReturnType<typeof choicesOf>,
-): { readonly label: string; readonly command: string }[] {
-  return choices.map(({ label, command }) => ({
-    label: chat === undefined ? label.in('en') : outbox.words(chat, label, requester),
-    command,
-  }));
 }
 
 /** The row of a question, found again when it is over, also after a restart. */

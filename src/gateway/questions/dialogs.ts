@@ -1,10 +1,12 @@
 import { defined } from '../../base/defined.ts';
-import { GatewayError, messageOf } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { type Actor, Audit } from '../access/audit.ts';
 import type { AgentAnswer, AgentQuestion, AskQuestion } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import type { TurnEvent } from '../events.ts';
+import { ChatError } from '../language/chat-error.ts';
+import { say } from '../language/chat-text.ts';
 import type { ChatRef, DialogOutcome, DialogView } from '../model.ts';
 import type { TurnNotes } from '../turns/turn-journal.ts';
 import type { Approvals } from './approvals.ts';
@@ -195,10 +197,7 @@ export class Dialogs {
   async answer(id: string, answer: AgentAnswer, actor: Actor): Promise<Dialog> {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined || !this.book.close(id, outcomeOf(answer)))
-      throw new GatewayError('dialog_over', 'that question is closed', {
-        status: 409,
-        hint: 'List the open questions.',
-      });
+      throw new ChatError('dialog_over', say('answer.closed'), { status: 409, hint: say('answer.listOpen') });
     this.#waiting.delete(id);
     const { dialog } = waiting;
     try {

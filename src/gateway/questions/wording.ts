@@ -1,6 +1,7 @@
 import type { Part } from '../adapter.ts';
 import { type AgentAnswer, type AgentQuestion, SEND_FILE_TOOL } from '../agent/question.ts';
 import { type ChatText, joined, raw, recognized, say } from '../language/chat-text.ts';
+import type { ChatRef, Sender } from '../model.ts';
 import type { ClosedDialog, Dialog } from './dialog.ts';
 import type { QuestionEnd } from './dialogs.ts';
 import { fenced, visible } from './visible.ts';
@@ -176,10 +177,17 @@ function waitLine({ requester, createdAt, expiresAt }: Dialog): ChatText {
 /** The parts with the choices as buttons below the last one. */
 export function withButtons(
   parts: readonly Part[],
-  choices: readonly { readonly label: string; readonly command: string }[],
+  choices: readonly Choice[],
+  outbox: { words(chat: ChatRef, text: ChatText, person?: Pick<Sender, 'id'>): string },
+  chat: ChatRef,
+  person?: Pick<Sender, 'id'>,
 ): readonly Part[] {
   if (choices.length === 0) return parts;
-  return parts.map((part, i) => (i === parts.length - 1 ? { ...part, buttons: choices } : part));
+  const buttons = choices.map(({ label, command }) => ({
+    label: outbox.words(chat, label, person),
+    command,
+  }));
+  return parts.map((part, i) => (i === parts.length - 1 ? { ...part, buttons } : part));
 }
 
 /** What the person reads who has just answered. */

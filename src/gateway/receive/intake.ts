@@ -4,7 +4,7 @@ import type { Tx } from '../../store/database.ts';
 import type { BusyMode } from '../config/schema.ts';
 import type { TextBudget } from '../config/settings.ts';
 import type { Core } from '../core.ts';
-import { type ChatText, say } from '../language/chat-text.ts';
+import { type ChatText, recognized, say } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../model.ts';
 import type { OutboundRow } from '../send/outbound-row.ts';
 import type { Outbox } from '../send/outbox.ts';
@@ -37,7 +37,7 @@ function wordlessAnswer(message: InboundMessage): { readonly text: ChatText } | 
   if (hasContent(message)) return undefined;
   if (message.chatKind === 'group' && !message.mentioned) return 'silent';
   if (message.unreadable !== undefined)
-    return { text: say('receive.unreadable', { what: message.unreadable }) };
+    return { text: say('receive.unreadable', { what: recognized(message.unreadable, 'thing.') }) };
   return {
     text: message.chatKind === 'group' ? say('receive.emptyMention') : say('receive.empty'),
   };

@@ -138,7 +138,8 @@ export class Pairing {
   async reject(request: PairingRequest, tell: boolean): Promise<void> {
     const { inbox, persist, outbox, offline } = this.#deps;
     const held = inbox.get(request.heldId);
-    if (held !== undefined) await this.#deps.readers.heard(held.message);
+    const read = held === undefined ? undefined : this.#deps.readers.heard(held.message);
+    if (read !== undefined) await read;
     // A code that was made for somebody has no chat yet.
     const told = tell && request.kind === 'asked';
     if (held === undefined && !told) return;
@@ -175,7 +176,8 @@ export class Pairing {
     const now = clock();
     const held = inbox.get(request.heldId);
     // After a restart the message is all that tells their language.
-    if (held !== undefined) await readers.heard(held.message);
+    const read = held === undefined ? undefined : readers.heard(held.message);
+    if (read !== undefined) await read;
     const sender = senderOf(request);
     // Revoked in the very moment of the approval, or before the restart that repeats it: nothing is answered.
     if (!access.people.isAllowed(request.chat.platform, sender)) return this.reject(request, false);

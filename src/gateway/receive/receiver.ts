@@ -291,7 +291,8 @@ export class Receiver {
     events.emit({ type: 'traffic', direction: 'in', platform: received.chat.platform, at: clock() });
     outbox.revive(received.chat);
     const message = this.#groups.read(received, clock());
-    await readers.heard(message);
+    const read = readers.heard(message);
+    if (read !== undefined) await read;
     const admission = this.judge(message);
     switch (admission.decision) {
       case 'allow':

@@ -464,6 +464,7 @@ describe('codes', () => {
     await write(ADA);
     for (let i = 0; i < 6; i += 1) await expect(redeem('1')).rejects.toMatchObject({ code: 'code_unknown' });
     await redeem(codeOf(ADA));
+    await rig.pass(100);
     expect(told(ADA).at(-1)).toBe('You said: hello');
   });
 

@@ -160,13 +160,13 @@ describe('the text of a notice', () => {
   const reader = { may: ['pair' as const], buttons: false, prefix: '/' };
 
   it('has the words to reply with where there are no buttons, until it is decided', () => {
-    expect(noticeText(notice, reader)).toContain(
+    expect(String(noticeText(notice, reader))).toContain(
       '/owner approve pabcde\n/owner deny pabcde\n/owner block pabcde',
     );
-    expect(noticeText(notice, { ...reader, buttons: true })).not.toContain('/owner');
-    expect(noticeText(notice, { ...reader, may: ['approve'] })).not.toContain('/owner');
+    expect(String(noticeText(notice, { ...reader, buttons: true }))).not.toContain('/owner');
+    expect(String(noticeText(notice, { ...reader, may: ['approve'] }))).not.toContain('/owner');
     const end = endOf('approved', 'telegram:1001 (owner)', '12:40');
-    expect(noticeText(notice, reader, end)).toBe(
+    expect(String(noticeText(notice, reader, end))).toBe(
       '**A new user requests access on Telegram**\n\nwho\n\nApproved by telegram:1001 (owner) at 12:40.',
     );
     expect(endOf('expired', 'gateway (gateway)', '12:40')).toBe('Expired at 12:40.');

@@ -4,11 +4,13 @@ import { agent } from './agent.ts';
 import { commands } from './commands.ts';
 import { failures } from './failures.ts';
 import { limits } from './limits.ts';
+import { owner } from './owner.ts';
 import { questions } from './questions.ts';
 import { receive } from './receive.ts';
 import { schedules } from './schedules.ts';
 import { send } from './send.ts';
 import { tasks } from './tasks.ts';
+import { things } from './things.ts';
 import { turns } from './turns.ts';
 
 export const english = {
@@ -17,10 +19,12 @@ export const english = {
   ...commands,
   ...failures,
   ...limits,
+  ...owner,
   ...questions,
   ...receive,
   ...schedules,
   ...send,
   ...tasks,
+  ...things,
   ...turns,
 } as const;

@@ -146,6 +146,7 @@ export class ChatCommands {
     const { message } = item;
     const text = await withDeadline(limitMs, work).catch((error: unknown) => {
       if (error instanceof ChatError) return error.text;
+      if (error instanceof GatewayError && error.code === 'storage_full') return say('receive.diskFull');
       if (error instanceof GatewayError)
         return raw([errorSentence(error), ...(error.hint === undefined ? [] : [error.hint])].join(' '));
       log.error('a command failed', { error: messageOf(error) });

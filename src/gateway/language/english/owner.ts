@@ -1,0 +1,35 @@
+/** `/owner`, and what stands around a notice. */
+export const owner = {
+  'owner.onlyOwner': 'Only an owner of this gateway can do that.',
+  'owner.dmOnly': 'That works only in a direct message. Nothing has changed.',
+  'owner.noAccess': 'You no longer have access. Nothing has changed.',
+  'owner.noRight': 'You may not do that here: "{right}" is not in your rights. Nothing has changed.',
+  'owner.notForOwners':
+    'That question can be answered only in its chat and in the console. Nothing has changed.',
+  'owner.pairingActs': 'A pairing request can be approved, denied or blocked.',
+  'owner.callActs': 'A tool call can be approved, denied or stopped.',
+  'owner.tooLong':
+    'This is too long to be shown here in full. Approve it in the console. Nothing has changed.',
+  'owner.readFirst': 'Read it in full first: {prefix}owner show {id}',
+  'owner.nothingRan': 'Nothing was running.',
+  'owner.stoppedAll': 'Stopped {n, plural, one {# turn} other {# turns}}.',
+  'owner.done': 'Done.',
+  'owner.over': 'That is no longer waiting. Nothing has changed.',
+  'owner.decided': 'Already decided: {end} Nothing has changed.',
+  'owner.severalNamed': 'Several requests have the name {name}: decide in the console.',
+  'owner.noneNamed': 'Nothing with the name "{name}" is waiting.',
+  'owner.lineAccess': '{id}: access for {name} ({platform} {user})',
+  'owner.lineTurn': '{id}: interrupted turn #{number}',
+  'owner.lineCall': '{id}: tool call #{number}, {tool}',
+  'owner.lineRunning': 'running: {title}',
+  'owner.nothing': 'Nothing is waiting, and nothing is running.',
+  'owner.usage': '{owner} approve <id>, deny <id>, block <id>, show <id>, stop <id>, stop all, or list',
+  'notice.tooLong':
+    'This is too long to be shown here in full, so it cannot be approved from here. Approve it in the console.',
+  'notice.replyWith': 'Reply with one of:\n{commands}',
+  'button.approve': 'Approve',
+  'button.block': 'Block',
+  'button.stopTurn': 'Stop the turn',
+  'answer.closed': 'that question is closed',
+  'answer.listOpen': 'List the open questions.',
+} as const;
