@@ -1,12 +1,14 @@
 /**
  * Prompts per second and latency through everything: WebSocket, durable inbox, scripted agent, durable outbox, back.
  * Run it: npm run bench:roundtrip [-- --clients 64 --seconds 10]
- * Compared in the same run with a bare WebSocket echo server: what the sockets alone cost on this machine.
+ * Compared in the same run with a bare WebSocket echo server (what the sockets alone cost on this machine), and with the
+ * store in PostgreSQL where that is installed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import WebSocket, { WebSocketServer } from 'ws';
 import { freePort, GatewayProcess, temporaryFolder, writeConfig } from '../test/support/gateway-process.ts';
+import { Postgres, postgresPrograms } from '../test/support/postgres.ts';
 
 const { values } = parseArgs({
   options: {
@@ -29,14 +31,39 @@ async function main(clients: number, seconds: number, depth: number): Promise<vo
   report('bare echo server   ', await load(echoPort, clients, seconds / 2, depth));
   echo.kill();
 
+  const files = await gateway('gateway, durable   ', {}, clients, seconds, depth);
+  if (postgresPrograms() === undefined)
+    return void process.stdout.write('PostgreSQL is not installed here\n');
+  const postgres = await Postgres.start();
+  try {
+    const store = { store: { url: postgres.url } };
+    const rows = await gateway('with PostgreSQL    ', store, clients, seconds, depth);
+    const share = (rows.many.perSecond / files.many.perSecond).toFixed(2);
+    const times = (rows.one.p50 / files.one.p50).toFixed(2);
+    process.stdout.write(
+      `PostgreSQL against files: ${share} of the prompts per second, p50 of one client ${times} times as long\n`,
+    );
+  } finally {
+    await postgres.stop();
+  }
+}
+
+async function gateway(
+  name: string,
+  config: object,
+  clients: number,
+  seconds: number,
+  depth: number,
+): Promise<{ many: Result; one: Result }> {
   const folder = temporaryFolder();
   const port = await freePort();
   writeConfig(folder.path, {
     security: { allowAll: true, rateLimit: { maxRequests: 10_000_000 } },
     platforms: { websocket: { busyMode: 'queue' } },
     agent: { maxConcurrent: 16 },
+    ...config,
   });
-  const gateway = new GatewayProcess([
+  const running = new GatewayProcess([
     '--no-tui',
     '--agent',
     'scripted',
@@ -45,12 +72,15 @@ async function main(clients: number, seconds: number, depth: number): Promise<vo
     '--port',
     String(port),
   ]);
-  await gateway.ready();
+  await running.ready();
   await load(port, clients, 2, depth); // warm up
-  report('gateway, durable   ', await load(port, clients, seconds, depth));
-  report('gateway, one client', await load(port, 1, 2, 1));
-  await gateway.stop();
+  const many = await load(port, clients, seconds, depth);
+  report(name, many);
+  const one = await load(port, 1, 2, 1);
+  report(`${name.trimEnd()}, one client`, one);
+  await running.stop();
   folder.remove();
+  return { many, one };
 }
 
 interface Result {

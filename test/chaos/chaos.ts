@@ -32,7 +32,7 @@ export interface ChaosResult {
 }
 
 /** When the clients give up. */
-interface Deadline {
+export interface Deadline {
   at: number;
 }
 
@@ -42,18 +42,18 @@ interface Entry {
   outcomes: { kind: string; repeat: boolean }[];
 }
 
-class Talker {
+export class Talker {
   readonly entries = new Map<string, Entry>();
   readonly problems: string[] = [];
   leaks = 0;
   readonly #name: string;
-  readonly #port: number;
+  readonly #port: () => number;
   #identity: ChatIdentity | undefined;
   #client: ChatClient | undefined;
   #count = 0;
   talking = true;
 
-  constructor(name: string, port: number) {
+  constructor(name: string, port: () => number) {
     this.#name = name;
     this.#port = port;
   }
@@ -75,7 +75,7 @@ class Talker {
   }
 
   async #converse(deadline: Deadline): Promise<void> {
-    const client = await ChatClient.connect(this.#port, this.#identity);
+    const client = await ChatClient.connect(this.#port(), this.#identity);
     this.#identity ??= client.identity;
     this.#client = client;
     let seen = 0;
@@ -167,7 +167,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   let gateway = await start();
   // However slow the machine is: the clients have two minutes for their outcomes once the last kill is over.
   const deadline: Deadline = { at: Number.POSITIVE_INFINITY };
-  const talkers = Array.from({ length: options.clients }, (_, i) => new Talker(`c${i}`, port));
+  const talkers = Array.from({ length: options.clients }, (_, i) => new Talker(`c${i}`, () => port));
   const talking = talkers.map((talker) => talker.run(deadline));
   const startTimes: number[] = [];
   try {
@@ -192,7 +192,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   return tally(talkers, options.kills);
 }
 
-function tally(talkers: readonly Talker[], kills: number): ChaosResult {
+export function tally(talkers: readonly Talker[], kills: number): ChaosResult {
   const entries = talkers.flatMap((talker) => [...talker.entries.values()]);
   const problems = talkers.flatMap((talker) => talker.problems);
   let unmarked = 0;

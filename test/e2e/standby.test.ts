@@ -1,4 +1,6 @@
 /** Two built gateways on one PostgreSQL: what was accepted survives, one sends, the other takes over. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChatClient, type ChatIdentity } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
@@ -24,6 +26,8 @@ describe.skipIf(missing)(
       void gateway.exited.then(() => running.delete(gateway));
       return gateway;
     };
+    const configure = (path: string, more: object): void =>
+      writeConfig(path, { security: { allowAll: true }, ...more });
     const waiting = async (gateway: GatewayProcess): Promise<number> => {
       await expect
         .poll(() => gateway.records.some(({ msg }) => msg === 'standby'), { timeout: 20_000 })
@@ -49,8 +53,7 @@ describe.skipIf(missing)(
 
     beforeAll(async () => {
       postgres = await Postgres.start();
-      for (const { path } of folders)
-        writeConfig(path, { store: { url: '$STORE_URL' }, security: { allowAll: true } });
+      for (const { path } of folders) configure(path, { store: { url: '$STORE_URL' } });
     }, 60_000);
 
     afterAll(async () => {
@@ -59,17 +62,29 @@ describe.skipIf(missing)(
       for (const folder of folders) folder.remove();
     });
 
-    it('keeps what was accepted over kill -9, and nothing of it in files', async () => {
+    it('begins with what was in files, and moves them aside', async () => {
+      const [{ path }] = folders;
+      configure(path, {});
       leader = start(0);
       port = await leader.ready();
       expect(await say('p1', 'one')).toBe('You said: one');
       await leader.kill();
+      configure(path, { store: { url: '$STORE_URL' } });
       leader = start(0);
       port = await leader.ready();
       expect(await say('p1', 'one')).toBe('You said: one'); // the stored answer: the id is known
-      expect(
-        Number(postgres.sql("SELECT max(last) FROM pi_gateway_log WHERE database = 'gateway-sessions'")),
-      ).toBeGreaterThan(5);
+      expect(readdirSync(path).filter((name) => /\.(db|log)$/.test(name))).toEqual([]);
+      expect(readdirSync(join(path, 'before-postgres'))).toContain('gateway-sessions.db');
+    });
+
+    it('keeps what was accepted over kill -9', async () => {
+      expect(await say('p1b', 'one again')).toBe('You said: one again');
+      await leader.kill();
+      leader = start(0);
+      port = await leader.ready();
+      expect(await say('p1b', 'one again')).toBe('You said: one again');
+      const last = "SELECT max(last) FROM pi_gateway_log WHERE database = 'gateway-sessions'";
+      expect(Number(postgres.sql(last))).toBeGreaterThan(5);
       expect(leader.records.find(({ msg }) => msg === 'leading the store')?.['because']).toBe('own');
     });
 

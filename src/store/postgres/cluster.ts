@@ -9,6 +9,7 @@ import type { DataFolder } from '../data-folder.ts';
 import { ownIdentity } from '../process-identity.ts';
 import { Election, type Leadership } from './leadership.ts';
 import { isRefusal, PgLink, placeOf } from './link.ts';
+import { moveFiles } from './move-files.ts';
 import { databaseName, PgBacking } from './pg-backing.ts';
 import { Replica } from './replica.ts';
 import { createTables } from './tables.ts';
@@ -122,14 +123,18 @@ export class Cluster {
     const database = databaseName(options.path);
     const { link, replica } = this.#follower(database);
     this.#followed.delete(database);
+    const scratch = join(this.#scratch, database);
     try {
       await replica.follow();
+      if (await moveFiles(options, { link, leadership, database, scratch, replica })) {
+        replica.close();
+        await replica.follow();
+      }
     } catch (error) {
       replica.close();
       link.close();
       throw explained(error, this.#url);
     }
-    const scratch = join(this.#scratch, database);
     return new PgBacking(
       { link, database, scratch, leadership, replica, stored: () => this.#notify() },
       options,

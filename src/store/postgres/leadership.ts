@@ -5,7 +5,7 @@ import { isRefusal, type PgLink } from './link.ts';
 import { LOCK_KEY } from './tables.ts';
 
 /** A beat that is answered later than this was of no use. */
-const BEAT_ANSWER_MS = 2_000;
+const BEAT_ANSWER_MS = 1_500;
 const LOCK_TRIES = 3;
 
 /** Who this process is, for the row of the leader. */

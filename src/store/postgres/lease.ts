@@ -3,8 +3,8 @@
  * the moment at which it asked for one that was granted. A standby takes over when it has seen the same beat for longer
  * than that. Each measures with its own clock; only that both run at nearly the same speed is relied on.
  */
-export const LEASE_MS = 4_000;
-export const BEAT_MS = 1_000;
+export const LEASE_MS = 3_000;
+export const BEAT_MS = 500;
 /** What a standby waits longer than a leader sends: clocks that differ by a tenth, and a request on its way. */
 const MARGIN_MS = LEASE_MS / 10;
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Folding } from '../backing.ts';
@@ -13,9 +13,9 @@ import { writeSnapshot } from '../snapshot.ts';
 import type { Leadership } from './leadership.ts';
 import type { PgLink } from './link.ts';
 import type { PgJournal } from './pg-journal.ts';
-import { DROP_OLD_LOG, DROP_OLD_SNAPSHOTS, PUBLISH, PUT_CHUNK } from './tables.ts';
+import { upload } from './pg-snapshot.ts';
+import { DROP_OLD_LOG, DROP_OLD_SNAPSHOTS } from './tables.ts';
 
-const CHUNK_BYTES = 1024 * 1024;
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
 const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
 /** A row for each group commit: so many are folded although they are short. */
@@ -116,7 +116,7 @@ export class PgFolding implements Folding {
       await committer.betweenBatches(() =>
         writeSnapshot(nodeDisk, path, engine, { seq: committer.seq, epoch: leadership.term }),
       );
-      await this.#upload(path, name, committer.seq);
+      await upload(this.#options, path, name, committer.seq);
     });
   }
 
@@ -148,7 +148,7 @@ export class PgFolding implements Folding {
       });
       if (pages !== undefined)
         await foldInWorker({ path, target: seq, epoch: term, temporary: path, pages }).done;
-      const bytes = await this.#upload(path, database, seq);
+      const bytes = await upload(this.#options, path, database, seq);
       const before = this.#snapshot.seq;
       this.#snapshot = { seq, bytes };
       if (pages !== undefined) {
@@ -168,7 +168,7 @@ export class PgFolding implements Folding {
         const { seq } = committer;
         engine.vacuum();
         await writeSnapshot(nodeDisk, path, engine, { seq, epoch: leadership.term });
-        const bytes = await this.#upload(path, database, seq);
+        const bytes = await upload(this.#options, path, database, seq);
         this.#snapshot = { seq, bytes };
         journal.restart();
         await this.#dropBefore(seq);
@@ -192,42 +192,6 @@ export class PgFolding implements Folding {
       return await work(path);
     } finally {
       await rm(path, { force: true });
-    }
-  }
-
-  /** Answers the size. */
-  async #upload(path: string, database: string, seq: number): Promise<number> {
-    const { link, leadership } = this.#options;
-    const { term } = leadership;
-    await link.query('DELETE FROM pi_gateway_chunk WHERE database = $1 AND sequence = $2 AND term = $3', [
-      database,
-      seq,
-      term,
-    ]);
-    await link.query('DELETE FROM pi_gateway_snapshot WHERE database = $1 AND sequence = $2 AND term = $3', [
-      database,
-      seq,
-      term,
-    ]);
-    const file = await open(path, 'r');
-    try {
-      let bytes = 0;
-      for (let part = 0; ; part += 1) {
-        const { buffer, bytesRead } = await file.read({
-          buffer: Buffer.alloc(CHUNK_BYTES),
-          position: bytes,
-        });
-        if (bytesRead === 0) break;
-        const chunk = buffer.subarray(0, bytesRead);
-        const { count } = await link.query(PUT_CHUNK, [term, database, seq, part, chunk], 30_000);
-        if (count === 0) throw leadership.lose();
-        bytes += bytesRead;
-      }
-      const { count } = await link.query(PUBLISH, [term, database, seq, bytes]);
-      if (count === 0) throw leadership.lose();
-      return bytes;
-    } finally {
-      await file.close();
     }
   }
 

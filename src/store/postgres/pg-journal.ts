@@ -7,7 +7,7 @@ import { isRefusal, type PgLink, stateOf } from './link.ts';
 import { APPEND, CUT, FIND } from './tables.ts';
 
 /** So long a commit waits for a database that restarts; then its callers hear that nothing was stored. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 4_000;
 const RETRY_MS = 150;
 const UNIQUE_VIOLATION = '23505';
 

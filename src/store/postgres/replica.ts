@@ -5,9 +5,11 @@ import { damaged } from '../damage.ts';
 import { nodeDisk } from '../disk.ts';
 import type { Engine } from '../engine.ts';
 import { apply, loadStore } from '../load.ts';
+import { readMeta } from '../meta.ts';
 import { readLine } from '../record.ts';
 import type { PgLink } from './link.ts';
-import { CHUNK, NEWEST_SNAPSHOT, READ } from './tables.ts';
+import { download } from './pg-snapshot.ts';
+import { READ } from './tables.ts';
 
 interface LogRow {
   readonly sequence: string;
@@ -56,6 +58,16 @@ export class Replica {
     readonly rows: number;
   } {
     return { snapshot: this.#snapshot, bytes: this.#bytes, rows: this.#rows };
+  }
+
+  /** Neither a snapshot nor a record is there yet. */
+  get isEmpty(): boolean {
+    return this.#snapshot.bytes === 0 && this.#rows === 0;
+  }
+
+  /** The name that the database was given when it was made. */
+  get store(): string | undefined {
+    return this.#engine === undefined ? undefined : readMeta(this.#engine)?.store;
   }
 
   /** Hands the database over: nothing follows here any more. */
@@ -140,34 +152,4 @@ export class Replica {
     this.#bytes += data.length;
     this.#rows += 1;
   }
-}
-
-/** Writes the newest snapshot to `path`; its size, 0 when there is none yet. */
-async function download(link: PgLink, database: string, path: string): Promise<number> {
-  const { rows } = await link.query<{ sequence: string; term: string; bytes: string }>(NEWEST_SNAPSHOT, [
-    database,
-  ]);
-  const snapshot = rows[0];
-  if (snapshot === undefined) return 0;
-  const bytes = Number(snapshot.bytes);
-  const file = await nodeDisk.open(path, 'create');
-  try {
-    let size = 0;
-    for (let part = 0; size < bytes; part += 1) {
-      const { rows: chunks } = await link.query<{ data: Buffer }>(CHUNK, [
-        database,
-        snapshot.sequence,
-        snapshot.term,
-        part,
-      ]);
-      const data = chunks[0]?.data;
-      // A newer snapshot has taken its place meanwhile: that is an error of the moment, and the caller asks again.
-      if (data === undefined) throw new Error(`the snapshot of ${database} changed while it was read`);
-      await file.write(data, size);
-      size += data.length;
-    }
-  } finally {
-    await file.close();
-  }
-  return bytes;
 }
