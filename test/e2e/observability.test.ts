@@ -14,6 +14,7 @@ import {
   temporaryFolder,
   writeConfig,
 } from '../support/gateway-process.ts';
+import { TerminalProgram } from '../support/terminal.ts';
 import { startCollector, type TraceCollector } from '../support/trace-collector.ts';
 
 const TOKEN = 'collector-token-7f3a';
@@ -178,6 +179,44 @@ describe('a gateway whose agent is pi on a host', () => {
       expect(sent).not.toContain(secret);
     expect(client.frames.find(({ type }) => type === 'response')?.data?.['text']).toMatch(/It is there: 0/);
     expect(gateway.stdout).not.toContain(TOKEN);
+  });
+
+  it('shows the same steps as bars in an attached console', { timeout: 60_000 }, async () => {
+    const screen = new TerminalProgram(['attach', `localhost:${port}`, '--data-dir', folder.path], {
+      columns: 100,
+      rows: 30,
+    });
+    try {
+      await screen.shows('2 Sessions 1');
+      screen.type('2');
+      await screen.shows(/▸.* websocket/u);
+      screen.type('w');
+      await screen.shows('Durations');
+      const bars = screen
+        .lines()
+        .filter((line) => line.includes('▓'))
+        .map((line) => ({
+          label: line.slice(0, line.indexOf('▓')).split('│').at(-1)?.trim() ?? '',
+          length: line.split('▓').length - 1,
+        }));
+      expect(bars.map(({ label }) => label)).toEqual([
+        'accept',
+        'queue',
+        'agent turn',
+        'start',
+        'model',
+        'bash',
+        'model',
+        'store answer',
+        'send',
+      ]);
+      expect(screen.text()).toMatch(/answered, on here/);
+      const of = (label: string): number => bars.find((each) => each.label === label)?.length ?? 0;
+      expect(of('bash')).toBeGreaterThan(1);
+      expect(of('agent turn')).toBeGreaterThan(of('bash'));
+    } finally {
+      await screen.end();
+    }
   });
 
   it('answers as ever while the collector hangs or is gone, and says so once', {

@@ -23,10 +23,12 @@ import type {
   UsageTotal,
 } from '../model.ts';
 import type { LimitView } from '../spending/limit-view.ts';
+import type { Timeline } from '../timings/timeline.ts';
 import type { OperatorCommand } from './commands.ts';
 
 export type { LogLevel } from '../../base/log.ts';
 export type { GatewayEvent, GatewayEventListener, TurnEvent } from '../events.ts';
+export type { StepKind, Timeline, TimelineStep } from '../timings/timeline.ts';
 export type { OperatorCommand } from './commands.ts';
 
 export interface OperatorSnapshot {
@@ -133,6 +135,8 @@ export interface OperatorQueries {
     result: readonly LogLine[];
   };
   queue: { params: { sessionId: string }; result: readonly QueueEntry[] };
+  /** How long the steps of the last messages of a session took, the oldest first; what lasts is at the end. */
+  timings: { params: { sessionId: string; limit?: number }; result: readonly Timeline[] };
   /** What a task did, oldest first; the last few hundred steps. */
   steps: { params: { taskId: string }; result: readonly TaskStep[] };
   config: { params: Record<string, never>; result: readonly ConfigValue[] };

@@ -23,6 +23,7 @@ function copyText(context: ActionContext): string | undefined {
   const mode = topMode(context.view);
   if (mode?.kind === 'page') {
     if (mode.page === 'report') return mode.lines?.join('\n');
+    if (mode.page === 'timings') return plain(mode.subject);
     if (mode.page === 'invite') return mode.invite?.code;
     if (mode.page === 'help' || mode.page === 'status' || mode.page === 'pulse' || mode.page === 'undo')
       return undefined;

@@ -355,6 +355,7 @@ export const SCOPE_TITLES: Readonly<Record<Scope, string>> = {
   pulse: 'Pulse',
   adapter: 'Adapter',
   session: 'Transcript',
+  timings: 'Durations',
   task: 'Task',
   request: 'Request',
   question: 'Question',

@@ -1,6 +1,6 @@
 /** Inside a transcript: the chats beside it, tool calls, the file it is exported to. */
 import { sentenceOf } from '../state/sentence.ts';
-import { type Mode, replaceMode, topMode } from '../state/view.ts';
+import { type Mode, replaceMode, topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
 const FORMATS = ['md', 'json', 'html'] as const;
@@ -50,7 +50,38 @@ function exportTranscript(context: ActionContext): void {
   });
 }
 
+/** Messages whose steps are shown. */
+const TIMED = 50;
+
+/** The session of the open page, or the selected one. */
+function sessionOf(context: ActionContext): string | undefined {
+  const mode = topMode(context.view);
+  return mode?.kind === 'page' ? mode.subject : context.target('sessions')?.id;
+}
+
 export const TRANSCRIPTS: readonly Action[] = [
+  {
+    id: 'session.timings',
+    scopes: ['sessions', 'session', 'timings'],
+    keys: ['w'],
+    label: 'durations',
+    help: 'Show how long each step of the last messages took, as bars; again: reload.',
+    hint: 30,
+    disabled: (context) => (sessionOf(context) === undefined ? 'no session is selected' : undefined),
+    run(context) {
+      const id = sessionOf(context);
+      if (id === undefined) return;
+      context.query('timings', { sessionId: id, limit: TIMED }, (timelines) =>
+        context.update((view) => {
+          const page: Mode = { kind: 'page', page: 'timings', subject: id, top: 0, timelines };
+          const open = topMode(view);
+          return open?.kind === 'page' && open.page === 'timings'
+            ? replaceMode(view, page)
+            : withMode(view, page);
+        }),
+      );
+    },
+  },
   {
     id: 'session.previous',
     scopes: ['session'],

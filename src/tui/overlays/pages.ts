@@ -9,6 +9,7 @@ import { type Page, paragraph } from '../pages/page.ts';
 import { pulsePage } from '../pages/pulse.ts';
 import { questionPage } from '../pages/question.ts';
 import { linePage, refusalPage, requestPage, taskPage } from '../pages/records.ts';
+import { timingsPage } from '../pages/timings.ts';
 import { type TranscriptPage, transcriptPage } from '../pages/transcript.ts';
 import { undoPage } from '../pages/undo.ts';
 import { listPane } from '../screen/list-pane.ts';
@@ -156,6 +157,8 @@ export function pageOf(scene: Scene, mode: PageMode, width: number, height: numb
       return mode.invite === undefined
         ? gone('Pair my phone')
         : invitePage(scene, mode.invite, mode.subject, width, height);
+    case 'timings':
+      return timingsPage(scene, mode.timelines ?? [], width);
     case 'undo':
       return undoPage(scene);
     case 'report':

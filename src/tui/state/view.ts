@@ -1,6 +1,6 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
 import type { Platform } from '../../gateway/model.ts';
-import type { LogLevel } from '../../gateway/operator/operator.ts';
+import type { LogLevel, Timeline } from '../../gateway/operator/operator.ts';
 import type { Form } from '../forms/form.ts';
 import type { Field } from '../keys/field.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
@@ -23,6 +23,7 @@ const PAGES = [
   'invite',
   'undo',
   'refusal',
+  'timings',
 ] as const;
 export type PageId = (typeof PAGES)[number];
 
@@ -44,6 +45,8 @@ export type Mode =
       /** Text of a `report`. */
       readonly lines?: readonly string[];
       readonly title?: string;
+      /** Of `timings`. */
+      readonly timelines?: readonly Timeline[];
       /** The code of an `invite`. */
       readonly invite?: Invite;
       /** What was searched in it. */

@@ -49,6 +49,9 @@ export const QUERIES: { readonly [N in Name]: Query<N> } = {
       at: item.acceptedAt,
     })),
   ),
+  timings: query({ sessionId: Id, limit }, ({ gateway }, p) =>
+    gateway.timings.list(p.sessionId, Math.min(p.limit ?? 50, 1_000)),
+  ),
   steps: query({ taskId: Id }, ({ gateway }, p) => gateway.tasks.steps(p.taskId)),
   config: query({}, ({ config }) => config.values()),
   audit: query({ limit, before: Type.Optional(Type.Number()) }, ({ gateway }, p) =>
