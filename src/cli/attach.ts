@@ -1,5 +1,6 @@
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
+import { spareMemory } from '../base/memory.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import type { Operator } from '../gateway/operator/operator.ts';
 import type { GatewayAddress } from '../server/link-connection.ts';
@@ -61,6 +62,7 @@ async function showConsole(
   name?: string,
 ): Promise<void> {
   const others = consoleContexts(folder);
+  const spareNoMore = spareMemory();
   try {
     const { runConsole } = await import('./console.tsx');
     const look = loadConfig(folder.config).config.console ?? {};
@@ -72,6 +74,7 @@ async function showConsole(
       ...defined({ name }),
     });
   } finally {
+    spareNoMore();
     await Promise.all([operator.close(), others.close()]);
   }
 }
