@@ -126,6 +126,8 @@ it('goes from nothing to a first approved and answered Telegram message in less 
   const seconds = Math.round((Date.now() - began) / 1000);
   expect(seconds).toBeLessThan(180);
   expect(model.requests.map(({ text }) => text).join('\n')).toContain('what is the answer?');
+  // Quitting asks first while work is running.
+  await shell.shows(/agent \S+ 0\/\d/, 30_000);
   shell.type('q');
   await shell.shows(/> $/m, 20_000);
 });
