@@ -26,6 +26,7 @@ import { dataFolder } from '../src/store/data-folder.ts';
 import { Database, type Migration } from '../src/store/database.ts';
 import { InTestAdapter } from '../test/gateway/in-test-adapter.ts';
 import { TestPlatform } from '../test/gateway/test-platform.ts';
+import { benchRow } from './rows.ts';
 
 const { values } = parseArgs({
   options: {
@@ -178,7 +179,17 @@ async function lanes(): Promise<void> {
     await Promise.all(some.flatMap((chat) => Array.from({ length: waiting }, () => say(world, chat))));
   }
   while (world.sink.delivered < sessions * waiting) await pause(20);
-  print(`lanes                ${rate(sessions * waiting, last - first, await ideal(TURN_MS, slots * 100))}`);
+  const bare = await ideal(TURN_MS, slots * 100);
+  print(`lanes                ${rate(sessions * waiting, last - first, bare)}`);
+  const perSecond = (sessions * waiting * 1000) / (last - first);
+  benchRow({
+    what: `turns of ${TURN_MS} ms in ${slots} slots, ${sessions} sessions`,
+    value: perSecond,
+    unit: '/s',
+    better: 'more',
+    beside: { name: 'the bare slots', value: bare },
+    goal: Math.round(bare * 0.95),
+  });
   print(`                     ${fairness(waits)}`);
   await world.close();
 }

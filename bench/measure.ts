@@ -1,3 +1,5 @@
+import { benchRow } from './rows.ts';
+
 /** One way of doing something, measured. Times in milliseconds. */
 export interface Figure {
   readonly name: string;
@@ -46,6 +48,9 @@ export function report(title: string, figures: readonly Figure[], goalMs?: numbe
     const verdict = goalMs === undefined ? '' : thread <= goalMs ? 'within goal' : 'OVER GOAL';
     return `${name.padEnd(34)}${ms(first)}${ms(best)}${ms(median)}${ms(thread)}  ${verdict.padEnd(13)}${note}`;
   });
+  if (goalMs !== undefined)
+    for (const { name, thread } of figures)
+      benchRow({ what: `${title}: ${name}`, value: thread, unit: 'ms', better: 'less', goal: goalMs });
   const head = `${''.padEnd(34)}${['first', 'best', 'median', 'thread'].map((word) => word.padStart(9)).join('')}  (ms)`;
   process.stdout.write(
     `\n${title}${goalMs === undefined ? '' : `, goal ${goalMs} ms of thread time, warm`}\n${head}\n${lines.join('\n')}\n`,

@@ -14,6 +14,7 @@ import { Telegraf } from 'telegraf';
 import type { PlatformCall } from '../test/platforms/control.ts';
 import { TelegramServer } from '../test/platforms/telegram-server.ts';
 import { GatewayProcess, temporaryFolder, writeConfig } from '../test/support/gateway-process.ts';
+import { benchRow } from './rows.ts';
 
 const { values } = parseArgs({
   options: {
@@ -178,6 +179,16 @@ const without = await bare();
 show('bare telegraf echo', without);
 const through = await gateway();
 show('gateway, durable', through);
+const telegram = `Telegram, ${values.closed === true ? 'closed loop' : `${rate} messages/s`}, ${chats} chats`;
+for (const at of ['p50', 'p99'] as const)
+  benchRow({
+    what: `${telegram}, ${at}`,
+    value: through[at],
+    unit: 'ms',
+    better: 'less',
+    beside: { name: 'bare telegraf echo', value: without[at] },
+    goal: Math.round(without[at] + (at === 'p50' ? 5 : 25)),
+  });
 process.stdout.write(
   `added                    p50 ${(through.p50 - without.p50).toFixed(1)} ms   p99 ${(through.p99 - without.p99).toFixed(1)} ms\n`,
 );

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import WebSocket, { WebSocketServer } from 'ws';
 import { freePort, GatewayProcess, temporaryFolder, writeConfig } from '../test/support/gateway-process.ts';
 import { Postgres, postgresPrograms } from '../test/support/postgres.ts';
+import { benchRow } from './rows.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,10 +29,26 @@ async function main(clients: number, seconds: number, depth: number): Promise<vo
     stdio: 'ignore',
   });
   await new Promise((resolve) => setTimeout(resolve, 700));
-  report('bare echo server   ', await load(echoPort, clients, seconds / 2, depth));
+  const bare = await load(echoPort, clients, seconds / 2, depth);
+  report('bare echo server   ', bare);
   echo.kill();
 
   const files = await gateway('gateway, durable   ', {}, clients, seconds, depth);
+  benchRow({
+    what: `WebSocket prompts, ${clients} clients`,
+    value: files.many.perSecond,
+    unit: '/s',
+    better: 'more',
+    beside: { name: 'bare WebSocket echo', value: bare.perSecond },
+    goal: 3000,
+  });
+  benchRow({
+    what: 'WebSocket prompt, one client, p50',
+    value: files.one.p50,
+    unit: 'ms',
+    better: 'less',
+    goal: 1.2,
+  });
   if (postgresPrograms() === undefined)
     return void process.stdout.write('PostgreSQL is not installed here\n');
   const postgres = await Postgres.start();

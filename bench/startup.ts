@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { GatewayProcess, temporaryFolder } from '../test/support/gateway-process.ts';
 import { TerminalProgram } from '../test/support/terminal.ts';
+import { benchRow } from './rows.ts';
 
 const { values } = parseArgs({ options: { runs: { type: 'string' } } });
 const runs = Number(values.runs ?? 7);
@@ -92,6 +93,20 @@ show(
   frames.map((run) => run.ms),
   base,
 );
+const beside = { name: 'node -e 0', value: base };
+const goals = { headless: 150, console: 180 };
+for (const [what, all, goal] of [
+  ['headless until ready', headless, goals.headless],
+  ['console until its first frame', frames, goals.console],
+] as const) {
+  const ms = median(all.map((run) => run.ms));
+  benchRow({ what, value: ms, unit: 'ms', better: 'less', beside, goal: Math.round(base + goal) });
+}
+for (const [what, all, goal] of [
+  ['resident memory, idle headless', headless, 85],
+  ['resident memory, idle console', frames, 110],
+] as const)
+  benchRow({ what, value: median(all.map((run) => run.rssMb)), unit: 'MB', better: 'less', goal });
 for (const [name, all] of [
   ['headless', headless],
   ['console', frames],

@@ -14,6 +14,7 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../src/base/log.ts';
 import { Database, type Migration, type SqlValue } from '../src/store/database.ts';
+import { benchRow } from './rows.ts';
 
 const rounds = Number(process.argv[2] ?? 9);
 const SLICE_MS = 400;
@@ -103,6 +104,14 @@ async function commits(): Promise<void> {
   ] as const) {
     const rate = median(rates.get(String(writers)) ?? []);
     const times = rate / node;
+    benchRow({
+      what: `durable commits, ${writers} writer${writers === 1 ? '' : 's'}`,
+      value: rate,
+      unit: '/s',
+      better: 'more',
+      beside: { name: 'node:sqlite, WAL, FULL', value: node },
+      ...(goal === undefined ? {} : { goal: Math.round(node * goal) }),
+    });
     const verdict = goal === undefined ? '' : `goal >= ${goal}x: ${times >= goal ? 'met' : 'MISSED'}`;
     print(
       `  ours, ${String(writers).padStart(2)} writers          ${rate.toFixed(0).padStart(8)}  ${times.toFixed(2)}x  ${verdict}`,
@@ -137,6 +146,13 @@ async function replay(): Promise<void> {
   print(
     `replay of ${count} records (${(again.stats().journalBytes / 1e6).toFixed(1)} MB)  ${ms.toFixed(0)} ms (${cpuMs.toFixed(0)} ms of processor)  goal < 1000: ${ms < 1000 ? 'met' : 'MISSED'}`,
   );
+  benchRow({
+    what: `replay of ${REPLAY_RECORDS.toLocaleString('en-US')} records`,
+    value: ms,
+    unit: 'ms',
+    better: 'less',
+    goal: 1000,
+  });
   const closing = performance.now();
   await again.close();
   print(`  clean stop with snapshot  ${(performance.now() - closing).toFixed(0)} ms`);
@@ -188,6 +204,14 @@ async function compaction(): Promise<void> {
   }
   await db.close();
   const [without, during] = [median(heldUp.without), median(heldUp.with)];
+  benchRow({
+    what: 'longest hold-up of the main thread during a compaction',
+    value: during,
+    unit: 'ms',
+    better: 'less',
+    beside: { name: 'the same without', value: without },
+    goal: 15,
+  });
   print(`longest hold-up of the main thread while 4 write (median of 5)`);
   print(`  without compaction        ${without.toFixed(1)} ms`);
   print(
