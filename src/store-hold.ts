@@ -84,6 +84,7 @@ export class StoreHold {
       open(folder.securityDb, { migrations: SECURITY_MIGRATIONS, adopt: adoptSecurity(now) }),
       open(folder.tasksDb, { migrations: TASK_MIGRATIONS, adopt: adoptTasks(now) }),
     ]);
+    await cluster?.keepFiles(folder.adapters);
     return { sessions, security, tasks };
   }
 

@@ -1,5 +1,5 @@
 /** Two built gateways on one PostgreSQL: what was accepted survives, one sends, the other takes over. */
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ChatClient, type ChatIdentity } from '../support/chat-client.ts';
@@ -111,9 +111,14 @@ describe.skipIf(missing)(
 
     it('takes over from a leader that is frozen, which sends nothing when it goes on and ends with 75', async () => {
       const client = await ChatClient.connect(port, identity);
-      client.prompt('p2', 'two [sleep 1500]');
+      client.prompt('p2', 'two [sleep 3000]');
       await expect.poll(() => client.frames.some(({ id }) => id === 'p2'), { timeout: 10_000 }).toBe(true);
       const before = client.frames.length;
+      mkdirSync(join(folders[0].path, 'gateway/adapters/whatsapp'), { recursive: true });
+      writeFileSync(join(folders[0].path, 'gateway/adapters/whatsapp/session'), 'linked');
+      await expect
+        .poll(() => postgres.sql('SELECT path FROM pi_gateway_file'), { timeout: 5_000 })
+        .toContain('whatsapp');
       leader.child.kill('SIGSTOP');
       port = await standby.ready(15_000);
       leader.child.kill('SIGCONT');
@@ -123,8 +128,9 @@ describe.skipIf(missing)(
         client.frames.slice(before).filter(({ type }) => type === 'response' || type === 'error'),
       ).toEqual([]);
       client.close();
+      expect(readFileSync(join(folders[1].path, 'gateway/adapters/whatsapp/session'), 'utf8')).toBe('linked');
       // The prompt was accepted: its outcome comes from the new leader.
-      expect(await say('p2', 'two [sleep 1500]')).toMatch(/You said: two|interrupted/);
+      expect(await say('p2', 'two [sleep 3000]')).toMatch(/You said: two|interrupted/);
       leader = standby;
     });
 

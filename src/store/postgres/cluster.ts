@@ -7,6 +7,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Backing, DatabaseOptions } from '../backing.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { ownIdentity } from '../process-identity.ts';
+import { AdapterFiles } from './adapter-files.ts';
 import { Election, type Leadership } from './leadership.ts';
 import { isRefusal, PgLink, placeOf } from './link.ts';
 import { moveFiles } from './move-files.ts';
@@ -42,6 +43,7 @@ export class Cluster {
   #silent = false;
   #notifying: NodeJS.Timeout | undefined;
   #leadership: Leadership | undefined;
+  #files: AdapterFiles | undefined;
 
   private constructor(url: string, folder: DataFolder, log: Logger) {
     this.#url = url;
@@ -141,9 +143,17 @@ export class Cluster {
     );
   }
 
+  /** The private files of the adapters follow the store from now on. */
+  async keepFiles(directory: string): Promise<void> {
+    if (this.#leadership === undefined) throw new Error('only a leader keeps files');
+    const link = new PgLink(this.#url, this.#name);
+    this.#files = await AdapterFiles.begin(link, this.#leadership, directory, this.#log);
+  }
+
   /** Lets go; a leader has stopped everything before. */
   async release(): Promise<void> {
     clearTimeout(this.#notifying);
+    await this.#files?.end();
     await this.#leadership?.release();
     this.close();
   }

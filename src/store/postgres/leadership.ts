@@ -65,7 +65,8 @@ export class Election {
       because: decision.reason,
       ...(row.name === '' ? {} : { after: row.name }),
     });
-    return new Leadership({ link: this.#link, term, log: this.#log, clock, askedMs });
+    const continuesOwn = row.holder === this.#self.holder;
+    return new Leadership({ link: this.#link, term, continuesOwn, log: this.#log, clock, askedMs });
   }
 
   /**
@@ -114,6 +115,7 @@ interface LeadershipOptions {
   /** The session that holds the lock. */
   readonly link: PgLink;
   readonly term: number;
+  readonly continuesOwn: boolean;
   readonly log: Logger;
   readonly clock: () => number;
   /** When the term was asked for. */
@@ -123,6 +125,8 @@ interface LeadershipOptions {
 /** One term. Ends for good when another gateway has begun the next one. */
 export class Leadership {
   readonly term: number;
+  /** The leader before was an earlier run on this data directory. */
+  readonly continuesOwn: boolean;
   readonly #options: LeadershipOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #listeners: ((error: LeaderError) => void)[] = [];
@@ -136,6 +140,7 @@ export class Leadership {
   constructor(options: LeadershipOptions) {
     this.#options = options;
     this.term = options.term;
+    this.continuesOwn = options.continuesOwn;
     this.#askedMs = options.askedMs;
     this.#generation = options.link.generation;
     this.#timer = setInterval(() => void this.#beat(), BEAT_MS);

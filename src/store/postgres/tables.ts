@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS pi_gateway_chunk (
   data bytea NOT NULL,
   PRIMARY KEY (database, sequence, term, part)
 );
+CREATE TABLE IF NOT EXISTS pi_gateway_file (path text PRIMARY KEY, data bytea NOT NULL);
 `;
 
 /** The same number in every gateway that uses the schema, and another in other schemas of the database. */
@@ -104,6 +105,17 @@ export const PUT_CHUNK: Statement = {
   name: 'chunk',
   text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_chunk (database, sequence, term, part, data)
     SELECT $2, $3, $1, $4, $5 FROM leader`,
+};
+
+/** $1 term, $2 path, $3 content */
+export const PUT_FILE: Statement = {
+  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_file (path, data) SELECT $2, $3 FROM leader
+    ON CONFLICT (path) DO UPDATE SET data = excluded.data`,
+};
+
+/** $1 term, $2 path */
+export const DROP_FILE: Statement = {
+  text: `WITH leader AS (${LEADS}) DELETE FROM pi_gateway_file WHERE path = $2 AND EXISTS (SELECT FROM leader)`,
 };
 
 /** Everything in one look, so that no compaction comes between. $1 database */
