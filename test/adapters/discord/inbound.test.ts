@@ -196,6 +196,12 @@ describe('an interaction', () => {
     });
   });
 
+  it('says the language of the person, where Discord does', () => {
+    const parsed = readInteraction(interaction({ locale: 'pt-BR' }));
+    if (parsed === undefined) throw new Error('not read');
+    expect(interactionMessage(parsed, DM)?.language).toBe('pt-BR');
+  });
+
   it('of a button is its command, as a reply to the message with the button', () => {
     const press = { type: 3, data: { custom_id: '/approve once' }, message: { id: '33', content: 'Run?' } };
     const parsed = readInteraction(

@@ -53,7 +53,7 @@ describe('hello', () => {
     const { client } = await greeted(port);
     client.send({
       type: 'hello',
-      data: { clientId: first.clientId, clientKey: first.clientKey, name: 'Ada' },
+      data: { clientId: first.clientId, clientKey: first.clientKey, name: 'Ada', language: 'de' },
     });
     expect(identityOf(await client.next('connected'))).toEqual({
       clientId: first.clientId,
@@ -63,6 +63,7 @@ describe('hello', () => {
     client.send({ type: 'prompt', id: 'p1', data: { message: 'hi' } });
     await vi.waitFor(() => expect(gateway.messages.length).toBe(1), GENEROUS);
     expect(gateway.messages[0]?.sender).toEqual({ id: first.clientId, name: 'Ada' });
+    expect(gateway.messages[0]?.language).toBe('de');
 
     const other = await greeted(port);
     other.client.send({ type: 'hello', data: { clientId: first.clientId, clientKey: first.clientKey } });

@@ -1,0 +1,78 @@
+import { expect, it } from 'vitest';
+import { silentLogger } from '../../../src/base/log.ts';
+import type { Config } from '../../../src/gateway/config/schema.ts';
+import { resolveSettings } from '../../../src/gateway/config/settings.ts';
+import { Readers } from '../../../src/gateway/language/readers.ts';
+import type { ChatKind } from '../../../src/gateway/model.ts';
+import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
+import { Database } from '../../../src/store/database.ts';
+import { MemoryDisk } from '../../store/kit/memory-disk.ts';
+
+const disk = new MemoryDisk();
+const open = (): Promise<Database> =>
+  Database.open({ path: '/data/sessions.db', migrations: SESSION_MIGRATIONS, log: silentLogger, disk });
+
+async function readers(db: Database, config: Config = {}): Promise<Readers> {
+  const made = new Readers(db, resolveSettings(config, {}, {}, '/'), silentLogger);
+  await made.load();
+  return made;
+}
+
+const chat = (chatId: string) => ({ platform: 'telegram' as const, accountId: 'default', chatId });
+const by = (id: string, language?: string, chatId = id, chatKind: ChatKind = 'dm') => ({
+  chat: chat(chatId),
+  chatKind,
+  sender: { id, name: id },
+  mentioned: true,
+  ...(language === undefined ? {} : { language }),
+});
+
+it('asks the person, then the configuration of chat, platform and gateway, then the platform, then English', async () => {
+  const db = await open();
+  const plain = await readers(db);
+  await plain.heard(by('1', 'de-CH'));
+  expect(plain.of(chat('1'))).toBe('de');
+  expect(plain.of(chat('2'))).toBe('en');
+  await plain.heard(by('1', 'tlh'));
+  expect(plain.of(chat('1'))).toBe('de'); // a code of a language that is not spoken says nothing
+
+  const set = await readers(db, {
+    language: 'fr',
+    platforms: { telegram: { chats: { '3': { language: 'es' }, '4': { language: 'auto' } } } },
+  });
+  await set.heard(by('1', 'de'));
+  await set.heard(by('4', 'pt-BR'));
+  expect(['1', '2', '3', '4'].map((id) => set.of(chat(id)))).toEqual(['fr', 'fr', 'es', 'pt']);
+  await set.choose(by('3'), 'ja');
+  expect(set.of(chat('3'))).toBe('ja');
+  await db.close();
+});
+
+it('answers in a group in the language of the person, and else of the last who called the bot', async () => {
+  const db = await open();
+  const it = await readers(db);
+  await it.heard(by('1', 'de', 'g', 'group'));
+  await it.heard(by('2', 'ru', 'g', 'group'));
+  await it.heard({ ...by('1', 'de', 'g', 'group'), mentioned: false });
+  expect([it.of(chat('g')), it.of(chat('g'), { id: '1' }), it.of(chat('g'), { id: '9' })]).toEqual([
+    'ru',
+    'de',
+    'en',
+  ]);
+  await db.close();
+});
+
+it('remembers people who have access over a restart, and forgets who is erased', async () => {
+  let db = await open();
+  let it = await readers(db);
+  await it.heard(by('7', 'zh-hans'));
+  await it.heard(by('8', 'fr')); // wrote, and has no access
+  await it.keep(by('7'));
+  await db.close();
+  db = await open();
+  it = await readers(db);
+  expect([it.of(chat('7')), it.of(chat('8'))]).toEqual(['zh', 'en']);
+  it.forget('telegram', ['7']);
+  expect(it.of(chat('7'))).toBe('en');
+  await db.close();
+});
