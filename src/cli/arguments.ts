@@ -8,7 +8,16 @@ export class UsageError extends Error {
 }
 
 /** Flags with a value. */
-export const VALUE_FLAGS = ['port', 'host', 'data-dir', 'context', 'agent', 'log-level', 'format'] as const;
+export const VALUE_FLAGS = [
+  'port',
+  'host',
+  'data-dir',
+  'context',
+  'agent',
+  'log-level',
+  'format',
+  'minutes',
+] as const;
 /** Flags without one. */
 export const SWITCHES = [
   'no-agent',
@@ -42,6 +51,8 @@ export interface Arguments {
   readonly logLevel: LogLevel | undefined;
   /** Of `export`. */
   readonly format: 'md' | 'json' | 'html' | undefined;
+  /** Of `prove`. */
+  readonly minutes: string | undefined;
   readonly noAgent: boolean;
   readonly noTui: boolean;
   /** Wait while another gateway leads the same store. */
@@ -151,6 +162,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     agent: choice('agent', values.get('agent'), ['auto', 'pi-rpc', 'pi-sdk', 'scripted']),
     logLevel: choice('log-level', values.get('log-level'), LOG_LEVELS),
     format: choice('format', values.get('format'), ['md', 'json', 'html']),
+    minutes: values.get('minutes'),
     noAgent: switches.has('no-agent'),
     noTui: switches.has('no-tui'),
     standby: switches.has('standby'),

@@ -28,6 +28,7 @@ const FLAGS = `Flags
   --accept-lost-changes  start although the newest changes of the data are lost
   --log-level <l>    debug, info (default), warn or error
   --format <f>       of export: md (default), json or html
+  --minutes <n>      of prove: how long (default 1)
   --json             machine-readable output
   --yes              of person erase: do not ask
   --fix              of security audit: repair what can be repaired safely

@@ -40,6 +40,13 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
     const { runSecurityAudit } = await import('./security-command.ts');
     return runSecurityAudit(args, folder, findings);
   }
+  if (args.command === 'prove') {
+    const [{ runProve }, { printNote }] = await Promise.all([
+      import('./prove-command.ts'),
+      import('./output.ts'),
+    ]);
+    return runProve(args, findings, printNote);
+  }
   if (args.command === 'service') {
     const { runService, thisMachine } = await import('./service/command.ts');
     return runService(args, folder, thisMachine(), findings);
@@ -58,7 +65,7 @@ async function output(args: Arguments, findings: { ok: boolean }): Promise<strin
 }
 
 /** Commands that read the files of this machine. */
-const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security', 'restore', 'service']);
+const LOCAL: ReadonlySet<string | undefined> = new Set(['config', 'security', 'restore', 'service', 'prove']);
 
 /** On a gateway of `contexts`: the address that answers and proves itself. */
 async function elsewhere(

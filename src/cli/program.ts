@@ -79,6 +79,14 @@ export const PROGRAM: readonly CommandRow[] = [
     example: 'restore gateway.tar.gz',
   },
   {
+    name: 'prove',
+    group: 'help',
+    args: '[--minutes <n>]',
+    help: 'kill and freeze a gateway of its own while clients talk, and check that nothing is lost or doubled',
+    most: 0,
+    example: 'prove --minutes 5',
+  },
+  {
     name: 'help',
     group: 'help',
     args: '[command]',

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { TelegramServer } from '../platforms/telegram-server.ts';
 import { freePort, GatewayProcess, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { Postgres } from '../support/postgres.ts';
-import { balanced, type ChaosResult, type Deadline, Talker, tally } from './chaos.ts';
+import { balanced, type Deadline, type Ledger, Talker, tally } from '../../src/prove/talker.ts';
 
 export interface StandbyOptions {
   readonly rounds: number;
@@ -24,7 +24,7 @@ export interface StandbyOptions {
 }
 
 export interface StandbyResult {
-  readonly chats: ChaosResult;
+  readonly chats: Ledger;
   readonly telegram: {
     readonly sent: number;
     readonly answered: number;

@@ -1,0 +1,174 @@
+/** A client of a gateway that is killed again and again, and the ledger of what came back. */
+import { ChatClient, type ChatIdentity, type Frame } from './chat-client.ts';
+import { pause } from './child.ts';
+
+export interface Ledger {
+  readonly prompts: number;
+  readonly answered: number;
+  readonly failed: number;
+  readonly interrupted: number;
+  readonly missing: number;
+  readonly markedRepeats: number;
+  readonly unmarkedRepeats: number;
+  readonly leaks: number;
+  readonly kills: number;
+  readonly freezes: number;
+  /** One sentence for each prompt that does not balance. */
+  readonly problems: readonly string[];
+}
+
+/** When the clients give up. */
+export interface Deadline {
+  at: number;
+}
+
+interface Entry {
+  readonly token: string;
+  readonly text: string;
+  outcomes: { kind: string; repeat: boolean }[];
+}
+
+export class Talker {
+  readonly entries = new Map<string, Entry>();
+  readonly problems: string[] = [];
+  leaks = 0;
+  readonly #name: string;
+  readonly #port: () => number;
+  #identity: ChatIdentity | undefined;
+  #client: ChatClient | undefined;
+  #count = 0;
+  talking = true;
+
+  constructor(name: string, port: () => number) {
+    this.#name = name;
+    this.#port = port;
+  }
+
+  get open(): Entry[] {
+    return [...this.entries.values()].filter((entry) => entry.outcomes.length === 0);
+  }
+
+  /** Talks until told to stop and every prompt has its outcome. */
+  async run(deadline: Deadline): Promise<void> {
+    while ((this.talking || this.open.length > 0) && Date.now() < deadline.at) {
+      try {
+        await this.#converse(deadline);
+      } catch {
+        await pause(30 + Math.random() * 50); // the gateway is down: try again soon
+      }
+    }
+    this.#client?.close();
+  }
+
+  async #converse(deadline: Deadline): Promise<void> {
+    const client = await ChatClient.connect(this.#port(), this.#identity);
+    this.#identity ??= client.identity;
+    this.#client = client;
+    let seen = 0;
+    const read = (): void => {
+      for (; seen < client.frames.length; seen += 1) {
+        const frame = client.frames[seen];
+        if (frame !== undefined) this.#note(frame);
+      }
+    };
+    for (const entry of this.open) client.prompt(entry.token, entry.text);
+    while (client.open && Date.now() < deadline.at) {
+      read();
+      if (this.talking && this.open.length < 3) {
+        const entry = this.#invent();
+        client.prompt(entry.token, entry.text);
+      } else if (!this.talking && this.open.length === 0) {
+        await pause(300); // a late double would show up now
+        read();
+        return;
+      }
+      await pause(5 + Math.random() * 20);
+    }
+    read();
+  }
+
+  #invent(): Entry {
+    this.#count += 1;
+    const token = `${this.#name}-${this.#count}`;
+    const dice = Math.random();
+    const directive =
+      dice < 0.1
+        ? ' [fail]'
+        : dice < 0.15
+          ? ' [crash]'
+          : dice < 0.5
+            ? ` [sleep ${Math.round(Math.random() * 120)}]`
+            : '';
+    const entry: Entry = { token, text: `token ${token} end${directive}`, outcomes: [] };
+    this.entries.set(token, entry);
+    return entry;
+  }
+
+  #note(frame: Frame): void {
+    if (frame.type !== 'response' && frame.type !== 'error') return;
+    const text = String(frame.data?.['text'] ?? '');
+    if (/token (\S+) end/.test(text) && !text.includes(`token ${this.#name}-`)) {
+      this.leaks += 1;
+      this.problems.push(`${this.#name} read the answer of another client: ${text}`);
+    }
+    const entry = frame.id === undefined ? undefined : this.entries.get(frame.id);
+    if (entry === undefined) {
+      this.problems.push(`${this.#name}: a frame for an unknown prompt: ${JSON.stringify(frame)}`);
+      return;
+    }
+    if (frame.type === 'response' && text !== '' && !text.includes(`token ${entry.token} end`))
+      this.problems.push(`${entry.token}: got the answer of another prompt: ${text}`);
+    const kind = frame.type === 'response' ? 'answered' : String(frame.data?.['code']);
+    if (kind !== 'answered' && kind !== 'failed' && kind !== 'interrupted' && kind !== 'aborted') {
+      // Not taken (stopping, not ready yet): no outcome, the client asks again.
+      return;
+    }
+    entry.outcomes.push({ kind, repeat: frame.data?.['repeat'] === true });
+  }
+}
+
+export function tally(talkers: readonly Talker[], kills: number, freezes = 0): Ledger {
+  const entries = talkers.flatMap((talker) => [...talker.entries.values()]);
+  const problems = talkers.flatMap((talker) => talker.problems);
+  const missing = entries
+    .filter(({ outcomes }) => outcomes.length === 0)
+    .map(({ token }) => `${token}: no outcome`);
+  let unmarked = 0;
+  let marked = 0;
+  for (const entry of entries) {
+    // The first outcome may itself carry the mark (its first sending was cut off); every further one must.
+    const further = entry.outcomes.slice(1);
+    marked += entry.outcomes.filter((each) => each.repeat).length;
+    for (const each of further)
+      if (!each.repeat) {
+        unmarked += 1;
+        problems.push(
+          `${entry.token}: ${entry.outcomes.map((o) => `${o.kind}${o.repeat ? ' (repeat)' : ''}`).join(', ')}`,
+        );
+      }
+  }
+  const first = (kind: string): number => entries.filter((entry) => entry.outcomes[0]?.kind === kind).length;
+  return {
+    prompts: entries.length,
+    answered: first('answered'),
+    failed: first('failed') + first('aborted'),
+    interrupted: first('interrupted'),
+    missing: entries.filter((entry) => entry.outcomes.length === 0).length,
+    markedRepeats: marked,
+    unmarkedRepeats: unmarked,
+    leaks: talkers.reduce((sum, talker) => sum + talker.leaks, 0),
+    kills,
+    freezes,
+    problems: [...problems, ...missing],
+  };
+}
+
+export function balanced(result: Ledger): boolean {
+  return (
+    result.missing === 0 &&
+    result.unmarkedRepeats === 0 &&
+    result.leaks === 0 &&
+    result.problems.length === 0 &&
+    result.prompts === result.answered + result.failed + result.interrupted
+  );
+}
