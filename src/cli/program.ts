@@ -82,7 +82,7 @@ export const PROGRAM: readonly CommandRow[] = [
     name: 'prove',
     group: 'help',
     args: '[--minutes <n>]',
-    help: 'kill and freeze a gateway of its own while clients talk, and check that nothing is lost or doubled',
+    help: 'kill and freeze a test gateway, and check that no message is lost or doubled',
     most: 0,
     example: 'prove --minutes 5',
   },

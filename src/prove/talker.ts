@@ -127,7 +127,11 @@ export class Talker {
   }
 }
 
-export function tally(talkers: readonly Talker[], kills: number, freezes = 0): Ledger {
+export function tally(
+  talkers: readonly Pick<Talker, 'entries' | 'problems' | 'leaks'>[],
+  kills: number,
+  freezes = 0,
+): Ledger {
   const entries = talkers.flatMap((talker) => [...talker.entries.values()]);
   const problems = talkers.flatMap((talker) => talker.problems);
   const missing = entries
