@@ -8,10 +8,10 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
+import { balanced, type Deadline, type Ledger, Talker, tally } from '../../src/prove/talker.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';
 import { freePort, GatewayProcess, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { Postgres } from '../support/postgres.ts';
-import { balanced, type Deadline, type Ledger, Talker, tally } from '../../src/prove/talker.ts';
 
 export interface StandbyOptions {
   readonly rounds: number;
