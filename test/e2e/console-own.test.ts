@@ -42,6 +42,14 @@ it('runs own commands, takes Cyrillic keys, groups rejected people, and changes 
   };
   const ada = await person('hello from Ada');
 
+  // Words of the command line: what only shows something runs at once, the rest is asked about.
+  screen.type(':limits\r');
+  await screen.shows('No spending limits are set.');
+  screen.type(':token rotate\r');
+  await screen.shows('Run this command?');
+  screen.type('\u001b');
+  await screen.shows('a approve');
+
   // A command of one's own on the row, without a shell; its output is a page. The other one asks first.
   screen.type('4X');
   await screen.shows(`ticket for websocket: $(id) ${ada.identity.clientId}`);

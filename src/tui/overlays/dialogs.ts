@@ -23,7 +23,7 @@ export function dialogBlock(scene: Scene, mode: Of<'dialog'>): Block {
   const buttons: Line = [
     span(' '),
     button('Cancel', !mode.onConfirm),
-    span(mode.openedBy === 'y' ? '  ' : '   y', 'key'),
+    span(mode.openedBy === 'y' ? '  ' : '   y ', 'key'),
     button(mode.verb, mode.onConfirm),
     span(mode.also === undefined ? '' : `   ${mode.also.key}`, 'key'),
     span(mode.also === undefined ? '' : ` ${mode.also.verb}`, 'dim'),

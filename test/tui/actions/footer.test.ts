@@ -35,7 +35,7 @@ describe('a question', () => {
         .join('\n')
         .match(/stop 1/gu),
     ).toHaveLength(1);
-    expect(h.text().join('\n')).toMatch(/\[ Cancel \] {3}y {2}stop 1/u);
+    expect(h.text().join('\n')).toMatch(/\[ Cancel \] {3}y {3}stop 1/u);
   });
 });
 
