@@ -65,6 +65,7 @@ async function runOnce(
   const running = guard === undefined ? await compose() : await guard.within(compose);
   const { log, folder, port, settings } = running;
   begun(running);
+  let unfollow: (() => void) | undefined;
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     signals += 1;
@@ -79,7 +80,7 @@ async function runOnce(
     writeRuntime(folder, { pid: process.pid, port, host: settings.host });
     const connecting = running.connect();
     log.info('ready', { port, host: settings.host, dataDir: folder.root });
-    guard?.ready();
+    unfollow = guard?.ready();
     manager.ready(`ready on port ${port}`);
     manager.watch(() => isHealthy(running));
     await connecting;
@@ -89,6 +90,7 @@ async function runOnce(
     log.info('stopped');
     return then;
   } finally {
+    unfollow?.();
     // Whoever has the directory now has its own.
     if (running.lost() === undefined) removeRuntime(folder);
     process.off('SIGTERM', onSignal);

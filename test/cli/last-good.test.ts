@@ -88,6 +88,7 @@ describe('a start that goes back', () => {
       { sessions: { bindings: { a: 'b' } } },
       { notify: { webhook: { url: 'https://old' } } },
       { somethingNew: 1 },
+      { proxy: 'http://old:8080' },
     ])
       expect(
         changedAccess(JSON.stringify({ ...good, ...changed }), JSON.stringify(good)),
@@ -100,6 +101,28 @@ describe('a start that goes back', () => {
       { sessions: { idleMinutes: 3 } },
     ])
       expect(changedAccess(JSON.stringify({ ...good, ...changed }), JSON.stringify(good))).toBeUndefined();
+  });
+
+  it('keeps access that a live edit took away, also when the file is no JSON any more', () => {
+    write({ owners: [{ platform: 'telegram', chat: '1' }], port: 4000 });
+    const running = begin();
+    running.ready();
+    write({ owners: [], port: 4000 });
+    running.edited();
+    write('{ "owners": [');
+    running.edited();
+    expect(begin).toThrow(/is not valid JSON/u);
+    expect(said.join()).toMatch(/owners is different in it/u);
+    // An edit without a word about access leaves the way back open.
+    write({ owners: [{ platform: 'telegram', chat: '1' }], port: 4001 });
+    running.edited();
+    write('nonsense');
+    expect(begin().instead).toBeDefined();
+    // And what was tried at a start counts, though it did not become ready.
+    write({ owners: [], port: 4002 });
+    begin();
+    write('nonsense');
+    expect(begin).toThrow(/is not valid JSON/u);
   });
 
   it('says how to go back to the version before, which it cannot do itself', () => {

@@ -11,6 +11,7 @@ import type { ComposeOptions, RunningGateway } from '../../compose.ts';
 import { coldBackup } from '../../gateway/backup/cold.ts';
 import { finishRestore } from '../../gateway/backup/restore.ts';
 import { loadConfig } from '../../gateway/config/load.ts';
+import { watchFile } from '../../gateway/config/watch.ts';
 import type { LogSink } from '../../gateway/log-hub.ts';
 import type { Notice } from '../../gateway/notify/notice.ts';
 import { type DataFolder, dataFolder } from '../../store/data-folder.ts';
@@ -24,7 +25,7 @@ const READY_MS = 60_000;
  * agent may do, or where anything is sent. A key that is not named here may.
  */
 const HARMLESS =
-  /^(?:port|proxy|backup\..+|console\..+|heartbeat\..+|sessions\.(?!bindings).+|threads\..+|agent\.(?:backend|model|thinking|maxConcurrent|maxTasks|startSeconds|idleMinutes|busyMode|turnMinutes|silenceMinutes|maxWaiting)|platforms\.\w+\.(?:proxy|busyMode|toolActivity|sessions\..+|mode|sendLimits.*|readReceipts|markOnline|maxMessageAgeHours|agent\.(?:model|thinking)))$/u;
+  /^(?:port|backup\..+|console\..+|heartbeat\..+|sessions\.(?!bindings).+|threads\..+|agent\.(?:backend|model|thinking|maxConcurrent|maxTasks|startSeconds|idleMinutes|busyMode|turnMinutes|silenceMinutes|maxWaiting)|platforms\.\w+\.(?:busyMode|toolActivity|sessions\..+|mode|sendLimits.*|readReceipts|markOnline|maxMessageAgeHours|agent\.(?:model|thinking)))$/u;
 
 interface Attempt {
   /** Of config.json. */
@@ -39,6 +40,8 @@ interface Started {
   attempt(): void;
   /** It is ready: from now on this is the last good one. */
   ready(): void;
+  /** A running gateway may have taken an edit of config.json into force. */
+  edited(): void;
   /** It failed. Not for reasons that have nothing to do with the configuration or the program. */
   failed(error: unknown): void;
 }
@@ -81,7 +84,9 @@ export function beginStart(folder: DataFolder, say: (line: string) => void): Sta
   const tried = attemptAt(fileOf(folder, 'attempt.json'));
   const reason = whyNot(folder, { config: digest(text), version: VERSION }, tried);
   const differs = good !== undefined && good !== text;
-  const refusal = reason === undefined || !differs ? undefined : changedAccess(text, good);
+  // A file that is not JSON says nothing about access: the newest that could be read does, with its live edits.
+  const meant = isJson(text) ? text : (textAt(fileOf(folder, 'newest.json')) ?? text);
+  const refusal = reason === undefined || !differs ? undefined : changedAccess(meant, good);
   if (refusal !== undefined)
     say(
       `the last good configuration is not used: ${refusal} is different in it, and may decide who has access. Fix ${folder.config}`,
@@ -97,11 +102,17 @@ export function beginStart(folder: DataFolder, say: (line: string) => void): Sta
   const used = instead === undefined ? text : (good ?? '');
   return {
     ...(instead === undefined ? {} : { instead }),
-    attempt: () =>
+    attempt() {
+      if (reason?.error === undefined) write(fileOf(folder, 'newest.json'), text);
       write(
         fileOf(folder, 'attempt.json'),
         JSON.stringify({ config: digest(text), version: VERSION } satisfies Attempt),
-      ),
+      );
+    },
+    edited() {
+      const edited = textAt(folder.config);
+      if (edited !== undefined && isValid(folder)) write(fileOf(folder, 'newest.json'), edited);
+    },
     ready() {
       // What failed stays known to have failed until it is changed.
       if (instead !== undefined) return;
@@ -116,6 +127,24 @@ export function beginStart(folder: DataFolder, say: (line: string) => void): Sta
       if (!concernsStart(error)) rmSync(fileOf(folder, 'attempt.json'), { force: true });
     },
   };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text.replace(/^\uFEFF/u, '') || '{}');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isValid(folder: DataFolder): boolean {
+  try {
+    loadConfig(folder.config);
+    return true;
+  } catch {
+    return false; // the gateway says so, and keeps what is in force
+  }
 }
 
 /** The version that was ready last, when it is another one than this; its data are copied before they are changed. */
@@ -177,7 +206,8 @@ interface Guard {
   readonly options: ComposeOptions;
   /** Runs the start itself. One that is not ready in time ends the process: the next start then goes back. */
   within(start: () => Promise<RunningGateway>): Promise<RunningGateway>;
-  ready(): void;
+  /** Returns how to end following edits. */
+  ready(): () => void;
 }
 
 export async function prepareStart(options: ComposeOptions, sink: LogSink): Promise<Guard> {
@@ -197,7 +227,10 @@ export async function prepareStart(options: ComposeOptions, sink: LogSink): Prom
         ? {}
         : { configFile: instead.path, badges: [`last good configuration: ${instead.reason}`] }),
     },
-    ready: () => started.ready(),
+    ready() {
+      started.ready();
+      return watchFile(folder.config, started.edited, () => {});
+    },
     async within(start) {
       await keepBeforeUpgrade(folder, instead?.path, (line) => sink('info', 'start', line, {}));
       started.attempt();
@@ -230,8 +263,8 @@ function noticeOf(reason: string): Notice {
 }
 
 /**
- * The first key in which the two differ, of those that may decide about access; undefined: none, or config.json is no
- * JSON, and nobody can say what it was to be. What ran before is then what continues.
+ * The first key in which the two differ, of those that may decide about access; undefined: none, or one is no JSON,
+ * and nobody can say what it was to be. What ran before is then what continues.
  */
 export function changedAccess(now: string, good: string): string | undefined {
   let sides: [Map<string, unknown>, Map<string, unknown>];

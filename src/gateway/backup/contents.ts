@@ -8,7 +8,7 @@ import type { DataFolder } from '../../store/data-folder.ts';
  * elsewhere, and logs.
  */
 const STAYS =
-  /^(?:backups|exports|debug|logs|restore|operator\..*|runtime\.json|chat-client\.json|last-good|.*\.tmp|.*\.new)$/u;
+  /^(?:backups|exports|debug|logs|restore|operator\..*|runtime\.json|chat-client\.json|last-good|.*\.tmp|.*\.new)$/iu;
 /** Libraries that are installed again when they are missing. */
 const INSTALLED = /^gateway\/adapters\/[^/]+\/packages$/u;
 const FILES = 'gateway/files';
@@ -71,8 +71,10 @@ export function replacedIn(folder: DataFolder, files: boolean): string[] {
   ];
 }
 
-/** A file that a backup may bring. */
+/** A file that a backup may bring, by the names that every file system takes for the same. */
 export function belongs(name: string): boolean {
   const [top, second = ''] = name.split('/');
-  return top === 'gateway' ? !STAYS.test(second) : Object.values(DATABASES).some((each) => each === name);
+  return top === 'gateway'
+    ? !STAYS.test(second.replace(/[. ]+$/u, ''))
+    : Object.values(DATABASES).some((each) => each === name);
 }

@@ -104,6 +104,9 @@ describe('a backup', () => {
       'gateway/../../evil',
       '/etc/evil',
       'gateway/operator.token',
+      'gateway/Operator.TOKEN',
+      'gateway/operator.token. ',
+      'gateway/LAST-GOOD/config.json',
       'other/file',
     ]) {
       const evil = join(backups(), `evil-${Math.random()}.tar.gz`);
