@@ -297,68 +297,6 @@ describe('every key', () => {
     const from = place.terminal.raw.length;
     for (const [step, shows] of effect.before ?? []) await place.type(bytes(step), shows);
     await place.type(bytes(key));
-    const many = Array.from({ length: 100 }, (_, n) =>
-      sessionView(`s${n}`, { senderName: `user ${String(n).padStart(2, '0')}`, lastUserAt: NOW - n }),
-    );
-    const snapshot = id.startsWith('move.')
-      ? snapshotOf({ sessions: many })
-      : {
-          ...busySnapshot(),
-          outbox: [outboxView('o1')],
-          sessions: busySnapshot().sessions.map((row) =>
-            row.id === 's5' ? { ...row, lastFailure: { at: NOW, reason: 'no model' } } : row,
-          ),
-          schedules: [scheduleView('sc-1')],
-          dialogs: [
-            questionView({ id: 'q1', createdAt: Date.now() }),
-            questionView({
-              id: 'q2',
-              number: 5,
-              kind: 'input',
-              title: 'Which branch?',
-              createdAt: Date.now(),
-            }),
-          ],
-        };
-    const other = {
-      name: 'other',
-      address: 'elsewhere:3847',
-      open: () => createFakeOperator({ snapshot: busySnapshot() }),
-    };
-    const console = await openConsole({
-      snapshot: alive(snapshot),
-      ...(id.startsWith('contexts') ? { console: { contexts: [other] } } : {}),
-      queries: {
-        steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
-        timings: [
-          {
-            id: 'm0',
-            sessionId: 's1',
-            platform: 'telegram',
-            at: NOW,
-            steps: [{ kind: 'turn', from: 0, to: 1500 }],
-            outcome: 'answered',
-            took: 1500,
-          },
-        ],
-        queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
-        transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
-        log: [{ at: NOW, level: 'info', source: 'x', text: 'lost  code=42', fields: { code: '42' } }],
-        blocked: [{ platform: 'telegram', userId: 'u5', at: NOW }],
-        search: [{ kind: 'message', id: 's1', at: NOW, who: 'agent', text: 'Good morning.' }],
-        config: [
-          { key: 'port', value: 3847, source: 'default', help: 'The port.' },
-          { key: 'platforms.telegram.token', value: '••••••', source: 'file', help: 'Token.', secret: true },
-        ],
-      },
-      answer: ({ type }) =>
-        type === 'pairing.invite'
-          ? { message: '', data: { id: '7', code: 'ABCD-EFGH', expiresAt: NOW * 2 } }
-          : { message: 'done' },
-    });
-    await console.shows('5 Log');
-    for (const [step, shows] of effect.before ?? []) await console.type(bytes(step), shows);
-    await console.type(bytes(key));
     if (effect.asks !== undefined) {
       await place.shows(effect.asks);
       await place.type('y');
@@ -494,6 +432,17 @@ function gatewayFor(id: string): FakeOperatorOptions {
     snapshot: alive(snapshot),
     queries: {
       steps: [{ at: NOW, percent: 40, text: 'reading the report' }],
+      timings: [
+        {
+          id: 'm0',
+          sessionId: 's1',
+          platform: 'telegram',
+          at: NOW,
+          steps: [{ kind: 'turn', from: 0, to: 1500 }],
+          outcome: 'answered',
+          took: 1500,
+        },
+      ],
       queue: [{ messageId: 'm1', senderName: 'Ada', text: 'next question', at: NOW }],
       transcript: [{ at: NOW, role: 'agent', text: 'Good morning.' }],
       log: [{ at: NOW, level: 'info', source: 'x', text: 'lost  code=42', fields: { code: '42' } }],
