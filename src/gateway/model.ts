@@ -316,6 +316,8 @@ export interface AgentHostView {
   readonly sessions?: number;
   /** Places that a session could take at once. */
   readonly free?: number;
+  /** The operator wants no further sessions there. */
+  readonly draining?: true;
   readonly detail: string;
   readonly nextTryAt?: number;
   /** The operator's next step; only when parked. */

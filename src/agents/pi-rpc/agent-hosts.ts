@@ -34,6 +34,8 @@ class PoolHost {
   #hint: string | undefined;
   #nextTryAt = 0;
   #parked = false;
+  /** The operator wants no further sessions there. */
+  draining = false;
   /** A session has started there since the last one that could not. */
   #proven = false;
 
@@ -69,8 +71,9 @@ class PoolHost {
       running: this.pool.working,
       maxConcurrent,
       sessions: this.pool.taken,
-      free: this.up ? maxConcurrent - this.pool.working : 0,
-      detail: this.#detail,
+      free: this.up && !this.draining ? maxConcurrent - this.pool.working : 0,
+      ...(this.draining ? { draining: true } : {}),
+      detail: this.draining ? `draining, no new sessions; ${this.#detail}` : this.#detail,
       ...(this.up ? {} : { nextTryAt: this.#nextTryAt }),
       ...(this.#parked && this.#hint !== undefined ? { hint: this.#hint } : {}),
     };
@@ -174,6 +177,15 @@ export class AgentHosts {
     return this.#entries.map(({ host }) => host.view);
   }
 
+  /** Keeps new sessions away from a host, or lets them come again. False: there is no such host. */
+  drain(name: string, on: boolean): boolean {
+    const entry = this.#entries.find(({ host }) => host.name === name);
+    if (entry === undefined) return false;
+    entry.host.draining = on;
+    this.#changed();
+    return true;
+  }
+
   /** Sets who is told when a host is otherwise than before. */
   watch(changed: () => void): void {
     this.#changed = changed;
@@ -237,7 +249,7 @@ export class AgentHosts {
       const up = this.#byLoad();
       if (up.length > 0) return up;
       // All are down: whoever asks is the next try of one whose pause is over.
-      const due = this.#entries.filter(({ host }) => host.due);
+      const due = this.#entries.filter(({ host }) => host.due && !host.draining);
       if (due.length > 0) return due.slice(0, 1);
       throw new StartFailure(noneUp(this.#entries.map(({ host }) => host.view)));
     }
@@ -248,7 +260,9 @@ export class AgentHosts {
   }
 
   #byLoad(): Entry[] {
-    return this.#entries.filter(({ host }) => host.up).sort((a, b) => a.host.pool.load - b.host.pool.load);
+    return this.#entries
+      .filter(({ host }) => host.up && !host.draining)
+      .sort((a, b) => a.host.pool.load - b.host.pool.load);
   }
 
   #hostChanged(): void {

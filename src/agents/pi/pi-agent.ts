@@ -20,7 +20,11 @@ export interface PiAgentParts {
   words(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
   readonly sharesFiles?: boolean;
   /** A pool of hosts. */
-  readonly hosts?: { views(): readonly AgentHostView[]; watch(changed: () => void): void };
+  readonly hosts?: {
+    views(): readonly AgentHostView[];
+    watch(changed: () => void): void;
+    drain(name: string, on: boolean): boolean;
+  };
   /** Called after every conversation has been closed. */
   release?(): Promise<void>;
 }
@@ -55,6 +59,10 @@ export class PiAgent implements Agent {
 
   hosts(): readonly AgentHostView[] {
     return this.#parts.hosts?.views() ?? [];
+  }
+
+  drain(host: string, on: boolean): boolean {
+    return this.#parts.hosts?.drain(host, on) ?? false;
   }
 
   watch(changed: () => void): void {

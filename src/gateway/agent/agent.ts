@@ -234,6 +234,8 @@ export interface Agent {
   readonly sharesFiles?: boolean;
   /** The hosts of a pool, and how they are. */
   hosts?(): readonly AgentHostView[];
+  /** Keeps new sessions away from a host, or lets them come again. False: there is no such host. */
+  drain?(host: string, on: boolean): boolean;
   /** Sets who is told when `hosts` would answer otherwise. */
   watch?(changed: () => void): void;
   /** Ends what an earlier run of the gateway has left of agents with these marks, and waits for it. */

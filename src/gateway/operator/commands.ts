@@ -252,6 +252,12 @@ export type OperatorCommand =
       readonly usd?: number;
       readonly tokens?: number;
     }
+  /** list the hosts of agent.hosts: state, turns, free places */
+  | { readonly type: 'hosts' }
+  /** start no new sessions on a host; sessions that are there continue */
+  | { readonly type: 'hosts.drain'; readonly host: string }
+  /** start new sessions on a host again */
+  | { readonly type: 'hosts.undrain'; readonly host: string }
   /** set a configuration value; a change of a platform takes effect immediately */
   | { readonly type: 'config.set'; readonly key: string; readonly value: unknown }
   /** replace the operator token; the old one stops working immediately */

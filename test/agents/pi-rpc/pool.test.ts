@@ -216,4 +216,19 @@ describe('a tool that works for long', () => {
     working.abort();
     await working.end;
   });
+
+  it('starts nothing new on a host that is drained, and keeps its sessions there', async () => {
+    const from = start([host('a', 'echo'), host('b', 'echo')]);
+    expect(from.drain?.('nowhere', true)).toBe(false);
+    expect(from.drain?.('a', true)).toBe(true);
+    expect(stateOf(from, 'a')).toMatchObject({ state: 'up', draining: true, free: 0 });
+    const hosts = [await turn(from), await turn(from), await turn(from)].map((each) => each.host);
+    expect(hosts).toEqual(['b', 'b', 'b']);
+    // A session whose file is there has no other place.
+    expect((await turn(from, { host: 'a' })).end).toEqual({ status: 'answered' });
+    from.drain?.('b', true);
+    expect((await turn(from)).end).toMatchObject({ status: 'failed', code: 'agent_unreachable' });
+    from.drain?.('a', false);
+    expect((await turn(from)).host).toBe('a');
+  });
 });

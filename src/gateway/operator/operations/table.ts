@@ -7,6 +7,7 @@ import type { CommandResult } from '../operator.ts';
 import { ADAPTERS } from './adapters.ts';
 import { BINDINGS } from './bindings.ts';
 import { GATEWAY } from './gateway.ts';
+import { HOSTS } from './hosts.ts';
 import { LIMITS } from './limits.ts';
 import type { Frozen, Operation, OperatorCore } from './operation.ts';
 import { PEOPLE } from './people.ts';
@@ -24,6 +25,7 @@ const rows = [
   ...TASKS,
   ...SCHEDULES,
   ...LIMITS,
+  ...HOSTS,
   ...GATEWAY,
 ] as const;
 
