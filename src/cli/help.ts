@@ -15,7 +15,7 @@ const COLUMN = 34;
 const START = [
   ['--demo', 'try it with simulated platforms and no accounts'],
   ['--no-tui', 'run headless, with JSON logs (services, containers)'],
-  ['--standby', 'run headless, and wait while another gateway leads the same store (store.url)'],
+  ['--standby', 'run headless, and wait while another gateway leads the store (store.url)'],
 ] as const;
 
 const FLAGS = `Flags

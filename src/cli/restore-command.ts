@@ -1,11 +1,13 @@
 /** `restore <file>` and `backup verify <file>`: what works without a gateway, and without data that can be read. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway } from '../compose.ts';
 import { commitRestore, discard, isInUse, stageBackup, stageOf } from '../gateway/backup/restore.ts';
 import { backupText, verifyBackup } from '../gateway/backup/verify.ts';
+import { loadConfig } from '../gateway/config/load.ts';
 import { isPlatform } from '../gateway/model.ts';
-import type { DataFolder } from '../store/data-folder.ts';
+import { type DataFolder, dataFolder } from '../store/data-folder.ts';
 import { FolderLock } from '../store/lock.ts';
 import { type Arguments, UsageError } from './arguments.ts';
 
@@ -52,8 +54,10 @@ export async function runRestore(
   const held = FolderLock.acquire(folder.root);
   try {
     const manifest = await stageBackup(folder, path);
+    let shared = false;
     let regained: Awaited<ReturnType<typeof settleStage>>;
     try {
+      shared = leaveSharedStore(stageOf(folder));
       regained = await settleStage(stageOf(folder), report.at, since);
     } catch (error) {
       discard(folder);
@@ -81,12 +85,28 @@ export async function runRestore(
         (person) =>
           `has access again: ${nameOf(person)}. To revoke it: pi-gateway-tui revoke ${nameOf(person)}`,
       ),
+      ...(shared
+        ? [
+            'store.url is not in the restored configuration: the data are in files now. Set it again to copy them to an empty database.',
+          ]
+        : []),
       ...report.leftOut.map((each) => `not in the backup: ${each}`),
       'Start the gateway: pi-gateway-tui',
     ].join('\n');
   } finally {
     held.release();
   }
+}
+
+/** What is restored are files: a store elsewhere has data of its own, which must not be touched or used instead. */
+function leaveSharedStore(stage: string): boolean {
+  const path = dataFolder(stage, {}).config;
+  if (loadConfig(path).config.store === undefined) return false;
+  const { store: _store, ...rest }: Record<string, unknown> = {
+    ...Object(JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/u, ''))),
+  };
+  writeFileSync(path, `${JSON.stringify(rest, null, 2)}\n`, { mode: 0o600 });
+  return true;
 }
 
 /** Who was erased after a time, and who has access now. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -30,7 +30,10 @@ describe('restore <file>', () => {
     await within(async (running) => {
       for (const userId of ['7001', '7002', '7003'])
         await operator(running).run({ type: 'allow', platform: 'telegram', userId });
+      // Kept in PostgreSQL: what is restored are files, and the store elsewhere is left alone.
+      writeFileSync(folder.config, '{"port": 4100, "store": {"url": "postgres://u:p@127.0.0.1:1/none"}}');
       await operator(running).run({ type: 'backup', file });
+      rmSync(folder.config);
       await operator(running).run({ type: 'person.erase', platform: 'telegram', userId: '7001' });
       await operator(running).run({ type: 'revoke', platform: 'telegram', userId: '7002' });
       // A gateway that has the directory keeps it.
@@ -48,6 +51,8 @@ describe('restore <file>', () => {
       'has access again: telegram 7002. To revoke it: pi-gateway-tui revoke telegram 7002',
     );
     expect(said).not.toContain('7003');
+    expect(said).toContain('store.url is not in the restored configuration');
+    expect(JSON.parse(readFileSync(folder.config, 'utf8'))).toEqual({ port: 4100 });
     await within(async (running) => {
       expect(allowed(running)).toEqual(['7002', '7003']);
       const audit = running.gateway.access.audit;
@@ -60,7 +65,7 @@ describe('restore <file>', () => {
     const other = join(root, 'other');
     expect(
       await runRestore({ rest: [file], json: false, force: false }, dataFolder(other, {})),
-    ).not.toContain('again');
+    ).not.toContain('access again');
     await within(async (running) => expect(allowed(running)).toHaveLength(3), other);
     // The data that cannot be read are the reason to restore: it says what is not known then.
     writeFileSync(join(dataDir, 'gateway-security.db'), 'damaged');

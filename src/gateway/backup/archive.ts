@@ -105,7 +105,7 @@ export function backupFailure(error: unknown, path: string): GatewayError {
       cause: error,
     });
   return new GatewayError('backup_failed', `no backup was written to ${path}: ${messageOf(error)}`, {
-    hint: 'Check that the directory exists and that this user can write there.',
+    hint: 'Check that the directory exists and that this user can write there. A service can write only where its unit says so (ReadWritePaths).',
     cause: error,
   });
 }
