@@ -28,7 +28,7 @@ async function main(clients: number, seconds: number, depth: number): Promise<vo
   const echo: ChildProcess = spawn(process.execPath, [import.meta.filename, '--echo', String(echoPort)], {
     stdio: 'ignore',
   });
-  await new Promise((resolve) => setTimeout(resolve, 700));
+  await listening(echoPort);
   const bare = await load(echoPort, clients, seconds / 2, depth);
   report('bare echo server   ', bare);
   echo.kill();
@@ -98,6 +98,23 @@ async function gateway(
   await running.stop();
   folder.remove();
   return { many, one };
+}
+
+/** Resolves when something accepts connections there. */
+async function listening(port: number): Promise<void> {
+  for (let tries = 0; tries < 300; tries += 1) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+      socket.on('open', () => {
+        socket.close();
+        resolve(true);
+      });
+      socket.on('error', () => resolve(false));
+    });
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nothing listens on port ${port}`);
 }
 
 interface Result {

@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type TProperties, type TSchema, Type } from 'typebox';
+import { type BenchResults, cellsOf } from '../bench/rows.ts';
 import * as discord from '../src/adapters/discord/contents.ts';
 import * as slack from '../src/adapters/slack/contents.ts';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
@@ -23,6 +24,7 @@ import { CHAT_COMMANDS, helpOf, type NamedCommand } from '../src/gateway/receive
 import { COUNTERS, GAUGES, HISTOGRAMS, SERVER_COUNTERS } from '../src/server/metric-tables.ts';
 import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
+import type { SoakResult } from '../test/chaos/soak.ts';
 import { NOW } from '../test/tui/fixtures.ts';
 import { harness } from '../test/tui/harness.ts';
 import { errorRows, rejectionRows } from './error-reference.ts';
@@ -166,7 +168,52 @@ function builtWith(): string {
   return table(['Package', 'Major version', 'What it does here', 'License'], rows);
 }
 
+/** What `npm run bench` wrote last. Nothing is measured here. */
+function benchmarks(): string {
+  const results = JSON.parse(readFileSync(join(root, 'bench/results.json'), 'utf8')) as BenchResults;
+  const { at, mode, node, cores, load, programs } = results;
+  const rows = programs.flatMap(({ name, rows: all }) =>
+    all.map((row) => cellsOf(`\`bench/${name}.ts\``, row)),
+  );
+  const skipped = programs.flatMap(({ name, skipped: why }) =>
+    why === undefined ? [] : `- \`bench/${name}.ts\`: ${why}`,
+  );
+  const shared =
+    load[0] >= cores ? ' Other programs ran at the same time: the ratios say more than the figures.' : '';
+  return [
+    `Measured ${at} (${mode} runs), Node ${node.slice(1)}, ${cores} cores, load average ${load[0]} before and ${load[1]} after.${shared}`,
+    table(['Program', 'What', 'Measured', 'Alternative in the same run', 'Ratio', 'Goal'], rows),
+    ...(skipped.length === 0 ? [] : [`Not measured:\n\n${skipped.join('\n')}`]),
+  ].join('\n\n');
+}
+
+/** What `npm run soak -- --write` wrote last. */
+function soak(): string {
+  const file = join(root, 'bench/soak.json');
+  if (!existsSync(file)) return 'No figures yet.';
+  const { minutes, messages, faults, missing, doubled, marked, rssMb, slope, descriptors, delayMs } =
+    JSON.parse(readFileSync(file, 'utf8')) as SoakResult;
+  const mb = (value: number): string => value.toFixed(1);
+  return table(
+    ['What', `Over ${minutes} minute${minutes === 1 ? '' : 's'}`],
+    [
+      ['Messages, faults', `${messages.toLocaleString('en-US')}, ${faults.toLocaleString('en-US')}`],
+      ['Without an answer', String(missing)],
+      ['Answered twice, with a mark / without', `${marked} / ${doubled}`],
+      ['Resident memory: begin, end, most', `${rssMb.first}, ${rssMb.last}, ${rssMb.most} MB`],
+      [
+        'Slope of the memory, with 95 % confidence',
+        `${mb(slope.mbPerHour)} MB an hour (${mb(slope.from)} to ${mb(slope.to)})`,
+      ],
+      ['Descriptors: begin, end, most', `${descriptors.first}, ${descriptors.last}, ${descriptors.most}`],
+      ['Event-loop delay: p99, worst', `${delayMs.p99Median} ms, ${delayMs.worst} ms`],
+    ],
+  );
+}
+
 const GENERATED: Readonly<Record<string, () => string>> = {
+  benchmarks,
+  soak,
   'built-with': builtWith,
   'picture-small': () => picture(72, 22, '4'),
   'picture-help': () => picture(100, 34, '?'),
