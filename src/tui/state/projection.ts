@@ -177,7 +177,7 @@ export class Projection {
   readonly #refusals: Ring<RefusalView>;
   readonly #log: Ring<LogEntry>;
   readonly #traffic = new Traffic();
-  readonly #pulse = new Pulse();
+  readonly #pulse = new Pulse(({ id, chat }) => platformOf(id, chat.platform));
   #events = 0;
   #slices: Slices | undefined;
   #logSlice: readonly LogEntry[] = [];
@@ -222,7 +222,7 @@ export class Projection {
         this.#adapters.set(event.adapter);
         return true;
       case 'session':
-        this.#pulse.session(event.session, pulseOf(event.session.id, event.session.chat.platform), now);
+        this.#pulse.session(event.session, now);
         // Of several gateways only failures are rows; the others count as well.
         if (originOf(event.session.id) !== undefined && event.session.lastFailure === undefined)
           return this.#sessions.delete(event.session.id);
@@ -259,7 +259,7 @@ export class Projection {
         if (event.item.state === 'delivered' || event.item.state === 'abandoned')
           return this.#outbox.delete(event.item.id);
         if (event.item.state === 'failed' && this.#outbox.get(event.item.id)?.state !== 'failed')
-          this.#pulse.error(pulseOf(event.item.id, event.item.chat.platform), now);
+          this.#pulse.error(platformOf(event.item.id, event.item.chat.platform), now);
         this.#outbox.set(event.item);
         return true;
       case 'dialog':
@@ -372,7 +372,7 @@ export class Projection {
 }
 
 /** As the adapter of a row is called: with its gateway, where rows of several are on the screen. */
-function pulseOf(id: string, platform: Platform): Platform {
+function platformOf(id: string, platform: Platform): Platform {
   const gateway = gatewayOf(id);
   return gateway === undefined ? platform : (withOrigin(gateway, platform) as Platform);
 }

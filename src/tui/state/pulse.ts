@@ -47,6 +47,12 @@ export class Pulse {
   #changed = true;
   #last = 0;
   #slice: PulseSlice = NOTHING;
+  readonly #platformOf: (row: SessionView) => Platform;
+
+  /** `platformOf`: as the adapter of a session is called. */
+  constructor(platformOf: (row: SessionView) => Platform = (row) => row.chat.platform) {
+    this.#platformOf = platformOf;
+  }
 
   message(platform: Platform, direction: 'in' | 'out', now: number): void {
     this.#bucket(platform, now)[direction] += 1;
@@ -57,13 +63,13 @@ export class Pulse {
   }
 
   /** A session's row changed: a turn began or ended. */
-  session(row: SessionView, platform: Platform, now: number): void {
+  session(row: SessionView, now: number): void {
     const turn = this.#turns.get(row.id);
     const running = row.state === 'running' || (row.state === 'paused' && row.current !== undefined);
     const message = running ? `${row.turns} ${row.current ?? ''}` : undefined;
     if (turn?.message === message) return;
     if (turn !== undefined) {
-      const bucket = this.#bucket(platform, now);
+      const bucket = this.#bucket(this.#platformOf(row), now);
       if (row.lastFailure !== undefined && row.lastFailure.at >= turn.since) bucket.errors += 1;
       else {
         bucket.answers += 1;

@@ -47,11 +47,11 @@ describe('the pulse', () => {
   it('takes the time from the start of a turn to its end; a failed one is an error', () => {
     const pulse = new Pulse();
     const running = sessionView('s1', { state: 'running', current: 'hello', turns: 1 });
-    pulse.session(running, 'telegram', NOW);
-    pulse.session({ ...running, waiting: 1 }, 'telegram', NOW + 1_000);
-    pulse.session({ ...running, current: 'the next', turns: 2 }, 'telegram', NOW + 3_000);
+    pulse.session(running, NOW);
+    pulse.session({ ...running, waiting: 1 }, NOW + 1_000);
+    pulse.session({ ...running, current: 'the next', turns: 2 }, NOW + 3_000);
     const failed = { at: NOW + 4_000, reason: 'no model' };
-    pulse.session(sessionView('s1', { turns: 2, lastFailure: failed }), 'telegram', NOW + 4_000);
+    pulse.session(sessionView('s1', { turns: 2, lastFailure: failed }), NOW + 4_000);
     const { telegram } = pulse.slice(NOW + 5_000).platforms;
     expect(telegram).toMatchObject({ answers: 1, meanMs: 3_000, slowestMs: 3_000 });
     expect(telegram?.errors.at(-1)).toBe(1);
