@@ -120,7 +120,7 @@ export const PlatformsSchema = Type.Object({
   telegram: Type.Optional(
     Type.Object({
       ...common,
-      token: Type.Optional(secret('Bot token from @BotFather, for example "123456:ABC…".')),
+      token: Type.Optional(secret('Bot token from @BotFather.')),
       mode: Type.Optional(
         Type.Union([Type.Literal('polling'), Type.Literal('webhook')], {
           default: 'polling',

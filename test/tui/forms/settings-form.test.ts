@@ -48,7 +48,7 @@ describe('the settings form', () => {
     expect(screen(h)).toMatch(/enabled +yes/u);
     expect(screen(h)).toMatch(/dmPolicy +pairing \(default\)/u);
     go(h, 'mode');
-    expect(screen(h)).toContain('How updates arrive.');
+    expect(screen(h)).toContain('How messages arrive');
   });
 
   it('never draws a secret: not the stored one, not what is typed, not what is pasted', async () => {
