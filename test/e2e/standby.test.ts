@@ -2,6 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { balanced } from '../../src/prove/talker.ts';
+import { proveStandby } from '../chaos/standby.ts';
 import { ChatClient, type ChatIdentity } from '../support/chat-client.ts';
 import { GatewayProcess, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { Postgres, postgresPrograms } from '../support/postgres.ts';
@@ -162,6 +164,15 @@ describe.skipIf(missing)(
         .poll(reason, { timeout: 10_000 })
         .toEqual({ ready: true, role: 'leader', service: 'pi-gateway-tui' });
       expect(await say('p3', 'three')).toBe('You said: three');
+    });
+
+    it('loses and doubles nothing when a leader is killed under load', { timeout: 120_000 }, async () => {
+      const print = (): void => {};
+      const proof = await proveStandby({ rounds: 1, clients: 3, aliveMs: [300, 600], frozenOfTen: 0, print });
+      expect(balanced(proof.chats)).toBe(true);
+      expect(proof.chats.prompts).toBeGreaterThan(5);
+      expect(proof.telegram).toMatchObject({ missing: [], unmarkedRepeats: [] });
+      expect(proof).toMatchObject({ killed: 1, sentOutOfTurn: [] });
     });
 
     it('never shows the address of the database', async () => {
