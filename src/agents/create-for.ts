@@ -27,8 +27,9 @@ export async function createAgentFor(
   return createAgent(agent.backend, {
     command: agent.command,
     sharesFiles: agent.sharesFiles,
-    pool: agent.hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }) => ({
+    pool: agent.hosts.map(({ name, command, maxConcurrent, weight, sessionDir, sharesFiles }) => ({
       name,
+      weight,
       command,
       maxConcurrent,
       sessionDir,

@@ -128,6 +128,7 @@ const LOOK_MS = 1000;
 export interface AgentHostSpec {
   readonly name: string;
   readonly maxConcurrent: number;
+  readonly weight: number;
   readonly localFolder: boolean;
   readonly connect: Connect;
   /** Looks whether turns can work there. Bounded; never throws. */
@@ -262,7 +263,7 @@ export class AgentHosts {
   #byLoad(): Entry[] {
     return this.#entries
       .filter(({ host }) => host.up && !host.draining)
-      .sort((a, b) => a.host.pool.load - b.host.pool.load);
+      .sort((a, b) => a.host.pool.load / a.spec.weight - b.host.pool.load / b.spec.weight);
   }
 
   #hostChanged(): void {

@@ -8,6 +8,8 @@ export interface AgentHost {
   /** Argv that speaks pi's RPC on stdio; with the placeholders of `command`. */
   readonly command: readonly [string, ...string[]];
   readonly maxConcurrent: number;
+  /** How much of the new sessions it gets, compared with the others. Default: 1. */
+  readonly weight?: number;
   /** Directory of its session files, as the host sees it. Default: that of the gateway, under the same path. */
   readonly sessionDir?: string;
   /** See {@link Agent.sharesFiles}. Default: by the name of the command's program. */

@@ -192,6 +192,7 @@ class Starter {
     return {
       name: host.name,
       maxConcurrent: host.maxConcurrent,
+      weight: host.weight ?? 1,
       localFolder: !site.placesFolder,
       connect: (spec, choice) => this.#connect(site, spec, choice),
       check: (signal) => this.#check(site, signal),

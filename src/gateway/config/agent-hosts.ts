@@ -7,6 +7,8 @@ export interface AgentHostSettings {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
   readonly maxConcurrent: number;
+  /** How much of the new sessions it gets, compared with the others. */
+  readonly weight: number;
   readonly sessionDir: string | undefined;
   readonly sharesFiles: boolean | undefined;
 }
@@ -21,7 +23,7 @@ export function agentHosts(agent: Config['agent'], override: string | undefined)
       'Set agent.backend to "pi-rpc", or remove agent.hosts.',
     );
   const names = new Set<string>();
-  return hosts.map(({ name, command, maxConcurrent, sessionDir, sharesFiles }, i) => {
+  return hosts.map(({ name, command, maxConcurrent, weight, sessionDir, sharesFiles }, i) => {
     const [program, ...args] = command;
     if (program === undefined) throw new ConfigError(`agent.hosts.${i}.command: is empty`, 'Name a program.');
     if (names.has(name))
@@ -30,7 +32,14 @@ export function agentHosts(agent: Config['agent'], override: string | undefined)
         'Sessions find their host by its name: give each host its own.',
       );
     names.add(name);
-    return { name, command: [program, ...args], maxConcurrent: maxConcurrent ?? 4, sessionDir, sharesFiles };
+    return {
+      name,
+      command: [program, ...args],
+      maxConcurrent: maxConcurrent ?? 4,
+      weight: weight ?? 1,
+      sessionDir,
+      sharesFiles,
+    };
   });
 }
 

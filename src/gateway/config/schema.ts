@@ -21,6 +21,13 @@ import {
 const AgentHostSchema = Type.Object({
   name: text('Stays with the sessions that live there.', { minLength: 1, 'x-is': 'word' }),
   command: Type.Array(Type.String({ 'x-is': 'argument' }), { minItems: 1, description: 'As agent.command.' }),
+  weight: Type.Optional(
+    Type.Number({
+      minimum: 0.01,
+      maximum: 100,
+      description: 'How much of the new sessions it gets, compared with the others; default 1.',
+    }),
+  ),
   maxConcurrent: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 256, default: 4, description: 'Turns at the same time there.' }),
   ),
@@ -280,7 +287,7 @@ export const ConfigSchema = Type.Object({
         Type.Array(AgentHostSchema, {
           minItems: 1,
           description:
-            'A pool of hosts instead of one command: [{name, command, maxConcurrent?, sessionDir?, sharesFiles?}]; backend pi-rpc only.',
+            'A pool of hosts instead of one command: [{name, command, maxConcurrent?, weight?, sessionDir?, sharesFiles?}]; backend pi-rpc only.',
         }),
       ),
       cwd: Type.Optional(

@@ -231,4 +231,12 @@ describe('a tool that works for long', () => {
     from.drain?.('a', false);
     expect((await turn(from)).host).toBe('a');
   });
+
+  it('gives a host with twice the weight twice the sessions', async () => {
+    const from = start([host('a', 'echo', 12), { ...host('b', 'echo', 12), weight: 2 }]);
+    const hosts: (string | undefined)[] = [];
+    for (let i = 0; i < 9; i += 1) hosts.push((await turn(from)).host);
+    expect(hosts.filter((name) => name === 'a')).toHaveLength(3);
+    expect(hosts.filter((name) => name === 'b')).toHaveLength(6);
+  });
 });
