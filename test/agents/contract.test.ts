@@ -49,8 +49,14 @@ describe.each([
     expect(turn.events.filter((event) => event.type === 'text_delta').length).toBeGreaterThan(1);
     expect(typesOf(turn.events).filter((type) => type !== 'session')).toEqual([
       'started',
+      'model',
+      'model',
       'text_end',
       'usage',
+    ]);
+    expect(turn.events.filter((event) => event.type === 'model')).toEqual([
+      { type: 'model', on: true },
+      { type: 'model', on: false, ok: true },
     ]);
     expect(JSON.stringify(turn.events)).not.toContain('secret thought');
   });
