@@ -131,12 +131,17 @@ function hosted(): GatewayError {
   );
 }
 
+/** Words that only the gateway can judge, with the answer of a usage error. */
+function isMistyped(error: unknown): boolean {
+  return error instanceof GatewayError && /^bad_(?:request|amount|subject|head)$/u.test(error.code);
+}
+
 /** One sentence and the next step on stderr; the exit code for scripts. */
 async function explain(error: unknown): Promise<number> {
   const hint = error instanceof GatewayError && error.hint !== undefined ? `\n${error.hint}` : '';
   const { printNote } = await import('./output.ts');
   printNote(`${messageOf(error)}${hint}`);
-  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof UsageError || isMistyped(error)) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.config;
   if (error instanceof FolderLockedError) return EXIT.tryAgain;
   if (error instanceof FolderLostError || error instanceof LeaderError) {

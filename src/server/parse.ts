@@ -23,14 +23,24 @@ function describeIssue(issue: Issue): string {
   return key === '' ? `the body ${issue.message}` : `"${key}" ${issue.message}`;
 }
 
+/** Of a union of words, each is an issue of its own: they are named together. */
+function oneOf([first, ...others]: readonly Issue[]): string | undefined {
+  if (first?.keyword !== 'const') return undefined;
+  const words = [first, ...others].flatMap(({ instancePath, keyword, params }) =>
+    keyword === 'const' && instancePath === first.instancePath ? [String(Object(params).allowedValue)] : [],
+  );
+  return `"${keyOf(first.instancePath)}" must be ${words.length > 1 ? `one of ${words.join(', ')}` : words[0]}`;
+}
+
 /** The value as the schema's type, or a 400 that names the key. */
 export function parseValue<T extends TSchema>(schema: T, value: unknown, what: string): Static<T> {
   if (Value.Check(schema, value)) return value;
   // An unknown key is reported twice, first without its name.
-  const issue = Value.Errors(schema, value).find((entry) => entry.keyword !== 'boolean');
+  const issues = Value.Errors(schema, value).filter((entry) => entry.keyword !== 'boolean');
+  const [issue] = issues;
   throw new RequestRefused(
     'bad_request',
-    issue === undefined ? 'the body is not valid' : describeIssue(issue),
+    issue === undefined ? 'the body is not valid' : (oneOf(issues) ?? describeIssue(issue)),
     {
       status: 400,
       hint: `Expected ${what}.`,

@@ -166,6 +166,7 @@ describe('writing over HTTP', () => {
   it.each<[string, unknown, string]>([
     ['/api/allowlist', { platform: 'slack' }, 'missing: userId'],
     ['/api/allowlist', { platform: 'icq', userId: '1' }, '"platform" must be one of telegram, discord'],
+    ['/api/limits/raise', { scope: 'x', per: 'day' }, '"scope" must be one of person, chat'],
     ['/api/allowlist', { platform: 'slack', userId: 7 }, '"userId" must be string'],
     ['/api/allowlist', { platform: 'slack', userId: 'U1', admin: true }, 'unknown key: admin'],
     ['/api/allowlist', [], 'the body must be object'],

@@ -49,7 +49,7 @@ export async function writeArchive(
   about: About,
 ): Promise<Manifest> {
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
-    throw new GatewayError('backup_exists', `${path} exists; a backup replaces no file`, {
+    throw new GatewayError('backup_exists', `${path} exists, and no file is replaced`, {
       status: 409,
       hint: 'Give another file name, or none: then the name holds the time.',
     });
@@ -99,12 +99,12 @@ async function* hashed(
 export function backupFailure(error: unknown, path: string): GatewayError {
   if (error instanceof GatewayError) return error;
   if (/^E(?:NOSPC|DQUOT)\b/u.test(systemCode(error) ?? messageOf(error)))
-    return new GatewayError('storage_full', `the disk is full: no backup was written to ${path}`, {
+    return new GatewayError('storage_full', `the disk is full: ${path} was not written`, {
       status: 507,
       hint: 'Free some space, or name a file on another disk. The gateway itself continues.',
       cause: error,
     });
-  return new GatewayError('backup_failed', `no backup was written to ${path}: ${messageOf(error)}`, {
+  return new GatewayError('backup_failed', `${path} was not written: ${messageOf(error)}`, {
     hint: 'Check that the directory exists and that this user can write there. A service can write only where its unit says so (ReadWritePaths).',
     cause: error,
   });

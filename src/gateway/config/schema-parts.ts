@@ -70,8 +70,12 @@ export const thinking = (description: string) =>
     ),
   );
 
-export const secret = (description: string) =>
-  text(`${description} May be "$ENV_NAME" or "!command".`, { 'x-secret': true, 'x-is': 'secret' });
+export const secret = (description: string, options: object = {}) =>
+  text(`${description} May be "$ENV_NAME" or "!command".`, {
+    'x-secret': true,
+    'x-is': 'secret',
+    ...options,
+  });
 
 export const AgentContextSchema = Type.Union(
   [Type.Literal('off'), Type.Literal('brief'), Type.Literal('full')],
@@ -111,6 +115,11 @@ export const StoreSchema = Type.Object({
   url: Type.Optional(
     secret(
       'Keep everything in PostgreSQL instead of files, so that a second gateway can take over: postgres://user:password@host:5432/database. See docs/standby.md.',
+      {
+        pattern: '^(\\$|!|[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]([Qq][Ll])?://)',
+        'x-pattern':
+          'an address such as postgres://user:password@host:5432/database, "$ENV_NAME" or "!command"',
+      },
     ),
   ),
 });

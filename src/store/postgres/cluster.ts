@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { LeaderError, messageOf } from '../../base/errors.ts';
+import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Backing, DatabaseOptions } from '../backing.ts';
 import type { DataFolder } from '../data-folder.ts';
@@ -225,7 +225,7 @@ function holderOf({ root }: DataFolder): string {
 }
 
 function explained(error: unknown, url: string): unknown {
-  if (error instanceof LeaderError || (error instanceof Error && error.name === 'GatewayError')) return error;
+  if (error instanceof GatewayError) return error;
   const what = isRefusal(error) ? 'refuses the gateway' : 'does not answer';
   return new LeaderError(
     'store_unreachable',

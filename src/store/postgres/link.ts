@@ -1,6 +1,6 @@
 import type { Client, QueryResultRow } from 'pg';
 import { withDeadline } from '../../base/deadline.ts';
-import { GatewayError } from '../../base/errors.ts';
+import { ConfigError } from '../../base/errors.ts';
 
 /** A database that is there answers sooner, also under load. */
 const CONNECT_MS = 3_000;
@@ -15,12 +15,19 @@ export interface Statement {
 /** What a URL leads to, without who may: for people. */
 export function placeOf(url: string): string {
   try {
+    if (!isAddress(url)) return 'not an address of PostgreSQL';
     const { hostname, port, pathname, searchParams } = new URL(url);
     const host = hostname || searchParams.get('host') || 'localhost';
     return `${host}${port === '' ? '' : `:${port}`}${pathname}`;
   } catch {
     return 'the database of store.url';
   }
+}
+
+/** A password with a bare slash would be read as another host and path, and shown as one. */
+function isAddress(url: string): boolean {
+  if (!/^postgres(?:ql)?:\/\//iu.test(url) || !URL.canParse(url)) return false;
+  return !new URL(url).pathname.includes('@');
 }
 
 /**
@@ -87,6 +94,7 @@ export class PgLink {
 
   async #connect(): Promise<Client> {
     const { default: pg } = await import('pg');
+    if (!isAddress(this.#url)) throw notAnAddress();
     let client: Client;
     try {
       client = new pg.Client({
@@ -96,10 +104,7 @@ export class PgLink {
         keepAlive: true,
       });
     } catch {
-      throw new GatewayError('store_url', 'store.url is not an address of a PostgreSQL database', {
-        status: 400,
-        hint: 'Write it as postgres://user:password@host:5432/database.',
-      });
+      throw notAnAddress();
     }
     client.on('error', () => this.#drop(client)); // also told by the next statement
     client.on('notification', () => this.onNotification?.());
@@ -123,6 +128,13 @@ export class PgLink {
     client.on('error', () => {}); // it is of no interest any more
     client.connection.stream.destroy();
   }
+}
+
+function notAnAddress(): ConfigError {
+  return new ConfigError(
+    'store.url is not an address of a PostgreSQL database',
+    'Write it as postgres://user:password@host:5432/database, and special characters of the password as %40 (@) or %2F (/).',
+  );
 }
 
 /** The database has answered that it will not: the connection is in order. */
