@@ -104,7 +104,7 @@ export function runChat(
           );
           break;
         case 'paired':
-          line('You are in.');
+          line('You are approved.');
           break;
         case 'message':
           line(String(data['text'] ?? ''));

@@ -37,7 +37,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
     /^pi-gateway-tui (attach|chat|open)\b/,
     'needs a terminal: test/e2e/first-path.test.ts, test/e2e/open.test.ts',
   ],
-  [/^pi-gateway-tui .*--context work$/, 'needs a second gateway: test/e2e/contexts.test.ts'],
+  [/^pi-gateway-tui .*--context (work|prod)$/, 'needs a second gateway: test/e2e/contexts.test.ts'],
   [/^pi-gateway-tui config set \S+ -$/, 'reads a secret from stdin: newcomer.test.ts'],
   [
     /^(PI_GATEWAY_TOKEN=\$\(ssh |ssh )/,
