@@ -44,12 +44,12 @@ export async function runRestore(
   const lock = FolderLock.acquire(folder.root);
   const inUse = isInUse(folder);
   lock.release();
+  const report = await verifyBackup(path);
   if (inUse && !args.force)
     throw new GatewayError('data_exists', `${folder.root} holds the data of a gateway already`, {
       status: 409,
       hint: 'With --force the present data are moved to a directory of their own, and the backup takes their place.',
     });
-  const report = await verifyBackup(path);
   const since = inUse ? await changesSince(folder, report.at) : { erased: [] };
   const held = FolderLock.acquire(folder.root);
   try {

@@ -66,7 +66,7 @@ export const TRANSCRIPTS: readonly Action[] = [
     keys: ['w'],
     label: 'durations',
     help: 'Show how long each step of the last messages took, as bars; again: reload.',
-    hint: 30,
+    hint: 60,
     disabled: (context) => (sessionOf(context) === undefined ? 'no session is selected' : undefined),
     run(context) {
       const id = sessionOf(context);

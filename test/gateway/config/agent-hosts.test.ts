@@ -10,8 +10,8 @@ describe('agent.hosts', () => {
   it('has a cap for each host; together they are the cap of the gateway', () => {
     const { agent } = settings({ hosts: [A, { ...A, name: 'b', maxConcurrent: 8, sessionDir: '/s' }] });
     expect(agent.hosts).toEqual([
-      { ...A, maxConcurrent: 4, sessionDir: undefined, sharesFiles: undefined },
-      { ...A, name: 'b', maxConcurrent: 8, sessionDir: '/s', sharesFiles: undefined },
+      { ...A, maxConcurrent: 4, weight: 1, sessionDir: undefined, sharesFiles: undefined },
+      { ...A, name: 'b', maxConcurrent: 8, weight: 1, sessionDir: '/s', sharesFiles: undefined },
     ]);
     expect(agent.maxConcurrent).toBe(12);
     expect(settings({}).agent.maxConcurrent).toBe(4);
