@@ -49,8 +49,9 @@ describe('what a command prints', () => {
 
   it('passes the one place that cleans it', () => {
     const src = join(import.meta.dirname, '..', '..', 'src', 'cli');
-    const writing = readdirSync(src).filter(
+    const writing = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
       (name) =>
+        /\.tsx?$/.test(name) &&
         // The entry prints the version, the help and the completion script: texts of its own.
         !['output.ts', 'cli.ts'].includes(name) &&
         /\b(?:stdout|stderr)\.write|console\.(?:log|error|warn)/.test(readFileSync(join(src, name), 'utf8')),
