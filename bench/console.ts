@@ -2,7 +2,7 @@
  * What the console costs: CPU, bytes a frame and key-to-frame at three sizes and three loads, beside the same load
  * without the projection's batching ("unbatched") and without incremental rendering ("whole-frames").
  *
- * Run: node bench/console.ts [seconds per cell, default 5] [--json]
+ * Run: node bench/console.ts [seconds per cell, default 5] [--json] [200x54: this size only]
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
@@ -42,6 +42,7 @@ const Measured = Type.Object({
 
 const seconds = Number(process.argv[2] ?? 5) || 5;
 const json = process.argv.includes('--json');
+const only = SIZES.filter((size) => process.argv.includes(size.join('x')));
 const program = await bundleProgram('console-load', {
   from: join(import.meta.dirname, 'programs'),
   into: mkdtempSync(join(tmpdir(), 'bench-console-')),
@@ -50,7 +51,7 @@ const program = await bundleProgram('console-load', {
 const HEAD =
   'size      load          variant        cpu %  frames/s  bytes/frame  loop p99  key p50   p95   p99 ms   MB  exact';
 if (!json) process.stdout.write(`${HEAD}\n`);
-for (const [columns, rows] of SIZES)
+for (const [columns, rows] of only.length === 0 ? SIZES : only)
   for (const [load, rate] of LOADS)
     for (const variant of VARIANTS) {
       const args = [program, String(columns), String(rows), String(rate), String(seconds), variant];
