@@ -56,10 +56,6 @@ export async function fetchFile(
       if (fresh === undefined) throw attachmentUnavailable(name, 'its message no longer has such a file');
       response = await get(fresh.url);
     }
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw attachmentUnavailable(name, `the server answered ${response.status}`);
-    }
     return await readLimited(response, name, maxBytes);
   } catch (error) {
     if (error instanceof GatewayError) throw error;

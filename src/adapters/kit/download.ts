@@ -7,10 +7,14 @@ export const attachmentUnavailable = (name: string, why: string): GatewayError =
   new GatewayError('attachment_unavailable', `${name} could not be fetched: ${why}`, { status: 502 });
 
 /**
- * Reads a response's body, at most `maxBytes` of it; a longer one is cancelled and rejects. The declared length is
- * only a hint: what counts is what arrives.
+ * Reads a response's body, at most `maxBytes` of it; a longer one, or one of a failed request, is cancelled and rejects.
+ * The declared length is only a hint: what counts is what arrives.
  */
 export async function readLimited(response: Response, name: string, maxBytes: number): Promise<Uint8Array> {
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw attachmentUnavailable(name, `the server answered ${response.status}`);
+  }
   if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
     await response.body?.cancel();
     throw attachmentTooLarge(name, maxBytes);

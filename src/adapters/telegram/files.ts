@@ -26,10 +26,6 @@ export async function fetchFile(
     if (file.file_path.startsWith('/'))
       throw attachmentUnavailable(name, 'a Bot API server in local mode is not supported');
     const response = await client.fetch(client.fileUrl(file.file_path), { signal, redirect: 'error' });
-    if (!response.ok) {
-      await response.body?.cancel();
-      throw attachmentUnavailable(name, `the server answered ${response.status}`);
-    }
     return await readLimited(response, name, maxBytes);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
