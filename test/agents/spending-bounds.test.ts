@@ -1,10 +1,14 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
 import { InputBound } from '../../src/agents/spending/input-bound.ts';
 import { outputBound, priceOf, shrinks } from '../../src/agents/spending/model-bound.ts';
-import { chargeOf } from '../../src/agents/spending/reported.ts';
-import { readSpending } from '../../src/agents/spending/wire.ts';
+import { chargeOf, markAnswer, reportedIn } from '../../src/agents/spending/reported.ts';
+import { RESERVED_AS, readSpending } from '../../src/agents/spending/wire.ts';
 
 const user = (content: unknown) => ({ role: 'user', content });
 
@@ -79,6 +83,41 @@ describe('what a call is charged', () => {
     ['error', {}, 'fetch failed', false, 'cut'],
   ])('%s with %j (%s) is %s', (stopReason, given, errorMessage, answered, charged) => {
     expect(chargeOf({ stopReason, usage: given, errorMessage }, answered)).toEqual(charged);
+  });
+});
+
+describe('what a session file tells after a crash', () => {
+  const answer = {
+    role: 'assistant',
+    stopReason: 'stop',
+    usage: { input: 900, output: 100, cost: { total: 0.5 } },
+  };
+  const lineOf = (message: object) => `${JSON.stringify({ type: 'message', message })}\n`;
+  const use = { tokens: 1000, costUsd: 0.5 };
+  const folder = mkdtempSync(join(tmpdir(), 'reported-'));
+  const file = join(folder, 'session.jsonl');
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('is what pi has sealed: no line that an agent makes of it counts for less', async () => {
+    const sealed = { ...answer };
+    markAnswer(sealed, 'secret', use);
+    const honest = lineOf(sealed);
+    expect(honest).not.toContain('secret');
+    const cheap = { ...sealed, usage: { input: 1, output: 1, cost: { total: 0.000001 } } };
+    writeFileSync(file, `${lineOf(cheap)}${honest}${lineOf(cheap)}`);
+    expect(await reportedIn(file, ['other', 'secret'])).toEqual(new Map([['secret', use]]));
+    writeFileSync(file, `${lineOf(cheap)}${lineOf({ ...cheap, [RESERVED_AS]: 'secret' })}`);
+    expect(await reportedIn(file, ['other', 'secret'])).toEqual(new Map());
+  });
+
+  it('is nothing where something else than a file of a session is in its place', async () => {
+    writeFileSync(file, '');
+    truncateSync(file, 300 * 1024 * 1024);
+    expect(await reportedIn(file, ['secret'])).toEqual(new Map());
+    rmSync(file);
+    if (process.platform === 'win32') return; // no pipes among its files
+    execFileSync('mkfifo', [file]);
+    expect(await reportedIn(file, ['secret'])).toEqual(new Map());
   });
 });
 

@@ -162,8 +162,10 @@ async function relay(
     }
     const result = await stream.result();
     use = chargeOf(result, answered);
-    if (typeof use !== 'string') input.learn(reportedInput(objectAt(result, 'usage')));
-    markAnswer(result, reply.reservation);
+    if (typeof use !== 'string') {
+      input.learn(reportedInput(objectAt(result, 'usage')));
+      markAnswer(result, reply.reservation, use);
+    }
     settle(use);
     if (last !== undefined) out.push(last);
     out.end(result);

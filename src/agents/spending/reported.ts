@@ -1,6 +1,7 @@
 /** What calls of a model have cost, as pi's session file has it. */
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { createHmac } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import { isObject, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/record.ts';
 import { reportedInput } from './input-bound.ts';
@@ -23,10 +24,21 @@ export function chargeOf(result: unknown, answered: boolean): ModelUse | 'cut' |
   return { tokens, costUsd: Math.max(numberAt(cost, 'total'), numberAt(cost, 'totalFromProvider')) };
 }
 
-/** Notes in an answer which reservation it was for, so that pi's session file has it. */
-export function markAnswer(answer: unknown, reservation: string | undefined): void {
-  if (reservation !== undefined && isObject(answer)) Reflect.set(answer, RESERVED_AS, reservation);
+/**
+ * Notes in an answer that its use is the one that was reported. The note is made with the id of the reservation, which
+ * only pi and the gateway know and which is nowhere in the file: a tool that writes there can make no other use count.
+ */
+export function markAnswer(answer: unknown, reservation: string | undefined, use: ModelUse): void {
+  if (reservation !== undefined && isObject(answer))
+    Reflect.set(answer, RESERVED_AS, sealOf(reservation, use));
 }
+
+function sealOf(reservation: string, { tokens, costUsd }: ModelUse): string {
+  return createHmac('sha256', reservation).update(`${tokens} ${costUsd}`).digest('base64url');
+}
+
+/** A single line of more than this could not be read. */
+const MOST_BYTES = 256 * 1024 * 1024;
 
 /** The calls of these that the session file has a whole answer of; the others are unknown. */
 export async function reportedIn(
@@ -34,14 +46,21 @@ export async function reportedIn(
   calls: readonly string[],
 ): Promise<ReadonlyMap<string, ModelUse>> {
   const found = new Map<string, ModelUse>();
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
-  for await (const line of lines) {
-    if (!line.includes(RESERVED_AS)) continue;
-    const message = objectAt(parseRecord(line), 'message');
-    const id = stringAt(message, RESERVED_AS);
-    const use = chargeOf(message, true);
-    if (id !== undefined && calls.includes(id) && typeof use !== 'string' && use.tokens > 0)
-      found.set(id, use);
+  // The agent may have put anything in the place of its file: a pipe would never end, and must not stop the start.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const facts = await handle.stat();
+    if (!facts.isFile() || facts.size > MOST_BYTES) return found;
+    for await (const line of handle.readLines({ autoClose: false })) {
+      if (!line.includes(RESERVED_AS)) continue;
+      const message = objectAt(parseRecord(line), 'message');
+      const use = chargeOf(message, true);
+      if (typeof use === 'string' || use.tokens <= 0) continue;
+      const id = calls.find((call) => sealOf(call, use) === message[RESERVED_AS]);
+      if (id !== undefined) found.set(id, use);
+    }
+  } finally {
+    await handle.close();
   }
   return found;
 }

@@ -7,7 +7,7 @@ import { isObject } from '../../gateway/agent/record.ts';
 
 export const SPENDING_TITLE = 'pi-gateway-tui/spending/1';
 
-/** Stands in the answer of a call that was reserved: the id of its reservation. */
+/** Stands in the answer of a call that was reserved; see `markAnswer`. */
 export const RESERVED_AS = 'piGatewayReservation';
 
 /** From pi. `id` names one call of one process. */
