@@ -31,6 +31,11 @@ export function storageFailure(error: unknown, path: string): GatewayError {
       cause: error,
     });
   const detail = error instanceof Error ? error.message : String(error);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new GatewayError('storage_failed', `this user cannot write in ${path}: ${detail}`, {
+      hint: 'Run it as the user that owns the data directory, give that user the right to write there, or give another one with --data-dir.',
+      cause: error,
+    });
   return new GatewayError('storage_failed', `the disk refused to store in ${path}: ${detail}`, {
     hint: 'Check the disk and the rights of the data directory; the gateway tries again with the next message.',
     cause: error,

@@ -2,6 +2,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writ
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
+import { storageFailure } from '../../src/store/damage.ts';
 import { Database } from '../../src/store/database.ts';
 import {
   addNote,
@@ -49,6 +50,17 @@ async function threeNotes(): Promise<{
   const bytes = disk.contents().get(path) ?? Buffer.alloc(0);
   return { path, bytes, lastAt };
 }
+
+it('a directory of another user is named as that, and nothing promises to try again', () => {
+  for (const code of ['EACCES', 'EPERM', 'EROFS']) {
+    const { message, hint } = storageFailure(Object.assign(new Error(`${code}: open`), { code }), '/data');
+    expect(message).toContain('this user cannot write in /data');
+    expect(hint).toContain('--data-dir');
+    expect(hint).not.toContain('tries again');
+  }
+  const broken = storageFailure(Object.assign(new Error('EIO: write'), { code: 'EIO' }), '/data');
+  expect(broken).toMatchObject({ code: 'storage_failed', hint: expect.stringContaining('tries again') });
+});
 
 describe('a journal', () => {
   it('ends exactly at its last record, and loses only that when it is cut anywhere within it', async () => {
