@@ -35,5 +35,5 @@ export async function readWork(
   }
   const { row, words, params } = found;
   if ('show' in row) return row.show(operator, { ...params }, around);
-  return { command: parseCommand({ type: row.name, ...params }, table), words };
+  return { command: parseCommand({ type: row.name, ...params }, table, words.say), words };
 }

@@ -17,13 +17,13 @@ function unknownName(kind: string, name: unknown): RequestRefused {
   });
 }
 
-/** A command from outside, or a 400 that names the key at fault. */
-export function parseCommand(value: unknown, table = OPERATIONS): OperatorCommand {
+/** A command from outside, or a 400 that names the key at fault. `say`: how a person types it. */
+export function parseCommand(value: unknown, table = OPERATIONS, say?: string): OperatorCommand {
   const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
   const row = operationNamed(type, table);
   if (row === undefined) throw unknownName('command', type);
   // The type of commands is made of the same rows as the schema.
-  return parseValue(row.schema, value, `a command "${row.name}"`) as OperatorCommand;
+  return parseValue(row.schema, value, say ?? `a command "${row.name}"`) as OperatorCommand;
 }
 
 export interface ParsedQuery {

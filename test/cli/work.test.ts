@@ -29,6 +29,14 @@ describe('one-shot commands', () => {
     expect(await ask(['task', 'cancel', 'bg-1'])).toEqual({ command: { type: 'task.cancel', id: 'bg-1' } });
   });
 
+  it('with a value that cannot be are answered in the words that a person types', async () => {
+    await expect(ask(['limits', 'raise', 'nobody', 'day', '5usd'])).rejects.toMatchObject({
+      code: 'bad_request',
+      message: expect.stringContaining('"scope" must be one of person'),
+      hint: 'Expected limits raise <scope> <per> [subject] [amount].',
+    });
+  });
+
   it('need a running gateway where an agent or a program has to start', async () => {
     for (const line of ['tasks start hi', 'tasks program ls', 'tasks retry bg-1', 'schedules run sc-1'])
       expect(
