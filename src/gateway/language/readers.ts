@@ -14,9 +14,15 @@ interface Known {
   readonly chosen: LanguageSetting | undefined;
 }
 
+/** What is stored of a person who has access. */
+interface Kept extends Known {
+  /** Their direct message. */
+  readonly chat: string | undefined;
+}
+
 const NOTHING: Known = { code: undefined, chosen: undefined };
 
-/** People and chats that are remembered; the oldest are forgotten first. */
+/** People without access, and chats, that are remembered; the oldest are forgotten first. */
 const MOST = 20_000;
 
 /** The order of what decides: the person's own choice, the configuration, what the platform says, English. */
@@ -31,6 +37,8 @@ export class Readers {
   readonly #settings: Pick<Settings, 'language'>;
   readonly #log: Logger;
   readonly #people = new Map<string, Known>();
+  /** The rows of the store. Never forgotten for others: nobody takes away what a person has chosen. */
+  readonly #kept = new Map<string, Kept>();
   /** The person whose language a chat has: in a direct message the only one, in a group the last who called the bot. */
   readonly #chats = new Map<string, string>();
 
@@ -44,15 +52,16 @@ export class Readers {
   async load(): Promise<void> {
     for (const row of this.#db.all('SELECT platform, person_id, chat_id, code, chosen FROM languages')) {
       const person = personKey(String(row['platform']), String(row['person_id']));
-      this.#people.set(person, {
+      const chat = textOf(row['chat_id']);
+      this.#kept.set(person, {
         code: languageOf(textOf(row['code'])),
         chosen: readLanguage(textOf(row['chosen']) ?? ''),
+        chat,
       });
-      const chat = textOf(row['chat_id']);
       if (chat !== undefined) this.#chats.set(personKey(String(row['platform']), chat), person);
     }
     const used = new Set<Language>(this.#settings.language().used);
-    for (const known of this.#people.values()) used.add(languageFor(known, 'auto'));
+    for (const known of this.#kept.values()) used.add(languageFor(known, 'auto'));
     await Promise.all([...used].map((language) => this.#ready(language)));
   }
 
@@ -63,10 +72,10 @@ export class Readers {
     const { chat, chatKind, sender } = message;
     const key = personKey(chat.platform, sender.id);
     const code = languageOf(message.language);
-    const known = this.#people.get(key);
+    const known = this.#known(key);
     if (code !== undefined && known?.code !== code)
       remember(this.#people, key, { ...(known ?? NOTHING), code });
-    if (this.#people.has(key) && (chatKind === 'dm' || message.mentioned))
+    if (this.#known(key) !== undefined && (chatKind === 'dm' || message.mentioned))
       remember(this.#chats, personKey(chat.platform, chat.chatId), key);
     const language = this.of(chat, sender);
     return isLoaded(language) ? undefined : this.#ready(language);
@@ -75,30 +84,32 @@ export class Readers {
   /** A person who has access wrote: their language is known after a restart. Never rejects. */
   async keep(message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender'>): Promise<void> {
     const { platform, chatId } = message.chat;
-    const known = this.#people.get(personKey(platform, message.sender.id));
+    const key = personKey(platform, message.sender.id);
+    const known = this.#known(key);
     if (known === undefined) return;
-    const row = this.#db.get(
-      'SELECT chat_id, code, chosen FROM languages WHERE platform = ? AND person_id = ?',
-      [platform, message.sender.id],
-    );
-    const chat = message.chatKind === 'dm' ? chatId : textOf(row?.['chat_id']);
-    if (
-      row !== undefined &&
-      textOf(row['code']) === known.code &&
-      textOf(row['chosen']) === known.chosen &&
-      textOf(row['chat_id']) === chat
-    )
+    const before = this.#kept.get(key);
+    const { code, chosen } = known;
+    const chat = message.chatKind === 'dm' ? chatId : before?.chat;
+    this.#people.delete(key);
+    if (before !== undefined && before.code === code && before.chosen === chosen && before.chat === chat)
       return;
+    const kept: Kept = { code, chosen, chat };
+    this.#kept.set(key, kept);
     await this.#db
       .write((tx) =>
         tx.run(
           'INSERT OR REPLACE INTO languages (platform, person_id, chat_id, code, chosen) VALUES (?,?,?,?,?)',
-          [platform, message.sender.id, chat ?? null, known.code ?? null, known.chosen ?? null],
+          [platform, message.sender.id, chat ?? null, code ?? null, chosen ?? null],
         ),
       )
-      .catch((error: unknown) =>
-        this.#log.warn('the language of a person was not stored', { error: messageOf(error) }),
-      );
+      .catch((error: unknown) => {
+        this.#log.warn('the language of a person was not stored', { error: messageOf(error) });
+        // Their next message tries again.
+        if (this.#kept.get(key) !== kept) return;
+        remember(this.#people, key, known);
+        if (before === undefined) this.#kept.delete(key);
+        else this.#kept.set(key, before);
+      });
   }
 
   /** The language of a person in a chat; without a person that of the chat. */
@@ -107,7 +118,7 @@ export class Readers {
       person === undefined
         ? this.#chats.get(personKey(chat.platform, chat.chatId))
         : personKey(chat.platform, person.id);
-    const known = key === undefined ? undefined : this.#people.get(key);
+    const known = key === undefined ? undefined : this.#known(key);
     const language = languageFor(known, this.#settings.language(chat).setting);
     if (!isLoaded(language)) void this.#ready(language);
     return language;
@@ -115,7 +126,7 @@ export class Readers {
 
   /** What this person has chosen. */
   chosen({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): LanguageSetting | undefined {
-    return this.#people.get(personKey(chat.platform, sender.id))?.chosen;
+    return this.#known(personKey(chat.platform, sender.id))?.chosen;
   }
 
   /** The person's own choice; resolves when it is stored and its language is read. */
@@ -124,14 +135,22 @@ export class Readers {
     chosen: LanguageSetting,
   ): Promise<void> {
     const key = personKey(message.chat.platform, message.sender.id);
-    remember(this.#people, key, { ...(this.#people.get(key) ?? NOTHING), chosen });
+    remember(this.#people, key, { ...(this.#known(key) ?? NOTHING), chosen });
     await this.heard(message);
     await this.keep(message);
   }
 
   /** Nothing is known about these people any more. */
   forget(platform: string, ids: readonly string[]): void {
-    for (const id of ids) this.#people.delete(personKey(platform, id));
+    for (const id of ids) {
+      this.#people.delete(personKey(platform, id));
+      this.#kept.delete(personKey(platform, id));
+    }
+  }
+
+  /** What they said last comes before what is stored of it. */
+  #known(key: string): Known | undefined {
+    return this.#people.get(key) ?? this.#kept.get(key);
   }
 
   async #ready(language: Language): Promise<void> {

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
 import { resolveSettings } from '../../../src/gateway/config/settings.ts';
@@ -74,5 +74,35 @@ it('remembers people who have access over a restart, and forgets who is erased',
   expect([it.of(chat('7')), it.of(chat('8'))]).toEqual(['zh', 'en']);
   it.forget('telegram', ['7']);
   expect(it.of(chat('7'))).toBe('en');
+  await db.close();
+});
+
+it('keeps what a person has chosen however many others write, and reads the store once', async () => {
+  const db = await open();
+  const it = await readers(db);
+  await it.choose(by('1', 'fr'), 'de');
+  const get = vi.spyOn(db, 'get');
+  for (let i = 0; i < 21_000; i += 1) it.heard(by(`crowd-${i}`, 'es', 'g', 'group'));
+  await it.heard(by('1', 'fr'));
+  expect(it.of(chat('1'), { id: '1' })).toBe('de');
+  await it.keep(by('1', 'fr'));
+  await it.keep({ ...by('1', 'fr', 'g', 'group') });
+  expect(get).not.toHaveBeenCalled();
+  await db.close();
+  const again = await open();
+  expect((await readers(again)).of(chat('1'))).toBe('de');
+  await again.close();
+});
+
+it('stores a language with the next message when the store did not take it', async () => {
+  const db = await open();
+  const it = await readers(db);
+  const write = vi.spyOn(db, 'write').mockRejectedValueOnce(new Error('full'));
+  await it.heard(by('5', 'de'));
+  await it.keep(by('5'));
+  expect(it.of(chat('5'))).toBe('de');
+  await it.keep(by('5'));
+  await it.keep(by('5'));
+  expect(write).toHaveBeenCalledTimes(2);
   await db.close();
 });
