@@ -89,6 +89,7 @@ describe('the service', () => {
     ])
       expect(unit).toContain(`${line}\n`);
     expect(machine.ran).toEqual([
+      'systemctl --user show-environment',
       'systemctl --user daemon-reload',
       'systemctl --user enable pi-gateway.service',
       'systemctl --user restart pi-gateway.service',
@@ -144,7 +145,9 @@ describe('the service', () => {
   it('is a property list for launchd, with every path as it is', () => {
     const folder = used('mac');
     const machine = imitated('darwin');
-    runService(args('install'), folder, machine, { ok: true });
+    const said = runService(args('install'), folder, machine, { ok: true });
+    expect(said).toContain('"!command"');
+    expect(said, 'a file that launchd does not read').not.toContain('pi-gateway.env');
     const path = join(machine.home, 'Library/LaunchAgents/pi-gateway.plist');
     const plist = readFileSync(path, 'utf8');
     expect(machine.ran.at(-1)).toBe(`launchctl bootstrap gui/1000 ${path}`);
@@ -156,6 +159,24 @@ describe('the service', () => {
     mkdirSync(folder.logs, { recursive: true });
     writeFileSync(join(folder.logs, 'service.log'), 'printed\n');
     expect(runService(args('logs'), folder, machine, { ok: true })).toBe('printed');
+  });
+
+  it('writes nothing when the service manager of the user does not answer, and says how to reach it', () => {
+    const home = join(root, 'home-busless');
+    const busless = imitated('linux', {
+      home,
+      run: () => ({ code: 1, output: 'Failed to connect to bus: No medium found' }),
+    });
+    try {
+      runService(args('install'), used('busless'), busless, { ok: true });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({
+        message: expect.stringContaining('Failed to connect to bus'),
+        hint: expect.stringMatching(/loginctl enable-linger.*XDG_RUNTIME_DIR=\/run\/user\/1000/u),
+      });
+    }
+    expect(existsSync(home)).toBe(false);
   });
 
   it('says what to do on a machine without a service manager, and on Windows', () => {

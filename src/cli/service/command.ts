@@ -97,6 +97,8 @@ interface Done {
 interface Host {
   readonly path: string;
   readonly text: (service: Service) => string;
+  /** Says whether the service manager answers: before anything is written. */
+  readonly reach: readonly (readonly string[])[];
   readonly start: readonly (readonly string[])[];
   /** Before the file goes, and after. */
   readonly stop: readonly (readonly string[])[];
@@ -123,6 +125,7 @@ function hostOf(machine: Machine, system: boolean): Host {
     return {
       path,
       text: launchdPlist,
+      reach: [],
       start: [['launchctl', 'bootstrap', domain, path]],
       stop: [['launchctl', 'bootout', `${domain}/${LABEL}`]],
       forget: [],
@@ -139,6 +142,7 @@ function hostOf(machine: Machine, system: boolean): Host {
   return {
     path: join(units, UNIT),
     text: systemdUnit,
+    reach: system ? [] : [['systemctl', '--user', 'show-environment']],
     start: [
       ['systemctl', ...mode, 'daemon-reload'],
       ['systemctl', ...mode, 'enable', UNIT],
@@ -214,6 +218,7 @@ function install(host: Host, service: Service, force: boolean): Done {
       status: 409,
       hint: 'Compare it with docs/service.md. With --force it is replaced; the old file is kept as .old.',
     });
+  for (const command of host.reach) mustReach(machine, command);
   mkdirSync(dirname(path), { recursive: true });
   if (before !== undefined && !before.includes(MARK)) renameSync(path, `${path}.old`);
   writeFileSync(`${path}.new`, host.text(service), { mode: 0o644 });
@@ -225,7 +230,9 @@ function install(host: Host, service: Service, force: boolean): Done {
     writable: service.writable,
     message: [
       `installed ${path} and started the service. It can write in: ${service.writable.join(', ')}`,
-      `Secrets that the configuration names as $NAME belong in ${service.environmentFile} (mode 0600).`,
+      machine.platform === 'darwin'
+        ? 'launchd has no file for secrets: write them as "!command" in the configuration instead of $NAME.'
+        : `Secrets that the configuration names as $NAME belong in ${service.environmentFile} (mode 0600).`,
       ...(host.hint === '' ? [] : [host.hint]),
     ].join('\n'),
   };
@@ -238,6 +245,7 @@ function uninstall(host: Host): Done {
       status: 404,
       hint: 'A service of the system is removed with --system.',
     });
+  for (const command of host.reach) mustReach(machine, command);
   for (const command of host.stop) attempt(machine, command);
   rmSync(path, { force: true });
   for (const command of host.forget) attempt(machine, command);
@@ -282,6 +290,19 @@ function attempt(
     `${command} was not found: this machine has no service manager`,
     {
       hint: 'In a container use the image of docs/service.md; elsewhere start pi-gateway-tui --no-tui from your own supervisor.',
+    },
+  );
+}
+
+/** A user who is not logged in by a session of their own (su, sudo, cron) has no service manager to talk to. */
+function mustReach(machine: Machine, command: readonly string[]): void {
+  const { code, output } = attempt(machine, command);
+  if (code === 0) return;
+  throw new GatewayError(
+    'service_unreachable',
+    `the service manager of this user does not answer: ${output || `exit code ${code}`}`,
+    {
+      hint: `Nothing was changed. Start it with "loginctl enable-linger", set XDG_RUNTIME_DIR=/run/user/${machine.uid}, then run the command again. Or log in as this user instead of using su or sudo.`,
     },
   );
 }
