@@ -8,6 +8,7 @@ import { isRefusal, type PgLink, stateOf } from './link.ts';
 import { PgFolding } from './pg-folding.ts';
 import { PgJournal } from './pg-journal.ts';
 import type { Replica } from './replica.ts';
+import { DROP_OLD_CHUNKS } from './tables.ts';
 
 const DISK_FULL = '53100';
 
@@ -71,13 +72,7 @@ export class PgBacking implements Backing {
 
   async start(): Promise<void> {
     // What an earlier leader had begun to write and never published.
-    await this.#link.query(
-      `DELETE FROM pi_gateway_chunk c WHERE database = $1 AND term < $2 AND NOT EXISTS (
-        SELECT FROM pi_gateway_snapshot s
-          WHERE s.database = c.database AND s.sequence = c.sequence AND s.term = c.term)`,
-      [this.#database, this.#leadership.term],
-      30_000,
-    );
+    await this.#link.query(DROP_OLD_CHUNKS, [this.#leadership.term, this.#database], 30_000);
   }
 
   async keepCopy(now: number): Promise<string> {

@@ -14,7 +14,7 @@ import type { Leadership } from './leadership.ts';
 import type { PgLink } from './link.ts';
 import type { PgJournal } from './pg-journal.ts';
 import { upload } from './pg-snapshot.ts';
-import { DROP_OLD_LOG, DROP_OLD_SNAPSHOTS } from './tables.ts';
+import { DROP_OLD_CHUNKS, DROP_OLD_LOG, DROP_OLD_SNAPSHOTS } from './tables.ts';
 
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
 const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
@@ -199,8 +199,8 @@ export class PgFolding implements Folding {
   async #dropBefore(seq: number): Promise<void> {
     const { link, database, leadership } = this.#options;
     const { term } = leadership;
-    for (const statement of DROP_OLD_SNAPSHOTS)
-      await link.query(statement, [term, database, this.#snapshot.seq], 30_000);
+    await link.query(DROP_OLD_SNAPSHOTS, [term, database, this.#snapshot.seq], 30_000);
+    await link.query(DROP_OLD_CHUNKS, [term, database], 30_000);
     await link.query(DROP_OLD_LOG, [term, database, seq], 30_000);
   }
 }

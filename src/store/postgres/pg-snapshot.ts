@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { nodeDisk } from '../disk.ts';
 import type { Leadership } from './leadership.ts';
@@ -14,16 +15,7 @@ export async function upload(
   seq: number,
 ): Promise<number> {
   const { term } = leadership;
-  await link.query('DELETE FROM pi_gateway_chunk WHERE database = $1 AND sequence = $2 AND term = $3', [
-    database,
-    seq,
-    term,
-  ]);
-  await link.query('DELETE FROM pi_gateway_snapshot WHERE database = $1 AND sequence = $2 AND term = $3', [
-    database,
-    seq,
-    term,
-  ]);
+  const id = randomUUID();
   const file = await open(path, 'r');
   try {
     let bytes = 0;
@@ -34,11 +26,11 @@ export async function upload(
       });
       if (bytesRead === 0) break;
       const chunk = buffer.subarray(0, bytesRead);
-      const { count } = await link.query(PUT_CHUNK, [term, database, seq, part, chunk], 30_000);
+      const { count } = await link.query(PUT_CHUNK, [term, database, id, part, chunk], 30_000);
       if (count === 0) throw leadership.lose();
       bytes += bytesRead;
     }
-    const { count } = await link.query(PUBLISH, [term, database, seq, bytes]);
+    const { count } = await link.query(PUBLISH, [term, database, seq, bytes, id]);
     if (count === 0) throw leadership.lose();
     return bytes;
   } finally {
@@ -48,9 +40,7 @@ export async function upload(
 
 /** Writes the newest snapshot to `path`; its size, 0 when there is none yet. */
 export async function download(link: PgLink, database: string, path: string): Promise<number> {
-  const { rows } = await link.query<{ sequence: string; term: string; bytes: string }>(NEWEST_SNAPSHOT, [
-    database,
-  ]);
+  const { rows } = await link.query<{ id: string; bytes: string }>(NEWEST_SNAPSHOT, [database]);
   const snapshot = rows[0];
   if (snapshot === undefined) return 0;
   const bytes = Number(snapshot.bytes);
@@ -58,12 +48,7 @@ export async function download(link: PgLink, database: string, path: string): Pr
   try {
     let size = 0;
     for (let part = 0; size < bytes; part += 1) {
-      const { rows: chunks } = await link.query<{ data: Buffer }>(CHUNK, [
-        database,
-        snapshot.sequence,
-        snapshot.term,
-        part,
-      ]);
+      const { rows: chunks } = await link.query<{ data: Buffer }>(CHUNK, [database, snapshot.id, part]);
       const data = chunks[0]?.data;
       // A newer snapshot has taken its place meanwhile: that is an error of the moment, and the caller asks again.
       if (data === undefined) throw new Error(`the snapshot of ${database} changed while it was read`);

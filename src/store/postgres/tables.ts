@@ -36,16 +36,16 @@ CREATE TABLE IF NOT EXISTS pi_gateway_snapshot (
   database text NOT NULL,
   sequence bigint NOT NULL,
   term bigint NOT NULL,
+  id text NOT NULL,
   bytes bigint NOT NULL,
   PRIMARY KEY (database, sequence, term)
 );
 CREATE TABLE IF NOT EXISTS pi_gateway_chunk (
   database text NOT NULL,
-  sequence bigint NOT NULL,
-  term bigint NOT NULL,
+  id text NOT NULL,
   part integer NOT NULL,
   data bytea NOT NULL,
-  PRIMARY KEY (database, sequence, term, part)
+  PRIMARY KEY (database, id, part)
 );
 CREATE TABLE IF NOT EXISTS pi_gateway_file (path text PRIMARY KEY, data bytea NOT NULL);
 `;
@@ -94,17 +94,21 @@ export const READ: Statement = {
     WHERE database = $1 AND sequence >= $2 ORDER BY sequence LIMIT 200`,
 };
 
-/** $1 term, $2 database, $3 sequence, $4 bytes: the chunks are there, from now on it counts. */
+/**
+ * $1 term, $2 database, $3 sequence, $4 bytes, $5 id of the chunks: they are there, from now on they count. They take the
+ * place of an earlier snapshot with the same records at once: there is never none.
+ */
 export const PUBLISH: Statement = {
-  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_snapshot (database, sequence, term, bytes)
-    SELECT $2, $3, $1, $4 FROM leader`,
+  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_snapshot (database, sequence, term, id, bytes)
+    SELECT $2, $3, $1, $5, $4 FROM leader
+    ON CONFLICT (database, sequence, term) DO UPDATE SET id = excluded.id, bytes = excluded.bytes`,
 };
 
-/** $1 term, $2 database, $3 sequence, $4 part, $5 data */
+/** $1 term, $2 database, $3 id, $4 part, $5 data */
 export const PUT_CHUNK: Statement = {
   name: 'chunk',
-  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_chunk (database, sequence, term, part, data)
-    SELECT $2, $3, $1, $4, $5 FROM leader`,
+  text: `WITH leader AS (${LEADS}) INSERT INTO pi_gateway_chunk (database, id, part, data)
+    SELECT $2, $3, $4, $5 FROM leader`,
 };
 
 /** $1 term, $2 path, $3 content */
@@ -120,23 +124,29 @@ export const DROP_FILE: Statement = {
 
 /** Everything in one look, so that no compaction comes between. $1 database */
 export const NEWEST_SNAPSHOT: Statement = {
-  text: `SELECT sequence, term, bytes FROM pi_gateway_snapshot WHERE database = $1
+  name: 'newest',
+  text: `SELECT sequence, id, bytes FROM pi_gateway_snapshot WHERE database = $1
     ORDER BY sequence DESC, term DESC LIMIT 1`,
 };
 
-/** $1 database, $2 sequence, $3 term, $4 part */
+/** $1 database, $2 id, $3 part */
 export const CHUNK: Statement = {
   name: 'get-chunk',
-  text: 'SELECT data FROM pi_gateway_chunk WHERE database = $1 AND sequence = $2 AND term = $3 AND part = $4',
+  text: 'SELECT data FROM pi_gateway_chunk WHERE database = $1 AND id = $2 AND part = $3',
 };
 
 /** $1 term, $2 database, $3 the snapshot of this term that stays. Never what a later leader has written. */
-export const DROP_OLD_SNAPSHOTS: readonly Statement[] = ['pi_gateway_snapshot', 'pi_gateway_chunk'].map(
-  (table) => ({
-    text: `WITH leader AS (${LEADS}) DELETE FROM ${table}
+export const DROP_OLD_SNAPSHOTS: Statement = {
+  text: `WITH leader AS (${LEADS}) DELETE FROM pi_gateway_snapshot
       WHERE database = $2 AND (sequence, term) <> ($3, $1) AND EXISTS (SELECT FROM leader)`,
-  }),
-);
+};
+
+/** What belongs to no snapshot: of earlier ones, and of those that were never published. $1 term, $2 database */
+export const DROP_OLD_CHUNKS: Statement = {
+  text: `WITH leader AS (${LEADS}) DELETE FROM pi_gateway_chunk c
+      WHERE database = $2 AND EXISTS (SELECT FROM leader)
+        AND NOT EXISTS (SELECT FROM pi_gateway_snapshot s WHERE s.database = c.database AND s.id = c.id)`,
+};
 
 /** $1 term, $2 database, $3 the last record that is not needed */
 export const DROP_OLD_LOG: Statement = {

@@ -1,0 +1,81 @@
+/** The store in PostgreSQL in one process: what a take-over finds, whatever the leader was doing. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../src/base/log.ts';
+import { dataFolder, openDataFolder } from '../../../src/store/data-folder.ts';
+import { Database } from '../../../src/store/database.ts';
+import { Cluster } from '../../../src/store/postgres/cluster.ts';
+import { Postgres, postgresPrograms } from '../../support/postgres.ts';
+
+const missing = postgresPrograms() === undefined;
+
+describe.skipIf(missing)(
+  `a cluster on PostgreSQL${missing ? ' (skipped: PostgreSQL is not installed)' : ''}`,
+  () => {
+    const root = mkdtempSync(join(tmpdir(), 'pi-gateway-cluster-'));
+    let postgres: Postgres;
+    let schemas = 0;
+
+    beforeAll(async () => {
+      postgres = await Postgres.start();
+    }, 60_000);
+
+    afterAll(async () => {
+      await postgres.stop();
+      rmSync(root, { recursive: true, force: true });
+    });
+
+    /** A store of its own for a test. */
+    const newStore = (): { readonly schema: string; connect(name: string): Promise<Cluster> } => {
+      schemas += 1;
+      const schema = `s${schemas}`;
+      postgres.sql(`CREATE SCHEMA ${schema}`);
+      const url = `${postgres.url}?options=-csearch_path%3D${schema}`;
+      return {
+        schema,
+        connect: (name) => {
+          const folder = dataFolder(join(root, schema, name), {});
+          openDataFolder(folder);
+          return Cluster.connect(url, folder, silentLogger);
+        },
+      };
+    };
+
+    const open = (cluster: Cluster): Promise<Database> =>
+      Database.open({
+        path: join(root, 'rows.db'),
+        log: silentLogger,
+        remote: cluster,
+        migrations: [{ version: 1, name: 'rows', statements: ['CREATE TABLE rows (t TEXT)'] }],
+      });
+    const rows = (db: Database): unknown[] => db.all('SELECT t FROM rows ORDER BY t').map(({ t }) => t);
+    const add = (db: Database, t: string): Promise<unknown> =>
+      db.write((tx) => tx.run('INSERT INTO rows (t) VALUES (?)', [t]));
+
+    it('never has a moment without a snapshot, also when one replaces another with the same records', async () => {
+      const { schema, connect } = newStore();
+      const cluster = await connect('a');
+      await cluster.lead();
+      const db = await open(cluster);
+      await add(db, 'one');
+      await db.purge();
+      // The database fails while the second one is written.
+      postgres.sql(
+        `ALTER TABLE ${schema}.pi_gateway_chunk ADD CONSTRAINT refuses CHECK (part < 0) NOT VALID`,
+      );
+      await expect(db.purge()).rejects.toThrow(/refuses/);
+      postgres.sql(`ALTER TABLE ${schema}.pi_gateway_chunk DROP CONSTRAINT refuses`);
+      await cluster.release();
+      const next = await connect('b');
+      await next.lead();
+      const again = await open(next);
+      expect(rows(again)).toEqual(['one']);
+      await again.purge();
+      expect(postgres.sql(`SELECT count(DISTINCT id) FROM ${schema}.pi_gateway_chunk`)).toBe('1');
+      await again.close();
+      await next.release();
+    });
+  },
+);
