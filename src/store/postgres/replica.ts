@@ -9,7 +9,7 @@ import { readMeta } from '../meta.ts';
 import { readLine } from '../record.ts';
 import type { PgLink } from './link.ts';
 import { download } from './pg-snapshot.ts';
-import { READ } from './tables.ts';
+import { NEWEST_SNAPSHOT, READ } from './tables.ts';
 
 interface LogRow {
   readonly sequence: string;
@@ -122,8 +122,15 @@ export class Replica {
         if (Number(row.sequence) !== this.#seq + 1) return false;
         this.#apply(row);
       }
-      if (rows.length === 0) return true;
+      // Nothing follows the snapshot that was read: unless a newer one has taken the place of what did.
+      if (rows.length === 0) return this.#last !== undefined || !(await this.#hasNewerSnapshot());
     }
+  }
+
+  async #hasNewerSnapshot(): Promise<boolean> {
+    const { link, database } = this.#options;
+    const { rows } = await link.query<{ sequence: string }>(NEWEST_SNAPSHOT, [database]);
+    return Number(rows[0]?.sequence ?? 0) > this.#seq;
   }
 
   #apply(row: LogRow): void {

@@ -10,6 +10,7 @@ import { Cluster } from '../../../src/store/postgres/cluster.ts';
 import { Postgres, postgresPrograms } from '../../support/postgres.ts';
 
 const missing = postgresPrograms() === undefined;
+const never = new AbortController().signal;
 
 describe.skipIf(missing)(
   `a cluster on PostgreSQL${missing ? ' (skipped: PostgreSQL is not installed)' : ''}`,
@@ -76,6 +77,29 @@ describe.skipIf(missing)(
       expect(postgres.sql(`SELECT count(DISTINCT id) FROM ${schema}.pi_gateway_chunk`)).toBe('1');
       await again.close();
       await next.release();
+    });
+
+    it('takes over what a snapshot holds whose rows are gone from the log', async () => {
+      const { connect } = newStore();
+      const [leader, standby] = [await connect('a'), await connect('b')];
+      await leader.lead();
+      const db = await open(leader);
+      await db.purge();
+      const stop = new AbortController();
+      const followed = standby.standBy(['rows'], stop.signal);
+      await expect.poll(() => standby.positions()['rows'], { timeout: 5_000 }).toBe(db.stats().seq);
+      stop.abort();
+      expect(await followed).toBe(false);
+      // The standby has read a snapshot and no row since: the next thing that it can see is another snapshot.
+      await add(db, 'one');
+      await db.purge();
+      await db.close();
+      await leader.release();
+      expect(await standby.standBy(['rows'], never)).toBe(true);
+      const again = await open(standby);
+      expect(rows(again)).toEqual(['one']);
+      await again.close();
+      await standby.release();
     });
   },
 );
