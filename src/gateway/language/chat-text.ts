@@ -3,11 +3,11 @@
  * when the reader is known; a string of our own is none, so that nothing can be said in English alone.
  */
 
+import { writeTime, writeTimeIn } from '../wall-clock.ts';
 import { type MessageKey, messageIn, readEnglish } from './catalogues.ts';
 import type { english } from './english/english.ts';
 import { formatMessage } from './icu.ts';
 import { type Language, LOCALES } from './languages.ts';
-import { writeMoment } from './moments.ts';
 
 /** Languages without blanks between sentences. */
 const UNSPACED: ReadonlySet<Language> = new Set(['zh', 'ja']);
@@ -55,7 +55,10 @@ export class ChatText {
   in(language: Language): string {
     const source = this.#source;
     if ('raw' in source) return source.raw;
-    if ('at' in source) return writeMoment(source.at, source.zone, language);
+    if ('at' in source)
+      return language === 'en'
+        ? writeTime(source.at, source.zone)
+        : writeTimeIn(LOCALES[language], source.at, source.zone);
     if ('sentence' in source) return finished(source.sentence.in(language));
     if ('texts' in source)
       return source.texts

@@ -1,5 +1,5 @@
 /** The stretch of time that a limit counts. Pure. */
-import { dayNumber, wallTime } from '../schedules/local-time.ts';
+import { dayNumber, wallTime } from '../wall-clock.ts';
 
 export const PERS = ['turn', 'hour', 'day', 'week', 'month'] as const;
 export type Per = (typeof PERS)[number];

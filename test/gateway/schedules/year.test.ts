@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { EventStream } from '../../../src/gateway/events.ts';
-import { wallTime } from '../../../src/gateway/schedules/local-time.ts';
 import { parseWords } from '../../../src/gateway/schedules/requests.ts';
 import { Schedules } from '../../../src/gateway/schedules/schedules.ts';
 import { TASK_MIGRATIONS } from '../../../src/gateway/tasks/schema.ts';
 import { newTask } from '../../../src/gateway/tasks/task-record.ts';
+import { wallTime } from '../../../src/gateway/wall-clock.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
 
