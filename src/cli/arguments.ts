@@ -81,6 +81,19 @@ export interface Arguments {
 type ValueFlag = (typeof VALUE_FLAGS)[number];
 type Switch = (typeof SWITCHES)[number];
 
+const START = 'the start of the gateway';
+/** Flags that mean something to a few commands only: elsewhere what they were meant to do would not happen. */
+const OWNERS: readonly (readonly [ValueFlag | Switch, readonly string[]])[] = [
+  ['format', ['export']],
+  ['minutes', ['prove']],
+  ['fix', ['security']],
+  ['force', ['restore', 'service']],
+  ['system', ['service']],
+  ['standby', [START]],
+  ['fall-back', [START]],
+  ['accept-lost-changes', [START]],
+];
+
 /** The command line, split: words in order, flags by name. */
 export interface Tokens {
   readonly words: readonly string[];
@@ -152,6 +165,10 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     );
   }
   if (command !== undefined && !switches.has('help')) refuseExtra(command, rest, commands);
+  const given: ReadonlySet<string> = new Set([...values.keys(), ...switches]);
+  for (const [flag, owners] of OWNERS)
+    if (given.has(flag) && !given.has('help') && !owners.includes(command?.name ?? START))
+      throw new UsageError(`--${flag} is a flag of ${owners.join(' and ')}. --help lists the flags.`);
   return {
     command: command?.name,
     rest,

@@ -34,7 +34,7 @@ const FLAGS = `Flags
   --fix              of security audit: repair what can be repaired safely
   --force            of restore: move the present data aside and replace them
   --system           of service: a service of the machine instead of this user
-  --fall-back        start with the last good configuration if the new one fails
+  --fall-back        with --no-tui: start with the last good configuration if the new one fails
   --inline, --ascii, --screen-reader    console display: see docs/console.md
   --readonly         a console that changes nothing
   -h, --help         show help; "pi-gateway-tui <command> --help" for one command

@@ -5,7 +5,7 @@ import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { spareMemory } from '../base/memory.ts';
 import type { ComposeOptions } from '../compose.ts';
-import type { Arguments } from './arguments.ts';
+import { type Arguments, UsageError } from './arguments.ts';
 
 /** The gateway in this process: under the console, or headless. Resolves with the exit code. */
 export async function runGateway(args: Arguments): Promise<number> {
@@ -21,6 +21,7 @@ export async function runGateway(args: Arguments): Promise<number> {
       printNote('this is not an interactive terminal, so the gateway runs headless (as with --no-tui).');
       return await headless(args, options);
     }
+    if (args.fallBack) throw new UsageError('--fall-back works without a console: add --no-tui.');
     const { underConsole } = await import('./under-console.ts');
     return await underConsole(args, options, async () => {
       // Behind the first frame: it brings the stores and the server along.
