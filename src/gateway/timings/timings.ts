@@ -129,7 +129,10 @@ export class Timings {
     if (open === undefined) return;
     this.#endStart(open);
     if (before === undefined || model === undefined) return;
-    before.steps.splice(before.steps.indexOf(model), 1);
+    const place = before.steps.indexOf(model);
+    // Of a long turn it may be one of those that are not kept.
+    if (place >= 0) before.steps.splice(place, 1);
+    else before.leftOut -= 1;
     before.model = undefined;
     open.model = this.#step(open, 'model', this.#after(open));
   }

@@ -138,6 +138,17 @@ describe('timings', () => {
     ]);
   });
 
+  it('take no step from a long turn when the call that went over was not kept', () => {
+    const { timings, item } = stage();
+    const [first, second] = [item('a'), item('b')];
+    timings.began(first);
+    for (let i = 0; i < 300; i += 1) timings.saw(first, { type: 'tool_start', id: `${i}`, name: 'ls' });
+    const before = structuredClone(timings.list('s', 10)[0]);
+    timings.saw(first, { type: 'model', on: true });
+    timings.tookOver(second, first);
+    expect(timings.list('s', 10).find(({ id }) => id === 'a')).toEqual(before);
+  });
+
   it('say nothing about how long a message waited before this process began', () => {
     const { timings, item, pass } = stage();
     const message = item('m');
