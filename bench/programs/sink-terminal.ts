@@ -39,6 +39,9 @@ export class SinkOutput extends Socket {
 export class SinkInput extends Socket {
   readonly isTTY = true;
 
+  /** Nothing connects: the socket's own would wait for that with one more listener after each key. */
+  override _read(): void {}
+
   setRawMode(): this {
     return this;
   }

@@ -214,6 +214,9 @@ export class FakeStdin extends Socket {
   readonly isTTY = true;
   isRaw = false;
 
+  /** Nothing connects: the socket's own would wait for that with one more listener after each key. */
+  override _read(): void {}
+
   setRawMode(raw: boolean): this {
     this.isRaw = raw;
     return this;

@@ -339,7 +339,7 @@ async function alone(id: string): Promise<Place> {
 }
 
 const terminal = new VirtualTerminal(120, 40);
-const stdin = new FakeStdin().setMaxListeners(0);
+const stdin = new FakeStdin();
 const empty = createElement(Text, null, 'nothing here');
 let instance: Instance | undefined;
 afterAll(() => instance?.unmount());
