@@ -7,8 +7,7 @@ import { APPROVAL_TITLE, readReply, writeApproval } from '../agents/approval/wir
 import { PROGRESS_TOOL } from '../agents/pi/equipment.ts';
 import { guardCall } from './guard-call.ts';
 
-// pi loads an extension by its default export.
-// biome-ignore lint/style/noDefaultExport: a contract from outside asks for one
+// biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function approvalsExtension(pi: ExtensionAPI): void {
   pi.on('session_start', (_event, ctx) => {
     // Nobody answers a session that waits for its first use: it must not wait for an answer.

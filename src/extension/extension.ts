@@ -14,8 +14,7 @@ interface Probe {
 /** A meta-extension passes its own pi on, once or twice. */
 const served = new WeakSet<object>();
 
-// pi loads an extension by its default export.
-// biome-ignore lint/style/noDefaultExport: the only place where a contract from outside asks for one
+// biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default async function gatewayExtension(pi: object): Promise<void> {
   if (process.env['PI_GATEWAY_HOSTED'] === '1') return;
   const host = pi as ExtensionAPI; // pi is the only caller, and hands over exactly that

@@ -5,8 +5,7 @@
 import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import { Type } from 'typebox';
 
-// pi loads an extension by its default export.
-// biome-ignore lint/style/noDefaultExport: a contract from outside asks for one
+// biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function hostedExtension(pi: ExtensionAPI): void {
   pi.registerTool({
     name: 'report_progress',

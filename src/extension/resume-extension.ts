@@ -5,8 +5,7 @@
 import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import { RESUME_COMMAND, RESUME_TYPE } from '../agents/pi/cut-session.ts';
 
-// pi loads an extension by its default export.
-// biome-ignore lint/style/noDefaultExport: a contract from outside asks for one
+// biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function resumeExtension(pi: ExtensionAPI): void {
   pi.registerCommand(RESUME_COMMAND, {
     description: 'Continues a turn that was cut off. For the gateway itself.',

@@ -6,8 +6,7 @@ import type { ExtensionAPI } from '@earendil-works/pi-coding-agent';
 import { type GuardedSession, guardedSession, guardRuntime } from '../agents/spending/guard-runtime.ts';
 import { SPENDING_TITLE, writeSpending } from '../agents/spending/wire.ts';
 
-// pi loads an extension by its default export.
-// biome-ignore lint/style/noDefaultExport: a contract from outside asks for one
+// biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function spendingExtension(pi: ExtensionAPI): void {
   let session: GuardedSession | undefined;
   pi.on('session_start', (_event, ctx) => {
