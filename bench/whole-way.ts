@@ -111,27 +111,18 @@ for (const chats of values.chats.split(',').map(Number)) {
       `${through.perSecond.toFixed(1)} answers/s; ${beside}: p50 ${bare.p50.toFixed(0)} ms, ${bare.perSecond.toFixed(1)} answers/s\n`,
   );
   const what = `Telegram → gateway → pi → model → Telegram, ${chats} chat${chats === 1 ? '' : 's'}`;
-  benchRow({
-    what: `${what}, p50`,
-    value: through.p50,
-    unit: 'ms',
-    better: 'less',
-    beside: { name: beside, value: bare.p50 },
-  });
-  benchRow({
-    what: `${what}, p99`,
-    value: through.p99,
-    unit: 'ms',
-    better: 'less',
-    beside: { name: beside, value: bare.p99 },
-  });
-  benchRow({
-    what: `${what}, answers`,
-    value: through.perSecond,
-    unit: '/s',
-    better: 'more',
-    beside: { name: beside, value: bare.perSecond },
-  });
+  for (const [figure, unit, better] of [
+    ['p50', 'ms', 'less'],
+    ['p99', 'ms', 'less'],
+    ['perSecond', '/s', 'more'],
+  ] as const)
+    benchRow({
+      what: `${what}, ${figure === 'perSecond' ? 'answers' : figure}`,
+      value: through[figure],
+      unit,
+      better,
+      beside: { name: beside, value: bare[figure] },
+    });
   if (chats === 1)
     benchRow({
       what: 'the very first answer, with pi not started',
