@@ -29,6 +29,19 @@ function tty<T extends Socket>(socket: Socket): T {
   return socket as T;
 }
 
+/** Waits until the screen shows it. */
+export async function showsOn(terminal: VirtualTerminal, expected: string | RegExp): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      await terminal.drawn();
+      const text = terminal.text();
+      const found = typeof expected === 'string' ? text.includes(expected) : expected.test(text);
+      if (!found) throw new Error(`${String(expected)} is not on the screen:\n${text}`);
+    },
+    { timeout: 15_000, interval: 10 },
+  );
+}
+
 /** The vitest process is no terminal of ours: the environment is what the test says. */
 const ENVIRONMENT = { TERM: 'xterm-256color' };
 
@@ -46,17 +59,7 @@ export async function openConsole(options: OpenOptions = {}): Promise<OpenConsol
   });
   // A test that fails before it awaits the end must not fail a second time for it.
   done.catch(() => {});
-  const shows = async (expected: string | RegExp): Promise<void> => {
-    await vi.waitFor(
-      async () => {
-        await terminal.drawn();
-        const text = terminal.text();
-        const found = typeof expected === 'string' ? text.includes(expected) : expected.test(text);
-        if (!found) throw new Error(`${String(expected)} is not on the screen:\n${text}`);
-      },
-      { timeout: 15_000, interval: 20 },
-    );
-  };
+  const shows = (expected: string | RegExp): Promise<void> => showsOn(terminal, expected);
   // Keys before the first frame has its effects would be lost: Ink listens from then on.
   await vi.waitFor(
     () => {

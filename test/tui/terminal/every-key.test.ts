@@ -1,7 +1,7 @@
 /** Walks the registry: every key of every action is typed on a real terminal and does what help says. */
 import { type Instance, render, Text } from 'ink';
 import { createElement } from 'react';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Effects } from '../../../src/tui/actions/action.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
 import { App } from '../../../src/tui/app.tsx';
@@ -21,7 +21,7 @@ import {
   sessionView,
   snapshotOf,
 } from '../fixtures.ts';
-import { type OpenConsole, openConsole } from '../open-console.ts';
+import { type OpenConsole, openConsole, showsOn } from '../open-console.ts';
 import { FakeStdin, FakeStdout, VirtualTerminal } from '../virtual-terminal.ts';
 
 /** What a keyboard sends for a key. */
@@ -344,17 +344,7 @@ const empty = createElement(Text, null, 'nothing here');
 let instance: Instance | undefined;
 afterAll(() => instance?.unmount());
 
-async function shows(expected: string | RegExp): Promise<void> {
-  await vi.waitFor(
-    async () => {
-      await terminal.drawn();
-      const text = terminal.text();
-      const found = typeof expected === 'string' ? text.includes(expected) : expected.test(text);
-      if (!found) throw new Error(`${String(expected)} is not on the screen:\n${text}`);
-    },
-    { timeout: 15_000, interval: 10 },
-  );
-}
+const shows = (expected: string | RegExp): Promise<void> => showsOn(terminal, expected);
 
 /** A gateway and a console that nobody has touched, on the terminal that all keys share. */
 async function onTheTerminal(id: string): Promise<Place> {
