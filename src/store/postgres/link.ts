@@ -38,6 +38,8 @@ export class PgLink {
   readonly #url: string;
   readonly #name: string;
   #client: Promise<Client> | undefined;
+  /** What `#client` has led to. */
+  #open: Client | undefined;
   #generation = 0;
   #ended = false;
   /** Called for each NOTIFY of a channel that this connection listens to. */
@@ -108,24 +110,29 @@ export class PgLink {
     }
     client.on('error', () => this.#drop(client)); // also told by the next statement
     client.on('notification', () => this.onNotification?.());
-    await client.connect();
-    // A commit that is answered has to be on the disk there, whatever the database does for others.
-    await client.query(
-      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-    );
+    try {
+      await client.connect();
+      // A commit that is answered has to be on the disk there, whatever the database does for others.
+      await withDeadline(CONNECT_MS, () =>
+        client.query(
+          "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        ),
+      );
+    } catch (error) {
+      this.#drop(client);
+      throw error;
+    }
     this.#generation += 1;
+    this.#open = client;
     return client;
   }
 
+  /** Says `error` for itself once more when it is gone: by then another one may be open, or on its way. */
   #drop(client: Client): void {
-    void this.#client?.then(
-      (current) => {
-        if (current === client) this.#client = undefined;
-      },
-      () => {},
-    );
-    this.#client = undefined;
-    client.on('error', () => {}); // it is of no interest any more
+    if (this.#open === client) {
+      this.#open = undefined;
+      this.#client = undefined;
+    }
     client.connection.stream.destroy();
   }
 }

@@ -7,6 +7,7 @@ import { silentLogger } from '../../../src/base/log.ts';
 import { dataFolder, openDataFolder } from '../../../src/store/data-folder.ts';
 import { Database } from '../../../src/store/database.ts';
 import { Cluster } from '../../../src/store/postgres/cluster.ts';
+import { PgLink } from '../../../src/store/postgres/link.ts';
 import { Postgres, postgresPrograms } from '../../support/postgres.ts';
 
 const missing = postgresPrograms() === undefined;
@@ -100,6 +101,18 @@ describe.skipIf(missing)(
       expect(rows(again)).toEqual(['one']);
       await again.close();
       await standby.release();
+    });
+
+    it('has one connection, also after statements that were not answered in time', async () => {
+      const link = new PgLink(postgres.url, 'impatient');
+      for (let i = 0; i < 3; i += 1) {
+        await expect(link.query('SELECT pg_sleep(0.5)', [], 50)).rejects.toThrow(/did not answer/);
+        await link.query('SELECT 1'); // while the connection before is still being closed
+        await link.query('SELECT 1');
+      }
+      const sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'impatient'";
+      await expect.poll(() => postgres.sql(sessions), { timeout: 5_000 }).toBe('1');
+      link.close();
     });
   },
 );
