@@ -55,7 +55,7 @@ export class Election {
     this.#watch = watched(this.#watch, row, now);
     const decision = takeOver(row, this.#watch, now, this.#self.holder);
     if (!decision.take) return undefined;
-    if (!(await this.#lock(stored.backend))) return undefined;
+    if (!(await this.#lock(row, stored.backend))) return undefined;
     const clock = leaderClock();
     const askedMs = clock();
     const term = await this.#begin(row);
@@ -71,9 +71,10 @@ export class Election {
 
   /**
    * The session lock is for one candidate at a time. A leader that is frozen, or cut off without the database noticing,
-   * still has it: its time is over, so its session is ended.
+   * still has it: its time is over, so its session is ended. So is any other that has it and has not begun to lead a
+   * moment later: an earlier session of that leader, or a candidate that froze.
    */
-  async #lock(backend: number): Promise<boolean> {
+  async #lock(seen: LeaderRow, backend: number): Promise<boolean> {
     for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
       const { rows } = await this.#link.query<{ got: boolean }>(
         `SELECT pg_try_advisory_lock(${LOCK_KEY}) AS got`,
@@ -81,10 +82,12 @@ export class Election {
       if (rows[0]?.got) return true;
       try {
         await this.#link.query(
-          `SELECT pg_terminate_backend(pid), pg_sleep(0.1) FROM pg_locks
-            WHERE locktype = 'advisory' AND pid = $1 AND pid <> pg_backend_pid() AND granted
-              AND ((classid::bigint << 32) | objid::bigint) = ${LOCK_KEY}`,
-          [backend],
+          `SELECT count(pg_terminate_backend(pid)), pg_sleep(0.1) FROM pg_locks
+            WHERE locktype = 'advisory' AND (pid = $1 OR $2) AND pid <> pg_backend_pid() AND granted
+              AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND ((classid::bigint << 32) | objid::bigint) = ${LOCK_KEY}
+              AND EXISTS (SELECT FROM pi_gateway_leader WHERE term = $3 AND beat = $4)`,
+          [backend, tries > 0, seen.term, seen.beat],
         );
       } catch (error) {
         if (!isRefusal(error)) throw error;

@@ -8,6 +8,7 @@ import { dataFolder, openDataFolder } from '../../../src/store/data-folder.ts';
 import { Database } from '../../../src/store/database.ts';
 import { Cluster } from '../../../src/store/postgres/cluster.ts';
 import { PgLink } from '../../../src/store/postgres/link.ts';
+import { LOCK_KEY } from '../../../src/store/postgres/tables.ts';
 import { Postgres, postgresPrograms } from '../../support/postgres.ts';
 
 const missing = postgresPrograms() === undefined;
@@ -113,6 +114,16 @@ describe.skipIf(missing)(
       const sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'impatient'";
       await expect.poll(() => postgres.sql(sessions), { timeout: 5_000 }).toBe('1');
       link.close();
+    });
+
+    it('takes over although a session that is neither the leader nor alive has the lock', async () => {
+      const { schema, connect } = newStore();
+      const cluster = await connect('a');
+      const dead = new PgLink(`${postgres.url}?options=-csearch_path%3D${schema}`, 'dead');
+      await dead.query(`SELECT pg_advisory_lock(${LOCK_KEY})`);
+      expect(await cluster.leads()).toBe(true);
+      await cluster.release();
+      dead.close();
     });
   },
 );
