@@ -1,4 +1,6 @@
 import type { AgentAnswer, AgentQuestion } from '../agent/question.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
+import { LANGUAGES } from '../language/languages.ts';
 
 /** A text with the question that it names: by its number ("#4 yes") or by its id (buttons). */
 export interface Addressed {
@@ -15,6 +17,21 @@ export function readAddress(text: string): Addressed {
 
 const YES = /^(y|yes|ok|okay|yep|sure)[.!]?$/i;
 const NO = /^(n|no|nope)[.!]?$/i;
+
+/** Without accents, which people leave out as they type. */
+const plain = (text: string): string =>
+  text
+    .normalize('NFD')
+    .replaceAll(/\p{Mn}|[.!。！]$/gu, '')
+    .toLowerCase();
+
+/** The words of a choice as it was shown, in whichever language that was. */
+function names(choice: ChatText, said: string): boolean {
+  return LANGUAGES.some((language) => plain(choice.in(language)) === plain(said));
+}
+
+const isYes = (said: string): boolean => YES.test(said) || names(say('button.yes'), said);
+const isNo = (said: string): boolean => NO.test(said) || names(say('button.no'), said);
 
 /**
  * `unclear`: it looks like an answer, but does not say which. Undefined: it is none. `numbered`: the choices were shown
@@ -34,20 +51,24 @@ export function readAnswer(
       return { type: 'value', value: text.trim() };
     case 'select': {
       const options = question.options ?? [];
-      const same = (option: string): boolean => option.trim().toLowerCase() === said.toLowerCase();
+      const same = (option: string, i: number): boolean => {
+        const shown = question.optionTexts?.[i];
+        if (shown !== undefined && names(shown, said)) return true;
+        return option.trim().toLowerCase() === said.toLowerCase();
+      };
       // A word that is an option is meant as such, also when it is a number.
       const value = options.find(same) ?? (number === undefined ? undefined : options[number - 1]);
       if (value !== undefined) return { type: 'value', value };
       return number === undefined ? undefined : 'unclear';
     }
     case 'confirm':
-      if (YES.test(said) || number === 1) return { type: 'confirm', confirmed: true };
-      if (NO.test(said) || number === 2) return { type: 'confirm', confirmed: false };
+      if (isYes(said) || number === 1) return { type: 'confirm', confirmed: true };
+      if (isNo(said) || number === 2) return { type: 'confirm', confirmed: false };
       return number === undefined ? undefined : 'unclear';
     case 'approval':
-      if (NO.test(said)) return { type: 'approval', decision: 'deny' };
+      if (isNo(said)) return { type: 'approval', decision: 'deny' };
       // A "yes" may be meant for something else: what runs is approved in so many words.
-      if (YES.test(said)) return 'unclear';
+      if (isYes(said)) return 'unclear';
       if (number === undefined || !numbered) return undefined;
       if (number === 1) return { type: 'approval', decision: 'once' };
       if (number === 2) return { type: 'approval', decision: 'session' };
