@@ -133,6 +133,7 @@ export async function readArchive(
       hint: 'The backups of a gateway are in gateway/backups of its data directory.',
     });
   const found = new Map<string, { size: number; sha256: string }>();
+  const directories = new Set<string>();
   let manifest: Manifest | undefined;
   const source = createReadStream(path);
   const gunzip = createGunzip();
@@ -148,8 +149,11 @@ export async function readArchive(
         manifest = manifestOf(path, Buffer.concat(chunks).toString('utf8'));
         continue;
       }
-      if (!isInside(name) || found.has(name))
+      const above = name.split('/').map((_, i, parts) => parts.slice(0, i).join('/'));
+      // What is a file and a directory cannot be unpacked.
+      if (!isInside(name) || [name, ...above].some((each) => found.has(each)) || directories.has(name))
         throw damaged(path, `an entry is called ${JSON.stringify(name)}`);
+      for (const each of above) directories.add(each);
       const hash = createHash('sha256');
       const seen = (async function* () {
         for await (const chunk of content) {

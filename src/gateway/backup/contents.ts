@@ -71,10 +71,14 @@ export function replacedIn(folder: DataFolder, files: boolean): string[] {
   ];
 }
 
+/** Below `gateway/`, what is a directory or a file for the gateway, and must not come as the other. */
+const DIRECTORIES = /^(?:adapters|agent-sessions|files)$/iu;
+const FILE = /^config\.json$/iu;
+
 /** A file that a backup may bring, by the names that every file system takes for the same. */
 export function belongs(name: string): boolean {
-  const [top, second = ''] = name.split('/');
-  return top === 'gateway'
-    ? !STAYS.test(second.replace(/[. ]+$/u, ''))
-    : Object.values(DATABASES).some((each) => each === name);
+  const [top, second = '', ...below] = name.split('/');
+  if (top !== 'gateway') return Object.values(DATABASES).some((each) => each === name);
+  const meant = second.replace(/[. ]+$/u, '');
+  return !STAYS.test(meant) && !(below.length > 0 ? FILE : DIRECTORIES).test(meant);
 }
