@@ -22,11 +22,19 @@ const childrenOf = (node: Node): Node[] => Object.values(node).flat().filter(isN
 function literalsOf(node: Node): string[] {
   if (node.type === 'Literal') return typeof node['value'] === 'string' ? [node['value']] : [];
   if (node.type === 'TemplateElement') return [(node['value'] as { cooked: string }).cooked];
-  if (
-    ['CallExpression', 'MemberExpression', 'BinaryExpression', 'ConditionalExpression'].includes(node.type)
-  ) {
-    const said = node.type === 'ConditionalExpression' ? [node['consequent'], node['alternate']] : [];
-    return said.filter(isNode).flatMap(literalsOf);
+  switch (node.type) {
+    case 'MemberExpression':
+      return [];
+    case 'ConditionalExpression':
+      return [node['consequent'], node['alternate']].filter(isNode).flatMap(literalsOf);
+    case 'BinaryExpression':
+      if (node['operator'] !== '+') return [];
+      break;
+    case 'CallExpression': {
+      // `[…].join(' ')` and `'…'.trim()` say what stands before the dot.
+      const callee = node['callee'];
+      return isNode(callee) && isNode(callee['object']) ? literalsOf(callee['object']) : [];
+    }
   }
   return childrenOf(node).flatMap(literalsOf);
 }
@@ -39,6 +47,18 @@ function calls(node: Node, name: string): Node[] {
 
 /** Words of ours that only operators and programs can meet, in errors that people in chats share with them; and what an agent says. */
 const NOT_IN_CHATS = /^src\/(gateway\/schedules\/(spec|requests)|agents\/scripted\/scripted)\.ts$/;
+
+it('sees words that are put together', () => {
+  const wordsIn = (expression: string): string[] =>
+    literalsOf(parseSync('x.ts', expression, { lang: 'ts' }).program as unknown as Node).filter((each) =>
+      WORDS.test(each),
+    );
+  expect(wordsIn("'Nothing is' + ' here'")).toEqual(['Nothing is', ' here']);
+  expect(wordsIn("[`Wait for me`, other].join(' ')")).toEqual(['Wait for me']);
+  expect(
+    wordsIn("busy ? 'Wait here' : kind === 'some words' ? first['some key'] : translate('some key')"),
+  ).toEqual(['Wait here']);
+});
 
 it('takes what others have said as raw, and nothing of our own', () => {
   const found: string[] = [];
