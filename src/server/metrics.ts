@@ -52,6 +52,7 @@ export class Metrics {
   /** All gauges of one answer are read from the same moment. */
   #snapshot: OperatorSnapshot;
   #limits: OperatorQueries['limits']['result'] = [];
+  #measures: Measures | undefined;
   #registry: Promise<Registry> | undefined;
 
   constructor(operator: Operator, options: MetricsOptions = {}) {
@@ -71,6 +72,7 @@ export class Metrics {
     const registry = await this.#registry;
     this.#limits = await this.#operator.query('limits', {});
     this.#snapshot = this.#operator.snapshot();
+    this.#measures = this.#options.measures?.();
     return registry.metrics();
   }
 
@@ -133,12 +135,7 @@ export class Metrics {
     return createRegistry({
       counted: (key) => this.#counts.get(key)?.entries() ?? [],
       server: () => this.#options.server?.(),
-      measures: () => this.#options.measures?.(),
-      snapshot: () => ({
-        ...this.#snapshot,
-        limits: this.#limits,
-        measures: this.#options.measures?.(),
-      }),
+      snapshot: () => ({ ...this.#snapshot, limits: this.#limits, measures: this.#measures }),
     });
   }
 }

@@ -17,7 +17,6 @@ import {
 export interface MetricSources {
   counted(key: string): Iterable<{ readonly labels: readonly string[]; readonly count: number }>;
   server(): Readonly<ServerCounters> | undefined;
-  measures(): Measures | undefined;
   snapshot(): MetricSnapshot;
 }
 
@@ -67,7 +66,7 @@ export function createRegistry(sources: MetricSources): Registry {
         name: PREFIX + name,
         help,
         label,
-        read: () => sources.measures()?.histograms[key as keyof Measures['histograms']] ?? [],
+        read: () => sources.snapshot().measures?.histograms[key as keyof Measures['histograms']] ?? [],
       }),
     );
   return registry;

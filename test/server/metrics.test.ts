@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Histogram } from '../../src/base/histogram.ts';
 import type { GatewayEvent } from '../../src/gateway/operator/operator.ts';
 import { newCounters } from '../../src/server/counters.ts';
 import { Metrics, type MetricsOptions } from '../../src/server/metrics.ts';
@@ -33,6 +34,25 @@ describe('metrics', () => {
     expect(await read('pi_gateway_messages_total')).toEqual(expected);
     fake.emit(traffic('out'));
     expect((await read('pi_gateway_messages_total'))[1]).toMatch(/ 2$/);
+  });
+
+  it('are measured once for an answer, however many are read from it', async () => {
+    let times = 0;
+    const none: readonly (readonly [string, Histogram])[] = [];
+    const histograms = {
+      queueWait: [['slack', new Histogram([1])] as const],
+      turn: none,
+      firstToken: none,
+      modelCall: none,
+      delivery: none,
+      commit: none,
+      replay: none,
+    };
+    const measures = () => ({ histograms, waitingSince: 1_000, now: 1_000 + 1_000 * ++times });
+    const { read } = metricsOf(fakeOperator(), { measures });
+    expect(await read('pi_gateway_oldest_waiting_seconds')).toEqual(['pi_gateway_oldest_waiting_seconds 1']);
+    expect(await read('pi_gateway_queue_wait_seconds_count')).toHaveLength(1);
+    expect(times).toBe(2);
   });
 
   it('show the fullest of several limits of one person', async () => {
