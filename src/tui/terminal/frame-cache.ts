@@ -15,7 +15,12 @@ class Recent<Value> {
   #older = new Map<string, Value>();
 
   get(text: string): Value | undefined {
-    return this.#recent.get(text) ?? this.#older.get(text);
+    const recent = this.#recent.get(text);
+    if (recent !== undefined) return recent;
+    const older = this.#older.get(text);
+    // What stays on the screen is in use, whatever else comes and goes.
+    if (older !== undefined) this.set(text, older);
+    return older;
   }
 
   set(text: string, value: Value): void {

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 import {
   type InkOutputClass,
   memoized,
+  paintedCells,
+  paintedScreen,
   withNarrowText,
   withRowCache,
 } from '../../../src/tui/terminal/frame-cache.ts';
@@ -131,6 +133,18 @@ describe('frames of Ink with remembered rows', () => {
       }),
       { numRuns: tries(2_000) },
     );
+  });
+
+  it('keep a row that stays while thousands of others come and go', () => {
+    const stays = '5 Log';
+    for (let n = 0; n < 3_000; n += 1) {
+      const text = paintedScreen([stays, `line ${n}`], 20);
+      const output = new Cached({ width: 20, height: 2 });
+      output.write(0, 0, text, { transformers: [] });
+      output.get();
+    }
+    expect(paintedCells(stays)).toBe(20);
+    expect(paintedCells('line 0')).toBeUndefined();
   });
 
   it('keep a bounded number of rows', () => {
