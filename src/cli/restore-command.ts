@@ -1,8 +1,10 @@
 /** `restore <file>` and `backup verify <file>`: what works without a gateway, and without data that can be read. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { GatewayError, messageOf } from '../base/errors.ts';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { defined } from '../base/defined.ts';
+import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway } from '../compose.ts';
+import { readArchive } from '../gateway/backup/archive.ts';
 import { commitRestore, discard, isInUse, stageBackup, stageOf } from '../gateway/backup/restore.ts';
 import { backupText, verifyBackup } from '../gateway/backup/verify.ts';
 import { loadConfig } from '../gateway/config/load.ts';
@@ -10,6 +12,7 @@ import { isPlatform } from '../gateway/model.ts';
 import { type DataFolder, dataFolder } from '../store/data-folder.ts';
 import { FolderLock } from '../store/lock.ts';
 import { type Arguments, UsageError } from './arguments.ts';
+import { accessKeys } from './service/last-good.ts';
 
 export async function runVerify(args: Pick<Arguments, 'rest' | 'json'>): Promise<string> {
   const [, file] = args.rest;
@@ -44,7 +47,8 @@ export async function runRestore(
   const lock = FolderLock.acquire(folder.root);
   const inUse = isInUse(folder);
   lock.release();
-  const report = await verifyBackup(path);
+  // The whole file, before the present data are looked at; what is in the databases is checked where they are unpacked.
+  const report = await readArchive(path);
   if (inUse && !args.force)
     throw new GatewayError('data_exists', `${folder.root} holds the data of a gateway already`, {
       status: 409,
@@ -56,9 +60,22 @@ export async function runRestore(
     const manifest = await stageBackup(folder, path);
     let shared = false;
     let regained: Awaited<ReturnType<typeof settleStage>>;
+    let invalid: string | undefined;
     try {
-      shared = leaveSharedStore(stageOf(folder));
-      regained = await settleStage(stageOf(folder), report.at, since);
+      try {
+        shared = leaveSharedStore(stageOf(folder));
+        regained = await settleStage(stageOf(folder), report.at, since);
+      } catch (error) {
+        // The data are what is restored: a configuration that no start takes comes with them, and a person mends it.
+        if (!(error instanceof ConfigError)) throw error;
+        invalid = messageOf(error).replaceAll(stageOf(folder), folder.root);
+        regained = await settleStage(
+          stageOf(folder),
+          report.at,
+          since,
+          join(stageOf(folder), 'no-config.json'),
+        );
+      }
     } catch (error) {
       discard(folder);
       throw new GatewayError('restore_failed', `${path} was not restored: ${messageOf(error)}`, {
@@ -66,8 +83,19 @@ export async function runRestore(
         cause: error,
       });
     }
+    const differs = (inUse ? accessKeys(textOf(folder), textOf(dataFolder(stageOf(folder), {}))) : []).filter(
+      (key) => !shared || !key.startsWith('store.'),
+    );
     const aside = commitRestore(folder, manifest, Date.now());
-    const result = { path, at: report.at, aside, erasedAgain: since.erased, accessAgain: regained.people };
+    const result = {
+      path,
+      at: report.at,
+      aside,
+      erasedAgain: since.erased,
+      accessAgain: regained.people,
+      configDiffers: differs,
+      ...defined({ configInvalid: invalid }),
+    };
     if (args.json) return JSON.stringify({ ok: true, ...result, leftOut: report.leftOut }, null, 2);
     return [
       `restored ${folder.root} from ${path}, written ${new Date(report.at).toISOString()}.`,
@@ -90,6 +118,12 @@ export async function runRestore(
             'store.url is not in the restored configuration: the data are in files now. Set it again to copy them to an empty database.',
           ]
         : []),
+      ...(differs.length === 0
+        ? []
+        : [
+            `WARNING: config.json is different now in ${differs.join(', ')}, which may decide who has access. Compare it with ${aside}/gateway/config.json`,
+          ]),
+      ...(invalid === undefined ? [] : [`WARNING: no start takes this configuration. ${invalid}`]),
       ...report.leftOut.map((each) => `not in the backup: ${each}`),
       'Start the gateway: pi-gateway-tui',
     ].join('\n');
@@ -97,6 +131,8 @@ export async function runRestore(
     held.release();
   }
 }
+
+const textOf = ({ config }: DataFolder): string => (existsSync(config) ? readFileSync(config, 'utf8') : '');
 
 /** What is restored are files: a store elsewhere has data of its own, which must not be touched or used instead. */
 function leaveSharedStore(stage: string): boolean {
@@ -142,8 +178,14 @@ async function settleStage(
   stage: string,
   at: number,
   since: Since,
+  configFile?: string,
 ): Promise<{ readonly people: readonly Person[]; readonly badges: readonly string[] }> {
-  const running = await composeGateway({ dataDir: stage, offline: true, logLevel: 'error' });
+  const running = await composeGateway({
+    dataDir: stage,
+    offline: true,
+    logLevel: 'error',
+    ...defined({ configFile }),
+  });
   try {
     const operator = running.operator({ name: 'operator', surface: 'cli' });
     for (const { platform, userId } of since.erased) {

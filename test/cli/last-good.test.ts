@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FolderLockedError, GatewayError } from '../../src/base/errors.ts';
-import { beginStart, changedAccess } from '../../src/cli/service/last-good.ts';
+import { accessKeys, beginStart } from '../../src/cli/service/last-good.ts';
 import { dataFolder } from '../../src/store/data-folder.ts';
 
 let root: string;
@@ -91,16 +91,17 @@ describe('a start that goes back', () => {
       { proxy: 'http://old:8080' },
     ])
       expect(
-        changedAccess(JSON.stringify({ ...good, ...changed }), JSON.stringify(good)),
+        accessKeys(JSON.stringify({ ...good, ...changed }), JSON.stringify(good)),
         JSON.stringify(changed),
-      ).toBeDefined();
+      ).toHaveLength(1);
     for (const changed of [
       { port: 1 },
       { agent: { model: 'other' } },
       { platforms: { telegram: { busyMode: 'queue' } } },
       { sessions: { idleMinutes: 3 } },
     ])
-      expect(changedAccess(JSON.stringify({ ...good, ...changed }), JSON.stringify(good))).toBeUndefined();
+      expect(accessKeys(JSON.stringify({ ...good, ...changed }), JSON.stringify(good))).toEqual([]);
+    expect(accessKeys('[]', JSON.stringify(good)), 'no object is no configuration').not.toEqual([]);
   });
 
   it('keeps access that a live edit took away, also when the file is no JSON any more', () => {

@@ -33,7 +33,7 @@ describe('restore <file>', () => {
       // Kept in PostgreSQL: what is restored are files, and the store elsewhere is left alone.
       writeFileSync(folder.config, '{"port": 4100, "store": {"url": "postgres://u:p@127.0.0.1:1/none"}}');
       await operator(running).run({ type: 'backup', file });
-      rmSync(folder.config);
+      writeFileSync(folder.config, '{"port": 4200, "security": {"allowAll": false}}');
       await operator(running).run({ type: 'person.erase', platform: 'telegram', userId: '7001' });
       await operator(running).run({ type: 'revoke', platform: 'telegram', userId: '7002' });
       // A gateway that has the directory keeps it.
@@ -51,6 +51,7 @@ describe('restore <file>', () => {
       'has access again: telegram 7002. To revoke it: pi-gateway-tui revoke telegram 7002',
     );
     expect(said).not.toContain('7003');
+    expect(said).toContain('config.json is different now in security.allowAll, which may decide');
     expect(said).toContain('store.url is not in the restored configuration');
     expect(JSON.parse(readFileSync(folder.config, 'utf8'))).toEqual({ port: 4100 });
     await within(async (running) => {
@@ -73,5 +74,21 @@ describe('restore <file>', () => {
     expect(JSON.parse(blind)).toMatchObject({ ok: true, erasedAgain: [], aside: expect.any(String) });
     expect(existsSync(JSON.parse(blind).aside as string)).toBe(true);
     await within(async (running) => expect(allowed(running)).toHaveLength(3));
+  });
+
+  it('brings the data back with a configuration that no start takes, and says what is wrong with it', async () => {
+    const file = join(root, 'edited.tar.gz');
+    await within(async (running) => {
+      await operator(running).run({ type: 'allow', platform: 'telegram', userId: '7001' });
+      writeFileSync(folder.config, '{"port": "four"}'); // an edit that the running gateway refused
+      await operator(running).run({ type: 'backup', file });
+    });
+    expect(await runVerify({ rest: ['verify', file], json: false })).toContain('people 1');
+    const other = dataFolder(join(root, 'other'), {});
+    const said = await runRestore({ rest: [file], json: false, force: false }, other);
+    expect(said).toContain(`WARNING: no start takes this configuration. ${other.config}: port`);
+    expect(readFileSync(other.config, 'utf8')).toBe('{"port": "four"}');
+    writeFileSync(other.config, '{}');
+    await within(async (running) => expect(allowed(running)).toEqual(['7001']), other.root);
   });
 });

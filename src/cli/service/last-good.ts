@@ -86,7 +86,7 @@ export function beginStart(folder: DataFolder, say: (line: string) => void): Sta
   const differs = good !== undefined && good !== text;
   // A file that is not JSON says nothing about access: the newest that could be read does, with its live edits.
   const meant = isJson(text) ? text : (textAt(fileOf(folder, 'newest.json')) ?? text);
-  const refusal = reason === undefined || !differs ? undefined : changedAccess(meant, good);
+  const refusal = reason === undefined || !differs ? undefined : accessKeys(meant, good)[0];
   if (refusal !== undefined)
     say(
       `the last good configuration is not used: ${refusal} is different in it, and may decide who has access. Fix ${folder.config}`,
@@ -263,20 +263,20 @@ function noticeOf(reason: string): Notice {
 }
 
 /**
- * The first key in which the two differ, of those that may decide about access; undefined: none, or one is no JSON,
- * and nobody can say what it was to be. What ran before is then what continues.
+ * The keys in which the two differ, of those that may decide about access. None when one is no JSON, and nobody can say
+ * what it was to be: what ran before is then what continues.
  */
-export function changedAccess(now: string, good: string): string | undefined {
+export function accessKeys(now: string, good: string): string[] {
   let sides: [Map<string, unknown>, Map<string, unknown>];
   try {
     const read = (text: string): Map<string, unknown> =>
       leaves(JSON.parse(text.replace(/^\uFEFF/u, '') || '{}'));
     sides = [read(now), read(good)];
   } catch {
-    return undefined;
+    return [];
   }
   const [left, right] = sides;
-  return [...new Set([...left.keys(), ...right.keys()])].find(
+  return [...new Set([...left.keys(), ...right.keys()])].filter(
     (key) => !HARMLESS.test(key) && !isDeepStrictEqual(left.get(key), right.get(key)),
   );
 }
