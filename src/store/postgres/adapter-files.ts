@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { systemCode } from '../disk.ts';
 import type { Leadership } from './leadership.ts';
 import type { PgLink } from './link.ts';
 import { DROP_FILE, PUT_FILE } from './tables.ts';
@@ -32,7 +33,7 @@ export class AdapterFiles {
     this.#log = log;
   }
 
-  /** Before an adapter starts. Files of an earlier run of this very gateway are newer than their copies. */
+  /** Before an adapter starts. Files that are this very gateway's are newer than their copies. */
   static async begin(
     link: PgLink,
     leadership: Leadership,
@@ -42,7 +43,8 @@ export class AdapterFiles {
     const files = new AdapterFiles(link, leadership, directory, log);
     const { rows } = await link.query<{ path: string }>('SELECT path FROM pi_gateway_file');
     for (const { path } of rows) files.#stored.set(path, 'by an earlier run');
-    if (!leadership.continuesOwn) await files.#restore();
+    if (leadership.files === 'elsewhere') await files.#restore();
+    await leadership.keepFiles();
     await files.#copy();
     files.#timer = setInterval(() => {
       files.#copying ??= files
@@ -84,7 +86,6 @@ export class AdapterFiles {
       [],
       60_000,
     );
-    if (rows.length === 0) return;
     const wanted = new Set(rows.map(({ path }) => path));
     for (const path of await filesBelow(this.#directory))
       if (!wanted.has(path)) await rm(join(this.#directory, path), { force: true });
@@ -123,7 +124,11 @@ export class AdapterFiles {
 
 /** Paths of all files, relative to `directory`, with slashes. Half-written ones are left out. */
 async function filesBelow(directory: string, below = ''): Promise<string[]> {
-  const entries = await readdir(join(directory, below), { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(join(directory, below), { withFileTypes: true }).catch((error: unknown) => {
+    // What cannot be read for another reason is still there: it must not be taken for deleted.
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  });
   const found: string[] = [];
   for (const entry of entries) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`;

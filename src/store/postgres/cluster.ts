@@ -147,7 +147,12 @@ export class Cluster {
   async keepFiles(directory: string): Promise<void> {
     if (this.#leadership === undefined) throw new Error('only a leader keeps files');
     const link = new PgLink(this.#url, this.#name);
-    this.#files = await AdapterFiles.begin(link, this.#leadership, directory, this.#log);
+    try {
+      this.#files = await AdapterFiles.begin(link, this.#leadership, directory, this.#log);
+    } catch (error) {
+      link.close();
+      throw error;
+    }
   }
 
   /** Lets go; a leader has stopped everything before. */

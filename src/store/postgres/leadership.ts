@@ -23,6 +23,7 @@ interface StoredRow {
   readonly holder: string;
   readonly name: string;
   readonly backend: number;
+  readonly files: string;
 }
 
 /** Watches the row of the leader and takes it over when it may. */
@@ -65,8 +66,8 @@ export class Election {
       because: decision.reason,
       ...(row.name === '' ? {} : { after: row.name }),
     });
-    const continuesOwn = row.holder === this.#self.holder;
-    return new Leadership({ link: this.#link, term, continuesOwn, log: this.#log, clock, askedMs });
+    const files = filesAt(row.files, this.#self.holder);
+    return new Leadership({ link: this.#link, term, files, log: this.#log, clock, askedMs });
   }
 
   /**
@@ -114,11 +115,22 @@ export class Election {
   }
 }
 
+/**
+ * Where the newest files of the adapters are: in this data directory, in that of another gateway (here only as their
+ * copies in PostgreSQL), or in whichever begins first. A leader that ended before it had taken them over changes nothing.
+ */
+type FilesAt = 'here' | 'elsewhere' | 'nowhere';
+
+function filesAt(stored: string, holder: string): FilesAt {
+  if (stored === '') return 'nowhere';
+  return stored === holder ? 'here' : 'elsewhere';
+}
+
 interface LeadershipOptions {
   /** The session that holds the lock. */
   readonly link: PgLink;
   readonly term: number;
-  readonly continuesOwn: boolean;
+  readonly files: FilesAt;
   readonly log: Logger;
   readonly clock: () => number;
   /** When the term was asked for. */
@@ -128,8 +140,7 @@ interface LeadershipOptions {
 /** One term. Ends for good when another gateway has begun the next one. */
 export class Leadership {
   readonly term: number;
-  /** The leader before was an earlier run on this data directory. */
-  readonly continuesOwn: boolean;
+  readonly files: FilesAt;
   readonly #options: LeadershipOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #listeners: ((error: LeaderError) => void)[] = [];
@@ -143,7 +154,7 @@ export class Leadership {
   constructor(options: LeadershipOptions) {
     this.#options = options;
     this.term = options.term;
-    this.continuesOwn = options.continuesOwn;
+    this.files = options.files;
     this.#askedMs = options.askedMs;
     this.#generation = options.link.generation;
     this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
@@ -164,6 +175,13 @@ export class Leadership {
     if (this.#lost !== undefined) return this.#lost;
     if (maySend(this.#askedMs, this.#options.clock())) return undefined;
     return unreachable();
+  }
+
+  /** The files of the adapters are in this data directory from now on. */
+  async keepFiles(): Promise<void> {
+    const { link, term } = this.#options;
+    const { count } = await link.query('UPDATE pi_gateway_leader SET files = holder WHERE term = $1', [term]);
+    if (count === 0) throw this.lose();
   }
 
   /** The term is over: what was asked of the database proves it. */

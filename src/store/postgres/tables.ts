@@ -20,9 +20,10 @@ CREATE TABLE IF NOT EXISTS pi_gateway_leader (
   released boolean NOT NULL,
   holder text NOT NULL,
   name text NOT NULL,
-  backend integer NOT NULL
+  backend integer NOT NULL,
+  files text NOT NULL
 );
-INSERT INTO pi_gateway_leader VALUES (true, ${FORMAT}, 0, 0, true, '', '', 0) ON CONFLICT DO NOTHING;
+INSERT INTO pi_gateway_leader VALUES (true, ${FORMAT}, 0, 0, true, '', '', 0, '') ON CONFLICT DO NOTHING;
 CREATE TABLE IF NOT EXISTS pi_gateway_log (
   database text NOT NULL,
   sequence bigint NOT NULL,

@@ -1,5 +1,5 @@
 /** The store in PostgreSQL in one process: what a take-over finds, whatever the leader was doing. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,6 +124,40 @@ describe.skipIf(missing)(
       expect(await cluster.leads()).toBe(true);
       await cluster.release();
       dead.close();
+    });
+
+    it('has the files of the adapters from whoever had them last, also after a leader that never took them over', async () => {
+      const { schema, connect } = newStore();
+      const place = (name: string): string => join(root, schema, name, 'adapters');
+      const session = (name: string): string => join(place(name), 'whatsapp', 'session');
+      const lead = async (name: string): Promise<Cluster> => {
+        const cluster = await connect(name);
+        await cluster.lead();
+        return cluster;
+      };
+      for (const [name, text] of [
+        ['a', 'linked'],
+        ['b', 'of long ago'],
+      ] as const) {
+        mkdirSync(join(place(name), 'whatsapp'), { recursive: true });
+        writeFileSync(session(name), text);
+      }
+      const first = await lead('a');
+      await first.keepFiles(place('a'));
+      await first.release();
+      // It leads, and ends before it gets so far; a directory that cannot be read is not an empty one.
+      const failed = await lead('b');
+      await expect(failed.keepFiles(session('b'))).rejects.toThrow(/ENOTDIR/);
+      await failed.release();
+      const second = await lead('b');
+      await second.keepFiles(place('b'));
+      expect(readFileSync(session('b'), 'utf8')).toBe('linked');
+      rmSync(session('b'));
+      await second.release();
+      const third = await lead('a');
+      await third.keepFiles(place('a'));
+      expect(existsSync(session('a'))).toBe(false);
+      await third.release();
     });
   },
 );
