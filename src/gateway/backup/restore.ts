@@ -85,7 +85,10 @@ export function commitRestore(
   const old = replacedIn(folder, manifest.files);
   const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/gu, '');
   const fresh = replacedIn(dataFolder(stage, {}), true);
-  const plan: Plan = { aside: `${ASIDE}${stamp}`, old, fresh };
+  let aside = `${ASIDE}${stamp}`;
+  // What is kept there already would count as moved, and what is here now would be overwritten.
+  for (let n = 2; existsSync(join(folder.root, aside)); n += 1) aside = `${ASIDE}${stamp}-${n}`;
+  const plan: Plan = { aside, old, fresh };
   for (const each of ['', 'gateway']) syncDirectory(join(stage, each));
   const draft = `${planOf(folder)}.tmp`;
   const file = openSync(draft, 'wx', 0o600);
@@ -133,8 +136,8 @@ function carryOut(folder: DataFolder, { aside, old, fresh }: Plan, before = (): 
     before();
     renameSync(from, to);
   }
-  if (old.length > 0) syncDirectory(keep);
-  syncDirectory(folder.root);
+  for (const each of [keep, join(keep, 'gateway'), folder.root, join(folder.root, 'gateway')])
+    syncDirectory(each);
   for (const name of fresh) {
     const from = join(stage, name);
     if (!existsSync(from)) continue;

@@ -112,6 +112,15 @@ describe('a restore', () => {
     expect([...seen]).toEqual(['old', 'new']);
   });
 
+  it('within the same second as the one before keeps what that one brought', async () => {
+    const folder = used();
+    const now = Date.now();
+    const kept: (string | undefined)[] = [];
+    for (let i = 0; i < 2; i += 1) kept.push(commitRestore(folder, await stageBackup(folder, backup), now));
+    expect(textAt(kept[0] ?? '', 'gateway/config.json')).toBe('old');
+    expect(textAt(kept[1] ?? '', 'gateway/config.json')).toBe('{"port":1}');
+  });
+
   it('of a backup that is not whole, or while another process has the directory, changes nothing', async () => {
     const folder = used();
     const broken = join(folder.root, 'broken.tar.gz');
