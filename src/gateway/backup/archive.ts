@@ -1,5 +1,5 @@
 /** One file that holds a gateway: a compressed tar archive whose last entry lists every other one with its checksum. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync, lstatSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -53,7 +53,8 @@ export async function writeArchive(
       status: 409,
       hint: 'Give another file name, or none: then the name holds the time.',
     });
-  const partial = `${path}.partial`;
+  // Nobody else's file: what has this name already is not ours to remove.
+  const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
   const entries: Manifest['entries'] = [];
   const listed = async function* (): AsyncGenerator<TarFile> {
     for await (const file of files) {
@@ -66,7 +67,6 @@ export async function writeArchive(
     yield { name: MANIFEST, size: bytes.length, at: about.at, content: [bytes] };
   };
   try {
-    await rm(partial, { force: true });
     await pipeline(
       Readable.from(tarOf(listed())),
       createGzip({ level: 6 }),

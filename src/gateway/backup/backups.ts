@@ -79,7 +79,7 @@ export class Backups {
   daily(now: number): Promise<void> | undefined {
     const { settings } = this.#deps;
     if (!settings.backup.daily || this.#daily !== undefined || now < this.#dueAt) return this.#daily;
-    const newest = Math.max(0, ...this.#dailies().map(({ at }) => at));
+    const newest = this.#newest(now);
     const stored = this.#stored();
     if (now - newest < DAY_MS || stored === this.#copied) {
       this.#dueAt = Math.max(newest + DAY_MS, now + RETRY_MS);
@@ -139,8 +139,14 @@ export class Backups {
     }
   }
 
+  /** Of the last daily backup. One of a time to come was made while the clock was wrong, and says nothing. */
+  #newest(now: number): number {
+    const past = this.#dailies().filter(({ at }) => at <= now);
+    return Math.max(0, ...past.map(({ at }) => at));
+  }
+
   #sinceWhen(): string {
-    const newest = Math.max(0, ...this.#dailies().map(({ at }) => at));
+    const newest = this.#newest(this.#deps.clock());
     return newest === 0 ? 'the start' : new Date(newest).toISOString().slice(0, 10);
   }
 

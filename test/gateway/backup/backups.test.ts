@@ -83,6 +83,10 @@ describe('a backup', () => {
     const { message: said } = await rig.operator.run({ type: 'backup.verify', file: path });
     expect(said).toContain('is whole');
     expect(names()).toHaveLength(1);
+    const thesis = join(rig.folder, 'thesis');
+    writeFileSync(`${thesis}.partial`, 'not ours');
+    await rig.operator.run({ type: 'backup', file: thesis });
+    expect(readFileSync(`${thesis}.partial`, 'utf8')).toBe('not ours');
   });
 
   it('that was cut short, changed or filled with foreign files is refused, and says what is wrong', async () => {
@@ -131,9 +135,14 @@ describe('a backup', () => {
     rig = await Rig.start({ config: { security: { allowAll: true }, backup: { keep: 2 } } });
     await sweep();
     expect(dailies()).toEqual([]); // a start has other work
+    // Made while the clock was wrong: it must not keep every other one away until then.
+    const future = join(backups(), 'daily-20990101T000000Z.tar.gz');
+    mkdirSync(backups(), { recursive: true });
+    writeFileSync(future, '');
     await rig.skip(11 * 60_000);
     await sweep();
-    expect(dailies()).toHaveLength(1);
+    expect(dailies()).toHaveLength(2);
+    rmSync(future);
     await sweep();
     await rig.skip(2 * DAY_MS);
     await sweep();
