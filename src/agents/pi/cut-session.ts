@@ -3,7 +3,8 @@
  * a tree of lines that only grows: every entry names the one before it, and the last line is where pi goes on.
  */
 import { randomBytes } from 'node:crypto';
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
+import { openRegular } from '../../base/regular-file.ts';
 import type { CutCall, CutTurn, Resumption } from '../../gateway/agent/agent.ts';
 import {
   contentText,
@@ -168,11 +169,20 @@ function missingLines(text: string, how: Pick<Resumption, 'forget' | 'results'>,
 
 /** What was written to a session file since it was `since` bytes long; undefined: it is not what it was. */
 export async function readSince(file: string, since: number): Promise<string | undefined> {
-  const bytes = await readFile(file).catch((error: unknown) => {
+  const bytes = await bytesOf(file).catch((error: unknown) => {
     if (since === 0 && isAbsent(error)) return Buffer.alloc(0);
     return undefined;
   });
   return bytes === undefined || bytes.length < since ? undefined : bytes.subarray(since).toString('utf8');
+}
+
+async function bytesOf(file: string): Promise<Buffer> {
+  const handle = await openRegular(file);
+  try {
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
 }
 
 function isAbsent(error: unknown): boolean {

@@ -1,7 +1,6 @@
 /** What calls of a model have cost, as pi's session file has it. */
 import { createHmac } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { openRegular } from '../../base/regular-file.ts';
 import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import { isObject, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/record.ts';
 import { reportedInput } from './input-bound.ts';
@@ -46,11 +45,9 @@ export async function reportedIn(
   calls: readonly string[],
 ): Promise<ReadonlyMap<string, ModelUse>> {
   const found = new Map<string, ModelUse>();
-  // The agent may have put anything in the place of its file: a pipe would never end, and must not stop the start.
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  const handle = await openRegular(file);
   try {
-    const facts = await handle.stat();
-    if (!facts.isFile() || facts.size > MOST_BYTES) return found;
+    if ((await handle.stat()).size > MOST_BYTES) return found;
     for await (const line of handle.readLines({ autoClose: false })) {
       if (!line.includes(RESERVED_AS)) continue;
       const message = objectAt(parseRecord(line), 'message');

@@ -2,10 +2,9 @@
  * Which files the tools of a session wrote: read from pi's own record of the session, so that it holds over a restart
  * and for turns that ran long ago.
  */
-import { createReadStream } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { createInterface } from 'node:readline';
+import { openRegular } from '../../base/regular-file.ts';
 import { piPath } from '../agent/pi-path.ts';
 import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../agent/record.ts';
 import type { FileOrigin } from './file-policy.ts';
@@ -42,10 +41,14 @@ export async function toolRuns(sessionFile: string): Promise<readonly ToolRun[]>
   const open = new Map<string, Omit<ToolRun, 'endedAt' | 'failed'>>();
   const runs: ToolRun[] = [];
   try {
-    const input = createReadStream(sessionFile, { encoding: 'utf8' });
-    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const record = /"tool(?:Call|Result)"/.test(line) ? parseRecord(line) : undefined;
-      if (record?.type === 'message') take(record, open, runs);
+    const file = await openRegular(sessionFile);
+    try {
+      for await (const line of file.readLines({ autoClose: false })) {
+        const record = /"tool(?:Call|Result)"/.test(line) ? parseRecord(line) : undefined;
+        if (record?.type === 'message') take(record, open, runs);
+      }
+    } finally {
+      await file.close();
     }
   } catch {
     // Not written yet, or on another machine: nothing is known of it.

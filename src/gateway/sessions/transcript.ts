@@ -2,7 +2,7 @@
  * The transcript of a session: the lines that the store keeps, with what only pi's own session file has (tool calls, the
  * rest of long texts, what was said before lines were kept or in a terminal).
  */
-import { open } from 'node:fs/promises';
+import { openRegular } from '../../base/regular-file.ts';
 import { contentText, listAt, objectAt, parseRecord, stringAt } from '../agent/record.ts';
 import type { TranscriptEntry } from '../model.ts';
 import { isCut } from './said.ts';
@@ -63,7 +63,7 @@ function takeMessage(
 }
 
 async function tailOf(path: string): Promise<string> {
-  const file = await open(path, 'r').catch(() => undefined);
+  const file = await openRegular(path).catch(() => undefined);
   if (file === undefined) return '';
   try {
     const { size } = await file.stat();
