@@ -147,7 +147,8 @@ export function proxiedWay(settings: ProxySettings): Way {
       // types; their responses are alike.
       const body = init?.body instanceof FormData ? copied(init.body) : init?.body;
       const options = { ...init, body, dispatcher: way };
-      return (await Reflect.apply(undiciFetch, undefined, [target, options])) as unknown as Response;
+      const response: Response = await Reflect.apply(undiciFetch, undefined, [target, options]);
+      return response;
     },
   };
 }
