@@ -60,11 +60,14 @@ export function runAdapter<L extends Link>(definition: AdapterDefinition<L>): Ad
     return body(running.link, AbortSignal.any([signal, running.stopped.signal]));
   };
 
-  const stop = async (): Promise<void> => {
+  let stopping: Promise<void> = Promise.resolve();
+  /** Whoever stops a second time waits for the same end. */
+  const stop = (): Promise<void> => {
     const was = running;
     running = undefined;
     was?.stopped.abort();
-    await was?.link.stop();
+    if (was !== undefined) stopping = was.link.stop();
+    return stopping;
   };
 
   return {
@@ -74,8 +77,10 @@ export function runAdapter<L extends Link>(definition: AdapterDefinition<L>): Ad
     format,
 
     async start(host) {
-      if (running !== undefined && running.link.parked?.() !== true) return;
-      await stop();
+      if (running !== undefined) {
+        if (running.link.parked?.() !== true) return;
+        await stop();
+      }
       const stopped = new AbortController();
       const link = connect(host, stopped.signal);
       running = { link, stopped };
