@@ -220,6 +220,9 @@ export class WhatsAppServer implements PlatformServer, World {
 
   #onClient(client: ClientConnection, payload: proto.ClientPayload): void {
     this.#client = client;
+    // A pairing code belongs to the connection on which it was asked for.
+    this.#hello = undefined;
+    this.#entry = undefined;
     if (this.rejectLogins !== undefined) {
       client.send(node('failure', { reason: String(this.rejectLogins), location: 'x' }));
       client.close();
