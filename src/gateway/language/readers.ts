@@ -67,7 +67,7 @@ export class Readers {
 
   /** A person wrote: from now on their chat is answered in their language. A promise where that has to be read first. */
   heard(
-    message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender' | 'language' | 'mentioned'>,
+    message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender' | 'language'>,
   ): Promise<void> | undefined {
     const { chat, chatKind, sender } = message;
     const key = personKey(chat.platform, sender.id);
@@ -75,18 +75,23 @@ export class Readers {
     const known = this.#known(key);
     if (code !== undefined && known?.code !== code)
       remember(this.#people, key, { ...(known ?? NOTHING), code });
-    if (this.#known(key) !== undefined && (chatKind === 'dm' || message.mentioned))
+    if (chatKind === 'dm' && this.#known(key) !== undefined)
       remember(this.#chats, personKey(chat.platform, chat.chatId), key);
     const language = this.of(chat, sender);
     return isLoaded(language) ? undefined : this.#ready(language);
   }
 
-  /** A person who has access wrote: their language is known after a restart. Never rejects. */
-  async keep(message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender'>): Promise<void> {
+  /**
+   * A person who has access wrote: their language is known after a restart, and a group that they call the bot in has it.
+   * Never rejects.
+   */
+  async keep(message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender' | 'mentioned'>): Promise<void> {
     const { platform, chatId } = message.chat;
     const key = personKey(platform, message.sender.id);
     const known = this.#known(key);
     if (known === undefined) return;
+    if (message.chatKind === 'group' && message.mentioned)
+      remember(this.#chats, personKey(platform, chatId), key);
     const before = this.#kept.get(key);
     const { code, chosen } = known;
     const chat = message.chatKind === 'dm' ? chatId : before?.chat;

@@ -48,15 +48,21 @@ it('asks the person, then the configuration of chat, platform and gateway, then 
   await db.close();
 });
 
-it('answers in a group in the language of the person, and else of the last who called the bot', async () => {
+it('answers in a group in the language of the person, and else of the last with access who called the bot', async () => {
   const db = await open();
   const it = await readers(db);
-  await it.heard(by('1', 'de', 'g', 'group'));
-  await it.heard(by('2', 'ru', 'g', 'group'));
-  await it.heard({ ...by('1', 'de', 'g', 'group'), mentioned: false });
-  expect([it.of(chat('g')), it.of(chat('g'), { id: '1' }), it.of(chat('g'), { id: '9' })]).toEqual([
+  const wrote = async (message: ReturnType<typeof by>, access = true): Promise<void> => {
+    await it.heard(message);
+    if (access) await it.keep(message);
+  };
+  await wrote(by('1', 'de', 'g', 'group'));
+  await wrote(by('2', 'ru', 'g', 'group'));
+  await wrote({ ...by('1', 'de', 'g', 'group'), mentioned: false });
+  await wrote(by('3', 'zh', 'g', 'group'), false);
+  expect([it.of(chat('g')), ...['1', '3', '9'].map((id) => it.of(chat('g'), { id }))]).toEqual([
     'ru',
     'de',
+    'zh',
     'en',
   ]);
   await db.close();
