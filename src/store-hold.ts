@@ -3,7 +3,7 @@ import { systemClock } from './base/clock.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
-import { resolveSecret } from './gateway/config/secrets.ts';
+import { passwordsOf, resolveSecret } from './gateway/config/secrets.ts';
 import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
 import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
 import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
@@ -23,11 +23,7 @@ export async function storeUrl(
 ): Promise<string | undefined> {
   if (configured === undefined) return undefined;
   const url = await resolveSecret(configured, 'store.url', env);
-  redactor.add(url);
-  if (URL.canParse(url)) {
-    const { password } = new URL(url);
-    if (password !== '') for (const each of [password, decodeURIComponent(password)]) redactor.add(each);
-  }
+  for (const hidden of [url, ...passwordsOf(url)]) redactor.add(hidden);
   return url;
 }
 

@@ -2,7 +2,7 @@ import { GatewayError } from '../base/errors.ts';
 import type { Adapter } from '../gateway/adapter.ts';
 import { configKeys } from '../gateway/config/access.ts';
 import type { PlatformsConfig } from '../gateway/config/schema.ts';
-import { resolveSecret, resolveSecrets } from '../gateway/config/secrets.ts';
+import { passwordsOf, resolveSecret, resolveSecrets } from '../gateway/config/secrets.ts';
 import type { Platform } from '../gateway/model.ts';
 import { DIRECT, namesProxy, type Way } from './kit/way.ts';
 
@@ -71,11 +71,6 @@ export async function createPlatformAdapter<P extends LibraryPlatform>(
     ? (await import('./kit/proxied.ts')).proxiedWay(proxySettings)
     : DIRECT;
   return LOADERS[platform](resolved, way);
-}
-
-function passwordsOf(address: string): string[] {
-  const { password } = URL.canParse(address) ? new URL(address) : { password: '' };
-  return password === '' ? [] : [password, decodeURIComponent(password)];
 }
 
 const QUOTED = /^(["'`]).*\1$|^[\u2018\u201c\u201e].*[\u2018\u2019\u201c\u201d]$/s;

@@ -67,3 +67,19 @@ export async function resolveSecret(value: string, name: string, env: NodeJS.Pro
     });
   }
 }
+
+/** The passwords in an address, as they stand there and as they are meant: to be kept out of what is shown. */
+export function passwordsOf(address: string): string[] {
+  if (!URL.canParse(address)) return [];
+  const { password, searchParams } = new URL(address);
+  const found = [password, decoded(password), searchParams.get('password') ?? ''];
+  return [...new Set(found)].filter((each) => each !== '');
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a bare %, which whoever uses the address refuses or takes as it is
+  }
+}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   environmentName,
+  passwordsOf,
   resolveSecret,
   resolveSecrets,
   resolveTokens,
@@ -57,5 +58,16 @@ describe('the tokens of the server', () => {
         name: 'ConfigError',
         message: expect.stringContaining('tokens.1'),
       });
+  });
+});
+
+describe('the passwords of an address', () => {
+  it.each([
+    ['postgres://user:p%2Fw@host/db', ['p%2Fw', 'p/w']],
+    ['postgres://user:100%zz@host/db?password=other', ['100%zz', 'other']],
+    ['http://proxy.example:3128', []],
+    ['direct', []],
+  ])('are found as they stand there and as they are meant: %s', (address, passwords) => {
+    expect(passwordsOf(address)).toEqual(passwords);
   });
 });
