@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { pause } from '../../base/pause.ts';
 import type { Backing, DatabaseOptions } from '../backing.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { ownIdentity } from '../process-identity.ts';
@@ -108,7 +109,7 @@ export class Cluster {
         if (!this.#silent) this.#log.error('the store cannot be read', { error: messageOf(error) });
         this.#silent = true;
       }
-      await this.#pause(signal);
+      await pause(LOOK_MS, signal);
     }
     return false;
   }
@@ -203,18 +204,6 @@ export class Cluster {
       this.#control.query(`NOTIFY ${CHANNEL}`).catch(() => {}); // they look by themselves, too
     }, NOTIFY_MS);
     this.#notifying.unref();
-  }
-
-  #pause(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, LOOK_MS);
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-      signal.addEventListener('abort', done);
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { settlesWithin } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Folding } from '../backing.ts';
@@ -93,12 +94,7 @@ export class PgFolding implements Folding {
 
   async end(): Promise<void> {
     this.#stopping = true;
-    let timer: NodeJS.Timeout | undefined;
-    const grace = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, GRACE_MS);
-    });
-    await Promise.race([this.#running?.catch(() => {}), grace]); // the log still holds everything
-    clearTimeout(timer);
+    if (this.#running !== undefined) await settlesWithin(this.#running, GRACE_MS); // the log still holds everything
   }
 
   copy(target: string, moment: () => Promise<void>): Promise<void> {
