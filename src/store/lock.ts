@@ -122,9 +122,10 @@ export class FolderLock {
     return this.#lost;
   }
 
-  /** Calls `listener` once, when the lock is lost. */
+  /** Calls `listener` once, when the lock is lost: at once when it is already. */
   onLost(listener: (error: FolderLostError) => void): void {
-    this.#listeners.push(listener);
+    if (this.#lost === undefined) this.#listeners.push(listener);
+    else listener(this.#lost);
   }
 
   /**

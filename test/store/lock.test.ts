@@ -210,6 +210,11 @@ describe('a holder', () => {
       message: `this gateway no longer holds ${folder}: ${lockIn(folder)} was removed`,
     });
     expect(() => lock.check()).toThrow(lock.lost);
+    let late: unknown;
+    lock.onLost((error) => {
+      late = error;
+    });
+    expect(late).toBe(lock.lost);
     lock.release();
   });
 

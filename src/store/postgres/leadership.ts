@@ -166,8 +166,10 @@ export class Leadership {
     return this.#lost;
   }
 
+  /** Calls `listener` once, when another gateway has taken over: at once when it has already. */
   onLost(listener: (error: LeaderError) => void): void {
-    this.#listeners.push(listener);
+    if (this.#lost === undefined) this.#listeners.push(listener);
+    else listener(this.#lost);
   }
 
   /** Why nothing may be sent at present; it may be allowed again later, unless the term is over. */

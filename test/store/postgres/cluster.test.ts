@@ -159,5 +159,18 @@ describe.skipIf(missing)(
       expect(existsSync(session('a'))).toBe(false);
       await third.release();
     });
+
+    it('tells also who asks after the leadership was lost', async () => {
+      const cluster = await newStore().connect('a');
+      await cluster.lead();
+      const lost = cluster.leadership?.lose();
+      let told: unknown;
+      cluster.leadership?.onLost((error) => {
+        told = error;
+      });
+      expect(lost).toMatchObject({ code: 'leader_lost' });
+      expect(told).toBe(lost);
+      await cluster.release();
+    });
   },
 );
