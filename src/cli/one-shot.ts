@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { defined } from '../base/defined.ts';
-import { GatewayError, messageOf } from '../base/errors.ts';
+import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
 import { composeGateway, type RunningGateway } from '../compose.ts';
 import { finishRestore } from '../gateway/backup/restore.ts';
 import { PLATFORMS } from '../gateway/model.ts';
@@ -130,8 +132,26 @@ async function sessionFor(
 /** The running gateway of the data folder, or its store when none runs. */
 export async function operatorSession(args: Arguments): Promise<OperatorSession> {
   const folder = dataFolder(args.dataDir, process.env);
-  const address = await findGateway(args, folder);
-  return address === undefined ? await openOffline(args) : await openRemote(address, folder);
+  try {
+    const address = await findGateway(args, folder);
+    return address === undefined ? await openOffline(args) : await openRemote(address, folder);
+  } catch (error) {
+    if (args.command !== 'debug' || !(error instanceof ConfigError) || mayShareStore(folder)) throw error;
+    // A bug report is wanted just then: what is running answers, or the data without the configuration.
+    const address = await gatewayOfFolder(folder);
+    return address === undefined
+      ? await openOffline(args, join(folder.root, 'gateway', 'no-config.json'))
+      : await openRemote(address, folder);
+  }
+}
+
+/** Files that are opened instead of a store elsewhere would be in its way later. */
+function mayShareStore({ config }: DataFolder): boolean {
+  try {
+    return readFileSync(config, 'utf8').includes('"store"');
+  } catch {
+    return true; // nobody can say
+  }
 }
 
 interface OperatorSession {
@@ -153,12 +173,12 @@ async function servingOperator(folder: DataFolder): Promise<Operator | undefined
 }
 
 /** The store itself, without port, agent or platforms. What is decided here is carried out at the next start. */
-async function openOffline(args: Arguments): Promise<OperatorSession> {
+async function openOffline(args: Arguments, configFile?: string): Promise<OperatorSession> {
   const running: RunningGateway = await composeGateway({
     ...defined({ dataDir: args.dataDir }),
     offline: true,
     withAgent: args.command === 'doctor' && !args.noAgent,
-    ...defined({ backend: args.agent }),
+    ...defined({ backend: args.agent, configFile }),
     logLevel: args.logLevel ?? 'error',
   });
   const operator = running.operator({ name: 'operator', surface: 'cli' });

@@ -6,8 +6,10 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { arch, cpus, freemem, homedir, release, totalmem, type } from 'node:os';
 import { join, resolve } from 'node:path';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
+import { messageOf } from '../../base/errors.ts';
 import { writeArchive } from '../backup/archive.ts';
 import type { TarFile } from '../backup/tar.ts';
+import { configKeys } from '../config/access.ts';
 import type { Gateway } from '../gateway.ts';
 import type { LogLine } from '../model.ts';
 import { Redactor } from '../send/egress.ts';
@@ -36,7 +38,8 @@ const OURS =
 
 interface DebugSource {
   readonly gateway: Gateway;
-  readonly config: readonly ConfigValue[];
+  /** @throws ConfigError when config.json is invalid */
+  readonly config: () => readonly ConfigValue[];
   readonly doctor: () => Promise<string>;
   readonly metrics: (() => Promise<string>) | undefined;
   readonly env: NodeJS.ProcessEnv;
@@ -88,10 +91,10 @@ async function contents(source: DebugSource): Promise<Record<string, string>> {
   const scrub = scrubber(redactorOf(source), namesOf(gateway));
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   const attempt = async (what: () => Promise<string>): Promise<string> =>
-    what().catch((error: unknown) => `failed: ${error instanceof Error ? error.message : String(error)}`);
+    what().catch((error: unknown) => `failed: ${messageOf(error)}`);
   return {
     'versions.json': json(versions(gateway)),
-    'config.json': json(Object.fromEntries(config.map((each) => [each.key, shown(each)]))),
+    'config.json': json(configuration(config)),
     'doctor.txt': `${scrub(await attempt(doctor))}\n`,
     'status.json': json(status(gateway, scrub)),
     'decisions.json': json(
@@ -133,6 +136,18 @@ function namesOf(gateway: Gateway): string[] {
     ...gateway.refusals.flatMap(({ senderName, senderId, chatId }) => [senderName, senderId, chatId]),
     ...gateway.deps.settings.owners.flatMap(({ name, person, chat }) => [name, person, chat.chatId]),
   ].filter((name) => name !== undefined);
+}
+
+/** An invalid file is often the reason for the report: then where it is wrong, and nothing that stands there. */
+function configuration(config: DebugSource['config']): object {
+  try {
+    return Object.fromEntries(config().map((each) => [each.key, shown(each)]));
+  } catch (error) {
+    const said = messageOf(error);
+    const syntax = /is not valid JSON(?:: the error is at line \d+, column \d+)?/u.exec(said)?.[0];
+    const key = configKeys().find((each) => said.includes(`: ${each.key}: `))?.key;
+    return { invalid: syntax ?? key ?? 'see: pi-gateway-tui doctor' };
+  }
 }
 
 /** Switches, numbers and choices; of everything else only whether it is set. */

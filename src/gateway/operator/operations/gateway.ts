@@ -116,7 +116,7 @@ export const GATEWAY = [
       const path = await writeDebugBundle(
         {
           gateway,
-          config: config.values(),
+          config: () => config.values(),
           doctor: async () => (await diagnose(gateway)).message,
           metrics,
           env: { ...process.env, ...gateway.deps.env },
