@@ -157,6 +157,8 @@ describe('the service', () => {
     );
     writeFileSync(join(folder.root, 'gateway', 'config.json'), '{}');
     mkdirSync(folder.logs, { recursive: true });
+    writeFileSync(join(folder.logs, 'gateway.log'), '');
+    expect(() => runService(args('logs'), folder, machine, { ok: true })).toThrow(/there is no log yet/u);
     writeFileSync(join(folder.logs, 'service.log'), 'printed\n');
     expect(runService(args('logs'), folder, machine, { ok: true })).toBe('printed');
   });

@@ -268,8 +268,8 @@ function status(host: Host, outcome: { ok: boolean }): Done {
 function logs(host: Host, folder: DataFolder): Done {
   const found = host.log === undefined ? undefined : host.machine.run(host.log[0] ?? '', host.log.slice(1));
   if (found?.code === 0 && !/^-- No entries --$/mu.test(found.output)) return { message: found.output };
-  const file = [join(folder.logs, 'service.log'), join(folder.logs, 'gateway.log')].find((path) =>
-    existsSync(path),
+  const file = [join(folder.logs, 'service.log'), join(folder.logs, 'gateway.log')].find(
+    (path) => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0,
   );
   if (file === undefined)
     throw new GatewayError('no_log', `there is no log yet: neither the journal nor ${folder.logs} has one`, {

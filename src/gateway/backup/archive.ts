@@ -1,6 +1,6 @@
 /** One file that holds a gateway: a compressed tar archive whose last entry lists every other one with its checksum. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, lstatSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, lstatSync, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
@@ -132,6 +132,7 @@ export async function readArchive(
       status: 404,
       hint: 'The backups of a gateway are in gateway/backups of its data directory.',
     });
+  if (!statSync(path).isFile()) throw damaged(path, 'it is a directory or a device, not a file');
   const found = new Map<string, { size: number; sha256: string }>();
   const directories = new Set<string>();
   let manifest: Manifest | undefined;

@@ -1,6 +1,7 @@
 /** What the texts of the configuration have to mean: the schema names a meaning for each, and this judges it. */
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
+import { isPostgresAddress } from '../../store/postgres/link.ts';
 import { knownZone } from '../machine-zone.ts';
 import { isPlatform } from '../model.ts';
 import { type IdKind, idFault } from '../platform-ids.ts';
@@ -116,6 +117,11 @@ const RULES = {
     fits: (text) => /^#?\w{1,25}$/.test(text.trim()),
   },
   home: { expected: '<chat> or <chat>:<thread>', fits: isHome },
+  postgres: {
+    expected: 'an address such as postgres://user:password@host:5432/database, "$ENV_NAME" or "!command"',
+    fits: (text) => /^[$!]/.test(text) || isPostgresAddress(text),
+    advice: () => 'Write special characters of the password as %40 (@) or %2F (/).',
+  },
   target: {
     expected: '<platform>:<chat>[:<thread>] or home:<platform>',
     fits: (text) => does(() => parseTarget(text)),

@@ -115,11 +115,7 @@ export const StoreSchema = Type.Object({
   url: Type.Optional(
     secret(
       'Keep everything in PostgreSQL instead of files, so that a second gateway can take over: postgres://user:password@host:5432/database. See docs/standby.md.',
-      {
-        pattern: '^(\\$|!|[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]([Qq][Ll])?://)',
-        'x-pattern':
-          'an address such as postgres://user:password@host:5432/database, "$ENV_NAME" or "!command"',
-      },
+      { 'x-is': 'postgres' },
     ),
   ),
 });

@@ -15,7 +15,7 @@ export interface Statement {
 /** What a URL leads to, without who may: for people. */
 export function placeOf(url: string): string {
   try {
-    if (!isAddress(url)) return 'not an address of PostgreSQL';
+    if (!isPostgresAddress(url)) return 'not an address of PostgreSQL';
     const { hostname, port, pathname, searchParams } = new URL(url);
     const host = hostname || searchParams.get('host') || 'localhost';
     return `${host}${port === '' ? '' : `:${port}`}${pathname}`;
@@ -25,7 +25,7 @@ export function placeOf(url: string): string {
 }
 
 /** A password with a bare slash would be read as another host and path, and shown as one. */
-function isAddress(url: string): boolean {
+export function isPostgresAddress(url: string): boolean {
   if (!/^postgres(?:ql)?:\/\//iu.test(url) || !URL.canParse(url)) return false;
   return !new URL(url).pathname.includes('@');
 }
@@ -96,7 +96,7 @@ export class PgLink {
 
   async #connect(): Promise<Client> {
     const { default: pg } = await import('pg');
-    if (!isAddress(this.#url)) throw notAnAddress();
+    if (!isPostgresAddress(this.#url)) throw notAnAddress();
     let client: Client;
     try {
       client = new pg.Client({

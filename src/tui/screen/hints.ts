@@ -76,7 +76,9 @@ export function hintLine(scene: Scene): Line {
     ];
     // The keys stay as far as there is room.
     const left = columns - lineWidth(said) - 2;
-    return left < LEAST_HINTS ? said : [...said, span('  '), ...keyHints(scene, left)];
+    return left < LEAST_HINTS
+      ? said
+      : [...said, span('  '), ...keyHints(scene, left, notice.undo === undefined ? [] : ['undo'])];
   }
   return keyHints(scene, columns);
 }
@@ -91,7 +93,8 @@ function byPlace(actions: readonly Action[]): readonly Action[] {
   return actions.filter(({ hint }) => hint !== undefined).toSorted((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
 }
 
-function keyHints(scene: Scene, columns: number): Line {
+/** `said`: ids of actions that stand beside them already. */
+function keyHints(scene: Scene, columns: number, said: readonly string[] = []): Line {
   const { controller, glyphs } = scene;
   const ascii = glyphs !== UNICODE_GLYPHS;
   const mode = topMode(controller.view);
@@ -107,6 +110,7 @@ function keyHints(scene: Scene, columns: number): Line {
   const { own } = controller.bindings;
   const shown = (own.length === 0 ? HINTED : byPlace([...ACTIONS, ...own])).filter(
     (action) =>
+      !said.includes(action.id) &&
       action.scopes.some((scope) => scopes.includes(scope)) &&
       reachable(scene, action, scopes) &&
       action.disabled?.(controller) === undefined,

@@ -126,7 +126,8 @@ describe('a restore', () => {
     const broken = join(folder.root, 'broken.tar.gz');
     const bytes = readFileSync(backup);
     writeFileSync(broken, bytes.subarray(0, bytes.length / 2));
-    await expect(stageBackup(folder, broken)).rejects.toMatchObject({ code: 'backup_damaged' });
+    for (const none of [broken, folder.root])
+      await expect(stageBackup(folder, none)).rejects.toMatchObject({ code: 'backup_damaged' });
     expect(existsSync(join(folder.root, 'gateway', 'restore'))).toBe(false);
     expect(state(folder.root)).toBe('old');
     const lock = FolderLock.acquire(folder.root);

@@ -149,7 +149,7 @@ describe('the operations table', () => {
     // What changes nothing is not asked about.
     const looking = bindings.worded.filter(({ confirm }) => confirm === undefined).map(({ words }) => words);
     expect(looking).toEqual(
-      expect.arrayContaining(['person show', 'audit verify', 'limits', 'session show']),
+      expect.arrayContaining(['person show', 'audit verify', 'limits', 'session show', 'hosts']),
     );
     expect(looking).not.toContain('limits raise');
   });

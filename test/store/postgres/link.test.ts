@@ -15,9 +15,12 @@ describe('the address of a PostgreSQL store', () => {
 
   it('is checked when it is set, and not repeated', () => {
     const set = (url: string) => () => checkConfig({ store: { url } }, 'config.json');
-    expect(set('mysql://user:pass-word@host/db')).toThrow(
-      /store\.url: (?!.*pass-word).*expected an address/u,
-    );
+    for (const url of [
+      'mysql://user:pass-word@host/db',
+      'postgres://user:pass-word@host:99999/db',
+      'postgres://u:12/pass-word@host/db',
+    ])
+      expect(set(url)).toThrow(/store\.url: (?!.*pass-word).*expected an address/u);
     for (const url of ['$STORE_URL', '!pass show store', 'postgresql://user:p%2Fw@host/db'])
       expect(set(url)).not.toThrow();
     expect(placeOf('postgresql://user:p%2Fw@host:5432/db')).toBe('host:5432/db');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { frame } from '../../../src/tui/draw/frame.ts';
 import { UNICODE_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
 import { span } from '../../../src/tui/draw/line.ts';
-import { sessionView, snapshotOf } from '../fixtures.ts';
+import { pairingView, sessionView, snapshotOf } from '../fixtures.ts';
 import { harness } from '../harness.ts';
 
 describe('the last line', () => {
@@ -13,6 +13,19 @@ describe('the last line', () => {
     expect(h.text().at(-1)).toMatch(/nothing can be undone.* {2}Enter transcript.*\? help {2}q quit/u);
     expect(h.text(40, 12).at(-1)).toContain('nothing can be undone');
     for (const width of [40, 60, 80, 100, 120, 200]) expect(h.text(width, 30).at(-1)).toHaveLength(width);
+  });
+
+  it('offers once to undo what it reports', async () => {
+    const h = harness({ snapshot: snapshotOf({ pairing: [pairingView('p1', {})] }) });
+    h.press('4 a');
+    await h.settle();
+    for (const width of [120, 200])
+      expect(
+        h
+          .text(width, 30)
+          .at(-1)
+          ?.match(/u undo/gu),
+      ).toHaveLength(1);
   });
 
   it('says under `#` in the adapters why nothing is grouped', () => {

@@ -7,6 +7,7 @@ import { Id, operation } from './operation.ts';
 export const HOSTS = [
   operation({
     name: 'hosts',
+    looks: true,
     help: 'list the hosts of agent.hosts: state, turns, free places',
     params: {},
     words: [{ say: 'hosts', live: true, group: 'configuration', example: 'hosts' }],
