@@ -45,11 +45,9 @@ function answer(url: string, reason: string): { readonly status: number; readonl
   return {
     status: 503,
     body: {
-      error: {
-        code: 'standby',
-        message: reason,
-        hint: 'Use that gateway. This one takes over when it is gone.',
-      },
+      error: reason,
+      code: 'standby',
+      hint: 'Use that gateway. This one takes over when it is gone.',
     },
   };
 }

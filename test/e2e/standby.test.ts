@@ -106,7 +106,7 @@ describe.skipIf(missing)(
       });
       expect(await get(at, '/api/status')).toMatchObject({
         status: 503,
-        body: { error: { code: 'standby' } },
+        body: { error: expect.stringMatching(/ leads$/), code: 'standby', hint: expect.any(String) },
       });
       expect((await get(port, '/healthz')).body).toMatchObject({ role: 'leader' });
     });
