@@ -20,7 +20,7 @@ import { WORDS } from '../src/extension/words.ts';
 import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
-import { CHAT_COMMANDS, helpOf, type NamedCommand } from '../src/gateway/receive/commands/command-table.ts';
+import { CHAT_COMMANDS, helpOf } from '../src/gateway/receive/commands/command-table.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS, SERVER_COUNTERS } from '../src/server/metric-tables.ts';
 import { themeNamed } from '../src/tui/draw/theme.ts';
 import { keyTable } from '../src/tui/keys/key-table.ts';
@@ -232,10 +232,10 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'chat-commands': () =>
     table(
       ['Command', 'Does', 'While the agent works', 'Who'],
-      CHAT_COMMANDS.map((row: NamedCommand) => [
+      CHAT_COMMANDS.map((row) => [
         `\`/${row.name}${row.args === undefined ? '' : ` ${row.args}`}\`${(row.aliases ?? []).map((alias) => ` \`/${alias}\``).join('')}`,
         helpOf(row.name).in('en'),
-        row.midTurn ? 'at once' : 'when it is idle',
+        row.idleOnly ? 'when it is idle' : 'at once',
         row.who === 'everyone' ? 'everyone who may write' : 'people on the allowlist',
       ]),
     ),

@@ -37,8 +37,11 @@ const MADE: Readonly<Record<string, readonly string[]>> = {
 /** The code of another error that is passed on. */
 const PASSED_ON = /^(error|end|row|failure)\.(turn\.)?code$/;
 const CODE = /^[a-z]+(_[a-z]+)*$/;
-/** Makes the end of a failed turn, in files of other folders, too. */
-const FAILED_TURN: readonly [string, number] = ['failedEnd', 0];
+/** Makers that files of other folders call too: of the end of a failed turn, and of what a chat command misses. */
+const SHARED: readonly (readonly [string, number])[] = [
+  ['failedEnd', 0],
+  ['notHere', 0],
+];
 
 function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
@@ -158,7 +161,7 @@ function sources(root: string): readonly Source[] {
 
 /** Functions that get a code as a parameter and make an error with it: their names, and which parameter it is. */
 function makers({ all }: Source): ReadonlyMap<string, number> {
-  const found = new Map([FAILED_TURN]);
+  const found = new Map(SHARED);
   for (const node of all) {
     if (node.type !== 'FunctionDeclaration') continue;
     const index = listOf(node['params']).findIndex((parameter) => nameOf(parameter) === 'code');

@@ -20,8 +20,8 @@ import { isListed } from './receive/admission.ts';
 import { prepareInput } from './receive/attachments.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
 import { ChatCommands } from './receive/commands/chat-commands.ts';
-import { CHAT_COMMANDS, helpOf, inMenus, type NamedCommand } from './receive/commands/command-table.ts';
-import { createExecutor } from './receive/commands/execute.ts';
+import type { CommandCore } from './receive/commands/command.ts';
+import { execute, helpOf, inMenus } from './receive/commands/command-table.ts';
 import { Inbox } from './receive/inbox.ts';
 import { Receiver } from './receive/receiver.ts';
 import { scheduleRules } from './schedules/rules.ts';
@@ -279,6 +279,22 @@ export function createParts(
     onReopened: (request) => receiver.holdAgain(request),
     onRevoked: cutOff,
   });
+  const commandCore: CommandCore = {
+    ...core,
+    sessions,
+    conversations,
+    inbox,
+    tasks,
+    schedules,
+    usage,
+    spending,
+    search: (words, limit, within) => archive.search(words, limit, within),
+    sideQuestions,
+    answers,
+    owner: (args, message) => notify.commands.run(args, message),
+    listed,
+    prefix: prefixOf,
+  };
   const receiver: Receiver = new Receiver({
     ...cores.of('sessions', 'inbox'),
     sessions,
@@ -294,22 +310,7 @@ export function createParts(
       words,
       cwdOf: (message) => conversations.sessionOf(message)?.cwd ?? settings.agentOf(message.chat).cwd,
       passOn: (message, more) => conversations.take(message, more),
-      execute: createExecutor({
-        ...core,
-        sessions,
-        conversations,
-        inbox,
-        tasks,
-        schedules,
-        usage,
-        spending,
-        search: (words, limit, within) => archive.search(words, limit, within),
-        sideQuestions,
-        answers,
-        owner: (args, message) => notify.commands.run(args, message),
-        listed,
-        prefix: prefixOf,
-      }),
+      execute: (row, args, message) => execute(commandCore, row, args, message),
     }),
     onRefusal,
   });
@@ -323,7 +324,7 @@ export function createParts(
     deleted: (chat, messageId) => receiver.deleted(chat, messageId),
     announce: announcer(core, outbox, (targets) => chatsFor(targets, undefined)),
     onOnline: (platform) => outbox.kick(platform),
-    commands: CHAT_COMMANDS.filter((row) => inMenus(row)).map(({ name, args }: NamedCommand) => ({
+    commands: inMenus().map(({ name, args }) => ({
       name,
       help: helpOf(name).in('en'),
       ...defined({ args }),

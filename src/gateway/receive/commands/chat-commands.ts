@@ -14,14 +14,8 @@ import { errorSentence } from '../../send/error-sentence.ts';
 import type { Outbox } from '../../send/outbox.ts';
 import type { Inbox, InboxItem } from '../inbox.ts';
 import type { AgentWords } from './agent-words.ts';
-import {
-  CHAT_COMMANDS,
-  type ChatCommand,
-  type ChatCommandName,
-  commandRow,
-  type ParsedCommand,
-  parseCommand,
-} from './command-table.ts';
+import type { ChatCommand } from './command.ts';
+import { CHAT_COMMANDS, commandRow, type ParsedCommand, parseCommand } from './command-table.ts';
 
 /** Longest time a command may take: asking the agent may start it first. */
 const COMMAND_MS = 90_000;
@@ -39,7 +33,7 @@ export interface ChatCommandsDeps extends Core {
   /** Hands a message that turned out to be none of our commands to its conversation. False: there is no room. */
   readonly passOn: (message: InboundMessage, tx: (tx: Tx) => void) => Promise<boolean>;
   /** Carries a command out and returns what the chat reads, empty for nothing. A GatewayError becomes its sentence. */
-  readonly execute: (name: ChatCommandName, args: string, message: InboundMessage) => Promise<ChatText>;
+  readonly execute: (row: ChatCommand, args: string, message: InboundMessage) => Promise<ChatText>;
 }
 
 /** What reception does with a message that may be a command. */
@@ -61,20 +55,19 @@ export class ChatCommands {
     const adapter = this.#deps.adapter(message.chat.platform);
     const command = parseCommand(message.text, adapter?.capabilities.bangCommands ?? false);
     if (command === undefined && this.#deps.answers.takes(message))
-      return { name: 'answer', args: message.text.trim(), known: 'answer' };
-    return command?.known === undefined && command?.name.startsWith('skill:') ? undefined : command;
+      return { name: 'answer', args: message.text.trim(), row: commandRow('answer') };
+    return command?.row === undefined && command?.name.startsWith('skill:') ? undefined : command;
   }
 
   /** Does the message steer what already runs, or only ask about it? */
   control(message: InboundMessage): ChatCommand['control'] {
-    const known = message.edited ? undefined : this.parse(message)?.known;
-    return known === undefined ? undefined : commandRow(known).control;
+    return message.edited ? undefined : this.parse(message)?.row?.control;
   }
 
   /** Resolves when the command is durable; its answer follows through the outbox. */
   async handle(message: InboundMessage, command: ParsedCommand): Promise<Handled> {
-    const { known, args, name } = command;
-    if (known === undefined) {
+    const { row, args, name } = command;
+    if (row === undefined) {
       const { words, cwdOf } = this.#deps;
       const own = words.recall(name, cwdOf(message));
       if (own !== undefined) return { handled: false, message: { ...message, text: wordText(own, args) } };
@@ -82,10 +75,9 @@ export class ChatCommands {
       await this.#run(message, (item) => this.#ask(item, name, args));
       return { handled: true };
     }
-    if ((known === 'queue' || known === 'steer') && args !== '')
-      return { handled: false, message: { ...message, text: args }, mode: known };
-    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
-    await this.#run(message, () => this.#deps.execute(known, args, message), limit);
+    if (row.mode !== undefined && args !== '')
+      return { handled: false, message: { ...message, text: args }, mode: row.mode };
+    await this.#run(message, () => this.#deps.execute(row, args, message), limitOf(row));
     return { handled: true };
   }
 
@@ -94,11 +86,9 @@ export class ChatCommands {
    * none of ours is none here.
    */
   held(message: InboundMessage): ((item: InboxItem) => void) | undefined {
-    const command = this.parse(message);
-    const { known, args } = command ?? { known: undefined, args: '' };
-    if (known === undefined || ((known === 'queue' || known === 'steer') && args !== '')) return undefined;
-    const limit = commandRow(known).patient === true ? PATIENT_MS : COMMAND_MS;
-    return (item) => this.#begin(item, () => this.#deps.execute(known, args, message), limit);
+    const { row, args = '' } = this.parse(message) ?? {};
+    if (row === undefined || (row.mode !== undefined && args !== '')) return undefined;
+    return (item) => this.#begin(item, () => this.#deps.execute(row, args, message), limitOf(row));
   }
 
   /** Resolves when every command that was taken has its answer. */
@@ -168,6 +158,10 @@ export class ChatCommands {
     if (row !== undefined) void outbox.release(row);
     else await this.#deps.adapter(message.chat.platform)?.unanswered?.(message.chat, message.messageId);
   }
+}
+
+function limitOf({ patient }: ChatCommand): number {
+  return patient === true ? PATIENT_MS : COMMAND_MS;
 }
 
 function wordText(word: string, args: string): string {

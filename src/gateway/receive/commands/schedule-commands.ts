@@ -1,14 +1,13 @@
 /** `/every`, `/at` and `/schedules`: what a person of a chat does to schedules, their own ones only. */
 
-import type { Clock } from '../../../base/clock.ts';
 import { ChatError } from '../../language/chat-error.ts';
 import { type ChatText, joined, moment, raw, say } from '../../language/chat-text.ts';
 import type { InboundMessage, ScheduleView } from '../../model.ts';
 import { announce } from '../../schedules/announce.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../schedules/parse.ts';
 import { pausedText, type ScheduleRecord, whenText } from '../../schedules/schedule-record.ts';
-import type { Schedules } from '../../schedules/schedules.ts';
 import { statusText } from '../../tasks/task-record.ts';
+import { type CommandCore, command, notHere } from './command.ts';
 
 const USAGE = '/schedules pause|resume|run|remove <id>';
 const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'list'>> = {
@@ -24,53 +23,62 @@ const VERBS: Readonly<Record<string, 'pause' | 'resume' | 'run' | 'remove' | 'li
   all: 'list',
 };
 
-export function createScheduleCommands({
-  schedules,
-  clock,
-}: {
-  readonly schedules: Schedules;
-  readonly clock: Clock;
-}) {
-  async function add(
-    args: string,
-    message: InboundMessage,
-    parse: (text: string, zone: string, now: number) => ParsedSchedule,
-  ): Promise<ChatText> {
-    const now = clock();
-    const schedule = await schedules.add({
-      parsed: parse(args, schedules.zone, now),
-      source: 'chat',
-      chat: message.chat,
-      chatKind: message.chatKind,
-      senderId: message.sender.id,
-      senderName: message.sender.name,
-    });
-    return joined([announce(schedule, now), say('schedule.listsYours')], ' ');
-  }
+async function add(
+  { schedules, clock }: CommandCore,
+  args: string,
+  message: InboundMessage,
+  parse: (text: string, zone: string, now: number) => ParsedSchedule,
+): Promise<ChatText> {
+  const now = clock();
+  const schedule = await schedules.add({
+    parsed: parse(args, schedules.zone, now),
+    source: 'chat',
+    chat: message.chat,
+    chatKind: message.chatKind,
+    senderId: message.sender.id,
+    senderName: message.sender.name,
+  });
+  return joined([announce(schedule, now), say('schedule.listsYours')], ' ');
+}
 
-  /** Those that this person made in this chat, the next one first. */
-  function own({ chat, sender }: InboundMessage): ScheduleRecord[] {
-    const ids = new Set([sender.id, ...(sender.aliases ?? [])]);
-    return schedules
-      .list()
-      .filter(
-        (each) =>
-          each.chat?.platform === chat.platform &&
-          each.chat.chatId === chat.chatId &&
-          each.senderId !== undefined &&
-          ids.has(each.senderId),
-      )
-      .sort((a, b) => (a.nextRunAt ?? Infinity) - (b.nextRunAt ?? Infinity));
-  }
+/** Those that this person made in this chat, the next one first. */
+function own({ schedules }: CommandCore, { chat, sender }: InboundMessage): ScheduleRecord[] {
+  const ids = new Set([sender.id, ...(sender.aliases ?? [])]);
+  return schedules
+    .list()
+    .filter(
+      (each) =>
+        each.chat?.platform === chat.platform &&
+        each.chat.chatId === chat.chatId &&
+        each.senderId !== undefined &&
+        ids.has(each.senderId),
+    )
+    .sort((a, b) => (a.nextRunAt ?? Infinity) - (b.nextRunAt ?? Infinity));
+}
 
-  return {
-    every: (args: string, message: InboundMessage) => add(args, message, parseEvery),
-    at: (args: string, message: InboundMessage) => add(args, message, parseAt),
-    async schedules(args: string, message: InboundMessage): Promise<ChatText> {
+export const SCHEDULE_COMMANDS = [
+  command({
+    name: 'every',
+    args: '<when> <text>',
+    who: 'listed',
+    run: (core, args, message) => add(core, args, message, parseEvery),
+  }),
+  command({
+    name: 'at',
+    args: '<when> <text>',
+    who: 'listed',
+    run: (core, args, message) => add(core, args, message, parseAt),
+  }),
+  command({
+    name: 'schedules',
+    args: '[pause|resume|run|remove <id>]',
+    who: 'listed',
+    async run(core, args, message) {
+      const { schedules, clock } = core;
       const [word = 'list', id, ...more] = args.split(/\s+/).filter((each) => each !== '');
       const verb = VERBS[word.toLowerCase()];
       if (verb === 'list') {
-        const shown = own(message).filter(
+        const shown = own(core, message).filter(
           ({ endedAt }) => word.toLowerCase() === 'all' || endedAt === undefined,
         );
         if (shown.length === 0) return say('schedule.none');
@@ -81,12 +89,9 @@ export function createScheduleCommands({
       }
       if (verb === undefined || id === undefined || more.length > 0)
         throw new ChatError('bad_schedule', say('schedule.notUnderstood'), { status: 400, hint: raw(USAGE) });
-      const mine = own(message).find((each) => each.id === id.toLowerCase());
+      const mine = own(core, message).find((each) => each.id === id.toLowerCase());
       if (mine === undefined)
-        throw new ChatError('schedule_not_found', say('schedule.notFound', { id }), {
-          status: 404,
-          hint: say('schedule.listsYours'),
-        });
+        notHere('schedule_not_found', say('schedule.notFound', { id }), say('schedule.listsYours'));
       switch (verb) {
         case 'pause':
           await schedules.pause(mine.id);
@@ -100,8 +105,8 @@ export function createScheduleCommands({
           return say('schedule.removed', { id: mine.id });
       }
     },
-  };
-}
+  }),
+] as const;
 
 function line(view: ScheduleView, when: ChatText): ChatText {
   const { id, timezone, prompt, nextRunAt, state, pauseReason, lastStatus } = view;
