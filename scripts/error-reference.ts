@@ -120,6 +120,7 @@ const WRITTEN: Readonly<Record<string, { readonly cause?: string; readonly fix?:
     cause: 'no session has that id',
     fix: 'List them with `pi-gateway-tui sessions`, or `/sessions` in the chat.',
   },
+  standby: { cause: 'this gateway is a standby; the message names the one that leads' },
   storage_closed: { fix: 'Start the gateway again: it was stopping.' },
   storage_sql: { cause: 'the database refused a statement' },
   thinking_unknown: { fix: 'Choose one of the levels that the message lists.' },
