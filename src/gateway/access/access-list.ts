@@ -52,13 +52,20 @@ export class AccessList {
     await this.letIn(entry, [], actor, 'allow');
   }
 
-  /** Somebody on the list is called otherwise now. Nothing is decided by a name. */
-  async rename(platform: Platform, sender: Sender): Promise<void> {
+  /**
+   * Somebody who is listed has written: all ids of theirs belong together from now on, so that a word of the operator
+   * about one of them is a word about all. Their name may be new; nothing is decided by a name.
+   */
+  async wrote(platform: Platform, sender: Sender): Promise<void> {
     const { db, people, events } = this.#deps;
+    const ids = people.recognize(platform, sender);
     const entry = people.renamed(platform, sender);
-    if (entry === undefined) return;
-    await db.write((tx) => people.rename(tx, entry));
-    if (people.rememberRenamed(entry)) events.emit({ type: 'allowlist', entry });
+    if (entry === undefined && ids.length === 0) return;
+    await db.write((tx) => {
+      people.storeIds(tx, ids);
+      if (entry !== undefined) people.rename(tx, entry);
+    });
+    if (entry !== undefined && people.rememberRenamed(entry)) events.emit({ type: 'allowlist', entry });
   }
 
   /** Every id of a person goes, at once. */

@@ -12,6 +12,13 @@ interface Blocked {
   readonly person: string;
 }
 
+/** Another id of a person. */
+interface Known {
+  readonly platform: Platform;
+  readonly alias: string;
+  readonly person: string;
+}
+
 /** Who may speak and who is never heard. Memory mirrors the store; what bars somebody is in force before it is stored. */
 export class People {
   readonly #allowed = new Map<string, AllowlistView>();
@@ -111,17 +118,37 @@ export class People {
     return true;
   }
 
+  /**
+   * Somebody who may speak has written under these ids: from now on they are one person, whichever of them an operator
+   * names. In memory at once; returns what is new, for `storeIds`.
+   */
+  recognize(platform: Platform, sender: Sender): readonly Known[] {
+    const ids = idsOf(sender);
+    const entry = ids.map((id) => this.find(platform, id)).find((each) => each !== undefined);
+    const person = entry?.userId ?? sender.id;
+    const fresh = ids.filter((id) => id !== person && this.#aliases.get(personKey(platform, id)) !== person);
+    for (const id of fresh) this.#aliases.set(personKey(platform, id), person);
+    return fresh.map((alias) => ({ platform, alias, person }));
+  }
+
+  storeIds(tx: Tx, known: readonly Known[]): void {
+    for (const { platform, alias, person } of known)
+      tx.run('INSERT OR REPLACE INTO aliases (platform, alias, user_id) VALUES (?,?,?)', [
+        platform,
+        alias,
+        person,
+      ]);
+  }
+
   allow(tx: Tx, entry: AllowlistView, aliases: readonly string[]): void {
     tx.run(
       `INSERT OR REPLACE INTO allowlist (platform, user_id, name, note, origin, added_at) VALUES (?,?,?,?,?,?)`,
       [entry.platform, entry.userId, entry.name, entry.note ?? null, entry.origin, entry.addedAt],
     );
-    for (const alias of aliases)
-      tx.run('INSERT OR REPLACE INTO aliases (platform, alias, user_id) VALUES (?,?,?)', [
-        entry.platform,
-        alias,
-        entry.userId,
-      ]);
+    this.storeIds(
+      tx,
+      aliases.map((alias) => ({ platform: entry.platform, alias, person: entry.userId })),
+    );
     this.unblock(tx, entry.platform, [entry.userId, ...aliases]);
   }
 

@@ -19,7 +19,7 @@ import { duplicateId, findPrompt } from '../prompts.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Conversations } from '../turns/conversations.ts';
-import { type Admission, admit } from './admission.ts';
+import { type Admission, admit, isListed } from './admission.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
 import { GroupMemory } from './group-memory.ts';
@@ -335,13 +335,16 @@ export class Receiver {
   }
 
   async #called(called: InboundMessage): Promise<void> {
+    const { access, settings, log } = this.#deps;
+    const { platform } = called.chat;
+    // Whoever is only let in by an open chat is nobody to remember.
+    if (access.people.isAllowed(platform, called.sender) || isListed(settings.chats(platform), called))
+      access.list
+        .wrote(platform, called.sender)
+        .catch((error: unknown) => log.warn('a name or id was not stored', { error: messageOf(error) }));
     const { pieces, message } = this.#groups.called(called, this.#deps.clock());
     for (const piece of pieces) await this.#intake.take(piece);
     await this.#intake.take(message);
-    const { access, log } = this.#deps;
-    access.list
-      .rename(message.chat.platform, message.sender)
-      .catch((error: unknown) => log.warn('a new name was not stored', { error: messageOf(error) }));
   }
 
   /** Nothing was stored. A program hears of it as an error; a person gets one sentence. */

@@ -9,7 +9,7 @@ import type { SchedulesDeps } from './deps.ts';
 import type { ScheduleRecord } from './schedule-record.ts';
 
 export interface ScheduleRulesDeps extends Pick<Core, 'settings'> {
-  readonly people: () => Pick<People, 'isAllowed' | 'isBlocked'>;
+  readonly people: () => Pick<People, 'idsFor' | 'isAllowed' | 'isBlocked'>;
   /** Is the sender on the allowlist, and not merely let in by an open chat? */
   readonly listed: (message: Pick<InboundMessage, 'chat' | 'sender'>) => boolean;
   readonly conversations: Pick<Conversations, 'sessionOfChat'>;
@@ -37,12 +37,14 @@ export function scheduleRules(deps: ScheduleRulesDeps): Pick<SchedulesDeps, 'may
 function mayRun(
   { chat, chatKind, senderId, senderName }: ScheduleRecord,
   settings: Settings,
-  people: Pick<People, 'isAllowed' | 'isBlocked'>,
+  people: Pick<People, 'idsFor' | 'isAllowed' | 'isBlocked'>,
   listed: ScheduleRulesDeps['listed'],
 ): boolean {
   if (chat === undefined || senderId === undefined) return true;
-  const sender: Sender = { id: senderId, name: senderName ?? senderId };
   const platform: Platform = chat.platform;
+  // They may be listed under another id than the one under which they write.
+  const aliases = people.idsFor(platform, senderId);
+  const sender: Sender = { id: senderId, aliases, name: senderName ?? senderId };
   const verdict = admit({
     message: {
       dedupeKey: '',

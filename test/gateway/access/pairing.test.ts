@@ -375,6 +375,39 @@ describe('revoking', () => {
     ).rejects.toMatchObject({ code: 'not_allowed' });
   });
 
+  it.each(['7001', '7009'])(
+    'by %s ends what somebody does who is listed under one id and writes under another',
+    async (named) => {
+      await rig.operator.run({ type: 'allow', platform: 'telegram', userId: '7009' });
+      const also = { aliases: ['7009'] };
+      await write(ADA, '/bg [hang]', also);
+      rig = await rig.restart();
+      await write(ADA, '[hang]', also);
+      await write(ADA, 'waiting', also);
+      await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: named });
+      await rig.pass(100);
+      expect(rig.gateway.conversations.views()[0]).toMatchObject({ state: 'idle', waiting: 0 });
+      expect(rig.gateway.tasks.list().filter(({ completedAt }) => completedAt === undefined)).toEqual([]);
+      expect(rig.gateway.access.people.list()).toEqual([]);
+      await write(ADA, 'still there?', also);
+      expect(rig.texts().filter((text) => text.includes('still there'))).toEqual([]);
+    },
+  );
+
+  it('says what still gives somebody access, and a schedule of theirs runs', async () => {
+    await rig.stop();
+    rig.remove();
+    rig = await Rig.start({ config: { platforms: { telegram: { allowFrom: ['7009'] } } } });
+    await write(ADA, '/every 30m look', { aliases: ['7009'] });
+    await rig.pass(31 * MINUTE);
+    expect(rig.gateway.tasks.list()).toMatchObject([{ status: 'succeeded' }]);
+    const revoke = () => rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });
+    const why = 'still has access: platforms.telegram.allowFrom names 7009';
+    await expect(revoke()).rejects.toThrow(why.replace('still ', ''));
+    await rig.operator.run({ type: 'allow', platform: 'telegram', userId: ADA });
+    expect((await revoke()).message).toContain(why);
+  });
+
   it('closes an open request, in silence', async () => {
     await write(ADA);
     await rig.operator.run({ type: 'revoke', platform: 'telegram', userId: ADA });

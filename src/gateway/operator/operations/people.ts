@@ -1,6 +1,9 @@
 /** What an operator decides about people: pairing requests, the allowlist, blocked senders. */
 import { Type } from 'typebox';
+import { GatewayError } from '../../../base/errors.ts';
 import type { PairingRequest } from '../../access/pairing-request.ts';
+import type { Settings } from '../../config/settings.ts';
+import type { Platform } from '../../model.ts';
 import type { PersonView } from '../../personal-data/erasures.ts';
 import type { CommandResult } from '../operator.ts';
 import { isQuestionName, requestNamed, type Seen } from './names.ts';
@@ -41,6 +44,16 @@ function personText({ platform, userId, ids, names, goes, stays }: PersonView): 
     ...goes.map((line) => `- ${line}`),
     ...(stays.length === 0 ? [] : ['Stays after "person erase":', ...stays.map((line) => `- ${line}`)]),
   ].join('\n');
+}
+
+/** What gives a person access to direct messages whoever is on the allowlist; undefined: nothing does. */
+function openFor(settings: Settings, platform: Platform, ids: readonly string[]): string | undefined {
+  const { dmPolicy, allowFrom } = settings.chats(platform);
+  const named = allowFrom.filter((id) => ids.includes(id));
+  if (dmPolicy === 'disabled') return undefined;
+  if (named.length > 0) return `platforms.${platform}.allowFrom names ${named.join(', ')}`;
+  if (settings.allowAll) return 'security.allowAll is on';
+  return dmPolicy === 'open' ? `platforms.${platform}.dmPolicy is "open"` : undefined;
 }
 
 /** The access rules write their own lines of the audit: chats decide too. */
@@ -176,8 +189,23 @@ export const PEOPLE = [
     http: 'DELETE /api/allowlist/:platform/:userId',
     words: [{ say: 'revoke <platform> <user-id>', group: 'access', example: 'revoke telegram 81234' }],
     async run({ gateway }, { platform, userId }, actor) {
-      await gateway.access.revoke(platform, userId, actor);
-      return { message: `${platform} ${userId} no longer has access` };
+      const { access, deps } = gateway;
+      const open = openFor(deps.settings, platform, access.people.idsFor(platform, userId));
+      const hint = `Change that key, or block the user: block ${platform} ${userId}`;
+      await access.revoke(platform, userId, actor).catch((error: unknown) => {
+        if (open === undefined || !(error instanceof GatewayError) || error.code !== 'not_allowed')
+          throw error;
+        throw new GatewayError('not_allowed', `${error.message}, but has access: ${open}`, {
+          status: 404,
+          hint,
+        });
+      });
+      return {
+        message:
+          open === undefined
+            ? `${platform} ${userId} no longer has access`
+            : `${platform} ${userId} is off the allowlist, but still has access: ${open}. ${hint}`,
+      };
     },
   }),
   operation({
