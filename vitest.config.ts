@@ -60,6 +60,8 @@ const common = {
   testTimeout: 30_000,
   hookTimeout: 30_000,
   pool: 'forks',
+  // One second, the default, is a matter of luck on a busy machine.
+  expect: { poll: { timeout: 15_000, interval: 20 } },
   // Real processes, sockets and terminals on a shared machine: one more try there, none at a developer's desk.
   retry: process.env['CI'] ? 1 : 0,
 } as const;

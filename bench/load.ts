@@ -3,11 +3,14 @@
  *
  *     node bench/load.ts [minutes, default 4] [messages a second, default 40] [people, default 200] [checkout, default this]
  *
- * Prints the resident memory every 15 s, and how it grew over the second half: what an hour would add at that rate.
+ * Prints the resident memory every 15 s, and how it grew over the second half: what an hour would add at that rate. With
+ * one person it is the worst that a person with access can do: texts of 900 KB, at the default rate limit.
+ *
+ *     node bench/load.ts 10 2 1
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,7 +24,8 @@ const root = mkdtempSync(join(tmpdir(), 'bench-load-'));
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 mkdirSync(join(root, 'gateway'), { mode: 0o700 });
-const config = { security: { allowAll: true, rateLimit: { maxRequests: 100_000, windowMs: 60_000 } } };
+const security = people === 1 ? {} : { rateLimit: { maxRequests: 100_000, windowMs: 60_000 } };
+const config = { security: { allowAll: true, ...security } };
 writeFileSync(join(root, 'gateway', 'config.json'), JSON.stringify(config), { mode: 0o600 });
 const child = spawn(
   process.execPath,
@@ -50,8 +54,17 @@ async function connect(port: number): Promise<WebSocket> {
 
 /** Every length up to the longest text that is kept after its answer: half of them short, as people write. */
 function message(n: number): string {
+  if (people === 1)
+    return `${n} `.padEnd(900_000, `${n}${'what is wrong? '.replaceAll(' ', '-').repeat(60)} `);
   const length = n % 2 === 0 ? 20 + (n % 200) : 500 + ((n * 7919) % 15_400);
   return `${n} `.padEnd(length, 'what is wrong with the build of this branch? ');
+}
+
+/** What the data directory takes on the disk, in MB. */
+function disk(): number {
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const size = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  return files.reduce((sum, { parentPath, name }) => sum + size(join(parentPath, name)), 0) / 1e6;
 }
 
 /** Growth in MB a minute: the line through the points of the second half. */
@@ -88,7 +101,7 @@ try {
       if (elapsed >= samples.length * 3) samples.push({ minute: elapsed / 60, mb: memory('VmRSS') });
       if (elapsed >= shown * 15) {
         print(
-          `${elapsed.toFixed(0).padStart(5)} s  ${samples.at(-1)?.mb.toFixed(0)} MB  ${sent} sent, ${answered} answered, ${refused} refused`,
+          `${elapsed.toFixed(0).padStart(5)} s  ${samples.at(-1)?.mb.toFixed(0)} MB  ${sent} sent, ${answered} answered, ${refused} refused, ${disk().toFixed(0)} MB on disk`,
         );
         shown += 1;
       }

@@ -1,5 +1,5 @@
 import type { ExtensionContext } from '@earendil-works/pi-coding-agent';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
 import { BoundTerminal } from '../../src/extension/bound-terminal.ts';
 import type { Report } from '../../src/gateway/bindings/wire.ts';
@@ -51,7 +51,7 @@ it('ends what waits for a report that the gateway of another version refuses, an
   const link = { operator: async () => ({ run }) as unknown as Operator };
   const bound = new BoundTerminal(pi, ctx, link, state, () => {});
   bound.start();
-  await vi.waitFor(() => expect(sent).toEqual(['do it']));
+  await expect.poll(() => sent).toEqual(['do it']);
   bound.messageStarted({ role: 'user', content: 'do it' });
   await bound.request();
   const event = {
@@ -65,13 +65,9 @@ it('ends what waits for a report that the gateway of another version refuses, an
     reason: 'Not approved: the chat could not be asked.',
   });
   bound.settled();
-  await vi.waitFor(() =>
-    expect(taken.at(-1)).toMatchObject({
-      type: 'end',
-      run: 'r1',
-      end: { status: 'failed', reachedModel: true },
-    }),
-  );
+  await expect
+    .poll(() => taken.at(-1))
+    .toMatchObject({ type: 'end', run: 'r1', end: { status: 'failed', reachedModel: true } });
   expect(taken.map(({ type }) => type)).toEqual(['event', 'asked', 'end']);
   expect(notices).toEqual([
     expect.stringContaining('"ask" is not known here'),

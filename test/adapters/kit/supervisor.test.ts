@@ -29,7 +29,7 @@ describe('the supervisor', () => {
       throw new Error('refused');
     });
     supervisor.start();
-    await vi.waitFor(() => expect(runs).toBeGreaterThan(5));
+    await expect.poll(() => runs).toBeGreaterThan(5);
     await supervisor.stop();
     expect(seen.some((h) => h.state === 'reconnecting' && (h.transport.attempt ?? 0) >= 5)).toBe(true);
     expect(seen.at(-1)?.state).toBe('stopped');
@@ -42,7 +42,7 @@ describe('the supervisor', () => {
       throw new ParkedError('token revoked', 'Create a new token.', 'revoked');
     });
     supervisor.start();
-    await vi.waitFor(() => expect(health.state).toBe('parked'));
+    await expect.poll(() => health.state).toBe('parked');
     expect(runs).toBe(1);
     expect(health.current()).toMatchObject({ authorisation: 'revoked', nextStep: 'Create a new token.' });
     await supervisor.stop();
@@ -55,7 +55,7 @@ describe('the supervisor', () => {
       throw new RetryAfterError('slow down', 60_000);
     });
     supervisor.start();
-    await vi.waitFor(() => expect(health.state).toBe('reconnecting'));
+    await expect.poll(() => health.state).toBe('reconnecting');
     await supervisor.stop();
     expect(runs).toBe(1);
   });
@@ -69,7 +69,7 @@ describe('the supervisor', () => {
         }),
     );
     supervisor.start();
-    await vi.waitFor(() => expect(health.state).toBe('connected'));
+    await expect.poll(() => health.state).toBe('connected');
     await supervisor.stop();
     expect(health.current().transport.alive).toBe(false);
   });

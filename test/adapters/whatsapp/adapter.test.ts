@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { loadBaileys } from '../../../src/adapters/whatsapp/baileys.ts';
 import { BAILEYS_VERSION, createWhatsAppAdapter } from '../../../src/adapters/whatsapp/definition.ts';
 import { RecordingHost } from '../contract.ts';
@@ -22,7 +22,7 @@ describe('the adapter', () => {
     const adapter = createWhatsAppAdapter({}, { load });
     const recording = await host();
     await adapter.start(recording);
-    await vi.waitFor(() => expect(recording.current?.state).toBe('parked'));
+    await expect.poll(() => recording.current?.state).toBe('parked');
     expect(recording.current?.detail).toBe('the package baileys is not installed');
     expect(recording.current?.nextStep).toMatch(/^Run: npm install --prefix ".*packages" baileys@/);
     expect(await adapter.check?.(AbortSignal.timeout(5000))).toMatchObject({ ok: false });
@@ -63,7 +63,7 @@ describe('the adapter', () => {
     const sessionPath = join(recording.stateDir, 'elsewhere');
     const adapter = createWhatsAppAdapter({ url: 'ws://127.0.0.1:1/ws/chat', sessionPath });
     await adapter.start(recording);
-    await vi.waitFor(() => expect(recording.current?.state).toBe('reconnecting'));
+    await expect.poll(() => recording.current?.state).toBe('reconnecting');
     await adapter.stop();
     expect((await readFile(join(sessionPath, 'session.log'))).length).toBeGreaterThan(0);
   });

@@ -53,8 +53,8 @@ describe('the intake', () => {
     expect(accepted).toEqual(['b1']);
     expect(intake.waiting).toBe(2);
     full = false;
-    await vi.waitFor(() => expect(accepted).toEqual(['b1', 'a1', 'a2']));
-    await vi.waitFor(() => expect(removed).toEqual(['3', '1', '2']));
+    await expect.poll(() => accepted).toEqual(['b1', 'a1', 'a2']);
+    await expect.poll(() => removed).toEqual(['3', '1', '2']);
     expect(intake.waiting).toBe(0);
   });
 
@@ -65,7 +65,7 @@ describe('the intake', () => {
       ['2', message('a', 'left 2')],
     ]);
     await intake.offer('3', message('a', 'new'));
-    await vi.waitFor(() => expect(accepted).toEqual(['left 1', 'left 2', 'new']));
+    await expect.poll(() => accepted).toEqual(['left 1', 'left 2', 'new']);
   });
 
   it('offers nothing more once it is stopped', async () => {

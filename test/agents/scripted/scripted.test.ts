@@ -125,7 +125,7 @@ describe('scripted agent', () => {
   it.each(['[hang]', '[sleep 60000]'])('settles at once as aborted during %s', async (text) => {
     const conversation = open();
     const turn = startTurn(conversation, text);
-    await vi.waitFor(() => expect(typesOf(turn.events)).toContain('started'));
+    await expect.poll(() => typesOf(turn.events)).toContain('started');
     turn.abort();
     expect(await turn.end).toEqual({ status: 'aborted' });
     expect(await conversation.steer(inputOf('late'))).toBe(false);
@@ -167,7 +167,7 @@ describe('scripted agent', () => {
     const conversation = open();
     expect(await conversation.steer(inputOf('early'))).toBe(false);
     const turn = startTurn(conversation, '[hang]');
-    await vi.waitFor(() => expect(turn.events).not.toEqual([]));
+    await expect.poll(() => turn.events).not.toEqual([]);
     expect(await conversation.steer(inputOf('waiting'))).toBe(true);
     turn.abort();
     expect(await turn.end).toEqual({ status: 'aborted' });
@@ -177,7 +177,7 @@ describe('scripted agent', () => {
   it('ends running turns when it is stopped', async () => {
     const agent = createScriptedAgent();
     const turn = startTurn(agent.open(spec), '[hang]');
-    await vi.waitFor(() => expect(turn.events).not.toEqual([]));
+    await expect.poll(() => turn.events).not.toEqual([]);
     await agent.stop();
     expect(await turn.end).toMatchObject({ status: 'failed', code: 'agent_stopped', reachedModel: true });
   });
