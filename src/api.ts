@@ -45,10 +45,14 @@ export type {
   ChatRef,
   Platform,
   ScheduleView,
-  SessionView,
   TaskView,
 } from './gateway/model.ts';
-export type { Operator, OperatorCommand, OperatorSnapshot } from './gateway/operator/operator.ts';
+export type {
+  Operator,
+  OperatorCommand,
+  OperatorSnapshot,
+  SessionView,
+} from './gateway/operator/operator.ts';
 
 export interface StartGatewayOptions {
   /** TCP port; 0 takes a free one. Default: the configuration's, else 3847. */

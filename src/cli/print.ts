@@ -4,14 +4,18 @@ import type {
   DialogView,
   PairingView,
   ScheduleView,
-  SessionView,
   TaskStep,
   TaskView,
   TranscriptEntry,
   UsageTotal,
 } from '../gateway/model.ts';
 import { rowName } from '../gateway/operator/operations/names.ts';
-import type { ConfigValue, OperatorQueries, OperatorSnapshot } from '../gateway/operator/operator.ts';
+import type {
+  ConfigValue,
+  OperatorQueries,
+  OperatorSnapshot,
+  SessionView,
+} from '../gateway/operator/operator.ts';
 import { bar } from '../gateway/spending/wording.ts';
 import { wrap } from '../tui/draw/cells.ts';
 import { oneLine } from './output.ts';

@@ -14,12 +14,11 @@ import type {
   Platform,
   RefusalView,
   ScheduleView,
-  SessionView,
   TaskView,
   TranscriptEntry,
 } from './model.ts';
-
 import type { Notice } from './notify/notice.ts';
+import type { SessionView } from './sessions/session-view.ts';
 
 /** What a turn shows while it runs; also the `event` frames of the WebSocket. */
 export type TurnEvent =

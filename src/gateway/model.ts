@@ -155,41 +155,13 @@ export interface AdapterView extends AdapterHealth {
 export type SessionState = 'idle' | 'running' | 'queued' | 'paused' | 'ended';
 
 /** The session of pi that a chat is bound to: one that is open in a terminal, or one that the gateway works in. */
-interface BoundView {
+export interface BoundView {
   readonly to: 'terminal' | 'session';
   /** pi's own id of the session. */
   readonly piSession?: string;
   readonly file?: string;
   /** Where the terminal works. */
   readonly cwd?: string;
-}
-
-export interface SessionView {
-  readonly id: string;
-  readonly chat: ChatRef;
-  readonly chatKind: ChatKind;
-  readonly senderId: string;
-  readonly senderName: string;
-  readonly chatName?: string;
-  readonly title: string;
-  readonly state: SessionState;
-  /** Messages waiting behind the running turn. */
-  readonly waiting: number;
-  readonly createdAt: number;
-  readonly lastUserAt: number;
-  readonly endedAt?: number;
-  readonly endReason?: string;
-  /** First words of the message being worked on. */
-  readonly current?: string;
-  /** What the agent does before it goes on with that. */
-  readonly doing?: 'starting' | 'compacting';
-  /** The host of `agent.hosts` on which it lives. */
-  readonly host?: string;
-  readonly turns: number;
-  readonly model?: string;
-  /** The last turn did not end with an answer; gone with the next answer. */
-  readonly lastFailure?: { readonly at: number; readonly reason: string };
-  readonly bound?: BoundView;
 }
 
 export interface UsageTotal {

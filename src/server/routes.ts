@@ -1,16 +1,10 @@
 import { type TSchema, Type } from 'typebox';
 import { defined } from '../base/defined.ts';
 import type { ResetSettings } from '../gateway/config/settings.ts';
-import {
-  type AgentView,
-  isPlatform,
-  type PairingView,
-  type Platform,
-  type SessionView,
-} from '../gateway/model.ts';
+import { type AgentView, isPlatform, type PairingView, type Platform } from '../gateway/model.ts';
 import { bodyOf, type Operation } from '../gateway/operator/operations/operation.ts';
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
-import type { Operator } from '../gateway/operator/operator.ts';
+import type { Operator, SessionView } from '../gateway/operator/operator.ts';
 import type { Access, AccessLevel } from './access.ts';
 import { parseCommand } from './command-schemas.ts';
 import type { ServerDeps } from './deps.ts';

@@ -7,10 +7,9 @@ import type {
   OutboxView,
   PairingView,
   RefusalView,
-  SessionView,
   TaskView,
 } from '../../src/gateway/model.ts';
-import type { GatewayEvent } from '../../src/gateway/operator/operator.ts';
+import type { GatewayEvent, SessionView } from '../../src/gateway/operator/operator.ts';
 import { emptySnapshot } from './fake-operator.ts';
 
 /** One value, always the same. */

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import type { PairingView, SessionView, TaskView } from '../../src/gateway/model.ts';
-import type { OperatorCommand } from '../../src/gateway/operator/operator.ts';
+import type { PairingView, TaskView } from '../../src/gateway/model.ts';
+import type { OperatorCommand, SessionView } from '../../src/gateway/operator/operator.ts';
 import { fakeOperator } from './fake-operator.ts';
 import { bearer, type Call, call, OPERATOR_TOKEN, startServer } from './server-kit.ts';
 

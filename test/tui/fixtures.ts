@@ -7,10 +7,9 @@ import type {
   PairingView,
   RefusalView,
   ScheduleView,
-  SessionView,
   TaskView,
 } from '../../src/gateway/model.ts';
-import type { OperatorSnapshot } from '../../src/gateway/operator/operator.ts';
+import type { OperatorSnapshot, SessionView } from '../../src/gateway/operator/operator.ts';
 
 /** 2025-06-01 12:00:00 UTC. */
 export const NOW = 1_748_779_200_000;

@@ -11,11 +11,12 @@ import {
 import type { Agent } from '../agent/agent.ts';
 import type { Core } from '../core.ts';
 import { raw, say } from '../language/chat-text.ts';
-import type { ChatRef, SessionView } from '../model.ts';
+import type { ChatRef } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { Outbox } from '../send/outbox.ts';
 import { boundKey } from '../sessions/session-key.ts';
+import type { SessionView } from '../sessions/session-view.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import { type BoundPlace, boundSession, parseStored, type Stored } from './bound-session.ts';
 import { findPiSession, piSessionFolders } from './find-session.ts';

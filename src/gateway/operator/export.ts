@@ -1,7 +1,8 @@
 /** A transcript as a file: Markdown, JSON or HTML. Nothing that was said can steer a terminal or run in a browser. */
 import { defined } from '../../base/defined.ts';
-import type { SessionView, TranscriptEntry } from '../model.ts';
+import type { TranscriptEntry } from '../model.ts';
 import { sanitiseText } from '../receive/sanitise.ts';
+import type { SessionView } from '../sessions/session-view.ts';
 import type { Operator } from './operator.ts';
 
 export const EXPORT_FORMATS = ['md', 'json', 'html'] as const;

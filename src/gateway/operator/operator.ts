@@ -15,19 +15,20 @@ import type {
   Platform,
   RefusalView,
   ScheduleView,
-  SessionView,
   TaskStep,
   TaskView,
   TranscriptEntry,
   UsageRow,
   UsageTotal,
 } from '../model.ts';
+import type { SessionView } from '../sessions/session-view.ts';
 import type { LimitView } from '../spending/limit-view.ts';
 import type { Timeline } from '../timings/timeline.ts';
 import type { OperatorCommand } from './commands.ts';
 
 export type { LogLevel } from '../../base/log.ts';
 export type { GatewayEvent, GatewayEventListener, TurnEvent } from '../events.ts';
+export type { SessionView } from '../sessions/session-view.ts';
 export type { StepKind, Timeline, TimelineStep } from '../timings/timeline.ts';
 export type { OperatorCommand } from './commands.ts';
 

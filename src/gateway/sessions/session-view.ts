@@ -1,8 +1,44 @@
 import { defined } from '../../base/defined.ts';
 import { ownText } from '../../base/own-text.ts';
-import type { SessionState, SessionView } from '../model.ts';
-import type { TurnQueue } from '../turns/turn-queue.ts';
+import type { BoundView, ChatKind, ChatRef, SessionState } from '../model.ts';
 import type { SessionRecord } from './sessions.ts';
+
+/** What operators see of a session. A value more is a line here, and one in `sessionView`. */
+export interface SessionView {
+  readonly id: string;
+  readonly chat: ChatRef;
+  readonly chatKind: ChatKind;
+  readonly senderId: string;
+  readonly senderName: string;
+  readonly chatName?: string;
+  readonly title: string;
+  readonly state: SessionState;
+  /** Messages waiting behind the running turn. */
+  readonly waiting: number;
+  readonly createdAt: number;
+  readonly lastUserAt: number;
+  readonly endedAt?: number;
+  readonly endReason?: string;
+  /** First words of the message being worked on. */
+  readonly current?: string;
+  /** What the agent does before it goes on with that. */
+  readonly doing?: 'starting' | 'compacting';
+  /** The host of `agent.hosts` on which it lives. */
+  readonly host?: string;
+  readonly turns: number;
+  readonly model?: string;
+  /** The last turn did not end with an answer; gone with the next answer. */
+  readonly lastFailure?: NonNullable<SessionRecord['lastFailure']>;
+  readonly bound?: BoundView;
+}
+
+/** The queue of a session that has one. */
+interface Queue {
+  readonly current: { readonly message: { readonly text: string } } | undefined;
+  readonly waiting: readonly unknown[];
+  readonly doing: SessionView['doing'] | undefined;
+  readonly paused: boolean;
+}
 
 /** The first words of a conversation serve as its title until somebody gives it one. */
 export function sessionTitle(text: string): string {
@@ -10,14 +46,14 @@ export function sessionTitle(text: string): string {
   return ownText(line.length > 60 ? `${line.slice(0, 59).toWellFormed()}…` : line);
 }
 
-function stateOf(session: SessionRecord, queue: TurnQueue | undefined): SessionState {
+function stateOf(session: SessionRecord, queue: Queue | undefined): SessionState {
   if (session.endedAt !== undefined) return 'ended';
   if (session.paused || queue?.paused) return 'paused';
   if (queue?.current !== undefined || queue?.doing !== undefined) return 'running';
   return queue !== undefined && queue.waiting.length > 0 ? 'queued' : 'idle';
 }
 
-export function sessionView(session: SessionRecord, queue: TurnQueue | undefined): SessionView {
+export function sessionView(session: SessionRecord, queue: Queue | undefined): SessionView {
   const current = queue?.current;
   return {
     id: session.id,

@@ -1,5 +1,5 @@
 import type { Database, Row, SqlValue, Tx } from '../../store/database.ts';
-import type { ChatKind, ChatRef, Platform, SessionView } from '../model.ts';
+import type { BoundView, ChatKind, ChatRef, Platform } from '../model.ts';
 import { boundKey } from './session-key.ts';
 
 export interface SessionRecord {
@@ -28,9 +28,9 @@ export interface SessionRecord {
   paused: boolean;
   turns: number;
   /** Why the last turn did not end with an answer; not kept over a restart. */
-  lastFailure?: SessionView['lastFailure'] | undefined;
+  lastFailure?: { readonly at: number; readonly reason: string } | undefined;
   /** The chat is bound to this session; known while the binding is in force. */
-  bound?: SessionView['bound'] | undefined;
+  bound?: BoundView | undefined;
 }
 
 /** How many there are. */

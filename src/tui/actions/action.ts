@@ -1,8 +1,8 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
-import type { SessionView, TranscriptEntry } from '../../gateway/model.ts';
-import type { OperatorCommand, OperatorQueries } from '../../gateway/operator/operator.ts';
+import type { TranscriptEntry } from '../../gateway/model.ts';
+import type { OperatorCommand, OperatorQueries, SessionView } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { PaneBox } from '../screen/layout.ts';
 import type { Confirmation, Prompt, Question, RunOptions } from '../state/asking.ts';

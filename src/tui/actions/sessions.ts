@@ -1,5 +1,5 @@
 /** Sessions: watch a conversation, write into it, take it over, stop or reset it. */
-import type { SessionView } from '../../gateway/model.ts';
+import type { SessionView } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/origin.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';

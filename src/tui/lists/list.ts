@@ -104,8 +104,16 @@ export interface DrawContext {
 /** What a row says in a column; `undefined` is not known. */
 export type Cell = string | number | undefined;
 
-/** Columns by which a list is sorted, and which a filter names: `state:failed`. */
-export type Columns<Row> = Readonly<Record<string, (row: Row) => Cell | readonly Cell[]>>;
+type Reads<Row> = (row: Row) => Cell | readonly Cell[];
+
+/** By its columns a list is sorted, and a filter names them: `state:failed`. */
+export interface Column<Row> {
+  readonly of: Reads<Row>;
+  /** How it stands at the end of the row; undefined where it has nothing to show or no room. */
+  readonly draw: (row: Row, context: DrawContext) => Span | undefined;
+}
+
+export type Columns<Row> = Readonly<Record<string, Reads<Row> | Column<Row>>>;
 
 /** The cells of a column; a column may say more than one thing about a row. */
 export function cellsOf<Row extends object>(
@@ -113,9 +121,17 @@ export function cellsOf<Row extends object>(
   name: string,
   row: Row,
 ): readonly Cell[] {
-  const column: ((row: Row) => Cell | readonly Cell[]) | undefined = (columns as Columns<Row>)[name];
-  const cells = column?.(row);
+  const column = (columns as Columns<Row>)[name];
+  const cells = typeof column === 'function' ? column(row) : column?.of(row);
   return Array.isArray(cells) ? cells : [cells as Cell];
+}
+
+/** The end of a row: what its columns draw. */
+export function drawnColumns<Row>(columns: Columns<Row>, row: Row, context: DrawContext): Span[] {
+  const drawn = Object.values(columns).flatMap((column) =>
+    typeof column === 'function' ? [] : (column.draw(row, context) ?? []),
+  );
+  return drawn.flatMap((each, index) => (index === 0 ? [each] : [span('  '), each]));
 }
 
 export interface ListDefinition<Row> {

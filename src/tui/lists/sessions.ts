@@ -1,11 +1,18 @@
-import type { SessionState, SessionView } from '../../gateway/model.ts';
+import type { SessionState } from '../../gateway/model.ts';
+import type { SessionView } from '../../gateway/operator/operator.ts';
 import { cellWidth, clean, fillTo } from '../draw/cells.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import type { SessionRow } from '../state/slices.ts';
-import type { DrawContext, ListDefinition } from './list.ts';
-import { oneLine, platformCell } from './list.ts';
+import {
+  type Columns,
+  type DrawContext,
+  drawnColumns,
+  type ListDefinition,
+  oneLine,
+  platformCell,
+} from './list.ts';
 import { gatewayOf, originSpans, showsAll } from './origin.ts';
 
 const SIGNS: Readonly<Record<SessionState, { sign: (g: Glyphs) => string; style: Style }>> = {
@@ -101,24 +108,31 @@ function activeOf(rows: readonly SessionView[]): number {
   return active;
 }
 
+/** A column that is drawn, too, is `{ of, draw }`. */
+const COLUMNS: Columns<SessionRow> = {
+  name: (row) => sessionName(row),
+  platform: (row) => row.chat.platform,
+  state: (row) => (row.lastFailure === undefined ? row.state : [row.state, 'failed']),
+  turns: (row) => row.turns,
+  tok: {
+    of: (row) => row.tokens,
+    draw: ({ tokens }, { width }) =>
+      tokens === undefined || width < 60 ? undefined : span(`${shortCount(tokens)} tok`, 'dim'),
+  },
+  queued: (row) => row.waiting,
+  active: (row) => row.lastUserAt,
+  model: (row) => row.model,
+  gateway: (row) => gatewayOf(row.id),
+  kind: (row) => row.chatKind,
+};
+
 export const sessionsList: ListDefinition<SessionRow> = {
   title: 'Sessions',
   rows: ({ slices }) => slices.sessions,
   key: (row) => row.id,
   haystack: (row) =>
     `${row.chat.platform} ${row.senderName} ${row.senderId} ${row.chatName ?? ''} ${row.state} ${row.title} ${row.current ?? ''} ${row.host ?? ''} ${row.id} ${boundWords(row) ?? ''}${row.lastFailure === undefined ? '' : ` failed ${row.lastFailure.reason}`}`,
-  columns: {
-    name: (row) => sessionName(row),
-    platform: (row) => row.chat.platform,
-    state: (row) => (row.lastFailure === undefined ? row.state : [row.state, 'failed']),
-    turns: (row) => row.turns,
-    tok: (row) => row.tokens,
-    queued: (row) => row.waiting,
-    active: (row) => row.lastUserAt,
-    model: (row) => row.model,
-    gateway: (row) => gatewayOf(row.id),
-    kind: (row) => row.chatKind,
-  },
+  columns: COLUMNS,
   name: (row, glyphs) => sessionName(row, glyphs.sub),
   height: oneLine,
   count: (rows) => {
@@ -150,9 +164,7 @@ export const sessionsList: ListDefinition<SessionRow> = {
     ];
     const right = pending.has(row.id)
       ? [span(`working${glyphs.ellipsis}`, 'dim')]
-      : row.tokens === undefined || width < 60
-        ? []
-        : [span(`${shortCount(row.tokens)} tok`, 'dim')];
+      : drawnColumns(COLUMNS, row, context);
     return [spread(left, right, width, glyphs.ellipsis)];
   },
 };

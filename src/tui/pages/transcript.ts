@@ -1,5 +1,6 @@
 /** The live transcript of a session. Wrapped lines are remembered for each entry: only new ones are wrapped again. */
-import type { MessageMark, SessionView, TranscriptEntry } from '../../gateway/model.ts';
+import type { MessageMark, TranscriptEntry } from '../../gateway/model.ts';
+import type { SessionView } from '../../gateway/operator/operator.ts';
 import { clean, wrap } from '../draw/cells.ts';
 import type { Glyphs } from '../draw/glyphs.ts';
 import { cutLine, type Line, type Span, span } from '../draw/line.ts';

@@ -1,13 +1,7 @@
 /** In which order rows are listed. Every order is total: equal rows are told apart by their keys. */
-import type {
-  AllowlistView,
-  OutboxView,
-  PairingView,
-  ScheduleView,
-  SessionView,
-  TaskView,
-} from '../../gateway/model.ts';
+import type { AllowlistView, OutboxView, PairingView, ScheduleView, TaskView } from '../../gateway/model.ts';
 import { PLATFORMS, type Platform } from '../../gateway/model.ts';
+import type { SessionView } from '../../gateway/operator/operator.ts';
 
 const SESSION_RANK = { running: 0, queued: 0, paused: 0, idle: 1, ended: 2 } as const;
 const OUTBOX_RANK = { failed: 0, sending: 1, pending: 2, delivered: 3, abandoned: 3 } as const;

@@ -9,11 +9,10 @@ import type {
   LogLine,
   Platform,
   RefusalView,
-  SessionView,
   UsageRow,
 } from '../../gateway/model.ts';
 import { isPlatform } from '../../gateway/model.ts';
-import type { OperatorEvent, OperatorSnapshot } from '../../gateway/operator/operator.ts';
+import type { OperatorEvent, OperatorSnapshot, SessionView } from '../../gateway/operator/operator.ts';
 import { gatewayOf, originOf, ownId, withOrigin } from '../lists/origin.ts';
 import {
   allowlistKey,

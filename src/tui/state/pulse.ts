@@ -2,7 +2,8 @@
  * What each platform did lately, for sparklines: messages in and out, how long answers took, what failed. One bucket
  * for ten seconds; the last ten minutes.
  */
-import type { Platform, SessionView } from '../../gateway/model.ts';
+import type { Platform } from '../../gateway/model.ts';
+import type { SessionView } from '../../gateway/operator/operator.ts';
 
 const PULSE_BUCKET_MS = 10_000;
 export const PULSE_BUCKETS = 60;

@@ -9,10 +9,9 @@ import type {
   PairingView,
   RefusalView,
   ScheduleView,
-  SessionView,
   TaskView,
 } from '../../gateway/model.ts';
-import type { LinkWaiting } from '../../gateway/operator/operator.ts';
+import type { LinkWaiting, SessionView } from '../../gateway/operator/operator.ts';
 import type { PulseSlice } from './pulse.ts';
 import type { TrafficSlice } from './traffic.ts';
 

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { runConsole } from '../../../src/cli/console.tsx';
-import type { SessionView } from '../../../src/gateway/model.ts';
+import type { SessionView } from '../../../src/gateway/operator/operator.ts';
 import { createFakeOperator } from '../fake-operator.ts';
 import { alive, busySnapshot, NOW, signsSnapshot, snapshotOf } from '../fixtures.ts';
 

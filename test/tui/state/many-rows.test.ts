@@ -1,6 +1,6 @@
 /** Work is counted, not timed: the same on every machine. `bench/sessions.ts` has the milliseconds. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { SessionView } from '../../../src/gateway/model.ts';
+import type { SessionView } from '../../../src/gateway/operator/operator.ts';
 import { SortedRows } from '../../../src/tui/state/projection.ts';
 import { NOW, refusalView, sessionView, snapshotOf, taskView } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';

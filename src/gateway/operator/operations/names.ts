@@ -1,6 +1,7 @@
 /** What people call a row of a list: the first characters of an id, the number of a question, a code. */
 import { GatewayError } from '../../../base/errors.ts';
-import type { DialogView, PairingView, SessionView } from '../../model.ts';
+import type { DialogView, PairingView } from '../../model.ts';
+import type { SessionView } from '../../sessions/session-view.ts';
 
 /** The lists of the snapshot in which names are looked up. */
 export interface Seen {
