@@ -25,3 +25,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   heartbeatMs: 30_000,
   closeMs: 2_000,
 };
+
+/** What arrived while this process itself was held up has to be read before anybody is judged by it. */
+export function everyBeat(beat: () => void, heartbeatMs: number): NodeJS.Timeout {
+  return setInterval(() => setImmediate(beat), heartbeatMs).unref();
+}

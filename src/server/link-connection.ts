@@ -197,7 +197,11 @@ export class LinkConnection {
   #heard(silenceMs: number): void {
     this.#heardAt = Date.now();
     if (this.#silence === undefined) {
-      this.#silence = setTimeout(() => this.#ws.terminate(), silenceMs);
+      // What arrived while this process stood still, as on a laptop that slept, is read before.
+      const judge = (): void => {
+        if (Date.now() - this.#heardAt >= silenceMs) this.#ws.terminate();
+      };
+      this.#silence = setTimeout(() => setImmediate(judge), silenceMs);
       this.#silence.unref();
     } else this.#silence.refresh();
   }

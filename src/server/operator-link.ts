@@ -5,7 +5,7 @@ import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { GatewayEvent, Operator } from '../gateway/operator/operator.ts';
-import type { ServerLimits } from './limits.ts';
+import { everyBeat, type ServerLimits } from './limits.ts';
 import { LINK_PROTOCOL, type LinkServerFrame } from './link-frames.ts';
 import { rowKey } from './mirror.ts';
 import { type LinkSurface, SURFACE_HEADER, surfaceOf } from './operator-path.ts';
@@ -306,7 +306,7 @@ export class OperatorLink {
       this.#tokenHolders.delete(peer);
       if (this.#peers.size === 0) this.#stopHeart();
     });
-    this.#heartbeat ??= setInterval(() => this.#beat(), this.#deps.limits.heartbeatMs).unref();
+    this.#heartbeat ??= everyBeat(() => this.#beat(), this.#deps.limits.heartbeatMs);
     try {
       peer.start();
     } catch (error) {

@@ -6,7 +6,7 @@ import type { ChatSocketAcceptor } from '../gateway/chat-sockets.ts';
 import { Repeats } from '../gateway/repeats.ts';
 import { ClientSocket, type RepeatedLine } from './client-socket.ts';
 import type { ServerCounters } from './counters.ts';
-import type { ServerLimits } from './limits.ts';
+import { everyBeat, type ServerLimits } from './limits.ts';
 import { WriteBatch } from './write-batch.ts';
 
 export interface SocketHubDeps {
@@ -54,7 +54,7 @@ export class SocketHub {
       repeated: (line) => this.#repeats.note(line.text, line),
     });
     this.#sockets.add(socket);
-    this.#heartbeat ??= setInterval(() => this.#beat(), this.#deps.limits.heartbeatMs).unref();
+    this.#heartbeat ??= everyBeat(() => this.#beat(), this.#deps.limits.heartbeatMs);
     socket.onClose(() => {
       this.#sockets.delete(socket);
       if (this.#sockets.size === 0) this.#stopHeart();

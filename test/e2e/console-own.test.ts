@@ -72,6 +72,7 @@ it('runs own commands, takes Cyrillic keys, groups rejected people, and changes 
   screen.type('ф'); // a
   await ada.outcome('p1', 30_000);
   await screen.shows('is approved');
+  await screen.shows('Sessions 1');
   screen.type('2к'); // r
   await screen.shows('Reset websocket');
   screen.type('н'); // y

@@ -105,6 +105,7 @@ describe('the composer', () => {
     const ada = await person('hello from Ada');
     screen.type('4a');
     await ada.outcome('p1', 30_000);
+    await screen.shows('Sessions 1');
     screen.type('2i');
     await screen.shows('Write to websocket');
     screen.type('one');

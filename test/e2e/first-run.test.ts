@@ -10,7 +10,6 @@ let screen: TerminalProgram;
 
 beforeEach(() => {
   folder = temporaryFolder();
-  screen = open();
 });
 afterEach(async () => {
   await screen.end();
@@ -22,6 +21,7 @@ function open(): TerminalProgram {
 }
 
 it('is led from an empty folder to a platform that runs, once', { timeout: 120_000 }, async () => {
+  screen = open();
   await screen.shows('1 of 3  the agent');
   screen.type('\r');
   await screen.shows('Which platform do you want to connect?');
@@ -55,7 +55,6 @@ it('is led from an empty folder to a platform that runs, once', { timeout: 120_0
 it('says what is wrong on the main screen when the gateway cannot start behind its console', {
   timeout: 120_000,
 }, async () => {
-  await screen.end();
   const taken = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const address = taken.address();

@@ -111,7 +111,7 @@ it('goes from nothing to a first approved and answered Telegram message in less 
 
   telegram.say('what is the answer?');
   await shell.shows('what is the answer?', 30_000);
-  expect(sent()).toContain('code');
+  await expect.poll(sent).toContain('code');
   expect(model.requests).toEqual([]);
   for (const key of keys) {
     // A decision needs a row that was on the screen for 300 ms.

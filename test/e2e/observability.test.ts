@@ -75,7 +75,12 @@ describe('a gateway whose agent is pi on a host', () => {
   };
 
   it('counts each step of a message in a histogram that a strict reader takes', async () => {
-    const families = await metrics();
+    // pi says that it rests a moment after its answer.
+    const families = await vi.waitFor(async () => {
+      const found = await metrics();
+      expect(found.get('pi_gateway_agent_host_running')?.samples).toMatchObject([{ value: 0 }]);
+      return found;
+    }, 15_000);
     const value = (name: string, labels: Record<string, string> = {}): number | undefined =>
       families
         .get(name.replace(/_(?:sum|count)$/, ''))
@@ -192,6 +197,7 @@ describe('a gateway whose agent is pi on a host', () => {
       await screen.shows(/▸.* websocket/u);
       screen.type('w');
       await screen.shows('Durations');
+      await screen.shows(/answered, on here/);
       const bars = screen
         .lines()
         .filter((line) => line.includes('▓'))
@@ -210,7 +216,6 @@ describe('a gateway whose agent is pi on a host', () => {
         'store answer',
         'send',
       ]);
-      expect(screen.text()).toMatch(/answered, on here/);
       const of = (label: string): number => bars.find((each) => each.label === label)?.length ?? 0;
       expect(of('bash')).toBeGreaterThan(1);
       expect(of('agent turn')).toBeGreaterThan(of('bash'));

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  freePort,
   GatewayProcess,
   operatorToken,
   runCli,
@@ -20,7 +21,7 @@ describe('the operator token', () => {
     gateway = new GatewayProcess([
       '--no-tui',
       '--port',
-      '0',
+      `${await freePort()}`,
       '--agent',
       'scripted',
       '--data-dir',
@@ -63,7 +64,7 @@ describe('the operator token', () => {
     gateway = new GatewayProcess([
       '--no-tui',
       '--port',
-      '0',
+      `${await freePort()}`,
       '--agent',
       'scripted',
       '--data-dir',

@@ -112,15 +112,16 @@ describe.skipIf(missing)(
     });
 
     it('takes over from a leader that is frozen, which sends nothing when it goes on and ends with 75', async () => {
-      const client = await ChatClient.connect(port, identity);
-      client.prompt('p2', 'two [sleep 3000]');
-      await expect.poll(() => client.frames.some(({ id }) => id === 'p2'), { timeout: 10_000 }).toBe(true);
-      const before = client.frames.length;
       mkdirSync(join(folders[0].path, 'gateway/adapters/whatsapp'), { recursive: true });
       writeFileSync(join(folders[0].path, 'gateway/adapters/whatsapp/session'), 'linked');
       await expect
         .poll(() => postgres.sql('SELECT path FROM pi_gateway_file'), { timeout: 5_000 })
         .toContain('whatsapp');
+      // Frozen at once: its turn must not end before.
+      const client = await ChatClient.connect(port, identity);
+      client.prompt('p2', 'two [sleep 3000]');
+      await client.next(({ id }) => id === 'p2', 10_000);
+      const before = client.frames.length;
       leader.child.kill('SIGSTOP');
       port = await standby.ready(15_000);
       leader.child.kill('SIGCONT');

@@ -44,7 +44,7 @@ describe('the extension beside a gateway that runs elsewhere', { timeout: 120_00
       kind: 'info',
       text: `Attached to the gateway on localhost:${port}.`,
     });
-    expect(pi.status()).toBe(`gateway :${port}`);
+    await expect.poll(() => pi.status()).toBe(`gateway :${port}`);
     const client = await ChatClient.connect(port);
     ends.push(async () => client.close());
     client.prompt('p1', 'hello');
@@ -66,7 +66,7 @@ describe('the extension beside a gateway that runs elsewhere', { timeout: 120_00
     expect(await pi.command('/gateway stop')).toEqual({ kind: 'info', text: 'The gateway is stopping.' });
     expect((await gateway.exited).code).toBe(0);
     expect((await pi.command('/gateway status')).text).toContain('No gateway is running');
-    expect(pi.status()).toBeUndefined();
+    await expect.poll(() => pi.status()).toBeUndefined();
   });
 
   it('leaves that one alone when pi ends', async () => {

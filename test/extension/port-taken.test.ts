@@ -103,7 +103,7 @@ describe('/gateway start where another gateway is', { timeout: 120_000 }, () => 
     let said = '';
     child.stdout.on('data', (data) => (said += String(data)));
     child.stderr.on('data', (data) => (said += String(data)));
-    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(1);
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(1);
     expect(said).toContain(`A gateway of another data directory uses port ${port}`);
     expect(said).toContain('/gateway start <port>');
     expect(await answers(port)).toBe(true);

@@ -44,7 +44,8 @@ export class RpcPi {
       this.stderr += text;
     });
     this.exited = new Promise((resolve) =>
-      this.#child.on('exit', () => {
+      // Not `exit`: its last lines may still be in the pipe.
+      this.#child.on('close', () => {
         this.#ended = true;
         resolve();
       }),

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectOperator } from '../../src/server/remote-operator.ts';
 import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { ChatClient } from '../support/chat-client.ts';
-import { ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import { freePort, ROOT, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 import { RpcPi, type ToolOutcome } from './rpc-pi.ts';
 
 const EXTENSION = join(ROOT, 'dist', 'extension.js');
@@ -88,10 +88,10 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
   });
 
   it('starts a gateway and shows it in the status line', async () => {
-    const started = await say('start 0');
+    const started = await say(`start ${await freePort()}`);
     expect(started).toMatchObject({ kind: 'info', text: expect.stringMatching(/runs on localhost:\d+/) });
     expect(started.text).toContain(String(runtimePort()));
-    expect(pi.status()).toBe(`gateway :${runtimePort()}`);
+    await expect.poll(() => pi.status()).toBe(`gateway :${runtimePort()}`);
     expect(await say('start')).toMatchObject({ text: expect.stringContaining('already running') });
     const status = await say('status');
     expect(status.text).toContain('agent scripted');
@@ -110,7 +110,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
     const waiting = await say('pair');
     expect(waiting.text).toContain(code);
     expect(waiting.text).toContain('hello from outside');
-    expect(pi.status()).toContain('1 waiting');
+    await expect.poll(() => pi.status()).toContain('1 waiting');
     expect(await say('pair ZZZZ-ZZZZ')).toMatchObject({ kind: 'error' });
     expect(await say(`pair ${code.toLowerCase().replace('-', ' ')}`)).toMatchObject({
       kind: 'info',
@@ -285,7 +285,7 @@ describe('the extension in the operator’s own pi', { timeout: 120_000 }, () =>
   it('stops, and leaves nothing behind', async () => {
     const port = runtimePort();
     expect(await say('stop')).toEqual({ kind: 'info', text: 'The gateway has stopped.' });
-    expect(pi.status()).toBeUndefined();
+    await expect.poll(() => pi.status()).toBeUndefined();
     expect(existsSync(join(folder.path, 'gateway', 'runtime.json'))).toBe(false);
     await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
     expect((await say('start 0')).kind).toBe('info');

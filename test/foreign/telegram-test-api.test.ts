@@ -10,7 +10,7 @@ import { createTelegramAdapter } from '../../src/adapters/telegram/definition.ts
 import type { Adapter, SendReceipt } from '../../src/gateway/adapter.ts';
 import type { ChatRef } from '../../src/gateway/model.ts';
 import { RecordingHost } from '../adapters/contract/recording-host.ts';
-import { LocalHttp } from '../platforms/local-http.ts';
+import { freePort } from '../support/gateway-process.ts';
 import { foreignPeer } from './foreign-peer.ts';
 
 const TOKEN = '4242:foreign-token';
@@ -38,14 +38,6 @@ function constructorOf(module: unknown): TestApiModule['default'] {
   // A CommonJS module: its default export is the namespace, or sits one step deeper.
   const outer = (module as { default: TestApiModule | TestApiModule['default'] }).default;
   return typeof outer === 'function' ? outer : outer.default;
-}
-
-/** The server cannot choose a port by itself. */
-async function freePort(): Promise<number> {
-  const http = new LocalHttp({ request: () => {} });
-  await http.up();
-  await http.down();
-  return http.port;
 }
 
 const peer = await foreignPeer('telegram-test-api/lib/index.js');

@@ -14,7 +14,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { createTwitchAdapter } from '../../src/adapters/twitch/definition.ts';
 import type { Adapter } from '../../src/gateway/adapter.ts';
 import { RecordingHost } from '../adapters/contract/recording-host.ts';
-import { LocalHttp } from '../platforms/local-http.ts';
+import { freePort } from '../support/gateway-process.ts';
 import { foreignFile } from './foreign-peer.ts';
 
 const peer = foreignFile('inspircd/usr/sbin/inspircd');
@@ -93,13 +93,6 @@ function bridge(ws: WebSocket, port: number): void {
     tcp.write(`${line}\r\n`);
     if (line.startsWith('NICK ')) tcp.write('USER bot 0 * :bot\r\n');
   });
-}
-
-async function freePort(): Promise<number> {
-  const probe = new LocalHttp({ request: () => {} });
-  await probe.up();
-  await probe.down();
-  return probe.port;
 }
 
 describe('chat as InspIRCd speaks it', () => {

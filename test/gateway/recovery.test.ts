@@ -8,6 +8,7 @@ beforeEach(async () => {
   rig = await Rig.start({
     capabilities: { edit: false, typing: false, buttons: false },
     config: { security: { allowAll: true }, agent: { maxConcurrent: 1 } },
+    firstStart: true,
   });
 });
 afterEach(async () => {

@@ -40,7 +40,7 @@ export class DiscordGateway {
   }
 
   get connected(): boolean {
-    return [...this.#sockets.values()].some((session) => session !== undefined);
+    return [...this.#sockets].some(([ws, session]) => ws.readyState === ws.OPEN && session !== undefined);
   }
 
   /** Connections of any kind. */

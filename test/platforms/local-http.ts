@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { listenApart } from '../support/ports.ts';
 import { Blackhole } from './blackhole.ts';
 import type { PlatformFault } from './control.ts';
 
@@ -58,11 +59,14 @@ export class LocalHttp {
     const { upgrade } = this.#options;
     if (upgrade !== undefined) server.on('upgrade', upgrade);
     this.#server = server;
+    if (this.#port === 0) {
+      this.#port = await listenApart(server);
+      return;
+    }
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.#port, '127.0.0.1', resolve);
     });
-    this.#port = (server.address() as AddressInfo).port;
   }
 
   /** While true nothing gets out any more, over no connection, and none ends. */

@@ -94,7 +94,7 @@ export class SlackSockets {
   }
 
   #send(delivery: Delivery): void {
-    const ws = [...this.#open].at(-1);
+    const ws = [...this.#open].findLast((each) => each.readyState === each.OPEN);
     if (ws === undefined || this.silent) {
       if (delivery.type === 'events_api') this.#waiting.push(delivery);
       return;

@@ -7,9 +7,9 @@
  * the adapter's session life, addressing, encryption plumbing, files and error paths work with the real library.
  */
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { BinaryNode, proto } from 'baileys';
 import { WebSocketServer } from 'ws';
+import { listenApart } from '../support/ports.ts';
 import { Blackhole } from './blackhole.ts';
 import type { PlatformCall, PlatformFault, PlatformServer } from './control.ts';
 import { answer, type TestGroup, type World } from './whatsapp/answers.ts';
@@ -111,10 +111,13 @@ export class WhatsAppServer implements PlatformServer, World {
         this.#connections.add(connection);
       });
     });
-    this.#port = await new Promise<number>((resolve) => {
-      http.listen(this.#port, '127.0.0.1', () => resolve((http.address() as AddressInfo).port));
-    });
     this.#http = http;
+    if (this.#port === 0) this.#port = await listenApart(http);
+    else
+      await new Promise<void>((resolve, reject) => {
+        http.once('error', reject);
+        http.listen(this.#port, '127.0.0.1', resolve);
+      });
   }
 
   /** The logged-in client. */
@@ -123,7 +126,7 @@ export class WhatsAppServer implements PlatformServer, World {
   }
 
   get connected(): boolean {
-    return this.#client?.ready ?? false;
+    return this.#client?.open === true && this.#client.ready;
   }
 
   drop(): void {
@@ -206,8 +209,7 @@ export class WhatsAppServer implements PlatformServer, World {
 
   // ---- the server ends a connection ---------------------------------------------------------------------------
 
-  streamError(code: number | undefined, reason?: BinaryNode): void {
-    const { client } = this;
+  streamError(code: number | undefined, reason?: BinaryNode, client = this.client): void {
     client.send(
       node(
         'stream:error',
@@ -279,11 +281,11 @@ export class WhatsAppServer implements PlatformServer, World {
   async #onIq(client: ClientConnection, iq: BinaryNode): Promise<void> {
     if (attr(iq, 'type') === 'result') {
       // The device has confirmed the link: it is told to log in.
-      if (attr(iq, 'id') === 'pair-success') this.streamError(515);
+      if (attr(iq, 'id') === 'pair-success') this.streamError(515, undefined, client);
       return;
     }
     const registration = child(iq, 'link_code_companion_reg');
-    if (registration?.attrs['stage'] === 'companion_hello') this.#hello = iq;
+    if (registration?.attrs['stage'] === 'companion_hello' && client === this.#client) this.#hello = iq;
     const reply = node(
       'iq',
       { id: attr(iq, 'id'), type: 'result', from: attr(iq, 'to') || SERVER },
@@ -294,15 +296,15 @@ export class WhatsAppServer implements PlatformServer, World {
       client.send(await this.#entry.finish(iq));
     if (attr(iq, 'xmlns') === 'passive') {
       client.ready = true;
-      if (this.deliverQueue) this.flushQueue();
+      if (this.deliverQueue) this.flushQueue(client);
     }
   }
 
   /** Sends what has waited, marked as such, and says that this was all. */
-  flushQueue(): void {
+  flushQueue(client = this.client): void {
     for (const stanza of this.#queue.values())
-      this.client.send({ ...stanza, attrs: { ...stanza.attrs, offline: '0' } });
-    this.client.send(node('ib', { from: SERVER }, [node('offline', { count: String(this.#queue.size) })]));
+      client.send({ ...stanza, attrs: { ...stanza.attrs, offline: '0' } });
+    client.send(node('ib', { from: SERVER }, [node('offline', { count: String(this.#queue.size) })]));
   }
 
   #taken(id: string): void {

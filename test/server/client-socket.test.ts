@@ -1,8 +1,10 @@
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket as OtherClient } from 'ws';
 import { GatewayError } from '../../src/base/errors.ts';
 import type { ChatSocket, Frame } from '../../src/gateway/chat-sockets.ts';
+import { everyBeat } from '../../src/server/limits.ts';
+import { listenApart } from '../support/ports.ts';
 import { ChatClient } from './chat-client.ts';
 import { echoAcceptor, startServer } from './server-kit.ts';
 
@@ -172,13 +174,34 @@ describe('proof of reading', () => {
 
 describe('a client that misbehaves', () => {
   it('is dropped when it does not answer the heartbeat, the others stay', async () => {
-    const { port, server } = await startHolding({ limits: { heartbeatMs: 50 } });
+    const { port, server } = await startHolding({ limits: { heartbeatMs: 200 } });
     const dead = new OtherClient(`ws://127.0.0.1:${port}/`, { autoPong: false });
+    const dropped = new Promise((resolve) => dead.on('close', resolve));
     const alive = await new ChatClient(port).open();
-    await new Promise((resolve) => dead.on('close', resolve));
+    await dropped;
     await vi.waitFor(() => expect(server.clients()).toBe(1), GENEROUS);
     alive.send({ type: 'echo' });
     await alive.next('echo');
+  });
+
+  it('is judged by what came while the gateway itself was held up', async () => {
+    const server = createServer();
+    onTestFinished(() => void server.close());
+    const peer = connect(await listenApart(server), '127.0.0.1');
+    onTestFinished(() => void peer.destroy());
+    const order: string[] = [];
+    await new Promise<void>((resolve) =>
+      server.once('connection', (socket) => {
+        socket.on('data', () => order.push('heard')).on('error', () => {});
+        resolve();
+      }),
+    );
+    const beat = everyBeat(() => order.push('beat'), 20);
+    onTestFinished(() => clearInterval(beat));
+    peer.write('alive');
+    for (const until = performance.now() + 60; performance.now() < until; );
+    await vi.waitFor(() => expect(order).toContain('beat'), GENEROUS);
+    expect(order[0]).toBe('heard');
   });
 
   it('is cut off when it does not read, and others are not held up', async () => {

@@ -231,6 +231,7 @@ describe('an operator link over TCP', () => {
     // A client that never answers a close frame, and goes on talking.
     const socket = connect(port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     let received = Buffer.alloc(0);
     socket.on('data', (data) => {
       received = Buffer.concat([received, data]);
@@ -249,7 +250,7 @@ describe('an operator link over TCP', () => {
     say('after');
     await expect.poll(() => received.toString('latin1')).toContain('the operator token has changed');
     say('later');
-    await new Promise((resolve) => socket.once('close', resolve));
+    await closed;
     expect(heard).toEqual(['before']);
   });
 });

@@ -125,11 +125,13 @@ describe('an attached console', () => {
 
   it('is not held up by a command that never ends', async () => {
     const { port, fake } = await startServer();
-    const { operator } = await attach(port, OPERATOR_TOKEN, { ...QUICK, answerMs: 50 });
+    const { operator } = await attach(port, OPERATOR_TOKEN, { ...QUICK, answerMs: 500 });
     fake.answerWith(() => new Promise(() => {}));
-    await expect(operator.run({ type: 'doctor' })).rejects.toMatchObject({ code: 'link_timeout' });
+    const never = expect(operator.run({ type: 'doctor' })).rejects.toMatchObject({ code: 'link_timeout' });
+    await vi.waitFor(() => expect(fake.commands).toHaveLength(1), GENEROUS);
     fake.answerWith(async () => ({ message: 'well' }));
     expect(await operator.run({ type: 'doctor' })).toEqual({ message: 'well' });
+    await never;
   });
 
   it('leaves nothing behind when it detaches', async () => {

@@ -3,6 +3,7 @@ import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
 import type { ChatSocket, ChatSocketAcceptor } from '../../src/gateway/chat-sockets.ts';
 import { GatewayServer, type ServerDeps } from '../../src/server/server.ts';
+import { freePort } from '../support/gateway-process.ts';
 import { type FakeOperator, fakeOperator } from './fake-operator.ts';
 
 export const OPERATOR_TOKEN = 'operator-token-of-the-test';
@@ -20,7 +21,7 @@ export async function startServer(
 ): Promise<TestServer> {
   const server = new GatewayServer({
     host: '127.0.0.1',
-    port: 0,
+    port: await freePort(),
     tokens: [],
     operatorToken: OPERATOR_TOKEN,
     corsOrigins: [],

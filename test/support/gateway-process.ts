@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { listenApart } from './ports.ts';
 import { watchConfig, watchOutput, watchSecret } from './secret-watch.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
@@ -36,14 +37,12 @@ export function operatorToken(dataDir: string): string {
   return readFileSync(join(dataDir, 'gateway', 'operator.token'), 'utf8').trim();
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago, and that no system gives to anybody by itself. */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
+  const port = await listenApart(server);
   await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  return port;
 }
 
 /** The environment of a child: nothing of ours leaks in, and no real home folder is touched. */
@@ -84,7 +83,10 @@ export class GatewayProcess {
     this.exited = new Promise((resolve) =>
       this.child.on('exit', (code, signal) => {
         watchOperatorToken(args);
-        resolve({ code, signal });
+        const ended = (): void => resolve({ code, signal });
+        // Its last words may still be in the pipes, which what it left behind may hold open.
+        this.child.once('close', ended);
+        setTimeout(ended, 1000).unref();
       }),
     );
   }

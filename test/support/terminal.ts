@@ -11,6 +11,8 @@ export class TerminalProgram {
   /** Everything that was written, escape sequences included. */
   raw = '';
   ended = false;
+  /** Within a frame that the program writes as one: half of the screen is still that of the frame before. */
+  #drawing = false;
 
   constructor(
     args: readonly string[],
@@ -26,6 +28,14 @@ export class TerminalProgram {
     const cols = options.columns ?? 120;
     const rows = options.rows ?? 40;
     this.#terminal = new xterm.Terminal({ cols, rows, allowProposedApi: true, scrollback: 1000 });
+    for (const [final, drawing] of [
+      ['h', true],
+      ['l', false],
+    ] as const)
+      this.#terminal.parser.registerCsiHandler({ prefix: '?', final }, (modes) => {
+        if (modes.includes(2026)) this.#drawing = drawing;
+        return false;
+      });
     this.pty = spawn(process.execPath, [options.bin ?? BIN, ...args], {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       cols,
@@ -45,10 +55,13 @@ export class TerminalProgram {
       this.#terminal.write(data);
     });
     this.exited = new Promise((resolve) =>
-      this.pty.onExit(({ exitCode, signal }) => {
-        this.ended = true;
-        resolve({ exitCode, signal });
-      }),
+      // What it wrote last is on the screen by then.
+      this.pty.onExit(({ exitCode, signal }) =>
+        this.#terminal.write('', () => {
+          this.ended = true;
+          resolve({ exitCode, signal });
+        }),
+      ),
     );
   }
 
@@ -115,10 +128,11 @@ export class TerminalProgram {
     this.pty.resize(columns, rows);
   }
 
-  /** Resolves when the screen shows it; rejects with the screen when time is over. */
+  /** Resolves when a whole frame on the screen shows it; rejects with the screen when time is over. */
   async shows(what: string | RegExp, timeoutMs = 20_000): Promise<void> {
     const fits = (): boolean =>
-      typeof what === 'string' ? this.text().includes(what) : what.test(this.text());
+      (!this.#drawing || this.ended) &&
+      (typeof what === 'string' ? this.text().includes(what) : what.test(this.text()));
     const until = Date.now() + timeoutMs;
     while (!fits()) {
       if (Date.now() > until || this.ended)

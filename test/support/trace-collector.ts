@@ -1,6 +1,7 @@
 /** A collector for OTLP over HTTP with JSON, as OpenTelemetry's is seen from outside. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { listenApart } from './ports.ts';
 
 interface CollectedSpan {
   readonly traceId: string;
@@ -43,7 +44,7 @@ interface WireSpan {
   readonly status: { readonly code?: number };
 }
 
-export async function startCollector(port = 0): Promise<TraceCollector> {
+export async function startCollector(port?: number): Promise<TraceCollector> {
   const spans: CollectedSpan[] = [];
   const bodies: string[] = [];
   let hangs = false;
@@ -68,7 +69,8 @@ export async function startCollector(port = 0): Promise<TraceCollector> {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  if (port === undefined) await listenApart(server);
+  else await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,

@@ -40,7 +40,7 @@ async function press(rendered: Rendered, input: string): Promise<void> {
 describe('the app', () => {
   it('fills exactly the terminal', async () => {
     const rendered = show(harness());
-    await vi.waitFor(() => expect(rendered.lastFrame()?.split('\n')).toHaveLength(30));
+    await vi.waitFor(() => expect(rendered.lastFrame()?.split('\n')).toHaveLength(30), 15_000);
     expect(rendered.lastFrame()).toContain('┌ 4 Pairing 2');
   });
 
@@ -71,7 +71,7 @@ describe('the app', () => {
   it('asks for one wake-up and draws nothing until then', async () => {
     const h = harness({ snapshot: snapshotOf() });
     const rendered = show(h);
-    await vi.waitFor(() => expect(rendered.lastFrame()?.split('\n')).toHaveLength(30));
+    await vi.waitFor(() => expect(rendered.lastFrame()?.split('\n')).toHaveLength(30), 15_000);
     await press(rendered, '');
     expect(h.timers.waiting).toBe(1);
     const frames = rendered.frames.length;
@@ -85,7 +85,7 @@ describe('the app', () => {
     const gateway = { ...base.gateway, dataDir: '/home/漢字の名前/👩‍👩‍👧/e\u0301', host: 'x'.repeat(300) };
     const rendered = show(harness({ snapshot: { ...base, gateway } }), 40);
     await press(rendered, 'S');
-    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'));
+    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'), 15_000);
     const lines = rendered.lastFrame()?.split('\n') ?? [];
     const rules = lines.filter((line) => line.includes('┼'));
     expect(rules).toHaveLength(1);
@@ -108,7 +108,7 @@ describe('the app', () => {
     const snapshot = { ...base, gateway: { ...base.gateway, agent: { ...agent, detail } } };
     const rendered = show(harness({ snapshot }), 40);
     await press(rendered, 'S');
-    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'));
+    await vi.waitFor(() => expect(rendered.lastFrame()).toContain('Data directory'), 15_000);
     expect(rendered.lastFrame()).toContain('end.');
     expect(rendered.lastFrame()).not.toMatch(/word…|wor…|…\s*│/u);
     const facts = Array.from({ length: 30 }, (_, n) => ({ name: `fact ${n}`, value: `${detail} ${n}` }));

@@ -88,6 +88,8 @@ export class VirtualTerminal {
   readonly #terminal: InstanceType<typeof xterm.Terminal>;
   /** Everything that was written. */
   raw = '';
+  /** Within a frame that is written as one: half of the screen is still that of the frame before. */
+  drawing = false;
 
   constructor(columns: number, rows: number, { joins = false }: VirtualTerminalOptions = {}) {
     this.#terminal = new xterm.Terminal({
@@ -104,6 +106,14 @@ export class VirtualTerminal {
       charProperties: joins ? graphemeProperties : charProperties,
     });
     this.#terminal.unicode.activeVersion = 'modern';
+    for (const [final, drawing] of [
+      ['h', true],
+      ['l', false],
+    ] as const)
+      this.#terminal.parser.registerCsiHandler({ prefix: '?', final }, (modes) => {
+        if (modes.includes(2026)) this.drawing = drawing;
+        return false;
+      });
   }
 
   /** What the terminal answers to questions. */

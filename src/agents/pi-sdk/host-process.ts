@@ -88,11 +88,16 @@ export class Heartbeat {
       ping(++this.#sent);
       return;
     }
-    const silentMs = now() - this.#waitingSince;
-    if (silentMs >= deadMs) {
-      this.stop();
-      onDead(silentMs);
-    } else if (silentMs >= blockedMs && !this.#reported) {
+    const since = this.#waitingSince;
+    const silentMs = now() - since;
+    if (silentMs >= deadMs)
+      // An answer that came while the gateway itself stood still is read before.
+      setImmediate(() => {
+        if (this.#waitingSince !== since) return;
+        this.stop();
+        onDead(silentMs);
+      });
+    else if (silentMs >= blockedMs && !this.#reported) {
       this.#reported = true;
       onBlocked(silentMs);
     }

@@ -200,7 +200,7 @@ describe('the connection', () => {
     );
     await expect(sending).rejects.toMatchObject({ failure: 'unreachable' });
     await until(() => expect(host.current).toMatchObject({ state: 'parked', authorisation: 'revoked' }));
-    expect(server.sockets.open).toBe(0);
+    await until(() => expect(server.sockets.open).toBe(0));
   });
 
   it.each([

@@ -45,7 +45,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await adapter.stop();
-  expect(server.eventSub.sessions).toBe(0);
+  await until(() => expect(server.eventSub.sessions).toBe(0));
   await server.stop();
   expect(host.output()).not.toContain('sometoken');
 });

@@ -34,7 +34,7 @@ describe('the process', () => {
   it('survives every known fault of the library, and ends by itself', { timeout: 120_000 }, async () => {
     const child = run('safety.ts');
     const seen = output(child);
-    const code = await new Promise((resolve) => child.on('exit', resolve));
+    const code = await new Promise((resolve) => child.on('close', resolve));
     expect(seen.text).toBe('alive\n');
     expect(code).toBe(0);
   });

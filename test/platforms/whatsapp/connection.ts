@@ -36,6 +36,11 @@ export class ClientConnection {
     socket.on('error', () => socket.terminate());
   }
 
+  /** False from the moment at which either side ends it. */
+  get open(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
   send(node: BinaryNode): void {
     this.#frame(this.#noise.encrypt(encodeBinaryNode(node)));
   }
@@ -64,7 +69,7 @@ export class ClientConnection {
     const frame = Buffer.alloc(3 + data.length);
     frame.writeUIntBE(data.length, 0, 3);
     frame.set(data, 3);
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame);
+    if (this.open) this.#socket.send(frame);
   }
 
   async #feed(data: Buffer): Promise<void> {

@@ -66,7 +66,16 @@ const OVERLAYS: Readonly<Record<string, string>> = {
   'wrapped log, one level and one source': '5 W L L s',
 };
 
+const hostile = new Map<number, OperatorSnapshot>();
+
+/** Made once for all sizes and panes: nobody changes a snapshot. */
 function hostileSnapshot(count: number): OperatorSnapshot {
+  const made = hostile.get(count) ?? makeHostile(count);
+  hostile.set(count, made);
+  return made;
+}
+
+function makeHostile(count: number): OperatorSnapshot {
   const texts = Object.values(HOSTILE);
   const text = (n: number): string => texts[n % texts.length] ?? '';
   const rows = Array.from({ length: count }, (_, n) => n);

@@ -66,6 +66,7 @@ function start({ env = {}, args = [], shell = false }: StartOptions = {}): Progr
     shows: (expected) =>
       vi.waitFor(async () => {
         await terminal.drawn();
+        if (terminal.drawing) throw new Error('a frame is only half there');
         if (!terminal.text().includes(expected)) throw new Error(`no ${expected} in:\n${terminal.text()}`);
       }, PATIENCE),
   };
