@@ -74,7 +74,9 @@ export function createParts(
   const journal = new TurnJournal(stores.sessions, clock, sessionFileOf);
   const inbox = new Inbox(stores.sessions, journal);
   const usage = new Usage(cores.of('sessions', 'usage'));
-  const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend);
+  const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend, (platform, id) =>
+    access.people.idsFor(platform, id),
+  );
   const outbox = new Outbox({
     ...cores.of('sessions', 'outbox'),
     format: (platform, markdown) => adapters.format(platform, egress(markdown)),

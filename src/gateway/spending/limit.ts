@@ -1,6 +1,7 @@
 /** Which limits there are, and which of them a call falls under. Pure. */
 import { ConfigError } from '../../base/errors.ts';
-import { isPlatform, type Platform, userIdFault } from '../model.ts';
+import { isPlatform, type Platform } from '../model.ts';
+import { idFault } from '../platform-ids.ts';
 import type { Per } from './window.ts';
 
 export const SCOPES = ['person', 'chat', 'platform', 'schedule', 'task', 'all'] as const;
@@ -43,7 +44,9 @@ export interface SpendLimit {
 export interface Caller {
   /** Undefined: a task of the operator. */
   readonly chat: { readonly platform: Platform; readonly chatId: string } | undefined;
-  readonly sender: { readonly id: string; readonly name: string } | undefined;
+  readonly sender:
+    | { readonly id: string; readonly name: string; readonly aliases?: readonly string[] | undefined }
+    | undefined;
   readonly taskId?: string | undefined;
   readonly scheduleId?: string | undefined;
 }
@@ -67,9 +70,13 @@ export function subjectOf(scope: Scope, { chat, sender, taskId, scheduleId }: Ca
 }
 
 /** The subject of the caller under this limit; undefined when it does not apply. */
-export function falls(limit: SpendLimit, caller: Caller): string | undefined {
-  const subject = subjectOf(limit.scope, caller);
-  return limit.match === undefined || limit.match === subject ? subject : undefined;
+export function falls({ scope, match }: SpendLimit, caller: Caller): string | undefined {
+  const subject = subjectOf(scope, caller);
+  if (match === undefined || subject === undefined || match === subject) return subject;
+  // An operator may name a person by another id than the one under which they write: their phone number, for example.
+  const { chat, sender } = caller;
+  const also = scope === 'person' && sender?.aliases?.some((id) => match === `${chat?.platform}:${id}`);
+  return also === true ? match : undefined;
 }
 
 /** As the configuration has it. */
@@ -119,6 +126,11 @@ function checkMatch(name: string, scope: Scope, match: string): void {
       `${name}: ${JSON.stringify(match)} is invalid: expected ${expected}`,
       scope === 'platform' ? 'For example "telegram".' : 'For example "telegram:12345".',
     );
-  const fault = scope === 'person' ? userIdFault(platform, id) : undefined;
-  if (fault !== undefined) throw new ConfigError(`${name}: ${JSON.stringify(match)} can never match`, fault);
+  if (scope === 'platform') return;
+  const fault = idFault(platform, scope === 'person' ? 'user' : 'chat', id);
+  if (fault === undefined) return;
+  throw new ConfigError(
+    `${name}: ${JSON.stringify(match)} can never match`,
+    `Expected ${fault.expected}. ${fault.advice}`,
+  );
 }

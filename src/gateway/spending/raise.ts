@@ -20,6 +20,7 @@ export interface RaiseTarget {
 export function raiseTarget(
   limits: readonly SpendLimit[],
   of: RaiseTarget,
+  known: (caller: Caller) => Caller = (caller) => caller,
 ): { readonly limits: readonly SpendLimit[]; readonly caller: Caller } {
   const named = limits.filter(({ scope, per }) => scope === of.scope && per === of.per);
   const matches = new Set(named.map(({ match }) => match));
@@ -28,7 +29,7 @@ export function raiseTarget(
     (matches.size === 1 ? named[0]?.match : undefined) ??
     subjectOf(of.scope, { ...NOBODY, taskId: '-' });
   if (named.length === 0) throw noLimit(of);
-  const caller = subject === undefined ? NOBODY : callerOf(of.scope, subject);
+  const caller = subject === undefined ? NOBODY : known(callerOf(of.scope, subject));
   if (subject === undefined || subjectOf(of.scope, caller) !== subject) throw notASubject(of);
   const raised = named.filter((limit) => falls(limit, caller) !== undefined);
   if (raised.length === 0) throw noLimit(of);

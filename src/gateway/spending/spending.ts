@@ -5,6 +5,7 @@ import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from 
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
+import type { Platform } from '../model.ts';
 import { visible } from '../questions/visible.ts';
 import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
@@ -54,6 +55,7 @@ interface Taken {
 export class Spending {
   readonly #core: Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'persist' | 'decide'>;
   readonly #limits: readonly SpendLimit[];
+  readonly #idsOf: (platform: Platform, id: string) => readonly string[];
   readonly #ledger = new Ledger();
   readonly #rows: SpendRows;
   readonly #waiting = new WaitingCalls();
@@ -66,9 +68,12 @@ export class Spending {
   constructor(
     core: Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'persist' | 'decide'>,
     limits: readonly SpendLimit[],
+    /** Every id under which a person is known. */
+    idsOf: (platform: Platform, id: string) => readonly string[] = () => [],
   ) {
     this.#core = core;
     this.#limits = limits;
+    this.#idsOf = idsOf;
     this.#rows = new SpendRows(core.db);
   }
 
@@ -141,7 +146,7 @@ export class Spending {
 
   /** What a person may know of the limits that hold for them. */
   ownLines(caller: Caller): readonly ChatText[] {
-    return ownLines(this.#limits, this.#ledger, caller, this.#core.clock());
+    return ownLines(this.#limits, this.#ledger, this.#known(caller), this.#core.clock());
   }
 
   /** Adds to every limit of a subject until its window ends, and says which they are and what they are now. */
@@ -149,7 +154,7 @@ export class Spending {
     of: RaiseTarget,
     by: { readonly usd?: number | undefined; readonly tokens?: number | undefined },
   ): Promise<string> {
-    const { limits, caller } = raiseTarget(this.#limits, of);
+    const { limits, caller } = raiseTarget(this.#limits, of, (named) => this.#known(named));
     const amount = raiseAmount(limits, by);
     const applied = this.#ledger.apply(limits, caller, '', this.#core.clock());
     const raised = applied.filter(({ limit }) => isRaised(limit, amount));
@@ -179,6 +184,14 @@ export class Spending {
     }
   }
 
+  /** The caller under every id: a limit may name another one than the message. */
+  #known(caller: Caller): Caller {
+    const { chat, sender } = caller;
+    if (chat === undefined || sender === undefined) return caller;
+    const aliases = [...(sender.aliases ?? []), ...this.#idsOf(chat.platform, sender.id)];
+    return { ...caller, sender: { ...sender, aliases } };
+  }
+
   #forget(key: string): void {
     this.#ledger.forget(key);
     this.#told.delete(key);
@@ -193,7 +206,7 @@ export class Spending {
     const { clock, db } = this.#core;
     for (;;) {
       if (signal.aborted) return { sentence: say('limit.stopped'), hint: 'Nothing to do.' };
-      const applied = this.#ledger.apply(this.#limits, source.caller(), turn, clock());
+      const applied = this.#ledger.apply(this.#limits, this.#known(source.caller()), turn, clock());
       const take = (blocked: ReadonlySet<string>): Taken | undefined =>
         this.#take(call, applied, blocked, source.sessionId);
       const found =

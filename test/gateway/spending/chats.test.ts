@@ -77,6 +77,28 @@ describe('spending limits in chats', () => {
     expect(task ?? rig.texts().at(-1)).toContain('Not enough is left of your limit');
   });
 
+  it('hold for a person who is named by another id than the one under which they write', async () => {
+    await rig.stop();
+    rig.remove();
+    const spend = CONFIG.limits?.spend?.slice(0, 1).map((limit) => ({ ...limit, match: 'telegram:7009' }));
+    rig = await Rig.start({
+      config: { platforms: { telegram: { allowFrom: ['7009'] } }, limits: { spend: spend ?? [] } },
+    });
+    const write = (text: string) => rig.say(text, { sender: { id: '7001', name: 'Ada', aliases: ['7009'] } });
+    await write(LONG);
+    await write(`/bg ${LONG}`);
+    expect(rig.texts().at(-1)).toContain('Not enough is left of your limit');
+    await rig.operator.run({
+      type: 'limit.raise',
+      scope: 'person',
+      per: 'day',
+      subject: 'telegram:7001',
+    });
+    expect(await rig.operator.query('limits', {})).toMatchObject([
+      { subject: 'telegram:7009', max: { tokens: 200 } },
+    ]);
+  });
+
   it('can be raised by the operator, and are still what they were after a kill', async () => {
     await rig.say(LONG);
     const { subject = '' } =

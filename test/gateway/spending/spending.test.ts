@@ -447,6 +447,10 @@ describe('a spending limit', () => {
       { scope: 'person', match: 'ada', per: 'day', max: { tokens: 1 } },
       'limits.spend.0.match: "ada" is invalid',
     ],
+    [
+      { scope: 'chat', match: 'slack:#general', per: 'day', max: { tokens: 1 } },
+      '"slack:#general" can never match',
+    ],
     [{ scope: 'all', match: 'x', per: 'day', max: { tokens: 1 } }, 'takes no match'],
     [{ scope: 'platform', match: 'icq', per: 'day', max: { tokens: 1 } }, 'expected the name of a platform'],
     [{ scope: 'all', per: 'day', max: {} }, 'limits.spend.0.max: nothing is limited'],
