@@ -2,3 +2,6 @@
 export type Clock = () => number;
 
 export const systemClock: Clock = () => Date.now();
+
+/** `setTimeout` fires at once for a longer time than this, about 24.8 days. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -1,3 +1,5 @@
+import { LONGEST_TIMER_MS } from './clock.ts';
+
 /**
  * Waits `ms` milliseconds, or for ever with `Infinity`. Resolves true when the time has passed and false when
  * `signal` fired first; never rejects and leaves neither timer nor listener behind.
@@ -5,7 +7,10 @@
 export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return Promise.resolve(false);
   return new Promise((resolve) => {
-    const timer = ms === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => settle(true), ms);
+    const timer =
+      ms === Number.POSITIVE_INFINITY
+        ? undefined
+        : setTimeout(() => settle(true), Math.min(ms, LONGEST_TIMER_MS));
     const onAbort = (): void => settle(false);
     const settle = (passed: boolean): void => {
       clearTimeout(timer);

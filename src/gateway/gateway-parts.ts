@@ -74,9 +74,7 @@ export function createParts(
   const journal = new TurnJournal(stores.sessions, clock, sessionFileOf);
   const inbox = new Inbox(stores.sessions, journal);
   const usage = new Usage(cores.of('sessions', 'usage'));
-  const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend, (platform, id) =>
-    access.people.idsFor(platform, id),
-  );
+  const spending = new Spending(cores.of('sessions', 'limits'), settings.limits.spend, () => access.people);
   const outbox = new Outbox({
     ...cores.of('sessions', 'outbox'),
     format: (platform, markdown) => adapters.format(platform, egress(markdown)),

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HealthTracker } from './health-tracker.ts';
@@ -164,7 +165,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, Math.min(ms, LONGEST_TIMER_MS));
     signal.addEventListener('abort', done);
   });
 }

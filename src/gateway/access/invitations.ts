@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, LONGEST_TIMER_MS } from '../../base/clock.ts';
 import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';
@@ -32,7 +32,7 @@ export class Invitations {
   readonly #limits: PairingLimits;
   /** An invitation is over: it was used, withdrawn, or its time has passed. */
   readonly #over: (id: string, outcome: PairingOutcome) => void;
-  readonly #live = new Map<string, PairingView & { readonly timer: NodeJS.Timeout }>();
+  readonly #live = new Map<string, PairingView & { timer: NodeJS.Timeout }>();
 
   constructor(
     clock: Clock,
@@ -51,8 +51,7 @@ export class Invitations {
     const code = newPairingCode(this.#limits.codeLength);
     const id = randomUUID().slice(0, 8);
     const expiresAt = now + this.#limits.lifetimeMs;
-    const timer = setTimeout(() => this.#end(code, 'expired'), this.#limits.lifetimeMs);
-    timer.unref();
+    const timer = this.#expireLater(code, expiresAt);
     const shown = showPairingCode(code);
     this.#live.set(code, {
       id,
@@ -116,6 +115,16 @@ export class Invitations {
 
   stop(): void {
     for (const { timer } of this.#live.values()) clearTimeout(timer);
+  }
+
+  /** A code may live longer than a timer. */
+  #expireLater(code: string, expiresAt: number): NodeJS.Timeout {
+    const leftMs = Math.max(expiresAt - this.#clock(), 0);
+    if (leftMs <= LONGEST_TIMER_MS) return setTimeout(() => this.#end(code, 'expired'), leftMs).unref();
+    return setTimeout(() => {
+      const found = this.#live.get(code);
+      if (found !== undefined) found.timer = this.#expireLater(code, expiresAt);
+    }, LONGEST_TIMER_MS).unref();
   }
 
   #end(code: string, outcome: PairingOutcome): void {

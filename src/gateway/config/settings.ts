@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../../base/clock.ts';
 import { ConfigError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Language, LanguageSetting } from '../language/languages.ts';
 import { machineZone } from '../machine-zone.ts';
@@ -13,6 +14,9 @@ import type { HeartbeatConfig, NotifyConfig } from './notify-schema.ts';
 import { type PairingLimits, pairingConflict, pairingLimits } from './pairing-schema.ts';
 import { type Retention, readRetention } from './retention.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
+
+/** Minutes that a timer waits: whoever writes a year means that nothing is to be ended. */
+const timed = (minutes: number): number => Math.min(minutes * 60_000, LONGEST_TIMER_MS);
 
 /** Values given on the command line; each wins over environment and file. */
 export interface Overrides {
@@ -197,13 +201,13 @@ export function resolveSettings(
       maxConcurrent: config.agent?.maxConcurrent ?? (capOf(hosts) || 4),
       maxTasks: config.agent?.maxTasks ?? 2,
       startMs: (config.agent?.startSeconds ?? 20) * 1000,
-      idleMs: (config.agent?.idleMinutes ?? 5) * 60_000,
-      turnMs: (config.agent?.turnMinutes ?? 30) * 60_000,
-      silenceMs: (config.agent?.silenceMinutes ?? 10) * 60_000,
+      idleMs: timed(config.agent?.idleMinutes ?? 5),
+      turnMs: timed(config.agent?.turnMinutes ?? 30),
+      silenceMs: timed(config.agent?.silenceMinutes ?? 10),
       maxWaiting: config.agent?.maxWaiting ?? 20,
       approvals: config.agent?.approvals ?? 'off',
       resume: config.agent?.resume ?? 'auto',
-      questionMs: (config.agent?.questionMinutes ?? 10) * 60_000,
+      questionMs: timed(config.agent?.questionMinutes ?? 10),
     },
     enabled: (platform) => platforms[platform]?.enabled ?? platform === 'websocket',
     chats: (platform) => chats.get(platform) ?? fail(platform),

@@ -1,3 +1,5 @@
+import { LONGEST_TIMER_MS } from '../../base/clock.ts';
+
 /**
  * One queue per chat: everything that is sent there passes one at a time, in order. A job that returns a delay
  * stays at the head and runs again after it; `wake` runs it at once.
@@ -20,8 +22,6 @@ export interface SendQueueOptions {
   /** A job threw, which no job should: it is over, and the next one runs. */
   readonly onFault: (error: unknown) => void;
 }
-
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 export class SendQueue {
   readonly #entries: Entry[] = [];

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { unlessAborted } from '../../base/deadline.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { People } from '../access/people.ts';
 import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
-import type { Platform } from '../model.ts';
 import { visible } from '../questions/visible.ts';
 import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
@@ -55,7 +55,7 @@ interface Taken {
 export class Spending {
   readonly #core: Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'persist' | 'decide'>;
   readonly #limits: readonly SpendLimit[];
-  readonly #idsOf: (platform: Platform, id: string) => readonly string[];
+  readonly #people: () => Pick<People, 'idsFor'>;
   readonly #ledger = new Ledger();
   readonly #rows: SpendRows;
   readonly #waiting = new WaitingCalls();
@@ -68,12 +68,11 @@ export class Spending {
   constructor(
     core: Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'persist' | 'decide'>,
     limits: readonly SpendLimit[],
-    /** Every id under which a person is known. */
-    idsOf: (platform: Platform, id: string) => readonly string[] = () => [],
+    people: () => Pick<People, 'idsFor'> = () => ({ idsFor: () => [] }),
   ) {
     this.#core = core;
     this.#limits = limits;
-    this.#idsOf = idsOf;
+    this.#people = people;
     this.#rows = new SpendRows(core.db);
   }
 
@@ -188,7 +187,7 @@ export class Spending {
   #known(caller: Caller): Caller {
     const { chat, sender } = caller;
     if (chat === undefined || sender === undefined) return caller;
-    const aliases = [...(sender.aliases ?? []), ...this.#idsOf(chat.platform, sender.id)];
+    const aliases = [...(sender.aliases ?? []), ...this.#people().idsFor(chat.platform, sender.id)];
     return { ...caller, sender: { ...sender, aliases } };
   }
 
