@@ -16,6 +16,7 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { emojiTables } from './emoji-on-demand.ts';
 import { sourceFingerprint } from './fingerprint.ts';
 import { inkFrameCache } from './ink-frame-cache.ts';
 import { softwareBill, thirdPartyNotices } from './notices.ts';
@@ -111,7 +112,7 @@ const result = await build({
   legalComments: 'none',
   metafile: true,
   external: EXTERNAL,
-  plugins: [withoutDevtools, plainHttp, inkFrameCache],
+  plugins: [withoutDevtools, plainHttp, inkFrameCache, emojiTables],
   define: { 'process.env.NODE_ENV': '"production"', 'process.env.DEV': '"false"' },
   banner: {
     // What CommonJS packages expect to find.

@@ -24,6 +24,7 @@ export function sourceFingerprint(root: string): string {
     'package-lock.json',
     'scripts/build.ts',
     'scripts/bin.js',
+    'scripts/emoji-on-demand.ts',
     'scripts/ink-frame-cache.ts',
     'tsconfig.json',
   ])

@@ -259,7 +259,9 @@ export function createParts(
   const schedules: Schedules = new Schedules({
     ...cores.of('tasks', 'schedules'),
     tasks,
-    zone: machineZone(),
+    get zone() {
+      return machineZone(); // not before somebody needs it: ICU takes 6 ms to find it
+    },
     ...scheduleRules({ settings, people: () => access.people, listed, conversations, chatsFor }),
   });
   /** These people lost access: what runs for them ends. */

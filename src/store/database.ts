@@ -183,13 +183,17 @@ export class Database {
       const backup = await this.#backing.keepCopy(clock());
       if (backup !== undefined) this.#log.info('kept a copy before changing the schema', { backup });
     }
+    // A new file has every step before it: one wait for the disk, and no line in the log.
+    if (version === 0) {
+      await this.write((tx) => {
+        for (const migration of pending) runMigration(tx, migration);
+      });
+      this.#log.debug('schema made', { version: pending.length });
+      return;
+    }
     for (const migration of pending) {
       await this.write((tx) => runMigration(tx, migration));
-      // A new file has every step before it: only a change of an existing one is worth a line.
-      this.#log[version > 0 ? 'info' : 'debug']('schema changed', {
-        version: migration.version,
-        name: migration.name,
-      });
+      this.#log.info('schema changed', { version: migration.version, name: migration.name });
     }
   }
 

@@ -6,6 +6,7 @@ import { checkedParams, type Row, type SqlValue, type StatementKind, statementKi
 const MAX_PREPARED = 400;
 
 let loading: Promise<SqlJsStatic> | undefined;
+let blank: Promise<Uint8Array> | undefined;
 
 /** One WebAssembly instance a thread; it keeps no data of its own between databases. */
 async function sqlJs(): Promise<SqlJsStatic> {
@@ -116,13 +117,15 @@ export class Engine {
   }
 
   /** The bytes of a database without a table. */
-  static async blank(): Promise<Uint8Array> {
-    const { Database } = await sqlJs();
-    const db = new Database();
-    db.exec('PRAGMA application_id=1'); // without any change there is no byte
-    const bytes = db.export();
-    db.close();
-    return bytes;
+  static blank(): Promise<Uint8Array> {
+    blank ??= sqlJs().then(({ Database }) => {
+      const db = new Database();
+      db.exec('PRAGMA application_id=1'); // without any change there is no byte
+      const bytes = db.export();
+      db.close();
+      return bytes;
+    });
+    return blank;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { segmentsOf } from '../../base/graphemes.ts';
 import type { Part } from '../../gateway/adapter.ts';
 import { type Dialect, escapeOf, prefixOf, ZERO_WIDTH_SPACE } from './dialect.ts';
 import { measure, splitsPair, type TextUnit, takeFitting } from './measure.ts';
@@ -19,7 +20,6 @@ import { writeSlice } from './write-slice.ts';
 const SENTENCE_END = codes('.!?…');
 /** Ends a sentence also without a blank. */
 const WIDE_SENTENCE_END = codes('。！？；');
-const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /**
  * Where a part that begins at `from` and may go up to `reach` ends best: an offset in (`from`, `reach`].
@@ -90,7 +90,7 @@ function endsBefore(text: string, start: number, stop: number): boolean {
 
 /** The last edge between grapheme clusters; inside a cluster only when it alone is larger than the part. */
 function clusterEnd(text: string, from: number, reach: number): number {
-  const cluster = segmenter.segment(text.slice(from, reach + LOOK_AHEAD)).containing(reach - from);
+  const cluster = segmentsOf(text.slice(from, reach + LOOK_AHEAD)).containing(reach - from);
   if (cluster === undefined) return reach;
   if (cluster.index > 0) return from + cluster.index;
   if (!splitsPair(text, reach)) return reach;
@@ -102,7 +102,7 @@ const LOOK_AHEAD = 2;
 
 function isClusterEdge(text: string, from: number, at: number): boolean {
   if (text.charCodeAt(at - 1) < 0x300) return true;
-  return segmenter.segment(text.slice(from, at + LOOK_AHEAD)).containing(at - from)?.index === at - from;
+  return segmentsOf(text.slice(from, at + LOOK_AHEAD)).containing(at - from)?.index === at - from;
 }
 
 /** True right behind, or inside, a list marker: nothing may end there. */

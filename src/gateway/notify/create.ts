@@ -119,7 +119,7 @@ export function createNotify(deps: NotifyDeps) {
     dialog: (id) => dialogs.book.get(id),
     freeBytes: () => freeBytes(deps.folder.root),
     refusal: () => refusal(),
-    zone: machineZone(),
+    zone: () => machineZone(),
   });
   const heartbeat = new Heartbeat({
     url: async () => {

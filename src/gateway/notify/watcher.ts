@@ -26,7 +26,7 @@ export interface WatcherDeps extends Pick<Core, 'clock' | 'events'> {
   readonly freeBytes: () => number;
   /** Why nothing can be stored at present. */
   readonly refusal: () => string | undefined;
-  readonly zone: string;
+  readonly zone: () => string;
 }
 
 /** Problems that last: told when one begins and when it is over. */
@@ -163,7 +163,7 @@ export class Watcher {
   }
 
   #time(now: number): string {
-    return clockTime(now, this.#deps.zone);
+    return clockTime(now, this.#deps.zone());
   }
 }
 

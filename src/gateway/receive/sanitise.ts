@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { segmentsOf } from '../../base/graphemes.ts';
 import { ownText } from '../../base/own-text.ts';
 
 /**
@@ -163,17 +164,9 @@ function dropUnsafe(raw: string): string {
   return dropStrayJoiners(visible);
 }
 
-/** Made for the first text that needs it: making one loads Unicode tables. */
-let segmenter: Intl.Segmenter | undefined;
-
-function graphemes(text: string): Intl.Segments {
-  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-  return segmenter.segment(text);
-}
-
 function truncate(text: string, maxChars: number): string {
   const room = maxChars - 1;
-  const edge = graphemes(text.slice(0, room + 2)).containing(room)?.index ?? room;
+  const edge = segmentsOf(text.slice(0, room + 2)).containing(room)?.index ?? room;
   return ownText(`${text.slice(0, edge > 0 ? edge : room).toWellFormed()}…`);
 }
 
@@ -181,7 +174,7 @@ function fitColumns(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   let width = 0;
   let end = 0;
-  for (const { segment, index } of graphemes(text)) {
+  for (const { segment, index } of segmentsOf(text)) {
     width += columnsOf(segment);
     if (width > columns - 1) break;
     end = index + segment.length;

@@ -81,7 +81,7 @@ export class Schedules {
   /** Takes over what the configuration says now. Throws ConfigError for an entry that cannot be. */
   async follow(entries: readonly ConfigSchedule[]): Promise<void> {
     const now = this.#deps.clock();
-    const { changed, gone } = followConfig(entries, this.#all, this.zone, now);
+    const { changed, gone } = followConfig(entries, this.#all, () => this.zone, now);
     if (changed.length + gone.length === 0) return;
     await this.#deps.persist((tx) => {
       for (const schedule of changed) storeSchedule(tx, schedule);

@@ -3,9 +3,9 @@
  * width on which terminals agree, so that a cut or padded text never moves a border.
  */
 import stringWidth from 'string-width';
+import { segmentsOf } from '../../base/graphemes.ts';
 import { askedWidth, type ClusterWidths, IS_CLUSTER, keepingSigns, setClusterWidths } from './clusters.ts';
 
-const SEGMENTER = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const PRINTABLE_ASCII = /^[ -~]*$/;
 /** CSI, OSC/DCS/APC/PM/SOS strings (also unterminated), two-byte escapes; 7-bit and 8-bit forms. */
 const ESCAPES =
@@ -68,7 +68,7 @@ export function cellWidth(text: string): number {
 
 function clustersWidth(text: string): number {
   let width = 0;
-  for (const { segment } of SEGMENTER.segment(text)) width += askedWidth(segment) ?? stringWidth(segment);
+  for (const { segment } of segmentsOf(text)) width += askedWidth(segment) ?? stringWidth(segment);
   return width;
 }
 
@@ -98,7 +98,7 @@ export function cut(text: string, width: number, ellipsis = '…'): string {
   if (room < 0) return ellipsis.slice(0, width);
   let used = 0;
   let out = '';
-  for (const { segment } of SEGMENTER.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     const cells = cellWidth(segment);
     if (used + cells > room) break;
     used += cells;
@@ -137,7 +137,7 @@ export function wrap(text: string, width: number, limit = 200): string[] {
       line += used + cellWidth(word) <= width ? word : word.trimEnd();
       used = cellWidth(line);
     } else {
-      for (const { segment } of SEGMENTER.segment(word)) {
+      for (const { segment } of segmentsOf(word)) {
         const one = cellWidth(segment);
         if (used + one > width) push();
         if (one > width) continue;
@@ -154,5 +154,5 @@ export function wrap(text: string, width: number, limit = 200): string[] {
 /** The characters of a text as a person counts them. */
 export function graphemes(text: string): string[] {
   if (PRINTABLE_ASCII.test(text)) return text.split('');
-  return Array.from(SEGMENTER.segment(text), (part) => part.segment);
+  return Array.from(segmentsOf(text), (part) => part.segment);
 }
