@@ -259,9 +259,7 @@ export function createParts(
   const schedules: Schedules = new Schedules({
     ...cores.of('tasks', 'schedules'),
     tasks,
-    get zone() {
-      return machineZone(); // not before somebody needs it: ICU takes 6 ms to find it
-    },
+    zone: () => machineZone(),
     ...scheduleRules({ settings, people: () => access.people, listed, conversations, chatsFor }),
   });
   /** These people lost access: what runs for them ends. */

@@ -49,7 +49,7 @@ export class Schedules {
 
   /** Where wall-clock times are read when nobody names a zone. */
   get zone(): string {
-    return this.#deps.zone;
+    return this.#deps.zone();
   }
 
   /** Whether a timer runs: only while something is ahead. */

@@ -3,8 +3,15 @@
  * width on which terminals agree, so that a cut or padded text never moves a border.
  */
 import stringWidth from 'string-width';
-import { segmentsOf } from '../../base/graphemes.ts';
 import { askedWidth, type ClusterWidths, IS_CLUSTER, keepingSigns, setClusterWidths } from './clusters.ts';
+
+/** Made for the first text that needs it: making one loads Unicode tables for 12 ms. */
+let segmenter: Intl.Segmenter | undefined;
+
+function segmentsOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
 
 const PRINTABLE_ASCII = /^[ -~]*$/;
 /** CSI, OSC/DCS/APC/PM/SOS strings (also unterminated), two-byte escapes; 7-bit and 8-bit forms. */
