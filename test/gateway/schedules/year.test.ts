@@ -93,7 +93,7 @@ class Year {
       log: silentLogger,
       decide: () => {},
       persist: (body) => db.write(body),
-      zone: 'UTC',
+      zone: () => 'UTC',
       mayRun: () => true,
       chats: () => [],
       parent: () => null,
