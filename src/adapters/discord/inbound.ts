@@ -1,6 +1,6 @@
-import { Value } from 'typebox/value';
 import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
+import { readable } from '../kit/readable.ts';
 import { contentText, filesOf, isVoice, isWritten, UNREADABLE, unreadableOf } from './contents.ts';
 import { namedText, type OwnName, readableText } from './mentions.ts';
 import {
@@ -34,8 +34,9 @@ export interface ReadingRules {
 const ignored = (reason: string): Reading => ({ type: 'ignored', reason });
 
 /** Decides whether an event brings a message for the gateway at all. Pure; never throws. */
-export function readMessage(raw: unknown, rules: ReadingRules): Reading {
-  if (!Value.Check(Message, raw)) return ignored('malformed message');
+export function readMessage(event: unknown, rules: ReadingRules): Reading {
+  const raw = readable(Message, event)?.value;
+  if (raw === undefined) return ignored('malformed message');
   if (raw.author.id === rules.ownId) return ignored('own message');
   if (raw.guild_id !== undefined && rules.guildId !== undefined && raw.guild_id !== rules.guildId)
     return ignored('another server');

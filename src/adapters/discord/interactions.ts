@@ -1,7 +1,7 @@
-import { Value } from 'typebox/value';
 import { defined } from '../../base/defined.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import { LruMap } from '../kit/lru.ts';
+import { readable } from '../kit/readable.ts';
 import { type Place, personOf } from './inbound.ts';
 import { type DiscordInteraction, Interaction } from './wire.ts';
 
@@ -16,9 +16,9 @@ export const REPLY = 4;
 export const EPHEMERAL = 64;
 
 /** A slash command or a pressed button; undefined for anything else (auto-complete, forms). */
-export function readInteraction(raw: unknown): DiscordInteraction | undefined {
-  if (!Value.Check(Interaction, raw)) return undefined;
-  return commandText(raw) === undefined ? undefined : raw;
+export function readInteraction(event: unknown): DiscordInteraction | undefined {
+  const raw = readable(Interaction, event)?.value;
+  return raw === undefined || commandText(raw) === undefined ? undefined : raw;
 }
 
 /** What the person could have typed instead. */

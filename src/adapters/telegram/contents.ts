@@ -40,6 +40,9 @@ export const DESCRIBED = {
   sticker: 'its emoji; one that does not move is a picture as well',
 } as const satisfies Readonly<Record<string, string>>;
 
+/** What is not known at all. */
+export const STRANGE = 'this kind of message';
+
 /** Fields that say something about a message, and notices of the chat itself: none of them is content. */
 const NO_CONTENT =
   /^(message_id|message_thread_id|date|edit_date|chat|from|via_bot|author_signature|quote|reply_.*|external_reply|forward_.*|sender_.*|is_.*|has_.*|show_.*|business_.*|direct_message.*|media_group_id|paid_(star_count|message_.*)|link_preview_options|effect_id|entities|caption.*|migrate_.*|new_chat_.*|left_chat_.*|delete_chat_photo|(group|supergroup|channel)_chat_created|message_auto_delete_timer_changed|pinned_message|.*_payment|(users?|chat)_shared|connected_website|write_access_allowed|proximity_alert_triggered|boost_added|chat_(background_set|owner_.*)|checklist_tasks_.*|(general_)?forum_topic_.*|giveaway_(created|completed)|video_chat_.*|voice_chat_.*|web_app_data|suggested_post_.*|gift_upgrade_sent|guest_.*|receiver_.*|ephemeral_.*)$/;
@@ -92,5 +95,5 @@ export function unreadableOf(message: TelegramMessage): string | undefined {
   const strange = Object.keys(message).some(
     (field) => !NO_CONTENT.test(field) && !(field in GIVEN) && !(field in DESCRIBED),
   );
-  return strange ? 'this kind of message' : undefined;
+  return strange ? STRANGE : undefined;
 }

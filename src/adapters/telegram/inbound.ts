@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto';
 import { Value } from 'typebox/value';
 import { defined } from '../../base/defined.ts';
 import type { Attachment, ChatRef, InboundMessage, ReferredMessage, Sender } from '../../gateway/model.ts';
-import { contentText, described, unreadableOf } from './contents.ts';
+import { readable } from '../kit/readable.ts';
+import { contentText, described, STRANGE, unreadableOf } from './contents.ts';
 import { addressed, linked, type OwnName } from './entities.ts';
 import { mediaOf } from './rich-message.ts';
 import {
+  CallbackQuery,
+  Message,
   type TelegramCallback,
   type TelegramContent,
   type TelegramMessage,
@@ -168,24 +171,24 @@ export type Reading =
   | { readonly type: 'topic'; readonly chat: ChatRef; readonly name: string }
   | { readonly type: 'ignored'; readonly reason: string };
 
+const MALFORMED = 'malformed update';
 const ignored = (reason: string): Reading => ({ type: 'ignored', reason });
 
 /** Reads one update of the Bot API. Pure; never throws. */
 export function readUpdate(raw: unknown, context: InboundContext): Reading {
-  if (!Value.Check(Update, raw)) return ignored('malformed update');
+  if (!Value.Check(Update, raw)) return ignored(MALFORMED);
   const { update_id: updateId, message, edited_message: edited, callback_query: callback } = raw;
   if (message !== undefined) return readMessage(updateId, message, false, context);
   if (edited !== undefined) return readMessage(updateId, edited, true, context);
-  if (callback !== undefined) return readCallback(updateId, callback, context);
-  return ignored('not a message');
+  if (callback === undefined) return ignored('not a message');
+  const read = readable(CallbackQuery, callback);
+  return read === undefined ? ignored(MALFORMED) : readCallback(updateId, read.value, context);
 }
 
-function readMessage(
-  updateId: number,
-  message: TelegramMessage,
-  edited: boolean,
-  context: InboundContext,
-): Reading {
+function readMessage(updateId: number, raw: unknown, edited: boolean, context: InboundContext): Reading {
+  const read = readable(Message, raw);
+  if (read === undefined) return ignored(MALFORMED);
+  const { value: message, dropped } = read;
   const { chat } = message;
   if (message.migrate_to_chat_id !== undefined)
     return { type: 'migrated', from: String(chat.id), to: String(message.migrate_to_chat_id) };
@@ -200,7 +203,8 @@ function readMessage(
   if (sender === undefined) return ignored('no sender');
 
   const attachments = attachmentsOf(message, message.message_id);
-  const unreadable = unreadableOf(message);
+  const lost = dropped.some((part) => !/^\/(caption_)?entities\//.test(part));
+  const unreadable = unreadableOf(message) ?? (lost ? STRANGE : undefined);
   const written = message.text ?? message.caption ?? '';
   const beside = described(message);
   if (written === '' && beside === '' && attachments.length === 0 && unreadable === undefined)

@@ -1,6 +1,6 @@
 /**
- * The part of the Bot API's update objects that the adapter reads. An update that does not fit is skipped with a
- * warning: delivering it again would not help.
+ * The part of the Bot API's update objects that the adapter reads. What does not fit is left out (`readable`); an update
+ * of which nothing is left is skipped with a warning: delivering it again would not help.
  * Source: https://core.telegram.org/bots/api#available-types
  */
 import { type Static, Type } from 'typebox';
@@ -126,7 +126,7 @@ const ExternalReply = Type.Object({
   message_id: Type.Optional(Type.Integer()),
 });
 
-const Message = Type.Object({
+export const Message = Type.Object({
   ...content,
   message_id: Type.Integer(),
   date: Type.Integer(),
@@ -150,7 +150,7 @@ const Message = Type.Object({
   migrate_from_chat_id: Type.Optional(Type.Integer()),
 });
 
-const CallbackQuery = Type.Object({
+export const CallbackQuery = Type.Object({
   id: Type.String(),
   from: User,
   data: Type.Optional(Type.String()),
@@ -167,9 +167,11 @@ const CallbackQuery = Type.Object({
 
 export const Update = Type.Object({
   update_id: Type.Integer(),
-  message: Type.Optional(Message),
-  edited_message: Type.Optional(Message),
-  callback_query: Type.Optional(CallbackQuery),
+  /** A `Message`, as far as it can be read. */
+  message: Type.Optional(Type.Unknown()),
+  edited_message: Type.Optional(Type.Unknown()),
+  /** A `CallbackQuery`. */
+  callback_query: Type.Optional(Type.Unknown()),
 });
 
 export const UpdateId = Type.Object({ update_id: Type.Integer() });

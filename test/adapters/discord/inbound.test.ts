@@ -142,6 +142,20 @@ describe('a Discord message', () => {
     expect(read({ content: 'nice <:party:123> <a:dance:45>' }).text).toBe('nice :party: :dance:');
   });
 
+  it('keeps its text beside what it cannot read', () => {
+    const strange = {
+      embeds: [{ title: 5 }],
+      poll: { question: 5 },
+      referenced_message: { id: 7 },
+      member: { nick: 5 },
+    };
+    expect(
+      read({ ...strange, attachments: [{ id: 5 }], sticker_items: [{ name: 'Wave' }, {}] }),
+    ).toMatchObject({
+      text: expect.stringMatching(/^hello\n.*Wave/),
+    });
+  });
+
   it.each([
     ['our own words', raw({ author: ME }), 'own message'],
     ['joins and pins', raw({ type: 7 }), 'a notice of Discord'],

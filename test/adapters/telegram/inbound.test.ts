@@ -199,6 +199,21 @@ describe('a Telegram message', () => {
     expect(read({ sticker: { file_id: 'x', is_animated: true, emoji: '👋' } }).text).toBe('👋');
   });
 
+  it('keeps its text beside what it cannot read, and says that there was more', () => {
+    const quiet = read({ text: 'hi', entities: [{ type: 'bold', offset: -1, length: 2 }, { type: 'url' }] });
+    expect(quiet).toMatchObject({ text: 'hi' });
+    expect(quiet).not.toHaveProperty('unreadable');
+    const more = {
+      reply_to_message: { message_id: 'x' },
+      external_reply: { message_id: 4 },
+      poll: { options: [5] },
+    };
+    expect(read({ text: 'hi', ...more })).toMatchObject({ text: 'hi', unreadable: 'this kind of message' });
+    const album = { photo: [{ file_id: 'a', width: 1, height: 1 }, { file_id: 'b' }, 7] };
+    expect(read({ ...album, caption: 'look' })).toMatchObject({ text: 'look', attachments: [{ ref: 'a' }] });
+    expect(read({ chat: DM, voice: { file_id: 5 } })).toMatchObject({ unreadable: 'this kind of message' });
+  });
+
   it.each([
     ['service messages', update({ new_chat_members: [ADA] }), 'service message'],
     ['channel posts', update({ chat: { id: -1, type: 'channel' }, text: 'x' }), 'channel post'],
