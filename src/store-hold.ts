@@ -3,11 +3,13 @@ import { systemClock } from './base/clock.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
+import type { Adapter } from './gateway/adapter.ts';
 import { passwordsOf, resolveSecret } from './gateway/config/secrets.ts';
 import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
 import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
 import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
 import type { Redactor } from './gateway/send/egress.ts';
+import { gated } from './gateway/send/send-gate.ts';
 import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
 import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
 import type { DataFolder } from './store/data-folder.ts';
@@ -28,6 +30,12 @@ export async function storeUrl(
 }
 
 type Schema = Required<Pick<DatabaseOptions, 'migrations' | 'adopt'>>;
+
+interface OpenOptions {
+  readonly url: string | undefined;
+  readonly acceptLostChanges: boolean;
+  readonly opened: (db: Database) => void;
+}
 
 export class StoreHold {
   readonly #lock: FolderLock;
@@ -54,13 +62,17 @@ export class StoreHold {
     return this.#cluster;
   }
 
-  /** Opens the three databases. `opened` hears of each, so that it is closed when another one fails. */
+  /**
+   * Opens the three databases; with a URL only as the leader of those who share it. `opened` hears of each, so that it
+   * is closed when another one fails.
+   */
   async open(
     folder: DataFolder,
     log: Logger,
-    { acceptLostChanges, opened }: { acceptLostChanges: boolean; opened: (db: Database) => void },
+    { url, acceptLostChanges, opened }: OpenOptions,
   ): Promise<{ sessions: Database; security: Database; tasks: Database }> {
-    const cluster = this.#cluster;
+    const cluster = url === undefined ? undefined : (this.#cluster ?? (await this.connect(url, folder, log)));
+    await cluster?.lead();
     const open = async (path: string, { migrations, adopt }: Schema): Promise<Database> => {
       const db = await Database.open({
         path,
@@ -84,9 +96,11 @@ export class StoreHold {
     return { sessions, security, tasks };
   }
 
-  /** Why nothing may be sent to anybody at present. */
-  refusal(): GatewayError | undefined {
-    return this.#lock.lost ?? this.#cluster?.leadership?.refusal;
+  /** The adapter, which sends nothing while this process may not. */
+  gate(adapter: Adapter): Adapter {
+    return this.#cluster === undefined
+      ? adapter
+      : gated(adapter, () => this.#lock.lost ?? this.#cluster?.leadership?.refusal);
   }
 
   /** Why this process no longer holds the store. */

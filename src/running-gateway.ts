@@ -1,0 +1,230 @@
+/** A composed gateway with everything around it: how it serves operators, how it begins, and how it ends. */
+
+import { dirname } from 'node:path';
+import type { WebSocketAdapter } from './adapters/websocket/adapter.ts';
+import { systemClock } from './base/clock.ts';
+import { settlesWithin } from './base/deadline.ts';
+import type { GatewayError } from './base/errors.ts';
+import type { Logger, LogLevel } from './base/log.ts';
+import type { Actor } from './gateway/access/access.ts';
+import type { Adapter } from './gateway/adapter.ts';
+import type { CandidateSettings } from './gateway/adapter-check.ts';
+import type { Agent } from './gateway/agent/agent.ts';
+import type { LiveConfig } from './gateway/config/live-config.ts';
+import type { Overrides, Settings } from './gateway/config/settings.ts';
+import type { EventStream } from './gateway/events.ts';
+import type { Gateway } from './gateway/gateway.ts';
+import type { LogSink } from './gateway/log-hub.ts';
+import type { Platform } from './gateway/model.ts';
+import { LocalOperator } from './gateway/operator/local-operator.ts';
+import { gatewayStatus } from './gateway/status.ts';
+import { measuresOf } from './server/measures.ts';
+import { Metrics } from './server/metrics.ts';
+import { GatewayServer } from './server/server.ts';
+import { traceMessages } from './server/traces.ts';
+import { type DataFolder, replaceOperatorToken } from './store/data-folder.ts';
+import type { StoreHold } from './store-hold.ts';
+
+export interface ComposeOptions extends Overrides {
+  readonly dataDir?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly logLevel?: LogLevel;
+  readonly logSink?: LogSink;
+  readonly demo?: boolean;
+  /** The store alone: no port, no platform, no agent. What is decided is carried out at the next start. */
+  readonly offline?: boolean;
+  /** Start although a journal was removed or emptied. */
+  readonly acceptLostChanges?: boolean;
+  /** The store, held already (a standby that has become the leader). */
+  readonly hold?: StoreHold;
+  /** Offline, but with the agent at hand: to look whether it would work. */
+  readonly withAgent?: boolean;
+  /** Start with this configuration; config.json is still the one that is followed. */
+  readonly configFile?: string;
+  readonly badges?: readonly string[];
+  /** Replaces the configured agent (tests, demo). */
+  readonly agent?: Agent;
+  /** Replaces the adapter of a platform (demo, in-test adapters); undefined keeps the real one. */
+  readonly createAdapter?: (
+    platform: Platform,
+    candidate?: CandidateSettings,
+  ) => Promise<Adapter | undefined>;
+  /** Platforms that run although the configuration does not enable them (demo). */
+  readonly alsoEnabled?: readonly Platform[];
+}
+
+interface Parts {
+  readonly gateway: Gateway;
+  readonly config: LiveConfig;
+  readonly folder: DataFolder;
+  readonly hold: StoreHold;
+  readonly sockets: WebSocketAdapter;
+  /** Of programs that read. */
+  readonly tokens: readonly string[];
+  readonly operatorToken: string;
+  readonly offline: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  readonly closeLogs: () => Promise<void>;
+}
+
+/** Longest time that a gateway without its data directory takes to end. */
+const LOST_STOP_MS = 3_000;
+
+export class RunningGateway {
+  readonly gateway: Gateway;
+  readonly settings: Settings;
+  readonly folder: DataFolder;
+  readonly events: EventStream;
+  readonly log: Logger;
+  /** Resolves when `stop` has ended, whoever asked for it, with what is to come then. */
+  readonly stopped: Promise<'stop' | 'restart'>;
+  port: number;
+  operatorToken: string;
+  readonly #parts: Parts;
+  readonly #server: GatewayServer;
+  readonly #metrics: Metrics;
+  readonly #ended = Promise.withResolvers<'stop' | 'restart'>();
+  #then: 'stop' | 'restart' = 'stop';
+  #ready = false;
+  #stopping: Promise<void> | undefined;
+  #unwatch = (): void => {};
+  #endTraces = async (): Promise<void> => {};
+
+  constructor(parts: Parts) {
+    const { gateway, config, folder, sockets, tokens, operatorToken, offline, hold } = parts;
+    const { settings } = config;
+    this.#parts = parts;
+    this.gateway = gateway;
+    this.settings = settings;
+    this.folder = folder;
+    this.events = gateway.deps.events;
+    this.log = gateway.deps.logs.logger('gateway');
+    this.stopped = this.#ended.promise;
+    this.port = settings.port;
+    this.operatorToken = operatorToken;
+    const operator = this.operator({ name: 'operator', surface: 'http' });
+    this.#metrics = new Metrics(operator, {
+      server: () => this.#server.counters(),
+      measures: () => measuresOf(gateway),
+    });
+    this.#server = new GatewayServer({
+      host: settings.host,
+      port: settings.port,
+      tokens,
+      operatorToken,
+      ...(offline ? {} : { operatorSocket: dirname(folder.operatorToken) }),
+      corsOrigins: settings.corsOrigins,
+      openLoopback: settings.openLoopback,
+      enableHttp: settings.enableHttp,
+      enableWebSocket: settings.enableWebSocket && settings.enabled('websocket'),
+      operator,
+      linkOperator: (surface) => this.operator({ name: 'operator', surface }),
+      status: () => gatewayStatus(gateway),
+      ready: () => this.#ready && gateway.state === 'running',
+      ...(hold.cluster === undefined ? {} : { role: 'leader' }),
+      problem: () => gateway.storeProblem,
+      resetOf: (platform, kind) => settings.reset(platform, kind),
+      metrics: () => this.#metrics.text(),
+      chatSockets: sockets,
+      routes: () => gateway.adapters.routes(),
+      clientsChanged: (clients) => gateway.clientsChanged(clients),
+      log: gateway.deps.logs.logger('server'),
+      clock: systemClock,
+    });
+  }
+
+  /** Opens the port, and takes up what the last run left. After a failure `close` is left to the caller. */
+  async begin(): Promise<void> {
+    const { gateway, config, offline, env, hold } = this.#parts;
+    this.#endTraces = await traceMessages(gateway, offline ? {} : env);
+    if (offline) await gateway.open();
+    else {
+      // The port first: a second gateway must not touch the agent or a platform before it learns that it is second.
+      this.port = (await this.#server.listen()).port;
+      await gateway.start();
+      // Sockets are served from the first moment on; platforms connect when somebody asks for it.
+      if (this.settings.enabled('websocket')) await gateway.adapters.start('websocket');
+    }
+    this.#unwatch = config.watch(this.log);
+    gateway.listening(this.port);
+    hold.onLost((error) => {
+      this.log.error(error.message, { code: error.code, next: error.hint ?? '' });
+      void this.stop(0);
+    });
+  }
+
+  /** Of a gateway that did not begin. */
+  async close(): Promise<void> {
+    this.#unwatch();
+    await this.#server.stop();
+  }
+
+  /** Begins connecting the adapters; resolves when each supervises itself. */
+  readonly connect = async (): Promise<void> => {
+    this.#ready = true;
+    void this.gateway.checkAgent(AbortSignal.timeout(15_000));
+    await this.gateway.connect();
+  };
+
+  /** Clean stop, once: later calls wait for the first. */
+  readonly stop = (graceMs?: number): Promise<void> => {
+    this.#stopping ??= this.#stop(graceMs);
+    return this.#stopping;
+  };
+
+  async #stop(graceMs?: number): Promise<void> {
+    const { gateway, hold, closeLogs } = this.#parts;
+    try {
+      this.#unwatch();
+      const stopping = gateway.stop(graceMs);
+      // Without the lock nothing can be stored any more: what still waits for that is not waited for.
+      await (hold.lost === undefined ? stopping : settlesWithin(stopping, LOST_STOP_MS));
+      await this.#metrics.stop();
+      await this.#endTraces();
+      await this.#server.stop();
+    } finally {
+      await closeLogs();
+      await hold.release();
+      this.#ended.resolve(this.#then);
+    }
+  }
+
+  /** An operator whose acts are audited as `actor`. */
+  operator(actor: Actor): LocalOperator {
+    const { gateway, config, folder, offline } = this.#parts;
+    return new LocalOperator({
+      gateway,
+      events: this.events,
+      actor,
+      config: config.access,
+      rotateToken: () => {
+        this.operatorToken = replaceOperatorToken(folder);
+        gateway.deps.redactor.add(this.operatorToken);
+        this.#server.replaceOperatorToken(this.operatorToken);
+      },
+      ...(offline ? {} : { metrics: () => this.#metrics.text() }),
+      requestStop: (wish) => {
+        this.#then = wish;
+        void this.stop();
+      },
+    });
+  }
+
+  readonly broadcast = (event: string, data: unknown): void => this.#parts.sockets.broadcast(event, data);
+
+  /** Reads config.json again and follows it; what is wrong with it is logged and changes nothing. */
+  reload(): Promise<void> {
+    return this.#parts.config.look();
+  }
+
+  /** Throws ConfigError when config.json, as it is now, would be refused at a start. */
+  checkRestart(): Promise<void> {
+    return this.#parts.config.access.checkStored();
+  }
+
+  /** Why the gateway stopped by itself: another process has the data directory now. */
+  lost(): GatewayError | undefined {
+    return this.#parts.hold.lost;
+  }
+}
