@@ -15,6 +15,7 @@ import type { Outbox } from '../send/outbox.ts';
 import type { Conversations } from '../turns/conversations.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
 import { sayDirectly } from './direct-line.ts';
+import { editedMessage } from './edited-message.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { overBudget, textBytes } from './text-budget.ts';
 
@@ -51,6 +52,7 @@ export class Pairing {
   async wrote(message: InboundMessage): Promise<void> {
     const { access, inbox, write, clock } = this.#deps;
     const now = clock();
+    if (message.edited === true && (await this.#reworded(message))) return;
     const invited = await access.acceptInvitation(message);
     if (invited === 'locked') return this.#locked(message);
     if (invited !== undefined) return this.#invited(message, invited);
@@ -106,6 +108,23 @@ export class Pairing {
     }
     await this.#ask(request, message);
     if (refused) this.#refusePrompt(message, NOT_KEPT);
+  }
+
+  /** The author edited the message that is kept: what is answered later is what it says then. */
+  async #reworded(message: InboundMessage): Promise<boolean> {
+    const { inbox, write, clock, settings, refused } = this.#deps;
+    const held = inbox.asideWithId(message.chat, message.messageId);
+    if (held?.state !== 'held' || held.message.sender.id !== message.sender.id) return false;
+    const changed = editedMessage(held.message, message.messageId, message.text);
+    const bytes = Buffer.byteLength(message.text) - Buffer.byteLength(held.message.text);
+    const over = bytes <= 0 ? undefined : overBudget(inbox.inUse.of(message), bytes, settings.limits);
+    if (over !== undefined) refused(message, over.code, over.say.in('en'));
+    await write((tx) => {
+      inbox.markSeen(tx, message, clock());
+      if (changed !== undefined && over === undefined && inbox.isHeld(tx, held.id))
+        inbox.setMessage(tx, { ...held, message: changed });
+    });
+    return true;
   }
 
   /** A held message without a request: the gateway was killed between the two steps. */

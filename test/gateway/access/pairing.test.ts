@@ -682,6 +682,28 @@ describe('a held first message that its author deletes', () => {
   });
 });
 
+describe('a held first message that its author edits', () => {
+  it('is answered as it says when its author is approved, and holds no more than it may', async () => {
+    await rig.stop();
+    rig.remove();
+    rig = await Rig.start({ config: { limits: { personBytes: 10_000 } }, capabilities: { edit: false } });
+    const edit = (text: string) =>
+      rig.say(text, {
+        chat: chatOf(ADA),
+        sender: { id: ADA, name: 'Ada' },
+        messageId: 'm1',
+        edited: true,
+        dedupeKey: `edit ${text.length}`,
+      });
+    await rig.say('drop it', { chat: chatOf(ADA), sender: { id: ADA, name: 'Ada' }, messageId: 'm1' });
+    await edit('keep it');
+    await edit('x'.repeat(20_000));
+    rig = await rig.crash();
+    await approve(ADA);
+    expect(told(ADA).at(-1)).toContain('keep it');
+  });
+});
+
 describe('codes that the operator makes', () => {
   const rows = () => rig.operator.snapshot().pairing;
   const generate = (userId: string) =>
