@@ -1,4 +1,6 @@
 /** The one typed event stream. Console, HTTP, metrics and log are its readers; rows arrive whole (upsert). */
+
+import type { ChatText } from './language/chat-text.ts';
 import type {
   AdapterView,
   AllowlistView,
@@ -113,7 +115,7 @@ export type GatewayEvent =
   /** The operator should know: it goes to owners and other ways (docs/notices.md). Any part may emit one. */
   | { readonly type: 'notice'; readonly notice: Notice }
   /** What a notice was about is over. */
-  | { readonly type: 'notice-over'; readonly key: string; readonly how: string }
+  | { readonly type: 'notice-over'; readonly key: string; readonly how: ChatText }
   | { readonly type: 'log'; readonly line: LogLine };
 
 export type GatewayEventListener = (event: GatewayEvent) => void;

@@ -12,6 +12,7 @@ import { coldBackup } from '../../gateway/backup/cold.ts';
 import { finishRestore } from '../../gateway/backup/restore.ts';
 import { loadConfig } from '../../gateway/config/load.ts';
 import { watchFile } from '../../gateway/config/watch.ts';
+import { say } from '../../gateway/language/chat-text.ts';
 import type { LogSink } from '../../gateway/log-hub.ts';
 import type { Notice } from '../../gateway/notify/notice.ts';
 import { type DataFolder, dataFolder } from '../../store/data-folder.ts';
@@ -257,8 +258,8 @@ function noticeOf(reason: string): Notice {
     key: `start:last-good:${Date.now()}`,
     kind: 'start',
     urgent: true,
-    title: 'The gateway runs with its last good configuration',
-    text: `config.json is not used: ${reason}`,
+    title: say('notice.lastGood'),
+    text: say('notice.lastGoodWhy', { reason }),
   };
 }
 

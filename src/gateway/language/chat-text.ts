@@ -5,7 +5,7 @@
 
 import { writeTime, writeTimeIn } from '../wall-clock.ts';
 import { type MessageKey, messageIn, readEnglish } from './catalogues.ts';
-import type { english } from './english/english.ts';
+import { english } from './english/english.ts';
 import { formatMessage } from './icu.ts';
 import { type Language, LOCALES } from './languages.ts';
 
@@ -44,7 +44,15 @@ type Source =
   | { readonly sentence: ChatText }
   | { readonly at: number; readonly zone: string };
 
-/** Made by `say`, `raw`, `joined` and `sentence` only. */
+/** A text as JSON, for a store: what others have said is a string. */
+export type StoredText =
+  | string
+  | { readonly key: string; readonly values: Readonly<Record<string, number | StoredText>> }
+  | { readonly texts: readonly StoredText[]; readonly between: string }
+  | { readonly sentence: StoredText }
+  | { readonly at: number; readonly zone: string };
+
+/** Made by `say`, `raw`, `joined`, `sentence`, `moment` and `fromStored` only. */
 export class ChatText {
   readonly #source: Source;
 
@@ -65,13 +73,40 @@ export class ChatText {
         .map((text) => text.in(language))
         .filter((text) => text !== '')
         .join(source.between === ' ' && UNSPACED.has(language) ? '' : source.between);
-    const values = Object.fromEntries(
-      Object.entries(source.values).map(([name, value]) => [
-        name,
-        value instanceof ChatText ? value.in(language) : value,
-      ]),
+    const values = mapValues(source.values, (value) =>
+      value instanceof ChatText ? value.in(language) : value,
     );
     return formatMessage(messageIn(source.key, language), values, LOCALES[language]);
+  }
+
+  /** The same text with every string in it changed: what others have said, and the values of messages. */
+  map(change: (text: string) => string): ChatText {
+    const source = this.#source;
+    if ('raw' in source) return new ChatText({ raw: change(source.raw) });
+    if ('sentence' in source) return new ChatText({ sentence: source.sentence.map(change) });
+    if ('texts' in source)
+      return joined(
+        source.texts.map((text) => text.map(change)),
+        source.between,
+      );
+    if ('at' in source) return this;
+    const changed = (value: Value): Value =>
+      value instanceof ChatText ? value.map(change) : typeof value === 'string' ? change(value) : value;
+    return new ChatText({ key: source.key, values: mapValues(source.values, changed) });
+  }
+
+  /** As JSON that `fromStored` reads: the reader's language is chosen when the text is read, not when it is stored. */
+  stored(): StoredText {
+    const source = this.#source;
+    if ('raw' in source) return source.raw;
+    if ('sentence' in source) return { sentence: source.sentence.stored() };
+    if ('texts' in source)
+      return { texts: source.texts.map((text) => text.stored()), between: source.between };
+    if ('at' in source) return source;
+    return {
+      key: source.key,
+      values: mapValues(source.values, (value) => (value instanceof ChatText ? value.stored() : value)),
+    };
   }
 
   /** Nothing is said, in any language. */
@@ -93,6 +128,29 @@ export class ChatText {
 export function say<Key extends MessageKey>(key: Key, ...values: ArgumentsOf<Key>): ChatText {
   const [given = {}] = values as readonly Readonly<Record<string, Value>>[];
   return new ChatText({ key, values: given });
+}
+
+/** Reads what `stored` made. A message that this version does not have is shown by its key. */
+export function fromStored(stored: StoredText): ChatText {
+  if (typeof stored === 'string') return raw(stored);
+  if ('sentence' in stored) return sentence(fromStored(stored.sentence));
+  if ('texts' in stored) return joined(stored.texts.map(fromStored), stored.between);
+  if ('at' in stored) return moment(stored.at, stored.zone);
+  const { key } = stored;
+  if (!isKey(key)) return raw(key);
+  const values = mapValues(stored.values, (value) => (typeof value === 'object' ? fromStored(value) : value));
+  return new ChatText({ key, values });
+}
+
+function isKey(key: string): key is MessageKey {
+  return Object.hasOwn(english, key);
+}
+
+function mapValues<From, To>(
+  values: Readonly<Record<string, From>>,
+  change: (value: From) => To,
+): Readonly<Record<string, To>> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
 }
 
 /** What others have said: people, agents, platforms, programs, the operator. Never words of our own. */

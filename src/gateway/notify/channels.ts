@@ -35,8 +35,8 @@ export function noticeJson({ key, kind, urgent, title, text, ask, person }: Noti
     key,
     kind,
     urgent: urgent === true,
-    title,
-    ...defined({ text }),
+    title: String(title),
+    ...defined({ text: text?.in('en') }),
     ...(ask === undefined ? {} : { request: ask.short }),
     ...defined({ person }),
     at: new Date(at).toISOString(),
@@ -51,7 +51,8 @@ export function webhookRequest(notice: Notice, at: number, settings: WebhookSett
   const json: Readonly<Record<string, string>> = { 'content-type': 'application/json' };
   const bearer: Readonly<Record<string, string>> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const message = detail === 'full' && text !== undefined ? text : notice.title;
+  const title = notice.title.in('en');
+  const message = detail === 'full' && text !== undefined ? text.in('en') : title;
   switch (format) {
     case 'json':
       return { url, headers: { ...json, ...bearer }, body: JSON.stringify(noticeJson(said, at)) };
@@ -64,7 +65,7 @@ export function webhookRequest(notice: Notice, at: number, settings: WebhookSett
         headers: { ...json, ...bearer },
         body: JSON.stringify({
           topic,
-          title: detail === 'full' ? notice.title : 'pi-gateway-tui',
+          title: detail === 'full' ? title : 'pi-gateway-tui',
           message,
           priority: notice.urgent === true ? 5 : 3,
           tags: [notice.kind],
@@ -80,7 +81,7 @@ export function webhookRequest(notice: Notice, at: number, settings: WebhookSett
         url: address.href,
         headers: { ...json, ...defined({ 'x-gotify-key': token }) },
         body: JSON.stringify({
-          title: detail === 'full' ? notice.title : 'pi-gateway-tui',
+          title: detail === 'full' ? title : 'pi-gateway-tui',
           message,
           priority: notice.urgent === true ? 8 : 5,
           extras: { 'client::display': { contentType: 'text/markdown' } },

@@ -4,6 +4,7 @@ import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
 import { resolveSecret } from '../config/secrets.ts';
 import type { Core } from '../core.ts';
+import { say } from '../language/chat-text.ts';
 import { machineZone } from '../machine-zone.ts';
 import type { AdapterView, ChatKind, ChatRef, InboundMessage, Platform } from '../model.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -219,10 +220,10 @@ export function createNotify(deps: NotifyDeps) {
       if (crashed && configured()) void notices.raise(startNotice(clock(), taken));
       for (const { notice } of notices.rows.open('approval'))
         if (dialogs.book.get(notice.ask?.id ?? '') === undefined)
-          void notices.end(notice.key, 'Void: the gateway was restarted.');
+          void notices.end(notice.key, say('notice.endedVoid'));
       for (const { notice } of notices.rows.open('pairing'))
         if (access().requests.get(notice.ask?.id ?? '') === undefined)
-          void notices.end(notice.key, 'Decided while the gateway was not running.');
+          void notices.end(notice.key, say('notice.endedMissed'));
       // A crash may have come between a request and its notice.
       for (const request of access().pairing()) {
         const notice = pairingNotice(request);

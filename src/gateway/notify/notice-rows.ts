@@ -1,4 +1,6 @@
+import { defined } from '../../base/defined.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
+import { type ChatText, fromStored, raw, type StoredText } from '../language/chat-text.ts';
 import type { Notice, NoticeKind } from './notice.ts';
 
 /** `held`: waits for the end of quiet hours, or for room. `together`: told in one message with others. */
@@ -8,7 +10,7 @@ export interface NoticeRow {
   readonly notice: Notice;
   readonly at: number;
   /** What became of it. */
-  readonly end: string | undefined;
+  readonly end: ChatText | undefined;
 }
 
 export interface SendRow extends NoticeRow {
@@ -36,7 +38,7 @@ export class NoticeRows {
           notice.key,
           notice.kind,
           at,
-          JSON.stringify(notice),
+          JSON.stringify(stored(notice)),
           notice.ask?.short ?? null,
           notice.person?.platform ?? null,
           notice.person?.id ?? null,
@@ -63,8 +65,8 @@ export class NoticeRows {
       .map(noticeRow);
   }
 
-  end(tx: Tx, key: string, end: string): void {
-    tx.run('UPDATE notices SET ended = ? WHERE key = ?', [end, key]);
+  end(tx: Tx, key: string, end: ChatText): void {
+    tx.run('UPDATE notices SET ended = ? WHERE key = ?', [JSON.stringify(end.stored()), key]);
     tx.run("UPDATE notice_sends SET state = 'dropped' WHERE key = ? AND state = 'held'", [key]);
   }
 
@@ -148,8 +150,28 @@ export class NoticeRows {
 function noticeRow(row: Row): NoticeRow {
   const end = row['ended'];
   return {
-    notice: JSON.parse(String(row['notice'])) as Notice,
+    notice: noticeFrom(String(row['notice'])),
     at: Number(row['at']),
-    end: end === null || end === undefined ? undefined : String(end),
+    end: typeof end === 'string' ? endFrom(end) : undefined,
   };
+}
+
+/** A notice as JSON: its texts become words when an owner reads them, in the language of that owner. */
+interface StoredNotice extends Omit<Notice, 'title' | 'text'> {
+  readonly title: StoredText;
+  readonly text?: StoredText;
+}
+
+function stored({ title, text, ...rest }: Notice): StoredNotice {
+  return { ...rest, title: title.stored(), ...defined({ text: text?.stored() }) };
+}
+
+function noticeFrom(json: string): Notice {
+  const { title, text, ...rest } = JSON.parse(json) as StoredNotice;
+  return { ...rest, title: fromStored(title), ...(text === undefined ? {} : { text: fromStored(text) }) };
+}
+
+/** Version 0.1.0 stored the words themselves. */
+function endFrom(text: string): ChatText {
+  return /^[{"]/.test(text) ? fromStored(JSON.parse(text) as StoredText) : raw(text);
 }

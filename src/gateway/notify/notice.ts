@@ -1,7 +1,8 @@
 /** What a notice is, and how it reads. */
 import { type ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, Platform } from '../model.ts';
-import { fenced, visible } from '../questions/visible.ts';
+import { visible } from '../questions/visible.ts';
+import { fencedText } from '../questions/wording.ts';
 
 export type NoticeKind = 'pairing' | 'approval' | 'adapter' | 'disk' | 'limit' | 'agent' | 'start';
 
@@ -13,10 +14,10 @@ export interface Notice {
   /** Also during quiet hours: the gateway does not work until somebody acts. */
   readonly urgent?: true;
   /** One line without anything that a person or an agent wrote: this goes to every webhook. */
-  readonly title: string;
+  readonly title: ChatText;
   /** Markdown. May hold what people and agents wrote. */
-  readonly text?: string;
-  /** The same in a few words, for a list of several; plain text. */
+  readonly text?: ChatText;
+  /** The same in a few words, for a list of several; plain text of people and agents. */
   readonly line?: string;
   /** Not told over this platform, which is what the notice is about. */
   readonly notOver?: Platform;
@@ -54,8 +55,8 @@ export function withoutSecrets(notice: Notice, egress: (text: string) => string)
   const { title, text, line } = notice;
   return {
     ...notice,
-    title: egress(title),
-    ...(text === undefined ? {} : { text: egress(text) }),
+    title: title.map(egress),
+    ...(text === undefined ? {} : { text: text.map(egress) }),
     ...(line === undefined ? {} : { line: egress(line) }),
   };
 }
@@ -99,46 +100,35 @@ export function choicesOf({ ask }: Notice, { may, prefix }: Reader): Choice[] {
 }
 
 /** The notice as its reader sees it, in Markdown. `end`: what became of it; nothing is left to choose. */
-export function noticeText(notice: Notice, reader: Reader, end?: string): ChatText {
-  const { title, text = '', ask } = notice;
+export function noticeText(notice: Notice, reader: Reader, end: ChatText = SILENCE): ChatText {
+  const { title, text = SILENCE, ask } = notice;
   const tooLong = ask?.whole === false ? say('notice.tooLong') : SILENCE;
   const choices = choicesOf(notice, reader);
   const words =
-    end !== undefined || choices.length === 0 || reader.buttons
+    !end.isEmpty || choices.length === 0 || reader.buttons
       ? SILENCE
       : say('notice.replyWith', { commands: choices.map(({ command }) => command).join('\n') });
-  return joined([raw(`**${title}**`), raw(text), tooLong, words, raw(end ?? '')], '\n\n');
+  return joined([joined([raw('**'), title, raw('**')], ''), text, tooLong, words, end], '\n\n');
 }
-
-const TOGETHER: Readonly<Record<NoticeKind, (count: number) => string>> = {
-  pairing: (count) => `${count} more new users request access`,
-  approval: (count) => `${count} more questions are waiting for a decision`,
-  adapter: (count) => `${count} more notices about platforms`,
-  disk: (count) => `${count} more notices about the disk`,
-  limit: (count) => `${count} more notices about limits`,
-  agent: (count) => `${count} more notices about the agent`,
-  start: (count) => `${count} more notices about starts`,
-};
 
 const LISTED = 10;
 
 /** Several of one kind as one notice. */
 export function together(notices: readonly Notice[], kind: NoticeKind, key: string, prefix: string): Notice {
-  const lines = notices.slice(0, LISTED).map(({ title, line }) =>
-    visible(line ?? title)
-      .replaceAll('\n', ' ')
-      .slice(0, 120)
-      .toWellFormed(),
-  );
-  if (notices.length > LISTED) lines.push(`and ${notices.length - LISTED} more`);
+  const lines = notices
+    .slice(0, LISTED)
+    .map(({ title, line }) =>
+      line === undefined ? title : raw(visible(line).replaceAll('\n', ' ').slice(0, 120).toWellFormed()),
+    );
+  if (notices.length > LISTED) lines.push(say('notice.andMore', { n: notices.length - LISTED }));
   const asks = notices.some(({ ask }) => ask !== undefined);
   return {
     key,
     kind,
-    title: TOGETHER[kind](notices.length),
-    text: [
-      fenced(lines.join('\n')),
-      ...(asks ? [`${prefix}owner lists what is waiting; the console shows everything.`] : []),
-    ].join('\n\n'),
+    title: say(`notice.more_${kind}`, { n: notices.length }),
+    text: joined(
+      [fencedText(joined(lines, '\n')), ...(asks ? [say('notice.ownerLists', { prefix })] : [])],
+      '\n\n',
+    ),
   };
 }

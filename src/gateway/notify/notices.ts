@@ -3,7 +3,7 @@ import type { Tx } from '../../store/database.ts';
 import { Acts } from '../access/acts.ts';
 import type { Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
-import { raw } from '../language/chat-text.ts';
+import { type ChatText, joined } from '../language/chat-text.ts';
 import { type ChatRef, chatKey, type Platform } from '../model.ts';
 import { withButtons } from '../questions/wording.ts';
 import type { Amend } from '../send/amendments.ts';
@@ -75,18 +75,21 @@ export class Notices {
    * What it was about is over: its messages say so and lose their buttons. `replaced`: another notice says the rest, so
    * channels are not told of the end. Never rejects.
    */
-  end(key: string, how: string, { replaced = false } = {}): Promise<void> {
+  end(key: string, how: ChatText, { replaced = false } = {}): Promise<void> {
     return this.#run('the end of a notice was not stored', async () => {
       const known = this.rows.get(key);
       if (known === undefined || known.end !== undefined) return;
       const sends = this.rows.sends(key);
-      const end = this.#deps.egress(how);
+      const end = how.map(this.#deps.egress);
       await this.#note((tx) => this.rows.end(tx, key, end));
       const { notice } = known;
       for (const to of this.#chatsTold(sends)) this.#amend(notice, to, end);
       const told = this.#channelsTold(sends);
       if (INCIDENTS.has(notice.kind) && told.length > 0 && !replaced)
-        await this.#raise({ key: `${key}:over`, kind: notice.kind, title: `${notice.title}: ${end}` }, told);
+        await this.#raise(
+          { key: `${key}:over`, kind: notice.kind, title: joined([notice.title, end], ': ') },
+          told,
+        );
     });
   }
 
@@ -291,13 +294,13 @@ export class Notices {
     return reader.buttons ? withButtons(parts, choicesOf(notice, reader), this.#deps.outbox, chat) : parts;
   }
 
-  #amend(notice: Notice, { chat, reader, copies }: Told, end: string | undefined): void {
+  #amend(notice: Notice, { chat, reader, copies }: Told, end: ChatText | undefined): void {
     const { outbox, known } = this.#deps;
     const amend: Amend = (last, count) => {
       if (end === undefined) return this.#parts(notice, chat, reader).at(-1);
       const [only, ...more] = outbox.format(chat, noticeText(notice, reader, end));
       if (count === 1 && more.length === 0) return only;
-      const [said] = outbox.format(chat, raw(end));
+      const [said] = outbox.format(chat, end);
       if (said === undefined) return undefined;
       const limit = known(chat.platform)?.capabilities.textLimit ?? Number.POSITIVE_INFINITY;
       if (last.text.length + said.text.length + 2 > limit) return said;

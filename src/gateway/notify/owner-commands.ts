@@ -2,7 +2,7 @@ import { GatewayError } from '../../base/errors.ts';
 import type { Access } from '../access/access.ts';
 import type { Actor } from '../access/audit.ts';
 import type { Core } from '../core.ts';
-import { ChatText, joined, raw, SILENCE, say } from '../language/chat-text.ts';
+import { ChatText, joined, SILENCE, say } from '../language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -148,7 +148,7 @@ export class OwnerCommands {
       ? SILENCE
       : row?.end === undefined
         ? say('owner.done')
-        : raw(row.end);
+        : row.end;
   }
 
   async #over(key: string): Promise<ChatText> {

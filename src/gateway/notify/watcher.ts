@@ -1,5 +1,6 @@
 import type { Core } from '../core.ts';
 import type { GatewayEvent } from '../events.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { AdapterView, Platform } from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
 import type { Notice, NoticeKind } from './notice.ts';
@@ -135,7 +136,7 @@ export class Watcher {
     const open = this.#open.has(`adapter:${platform}`);
     if (open && this.#away.has(platform)) return;
     if (open && isAtRest(view))
-      this.#over(`adapter:${platform}`, `Stopped by the operator at ${this.#time(now)}.`);
+      this.#over(`adapter:${platform}`, say('notice.endedStopped', { time: this.#time(now) }));
     else this.#incident(`adapter:${platform}`, adapterProblem(view, this.#away.get(platform), now), now);
   }
 
@@ -143,19 +144,19 @@ export class Watcher {
     const { notices } = this.#deps;
     const known = this.#open.get(name);
     if (problem === undefined) {
-      this.#over(name, `Working again since ${this.#time(now)}.`);
+      this.#over(name, say('notice.endedWorking', { time: this.#time(now) }));
       return;
     }
     if (known !== undefined && (known.urgent || !problem.urgent)) return;
     if (known !== undefined)
-      void notices.end(known.key, `Replaced by the next notice at ${this.#time(now)}.`, { replaced: true });
+      void notices.end(known.key, say('notice.endedReplaced', { time: this.#time(now) }), { replaced: true });
     // Never the key of the one before, also within one millisecond.
     const notice = { ...problem, key: `${name}:${known === undefined ? now : now + 1}` };
     this.#open.set(name, notice);
     void notices.raise(notice);
   }
 
-  #over(name: string, how: string): void {
+  #over(name: string, how: ChatText): void {
     const known = this.#open.get(name);
     if (known === undefined) return;
     this.#open.delete(name);

@@ -1,6 +1,7 @@
 /** What of all that happens is worth a notice, and how it reads. Pure. */
 import { type AgentAnswer, type AgentQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { PairingOutcome } from '../events.ts';
+import { type ChatText, joined, raw, recognized, say } from '../language/chat-text.ts';
 import {
   type AdapterView,
   type AgentView,
@@ -11,7 +12,7 @@ import {
 } from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
 import { fenced, visible } from '../questions/visible.ts';
-import { callText, isFile } from '../questions/wording.ts';
+import { callText, fencedText, isFile } from '../questions/wording.ts';
 import { wallTime } from '../wall-clock.ts';
 import { type Notice, wholeOr } from './notice.ts';
 
@@ -50,8 +51,8 @@ export function pairingNotice(request: PairingView): Notice | undefined {
   return {
     key: pairingKey(id),
     kind: 'pairing',
-    title: `A new user requests access on ${PLATFORM_NAMES[platform]}`,
-    text: fenced([who, ...(firstWords === '' ? [] : ['', visible(firstWords)])].join('\n')),
+    title: say('notice.pairing', { platform: PLATFORM_NAMES[platform] }),
+    text: raw(fenced([who, ...(firstWords === '' ? [] : ['', visible(firstWords)])].join('\n'))),
     line: `${senderName} (${senderId})`,
     ask: { about: 'pairing', id, short: shortOf(id), whole: true },
     person: { platform, id: senderId },
@@ -79,19 +80,14 @@ export function approvalNotice(view: DialogView, dialog: Dialog | undefined): No
   if (dialog === undefined || answersOf(dialog.question) === undefined) return undefined;
   const { question } = dialog;
   const asked =
-    callText(question) ?? [view.title, view.text ?? ''].filter((each) => each !== '').join('\n\n');
-  const { text, whole } = wholeOr(asked);
-  const asker = view.requesterName === undefined ? '' : ` for ${visible(view.requesterName)}`;
-  const minutes = Math.max(1, Math.round((view.expiresAt - view.createdAt) / 60_000));
-  const about =
-    view.call === undefined
-      ? `Asked in its chat${asker}, where the agent can also look first. Expires in ${minutes} min.`
-      : `Tool: ${view.call.tool}${asker}. Reason: ${visible(view.call.reason)}. Expires in ${minutes} min.`;
+    callText(question) ??
+    joined([question.titleText ?? raw(view.title), question.bodyText ?? raw(view.text ?? '')], '\n\n');
+  const { text, whole } = wholeOr(asked.in('en'));
   return {
     key: approvalKey(view.id),
     kind: 'approval',
-    title: `${waitingOf(question)} (#${view.number})`,
-    text: `${fenced(text)}\n\n${about}`,
+    title: say(waitingOf(question), { number: view.number }),
+    text: joined([whole ? fencedText(asked) : raw(fenced(text)), aboutOf(view)], '\n\n'),
     line: `#${view.number} ${asked}`,
     ask: { about: view.call === undefined ? 'resume' : 'approval', id: view.id, short: view.id, whole },
     // A question for the operator alone was not put to anybody in its chat.
@@ -102,33 +98,31 @@ export function approvalNotice(view: DialogView, dialog: Dialog | undefined): No
   };
 }
 
-function waitingOf(question: AgentQuestion): string {
-  if (question.resume === true) return 'An interrupted turn is waiting for a decision';
-  if (question.call?.tool === RAISE_LIMIT_TOOL) return 'Raising a spending limit is waiting for approval';
-  return `${isFile(question) ? 'Sending files' : 'A tool call'} is waiting for approval`;
+/** Below the question: what it is about, for whom, and how long it can be answered. */
+function aboutOf({ call, requesterName, createdAt, expiresAt }: DialogView): ChatText {
+  const minutes = Math.max(1, Math.round((expiresAt - createdAt) / 60_000));
+  const tool =
+    call === undefined ? undefined : { tool: call.tool, reason: recognized(visible(call.reason), 'why.') };
+  if (requesterName === undefined)
+    return tool === undefined ? say('notice.resume', { minutes }) : say('notice.tool', { ...tool, minutes });
+  const name = visible(requesterName);
+  return tool === undefined
+    ? say('notice.resumeFor', { name, minutes })
+    : say('notice.toolFor', { ...tool, name, minutes });
 }
 
-const PAIRING_ENDS: Readonly<Record<PairingOutcome, string>> = {
-  approved: 'Approved',
-  denied: 'Denied',
-  blocked: 'Blocked',
-  expired: 'Expired',
-  revoked: 'Withdrawn',
-};
-const DIALOG_ENDS: Readonly<Record<DialogOutcome, string>> = {
-  approved: 'Approved',
-  approved_session: 'Approved for the session',
-  denied: 'Denied',
-  answered: 'Answered',
-  cancelled: 'Canceled',
-  timed_out: 'Expired: no one answered in time',
-  withdrawn: 'No longer needed: the turn has ended',
-};
+function waitingOf(question: AgentQuestion) {
+  if (question.resume === true) return 'notice.waitsTurn';
+  if (question.call?.tool === RAISE_LIMIT_TOOL) return 'notice.waitsLimit';
+  return isFile(question) ? 'notice.waitsFiles' : 'notice.waitsCall';
+}
 
 /** "Approved by operator (console) at 12:40." */
-export function endOf(outcome: PairingOutcome | DialogOutcome, actor: string, at: string): string {
-  const what = { ...PAIRING_ENDS, ...DIALOG_ENDS }[outcome];
-  return `${what}${/^gateway\b/.test(actor) ? '' : ` by ${visible(actor)}`} at ${at}.`;
+export function endOf(outcome: PairingOutcome | DialogOutcome, actor: string, time: string): ChatText {
+  const what = say(`notice.ended_${outcome}`);
+  return /^gateway\b/.test(actor)
+    ? say('notice.endedAt', { what, time })
+    : say('notice.endedBy', { what, name: visible(actor), time });
 }
 
 export function clockTime(at: number, zone: string): string {
@@ -142,25 +136,25 @@ export function adapterProblem(
   awaySince: number | undefined,
   now: number,
 ): Omit<Notice, 'key'> | undefined {
-  const name = PLATFORM_NAMES[view.platform];
+  const platform = PLATFORM_NAMES[view.platform];
   const about = { kind: 'adapter', notOver: view.platform } as const;
   if (view.state === 'parked')
     return {
       ...about,
       urgent: true,
-      title: `${name} failed and needs your attention`,
-      text: [visible(view.detail), visible(view.nextStep ?? '')].filter((each) => each !== '').join('\n\n'),
+      title: say('notice.adapterFailed', { platform }),
+      text: joined([raw(visible(view.detail)), raw(visible(view.nextStep ?? ''))], '\n\n'),
     };
   if (awaySince !== undefined && now - awaySince > AWAY_MS)
     return {
       ...about,
-      title: `${name} has not been connected for more than 5 minutes`,
-      text: visible(view.detail),
+      title: say('notice.adapterAway', { platform }),
+      text: raw(visible(view.detail)),
     };
   const { lastHeartbeatAt, lastUpdateAt } = view.ingress;
   const heard = Math.max(lastHeartbeatAt ?? 0, lastUpdateAt ?? 0);
   if (view.state === 'connected' && lastHeartbeatAt !== undefined && now - heard > SILENT_MS)
-    return { ...about, title: `${name} has been silent for more than 5 minutes`, text: visible(view.detail) };
+    return { ...about, title: say('notice.adapterSilent', { platform }), text: raw(visible(view.detail)) };
   return undefined;
 }
 
@@ -172,15 +166,15 @@ export function agentProblem(
     return {
       kind: 'agent',
       urgent: true,
-      title: 'The agent is not working',
-      text: [visible(agent.detail), visible(agent.hint ?? '')].filter((each) => each !== '').join('\n\n'),
+      title: say('notice.agentDown'),
+      text: joined([raw(visible(agent.detail)), raw(visible(agent.hint ?? ''))], '\n\n'),
     };
   if (failedTurns < FAILED_TURNS) return undefined;
   return {
     kind: 'agent',
     urgent: true,
-    title: `The last ${FAILED_TURNS} turns of the agent failed`,
-    text: 'The sessions in the console show the reason. Run pi-gateway-tui doctor to check the agent.',
+    title: say('notice.turnsFailed', { n: FAILED_TURNS }),
+    text: say('notice.turnsFailedHint'),
   };
 }
 
@@ -190,8 +184,8 @@ export function diskProblem(freeBytes: number, known: boolean): Omit<Notice, 'ke
   return {
     kind: 'disk',
     urgent: true,
-    title: 'The disk is nearly full',
-    text: `${Math.floor(freeBytes / 1024 / 1024)} MiB are free in the data directory. Free some disk space.`,
+    title: say('notice.diskLow'),
+    text: say('notice.diskFree', { n: Math.floor(freeBytes / 1024 / 1024) }),
   };
 }
 
@@ -200,8 +194,8 @@ export function storeProblem(refusal: string | undefined): Omit<Notice, 'key'> |
   return {
     kind: 'disk',
     urgent: true,
-    title: 'Messages cannot be stored',
-    text: `${refusal}. Free some disk space. The gateway resumes automatically.`,
+    title: say('notice.notStored'),
+    text: say('notice.notStoredHint', { reason: refusal }),
   };
 }
 
@@ -210,14 +204,11 @@ export function startNotice(
   at: number,
   { resumed, reported }: { readonly resumed: number; readonly reported: number },
 ): Notice {
-  const count = (n: number, what: string): string => `${n} ${n === 1 ? what : `${what}s`}`;
   return {
     key: `start:${at}`,
     kind: 'start',
-    title: 'The gateway started again after a crash',
+    title: say('notice.crashed'),
     text:
-      resumed + reported === 0
-        ? 'No message was interrupted.'
-        : `${count(resumed, 'message')} resumed, ${count(reported, 'message')} reported as interrupted or offered again.`,
+      resumed + reported === 0 ? say('notice.noneInterrupted') : say('notice.takenUp', { resumed, reported }),
   };
 }

@@ -45,8 +45,8 @@ function approvalLines({ question, number }: Pick<Dialog, 'question' | 'number'>
 }
 
 /** All of what a tool call would do, as it is typed; undefined for any other question. */
-export function callText({ call }: AgentQuestion): string | undefined {
-  return call === undefined ? undefined : readable(call.tool, call.argumentsJson).in('en');
+export function callText({ call }: AgentQuestion): ChatText | undefined {
+  return call === undefined ? undefined : readable(call.tool, call.argumentsJson);
 }
 
 /** A tool call as people read it in a chat. */
@@ -56,7 +56,7 @@ export function shownCall(tool: string, argumentsJson: string): ChatText {
 
 /** Does the chat show all of what would run? Nobody approves what they have not seen. */
 export function isShownWhole(question: AgentQuestion): boolean {
-  return (callText(question)?.length ?? 0) <= SHOWN_CHARS;
+  return (callText(question)?.in('en').length ?? 0) <= SHOWN_CHARS;
 }
 
 export const TOO_LONG_TO_APPROVE = say('question.tooLong');
@@ -103,7 +103,7 @@ function groupText({ call }: AgentQuestion): ChatText {
 }
 
 /** In a fence, whatever the language: none of our words closes one. */
-function fencedText(text: ChatText): ChatText {
+export function fencedText(text: ChatText): ChatText {
   const [fence = ''] = fenced(text.in('en')).split('\n', 1);
   return joined([raw(fence), text, raw(fence)], '\n');
 }

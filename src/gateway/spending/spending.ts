@@ -22,7 +22,18 @@ import {
   usesOf,
 } from './spend-rows.ts';
 import { WaitingCalls } from './waiting-calls.ts';
-import { describe, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
+import {
+  describe,
+  limitText,
+  limitWords,
+  maxText,
+  maxWords,
+  raisedWords,
+  refusalOf,
+  subjectWords,
+  usedText,
+  usedWords,
+} from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
 const FORGOTTEN_AT_ONCE = 5000;
@@ -369,7 +380,8 @@ export class Spending {
     });
   }
 
-  #say(what: 'near' | 'reached', { limit, cell }: Applied, text: string): void {
+  #say(what: 'near' | 'reached', applied: Applied, text: string): void {
+    const { limit, cell } = applied;
     const { log, events } = this.#core;
     const { scope, subject, key, raised } = cell;
     log.warn(text);
@@ -377,8 +389,12 @@ export class Spending {
     const notice = {
       key: `limit:${what}:${key}:${describe(limit)}:${raised.tokens}:${raised.nano}`,
       kind: 'limit',
-      title: `A spending limit is ${what}: ${describe(limit)}`,
-      text: visible(text),
+      title: say(`notice.limit_${what}`, { limit: limitText(limit) }),
+      text: say('notice.limitUsed', {
+        limit: visible(subjectWords(applied)),
+        max: maxText(applied),
+        used: usedText(applied),
+      }),
     } as const;
     events.emit({ type: 'notice', notice });
   }

@@ -1,5 +1,5 @@
 /** What people read about limits. Pure. */
-import { type ChatText, moment, raw, say } from '../language/chat-text.ts';
+import { type ChatText, joined, moment, raw, say } from '../language/chat-text.ts';
 import { type Applied, type Decision, shareOf } from './ledger.ts';
 import { type Amount, NANO, type SpendLimit } from './limit.ts';
 import type { Per } from './window.ts';
@@ -157,6 +157,15 @@ export function stateOf(applied: Applied): LimitState {
   const share = shareOf(applied);
   if (share >= 0.98) return 'reached';
   return share >= applied.limit.warnAt ? 'near' : 'ok';
+}
+
+/** `person: $5.00 per day`, for an owner. */
+export function limitText(limit: SpendLimit): ChatText {
+  const match = limit.match === undefined ? '' : ` ${limit.match}`;
+  return joined(
+    [raw(`${limit.scope}${match}`), say(`limit.per_${limit.per}`, { amount: amountText(limit) })],
+    ': ',
+  );
 }
 
 export function describe(limit: SpendLimit): string {

@@ -3,7 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import { loadCatalogue, type MessageKey } from '../../../src/gateway/language/catalogues.ts';
 import { ChatError } from '../../../src/gateway/language/chat-error.ts';
-import { moment, recognized, say, sentence } from '../../../src/gateway/language/chat-text.ts';
+import {
+  fromStored,
+  joined,
+  moment,
+  raw,
+  recognized,
+  say,
+  sentence,
+} from '../../../src/gateway/language/chat-text.ts';
 import { english } from '../../../src/gateway/language/english/english.ts';
 import { formatMessage, type Piece, parseMessage } from '../../../src/gateway/language/icu.ts';
 import { LANGUAGES, LOCALES, languageOf, readLanguage } from '../../../src/gateway/language/languages.ts';
@@ -114,6 +122,31 @@ describe.each(LANGUAGES)('%s', (language) => {
     expect(keys.filter((key) => key.startsWith('help.') && catalogue[key].length > 100)).toEqual([]);
     expect(keys.filter((key) => catalogue[key].length > 500)).toEqual([]);
   });
+});
+
+it('reads a stored text in the language of its reader, with secrets taken out of what others have said', async () => {
+  await Promise.all(LANGUAGES.map((language) => loadCatalogue(language)));
+  const text = joined(
+    [
+      say('notice.toolFor', {
+        tool: 'bash',
+        name: 'Ada',
+        reason: say('why.readsOutside', { path: '/srv/hunter2' }),
+        minutes: 5,
+      }),
+      sentence(say('schedule.passed')),
+      raw('hunter2'),
+      moment(0, 'UTC'),
+    ],
+    ' ',
+  ).map((each) => each.replaceAll('hunter2', '***'));
+  const again = fromStored(JSON.parse(JSON.stringify(text.stored())));
+  expect(again.in('en')).toBe(
+    'Tool: bash for Ada. Reason: it reads outside the working directory: /srv/***. Expires in 5 minutes. That time has passed. *** Thu 1970-01-01 00:00',
+  );
+  for (const language of LANGUAGES) expect(again.in(language)).toBe(text.in(language));
+  expect(again.in('ru')).toContain('Истекает через 5 минут.');
+  expect(fromStored({ key: 'notice.fromTheFuture', values: {} }).in('de')).toBe('notice.fromTheFuture');
 });
 
 it('reads the codes of platforms and the words of people', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
+import { raw, say } from '../../../src/gateway/language/chat-text.ts';
 import { command, noticeJson, webhookRequest } from '../../../src/gateway/notify/channels.ts';
 import { beatUrl, Heartbeat } from '../../../src/gateway/notify/heartbeat.ts';
 import type { Notice } from '../../../src/gateway/notify/notice.ts';
@@ -52,8 +53,8 @@ afterEach(async () => {
 const NOTICE: Notice = {
   key: 'pairing:1',
   kind: 'pairing',
-  title: 'A new user requests access on Telegram',
-  text: '```\nÉve (7009)\n```',
+  title: say('notice.pairing', { platform: 'Telegram' }),
+  text: raw('```\nÉve (7009)\n```'),
   ask: { about: 'pairing', id: '1', short: 'pabcde', whole: true },
   person: { platform: 'telegram', id: '7009' },
 };

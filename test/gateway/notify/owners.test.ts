@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createScriptedAgent } from '../../../src/agents/scripted/scripted.ts';
 import type { Config } from '../../../src/gateway/config/schema.ts';
+import { raw, say } from '../../../src/gateway/language/chat-text.ts';
 import type { ChatRef, InboundMessage } from '../../../src/gateway/model.ts';
 import { ADA, Rig, type RigOptions } from '../rig.ts';
 
@@ -106,6 +107,20 @@ describe('an owner', () => {
     // What the new user wrote is answered.
     await r.pass(2000);
     expect(r.texts({ chatId: EVE }).join('\n')).toContain('You said: please let me use it');
+  });
+
+  it('reads notices in the language of their chat, also those from before a restart', async () => {
+    let r = await start({ settings: { language: 'de' } });
+    await asks(r);
+    expect(notices(r)[0]?.text).toContain('**Neue Zugriffsanfrage auf Telegram**');
+    expect(notices(r)[0]?.buttons).toEqual(['Freigeben', 'Ablehnen', 'Sperren']);
+    r = await r.restart();
+    rig = r;
+    await press(r, command(r, 'Freigeben'));
+    expect(notices(r)[0]?.text).toContain('Neue Zugriffsanfrage auf Telegram');
+    expect(notices(r)[0]?.text).toMatch(/Freigegeben durch telegram:7001 \(owner\) um \d\d:\d\d\.$/);
+    await press(r, `/owner deny ${/owner approve (\w+)/.exec(command(r, 'Freigeben'))?.[1]}`);
+    expect(r.texts({ chatId: ADA }).at(-1)).toMatch(/^Bereits entschieden: Freigegeben durch/);
   });
 
   it('who presses after the console decided is told so, and nothing changes', async () => {
@@ -247,11 +262,11 @@ describe('quiet hours', () => {
     const r = await start({ quiet: { from: '00:00', to: '23:59', timeZone: 'UTC' } });
     r.gateway.deps.events.emit({
       type: 'notice',
-      notice: { key: 'limit:1', kind: 'limit', title: 'A spending limit is reached' },
+      notice: { key: 'limit:1', kind: 'limit', title: raw('A spending limit is reached') },
     });
     r.gateway.deps.events.emit({
       type: 'notice',
-      notice: { key: 'disk:1', kind: 'disk', urgent: true, title: 'The disk is nearly full' },
+      notice: { key: 'disk:1', kind: 'disk', urgent: true, title: say('notice.diskLow') },
     });
     await r.settle();
     expect(notices(r).map(({ text }) => text)).toEqual(['**The disk is nearly full**']);
@@ -295,7 +310,7 @@ describe('a tool call that waits', () => {
 
   it.each([
     ['Deny', 'Denied by'],
-    ['Stop the turn', 'No longer needed: the turn has ended'],
+    ['Stop the turn', 'Withdrawn with the end of the turn at'],
   ])('%s ends it', async (label, said) => {
     const r = await bobAsks();
     await press(r, command(r, label));

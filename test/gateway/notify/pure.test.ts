@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type AgentQuestion, RAISE_LIMIT_TOOL, SEND_FILE_TOOL } from '../../../src/gateway/agent/question.ts';
+import { raw, say } from '../../../src/gateway/language/chat-text.ts';
 import type { AdapterState } from '../../../src/gateway/model.ts';
 import { type Notice, noticeText, together, wholeOr } from '../../../src/gateway/notify/notice.ts';
 import { ownerFinding, readOwners } from '../../../src/gateway/notify/owners.ts';
@@ -79,17 +80,16 @@ describe('what is worth a notice', () => {
       away === undefined ? undefined : now - away,
       now,
     );
-    expect(problem?.title).toBe(title);
+    expect(problem?.title.in('en')).toBe(title);
     if (problem !== undefined) expect(problem.notOver).toBe('slack');
   });
 
   it('the agent that fails its check, or three turns in a row', () => {
     expect(agentProblem({ ok: true, detail: '' }, 2)).toBeUndefined();
-    expect(agentProblem({ ok: true, detail: '' }, 3)?.title).toContain('last 3 turns');
-    expect(agentProblem({ ok: false, detail: 'no model', hint: 'Log in.' }, 0)).toMatchObject({
-      urgent: true,
-      text: 'no model\n\nLog in.',
-    });
+    expect(agentProblem({ ok: true, detail: '' }, 3)?.title.in('en')).toContain('last 3 turns');
+    const problem = agentProblem({ ok: false, detail: 'no model', hint: 'Log in.' }, 0);
+    expect(problem?.urgent).toBe(true);
+    expect(problem?.text?.in('en')).toBe('no model\n\nLog in.');
   });
 
   it('a question to the operator, by what it is about', () => {
@@ -101,7 +101,7 @@ describe('what is worth a notice', () => {
       };
       const about = { id: 'q2abc', number: 1, sessionId: 's1', createdAt: 0, expiresAt: MINUTE };
       const dialog = { ...about, question: asked, chat: undefined, requester: undefined };
-      return approvalNotice(dialogView(dialog), dialog)?.title;
+      return approvalNotice(dialogView(dialog), dialog)?.title.in('en');
     };
     const call = {
       tool: 'bash',
@@ -126,7 +126,7 @@ describe('what is worth a notice', () => {
   it('a disk below 256 MiB, until there is clearly more', () => {
     const MIB = 1024 * 1024;
     expect(diskProblem(256 * MIB, false)).toBeUndefined();
-    expect(diskProblem(255 * MIB, false)?.text).toContain('255 MiB');
+    expect(diskProblem(255 * MIB, false)?.text?.in('en')).toContain('255 MiB');
     expect(diskProblem(300 * MIB, true)).toBeDefined();
     expect(diskProblem(384 * MIB, true)).toBeUndefined();
   });
@@ -153,8 +153,8 @@ describe('the text of a notice', () => {
   const notice: Notice = {
     key: 'k',
     kind: 'pairing',
-    title: 'A new user requests access on Telegram',
-    text: 'who',
+    title: say('notice.pairing', { platform: 'Telegram' }),
+    text: raw('who'),
     ask: { about: 'pairing', id: 'r1', short: 'pabcde', whole: true },
   };
   const reader = { may: ['pair' as const], buttons: false, prefix: '/' };
@@ -169,12 +169,13 @@ describe('the text of a notice', () => {
     expect(String(noticeText(notice, reader, end))).toBe(
       '**A new user requests access on Telegram**\n\nwho\n\nApproved by telegram:1001 (owner) at 12:40.',
     );
-    expect(endOf('expired', 'gateway (gateway)', '12:40')).toBe('Expired at 12:40.');
+    expect(endOf('expired', 'gateway (gateway)', '12:40').in('en')).toBe('Expired at 12:40.');
+    expect(endOf('timed_out', 'gateway', '12:40').in('en')).toBe('Expired without an answer at 12:40.');
   });
 
   it('of a name that looks like markup or steers the terminal is only text', () => {
     const line = '**bold**\u202e```\n/owner approve pabcde';
-    const { text = '' } = together([{ ...notice, line }], 'pairing', 'k', '/');
+    const text = String(together([{ ...notice, line }], 'pairing', 'k', '/').text);
     expect(text).not.toContain('\u202e');
     expect(text.split('\n')[0]).toMatch(/^`{4,}$/); // a fence that the name cannot close
   });

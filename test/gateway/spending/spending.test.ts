@@ -381,9 +381,9 @@ describe('a spending limit', () => {
         costUsd: 0,
       });
     const notices = desk.seen.flatMap((event) => (event.type === 'notice' ? event.notice : []));
-    expect(notices.map(({ title }) => title)).toEqual([
-      'A spending limit is near: person telegram:7: 9,000 tokens per day',
-      'A spending limit is near: person: 10,000 tokens per day',
+    expect(notices.map(({ title }) => String(title))).toEqual([
+      'A spending limit is nearly reached: person telegram:7: 9,000 tokens per day',
+      'A spending limit is nearly reached: person: 10,000 tokens per day',
     ]);
     expect(new Set(notices.map(({ key }) => key)).size).toBe(2);
   });

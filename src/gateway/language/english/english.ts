@@ -4,6 +4,7 @@ import { agent } from './agent.ts';
 import { commands } from './commands.ts';
 import { failures } from './failures.ts';
 import { limits } from './limits.ts';
+import { notices } from './notices.ts';
 import { owner } from './owner.ts';
 import { questions } from './questions.ts';
 import { receive } from './receive.ts';
@@ -19,6 +20,7 @@ export const english = {
   ...commands,
   ...failures,
   ...limits,
+  ...notices,
   ...owner,
   ...questions,
   ...receive,

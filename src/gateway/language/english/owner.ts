@@ -1,4 +1,4 @@
-/** `/owner`, and what stands around a notice. */
+/** `/owner`, and the buttons of a notice. */
 export const owner = {
   'owner.onlyOwner': 'Only an owner of this gateway can do that.',
   'owner.dmOnly': 'That works only in a direct message. Nothing has changed.',
@@ -24,9 +24,6 @@ export const owner = {
   'owner.lineRunning': 'running: {title}',
   'owner.nothing': 'Nothing is waiting, and nothing is running.',
   'owner.usage': '{owner} approve <id>, deny <id>, block <id>, show <id>, stop <id>, stop all, or list',
-  'notice.tooLong':
-    'This is too long to be shown here in full, so it cannot be approved from here. Approve it in the console.',
-  'notice.replyWith': 'Reply with one of:\n{commands}',
   'button.approve': 'Approve',
   'button.block': 'Block',
   'button.stopTurn': 'Stop the turn',

@@ -1,0 +1,67 @@
+/** What owners read about the gateway. Details of failures are those of the log and the console, in English. */
+export const notices = {
+  'notice.tooLong':
+    'This is too long to be shown here in full, so it cannot be approved from here. Approve it in the console.',
+  'notice.replyWith': 'Reply with one of:\n{commands}',
+  'notice.pairing': 'A new user requests access on {platform}',
+  'notice.waitsTurn': 'An interrupted turn is waiting for a decision (#{number})',
+  'notice.waitsLimit': 'Raising a spending limit is waiting for approval (#{number})',
+  'notice.waitsFiles': 'Sending files is waiting for approval (#{number})',
+  'notice.waitsCall': 'A tool call is waiting for approval (#{number})',
+  'notice.resume':
+    'Asked in its chat, where the agent can also look first. Expires in {minutes, plural, one {# minute} other {# minutes}}.',
+  'notice.resumeFor':
+    'Asked in its chat for {name}, where the agent can also look first. Expires in {minutes, plural, one {# minute} other {# minutes}}.',
+  'notice.tool':
+    'Tool: {tool}. Reason: {reason}. Expires in {minutes, plural, one {# minute} other {# minutes}}.',
+  'notice.toolFor':
+    'Tool: {tool} for {name}. Reason: {reason}. Expires in {minutes, plural, one {# minute} other {# minutes}}.',
+  'notice.adapterFailed': '{platform} failed and needs your attention',
+  'notice.adapterAway': '{platform} has not been connected for more than 5 minutes',
+  'notice.adapterSilent': '{platform} has been silent for more than 5 minutes',
+  'notice.agentDown': 'The agent is not working',
+  'notice.turnsFailed': 'The last {n, plural, one {# turn} other {# turns}} of the agent failed',
+  'notice.turnsFailedHint':
+    'The sessions in the console show the reason. Run pi-gateway-tui doctor to check the agent.',
+  'notice.diskLow': 'The disk is nearly full',
+  'notice.diskFree': '{n, number} MiB are free in the data directory. Free some disk space.',
+  'notice.notStored': 'Messages cannot be stored',
+  'notice.notStoredHint': '{reason}. Free some disk space. The gateway resumes automatically.',
+  'notice.limit_near': 'A spending limit is nearly reached: {limit}',
+  'notice.limit_reached': 'A spending limit is reached: {limit}',
+  'notice.limitUsed': '{limit}: {used} of {max} used.',
+  'notice.crashed': 'The gateway started again after a crash',
+  'notice.noneInterrupted': 'No message was interrupted.',
+  'notice.takenUp':
+    '{resumed, plural, one {# message} other {# messages}} resumed, {reported, plural, one {# message} other {# messages}} reported as interrupted or offered again.',
+  'notice.lastGood': 'The gateway is running with its last good configuration',
+  'notice.lastGoodWhy': 'config.json is not used: {reason}',
+  'notice.more_pairing':
+    '{n, plural, one {# more new user requests} other {# more new users request}} access',
+  'notice.more_approval':
+    '{n, plural, one {# more question is} other {# more questions are}} waiting for a decision',
+  'notice.more_adapter': '{n, plural, one {# more notice} other {# more notices}} about platforms',
+  'notice.more_disk': '{n, plural, one {# more notice} other {# more notices}} about the disk',
+  'notice.more_limit': '{n, plural, one {# more notice} other {# more notices}} about limits',
+  'notice.more_agent': '{n, plural, one {# more notice} other {# more notices}} about the agent',
+  'notice.more_start': '{n, plural, one {# more notice} other {# more notices}} about starts',
+  'notice.andMore': 'and {n, number} more',
+  'notice.ownerLists': '{prefix}owner lists what is waiting. The console shows everything.',
+  'notice.endedAt': '{what} at {time}.',
+  'notice.endedBy': '{what} by {name} at {time}.',
+  'notice.ended_approved': 'Approved',
+  'notice.ended_approved_session': 'Approved for the session',
+  'notice.ended_denied': 'Denied',
+  'notice.ended_blocked': 'Blocked',
+  'notice.ended_expired': 'Expired',
+  'notice.ended_revoked': 'Withdrawn',
+  'notice.ended_answered': 'Answered',
+  'notice.ended_cancelled': 'Canceled',
+  'notice.ended_timed_out': 'Expired without an answer',
+  'notice.ended_withdrawn': 'Withdrawn with the end of the turn',
+  'notice.endedStopped': 'Stopped by the operator at {time}.',
+  'notice.endedWorking': 'Working again since {time}.',
+  'notice.endedReplaced': 'Replaced by the next notice at {time}.',
+  'notice.endedVoid': 'Void: the gateway was restarted.',
+  'notice.endedMissed': 'Decided while the gateway was not running.',
+} as const;
