@@ -33,6 +33,8 @@ export type {
   Adapter,
   AdapterHost,
   Capabilities,
+  CommandMenu,
+  MenuCommand,
   Part,
   SendReceipt,
   SendRequest,

@@ -2,7 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { withDeadline } from '../base/deadline.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
-import type { Adapter, AdapterCheck, AdapterHost, AdapterRoute, Announcement, Part } from './adapter.ts';
+import type {
+  Adapter,
+  AdapterCheck,
+  AdapterHost,
+  AdapterRoute,
+  Announcement,
+  CommandMenu,
+  Part,
+} from './adapter.ts';
 import { type CandidateSettings, checkAdapter } from './adapter-check.ts';
 import type { Core } from './core.ts';
 import {
@@ -32,6 +40,7 @@ export interface AdapterManagerDeps extends Core {
   /** The platform works again: what waits for it may go out. */
   readonly onOnline: (platform: Platform) => void;
   readonly commands: AdapterHost['commands'];
+  readonly menus: (platform: Platform) => Promise<readonly CommandMenu[]>;
 }
 
 interface Slot {
@@ -233,6 +242,7 @@ export class AdapterManager {
           clock,
           stateDir,
           commands,
+          menus: () => this.#deps.menus(platform),
           secret: (value) => redactor.add(value),
         }),
       );

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { TurnEvent } from './events.ts';
+import type { Language } from './language/languages.ts';
 import type { AdapterHealth, Attachment, ChatRef, InboundMessage, Platform } from './model.ts';
 
 export interface Capabilities {
@@ -106,6 +107,18 @@ export interface Announcement {
 }
 
 /** What the gateway offers to an adapter. */
+export interface MenuCommand {
+  readonly name: string;
+  readonly help: string;
+  readonly args?: string;
+}
+
+/** The chat commands as people of one language read them. */
+export interface CommandMenu {
+  readonly language: Language;
+  readonly commands: readonly MenuCommand[];
+}
+
 export interface AdapterHost {
   /**
    * Takes a message. Resolves when it is durable (or knowingly ignored): only then acknowledge to the platform.
@@ -125,8 +138,13 @@ export interface AdapterHost {
   readonly clock: Clock;
   /** A private folder (0700) for credentials and offsets; exists when `start` is called. */
   readonly stateDir: string;
-  /** Chat commands for the platform's menu. */
-  readonly commands: readonly { readonly name: string; readonly help: string; readonly args?: string }[];
+  /** Chat commands for the platform's menu, in English. */
+  readonly commands: readonly MenuCommand[];
+  /**
+   * The menu in each language that people may read on this platform. The first is for everyone whose language has none; it is
+   * the only one where the configuration names a language. Rejects when a language cannot be read.
+   */
+  menus?(): Promise<readonly CommandMenu[]>;
   /** Takes news to the chats it names, through the outbox. Durable when it resolves; rejects for a target that leads nowhere. */
   announce?(announcement: Announcement): Promise<void>;
   /** Register a text that must never appear in a log line, an error or a chat. */

@@ -21,7 +21,7 @@ import { prepareInput } from './receive/attachments.ts';
 import { AgentWords } from './receive/commands/agent-words.ts';
 import { ChatCommands } from './receive/commands/chat-commands.ts';
 import type { CommandCore } from './receive/commands/command.ts';
-import { execute, helpOf, inMenus } from './receive/commands/command-table.ts';
+import { execute, menuIn, menusFor } from './receive/commands/command-table.ts';
 import { Inbox } from './receive/inbox.ts';
 import { Receiver } from './receive/receiver.ts';
 import { scheduleRules } from './schedules/rules.ts';
@@ -324,11 +324,8 @@ export function createParts(
     deleted: (chat, messageId) => receiver.deleted(chat, messageId),
     announce: announcer(core, outbox, (targets) => chatsFor(targets, undefined)),
     onOnline: (platform) => outbox.kick(platform),
-    commands: inMenus().map(({ name, args }) => ({
-      name,
-      help: helpOf(name).in('en'),
-      ...defined({ args }),
-    })),
+    commands: menuIn('en'),
+    menus: (platform) => menusFor(settings.language({ platform, chatId: '' }).setting),
   });
   const notify = createNotify({
     ...cores.of('sessions', 'notify'),

@@ -100,7 +100,16 @@ function commandRoutes(): RestRoute[] {
       name: 'getCommands',
       method: 'GET',
       path,
-      handle: (state, { params }) => ({ status: 200, body: state.commands.get(params[1] ?? 'global') ?? [] }),
+      handle: (state, { params, query }) => {
+        const commands = state.commands.get(params[1] ?? 'global') ?? [];
+        const whole = query.get('with_localizations') === 'true';
+        return {
+          status: 200,
+          body: whole
+            ? commands
+            : commands.map((each) => ({ ...(each as Json), description_localizations: undefined })),
+        };
+      },
     },
     {
       name: 'setCommands',

@@ -21,6 +21,8 @@ function numberOf(value: unknown): number | undefined {
   return value === undefined || value === null || value === '' || Number.isNaN(number) ? undefined : number;
 }
 
+const languageCode = (body: Json): string => String(body['language_code'] ?? '');
+
 function parsed(text: string, parseMode: unknown): string {
   if (parseMode === undefined) return text;
   if (String(parseMode).toLowerCase() !== 'html') throw bad('unsupported parse_mode');
@@ -146,9 +148,17 @@ export const TELEGRAM_METHODS: Readonly<Record<string, Method>> = {
     has_custom_certificate: false,
     pending_update_count: state.queue.length,
   }),
-  getMyCommands: (state) => state.commands,
+  getMyCommands: (state, body) =>
+    languageCode(body) === '' ? state.commands : (state.menus.get(languageCode(body)) ?? []),
   setMyCommands: (state, body) => {
-    state.commands = Array.isArray(body['commands']) ? body['commands'] : [];
+    const commands = Array.isArray(body['commands']) ? body['commands'] : [];
+    if (languageCode(body) === '') state.commands = commands;
+    else state.menus.set(languageCode(body), commands);
+    return true;
+  },
+  deleteMyCommands: (state, body) => {
+    if (languageCode(body) === '') state.commands = [];
+    else state.menus.delete(languageCode(body));
     return true;
   },
   sendMessage: (state, body) => post(state, body, 'message'),

@@ -58,6 +58,8 @@ export class TelegramState {
   /** Updates that no client has confirmed yet, in the order in which they are delivered. */
   queue: { readonly update_id: number; readonly [key: string]: unknown }[] = [];
   commands: unknown[] = [];
+  /** The menus of single languages, by code. */
+  readonly menus = new Map<string, unknown[]>();
   webhook: { readonly url: string; readonly secret: string | undefined } | undefined;
   /** Old group id -> id of the supergroup it became. */
   readonly migrated = new Map<number, number>();

@@ -3,8 +3,10 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { AdapterHost } from '../../gateway/adapter.ts';
+import type { AdapterHost, CommandMenu } from '../../gateway/adapter.ts';
+import type { Language } from '../../gateway/language/languages.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
+import { type MenuHost, menusOf } from '../kit/menus.ts';
 import { ParkedError, Supervisor } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
 import type { CatchUp } from './catch-up.ts';
@@ -24,13 +26,31 @@ const STRING_OPTION = 3;
 interface CommandShape {
   readonly name: string;
   readonly description: string;
+  readonly description_localizations: Localizations;
   readonly options: readonly { readonly type: number; readonly name: string; readonly description: string }[];
 }
+
+type Localizations = Readonly<Record<string, string>> | null;
+
+/** What Discord calls the languages that people may read. */
+const LOCALES: Readonly<Record<Language, readonly string[]>> = {
+  en: ['en-US', 'en-GB'],
+  de: ['de'],
+  fr: ['fr'],
+  es: ['es-ES', 'es-419'],
+  pt: ['pt-BR'],
+  zh: ['zh-CN', 'zh-TW'],
+  ja: ['ja'],
+  ru: ['ru'],
+};
 
 const Registered = Type.Array(
   Type.Object({
     name: Type.String(),
     description: Type.String(),
+    description_localizations: Type.Optional(
+      Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
+    ),
     options: Type.Optional(
       Type.Array(Type.Object({ type: Type.Integer(), name: Type.String(), description: Type.String() })),
     ),
@@ -38,13 +58,21 @@ const Registered = Type.Array(
 );
 
 /** Slash commands as Discord takes them: names of 1–32 lower-case letters, texts of 1–100 characters, 100 commands. */
-function slashCommands(commands: AdapterHost['commands']): CommandShape[] {
-  return commands
+function slashCommands(general: CommandMenu, others: readonly CommandMenu[]): CommandShape[] {
+  const inOthers = (name: string): Localizations => {
+    const texts = others.flatMap(({ language, commands }) => {
+      const help = commands.find((each) => each.name === name)?.help;
+      return help === undefined ? [] : LOCALES[language].map((locale) => [locale, short(help)] as const);
+    });
+    return texts.length === 0 ? null : Object.fromEntries(texts);
+  };
+  return general.commands
     .filter(({ name }) => /^[-_a-z0-9]{1,32}$/.test(name))
     .slice(0, 100)
     .map(({ name, help, args }) => ({
       name,
       description: short(help),
+      description_localizations: inOthers(name),
       options:
         args === undefined || args === ''
           ? []
@@ -57,16 +85,17 @@ async function syncCommands(
   rest: DiscordRest,
   applicationId: string,
   guildId: string | undefined,
-  commands: AdapterHost['commands'],
+  host: MenuHost,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const wanted = slashCommands(commands);
+  const { general, others } = await menusOf(host);
+  const wanted = slashCommands(general, others);
   // Commands of one server appear at once; global ones may take a while.
   const route: `/${string}` =
     guildId === undefined
       ? `/applications/${applicationId}/commands`
       : `/applications/${applicationId}/guilds/${guildId}/commands`;
-  const current = await rest.call('GET', route, { signal });
+  const current = await rest.call('GET', `${route}?with_localizations=true`, { signal });
   if (Value.Check(Registered, current) && fingerprint(current) === fingerprint(wanted)) return false;
   await rest.call('PUT', route, { body: wanted, signal });
   return true;
@@ -74,8 +103,13 @@ async function syncCommands(
 
 /** What we say about the commands, whatever Discord adds and in whatever order. */
 function fingerprint(commands: readonly Partial<CommandShape>[]): string {
-  const shapes = commands.map(({ name, description, options }) =>
-    JSON.stringify([name, description, (options ?? []).map((o) => [o.type, o.name, o.description])]),
+  const shapes = commands.map(({ name, description, description_localizations: texts, options }) =>
+    JSON.stringify([
+      name,
+      description,
+      Object.entries(texts ?? {}).sort(),
+      (options ?? []).map((o) => [o.type, o.name, o.description]),
+    ]),
   );
   return shapes.sort().join('\n');
 }
@@ -155,7 +189,7 @@ export interface ConnectionOptions extends ConnectionTuning {
   readonly marks: SeenMarks;
   readonly catchUp: CatchUp;
   readonly health: HealthTracker;
-  readonly host: Pick<AdapterHost, 'clock' | 'commands'>;
+  readonly host: Pick<AdapterHost, 'clock'> & MenuHost;
   readonly log: Logger;
 }
 
@@ -342,7 +376,7 @@ export class DiscordConnection {
   #syncCommands(applicationId: string, signal: AbortSignal): void {
     if (this.#commandsDone) return;
     const { rest, guildId, host, log } = this.#options;
-    syncCommands(rest, applicationId, guildId, host.commands, signal)
+    syncCommands(rest, applicationId, guildId, host, signal)
       .then((changed) => {
         this.#commandsDone = true;
         if (changed) log.info('the slash commands were registered');

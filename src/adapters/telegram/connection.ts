@@ -5,7 +5,9 @@ import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
+import { LANGUAGES } from '../../gateway/language/languages.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';
+import { type MenuHost, menusOf } from '../kit/menus.ts';
 import { ParkedError, pause, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
 import { type BotClient, TelegramFailure } from './client.ts';
 import type { UpdateTaker } from './updates.ts';
@@ -144,14 +146,30 @@ function menuOf(commands: AdapterHost['commands']): MenuEntry[] {
     }));
 }
 
-/** Writes the menu only when it differs from what Telegram has. True when it was written. */
+/**
+ * Writes the menus that differ from what Telegram has: the general one, and one for each language of an app. Where one
+ * language is configured, menus of other languages from before are deleted. True when something was written.
+ */
+async function syncMenus(client: BotClient, host: MenuHost, signal: AbortSignal): Promise<boolean> {
+  const { general, others } = await menusOf(host);
+  let written = await syncMenu(client, menuOf(general.commands), undefined, signal);
+  for (const code of LANGUAGES) {
+    // Apps in English read the general menu.
+    if (code === 'en') continue;
+    const commands = others.find(({ language }) => language === code)?.commands ?? [];
+    if (await syncMenu(client, menuOf(commands), code, signal)) written = true;
+  }
+  return written;
+}
+
 async function syncMenu(
   client: BotClient,
-  commands: AdapterHost['commands'],
+  wanted: readonly MenuEntry[],
+  code: string | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const wanted = menuOf(commands);
-  const current = await client.call('getMyCommands', {}, { signal });
+  const scope = defined({ language_code: code });
+  const current = await client.call('getMyCommands', scope, { signal });
   const same =
     Value.Check(Commands, current) &&
     current.length === wanted.length &&
@@ -159,7 +177,8 @@ async function syncMenu(
       (entry, at) => entry.command === wanted[at]?.command && entry.description === wanted[at]?.description,
     );
   if (same) return false;
-  await client.call('setMyCommands', { commands: wanted }, { signal });
+  if (wanted.length === 0) await client.call('deleteMyCommands', scope, { signal });
+  else await client.call('setMyCommands', { ...scope, commands: wanted }, { signal });
   return true;
 }
 
@@ -177,7 +196,7 @@ export interface ConnectionOptions extends ConnectionTuning {
   readonly client: BotClient;
   readonly taker: UpdateTaker;
   readonly health: HealthTracker;
-  readonly host: Pick<AdapterHost, 'clock' | 'commands'>;
+  readonly host: Pick<AdapterHost, 'clock'> & MenuHost;
   readonly log: Logger;
   readonly hasToken: boolean;
   /** Undefined: long poll. */
@@ -242,7 +261,7 @@ export class TelegramConnection {
     const name = me.username === undefined ? me.first_name : `@${me.username}`;
     health.change({ account: { id: String(me.id), name }, authorisation: 'valid' });
     taker.own = { id: me.id, username: me.username, commands: host.commands.map((command) => command.name) };
-    await this.#showMenu(signal);
+    void this.#showMenus(signal);
     const seen = (): void => {
       health.change({ alive: true, lastHeartbeatAt: host.clock() });
     };
@@ -260,17 +279,17 @@ export class TelegramConnection {
     return poll({ ...tuning, client, taker, window: this.#window, onPoll }, connected, signal);
   }
 
-  /** The menu is a convenience: a failure of it never keeps messages waiting. */
-  async #showMenu(signal: AbortSignal): Promise<void> {
+  /** The menus are a convenience: they never keep messages waiting. Never rejects. */
+  async #showMenus(signal: AbortSignal): Promise<void> {
     if (this.#menuDone) return;
     const { client, host, log } = this.#options;
     try {
-      if (await syncMenu(client, host.commands, signal)) log.info('the command menu was updated');
+      if (await syncMenus(client, host, signal)) log.info('the command menu was updated');
       this.#menuDone = true;
     } catch (error) {
       if (error instanceof TelegramFailure && error.kind === 'refused' && !error.unauthorised)
         this.#menuDone = true;
-      log.warn(`the command menu could not be updated: ${messageOf(error)}`);
+      if (!signal.aborted) log.warn(`the command menu could not be updated: ${messageOf(error)}`);
     }
   }
 

@@ -85,11 +85,9 @@ export class Notices {
       const { notice } = known;
       for (const to of this.#chatsTold(sends)) this.#amend(notice, to, end);
       const told = this.#channelsTold(sends);
-      if (INCIDENTS.has(notice.kind) && told.length > 0 && !replaced)
-        await this.#raise(
-          { key: `${key}:over`, kind: notice.kind, title: joined([notice.title, end], ': ') },
-          told,
-        );
+      if (!INCIDENTS.has(notice.kind) || told.length === 0 || replaced) return;
+      const title = joined([notice.title, end], ': ');
+      await this.#raise({ key: `${key}:over`, kind: notice.kind, title }, told);
     });
   }
 
@@ -148,11 +146,10 @@ export class Notices {
 
   /** A full disk holds nothing up: what cannot be noted is shown all the same. */
   async #note(body: (tx: Tx) => void): Promise<void> {
-    const { db, log } = this.#deps;
-    await db
+    await this.#deps.db
       .write(body)
       .catch((error: unknown) =>
-        log.warn('the state of a notice was not stored', { error: messageOf(error) }),
+        this.#deps.log.warn('the state of a notice was not stored', { error: messageOf(error) }),
       );
   }
 
@@ -205,7 +202,7 @@ export class Notices {
         this.rows.insert(tx, notice, now) ? readers.flatMap((to) => this.#admit(tx, notice, to, now)) : [],
       );
     } catch (error) {
-      // A full disk is the very thing to tell: what cannot be stored is said once.
+      // A full disk is what the notice is about: what cannot be stored is sent once.
       this.#deps.log.warn('a notice could not be stored; it is sent once', { error: messageOf(error) });
       for (const to of readers) void this.#sayOnce(notice, to);
       return;

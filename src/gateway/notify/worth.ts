@@ -11,8 +11,8 @@ import {
   PLATFORM_NAMES,
 } from '../model.ts';
 import type { Dialog } from '../questions/dialog.ts';
-import { fenced, visible } from '../questions/visible.ts';
-import { callText, fencedText, isFile } from '../questions/wording.ts';
+import { fenced, fencedText, visible } from '../questions/visible.ts';
+import { callText, isFile } from '../questions/wording.ts';
 import { wallTime } from '../wall-clock.ts';
 import { type Notice, wholeOr } from './notice.ts';
 

@@ -4,7 +4,7 @@ import { type ChatText, joined, raw, recognized, say } from '../language/chat-te
 import type { ChatRef, Sender } from '../model.ts';
 import type { ClosedDialog, Dialog } from './dialog.ts';
 import type { QuestionEnd } from './dialogs.ts';
-import { fenced, visible } from './visible.ts';
+import { fenced, fencedText, visible } from './visible.ts';
 
 /** Of a tool call in a chat; the operator's console shows all of it. */
 const SHOWN_CHARS = 3000;
@@ -100,12 +100,6 @@ function shortened(whole: ChatText): ChatText {
 /** What "for this session" would approve. */
 function groupText({ call }: AgentQuestion): ChatText {
   return recognized(visible(call?.group ?? ''), 'group.');
-}
-
-/** In a fence, whatever the language: none of our words closes one. */
-export function fencedText(text: ChatText): ChatText {
-  const [fence = ''] = fenced(text.in('en')).split('\n', 1);
-  return joined([raw(fence), text, raw(fence)], '\n');
 }
 
 interface Choice {

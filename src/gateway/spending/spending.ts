@@ -6,7 +6,6 @@ import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from 
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
-import { visible } from '../questions/visible.ts';
 import { TERMINAL } from './counted.ts';
 import { type Applied, type Cell, type Decision, decide, Ledger, shareOf, worst } from './ledger.ts';
 import { type Amount, type Caller, minus, NANO, NOTHING, plus, type SpendLimit } from './limit.ts';
@@ -26,12 +25,10 @@ import {
   describe,
   limitText,
   limitWords,
-  maxText,
   maxWords,
   raisedWords,
   refusalOf,
-  subjectWords,
-  usedText,
+  usageText,
   usedWords,
 } from './wording.ts';
 
@@ -390,11 +387,7 @@ export class Spending {
       key: `limit:${what}:${key}:${describe(limit)}:${raised.tokens}:${raised.nano}`,
       kind: 'limit',
       title: say(`notice.limit_${what}`, { limit: limitText(limit) }),
-      text: say('notice.limitUsed', {
-        limit: visible(subjectWords(applied)),
-        max: maxText(applied),
-        used: usedText(applied),
-      }),
+      text: usageText(applied),
     } as const;
     events.emit({ type: 'notice', notice });
   }

@@ -1,5 +1,6 @@
 /** What people read about limits. Pure. */
 import { type ChatText, joined, moment, raw, say } from '../language/chat-text.ts';
+import { visible } from '../questions/visible.ts';
 import { type Applied, type Decision, shareOf } from './ledger.ts';
 import { type Amount, NANO, type SpendLimit } from './limit.ts';
 import type { Per } from './window.ts';
@@ -105,6 +106,15 @@ export function subjectWords({ limit, cell }: Applied): string {
 /** `person telegram:1, $5.00 per day`: for operators. */
 export function limitWords(applied: Applied): string {
   return `${subjectWords(applied)}, ${maxWords(applied)}`;
+}
+
+/** How much of it is used, for an owner. */
+export function usageText(applied: Applied): ChatText {
+  return say('notice.limitUsed', {
+    limit: visible(subjectWords(applied)),
+    max: maxText(applied),
+    used: usedText(applied),
+  });
 }
 
 /** What a raise has changed, limit by limit. */

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../../src/base/errors.ts';
 import type { LogFields, Logger, LogLevel } from '../../../src/base/log.ts';
-import type { AdapterHost, Announcement } from '../../../src/gateway/adapter.ts';
+import type { AdapterHost, Announcement, CommandMenu } from '../../../src/gateway/adapter.ts';
 import type { AdapterHealth, ChatRef, InboundMessage } from '../../../src/gateway/model.ts';
 
 /** A host that keeps what the adapter hands in, and can refuse or hold messages. */
@@ -18,6 +18,9 @@ export class RecordingHost implements AdapterHost {
     { name: 'new', help: 'Starts a fresh session' },
     { name: 'title', help: 'Names the session', args: '<text>' },
   ];
+  /** The menus of other languages; none: the host offers no other. */
+  translated: readonly CommandMenu[] = [];
+  readonly menus = async (): Promise<readonly CommandMenu[]> => this.translated;
   readonly stateDir: string;
   /** News that the adapter wanted to be told to people. */
   readonly announced: Announcement[] = [];

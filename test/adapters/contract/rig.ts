@@ -50,7 +50,9 @@ export class Rig {
   async restart(): Promise<void> {
     await this.adapter.stop();
     this.#past.push(this.host);
+    const { translated } = this.host;
     this.host = new RecordingHost(this.stateDir);
+    this.host.translated = translated;
     this.adapter = await this.peer.createAdapter(this.stateDir);
     await this.connect();
   }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { deliveryError } from '../../../src/adapters/discord/outbound.ts';
 import { DiscordFailure, type FailureKind } from '../../../src/adapters/discord/rest.ts';
+import { say } from '../../../src/gateway/language/chat-text.ts';
+import { menusFor } from '../../../src/gateway/receive/commands/command-table.ts';
 import { CHANNEL, type Json } from '../../platforms/discord-state.ts';
 import { PNG } from '../contract.ts';
 import { ADA, chatRef, type DiscordPeer, THREAD } from './peer.ts';
@@ -112,6 +114,31 @@ describe.concurrent('slash commands', () => {
         description: 'Names the session',
         options: [{ type: 3, name: 'text', description: '<text>' }],
       });
+    }));
+
+  it('are described in every language, and in one alone where that is configured', () =>
+    withDiscord(async (rig, server) => {
+      const shown = (): unknown =>
+        server.state.commands.get('global')?.find((each) => (each as { name?: string }).name === 'new');
+      rig.host.translated = await menusFor('auto');
+      await rig.connect();
+      const [japanese, spanish] = [say('help.new').in('ja'), say('help.new').in('es')];
+      await rig.until(() =>
+        expect(shown()).toMatchObject({
+          description: say('help.new').in('en'),
+          description_localizations: { ja: japanese, 'es-ES': spanish, 'es-419': spanish },
+        }),
+      );
+      await rig.restart();
+      await rig.until(() =>
+        expect(server.calls.filter((call) => call.method === 'getCommands').length).toBeGreaterThan(1),
+      );
+      expect(server.calls.filter((call) => call.method === 'setCommands')).toHaveLength(1);
+      rig.host.translated = await menusFor('ja');
+      await rig.restart();
+      await rig.until(() =>
+        expect(shown()).toMatchObject({ description: japanese, description_localizations: null }),
+      );
     }));
 
   it('become messages, show "thinking…" once durable, and get their answer in its place', () =>

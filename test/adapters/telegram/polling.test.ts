@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createTelegramAdapter } from '../../../src/adapters/telegram/definition.ts';
+import { say } from '../../../src/gateway/language/chat-text.ts';
+import { menusFor } from '../../../src/gateway/receive/commands/command-table.ts';
 import { ADA, BOB } from '../../platforms/telegram-state.ts';
 import { TelegramPeer, TOKEN } from './peer.ts';
 import { withTelegram } from './with-telegram.ts';
@@ -245,14 +247,35 @@ describe.concurrent('the long poll', () => {
 describe('the command menu', () => {
   it('is written once and not again when it has not changed', () =>
     withTelegram(async (rig, server) => {
+      const asked = (): number => server.calls.filter(({ method }) => method === 'getMyCommands').length;
       await rig.connect();
+      await rig.until(() => expect(asked()).toBe(8));
       await rig.restart();
+      await rig.until(() => expect(asked()).toBe(16));
       expect(server.calls.filter((call) => call.method === 'setMyCommands')).toHaveLength(1);
       expect(server.state.commands).toEqual([
         { command: 'help', description: 'Lists the commands' },
         { command: 'new', description: 'Starts a fresh session' },
         { command: 'title', description: 'Names the session <text>' },
       ]);
+    }));
+
+  it('is there in every language, and in one alone where that is configured', () =>
+    withTelegram(async (rig, server) => {
+      const general = (): unknown => server.state.commands.find((each) => commandOf(each) === 'new');
+      const inJapanese = (): unknown =>
+        server.state.menus.get('ja')?.find((each) => commandOf(each) === 'new');
+      rig.host.translated = await menusFor('auto');
+      await rig.connect();
+      await rig.until(() =>
+        expect([...server.state.menus.keys()].sort()).toEqual(['de', 'es', 'fr', 'ja', 'pt', 'ru', 'zh']),
+      );
+      expect(general()).toMatchObject({ description: 'Start a new session; the old one is kept.' });
+      expect(inJapanese()).toMatchObject({ description: say('help.new').in('ja') });
+      rig.host.translated = await menusFor('ja');
+      await rig.restart();
+      await rig.until(() => expect(server.state.menus.size).toBe(0));
+      expect(general()).toMatchObject({ description: say('help.new').in('ja') });
     }));
 
   it('keeps no message waiting when it is refused', () =>
@@ -263,6 +286,8 @@ describe('the command menu', () => {
       await rig.arrived(await rig.peer.dm('hello'));
     }));
 });
+
+const commandOf = (entry: unknown): unknown => (entry as { command?: unknown }).command;
 
 /** An adapter with long delays and little patience with rivals. */
 class SlowPeer extends TelegramPeer {

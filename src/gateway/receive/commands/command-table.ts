@@ -1,6 +1,10 @@
 /** One table declares every chat command, in the order of `/help`. */
 
+import { defined } from '../../../base/defined.ts';
+import type { CommandMenu, MenuCommand } from '../../adapter.ts';
+import { loadCatalogue } from '../../language/catalogues.ts';
 import { type ChatText, joined, raw, say } from '../../language/chat-text.ts';
+import { LANGUAGES, type Language, type LanguageSetting } from '../../language/languages.ts';
 import type { InboundMessage } from '../../model.ts';
 import { type ChatCommand, type CommandCore, command } from './command.ts';
 import { SCHEDULE_COMMANDS } from './schedule-commands.ts';
@@ -57,6 +61,22 @@ export function parseCommand(text: string, bang: boolean, table = CHAT_COMMANDS)
 /** The commands that everyone is offered. */
 export function inMenus(table = CHAT_COMMANDS): Table {
   return table.filter(({ hidden }) => hidden !== true);
+}
+
+/** The menu of commands in a language that is read. */
+export function menuIn(language: Language): readonly MenuCommand[] {
+  return inMenus().map(({ name, args }) => ({
+    name,
+    help: helpOf(name).in(language),
+    ...defined({ args }),
+  }));
+}
+
+/** The menus of a platform: English first and then every other language, or the one that is configured. */
+export async function menusFor(setting: LanguageSetting): Promise<readonly CommandMenu[]> {
+  const languages = setting === 'auto' ? LANGUAGES : [setting];
+  await Promise.all(languages.map((language) => loadCatalogue(language)));
+  return languages.map((language) => ({ language, commands: menuIn(language) }));
 }
 
 /** What a command does, in one line. */
