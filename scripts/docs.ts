@@ -14,8 +14,7 @@ import * as slack from '../src/adapters/slack/contents.ts';
 import { DESCRIBED, GIVEN, UNREADABLE } from '../src/adapters/telegram/contents.ts';
 import { GIVEN as TWITCH_KINDS } from '../src/adapters/twitch/inbound.ts';
 import * as whatsapp from '../src/adapters/whatsapp/kinds.ts';
-import { COMMANDS } from '../src/cli/commands.ts';
-import { GROUPS, helpText } from '../src/cli/help.ts';
+import { commandsIn, GROUPS, helpText } from '../src/cli/help.ts';
 import { WORDS } from '../src/extension/words.ts';
 import { type ConfigKey, configKeys } from '../src/gateway/config/access.ts';
 import { bodyOf, PlatformName } from '../src/gateway/operator/operations/operation.ts';
@@ -242,7 +241,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'cli-commands': () =>
     Object.entries(GROUPS)
       .map(([group, title]) => {
-        const rows = COMMANDS.filter((row) => row.group === group).map((row) => [
+        const rows = commandsIn(group).map((row) => [
           `\`pi-gateway-tui ${`${row.name} ${row.args}`.trim()}\``,
           row.help,
           `\`${row.example}\``,

@@ -11,6 +11,7 @@ export const GROUPS = {
 } as const;
 
 const COLUMN = 34;
+const FLAG_COLUMN = 25;
 
 const START = [
   ['--demo', 'try it with simulated platforms and no accounts'],
@@ -18,27 +19,47 @@ const START = [
   ['--standby', 'run headless, and wait while another gateway leads the store (store.url)'],
 ] as const;
 
-const FLAGS = `Flags
-  --data-dir <dir>   data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)
-  --context <name>   act on a gateway of "contexts" in the configuration
-  --port <n>         TCP port, 0 for any free port (default 3847, env PI_GATEWAY_PORT)
-  --host <address>   address to listen on (default localhost, env PI_GATEWAY_HOST)
-  --agent <backend>  auto (default), pi-rpc, pi-sdk or scripted
-  --no-agent         store messages for an API client; do not run an agent
-  --accept-lost-changes  start although the newest changes of the data are lost
-  --log-level <l>    debug, info (default), warn or error
-  --format <f>       of export: md (default), json or html
-  --minutes <n>      of prove: how long (default 1)
-  --json             machine-readable output
-  --yes              of person erase: do not ask
-  --fix              of security audit: repair what can be repaired safely
-  --force            of restore: move the present data aside and replace them
-  --system           of service: a service of the machine instead of this user
-  --fall-back        with --no-tui: start with the last good configuration if the new one fails
-  --inline, --ascii, --screen-reader    console display: see docs/console.md
-  --readonly         a console that changes nothing
-  -h, --help         show help; "pi-gateway-tui <command> --help" for one command
-  -v, --version      show the version`;
+const FLAGS = [
+  ['--data-dir <dir>', 'data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)'],
+  ['--context <name>', 'act on a gateway of "contexts" in the configuration'],
+  ['--port <n>', 'TCP port, 0 for any free port (default 3847, env PI_GATEWAY_PORT)'],
+  ['--host <address>', 'address to listen on (default localhost, env PI_GATEWAY_HOST)'],
+  ['--agent <backend>', 'auto (default), pi-rpc, pi-sdk or scripted'],
+  ['--no-agent', 'store messages for an API client; do not run an agent'],
+  ['--log-level <level>', 'debug, info (default), warn or error'],
+  ['--json', 'machine-readable output'],
+  ['--inline, --ascii, --screen-reader', 'console display: see docs/console.md'],
+  ['--readonly', 'open a console that changes nothing'],
+  ['-h, --help', 'show help; "pi-gateway-tui <command> --help" for one command'],
+  ['-v, --version', 'show the version'],
+] as const;
+
+/** Flags that one command takes, or a start without a console. */
+const OWN_FLAGS: readonly (readonly [flag: string, of: string, help: string])[] = [
+  ['--fall-back', '--no-tui', 'start with the last good configuration if the new one fails'],
+  ['--accept-lost-changes', '--no-tui', 'start although the newest changes of the data are lost'],
+  ['--format <format>', 'export', 'md (default), json or html'],
+  ['--minutes <n>', 'prove', 'how long (default 1)'],
+  ['--yes', 'person erase', 'do not ask'],
+  ['--fix', 'security audit', 'repair what can be repaired safely'],
+  ['--force', 'restore', 'move the present data aside and replace them'],
+  ['--force', 'service install', 'replace a file that was written by hand'],
+  ['--system', 'service', 'a service of the machine instead of this user'],
+];
+
+/** What a new user needs first comes first; other commands follow in the order of their tables. */
+const ORDER = [
+  ...['attach', 'doctor', 'stop', 'restart', 'adapter', 'service', 'backup', 'restore'],
+  ...['pair', 'deny', 'invite', 'allow', 'revoke', 'block', 'unblock', 'blocked'],
+  ...['status', 'sessions', 'session', 'search', 'send', 'chat', 'open', 'approvals', 'approve'],
+  ...['config', 'help'],
+];
+
+/** The commands of a group in the order of the help. */
+export function commandsIn(group: string, commands: typeof COMMANDS = COMMANDS): typeof COMMANDS {
+  const place = (name: string): number => (ORDER.indexOf(name) + ORDER.length + 1) % (ORDER.length + 1);
+  return commands.filter((each) => each.group === group).sort((a, b) => place(a.name) - place(b.name));
+}
 
 const EXIT = `Exit codes: 0 success, 1 failure, 2 usage error, 75 data directory in use,
 78 invalid configuration`;
@@ -48,13 +69,17 @@ export function helpText(name?: string, commands = COMMANDS): string {
   const command = commands.find((each) => each.name === name);
   if (command === undefined) return programPage(commands);
   const { args, help, example, once } = command;
-  const flags = once === false ? '' : '\n  --json             machine-readable output';
+  const own = OWN_FLAGS.filter(([, of]) => of.split(' ')[0] === command.name).map(([flag, of, text]) => [
+    flag,
+    of === command.name ? text : `of ${of}: ${text}`,
+  ]);
+  const json = FLAGS.filter(([flag]) => flag === '--json' && once !== false);
   return `Usage: pi-gateway-tui ${`${command.name} ${args}`.trim()}
 
 ${help.charAt(0).toUpperCase()}${help.slice(1)}.
 
 Flags
-  --data-dir <dir>   data directory (default ~/.0xkobold, env PI_GATEWAY_HOME)${flags}
+${[...own, FLAGS[0], ...json].map(flagLine).join('\n')}
 
 Example
   pi-gateway-tui ${example}
@@ -63,9 +88,9 @@ Example
 
 function programPage(commands: typeof COMMANDS): string {
   const groups = Object.entries(GROUPS).map(([group, title]) => {
-    const lines = commands
-      .filter((each) => each.group === group)
-      .map(({ name, args, help }) => [`${name} ${args}`.trim(), help] as const);
+    const lines = commandsIn(group, commands).map(
+      ({ name, args, help }) => [`${name} ${args}`.trim(), help] as const,
+    );
     return [title, ...[...(group === 'start' ? START : []), ...lines].map(line)].join('\n');
   });
   return `Usage: pi-gateway-tui [command] [flags]
@@ -76,7 +101,11 @@ that is already running.
 
 ${groups.join('\n\n')}
 
-${FLAGS}
+Flags
+${FLAGS.map(flagLine).join('\n')}
+
+Flags of one command
+${OWN_FLAGS.map(([flag, of, help]) => flagLine([flag, `of ${of}: ${help}`])).join('\n')}
 
 Examples
   pi-gateway-tui pair KQ7M-2XPD
@@ -91,4 +120,8 @@ function line([left, right]: readonly [string, string]): string {
   return left.length > COLUMN - 4
     ? `  ${left}\n${' '.repeat(COLUMN)}${right}`
     : `  ${left}`.padEnd(COLUMN) + right;
+}
+
+function flagLine([flag = '', help = '']: readonly string[]): string {
+  return `  ${flag}`.padEnd(FLAG_COLUMN - 2).concat(`  ${help}`);
 }

@@ -40,7 +40,7 @@ export const PROGRAM: readonly CommandRow[] = [
     name: 'task',
     group: 'automation',
     args: 'show|steps|retry|cancel|deliver <id>',
-    help: 'the same for one task',
+    help: 'show one task, or act on it',
     most: 2,
     forms: ['task show <id>', 'task steps <id>', 'task retry <id>', 'task cancel <id>', 'task deliver <id>'],
     example: 'task show bg-12',

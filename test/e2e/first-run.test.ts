@@ -52,6 +52,26 @@ it('is led from an empty folder to a platform that runs, once', { timeout: 120_0
   await screen.exited;
 });
 
+it('shows a demo whose first request comes within two seconds, and is answered once it is approved', {
+  timeout: 120_000,
+}, async () => {
+  await screen.end();
+  const began = performance.now();
+  screen = new TerminalProgram(['--demo']);
+  await screen.shows('1 Adapters');
+  const startMs = performance.now() - began;
+  await screen.shows('Grace from the meetup');
+  // On a machine under load everything takes longer, the start too.
+  expect(performance.now() - began).toBeLessThan(Math.max(2000, 4 * startMs));
+  screen.type('4');
+  await screen.shows('a approve');
+  // The console decides nothing about a row that came under the cursor a moment ago.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  screen.type('a');
+  await screen.shows('telegram  Grace from the meetup ');
+  await screen.shows(/telegram {2}Grace from the meetup +(running|idle)/);
+});
+
 it('says what is wrong on the main screen when the gateway cannot start behind its console', {
   timeout: 120_000,
 }, async () => {

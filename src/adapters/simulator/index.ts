@@ -20,6 +20,9 @@ export interface SimulatorOptions {
   readonly speed?: number;
 }
 
+/** The demo's first request for access comes after two of these, within two seconds of the start. */
+const OPENING_MS = 400;
+
 const CAPABILITIES: Capabilities = {
   edit: true,
   delete: true,
@@ -100,7 +103,7 @@ class SimulatorAdapter implements Adapter {
 
   /** One connection's life: people write now and then, and some day the line drops. */
   async #live(connected: () => void, signal: AbortSignal): Promise<void> {
-    await pause(this.#between(200, 2200), signal);
+    await pause(this.#opens ? OPENING_MS / this.#speed : this.#between(200, 2200), signal);
     const name = BOT_NAMES[this.platform] ?? this.platform;
     // The demo also shows what a parked adapter looks like and what it asks for.
     if (this.platform === 'slack' && this.#count === 0 && this.#random() < 0.15)
@@ -114,7 +117,7 @@ class SimulatorAdapter implements Adapter {
     const dropsAt = this.#between(60_000, 240_000);
     let livedMs = 0;
     while (!signal.aborted) {
-      const waitMs = this.#opens ? 1_000 / this.#speed : this.#between(2500, 14_000);
+      const waitMs = this.#opens ? OPENING_MS / this.#speed : this.#between(2500, 14_000);
       await pause(waitMs, signal);
       livedMs += waitMs;
       if (signal.aborted) return;
@@ -125,7 +128,7 @@ class SimulatorAdapter implements Adapter {
     }
   }
 
-  /** Somebody new writes at once on one platform: whoever tries the demo has something to approve. */
+  /** On one platform a new user writes immediately, so that the demo has a request to approve. */
   get #opens(): boolean {
     return this.platform === 'telegram' && this.#count === 0;
   }
@@ -134,8 +137,11 @@ class SimulatorAdapter implements Adapter {
     this.#health?.change({ lastUpdateAt: Date.now() });
     const strangerDue =
       this.#opens || (this.platform !== 'twitch' && this.#random() < (this.#strangers === 0 ? 0.5 : 0.07));
+    const people = newPeople(this.platform);
     const person = strangerDue
-      ? this.#pick(newPeople(this.platform))
+      ? this.#opens
+        ? people[0]
+        : this.#pick(people)
       : this.#pick(REGULARS[this.platform] ?? []);
     if (person === undefined) return;
     if (strangerDue) this.#strangers += 1;

@@ -10,7 +10,16 @@ export const HOSTS = [
     looks: true,
     help: 'list the hosts of agent.hosts: state, turns, free places',
     params: {},
-    words: [{ say: 'hosts', live: true, group: 'configuration', example: 'hosts' }],
+    words: [
+      {
+        say: 'hosts',
+        live: true,
+        group: 'configuration',
+        args: '[drain|undrain <host>]',
+        help: 'list the hosts of agent.hosts, or keep new sessions away from one',
+        example: 'hosts drain build1',
+      },
+    ],
     run({ gateway }) {
       const hosts = gateway.view().agent.hosts ?? [];
       const lines = hosts.map(
