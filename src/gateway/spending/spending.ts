@@ -21,16 +21,7 @@ import {
   usesOf,
 } from './spend-rows.ts';
 import { WaitingCalls } from './waiting-calls.ts';
-import {
-  describe,
-  limitText,
-  limitWords,
-  maxWords,
-  raisedWords,
-  refusalOf,
-  usageText,
-  usedWords,
-} from './wording.ts';
+import { describe, limitNotice, limitWords, maxWords, raisedWords, refusalOf, usedWords } from './wording.ts';
 
 /** Cells that a sweep forgets at once. */
 const FORGOTTEN_AT_ONCE = 5000;
@@ -378,18 +369,11 @@ export class Spending {
   }
 
   #say(what: 'near' | 'reached', applied: Applied, text: string): void {
-    const { limit, cell } = applied;
     const { log, events } = this.#core;
-    const { scope, subject, key, raised } = cell;
+    const { scope, subject } = applied.cell;
     log.warn(text);
     events.emit({ type: 'limit', what, scope, subject, text });
-    const notice = {
-      key: `limit:${what}:${key}:${describe(limit)}:${raised.tokens}:${raised.nano}`,
-      kind: 'limit',
-      title: say(`notice.limit_${what}`, { limit: limitText(limit) }),
-      text: usageText(applied),
-    } as const;
-    events.emit({ type: 'notice', notice });
+    events.emit({ type: 'notice', notice: limitNotice(what, applied) });
   }
 }
 

@@ -1,5 +1,6 @@
 /** What people read about limits. Pure. */
 import { type ChatText, joined, moment, raw, say } from '../language/chat-text.ts';
+import type { Notice } from '../notify/notice.ts';
 import { visible } from '../questions/visible.ts';
 import { type Applied, type Decision, shareOf } from './ledger.ts';
 import { type Amount, NANO, type SpendLimit } from './limit.ts';
@@ -108,13 +109,19 @@ export function limitWords(applied: Applied): string {
   return `${subjectWords(applied)}, ${maxWords(applied)}`;
 }
 
-/** How much of it is used, for an owner. */
-export function usageText(applied: Applied): ChatText {
-  return say('notice.limitUsed', {
-    limit: visible(subjectWords(applied)),
-    max: maxText(applied),
-    used: usedText(applied),
-  });
+/** What owners read when a limit is near or reached: once for each raise of it. */
+export function limitNotice(what: 'near' | 'reached', applied: Applied): Notice {
+  const { limit, cell } = applied;
+  return {
+    key: `limit:${what}:${cell.key}:${describe(limit)}:${cell.raised.tokens}:${cell.raised.nano}`,
+    kind: 'limit',
+    title: say(`notice.limit_${what}`, { limit: limitText(limit) }),
+    text: say('notice.limitUsed', {
+      limit: visible(subjectWords(applied)),
+      max: maxText(applied),
+      used: usedText(applied),
+    }),
+  };
 }
 
 /** What a raise has changed, limit by limit. */
@@ -170,7 +177,7 @@ export function stateOf(applied: Applied): LimitState {
 }
 
 /** `person: $5.00 per day`, for an owner. */
-export function limitText(limit: SpendLimit): ChatText {
+function limitText(limit: SpendLimit): ChatText {
   const match = limit.match === undefined ? '' : ` ${limit.match}`;
   return joined(
     [raw(`${limit.scope}${match}`), say(`limit.per_${limit.per}`, { amount: amountText(limit) })],
