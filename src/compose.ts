@@ -20,7 +20,7 @@ import { machineZoneProblem } from './gateway/machine-zone.ts';
 import { checkEntries } from './gateway/schedules/config-entries.ts';
 import { Redactor } from './gateway/send/egress.ts';
 import { type ComposeOptions, RunningGateway } from './running-gateway.ts';
-import { closeToOthers, dataFolder, openDataFolder } from './store/data-folder.ts';
+import { closeToOthers, dataFolder, openDataFolder, withSessionsIn } from './store/data-folder.ts';
 import { StoreHold, storeUrl } from './store-hold.ts';
 import { VERSION } from './version.ts';
 
@@ -30,9 +30,10 @@ export type { ComposeOptions, RunningGateway } from './running-gateway.ts';
 export async function composeGateway(options: ComposeOptions = {}): Promise<RunningGateway> {
   const { offline = false, env = process.env, cwd = process.cwd() } = options;
   const around = { overrides: options, env, cwd };
-  const folder = dataFolder(options.dataDir, env);
-  finishRestore(folder);
-  const { config: started, warnings } = loadConfig(options.configFile ?? folder.config);
+  const home = dataFolder(options.dataDir, env);
+  finishRestore(home);
+  const { config: started, warnings } = loadConfig(options.configFile ?? home.config);
+  const folder = withSessionsIn(home, started.agent?.sessionDir);
   const config = new LiveConfig({
     ...around,
     path: folder.config,

@@ -35,6 +35,7 @@ export async function createAgentFor(
       sessionDir,
       sharesFiles,
     })),
+    sharedSessions: agent.sessionDir !== undefined,
     isolation: agent.isolation,
     cwd: agent.cwd,
     sessionDir: folder.agentSessions,
@@ -49,8 +50,11 @@ export async function createAgentFor(
       ? { taskExtension: extensionFile('hosted-extension') }
       : {}),
     ...(agent.resume === 'off' ? {} : { resumeExtension: extensionFile('resume-extension') }),
-    // Wherever the agent runs: one that cannot load it must not run at all while approvals are on.
-    ...(agent.approvals === 'off' ? {} : { approvalsExtension: extensionFile('approvals-extension') }),
+    // Wherever the agent runs: one that cannot load it must not run at all while approvals are on. Where sessions move, an
+    // agent that was given up may live on behind a dead line: without an answer of the gateway its tools do not run.
+    ...(agent.approvals === 'off' && agent.sessionDir === undefined
+      ? {}
+      : { approvalsExtension: extensionFile('approvals-extension') }),
     ...(settings.limits.spend.length === 0 ? {} : { spendingExtension: extensionFile('spending-extension') }),
     script: { approvals: agent.approvals !== 'off' },
     log,

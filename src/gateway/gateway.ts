@@ -9,6 +9,7 @@ import { Backups } from './backup/backups.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
+import { restoreDrains } from './drained-hosts.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
 import { raw } from './language/chat-text.ts';
 import { applyOlderBindings } from './legacy/older-bindings.ts';
@@ -138,6 +139,7 @@ export class Gateway {
     await this.#parts.readers.load();
     this.handoffs.load();
     this.bindings.load();
+    restoreDrains(this.deps.stores.sessions, this.deps.agent);
     this.access.load();
   }
 

@@ -2,7 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Audit } from './access/audit.ts';
-import { sessionFileFor } from './agent/session-file.ts';
+import { sessionFileFor, sessionStem } from './agent/session-file.ts';
 import type { Core } from './core.ts';
 import type { Schedules } from './schedules/schedules.ts';
 import type { Outbox } from './send/outbox.ts';
@@ -208,9 +208,14 @@ export class Maintenance {
     const { folder, stores, log } = this.#deps;
     const path = sessionFileFor(folder.agentSessions, sessionId);
     if (stores.sessions.get('SELECT 1 AS yes FROM sessions WHERE session_file = ? LIMIT 1', [path])) return;
-    await rm(path, { force: true }).catch((error: unknown) =>
-      log.warn('the session file of an old session could not be removed', { error: messageOf(error) }),
+    // Copies in which it continued on other hosts go with it.
+    const copies = (await readdir(folder.agentSessions).catch(() => [])).filter(
+      (name) => name.startsWith(`${sessionStem(path)}.m`) && sessionStem(name) === sessionStem(path),
     );
+    for (const each of [path, ...copies.map((name) => join(folder.agentSessions, name))])
+      await rm(each, { force: true }).catch((error: unknown) =>
+        log.warn('the session file of an old session could not be removed', { error: messageOf(error) }),
+      );
   }
 
   /** Each file lies in a directory of its own below that of its session or task. */

@@ -288,8 +288,9 @@ export interface AgentHostView {
   readonly sessions?: number;
   /** Places that a session could take at once. */
   readonly free?: number;
-  /** The operator wants no further sessions there. */
+  /** The operator wants no further sessions there; `leaving`: and none that are there to stay. */
   readonly draining?: true;
+  readonly leaving?: true;
   readonly detail: string;
   readonly nextTryAt?: number;
   /** The operator's next step; only when parked. */

@@ -9,7 +9,7 @@ import type { Inbox, InboxItem } from './receive/inbox.ts';
 import type { Outbox } from './send/outbox.ts';
 import type { SessionRecord, Sessions } from './sessions/sessions.ts';
 import type { Conversations } from './turns/conversations.ts';
-import type { CutOff } from './turns/resume.ts';
+import { takeUp } from './turns/take-up.ts';
 
 /** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
 const RESUME_WITHIN_MS = 10 * 60_000;
@@ -96,43 +96,14 @@ async function resumeTurn(
   items: readonly InboxItem[],
 ): Promise<readonly InboxItem[]> {
   const { conversations, decide, inbox, db } = deps;
-  const live = conversations.live(session);
-  const cut = await live.examine(items);
-  const { kind, code, reason } = cut.decision;
-  if (kind === 'report') return items;
-  const at = Math.max(
-    0,
-    cut.taken.findLastIndex((each) => each !== undefined),
-  );
-  const current = items[at];
-  if (current === undefined) return items;
-  for (const [i, item] of items.slice(0, at).entries())
-    await live.settleCut(item, saidTo(cut, cut.taken[i]), current);
-  decide({
-    what: 'turn',
-    kind: 'resumed',
-    code,
-    reason: kind === 'ask' ? `asking whether to continue: ${reason}` : reason,
-    platform: session.chat.platform,
-    chatId: session.chat.chatId,
-    senderId: current.message.sender.id,
-    sessionId: session.id,
-    id: current.id,
-  });
-  live.resume(current, cut);
-  conversations.enqueue(current, session, 'queue');
-  // What a template has made of a later message is not recognised: the model may have seen it.
-  const unclear = ({ message }: InboxItem): boolean => message.text.startsWith('/');
-  const later = items.slice(at + 1);
-  for (const item of later.filter((each) => !unclear(each))) {
+  const taken = await takeUp(conversations.live(session), items, decide);
+  if (taken === undefined) return items;
+  conversations.enqueue(taken.current, session, 'queue');
+  for (const item of taken.later) {
     await db.write((tx) => inbox.setState(tx, item, 'queued'));
     conversations.enqueue({ ...item, state: 'queued' }, session, 'queue');
   }
-  return later.filter(unclear);
-}
-
-function saidTo({ messages }: CutOff, place: number | undefined): string {
-  return place === undefined ? '' : (messages[place]?.said ?? '');
+  return taken.unclear;
 }
 
 /**

@@ -54,6 +54,11 @@ export function dataFolder(dataDir: string | undefined, env: NodeJS.ProcessEnv):
   };
 }
 
+/** The same with the agent's session files in another directory, if one is named. */
+export function withSessionsIn(folder: DataFolder, sessionDir: string | undefined): DataFolder {
+  return sessionDir === undefined ? folder : { ...folder, agentSessions: resolve(sessionDir) };
+}
+
 /** Creates the folders (0700) and the operator token (0600) at first start; returns the token. */
 export function openDataFolder(folder: DataFolder): string {
   try {

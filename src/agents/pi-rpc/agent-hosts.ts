@@ -1,5 +1,6 @@
+import { dirname } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
-import type { AgentCheck, ConversationSpec, TurnEnd } from '../../gateway/agent/agent.ts';
+import type { AgentCheck, ConversationSpec, Drain, TurnEnd } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import { say } from '../../gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
@@ -23,6 +24,11 @@ interface PoolHostOptions {
   readonly changed: () => void;
 }
 
+const DRAINED: Readonly<Record<Drain, string>> = {
+  new: 'draining, no new sessions',
+  all: 'draining, its sessions continue on other hosts',
+};
+
 /** One host of a pool: its slots, and what is known about how it is. */
 class PoolHost {
   readonly name: string;
@@ -34,8 +40,8 @@ class PoolHost {
   #hint: string | undefined;
   #nextTryAt = 0;
   #parked = false;
-  /** The operator wants no further sessions there. */
-  draining = false;
+  /** The operator wants no further sessions there, or none at all. */
+  drain: Drain | undefined;
   /** A session has started there since the last one that could not. */
   #proven = false;
 
@@ -71,9 +77,10 @@ class PoolHost {
       running: this.pool.working,
       maxConcurrent,
       sessions: this.pool.taken,
-      free: this.up && !this.draining ? maxConcurrent - this.pool.working : 0,
-      ...(this.draining ? { draining: true } : {}),
-      detail: this.draining ? `draining, no new sessions; ${this.#detail}` : this.#detail,
+      free: this.up && this.drain === undefined ? maxConcurrent - this.pool.working : 0,
+      ...(this.drain === undefined ? {} : { draining: true }),
+      ...(this.drain === 'all' ? { leaving: true } : {}),
+      detail: this.drain === undefined ? this.#detail : `${DRAINED[this.drain]}; ${this.#detail}`,
       ...(this.up ? {} : { nextTryAt: this.#nextTryAt }),
       ...(this.#parked && this.#hint !== undefined ? { hint: this.#hint } : {}),
     };
@@ -140,6 +147,8 @@ export interface AgentHostsOptions {
   readonly idleMs: number;
   /** Questions beside conversations at the same time, on each host. */
   readonly sideQuestions: number;
+  /** Directory of session files that this machine and all hosts share; undefined: a session stays where its file is. */
+  readonly sharedDir?: string | undefined;
   readonly clock: Clock;
 }
 
@@ -150,16 +159,19 @@ interface Entry {
 }
 
 /**
- * Several hosts of agents. A new session goes to the first that has room, the emptiest first; from then on it stays
- * where its file is. A host that fails is passed over and looked at again; nobody waits for it but its own sessions.
+ * Several hosts of agents. A new session goes to the first that has room, the emptiest first. From then on it stays
+ * where its file is; with shared files it leaves a host that is down or is to be left. A host that fails is passed over
+ * and looked at again; nobody waits for it but sessions that cannot leave.
  */
 export class AgentHosts {
   readonly #entries: readonly Entry[];
+  readonly #sharedDir: string | undefined;
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #changed: () => void = () => {};
 
-  constructor({ hosts, idleMs, sideQuestions, clock }: AgentHostsOptions) {
+  constructor({ hosts, idleMs, sideQuestions, sharedDir, clock }: AgentHostsOptions) {
+    this.#sharedDir = sharedDir;
     this.#entries = hosts.map((spec) => ({
       spec,
       looking: false,
@@ -178,11 +190,12 @@ export class AgentHosts {
     return this.#entries.map(({ host }) => host.view);
   }
 
-  /** Keeps new sessions away from a host, or lets them come again. False: there is no such host. */
-  drain(name: string, on: boolean): boolean {
+  /** See `drain` of {@link Agent}. Without shared files what is there stays. */
+  drain(name: string, drain: Drain | undefined): boolean {
     const entry = this.#entries.find(({ host }) => host.name === name);
     if (entry === undefined) return false;
-    entry.host.draining = on;
+    entry.host.drain = drain;
+    entry.host.pool.vacate(drain === 'all' && this.#sharedDir !== undefined);
     this.#changed();
     return true;
   }
@@ -239,30 +252,41 @@ export class AgentHosts {
       worked: () => host.worked(),
       failed: (end) => {
         host.failed(end);
-        return spec.host === undefined && this.#byLoad().length > 0 ? elsewhere(end) : end;
+        const free = spec.host === undefined || this.#movable(spec);
+        return free && this.#byLoad().length > 0 ? elsewhere(end) : end;
       },
     };
   }
 
   /** Where this session may go now, the emptiest first. Throws StartFailure when nowhere. */
   #candidates(spec: ConversationSpec): readonly Entry[] {
-    if (spec.host === undefined) {
+    const own = this.#entries.find(({ host }) => host.name === spec.host);
+    const movable = this.#movable(spec);
+    if (spec.host === undefined || (own === undefined && movable)) {
       const up = this.#byLoad();
       if (up.length > 0) return up;
       // All are down: whoever asks is the next try of one whose pause is over.
-      const due = this.#entries.filter(({ host }) => host.due && !host.draining);
+      const due = this.#entries.filter(({ host }) => host.due && host.drain === undefined);
       if (due.length > 0) return due.slice(0, 1);
       throw new StartFailure(noneUp(this.#entries.map(({ host }) => host.view)));
     }
-    const own = this.#entries.find(({ host }) => host.name === spec.host);
     if (own === undefined) throw new StartFailure(unknownHost(spec.host));
+    if (movable && (!own.host.up || own.host.drain === 'all')) {
+      const others = this.#byLoad();
+      if (others.length > 0) return others;
+    }
     if (!own.host.up && !own.host.due) throw new StartFailure(hostDown(own.host.view));
     return [own];
   }
 
+  /** Every host sees its file. */
+  #movable({ sessionFile }: ConversationSpec): boolean {
+    return sessionFile !== undefined && dirname(sessionFile) === this.#sharedDir;
+  }
+
   #byLoad(): Entry[] {
     return this.#entries
-      .filter(({ host }) => host.up && !host.draining)
+      .filter(({ host }) => host.up && host.drain === undefined)
       .sort((a, b) => a.host.pool.load / a.spec.weight - b.host.pool.load / b.spec.weight);
   }
 

@@ -1,13 +1,26 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
 import { settlesWithin } from '../../base/deadline.ts';
 import { agentEnvironment } from '../../base/environment.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AgentCheck, TurnEnd } from '../../gateway/agent/agent.ts';
 import { listAt, objectAt } from '../../gateway/agent/record.ts';
+import { sessionFileFor } from '../../gateway/agent/session-file.ts';
 import { START_TIMEOUT_MS } from '../pi/backend.ts';
 import { PiDialogs } from '../pi/dialogs.ts';
-import { noFolder, noModel, silentStart, startFailure, unguarded, unlimited } from '../pi/failures.ts';
+import { leftOut } from '../pi/equipment.ts';
+import {
+  noFolder,
+  noModel,
+  silentStart,
+  startFailure,
+  unguarded,
+  unlimited,
+  unseenSessions,
+} from '../pi/failures.ts';
 import { LinkLost } from '../pi/link.ts';
 import { modelName } from '../pi/live-session.ts';
 import { CallMeter } from '../spending/call-meter.ts';
@@ -33,6 +46,8 @@ export interface CheckOptions {
   readonly guard?: boolean;
   /** pi has to show that it reserves every call of a model. Default: false. */
   readonly limited?: boolean;
+  /** Session file of {@link probeIn} that pi opens; it is removed at the end. */
+  readonly probe?: string;
   readonly log: Logger;
 }
 
@@ -49,6 +64,17 @@ export function modelFlags({
   ];
 }
 
+export function toolFlags(tools: readonly string[] | undefined): string[] {
+  if (tools === undefined) return [];
+  if (tools.length === 0) return ['--no-tools'];
+  const excluded = leftOut(tools);
+  return [
+    '--tools',
+    tools.join(','),
+    ...(excluded.length === 0 ? [] : ['--exclude-tools', excluded.join(',')]),
+  ];
+}
+
 /** The extensions of ours without which a session is not used. */
 export function guardFlags(options: {
   readonly approvalsExtension?: string;
@@ -62,7 +88,10 @@ export function guardFlags(options: {
 
 /** Starts pi once without a session and asks it for its version and model. Takes at most a minute. */
 export async function checkPi(options: CheckOptions, signal: AbortSignal): Promise<AgentCheck> {
-  if (!existsSync(options.cwd)) return failed(noFolder(options.cwd), UNKNOWN_VERSION);
+  if (!existsSync(options.cwd)) {
+    removeProbe(options);
+    return failed(noFolder(options.cwd), UNKNOWN_VERSION);
+  }
   const version = readVersion(options);
   const link = new RpcLink({
     argv: options.argv,
@@ -93,6 +122,8 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
       return failed(unguarded(), await version);
     if (options.limited && !(await settlesWithin(meter.guarded, GUARD_MS)))
       return failed(unlimited(), await version);
+    if (options.probe !== undefined && objectAt({ state }, 'state')['messageCount'] === 0)
+      return failed(unseenSessions(dirname(options.probe)), await version);
     const available = listAt(await link.request({ type: 'get_available_models' }), 'models');
     return judge(
       modelName(objectAt(state, 'model')),
@@ -108,8 +139,26 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
-    void link.close();
+    void link.close().then(() => removeProbe(options));
   }
+}
+
+function removeProbe({ probe }: CheckOptions): void {
+  if (probe !== undefined) rmSync(probe, { force: true });
+}
+
+/** A session of one message, by which a host shows that it sees the directory of the gateway. */
+export function probeIn(sessionDir: string, cwd: string): string {
+  const file = sessionFileFor(sessionDir, `check-${randomUUID()}`);
+  const [timestamp, id] = [new Date(systemClock()).toISOString(), '0000c0de'];
+  const message = { role: 'user', content: [{ type: 'text', text: 'check' }], timestamp: systemClock() };
+  const lines = [
+    { type: 'session', version: 3, id: randomUUID(), timestamp, cwd },
+    { type: 'message', id, parentId: null, timestamp, message },
+  ];
+  mkdirSync(sessionDir, { recursive: true, mode: 0o700 });
+  writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: 0o600, flag: 'wx' });
+  return file;
 }
 
 /** It may wait in a queue: nothing is known to be wrong. */

@@ -21,6 +21,8 @@ export interface PiRpcAgentOptions {
   readonly command?: readonly string[];
   /** A pool of such programs instead of one; see {@link AgentHost}. `command` and `maxChildren` do not count then. */
   readonly pool?: readonly AgentHost[];
+  /** `sessionDir` is on storage that this machine and all hosts of the pool share: sessions move. Default: false. */
+  readonly sharedSessions?: boolean;
   /** See {@link Agent.sharesFiles}. Default: by the name of the command's program. */
   readonly sharesFiles?: boolean;
   /** For the pauses of hosts that failed. Default: the system's. */

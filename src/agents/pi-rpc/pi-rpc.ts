@@ -8,14 +8,14 @@ import { commandLine, placesFolder, sharesFiles } from '../../gateway/agent/comm
 import { resolvePiCommand } from '../../gateway/agent/pi-command.ts';
 import { sessionFileFor } from '../../gateway/agent/session-file.ts';
 import { ALIVE_MS, START_TIMEOUT_MS } from '../pi/backend.ts';
-import { equipmentOf, leftOut } from '../pi/equipment.ts';
+import { equipmentOf } from '../pi/equipment.ts';
 import { startFailure } from '../pi/failures.ts';
 import { LINK_BEAT, type LinkEnd, LinkLost, type PiLink } from '../pi/link.ts';
 import { PiAgent, type PiAgentParts } from '../pi/pi-agent.ts';
 import { type Connect, type ModelChoice, onePlace } from '../pi/place.ts';
 import { Pool } from '../pi/pool.ts';
 import { type AgentHostSpec, AgentHosts } from './agent-hosts.ts';
-import { checkPi, guardFlags, modelFlags } from './check.ts';
+import { checkPi, guardFlags, modelFlags, probeIn, toolFlags } from './check.ts';
 import type { AgentHost, PiRpcAgentOptions } from './options.ts';
 import { RpcLink } from './rpc-link.ts';
 import { piWords } from './words.ts';
@@ -285,18 +285,23 @@ class Starter {
     const { cwd, env, log, model, thinking, startTimeoutMs } = this.#options;
     const { approvalsExtension, spendingExtension } = this.#options;
     const guards = guardFlags(this.#options);
-    const values = { cwd, session: sessionFileFor(site.sessionDir, 'check'), sessionDir: site.sessionDir };
+    const { sharedSessions: shared } = this.#options;
+    const probe = shared === true ? probeIn(site.sessionDir, cwd) : undefined;
+    const session = probe ?? sessionFileFor(site.sessionDir, 'check');
+    const values = { cwd, session, sessionDir: site.sessionDir };
+    const opens =
+      probe === undefined ? ['--no-session'] : ['--session-dir', site.sessionDir, '--session', probe];
     const line = (mode: readonly string[], session: readonly string[]): [string, ...string[]] =>
       commandLine(command, { ...values, id: 'check' }, { mode, session, flags: [] });
     return await checkPi(
       {
-        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking }), ...guards], ['--no-session']),
+        argv: line(['--mode', 'rpc', ...modelFlags({ model, thinking }), ...guards], opens),
         versionArgv: line(['--version'], []),
         cwd: this.#folder(site, cwd),
         env,
         guard: approvalsExtension !== undefined,
         limited: spendingExtension !== undefined,
-        ...defined({ startTimeoutMs }),
+        ...defined({ startTimeoutMs, probe }),
         log,
       },
       signal,
@@ -310,17 +315,6 @@ class Starter {
 }
 
 const NOT_FOUND: LinkEnd = { cause: 'missing', detail: 'No "pi" was found on the PATH.', stderr: '' };
-
-function toolFlags(tools: readonly string[] | undefined): string[] {
-  if (tools === undefined) return [];
-  if (tools.length === 0) return ['--no-tools'];
-  const excluded = leftOut(tools);
-  return [
-    '--tools',
-    tools.join(','),
-    ...(excluded.length === 0 ? [] : ['--exclude-tools', excluded.join(',')]),
-  ];
-}
 
 function hasPlaceholder(command: readonly string[]): boolean {
   return command.some((part) => /\{(cwd|session|sessionDir|id)(:q)?\}/.test(part));
@@ -358,6 +352,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
     beat: options.beat ?? LINK_BEAT,
     guard: options.approvalsExtension !== undefined,
     limited: options.spendingExtension !== undefined,
+    moves: options.sharedSessions === true && (options.pool?.length ?? 0) > 0,
     resumes: options.resumeExtension !== undefined,
     log,
   };
@@ -367,6 +362,7 @@ export function piRpcParts(options: PiRpcAgentOptions): PiAgentParts {
       hosts: options.pool.map((host) => starter.host(host)),
       idleMs: options.idleMs,
       sideQuestions: SIDE_QUESTIONS,
+      sharedDir: common.moves ? options.sessionDir : undefined,
       clock: options.clock ?? systemClock,
     });
     return {

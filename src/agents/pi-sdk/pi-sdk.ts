@@ -274,6 +274,7 @@ export function piSdkParts(options: PiSdkAgentOptions): PiAgentParts {
       beat: LINK_BEAT,
       guard: options.approvalsExtension !== undefined,
       limited: options.spendingExtension !== undefined,
+      moves: false,
       resumes: options.resumeExtension !== undefined,
       log,
     },

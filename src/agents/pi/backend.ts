@@ -25,6 +25,8 @@ export interface PiBackend {
   readonly guard: boolean;
   /** Sessions must have shown that they reserve every call of a model; one that has not is not used. */
   readonly limited: boolean;
+  /** Sessions leave a host that is down: their files are on storage that this machine and all hosts share. */
+  readonly moves: boolean;
   /** Turns that were cut off can be continued. */
   readonly resumes: boolean;
   readonly log: Logger;

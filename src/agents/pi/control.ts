@@ -1,9 +1,10 @@
 import { GatewayError } from '../../base/errors.ts';
-import type { AgentControl } from '../../gateway/agent/agent.ts';
-import { listAt, numberAt, objectAt } from '../../gateway/agent/record.ts';
+import type { AgentControl, Undone } from '../../gateway/agent/agent.ts';
+import { listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { endText } from '../../gateway/agent/turn-end.ts';
 import { ChatError } from '../../gateway/language/chat-error.ts';
 import { type ChatText, raw, say } from '../../gateway/language/chat-text.ts';
+import { withoutHeader } from '../../gateway/receive/context-header.ts';
 import { ask } from './ask.ts';
 import { oneLine } from './diagnosis.ts';
 import { StartFailure } from './failures.ts';
@@ -207,4 +208,28 @@ async function usage(session: LiveSession): Promise<ControlResult> {
         : say('agent.usage', spent),
     choice: {},
   };
+}
+
+/**
+ * Takes the last turn of a resting session back: pi makes a new session file that ends before the last message. What
+ * was taken back stays in the old file. Rejects with `nothing_to_undo` when there is none.
+ */
+export async function undoTurn(session: LiveSession): Promise<Undone & { readonly file: string }> {
+  const messages = listAt(await ask(session, { type: 'get_fork_messages' }), 'messages');
+  const last = messages.at(-1);
+  const entryId = stringAt(last, 'entryId');
+  if (entryId === undefined)
+    throw new ChatError('nothing_to_undo', say('agent.nothingToUndo'), {
+      status: 409,
+      hint: say('agent.emptyConversation'),
+    });
+  const forked = objectAt({ it: await ask(session, { type: 'fork', entryId }) }, 'it');
+  if (forked['cancelled'] === true)
+    throw new ChatError('agent_refused', say('agent.undoRefused'), {
+      status: 409,
+    });
+  const file =
+    stringAt(forked, 'sessionFile') ?? stringAt(await ask(session, { type: 'get_state' }), 'sessionFile');
+  if (file === undefined) throw new ChatError('unsupported', say('agent.undoNoFile'), { status: 409 });
+  return { text: withoutHeader(stringAt(last, 'text') ?? ''), file };
 }

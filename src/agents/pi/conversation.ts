@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
 import { unlessAborted } from '../../base/deadline.ts';
 import { defined } from '../../base/defined.ts';
+import { messageOf } from '../../base/errors.ts';
 import type {
   AgentControl,
   AgentEvent,
@@ -14,48 +16,21 @@ import type {
   Undone,
 } from '../../gateway/agent/agent.ts';
 import type { ReserveCall } from '../../gateway/agent/model-call.ts';
-import { listAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
-import { ChatError } from '../../gateway/language/chat-error.ts';
-import { type ChatText, say } from '../../gateway/language/chat-text.ts';
-import { withoutHeader } from '../../gateway/receive/context-header.ts';
+import type { ChatText } from '../../gateway/language/chat-text.ts';
 import { onlyReads } from '../approval/classify.ts';
 import type { CallMeter } from '../spending/call-meter.ts';
-import { ask } from './ask.ts';
 import type { PiBackend } from './backend.ts';
-import { busy, controlFailure, controlSession } from './control.ts';
+import { busy, controlFailure, controlSession, undoTurn } from './control.ts';
 import { completeFile, cutTurn, readSince } from './cut-session.ts';
 import { PROGRESS_TOOL } from './equipment.ts';
-import { lostTurn, noFolder, StartFailure } from './failures.ts';
+import { lostTurn, noFolder, StartFailure, unreadableSession, unseenSessions } from './failures.ts';
 import { watchLink } from './link.ts';
 import { connectSession, type LiveSession } from './live-session.ts';
+import { MovingFile } from './moving-file.ts';
 import type { ModelChoice, PiPlace } from './place.ts';
 import { asideSpec, removeAside } from './side-session.ts';
 import { PiTurn } from './turn.ts';
-
-/**
- * Takes the last turn of a resting session back: pi makes a new session file that ends before the last message. What
- * was taken back stays in the old file. Rejects with `nothing_to_undo` when there is none.
- */
-async function undoTurn(session: LiveSession): Promise<Undone & { readonly file: string }> {
-  const messages = listAt(await ask(session, { type: 'get_fork_messages' }), 'messages');
-  const last = messages.at(-1);
-  const entryId = stringAt(last, 'entryId');
-  if (entryId === undefined)
-    throw new ChatError('nothing_to_undo', say('agent.nothingToUndo'), {
-      status: 409,
-      hint: say('agent.emptyConversation'),
-    });
-  const forked = objectAt({ it: await ask(session, { type: 'fork', entryId }) }, 'it');
-  if (forked['cancelled'] === true)
-    throw new ChatError('agent_refused', say('agent.undoRefused'), {
-      status: 409,
-    });
-  const file =
-    stringAt(forked, 'sessionFile') ?? stringAt(await ask(session, { type: 'get_state' }), 'sessionFile');
-  if (file === undefined) throw new ChatError('unsupported', say('agent.undoNoFile'), { status: 409 });
-  return { text: withoutHeader(stringAt(last, 'text') ?? ''), file };
-}
 
 /** A start that takes longer than this part of what it may take is reported; at most 5 s. */
 const SLOW_START = { part: 1 / 4, mostMs: 5000 } as const;
@@ -69,7 +44,6 @@ function limitedEnd(end: TurnEnd, { refusal, cut }: CallMeter): TurnEnd {
   return failedEnd('limit_reached', sentence, hint, { reachedModel: true });
 }
 
-/** Why a turn's signal fired when its conversation was closed. */
 const CLOSED = 'closed';
 
 /**
@@ -96,6 +70,7 @@ export class PiConversation implements Conversation {
   /** On its way out: the session goes on in another file. */
   #stale: LiveSession | undefined;
   #told: string | undefined;
+  readonly #file = new MovingFile();
 
   /** `present` holds the conversation for as long as there is something to close. */
   constructor(backend: PiBackend, spec: ConversationSpec, present: Set<PiConversation>) {
@@ -116,23 +91,32 @@ export class PiConversation implements Conversation {
   async cut(file: string, since: number): Promise<CutTurn | undefined> {
     if (!this.#backend.resumes) return undefined;
     const text = await readSince(file, since);
-    return text === undefined
-      ? undefined
-      : cutTurn(text, (tool, args) => tool !== PROGRESS_TOOL && !onlyReads(tool, args, this.#spec.cwd));
+    if (text === undefined) return undefined;
+    const upTo = since + Buffer.byteLength(text);
+    this.#file.read(upTo);
+    const effects = (tool: string, args: Record<string, unknown>): boolean =>
+      tool !== PROGRESS_TOOL && !onlyReads(tool, args, this.#spec.cwd);
+    const { known, ...cut } = cutTurn(text, effects);
+    return { ...cut, ...(this.#moves ? { known, upTo } : {}) };
   }
 
-  /** What is missing in the session file is written before pi reads it, while nothing has it open. */
+  /**
+   * What is missing in the session file is written before pi reads it, while nothing has it open. Where sessions move, an
+   * agent may still have it open on a host that cannot be reached: then it is continued in a copy.
+   */
   async resume(
     how: Resumption,
     listener: (event: AgentEvent) => void,
     signal: AbortSignal,
   ): Promise<TurnEnd> {
-    if (this.#spec.resumes !== true) {
+    if (this.#spec.resumes !== true || this.#moves) {
       // A command may have opened it meanwhile, without what continues a turn.
       this.#stale = await this.#session?.catch(() => undefined);
       await this.#stale?.link.close();
-      this.#spec = { ...this.#spec, sessionFile: how.file, resumes: true };
-      await completeFile(how, systemClock());
+      const now = systemClock();
+      const sessionFile = this.#moves ? await this.#file.completed(how, now) : how.file;
+      this.#spec = { ...this.#spec, sessionFile, resumes: true };
+      if (!this.#moves) await completeFile(how, now);
     }
     return await this.#drive(how.id, (turn) => turn.resume(), listener, signal);
   }
@@ -234,8 +218,13 @@ export class PiConversation implements Conversation {
       return await beside.run(input, listener, signal);
     } finally {
       await beside.close();
-      await removeAside(beside.sessionFile);
+      for (const file of new Set([spec.sessionFile, beside.sessionFile])) await removeAside(file);
     }
+  }
+
+  /** Its file is on storage that all hosts share. */
+  get #moves(): boolean {
+    return this.#backend.moves;
   }
 
   get sessionFile(): string | undefined {
@@ -263,7 +252,7 @@ export class PiConversation implements Conversation {
     if (session.file !== undefined && session.file !== this.#told) {
       this.#told = session.file;
       const { file: sessionFile, host } = session;
-      listener({ type: 'session', sessionFile, ...defined({ host }) });
+      listener({ type: 'session', sessionFile, ...defined({ host, since: this.#file.takeSince() }) });
     }
     const { mark } = session.link;
     const { journal = () => {} } = this.#spec;
@@ -277,12 +266,15 @@ export class PiConversation implements Conversation {
       log: this.#backend.log,
     });
     this.#turn = turn;
+    if (this.#moves) this.#file.tries(this.#spec.sessionFile);
     const over = new AbortController();
     const during = AbortSignal.any([signal, over.signal]);
     session.dialogs.during(during);
     session.meter.during(id, during);
     try {
-      return limitedEnd(await work(turn), session.meter);
+      const end = limitedEnd(await work(turn), session.meter);
+      this.#file.ended(end);
+      return end;
     } finally {
       this.#turn = undefined;
       session.dialogs.during(undefined);
@@ -335,24 +327,45 @@ export class PiConversation implements Conversation {
       place.slot.leave();
       throw new StartFailure(noFolder(this.#spec.cwd));
     }
-    const session = await this.#start(place);
+    const session = await this.#startAt(place);
     this.#links++;
     void session.link.ended.then((end) => {
       this.#turn?.lost(end);
       this.#links--;
       this.#leave();
     });
-    const { file: sessionFile, host } = session;
-    if (sessionFile !== undefined) this.#spec = { ...this.#spec, sessionFile };
-    if (host !== undefined) this.#spec = { ...this.#spec, host };
+    this.#spec = { ...this.#spec, ...defined({ sessionFile: session.file, host: session.host }) };
     session.link.listen((record) => {
       if (!session.meter.take(record) && !session.dialogs.take(record)) this.#turn?.take(record);
     });
     return session;
   }
 
+  /** On another host the session continues in a copy of its file. */
+  async #startAt(place: PiPlace): Promise<LiveSession> {
+    const { sessionFile, host } = this.#spec;
+    const leaves = this.#moves && place.host !== undefined && place.host !== host;
+    if (!leaves || sessionFile === undefined) {
+      this.#file.stays();
+      return await this.#start(place, this.#spec);
+    }
+    const copy = await this.#file.leaves(sessionFile).catch((error: unknown) => {
+      place.slot.leave();
+      throw new StartFailure(unreadableSession(messageOf(error)));
+    });
+    try {
+      const session = await this.#start(place, { ...this.#spec, sessionFile: copy.file });
+      if (!copy.started || session.messages !== 0) return session;
+      void session.link.close();
+      throw new StartFailure(place.failed(unseenSessions(dirname(copy.file))));
+    } catch (error) {
+      await this.#file.discard(copy, sessionFile);
+      throw error;
+    }
+  }
+
   /** Starts the session; told when that takes its time, as behind a queue. */
-  async #start(place: PiPlace): Promise<LiveSession> {
+  async #start(place: PiPlace, spec: ConversationSpec): Promise<LiveSession> {
     let told = false;
     const slow = setTimeout(
       () => {
@@ -363,7 +376,7 @@ export class PiConversation implements Conversation {
     );
     const wanted = AbortSignal.any([this.#closing.signal, this.#unwanted.signal]);
     try {
-      return await connectSession(this.#backend, this.#spec, this.#choice, place, wanted);
+      return await connectSession(this.#backend, spec, this.#choice, place, wanted);
     } finally {
       clearTimeout(slow);
       if (told) this.#starting(false);

@@ -32,6 +32,7 @@ interface Reading {
   readonly messages: { text: string; said: string }[];
   readonly answered: boolean;
   readonly calls: readonly CutCall[];
+  readonly known: readonly string[];
   readonly saidWithCalls: string;
   /** Where the next entry belongs. */
   readonly leaf: string | null;
@@ -51,6 +52,7 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
   let saidWithCalls = '';
   let before: string | null = null;
   let caller: string | null = null;
+  const known: string[] = [];
   const path = pathOf(text);
   for (const entry of path) {
     if (entry.type !== 'message') continue;
@@ -68,6 +70,7 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
       if (last !== undefined && said.trim() !== '')
         last.said = last.said === '' ? said : `${last.said}\n\n${said}`;
       calls = callsOf(message);
+      known.push(...calls.map(({ id }) => id));
       results.clear();
       answered = calls.length === 0;
       saidWithCalls = said.trim() === '' ? '' : said;
@@ -83,7 +86,7 @@ function read(text: string, effects: (tool: string, args: Record<string, unknown
   });
   const all = new Map(calls.map(({ id }) => [id, results.get(id)]));
   const leaf = idOf(path.at(-1)) ?? null;
-  return { messages, answered, calls: open, saidWithCalls, leaf, before, caller, results: all };
+  return { messages, answered, calls: open, known, saidWithCalls, leaf, before, caller, results: all };
 }
 
 /** The entries that lead to the last line, oldest first. A torn last line is none. */
@@ -119,8 +122,8 @@ export function cutTurn(
   text: string,
   effects: (tool: string, args: Record<string, unknown>) => boolean,
 ): CutTurn {
-  const { messages, answered, calls, saidWithCalls } = read(text, effects);
-  return { messages, answered, calls, saidWithCalls };
+  const { messages, answered, calls, known, saidWithCalls } = read(text, effects);
+  return { messages, answered, calls, known, saidWithCalls };
 }
 
 /**
@@ -176,7 +179,8 @@ export async function readSince(file: string, since: number): Promise<string | u
   return bytes === undefined || bytes.length < since ? undefined : bytes.subarray(since).toString('utf8');
 }
 
-async function bytesOf(file: string): Promise<Buffer> {
+/** The whole of a session file. */
+export async function bytesOf(file: string): Promise<Buffer> {
   const handle = await openRegular(file);
   try {
     return await handle.readFile();
@@ -185,7 +189,7 @@ async function bytesOf(file: string): Promise<Buffer> {
   }
 }
 
-function isAbsent(error: unknown): boolean {
+export function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 

@@ -8,9 +8,12 @@ import type { LinkEnd } from './link.ts';
 export class StartFailure extends Error {
   override readonly name = 'StartFailure';
   readonly turn: TurnEnd;
-  constructor(turn: TurnEnd) {
+  /** The session itself cannot be opened, wherever that is tried. */
+  readonly ofSession: boolean;
+  constructor(turn: TurnEnd, ofSession = false) {
     super(turn.status === 'failed' ? turn.message : turn.status);
     this.turn = turn;
+    this.ofSession = ofSession;
   }
 }
 
@@ -23,6 +26,8 @@ interface Rule {
   readonly message: ChatText;
   /** `$1` is what the pattern captured. */
   readonly hint: string;
+  /** See {@link StartFailure.ofSession}. */
+  readonly ofSession?: true;
 }
 
 /** What pi says on stderr before it gives up at start. */
@@ -41,11 +46,13 @@ const START_RULES: readonly Rule[] = [
     when: /Stored session working directory does not exist: ?(\S*)/i,
     message: say('failure.directoryGone'),
     hint: 'Restore the directory $1, or start a new session.',
+    ofSession: true,
   },
   {
     when: /Session file is not a valid/,
     message: say('failure.sessionDamaged'),
     hint: 'The session file is damaged; start a new session, or repair the file.',
+    ofSession: true,
   },
   {
     when: /Failed to load extension "([^"]*spending-extension[^"]*)"/,
@@ -55,7 +62,7 @@ const START_RULES: readonly Rule[] = [
   {
     when: /Failed to load extension "([^"]*approvals-extension[^"]*)"/,
     message: say('failure.noApprovals'),
-    hint: 'agent.approvals is on, but pi cannot load $1. Make that file readable where pi runs, or set agent.approvals to "off".',
+    hint: 'agent.approvals or agent.sessionDir is set, but pi cannot load $1. Make that file readable where pi runs.',
   },
 ];
 
@@ -86,6 +93,31 @@ export function startFailure(end: LinkEnd): TurnEnd {
   );
 }
 
+/** Does this end say that the session itself cannot be opened? */
+export function isOfSession({ stderr }: LinkEnd): boolean {
+  return START_RULES.find(({ when }) => when.test(stderr))?.ofSession === true;
+}
+
+/** The gateway cannot copy the file of a session that leaves its host. */
+export function unreadableSession(reason: string): TurnEnd {
+  return failedEnd(
+    'agent_unreachable',
+    say('failure.machineAway'),
+    `The session file could not be copied (${oneLine(reason)}). Check the shared directory of agent.sessionDir.`,
+    { reachedModel: false, retryable: true },
+  );
+}
+
+/** A host does not see the session files of the gateway: it would answer with an empty memory. */
+export function unseenSessions(directory: string): TurnEnd {
+  return failedEnd(
+    'agent_unconfigured',
+    say('failure.sessionDamaged'),
+    `The host does not see the files that the gateway has in ${oneLine(directory)}. Mount the shared directory of agent.sessionDir under the same path on the gateway and on every host.`,
+    NOT_REACHED,
+  );
+}
+
 /** pi runs but says nothing. */
 export function silentStart(waitedMs: number, stderr: string): TurnEnd {
   const line = tellingLine(stderr);
@@ -107,7 +139,7 @@ export function unguarded(): TurnEnd {
   return failedEnd(
     'agent_unconfigured',
     say('failure.noApprovals'),
-    'agent.approvals is on, but pi did not load the extension of the gateway that asks. agent.command has to pass its arguments on to pi and to reach the files of the gateway; or set agent.approvals to "off".',
+    'agent.approvals or agent.sessionDir is set, but pi did not load the extension of the gateway that asks before tool calls. The command has to pass its arguments on to pi and to reach the files of the gateway.',
     NOT_REACHED,
   );
 }
@@ -154,13 +186,13 @@ export function lostTurn(end: LinkEnd, reachedModel: boolean): TurnEnd {
       'agent_unreachable',
       say('failure.connectionLost'),
       `pi stopped responding (${endWords(end)}); the next message connects again. Check the network, and the machine on which pi runs.`,
-      { reachedModel, retryable },
+      { reachedModel, retryable, gone: true },
     );
   return failedEnd(
     reachedModel ? 'agent_crashed' : 'agent_exited',
     say('failure.stoppedUnexpectedly'),
     `pi ended while it was working (${endWords(end)}); the next message starts it again.`,
-    { reachedModel, retryable },
+    { reachedModel, retryable, gone: true },
   );
 }
 

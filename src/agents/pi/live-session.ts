@@ -7,6 +7,7 @@ import { CallMeter } from '../spending/call-meter.ts';
 import type { PiBackend } from './backend.ts';
 import { PiDialogs } from './dialogs.ts';
 import {
+  isOfSession,
   lostTurn,
   noModel,
   StartFailure,
@@ -29,6 +30,8 @@ export interface LiveSession {
   readonly meter: CallMeter;
   /** pi's session file. It is written with the first answer, so it may not exist yet. */
   readonly file: string | undefined;
+  /** How many messages pi has read from it; undefined where it does not say. */
+  readonly messages: number | undefined;
 }
 
 /** pi tells its extensions of the session before it answers: this only covers a slow machine. */
@@ -69,7 +72,7 @@ export async function connectSession(
   const meter = new CallMeter(link, spec.reserve);
   link.listen((record) => meter.take(record) || dialogs.take(record));
   const state = await firstAnswer(link, backend, signal).catch((error: unknown) => {
-    throw error instanceof StartFailure && !signal.aborted ? blamed(error, place) : error;
+    throw error instanceof StartFailure && !signal.aborted && !error.ofSession ? blamed(error, place) : error;
   });
   if (modelName(objectAt(state, 'model')) === undefined) {
     // Once somebody has logged in, a fresh process will know.
@@ -85,7 +88,12 @@ export async function connectSession(
     throw new StartFailure(place.failed(unlimited()));
   }
   place.worked();
-  return { link, slot, host, dialogs, meter, file: stringAt(state, 'sessionFile') };
+  const messages = objectAt({ state }, 'state')['messageCount'];
+  return {
+    ...{ link, slot, host, dialogs, meter },
+    file: stringAt(state, 'sessionFile'),
+    messages: typeof messages === 'number' ? messages : undefined,
+  };
 }
 
 /** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
@@ -131,7 +139,8 @@ async function firstAnswer(
     }
     if (!(error instanceof LinkLost)) throw error;
     if (signal.aborted) throw new StartFailure(stoppedEnd(false));
-    throw new StartFailure(silent ? silentStart(timeoutMs, error.end.stderr) : startFailure(error.end));
+    if (silent) throw new StartFailure(silentStart(timeoutMs, error.end.stderr));
+    throw new StartFailure(startFailure(error.end), isOfSession(error.end));
   } finally {
     for (const timer of timers) clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);

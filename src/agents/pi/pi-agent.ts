@@ -6,6 +6,7 @@ import type {
   AgentWord,
   Conversation,
   ConversationSpec,
+  Drain,
 } from '../../gateway/agent/agent.ts';
 import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
@@ -23,7 +24,7 @@ export interface PiAgentParts {
   readonly hosts?: {
     views(): readonly AgentHostView[];
     watch(changed: () => void): void;
-    drain(name: string, on: boolean): boolean;
+    drain(name: string, drain: Drain | undefined): boolean;
   };
   /** Called after every conversation has been closed. */
   release?(): Promise<void>;
@@ -57,12 +58,16 @@ export class PiAgent implements Agent {
     return this.#parts.sharesFiles ?? true;
   }
 
+  get movesSessions(): boolean {
+    return this.#parts.sessions.moves;
+  }
+
   hosts(): readonly AgentHostView[] {
     return this.#parts.hosts?.views() ?? [];
   }
 
-  drain(host: string, on: boolean): boolean {
-    return this.#parts.hosts?.drain(host, on) ?? false;
+  drain(host: string, drain: Drain | undefined): boolean {
+    return this.#parts.hosts?.drain(host, drain) ?? false;
   }
 
   watch(changed: () => void): void {

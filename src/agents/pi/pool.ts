@@ -11,6 +11,8 @@ export class Pool {
   readonly #waiting: ((slot: PoolSlot) => void)[] = [];
   /** Slots that were asked back and are not free yet. */
   #leaving = 0;
+  /** Nobody rests here: what has nothing to do leaves. */
+  #vacating = false;
 
   constructor(max: number, idleMs: number) {
     if (!Number.isInteger(max) || max < 1) throw new Error(`expected at least one slot, received ${max}`);
@@ -30,6 +32,12 @@ export class Pool {
   /** Slots whose session has something to do. */
   get working(): number {
     return this.#taken.size - this.#resting.size;
+  }
+
+  /** From now on, or until it is switched off, a session leaves as soon as it has nothing to do. */
+  vacate(on: boolean): void {
+    this.#vacating = on;
+    if (on) for (const askBack of [...this.#resting.values()]) askBack();
   }
 
   /** Resolves with a slot, or with undefined when `signal` fired first. */
@@ -64,6 +72,7 @@ export class Pool {
     const slot: PoolSlot = {
       rest: (vacate) => {
         if (leaving || !this.#taken.has(slot)) return;
+        if (this.#vacating) return askBack(vacate);
         timer = setTimeout(() => askBack(vacate), this.#idleMs);
         // A resting session must not keep the process alive.
         timer.unref();

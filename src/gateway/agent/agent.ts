@@ -77,7 +77,13 @@ export type AgentEvent =
   /** A steered input was taken by the model: text from here on answers it. */
   | { readonly type: 'consumed'; readonly inputId: string }
   /** The agent's own session file became known or changed. */
-  | { readonly type: 'session'; readonly sessionFile: string; readonly host?: string }
+  | {
+      readonly type: 'session';
+      readonly sessionFile: string;
+      readonly host?: string;
+      /** It is a copy that has a part of the turn already: how long it was when the turn began. */
+      readonly since?: number;
+    }
   | {
       readonly type: 'usage';
       readonly inputTokens: number;
@@ -111,6 +117,10 @@ export interface CutTurn {
   readonly calls: readonly CutCall[];
   /** What the agent said in the message that made those calls; a part of what it said to the last message. */
   readonly saidWithCalls: string;
+  /** The ids of all calls of the turn that the file has, with a result or without. */
+  readonly known?: readonly string[];
+  /** So many bytes of the file count: what an agent that may still live writes behind them does not. */
+  readonly upTo?: number;
 }
 
 /** How a turn that was cut off is continued. */
@@ -120,6 +130,8 @@ export interface Resumption {
   /** Its session file, and how long that was when the turn began. */
   readonly file: string;
   readonly since: number;
+  /** See {@link CutTurn.upTo}. */
+  readonly upTo?: number;
   /** The model decides again about the calls without a result, instead of getting `results` for them. */
   readonly forget: boolean;
   readonly results: readonly { readonly id: string; readonly text: string; readonly isError: boolean }[];
@@ -222,6 +234,14 @@ export interface AgentCheck {
   readonly hint?: string;
 }
 
+/** What a host is drained of: new sessions only, or those that are there as well. */
+export type Drain = 'new' | 'all';
+
+/** Can the gateway read the session files of this agent? */
+export function seesSessions(agent: Pick<Agent, 'sharesFiles' | 'movesSessions'>): boolean {
+  return agent.movesSessions === true || agent.sharesFiles !== false;
+}
+
 export interface Agent {
   readonly backend: string;
   /** Looks whether turns can work at all (command found, model configured). Bounded; never throws. */
@@ -232,10 +252,15 @@ export interface Agent {
   words?(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
   /** False: what the agent works on does not see the gateway's files, nor the gateway the agent's. Default: true. */
   readonly sharesFiles?: boolean;
+  /** Session files are on storage that the gateway and all hosts share: a session continues wherever there is room. */
+  readonly movesSessions?: boolean;
   /** The hosts of a pool, and how they are. */
   hosts?(): readonly AgentHostView[];
-  /** Keeps new sessions away from a host, or lets them come again. False: there is no such host. */
-  drain?(host: string, on: boolean): boolean;
+  /**
+   * Keeps new sessions away from a host, or lets them come again; `move`: those that are there leave it as well, each when
+   * it has nothing to do. False: there is no such host.
+   */
+  drain?(host: string, drain: Drain | undefined): boolean;
   /** Sets who is told when `hosts` would answer otherwise. */
   watch?(changed: () => void): void;
   /** Ends what an earlier run of the gateway has left of agents with these marks, and waits for it. */

@@ -6,10 +6,19 @@ export interface FailureFacts {
   readonly reachedModel: boolean;
   /** Default: false. */
   readonly retryable?: boolean;
+  /** What ran it, or the way there, is gone: where sessions move, the turn may be continued elsewhere. Default: false. */
+  readonly gone?: boolean;
 }
 
 /** What the chat reads of ends that were made here; one from another process has its English words only. */
 const texts = new WeakMap<TurnEnd, ChatText>();
+
+const gone = new WeakSet<TurnEnd>();
+
+/** Is what ran the turn gone, so that it may be continued elsewhere? */
+export function isGone(end: TurnEnd): boolean {
+  return gone.has(end);
+}
 
 /** A failed turn. `message` is read in the chat, `hint` by the operator. */
 export function failedEnd(
@@ -27,6 +36,7 @@ export function failedEnd(
     retryable: facts.retryable ?? false,
   } as const;
   texts.set(end, message);
+  if (facts.gone === true) gone.add(end);
   return end;
 }
 

@@ -277,11 +277,15 @@ function refuseWithoutRoom(folder: string, bytes: number, path: string): void {
 
 /** What the configuration has in other places: only a person knows whether it is backed up. */
 function outside({ settings, folder }: BackupsDeps): string[] {
-  const session = settings.platform('whatsapp').sessionPath;
-  if (session === undefined) return [];
-  const path = resolve(session.replace(/^~(?=$|\/)/u, homedir()));
-  if (!relative(folder.root, path).startsWith('..')) return [];
-  return [`${session} (platforms.whatsapp.sessionPath)`];
+  const places = [
+    [settings.platform('whatsapp').sessionPath, 'platforms.whatsapp.sessionPath'],
+    [settings.agent.sessionDir, 'agent.sessionDir'],
+  ] as const;
+  return places.flatMap(([place, key]) => {
+    if (place === undefined) return [];
+    const path = resolve(place.replace(/^~(?=$|\/)/u, homedir()));
+    return relative(folder.root, path).startsWith('..') ? [`${place} (${key})`] : [];
+  });
 }
 
 /** Each file as it is when its turn comes; one that is gone by then is none. */

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from 'node:path';
 import { ConfigError } from '../../base/errors.ts';
 import { sharesFiles } from '../agent/command-line.ts';
 import type { Config } from './schema.ts';
@@ -41,6 +42,32 @@ export function agentHosts(agent: Config['agent'], override: string | undefined)
       sharesFiles,
     };
   });
+}
+
+/**
+ * The directory of session files that the gateway and all hosts share; undefined: there is none, and a session stays where
+ * it is. Throws ConfigError for what no schema can say.
+ */
+export function sharedSessionDir(agent: Config['agent']): string | undefined {
+  const { sessionDir, hosts = [] } = agent ?? {};
+  if (sessionDir === undefined) return undefined;
+  if (hosts.length === 0)
+    throw new ConfigError(
+      'agent.sessionDir: needs agent.hosts',
+      'Name the hosts that share this directory in agent.hosts, or remove agent.sessionDir.',
+    );
+  if (!isAbsolute(sessionDir))
+    throw new ConfigError(
+      `agent.sessionDir: "${sessionDir}" is not a full path`,
+      'The gateway and the hosts look for it under the same path: write it in full, as in /mnt/pi-sessions.',
+    );
+  const own = hosts.findIndex((host) => host.sessionDir !== undefined);
+  if (own >= 0)
+    throw new ConfigError(
+      `agent.hosts.${own}.sessionDir: is set together with agent.sessionDir`,
+      'With agent.sessionDir every host has its session files there: remove one of the two.',
+    );
+  return resolve(sessionDir);
 }
 
 /** Does whatever runs the agent see the gateway's files? Known before there is an agent. */

@@ -290,6 +290,12 @@ export const ConfigSchema = Type.Object({
             'A pool of hosts instead of one command: [{name, command, maxConcurrent?, weight?, sessionDir?, sharesFiles?}]; backend pi-rpc only.',
         }),
       ),
+      sessionDir: Type.Optional(
+        text(
+          'Directory of session files on storage that the gateway and all hosts of agent.hosts share under this path. Sessions then continue on another host when theirs is down.',
+          { 'x-is': 'directory' },
+        ),
+      ),
       cwd: Type.Optional(
         text('Working directory of the agent, a full path; default: the one the gateway was started in.', {
           'x-is': 'directory',

@@ -7,7 +7,7 @@ import { PLATFORMS } from '../model.ts';
 import { checkAddresses, type Owner, readOwners } from '../notify/owners.ts';
 import { parseTarget } from '../send/target.ts';
 import { readLimits, type SpendLimit } from '../spending/limit.ts';
-import { type AgentHostSettings, agentHosts, capOf } from './agent-hosts.ts';
+import { type AgentHostSettings, agentHosts, capOf, sharedSessionDir } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';
 import type { HeartbeatConfig, NotifyConfig } from './notify-schema.ts';
@@ -87,6 +87,8 @@ export interface Settings {
     readonly command: readonly string[] | undefined;
     readonly sharesFiles: boolean | undefined;
     readonly hosts: readonly AgentHostSettings[];
+    /** Shared by the gateway and all hosts. */
+    readonly sessionDir: string | undefined;
     readonly cwd: string;
     readonly model: string | undefined;
     readonly thinking: string | undefined;
@@ -146,6 +148,7 @@ export function resolveSettings(
     return zone;
   };
   const hosts = agentHosts(config.agent, overrides.backend);
+  const sessionDir = sharedSessionDir(config.agent);
   checkNotices(platforms.twitch?.notices ?? []);
   checkAddresses(config.notify, config.heartbeat?.url);
   const settings: Settings = {
@@ -194,6 +197,7 @@ export function resolveSettings(
       command: config.agent?.command,
       sharesFiles: config.agent?.sharesFiles,
       hosts,
+      sessionDir,
       cwd: config.agent?.cwd ?? cwd,
       model: config.agent?.model,
       thinking: config.agent?.thinking,

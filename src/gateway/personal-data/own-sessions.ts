@@ -75,7 +75,9 @@ export function sessionsOf(
       if (!alone) continue;
     }
     const host = row['host'];
-    if (typeof host === 'string') elsewhere.push(`host ${host}: ${file}`);
+    // On shared storage it is here as well.
+    const away = typeof host === 'string' && here === undefined;
+    if (away) elsewhere.push(`host ${host}: ${file}`);
     own.push({
       ...session,
       key,
@@ -83,8 +85,8 @@ export function sessionsOf(
       createdAt: Number(row['created_at']),
       endedAt:
         row['ended_at'] === null || row['ended_at'] === undefined ? undefined : Number(row['ended_at']),
-      file: bound || typeof host === 'string' ? undefined : here,
-      moved: bound || typeof host === 'string' ? undefined : movedFile(folder, session.id, file),
+      file: bound ? undefined : here,
+      moved: bound || away ? undefined : movedFile(folder, session.id, file),
     });
   }
   // A file that another session writes to as well is not theirs alone.

@@ -1,7 +1,8 @@
 /** Files about a person in the data directory. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DataFolder } from '../../store/data-folder.ts';
+import { sessionStem } from '../agent/session-file.ts';
 import { fileTag, type Person } from './person.ts';
 
 /** Files with more after the name, and sessions of pi that were branched off one of these. */
@@ -14,7 +15,7 @@ export function withBranches(files: readonly string[], sessions: string): string
         const path = join(folder, name);
         if (found.has(path)) continue;
         const belongs = [...found].some(
-          (file) => dirname(file) === folder && name.startsWith(`${basename(file, '.jsonl')}.`),
+          (file) => dirname(file) === folder && name.startsWith(`${sessionStem(file)}.`),
         );
         if (belongs || (name.endsWith('.jsonl') && found.has(parentOf(path) ?? ''))) found.add(path);
       }

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.ts';
-import type { AgentEvent, Conversation, TurnRecord } from '../agent/agent.ts';
+import { type AgentEvent, type Conversation, seesSessions, type TurnRecord } from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
@@ -53,7 +53,7 @@ export class TaskTurns {
   async takeUp({ id, argv, command, chat }: TaskRecord, cwd: string): Promise<boolean> {
     const { agent, journal, settings, clock, decide } = this.#deps;
     if (argv !== undefined || agent === undefined) return false;
-    const conversation = agent.sharesFiles === false ? undefined : agent.open({ id, kind: 'task', cwd });
+    const conversation = seesSessions(agent) ? agent.open({ id, kind: 'task', cwd }) : undefined;
     const cut = await examine([{ id, text: command, steered: false }], {
       journal,
       mode: settings.agent.resume,
@@ -106,10 +106,16 @@ export class TaskTurns {
       journal: (record) => {
         if (!signal.aborted) note(record).catch((error: unknown) => this.#lost(id, error));
       },
-      run: (conversation, listener, stop) =>
-        cut === undefined
-          ? conversation.run(input, listener, stop)
-          : this.#resumed(task, cut, conversation, note).run(listener, stop),
+      run: (conversation, listener, stop) => {
+        const hear = (event: AgentEvent): void => {
+          if (event.type === 'session')
+            journal.uses(id, event.sessionFile, event.since).catch((error: unknown) => this.#lost(id, error));
+          listener(event);
+        };
+        return cut === undefined
+          ? conversation.run(input, hear, stop)
+          : this.#resumed(task, cut, conversation, note).run(hear, stop);
+      },
     };
   }
 

@@ -1,6 +1,8 @@
 import { defined } from '../../base/defined.ts';
 import type { ConversationSpec } from '../agent/agent.ts';
 import type { ChatAgent } from '../config/chat-agent.ts';
+import { CONTEXT_PROMPT } from '../receive/context-header.ts';
+import { filePolicy, filesPrompt } from '../send/file-policy.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 
 /**
@@ -26,4 +28,16 @@ export function conversationSpec(
     ...defined({ sessionFile, host, model, thinking, tools }),
     ...(systemPrompt.length === 0 ? {} : { systemPrompt: systemPrompt.join('\n\n') }),
   };
+}
+
+/** What a chat's agent is told about the gateway. */
+export function promptsOf(
+  own: ChatAgent,
+  sendsFiles: boolean,
+  approvals: 'off' | 'dangerous' | 'all',
+): readonly string[] {
+  return [
+    own.context === 'off' ? undefined : CONTEXT_PROMPT,
+    sendsFiles ? filesPrompt(filePolicy(own, approvals), own.tools) : undefined,
+  ].filter((prompt) => prompt !== undefined);
 }

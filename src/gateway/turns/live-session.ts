@@ -1,27 +1,32 @@
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Agent, AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
+import {
+  type Agent,
+  type AgentEvent,
+  type AgentInput,
+  type Conversation,
+  seesSessions,
+  type TurnEnd,
+} from '../agent/agent.ts';
 import type { AskQuestion } from '../agent/question.ts';
 import { ChatError } from '../language/chat-error.ts';
 import { say } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
 import type { Addressee } from '../questions/dialog.ts';
 import type { Dialogs } from '../questions/dialogs.ts';
-import { CONTEXT_PROMPT } from '../receive/context-header.ts';
 import type { InboxItem } from '../receive/inbox.ts';
-import { filePolicy, filesPrompt } from '../send/file-policy.ts';
 import { Reply } from '../send/reply.ts';
 import type { ToolActivity } from '../send/tool-line.ts';
 import { showTyping } from '../send/typing.ts';
 import type { SessionRecord, Sessions } from '../sessions/sessions.ts';
 import { counted } from '../spending/counted.ts';
-import type { Caller } from '../spending/limit.ts';
 import type { Spending } from '../spending/spending.ts';
 import type { Usage } from '../usage.ts';
-import { conversationSpec } from './conversation-spec.ts';
+import { conversationSpec, promptsOf } from './conversation-spec.ts';
 import { type FinishTurnDeps, finishTurn, sayBeforeQuestion } from './finish-turn.ts';
-import type { Outcome } from './outcome.ts';
+import { noteFailure, type Outcome } from './outcome.ts';
 import { type CutOff, examine, ResumedTurn } from './resume.ts';
+import { type TakenUp, takeUp } from './take-up.ts';
 import { decided, type JournalEntry, type TurnJournal, type TurnNotes } from './turn-journal.ts';
 import { TurnQueue, type TurnQueuePort } from './turn-queue.ts';
 import type { TurnSlots } from './turn-slots.ts';
@@ -73,13 +78,12 @@ export class LiveSession {
     const own = settings.agentOf(chat);
     const sendsFiles =
       agent.sharesFiles !== false && (adapter(chat.platform)?.capabilities.attachmentsOut ?? false);
-    const prompts = [
-      own.context === 'off' ? undefined : CONTEXT_PROMPT,
-      sendsFiles ? filesPrompt(filePolicy(own, settings.agent.approvals), own.tools) : undefined,
-    ].filter((prompt) => prompt !== undefined);
     const reserve = spending.meter({
       sessionId: this.session.id,
-      caller: () => this.#caller(),
+      caller: () => {
+        const { chat: where, requester } = this.#addressee();
+        return { chat: where, sender: requester };
+      },
       ask: dialogs.asker({
         sessionId: this.session.id,
         operator: true,
@@ -88,7 +92,7 @@ export class LiveSession {
       }),
     });
     const opened = agent.open({
-      ...conversationSpec(this.session, own, prompts),
+      ...conversationSpec(this.session, own, promptsOf(own, sendsFiles, settings.agent.approvals)),
       ask: this.#ask,
       journal: (record) => {
         const { unaborted } = this.queue;
@@ -98,12 +102,6 @@ export class LiveSession {
     });
     this.#conversation = terminal === undefined ? opened : counted(opened, reserve);
     return this.#conversation;
-  }
-
-  /** Its calls count for the sender of the message that the agent works on. */
-  #caller(): Caller {
-    const { chat, requester } = this.#addressee();
-    return { chat, sender: requester };
   }
 
   readonly #ask: AskQuestion = async (question, signal) => {
@@ -122,15 +120,14 @@ export class LiveSession {
 
   /** What session file and journal tell of a turn that was cut off, with all its messages. */
   examine(items: readonly InboxItem[]): Promise<CutOff> {
-    const { settings, agent, journal, clock, terminalOf } = this.#deps;
-    const here = agent !== undefined && agent.sharesFiles !== false && terminalOf(this.session) === undefined;
+    const { settings, journal, clock } = this.#deps;
     return examine(
       items.map(({ id, message, state }) => ({ id, text: message.text, steered: state === 'steering' })),
       {
         journal,
         mode: settings.agent.resume,
         now: clock(),
-        conversation: here ? this.conversation() : undefined,
+        conversation: this.#isHere ? this.conversation() : undefined,
       },
     );
   }
@@ -212,20 +209,16 @@ export class LiveSession {
     void this.#settled(item, { kind: 'dropped' });
   }
 
-  /** The session's row shows it until a turn is answered. */
-  #noteFailure(outcome: Outcome): void {
-    if (outcome.kind === 'answered') this.session.lastFailure = undefined;
-    else if (outcome.kind === 'failed')
-      this.session.lastFailure = { at: this.#deps.clock(), reason: outcome.end.message };
-    else if (outcome.kind === 'timed_out')
-      this.session.lastFailure = { at: this.#deps.clock(), reason: 'it took too long' };
-  }
-
   /** The agent may be able to continue what a stop cuts off. */
   get #continuable(): boolean {
-    const { settings, agent, terminalOf } = this.#deps;
-    if (settings.agent.resume === 'off' || agent?.sharesFiles === false) return false;
-    return terminalOf(this.session) === undefined && this.#conversation?.resume !== undefined;
+    const { resume } = this.#deps.settings.agent;
+    return resume !== 'off' && this.#isHere && this.#conversation?.resume !== undefined;
+  }
+
+  /** Its session file is within reach, and no terminal works in it. */
+  get #isHere(): boolean {
+    const { agent, terminalOf } = this.#deps;
+    return agent !== undefined && seesSessions(agent) && terminalOf(this.session) === undefined;
   }
 
   #port(): TurnQueuePort {
@@ -242,6 +235,7 @@ export class LiveSession {
       isContinuable: () => this.#continuable,
       cutOff: (item) => this.#cutOff(item),
       tookOver: (item, from) => this.#tookOver(item, from),
+      takeUp: (items) => this.#takeUp(items),
       discard: () => {
         void this.closeConversation();
       },
@@ -272,6 +266,19 @@ export class LiveSession {
     this.#deps.log.info('a turn is cut off by the stop; the next start continues it', { id });
   }
 
+  /** The machine where it ran is gone. The draft stays as it is, to be replaced. */
+  async #takeUp(items: readonly InboxItem[]): Promise<TakenUp | undefined> {
+    const { agent, decide, files } = this.#deps;
+    if (agent?.movesSessions !== true || !this.#isHere) return undefined;
+    await this.#reply?.leave();
+    const taken = await takeUp(this, items, decide);
+    if (taken === undefined) return undefined;
+    this.#endTyping();
+    this.#reply = undefined;
+    files.ended(this.session.id);
+    return taken;
+  }
+
   #tookOver(item: InboxItem, from: InboxItem): void {
     const { persist, journal, inbox, timings } = this.#deps;
     timings.tookOver(item, from);
@@ -292,7 +299,7 @@ export class LiveSession {
     if (own !== undefined) this.#deps.files.ended(this.session.id);
     const reply = own ?? this.#newReply(item, 'off');
     try {
-      this.#noteFailure(outcome);
+      noteFailure(this.session, outcome, this.#deps.clock());
       const { atRest } = await this.#inOrder(() =>
         finishTurn(this.#deps, this.session, item, outcome, reply),
       );
@@ -371,7 +378,7 @@ export class LiveSession {
     if (event.type === 'model') return;
     if (event.type === 'session') {
       this.session.sessionFile = event.sessionFile;
-      this.#noted(item, this.#deps.journal.uses(item.id, event.sessionFile));
+      this.#noted(item, this.#deps.journal.uses(item.id, event.sessionFile, event.since));
       this.session.host = event.host;
       db.write((tx) => sessions.save(tx, this.session)).catch((error: unknown) =>
         log.warn('the session file could not be noted', { error: messageOf(error) }),

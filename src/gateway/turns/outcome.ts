@@ -1,5 +1,6 @@
 import type { TurnEnd } from '../agent/agent.ts';
 import type { InboxItem } from '../receive/inbox.ts';
+import type { SessionRecord } from '../sessions/sessions.ts';
 
 /**
  * Why a turn is ended from outside: the operator stopped it, its sender did (`told`: the command says so itself), a
@@ -38,4 +39,11 @@ export function outcomeOf(end: TurnEnd, signal: AbortSignal): Outcome {
   }
   if (end.status === 'aborted') return { kind: 'aborted', by: 'stop' };
   return end.code === 'timed_out' ? { kind: 'timed_out' } : { kind: 'failed', end };
+}
+
+/** The session's row shows it until a turn is answered. */
+export function noteFailure(session: SessionRecord, outcome: Outcome, now: number): void {
+  if (outcome.kind === 'answered') session.lastFailure = undefined;
+  else if (outcome.kind === 'failed') session.lastFailure = { at: now, reason: outcome.end.message };
+  else if (outcome.kind === 'timed_out') session.lastFailure = { at: now, reason: 'it took too long' };
 }

@@ -21,6 +21,8 @@ export interface CutFacts {
   readonly program: boolean;
   /** The session file has the whole answer. */
   readonly answered: boolean;
+  /** A tool was allowed to run of which the session file does not know: the file is not the whole story. */
+  readonly behind?: boolean;
   readonly calls: readonly { readonly effects: boolean; readonly fate: CallFate }[];
   /** How often the turn was continued already. */
   readonly attempts: number;
@@ -52,6 +54,8 @@ export function decideResume(facts: CutFacts): ResumeDecision {
   if (facts.mode === 'off') return { kind: 'report', code: 'resume_off', reason: 'agent.resume is off' };
   if (!facts.continuable)
     return { kind: 'report', code: 'not_continuable', reason: 'its session cannot be continued from here' };
+  if (facts.behind === true)
+    return { kind: 'report', code: 'file_behind', reason: 'its session file lacks what its tools have done' };
   if (facts.cutForMs > MOST_MS)
     return { kind: 'report', code: 'cut_long_ago', reason: 'it was cut off more than a day ago' };
   if (facts.answered)

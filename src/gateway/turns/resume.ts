@@ -1,5 +1,6 @@
 /** Carries out what was decided about a turn that was cut off. */
 
+import { defined } from '../../base/defined.ts';
 import type {
   AgentEvent,
   AgentInput,
@@ -51,6 +52,7 @@ export interface CutOff {
    */
   readonly forget: boolean;
   readonly saidWithCalls: string;
+  readonly upTo: number | undefined;
 }
 
 /** A message of the turn; `steered`: it was handed to the turn while that ran. */
@@ -92,14 +94,25 @@ export async function examine(messages: readonly CutMessage[], options: ExamineO
     taken: taken.some((each) => each !== undefined),
     program: first?.text.startsWith('/') ?? false,
     answered: cut?.answered ?? false,
+    behind: isBehind(cut, notes),
     calls,
     attempts: notes.resumed,
     cutForMs: now - notes.at,
   } satisfies CutFacts);
-  const { messages: said = [], saidWithCalls = '' } = cut ?? {};
+  const { messages: said = [], saidWithCalls = '', upTo } = cut ?? {};
   const undecided = calls.length > 0 && calls.every(({ fate }) => fate === 'undecided');
   const forget = undecided && (saidWithCalls === '' || notes.said.length === 0);
-  return { decision, notes, taken, calls, messages: said, forget, saidWithCalls };
+  return { decision, notes, taken, calls, messages: said, forget, saidWithCalls, upTo };
+}
+
+/** On shared storage the file may lack the last that a machine has written before it was gone. */
+function isBehind(cut: CutTurn | undefined, { decided, ended }: TurnNotes): boolean {
+  if (cut?.known === undefined) return false;
+  const ran = [
+    ...ended.keys(),
+    ...[...decided].flatMap(([id, { decision }]) => (decision === 'deny' ? [] : id)),
+  ];
+  return ran.some((id) => !cut.known?.includes(id));
 }
 
 function fateOf({ id }: CutCall, { ended, decided, guarded }: TurnNotes): CallFate {
@@ -243,7 +256,7 @@ function questionText(calls: readonly Call[]): ChatText {
 function lookingText(request: string, calls: readonly Call[]): string {
   const shown = calls.map(({ tool, argumentsJson }) => `${tool} ${argumentsJson}`).join('\n');
   return [
-    'The gateway was restarted while you worked on this request:',
+    'You were cut off while you worked on this request:',
     request,
     'These tool calls were cut off; they may have had all of their effects, some, or none:',
     shown,
@@ -257,17 +270,18 @@ function resumptionOf(id: string, cut: CutOff, found: string | undefined): Resum
     id,
     file: notes.began?.file ?? '',
     since: notes.began?.since ?? 0,
+    ...defined({ upTo: cut.upTo }),
     forget,
     results: calls.map((call) => ({ id: call.id, ...resultOf(call, notes, found) })),
   };
 }
 
 const NOT_RUN =
-  'was not run: the gateway was restarted before anyone had decided about it. Call it again if it is still needed.';
+  'was not run: the turn was cut off before anyone had decided about it. Call it again if it is still needed.';
 const UNKNOWN =
-  'was cut off by a restart of the gateway. Its effects are unknown: inspect them before you repeat it.';
-const LOOKED = 'was cut off by a restart of the gateway. You then inspected its effects, and found:';
-const UNREAD = 'was cut off by a restart of the gateway. Call it again if it is still needed.';
+  'was cut off before its end was known. Its effects are unknown: inspect them before you repeat it.';
+const LOOKED = 'was cut off before its end was known. You then inspected its effects, and found:';
+const UNREAD = 'was cut off before its end was known. Call it again if it is still needed.';
 
 function resultOf(
   { id, fate, effects }: Call,

@@ -137,9 +137,13 @@ export class TurnJournal {
     await this.#db.write((tx) => this.began(tx, id, id));
   }
 
-  /** The turn works in this session file, to which nothing of it was written yet. Resolves when that is durable. */
-  async uses(id: string, file: string): Promise<void> {
-    if (this.notes([id]).began?.file !== file) await this.note(id, beginningIn(file));
+  /**
+   * The turn works in this session file. `since`: how long that was when the turn began; undefined: nothing of it was
+   * written there yet. Resolves when that is durable.
+   */
+  async uses(id: string, file: string, since?: number): Promise<void> {
+    if (this.notes([id]).began?.file === file) return;
+    await this.note(id, since === undefined ? beginningIn(file) : { kind: 'began', file, since });
   }
 
   /** The turn goes on for a later message: it began where the turn did, and the same processes work on it. */

@@ -1,11 +1,12 @@
 import { messageOf } from '../../base/errors.ts';
 import { pause } from '../../base/pause.ts';
 import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
-import { failedEnd } from '../agent/turn-end.ts';
+import { failedEnd, isGone } from '../agent/turn-end.ts';
 import { say } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import { type AbortReason, type Outcome, outcomeOf } from './outcome.ts';
 import type { ResumedEnd, ResumedTurn } from './resume.ts';
+import type { TakenUp } from './take-up.ts';
 
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
@@ -31,6 +32,11 @@ export interface TurnPort {
   cutOff(item: InboxItem): Promise<void>;
   /** The model took the second message in the turn of the first. */
   tookOver(item: InboxItem, from: InboxItem): void;
+  /**
+   * What ran the turn is gone: takes the rest of it up elsewhere, of these messages the one that it now answers. Undefined:
+   * that cannot be.
+   */
+  takeUp(items: readonly InboxItem[]): Promise<TakenUp | undefined>;
   /** The conversation does not end its turn: forget it, the next use opens a new one. */
   discard(): void;
   prepare(item: InboxItem): Promise<AgentInput>;
@@ -82,7 +88,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
   #deadline: NodeJS.Timeout | undefined;
   /** Questions that wait for people. */
   #holds = 0;
-  #outcome: Outcome | 'waits' | 'cut' | undefined;
+  #outcome: Outcome | 'waits' | 'cut' | 'again' | undefined;
   /** Back in the queue because the model did not take them. */
   #late: readonly W[] = [];
 
@@ -165,6 +171,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     const late = [...this.#steered.values()];
     this.#steered.clear();
     if (this.#outcome === 'waits') late.unshift(this.#first);
+    if (this.#outcome === 'again') late.unshift({ ...this.#first, item: this.#current });
     this.#queue.putBack(late);
     this.#late = late;
   }
@@ -174,18 +181,21 @@ export class Turn<W extends { readonly item: InboxItem }> {
     await this.#steering;
     await Promise.all(this.#settling);
     if (this.#outcome === 'cut') await this.#port.cutOff(this.#current).catch(() => {});
-    else if (this.#outcome !== undefined && this.#outcome !== 'waits')
+    else if (this.#outcome !== undefined && this.#outcome !== 'waits' && this.#outcome !== 'again')
       await this.#settle(this.#current, this.#outcome);
     // A mark that is not stored makes the next start report the message instead of running it.
-    for (const { item } of this.#late)
+    for (const { item } of this.#late) {
+      // It stays stored as running: a stop of the gateway now cuts off the same turn.
+      if (this.#outcome === 'again' && item === this.#current) continue;
       if (this.#queue.has(item)) await this.#port.mark(item, 'queued').catch(() => {});
+    }
   }
 
   /**
    * The outcome of the message that is current at the end. `waits`: it never began, and waits on; `cut`: the next start
-   * of the gateway continues it.
+   * of the gateway continues it; `again`: the next turn does.
    */
-  async #answer(): Promise<Outcome | 'waits' | 'cut'> {
+  async #answer(): Promise<Outcome | 'waits' | 'cut' | 'again'> {
     const { signal } = this.#abort;
     try {
       if (!this.#begun) await this.#port.mark(this.#first.item, 'running');
@@ -201,6 +211,8 @@ export class Turn<W extends { readonly item: InboxItem }> {
         if (resumed !== undefined || (this.#started && this.#port.isContinuable())) return 'cut';
         if (!this.#started) return 'waits';
       }
+      if (await this.#continuesElsewhere(end))
+        return signal.aborted ? outcomeOf({ status: 'aborted' }, signal) : 'again';
       return outcomeOf(end === 'interrupted' ? { status: 'aborted' } : end, signal);
     } catch (error) {
       return outcomeOf(brokenEnd(error, this.#started), signal);
@@ -208,6 +220,21 @@ export class Turn<W extends { readonly item: InboxItem }> {
       clearTimeout(this.#deadline);
       clearTimeout(this.#silence);
     }
+  }
+
+  /** What ran it is gone, and the next turn goes on with it. */
+  async #continuesElsewhere(end: ResumedEnd): Promise<boolean> {
+    if (end === 'interrupted' || !isGone(end) || this.#abort.signal.aborted) return false;
+    if (end.status !== 'failed' || !end.reachedModel) return false;
+    await this.#steering;
+    await Promise.all(this.#settling);
+    const taken = await this.#port.takeUp([this.#current, ...this.steered]);
+    if (taken === undefined) return false;
+    const { current, later, unclear } = taken;
+    this.#current = current;
+    for (const { id } of this.steered) if (!later.some((each) => each.id === id)) this.#steered.delete(id);
+    for (const item of unclear) this.#settling.push(this.#settle(item, { kind: 'interrupted' }));
+    return true;
   }
 
   #startClock(): void {

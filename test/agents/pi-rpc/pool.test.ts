@@ -219,16 +219,16 @@ describe('a tool that works for long', () => {
 
   it('starts nothing new on a host that is drained, and keeps its sessions there', async () => {
     const from = start([host('a', 'echo'), host('b', 'echo')]);
-    expect(from.drain?.('nowhere', true)).toBe(false);
-    expect(from.drain?.('a', true)).toBe(true);
+    expect(from.drain?.('nowhere', 'new')).toBe(false);
+    expect(from.drain?.('a', 'new')).toBe(true);
     expect(stateOf(from, 'a')).toMatchObject({ state: 'up', draining: true, free: 0 });
     const hosts = [await turn(from), await turn(from), await turn(from)].map((each) => each.host);
     expect(hosts).toEqual(['b', 'b', 'b']);
     // A session whose file is there has no other place.
     expect((await turn(from, { host: 'a' })).end).toEqual({ status: 'answered' });
-    from.drain?.('b', true);
+    from.drain?.('b', 'new');
     expect((await turn(from)).end).toMatchObject({ status: 'failed', code: 'agent_unreachable' });
-    from.drain?.('a', false);
+    from.drain?.('a', undefined);
     expect((await turn(from)).host).toBe('a');
   });
 

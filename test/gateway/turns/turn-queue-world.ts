@@ -206,6 +206,7 @@ export class LaneWorld {
         conversation ??= session().model.open();
         return conversation;
       },
+      takeUp: async () => undefined,
       discard: () => {
         session().model.kill(); // as the gateway closes it: what ran there is gone
         conversation = undefined;
