@@ -22,6 +22,7 @@ export class MovingFile {
   #unopened: Copy | undefined;
   /** Such a copy has a part of the turn: how long the file was when that began. */
   #since: number | undefined;
+  #made: string | undefined;
 
   /** The gateway decides by so many bytes how a turn continues. */
   read(upTo: number): void {
@@ -39,12 +40,15 @@ export class MovingFile {
 
   /** The copy in which a turn that was cut off is continued, with what was missing in the file. */
   async completed(how: Resumption, now: number): Promise<string> {
+    // Of a start that came to nothing, and of which nobody was told.
+    if (this.#since !== undefined && this.#made !== undefined) await rm(this.#made, { force: true });
     const copy = await copied(how.file, how.upTo);
     const { file } = copy;
     await completeFile({ ...how, file }, now);
     this.#upTo = undefined;
     this.#since = how.since;
     this.#unopened = copy;
+    this.#made = file;
     return file;
   }
 

@@ -252,10 +252,10 @@ export type OperatorCommand =
       readonly usd?: number;
       readonly tokens?: number;
     }
-  /** list the hosts of agent.hosts: state, turns, free places */
+  /** list the hosts of agent.hosts: state, turns, free places, sessions */
   | { readonly type: 'hosts' }
-  /** start no new sessions on a host; sessions that are there continue */
-  | { readonly type: 'hosts.drain'; readonly host: string }
+  /** start no new sessions on a host; with "move", those that are there continue on other hosts */
+  | { readonly type: 'hosts.drain'; readonly host: string; readonly move?: boolean }
   /** start new sessions on a host again */
   | { readonly type: 'hosts.undrain'; readonly host: string }
   /** set a configuration value; a change of a platform takes effect immediately */

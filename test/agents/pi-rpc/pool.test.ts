@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -26,13 +26,14 @@ function host(name: string, mode: string, maxConcurrent = 2): AgentHost {
   return { name, command: [process.execPath, FAKE, mode], maxConcurrent };
 }
 
-function start(pool: readonly AgentHost[], clock?: () => number): Agent {
+function start(pool: readonly AgentHost[], clock?: () => number, sharedSessions = false): Agent {
   agent = createPiRpcAgent({
     pool,
     cwd: folder,
     sessionDir: join(folder, 'sessions'),
     maxChildren: 1,
     idleMs: 60_000,
+    sharedSessions,
     log: silentLogger,
     ...(clock === undefined ? {} : { clock }),
   });
@@ -53,6 +54,16 @@ async function turn(from: Agent, over: { host?: string } = {}) {
 
 function hostOf(events: readonly AgentEvent[]): string | undefined {
   return events.find((event) => event.type === 'session')?.host;
+}
+
+/** A host that is there as long as its file is. */
+function machine(name: string): { readonly host: AgentHost; up(on: boolean): void } {
+  const on = join(folder, `${name} is on`);
+  const script = `test -e "${on}" && exec "$0" "$@"`;
+  return {
+    host: { name, command: ['sh', '-c', script, process.execPath, FAKE, 'pid'], maxConcurrent: 2 },
+    up: (is) => (is ? writeFileSync(on, '') : rmSync(on)),
+  };
 }
 
 const stateOf = (from: Agent, name: string) => from.hosts?.().find((view) => view.name === name);
@@ -238,5 +249,68 @@ describe('a tool that works for long', () => {
     for (let i = 0; i < 9; i += 1) hosts.push((await turn(from)).host);
     expect(hosts.filter((name) => name === 'a')).toHaveLength(3);
     expect(hosts.filter((name) => name === 'b')).toHaveLength(6);
+  });
+});
+
+describe('sessions whose files all hosts share', () => {
+  const file = (id: string) => join(folder, 'sessions', `${id}.jsonl`);
+  const LINE = `${JSON.stringify({ type: 'message', id: 'm1', parentId: null, message: { role: 'user' } })}\n`;
+
+  it('continue on another host, in a copy of the file, when theirs is down, and stay there', async () => {
+    const [one, two] = [machine('one'), machine('two')];
+    for (const each of [one, two]) each.up(true);
+    const pool = start([one.host, two.host], undefined, true);
+    expect(pool.movesSessions).toBe(true);
+    const id = 'mine';
+    const first = startTurn(pool.open({ ...spec({ host: 'one' }), id }), 'x');
+    expect(await first.end).toEqual({ status: 'answered' });
+    writeFileSync(file(id), LINE);
+    one.up(false);
+    const conversation = pool.open({ ...spec({ host: 'one' }), id, sessionFile: file(id) });
+    // The first to notice is told to try again, and then is elsewhere.
+    expect(await startTurn(conversation, 'y').end).toMatchObject({ status: 'failed', retryable: true });
+    const moved = startTurn(conversation, 'y');
+    expect(await moved.end).toEqual({ status: 'answered' });
+    const told = moved.events.find((event) => event.type === 'session');
+    expect(told).toMatchObject({
+      host: 'two',
+      sessionFile: expect.stringMatching(/mine\.m[0-9a-f]{8}\.jsonl$/),
+    });
+    expect(readFileSync(told?.sessionFile ?? '', 'utf8')).toBe(LINE);
+    one.up(true);
+    await vi.waitFor(() => expect(stateOf(pool, 'one')?.state).toBe('up'), PATIENT);
+    const again = startTurn(conversation, 'z');
+    await again.end;
+    expect(again.text()).toBe(moved.text());
+  });
+
+  it('leave a host that is drained of them as soon as they rest, and a host that is no longer listed', async () => {
+    const pool = start([host('a', 'pid'), host('b', 'pid')], undefined, true);
+    const conversation = pool.open({ ...spec({ host: 'a' }), sessionFile: file('s') });
+    const first = startTurn(conversation, 'x');
+    await first.end;
+    expect(hostOf(first.events)).toBeUndefined(); // the file is known already
+    pool.drain?.('a', 'all');
+    expect(stateOf(pool, 'a')).toMatchObject({ draining: true, leaving: true });
+    await vi.waitFor(() => expect(stateOf(pool, 'a')?.sessions).toBe(0), PATIENT);
+    const moved = startTurn(conversation, 'y');
+    expect(await moved.end).toEqual({ status: 'answered' });
+    expect(hostOf(moved.events)).toBe('b');
+    // There is no other host: it is better than none.
+    pool.drain?.('b', 'new');
+    const stays = startTurn(pool.open({ ...spec({ host: 'a' }), sessionFile: file('t') }), 'x');
+    expect(await stays.end).toEqual({ status: 'answered' });
+    pool.drain?.('b', undefined);
+    const gone = startTurn(pool.open({ ...spec({ host: 'gone' }), sessionFile: file('u') }), 'x');
+    expect(await gone.end).toEqual({ status: 'answered' });
+    expect(hostOf(gone.events)).toBe('b');
+  });
+
+  it('stay where they are when their file is in another directory', async () => {
+    const one = machine('one');
+    const pool = start([one.host, host('two', 'echo')], undefined, true);
+    const lost = pool.open({ ...spec({ host: 'one' }), sessionFile: '/var/lib/else/s.jsonl' });
+    await startTurn(lost, 'x').end;
+    expect(await startTurn(lost, 'x').end).toMatchObject({ code: 'agent_unreachable' });
   });
 });

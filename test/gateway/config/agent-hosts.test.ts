@@ -22,6 +22,12 @@ describe('agent.hosts', () => {
     [{ hosts: [A], backend: 'pi-sdk' }, 'agent.hosts: the backend pi-sdk runs in this machine only'],
     [{ hosts: [{ name: 'a' }] }, 'config.json: agent.hosts.0'],
     [{ hosts: [{ ...A, command: 'ssh a pi' }] }, 'config.json: agent.hosts.0.command: "ssh a pi" is invalid'],
+    [{ sessionDir: '/shared' }, 'agent.sessionDir: needs agent.hosts'],
+    [{ sessionDir: 'shared', hosts: [A] }, 'agent.sessionDir'],
+    [
+      { sessionDir: '/s', hosts: [{ ...A, sessionDir: '/t' }] },
+      'agent.hosts.0.sessionDir: is set together with',
+    ],
     [{ hosts: [] }, 'config.json: agent.hosts: [] is invalid'],
   ])('is refused as %j', (agent, message) => {
     expect(() => settings(agent)).toThrow(message);
