@@ -81,7 +81,7 @@ export class MovingFile {
  * Copies the first `upTo` bytes (undefined: all), as far as they are whole lines, to a new file next to it. A file that
  * is not there is not copied; the new one has a name all the same.
  */
-export async function copied(file: string, upTo?: number): Promise<Copy> {
+async function copied(file: string, upTo?: number): Promise<Copy> {
   const to = movedSessionFile(file);
   const bytes = await bytesOf(file).catch((error: unknown) => {
     if (isAbsent(error)) return Buffer.alloc(0);
