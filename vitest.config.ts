@@ -35,11 +35,18 @@ const RECIPES = process.env['RECIPES'] === undefined ? [] : ['test/recipes/**/*.
 const LONGEST = [
   'test/agents/contract.test.ts',
   'test/e2e/bind-current.test.ts',
+  'test/e2e/open.test.ts',
+  'test/e2e/standby.test.ts',
+  'test/e2e/contexts.test.ts',
+  'test/agents/contract-undo.test.ts',
   'test/extension/hosted.test.ts',
   'test/package.test.ts',
-  'test/e2e/answer-files.test.ts',
+  'test/e2e/approvals.test.ts',
+  'test/tui/terminal/pty.test.ts',
+  'test/agents/questions.test.ts',
+  'test/agents/pi-sdk/host.test.ts',
+  'test/e2e/dead-link.test.ts',
   'test/agents/pi-rpc/real.test.ts',
-  'test/whole-path/whatsapp.test.ts',
   'test/tui/terminal/every-key.test.ts',
   'test/adapters/telegram/contract.test.ts',
   'test/adapters/faults/faults.test.ts',
@@ -68,10 +75,10 @@ const common = {
 
 export default defineConfig({
   test: {
-    // Much of what runs here waits for a process or a timer: one worker would leave a core idle.
+    // Most of what runs here waits for a process or a timer more than half of its time: a worker a core leaves them idle.
     maxConcurrency: 8,
     sequence: { sequencer: LongestFirst },
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    maxWorkers: Math.max(4, availableParallelism() - 1),
     projects: [
       {
         test: {

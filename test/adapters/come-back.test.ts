@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { createTwitchAdapter } from '../../src/adapters/twitch/definition.ts';
 import { createWhatsAppAdapter } from '../../src/adapters/whatsapp/definition.ts';
 import type { Adapter } from '../../src/gateway/adapter.ts';
+import { freePort } from '../support/gateway-process.ts';
 import { type ContractPeer, RecordingHost, withRig } from './contract.ts';
 import { TwitchPeer } from './twitch/peer.ts';
 import { WhatsAppPeer } from './whatsapp/contract-peer.ts';
@@ -41,15 +41,6 @@ it.concurrent.each<[string, () => ContractPeer & { pauses: object | undefined }]
   OUTAGE_MS + 60_000,
 );
 
-/** A port on which nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
 const ADAPTERS: Record<string, (port: number) => Adapter> = {
   whatsapp: (port) =>
     createWhatsAppAdapter(
@@ -66,7 +57,7 @@ const ADAPTERS: Record<string, (port: number) => Adapter> = {
 it.each(Object.keys(ADAPTERS))('%s is tried again within seconds while nothing answers', async (platform) => {
   const folder = await mkdtemp(join(tmpdir(), 'come-back-'));
   const host = new RecordingHost(folder);
-  const adapter = ADAPTERS[platform]?.(await closedPort());
+  const adapter = ADAPTERS[platform]?.(await freePort());
   await adapter?.start(host);
   try {
     const health = await vi.waitFor(

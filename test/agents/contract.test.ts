@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AgentEvent, Conversation } from '../../src/gateway/agent/agent.ts';
-import { tries } from '../support/tries.ts';
+import { inFull, tries } from '../support/tries.ts';
 import { type AgentUnderTest, newerPi, obedientModel, underTest } from './contract.ts';
 import { type ModelRequest, type ModelServer, startModelServer } from './model-server.ts';
 import { inputOf, startTurn, typesOf } from './turns.ts';
@@ -10,12 +10,16 @@ const PATIENT = { timeout: 20_000, interval: 20 };
 const PNG =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==';
 
+const CROSSED = [
+  ['pi-sdk', '0.87'],
+  ['pi-rpc', '1.6'],
+] as const;
+
 describe.each([
   ['scripted', '0.87'],
   ['pi-rpc', '0.87'],
-  ['pi-sdk', '0.87'],
-  ['pi-rpc', '1.6'],
   ['pi-sdk', '1.6'],
+  ...(inFull(import.meta.filename) ? CROSSED : []),
 ] as const)('the contract of %s with pi %s', (backend, version) => {
   let server: ModelServer;
   let test: AgentUnderTest;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ModelCall, ModelUse, ReserveCall } from '../../src/gateway/agent/model-call.ts';
 import { raw } from '../../src/gateway/language/chat-text.ts';
+import { inFull } from '../support/tries.ts';
 import { type AgentUnderTest, newerPi, obedientModel, underTest } from './contract.ts';
 import { type ModelServer, startModelServer } from './model-server.ts';
 import { startTurn } from './turns.ts';
@@ -35,11 +36,15 @@ class Till {
   };
 }
 
-describe.each([
-  ['pi-rpc', '0.87'],
+const CROSSED = [
   ['pi-sdk', '0.87'],
   ['pi-rpc', '1.6'],
+] as const;
+
+describe.each([
+  ['pi-rpc', '0.87'],
   ['pi-sdk', '1.6'],
+  ...(inFull(import.meta.filename) ? CROSSED : []),
 ] as const)('calls of %s with pi %s', (backend, version) => {
   let server: ModelServer;
   let test: AgentUnderTest;

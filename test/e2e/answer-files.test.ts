@@ -6,14 +6,21 @@ import type { ChatRef } from '../../src/gateway/model.ts';
 import { TelegramPeer } from '../adapters/telegram/peer.ts';
 import { type ModelReply, type ModelServer, startModelServer } from '../agents/model-server.ts';
 import { temporaryFolder, writeConfig } from '../support/gateway-process.ts';
+import { inFull } from '../support/tries.ts';
 
 const wait = { timeout: 40_000, interval: 50 };
-const PI_16 = [process.execPath, join(process.cwd(), 'node_modules/pi-coding-agent-1.6/dist/cli.js')];
+const PI_16: [string, { backend: string; command?: string[] }] = [
+  'pi 1.6',
+  {
+    backend: 'pi-rpc',
+    command: [process.execPath, join(process.cwd(), 'node_modules/pi-coding-agent-1.6/dist/cli.js')],
+  },
+];
 
 describe.each<[string, { backend: string; command?: string[] }]>([
   ['pi over RPC', { backend: 'pi-rpc' }],
   ['pi over its SDK', { backend: 'pi-sdk' }],
-  ['pi 1.6', { backend: 'pi-rpc', command: PI_16 }],
+  ...(inFull(import.meta.filename) ? [PI_16] : []),
 ])('files in answers of %s', { timeout: 180_000 }, (_name, backend) => {
   let folder: ReturnType<typeof temporaryFolder>;
   let cwd: string;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ChatClient, type Frame } from '../support/chat-client.ts';
 import { GatewayProcess, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
 
@@ -22,14 +22,16 @@ describe('the id of a prompt', () => {
     port = await gateway.ready();
   };
 
-  beforeEach(async () => {
+  // One for all: every client is somebody else, with ids of their own.
+  beforeAll(async () => {
     folder = temporaryFolder();
     writeConfig(folder.path, { security: { allowAll: true } });
     await start();
   });
-
-  afterEach(async () => {
+  afterEach(() => {
     for (const client of clients.splice(0)) client.close();
+  });
+  afterAll(async () => {
     await gateway.stop();
     folder.remove();
   });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket as WsClient } from 'ws';
 import { ChatClient } from '../support/chat-client.ts';
 import {
@@ -17,7 +17,8 @@ describe('nobody gets in by themselves', () => {
   let port: number;
   const clients: ChatClient[] = [];
 
-  beforeEach(async () => {
+  // One for those who follow each other; the tests that leave requests behind have another.
+  const start = async (): Promise<void> => {
     folder = temporaryFolder();
     gateway = new GatewayProcess([
       '--no-tui',
@@ -31,13 +32,16 @@ describe('nobody gets in by themselves', () => {
       'debug',
     ]);
     port = await gateway.ready();
-  });
-
-  afterEach(async () => {
-    for (const client of clients.splice(0)) client.close();
+  };
+  const end = async (): Promise<void> => {
     await gateway.stop();
     folder.remove();
+  };
+  beforeAll(start);
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.close();
   });
+  afterAll(end);
 
   async function connect(): Promise<ChatClient> {
     const client = await ChatClient.connect(port);
@@ -74,36 +78,6 @@ describe('nobody gets in by themselves', () => {
     expect(client.frames.filter((frame) => frame.type === 'response' || frame.type === 'event')).toEqual([]);
     expect(client.frames.filter((frame) => frame.type === 'pairing_required')).toHaveLength(1);
     expect(await status()).toMatchObject({ sessions: 0, pairing: 0 });
-  });
-
-  it('gives the fourth pending new user no code, but a place in the queue, and says so', async () => {
-    for (let i = 0; i < 3; i += 1) {
-      const client = await connect();
-      client.prompt('p', 'hello');
-      await code(client);
-    }
-    const fourth = await connect();
-    fourth.prompt('p', 'me too');
-    const waits = await fourth.next((frame) => frame.type === 'pairing_required');
-    expect(waits).toMatchObject({ id: 'p', data: { code: null } });
-    expect(await status()).toMatchObject({ pairing: 4, turnedAway: 0 });
-  });
-
-  it('locks code entry after five wrong codes, but approving the row still works', async () => {
-    const client = await connect();
-    client.prompt('p1', 'hello');
-    const right = await code(client);
-    for (let i = 0; i < 5; i += 1) {
-      const wrong = await api('POST', '/api/pairing/approve', { code: 'ABCD-EFG2' });
-      expect([404, 429]).toContain(wrong.status);
-    }
-    const locked = await api('POST', '/api/pairing/approve', { code: right });
-    expect(locked.status).toBe(429);
-    expect(await locked.json()).toMatchObject({ code: 'code_locked' });
-    const list = (await (await api('GET', '/api/pairing')).json()) as unknown;
-    const requestId = JSON.stringify(list).match(/"id":"([^"]+)"/)?.[1];
-    expect((await api('POST', '/api/pairing/approve', { requestId })).status).toBe(200);
-    expect(await client.outcome('p1')).toMatchObject({ type: 'response' });
   });
 
   it('keeps codes off the disk and out of the log, and refuses web pages and operator routes without the token', async () => {
@@ -154,6 +128,43 @@ describe('nobody gets in by themselves', () => {
     expect(await client.outcome('p1')).toMatchObject({ type: 'error', data: { code: 'aborted' } });
     client.prompt('p2', 'still there?');
     await client.next((frame) => frame.type === 'pairing_required' && frame.id === 'p2');
+  });
+
+  describe('of many at once', () => {
+    beforeAll(async () => {
+      await end();
+      await start();
+    });
+
+    it('locks code entry after five wrong codes, but approving the row still works', async () => {
+      const client = await connect();
+      client.prompt('p1', 'hello');
+      const right = await code(client);
+      for (let i = 0; i < 5; i += 1) {
+        const wrong = await api('POST', '/api/pairing/approve', { code: 'ABCD-EFG2' });
+        expect([404, 429]).toContain(wrong.status);
+      }
+      const locked = await api('POST', '/api/pairing/approve', { code: right });
+      expect(locked.status).toBe(429);
+      expect(await locked.json()).toMatchObject({ code: 'code_locked' });
+      const list = (await (await api('GET', '/api/pairing')).json()) as unknown;
+      const requestId = JSON.stringify(list).match(/"id":"([^"]+)"/)?.[1];
+      expect((await api('POST', '/api/pairing/approve', { requestId })).status).toBe(200);
+      expect(await client.outcome('p1')).toMatchObject({ type: 'response' });
+    });
+
+    it('gives the fourth pending new user no code, but a place in the queue, and says so', async () => {
+      for (let i = 0; i < 3; i += 1) {
+        const client = await connect();
+        client.prompt('p', 'hello');
+        await code(client);
+      }
+      const fourth = await connect();
+      fourth.prompt('p', 'me too');
+      const waits = await fourth.next((frame) => frame.type === 'pairing_required');
+      expect(waits).toMatchObject({ id: 'p', data: { code: null } });
+      expect(await status()).toMatchObject({ pairing: 4, turnedAway: 0 });
+    });
   });
 });
 

@@ -21,6 +21,22 @@ export function tries(full: number): number {
   );
 }
 
+/**
+ * Whether a file tries every combination (of pi's versions with both ways to run it): where its part of the tests changed
+ * and in `npm run test:full`. The loop leaves out those whose steps others of the same file take.
+ */
+export function inFull(
+  path: string,
+  { TEST_EFFORT, TEST_FULL = '' }: NodeJS.ProcessEnv = process.env,
+): boolean {
+  if (TEST_EFFORT !== undefined) return Number(TEST_EFFORT) >= 1;
+  const wing = (of: string): string => of.split('/')[0] ?? '';
+  const file = relative(tests, path).replaceAll(sep, '/');
+  // What lies beside the wings is about the whole program.
+  const own = file.includes('/') ? wing(file) : 'e2e';
+  return TEST_FULL.split(',').some((part) => part === 'all' || wing(part) === own);
+}
+
 export function effort(changed: string, file: string): number {
   if (changed === 'all') return 1;
   const parts = changed.split(',').filter((part) => part !== '');

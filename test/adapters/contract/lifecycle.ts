@@ -166,7 +166,8 @@ export function lifecycleContract(makePeer: MakePeer): void {
         await rig.peer.goDown();
         const started = performance.now();
         await rig.adapter.start(rig.host);
-        expect(performance.now() - started).toBeLessThan(2000);
+        // It does not wait for the server, which is not there for ever.
+        expect(performance.now() - started).toBeLessThan(10_000);
         await rig.state('reconnecting');
         await rig.peer.comeBack();
         await rig.state('connected');

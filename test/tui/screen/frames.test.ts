@@ -68,7 +68,7 @@ const OVERLAYS: Readonly<Record<string, string>> = {
 
 const hostile = new Map<number, OperatorSnapshot>();
 
-/** Made once for all sizes and panes: nobody changes a snapshot. */
+/** Made once for all panes: nobody changes a snapshot. */
 function hostileSnapshot(count: number): OperatorSnapshot {
   const made = hostile.get(count) ?? makeHostile(count);
   hostile.set(count, made);
@@ -190,16 +190,25 @@ function expectSolid(screen: Screen, columns: number, rows: number, what: string
   expect(lines.join(''), what).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069\u200b-\u200f]/u);
 }
 
-describe.each(SIZES)('at %i x %i', (columns, rows) => {
+/** One console, whose terminal has each of the sizes in turn. */
+function solidAtEverySize(h: Harness, what: string): void {
+  const check = (where: string): void => {
+    for (const [columns, rows] of SIZES)
+      expectSolid(h.screen(columns, rows), columns, rows, `${what}${where} at ${columns} x ${rows}`);
+  };
+  check('');
+  h.press('G');
+  check(', at the end,');
+}
+
+describe('at every size', () => {
   it.each(PANES.map((pane, index) => [pane, String(index + 1)] as const))(
     'the %s pane is solid, empty, with one row and with 10,000 rows of hostile text',
     (pane, key) => {
       for (const count of [0, 1, 10_000]) {
         const h = harness({ snapshot: hostileSnapshot(count) });
         h.press(key);
-        expectSolid(h.screen(columns, rows), columns, rows, `${pane} with ${count} rows`);
-        h.press('G');
-        expectSolid(h.screen(columns, rows), columns, rows, `${pane} with ${count} rows, at the end`);
+        solidAtEverySize(h, `${pane} with ${count} rows`);
       }
     },
   );
@@ -212,9 +221,7 @@ describe.each(SIZES)('at %i x %i', (columns, rows) => {
         await Promise.resolve();
       }
       await h.settle();
-      expectSolid(h.screen(columns, rows), columns, rows, what);
-      h.press('G');
-      expectSolid(h.screen(columns, rows), columns, rows, what);
+      solidAtEverySize(h, what);
     }
   });
 
@@ -222,8 +229,7 @@ describe.each(SIZES)('at %i x %i', (columns, rows) => {
     const h = harness({ glyphs: ASCII_GLYPHS, snapshot: snapshotOf({ sessions: [sessionView('s1')] }) });
     for (const keys of ['1', '2', '?', 'esc', 'S', 'esc', ':', 'esc']) {
       h.press(keys);
-      const screen = h.screen(columns, rows);
-      expect(screen.lines.join('')).toMatch(/^[ -~]*$/u);
+      for (const size of SIZES) expect(h.screen(...size).lines.join('')).toMatch(/^[ -~]*$/u);
     }
   });
 });
