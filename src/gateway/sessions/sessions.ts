@@ -1,37 +1,9 @@
 import type { Database, Row, SqlValue, Tx } from '../../store/database.ts';
-import type { BoundView, ChatKind, ChatRef, Platform } from '../model.ts';
+import type { ChatRef, Platform } from '../model.ts';
 import { boundKey } from './session-key.ts';
+import type { SessionRecord } from './session-view.ts';
 
-export interface SessionRecord {
-  readonly id: string;
-  readonly key: string;
-  readonly chat: ChatRef;
-  readonly chatKind: ChatKind;
-  readonly chatName: string | undefined;
-  /** Who began it; `erased` once everything about them is. */
-  senderId: string;
-  senderName: string;
-  title: string;
-  readonly createdAt: number;
-  lastUserAt: number;
-  endedAt: number | undefined;
-  endReason: string | undefined;
-  /** The agent's own session file, once known. */
-  sessionFile: string | undefined;
-  /** The working folder that the session began in; later settings count for later sessions. */
-  cwd: string | undefined;
-  /** The host of a pool of agents that has the session's file. */
-  host: string | undefined;
-  model: string | undefined;
-  thinking: string | undefined;
-  /** The operator has taken over: messages wait. */
-  paused: boolean;
-  turns: number;
-  /** Why the last turn did not end with an answer; not kept over a restart. */
-  lastFailure?: { readonly at: number; readonly reason: string } | undefined;
-  /** The chat is bound to this session; known while the binding is in force. */
-  bound?: BoundView | undefined;
-}
+export type { SessionRecord } from './session-view.ts';
 
 /** How many there are. */
 export interface SessionCounts {
