@@ -77,7 +77,7 @@ const PROOFS: Readonly<Record<string, () => unknown>> = {
     });
     expect(await get('/api/pairing', bearer(operatorToken(folder.path)))).toBe(200);
   },
-  '`corsOrigins: ["*"]` (the default) lets every web page in': async () => {
+  '`corsOrigins: ["*"]` (the default) accepts every web page': async () => {
     expect(settings({}).corsOrigins).toEqual(['*']);
     for (const config of [{ tokens: [TOKEN] }, { tokens: [TOKEN], corsOrigins: ['*'] }])
       await beside(config, async (port) => {

@@ -232,7 +232,7 @@ describe('a question of the agent', () => {
 
   it.each([
     ['/stop', 'Stopped.'],
-    ['/new', 'Started a new session. /resume goes back to the old one.'],
+    ['/new', 'Started a new session. Send /resume to return to the previous one.'],
   ])('ends with %s', async (word) => {
     await start();
     await rig.say('[ask input Name?] go');

@@ -251,12 +251,12 @@ describe('/new, /sessions, /resume, /title', () => {
     await ask('/new');
     await ask('two');
     expect(await ask('/sessions')).toEqual(['1. two (current)\n2. The first']);
-    expect(await ask('/resume 2')).toEqual(['Back in: The first']);
+    expect(await ask('/resume 2')).toEqual(['Resumed: The first']);
     expect(await ask('/status')).toEqual([expect.stringContaining('Session: The first')]);
     expect(await ask('/sessions')).toEqual(['1. two\n2. The first (current)']);
     await rig.skip(25 * 3_600_000); // both are idle now
     expect(await ask('/sessions')).toEqual(['1. two\n2. The first']);
-    expect(await ask('/resume')).toEqual(['Back in: two']);
+    expect(await ask('/resume')).toEqual(['Resumed: two']);
     expect(await ask('/resume 9')).toEqual(['There is no session number 9. /sessions lists them.']);
   });
 

@@ -195,7 +195,7 @@ describe('a reset', () => {
     expect(await ask('two')).toEqual(['You said: two']);
     await rig.pass(61 * MINUTE);
     expect(await ask('three')).toEqual([
-      'New session (quiet for a long time). /resume goes back to the old one.',
+      'Started a new session (no messages for a long time). Send /resume to return to the previous one.',
       'You said: three',
     ]);
     expect(await ask('four')).toEqual(['You said: four']);
@@ -227,7 +227,7 @@ describe('a reset', () => {
     expect(await ask('still before')).toHaveLength(1);
     await rig.pass(HOUR + MINUTE);
     expect(await ask('after noon')).toEqual([
-      'New session (daily reset). /resume goes back to the old one.',
+      'Started a new session (daily reset). Send /resume to return to the previous one.',
       'You said: after noon',
     ]);
   });
@@ -271,7 +271,7 @@ describe('a reset', () => {
     await rig.operator.run({ type: 'session.reset', id: rig.gateway.conversations.views()[0]?.id ?? '' });
     await rig.pass(10);
     expect(await ask('two')).toEqual([
-      'New session (the operator began a new one). /resume goes back to the old one.',
+      'Started a new session (reset by the operator). Send /resume to return to the previous one.',
       'You said: two',
     ]);
   });

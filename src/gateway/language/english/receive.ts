@@ -17,5 +17,5 @@ export const receive = {
   'receive.editTooLate':
     'Your edit came too late: I took the message as it was. Send the new text as a new message.',
   'receive.newSession':
-    '{why, select, idle {New session (quiet for a long time).} daily {New session (daily reset).} other {New session (the operator began a new one).}} /resume goes back to the old one.',
+    '{why, select, idle {Started a new session (no messages for a long time).} daily {Started a new session (daily reset).} other {Started a new session (reset by the operator).}} Send /resume to return to the previous one.',
 } as const;
