@@ -11,6 +11,8 @@ if (!process.versions.bun && (major < 22 || (major === 22 && minor < 19))) {
   );
   process.exitCode = 1;
 } else {
+  // Warnings of Node about libraries are for those who write them; NODE_OPTIONS=--trace-deprecation shows them.
+  if (!process.traceDeprecation) process.noDeprecation = true;
   // Compiled code is kept between starts in a directory of this user alone, whatever the umask; failing is harmless.
   const cache = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache');
   if (cache && !process.versions.bun) {

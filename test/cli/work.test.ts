@@ -37,8 +37,14 @@ describe('one-shot commands', () => {
     });
   });
 
-  it('need a running gateway where an agent or a program has to start', async () => {
-    for (const line of ['tasks start hi', 'tasks program ls', 'tasks retry bg-1', 'schedules run sc-1'])
+  it('need a running gateway where an agent or a program has to start, or a code has to live', async () => {
+    for (const line of [
+      'invite',
+      'tasks start hi',
+      'tasks program ls',
+      'tasks retry bg-1',
+      'schedules run sc-1',
+    ])
       expect(
         await readWork(line.split(' '), operator, { online: false }, ({ usage }) => new UsageError(usage)),
         line,

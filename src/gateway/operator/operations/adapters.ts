@@ -102,7 +102,7 @@ export const ADAPTERS = [
         message:
           params.chat === undefined
             ? `${params.platform} no longer has a home chat`
-            : `home:${params.platform} is ${params.chat}`,
+            : `${params.chat} is the home chat of ${params.platform}`,
       };
     },
   }),

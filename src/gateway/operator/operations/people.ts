@@ -2,7 +2,9 @@
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { PairingRequest } from '../../access/pairing-request.ts';
+import { inWords } from '../../config/pairing-schema.ts';
 import type { Settings } from '../../config/settings.ts';
+import type { Gateway } from '../../gateway.ts';
 import type { Platform } from '../../model.ts';
 import type { PersonView } from '../../personal-data/erasures.ts';
 import type { CommandResult } from '../operator.ts';
@@ -22,6 +24,8 @@ const user = { platform: PlatformName, userId: Id };
 function named({ code = '' }: Typed, seen: Seen) {
   return requestNamed(seen, code.replaceAll(' ', ''));
 }
+
+const lifetime = ({ deps }: Gateway): string => inWords(deps.settings.pairing.lifetimeMs);
 
 function invitation(data: unknown): string {
   const { code, expiresAt }: { readonly code?: unknown; readonly expiresAt?: unknown } = { ...Object(data) };
@@ -131,13 +135,15 @@ export const PEOPLE = [
         group: 'access',
         help: 'create an invite code, or a code for one user to approve',
         example: 'invite',
+        // The code lives in the gateway and nowhere else.
+        live: true,
         told: invitation,
       },
     ],
     run({ gateway }, _params, actor) {
       const { id, code, expiresAt } = gateway.access.codes.invite(actor);
       return {
-        message: `Send this to the bot from the account of the new user within one hour: ${code}`,
+        message: `Send this to the bot from the account of the new user within ${lifetime(gateway)}: ${code}`,
         data: { id, code, expiresAt },
       };
     },
@@ -150,7 +156,7 @@ export const PEOPLE = [
     async run({ gateway }, { platform, userId }, actor) {
       const { id, code, expiresAt } = await gateway.access.codes.generate(platform, userId, actor);
       return {
-        message: `Code for ${platform} ${userId}: ${code}. Approve it within the hour to give exactly this user access.`,
+        message: `Code for ${platform} ${userId}: ${code}. Approve it within ${lifetime(gateway)} to give exactly this user access.`,
         data: { requestId: id, code, platform, userId, expiresAt },
       };
     },
