@@ -158,7 +158,7 @@ function agent(settings: Settings, folder: DataFolder): Finding[] {
       id: 'agent.home-directory',
       severity: 'high',
       what: `the working directory of the agent is ${place}: keys, tokens and start-up files are inside`,
-      fix: 'pi-gateway-tui config set agent.cwd <a directory of its own>',
+      fix: 'pi-gateway-tui config set agent.cwd <another directory>',
     });
   else if (contains(place, real(folder.root)))
     found.push({
@@ -193,7 +193,7 @@ function owners(settings: Settings): Finding[] {
       id: 'notify.full-detail',
       severity: 'medium',
       what: 'notify.webhook.detail is full: what users write and the arguments of tool calls go to that server',
-      fix: 'pi-gateway-tui config set notify.webhook.detail brief, or use a server of your own',
+      fix: 'pi-gateway-tui config set notify.webhook.detail brief, or use your own server',
     });
   return found;
 }

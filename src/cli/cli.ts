@@ -127,7 +127,7 @@ function hosted(): GatewayError {
   return new GatewayError(
     'hosted_session',
     'this is a session that the gateway hosts for a chat: it cannot operate the gateway',
-    { status: 403, hint: 'The operator runs this in a terminal of their own.' },
+    { status: 403, hint: 'Run it in a terminal as the operator.' },
   );
 }
 

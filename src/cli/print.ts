@@ -48,7 +48,7 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
   const lines = [
     online
       ? `gateway ${gateway.version} ${gateway.state} on ${gateway.host}:${gateway.port}, up since ${ago(gateway.startedAt)}`
-      : 'no gateway is running; this is what the store says',
+      : 'no gateway is running; this is the stored state',
     `data directory ${gateway.dataDir}`,
     ...(online
       ? [
@@ -347,7 +347,7 @@ export function task(view: TaskView): string {
 
 /** Every open question with all that would run: whoever approves it has to see it. */
 export function questions(rows: readonly DialogView[]): string {
-  if (rows.length === 0) return 'No agent asks anything.';
+  if (rows.length === 0) return 'No open questions.';
   return rows
     .map((row) => {
       const left = Math.max(0, Math.round((row.expiresAt - Date.now()) / 60_000));

@@ -377,14 +377,14 @@ function ownAnswer(): { readonly events: RunEvents; text(): string } {
 }
 
 function cutOff(reachedModel: boolean): TurnEnd {
-  return failedEnd('agent_exited', say('failure.otherSession'), 'Nothing has to be done.', { reachedModel });
+  return failedEnd('agent_exited', say('failure.otherSession'), 'No action is needed.', { reachedModel });
 }
 
 /** Without the word of the gateway the model was not asked. */
 function reportable(end: TurnEnd, agreed: boolean): TurnEnd {
   return agreed || end.status === 'failed'
     ? end
-    : failedEnd('agent_exited', say('failure.terminalLate'), 'Nothing has to be done.', {
+    : failedEnd('agent_exited', say('failure.terminalLate'), 'No action is needed.', {
         reachedModel: false,
       });
 }

@@ -21,7 +21,7 @@ export function alreadyRuns(where: string, here: boolean): string {
   const said = `A gateway is already running on ${where}.`;
   return here
     ? said
-    : `${said} Every /gateway word acts on it. To run it here instead: /gateway stop, then /gateway start.`;
+    : `${said} Every /gateway command acts on it. To run it here instead: /gateway stop, then /gateway start.`;
 }
 
 export interface PortHolder {

@@ -22,7 +22,7 @@ interface Word {
 
 /** What the extension does by itself, because the gateway may be its own or not run at all. */
 const OWN: readonly Word[] = [
-  { word: 'help', args: '[word]', help: 'list the words, or show how one is used' },
+  { word: 'help', args: '[word]', help: 'list the commands, or show the usage of one' },
   { word: 'start', args: '[port]', help: 'start the gateway' },
   { word: 'stop', args: '', help: 'stop it' },
   { word: 'status', args: '', help: 'show what is running, queued or failing' },
@@ -107,7 +107,7 @@ function helpOf(wanted: string | undefined): string {
   if (wanted === undefined)
     return [
       ...WORDS.map(({ word, args, help }) => `/gateway ${`${word} ${args}`.trim()}\n    ${help}`),
-      'How one is used: /gateway help <word>',
+      'Usage of one command: /gateway help <command>',
     ].join('\n');
   const found = WORDS.find(({ word }) => word === wanted);
   if (found === undefined) throw unknownWord(wanted);

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { TurnEvent } from './events.ts';
+import type { ChatText } from './language/chat-text.ts';
 import type { Language } from './language/languages.ts';
 import type { AdapterHealth, Attachment, ChatRef, InboundMessage, Platform } from './model.ts';
 
@@ -100,13 +101,12 @@ export interface SendReceipt {
 export interface Announcement {
   /** Of the news on this platform; the same id again is not told again. */
   readonly id: string;
-  /** Markdown. */
-  readonly text: string;
+  /** Markdown, in the language of each chat. */
+  readonly text: ChatText;
   /** Where it goes: `<platform>:<chat>[:<thread>]` or `home:<platform>`. */
   readonly targets: readonly string[];
 }
 
-/** What the gateway offers to an adapter. */
 export interface MenuCommand {
   readonly name: string;
   readonly help: string;
@@ -119,6 +119,7 @@ export interface CommandMenu {
   readonly commands: readonly MenuCommand[];
 }
 
+/** What the gateway offers to an adapter. */
 export interface AdapterHost {
   /**
    * Takes a message. Resolves when it is durable (or knowingly ignored): only then acknowledge to the platform.

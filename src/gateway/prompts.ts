@@ -62,6 +62,6 @@ export function findPrompt(
 export function duplicateId(reason: string): GatewayError {
   return new GatewayError('duplicate_id', `this id was used before: ${reason}`, {
     status: 409,
-    hint: 'Send the prompt with an id of its own.',
+    hint: 'Send the prompt with a new id.',
   });
 }

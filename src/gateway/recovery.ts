@@ -60,7 +60,7 @@ export async function recoverInbox(
   }
   await Promise.all(reports);
   const reported = reports.length;
-  if (resumed + reported > 0) deps.log.info('took up what the last run left', { resumed, reported });
+  if (resumed + reported > 0) deps.log.info('resumed the work of the last run', { resumed, reported });
   return { resumed, reported };
 }
 
@@ -143,7 +143,7 @@ async function report(
     kind: offered ? 'offered' : 'interrupted',
     code: waited ? 'waited_too_long' : 'interrupted',
     reason: waited
-      ? 'it waited longer than ten minutes while the gateway was down'
+      ? 'it was queued for more than ten minutes while the gateway was down'
       : 'the gateway ended while a turn worked on it',
     platform: message.chat.platform,
     chatId: message.chat.chatId,

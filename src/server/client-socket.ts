@@ -226,7 +226,7 @@ export class ClientSocket implements ChatSocket, Flushable {
       this.#deps.counters.badFrames += 1;
       this.#deps.repeated({
         level: 'warn',
-        text: 'frames of chat clients make no sense',
+        text: 'invalid frames from chat clients',
         peer: this.remoteAddress,
         error: frame,
       });
@@ -261,7 +261,7 @@ export class ClientSocket implements ChatSocket, Flushable {
       this.#deps.counters.badFrames += 1;
       this.#deps.repeated({
         level: 'warn',
-        text: 'frames of chat clients make no sense',
+        text: 'invalid frames from chat clients',
         peer: this.remoteAddress,
         error: error.message,
       });

@@ -132,7 +132,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       ],
     },
     finds: 'schedules.1.id',
-    says: 'an id of its own',
+    says: 'its own id',
   },
   'a schedule for a platform that is not enabled': {
     config: { ...PLAIN, schedules: [{ id: 'a', prompt: 'x', every: '1h', deliver: 'telegram:1' }] },

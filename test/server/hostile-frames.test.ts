@@ -29,12 +29,12 @@ it('logs frames that make no sense once and then as a count each minute, and ans
     expect(client.frames.filter((frame) => frame.type === 'error').length).toBe(200);
     expect(lines.map(({ message }) => message)).toEqual([
       'a chat frame failed',
-      'frames of chat clients make no sense',
+      'invalid frames from chat clients',
     ]);
     vi.advanceTimersByTime(60_000);
     expect(lines.slice(2)).toEqual([
       { message: 'a chat frame failed', fields: expect.objectContaining({ count: 99 }) },
-      { message: 'frames of chat clients make no sense', fields: expect.objectContaining({ count: 99 }) },
+      { message: 'invalid frames from chat clients', fields: expect.objectContaining({ count: 99 }) },
     ]);
     expect(server.counters().badFrames).toBe(100);
   } finally {

@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterHost } from '../../gateway/adapter.ts';
+import { say } from '../../gateway/language/chat-text.ts';
 import { HealthTracker } from '../kit/health-tracker.ts';
 import { Intake } from '../kit/intake.ts';
 import { ParkedError, RetryAfterError, Supervisor } from '../kit/supervisor.ts';
@@ -111,9 +112,7 @@ export class TwitchConnection {
     const { settings, host, log } = this.#options;
     const targets = settings.notices ?? [];
     if (targets.length === 0) return;
-    const text = online
-      ? `#${channel} is live: https://www.twitch.tv/${channel}`
-      : `The stream of #${channel} has ended.`;
+    const text = say(online ? 'stream.live' : 'stream.ended', { channel });
     try {
       await host.announce?.({ id: `stream:${id}`, text, targets });
     } catch (error) {

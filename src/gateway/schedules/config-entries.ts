@@ -26,10 +26,7 @@ export function followConfig(
   for (const [i, entry] of entries.entries()) {
     const { id } = entry;
     if (named.has(id))
-      throw new ConfigError(
-        `schedules.${i}.id: "${id}" is defined twice`,
-        'Give each schedule an id of its own.',
-      );
+      throw new ConfigError(`schedules.${i}.id: "${id}" is defined twice`, 'Give each schedule its own id.');
     named.add(id);
     const before = known.get(id);
     const after = follow(entry, i, before, zone(), now);

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTwitchAdapter, type TwitchSettings } from '../../../src/adapters/twitch/definition.ts';
 import { readStreamMessage } from '../../../src/adapters/twitch/streams.ts';
 import type { Adapter } from '../../../src/gateway/adapter.ts';
+import { say } from '../../../src/gateway/language/chat-text.ts';
 import { roomId, TwitchServer } from '../../platforms/twitch-server.ts';
 import { RecordingHost } from '../contract/recording-host.ts';
 import { QUICK, settingsFor } from './peer.ts';
@@ -76,13 +77,14 @@ describe('stream notices', () => {
     await until(() => expect(host.announced).toHaveLength(1));
     expect(host.announced[0]).toEqual({
       id: `stream:${id}`,
-      text: '#lobby is live: https://www.twitch.tv/lobby',
+      text: say('stream.live', { channel: 'lobby' }),
       targets: ['telegram:42', 'slack:C1:7'],
     });
+    expect(String(host.announced[0]?.text)).toBe('#lobby is live: https://www.twitch.tv/lobby');
     server.eventSub.notify('stream.online', LOBBY, id);
     server.eventSub.notify('stream.offline', OTHER);
     await until(() => expect(host.announced).toHaveLength(2));
-    expect(host.announced[1]?.text).toBe('The stream of #other has ended.');
+    expect(String(host.announced[1]?.text)).toBe('The stream of #other has ended.');
   });
 
   it('also tell of a stream that began while the connection was lost', async () => {
@@ -92,7 +94,9 @@ describe('stream notices', () => {
     server.eventSub.live.add(LOBBY);
     server.drop();
     await until(() =>
-      expect(host.announced.map(({ text }) => text)).toEqual([expect.stringContaining('#lobby is live')]),
+      expect(host.announced.map(({ text }) => String(text))).toEqual([
+        expect.stringContaining('#lobby is live'),
+      ]),
     );
   });
 

@@ -419,11 +419,11 @@ describe('who may answer', () => {
     await startGroup();
     await rig.say('[tool bash rm x] go', GROUP);
     await press('Approve once');
-    expect(last()).toBe('Nothing waits for your answer.');
+    expect(last()).toBe('No question is waiting for your answer.');
     await rig.say('/approve');
-    expect(last()).toBe('Nothing waits for your approval.');
+    expect(last()).toBe('Nothing is waiting for your approval.');
     await rig.say('/approve #1');
-    expect(last()).toBe('Nothing waits for your answer.');
+    expect(last()).toBe('No question is waiting for your answer.');
     expect(open()).toHaveLength(1);
   });
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resolveSettings } from '../../../src/gateway/config/settings.ts';
+import { raw } from '../../../src/gateway/language/chat-text.ts';
 import { Rig } from '../rig.ts';
 
 afterEach(() => {
@@ -7,7 +8,11 @@ afterEach(() => {
 });
 
 describe('news of a platform', () => {
-  const news = { id: 'n1', text: '#lobby is live', targets: ['telegram:c9', 'telegram:c9', 'telegram:c8:5'] };
+  const news = {
+    id: 'n1',
+    text: raw('#lobby is live'),
+    targets: ['telegram:c9', 'telegram:c9', 'telegram:c8:5'],
+  };
 
   it('goes to each named chat once, also when it is told again after a crash', async () => {
     const first = await Rig.start();

@@ -8,4 +8,6 @@ export const send = {
   'send.inTerminal':
     'The operator has this session open in a terminal. Your message is queued until they close it.',
   'send.fromTerminal': 'Terminal: {text}',
+  'stream.live': '#{channel} is live: https://www.twitch.tv/{channel}',
+  'stream.ended': 'The stream of #{channel} has ended.',
 } as const;
