@@ -7,6 +7,7 @@ import { type DiscordInteraction, Interaction } from './wire.ts';
 
 const COMMAND = 2;
 const BUTTON = 3;
+const AMONG_OTHERS = 2;
 
 /** How Discord wants to be answered: a command gets "thinking…" first, a button only loses its clock. */
 export const DEFERRED_REPLY = 5;
@@ -42,7 +43,8 @@ export function interactionMessage(
   return {
     dedupeKey: `dc:${interaction.id}`,
     chat: place.chat,
-    chatKind: place.kind,
+    // Whoever has installed the app for themselves can use its commands anywhere: others read the answer there.
+    chatKind: interaction.context === AMONG_OTHERS ? 'group' : place.kind,
     ...defined({ chatName: place.name }),
     sender: personOf(user, member?.nick),
     text,

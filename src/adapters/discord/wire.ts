@@ -125,6 +125,8 @@ export const Interaction = Type.Object({
   type: Type.Integer(),
   channel_id: Type.String(),
   guild_id: Type.Optional(Type.String()),
+  /** 0 in a server, 1 alone with the bot, 2 in a conversation of people that the bot is no part of. */
+  context: Type.Optional(Type.Integer()),
   channel: Type.Optional(Channel),
   /** The language of the person's app. */
   locale: Type.Optional(Type.String()),

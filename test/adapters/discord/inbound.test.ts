@@ -210,6 +210,15 @@ describe('an interaction', () => {
     });
   });
 
+  it('in a conversation of people without the bot is none with the bot alone', () => {
+    const elsewhere = { guild_id: undefined, member: undefined, user: ADA };
+    const kind = (context: number | undefined) => {
+      const parsed = readInteraction(interaction({ ...elsewhere, context }));
+      return parsed === undefined ? undefined : interactionMessage(parsed, DM)?.chatKind;
+    };
+    expect([kind(undefined), kind(1), kind(2)]).toEqual(['dm', 'dm', 'group']);
+  });
+
   it('says the language of the person, where Discord does', () => {
     const parsed = readInteraction(interaction({ locale: 'pt-BR' }));
     if (parsed === undefined) throw new Error('not read');
