@@ -1,6 +1,7 @@
 import { DiscordAPIError, HTTPError, RateLimitError, REST, type RESTOptions } from 'discord.js';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
+import { checkGate } from '../../gateway/send/send-gate.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { DISCORD_API_URL } from './settings.ts';
@@ -93,6 +94,7 @@ export class DiscordRest {
 
   /** Calls a route; rejects with DiscordFailure. The result is as Discord sent it: parse it. */
   async call(method: Method, route: `/${string}`, options: CallOptions): Promise<unknown> {
+    checkGate();
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 15_000);
     const what = `${method} ${describedRoute(route)}`;

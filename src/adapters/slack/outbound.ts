@@ -6,6 +6,7 @@ import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
+import { checkGate } from '../../gateway/send/send-gate.ts';
 import { Pacer, type PaceStep } from '../kit/pacer.ts';
 import { pause } from '../kit/supervisor.ts';
 import type { Way } from '../kit/way.ts';
@@ -37,6 +38,7 @@ async function uploadFile(
   };
   const caption = text === '' ? {} : { initial_comment: text };
   try {
+    checkGate(); // the upload may have taken long
     await (threadTs === undefined
       ? client.files.completeUploadExternal({ ...share, ...caption })
       : client.files.completeUploadExternal({ ...share, ...caption, thread_ts: threadTs }));
@@ -271,6 +273,7 @@ export class SlackOutbound {
     if (!live.aborted) await this.#pacer.slot([pace], live);
     if (this.#stopped.aborted) throw new DeliveryError('unreachable', 'the Slack adapter is stopped');
     if (signal.aborted) throw new DeliveryError('unreachable', `${method}: cancelled before it was sent`);
+    checkGate();
     try {
       // web-api has no way to take a request back: it may still arrive.
       return await unlessAborted(

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { Telegram, TelegramError } from 'telegraf';
 import type { Telegram as BotMethods, Opts } from 'telegraf/types';
 import { messageOf } from '../../base/errors.ts';
+import { checkGate } from '../../gateway/send/send-gate.ts';
 import { type Scrub, scrubber } from '../kit/scrub.ts';
 import { DIRECT, type Way } from '../kit/way.ts';
 import { TELEGRAM_API_ROOT } from './settings.ts';
@@ -114,6 +115,7 @@ export class BotClient {
     payload: Opts<M>,
     options: CallOptions,
   ): Promise<unknown> {
+    checkGate();
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), options.timeoutMs ?? 20_000);
     const signal = AbortSignal.any([options.signal, deadline.signal]);

@@ -3,6 +3,7 @@ import { unlessAborted } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
+import { checkGate } from '../../gateway/send/send-gate.ts';
 import { LruMap } from '../kit/lru.ts';
 import type { IrcLine } from './irc-line.ts';
 import { deliveryErrorOf } from './notices.ts';
@@ -163,6 +164,7 @@ export class TwitchOutbound {
       await this.#window.take(this.#room(channel).moderator ? moderatorMessages : messages, live);
       // The wait may have been long: everything is asked again.
       this.#sendable(channel, text, live);
+      checkGate();
       onItsWay = true;
       return { messageId: await this.#say(channel, text, request, live) };
     });

@@ -5,6 +5,7 @@ import { within } from '../../base/deadline.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';
+import { checkGate } from '../../gateway/send/send-gate.ts';
 import type { Acks, ServerAck } from './acks.ts';
 import type { Baileys, Socket } from './baileys.ts';
 import { property } from './close-reason.ts';
@@ -176,6 +177,7 @@ export class Outbound {
     const stop = AbortSignal.any([how.signal, line.ended]);
     await this.#prepareChat(line, jid, stop);
     const message = await this.#compose(line, jid, id, how, stop);
+    checkGate();
     const acked = line.acks.expect(id);
     try {
       const relayed = line.socket.relayMessage(jid, message, {
