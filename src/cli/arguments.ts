@@ -17,6 +17,7 @@ export const VALUE_FLAGS = [
   'log-level',
   'format',
   'minutes',
+  'postgres',
 ] as const;
 /** Flags without one. */
 export const SWITCHES = [
@@ -53,6 +54,8 @@ export interface Arguments {
   readonly format: 'md' | 'json' | 'html' | undefined;
   /** Of `prove`. */
   readonly minutes: string | undefined;
+  /** Of `prove`: where it makes a database of its own. */
+  readonly postgres: string | undefined;
   readonly noAgent: boolean;
   readonly noTui: boolean;
   /** Wait while another gateway leads the same store. */
@@ -86,6 +89,7 @@ const START = 'the start of the gateway';
 const OWNERS: readonly (readonly [ValueFlag | Switch, readonly string[]])[] = [
   ['format', ['export']],
   ['minutes', ['prove']],
+  ['postgres', ['prove']],
   ['fix', ['security']],
   ['force', ['restore', 'service']],
   ['system', ['service']],
@@ -180,6 +184,7 @@ export function argumentsOf({ words, values, switches }: Tokens, commands: reado
     logLevel: choice('log-level', values.get('log-level'), LOG_LEVELS),
     format: choice('format', values.get('format'), ['md', 'json', 'html']),
     minutes: values.get('minutes'),
+    postgres: values.get('postgres'),
     noAgent: switches.has('no-agent'),
     noTui: switches.has('no-tui'),
     standby: switches.has('standby'),

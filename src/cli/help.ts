@@ -40,6 +40,7 @@ const OWN_FLAGS: readonly (readonly [flag: string, of: string, help: string])[] 
   ['--accept-lost-changes', '--no-tui', 'start although the newest changes of the data are lost'],
   ['--format <format>', 'export', 'md (default), json or html'],
   ['--minutes <n>', 'prove', 'how long (default 1)'],
+  ['--postgres <url>', 'prove', 'two gateways on a new database there (a URL, $NAME or !command)'],
   ['--yes', 'person erase', 'do not ask'],
   ['--fix', 'security audit', 'repair what can be repaired safely'],
   ['--force', 'restore', 'move the present data aside and replace them'],

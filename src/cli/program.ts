@@ -81,7 +81,7 @@ export const PROGRAM: readonly CommandRow[] = [
   {
     name: 'prove',
     group: 'help',
-    args: '[--minutes <n>]',
+    args: '[--minutes <n>] [--postgres <url>]',
     help: 'kill and freeze a test gateway, and check that no message is lost or doubled',
     most: 0,
     example: 'prove --minutes 5',

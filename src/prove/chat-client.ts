@@ -10,6 +10,8 @@ export interface ChatIdentity {
   readonly clientKey: string;
 }
 
+const OPEN_MS = 10_000;
+
 export class ChatClient {
   readonly frames: Frame[] = [];
   readonly #socket: WebSocket;
@@ -42,8 +44,19 @@ export class ChatClient {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { protocols, headers });
     const client = new ChatClient(socket);
     await new Promise<void>((resolve, reject) => {
-      socket.onopen = () => resolve();
-      socket.onerror = () => reject(new Error('connection refused'));
+      // A process that stands still takes connections, and never answers.
+      const timer = setTimeout(() => {
+        socket.close();
+        reject(new Error(`no connection within ${OPEN_MS} ms`));
+      }, OPEN_MS);
+      socket.onopen = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      socket.onerror = () => {
+        clearTimeout(timer);
+        reject(new Error('connection refused'));
+      };
     });
     socket.onerror = () => {};
     client.open = true;

@@ -1,6 +1,7 @@
 /** A client of a gateway that is killed again and again, and the ledger of what came back. */
 import { ChatClient, type ChatIdentity, type Frame } from './chat-client.ts';
 import { pause } from './child.ts';
+import type { Sent } from './people.ts';
 
 export interface Ledger {
   readonly prompts: number;
@@ -11,8 +12,6 @@ export interface Ledger {
   readonly markedRepeats: number;
   readonly unmarkedRepeats: number;
   readonly leaks: number;
-  readonly kills: number;
-  readonly freezes: number;
   /** One sentence for each prompt that does not balance. */
   readonly problems: readonly string[];
 }
@@ -28,20 +27,37 @@ interface Entry {
   outcomes: { kind: string; repeat: boolean }[];
 }
 
+/** A connection, and how much of what came over it was noted. */
+interface Line {
+  readonly client: ChatClient;
+  readonly port: number;
+  seen: number;
+}
+
+/** A gateway that says nothing for so long may be frozen: another one is tried. What it says later counts, too. */
+const PATIENCE_MS = 6_000;
+
 export class Talker {
   readonly entries = new Map<string, Entry>();
   readonly problems: string[] = [];
   leaks = 0;
   readonly #name: string;
   readonly #port: () => number;
+  #lines: Line[] = [];
+  /** Outcomes, by the port that they came from. */
+  readonly #outcomes = new Map<number, Sent[]>();
   #identity: ChatIdentity | undefined;
-  #client: ChatClient | undefined;
   #count = 0;
   talking = true;
 
   constructor(name: string, port: () => number) {
     this.#name = name;
     this.#port = port;
+  }
+
+  /** The outcomes that came from this port. */
+  sentFrom(port: number): readonly Sent[] {
+    return this.#outcomes.get(port) ?? [];
   }
 
   get open(): Entry[] {
@@ -57,34 +73,41 @@ export class Talker {
         await pause(30 + Math.random() * 50); // the gateway is down: try again soon
       }
     }
-    this.#client?.close();
+    this.#read();
+    for (const { client } of this.#lines) client.close();
   }
 
   async #converse(deadline: Deadline): Promise<void> {
-    const client = await ChatClient.connect(this.#port(), this.#identity);
+    this.#read();
+    this.#lines = this.#lines.filter(({ client }) => client.open);
+    const port = this.#port();
+    const client = await ChatClient.connect(port, this.#identity);
     this.#identity ??= client.identity;
-    this.#client = client;
-    let seen = 0;
-    const read = (): void => {
-      for (; seen < client.frames.length; seen += 1) {
-        const frame = client.frames[seen];
-        if (frame !== undefined) this.#note(frame);
-      }
-    };
+    const line = { client, port, seen: 0 };
+    this.#lines.push(line);
     for (const entry of this.open) client.prompt(entry.token, entry.text);
+    let [heard, heardAt] = [0, performance.now()];
     while (client.open && Date.now() < deadline.at) {
-      read();
+      this.#read();
+      if (line.seen > heard || this.open.length === 0) [heard, heardAt] = [line.seen, performance.now()];
+      if (performance.now() - heardAt > PATIENCE_MS) return;
       if (this.talking && this.open.length < 3) {
         const entry = this.#invent();
         client.prompt(entry.token, entry.text);
       } else if (!this.talking && this.open.length === 0) {
         await pause(300); // a late double would show up now
-        read();
         return;
       }
       await pause(5 + Math.random() * 20);
     }
-    read();
+  }
+
+  #read(): void {
+    for (const line of this.#lines)
+      for (const { frames } = line.client; line.seen < frames.length; line.seen += 1) {
+        const frame = frames[line.seen];
+        if (frame !== undefined) this.#note(frame, line.port);
+      }
   }
 
   #invent(): Entry {
@@ -104,7 +127,7 @@ export class Talker {
     return entry;
   }
 
-  #note(frame: Frame): void {
+  #note(frame: Frame, port: number): void {
     if (frame.type !== 'response' && frame.type !== 'error') return;
     const text = String(frame.data?.['text'] ?? '');
     if (/token (\S+) end/.test(text) && !text.includes(`token ${this.#name}-`)) {
@@ -123,15 +146,14 @@ export class Talker {
       // Not taken (stopping, not ready yet): no outcome, the client asks again.
       return;
     }
+    const sent = this.#outcomes.get(port) ?? [];
+    this.#outcomes.set(port, sent);
+    sent.push({ at: Date.now(), what: `the outcome of ${entry.token}` });
     entry.outcomes.push({ kind, repeat: frame.data?.['repeat'] === true });
   }
 }
 
-export function tally(
-  talkers: readonly Pick<Talker, 'entries' | 'problems' | 'leaks'>[],
-  kills: number,
-  freezes = 0,
-): Ledger {
+export function tally(talkers: readonly Pick<Talker, 'entries' | 'problems' | 'leaks'>[]): Ledger {
   const entries = talkers.flatMap((talker) => [...talker.entries.values()]);
   const problems = talkers.flatMap((talker) => talker.problems);
   const missing = entries
@@ -161,8 +183,6 @@ export function tally(
     markedRepeats: marked,
     unmarkedRepeats: unmarked,
     leaks: talkers.reduce((sum, talker) => sum + talker.leaks, 0),
-    kills,
-    freezes,
     problems: [...problems, ...missing],
   };
 }

@@ -1,8 +1,12 @@
+/** `prove`: what balances, and the whole command with a gateway of its own. */
 import { expect, it } from 'vitest';
-import { ledgerText, runProve } from '../../src/cli/prove-command.ts';
-import { balanced, type Ledger, tally } from '../../src/prove/talker.ts';
+import { proofText, runProve } from '../../src/cli/prove-command.ts';
+import { outOfTurn } from '../../src/prove/gateways.ts';
+import { type BotMessage, People } from '../../src/prove/people.ts';
+import { type Proof, problemsOf } from '../../src/prove/prove.ts';
+import { type Ledger, tally } from '../../src/prove/talker.ts';
 
-const LEDGER: Ledger = {
+const CHATS: Ledger = {
   prompts: 10,
   answered: 7,
   failed: 1,
@@ -11,25 +15,44 @@ const LEDGER: Ledger = {
   markedRepeats: 1,
   unmarkedRepeats: 0,
   leaks: 0,
-  kills: 3,
-  freezes: 1,
   problems: [],
 };
+const PLATFORM = {
+  platform: 'telegram',
+  messages: 5,
+  answered: 4,
+  reported: 1,
+  missing: [],
+  markedRepeats: 0,
+  unmarkedRepeats: [],
+};
+const PROOF: Proof = {
+  chats: CHATS,
+  platforms: [PLATFORM],
+  faults: { kill: 3, freeze: 1 },
+  takeovers: { count: 2, p50Ms: 3_900, p95Ms: 5_120, mostMs: 5_120 },
+  sentOutOfTurn: [],
+  complaints: [],
+};
 
-it('a ledger balances when every prompt has one outcome, and says which has not', () => {
-  expect(balanced(LEDGER)).toBe(true);
-  expect(ledgerText(LEDGER)).toContain('The ledger balances.');
-  for (const wrong of [
-    { missing: 1 },
-    { unmarkedRepeats: 1 },
-    { leaks: 1 },
-    { answered: 6 },
-    { problems: ['c1-4: no outcome'] },
-  ])
-    expect(balanced({ ...LEDGER, ...wrong }), JSON.stringify(wrong)).toBe(false);
-  expect(ledgerText({ ...LEDGER, missing: 1, problems: ['c1-4: no outcome'] })).toMatch(
-    /DOES NOT BALANCE:\n- c1-4: no outcome/u,
+it('balances when everything has one outcome, and names what has not', () => {
+  expect(problemsOf(PROOF)).toEqual([]);
+  expect(proofText(PROOF)).toMatch(
+    /^kills: 3, freezes: 1\n[\s\S]*p50 3\.9, p95 5\.1\n[\s\S]*The ledger balances\.$/u,
   );
+  const wrong: Partial<Proof>[] = [
+    { chats: { ...CHATS, missing: 1, problems: ['c1-4: no outcome'] } },
+    { chats: { ...CHATS, answered: 6 } },
+    { platforms: [{ ...PLATFORM, missing: ['telegram-3: no outcome'] }] },
+    { platforms: [{ ...PLATFORM, unmarkedRepeats: ['telegram-3: answered again without a mark'] }] },
+    { sentOutOfTurn: ['sent 12 ms after its time: sendMessage'] },
+    { complaints: ['a gateway ended with 1'] },
+  ];
+  for (const each of wrong) {
+    const problems = problemsOf({ ...PROOF, ...each });
+    expect(problems, JSON.stringify(each)).toHaveLength(1);
+    expect(proofText({ ...PROOF, ...each })).toContain(`DOES NOT BALANCE:\n- ${problems[0]}`);
+  }
 });
 
 it('counts what clients saw: an outcome that comes twice has to have a mark, and none is missing', () => {
@@ -39,13 +62,49 @@ it('counts what clients saw: an outcome that comes twice has to have a mark, and
     leaks: 0,
   });
   const ok = { kind: 'answered', repeat: false };
-  expect(balanced(tally([talker([ok])], 1))).toBe(true);
-  expect(balanced(tally([talker([ok, { ...ok, repeat: true }])], 1))).toBe(true);
-  expect(tally([talker([ok, ok])], 1)).toMatchObject({ unmarkedRepeats: 1, problems: [expect.any(String)] });
-  expect(tally([talker([])], 1)).toMatchObject({ missing: 1, problems: ['c0-1: no outcome'] });
+  expect(tally([talker([ok])]).problems).toEqual([]);
+  expect(tally([talker([ok, { ...ok, repeat: true }])]).problems).toEqual([]);
+  expect(tally([talker([ok, ok])])).toMatchObject({ unmarkedRepeats: 1, problems: [expect.any(String)] });
+  expect(tally([talker([])])).toMatchObject({ missing: 1, problems: ['c0-1: no outcome'] });
+});
+
+it('counts what people read in the same way', async () => {
+  const said: BotMessage[] = [];
+  const say = (text: string, repliesTo?: string) => said.push({ chat: '1', text, repliesTo });
+  const people = new People({
+    name: 'telegram',
+    start: async () => {},
+    stop: async () => {},
+    settings: () => ({}),
+    sentThrough: () => [],
+    say: () => '77',
+    said: () => said,
+  });
+  const deadline = { at: Number.POSITIVE_INFINITY };
+  const running = people.run(deadline);
+  people.talking = false;
+  expect(people.ledger()).toMatchObject({ messages: 1, missing: ['telegram-0: no outcome'] });
+  say('I was interrupted', '77');
+  expect(people.ledger()).toMatchObject({ reported: 1, missing: [] });
+  say('You said: token telegram-0 end');
+  say('(The connection was lost while sending: the next message may be a repeat.)');
+  say('You said: token telegram-0 end');
+  expect(people.ledger()).toMatchObject({ answered: 1, markedRepeats: 1, unmarkedRepeats: [] });
+  say('You said: token telegram-0 end');
+  expect(people.ledger().unmarkedRepeats).toHaveLength(1);
+  await running;
+});
+
+it('finds what a gateway sent while another one led', () => {
+  const [own, other] = [{ ledFrom: [100, 500] }, { ledFrom: [300] }];
+  const sent = [150, 299, 301, 499, 501].map((at) => ({ at, what: String(at) }));
+  expect(outOfTurn(own, other, sent).map((each) => each.slice(-3))).toEqual(['301', '499']);
+  expect(outOfTurn(other, own, [{ at: 450, what: '' }])).toEqual([]);
 });
 
 it('takes a number of minutes and nothing else', async () => {
   for (const minutes of ['', 'x', '0', '-1', '99999'])
-    await expect(runProve({ json: false, minutes }, { ok: true }, () => {})).rejects.toThrow(/--minutes/u);
+    await expect(
+      runProve({ json: false, minutes, postgres: undefined }, { ok: true }, () => {}),
+    ).rejects.toThrow(/--minutes/u);
 });

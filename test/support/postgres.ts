@@ -1,6 +1,6 @@
 /** A PostgreSQL of its own for a test: in a temporary directory, on a Unix socket and a loopback port. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './gateway-process.ts';
@@ -21,6 +21,11 @@ interface Account {
   readonly gid: number;
 }
 
+/** Runs the server elsewhere than in this network; what reaches it from there needs no password. */
+export interface Elsewhere {
+  inside(command: readonly string[], as: Account): string[];
+}
+
 /** `initdb` refuses root: root runs it as the user that Debian's package made. */
 function account(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -34,8 +39,16 @@ export class Postgres {
   readonly #bin: string;
   readonly #folder: string;
   readonly #as: Account | undefined;
+  readonly #elsewhere: Elsewhere | undefined;
 
-  private constructor(bin: string, folder: string, port: number, as: Account | undefined) {
+  private constructor(
+    bin: string,
+    folder: string,
+    port: number,
+    as: Account | undefined,
+    elsewhere: Elsewhere | undefined,
+  ) {
+    this.#elsewhere = elsewhere;
     this.#bin = bin;
     this.#folder = folder;
     this.#as = as;
@@ -43,14 +56,14 @@ export class Postgres {
     this.url = `postgres://gateway:secret-of-the-store@127.0.0.1:${port}/postgres`;
   }
 
-  static async start(): Promise<Postgres> {
+  static async start(elsewhere?: Elsewhere): Promise<Postgres> {
     const bin = postgresPrograms();
     if (bin === undefined) throw new Error('PostgreSQL is not installed (apt-get install postgresql)');
     const folder = mkdtempSync(join(tmpdir(), 'pi-gateway-pg-'));
     const as = account();
     if (as !== undefined) chownSync(folder, as.uid, as.gid);
     chmodSync(folder, 0o700);
-    const server = new Postgres(bin, folder, await freePort(), as);
+    const server = new Postgres(bin, folder, await freePort(), as, elsewhere);
     server.#run('initdb', [
       '-D',
       join(folder, 'data'),
@@ -62,13 +75,16 @@ export class Postgres {
       '-E',
       'UTF8',
     ]);
+    if (elsewhere !== undefined)
+      appendFileSync(join(folder, 'data', 'pg_hba.conf'), 'host all all 10.0.0.0/8 trust\n');
     await server.up();
     return server;
   }
 
   /** Starts the server, again after `down`. */
   async up(): Promise<void> {
-    const options = `-p ${this.port} -k ${this.#folder} -c listen_addresses=127.0.0.1 -c max_connections=60`;
+    const addresses = this.#elsewhere === undefined ? '127.0.0.1' : '*';
+    const options = `-p ${this.port} -k ${this.#folder} -c listen_addresses=${addresses} -c max_connections=60`;
     this.#run('pg_ctl', [
       '-D',
       join(this.#folder, 'data'),
@@ -111,12 +127,16 @@ export class Postgres {
   }
 
   #run(program: string, args: readonly string[]): string {
-    return execFileSync(join(this.#bin, program), args, {
+    const command = [join(this.#bin, program), ...args];
+    const as = this.#as;
+    const there = program === 'pg_ctl' && as !== undefined ? this.#elsewhere?.inside(command, as) : undefined;
+    const [file = '', ...rest] = there ?? command;
+    return execFileSync(file, rest, {
       encoding: 'utf8',
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', program === 'pg_ctl' ? 'ignore' : 'inherit'],
       env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HOME: this.#folder },
-      ...this.#as,
+      ...(there === undefined ? as : {}),
     });
   }
 }

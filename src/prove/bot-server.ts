@@ -1,0 +1,156 @@
+/** As much of Telegram's Bot API as a proof needs, with the answers that a gateway must cope with. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { BotMessage, Platform, Sent } from './people.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+interface Said extends BotMessage {
+  readonly id: number;
+  text: string;
+}
+
+const TOKEN = '4242:of-the-simulated-platform';
+const POLL_MS = 10_000;
+/** Of a hundred deliveries: refused for a second; failed, perhaps after it was shown; never answered. */
+const FAULTS = { busy: 3, error: 3, hang: 0.3 };
+/** Longer than any client waits for an answer. */
+const HANG_MS = 60_000;
+
+export class BotServer implements Platform {
+  readonly name = 'telegram';
+  readonly #servers: Server[] = [];
+  readonly #ports: number[] = [];
+  readonly #sent: Sent[][] = [];
+  readonly #said: Said[] = [];
+  readonly #faults: typeof FAULTS;
+  #updates: { readonly update_id: number; readonly message: Json }[] = [];
+  #poll:
+    | { readonly answer: (status: number, body: Json) => void; readonly timer: NodeJS.Timeout }
+    | undefined;
+  #ids = 0;
+
+  constructor(faults: typeof FAULTS = FAULTS) {
+    this.#faults = faults;
+  }
+
+  async start(gateways: number): Promise<void> {
+    for (let i = 0; i < gateways; i += 1) {
+      const server = createServer((request, response) => {
+        this.#serve(i, request, response).catch(() => response.destroy()); // no JSON: not of a gateway
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const address = server.address();
+      this.#ports.push(typeof address === 'object' && address !== null ? address.port : 0);
+      this.#servers.push(server);
+      this.#sent.push([]);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#endPoll();
+    for (const server of this.#servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+  }
+
+  settings(gateway: number): Json {
+    const apiRoot = `http://127.0.0.1:${this.#ports[gateway]}`;
+    return { telegram: { enabled: true, token: TOKEN, apiRoot } };
+  }
+
+  sentThrough(gateway: number): readonly Sent[] {
+    return this.#sent[gateway] ?? [];
+  }
+
+  say(person: number, text: string): string {
+    const [id, from] = [this.#next(), { id: 5000 + person, is_bot: false, first_name: `Person ${person}` }];
+    const message = { message_id: id, date: Math.floor(Date.now() / 1000), from, text };
+    this.#updates.push({
+      update_id: this.#next(),
+      message: { ...message, chat: { id: from.id, type: 'private' } },
+    });
+    this.#flush();
+    return String(id);
+  }
+
+  said(): readonly BotMessage[] {
+    return this.#said;
+  }
+
+  #next(): number {
+    this.#ids += 1;
+    return this.#ids;
+  }
+
+  async #serve(gateway: number, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const method = request.url?.split('/').at(-1) ?? '';
+    const body = JSON.parse(Buffer.concat(chunks).toString() || '{}') as Json;
+    const answer = (status: number, value: Json): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+    };
+    if (method === 'getUpdates') return this.#getUpdates(Number(body['offset'] ?? 0), answer, response);
+    if (method === 'getMe')
+      return answer(200, {
+        ok: true,
+        result: { id: 4242, is_bot: true, first_name: 'Gate', username: 'gate_bot' },
+      });
+    if (method !== 'sendMessage' && method !== 'editMessageText')
+      return answer(200, { ok: true, result: true });
+    this.#sent[gateway]?.push({ at: Date.now(), what: `${method} ${String(body['text']).slice(0, 80)}` });
+    const { busy, error, hang } = this.#faults;
+    const dice = Math.random() * 100;
+    if (dice < busy) return answer(429, refusal(429, 'Too Many Requests: retry after 1', { retry_after: 1 }));
+    const faulty = dice < busy + error + hang;
+    // What failed may have been shown all the same.
+    const result = faulty && Math.random() < 0.5 ? undefined : this.#deliver(method, body);
+    if (!faulty) return answer(200, { ok: true, result });
+    if (dice < busy + error) return answer(500, refusal(500, 'Internal Server Error'));
+    setTimeout(() => response.destroy(), HANG_MS).unref();
+  }
+
+  #deliver(method: string, body: Json): Json {
+    const chat = String(body['chat_id']);
+    const text = String(body['text']);
+    let message = this.#said.find(
+      ({ id }) => method === 'editMessageText' && id === Number(body['message_id']),
+    );
+    if (message === undefined) {
+      const reply = (body['reply_parameters'] as Json | undefined)?.['message_id'];
+      message = { id: this.#next(), chat, text, repliesTo: reply === undefined ? undefined : String(reply) };
+      this.#said.push(message);
+    }
+    message.text = text;
+    return { message_id: message.id, date: 1, chat: { id: Number(chat), type: 'private' }, text };
+  }
+
+  #getUpdates(offset: number, answer: (status: number, body: Json) => void, response: ServerResponse): void {
+    this.#poll?.answer(409, refusal(409, 'Conflict: terminated by other getUpdates request'));
+    this.#endPoll();
+    this.#updates = this.#updates.filter(({ update_id }) => update_id >= offset);
+    const poll = { answer, timer: setTimeout(() => this.#flush(true), POLL_MS) };
+    this.#poll = poll;
+    response.on('close', () => {
+      if (this.#poll === poll) this.#endPoll();
+    });
+    this.#flush();
+  }
+
+  #flush(over = false): void {
+    if (this.#updates.length === 0 && !over) return;
+    const poll = this.#poll;
+    this.#endPoll();
+    poll?.answer(200, { ok: true, result: this.#updates });
+  }
+
+  #endPoll(): void {
+    clearTimeout(this.#poll?.timer);
+    this.#poll = undefined;
+  }
+}
+
+function refusal(code: number, description: string, parameters?: Json): Json {
+  return { ok: false, error_code: code, description, ...(parameters === undefined ? {} : { parameters }) };
+}

@@ -1,0 +1,137 @@
+/** The gateways of a proof: one, or two that share a store, in data directories of their own. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Child, freePort, pause } from './child.ts';
+import type { Sent } from './people.ts';
+
+/** A busy machine starts slowly, and that is no finding. */
+const SETTLED_MS = 120_000;
+/** `EX_TEMPFAIL`: another gateway leads. */
+const LED_ELSEWHERE = 75;
+const LEADING = 'leading the store';
+
+export interface Launch {
+  /** Interpreter and program of the gateway. */
+  readonly command: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export class Gateway {
+  readonly port: number;
+  readonly #directory: string;
+  readonly #launch: Launch;
+  readonly #shares: boolean;
+  readonly #runs: Child[] = [];
+  #killed = false;
+
+  private constructor(directory: string, port: number, launch: Launch, shares: boolean) {
+    this.#directory = directory;
+    this.port = port;
+    this.#launch = launch;
+    this.#shares = shares;
+  }
+
+  /** `store`: it shares its store with another one, whose address is in the environment. */
+  static async create(directory: string, config: object, launch: Launch, shares: boolean): Promise<Gateway> {
+    mkdirSync(join(directory, 'gateway'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(directory, 'gateway', 'config.json'), JSON.stringify(config), { mode: 0o600 });
+    return new Gateway(directory, await freePort(), launch, shares);
+  }
+
+  get running(): boolean {
+    return this.#child?.running === true;
+  }
+
+  /** When it began to lead, each time. */
+  get ledFrom(): readonly number[] {
+    return this.#runs.flatMap((run) => run.loggedAt(LEADING) ?? []);
+  }
+
+  /** When it was last ready to take messages; undefined while another one leads. */
+  get readyAt(): number | undefined {
+    return this.running ? this.#child?.loggedAt('ready') : undefined;
+  }
+
+  get waits(): boolean {
+    const child = this.#child;
+    return this.running && child?.loggedAt('standby') !== undefined && child.loggedAt(LEADING) === undefined;
+  }
+
+  get text(): string {
+    return this.#child?.text ?? '';
+  }
+
+  get #child(): Child | undefined {
+    return this.#runs.at(-1);
+  }
+
+  start(): void {
+    const { command, env } = this.#launch;
+    const args = [
+      ...['--no-tui', '--agent', 'scripted'],
+      ...['--data-dir', this.#directory, '--port', String(this.port)],
+    ];
+    this.#killed = false;
+    this.#runs.push(new Child(command, args, env));
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#killed ||= name === 'SIGKILL';
+    this.#child?.signal(name);
+  }
+
+  /** Why its last run should not have ended as it did; undefined when it may, and while it runs. */
+  async complaint(): Promise<string | undefined> {
+    const child = this.#child;
+    if (child === undefined || child.running || this.#killed) return undefined;
+    const code = await child.exited;
+    return this.#shares && code === LED_ELSEWHERE
+      ? undefined
+      : `a gateway ended with ${code}: ${child.text.slice(-500)}`;
+  }
+
+  async isReady(): Promise<boolean> {
+    if (this.readyAt === undefined) return false;
+    const signal = AbortSignal.timeout(2_000);
+    const answer = await fetch(`http://127.0.0.1:${this.port}/readyz`, { signal }).catch(() => undefined);
+    await answer?.arrayBuffer().catch(() => undefined);
+    return answer?.status === 200;
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop();
+  }
+}
+
+/** Which one leads, with the others waiting. Starts again what has ended. @throws Error when it takes too long */
+export async function settled(gateways: readonly Gateway[], complaints: string[]): Promise<Gateway> {
+  for (const until = Date.now() + SETTLED_MS; Date.now() < until; await pause(20)) {
+    for (const gateway of gateways) {
+      if (gateway.running) continue;
+      const complaint = await gateway.complaint();
+      if (complaint !== undefined) complaints.push(complaint);
+      gateway.start();
+    }
+    const leader = gateways.find((each) => each.readyAt !== undefined && !each.waits);
+    if (leader === undefined || !gateways.every((each) => each === leader || each.waits)) continue;
+    if (await leader.isReady()) return leader;
+  }
+  const texts = gateways.map(({ text }) => text.slice(-2000)).join('\n---\n');
+  throw new Error(
+    `the gateways did not become ready within ${SETTLED_MS / 1000} s. What they wrote last:\n${texts}`,
+  );
+}
+
+/** What went out through `own` after the other one had begun to lead, and before `own` led again. */
+export function outOfTurn(
+  own: Pick<Gateway, 'ledFrom'>,
+  other: Pick<Gateway, 'ledFrom'>,
+  sent: readonly Sent[],
+): string[] {
+  const last = (times: readonly number[], at: number): number =>
+    times.filter((from) => from <= at).at(-1) ?? 0;
+  return sent.flatMap(({ at, what }) => {
+    const otherLed = last(other.ledFrom, at);
+    return otherLed > last(own.ledFrom, at) ? [`sent ${at - otherLed} ms after its time: ${what}`] : [];
+  });
+}

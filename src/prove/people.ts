@@ -1,0 +1,104 @@
+/** People on a platform who write to the gateway, and the ledger of what they read. */
+import { pause } from './child.ts';
+import type { Deadline } from './talker.ts';
+
+/** What went out through one of the gateways. */
+export interface Sent {
+  readonly at: number;
+  readonly what: string;
+}
+
+/** What the bot has said in a chat. */
+export interface BotMessage {
+  readonly chat: string;
+  readonly text: string;
+  /** The message that it replies to. */
+  readonly repliesTo: string | undefined;
+}
+
+/** A simulated platform, as the proof needs it. */
+export interface Platform {
+  readonly name: string;
+  /** `gateways`: how many there are. Each has its own way to the platform. */
+  start(gateways: number): Promise<void>;
+  stop(): Promise<void>;
+  /** What the configuration of a gateway says about the platform, below `platforms`. */
+  settings(gateway: number): Readonly<Record<string, unknown>>;
+  sentThrough(gateway: number): readonly Sent[];
+  /** One of the people writes; the id of the message. */
+  say(person: number, text: string): string;
+  /** Oldest first. */
+  said(): readonly BotMessage[];
+}
+
+export interface PlatformLedger {
+  readonly platform: string;
+  readonly messages: number;
+  readonly answered: number;
+  /** The bot has replied, to say what became of the message. */
+  readonly reported: number;
+  /** Neither. */
+  readonly missing: readonly string[];
+  readonly markedRepeats: number;
+  readonly unmarkedRepeats: readonly string[];
+}
+
+/** A bot writes to a chat about once a second. */
+const PEOPLE = 8;
+const PAUSE_MS = [200, 700] as const;
+const MARK = /may be a repeat/u;
+
+export class People {
+  readonly #platform: Platform;
+  /** Id of the message by the token in it. */
+  readonly #sent = new Map<string, string>();
+  talking = true;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Writes until it is to stop, and every message has its outcome. */
+  async run(deadline: Deadline): Promise<void> {
+    while (this.talking && Date.now() < deadline.at) {
+      const token = `${this.#platform.name}-${this.#sent.size}`;
+      const text = `token ${token} end${Math.random() < 0.4 ? ` [sleep ${Math.round(Math.random() * 300)}]` : ''}`;
+      this.#sent.set(token, this.#platform.say(this.#sent.size % PEOPLE, text));
+      await pause(PAUSE_MS[0] + Math.random() * (PAUSE_MS[1] - PAUSE_MS[0]));
+    }
+    while (Date.now() < deadline.at) {
+      await pause(500); // also for a late double, which would show up now
+      if (this.ledger().missing.length === 0) return;
+    }
+  }
+
+  ledger(): PlatformLedger {
+    const said = this.#platform.said();
+    const chats = Map.groupBy(said, ({ chat }) => chat);
+    const answers = Map.groupBy(said, ({ text }) => /token (\S+) end/u.exec(text)?.[1]);
+    const replied = new Set(said.map(({ repliesTo }) => repliesTo));
+    const missing: string[] = [];
+    const unmarked: string[] = [];
+    let [answered, reported, marked] = [0, 0, 0];
+    for (const [token, id] of this.#sent) {
+      const all = answers.get(token) ?? [];
+      if (all.length > 0) answered += 1;
+      else if (replied.has(id)) reported += 1;
+      else missing.push(`${token}: no outcome`);
+      for (const again of all.slice(1)) {
+        const chat = chats.get(again.chat) ?? [];
+        if (MARK.test(chat[chat.indexOf(again) - 1]?.text ?? '')) marked += 1;
+        else unmarked.push(`${token}: answered again without a mark`);
+      }
+    }
+    return {
+      platform: this.#platform.name,
+      messages: this.#sent.size,
+      answered,
+      reported,
+      missing,
+      markedRepeats: marked,
+      unmarkedRepeats: unmarked,
+    };
+  }
+}
