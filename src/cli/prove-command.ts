@@ -45,7 +45,8 @@ async function proof(
   const [ending, leaving] = [new AbortController(), new AbortController()];
   // The gateways have process groups of their own: a key press must not leave them behind.
   const onSignal = (): void => {
-    if (ending.signal.aborted) return leaving.abort();
+    if (ending.signal.aborted) leaving.abort();
+    if (ending.signal.aborted) return;
     ending.abort();
     print('Stopping as soon as every message has its outcome. Press Ctrl+C again to stop now.');
   };

@@ -1,6 +1,7 @@
 /** As much of Telegram's Bot API as a proof needs, with the answers that a gateway must cope with. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { BotMessage, Platform, Sent } from './people.ts';
+import type { BotMessage, Platform } from './people.ts';
+import type { Sent } from './talker.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -14,6 +14,8 @@ const OPEN_MS = 10_000;
 
 export class ChatClient {
   readonly frames: Frame[] = [];
+  /** When each of them came. */
+  readonly arrivedAt: number[] = [];
   readonly #socket: WebSocket;
   readonly #waiters = new Set<() => void>();
   readonly closed: Promise<number>;
@@ -23,6 +25,7 @@ export class ChatClient {
     this.#socket = socket;
     socket.onmessage = (event: MessageEvent) => {
       this.frames.push(JSON.parse(String(event.data)) as Frame);
+      this.arrivedAt.push(Date.now());
       for (const check of this.#waiters) check();
     };
     this.closed = new Promise((resolve) => {

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Child, freePort, pause } from './child.ts';
-import type { Sent } from './people.ts';
+import type { Sent } from './talker.ts';
 
 /** A busy machine starts slowly, and that is no finding. */
 const SETTLED_MS = 120_000;

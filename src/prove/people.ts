@@ -1,12 +1,6 @@
 /** People on a platform who write to the gateway, and the ledger of what they read. */
 import { pause } from './child.ts';
-import type { Deadline } from './talker.ts';
-
-/** What went out through one of the gateways. */
-export interface Sent {
-  readonly at: number;
-  readonly what: string;
-}
+import type { Deadline, Sent } from './talker.ts';
 
 /** What the bot has said in a chat. */
 export interface BotMessage {

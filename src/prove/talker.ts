@@ -1,7 +1,6 @@
 /** A client of a gateway that is killed again and again, and the ledger of what came back. */
 import { ChatClient, type ChatIdentity, type Frame } from './chat-client.ts';
 import { pause } from './child.ts';
-import type { Sent } from './people.ts';
 
 export interface Ledger {
   readonly prompts: number;
@@ -14,6 +13,12 @@ export interface Ledger {
   readonly leaks: number;
   /** One sentence for each prompt that does not balance. */
   readonly problems: readonly string[];
+}
+
+/** What went out through one of the gateways. */
+export interface Sent {
+  readonly at: number;
+  readonly what: string;
 }
 
 /** When the clients give up. */
@@ -104,9 +109,9 @@ export class Talker {
 
   #read(): void {
     for (const line of this.#lines)
-      for (const { frames } = line.client; line.seen < frames.length; line.seen += 1) {
+      for (const { frames, arrivedAt } = line.client; line.seen < frames.length; line.seen += 1) {
         const frame = frames[line.seen];
-        if (frame !== undefined) this.#note(frame, line.port);
+        if (frame !== undefined) this.#note(frame, line.port, arrivedAt[line.seen] ?? 0);
       }
   }
 
@@ -127,7 +132,7 @@ export class Talker {
     return entry;
   }
 
-  #note(frame: Frame, port: number): void {
+  #note(frame: Frame, port: number, at: number): void {
     if (frame.type !== 'response' && frame.type !== 'error') return;
     const text = String(frame.data?.['text'] ?? '');
     if (/token (\S+) end/.test(text) && !text.includes(`token ${this.#name}-`)) {
@@ -148,7 +153,7 @@ export class Talker {
     }
     const sent = this.#outcomes.get(port) ?? [];
     this.#outcomes.set(port, sent);
-    sent.push({ at: Date.now(), what: `the outcome of ${entry.token}` });
+    sent.push({ at, what: `${entry.token} ${kind} ${text.slice(0, 80)}` });
     entry.outcomes.push({ kind, repeat: frame.data?.['repeat'] === true });
   }
 }

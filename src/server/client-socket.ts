@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/chat-sockets.ts';
+import { gateOfCall } from '../gateway/send/send-gate.ts';
 import type { ServerCounters } from './counters.ts';
 import type { ServerLimits } from './limits.ts';
 import type { Flushable, WriteBatch } from './write-batch.ts';
@@ -106,6 +107,8 @@ export class ClientSocket implements ChatSocket, Flushable {
   /** We have said goodbye: what the peer still says counts no more, whether it answers that or not. */
   #closing = false;
   #corked = false;
+  /** Why what was corked may no longer leave: a process that stood still meanwhile may not be the one that sends. */
+  #gate: (() => unknown) | undefined;
   #inFlight = 0;
   /** Heard from since the last heartbeat. */
   #heard = true;
@@ -195,7 +198,10 @@ export class ClientSocket implements ChatSocket, Flushable {
 
   /** End of the event-loop turn: everything that was written in it leaves together. */
   flush(): void {
+    const gate = this.#gate;
     this.#corked = false;
+    this.#gate = undefined;
+    if (gate?.() !== undefined) this.#ws.terminate();
     this.#raw.uncork();
   }
 
@@ -207,6 +213,7 @@ export class ClientSocket implements ChatSocket, Flushable {
       this.#cutOff();
       return false;
     }
+    this.#gate ??= gateOfCall();
     this.#cork();
     return true;
   }

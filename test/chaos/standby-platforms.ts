@@ -1,5 +1,6 @@
 /** Telegram and Slack for the proof of a standby: the servers of the tests, with a way of its own for each gateway. */
-import type { BotMessage, Platform, Sent } from '../../src/prove/people.ts';
+import type { BotMessage, Platform } from '../../src/prove/people.ts';
+import type { Sent } from '../../src/prove/talker.ts';
 import { SlackServer } from '../platforms/slack-server.ts';
 import { BOT } from '../platforms/slack-state.ts';
 import { TelegramServer } from '../platforms/telegram-server.ts';

@@ -2,7 +2,9 @@ import { connect, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket as OtherClient } from 'ws';
 import { GatewayError } from '../../src/base/errors.ts';
+import type { Adapter, SendRequest } from '../../src/gateway/adapter.ts';
 import type { ChatSocket, Frame } from '../../src/gateway/chat-sockets.ts';
+import { gated } from '../../src/gateway/send/send-gate.ts';
 import { everyBeat } from '../../src/server/limits.ts';
 import { listenApart } from '../support/ports.ts';
 import { ChatClient } from './chat-client.ts';
@@ -27,6 +29,25 @@ async function startHolding(limits: Parameters<typeof startServer>[0] = {}) {
 }
 
 describe('frames', () => {
+  it('do not leave at the end of a turn in which this gateway ceased to be the one that sends', async () => {
+    const { port, first } = await startHolding();
+    const client = await new ChatClient(port).open();
+    const socket = await first();
+    let why: GatewayError | undefined;
+    const send = async () => {
+      socket.sendText('{"type":"response"}');
+      return { messageId: '1' };
+    };
+    // The gate looks at names of methods only.
+    const adapter = gated({ send } as unknown as Adapter, () => why);
+    await adapter.send({} as SendRequest, AbortSignal.timeout(1_000));
+    await client.next('response');
+    void adapter.send({} as SendRequest, AbortSignal.timeout(1_000));
+    why = new GatewayError('leader_lost', 'another gateway leads the store now');
+    await client.gone();
+    expect(client.frames.filter(({ type }) => type === 'response')).toHaveLength(1);
+  });
+
   it('answers a ping frame with the time', async () => {
     const { port } = await startServer({ clock: () => 1234 });
     const client = await new ChatClient(port).open();

@@ -21,6 +21,11 @@ export function checkGate(): void {
   if (why !== undefined) throw new DeliveryError('unreachable', why.message);
 }
 
+/** For what leaves later than it was written, at the end of a turn for example: what to ask before it does. */
+export function gateOfCall(): Refusal | undefined {
+  return asked.getStore();
+}
+
 /**
  * An adapter that sends nothing while `refusal` has a reason: another gateway may be sending by then. What is refused
  * here has certainly not been sent and goes out later, or the other gateway sends it.
