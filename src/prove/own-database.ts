@@ -22,7 +22,7 @@ export async function ownDatabase(url: string): Promise<OwnDatabase> {
     link.close();
     if (error instanceof GatewayError) throw error;
     throw new GatewayError(
-      'store_unreachable',
+      'prove_database',
       `cannot make a database in ${placeOf(url)}: ${messageOf(error)}`,
       {
         hint: 'Check that PostgreSQL is running there. The user in --postgres needs the right to create databases: ALTER ROLE <user> CREATEDB.',
@@ -42,7 +42,7 @@ export async function ownDatabase(url: string): Promise<OwnDatabase> {
         );
         await link.query(`DROP DATABASE ${name}`, [], SLOW_MS);
       } catch (error) {
-        throw new GatewayError('store_unreachable', `cannot drop the database ${name}: ${messageOf(error)}`, {
+        throw new GatewayError('prove_database', `cannot drop the database ${name}: ${messageOf(error)}`, {
           hint: `Drop it in ${placeOf(url)}: DROP DATABASE ${name};`,
         });
       } finally {
