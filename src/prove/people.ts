@@ -23,11 +23,15 @@ export interface Platform {
   say(person: number, text: string): string;
   /** Oldest first. */
   said(): readonly BotMessage[];
+  /** Whether a gateway has confirmed the message; where every one is delivered until it is, absent. */
+  accepted?(id: string): boolean;
 }
 
 export interface PlatformLedger {
   readonly platform: string;
   readonly messages: number;
+  /** Never confirmed by a gateway, and not delivered any longer. */
+  readonly notAccepted: number;
   readonly answered: number;
   /** The bot has replied, to say what became of the message. */
   readonly reported: number;
@@ -40,7 +44,10 @@ export interface PlatformLedger {
 /** A bot writes to a chat about once a second. */
 const PEOPLE = 8;
 const PAUSE_MS = [200, 700] as const;
+const TOKEN = /token (\S+) end/u;
 const MARK = /may be a repeat/u;
+/** It quotes the message. What was said before, as a draft, is not said again by it. */
+const REPORT = /^I was restarted while working on this/u;
 
 export class People {
   readonly #platform: Platform;
@@ -69,25 +76,28 @@ export class People {
   ledger(): PlatformLedger {
     const said = this.#platform.said();
     const chats = Map.groupBy(said, ({ chat }) => chat);
-    const answers = Map.groupBy(said, ({ text }) => /token (\S+) end/u.exec(text)?.[1]);
+    const answers = Map.groupBy(said, ({ text }) => (REPORT.test(text) ? undefined : TOKEN.exec(text)?.[1]));
     const replied = new Set(said.map(({ repliesTo }) => repliesTo));
+    const reports = new Set(said.map(({ text }) => (REPORT.test(text) ? TOKEN.exec(text)?.[1] : undefined)));
     const missing: string[] = [];
     const unmarked: string[] = [];
-    let [answered, reported, marked] = [0, 0, 0];
+    let [answered, reported, marked, notAccepted] = [0, 0, 0, 0];
     for (const [token, id] of this.#sent) {
       const all = answers.get(token) ?? [];
       if (all.length > 0) answered += 1;
-      else if (replied.has(id)) reported += 1;
+      else if (replied.has(id) || reports.has(token)) reported += 1;
+      else if (this.#platform.accepted?.(id) === false) notAccepted += 1;
       else missing.push(`${token}: no outcome`);
       for (const again of all.slice(1)) {
         const chat = chats.get(again.chat) ?? [];
         if (MARK.test(chat[chat.indexOf(again) - 1]?.text ?? '')) marked += 1;
-        else unmarked.push(`${token}: answered again without a mark`);
+        else unmarked.push(`${token}: answered again without a mark: ${lastWords(chat, again)}`);
       }
     }
     return {
       platform: this.#platform.name,
       messages: this.#sent.size,
+      notAccepted,
       answered,
       reported,
       missing,
@@ -95,4 +105,10 @@ export class People {
       unmarkedRepeats: unmarked,
     };
   }
+}
+
+/** What a reader saw before. */
+function lastWords(chat: readonly BotMessage[], message: BotMessage): string {
+  const at = chat.indexOf(message);
+  return JSON.stringify(chat.slice(Math.max(0, at - 4), at + 1).map(({ text }) => text.slice(0, 100)));
 }

@@ -29,6 +29,8 @@ export interface Deadline {
 interface Entry {
   readonly token: string;
   readonly text: string;
+  /** When it was last refused: it was not taken, and is asked again. */
+  refusedAt?: number;
   outcomes: { kind: string; repeat: boolean }[];
 }
 
@@ -41,6 +43,7 @@ interface Line {
 
 /** A gateway that says nothing for so long may be frozen: another one is tried. What it says later counts, too. */
 const PATIENCE_MS = 6_000;
+const AGAIN_MS = 500;
 
 export class Talker {
   readonly entries = new Map<string, Entry>();
@@ -86,6 +89,8 @@ export class Talker {
     this.#read();
     this.#lines = this.#lines.filter(({ client }) => client.open);
     const port = this.#port();
+    // A gateway sends to every connection of a client: that is no repeat.
+    for (const former of this.#lines) if (former.port === port) former.client.close();
     const client = await ChatClient.connect(port, this.#identity);
     this.#identity ??= client.identity;
     const line = { client, port, seen: 0 };
@@ -96,6 +101,11 @@ export class Talker {
       this.#read();
       if (line.seen > heard || this.open.length === 0) [heard, heardAt] = [line.seen, performance.now()];
       if (performance.now() - heardAt > PATIENCE_MS) return;
+      for (const entry of this.open) {
+        if (entry.refusedAt === undefined || Date.now() - entry.refusedAt < AGAIN_MS) continue;
+        delete entry.refusedAt;
+        client.prompt(entry.token, entry.text);
+      }
       if (this.talking && this.open.length < 3) {
         const entry = this.#invent();
         client.prompt(entry.token, entry.text);
@@ -148,7 +158,7 @@ export class Talker {
       this.problems.push(`${entry.token}: got the answer of another prompt: ${text}`);
     const kind = frame.type === 'response' ? 'answered' : String(frame.data?.['code']);
     if (kind !== 'answered' && kind !== 'failed' && kind !== 'interrupted' && kind !== 'aborted') {
-      // Not taken (stopping, not ready yet): no outcome, the client asks again.
+      entry.refusedAt = at; // stopping, not ready yet, not stored: that is no outcome
       return;
     }
     const sent = this.#outcomes.get(port) ?? [];

@@ -68,12 +68,13 @@ export class TelegramPlatform implements Platform {
   }
 }
 
-/** Slack delivers an event four times at most; a gateway that stands still for half a minute gets the last one. */
+/** Slack delivers an event four times at most. */
 const REDELIVER_MS = 12_000;
 
 export class SlackPlatform implements Platform {
   readonly name = 'slack';
   readonly #server = new SlackServer();
+  readonly #events = new Map<string, string>();
   readonly #ways = new Ways();
 
   async start(gateways: number): Promise<void> {
@@ -97,7 +98,13 @@ export class SlackPlatform implements Platform {
   }
 
   say(person: number, text: string): string {
-    return this.#server.say({ user: `U0P${person}`, channel: `D0P${person}`, text }).ts;
+    const { ts, events } = this.#server.say({ user: `U0P${person}`, channel: `D0P${person}`, text });
+    this.#events.set(ts, String(events[0]?.['event_id']));
+    return ts;
+  }
+
+  accepted(id: string): boolean {
+    return this.#server.sockets.acknowledged(this.#events.get(id) ?? '');
   }
 
   said(): readonly BotMessage[] {

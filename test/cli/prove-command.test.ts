@@ -20,6 +20,7 @@ const CHATS: Ledger = {
 const PLATFORM = {
   platform: 'telegram',
   messages: 5,
+  notAccepted: 0,
   answered: 4,
   reported: 1,
   missing: [],

@@ -16,6 +16,7 @@ import { blocks, inlineCode, type Snippet, shellLines } from './snippets.ts';
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^pi-gateway-tui restore /, 'needs a gateway that is stopped: test/e2e/service.test.ts'],
   [/^pi-gateway-tui service /, 'changes the machine: test/cli/service.test.ts'],
+  [/^pi-gateway-tui prove /, 'takes minutes: test/e2e/standby.test.ts'],
   [
     /^npx pi-gateway-tui( --demo)?$/,
     'needs the registry; newcomer.test.ts runs the same program from a tarball',

@@ -4,9 +4,12 @@ import type { Database, Tx } from '../../store/database.ts';
 
 const MIN_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;
+/** Not `leader_lost`: another gateway continues with what is stored. */
+const PASSING: ReadonlySet<string> = new Set(['storage_full', 'storage_failed', 'storage_unreachable']);
 
 /**
- * Stores something that must not be lost: tries until the disk takes it (a full disk may be emptied any moment).
+ * Stores something that must not be lost: tries until the store takes it (a full disk may be emptied any moment, a
+ * database comes back).
  * Rejects when `signal` aborts, and with whatever `body` throws: that does not get better by itself.
  */
 export async function persist<T>(
@@ -19,7 +22,7 @@ export async function persist<T>(
     try {
       return await db.write(body);
     } catch (error) {
-      if (signal.aborted || !isRefusalOfDisk(error)) throw error;
+      if (signal.aborted || !mayPass(error)) throw error;
       log.error('the store does not take a change; trying again', {
         error: messageOf(error),
         retryInMs: waitMs,
@@ -37,6 +40,6 @@ export async function persist<T>(
   }
 }
 
-function isRefusalOfDisk(error: unknown): boolean {
-  return error instanceof GatewayError && (error.code === 'storage_full' || error.code === 'storage_failed');
+function mayPass(error: unknown): boolean {
+  return error instanceof GatewayError && PASSING.has(error.code);
 }

@@ -1,6 +1,15 @@
 import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { BEAT_MS, type LeaderRow, leaderClock, maySend, takeOver, type Watch, watched } from './lease.ts';
+import {
+  BEAT_MS,
+  type LeaderRow,
+  type Moment,
+  maySend,
+  moment,
+  takeOver,
+  type Watch,
+  watched,
+} from './lease.ts';
 import { isRefusal, type PgLink } from './link.ts';
 import { LOCK_KEY } from './tables.ts';
 
@@ -57,8 +66,7 @@ export class Election {
     const decision = takeOver(row, this.#watch, now, this.#self.holder);
     if (!decision.take) return undefined;
     if (!(await this.#lock(row, stored.backend))) return undefined;
-    const clock = leaderClock();
-    const askedMs = clock();
+    const asked = moment();
     const term = await this.#begin(row);
     if (term === undefined) return undefined;
     this.#log.info('leading the store', {
@@ -67,7 +75,7 @@ export class Election {
       ...(row.name === '' ? {} : { after: row.name }),
     });
     const files = filesAt(row.files, this.#self.holder);
-    return new Leadership({ link: this.#link, term, files, log: this.#log, clock, askedMs });
+    return new Leadership({ link: this.#link, term, files, log: this.#log, asked });
   }
 
   /**
@@ -132,9 +140,8 @@ interface LeadershipOptions {
   readonly term: number;
   readonly files: FilesAt;
   readonly log: Logger;
-  readonly clock: () => number;
   /** When the term was asked for. */
-  readonly askedMs: number;
+  readonly asked: Moment;
 }
 
 /** One term. Ends for good when another gateway has begun the next one. */
@@ -144,7 +151,7 @@ export class Leadership {
   readonly #options: LeadershipOptions;
   readonly #timer: NodeJS.Timeout;
   readonly #listeners: ((error: LeaderError) => void)[] = [];
-  #askedMs: number;
+  #asked: Moment;
   #generation: number;
   #beating = false;
   #released = false;
@@ -155,7 +162,7 @@ export class Leadership {
     this.#options = options;
     this.term = options.term;
     this.files = options.files;
-    this.#askedMs = options.askedMs;
+    this.#asked = options.asked;
     this.#generation = options.link.generation;
     this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
     this.#timer.unref();
@@ -175,7 +182,7 @@ export class Leadership {
   /** Why nothing may be sent at present; it may be allowed again later, unless the term is over. */
   get refusal(): GatewayError | undefined {
     if (this.#lost !== undefined) return this.#lost;
-    if (maySend(this.#askedMs, this.#options.clock())) return undefined;
+    if (maySend(this.#asked, moment())) return undefined;
     return unreachable();
   }
 
@@ -218,8 +225,8 @@ export class Leadership {
   async #beat(): Promise<void> {
     if (this.#beating || this.#released) return;
     this.#beating = true;
-    const { link, clock, log, term } = this.#options;
-    const asked = clock();
+    const { link, log, term } = this.#options;
+    const asked = moment();
     try {
       const { count } = await link.query(
         { name: 'beat', text: 'UPDATE pi_gateway_leader SET beat = beat + 1 WHERE term = $1' },
@@ -230,7 +237,7 @@ export class Leadership {
         if (!this.#released) this.lose();
         return;
       }
-      this.#askedMs = asked;
+      this.#asked = asked;
       if (this.#silent) log.info('the database answers again');
       this.#silent = false;
       if (this.#generation !== link.generation) await this.#lockAgain();

@@ -1,3 +1,5 @@
+import { uptime } from 'node:os';
+
 /**
  * Who may send, and who may take over. A leader proves with every beat that it is there, and may send for a while after
  * the moment at which it asked for one that was granted. A standby takes over when it has seen the same beat for longer
@@ -49,22 +51,28 @@ export function takeOver(row: LeaderRow, watch: Watch, nowMs: number, holder: st
   return waitMs <= 0 ? { take: true, reason: 'silent' } : { take: false, waitMs };
 }
 
-/** `askedMs`: when the last beat that was granted had been asked for. */
-export function maySend(askedMs: number, nowMs: number): boolean {
-  return nowMs - askedMs < LEASE_MS - MARGIN_MS;
+/** A look at every clock. Each may stand still or be set: only together they tell how much time has passed. */
+export interface Moment {
+  /** Stands still while the machine is suspended. */
+  readonly monotonicMs: number;
+  /** Is set by people and by time servers. */
+  readonly wallMs: number;
+  /** Since the machine was started, suspended time included; 0 where no such clock is known. */
+  readonly uptimeMs: number;
 }
 
-/** A clock that also runs while the process, or the whole machine, is suspended. Never goes back. */
-export function leaderClock(
-  monotonic: () => number = () => performance.now(),
-  wall: () => number = () => Date.now(),
-): () => number {
-  let last = 0;
-  let [lastMonotonic, lastWall] = [monotonic(), wall()];
-  return () => {
-    const [nowMonotonic, nowWall] = [monotonic(), wall()];
-    last += Math.max(0, nowMonotonic - lastMonotonic, nowWall - lastWall);
-    [lastMonotonic, lastWall] = [nowMonotonic, nowWall];
-    return last;
-  };
+export function moment(): Moment {
+  // Linux: /proc/uptime, the clock that neither stands still nor is set. Elsewhere it follows the wall clock.
+  const uptimeMs = process.platform === 'linux' ? uptime() * 1000 : 0;
+  return { monotonicMs: performance.now(), wallMs: Date.now(), uptimeMs };
+}
+
+/** As the clock has it that shows the most. */
+function elapsedMs(from: Moment, to: Moment): number {
+  return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs, to.uptimeMs - from.uptimeMs);
+}
+
+/** `asked`: when the last beat that was granted had been asked for. */
+export function maySend(asked: Moment, now: Moment): boolean {
+  return elapsedMs(asked, now) < LEASE_MS - MARGIN_MS;
 }
