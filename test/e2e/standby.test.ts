@@ -114,9 +114,7 @@ describe.skipIf(missing)(
     it('takes over from a leader that is frozen, which sends nothing when it goes on and ends with 75', async () => {
       mkdirSync(join(folders[0].path, 'gateway/adapters/whatsapp'), { recursive: true });
       writeFileSync(join(folders[0].path, 'gateway/adapters/whatsapp/session'), 'linked');
-      await expect
-        .poll(() => postgres.sql('SELECT path FROM pi_gateway_file'), { timeout: 5_000 })
-        .toContain('whatsapp');
+      await expect.poll(() => postgres.sql('SELECT path FROM pi_gateway_file')).toContain('whatsapp');
       // Frozen at once: its turn must not end before.
       const client = await ChatClient.connect(port, identity);
       client.prompt('p2', 'two [sleep 3000]');

@@ -68,13 +68,13 @@ describe('starting', () => {
     gateway.child.kill('SIGHUP');
     await vi.waitFor(
       () => expect(gateway.records.some(({ msg }) => msg === 'reloading config.json (SIGHUP)')).toBe(true),
-      5000,
+      15_000,
     );
     writeConfig(folder.path, { port: 'abc' });
     gateway.child.kill('SIGHUP');
     await vi.waitFor(
       () => expect(gateway.records.some(({ msg }) => /port: "abc" is invalid/.test(msg))).toBe(true),
-      5000,
+      15_000,
     );
     expect(gateway.child.exitCode).toBe(null);
     expect(await gateway.stop()).toBe(0);

@@ -89,7 +89,7 @@ describe.skipIf(missing)(
       await db.purge();
       const stop = new AbortController();
       const followed = standby.standBy(['rows'], stop.signal);
-      await expect.poll(() => standby.positions()['rows'], { timeout: 5_000 }).toBe(db.stats().seq);
+      await expect.poll(() => standby.positions()['rows']).toBe(db.stats().seq);
       stop.abort();
       expect(await followed).toBe(false);
       // The standby has read a snapshot and no row since: the next thing that it can see is another snapshot.
@@ -112,7 +112,7 @@ describe.skipIf(missing)(
         await link.query('SELECT 1');
       }
       const sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'impatient'";
-      await expect.poll(() => postgres.sql(sessions), { timeout: 5_000 }).toBe('1');
+      await expect.poll(() => postgres.sql(sessions)).toBe('1');
       link.close();
     });
 
