@@ -1,8 +1,9 @@
 /**
  * Builds when needed, runs every test, and ends with one line: "N passed, N failed[, N skipped]".
  * With arguments only what they name runs, and nothing is built unless a named test drives the built program.
- * Properties are tried a fifth of their count; `--full`: all of it; `--full=changed`: all of it in the directories of
- * `test/` that this branch changed, or whose part of `src/` it changed, and less the more they are (see `tries.ts`).
+ * Properties are tried a fifth of their count, and pi's versions are not crossed with both ways to run it. `--full`: all of
+ * it; `--full=changed`: all of it in the directories of `test/` that this branch changed, or whose part of `src/` it
+ * changed, and less the more they are (see `tries.ts`).
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
