@@ -191,7 +191,7 @@ export class RunningGateway {
   }
 
   /** An operator whose acts are audited as `actor`. */
-  operator(actor: Actor): LocalOperator {
+  readonly operator = (actor: Actor): LocalOperator => {
     const { gateway, config, folder, offline } = this.#parts;
     return new LocalOperator({
       gateway,
@@ -209,22 +209,16 @@ export class RunningGateway {
         void this.stop();
       },
     });
-  }
+  };
 
   readonly broadcast = (event: string, data: unknown): void => this.#parts.sockets.broadcast(event, data);
 
   /** Reads config.json again and follows it; what is wrong with it is logged and changes nothing. */
-  reload(): Promise<void> {
-    return this.#parts.config.look();
-  }
+  readonly reload = (): Promise<void> => this.#parts.config.look();
 
   /** Throws ConfigError when config.json, as it is now, would be refused at a start. */
-  checkRestart(): Promise<void> {
-    return this.#parts.config.access.checkStored();
-  }
+  readonly checkRestart = (): Promise<void> => this.#parts.config.access.checkStored();
 
   /** Why the gateway stopped by itself: another process has the data directory now. */
-  lost(): GatewayError | undefined {
-    return this.#parts.hold.lost;
-  }
+  readonly lost = (): GatewayError | undefined => this.#parts.hold.lost;
 }
