@@ -1,4 +1,5 @@
 import { defined } from '../../base/defined.ts';
+import { GatewayError } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Core } from '../core.ts';
 import type { AllowlistView, Platform, Sender } from '../model.ts';
@@ -126,7 +127,17 @@ export class AccessList {
     for (const userId of listed) events.emit({ type: 'allowlist-removed', platform, userId });
   }
 
+  /** Throws for an id that is not blocked: the person may be blocked under another one. */
   async unblock(platform: Platform, userId: string, actor: Actor): Promise<void> {
+    if (!this.#deps.people.wasBlocked(platform, { id: userId, name: '' }))
+      throw new GatewayError('not_blocked', `${platform} ${userId} is not blocked`, {
+        status: 404,
+        hint: 'List the blocked senders with: pi-gateway-tui blocked',
+      });
+    return this.lift(platform, userId, actor);
+  }
+
+  async lift(platform: Platform, userId: string, actor: Actor): Promise<void> {
     const { db, people, audit } = this.#deps;
     await db.write((tx) => {
       people.unblock(tx, platform, [userId]);

@@ -188,7 +188,7 @@ export class Access {
       await this.list.takeAway(platform, ids, actor, 'undo approve', reopen);
     } else {
       const blocked = state === 'blocked' ? idsOf(request) : [];
-      for (const id of blocked) await this.list.unblock(platform, id, actor);
+      for (const id of blocked) await this.list.lift(platform, id, actor);
       await this.#deps.db.write((tx) => {
         reopen(tx);
         if (state === 'denied') this.audit.add(tx, actor, 'undo deny', subject(platform, request.senderId));

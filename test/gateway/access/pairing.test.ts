@@ -349,7 +349,9 @@ describe('denying and blocking', () => {
     expect(told(ADA)).toHaveLength(1); // the code, from before
     expect(refusals()).toEqual([`${ADA} blocked`]);
     expect(await rig.operator.query('blocked', {})).toMatchObject([{ userId: ADA }]);
-    await rig.operator.run({ type: 'unblock', platform: 'telegram', userId: ADA });
+    const unblock = () => rig.operator.run({ type: 'unblock', platform: 'telegram', userId: ADA });
+    await unblock();
+    await expect(unblock()).rejects.toMatchObject({ code: 'not_blocked' });
     await write(ADA, 'hello???');
     expect(requests()).toHaveLength(1);
     expect(await audit()).toEqual([`unblock telegram ${ADA}`, `block telegram ${ADA}`]);
