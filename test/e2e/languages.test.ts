@@ -73,7 +73,7 @@ it('greets a new person in their language, keeps to it, and changes it when they
   await running.stop(0);
   await start();
   expect(await answer('/usage', UTE)).toMatch(/^Diese Sitzung: /);
-  expect(await answer('/language klingon', UTE)).toContain('„klingon“ spreche ich nicht.');
+  expect(await answer('/language klingon', UTE)).toContain('„klingon“ ist keine verfügbare Sprache.');
   expect(await answer('/language en', UTE)).toBe('From now on I write to you in English.');
   expect(await answer('/status', UTE)).toMatch(/^Session: hallo/);
   expect(await answer('/language 日本語', UTE)).toBe('これからは日本語で書きます。');
