@@ -64,8 +64,8 @@ export interface GatewayHandle {
   /** Clean stop; several calls are one. */
   stop(): Promise<void>;
   /**
-   * Resolves when it has stopped, whoever asked for it. "restart": an operator wants it back with its configuration
-   * read anew. `startGateway` sees to that by itself; whoever called `createGateway` makes the next one.
+   * Resolves when it has stopped, no matter who asked for it. "restart": an operator wants it back with its configuration
+   * read again. `startGateway` sees to that on its own; anyone who called `createGateway` makes the next one.
    */
   readonly stopped: Promise<'stop' | 'restart'>;
 }

@@ -61,7 +61,7 @@ export interface StartGatewayOptions {
   readonly port?: number | undefined;
   /** Address to listen on. Default: the configuration's, else "localhost". */
   readonly host?: string | undefined;
-  /** Messages are admitted, stored and pushed as events; nobody gets an automatic answer. Default false. */
+  /** Messages are admitted, stored and pushed as events; no one gets an automatic answer. Default false. */
   readonly noAgent?: boolean | undefined;
   /** Where everything is kept. Default: `PI_GATEWAY_HOME`, else `~/.0xkobold`. */
   readonly dataDir?: string | undefined;
@@ -111,7 +111,7 @@ export async function startGateway(options: StartGatewayOptions = {}): Promise<S
   return Object.defineProperty(status, 'gateway', { value: gateway, enumerable: false }) as StartedGateway;
 }
 
-/** Waits until the last one has let go of its folder and port. */
+/** Waits until the last one has let go of its directory and port. */
 function begin(options: StartGatewayOptions, after: GatewayHandle | undefined): Promise<GatewayHandle> {
   const starting: Promise<GatewayHandle> = Promise.resolve(after?.stopped)
     .then(() => createGateway(options))

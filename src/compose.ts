@@ -26,7 +26,7 @@ import { VERSION } from './version.ts';
 
 export type { ComposeOptions, RunningGateway } from './running-gateway.ts';
 
-/** Opens the folder, the stores and the port, and takes up what the last run left. Nothing is left open on failure. */
+/** Opens the directory, the stores and the port, and takes up what the last run left. Nothing is left open on failure. */
 export async function composeGateway(options: ComposeOptions = {}): Promise<RunningGateway> {
   const { offline = false, env = process.env, cwd = process.cwd() } = options;
   const around = { overrides: options, env, cwd };

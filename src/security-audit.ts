@@ -274,7 +274,7 @@ function below(path: string, depth: number): string[] {
   return [path, ...readdirSync(path).flatMap((name) => below(join(path, name), depth - 1))];
 }
 
-/** A lock that makes no sense is nobody's after this time. */
+/** A lock that makes no sense is no one's after this time. */
 const HALF_WRITTEN_MS = 2_500;
 
 function stale(folder: DataFolder): Finding[] {

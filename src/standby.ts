@@ -1,4 +1,4 @@
-/** A gateway that waits: follows the store of the one that leads, and answers its port until it leads itself. */
+/** A gateway that is waiting: follows the store of the one that leads, and answers its port until it leads itself. */
 import { systemClock } from './base/clock.ts';
 import { ConfigError } from './base/errors.ts';
 import type { ComposeOptions } from './compose.ts';
@@ -14,8 +14,8 @@ import { databaseName } from './store/postgres/pg-backing.ts';
 import { StoreHold, storeUrl } from './store-hold.ts';
 
 /**
- * Resolves with the store when this gateway leads it, at once where nobody else does; undefined when `signal` ends the
- * wait. Whoever gets the store has to release it. `waiting` is called when another gateway leads.
+ * Resolves with the store when this gateway leads it, at once where no one else does; undefined when `signal` ends the
+ * wait. Anyone who gets the store has to release it. `waiting` is called when another gateway leads.
  */
 export async function standBy(
   options: ComposeOptions,

@@ -66,7 +66,7 @@ export async function createPlatformAdapter<P extends LibraryPlatform>(
     Object.assign(resolved, { [key]: bare });
   }
   const proxySettings = { proxy: resolved.proxy, env };
-  // Whoever has no proxy loads nothing for it.
+  // Anyone who has no proxy loads nothing for it.
   const way = namesProxy(proxySettings)
     ? (await import('./kit/proxied.ts')).proxiedWay(proxySettings)
     : DIRECT;

@@ -28,7 +28,7 @@ export function createAutoAgent(options: AutoAgentOptions): Agent {
   const crashed = new Set<string>();
   const shared = piSdkParts({
     ...options,
-    // An update replaces the package while the gateway runs.
+    // An update replaces the package while the gateway is running.
     pi: (): PiPackage | undefined => piPackage(env) ?? found,
     crashed: (session) => {
       crashed.add(session);

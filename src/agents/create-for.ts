@@ -7,7 +7,7 @@ import type { Settings } from '../gateway/config/settings.ts';
 import type { DataFolder } from '../store/data-folder.ts';
 import { DATA_VARIABLE } from './approval/place.ts';
 
-/** The file of an extension for the agent: bundled beside this module, or its source. */
+/** The file of an extension for the agent: bundled next to this module, or its source. */
 function extensionFile(
   name: 'hosted-extension' | 'approvals-extension' | 'resume-extension' | 'spending-extension',
 ): string {

@@ -56,7 +56,7 @@ export async function within<T>(work: Promise<T>, ms: number, signal?: AbortSign
   try {
     return await Promise.race([work, pause(ms, end).then(() => undefined)]);
   } finally {
-    done.abort('over'); // without a reason Node makes an error with a stack, for nobody
+    done.abort('over'); // without a reason Node makes an error with a stack, for no one
   }
 }
 
@@ -68,7 +68,7 @@ export async function unlessAborted<T>(
 ): Promise<T> {
   if (signal.aborted) {
     promise.catch(() => {
-      // Nobody waits for it any more.
+      // No one waits for it anymore.
     });
     throw aborted();
   }

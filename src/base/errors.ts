@@ -29,7 +29,7 @@ export class ConfigError extends GatewayError {
   }
 }
 
-/** Another process holds the data folder: exit code 75. */
+/** Another process holds the data directory: exit code 75. */
 export class FolderLockedError extends GatewayError {
   override readonly name = 'FolderLockedError';
   readonly pid: number;

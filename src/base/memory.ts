@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** Resident memory from which on less of it is worth some processor time, and below which it is not any more. */
+/** Resident memory from which on less of it is worth some processor time, and below which it is not anymore. */
 const SPARE = { above: 150, below: 120 } as const;
 const LOOK_EVERY_MS = 5_000;
 

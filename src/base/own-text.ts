@@ -7,7 +7,7 @@ const COPIED_ANYWAY = 12;
  */
 export function ownText(text: string): string {
   if (text.length <= COPIED_ANYWAY) return text;
-  // One byte a character where that is enough; else UTF-16, which keeps every text as it is.
+  // One byte a character where that is enough; else UTF-16, which keeps every text unchanged.
   const encoding = /^[\0-\xff]*$/.test(text) ? 'latin1' : 'utf16le';
   return Buffer.from(text, encoding).toString(encoding);
 }

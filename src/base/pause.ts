@@ -1,7 +1,7 @@
 import { LONGEST_TIMER_MS } from './clock.ts';
 
 /**
- * Waits `ms` milliseconds, or for ever with `Infinity`. Resolves true when the time has passed and false when
+ * Waits `ms` milliseconds, or forever with `Infinity`. Resolves true when the time has passed and false when
  * `signal` fired first; never rejects and leaves neither timer nor listener behind.
  */
 export function pause(ms: number, signal: AbortSignal): Promise<boolean> {

@@ -100,6 +100,6 @@ function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
-    return ''; // ended meanwhile, or another user's
+    return ''; // ended in the meantime, or another user's
   }
 }

@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /**
- * Opens a file to read it, where an agent may have put anything in its place: a pipe would keep whoever opens it waiting
- * for ever, and is refused.
+ * Opens a file to read it, where an agent may have put anything in its place: a pipe would keep anyone who opens it waiting
+ * forever, and is refused.
  */
 export async function openRegular(path: string): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

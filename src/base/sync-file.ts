@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 const sync = promisify(fsync);
 const datasync = promisify(fdatasync);
 
-/** Makes a file, or the entries of a folder, durable. The file handles of Yarn's Plug'n'Play cannot. */
+/** Makes a file, or the entries of a directory, durable. The file handles of Yarn's Plug'n'Play cannot. */
 export function syncFile({ fd }: FileHandle): Promise<void> {
   return sync(fd);
 }

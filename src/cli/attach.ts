@@ -10,7 +10,7 @@ import { type Arguments, consoleOptions, UsageError } from './arguments.ts';
 import { consoleContexts, gatewayNamed, localToken } from './contexts.ts';
 import { findGateway } from './find-gateway.ts';
 
-/** The console for a gateway in another process. The token comes from the data folder or PI_GATEWAY_TOKEN. */
+/** The console for a gateway in another process. The token comes from the data directory or PI_GATEWAY_TOKEN. */
 export async function runAttach(args: Arguments): Promise<number> {
   if (process.stdout.isTTY !== true || process.stdin.isTTY !== true)
     throw new UsageError('attach needs an interactive terminal; use status, sessions, pair … in scripts.');

@@ -14,7 +14,7 @@ interface Identity {
   readonly clientKey: string;
 }
 
-/** Kept in the data folder, so that the same user stays the same person. */
+/** Kept in the data directory, so that the same user stays the same person. */
 function readIdentity(path: string): Identity | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
@@ -41,7 +41,7 @@ export interface ChatIo {
 }
 
 /**
- * The operator socket where there is one. At an address that somebody gave only the reader's `token` is sent, never the
+ * The operator socket where there is one. At an address that someone gave only the reader's `token` is sent, never the
  * operator's.
  */
 function openSocket(address: GatewayAddress, token: string | undefined): WebSocket {

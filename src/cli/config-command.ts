@@ -11,7 +11,7 @@ import { given } from './installation.ts';
 import * as print from './print.ts';
 
 export interface ConfigSurroundings {
-  /** The gateway that serves this folder; undefined when none runs: then the file alone is read and written. */
+  /** The gateway that serves this directory; undefined when none runs: then the file alone is read and written. */
   readonly operator: () => Promise<Operator | undefined>;
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   /** Of the terminal that the result is printed to. */
@@ -81,7 +81,7 @@ export async function runConfig(
   }
 }
 
-/** A key or value that cannot be is wrong usage; a file that no start takes is a configuration error all the same. */
+/** A key or value that cannot be is wrong usage; a file that no start takes is a configuration error anyway. */
 async function misuse(access: ConfigAccess, set: () => Promise<string>): Promise<string> {
   try {
     return await set();

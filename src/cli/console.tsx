@@ -43,7 +43,7 @@ export interface ConsoleOptions {
   readonly themes?: Readonly<Record<string, OwnTheme>>;
   /** Take the mouse; default false. */
   readonly mouse?: boolean;
-  /** Desktop notification when somebody asks to pair; default `off`. */
+  /** Desktop notification when someone asks to pair; default `off`. */
   readonly notifications?: 'off' | NotificationKind;
   /** Action id -> keys, separated by blanks: `{ "pairing.approve": "A" }`. */
   readonly keys?: Readonly<Record<string, string>>;
@@ -58,9 +58,9 @@ export interface ConsoleOptions {
   /** The name of the gateway that it opens with; default: `here`. */
   readonly name?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** Ring the bell when somebody asks to pair; default false. */
+  /** Ring the bell when someone asks to pair; default false. */
   readonly bell?: boolean;
-  /** Begins with the guided set-up: the data folder holds no configuration yet. */
+  /** Begins with the guided setup: the data directory holds no configuration yet. */
   readonly firstRun?: boolean;
   /** Leaves the console, as if the operator had quit (the gateway behind it has stopped). */
   readonly signal?: AbortSignal;
@@ -166,7 +166,7 @@ async function holdConsole(
       maxFps: 60,
       isScreenReaderEnabled: appearance.linear,
     });
-    // Nobody types a command before the first frame: the table of operations is not on its way.
+    // No one types a command before the first frame: the table of operations is not on its way.
     setImmediate(() => {
       import('./console-words.ts').then(
         ({ wordedForms }) => bindings.offer(wordedForms()),
@@ -312,7 +312,7 @@ function openSession(
         controller.toast(sentenceOf(error), 'bad');
       }
     });
-    // Nobody gets it: the chat must not wait for that.
+    // No one gets it: the chat must not wait for that.
     if (!given) controller.run({ type: 'session.handBack', id, lease: lease.lease });
   } catch (error) {
     controller.toast(sentenceOf(error), 'bad');

@@ -1,4 +1,4 @@
-/** `--demo`: simulated platforms and the scripted agent in a throw-away folder. No account, no key, no network. */
+/** `--demo`: simulated platforms and the scripted agent in a temporary directory. No account, no key, no network. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSimulatorAdapter } from '../adapters/simulator/index.ts';
@@ -8,10 +8,10 @@ import type { ComposeOptions } from '../compose.ts';
 import type { Agent, AgentInput } from '../gateway/agent/agent.ts';
 import { dataFolder } from '../store/data-folder.ts';
 
-/** Something waits for the operator now and then; nobody in the simulated chats decides. */
+/** Something waits for the operator now and then; no one in the simulated chats decides. */
 const DEMO_AGENT = { approvals: 'dangerous', questionMinutes: 2 } as const;
 
-/** Writes the demo's configuration (unless the folder has one) and returns what replaces the real parts. */
+/** Writes the demo's configuration (unless the directory has one) and returns what replaces the real parts. */
 export function demoOptions(base: ComposeOptions): ComposeOptions {
   const folder = dataFolder(base.dataDir, {});
   mkdirSync(join(folder.root, 'gateway'), { recursive: true, mode: 0o700 });

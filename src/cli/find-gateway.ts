@@ -62,7 +62,7 @@ function patienceMs(folder: DataFolder): number {
   return pid !== undefined && isRunning(pid) ? 15_000 : 1_500;
 }
 
-/** A socket file that a crash left behind accepts nobody. */
+/** A socket file that a crash left behind accepts no one. */
 function accepts({ path }: SocketPlace): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = connect(path);

@@ -5,7 +5,7 @@ import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { LeasedSession, Operator } from '../gateway/operator/operator.ts';
 
-/** Signals that ask this program to go: pi goes first, and the session is handed back. */
+/** Signals that ask this program to go: pi goes first, and the session is released. */
 const LEAVE: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP'];
 
 /** What `session.lend` answers, checked. */
@@ -36,7 +36,7 @@ export async function holdSession(
   let child: ChildProcess | undefined;
   const renew = (): void => {
     const pid = child?.pid;
-    // A link that is down comes back by itself; whether the lease is lost is said at the end.
+    // A link that is down comes back on its own; whether the lease is lost is said at the end.
     operator.run({ type: 'session.renew', id, lease, ...defined({ pid }) }).catch(() => undefined);
   };
   const timer = setInterval(renew, leaseMs / 4);

@@ -11,7 +11,7 @@ import { type ServiceManager, serviceManager } from './service/manager.ts';
 /** JSON lines for a log collector. A reader that went away must not take the gateway with it. */
 function jsonLog(level: string): LogSink {
   const destination = pino.destination({ fd: 1, sync: true });
-  destination.on('error', () => {}); // EPIPE: nobody reads any more
+  destination.on('error', () => {}); // EPIPE: no one reads anymore
   const logger = pino({ level, base: { pid: process.pid } }, destination);
   return (lineLevel, source, message, fields) => logger[lineLevel]({ source, ...fields }, message);
 }
@@ -23,7 +23,7 @@ interface HeadlessOptions extends ComposeOptions {
 
 /** Resolves with the exit code when the gateway has stopped for good. `asked`: it was started as a standby. */
 export async function runHeadless(options: HeadlessOptions, asked = false): Promise<number> {
-  // A terminal that closes sends SIGHUP: a gateway in the background stays, also while it starts or restarts.
+  // A terminal that closes sends SIGHUP: a gateway in the background stays, even while it starts or restarts.
   let running: RunningGateway | undefined;
   const manager = serviceManager(process.env, () => running?.log);
   const onHangup = (): void => {
@@ -91,7 +91,7 @@ async function runOnce(
     return then;
   } finally {
     unfollow?.();
-    // Whoever has the directory now has its own.
+    // Anyone who has the directory now has its own.
     if (running.lost() === undefined) removeRuntime(folder);
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);

@@ -129,7 +129,7 @@ async function sessionFor(
   }
 }
 
-/** The running gateway of the data folder, or its store when none runs. */
+/** The running gateway of the data directory, or its store when none runs. */
 export async function operatorSession(args: Arguments): Promise<OperatorSession> {
   const folder = dataFolder(args.dataDir, process.env);
   try {
@@ -150,7 +150,7 @@ function mayShareStore({ config }: DataFolder): boolean {
   try {
     return readFileSync(config, 'utf8').includes('"store"');
   } catch {
-    return true; // nobody can say
+    return true; // no one can say
   }
 }
 
@@ -166,7 +166,7 @@ async function openRemote(address: GatewayAddress, folder: DataFolder): Promise<
   return { operator, online: true, close: () => operator.close() };
 }
 
-/** The gateway that runs on this very folder: its configuration is the one that counts. */
+/** The gateway that runs on this very directory: its configuration is the one that counts. */
 async function servingOperator(folder: DataFolder): Promise<Operator | undefined> {
   const address = await gatewayOfFolder(folder);
   return address === undefined ? undefined : (await openRemote(address, folder)).operator;

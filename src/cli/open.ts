@@ -4,7 +4,7 @@ import { holdSession, leaseOf } from './handoff.ts';
 import { operatorSession } from './one-shot.ts';
 import { printNote } from './output.ts';
 
-/** Opens a chat's session in this terminal with pi; the gateway waits with it meanwhile. Resolves with pi's exit code. */
+/** Opens a chat's session in this terminal with pi; the gateway waits with it in the meantime. Resolves with pi's exit code. */
 export async function runOpen(args: Arguments): Promise<number> {
   const wanted = args.rest[0];
   if (wanted === undefined) throw new UsageError('usage: pi-gateway-tui open <session>');

@@ -28,7 +28,7 @@ export function printResult(text: string, json = false): void {
   process.stdout.write(`${printable(text, json)}\n`);
 }
 
-/** What is said beside the result: on stderr, in the name of the program. */
+/** What is said next to the result: on stderr, in the name of the program. */
 export function printNote(text: string): void {
   process.stderr.write(`pi-gateway-tui: ${printable(text)}\n`);
 }

@@ -345,7 +345,7 @@ export function task(view: TaskView): string {
   ].join('\n');
 }
 
-/** Every open question with all that would run: whoever approves it has to see it. */
+/** Every open question with all that would run: anyone who approves it has to see it. */
 export function questions(rows: readonly DialogView[]): string {
   if (rows.length === 0) return 'No open questions.';
   return rows

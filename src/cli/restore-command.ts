@@ -31,7 +31,7 @@ const nameOf = ({ platform, userId }: Person): string => `${platform} ${userId}`
 /** What the present data say, and the backup cannot know. */
 interface Since {
   readonly erased: readonly Person[];
-  /** Who has access; absent where that is not known, or nobody had any data here. */
+  /** Who has access; absent where that is not known, or no one had any data here. */
   readonly people?: readonly Person[];
   /** Why it is not known. */
   readonly unknown?: string;
@@ -66,7 +66,7 @@ export async function runRestore(
         shared = leaveSharedStore(stageOf(folder));
         regained = await settleStage(stageOf(folder), report.at, since);
       } catch (error) {
-        // The data are what is restored: a configuration that no start takes comes with them, and a person mends it.
+        // The data are what is restored: a configuration that no start takes comes with them, and a person fixes it.
         if (!(error instanceof ConfigError)) throw error;
         invalid = messageOf(error).replaceAll(stageOf(folder), folder.root);
         regained = await settleStage(

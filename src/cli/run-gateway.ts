@@ -47,7 +47,7 @@ async function headless(args: Arguments, options: ComposeOptions): Promise<numbe
   }
 }
 
-/** A demo without `--port` starts beside a real gateway: it takes a free port when the usual one is taken. */
+/** A demo without `--port` starts next to a real gateway: it takes a free port when the usual one is taken. */
 function demoPortTaken(args: Arguments, error: unknown): boolean {
   return (
     args.demo && args.port === undefined && error instanceof GatewayError && error.code === 'port_in_use'

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataFolder } from '../store/data-folder.ts';
 
-/** Where the gateway of a data folder answers; written when it is ready, removed at a clean stop. */
+/** Where the gateway of a data directory answers; written when it is ready, removed at a clean stop. */
 export interface Runtime {
   readonly pid: number;
   readonly port: number;
@@ -19,7 +19,7 @@ export function removeRuntime(folder: DataFolder): void {
   rmSync(fileOf(folder), { force: true });
 }
 
-/** What the file says; after a crash it may be out of date, so whoever reads it asks the port. */
+/** What the file says; after a crash it may be out of date, so anyone who reads it asks the port. */
 export function readRuntime(folder: DataFolder): Runtime | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(fileOf(folder), 'utf8'));

@@ -100,7 +100,7 @@ export class Screens<S extends OneScreen> {
     const waiting = link.kind === 'remote' ? link.waiting : undefined;
     if (waiting !== undefined) return { name, address, shown, state: 'waiting', waiting, ...none };
     if (!isLive({ name, operator }, Date.now())) return { name, address, shown, state: 'silent', ...none };
-    // Counted only where somebody looks: a snapshot of the gateway in this process is made anew each time.
+    // Counted only where someone looks: a snapshot of the gateway in this process is made again each time.
     const counts = this.#isListed() ? countsOf(operator) : none;
     return { name, address, shown, state: 'connected', ...counts };
   }

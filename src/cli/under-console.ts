@@ -44,7 +44,7 @@ export class StartingOperator implements Operator {
 
   constructor(facts: StartingFacts) {
     this.#snapshot = startingSnapshot(facts);
-    // Nobody may be waiting when the start fails; whoever waits is told.
+    // No one may be waiting when the start fails; anyone who is waiting is told.
     this.#next.promise.catch(() => {});
   }
 
@@ -275,7 +275,7 @@ async function otherGateways(
   return consoleContexts(folder);
 }
 
-/** Waits until the operator leaves or the gateway stops; a restart goes on with the next gateway. */
+/** Waits until the operator leaves or the gateway stops; a restart continues with the next gateway. */
 async function hold(
   first: RunningGateway,
   onScreen: Promise<ConsoleResult>,
@@ -304,7 +304,7 @@ function begin(gateway: RunningGateway): void {
   });
 }
 
-/** Another living gateway that holds the folder; it is looked at before anything is drawn. */
+/** Another living gateway that holds the directory; it is looked at before anything is drawn. */
 function holderOf(folder: DataFolder): FolderLockedError | undefined {
   try {
     FolderLock.acquire(folder.root).release();
@@ -319,7 +319,7 @@ function isPortTaken(error: unknown): error is GatewayError {
   return error instanceof GatewayError && error.code === 'port_in_use';
 }
 
-/** Another gateway is at work: say so, and show the console for that one. */
+/** Another gateway is working: say so, and show the console for that one. */
 async function attachInstead(args: Arguments, error: GatewayError): Promise<number> {
   const { findGateway } = await import('./find-gateway.ts');
   const address = await findGateway(args, dataFolder(args.dataDir, process.env));

@@ -13,7 +13,7 @@ export type Work = { readonly command: OperatorCommand; readonly words: Words } 
 export interface Misused {
   /** `adapter <platform> start|stop|restart|check`. */
   readonly usage: string;
-  /** A word that stands where a platform belongs. */
+  /** A word that is where a platform belongs. */
   readonly platform?: string;
 }
 

@@ -10,7 +10,7 @@ import { guardCall } from './guard-call.ts';
 // biome-ignore lint/style/noDefaultExport: pi loads an extension by its default export
 export default function approvalsExtension(pi: ExtensionAPI): void {
   pi.on('session_start', (_event, ctx) => {
-    // Nobody answers a session that waits for its first use: it must not wait for an answer.
+    // No one answers a session that is waiting for its first use: it must not wait for an answer.
     void ask(ctx, writeApproval({ type: 'hello' })).catch(() => undefined);
   });
   pi.on('tool_call', async (event, ctx) => {

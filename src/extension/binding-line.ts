@@ -15,7 +15,7 @@ const RETRY_MS = [250, 500, 1000, 2000] as const;
 const IDLE_MS = 50;
 /** Reports of one frame. */
 const BATCH = 200;
-/** Reports that nobody takes are kept up to here; then the oldest pieces of answers go. */
+/** Reports that no one takes are kept up to here; then the oldest pieces of answers go. */
 const KEPT = 20_000;
 
 type BindCommand = Extract<OperatorCommand, { type: 'bind.report' | 'bind.next' }>;
@@ -23,11 +23,11 @@ type BindCommand = Extract<OperatorCommand, { type: 'bind.report' | 'bind.next' 
 interface Numbered {
   readonly number: number;
   report: Report;
-  /** Told whether the gateway took it, and somebody waits for its run. */
+  /** Told whether the gateway took it, and someone waits for its run. */
   readonly settle?: (taken: boolean) => void;
 }
 
-/** What the next instance of the extension goes on with. */
+/** What the next instance of the extension continues with. */
 export interface LineState {
   readonly lease: string;
   number: number;
@@ -36,11 +36,11 @@ export interface LineState {
 
 export interface LineEvents {
   order(order: Order): void;
-  /** The gateway was started anew: it knows the binding, and not what is shown here. */
+  /** The gateway was started again: it knows the binding, and not what is shown here. */
   renewed(): void;
   /** The gateway cannot read this report, and never will: it is given up. */
   refused(report: Report, why: GatewayError): void;
-  /** The binding is over. */
+  /** The binding has ended. */
   over(): void;
 }
 
@@ -69,7 +69,7 @@ export class BindingLine {
     this.#add(report);
   }
 
-  /** Resolves when the gateway has it: false where nobody waits for that run any more, or the binding is over. */
+  /** Resolves when the gateway has it: false where no one waits for that run anymore, or the binding has ended. */
   confirm(report: Report): Promise<boolean> {
     return new Promise((resolve) => this.#add(report, resolve));
   }
@@ -96,7 +96,7 @@ export class BindingLine {
       return;
     }
     const last = this.#queue.at(-1);
-    // Pieces of an answer that wait for their turn travel together.
+    // Pieces of an answer that are waiting for their turn travel together.
     if (
       settle === undefined &&
       last !== undefined &&
@@ -172,7 +172,7 @@ export class BindingLine {
     }
   }
 
-  /** Tries until the gateway answers: with data, or that it cannot read this. Undefined: this is over. */
+  /** Tries until the gateway answers: with data, or that it cannot read this. Undefined: this has ended. */
   async #run(command: BindCommand): Promise<unknown> {
     for (let attempt = 0; !this.#ended; attempt += 1) {
       try {

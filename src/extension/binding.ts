@@ -34,7 +34,7 @@ export class Binding {
     const state = takeBinding();
     if (state === undefined) return;
     const bound = this.#start(state, ctx);
-    await bound.moved().catch(() => undefined); // the line says by itself that it is over
+    await bound.moved().catch(() => undefined); // the line says on its own that it has ended
   }
 
   /** Ties a chat to the session that is open in this terminal. Resolves with what to tell. */
@@ -78,7 +78,7 @@ export class Binding {
     return `${message.replace(/\.$/, '')}. What you write here and the answers are shown in the chat, until /gateway unbind ${platform} ${channelId}.`;
   }
 
-  /** The extension is loaded anew in this process. */
+  /** The extension is loaded again in this process. */
   async handOver(): Promise<void> {
     const bound = this.#bound;
     this.#bound = undefined;

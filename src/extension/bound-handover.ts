@@ -1,5 +1,5 @@
 /**
- * A binding outlives the instance of the extension: pi loads it anew with `/new`, `/resume`, `/fork` and `/reload`, and the
+ * A binding outlives the instance of the extension: pi loads it again with `/new`, `/resume`, `/fork` and `/reload`, and the
  * two share no variable.
  */
 import type { BoundState } from './bound-terminal.ts';

@@ -1,6 +1,6 @@
 /**
  * A chat that is bound to the pi in this terminal: its messages become user messages here, one at a time and never
- * beside a turn of the operator; answers go back to the chat, and so does what the operator and pi say to each other.
+ * next to a turn of the operator; answers go back to the chat, and so does what the operator and pi say to each other.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -31,7 +31,7 @@ const LOOK_MS = 500;
 const STATUS = 'gateway-chat';
 const TYPE = 'pi-gateway-tui';
 
-/** What the next instance of the extension goes on with: pi loads it anew with every session. */
+/** What the next instance of the extension continues with: pi loads it again with every session. */
 export interface BoundState extends LineState {
   readonly platform: string;
   readonly channelId: string;
@@ -45,7 +45,7 @@ interface Working {
   readonly events: RunEvents;
   /** Has the gateway agreed that the model is asked? */
   agreed: boolean;
-  /** Nobody waits for it any more: the answer is told like one of the terminal's own. */
+  /** No one waits for it anymore: the answer is told like one of the terminal's own. */
   orphan: boolean;
   text: string;
 }
@@ -120,7 +120,7 @@ export class BoundTerminal {
     await operator?.run({ type: 'bind.leave', lease: this.#state.lease });
   }
 
-  /** A message stands in the session now. */
+  /** A message is in the session now. */
   messageStarted(message: unknown): void {
     if (!isObject(message) || message['role'] !== 'user') return;
     const text = contentText(message['content']);
@@ -169,7 +169,7 @@ export class BoundTerminal {
     }
     this.#say(this.#own.text());
     this.#own = ownAnswer();
-    // pi is idle only after everybody was told that it is.
+    // pi is idle only after everyone was told that it is.
     setTimeout(() => this.#next(), 0);
   }
 
@@ -216,7 +216,7 @@ export class BoundTerminal {
     this.#sent = order;
     if (order.note !== undefined && order.note !== this.#noted) {
       this.#noted = order.note;
-      // Idle: it stands in the session at once, before the message.
+      // Idle: it is in the session at once, before the message.
       this.#pi.sendMessage({ customType: TYPE, content: order.note, display: false });
     }
     const images = (order.images ?? []).map(({ mimeType, dataBase64 }) => ({
@@ -261,7 +261,7 @@ export class BoundTerminal {
     this.#working = working;
   }
 
-  /** A gateway that was started anew has reported the message as cut off: its answer comes as one of the terminal. */
+  /** A gateway that was started again has reported the message as cut off: its answer comes as one of the terminal. */
   #renewed(): void {
     if (this.#working !== undefined) this.#working.orphan = true;
     this.#state.waiting.length = 0;
@@ -282,7 +282,7 @@ export class BoundTerminal {
     const ends = report.type === 'end' && report.end.status === 'failed';
     if ((report.type !== 'end' && report.type !== 'event') || ends) return;
     const working = this.#working?.order.run === report.run ? this.#working : undefined;
-    // The answer goes on, and comes as one of the terminal.
+    // The answer continues, and comes as one of the terminal.
     if (working !== undefined) working.orphan = true;
     this.#line.report({
       type: 'end',
@@ -305,7 +305,7 @@ export class BoundTerminal {
     this.#over();
   }
 
-  /** In the chat and here: whoever answers first. */
+  /** In the chat and here: the first to answer. */
   async #ask(
     { order: { run } }: Working,
     call: ToolCall,

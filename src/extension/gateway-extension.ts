@@ -1,7 +1,7 @@
 /**
  * What the pi extension registers: `/gateway …`, four tools, and a status line. Resources begin with the command, never
  * when it is loaded, and end with the session. Nothing here imports a value of pi: this chunk is loaded by Node itself,
- * which does not find pi beside an installed package.
+ * which does not find pi next to an installed package.
  */
 
 import { writeFile } from 'node:fs';
@@ -162,7 +162,7 @@ function required(value: string | undefined, name: string): string {
 
 const KEY = 'gateway';
 
-/** What pi's footer says about the gateway: the port, and how many people wait. Follows by itself. */
+/** What pi's footer says about the gateway: the port, and how many people wait. Follows on its own. */
 class StatusLine {
   #watched: Operator | undefined;
   #unsubscribe: () => void = () => {};
@@ -181,7 +181,7 @@ class StatusLine {
     this.#show(operator, ui);
   }
 
-  /** Ends the following; the line stays as it is. */
+  /** Ends the following; the line stays unchanged. */
   stop(): void {
     this.#unsubscribe();
     this.#unsubscribe = () => {};
@@ -248,15 +248,15 @@ export function registerGateway(pi: ExtensionAPI): void {
 
 const RPC_CHOICE_MS = 20_000;
 
-/** Choices are put where somebody can answer. */
+/** Choices are put where someone can answer. */
 function asking(ctx: ExtensionContext): Ask | undefined {
   if (!ctx.hasUI) return undefined;
-  // A program that shows no dialogs must not wait for ever.
+  // A program that shows no dialogs must not wait forever.
   const limit = ctx.mode === 'rpc' ? { timeout: RPC_CHOICE_MS } : {};
   return (title, options) => ctx.ui.select(title, [...options], limit);
 }
 
-/** `pi -p` has nobody to notify: what a command says is what it prints. pi sends console.log to stderr there. */
+/** `pi -p` has no one to notify: what a command says is what it prints. pi sends console.log to stderr there. */
 async function show(ctx: ExtensionContext, text: string, kind: 'info' | 'error'): Promise<void> {
   if (ctx.hasUI) ctx.ui.notify(text, kind);
   else if (kind === 'info' && ctx.mode === 'print') await printed(text);

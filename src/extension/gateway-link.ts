@@ -19,12 +19,12 @@ import {
 } from './start-choice.ts';
 
 /**
- * pi loads its extensions anew when the operator opens another session (`/new`, `/resume`, `/reload`): the old
+ * pi loads its extensions again when the operator opens another session (`/new`, `/resume`, `/reload`): the old
  * instance is told to shut down before the new one exists, and the two share no variable. People in chats must not
  * lose their gateway by that, so it waits here in between. The one value that outlives an instance.
  */
 const SHELF = Symbol.for('pi-gateway-tui.running');
-/** Nobody came for it: the extension was removed. */
+/** No one came for it: the extension was removed. */
 const SHELF_MS = 30_000;
 
 interface Shelved {
@@ -210,7 +210,7 @@ export class GatewayLink {
     });
   }
 
-  /** The extension is loaded anew in this process: the own gateway goes on and waits for the next instance. */
+  /** The extension is loaded again in this process: the own gateway continues and waits for the next instance. */
   handOver(): Promise<void> {
     return this.#next(async () => {
       if (this.#own !== undefined) leave(this.#own.running);
@@ -241,7 +241,7 @@ export class GatewayLink {
     void running.stopped.then((then) => {
       if (this.#own !== own) return;
       this.#own = undefined;
-      // Somebody else (the console, the API) wants it back: it lives here, so this is the place.
+      // Someone else (the console, the API) wants it back: it lives here, so this is the place.
       if (then === 'restart') this.#next(() => this.#compose(running.port)).catch(() => {}); // the next command tells
     });
   }

@@ -10,7 +10,7 @@ import type { ApprovalReply } from '../agents/approval/wire.ts';
 import type { ToolCall } from '../gateway/agent/question.ts';
 import { canonicalJson, freezeDeep, toolHash } from '../gateway/agent/tool-hash.ts';
 
-/** `ask` resolves with the answer; undefined: nobody answered. */
+/** `ask` resolves with the answer; undefined: no one answered. */
 export async function guardCall(
   pi: Pick<ExtensionAPI, 'getAllTools'>,
   event: ToolCallEvent,

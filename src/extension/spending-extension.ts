@@ -18,7 +18,7 @@ export default function spendingExtension(pi: ExtensionAPI): void {
     const mine = guardedSession(ask);
     if (!guardRuntime(runtime, () => mine)) return;
     session = mine;
-    // Nobody answers a session that waits for its first use: it must not wait for an answer.
+    // No one answers a session that is waiting for its first use: it must not wait for an answer.
     void ask(writeSpending({ type: 'hello' }), undefined).catch(() => undefined);
   });
   // The second line: a request that has come past the guard is stopped.

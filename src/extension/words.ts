@@ -20,7 +20,7 @@ interface Word {
   readonly example?: string;
 }
 
-/** What the extension does by itself, because the gateway may be its own or not run at all. */
+/** What the extension does on its own, because the gateway may be its own or not run at all. */
 const OWN: readonly Word[] = [
   { word: 'help', args: '[word]', help: 'list the commands, or show the usage of one' },
   { word: 'start', args: '[port]', help: 'start the gateway' },

@@ -37,7 +37,7 @@ export interface AdapterManagerDeps extends Core {
   readonly refusal: NonNullable<AdapterHost['refusal']>;
   readonly deleted: NonNullable<AdapterHost['deleted']>;
   readonly announce: (platform: Platform, announcement: Announcement) => Promise<void>;
-  /** The platform works again: what waits for it may go out. */
+  /** The platform works again: what is waiting for it may go out. */
   readonly onOnline: (platform: Platform) => void;
   readonly commands: AdapterHost['commands'];
   readonly menus: (platform: Platform) => Promise<readonly CommandMenu[]>;
@@ -46,7 +46,7 @@ export interface AdapterManagerDeps extends Core {
 interface Slot {
   /** The running adapter. */
   adapter: Adapter | undefined;
-  /** The last one made: formats also while stopped. A fresh one is started; a used one is made anew. */
+  /** The last one made: formats also while stopped. A new one is started; a used one is made again. */
   made: { readonly adapter: Adapter; used: boolean } | undefined;
   health: AdapterHealth;
   readonly errors: { at: number; text: string }[];
@@ -191,7 +191,7 @@ export class AdapterManager {
     });
   }
 
-  /** Works on the files of an adapter that is stopped meanwhile. `made` is undefined where it is not configured. */
+  /** Works on the files of an adapter that is stopped in the meantime. `made` is undefined where it is not configured. */
   whileStopped(
     platform: Platform,
     work: (made: Adapter | undefined, stateDir: string) => Promise<void>,

@@ -31,7 +31,7 @@ export interface Capabilities {
   readonly editIntervalMs: number;
   /** How often the typing indicator has to be refreshed; 0 where there is none. */
   readonly typingRefreshMs: number;
-  /** `!word` is accepted beside `/word` (Slack threads, Twitch). */
+  /** `!word` is accepted next to `/word` (Slack threads, Twitch). */
   readonly bangCommands: boolean;
   /** Sends with the same `idempotencyKey` are delivered once by the platform itself. */
   readonly idempotentSend: boolean;
@@ -41,7 +41,7 @@ export interface Capabilities {
 export interface Part {
   /** In the platform's markup. */
   readonly text: string;
-  /** The same without markup: sent once more when the platform refuses the markup. */
+  /** The same without markup: sent again when the platform refuses the markup. */
   readonly plain: string;
   readonly attachment?: { readonly path: string; readonly name: string; readonly mimeType: string };
   readonly buttons?: readonly { readonly label: string; readonly command: string }[];
@@ -54,9 +54,9 @@ export type OutboundKind =
   | 'outcome'
   /** The answer of a chat command. */
   | 'command'
-  /** A line that nobody asked for: reset notice, rate limit, restart. */
+  /** A line that no one asked for: reset notice, rate limit, restart. */
   | 'notice'
-  /** The pairing code for a stranger. Never stored: the code must not touch the disk. */
+  /** The pairing code for a new user. Never stored: the code must not touch the disk. */
   | 'pairing'
   | 'paired'
   | 'denied'
@@ -73,9 +73,9 @@ export interface OutboundMeta {
   readonly repeat?: boolean;
   /** When the turn began whose draft this replaces. */
   readonly draftAt?: number;
-  /** `code` is null while too many others have one: the operator sees the request all the same. */
+  /** `code` is null while too many others have one: the operator sees the request anyway. */
   readonly pairing?: { readonly code: string | null; readonly expiresInMs: number };
-  /** Its text is changed when what it asks is over: kept after the delivery. */
+  /** Its text is changed when what it asks has ended: kept after the delivery. */
   readonly amendable?: true;
   /** The reply is empty because its message was joined into a later one of the same turn. */
   readonly joinedTo?: string;
@@ -97,7 +97,7 @@ export interface SendReceipt {
   readonly messageId: string;
 }
 
-/** News of a platform that nobody asked for in a chat (a stream began). */
+/** News of a platform that no one asked for in a chat (a stream began). */
 export interface Announcement {
   /** Of the news on this platform; the same id again is not told again. */
   readonly id: string;
@@ -123,21 +123,21 @@ export interface CommandMenu {
 export interface AdapterHost {
   /**
    * Takes a message. Resolves when it is durable (or knowingly ignored): only then acknowledge to the platform.
-   * Rejects with a GatewayError (for instance `storage_full`) when it was NOT taken; the platform should redeliver.
+   * Rejects with a GatewayError (for example `storage_full`) when it was NOT taken; the platform should redeliver.
    */
   accept(message: InboundMessage): Promise<void>;
   /** The author deleted a message: one that still waits is dropped. Never rejects. */
   deleted?(chat: ChatRef, messageId: string): Promise<void>;
   /**
-   * The sentence for a sender who may not speak here; undefined for everybody else, new users included. For platforms that
-   * want a first reply before the message is taken. Counts towards no limit: the message is handed to `accept` all the same.
+   * The sentence for a sender who may not speak here; undefined for everyone else, new users included. For platforms that
+   * want a first reply before the message is taken. Counts towards no limit: the message is handed to `accept` anyway.
    */
   refusal?(message: InboundMessage): string | undefined;
   /** Report every change of health; cheap, may be called often. */
   health(health: AdapterHealth): void;
   readonly log: Logger;
   readonly clock: Clock;
-  /** A private folder (0700) for credentials and offsets; exists when `start` is called. */
+  /** A private directory (0700) for credentials and offsets; exists when `start` is called. */
   readonly stateDir: string;
   /** Chat commands for the platform's menu, in English. */
   readonly commands: readonly MenuCommand[];
@@ -154,7 +154,7 @@ export interface AdapterHost {
 
 /** A path of the gateway's HTTP server that a platform calls (webhooks). */
 export interface AdapterRoute {
-  /** Begins with a slash, for instance `/webhooks/telegram`. */
+  /** Begins with a slash, for example `/webhooks/telegram`. */
   readonly path: string;
   /** Never rejects; the adapter itself checks who is calling. Answers once what it took is durable. */
   handle(request: Request): Promise<Response>;
@@ -166,15 +166,15 @@ export interface Adapter {
   /** Known from the settings alone, the same before and after `start`. */
   readonly routes?: readonly AdapterRoute[];
   /**
-   * Begins supervision and returns soon; connecting goes on behind it, for ever, with capped jittered back-off.
-   * Errors that no retry can mend park the adapter (health `parked` with `nextStep`) instead of throwing.
+   * Begins supervision and returns soon; connecting goes on behind it, forever, with capped jittered back-off.
+   * Errors that no retry can fix park the adapter (health `parked` with `nextStep`) instead of throwing.
    */
   start(host: AdapterHost): Promise<void>;
-  /** Ends every timer and socket, also while offline. Bounded (5 s); idempotent. */
+  /** Ends every timer and socket, even while offline. Bounded (5 s); idempotent. */
   stop(): Promise<void>;
   /** Pure: Markdown to parts that each fit the platform. Never empty for non-empty text. */
   format(markdown: string): readonly Part[];
-  /** Resolves with proof of delivery, rejects with a DeliveryError. Never retries by itself. */
+  /** Resolves with proof of delivery, rejects with a DeliveryError. Never retries on its own. */
   send(request: SendRequest, signal: AbortSignal): Promise<SendReceipt>;
   edit?(chat: ChatRef, messageId: string, part: Part, signal: AbortSignal): Promise<void>;
   delete?(chat: ChatRef, messageId: string, signal: AbortSignal): Promise<void>;
@@ -188,11 +188,11 @@ export interface Adapter {
   fetchAttachment?(attachment: Attachment, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
   /**
    * Live check of the settings: who the bot is and what is missing. Also before `start`; leaves nothing behind.
-   * `stateDir` is the private folder, which may not exist yet: it is only read.
+   * `stateDir` is the private directory, which may not exist yet: it is only read.
    */
   check?(signal: AbortSignal, stateDir?: string): Promise<AdapterCheck>;
   /**
-   * Takes what is kept about a person out of the private folder; called while the adapter is stopped. Only for files that
+   * Takes what is kept about a person out of the private directory; called while the adapter is stopped. Only for files that
    * are not JSON: entries of those are taken out without it.
    */
   forget?(

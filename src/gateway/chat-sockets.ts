@@ -1,5 +1,5 @@
 /**
- * Port between the server and whoever speaks the chat protocol over its sockets. The server owns bytes, limits and
+ * Port between the server and anyone who speaks the chat protocol over its sockets. The server owns bytes, limits and
  * liveness; the acceptor owns the meaning of frames and knows no socket library.
  */
 
@@ -34,7 +34,7 @@ export interface ChatSocket {
    */
   sendProven(json: string): Promise<void> | undefined;
   onFrame(listener: FrameListener): void;
-  /** Called once, also when the socket has already closed. */
+  /** Called once, even when the socket has already closed. */
   onClose(listener: () => void): void;
   /** Says goodbye; a peer that does not answer is dropped after a moment. */
   close(code: number, reason: string): void;

@@ -28,7 +28,7 @@ export interface GatewayDeps {
   readonly settings: Settings;
   readonly folder: DataFolder;
   readonly stores: Stores;
-  /** Undefined: nobody gets an automatic answer. */
+  /** Undefined: no one gets an automatic answer. */
   readonly agent: Agent | undefined;
   /** With candidate settings: made only to check them. */
   readonly createAdapter: (platform: Platform, candidate?: CandidateSettings) => Promise<Adapter>;
@@ -50,7 +50,7 @@ export interface GatewayDeps {
   readonly taskChanged?: (chat: ChatRef, task: TaskView) => void;
 }
 
-/** Stores what must not be lost: tries until the disk takes it, or nobody waits for it any more. */
+/** Stores what must not be lost: tries until the disk takes it, or no one waits for it anymore. */
 type Persist = <T>(body: (tx: Tx) => T) => Promise<T>;
 
 export interface Core
@@ -89,7 +89,7 @@ export interface Cores {
   of(store: keyof Stores, name: string): Core;
 }
 
-/** `stopping`: nobody waits for the store any more. */
+/** `stopping`: no one waits for the store anymore. */
 export function createCores(
   deps: GatewayDeps,
   stopping: AbortSignal,

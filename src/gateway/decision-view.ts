@@ -1,6 +1,6 @@
 import type { Platform } from './chat.ts';
 
-/** Why a message was not taken. `code` is stable, `reason` is a sentence. */
+/** Why a message was not accepted. `code` is stable, `reason` is a sentence. */
 export interface RefusalView {
   readonly id: string;
   readonly at: number;
@@ -25,7 +25,7 @@ export interface DecisionView {
     | 'dropped'
     | 'reset'
     | 'retried'
-    /** Not done by itself any more: whoever wrote it may ask for it again. */
+    /** Not done on its own anymore: anyone who wrote it may ask for it again. */
     | 'offered'
     | 'interrupted'
     /** A turn or task that was cut off continues. */
@@ -34,7 +34,7 @@ export interface DecisionView {
     | 'timed_out'
     | 'failed'
     | 'abandoned'
-    /** Waits or runs for longer than it should: somebody should look. */
+    /** Waits or runs for longer than it should: someone should look. */
     | 'stuck';
   readonly code: string;
   readonly reason: string;

@@ -6,7 +6,7 @@ import { Repeats } from './repeats.ts';
 
 export const DECISIONS_KEPT = 200;
 
-/** What was decided about something that somebody else may ask about later. */
+/** What was decided about something that someone else may ask about later. */
 export type Decision = Omit<DecisionView, 'at'>;
 
 /** Told about every refused, dropped, reset, retried, offered or abandoned thing. Never throws. */
@@ -18,7 +18,7 @@ export interface DecisionTraceDeps {
   readonly show: (decision: DecisionView) => void;
 }
 
-/** The last decisions with their reasons: in the log as they happen, and kept for whoever asks. */
+/** The last decisions with their reasons: in the log as they happen, and kept for anyone who asks. */
 export class DecisionTrace {
   readonly #deps: DecisionTraceDeps;
   readonly #kept: DecisionView[] = [];

@@ -114,7 +114,7 @@ export type GatewayEvent =
   | { readonly type: 'transcript'; readonly sessionId: string; readonly entry: TranscriptEntry }
   /** The operator should know: it goes to owners and other ways (docs/notices.md). Any part may emit one. */
   | { readonly type: 'notice'; readonly notice: Notice }
-  /** What a notice was about is over. */
+  /** What a notice was about has ended. */
   | { readonly type: 'notice-over'; readonly key: string; readonly how: ChatText }
   | { readonly type: 'log'; readonly line: LogLine };
 

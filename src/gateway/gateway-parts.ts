@@ -49,7 +49,7 @@ import { Usage } from './usage.ts';
 
 export type GatewayParts = ReturnType<typeof createParts>;
 
-/** `stopping`: nobody waits for the store any more. */
+/** `stopping`: no one waits for the store anymore. */
 export function createParts(
   deps: GatewayDeps,
   stopping: AbortSignal,
@@ -64,7 +64,7 @@ export function createParts(
   });
   const core = cores.of('sessions', 'sessions');
   const { adapter: adapterOf, egress } = core;
-  // In a pool each host has its own cap: a turn that waits for a slow host must not hold up the others.
+  // In a pool each host has its own cap: a turn that is waiting for a slow host must not hold up the others.
   const slots = new TurnSlots(
     settings.agent.hosts.length > 0 ? Number.POSITIVE_INFINITY : settings.agent.maxConcurrent,
   );

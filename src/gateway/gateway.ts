@@ -23,10 +23,10 @@ import type { OutboundRow } from './send/outbound-row.ts';
 import type { Target } from './send/target.ts';
 
 const REFUSALS_KEPT = 200;
-/** Longest time that commands and messages under way get to end when the gateway stops. */
+/** Longest time that commands and messages in progress get to end when the gateway stops. */
 const SETTLE_MS = 5000;
 
-/** The core: owns the way of a message from end to end. Sockets, flags and screens are somebody else's. */
+/** The core: owns the way of a message from end to end. Sockets, flags and screens are someone else's. */
 export class Gateway {
   readonly deps: GatewayDeps;
   readonly adapters: GatewayParts['adapters'];
@@ -52,7 +52,7 @@ export class Gateway {
   readonly #refusals: RefusalView[] = [];
   /** The same refusal of one sender is shown once a minute with its count. */
   readonly #refusing = new Repeats<RefusalView>((refusal, count) => this.#showRefused(refusal, count));
-  /** Nobody waits for the store any more. */
+  /** No one waits for the store anymore. */
   readonly #stopping = new AbortController();
   #state: GatewayView['state'] = 'stopped';
   #startedAt = 0;
@@ -143,7 +143,7 @@ export class Gateway {
     this.access.load();
   }
 
-  /** Loads the store and takes no messages: for one-shot commands while no gateway runs. */
+  /** Loads the store and takes no messages: for one-shot commands while no gateway is running. */
   async open(): Promise<void> {
     await this.#load();
     this.tasks.load();
@@ -202,7 +202,7 @@ export class Gateway {
     this.#state = 'running';
   }
 
-  /** What a gateway that was killed did not hear of any more. */
+  /** What a gateway that was killed did not hear of anymore. */
   async #reportedUse(session: string, calls: readonly string[]): Promise<ReadonlyMap<string, ModelUse>> {
     const { agent } = this.deps;
     return (await agent?.reported?.(this.#parts.sessionFileOf(session), calls)) ?? new Map();
@@ -232,7 +232,7 @@ export class Gateway {
       agent === undefined
         ? { ok: true, detail: 'no agent: messages are kept for a program to answer' }
         : await agent.check(signal);
-    // One that starts slowly may fail the check and answer meanwhile: the answer is the better proof.
+    // One that starts slowly may fail the check and answer in the meantime: the answer is the better proof.
     this.#agentCheck = checked.ok || agent === undefined || !this.#answered ? checked : answers(agent);
     if (!this.#agentCheck.ok)
       this.deps.logs.logger('agent').warn(this.#agentCheck.detail, { next: this.#agentCheck.hint ?? '' });

@@ -1,5 +1,5 @@
 /**
- * Lines of JSON in a file that is started anew when it is full; a few older ones are kept. For the log, and for what
+ * Lines of JSON in a file that is started again when it is full; a few older ones are kept. For the log, and for what
  * rejected senders wrote. Only its owner can read it. A line that cannot be written is lost: a full disk must not stop
  * the gateway because of its log.
  */
@@ -41,7 +41,7 @@ interface Timed {
 }
 
 const WRITE_MS = 250;
-/** Lines that wait for the disk. */
+/** Lines that are waiting for the disk. */
 const WAITING = 5_000;
 
 /** The log: 25 MB at most. What rejected senders wrote: 2 MB, and 7 days. */
@@ -81,7 +81,7 @@ export class LineFile<Line extends Timed> {
       if (existsSync(options.path)) chmodSync(options.path, 0o600);
       this.#size = statSync(options.path, { throwIfNoEntry: false })?.size ?? 0;
     } catch {
-      // Nothing can be kept here; what is written is shown all the same.
+      // Nothing can be kept here; what is written is shown anyway.
     }
   }
 
@@ -137,7 +137,7 @@ export class LineFile<Line extends Timed> {
     }
   }
 
-  /** Takes lines out, or changes them; resolves with how many. Nothing is written meanwhile. */
+  /** Takes lines out, or changes them; resolves with how many. Nothing is written in the meantime. */
   async edit(change: (line: string) => string | undefined): Promise<number> {
     await this.#written();
     let edited = 0;
@@ -145,12 +145,12 @@ export class LineFile<Line extends Timed> {
       for (let n = 0; n < this.#options.files; n += 1) edited += await editLines(this.#pathOf(n), change);
       this.#size = statSync(this.#options.path, { throwIfNoEntry: false })?.size ?? 0;
     });
-    this.#writing = work.catch(() => {}); // told to whoever asked
+    this.#writing = work.catch(() => {}); // told to the one who asked
     await work;
     return edited;
   }
 
-  /** Writes what waits. Nothing is written afterwards. */
+  /** Writes what is waiting. Nothing is written afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);

@@ -58,7 +58,7 @@ export class Maintenance {
 
   start(): void {
     this.#timer = setInterval(() => {
-      // A sweep that the disk holds up is not overtaken by the next one.
+      // A sweep that the disk delays is not overtaken by the next one.
       this.#running ??= this.sweep(this.#deps.clock())
         .catch((error: unknown) =>
           this.#deps.log.warn('the sweep failed; it runs again in a minute', { error: messageOf(error) }),
@@ -77,7 +77,7 @@ export class Maintenance {
   async sweep(now: number): Promise<void> {
     const { conversations, outbox, tasks, schedules, audit } = this.#deps;
     this.#deps.heard.sweep(now);
-    this.#deps.backups.daily(now); // takes its time beside the sweep
+    this.#deps.backups.daily(now); // takes its time next to the sweep
     await conversations.sweep(now);
     outbox.sweep();
     const kept = this.#deps.settings.retention;
@@ -192,7 +192,7 @@ export class Maintenance {
     );
   }
 
-  /** The session is forgotten already: a folder that cannot be removed is only untidy. */
+  /** The session is forgotten already: a directory that cannot be removed is only untidy. */
   async #removeFiles(sessionId: string): Promise<void> {
     await rm(join(this.#deps.folder.files, sessionId), { recursive: true, force: true }).catch(
       (error: unknown) =>
@@ -203,7 +203,7 @@ export class Maintenance {
     );
   }
 
-  /** Of a session that is forgotten, unless another one goes on with the same file. */
+  /** Of a session that is forgotten, unless another one continues with the same file. */
   async #removeSessionFile(sessionId: string): Promise<void> {
     const { folder, stores, log } = this.#deps;
     const path = sessionFileFor(folder.agentSessions, sessionId);
@@ -218,7 +218,7 @@ export class Maintenance {
       );
   }
 
-  /** Each file lies in a directory of its own below that of its session or task. */
+  /** Each file is in a directory of its own below that of its session or task. */
   async #forgetFiles(now: number, before: number): Promise<void> {
     if (now - this.#filesLooked < FILES_EVERY_MS) return;
     this.#filesLooked = now;

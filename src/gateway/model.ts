@@ -12,7 +12,7 @@ export * from './work-view.ts';
 export interface Sender {
   /** The platform's stable id; never a name. */
   readonly id: string;
-  /** Other stable ids of the same person (WhatsApp: phone JID beside LID). */
+  /** Other stable ids of the same person (WhatsApp: phone JID next to LID). */
   readonly aliases?: readonly string[];
   readonly name: string;
   /** The platform knows no name: the one here is made up, and no better one gives way to it. */
@@ -27,7 +27,7 @@ export interface Attachment {
   readonly name: string;
   readonly mimeType: string;
   readonly sizeBytes?: number;
-  /** Opaque to the core: the adapter fetches the bytes from it, also after a restart. */
+  /** Opaque to the core: the adapter fetches the bytes from it, even after a restart. */
   readonly ref: string;
 }
 
@@ -48,7 +48,7 @@ export interface ReferredMessage {
 export interface InboundMessage {
   /** Identity of the platform's update on this account; the same update delivered again has the same key. */
   readonly dedupeKey: string;
-  /** Further identities of the same message (for instance chat + message id beside the update id). */
+  /** Further identities of the same message (for example chat + message id next to the update id). */
   readonly alsoKnownAs?: readonly string[];
   readonly chat: ChatRef;
   readonly chatKind: ChatKind;
@@ -79,7 +79,7 @@ export interface InboundMessage {
   readonly voice?: boolean;
   /**
    * What the message contains that cannot be read, as a noun phrase ("a story", "a game"). With no text and no
-   * attachment beside it, a direct message is answered with one sentence that names it.
+   * attachment next to it, a direct message is answered with one sentence that names it.
    */
   readonly unreadable?: string;
   /**
@@ -124,10 +124,10 @@ export type AdapterState =
   | 'starting'
   | 'connected'
   | 'reconnecting'
-  /** Needs the operator: no retry can mend it. `nextStep` says what to do. */
+  /** Needs the operator: no retry can fix it. `nextStep` says what to do. */
   | 'parked';
 
-/** Health as three facts: transport, ingress, authorisation. */
+/** Health as three facts: transport, ingress, authorization. */
 export interface AdapterHealth {
   readonly state: AdapterState;
   /** One phrase for the row: "@mybot", "reconnecting, try 3", "token revoked". */
@@ -148,7 +148,7 @@ export interface AdapterView extends AdapterHealth {
   readonly lastErrors: readonly { readonly at: number; readonly text: string }[];
   readonly received: number;
   readonly sent: number;
-  /** Safety badge: this platform lets everybody in. */
+  /** Safety badge: this platform lets everyone in. */
   readonly open: boolean;
 }
 
@@ -170,7 +170,7 @@ export interface UsageTotal {
   /** Everything that was read, cached or not. */
   readonly inputTokens: number;
   readonly outputTokens: number;
-  /** As the agent reckons it from the provider's prices; 0 for models without a price. */
+  /** As the agent calculates it from the provider's prices; 0 for models without a price. */
   readonly costUsd: number;
 }
 
@@ -188,8 +188,8 @@ export interface UsageRow extends UsageTotal {
 export interface PairingView {
   readonly id: string;
   /**
-   * Absent: somebody asked and got a code. `queued`: somebody asked and got none, because too many wait. `generated`: a
-   * code that the operator made for this person. `invitation`: a code for whoever sends it (no platform, no person).
+   * Absent: someone asked and got a code. `queued`: someone asked and got none, because too many wait. `generated`: a
+   * code that the operator made for this person. `invitation`: a code for anyone who sends it (no platform, no person).
    */
   readonly kind?: 'queued' | 'generated' | 'invitation';
   readonly platform: Platform | 'any';
@@ -227,7 +227,7 @@ export interface DialogView {
     readonly group: string;
   };
   readonly sessionId: string;
-  /** Absent for a question that nobody in a chat is asked. */
+  /** Absent for a question that no one in a chat is asked. */
   readonly chat?: ChatRef;
   /** Who may answer in the chat; absent when only the operator may. */
   readonly requesterId?: string;
@@ -243,7 +243,7 @@ export type DialogOutcome =
   | 'answered'
   | 'cancelled'
   | 'timed_out'
-  /** The agent does not wait any more: its turn ended, or it is gone. */
+  /** The agent does not wait anymore: its turn ended, or it is gone. */
   | 'withdrawn';
 
 export interface AllowlistView {
@@ -279,7 +279,7 @@ export type { MessageMark, TranscriptEntry } from './sessions/transcript-entry.t
 /** One host of a pool of agents. */
 export interface AgentHostView {
   readonly name: string;
-  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again all the same. */
+  /** `retrying`: failed a moment ago. `parked`: needs the operator; it is looked at again anyway. */
   readonly state: 'up' | 'retrying' | 'parked';
   /** Turns at work there. */
   readonly running: number;

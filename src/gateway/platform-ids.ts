@@ -1,6 +1,6 @@
 /**
  * What the ids of each platform look like. Access is decided by comparing ids: an entry that has another shape matches
- * nobody, in silence, so it is refused wherever an operator can write one.
+ * no one, in silence, so it is refused wherever an operator can write one.
  */
 import type { Platform } from './chat.ts';
 

@@ -43,7 +43,7 @@ export function rememberOutcome(tx: Tx, chat: ChatRef, meta: OutboundMeta, rowId
   ]);
 }
 
-/** Undefined: nothing is known of this id any more. */
+/** Undefined: nothing is known of this id anymore. */
 export function findPrompt(
   db: Pick<Database, 'get'>,
   { chat, promptId, text }: InboundMessage,

@@ -11,7 +11,7 @@ import type { SessionRecord, Sessions } from './sessions/sessions.ts';
 import type { Conversations } from './turns/conversations.ts';
 import { takeUp } from './turns/take-up.ts';
 
-/** Waiting messages younger than this run by themselves after a restart; older ones are offered. */
+/** Waiting messages younger than this run on their own after a restart; older ones are offered. */
 const RESUME_WITHIN_MS = 10 * 60_000;
 
 export interface RecoveryDeps extends Core {
@@ -20,7 +20,7 @@ export interface RecoveryDeps extends Core {
   readonly sessions: Sessions;
   readonly conversations: Conversations;
   readonly access: Access;
-  /** Numbers of the questions of a session that nobody waits for any more. */
+  /** Numbers of the questions of a session that no one waits for anymore. */
   readonly lostQuestions: (sessionId: string) => readonly number[];
   readonly release: (request: PairingRequest) => Promise<void>;
   readonly reject: (request: PairingRequest, tell: boolean) => Promise<void>;
@@ -29,7 +29,7 @@ export interface RecoveryDeps extends Core {
 
 /**
  * After a stop or a crash everything accepted is queued again, continued, reported as interrupted, or offered. A
- * turn that may have reached the model is never repeated from its beginning by itself. Safe to repeat when it is itself cut off.
+ * turn that may have reached the model is never repeated from its beginning on its own. Safe to repeat when it is itself cut off.
  */
 export async function recoverInbox(
   deps: RecoveryDeps,
@@ -182,7 +182,7 @@ function reportParts(deps: RecoveryDeps, { chat, sender }: InboundMessage, text:
   return parts.map((part, i) => (i === parts.length - 1 ? { ...part, buttons } : part));
 }
 
-/** A held message goes with its request: still waiting, approved meanwhile, or gone; without one it gets one. */
+/** A held message goes with its request: still waiting, approved in the meantime, or gone; without one it gets one. */
 async function recoverHeld(deps: RecoveryDeps, item: InboxItem): Promise<void> {
   const { requests } = deps.access;
   if (requests.pendingFor(item.id) !== undefined) return;

@@ -69,7 +69,7 @@ export class Usage {
       : this.#total('platform = ? AND sender_id = ?', [platform, senderId]);
   }
 
-  /** Of everybody. */
+  /** Of everyone. */
   total(today: boolean): UsageTotal {
     return today ? this.#total('day = ?', [dayOf(this.#core.clock())]) : this.#total('1 = 1', []);
   }
@@ -88,7 +88,7 @@ export class Usage {
       }));
   }
 
-  /** Folds the sessions of one day before `before` into one row for each sender: nobody asks for them any more. */
+  /** Folds the sessions of one day before `before` into one row for each sender: no one asks for them anymore. */
   async fold(before: number): Promise<void> {
     const oldest = this.#core.db.get("SELECT MIN(day) AS day FROM usage WHERE day < ? AND session_id <> ''", [
       dayOf(before),

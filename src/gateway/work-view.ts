@@ -20,13 +20,13 @@ export interface TaskView {
   readonly deliveredAt?: number;
   /** A program that an operator started; absent for a prompt. */
   readonly kind?: 'shell';
-  /** Of a program that ended by itself. */
+  /** Of a program that ended on its own. */
   readonly exitCode?: number;
   /** The ended task that this one tries again. */
   readonly retryOf?: string;
   /** The schedule that started it. */
   readonly scheduleId?: string;
-  /** Nobody waits for its result: it belongs to no chat, or it says itself that there is nothing to tell. */
+  /** No one waits for its result: it belongs to no chat, or it says itself that there is nothing to tell. */
   readonly silent?: boolean;
 }
 

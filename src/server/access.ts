@@ -27,7 +27,7 @@ interface Peer {
   lockedUntil: number;
 }
 
-/** Ten wrong tokens a minute from one peer: five minutes of refusal. */
+/** Ten invalid tokens a minute from one peer: five minutes of refusal. */
 export class FailureLimiter {
   readonly #peers = new Map<string, Peer>();
   readonly #clock: Clock;
@@ -38,7 +38,7 @@ export class FailureLimiter {
     this.#limits = limits;
   }
 
-  /** Milliseconds until this peer is heard again; 0 when it is not locked. */
+  /** Milliseconds until this peer is received again; 0 when it is not locked. */
   lockedMs(key: string): number {
     const peer = this.#peers.get(key);
     if (peer === undefined || peer.lockedUntil === 0) return 0;
@@ -182,7 +182,7 @@ export class AccessGuard {
 
     const token = bearerToken(facts.authorization, facts.subProtocols);
     if (token !== undefined) {
-      // Failures of pages that nobody listed are counted apart from those of this machine's own programs.
+      // Failures of pages that no one listed are counted apart from those of this machine's own programs.
       const key = verdict === 'with-token' ? `page ${peerKey(facts.peer)}` : peerKey(facts.peer);
       this.#checkToken(token, level, key, facts.peer);
       const inHeader = bearerToken(facts.authorization);

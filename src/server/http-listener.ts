@@ -76,7 +76,7 @@ function tooLarge(limit: number): RequestRefused {
   });
 }
 
-/** Whoever hangs up in the middle has made the mistake, not the gateway. */
+/** Anyone who hangs up in the middle has made the mistake, not the gateway. */
 async function* piecesOf(incoming: IncomingMessage): AsyncGenerator<unknown> {
   try {
     yield* incoming.iterator({ destroyOnReturn: false });
@@ -219,7 +219,7 @@ function refuseMethod(c: Call, allow: string): never {
 
 export type HttpListener = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
 
-/** The HTTP app as a listener of node:http. Loaded for the first request: at start nobody needs it yet. */
+/** The HTTP app as a listener of node:http. Loaded for the first request: at start no one needs it yet. */
 export function createHttpListener(deps: ServerDeps, guard: AccessGuard, limits: ServerLimits): HttpListener {
   const app = createHttpApp(deps, guard, limits);
   return getRequestListener((request, env) => app.fetch(request, env), {

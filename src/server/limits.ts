@@ -26,7 +26,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   closeMs: 2_000,
 };
 
-/** What arrived while this process itself was held up has to be read before anybody is judged by it. */
+/** What arrived while this process itself was delayed has to be read before anybody is judged by it. */
 export function everyBeat(beat: () => void, heartbeatMs: number): NodeJS.Timeout {
   return setInterval(() => setImmediate(beat), heartbeatMs).unref();
 }

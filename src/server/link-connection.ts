@@ -51,7 +51,7 @@ export interface LinkTimes {
 /** A snapshot of thousands of sessions is large; a frame beyond this is not from a gateway. */
 const LARGEST_FRAME = 256 * 1024 * 1024;
 const LARGEST_REFUSAL = 16 * 1024;
-/** How often a silent gateway is asked for a sign of life. */
+/** How often a silent gateway is asked for a heartbeat. */
 const ASK_MS = 2_000;
 
 /**
@@ -186,7 +186,7 @@ export class LinkConnection {
     return this.#heardAt;
   }
 
-  /** A gateway that hangs keeps its connection open: whoever looks at it must learn that it is silent. */
+  /** A gateway that hangs keeps its connection open: anyone who looks at it must learn that it is silent. */
   #askOften(): void {
     this.#asking = setInterval(() => {
       if (Date.now() - this.#heardAt >= ASK_MS / 2 && this.#ws.readyState === this.#ws.OPEN) this.#ws.ping();

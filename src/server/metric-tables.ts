@@ -49,7 +49,7 @@ export const HISTOGRAMS = {
   replay: ['store_replay_seconds', 'How long a start took to read a store.', 'store'],
 } as const satisfies Record<string, readonly [name: string, help: string, label: string]>;
 
-/** What the gateway has measured, as it is read when somebody asks. */
+/** What the gateway has measured, as it is read when someone asks. */
 export interface Measures {
   readonly histograms: {
     readonly [K in keyof typeof HISTOGRAMS]: Iterable<readonly [label: string, histogram: Histogram]>;
@@ -86,7 +86,7 @@ interface Gauge {
   read(snapshot: MetricSnapshot): readonly Sample[];
 }
 
-/** Gauges that are read from the snapshot when somebody asks. */
+/** Gauges that are read from the snapshot when someone asks. */
 export const GAUGES: readonly Gauge[] = [
   {
     name: 'up',

@@ -40,7 +40,7 @@ const FINAL_ROW = new Set(['delivered', 'failed', 'abandoned']);
 
 /**
  * Prometheus metrics of one gateway, fed from its event stream. Counting costs a map lookup; the Prometheus library
- * (and Node's process metrics) are loaded when somebody asks for the first time.
+ * (and Node's process metrics) are loaded when someone asks for the first time.
  */
 export class Metrics {
   readonly #operator: Operator;
@@ -126,7 +126,7 @@ export class Metrics {
         this.#add('log', event.line.level);
         break;
       default:
-      // Rows are read from the snapshot when somebody asks.
+      // Rows are read from the snapshot when someone asks.
     }
   }
 

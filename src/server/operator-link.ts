@@ -148,7 +148,7 @@ class LinkPeer {
     this.#heard = false;
   }
 
-  /** Takes no further word from this peer; answers under way still reach it before the link ends. */
+  /** Takes no further word from this peer; answers in progress still reach it before the link ends. */
   expire(graceMs: number, reason: string): void {
     this.#expired = true;
     setTimeout(() => void this.close(graceMs, reason), LAST_WORD_MS).unref();
@@ -231,7 +231,7 @@ class LinkPeer {
   }
 
   async #carryOut(frame: RequestFrame): Promise<unknown> {
-    // Loaded with the first frame of the first console: at start nobody needs the schemas yet.
+    // Loaded with the first frame of the first console: at start no one needs the schemas yet.
     const { parseCommand, parseQuery } = await import('./command-schemas.ts');
     if (this.#expired)
       throw new GatewayError('token_changed', 'the operator token has changed', {

@@ -1,6 +1,6 @@
 /**
  * The OpenTelemetry side of the traces. Spans are made of a timeline when its message has arrived at its end: nothing is
- * measured or sent while somebody waits for an answer.
+ * measured or sent while someone waits for an answer.
  */
 import { type Attributes, ROOT_CONTEXT, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';

@@ -41,7 +41,7 @@ export class PendingAnswers {
     });
   }
 
-  /** An answer came in; one that nobody waits for (any more) is ignored. */
+  /** An answer came in; one that no one waits for (anymore) is ignored. */
   settle(id: string, answer: { readonly data: unknown } | { readonly error: GatewayError }): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;

@@ -56,12 +56,12 @@ export interface ConnectOptions {
 }
 
 const CLOSE_MS = 2_000;
-/** After "no" the next attempt waits longer: ten wrong tokens a minute would lock this address out. */
+/** After "no" the next attempt waits longer: ten invalid tokens a minute would lock this address out. */
 const REFUSED_MS = 30_000;
 
 /**
  * Attaches to a gateway in another process. Resolves when its snapshot has arrived; rejects with a GatewayError
- * (`gateway_unreachable`, `token_wrong`, `protocol_mismatch`, …). A link that breaks later is restored for ever.
+ * (`gateway_unreachable`, `token_wrong`, `protocol_mismatch`, …). A link that breaks later is restored forever.
  */
 export async function connectOperator(
   address: GatewayAddress,

@@ -83,7 +83,7 @@ function keyFrom(cursor: string): RowKey {
   });
 }
 
-/** Rows under the names that clients of the older package read, beside our own. */
+/** Rows under the names that clients of the older package read, next to our own. */
 
 function sessionRow(session: SessionView, reset: ResetSettings | undefined): object {
   return {
@@ -127,7 +127,7 @@ function namesOf(adapters: unknown): readonly string[] {
 
 /**
  * `/api/status` for its reader. The shape of the older package (`adapters` are names, `agent` is a boolean) is what
- * everyone gets; with a token the details are beside it. Only the operator token, which the older package did not know,
+ * everyone gets; with a token the details are next to it. Only the operator token, which the older package did not know,
  * gets the rows under the short names as well.
  */
 function statusFor(access: Access, status: Status): object {
@@ -253,7 +253,7 @@ export function apiRoutes(deps: ServerDeps): readonly Route[] {
       '/api/sessions',
       'read',
       async ({ limit, after }) => {
-        // One row more tells whether there is another page.
+        // One row more shows whether there is another page.
         const found = await operator.query('sessions', {
           limit: limit + 1,
           ...defined({ after }),

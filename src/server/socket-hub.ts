@@ -71,7 +71,7 @@ export class SocketHub {
         socket.close(1008, 'the operator token has changed');
   }
 
-  /** Says goodbye to everybody; resolves when all are gone, at the latest after the close limit. */
+  /** Says goodbye to everyone; resolves when all are gone, at the latest after the close limit. */
   async stop(): Promise<void> {
     const gone = [...this.#sockets].map(
       (socket) =>

@@ -4,7 +4,7 @@ import { closeListeners, type Listeners, openListeners } from './server.ts';
 
 const SERVICE = { service: 'pi-gateway-tui', role: 'standby' } as const;
 
-/** The port of a gateway that waits: it says that it lives, and that another one does the work. */
+/** The port of a gateway that is waiting: it says that it lives, and that another one does the work. */
 export class StandbyServer {
   readonly #listeners: Listeners;
 

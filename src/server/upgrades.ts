@@ -46,7 +46,7 @@ export class Upgrades {
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    // A peer that resets during the handshake raises an error here; the socket ends by itself.
+    // A peer that resets during the handshake raises an error here; the socket ends on its own.
     socket.on('error', () => {});
     try {
       this.#route(request, socket, head);
@@ -100,7 +100,7 @@ export class Upgrades {
     );
   }
 
-  /** By the socket's file rights, by the token in the header, or by a proof that shows it to nobody. */
+  /** By the socket's file rights, by the token in the header, or by a proof that shows it to no one. */
   #operator(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { guard, operatorToken, operatorLink } = this.#deps;
     const local = isOperatorSocket(request.socket);

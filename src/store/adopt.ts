@@ -24,7 +24,7 @@ export interface AdoptOptions {
   readonly disk: Disk;
   readonly path: string;
   readonly migrations: readonly Migration[];
-  /** Writes the older gateway's rows into the new schema. Runs again from the start when a crash came between. */
+  /** Writes @0xkobold/pi-gateway's rows into the new schema. Runs again from the start when a crash came between. */
   readonly adopt: (tx: Tx, legacy: Legacy) => void;
   readonly newStore: string;
   readonly clock: Clock;
@@ -68,7 +68,7 @@ async function readLegacyFiles(path: string, disk: Disk): Promise<LegacyFiles | 
   }
 }
 
-/** A big one is not read twice, also when another program has written it or to it. */
+/** A big one is not read twice, even when another program has written it or to it. */
 async function isBigOfOurs(path: string, disk: Disk): Promise<boolean> {
   const paged = disk.paged?.(path);
   if (paged === undefined) return false;
@@ -80,7 +80,7 @@ async function isBigOfOurs(path: string, disk: Disk): Promise<boolean> {
     engine = await Engine.openPaged(paged);
     return engine !== undefined && readMeta(engine) !== undefined;
   } catch {
-    return false; // whoever reads it as a whole says what is wrong with it
+    return false; // anyone who reads it as a whole says what is wrong with it
   } finally {
     if (engine === undefined) paged.close();
     else engine.close();

@@ -10,13 +10,13 @@ import type { Migration } from './migrations.ts';
 import type { Tx } from './transaction.ts';
 
 export interface DatabaseOptions {
-  /** The snapshot's path, ending in `.db`; the journal lies beside it. */
+  /** The snapshot's path, ending in `.db`; the journal lies next to it. */
   readonly path: string;
   readonly migrations: readonly Migration[];
   readonly log: Logger;
   /** Fold the journal into a new snapshot when it is larger than this and than the snapshot; default 4 MiB. */
   readonly compactAfterBytes?: number;
-  /** With a snapshot larger than this, a clean stop leaves the journal as it is; default 64 MiB. */
+  /** With a snapshot larger than this, a clean stop leaves the journal unchanged; default 64 MiB. */
   readonly lastSnapshotBytes?: number;
   readonly disk?: Disk;
   /**
@@ -30,7 +30,7 @@ export interface DatabaseOptions {
   readonly fence?: () => void;
   /** Start although the journal that the snapshot names is gone: its changes are lost, and the log says so. */
   readonly acceptLostChanges?: boolean;
-  /** Kept elsewhere than in files; the folder of `path` then holds no more than what can be thrown away. */
+  /** Kept elsewhere than in files; the directory of `path` then holds no more than what can be discarded. */
   readonly remote?: { open(options: DatabaseOptions): Promise<Backing> };
 }
 
@@ -42,7 +42,7 @@ export interface Folding {
   readonly snapshot: SnapshotState;
   /** Starts a compaction when the journal has grown beyond its limit. */
   consider(): void;
-  /** Folds the journal into a new snapshot. Joins a compaction that is under way. */
+  /** Folds the journal into a new snapshot. Joins a compaction that is in progress. */
   compact(): Promise<void>;
   /** See `Database.copyTo`; absent where the engine is in memory as a whole. */
   copy?(target: string, moment: () => Promise<void>): Promise<void>;
@@ -58,9 +58,9 @@ export interface Backing {
   readonly engine: Engine;
   readonly committer: Committer;
   readonly folding: Folding;
-  /** Bytes that a start would have to read beside the snapshot, and in how many pieces they lie. */
+  /** Bytes that a start would have to read next to the snapshot, and in how many pieces they lie. */
   readonly journal: { readonly bytes: number; readonly segments: number };
-  /** Why nothing can be stored at present, whether or not somebody has tried. */
+  /** Why nothing can be stored at present, whether or not someone has tried. */
   readonly refusal: GatewayError | undefined;
   /** Everything could be read: from here on something is written. */
   start(): Promise<void>;
@@ -74,7 +74,7 @@ export interface Backing {
   purge(): Promise<void>;
   /** Paths of the copies that `keepCopy` and an import have made. */
   copies(): Promise<string[]>;
-  /** Nothing waits any more: leaves everything so that the next start is quick. Never rejects. */
+  /** Nothing waits anymore: leaves everything so that the next start is quick. Never rejects. */
   finish(): Promise<void>;
   /** Lets go without changing anything more. */
   abandon(): Promise<void>;

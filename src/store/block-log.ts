@@ -36,7 +36,7 @@ export function scratchBeside(path: string): () => number {
  */
 export class BlockLog {
   readonly #openScratch: () => number;
-  /** Memory of slabs that nobody uses. */
+  /** Memory of slabs that no one uses. */
   readonly #pool: Uint8Array[];
   readonly #slots = new Map<number, number>();
   /** By slab number; those that are only in the scratch file are undefined. */
@@ -57,7 +57,7 @@ export class BlockLog {
     for (const [index, block] of stored.blocks.entries()) this.#slots.set(block, stored.slots[index] ?? 0);
   }
 
-  /** The block as it is, until the next call; undefined when it has not changed. */
+  /** The block unchanged, until the next call; undefined when it has not changed. */
   get(block: number): Uint8Array | undefined {
     const slot = this.#slots.get(block);
     if (slot === undefined) return undefined;

@@ -20,7 +20,7 @@ const MEMORY = 16;
 /**
  * Decides where a batch is synced. A change of threads costs a tenth of a millisecond and more, which is what a fast
  * disk needs for half a small commit: there a lone writer is served on the spot. A disk that is slow as a rule, or was
- * felt even once lately, or has other work of ours, is left to the thread pool, so that it never holds up the console.
+ * felt even once lately, or has other work of ours, is left to the thread pool, so that it never delays the console.
  */
 export class SyncPolicy {
   /** Starts distrustful: the first syncs show what the disk is like. */
@@ -102,9 +102,9 @@ export interface CommitterOptions {
 }
 
 /**
- * Group commit. Bodies that wait are applied together inside one transaction in memory, their records go to the
+ * Group commit. Bodies that are waiting are applied together inside one transaction in memory, their records go to the
  * journal with one write and one sync, and then the transaction is committed and the callers hear of it. While a sync
- * is under way the next bodies collect. When the disk refuses, the transaction is rolled back: nothing of it stays.
+ * is in progress the next bodies collect. When the disk refuses, the transaction is rolled back: nothing of it stays.
  *
  * The fence is looked at before each batch and again when it is on the disk, before anybody hears of it. A successor
  * reads the journal after it has replaced the lock: whatever was acknowledged here is in what it reads, and whatever it
@@ -178,7 +178,7 @@ export class Committer {
     return this.#inFlight ?? Promise.resolve();
   }
 
-  /** Runs `action` while no batch is under way. */
+  /** Runs `action` while no batch is in progress. */
   betweenBatches<T>(action: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#between.push(() => action().then(resolve, reject));
@@ -186,7 +186,7 @@ export class Committer {
     });
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when nothing waits anymore. */
   async idle(): Promise<void> {
     while (this.#pumping !== undefined) await this.#pumping;
   }
@@ -203,7 +203,7 @@ export class Committer {
   }
 
   async #pump(): Promise<void> {
-    // Whoever else writes in this turn of the event loop shares the first sync.
+    // Anyone who else writes in this turn of the event loop shares the first sync.
     await nextTurn();
     while (this.#hasWork()) {
       for (const action of this.#between.splice(0)) await action();
@@ -336,7 +336,7 @@ export class Committer {
     try {
       engine.rollback();
     } catch {
-      // SQLite had already rolled back by itself.
+      // SQLite had already rolled back on its own.
     }
     engine.forgetStatements();
   }
@@ -344,7 +344,7 @@ export class Committer {
   #failure(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error;
     const failure = this.#options.failureOf(error);
-    // Said once, not with every message that comes in meanwhile.
+    // Said once, not with every message that comes in in the meantime.
     if (this.#refused === undefined) this.#options.log.error(failure.message, { code: failure.code });
     this.#refused = failure;
     return failure;

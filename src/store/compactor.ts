@@ -18,7 +18,7 @@ import {
   writeSnapshot,
 } from './snapshot.ts';
 
-/** How long the end of a run waits for a compaction that is under way. */
+/** How long the end of a run waits for a compaction that is in progress. */
 const GRACE_MS = 1_500;
 /** A start replays about 20 MB a second, however big the snapshot is. */
 const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
@@ -36,7 +36,7 @@ export interface CompactorOptions {
   readonly afterBytes: number;
   /** What the snapshot on the disk holds. */
   readonly snapshot: SnapshotState;
-  /** Throws when another process has taken over: nothing may be put in place or removed any more. */
+  /** Throws when another process has taken over: nothing may be put in place or removed anymore. */
   readonly fence: () => void;
 }
 
@@ -102,7 +102,7 @@ export class Compactor {
     });
   }
 
-  /** Folds the journal into a new snapshot, `anyway` also without a change. Joins a compaction that is under way. */
+  /** Folds the journal into a new snapshot, `anyway` also without a change. Joins a compaction that is in progress. */
   compact(anyway = false): Promise<void> {
     this.#running ??= this.#afterCopy(() => this.#compact(anyway)).finally(() => {
       this.#running = undefined;
@@ -111,8 +111,8 @@ export class Compactor {
   }
 
   /**
-   * Writes everything as it is at `moment` to a file of its own, a snapshot that stands alone, while changes go on. What
-   * is copied must stay where it is: no compaction meanwhile.
+   * Writes everything as it is at `moment` to a file of its own, a snapshot that stands alone, while changes continue. What
+   * is copied must stay where it is: no compaction in the meantime.
    */
   async copy(target: string, moment: () => Promise<void>): Promise<void> {
     while (this.running) await Promise.allSettled([this.#running, this.#copying]);

@@ -14,7 +14,7 @@ export async function copyTogether(
 ): Promise<void> {
   const resting = copies.map(() => Promise.withResolvers<void>());
   const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => {}); // also when nobody waits for the others any more
+  failed.promise.catch(() => {}); // also when no one waits for the others anymore
   const together = Promise.race([Promise.all(resting.map(({ promise }) => promise)), failed.promise]);
   together.catch(() => {});
   const results = await Promise.allSettled(
@@ -33,7 +33,7 @@ export async function copyTogether(
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-/** The same for a database that nobody has open: what snapshot and journal say, with the schema that they have. */
+/** The same for a database that no one has open: what snapshot and journal say, with the schema that they have. */
 export async function copyCold(from: string, to: string): Promise<void> {
   const { engine, seq, nextEpoch } = await loadStore({ disk: nodeDisk, path: from, newStore: '' });
   try {

@@ -2,7 +2,7 @@ import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { systemCode } from './disk.ts';
 
-/** A file that cannot be trusted: the store stops and leaves every file as it is. */
+/** A file that cannot be trusted: the store stops and leaves every file unchanged. */
 export function damaged(path: string, offset: number, what: string, cause?: unknown): GatewayError {
   return new GatewayError('storage_damaged', `${path} is damaged at byte ${offset}: ${what}`, {
     hint: `No file was changed. Restore ${path} and the files of the same name from a backup, or move them all away to start empty.`,
@@ -10,7 +10,7 @@ export function damaged(path: string, offset: number, what: string, cause?: unkn
   });
 }
 
-/** The snapshot names a segment that is gone: to go on without a word would be to bring back an older state. */
+/** The snapshot names a segment that is gone: to continue without a word would be to bring back an older state. */
 export function journalMissing(path: string, segment: string): GatewayError {
   return new GatewayError(
     'journal_missing',

@@ -17,7 +17,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, messageOf } from '../base/errors.ts';
 
-/** Where everything lives: `~/.0xkobold`, or the folder given by `--data-dir` or `PI_GATEWAY_HOME`. */
+/** Where everything lives: `~/.0xkobold`, or the directory given by `--data-dir` or `PI_GATEWAY_HOME`. */
 export interface DataFolder {
   readonly root: string;
   readonly config: string;
@@ -25,7 +25,7 @@ export interface DataFolder {
   readonly sessionsDb: string;
   readonly securityDb: string;
   readonly tasksDb: string;
-  /** Private folders of the adapters (credentials, offsets). */
+  /** Private directories of the adapters (credentials, offsets). */
   readonly adapters: string;
   /** The agent's own session files. */
   readonly agentSessions: string;
@@ -59,7 +59,7 @@ export function withSessionsIn(folder: DataFolder, sessionDir: string | undefine
   return sessionDir === undefined ? folder : { ...folder, agentSessions: resolve(sessionDir) };
 }
 
-/** Creates the folders (0700) and the operator token (0600) at first start; returns the token. */
+/** Creates the directories (0700) and the operator token (0600) at first start; returns the token. */
 export function openDataFolder(folder: DataFolder): string {
   try {
     mkdirSync(folder.root, { recursive: true, mode: 0o700 });
@@ -96,7 +96,7 @@ export function replaceOperatorToken(folder: DataFolder): string {
   return token;
 }
 
-/** The operator token of a folder, for the CLI and `attach` of the same user; undefined where there is none. */
+/** The operator token of a directory, for the CLI and `attach` of the same user; undefined where there is none. */
 export function readOperatorToken(folder: DataFolder): string | undefined {
   try {
     const token = readFileSync(folder.operatorToken, 'utf8').trim();
@@ -107,7 +107,7 @@ export function readOperatorToken(folder: DataFolder): string | undefined {
 }
 
 /**
- * Makes a file with secrets private (0600). A link belongs to whoever made it, and a file of another user cannot be
+ * Makes a file with secrets private (0600). A link belongs to the one who made it, and a file of another user cannot be
  * changed: then the sentence that warns about it; undefined when all is well.
  */
 export function closeToOthers(path: string): string | undefined {

@@ -23,9 +23,9 @@ export type { Tx } from './transaction.ts';
 
 /**
  * A database in memory whose every change is on the disk before it is acknowledged.
- * Reads are synchronous and see what has been applied, which may be a few milliseconds ahead of the disk: whoever
+ * Reads are synchronous and see what has been applied, which may be a few milliseconds ahead of the disk: anyone who
  * tells the outside about something it has read, and not written itself, waits for `flushed()`.
- * One `Database` for one file; the folder's lock keeps other processes out.
+ * One `Database` for one file; the directory's lock keeps other processes out.
  */
 export class Database {
   readonly #path: string;
@@ -78,7 +78,7 @@ export class Database {
    * Runs `body` as one transaction and resolves with its result when its record is on the disk.
    * The body is synchronous; when it throws, nothing of it stays and the promise rejects with what it threw.
    * @throws GatewayError `storage_full` or `storage_failed` when the disk did not take it: nothing of it stays, and the
-   *   next write tries anew; `storage_closed` after `close`
+   *   next write tries again; `storage_closed` after `close`
    */
   write<T>(body: (tx: Tx) => T): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(closedError(this.#path));
@@ -101,7 +101,7 @@ export class Database {
     if (await this.#backing.probe()) this.#committer.accepted();
   }
 
-  /** Folds the journal into a new snapshot. Joins a compaction that is under way. */
+  /** Folds the journal into a new snapshot. Joins a compaction that is in progress. */
   compact(): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closedError(this.#path));
     return this.#backing.folding.compact();
@@ -121,7 +121,7 @@ export class Database {
     return this.#backing.copies();
   }
 
-  /** Writes everything as it is at `moment` to a new file, which is a whole database, while changes go on. */
+  /** Writes everything as it is at `moment` to a new file, which is a whole database, while changes continue. */
   copyTo(path: string, moment: () => Promise<void>): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closedError(this.#path));
     const { folding } = this.#backing;
@@ -134,13 +134,13 @@ export class Database {
       .then(async (bytes) => void (await writeBytes(nodeDisk, path, bytes)));
   }
 
-  /** Nothing can be read or written any more. */
+  /** Nothing can be read or written anymore. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
 
   /**
-   * Finishes what waits, writes the snapshot and removes the journal. When the disk refuses, or when the database is so
+   * Finishes what is waiting, writes the snapshot and removes the journal. When the disk refuses, or when the database is so
    * big that this would take seconds, the journal stays.
    */
   close(): Promise<void> {

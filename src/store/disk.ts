@@ -3,7 +3,7 @@ import * as fsp from 'node:fs/promises';
 import { syncFile } from '../base/sync-file.ts';
 import { type Base, openBase, PagedFile } from './paged-file.ts';
 
-/** Files from here on stay on the disk: a small one is read faster as a whole, and then nobody can change it any more. */
+/** Files from here on stay on the disk: a small one is read faster as a whole, and then no one can change it anymore. */
 const PAGED_FROM_BYTES = 4 * 1024 * 1024;
 /** No single call reads or writes 2 GiB. */
 const MAX_CALL_BYTES = 256 * 1024 * 1024;
@@ -34,16 +34,16 @@ export interface Disk {
   paged?(path: string, whole?: Uint8Array): PagedFile | undefined;
   /** A new snapshot, for a paged file to stand on. */
   base?(path: string): Promise<Base>;
-  /** Names in a folder; empty when there is none. */
+  /** Names in a directory; empty when there is none. */
   list(folder: string): Promise<string[]>;
   /** Opens for writing, 0600; `create` demands that it does not exist yet, `existing` that it does. */
   open(path: string, how: 'create' | 'existing'): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; none there is fine. */
   remove(path: string): Promise<void>;
-  /** Makes the folder's entries (creations, renames, removals) durable. */
+  /** Makes the directory's entries (creations, renames, removals) durable. */
   syncFolder(folder: string): Promise<void>;
-  /** Creates the folder 0700 where missing, and takes wider rights away. */
+  /** Creates the directory 0700 where missing, and takes wider rights away. */
   protectFolder(folder: string): Promise<void>;
   /** Takes rights beyond 0600 away; none there is fine. */
   protectFile(path: string): Promise<void>;
@@ -65,7 +65,7 @@ async function ignoringAbsence(action: Promise<unknown>): Promise<void> {
 
 async function narrow(path: string, mode: number): Promise<void> {
   const stat = await fsp.stat(path);
-  // A folder that everybody shares on purpose (/tmp) is not ours to close.
+  // A directory that everyone shares on purpose (/tmp) is not ours to close.
   if ((stat.mode & 0o1000) !== 0) return;
   if ((stat.mode & 0o777 & ~mode) !== 0) await fsp.chmod(path, stat.mode & mode);
 }
@@ -174,7 +174,7 @@ export const nodeDisk: Disk = {
   rename: (from, to) => fsp.rename(from, to),
   remove: (path) => ignoringAbsence(fsp.unlink(path)),
   async syncFolder(folder) {
-    // Windows cannot open a folder; there the rename itself is as durable as it gets.
+    // Windows cannot open a directory; there the rename itself is as durable as it gets.
     if (process.platform === 'win32') return;
     const handle = await fsp.open(folder, 'r');
     try {

@@ -2,7 +2,7 @@ import type { BindParams, Database as SqlJsDatabase, SqlJsStatic, Statement } fr
 import type { FrozenPages, PagedFile } from './paged-file.ts';
 import { checkedParams, type Row, type SqlValue, type StatementKind, statementKind } from './sql.ts';
 
-/** Enough for every statement of the program; beyond it somebody builds SQL from values, and old ones go. */
+/** Enough for every statement of the program; beyond it someone builds SQL from values, and old ones go. */
 const MAX_PREPARED = 400;
 
 let loading: Promise<SqlJsStatic> | undefined;
@@ -177,7 +177,7 @@ export class Engine {
     this.#step('ROLLBACK');
   }
 
-  /** Replay either succeeds or is thrown away with the whole database: it needs no way back. */
+  /** Replay either succeeds or is discarded with the whole database: it needs no way back. */
   beginReplay(): void {
     this.#db.exec('PRAGMA journal_mode=OFF');
     if (this.#paged !== undefined) this.#db.exec('PRAGMA cache_spill=ON');

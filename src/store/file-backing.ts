@@ -32,7 +32,7 @@ const LAST_SNAPSHOT_BYTES = 64 * 1024 * 1024;
 /** About what one message with its answer needs. */
 const PROBE_BYTES = 64 * 1024;
 
-/** A snapshot and its journal as files beside each other. The folder's lock keeps other processes out. */
+/** A snapshot and its journal as files next to each other. The directory's lock keeps other processes out. */
 export class FileBacking implements Backing {
   readonly engine: Engine;
   readonly committer: Committer;
@@ -191,7 +191,7 @@ export class FileBacking implements Backing {
       await cutOff(this.#disk, open.path, open.end);
     }
     if (inWalMode) await this.#putSnapshot(loaded.seq, successor);
-    // A write-ahead log beside a snapshot of ours is of the database that was here before.
+    // A write-ahead log next to a snapshot of ours is of the database that was here before.
     if (snapshotBytes > 0) await removeWal(this.#disk, this.#path);
     if (loaded.lost !== undefined) {
       this.#log.error('the journal is gone; the changes in it are lost, as --accept-lost-changes accepts', {
@@ -206,7 +206,7 @@ export class FileBacking implements Backing {
       await this.#disk.protectFile(path);
   }
 
-  /** A journal that somebody takes away from now on is missed at the next start. */
+  /** A journal that someone takes away from now on is missed at the next start. */
   async #nameSuccessor(segment: Successor, store: string): Promise<void> {
     if (!this.#hasSnapshot) {
       // A new store: its journal begins at nothing, and that is what its snapshot says.
@@ -221,7 +221,7 @@ export class FileBacking implements Backing {
     try {
       await nameSuccessor(this.#disk, this.#path, segment);
     } catch (error) {
-      // Somebody took the snapshot away: the journal alone is not enough for a start, but it is what there is.
+      // Someone took the snapshot away: the journal alone is not enough for a start, but it is what there is.
       if (systemCode(error) !== 'ENOENT') throw error;
     }
   }

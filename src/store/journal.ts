@@ -6,7 +6,7 @@ import type { Successor } from './snapshot.ts';
 
 export interface JournalOptions {
   readonly disk: Disk;
-  /** The snapshot's path; segments lie beside it. */
+  /** The snapshot's path; segments lie next to it. */
   readonly path: string;
   readonly store: string;
   /** Higher than that of every file there is. */
@@ -84,7 +84,7 @@ export class Journal {
     return this.#lines.length;
   }
 
-  /** Undefined when records can be added at once; else a promise for the segment to be made or mended first. */
+  /** Undefined when records can be added at once; else a promise for the segment to be made or fixed first. */
   prepare(nextSeq: number): Promise<void> | undefined {
     if (this.#segment?.begun && this.#repair === 'none') return undefined;
     return this.#mend(nextSeq);
@@ -133,7 +133,7 @@ export class Journal {
       if (where === 'all' && file.now !== undefined) file.now.sync();
       else await file.sync();
     } catch (error) {
-      // After a failed sync nobody knows what the disk holds; only "no space" leaves the file in order.
+      // After a failed sync no one knows what the disk holds; only "no space" leaves the file in order.
       const full = systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT';
       await this.#undo(segment, full ? 'truncate' : 'rotate');
       throw error;
@@ -153,14 +153,14 @@ export class Journal {
       await segment.file.write(bytes, segment.size);
       segment.size += bytes.length;
     } catch {
-      // A seal is a help for later, not a promise to anybody: cut off what may stand there, and go on.
+      // A seal is a help for later, not a promise to anybody: cut off what may stand there, and continue.
       this.#repair = 'truncate';
     } finally {
       this.#lines.clear();
     }
   }
 
-  /** Starts a new segment whose first record will be `first`. On an error the old one goes on, if it can. */
+  /** Starts a new segment whose first record will be `first`. On an error the old one continues, if it can. */
   async rotate(first: number): Promise<void> {
     const { disk, path, epoch } = this.#options;
     const target = segmentPath(path, first, epoch);
@@ -212,7 +212,7 @@ export class Journal {
     }
   }
 
-  /** Without this word a journal that somebody removes would not be missed: it comes before the first record. */
+  /** Without this word a journal that someone removes would not be missed: it comes before the first record. */
   async #announce(segment: Segment): Promise<void> {
     await this.#options.begun(segment);
     segment.begun = true;
@@ -285,7 +285,7 @@ async function closeQuietly(file: DiskFile): Promise<void> {
   }
 }
 
-/** Takes the end off a segment that nobody writes to any more. */
+/** Takes the end off a segment that no one writes to anymore. */
 export async function cutOff(disk: Disk, path: string, length: number): Promise<void> {
   const file = await disk.open(path, 'existing');
   try {

@@ -16,7 +16,7 @@ interface ReplayTask {
   readonly bytes: Buffer;
   /** Records up to this one are in the database already. */
   readonly seq: number;
-  /** The first record of the next segment: what stands here from that number on was given up. */
+  /** The first record of the next segment: what is here from that number on was given up. */
   readonly nextFirst: number | undefined;
   /** The database the segment has to belong to; undefined while none is known. */
   readonly store: string | undefined;
@@ -240,7 +240,7 @@ function metaOf(path: string, intact: boolean, engine: Engine): Meta {
     throw new GatewayError('storage_foreign', `${path} was not written by this program`, {
       hint: `Move ${path} away, or restore the one that belongs to this gateway.`,
     });
-  // Somebody wrote to the file with another program: SQLite itself has to say whether it is in order.
+  // Someone wrote to the file with another program: SQLite itself has to say whether it is in order.
   const integrity = intact ? 'ok' : engine.integrity();
   if (integrity !== 'ok') throw damaged(path, 0, integrity);
   if (meta.format > FORMAT)
@@ -327,7 +327,7 @@ async function dropUnborn(
 }
 
 /**
- * What was acknowledged after the snapshot stands in the segment it names and those after it: without them the state is
+ * What was acknowledged after the snapshot is in the segment it names and those after it: without them the state is
  * an older one. A name from before the snapshot was written late, by one that had lost the store.
  */
 function missingSuccessor(

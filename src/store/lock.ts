@@ -33,15 +33,15 @@ interface Holder extends ProcessIdentity {
   readonly startedAt: string;
   /** Different for every lock ever taken. */
   readonly nonce: string;
-  /** The lock file's own inode: in a copy of the folder it is another. Empty in locks of older versions. */
+  /** The lock file's own inode: in a copy of the directory it is another. Empty in locks of older versions. */
   readonly inode: string;
 }
 
 /**
- * One gateway for one data folder. The lock is a file that names its process; it is held exactly as long as that very
+ * One gateway for one data directory. The lock is a file that names its process; it is held exactly as long as that very
  * process lives, so what `kill -9` or a power cut leaves behind is taken over at once.
  *
- * The file appears complete (a hard link to a finished one) or not at all. A stale lock is replaced only by whoever
+ * The file appears complete (a hard link to a finished one) or not at all. A stale lock is replaced only by the one who
  * holds the claim on it, a file named after the stale lock's nonce: two starters can never both replace it, and one
  * who judged by an older state finds another nonce in the lock and starts again. A claim whose owner died is itself
  * claimed in the same way.
@@ -53,7 +53,7 @@ export class FolderLock {
   readonly #folder: string;
   readonly #path: string;
   readonly #nonce: string;
-  /** Open for as long as the lock is held: its inode is given to no other file meanwhile. */
+  /** Open for as long as the lock is held: its inode is given to no other file in the meantime. */
   readonly #file: number;
   readonly #inode: bigint;
   readonly #timer: NodeJS.Timeout;
@@ -81,9 +81,9 @@ export class FolderLock {
   }
 
   /**
-   * Creates the folder where missing.
+   * Creates the directory where missing.
    * @throws FolderLockedError when a living process holds it, this one included; GatewayError `storage_full` or
-   *   `storage_failed` when the folder cannot be written
+   *   `storage_failed` when the directory cannot be written
    */
   static acquire(folder: string): FolderLock {
     const path = join(folder, LOCK_NAME);
@@ -97,7 +97,7 @@ export class FolderLock {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const self = createHolder(own, identity);
       while (!place(own, path, self) && !replaceStale({ folder, path, own, self })) {
-        // Somebody else was faster, or let go in between: look again.
+        // Someone else was faster, or let go in between: look again.
       }
       sweep({ folder, path, own, self });
       return new FolderLock(folder, path, self.nonce);
@@ -130,7 +130,7 @@ export class FolderLock {
 
   /**
    * A few microseconds while all is well.
-   * @throws FolderLostError when this process no longer holds the lock; the system's error when nobody can say
+   * @throws FolderLostError when this process no longer holds the lock; the system's error when no one can say
    */
   check(): void {
     if (this.#lost !== undefined) throw this.#lost;
@@ -138,7 +138,7 @@ export class FolderLock {
     const found = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
     if (found?.ino === this.#inode) return;
     const holder = found === undefined ? undefined : readHolder(this.#path);
-    // File systems that number their files anew now and then.
+    // File systems that number their files again now and then.
     if (holder?.nonce === this.#nonce) return;
     const why = holder === undefined ? `${this.#path} was removed` : takenOver(holder);
     this.#lost = new FolderLostError(this.#folder, why);
@@ -183,7 +183,7 @@ interface Attempt {
   readonly self: Holder;
 }
 
-/** Takes a dead holder's place. False when the lock has changed meanwhile. @throws FolderLockedError */
+/** Takes a dead holder's place. False when the lock has changed in the meantime. @throws FolderLockedError */
 function replaceStale({ folder, path, own, self }: Attempt): boolean {
   const stale = readHolder(path);
   if (stale === undefined) return false;
@@ -223,7 +223,7 @@ function isUnreadable({ nonce }: Holder): boolean {
   return nonce.startsWith(UNREADABLE);
 }
 
-/** The lock of a living process came here with a copy of its folder: it holds that one, not this one. */
+/** The lock of a living process came here with a copy of its directory: it holds that one, not this one. */
 function isCopy(path: string, holder: Holder): boolean {
   if (holder.inode === '') return false;
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -334,6 +334,6 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Gone already, or the folder cannot be written any more: a lock of a dead process is no hindrance.
+    // Gone already, or the directory cannot be written anymore: a lock of a dead process is no hindrance.
   }
 }

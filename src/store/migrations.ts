@@ -48,7 +48,7 @@ function fileTimestamp(now: number): string {
   return new Date(now).toISOString().replace(/[-:]|\.\d+/g, '');
 }
 
-/** A name beside the database that says when, and that nothing has yet. */
+/** A name next to the database that says when, and that nothing has yet. */
 export async function backupPath(disk: Disk, path: string, now: number): Promise<string> {
   const names = await disk.list(dirname(path));
   const wanted = `${path}.bak-${fileTimestamp(now)}`;

@@ -10,7 +10,7 @@ const MAX_PAGE_BYTES = 64 * 1024;
 /** What a file stands on: one on the disk, or bytes in memory. */
 export type Base = { readonly fd: number; readonly size: number } | { readonly bytes: Uint8Array };
 
-/** A small file is read as a whole, and then nobody can change it any more. */
+/** A small file is read as a whole, and then no one can change it anymore. */
 const SMALL_BYTES = 4 * 1024 * 1024;
 
 /** @throws Error when there is no such file */
@@ -49,7 +49,7 @@ export interface FrozenPages {
  * through the descriptor.
  */
 export class PagedFile {
-  /** There is always room: nobody has to copy the content into something larger. */
+  /** There is always room: no one has to copy the content into something larger. */
   readonly length = Number.MAX_SAFE_INTEGER;
   readonly #openScratch: () => number;
   readonly #pool: Uint8Array[] = [];
@@ -78,7 +78,7 @@ export class PagedFile {
     try {
       fd = fs.openSync(path, 'r');
     } catch {
-      return undefined; // whoever reads it as a whole says what is wrong with it
+      return undefined; // anyone who reads it as a whole says what is wrong with it
     }
     const { size } = fs.fstatSync(fd);
     if (size >= fromBytes) return new PagedFile(path, { fd, size });
@@ -86,7 +86,7 @@ export class PagedFile {
     return undefined;
   }
 
-  /** A file whose content is in memory, and grows out of it beside `path`. */
+  /** A file whose content is in memory, and grows out of it next to `path`. */
   static of(path: string, bytes: Uint8Array): PagedFile {
     return new PagedFile(path, { bytes });
   }

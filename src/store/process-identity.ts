@@ -40,7 +40,7 @@ export function aliveness(other: ProcessIdentity, self: ProcessIdentity): 'alive
   return startTime === '' || other.startTime === '' || startTime === other.startTime ? 'alive' : 'dead';
 }
 
-/** Does a process of this id run here? Another program may have got the id meanwhile. */
+/** Does a process of this id run here? Another program may have got the id in the meantime. */
 export function isRunning(pid: number): boolean {
   return exists(pid) && startTimeOf(pid) !== undefined;
 }
@@ -54,7 +54,7 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Undefined when that process does nothing any more; empty when the system does not say. */
+/** Undefined when that process does nothing anymore; empty when the system does not say. */
 function startTimeOf(pid: number): string | undefined {
   if (process.platform === 'win32') return '';
   return process.platform === 'linux' ? startTimeFromProc(pid) : startTimeFromPs(pid);

@@ -101,7 +101,7 @@ export class LineBuffer {
 
   clear(): void {
     this.#length = 0;
-    // One big record must not keep its room for ever.
+    // One big record must not keep its room forever.
     if (this.#bytes.length > KEPT_BYTES) this.#bytes = Buffer.allocUnsafe(USUAL_BYTES);
   }
 

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 
 /**
- * A journal is a row of segments beside the snapshot `name.db`: `name-000000000001.log`, numbered by the first record
+ * A journal is a row of segments next to the snapshot `name.db`: `name-000000000001.log`, numbered by the first record
  * each may hold. Only the last one grows.
  *
  * Each start of the store has an epoch of its own and writes to no file of an earlier one: `name-000000000042-7.log`
@@ -25,7 +25,7 @@ export function segmentPath(dbPath: string, first: number, epoch: number): strin
   return join(dirname(dbPath), `${stemOf(dbPath)}-${String(first).padStart(DIGITS, '0')}${suffix}.log`);
 }
 
-/** The segments of one database among the names of its folder: by epoch, then by record. */
+/** The segments of one database among the names of its directory: by epoch, then by record. */
 export function segmentsOf(dbPath: string, names: readonly string[]): SegmentName[] {
   const prefix = `${stemOf(dbPath)}-`;
   return names

@@ -8,7 +8,7 @@ import { type FrozenPages, PagedFile } from './paged-file.ts';
 /**
  * A snapshot is a normal SQLite file. SQLite itself has no checksum for it, so three of the header's free fields carry
  * one: `application_id` marks the file as ours, `user_version` holds the CRC-32 of everything else, and a change
- * counter of 1 says that nobody wrote to the file since. A person who edits the file with the sqlite3 shell moves the
+ * counter of 1 says that no one wrote to the file since. A person who edits the file with the sqlite3 shell moves the
  * counter: such a file is checked by SQLite's own integrity check instead.
  *
  * Twenty bytes that SQLite keeps for later and never reads hold the successor: the newest segment of the journal. It is
@@ -178,7 +178,7 @@ export async function checkPagedStamp(
 
 /**
  * Where a snapshot is written before it takes its place. The name is that of one writer: a start removes what others
- * have left, so that one that was suspended and has lost the store puts nothing in place any more.
+ * have left, so that one that was suspended and has lost the store puts nothing in place anymore.
  */
 export function temporaryPath(path: string, writer: number | string): string {
   return `${path}.${writer}.tmp`;
@@ -220,7 +220,7 @@ export async function publish(disk: Disk, temporary: string, path: string): Prom
   await disk.syncFolder(dirname(path));
 }
 
-/** Takes away what was being written beside the database when a run ended. */
+/** Takes away what was being written next to the database when a run ended. */
 export async function removeTemporaries(disk: Disk, path: string): Promise<void> {
   const folder = dirname(path);
   for (const name of await disk.list(folder))

@@ -75,7 +75,7 @@ function committedPages(wal: Uint8Array): CommittedPages | undefined {
   return pageCount === 0 ? undefined : { pageSize, pageCount, offsets: committed };
 }
 
-/** Whether the file says that its newest content may stand in a `-wal` file beside it. */
+/** Whether the file says that its newest content may stand in a `-wal` file next to it. */
 export function isInWalMode(db: Uint8Array): boolean {
   return db.length >= DATABASE_HEADER_BYTES && (db[WRITE_VERSION_AT] === 2 || db[READ_VERSION_AT] === 2);
 }

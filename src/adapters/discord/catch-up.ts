@@ -12,7 +12,7 @@ const PAGE = 100;
 const MAX_PAGES = 5;
 /** The channels that were active last; more would cost too many requests at a start. */
 const MAX_CHANNELS = 50;
-/** Older messages are not worth an answer any more; Telegram forgets them after the same time. */
+/** Older messages are not worth an answer anymore; Telegram forgets them after the same time. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 /** First millisecond of 2015, where the time in a snowflake counts from. */
 const DISCORD_EPOCH = 1_420_070_400_000n;
@@ -25,7 +25,7 @@ export interface CatchUpOptions {
   readonly take: (raw: unknown) => void;
 }
 
-/** Reads what was written while nobody listened, after a login that could not resume the last session. */
+/** Reads what was written while no one listened, after a login that could not resume the last session. */
 export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #busy = new Map<string, Promise<void>>();

@@ -118,7 +118,7 @@ function short(text: string): string {
   return text.length <= 100 ? text : `${text.slice(0, 99).toWellFormed()}…`;
 }
 
-/** The bot's token does not work any more. */
+/** The bot's token does not work anymore. */
 function tokenRefused(): ParkedError {
   return new ParkedError(
     'token refused',
@@ -164,7 +164,7 @@ function fatalClose(code: number): ParkedError | undefined {
   }
 }
 
-/** What a failed login of discord.js means, where no retry can mend it. */
+/** What a failed login of discord.js means, where no retry can fix it. */
 function loginVerdict(error: unknown): ParkedError | undefined {
   if (error instanceof DiscordjsError && error.code === DiscordjsErrorCodes.TokenInvalid)
     return tokenRefused();
@@ -193,7 +193,7 @@ export interface ConnectionOptions extends ConnectionTuning {
   readonly log: Logger;
 }
 
-/** What one run of the supervisor has: its client, and the promise that fails when the run is over. */
+/** What one run of the supervisor has: its client, and the promise that fails when the run has ended. */
 interface Run {
   readonly session: GatewaySession;
   readonly over: PromiseWithResolvers<never>;
@@ -201,7 +201,7 @@ interface Run {
   readonly signal: AbortSignal;
 }
 
-/** The supervised connection: short losses are the client's own to mend, long and fatal ones are ours. */
+/** The supervised connection: short losses are the client's own to fix, long and fatal ones are ours. */
 export class DiscordConnection {
   readonly #options: ConnectionOptions;
   readonly #supervisor: Supervisor;

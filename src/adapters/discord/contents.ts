@@ -22,7 +22,7 @@ export const UNREADABLE = {
   'anything else': 'this kind of message',
 } as const satisfies Readonly<Record<string, string>>;
 
-/** Notices that Discord writes in somebody's name, where a quote or a thread shows them. Others are "a notice". */
+/** Notices that Discord writes in someone's name, where a quote or a thread shows them. Others are "a notice". */
 const NOTICES: Readonly<Record<number, string>> = {
   1: 'added someone to the group',
   2: 'removed someone from the group',
@@ -40,7 +40,7 @@ const NOTICES: Readonly<Record<number, string>> = {
 /** Discord calls a recording a file of a message with this flag. */
 const VOICE = 1 << 13;
 
-/** Messages that somebody wrote: plain ones, replies, and what a bot answers to a command. */
+/** Messages that someone wrote: plain ones, replies, and what a bot answers to a command. */
 const WRITTEN: ReadonlySet<number> = new Set([0, 19, 20, 23]);
 
 export function isWritten(type: number | undefined): boolean {
@@ -68,7 +68,7 @@ export function contentText(message: DiscordContent, named: (text: string) => st
   return parts.filter((part) => part.trim() !== '').join('\n');
 }
 
-/** A preview of an address that stands in the text does not repeat the address. */
+/** A preview of an address that is in the text does not repeat the address. */
 function embedText(
   { author, title, url, description, fields, footer, image }: DiscordEmbed,
   content: string,

@@ -22,7 +22,7 @@ import type { SeenMarks } from './seen-marks.ts';
 import { aboveIn, quotedBy } from './surroundings.ts';
 import { Deletion, type DiscordInteraction, type DiscordMessage } from './wire.ts';
 
-/** Discord calls a command failed when nothing is heard within 3 s. */
+/** Discord calls a command failed when nothing is received within 3 s. */
 const DEFER_BY_MS = 2000;
 const BUTTON = 3;
 
@@ -35,7 +35,7 @@ export interface EventTakerOptions {
   readonly log: Logger;
   /** Only this server is served; undefined: every server. */
   readonly guildId: string | undefined;
-  /** The sentence for whoever may not use the bot here. */
+  /** The sentence for anyone who may not use the bot here. */
   readonly refusal: (message: InboundMessage) => string | undefined;
   readonly deleted: (chat: ChatRef, messageId: string) => Promise<void>;
   readonly ownRole: (guildId: string) => string | undefined;
@@ -75,7 +75,7 @@ export class EventTaker {
       .catch((error: unknown) => log.error(`a message was not stored: ${messageOf(error)}`));
   }
 
-  /** Nothing is looked up for whoever is refused anyway. */
+  /** Nothing is looked up for anyone who is refused anyway. */
   async #withAround(
     message: DiscordMessage,
     place: Place,
@@ -120,8 +120,8 @@ export class EventTaker {
   }
 
   /**
-   * The press or command is acknowledged once it is durable, or just before Discord would call it failed. Whoever may not
-   * use the bot here reads a sentence that nobody else sees: no "thinking…" stands there for everybody.
+   * The press or command is acknowledged once it is durable, or just before Discord would call it failed. Anyone who may not
+   * use the bot here reads a sentence that no one else sees: no "thinking…" stands there for everyone.
    */
   async #interact(interaction: DiscordInteraction): Promise<void> {
     const { channels, interactions, refusal, signal } = this.#options;
@@ -132,11 +132,11 @@ export class EventTaker {
     const reading = channels
       .place(channelId, from, signal)
       .then((place) => interactionMessage(interaction, place));
-    reading.catch(() => {}); // whoever takes the message reports it
+    reading.catch(() => {}); // anyone who takes the message reports it
     const message = await within(reading, DEFER_BY_MS / 2, signal).catch(() => undefined);
     const refused = message === undefined ? undefined : refusal(message);
     if (refused !== undefined) {
-      // Taken all the same: the operator sees who was refused.
+      // Taken anyway: the operator sees who was refused.
       const taking = this.#take(laneOf(channelId), () => reading);
       await this.#reply(interaction, {
         type: REPLY,
@@ -149,7 +149,7 @@ export class EventTaker {
     if (command) interactions.add(interaction, channelId);
     const taking = this.#take(laneOf(channelId), () => reading);
     await within(taking, DEFER_BY_MS - (performance.now() - startedAt), signal);
-    // Where it is not known yet who may speak, only the person themselves sees that the bot is at work.
+    // Where it is not known yet who may speak, only the person themselves sees that the bot is working.
     const hidden = message === undefined ? { data: { flags: EPHEMERAL } } : {};
     await this.#reply(interaction, command ? { type: DEFERRED_REPLY, ...hidden } : { type: DEFERRED_UPDATE });
     await taking;

@@ -90,7 +90,7 @@ function forward(way: Way, target: URL, request: IncomingMessage, client: Duplex
 
 function hold(open: Set<Duplex>, socket: Duplex): void {
   open.add(socket);
-  // Its end is told to the other side.
+  // Its end is told to the peer.
   socket.on('error', () => {}).on('close', () => open.delete(socket));
 }
 
@@ -167,7 +167,7 @@ export class GatewaySession {
       ],
       // The channel of a first direct message is never known before.
       partials: [Partials.Channel],
-      // Output of a model pings nobody, whatever it contains.
+      // Output of a model pings no one, whatever it contains.
       allowedMentions: { parse: [] },
       makeCache: Options.cacheWithLimits(NO_CACHES),
       waitGuildTimeout: 5000,
@@ -212,7 +212,7 @@ export class GatewaySession {
       ]);
   }
 
-  /** Resolves once logged in. Rejects with what discord.js throws; may stay pending while attempts go on. */
+  /** Resolves once logged in. Rejects with what discord.js throws; may stay pending while attempts continue. */
   async login(): Promise<void> {
     // discord.js gives its sockets no agent: they reach the gateway over a relay of ours that has one.
     if (this.#way?.agent(GATEWAY_URL) !== undefined) this.#relay = await openRelay(this.#way);

@@ -19,7 +19,7 @@ export interface StrategyTuning {
   /** First and longest delay between attempts to reconnect; default 500 ms and 30 s, with full jitter. */
   readonly minDelayMs?: number;
   readonly maxDelayMs?: number;
-  /** When a silent gateway is asked for a sign of life, and how long it has for it; default 4 s and 4.5 s. */
+  /** When a silent gateway is asked for a heartbeat, and how long it has for it; default 4 s and 4.5 s. */
   readonly quietMs?: number;
   readonly answerMs?: number;
 }
@@ -32,7 +32,7 @@ export interface StrategyOptions extends StrategyTuning {
   /** The next attempt waits. */
   readonly onWaiting: (attempt: number, waitMs: number) => void;
   readonly onHeartbeat: () => void;
-  /** The connection looks open, but nothing comes any more; it is given up and `onClosed` follows. */
+  /** The connection looks open, but nothing comes anymore; it is given up and `onClosed` follows. */
   readonly onSilent: () => void;
   /** Something inside discord.js threw; it was contained. */
   readonly onFault: (where: string, error: unknown) => void;
@@ -40,14 +40,14 @@ export interface StrategyOptions extends StrategyTuning {
 
 /** A connection that held for so long was a good one: the next loss starts a new count of attempts. */
 const STEADY_MS = 30_000;
-/** How long after a loss a session is tried to be resumed, even if the server cannot be reached meanwhile. */
+/** How long after a loss a session is tried to be resumed, even if the server cannot be reached in the meantime. */
 const RESUME_WINDOW_MS = 180_000;
 const RECONNECT = 0;
 const RESUME = 1;
 
 /**
  * discord.js' own sharding strategy with its faults contained:
- * - attempts to reconnect back off (the library tries twice a second, for ever)
+ * - attempts to reconnect back off (the library tries twice a second, forever)
  * - a shard that sleeps between two attempts really ends (the library's `destroy` does nothing then)
  * - an unreachable server does not cost the session: it is resumed, with all that was missed (the library starts
  *   a new session after the first refused connection)

@@ -40,11 +40,11 @@ export function readMessage(event: unknown, rules: ReadingRules): Reading {
   if (raw.author.id === rules.ownId) return ignored('own message');
   if (raw.guild_id !== undefined && rules.guildId !== undefined && raw.guild_id !== rules.guildId)
     return ignored('another server');
-  // Joins, pins, boosts and the like: nobody wrote them.
+  // Joins, pins, boosts and the like: no one wrote them.
   if (!isWritten(raw.type)) return ignored('a notice of Discord');
   // Discord also "updates" a message when it has looked at its links.
   if (rules.edited && (raw.edited_timestamp ?? null) === null) return ignored('not edited by its author');
-  // Somebody who writes to the bot alone is told that it cannot be read.
+  // Someone who writes to the bot alone is told that it cannot be read.
   if (raw.guild_id !== undefined && isEmpty(raw)) return ignored('nothing to read');
   return { type: 'message', message: raw };
 }
@@ -76,7 +76,7 @@ export function inboundMessage(
   const { text: forwardedText, attachments: forwardedFiles } = forwardOf(message, holder, own);
   const files = filesOf(message, holder);
   const forwards = (message.message_snapshots ?? []).length > 0;
-  // Discord takes no comment with a forward; what has one all the same is a comment on it.
+  // Discord takes no comment with a forward; what has one anyway is a comment on it.
   const comments = forwards && (written !== '' || files.length > 0);
   const text = comments || !forwards ? written : forwardedText;
   const attachments = comments || !forwards ? files : forwardedFiles;

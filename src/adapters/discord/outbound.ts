@@ -10,7 +10,7 @@ import type { WaitingInteractions } from './interactions.ts';
 import { type CallOptions, DiscordFailure, type DiscordRest } from './rest.ts';
 import { Sent } from './wire.ts';
 
-/** Discord's codes for chats that take no message (any more). */
+/** Discord's codes for chats that take no message (anymore). */
 const GONE = new Set([
   10003, // unknown channel
   10004, // unknown guild
@@ -46,7 +46,7 @@ export function deliveryError(error: unknown): DeliveryError {
   return new DeliveryError('rejected', message);
 }
 
-/** The message is not there any more: what a delete wanted. */
+/** The message is not there anymore: what a delete wanted. */
 function isAlreadyDeleted(error: unknown): boolean {
   return error instanceof DiscordFailure && error.code === UNKNOWN_MESSAGE;
 }
@@ -105,7 +105,7 @@ export interface OutboundOptions {
   readonly onUnauthorised: () => void;
 }
 
-/** Everything that goes out. Never retries by itself; every failure is a DeliveryError without the token. */
+/** Everything that goes out. Never retries on its own; every failure is a DeliveryError without the token. */
 export class Outbound {
   readonly #options: OutboundOptions;
   readonly #pacer = new Pacer();
@@ -187,7 +187,7 @@ export class Outbound {
     }
   }
 
-  /** Discord hides it by itself after 10 s or with the next message: there is nothing to take back. */
+  /** Discord hides it on its own after 10 s or with the next message: there is nothing to take back. */
   async typing(chat: ChatRef, on: boolean, signal: AbortSignal): Promise<void> {
     if (!on) return;
     try {

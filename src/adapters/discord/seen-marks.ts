@@ -20,7 +20,7 @@ export interface SeenMark {
 
 /**
  * Remembers, for the channels that were active last, up to which message everything is durable. Discord keeps no
- * messages for a client that is away: what came meanwhile is read from the channels' history after these marks.
+ * messages for a client that is away: what came in the meantime is read from the channels' history after these marks.
  */
 export class SeenMarks {
   readonly #marks: RecentEntries<SeenMark>;

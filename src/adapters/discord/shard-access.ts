@@ -48,14 +48,14 @@ export function cutSocket(shard: object, only?: 'connecting'): void {
   if (typeof end === 'function') Reflect.apply(end, socket, []);
 }
 
-/** Sends a heartbeat beside the library's own, which would take an answer still on its way for a missing one. */
+/** Sends a heartbeat next to the library's own, which would take an answer still on its way for a missing one. */
 export function askForHeartbeat(shard: object, sequence: number | null): void {
   const send: unknown = Reflect.get(shard, 'send');
   if (typeof send !== 'function') throw new Error('this version of discord.js has shards that cannot send');
   void Reflect.apply(send, shard, [{ op: HEARTBEAT, d: sequence }]);
 }
 
-/** Loses the shard's connection, as a cut cable would: the library goes on as after any other loss. */
+/** Loses the shard's connection, as a cut cable would: the library continues as after any other loss. */
 export function loseSocket(shard: object): void {
   const socket: unknown = Reflect.get(shard, 'connection');
   if (typeof socket !== 'object' || socket === null) return;

@@ -7,19 +7,19 @@ import { backoffMs, pause } from './supervisor.ts';
 export interface IntakeOptions {
   readonly accept: (message: InboundMessage) => Promise<void>;
   readonly log: Logger;
-  /** First delay before a message that was not taken is offered again; doubles up to `maxDelayMs`. Default 250 ms. */
+  /** First delay before a message that was not accepted is offered again; doubles up to `maxDelayMs`. Default 250 ms. */
   readonly minDelayMs?: number;
   /** Default 10 s. */
   readonly maxDelayMs?: number;
   /** How long after its arrival a message is still offered; default 2 min. Its last try comes after that. */
   readonly patienceMs?: number;
-  /** Most messages of one chat that wait; a further one is not taken. Default 5000. */
+  /** Most messages of one chat that are waiting; a further one is not accepted. Default 5000. */
   readonly maxWaiting?: number;
 }
 
 /**
  * Hands messages to the gateway, in order within a chat, and offers a message again while the gateway cannot store
- * it. A message that cannot be stored holds up its own chat only, and only for `patienceMs`.
+ * it. A message that cannot be stored delays its own chat only, and only for `patienceMs`.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -31,7 +31,7 @@ export class Intake {
   }
 
   /**
-   * Resolves with true once the message is durable, with false when it was not taken: given up or stopped.
+   * Resolves with true once the message is durable, with false when it was not accepted: given up or stopped.
    * `read` makes the message when its turn has come; undefined from it means there is nothing to take (true).
    * Never rejects, except with what `read` throws.
    */
@@ -51,7 +51,7 @@ export class Intake {
     });
   }
 
-  /** Nothing is offered any more; every waiting `take` resolves with false. */
+  /** Nothing is offered anymore; every waiting `take` resolves with false. */
   stop(): void {
     this.#stopped.abort();
   }

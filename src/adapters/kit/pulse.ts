@@ -1,11 +1,11 @@
 export interface PulseOptions {
-  /** After so long without a word the peer is asked for a sign of life. */
+  /** After so long without a word the peer is asked for a heartbeat. */
   readonly quietMs: number;
   /** After so long without a sign it counts as gone: silence is noticed after `quietMs + answerMs` at most. */
   readonly answerMs: number;
   /** Asks the peer for any answer; must not throw. */
   readonly ask: () => void;
-  /** The peer has gone silent; called once, then the pulse has stopped. */
+  /** The peer has stopped responding; called once, then the pulse has stopped. */
   readonly silent: () => void;
 }
 
@@ -13,8 +13,8 @@ export interface PulseOptions {
 export const PULSE = { quietMs: 4000, answerMs: 4500 } as const;
 
 /**
- * Notices that a peer has gone silent although its connection looks open (a dead path, a hung server). It asks only
- * while nothing is heard: a busy connection costs no question, a quiet one costs one timer.
+ * Notices that a peer has stopped responding although its connection looks open (a dead path, a hung server). It asks only
+ * while nothing is received: a busy connection costs no question, a quiet one costs one timer.
  */
 export class Pulse {
   readonly #options: PulseOptions;
@@ -26,7 +26,7 @@ export class Pulse {
     this.#options = options;
   }
 
-  /** Begins, or begins anew, as if something had just been heard. */
+  /** Begins, or begins again, as if something had just been heard. */
   start(): void {
     this.stop();
     this.heard();

@@ -11,7 +11,7 @@ export interface Readable<T> {
 }
 
 /**
- * The value without the parts that the schema cannot read: a new shape beside a text is no reason to lose the text.
+ * The value without the parts that the schema cannot read: a new shape next to a text is no reason to lose the text.
  * A part that lacks something goes as a whole. Undefined: nothing is left that could be read. Pure.
  */
 export function readable<S extends TSchema>(schema: S, raw: unknown): Readable<Static<S>> | undefined {

@@ -61,7 +61,7 @@ export function runAdapter<L extends Link>(definition: AdapterDefinition<L>): Ad
   };
 
   let stopping: Promise<void> = Promise.resolve();
-  /** Whoever stops a second time waits for the same end. */
+  /** Anyone who stops a second time waits for the same end. */
   const stop = (): Promise<void> => {
     const was = running;
     running = undefined;

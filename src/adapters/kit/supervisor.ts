@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HealthTracker } from './health-tracker.ts';
 
-/** Thrown by a connection when no retry can mend it: the adapter parks until the operator acts. */
+/** Thrown by a connection when no retry can fix it: the adapter parks until the operator acts. */
 export class ParkedError extends Error {
   override readonly name = 'ParkedError';
   /** The operator's next step, one sentence. */
@@ -31,7 +31,7 @@ export class RetryAfterError extends Error {
 }
 
 /**
- * While the server cannot even be reached a try costs nobody anything: with tries of at most 8 s
+ * While the server cannot even be reached a try costs no one anything: with tries of at most 8 s
  * ({@link REACH_MS}) a platform is back within 15 s after its network, however long the outage was.
  */
 const AWAY_MAX_MS = 4000;
@@ -74,7 +74,7 @@ export function backoffMs(attempt: number, minMs: number, maxMs: number, random:
   return Math.round(step * (0.25 + 0.75 * random()));
 }
 
-/** Keeps one connection alive for ever: reconnects with back-off, parks on errors that no retry can mend. */
+/** Keeps one connection alive forever: reconnects with back-off, parks on errors that no retry can fix. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   #abort: AbortController | undefined;

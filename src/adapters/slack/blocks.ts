@@ -14,7 +14,7 @@ export function blocksText(blocks: readonly Fields[], depth = 0): string {
   return lines(blocks.map((block) => blockText(block, depth)));
 }
 
-/** Plain text as inbound markup. Text that is escaped already stays as it is. */
+/** Plain text as inbound markup. Text that is escaped already stays unchanged. */
 export function escaped(text: string): string {
   return decodeEntities(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -140,7 +140,7 @@ export class SlackConnection {
       ended.abort();
     };
     revocation.promise.catch(() => {
-      // Raced below; without a race going on there is nobody to tell.
+      // Raced below; without a race going on there is no one to tell.
     });
     this.#health.change({
       account: { id: `${me.teamId}:${me.userId}`, name: `@${me.name} (${me.teamName})` },
@@ -234,7 +234,7 @@ export class SlackConnection {
     }
     const press = (): InboundMessage | undefined =>
       type === 'interactive' ? readButton(body, me, this.#directory) : undefined;
-    // A press that was not taken stays unacknowledged: Slack tells the person, who can press again.
+    // A press that was not accepted stays unacknowledged: Slack tells the person, who can press again.
     if (await this.#take(press, textOf(fieldsOf(fieldsOf(body)['user']), 'id')))
       await this.#acknowledge(envelope);
   }
@@ -289,7 +289,7 @@ export class SlackConnection {
 
   /**
    * With what Slack did not send along: what it heard in a recording, and what stands above in the thread. Nothing is
-   * asked for whoever is not `welcome`.
+   * asked for anyone who is not `welcome`.
    */
   async #whole(
     body: unknown,

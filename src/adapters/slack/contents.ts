@@ -46,11 +46,11 @@ const WRITTEN: ReadonlySet<string> = new Set([
   'file_mention',
 ]);
 
-/** Subtypes of notices: Slack writes them about something that happened, in somebody's name or in nobody's. */
+/** Subtypes of notices: Slack writes them about something that happened, in someone's name or in no one's. */
 const NOTICE =
   /^(?:channel|group|mpim|im|bot|app|pinned|unpinned|reminder|list|canvas|document|ekm|assistant|joiner|sh_|message_|tabbed|file_(?:change|created|public)|tombstone|unfurl)/;
 
-/** Subtypes of things that happen in a conversation and that nobody can read. */
+/** Subtypes of things that happen in a conversation and that no one can read. */
 const HAPPENINGS = {
   huddle_thread: UNREADABLE.huddle_thread,
   sh_room_created: UNREADABLE.sh_room_created,
@@ -61,7 +61,7 @@ function happening(subtype: string | undefined): string | undefined {
   return Object.entries(HAPPENINGS).find(([kind]) => kind === subtype)?.[1];
 }
 
-/** Was it written by somebody, is it a notice, something that cannot be read, or nothing that we know? */
+/** Was it written by someone, is it a notice, something that cannot be read, or nothing that we know? */
 export function subtypeKind(subtype: string | undefined): 'written' | 'notice' | 'unreadable' | 'unknown' {
   if (subtype === undefined || WRITTEN.has(subtype)) return 'written';
   if (happening(subtype) !== undefined) return 'unreadable';
@@ -71,7 +71,7 @@ export function subtypeKind(subtype: string | undefined): 'written' | 'notice' |
 export interface Contents {
   /** What its author wrote, as inbound markup. */
   readonly written: string;
-  /** What stands below it: cards, transcripts, addresses of files elsewhere. Nobody is addressed in it. */
+  /** What is below it: cards, transcripts, addresses of files elsewhere. No one is addressed in it. */
   readonly below: string;
   readonly shared: readonly SharedMessage[];
   readonly attachments: readonly Attachment[];

@@ -2,7 +2,7 @@ import { webApi } from '@slack/bolt';
 import { defined } from '../../base/defined.ts';
 import { DeliveryError, type DeliveryFailure, messageOf } from '../../base/errors.ts';
 
-/** Errors that say the token itself is worth nothing any more. */
+/** Errors that say the token itself is worth nothing anymore. */
 const UNAUTHORISED = new Set([
   'account_inactive',
   'invalid_auth',
@@ -74,7 +74,7 @@ export function missingScope(error: unknown): string | undefined {
   return typeof needed === 'string' && needed !== '' ? needed : 'to read messages (…:history)';
 }
 
-/** The code when the error means that the token is worth nothing any more. */
+/** The code when the error means that the token is worth nothing anymore. */
 export function unauthorisedCode(error: unknown): string | undefined {
   const code = platformCode(error);
   return code !== undefined && UNAUTHORISED.has(code) ? code : undefined;

@@ -10,7 +10,7 @@ export interface FileRef {
   readonly url?: string;
 }
 
-/** Files that nobody can read here, and what they are called. */
+/** Files that no one can read here, and what they are called. */
 export const UNREADABLE_FILES = {
   list: 'a list',
   tombstone: 'a file that was deleted',

@@ -58,7 +58,7 @@ export function originOfMessage(payload: Fields, message: Fields, me: SlackIdent
     textOf(message, 'team') ??
     textOf(payload, 'team_id');
   const channel = textOf(fieldsOf(payload['event']), 'channel') ?? '';
-  // A channel that is shared with nobody has only people of the own organization in it.
+  // A channel that is shared with no one has only people of the own organization in it.
   const among = payload['is_ext_shared_channel'] === false && !channel.startsWith('D');
   return {
     teams: [team],

@@ -18,7 +18,7 @@ import {
 /** What an event means for the gateway. */
 export type Reading =
   | { readonly message: InboundMessage }
-  /** Nothing to hand in; acknowledged all the same. */
+  /** Nothing to hand in; acknowledged anyway. */
   | { readonly ignored: string }
   /** The app was removed or its tokens were revoked. */
   | { readonly revoked: string };
@@ -117,7 +117,7 @@ function readMessage({ payload, event, message, me, names, around }: Source): Re
   const subtype = textOf(message, 'subtype');
   const kind = kindOf(event);
   const what = subtypeKind(subtype);
-  // What nobody wrote is told to nobody, except to a person who is alone with the bot.
+  // What no one wrote is told to no one, except to a person who is alone with the bot.
   if (what === 'notice' || (what !== 'written' && kind === 'group'))
     return { ignored: `message of type ${subtype}` };
   const channel = textOf(event, 'channel');

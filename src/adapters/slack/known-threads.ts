@@ -8,7 +8,7 @@ const QUIET_MS = 24 * 60 * 60_000;
 
 const Stored = Type.Array(Type.Tuple([Type.String(), Type.Number()]));
 
-/** The threads that the agent knows from their beginning, and when somebody last spoke with it there; also after a restart. */
+/** The threads that the agent knows from their beginning, and when someone last spoke with it there; also after a restart. */
 export class KnownThreads {
   readonly #threads: RecentEntries<number>;
   readonly #clock: () => number;

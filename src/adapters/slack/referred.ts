@@ -135,7 +135,7 @@ export function authorOf(message: Fields): string | undefined {
 /** Slack's own assistant, which writes like a person. */
 const SLACKBOT = 'USLACKBOT';
 
-/** A webhook writes under any name that it likes, so whoever is shown a name is told that a bot has it. */
+/** A webhook writes under any name that it likes, so anyone who is shown a name is told that a bot has it. */
 export function writtenByBot(message: Fields): boolean {
   return textOf(message, 'bot_id') !== undefined || authorOf(message) === SLACKBOT;
 }

@@ -26,7 +26,7 @@ export function saysMore(text: string, than: string): boolean {
 const within = (some: ReadonlySet<string>, all: ReadonlySet<string>): boolean =>
   [...some].every((word) => all.has(word));
 
-/** The words of a text, addresses included; ids count without the names beside them. */
+/** The words of a text, addresses included; ids count without the names next to them. */
 function wordsOf(text: string): ReadonlySet<string> {
   const bare = decodeEntities(text.replace(/<([@#!][^|<>]*)\|[^<>]*>/g, '<$1>'));
   return new Set(bare.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);

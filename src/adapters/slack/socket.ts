@@ -38,9 +38,9 @@ const HEARTBEAT_MS = 15_000;
 const STEADY_MS = 10_000;
 
 /**
- * One socket-mode connection, from opening to its end; settles when it is over and nothing of it is left. Bolt's own
+ * One socket-mode connection, from opening to its end; settles when it has ended and nothing of it is left. Bolt's own
  * app would acknowledge an event before its handler has run, and its automatic reconnect crashes the process on an
- * authorisation error, so the receiver's client is used with its acknowledgement in our hands and without reconnect.
+ * authorization error, so the receiver's client is used with its acknowledgement in our hands and without reconnect.
  */
 export async function holdSocket(options: SocketOptions, signal: AbortSignal): Promise<void> {
   const { settings, timing, log } = options;
@@ -145,7 +145,7 @@ function readEnvelope(event: unknown): Envelope | undefined {
   return { type, body: fields['body'], ack: async () => void (await ack()) };
 }
 
-/** Slack ends connections every few hours and wants a new one at once; other reasons get the usual back-off. */
+/** Slack ends connections every few hours and needs a new one at once; other reasons get the usual back-off. */
 function requestedEnd(reason: string, livedMs: number): Error {
   if (reason === 'link_disabled')
     return new ParkedError(
@@ -158,7 +158,7 @@ function requestedEnd(reason: string, livedMs: number): Error {
   return routine && livedMs > STEADY_MS ? new RetryAfterError(message, 0) : new Error(message);
 }
 
-/** Why `apps.connections.open` or the handshake failed, and whether a retry can mend it. */
+/** Why `apps.connections.open` or the handshake failed, and whether a retry can fix it. */
 function startFailure(error: unknown): Error {
   const code = platformCode(error);
   if (unauthorisedCode(error) !== undefined)

@@ -46,7 +46,7 @@ export class Threads {
   }
 
   /**
-   * What to add to a message; undefined: nothing is known beside the message itself. Slack is asked only about a
+   * What to add to a message; undefined: nothing is known next to the message itself. Slack is asked only about a
    * message that is `welcome`. Never rejects.
    */
   async around(message: InboundMessage, me: SlackIdentity, welcome: boolean): Promise<Around | undefined> {

@@ -52,6 +52,6 @@ async function listen(
       await pause(waitMs, signal);
     }
   } catch {
-    // Without the scope files:read, for instance. The recording itself is what counts.
+    // Without the scope files:read, for example. The recording itself is what counts.
   }
 }

@@ -34,14 +34,14 @@ export class UpdateWindow {
     if (this.#received.has(updateId)) this.#received.set(updateId, 'durable');
   }
 
-  /** The update was not taken: the next delivery is handled again. */
+  /** The update was not accepted: the next delivery is handled again. */
   release(updateId: number): void {
     this.#received.delete(updateId);
   }
 
   /**
    * The offset for the next poll. 0 asks for the earliest unconfirmed update, whatever its id: after a week without
-   * updates Telegram goes on with an arbitrary one, possibly lower than any before.
+   * updates Telegram continues with an arbitrary one, possibly lower than any before.
    */
   offset(): number {
     let offset = 0;
@@ -183,7 +183,7 @@ async function syncMenu(
 }
 
 export interface ConnectionTuning extends PollingTuning {
-  /** How long another program may poll beside us before the adapter parks; a restart causes it for a moment. */
+  /** How long another program may poll next to us before the adapter parks; a restart causes it for a moment. */
   readonly conflictPatienceMs?: number;
   /** Pause before the next try after a conflict. */
   readonly conflictRetryMs?: number;
@@ -203,7 +203,7 @@ export interface ConnectionOptions extends ConnectionTuning {
   readonly webhook: { readonly address: URL | undefined; readonly secret: string } | undefined;
 }
 
-/** The supervised connection: login, menu, then polls or the webhook, for ever. */
+/** The supervised connection: login, menu, then polls or the webhook, forever. */
 export class TelegramConnection {
   readonly #options: ConnectionOptions;
   readonly #supervisor: Supervisor;

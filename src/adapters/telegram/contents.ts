@@ -54,7 +54,7 @@ export function contentText(message: TelegramContent): string {
   return [written, described(message)].filter((part) => part !== '').join('\n');
 }
 
-/** What a message holds beside text and files, in words. */
+/** What a message holds next to text and files, in words. */
 export function described(message: TelegramContent): string {
   const { venue, location, contact, poll, checklist, sticker, rich_message: rich } = message;
   const parts: string[] = [];

@@ -44,7 +44,7 @@ function attachment(
     name: file.file_name ?? `${fallback.stem}.${extension}`,
     mimeType,
     ...defined({ sizeBytes: file.file_size }),
-    // Valid for this bot for ever, also after a restart; says nothing without the token.
+    // Valid for this bot forever, even after a restart; says nothing without the token.
     ref: file.file_id,
   };
 }

@@ -17,7 +17,7 @@ interface CodeEntity {
   readonly length: number;
 }
 
-/** HTML whose mentions notify nobody. */
+/** HTML whose mentions notify no one. */
 function quietHtml(html: string): string {
   let code = 0;
   return html

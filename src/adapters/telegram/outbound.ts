@@ -12,7 +12,7 @@ import { type BotClient, TelegramFailure } from './client.ts';
 import { asCaption, keyboardOf, type MarkedCaption, markedText } from './markup.ts';
 import type { Migrations } from './migrations.ts';
 
-/** Descriptions of the Bot API for chats and topics that take no message any more. */
+/** Descriptions of the Bot API for chats and topics that take no message anymore. */
 const GONE =
   /chat not found|user not found|user is deactivated|peer_id_invalid|chat_write_forbidden|not enough rights|have no rights|bot is not a member|bot was kicked|bot was blocked|message thread not found|topic_closed|topic_deleted/i;
 const MARKUP = /can't parse entities|can't find end of|unsupported start tag|unsupported parse_mode/i;
@@ -43,7 +43,7 @@ export function isUnchanged(error: unknown): boolean {
   return error instanceof TelegramFailure && /message is not modified/i.test(error.message);
 }
 
-/** The message is not there any more: what a delete wanted. */
+/** The message is not there anymore: what a delete wanted. */
 export function isAlreadyDeleted(error: unknown): boolean {
   return error instanceof TelegramFailure && /message to delete not found/i.test(error.message);
 }
@@ -117,7 +117,7 @@ interface Target {
   readonly message_thread_id?: number;
 }
 
-/** Everything that goes out. Never retries by itself; every failure is a DeliveryError without the token. */
+/** Everything that goes out. Never retries on its own; every failure is a DeliveryError without the token. */
 export class Outbound {
   readonly #options: OutboundOptions;
   readonly #pacer = new Pacer();
@@ -179,7 +179,7 @@ export class Outbound {
     });
   }
 
-  /** Telegram hides it by itself after 5 s or with the next message: there is nothing to take back. */
+  /** Telegram hides it on its own after 5 s or with the next message: there is nothing to take back. */
   async typing(chat: ChatRef, on: boolean, signal: AbortSignal): Promise<void> {
     if (!on) return;
     try {

@@ -33,7 +33,7 @@ export class UpdateTaker {
   }
 
   /**
-   * Resolves with true once the update is durable or knowingly ignored, with false when it was not taken and has to
+   * Resolves with true once the update is durable or knowingly ignored, with false when it was not accepted and has to
    * come again. Never rejects. An update that is in hand already is joined, not taken twice.
    */
   take(raw: unknown): Promise<boolean> {

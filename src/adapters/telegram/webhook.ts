@@ -13,7 +13,7 @@ const DEFAULT_PATH = '/webhooks/telegram';
 const MAX_BODY_BYTES = 1024 * 1024;
 /**
  * Telegram waits for the answer before it delivers the next update: one that cannot be stored soon is refused, and
- * comes again later. Meanwhile it stays in hand and is joined by its next delivery.
+ * comes again later. In the meantime it stays in hand and is joined by its next delivery.
  */
 const TAKE_TIMEOUT_MS = 3000;
 /** How soon an operator learns that Telegram is away. */

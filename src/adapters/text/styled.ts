@@ -17,7 +17,7 @@ export type Mark =
 export interface Run {
   readonly text: string;
   readonly marks: readonly Mark[];
-  /** Markup of its own (a list marker): written as it is, and never the last thing of a part. */
+  /** Markup of its own (a list marker): written unchanged, and never the last thing of a part. */
   readonly raw: boolean;
 }
 

@@ -61,7 +61,7 @@ class Writer {
     return this.#out + this.#held;
   }
 
-  /** Opens the marks that wait; blanks go before hugging ones. Returns what is left of `body`. */
+  /** Opens the marks that are waiting; blanks go before hugging ones. Returns what is left of `body`. */
   #openAround(body: string): string {
     let rest = body;
     while (this.#written < this.#open.length) {

@@ -17,7 +17,7 @@ export interface ChatClientOptions {
   readonly log: Logger;
   /** Every line of the server, in order, before tmi.js acts on it. */
   readonly line: (line: IrcLine) => void;
-  /** The welcome is over: the login is valid. */
+  /** The welcome has ended: the login is valid. */
   readonly connected: () => void;
   /** The connection has ended; may be said more than once. */
   readonly ended: (reason: string) => void;
@@ -27,7 +27,7 @@ const MAX_FRAME_BYTES = 1024 * 1024;
 
 /**
  * tmi.js for one connection, with what is dangerous about it taken away:
- * - it never reconnects by itself, not even on RECONNECT (its timer would outlive us and open a second connection);
+ * - it never reconnects on its own, not even on RECONNECT (its timer would outlive us and open a second connection);
  * - a line it cannot digest would throw inside a socket handler and end the process: every handler is fenced;
  * - its sockets (Node's own WebSocket) cannot be cut when the peer is silent: it gets one that can;
  * - it sees no channel list: joining is paced and retried by us, its own queue keeps timers after the end.

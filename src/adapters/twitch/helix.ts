@@ -51,7 +51,7 @@ export class Helix {
     return live;
   }
 
-  /** With a token that has run out meanwhile, once more with a fresh one. */
+  /** With a token that has run out in the meantime, again with a new one. */
   async #ask(path: string, signal: AbortSignal, body?: object): Promise<Response> {
     const response = await this.#fetch(path, signal, body);
     if (response.status !== 401 || !this.#tokens.refreshable) return response;

@@ -17,7 +17,7 @@ export const GIVEN = {
   'resubscription message': 'the text',
 } as const satisfies Readonly<Record<string, string>>;
 
-/** A line `PRIVMSG`, or a `USERNOTICE` in which somebody says something, as a message, or why it is none. Pure. */
+/** A line `PRIVMSG`, or a `USERNOTICE` in which someone says something, as a message, or why it is none. Pure. */
 export function readMessage(
   line: IrcLine,
   me: TwitchIdentity,
@@ -28,7 +28,7 @@ export function readMessage(
   const raw = line.params[1];
   if (channel === '' || raw === undefined) return { ignored: 'a message without a channel or a text' };
   const userId = tags['user-id'];
-  // A login name changes hands; without the id nobody can be recognised.
+  // A login name changes hands; without the id no one can be recognized.
   if (!userId) return { ignored: 'a message without the id of its sender' };
   // A notice comes from the server and names its author in a tag.
   const login = line.command === 'USERNOTICE' ? tags['login'] : nickOf(line);

@@ -14,7 +14,7 @@ export class RateWindow {
     this.#now = now;
   }
 
-  /** Waits until fewer than `limit` messages lie in the window and counts one more. Returns early on abort, uncounted. */
+  /** Waits until fewer than `limit` messages are in the window and counts one more. Returns early on abort, uncounted. */
   async take(limit: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const now = this.#now();

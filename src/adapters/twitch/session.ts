@@ -67,7 +67,7 @@ export class ChatSession {
       answerMs: options.timing.answerMs,
       ask: () => {
         this.#client.raw('PING :pi-gateway').catch(() => {
-          // Not connected any more: the end of the connection says so.
+          // Not connected anymore: the end of the connection says so.
         });
       },
       silent: () => this.#over.reject(new Error('Twitch stopped responding')),

@@ -74,7 +74,7 @@ export interface StreamWatchOptions {
   /** Id of a channel's owner -> name of the channel. */
   readonly rooms: ReadonlyMap<string, string>;
   readonly log: Logger;
-  /** What is known of the streams; outlives the watch, so that a change while nobody watched is one. */
+  /** What is known of the streams; outlives the watch, so that a change while no one watched is one. */
   readonly known: KnownStreams;
   /** The channels that are live, after every change. */
   readonly changed: (live: readonly string[]) => void;

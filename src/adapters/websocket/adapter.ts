@@ -97,12 +97,12 @@ export interface WebSocketAdapterOptions {
 export interface WebSocketAdapter extends Adapter, ChatSocketAcceptor {
   /** Sends `{"type":event,"data"}` to every connection. */
   broadcast(event: string, data: unknown): void;
-  /** Sends a frame to the connections that were opened with the operator token, and to nobody else. */
+  /** Sends a frame to the connections that were opened with the operator token, and to no one else. */
   tellPrivileged(frame: object): void;
   /** Tells the client of this chat how its task is doing. */
   taskChanged(chat: ChatRef, task: TaskView): void;
   /**
-   * The listener is called when a known client is back (its `hello` was right), so that what waits for it can go
+   * The listener is called when a known client is back (its `hello` was right), so that what is waiting for it can go
    * out. A fresh connection is a new client: nothing can wait for it. Returns the function that ends this.
    */
   onClientReady(listener: (chat: ChatRef) => void): () => void;

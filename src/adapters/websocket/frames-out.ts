@@ -12,7 +12,7 @@ export function connectedFrame(clientId: string, clientKey: string): object {
 
 /**
  * The frame that carries an outgoing message. The first part of an answer ends the prompt; further parts, and what
- * nobody asked for, are messages. `repeat` marks anything that may have been delivered before a crash.
+ * no one asked for, are messages. `repeat` marks anything that may have been delivered before a crash.
  */
 export function outboundFrame(request: SendRequest): object {
   const { meta, part } = request;
@@ -32,7 +32,7 @@ export function outboundFrame(request: SendRequest): object {
     case 'denied':
       return { type: 'error', ...id, data: { error: part.text, code: meta.code ?? 'denied' } };
     case 'pairing':
-      // Without a code (a reminder, for instance) there is only the text to show.
+      // Without a code (a reminder, for example) there is only the text to show.
       return meta.pairing === undefined ? message : { type: 'pairing_required', ...id, data: meta.pairing };
     case 'paired':
       return { type: 'paired' };

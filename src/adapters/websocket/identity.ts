@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /**
- * Who a client is across connections. The key proves an id and follows from it, so nothing has to be stored; whoever
- * replaces the secret makes strangers of all clients.
+ * Who a client is across connections. The key proves an id and follows from it, so nothing has to be stored; anyone who
+ * replaces the secret makes new users of all clients.
  */
 export class ClientIdentity {
   readonly #secret: string;
@@ -15,7 +15,7 @@ export class ClientIdentity {
     return createHmac('sha256', this.#secret).update(clientId).digest('base64url');
   }
 
-  /** Constant time: an attacker learns nothing from how long a wrong key takes. */
+  /** Constant time: an attacker learns nothing from how long a invalid key takes. */
   proves(clientId: string, clientKey: string): boolean {
     const right = Buffer.from(this.keyOf(clientId));
     const given = Buffer.from(clientKey);

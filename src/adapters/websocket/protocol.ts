@@ -107,7 +107,7 @@ export class ClientProtocol {
     connection.used = true;
     this.#deps.wrote(host.clock());
     return host.accept({
-      // The same prompt sent again, after a reconnect for instance, is the same message.
+      // The same prompt sent again, after a reconnect for example, is the same message.
       dedupeKey: `${clientId}:${id}`,
       chat: chatOf(clientId),
       chatKind: 'dm',

@@ -14,7 +14,7 @@ export class Acks {
   /** Expects an ack. Call before sending: the ack may come before the send has returned. */
   expect(id: string): Promise<ServerAck> {
     const waiter = Promise.withResolvers<ServerAck>();
-    // Whoever gave up waiting (time, abort) leaves nobody to handle the rejection of `end`.
+    // Anyone who gave up waiting (time, abort) leaves no one to handle the rejection of `end`.
     waiter.promise.catch(() => undefined);
     if (this.#ended) waiter.reject(connectionLost());
     else this.#waiting.set(id, waiter);
@@ -31,7 +31,7 @@ export class Acks {
     this.#waiting.delete(id);
   }
 
-  /** The connection is gone: nobody will hear of what was sent on it. */
+  /** The connection is gone: no one will hear of what was sent on it. */
   end(): void {
     this.#ended = true;
     for (const waiter of this.#waiting.values()) waiter.reject(connectionLost());

@@ -107,11 +107,11 @@ function isLibsignal(value: unknown): value is Libsignal {
 export type Baileys = typeof import('baileys');
 export type Socket = WASocket;
 
-/** The version this adapter is written and tested against; others change undocumented behaviour. */
+/** The version this adapter is written and tested against; others change undocumented behavior. */
 export const BAILEYS_VERSION = '7.0.0-rc14';
 
 /**
- * Loads the library from beside the program, else from `<stateDir>/packages`, which also serves users of npx.
+ * Loads the library from next to the program, else from `<stateDir>/packages`, which also serves users of npx.
  * Throws ParkedError with the command to run when it is in neither place.
  */
 export async function loadBaileys(

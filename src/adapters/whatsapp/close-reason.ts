@@ -12,7 +12,7 @@ export interface CloseReason {
 interface Facts {
   readonly code: number | undefined;
   readonly message: string;
-  /** The child of a stream error, for instance `conflict` with its attributes. */
+  /** The child of a stream error, for example `conflict` with its attributes. */
   readonly child: { readonly tag: string; readonly type: string | undefined };
 }
 

@@ -69,7 +69,7 @@ function keepWireOrder(socket: Socket): void {
 
 /**
  * Ends a socket for good, within a second. baileys' own `end` waits up to 30 s for a closing handshake, and leaves
- * queries waiting for their time-out (a minute) because it takes their listeners away.
+ * queries waiting for their timeout (a minute) because it takes their listeners away.
  */
 async function endSocket(socket: Socket): Promise<void> {
   const timer = setTimeout(() => terminate(socket), CLOSE_GRACE_MS);
@@ -116,12 +116,12 @@ export interface ConnectionOptions {
   readonly uploadAgent?: Agent;
   /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
   readonly qrTimeoutMs?: number;
-  /** When a silent server is asked for a sign of life, and how long it has for it; default 4 s and 4.5 s. */
+  /** When a silent server is asked for a heartbeat, and how long it has for it; default 4 s and 4.5 s. */
   readonly quietMs?: number;
   readonly answerMs?: number;
 }
 
-/** baileys' own question for a sign of life; ours comes sooner, but only once logged in. */
+/** baileys' own question for a heartbeat; ours comes sooner, but only once logged in. */
 const KEEP_ALIVE_MS = 30_000;
 const HEARTBEAT_REPORT_MS = 15_000;
 
@@ -282,7 +282,7 @@ function listenForAcks(socket: Socket, acks: Acks): void {
 }
 
 /**
- * Notes signs of life, and notices a peer that has gone silent. baileys itself asks every 30 s and only then waits
+ * Notes heartbeat, and notices a peer that has stopped responding. baileys itself asks every 30 s and only then waits
  * 5 s more; the question is the same small one that WhatsApp's own client asks.
  */
 function watch(

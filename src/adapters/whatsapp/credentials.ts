@@ -7,7 +7,7 @@ import type { Baileys } from './baileys.ts';
 import { isLid, isPhone, userOf } from './jid.ts';
 import { DamagedSessionError, type SessionChange, SessionFile } from './session-file.ts';
 
-/** What baileys' `useMultiFileAuthState` left in a folder: `creds.json` and one `<type>-<id>.json` for each key. */
+/** What baileys' `useMultiFileAuthState` left in a directory: `creds.json` and one `<type>-<id>.json` for each key. */
 interface MultiFileSession {
   readonly creds: unknown;
   readonly keys: readonly { readonly type: string; readonly id: string; readonly value: unknown }[];
@@ -28,7 +28,7 @@ const TYPES = [
   'tctoken',
 ];
 
-/** Undefined when the folder holds none. Throws ParkedError when its account file cannot be read. */
+/** Undefined when the directory holds none. Throws ParkedError when its account file cannot be read. */
 async function readMultiFileSession(
   folder: string,
   reviver: (key: string, value: unknown) => unknown,
@@ -46,7 +46,7 @@ async function readMultiFileSession(
     const type = TYPES.find((candidate) => name.startsWith(`${candidate}-`) && name.endsWith('.json'));
     if (type === undefined) continue;
     const value = await parse(join(folder, name), reviver);
-    // One unreadable key heals by itself: the peers are asked to send again.
+    // One unreadable key heals on its own: the peers are asked to send again.
     if (value !== undefined) keys.push({ type, id: idOf(type, name), value });
   }
   return { creds, keys };
@@ -84,13 +84,13 @@ function isAccount(value: unknown): boolean {
   );
 }
 
-/** The file in the folder of the session. */
+/** The file in the directory of the session. */
 export const SESSION_FILE = 'session.log';
-/** Buckets of our own beside baileys' key types. */
+/** Buckets of our own next to baileys' key types. */
 export const ACCOUNT = 'account';
 
 export interface OpenCredentials {
-  /** 0700 folder of the session. */
+  /** 0700 directory of the session. */
   readonly folder: string;
   readonly baileys: Baileys;
   readonly log: Logger;
@@ -118,7 +118,7 @@ export class Credentials {
     this.#registerSecrets();
   }
 
-  /** Throws ParkedError when the session is damaged: a fresh one would silently cost the link to the phone. */
+  /** Throws ParkedError when the session is damaged: a new one would silently cost the link to the phone. */
   static async open(options: OpenCredentials): Promise<Credentials> {
     const { folder, baileys, log } = options;
     const path = join(folder, SESSION_FILE);
@@ -244,7 +244,7 @@ export class Credentials {
   }
 }
 
-/** Takes over a session that baileys' multi-file store left in the folder, so that an upgrade needs no new link. */
+/** Takes over a session that baileys' multi-file store left in the directory, so that an upgrade needs no new link. */
 async function takeOver(folder: string, file: SessionFile, baileys: Baileys, log: Logger): Promise<void> {
   const session = await readMultiFileSession(folder, baileys.BufferJSON.reviver);
   if (session === undefined) return;

@@ -55,7 +55,7 @@ export interface WhatsAppTuning {
   readonly maxQrSeries?: number;
   /** How long one QR code is shown; default 60 s for the first of a series and 20 s for each that follows. */
   readonly qrTimeoutMs?: number;
-  /** When a silent server is asked for a sign of life, and how long it has for it; default 4 s and 4.5 s. */
+  /** When a silent server is asked for a heartbeat, and how long it has for it; default 4 s and 4.5 s. */
   readonly quietMs?: number;
   readonly answerMs?: number;
 }

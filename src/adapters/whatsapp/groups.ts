@@ -28,7 +28,7 @@ export class Groups {
     return entry !== undefined && this.#now() - entry.at < MAX_AGE_MS ? entry.metadata : undefined;
   }
 
-  /** The last name known, also of a group whose members have changed. */
+  /** The last name known, even of a group whose members have changed. */
   name(jid: string): string | undefined {
     return this.#names.get(jid);
   }

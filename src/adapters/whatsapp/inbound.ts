@@ -14,7 +14,7 @@ import {
   userOf,
 } from './jid.ts';
 
-/** What the mapping has to know beside the message. */
+/** What the mapping has to know next to the message. */
 export interface InboundContext {
   readonly me: Person;
   /** The other address (LID or phone) of a person, if known. */
@@ -160,14 +160,14 @@ function replyOf(
   };
 }
 
-/** WhatsApp tells that something was forwarded, and who wrote it only where that was a channel. */
+/** WhatsApp shows that something was forwarded, and who wrote it only where that was a channel. */
 function forwardOf(context: proto.IContextInfo | undefined): ReferredMessage | undefined {
   const channel = context?.forwardedNewsletterMessageInfo;
   if (channel) return { author: channel.newsletterName || 'a channel' };
   return context?.isForwarded === true || (context?.forwardingScore ?? 0) > 0 ? {} : undefined;
 }
 
-/** The name of somebody else: as they call themselves, or their number. */
+/** The name of someone else: as they call themselves, or their number. */
 function authorOf(jid: string, { nameOf: known, counterpart }: InboundContext): string {
   const person = personOf([jid], counterpart);
   const addresses = [person.lid, person.phone].filter((each) => each !== undefined);

@@ -20,7 +20,7 @@ const MAX_RETRY_MS = 30_000;
 
 /**
  * Hands messages that are already on disk to the gateway. One that the gateway cannot take now (disk full) is offered
- * again; it holds back later ones of its chat, never those of other chats.
+ * again; it delays later ones of its chat, never those of other chats.
  */
 export class Intake {
   readonly #options: IntakeOptions;
@@ -102,7 +102,7 @@ export class Intake {
     try {
       await this.#options.remove(id);
     } catch (error) {
-      // Offered once more after a restart; the gateway knows it by its identity.
+      // Offered again after a restart; the gateway knows it by its identity.
       this.#options.log.warn(`a message could not be taken off the session file: ${messageOf(error)}`);
     }
   }

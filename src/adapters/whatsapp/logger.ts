@@ -28,7 +28,7 @@ export function baileysLogger(log: Logger): BaileysLogger {
     level: 'info',
     child: () => logger,
     trace() {},
-    // One or more lines for every stanza: of use only to somebody who debugs baileys itself.
+    // One or more lines for every stanza: of use only to someone who debugs baileys itself.
     debug() {},
     info: write('info'),
     warn: write('warn'),

@@ -17,7 +17,7 @@ const MediaRef = Type.Object({
   sha256: Type.Optional(Type.String()),
 });
 
-/** Everything needed to fetch and decrypt a file, also after a restart: WhatsApp keeps files apart from messages. */
+/** Everything needed to fetch and decrypt a file, even after a restart: WhatsApp keeps files apart from messages. */
 export type MediaRef = Static<typeof MediaRef>;
 export type MediaType = MediaRef['type'];
 

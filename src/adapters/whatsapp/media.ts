@@ -11,9 +11,9 @@ const OWN_HOST = /(?:^|\.)whatsapp\.net$/;
 
 /**
  * Where a file lies. The address comes from the sender of the message, so only WhatsApp's own hosts are asked, never one
- * of the sender's choice (a machine inside the network, for instance). Undefined for any other.
+ * of the sender's choice (a machine inside the network, for example). Undefined for any other.
  *
- * @param localHost host of a self-hosted server, trusted beside WhatsApp's own
+ * @param localHost host of a self-hosted server, trusted next to WhatsApp's own
  */
 export function mediaUrl(media: Pick<MediaRef, 'path' | 'url'>, localHost?: string): URL | undefined {
   const url = parse(media);
@@ -40,7 +40,7 @@ const OVERHEAD_BYTES = 16 + MAC_BYTES;
  * Downloads and decrypts an attachment, verifies it, and never reads more than `maxBytes` of it. baileys' own
  * downloader checks no authentication code and lets a connection that breaks in the middle end the process.
  *
- * @param localHost host of a self-hosted server (`url` of the settings), trusted beside WhatsApp's own
+ * @param localHost host of a self-hosted server (`url` of the settings), trusted next to WhatsApp's own
  */
 export async function fetchMedia(
   attachment: Attachment,

@@ -16,7 +16,7 @@ export interface StoredMessage {
 
 /**
  * The messages we sent, bounded and kept over restarts: a phone that could not decrypt one asks for it again, and
- * without it its reader sees "waiting for this message" for ever. Also the last messages of others, for quotes.
+ * without it its reader sees "waiting for this message" forever. Also the last messages of others, for quotes.
  */
 export class MessageStore {
   readonly #file: SessionFile;
@@ -41,14 +41,14 @@ export class MessageStore {
     ]);
   }
 
-  /** A message of ours; only for the chat it was sent to, whoever asks. */
+  /** A message of ours; only for the chat it was sent to, no matter who asks. */
   find(jid: string | null | undefined, id: string | null | undefined): proto.IMessage | undefined {
     const stored = id ? this.#read(id) : undefined;
     if (stored === undefined || !this.#isSameChat(stored.jid, jid)) return undefined;
     return this.#baileys.proto.Message.decode(Buffer.from(stored.base64, 'base64'));
   }
 
-  /** Remembers a message of somebody else. */
+  /** Remembers a message of someone else. */
   see(message: proto.IWebMessageInfo): void {
     const { key } = message;
     if (!key?.id || !message.message) return;

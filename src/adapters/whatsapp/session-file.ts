@@ -33,7 +33,7 @@ const COMPACT_MIN_BYTES = 1 << 20;
 
 /**
  * A small durable key-value file: an append-only log of checksummed lines, read into memory at start. `write` is
- * atomic over all its changes and resolves once they are on disk; writes that wait together share one sync. Private
+ * atomic over all its changes and resolves once they are on disk; writes that are waiting together share one sync. Private
  * keys live here, so the file is 0600. (baileys' own file store writes each key to a file of its own, not atomically.)
  */
 export class SessionFile {
@@ -187,7 +187,7 @@ export class SessionFile {
   }
 }
 
-/** One value of a session file that somebody else may have open: only reads. Throws DamagedSessionError. */
+/** One value of a session file that someone else may have open: only reads. Throws DamagedSessionError. */
 export async function readSessionValue(
   path: string,
   bucket: string,
@@ -233,7 +233,7 @@ function readLines(path: string, bytes: Buffer): { lines: SessionChange[][]; goo
     const line = end < 0 ? undefined : parseLine(bytes.toString('utf8', at, end));
     if (line === undefined) {
       const isLast = end < 0 || end + 1 === bytes.length;
-      // A file without one good line holds nothing to go on with: that is damage, not a torn tail.
+      // A file without one good line holds nothing to continue with: that is damage, not an incomplete tail.
       if (!isLast || lines.length === 0) throw new DamagedSessionError(path, lines.length + 1);
       break;
     }
@@ -258,7 +258,7 @@ function parseLine(line: string): SessionChange[] | undefined {
   });
 }
 
-/** Makes a rename or removal durable. Not every file system can sync a folder; then there is nothing to do. */
+/** Makes a rename or removal durable. Not every file system can sync a directory; then there is nothing to do. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   if (handle === undefined) return;

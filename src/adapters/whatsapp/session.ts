@@ -29,7 +29,7 @@ interface DeletionContext {
 }
 
 /**
- * The message that its author deleted for everybody; undefined for everything else. In a group anybody can send such a
+ * The message that its author deleted for everyone; undefined for everything else. In a group anybody can send such a
  * notice about anybody's message: it counts when it comes from the author. Pure.
  */
 function deletionOf(
@@ -99,7 +99,7 @@ class Receiver {
     return entries.sort().map(([id, value]) => [id, JSON.parse(value) as InboundMessage]);
   }
 
-  /** For the gate: what to write beside the keys. */
+  /** For the gate: what to write next to the keys. */
   take(raw: WAMessage): Taken | undefined {
     const message = this.#map(raw);
     if (message === undefined) return undefined;
@@ -151,7 +151,7 @@ class Receiver {
     });
     if (mapped.ignored === 'revoked') {
       this.#deleted(raw);
-      // baileys reports it once more.
+      // baileys reports it again.
       this.#remember(keyOf(raw));
     }
     if (mapped.message === undefined) {
@@ -190,7 +190,7 @@ class Receiver {
 
 function keyOf(raw: WAMessage): string {
   const { remoteJid, id, participant } = raw.key;
-  // In direct chats `participant` is empty, or names the chat once more.
+  // In direct chats `participant` is empty, or names the chat again.
   return [bareJid(remoteJid), id, isGroup(bareJid(remoteJid)) ? bareJid(participant) : ''].join(' ');
 }
 
@@ -338,7 +338,7 @@ export class Session {
     return session;
   }
 
-  /** Stops handing messages to the gateway; what waits stays on disk. */
+  /** Stops handing messages to the gateway; what is waiting stays on disk. */
   quiesce(): void {
     this.#intake.stop();
   }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { PlatformsConfig } from '../../gateway/config/schema.ts';
 import type { Way } from '../kit/way.ts';
 
-/** Where baileys connects to by itself. */
+/** Where baileys connects to on its own. */
 export const WHATSAPP_URL = 'wss://web.whatsapp.com/ws/chat';
 
 /** `platforms.whatsapp` of the configuration, and how the platform is reached. */
@@ -12,12 +12,12 @@ export type WhatsAppSettings = NonNullable<PlatformsConfig['whatsapp']> & {
   readonly way?: Way;
 };
 
-/** The folder, address, number or version that was set; undefined for the default. */
+/** The directory, address, number or version that was set; undefined for the default. */
 export function chosen(value: string | undefined): string | undefined {
   return value === undefined || value === '' || value === WHATSAPP_URL ? undefined : value;
 }
 
-/** The folder of the linked session. */
+/** The directory of the linked session. */
 export function sessionFolder(settings: WhatsAppSettings, stateDir: string): string {
   const path = chosen(settings.sessionPath);
   return path === undefined ? join(stateDir, 'session') : resolve(path.replace(/^~(?=$|\/)/, homedir()));

@@ -226,7 +226,7 @@ function isHarmlessHere(words: readonly string[], cwd: string): boolean {
 function classifyPath(tool: string, args: Arguments, cwd: string, does: 'reads' | 'writes'): CallClass {
   const given = args['path'] ?? (tool === 'read' || does === 'writes' ? undefined : '.');
   const { place, real } = whereTo(tool, given, cwd);
-  // What is written there may be obeyed by an agent or a program of somebody else.
+  // What is written there may be obeyed by an agent or a program of someone else.
   if (place === 'inside' || (place === 'steering' && does === 'reads'))
     return {
       dangerous: false,

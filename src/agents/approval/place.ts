@@ -92,7 +92,7 @@ function steers(way: string, home: string): boolean {
   );
 }
 
-/** Our own data is known by its names: the working directory may hold it, or lie beside it. */
+/** Our own data is known by its names: the working directory may hold it, or lie next to it. */
 function isSecret(real: string): boolean {
   const { data, auth } = secrets();
   if (data !== undefined && isWithin(data, real) && /^gateway(?:-|$)/i.test(firstStep(data, real)))

@@ -145,7 +145,7 @@ export interface AgentHostSpec {
 export interface AgentHostsOptions {
   readonly hosts: readonly AgentHostSpec[];
   readonly idleMs: number;
-  /** Questions beside conversations at the same time, on each host. */
+  /** Questions next to conversations at the same time, on each host. */
   readonly sideQuestions: number;
   /** Directory of session files that this machine and all hosts share; undefined: a session stays where its file is. */
   readonly sharedDir?: string | undefined;
@@ -160,8 +160,8 @@ interface Entry {
 
 /**
  * Several hosts of agents. A new session goes to the first that has room, the emptiest first. From then on it stays
- * where its file is; with shared files it leaves a host that is down or is to be left. A host that fails is passed over
- * and looked at again; nobody waits for it but sessions that cannot leave.
+ * where its file is; with shared files it leaves a host that is down or is to be left. A host that fails is skipped
+ * and looked at again; no one waits for it but sessions that cannot leave.
  */
 export class AgentHosts {
   readonly #entries: readonly Entry[];
@@ -265,7 +265,7 @@ export class AgentHosts {
     if (spec.host === undefined || (own === undefined && movable)) {
       const up = this.#byLoad();
       if (up.length > 0) return up;
-      // All are down: whoever asks is the next try of one whose pause is over.
+      // All are down: anyone who asks is the next try of one whose pause has ended.
       const due = this.#entries.filter(({ host }) => host.due && host.drain === undefined);
       if (due.length > 0) return due.slice(0, 1);
       throw new StartFailure(noneUp(this.#entries.map(({ host }) => host.view)));

@@ -104,7 +104,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   const meter = new CallMeter(link, undefined);
   link.listen((record) => meter.take(record) || dialogs.take(record));
   const startMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
-  // As long as today's start may take by itself, 10 s are enough to say that something is wrong.
+  // As long as today's start may take on its own, 10 s are enough to say that something is wrong.
   const limitMs = startMs <= START_TIMEOUT_MS ? LIMIT_MS.least : Math.min(startMs, LIMIT_MS.most);
   const begin = performance.now();
   let silent = false;

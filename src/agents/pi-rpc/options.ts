@@ -27,9 +27,9 @@ export interface PiRpcAgentOptions {
   readonly sharesFiles?: boolean;
   /** For the pauses of hosts that failed. Default: the system's. */
   readonly clock?: Clock;
-  /** Where `check` runs; conversations bring their own working folder. */
+  /** Where `check` runs; conversations bring their own working directory. */
   readonly cwd: string;
-  /** Folder of pi's session files. */
+  /** Directory of pi's session files. */
   readonly sessionDir: string;
   readonly model?: string;
   readonly thinking?: string;
@@ -50,7 +50,7 @@ export interface PiRpcAgentOptions {
   readonly startTimeoutMs?: number;
   /** Between two steps of ending a process (abort, terminate, kill). Default: 5000. */
   readonly graceMs?: number;
-  /** Between two signs of life of a turn that waits for its place or its start. Default: 60 000. */
+  /** Between two heartbeat of a turn that is waiting for its place or its start. Default: 60 000. */
   readonly aliveMs?: number;
   /** How the way to pi is watched while it is used. Default: given up after 24 s without any answer. */
   readonly beat?: LinkBeat;

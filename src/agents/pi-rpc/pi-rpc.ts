@@ -29,7 +29,7 @@ interface ChildKind {
 interface SpareOptions {
   /** Starts a child without a session. */
   readonly start: (kind: ChildKind) => RpcLink | undefined;
-  /** A spare that nobody has needed for this many milliseconds is stopped. */
+  /** A spare that no one has needed for this many milliseconds is stopped. */
   readonly idleMs: number;
 }
 
@@ -82,7 +82,7 @@ class Spare {
       () => {
         waiting.ready = true;
       },
-      // A session that starts by itself will tell what is wrong.
+      // A session that starts on its own will tell what is wrong.
       () => void waiting.link.close(),
     );
   }
@@ -143,11 +143,11 @@ interface StarterOptions extends PiRpcAgentOptions {
 
 /** How sessions are started in one place. */
 interface Site {
-  /** Resolved each time: pi may be installed while the gateway runs. */
+  /** Resolved each time: pi may be installed while the gateway is running. */
   readonly command: () => readonly [string, ...string[]] | undefined;
   readonly sessionDir: string;
   readonly sharesFiles: boolean;
-  /** The command sees to the folder; it need not be one of this machine. */
+  /** The command sees to the directory; it need not be one of this machine. */
   readonly placesFolder: boolean;
   /** See {@link RpcLinkOptions.near}: no command stands between. */
   readonly near: boolean;
@@ -199,7 +199,7 @@ class Starter {
     };
   }
 
-  /** The words of pi in a folder; of the pool's host of that name. */
+  /** The words of pi in a directory; of the pool's host of that name. */
   async words(cwd: string, signal: AbortSignal, hostName?: string): Promise<readonly AgentWord[]> {
     const { pool, command, env, sessionDir } = this.#options;
     const host = pool?.find(({ name }) => name === hostName);
@@ -308,7 +308,7 @@ class Starter {
     );
   }
 
-  /** A folder that only the other side knows is no place to start a process of this machine. */
+  /** A directory that only the peer knows is no place to start a process of this machine. */
   #folder(site: Site, cwd: string): string {
     return site.placesFolder ? homedir() : cwd;
   }
@@ -320,7 +320,7 @@ function hasPlaceholder(command: readonly string[]): boolean {
   return command.some((part) => /\{(cwd|session|sessionDir|id)(:q)?\}/.test(part));
 }
 
-/** A spare must not compete with the session that somebody waits for: it is started when that one has settled in. */
+/** A spare must not compete with the session that someone waits for: it is started when that one has settled in. */
 function prepareLater(link: PiLink, prepare: () => void): void {
   const timer = setTimeout(prepare, SETTLE_IN_MS);
   timer.unref();
@@ -330,7 +330,7 @@ function prepareLater(link: PiLink, prepare: () => void): void {
 export type { AgentHost, PiRpcAgentOptions } from './options.ts';
 
 const RUNG_MS = 5000;
-/** Questions beside conversations at the same time. */
+/** Questions next to conversations at the same time. */
 const SIDE_QUESTIONS = 2;
 
 /** pi over its RPC mode: one child process for each active session. */

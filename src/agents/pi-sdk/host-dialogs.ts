@@ -18,7 +18,7 @@ export class HostDialogs {
     return true;
   }
 
-  /** Everything that waits counts as cancelled. */
+  /** Everything that is waiting counts as cancelled. */
   close(): void {
     for (const settle of this.#open.values()) settle({ type: 'extension_ui_response', cancelled: true });
   }

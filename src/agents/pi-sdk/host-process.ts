@@ -110,9 +110,9 @@ export interface HostOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly graceMs: number;
-  /** Without a sign of life for this long, a host counts as blocked and is named in the log. */
+  /** Without a heartbeat for this long, a host counts as blocked and is named in the log. */
   readonly blockedMs: number;
-  /** Without a sign of life for this long, a host is ended. */
+  /** Without a heartbeat for this long, a host is ended. */
   readonly deadMs: number;
   readonly log: Logger;
 }
@@ -201,7 +201,7 @@ export class HostProcess {
 
   #line(line: string): void {
     const frame = readFromHost(line);
-    // Loading takes a while and may be slow on a busy machine: the heart is watched from the first sign of life on.
+    // Loading takes a while and may be slow on a busy machine: the heart is watched from the first heartbeat on.
     this.#heartbeat.start();
     if (frame?.type === 'pong') this.#heartbeat.answer(frame.id);
     else if (frame?.type === 'gone') {
@@ -235,7 +235,7 @@ export class HostProcess {
  */
 const RUNTIME_FLAGS = process.versions['bun'] === undefined ? ['--max-semi-space-size=4'] : [];
 
-/** The host's program: beside the bundle, or the source file it is built from. */
+/** The host's program: next to the bundle, or the source file it is built from. */
 function hostEntry(): string {
   const built = join(import.meta.dirname, 'sdk-host.js');
   return existsSync(built) ? built : join(import.meta.dirname, './sdk-host.ts');

@@ -7,7 +7,7 @@ import type { OpenSession } from './wire.ts';
 /** Changed instructions, skills, models and logins reach new sessions within this time. */
 const FRESH_MS = 30_000;
 
-/** What a session has beside what its folder gives it. */
+/** What a session has next to what its directory gives it. */
 export type OwnResources = Pick<OpenSession, 'systemPrompt' | 'extensions' | 'limited'>;
 
 interface Shared {
@@ -16,7 +16,7 @@ interface Shared {
 }
 
 /**
- * pi's services for sessions: models, settings, instructions, skills, extensions. Sessions of one folder share them
+ * pi's services for sessions: models, settings, instructions, skills, extensions. Sessions of one directory share them
  * for a while, unless there are extensions: each session needs its own instances of those.
  */
 export class HostServices {
@@ -78,7 +78,7 @@ export class HostServices {
     return services;
   }
 
-  /** As pi does where nobody can be asked: a project's own settings and code count only when it is trusted. */
+  /** As pi does where no one can be asked: a project's own settings and code count only when it is trusted. */
   #settings(cwd: string, agentDir: string): AgentSessionServices['settingsManager'] {
     const trust = new this.#pi.ProjectTrustStore(agentDir).get(cwd);
     const plain = this.#pi.SettingsManager.create(cwd, agentDir, { projectTrusted: false });

@@ -65,7 +65,7 @@ function textOnly(content: string | readonly Part[]): string | readonly Part[] {
 }
 
 /**
- * Makes a new session file that ends before a user message. The session itself stays as it is: whoever asked opens the
+ * Makes a new session file that ends before a user message. The session itself stays unchanged: anyone who asked opens the
  * new file instead. Extensions may refuse.
  */
 async function forkBefore(
@@ -125,7 +125,7 @@ export class HostSession {
     spec: OpenSession,
     { send, dialogs }: HostSessionIo,
   ): Promise<HostSession> {
-    // A session file remembers its folder; a new one gets ours.
+    // A session file remembers its directory; a new one gets ours.
     const manager = existsSync(spec.sessionFile)
       ? pi.SessionManager.open(spec.sessionFile, spec.sessionDir)
       : pi.SessionManager.open(spec.sessionFile, spec.sessionDir, spec.cwd);

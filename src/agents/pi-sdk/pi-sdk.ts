@@ -113,7 +113,7 @@ interface HostPoolOptions extends HostOptions {
 /** Starts hosts when they are needed, spreads sessions over them, and replaces those that died. */
 class HostPool {
   readonly #options: HostPoolOptions;
-  /** With the person whose sessions alone it takes; undefined: everybody's. */
+  /** With the person whose sessions alone it takes; undefined: everyone's. */
   readonly #hosts = new Map<HostProcess, string | undefined>();
   #idle: NodeJS.Timeout | undefined;
 
@@ -166,9 +166,9 @@ class HostPool {
 }
 
 export interface PiSdkAgentOptions {
-  /** Where `check` runs; conversations bring their own working folder. */
+  /** Where `check` runs; conversations bring their own working directory. */
   readonly cwd: string;
-  /** Folder of pi's session files. */
+  /** Directory of pi's session files. */
   readonly sessionDir: string;
   readonly model?: string;
   readonly thinking?: string;
@@ -192,11 +192,11 @@ export interface PiSdkAgentOptions {
   readonly startTimeoutMs?: number;
   /** Between two steps of ending a process (abort, drop, give up). Default: 5000. */
   readonly graceMs?: number;
-  /** Between two signs of life of a turn that has nothing to show. Default: 60 000. */
+  /** Between two heartbeat of a turn that has nothing to show. Default: 60 000. */
   readonly aliveMs?: number;
-  /** A host that gives no sign of life for this long is reported as blocked. Default: 5000. */
+  /** A host that gives no heartbeat for this long is reported as blocked. Default: 5000. */
   readonly blockedMs?: number;
-  /** A host that gives no sign of life for this long is ended and replaced. Default: 30 000. */
+  /** A host that gives no heartbeat for this long is ended and replaced. Default: 30 000. */
   readonly deadMs?: number;
   readonly log: Logger;
   /** Surroundings of the hosts. Default: those of the gateway. Our own secrets are always left out. */
@@ -223,10 +223,10 @@ const DEFAULTS = {
   deadMs: 30_000,
 } as const;
 
-/** Questions beside conversations at the same time. */
+/** Questions next to conversations at the same time. */
 const SIDE_QUESTIONS = 20;
 
-/** pi over its SDK: many sessions in one process (or a few) beside the gateway. */
+/** pi over its SDK: many sessions in one process (or a few) next to the gateway. */
 export function createPiSdkAgent(options: PiSdkAgentOptions): Agent {
   return new PiAgent(piSdkParts(options));
 }

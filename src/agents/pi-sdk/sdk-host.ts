@@ -88,7 +88,7 @@ class Host {
     if (entry === undefined) return;
     this.#sessions.delete(link);
     try {
-      // A question that nobody answers any more must not hold up the end.
+      // A question that no one answers any more must not hold up the end.
       entry.dialogs.close();
       const session = await entry.opened;
       await (how === 'close' ? session.close() : session.drop());
@@ -118,7 +118,7 @@ const complain = (error: unknown): void => {
   );
 };
 
-// One extension's forgotten promise must not end everybody's session.
+// One extension's forgotten promise must not end everyone's session.
 process.on('unhandledRejection', complain);
 
 // The gateway names the package: it is the pi that its own checks have looked at.

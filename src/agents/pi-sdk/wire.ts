@@ -28,7 +28,7 @@ export type ToHost =
 /** Lines from the host to the gateway. */
 export type FromHost =
   | { readonly type: 'from'; readonly link: string; readonly record: PiRecord }
-  /** The session is gone; `reason` says why when nobody asked for it. */
+  /** The session is gone; `reason` says why when no one asked for it. */
   | { readonly type: 'gone'; readonly link: string; readonly reason: string }
   | { readonly type: 'pong'; readonly id: number };
 
@@ -45,7 +45,7 @@ export function readToHost(line: string): ToHost | undefined {
   return undefined;
 }
 
-/** Undefined for a line that the host does not send: output of an extension, for instance. */
+/** Undefined for a line that the host does not send: output of an extension, for example. */
 export function readFromHost(line: string): FromHost | undefined {
   const frame = parseRecord(line);
   if (frame === undefined) return undefined;

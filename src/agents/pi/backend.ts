@@ -10,14 +10,14 @@ export const ALIVE_MS = 60_000;
 /** What a pi conversation needs from the place where its sessions live. */
 export interface PiBackend {
   readonly place: FindPlace;
-  /** For answers beside a conversation: they never wait for turns, nor turns for them. */
+  /** For answers next to a conversation: they never wait for turns, nor turns for them. */
   readonly placeAside: FindPlace;
   readonly defaults: ModelChoice;
   /** Until the first answer of a fresh session, in milliseconds. */
   readonly startTimeoutMs: number;
   /** Between two steps of ending a process, in milliseconds. */
   readonly graceMs: number;
-  /** Between two signs of life of a turn that waits for its place or its start, in milliseconds. */
+  /** Between two heartbeat of a turn that is waiting for its place or its start, in milliseconds. */
   readonly aliveMs: number;
   /** How the link of a session is watched while it is used. */
   readonly beat: LinkBeat;

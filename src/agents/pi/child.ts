@@ -78,7 +78,7 @@ export class LineChild {
     return this.#unanswered;
   }
 
-  /** It was halted from outside, and does nothing until somebody lets it go on. */
+  /** It was halted from outside, and does nothing until someone lets it continue. */
   get halted(): boolean {
     return !this.#over && this.pid !== undefined && isStopped(this.pid);
   }

@@ -13,7 +13,7 @@ import { type LiveSession, modelName } from './live-session.ts';
 import type { ModelChoice } from './place.ts';
 
 export interface ControlResult {
-  /** Sentences for whoever asked. */
+  /** Sentences for anyone who asked. */
   readonly text: ChatText;
   /** What the session has to be started with from now on. */
   readonly choice: Partial<ModelChoice>;
@@ -212,7 +212,7 @@ async function usage(session: LiveSession): Promise<ControlResult> {
 
 /**
  * Takes the last turn of a resting session back: pi makes a new session file that ends before the last message. What
- * was taken back stays in the old file. Rejects with `nothing_to_undo` when there is none.
+ * was undone stays in the old file. Rejects with `nothing_to_undo` when there is none.
  */
 export async function undoTurn(session: LiveSession): Promise<Undone & { readonly file: string }> {
   const messages = listAt(await ask(session, { type: 'get_fork_messages' }), 'messages');

@@ -57,7 +57,7 @@ export class PiConversation implements Conversation {
   #choice: ModelChoice;
   #chosen: ModelChoice = { model: undefined, thinking: undefined };
   readonly #closing = new AbortController();
-  /** Ends the wait for a slot, and the start, when nobody wants the session any more. */
+  /** Ends the wait for a slot, and the start, when no one needs the session anymore. */
   #unwanted = new AbortController();
   #session: Promise<LiveSession> | undefined;
   /** Calls that use the session or wait for it. */
@@ -110,7 +110,7 @@ export class PiConversation implements Conversation {
     signal: AbortSignal,
   ): Promise<TurnEnd> {
     if (this.#spec.resumes !== true || this.#moves) {
-      // A command may have opened it meanwhile, without what continues a turn.
+      // A command may have opened it in the meantime, without what continues a turn.
       this.#stale = await this.#session?.catch(() => undefined);
       await this.#stale?.link.close();
       const now = systemClock();
@@ -134,7 +134,7 @@ export class PiConversation implements Conversation {
       listener(event);
     };
     let end: TurnEnd;
-    // Whoever waits for a place is not silent.
+    // Anyone who is waiting for a place is not silent.
     const waiting = setInterval(() => hear({ type: 'alive' }), this.#backend.aliveMs);
     waiting.unref();
     this.#starting = (on) => hear({ type: 'starting', on });
@@ -313,7 +313,7 @@ export class PiConversation implements Conversation {
       () => this.#connect(),
     );
     this.#session = session;
-    // Whoever waits for it hears the failure; when everybody has left, nobody needs to.
+    // Anyone who is waiting for it hears the failure; when everyone has left, no one needs to.
     session.catch(() => {
       if (this.#session === session) this.#session = undefined;
     });

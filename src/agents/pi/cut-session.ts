@@ -1,6 +1,6 @@
 /**
  * What pi's session file has of a turn that was cut off, and what has to be added to it before pi continues. The file is
- * a tree of lines that only grows: every entry names the one before it, and the last line is where pi goes on.
+ * a tree of lines that only grows: every entry names the one before it, and the last line is where pi continues.
  */
 import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ export const RESUME_TYPE = 'pi-gateway-tui/resume';
 export const RESUME_COMMAND = 'pi-gateway-resume';
 
 /**
- * A result that pi writes for a call that it stopped, or did not run because it was stopped. Of a call that ended by itself
+ * A result that pi writes for a call that it stopped, or did not run because it was stopped. Of a call that ended on its own
  * the journal has the end.
  */
 const STOPPED = /abort|not approved|nobody approved/i;
@@ -128,7 +128,7 @@ export function cutTurn(
 
 /**
  * The lines that have to be written at the end of the file; none when everything stands there already. Where the file has
- * results that say no more than that a call was stopped, all results are written anew, behind the message with the calls.
+ * results that say no more than that a call was stopped, all results are written again, behind the message with the calls.
  */
 function missingLines(text: string, how: Pick<Resumption, 'forget' | 'results'>, now: number): string[] {
   const { calls, leaf, before, caller, results } = read(text, () => true);

@@ -14,8 +14,8 @@ type Reply = { readonly value: string } | { readonly confirmed: boolean } | { re
 const CANCELLED: Reply = { cancelled: true };
 
 /**
- * Carries the questions of one pi process to whoever is asked, and the answers back. A question belongs to its process:
- * when that is gone, nobody can answer it any more.
+ * Carries the questions of one pi process to the one who is asked, and the answers back. A question belongs to its process:
+ * when that is gone, no one can answer it anymore.
  */
 export class PiDialogs {
   readonly #link: PiLink;

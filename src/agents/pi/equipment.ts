@@ -5,7 +5,7 @@ export const PROGRESS_TOOL = 'report_progress';
 
 /**
  * Tools of newer pi that reach further tools: scripts, a search that loads what it finds, and everything of MCP servers,
- * which pi keeps for these two beside any list of tools.
+ * which pi keeps for these two next to any list of tools.
  */
 const REACHING_FURTHER = [
   'codemode',
@@ -33,7 +33,7 @@ export interface Equipment {
   readonly extensions: readonly string[];
 }
 
-/** A task can tell how far it is; a chat shows its work by itself. The tools of the session win over the general ones. */
+/** A task can tell how far it is; a chat shows its work on its own. The tools of the session win over the general ones. */
 export function equipmentOf(
   { kind, tools: own, resumes }: Pick<ConversationSpec, 'kind' | 'tools' | 'resumes'>,
   options: {

@@ -154,7 +154,7 @@ export function unlimited(): TurnEnd {
   );
 }
 
-/** The working folder of the session does not exist. */
+/** The working directory of the session does not exist. */
 export function noFolder(cwd: string): TurnEnd {
   return failedEnd(
     'agent_unconfigured',

@@ -1,6 +1,6 @@
 const LF = 0x0a;
 
-/** The longest line that is taken; a longer one means that the other side has lost its way. */
+/** The longest line that is taken; a longer one means that the peer has lost its way. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 /**

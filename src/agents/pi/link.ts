@@ -42,7 +42,7 @@ export interface PiLink {
 /** How a link is watched: it is looked at once a beat. */
 export interface LinkBeat {
   readonly everyMs: number;
-  /** So many beats without a sign of life, and it is asked something. */
+  /** So many beats without a heartbeat, and it is asked something. */
   readonly quiet: number;
   /** So many more, and it is given up. */
   readonly dead: number;
@@ -55,9 +55,9 @@ export const LINK_BEAT: LinkBeat = { everyMs: 2000, quiet: 4, dead: 7 };
 const BYTES_A_BEAT = 64 * 1024;
 
 /**
- * Watches a link while somebody waits for something from it: the process behind it (ssh, docker, kubectl, srun) may live
+ * Watches a link while someone waits for something from it: the process behind it (ssh, docker, kubectl, srun) may live
  * while the way to pi is dead. pi answers questions also while a tool or a model works. Beats are counted, not
- * milliseconds, so that a gateway that was held up itself does not take that for silence. Returns what ends the watch.
+ * milliseconds, so that a gateway that was delayed itself does not take that for silence. Returns what ends the watch.
  */
 export function watchLink(link: PiLink, beat: LinkBeat, answered: () => void): () => void {
   let heard = link.heard;

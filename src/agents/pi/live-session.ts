@@ -75,7 +75,7 @@ export async function connectSession(
     throw error instanceof StartFailure && !signal.aborted && !error.ofSession ? blamed(error, place) : error;
   });
   if (modelName(objectAt(state, 'model')) === undefined) {
-    // Once somebody has logged in, a fresh process will know.
+    // Once someone has logged in, a fresh process will know.
     void link.close();
     throw new StartFailure(place.failed(noModel()));
   }
@@ -96,7 +96,7 @@ export async function connectSession(
   };
 }
 
-/** What cannot even be tried (a folder that cannot be made, no file handles left) fails like a child that ends. */
+/** What cannot even be tried (a directory that cannot be made, no file handles left) fails like a child that ends. */
 function connect(spec: ConversationSpec, choice: ModelChoice, place: PiPlace): PiLink {
   try {
     return place.connect(spec, choice);

@@ -40,7 +40,7 @@ export class MovingFile {
 
   /** The copy in which a turn that was cut off is continued, with what was missing in the file. */
   async completed(how: Resumption, now: number): Promise<string> {
-    // Of a start that came to nothing, and of which nobody was told.
+    // Of a start that came to nothing, and of which no one was told.
     if (this.#since !== undefined && this.#made !== undefined) await rm(this.#made, { force: true });
     const copy = await copied(how.file, how.upTo);
     const { file } = copy;
@@ -69,7 +69,7 @@ export class MovingFile {
     if (file !== kept) await rm(file, { force: true });
   }
 
-  /** For whoever hears of the new file, once. */
+  /** For anyone who hears of the new file, once. */
   takeSince(): number | undefined {
     const since = this.#since;
     this.#since = undefined;
@@ -79,7 +79,7 @@ export class MovingFile {
 
 /**
  * Copies the first `upTo` bytes (undefined: all), as far as they are whole lines, to a new file next to it. A file that
- * is not there is not copied; the new one has a name all the same.
+ * is not there is not copied; the new one has a name anyway.
  */
 async function copied(file: string, upTo?: number): Promise<Copy> {
   const to = movedSessionFile(file);

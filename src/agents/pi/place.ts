@@ -15,7 +15,7 @@ export interface PiPlace {
   readonly slot: PoolSlot;
   /** The host of a pool; undefined where there is only one place for all. */
   readonly host: string | undefined;
-  /** The session's folder has to exist on this machine. */
+  /** The session's directory has to exist on this machine. */
   readonly localFolder: boolean;
   /** Starts or resumes the session of the spec. What goes wrong later ends the link. */
   readonly connect: Connect;

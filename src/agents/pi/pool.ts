@@ -1,6 +1,6 @@
 /**
  * The places for live sessions, handed out first come, first served. A session that has nothing to do keeps its slot
- * until somebody else needs one (the longest resting goes first) or until it has rested for `idleMs`.
+ * until someone else needs one (the longest resting goes first) or until it has rested for `idleMs`.
  */
 export class Pool {
   readonly #max: number;
@@ -11,7 +11,7 @@ export class Pool {
   readonly #waiting: ((slot: PoolSlot) => void)[] = [];
   /** Slots that were asked back and are not free yet. */
   #leaving = 0;
-  /** Nobody rests here: what has nothing to do leaves. */
+  /** No one rests here: what has nothing to do leaves. */
   #vacating = false;
 
   constructor(max: number, idleMs: number) {

@@ -34,7 +34,7 @@ export class PendingRequests {
     return true;
   }
 
-  /** Rejects everything that waits and everything that comes later. */
+  /** Rejects everything that is waiting and everything that comes later. */
   close(end: LinkEnd): void {
     this.#end = end;
     for (const pending of this.#pending.values()) pending.reject(new LinkLost(end));

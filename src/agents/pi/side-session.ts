@@ -5,10 +5,10 @@ import { defined } from '../../base/defined.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
 import { objectAt, type PiRecord, parseRecord, stringAt } from '../../gateway/agent/record.ts';
 
-/** Two at work in one folder get in each other's way: a question beside the conversation only reads. */
+/** Two at work in one directory get in each other's way: a question next to the conversation only reads. */
 const ASIDE_TOOLS: readonly string[] = ['read', 'grep', 'find', 'ls'];
 
-/** What the conversation for a question beside that of `spec` is opened with; on a copy of its file, if it has one. */
+/** What the conversation for a question next to that of `spec` is opened with; on a copy of its file, if it has one. */
 export async function asideSpec(spec: ConversationSpec): Promise<ConversationSpec> {
   const id = `aside-${randomUUID()}`;
   const { sessionFile, journal: _, ...rest } = spec;

@@ -19,7 +19,7 @@ class Steering {
   #taken = 0;
   #prompted = false;
 
-  /** The run goes on without a prompt: the first user message is one that was handed over. */
+  /** The run continues without a prompt: the first user message is one that was handed over. */
   withoutPrompt(): void {
     this.#prompted = true;
   }
@@ -61,7 +61,7 @@ class Steering {
   }
 }
 
-/** A prompt that an extension answered by itself starts no run: look after this time. */
+/** A prompt that an extension answered on its own starts no run: look after this time. */
 const NO_RUN_CHECK_MS = 250;
 /** A prompt that was refused because of a compaction is tried again after this time. */
 const COMPACTION_CHECK_MS = 500;
@@ -113,7 +113,7 @@ export class PiTurn {
   }
 
   /**
-   * Settles exactly once and never rejects. Meanwhile {@link take} needs every record of the link, and {@link lost}
+   * Settles exactly once and never rejects. In the meantime {@link take} needs every record of the link, and {@link lost}
    * the end of it.
    */
   run(input: AgentInput): Promise<TurnEnd> {
@@ -309,7 +309,7 @@ export class PiTurn {
       const accepted = this.#promptAnswered;
       await this.#abortOnce();
       if (!accepted) {
-        // A prompt that was still being prepared when it was aborted starts all the same.
+        // A prompt that was still being prepared when it was aborted starts anyway.
         await this.#accepted.catch(() => undefined);
         await this.#abortOnce();
       }
@@ -355,7 +355,7 @@ function journalled(record: PiRecord, id: string): TurnRecord | undefined {
 }
 
 /**
- * Words of a chat. The operator's own command would be inert in a session that the gateway starts; where somebody else
+ * Words of a chat. The operator's own command would be inert in a session that the gateway starts; where someone else
  * starts pi (a container, another host) that is not certain, so it is no command in the first place. Nor is our own.
  */
 function messageOf({ text }: AgentInput): string {

@@ -18,7 +18,7 @@ interface ScriptedCall {
   readonly signal: AbortSignal;
 }
 
-/** Gives an answer under the spending limits, like an agent with a model. `say` tells whether it was said in full. */
+/** Gives an answer under the spending limits, like an agent with a model. `say` shows whether it was said in full. */
 export async function metered(
   reserve: ReserveCall | undefined,
   { inputTokens, outputTokens, turn, signal }: ScriptedCall,

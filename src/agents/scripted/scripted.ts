@@ -149,7 +149,7 @@ export interface ScriptedAgentOptions {
   readonly chunkDelayMs?: number;
   /** Asks before every tool call, as pi does while approvals are on. Default: false. */
   readonly approvals?: boolean;
-  /** Words that it knows beside ours. Default: none. */
+  /** Words that it knows next to ours. Default: none. */
   readonly words?: readonly AgentWord[];
 }
 
@@ -164,7 +164,7 @@ interface Turn {
   readonly steered: AgentInput[];
 }
 
-/** What a demo can take back: a gateway under load must not fill its memory with what nobody takes back. */
+/** What a demo can take back: a gateway under load must not fill its memory with what no one takes back. */
 const CHARS_TAKEN_BACK = 16_000;
 
 /** Why a turn's signal fired when its conversation was closed. */
@@ -213,7 +213,7 @@ class ScriptedConversation implements Conversation {
   readonly #busy: Set<ScriptedConversation>;
   #turn: Turn | undefined;
   #stop: AbortController | undefined;
-  /** Texts of the turns that can be taken back. */
+  /** Texts of the turns that can be undone. */
   readonly #answered: string[] = [];
   #toolCalls = 0;
   #inputTokens = 0;

@@ -29,7 +29,7 @@ export class CallMeter {
     this.#reserve = reserve ?? nobodyCounts;
     void link.ended.then(() => {
       this.#gone.abort();
-      // Whatever the provider charges for them, nobody will hear of it.
+      // Whatever the provider charges for them, no one will hear of it.
       for (const each of this.#open.values()) each.settle('cut');
       this.#open.clear();
     });

@@ -28,7 +28,7 @@ export function guardedSession(ask: GuardedSession['ask']): GuardedSession {
   return { ask, bound: new InputBound(), open: 0 };
 }
 
-/** Whose call it is; `free`: a session without limits. Undefined: nobody knows, so it is not made. */
+/** Whose call it is; `free`: a session without limits. Undefined: no one knows, so it is not made. */
 export type FindSession = () => GuardedSession | 'free' | undefined;
 
 type StreamMethod = (model: unknown, context: unknown, options?: unknown) => ModelStream;

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { isObject, listAt, numberAt } from '../../gateway/agent/record.ts';
 import { RESERVED_AS } from './wire.ts';
 
-/** What providers add by themselves: Anthropic's instructions for tools are the longest known (fewer than 900). */
+/** What providers add on their own: Anthropic's instructions for tools are the longest known (fewer than 900). */
 const MARGIN = 1024;
 /** More than any provider counts for one image in full detail (8 tiles of 5,667 and 2,833). */
 const IMAGE_TOKENS = 49_152;
@@ -71,7 +71,7 @@ function partsOf(context: unknown): readonly Part[] {
   return [head, ...listAt(context, 'messages').map(asSent)].map(partOf);
 }
 
-/** Without what pi keeps beside a message. */
+/** Without what pi keeps next to a message. */
 function asSent(message: unknown): unknown {
   if (!isObject(message)) return message;
   const { details: _details, usage: _usage, timestamp: _at, [RESERVED_AS]: _reserved, ...sent } = message;

@@ -9,7 +9,7 @@ import { RESERVED_AS } from './wire.ts';
 /** Refused by the provider before it began to work: nothing is charged. */
 const NOT_BEGUN = /^(?:400|401|402|403|404|405|413|415|422|429|503|529)\b/;
 
-/** What a finished call counts as. Of one that was cut nobody knows what is charged. */
+/** What a finished call counts as. Of one that was cut no one knows what is charged. */
 export function chargeOf(result: unknown, answered: boolean): ModelUse | 'cut' | 'unused' {
   const reason = stringAt(result, 'stopReason');
   const usage = objectAt(result, 'usage');

@@ -193,7 +193,7 @@ function serviceOf(folder: DataFolder, machine: Machine, system: boolean): Servi
   };
 }
 
-/** A service of the system runs as whoever has the data, and never as root. */
+/** A service of the system runs as anyone who has the data, and never as root. */
 function ownerOf({ root }: DataFolder, machine: Machine): { readonly name: string; readonly home: string } {
   const facts = statSync(root, { throwIfNoEntry: false });
   if (facts === undefined || facts.uid === 0)

@@ -144,7 +144,7 @@ function isValid(folder: DataFolder): boolean {
     loadConfig(folder.config);
     return true;
   } catch {
-    return false; // the gateway says so, and keeps what is in force
+    return false; // the gateway says so, and keeps what is active
   }
 }
 
@@ -179,7 +179,7 @@ function goBack(folder: DataFolder, version: string): string {
   return `version ${VERSION} has not become ready, and ${version} did. To go back: npm install -g pi-gateway-tui@${version}${restore}`;
 }
 
-/** Why config.json is not to be used as it is. */
+/** Why config.json is not to be used unchanged. */
 function whyNot(
   folder: DataFolder,
   now: Attempt,
@@ -264,7 +264,7 @@ function noticeOf(reason: string): Notice {
 }
 
 /**
- * The keys in which the two differ, of those that may decide about access. None when one is no JSON, and nobody can say
+ * The keys in which the two differ, of those that may decide about access. None when one is no JSON, and no one can say
  * what it was to be: what ran before is then what continues.
  */
 export function accessKeys(now: string, good: string): string[] {

@@ -1,4 +1,4 @@
-/** What systemd is told while the gateway runs as a service: ready, reloading, stopping, and that it is alive. */
+/** What systemd is told while the gateway is running as a service: ready, reloading, stopping, and that it is alive. */
 import { spawn } from 'node:child_process';
 import type { Logger } from '../../base/log.ts';
 

@@ -19,7 +19,7 @@ export interface Service {
   readonly output: string;
 }
 
-/** In the first line of each file: nothing that somebody else wrote is replaced. */
+/** In the first line of each file: nothing that someone else wrote is replaced. */
 export const MARK = 'Written by pi-gateway-tui service install';
 
 /** systemd reads `%` and `\` in every value, and `$` in commands. */

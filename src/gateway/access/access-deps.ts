@@ -10,7 +10,7 @@ export interface AccessDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'
   readonly onApproved: (request: PairingRequest) => Promise<void>;
   /** A new user was denied or blocked: drop the held message; notify them once when `tell`. Idempotent. */
   readonly onRejected: (request: PairingRequest, tell: boolean) => Promise<void>;
-  /** A denial or a block was taken back: hold the first message again. Idempotent. */
+  /** A denial or a block was undone: hold the first message again. Idempotent. */
   readonly onReopened: (request: PairingRequest) => Promise<void>;
   /** These ids lost access: end their turns and drop their queues. */
   readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;

@@ -14,7 +14,7 @@ export interface AccessListDeps extends Pick<Core, 'db' | 'clock' | 'events'> {
 }
 
 /**
- * Changes of the allowlist and the block list. Letting in is durable first, then in force; taking away is in force
+ * Changes of the allowlist and the block list. Letting in is durable first, then in force; taking away is active
  * first. Each is one transaction with its audit line and, through `also`, with what belongs to it.
  */
 export class AccessList {
@@ -54,7 +54,7 @@ export class AccessList {
   }
 
   /**
-   * Somebody who is listed has written: all ids of theirs belong together from now on, so that a word of the operator
+   * Someone who is listed has written: all ids of theirs belong together from now on, so that a word of the operator
    * about one of them is a word about all. Their name may be new; nothing is decided by a name.
    */
   async wrote(platform: Platform, sender: Sender): Promise<void> {

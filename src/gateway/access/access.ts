@@ -65,12 +65,12 @@ export class Access {
     this.requests.load();
   }
 
-  /** Everything that waits or is open: requests, and codes that were made by an operator. */
+  /** Everything that is waiting or is open: requests, and codes that were made by an operator. */
   pairing(): PairingView[] {
     return [...this.requests.list(), ...this.codes.invitations.list()];
   }
 
-  /** Resolves when the person is let in and their held message is on its way to the agent. */
+  /** Resolves when the person is approved and their held message is on its way to the agent. */
   async approve(which: WhichRequest, actor: Actor, note?: string): Promise<PairingRequest> {
     const { request, asked } = await this.#acts.run(async () => {
       const found = await this.#find(which);
@@ -92,7 +92,7 @@ export class Access {
     return this.#reject(which, 'blocked', actor).finally(lift);
   }
 
-  /** A new request is stored. Its sender may have been decided about meanwhile: nobody will do it again. */
+  /** A new request is stored. Its sender may have been decided about in the meantime: no one will do it again. */
   async arrived(request: PairingRequest): Promise<'waits' | 'decided'> {
     const { platform } = request.chat;
     const sender = senderOf(request);
@@ -291,7 +291,7 @@ export class Access {
     return live.find(({ kind }) => kind === 'asked') ?? live[0];
   }
 
-  /** Closes everything that waits for the person. Returns their request, if they have asked. */
+  /** Closes everything that is waiting for the person. Returns their request, if they have asked. */
   async #approve(
     decided: PairingRequest,
     actor: Actor,
@@ -352,7 +352,7 @@ export class Access {
     return request;
   }
 
-  /** A person under every id, and all that waits for them, in one transaction. */
+  /** A person under every id, and all that is waiting for them, in one transaction. */
   async #block(platform: Platform, known: readonly string[], actor: Actor): Promise<PairingRequest[]> {
     const requests = this.#decidable(platform, this.people.idsFor(platform, ...known));
     const ids = this.people.idsFor(platform, ...known, ...requests.flatMap(idsOf));
@@ -364,7 +364,7 @@ export class Access {
     return requests;
   }
 
-  /** Rejects when the store does not take it; what was decided meanwhile stays decided. */
+  /** Rejects when the store does not take it; what was decided in the meantime stays decided. */
   async #expired(request: PairingRequest): Promise<void> {
     try {
       const expired = await this.#acts.run(async () => {

@@ -36,7 +36,7 @@ export interface ChainReport {
   /** Of the first line that is kept; absent when there is none. */
   readonly firstSeq?: number;
   readonly firstAt?: number;
-  /** Lines that say nothing about a person any more. */
+  /** Lines that say nothing about a person anymore. */
   readonly erased: number;
   /** Lines that were written by an older version and are not chained yet. */
   readonly unchained: number;
@@ -47,7 +47,7 @@ export interface ChainReport {
 export const CUT = 'audit.cut';
 export const ANCHOR = 'audit.anchor';
 export const ERASE = 'person.erase';
-/** What stands in the place of what was erased. */
+/** What is in the place of what was erased. */
 export const ERASED = 'erased';
 /** More are counted, not named. */
 const NAMED = 50;
@@ -112,7 +112,7 @@ export function headText({ seq, hash }: ChainHead): string {
 
 /**
  * Looks through all lines, in the order of their numbers. `head` is what the store notes of the last one, `noted` a
- * head that somebody has kept elsewhere.
+ * head that someone has kept elsewhere.
  */
 export function verifyChain(
   lines: readonly ChainedLine[],

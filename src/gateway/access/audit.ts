@@ -116,7 +116,7 @@ export class Audit {
   /**
    * Takes out what lines say about a person, and notes who did it. When they were written, from where, and what was
    * done stays, and so does the chain. Earlier erasures of the same person stay as they are, and so do lines of the
-   * chain itself, whose numbers and words may look like somebody's id.
+   * chain itself, whose numbers and words may look like someone's id.
    */
   erase(tx: Tx, actor: Actor, subject: string, concerns: (line: AuditLine) => boolean): void {
     chainOlder(tx, this.#clock());

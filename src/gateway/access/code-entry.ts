@@ -34,7 +34,7 @@ export async function redeemCode(
     waiting.add(request.chat.platform);
     if (code !== undefined && matchesPairingCode(code, request.stored)) found = request; // no early exit
   }
-  // A wrong code may have been meant for any platform that somebody waits on.
+  // A invalid code may have been meant for any platform that someone waits on.
   const meant = found === undefined ? [...waiting] : [found.chat.platform];
   const lockedUntil = Math.min(...meant.map((each) => lock.lockedUntil(each)));
   if (meant.length > 0 && lockedUntil > now)

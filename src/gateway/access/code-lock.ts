@@ -7,7 +7,7 @@ interface Lock {
 }
 
 /**
- * Counts wrong codes per platform: too many lock code entry there for a time, also across a restart. What operators
+ * Counts invalid codes per platform: too many lock code entry there for a time, also across a restart. What operators
  * type and what new users send are counted apart: a guesser must not lock the operator out.
  */
 export class CodeLock {
@@ -33,7 +33,7 @@ export class CodeLock {
     return this.#locks.get(platform)?.lockedUntil ?? 0;
   }
 
-  /** Counts a wrong code. Resolves when the count is durable. */
+  /** Counts a invalid code. Resolves when the count is durable. */
   async wrong(platform: string, now: number): Promise<void> {
     const known = this.#locks.get(platform);
     const over = known === undefined || (known.lockedUntil > 0 && known.lockedUntil <= now);

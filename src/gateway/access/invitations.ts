@@ -30,7 +30,7 @@ export class Invitations {
   readonly #clock: Clock;
   readonly #lock: CodeLock;
   readonly #limits: PairingLimits;
-  /** An invitation is over: it was used, withdrawn, or its time has passed. */
+  /** An invitation has ended: it was used, withdrawn, or its time has passed. */
   readonly #over: (id: string, outcome: PairingOutcome) => void;
   readonly #live = new Map<string, PairingView & { timer: NodeJS.Timeout }>();
 

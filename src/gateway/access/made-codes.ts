@@ -23,7 +23,7 @@ export interface MadeCodesDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'l
   readonly withdrawn: (request: PairingRequest, actor: Actor) => void;
 }
 
-/** Codes that operators make: for whoever sends one to the bot (an invitation), or for one user whom they approve. */
+/** Codes that operators make: for anyone who sends one to the bot (an invitation), or for one user whom they approve. */
 export class MadeCodes {
   readonly invitations: Invitations;
   readonly #deps: MadeCodesDeps;
@@ -88,7 +88,7 @@ export class MadeCodes {
     });
   }
 
-  /** Throws for the code of an invitation: nobody has to approve it. */
+  /** Throws for the code of an invitation: no one has to approve it. */
   noInvitation(code: string): void {
     if (this.invitations.has(code))
       throw new GatewayError('invitation', 'that is an invite code: the new user sends it to the bot', {
@@ -110,11 +110,11 @@ export class MadeCodes {
   }
 }
 
-/** Throws for an id that can never match: whoever wrote it waits for a person who stays without access. */
+/** Throws for an id that can never match: anyone who wrote it waits for a person who stays without access. */
 export function needsId(platform: Platform, userId: string): void {
   const fault = idFault(platform, 'user', userId);
   if (fault === undefined) return;
-  // Only what a terminal shows as it is.
+  // Only what a terminal shows unchanged.
   const shown = /^[ -~]{1,60}$/.test(userId) ? JSON.stringify(userId) : 'that';
   throw new GatewayError('bad_user_id', `${shown} is not a user id: expected ${fault.expected}`, {
     status: 400,

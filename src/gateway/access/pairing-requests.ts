@@ -20,12 +20,12 @@ const RETRY_MS = 60_000;
 const HOUR_MS = 60 * 60_000;
 
 export type Consideration =
-  /** `coded`: false when too many wait; then they stand in the operator's queue, and hear nothing. */
+  /** `coded`: false when too many wait; then they are in the operator's queue, and hear nothing. */
   | { readonly answer: 'new'; readonly coded: boolean }
   /** Their request waits without a code, and there is room for one now. */
   | { readonly answer: 'code'; readonly request: PairingRequest }
   | { readonly answer: 'remind'; readonly request: PairingRequest }
-  /** `request`: the one of theirs that waits already. */
+  /** `request`: the one of theirs that is waiting already. */
   | {
       readonly answer: 'silent';
       readonly code: string;
@@ -35,7 +35,7 @@ export type Consideration =
 
 export type ClosedState = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
 
-/** Requests of strangers to be let in: one live request a sender, bounded in number and time. */
+/** Requests of new users to be let in: one live request a sender, bounded in number and time. */
 export class PairingRequests {
   readonly #db: Database;
   readonly #clock: Clock;
@@ -152,7 +152,7 @@ export class PairingRequests {
             request,
           };
     }
-    // A request that has just expired may not be closed yet: its hour of silence has begun all the same.
+    // A request that has just expired may not be closed yet: its hour of silence has begun anyway.
     if (request !== undefined || ids.some((id) => (this.#cooldowns.get(senderKey(platform, id)) ?? 0) > now))
       return {
         answer: 'silent',
@@ -335,7 +335,7 @@ export class PairingRequests {
     this.#arm();
   }
 
-  /** Nothing is remembered of these ids; a request that came meanwhile, whose row is there, is of somebody new. */
+  /** Nothing is remembered of these ids; a request that came in the meantime, whose row is there, is of someone new. */
   erase(platform: Platform, ids: readonly string[]): PairingRequest[] {
     for (const id of ids) this.#cooldowns.delete(senderKey(platform, id));
     return this.pendingOf(platform, ids).filter((each) => {
@@ -364,7 +364,7 @@ export class PairingRequests {
     for (const id of ids) this.#cooldowns.set(senderKey(platform, id), until);
   }
 
-  /** One timer for the earliest expiry; none while nobody waits. */
+  /** One timer for the earliest expiry; none while no one waits. */
   #arm(): void {
     clearTimeout(this.#timer);
     let next = Number.POSITIVE_INFINITY;

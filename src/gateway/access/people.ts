@@ -19,7 +19,7 @@ interface Known {
   readonly person: string;
 }
 
-/** Who may speak and who is never heard. Memory mirrors the store; what bars somebody is in force before it is stored. */
+/** Who may speak and who is never heard. Memory mirrors the store; what bars someone is active before it is stored. */
 export class People {
   readonly #allowed = new Map<string, AllowlistView>();
   /** Other ids of an allowed person, to the id that was allowed. */
@@ -98,7 +98,7 @@ export class People {
     return { ...known, name: entry.name, ...defined({ note }) };
   }
 
-  /** The row of a person who is called otherwise now; undefined: nobody on the list, or the name it has. */
+  /** The row of a person who is called otherwise now; undefined: no one on the list, or the name it has. */
   renamed(platform: Platform, { id, name, unnamed }: Sender): AllowlistView | undefined {
     const known = this.find(platform, id);
     if (known === undefined || unnamed === true || name.trim() === '' || known.name === name)
@@ -110,7 +110,7 @@ export class People {
     tx.run('UPDATE allowlist SET name = ? WHERE platform = ? AND user_id = ?', [name, platform, userId]);
   }
 
-  /** False: they were taken off the list meanwhile. */
+  /** False: they were taken off the list in the meantime. */
   rememberRenamed(entry: AllowlistView): boolean {
     const key = personKey(entry.platform, entry.userId);
     if (!this.#allowed.has(key)) return false;
@@ -119,7 +119,7 @@ export class People {
   }
 
   /**
-   * Somebody who may speak has written under these ids: from now on they are one person, whichever of them an operator
+   * Someone who may speak has written under these ids: from now on they are one person, whichever of them an operator
    * names. In memory at once; returns what is new, for `storeIds`.
    */
   recognize(platform: Platform, sender: Sender): readonly Known[] {

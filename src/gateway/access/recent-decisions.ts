@@ -8,7 +8,7 @@ export interface Decided {
   readonly state: 'approved' | 'denied' | 'blocked';
 }
 
-/** Requests that were decided a moment ago: the decision can be taken back until a later word about the person. */
+/** Requests that were decided a moment ago: the decision can be undone until a later word about the person. */
 export class RecentDecisions {
   readonly #decided = new Map<string, Decided>();
 
@@ -26,7 +26,7 @@ export class RecentDecisions {
     this.#decided.delete(requestId);
   }
 
-  /** A later word about somebody with one of these ids; `kept` is what it does not concern. */
+  /** A later word about someone with one of these ids; `kept` is what it does not concern. */
   forget(platform: Platform, ids: readonly string[], kept?: Decided['state']): void {
     for (const [id, { request, state }] of this.#decided)
       if (

@@ -26,7 +26,7 @@ export interface ConversationSpec {
   /** Names of the tools that the session may use; absent: those of the agent's own configuration. */
   readonly tools?: readonly string[];
   readonly systemPrompt?: string;
-  /** Who answers the questions of this conversation. Absent: nobody, which counts as cancelled and as denied. */
+  /** Who answers the questions of this conversation. Absent: no one, which counts as cancelled and as denied. */
   readonly ask?: AskQuestion;
   /** Reserves every call of a model under the spending limits; absent: there are none. */
   readonly reserve?: ReserveCall;
@@ -57,7 +57,7 @@ export interface AgentInput {
 }
 
 export type AgentEvent =
-  /** The prompt has reached the model: from here on the turn is never repeated by itself. */
+  /** The prompt has reached the model: from here on the turn is never repeated on its own. */
   | { readonly type: 'started' }
   | { readonly type: 'text_delta'; readonly delta: string }
   /** One assistant message ended; text after it is a new paragraph. */
@@ -65,7 +65,7 @@ export type AgentEvent =
   | { readonly type: 'tool_start'; readonly id: string; readonly name: string }
   | { readonly type: 'tool_end'; readonly id: string; readonly name: string; readonly ok: boolean }
   | { readonly type: 'progress'; readonly percent: number; readonly message: string }
-  /** A sign of life while there is nothing to show: a tool works for long, or a place is waited for. */
+  /** A heartbeat while there is nothing to show: a tool works for long, or a place is waited for. */
   | { readonly type: 'alive' }
   /** The agent takes long to start (a queue, a cold container), and: it has started or will not. */
   | { readonly type: 'starting'; readonly on: boolean }
@@ -163,7 +163,7 @@ export type TurnEnd =
       /** The operator's next step. */
       readonly hint: string;
       readonly reachedModel: boolean;
-      /** Worth another try (only honoured when the model was not reached). */
+      /** Worth another try (only honored when the model was not reached). */
       readonly retryable: boolean;
     };
 
@@ -189,7 +189,7 @@ export interface Conversation {
    */
   undo?(): Promise<Undone>;
   /**
-   * Answers beside the conversation, on a copy of what it had come to: may run while a turn runs, has its own place,
+   * Answers next to the conversation, on a copy of what it had come to: may run while a turn runs, has its own place,
    * only reads, and leaves no trace. Settles like `run`. Absent: the agent cannot.
    */
   aside?(
@@ -215,7 +215,7 @@ export interface Conversation {
 }
 
 export interface Undone {
-  /** The message that was taken back, as the agent had it. */
+  /** The message that was undone, as the agent had it. */
   readonly text: string;
 }
 
@@ -248,7 +248,7 @@ export interface Agent {
   check(signal: AbortSignal): Promise<AgentCheck>;
   /** Cheap: nothing is started before the first `run`. */
   open(spec: ConversationSpec): Conversation;
-  /** The words that sessions in this folder know. May start a process; rejects when they cannot be had. */
+  /** The words that sessions in this directory know. May start a process; rejects when they cannot be had. */
   words?(cwd: string, signal: AbortSignal): Promise<readonly AgentWord[]>;
   /** False: what the agent works on does not see the gateway's files, nor the gateway the agent's. Default: true. */
   readonly sharesFiles?: boolean;

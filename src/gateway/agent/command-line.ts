@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 
 /** What the placeholders of a command stand for. */
 export interface CommandValues {
-  /** Working folder of the session. */
+  /** Working directory of the session. */
   readonly cwd: string;
   /** File of the session. */
   readonly session: string;
@@ -47,7 +47,7 @@ export function commandLine(
   return [fill(program), ...filled, ...ends];
 }
 
-/** Is the working folder the command's own business, and not a folder of this machine? */
+/** Is the working directory the command's own business, and not a directory of this machine? */
 export function placesFolder(command: readonly string[]): boolean {
   return uses(command, 'cwd') || !sharesFiles(command);
 }

@@ -19,7 +19,7 @@ export interface ModelCall {
   readonly outputTokens: number;
   /** The answer can be held to fewer tokens than that. */
   readonly shrinks: boolean;
-  /** Undefined: nobody knows what the model costs. */
+  /** Undefined: no one knows what the model costs. */
   readonly price: CallPrice | undefined;
 }
 
@@ -60,7 +60,7 @@ export type ReserveCall = (
 export const isRefusal = (outcome: Reservation | CallRefusal): outcome is CallRefusal =>
   'sentence' in outcome;
 
-/** Limits are set, and nobody knows whose call it is. */
+/** Limits are set, and no one knows whose call it is. */
 export const nobodyCounts: ReserveCall = () =>
   Promise.resolve({
     sentence: say('limit.notCounted'),

@@ -7,7 +7,7 @@ export interface PiCommand {
   readonly origin: 'configured' | 'host' | 'path' | 'bundled';
 }
 
-/** `configured`, else the pi that runs us as its extension, else the one on the PATH of `env`, else one beside us. */
+/** `configured`, else the pi that runs us as its extension, else the one on the PATH of `env`, else one next to us. */
 export function resolvePiCommand(
   configured: readonly string[] | undefined,
   env: NodeJS.ProcessEnv,
@@ -84,9 +84,9 @@ function isPackage(directory: string): boolean {
   }
 }
 
-/** The command line program of the pi package beside us; undefined when it is not installed. */
+/** The command line program of the pi package next to us; undefined when it is not installed. */
 export function bundledPi(): string | undefined {
-  // The package exports only its RPC entry; the program with `--version` and the rest lies beside it.
+  // The package exports only its RPC entry; the program with `--version` and the rest lies next to it.
   for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
     const cli = join(folder, 'node_modules', PACKAGE, CLI);
     if (existsSync(cli)) return cli;

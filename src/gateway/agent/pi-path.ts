@@ -45,7 +45,7 @@ function curly(path: string): string {
   return path.replace(/'/g, '\u2019');
 }
 
-/** Git Bash, Cygwin and WSL spell drives as folders. */
+/** Git Bash, Cygwin and WSL spell drives as directories. */
 function windowsPath(path: string): string {
   if (!path.startsWith('/') || path.startsWith('//') || path.includes('\\')) return path;
   const match = /^\/(?:mnt\/|cygdrive\/)?([a-z])(?:\/(.*))?$/i.exec(path);

@@ -26,7 +26,7 @@ export interface ToolCall {
   readonly groupKey: string;
   /** The same in words: "every `git push …`". */
   readonly group: string;
-  /** Somebody is asked even while `agent.approvals` lets such a call run. */
+  /** Someone is asked even while `agent.approvals` lets such a call run. */
   readonly always?: true;
 }
 
@@ -39,11 +39,11 @@ export interface AgentQuestion {
   readonly options?: readonly string[];
   /** What an `editor` begins with, or what an `input` suggests. */
   readonly preset?: string;
-  /** The agent stops waiting by itself after this many milliseconds. */
+  /** The agent stops waiting on its own after this many milliseconds. */
   readonly timeoutMs?: number;
   /** For `approval`. */
   readonly call?: ToolCall;
-  /** Owners are told as well: a turn that was cut off waits. The first option goes on with it, the last drops it. */
+  /** Owners are told as well: a turn that was cut off waits. The first option continues with it, the last drops it. */
   readonly resume?: true;
   /** What the chat reads instead of title, text and options, where they are words of ours. */
   readonly titleText?: ChatText;
@@ -59,15 +59,15 @@ export type AgentAnswer =
   | { readonly type: 'confirm'; readonly confirmed: boolean }
   /** `reason` is a sentence for the model. */
   | { readonly type: 'approval'; readonly decision: ApprovalDecision; readonly reason?: string }
-  /** Nobody answered: dialogs are cancelled, tool calls denied. */
+  /** No one answered: dialogs are cancelled, tool calls denied. */
   | { readonly type: 'cancelled'; readonly reason: string };
 
 /**
  * Puts a question to people. Settles when it is answered, has timed out, or `signal` fires because the agent does not
- * wait any more; never rejects.
+ * wait anymore; never rejects.
  */
 export type AskQuestion = (question: AgentQuestion, signal: AbortSignal) => Promise<AgentAnswer>;
 
-/** Nobody can be asked. */
+/** No one can be asked. */
 export const nobodyToAsk: AskQuestion = () =>
   Promise.resolve({ type: 'cancelled', reason: 'there is no one to ask' });

@@ -1,4 +1,4 @@
-/** One JSON object of pi's protocol. Everything but `type` is unknown until somebody looks. */
+/** One JSON object of pi's protocol. Everything but `type` is unknown until someone looks. */
 export interface PiRecord {
   readonly type: string;
   readonly [field: string]: unknown;

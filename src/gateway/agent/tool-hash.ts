@@ -22,7 +22,7 @@ function sorted(value: unknown): unknown {
   );
 }
 
-/** Nothing can change the arguments any more: whoever tries gets an error, and pi does not run the tool then. */
+/** Nothing can change the arguments anymore: anyone who tries gets an error, and pi does not run the tool then. */
 export function freezeDeep<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   Object.freeze(value);

@@ -53,7 +53,7 @@ export async function writeArchive(
       status: 409,
       hint: 'Give another file name, or none: then the name holds the time.',
     });
-  // Nobody else's file: what has this name already is not ours to remove.
+  // No one else's file: what has this name already is not ours to remove.
   const partial = `${path}.${randomBytes(6).toString('hex')}.partial`;
   const entries: Manifest['entries'] = [];
   const listed = async function* (): AsyncGenerator<TarFile> {

@@ -25,7 +25,7 @@ const DAY_MS = 24 * 60 * 60_000;
 /** A start has other work; and what is started for a minute needs no backup. */
 const FIRST_MS = 10 * 60_000;
 const RETRY_MS = 60 * 60_000;
-/** Room that a backup leaves for what the gateway stores meanwhile. */
+/** Room that a backup leaves for what the gateway stores in the meantime. */
 const SPARE_BYTES = 32 * 1024 * 1024;
 /** Larger files are read piece by piece. */
 const WHOLE_BYTES = 8 * 1024 * 1024;
@@ -93,7 +93,7 @@ export class Backups {
     return this.#daily;
   }
 
-  /** Removes every backup in gateway/backups: somebody was erased who may be in them. */
+  /** Removes every backup in gateway/backups: someone was erased who may be in them. */
   forget(): Promise<void> {
     return this.#acts.run(async () => {
       const { backups } = this.#deps.folder;

@@ -1,6 +1,6 @@
 /**
- * Puts a backup in the place of what a data directory holds. Everything is unpacked and checked beside it first. Then one
- * file says what goes where, and from that moment on the restore happens: whoever opens the directory after a kill
+ * Puts a backup in the place of what a data directory holds. Everything is unpacked and checked next to it first. Then one
+ * file says what goes where, and from that moment on the restore happens: anyone who opens the directory after a kill
  * finishes it. Before that moment nothing of the directory has changed.
  */
 import {
@@ -110,7 +110,7 @@ export function discard(folder: DataFolder): void {
 }
 
 /**
- * Finishes a restore that was cut off. For whoever opens the directory, before anything of it is read.
+ * Finishes a restore that was cut off. For anyone who opens the directory, before anything of it is read.
  * @throws FolderLockedError while the restore is still running
  */
 export function finishRestore(folder: DataFolder): void {

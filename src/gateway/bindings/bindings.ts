@@ -55,8 +55,8 @@ export interface BindingDeps extends MoveOutDeps, Core {
 }
 
 /**
- * Chats that are tied to one session of pi. Either the gateway's agent works in that session, until somebody unbinds it;
- * or a pi that is open in a terminal does, until that pi ends. Meanwhile everything of the chat belongs to that session;
+ * Chats that are tied to one session of pi. Either the gateway's agent works in that session, until someone unbinds it;
+ * or a pi that is open in a terminal does, until that pi ends. In the meantime everything of the chat belongs to that session;
  * afterwards the chat continues in its own one, and what waited goes there.
  */
 export class Bindings {
@@ -202,7 +202,7 @@ export class Bindings {
     return orders;
   }
 
-  /** What the terminal did. Gives back the runs that nobody waits for. Throws `binding_over`. */
+  /** What the terminal did. Gives back the runs that no one waits for. Throws `binding_over`. */
   async report(lease: string, first: number, reports: readonly Report[]): Promise<readonly string[]> {
     const { session, terminal } = this.#leased(lease);
     terminal.heardAt = this.#deps.clock();
@@ -229,7 +229,7 @@ export class Bindings {
     await this.#end(held, UNBOUND);
   }
 
-  /** For whoever lists them. */
+  /** For anyone who lists them. */
   views(): object[] {
     return [...this.#held.values()].map(({ session: { id, chat, bound } }) => ({
       platform: chat.platform,

@@ -16,7 +16,7 @@ export interface Ending {
   readonly reason: string;
   /** Stored together with the end. */
   readonly more: (tx: Tx) => void;
-  /** The model has been reached for the running turn: whoever works on it ends it, and it is offered. */
+  /** The model has been reached for the running turn: anyone who works on it ends it, and it is offered. */
   readonly reached: boolean;
 }
 

@@ -11,7 +11,7 @@ export interface BoundChats {
   readonly tookLate: (item: InboxItem) => void;
 }
 
-/** The session of a bound chat does not end by itself. */
+/** The session of a bound chat does not end on its own. */
 export function refuseBound({ bound }: SessionRecord): void {
   if (bound !== undefined)
     throw new ChatError('session_bound', say('agent.bound'), {

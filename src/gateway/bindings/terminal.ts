@@ -29,7 +29,7 @@ export interface Reported {
     readonly type: 'typed' | 'said';
     readonly text: string;
   }[];
-  /** Runs that nobody waits for any more. */
+  /** Runs that no one waits for anymore. */
   readonly unknown: readonly string[];
 }
 
@@ -95,7 +95,7 @@ export class Terminal {
     return { said, unknown: [...unknown] };
   }
 
-  /** Nobody works here any more. What had reached the model failed; the rest is as if it had never been handed over. */
+  /** No one works here anymore. What had reached the model failed; the rest is as if it had never been handed over. */
   end(why: ChatText): void {
     this.#ended = true;
     for (const run of this.#runs.values())
@@ -114,7 +114,7 @@ export class Terminal {
     this.#release();
   }
 
-  /** The gateway stops: nobody waits for orders any more. */
+  /** The gateway stops: no one waits for orders anymore. */
   close(): void {
     this.#closed = true;
     this.#release();
@@ -136,7 +136,7 @@ export class Terminal {
   #open(spec: ConversationSpec): Conversation {
     return {
       run: (input, listener, signal) => this.#run(spec, input, listener, signal),
-      // It waits for a turn of its own: what the operator writes meanwhile is never mixed with it.
+      // It waits for a turn of its own: what the operator writes in the meantime is never mixed with it.
       steer: async () => false,
       control: async () => {
         throw new ChatError('unsupported', say('agent.inTerminal'), {
@@ -167,7 +167,7 @@ export class Terminal {
     const abort = (): void => {
       const at = this.#orders.findIndex((each) => each.number === number);
       if (at >= 0) this.#orders.splice(at, 1);
-      // It may have been handed over all the same: the terminal forgets what it does not know.
+      // It may have been handed over anyway: the terminal forgets what it does not know.
       this.#order({ type: 'abort', run: id });
       if (this.#runs.get(id)?.started !== true) settle({ status: 'aborted' });
     };
@@ -181,7 +181,7 @@ export class Terminal {
     return promise;
   }
 
-  /** False: nobody waits for it. */
+  /** False: no one waits for it. */
   #take(report: Exclude<Report, { text: string }>): boolean {
     if (report.type === 'asked') {
       this.#asks.get(report.ask)?.abort();

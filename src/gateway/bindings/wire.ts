@@ -1,6 +1,6 @@
 /**
  * What the gateway and the pi in a terminal say to each other while a chat is bound to it. Both sides number what they
- * say, and say it again until the other side has it: a link that breaks loses nothing and doubles nothing.
+ * say, and say it again until the peer has it: a link that breaks loses nothing and doubles nothing.
  */
 import type { AgentEvent, AgentImage, TurnEnd } from '../agent/agent.ts';
 import type { ApprovalDecision, ToolCall } from '../agent/question.ts';
@@ -38,7 +38,7 @@ export interface OrdersSeen {
   readonly number: number;
 }
 
-/** The answer to a look for orders. Numbers begin anew with each epoch. */
+/** The answer to a look for orders. Numbers begin again with each epoch. */
 export interface Orders {
   readonly epoch: string;
   readonly orders: readonly NumberedOrder[];
@@ -57,7 +57,7 @@ export type Report =
       readonly ask: string;
       readonly call: Omit<ToolCall, 'always'>;
     }
-  /** Somebody at the terminal has answered it. */
+  /** Someone at the terminal has answered it. */
   | { readonly type: 'asked'; readonly ask: string }
   /** The operator wrote this in the terminal, or the model answered it there. */
   | { readonly type: 'typed' | 'said'; readonly text: string };

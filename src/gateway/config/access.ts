@@ -119,7 +119,7 @@ export class ConfigAccess {
   readonly #check: ConfigCheck;
 
   /**
-   * `stored` hears of every key that was written and says whether it is in force already. `check` judges what the
+   * `stored` hears of every key that was written and says whether it is active already. `check` judges what the
    * schema cannot.
    */
   constructor(
@@ -179,7 +179,7 @@ export class ConfigAccess {
     return { value: key === 'port' ? Number(text) : text, source: 'environment', from };
   }
 
-  /** Changes of it are in force at once. */
+  /** Changes of it are active at once. */
   #followed(key: string): boolean {
     return key.startsWith('platforms.') || key === 'schedules' || isLive(key);
   }

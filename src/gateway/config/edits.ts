@@ -12,7 +12,7 @@ export interface ConfigChange {
   /** Names of the changed keys of each platform. */
   readonly platforms: ReadonlyMap<Platform, readonly string[]>;
   readonly schedules: boolean;
-  /** Sections that whoever reads them looks up when they are needed. */
+  /** Sections that anyone who reads them looks up when they are needed. */
   readonly live: readonly string[];
   /** Sections that are read at the start alone. */
   readonly later: readonly string[];
@@ -29,7 +29,7 @@ export interface ConfigEditsOptions {
 }
 
 /**
- * Follows edits of `config.json` while the gateway runs. A bad edit is told and changes nothing; the configuration in
+ * Follows edits of `config.json` while the gateway is running. A bad edit is told and changes nothing; the configuration in
  * force stays until the file is right again.
  */
 export class ConfigEdits {
@@ -43,7 +43,7 @@ export class ConfigEdits {
     this.#known = options.first;
   }
 
-  /** What was stored on the operator's word is in force already, but for the schedules. */
+  /** What was stored on the operator's word is active already, but for the schedules. */
   stored(config: Config): void {
     const { schedules } = this.#known;
     const { schedules: _new, ...rest } = config;
@@ -88,7 +88,7 @@ function isBlank(path: string): boolean {
   return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
-/** Changes of these are in force at once. */
+/** Changes of these are active at once. */
 const LIVE: readonly string[] = ['owners', 'notify', 'heartbeat'];
 
 /** Is a change of this key in force as soon as it is stored? */

@@ -2,7 +2,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Gateway } from '../gateway.ts';
 import { isPlatform } from '../model.ts';
 
-/** Keys of a platform that are looked up when they are needed: the connection stays as it is. */
+/** Keys of a platform that are looked up when they are needed: the connection stays unchanged. */
 const POLICIES: ReadonlySet<string> = new Set([
   'dmPolicy',
   'groupPolicy',
@@ -19,7 +19,7 @@ const POLICIES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Starts, stops or connects anew the adapter whose settings were stored. What goes wrong is the adapter's health, told
+ * Starts, stops or connects again the adapter whose settings were stored. What goes wrong is the adapter's health, told
  * as a phrase; the settings stay stored.
  */
 export async function followConfig(

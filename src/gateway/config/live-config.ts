@@ -1,4 +1,4 @@
-/** The configuration of a running gateway: what of it is in force at once, and who follows. */
+/** The configuration of a running gateway: what of it is active at once, and who follows. */
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -15,7 +15,7 @@ import { type Overrides, resolveSettings, type Settings } from './settings.ts';
 import { watchFile } from './watch.ts';
 
 /**
- * Settings whose per-platform part can be exchanged while the gateway runs: who may write, how sessions end, what
+ * Settings whose per-platform part can be exchanged while the gateway is running: who may write, how sessions end, what
  * the agent of new conversations works with, how an adapter connects, who is told of what. Port, backend and everything else stay as they were at the start.
  */
 function liveSettings(first: Settings, current: () => Settings): Settings {

@@ -45,7 +45,7 @@ export function loadConfig(path: string): LoadedConfig {
   return { path, ...checkConfig(value, path) };
 }
 
-/** The file may hold secrets: what is somebody else's must not be opened to this user. */
+/** The file may hold secrets: what is someone else's must not be opened to this user. */
 export function unreadable(path: string, owner: number | undefined, self: number | undefined): string {
   if (self === undefined || owner === self) return 'Make the file readable for this user.';
   return owner === undefined
@@ -212,7 +212,7 @@ function doubtfulTools({ agent, platforms }: Config, origin: string): string[] {
   );
 }
 
-/** An empty string or null means "not set": files written by the older gateway contain them. */
+/** An empty string or null means "not set": files written by @0xkobold/pi-gateway contain them. */
 function withoutEmpty(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutEmpty);
   if (typeof value !== 'object' || value === null) return value;

@@ -54,7 +54,7 @@ export interface PairingLimits {
   readonly perPlatform: number;
   readonly inAll: number;
   readonly codesAnHour: number;
-  /** Requests without a code that wait; the oldest gives way to a new one. */
+  /** Requests without a code that are waiting; the oldest gives way to a new one. */
   readonly queued: number;
   readonly queuedMs: number;
   readonly queuedAMinute: number;

@@ -27,7 +27,7 @@ export const ChatAgentSchema = Type.Object({
   ),
 });
 
-/** Keys that every platform takes beside its own. */
+/** Keys that every platform takes next to its own. */
 const common = {
   enabled: Type.Optional(Type.Boolean({ default: false, description: 'Connect to this platform.' })),
   dmPolicy: Type.Optional(

@@ -80,6 +80,6 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // a bare %, which whoever uses the address refuses or takes as it is
+    return text; // a bare %, which anyone who uses the address refuses or takes unchanged
   }
 }

@@ -15,7 +15,7 @@ import { type PairingLimits, pairingConflict, pairingLimits } from './pairing-sc
 import { type Retention, readRetention } from './retention.ts';
 import type { BusyMode, Config, PlatformsConfig, SessionsConfig } from './schema.ts';
 
-/** Minutes that a timer waits: whoever writes a year means that nothing is to be ended. */
+/** Minutes that a timer waits: anyone who writes a year means that nothing is to be ended. */
 const timed = (minutes: number): number => Math.min(minutes * 60_000, LONGEST_TIMER_MS);
 
 /** Values given on the command line; each wins over environment and file. */
@@ -107,7 +107,7 @@ export interface Settings {
   };
   enabled(platform: Platform): boolean;
   chats(platform: Platform): ChatPolicy;
-  /** What the agent of a chat works with; of nobody's chat (a task of the operator): the general settings. */
+  /** What the agent of a chat works with; of no one's chat (a task of the operator): the general settings. */
   agentOf(chat: Pick<ChatRef, 'platform' | 'chatId'> | undefined): ChatAgent;
   busyMode(platform: Platform, kind: ChatKind): BusyMode;
   /** In which language a chat is written to, as far as its people have not chosen; `used`: all that are configured. */
@@ -275,7 +275,7 @@ export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-/** Badges that stay red as long as the configuration lets strangers in. */
+/** Badges that stay red as long as the configuration lets new users in. */
 export function openBadges(settings: Settings): string[] {
   const badges = settings.allowAll ? ['allowAll: everyone has access'] : [];
   if (settings.openLoopback) badges.push('openLoopback: every local user can read the API');

@@ -6,7 +6,7 @@ const QUIET_MS = 150;
 
 /**
  * Calls `changed` after a file was written, replaced or removed by any hand. It costs nothing while nothing happens,
- * and keeps no process alive. `failed` hears why a folder cannot be watched (or not any longer).
+ * and keeps no process alive. `failed` hears why a directory cannot be watched (or not any longer).
  */
 export function watchFile(path: string, changed: () => void, failed: (error: unknown) => void): () => void {
   let timer: NodeJS.Timeout | undefined;
@@ -16,7 +16,7 @@ export function watchFile(path: string, changed: () => void, failed: (error: unk
     watcher?.close();
   };
   try {
-    // The folder, because a file that is replaced is another file.
+    // The directory, because a file that is replaced is another file.
     watcher = watch(dirname(path), { persistent: false }, (_event, name) => {
       if (name !== null && name !== basename(path)) return;
       clearTimeout(timer);

@@ -6,7 +6,7 @@ export interface ChatErrorOptions extends Omit<GatewayErrorOptions, 'hint'> {
   readonly hint?: ChatText;
 }
 
-/** A failure that people in chats read in their language; everybody else reads it in English. */
+/** A failure that people in chats read in their language; everyone else reads it in English. */
 export class ChatError extends GatewayError {
   /** For the chat: what happened, and what to do. */
   readonly text: ChatText;

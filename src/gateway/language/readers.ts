@@ -37,7 +37,7 @@ export class Readers {
   readonly #settings: Pick<Settings, 'language'>;
   readonly #log: Logger;
   readonly #people = new Map<string, Known>();
-  /** The rows of the store. Never forgotten for others: nobody takes away what a person has chosen. */
+  /** The rows of the store. Never forgotten for others: no one takes away what a person has chosen. */
   readonly #kept = new Map<string, Kept>();
   /** The person whose language a chat has: in a direct message the only one, in a group the last who called the bot. */
   readonly #chats = new Map<string, string>();
@@ -145,7 +145,7 @@ export class Readers {
     await this.keep(message);
   }
 
-  /** Nothing is known about these people any more. */
+  /** Nothing is known about these people anymore. */
   forget(platform: string, ids: readonly string[]): void {
     for (const id of ids) {
       this.#people.delete(personKey(platform, id));

@@ -3,8 +3,8 @@ import { isPlatform } from '../model.ts';
 import { keepRows, textOf, timeOf } from './keep.ts';
 
 /**
- * `allowlist` of the older gateway: platform, user_id, added_at, note. Its pairing codes are kept as rows only: they
- * were stored in clear text and are long expired; a used code never proves that somebody was let in.
+ * `allowlist` of @0xkobold/pi-gateway: platform, user_id, added_at, note. Its pairing codes are kept as rows only: they
+ * were stored in clear text and are long expired; a used code never proves that someone was let in.
  */
 export function adoptSecurity(now: number): (tx: Tx, legacy: Legacy) => void {
   return (tx, legacy) => {

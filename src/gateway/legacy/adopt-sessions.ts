@@ -4,8 +4,8 @@ import { sessionKey } from '../sessions/session-key.ts';
 import { keepRows, textOf, timeOf } from './keep.ts';
 
 /**
- * `sessions` of the older gateway: id, platform, channel_id, user_id, last_activity, created_at, is_background, title.
- * The latest session of a chat goes on, older ones are listed as ended. Sessions of background tasks and of platforms
+ * `sessions` of @0xkobold/pi-gateway: id, platform, channel_id, user_id, last_activity, created_at, is_background, title.
+ * The latest session of a chat continues, older ones are listed as ended. Sessions of background tasks and of platforms
  * that we do not know are kept as rows only.
  */
 export function adoptSessions(now: number): (tx: Tx, legacy: Legacy) => void {

@@ -3,7 +3,7 @@ import type { TaskStatus } from '../model.ts';
 import { keepRows, textOf, timeOf } from './keep.ts';
 
 /**
- * `background_tasks` of the older gateway. Their chats are not known any more, so nothing is delivered by itself; a
+ * `background_tasks` of @0xkobold/pi-gateway. Their chats are not known anymore, so nothing is delivered on its own; a
  * task that ran when it ended is `lost`.
  */
 export function adoptTasks(now: number): (tx: Tx, legacy: Legacy) => void {

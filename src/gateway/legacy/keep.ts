@@ -1,6 +1,6 @@
 import type { Legacy, Row, Tx } from '../../store/database.ts';
 
-/** Every row of the older gateway stays as it was, beside what was taken over: nothing is lost. */
+/** Every row of @0xkobold/pi-gateway stays as it was, next to what was taken over: nothing is lost. */
 export function keepRows(tx: Tx, legacy: Legacy): void {
   tx.run('CREATE TABLE IF NOT EXISTS legacy_rows (source TEXT NOT NULL, row TEXT NOT NULL)');
   for (const [name, rows] of legacy.tables)
@@ -13,7 +13,7 @@ function asJson(row: Row): string {
   );
 }
 
-/** A column's text; undefined for one that is missing, null or empty. Forks of the older gateway differ in columns. */
+/** A column's text; undefined for one that is missing, null or empty. Forks of @0xkobold/pi-gateway differ in columns. */
 export function textOf(row: Row, name: string): string | undefined {
   const value = row[name];
   return value === null || value === undefined || value === '' || value instanceof Uint8Array

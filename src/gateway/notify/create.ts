@@ -20,7 +20,7 @@ import { Watcher } from './watcher.ts';
 import { pairingNotice, startNotice } from './worth.ts';
 
 const TICK_MS = 15_000;
-/** Set while a gateway that notifies runs; there at the next start: it did not end by itself. */
+/** Set while a gateway that notifies runs; there at the next start: it did not end on its own. */
 const RUNNING = 'notify_running';
 
 export interface NotifyDeps extends Core {
@@ -237,7 +237,7 @@ export function createNotify(deps: NotifyDeps) {
       heartbeat.stop();
       watcher.stop();
     },
-    /** The gateway ends by itself; before the stores are closed. */
+    /** The gateway ends on its own; before the stores are closed. */
     async stopped(): Promise<void> {
       stopping.abort('stopping');
       await notices.settled();

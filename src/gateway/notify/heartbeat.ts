@@ -5,7 +5,7 @@ import { call } from './channels.ts';
 const BEAT_MS = 60_000;
 
 export interface HeartbeatDeps {
-  /** Undefined: nobody is to be called. */
+  /** Undefined: no one is to be called. */
   readonly url: () => Promise<string | undefined>;
   /** What does not work, one phrase each; empty: all is well. */
   readonly problems: () => readonly string[];

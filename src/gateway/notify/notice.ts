@@ -7,10 +7,10 @@ export type NoticeKind = 'pairing' | 'approval' | 'adapter' | 'disk' | 'limit' |
 
 /** Something that the operator should know. Any part of the gateway raises one with the event `notice`. */
 export interface Notice {
-  /** Names what happened, for ever: the same key is told once. What may happen again has its time in it. */
+  /** Names what happened, forever: the same key is told once. What may happen again has its time in it. */
   readonly key: string;
   readonly kind: NoticeKind;
-  /** Also during quiet hours: the gateway does not work until somebody acts. */
+  /** Also during quiet hours: the gateway does not work until someone acts. */
   readonly urgent?: true;
   /** One line without anything that a person or an agent wrote: this goes to every webhook. */
   readonly title: ChatText;
@@ -28,7 +28,7 @@ export interface Notice {
   readonly person?: { readonly platform: Platform; readonly id: string };
 }
 
-/** A decision that waits. */
+/** A decision that is waiting. */
 interface Ask {
   readonly about: 'pairing' | 'approval' | 'resume';
   /** Of the request or the question. */

@@ -28,7 +28,7 @@ import { dueNow, isQuiet, paceOf } from './pace.ts';
 const RETRY_MS = [15_000, 60_000, 5 * 60_000, 15 * 60_000, 60 * 60_000] as const;
 /** Names of owners as readers begin with it. */
 const OWNER = 'owner ';
-/** Kinds that are over by themselves: a channel that was told of one is told of its end. */
+/** Kinds that are over on their own: a channel that was told of one is told of its end. */
 const INCIDENTS: ReadonlySet<NoticeKind> = new Set(['adapter', 'disk', 'agent']);
 
 /** Who gets a notice: the chat of an owner, or another way (webhook, program). */
@@ -51,7 +51,7 @@ export interface NoticesDeps
 }
 
 /**
- * Takes notices to owners and channels: each once, also over restarts; folded where many come; after quiet hours where
+ * Takes notices to owners and channels: each once, even over restarts; folded where many come; after quiet hours where
  * they can wait. A notice about a platform never goes over that platform, and its own delivery raises none.
  */
 export class Notices {
@@ -72,7 +72,7 @@ export class Notices {
   }
 
   /**
-   * What it was about is over: its messages say so and lose their buttons. `replaced`: another notice says the rest, so
+   * What it was about has ended: its messages say so and lose their buttons. `replaced`: another notice says the rest, so
    * channels are not told of the end. Never rejects.
    */
   end(key: string, how: ChatText, { replaced = false } = {}): Promise<void> {
@@ -91,7 +91,7 @@ export class Notices {
     });
   }
 
-  /** A decision was taken back: its messages ask again. Never rejects. */
+  /** A decision was undone: its messages ask again. Never rejects. */
   reopen(key: string): Promise<void> {
     return this.#run('a notice was not opened again', async () => {
       const known = this.rows.get(key);
@@ -101,7 +101,7 @@ export class Notices {
     });
   }
 
-  /** Sends what waits for room, for the end of quiet hours or for another try. Never rejects. */
+  /** Sends what is waiting for room, for the end of quiet hours or for another try. Never rejects. */
   tick(): Promise<void> {
     return this.#run('pending notices were not sent', async () => {
       const held = this.rows.inState('held');
@@ -110,7 +110,7 @@ export class Notices {
     });
   }
 
-  /** The whole text of a decision, with its buttons: for the first time, or once more. */
+  /** The whole text of a decision, with its buttons: for the first time, or again. */
   async show(asked: Notice, owner: Owner): Promise<void> {
     const { outbox, clock, db } = this.#deps;
     const to = this.#to(owner);
@@ -144,7 +144,7 @@ export class Notices {
     await Promise.all(this.#underway.values());
   }
 
-  /** A full disk holds nothing up: what cannot be noted is shown all the same. */
+  /** A full disk holds nothing up: what cannot be noted is shown anyway. */
   async #note(body: (tx: Tx) => void): Promise<void> {
     await this.#deps.db
       .write(body)

@@ -125,7 +125,7 @@ export class OwnerCommands {
     }
   }
 
-  /** One decision counts: whoever comes second is told of the first. */
+  /** One decision counts: anyone who comes second is told of the first. */
   async #settle(key: string, message: InboundMessage, decide: () => Promise<unknown>): Promise<ChatText> {
     const { notices, known, clock } = this.#deps;
     try {

@@ -156,7 +156,7 @@ export interface Acting {
   readonly message: Pick<InboundMessage, 'chat' | 'chatKind' | 'sender'>;
   /** The sender is approved, by the allowlist or the configuration. */
   readonly listed: boolean;
-  /** Undefined: only to read what waits. */
+  /** Undefined: only to read what is waiting. */
   readonly right: OwnerRight | undefined;
 }
 
@@ -204,7 +204,7 @@ export function ownerFinding(
     readonly enabled: boolean;
     /** The person is an approved user. */
     readonly access: boolean;
-    /** Undefined: nobody wrote from that chat so far. */
+    /** Undefined: no one wrote from that chat so far. */
     readonly kind: 'dm' | 'group' | undefined;
   },
 ): Finding {

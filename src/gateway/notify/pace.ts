@@ -35,7 +35,7 @@ export interface Held {
   readonly urgent: boolean;
 }
 
-/** What becomes of notices of one kind that wait for one reader. */
+/** What becomes of notices of one kind that are waiting for one reader. */
 export type Due = 'wait' | 'each' | 'together';
 
 export function dueNow(

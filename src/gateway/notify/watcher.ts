@@ -30,7 +30,7 @@ export interface WatcherDeps extends Pick<Core, 'clock' | 'events'> {
   readonly zone: () => string;
 }
 
-/** Problems that last: told when one begins and when it is over. */
+/** Problems that last: told when one begins and when it has ended. */
 const INCIDENTS = ['adapter', 'agent', 'disk'] as const satisfies readonly NoticeKind[];
 
 /** Listens to the events of the gateway, and raises and ends notices. */
@@ -168,7 +168,7 @@ export class Watcher {
   }
 }
 
-/** Not running because nobody wants it to. */
+/** Not running because no one wants it to. */
 function isAtRest({ state }: AdapterView): boolean {
   return state === 'stopped' || state === 'disabled';
 }

@@ -18,12 +18,12 @@ import { type Notice, wholeOr } from './notice.ts';
 
 /** A platform that is away for longer is worth a notice. */
 const AWAY_MS = 5 * 60_000;
-/** Connected, and nothing came for so long. Some platforms send a sign of life only every five minutes. */
+/** Connected, and nothing came for so long. Some platforms send a heartbeat only every five minutes. */
 const SILENT_MS = 6 * 60_000;
 /** Turns that failed one after the other, in whatever session. */
 export const FAILED_TURNS = 3;
 const DISK_LOW_BYTES = 256 * 1024 * 1024;
-/** Room that ends the warning: around the limit nobody is told again and again. */
+/** Room that ends the warning: around the limit no one is told again and again. */
 const DISK_FINE_BYTES = 384 * 1024 * 1024;
 
 const SYMBOLS = 'abcdefghijkmnpqrstuvwxyz23456789';
@@ -43,7 +43,7 @@ export function shortOf(requestId: string): string {
 export const pairingKey = (id: string): string => `pairing:${id}`;
 export const approvalKey = (id: string): string => `approval:${id}`;
 
-/** Undefined for codes that the operator made: nobody asks by them. */
+/** Undefined for codes that the operator made: no one asks by them. */
 export function pairingNotice(request: PairingView): Notice | undefined {
   const { id, kind, platform, senderId, senderName, firstWords } = request;
   if (platform === 'any' || (kind !== undefined && kind !== 'queued')) return undefined;
@@ -59,7 +59,7 @@ export function pairingNotice(request: PairingView): Notice | undefined {
   };
 }
 
-/** What an owner's word means to whoever asked; undefined: only its chat and the console can answer that question. */
+/** What an owner's word means to the one who asked; undefined: only its chat and the console can answer that question. */
 export function answersOf({
   call,
   resume,
@@ -199,7 +199,7 @@ export function storeProblem(refusal: string | undefined): Omit<Notice, 'key'> |
   };
 }
 
-/** What was taken up after a run that did not end by itself. */
+/** What was taken up after a run that did not end on its own. */
 export function startNotice(
   at: number,
   { resumed, reported }: { readonly resumed: number; readonly reported: number },

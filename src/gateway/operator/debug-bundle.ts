@@ -1,5 +1,5 @@
 /**
- * What somebody who helps needs to know of a gateway, in one file without secrets, people and what they wrote: it is put
+ * What someone who helps needs to know of a gateway, in one file without secrets, people and what they wrote: it is put
  * together from what is known to be harmless, and every text in it is scrubbed besides.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import type { ConfigValue } from './operator.ts';
 
 const LINES = 400;
 const DECISIONS = 200;
-/** Fields of the log that name nobody. */
+/** Fields of the log that name no one. */
 const FIELDS = new Set(
   'code state platform kind reason ms bytes count version port signal attempt retry status records segments offset error next exit'.split(
     ' ',
@@ -215,7 +215,7 @@ function status(gateway: Gateway, scrub: (text: string) => string): object {
 }
 
 function lineOf({ at, level, source, text, fields = {} }: LogLine, scrub: (text: string) => string): string {
-  // Fields follow the sentence: of them only those that name nobody.
+  // Fields follow the sentence: of them only those that name no one.
   const values = Object.entries(fields);
   const end = values.reduce((first, [key]) => {
     const found = text.indexOf(` ${key}=`);

@@ -82,7 +82,7 @@ function escaped(text: string): string {
   return text.replaceAll(/[\\`*_[\]#|!]/gu, '\\$&').replaceAll('<', '&lt;');
 }
 
-/** Code shows its tags by itself; anywhere else a reader of Markdown would take them for its own. */
+/** Code shows its tags on its own; anywhere else a reader of Markdown would take them for its own. */
 function tagless(text: string): string {
   return text
     .split(/(^(?:```|~~~)[\s\S]*?^(?:```|~~~)|`[^`\n]+`)/mu)

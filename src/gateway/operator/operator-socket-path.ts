@@ -20,7 +20,7 @@ const LONGEST = process.platform === 'linux' ? 107 : 103;
 const NAME = 'operator.sock';
 /** Begins the name under which a socket is made; shorter than `NAME` altogether. */
 const MAKING = '.op-';
-/** Holds the path of a socket that has no place beside it. */
+/** Holds the path of a socket that has no place next to it. */
 const RECORD = 'operator.sock.path';
 
 export interface SocketPlace {
@@ -60,14 +60,14 @@ export function prepareSocketPlace(
   return { path, private: true };
 }
 
-/** Under this name a socket is made first: whoever stops listening removes the name that it has listened on. */
+/** Under this name a socket is made first: anyone who stops listening removes the name that it has listened on. */
 export function makingPath({ path, private: isPrivate }: SocketPlace): string {
   return isPrivate ? join(dirname(path), `${MAKING}${randomBytes(4).toString('hex')}`) : path;
 }
 
 /**
  * Gives a socket that listens its rights and its name. Returns the function that takes the name away again, unless a
- * successor has taken it meanwhile: this gateway may have lost the directory without noticing.
+ * successor has taken it in the meantime: this gateway may have lost the directory without noticing.
  */
 export function nameSocket(
   directory: string,

@@ -118,7 +118,7 @@ export interface SearchHit {
 }
 
 export interface OperatorQueries {
-  /** The last entries of a session, also of an ended one; before the time `before`, when it is given. */
+  /** The last entries of a session, even of an ended one; before the time `before`, when it is given. */
   transcript: {
     params: { sessionId: string; limit?: number; before?: number };
     result: readonly TranscriptEntry[];

@@ -1,6 +1,6 @@
 /**
  * Erasing everything that is kept about one person. It begins with a durable note of what has to go; a kill in the
- * middle is made up for at the next start, before any message is taken up.
+ * middle is caught up at the next start, before any message is taken up.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -156,7 +156,7 @@ export class Erasures {
       });
   }
 
-  /** Without the requests that came after it began: they are of somebody new. */
+  /** Without the requests that came after it began: they are of someone new. */
   #withoutNew(now: Holdings, first: Holdings): Holdings {
     const held = this.#deps.stores.sessions.all("SELECT id FROM inbox WHERE state = 'held'");
     const fresh = new Set(held.map((row) => String(row['id'])).filter((id) => !first.inbox.includes(id)));
@@ -209,7 +209,7 @@ export class Erasures {
     for (const path of paths) await remove(path);
     left.push(...(await this.#eraseState(holdings.person, mentions)));
     await this.#eraseLogs(holdings, mentions);
-    // What ended in the middle may have written once more.
+    // What ended in the middle may have written again.
     await this.#eraseRows(holdings, mentions);
     for (const path of holdings.sessionFiles) await remove(path);
     await archive.index();

@@ -143,7 +143,7 @@ export function isNothing(holdings: Holdings): boolean {
   );
 }
 
-/** Ids that the gateway gave to what is theirs: they stand in the log. */
+/** Ids that the gateway gave to what is theirs: they are in the log. */
 export function ownIds(holdings: Holdings): string[] {
   const { sessions, inbox, outbox, tasks, schedules, pairing, dialogs } = holdings;
   return [

@@ -20,7 +20,7 @@ export interface OwnSession {
   readonly moved: string | undefined;
 }
 
-/** Somebody else wrote there, too, or it is a session of the operator: named, and what is theirs in it is erased. */
+/** Someone else wrote there, too, or it is a session of the operator: named, and what is theirs in it is erased. */
 export interface SharedSession {
   readonly id: string;
   readonly chat: ChatRef;

@@ -90,7 +90,7 @@ export function configKeys(path: string, { platform, ids, chats }: Person): stri
   try {
     look(JSON.parse(readFileSync(path, 'utf8')), '');
   } catch {
-    // No configuration, or one that cannot be read: then it names nobody.
+    // No configuration, or one that cannot be read: then it names no one.
   }
   return [...found];
 }

@@ -14,7 +14,7 @@ export interface Person {
   readonly ids: readonly string[];
   /** Names under which they wrote. */
   readonly names: readonly string[];
-  /** Chats in which nobody else writes. */
+  /** Chats in which no one else writes. */
   readonly chats: readonly ChatRef[];
 }
 
@@ -179,7 +179,7 @@ export function mentionsOf({ ids, names, chats }: Person, own: Iterable<string> 
 /** What people and agents say, in a stored value: never the names of its keys, nor ids and kinds. */
 const SPOKEN: ReadonlySet<string> = new Set(['text', 'plain', 'author', 'fields']);
 
-/** Changes the texts in a value; the value itself stays as it is. */
+/** Changes the texts in a value; the value itself stays unchanged. */
 export function withTexts(value: unknown, change: (text: string) => string, spoken = false): unknown {
   if (typeof value === 'string') return spoken ? change(value) : value;
   if (Array.isArray(value)) return value.map((each) => withTexts(each, change, spoken));

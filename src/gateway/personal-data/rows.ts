@@ -147,7 +147,7 @@ export function eraseSessionRows(tx: Tx, holdings: Holdings, mentions: Mentions)
   hideSpend(tx, spendersOf(holdings));
   eraseNotices(tx, holdings, mentions);
   eraseQuotes(tx, holdings, mentions);
-  // Shared sessions were begun by somebody: by another name from now on.
+  // Shared sessions were begun by someone: by another name from now on.
   tx.run(
     `UPDATE sessions SET sender_id = 'erased', sender_name = 'erased', title = '' WHERE id ${IN} AND sender_id ${IN}`,
     [JSON.stringify(shared.map(({ id }) => id)), JSON.stringify(person.ids)],
@@ -222,7 +222,7 @@ export function forgottenKey(key: string): string {
   return `#${createHash('sha256').update(key).digest('base64url')}`;
 }
 
-/** What somebody wrote stays theirs; what it quotes of the person goes. */
+/** What someone wrote stays theirs; what it quotes of the person goes. */
 function withoutQuotes(message: InboundMessage, { person }: Pick<Holdings, 'person'>): InboundMessage {
   const theirs = ({ author }: ReferredMessage): boolean => person.names.includes(author ?? '');
   const { replyTo, forwardedFrom, above, ...rest } = message;

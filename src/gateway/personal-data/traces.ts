@@ -24,7 +24,7 @@ export function isRefusalOf(person: Person): (refusal: RefusalView) => boolean {
     platform === person.platform && (person.ids.includes(senderId) || isChatOf(person, { platform, chatId }));
 }
 
-/** Nobody reads a line that a kill has torn, and whose it was cannot be told: it goes as well. */
+/** No one reads a line that a kill has torn, and whose it was cannot be told: it goes as well. */
 export function refusalEdit(
   concerns: (refusal: RefusalView) => boolean,
 ): (line: string) => string | undefined {
@@ -37,7 +37,7 @@ export function refusalEdit(
   };
 }
 
-/** Every file of the directory, whoever wrote it. */
+/** Every file of the directory, no matter who wrote it. */
 export async function editDirectory(
   folder: string,
   change: (line: string) => string | undefined,
@@ -55,7 +55,7 @@ export function linesWith(folder: string, named: (line: string) => boolean): str
 
 /** What installed packages of an adapter hold is not about anybody. */
 const PACKAGES = 'packages';
-/** Credentials name nobody but the account itself. */
+/** Credentials name no one but the account itself. */
 const CREDENTIALS = /^creds\.json|token/u;
 const MOST_BYTES = 64 * 1024 * 1024;
 
@@ -73,7 +73,7 @@ export function stateFilesOf(folder: string, { named }: Mentions): string[] {
 
 /**
  * Takes entries that name the person out of a JSON file of an adapter that is stopped. A file that is called after them
- * goes as a whole. False: it is of another form, and stays as it is.
+ * goes as a whole. False: it is of another form, and stays unchanged.
  */
 export function eraseInState(path: string, { named }: Mentions): boolean {
   if (named(path.split(/[\\/]/u).at(-1) ?? '')) {

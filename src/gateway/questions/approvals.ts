@@ -4,7 +4,7 @@ export type ApprovalMode = 'off' | 'dangerous' | 'all';
 
 const APPROVED: AgentAnswer = { type: 'approval', decision: 'once' };
 
-/** Which tool calls need nobody's word: harmless ones by the mode, and groups that were approved for the session. */
+/** Which tool calls need no one's word: harmless ones by the mode, and groups that were approved for the session. */
 export class Approvals {
   readonly #mode: () => ApprovalMode;
   /** Session, then requester, then group: an approval of one person is not one for others in the same session. */
@@ -16,7 +16,7 @@ export class Approvals {
     this.#mode = mode;
   }
 
-  /** The answer that needs nobody; undefined: somebody has to be asked. */
+  /** The answer that needs no one; undefined: someone has to be asked. */
   answer(call: ToolCall, sessionId: string, requesterId: string | undefined): AgentAnswer | undefined {
     const mode = this.#mode();
     const free = mode === 'off' || (mode === 'dangerous' && !call.dangerous);

@@ -22,7 +22,7 @@ export interface ChatAnswersDeps {
   readonly buttons: (chat: ChatRef) => boolean;
   /** May this sender decide about tool calls? */
   readonly mayApprove: (message: InboundMessage) => boolean;
-  /** Does the question itself show in its chat what became of it? Then nothing is said beside it. */
+  /** Does the question itself show in its chat what became of it? Then nothing is said next to it. */
   readonly showsOutcome: (dialog: Dialog, chat: ChatRef) => boolean;
   readonly prefix: (chat: ChatRef) => string;
 }

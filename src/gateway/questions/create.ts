@@ -79,7 +79,7 @@ function chatVoice({ outbox, adapter, mayApprove, prefix }: ChatVoiceDeps): Dial
   };
 }
 
-/** The row of a question, found again when it is over, also after a restart. */
+/** The row of a question, found again when it has ended, even after a restart. */
 function rowOf(dialogId: string): string {
   return `question:${dialogId}`;
 }

@@ -1,18 +1,18 @@
 import type { ChatRef, DialogOutcome, Sender } from '../model.ts';
 import { type ClosedDialog, type Dialog, isRequester, sameRoom } from './dialog.ts';
 
-/** Questions that are over and still recognised: whoever answers late is told so. */
+/** Questions that are over and still recognized: anyone who answers late is told so. */
 export const CLOSED_KEPT = 500;
 /** Open questions of one session; an agent that asks more is not answered. */
 const MAX_OPEN = 10;
 const LAST_NUMBER = 999;
 
-/** Why somebody's words reach no question. */
+/** Why someone's words reach no question. */
 export type Miss =
   | { readonly miss: 'none' }
-  /** It is over; nothing changes any more. */
+  /** It has ended; nothing changes anymore. */
   | { readonly miss: 'over'; readonly closed: ClosedDialog }
-  /** It waits for somebody else. */
+  /** It waits for someone else. */
   | { readonly miss: 'not_yours'; readonly dialog: Dialog }
   /** There are several: say which. */
   | { readonly miss: 'which'; readonly dialogs: readonly Dialog[] };

@@ -6,7 +6,7 @@ import { visible } from './visible.ts';
 
 /** Whom a question is put to: the chat and the person whose message the agent works on. */
 export interface Addressee {
-  /** Undefined: nobody in a chat is asked. */
+  /** Undefined: no one in a chat is asked. */
   readonly chat: ChatRef | undefined;
   /** The sender of the running turn; undefined when only the operator may answer. */
   readonly requester: Pick<Sender, 'id' | 'name' | 'aliases'> | undefined;
@@ -24,7 +24,7 @@ export interface Dialog extends Addressee {
   readonly expiresAt: number;
 }
 
-/** What is remembered of a question that is over. */
+/** What is remembered of a question that has ended. */
 export interface ClosedDialog {
   readonly id: string;
   readonly number: number;

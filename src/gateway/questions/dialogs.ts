@@ -21,12 +21,12 @@ import {
 } from './dialog.ts';
 import { CLOSED_KEPT, DialogBook } from './dialog-book.ts';
 
-/** A question that was open when the gateway ended: nobody waits for its answer any more. */
+/** A question that was open when the gateway ended: no one waits for its answer anymore. */
 interface LostDialog extends ClosedDialog {
   readonly sessionId: string;
 }
 
-/** Questions on disk: enough to recognise a late answer, and to say after a restart which ones are void. */
+/** Questions on disk: enough to recognize a late answer, and to say after a restart which ones are void. */
 class DialogRows {
   readonly #db: Database;
 
@@ -76,7 +76,7 @@ class DialogRows {
     return { closed, lost };
   }
 
-  /** What is open belongs to an earlier run: nobody waits for it. */
+  /** What is open belongs to an earlier run: no one waits for it. */
   async voidOpen(now: number): Promise<void> {
     await this.#db.write((tx) =>
       tx.run("UPDATE dialogs SET state = 'void', closed_at = ? WHERE state = 'open'", [now]),
@@ -102,7 +102,7 @@ export interface AskerOrigin {
 export interface DialogVoice {
   /** Sends the question to its chat. Resolves when that is durable. */
   ask(dialog: Dialog): Promise<void>;
-  /** A question was closed by somebody who does not write in its chat, or by nobody. */
+  /** A question was closed by someone who does not write in its chat, or by no one. */
   tell(dialog: Dialog, answer: AgentAnswer | 'timed_out'): void;
   /** The question in its chat shows what became of it, and loses its buttons. */
   closed(dialog: Pick<Dialog, 'id' | 'chat'> & Partial<Dialog>, end: QuestionEnd): void;
@@ -135,7 +135,7 @@ interface Waiting {
 
 /**
  * The open questions of agents. A question is bound to its session, chat, requester and agent process; the first
- * answer of somebody who may give one settles it, and its audit line is durable before the agent hears of it.
+ * answer of someone who may give one settles it, and its audit line is durable before the agent hears of it.
  */
 export class Dialogs {
   readonly book = new DialogBook();
@@ -193,7 +193,7 @@ export class Dialogs {
     };
   }
 
-  /** Settles a question. Rejects with a GatewayError when it is over; nothing has changed then. */
+  /** Settles a question. Rejects with a GatewayError when it has ended; nothing has changed then. */
   async answer(id: string, answer: AgentAnswer, actor: Actor): Promise<Dialog> {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined || !this.book.close(id, outcomeOf(answer)))
@@ -203,7 +203,7 @@ export class Dialogs {
     try {
       await this.#store(dialog, outcomeOf(answer), actor);
     } catch (error) {
-      // Nothing runs on an approval that nobody will be able to find again.
+      // Nothing runs on an approval that no one will be able to find again.
       this.#settle(
         waiting,
         { type: 'cancelled', reason: 'the decision could not be stored' },
@@ -233,19 +233,19 @@ export class Dialogs {
     }
   }
 
-  /** The rest of such a turn is over. */
+  /** The rest of such a turn has ended. */
   turnEnded(sessionId: string): void {
     this.#deps.approvals.forgetAgain(sessionId);
   }
 
-  /** The session is over: nothing that was approved for it counts any more. */
+  /** The session has ended: nothing that was approved for it counts anymore. */
   ended(sessionId: string): void {
     this.#deps.approvals.forget(sessionId);
     for (const { dialog } of this.#waiting.values())
       if (dialog.sessionId === sessionId) this.#withdraw(dialog.id, 'the session has ended');
   }
 
-  /** Nobody is asked any more, and nobody waits. */
+  /** No one is asked anymore, and no one waits. */
   stop(): void {
     this.#stopped = true;
     for (const id of [...this.#waiting.keys()]) this.#withdraw(id, 'the gateway is stopping');

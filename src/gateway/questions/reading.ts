@@ -56,7 +56,7 @@ export function readAnswer(
         if (shown !== undefined && names(shown, said)) return true;
         return option.trim().toLowerCase() === said.toLowerCase();
       };
-      // A word that is an option is meant as such, also when it is a number.
+      // A word that is an option is meant as such, even when it is a number.
       const value = options.find(same) ?? (number === undefined ? undefined : options[number - 1]);
       if (value !== undefined) return { type: 'value', value };
       return number === undefined ? undefined : 'unclear';

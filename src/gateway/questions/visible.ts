@@ -4,7 +4,7 @@ import { type ChatText, joined, raw } from '../language/chat-text.ts';
 const HIDDEN = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/gu;
 
 /**
- * A text of an agent with everything shown that would otherwise change how it reads: whoever approves a command must
+ * A text of an agent with everything shown that would otherwise change how it reads: anyone who approves a command must
  * see the command that runs.
  */
 export function visible(text: string): string {

@@ -54,7 +54,7 @@ export function shownCall(tool: string, argumentsJson: string): ChatText {
   return fencedText(shortened(readable(tool, argumentsJson)));
 }
 
-/** Does the chat show all of what would run? Nobody approves what they have not seen. */
+/** Does the chat show all of what would run? No one approves what they have not seen. */
 export function isShownWhole(question: AgentQuestion): boolean {
   return (callText(question)?.in('en').length ?? 0) <= SHOWN_CHARS;
 }
@@ -199,7 +199,7 @@ export function answeredText({ number, question }: Dialog, answer: AgentAnswer):
   }
 }
 
-/** What the chat reads when the operator has answered, or nobody has. */
+/** What the chat reads when the operator has answered, or no one has. */
 export function closedNotice(dialog: Dialog, answer: AgentAnswer | 'timed_out'): ChatText {
   const { number, question } = dialog;
   if (answer === 'timed_out') {
@@ -212,7 +212,7 @@ export function closedNotice(dialog: Dialog, answer: AgentAnswer | 'timed_out'):
     : say('answer.operatorApproved', { number });
 }
 
-/** The question as its chat reads it once it is over, in Markdown: nothing is left to choose. */
+/** The question as its chat reads it once it has ended, in Markdown: nothing is left to choose. */
 export function closedText(dialog: Pick<Dialog, 'question' | 'number'>, line: ChatText): ChatText {
   const lines = dialog.question.kind === 'approval' ? approvalLines(dialog).slice(0, 2) : titleLines(dialog);
   return joined([...lines, line], '\n\n');

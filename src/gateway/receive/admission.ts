@@ -11,7 +11,7 @@ export interface AdmissionFacts {
   readonly allowAll: boolean;
   readonly blocked: boolean;
   readonly allowlisted: boolean;
-  /** A control word passes the rate limit of those who may speak: whoever started something can always stop it. */
+  /** A control word passes the rate limit of those who may speak: anyone who started something can always stop it. */
   readonly control: boolean;
   /** Asked only when the message got that far: counting is part of asking. */
   readonly rate: () => RateDecision;
@@ -89,7 +89,7 @@ export function isListed(
   return [sender.id, ...(sender.aliases ?? [])].some((id) => allowFrom.includes(id));
 }
 
-/** What becomes of a sender who is not on the list; undefined for whoever may speak. */
+/** What becomes of a sender who is not on the list; undefined for anyone who may speak. */
 function unknownSender({ message, policy, allowlisted, allowAll }: AdmissionFacts): Admission | undefined {
   if (allowlisted || allowAll || isListed(policy, message)) return undefined;
   if (message.chatKind === 'group') {

@@ -208,7 +208,7 @@ function asText(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The name from outside never becomes a path: only its harmless characters, below a random folder name. */
+/** The name from outside never becomes a path: only its harmless characters, below a random directory name. */
 async function save(attachment: Attachment, bytes: Uint8Array, folder: string, tag: string): Promise<string> {
   const safe =
     attachment.name

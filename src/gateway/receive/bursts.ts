@@ -6,7 +6,7 @@ import type { InboxItem } from './inbox.ts';
 const BURST = {
   /** Pieces of one pasted text or of one album that arrive within this time are one message. */
   gapMs: 600,
-  /** Whoever goes on pasting is not waited for for ever. */
+  /** Anyone who goes on pasting is not waited for forever. */
   longestMs: 5000,
   pieces: 30,
 } as const;

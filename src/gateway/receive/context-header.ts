@@ -1,5 +1,5 @@
 /**
- * What the agent is told about a message beside its text: one line, and blocks for what the message refers to. These
+ * What the agent is told about a message next to its text: one line, and blocks for what the message refers to. These
  * lines stand in ⟦ ⟧, which only the gateway writes: in everything that people write or name the brackets are replaced,
  * so no text, name, quote or forward can look like one.
  */

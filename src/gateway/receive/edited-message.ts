@@ -42,7 +42,7 @@ export function withoutPiece(
   const { joinedFrom = [], attachments = [] } = message;
   const rest = joinedFrom.filter((piece) => piece.messageId !== messageId);
   if (rest.length === 0) return 'nothing';
-  // The files of the pieces stand in the order of the pieces.
+  // The files of the pieces are in the order of the pieces.
   let at = 0;
   const kept = joinedFrom.flatMap((piece) => {
     const files = attachments.slice(at, at + (piece.files ?? 0));

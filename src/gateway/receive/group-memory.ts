@@ -16,7 +16,7 @@ const GROUP_MEMORY = {
   editMs: 15 * 60_000,
   /** Pieces of an album arrive within this time of each other. */
   albumMs: 5000,
-  /** Messages that were passed over and may be meant after an edit. */
+  /** Messages that were skipped and may be meant after an edit. */
   passedOver: 5000,
 } as const;
 
@@ -52,11 +52,11 @@ export interface GroupMemoryOptions {
 
 /**
  * What the gateway remembers of groups, in memory only: in which threads the bot was called, which messages were
- * passed over (an edit or another piece of their album may name the bot), and, where it listens, what was said lately.
+ * skipped (an edit or another piece of their album may name the bot), and, where it listens, what was said lately.
  */
 export class GroupMemory {
   readonly #options: GroupMemoryOptions;
-  /** When somebody last spoke with the bot in a thread; in the order of these times. */
+  /** When someone last spoke with the bot in a thread; in the order of these times. */
   #seq = 0;
   #threads: Map<string, number> | undefined;
   readonly #passedOver = new Map<string, number>();
@@ -86,7 +86,7 @@ export class GroupMemory {
     return this.#follows(message, now) ? { ...message, followsUp: true } : message;
   }
 
-  /** Nobody asked for it: it is not answered. */
+  /** No one asked for it: it is not answered. */
   passedOver(message: InboundMessage, now: number): void {
     if (message.chatKind !== 'group') return;
     const key = messageKey(message);
@@ -201,7 +201,7 @@ export class GroupMemory {
       .map((each) => each.message);
   }
 
-  /** Its author deleted it: it is told to nobody any more. */
+  /** Its author deleted it: it is told to no one anymore. */
   forget(chat: ChatRef, messageId: string): void {
     const listening = this.#listening.get(chatKey(chat));
     if (listening !== undefined)
@@ -218,7 +218,7 @@ export class GroupMemory {
     }
   }
 
-  /** Drops what is older than a day, also where nobody speaks any more. Called by the minute sweep. */
+  /** Drops what is older than a day, also where no one speaks anymore. Called by the minute sweep. */
   sweep(now: number): void {
     for (const [key, listening] of this.#listening) {
       listening.heard = fresh(listening.heard, now);

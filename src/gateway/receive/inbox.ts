@@ -10,7 +10,7 @@ import { textOf } from './edited-message.ts';
 import { TextInUse, textsOf } from './text-budget.ts';
 
 /**
- * - `held`: a stranger's first words, kept until the operator decides
+ * - `held`: a new user's first words, kept until the operator decides
  * - `queued`: accepted, waits for its turn
  * - `steering`: handed to a running turn; may have reached the model
  * - `running`: a turn works on it; may have reached the model
@@ -155,7 +155,7 @@ export class Inbox {
       for (const old of this.#kept.keep(item.id, textLength(item.message))) tx.run(FORGET_TEXT, [old]);
   }
 
-  /** What the item says now, with all its pieces: none of them runs by itself any more. */
+  /** What the item says now, with all its pieces: none of them runs on its own anymore. */
   setMessage(tx: Tx, { id, message, pieces = [] }: Pick<InboxItem, 'id' | 'message' | 'pieces'>): void {
     tx.run('UPDATE inbox SET message = ? WHERE id = ?', [JSON.stringify(message), id]);
     this.inUse.hold(id, message);
@@ -163,7 +163,7 @@ export class Inbox {
     for (const piece of pieces) tx.run("UPDATE inbox SET state = 'done' WHERE id = ?", [piece]);
   }
 
-  /** A held message becomes a waiting one of a session, as if it had just arrived. False: it is not held any more. */
+  /** A held message becomes a waiting one of a session, as if it had just arrived. False: it is not held anymore. */
   release(tx: Tx, id: string, sessionId: string, at: number): boolean {
     const row = tx.get(
       `UPDATE inbox SET state = 'queued', session_id = ?, accepted_at = ? WHERE id = ? AND state = 'held'
@@ -179,7 +179,7 @@ export class Inbox {
     return tx.get("SELECT 1 AS yes FROM inbox WHERE id = ? AND state = 'held'", [id]) !== undefined;
   }
 
-  /** A held message that was dropped with its request waits again, when the denial is taken back. */
+  /** A held message that was dropped with its request waits again, when the denial is undone. */
   holdAgain(tx: Tx, id: string): void {
     const item = this.get(id);
     if (item !== undefined && findPrompt(tx, item.message)?.outcome !== undefined) return;
@@ -217,7 +217,7 @@ export class Inbox {
     return rows.map(itemOf).find((item) => item.message.sender.id === senderId);
   }
 
-  /** The last message of a session that has its outcome, whoever sent it. */
+  /** The last message of a session that has its outcome, no matter who sent it. */
   lastOf(sessionId: string): InboxItem | undefined {
     const row = this.#db.get(
       "SELECT * FROM inbox WHERE session_id = ? AND state = 'done' ORDER BY seq DESC LIMIT 1",
@@ -283,7 +283,7 @@ export class Inbox {
       .filter((item) => item.message.sender.id === senderId);
   }
 
-  /** An offer is taken: it waits for its turn, as if it had just arrived. False: it is not offered any more. */
+  /** An offer is taken: it waits for its turn, as if it had just arrived. False: it is not offered anymore. */
   takeOffer(tx: Tx, id: string, at: number): boolean {
     return (
       tx.run("UPDATE inbox SET state = 'queued', accepted_at = ? WHERE id = ? AND state = 'offered'", [

@@ -48,7 +48,7 @@ export class Pairing {
     this.#lockNotices = new RateLimiter(1, deps.settings.pairing.lockMs);
   }
 
-  /** A stranger wrote. Resolves when what is kept of it is durable. */
+  /** A new user wrote. Resolves when what is kept of it is durable. */
   async wrote(message: InboundMessage): Promise<void> {
     const { access, inbox, write, clock } = this.#deps;
     const now = clock();
@@ -86,7 +86,7 @@ export class Pairing {
       this.#deps.refused(message, over.code, over.say.in('en'));
       return sayDirectly(this.#deps, message, 'refusal', over.say, { kind: 'outcome', code: 'refused' });
     }
-    // Many may be queued: only what is short is kept until somebody decides.
+    // Many may be queued: only what is short is kept until someone decides.
     const kept =
       over === undefined &&
       (view.coded || message.text.length <= this.#deps.settings.pairing.queuedHeldChars);
@@ -144,14 +144,14 @@ export class Pairing {
     if (row !== undefined) void outbox.release(row);
   }
 
-  /** The stranger was let in: the held first message is answered as if it had just arrived. Safe to repeat. */
+  /** The new user was let in: the held first message is answered as if it had just arrived. Safe to repeat. */
   release(request: PairingRequest): Promise<void> {
     // In the chat's own order: what the person writes next must not find another session.
     return this.#deps.chats.run(chatKey(request.chat), () => this.#release(request));
   }
 
   /**
-   * The stranger was not let in: what was held is dropped. A person is told once, of a denial only; a program hears
+   * The new user was not let in: what was held is dropped. A person is told once, of a denial only; a program hears
    * what became of its prompt whatever the reason. Safe to repeat.
    */
   async reject(request: PairingRequest, tell: boolean): Promise<void> {
@@ -159,11 +159,11 @@ export class Pairing {
     const held = inbox.get(request.heldId);
     const read = held === undefined ? undefined : this.#deps.readers.heard(held.message);
     if (read !== undefined) await read;
-    // A code that was made for somebody has no chat yet.
+    // A code that was made for someone has no chat yet.
     const told = tell && request.kind === 'asked';
     if (held === undefined && !told) return;
     const row = await persist((tx) => {
-      // The decision may have been taken back and changed meanwhile: what was released has another outcome to come.
+      // The decision may have been undone and changed in the meantime: what was released has another outcome to come.
       const drops = held !== undefined && inbox.isHeld(tx, held.id);
       const promptId = drops ? held.message.promptId : undefined;
       if (drops) inbox.setState(tx, held, 'done');
@@ -209,7 +209,7 @@ export class Pairing {
         held !== undefined && place !== undefined && inbox.release(tx, held.id, place.session.id, now);
       if (taken) conversations.commitResolved(tx, place, now);
       else if (held?.state === 'held')
-        // Where only the store is open nobody could answer a command: the person sends it again.
+        // Where only the store is open no one could answer a command: the person sends it again.
         inbox.setState(tx, held, command === undefined || offline() ? 'done' : 'running');
       const { chat } = request;
       const welcome = outbox.add(tx, {

@@ -45,7 +45,7 @@ const MAX_TIME = 8.64e15;
 
 const id = (raw: string): string => sanitiseText(raw, MAX_ID_CHARS).replaceAll('\n', ' ');
 
-/** The one place where text from outside is cleaned: everything behind it may show it as it is. */
+/** The one place where text from outside is cleaned: everything behind it may show it unchanged. */
 export function cleanMessage(raw: InboundMessage): InboundMessage {
   const { replyTo, forwardedFrom, above, chatName, threadName, unreadable, sentAt, attachments, ...more } =
     raw;
@@ -104,7 +104,7 @@ export interface ReceiverDeps extends Core {
   readonly onRefusal: (refusal: RefusalView) => void;
 }
 
-/** The way in: clean, recognise, admit, make durable, hand over. `accept` resolves when nothing can be lost any more. */
+/** The way in: clean, recognize, admit, make durable, hand over. `accept` resolves when nothing can be lost anymore. */
 export class Receiver {
   readonly #deps: ReceiverDeps;
   readonly #rates: RateLimiter;
@@ -113,7 +113,7 @@ export class Receiver {
   readonly #loops: LoopBreaker;
   /** One notice a chat and window about a full disk. */
   readonly #fullNotices = new RateLimiter(1, FULL_NOTICE_MS);
-  /** Updates being accepted right now: a duplicate that arrives meanwhile shares their fate. */
+  /** Updates being accepted right now: a duplicate that arrives in the meantime shares their fate. */
   readonly #underway = new Map<string, Promise<void>>();
   /** Messages of one chat are accepted one after the other, so that their order is the order of arrival. */
   readonly #chats = new KeyedQueue();
@@ -208,7 +208,7 @@ export class Receiver {
     return this.#chats.idle();
   }
 
-  /** Nothing that these people said in groups is told to anybody any more. */
+  /** Nothing that these people said in groups is told to anybody anymore. */
   forget(ids: readonly string[], names: readonly string[]): void {
     this.#groups.forgetPeople(ids, names);
   }
@@ -218,7 +218,7 @@ export class Receiver {
     this.#groups.sweep(now);
   }
 
-  /** People lost access: pieces that wait for more are handed over, so that they can be dropped with the rest. */
+  /** People lost access: pieces that are waiting for more are handed over, so that they can be dropped with the rest. */
   flush(): void {
     this.#intake.flush();
   }
@@ -261,12 +261,12 @@ export class Receiver {
     return !counting || this.#controls.hit(JSON.stringify([chat.platform, sender.id]), now) === 'allowed';
   }
 
-  /** The stranger was let in. */
+  /** The new user was let in. */
   release(request: PairingRequest): Promise<void> {
     return this.#pairing.release(request);
   }
 
-  /** The stranger was not let in. */
+  /** The new user was not let in. */
   reject(request: PairingRequest, tell: boolean): Promise<void> {
     return this.#pairing.reject(request, tell);
   }
@@ -276,7 +276,7 @@ export class Receiver {
     return this.#pairing.holdAgain(request);
   }
 
-  /** A stranger's held message was found without a request. */
+  /** A new user's held message was found without a request. */
   adopt(item: InboxItem): Promise<void> {
     return this.#pairing.adopt(item);
   }
@@ -337,7 +337,7 @@ export class Receiver {
   async #called(called: InboundMessage): Promise<void> {
     const { access, settings, log } = this.#deps;
     const { platform } = called.chat;
-    // Whoever is only let in by an open chat is nobody to remember.
+    // Anyone who is only let in by an open chat is no one to remember.
     if (access.people.isAllowed(platform, called.sender) || isListed(settings.chats(platform), called))
       access.list
         .wrote(platform, called.sender)

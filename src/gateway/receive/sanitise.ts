@@ -3,7 +3,7 @@ import { segmentsOf } from '../../base/graphemes.ts';
 import { ownText } from '../../base/own-text.ts';
 
 /**
- * Characters that show nothing by themselves but shape their neighbours. Emoji, flags and several scripts need them;
+ * Characters that show nothing on their own but shape their neighbours. Emoji, flags and several scripts need them;
  * anywhere else they hide data, split words from filters, or make two names look the same.
  */
 

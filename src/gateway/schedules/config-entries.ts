@@ -62,7 +62,7 @@ function read(entry: ConfigSchedule, index: number, zone: string, now: number): 
   try {
     const { at, ...rest } = entry;
     const where = entry.timezone === undefined ? zone : needZone(entry.timezone);
-    // A date is a date, whether it is over or not: the file is read at every start.
+    // A date is a date, whether it has ended or not: the file is read at every start.
     const parsed =
       at !== undefined && entry.every === undefined && entry.cron === undefined
         ? {

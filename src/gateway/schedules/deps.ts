@@ -6,9 +6,9 @@ import type { ScheduleRecord } from './schedule-record.ts';
 /** What schedules stand on. */
 export interface SchedulesDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log' | 'decide' | 'persist'> {
   readonly tasks: Pick<Tasks, 'start' | 'get'>;
-  /** Where wall-clock times are read when nobody names a zone. */
+  /** Where wall-clock times are read when no one names a zone. */
   readonly zone: () => string;
-  /** Whether whoever asked for it may still have it run. */
+  /** Whether anyone who asked for it may still have it run. */
   readonly mayRun: (schedule: ScheduleRecord) => boolean;
   /** The chats that get the result. Throws GatewayError for a target that leads nowhere. */
   readonly chats: (schedule: ScheduleRecord) => readonly ChatRef[];

@@ -5,7 +5,7 @@ import { badSchedule } from './spec.ts';
 
 /** The name of a time zone as the machine spells it; undefined for a word that is none. */
 export function findZone(name: string): string | undefined {
-  // An offset or an abbreviation has no clock changes: whoever writes "CET" hardly means that.
+  // An offset or an abbreviation has no clock changes: anyone who writes "CET" hardly means that.
   return /^(?:[A-Za-z_]+(?:\/[\w+-]+)+|UTC)$/i.test(name) ? knownZone(name) : undefined;
 }
 

@@ -258,7 +258,7 @@ export function parseAt(text: string, zone: string, now: number): ParsedSchedule
   return done(words, { kind: 'at', at }, where, AT_HINT);
 }
 
-/** `2026-12-24 09:00`, whether it is over or not. Throws GatewayError `bad_schedule`. */
+/** `2026-12-24 09:00`, whether it has ended or not. Throws GatewayError `bad_schedule`. */
 export function parseMoment(text: string, zone: string): number {
   const match = /^(\d{4})-(\d{1,2})-(\d{1,2})[T ]+(\S.*)$/.exec(text.trim());
   const time = timeOfDay(match?.[4] ?? '');

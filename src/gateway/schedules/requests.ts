@@ -1,4 +1,4 @@
-/** What a new schedule is made from, whoever asks for it. */
+/** What a new schedule is made from, no matter who asks for it. */
 
 import { randomBytes } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
@@ -64,7 +64,7 @@ export function parseWords(words: ScheduleWords, zone: string, now: number): Par
   return { ...parsed, prompt: words.prompt.trim() };
 }
 
-/** The options of an operator's words, beside when and what. Throws GatewayError `bad_target` or `bad_schedule`. */
+/** The options of an operator's words, next to when and what. Throws GatewayError `bad_target` or `bad_schedule`. */
 export function optionsOf(
   words: ScheduleWords,
 ): Pick<NewSchedule, 'targets' | 'quietToken' | 'overlap' | 'missedMs'> {

@@ -22,7 +22,7 @@ export function scheduleRules(deps: ScheduleRulesDeps): Pick<SchedulesDeps, 'may
   return {
     mayRun: (schedule) => mayRun(schedule, settings, people(), listed),
     chats({ targets, chat }) {
-      // A schedule of the operator that names no chat: its results stand in the console.
+      // A schedule of the operator that names no chat: its results are in the console.
       if (chat === undefined && targets.every(({ kind }) => kind === 'origin')) return [];
       return chatsFor(targets.length === 0 ? [ORIGIN] : targets, chat);
     },
@@ -33,7 +33,7 @@ export function scheduleRules(deps: ScheduleRulesDeps): Pick<SchedulesDeps, 'may
   };
 }
 
-/** Whoever could not ask for it now does not get it now: the same admission as for a message of theirs. */
+/** Anyone who could not ask for it now does not get it now: the same admission as for a message of theirs. */
 function mayRun(
   { chat, chatKind, senderId, senderName }: ScheduleRecord,
   settings: Settings,

@@ -24,10 +24,10 @@ export interface ScheduleRecord {
   zone: string;
   prompt: string;
   targets: readonly Target[];
-  /** A result that contains it is delivered to nobody. */
+  /** A result that contains it is delivered to no one. */
   quietToken: string;
   overlap: ScheduleView['overlap'];
-  /** A run that was missed by less is made up for, once. */
+  /** A run that was missed by less is caught up, once. */
   missedMs: number;
   /** Why it is paused; undefined while it is not. */
   paused: string | undefined;

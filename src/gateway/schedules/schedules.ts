@@ -36,7 +36,7 @@ export class Schedules {
   readonly #all = new Map<string, ScheduleRecord>();
   readonly #wake: Wake;
   #looking: Promise<void> = Promise.resolve();
-  /** The first look after a start checks every plan: the clock may have been moved meanwhile. */
+  /** The first look after a start checks every plan: the clock may have been moved in the meantime. */
   #lookedAt = Number.POSITIVE_INFINITY;
   #restUntil = 0;
   #started = false;
@@ -47,7 +47,7 @@ export class Schedules {
     this.#wake = new Wake(() => void this.look());
   }
 
-  /** Where wall-clock times are read when nobody names a zone. */
+  /** Where wall-clock times are read when no one names a zone. */
   get zone(): string {
     return this.#deps.zone();
   }
@@ -70,7 +70,7 @@ export class Schedules {
       }
   }
 
-  /** After the tasks are taken up: follows the configuration, makes up for what was missed, and goes on. */
+  /** After the tasks are taken up: follows the configuration, makes up for what was missed, and continues. */
   async start(entries: readonly ConfigSchedule[]): Promise<void> {
     this.load();
     await this.follow(entries);
@@ -150,7 +150,7 @@ export class Schedules {
     return schedule;
   }
 
-  /** What came due meanwhile is not made up for. */
+  /** What came due in the meantime is not caught up. */
   async resume(id: string): Promise<ScheduleRecord> {
     const schedule = this.#open(id);
     if (schedule.paused === undefined) return schedule;
@@ -174,7 +174,7 @@ export class Schedules {
     return schedule;
   }
 
-  /** Runs it now, beside its times. Rejects with the task's reason when it cannot be started. */
+  /** Runs it now, next to its times. Rejects with the task's reason when it cannot be started. */
   async run(id: string): Promise<TaskRecord> {
     const schedule = this.get(id);
     if (!this.#deps.mayRun(schedule))
@@ -188,7 +188,7 @@ export class Schedules {
     return task;
   }
 
-  /** People lost access: what they scheduled does not run any more. */
+  /** People lost access: what they scheduled does not run anymore. */
   cutOff(platform: Platform, senderIds: readonly string[]): void {
     for (const { id, chat, senderId, endedAt, paused } of this.#all.values())
       if (
@@ -249,7 +249,7 @@ export class Schedules {
     return this.#looking;
   }
 
-  /** A store that refuses is tried again. Nothing else gets better by itself: the schedule waits for the operator. */
+  /** A store that refuses is tried again. Nothing else gets better on its own: the schedule waits for the operator. */
   async #unsettled(schedule: ScheduleRecord, now: number, error: unknown): Promise<void> {
     const reason = messageOf(error);
     const { id } = schedule;
@@ -391,7 +391,7 @@ export class Schedules {
   }
 }
 
-/** Without a next run it is over. */
+/** Without a next run it has ended. */
 function endOf(next: number | undefined, now: number): Partial<ScheduleRecord> {
   return next === undefined ? { endedAt: now } : {};
 }

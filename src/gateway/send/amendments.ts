@@ -7,7 +7,7 @@ import type { OutboundRow } from './outbound-row.ts';
 
 const TRIES = 5;
 
-/** What the last message of a row is to say from now on; undefined: it stays as it is. */
+/** What the last message of a row is to say from now on; undefined: it stays unchanged. */
 export type Amend = (last: Part, parts: number) => Part | undefined;
 
 export interface AmendmentsDeps extends Pick<Core, 'adapter' | 'clock' | 'log'> {
@@ -26,7 +26,7 @@ interface Change {
 }
 
 /**
- * Changes of messages that have arrived. Best effort: where a platform cannot edit, or not any more, nothing is sent
+ * Changes of messages that have arrived. Best effort: where a platform cannot edit, or not anymore, nothing is sent
  * instead. What a platform cannot take now waits until it is back.
  */
 export class Amendments {

@@ -54,7 +54,7 @@ export class ToolTimes {
     this.#keep(span);
   }
 
-  /** Its turn or task is over, and with it every tool, whether it said so or not. */
+  /** Its turn or task has ended, and with it every tool, whether it said so or not. */
   ended(sessionId: string): void {
     for (const [key, span] of this.#running)
       if (span.sessionId === sessionId) {
@@ -63,7 +63,7 @@ export class ToolTimes {
       }
   }
 
-  /** Did a tool of another session run at that time? Undefined: nobody watched then. */
+  /** Did a tool of another session run at that time? Undefined: no one watched then. */
   othersAt(time: number, sessionId: string): boolean | undefined {
     if (time < this.#since) return undefined;
     return [...this.#running.values(), ...this.#ended].some(
@@ -83,7 +83,7 @@ export class ToolTimes {
 
 export interface AnswerFilesDeps extends Core {
   readonly outbox: Outbox;
-  /** The working folder of the agent that answers in this session. */
+  /** The working directory of the agent that answers in this session. */
   readonly cwdOf: (chat: ChatRef, sessionId: string) => string;
   readonly policyOf: (chat: ChatRef) => FilePolicy;
   /** pi's own record of a session or task. */
@@ -99,7 +99,7 @@ export interface AnswerWithFiles {
   readonly asked: readonly OutgoingFile[];
 }
 
-/** Reasons of a question that nobody has read: the chat has to be told then that the file does not come. */
+/** Reasons of a question that no one has read: the chat has to be told then that the file does not come. */
 const UNHEARD = /can(?:not)? be asked|could not be|too many/;
 
 /** The files that an answer brings along: parts that follow its text. */
@@ -200,12 +200,12 @@ export class AnswerFiles {
     if (event.type === 'tool_start' || event.type === 'tool_end') this.#times.note(sessionId, event);
   }
 
-  /** A turn or task is over. */
+  /** A turn or task has ended. */
   ended(sessionId: string): void {
     this.#times.ended(sessionId);
   }
 
-  /** The copies have arrived; nobody needs them any more. */
+  /** The copies have arrived; no one needs them anymore. */
   async delivered(row: OutboundRow): Promise<void> {
     const own = this.#deps.folder.files + sep;
     const folders = row.parts
@@ -228,7 +228,7 @@ export class AnswerFiles {
   }
 }
 
-/** The question is about these bytes: copies that nothing changes any more. */
+/** The question is about these bytes: copies that nothing changes anymore. */
 function callOf(files: readonly OutgoingFile[], { mode }: FilePolicy): ToolCall {
   const argumentsJson = canonicalJson({
     files: files.map(({ source, bytes, sha256 }) => ({ path: source, bytes, sha256 })),

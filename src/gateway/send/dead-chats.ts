@@ -4,7 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Database } from '../../store/database.ts';
 import { type ChatRef, chatKey } from '../model.ts';
 
-/** Chats that answered "gone" or "forbidden": nothing is sent there until they speak again, also after a restart. */
+/** Chats that answered "gone" or "forbidden": nothing is sent there until they speak again, even after a restart. */
 export class DeadChats {
   readonly #db: Database;
   readonly #clock: Clock;

@@ -24,7 +24,7 @@ type AfterFailure =
   | {
       readonly next: 'retry';
       readonly reason: string;
-      /** Infinity: whoever brings the chat back wakes it. */
+      /** Infinity: anyone who brings the chat back wakes it. */
       readonly inMs: number;
       readonly mayRepeat: boolean;
       /** The platform said how long the whole chat has to rest. */
@@ -34,7 +34,7 @@ type AfterFailure =
 interface FailureFacts {
   readonly row: OutboundRow;
   readonly error: unknown;
-  /** A socket client that is away comes back by itself: no timer runs for it. */
+  /** A socket client that is away comes back on its own: no timer runs for it. */
   readonly comesBackByItself: boolean;
   /** In [0, 1): spreads the retries of many chats. */
   readonly random: () => number;
@@ -92,7 +92,7 @@ function backOff(attempts: number, random: () => number): number {
   return Math.round(step * (0.5 + random() / 2));
 }
 
-/** Nothing older goes out by itself. */
+/** Nothing older goes out on its own. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
 export interface DeliveriesDeps extends Pick<Core, 'clock' | 'events' | 'log' | 'decide' | 'adapter'> {
@@ -165,7 +165,7 @@ export class Deliveries {
     return !row.insisted && this.#deps.clock() - row.createdAt > MAX_AGE_MS;
   }
 
-  /** Nobody needs it any more. */
+  /** No one needs it anymore. */
   giveUp(row: OutboundRow, reason: string): undefined {
     return this.settle(row, 'abandoned', reason, 'over');
   }
@@ -220,14 +220,14 @@ export class Deliveries {
     clearTimeout(timer);
   }
 
-  /** Nobody waits for a row any more. */
+  /** No one waits for a row anymore. */
   stop(): void {
     for (const id of [...this.#rested.keys()]) this.#rest(id);
   }
 
   async #deliver(row: OutboundRow): Promise<RetryIn | undefined> {
     const { clock } = this.#deps;
-    if (!this.#open.has(row.id)) return undefined; // abandoned meanwhile
+    if (!this.#open.has(row.id)) return undefined; // abandoned in the meantime
     if (this.#deps.dead.has(row.chat) && !row.insisted)
       return this.settle(row, 'abandoned', 'the chat no longer accepts messages', 'chat_dead');
     if (this.tooOld(row)) return this.abandonOld(row);

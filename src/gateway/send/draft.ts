@@ -7,7 +7,7 @@ import type { ChatRef } from '../model.ts';
 import type { Outbox } from './outbox.ts';
 
 const DRAFT = {
-  /** An answer that is complete sooner is one message and no edit: nobody could have read the draft. */
+  /** An answer that is complete sooner is one message and no edit: no one could have read the draft. */
   holdMs: 80,
   /** After a failed try. */
   pauseMs: 5000,
@@ -38,7 +38,7 @@ export class Draft {
   #id: string | undefined;
   #sentAt = 0;
   #shown = '';
-  /** The platform refused our markup once: this draft goes on without. */
+  /** The platform refused our markup once: this draft continues without. */
   #plain = false;
   #over = false;
   #held = false;
@@ -65,7 +65,7 @@ export class Draft {
       return;
     }
     this.#working = this.#show()
-      // Only a fault of the adapter's own comes here: without an end it would be met again at once, for ever.
+      // Only a fault of the adapter's own comes here: without an end it would be met again at once, forever.
       .catch(() => {
         this.#over = true;
       })

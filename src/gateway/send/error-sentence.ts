@@ -105,7 +105,7 @@ function messageInJson(message: string): string | undefined {
     const inner = field(field(body, 'error'), 'message') ?? field(body, 'message') ?? field(body, 'error');
     return typeof inner === 'string' && inner.trim() !== '' ? inner : undefined;
   } catch {
-    // Not JSON after all: the message is read as it is.
+    // Not JSON after all: the message is read unchanged.
     return undefined;
   }
 }

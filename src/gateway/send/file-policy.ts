@@ -11,7 +11,7 @@ export type FileOrigin =
 
 export interface FilePolicy {
   readonly mode: ChatAgent['files'];
-  /** Somebody has to approve before a file leaves. */
+  /** Someone has to approve before a file leaves. */
   readonly asks: boolean;
 }
 
@@ -23,7 +23,7 @@ export function filePolicy(
   return { mode: files, asks: files === 'ask' || tools?.length === 0 || approvals !== 'off' };
 }
 
-/** Why a file may not leave, whoever approves; undefined when it may. */
+/** Why a file may not leave, no matter who approves; undefined when it may. */
 export function whyKept({ mode }: FilePolicy, origin: FileOrigin): string | undefined {
   if (mode === 'off') return 'sending files is turned off here';
   if (origin === 'another') return 'another chat may have written it';

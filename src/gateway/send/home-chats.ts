@@ -6,7 +6,7 @@ interface HomeSettings {
   readonly platform: (platform: Platform) => { readonly homeChat?: string };
 }
 
-/** The home chat of each platform: set by the configuration, changed by the operator while the gateway runs. */
+/** The home chat of each platform: set by the configuration, changed by the operator while the gateway is running. */
 export class HomeChats {
   readonly #texts = new Map<Platform, string | undefined>();
   readonly #settings: HomeSettings;
@@ -26,7 +26,7 @@ export class HomeChats {
     return this.#chat(platform, chatId, threadId);
   }
 
-  /** From now on; the configuration file is somebody else's business. */
+  /** From now on; the configuration file is someone else's business. */
   set(platform: Platform, text: string | undefined): void {
     if (text !== undefined) parseHome(platform, text);
     this.#texts.set(platform, text);

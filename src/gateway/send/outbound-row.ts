@@ -100,7 +100,7 @@ export function outboxView(row: OutboundRow): OutboxView {
     id: row.id,
     chat: row.chat,
     kind: row.meta.kind,
-    // On disk it stays `sending` after a failed try; whoever looks wants to know that nothing is under way.
+    // On disk it stays `sending` after a failed try; anyone who looks wants to know that nothing is in progress.
     state: row.state === 'sending' && row.nextTryAt !== undefined ? 'pending' : row.state,
     attempts: row.attempts,
     preview: (row.parts[0]?.plain ?? '').slice(0, 120),

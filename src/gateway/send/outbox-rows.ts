@@ -83,7 +83,7 @@ export class OutboxRows {
     await this.#db.write((tx) => tx.run("UPDATE outbox SET state = 'sending' WHERE id = ?", [row.id]));
   }
 
-  /** The part that is due has surely not been sent: a crash makes it no possible repeat any more. */
+  /** The part that is due has surely not been sent: a crash makes it no possible repeat anymore. */
   async markUnsent(row: OutboundRow): Promise<void> {
     await this.#db.write((tx) =>
       tx.run("UPDATE outbox SET state = 'pending', done = ?, receipts = ?, attempts = ? WHERE id = ?", [

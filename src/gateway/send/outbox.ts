@@ -21,7 +21,7 @@ const SEND_DEADLINE_MS = 60_000;
 const STUCK_SHOWN = 200;
 /** A stop waits no longer for changes of messages that have arrived. */
 const AMENDED_MS = 2000;
-/** Somebody in the chat waits for these. */
+/** Someone in the chat waits for these. */
 const AWAITED: ReadonlySet<OutboundKind> = new Set(['reply', 'outcome', 'command', 'task']);
 
 export interface OutboxDeps extends Core {
@@ -50,7 +50,7 @@ export class Outbox {
   readonly #stopping = new AbortController();
   /** Who waits for the end of a row. */
   readonly #awaited = new Map<string, () => void>();
-  /** Rows that somebody asked for again while they were being sent. */
+  /** Rows that someone asked for again while they were being sent. */
   readonly #askedAgain = new Set<string>();
   /** When a chat may be written to again. */
   readonly pace: ChatPace;
@@ -98,7 +98,7 @@ export class Outbox {
     this.#seq = this.#rows.lastSeq;
   }
 
-  /** After a start: everything undelivered goes on; what was being sent may be a repeat and is marked. */
+  /** After a start: everything undelivered continues; what was being sent may be a repeat and is marked. */
   recover(): void {
     this.#dead.load();
     for (const row of this.#rows.open()) {
@@ -119,7 +119,7 @@ export class Outbox {
     return row;
   }
 
-  /** The same for a message that may be added again after a crash: `id` names it for ever. Undefined: it is there. */
+  /** The same for a message that may be added again after a crash: `id` names it forever. Undefined: it is there. */
   addOnce(tx: Tx, id: string, message: NewOutbound): OutboundRow | undefined {
     return this.#rows.has(tx, id) ? undefined : this.add(tx, message, id);
   }
@@ -171,7 +171,7 @@ export class Outbox {
   }
 
   /**
-   * Says again what a row said, marked as a repeat. One that waits arrives by itself; one that is being sent may have
+   * Says again what a row said, marked as a repeat. One that is waiting arrives on its own; one that is being sent may have
    * arrived already, so it is said again once it is settled. False: the row is no longer kept.
    */
   async repeat(id: string): Promise<boolean> {
@@ -194,7 +194,7 @@ export class Outbox {
 
   /**
    * Changes what the last message of a row says, where the platform can edit. A row that still waits is given up: what it
-   * says is over.
+   * says has ended.
    */
   amend(id: string, amend: Amend): void {
     const open = this.#deliveries.get(id);
@@ -300,7 +300,7 @@ export class Outbox {
     this.#deliveries.stop();
   }
 
-  /** Whoever waits for an answer that the platform does not take hears so; the operator has its text. */
+  /** Anyone who is waiting for an answer that the platform does not take hears so; the operator has its text. */
   #sayRefused({ id, chat, meta, replyTo, done }: OutboundRow): void {
     if (!AWAITED.has(meta.kind)) return;
     const text = done === 0 ? say('send.refused') : say('send.restRefused');

@@ -12,7 +12,7 @@ interface FileLink {
   readonly label: string;
   /** A path, absolute or relative. */
   readonly path: string;
-  /** An image, or a link that says "file:": the agent wants the file itself to be seen. */
+  /** An image, or a link that says "file:": the agent needs the file itself to be seen. */
   readonly explicit: boolean;
 }
 
@@ -96,13 +96,13 @@ export interface OutgoingOptions {
   readonly words: (text: ChatText) => string;
   /** Where the agent works; relative paths begin here. */
   readonly cwd: string;
-  /** The session's own folder: what the chat sent, and what the agent keeps for it. */
+  /** The session's own directory: what the chat sent, and what the agent keeps for it. */
   readonly sessionFolder: string;
-  /** Where our own data lies (`gateway`, `gateway-*`): none of it leaves but what lies in the session's folder. */
+  /** Where our own data lies (`gateway`, `gateway-*`): none of it leaves but what is in the session's directory. */
   readonly dataFolder: string;
   /** Why nothing leaves at all. */
   readonly closed?: string | undefined;
-  /** Somebody is asked before the files leave; the text says so. */
+  /** Someone is asked before the files leave; the text says so. */
   readonly pending: boolean;
   /** Why a file that may leave by its place may not; undefined when it may. */
   readonly whyKept: (file: FoundFile & { readonly inSessionFolder: boolean }) => Promise<string | undefined>;
@@ -131,7 +131,7 @@ export interface OutgoingAnswer {
 
 /**
  * Takes the files out of an agent's answer: images (`![chart](chart.png)`), links that say `file:`, and links to
- * files in the session's own folder. Each has to lie below the working folder or the session's folder after every
+ * files in the session's own directory. Each has to lie below the working directory or the session's directory after every
  * symbolic link is followed, on no hidden path (`.env`, `.git`, `.ssh`) and not in our data. Other relative links are
  * references to source code and stay as they are.
  */
@@ -210,7 +210,7 @@ async function confine(
   );
   const root = [session, cwd].find((folder) => folder !== undefined && isBelow(folder, real));
   if (root === undefined) return 'it is outside of my directory';
-  // The working folder may hold the data folder, or lie in it: our own files are known by their names.
+  // The working directory may hold the data directory, or are in it: our own files are known by their names.
   const [first = ''] = data !== undefined && isBelow(data, real) ? relative(data, real).split(sep) : [];
   if (root !== session && /^gateway(?:-|$)/.test(first)) return 'it is outside of my directory';
   const hidden = relative(root, real)

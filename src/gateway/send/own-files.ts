@@ -81,7 +81,7 @@ function take(
 /**
  * Whose a file is. Its last change has to fall into a tool call of the session: one that wrote this very path, or one
  * that may write anything (a shell) while no other session had such a call. `othersAt` says whether another one had;
- * `undefined` when nobody watched then.
+ * `undefined` when no one watched then.
  */
 export async function originOf(
   file: FoundFile,

@@ -21,7 +21,7 @@ export function plainParts(
   return parts;
 }
 
-/** Nothing is cut smaller than this, in units: halves of a short sentence help nobody. */
+/** Nothing is cut smaller than this, in units: halves of a short sentence help no one. */
 const LEAST_UNITS = 400;
 
 /**

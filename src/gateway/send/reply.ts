@@ -26,7 +26,7 @@ export interface ReplyDeps {
   readonly continues?: boolean;
   /** A draft that an earlier run of the gateway has sent. */
   readonly draft?: { readonly id: string; readonly at: number };
-  /** A draft stands in the chat. */
+  /** A draft is in the chat. */
   readonly drafted?: (id: string) => void;
 }
 
@@ -76,7 +76,7 @@ export class Reply {
     return this.#draft.discard();
   }
 
-  /** The gateway stops: what stands in the chat stays there, to be replaced later. */
+  /** The gateway stops: what is in the chat stays there, to be replaced later. */
   async leave(): Promise<void> {
     await this.#draft.close();
   }

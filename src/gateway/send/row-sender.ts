@@ -7,7 +7,7 @@ import type { ChatRef } from '../model.ts';
 import type { OutboundRow } from './outbound-row.ts';
 import type { OutboxRows } from './outbox-rows.ts';
 
-/** An edit rings nobody's phone: an answer whose turn took longer than this is a message of its own. */
+/** An edit rings no one's phone: an answer whose turn took longer than this is a message of its own. */
 const RINGS_AFTER_MS = 60_000;
 /** The next part does not wait longer for the end of a draft. */
 const TAKEN_AWAY_MS = 3000;
@@ -41,7 +41,7 @@ export class RowSender {
     row.attempts += 1;
     const receipt = (await this.#editDraft(row, part, adapter)) ?? (await this.#sendNew(row, part, adapter));
     const { draftId } = row;
-    // Never left half-written beside the answer.
+    // Never left half-written next to the answer.
     if (row.done === 0 && draftId !== undefined && draftId !== receipt)
       await settlesWithin(this.#takeAway(row, draftId, adapter), TAKEN_AWAY_MS);
     row.receipts.push(receipt);

@@ -19,7 +19,7 @@ interface Entry {
 
 export interface SendQueueOptions {
   readonly onIdle: () => void;
-  /** A job threw, which no job should: it is over, and the next one runs. */
+  /** A job threw, which no job should: it has ended, and the next one runs. */
   readonly onFault: (error: unknown) => void;
 }
 

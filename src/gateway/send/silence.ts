@@ -3,7 +3,7 @@ import type { InboundMessage } from '../model.ts';
 /** What an agent says that has nothing to say. */
 const SILENCE = '[SILENT]';
 
-/** May an answer to this message be nothing at all? Only where nobody called the bot. */
+/** May an answer to this message be nothing at all? Only where no one called the bot. */
 export function mayStaySilent({ chatKind, mentioned, promptId }: InboundMessage): boolean {
   return chatKind === 'group' && !mentioned && promptId === undefined;
 }
@@ -14,7 +14,7 @@ export function withoutSilence(answer: string): string {
   return said === '' || said.toUpperCase() === SILENCE ? '' : answer;
 }
 
-/** Could what has come so far still become silence? Then nobody may see it yet. */
+/** Could what has come so far still become silence? Then no one may see it yet. */
 export function mayBecomeSilence(answer: string): boolean {
   return SILENCE.startsWith(answer.trim().toUpperCase());
 }

@@ -14,7 +14,7 @@ interface Tool {
 
 const MARKS = { running: '…', ok: ' ✓', failed: ' ✗' } as const;
 
-/** One line below a draft that says which tools are at work. Names only: no argument and no output of a tool. */
+/** One line below a draft that says which tools are working. Names only: no argument and no output of a tool. */
 export class ToolLine {
   readonly #level: ToolActivity;
   readonly #tools: Tool[] = [];

@@ -103,7 +103,7 @@ export class Archive {
   /** Puts what was said since the last time into the index, in portions. */
   index(portions = Number.POSITIVE_INFINITY): Promise<void> {
     const next = this.#indexing.then(() => this.#index(portions));
-    this.#indexing = next.catch(() => {}); // told to whoever asked
+    this.#indexing = next.catch(() => {}); // told to the one who asked
     return next;
   }
 
@@ -119,7 +119,7 @@ export class Archive {
       );
       if (to === 0) return;
       await db.write((tx) => {
-        // The index was made new meanwhile, and begins again.
+        // The index was made new in the meantime, and begins again.
         if (indexedIn(tx) !== from) return;
         tx.run(
           'INSERT INTO msg_index (docid, text, grams) SELECT seq, text, grams FROM msg WHERE seq > ? AND seq <= ?',

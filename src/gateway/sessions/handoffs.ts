@@ -63,8 +63,8 @@ export interface HandoffDeps extends Core {
 }
 
 /**
- * Sessions that the operator has in a terminal. Meanwhile the agent does not work in them: messages wait, and their
- * chat is told so once. A lease that is not renewed ends by itself as soon as the terminal's pi is gone.
+ * Sessions that the operator has in a terminal. In the meantime the agent does not work in them: messages wait, and their
+ * chat is told so once. A lease that is not renewed ends on its own as soon as the terminal's pi is gone.
  */
 export class Handoffs {
   readonly #deps: HandoffDeps;
@@ -111,7 +111,7 @@ export class Handoffs {
         hint: 'Wait for the answer, or stop the turn (x in the console, /stop in the chat).',
       });
     const lease: StoredLease = { lease: randomUUID(), until: clock() + LEASE_MS, pid: undefined };
-    // First of all nothing begins any more; what follows cannot be overtaken.
+    // First of all nothing begins anymore; what follows cannot be overtaken.
     this.#leases.set(session.id, lease);
     queue.pause();
     try {
@@ -140,7 +140,7 @@ export class Handoffs {
     await this.#end(session);
   }
 
-  /** Somebody wrote while the session is lent: told once. */
+  /** Someone wrote while the session is lent: told once. */
   wrote(session: SessionRecord): void {
     if (!this.has(session.id) || this.#told.has(session.id)) return;
     this.#told.add(session.id);
@@ -154,7 +154,7 @@ export class Handoffs {
       .catch((error: unknown) => log.warn('a notice was not stored', { error: messageOf(error) }));
   }
 
-  /** Rejects what would write to the session beside the terminal. */
+  /** Rejects what would write to the session next to the terminal. */
   refuse(session: SessionRecord): void {
     if (this.has(session.id))
       throw new ChatError('session_lent', say('agent.sessionLent'), {
@@ -217,7 +217,7 @@ export class Handoffs {
   #free(session: SessionRecord): void {
     this.#leases.delete(session.id);
     this.#told.delete(session.id);
-    // A takeover of its own goes on.
+    // A takeover of its own continues.
     if (!session.paused) this.#deps.queue(session).resume();
     this.#deps.show(session);
   }

@@ -19,7 +19,7 @@ export function resetReason(reason: string): string {
   }
 }
 
-/** The line that a user reads above the first answer of a session that began by itself. */
+/** The line that a user reads above the first answer of a session that began on its own. */
 export function resetNotice(reason: ResetReason): ChatText {
   return say('receive.newSession', { why: reason });
 }

@@ -122,7 +122,7 @@ export interface Resolved {
   readonly fresh: boolean;
   /** The session that this message ends. */
   readonly ended: { readonly session: SessionRecord; readonly reason: ResetReason } | undefined;
-  /** The session before this one came to its end by itself, now or a while ago: told once. */
+  /** The session before this one came to its end on its own, now or a while ago: told once. */
   readonly notice: ResetReason | undefined;
   /** What the person who began the session is called now, when that changed: a client may say its name late. */
   readonly renamed?: string;
@@ -133,7 +133,7 @@ export interface SessionResolverDeps {
   readonly sessions: Sessions;
   /** A turn runs or waits in this session: it is not reset. */
   readonly queueBusy: (sessionId: string) => boolean;
-  /** A task of this session is at work. */
+  /** A task of this session is working. */
   readonly busyElsewhere: (sessionId: string) => boolean;
   /** The key of the session that a chat is bound to; undefined: it has its own. */
   readonly boundKey: (chat: ChatRef) => string | undefined;
@@ -205,7 +205,7 @@ export class SessionResolver {
 
   /** Why a session has to come to its end now, if it has to. */
   due(session: SessionRecord, now: number): ResetReason | undefined {
-    // A chat is bound until somebody unbinds it.
+    // A chat is bound until someone unbinds it.
     if (isBoundKey(session.key)) return undefined;
     const { settings, queueBusy, busyElsewhere } = this.#deps;
     const decision = resetDecision(

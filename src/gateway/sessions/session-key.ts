@@ -10,7 +10,7 @@ export interface SessionKeyInput {
 
 const BOUND = 'bound:';
 
-/** The conversation of a chat that is bound to a session of pi, whoever writes there. */
+/** The conversation of a chat that is bound to a session of pi, no matter who writes there. */
 export function boundKey({
   platform,
   chatId,

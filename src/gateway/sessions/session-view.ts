@@ -19,7 +19,7 @@ export interface SessionRecord {
   endReason: string | undefined;
   /** The agent's own session file, once known. */
   sessionFile: string | undefined;
-  /** The working folder that the session began in; later settings count for later sessions. */
+  /** The working directory that the session began in; later settings count for later sessions. */
   cwd: string | undefined;
   /** The host of a pool of agents that has the session's file. */
   host: string | undefined;
@@ -30,7 +30,7 @@ export interface SessionRecord {
   turns: number;
   /** Why the last turn did not end with an answer; not kept over a restart. */
   lastFailure?: { readonly at: number; readonly reason: string } | undefined;
-  /** The chat is bound to this session; known while the binding is in force. */
+  /** The chat is bound to this session; known while the binding is active. */
   bound?: BoundView | undefined;
 }
 
@@ -52,7 +52,7 @@ export interface SessionView {
   readonly endReason?: string;
   /** First words of the message being worked on. */
   readonly current?: string;
-  /** What the agent does before it goes on with that. */
+  /** What the agent does before it continues with that. */
   readonly doing?: 'starting' | 'compacting';
   /** The host of `agent.hosts` on which it lives. */
   readonly host?: string;
@@ -71,7 +71,7 @@ interface Queue {
   readonly paused: boolean;
 }
 
-/** The first words of a conversation serve as its title until somebody gives it one. */
+/** The first words of a conversation serve as its title until someone gives it one. */
 export function sessionTitle(text: string): string {
   const line = text.trim().split('\n', 1)[0] ?? '';
   return ownText(line.length > 60 ? `${line.slice(0, 59).toWellFormed()}…` : line);

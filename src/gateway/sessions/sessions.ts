@@ -24,16 +24,16 @@ const COUNT_AGAIN_MS = 60_000;
 
 /**
  * The sessions. All of them are in the store, and a list of them is read from there in pages: neither a start nor a
- * single step depends on how many there are. Open ones that somebody has used since the start are in memory; of every
+ * single step depends on how many there are. Open ones that someone has used since the start are in memory; of every
  * other one there is at most one object at a time, so that all who work with it see the same. Changes are made in the
  * caller's transaction first, then remembered.
  */
 export class Sessions {
   readonly #byId = new Map<string, SessionRecord>();
   readonly #active = new Map<string, SessionRecord>();
-  /** Those that somebody works with and that are not kept. */
+  /** Those that someone works with and that are not kept. */
   readonly #loose = new Map<string, WeakRef<SessionRecord>>();
-  /** Being stored; nobody finds them before they are remembered. */
+  /** Being stored; no one finds them before they are remembered. */
   readonly #unborn = new WeakSet<SessionRecord>();
   readonly #unused = new FinalizationRegistry<string>((id) => {
     if (this.#loose.get(id)?.deref() === undefined) this.#loose.delete(id);
@@ -141,7 +141,7 @@ export class Sessions {
     if (this.#countAgainAt === Number.POSITIVE_INFINITY) this.#counts = undefined;
   }
 
-  /** A session of a chat, whoever wrote in it: what is known of the chat. */
+  /** A session of a chat, no matter who wrote in it: what is known of the chat. */
   inChat(platform: Platform, chatId: string): SessionRecord | undefined {
     // The key begins with platform, account and chat: one look for each account there is.
     const bound = boundKey({ platform, chatId }).slice(0, -'null]'.length);
@@ -176,7 +176,7 @@ export class Sessions {
     return this.#records('SELECT * FROM sessions WHERE key = ? ORDER BY created_at DESC', [key]);
   }
 
-  /** The store while it can be read. A gateway that has stopped is still asked for its status: it tells what it remembers. */
+  /** The store while it can be read. A gateway that has stopped is still asked for its status: it shows what it remembers. */
   get #open(): Database | undefined {
     return this.#db?.closed === true ? undefined : this.#db;
   }
@@ -259,7 +259,7 @@ export class Sessions {
     );
   }
 
-  /** What was changed in the store counts from now on, or will be changed there by whoever has this object. */
+  /** What was changed in the store counts from now on, or will be changed there by the one who has this object. */
   remember(session: SessionRecord): void {
     this.#unborn.delete(session);
     if (session.endedAt === undefined) {

@@ -6,7 +6,7 @@ import { LEAST_OUTPUT } from './ledger.ts';
 export const TERMINAL = 'the pi in a terminal';
 
 /**
- * A conversation whose calls cannot be reserved one by one: the pi in somebody's terminal is not ours to guard. A turn of
+ * A conversation whose calls cannot be reserved one by one: the pi in someone's terminal is not ours to guard. A turn of
  * the chat begins only while something is left, and what it has reported counts when it ends.
  */
 export function counted(conversation: Conversation, reserve: ReserveCall | undefined): Conversation {

@@ -52,7 +52,7 @@ export type Decision =
   | { readonly kind: 'full'; readonly by: Applied }
   | { readonly kind: 'unpriced'; readonly by: Applied };
 
-/** Begins what stands in the place of a subject who was erased. */
+/** Begins what is in the place of a subject who was erased. */
 const HIDDEN = '#';
 
 export const isHidden = ({ scope, subject }: Pick<Cell, 'scope' | 'subject'>): boolean =>
@@ -66,7 +66,7 @@ export function hiddenKey(key: string, hash: (subject: string) => string): strin
 
 export class Ledger {
   readonly #cells = new Map<string, Cell>();
-  /** Hashes subjects; undefined: nobody was erased. */
+  /** Hashes subjects; undefined: no one was erased. */
   hash: ((subject: string) => string) | undefined;
 
   /** The limits that the call falls under, with their cells, which are made where they are missing. */
@@ -87,7 +87,7 @@ export class Ledger {
     const key = JSON.stringify([of.scope, of.subject, of.per, of.zone, of.window.id]);
     const known = this.#cells.get(key);
     if (known !== undefined) return known;
-    // Whoever comes back after an erasure has used what they had used.
+    // Anyone who comes back after an erasure has used what they had used.
     const before = this.hash && this.#cells.get(hiddenKey(key, this.hash));
     const cell: Cell = {
       ...of,
@@ -116,7 +116,7 @@ export class Ledger {
     return [...this.#cells.values()].filter((cell) => !isHidden(cell));
   }
 
-  /** It counts on, and names nobody. Calls that hold it settle it under its new key. */
+  /** It counts on, and names no one. Calls that hold it settle it under its new key. */
   hide(cell: Cell, hash: (subject: string) => string): void {
     this.#cells.delete(cell.key);
     cell.key = hiddenKey(cell.key, hash);

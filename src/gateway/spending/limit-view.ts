@@ -43,7 +43,7 @@ export function limitViews(limits: readonly SpendLimit[], ledger: Ledger, now: n
     .map(({ applied }) => viewOf(applied));
 }
 
-/** The cells of a limit's present window; one that nobody has used is shown where it is known whose it is. */
+/** The cells of a limit's present window; one that no one has used is shown where it is known whose it is. */
 function presentCells(limit: SpendLimit, ledger: Ledger, now: number): readonly Applied['cell'][] {
   const { scope, per, zone, match } = limit;
   const present = per === 'turn' ? undefined : windowAt(per, now, zone, '').id;

@@ -114,7 +114,7 @@ export function raiseCall(by: Applied, call: ModelCall): ToolCall {
 
 const NOBODY: Caller = { chat: undefined, sender: undefined };
 
-/** Somebody who falls under a limit of this scope with this subject; nobody when there can be none. */
+/** Someone who falls under a limit of this scope with this subject; no one when there can be none. */
 function callerOf(scope: Scope, subject: string): Caller {
   if (scope === 'task') return { ...NOBODY, taskId: '-' };
   if (scope === 'schedule') return { ...NOBODY, scheduleId: subject };

@@ -47,7 +47,7 @@ export async function usesOf(
   return known;
 }
 
-/** Whose use is hidden: somebody who is erased, in chats where nobody else writes. */
+/** Whose use is hidden: someone who is erased, in chats where no one else writes. */
 export interface ErasedSubjects {
   /** "telegram:123", of the person and of those chats. */
   readonly subjects: readonly string[];
@@ -55,7 +55,7 @@ export interface ErasedSubjects {
   readonly sessions: readonly string[];
 }
 
-/** What becomes of a cell when somebody is erased: it counts on without a name, it goes, or it is of others. */
+/** What becomes of a cell when someone is erased: it counts on without a name, it goes, or it is of others. */
 export function fateOf(
   { scope, subject, per }: Pick<Cell, 'scope' | 'subject' | 'per'>,
   erased: ErasedSubjects,
@@ -67,7 +67,7 @@ export function fateOf(
 
 const SECRET = 'spend_secret';
 
-/** Hashes subjects with a secret of this installation; undefined while nobody was erased. */
+/** Hashes subjects with a secret of this installation; undefined while no one was erased. */
 function hashOf(db: Pick<Database, 'get'>): ((subject: string) => string) | undefined {
   const secret = db.get('SELECT value FROM facts WHERE name = ?', [SECRET])?.['value'];
   if (typeof secret !== 'string') return undefined;
@@ -75,7 +75,7 @@ function hashOf(db: Pick<Database, 'get'>): ((subject: string) => string) | unde
 }
 
 /**
- * Somebody is erased: no row names them, and until the limits reset what they have used counts on, for whoever comes with
+ * Someone is erased: no row names them, and until the limits reset what they have used counts on, for anyone who comes with
  * their id. May be repeated.
  */
 export function hideSpend(tx: Tx, erased: ErasedSubjects): void {
@@ -134,7 +134,7 @@ export class SpendRows {
   load(ledger: Ledger, now: number): readonly OpenCall[] {
     ledger.hash = this.hash();
     const rows = this.#db.all('SELECT * FROM spend WHERE ends_at > ?', [now]);
-    // Hidden ones first: whoever has come back begins with them.
+    // Hidden ones first: anyone who has come back begins with them.
     const hidden = (row: Row): boolean => {
       const parts = partsOf(String(row['key']));
       return parts !== undefined && isHidden(parts);
@@ -170,7 +170,7 @@ export class SpendRows {
     ]);
   }
 
-  /** The call is over; `used` of it counts. */
+  /** The call has ended; `used` of it counts. */
   settle(tx: Tx, { id, cells }: OpenCall, used: Amount, now: number): void {
     tx.run('DELETE FROM spend_open WHERE id = ?', [id]);
     for (const { key, name, window } of cells)

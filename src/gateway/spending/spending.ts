@@ -32,11 +32,11 @@ const NOT_STORED: CallRefusal = {
   hint: 'The store does not take changes: check the disk.',
 };
 
-/** Who makes calls: a session, a task, a question beside a conversation. */
+/** Who makes calls: a session, a task, a question next to a conversation. */
 export interface CallSource {
   readonly sessionId: string;
   readonly caller: () => Caller;
-  /** Asks the operator, and nobody in the chat. */
+  /** Asks the operator, and no one in the chat. */
   readonly ask: AskQuestion;
 }
 
@@ -339,7 +339,7 @@ export class Spending {
     this.#waiting.wake();
   }
 
-  /** Once in a window: who watches should hear before somebody is refused. */
+  /** Once in a window: who watches should hear before someone is refused. */
   #tell(applied: readonly Applied[]): void {
     for (const each of applied) {
       if (shareOf(each, each.cell.spent) < each.limit.warnAt || !this.#isNew('near', each)) continue;
@@ -347,7 +347,7 @@ export class Spending {
     }
   }
 
-  /** Limits of one cell are told of each by itself. */
+  /** Limits of one cell are told of each on its own. */
   #isNew(what: 'near' | 'reached', { limit, cell }: Applied): boolean {
     const told = this.#told.get(cell.key) ?? new Set();
     const key = `${what} ${describe(limit)}`;

@@ -1,7 +1,7 @@
 import type { Cell } from './ledger.ts';
 
 interface Waiting {
-  /** Looks again; true: it does not wait any more. */
+  /** Looks again; true: it does not wait anymore. */
   readonly look: (blocked: ReadonlySet<string>) => boolean;
   readonly cells: readonly Cell[];
 }
@@ -10,7 +10,7 @@ interface Waiting {
 export class WaitingCalls {
   readonly #waiting = new Set<Waiting>();
 
-  /** Cells for which somebody waits: whoever comes later waits behind. */
+  /** Cells for which someone waits: anyone who comes later waits behind. */
   blocked(): ReadonlySet<string> {
     return new Set([...this.#waiting].flatMap(({ cells }) => cells.map(({ key }) => key)));
   }
@@ -44,7 +44,7 @@ export class WaitingCalls {
     return promise;
   }
 
-  /** Something was settled: those who wait look again, in their order. */
+  /** Something was settled: those who are waiting look again, in their order. */
   wake(): void {
     const blocked = new Set<string>();
     for (const waiting of [...this.#waiting])

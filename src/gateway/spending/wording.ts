@@ -135,7 +135,7 @@ export function raisedWords(raised: readonly Applied[], by: Amount): string {
 }
 
 function refusalHint(by: Applied): string {
-  // Nobody can name a turn from outside of it.
+  // No one can name a turn from outside of it.
   const step =
     by.limit.per === 'turn'
       ? 'Change limits.spend, or set "then": "ask" to be asked while the turn waits.'
@@ -169,7 +169,7 @@ export function bar(share: number): string {
 
 export type LimitState = 'ok' | 'near' | 'reached';
 
-/** `reached`: hardly any call fits any more. */
+/** `reached`: hardly any call fits anymore. */
 export function stateOf(applied: Applied): LimitState {
   const share = shareOf(applied);
   if (share >= 0.98) return 'reached';

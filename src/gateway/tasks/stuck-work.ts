@@ -7,7 +7,7 @@ export interface StuckWork {
   readonly reason: string;
 }
 
-/** Work that an operator should look at: what waits for more than ten minutes or runs for more than thirty. */
+/** Work that an operator should look at: what is waiting for more than ten minutes or runs for more than thirty. */
 export function stuckWork(
   task: Pick<TaskRecord, 'status' | 'createdAt' | 'startedAt'>,
   now: number,

@@ -53,7 +53,7 @@ export class TaskLines {
 
   #begin(task: TaskRecord): void {
     const { chat } = task;
-    // Nobody sits waiting for a scheduled run.
+    // No one sits waiting for a scheduled run.
     if (chat === undefined || task.scheduleId !== undefined) return;
     const capabilities = this.#core.adapter(chat.platform)?.capabilities;
     if (!capabilities?.edit || capabilities.streamsEvents) return;

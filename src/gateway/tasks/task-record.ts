@@ -17,14 +17,14 @@ export interface TaskRecord {
   /** Where the result goes when that is not the chat of origin alone. */
   readonly targets: readonly ChatRef[] | undefined;
   readonly scheduleId: string | undefined;
-  /** A result that contains it is delivered to nobody. */
+  /** A result that contains it is delivered to no one. */
   readonly quietToken: string | undefined;
   /** The ended task that this one tries again. */
   readonly retryOf: string | undefined;
   readonly timeoutMs: number;
   /** A program and its arguments instead of a prompt; only operators start those. */
   readonly argv: readonly string[] | undefined;
-  /** Of a program, once it has ended by itself. */
+  /** Of a program, once it has ended on its own. */
   exitCode: number | undefined;
   status: TaskStatus;
   progress: number;

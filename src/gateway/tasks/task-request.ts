@@ -33,7 +33,7 @@ export interface TaskRequest {
   readonly argv?: readonly string[];
 }
 
-/** Throws GatewayError for a request that cannot be taken; `open` tasks have not ended yet. */
+/** Throws GatewayError for a request that cannot be accepted; `open` tasks have not ended yet. */
 export function checkRequest(
   { argv, command, timeoutMs }: TaskRequest,
   hasAgent: boolean,

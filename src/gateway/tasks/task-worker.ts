@@ -28,7 +28,7 @@ interface ShellRunOptions {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Finds everything that the program started, also after its own end. */
+  /** Finds everything that the program started, even after its own end. */
   readonly mark: string;
   readonly signal: AbortSignal;
   readonly onStart: (pid: number) => void;
@@ -151,7 +151,7 @@ class TaskRun {
   #steps = 0;
   #reported: number | undefined;
 
-  /** 0–100: what the agent reported, else an estimate from its steps that never reaches the end by itself. */
+  /** 0–100: what the agent reported, else an estimate from its steps that never reaches the end on its own. */
   get percent(): number {
     return this.#reported ?? Math.round(UNREPORTED_LIMIT * (1 - STEP ** this.#steps));
   }
@@ -204,7 +204,7 @@ export interface TaskEnd {
 
 export interface TaskWorkerDeps {
   readonly agent: Agent | undefined;
-  /** What the agent of the task's chat works with; programs start in its folder. */
+  /** What the agent of the task's chat works with; programs start in its directory. */
   readonly settings: ChatAgent;
   /** What programs get as their environment. */
   readonly env: NodeJS.ProcessEnv;

@@ -28,7 +28,7 @@ export interface TasksDeps
   /** What programs get as their environment; default: nothing but what a program needs to be found. */
   readonly env?: NodeJS.ProcessEnv;
   /**
-   * Hands an ended task's text to the outbox; resolves when that is durable. `again` sends it once more, else it is
+   * Hands an ended task's text to the outbox; resolves when that is durable. `again` sends it again, else it is
    * safe to repeat. The outbox tells `delivered` when it has arrived.
    */
   readonly deliver: (task: TaskRecord, text: ChatText, again: boolean) => Promise<void>;
@@ -111,7 +111,7 @@ export class Tasks {
     return [...this.#rows.steps(id), ...this.#progress.pending(id)];
   }
 
-  /** Is a task of this session still at work? Its session is not reset meanwhile, for a day at most. */
+  /** Is a task of this session still at work? Its session is not reset in the meantime, for a day at most. */
   busy(sessionId: string): boolean {
     const since = this.#deps.clock() - TASK_LIMITS.busyMs;
     for (const task of this.#open)
@@ -144,7 +144,7 @@ export class Tasks {
     return task;
   }
 
-  /** Tries an ended task once more, as a new one. What succeeded is not repeated. */
+  /** Tries an ended task again, as a new one. What succeeded is not repeated. */
   async retry(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt === undefined) throw notEnded(id);
@@ -206,7 +206,7 @@ export class Tasks {
     }
   }
 
-  /** Sends the result of an ended task once more. */
+  /** Sends the result of an ended task again. */
   async deliverAgain(id: string): Promise<TaskRecord> {
     const task = this.#find(id);
     if (task.completedAt === undefined) throw notEnded(id);
@@ -228,7 +228,7 @@ export class Tasks {
     await this.#store(task);
   }
 
-  /** Forgets what ended more than 7 days ago, and points at what waits or runs for too long. Resolves with what is forgotten. */
+  /** Forgets what ended more than 7 days ago, and points at what is waiting or runs for too long. Resolves with what is forgotten. */
   async sweep(now: number, keptMs: number = TASK_LIMITS.keptMs): Promise<readonly string[]> {
     const old: string[] = [];
     for (const task of this.#tasks.values()) {

@@ -63,7 +63,7 @@ export interface TimingsOptions {
 }
 
 /**
- * How long the steps of messages take: counted for ever in histograms, and kept of the last messages. A message costs a
+ * How long the steps of messages take: counted forever in histograms, and kept of the last messages. A message costs a
  * few small objects; what is kept is bounded.
  */
 export class Timings {
@@ -110,7 +110,7 @@ export class Timings {
       // Accepted before this process began.
       this.#begin(item, now - Math.max(0, this.#clock() - item.acceptedAt), false);
     for (const piece of item.pieces ?? []) this.#open.delete(piece);
-    if (open.turn !== undefined) return; // it was taken into a turn that ran, or waited once more
+    if (open.turn !== undefined) return; // it was taken into a turn that ran, or waited again
     const at = now - open.zero;
     if (open.last?.kind === 'queue') {
       open.last.to = at;

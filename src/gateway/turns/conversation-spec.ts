@@ -7,7 +7,7 @@ import type { SessionRecord } from '../sessions/sessions.ts';
 
 /**
  * What the agent's conversation of a session is opened with. The session's own model and thinking level win over the
- * settings, and so does the folder in which it began: its file belongs there.
+ * settings, and so does the directory in which it began: its file belongs there.
  */
 export function conversationSpec(
   session: SessionRecord,

@@ -35,7 +35,7 @@ const ENDING_MS = 15_000;
 
 /** Everything but what the conversations themselves bring along. */
 export interface ConversationsDeps extends Omit<LiveSessionDeps, 'feed' | 'silent'> {
-  /** A task of this session runs: it is not reset meanwhile. */
+  /** A task of this session runs: it is not reset in the meantime. */
   readonly busyElsewhere: (sessionId: string) => boolean;
   /** Sessions that the operator has in a terminal. */
   readonly handoffs: Pick<Handoffs, 'refuse' | 'wrote'>;
@@ -218,7 +218,7 @@ export class Conversations {
   async endSession(session: SessionRecord, reason: string): Promise<void> {
     refuseBound(session);
     const now = this.#deps.clock();
-    // Memory first: what is written in this very moment must not find the old session any more.
+    // Memory first: what is written in this very moment must not find the old session anymore.
     this.#end(session, now, reason);
     await this.#deps.persist((tx) => this.#deps.sessions.end(tx, session.id, now, reason));
   }
@@ -288,7 +288,7 @@ export class Conversations {
       .catch(() => {}); // the gateway stops
   }
 
-  /** Ends the sessions that are due by their policy although nobody wrote. Called by the minute sweep. */
+  /** Ends the sessions that are due by their policy although no one wrote. Called by the minute sweep. */
   async sweep(now: number): Promise<SessionRecord[]> {
     const due: SessionRecord[] = [];
     const portion = this.#deps.sessions.longestUnused(SWEPT_AT_ONCE, this.#swept);
@@ -314,17 +314,17 @@ export class Conversations {
     return this.#deps.slots.running;
   }
 
-  /** Messages that wait for their turns. */
+  /** Messages that are waiting for their turns. */
   get waiting(): InboxItem[] {
     return [...this.#live.values()].flatMap(({ queue }) => queue.waiting);
   }
 
-  /** Turns that wait for an answer of people: see `Turn.cutQuestion`. */
+  /** Turns that are waiting for an answer of people: see `Turn.cutQuestion`. */
   cutQuestions(): void {
     for (const { queue } of this.#live.values()) queue.cutQuestion();
   }
 
-  /** No new turns; running ones get `graceMs`, then are aborted. Bounded, also when the store takes nothing. */
+  /** No new turns; running ones get `graceMs`, then are aborted. Bounded, even when the store takes nothing. */
   async stop(graceMs: number): Promise<void> {
     const live = [...this.#live.values()];
     const ended = Promise.all(live.map(({ queue }) => queue.close()));
@@ -335,7 +335,7 @@ export class Conversations {
     await settlesWithin(Promise.all(live.map((each) => each.closeConversation())), ENDING_MS);
   }
 
-  /** People lost access: their turns end, what waits for them is dropped. */
+  /** People lost access: their turns end, what is waiting for them is dropped. */
   cutOff(platform: Platform, senderIds: readonly string[]): void {
     for (const { session, queue } of this.#live.values())
       if (session.chat.platform === platform) for (const id of senderIds) queue.stop(id);
@@ -362,7 +362,7 @@ export class Conversations {
     return live;
   }
 
-  /** In memory: what runs is ended, what waits is dropped; the rest follows when the queue is at rest. */
+  /** In memory: what runs is ended, what is waiting is dropped; the rest follows when the queue is at rest. */
   #end(session: SessionRecord, now: number, reason: string): void {
     session.endedAt = now;
     session.endReason = reason;
@@ -384,7 +384,7 @@ export class Conversations {
     this.show(session);
   }
 
-  /** Frees what an ended session holds, unless it was resumed meanwhile. */
+  /** Frees what an ended session holds, unless it was resumed in the meantime. */
   #retire(live: LiveSession | undefined): void {
     if (live?.session.endedAt === undefined || this.#live.get(live.session.id) !== live) return;
     if (!live.queue.idle) return; // something came after all

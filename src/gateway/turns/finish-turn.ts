@@ -80,7 +80,7 @@ export interface FinishTurnDeps extends Core {
   readonly files: Pick<AnswerFiles, 'of' | 'ask' | 'saw' | 'ended'>;
   readonly feed: SessionFeed;
   readonly journal: Pick<TurnJournal, 'noteIn'>;
-  /** With `noAgent` nobody gets an automatic answer. */
+  /** With `noAgent` no one gets an automatic answer. */
   readonly silent: boolean;
 }
 

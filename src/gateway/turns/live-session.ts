@@ -186,7 +186,7 @@ export class LiveSession {
     await this.#inOrder(() => sayBeforeQuestion(this.#deps, this.session, reply, current));
   }
 
-  /** A question waits: silence does not count, and nobody is typing. */
+  /** A question waits: silence does not count, and no one is typing. */
   #hold(): () => void {
     const release = this.queue.hold();
     this.#endTyping();
@@ -204,7 +204,7 @@ export class LiveSession {
     await open?.close();
   }
 
-  /** Without an agent a message is kept and shown, and waits for nobody. */
+  /** Without an agent a message is kept and shown, and waits for no one. */
   setAside(item: InboxItem): void {
     void this.#settled(item, { kind: 'dropped' });
   }
@@ -259,14 +259,14 @@ export class LiveSession {
     return mine;
   }
 
-  /** Its turn stays in the store as it is; nobody types any more, and the draft stays as it is. */
+  /** Its turn stays in the store unchanged; no one types anymore, and the draft stays unchanged. */
   async #cutOff({ id }: InboxItem): Promise<void> {
     this.#endTyping();
     await this.#reply?.leave();
     this.#deps.log.info('a turn is cut off by the stop; the next start continues it', { id });
   }
 
-  /** The machine where it ran is gone. The draft stays as it is, to be replaced. */
+  /** The machine where it ran is gone. The draft stays unchanged, to be replaced. */
   async #takeUp(items: readonly InboxItem[]): Promise<TakenUp | undefined> {
     const { agent, decide, files } = this.#deps;
     if (agent?.movesSessions !== true || !this.#isHere) return undefined;

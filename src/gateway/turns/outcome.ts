@@ -4,7 +4,7 @@ import type { SessionRecord } from '../sessions/sessions.ts';
 
 /**
  * Why a turn is ended from outside: the operator stopped it, its sender did (`told`: the command says so itself), a
- * later message interrupts it, its time is over, or the gateway stops. Also the reason of the signal that the agent gets.
+ * later message interrupts it, its time has ended, or the gateway stops. Also the reason of the signal that the agent gets.
  */
 export type AbortReason = 'stopped' | 'told' | 'interrupted' | 'timed_out' | 'shutdown';
 
@@ -13,7 +13,7 @@ export type Outcome =
   | { readonly kind: 'answered' }
   /** Its text was joined into the turn of a later message that the model took before any answer began. */
   | { readonly kind: 'joined'; readonly to: InboxItem }
-  /** `told`: whoever stopped it has the sentence already. */
+  /** `told`: anyone who stopped it has the sentence already. */
   | { readonly kind: 'aborted'; readonly by: 'stop' | 'told' | 'interrupt' }
   | { readonly kind: 'dropped' }
   | { readonly kind: 'timed_out' }

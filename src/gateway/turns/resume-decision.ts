@@ -6,8 +6,8 @@ export type ResumeMode = 'auto' | 'ask' | 'off';
  * What is known of a tool call that has no result in the session file.
  * - `ended`: it ran to its end, and its result is known
  * - `refused`: it was not allowed, and did not run
- * - `undecided`: it did not run, because nobody had decided about it
- * - `cut`: it was allowed to run; whether it began, or how far it came, nobody knows
+ * - `undecided`: it did not run, because no one had decided about it
+ * - `cut`: it was allowed to run; whether it began, or how far it came, no one knows
  */
 export type CallFate = 'ended' | 'refused' | 'undecided' | 'cut';
 
@@ -15,7 +15,7 @@ export interface CutFacts {
   readonly mode: ResumeMode;
   /** The agent can continue turns, and the session file can be read. */
   readonly continuable: boolean;
-  /** The message stands in the session file: the model may have seen it. */
+  /** The message is in the session file: the model may have seen it. */
   readonly taken: boolean;
   /** The message names a program of the agent, which may have run without a trace. */
   readonly program: boolean;
@@ -44,7 +44,7 @@ export interface ResumeDecision {
   readonly reason: string;
 }
 
-/** As often a turn continues by itself; one that ends the gateway each time must not do so for ever. */
+/** As often a turn continues on its own; one that ends the gateway each time must not do so forever. */
 const MOST_ATTEMPTS = 3;
 /** What was cut off longer ago is news of yesterday. */
 const MOST_MS = 24 * 60 * 60_000;

@@ -47,7 +47,7 @@ export interface CutOff {
   readonly messages: CutTurn['messages'];
   readonly calls: readonly Call[];
   /**
-   * Nobody has decided about any of its last calls, and nothing of what was said with them was sent: the model decides
+   * No one has decided about any of its last calls, and nothing of what was said with them was sent: the model decides
    * again, as if it had not called.
    */
   readonly forget: boolean;
@@ -131,11 +131,11 @@ export interface ResumeParts {
   /** What the turn is about, in the words of the person. */
   readonly request: string;
   readonly prepare: () => Promise<AgentInput>;
-  /** People want it to go on: what they had approved need not be approved again. */
+  /** People want it to continue: what they had approved need not be approved again. */
   readonly allow: (decided: TurnNotes['decided'], cut: ReadonlySet<string>) => void;
 }
 
-/** `interrupted`: it cannot be continued, or nobody said how. */
+/** `interrupted`: it cannot be continued, or no one said how. */
 export type ResumedEnd = TurnEnd | 'interrupted';
 
 /** The rest of a turn that was cut off. May be run again while the model was not reached. */

@@ -26,7 +26,7 @@ interface Asking {
   readonly abort: AbortController;
 }
 
-/** Questions beside the conversations: each is answered on a copy, and leaves no trace in its session. */
+/** Questions next to the conversations: each is answered on a copy, and leaves no trace in its session. */
 export class SideQuestions {
   readonly #deps: SideQuestionsDeps;
   readonly #asking = new Set<Asking>();
@@ -56,7 +56,7 @@ export class SideQuestions {
   }
 
   /**
-   * Ends the questions of some people, or of everybody. True when there was one. `told`: the caller tells the chat, so
+   * Ends the questions of some people, or of everyone. True when there was one. `told`: the caller tells the chat, so
    * the question itself has no answer.
    */
   stop(platform?: Platform, senderIds?: readonly string[], told = false): boolean {

@@ -49,7 +49,7 @@ export async function takeUp(
     id: current.id,
   });
   live.resume(current, cut);
-  // What a template has made of a later message is not recognised: the model may have seen it.
+  // What a template has made of a later message is not recognized: the model may have seen it.
   const unclear = ({ message }: InboxItem): boolean => message.text.startsWith('/');
   const rest = items.slice(at + 1);
   return { current, later: rest.filter((each) => !unclear(each)), unclear: rest.filter(unclear) };

@@ -8,7 +8,7 @@ export type JournalEntry =
   | TurnRecord
   /** The turn began, or came to another session file; that had so many bytes. */
   | { readonly kind: 'began'; readonly file: string; readonly since: number }
-  /** Somebody, or a rule, decided about a tool call. */
+  /** Someone, or a rule, decided about a tool call. */
   | {
       readonly kind: 'decided';
       readonly id: string;
@@ -16,7 +16,7 @@ export type JournalEntry =
       readonly decision: ApprovalDecision;
       readonly reason?: string;
     }
-  /** A draft of the answer stands in the chat. */
+  /** A draft of the answer is in the chat. */
   | { readonly kind: 'draft'; readonly id: string }
   /** So many characters of the answer were sent as a message of their own. */
   | { readonly kind: 'said'; readonly chars: number }
@@ -88,7 +88,7 @@ const READING: readonly string[] = ['read', 'grep', 'find', 'ls'];
 
 /**
  * Notes what was decided about a tool call; resolves with the answer once that is durable. What cannot be noted does not
- * run: after a crash nobody would know that it had.
+ * run: after a crash no one would know that it had.
  */
 export async function decided(
   { call }: AgentQuestion,

@@ -63,7 +63,7 @@ export class TurnQueue {
     return this.#turn?.aborted === false ? this.#turn.current : undefined;
   }
 
-  /** What the queue does that is no turn, or a turn does before it goes on; undefined: nothing of the kind. */
+  /** What the queue does that is no turn, or a turn does before it continues; undefined: nothing of the kind. */
   get doing(): Doing | undefined {
     return this.#work !== undefined ? 'compacting' : this.#turn?.doing;
   }
@@ -122,7 +122,7 @@ export class TurnQueue {
   }
 
   /**
-   * A compaction in the place of a turn: what arrives meanwhile waits, and a stop of its sender ends it. Rejects at once
+   * A compaction in the place of a turn: what arrives in the meantime waits, and a stop of its sender ends it. Rejects at once
    * when a turn runs or is about to.
    */
   async compact<T>(senderId: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -146,7 +146,7 @@ export class TurnQueue {
     }
   }
 
-  /** Takes everything out that waits, for whoever cares for it from now on. */
+  /** Takes everything out that is waiting, for anyone who cares for it from now on. */
   takeWaiting(): InboxItem[] {
     return this.#take(() => true);
   }
@@ -204,7 +204,7 @@ export class TurnQueue {
     return true;
   }
 
-  /** The running turn ends as it would; nothing is handed to it any more, and no other begins. */
+  /** The running turn ends as it would; nothing is handed to it anymore, and no other begins. */
   pause(): void {
     this.#paused = true;
     this.#port.changed();
@@ -294,7 +294,7 @@ export class TurnQueue {
     try {
       await turn.work();
     } finally {
-      // The slot is for the agent's part alone: storing the outcome holds up nobody else.
+      // The slot is for the agent's part alone: storing the outcome delays no one else.
       release();
     }
     await turn.finish();

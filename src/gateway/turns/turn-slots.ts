@@ -12,7 +12,7 @@ export class TurnSlots {
     return this.#taken;
   }
 
-  /** The function that frees a slot, if one is free and nobody waits for it. */
+  /** The function that frees a slot, if one is free and no one waits for it. */
   tryAcquire(): (() => void) | undefined {
     if (this.#taken >= this.max || this.#waiting.length > 0) return undefined;
     this.#taken += 1;

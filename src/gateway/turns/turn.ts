@@ -11,7 +11,7 @@ import type { TakenUp } from './take-up.ts';
 /** The agent has its own ladder of 10 s after an abort; one that ignores even that is given up. */
 export const GIVE_UP_MS = 20_000;
 
-/** Reason of our own signals: without one Node makes an error with a stack, for nobody. */
+/** Reason of our own signals: without one Node makes an error with a stack, for no one. */
 const OVER = 'over';
 
 /** What the agent does instead of answering. */
@@ -75,18 +75,18 @@ export class Turn<W extends { readonly item: InboxItem }> {
   /** Handed over, not yet taken by the model; in the order of arrival. */
   readonly #steered = new Map<string, W>();
   readonly #settling: Promise<void>[] = [];
-  /** Handing over is asynchronous: what arrives meanwhile must not overtake. */
+  /** Handing over is asynchronous: what arrives in the meantime must not overtake. */
   #steering: Promise<void> = Promise.resolve();
   #current: InboxItem;
   #silence: NodeJS.Timeout | undefined;
-  /** The model was reached: from here on the turn is never repeated by itself. */
+  /** The model was reached: from here on the turn is never repeated on its own. */
   #started = false;
   /** Text came since the current message was taken. */
   #spoke = false;
   #over = false;
   #doing: Doing | undefined;
   #deadline: NodeJS.Timeout | undefined;
-  /** Questions that wait for people. */
+  /** Questions that are waiting for people. */
   #holds = 0;
   #outcome: Outcome | 'waits' | 'cut' | 'again' | undefined;
   /** Back in the queue because the model did not take them. */
@@ -114,7 +114,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     return [...this.#steered.values()].map(({ item }) => item);
   }
 
-  /** What the agent does before it goes on. */
+  /** What the agent does before it continues. */
   get doing(): Doing | undefined {
     return this.#over ? undefined : this.#doing;
   }
@@ -141,7 +141,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     };
   }
 
-  /** The gateway stops: nobody will answer the question that the turn waits for, and the next start asks again. */
+  /** The gateway stops: no one will answer the question that the turn waits for, and the next start asks again. */
   cutQuestion(): void {
     if (this.#holds > 0 && (this.#port.isContinuable() || this.#port.resumed(this.#current) !== undefined))
       this.abort('shutdown');
@@ -222,7 +222,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
     }
   }
 
-  /** What ran it is gone, and the next turn goes on with it. */
+  /** What ran it is gone, and the next turn continues with it. */
   async #continuesElsewhere(end: ResumedEnd): Promise<boolean> {
     if (end === 'interrupted' || !isGone(end) || this.#abort.signal.aborted) return false;
     if (end.status !== 'failed' || !end.reachedModel) return false;
@@ -302,7 +302,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
       return await Promise.race([work, aborted.then(() => undefined)]);
     } finally {
       done.abort(OVER);
-      work.catch(() => {}); // nobody waits for it any more
+      work.catch(() => {}); // no one waits for it anymore
     }
   }
 
@@ -353,7 +353,7 @@ export class Turn<W extends { readonly item: InboxItem }> {
       const { item } = next;
       this.#steered.set(item.id, next);
       if (await this.#offer(item)) continue;
-      // Dropped meanwhile, or put back by the end of the turn: somebody else cares for it.
+      // Dropped in the meantime, or put back by the end of the turn: someone else cares for it.
       if (this.#over || !this.#steered.delete(item.id)) continue;
       this.#queue.putBack([next]);
       await this.#port.mark(item, 'queued');

@@ -19,7 +19,7 @@ import { createTables } from './tables.ts';
 const CHANNEL = 'pi_gateway';
 /** How often a standby looks for a beat. */
 const LOOK_MS = 250;
-/** A standby reads on at least so often, also when no notification comes. */
+/** A standby reads on at least so often, even when no notification comes. */
 const READ_MS = 2_000;
 /** A leader tells standbys about new rows at most so often. */
 const NOTIFY_MS = 100;
@@ -82,7 +82,7 @@ export class Cluster {
     return this.#election.leader?.name || 'another gateway';
   }
 
-  /** Whether this gateway leads now: it does where nobody else does. */
+  /** Whether this gateway leads now: it does where no one else does. */
   async leads(): Promise<boolean> {
     this.#leadership ??= await this.#election.run();
     return this.#leadership !== undefined;
@@ -201,15 +201,15 @@ export class Cluster {
     if (this.#notifying !== undefined) return;
     this.#notifying = setTimeout(() => {
       this.#notifying = undefined;
-      this.#control.query(`NOTIFY ${CHANNEL}`).catch(() => {}); // they look by themselves, too
+      this.#control.query(`NOTIFY ${CHANNEL}`).catch(() => {}); // they look on their own, too
     }, NOTIFY_MS);
     this.#notifying.unref();
   }
 }
 
 /**
- * The same for every run on this data directory as long as the machine runs, and for nobody else: a copy of the directory
- * has another inode. Whoever holds the lock of the directory knows that an earlier run with this name is over.
+ * The same for every run on this data directory as long as the machine runs, and for no one else: a copy of the directory
+ * has another inode. Anyone who holds the lock of the directory knows that an earlier run with this name has ended.
  */
 function holderOf({ root }: DataFolder): string {
   const { bootId, pidNamespace, hostname: host } = ownIdentity();

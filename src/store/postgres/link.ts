@@ -31,8 +31,8 @@ export function isPostgresAddress(url: string): boolean {
 }
 
 /**
- * One connection, made when it is needed and made anew when it was lost. What was sent when it broke may have been
- * carried out: whoever cares looks. An error never repeats the URL.
+ * One connection, made when it is needed and made again when it was lost. What was sent when it broke may have been
+ * carried out: anyone who cares looks. An error never repeats the URL.
  */
 export class PgLink {
   readonly #url: string;
@@ -69,7 +69,7 @@ export class PgLink {
       });
       return { rows: result.rows, count: result.rowCount ?? 0 };
     } catch (error) {
-      // Nobody knows what a connection without an answer still does: the next statement has another.
+      // No one knows what a connection without an answer still does: the next statement has another.
       if (!isRefusal(error)) this.#drop(client);
       throw error;
     }
@@ -127,7 +127,7 @@ export class PgLink {
     return client;
   }
 
-  /** Says `error` for itself once more when it is gone: by then another one may be open, or on its way. */
+  /** Says `error` for itself again when it is gone: by then another one may be open, or on its way. */
   #drop(client: Client): void {
     if (this.#open === client) {
       this.#open = undefined;

@@ -21,7 +21,7 @@ const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
 const MAX_JOURNAL_BYTES = 32 * 1024 * 1024;
 /** A row for each group commit: so many are folded although they are short. */
 const MAX_ROWS = 20_000;
-/** How long the end of a run waits for a compaction that is under way. */
+/** How long the end of a run waits for a compaction that is in progress. */
 const GRACE_MS = 1_500;
 
 export interface PgFoldingOptions {

@@ -123,7 +123,7 @@ export class PgJournal implements JournalWriter {
     return false;
   }
 
-  /** Takes back what nobody was told is stored. */
+  /** Takes back what no one was told is stored. */
   async #cut(next: number): Promise<void> {
     const { link, database, leadership, log } = this.#options;
     const { rows } = await link.query<{ leads: number; gone: number }>(CUT, [

@@ -50,7 +50,7 @@ export async function download(link: PgLink, database: string, path: string): Pr
     for (let part = 0; size < bytes; part += 1) {
       const { rows: chunks } = await link.query<{ data: Buffer }>(CHUNK, [database, snapshot.id, part]);
       const data = chunks[0]?.data;
-      // A newer snapshot has taken its place meanwhile: that is an error of the moment, and the caller asks again.
+      // A newer snapshot has taken its place in the meantime: that is an error of the moment, and the caller asks again.
       if (data === undefined) throw new Error(`the snapshot of ${database} changed while it was read`);
       await file.write(data, size);
       size += data.length;

@@ -70,7 +70,7 @@ export class Replica {
     return this.#engine === undefined ? undefined : readMeta(this.#engine)?.store;
   }
 
-  /** Hands the database over: nothing follows here any more. */
+  /** Hands the database over: nothing follows here anymore. */
   take(): Engine {
     const engine = this.#engine;
     if (engine === undefined) throw new Error('the database was not read yet');
@@ -88,7 +88,7 @@ export class Replica {
     for (;;) {
       if (this.#engine === undefined) await this.#load();
       if (await this.#catchUp()) return;
-      // A row that was read had been taken back, or is older than the newest snapshot.
+      // A row that was read had been undone, or is older than the newest snapshot.
       this.close();
     }
   }

@@ -6,7 +6,7 @@ const FORMAT = 1;
 
 /**
  * One gateway in one schema of a PostgreSQL database. The log is the journal: the records of one group commit are a row,
- * named by the first of them. That name can be taken once: whoever writes what was already written learns it there.
+ * named by the first of them. That name can be taken once: anyone who writes what was already written learns it there.
  *
  * `leader.term` counts leaders. A row of the log is inserted together with a look at it, under a lock that a take-over
  * waits for: nothing of an earlier term comes after a later one has begun to read.
@@ -66,7 +66,7 @@ export async function createTables(link: PgLink): Promise<void> {
     });
 }
 
-/** Answers a row exactly while this term leads; a take-over that begins meanwhile waits for the statement's end. */
+/** Answers a row exactly while this term leads; a take-over that begins in the meantime waits for the statement's end. */
 const LEADS = 'SELECT 1 FROM pi_gateway_leader WHERE term = $1 FOR KEY SHARE';
 
 /** $1 term, $2 database, $3 first, $4 last, $5 id, $6 data */

@@ -42,10 +42,10 @@ export interface Action {
   readonly wants?: (args: readonly string[]) => string | undefined;
   /**
    * Decides about one row of that list. Runs only while the row is on the screen, not in the moment after it came under
-   * the cursor by itself, and once for a key that is held down.
+   * the cursor on its own, and once for a key that is held down.
    */
   readonly careful?: ListId;
-  /** From the palette it names its object and wants Enter again; undefined: it asks by itself, or there is nothing. */
+  /** From the palette it names its object and wants Enter again; undefined: it asks on its own, or there is nothing. */
   readonly confirm?: (context: ActionContext, args: readonly string[]) => Confirmation | undefined;
   /** What it does to the marked rows of its list; undefined when none is marked. */
   readonly bulk?: (context: ActionContext) => Bulk | undefined;
@@ -114,7 +114,7 @@ export interface ActionContext {
   readonly lists: {
     readonly boxes: readonly PaneBox[];
     readonly savedFilters: Readonly<Record<string, string>>;
-    /** `@name` in a filter stands for the text from now on; undefined: for nothing any more. */
+    /** `@name` in a filter stands for the text from now on; undefined: for nothing anymore. */
     saveFilters(filters: Readonly<Record<string, string | undefined>>): void;
   };
   /** Moves the selection of the active list, or scrolls the open page. */

@@ -1,10 +1,10 @@
-/** The operator's own phone: a single-use code, as QR where a link can carry it. */
+/** The operator's phone: a single-use code, as QR where a link can carry it. */
 import { isPlatform, type Platform } from '../../gateway/model.ts';
 import { invitePlatforms } from '../lists/invite-links.ts';
 import { type Invite, replaceMode, topMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 
-/** Makes a code and shows it; the page closes by itself when somebody comes in with it. */
+/** Makes a code and shows it; the page closes on its own when someone comes in with it. */
 export function openInvite(context: ActionContext): void {
   context.run(
     { type: 'pairing.invite' },

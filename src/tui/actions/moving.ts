@@ -38,7 +38,7 @@ function mover(id: string, keys: readonly string[], help: string, by: Movement):
   };
 }
 
-/** Going sideways must not close what somebody reads. */
+/** Going sideways must not close what someone reads. */
 function pageOpen({ view }: ActionContext): string | undefined {
   return view.modes.length === 0 ? undefined : 'a page is open, Esc closes it';
 }

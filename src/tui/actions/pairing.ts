@@ -1,4 +1,4 @@
-/** Pairing: who may talk to the agent. One key decides; an approval can be taken back for five seconds. */
+/** Pairing: who may talk to the agent. One key decides; an approval can be undone for five seconds. */
 import { isPlatform, type PairingView, PLATFORMS, type Platform, userIdFault } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/origin.ts';

@@ -1,4 +1,4 @@
-/** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens by itself. */
+/** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens on its own. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/origin.ts';

@@ -194,7 +194,7 @@ const ADAPTERS: readonly Action[] = [
       const row = context.target('adapters');
       if (row === undefined) return;
       const { platform } = row;
-      // It has given up by itself: starting it means a new try with what is set now.
+      // It has given up on its own: starting it means a new try with what is set now.
       if (row.state === 'parked') context.run({ type: 'adapter.restart', platform }, { pending: platform });
       else if (OFF.has(row.state)) context.run({ type: 'adapter.start', platform }, { pending: platform });
       else stop(context, platform);

@@ -36,7 +36,7 @@ function reset(context: ActionContext, id: string, name: string): void {
   });
 }
 
-/** A turn runs: it may go on while the operator answers, or stop. */
+/** A turn runs: it may continue while the operator answers, or stop. */
 function askToStop(context: ActionContext, row: SessionView): void {
   const { id } = row;
   const undo: Undo = { list: 'sessions', command: () => ({ type: 'session.resume', id }) };

@@ -1,4 +1,4 @@
-/** Background tasks and the outbox: work that runs or waits beside the conversations. */
+/** Background tasks and the outbox: work that runs or waits next to the conversations. */
 import type { OutboxView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
@@ -15,7 +15,7 @@ function cancel(context: ActionContext, task: TaskView): void {
     confirmed: () =>
       context.run(
         { type: 'task.cancel', id: task.id },
-        // What was stopped cannot go on: it begins again as a new task.
+        // What was stopped cannot continue: it begins again as a new task.
         { pending: task.id, undo: { list: 'tasks', command: () => ({ type: 'task.retry', id: task.id }) } },
       ),
   });

@@ -1,4 +1,4 @@
-/** Inside a transcript: the chats beside it, tool calls, the file it is exported to. */
+/** Inside a transcript: the chats next to it, tool calls, the file it is exported to. */
 import { sentenceOf } from '../state/sentence.ts';
 import { type Mode, replaceMode, topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';

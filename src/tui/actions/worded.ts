@@ -1,5 +1,5 @@
 /**
- * Commands that the console does not know by itself: whoever opens it hands in the forms of its table of operations, and
+ * Commands that the console does not know on its own: anyone who opens it hands in the forms of its table of operations, and
  * reads and runs a line of one. A new operation is in the palette without a change here.
  */
 import { clean } from '../draw/cells.ts';

@@ -15,7 +15,7 @@ export interface StatusTableProps {
 }
 
 /**
- * The facts of the gateway in a table without rules between its rows, two facts beside each other where there is room.
+ * The facts of the gateway in a table without rules between its rows, two facts next to each other where there is room.
  * `ink-table` measures with `String.length`; column titles padded to the width we want fix its columns, and the cells are
  * padded again by display width.
  */

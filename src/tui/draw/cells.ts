@@ -59,7 +59,7 @@ function plain(text: string): string {
 const measured = new Map<string, number>();
 const MEASURED_LIMIT = 4_000;
 
-/** Characters that take one column each, whatever stands beside them: ASCII, Latin letters, boxes, blocks, our glyphs. */
+/** Characters that take one column each, whatever stands next to them: ASCII, Latin letters, boxes, blocks, our glyphs. */
 export const NARROW = /^[ -~¡-¬®-ɏ–—‘’“”•…›←-↓─-▟▲●◐○◌▸✓✕]*$/;
 
 /** Cells of a cleaned text. */

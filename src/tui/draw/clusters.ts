@@ -63,7 +63,7 @@ export function askedWidth(cluster: string): number | undefined {
   return (widths.conjunct === 1 ? 1 : letters) + (widths.vowel === 1 ? 0 : marks);
 }
 
-/** Kept whole where the terminal shows one sign in two cells, as everything that stands in the tables expects. */
+/** Kept whole where the terminal shows one sign in two cells, as everything that is in the tables expects. */
 function isKept(kind: ClusterKind, answer: ClusterWidths): boolean {
   return answer[kind] === 2;
 }

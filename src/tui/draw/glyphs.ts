@@ -1,4 +1,4 @@
-/** The signs of the console. Each state has its own sign, so that nothing depends on colour alone. */
+/** The signs of the console. Each state has its own sign, so that nothing depends on color alone. */
 export interface Glyphs {
   readonly on: string;
   readonly busy: string;

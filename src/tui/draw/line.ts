@@ -114,7 +114,7 @@ export function paint(line: Line, theme: Theme): string {
   return out + transition(on, NOTHING).text;
 }
 
-/** Under a coloured selection only bold and underline survive: a colour of its own would be unreadable there. */
+/** Under a colored selection only bold and underline survive: a color of its own would be unreadable there. */
 function codesOf(theme: Theme, style: Style, over: Style | undefined): readonly number[] {
   const codes = theme.sgr[style];
   if (over === undefined) return codes;

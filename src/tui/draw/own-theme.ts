@@ -8,7 +8,7 @@ export type OwnTheme = Readonly<Record<string, string | undefined>>;
 const ATTRIBUTES: Readonly<Record<string, number>> = { bold: 1, dim: 2, underline: 4, inverse: 7 };
 const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'];
 
-/** Usual values of the 16 colours, to find the nearest one where a terminal knows no others. */
+/** Usual values of the 16 colors, to find the nearest one where a terminal knows no others. */
 const PALETTE: readonly (readonly [number, number, number])[] = [
   [0, 0, 0],
   [205, 0, 0],

@@ -4,7 +4,7 @@
  * of the cost of a frame.
  */
 
-/** A true colour as one number beside the plain codes: which ground it colours, and red, green and blue below. */
+/** A true color as one number next to the plain codes: which ground it colors, and red, green and blue below. */
 const PACKED = 2 ** 24;
 
 export function packedColour(rgb: number, ground: boolean): number {

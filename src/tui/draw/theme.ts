@@ -1,6 +1,6 @@
 /**
- * Theme: style tokens over the terminal's own 16 colours, written as SGR by ourselves. Ink's colour library ignores
- * `NO_COLOR` and drops inverse together with colour, so the console does not ask it.
+ * Theme: style tokens over the terminal's own 16 colors, written as SGR by ourselves. Ink's color library ignores
+ * `NO_COLOR` and drops inverse together with color, so the console does not ask it.
  */
 export type Style =
   | 'text'
@@ -61,7 +61,7 @@ const dark: Theme = {
   },
 };
 
-/** No yellow, no bright colours: they vanish on white. */
+/** No yellow, no bright colors: they vanish on white. */
 const light: Theme = {
   name: 'light',
   sgr: {
@@ -85,7 +85,7 @@ const light: Theme = {
   },
 };
 
-/** For `NO_COLOR` and terminals without colour. */
+/** For `NO_COLOR` and terminals without color. */
 const mono: Theme = {
   name: 'mono',
   sgr: {

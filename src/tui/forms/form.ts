@@ -1,4 +1,4 @@
-/** A form: fields one under the other, one of them with the cursor. Pure; what the fields mean is somebody else's. */
+/** A form: fields one under the other, one of them with the cursor. Pure; what the fields mean is someone else's. */
 import type { ConfigKind } from '../../gateway/operator/operator.ts';
 import { edit, type Field, fieldOf, fieldText, insert } from '../keys/field.ts';
 
@@ -35,7 +35,7 @@ export interface Form {
   readonly fields: readonly FormField[];
   readonly index: number;
   readonly notes: readonly FormNote[];
-  /** What is under way: keys wait until it has ended. */
+  /** What is in progress: keys wait until it has ended. */
   readonly busy?: string;
 }
 

@@ -66,7 +66,7 @@ function fieldFor(key: string, value: ConfigValue, required: boolean): FormField
   };
 }
 
-/** An empty list is nothing that stands in the field. */
+/** An empty list is nothing that is in the field. */
 function fallbackOf({ fallback }: ConfigValue): string {
   if (fallback === undefined || (Array.isArray(fallback) && fallback.length === 0)) return '';
   return configText(fallback);
@@ -195,7 +195,7 @@ class FormDesk {
       { type: 'adapter.check', platform, settings },
       {
         after: ({ data }) => {
-          // Who has left the form meanwhile does not want it saved.
+          // Who has left the form in the meantime does not want it saved.
           if (formOf(this.#context.view, this.#id) === undefined) return;
           const check = checkOf(data);
           if (check === undefined || check.ok) this.#save(changes, check?.findings ?? []);

@@ -11,7 +11,7 @@ export interface KeyTableRow {
   readonly help: string;
 }
 
-/** What the modes do with keys by themselves; these cannot be remapped. */
+/** What the modes do with keys on their own; these cannot be remapped. */
 const FIXED: readonly KeyTableRow[] = [
   { scope: 'Everywhere', keys: 'Ctrl+C Ctrl+C', help: 'Quit without a question.' },
   { scope: 'Dialogs', keys: 'y', help: 'Do it.' },

@@ -12,7 +12,7 @@ for (const layout of LAYOUTS)
     if (upper !== letter && !SAME_KEY.has(upper)) SAME_KEY.set(upper, latin.toUpperCase());
   }
 
-/** A letter of another alphabet: whoever types it may not know why nothing happens. */
+/** A letter of another alphabet: anyone who types it may not know why nothing happens. */
 export function isForeign(key: string): boolean {
   return /^\p{L}$/u.test(key) && !/^\p{Script=Latin}$/u.test(key);
 }

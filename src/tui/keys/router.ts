@@ -9,7 +9,7 @@ export type Routed =
   | {
       readonly kind: 'action';
       readonly action: Action;
-      /** The guided set-up gives way first: whoever goes on with the panes does not want it. */
+      /** The guided setup gives way first: anyone who continues with the panes does not want it. */
       readonly leaves?: true;
     }
   /** The mode on top takes the key itself: a field, a dialog or the palette. */
@@ -60,7 +60,7 @@ export function route(key: string, view: ViewState, bindings: Bindings): Routed 
   return action === undefined ? { kind: 'none' } : { kind: 'action', action };
 }
 
-/** The first step of the set-up opens by itself: every other key does what it always does. */
+/** The first step of the setup opens on its own: every other key does what it always does. */
 const FIRST_STEP_KEYS: ReadonlySet<string> = new Set(['enter', 'esc', 'c']);
 
 function find(key: string, view: ViewState, bindings: Bindings): Action | undefined {

@@ -90,7 +90,7 @@ export interface DrawContext {
   readonly width: number;
   readonly glyphs: Glyphs;
   readonly ticker: Ticker;
-  /** Rows whose command is under way. */
+  /** Rows whose command is in progress. */
   readonly pending: ReadonlySet<string>;
   readonly pulse?: PulseSlice;
   /** The list is grouped by platform; `first`: this row begins a group. */
@@ -146,7 +146,7 @@ export interface ListDefinition<Row> {
   /** Lines of one row on that width; the same for all rows of a list. */
   readonly height: (width: number) => number;
   readonly draw: (row: Row, context: DrawContext) => readonly Line[];
-  /** In the border beside the title, "4/6" or "17". */
+  /** In the border next to the title, "4/6" or "17". */
   readonly count: (rows: readonly Row[], slices: Slices) => string;
   /** Sentences for an empty list: what will appear here and which key starts it. */
   readonly empty: (slices: Slices) => readonly string[];

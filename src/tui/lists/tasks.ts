@@ -33,7 +33,7 @@ export function isUndelivered(task: TaskView): boolean {
   return !isOpenTask(task) && task.deliveredAt === undefined && task.silent !== true;
 }
 
-/** What somebody should look at: it waits for more than ten minutes, or runs for more than thirty. */
+/** What someone should look at: it waits for more than ten minutes, or runs for more than thirty. */
 const STUCK = { queuedMs: 10 * 60_000, runningMs: 30 * 60_000 } as const;
 
 /** When a task becomes stuck, epoch milliseconds; undefined once it has ended. */

@@ -87,7 +87,7 @@ function yesNo(text: string): string {
   return text === 'true' ? 'yes' : text === 'false' ? 'no' : text;
 }
 
-/** The sentence of the field, then what is under way or was found. */
+/** The sentence of the field, then what is in progress or was found. */
 function footLines(form: Form, width: number): Line[] {
   const focused = form.fields[form.index];
   const help = wrap(focused?.help ?? '', width - 2).slice(0, HELP_LINES);
@@ -106,5 +106,5 @@ function footLines(form: Form, width: number): Line[] {
   return [...lines, ...found.slice(0, NOTE_LINES)];
 }
 
-/** The tone is not told by colour alone. */
+/** The tone is not told by color alone. */
 const SIGNS = { ok: ' + ', warn: ' ! ', bad: ' ! ' } as const;

@@ -1,4 +1,4 @@
-/** The guided set-up: agent, platform, done. The form between the last two is a form like any other. */
+/** The guided setup: agent, platform, done. The form between the last two is a form like any other. */
 import { clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
@@ -30,7 +30,7 @@ export function setupBlock(scene: Scene, mode: SetupMode): Block {
   return framed(scene, place, [span('Set-up', 'title'), span(`  ${TITLES[mode.step]}`, 'dim')], shown);
 }
 
-/** Whoever requests access meanwhile stays in sight: above in the grid, at the left on a wide screen, else below. */
+/** Anyone who requests access in the meantime stays in sight: above in the grid, at the left on a wide screen, else below. */
 function asideOfPairing({ columns, rows }: Pick<Scene, 'columns' | 'rows'>, place: Place): Place {
   if (columns < 100 || rows < 30) return { ...place, y: 1 };
   return { ...place, x: columns < 160 ? place.x : columns - place.width - 2, y: rows - 2 - place.height };

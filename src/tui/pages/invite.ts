@@ -1,4 +1,4 @@
-/** The code for the operator's own phone: QR or text, and how it is used on each platform that is up. */
+/** The code for the operator's phone: QR or text, and how it is used on each platform that is up. */
 import type { AdapterView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';

@@ -17,7 +17,7 @@ export function qrLines(text: string, theme: Theme): QrBlock | undefined {
     // The only failure of the encoder is a text beyond the largest code.
     return undefined;
   }
-  // Without colours the light parts are drawn, for the usual light-on-dark terminal.
+  // Without colors the light parts are drawn, for the usual light-on-dark terminal.
   const inverted = theme.sgr.qr.length === 0;
   const width = modules.length;
   const lines: Line[] = [];

@@ -59,7 +59,7 @@ function warning(text: string, width: number): Line[] {
   return found.length === 0 ? [] : [...fact('Check', found.join(', '), width, 'bad'), BLANK];
 }
 
-/** To the very end: whoever approves a call has to see all of it. */
+/** To the very end: anyone who approves a call has to see all of it. */
 function pieces(text: string): string[] {
   return text.split('\n').flatMap((line) => line.match(new RegExp(`[^]{1,${PIECE}}`, 'gu')) ?? ['']);
 }

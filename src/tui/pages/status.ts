@@ -103,7 +103,7 @@ export interface StatusLayout {
   readonly most: number;
 }
 
-/** One fact beside the other only when they do not fit under each other. */
+/** One fact next to the other only when they do not fit under each other. */
 export function statusLayout(facts: readonly StatusRow[], width: number, height: number): StatusLayout {
   const single = wrapped(facts, statusWidths(width, 1)[1] ?? 0);
   if (width < DENSE || single.length <= height) return { rows: single, beside: 1, most: height };
@@ -118,7 +118,7 @@ export function statusLayout(facts: readonly StatusRow[], width: number, height:
   return { rows, beside: 2, most: Math.max(height, 2 * height - tallest + 1) };
 }
 
-/** The columns that stand beside each other, `height` rows at most: no fact is torn apart between two of them. */
+/** The columns that stand next to each other, `height` rows at most: no fact is torn apart between two of them. */
 export function statusColumns(
   rows: readonly StatusRow[],
   beside: 1 | 2,
@@ -137,7 +137,7 @@ function columnBreak(rows: readonly StatusRow[], height: number): number | undef
     .toSorted((a, b) => longer(a) - longer(b) || b - a)[0];
 }
 
-/** What does not fit beside a name goes on under it. */
+/** What does not fit next to a name goes on under it. */
 function wrapped(facts: readonly StatusRow[], width: number): StatusRow[] {
   return facts.flatMap(({ name, value }) =>
     wrap(value, width).map((part, index) => ({ name: index === 0 ? name : '', value: part })),

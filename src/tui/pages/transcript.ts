@@ -14,7 +14,7 @@ import { type Page, paragraph } from './page.ts';
 
 /**
  * Markdown for reading in a terminal: headings, lists, quotes, code and emphasis, line by line. It does not parse the
- * whole language: a streamed answer is incomplete most of the time, and a line that is not understood stays as it is.
+ * whole language: a streamed answer is incomplete most of the time, and a line that is not understood stays unchanged.
  */
 
 const LIMIT = 4_000;

@@ -1,4 +1,4 @@
-/** What can be taken back, the newest first. */
+/** What can be undone, the newest first. */
 import { clean } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import type { Scene } from '../screen/scene.ts';

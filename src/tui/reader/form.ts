@@ -1,4 +1,4 @@
-/** A form and the guided set-up as sentences. What is typed into a field is not repeated; secrets never are. */
+/** A form and the guided setup as sentences. What is typed into a field is not repeated; secrets never are. */
 import { clean } from '../draw/cells.ts';
 import type { Form } from '../forms/form.ts';
 import { fieldText } from '../keys/field.ts';

@@ -183,7 +183,7 @@ function digestOf({ controller, glyphs }: Scene, pane: PaneId): Line {
 }
 
 export interface StatusTable extends Place {
-  /** One beside the other. */
+  /** One next to the other. */
   readonly columns: readonly (readonly StatusRow[])[];
 }
 
@@ -194,7 +194,7 @@ export interface Screen {
   readonly table: StatusTable | undefined;
   /** The cell of the terminal's cursor, where text is typed. */
   readonly cursor: { readonly x: number; readonly y: number } | undefined;
-  /** The session whose transcript stands beside the lists. */
+  /** The session whose transcript stands next to the lists. */
   readonly previewed: string | undefined;
 }
 
@@ -257,7 +257,7 @@ function composeLines(scene: Scene): Composed {
   const front = view.modes.at(-1);
   if (front !== undefined) drawn.front(front);
   const over = front === undefined ? waitingBlock(scene) : frontBlock(scene, front);
-  // Nobody knows what has changed since: nothing of it looks like the present.
+  // No one knows what has changed since: nothing of it looks like the present.
   const old = controller.slices.link.asOf !== undefined;
   let lines = body;
   for (const opened of [block, over]) if (opened !== undefined) lines = place(lines.map(faded), opened, 1);
@@ -331,7 +331,7 @@ function frontBlock(scene: Scene, mode: Mode): Block | undefined {
   }
 }
 
-/** The boxes of the layout, drawn beside and under each other. */
+/** The boxes of the layout, drawn next to and under each other. */
 function bodyOf(
   scene: Scene,
   boxes: readonly PaneBox[],

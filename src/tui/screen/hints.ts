@@ -83,7 +83,7 @@ export function hintLine(scene: Scene): Line {
   return keyHints(scene, columns);
 }
 
-/** Cells from which on keys are shown beside a notice. */
+/** Cells from which on keys are shown next to a notice. */
 const LEAST_HINTS = 24;
 
 /** By their place in the line, the same for every frame. */
@@ -93,7 +93,7 @@ function byPlace(actions: readonly Action[]): readonly Action[] {
   return actions.filter(({ hint }) => hint !== undefined).toSorted((a, b) => (a.hint ?? 0) - (b.hint ?? 0));
 }
 
-/** `said`: ids of actions that stand beside them already. */
+/** `said`: ids of actions that stand next to them already. */
 function keyHints(scene: Scene, columns: number, said: readonly string[] = []): Line {
   const { controller, glyphs } = scene;
   const ascii = glyphs !== UNICODE_GLYPHS;

@@ -41,7 +41,7 @@ export function hitAt(controller: Controller, at: Pointed): Hit {
       row: inside ? rowAt(controller, top.list, y - from, width, height) : undefined,
     };
   }
-  // Dialogs, fields and forms are for the keyboard: a click beside one must not answer it.
+  // Dialogs, fields and forms are for the keyboard: a click next to one must not answer it.
   if (top !== undefined) return { kind: 'nothing' };
   const layout = layoutFor(controller, columns, rows);
   if (layout.kind === 'notice') return { kind: 'nothing' };

@@ -29,9 +29,9 @@ export interface Wanted {
   readonly lines: (pane: PaneId, width: number) => number;
 }
 
-/** Wide enough for a page beside the lists. */
+/** Wide enough for a page next to the lists. */
 const WIDE = 160;
-/** From here on panes stand beside each other. */
+/** From here on panes stand next to each other. */
 const GRID = { columns: 100, rows: 30 } as const;
 
 /** The body lies between header and hint line, one row each. */
@@ -82,7 +82,7 @@ function grid(wanted: Wanted, body: number): PaneBox[] {
   ];
 }
 
-/** Whom the lines that are left go to, one after the other: who waits for a decision comes first. */
+/** Whom the lines that are left go to, one after the other: who is waiting for a decision comes first. */
 const RANK = ['pairing', 'sessions', 'tasks', 'adapters', 'log'] as const satisfies readonly PaneId[];
 /** Lines of a pane that others leave room for, its border included. */
 const OPEN = 5;
@@ -108,7 +108,7 @@ function needed(pane: PaneId, width: number, { focus, lines }: Wanted): number {
 
 /**
  * Panes under each other. Each has its title; then the one in focus gets what it needs, then the others a part, then
- * all of them more as long as there is room. What nobody needs goes to the one in focus, or to the last that is open.
+ * all of them more as long as there is room. What no one needs goes to the one in focus, or to the last that is open.
  */
 function stack(panes: readonly PaneId[], place: Column, height: number, wanted: Wanted): PaneBox[] {
   const { focus } = wanted;
@@ -141,7 +141,7 @@ function stack(panes: readonly PaneId[], place: Column, height: number, wanted: 
   return boxes;
 }
 
-/** The pane beside another one, as they stand on the screen; the same pane where there is none. */
+/** The pane next to another one, as they stand on the screen; the same pane where there is none. */
 export function besideIn(boxes: readonly PaneBox[], pane: PaneId, side: 'left' | 'right'): PaneId {
   const from = boxes.find((box) => box.pane === pane);
   if (from === undefined) return pane;

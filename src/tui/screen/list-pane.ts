@@ -29,7 +29,7 @@ function wrappedLogLines(scene: Scene, rows: readonly LogEntry[], box: WrapBox, 
     const entry = rows[index];
     const known = heights.get(index);
     if (entry === undefined || known !== undefined) return known ?? [];
-    // A line of 100 kB must not fill the pane for ever.
+    // A line of 100 kB must not fill the pane forever.
     const lines = wrappedLog(entry, width, scene.ticker.now).slice(0, room);
     heights.set(index, lines);
     return lines;

@@ -1,4 +1,4 @@
-/** Beside the lists on a wide terminal: the page of what is selected, as Enter would open it. */
+/** Next to the lists on a wide terminal: the page of what is selected, as Enter would open it. */
 import { frame } from '../draw/frame.ts';
 import { type Line, span } from '../draw/line.ts';
 import type { ListId, RowOf } from '../lists/list.ts';

@@ -1,4 +1,4 @@
-/** What the guided set-up says about each platform: what is needed, where it comes from, how people get in. */
+/** What the guided setup says about each platform: what is needed, where it comes from, how people get in. */
 import type { AdapterView, Platform } from '../../gateway/model.ts';
 
 export interface PlatformGuide {

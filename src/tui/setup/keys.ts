@@ -1,4 +1,4 @@
-/** What keys do in the guided set-up. Esc skips from every step; nothing here keeps the gateway waiting. */
+/** What keys do in the guided setup. Esc skips from every step; nothing here keeps the gateway waiting. */
 
 import type { Platform } from '../../gateway/model.ts';
 import type { ActionContext } from '../actions/action.ts';

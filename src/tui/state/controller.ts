@@ -127,7 +127,7 @@ export class Controller implements ActionContext, Desk {
     this.#held.press(name);
     this.#key = name;
     this.#keyed = true;
-    // Nothing can be taken back later than it says, however long ago the last frame was drawn.
+    // Nothing can be undone later than it says, however long ago the last frame was drawn.
     this.#expire(this.#store.now());
     const routed = route(name, this.#view, this.bindings);
     if (routed.kind === 'interrupt') this.#interrupt();

@@ -5,7 +5,7 @@
 import { type Cell, type Columns, cellsOf } from '../lists/list.ts';
 
 export interface Filter {
-  /** Why the text is not a filter (yet), for instance a regex that is being typed. */
+  /** Why the text is not a filter (yet), for example a regex that is being typed. */
   readonly error?: string;
   /** The words, all of which must be there; absent where more than words decides. */
   readonly words?: readonly string[];

@@ -1,7 +1,7 @@
 /**
  * Tells a key that is pressed again from one that is held down. Terminals report no release: a held key comes once,
  * then after a pause (250 to 660 ms) some thirty times a second. So a key that comes back soon waits for a moment: if it
- * comes again meanwhile it is held, and decides nothing.
+ * comes again in the meantime it is held, and decides nothing.
  */
 import type { Timers } from './scheduler.ts';
 

@@ -305,7 +305,7 @@ export class ListState {
     }));
   }
 
-  /** Whether another row came under the cursor by itself a moment ago. */
+  /** Whether another row came under the cursor on its own a moment ago. */
   justMoved(list: ListId): boolean {
     const mode = topMode(this.#desk.view);
     // A page stays with its row whatever the list behind it does.
@@ -313,7 +313,7 @@ export class ListState {
     return this.#desk.now() - (this.#movedAt.get(list) ?? Number.NEGATIVE_INFINITY) < SETTLE_MS;
   }
 
-  /** A decision is taken back: the cursor returns to its row when that comes back. */
+  /** A decision is undone: the cursor returns to its row when that comes back. */
   restore(list: ListId, { key }: Cursor): void {
     if (key !== undefined) this.#awaited.set(list, { key, until: this.#desk.now() + AWAITED_MS });
   }

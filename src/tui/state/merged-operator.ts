@@ -171,7 +171,7 @@ export class MergedOperator implements Operator {
   #gateway(): GatewayView {
     const now = this.#now();
     const live = this.#members.filter((member) => isLive(member, now));
-    // A snapshot of the gateway in this process is made anew each time: one of each is enough.
+    // A snapshot of the gateway in this process is made again each time: one of each is enough.
     const views = live.map(({ operator }) => operator.snapshot().gateway);
     const sum = (of: (view: GatewayView) => number): number =>
       views.reduce((total, view) => total + of(view), 0);
@@ -285,7 +285,7 @@ function eventOf(name: string, event: GatewayEvent): GatewayEvent | undefined {
         ? { ...event, line: { ...event.line, source: withOrigin(name, event.line.source) } }
         : undefined;
     default:
-      // The rest needs nobody, also what a newer gateway sends.
+      // The rest needs no one, also what a newer gateway sends.
       return undefined;
   }
 }

@@ -44,7 +44,7 @@ export function modeKey(context: ActionContext, mode: Mode, key: string, binding
   }
 }
 
-/** Pasted text goes into a field as it is; elsewhere a paste is not a series of keys and is dropped. */
+/** Pasted text goes into a field unchanged; elsewhere a paste is not a series of keys and is dropped. */
 export function modePaste(context: ActionContext, mode: Mode | undefined, text: string): void {
   if (mode?.kind === 'form') {
     if (mode.form.busy === undefined)

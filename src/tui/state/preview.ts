@@ -1,15 +1,15 @@
-/** Which transcript is followed: that of the open page, else the one beside the lists once the cursor rests. */
+/** Which transcript is followed: that of the open page, else the one next to the lists once the cursor rests. */
 import type { Timers } from './scheduler.ts';
 import type { TranscriptFeed } from './transcript.ts';
 import type { ViewState } from './view.ts';
 
-/** Whoever runs down the list does not ask the gateway for every chat on the way. */
+/** Anyone who runs down the list does not ask the gateway for every chat on the way. */
 const REST_MS = 120;
 
 export class Preview {
   readonly #transcript: TranscriptFeed;
   readonly #timers: Timers;
-  /** The session beside the lists in the last frame. */
+  /** The session next to the lists in the last frame. */
   #wanted: string | undefined;
   #rested: string | undefined;
   #cancel: (() => void) | undefined;

@@ -31,7 +31,7 @@ import type { ContextView, LinkSlice, LogEntry, SessionRow, Slices } from './sli
 import { Traffic } from './traffic.ts';
 
 /**
- * Rows kept in order while single ones change. 20,000 rows with a handful of changes a frame must not be sorted anew:
+ * Rows kept in order while single ones change. 20,000 rows with a handful of changes a frame must not be sorted again:
  * a changed row is taken out and put back where it belongs.
  */
 interface SortedRowsOptions<T> {
@@ -149,7 +149,7 @@ export class SortedRows<T> {
 export interface ProjectionLimits {
   readonly log: number;
   readonly refusals: number;
-  /** Finished tasks kept beside all open ones. */
+  /** Finished tasks kept next to all open ones. */
   readonly finishedTasks: number;
 }
 
@@ -190,7 +190,7 @@ export class Projection {
     this.load(snapshot);
   }
 
-  /** Replaces everything by a snapshot (start, or a link that came back). Totals and log positions go on. */
+  /** Replaces everything by a snapshot (start, or a link that came back). Totals and log positions continue. */
   load(snapshot: OperatorSnapshot): void {
     this.#gateway = snapshot.gateway;
     this.#adapters.replace(snapshot.adapters);
@@ -343,7 +343,7 @@ export class Projection {
     return this.#slices;
   }
 
-  /** An adapter's own row comes only when its health changes; its counters go on meanwhile. */
+  /** An adapter's own row comes only when its health changes; its counters go on in the meantime. */
   #countAt(platform: Platform, direction: 'in' | 'out'): void {
     const row = this.#adapters.get(platform);
     if (row === undefined) return;

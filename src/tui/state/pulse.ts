@@ -43,7 +43,7 @@ const NOTHING: PulseSlice = { platforms: {} };
 
 export class Pulse {
   readonly #buckets = new Map<Platform, Map<number, Bucket>>();
-  /** Turns under way: what is answered, since when. */
+  /** Turns in progress: what is answered, since when. */
   readonly #turns = new Map<string, { readonly message: string; readonly since: number }>();
   #changed = true;
   #last = 0;
@@ -114,7 +114,7 @@ export class Pulse {
     if (bucket === undefined) {
       bucket = { in: 0, out: 0, errors: 0, answers: 0, answerMs: 0 };
       buckets.set(at, bucket);
-      // Nobody may look at the console for days.
+      // No one may look at the console for days.
       if (buckets.size > PULSE_BUCKETS * 2)
         for (const old of buckets.keys()) if (old <= at - PULSE_BUCKETS) buckets.delete(old);
     }

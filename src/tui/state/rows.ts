@@ -9,7 +9,7 @@ interface Remembered<Row> {
   readonly rows: readonly Row[];
 }
 
-/** A choice of rows by facts, beside the filter; `name` tells choices apart. */
+/** A choice of rows by facts, next to the filter; `name` tells choices apart. */
 export interface Only<Row> {
   readonly name: string;
   readonly takes: (row: Row) => boolean;
@@ -66,7 +66,7 @@ export class FilteredRows {
   }
 
   /**
-   * Somebody begins to type a filter: makes the texts of the first rows, so that the first character of a filter over
+   * Someone begins to type a filter: makes the texts of the first rows, so that the first character of a filter over
    * very many rows does not have to make all of them. Once for each array of rows.
    */
   warm<K extends ListId>(id: K, source: RowSource): void {

@@ -42,7 +42,7 @@ export interface ContextView {
   readonly address: string;
   /** It is the one on the screen. */
   readonly shown: boolean;
-  /** `unopened`: nobody has looked at it yet. */
+  /** `unopened`: no one has looked at it yet. */
   readonly state: 'unopened' | 'connected' | 'waiting' | 'silent';
   readonly waiting?: LinkWaiting;
   readonly pairing: number;

@@ -77,7 +77,7 @@ export class ConsoleStore {
   /** The moment at which something drawn becomes wrong; see `Ticker`. */
   wakeAt(time: number | undefined): void {
     const link = this.#slices.link.kind === 'remote' ? this.#timers.now() + LINK_CHECK_MS : undefined;
-    // Ages stand still while nobody knows better.
+    // Ages stand still while no one knows better.
     const change = this.#slices.link.asOf === undefined ? time : undefined;
     const times = [change, link].filter((entry) => entry !== undefined);
     this.#scheduler.wakeAt(times.length === 0 ? undefined : Math.min(...times));

@@ -1,4 +1,4 @@
-/** The live transcript of one session: what was said before, what is said now, and the answer under way. */
+/** The live transcript of one session: what was said before, what is said now, and the answer in progress. */
 import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { Operator, OperatorEvent, TurnEvent } from '../../gateway/operator/operator.ts';
 
@@ -17,7 +17,7 @@ export interface TranscriptSlice {
   readonly error?: string;
 }
 
-/** Entries that are kept; the oldest are forgotten, and loaded again when somebody scrolls there. */
+/** Entries that are kept; the oldest are forgotten, and loaded again when someone scrolls there. */
 const CAPACITY = 10_000;
 const PAGE = 500;
 /** On the way to a place far back. */

@@ -1,4 +1,4 @@
-/** Remembers decisions while they can be taken back, and takes them back. */
+/** Remembers decisions while they can be undone, and takes them back. */
 import type { CommandResult, Operator, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { ActionContext } from '../actions/action.ts';
 import { runAll } from './bulk.ts';

@@ -1,4 +1,4 @@
-/** What can be taken back: a stack of decisions, each for 30 seconds, whatever notices come and go meanwhile. */
+/** What can be undone: a stack of decisions, each for 30 seconds, whatever notices come and go in the meantime. */
 import type { CommandResult, OperatorCommand } from '../../gateway/operator/operator.ts';
 import type { ListId } from '../lists/list.ts';
 
@@ -12,7 +12,7 @@ export interface Cursor {
   readonly index: number;
 }
 
-/** How an act is taken back; undefined when its answer shows that nothing is to be taken back. */
+/** How an act is undone; undefined when its answer shows that nothing is to be undone. */
 export interface Undo {
   readonly list: ListId;
   readonly command: (result: CommandResult) => OperatorCommand | readonly OperatorCommand[] | undefined;

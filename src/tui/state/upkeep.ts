@@ -29,7 +29,7 @@ export class Upkeep {
     this.#askUsage();
   }
 
-  /** Tokens of sessions are asked for once somebody filters or sorts by them. */
+  /** Tokens of sessions are asked for once someone filters or sorts by them. */
   #askUsage(): void {
     const { view } = this.#desk;
     if (
@@ -53,7 +53,7 @@ export class Upkeep {
     if (open?.kind === 'list' && isLoaded(open.list)) this.#desk.load(open.list, open.subject);
   }
 
-  /** The code was used, or its hour is over: a code that works no more is not shown. */
+  /** The code was used, or its hour has ended: a code that works no more is not shown. */
   #inviteOver(): void {
     const { slices, view } = this.#desk;
     const mode = view.modes.find((entry) => entry.kind === 'page' && entry.page === 'invite');

@@ -27,7 +27,7 @@ const PAGES = [
 ] as const;
 export type PageId = (typeof PAGES)[number];
 
-/** A single-use code for a new person: the operator's own phone. */
+/** A single-use code for a new person: the operator's phone. */
 export interface Invite {
   readonly id: string;
   readonly code: string;
@@ -108,7 +108,7 @@ export type Mode =
       /** Tells this form from a later one while answers are in progress. */
       readonly id: symbol;
       readonly form: Form;
-      /** Takes the form as it is; without `checked` it is not tried first. */
+      /** Takes the form unchanged; without `checked` it is not tried first. */
       readonly submit: (form: Form, checked: boolean) => void;
     }
   | {
@@ -145,7 +145,7 @@ export interface ViewState {
   readonly modes: readonly Mode[];
   readonly toast: Toast | undefined;
   readonly undos: UndoStack;
-  /** Rows whose command is under way. */
+  /** Rows whose command is in progress. */
   readonly pending: ReadonlySet<string>;
   /** Least level and only source of the log lines that are shown; undefined: all. */
   readonly logLevel: LogLevel | undefined;

@@ -21,7 +21,7 @@ export interface Appearance {
   readonly dumb: boolean;
 }
 
-/** Terminals that know no colour. */
+/** Terminals that know no color. */
 const COLOURLESS = /^(vt\d+|ansi-m|.*-mono|.*-m)$/u;
 
 export function appearanceOf(options: AppearanceOptions): Appearance {
@@ -48,7 +48,7 @@ function themeOf({ theme = 'auto', themes = {}, env }: AppearanceOptions, term: 
 
 function usualTheme(env: NodeJS.ProcessEnv, term: string): ThemeName {
   if ((env['NO_COLOR'] ?? '') !== '' || COLOURLESS.test(term)) return 'mono';
-  // Set by rxvt, konsole and others: "foreground;background" as numbers of the 16 colours.
+  // Set by rxvt, konsole and others: "foreground;background" as numbers of the 16 colors.
   const background = Number(env['COLORFGBG']?.split(';').at(-1) ?? Number.NaN);
   return background === 7 || background === 15 ? 'light' : 'dark';
 }

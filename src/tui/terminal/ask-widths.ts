@@ -1,7 +1,7 @@
 /**
  * Asks the terminal once how wide it shows signs of several code points: prints one of each, hidden, asks where the cursor
  * is, and wipes it. The answers come among the keys and are taken out there. A terminal that does not answer is
- * measured by the tables; nobody waits for it.
+ * measured by the tables; no one waits for it.
  */
 import { measureAs } from '../draw/cells.ts';
 import { CLUSTER_KINDS, type ClusterKind, type ClusterWidths, PROBES } from '../draw/clusters.ts';
@@ -11,7 +11,7 @@ const ESC = '\u001b';
 const REPORT = /\u001b\[(\d{1,4});(\d{1,4})R/gu;
 /** The beginning of a report at the end of what was read. A lone Esc is a key. */
 const BEGUN = /\u001b\[(?:\d{1,4}(?:;\d{0,4})?)?$/u;
-/** After this a terminal does not answer any more. */
+/** After this a terminal does not answer anymore. */
 const PATIENCE_MS = 2_000;
 
 /** Everything in one write: the alternate screen around it leaves the shell's lines alone. */
@@ -73,10 +73,10 @@ export function askWidths({ stdin, write, inline, answered }: Question): () => v
     if (widths === undefined) return;
     measureAs(widths);
     const drawn = renewPlaces();
-    // Whoever reads must have ended before the screen is given away and taken back.
+    // Anyone who reads must have ended before the screen is given away and taken back.
     setImmediate(answered, drawn);
   };
-  // Whoever reads the keys gets them without reports. Reports that come late are taken out, too: no key is one of them.
+  // Anyone who reads the keys gets them without reports. Reports that come late are taken out, too: no key is one of them.
   stdin.read = function read(this: NodeJS.ReadStream, size?: number): unknown {
     const chunk: unknown = original.call(stdin, size);
     if (chunk === null) return null;
@@ -90,7 +90,7 @@ export function askWidths({ stdin, write, inline, answered }: Question): () => v
     stdin.read = original;
     measureAs(undefined);
     renewPlaces();
-    // Nothing was drawn, so nobody else has set it back.
+    // Nothing was drawn, so no one else has set it back.
     if (stdin.isRaw)
       try {
         stdin.setRawMode(false);

@@ -1,4 +1,4 @@
-/** Calls the operator when somebody asks to pair: the window's title, bell and desktop where wanted. */
+/** Calls the operator when someone asks to pair: the window's title, bell and desktop where wanted. */
 import type { ConsoleStore } from '../state/store.ts';
 import { BELL, type NotificationKind, notificationSequence, titleSequence } from './modes.ts';
 

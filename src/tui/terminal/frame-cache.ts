@@ -1,5 +1,5 @@
 /**
- * Makes a frame of Ink cost what changed in it. Ink 8 tokenizes, measures and paints every row of every frame anew. The
+ * Makes a frame of Ink cost what changed in it. Ink 8 tokenizes, measures and paints every row of every frame again. The
  * build wraps five of its modules with what is here (scripts/ink-frame-cache.ts), so that a row which Ink has painted
  * before is taken as it was. Without the build everything works as well, only slower.
  */
@@ -56,7 +56,7 @@ interface PaintedScreen {
   readonly cells: number;
 }
 
-/** Ink asks for the one that it draws, and for the one before while a frame is thrown away; the newest comes first. */
+/** Ink asks for the one that it draws, and for the one before while a frame is discarded; the newest comes first. */
 let screens: readonly PaintedScreen[] = [];
 const SCREENS_KEPT = 3;
 

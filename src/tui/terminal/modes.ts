@@ -1,4 +1,4 @@
-/** Terminal modes beside Ink's: focus reports, the window title; and what a program may send to the operator's desk. */
+/** Terminal modes next to Ink's: focus reports, the window title; and what a program may send to the operator's desk. */
 import { clean } from '../draw/cells.ts';
 
 const ESC = '\u001b';
@@ -16,7 +16,7 @@ export function leaveModes(mouse: boolean): string {
   return `${mouse ? MOUSE_OFF : ''}${ESC}[?1004l${ESC}[23;0t`;
 }
 
-/** Whatever Ink may not have been able to do: main screen, cursor, no paste reports, no colours. */
+/** Whatever Ink may not have been able to do: main screen, cursor, no paste reports, no colors. */
 export const EMERGENCY = `${MOUSE_OFF}${ESC}[?2026l${ESC}[?2004l${ESC}[0m${ESC}[?1049l${ESC}[?25h`;
 
 export function titleSequence(title: string): string {

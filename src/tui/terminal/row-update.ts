@@ -1,6 +1,6 @@
 /**
  * Writes of a changed row only the cells that changed. Ink writes from the first one to the end of the line: with a page
- * beside the lists that would be the whole page again for every row of the list.
+ * next to the lists that would be the whole page again for every row of the list.
  */
 import { cellWidth } from '../draw/cells.ts';
 import { FILLER } from '../draw/placeholders.ts';

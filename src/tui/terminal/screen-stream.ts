@@ -65,7 +65,7 @@ export class ScreenStream extends EventEmitter implements NodeJS.WritableStream 
     return withClusters(this.#plain ? chunk.replace(ESCAPE_SEQUENCE, '') : chunk);
   }
 
-  /** The terminal stays open for whoever comes next. */
+  /** The terminal stays open for anyone who comes next. */
   end(): this {
     return this;
   }

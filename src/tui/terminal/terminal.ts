@@ -123,7 +123,7 @@ async function runPager(lines: readonly string[], env: NodeJS.ProcessEnv): Promi
   const folder = await mkdtemp(join(tmpdir(), 'pi-gateway-'));
   try {
     const file = join(folder, 'text');
-    // Chats are private: nobody else on this machine may read the file while the pager runs.
+    // Chats are private: no one else on this machine may read the file while the pager runs.
     await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
     const wanted = (env['PAGER'] ?? '').split(/\s+/u).filter((word) => word !== '');
     for (const command of [wanted, ['less'], ['more']]) if (await shown(command, file, env)) return;
@@ -157,7 +157,7 @@ export interface TerminalOptions {
   readonly mouse?: boolean;
 }
 
-/** How long a stop may take to arrive. A job that cannot be stopped (nobody could wake it) goes on after this. */
+/** How long a stop may take to arrive. A job that cannot be stopped (no one could wake it) goes on after this. */
 const STOP_MS = 1_000;
 
 export class Terminal {
@@ -225,7 +225,7 @@ export class Terminal {
     this.stdin.on('data', this.#onData);
   }
 
-  /** Sends a sequence or a line beside the frames. */
+  /** Sends a sequence or a line next to the frames. */
   send(text: string): void {
     this.screen.write(text);
   }
@@ -280,16 +280,16 @@ export class Terminal {
     });
   }
 
-  /** Runs `during` while the terminal is in the state in which we found it; then draws everything anew. */
+  /** Runs `during` while the terminal is in the state in which we found it; then draws everything again. */
   #lend(during: () => Promise<void>): boolean {
     if (this.#suspended || this.#suspend === undefined) return false;
     this.#suspended = true;
     const lease = async (): Promise<void> => {
       if (this.#modes) this.screen.write(leaveModes(this.#mouse));
-      // With Ink's listener gone ours alone would keep reading, and take the keys away from whoever has the terminal.
+      // With Ink's listener gone ours alone would keep reading, and take the keys away from the one who has the terminal.
       this.stdin.off('data', this.#onData);
-      // Ink stops listening but leaves a read under way, which would swallow the next keys. The stream notices a turn
-      // later that nobody listens; and as it counts as paused already, it has to be resumed before it can be stopped.
+      // Ink stops listening but leaves a read in progress, which would swallow the next keys. The stream notices a turn
+      // later that no one listens; and as it counts as paused already, it has to be resumed before it can be stopped.
       await new Promise(setImmediate);
       this.stdin.resume();
       this.stdin.pause();
@@ -339,18 +339,18 @@ export class Terminal {
   }
 
   /**
-   * Focus reports (mode 1004) and the mouse (1006). Ink swallows them, so the raw input is watched beside it: a listener for `data` sees
+   * Focus reports (mode 1004) and the mouse (1006). Ink swallows them, so the raw input is watched next to it: a listener for `data` sees
    * what Ink reads and takes nothing away.
    */
   readonly #onData = (chunk: unknown): void => {
     const text = String(chunk);
     const at = Math.max(text.lastIndexOf('\u001b[I'), text.lastIndexOf('\u001b[O'));
     if (at >= 0) this.#focusChanged(text.startsWith('\u001b[I', at));
-    // Reports that nobody asked for mean nothing.
+    // Reports that no one asked for mean nothing.
     if (this.#mouse) for (const event of mouseEvents(text)) this.#pointed(event);
   };
 
-  /** Node prints the stack after this: by then the main screen must be back, or nobody sees it. */
+  /** Node prints the stack after this: by then the main screen must be back, or no one sees it. */
   readonly #onUncaught = (): void => {
     this.#instance?.unmount();
     if (this.#modes) this.screen.write(EMERGENCY);
@@ -362,7 +362,7 @@ export class Terminal {
     this.close();
   };
 
-  /** Stopped from outside and woken: the shell has changed the terminal's modes meanwhile. */
+  /** Stopped from outside and woken: the shell has changed the terminal's modes in the meantime. */
   readonly #onContinue = (): void => {
     if (!this.#suspended) this.redraw();
   };

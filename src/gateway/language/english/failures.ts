@@ -1,4 +1,4 @@
-/** Why a turn failed: one sentence for the chat. What the operator can do stands in the log. */
+/** Why a turn failed: one sentence for the chat. What the operator can do is in the log. */
 export const failures = {
   'failure.modelUnknown': 'The agent does not know the configured model.',
   'failure.noModel': 'The agent has no model to answer with.',

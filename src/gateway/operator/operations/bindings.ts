@@ -22,7 +22,7 @@ function chatOf(gateway: Gateway, { platform, channelId }: Named): ChatRef {
   return threadId === undefined ? found : { ...found, threadId };
 }
 
-/** A wrong id is noticed by nobody: no message ever comes from there. */
+/** A wrong id is noticed by no one: no message ever comes from there. */
 function unheard(gateway: Gateway, { platform, channelId }: Named): string {
   const { chatId } = parseHome(platform, channelId);
   if (gateway.sessions.inChat(platform, chatId) !== undefined) return '';
@@ -114,7 +114,7 @@ export const BINDINGS = [
   }),
   operation({
     name: 'bind.report',
-    /** `first` numbers the first report; `data` lists the runs that nobody waits for. */
+    /** `first` numbers the first report; `data` lists the runs that no one waits for. */
     help: 'note what the pi in the terminal did',
     params: {
       lease: Id,

@@ -15,7 +15,7 @@ export interface OperatorCore {
   readonly rotateToken: () => void;
   /** Absent while no gateway is running. */
   readonly metrics?: () => Promise<string>;
-  /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read anew. */
+  /** Begins the clean stop; after `restart` the gateway comes up again with its configuration read again. */
   readonly requestStop: (then: 'stop' | 'restart') => void;
 }
 

@@ -50,7 +50,7 @@ function personText({ platform, userId, ids, names, goes, stays }: PersonView): 
   ].join('\n');
 }
 
-/** What gives a person access to direct messages whoever is on the allowlist; undefined: nothing does. */
+/** What gives a person access to direct messages anyone who is on the allowlist; undefined: nothing does. */
 function openFor(settings: Settings, platform: Platform, ids: readonly string[]): string | undefined {
   const { dmPolicy, allowFrom } = settings.chats(platform);
   const named = allowFrom.filter((id) => ids.includes(id));
@@ -125,7 +125,7 @@ export const PEOPLE = [
   }),
   operation({
     name: 'pairing.invite',
-    /** `data` is {id, code, expiresAt}; whoever comes in with it has the note `invitation <id>` on the allowlist. */
+    /** `data` is {id, code, expiresAt}; anyone who comes in with it has the note `invitation <id>` on the allowlist. */
     help: 'create a single-use code: who sends it to the bot is approved',
     params: {},
     words: [

@@ -1,4 +1,4 @@
-/** What an operator can ask beside the snapshot; `OperatorQueries` says what each answer is. */
+/** What an operator can ask next to the snapshot; `OperatorQueries` says what each answer is. */
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import type { OperatorQueries } from '../operator.ts';
 import { searchAll } from '../search-all.ts';

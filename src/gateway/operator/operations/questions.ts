@@ -1,4 +1,4 @@
-/** What an operator answers to the questions of agents: the word counts for every question, whoever it was put to. */
+/** What an operator answers to the questions of agents: the word counts for every question, no matter who it was put to. */
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { AgentAnswer } from '../../agent/question.ts';

@@ -1,4 +1,4 @@
-/** What an operator does to sessions and to the messages that wait in them. */
+/** What an operator does to sessions and to the messages that are waiting in them. */
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Gateway } from '../../gateway.ts';

@@ -42,7 +42,7 @@ export function operationNamed(name: unknown, table = OPERATIONS): Operation | u
   return table.find((each) => each.name === name);
 }
 
-/** What the audit says of a command that no other part notes by itself. */
+/** What the audit says of a command that no other part notes on its own. */
 export function auditNote({
   type,
   ...params

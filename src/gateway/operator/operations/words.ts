@@ -110,7 +110,7 @@ export function nextWords(
 
 export type Reading<R> =
   | { readonly row: R; readonly words: Words; readonly params: object }
-  /** No row has such a form; `platform` is a word that stands where a platform belongs and is none. */
+  /** No row has such a form; `platform` is a word that is where a platform belongs and is none. */
   | { readonly row?: undefined; readonly head: string; readonly platform?: string };
 
 /** The row that a line asks for, and the parameters that it gives. */

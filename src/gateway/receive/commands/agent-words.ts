@@ -11,7 +11,7 @@ interface Known {
   readonly words: readonly AgentWord[];
 }
 
-/** The words that the agent itself knows, folder by folder: looked up at once, asked for behind the scenes. */
+/** The words that the agent itself knows, directory by directory: looked up at once, asked for behind the scenes. */
 export class AgentWords {
   readonly #core: Pick<Core, 'agent' | 'clock' | 'log'>;
   readonly #known = new Map<string, Known>();
@@ -26,7 +26,7 @@ export class AgentWords {
     return spelled(this.#known.get(cwd)?.words ?? [], word);
   }
 
-  /** Is it, in any folder that we know of, a command of an extension? */
+  /** Is it, in any directory that we know of, a command of an extension? */
   isProgram(word: string): boolean {
     return [...this.#known.values()].some(({ words }) =>
       words.some(({ name, program }) => name === word && program === true),

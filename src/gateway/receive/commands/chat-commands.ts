@@ -150,7 +150,7 @@ export class ChatCommands {
       return outbox.add(tx, {
         chat: message.chat,
         meta: { kind: 'command', ...defined({ promptId: message.promptId }) },
-        // A program waits for the outcome of its prompt, also when there is nothing to say.
+        // A program waits for the outcome of its prompt, even when there is nothing to say.
         parts: silent ? [{ text: '', plain: '' }] : outbox.format(message.chat, text, message.sender),
         replyTo: message.messageId,
       });

@@ -16,7 +16,7 @@ export type NamedCommand = ReturnType<typeof command>;
 type Table = readonly NamedCommand[];
 
 export const CHAT_COMMANDS: Table = [
-  // Telegram sends it when a person opens the bot; what a link adds to it means nothing to somebody who has access.
+  // Telegram sends it when a person opens the bot; what a link adds to it means nothing to someone who has access.
   command({
     name: 'start',
     who: 'everyone',

@@ -51,13 +51,13 @@ export interface ChatCommand<Name extends string = string> {
   /** Has to wait until the agent is done. All others run at once: they may never wait for a turn. */
   readonly idleOnly?: true;
   /**
-   * `everyone`: whoever may write here. `listed`: only people on the allowlist, not those whom an open chat lets in;
-   * where `allowAll` lets everybody in, everybody counts as listed.
+   * `everyone`: anyone who may write here. `listed`: only people on the allowlist, not those whom an open chat lets in;
+   * where `allowAll` lets everyone in, everyone counts as listed.
    */
   readonly who: 'everyone' | 'listed';
   /**
    * Gives the agent nothing to do, and does not count towards the rate limit: `always` passes however often it comes, so
-   * that whoever started something can stop it; `own` has a limit of the same size to itself.
+   * that anyone who started something can stop it; `own` has a limit of the same size to itself.
    */
   readonly control?: 'always' | 'own';
   /** With text it is no command but a message for the agent, to be taken that way while a turn runs. */

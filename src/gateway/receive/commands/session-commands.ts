@@ -220,7 +220,7 @@ export const SESSION_COMMANDS = [
       const conversation = conversations.conversation(session);
       if (conversation.undo === undefined) return say('command.noUndo');
       if (!(conversations.queue(session.id)?.idle ?? true)) return say('command.busy', { name: 'undo' });
-      // In a chat that people share, only the last turn of all can be taken back, by whoever it belongs to.
+      // In a chat that people share, only the last turn of all can be undone, by the one who it belongs to.
       const owner = inbox.lastOf(session.id)?.message.sender.id;
       if (owner !== undefined && owner !== message.sender.id) return say('command.notYourTurn');
       const { text } = await conversation.undo();
@@ -266,7 +266,7 @@ export const SESSION_COMMANDS = [
     idleOnly: true,
     patient: true,
     who: 'listed',
-    /** Work of the queue: what is written meanwhile waits behind it, and `/stop` ends it. */
+    /** Work of the queue: what is written in the meantime waits behind it, and `/stop` ends it. */
     async run(core, _args, message) {
       const session = need(core, message);
       const conversation = core.conversations.conversation(session);
@@ -278,7 +278,7 @@ export const SESSION_COMMANDS = [
         });
       } catch (error) {
         if (stopped?.aborted !== true) throw error;
-        // Whoever stopped it has a sentence already; a program waits for an answer to every prompt id.
+        // Anyone who stopped it has a sentence already; a program waits for an answer to every prompt id.
         return stopped.reason === 'told' && message.promptId === undefined
           ? SILENCE
           : say('command.notCompacted');
