@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { nodeDisk } from '../../src/store/disk.ts';
 import { addNote, copyOf, notesIn, noteTexts, openIn, temporaryFolder } from './kit/folder.ts';
 
 const SNAPSHOT = 'gateway-sessions.db';
@@ -51,7 +52,8 @@ describe('compaction', () => {
 
   it('is waited for by a clean stop', async () => {
     const folder = temporaryFolder();
-    const db = await openIn(folder);
+    // A disk of its own: in a thread, which a busy machine is slow to start, it would be cancelled after a grace.
+    const db = await openIn(folder, { disk: { ...nodeDisk } });
     await addNote(db, 'one');
     const compacting = db.compact();
     const late = addNote(db, 'two');

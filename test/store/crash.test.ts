@@ -92,7 +92,9 @@ describe('after a crash at any moment', () => {
     );
   }, 120_000);
 
-  it('finds everything at each step of a compaction, of a clean stop, and of the start after it', async () => {
+  it('finds everything at each step of a compaction, of a clean stop, and of the start after it', {
+    timeout: 120_000,
+  }, async () => {
     const disk = new MemoryDisk().paging();
     const ledger = new Ledger();
     const put = (db: Database, key: number): Promise<void> =>

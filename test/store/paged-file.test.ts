@@ -103,7 +103,9 @@ describe('a paged file', () => {
 });
 
 describe('a young store', () => {
-  it('stands on its file from the first compaction on, and loses nothing in a crash at any time', async () => {
+  it('stands on its file from the first compaction on, and loses nothing in a crash at any time', {
+    timeout: 120_000,
+  }, async () => {
     const folder = temporaryFolder();
     // A disk of its own: compactions run here, and not each in a thread that has to start.
     const db = await openIn(folder, { compactAfterBytes: 1, disk: { ...nodeDisk } });

@@ -12,6 +12,7 @@ import { runAt, type StyledText } from '../../../src/adapters/text/styled.ts';
 import { telegramText } from '../../../src/adapters/text/telegram.ts';
 import { whatsappText } from '../../../src/adapters/text/whatsapp.ts';
 import { writeSlice } from '../../../src/adapters/text/write-slice.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 import { tries } from '../../support/tries.ts';
 import { anyText, CORPUS, documents, soup } from './documents.ts';
 
@@ -146,9 +147,7 @@ describe('chunk', () => {
   it('takes time in proportion to the text', () => {
     const time = (size: number) => {
       const text = 'x'.repeat(size);
-      const start = performance.now();
-      plain(text, 100);
-      return performance.now() - start;
+      return cpuMs(() => plain(text, 100));
     };
     time(50_000);
     const once = Math.max(5, time(50_000));

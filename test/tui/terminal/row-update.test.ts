@@ -66,7 +66,7 @@ function rowOf(pieces: readonly { text: string; style: Style; over: Style | unde
 }
 
 describe('a painted row', () => {
-  it('is what Ink writes for it', () => {
+  it('is what Ink writes for it', { timeout: 120_000 }, () => {
     fc.assert(
       fc.property(line, theme, fc.boolean(), (pieces, look, bordered) => {
         const row = withPlaceholders(
@@ -86,7 +86,7 @@ describe('a painted row', () => {
     );
   });
 
-  it('stands in a screen of one text as Ink writes that text', () => {
+  it('stands in a screen of one text as Ink writes that text', { timeout: 120_000 }, () => {
     const overlap = fc.option(fc.record({ x: fc.nat(WIDTH), y: fc.nat(8) }), { nil: undefined });
     fc.assert(
       fc.property(
