@@ -1,11 +1,12 @@
 /**
  * OpenClaw beside this gateway, on the same machine in the same run: start until it polls Telegram, resident memory then,
- * and the whole way of a message (Telegram server -> gateway -> agent -> model server -> Telegram server).
+ * and the whole way of a message (Telegram server -> gateway -> agent -> model server -> Telegram server), of one chat and
+ * of 20 chats at once.
  *
  * It is measured when it is installed, which takes about 650 MB:
  *
  *     mkdir /tmp/openclaw && cd /tmp/openclaw && npm i openclaw@latest
- *     OPENCLAW_DIR=/tmp/openclaw node bench/openclaw.ts [--runs 3]
+ *     OPENCLAW_DIR=/tmp/openclaw node bench/openclaw.ts [--runs 3] [--chats 20]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,12 +23,17 @@ import {
 } from '../test/support/gateway-process.ts';
 import { benchRow, benchSkipped } from './rows.ts';
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' } } });
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '3' }, chats: { type: 'string', default: '20' } },
+});
 const runs = Number(values.runs);
+const chats = Number(values.chats);
 const TOKEN = '424242:BENCH-token-beside-openclaw';
 const LONGEST_START_MS = 180_000;
-const LONGEST_ANSWER_MS = 30_000;
+/** The first answer comes with the agent not started yet. */
+const LONGEST_ANSWER_MS = 180_000;
 const MESSAGES = 5;
+const ROUNDS = 3;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const middle = (all: readonly number[]): number =>
   [...all].sort((a, b) => a - b)[all.length >> 1] ?? Number.NaN;
@@ -37,6 +43,8 @@ interface Measured {
   readonly rssMb: number;
   /** Undefined: it did not answer. */
   readonly answerMs: number | undefined;
+  /** Of all chats at once; undefined: some did not get their answers. */
+  readonly perSecond: number | undefined;
 }
 
 /** Of the process and everything below it. */
@@ -57,6 +65,46 @@ async function until(true_: () => boolean, longestMs: number): Promise<boolean> 
     await pause(2);
   }
   return true;
+}
+
+/** Every chat asks, waits for its answer, and asks again; the first round is not counted: sessions are made in it. */
+async function together(server: TelegramServer): Promise<number | undefined> {
+  const round = async (chat: number, n: number): Promise<boolean> => {
+    const user = { id: 30_000 + chat, is_bot: false, first_name: `Chat ${chat}` };
+    const ask = `ask${chat}0${n}end`;
+    server.say(ask, user);
+    const there = (): boolean =>
+      server.state.messages.some((each) => each.chatId === user.id && each.text.includes(`You said: ${ask}`));
+    return until(there, LONGEST_ANSWER_MS);
+  };
+  const everybody = Array.from({ length: chats }, (_, chat) => chat);
+  if (!(await Promise.all(everybody.map((chat) => round(chat, 0)))).every(Boolean)) return undefined;
+  const began = performance.now();
+  const answered = await Promise.all(
+    everybody.map(async (chat) => {
+      for (let n = 1; n <= ROUNDS; n += 1) if (!(await round(chat, n))) return false;
+      return true;
+    }),
+  );
+  return answered.every(Boolean) ? (chats * ROUNDS * 1000) / (performance.now() - began) : undefined;
+}
+
+/** The process and everything below it: some of them start others, which would stay. */
+function endAll(child: ChildProcess): void {
+  const below = (pid: number): number[] => {
+    try {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+      return children.filter(Boolean).flatMap((each) => [Number(each), ...below(Number(each))]);
+    } catch {
+      return [];
+    }
+  };
+  for (const pid of [...below(child.pid ?? 0), child.pid ?? 0])
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
 }
 
 /** From the start of the program to its first poll; then memory; then answers. */
@@ -86,9 +134,10 @@ async function measure(
       if (!(await until(there, LONGEST_ANSWER_MS))) break;
       times.push(performance.now() - asked);
     }
-    return { startMs, rssMb, answerMs: times.length < 2 ? undefined : middle(times.slice(1)) };
+    const perSecond = times.length < MESSAGES ? undefined : await together(server);
+    return { startMs, rssMb, answerMs: times.length < 2 ? undefined : middle(times.slice(1)), perSecond };
   } finally {
-    child.kill('SIGKILL');
+    endAll(child);
     await exited;
     await server.stop();
     folder.remove();
@@ -148,6 +197,7 @@ const theirs =
             local: { baseUrl: model.url, apiKey: 'none', api: 'openai-completions', models: [known] },
           },
         },
+        logging: { file: join(folder, 'openclaw.log') },
         // Without an owner the account is blocked.
         bindings: [{ agentId: 'main', match: { channel: 'telegram', accountId: 'default' } }],
         agents: { defaults: { model: { primary: 'local/mock' }, workspace: folder, skipBootstrap: true } },
@@ -182,7 +232,7 @@ else {
   }
   await model.stop();
   const name = `OpenClaw ${version}`;
-  const add = (what: string, unit: 'ms' | 'MB', of: (each: Measured) => number | undefined): void => {
+  const add = (what: string, unit: 'ms' | 'MB' | '/s', of: (each: Measured) => number | undefined): void => {
     const value = middle(all.ours.flatMap((each) => of(each) ?? []));
     const beside = middle(all.theirs.flatMap((each) => of(each) ?? []));
     if (Number.isNaN(value)) return;
@@ -190,13 +240,14 @@ else {
       what,
       value,
       unit,
-      better: 'less',
+      better: unit === '/s' ? 'more' : 'less',
       ...(Number.isNaN(beside) ? {} : { beside: { name, value: beside } }),
     });
   };
   add('start until Telegram is polled', 'ms', ({ startMs }) => startMs);
   add('resident memory then, with its child processes', 'MB', ({ rssMb }) => rssMb);
   add('Telegram message to its answer, one chat', 'ms', ({ answerMs }) => answerMs);
+  add(`answers, ${chats} chats at once`, '/s', ({ perSecond }) => perSecond);
   if (all.theirs.length === 0)
     benchSkipped(`${name} did not poll Telegram within ${LONGEST_START_MS / 1000} s`);
   else if (all.theirs.every(({ answerMs }) => answerMs === undefined))

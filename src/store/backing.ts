@@ -18,6 +18,8 @@ export interface DatabaseOptions {
   readonly compactAfterBytes?: number;
   /** With a snapshot larger than this, a clean stop leaves the journal unchanged; default 64 MiB. */
   readonly lastSnapshotBytes?: number;
+  /** A database from this size on is cleaned on the disk instead of in memory; default 64 MiB. */
+  readonly purgeOnDiskFrom?: number;
   readonly disk?: Disk;
   /**
    * Writes what an older gateway left in this file into the schema of `migrations`. Without it, such a file is an error.

@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../base/errors.ts';
-import { type FoldTask, foldSnapshot } from './compaction.ts';
+import { type FoldTask, foldSnapshot, type VacuumTask, vacuumInto } from './compaction.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { PagedFile } from './paged-file.ts';
 
@@ -19,6 +19,17 @@ function isFoldTask(value: unknown): value is FoldTask {
     typeof value.epoch === 'number' &&
     'temporary' in value &&
     typeof value.temporary === 'string'
+  );
+}
+
+function isVacuumTask(value: unknown): value is VacuumTask {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'from' in value &&
+    typeof value.from === 'string' &&
+    'to' in value &&
+    typeof value.to === 'string'
   );
 }
 
@@ -43,8 +54,9 @@ function stepBack(): void {
 }
 
 async function work(): Promise<number | string> {
-  if (!isFoldTask(workerData)) return 'the compaction thread got no task';
   try {
+    if (isVacuumTask(workerData)) return await vacuumInto(workerData);
+    if (!isFoldTask(workerData)) return 'the compaction thread got no task';
     return await foldSnapshot(paging, workerData);
   } catch (error) {
     return messageOf(error);

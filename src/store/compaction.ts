@@ -1,3 +1,4 @@
+import { isBuiltin } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Disk } from './disk.ts';
 import { loadStore } from './load.ts';
@@ -43,8 +44,33 @@ export interface Fold {
   cancel(): Promise<void>;
 }
 
-/** `foldSnapshot` on another thread, so that the sockets and the console do not feel it. */
-export function foldInWorker(task: FoldTask): Fold {
+/** Everything of the database at `from` but what was deleted, as a new file at `to`, which is there and empty. */
+export interface VacuumTask {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** By the SQLite of Node, on the disk: sql.js would need several times the database in its memory, which ends at 2 GiB. */
+export async function vacuumInto({ from, to }: VacuumTask): Promise<number> {
+  // Node 22 says that its SQLite is an experiment: the reader of a log can do nothing about it.
+  process.removeAllListeners('warning');
+  const { DatabaseSync } = await import('node:sqlite');
+  const db = new DatabaseSync(from, { readOnly: true });
+  try {
+    db.prepare('VACUUM INTO ?').run(to);
+  } finally {
+    db.close();
+  }
+  return 0;
+}
+
+/** Whether this runtime can do it. */
+export function canVacuumFiles(): boolean {
+  return isBuiltin('node:sqlite');
+}
+
+/** A task on another thread, so that the sockets and the console do not feel it. */
+export function foldInWorker(task: FoldTask | VacuumTask): Fold {
   const file = import.meta.url.endsWith('.ts') ? './compaction-worker.ts' : './compaction-worker.js';
   const worker = new Worker(new URL(file, import.meta.url), {
     workerData: task,

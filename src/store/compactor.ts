@@ -2,7 +2,7 @@ import { defined } from '../base/defined.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Committer, StoreCounts } from './committer.ts';
-import { type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
+import { canVacuumFiles, type Fold, foldInWorker, foldSnapshot } from './compaction.ts';
 import { closedError } from './damage.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import type { Engine } from './engine.ts';
@@ -13,9 +13,11 @@ import {
   compactionPath,
   nameSuccessor,
   publish,
+  stampFile,
   temporaryPath,
   writeBytes,
   writeSnapshot,
+  writeTemporary,
 } from './snapshot.ts';
 
 /** How long the end of a run waits for a compaction that is in progress. */
@@ -34,6 +36,8 @@ export interface CompactorOptions {
   readonly engine: Engine;
   /** Journals smaller than this, or than the snapshot (up to 32 MiB), are left alone. */
   readonly afterBytes: number;
+  /** A purge of a database from this size on needs no more memory than a small one: it happens on the disk. */
+  readonly purgeOnDiskFrom: number;
   /** What the snapshot on the disk holds. */
   readonly snapshot: SnapshotState;
   /** Throws when another process has taken over: nothing may be put in place or removed anymore. */
@@ -163,9 +167,8 @@ export class Compactor {
     const { path, journal, disk, committer, engine } = this.#options;
     const seq = await committer.betweenBatches(async () => {
       const target = await this.#closeSegment();
-      engine.vacuum();
       const temporary = temporaryPath(path, journal.epoch);
-      const bytes = await writeSnapshot(disk, temporary, engine, { seq: target, epoch: journal.epoch });
+      const bytes = await this.#writeCleaned(temporary, target);
       await nameSuccessor(disk, temporary, journal.successor);
       this.#options.fence();
       await publish(disk, temporary, path);
@@ -176,6 +179,30 @@ export class Compactor {
       return target;
     });
     await journal.removeBefore(seq + 1);
+  }
+
+  /** A snapshot without what was deleted. Answers its size. */
+  async #writeCleaned(temporary: string, seq: number): Promise<number> {
+    const { path, journal, disk, engine, purgeOnDiskFrom } = this.#options;
+    const at = { seq, epoch: journal.epoch };
+    const { paged } = engine;
+    const size = paged === undefined ? 0 : paged.size + paged.changed.bytes;
+    if (disk !== nodeDisk || paged === undefined || size < purgeOnDiskFrom || !canVacuumFiles()) {
+      engine.vacuum();
+      return writeSnapshot(disk, temporary, engine, at);
+    }
+    const whole = temporaryPath(path, `${journal.epoch}.purge`);
+    try {
+      await writeSnapshot(disk, whole, engine, at);
+      await writeTemporary(disk, temporary, new Uint8Array()); // for its owner alone from the beginning
+      await foldInWorker({ from: whole, to: temporary }).done;
+      return await stampFile(disk, temporary);
+    } catch (error) {
+      await disk.remove(temporary);
+      throw error;
+    } finally {
+      await disk.remove(whole);
+    }
   }
 
   /** Starts nothing more, and waits for what runs; what takes too long is cancelled. */

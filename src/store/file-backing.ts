@@ -29,6 +29,8 @@ import {
 const COMPACT_AFTER_BYTES = 4 * 1024 * 1024;
 /** A stop has seconds: a database larger than this keeps its journal, and the next start reads both. */
 const LAST_SNAPSHOT_BYTES = 64 * 1024 * 1024;
+/** sql.js needs up to three times a database in its memory to clean it. */
+const PURGE_ON_DISK_BYTES = 64 * 1024 * 1024;
 /** About what one message with its answer needs. */
 const PROBE_BYTES = 64 * 1024;
 
@@ -90,6 +92,7 @@ export class FileBacking implements Backing {
       journal: this.journal,
       engine,
       afterBytes: options.compactAfterBytes ?? COMPACT_AFTER_BYTES,
+      purgeOnDiskFrom: options.purgeOnDiskFrom ?? PURGE_ON_DISK_BYTES,
       snapshot: { seq: loaded.snapshotSeq, bytes: loaded.snapshotBytes },
       fence,
     });

@@ -131,6 +131,31 @@ function writePieces(disk: Disk, temporary: string, pieces: Iterable<Uint8Array>
   });
 }
 
+/** Makes a snapshot of a database file that was written under this name by SQLite itself. Answers its size. */
+export async function stampFile(disk: Disk, temporary: string): Promise<number> {
+  const pages = PagedFile.open(temporary, 0);
+  if (pages === undefined) throw new Error(`${temporary} is gone`);
+  const file = await disk.open(temporary, 'existing');
+  try {
+    let sum: number | undefined;
+    for (const piece of pages.pieces(pages.size, PIECE_BYTES)) {
+      if (sum === undefined) {
+        stampHeader(piece);
+        sum = checksum(piece);
+        await file.write(piece.subarray(0, HEADER_BYTES), 0);
+      } else sum = crc32(piece, sum);
+    }
+    const stamp = new Uint8Array(4);
+    viewOf(stamp).setUint32(0, sum ?? 0);
+    await file.write(stamp, USER_VERSION_AT);
+    await file.sync();
+    return pages.size;
+  } finally {
+    pages.close();
+    await file.close();
+  }
+}
+
 /** The snapshot of a new store, in which there is nothing but its name. */
 export async function writeEmpty(disk: Disk, temporary: string, store: string, epoch: number): Promise<void> {
   const engine = await Engine.open();
