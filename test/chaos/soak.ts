@@ -295,6 +295,10 @@ if (import.meta.main) {
     print: (line) => process.stdout.write(`${line}\n`),
   });
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (result.minutes < 20)
+    process.stdout.write(
+      'The slope of a run under 20 minutes shows how the process warms up, not whether it grows.\n',
+    );
   if (values.write)
     writeFileSync(join(import.meta.dirname, '../../bench/soak.json'), `${JSON.stringify(result, null, 2)}\n`);
   process.exitCode = result.missing + result.doubled === 0 ? 0 : 1;
