@@ -29,6 +29,7 @@ export function sessionNamed({ sessions }: Gateway, wanted: string): SessionReco
 function notFound(what: string, wanted: string): GatewayError {
   return new GatewayError(`${what.split(' ')[0]}_not_found`, `no ${what} has the id ${wanted}`, {
     status: 404,
+    hint: `List them with: pi-gateway-tui ${what === 'session' ? 'sessions' : 'session show <session>'}`,
   });
 }
 
