@@ -1,16 +1,16 @@
 /** A snapshot kept current by folding events into it: what a console at the other end of a socket shows. */
-import type { DialogView, ScheduleView } from '../gateway/model.ts';
-import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
+import type { LogLine, RefusalView } from '../gateway/model.ts';
+import {
+  type GatewayEvent,
+  type ListedRows,
+  type OperatorSnapshot,
+  type RowChange,
+  rowChange,
+  rowKey,
+} from '../gateway/operator/operator.ts';
 
 /** The newest rows that are kept of lists that only grow. */
 export const MIRROR_LIMITS = { log: 500, refusals: 200, endedTasks: 1_000 } as const;
-
-export const rowKey = {
-  adapters: (row: { readonly platform: string }): string => row.platform,
-  allowlist: (row: { readonly platform: string; readonly userId: string }): string =>
-    `${row.platform} ${row.userId}`,
-  id: (row: { readonly id: string }): string => row.id,
-};
 
 /** A row that changed, or undefined for one that is gone. */
 type Changes<T> = Map<string, T | undefined>;
@@ -36,8 +36,6 @@ function append<T>(rows: readonly T[], added: readonly T[], limit: number): read
   return added.length === 0 ? rows : [...rows, ...added].slice(-limit);
 }
 
-type Row<K extends keyof OperatorSnapshot> = OperatorSnapshot[K] extends readonly (infer R)[] ? R : never;
-
 const LIVE_TASK = new Set(['queued', 'running']);
 
 function boundTasks(tasks: OperatorSnapshot['tasks']): OperatorSnapshot['tasks'] {
@@ -51,88 +49,32 @@ function boundTasks(tasks: OperatorSnapshot['tasks']): OperatorSnapshot['tasks']
  * reader can compare by identity. Costs one pass over each list that changed, however many events there are.
  */
 export function foldEvents(before: OperatorSnapshot, events: readonly GatewayEvent[]): OperatorSnapshot {
-  let gateway = before.gateway;
-  const adapters: Changes<Row<'adapters'>> = new Map();
-  const sessions: Changes<Row<'sessions'>> = new Map();
-  const tasks: Changes<Row<'tasks'>> = new Map();
-  const schedules: Changes<ScheduleView> = new Map();
-  const pairing: Changes<Row<'pairing'>> = new Map();
-  const allowlist: Changes<Row<'allowlist'>> = new Map();
-  const outbox: Changes<Row<'outbox'>> = new Map();
-  const dialogs: Changes<DialogView> = new Map();
-  const refusals: Row<'refusals'>[] = [];
-  const log: Row<'log'>[] = [];
+  let { gateway } = before;
+  const changed: { readonly [L in keyof ListedRows]: Changes<ListedRows[L]> } = {
+    adapters: new Map(),
+    sessions: new Map(),
+    tasks: new Map(),
+    schedules: new Map(),
+    pairing: new Map(),
+    allowlist: new Map(),
+    outbox: new Map(),
+    dialogs: new Map(),
+  };
+  const note = <K extends keyof ListedRows>({ list, key, row }: RowChange<K>): void => {
+    changed[list].set(key, row);
+  };
+  const refusals: RefusalView[] = [];
+  const log: LogLine[] = [];
 
   for (const event of events) {
-    switch (event.type) {
-      case 'gateway':
-        gateway = event.gateway;
-        break;
-      case 'adapter':
-        adapters.set(rowKey.adapters(event.adapter), event.adapter);
-        break;
-      case 'session':
-        sessions.set(event.session.id, event.session);
-        break;
-      case 'session-removed':
-        sessions.set(event.id, undefined);
-        break;
-      case 'task':
-        tasks.set(event.task.id, event.task);
-        break;
-      case 'schedule':
-        schedules.set(event.schedule.id, event.schedule);
-        break;
-      case 'schedule-removed':
-        schedules.set(event.id, undefined);
-        break;
-      case 'pairing':
-        pairing.set(event.request.id, event.request);
-        break;
-      case 'pairing-closed':
-        pairing.set(event.id, undefined);
-        break;
-      case 'allowlist':
-        allowlist.set(rowKey.allowlist(event.entry), event.entry);
-        break;
-      case 'allowlist-removed':
-        allowlist.set(rowKey.allowlist(event), undefined);
-        break;
-      case 'refusal':
-        refusals.push(event.refusal);
-        break;
-      case 'outbox': {
-        // The snapshot lists what is not delivered yet or failed.
-        const over = event.item.state === 'delivered' || event.item.state === 'abandoned';
-        outbox.set(event.item.id, over ? undefined : event.item);
-        break;
-      }
-      case 'dialog':
-        dialogs.set(event.dialog.id, event.dialog);
-        break;
-      case 'dialog-closed':
-        dialogs.set(event.id, undefined);
-        break;
-      case 'log':
-        log.push(event.line);
-        break;
-      case 'decision':
-      case 'traffic':
-      case 'inbound':
-      case 'turn':
-      case 'usage':
-      case 'limit':
-      case 'transcript':
-      case 'notice':
-      case 'notice-over':
-        // Passing events: nothing of them stays in a snapshot.
-        break;
-      default:
-        // A newer gateway may send what this version does not know.
-        event satisfies never;
-    }
+    const change = rowChange(event);
+    if (change !== undefined) note(change);
+    else if (event.type === 'gateway') gateway = event.gateway;
+    else if (event.type === 'refusal') refusals.push(event.refusal);
+    else if (event.type === 'log') log.push(event.line);
   }
 
+  const { adapters, sessions, tasks, schedules, pairing, allowlist, outbox, dialogs } = changed;
   return {
     gateway,
     adapters: applyChanges(before.adapters, rowKey.adapters, adapters),

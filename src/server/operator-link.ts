@@ -4,10 +4,9 @@ import type { Clock } from '../base/clock.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { GatewayEvent, Operator } from '../gateway/operator/operator.ts';
+import { type GatewayEvent, type Operator, rowChange } from '../gateway/operator/operator.ts';
 import { everyBeat, type ServerLimits } from './limits.ts';
 import { LINK_PROTOCOL, type LinkServerFrame } from './link-frames.ts';
-import { rowKey } from './mirror.ts';
 import { type LinkSurface, SURFACE_HEADER, surfaceOf } from './operator-path.ts';
 import type { Seal } from './operator-proof.ts';
 import { errorBody } from './refusal.ts';
@@ -25,30 +24,9 @@ const PASSING: ReadonlySet<GatewayEvent['type']> = new Set([
 ]);
 
 function rowOf(event: GatewayEvent): string | undefined {
-  switch (event.type) {
-    case 'gateway':
-      return 'gateway';
-    case 'adapter':
-      return `adapter ${event.adapter.platform}`;
-    case 'session':
-      return `session ${event.session.id}`;
-    case 'session-removed':
-      return `session ${event.id}`;
-    case 'task':
-      return `task ${event.task.id}`;
-    case 'pairing':
-      return `pairing ${event.request.id}`;
-    case 'pairing-closed':
-      return `pairing ${event.id}`;
-    case 'allowlist':
-      return `allowlist ${rowKey.allowlist(event.entry)}`;
-    case 'allowlist-removed':
-      return `allowlist ${rowKey.allowlist(event)}`;
-    case 'outbox':
-      return `outbox ${event.item.id}`;
-    default:
-      return undefined;
-  }
+  if (event.type === 'gateway') return 'gateway';
+  const change = rowChange(event);
+  return change === undefined ? undefined : `${change.list} ${change.key}`;
 }
 
 interface Thinned {

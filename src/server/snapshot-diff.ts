@@ -1,8 +1,7 @@
 /** The events that lead from one snapshot to another: what a console is told after a gap in the stream. */
 import { isDeepStrictEqual } from 'node:util';
 import type { LogLine } from '../gateway/model.ts';
-import type { GatewayEvent, OperatorSnapshot } from '../gateway/operator/operator.ts';
-import { rowKey } from './mirror.ts';
+import { type GatewayEvent, type OperatorSnapshot, rowKey } from '../gateway/operator/operator.ts';
 
 interface Difference<T> {
   readonly changed: readonly T[];

@@ -62,6 +62,74 @@ export const NO_ROWS = {
   log: [],
 } as const satisfies Partial<OperatorSnapshot>;
 
+/** The lists whose rows come, change and go one by one. */
+type Listed = Exclude<keyof OperatorSnapshot, 'gateway' | 'refusals' | 'log'>;
+export type ListedRows = { readonly [L in Listed]-?: NonNullable<OperatorSnapshot[L]>[number] };
+
+/** A row as it is now; undefined for one that is gone. */
+export type RowChange<K extends keyof ListedRows = keyof ListedRows> = {
+  [L in K]: { readonly list: L; readonly key: string; readonly row: ListedRows[L] | undefined };
+}[K];
+
+export const rowKey = {
+  adapters: (row: { readonly platform: string }): string => row.platform,
+  allowlist: (row: { readonly platform: string; readonly userId: string }): string =>
+    `${row.platform} ${row.userId}`,
+  id: (row: { readonly id: string }): string => row.id,
+};
+
+/** What an event changes in the lists: the one reading of events for consoles, mirrors and links. */
+export function rowChange(event: GatewayEvent): RowChange | undefined {
+  switch (event.type) {
+    case 'adapter':
+      return { list: 'adapters', key: rowKey.adapters(event.adapter), row: event.adapter };
+    case 'session':
+      return { list: 'sessions', key: event.session.id, row: event.session };
+    case 'session-removed':
+      return { list: 'sessions', key: event.id, row: undefined };
+    case 'task':
+      return { list: 'tasks', key: event.task.id, row: event.task };
+    case 'schedule':
+      return { list: 'schedules', key: event.schedule.id, row: event.schedule };
+    case 'schedule-removed':
+      return { list: 'schedules', key: event.id, row: undefined };
+    case 'pairing':
+      return { list: 'pairing', key: event.request.id, row: event.request };
+    case 'pairing-closed':
+      return { list: 'pairing', key: event.id, row: undefined };
+    case 'allowlist':
+      return { list: 'allowlist', key: rowKey.allowlist(event.entry), row: event.entry };
+    case 'allowlist-removed':
+      return { list: 'allowlist', key: rowKey.allowlist(event), row: undefined };
+    case 'outbox': {
+      // The snapshot lists what is not delivered yet or failed.
+      const over = event.item.state === 'delivered' || event.item.state === 'abandoned';
+      return { list: 'outbox', key: event.item.id, row: over ? undefined : event.item };
+    }
+    case 'dialog':
+      return { list: 'dialogs', key: event.dialog.id, row: event.dialog };
+    case 'dialog-closed':
+      return { list: 'dialogs', key: event.id, row: undefined };
+    case 'gateway':
+    case 'refusal':
+    case 'log':
+    case 'decision':
+    case 'traffic':
+    case 'inbound':
+    case 'turn':
+    case 'usage':
+    case 'limit':
+    case 'transcript':
+    case 'notice':
+    case 'notice-over':
+      return undefined;
+    default:
+      // A newer gateway may send what this version does not know.
+      event satisfies never;
+      return undefined;
+  }
+}
+
 /** What a terminal needs to open a session. */
 export interface LeasedSession {
   readonly lease: string;

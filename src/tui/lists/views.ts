@@ -1,9 +1,8 @@
 /** Lists that open over the panes: outbox, allowlist, configuration, queue of a session. */
 import type { AllowlistView, OutboxView } from '../../gateway/model.ts';
-import type { ConfigValue, QueueEntry } from '../../gateway/operator/operator.ts';
+import { type ConfigValue, type QueueEntry, rowKey } from '../../gateway/operator/operator.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
-import { allowlistKey } from '../state/orders.ts';
 import { type ListDefinition, oneLine, platformCell } from './list.ts';
 import { gatewayOf, originSpans } from './origin.ts';
 
@@ -53,7 +52,7 @@ export const outboxList: ListDefinition<OutboxView> = {
 export const allowlistList: ListDefinition<AllowlistView> = {
   title: 'Allowlist',
   rows: ({ slices }) => slices.allowlist,
-  key: allowlistKey,
+  key: rowKey.allowlist,
   haystack: (row) => `${row.platform} ${row.userId} ${row.name} ${row.note ?? ''} ${row.origin}`,
   columns: {
     name: (row) => row.name,
@@ -77,7 +76,7 @@ export const allowlistList: ListDefinition<AllowlistView> = {
       span(clean(row.userId, 80)),
       ...(row.note === undefined ? [] : [span(`  ${clean(row.note, 200)}`, 'dim')]),
     ];
-    const right = pending.has(allowlistKey(row))
+    const right = pending.has(rowKey.allowlist(row))
       ? [span(`working${glyphs.ellipsis}`, 'dim')]
       : [span(`${row.origin}, ${ticker.age(row.addedAt)} ago`, 'dim')];
     return [spread(left, right, width, glyphs.ellipsis)];

@@ -1,7 +1,7 @@
 /** In which order rows are listed. Every order is total: equal rows are told apart by their keys. */
 import type { AllowlistView, OutboxView, PairingView, ScheduleView, TaskView } from '../../gateway/model.ts';
 import { PLATFORMS, type Platform } from '../../gateway/model.ts';
-import type { SessionView } from '../../gateway/operator/operator.ts';
+import { rowKey, type SessionView } from '../../gateway/operator/operator.ts';
 
 const SESSION_RANK = { running: 0, queued: 0, paused: 0, idle: 1, ended: 2 } as const;
 const OUTBOX_RANK = { failed: 0, sending: 1, pending: 2, delivered: 3, abandoned: 3 } as const;
@@ -50,12 +50,8 @@ export function comparePairing(a: PairingView, b: PairingView): number {
   return a.createdAt - b.createdAt || text(a.id, b.id);
 }
 
-export function allowlistKey(entry: { readonly platform: Platform; readonly userId: string }): string {
-  return `${entry.platform} ${entry.userId}`;
-}
-
 export function compareAllowlist(a: AllowlistView, b: AllowlistView): number {
-  return b.addedAt - a.addedAt || text(allowlistKey(a), allowlistKey(b));
+  return b.addedAt - a.addedAt || text(rowKey.allowlist(a), rowKey.allowlist(b));
 }
 
 export function compareOutbox(a: OutboxView, b: OutboxView): number {

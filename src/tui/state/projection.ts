@@ -2,20 +2,19 @@
  * Folds the gateway's events into bounded state without React. Folding is cheap and exact; `publish` makes the
  * immutable slices that are drawn, and only those that changed.
  */
-import type {
-  AdapterView,
-  DialogView,
-  GatewayView,
-  LogLine,
-  Platform,
-  RefusalView,
-  UsageRow,
-} from '../../gateway/model.ts';
+import type { GatewayView, LogLine, Platform, RefusalView, UsageRow } from '../../gateway/model.ts';
 import { isPlatform } from '../../gateway/model.ts';
-import type { OperatorEvent, OperatorSnapshot, SessionView } from '../../gateway/operator/operator.ts';
+import {
+  type ListedRows,
+  type OperatorEvent,
+  type OperatorSnapshot,
+  type RowChange,
+  rowChange,
+  rowKey,
+  type SessionView,
+} from '../../gateway/operator/operator.ts';
 import { gatewayOf, originOf, ownId, withOrigin } from '../lists/origin.ts';
 import {
-  allowlistKey,
   compareAllowlist,
   compareOutbox,
   comparePairing,
@@ -158,21 +157,23 @@ const DEFAULT_LIMITS: ProjectionLimits = { log: 5_000, refusals: 500, finishedTa
 export class Projection {
   readonly #limits: ProjectionLimits;
   #gateway: GatewayView;
-  readonly #adapters = new SortedRows<AdapterView>({
-    key: (row) => row.platform,
-    compare: (a, b) => platformRank(a.platform) - platformRank(b.platform),
-  });
-  readonly #sessions = new SortedRows<SessionRow>({ key: (row) => row.id, compare: compareSessions });
+  readonly #rows: { readonly [L in keyof ListedRows]: SortedRows<ListedRows[L]> } = {
+    adapters: new SortedRows({
+      key: (row) => row.platform,
+      compare: (a, b) => platformRank(a.platform) - platformRank(b.platform),
+    }),
+    sessions: new SortedRows({ key: (row) => row.id, compare: compareSessions }),
+    tasks: new SortedRows({ key: (row) => row.id, compare: compareTasks }),
+    schedules: new SortedRows({ key: (row) => row.id, compare: compareSchedules }),
+    pairing: new SortedRows({ key: (row) => row.id, compare: comparePairing }),
+    allowlist: new SortedRows({ key: rowKey.allowlist, compare: compareAllowlist }),
+    outbox: new SortedRows({ key: (row) => row.id, compare: compareOutbox }),
+    dialogs: new SortedRows({
+      key: (row) => row.id,
+      compare: (a, b) => a.createdAt - b.createdAt || a.number - b.number,
+    }),
+  };
   readonly #tokens = new Map<string, number>();
-  readonly #tasks = new SortedRows({ key: (row) => row.id, compare: compareTasks });
-  readonly #schedules = new SortedRows({ key: (row) => row.id, compare: compareSchedules });
-  readonly #pairing = new SortedRows({ key: (row) => row.id, compare: comparePairing });
-  readonly #allowlist = new SortedRows({ key: allowlistKey, compare: compareAllowlist });
-  readonly #outbox = new SortedRows({ key: (row) => row.id, compare: compareOutbox });
-  readonly #dialogs = new SortedRows<DialogView>({
-    key: (row) => row.id,
-    compare: (a, b) => a.createdAt - b.createdAt || a.number - b.number,
-  });
   readonly #refusals: Ring<RefusalView>;
   readonly #log: Ring<LogEntry>;
   readonly #traffic = new Traffic();
@@ -193,14 +194,14 @@ export class Projection {
   /** Replaces everything by a snapshot (start, or a link that came back). Totals and log positions continue. */
   load(snapshot: OperatorSnapshot): void {
     this.#gateway = snapshot.gateway;
-    this.#adapters.replace(snapshot.adapters);
-    this.#sessions.replace(snapshot.sessions.map((row) => this.#withTokens(row)));
-    this.#tasks.replace(snapshot.tasks);
-    this.#schedules.replace(snapshot.schedules ?? []);
-    this.#pairing.replace(snapshot.pairing);
-    this.#allowlist.replace(snapshot.allowlist);
-    this.#outbox.replace(snapshot.outbox);
-    this.#dialogs.replace(snapshot.dialogs ?? []);
+    this.#rows.adapters.replace(snapshot.adapters);
+    this.#rows.sessions.replace(snapshot.sessions.map((row) => this.#withTokens(row)));
+    this.#rows.tasks.replace(snapshot.tasks);
+    this.#rows.schedules.replace(snapshot.schedules ?? []);
+    this.#rows.pairing.replace(snapshot.pairing);
+    this.#rows.allowlist.replace(snapshot.allowlist);
+    this.#rows.outbox.replace(snapshot.outbox);
+    this.#rows.dialogs.replace(snapshot.dialogs ?? []);
     this.#refusals.clear();
     for (const refusal of snapshot.refusals) this.#refusals.push(refusal);
     this.#log.clear();
@@ -217,55 +218,26 @@ export class Projection {
       case 'gateway':
         this.#gateway = event.gateway;
         return true;
-      case 'adapter':
-        this.#adapters.set(event.adapter);
-        return true;
       case 'session':
         this.#pulse.session(event.session, now);
         // Of several gateways only failures are rows; the others count as well.
         if (originOf(event.session.id) !== undefined && event.session.lastFailure === undefined)
-          return this.#sessions.delete(event.session.id);
-        this.#sessions.set(this.#withTokens(event.session));
+          return this.#rows.sessions.delete(event.session.id);
+        this.#rows.sessions.set(this.#withTokens(event.session));
         return true;
       case 'session-removed':
         this.#pulse.gone(event.id);
         this.#tokens.delete(event.id);
-        return this.#sessions.delete(event.id);
-      case 'task':
-        this.#tasks.set(event.task);
-        return true;
-      case 'schedule':
-        this.#schedules.set(event.schedule);
-        return true;
-      case 'schedule-removed':
-        return this.#schedules.delete(event.id);
-      case 'pairing':
-        this.#pairing.set(event.request);
-        return true;
-      case 'pairing-closed':
-        return this.#pairing.delete(event.id);
-      case 'allowlist':
-        this.#allowlist.set(event.entry);
-        return true;
-      case 'allowlist-removed':
-        return this.#allowlist.delete(allowlistKey(event));
+        break;
       case 'refusal':
         this.#refusals.push(event.refusal);
         return true;
       case 'usage':
         return this.#countTokens(event.sessionId, event.inputTokens + event.outputTokens);
       case 'outbox':
-        if (event.item.state === 'delivered' || event.item.state === 'abandoned')
-          return this.#outbox.delete(event.item.id);
-        if (event.item.state === 'failed' && this.#outbox.get(event.item.id)?.state !== 'failed')
+        if (event.item.state === 'failed' && this.#rows.outbox.get(event.item.id)?.state !== 'failed')
           this.#pulse.error(platformOf(event.item.id, event.item.chat.platform), now);
-        this.#outbox.set(event.item);
-        return true;
-      case 'dialog':
-        this.#dialogs.set(event.dialog);
-        return true;
-      case 'dialog-closed':
-        return this.#dialogs.delete(event.id);
+        break;
       case 'traffic':
         this.#traffic.count(event.direction, now);
         this.#pulse.message(event.platform, event.direction, now);
@@ -276,18 +248,17 @@ export class Projection {
         if (event.line.level === 'error' && isPlatform(ownId(event.line.source)))
           this.#pulse.error(event.line.source as Platform, now);
         return true;
-      case 'decision':
-      case 'inbound':
-      case 'turn':
-      case 'limit':
-      case 'transcript':
-      case 'notice':
-      case 'notice-over':
-        // Only an open transcript shows these; it listens for itself.
-        return false;
-      default:
-        return unknownEvent(event);
     }
+    // What is no change of a row is shown in an open transcript only; it listens for itself.
+    const change = rowChange(event);
+    return change !== undefined && this.#apply(change);
+  }
+
+  #apply<K extends keyof ListedRows>({ list, key, row }: RowChange<K>): boolean {
+    const rows: SortedRows<ListedRows[K]> = this.#rows[list];
+    if (row === undefined) return rows.delete(key);
+    rows.set(row);
+    return true;
   }
 
   /** The tokens that were counted before the console opened. */
@@ -295,14 +266,14 @@ export class Projection {
     this.#tokens.clear();
     for (const { sessionId, inputTokens, outputTokens } of usage)
       this.#tokens.set(sessionId, (this.#tokens.get(sessionId) ?? 0) + inputTokens + outputTokens);
-    this.#sessions.replace(this.#sessions.rows().map((row) => this.#withTokens(row)));
+    this.#rows.sessions.replace(this.#rows.sessions.rows().map((row) => this.#withTokens(row)));
   }
 
   /** False where no row shows it. */
   #countTokens(sessionId: string, tokens: number): boolean {
     this.#tokens.set(sessionId, (this.#tokens.get(sessionId) ?? 0) + tokens);
-    const row = this.#sessions.get(sessionId);
-    if (row !== undefined) this.#sessions.set(this.#withTokens(row));
+    const row = this.#rows.sessions.get(sessionId);
+    if (row !== undefined) this.#rows.sessions.set(this.#withTokens(row));
     return row !== undefined;
   }
 
@@ -324,15 +295,15 @@ export class Projection {
     this.#slices = {
       gateway: this.#gateway,
       link: before !== undefined && sameLink(before.link, link) ? before.link : link,
-      adapters: this.#adapters.rows(),
-      sessions: this.#sessions.rows(),
-      tasks: this.#tasks.rows(),
-      schedules: this.#schedules.rows(),
-      pairing: this.#pairing.rows(),
-      allowlist: this.#allowlist.rows(),
+      adapters: this.#rows.adapters.rows(),
+      sessions: this.#rows.sessions.rows(),
+      tasks: this.#rows.tasks.rows(),
+      schedules: this.#rows.schedules.rows(),
+      pairing: this.#rows.pairing.rows(),
+      allowlist: this.#rows.allowlist.rows(),
       refusals: this.#refusalSlice,
-      outbox: this.#outbox.rows(),
-      dialogs: this.#dialogs.rows(),
+      outbox: this.#rows.outbox.rows(),
+      dialogs: this.#rows.dialogs.rows(),
       log: this.#logSlice,
       contexts,
       traffic: this.#traffic.slice(now),
@@ -345,9 +316,9 @@ export class Projection {
 
   /** An adapter's own row comes only when its health changes; its counters go on in the meantime. */
   #countAt(platform: Platform, direction: 'in' | 'out'): void {
-    const row = this.#adapters.get(platform);
+    const row = this.#rows.adapters.get(platform);
     if (row === undefined) return;
-    this.#adapters.set(
+    this.#rows.adapters.set(
       direction === 'in' ? { ...row, received: row.received + 1 } : { ...row, sent: row.sent + 1 },
     );
   }
@@ -361,12 +332,12 @@ export class Projection {
   }
 
   #dropFinishedTasks(): void {
-    const rows = this.#tasks.rows();
+    const rows = this.#rows.tasks.rows();
     if (rows.length <= this.#limits.finishedTasks) return;
     const open = rows.findIndex((task) => !isOpenTask(task));
     if (open < 0) return;
     // Finished tasks are listed newest first, behind the open ones: the tail is what goes.
-    for (const task of rows.slice(open + this.#limits.finishedTasks)) this.#tasks.delete(task.id);
+    for (const task of rows.slice(open + this.#limits.finishedTasks)) this.#rows.tasks.delete(task.id);
   }
 }
 
@@ -384,9 +355,4 @@ function sameLink(a: LinkSlice, b: LinkSlice): boolean {
     a.asOf === b.asOf &&
     a.waiting === b.waiting
   );
-}
-
-/** A newer gateway at the other end may send events that this console does not know. */
-function unknownEvent(_event: never): false {
-  return false;
 }
