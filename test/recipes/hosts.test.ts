@@ -220,6 +220,7 @@ recipe('ssh to three hosts in network namespaces, with agent.sessionDir', reason
     const { client, machine } = await cutIn('gamma', script, inTool);
     const question = await client.next(({ data }) => data?.['type'] === 'dialog', PATIENCE_MS);
     expect(JSON.stringify(question.data)).toContain('ledger-gamma');
+    expect(question.data?.['title']).toContain('can no longer be reached');
     client.prompt('answer', `/answer ${String(question.data?.['id'])} 1`);
     expect((await client.outcome('p2', PATIENCE_MS)).data?.['text']).toContain('it is done');
     expect((await hostOf('gamma')).name).not.toBe(machine.name);

@@ -143,11 +143,12 @@ export class LiveSession {
   }
 
   /** Takes up a turn that was cut off, in which the agent works on this message. */
-  resume(item: InboxItem, cut: CutOff): void {
+  resume(item: InboxItem, cut: CutOff, question = say('resume.question')): void {
     const { prepare, journal, dialogs } = this.#deps;
     const { session } = this;
     const turn = new ResumedTurn(cut, {
       id: item.id,
+      question,
       conversation: () => this.conversation(),
       ask: this.#ask,
       note: (entry) => journal.note(item.id, entry),
@@ -271,7 +272,7 @@ export class LiveSession {
     const { agent, decide, files } = this.#deps;
     if (agent?.movesSessions !== true || !this.#isHere) return undefined;
     await this.#reply?.leave();
-    const taken = await takeUp(this, items, decide);
+    const taken = await takeUp(this, items, decide, say('resume.hostGone'));
     if (taken === undefined) return undefined;
     this.#endTyping();
     this.#reply = undefined;

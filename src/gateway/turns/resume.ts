@@ -125,6 +125,8 @@ function fateOf({ id }: CutCall, { ended, decided, guarded }: TurnNotes): CallFa
 export interface ResumeParts {
   /** Of the message, or the task. */
   readonly id: string;
+  /** How people are asked whether it continues. Default: after a restart. */
+  readonly question?: ChatText;
   readonly conversation: () => Conversation;
   readonly ask: AskQuestion;
   readonly note: (entry: JournalEntry) => Promise<void>;
@@ -205,7 +207,7 @@ export class ResumedTurn {
     text: ChatText,
     options: readonly string[],
     signal: AbortSignal,
-    title = say('resume.question'),
+    title = this.#parts.question ?? say('resume.question'),
   ): Promise<string | undefined> {
     const question: AgentQuestion = {
       kind: 'select',

@@ -1,5 +1,6 @@
 /** Takes a turn up again that was cut off: after a restart, or because the machine where it ran is gone. */
 import type { Decide } from '../decisions.ts';
+import type { ChatText } from '../language/chat-text.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { SessionRecord } from '../sessions/sessions.ts';
 import type { CutOff } from './resume.ts';
@@ -9,7 +10,7 @@ interface CutSession {
   readonly session: SessionRecord;
   examine(items: readonly InboxItem[]): Promise<CutOff>;
   settleCut(item: InboxItem, said: string, to: InboxItem): Promise<void>;
-  resume(item: InboxItem, cut: CutOff): void;
+  resume(item: InboxItem, cut: CutOff, question?: ChatText): void;
 }
 
 /** The turn continues with `current`; `later` messages wait behind it, `unclear` ones cannot be continued. */
@@ -19,11 +20,15 @@ export interface TakenUp {
   readonly unclear: readonly InboxItem[];
 }
 
-/** `items`: all messages of the turn without an outcome, those that the model took first. Undefined: it cannot continue. */
+/**
+ * `items`: all messages of the turn without an outcome, those that the model took first. `question`: how people are asked
+ * whether it continues. Undefined: it cannot.
+ */
 export async function takeUp(
   live: CutSession,
   items: readonly InboxItem[],
   decide: Decide,
+  question?: ChatText,
 ): Promise<TakenUp | undefined> {
   const cut = await live.examine(items);
   const { kind, code, reason } = cut.decision;
@@ -48,7 +53,7 @@ export async function takeUp(
     sessionId: session.id,
     id: current.id,
   });
-  live.resume(current, cut);
+  live.resume(current, cut, question);
   // What a template has made of a later message is not recognized: the model may have seen it.
   const unclear = ({ message }: InboxItem): boolean => message.text.startsWith('/');
   const rest = items.slice(at + 1);

@@ -20,6 +20,7 @@ export const turns = {
   'resume.look': 'Look first',
   'resume.drop': 'Drop',
   'resume.question': 'The gateway was restarted while I worked on this. Continue?',
+  'resume.hostGone': 'The machine that worked on this can no longer be reached. Continue?',
   'resume.found': 'This is what I found. Continue?',
   'resume.cutOff':
     '{n, plural, one {This was cut off. It may have had all of its effects, some, or none:} other {These were cut off. Each may have had all of its effects, some, or none:}}',
