@@ -16,7 +16,7 @@ export interface PairingRequest {
   readonly senderId: string;
   readonly aliases: readonly string[];
   readonly senderName: string;
-  readonly firstWords: string;
+  firstWords: string;
   /** The person's message, kept by the inbox until the decision; empty when none is kept. */
   readonly heldId: string;
   readonly createdAt: number;
@@ -40,6 +40,25 @@ export function senderOf({ senderId, senderName, aliases }: PairingRequest): Sen
   return { id: senderId, name: senderName, aliases };
 }
 
+/** What a new user's message leads to. */
+export type Consideration =
+  /** `coded`: false when too many wait; then they are in the operator's queue, and hear nothing. */
+  | { readonly answer: 'new'; readonly coded: boolean }
+  /** Their request waits without a code, and there is room for one now. */
+  | { readonly answer: 'code'; readonly request: PairingRequest }
+  | { readonly answer: 'remind'; readonly request: PairingRequest }
+  /** `request`: the one of theirs that is waiting already. */
+  | {
+      readonly answer: 'silent';
+      readonly code: string;
+      readonly reason: string;
+      readonly request?: PairingRequest;
+    };
+
+/** What the operator reads of a message before a decision. */
+export const firstWordsOf = (text: string, limits: PairingLimits): string =>
+  ownText(text.slice(0, limits.firstWordsChars).toWellFormed());
+
 export function newRequest(
   id: string,
   message: InboundMessage,
@@ -56,7 +75,7 @@ export function newRequest(
     senderId: message.sender.id,
     aliases: message.sender.aliases ?? [],
     senderName: message.sender.name,
-    firstWords: ownText(message.text.slice(0, limits.firstWordsChars).toWellFormed()),
+    firstWords: firstWordsOf(message.text, limits),
     heldId,
     createdAt: now,
     expiresAt: now + (coded ? limits.lifetimeMs : limits.queuedMs),

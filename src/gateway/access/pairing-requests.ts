@@ -8,6 +8,8 @@ import { redeemCode } from './code-entry.ts';
 import type { CodeLock } from './code-lock.ts';
 import { hashPairingCode, matchesPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
 import {
+  type Consideration,
+  firstWordsOf,
   generatedRequest,
   newRequest,
   type PairingRequest,
@@ -18,20 +20,6 @@ import { RateLimiter } from './rate-limit.ts';
 
 const RETRY_MS = 60_000;
 const HOUR_MS = 60 * 60_000;
-
-export type Consideration =
-  /** `coded`: false when too many wait; then they are in the operator's queue, and hear nothing. */
-  | { readonly answer: 'new'; readonly coded: boolean }
-  /** Their request waits without a code, and there is room for one now. */
-  | { readonly answer: 'code'; readonly request: PairingRequest }
-  | { readonly answer: 'remind'; readonly request: PairingRequest }
-  /** `request`: the one of theirs that is waiting already. */
-  | {
-      readonly answer: 'silent';
-      readonly code: string;
-      readonly reason: string;
-      readonly request?: PairingRequest;
-    };
 
 export type ClosedState = 'approved' | 'denied' | 'blocked' | 'expired' | 'revoked';
 
@@ -268,6 +256,14 @@ export class PairingRequests {
   async remind(request: PairingRequest): Promise<string> {
     request.remindedAt = this.#clock();
     return this.#giveCode(request);
+  }
+
+  /** The held message was edited: the operator decides by what it says now. */
+  async reword(request: PairingRequest, text: string): Promise<void> {
+    request.firstWords = firstWordsOf(text, this.#limits);
+    await this.#db.write((tx) =>
+      tx.run('UPDATE pairing SET first_words = ? WHERE id = ?', [request.firstWords, request.id]),
+    );
   }
 
   /** A code for a request that has waited without one. */

@@ -112,7 +112,7 @@ export class Pairing {
 
   /** The author edited the message that is kept: what is answered later is what it says then. */
   async #reworded(message: InboundMessage): Promise<boolean> {
-    const { inbox, write, clock, settings, refused } = this.#deps;
+    const { access, events, inbox, write, clock, settings, refused } = this.#deps;
     const held = inbox.asideWithId(message.chat, message.messageId);
     if (held?.state !== 'held' || held.message.sender.id !== message.sender.id) return false;
     const changed = editedMessage(held.message, message.messageId, message.text);
@@ -124,6 +124,10 @@ export class Pairing {
       if (changed !== undefined && over === undefined && inbox.isHeld(tx, held.id))
         inbox.setMessage(tx, { ...held, message: changed });
     });
+    const request = access.requests.pendingFor(held.id);
+    if (request === undefined || changed === undefined || over !== undefined) return true;
+    await access.requests.reword(request, changed.text);
+    events.emit({ type: 'pairing', request: pairingView(request) });
     return true;
   }
 

@@ -699,8 +699,10 @@ describe('a held first message that its author edits', () => {
       });
     await rig.say('drop it', { chat: chatOf(ADA), sender: { id: ADA, name: 'Ada' }, messageId: 'm1' });
     await edit('keep it');
+    expect(requests()[0]?.firstWords).toBe('keep it');
     await edit('x'.repeat(20_000));
     rig = await rig.crash();
+    expect(requests()[0]?.firstWords).toBe('keep it');
     await approve(ADA);
     expect(told(ADA).at(-1)).toContain('keep it');
   });
