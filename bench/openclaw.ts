@@ -115,7 +115,11 @@ async function measure(
   const server = new TelegramServer(TOKEN);
   await server.start();
   const folder = temporaryFolder();
-  model.reply((request) => ({ text: `You said: ${/ask\d+end/.exec(request.text)?.[0] ?? ''}` }));
+  // OpenClaw adds a message of its own behind what the person wrote, with the conversation so far.
+  model.reply(({ history }) => {
+    const said = history.filter((text) => !text.startsWith('<<<')).join('\n');
+    return { text: `You said: ${said.match(/ask\d+end/g)?.at(-1) ?? ''}` };
+  });
   const began = performance.now();
   const child = await start(server, folder.path);
   const exited = new Promise((resolve) => child.once('exit', resolve));
