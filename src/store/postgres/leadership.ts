@@ -2,6 +2,7 @@ import { GatewayError, LeaderError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import {
   BEAT_MS,
+  hotMoment,
   type LeaderRow,
   type Moment,
   maySend,
@@ -182,7 +183,7 @@ export class Leadership {
   /** Why nothing may be sent at present; it may be allowed again later, unless the term is over. */
   get refusal(): GatewayError | undefined {
     if (this.#lost !== undefined) return this.#lost;
-    if (maySend(this.#asked, moment())) return undefined;
+    if (maySend(this.#asked, hotMoment())) return undefined;
     return unreachable();
   }
 

@@ -62,14 +62,34 @@ export interface Moment {
 }
 
 export function moment(): Moment {
-  // Linux: /proc/uptime, the clock that neither stands still nor is set. Elsewhere it follows the wall clock.
-  const uptimeMs = process.platform === 'linux' ? uptime() * 1000 : 0;
-  return { monotonicMs: performance.now(), wallMs: Date.now(), uptimeMs };
+  return { monotonicMs: performance.now(), wallMs: Date.now(), uptimeMs: uptimeMs() };
 }
+
+/** The same, for many looks: `uptimeMs` is a file on Linux, and read only when it is asked for. */
+export function hotMoment(): Moment {
+  return {
+    monotonicMs: performance.now(),
+    wallMs: Date.now(),
+    get uptimeMs() {
+      return uptimeMs();
+    },
+  };
+}
+
+/** Linux: the clock that neither stands still nor is set. Elsewhere it follows the wall clock. */
+function uptimeMs(): number {
+  return process.platform === 'linux' ? uptime() * 1000 : 0;
+}
+
+/** Closer than this, nothing stood still and nobody has set a clock. */
+const AGREE_MS = 5;
 
 /** As the clock has it that shows the most. */
 function elapsedMs(from: Moment, to: Moment): number {
-  return Math.max(to.monotonicMs - from.monotonicMs, to.wallMs - from.wallMs, to.uptimeMs - from.uptimeMs);
+  const monotonic = to.monotonicMs - from.monotonicMs;
+  const wall = to.wallMs - from.wallMs;
+  if (Math.abs(monotonic - wall) < AGREE_MS) return Math.max(monotonic, wall);
+  return Math.max(monotonic, wall, to.uptimeMs - from.uptimeMs);
 }
 
 /** `asked`: when the last beat that was granted had been asked for. */
