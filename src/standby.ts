@@ -1,9 +1,10 @@
 /** A gateway that is waiting: follows the store of the one that leads, and answers its port until it leads itself. */
 import { systemClock } from './base/clock.ts';
-import { ConfigError } from './base/errors.ts';
+import { ConfigError, messageOf } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
 import type { ComposeOptions } from './compose.ts';
 import { checkStart } from './config-check.ts';
-import { loadConfig } from './gateway/config/load.ts';
+import { type LoadedConfig, loadConfig } from './gateway/config/load.ts';
 import { EventStream } from './gateway/events.ts';
 import { openLogFiles } from './gateway/log-file.ts';
 import { LogHub } from './gateway/log-hub.ts';
@@ -59,6 +60,7 @@ export async function standBy(
       const server = await StandbyServer.listen(settings.host, settings.port, reason, log);
       log.info('standby', { port: server.port, host: settings.host, leader: cluster.leader });
       waiting(server.port);
+      loadAhead(config, log);
       const names = [folder.sessionsDb, folder.securityDb, folder.tasksDb].map(databaseName);
       try {
         leads = await cluster.standBy(names, signal);
@@ -71,4 +73,11 @@ export async function standBy(
     if (!leads) await hold.release();
     await files.close();
   }
+}
+
+/** A takeover need not wait for the libraries of the platforms. One that cannot be loaded is reported when it is needed. */
+function loadAhead({ platforms = {} }: LoadedConfig['config'], log: Logger): void {
+  import('./adapters/registry.ts')
+    .then(({ loadAdapters }) => loadAdapters(platforms))
+    .catch((error: unknown) => log.debug('an adapter was not loaded ahead', { error: messageOf(error) }));
 }

@@ -282,7 +282,7 @@ describe('the lease', () => {
         }
         return true;
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 
