@@ -13,6 +13,7 @@ import {
   type Watch,
   watched,
 } from '../../../src/store/postgres/lease.ts';
+import { tries } from '../../support/tries.ts';
 
 const EMPTY: LeaderRow = { term: 0, beat: 0, released: true, holder: '', name: '' };
 
@@ -54,7 +55,7 @@ interface Sent {
   readonly at: number;
 }
 
-const STEP_MS = 25;
+const STEP_MS = 50;
 const RUN_MS = 60_000;
 
 const ANSWER_MS = { beat: 1_500, other: 10_000 };
@@ -282,7 +283,7 @@ describe('the lease', () => {
         }
         return true;
       }),
-      { numRuns: 100 },
+      { numRuns: tries(300) },
     );
   });
 
@@ -296,7 +297,7 @@ describe('the lease', () => {
         const next = world.sent.find((each) => each.at >= at && each.node !== 0);
         return before?.node !== 0 || (next !== undefined && next.at - at <= 10_000);
       }),
-      { numRuns: 40 },
+      { numRuns: tries(100) },
     );
   });
 
