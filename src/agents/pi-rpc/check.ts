@@ -92,7 +92,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
     removeProbe(options);
     return failed(noFolder(options.cwd), UNKNOWN_VERSION);
   }
-  const version = readVersion(options);
+  const { version, end } = readVersion(options);
   const link = new RpcLink({
     argv: options.argv,
     cwd: options.cwd,
@@ -139,6 +139,7 @@ export async function checkPi(options: CheckOptions, signal: AbortSignal): Promi
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
+    end();
     void link.close().then(() => removeProbe(options));
   }
 }
@@ -192,20 +193,28 @@ function failed(end: TurnEnd, version: string): AgentCheck {
   return { ok: false, detail: `${prefix}${end.message}`, hint: end.hint };
 }
 
-function readVersion(options: CheckOptions): Promise<string> {
+/** `end`: asks the program to leave, as what waits in a queue has to be asked, and ends it soon afterwards. */
+function readVersion(options: CheckOptions): { readonly version: Promise<string>; end(): void } {
   const [program, ...args] = options.versionArgv;
-  return new Promise((resolve) => {
-    execFile(
-      program,
-      args,
-      {
-        cwd: options.cwd,
-        env: agentEnvironment(options.env, 'check'),
-        timeout: LIMIT_MS.least,
-        killSignal: 'SIGKILL',
-        maxBuffer: 64 * 1024,
-      },
-      (_error, stdout) => resolve(/\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] ?? UNKNOWN_VERSION),
-    );
-  });
+  const { promise: version, resolve } = Promise.withResolvers<string>();
+  const child = execFile(
+    program,
+    args,
+    {
+      cwd: options.cwd,
+      env: agentEnvironment(options.env, 'check'),
+      maxBuffer: 64 * 1024,
+    },
+    (_error, stdout) => {
+      clearTimeout(timer);
+      resolve(/\d+\.\d+\.\d+\S*/.exec(stdout)?.[0] ?? UNKNOWN_VERSION);
+    },
+  );
+  const end = (): void => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    setTimeout(() => child.kill('SIGKILL'), RUNG_MS).unref();
+  };
+  const timer = setTimeout(end, LIMIT_MS.least);
+  return { version, end };
 }

@@ -12,7 +12,7 @@ const FAKE = join(import.meta.dirname, '../fake-pi.mjs');
 const QUEUE = `
   const { existsSync, writeFileSync } = require('node:fs');
   const [folder, program] = process.argv.slice(1);
-  writeFileSync(folder + '/pid', String(process.pid));
+  writeFileSync(folder + (process.argv.includes('--version') ? '/version' : '/pid'), String(process.pid));
   process.on('SIGTERM', () => { writeFileSync(folder + '/taken-back', ''); process.exit(143); });
   const look = setInterval(() => {
     if (!existsSync(folder + '/served')) return;
@@ -79,6 +79,9 @@ describe('an agent command that waits in a queue', () => {
       detail: 'The agent command is still starting after 1 s; agent.startSeconds allows 60 s.',
     });
     await vi.waitFor(() => expect(existsSync(join(folder, 'taken-back'))).toBe(true), PATIENT);
+    // Neither is left in the queue: the one that was asked for its version is asked to leave as well.
+    const pids = ['pid', 'version'].map((name) => Number(readFileSync(join(folder, name), 'utf8')));
+    await vi.waitFor(() => expect(pids.map(isAlive)).toEqual([false, false]), { timeout: 6_000 });
   });
 
   it('is ended the same way at the limit, which names the key', async () => {
