@@ -90,8 +90,8 @@ export const PROGRAM: readonly CommandRow[] = [
     name: 'help',
     group: 'help',
     args: '[command]',
+    // The page of "hosts" is also the one of "hosts drain".
     help: 'show help for a command',
-    most: 1,
     example: 'help schedules',
     once: false,
   },

@@ -26,6 +26,13 @@ describe('help', () => {
       expect(readArguments([name, '--help'])).toMatchObject({ command: name, help: true });
     },
   );
+
+  it('takes a command with its second word, whose page is the same', () => {
+    expect(readArguments(['help', 'security', 'audit'])).toMatchObject({
+      command: 'help',
+      rest: ['security', 'audit'],
+    });
+  });
 });
 
 describe('completion', () => {
