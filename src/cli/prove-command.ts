@@ -23,8 +23,11 @@ export async function runProve(
     args.postgres === undefined ? undefined : await resolveSecret(args.postgres, '--postgres', process.env);
   const database = url === undefined ? undefined : await ownDatabase(url);
   try {
-    print(introduction(minutes, url, database));
-    return await report(args, minutes, outcome, await proof(minutes, database, print));
+    const file = resolve(`pi-gateway-ledger-${new Date().toISOString().replace(/[-:]|\.\d+/gu, '')}.json`);
+    print(
+      `${introduction(minutes, url, database)} Some prompts ask the agent to fail, on purpose. The ledger will be in ${file}.`,
+    );
+    return await report(args, minutes, outcome, await proof(minutes, database, print), file);
   } finally {
     await database?.drop();
   }
@@ -77,11 +80,11 @@ function report(
   minutes: number,
   outcome: { ok: boolean },
   result: Proof,
+  file: string,
 ): string {
   const problems = problemsOf(result);
   outcome.ok = problems.length === 0;
   const ended = new Date().toISOString();
-  const file = resolve(`pi-gateway-ledger-${ended.replace(/[-:]|\.\d+/gu, '')}.json`);
   const whole = { ok: outcome.ok, ended, minutes, clients: CLIENTS, ...result, problems };
   writeFileSync(file, `${JSON.stringify(whole, null, 2)}\n`, { mode: 0o600 });
   return json
@@ -101,12 +104,12 @@ function minutesOf(text = String(MINUTES)): number {
 }
 
 export function proofText(proof: Proof): string {
-  const { chats, faults, takeovers, sentOutOfTurn } = proof;
+  const { chats, faults, takeovers, sentOutOfTurn, kept } = proof;
   const problems = problemsOf(proof);
   const rows: [string, number | string][] = [
     ['prompts of WebSocket clients', chats.prompts],
     ['  answered', chats.answered],
-    ['  failed', chats.failed],
+    ['  failed (15% ask for it)', chats.failed],
     ['  reported as interrupted', chats.interrupted],
     ['  without an outcome', chats.missing],
     ['  repeated with a mark', chats.markedRepeats],
@@ -133,6 +136,7 @@ export function proofText(proof: Proof): string {
     ...rows.map(([name, value]) => `${name.padEnd(30)}${value}`),
     problems.length === 0 ? 'The ledger balances.' : 'THE LEDGER DOES NOT BALANCE:',
     ...problems.map((each) => `- ${each}`),
+    ...(kept === undefined ? [] : [`The data and the logs of the gateways are kept in ${kept}.`]),
   ].join('\n');
 }
 

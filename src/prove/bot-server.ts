@@ -11,7 +11,8 @@ interface Said extends BotMessage {
 }
 
 const TOKEN = '4242:of-the-simulated-platform';
-const POLL_MS = 10_000;
+/** No poll is held longer. */
+const LONGEST_POLL_SECONDS = 50;
 /** Of a hundred deliveries: refused for a second; failed, perhaps after it was shown; never answered. */
 const FAULTS = { busy: 3, error: 3, hang: 0.3 };
 /** Longer than any client waits for an answer. */
@@ -92,7 +93,7 @@ export class BotServer implements Platform {
     const answer = (status: number, value: Json): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
     };
-    if (method === 'getUpdates') return this.#getUpdates(Number(body['offset'] ?? 0), answer, response);
+    if (method === 'getUpdates') return this.#getUpdates(body, answer, response);
     if (method === 'getMe')
       return answer(200, {
         ok: true,
@@ -127,11 +128,17 @@ export class BotServer implements Platform {
     return { message_id: message.id, date: 1, chat: { id: Number(chat), type: 'private' }, text };
   }
 
-  #getUpdates(offset: number, answer: (status: number, body: Json) => void, response: ServerResponse): void {
+  /**
+   * An empty poll is answered after the time that it asks for, at once if it asks for none: a gateway that hears nothing
+   * then takes the platform for unreachable, and sends nothing until somebody writes.
+   */
+  #getUpdates(body: Json, answer: (status: number, body: Json) => void, response: ServerResponse): void {
+    const offset = Number(body['offset'] ?? 0);
+    const seconds = Math.min(Number(body['timeout'] ?? 0), LONGEST_POLL_SECONDS);
     this.#poll?.answer(409, refusal(409, 'Conflict: terminated by other getUpdates request'));
     this.#endPoll();
     this.#updates = this.#updates.filter(({ update_id }) => update_id >= offset);
-    const poll = { answer, timer: setTimeout(() => this.#flush(true), POLL_MS) };
+    const poll = { answer, timer: setTimeout(() => this.#flush(true), seconds * 1000) };
     this.#poll = poll;
     response.on('close', () => {
       if (this.#poll === poll) this.#endPoll();

@@ -52,7 +52,7 @@ const REPORT = /^I was restarted while working on this/u;
 export class People {
   readonly #platform: Platform;
   /** Id of the message by the token in it. */
-  readonly #sent = new Map<string, string>();
+  readonly #sent = new Map<string, { readonly id: string; readonly person: number }>();
   talking = true;
 
   constructor(platform: Platform) {
@@ -64,7 +64,8 @@ export class People {
     while (this.talking && Date.now() < deadline.at) {
       const token = `${this.#platform.name}-${this.#sent.size}`;
       const text = `token ${token} end${Math.random() < 0.4 ? ` [sleep ${Math.round(Math.random() * 300)}]` : ''}`;
-      this.#sent.set(token, this.#platform.say(this.#sent.size % PEOPLE, text));
+      const person = this.#sent.size % PEOPLE;
+      this.#sent.set(token, { id: this.#platform.say(person, text), person });
       await pause(PAUSE_MS[0] + Math.random() * (PAUSE_MS[1] - PAUSE_MS[0]));
     }
     while (Date.now() < deadline.at) {
@@ -82,12 +83,12 @@ export class People {
     const missing: string[] = [];
     const unmarked: string[] = [];
     let [answered, reported, marked, notAccepted] = [0, 0, 0, 0];
-    for (const [token, id] of this.#sent) {
+    for (const [token, { id, person }] of this.#sent) {
       const all = answers.get(token) ?? [];
       if (all.length > 0) answered += 1;
       else if (replied.has(id) || reports.has(token)) reported += 1;
       else if (this.#platform.accepted?.(id) === false) notAccepted += 1;
-      else missing.push(`${token}: no outcome`);
+      else missing.push(`${token}: no outcome; ${this.#shownTo(person, said, chats)}`);
       for (const again of all.slice(1)) {
         const chat = chats.get(again.chat) ?? [];
         if (MARK.test(chat[chat.indexOf(again) - 1]?.text ?? '')) marked += 1;
@@ -104,6 +105,25 @@ export class People {
       markedRepeats: marked,
       unmarkedRepeats: unmarked,
     };
+  }
+
+  /** What the chat of this person showed last: it tells a chat that stands still from a message that was lost. */
+  #shownTo(
+    person: number,
+    said: readonly BotMessage[],
+    chats: ReadonlyMap<string, readonly BotMessage[]>,
+  ): string {
+    const own = new Set<string>();
+    for (const [token, sent] of this.#sent) if (sent.person === person) own.add(token).add(sent.id);
+    // The platform has its own ids of chats: the chat is the one in which this person's messages were answered.
+    const about = said.find(
+      ({ text, repliesTo }) => own.has(TOKEN.exec(text)?.[1] ?? '') || own.has(repliesTo ?? ''),
+    );
+    const last = chats.get(about?.chat ?? '')?.at(-1);
+    const who = `its chat is that of person ${person}`;
+    return last === undefined
+      ? `${who}, who has read nothing`
+      : `${who}, who read last: ${JSON.stringify(last.text.slice(0, 100))}`;
   }
 }
 

@@ -68,27 +68,32 @@ export interface Proof {
   readonly sentOutOfTurn: readonly string[];
   /** Gateways that ended although nobody had killed them. */
   readonly complaints: readonly string[];
+  /** Where the data of the gateways is, with their logs, when the ledger does not balance. */
+  readonly kept?: string;
 }
 
 /** However slow the machine is: so long everybody has for their outcomes once the last fault is over. */
 const OUTCOME_MS = 120_000;
 
-/** Runs in data directories of its own, which are removed. @throws Error when no gateway becomes ready */
+/** Runs in data directories of its own, which are removed when the ledger balances. @throws Error when no gateway becomes ready */
 export async function prove(options: ProveOptions): Promise<Proof> {
   const root = mkdtempSync(join(tmpdir(), 'pi-gateway-prove-'));
   const { platforms, store } = options;
   const count = store === undefined ? 1 : 2;
   const gateways: Gateway[] = [];
+  let keep = false;
   try {
     for (const platform of platforms) await platform.start(count);
     for (let i = 0; i < count; i += 1) gateways.push(await create(join(root, `${i}`), i, options));
-    return await new Run(gateways, options).proof();
+    const proof = await new Run(gateways, options).proof();
+    keep = problemsOf(proof).length > 0;
+    return keep ? { ...proof, kept: root } : proof;
   } finally {
     // The one that waits first: at the end it is nobody's turn.
     const order = gateways.toSorted((a, b) => (a.ledFrom.at(-1) ?? 0) - (b.ledFrom.at(-1) ?? 0));
     for (const gateway of order) await gateway.stop();
     for (const platform of platforms) await platform.stop();
-    rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+    if (!keep) rmSync(root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 

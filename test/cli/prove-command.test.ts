@@ -1,6 +1,7 @@
 /** `prove`: what balances, and the whole command with a gateway of its own. */
 import { expect, it } from 'vitest';
 import { proofText, runProve } from '../../src/cli/prove-command.ts';
+import { BotServer } from '../../src/prove/bot-server.ts';
 import { outOfTurn } from '../../src/prove/gateways.ts';
 import { type BotMessage, People } from '../../src/prove/people.ts';
 import { type Proof, problemsOf } from '../../src/prove/prove.ts';
@@ -54,6 +55,9 @@ it('balances when everything has one outcome, and names what has not', () => {
     expect(problems, JSON.stringify(each)).toHaveLength(1);
     expect(proofText({ ...PROOF, ...each })).toContain(`DOES NOT BALANCE:\n- ${problems[0]}`);
   }
+  expect(proofText({ ...PROOF, complaints: ['a gateway ended with 1'], kept: '/tmp/x' })).toMatch(
+    /are kept in \/tmp\/x\.$/u,
+  );
 });
 
 it('counts what clients saw: an outcome that comes twice has to have a mark, and none is missing', () => {
@@ -84,7 +88,10 @@ it('counts what people read in the same way', async () => {
   const deadline = { at: Number.POSITIVE_INFINITY };
   const running = people.run(deadline);
   people.talking = false;
-  expect(people.ledger()).toMatchObject({ messages: 1, missing: ['telegram-0: no outcome'] });
+  expect(people.ledger()).toMatchObject({
+    messages: 1,
+    missing: [expect.stringMatching(/^telegram-0: no outcome; .* person 0, who has read nothing$/u)],
+  });
   say('I was interrupted', '77');
   expect(people.ledger()).toMatchObject({ reported: 1, missing: [] });
   say('You said: token telegram-0 end');
@@ -94,6 +101,23 @@ it('counts what people read in the same way', async () => {
   say('You said: token telegram-0 end');
   expect(people.ledger().unmarkedRepeats).toHaveLength(1);
   await running;
+});
+
+it('answers an empty poll on its simulated Telegram when the poll wants it, as a gateway without traffic needs it', async () => {
+  const server = new BotServer();
+  await server.start(1);
+  try {
+    const { telegram } = server.settings(0) as { telegram: { apiRoot: string; token: string } };
+    const poll = await fetch(`${telegram.apiRoot}/bot${telegram.token}/getUpdates`, {
+      method: 'POST',
+      body: JSON.stringify({ offset: 0, timeout: 0 }),
+      // The adapter gives the answer 4.5 s more than the poll itself.
+      signal: AbortSignal.timeout(4500),
+    });
+    expect(await poll.json()).toEqual({ ok: true, result: [] });
+  } finally {
+    await server.stop();
+  }
 });
 
 it('finds what a gateway sent while another one led', () => {
