@@ -111,7 +111,7 @@ export function createParts(
   const listed = ({ chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>): boolean =>
     settings.allowAll ||
     access.people.isAllowed(chat.platform, sender) ||
-    isListed(settings.chats(chat.platform), { sender });
+    isListed(settings.chats(chat.platform), { chat, sender });
   const { dialogs, answers } = createDialogs({
     ...cores.of('security', 'dialogs'),
     outbox,

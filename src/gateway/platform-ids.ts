@@ -100,6 +100,35 @@ export function idFault(platform: Platform, kind: IdKind, id: string): IdFault |
   return { expected, advice: meant === undefined ? find : `Did you mean "${meant}"? ${find}` };
 }
 
+/** Servers of WhatsApp that are other spellings of the two kinds of person. */
+const WHATSAPP_SERVERS: Readonly<Record<string, string>> = {
+  's.whatsapp.net': 's.whatsapp.net',
+  'c.us': 's.whatsapp.net',
+  hosted: 's.whatsapp.net',
+  lid: 'lid',
+  'hosted.lid': 'lid',
+};
+
+/**
+ * The one spelling of a user id: two ids name the same person when theirs are equal. On WhatsApp a phone number has
+ * several (`+<digits>`, `<digits>@s.whatsapp.net`, `@c.us`, with a device); elsewhere an id has one. Pure.
+ */
+export function canonicalId(platform: Platform, id: string): string {
+  if (platform !== 'whatsapp') return id;
+  const number = /^\+(\d+)$/.exec(id)?.[1];
+  if (number !== undefined) return `${number}@s.whatsapp.net`;
+  const [, user = '', written = ''] = /^(\d+)(?:[:_]\d+)*@([a-z.]+)$/.exec(id) ?? [];
+  const server = WHATSAPP_SERVERS[written];
+  return server === undefined ? id : `${user}@${server}`;
+}
+
+/** Those of `listed` that name the same person as one of `ids`, however they are written. Pure. */
+export function namedBy(platform: Platform, listed: readonly string[], ids: readonly string[]): string[] {
+  if (listed.length === 0) return [];
+  const known = new Set(ids.map((id) => canonicalId(platform, id)));
+  return listed.filter((id) => known.has(canonicalId(platform, id)));
+}
+
 /** The same as one sentence, for a prompt. */
 export function userIdFault(platform: Platform, id: string): string | undefined {
   const fault = idFault(platform, 'user', id);

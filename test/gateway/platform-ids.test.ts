@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Platform } from '../../src/gateway/model.ts';
-import { type IdKind, idFault, userIdFault } from '../../src/gateway/platform-ids.ts';
+import { canonicalId, type IdKind, idFault, namedBy, userIdFault } from '../../src/gateway/platform-ids.ts';
 
 const fault = (platform: Platform, kind: IdKind, id: string) => idFault(platform, kind, id);
 
@@ -85,5 +85,27 @@ describe('an id that can never match comes with what is expected, and what was m
     expect(userIdFault('telegram', '@ada')).toBe(
       'Expected a numeric Telegram user id such as 81234567; names never match. To find it: when someone writes to the bot, the pairing list shows their id.',
     );
+  });
+});
+
+describe('the one spelling of an id', () => {
+  it.each<[Platform, string, string]>([
+    ['whatsapp', '+447700900001', '447700900001@s.whatsapp.net'],
+    ['whatsapp', '447700900001@s.whatsapp.net', '447700900001@s.whatsapp.net'],
+    ['whatsapp', '447700900001:12@s.whatsapp.net', '447700900001@s.whatsapp.net'],
+    ['whatsapp', '447700900001_1:12@s.whatsapp.net', '447700900001@s.whatsapp.net'],
+    ['whatsapp', '447700900001@c.us', '447700900001@s.whatsapp.net'],
+    ['whatsapp', '447700900001@hosted', '447700900001@s.whatsapp.net'],
+    ['whatsapp', '447700900001:3@lid', '447700900001@lid'],
+    // Not a number of a phone: a bare one may be a LID.
+    ['whatsapp', '447700900001', '447700900001'],
+    ['whatsapp', '13135550002@bot', '13135550002@bot'],
+    ['whatsapp', '120363000000000000@g.us', '120363000000000000@g.us'],
+    ['telegram', '+447700900001', '+447700900001'],
+    ['slack', 'T01:U0GRACE', 'T01:U0GRACE'],
+    ['websocket', '447700900001@c.us', '447700900001@c.us'],
+  ])('%s %s is %s', (platform, id, canonical) => {
+    expect(canonicalId(platform, id)).toBe(canonical);
+    expect(namedBy(platform, [id, 'else'], [canonical])).toEqual([id]);
   });
 });

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import { namedBy } from '../platform-ids.ts';
 import type { AccessDeps } from './access-deps.ts';
 import { redeemCode } from './code-entry.ts';
 import type { CodeLock } from './code-lock.ts';
@@ -110,7 +111,7 @@ export class PairingRequests {
     return [...this.#pending.values()].filter(
       (request) =>
         request.chat.platform === platform &&
-        [request.senderId, ...request.aliases].some((id) => senderIds.includes(id)),
+        namedBy(platform, [request.senderId, ...request.aliases], senderIds).length > 0,
     );
   }
 

@@ -1,14 +1,16 @@
 import { defined } from '../../base/defined.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
 import type { AllowlistView, Platform, Sender } from '../model.ts';
+import { canonicalId } from '../platform-ids.ts';
 
-const personKey = (platform: Platform, id: string): string => `${platform}\n${id}`;
+/** The same for every spelling of an id. */
+const personKey = (platform: Platform, id: string): string => `${platform}\n${canonicalId(platform, id)}`;
 
 interface Blocked {
   readonly platform: Platform;
   readonly userId: string;
   readonly at: number;
-  /** The main id of the person: all ids that were blocked with it are unblocked with it. */
+  /** The main id of the person, in its one spelling: all ids that were blocked with it are unblocked with it. */
   readonly person: string;
 }
 
@@ -25,18 +27,19 @@ export class People {
   /** Other ids of an allowed person, to the id that was allowed. */
   readonly #aliases = new Map<string, string>();
   readonly #blocked = new Map<string, Blocked>();
+  /** How else the store has an id: what takes a person out takes out every spelling. */
+  readonly #spellings = new Map<string, Set<string>>();
   /** Ids about which a revocation or a block has been decided that is not carried out yet, with how many there are. */
   readonly #barred = { revoke: new Map<string, number>(), block: new Map<string, number>() };
 
   load(db: Database): void {
     for (const row of db.all('SELECT * FROM allowlist ORDER BY added_at')) this.#remember(allowlistRow(row));
     for (const row of db.all('SELECT * FROM aliases'))
-      this.#aliases.set(personKey(row['platform'] as Platform, String(row['alias'])), String(row['user_id']));
+      this.#alias(row['platform'] as Platform, String(row['alias']), String(row['user_id']));
     for (const row of db.all('SELECT * FROM blocked')) {
       const platform = row['platform'] as Platform;
       const userId = String(row['user_id']);
-      const person = String(row['person']) || userId;
-      this.#blocked.set(personKey(platform, userId), { platform, userId, at: Number(row['at']), person });
+      this.#rememberBlock(platform, userId, Number(row['at']), String(row['person']) || userId);
     }
   }
 
@@ -126,8 +129,12 @@ export class People {
     const ids = idsOf(sender);
     const entry = ids.map((id) => this.find(platform, id)).find((each) => each !== undefined);
     const person = entry?.userId ?? sender.id;
-    const fresh = ids.filter((id) => id !== person && this.#aliases.get(personKey(platform, id)) !== person);
-    for (const id of fresh) this.#aliases.set(personKey(platform, id), person);
+    const own = personKey(platform, person);
+    const fresh = ids.filter((id) => {
+      const key = personKey(platform, id);
+      return key !== own && this.#aliases.get(key) !== person;
+    });
+    for (const id of fresh) this.#alias(platform, id, person);
     return fresh.map((alias) => ({ platform, alias, person }));
   }
 
@@ -175,44 +182,50 @@ export class People {
       tx.run('DELETE FROM blocked WHERE platform = ? AND user_id = ?', [platform, id]);
   }
 
-  /** Every id under which this person is known, the one on the list first. */
+  /** Every id under which this person is known, in every spelling that is stored, the one on the list first. */
   idsFor(platform: Platform, ...known: readonly string[]): string[] {
-    const ids = new Set(known);
+    const ids = new Set(known.map((id) => canonicalId(platform, id)));
     const prefix = personKey(platform, '');
     for (let before = 0; before < ids.size; ) {
       before = ids.size;
-      for (const [key, owner] of this.#aliases) {
+      for (const [key, person] of this.#aliases) {
         if (!key.startsWith(prefix)) continue;
         const alias = key.slice(prefix.length);
+        const owner = canonicalId(platform, person);
         if (ids.has(owner)) ids.add(alias);
         else if (ids.has(alias)) ids.add(owner);
       }
     }
-    const listed = [...ids].filter((id) => this.#allowed.has(personKey(platform, id)));
-    return [...new Set([...listed, ...ids])];
+    const listed = [...ids].flatMap((id) => this.#allowed.get(personKey(platform, id))?.userId ?? []);
+    return [...new Set([...listed, ...known, ...[...ids].flatMap((id) => this.#spelled(platform, id))])];
   }
 
   // Memory follows the store only after the store has it; a revoke or block goes first, because refusing is safe.
   rememberAllowed(entry: AllowlistView, aliases: readonly string[]): void {
     this.#remember(entry);
-    for (const alias of aliases) this.#aliases.set(personKey(entry.platform, alias), entry.userId);
+    for (const alias of aliases) this.#alias(entry.platform, alias, entry.userId);
     this.forgetBlocked(entry.platform, [entry.userId, ...aliases]);
   }
 
   forget(platform: Platform, ids: readonly string[]): void {
     for (const id of ids) {
-      this.#allowed.delete(personKey(platform, id));
-      this.#aliases.delete(personKey(platform, id));
+      const key = personKey(platform, id);
+      this.#allowed.delete(key);
+      this.#aliases.delete(key);
+      if (!this.#blocked.has(key)) this.#spellings.delete(key);
     }
   }
 
   rememberBlocked(platform: Platform, ids: readonly string[], at: number): void {
-    for (const userId of ids)
-      this.#blocked.set(personKey(platform, userId), { platform, userId, at, person: ids[0] ?? userId });
+    for (const id of ids) this.#rememberBlock(platform, id, at, ids[0] ?? id);
   }
 
   forgetBlocked(platform: Platform, ids: readonly string[]): void {
-    for (const id of this.#blockedWith(platform, ids)) this.#blocked.delete(personKey(platform, id));
+    for (const id of this.#blockedWith(platform, ids)) {
+      const key = personKey(platform, id);
+      this.#blocked.delete(key);
+      if (!this.#allowed.has(key) && !this.#aliases.has(key)) this.#spellings.delete(key);
+    }
   }
 
   /** These ids, and those that were blocked together with one of them. */
@@ -221,11 +234,39 @@ export class People {
     const together = [...this.#blocked.values()].filter(
       (row) => row.platform === platform && persons.has(row.person),
     );
-    return together.map(({ userId }) => userId);
+    return together.flatMap(({ userId }) => this.#spelled(platform, userId));
   }
 
+  /** One entry of a person is shown, however often they are listed: the oldest. */
   #remember(entry: AllowlistView): void {
-    this.#allowed.set(personKey(entry.platform, entry.userId), entry);
+    const key = this.#spell(entry.platform, entry.userId);
+    const known = this.#allowed.get(key);
+    if (known === undefined || known.userId === entry.userId) this.#allowed.set(key, entry);
+  }
+
+  #rememberBlock(platform: Platform, userId: string, at: number, person: string): void {
+    const key = this.#spell(platform, userId);
+    const shown = this.#blocked.get(key)?.userId ?? userId;
+    this.#blocked.set(key, { platform, userId: shown, at, person: canonicalId(platform, person) });
+  }
+
+  #alias(platform: Platform, alias: string, person: string): void {
+    this.#spell(platform, person);
+    this.#aliases.set(this.#spell(platform, alias), person);
+  }
+
+  /** Keeps in mind that the store may have the id as it is written here. Returns its key. */
+  #spell(platform: Platform, id: string): string {
+    const key = personKey(platform, id);
+    if (id === canonicalId(platform, id)) return key;
+    const spellings = this.#spellings.get(key) ?? new Set();
+    this.#spellings.set(key, spellings.add(id));
+    return key;
+  }
+
+  /** The id in each spelling that the store may have. */
+  #spelled(platform: Platform, id: string): string[] {
+    return [canonicalId(platform, id), ...(this.#spellings.get(personKey(platform, id)) ?? [])];
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Platform } from '../model.ts';
+import { namedBy } from '../platform-ids.ts';
 import type { PairingRequest } from './pairing-request.ts';
 
 const KEPT = 50;
@@ -32,7 +33,7 @@ export class RecentDecisions {
       if (
         state !== kept &&
         request.chat.platform === platform &&
-        idsOf(request).some((each) => ids.includes(each))
+        namedBy(platform, idsOf(request), ids).length > 0
       )
         this.#decided.delete(id);
   }

@@ -3,6 +3,7 @@ import type { RateDecision } from '../access/rate-limit.ts';
 import type { ChatPolicy } from '../config/settings.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
+import { namedBy } from '../platform-ids.ts';
 
 /** Everything the decision rests on; gathered by the caller so that the decision itself is pure. */
 export interface AdmissionFacts {
@@ -84,9 +85,9 @@ export function admit(facts: AdmissionFacts): Admission {
 /** Is the sender named by `allowFrom`, by whichever of their ids (WhatsApp: number or LID)? */
 export function isListed(
   { allowFrom }: Pick<ChatPolicy, 'allowFrom'>,
-  { sender }: Pick<InboundMessage, 'sender'>,
+  { chat, sender }: Pick<InboundMessage, 'chat' | 'sender'>,
 ): boolean {
-  return [sender.id, ...(sender.aliases ?? [])].some((id) => allowFrom.includes(id));
+  return namedBy(chat.platform, allowFrom, [sender.id, ...(sender.aliases ?? [])]).length > 0;
 }
 
 /** What becomes of a sender who is not on the list; undefined for anyone who may speak. */

@@ -1,7 +1,7 @@
 /** Which limits there are, and which of them a call falls under. Pure. */
 import { ConfigError } from '../../base/errors.ts';
 import { isPlatform, type Platform } from '../model.ts';
-import { idFault } from '../platform-ids.ts';
+import { canonicalId, idFault } from '../platform-ids.ts';
 import type { Per } from './window.ts';
 
 export const SCOPES = ['person', 'chat', 'platform', 'schedule', 'task', 'all'] as const;
@@ -51,11 +51,22 @@ export interface Caller {
   readonly scheduleId?: string | undefined;
 }
 
+/** One for every spelling of the id. */
+function personSubject(platform: Platform, id: string): string {
+  return `${platform}:${canonicalId(platform, id)}`;
+}
+
+/** The same for a subject as an operator writes it. */
+export function canonicalSubject(scope: Scope, subject: string): string {
+  const [platform, ...rest] = subject.split(':');
+  return scope === 'person' && isPlatform(platform) ? personSubject(platform, rest.join(':')) : subject;
+}
+
 /** What a call counts for under a limit of this scope; undefined: nothing. */
 export function subjectOf(scope: Scope, { chat, sender, taskId, scheduleId }: Caller): string | undefined {
   switch (scope) {
     case 'person':
-      return chat === undefined || sender === undefined ? undefined : `${chat.platform}:${sender.id}`;
+      return chat === undefined || sender === undefined ? undefined : personSubject(chat.platform, sender.id);
     case 'chat':
       return chat === undefined ? undefined : `${chat.platform}:${chat.chatId}`;
     case 'platform':
@@ -75,8 +86,10 @@ export function falls({ scope, match }: SpendLimit, caller: Caller): string | un
   if (match === undefined || subject === undefined || match === subject) return subject;
   // An operator may name a person by another id than the one under which they write: their phone number, for example.
   const { chat, sender } = caller;
-  const also = scope === 'person' && sender?.aliases?.some((id) => match === `${chat?.platform}:${id}`);
-  return also === true ? match : undefined;
+  if (scope !== 'person' || chat === undefined || sender === undefined) return undefined;
+  const named = canonicalSubject(scope, match);
+  const ids = [sender.id, ...(sender.aliases ?? [])];
+  return ids.some((id) => named === personSubject(chat.platform, id)) ? match : undefined;
 }
 
 /** As the configuration has it. */

@@ -5,7 +5,16 @@ import { RAISE_LIMIT_TOOL, type ToolCall } from '../agent/question.ts';
 import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
 import { isPlatform } from '../model.ts';
 import type { Applied } from './ledger.ts';
-import { type Amount, type Caller, falls, NANO, type Scope, type SpendLimit, subjectOf } from './limit.ts';
+import {
+  type Amount,
+  type Caller,
+  canonicalSubject,
+  falls,
+  NANO,
+  type Scope,
+  type SpendLimit,
+  subjectOf,
+} from './limit.ts';
 import type { Per } from './window.ts';
 import { amountWords, limitWords, usedWords } from './wording.ts';
 
@@ -30,7 +39,8 @@ export function raiseTarget(
     subjectOf(of.scope, { ...NOBODY, taskId: '-' });
   if (named.length === 0) throw noLimit(of);
   const caller = subject === undefined ? NOBODY : known(callerOf(of.scope, subject));
-  if (subject === undefined || subjectOf(of.scope, caller) !== subject) throw notASubject(of);
+  if (subject === undefined || subjectOf(of.scope, caller) !== canonicalSubject(of.scope, subject))
+    throw notASubject(of);
   const raised = named.filter((limit) => falls(limit, caller) !== undefined);
   if (raised.length === 0) throw noLimit(of);
   if (of.per === 'turn')

@@ -7,6 +7,7 @@ import type { Settings } from '../../config/settings.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Platform } from '../../model.ts';
 import type { PersonView } from '../../personal-data/erasures.ts';
+import { namedBy } from '../../platform-ids.ts';
 import type { CommandResult } from '../operator.ts';
 import { isQuestionName, requestNamed, type Seen } from './names.ts';
 import { Id, operation, PlatformName } from './operation.ts';
@@ -53,7 +54,7 @@ function personText({ platform, userId, ids, names, goes, stays }: PersonView): 
 /** What gives a person access to direct messages anyone who is on the allowlist; undefined: nothing does. */
 function openFor(settings: Settings, platform: Platform, ids: readonly string[]): string | undefined {
   const { dmPolicy, allowFrom } = settings.chats(platform);
-  const named = allowFrom.filter((id) => ids.includes(id));
+  const named = namedBy(platform, allowFrom, ids);
   if (dmPolicy === 'disabled') return undefined;
   if (named.length > 0) return `platforms.${platform}.allowFrom names ${named.join(', ')}`;
   if (settings.allowAll) return 'security.allowAll is on';
