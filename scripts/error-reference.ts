@@ -29,7 +29,8 @@ const WRITTEN: Readonly<Record<string, { readonly cause?: string; readonly fix?:
     fix: 'List the host again, or send `/new` to start a session elsewhere.',
   },
   agent_unreachable: {
-    cause: 'no host of `agent.hosts`, or not the host of this session, can be reached',
+    cause:
+      'no host of `agent.hosts`, or not the host of this session, can be reached, or all hosts are drained',
     fix: 'Check the hosts: `pi-gateway-tui doctor`. The gateway checks them again automatically.',
   },
   bad_json: { fix: 'Send a JSON object. [API and HTTP](api.md) lists what each route takes.' },

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { allDrained } from '../gateway/drained-hosts.ts';
 import type {
   AllowlistView,
   DialogView,
@@ -59,6 +60,9 @@ export function status(snapshot: OperatorSnapshot, online: boolean): string {
       (host) =>
         `  host ${host.name}: ${host.state}, ${host.running} of ${host.maxConcurrent} running: ${host.detail}${host.hint === undefined ? '' : `\n    next step: ${host.hint}`}`,
     ),
+    ...(online && allDrained(gateway.agent.hosts ?? [])
+      ? ['WARNING no host takes new sessions: all are drained']
+      : []),
     `sessions ${active}, tasks ${snapshot.tasks.filter((task) => task.completedAt === undefined).length}, pairing requests ${snapshot.pairing.length}, rejected ${gateway.turnedAway}, undelivered ${snapshot.outbox.filter((row) => row.state === 'pending' || row.state === 'sending').length}`,
     ...gateway.badges.map((badge) => `WARNING ${badge}`),
   ];

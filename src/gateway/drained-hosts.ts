@@ -1,6 +1,7 @@
 /** Which hosts the operator has drained: it holds over a restart, until it is undone. */
 import type { Database } from '../store/database.ts';
 import type { Agent, Drain } from './agent/agent.ts';
+import type { AgentHostView } from './model.ts';
 
 const DRAINED = 'drained_hosts';
 
@@ -13,6 +14,11 @@ function drainedHosts(db: Pick<Database, 'get'>): Readonly<Record<string, Drain>
 /** Tells the agent again after a start. */
 export function restoreDrains(db: Pick<Database, 'get'>, agent: Pick<Agent, 'drain'> | undefined): void {
   for (const [host, drain] of Object.entries(drainedHosts(db))) agent?.drain?.(host, drain);
+}
+
+/** There are hosts, and the operator has drained every one: nobody can start a session. */
+export function allDrained(hosts: readonly Pick<AgentHostView, 'draining'>[]): boolean {
+  return hosts.length > 0 && hosts.every(({ draining }) => draining === true);
 }
 
 /** Resolves when it is durable. */

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { AgentCheck, ConversationSpec, Drain, TurnEnd } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
+import { allDrained } from '../../gateway/drained-hosts.ts';
 import { say } from '../../gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
 import { StartFailure } from '../pi/failures.ts';
@@ -26,7 +27,7 @@ interface PoolHostOptions {
 
 const DRAINED: Readonly<Record<Drain, string>> = {
   new: 'draining, no new sessions',
-  all: 'draining, its sessions continue on other hosts',
+  all: 'draining, its sessions leave as soon as another host takes them',
 };
 
 /** One host of a pool: its slots, and what is known about how it is. */
@@ -346,6 +347,14 @@ function elsewhere(end: TurnEnd): TurnEnd {
 }
 
 function noneUp(views: readonly AgentHostView[]): TurnEnd {
+  // Only the operator changes that: no pause of the turn is long enough.
+  if (allDrained(views))
+    return failedEnd(
+      'agent_unreachable',
+      say('failure.allDrained'),
+      'All hosts of agent.hosts are drained. Open one again: pi-gateway-tui hosts undrain <host>',
+      { reachedModel: false },
+    );
   const words = views.map((view) => `${view.name}: ${view.detail} ${view.hint ?? ''}`.trim()).join(' ');
   return failedEnd(
     'agent_unreachable',

@@ -238,7 +238,11 @@ describe('a tool that works for long', () => {
     // A session whose file is there has no other place.
     expect((await turn(from, { host: 'a' })).end).toEqual({ status: 'answered' });
     from.drain?.('b', 'new');
-    expect((await turn(from)).end).toMatchObject({ status: 'failed', code: 'agent_unreachable' });
+    expect((await turn(from)).end).toMatchObject({
+      ...{ status: 'failed', code: 'agent_unreachable', retryable: false },
+      message: 'No machine takes new work at the moment. Try again later.',
+      hint: expect.stringContaining('hosts undrain'),
+    });
     from.drain?.('a', undefined);
     expect((await turn(from)).host).toBe('a');
   });

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Agent, Conversation, ConversationSpec } from '../../../src/gateway/agent/agent.ts';
+import type { Agent, Conversation, ConversationSpec, Drain } from '../../../src/gateway/agent/agent.ts';
 import { SILENCE } from '../../../src/gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../../src/gateway/model.ts';
+import type { OperatorCommand } from '../../../src/gateway/operator/commands.ts';
 import { withoutHeader } from '../../../src/gateway/receive/context-header.ts';
 import { recordingAgent } from '../recording-agent.ts';
 import { Rig, type RigOptions } from '../rig.ts';
@@ -103,5 +104,33 @@ describe('a session of an agent elsewhere', () => {
     expect(shown?.gateway.agent.hosts).toEqual([view]);
     const doctor = await rig.operator.run({ type: 'doctor' });
     expect(doctor.message).toContain('agent host b: parked: No route. Plug it in.');
+  });
+
+  it('is shown as closed to new sessions when the last host is drained, in every answer', async () => {
+    const drains = new Map<string, Drain>();
+    const names = ['a', 'b'];
+    const views = () =>
+      names.map((name) => ({ ...VIEW, name, ...(drains.has(name) ? { draining: true as const } : {}) }));
+    const agent: Agent = {
+      ...elsewhere([], views).agent,
+      movesSessions: true,
+      drain: (name, drain) => (drain === undefined ? drains.delete(name) : drains.set(name, drain).has(name)),
+    };
+    await start(agent);
+    const run = async (command: OperatorCommand) => (await rig.operator.run(command)).message;
+    expect(await run({ type: 'hosts.undrain', host: 'a' })).toBe('a is not drained');
+    expect(await run({ type: 'hosts.drain', host: 'a', move: true })).toBe(
+      'a gets no new sessions; those that are there continue on other hosts with their next message',
+    );
+    expect(await run({ type: 'doctor' })).not.toContain('NO host');
+    expect(await run({ type: 'hosts.drain', host: 'b', move: true })).toBe(
+      'b gets no new sessions; those that are there continue there until another host takes them. No host takes new sessions now.',
+    );
+    expect(await rig.operator.run({ type: 'doctor' })).toMatchObject({
+      message: expect.stringContaining('agent hosts: NO host takes new sessions: all are drained.'),
+      data: { ok: false },
+    });
+    expect(await run({ type: 'hosts.undrain', host: 'b' })).toBe('b gets new sessions again');
+    expect(await run({ type: 'doctor' })).not.toContain('NO host');
   });
 });

@@ -21,6 +21,7 @@ export const failures = {
   'failure.stopped': 'The agent was stopped before it could finish the answer.',
   'failure.gateway': 'Something went wrong inside the gateway while working on this.',
   'failure.noMachine': 'None of the machines on which I work can be reached right now.',
+  'failure.allDrained': 'No machine takes new work at the moment. Try again later.',
   'failure.machineAway':
     'The machine of this conversation cannot be reached. /new starts a new session on another one.',
   'failure.machineGone': 'The machine of this conversation no longer exists. /new starts a new session.',

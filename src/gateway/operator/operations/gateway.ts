@@ -5,6 +5,7 @@ import { GatewayError } from '../../../base/errors.ts';
 import { type ChainHead, type ChainReport, headOf, headText } from '../../access/audit-chain.ts';
 import { backupText, sizeText, verifyBackup } from '../../backup/verify.ts';
 import { followConfig } from '../../config/follow.ts';
+import { allDrained } from '../../drained-hosts.ts';
 import type { Gateway } from '../../gateway.ts';
 import { PLATFORMS, type Platform, userIdFault } from '../../model.ts';
 import { writeDebugBundle } from '../debug-bundle.ts';
@@ -202,6 +203,12 @@ async function diagnose(gateway: Gateway): Promise<CommandResult> {
     lines.push(
       `agent host ${host.name}: ${host.state}: ${host.detail}${host.hint === undefined ? '' : ` ${host.hint}`}`,
     );
+  if (allDrained(hosts)) {
+    ok = false;
+    lines.push(
+      'agent hosts: NO host takes new sessions: all are drained. Open one again: pi-gateway-tui hosts undrain <host>',
+    );
+  }
   for (const platform of PLATFORMS) {
     const found = await diagnosePlatform(gateway, platform);
     lines.push(found.line);

@@ -18,7 +18,7 @@ export const HOSTS = [
         say: 'hosts',
         live: true,
         group: 'configuration',
-        args: '[drain|undrain <host>]',
+        args: '[drain|undrain <host> [move]]',
         help: 'list the hosts of agent.hosts, or keep new sessions away from one',
         example: 'hosts drain build1',
       },
@@ -71,7 +71,8 @@ function openSessions({ deps }: Gateway): ReadonlyMap<string, number> {
 
 async function drain(gateway: Gateway, host: string, how: Drain | undefined): Promise<CommandResult> {
   const { agent, stores } = gateway.deps;
-  if (agent?.hosts?.().some(({ name }) => name === host) !== true)
+  const before = agent?.hosts?.().find(({ name }) => name === host);
+  if (agent === undefined || before === undefined)
     throw new GatewayError('no_such_host', `agent.hosts names no host ${host}`, {
       status: 404,
       hint: 'List the hosts: pi-gateway-tui hosts.',
@@ -81,14 +82,18 @@ async function drain(gateway: Gateway, host: string, how: Drain | undefined): Pr
       status: 409,
       hint: 'Their files are on that host. Set agent.sessionDir to a directory that all hosts share, or drain it without "move".',
     });
+  if (how === undefined && before.draining !== true) return { message: `${host} is not drained` };
   await keepDrain(stores.sessions, host, how);
   agent.drain?.(host, how);
-  return { message: DONE[how ?? 'none'](host) };
+  const open = agent.hosts?.().some(({ state, draining }) => state === 'up' && draining !== true) === true;
+  return { message: doneWords(host, how, open) };
 }
 
-const DONE = {
-  none: (host: string) => `${host} gets new sessions again`,
-  new: (host: string) => `${host} gets no new sessions; those that are there continue`,
-  all: (host: string) =>
-    `${host} gets no new sessions; those that are there continue on other hosts with their next message`,
-} as const;
+/** `open`: there is a host that takes sessions. */
+function doneWords(host: string, how: Drain | undefined, open: boolean): string {
+  if (how === undefined) return `${host} gets new sessions again`;
+  const others = open ? 'on other hosts with their next message' : 'there until another host takes them';
+  const rest = how === 'new' ? '' : ` ${others}`;
+  const words = `${host} gets no new sessions; those that are there continue${rest}`;
+  return open ? words : `${words}. No host takes new sessions now.`;
+}
