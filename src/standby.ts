@@ -21,7 +21,7 @@ import { StoreHold, storeUrl } from './store-hold.ts';
 export async function standBy(
   options: ComposeOptions,
   signal: AbortSignal,
-  waiting: (port: number) => void,
+  waiting: (port: number, host: string) => void,
 ): Promise<StoreHold | undefined> {
   const env = options.env ?? process.env;
   const folder = dataFolder(options.dataDir, env);
@@ -59,7 +59,7 @@ export async function standBy(
       const reason = (): string => `standby: the gateway on ${cluster.leader} leads`;
       const server = await StandbyServer.listen(settings.host, settings.port, reason, log);
       log.info('standby', { port: server.port, host: settings.host, leader: cluster.leader });
-      waiting(server.port);
+      waiting(server.port, settings.host);
       loadAhead(config, log);
       const names = [folder.sessionsDb, folder.securityDb, folder.tasksDb].map(databaseName);
       try {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { defined } from '../base/defined.ts';
-import { GatewayError } from '../base/errors.ts';
+import { GatewayError, LeaderError } from '../base/errors.ts';
 import { loadConfig } from '../gateway/config/load.ts';
 import { resolveSettings } from '../gateway/config/settings.ts';
 import { findSocketPlace, type SocketPlace } from '../gateway/operator/operator-socket-path.ts';
@@ -49,6 +49,35 @@ export async function gatewayOfFolder(folder: DataFolder): Promise<GatewayAddres
   if (runtime === undefined) return undefined;
   const url = urlOf(runtime.host, runtime.port);
   return (await holds(url, folder)) ? url : undefined;
+}
+
+/** @throws LeaderError when a standby waits on this data directory: it carries out no commands */
+export async function refuseStandby(folder: DataFolder): Promise<void> {
+  const runtime = readRuntime(folder);
+  if (runtime === undefined || !isRunning(runtime.pid)) return;
+  const reason = await standbyReason(urlOf(runtime.host, runtime.port));
+  if (reason === undefined) return;
+  throw new LeaderError(
+    'standby',
+    `a standby is running here (pid ${runtime.pid}): ${reason.replace(/^standby: /u, '')}`,
+    {
+      status: 503,
+      hint: `Run commands on the gateway that leads. To stop this standby, stop its service, or its process where it has none: kill ${runtime.pid}`,
+    },
+  );
+}
+
+/** What a standby at this address says about who leads. Bounded; never throws. */
+async function standbyReason(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(3_000) });
+    const body: unknown = await response.json();
+    if (typeof body !== 'object' || body === null || !('role' in body) || body.role !== 'standby')
+      return undefined;
+    return 'reason' in body && typeof body.reason === 'string' ? body.reason : undefined;
+  } catch {
+    return undefined; // it has ended, or is something else
+  }
 }
 
 async function holds(url: string, folder: DataFolder): Promise<boolean> {

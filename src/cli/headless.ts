@@ -5,7 +5,7 @@ import { loadConfig } from '../gateway/config/load.ts';
 import type { LogSink } from '../gateway/log-hub.ts';
 import { dataFolder } from '../store/data-folder.ts';
 import type { StoreHold } from '../store-hold.ts';
-import { removeRuntime, writeRuntime } from './runtime-file.ts';
+import { readRuntime, removeRuntime, writeRuntime } from './runtime-file.ts';
 import { type ServiceManager, serviceManager } from './service/manager.ts';
 
 /** JSON lines for a log collector. A reader that went away must not take the gateway with it. */
@@ -119,16 +119,21 @@ async function holdAsStandby(
   manager: ServiceManager,
 ): Promise<StoreHold | undefined> {
   const { standBy } = await import('../standby.ts');
+  const folder = dataFolder(options.dataDir, options.env ?? process.env);
   const waiting = new AbortController();
   const onSignal = (): void => waiting.abort();
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
-    return await standBy(options, waiting.signal, (port) => {
+    return await standBy(options, waiting.signal, (port, host) => {
+      // Commands on this data directory ask it who leads.
+      writeRuntime(folder, { pid: process.pid, port, host });
       manager.ready(`standby on port ${port}`);
       manager.watch(() => true);
     });
   } finally {
+    // The gateway that it may become writes its own when it is ready.
+    if (readRuntime(folder)?.pid === process.pid) removeRuntime(folder);
     process.off('SIGTERM', onSignal);
     process.off('SIGINT', onSignal);
   }

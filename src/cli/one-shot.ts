@@ -10,7 +10,7 @@ import type { GatewayAddress } from '../server/link-connection.ts';
 import { connectFirst, connectOperator } from '../server/remote-operator.ts';
 import { type DataFolder, dataFolder, readOperatorToken } from '../store/data-folder.ts';
 import { type Arguments, UsageError } from './arguments.ts';
-import { findGateway, gatewayOfFolder } from './find-gateway.ts';
+import { findGateway, gatewayOfFolder, refuseStandby } from './find-gateway.ts';
 import { type Misused, readWork } from './work.ts';
 
 /** What a command printed, and whether a diagnosis found something wrong: scripts read that from the exit code. */
@@ -134,6 +134,7 @@ export async function operatorSession(args: Arguments): Promise<OperatorSession>
   const folder = dataFolder(args.dataDir, process.env);
   try {
     const address = await findGateway(args, folder);
+    if (address === undefined) await refuseStandby(folder);
     return address === undefined ? await openOffline(args) : await openRemote(address, folder);
   } catch (error) {
     if (args.command !== 'debug' || !(error instanceof ConfigError) || mayShareStore(folder)) throw error;

@@ -109,6 +109,11 @@ describe.skipIf(missing)(
         body: { error: expect.stringMatching(/ leads$/), code: 'standby', hint: expect.any(String) },
       });
       expect((await get(port, '/healthz')).body).toMatchObject({ role: 'leader' });
+      const refused = await runCli(['status', '--data-dir', folders[1].path], { STORE_URL: postgres.url });
+      expect(refused.code).toBe(75);
+      expect(refused.stderr).toMatch(/: a standby is running here \(pid \d+\): the gateway on .* leads\n/);
+      expect(refused.stderr).toContain(`kill ${standby.child.pid}`);
+      expect(refused.stderr).not.toContain('gateway.lock');
     });
 
     it('takes over from a leader that is frozen, which sends nothing when it goes on and ends with 75', async () => {
