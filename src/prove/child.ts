@@ -1,7 +1,5 @@
 /** A gateway as a process of its own, as a user starts it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
-import { createServer } from 'node:net';
 
 /** Elsewhere than on Windows a gateway and what it starts end together. */
 const GROUPS = process.platform !== 'win32';
@@ -70,25 +68,4 @@ export class Child {
       if (message !== undefined && !this.#logged.has(message)) this.#logged.set(message, Number(time));
     }
   }
-}
-
-/**
- * A port that was free a moment ago, below those that systems give to whoever asks for any: between the death of a gateway
- * and its next start nobody takes it by chance.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_240, 32_768);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    await new Promise((resolve) => server.close(resolve));
-    if (free) return port;
-  }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

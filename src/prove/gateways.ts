@@ -1,7 +1,10 @@
 /** The gateways of a proof: one, or two that share a store, in data directories of their own. */
+
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child, freePort, pause } from './child.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Child } from './child.ts';
+import { freePort } from './ports.ts';
 import type { Sent } from './talker.ts';
 
 /** A busy machine starts slowly, and that is no finding. */

@@ -1,5 +1,5 @@
 /** People on a platform who write to the gateway, and the ledger of what they read. */
-import { pause } from './child.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Deadline, Sent } from './talker.ts';
 
 /** What the bot has said in a chat. */

@@ -4,10 +4,11 @@
  * no outcome comes twice without a mark, no answer reaches a chat that did not ask, and nothing is sent by a gateway while
  * another one leads.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pause } from './child.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Gateway, type Launch, outOfTurn, settled } from './gateways.ts';
 import { People, type Platform, type PlatformLedger } from './people.ts';
 import { balanced, type Deadline, type Ledger, Talker, tally } from './talker.ts';

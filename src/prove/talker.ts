@@ -1,6 +1,6 @@
 /** A client of a gateway that is killed again and again, and the ledger of what came back. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { ChatClient, type ChatIdentity, type Frame } from './chat-client.ts';
-import { pause } from './child.ts';
 
 export interface Ledger {
   readonly prompts: number;

@@ -5,8 +5,8 @@ import { GatewayError } from '../../src/base/errors.ts';
 import type { Adapter, SendRequest } from '../../src/gateway/adapter.ts';
 import type { ChatSocket, Frame } from '../../src/gateway/chat-sockets.ts';
 import { gated } from '../../src/gateway/send/send-gate.ts';
+import { listenApart } from '../../src/prove/ports.ts';
 import { everyBeat } from '../../src/server/limits.ts';
-import { listenApart } from '../support/ports.ts';
 import { ChatClient } from './chat-client.ts';
 import { echoAcceptor, startServer } from './server-kit.ts';
 

@@ -1,12 +1,12 @@
 /** Runs the built program as a user would: its own process, its own data folder, JSON log lines. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { listenApart } from './ports.ts';
 import { watchConfig, watchOutput, watchSecret } from './secret-watch.ts';
+
+export { freePort } from '../../src/prove/ports.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 export const BIN = join(ROOT, 'dist', 'bin.js');
@@ -35,14 +35,6 @@ export function writeConfig(dataDir: string, config: unknown): void {
 
 export function operatorToken(dataDir: string): string {
   return readFileSync(join(dataDir, 'gateway', 'operator.token'), 'utf8').trim();
-}
-
-/** A port that was free a moment ago, and that no system gives to anybody by itself. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenApart(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** The environment of a child: nothing of ours leaks in, and no real home folder is touched. */

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
-import type { Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
 /**
- * Listens on a port that stays ours also while nobody listens on it: systems hand out those from 32768 on to whoever asks
- * for any, and a server that went down would find its port taken.
+ * Listens on a port that stays free also while no one listens on it: systems hand out those from 32768 on to anyone who
+ * asks for any, and a server that went down would find its port taken.
  */
 export async function listenApart(server: Server): Promise<number> {
   for (;;) {
@@ -19,4 +19,12 @@ export async function listenApart(server: Server): Promise<number> {
     });
     if (listens) return port;
   }
+}
+
+/** A port that was free a moment ago, and that no system gives to anyone on its own. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listenApart(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
