@@ -13,7 +13,7 @@
 
 import { handleOf } from './api-handle.ts';
 import type { AdapterHandle, GatewayHandle, GatewayStatus } from './api-types.ts';
-import { settlesWithin } from './base/deadline.ts';
+import { settlesWithin } from './base/async.ts';
 import { defined } from './base/defined.ts';
 import { ConfigError, GatewayError } from './base/errors.ts';
 import type { LogLevel } from './base/log.ts';

@@ -2,7 +2,7 @@
 
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { createAgentFor } from './agents/create-for.ts';
-import { systemClock } from './base/clock.ts';
+import { systemClock } from './base/async.ts';
 import { defined } from './base/defined.ts';
 import { checkStart } from './config-check.ts';
 import { finishRestore } from './gateway/backup/restore.ts';

@@ -2,8 +2,7 @@
 
 import { dirname } from 'node:path';
 import type { WebSocketAdapter } from './adapters/websocket/adapter.ts';
-import { systemClock } from './base/clock.ts';
-import { settlesWithin } from './base/deadline.ts';
+import { settlesWithin, systemClock } from './base/async.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger, LogLevel } from './base/log.ts';
 import type { Actor } from './gateway/access/access.ts';

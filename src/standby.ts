@@ -1,5 +1,5 @@
 /** A gateway that is waiting: follows the store of the one that leads, and answers its port until it leads itself. */
-import { systemClock } from './base/clock.ts';
+import { systemClock } from './base/async.ts';
 import { ConfigError, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import type { ComposeOptions } from './compose.ts';

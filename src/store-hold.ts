@@ -1,5 +1,5 @@
 /** Who may write to the store: the data directory's lock, and with `store.url` the leadership in PostgreSQL. */
-import { systemClock } from './base/clock.ts';
+import { systemClock } from './base/async.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';

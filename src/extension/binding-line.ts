@@ -1,9 +1,8 @@
 /** The line between the pi in this terminal and the gateway while a chat is bound to it. */
 
-import { settlesWithin } from '../base/deadline.ts';
+import { pause, settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
-import { pause } from '../base/pause.ts';
 import { isObject } from '../gateway/agent/record.ts';
 import type { Order, Orders, OrdersSeen, Report } from '../gateway/bindings/wire.ts';
 import type { OperatorCommand } from '../gateway/operator/operator.ts';

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import type { ExtensionAPI, ExtensionContext } from '@earendil-works/pi-coding-agent';
 import type { ApprovalReply } from '../agents/approval/wire.ts';
 import { RunEvents } from '../agents/pi/run-events.ts';
-import { settlesWithin } from '../base/deadline.ts';
+import { settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import type { GatewayError } from '../base/errors.ts';
 import type { AgentEvent, TurnEnd } from '../gateway/agent/agent.ts';

@@ -1,4 +1,4 @@
-import { withDeadline } from '../base/deadline.ts';
+import { withDeadline } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Adapter, AdapterCheck } from './adapter.ts';
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { withDeadline } from '../base/deadline.ts';
+import { withDeadline } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type {
   Adapter,

@@ -2,7 +2,7 @@
  * Port: what a platform adapter is. The core defines it, `adapters/<platform>/` implements it with the
  * platform's own client library. One adapter's throw, hang or crash never touches another or the gateway.
  */
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { TurnEvent } from './events.ts';
 import type { ChatText } from './language/chat-text.ts';

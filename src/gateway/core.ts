@@ -1,5 +1,5 @@
 /** What the parts of the gateway work with. A part takes this and what is its own, not an interface of its own for it. */
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { DataFolder } from '../store/data-folder.ts';
 import type { Database, Tx } from '../store/database.ts';

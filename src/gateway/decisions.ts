@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import type { LogFields, Logger } from '../base/log.ts';
 import type { DecisionView } from './model.ts';

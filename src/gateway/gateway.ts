@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { settlesWithin } from '../base/deadline.ts';
+import { settlesWithin } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError } from '../base/errors.ts';
 import { StoreHealth } from '../store/health.ts';

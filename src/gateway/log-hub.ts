@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../base/log.ts';
 import type { EventStream } from './events.ts';
 import type { LineFile } from './log-file.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import type { LogFields, Logger } from '../base/log.ts';
 import type { ServerCounters } from './counters.ts';
 import { judgeOrigin } from './origins.ts';

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/chat-sockets.ts';

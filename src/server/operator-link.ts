@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RawData, WebSocket } from 'ws';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';

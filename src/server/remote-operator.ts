@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { ChatSocketAcceptor } from '../gateway/chat-sockets.ts';
 import { Repeats } from '../gateway/repeats.ts';

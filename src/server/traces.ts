@@ -1,5 +1,5 @@
 /** One OpenTelemetry trace for each message, where a collector is configured. Without one nothing is loaded. */
-import { settlesWithin } from '../base/deadline.ts';
+import { settlesWithin } from '../base/async.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { damaged } from './damage.ts';

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/async.ts';
 import { GatewayError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Backing, DatabaseOptions } from './backing.ts';

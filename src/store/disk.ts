@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import * as fsp from 'node:fs/promises';
-import { syncFile } from '../base/sync-file.ts';
+import { syncFile } from '../base/files.ts';
 import { type Base, openBase, PagedFile } from './paged-file.ts';
 
 /** Files from here on stay on the disk: a small one is read faster as a whole, and then no one can change it anymore. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
-import { systemClock } from '../base/clock.ts';
+import { systemClock } from '../base/async.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { adoptLegacy } from './adopt.ts';

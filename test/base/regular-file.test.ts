@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSince } from '../../src/agents/pi/cut-session.ts';
-import { openRegular } from '../../src/base/regular-file.ts';
+import { openRegular } from '../../src/base/files.ts';
 import { toolRuns } from '../../src/gateway/send/own-files.ts';
 import { temporaryFolder } from '../support/gateway-process.ts';
 

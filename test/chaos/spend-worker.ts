@@ -10,7 +10,7 @@ import { CallMeter } from '../../src/agents/spending/call-meter.ts';
 import { guardedSession, guardRuntime } from '../../src/agents/spending/guard-runtime.ts';
 import { reportedIn } from '../../src/agents/spending/reported.ts';
 import { SPENDING_TITLE } from '../../src/agents/spending/wire.ts';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock } from '../../src/base/async.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { numberAt, objectAt, type PiRecord, stringAt } from '../../src/gateway/agent/record.ts';
 import { EventStream } from '../../src/gateway/events.ts';

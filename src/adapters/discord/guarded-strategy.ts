@@ -1,5 +1,5 @@
 import { SimpleShardingStrategy, type WebSocketOptions } from 'discord.js';
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import { PULSE, Pulse } from '../kit/pulse.ts';
 import { backoffMs, pause } from '../kit/supervisor.ts';
 import {

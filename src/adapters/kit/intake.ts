@@ -1,5 +1,5 @@
+import { KeyedQueue } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
-import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Logger } from '../../base/log.ts';
 import { type ChatRef, chatKey, type InboundMessage } from '../../gateway/model.ts';
 import { backoffMs, pause } from './supervisor.ts';

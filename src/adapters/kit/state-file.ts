@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
+import { syncFile } from '../../base/files.ts';
 import type { Logger } from '../../base/log.ts';
-import { syncFile } from '../../base/sync-file.ts';
 
 const SAVE_AFTER_MS = 1000;
 

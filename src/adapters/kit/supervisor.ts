@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../../base/clock.ts';
+import { LONGEST_TIMER_MS } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HealthTracker } from './health-tracker.ts';

@@ -1,5 +1,5 @@
 import { webApi } from '@slack/bolt';
-import { unlessAborted } from '../../base/deadline.ts';
+import { unlessAborted } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import { silentLogger } from '../../base/log.ts';
 import type { AdapterCheck } from '../../gateway/adapter.ts';

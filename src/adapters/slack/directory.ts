@@ -1,4 +1,4 @@
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import { LruMap } from '../kit/lru.ts';
 import { platformCode } from './errors.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { types } from '@slack/bolt';
-import { unlessAborted, within } from '../../base/deadline.ts';
+import { unlessAborted, within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';

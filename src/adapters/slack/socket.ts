@@ -1,5 +1,5 @@
 import { SocketModeReceiver } from '@slack/bolt';
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';

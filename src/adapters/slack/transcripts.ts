@@ -1,4 +1,4 @@
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import { pause } from '../kit/supervisor.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 import type { WebClient } from './web-client.ts';

@@ -1,4 +1,4 @@
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import { LruMap } from '../kit/lru.ts';
 import { type Fields, fieldsOf, listOf, textOf } from './fields.ts';
 

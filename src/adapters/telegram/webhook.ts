@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AdapterRoute } from '../../gateway/adapter.ts';
 import { ParkedError, pause } from '../kit/supervisor.ts';

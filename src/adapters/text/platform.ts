@@ -1,4 +1,4 @@
-import { segmentsOf } from '../../base/graphemes.ts';
+import { segmentsOf } from '../../base/text.ts';
 import type { Part } from '../../gateway/adapter.ts';
 import { type Dialect, escapeOf, prefixOf, ZERO_WIDTH_SPACE } from './dialect.ts';
 import { measure, splitsPair, type TextUnit, takeFitting } from './measure.ts';

@@ -1,7 +1,7 @@
 import type { Agent } from 'node:http';
 import { Client } from 'tmi.js';
 import { WebSocket } from 'ws';
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';

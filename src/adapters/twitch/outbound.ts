@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { unlessAborted } from '../../base/deadline.ts';
+import { KeyedQueue, unlessAborted } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
-import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import { checkGate } from '../../gateway/send/send-gate.ts';
 import { LruMap } from '../kit/lru.ts';

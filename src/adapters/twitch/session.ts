@@ -1,5 +1,5 @@
-import type { Clock } from '../../base/clock.ts';
-import { within } from '../../base/deadline.ts';
+import type { Clock } from '../../base/async.ts';
+import { within } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { InboundMessage } from '../../gateway/model.ts';
 import type { HealthTracker } from '../kit/health-tracker.ts';

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import type { AnyMessageContent, WAMessageKey } from 'baileys';
-import { within } from '../../base/deadline.ts';
+import { within } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
 import type { Part, SendReceipt, SendRequest } from '../../gateway/adapter.ts';
 import type { ChatRef } from '../../gateway/model.ts';

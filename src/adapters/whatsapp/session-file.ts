@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncData, syncFile } from '../../base/files.ts';
 import type { Logger } from '../../base/log.ts';
-import { syncData, syncFile } from '../../base/sync-file.ts';
 
 /** One value, set or (with null) removed. Values are JSON texts. */
 export interface SessionChange {

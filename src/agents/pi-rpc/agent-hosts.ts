@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import type { AgentCheck, ConversationSpec, Drain, TurnEnd } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import { allDrained } from '../../gateway/drained-hosts.ts';

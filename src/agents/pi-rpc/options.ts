@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { LinkBeat } from '../pi/link.ts';
 

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Agent, AgentCheck, AgentWord, ConversationSpec } from '../../gateway/agent/agent.ts';

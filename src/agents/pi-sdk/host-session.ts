@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { AgentSession, AgentSessionEvent } from '@earendil-works/pi-coding-agent';
-import { settlesWithin } from '../../base/deadline.ts';
+import { settlesWithin } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import { listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';

@@ -1,4 +1,4 @@
-import { withDeadline } from '../../base/deadline.ts';
+import { withDeadline } from '../../base/async.ts';
 import type { PiRecord } from '../../gateway/agent/record.ts';
 import { ChatError } from '../../gateway/language/chat-error.ts';
 import { say } from '../../gateway/language/chat-text.ts';

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemClock } from '../../base/clock.ts';
-import { unlessAborted } from '../../base/deadline.ts';
+import { systemClock, unlessAborted } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { messageOf } from '../../base/errors.ts';
 import type {

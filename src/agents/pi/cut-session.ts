@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
-import { openRegular } from '../../base/regular-file.ts';
+import { openRegular } from '../../base/files.ts';
 import type { CutCall, CutTurn, Resumption } from '../../gateway/agent/agent.ts';
 import {
   contentText,

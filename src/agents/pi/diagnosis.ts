@@ -1,4 +1,4 @@
-import { ownText } from '../../base/own-text.ts';
+import { ownText } from '../../base/text.ts';
 
 /** Keeps the last part of a stream of text, so that a noisy child cannot fill the memory. */
 export class Tail {

@@ -1,4 +1,4 @@
-import { settlesWithin } from '../../base/deadline.ts';
+import { settlesWithin } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { ConversationSpec } from '../../gateway/agent/agent.ts';
 import { objectAt, stringAt } from '../../gateway/agent/record.ts';

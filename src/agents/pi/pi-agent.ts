@@ -1,4 +1,4 @@
-import { pause } from '../../base/pause.ts';
+import { pause } from '../../base/async.ts';
 import { killMarked } from '../../base/process-tree.ts';
 import type {
   Agent,

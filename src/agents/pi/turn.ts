@@ -1,5 +1,5 @@
+import { pause } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
-import { pause } from '../../base/pause.ts';
 import type { AgentEvent, AgentInput, TurnEnd, TurnRecord } from '../../gateway/agent/agent.ts';
 import { contentText, listAt, objectAt, type PiRecord, stringAt } from '../../gateway/agent/record.ts';
 import { abortedEnd } from '../../gateway/agent/turn-end.ts';

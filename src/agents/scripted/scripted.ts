@@ -1,7 +1,7 @@
+import { pause } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
-import { ownText } from '../../base/own-text.ts';
-import { pause } from '../../base/pause.ts';
+import { ownText } from '../../base/text.ts';
 import type {
   Agent,
   AgentCheck,

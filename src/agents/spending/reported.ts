@@ -1,6 +1,6 @@
 /** What calls of a model have cost, as pi's session file has it. */
 import { createHmac } from 'node:crypto';
-import { openRegular } from '../../base/regular-file.ts';
+import { openRegular } from '../../base/files.ts';
 import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import { isObject, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/record.ts';
 import { reportedInput } from './input-bound.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
 import {
   ANCHOR,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, LONGEST_TIMER_MS } from '../../base/clock.ts';
+import { type Clock, LONGEST_TIMER_MS } from '../../base/async.ts';
 import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';

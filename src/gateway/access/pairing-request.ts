@@ -1,5 +1,5 @@
 import { GatewayError } from '../../base/errors.ts';
-import { ownText } from '../../base/own-text.ts';
+import { ownText } from '../../base/text.ts';
 import type { Row } from '../../store/database.ts';
 import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { ChatRef, InboundMessage, PairingView, Platform, Sender } from '../model.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import type { Database, Tx } from '../../store/database.ts';
 import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';

@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../../base/clock.ts';
+import { LONGEST_TIMER_MS } from '../../base/async.ts';
 import { ConfigError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Language, LanguageSetting } from '../language/languages.ts';
 import { machineZone } from '../machine-zone.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withDeadline } from '../../base/deadline.ts';
+import { withDeadline } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Adapter } from '../adapter.ts';
 import type { AgentImage, AgentInput } from '../agent/agent.ts';

@@ -1,5 +1,5 @@
 import { defined } from '../../base/defined.ts';
-import { ownText } from '../../base/own-text.ts';
+import { ownText } from '../../base/text.ts';
 import { type ChatRef, chatKey, type InboundMessage, type ReferredMessage } from '../model.ts';
 
 const GROUP_MEMORY = {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { KeyedQueue } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
-import type { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
 import { showPairingCode } from '../access/pairing-code.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { KeyedQueue } from '../../base/async.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
-import { KeyedQueue } from '../../base/keyed-queue.ts';
 import type { Access } from '../access/access.ts';
 import type { PairingRequest } from '../access/pairing-request.ts';
 import { LoopBreaker, RateLimiter } from '../access/rate-limit.ts';

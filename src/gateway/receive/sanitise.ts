@@ -1,6 +1,5 @@
 import stringWidth from 'string-width';
-import { segmentsOf } from '../../base/graphemes.ts';
-import { ownText } from '../../base/own-text.ts';
+import { ownText, segmentsOf } from '../../base/text.ts';
 
 /**
  * Characters that show nothing on their own but shape their neighbours. Emoji, flags and several scripts need them;

@@ -1,5 +1,5 @@
+import { pause } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
-import { pause } from '../../base/pause.ts';
 import type { Adapter, Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef, Platform } from '../model.ts';

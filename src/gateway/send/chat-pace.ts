@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import { type ChatRef, chatKey } from '../model.ts';
 
 const KEPT = 2000;

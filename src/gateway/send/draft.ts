@@ -1,5 +1,5 @@
-import type { Clock } from '../../base/clock.ts';
-import { settlesWithin } from '../../base/deadline.ts';
+import type { Clock } from '../../base/async.ts';
+import { settlesWithin } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { DeliveryError } from '../../base/errors.ts';
 import type { Adapter, Part } from '../adapter.ts';

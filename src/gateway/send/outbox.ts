@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { settlesWithin, withDeadline } from '../../base/deadline.ts';
+import { settlesWithin, withDeadline } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { DeliveryError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';

@@ -4,7 +4,7 @@
  */
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { openRegular } from '../../base/regular-file.ts';
+import { openRegular } from '../../base/files.ts';
 import { piPath } from '../agent/pi-path.ts';
 import { listAt, objectAt, type PiRecord, parseRecord, stringAt } from '../agent/record.ts';
 import type { FileOrigin } from './file-policy.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import type { Adapter, OutboundMeta, Part } from '../adapter.ts';
 import type { AgentEvent } from '../agent/agent.ts';

@@ -1,6 +1,5 @@
-import { settlesWithin } from '../../base/deadline.ts';
+import { pause, settlesWithin } from '../../base/async.ts';
 import { DeliveryError, messageOf } from '../../base/errors.ts';
-import { pause } from '../../base/pause.ts';
 import type { Adapter, Part, SendRequest } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import type { ChatRef } from '../model.ts';

@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS } from '../../base/clock.ts';
+import { LONGEST_TIMER_MS } from '../../base/async.ts';
 
 /**
  * One queue per chat: everything that is sent there passes one at a time, in order. A job that returns a delay

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import type { Clock } from '../../base/async.ts';
 import type { EventStream } from '../events.ts';
 import type { TranscriptEntry } from '../model.ts';
 import type { TurnQueue } from '../turns/turn-queue.ts';

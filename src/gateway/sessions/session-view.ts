@@ -1,5 +1,5 @@
 import { defined } from '../../base/defined.ts';
-import { ownText } from '../../base/own-text.ts';
+import { ownText } from '../../base/text.ts';
 import type { BoundView, ChatKind, ChatRef, SessionState } from '../model.ts';
 
 /** A session as it is kept. Here, so that the types of the package know nothing of the store. */

@@ -2,7 +2,7 @@
  * The transcript of a session: the lines that the store keeps, with what only pi's own session file has (tool calls, the
  * rest of long texts, what was said before lines were kept or in a terminal).
  */
-import { openRegular } from '../../base/regular-file.ts';
+import { openRegular } from '../../base/files.ts';
 import { contentText, listAt, objectAt, parseRecord, stringAt } from '../agent/record.ts';
 import type { TranscriptEntry } from '../model.ts';
 import { isCut } from './said.ts';

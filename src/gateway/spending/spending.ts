@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { unlessAborted } from '../../base/deadline.ts';
+import { unlessAborted } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { People } from '../access/people.ts';
 import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.ts';
-import { ownText } from '../../base/own-text.ts';
+import { ownText } from '../../base/text.ts';
 import type { Core } from '../core.ts';
 import type { TaskStep } from '../model.ts';
 import type { TaskRecord } from './task-record.ts';

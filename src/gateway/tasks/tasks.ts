@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { settlesWithin } from '../../base/deadline.ts';
+import { settlesWithin } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';

@@ -1,4 +1,4 @@
-import { settlesWithin } from '../../base/deadline.ts';
+import { settlesWithin } from '../../base/async.ts';
 import type { InboxItem } from '../receive/inbox.ts';
 import type { SessionFeed } from '../sessions/session-feed.ts';
 import type { Sessions } from '../sessions/sessions.ts';

@@ -1,5 +1,5 @@
+import { pause } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
-import { pause } from '../../base/pause.ts';
 import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
 import { failedEnd, isGone } from '../agent/turn-end.ts';
 import { say } from '../language/chat-text.ts';

@@ -1,5 +1,5 @@
 import type { Client, QueryResultRow } from 'pg';
-import { withDeadline } from '../../base/deadline.ts';
+import { withDeadline } from '../../base/async.ts';
 import { ConfigError } from '../../base/errors.ts';
 
 /** A database that is there answers sooner, also under load. */

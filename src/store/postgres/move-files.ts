@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/async.ts';
 import { GatewayError } from '../../base/errors.ts';
 import { adoptLegacy } from '../adopt.ts';
 import type { DatabaseOptions } from '../backing.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { settlesWithin } from '../../base/deadline.ts';
+import { settlesWithin } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Folding } from '../backing.ts';

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
-import { ownText } from '../../../src/base/own-text.ts';
+import { ownText } from '../../../src/base/text.ts';
 import type { InboundMessage } from '../../../src/gateway/model.ts';
 import { cleanMessage } from '../../../src/gateway/receive/receiver.ts';
 import { sessionTitle } from '../../../src/gateway/sessions/session-view.ts';

@@ -1,9 +1,9 @@
 /** What a person does to the sessions of a chat, and asks about them. */
 
 import { randomUUID } from 'node:crypto';
-import { settlesWithin } from '../../../base/deadline.ts';
+import { settlesWithin } from '../../../base/async.ts';
 import { defined } from '../../../base/defined.ts';
-import { ownText } from '../../../base/own-text.ts';
+import { ownText } from '../../../base/text.ts';
 import type { AgentControl } from '../../agent/agent.ts';
 import { type ChatText, joined, raw, SILENCE, say } from '../../language/chat-text.ts';
 import type { InboundMessage } from '../../model.ts';

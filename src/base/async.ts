@@ -1,4 +1,31 @@
-import { pause } from './pause.ts';
+/** Wall-clock time in milliseconds since the epoch. Passed in, so that decisions can be tested. */
+export type Clock = () => number;
+
+export const systemClock: Clock = () => Date.now();
+
+/** `setTimeout` fires at once for a longer time than this, about 24.8 days. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Waits `ms` milliseconds, or forever with `Infinity`. Resolves true when the time has passed and false when
+ * `signal` fired first; never rejects and leaves neither timer nor listener behind.
+ */
+export function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const timer =
+      ms === Number.POSITIVE_INFINITY
+        ? undefined
+        : setTimeout(() => settle(true), Math.min(ms, LONGEST_TIMER_MS));
+    const onAbort = (): void => settle(false);
+    const settle = (passed: boolean): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(passed);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
 
 /**
  * Runs `work` with a signal that aborts after `ms` or with `parent`, whichever is first. Settles no later than the
@@ -79,5 +106,35 @@ export async function unlessAborted<T>(
     return await Promise.race([promise, cut.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Runs work of the same key one after another, in the order it was asked for; different keys run side by side. */
+export class KeyedQueue {
+  readonly #queues = new Map<string, { last: Promise<void>; waiting: number }>();
+
+  /** How many pieces of work of this key have not ended. */
+  waiting(key: string): number {
+    return this.#queues.get(key)?.waiting ?? 0;
+  }
+
+  /** Settles as `work` does; starts it at once when nothing waits. A failure does not stop what comes behind. */
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const queue = this.#queues.get(key);
+    const mine = queue === undefined ? work() : queue.last.then(work);
+    const entry = queue ?? { last: Promise.resolve(), waiting: 0 };
+    const ended = (): void => {
+      entry.waiting -= 1;
+      if (entry.waiting === 0) this.#queues.delete(key);
+    };
+    entry.waiting += 1;
+    entry.last = mine.then(ended, ended);
+    this.#queues.set(key, entry);
+    return mine;
+  }
+
+  /** Resolves when everything that was asked for until now has ended. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map(({ last }) => last));
   }
 }
