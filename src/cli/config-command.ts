@@ -107,8 +107,18 @@ function readValue(key: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return kind === 'list' ? text.split(',').map((part) => part.trim()) : text;
+    if (kind !== 'list') return text;
+    return key.endsWith('command') ? programOf(key, text) : text.split(',').map((part) => part.trim());
   }
+}
+
+/** `ssh -T box pi`: a program and its arguments. What only a shell could read is not guessed. */
+function programOf(key: string, text: string): string[] {
+  if (/["'`\\$]/u.test(text))
+    throw new UsageError(
+      `config set ${key}: write a command with quotes as a list: '["ssh", "box", "pi --mode rpc"]'`,
+    );
+  return text.trim().split(/[\s,]+/u);
 }
 
 /** The first line of stdin. A person is asked, and what they type is not shown. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defined } from '../base/defined.ts';
 import { ConfigError, GatewayError, messageOf } from '../base/errors.ts';
@@ -135,6 +135,7 @@ export async function operatorSession(args: Arguments): Promise<OperatorSession>
   try {
     const address = await findGateway(args, folder);
     if (address === undefined) await refuseStandby(folder);
+    if (address === undefined) refuseMistyped(args, folder);
     return address === undefined ? await openOffline(args) : await openRemote(address, folder);
   } catch (error) {
     if (args.command !== 'debug' || !(error instanceof ConfigError) || mayShareStore(folder)) throw error;
@@ -144,6 +145,17 @@ export async function operatorSession(args: Arguments): Promise<OperatorSession>
       ? await openOffline(args, join(folder.root, 'gateway', 'no-config.json'))
       : await openRemote(address, folder);
   }
+}
+
+/** What may be decided before the first start: it makes the directory. */
+const FIRST: ReadonlySet<string | undefined> = new Set(['allow', 'block', 'doctor', 'debug']);
+
+/** A directory that is named and not there is a typing error: nothing is shown, and nothing is created. */
+function refuseMistyped(args: Arguments, folder: DataFolder): void {
+  if (args.dataDir === undefined || FIRST.has(args.command) || existsSync(folder.root)) return;
+  throw new GatewayError('no_data_directory', `there is no data directory ${folder.root}`, {
+    hint: 'Check --data-dir. The first start creates the directory: pi-gateway-tui --data-dir <directory>',
+  });
 }
 
 /** Files that are opened instead of a store elsewhere would be in its way later. */

@@ -117,6 +117,16 @@ describe('config', () => {
     expect(stored()).not.toHaveProperty('port');
   });
 
+  it('takes a command as words, and asks for a list where only a shell could read it', async () => {
+    await run(['set', 'agent.command', 'ssh -T box pi']);
+    expect(stored()).toEqual({ agent: { command: ['ssh', '-T', 'box', 'pi'] } });
+    await run(['set', 'agent.command', '["my pi", "--foo"]']);
+    expect(stored()).toEqual({ agent: { command: ['my pi', '--foo'] } });
+    await expect(run(['set', 'agent.command', 'ssh box "pi --foo"'])).rejects.toThrow(
+      'write a command with quotes as a list',
+    );
+  });
+
   it('says so when stdin has no value', async () => {
     await expect(run(['set', 'port', '-'])).rejects.toThrow('config set port: no value was given');
   });

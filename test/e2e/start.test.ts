@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GatewayProcess, ROOT, runCli, temporaryFolder, writeConfig } from '../support/gateway-process.ts';
@@ -142,6 +142,11 @@ describe('starting', () => {
 
   it('answers one-shot commands from the store when no gateway runs', async () => {
     const dir = ['--data-dir', folder.path];
+    const mistyped = `${folder.path}-typo`;
+    const missing = await runCli(['sessions', '--data-dir', mistyped]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain(`there is no data directory ${mistyped}`);
+    expect(existsSync(mistyped)).toBe(false);
     expect((await runCli(['allow', 'telegram', '81234', ...dir])).code).toBe(0);
     expect((await runCli(['allow', ...dir])).stdout).toContain('81234');
     const name = await runCli(['allow', 'telegram', '@ada', ...dir]);
