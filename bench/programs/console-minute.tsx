@@ -5,8 +5,7 @@
 import { render } from 'ink';
 import type { OperatorEvent } from '../../src/gateway/operator/operator.ts';
 import { App } from '../../src/tui/app.tsx';
-import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
-import { themeNamed } from '../../src/tui/draw/theme.ts';
+import { themeNamed, UNICODE_GLYPHS } from '../../src/tui/draw/theme.ts';
 import { bindKeys } from '../../src/tui/keys/bindings.ts';
 import { Controller } from '../../src/tui/state/controller.ts';
 import { ConsoleStore } from '../../src/tui/state/store.ts';

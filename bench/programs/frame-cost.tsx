@@ -1,8 +1,7 @@
 /** CPU of one frame: draws 300 frames that each differ in a few lines. Arguments: columns rows. Prints milliseconds. */
 import { render } from 'ink';
 import { App } from '../../src/tui/app.tsx';
-import { UNICODE_GLYPHS } from '../../src/tui/draw/glyphs.ts';
-import { themeNamed } from '../../src/tui/draw/theme.ts';
+import { themeNamed, UNICODE_GLYPHS } from '../../src/tui/draw/theme.ts';
 import { bindKeys } from '../../src/tui/keys/bindings.ts';
 import { Controller } from '../../src/tui/state/controller.ts';
 import { ConsoleStore } from '../../src/tui/state/store.ts';

@@ -1,7 +1,11 @@
-/** A line of the console before it is painted: pieces of text with a style each. */
+/**
+ * Lines of the console before they are painted: pieces of text with a style each. Frames around lines, bars and charts
+ * made of them.
+ */
+
 import { cellWidth, cut, graphemes } from './cells.ts';
-import { transition } from './sgr.ts';
-import type { Style, Theme } from './theme.ts';
+import type { Glyphs, Style, Theme } from './theme.ts';
+import { transition } from './theme.ts';
 
 export interface Span {
   readonly text: string;
@@ -125,4 +129,157 @@ function codesOf(theme: Theme, style: Style, over: Style | undefined): readonly 
   const made = covered.get(codes) ?? [...codes.filter((code) => code === 1 || code === 4), ...cover];
   covered.set(codes, made);
   return made;
+}
+
+interface FrameOptions {
+  readonly width: number;
+  readonly height: number;
+  readonly title: Line;
+  /** At the right end of the top border. */
+  readonly note?: Line;
+  /** In the bottom border. */
+  readonly footer?: Line;
+  readonly focused: boolean;
+  readonly glyphs: Glyphs;
+}
+
+/**
+ * A bordered pane: the title sits in the border, so a pane costs two rows and two columns. The lines inside are exactly
+ * `width - 2` cells each; missing ones are blank.
+ */
+export function frame(inner: readonly Line[], options: FrameOptions): Line[] {
+  const { width, height, glyphs, focused } = options;
+  if (width < 1 || height < 1) return [];
+  const { ellipsis } = glyphs;
+  const side = sideOf(glyphs.box.v, focused ? 'borderFocus' : 'border');
+  const blank = blankOf(Math.max(0, width - 2));
+  const rows = Array.from({ length: Math.max(0, height - 2) }, (_, row) =>
+    between(side, inner[row] ?? blank, width, ellipsis),
+  );
+  const top = exact(edge('top', options), width, ellipsis);
+  return height === 1 ? [top] : [top, ...rows, exact(edge('bottom', options), width, ellipsis)];
+}
+
+const sides = new Map<string, Span>();
+
+/** The same object for the same side: rows between sides are remembered. */
+function sideOf(text: string, style: Style): Span {
+  const key = `${text} ${style}`;
+  const side = sides.get(key) ?? span(text, style);
+  sides.set(key, side);
+  return side;
+}
+
+let blank: { readonly width: number; readonly line: Line } = { width: 0, line: [] };
+
+function blankOf(width: number): Line {
+  if (blank.width !== width) blank = { width, line: [span(' '.repeat(width))] };
+  return blank.line;
+}
+
+interface Sided {
+  readonly side: Span;
+  readonly width: number;
+  readonly line: Line;
+}
+
+/** A line that did not change stays the same object with its sides: it is not laid out and painted again. */
+const sided = new WeakMap<Line, Sided>();
+
+function between(side: Span, inner: Line, width: number, ellipsis: string): Line {
+  const known = sided.get(inner);
+  if (known?.side === side && known.width === width) return known.line;
+  const line = exact([side, ...inner, side], width, ellipsis);
+  sided.set(inner, { side, width, line });
+  return line;
+}
+
+function edge(which: 'top' | 'bottom', options: FrameOptions): Line {
+  const { width, glyphs, focused } = options;
+  const { box, ellipsis } = glyphs;
+  const style = focused ? 'borderFocus' : 'border';
+  const [from, to] = which === 'top' ? [box.tl, box.tr] : [box.bl, box.br];
+  const room = width - 4;
+  if (room < 3) return [span(from + box.h.repeat(Math.max(0, width - 2)) + to, style)];
+  const left = which === 'top' ? options.title : (options.footer ?? []);
+  const right = which === 'top' ? (options.note ?? []) : [];
+  const parts: Span[] = [span(from, style)];
+  let used = 1;
+  if (left.length > 0) {
+    const { line, used: cells } = cutLine(left, room - 1, ellipsis);
+    parts.push(span(' '), ...line, span(' '));
+    used += cells + 2;
+  }
+  const rightWidth = lineWidth(right);
+  const rest = width - used - 1;
+  // At least a piece of the border between them: else they read as one.
+  if (rightWidth > 0 && rightWidth + 4 <= rest) {
+    parts.push(span(box.h.repeat(rest - rightWidth - 3), style), span(' '), ...right, span(' '));
+    parts.push(span(box.h, style));
+  } else {
+    parts.push(span(box.h.repeat(Math.max(0, rest)), style));
+  }
+  parts.push(span(to, style));
+  return parts;
+}
+
+/** A bar of `width` cells. */
+export function bar(fraction: number, width: number, glyphs: Glyphs): string {
+  const full = Math.round(Math.min(1, Math.max(0, fraction)) * width);
+  return glyphs.full.repeat(full) + glyphs.empty.repeat(width - full);
+}
+
+/** One sign for each value, scaled to the highest. */
+export function sparkline(values: readonly number[], glyphs: Glyphs): string {
+  const top = Math.max(...values, 1);
+  const levels = glyphs.spark.length;
+  return values
+    .map((value) => glyphs.spark[Math.min(levels - 1, Math.ceil((value / top) * (levels - 1)))] ?? '')
+    .join('');
+}
+
+/** Widest of some texts. */
+export function widest(texts: readonly string[], limit: number): number {
+  let width = 0;
+  for (const text of texts) width = Math.max(width, cellWidth(text));
+  return Math.min(width, limit);
+}
+
+/**
+ * Values over time as blocks, one column each. The last `width` values, the newest at the right, in `height` rows from
+ * top to bottom; scaled to the highest of them. Where nothing was, a dot stands on the ground.
+ */
+export function chart(
+  values: readonly number[],
+  { width, height, style }: { readonly width: number; readonly height: number; readonly style: Style },
+  glyphs: Glyphs,
+): Line[] {
+  if (width < 1) return Array.from({ length: height }, () => []);
+  const shown = values.slice(-width);
+  const blank = ' '.repeat(width - shown.length);
+  const top = Math.max(...shown, 0);
+  const steps = glyphs.spark.length;
+  // Something is never shown as nothing.
+  const levels = shown.map((value) =>
+    value <= 0 ? 0 : Math.max(1, Math.round((value / top) * height * steps)),
+  );
+  return Array.from({ length: height }, (_, index) => {
+    const ground = (height - 1 - index) * steps;
+    const line: Span[] = [span(blank)];
+    let text = '';
+    let quiet = false;
+    const flush = (): void => {
+      if (text !== '') line.push(span(text, quiet ? 'dim' : style));
+      text = '';
+    };
+    for (const level of levels) {
+      const fill = Math.min(steps, Math.max(0, level - ground));
+      const nothing = fill === 0;
+      if (nothing !== quiet) flush();
+      quiet = nothing;
+      text += nothing ? (ground === 0 ? glyphs.dot : ' ') : (glyphs.spark[fill - 1] ?? '');
+    }
+    flush();
+    return line;
+  });
 }

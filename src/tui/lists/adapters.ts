@@ -1,9 +1,7 @@
 import type { AdapterState, AdapterView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
-import { chart } from '../draw/chart.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
-import { type Span, span, spread } from '../draw/line.ts';
-import type { Style } from '../draw/theme.ts';
+import { chart, type Span, span, spread } from '../draw/line.ts';
+import type { Glyphs, Style } from '../draw/theme.ts';
 import { type ListDefinition, oneLine } from './list.ts';
 import { gatewayOf, originSpans, ownId } from './origin.ts';
 

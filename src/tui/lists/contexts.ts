@@ -1,7 +1,7 @@
 /** The gateways that this console can show. */
 import { clean, fillTo } from '../draw/cells.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
 import { cutLine, type Line, type Span, span, spread } from '../draw/line.ts';
+import type { Glyphs } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
 import type { ContextView } from '../state/slices.ts';
 import type { ListDefinition } from './list.ts';

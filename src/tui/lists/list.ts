@@ -11,8 +11,8 @@ import type {
 } from '../../gateway/model.ts';
 import type { ConfigValue, OperatorQueries, QueueEntry, SearchHit } from '../../gateway/operator/operator.ts';
 import { fillTo } from '../draw/cells.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
+import type { Glyphs } from '../draw/theme.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { PulseSlice } from '../state/pulse.ts';
 import type { ContextView, LogEntry, SessionRow, Slices } from '../state/slices.ts';

@@ -1,9 +1,8 @@
 import type { SessionState } from '../../gateway/model.ts';
 import type { SessionView } from '../../gateway/operator/operator.ts';
 import { cellWidth, clean, fillTo } from '../draw/cells.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
-import type { Style } from '../draw/theme.ts';
+import type { Glyphs, Style } from '../draw/theme.ts';
 import type { SessionRow } from '../state/slices.ts';
 import {
   type Columns,

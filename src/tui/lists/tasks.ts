@@ -1,9 +1,7 @@
 import type { TaskStatus, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { bar } from '../draw/frame.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
-import { type Span, span, spread } from '../draw/line.ts';
-import type { Style } from '../draw/theme.ts';
+import { bar, type Span, span, spread } from '../draw/line.ts';
+import type { Glyphs, Style } from '../draw/theme.ts';
 import { isOpenTask } from '../state/orders.ts';
 import { type ListDefinition, oneLine } from './list.ts';
 import { gatewayOf, originSpans, ownId, showsAll } from './origin.ts';

@@ -1,8 +1,7 @@
 /** What stands in front of everything and takes the keys: dialog, text field, palette. */
 import { clean, fillTo, wrap } from '../draw/cells.ts';
-import { widest } from '../draw/frame.ts';
-import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
-import { type Line, type Span, span, spread } from '../draw/line.ts';
+import { type Line, type Span, span, spread, widest } from '../draw/line.ts';
+import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { fieldText } from '../keys/field.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';

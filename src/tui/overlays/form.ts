@@ -1,8 +1,7 @@
 /** A form over everything: its fields, the sentence of the one with the cursor, what was found out. */
 import { cellWidth, clean, fillTo, wrap } from '../draw/cells.ts';
-import { widest } from '../draw/frame.ts';
-import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
-import { type Line, type Span, span } from '../draw/line.ts';
+import { type Line, type Span, span, widest } from '../draw/line.ts';
+import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import type { Form, FormField } from '../forms/form.ts';
 import { fieldText } from '../keys/field.ts';
 import { fieldSpans, masked } from '../screen/field-line.ts';

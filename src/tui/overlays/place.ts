@@ -1,6 +1,7 @@
 /** Where things open over the panes. Every line is padded to its full width, so that nothing shines through. */
-import { frame } from '../draw/frame.ts';
+
 import type { Line } from '../draw/line.ts';
+import { frame } from '../draw/line.ts';
 import type { Block, Scene } from '../screen/scene.ts';
 
 export interface Place {

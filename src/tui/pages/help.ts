@@ -1,8 +1,7 @@
 import { fillTo, wrap } from '../draw/cells.ts';
-import { widest } from '../draw/frame.ts';
-import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import type { Line } from '../draw/line.ts';
-import { span } from '../draw/line.ts';
+import { span, widest } from '../draw/line.ts';
+import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { commandTable, keyTable } from '../keys/key-table.ts';
 import type { Scene } from '../screen/scene.ts';
 import { BLANK, heading, type Page } from './page.ts';

@@ -1,9 +1,7 @@
 /** What each platform did lately, as charts: messages in and out, time to an answer, errors. */
 import type { AdapterView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { chart } from '../draw/chart.ts';
-import { frame } from '../draw/frame.ts';
-import { exact, type Line, span } from '../draw/line.ts';
+import { chart, exact, frame, type Line, span } from '../draw/line.ts';
 import type { Style } from '../draw/theme.ts';
 import { shortDuration } from '../draw/times.ts';
 import { adapterPhrase, adapterSign } from '../lists/adapters.ts';

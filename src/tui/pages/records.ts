@@ -1,8 +1,7 @@
 /** Pages of one record: a task, a pairing request, a log line. */
 import type { LogLine, PairingView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { bar } from '../draw/frame.ts';
-import { type Line, span } from '../draw/line.ts';
+import { bar, type Line, span } from '../draw/line.ts';
 import { clockTime, dayOf } from '../draw/times.ts';
 import type { RejectedPerson } from '../lists/list.ts';
 import { codeWords } from '../lists/pairing.ts';

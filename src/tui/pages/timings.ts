@@ -1,9 +1,8 @@
 /** How long each step of the last messages of a session took, as bars on a common time line for each message. */
 import type { StepKind, Timeline, TimelineStep } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
 import { type Line, span } from '../draw/line.ts';
-import type { Style } from '../draw/theme.ts';
+import type { Glyphs, Style } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
 import type { Scene } from '../screen/scene.ts';
 import { BLANK, type Page, paragraph } from './page.ts';

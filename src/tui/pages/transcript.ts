@@ -2,9 +2,8 @@
 import type { MessageMark, TranscriptEntry } from '../../gateway/model.ts';
 import type { SessionView } from '../../gateway/operator/operator.ts';
 import { clean, wrap } from '../draw/cells.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
 import { cutLine, type Line, type Span, span } from '../draw/line.ts';
-import type { Style } from '../draw/theme.ts';
+import type { Glyphs, Style } from '../draw/theme.ts';
 import { clockTime, dayOf } from '../draw/times.ts';
 import { boundWords, isWorking, sessionName, sessionSign } from '../lists/sessions.ts';
 import type { Scene } from '../screen/scene.ts';

@@ -1,6 +1,5 @@
 /** A page as plain lines. */
-import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
-import { PLAIN_THEME } from '../draw/theme.ts';
+import { PLAIN_THEME, UNICODE_GLYPHS } from '../draw/theme.ts';
 import { Ticker } from '../draw/times.ts';
 import { pageOf } from '../overlays/pages.ts';
 import { statusRows } from '../pages/status.ts';

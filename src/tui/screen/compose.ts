@@ -1,8 +1,17 @@
 /** The whole screen as lines: a pure function of slices, view and size. Components only put it on the terminal. */
 
 import { clean } from '../draw/cells.ts';
-import { sparkline } from '../draw/frame.ts';
-import { cutLine, type Line, lineWidth, overlay, paint, type Span, span, spread } from '../draw/line.ts';
+import {
+  cutLine,
+  type Line,
+  lineWidth,
+  overlay,
+  paint,
+  type Span,
+  span,
+  sparkline,
+  spread,
+} from '../draw/line.ts';
 import type { Theme } from '../draw/theme.ts';
 import { clockTime } from '../draw/times.ts';
 import { adapterSign } from '../lists/adapters.ts';

@@ -1,7 +1,7 @@
 /** A text field as spans: the part around the cursor that fits, the cursor itself inverted. */
 import { cellWidth } from '../draw/cells.ts';
-import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { type Span, span } from '../draw/line.ts';
+import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import type { Field } from '../keys/field.ts';
 import type { Scene } from './scene.ts';
 

@@ -2,8 +2,8 @@
 import type { Action, Scope } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
 import { cellWidth } from '../draw/cells.ts';
-import { UNICODE_GLYPHS } from '../draw/glyphs.ts';
 import { cutLine, type Line, lineWidth, type Span, span } from '../draw/line.ts';
+import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { keyLabel } from '../keys/names.ts';
 import { scopesOf } from '../keys/router.ts';
 import { type ModeKind, topMode } from '../state/view.ts';

@@ -1,8 +1,7 @@
 /** A list as lines: the rows that fit, the selection, a sentence when there are none. */
 import { cellWidth, clean, measureCount, wrap } from '../draw/cells.ts';
-import { frame } from '../draw/frame.ts';
-import type { Glyphs } from '../draw/glyphs.ts';
-import { type Line, type Span, span } from '../draw/line.ts';
+import { frame, type Line, type Span, span } from '../draw/line.ts';
+import type { Glyphs } from '../draw/theme.ts';
 import { dayOf, Ticker } from '../draw/times.ts';
 import { cellsOf, type DrawContext, type ListDefinition, type ListId, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';

@@ -1,6 +1,5 @@
 /** Next to the lists on a wide terminal: the page of what is selected, as Enter would open it. */
-import { frame } from '../draw/frame.ts';
-import { type Line, span } from '../draw/line.ts';
+import { frame, type Line, span } from '../draw/line.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
 import { adapterPage } from '../pages/adapter.ts';
 import type { Page } from '../pages/page.ts';

@@ -1,7 +1,7 @@
 /** What a frame is drawn from. */
-import type { Glyphs } from '../draw/glyphs.ts';
+
 import { exact, type Line } from '../draw/line.ts';
-import type { Style, Theme } from '../draw/theme.ts';
+import type { Glyphs, Style, Theme } from '../draw/theme.ts';
 import type { Ticker } from '../draw/times.ts';
 import type { Controller } from '../state/controller.ts';
 

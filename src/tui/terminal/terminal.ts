@@ -8,8 +8,7 @@ import type { Instance } from 'ink';
 import type { LogLine } from '../../gateway/model.ts';
 import type { LeaveReason } from '../actions/action.ts';
 import { type MouseEvent, mouseEvents } from '../keys/mouse.ts';
-import { EMERGENCY, enterModes, leaveModes } from './modes.ts';
-import { ScreenStream } from './screen-stream.ts';
+import { EMERGENCY, enterModes, leaveModes, ScreenStream } from './modes.ts';
 
 /**
  * Keeps everything but the console off the screen: what libraries print goes to the log pane instead. Ink's own guard

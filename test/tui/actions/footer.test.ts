@@ -1,8 +1,7 @@
 /** What the last line, titles and questions say. */
 import { describe, expect, it } from 'vitest';
-import { frame } from '../../../src/tui/draw/frame.ts';
-import { UNICODE_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
-import { span } from '../../../src/tui/draw/line.ts';
+import { frame, span } from '../../../src/tui/draw/line.ts';
+import { UNICODE_GLYPHS } from '../../../src/tui/draw/theme.ts';
 import { pairingView, sessionView, snapshotOf } from '../fixtures.ts';
 import { harness } from '../harness.ts';
 

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { bar, frame, sparkline } from '../../../src/tui/draw/frame.ts';
-import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
-import { exact, lineWidth, overlay, paint, span, spread } from '../../../src/tui/draw/line.ts';
-import { PLAIN_THEME, themeNamed } from '../../../src/tui/draw/theme.ts';
+import {
+  bar,
+  exact,
+  frame,
+  lineWidth,
+  overlay,
+  paint,
+  span,
+  sparkline,
+  spread,
+} from '../../../src/tui/draw/line.ts';
+import { ASCII_GLYPHS, PLAIN_THEME, themeNamed, UNICODE_GLYPHS } from '../../../src/tui/draw/theme.ts';
 
 describe('a painted line', () => {
   const dark = themeNamed('dark');

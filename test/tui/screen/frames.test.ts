@@ -5,7 +5,7 @@ import type {
   OperatorSnapshot,
 } from '../../../src/gateway/operator/operator.ts';
 import { cellWidth } from '../../../src/tui/draw/cells.ts';
-import { ASCII_GLYPHS } from '../../../src/tui/draw/glyphs.ts';
+import { ASCII_GLYPHS } from '../../../src/tui/draw/theme.ts';
 import { PANES } from '../../../src/tui/lists/list.ts';
 import type { Screen } from '../../../src/tui/screen/compose.ts';
 import {

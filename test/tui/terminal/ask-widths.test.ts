@@ -1,9 +1,9 @@
 /** The terminal is asked how wide it shows keycaps, flags, families and Indic syllables: in a real pseudo-terminal. */
 import { type IPty, spawn } from '@lydell/node-pty';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ClusterWidths } from '../../../src/tui/draw/cells.ts';
 import { cellWidth, clean, cut, measureAs, wrap } from '../../../src/tui/draw/cells.ts';
-import type { ClusterWidths } from '../../../src/tui/draw/clusters.ts';
-import { askWidths, widthsOf } from '../../../src/tui/terminal/ask-widths.ts';
+import { askWidths, widthsOf } from '../../../src/tui/terminal/appearance.ts';
 import { SIGNS } from '../fixtures.ts';
 import { bundleProgram } from '../programs/build.ts';
 import { FakeStdin, VirtualTerminal } from '../virtual-terminal.ts';

@@ -1,6 +1,6 @@
 /** Keycaps, flags, families and Indic syllables on a real terminal emulator: borders hold, no cell is stale. */
 import { describe, expect, it } from 'vitest';
-import { withClusters, withPlaceholders } from '../../../src/tui/draw/placeholders.ts';
+import { withClusters, withPlaceholders } from '../../../src/tui/draw/cells.ts';
 import { alive, pairingView, snapshotOf } from '../fixtures.ts';
 import { openConsole } from '../open-console.ts';
 

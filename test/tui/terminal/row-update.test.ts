@@ -3,20 +3,21 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { withClusters, withPlaceholders } from '../../../src/tui/draw/cells.ts';
 import { exact, type Line, paint, span } from '../../../src/tui/draw/line.ts';
-import { ownTheme } from '../../../src/tui/draw/own-theme.ts';
-import { withClusters, withPlaceholders } from '../../../src/tui/draw/placeholders.ts';
 import { isStyle, type Style, themeNamed } from '../../../src/tui/draw/theme.ts';
+import { ownTheme } from '../../../src/tui/terminal/appearance.ts';
 import {
   type InkOutputClass,
   painted,
   paintedScreen,
+  rowUpdate,
   withPaintedSizes,
   withPaintedText,
   withPaintedWidths,
   withRowCache,
+  withRowUpdates,
 } from '../../../src/tui/terminal/frame-cache.ts';
-import { rowUpdate, withRowUpdates } from '../../../src/tui/terminal/row-update.ts';
 import { tries } from '../../support/tries.ts';
 import { VirtualTerminal } from '../virtual-terminal.ts';
 
