@@ -22,7 +22,7 @@ import { OPERATIONS } from '../src/gateway/operator/operations/table.ts';
 import { CHAT_COMMANDS, helpOf } from '../src/gateway/receive/commands/command-table.ts';
 import { COUNTERS, GAUGES, HISTOGRAMS, SERVER_COUNTERS } from '../src/server/metric-tables.ts';
 import { themeNamed } from '../src/tui/draw/theme.ts';
-import { keyTable } from '../src/tui/keys/key-table.ts';
+import { keyTable } from '../src/tui/keys/bindings.ts';
 import type { SoakResult } from '../test/chaos/soak.ts';
 import { NOW } from '../test/tui/fixtures.ts';
 import { harness } from '../test/tui/harness.ts';

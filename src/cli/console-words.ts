@@ -1,7 +1,7 @@
 /** The words of the table of operations and of the views, for the palette of the console. Loaded after its first frame. */
 import { OPERATIONS } from '../gateway/operator/operations/table.ts';
 import type { Operator, OperatorCommand } from '../gateway/operator/operator.ts';
-import type { WordedForm } from '../tui/actions/worded.ts';
+import type { WordedForm } from '../tui/actions/commands.ts';
 import { UsageError } from './arguments.ts';
 import { VIEWS } from './views.ts';
 import { readWork } from './work.ts';

@@ -1,6 +1,6 @@
 /** Puts store and controller together without React and without real time. */
 import type { Effects, LeaveReason } from '../../src/tui/actions/action.ts';
-import type { OwnCommand } from '../../src/tui/actions/own.ts';
+import type { OwnCommand } from '../../src/tui/actions/commands.ts';
 import { type Glyphs, PLAIN_THEME, type Theme, UNICODE_GLYPHS } from '../../src/tui/draw/theme.ts';
 import { Ticker } from '../../src/tui/draw/times.ts';
 import { bindKeys } from '../../src/tui/keys/bindings.ts';

@@ -1,6 +1,7 @@
 /**
  * What an action is. One registry of these feeds keys, hint line, palette, help and the key table of the README.
  */
+
 import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { OperatorCommand, OperatorQueries, SessionView } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
@@ -148,3 +149,13 @@ export type Movement =
   | { readonly kind: 'pages'; readonly pages: number }
   | { readonly kind: 'first' }
   | { readonly kind: 'last' };
+
+/**
+ * What a prompt leads to, when it is sent from a prompt and when its words were typed in the palette. The same words in
+ * the palette: a problem becomes a notice, a command is run.
+ */
+export function act(context: ActionContext, outcome: Prompted): void {
+  if (outcome === undefined) return;
+  if (typeof outcome === 'string') context.toast(outcome, 'warn');
+  else context.run(outcome.command, outcome.options);
+}

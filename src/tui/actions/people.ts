@@ -1,6 +1,11 @@
-/** People: everything that is kept about one of them, shown and erased. */
+/**
+ * People: senders of rejected messages, blocked senders, and everything that is kept about one person, shown and
+ * erased.
+ */
+
 import { isPlatform, type Platform } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
+import { personKey } from '../lists/rejected.ts';
 import type { Action, ActionContext } from './action.ts';
 
 /** A question has room for so many lines. */
@@ -72,6 +77,123 @@ export const PEOPLE: readonly Action[] = [
     run(context) {
       const row = context.target('sessions');
       if (row !== undefined) askToErase(context, row.chat.platform, row.senderId);
+    },
+  },
+];
+
+/** What both decisions about the sender of the selected refusal share. */
+const ABOUT_SENDER = {
+  scopes: ['refusals', 'refusal'],
+  careful: 'refusals',
+  disabled: (context: ActionContext) =>
+    context.target('refusals') === undefined ? 'no message was rejected' : undefined,
+} as const;
+
+/** The question before such a decision, with the sender named. */
+function askAbout(verb: string, line: string): NonNullable<Action['confirm']> {
+  return (context) => {
+    const row = context.target('refusals');
+    return row === undefined
+      ? undefined
+      : {
+          title: `${verb.charAt(0).toUpperCase()}${verb.slice(1)} ${clean(row.senderName, 60)} (${row.platform} ${clean(row.senderId, 40)})?`,
+          lines: [line],
+          verb,
+        };
+  };
+}
+
+export const REJECTED: readonly Action[] = [
+  {
+    id: 'refusals.open',
+    scopes: ['refusals'],
+    keys: ['enter'],
+    label: 'details',
+    help: 'Show what the selected person wrote, and why each message was rejected.',
+    hint: 9,
+    disabled: (context) => (context.target('refusals') === undefined ? 'no message was rejected' : undefined),
+    run(context) {
+      const row = context.target('refusals');
+      if (row !== undefined) context.open({ kind: 'page', page: 'refusal', subject: personKey(row), top: 0 });
+    },
+  },
+  {
+    id: 'refusals.block',
+    ...ABOUT_SENDER,
+    keys: ['b'],
+    label: 'block sender',
+    help: 'Ignore the selected person until you unblock them.',
+    hint: 11,
+    confirm: askAbout('block', 'The gateway ignores them until you unblock them.'),
+    run(context) {
+      const row = context.target('refusals');
+      if (row === undefined) return;
+      const { platform, senderId: userId } = row;
+      context.run(
+        { type: 'block', platform, userId },
+        {
+          pending: personKey(row),
+          undo: { list: 'refusals', command: () => ({ type: 'unblock', platform, userId }) },
+        },
+      );
+    },
+  },
+  {
+    id: 'blocked.unblock',
+    scopes: ['blocked'],
+    keys: ['x'],
+    label: 'unblock',
+    help: 'Stop ignoring the selected sender.',
+    hint: 10,
+    careful: 'blocked',
+    confirm(context) {
+      const row = context.target('blocked');
+      return row === undefined
+        ? undefined
+        : {
+            title: `Unblock ${row.platform} ${clean(row.userId, 40)}?`,
+            lines: ['They can ask for access again.'],
+            verb: 'unblock',
+          };
+    },
+    disabled: (context) => (context.target('blocked') === undefined ? 'no one is blocked' : undefined),
+    run(context) {
+      const row = context.target('blocked');
+      if (row === undefined) return;
+      const { platform, userId } = row;
+      context.run(
+        { type: 'unblock', platform, userId },
+        {
+          pending: `${platform} ${userId}`,
+          undo: { list: 'blocked', command: () => ({ type: 'block', platform, userId }) },
+          after(result) {
+            context.toast(result.message);
+            context.load('blocked');
+          },
+        },
+      );
+    },
+  },
+  {
+    id: 'refusals.allow',
+    ...ABOUT_SENDER,
+    keys: ['a'],
+    label: 'allow sender',
+    help: 'Add the sender of the selected rejected message to the allowlist.',
+    hint: 10,
+    confirm: askAbout('allow', 'They can talk to the agent at once.'),
+    run(context) {
+      const row = context.target('refusals');
+      if (row === undefined) return;
+      const { platform, senderId: userId } = row;
+      context.run(
+        { type: 'allow', platform, userId, note: `was refused: ${row.code}` },
+        {
+          pending: `${platform} ${userId}`,
+          done: () => `${clean(row.senderName, 60)} (${platform} ${clean(userId, 40)}) is on the allowlist`,
+          undo: { list: 'refusals', command: () => ({ type: 'revoke', platform, userId }) },
+        },
+      );
     },
   },
 ];

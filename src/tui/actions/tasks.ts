@@ -4,7 +4,7 @@ import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Action, ActionContext, Prompted } from './action.ts';
-import { act } from './prompted.ts';
+import { act } from './action.ts';
 import { bulkOf } from './volume.ts';
 
 function cancel(context: ActionContext, task: TaskView): void {

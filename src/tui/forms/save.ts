@@ -3,10 +3,17 @@ import type { Platform } from '../../gateway/model.ts';
 import type { ConfigValue } from '../../gateway/operator/operator.ts';
 import type { ActionContext } from '../actions/action.ts';
 import { clean } from '../draw/cells.ts';
-import { fieldOf, fieldText } from '../keys/field.ts';
 import { configText } from '../lists/views.ts';
 import type { ViewState } from '../state/view.ts';
-import { type Form, type FormField, type FormNote, isFieldChanged, withProblem } from './form.ts';
+import {
+  type Form,
+  type FormField,
+  type FormNote,
+  fieldOf,
+  fieldText,
+  isFieldChanged,
+  withProblem,
+} from './form.ts';
 
 /** The settings of a platform as a form, and what was typed as the change that is sent. Pure. */
 

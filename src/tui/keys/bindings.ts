@@ -1,9 +1,13 @@
-/** Which key does what in which scope: the registry's defaults with the operator's own keys over them. */
+/**
+ * Which key does what in which scope: the registry's defaults with the operator's own keys over them, where a key goes,
+ * and the key table of help and README.
+ */
+
 import type { Action, Scope } from '../actions/action.ts';
-import { type OwnCommand, ownActions } from '../actions/own.ts';
-import { ACTIONS } from '../actions/registry.ts';
-import { type WordedForm, wordedActions } from '../actions/worded.ts';
-import { parseKey } from './names.ts';
+import { type OwnCommand, ownActions, type WordedForm, wordedActions } from '../actions/commands.ts';
+import { ACTIONS, actionsOf, SCOPE_TITLES, SCOPES } from '../actions/registry.ts';
+import { type Mode, topMode, type ViewState } from '../state/view.ts';
+import { keyLabel, latinOf, parseKey } from './names.ts';
 
 export interface Bindings {
   /** The action of a key in a scope. */
@@ -105,4 +109,136 @@ export function bindKeys(
 function suggestion(id: string): string {
   const near = ACTIONS.find((action) => action.id.endsWith(`.${id}`) || id.endsWith(`.${action.id}`));
   return near === undefined ? '' : `; did you mean ${near.id}?`;
+}
+
+type Routed =
+  | {
+      readonly kind: 'action';
+      readonly action: Action;
+      /** The guided setup gives way first: anyone who continues with the panes does not want it. */
+      readonly leaves?: true;
+    }
+  /** The mode on top takes the key itself: a field, a dialog or the palette. */
+  | { readonly kind: 'mode'; readonly mode: Mode }
+  /** Ctrl+C works in every mode and cannot be remapped: it is the way out. */
+  | { readonly kind: 'interrupt' }
+  | { readonly kind: 'none' };
+
+/** Scopes in which a key is looked for, the nearest first. */
+export function scopesOf(view: ViewState): readonly Scope[] {
+  const mode = topMode(view);
+  if (mode?.kind === 'page') return [mode.page, 'page', 'global'];
+  if (mode?.kind === 'list') return [mode.list, 'list', 'view', 'global'];
+  return [view.focus, 'list', 'global'];
+}
+
+/** Modes that take plain characters; actions get no key while one is open. */
+export function takesText(mode: Mode | undefined): boolean {
+  return mode !== undefined && TEXT_MODES.has(mode.kind);
+}
+
+const TEXT_MODES: ReadonlySet<Mode['kind']> = new Set([
+  'filter',
+  'search',
+  'palette',
+  'text',
+  'form',
+  'compose',
+]);
+/** Modes with keys of their own. */
+const OWN_KEYS: ReadonlySet<Mode['kind']> = new Set([...TEXT_MODES, 'dialog', 'setup']);
+
+/** Keys that work while text is typed, too. */
+const ALWAYS: ReadonlySet<string> = new Set(['redraw', 'suspend']);
+
+export function route(key: string, view: ViewState, bindings: Bindings): Routed {
+  if (key === 'ctrl+c') return { kind: 'interrupt' };
+  const mode = topMode(view);
+  if (mode !== undefined && OWN_KEYS.has(mode.kind)) {
+    const always = bindings.find('global', key);
+    if (always !== undefined && ALWAYS.has(always.id)) return { kind: 'action', action: always };
+    if (mode.kind !== 'setup' || mode.step !== 'agent' || FIRST_STEP_KEYS.has(key))
+      return { kind: 'mode', mode };
+    const action = find(key, view, bindings);
+    return action === undefined ? { kind: 'none' } : { kind: 'action', action, leaves: true };
+  }
+  const action = find(key, view, bindings);
+  return action === undefined ? { kind: 'none' } : { kind: 'action', action };
+}
+
+/** The first step of the setup opens on its own: every other key does what it always does. */
+const FIRST_STEP_KEYS: ReadonlySet<string> = new Set(['enter', 'esc', 'c']);
+
+function find(key: string, view: ViewState, bindings: Bindings): Action | undefined {
+  for (const scope of scopesOf(view)) {
+    const action = bindings.find(scope, key);
+    if (action !== undefined) return action;
+  }
+  const latin = latinOf(key);
+  return latin === undefined ? undefined : find(latin, view, bindings);
+}
+
+interface KeyTableRow {
+  /** "j ↓", as people write keys. */
+  readonly keys: string;
+  /** Where it works: "Everywhere", "Pairing". */
+  readonly scope: string;
+  readonly help: string;
+}
+
+/** What the modes do with keys on their own; these cannot be remapped. */
+const FIXED: readonly KeyTableRow[] = [
+  { scope: 'Everywhere', keys: 'Ctrl+C Ctrl+C', help: 'Quit without a question.' },
+  { scope: 'Dialogs', keys: 'y', help: 'Do it.' },
+  { scope: 'Dialogs', keys: 'n Esc', help: 'Cancel.' },
+  {
+    scope: 'Dialogs',
+    keys: 'Tab ← → Enter',
+    help: 'Choose a button and press it; Cancel has the focus first.',
+  },
+  { scope: 'Text fields', keys: 'Enter', help: 'Done.' },
+  { scope: 'Text fields', keys: 'Esc', help: 'Leave the field as it was.' },
+  { scope: 'Text fields', keys: 'Ctrl+A Ctrl+E', help: 'Start, end of the line.' },
+  { scope: 'Text fields', keys: 'Ctrl+U Ctrl+K Ctrl+W', help: 'Delete to the start, to the end, one word.' },
+  { scope: 'Composer', keys: 'Enter', help: 'Send.' },
+  { scope: 'Composer', keys: 'Alt+Enter', help: 'New line; pasted text keeps its lines.' },
+  { scope: 'Composer', keys: '↑ ↓', help: 'Line above, line below; beyond them what was written before.' },
+  { scope: 'Composer', keys: 'PgUp PgDn', help: 'Scroll the transcript.' },
+  { scope: 'Composer', keys: 'Esc', help: 'Leave; the text stays as a draft.' },
+  { scope: 'Forms', keys: 'Tab Shift+Tab ↑ ↓', help: 'Next field, previous field.' },
+  { scope: 'Forms', keys: '← → Space', help: 'Another choice.' },
+  { scope: 'Forms', keys: 'Enter', help: 'Try what was typed against the platform, then save it.' },
+  { scope: 'Forms', keys: 'Ctrl+S', help: 'Save without testing.' },
+  { scope: 'Forms', keys: 'Esc', help: 'Leave the form as it was.' },
+  { scope: 'Palette', keys: '↑ ↓ Ctrl+N Ctrl+P', help: 'Choose a command.' },
+  { scope: 'Palette', keys: 'Tab', help: 'Complete the command.' },
+];
+
+/** Every key with its place and its sentence, in the order of help. */
+export function keyTable(bindings: Bindings = bindKeys(), ascii = false): KeyTableRow[] {
+  const rows: KeyTableRow[] = [];
+  for (const scope of SCOPES) {
+    for (const action of actionsOf(scope)) {
+      const keys = bindings.keys(action);
+      if (keys.length === 0) continue;
+      const label = keys.map((key) => keyLabel(key, ascii)).join(' ');
+      rows.push({ keys: label, scope: SCOPE_TITLES[scope], help: action.help });
+    }
+    rows.push(...FIXED.filter((row) => row.scope === SCOPE_TITLES[scope]));
+  }
+  return [...rows, ...FIXED.filter((row) => !rows.includes(row))];
+}
+
+/** Every command of the palette that has words, for the documentation. */
+export function commandTable(): { readonly words: string; readonly help: string }[] {
+  return ACTIONS.flatMap((action) =>
+    action.words === undefined
+      ? []
+      : [
+          {
+            words: action.args === undefined ? action.words : `${action.words} ${action.args}`,
+            help: action.help,
+          },
+        ],
+  );
 }

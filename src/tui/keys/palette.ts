@@ -1,9 +1,9 @@
 /** The command palette: every action by the words of `/gateway` or by its name, found by a few letters. */
 import type { Action, ActionContext } from '../actions/action.ts';
+import { sameWord } from '../actions/commands.ts';
 import { ACTIONS } from '../actions/registry.ts';
-import { sameWord } from '../actions/worded.ts';
 import type { Bindings } from './bindings.ts';
-import { scopesOf } from './router.ts';
+import { scopesOf } from './bindings.ts';
 
 export interface PaletteEntry {
   readonly action: Action;

@@ -1,6 +1,6 @@
 /** A field of several lines: the keys that move between lines, and text that keeps its line ends. */
 import { clean, graphemes } from '../draw/cells.ts';
-import { edit, type Field, insertChars } from './field.ts';
+import { edit, type Field, insertChars } from '../forms/form.ts';
 
 const LINE_END = /\r\n|[\r\n\u0085\u2028\u2029]/u;
 

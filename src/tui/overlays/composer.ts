@@ -1,7 +1,7 @@
 /** The composer at the foot of a transcript: a rule that says to whom, and the text around the cursor. */
 import { cellWidth } from '../draw/cells.ts';
 import { cutLine, type Line, type Span, span } from '../draw/line.ts';
-import type { Field } from '../keys/field.ts';
+import type { Field } from '../forms/form.ts';
 import { sessionName } from '../lists/sessions.ts';
 import type { Scene } from '../screen/scene.ts';
 import type { Mode } from '../state/view.ts';

@@ -2,7 +2,7 @@
 import { clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, type Span, span, spread, widest } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
-import { fieldText } from '../keys/field.ts';
+import { fieldText } from '../forms/form.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
 import { fieldSpans, masked } from '../screen/field-line.ts';

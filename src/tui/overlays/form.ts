@@ -3,7 +3,7 @@ import { cellWidth, clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, type Span, span, widest } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import type { Form, FormField } from '../forms/form.ts';
-import { fieldText } from '../keys/field.ts';
+import { fieldText } from '../forms/form.ts';
 import { fieldSpans, masked } from '../screen/field-line.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
 import { scrollTo } from '../state/viewport.ts';

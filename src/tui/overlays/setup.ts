@@ -1,9 +1,9 @@
 /** The guided setup: agent, platform, done. The form between the last two is a form like any other. */
 import { clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
+import { doorStep, GUIDES, shellWords } from '../forms/setup.ts';
 import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
 import { type Block, row, type Scene } from '../screen/scene.ts';
-import { doorStep, GUIDES, shellWords } from '../setup/guide.ts';
 import type { Mode } from '../state/view.ts';
 import { framed, middlePlace, type Place } from './place.ts';
 

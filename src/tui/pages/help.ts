@@ -2,7 +2,7 @@ import { fillTo, wrap } from '../draw/cells.ts';
 import type { Line } from '../draw/line.ts';
 import { span, widest } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
-import { commandTable, keyTable } from '../keys/key-table.ts';
+import { commandTable, keyTable } from '../keys/bindings.ts';
 import type { Scene } from '../screen/scene.ts';
 import { BLANK, heading, type Page } from './page.ts';
 

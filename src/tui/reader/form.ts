@@ -1,9 +1,9 @@
 /** A form and the guided setup as sentences. What is typed into a field is not repeated; secrets never are. */
 import { clean } from '../draw/cells.ts';
 import type { Form } from '../forms/form.ts';
-import { fieldText } from '../keys/field.ts';
+import { fieldText } from '../forms/form.ts';
+import { doorStep, GUIDES } from '../forms/setup.ts';
 import { adapterPhrase } from '../lists/adapters.ts';
-import { doorStep, GUIDES } from '../setup/guide.ts';
 import type { Controller } from '../state/controller.ts';
 import type { Mode } from '../state/view.ts';
 

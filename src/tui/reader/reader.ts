@@ -6,7 +6,7 @@ import type { Action, Scope } from '../actions/action.ts';
 import { ACTIONS } from '../actions/registry.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { Ticker } from '../draw/times.ts';
-import { fieldText } from '../keys/field.ts';
+import { fieldText } from '../forms/form.ts';
 import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import type { Controller } from '../state/controller.ts';

@@ -2,7 +2,7 @@
 import { cellWidth } from '../draw/cells.ts';
 import { type Span, span } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
-import type { Field } from '../keys/field.ts';
+import type { Field } from '../forms/form.ts';
 import type { Scene } from './scene.ts';
 
 /** The field as it is shown of a secret: how much was typed, not what. */

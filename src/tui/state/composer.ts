@@ -1,6 +1,6 @@
 /** Writing to a chat under its transcript: several lines, what was written before, and a draft for each chat. */
 import type { ActionContext } from '../actions/action.ts';
-import { fieldOf, fieldText } from '../keys/field.ts';
+import { fieldOf, fieldText } from '../forms/form.ts';
 import { byLine, editLines, insertLines } from '../keys/text-area.ts';
 import { type Mode, replaceMode, type ViewState, withMode, withoutMode } from './view.ts';
 

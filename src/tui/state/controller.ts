@@ -11,10 +11,10 @@ import type {
   RunOptions,
 } from '../actions/action.ts';
 import { clean } from '../draw/cells.ts';
+import { fieldOf } from '../forms/form.ts';
 import type { Bindings } from '../keys/bindings.ts';
-import { fieldOf } from '../keys/field.ts';
-import { isForeign, latinOf } from '../keys/layouts.ts';
-import { route } from '../keys/router.ts';
+import { route } from '../keys/bindings.ts';
+import { isForeign, latinOf } from '../keys/names.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
 import { BulkActions, NO_ANSWER } from './bulk-actions.ts';
 import { CommandRunner } from './command-runner.ts';

@@ -1,12 +1,11 @@
 /** What keys do inside a filter, a text field, the palette and a dialog. */
 import type { ActionContext } from '../actions/action.ts';
-import { formPaste } from '../forms/form.ts';
+import { edit, fieldOf, fieldText, formPaste, insert } from '../forms/form.ts';
 import { formModeKey } from '../forms/keys.ts';
+import { setupKey } from '../forms/setup.ts';
 import type { Bindings } from '../keys/bindings.ts';
-import { edit, fieldOf, fieldText, insert } from '../keys/field.ts';
-import { latinOf } from '../keys/layouts.ts';
+import { latinOf } from '../keys/names.ts';
 import { completed, completedId, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
-import { setupKey } from '../setup/keys.ts';
 import { composerKey, composerPaste } from './composer.ts';
 import { type Mode, replaceMode, type ViewState, withoutMode } from './view.ts';
 

@@ -1,9 +1,9 @@
 /** Where a page stands after a movement. */
-import type { PageMode } from './find.ts';
+
 import type { Movement } from '../actions/action.ts';
+import type { PageMode } from './find.ts';
 import type { Mode } from './view.ts';
 import type { Window } from './viewport.ts';
-
 
 export function scrolled(mode: PageMode, { first, size, count }: Window, by: Movement): PageMode {
   const last = Math.max(0, count - size);

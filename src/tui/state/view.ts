@@ -1,8 +1,7 @@
 /** What the operator looks at: focus, cursors, filters, what is open. Kept apart from the gateway's state. */
 import type { Platform } from '../../gateway/model.ts';
 import type { LogLevel, Timeline } from '../../gateway/operator/operator.ts';
-import type { Form } from '../forms/form.ts';
-import type { Field } from '../keys/field.ts';
+import type { Field, Form } from '../forms/form.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
 import type { Also, Prompted } from './asking.ts';
 import type { Sort } from './sorting.ts';

@@ -1,6 +1,6 @@
 /** Own commands on rows, the history of the palette, ids that Tab completes, other keyboard layouts. */
 import { describe, expect, it } from 'vitest';
-import { wordsOf } from '../../../src/tui/actions/own.ts';
+import { wordsOf } from '../../../src/tui/actions/commands.ts';
 import { bindKeys } from '../../../src/tui/keys/bindings.ts';
 import { NOW, pairingView, sessionView, snapshotOf, taskView } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';

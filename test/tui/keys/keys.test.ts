@@ -1,12 +1,10 @@
 import type { Key } from 'ink';
 import { describe, expect, it } from 'vitest';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
-import { bindKeys } from '../../../src/tui/keys/bindings.ts';
-import { edit, fieldOf, fieldText, insert } from '../../../src/tui/keys/field.ts';
-import { commandTable, keyTable } from '../../../src/tui/keys/key-table.ts';
+import { edit, fieldOf, fieldText, insert } from '../../../src/tui/forms/form.ts';
+import { bindKeys, commandTable, keyTable, route } from '../../../src/tui/keys/bindings.ts';
 import { keyLabel, keyNames, parseKey } from '../../../src/tui/keys/names.ts';
 import { fuzzyScore, parseCommand } from '../../../src/tui/keys/palette.ts';
-import { route } from '../../../src/tui/keys/router.ts';
 import { INITIAL_VIEW, withMode } from '../../../src/tui/state/view.ts';
 
 const NO_KEY: Key = {

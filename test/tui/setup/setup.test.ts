@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigAccess } from '../../../src/gateway/config/access.ts';
 import type { CommandResult, OperatorCommand } from '../../../src/gateway/operator/operator.ts';
-import { FIRST_STEP } from '../../../src/tui/setup/keys.ts';
+import { FIRST_STEP } from '../../../src/tui/forms/setup.ts';
 import { adapterView, gatewayView, NOW, pairingView, snapshotOf } from '../fixtures.ts';
 import { type Harness, type HarnessOptions, harness } from '../harness.ts';
 

@@ -6,7 +6,7 @@
 import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
 import { ACTIONS } from '../../../src/tui/actions/registry.ts';
 import { measureAs } from '../../../src/tui/draw/cells.ts';
-import { takesText } from '../../../src/tui/keys/router.ts';
+import { takesText } from '../../../src/tui/keys/bindings.ts';
 import { topMode } from '../../../src/tui/state/view.ts';
 import {
   adapterView,
