@@ -1,6 +1,6 @@
 /** The console of each gateway that was looked at: its rows, its cursors, what can be undone. One is on the screen. */
 import type { Operator } from '../gateway/operator/operator.ts';
-import { ALL_GATEWAYS } from '../tui/lists/origin.ts';
+import { ALL_GATEWAYS } from '../tui/lists/list.ts';
 import type { Controller } from '../tui/state/controller.ts';
 import { isLive, MergedOperator } from '../tui/state/merged-operator.ts';
 import type { ContextView } from '../tui/state/slices.ts';

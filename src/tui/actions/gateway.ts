@@ -5,7 +5,7 @@ import type { OperatorQueries } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
 import { FIRST_STEP } from '../forms/setup.ts';
-import { ALL_GATEWAYS, showsAll } from '../lists/origin.ts';
+import { ALL_GATEWAYS, showsAll } from '../lists/list.ts';
 import { isWorking } from '../lists/sessions.ts';
 import { isOpenTask } from '../state/orders.ts';
 import { openedList } from '../state/view.ts';

@@ -5,9 +5,8 @@
 
 import { clean } from '../draw/cells.ts';
 import { fieldOf } from '../forms/form.ts';
-import { PANES, type PaneId } from '../lists/list.ts';
+import { ownId, PANES, type PaneId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { ownId } from '../lists/origin.ts';
 import { besideIn } from '../screen/layout.ts';
 import { activeList, filterOf, topMode, type ViewState, withMode, withoutMode } from '../state/view.ts';
 import type { Action, ActionContext, Movement } from './action.ts';

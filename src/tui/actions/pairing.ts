@@ -5,8 +5,8 @@
 
 import { isPlatform, type PairingView, PLATFORMS, type Platform, userIdFault } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { invitePlatforms } from '../lists/invite-links.ts';
-import { originWords } from '../lists/origin.ts';
+import { originWords } from '../lists/list.ts';
+import { invitePlatforms } from '../lists/people.ts';
 import type { Undo } from '../state/undo.ts';
 import { type Invite, replaceMode, topMode } from '../state/view.ts';
 import { type Action, type ActionContext, act, type Confirmation, type Prompted } from './action.ts';

@@ -5,7 +5,7 @@
 
 import { isPlatform, type Platform } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { personKey } from '../lists/rejected.ts';
+import { personKey } from '../lists/people.ts';
 import type { Action, ActionContext } from './action.ts';
 
 /** A question has room for so many lines. */

@@ -1,7 +1,7 @@
 /** Questions of agents: what wants to run, and one key that decides. Nothing here ever opens on its own. */
 import type { DialogView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { originWords } from '../lists/origin.ts';
+import { originWords } from '../lists/list.ts';
 import { callKey, questionWords } from '../lists/questions.ts';
 import { openedList, topMode } from '../state/view.ts';
 import type { Action, ActionContext, Confirmation } from './action.ts';

@@ -1,7 +1,7 @@
 /** Sessions: watch a conversation, write into it, take it over, stop or reset it. */
 import type { SessionView } from '../../gateway/operator/operator.ts';
 import { clean } from '../draw/cells.ts';
-import { originWords } from '../lists/origin.ts';
+import { originWords } from '../lists/list.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';
 import { composing } from '../state/composer.ts';
 import type { Undo } from '../state/undo.ts';

@@ -2,8 +2,7 @@ import type { AdapterState, AdapterView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { chart, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
-import { type ListDefinition, oneLine } from './list.ts';
-import { gatewayOf, originSpans, ownId } from './origin.ts';
+import { gatewayOf, type ListDefinition, oneLine, originSpans, ownId } from './list.ts';
 
 const SIGNS: Readonly<Record<AdapterState, { sign: (g: Glyphs) => string; style: Style }>> = {
   connected: { sign: (g) => g.on, style: 'ok' },

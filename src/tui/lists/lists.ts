@@ -4,16 +4,20 @@ import type { ScheduleView } from '../../gateway/model.ts';
 import { clean, fillTo } from '../draw/cells.ts';
 import { type Span, span, spread } from '../draw/line.ts';
 import { adaptersList } from './adapters.ts';
-import { contextsList } from './contexts.ts';
-import { hitsList } from './hits.ts';
 import { type ListDefinition, type ListDefinitions, oneLine } from './list.ts';
-import { logList, pastList } from './log.ts';
-import { pairingList } from './pairing.ts';
+import { blockedList, pairingList, refusalsList } from './people.ts';
 import { questionsList } from './questions.ts';
-import { blockedList, refusalsList } from './rejected.ts';
-import { sessionsList } from './sessions.ts';
+import { hitsList, sessionsList } from './sessions.ts';
 import { tasksList, taskWords } from './tasks.ts';
-import { allowlistList, configList, outboxList, queueList } from './views.ts';
+import {
+  allowlistList,
+  configList,
+  contextsList,
+  logList,
+  outboxList,
+  pastList,
+  queueList,
+} from './views.ts';
 
 const schedulesList: ListDefinition<ScheduleView> = {
   title: 'Schedules',

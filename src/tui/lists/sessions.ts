@@ -1,18 +1,24 @@
+/** Sessions, and the places that a search found. */
+
 import type { SessionState } from '../../gateway/model.ts';
-import type { SessionView } from '../../gateway/operator/operator.ts';
+import type { SearchHit, SessionView } from '../../gateway/operator/operator.ts';
 import { cellWidth, clean, fillTo } from '../draw/cells.ts';
 import { type Line, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
-import type { SessionRow } from '../state/slices.ts';
+import { momentOf } from '../draw/times.ts';
+import type { SessionRow, Slices } from '../state/slices.ts';
 import {
   type Columns,
   type DrawContext,
   drawnColumns,
+  gatewayOf,
+  type Hit,
   type ListDefinition,
   oneLine,
+  originSpans,
   platformCell,
+  showsAll,
 } from './list.ts';
-import { gatewayOf, originSpans, showsAll } from './origin.ts';
 
 const SIGNS: Readonly<Record<SessionState, { sign: (g: Glyphs) => string; style: Style }>> = {
   running: { sign: (g) => g.on, style: 'ok' },
@@ -167,3 +173,36 @@ export const sessionsList: ListDefinition<SessionRow> = {
     return [spread(left, right, width, glyphs.ellipsis)];
   },
 };
+
+export const hitsList: ListDefinition<Hit> = {
+  title: 'Search',
+  rows: ({ loaded }) => loaded.hits,
+  key: (row) => `${row.kind} ${row.id} ${row.at} ${row.text}`,
+  haystack: (row) => `${row.kind} ${row.who} ${row.where} ${row.text}`,
+  columns: { kind: (row) => row.kind, who: (row) => row.who, where: (row) => row.where, at: (row) => row.at },
+  height: oneLine,
+  count: (rows) => String(rows.length),
+  empty: () => [
+    'Nothing was found.',
+    ': search <words> looks in all transcripts, tasks and rejected messages.',
+  ],
+  draw(row, { width, glyphs, ticker }) {
+    const left: Span[] = [
+      ...(width >= 60 ? [span(fillTo(momentOf(row.at, ticker.now), 12), 'dim'), span(' ')] : []),
+      span(fillTo(row.kind === 'refusal' ? 'rejected' : row.kind, 8), 'accent'),
+      span(' '),
+      ...(width >= 80 && row.where !== ''
+        ? [span(fillTo(clean(row.where, 80), 20, 'left', glyphs.ellipsis), 'dim'), span(' ')]
+        : []),
+      span(`${clean(row.who, 40)}: `, 'strong'),
+      span(clean(row.text, 400)),
+    ];
+    return [spread(left, [], width, glyphs.ellipsis)];
+  },
+};
+
+/** Hits with the names of their chats. */
+export function placed(hits: readonly SearchHit[], { sessions }: Pick<Slices, 'sessions'>): Hit[] {
+  const names = new Map(sessions.map((row) => [row.id, `${row.chat.platform} ${sessionName(row)}`]));
+  return hits.map((hit) => ({ ...hit, where: names.get(hit.id) ?? '' }));
+}

@@ -3,8 +3,7 @@ import { clean } from '../draw/cells.ts';
 import { bar, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
 import { isOpenTask } from '../state/orders.ts';
-import { type ListDefinition, oneLine } from './list.ts';
-import { gatewayOf, originSpans, ownId, showsAll } from './origin.ts';
+import { gatewayOf, type ListDefinition, oneLine, originSpans, ownId, showsAll } from './list.ts';
 
 const SIGNS: Readonly<Record<TaskStatus, { sign: (g: Glyphs) => string; style: Style; words: string }>> = {
   queued: { sign: (g) => g.wait, style: 'warn', words: 'queued' },

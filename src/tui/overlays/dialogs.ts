@@ -1,15 +1,18 @@
-/** What stands in front of everything and takes the keys: dialog, text field, palette. */
-import { clean, fillTo, wrap } from '../draw/cells.ts';
+/**
+ * What stands in front of everything: dialog, text field, palette, form, and the notice that the gateway does not
+ * answer.
+ */
+
+import { cellWidth, clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, type Span, span, spread, widest } from '../draw/line.ts';
 import { UNICODE_GLYPHS } from '../draw/theme.ts';
-import { fieldText } from '../forms/form.ts';
+import { clockTime } from '../draw/times.ts';
+import { type Form, type FormField, fieldText } from '../forms/form.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
-import { fieldSpans, masked } from '../screen/field-line.ts';
-import { type Block, row, type Scene } from '../screen/scene.ts';
+import { type Block, fieldSpans, framed, masked, middlePlace, row, type Scene } from '../screen/scene.ts';
 import type { Mode } from '../state/view.ts';
 import { scrollTo } from '../state/viewport.ts';
-import { framed, middlePlace } from './place.ts';
 
 type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
 
@@ -100,4 +103,130 @@ function entryLine({ glyphs }: Scene, entry: PaletteEntry, words: number, width:
   ];
   const keys = entry.keys.map((key) => keyLabel(key, ascii)).join(' ');
   return spread(left, [span(keys, 'key'), span(' ')], width, glyphs.ellipsis, words);
+}
+
+const WIDTH = 92;
+/** Lines of the sentence about the field with the cursor. */
+const HELP_LINES = 2;
+const NOTE_LINES = 6;
+
+/** A form over everything: its fields, the sentence of the one with the cursor, what was found out. */
+export function formBlock(scene: Scene, form: Form): Block {
+  const width = Math.min(WIDTH, scene.columns - 2) - 2;
+  const intro = form.intro.flatMap((text) => wrap(text, width - 2)).map((text): Line => [span(` ${text}`)]);
+  const below = footLines(form, width);
+  const head = intro.length === 0 ? [] : [...intro, []];
+  const want = head.length + form.fields.length + below.length + 3;
+  const place = middlePlace(scene, WIDTH, want);
+  const room = Math.max(1, place.height - 2 - below.length - 1);
+  // On a small screen the fields stay and the introduction goes.
+  const kept = room - head.length >= Math.min(3, form.fields.length) ? head : [];
+  const size = room - kept.length;
+  const first = scrollTo(Math.max(0, form.index - size + 1), form.index, size, form.fields.length);
+  const label = widest(
+    form.fields.map((field) => clean(field.key, 80)),
+    Math.floor(width * 0.42),
+  );
+  const fields = form.fields
+    .slice(first, first + size)
+    .map((field, at) => fieldLine(scene, field, first + at === form.index, label, width));
+  const lines = [...kept, ...fields, [], ...below].map((line) => row(scene, line, place.width - 2));
+  const more: Line =
+    form.fields.length > size ? [span(`${form.index + 1} of ${form.fields.length}`, 'dim')] : [];
+  return framed(scene, place, [span(form.title, 'title')], lines, more);
+}
+
+function fieldLine(scene: Scene, field: FormField, focused: boolean, label: number, width: number): Line {
+  const { glyphs } = scene;
+  const sign = focused ? span(`${glyphs.cursor} `, 'key') : span('  ');
+  const name = span(
+    fillTo(clean(field.key, 80), label, 'left', glyphs.ellipsis),
+    focused ? 'strong' : field.problem === undefined ? 'dim' : 'bad',
+  );
+  const mark = field.required ? span('* ', 'mark') : span('  ');
+  return [sign, name, mark, ...answer(scene, field, focused, Math.max(4, width - label - 6))];
+}
+
+function answer(scene: Scene, field: FormField, focused: boolean, room: number): Span[] {
+  const text = fieldText(field.field);
+  if (field.options.length > 0) return choice(scene, field, text, focused, room);
+  const rest = hintOf(field, text);
+  const shown = field.secret ? masked(field.field, scene) : field.field;
+  if (focused) {
+    const typed = fieldSpans(shown, Math.max(2, Math.min(room, cellWidth(text) + 1)));
+    return text === '' ? [...typed, span(` ${rest}`, 'dim')] : typed;
+  }
+  if (text === '') return [span(rest, 'dim')];
+  return [span(fillTo(shown.chars.join(''), room, 'left', scene.glyphs.ellipsis).trimEnd())];
+}
+
+/** What stands in an empty field. */
+function hintOf(field: FormField, text: string): string {
+  if (text !== '') return '';
+  if (field.touched && field.before === '' && field.stored) return 'is removed when saved';
+  if (field.secret) return field.stored ? 'stored; type to replace it' : 'not set';
+  if (field.touched && field.stored)
+    return field.fallback === '' ? 'is removed when saved' : `back to ${field.fallback}`;
+  return field.fallback === '' ? 'not set' : `${field.fallback} (default)`;
+}
+
+function choice(scene: Scene, field: FormField, text: string, focused: boolean, room: number): Span[] {
+  const shown =
+    text !== '' ? clean(text, 200) : field.fallback === '' ? 'default' : `${yesNo(field.fallback)} (default)`;
+  const arrows = scene.glyphs === UNICODE_GLYPHS ? '  ‹ ›' : '  < >';
+  const cutted = fillTo(shown, Math.min(room - 5, cellWidth(shown)), 'left', scene.glyphs.ellipsis);
+  if (!focused) return [span(cutted, text === '' ? 'dim' : 'text')];
+  return [span(cutted, 'strong'), span(arrows, 'key')];
+}
+
+function yesNo(text: string): string {
+  return text === 'true' ? 'yes' : text === 'false' ? 'no' : text;
+}
+
+/** The sentence of the field, then what is in progress or was found. */
+function footLines(form: Form, width: number): Line[] {
+  const focused = form.fields[form.index];
+  const help = wrap(focused?.help ?? '', width - 2).slice(0, HELP_LINES);
+  const lines: Line[] = Array.from({ length: HELP_LINES }, (_, at) => [span(` ${help[at] ?? ''}`, 'dim')]);
+  const problem = focused?.problem;
+  const notes = [...(problem === undefined ? [] : [{ text: problem, tone: 'bad' as const }]), ...form.notes];
+  const found = notes.flatMap((note) =>
+    wrap(note.text, width - 4).map(
+      (text, at): Line => [
+        span(at === 0 ? SIGNS[note.tone] : '   ', note.tone),
+        span(text, note.tone === 'ok' ? 'text' : note.tone),
+      ],
+    ),
+  );
+  if (form.busy !== undefined) lines.push([span(` ${form.busy}`, 'mark')]);
+  return [...lines, ...found.slice(0, NOTE_LINES)];
+}
+
+/** The tone is not told by color alone. */
+const SIGNS = { ok: ' + ', warn: ' ! ', bad: ' ! ' } as const;
+
+const WAITING_WIDTH = 72;
+
+/**
+ * A gateway that does not answer: which one is tried, since when, and when again. Undefined while the gateway answers.
+ */
+export function waitingBlock(scene: Scene): Block | undefined {
+  const { link } = scene.controller.slices;
+  const { waiting } = link;
+  if (waiting === undefined || link.connected) return undefined;
+  const width = Math.min(WAITING_WIDTH, scene.columns - 2);
+  const next = waiting.nextAt === undefined ? 'Trying now.' : `Next try at ${clockTime(waiting.nextAt)}.`;
+  const texts = [
+    ...wrap(`${clean(waiting.address, 300)} does not answer since ${clockTime(waiting.since)}.`, width - 4),
+    ...wrap(`${clean(waiting.reason, 400)}.`, width - 4).slice(0, 5),
+    `${next} It comes back on its own.`,
+  ];
+  const place = middlePlace(scene, width, texts.length + 2);
+  const lines = texts.map((text, index): Line => [span(' '), span(text, index === 0 ? 'text' : 'dim')]);
+  return framed(
+    scene,
+    place,
+    [span('Waiting for the gateway', 'warn')],
+    lines.map((line) => row(scene, line, place.width - 2)),
+  );
 }

@@ -1,23 +1,142 @@
-/** Over the panes: pages that scroll as text, and list views. */
-import { clean } from '../draw/cells.ts';
-import { type Line, span } from '../draw/line.ts';
+/** Over the panes: pages that scroll as text, and list views. The pages of help, undo and invitation. */
+
+import type { AdapterView } from '../../gateway/model.ts';
+import { clean, fillTo, wrap } from '../draw/cells.ts';
+import { type Line, span, widest } from '../draw/line.ts';
+import { UNICODE_GLYPHS } from '../draw/theme.ts';
+import { commandTable, keyTable } from '../keys/bindings.ts';
+import { inviteLink, invitePlatforms } from '../lists/people.ts';
 import { callKey } from '../lists/questions.ts';
-import { adapterPage } from '../pages/adapter.ts';
-import { helpPage } from '../pages/help.ts';
-import { invitePage } from '../pages/invite.ts';
-import { type Page, paragraph } from '../pages/page.ts';
-import { pulsePage } from '../pages/pulse.ts';
-import { questionPage } from '../pages/question.ts';
-import { linePage, refusalPage, requestPage, taskPage } from '../pages/records.ts';
-import { timingsPage } from '../pages/timings.ts';
-import { type TranscriptPage, transcriptPage } from '../pages/transcript.ts';
-import { undoPage } from '../pages/undo.ts';
-import { listPane } from '../screen/list-pane.ts';
-import { type Block, row, type Scene } from '../screen/scene.ts';
+import { BLANK, fact, heading, type Page, paragraph, qrLines } from '../pages/page.ts';
+import { pulsePage, timingsPage } from '../pages/pulse.ts';
+import { linePage, questionPage, refusalPage, requestPage, taskPage } from '../pages/records.ts';
+import { adapterPage } from '../pages/status.ts';
+import { composerLines, type TranscriptPage, transcriptPage } from '../pages/transcript.ts';
+import { listPane } from '../screen/panes.ts';
+import { type Block, framed, pagePlace, row, type Scene } from '../screen/scene.ts';
 import { foundLines, standing, topFor, withFound } from '../state/find.ts';
-import { findOf, type Mode, topMode } from '../state/view.ts';
-import { composerLines } from './composer.ts';
-import { framed, pagePlace } from './place.ts';
+import { findOf, type Invite, type Mode, topMode } from '../state/view.ts';
+
+/** Every key, then every command; made from the registry. */
+function helpPage({ controller, glyphs }: Scene, width: number): Page {
+  const rows = keyTable(controller.bindings, glyphs !== UNICODE_GLYPHS);
+  const keyWidth = widest(
+    rows.map((row) => row.keys),
+    Math.max(8, Math.floor(width / 3)),
+  );
+  const lines: Line[] = [];
+  let scope = '';
+  const entry = (keys: string, help: string, column: number): void => {
+    for (const [index, text] of wrap(help, Math.max(10, width - column - 4)).entries())
+      lines.push([
+        span('  '),
+        span(fillTo(index === 0 ? keys : '', column, 'left', glyphs.ellipsis), 'key'),
+        span('  '),
+        span(text),
+      ]);
+  };
+  for (const row of rows) {
+    if (row.scope !== scope) {
+      if (scope !== '') lines.push(BLANK);
+      lines.push(heading(row.scope));
+      scope = row.scope;
+    }
+    entry(row.keys, row.help, keyWidth);
+  }
+  lines.push(BLANK, heading('Commands (:)'));
+  const commands = commandTable();
+  const wordWidth = widest(
+    commands.map((row) => row.words),
+    Math.max(8, Math.floor(width / 2)),
+  );
+  for (const row of commands) entry(row.words, row.help, wordWidth);
+  return { title: 'Help', lines };
+}
+
+/** The code for the operator's phone: QR or text, and how it is used on each platform that is up. */
+function invitePage(scene: Scene, invite: Invite, subject: string, width: number, height: number): Page {
+  const platforms = invitePlatforms(scene.controller.slices.adapters);
+  const row = platforms.find((entry) => entry.platform === subject) ?? platforms[0];
+  const head: Line[] = [
+    [span('Code'.padEnd(14), 'dim'), span(clean(invite.code, 20), 'code')],
+    ...fact(
+      'Good for',
+      `one person, ${scene.ticker.left(invite.expiresAt)}; this page closes when it is used`,
+      width,
+    ),
+    BLANK,
+  ];
+  const title = 'Pair my phone';
+  if (row === undefined)
+    return {
+      title,
+      lines: [
+        ...head,
+        ...paragraph('No platform is connected: start an adapter first (1, then s).', width, 'warn'),
+      ],
+    };
+  const link = inviteLink(row, invite.code);
+  const bot = clean(row.account?.name ?? 'the bot', 60);
+  const others = platforms.filter((entry) => entry !== row).map((entry) => entry.platform);
+  const lines = [...head, heading(row.platform), ...howTo(row, bot, link, width)];
+  if (others.length > 0) lines.push(...paragraph(`Or on ${others.join(', ')}: press n.`, width, 'dim', '  '));
+  if (link !== undefined) lines.push(BLANK, ...picture(scene, link, width, height - lines.length - 1));
+  return { title, lines };
+}
+
+function howTo(row: AdapterView, bot: string, link: string | undefined, width: number): Line[] {
+  if (link !== undefined)
+    return [
+      ...paragraph(`Scan the code with the phone, or open ${link}`, width, 'text', '  '),
+      ...paragraph(
+        row.platform === 'telegram' ? 'Then press Start.' : 'Then send the message that is already written.',
+        width,
+        'text',
+        '  ',
+      ),
+    ];
+  if (row.platform === 'websocket')
+    return paragraph('Run pi-gateway-tui chat and send the code as the first message.', width, 'text', '  ');
+  const where = row.platform === 'twitch' ? `whisper it to ${bot}` : `send it to ${bot} as a direct message`;
+  return paragraph(
+    `From the account on the phone, ${where}: the code alone, nothing else.`,
+    width,
+    'text',
+    '  ',
+  );
+}
+
+/** The QR code when it fits whole: half a code cannot be scanned, and the link above does the same. */
+function picture(scene: Scene, link: string, width: number, height: number): readonly Line[] {
+  const code = qrLines(link, scene.theme);
+  if (code === undefined) return [];
+  if (code.width <= width && code.lines.length <= height) return code.lines;
+  return paragraph(
+    `The QR code needs ${code.width + 4}x${code.lines.length + 12} cells: enlarge the window, or use the link or the code above.`,
+    width,
+    'warn',
+    '  ',
+  );
+}
+
+/** What can be undone, the newest first. */
+function undoPage({ controller, ticker }: Scene): Page {
+  const entries = controller.view.undos.filter((entry) => entry.until > ticker.now).toReversed();
+  for (const { until } of entries) ticker.at(until);
+  return {
+    title: 'Undo',
+    lines:
+      entries.length === 0
+        ? [[span('Nothing can be undone.', 'dim')]]
+        : entries.map(
+            ({ text, until }, at): Line => [
+              span(at === 0 ? 'u  ' : '   ', 'key'),
+              span(`${ticker.left(until)} left`.padEnd(10), 'dim'),
+              span(clean(text, 300)),
+            ],
+          ),
+  };
+}
 
 type PageMode = Extract<Mode, { kind: 'page' }>;
 type ListMode = Extract<Mode, { kind: 'list' }>;

@@ -3,9 +3,8 @@ import { clean, fillTo, wrap } from '../draw/cells.ts';
 import { type Line, span } from '../draw/line.ts';
 import { doorStep, GUIDES, shellWords } from '../forms/setup.ts';
 import { adapterPhrase, adapterSign } from '../lists/adapters.ts';
-import { type Block, row, type Scene } from '../screen/scene.ts';
+import { type Block, framed, middlePlace, type Place, row, type Scene } from '../screen/scene.ts';
 import type { Mode } from '../state/view.ts';
-import { framed, middlePlace, type Place } from './place.ts';
 
 type SetupMode = Extract<Mode, { kind: 'setup' }>;
 

@@ -13,9 +13,7 @@ import type { Controller } from '../state/controller.ts';
 import { isLoaded } from '../state/loaded.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
-import { announce, describeAdapter, describeAll, describeRequest } from './announce.ts';
-import { spokenForm } from './form.ts';
-import { spokenPage } from './page.ts';
+import { announce, describeAdapter, describeAll, describeRequest, spokenForm, spokenPage } from './spoken.ts';
 
 /** One row of a list as plain text, drawn by the same definition that draws it on the screen. */
 

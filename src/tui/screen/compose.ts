@@ -17,24 +17,20 @@ import { clockTime } from '../draw/times.ts';
 import { adapterSign } from '../lists/adapters.ts';
 import { PANES, type PaneId } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { levelWords } from '../lists/log.ts';
 import { sessionName } from '../lists/sessions.ts';
-import { dialogBlock, paletteBlock, textBlock } from '../overlays/dialogs.ts';
-import { formBlock } from '../overlays/form.ts';
+import { levelWords } from '../lists/views.ts';
+import { dialogBlock, formBlock, paletteBlock, textBlock, waitingBlock } from '../overlays/dialogs.ts';
 import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
-import { framed, type Place, pagePlace } from '../overlays/place.ts';
 import { setupBlock } from '../overlays/setup.ts';
-import { waitingBlock } from '../overlays/waiting.ts';
 import { type StatusRow, statusColumns, statusLayout, statusRows } from '../pages/status.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
 import { hintLine } from './hints.ts';
-import { layoutFor } from './hit.ts';
 import { MIN_COLUMNS, MIN_ROWS, type PaneBox } from './layout.ts';
-import { listPane, titleLine } from './list-pane.ts';
-import { previewPane } from './preview.ts';
-import { type Block, row, type Scene } from './scene.ts';
+import { layoutFor } from './mouse.ts';
+import { listPane, previewPane, titleLine } from './panes.ts';
+import { type Block, framed, type Place, pagePlace, row, type Scene } from './scene.ts';
 
 /** The first line: is it running, where, how long, what needs the operator. */
 

@@ -7,8 +7,8 @@ import { UNICODE_GLYPHS } from '../draw/theme.ts';
 import { scopesOf } from '../keys/bindings.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type ModeKind, topMode } from '../state/view.ts';
-import { fieldSpans } from './field-line.ts';
 import type { Scene } from './scene.ts';
+import { fieldSpans } from './scene.ts';
 
 const TONES = { ok: 'ok', warn: 'warn', bad: 'bad' } as const;
 

@@ -1,8 +1,8 @@
 /** Rows of lists that are not part of the snapshot: they are asked for when the list opens. */
 import type { Operator } from '../../gateway/operator/operator.ts';
 import { sinceOf } from '../draw/times.ts';
-import { placed } from '../lists/hits.ts';
 import type { LoadedRows } from '../lists/list.ts';
+import { placed } from '../lists/sessions.ts';
 import type { Slices } from './slices.ts';
 
 export type LoadedList = keyof LoadedRows;

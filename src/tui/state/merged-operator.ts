@@ -13,7 +13,7 @@ import type {
   OperatorSnapshot,
   SearchHit,
 } from '../../gateway/operator/operator.ts';
-import { originOf, withOrigin } from '../lists/origin.ts';
+import { originOf, withOrigin } from '../lists/list.ts';
 
 export interface Member {
   readonly name: string;

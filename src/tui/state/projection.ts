@@ -13,7 +13,7 @@ import {
   rowKey,
   type SessionView,
 } from '../../gateway/operator/operator.ts';
-import { gatewayOf, originOf, ownId, withOrigin } from '../lists/origin.ts';
+import { gatewayOf, originOf, ownId, withOrigin } from '../lists/list.ts';
 import {
   compareAllowlist,
   compareOutbox,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DialogView } from '../../../src/gateway/model.ts';
-import { dangers } from '../../../src/tui/draw/danger.ts';
 import { themeNamed } from '../../../src/tui/draw/theme.ts';
+import { dangers } from '../../../src/tui/lists/questions.ts';
 import { busySnapshot, NOW, questionView as question } from '../fixtures.ts';
 import { harness } from '../harness.ts';
 

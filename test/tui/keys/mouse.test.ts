@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mouseEvents } from '../../../src/tui/keys/mouse.ts';
-import { pointAt } from '../../../src/tui/state/mouse.ts';
+import { mouseEvents, pointAt } from '../../../src/tui/screen/mouse.ts';
 import { type Harness, harness } from '../harness.ts';
 import { openConsole } from '../open-console.ts';
 

@@ -1,14 +1,21 @@
-/** A list as lines: the rows that fit, the selection, a sentence when there are none. */
+/** The panes: a list as lines, and next to the lists on a wide terminal the page of what is selected. */
+
 import { cellWidth, clean, measureCount, wrap } from '../draw/cells.ts';
 import { frame, type Line, type Span, span } from '../draw/line.ts';
 import type { Glyphs } from '../draw/theme.ts';
 import { dayOf, Ticker } from '../draw/times.ts';
 import { cellsOf, type DrawContext, type ListDefinition, type ListId, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import { wrappedLog } from '../lists/log.ts';
 import { callKey, showsWholeCall } from '../lists/questions.ts';
+import { wrappedLog } from '../lists/views.ts';
+import type { Page } from '../pages/page.ts';
+import { pulsePage } from '../pages/pulse.ts';
+import { requestPage, taskPage } from '../pages/records.ts';
+import { adapterPage } from '../pages/status.ts';
+import { transcriptPage } from '../pages/transcript.ts';
 import type { LogEntry } from '../state/slices.ts';
 import { filterOf, topMode } from '../state/view.ts';
+import type { PaneBox } from './layout.ts';
 import { row, type Scene } from './scene.ts';
 
 /** The log with its lines wrapped: rows of different heights, so the window is walked instead of computed. */
@@ -55,7 +62,7 @@ function wrappedLogLines(scene: Scene, rows: readonly LogEntry[], box: WrapBox, 
   return lines.slice(0, room);
 }
 
-export interface ListBox {
+interface ListBox {
   readonly width: number;
   readonly height: number;
   readonly focused: boolean;
@@ -63,6 +70,7 @@ export interface ListBox {
   readonly digit?: number;
 }
 
+/** A list as lines: the rows that fit, the selection, a sentence when there are none. */
 export function listPane<K extends ListId>(scene: Scene, id: K, box: ListBox): Line[] {
   const { controller, glyphs } = scene;
   const inner = box.width - 2;
@@ -295,4 +303,67 @@ function emptyLines<K extends ListId>(scene: Scene, id: K, inner: number): Line[
   return texts
     .flatMap((text) => wrap(text, inner - 2))
     .map((text, index) => row(scene, [span(' '), span(text, index === 0 ? 'text' : 'dim')], inner));
+}
+
+interface Previewed {
+  readonly page: Page;
+  /** It is the transcript of this session: its end is shown, and it is followed. */
+  readonly session?: string;
+}
+
+/** Next to the lists on a wide terminal: the page of what is selected, as Enter would open it. */
+export function previewPane(
+  scene: Scene,
+  { width, height }: PaneBox,
+): { readonly lines: Line[]; readonly session: string | undefined } {
+  const room = Math.max(0, height - 2);
+  const { page, session } = previewOf(scene, width - 4, room);
+  const shown = session === undefined ? page.lines.slice(0, room) : page.lines.slice(-room);
+  const lines = shown.map((line) => row(scene, [span(' '), ...line], width - 2));
+  const title = [span(page.title, 'title')];
+  return {
+    lines: frame(lines, {
+      width,
+      height,
+      title,
+      note: page.note ?? [],
+      focused: false,
+      glyphs: scene.glyphs,
+    }),
+    session,
+  };
+}
+
+/** Of the focused list; when that is empty of the sessions, else what the platforms do. */
+function previewOf(scene: Scene, width: number, height: number): Previewed {
+  const { controller } = scene;
+  switch (controller.view.focus) {
+    case 'adapters': {
+      const adapter = selected(scene, 'adapters');
+      if (adapter !== undefined) return { page: adapterPage(scene, adapter, width, height) };
+      break;
+    }
+    case 'tasks': {
+      const task = selected(scene, 'tasks');
+      if (task !== undefined) return { page: taskPage(scene, task, width) };
+      break;
+    }
+    case 'pairing': {
+      const request = selected(scene, 'pairing');
+      if (request !== undefined) return { page: requestPage(scene, request, width) };
+      break;
+    }
+    case 'sessions':
+    case 'log':
+  }
+  const session = selected(scene, 'sessions');
+  if (session === undefined) return { page: pulsePage(scene, width, height) };
+  const slice = controller.transcript.slice();
+  const loaded = slice?.sessionId === session.id ? slice : undefined;
+  return { page: transcriptPage(scene, session, loaded, width), session: session.id };
+}
+
+function selected<K extends ListId>({ controller }: Scene, list: K): RowOf[K] | undefined {
+  const index = controller.lists.cursor(list);
+  return index === undefined || index < 0 ? undefined : controller.rows(list)[index];
 }

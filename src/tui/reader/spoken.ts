@@ -1,12 +1,24 @@
-/** What changed between two looks, in sentences: for people who hear the console instead of seeing it. */
+/**
+ * For people who hear the console instead of seeing it: what changed, a form, the guided setup and a page, as
+ * sentences.
+ */
+
 import type { AdapterView, PairingView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
-import { shortDuration } from '../draw/times.ts';
+import { PLAIN_THEME, UNICODE_GLYPHS } from '../draw/theme.ts';
+import { shortDuration, Ticker } from '../draw/times.ts';
+import { type Form, fieldText } from '../forms/form.ts';
+import { doorStep, GUIDES } from '../forms/setup.ts';
 import { adapterPhrase } from '../lists/adapters.ts';
-import { showsAll } from '../lists/origin.ts';
+import { showsAll } from '../lists/list.ts';
 import { questionWords } from '../lists/questions.ts';
+import { pageOf } from '../overlays/pages.ts';
+import { statusRows } from '../pages/status.ts';
+import type { Scene } from '../screen/scene.ts';
+import type { Controller } from '../state/controller.ts';
 import { isOpenTask } from '../state/orders.ts';
 import type { Slices } from '../state/slices.ts';
+import type { Mode } from '../state/view.ts';
 
 export function describeRequest(row: PairingView, now: number): string {
   const code = row.code !== undefined ? `, code ${row.code}` : row.kind === 'queued' ? ', no code' : '';
@@ -38,6 +50,7 @@ export function describeAll(slices: Slices): string[] {
   ];
 }
 
+/** What changed between two looks, in sentences: for people who hear the console instead of seeing it. */
 export function announce(before: Slices, after: Slices): string[] {
   const lines: string[] = [];
   if (before.gateway.state !== after.gateway.state) lines.push(`Gateway ${after.gateway.state}.`);
@@ -75,4 +88,84 @@ export function announce(before: Slices, after: Slices): string[] {
       if (row.seq > last && row.level === 'error')
         lines.push(`Error of ${clean(row.source, 40)}: ${clean(row.text, 300)}`);
   return lines;
+}
+
+type Spoken = Extract<Mode, { kind: 'form' | 'setup' }>;
+
+/** A form and the guided setup as sentences. What is typed into a field is not repeated; secrets never are. */
+export function spokenForm(controller: Controller, mode: Spoken): string[] {
+  return mode.kind === 'form' ? formWords(mode.form) : setupWords(controller, mode);
+}
+
+function formWords(form: Form): string[] {
+  const field = form.fields[form.index];
+  if (form.busy !== undefined) return [form.busy];
+  const notes = [
+    ...(field?.problem === undefined ? [] : [field.problem]),
+    ...form.notes.map(({ text }) => text),
+  ];
+  if (field === undefined) return notes;
+  const chosen = fieldText(field.field);
+  const now =
+    field.options.length > 0
+      ? `Now: ${chosen === '' ? `default ${field.fallback}` : chosen}. Left and right choose.`
+      : field.stored
+        ? 'It is set.'
+        : 'Type it.';
+  const place = `${form.index + 1} of ${form.fields.length}`;
+  return [
+    ...notes,
+    `${form.title}, ${place}: ${field.key}. ${field.help} ${now} Tab next field, Enter saves, Esc leaves.`,
+  ];
+}
+
+function setupWords(controller: Controller, mode: Extract<Mode, { kind: 'setup' }>): string[] {
+  const { adapters, gateway } = controller.slices;
+  if (mode.step === 'agent')
+    return [
+      `Setup, the agent: ${clean(gateway.agent.detail)}. ${clean(gateway.agent.hint ?? '')}`.trim(),
+      'Enter continues, c checks again, Esc skips.',
+    ];
+  if (mode.step === 'platform') {
+    const [platform, guide] = GUIDES[mode.index] ?? ['', { needs: '' }];
+    const names = GUIDES.map(([name], at) => `${at + 1} ${name}`).join(', ');
+    return [
+      `Set-up, a platform: ${names}.`,
+      `${platform} needs ${guide.needs}. Enter chooses it, Esc skips.`,
+    ];
+  }
+  const platform = mode.platform ?? 'websocket';
+  const row = adapters.find((entry) => entry.platform === platform);
+  return [
+    ...(mode.said ?? []),
+    ...(row === undefined ? [] : [`${platform}: ${adapterPhrase(row)}. ${clean(row.nextStep ?? '')}`.trim()]),
+    doorStep(platform, row),
+    'p makes a code for your phone, a sets up another platform, Enter ends.',
+  ];
+}
+
+const WIDTH = 100;
+
+/** A page as plain lines. */
+export function spokenPage(controller: Controller, mode: Extract<Mode, { kind: 'page' }>): string[] {
+  const scene: Scene = {
+    controller,
+    columns: WIDTH,
+    rows: 50,
+    theme: PLAIN_THEME,
+    glyphs: UNICODE_GLYPHS,
+    ticker: new Ticker(controller.slices.now),
+  };
+  if (mode.page === 'status')
+    return ['Status:', ...statusRows(scene).map((row) => `${row.name}: ${row.value}`)];
+  const page = pageOf(scene, mode, WIDTH, 0);
+  return [
+    `${page.title}:`,
+    ...page.lines.map((line) =>
+      line
+        .map((part) => part.text)
+        .join('')
+        .trimEnd(),
+    ),
+  ].filter((line) => line !== '');
 }
