@@ -16,7 +16,7 @@ import { type Bindings, bindKeys } from '../tui/keys/bindings.ts';
 import { Reader } from '../tui/reader/reader.ts';
 import { pointAt } from '../tui/screen/mouse.ts';
 import { Controller } from '../tui/state/controller.ts';
-import { sentenceOf } from '../tui/state/sentence.ts';
+import { sentenceOf } from '../tui/state/decisions.ts';
 import { ConsoleStore } from '../tui/state/store.ts';
 import type { OwnTheme } from '../tui/terminal/appearance.ts';
 import { type Appearance, appearanceOf, askWidths } from '../tui/terminal/appearance.ts';

@@ -6,13 +6,12 @@ import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { OperatorCommand, OperatorQueries, SessionView } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { PaneBox } from '../screen/layout.ts';
-import type { Confirmation, Prompt, Question, RunOptions } from '../state/asking.ts';
-import type { Bulk } from '../state/bulk.ts';
-import type { LoadedList } from '../state/loaded.ts';
+import type { Bulk, Confirmation, Prompt, Question, RunOptions } from '../state/decisions.ts';
+import type { LoadedList } from '../state/rows.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, PageId, Toast, ViewState } from '../state/view.ts';
 
-export type { Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/asking.ts';
+export type { Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/decisions.ts';
 
 /**
  * Where a key works. `global` everywhere but in text fields and dialogs; `list` in every pane and list view; `view` in

@@ -4,7 +4,7 @@
 
 import { clean } from '../draw/cells.ts';
 import type { ListId } from '../lists/list.ts';
-import { sentenceOf } from '../state/sentence.ts';
+import { sentenceOf } from '../state/decisions.ts';
 import type { Action, ActionContext } from './action.ts';
 import { needsOneGateway } from './gateway.ts';
 

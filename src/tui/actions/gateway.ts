@@ -7,7 +7,7 @@ import { clockTime } from '../draw/times.ts';
 import { FIRST_STEP } from '../forms/setup.ts';
 import { ALL_GATEWAYS, showsAll } from '../lists/list.ts';
 import { isWorking } from '../lists/sessions.ts';
-import { isOpenTask } from '../state/orders.ts';
+import { isOpenTask } from '../state/slices.ts';
 import { openedList } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 

@@ -3,7 +3,7 @@
 import { isPlatform, PLATFORMS, type Platform, type ScheduleView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { openSettings } from '../forms/save.ts';
-import type { Undo } from '../state/undo.ts';
+import type { Undo } from '../state/decisions.ts';
 import type { Action, ActionContext, Confirmation, Prompted, Scope } from './action.ts';
 import { act } from './action.ts';
 import { CONTEXTS, GATEWAY, onOneGateway } from './gateway.ts';

@@ -4,7 +4,7 @@ import { clean } from '../draw/cells.ts';
 import { originWords } from '../lists/list.ts';
 import { isWorking, sessionName } from '../lists/sessions.ts';
 import { composing } from '../state/composer.ts';
-import type { Undo } from '../state/undo.ts';
+import type { Undo } from '../state/decisions.ts';
 import { type Mode, openedList, topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 import { bulkOf } from './volume.ts';

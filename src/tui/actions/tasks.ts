@@ -2,7 +2,7 @@
 import type { OutboxView, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { clockTime } from '../draw/times.ts';
-import { isOpenTask } from '../state/orders.ts';
+import { isOpenTask } from '../state/slices.ts';
 import type { Action, ActionContext, Prompted } from './action.ts';
 import { act } from './action.ts';
 import { bulkOf } from './volume.ts';

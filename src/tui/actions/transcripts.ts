@@ -5,7 +5,7 @@
 
 import type { Hit } from '../lists/list.ts';
 import { personKey } from '../lists/people.ts';
-import { sentenceOf } from '../state/sentence.ts';
+import { sentenceOf } from '../state/decisions.ts';
 import { type Mode, openedList, replaceMode, topMode, withMode } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 

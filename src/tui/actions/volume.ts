@@ -2,8 +2,8 @@
 import { clean } from '../draw/cells.ts';
 import type { ListDefinition, ListId, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
-import type { Bulk, BulkItem } from '../state/bulk.ts';
-import { otherColumn } from '../state/sorting.ts';
+import type { Bulk, BulkItem } from '../state/decisions.ts';
+import { otherColumn } from '../state/rows.ts';
 import { activeList, filterOf, type ViewState } from '../state/view.ts';
 import type { Action, ActionContext } from './action.ts';
 

@@ -2,7 +2,7 @@ import type { TaskStatus, TaskView } from '../../gateway/model.ts';
 import { clean } from '../draw/cells.ts';
 import { bar, type Span, span, spread } from '../draw/line.ts';
 import type { Glyphs, Style } from '../draw/theme.ts';
-import { isOpenTask } from '../state/orders.ts';
+import { isOpenTask } from '../state/slices.ts';
 import { gatewayOf, type ListDefinition, oneLine, originSpans, ownId, showsAll } from './list.ts';
 
 const SIGNS: Readonly<Record<TaskStatus, { sign: (g: Glyphs) => string; style: Style; words: string }>> = {

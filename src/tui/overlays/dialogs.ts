@@ -11,8 +11,8 @@ import { type Form, type FormField, fieldText } from '../forms/form.ts';
 import { keyLabel } from '../keys/names.ts';
 import { type PaletteEntry, paletteEntries } from '../keys/palette.ts';
 import { type Block, fieldSpans, framed, masked, middlePlace, row, type Scene } from '../screen/scene.ts';
+import { scrollTo } from '../state/scroll.ts';
 import type { Mode } from '../state/view.ts';
-import { scrollTo } from '../state/viewport.ts';
 
 type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
 

@@ -14,7 +14,7 @@ import { adapterPage } from '../pages/status.ts';
 import { composerLines, type TranscriptPage, transcriptPage } from '../pages/transcript.ts';
 import { listPane } from '../screen/panes.ts';
 import { type Block, framed, pagePlace, row, type Scene } from '../screen/scene.ts';
-import { foundLines, standing, topFor, withFound } from '../state/find.ts';
+import { foundLines, standing, topFor, withFound } from '../state/scroll.ts';
 import { findOf, type Invite, type Mode, topMode } from '../state/view.ts';
 
 /** Every key, then every command; made from the registry. */

@@ -6,7 +6,7 @@ import { type Line, span } from '../draw/line.ts';
 import { clockTime } from '../draw/times.ts';
 import { adapterSign, stateWord } from '../lists/adapters.ts';
 import type { Scene } from '../screen/scene.ts';
-import { isOpenTask } from '../state/orders.ts';
+import { isOpenTask } from '../state/slices.ts';
 import { BLANK, fact, heading, type Page, paragraph, qrLines } from './page.ts';
 
 export interface StatusRow {

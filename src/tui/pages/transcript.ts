@@ -9,7 +9,7 @@ import { clockTime, dayOf } from '../draw/times.ts';
 import type { Field } from '../forms/form.ts';
 import { boundWords, isWorking, sessionName, sessionSign } from '../lists/sessions.ts';
 import type { Scene } from '../screen/scene.ts';
-import type { Starts } from '../state/find.ts';
+import type { Starts } from '../state/scroll.ts';
 import type { TranscriptSlice } from '../state/transcript.ts';
 import type { Mode } from '../state/view.ts';
 import { type Page, paragraph } from './page.ts';

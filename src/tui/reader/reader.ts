@@ -10,7 +10,7 @@ import { fieldText } from '../forms/form.ts';
 import { LIST_VIEWS, type ListDefinition, type ListId, PANES, type RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import type { Controller } from '../state/controller.ts';
-import { isLoaded } from '../state/loaded.ts';
+import { isLoaded } from '../state/rows.ts';
 import type { ConsoleStore } from '../state/store.ts';
 import { type Mode, topMode } from '../state/view.ts';
 import { announce, describeAdapter, describeAll, describeRequest, spokenForm, spokenPage } from './spoken.ts';

@@ -16,8 +16,8 @@ import { pageOf } from '../overlays/pages.ts';
 import { statusRows } from '../pages/status.ts';
 import type { Scene } from '../screen/scene.ts';
 import type { Controller } from '../state/controller.ts';
-import { isOpenTask } from '../state/orders.ts';
 import type { Slices } from '../state/slices.ts';
+import { isOpenTask } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
 
 export function describeRequest(row: PairingView, now: number): string {

@@ -23,8 +23,8 @@ import { dialogBlock, formBlock, paletteBlock, textBlock, waitingBlock } from '.
 import { listPage, pagePane, pageWindow } from '../overlays/pages.ts';
 import { setupBlock } from '../overlays/setup.ts';
 import { type StatusRow, statusColumns, statusLayout, statusRows } from '../pages/status.ts';
-import { isOpenTask } from '../state/orders.ts';
 import type { LinkSlice } from '../state/slices.ts';
+import { isOpenTask } from '../state/slices.ts';
 import type { Mode } from '../state/view.ts';
 import { hintLine } from './hints.ts';
 import { MIN_COLUMNS, MIN_ROWS, type PaneBox } from './layout.ts';

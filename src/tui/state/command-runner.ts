@@ -1,16 +1,31 @@
-/** Sends what was decided to the gateway: one command for a row at a time, its answer as a toast, its undo on the stack. */
+/** Sends what was decided to the gateway and takes it back. */
+
 import type { CommandResult, Operator, OperatorCommand } from '../../gateway/operator/operator.ts';
-import type { ActionContext } from '../actions/action.ts';
-import type { RunOptions } from './asking.ts';
-import { sentenceOf } from './sentence.ts';
+import type { Action, ActionContext } from '../actions/action.ts';
+import {
+  type Bulk,
+  counted,
+  namesOf,
+  pushed,
+  type RunOptions,
+  runAll,
+  sentenceOf,
+  UNDO_MS,
+  type Undo,
+  type Undoable,
+  undoneWords,
+  undosOf,
+  without,
+} from './decisions.ts';
+import type { ListState } from './list-state.ts';
 import type { ConsoleStore } from './store.ts';
-import type { UndoStack } from './undo-stack.ts';
-import type { Toast } from './view.ts';
+import { activeList, type Toast, topMode } from './view.ts';
 
 interface Console extends ActionContext {
   toast(text: string, tone?: Toast['tone'], undo?: boolean): void;
 }
 
+/** Sends what was decided to the gateway: one command for a row at a time, its answer as a toast, its undo on the stack. */
 export class CommandRunner {
   readonly #console: Console;
   readonly #operator: Operator;
@@ -64,4 +79,173 @@ export class CommandRunner {
       },
     );
   }
+}
+
+export const NO_ANSWER = 'Cannot decide: the gateway does not respond, and the rows may be out of date.';
+
+type BulkHost = ActionContext & {
+  readonly lists: ListState;
+  toast(text: string, tone?: Toast['tone'], undo?: boolean): void;
+};
+
+/** Asks once for all marked rows, and does it. */
+export class BulkActions {
+  readonly #host: BulkHost;
+  readonly #operator: Operator;
+  readonly #undos: UndoStack;
+
+  constructor(host: BulkHost, operator: Operator, undos: UndoStack) {
+    this.#host = host;
+    this.#operator = operator;
+    this.#undos = undos;
+  }
+
+  /** The act on all marked rows, where their list has the keys. */
+  of(action: Action): Bulk | undefined {
+    const { view } = this.#host;
+    const bulk = topMode(view)?.kind === 'page' ? undefined : action.bulk?.(this.#host);
+    return bulk !== undefined && bulk.list === activeList(view) ? bulk : undefined;
+  }
+
+  ask(bulk: Bulk): void {
+    const { items, verb, noun, list } = bulk;
+    const host = this.#host;
+    if (host.slices.link.asOf !== undefined) host.toast(NO_ANSWER, 'warn');
+    else if (items.length === 0) host.toast(`${verb} does not apply to any of the marked rows.`, 'warn');
+    else
+      host.ask({
+        title: `${verb.slice(0, 1).toUpperCase()}${verb.slice(1)} ${counted(items.length, noun)}?`,
+        lines: namesOf(bulk),
+        verb: `${verb} ${items.length}`,
+        confirmed: () => {
+          // What has gone since is not acted on.
+          const there = new Set(host.marked(list).map((row) => host.lists.keyOf(list, row)));
+          this.#run({ ...bulk, items: items.filter(({ key }) => there.has(key)) });
+        },
+      });
+  }
+
+  #run(bulk: Bulk): void {
+    const { list, items } = bulk;
+    const host = this.#host;
+    const keys = items.map(({ key }) => key);
+    host.update((view) => ({
+      ...view,
+      marks: { ...view.marks, [list]: new Set() },
+      pending: new Set([...view.pending, ...keys]),
+    }));
+    const answer = runAll(this.#operator, bulk);
+    const said = ({ message }: CommandResult): string => message;
+    const undoes = items.some(({ undo }) => undo !== undefined);
+    const undo = undoes ? this.#undos.remember({ list, command: undosOf }, answer, said) : undefined;
+    const settled = (): void =>
+      host.update((view) => ({
+        ...view,
+        pending: new Set([...view.pending].filter((key) => !keys.includes(key))),
+      }));
+    answer.then(
+      ({ message }) => {
+        settled();
+        host.toast(
+          message,
+          'ok',
+          host.view.undos.some((entry) => entry.id === undo),
+        );
+      },
+      (error: unknown) => {
+        settled();
+        host.toast(sentenceOf(error), 'bad');
+      },
+    );
+  }
+}
+
+type UndoHost = Pick<ActionContext, 'view' | 'update' | 'toast' | 'run' | 'load'> & {
+  readonly lists: ListState;
+  now(): number;
+};
+
+/** Remembers decisions while they can be undone, and takes them back. */
+export class UndoStack {
+  readonly #host: UndoHost;
+  readonly #operator: Operator;
+
+  constructor(host: UndoHost, operator: Operator) {
+    this.#host = host;
+    this.#operator = operator;
+  }
+
+  /** An act was sent: `u` takes it back from now on, as soon as its answer is there. */
+  remember(undo: Undo, answer: Promise<CommandResult>, said: (result: CommandResult) => string): symbol {
+    const id = Symbol('undo');
+    const until = this.#host.now() + UNDO_MS;
+    const cursor = this.#host.view.cursors[undo.list];
+    const entry: Undoable = { ...undo, id, until, cursor, answer, text: 'a decision in progress' };
+    this.#host.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
+    answer.then(
+      (result) =>
+        this.#host.update((view) => ({
+          ...view,
+          undos: view.undos.map((each) => (each.id === id ? { ...each, text: said(result), result } : each)),
+        })),
+      () => this.#host.update((view) => ({ ...view, undos: without(view.undos, id) })),
+    );
+    return id;
+  }
+
+  undo(): void {
+    const entry = this.#host.view.undos.at(-1);
+    if (entry === undefined) return;
+    this.#host.update((view) => ({ ...view, undos: without(view.undos, entry.id), toast: undefined }));
+    if (entry.result !== undefined) this.#takeBack(entry, entry.result);
+    else
+      entry.answer.then(
+        (result) => this.#takeBack(entry, result),
+        // What was not done needs no taking back; its error was shown.
+        () => {},
+      );
+  }
+
+  #takeBack(entry: Undoable, result: CommandResult): void {
+    const command = entry.command(result);
+    if (command === undefined) {
+      this.#host.toast(`Nothing to undo: ${entry.text}`, 'warn');
+      return;
+    }
+    if (entry.cursor !== undefined) this.#host.lists.restore(entry.list, entry.cursor);
+    if (isMany(command)) {
+      this.#takeAllBack(entry, command);
+      return;
+    }
+    this.#host.run(command, {
+      after: () => {
+        this.#host.toast(undoneWords(entry.text));
+        const open = this.#host.view.modes.findLast((mode) => mode.kind === 'list');
+        if (open?.kind === 'list' && (open.list === 'queue' || open.list === 'blocked'))
+          this.#host.load(open.list, open.subject);
+      },
+      failed: (sentence) => {
+        // It can be tried again: what was cancelled may not have ended yet.
+        this.#host.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
+        this.#host.toast(sentence, 'bad');
+      },
+    });
+  }
+
+  #takeAllBack(entry: Undoable, commands: readonly OperatorCommand[]): void {
+    const items = commands.map((command, index) => ({ key: String(index), name: '', command }));
+    runAll(this.#operator, { items, noun: 'decision', done: 'undone' }).then(
+      ({ message }) => this.#host.toast(message),
+      (error: unknown) => {
+        this.#host.update((view) => ({ ...view, undos: pushed(view.undos, entry) }));
+        this.#host.toast(sentenceOf(error), 'bad');
+      },
+    );
+  }
+}
+
+function isMany(
+  command: OperatorCommand | readonly OperatorCommand[],
+): command is readonly OperatorCommand[] {
+  return Array.isArray(command);
 }

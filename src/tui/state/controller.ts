@@ -16,22 +16,16 @@ import type { Bindings } from '../keys/bindings.ts';
 import { route } from '../keys/bindings.ts';
 import { isForeign, latinOf } from '../keys/names.ts';
 import type { ListId, RowOf } from '../lists/list.ts';
-import { BulkActions, NO_ANSWER } from './bulk-actions.ts';
-import { CommandRunner } from './command-runner.ts';
-import { anchored, atNextPlace, type PageMode, standing } from './find.ts';
-import { HeldKeys } from './held-keys.ts';
+import { BulkActions, CommandRunner, NO_ANSWER, UndoStack } from './command-runner.ts';
+import { alive, sentenceOf } from './decisions.ts';
 import { type Desk, ListState } from './list-state.ts';
-import { type LoadedList, loadRows } from './loaded.ts';
-import { modeKey, modePaste } from './mode-keys.ts';
-import { scrolled } from './page-scroll.ts';
-import { Preview } from './preview.ts';
-import { sentenceOf } from './sentence.ts';
+import { HeldKeys, modeKey, modePaste } from './mode-keys.ts';
+import { type LoadedList, loadRows } from './rows.ts';
+import { anchored, atNextPlace, type PageMode, scrolled, standing } from './scroll.ts';
 import type { Slices } from './slices.ts';
 import type { ConsoleStore } from './store.ts';
 import { TranscriptFeed } from './transcript.ts';
-import { alive } from './undo.ts';
-import { UndoStack } from './undo-stack.ts';
-import { Upkeep } from './upkeep.ts';
+import { Preview, Upkeep } from './upkeep.ts';
 import {
   activeList,
   INITIAL_VIEW,

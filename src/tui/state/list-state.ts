@@ -4,13 +4,12 @@ import type { Movement } from '../actions/action.ts';
 import type { ListDefinition, ListId, LoadedRows, RowOf } from '../lists/list.ts';
 import { LISTS } from '../lists/lists.ts';
 import type { PaneBox } from '../screen/layout.ts';
-import type { Starts } from './find.ts';
-import { FilteredRows, type Only } from './rows.ts';
+import type { Cursor } from './decisions.ts';
+import { FilteredRows, type Only, type Sort, SortedRows } from './rows.ts';
+import type { Starts } from './scroll.ts';
+import { Viewports } from './scroll.ts';
 import type { Slices } from './slices.ts';
-import { type Sort, SortedRows } from './sorting.ts';
-import type { Cursor } from './undo.ts';
 import { filterOf, type Mode, type PageId, topMode, type ViewState } from './view.ts';
-import { Viewports } from './viewport.ts';
 
 /** What the last frame showed. An act is taken only on what could be read at that moment. */
 

@@ -1,13 +1,66 @@
-/** What keys do inside a filter, a text field, the palette and a dialog. */
+/**
+ * What keys do inside a filter, a text field, the palette, a dialog and a form, and which keys are held down.
+ */
+
 import type { ActionContext } from '../actions/action.ts';
-import { edit, fieldOf, fieldText, formPaste, insert } from '../forms/form.ts';
-import { formModeKey } from '../forms/keys.ts';
+import {
+  edit,
+  fieldOf,
+  fieldText,
+  firstMissing,
+  formKey,
+  formPaste,
+  insert,
+  isChanged,
+  withIndex,
+} from '../forms/form.ts';
 import { setupKey } from '../forms/setup.ts';
 import type { Bindings } from '../keys/bindings.ts';
 import { latinOf } from '../keys/names.ts';
 import { completed, completedId, exactEntry, paletteEntries, parseCommand } from '../keys/palette.ts';
 import { composerKey, composerPaste } from './composer.ts';
+import type { Timers } from './store.ts';
 import { type Mode, replaceMode, type ViewState, withoutMode } from './view.ts';
+
+type FormMode = Extract<Mode, { kind: 'form' }>;
+
+/** What keys do in a form: Enter tries and saves, Esc leaves, everything else belongs to the field with the cursor. */
+function formModeKey(context: ActionContext, mode: FormMode, key: string): void {
+  const { form } = mode;
+  if (key === 'esc') {
+    leave(context, mode);
+    return;
+  }
+  // What is being tried must stay what was typed.
+  if (form.busy !== undefined) return;
+  if (key === 'enter') {
+    const missing = firstMissing(form);
+    // Enter walks through what has to be filled in, then sends the form.
+    if (missing >= 0 && missing !== form.index)
+      context.update((view) => replaceMode(view, { ...mode, form: withIndex(form, missing) }));
+    else mode.submit(form, true);
+    return;
+  }
+  if (key === 'ctrl+s') {
+    mode.submit(form, false);
+    return;
+  }
+  const next = formKey(form, key);
+  if (next !== undefined) context.update((view) => replaceMode(view, { ...mode, form: next }));
+}
+
+function leave(context: ActionContext, mode: FormMode): void {
+  if (!isChanged(mode.form)) {
+    context.update(withoutMode);
+    return;
+  }
+  context.ask({
+    title: 'Leave the form?',
+    lines: ['What you typed is not saved.'],
+    verb: 'leave',
+    confirmed: () => context.update(withoutMode),
+  });
+}
 
 type Of<K extends Mode['kind']> = Extract<Mode, { kind: K }>;
 
@@ -260,4 +313,65 @@ function dialogKey(context: ActionContext, mode: Of<'dialog'>, key: string): voi
     return;
   }
   if (key === 'n' || key === 'esc' || key === 'q' || key === 'enter') context.update(withoutMode);
+}
+
+/** Keys of one name closer than this were not pressed by a finger each. */
+const REPEAT_MS = 200;
+/** Longest pause before a terminal begins to repeat a key. */
+const PAUSE_MS = 1_000;
+/** How long a key that comes back waits for its repetition. */
+const WAIT_MS = 120;
+
+interface Waiting {
+  readonly key: string;
+  readonly run: () => void;
+  readonly cancel: () => void;
+}
+
+/**
+ * Tells a key that is pressed again from one that is held down. Terminals report no release: a held key comes once,
+ * then after a pause (250 to 660 ms) some thirty times a second. So a key that comes back soon waits for a moment: if it
+ * comes again in the meantime it is held, and decides nothing.
+ */
+export class HeldKeys {
+  readonly #timers: Timers;
+  #key = '';
+  #at = Number.NEGATIVE_INFINITY;
+  #gap = Number.POSITIVE_INFINITY;
+  #waiting: Waiting | undefined;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  /** A key came. What waited for its repetition runs when it was another one. */
+  press(key: string): void {
+    const now = this.#timers.now();
+    this.#gap = key === this.#key ? now - this.#at : Number.POSITIVE_INFINITY;
+    this.#key = key;
+    this.#at = now;
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    waiting.cancel();
+    if (waiting.key !== key) waiting.run();
+  }
+
+  /** Runs what the key of the last `press` decides: now, in a moment, or not at all. */
+  decide(run: () => void): void {
+    if (this.#gap >= PAUSE_MS) run();
+    else if (this.#gap >= REPEAT_MS) {
+      const key = this.#key;
+      const cancel = this.#timers.after(WAIT_MS, () => {
+        this.#waiting = undefined;
+        run();
+      });
+      this.#waiting = { key, run, cancel };
+    }
+  }
+
+  stop(): void {
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
+  }
 }

@@ -14,6 +14,8 @@ import {
   type SessionView,
 } from '../../gateway/operator/operator.ts';
 import { gatewayOf, originOf, ownId, withOrigin } from '../lists/list.ts';
+import { Pulse, Traffic } from './pulse.ts';
+import type { ContextView, LinkSlice, LogEntry, SessionRow, Slices } from './slices.ts';
 import {
   compareAllowlist,
   compareOutbox,
@@ -23,11 +25,8 @@ import {
   compareTasks,
   isOpenTask,
   platformRank,
-} from './orders.ts';
-import { Pulse } from './pulse.ts';
-import { Ring } from './ring.ts';
-import type { ContextView, LinkSlice, LogEntry, SessionRow, Slices } from './slices.ts';
-import { Traffic } from './traffic.ts';
+  Ring,
+} from './slices.ts';
 
 /**
  * Rows kept in order while single ones change. 20,000 rows with a handful of changes a frame must not be sorted again:

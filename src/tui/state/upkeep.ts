@@ -1,9 +1,11 @@
 /** After each publication: what is over goes away, what was lost is asked for again. */
+
 import type { UsageRow } from '../../gateway/model.ts';
 import type { ActionContext } from '../actions/action.ts';
-import { isLoaded } from './loaded.ts';
+import { isLoaded } from './rows.ts';
+import type { Timers } from './store.ts';
 import type { TranscriptFeed } from './transcript.ts';
-import { filterOf, replacePage } from './view.ts';
+import { filterOf, replacePage, type ViewState } from './view.ts';
 
 /** One for each session of a day. */
 const USAGE_ROWS = 10_000;
@@ -76,5 +78,59 @@ export class Upkeep {
     const { place: _reached, ...rest } = mode;
     const anchor = { number, line: 0 };
     this.#desk.update((before) => replacePage(before, { ...rest, top: 0, anchor, seen: transcript.end() }));
+  }
+}
+
+/** Anyone who runs down the list does not ask the gateway for every chat on the way. */
+const REST_MS = 120;
+
+/** Which transcript is followed: that of the open page, else the one next to the lists once the cursor rests. */
+export class Preview {
+  readonly #transcript: TranscriptFeed;
+  readonly #timers: Timers;
+  /** The session next to the lists in the last frame. */
+  #wanted: string | undefined;
+  #rested: string | undefined;
+  #cancel: (() => void) | undefined;
+  #view: ViewState | undefined;
+
+  constructor(transcript: TranscriptFeed, timers: Timers) {
+    this.#transcript = transcript;
+    this.#timers = timers;
+  }
+
+  /** A frame was drawn. */
+  drawn(session: string | undefined): void {
+    if (session === this.#wanted) return;
+    this.#wanted = session;
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (session !== undefined)
+      this.#cancel = this.#timers.after(REST_MS, () => {
+        this.#cancel = undefined;
+        this.#rested = session;
+        this.#follow();
+      });
+    else {
+      this.#rested = undefined;
+      this.#follow();
+    }
+  }
+
+  changed(view: ViewState): void {
+    this.#view = view;
+    this.#follow();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#transcript.close();
+  }
+
+  #follow(): void {
+    const page = this.#view?.modes.findLast((mode) => mode.kind === 'page' && mode.page === 'session');
+    if (page?.kind === 'page') this.#transcript.open(page.subject, page.place);
+    else if (this.#rested !== undefined) this.#transcript.open(this.#rested);
+    else this.#transcript.close();
   }
 }

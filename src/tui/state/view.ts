@@ -3,9 +3,8 @@ import type { Platform } from '../../gateway/model.ts';
 import type { LogLevel, Timeline } from '../../gateway/operator/operator.ts';
 import type { Field, Form } from '../forms/form.ts';
 import type { ListId, ListViewId, PaneId } from '../lists/list.ts';
-import type { Also, Prompted } from './asking.ts';
-import type { Sort } from './sorting.ts';
-import type { Cursor, UndoStack } from './undo.ts';
+import type { Also, Cursor, Prompted, UndoStack } from './decisions.ts';
+import type { Sort } from './rows.ts';
 
 /** Everything that opens over the panes and scrolls as text. */
 const PAGES = [

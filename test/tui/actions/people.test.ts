@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ActionContext } from '../../../src/tui/actions/action.ts';
 import { PEOPLE } from '../../../src/tui/actions/people.ts';
-import type { Question, RunOptions } from '../../../src/tui/state/asking.ts';
+import type { Question, RunOptions } from '../../../src/tui/state/decisions.ts';
 
 describe('erasing a person in the console', () => {
   it('asks with what goes and what stays, and erases only when that is confirmed', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OperatorCommand } from '../../../src/gateway/operator/operator.ts';
-import { undoneWords } from '../../../src/tui/state/undo.ts';
+import { undoneWords } from '../../../src/tui/state/decisions.ts';
 import { busySnapshot, pairingView, scheduleView, snapshotOf } from '../fixtures.ts';
 import { type Harness, harness } from '../harness.ts';
 

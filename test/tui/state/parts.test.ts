@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseFilter } from '../../../src/tui/state/filter.ts';
 import { cursorIndex, moved } from '../../../src/tui/state/list-state.ts';
 import { SortedRows } from '../../../src/tui/state/projection.ts';
-import { Ring } from '../../../src/tui/state/ring.ts';
-import { scrollTo } from '../../../src/tui/state/viewport.ts';
+import { parseFilter } from '../../../src/tui/state/rows.ts';
+import { scrollTo } from '../../../src/tui/state/scroll.ts';
+import { Ring } from '../../../src/tui/state/slices.ts';
 
 describe('the ring', () => {
   it('keeps the newest entries and counts the forgotten ones', () => {

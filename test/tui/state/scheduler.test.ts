@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Scheduler } from '../../../src/tui/state/scheduler.ts';
+import { Scheduler } from '../../../src/tui/state/store.ts';
 import { NOW } from '../fixtures.ts';
 import { ManualTimers } from '../harness.ts';
 

@@ -1,8 +1,13 @@
-/** Looking for words in a page of text. */
+/**
+ * Where lists and pages stand: the rows that are shown, a page after a movement, the place of a word that was looked
+ * for.
+ */
+
+import type { Movement } from '../actions/action.ts';
 import { cellWidth } from '../draw/cells.ts';
 import { type Line, type Span, span } from '../draw/line.ts';
+import type { ListId } from '../lists/list.ts';
 import type { Mode } from './view.ts';
-import type { Window } from './viewport.ts';
 
 function textOf(line: Line): string {
   return line.map((part) => part.text).join('');
@@ -77,4 +82,72 @@ export function atNextPlace(
   // A transcript that follows its end is searched from there.
   const at = mode.foundAt === undefined && mode.top === undefined ? found.at(-1) : next;
   return at === undefined ? undefined : { ...mode, foundAt: at, top: topFor(at, size, count) };
+}
+
+/** Where a page stands after a movement. */
+export function scrolled(mode: PageMode, { first, size, count }: Window, by: Movement): PageMode {
+  const last = Math.max(0, count - size);
+  const from = mode.top ?? last;
+  const top = ((): number => {
+    switch (by.kind) {
+      case 'rows':
+        return from + by.rows;
+      case 'pages':
+        return from + Math.trunc(by.pages * size);
+      case 'first':
+        return 0;
+      case 'last':
+        return last;
+    }
+  })();
+  const follows = mode.page === 'session' && top >= last && (by.kind === 'last' || top > first);
+  return { ...mode, top: follows ? undefined : Math.min(last, Math.max(0, top)) };
+}
+
+interface Window {
+  readonly first: number;
+  /** Rows that fit; at least 1. */
+  readonly size: number;
+  readonly count: number;
+}
+
+/** Scrolls `first` as little as possible so that `index` is among `size` rows of `count`. */
+export function scrollTo(first: number, index: number, size: number, count: number): number {
+  const last = Math.max(0, count - size);
+  const wanted = index < first ? index : index >= first + size ? index - size + 1 : first;
+  return Math.min(last, Math.max(0, wanted));
+}
+
+/** Which rows of a list are shown. Remembered between frames, so that a list scrolls only as far as it must. */
+export class Viewports {
+  readonly #windows = new Map<ListId | 'page', Window>();
+
+  /**
+   * Places the window of a list for this frame. Without an index (the log follows) it shows the end. A list without
+   * the focus does not scroll after its selection: its first rows are what matters.
+   */
+  place(id: ListId, count: number, index: number | undefined, size: number, focused: boolean): Window {
+    const fitting = Math.max(1, size);
+    const before = this.#windows.get(id)?.first ?? 0;
+    const last = Math.max(0, count - fitting);
+    const first =
+      index === undefined ? last : focused ? scrollTo(before, index, fitting, count) : Math.min(before, last);
+    const window = { first, size: fitting, count };
+    this.#windows.set(id, window);
+    return window;
+  }
+
+  /** The list lost rows in front (a full ring): the window moves with its rows. */
+  shift(id: ListId, rows: number): void {
+    const window = this.#windows.get(id);
+    if (window !== undefined) this.#windows.set(id, { ...window, first: Math.max(0, window.first - rows) });
+  }
+
+  set(id: ListId | 'page', window: Window): void {
+    this.#windows.set(id, window);
+  }
+
+  get(id: ListId | 'page'): Window {
+    return this.#windows.get(id) ?? { first: 0, size: 1, count: 0 };
+  }
 }
