@@ -1,25 +1,20 @@
-/** esbuild plugin: Ink with the frame cache of src/tui/terminal/frame-cache.ts and src/tui/terminal/row-update.ts around six of its modules. */
+/** esbuild plugin: Ink with the frame cache of src/tui/terminal/frame-cache.ts around six of its modules. */
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 
-const fromHere = (name: string): string =>
-  fileURLToPath(new URL(`../src/tui/terminal/${name}`, import.meta.url));
-const CACHE = fromHere('frame-cache.ts');
+const CACHE = fileURLToPath(new URL('../src/tui/terminal/frame-cache.ts', import.meta.url));
 const ink = dirname(fileURLToPath(import.meta.resolve('ink')));
 
 const fromInk = (name: string): string =>
   fileURLToPath(import.meta.resolve(name, pathToFileURL(join(ink, 'index.js'))));
 
 /** What wraps a module, by the name that Ink imports it with. */
-const WRAPPED = new Map<string, { original: string; wrapper: string; from?: string }>([
+const WRAPPED = new Map<string, { original: string; wrapper: string }>([
   ['./output.js', { original: join(ink, 'output.js'), wrapper: 'withRowCache' }],
   ['./sanitize-ansi.js', { original: join(ink, 'sanitize-ansi.js'), wrapper: 'withPaintedText' }],
   ['./measure-text.js', { original: join(ink, 'measure-text.js'), wrapper: 'withPaintedSizes' }],
-  [
-    './line-update.js',
-    { original: join(ink, 'line-update.js'), wrapper: 'withRowUpdates', from: fromHere('row-update.ts') },
-  ],
+  ['./line-update.js', { original: join(ink, 'line-update.js'), wrapper: 'withRowUpdates' }],
   ['widest-line', { original: fromInk('widest-line'), wrapper: 'withPaintedWidths' }],
   ['string-width', { original: fromInk('string-width'), wrapper: 'withNarrowText' }],
 ]);
@@ -37,7 +32,7 @@ export const inkFrameCache: Plugin = {
       if (found === undefined) return undefined;
       return {
         contents: `import original from ${JSON.stringify(found.original)};
-          import { ${found.wrapper} } from ${JSON.stringify(found.from ?? CACHE)};
+          import { ${found.wrapper} } from ${JSON.stringify(CACHE)};
           export default ${found.wrapper}(original);`,
         loader: 'js',
         resolveDir: ink,

@@ -6,7 +6,7 @@ import type { TranscriptEntry } from '../../gateway/model.ts';
 import type { OperatorCommand, OperatorQueries, SessionView } from '../../gateway/operator/operator.ts';
 import type { ListId, ListViewId, PaneId, RowOf } from '../lists/list.ts';
 import type { PaneBox } from '../screen/layout.ts';
-import type { Bulk, Confirmation, Prompt, Question, RunOptions } from '../state/decisions.ts';
+import type { Bulk, Confirmation, Prompt, Prompted, Question, RunOptions } from '../state/decisions.ts';
 import type { LoadedList } from '../state/rows.ts';
 import type { Slices } from '../state/slices.ts';
 import type { Mode, PageId, Toast, ViewState } from '../state/view.ts';
