@@ -1,7 +1,7 @@
 import type { Clock } from '../base/async.ts';
 import { defined } from '../base/defined.ts';
 import type { LogFields, Logger } from '../base/log.ts';
-import type { DecisionView } from './model.ts';
+import type { DecisionView } from './decision-view.ts';
 import { Repeats } from './repeats.ts';
 
 export const DECISIONS_KEPT = 200;

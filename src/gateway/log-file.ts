@@ -16,17 +16,7 @@ import {
 } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { LogLevel } from '../base/log.ts';
-import type { RefusalView } from './decision-view.ts';
-
-export interface LogLine {
-  readonly at: number;
-  readonly level: LogLevel;
-  readonly source: string;
-  readonly text: string;
-  /** What `text` ends with, one by one. */
-  readonly fields?: Readonly<Record<string, string>>;
-}
+import type { LogLine, RefusalView } from './model.ts';
 
 export interface LineFileOptions {
   readonly path: string;

@@ -1,7 +1,6 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Database } from '../../store/database.ts';
-import type { Settings } from '../config/settings.ts';
 import type { ChatRef, InboundMessage, Sender } from '../model.ts';
 import { isLoaded, loadCatalogue } from './catalogues.ts';
 import { type Language, type LanguageSetting, languageOf, readLanguage } from './languages.ts';
@@ -31,10 +30,17 @@ function languageFor(known: Known | undefined, configured: LanguageSetting): Lan
   return setting === 'auto' ? (known?.code ?? 'en') : setting;
 }
 
+interface LanguageSettings {
+  readonly language: (chat?: Pick<ChatRef, 'chatId' | 'platform'>) => {
+    readonly setting: LanguageSetting;
+    readonly used: readonly Language[];
+  };
+}
+
 /** Who reads which language. */
 export class Readers {
   readonly #db: Database;
-  readonly #settings: Pick<Settings, 'language'>;
+  readonly #settings: LanguageSettings;
   readonly #log: Logger;
   readonly #people = new Map<string, Known>();
   /** The rows of the store. Never forgotten for others: no one takes away what a person has chosen. */
@@ -42,7 +48,7 @@ export class Readers {
   /** The person whose language a chat has: in a direct message the only one, in a group the last who called the bot. */
   readonly #chats = new Map<string, string>();
 
-  constructor(db: Database, settings: Pick<Settings, 'language'>, log: Logger) {
+  constructor(db: Database, settings: LanguageSettings, log: Logger) {
     this.#db = db;
     this.#settings = settings;
     this.#log = log;

@@ -1,8 +1,7 @@
 import type { Clock } from '../../base/async.ts';
 import type { EventStream } from '../events.ts';
 import type { TranscriptEntry } from '../model.ts';
-import type { TurnQueue } from '../turns/turn-queue.ts';
-import { sessionView } from './session-view.ts';
+import { type Queue, sessionView } from './session-view.ts';
 import type { SessionRecord } from './sessions.ts';
 
 const CHARS_PER_ENTRY = 16_000;
@@ -32,8 +31,8 @@ export class SessionFeed {
     this.#events.emit({ type: 'transcript', sessionId: session.id, entry });
   }
 
-  show(session: SessionRecord, lane: TurnQueue | undefined): void {
-    this.#events.emit({ type: 'session', session: sessionView(session, lane) });
+  show(session: SessionRecord, queue: Queue | undefined): void {
+    this.#events.emit({ type: 'session', session: sessionView(session, queue) });
   }
 
   removed(sessionId: string): void {

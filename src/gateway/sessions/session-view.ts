@@ -64,7 +64,7 @@ export interface SessionView {
 }
 
 /** The queue of a session that has one. */
-interface Queue {
+export interface Queue {
   readonly current: { readonly message: { readonly text: string } } | undefined;
   readonly waiting: readonly unknown[];
   readonly doing: SessionView['doing'] | undefined;
