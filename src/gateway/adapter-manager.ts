@@ -11,7 +11,7 @@ import type {
   CommandMenu,
   Part,
 } from './adapter.ts';
-import { type CandidateSettings, checkAdapter } from './adapter-check.ts';
+import { type CandidateSettings, checkAdapter } from './adapter.ts';
 import type { Core } from './core.ts';
 import {
   type AdapterHealth,

@@ -3,7 +3,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Clock } from '../base/async.ts';
 import { GatewayError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/chat-sockets.ts';
+import { BAD_FRAME, type ChatSocket, type Frame, type FrameListener } from '../gateway/adapter.ts';
 import { gateOfCall } from '../gateway/send/send-gate.ts';
 import type { ServerCounters } from './counters.ts';
 import type { ServerLimits } from './limits.ts';

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
-import type { AdapterRoute } from '../gateway/adapter.ts';
-import type { ChatSocketAcceptor } from '../gateway/chat-sockets.ts';
+import type { AdapterRoute, ChatSocketAcceptor } from '../gateway/adapter.ts';
 import type { ResetSettings } from '../gateway/config/settings.ts';
 import type { ChatKind, Platform } from '../gateway/model.ts';
 import type { Operator } from '../gateway/operator/operator.ts';

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
-import type { ChatSocketAcceptor } from '../gateway/chat-sockets.ts';
+import type { ChatSocketAcceptor } from '../gateway/adapter.ts';
 import { Repeats } from '../gateway/repeats.ts';
 import { ClientSocket, type RepeatedLine } from './client-socket.ts';
 import type { ServerCounters } from './counters.ts';

@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/base/log.ts';
-import type { ChatSocket, ChatSocketAcceptor } from '../../src/gateway/chat-sockets.ts';
+import type { ChatSocket, ChatSocketAcceptor } from '../../src/gateway/adapter.ts';
 import { GatewayServer, type ServerDeps } from '../../src/server/server.ts';
 import { freePort } from '../support/gateway-process.ts';
 import { type FakeOperator, fakeOperator } from './fake-operator.ts';

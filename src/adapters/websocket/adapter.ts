@@ -3,11 +3,12 @@ import type {
   Adapter,
   AdapterHost,
   Capabilities,
+  ChatSocket,
+  ChatSocketAcceptor,
   Part,
   SendReceipt,
   SendRequest,
 } from '../../gateway/adapter.ts';
-import type { ChatSocket, ChatSocketAcceptor } from '../../gateway/chat-sockets.ts';
 import type { TurnEvent } from '../../gateway/events.ts';
 import type { AdapterHealth, ChatRef, TaskView } from '../../gateway/model.ts';
 import { Clients, type Connection } from './clients.ts';

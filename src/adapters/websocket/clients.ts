@@ -1,4 +1,4 @@
-import type { ChatSocket } from '../../gateway/chat-sockets.ts';
+import type { ChatSocket } from '../../gateway/adapter.ts';
 
 /** One connection and the identity it speaks for. */
 export interface Connection {

@@ -1,7 +1,7 @@
 /** Narrow guards for what clients send; hand-written because every prompt passes here. */
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
-import { BAD_FRAME, type Frame } from '../../gateway/chat-sockets.ts';
+import { BAD_FRAME, type Frame } from '../../gateway/adapter.ts';
 
 export interface HelloFrame {
   readonly clientId: string;

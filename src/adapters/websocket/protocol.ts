@@ -1,7 +1,6 @@
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
-import type { AdapterHost } from '../../gateway/adapter.ts';
-import type { Frame } from '../../gateway/chat-sockets.ts';
+import type { AdapterHost, Frame } from '../../gateway/adapter.ts';
 import type { ChatRef, Sender, TaskView } from '../../gateway/model.ts';
 import { type Clients, type Connection, confirmFirst } from './clients.ts';
 import { type BackgroundFrame, BadFrame, parseBackground, parseHello, parsePrompt } from './frames-in.ts';

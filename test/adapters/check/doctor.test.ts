@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createPlatformAdapter } from '../../../src/adapters/registry.ts';
 import type { AdapterCheck } from '../../../src/gateway/adapter.ts';
-import { checkAdapter } from '../../../src/gateway/adapter-check.ts';
+import { checkAdapter } from '../../../src/gateway/adapter.ts';
 import type { PlatformsConfig } from '../../../src/gateway/config/schema.ts';
 import { TwitchServer } from '../../platforms/twitch-server.ts';
 import { TOKEN as DISCORD, DiscordPeer } from '../discord/peer.ts';
