@@ -6,8 +6,8 @@ import type { LogLevel } from '../base/log.ts';
 import type { ChatRef, Platform } from './chat.ts';
 
 export * from './chat.ts';
+export { userIdFault } from './chat.ts';
 export type { DecisionView, RefusalView } from './decision-view.ts';
-export { userIdFault } from './platform-ids.ts';
 export * from './work-view.ts';
 
 export type AdapterState =

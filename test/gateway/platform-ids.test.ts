@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { canonicalId, type IdKind, idFault, namedBy, userIdFault } from '../../src/gateway/chat.ts';
 import type { Platform } from '../../src/gateway/model.ts';
-import { canonicalId, type IdKind, idFault, namedBy, userIdFault } from '../../src/gateway/platform-ids.ts';
 
 const fault = (platform: Platform, kind: IdKind, id: string) => idFault(platform, kind, id);
 

@@ -1,8 +1,8 @@
 import { GatewayError } from '../../base/errors.ts';
+import { idFault } from '../chat.ts';
 import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { Core } from '../core.ts';
 import type { PairingView, Platform } from '../model.ts';
-import { idFault } from '../platform-ids.ts';
 import { subject } from './access-list.ts';
 import type { Acts } from './acts.ts';
 import type { Actor, Audit } from './audit.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/async.ts';
 import type { Database, Tx } from '../../store/database.ts';
+import { namedBy } from '../chat.ts';
 import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
-import { namedBy } from '../platform-ids.ts';
 import type { AccessDeps } from './access-deps.ts';
 import { redeemCode } from './code-entry.ts';
 import type { CodeLock } from './code-lock.ts';

@@ -1,7 +1,7 @@
 import { defined } from '../../base/defined.ts';
 import type { Database, Row, Tx } from '../../store/database.ts';
+import { canonicalId } from '../chat.ts';
 import type { AllowlistView, Platform, Sender } from '../model.ts';
-import { canonicalId } from '../platform-ids.ts';
 
 /** The same for every spelling of an id. */
 const personKey = (platform: Platform, id: string): string => `${platform}\n${canonicalId(platform, id)}`;

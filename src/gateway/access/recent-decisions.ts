@@ -1,5 +1,5 @@
+import { namedBy } from '../chat.ts';
 import type { Platform } from '../model.ts';
-import { namedBy } from '../platform-ids.ts';
 import type { PairingRequest } from './pairing-request.ts';
 
 const KEPT = 50;

@@ -2,9 +2,9 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { isPostgresAddress } from '../../store/postgres/link.ts';
+import { type IdKind, idFault } from '../chat.ts';
 import { knownZone } from '../machine-zone.ts';
 import { isPlatform } from '../model.ts';
-import { type IdKind, idFault } from '../platform-ids.ts';
 import { parseHome } from '../send/home-chats.ts';
 import { parseTarget } from '../send/target.ts';
 import { closest } from './suggest.ts';

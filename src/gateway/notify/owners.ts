@@ -1,11 +1,11 @@
 /** Who the owners are: read from the configuration, and what one of them may do. */
 
 import { ConfigError, GatewayError } from '../../base/errors.ts';
+import { idFault } from '../chat.ts';
 import type { NotifyConfig, OwnersConfig } from '../config/notify-schema.ts';
 import { environmentName } from '../config/secrets.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage, Platform } from '../model.ts';
-import { idFault } from '../platform-ids.ts';
 import { parseTarget, type Target } from '../send/target.ts';
 import type { QuietHours } from './pace.ts';
 

@@ -1,9 +1,9 @@
 import { defined } from '../../base/defined.ts';
 import type { RateDecision } from '../access/rate-limit.ts';
+import { namedBy } from '../chat.ts';
 import type { ChatPolicy } from '../config/settings.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
 import type { InboundMessage } from '../model.ts';
-import { namedBy } from '../platform-ids.ts';
 
 /** Everything the decision rests on; gathered by the caller so that the decision itself is pure. */
 export interface AdmissionFacts {

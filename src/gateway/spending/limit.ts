@@ -1,7 +1,7 @@
 /** Which limits there are, and which of them a call falls under. Pure. */
 import { ConfigError } from '../../base/errors.ts';
+import { canonicalId, idFault } from '../chat.ts';
 import { isPlatform, type Platform } from '../model.ts';
-import { canonicalId, idFault } from '../platform-ids.ts';
 import type { Per } from './window.ts';
 
 export const SCOPES = ['person', 'chat', 'platform', 'schedule', 'task', 'all'] as const;

@@ -1,8 +1,8 @@
 /** What an operator, or a pi in a terminal, does about chats that are bound to one session of pi. */
 import { Type } from 'typebox';
+import { idFault } from '../../chat.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { ChatRef, Platform } from '../../model.ts';
-import { idFault } from '../../platform-ids.ts';
 import { parseHome } from '../../send/home-chats.ts';
 import { BindReport, TerminalPi } from './binding-schemas.ts';
 import { Id, operation, PlatformName } from './operation.ts';

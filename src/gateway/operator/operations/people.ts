@@ -2,12 +2,12 @@
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { PairingRequest } from '../../access/pairing-request.ts';
+import { namedBy } from '../../chat.ts';
 import { inWords } from '../../config/pairing-schema.ts';
 import type { Settings } from '../../config/settings.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { Platform } from '../../model.ts';
 import type { PersonView } from '../../personal-data/erasures.ts';
-import { namedBy } from '../../platform-ids.ts';
 import type { CommandResult } from '../operator.ts';
 import { isQuestionName, requestNamed, type Seen } from './names.ts';
 import { Id, operation, PlatformName } from './operation.ts';
