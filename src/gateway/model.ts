@@ -2,13 +2,13 @@
  * The words of the domain. Everything here is plain data: it crosses the operator socket as JSON.
  * Times are milliseconds since the epoch unless the name says otherwise.
  */
+
 import type { LogLevel } from '../base/log.ts';
 import type { ChatRef, Platform } from './chat.ts';
 
 export * from './chat.ts';
 export { userIdFault } from './chat.ts';
 export type { DecisionView, RefusalView } from './decision-view.ts';
-export * from './work-view.ts';
 
 export type AdapterState =
   | 'disabled'
@@ -173,8 +173,6 @@ export interface LogLine {
   readonly fields?: Readonly<Record<string, string>>;
 }
 
-export type { MessageMark, TranscriptEntry } from './sessions/transcript-entry.ts';
-
 /** One host of a pool of agents. */
 export interface AgentHostView {
   readonly name: string;
@@ -224,3 +222,97 @@ export interface GatewayView {
   readonly turnedAway: number;
   readonly sessions?: { readonly open: number; readonly ended: number };
 }
+
+/** Background tasks and schedules as operators see them. */
+
+export type TaskStatus = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled' | 'timed_out' | 'lost';
+
+export interface TaskView {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly parentSessionId: string | null;
+  readonly command: string;
+  readonly status: TaskStatus;
+  /** 0–100. */
+  readonly progress: number;
+  readonly progressMessage?: string;
+  readonly result?: string;
+  readonly error?: string;
+  readonly createdAt: number;
+  readonly startedAt?: number;
+  readonly completedAt?: number;
+  readonly deliveredAt?: number;
+  /** A program that an operator started; absent for a prompt. */
+  readonly kind?: 'shell';
+  /** Of a program that ended on its own. */
+  readonly exitCode?: number;
+  /** The ended task that this one tries again. */
+  readonly retryOf?: string;
+  /** The schedule that started it. */
+  readonly scheduleId?: string;
+  /** No one waits for its result: it belongs to no chat, or it says itself that there is nothing to tell. */
+  readonly silent?: boolean;
+}
+
+/** One thing that a task did. */
+export interface TaskStep {
+  readonly at: number;
+  /** How far the task was, 0–100. */
+  readonly percent: number;
+  readonly text: string;
+}
+
+/** A schedule as operators see it. */
+export interface ScheduleView {
+  readonly id: string;
+  readonly source: 'chat' | 'config' | 'console';
+  readonly state: 'active' | 'paused' | 'ended';
+  /** Why it is paused, one phrase. */
+  readonly pauseReason?: string;
+  /** When it runs, in words: "every 30m", "cron 0 9 * * 1-5", "once". */
+  readonly when: string;
+  /** IANA name. */
+  readonly timezone: string;
+  readonly prompt: string;
+  /** Where results go, as targets are written. */
+  readonly deliver: readonly string[];
+  readonly chat?: ChatRef;
+  readonly senderId?: string;
+  readonly senderName?: string;
+  readonly quietToken: string;
+  /** What happens while the last run is still at work. */
+  readonly overlap: 'skip' | 'allow';
+  readonly missedWithinMs: number;
+  readonly createdAt: number;
+  readonly nextRunAt?: number;
+  readonly lastRunAt?: number;
+  readonly lastTaskId?: string;
+  readonly lastStatus?: TaskStatus;
+  readonly endedAt?: number;
+}
+
+/** One line of a session's transcript. */
+export interface TranscriptEntry {
+  readonly at: number;
+  readonly role: 'user' | 'agent' | 'operator' | 'notice' | 'tool';
+  readonly text: string;
+  /** Of a person's message: its id, and who wrote it. Of a tool call: the tool. */
+  readonly id?: string;
+  readonly name?: string;
+  /** What became of a person's message; absent where that is not known. */
+  readonly mark?: MessageMark;
+  /** This line is the outcome of that message. */
+  readonly settles?: { readonly id: string; readonly mark: MessageMark };
+}
+
+export type MessageMark =
+  | 'queued'
+  | 'running'
+  | 'offered'
+  | 'answered'
+  | 'joined'
+  | 'dropped'
+  | 'stopped'
+  | 'interrupted'
+  | 'timed_out'
+  | 'failed';
