@@ -9,6 +9,7 @@ import { Backups } from './backup/backups.ts';
 import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
+import { Repeats } from './decisions.ts';
 import { restoreDrains } from './drained-hosts.ts';
 import { createParts, type GatewayParts } from './gateway-parts.ts';
 import { raw } from './language/chat-text.ts';
@@ -18,7 +19,6 @@ import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender,
 import { Erasures } from './personal-data/erasures.ts';
 import { refusalEdit } from './personal-data/traces.ts';
 import { recoverInbox } from './recovery.ts';
-import { Repeats } from './repeats.ts';
 import type { OutboundRow } from './send/outbound-row.ts';
 import type { Target } from './send/target.ts';
 

@@ -8,7 +8,7 @@ import type { ChatRef, Platform } from './chat.ts';
 
 export * from './chat.ts';
 export { userIdFault } from './chat.ts';
-export type { DecisionView, RefusalView } from './decision-view.ts';
+export type { DecisionView, RefusalView } from './decisions.ts';
 
 export type AdapterState =
   | 'disabled'

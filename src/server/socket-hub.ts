@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { ChatSocketAcceptor } from '../gateway/adapter.ts';
-import { Repeats } from '../gateway/repeats.ts';
+import { Repeats } from '../gateway/decisions.ts';
 import { ClientSocket, type RepeatedLine } from './client-socket.ts';
 import type { ServerCounters } from './counters.ts';
 import { everyBeat, type ServerLimits } from './limits.ts';

@@ -1,7 +1,7 @@
 /** Traces of a person in files that are no database: the log, what was rejected, and what adapters remember. */
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RefusalView } from '../decision-view.ts';
+import type { RefusalView } from '../decisions.ts';
 import { editLines } from '../log-file.ts';
 import { isChatOf, type Mentions, type Person, withTexts } from './person.ts';
 import { namesIn } from './person-files.ts';
