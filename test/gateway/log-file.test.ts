@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LineFile } from '../../src/gateway/log-file.ts';
+import { LineFile } from '../../src/gateway/log-hub.ts';
 
 interface Line {
   readonly at: number;

@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RefusalView } from '../decisions.ts';
-import { editLines } from '../log-file.ts';
+import { editLines } from '../log-hub.ts';
 import { isChatOf, type Mentions, type Person, withTexts } from './person.ts';
 import { namesIn } from './person-files.ts';
 

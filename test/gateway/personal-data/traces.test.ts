@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { editLines } from '../../../src/gateway/log-file.ts';
+import { editLines } from '../../../src/gateway/log-hub.ts';
 import { mentionsOf, type Person } from '../../../src/gateway/personal-data/person.ts';
 import { isRefusalOf, refusalEdit, stateFilesOf } from '../../../src/gateway/personal-data/traces.ts';
 
