@@ -9,7 +9,7 @@ import {
   LeaderError,
   messageOf,
 } from '../base/errors.ts';
-import { settleTimeZone } from '../gateway/machine-zone.ts';
+import { settleTimeZone } from '../gateway/time-zone.ts';
 import { VERSION } from '../version.ts';
 import { type Arguments, argumentsOf, readTokens, UsageError } from './arguments.ts';
 import { PROGRAM } from './program.ts';

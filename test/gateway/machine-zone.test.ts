@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { machineZone, machineZoneProblem, settleTimeZone } from '../../src/gateway/machine-zone.ts';
+import { machineZone, machineZoneProblem, settleTimeZone } from '../../src/gateway/time-zone.ts';
 
 const before = process.env['TZ'];
 afterEach(() => {

@@ -3,10 +3,10 @@ import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { isPostgresAddress } from '../../store/postgres/link.ts';
 import { type IdKind, idFault } from '../chat.ts';
-import { knownZone } from '../machine-zone.ts';
 import { isPlatform } from '../model.ts';
 import { parseHome } from '../send/home-chats.ts';
 import { parseTarget } from '../send/target.ts';
+import { knownZone } from '../time-zone.ts';
 import { closest } from './suggest.ts';
 
 interface Rule {

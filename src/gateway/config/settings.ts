@@ -1,12 +1,12 @@
 import { LONGEST_TIMER_MS } from '../../base/async.ts';
 import { ConfigError, GatewayError, messageOf } from '../../base/errors.ts';
 import type { Language, LanguageSetting } from '../language/languages.ts';
-import { machineZone } from '../machine-zone.ts';
 import type { ChatKind, ChatRef, Platform } from '../model.ts';
 import { PLATFORMS } from '../model.ts';
 import { checkAddresses, type Owner, readOwners } from '../notify/owners.ts';
 import { parseTarget } from '../send/target.ts';
 import { readLimits, type SpendLimit } from '../spending/limit.ts';
+import { machineZone } from '../time-zone.ts';
 import { type AgentHostSettings, agentHosts, capOf, sharedSessionDir } from './agent-hosts.ts';
 import { type ChatAgent, chatAgent } from './chat-agent.ts';
 import { misses } from './meaning.ts';

@@ -3,7 +3,7 @@
  * when the reader is known; a string of our own is none, so that nothing can be said in English alone.
  */
 
-import { writeTime, writeTimeIn } from '../wall-clock.ts';
+import { writeTime, writeTimeIn } from '../time-zone.ts';
 import { type MessageKey, messageIn, readEnglish } from './catalogues.ts';
 import { english } from './english/english.ts';
 import { formatMessage } from './icu.ts';

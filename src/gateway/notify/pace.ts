@@ -1,5 +1,5 @@
 /** When a notice goes out: quiet hours, and how many of a kind go out one by one. Pure. */
-import { wallTime } from '../wall-clock.ts';
+import { wallTime } from '../time-zone.ts';
 import type { NoticeKind } from './notice.ts';
 
 export interface QuietHours {

@@ -13,7 +13,7 @@ import {
 import type { Dialog } from '../questions/dialog.ts';
 import { fenced, fencedText, visible } from '../questions/visible.ts';
 import { callText, isFile } from '../questions/wording.ts';
-import { wallTime } from '../wall-clock.ts';
+import { wallTime } from '../time-zone.ts';
 import { type Notice, wholeOr } from './notice.ts';
 
 /** A platform that is away for longer is worth a notice. */

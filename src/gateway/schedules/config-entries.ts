@@ -1,8 +1,8 @@
 import { defined } from '../../base/defined.ts';
 import { ConfigError, GatewayError } from '../../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import { machineZone } from '../machine-zone.ts';
 import { writeTarget } from '../send/target.ts';
+import { machineZone } from '../time-zone.ts';
 import { plannedNext } from './due.ts';
 import { needZone } from './local-time.ts';
 import { parseMoment } from './parse.ts';

@@ -1,6 +1,6 @@
 /** Time zones that people name. */
 import { say } from '../language/chat-text.ts';
-import { knownZone } from '../machine-zone.ts';
+import { knownZone } from '../time-zone.ts';
 import { badSchedule } from './spec.ts';
 
 /** The name of a time zone as the machine spells it; undefined for a word that is none. */

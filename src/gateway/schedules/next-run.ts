@@ -6,7 +6,7 @@
 import { Cron } from 'croner';
 import { messageOf } from '../../base/errors.ts';
 import { say } from '../language/chat-text.ts';
-import { dayNumber, wallTime } from '../wall-clock.ts';
+import { dayNumber, wallTime } from '../time-zone.ts';
 import { badSchedule, type ScheduleSpec } from './spec.ts';
 
 /** The first run strictly after `after` (epoch milliseconds); undefined when there is none. */

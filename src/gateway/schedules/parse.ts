@@ -3,7 +3,7 @@
  * a time that could mean two things is asked for again instead of guessed.
  */
 import { say } from '../language/chat-text.ts';
-import { wallTime } from '../wall-clock.ts';
+import { wallTime } from '../time-zone.ts';
 import { findZone } from './local-time.ts';
 import { checkCron, nextRun } from './next-run.ts';
 import { badSchedule, DAY_MS, MINUTE_MS, type ScheduleSpec } from './spec.ts';

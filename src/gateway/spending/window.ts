@@ -1,5 +1,5 @@
 /** The stretch of time that a limit counts. Pure. */
-import { dayNumber, wallTime } from '../wall-clock.ts';
+import { dayNumber, wallTime } from '../time-zone.ts';
 
 export const PERS = ['turn', 'hour', 'day', 'week', 'month'] as const;
 export type Per = (typeof PERS)[number];

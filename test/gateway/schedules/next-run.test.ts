@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextRun, nextRuns } from '../../../src/gateway/schedules/next-run.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, type ScheduleSpec } from '../../../src/gateway/schedules/spec.ts';
-import { wallTime } from '../../../src/gateway/wall-clock.ts';
+import { wallTime } from '../../../src/gateway/time-zone.ts';
 import { tries } from '../../support/tries.ts';
 
 const cron = (text: string): ScheduleSpec => ({ kind: 'cron', cron: text });

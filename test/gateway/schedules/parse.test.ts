@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nextRuns } from '../../../src/gateway/schedules/next-run.ts';
 import { type ParsedSchedule, parseAt, parseEvery } from '../../../src/gateway/schedules/parse.ts';
-import { writeTime } from '../../../src/gateway/wall-clock.ts';
+import { writeTime } from '../../../src/gateway/time-zone.ts';
 import { tries } from '../../support/tries.ts';
 
 const BERLIN = 'Europe/Berlin';

@@ -5,7 +5,7 @@ import { parseWords } from '../../../src/gateway/schedules/requests.ts';
 import { Schedules } from '../../../src/gateway/schedules/schedules.ts';
 import { TASK_MIGRATIONS } from '../../../src/gateway/tasks/schema.ts';
 import { newTask } from '../../../src/gateway/tasks/task-record.ts';
-import { wallTime } from '../../../src/gateway/wall-clock.ts';
+import { wallTime } from '../../../src/gateway/time-zone.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
 
