@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import { allDrained } from '../gateway/drained-hosts.ts';
+import { allDrained } from '../gateway/agent/agent.ts';
 import type {
   AllowlistView,
   DialogView,

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ModelCall, ModelUse, ReserveCall } from '../../src/gateway/agent/model-call.ts';
+import type { ModelCall, ModelUse, ReserveCall } from '../../src/gateway/agent/agent.ts';
 import { raw } from '../../src/gateway/language/chat-text.ts';
 import { inFull } from '../support/tries.ts';
 import { type AgentUnderTest, newerPi, obedientModel, underTest } from './contract.ts';

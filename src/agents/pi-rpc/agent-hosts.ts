@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import type { Clock } from '../../base/async.ts';
 import type { AgentCheck, ConversationSpec, Drain, TurnEnd } from '../../gateway/agent/agent.ts';
+import { allDrained } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
-import { allDrained } from '../../gateway/drained-hosts.ts';
 import { say } from '../../gateway/language/chat-text.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
 import { StartFailure } from '../pi/failures.ts';

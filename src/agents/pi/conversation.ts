@@ -10,11 +10,11 @@ import type {
   Conversation,
   ConversationSpec,
   CutTurn,
+  ReserveCall,
   Resumption,
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
-import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';
 import type { ChatText } from '../../gateway/language/chat-text.ts';
 import { onlyReads } from '../approval/classify.ts';

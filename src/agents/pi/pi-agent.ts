@@ -7,8 +7,8 @@ import type {
   Conversation,
   ConversationSpec,
   Drain,
+  ModelUse,
 } from '../../gateway/agent/agent.ts';
-import type { ModelUse } from '../../gateway/agent/model-call.ts';
 import type { AgentHostView } from '../../gateway/model.ts';
 import { reportedIn } from '../spending/reported.ts';
 import type { PiBackend } from './backend.ts';

@@ -1,5 +1,5 @@
 import type { TurnEnd } from '../../gateway/agent/agent.ts';
-import { isRefusal, type ReserveCall } from '../../gateway/agent/model-call.ts';
+import { isRefusal, type ReserveCall } from '../../gateway/agent/agent.ts';
 import { failedEnd } from '../../gateway/agent/turn-end.ts';
 import { withoutHeader } from '../../gateway/receive/context-header.ts';
 

@@ -11,10 +11,10 @@ import type {
   AgentWord,
   Conversation,
   ConversationSpec,
+  ReserveCall,
   TurnEnd,
   Undone,
 } from '../../gateway/agent/agent.ts';
-import type { ReserveCall } from '../../gateway/agent/model-call.ts';
 import { type AskQuestion, nobodyToAsk } from '../../gateway/agent/question.ts';
 import { canonicalJson, toolHash } from '../../gateway/agent/tool-hash.ts';
 import { abortedEnd, failedEnd, stoppedEnd } from '../../gateway/agent/turn-end.ts';

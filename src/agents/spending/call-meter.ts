@@ -5,7 +5,7 @@ import {
   nobodyCounts,
   type Reservation,
   type ReserveCall,
-} from '../../gateway/agent/model-call.ts';
+} from '../../gateway/agent/agent.ts';
 import { type PiRecord, stringAt } from '../../gateway/agent/record.ts';
 import type { PiLink } from '../pi/link.ts';
 import { readSpending, SPENDING_TITLE, type SpendingRequest, writeSpending } from './wire.ts';

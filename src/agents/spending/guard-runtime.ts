@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../base/errors.ts';
-import type { ModelUse } from '../../gateway/agent/model-call.ts';
+import type { ModelUse } from '../../gateway/agent/agent.ts';
 import { isObject, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 import { InputBound, reportedInput } from './input-bound.ts';
 import { nameOf, outputBound, priceOf, shrinks } from './model-bound.ts';

@@ -1,5 +1,5 @@
 /** What a model can cost at most, and how long its answer can be. Pure. */
-import type { CallPrice } from '../../gateway/agent/model-call.ts';
+import type { CallPrice } from '../../gateway/agent/agent.ts';
 import { isObject, listAt, numberAt, objectAt, stringAt } from '../../gateway/agent/record.ts';
 
 /** pi's largest thinking budget, which some providers add to what was asked for. */

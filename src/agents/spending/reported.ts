@@ -1,7 +1,7 @@
 /** What calls of a model have cost, as pi's session file has it. */
 import { createHmac } from 'node:crypto';
 import { openRegular } from '../../base/files.ts';
-import type { ModelUse } from '../../gateway/agent/model-call.ts';
+import type { ModelUse } from '../../gateway/agent/agent.ts';
 import { isObject, numberAt, objectAt, parseRecord, stringAt } from '../../gateway/agent/record.ts';
 import { reportedInput } from './input-bound.ts';
 import { RESERVED_AS } from './wire.ts';

@@ -2,7 +2,7 @@
  * How the place where pi runs and the gateway talk about calls of a model: as questions of an `input` dialog, which every
  * way of running pi carries already. The title tells them from the dialogs of extensions.
  */
-import type { CallPrice, ModelCall, ModelUse } from '../../gateway/agent/model-call.ts';
+import type { CallPrice, ModelCall, ModelUse } from '../../gateway/agent/agent.ts';
 import { isObject } from '../../gateway/agent/record.ts';
 
 export const SPENDING_TITLE = 'pi-gateway-tui/spending/1';

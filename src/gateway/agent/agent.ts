@@ -3,9 +3,9 @@
  * Failures are values (`TurnEnd`), never throws: the queue always has an outcome to show.
  */
 
-import type { ChatText } from '../language/chat-text.ts';
+import type { Database } from '../../store/database.ts';
+import { type ChatText, say } from '../language/chat-text.ts';
 import type { AgentHostView } from '../model.ts';
-import type { ModelUse, ReserveCall } from './model-call.ts';
 import type { AskQuestion } from './question.ts';
 
 /** What a conversation needs to exist; the same values resume it after a restart. */
@@ -269,4 +269,101 @@ export interface Agent {
   reported?(file: string, calls: readonly string[]): Promise<ReadonlyMap<string, ModelUse>>;
   /** Ends every child and conversation, bounded. */
   stop(): Promise<void>;
+}
+
+/**
+ * Port: a request that an agent is about to send to a model. It is reserved before it is sent and settled after, so that
+ * what is spent stays below the limits whatever happens in between.
+ */
+
+/** US dollars per million tokens, the dearest that may apply. */
+export interface CallPrice {
+  readonly input: number;
+  readonly output: number;
+}
+
+export interface ModelCall {
+  /** "provider/id". */
+  readonly model: string;
+  /** Upper bound of the tokens that the request counts as. */
+  readonly inputTokens: number;
+  /** Most tokens that the answer may have. */
+  readonly outputTokens: number;
+  /** The answer can be held to fewer tokens than that. */
+  readonly shrinks: boolean;
+  /** Undefined: no one knows what the model costs. */
+  readonly price: CallPrice | undefined;
+}
+
+/** What the provider has reported. */
+export interface ModelUse {
+  readonly tokens: number;
+  readonly costUsd: number;
+}
+
+export interface Reservation {
+  /** The agent notes it with what the provider has reported, for a gateway that was killed before it heard of it. */
+  readonly id: string;
+  /** Tokens that the answer may have: fewer than asked for when no more fits. */
+  readonly outputTokens: number;
+  /** What to say when the answer ends because of `outputTokens`; undefined: it has all that it asked for. */
+  readonly cut: CallRefusal | undefined;
+  /** `cut`: nothing trustworthy was reported, so the whole reservation counts. `unused`: nothing was sent. */
+  settle(use: ModelUse | 'cut' | 'unused'): void;
+}
+
+export interface CallRefusal {
+  /** One sentence for the chat. */
+  readonly sentence: ChatText;
+  /** The operator's next step. */
+  readonly hint: string;
+}
+
+/**
+ * Reserves one call of a turn. Resolves when the reservation is durable, or with the reason why the call must not be
+ * made; never rejects. Waits for other calls or for the operator, at most until `signal` fires.
+ */
+export type ReserveCall = (
+  call: ModelCall,
+  turn: string,
+  signal: AbortSignal,
+) => Promise<Reservation | CallRefusal>;
+
+export const isRefusal = (outcome: Reservation | CallRefusal): outcome is CallRefusal =>
+  'sentence' in outcome;
+
+/** Limits are set, and no one knows whose call it is. */
+export const nobodyCounts: ReserveCall = () =>
+  Promise.resolve({
+    sentence: say('limit.notCounted'),
+    hint: 'Report this: a call of the model came from a place that spending limits do not know.',
+  });
+
+/** Which hosts the operator has drained: it holds over a restart, until it is undone. */
+
+const DRAINED = 'drained_hosts';
+
+/** What the operator has said so far, whether or not agent.hosts still names them. */
+function drainedHosts(db: Pick<Database, 'get'>): Readonly<Record<string, Drain>> {
+  const stored = db.get('SELECT value FROM facts WHERE name = ?', [DRAINED])?.['value'];
+  return typeof stored === 'string' ? JSON.parse(stored) : {};
+}
+
+/** Tells the agent again after a start. */
+export function restoreDrains(db: Pick<Database, 'get'>, agent: Pick<Agent, 'drain'> | undefined): void {
+  for (const [host, drain] of Object.entries(drainedHosts(db))) agent?.drain?.(host, drain);
+}
+
+/** There are hosts, and the operator has drained every one: nobody can start a session. */
+export function allDrained(hosts: readonly Pick<AgentHostView, 'draining'>[]): boolean {
+  return hosts.length > 0 && hosts.every(({ draining }) => draining === true);
+}
+
+/** Resolves when it is durable. */
+export async function keepDrain(db: Database, host: string, drain: Drain | undefined): Promise<void> {
+  const { [host]: _, ...others } = drainedHosts(db);
+  const drained = { ...others, ...(drain === undefined ? {} : { [host]: drain }) };
+  await db.write((tx) =>
+    tx.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', [DRAINED, JSON.stringify(drained)]),
+  );
 }

@@ -1,5 +1,5 @@
 import type { AgentEvent, AgentInput, Conversation, TurnEnd } from '../agent/agent.ts';
-import { isRefusal, type ReserveCall } from '../agent/model-call.ts';
+import { isRefusal, type ReserveCall } from '../agent/agent.ts';
 import { failedEnd } from '../agent/turn-end.ts';
 import { LEAST_OUTPUT } from './ledger.ts';
 

@@ -1,5 +1,5 @@
 /** What is spent and reserved, in memory, and whether a call fits. No clock, no disk: time comes in. */
-import type { ModelCall } from '../agent/model-call.ts';
+import type { ModelCall } from '../agent/agent.ts';
 import {
   type Amount,
   type Caller,

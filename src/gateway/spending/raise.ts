@@ -1,6 +1,6 @@
 /** Which limit an operator means to raise. Pure. */
 import { GatewayError } from '../../base/errors.ts';
-import type { ModelCall } from '../agent/model-call.ts';
+import type { ModelCall } from '../agent/agent.ts';
 import { RAISE_LIMIT_TOOL, type ToolCall } from '../agent/question.ts';
 import { canonicalJson, toolHash } from '../agent/tool-hash.ts';
 import { isPlatform } from '../model.ts';

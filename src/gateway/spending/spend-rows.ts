@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Database, Row, Tx } from '../../store/database.ts';
-import type { ModelUse } from '../agent/model-call.ts';
+import type { ModelUse } from '../agent/agent.ts';
 import { type Cell, hiddenKey, isHidden, type Ledger } from './ledger.ts';
 import { type Amount, plus, SCOPES, type Scope } from './limit.ts';
 import { PERS } from './window.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { unlessAborted } from '../../base/async.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { People } from '../access/people.ts';
-import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/model-call.ts';
+import type { CallRefusal, ModelCall, ModelUse, Reservation, ReserveCall } from '../agent/agent.ts';
 import { type AskQuestion, RAISE_LIMIT_TOOL } from '../agent/question.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { defined } from '../../base/defined.ts';
-import type { AgentEvent, AgentInput, Conversation } from '../agent/agent.ts';
+import type { AgentEvent, AgentInput, Conversation, ReserveCall } from '../agent/agent.ts';
 import { AnswerText } from '../agent/answer-text.ts';
-import type { ReserveCall } from '../agent/model-call.ts';
 import { endText } from '../agent/turn-end.ts';
 import type { Core } from '../core.ts';
 import { ChatError } from '../language/chat-error.ts';

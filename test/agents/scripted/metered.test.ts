@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { metered } from '../../../src/agents/scripted/metered.ts';
-import type { ReserveCall } from '../../../src/gateway/agent/model-call.ts';
+import type { ReserveCall } from '../../../src/gateway/agent/agent.ts';
 
 it('settles what it has reserved, whatever way the answer ends', async () => {
   const settled: unknown[] = [];

@@ -6,7 +6,7 @@ import {
   type ModelCall,
   type Reservation,
   type ReserveCall,
-} from '../../../src/gateway/agent/model-call.ts';
+} from '../../../src/gateway/agent/agent.ts';
 import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
 import { EventStream, type GatewayEvent } from '../../../src/gateway/events.ts';
 import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';

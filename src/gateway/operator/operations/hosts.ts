@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { GatewayError } from '../../../base/errors.ts';
 import type { Drain } from '../../agent/agent.ts';
-import { keepDrain } from '../../drained-hosts.ts';
+import { keepDrain } from '../../agent/agent.ts';
 import type { Gateway } from '../../gateway.ts';
 import type { CommandResult } from '../operator.ts';
 import { Id, operation } from './operation.ts';
