@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { GatewayError } from '../../../src/base/errors.ts';
-import { persist } from '../../../src/gateway/turns/persist.ts';
+import { persist } from '../../../src/gateway/core.ts';
 import type { Database } from '../../../src/store/database.ts';
 
 const quiet = { error() {} };
