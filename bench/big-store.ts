@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SESSION_MIGRATIONS } from '../src/gateway/sessions/schema.ts';
+import { SESSION_MIGRATIONS } from '../src/gateway/schema.ts';
 
 const sessions = Number(process.argv[2] ?? 200_000);
 const messages = Number(process.argv[3] ?? 1_000_000);

@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../src/base/log.ts';
+import { SESSION_MIGRATIONS } from '../src/gateway/schema.ts';
 import { Archive } from '../src/gateway/sessions/archive.ts';
 import { keepLine } from '../src/gateway/sessions/said.ts';
-import { SESSION_MIGRATIONS } from '../src/gateway/sessions/schema.ts';
 import { Database } from '../src/store/database.ts';
 import { benchRow } from './rows.ts';
 

@@ -14,7 +14,7 @@ import { silentLogger } from '../src/base/log.ts';
 import type { Agent, AgentEvent } from '../src/gateway/agent/agent.ts';
 import { nobodyToAsk } from '../src/gateway/agent/question.ts';
 import { EventStream } from '../src/gateway/events.ts';
-import { TASK_MIGRATIONS } from '../src/gateway/tasks/schema.ts';
+import { TASK_MIGRATIONS } from '../src/gateway/schema.ts';
 import { newTask, taskOf, taskView } from '../src/gateway/tasks/task-record.ts';
 import { insertTask, storeProgress, storeSteps, storeTask } from '../src/gateway/tasks/task-rows.ts';
 import { Tasks } from '../src/gateway/tasks/tasks.ts';

@@ -2,16 +2,14 @@
 import { systemClock } from './base/async.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
-import { SECURITY_MIGRATIONS } from './gateway/access/schema.ts';
 import type { Adapter } from './gateway/adapter.ts';
 import { passwordsOf, resolveSecret } from './gateway/config/secrets.ts';
 import { adoptSecurity } from './gateway/legacy/adopt-security.ts';
 import { adoptSessions } from './gateway/legacy/adopt-sessions.ts';
 import { adoptTasks } from './gateway/legacy/adopt-tasks.ts';
+import { SECURITY_MIGRATIONS, SESSION_MIGRATIONS, TASK_MIGRATIONS } from './gateway/schema.ts';
 import type { Redactor } from './gateway/send/egress.ts';
 import { gated } from './gateway/send/send-gate.ts';
-import { SESSION_MIGRATIONS } from './gateway/sessions/schema.ts';
-import { TASK_MIGRATIONS } from './gateway/tasks/schema.ts';
 import type { DataFolder } from './store/data-folder.ts';
 import { Database, type DatabaseOptions } from './store/database.ts';
 import { FolderLock } from './store/lock.ts';

@@ -14,7 +14,7 @@ import { systemClock } from '../../src/base/async.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { numberAt, objectAt, type PiRecord, stringAt } from '../../src/gateway/agent/record.ts';
 import { EventStream } from '../../src/gateway/events.ts';
-import { SESSION_MIGRATIONS } from '../../src/gateway/sessions/schema.ts';
+import { SESSION_MIGRATIONS } from '../../src/gateway/schema.ts';
 import { readLimits } from '../../src/gateway/spending/limit.ts';
 import { Spending } from '../../src/gateway/spending/spending.ts';
 import { Database } from '../../src/store/database.ts';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
 import { Audit } from '../../../src/gateway/access/audit.ts';
 import { headOf, headText, rangesOf } from '../../../src/gateway/access/audit-chain.ts';
-import { SECURITY_MIGRATIONS } from '../../../src/gateway/access/schema.ts';
+import { SECURITY_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
 

@@ -4,7 +4,7 @@ import type { Config } from '../../../src/gateway/config/schema.ts';
 import { resolveSettings } from '../../../src/gateway/config/settings.ts';
 import { Readers } from '../../../src/gateway/language/readers.ts';
 import type { ChatKind } from '../../../src/gateway/model.ts';
-import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
+import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';
 

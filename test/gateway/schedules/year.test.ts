@@ -3,7 +3,7 @@ import { silentLogger } from '../../../src/base/log.ts';
 import { EventStream } from '../../../src/gateway/events.ts';
 import { parseWords } from '../../../src/gateway/schedules/requests.ts';
 import { Schedules } from '../../../src/gateway/schedules/schedules.ts';
-import { TASK_MIGRATIONS } from '../../../src/gateway/tasks/schema.ts';
+import { TASK_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { newTask } from '../../../src/gateway/tasks/task-record.ts';
 import { wallTime } from '../../../src/gateway/time-zone.ts';
 import { Database } from '../../../src/store/database.ts';

@@ -9,7 +9,7 @@ import {
 } from '../../../src/gateway/agent/agent.ts';
 import type { AgentQuestion } from '../../../src/gateway/agent/question.ts';
 import { EventStream, type GatewayEvent } from '../../../src/gateway/events.ts';
-import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
+import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { type Caller, readLimits, type SpendConfig } from '../../../src/gateway/spending/limit.ts';
 import { hideSpend, type ReportedUse } from '../../../src/gateway/spending/spend-rows.ts';
 import { Spending } from '../../../src/gateway/spending/spending.ts';

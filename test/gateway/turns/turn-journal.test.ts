@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { silentLogger } from '../../../src/base/log.ts';
-import { SESSION_MIGRATIONS } from '../../../src/gateway/sessions/schema.ts';
+import { SESSION_MIGRATIONS } from '../../../src/gateway/schema.ts';
 import { TurnJournal } from '../../../src/gateway/turns/turn-journal.ts';
 import { Database } from '../../../src/store/database.ts';
 import { MemoryDisk } from '../../store/kit/memory-disk.ts';

@@ -1,6 +1,69 @@
-import type { Migration } from '../../store/database.ts';
-import { SPEND_SESSION, SPEND_TABLES } from '../spending/spend-rows.ts';
-import { MSG_INDEX } from './said.ts';
+import type { Migration } from '../store/database.ts';
+import { MSG_INDEX } from './sessions/said.ts';
+import { SPEND_SESSION, SPEND_TABLES } from './spending/spend-rows.ts';
+
+/** `gateway-security.db`: allowlist, block list, pairing requests, audit, questions of agents. Codes are stored as salted hashes only. */
+export const SECURITY_MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'first schema',
+    statements: [
+      `CREATE TABLE allowlist (platform TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL, note TEXT,
+         origin TEXT NOT NULL, added_at INTEGER NOT NULL, PRIMARY KEY (platform, user_id))`,
+      `CREATE TABLE aliases (platform TEXT NOT NULL, alias TEXT NOT NULL, user_id TEXT NOT NULL,
+         PRIMARY KEY (platform, alias))`,
+      `CREATE TABLE blocked (platform TEXT NOT NULL, user_id TEXT NOT NULL, at INTEGER NOT NULL,
+         PRIMARY KEY (platform, user_id))`,
+      `CREATE TABLE pairing (id TEXT PRIMARY KEY, platform TEXT NOT NULL, account_id TEXT NOT NULL,
+         sender_id TEXT NOT NULL, aliases TEXT NOT NULL, sender_name TEXT NOT NULL, chat TEXT NOT NULL,
+         salt TEXT NOT NULL, hash TEXT NOT NULL, first_words TEXT NOT NULL, held_id TEXT NOT NULL,
+         created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, reminded_at INTEGER, state TEXT NOT NULL,
+         closed_at INTEGER)`,
+      'CREATE INDEX pairing_state ON pairing (state, platform, sender_id)',
+      `CREATE TABLE code_lock (platform TEXT PRIMARY KEY, failures INTEGER NOT NULL, locked_until INTEGER NOT NULL)`,
+      `CREATE TABLE audit (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
+         surface TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL)`,
+    ],
+  },
+  {
+    version: 2,
+    name: 'questions of agents',
+    statements: [
+      `CREATE TABLE dialogs (id TEXT PRIMARY KEY, number INTEGER NOT NULL, session_id TEXT NOT NULL, chat TEXT,
+         requester_id TEXT, kind TEXT NOT NULL, title TEXT NOT NULL, created_at INTEGER NOT NULL,
+         state TEXT NOT NULL, closed_at INTEGER)`,
+    ],
+  },
+  {
+    version: 3,
+    name: 'ids of one blocked person belong together',
+    statements: ["ALTER TABLE blocked ADD COLUMN person TEXT NOT NULL DEFAULT ''"],
+  },
+  {
+    version: 4,
+    name: 'pairing requests without a code, and codes made by the operator',
+    // A request without a code has an empty hash.
+    statements: ["ALTER TABLE pairing ADD COLUMN kind TEXT NOT NULL DEFAULT 'asked'"],
+  },
+  {
+    version: 5,
+    name: 'lines of the audit log are chained',
+    // Lines without a hash are chained when the gateway starts, or with the next line.
+    statements: [
+      'ALTER TABLE audit ADD COLUMN salt TEXT',
+      'ALTER TABLE audit ADD COLUMN digest TEXT',
+      'ALTER TABLE audit ADD COLUMN hash TEXT',
+      'CREATE TABLE audit_head (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL)',
+    ],
+  },
+  {
+    version: 6,
+    name: 'erasures of people that have begun',
+    statements: [
+      'CREATE TABLE erasures (id TEXT PRIMARY KEY, at INTEGER NOT NULL, state TEXT NOT NULL, holdings TEXT NOT NULL)',
+    ],
+  },
+];
 
 /** `gateway-sessions.db`: sessions, inbox and outbox live together, so that one step of a message is one commit. */
 export const SESSION_MIGRATIONS: readonly Migration[] = [
@@ -137,6 +200,51 @@ export const SESSION_MIGRATIONS: readonly Migration[] = [
       // `code`: what the platform says; `chosen`: what they have chosen; `chat_id`: their direct message.
       `CREATE TABLE languages (platform TEXT NOT NULL, person_id TEXT NOT NULL, chat_id TEXT, code TEXT, chosen TEXT,
          PRIMARY KEY (platform, person_id)) WITHOUT ROWID`,
+    ],
+  },
+];
+
+/** `gateway-background-tasks.db`. Execution and delivery are two facts: `status`, and `delivered_at`. */
+export const TASK_MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'first schema',
+    statements: [
+      `CREATE TABLE tasks (id TEXT PRIMARY KEY, parent_session_id TEXT, chat TEXT, prompt_id TEXT, command TEXT NOT NULL,
+         status TEXT NOT NULL, progress INTEGER NOT NULL, progress_message TEXT, result TEXT, error TEXT,
+         created_at INTEGER NOT NULL, started_at INTEGER, completed_at INTEGER, delivered_at INTEGER)`,
+      'CREATE INDEX tasks_created ON tasks (created_at)',
+    ],
+  },
+  {
+    version: 2,
+    name: 'who asked for a task',
+    statements: ['ALTER TABLE tasks ADD COLUMN sender_id TEXT'],
+  },
+  {
+    version: 3,
+    name: 'where results go, retries, time limits, programs and steps',
+    statements: [
+      'ALTER TABLE tasks ADD COLUMN targets TEXT',
+      'ALTER TABLE tasks ADD COLUMN schedule_id TEXT',
+      'ALTER TABLE tasks ADD COLUMN quiet_token TEXT',
+      'ALTER TABLE tasks ADD COLUMN retry_of TEXT',
+      'ALTER TABLE tasks ADD COLUMN timeout_ms INTEGER',
+      'ALTER TABLE tasks ADD COLUMN argv TEXT',
+      'ALTER TABLE tasks ADD COLUMN process TEXT',
+      'ALTER TABLE tasks ADD COLUMN exit_code INTEGER',
+      `CREATE TABLE task_steps (task_id TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+         percent INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (task_id, seq)) WITHOUT ROWID`,
+    ],
+  },
+  {
+    version: 4,
+    name: 'schedules',
+    statements: [
+      `CREATE TABLE schedules (id TEXT PRIMARY KEY, source TEXT NOT NULL, chat TEXT, chat_kind TEXT, sender_id TEXT,
+         sender_name TEXT, words TEXT, spec TEXT NOT NULL, zone TEXT NOT NULL, prompt TEXT NOT NULL, targets TEXT NOT NULL,
+         quiet_token TEXT NOT NULL, overlap TEXT NOT NULL, missed_ms INTEGER NOT NULL, created_at INTEGER NOT NULL,
+         paused TEXT, ended_at INTEGER, last_due INTEGER, last_run_at INTEGER, last_task_id TEXT, next_run_at INTEGER)`,
     ],
   },
 ];
