@@ -1,12 +1,12 @@
 /** The one place that puts a gateway together from its parts. */
 
+import { randomBytes } from 'node:crypto';
 import { createWebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { createAgentFor } from './agents/create-for.ts';
 import { systemClock } from './base/async.ts';
 import { defined } from './base/defined.ts';
 import { checkStart } from './config-check.ts';
 import { finishRestore } from './gateway/backup/restore.ts';
-import { clientSecret } from './gateway/client-secret.ts';
 import { withoutPlatformSecrets } from './gateway/config/agent-environment.ts';
 import { LiveConfig } from './gateway/config/live-config.ts';
 import { loadConfig } from './gateway/config/load.ts';
@@ -20,8 +20,18 @@ import { Redactor } from './gateway/send/egress.ts';
 import { machineZoneProblem } from './gateway/time-zone.ts';
 import { type ComposeOptions, RunningGateway } from './running-gateway.ts';
 import { closeToOthers, dataFolder, openDataFolder, withSessionsIn } from './store/data-folder.ts';
+import type { Database } from './store/database.ts';
 import { StoreHold, storeUrl } from './store-hold.ts';
 import { VERSION } from './version.ts';
+
+/** A secret of this installation, made once: signs the identities of WebSocket clients. */
+async function clientSecret(db: Database): Promise<string> {
+  const known = db.get("SELECT value FROM facts WHERE name = 'client_secret'")?.['value'];
+  if (typeof known === 'string') return known;
+  const secret = randomBytes(32).toString('hex');
+  await db.write((tx) => tx.run("INSERT INTO facts (name, value) VALUES ('client_secret', ?)", [secret]));
+  return secret;
+}
 
 export type { ComposeOptions, RunningGateway } from './running-gateway.ts';
 
