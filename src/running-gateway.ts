@@ -3,6 +3,7 @@
 import { dirname } from 'node:path';
 import type { WebSocketAdapter } from './adapters/websocket/adapter.ts';
 import { settlesWithin, systemClock } from './base/async.ts';
+import { defined } from './base/defined.ts';
 import type { GatewayError } from './base/errors.ts';
 import type { Logger, LogLevel } from './base/log.ts';
 import type { Actor } from './gateway/access/access.ts';
@@ -15,13 +16,47 @@ import type { Gateway } from './gateway/gateway.ts';
 import type { LogSink } from './gateway/log-hub.ts';
 import type { Platform } from './gateway/model.ts';
 import { LocalOperator } from './gateway/operator/local-operator.ts';
-import { gatewayStatus } from './gateway/status.ts';
 import { measuresOf } from './server/measures.ts';
 import { Metrics } from './server/metrics.ts';
 import { GatewayServer } from './server/server.ts';
 import { traceMessages } from './server/traces.ts';
 import { type DataFolder, replaceOperatorToken } from './store/data-folder.ts';
 import type { StoreHold } from './store-hold.ts';
+
+/** Body of `/api/status` and of `getStatus()`. */
+function gatewayStatus(gateway: Gateway): Readonly<Record<string, unknown>> {
+  const view = gateway.view();
+  return {
+    running: view.state === 'running',
+    state: view.state,
+    version: view.version,
+    host: view.host,
+    port: view.port,
+    startedAt: view.startedAt,
+    uptimeMs: Date.now() - view.startedAt,
+    adapters: gateway.adapters.views().map(({ platform, state, detail, received, sent, nextStep }) => ({
+      platform,
+      state,
+      detail,
+      received,
+      sent,
+      ...defined({ nextStep }),
+    })),
+    clients: view.clients,
+    sessions: gateway.sessions.counts.open,
+    bindings: gateway.bindings.views(),
+    agent: view.agent,
+    tasks: gateway.tasks.list().filter((task) => task.completedAt === undefined).length,
+    pairing: gateway.access.pairing().length,
+    turnedAway: view.turnedAway,
+    outbox: gateway.outbox.pending,
+    // What rejected senders wrote stays with the operator.
+    refusals: gateway.refusals.slice(-20).map(({ text: _kept, ...refusal }) => refusal),
+    decisions: gateway.decisions(50),
+    badges: view.badges,
+    demo: view.demo,
+  };
+}
 
 export interface ComposeOptions extends Overrides {
   readonly dataDir?: string;
