@@ -41,7 +41,7 @@ export interface AuditLine {
 }
 
 /** With its number in the chain. */
-export interface NumberedLine extends AuditLine {
+interface NumberedLine extends AuditLine {
   readonly seq: number;
 }
 
@@ -194,4 +194,16 @@ function chainedOf(row: Row): ChainedLine {
     digest: text('digest'),
     hash: text('hash'),
   };
+}
+
+/** Acts on people run one after the other, in the order in which they were asked for. */
+export class Acts {
+  /** Settles with the last one that was asked for. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  run<T>(act: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(act);
+    this.#last = mine.catch(() => {});
+    return mine;
+  }
 }

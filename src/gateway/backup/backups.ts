@@ -15,7 +15,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { GatewayError, messageOf } from '../../base/errors.ts';
 import { copyTogether } from '../../store/copies.ts';
 import { systemCode } from '../../store/disk.ts';
-import { Acts } from '../access/acts.ts';
+import { Acts } from '../access/audit.ts';
 import type { GatewayDeps } from '../core.ts';
 import { backupFailure, type Manifest, writeArchive } from './archive.ts';
 import { ASIDE, DATABASES, type Found, filesIn } from './contents.ts';

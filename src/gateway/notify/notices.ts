@@ -1,6 +1,6 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
-import { Acts } from '../access/acts.ts';
+import { Acts } from '../access/audit.ts';
 import type { Part } from '../adapter.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, joined } from '../language/chat-text.ts';
