@@ -2,13 +2,13 @@ import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
-import type { AccessDeps } from './access-deps.ts';
 import { AccessList, subject } from './access-list.ts';
 import { type Actor, Acts, Audit } from './audit.ts';
-import { CodeLock } from './code-lock.ts';
 import { invitedBy } from './invitations.ts';
 import { MadeCodes, needsId } from './made-codes.ts';
+import type { AccessDeps } from './pairing-request.ts';
 import {
+  CodeLock,
   decidedMeanwhile,
   type PairingRequest,
   pairingView,

@@ -3,8 +3,8 @@ import { type Clock, LONGEST_TIMER_MS } from '../../base/async.ts';
 import type { PairingLimits } from '../config/pairing-schema.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { PairingView, Platform } from '../model.ts';
-import type { CodeLock } from './code-lock.ts';
-import { newPairingCode, readPairingCode, showPairingCode } from './pairing-code.ts';
+import type { CodeLock } from './pairing-request.ts';
+import { newPairingCode, readPairingCode, showPairingCode } from './pairing-request.ts';
 
 export interface Invitation {
   /** Tells one invitation from another without giving its code away. */

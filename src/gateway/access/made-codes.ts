@@ -5,10 +5,9 @@ import type { Core } from '../core.ts';
 import type { PairingView, Platform } from '../model.ts';
 import { subject } from './access-list.ts';
 import type { Actor, Acts, Audit } from './audit.ts';
-import type { CodeLock } from './code-lock.ts';
 import { type Invitation, Invitations } from './invitations.ts';
-import { showPairingCode } from './pairing-code.ts';
-import { type PairingRequest, pairingView, type WhichRequest } from './pairing-request.ts';
+import type { CodeLock } from './pairing-request.ts';
+import { type PairingRequest, pairingView, showPairingCode, type WhichRequest } from './pairing-request.ts';
 import type { PairingRequests } from './pairing-requests.ts';
 import type { People } from './people.ts';
 

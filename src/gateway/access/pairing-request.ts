@@ -1,9 +1,51 @@
+import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '../../base/errors.ts';
 import { ownText } from '../../base/text.ts';
-import type { Row } from '../../store/database.ts';
-import type { PairingLimits } from '../config/pairing-schema.ts';
+import type { Database, Row } from '../../store/database.ts';
+import { CODE_LENGTHS, inWords, type PairingLimits } from '../config/pairing-schema.ts';
+import type { Core } from '../core.ts';
 import type { ChatRef, InboundMessage, PairingView, Platform, Sender } from '../model.ts';
-import { type HashedCode, hashPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
+
+/** No 0 O 1 I L: what is read aloud or copied from a phone stays unambiguous. */
+const ALPHABET = 'ABCDEFGHJKMNPQRSTUVWXYZ23456789';
+
+/** A fresh code from the system's CSPRNG; `randomInt` has no modulo bias. */
+export function newPairingCode(length: number): string {
+  return Array.from({ length }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join('');
+}
+
+/** `ABCDEFGH` as people read it: `ABCD-EFGH`. */
+export function showPairingCode(code: string): string {
+  return code.replace(/.{4}(?=.)/g, '$&-');
+}
+
+/**
+ * Case, dashes and spaces of what was typed do not matter. Undefined when it cannot be a code at all: one of this length,
+ * or of any length that codes were ever given out with.
+ */
+export function readPairingCode(input: string, length?: number): string | undefined {
+  const code = input.toUpperCase().replace(/[\s\u2010-\u2015-]/g, '');
+  const { shortest, longest } = CODE_LENGTHS;
+  if (code.length < (length ?? shortest) || code.length > (length ?? longest)) return undefined;
+  return [...code].every((c) => ALPHABET.includes(c)) ? code : undefined;
+}
+
+interface HashedCode {
+  readonly salt: string;
+  readonly hash: string;
+}
+
+/** What goes to disk instead of the code. */
+export function hashPairingCode(code: string, salt: string = randomBytes(16).toString('hex')): HashedCode {
+  return { salt, hash: createHash('sha256').update(`${salt}:${code}`).digest('hex') };
+}
+
+/** Constant-time comparison of a typed code with a stored hash. */
+export function matchesPairingCode(code: string, stored: HashedCode): boolean {
+  const typed = Buffer.from(hashPairingCode(code, stored.salt).hash, 'hex');
+  const known = Buffer.from(stored.hash, 'hex');
+  return typed.length === known.length && timingSafeEqual(typed, known);
+}
 
 /**
  * One person's wish to be let in (`asked`), or a code that the operator made for one person before they wrote
@@ -153,4 +195,141 @@ export function decidedMeanwhile(): GatewayError {
     status: 404,
     hint: 'It was already decided or has expired. The person can write again.',
   });
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** The request that a typed code belongs to. Wrong codes are counted; too many lock code entry for an hour. */
+export async function redeemCode(
+  {
+    db,
+    lock,
+    now,
+    limits,
+  }: {
+    readonly db: Database;
+    readonly lock: CodeLock;
+    readonly now: number;
+    readonly limits: PairingLimits;
+  },
+  requests: readonly PairingRequest[],
+  input: string,
+  platform: Platform | undefined,
+): Promise<PairingRequest> {
+  const code = readPairingCode(input);
+  let found: PairingRequest | undefined;
+  const waiting = new Set<Platform>();
+  for (const request of requests) {
+    if (request.stored === undefined || request.expiresAt <= now) continue;
+    if ((platform ?? request.chat.platform) !== request.chat.platform) continue;
+    waiting.add(request.chat.platform);
+    if (code !== undefined && matchesPairingCode(code, request.stored)) found = request; // no early exit
+  }
+  // A invalid code may have been meant for any platform that someone waits on.
+  const meant = found === undefined ? [...waiting] : [found.chat.platform];
+  const lockedUntil = Math.min(...meant.map((each) => lock.lockedUntil(each)));
+  if (meant.length > 0 && lockedUntil > now)
+    throw new GatewayError('code_locked', 'too many invalid codes: code entry is locked', {
+      status: 429,
+      hint: `Approve the row by key or by id, or wait ${Math.ceil((lockedUntil - now) / 60_000)} minutes.`,
+    });
+  if (found !== undefined) {
+    await lock.right(found.chat.platform);
+    return found;
+  }
+  if (code !== undefined && wasLive(db, code, now))
+    throw new GatewayError('code_expired', 'that code has expired or was used', {
+      status: 404,
+      hint: 'Ask the person to write to the bot again for a new code, or allow them by id.',
+    });
+  // What cannot be a code, such as the number of a row, is no guess.
+  if (code !== undefined) for (const each of meant) await lock.wrong(each, now);
+  throw new GatewayError('code_unknown', 'no pending request has that code', {
+    status: 404,
+    hint: `Compare it with the pairing list (pi-gateway-tui pair); after ${limits.wrongCodes} invalid codes entry is locked for ${inWords(limits.lockMs)}.`,
+  });
+}
+
+function wasLive(db: Database, code: string, now: number): boolean {
+  return db
+    .all(
+      `SELECT salt, hash FROM pairing WHERE state <> 'blocked' AND hash <> '' AND created_at > ?
+       ORDER BY created_at DESC LIMIT 100`,
+      [now - DAY_MS],
+    )
+    .some((row) => matchesPairingCode(code, { salt: String(row['salt']), hash: String(row['hash']) }));
+}
+
+interface Lock {
+  failures: number;
+  lockedUntil: number;
+}
+
+/**
+ * Counts invalid codes per platform: too many lock code entry there for a time, also across a restart. What operators
+ * type and what new users send are counted apart: a guesser must not lock the operator out.
+ */
+export class CodeLock {
+  readonly #db: Database;
+  readonly #limits: PairingLimits;
+  readonly #locks = new Map<string, Lock>();
+
+  constructor(db: Database, limits: PairingLimits) {
+    this.#db = db;
+    this.#limits = limits;
+  }
+
+  load(): void {
+    for (const row of this.#db.all('SELECT * FROM code_lock'))
+      this.#locks.set(String(row['platform']), {
+        failures: Number(row['failures']),
+        lockedUntil: Number(row['locked_until']),
+      });
+  }
+
+  /** Until when no code is taken there; in the past where codes are taken. */
+  lockedUntil(platform: string): number {
+    return this.#locks.get(platform)?.lockedUntil ?? 0;
+  }
+
+  /** Counts a invalid code. Resolves when the count is durable. */
+  async wrong(platform: string, now: number): Promise<void> {
+    const known = this.#locks.get(platform);
+    const over = known === undefined || (known.lockedUntil > 0 && known.lockedUntil <= now);
+    const failures = (over ? 0 : known.failures) + 1;
+    await this.#set(platform, {
+      failures,
+      lockedUntil: failures >= this.#limits.wrongCodes ? now + this.#limits.lockMs : 0,
+    });
+  }
+
+  /** A right code: earlier slips are forgotten. */
+  async right(platform: string): Promise<void> {
+    if ((this.#locks.get(platform)?.failures ?? 0) > 0)
+      await this.#set(platform, { failures: 0, lockedUntil: 0 });
+  }
+
+  async #set(platform: string, lock: Lock): Promise<void> {
+    this.#locks.set(platform, lock); // in force at once, whatever the disk says
+    await this.#db.write((tx) =>
+      tx.run('INSERT OR REPLACE INTO code_lock (platform, failures, locked_until) VALUES (?,?,?)', [
+        platform,
+        lock.failures,
+        lock.lockedUntil,
+      ]),
+    );
+  }
+}
+
+/** What the decisions about people need: a store, and who carries out what follows from them. */
+export interface AccessDeps extends Pick<Core, 'db' | 'clock' | 'events' | 'log'> {
+  readonly limits: PairingLimits;
+  /** A new user was approved: notify them and answer the held message. Idempotent. */
+  readonly onApproved: (request: PairingRequest) => Promise<void>;
+  /** A new user was denied or blocked: drop the held message; notify them once when `tell`. Idempotent. */
+  readonly onRejected: (request: PairingRequest, tell: boolean) => Promise<void>;
+  /** A denial or a block was undone: hold the first message again. Idempotent. */
+  readonly onReopened: (request: PairingRequest) => Promise<void>;
+  /** These ids lost access: end their turns and drop their queues. */
+  readonly onRevoked: (platform: Platform, ids: readonly string[]) => void;
 }

@@ -4,18 +4,20 @@ import type { Database, Tx } from '../../store/database.ts';
 import { namedBy } from '../chat.ts';
 import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
-import type { AccessDeps } from './access-deps.ts';
-import { redeemCode } from './code-entry.ts';
-import type { CodeLock } from './code-lock.ts';
-import { hashPairingCode, matchesPairingCode, newPairingCode, showPairingCode } from './pairing-code.ts';
+import type { AccessDeps, CodeLock } from './pairing-request.ts';
 import {
   type Consideration,
   firstWordsOf,
   generatedRequest,
+  hashPairingCode,
+  matchesPairingCode,
+  newPairingCode,
   newRequest,
   type PairingRequest,
   pairingView,
+  redeemCode,
   requestOf,
+  showPairingCode,
 } from './pairing-request.ts';
 import { RateLimiter } from './rate-limit.ts';
 

@@ -6,7 +6,7 @@ import {
   newPairingCode,
   readPairingCode,
   showPairingCode,
-} from '../../../src/gateway/access/pairing-code.ts';
+} from '../../../src/gateway/access/pairing-request.ts';
 import { LoopBreaker, RateLimiter } from '../../../src/gateway/access/rate-limit.ts';
 
 describe('a pairing code', () => {
