@@ -4,8 +4,7 @@ import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
 import { AccessList, subject } from './access-list.ts';
 import { type Actor, Acts, Audit } from './audit.ts';
-import { invitedBy } from './invitations.ts';
-import { MadeCodes, needsId } from './made-codes.ts';
+import { invitedBy, MadeCodes, needsId } from './made-codes.ts';
 import type { AccessDeps } from './pairing-request.ts';
 import {
   CodeLock,
