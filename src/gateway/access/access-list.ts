@@ -1,12 +1,14 @@
 import { defined } from '../../base/defined.ts';
 import { GatewayError } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
+import { namedBy } from '../chat.ts';
 import type { Core } from '../core.ts';
 import type { AllowlistView, Platform, Sender } from '../model.ts';
 import type { Actor, Audit, AuditLine } from './audit.ts';
+import type { PairingRequest } from './pairing-request.ts';
 import type { People } from './people.ts';
 
-export interface AccessListDeps extends Pick<Core, 'db' | 'clock' | 'events'> {
+interface AccessListDeps extends Pick<Core, 'db' | 'clock' | 'events'> {
   readonly people: People;
   readonly audit: Audit;
   /** These ids lost access: end their turns and drop their queues. */
@@ -149,4 +151,46 @@ export class AccessList {
 
 export function subject(platform: Platform, userId: string): string {
   return `${platform} ${userId}`;
+}
+
+const KEPT = 50;
+
+export interface Decided {
+  readonly request: PairingRequest;
+  readonly state: 'approved' | 'denied' | 'blocked';
+}
+
+/** Requests that were decided a moment ago: the decision can be undone until a later word about the person. */
+export class RecentDecisions {
+  readonly #decided = new Map<string, Decided>();
+
+  get(requestId: string): Decided | undefined {
+    return this.#decided.get(requestId);
+  }
+
+  remember(request: PairingRequest, state: Decided['state']): void {
+    this.#decided.set(request.id, { request, state });
+    const [oldest] = this.#decided.keys();
+    if (this.#decided.size > KEPT && oldest !== undefined) this.#decided.delete(oldest);
+  }
+
+  delete(requestId: string): void {
+    this.#decided.delete(requestId);
+  }
+
+  /** A later word about someone with one of these ids; `kept` is what it does not concern. */
+  forget(platform: Platform, ids: readonly string[], kept?: Decided['state']): void {
+    for (const [id, { request, state }] of this.#decided)
+      if (
+        state !== kept &&
+        request.chat.platform === platform &&
+        namedBy(platform, idsOf(request), ids).length > 0
+      )
+        this.#decided.delete(id);
+  }
+}
+
+/** Every id of the sender. */
+export function idsOf(request: PairingRequest): string[] {
+  return [request.senderId, ...request.aliases];
 }

@@ -2,7 +2,7 @@ import { GatewayError, messageOf } from '../../base/errors.ts';
 import type { Tx } from '../../store/database.ts';
 import type { PairingOutcome } from '../events.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
-import { AccessList, subject } from './access-list.ts';
+import { AccessList, type Decided, idsOf, RecentDecisions, subject } from './access-list.ts';
 import { type Actor, Acts, Audit } from './audit.ts';
 import { invitedBy, MadeCodes, needsId } from './made-codes.ts';
 import type { AccessDeps } from './pairing-request.ts';
@@ -16,7 +16,6 @@ import {
 } from './pairing-request.ts';
 import { PairingRequests } from './pairing-requests.ts';
 import { People } from './people.ts';
-import { type Decided, idsOf, RecentDecisions } from './recent-decisions.ts';
 
 export type { Actor } from './audit.ts';
 
