@@ -6,7 +6,6 @@ import { StoreHealth } from '../store/health.ts';
 import type { Agent, AgentCheck, ModelUse } from './agent/agent.ts';
 import { restoreDrains } from './agent/agent.ts';
 import { Backups } from './backup/backups.ts';
-import { type ClientTaskRequest, checkOwnSession, startClientTask } from './client-tasks.ts';
 import { openBadges } from './config/settings.ts';
 import type { GatewayDeps } from './core.ts';
 import { Repeats } from './decisions.ts';
@@ -17,6 +16,7 @@ import type { ChatRef, DecisionView, GatewayView, Platform, RefusalView, Sender,
 import { applyOlderBindings } from './older-versions.ts';
 import { Erasures } from './personal-data/erasures.ts';
 import { refusalEdit } from './personal-data/traces.ts';
+import { type ClientTaskRequest, checkOwnSession, startClientTask } from './receive/admission.ts';
 import { recoverInbox } from './recovery.ts';
 import type { OutboundRow } from './send/outbound-row.ts';
 import type { Target } from './send/target.ts';

@@ -4,6 +4,7 @@ import type { Database, Tx } from '../../store/database.ts';
 import { namedBy } from '../chat.ts';
 import { inWords, type PairingLimits } from '../config/pairing-schema.ts';
 import type { InboundMessage, PairingView, Platform } from '../model.ts';
+import { RateLimiter } from '../receive/admission.ts';
 import type { AccessDeps, CodeLock } from './pairing-request.ts';
 import {
   type Consideration,
@@ -19,7 +20,6 @@ import {
   requestOf,
   showPairingCode,
 } from './pairing-request.ts';
-import { RateLimiter } from './rate-limit.ts';
 
 const RETRY_MS = 60_000;
 const HOUR_MS = 60 * 60_000;

@@ -1,9 +1,13 @@
 import { defined } from '../../base/defined.ts';
-import type { RateDecision } from '../access/rate-limit.ts';
+import { GatewayError } from '../../base/errors.ts';
 import { namedBy } from '../chat.ts';
 import type { ChatPolicy } from '../config/settings.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
-import type { InboundMessage } from '../model.ts';
+import type { ChatRef, InboundMessage, Sender, TaskView } from '../model.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { taskView } from '../tasks/task-record.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import type { Conversations } from '../turns/conversations.ts';
 
 /** Everything the decision rests on; gathered by the caller so that the decision itself is pure. */
 export interface AdmissionFacts {
@@ -107,4 +111,147 @@ function unknownSender({ message, policy, allowlisted, allowAll }: AdmissionFact
     'the sender is not on the allowlist (dmPolicy allowlist)',
     say('access.none'),
   );
+}
+
+/** Messages of one sender per window: allowed, refused with one polite notice a window, or refused silently. */
+type RateDecision = 'allowed' | 'notice' | 'silent';
+
+interface Window {
+  startedAt: number;
+  count: number;
+  noticed: boolean;
+}
+
+export class RateLimiter {
+  readonly #maxRequests: number;
+  readonly #windowMs: number;
+  readonly #windows = new Map<string, Window>();
+
+  constructor(maxRequests: number, windowMs: number) {
+    this.#maxRequests = maxRequests;
+    this.#windowMs = windowMs;
+  }
+
+  /** Counts one message of `key` at `now`. A clock that jumps backwards opens a new window. */
+  hit(key: string, now: number): RateDecision {
+    const known = this.#windows.get(key);
+    if (known === undefined || now >= known.startedAt + this.#windowMs || now < known.startedAt) {
+      if (this.#windows.size >= 10_000) this.#sweep(now);
+      this.#windows.delete(key);
+      this.#windows.set(key, { startedAt: now, count: 1, noticed: false });
+      return 'allowed';
+    }
+    known.count += 1;
+    if (known.count <= this.#maxRequests) return 'allowed';
+    if (known.noticed) return 'silent';
+    known.noticed = true;
+    return 'notice';
+  }
+
+  /** Forgets windows that are over; insertion order is start order, so it stops at the first live one. */
+  #sweep(now: number): void {
+    for (const [key, window] of this.#windows) {
+      if (now < window.startedAt + this.#windowMs) break;
+      this.#windows.delete(key);
+    }
+  }
+}
+
+/** Bot-loop breaker: `limit` messages from one bot in `windowMs` mute the chat for `muteMs`. */
+export class LoopBreaker {
+  readonly #limit: number;
+  readonly #windowMs: number;
+  readonly #muteMs: number;
+  readonly #seen = new Map<string, number[]>();
+  readonly #mutedUntil = new Map<string, number>();
+
+  constructor(limit = 20, windowMs = 5 * 60_000, muteMs = 10 * 60_000) {
+    this.#limit = limit;
+    this.#windowMs = windowMs;
+    this.#muteMs = muteMs;
+  }
+
+  /** Counts a bot's message in a chat; true while the chat is muted. */
+  hit(chat: string, bot: string, now: number): boolean {
+    const until = this.#mutedUntil.get(chat);
+    if (until !== undefined) {
+      if (now < until) return true;
+      this.#mutedUntil.delete(chat);
+    }
+    const key = JSON.stringify([chat, bot]);
+    const recent = (this.#seen.get(key) ?? []).filter((at) => at > now - this.#windowMs && at <= now);
+    recent.push(now);
+    if (this.#seen.size > 1000) this.#seen.clear();
+    this.#seen.set(key, recent);
+    if (recent.length < this.#limit) return false;
+    this.#mutedUntil.set(chat, now + this.#muteMs);
+    this.#seen.delete(key);
+    return true;
+  }
+}
+
+export interface ClientTaskRequest {
+  readonly command: string;
+  readonly sessionId?: string | undefined;
+}
+
+interface ClientTasksDeps {
+  readonly judge: (message: InboundMessage) => Admission;
+  readonly sessions: Sessions;
+  readonly conversations: Conversations;
+  readonly tasks: Tasks;
+}
+
+/** A prompt goes to the session of its client's chat: naming another one is an error, not a way to it. */
+export function checkOwnSession(
+  conversations: Pick<Conversations, 'sessionOfChat'>,
+  chat: ChatRef,
+  sender: Sender,
+  sessionId: string,
+): void {
+  if (conversations.sessionOfChat(chat, sender.id)?.id === sessionId) return;
+  throw new GatewayError('session_not_found', `you have no open session ${sessionId}`, {
+    status: 404,
+    hint: 'Leave sessionId out, or use the one of your last response.',
+  });
+}
+
+/** A chat client starts a task by a frame: the same admission as for a message, and only below its own session. */
+export async function startClientTask(
+  deps: ClientTasksDeps,
+  chat: ChatRef,
+  sender: Sender,
+  request: ClientTaskRequest,
+): Promise<TaskView> {
+  const verdict = deps.judge({
+    dedupeKey: '',
+    chat,
+    chatKind: 'dm',
+    sender,
+    text: request.command,
+    messageId: '',
+    mentioned: true,
+  });
+  if (verdict.decision !== 'allow')
+    throw new GatewayError('refused', 'you may not start tasks here', {
+      status: 403,
+      hint: 'Send a prompt first to be paired.',
+    });
+  const parent =
+    request.sessionId === undefined
+      ? deps.conversations.sessionOfChat(chat, sender.id)
+      : deps.sessions.get(request.sessionId);
+  const foreign = parent?.chat.chatId !== chat.chatId || parent.senderId !== sender.id;
+  if (request.sessionId !== undefined && foreign)
+    throw new GatewayError('session_not_found', `you have no session ${request.sessionId}`, {
+      status: 404,
+      hint: 'Leave sessionId out to use the one of this chat.',
+    });
+  const task = await deps.tasks.start({
+    command: request.command,
+    parentSessionId: parent?.id ?? null,
+    chat,
+    senderId: sender.id,
+  });
+  return taskView(task);
 }

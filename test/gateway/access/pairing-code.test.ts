@@ -7,7 +7,7 @@ import {
   readPairingCode,
   showPairingCode,
 } from '../../../src/gateway/access/pairing-request.ts';
-import { LoopBreaker, RateLimiter } from '../../../src/gateway/access/rate-limit.ts';
+import { LoopBreaker, RateLimiter } from '../../../src/gateway/receive/admission.ts';
 
 describe('a pairing code', () => {
   it('has eight symbols without those that look alike, every one of them in use', () => {
