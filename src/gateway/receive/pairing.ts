@@ -1,29 +1,73 @@
 import { randomUUID } from 'node:crypto';
 import type { KeyedQueue } from '../../base/async.ts';
 import { defined } from '../../base/defined.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { Tx } from '../../store/database.ts';
 import type { Access } from '../access/access.ts';
 import { type PairingRequest, pairingView, senderOf, showPairingCode } from '../access/pairing-request.ts';
+import type { OutboundMeta } from '../adapter.ts';
 import { inWords } from '../config/pairing-schema.ts';
 import type { Core } from '../core.ts';
 import { type ChatText, say } from '../language/chat-text.ts';
-import { timeText } from '../language/time-text.ts';
 import { chatKey, type InboundMessage } from '../model.ts';
 import type { Outbox } from '../send/outbox.ts';
 import type { Conversations } from '../turns/conversations.ts';
 import { RateLimiter } from './admission.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
-import { sayDirectly } from './direct-line.ts';
 import { editedMessage } from './edited-message.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { overBudget, textBytes } from './text-budget.ts';
+
+const MINUTE_MS = 60_000;
+
+/** A time as a sentence names it: "one hour", "10 minutes". */
+function timeText(ms: number): ChatText {
+  const minutes = Math.max(1, Math.round(ms / MINUTE_MS));
+  return minutes % 60 === 0 ? say('time.hours', { n: minutes / 60 }) : say('time.minutes', { n: minutes });
+}
+
+/**
+ * Says something about a message that was not accepted: sent once, in the chat's order, never stored and never
+ * retried. `what` names the kind of thing for the platform's idempotency and for the log.
+ */
+export function sayDirectly(
+  deps: { readonly outbox: Outbox; readonly log: Logger },
+  message: InboundMessage,
+  what: string,
+  text: ChatText,
+  meta: OutboundMeta,
+): void {
+  const { outbox, log } = deps;
+  const { chat, messageId, promptId, sender } = message;
+  const [part] = outbox.format(chat, text, sender);
+  if (part === undefined) return;
+  outbox
+    .direct(chat, (adapter, signal) =>
+      adapter.send(
+        {
+          idempotencyKey: `${what}:${messageId}`,
+          chat,
+          part,
+          partIndex: 0,
+          partCount: 1,
+          replyToMessageId: messageId,
+          meta: promptId === undefined ? meta : { ...meta, promptId },
+        },
+        signal,
+      ),
+    )
+    .catch((error: unknown) =>
+      log.warn(`${what} did not reach its chat`, { platform: chat.platform, error: messageOf(error) }),
+    );
+}
 
 const NOT_NOW = say('access.notNow');
 const STILL_PENDING = say('access.pending');
 const NOT_KEPT = say('access.notKept');
 const WELCOME = say('access.welcome');
 
-export interface PairingDeps extends Core {
+interface PairingDeps extends Core {
   readonly access: Access;
   readonly inbox: Inbox;
   readonly outbox: Outbox;

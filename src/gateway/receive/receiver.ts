@@ -20,11 +20,10 @@ import type { Sessions } from '../sessions/sessions.ts';
 import type { Conversations } from '../turns/conversations.ts';
 import { type Admission, admit, isListed, LoopBreaker, RateLimiter } from './admission.ts';
 import type { ChatCommands } from './commands/chat-commands.ts';
-import { sayDirectly } from './direct-line.ts';
 import { GroupMemory } from './group-memory.ts';
 import type { Inbox, InboxItem } from './inbox.ts';
 import { Intake } from './intake.ts';
-import { Pairing } from './pairing.ts';
+import { Pairing, sayDirectly } from './pairing.ts';
 import { sanitiseName, sanitiseText } from './sanitise.ts';
 
 /** The longest text taken from outside; far above any platform's own limit, below a frame. */
